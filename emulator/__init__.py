@@ -1,0 +1,1 @@
+"""sts-emulator: every way to get AWS credentials, with a real trust decision."""
