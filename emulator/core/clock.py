@@ -1,0 +1,32 @@
+"""The only reader of time: real seconds, and the ISO forms that AWS writes."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+
+
+def real() -> float:
+    """Seconds since the epoch by the machine's clock. SigV4 dates are judged by this one."""
+    return time.time()
+
+
+def monotonic() -> float:
+    """Seconds for measuring how long something took; unaffected by clock changes."""
+    return time.monotonic()
+
+
+def iso(epoch: float) -> str:
+    """`2026-11-23T20:00:00Z`: whole seconds, as AWS writes expirations."""
+    year, month, day, hour, minute, second, *_ = time.gmtime(epoch)
+    return f"{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z"
+
+
+def parse_iso(text: str) -> float:
+    """Seconds since the epoch of an ISO-8601 instant; a missing zone means UTC.
+
+    Raises:
+        ValueError: the text is not an ISO-8601 instant.
+    """
+    moment = datetime.fromisoformat(text)
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

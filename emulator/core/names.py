@@ -1,0 +1,77 @@
+"""AWS's names: ARNs, unique ids and access key ids, made and taken apart."""
+
+from __future__ import annotations
+
+import base64
+import os
+from typing import NamedTuple
+
+PARTITION = "aws"
+UNIQUE_ID_LENGTH = 21
+_ACCOUNT_MASK = 0x7FFFFFFFFF80
+_ACCOUNT_DIGITS = 12
+
+
+class Arn(NamedTuple):
+    """The six parts of an ARN."""
+
+    partition: str
+    service: str
+    region: str
+    account: str
+    resource: str
+
+
+def parse_arn(text: str) -> Arn | None:
+    """Split an ARN into its parts; None when the text is not an ARN."""
+    parts = text.split(":", 5)
+    if len(parts) != 6 or parts[0] != "arn" or not parts[1] or not parts[2] or not parts[5]:  # noqa: PLR2004 - six parts
+        return None
+    return Arn(*parts[1:])
+
+
+def is_account_id(text: str) -> bool:
+    """Whether the text is a twelve-digit account id."""
+    return len(text) == _ACCOUNT_DIGITS and text.isascii() and text.isdigit()
+
+
+def iam_arn(account: str, kind: str, path: str, name: str) -> str:
+    """`arn:aws:iam::ACCOUNT:kind/path/name`; `path` begins and ends with a slash."""
+    return f"arn:aws:iam::{account}:{kind}{path}{name}"
+
+
+def root_arn(account: str) -> str:
+    """The ARN of an account's root user."""
+    return f"arn:aws:iam::{account}:root"
+
+
+def session_arn(account: str, role_name: str, session_name: str) -> str:
+    """The ARN of an assumed-role session, from which AWS drops the role's path."""
+    return f"arn:aws:sts::{account}:assumed-role/{role_name}/{session_name}"
+
+
+def key_id(prefix: str, account: str) -> str:
+    """A new 20-character key id that embeds its account as AWS's do (facts/sts-iam-sigv4 §2.1)."""
+    return prefix + _embed(account, 10)
+
+
+def unique_id(prefix: str, account: str) -> str:
+    """A new 21-character unique id (`AROA…`, `AIDA…`, …) that embeds its account."""
+    return prefix + _embed(account, 15)[: UNIQUE_ID_LENGTH - len(prefix)]
+
+
+def _embed(account: str, size: int) -> str:
+    head = 0x800000000000 | (int(account) << 7 & _ACCOUNT_MASK)
+    noise = os.urandom(size - 5)
+    packed = (head | noise[0] & 0x7F).to_bytes(6, "big") + noise[1:]
+    return base64.b32encode(packed).decode()
+
+
+def account_of(identifier: str) -> str | None:
+    """The account that a key id or unique id embeds; None when it cannot be read."""
+    try:
+        packed = base64.b32decode(identifier[4:14] + "======")
+    except ValueError:
+        return None
+    account = (int.from_bytes(packed[:6], "big") & _ACCOUNT_MASK) >> 7
+    return f"{account:012}" if account < 10**_ACCOUNT_DIGITS else None
