@@ -1,0 +1,52 @@
+"""Settings: the only reader of the environment. Every option is also a flag of `sts-emulator serve`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+
+PREFIX = "EMULATOR_"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How one server behaves; each field is set by `EMULATOR_<FIELD>` or the flag of the same name."""
+
+    host: str = "127.0.0.1"
+    port: int = 4600
+    state: str = ""  # path of an SQLite file; empty keeps everything in memory
+    scenario: tuple[str, ...] = ()  # files or folders, separated by the system's path separator in the environment
+    permissive: bool = False  # accept any credentials: for migrating test suites, never the default
+    fetch_issuers: str = "loopback"  # whose keys are fetched: `loopback`, or `https` for any registered issuer
+    region: str = "us-east-1"
+    account: str = "000000000000"  # whom `--permissive` takes an unknown key for
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
+        """Settings from `EMULATOR_*` variables.
+
+        Raises:
+            ValueError: a variable that no setting has, or a value that is none; so a misspelt name never passes.
+        """
+        values = os.environ if environment is None else environment
+        found = {name: value for name, value in values.items() if name.startswith(PREFIX)}
+        known = {PREFIX + field.name.upper(): field for field in fields(cls)}
+        unknown = sorted(set(found) - set(known))
+        if unknown:
+            raise ValueError(f"unknown setting `{unknown[0]}`; known are {', '.join(sorted(known))}")
+        return cls(**{known[name].name: _convert(name, value, known[name].default) for name, value in found.items()})
+
+
+def _convert(name: str, value: str, default: object) -> object:
+    if isinstance(default, bool):
+        if value.lower() not in ("0", "1", "false", "true"):
+            raise ValueError(f"{name}: expected 0, 1, true or false, got `{value}`")
+        return value.lower() in ("1", "true")
+    if isinstance(default, int):
+        if not value.isdigit():
+            raise ValueError(f"{name}: expected a number, got `{value}`")
+        return int(value)
+    if isinstance(default, tuple):
+        return tuple(part for part in value.split(os.pathsep) if part)
+    return value

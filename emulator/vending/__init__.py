@@ -1,0 +1,1 @@
+"""Who is asking, may they, and the one place that mints expiring credentials."""

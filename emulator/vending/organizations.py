@@ -1,0 +1,72 @@
+"""What an organization contributes to decisions: membership keys, and the SCPs and RCPs above an account."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from emulator.core.world import World
+from emulator.policy.document import Document, parse
+
+Levels = tuple[tuple[Document, ...], ...]
+
+SERVICE_CONTROL = "SERVICE_CONTROL_POLICY"
+RESOURCE_CONTROL = "RESOURCE_CONTROL_POLICY"
+
+
+def organization(world: World) -> Mapping[str, Any] | None:
+    """The world's organization, or None. One world has one organization at most.
+
+    Shape: `id`, `management` (account id), `root` (`r-…`), `parents` (member account or OU id to its parent's id) and
+    `policies` (policy id to `name`, `type`, `text`, `targets`).
+    """
+    return world.get("organization", "organization")
+
+
+def principal_keys(world: World, account: str) -> dict[str, tuple[str, ...]]:
+    """aws:PrincipalOrgID and aws:PrincipalOrgPaths of an account; empty outside an organization."""
+    return world.memo(("org-keys", "principal", account), lambda: _keys(world, account, "aws:principalorg"))
+
+
+def resource_keys(world: World, account: str) -> dict[str, tuple[str, ...]]:
+    """aws:ResourceOrgID and aws:ResourceOrgPaths of an account; empty outside an organization."""
+    return world.memo(("org-keys", "resource", account), lambda: _keys(world, account, "aws:resourceorg"))
+
+
+def service_control(world: World, account: str) -> Levels:
+    """The SCPs above an account, a tuple a level, root first; empty where none apply (management account)."""
+    return world.memo(("scp", account), lambda: _levels(world, account, SERVICE_CONTROL))
+
+
+def resource_control(world: World, account: str) -> Levels:
+    """The RCPs above an account, a tuple a level, root first; empty where none apply (management account)."""
+    return world.memo(("rcp", account), lambda: _levels(world, account, RESOURCE_CONTROL))
+
+
+def _keys(world: World, account: str, prefix: str) -> dict[str, tuple[str, ...]]:
+    org = organization(world)
+    if org is None or account not in org["parents"]:
+        return {}
+    path = "/".join([org["id"], *_path(org, account)]) + "/"
+    return {f"{prefix}id": (org["id"],), f"{prefix}paths": (path,)}
+
+
+def _levels(world: World, account: str, kind: str) -> Levels:
+    org = organization(world)
+    if org is None or account not in org["parents"] or account == org["management"]:
+        return ()
+    levels = []
+    for place in (*_path(org, account), account):
+        texts = [p["text"] for p in org["policies"].values() if p["type"] == kind and place in p["targets"]]
+        levels.append(tuple(parse(text) for text in texts))
+    # A kind of policy of which there is none anywhere is not enabled, and does not limit.
+    return tuple(levels) if any(levels) else ()
+
+
+def _path(org: Mapping[str, Any], account: str) -> list[str]:
+    path: list[str] = []
+    place = org["parents"][account]
+    while place and place not in path:
+        path.append(place)
+        place = org["parents"].get(place, "")
+    return path[::-1]

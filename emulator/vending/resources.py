@@ -1,0 +1,92 @@
+"""The stored things that decisions are made of: how their documents are keyed, read and compiled.
+
+Every document is JSON under (kind, key). Times are seconds since the epoch by the world's clock; policy documents are JSON
+text; `tags` is a mapping. Named things are keyed `ACCOUNT/name` in lower case, and have a uid by which they are also found.
+
+| kind | key | uid | members |
+| --- | --- | --- | --- |
+| account | account id | | id, name, alias, created |
+| access-key | key id | | id, account, user (empty: root), secret, status (Active, Inactive), created |
+| user | named | `AIDA…` | account, name, path, id, arn, created, tags, inline {name: text}, attached [arn], groups [name], boundary |
+| group | named | `AGPA…` | account, name, path, id, arn, created, inline, attached |
+| role | named | `AROA…` | as user without groups, and trust, description, max_duration |
+| policy | named | ARN | account, name, path, id, arn, created, updated, description, tags, default, versions {v1: {text, created}} |
+| instance-profile | named | `AIPA…` | account, name, path, id, arn, created, tags, roles [name] |
+| oidc-provider | `ACCOUNT/host/path` | ARN | account, url (no scheme), arn, client_ids, thumbprints, created, tags, jwks (optional, static) |
+| saml-provider | named | ARN | account, name, arn, metadata, created, tags |
+| issuer | name | issuer URL | name, url, preset, keys (private), jwks: a lab issuer; verifiers read only url and jwks |
+| organization | `organization` | | see vending.organizations |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from emulator.core.world import World
+from emulator.policy.document import Document, parse
+from emulator.vending import managed_policies
+
+Stored = Mapping[str, Any]
+
+FULL_ACCESS = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}'
+
+
+def key_of(account: str, name: str) -> str:
+    """The key of a named thing of an account; AWS's names are unique ignoring case."""
+    return f"{account}/{name.lower()}"
+
+
+def role(world: World, account: str, name: str) -> Stored | None:
+    """The role of that name, in any case of letters, or None."""
+    return world.get("role", key_of(account, name))
+
+
+def role_by_arn(world: World, arn: str) -> Stored | None:
+    """The role whose ARN is exactly `arn`, path and case included, or None."""
+    parts = arn.split(":", 5)
+    if len(parts) != 6 or not parts[5].startswith("role/"):  # noqa: PLR2004 - the six parts of an ARN
+        return None
+    found = role(world, parts[4], parts[5].rsplit("/", 1)[1])
+    return found if found is not None and found["arn"] == arn else None
+
+
+def user(world: World, account: str, name: str) -> Stored | None:
+    """The user of that name, in any case of letters, or None."""
+    return world.get("user", key_of(account, name))
+
+
+def managed_policy_text(world: World, arn: str) -> str | None:
+    """The default version of a managed policy, the account's own or AWS's; None when there is no such policy."""
+    if arn.startswith("arn:aws:iam::aws:policy/"):
+        return managed_policies.text(arn)
+    stored = world.find("policy", arn)
+    return None if stored is None else stored["versions"][stored["default"]]["text"]
+
+
+def principal_documents(world: World, kind: str, holder: Stored) -> tuple[Document, ...]:
+    """The compiled identity policies of a role or user: inline, attached, and those of a user's groups."""
+    return world.memo(("identity", kind, holder["id"]), lambda: _compile(world, kind, holder))
+
+
+def boundary_document(world: World, holder: Stored) -> Document | None:
+    """The compiled permissions boundary of a role or user, or None when it has none."""
+    arn = holder.get("boundary")
+    if not arn:
+        return None
+    # A boundary whose policy is gone allows nothing: the strict reading.
+    text = managed_policy_text(world, arn) or '{"Version":"2012-10-17","Statement":[]}'
+    return parse(text)
+
+
+def _compile(world: World, kind: str, holder: Stored) -> tuple[Document, ...]:
+    holders = [holder]
+    if kind == "user":
+        for name in holder.get("groups", ()):
+            group = world.get("group", key_of(holder["account"], name))
+            if group is not None:
+                holders.append(group)
+    texts = [text for one in holders for text in one.get("inline", {}).values()]
+    for one in holders:
+        texts += [text for arn in one.get("attached", ()) if (text := managed_policy_text(world, arn))]
+    return tuple(parse(text) for text in texts)

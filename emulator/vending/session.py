@@ -1,0 +1,59 @@
+"""What a session is, and how it travels inside its own sealed token."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+ROLE = "role"
+USER = "user"
+FEDERATED = "federated"
+ROOT_TASK = "root-task"
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Everything that a temporary credential means. Times are whole seconds since the epoch by the world's clock.
+
+    `kind` is ROLE (AssumeRole*), USER (GetSessionToken), FEDERATED (GetFederationToken) or ROOT_TASK (AssumeRoot).
+    `name` and `id` are those of the role, the user or the federated user; an account's root has an empty name and the
+    account as its id. `context` holds the condition keys of the original login that outlive it.
+    """
+
+    kind: str
+    account: str
+    name: str
+    id: str
+    issued: int
+    expires: int
+    session_name: str = ""
+    tags: dict[str, str] = field(default_factory=dict)
+    transitive: tuple[str, ...] = ()
+    source_identity: str = ""
+    mfa_at: int = 0
+    policy: str = ""
+    policy_arns: tuple[str, ...] = ()
+    context: dict[str, list[str]] = field(default_factory=dict)
+    provider: str = ""
+    method: str = ""
+    chained: bool = False
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    def to_bytes(self) -> bytes:
+        """A compact form: a JSON array in field order, cut behind the last member that is not empty."""
+        values: list[Any] = [getattr(self, name) for name in _FIELDS]
+        while not values[-1]:
+            values.pop()
+        return json.dumps(values, separators=(",", ":"), ensure_ascii=False).encode()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Session:
+        """The inverse of `to_bytes`; only ever called on bytes that this server sealed itself."""
+        values = dict(zip(_FIELDS, json.loads(data), strict=False))
+        for name in ("transitive", "policy_arns"):
+            values[name] = tuple(values.get(name, ()))
+        return cls(**values)
+
+
+_FIELDS = tuple(Session.__dataclass_fields__)
