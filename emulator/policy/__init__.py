@@ -1,1 +1,1 @@
-"""The IAM policy engine: documents, matching, conditions, decisions, explanations and lint. Pure; standard library only."""
+"""The IAM policy engine: documents, decisions, explanations, validation and lint. Pure; standard library only."""
