@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 Kind = Literal["trust", "identity", "inline", "session", "scp", "rcp"]
 
 QUOTAS: Mapping[Kind, int] = {"trust": 2048, "identity": 6144, "scp": 5120, "rcp": 5120}
-x
+"""Characters: IAM counts all but white space, Organizations all. Inline quotas are totals only the caller knows."""
 QUOTA_NAMES: Mapping[Kind, str] = {"trust": "ACLSizePerRole", "identity": "PolicySize"}
 
 
