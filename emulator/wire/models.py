@@ -1,0 +1,322 @@
+"""Service models: botocore's JSON read as data, plus our overlays, resolved lazily into services, operations and shapes.
+
+botocore itself is never imported (its model classes cost 120 ms and 18 MiB, facts/performance §5); only its package
+directory is located. A trait that this wire does not implement stops the model from loading, so that a newer botocore
+can never be served half-understood.
+"""
+
+from __future__ import annotations
+
+import gzip
+import importlib.util
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any, Final
+
+_QUERY = ("sts", "iam", "ec2")
+_JSON = ("cognito-idp", "cognito-identity", "sso-admin", "identitystore", "organizations", "cloudtrail")
+_REST = ("sso", "sso-oidc", "signin", "eks-auth", "rolesanywhere", "iam-toolbox", "eks")
+_PROTOCOLS: Final = ("query", "ec2", "json", "rest-json")
+
+_OVERLAYS = Path(__file__).parent / "overlays"
+
+# What each level of a model may say. A trait that only advises clients or documents is listed too: it was considered.
+_METADATA_TRAITS = frozenset(
+    "apiVersion auth endpointPrefix globalEndpoint jsonVersion protocol protocols serviceAbbreviation serviceFullName "
+    "serviceId signatureVersion signingName targetPrefix uid xmlNamespace".split()
+)
+_OPERATION_TRAITS = frozenset(
+    "auth authtype deprecated deprecatedMessage documentation documentationUrl errors http idempotent input name output "
+    "readonly staticContextParams".split()
+)
+_HTTP_TRAITS = frozenset(("method", "requestUri", "responseCode"))
+_SHAPE_TRAITS = frozenset(
+    "box deprecated deprecatedMessage document documentation enum error exception fault key locationName max member "
+    "members min pattern payload required retryable sensitive timestampFormat type union value".split()
+)
+_MEMBER_TRAITS = frozenset(
+    "box deprecated deprecatedMessage deprecatedSince documentation idempotencyToken location locationName queryName "
+    "shape".split()
+)
+_TYPES = frozenset("blob boolean double float integer list long map string structure timestamp".split())
+_INPUT_LOCATIONS = frozenset(("uri", "querystring", "header", "queryOrBody", ""))
+_NO_LOCATION = frozenset(("",))
+_NO_AUTH = "smithy.api#noAuth"
+
+
+class UnsupportedModelError(Exception):
+    """A model that says something this wire does not implement; the message names the service, place and trait."""
+
+
+@dataclass(slots=True)
+class Member:
+    """A member of a structure: its name in results, where it travels and under which name."""
+
+    name: str
+    shape: Shape
+    location: str = ""
+    location_name: str = ""
+    query_name: str = ""
+
+
+@dataclass(slots=True, repr=False, eq=False)  # shapes may contain themselves
+class Shape:
+    """A type of a service's model with its constraints; `members`, `member`, `key`, `value` hold what it is made of."""
+
+    name: str
+    type: str
+    members: dict[str, Member] = field(default_factory=dict)
+    required: frozenset[str] = frozenset()
+    member: Member | None = None
+    key: Member | None = None
+    value: Member | None = None
+    min: float | None = None
+    max: float | None = None
+    pattern: str = ""
+    enum: tuple[str, ...] = ()
+    sensitive: bool = False
+    document: bool = False
+    timestamp_format: str = ""
+    payload: str = ""
+    location_name: str = ""
+
+
+@dataclass(slots=True)
+class ErrorShape:
+    """A declared error: its code on the wire, HTTP status, whose fault, and the names of its members."""
+
+    code: str
+    status: int
+    sender: bool
+    members: tuple[str, ...]
+
+
+@dataclass(slots=True, repr=False, eq=False)  # there is one of each
+class Operation:
+    """An operation of a service. `auth` is "none" where the model says noAuth, otherwise "v4"; `status` is success."""
+
+    service: Service
+    name: str
+    http_method: str
+    uri: str
+    status: int
+    auth: str
+    input: Shape | None
+    output: Shape | None
+    result_wrapper: str
+    errors: dict[str, int]
+    compiled: dict[str, Any] = field(default_factory=dict, repr=False)
+    """What the protocol and the validator made of this operation on first use."""
+
+
+class Service:
+    """A service's model: metadata, its operations (built when looked up) and its declared errors."""
+
+    def __init__(self, name: str, model: Mapping[str, Any]) -> None:
+        """Check every trait of `model` and take its metadata."""
+        _check(name, model)
+        metadata = model["metadata"]
+        self.name = name
+        self.protocol = _protocol(name, metadata)
+        self.endpoint_prefix: str = metadata["endpointPrefix"]
+        self.signing_name: str = metadata.get("signingName", self.endpoint_prefix)
+        self.api_version: str = metadata["apiVersion"]
+        self.target_prefix: str = metadata.get("targetPrefix", "")
+        self.json_version: str = metadata.get("jsonVersion", "1.1")
+        self.xmlns: str = metadata.get("xmlNamespace", "")
+        self._model = model
+        self._shapes: dict[str, Shape] = {}
+        self.operations: Mapping[str, Operation] = _Operations(self, model["operations"])
+
+    def __repr__(self) -> str:
+        return f"<Service {self.name} {self.api_version} {self.protocol}>"
+
+    @property
+    def uris(self) -> Iterator[tuple[str, str, str]]:
+        """(operation, method, URI template) of every operation, without building any of them."""
+        for name, raw in self._model["operations"].items():
+            yield name, raw["http"]["method"], raw["http"]["requestUri"]
+
+    @cached_property
+    def errors(self) -> dict[str, ErrorShape]:
+        """Declared errors by wire code and by shape name."""
+        known: dict[str, ErrorShape] = {}
+        for name, raw in self._model["shapes"].items():
+            if raw.get("exception") or "error" in raw:
+                error = _error(name, raw)
+                known[error.code] = known[name] = error
+        return known
+
+    def shape(self, name: str) -> Shape:
+        """The shape of that name, resolved with everything it is made of."""
+        known = self._shapes.get(name)
+        if known is not None:
+            return known
+        raw = self._model["shapes"][name]
+        shape = self._shapes[name] = Shape(name, raw["type"])  # entered first: shapes may contain themselves
+        self._resolve(shape, raw)
+        return shape
+
+    def _resolve(self, shape: Shape, raw: Mapping[str, Any]) -> None:
+        shape.required = frozenset(raw.get("required", ()))
+        shape.min, shape.max = raw.get("min"), raw.get("max")
+        shape.pattern, shape.enum = raw.get("pattern", ""), tuple(raw.get("enum", ()))
+        shape.sensitive, shape.document = bool(raw.get("sensitive")), bool(raw.get("document"))
+        shape.timestamp_format = raw.get("timestampFormat", "")
+        shape.payload, shape.location_name = raw.get("payload", ""), raw.get("locationName", "")
+        shape.members = {name: self._member(name, member) for name, member in raw.get("members", {}).items()}
+        for part in ("member", "key", "value"):
+            if part in raw:
+                setattr(shape, part, self._member(part, raw[part]))
+
+    def _member(self, name: str, raw: Mapping[str, Any]) -> Member:
+        shape = self.shape(raw["shape"])
+        return Member(name, shape, raw.get("location", ""), raw.get("locationName", ""), raw.get("queryName", ""))
+
+    def operation(self, name: str) -> Operation:
+        """Build the operation of that name (`operations` keeps what this makes)."""
+        raw = self._model["operations"][name]
+        output = raw.get("output", {})
+        return Operation(
+            service=self,
+            name=name,
+            http_method=raw["http"]["method"],
+            uri=raw["http"]["requestUri"],
+            status=raw["http"].get("responseCode", 200),
+            auth="none" if raw.get("authtype") == "none" or _NO_AUTH in raw.get("auth", ()) else "v4",
+            input=self.shape(raw["input"]["shape"]) if "input" in raw else None,
+            output=self.shape(output["shape"]) if output else None,
+            result_wrapper=output.get("resultWrapper", ""),
+            errors={self.errors[e["shape"]].code: self.errors[e["shape"]].status for e in raw.get("errors", ())},
+        )
+
+
+class _Operations(Mapping[str, Operation]):
+    """Operations by name, each built when it is first looked up."""
+
+    def __init__(self, owner: Service, names: Iterable[str]) -> None:
+        self._owner = owner
+        self._built: dict[str, Operation | None] = dict.fromkeys(names)
+
+    def __getitem__(self, name: str) -> Operation:
+        built = self._built[name]
+        if built is None:
+            built = self._built[name] = self._owner.operation(name)
+        return built
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._built)
+
+    def __len__(self) -> int:
+        return len(self._built)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._built
+
+
+def services() -> tuple[str, ...]:
+    """Names of all services that can be loaded, as botocore names them."""
+    return _QUERY + _JSON + _REST
+
+
+def by_protocol(protocol: str) -> tuple[str, ...]:
+    """Names of the services that speak "query" (ec2 among them), "json" or "rest-json", without loading any."""
+    return {"query": _QUERY, "json": _JSON, "rest-json": _REST}[protocol]
+
+
+@cache
+def api_version(name: str) -> str:
+    """The newest API version that botocore holds of a service, without loading its model."""
+    return _directory(name).name
+
+
+@cache
+def service(name: str) -> Service:
+    """Load a service's model with our overlay, once.
+
+    Raises:
+        KeyError: no service of that name is served here.
+        UnsupportedModelError: the model says something this wire does not implement.
+    """
+    if name not in services():
+        raise KeyError(name)
+    model = _read(_directory(name))
+    overlay = _OVERLAYS / f"{name}.json"
+    if overlay.exists():
+        addition = json.loads(overlay.read_bytes())
+        model["operations"].update(addition["operations"])
+        model["shapes"].update(addition["shapes"])
+    return Service(name, model)
+
+
+def _directory(name: str) -> Path:
+    versions = sorted(path for path in (_data() / name).iterdir() if path.is_dir())
+    return versions[-1]
+
+
+@cache
+def _data() -> Path:
+    spec = importlib.util.find_spec("botocore")  # locates the package and does not execute it
+    if spec is None or not spec.submodule_search_locations:
+        raise ModuleNotFoundError("botocore is not installed: its service models are needed")
+    return Path(spec.submodule_search_locations[0]) / "data"
+
+
+def _read(directory: Path) -> Any:
+    plain = directory / "service-2.json"
+    if plain.exists():
+        return json.loads(plain.read_bytes())
+    return json.loads(gzip.decompress((directory / "service-2.json.gz").read_bytes()))
+
+
+def _protocol(name: str, metadata: Mapping[str, Any]) -> str:
+    offered = metadata.get("protocols") or [metadata["protocol"]]
+    for protocol in offered:
+        if protocol in _PROTOCOLS:
+            return str(protocol)
+    raise UnsupportedModelError(f"{name}: none of its protocols {offered} is implemented")
+
+
+def _error(name: str, raw: Mapping[str, Any]) -> ErrorShape:
+    trait = raw.get("error", {})
+    fault = bool(raw.get("fault"))
+    status = trait.get("httpStatusCode", 500 if fault else 400)
+    sender = not fault and status < 500  # noqa: PLR2004  # HTTP's own boundary
+    return ErrorShape(trait.get("code", name), status, sender, tuple(raw.get("members", ())))
+
+
+def _check(name: str, model: Mapping[str, Any]) -> None:
+    """Refuse what is not implemented, and drop documentation (most of a model's memory) on the way."""
+    _allow(name, "metadata", model["metadata"], _METADATA_TRAITS)
+    inputs = set()
+    for key, operation in model["operations"].items():
+        operation.pop("documentation", None)
+        _allow(name, key, operation, _OPERATION_TRAITS)
+        _allow(name, key, operation["http"], _HTTP_TRAITS)
+        inputs.add(operation.get("input", {}).get("shape"))
+    for key, shape in model["shapes"].items():
+        _check_shape(name, key, shape, top=key in inputs)
+
+
+def _check_shape(name: str, key: str, shape: dict[str, Any], *, top: bool) -> None:
+    shape.pop("documentation", None)
+    _allow(name, key, shape, _SHAPE_TRAITS)
+    if shape["type"] not in _TYPES:
+        raise UnsupportedModelError(f"{name}: type `{shape['type']}` of {key} is not implemented")
+    for label, member in shape.get("members", {}).items():
+        member.pop("documentation", None)
+        _allow(name, f"{key}.{label}", member, _MEMBER_TRAITS)
+        if member.get("location", "") not in (_INPUT_LOCATIONS if top else _NO_LOCATION):
+            raise UnsupportedModelError(f"{name}: location `{member['location']}` of {key}.{label} is not implemented")
+    for part in ("member", "key", "value"):
+        if part in shape:
+            _allow(name, f"{key}.{part}", shape[part], _MEMBER_TRAITS)
+
+
+def _allow(name: str, place: str, said: Mapping[str, Any], known: frozenset[str]) -> None:
+    if not known.issuperset(said):
+        unknown = ", ".join(sorted(said.keys() - known))
+        raise UnsupportedModelError(f"{name}: trait `{unknown}` of {place} is not implemented")

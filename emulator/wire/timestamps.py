@@ -1,0 +1,83 @@
+"""Timestamps on the wire, in the formats that the models name; in Python they are seconds since the epoch, UTC.
+
+Parsing gives an int, or a float where the text has a fraction; rendering takes either, or an aware datetime.
+"""
+
+from __future__ import annotations
+
+import time
+from calendar import timegm
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Final
+
+_DAY: Final = 86_400
+_EARLIEST: Final = -62_135_596_800  # 0001-01-01, where the proleptic Gregorian calendar of datetime begins
+_LATEST: Final = 253_402_300_799  # 9999-12-31T23:59:59Z
+_BASIC_LENGTH: Final = len("20201231T235959Z")
+
+
+def seconds(value: float | datetime) -> float:
+    """Seconds since the epoch of what an operation returned."""
+    return value.timestamp() if isinstance(value, datetime) else value
+
+
+def iso(value: float | datetime) -> str:
+    """`2026-11-23T20:00:00Z`: whole seconds, as STS and IAM give them (facts/sts-iam-sigv4 §1.5)."""
+    day, second = divmod(int(seconds(value)), _DAY)
+    minute, second = divmod(second, 60)
+    hour, minute = divmod(minute, 60)
+    return f"{_date(day)}T{hour:02}:{minute:02}:{second:02}Z"
+
+
+def iso_milliseconds(value: float | datetime) -> str:
+    """`2026-11-23T20:00:00.000Z`, as EC2 gives it."""
+    whole, fraction = divmod(round(seconds(value) * 1000), 1000)
+    return f"{iso(whole)[:-1]}.{fraction:03}Z"
+
+
+@lru_cache(maxsize=256)
+def _date(day: int) -> str:
+    year, month, date, *_ = time.gmtime(day * _DAY)
+    return f"{year:04}-{month:02}-{date:02}"
+
+
+def parse_iso(text: str) -> float:
+    """Seconds of an ISO 8601 timestamp; one without an offset is UTC. Raises ValueError."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return _number((moment - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(seconds=1))
+
+
+def parse_epoch(value: float) -> float:
+    """Check a number of seconds and make it an int where it is whole. Raises ValueError outside the calendar."""
+    if not _EARLIEST <= value <= _LATEST:
+        raise ValueError("timestamp outside the years 1 to 9999")
+    return _number(value)
+
+
+def parse_basic(text: str) -> int:
+    """Seconds of `20200706T195306Z`, the ISO 8601 basic format of SigV4, without strptime. Raises ValueError."""
+    if len(text) != _BASIC_LENGTH or text[8] != "T" or text[15] != "Z":
+        raise ValueError("not in ISO 8601 basic format")
+    clock = text[9:15]
+    if not (clock.isascii() and clock.isdigit()):
+        raise ValueError("not in ISO 8601 basic format")
+    hour, minute, second = int(clock[:2]), int(clock[2:4]), int(clock[4:])
+    if hour > 23 or minute > 59 or second > 60:  # noqa: PLR2004  # the clock face, leap second included
+        raise ValueError("no such time of day")
+    return midnight(text[:8]) + hour * 3600 + minute * 60 + second
+
+
+@lru_cache(maxsize=64)
+def midnight(date: str) -> int:
+    """Seconds at the start of the day `20200706`. Raises ValueError."""
+    if len(date) != 8 or not (date.isascii() and date.isdigit()):  # noqa: PLR2004  # YYYYMMDD
+        raise ValueError("not a date in ISO 8601 basic format")
+    day = datetime(int(date[:4]), int(date[4:6]), int(date[6:]), tzinfo=UTC)
+    return timegm(day.timetuple())
+
+
+def _number(value: float) -> float:
+    return int(value) if value == int(value) else value
