@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from typing import Any
 
 PREFIX = "EMULATOR_"
 
@@ -35,7 +36,10 @@ class Settings:
         unknown = sorted(set(found) - set(known))
         if unknown:
             raise ValueError(f"unknown setting `{unknown[0]}`; known are {', '.join(sorted(known))}")
-        return cls(**{known[name].name: _convert(name, value, known[name].default) for name, value in found.items()})
+        converted: dict[str, Any] = {
+            known[name].name: _convert(name, value, known[name].default) for name, value in found.items()
+        }
+        return cls(**converted)
 
 
 def _convert(name: str, value: str, default: object) -> object:

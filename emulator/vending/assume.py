@@ -101,14 +101,15 @@ def assume(ctx: Context, proof: Proof, action: str, role: Mapping[str, Any] | No
     ctx.evidence.update(proof.evidence)
     role_arn = ask.role_arn or (role["arn"] if role else "")
     if role is None:
-        raise _refusal(ctx, proof, action, role_arn, None, "")
+        raise _refusal(proof, action, role_arn, None, "")
     inherited = _inherited(proof.caller)
-    source_identity = _source_identity(ctx, proof, ask, role_arn)
+    source_identity = _source_identity(proof, ask, role_arn)
     keys = _assume_keys(ctx, proof, role, ask, source_identity)
     for each in _actions(action, ask, source_identity):
         decision = _decide(ctx, proof, each, role, keys)
         if decision.verdict != "allow":
-            raise _refusal(ctx, proof, each, role_arn, decision, role["account"])
+            # Federated callers are told the operation, not which of its actions failed (facts/sts-iam-sigv4 §4.2).
+            raise _refusal(proof, each if proof.caller else action, role_arn, decision, role["account"])
     duration = _duration(proof.caller, role, ask)
     tags, transitive = _tags(ask, inherited)
     packed = _packed(ctx, role, ask)
@@ -161,7 +162,7 @@ def tag_map(pairs: list[Mapping[str, str]] | None) -> dict[str, str]:
 
 def tag_keys(tags: Mapping[str, str], transitive: tuple[str, ...] = ()) -> dict[str, tuple[str, ...]]:
     """aws:RequestTag/*, aws:TagKeys and sts:TransitiveTagKeys for tags that a request passes."""
-    keys = {f"aws:requesttag/{key.lower()}": (value,) for key, value in tags.items()}
+    keys: dict[str, tuple[str, ...]] = {f"aws:requesttag/{key.lower()}": (value,) for key, value in tags.items()}
     if tags:
         keys["aws:tagkeys"] = tuple(tags)
     if transitive:
@@ -227,13 +228,12 @@ def _is_chained(caller: Caller | None) -> bool:
     return caller is not None and caller.session is not None and caller.session.kind == ROLE
 
 
-def _source_identity(ctx: Context, proof: Proof, ask: Ask, role_arn: str) -> str:
+def _source_identity(proof: Proof, ask: Ask, role_arn: str) -> str:
     inherited = _inherited(proof.caller)
     kept = inherited.source_identity if inherited else ""
     if kept and ask.source_identity and ask.source_identity != kept and proof.caller:
         # Once set it cannot change; AWS's text is not recorded, the denial of the permission is reported (§4.3).
         raise access_denied(
-            ctx,
             f"User: {proof.caller.arn} is not authorized to perform: sts:SetSourceIdentity on resource: {role_arn}",
         )
     return kept or ask.source_identity
@@ -286,22 +286,18 @@ def _decide(ctx: Context, proof: Proof, action: str, role: Mapping[str, Any], ke
     return consult_unsigned(ctx, proof.principal, action, role["arn"], keys, side)
 
 
-def _refusal(
-    ctx: Context, proof: Proof, action: str, role_arn: str, decision: Decision | None, account: str
-) -> AwsError:
+def _refusal(proof: Proof, action: str, role_arn: str, decision: Decision | None, account: str) -> AwsError:
     if proof.caller is None:
-        return access_denied(ctx, proof.denied or f"Not authorized to perform {action}")
+        return access_denied(proof.denied or f"Not authorized to perform {action}")
     if decision is None:
         sentence = f"User: {proof.caller.arn} is not authorized to perform: {action} on resource: {role_arn}"
-        return access_denied(ctx, sentence)
-    return access_denied(
-        ctx, denial(proof.caller, action, role_arn, decision, same_account=proof.caller.account == account)
-    )
+        return access_denied(sentence)
+    return access_denied(denial(proof.caller, action, role_arn, decision, same_account=proof.caller.account == account))
 
 
 def _duration(caller: Caller | None, role: Mapping[str, Any], ask: Ask) -> int:
     duration = ask.duration if ask.duration is not None else ask.default_duration
-    longest = role.get("max_duration", DEFAULT_MAX_DURATION)
+    longest: int = role.get("max_duration", DEFAULT_MAX_DURATION)
     if ask.duration is not None and duration > longest:
         raise AwsError(
             "ValidationError", "The requested DurationSeconds exceeds the MaxSessionDuration set for this role."

@@ -12,7 +12,7 @@ from emulator.policy.document import Document, parse
 from emulator.policy.engine import Principal
 from emulator.vending import credentials, organizations, resources
 from emulator.vending.context import FALSE, TRUE, Caller, Keys
-from emulator.vending.session import FEDERATED, ROLE, ROOT_TASK, USER, Session
+from emulator.vending.session import FEDERATED, ROLE, USER, Session
 
 # With a final period, unlike the text for a garbled token (facts/sts-iam-sigv4 §6.1, rows 14a and 14c).
 UNKNOWN_KEY = "The security token included in the request is invalid."
@@ -31,6 +31,25 @@ def identify(world: World, access_key_id: str, token: str) -> tuple[Caller, str]
     if key is None or key["status"] != "Active":
         raise AwsError("InvalidClientTokenId", UNKNOWN_KEY, status=403)
     return caller_of_key(world, key), key["secret"]
+
+
+def restrict(caller: Caller, service: str, operation: str) -> None:
+    """Refuse calls that this kind of credential may not make, whatever the policies say (facts/sts-iam-sigv4 §3.3).
+
+    Raises:
+        AwsError: AccessDenied from STS, InvalidClientTokenId from IAM, both 403.
+    """
+    session = caller.session
+    if session is None or session.kind not in _STS_CALLS:
+        return
+    if service == "sts" and operation not in _STS_CALLS[session.kind]:
+        # For other operations than these two AWS's text is not recorded (§3.3); they get the same form.
+        raise AwsError("AccessDenied", f"Cannot call {operation} with session credentials", status=403)
+    if service == "iam" and not session.mfa_at:
+        raise AwsError("InvalidClientTokenId", credentials.INVALID_TOKEN, status=403)
+
+
+_STS_CALLS = {USER: ("AssumeRole", "GetCallerIdentity"), FEDERATED: ("GetCallerIdentity",)}
 
 
 def permissive(world: World, access_key_id: str, token: str, default_account: str) -> Caller:
@@ -193,7 +212,7 @@ def _session_documents(world: World, session: Session) -> tuple[Document, ...] |
 def _keys(
     world: World, arn: str, account: str, kind: str, user_id: str, tags: Mapping[str, str] | None = None
 ) -> dict[str, tuple[str, ...]]:
-    keys = {
+    keys: dict[str, tuple[str, ...]] = {
         "aws:principalarn": (arn,),
         "aws:principalaccount": (account,),
         "aws:principaltype": (kind,),
@@ -221,6 +240,3 @@ def _session_keys(world: World, session: Session) -> Keys:
     if session.provider:
         keys["aws:federatedprovider"] = (session.provider,)
     return keys
-
-
-__all__ = ["ROOT_TASK", "caller_of_key", "caller_of_session", "identify", "permissive", "root_caller"]

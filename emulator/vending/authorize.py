@@ -30,11 +30,11 @@ def authorize(ctx: Context, action: str, resource: str, keys: Keys | None = None
     resources that have policies of their own are the business of whoever owns them (roles: vending.assume).
 
     Raises:
-        AwsError: AccessDenied 403 (AccessDeniedException 400 in JSON protocols).
+        AwsError: AccessDenied 403 (under the protocol's own name).
     """
     decision = consult(ctx, action, resource, keys or {}, PolicySet())
     if decision.verdict != "allow":
-        raise access_denied(ctx, denial(ctx.identity, action, resource, decision, same_account=True))
+        raise access_denied(denial(ctx.identity, action, resource, decision, same_account=True))
     return decision
 
 
@@ -80,8 +80,6 @@ def denial(caller: Caller, action: str, resource: str, decision: Decision, *, sa
     return f"{sentence} {why.format(action=action)}".rstrip()
 
 
-def access_denied(ctx: Context, message: str) -> AwsError:
-    """The access-denied error under the name that the call's protocol gives it (facts/sts-iam-sigv4 §10.5)."""
-    if ctx.protocol in ("json", "rest-json"):
-        return AwsError("AccessDeniedException", message, status=400 if ctx.protocol == "json" else 403)
+def access_denied(message: str) -> AwsError:
+    """The access-denied error; the wire renames it for JSON protocols and EC2."""
     return AwsError("AccessDenied", message, status=403)

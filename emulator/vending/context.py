@@ -106,7 +106,7 @@ class Context:
     user_agent: str = ""
     secure: bool = False
     referer: str = ""
-    headers: Mapping[str, str] = field(default_factory=dict)
+    request: HttpRequest | None = None
     base_url: str = ""
     caller: Caller | None = None
     parameters: Mapping[str, Any] = field(default_factory=dict)
@@ -124,7 +124,7 @@ class Context:
     def request_keys(self) -> dict[str, tuple[str, ...]]:
         """The condition keys that every request has (facts/policy-evaluation §2.6)."""
         now = self.world.now()
-        keys = {
+        keys: dict[str, tuple[str, ...]] = {
             "aws:currenttime": (clock.iso(now),),
             "aws:epochtime": (str(int(now)),),
             "aws:securetransport": TRUE if self.secure else FALSE,

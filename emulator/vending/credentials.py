@@ -9,12 +9,15 @@ import hmac
 import os
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from emulator.core import names
 from emulator.core.errors import AwsError
 from emulator.core.world import World
 from emulator.vending.session import Session
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 # What a real token begins with: byte 0x21 and the field name "origin_ec" (facts/sts-iam-sigv4 §2.2).
 _TOKEN_HEAD = b"!\n\torigin_ec"
@@ -122,7 +125,7 @@ def _bound(world: World, name: str) -> bytes:
 
 
 @lru_cache(maxsize=256)
-def _cipher(world_key: bytes) -> Any:
+def _cipher(world_key: bytes) -> AESGCM:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
     return AESGCM(hashlib.sha256(b"seal:" + world_key).digest())

@@ -1,21 +1,23 @@
 """The stored things that decisions are made of: how their documents are keyed, read and compiled.
 
-Every document is JSON under (kind, key). Times are seconds since the epoch by the world's clock; policy documents are JSON
-text; `tags` is a mapping. Named things are keyed `ACCOUNT/name` in lower case, and have a uid by which they are also found.
+Every document is JSON under (kind, key). Times are seconds since the epoch by the world's clock; policy documents are
+JSON text; `tags` is a mapping. A named thing is keyed `ACCOUNT/name` in lower case; by its uid it is found too.
 
-| kind | key | uid | members |
-| --- | --- | --- | --- |
-| account | account id | | id, name, alias, created |
-| access-key | key id | | id, account, user (empty: root), secret, status (Active, Inactive), created |
-| user | named | `AIDA…` | account, name, path, id, arn, created, tags, inline {name: text}, attached [arn], groups [name], boundary |
-| group | named | `AGPA…` | account, name, path, id, arn, created, inline, attached |
-| role | named | `AROA…` | as user without groups, and trust, description, max_duration |
-| policy | named | ARN | account, name, path, id, arn, created, updated, description, tags, default, versions {v1: {text, created}} |
-| instance-profile | named | `AIPA…` | account, name, path, id, arn, created, tags, roles [name] |
-| oidc-provider | `ACCOUNT/host/path` | ARN | account, url (no scheme), arn, client_ids, thumbprints, created, tags, jwks (optional, static) |
-| saml-provider | named | ARN | account, name, arn, metadata, created, tags |
-| issuer | name | issuer URL | name, url, preset, keys (private), jwks: a lab issuer; verifiers read only url and jwks |
-| organization | `organization` | | see vending.organizations |
+account           key: account id. id, name, alias, created
+access-key        key: key id. id, account, user (empty: root), secret, status (Active, Inactive), created
+user              named, uid `AIDA…`. account, name, path, id, arn, created, tags, inline {name: text}, attached [arn],
+                  groups [name], boundary (arn)
+group             named, uid `AGPA…`. account, name, path, id, arn, created, inline, attached
+role              named, uid `AROA…`. As user without groups, and trust, description, max_duration
+policy            named, uid: ARN. account, name, path, id, arn, created, updated, description, tags, default (`v1`),
+                  versions {v1: {text, created}}
+instance-profile  named, uid `AIPA…`. account, name, path, id, arn, created, tags, roles [name]
+oidc-provider     key: `ACCOUNT/host/path`, uid: ARN. account, url (no scheme), arn, client_ids, thumbprints, created,
+                  tags, jwks (optional: a static key set)
+saml-provider     named, uid: ARN. account, name, arn, metadata, created, tags
+issuer            key: name, uid: issuer URL. A lab issuer: name, url, preset, keys (private), jwks. Verifiers read url
+                  and jwks only
+organization      key: `organization`. See vending.organizations
 """
 
 from __future__ import annotations
@@ -48,6 +50,15 @@ def role_by_arn(world: World, arn: str) -> Stored | None:
     if len(parts) != 6 or not parts[5].startswith("role/"):  # noqa: PLR2004 - the six parts of an ARN
         return None
     found = role(world, parts[4], parts[5].rsplit("/", 1)[1])
+    return found if found is not None and found["arn"] == arn else None
+
+
+def user_by_arn(world: World, arn: str) -> Stored | None:
+    """The user whose ARN is exactly `arn`, path and case included, or None."""
+    parts = arn.split(":", 5)
+    if len(parts) != 6 or not parts[5].startswith("user/"):  # noqa: PLR2004 - the six parts of an ARN
+        return None
+    found = user(world, parts[4], parts[5].rsplit("/", 1)[1])
     return found if found is not None and found["arn"] == arn else None
 
 

@@ -1,0 +1,234 @@
+"""The composition root: the methods, their routes, and `handle`, the life of a request in eight visible steps."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from emulator.core import clock
+from emulator.core.errors import AwsError
+from emulator.core.events import EventLog
+from emulator.core.store import StaleError, open_store
+from emulator.core.world import DEFAULT, World, Worlds
+from emulator.front import Front
+from emulator.settings import Settings
+from emulator.vending import authenticate
+from emulator.vending.context import Context, Server
+from emulator.vending.record import new_request_id, record
+from emulator.wire import dispatch, protocols, sigv4, validate
+from emulator.wire.http import Request, Response
+from emulator.wire.models import Operation, Service
+
+log = logging.getLogger("emulator")
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One way to get credentials: the modules of its operations by service, and those of its pages by first segment."""
+
+    name: str
+    operations: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    pages: Mapping[str, str] = field(default_factory=dict)
+
+
+METHODS = (
+    Method("access keys", {"sts": ("emulator.methods.access_keys",)}),
+    Method("assume role", {"sts": ("emulator.methods.assume_role",)}),
+)
+
+
+def modules_by_service() -> dict[str, tuple[str, ...]]:
+    """Which modules hold the operations of which service, over all methods."""
+    table: dict[str, tuple[str, ...]] = {}
+    for method in METHODS:
+        for service, modules in method.operations.items():
+            table[service] = table.get(service, ()) + modules
+    return table
+
+
+PAGES = {segment: module for method in METHODS for segment, module in method.pages.items()}
+
+
+def create_server(settings: Settings) -> Server:
+    """The shared state of one emulator: its store, worlds and event log; the default world exists afterwards."""
+    dispatch.register_modules(modules_by_service())
+    store = open_store(settings.state)
+    server = Server(settings, Worlds(store), EventLog(store, persistent=bool(settings.state)))
+    server.worlds.create(DEFAULT)
+    return server
+
+
+async def handle(server: Server, world: World, request: Request, base_url: str) -> Response:
+    """Answer one AWS API call. Step 1, finding the world in the path, is done by the caller."""
+    request_id = new_request_id()
+    service: Service | None = None
+    operation: Operation | None = None
+    ctx: Context | None = None
+    try:
+        service, operation = dispatch.match(request)  # 2
+        ctx = _context(server, world, request, base_url, service, operation, request_id)
+        _inject_fault(ctx)  # 3
+        _authenticate(ctx, request, service, operation)  # 4; before the parameters are looked at (facts §12)
+        parameters = ctx.parameters = protocols.parse(operation, request)  # 5
+        validate.validate(operation, parameters)  # 6
+        result = await _call(ctx, service, operation, parameters)  # 7
+        response = protocols.render(operation, result, request_id, accept_json=protocols.wants_json(request))  # 8
+        record(ctx, result)
+    except AwsError as error:
+        if ctx is not None:
+            record(ctx, error=error)
+        return protocols.render_error(service, operation, error, request_id, accept_json=protocols.wants_json(request))
+    except dispatch.NoAction as nothing:
+        return Response(302, [("location", nothing.location)], b"")
+    except Exception:
+        log.exception("%s %s failed inside", request.method, request.signed_path)
+        failure = AwsError(
+            "InternalFailure", "The request processing has failed because of an internal error.", status=500
+        )
+        return protocols.render_error(
+            service, operation, failure, request_id, accept_json=protocols.wants_json(request)
+        )
+    return response
+
+
+def _inject_fault(ctx: Context) -> None:
+    fault = ctx.world.take_fault(ctx.service, ctx.operation)
+    if fault is not None:
+        raise fault
+
+
+async def _call(
+    ctx: Context, service: Service, operation: Operation, parameters: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    function = dispatch.find(service.name, operation.name)
+    if function is None:
+        raise AwsError("NotImplemented", f"sts-emulator does not have {service.name}:{operation.name}", status=501)
+    if inspect.iscoroutinefunction(function):
+        return await function(ctx, **parameters) or {}
+    try:
+        with ctx.world.unit():
+            result = function(ctx, **parameters)
+    except StaleError:
+        ctx.decisions.clear()
+        with ctx.world.unit(lock=True):
+            result = function(ctx, **parameters)
+    if inspect.isawaitable(result):
+        result = await result
+    return result or {}
+
+
+def _context(
+    server: Server,
+    world: World,
+    request: Request,
+    base_url: str,
+    service: Service,
+    operation: Operation,
+    request_id: str,
+) -> Context:
+    headers = request.headers
+    return Context(
+        server=server,
+        world=world,
+        service=service.name,
+        operation=operation.name,
+        request_id=request_id,
+        region=server.settings.region,
+        protocol=service.protocol,
+        source_ip=request.client,
+        user_agent=headers.get("user-agent", ""),
+        secure=request.scheme == "https",
+        referer=headers.get("referer", ""),
+        request=request,
+        base_url=base_url,
+    )
+
+
+def _authenticate(ctx: Context, request: Request, service: Service, operation: Operation) -> None:
+    if operation.auth == "none":
+        return
+    signed = sigv4.read(request)
+    settings = ctx.server.settings
+    if settings.permissive:
+        key_id, token = (signed.access_key_id, signed.token) if signed else ("", "")
+        ctx.region = signed.region or ctx.region if signed else ctx.region
+        ctx.caller = authenticate.permissive(ctx.world, key_id, token, settings.account)
+        return
+    if signed is None:
+        raise AwsError("MissingAuthenticationToken", "Request is missing Authentication Token", status=403)
+    ctx.region = signed.region or ctx.region
+    sigv4.check(signed, clock.real(), service.signing_name)
+    caller, secret = authenticate.identify(ctx.world, signed.access_key_id, signed.token)
+    sigv4.verify(request, signed, secret)
+    authenticate.restrict(caller, service.name, operation.name)
+    ctx.caller = caller
+
+
+# -- serving ------------------------------------------------------------------------------------------------------
+
+
+def serve(settings: Settings, *, ready: Callable[[Server], None] = lambda _: None) -> None:
+    """Seed the default world and serve until interrupted; `ready` is called once requests are answered.
+
+    Raises:
+        emulator.scenario's error, before the port is opened, when a scenario has a mistake.
+    """
+    server = create_server(settings)
+    _seed(server)
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(_serve(server, ready))
+
+
+async def _serve(server: Server, ready: Callable[[Server], None]) -> None:
+    import gc
+
+    import uvicorn
+
+    settings = server.settings
+    front = Front(server, handle, PAGES)
+    plain = uvicorn.Server(_config(front, settings.host, settings.port))
+    gc.collect()
+    gc.freeze()  # what is loaded now stays: the collector need not walk it again (facts/performance §4)
+    gc.set_threshold(50_000, 20, 100)
+    watching = asyncio.create_task(_announce(plain, server, ready))
+    try:
+        await plain.serve()
+    finally:
+        watching.cancel()
+
+
+def _config(front: Front, host: str, port: int) -> Any:
+    import uvicorn
+
+    # No access log (38 us a request), no websockets (24 ms at start), our own lifespan.
+    return uvicorn.Config(front, host, port, access_log=False, log_level="warning", ws="none", server_header=False)
+
+
+async def _announce(plain: Any, server: Server, ready: Callable[[Server], None]) -> None:
+    while not plain.started:
+        await asyncio.sleep(0.005)
+    ready(server)
+
+
+def _loop_factory() -> Any:
+    try:
+        import uvloop
+    except ImportError:  # not made for Windows
+        return None
+    return uvloop.new_event_loop
+
+
+def __getattr__(name: str) -> Any:
+    """`emulator.app:app`, made on first use: an ordinary FastAPI application with the wire mounted."""
+    if name != "app":
+        raise AttributeError(name)
+    from emulator.console.api import create_app
+
+    server = create_server(Settings.from_environment())
+    _seed(server)
+    globals()["app"] = create_app(server, Front(server, handle, PAGES))
+    return globals()["app"]

@@ -1,0 +1,146 @@
+"""The ASGI application that `serve` runs: AWS calls and pages answered here, FastAPI behind `/_emulator` when asked."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import inspect
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from emulator.core.errors import AwsError
+from emulator.core.world import DEFAULT, World
+from emulator.vending.context import Server, Visit
+from emulator.vending.record import new_request_id
+from emulator.wire import protocols
+from emulator.wire.http import MAX_BODY, Request, Response
+
+log = logging.getLogger("emulator")
+
+Scope = Mapping[str, Any]
+Receive = Callable[[], Awaitable[Mapping[str, Any]]]
+Send = Callable[[Mapping[str, Any]], Awaitable[None]]
+Handle = Callable[[Server, World, Request, str], Awaitable[Response]]
+
+_TOO_LARGE = AwsError("RequestEntityTooLarge", f"The request is larger than {MAX_BODY} bytes", status=413)
+
+
+class Front:
+    """One emulator on one socket. `handle` answers AWS calls, `pages` maps first path segments to page modules."""
+
+    def __init__(self, server: Server, handle: Handle, pages: Mapping[str, str]) -> None:
+        self.server = server
+        self._handle = handle
+        self._pages = pages
+        self._api: Any = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one ASGI event stream."""
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        elif scope["path"].startswith("/_emulator"):
+            await (await self._loaded_api())(scope, receive, send)
+        else:
+            response = await self._respond(scope, receive)
+            await _send(send, response, head=scope["method"] == "HEAD")
+
+    async def _respond(self, scope: Scope, receive: Receive) -> Response:
+        body = await _body(receive)
+        if body is None:
+            return protocols.render_error(None, None, _TOO_LARGE, new_request_id())
+        path = scope["raw_path"].decode("latin-1")
+        name, prefix, rest = _split_world(path)
+        headers = _headers(scope)
+        request = Request(
+            method=scope["method"],
+            raw_path=rest,
+            signed_path=path,
+            query=scope["query_string"].decode("latin-1"),
+            headers=headers,
+            body=body,
+            client=scope["client"][0] if scope["client"] else "",
+            scheme=scope["scheme"],
+        )
+        if rest == "/health":
+            return _json(200, b'{"status":"ok"}')
+        world = self.server.worlds.get(name)
+        if world is None:
+            return _json(404, b'{"message":"no such world"}')
+        base_url = f"{scope['scheme']}://{headers.get('host', '')}{prefix}"
+        module = self._pages.get(rest[1:].partition("/")[0])
+        if module is not None:
+            return await self._visit(module, world, request, base_url)
+        return await self._handle(self.server, world, request, base_url)
+
+    async def _visit(self, module: str, world: World, request: Request, base_url: str) -> Response:
+        visit = Visit(self.server, world, request, request.raw_path[1:].partition("/")[2], base_url)
+        try:
+            answer = importlib.import_module(module).respond(visit)
+            response: Response = await answer if inspect.isawaitable(answer) else answer
+        except AwsError as error:
+            return protocols.render_error(None, None, error, new_request_id())
+        except Exception:
+            log.exception("%s %s failed inside", request.method, request.signed_path)
+            return _json(500, b'{"message":"internal failure"}')
+        return response
+
+    async def _loaded_api(self) -> Any:
+        if self._api is None:
+            module = await asyncio.to_thread(importlib.import_module, "emulator.console.api")
+            self._api = self._api or module.create_api(self.server)
+        return self._api
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                await send({"type": "lifespan.startup.complete"})
+            else:
+                self.server.events.flush()
+                self.server.worlds.store.close()
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+
+async def _body(receive: Receive) -> bytes | None:
+    """The request's body; None when it is larger than the wire reads."""
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    if not message.get("more_body"):
+        return body if len(body) <= MAX_BODY else None
+    chunks, size = [body], len(body)
+    while message.get("more_body"):
+        message = await receive()
+        chunks.append(message.get("body", b""))
+        size += len(chunks[-1])
+        if size > MAX_BODY:
+            return None
+    return b"".join(chunks)
+
+
+def _headers(scope: Scope) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in scope["headers"]:
+        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]},{value}" if name in headers else value
+    return headers
+
+
+def _split_world(path: str) -> tuple[str, str, str]:
+    """(world, prefix, rest) of a path: `/w/lab/x` is world `lab` and `/x`; without a prefix, the default world."""
+    if not path.startswith("/w/"):
+        return DEFAULT, "", path
+    name, _, rest = path[3:].partition("/")
+    return name, f"/w/{name}", f"/{rest}"
+
+
+async def _send(send: Send, response: Response, *, head: bool) -> None:
+    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
+    headers.append((b"content-length", str(len(response.body)).encode()))
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if head else response.body})
+
+
+def _json(status: int, body: bytes) -> Response:
+    return Response(status, [("content-type", "application/json")], body)
