@@ -12,7 +12,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
-from typing import Any, Final, NoReturn, TypeVar
+from typing import Any, Final, TypeVar
 
 from emulator.core.errors import AwsError
 from emulator.wire import http, models
@@ -27,6 +27,7 @@ MODULES: Final[dict[str, tuple[str, ...]]] = {}
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 _PAGE = "https://aws.amazon.com/iam"
+_QUERY_METHODS: Final = ("POST", "GET")
 _BAD_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
 
 
@@ -38,7 +39,7 @@ class NoAction(Exception):  # noqa: N818  # no error: STS answers with a redirec
         self.location = location
 
 
-class UnmatchedRequest(AwsError):
+class UnmatchedRequestError(AwsError):
     """No service or operation is meant. `protocol` is the shape its error takes; "" is a bare status, without body."""
 
     __slots__ = ("protocol",)
@@ -82,23 +83,23 @@ def match(request: http.Request) -> tuple[Service, Operation]:
 
     Raises:
         NoAction: a request to `/` that names no operation.
-        UnmatchedRequest: no such operation; its `protocol` says which shape the error takes.
+        UnmatchedRequestError: no such operation; its `protocol` says which shape the error takes.
         AwsError: `MalformedQueryString`.
     """
     path = request.raw_path
     if path in ("/", ""):
         target = request.headers.get("x-amz-target")
         return _match_action(request) if target is None else _match_target(target)
-    if _BAD_ESCAPE.search(path):  # facts/sts-iam-sigv4 §6.1 row 1
-        raise UnmatchedRequest("", "BadRequest", status=400)
+    if _BAD_ESCAPE.search(path) or _climbs(path):  # facts/sts-iam-sigv4 §6.1 row 1
+        raise UnmatchedRequestError("", "BadRequest", status=400)
     return _match_uri(request)
 
 
 def _match_action(request: http.Request) -> tuple[Service, Operation]:
     parameters = http.parameters(request)
-    action = parameters.get("Action")
+    action = parameters.get("Action") if request.method in _QUERY_METHODS else None
     if action is None:
-        query = request.query if request.method in ("GET", "HEAD") else ""
+        query = "" if request.method == "POST" else request.query
         raise NoAction(f"{_PAGE}?{query}" if query else _PAGE)
     version = parameters.get("Version")
     name = _versions().get(version) if version is not None else None
@@ -107,7 +108,17 @@ def _match_action(request: http.Request) -> tuple[Service, Operation]:
         if action in service.operations:
             return service, service.operations[action]
     shown = "NO_VERSION_SPECIFIED" if version is None else version
-    raise UnmatchedRequest("query", "InvalidAction", f"Could not find operation {action} for version {shown}")
+    raise UnmatchedRequestError("query", "InvalidAction", f"Could not find operation {action} for version {shown}")
+
+
+def _climbs(path: str) -> bool:
+    """Whether a path is not absolute or leads above its root."""
+    depth = 0
+    for segment in path[1:].split("/"):
+        depth += {"..": -1, ".": 0, "": 0}.get(segment, 1)
+        if depth < 0:
+            return True
+    return not path.startswith("/")
 
 
 @cache
@@ -123,7 +134,7 @@ def _match_target(target: str) -> tuple[Service, Operation]:
             if action in service.operations:
                 return service, service.operations[action]
             break
-    raise UnmatchedRequest("json", "UnknownOperationException")
+    raise UnmatchedRequestError("json", "UnknownOperationException")
 
 
 def _match_uri(request: http.Request) -> tuple[Service, Operation]:
@@ -135,11 +146,7 @@ def _match_uri(request: http.Request) -> tuple[Service, Operation]:
         if route.matches(segments, given):
             service = models.service(route.service)
             return service, service.operations[route.operation]
-    _unknown_uri()
-
-
-def _unknown_uri() -> NoReturn:
-    raise UnmatchedRequest("rest-json", "UnknownOperationException", status=404)
+    raise UnmatchedRequestError("rest-json", "UnknownOperationException", status=404)
 
 
 class _Route:

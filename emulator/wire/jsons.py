@@ -21,7 +21,15 @@ MAX_DEPTH: Final = 64
 
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _RANGES = {"integer": 31, "long": 63}
-_TOKENS = {str: "STRING_VALUE", bool: "BOOLEAN_VALUE", int: "NUMBER_VALUE", float: "NUMBER_VALUE"}
+_TOKENS = {
+    str: "STRING_VALUE",
+    bool: "BOOLEAN_VALUE",
+    int: "NUMBER_VALUE",
+    float: "NUMBER_VALUE",
+    list: "START_ARRAY",
+    dict: "START_OBJECT",
+    type(None): "VALUE_NULL",
+}
 
 
 def _no_constant(name: str) -> Any:
@@ -58,9 +66,10 @@ def _rest_parser(operation: Operation, shape: Shape) -> Callable[[Request], Any]
     labels = _labels(operation, shape)
     located = {m.name: _located_reader(operation, m) for m in shape.members.values() if m.location not in ("", "uri")}
     body = _body_reader(shape)
+    uses_body = body is not None or any(m.location == "queryOrBody" for m in shape.members.values())
 
     def parse_rest(request: Request) -> dict[str, Any]:
-        content = load(request.body) if body or request.body else {}
+        content = load(request.body) if uses_body else {}
         result: dict[str, Any] = body(content) if body else {}
         if labels:
             segments = request.raw_path[1:].split("/")
@@ -294,7 +303,7 @@ def _blob(value: Any) -> bytes:
 
 
 def _token(value: Any) -> str:
-    return _TOKENS.get(type(value), "START_ARRAY" if isinstance(value, list) else "START_OBJECT")
+    return _TOKENS[type(value)]
 
 
 def _unreadable(token: str, wanted: str) -> AwsError:

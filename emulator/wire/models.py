@@ -1,4 +1,4 @@
-"""Service models: botocore's JSON read as data, plus our overlays, resolved lazily into services, operations and shapes.
+"""Service models: botocore's JSON read as data, plus our overlays, resolved into services, operations and shapes.
 
 botocore itself is never imported (its model classes cost 120 ms and 18 MiB, facts/performance §5); only its package
 directory is located. A trait that this wire does not implement stops the model from loading, so that a newer botocore
@@ -25,23 +25,88 @@ _OVERLAYS = Path(__file__).parent / "overlays"
 
 # What each level of a model may say. A trait that only advises clients or documents is listed too: it was considered.
 _METADATA_TRAITS = frozenset(
-    "apiVersion auth endpointPrefix globalEndpoint jsonVersion protocol protocols serviceAbbreviation serviceFullName "
-    "serviceId signatureVersion signingName targetPrefix uid xmlNamespace".split()
+    (
+        "apiVersion",
+        "auth",
+        "endpointPrefix",
+        "globalEndpoint",
+        "jsonVersion",
+        "protocol",
+        "protocols",
+        "serviceAbbreviation",
+        "serviceFullName",
+        "serviceId",
+        "signatureVersion",
+        "signingName",
+        "targetPrefix",
+        "uid",
+        "xmlNamespace",
+    )
 )
 _OPERATION_TRAITS = frozenset(
-    "auth authtype deprecated deprecatedMessage documentation documentationUrl errors http idempotent input name output "
-    "readonly staticContextParams".split()
+    (
+        "auth",
+        "authtype",
+        "deprecated",
+        "deprecatedMessage",
+        "documentation",
+        "documentationUrl",
+        "errors",
+        "http",
+        "idempotent",
+        "input",
+        "name",
+        "output",
+        "readonly",
+        "staticContextParams",
+    )
 )
 _HTTP_TRAITS = frozenset(("method", "requestUri", "responseCode"))
 _SHAPE_TRAITS = frozenset(
-    "box deprecated deprecatedMessage document documentation enum error exception fault key locationName max member "
-    "members min pattern payload required retryable sensitive timestampFormat type union value".split()
+    (
+        "box",
+        "deprecated",
+        "deprecatedMessage",
+        "document",
+        "documentation",
+        "enum",
+        "error",
+        "exception",
+        "fault",
+        "key",
+        "locationName",
+        "max",
+        "member",
+        "members",
+        "min",
+        "pattern",
+        "payload",
+        "required",
+        "retryable",
+        "sensitive",
+        "timestampFormat",
+        "type",
+        "union",
+        "value",
+    )
 )
 _MEMBER_TRAITS = frozenset(
-    "box deprecated deprecatedMessage deprecatedSince documentation idempotencyToken location locationName queryName "
-    "shape".split()
+    (
+        "box",
+        "deprecated",
+        "deprecatedMessage",
+        "deprecatedSince",
+        "documentation",
+        "idempotencyToken",
+        "location",
+        "locationName",
+        "queryName",
+        "shape",
+    )
 )
-_TYPES = frozenset("blob boolean double float integer list long map string structure timestamp".split())
+_TYPES = frozenset(
+    ("blob", "boolean", "double", "float", "integer", "list", "long", "map", "string", "structure", "timestamp")
+)
 _INPUT_LOCATIONS = frozenset(("uri", "querystring", "header", "queryOrBody", ""))
 _NO_LOCATION = frozenset(("",))
 _NO_AUTH = "smithy.api#noAuth"

@@ -12,7 +12,7 @@ from typing import Any
 
 from emulator.core.errors import AwsError
 from emulator.wire import faults, jsons, query
-from emulator.wire.dispatch import UnmatchedRequest
+from emulator.wire.dispatch import UnmatchedRequestError
 from emulator.wire.http import Request, Response
 from emulator.wire.models import Operation, Service
 
@@ -25,8 +25,9 @@ def parse(operation: Operation, request: Request) -> dict[str, Any]:
     Raises:
         AwsError: `MalformedInput` (query), `SerializationException` (JSON) or `MalformedQueryString`.
     """
-    module = query if operation.service.protocol in _XML else jsons
-    return module.parse(operation, request)
+    if operation.service.protocol in _XML:
+        return query.parse(operation, request)
+    return jsons.parse(operation, request)
 
 
 def render(
@@ -45,13 +46,13 @@ def render(
 def render_error(
     service: Service | None, operation: Operation | None, error: AwsError, request_id: str, *, accept_json: bool = False
 ) -> Response:
-    """Write an error as the service's protocol does; an `UnmatchedRequest` brings its own protocol.
+    """Write an error as the service's protocol does; an `UnmatchedRequestError` brings its own protocol.
 
     The status is the error's own, or what the model declares for its code, or what is common for it. Common errors are
     raised under their query names (`AccessDenied`, `SignatureDoesNotMatch`, ...) and renamed for JSON services and EC2.
     """
     service = service or (operation.service if operation else None)
-    if isinstance(error, UnmatchedRequest):
+    if isinstance(error, UnmatchedRequestError):
         return faults.render_fault(None, error.protocol, error, request_id, accept_json=accept_json)
     protocol = service.protocol if service else "query"
     return faults.render_fault(service, protocol, error, request_id, accept_json=accept_json)

@@ -7,22 +7,20 @@ import binascii
 import re
 from collections.abc import Callable, Mapping
 from json.encoder import encode_basestring_ascii
+from math import isfinite
 from typing import Any, Final
 
 from emulator.core.errors import AwsError
-from emulator.wire import timestamps
+from emulator.wire import timestamps, xmls
 from emulator.wire.http import Request, Response, parameters
 from emulator.wire.models import Member, Operation, Shape
 
 Parse = Callable[[dict[str, str]], Any]
-Write = Callable[[Any, Callable[[str], None]], None]
 
 _INDEX_DIGITS: Final = 10
 _INTEGER = re.compile(r"[+-]?[0-9]{1,19}")
 _FLOAT = re.compile(r"[+-]?[0-9]{1,308}(\.[0-9]{1,308})?([eE][+-]?[0-9]{1,3})?")
 _RANGES = {"integer": 31, "long": 63}
-_SPECIAL = re.compile("[&<>\r\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#xD;"}
 
 
 # Parameters in ----------------------------------------------------------------------------------------------------
@@ -129,9 +127,7 @@ def scalar_parser(shape: Shape) -> Callable[[str], Any]:
     """How a scalar is read from text; what cannot be read is `MalformedInput` (facts/sts-iam-sigv4 §3.2)."""
     if shape.type in _RANGES:
         return _integer_parser(_RANGES[shape.type])
-    return {"string": str, "boolean": _boolean, "float": _float, "double": _float, "timestamp": _time, "blob": _blob}[
-        shape.type
-    ]
+    return _SCALARS[shape.type]
 
 
 def _integer_parser(bits: int) -> Callable[[str], int]:
@@ -155,7 +151,7 @@ def _boolean(text: str) -> bool:
 
 
 def _float(text: str) -> float:
-    if not _FLOAT.fullmatch(text):
+    if not _FLOAT.fullmatch(text) or not isfinite(float(text)):
         raise AwsError("MalformedInput")
     return float(text)
 
@@ -174,164 +170,29 @@ def _blob(text: str) -> bytes:
         raise AwsError("MalformedInput") from None
 
 
+_SCALARS: Final[Mapping[str, Callable[[str], Any]]] = {
+    "string": str,
+    "boolean": _boolean,
+    "float": _float,
+    "double": _float,
+    "timestamp": _time,
+    "blob": _blob,
+}
+
+
 # Results out ------------------------------------------------------------------------------------------------------
 
 
 def render(operation: Operation, result: Mapping[str, Any], request_id: str, *, accept_json: bool) -> Response:
-    """A result in the protocol's envelope (facts/sts-iam-sigv4 §1.5, §11.1): members in the order of `result`."""
+    """A result as XML, or as JSON where a query service was asked for it (facts/sts-iam-sigv4 §1.6)."""
     if operation.service.protocol == "ec2":
-        return _render_ec2(operation, result, request_id)
-    if accept_json:
-        return _render_json(operation, result, request_id)
-    compiled = operation.compiled.get("render")
-    if compiled is None:
-        compiled = operation.compiled["render"] = _envelope(operation)
-    head, write, tail = compiled
-    pieces: list[str] = [head]
-    if write is not None:
-        write(result, pieces.append)
-    pieces.append(f"{tail}{request_id}</RequestId>\n  </ResponseMetadata>\n</{operation.name}Response>\n")
-    return Response(
-        operation.status,
-        [("x-amzn-RequestId", request_id), ("content-type", "text/xml")],
-        "".join(pieces).encode("utf-8", "replace"),
+        return xmls.render_ec2(operation, result, request_id)
+    return (
+        _render_json(operation, result, request_id) if accept_json else xmls.render_query(operation, result, request_id)
     )
-
-
-def _envelope(operation: Operation) -> tuple[str, Write | None, str]:
-    head = f'<{operation.name}Response xmlns="{operation.service.xmlns}">\n'
-    tail = "  <ResponseMetadata>\n    <RequestId>"
-    if operation.output is None:
-        return head, None, tail
-    wrapper = operation.result_wrapper or f"{operation.name}Result"
-    return head, _element(wrapper, operation.output, 1, _QUERY_STYLE), tail
-
-
-def _render_ec2(operation: Operation, result: Mapping[str, Any], request_id: str) -> Response:
-    compiled = operation.compiled.get("render")
-    if compiled is None:
-        compiled = operation.compiled["render"] = _content(operation.output or _RETURN, 1, _EC2_STYLE)
-    pieces = [
-        f'<?xml version="1.0" encoding="UTF-8"?>\n<{operation.name}Response xmlns="{operation.service.xmlns}/">\n'
-        f"    <requestId>{request_id}</requestId>\n"
-    ]
-    compiled(result if operation.output else {"return": True}, pieces.append)
-    pieces.append(f"</{operation.name}Response>\n")
-    return Response(
-        operation.status,
-        [("x-amzn-RequestId", request_id), ("content-type", "text/xml;charset=UTF-8")],
-        "".join(pieces).encode("utf-8", "replace"),
-    )
-
-
-class _Style:
-    """How one protocol lays its XML out: indentation, the default name of list items, and timestamps."""
-
-    def __init__(self, indent: str, item: str, time: Callable[[Any], str]) -> None:
-        self.indent = indent
-        self.item = item
-        self.time = time
-
-
-_QUERY_STYLE = _Style("  ", "member", timestamps.iso)
-_EC2_STYLE = _Style("    ", "item", timestamps.iso_milliseconds)
-_RETURN = Shape("", "structure", members={"return": Member("return", Shape("", "boolean"))})  # EC2's void result
-
-
-def _element(name: str, shape: Shape, depth: int, style: _Style) -> Write:
-    """A writer of one element of that name at that depth, on lines of its own."""
-    pad = style.indent * depth
-    if shape.type not in ("structure", "list", "map"):
-        text = _text(shape, style)
-        start, end = f"{pad}<{name}>", f"</{name}>\n"
-        return lambda value, put: put(f"{start}{text(value)}{end}")
-    content: Write | None = None
-    start, end, empty = f"{pad}<{name}>\n", f"{pad}</{name}>\n", f"{pad}<{name}/>\n"
-
-    def write(value: Any, put: Callable[[str], None]) -> None:
-        nonlocal content
-        if not value:
-            put(empty)
-            return
-        if content is None:  # compiled when first needed: shapes may contain themselves
-            content = _content(shape, depth + 1, style)
-        put(start)
-        content(value, put)
-        put(end)
-
-    return write
-
-
-def _content(shape: Shape, depth: int, style: _Style) -> Write:
-    if shape.type == "list":
-        assert shape.member is not None
-        item = _element(shape.member.location_name or style.item, shape.member.shape, depth, style)
-
-        def write_list(values: Any, put: Callable[[str], None]) -> None:
-            for value in values:
-                item(value, put)
-
-        return write_list
-    if shape.type == "map":
-        return _entries(shape, depth, style)
-    writers = {
-        member.name: _element(member.location_name or member.name, member.shape, depth, style)
-        for member in shape.members.values()
-    }
-
-    def write_structure(values: Mapping[str, Any], put: Callable[[str], None]) -> None:
-        for name, value in values.items():
-            if value is not None:
-                writers[name](value, put)
-
-    return write_structure
-
-
-def _entries(shape: Shape, depth: int, style: _Style) -> Write:
-    assert shape.key is not None
-    assert shape.value is not None
-    pad = style.indent * depth
-    key = _element(shape.key.location_name or "key", shape.key.shape, depth + 1, style)
-    content = _element(shape.value.location_name or "value", shape.value.shape, depth + 1, style)
-
-    def write_map(values: Mapping[str, Any], put: Callable[[str], None]) -> None:
-        for name, value in values.items():
-            put(f"{pad}<entry>\n")
-            key(name, put)
-            content(value, put)
-            put(f"{pad}</entry>\n")
-
-    return write_map
-
-
-def _text(shape: Shape, style: _Style) -> Callable[[Any], str]:
-    if shape.type == "string":
-        return escape
-    if shape.type == "timestamp":
-        return style.time
-    return {"boolean": _boolean_text, "blob": _blob_text}.get(shape.type, repr)
-
-
-def _boolean_text(value: bool) -> str:
-    return "true" if value else "false"
-
-
-def _blob_text(value: bytes) -> str:
-    return base64.b64encode(value).decode()
-
-
-def escape(text: str) -> str:
-    """Character data: markup escaped, a carriage return kept, and what XML 1.0 cannot hold replaced by U+FFFD."""
-    if _SPECIAL.search(text) is None:
-        return text
-    return _SPECIAL.sub(lambda found: _ENTITIES.get(found[0], "\ufffd"), text)
-
-
-# JSON on request --------------------------------------------------------------------------------------------------
 
 
 def _render_json(operation: Operation, result: Mapping[str, Any], request_id: str) -> Response:
-    """The same result as JSON, for `Accept: application/json` (facts/sts-iam-sigv4 §1.6)."""
     body = ""
     if operation.output is not None:
         body = f'"{operation.result_wrapper}":{_json(operation.output, result)},'
@@ -353,11 +214,17 @@ def _json(shape: Shape, value: Any) -> str:
         value_shape = shape.value.shape
         entries = (f"{encode_basestring_ascii(name)}:{_json(value_shape, item)}" for name, item in value.items())
         return "{" + ",".join(entries) + "}"
+    return _json_scalar(shape, value)
+
+
+def _json_scalar(shape: Shape, value: Any) -> str:
     if shape.type == "timestamp":
         return _java_double(timestamps.seconds(value))
-    if shape.type in ("string", "blob"):
-        return encode_basestring_ascii(_blob_text(value) if shape.type == "blob" else value)
-    return _boolean_text(value) if shape.type == "boolean" else repr(value)
+    if shape.type == "blob":
+        return f'"{base64.b64encode(value).decode()}"'
+    if shape.type == "boolean":
+        return "true" if value else "false"
+    return encode_basestring_ascii(value) if shape.type == "string" else repr(value)
 
 
 def _java_double(value: float) -> str:

@@ -12,6 +12,7 @@ from typing import Any, Final
 from emulator.core.errors import AwsError
 from emulator.wire import patterns
 from emulator.wire.models import Operation, Shape, UnsupportedModelError
+from emulator.wire.pattern_syntax import PatternError
 
 Check = Callable[[Any], bool]
 
@@ -65,7 +66,7 @@ def _top(operation: Operation) -> Check:
         return lambda params: params.keys() >= required
     try:
         return _structure_check(operation.input) or (lambda _params: True)
-    except patterns.PatternError as error:
+    except PatternError as error:
         raise UnsupportedModelError(f"{operation.service.name}: {operation.name}: {error}") from error
 
 
@@ -77,11 +78,14 @@ def _check(shape: Shape) -> Check | None:
         return _list_check(shape)
     if shape.type == "map":
         return _map_check(shape)
-    if shape.type == "string":
-        return _string_check(shape)
-    low, high = _bounds(shape)
+    return _string_check(shape) if shape.type == "string" else _size_check(shape)
+
+
+def _size_check(shape: Shape) -> Check | None:
+    """Limits of a number, or of a blob's length."""
     if shape.min is None and shape.max is None:
         return None
+    low, high = _bounds(shape)
     if shape.type in _NUMBERS:
         return lambda value: low <= value <= high
     return lambda value: low <= len(value) <= high
