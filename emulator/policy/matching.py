@@ -221,6 +221,15 @@ class Principals:
             return "direct" if caller.value in self.services else None
         return "direct" if self.any_aws else None
 
+    def matched_by(self, caller: Principal, *, deny: bool = False) -> str | None:
+        """The listed text that names the caller most closely."""
+        found = [
+            (RANK[grant], text)
+            for kind, text in self.entries
+            if (grant := principals({kind: [text]} if kind != "*" else text).match(caller, deny=deny)) is not None
+        ]
+        return max(found, key=lambda pair: pair[0])[1] if found else None
+
     def _match_aws(self, caller: Principal) -> Grant | None:
         direct = self.direct
         if self.any_aws or caller.value in direct or caller.user_arn in direct or caller.id in direct:

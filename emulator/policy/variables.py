@@ -16,9 +16,10 @@ ESCAPES = frozenset("*?$")
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """A `${…}` in policy text; `name` is the lower-cased condition key."""
+    """A `${…}` in policy text: the condition key as written, and lower-cased as `name`."""
 
     text: str
+    key: str
     name: str
     default: str | None = None
 
@@ -88,5 +89,5 @@ def _read(text: str) -> Piece | Variable:
     default = default.strip()
     quoted = len(default) > 1 and default[0] == default[-1] == "'"
     if comma and quoted:
-        return Variable(text, name.strip().lower(), default[1:-1])
-    return Variable(text, inner.strip().lower())
+        return Variable(text, name.strip(), name.strip().lower(), default[1:-1])
+    return Variable(text, inner.strip(), inner.strip().lower())

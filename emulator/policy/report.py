@@ -1,0 +1,123 @@
+"""Owns how an explanation reads: its JSON turned into a few indented lines that a newcomer understands at a glance."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+YES, NO, IDLE = "✓", "✗", "·"
+LAYER_NAMES: Mapping[str, str] = {
+    "scp": "service control policies",
+    "rcp": "resource control policies",
+    "trust": "trust policy",
+    "identity": "identity policies",
+    "boundary": "permissions boundary",
+    "session": "session policies",
+}
+VERDICTS: Mapping[str, str] = {
+    "allow": "ALLOWED",
+    "explicit_deny": "DENIED by an explicit Deny",
+    "implicit_deny": "DENIED because nothing allows it",
+}
+SAYS: Mapping[str, str] = {"allow": "allows", "explicit_deny": "denies", "implicit_deny": "says nothing"}
+GRANTS: Mapping[str, str] = {"direct": "named itself", "role": "named by its role", "account": "named by its account"}
+
+
+def text_of(explanation: Mapping[str, Any]) -> str:
+    """An explanation (the JSON of `Explanation.to_json`) as text, ending without a line break."""
+    return "\n".join(
+        [
+            *_head(explanation),
+            *(line for layer in explanation["layers"] for line in _layer(layer)),
+            *_tail(explanation),
+        ]
+    )
+
+
+def _head(explanation: Mapping[str, Any]) -> Iterator[str]:
+    asked, caller = explanation["request"], explanation["request"]["principal"]
+    decided = "".join(f" ({LAYER_NAMES[layer]})" for layer in explanation["decided_by"])
+    mark = YES if explanation["decision"] == "allow" else NO
+    yield f"{mark} {asked['action']} {VERDICTS[explanation['decision']]}{decided}"
+    yield f"  on      {asked['resource']}"
+    yield f"  caller  {caller['value']} ({caller['type']})"
+    yield ""
+
+
+def _layer(layer: Mapping[str, Any]) -> Iterator[str]:
+    name = LAYER_NAMES[layer["layer"]]
+    if layer["layer"] in ("scp", "rcp"):
+        name += f", level {layer['level']}"
+    if not layer["consulted"]:
+        yield f"  {IDLE} {name}: not consulted, {layer['why']}"
+        return
+    verdict = layer["decision"]
+    blocks = verdict == "explicit_deny" or (layer["required"] and verdict != "allow")
+    mark = YES if verdict == "allow" else NO if blocks else IDLE
+    if not layer["policies"]:
+        yield f"  {mark} {name}: there is none; {layer['why']}"
+        return
+    yield f"  {mark} {name}: {SAYS[verdict]}; {layer['why']}"
+    several = len(layer["policies"]) > 1
+    for policy in layer["policies"]:
+        for statement in policy["statements"]:
+            yield from _statement(statement, f"{policy['ref']}." if several else "")
+
+
+def _statement(statement: Mapping[str, Any], prefix: str) -> Iterator[str]:
+    sid = f' "{statement["sid"]}"' if statement["sid"] else ""
+    outcome = "applies" if statement["applies"] else "does not apply"
+    mark = YES if statement["applies"] is (statement["effect"] == "Allow") else NO
+    yield f"      {mark} {prefix}Statement[{statement['index']}]{sid} {statement['effect']}: {outcome}"
+    for name in ("action", "principal", "resource"):
+        if statement[name] is not None:
+            yield from _element(name, statement[name])
+    for condition in statement["conditions"]:
+        yield from _condition(condition)
+
+
+def _element(name: str, element: Mapping[str, Any]) -> Iterator[str]:
+    mark = YES if element["match"] else NO
+    by = f" {element['by']}" if element["by"] else "" if element["match"] else " no match"
+    named = f" ({GRANTS[element['as']]})" if element.get("as") else ""
+    yield f"          {mark} {name:<9}{by}{named}"
+    yield from _hint(element)
+
+
+def _condition(condition: Mapping[str, Any]) -> Iterator[str]:
+    mark = YES if condition["result"] else NO
+    yield f"          {mark} {condition['operator']} {condition['key']}"
+    if not condition["result"] or condition["reason"] != "matched":
+        found = condition["request_values"]
+        yield f"              request: {', '.join(found) if found else '(absent)'}"
+        yield f"              policy:  {', '.join(map(_value, condition['policy_values'])) or '(nothing)'}"
+    yield from _hint(condition)
+
+
+def _value(value: Mapping[str, Any]) -> str:
+    raw, resolved = value["raw"], value["resolved"]
+    if resolved == raw:
+        return str(raw)
+    return f"{raw} (here: {'no value' if resolved is None else resolved})"
+
+
+def _hint(trace: Mapping[str, Any]) -> Iterator[str]:
+    if trace["hint"]:
+        yield f"              → {trace['hint']}"
+
+
+def _tail(explanation: Mapping[str, Any]) -> Iterator[str]:
+    changes = explanation["changes"]
+    if changes:
+        yield ""
+        yield "  To allow it (each tried and found to work):"
+        for number, change in enumerate(changes, start=1):
+            first, *rest = [edit["text"] for edit in change["edits"]]
+            yield f"    {number}. {first}"
+            yield from (f"       and {text}" for text in rest)
+    depends = [f"{each['key']}" for each in explanation["depends_on"]]
+    if depends:
+        yield ""
+        yield f"  It would be denied without: {', '.join(depends)}"
