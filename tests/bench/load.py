@@ -1,0 +1,118 @@
+"""Load: distinct signed requests over keep-alive connections from one process on the other core."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import socket
+import time
+from dataclasses import dataclass
+
+import botocore.awsrequest
+import botocore.session
+
+from tests.bench.servers import Running
+
+DISTINCT = 200
+
+
+@dataclass
+class Result:
+    """What one run showed; `cpu_us` is the server's CPU time a request."""
+
+    rps: float
+    cpu_us: float
+    p50_ms: float
+    p99_ms: float
+    worst_ms: float
+    errors: int
+
+
+def signed(port: int, operation: str, keys: tuple[str, str, str | None], count: int = DISTINCT, **parameters) -> list[bytes]:
+    """`count` distinct requests as botocore signs and sends them; `{n}` in a parameter becomes its number."""
+    session = botocore.session.get_session()
+    session.set_credentials(*keys)
+    client = session.create_client("sts", region_name="us-east-1", endpoint_url=f"http://127.0.0.1:{port}")
+    captured: list[bytes] = []
+
+    def capture(request, **_):
+        head = f"POST / HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n"
+        for name, value in request.headers.items():
+            text = value.decode() if isinstance(value, bytes) else value
+            if name.lower() != "host":
+                head += f"{name}: {text}\r\n"
+        body = request.body if isinstance(request.body, bytes) else request.body.encode()
+        captured.append(head.encode() + b"\r\n" + body)
+        name = "".join(part.title() for part in operation.split("_"))
+        return botocore.awsrequest.AWSResponse(request.url, 200, {}, _Answer(name))
+
+    client.meta.events.register("before-send.sts.*", capture)
+    method = getattr(client, operation)
+    for number in range(count):
+        method(**{k: v.replace("{n}", str(number)) if isinstance(v, str) else v for k, v in parameters.items()})
+    return captured
+
+
+class _Answer:
+    """A response that botocore reads as an empty result."""
+
+    def __init__(self, name: str) -> None:
+        self._body = f"<{name}Response><{name}Result/></{name}Response>".encode()
+
+    def stream(self, **_):
+        return iter([self._body])
+
+
+def drive(server: Running, requests: list[bytes], connections: int, seconds: float, limit: int | None = None) -> Result:
+    """Keep `connections` busy for `seconds` (or `limit` requests); each sends when its answer is complete."""
+    os.sched_setaffinity(0, {os.cpu_count() - 1})
+    selector = selectors.DefaultSelector()
+    clients = []
+    for number in range(connections):
+        sock = socket.create_connection(("127.0.0.1", server.port))
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setblocking(False)
+        clients.append([sock, number, 0.0, b""])
+        selector.register(sock, selectors.EVENT_READ, clients[-1])
+    latencies: list[float] = []
+    errors = done = 0
+    clock = time.perf_counter
+    cpu, start = server.cpu_seconds(), clock()
+    for client in clients:
+        client[2] = clock()
+        client[0].sendall(requests[client[1] % len(requests)])
+    stop = start + seconds
+    while clock() < stop and (limit is None or done < limit):
+        for key, _ in selector.select(1):
+            client = key.data
+            client[3] += client[0].recv(65536)
+            if not _complete(client[3]):
+                continue
+            now = clock()
+            latencies.append(now - client[2])
+            errors += not client[3].startswith(b"HTTP/1.1 200")
+            done += 1
+            client[1] += connections
+            client[2], client[3] = now, b""
+            client[0].sendall(requests[client[1] % len(requests)])
+    elapsed, used = clock() - start, server.cpu_seconds() - cpu
+    for client in clients:
+        client[0].close()
+    latencies.sort()
+    return Result(
+        rps=done / elapsed,
+        cpu_us=used / done * 1e6,
+        p50_ms=latencies[len(latencies) // 2] * 1e3,
+        p99_ms=latencies[int(len(latencies) * 0.99)] * 1e3,
+        worst_ms=latencies[-1] * 1e3,
+        errors=errors,
+    )
+
+
+def _complete(data: bytes) -> bool:
+    head, found, body = data.partition(b"\r\n\r\n")
+    if not found:
+        return False
+    lower = head.lower()
+    at = lower.find(b"content-length:")
+    return at < 0 or len(body) >= int(lower[at + 15 :].split(b"\r\n", 1)[0])

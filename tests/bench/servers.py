@@ -1,0 +1,80 @@
+"""The servers that a benchmark compares: ours, moto's, and a bare ASGI app that returns a fixed body."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).parent
+SCENARIO = HERE / "world.yaml"
+
+
+@dataclass
+class Running:
+    """A server process and its port."""
+
+    name: str
+    process: subprocess.Popen
+    port: int
+
+    def cpu_seconds(self) -> float:
+        """CPU time of the process so far, user and system."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(") ", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def resident_mib(self) -> float:
+        """Resident memory of the process."""
+        for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
+            if line.startswith("VmRSS"):
+                return int(line.split()[1]) / 1024
+        return 0.0
+
+
+def commands(port: int) -> dict[str, list[str]]:
+    """How each server is started on a port."""
+    bin_dir = Path(sys.executable).parent
+    return {
+        "ours": [str(bin_dir / "sts-emulator"), "serve", "--port", str(port), "--scenario", str(SCENARIO)],
+        "moto": [str(bin_dir / "moto_server"), "-p", str(port)],
+        "bare": [sys.executable, str(HERE / "bare.py"), str(port)],
+    }
+
+
+@contextlib.contextmanager
+def running(name: str, cpu: int | None = 0) -> Iterator[Running]:
+    """Start a server, pinned to one CPU, and stop it afterwards."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = subprocess.Popen(
+        commands(port)[name], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        preexec_fn=(lambda: os.sched_setaffinity(0, {cpu})) if cpu is not None else None,
+    )
+    try:
+        _wait(port)
+        yield Running(name, process, port)
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _wait(port: int) -> None:
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
+        try:
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+            connection.request("GET", "/health")
+            connection.getresponse().read()
+        except OSError:
+            time.sleep(0.02)
+        else:
+            return
+    raise SystemExit(f"nothing answers on port {port}")

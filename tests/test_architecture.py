@@ -1,0 +1,107 @@
+"""The house rules that a reader may rely on, checked on the syntax trees of the package."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "emulator"
+SOURCES = sorted(PACKAGE.rglob("*.py"))
+
+# Loaded at server start, so nothing heavy may be imported at their top level (facts: FastAPI 266 ms, PyJWT 83, …).
+HEAVY = {"fastapi", "pydantic", "jwt", "lxml", "onelogin", "xmlsec", "jinja2", "httpx", "yaml", "psycopg", "botocore"}
+
+
+def imports(path: Path, *, top_level: bool = False) -> set[str]:
+    """First names of the modules that a file imports."""
+    tree = ast.parse(path.read_text("utf-8"))
+    nodes = tree.body if top_level else ast.walk(tree)
+    found = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+    return found
+
+
+def calls(path: Path) -> set[str]:
+    """Dotted names that a file calls or reads."""
+    return {ast.unparse(node) for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Attribute)}
+
+
+def name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def test_only_the_store_imports_a_database_driver():
+    users = {name(p) for p in SOURCES if imports(p) & {"sqlite3", "psycopg"}}
+    assert users <= {p for p in users if p.startswith("emulator/core/store")}
+
+
+def test_botocore_is_never_imported_by_the_server():
+    # testing.py's client() hands out boto3 clients to tests; it is not part of the server.
+    users = {name(p) for p in SOURCES if any(i.split(".")[0] in ("botocore", "boto3") for i in imports(p))}
+    assert users <= {"emulator/testing.py"}
+
+
+def test_only_the_clock_reads_the_time():
+    readers = {"time.time", "time.time_ns", "datetime.now", "datetime.utcnow", "datetime.datetime.now", "date.today"}
+    offenders = {name(p) for p in SOURCES if calls(p) & readers}
+    assert offenders <= {"emulator/core/clock.py"}
+
+
+def test_only_settings_reads_the_environment():
+    readers = {"os.environ", "os.getenv"}
+    # exec.py hands an environment to the command that it runs.
+    offenders = {name(p) for p in SOURCES if calls(p) & readers}
+    assert offenders <= {"emulator/settings.py", "emulator/cli/exec.py"}
+
+
+def test_only_credentials_builds_credentials():
+    builders = {
+        name(p)
+        for p in SOURCES
+        for node in ast.walk(ast.parse(p.read_text("utf-8")))
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("Credentials")
+    }
+    assert builders <= {"emulator/vending/credentials.py"}
+
+
+@pytest.mark.parametrize("room", ["core", "policy", "wire", "vending", "methods"])
+def test_nothing_heavy_is_imported_where_the_server_starts(room):
+    for path in (PACKAGE / room).rglob("*.py"):
+        heavy = {i for i in imports(path, top_level=True) if i.split(".")[0] in HEAVY}
+        assert not heavy, f"{name(path)} imports {heavy} at its top level"
+
+
+def test_policy_needs_nothing_but_the_standard_library():
+    import sys
+
+    for path in (PACKAGE / "policy").rglob("*.py"):
+        outside = {i for i in imports(path) if i.split(".")[0] not in sys.stdlib_module_names | {"emulator"}}
+        assert not outside, f"{name(path)} imports {outside}"
+
+
+def test_every_file_says_what_it_owns_and_none_is_long():
+    for path in SOURCES:
+        text = path.read_text("utf-8")
+        assert ast.get_docstring(ast.parse(text)), f"{name(path)} has no docstring"
+        assert text.count("\n") <= 900, f"{name(path)} is too long: is there a second noun in it?"
+
+
+def test_every_operation_of_every_method_agrees_with_its_model():
+    """Loading a module checks its operations against botocore's models; the server itself loads them lazily."""
+    import importlib
+
+    from emulator.app import METHODS
+
+    for method in METHODS:
+        for modules in method.operations.values():
+            for module in modules:
+                importlib.import_module(module)
+        for module in method.pages.values():
+            assert callable(importlib.import_module(module).respond)
