@@ -10,6 +10,8 @@ PARTITION = "aws"
 UNIQUE_ID_LENGTH = 21
 _ACCOUNT_MASK = 0x7FFFFFFFFF80
 _ACCOUNT_DIGITS = 12
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+_PAIRS = [first + second for first in _LETTERS for second in _LETTERS]  # ten bits at a time; b32encode is 4 us dearer
 
 
 class Arn(NamedTuple):
@@ -61,10 +63,11 @@ def unique_id(prefix: str, account: str) -> str:
 
 
 def _embed(account: str, size: int) -> str:
+    """Base32 of `size` bytes (a multiple of five): the account in the first six, the rest random."""
     head = 0x800000000000 | (int(account) << 7 & _ACCOUNT_MASK)
-    noise = os.urandom(size - 5)
-    packed = (head | noise[0] & 0x7F).to_bytes(6, "big") + noise[1:]
-    return base64.b32encode(packed).decode()
+    noise = int.from_bytes(os.urandom(size - 5), "big") & ((1 << 8 * size - 41) - 1)
+    packed = head << 8 * (size - 6) | noise
+    return "".join([_PAIRS[packed >> shift & 1023] for shift in range(8 * size - 10, -1, -10)])
 
 
 def account_of(identifier: str) -> str | None:

@@ -104,6 +104,8 @@ class SqliteStore:
         self._db = sqlite3.connect(path, isolation_level=None, timeout=30, check_same_thread=False)
         self._integrity_error = sqlite3.IntegrityError
         self._depth = 0
+        # A store in memory has no other writers: its revisions are known without asking SQLite.
+        self._revisions: dict[str, int] | None = {} if path == ":memory:" else None
         if path != ":memory:":
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=NORMAL")
@@ -122,6 +124,7 @@ class SqliteStore:
             yield
         except BaseException:
             self._db.execute("ROLLBACK")
+            self._forget_revisions()
             raise
         else:
             self._db.execute("COMMIT")
@@ -130,7 +133,11 @@ class SqliteStore:
 
     def revision(self, world: str) -> int | None:
         """See Store."""
+        if self._revisions is not None and world in self._revisions:
+            return self._revisions[world]
         row = self._db.execute("SELECT revision FROM worlds WHERE name = ?", (world,)).fetchone()
+        if row and self._revisions is not None:
+            self._revisions[world] = row[0]
         return row[0] if row else None
 
     def get(self, world: str, kind: str, key: str) -> Document | None:
@@ -225,6 +232,7 @@ class SqliteStore:
             gone = self._db.execute("DELETE FROM worlds WHERE name = ? RETURNING 1", (world,)).fetchone()
             self._db.execute("DELETE FROM documents WHERE world = ?", (world,))
             self._db.execute("DELETE FROM events WHERE world = ?", (world,))
+            self._forget_revisions()
         return gone is not None
 
     def append_events(self, rows: list[tuple[str, str, float, str]], keep: int) -> None:
@@ -251,6 +259,11 @@ class SqliteStore:
     def _bump(self, world: str) -> None:
         if not self._db.execute("UPDATE worlds SET revision = revision + 1 WHERE name = ?", (world,)).rowcount:
             raise NotFoundError(world)  # the world was deleted meanwhile: nothing may be left behind in it
+        self._forget_revisions()
+
+    def _forget_revisions(self) -> None:
+        if self._revisions is not None:
+            self._revisions.clear()
 
 
 def _dump(body: Mapping[str, Any]) -> str:

@@ -58,7 +58,7 @@ def mint(world: World, session: Session, *, minimum_token_size: int = 0) -> Cred
     if short > 0:
         body += b"\0" * (short + 2)
     sealed = _cipher(world.key).encrypt(nonce, body, _bound(world, key_id))
-    token = base64.b64encode(_TOKEN_HEAD + nonce + sealed).decode()
+    token = binascii.b2a_base64(_TOKEN_HEAD + nonce + sealed, newline=False).decode()
     return Credentials(key_id, derive_secret(world, key_id), token, session.expires)
 
 
@@ -77,8 +77,8 @@ def recover(world: World, access_key_id: str, token: str) -> Session:
 
 def derive_secret(world: World, access_key_id: str) -> str:
     """The secret of a temporary key id, which only this world can compute."""
-    digest = hmac.digest(world.key, b"secret:" + access_key_id.encode(), "sha512")
-    return base64.b64encode(digest[:_SECRET_BYTES]).decode()
+    digest = hmac.digest(world.key, b"secret:" + access_key_id.encode(), "sha256")
+    return binascii.b2a_base64(digest[:_SECRET_BYTES], newline=False).decode()
 
 
 def new_long_term_key(account: str) -> tuple[str, str]:
@@ -110,7 +110,7 @@ def _open(world: World, access_key_id: str, token: str) -> Session:
     if len(token) > _TOKEN_LIMIT:
         raise AwsError("InvalidClientTokenId", INVALID_TOKEN, status=403)
     try:
-        raw = base64.b64decode(token, validate=True)
+        raw = binascii.a2b_base64(token, strict_mode=True)
         if not raw.startswith(_TOKEN_HEAD):
             raise AwsError("InvalidClientTokenId", INVALID_TOKEN, status=403)
         nonce, sealed = raw[len(_TOKEN_HEAD) :][:_NONCE], raw[len(_TOKEN_HEAD) + _NONCE :]

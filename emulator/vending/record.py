@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import uuid
+import os
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -142,5 +142,6 @@ def _public(value: Any, name: str = "") -> Any:
 
 
 def new_request_id() -> str:
-    """A request id as AWS writes it."""
-    return str(uuid.uuid4())
+    """A request id as AWS writes it: a random UUID (version 4), without the cost of building a UUID object."""
+    digits = os.urandom(16).hex()
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any
 
 ROLE = "role"
@@ -42,10 +43,11 @@ class Session:
 
     def to_bytes(self) -> bytes:
         """A compact form: a JSON array in field order, cut behind the last member that is not empty."""
-        values: list[Any] = [getattr(self, name) for name in _FIELDS]
-        while not values[-1]:
-            values.pop()
-        return json.dumps(values, separators=(",", ":"), ensure_ascii=False).encode()
+        values = _VALUES(self)
+        last = len(values)
+        while not values[last - 1]:
+            last -= 1
+        return _encode(values[:last]).encode()
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Session:
@@ -57,3 +59,5 @@ class Session:
 
 
 _FIELDS = tuple(Session.__dataclass_fields__)
+_VALUES = attrgetter(*_FIELDS)
+_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
