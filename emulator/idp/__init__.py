@@ -1,0 +1,1 @@
+"""Lab issuers: they make the evidence that the methods check, and share no code with them."""

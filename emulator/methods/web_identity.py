@@ -1,0 +1,214 @@
+"""Method 5, AssumeRoleWithWebIdentity: the proof is a token of an OpenID Connect issuer that the account trusts."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Mapping
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+from urllib.parse import urlsplit
+
+from emulator.core.errors import AwsError
+from emulator.core.world import World
+from emulator.methods import id_token, issuer_keys, jwt, oidc_context
+from emulator.methods.assume_role import check_role_arn
+from emulator.methods.id_token import IdToken, refuse
+from emulator.methods.issuer_keys import KeysUnavailableError, Provider, ThumbprintError
+from emulator.methods.jwk import ALGORITHMS, KeySet
+from emulator.policy.engine import Principal
+from emulator.vending import resources
+from emulator.vending.assume import Ask, Proof, assume
+from emulator.vending.authorize import access_denied
+from emulator.vending.context import FALSE, TRUE, Context
+from emulator.wire.dispatch import operation
+
+ACTION = "sts:AssumeRoleWithWebIdentity"
+NOT_AUTHORIZED = f"Not authorized to perform {ACTION}"
+
+# Texts as recorded from AWS (facts/sts-iam-sigv4 §7.1).
+NOT_A_TOKEN = "The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)"  # noqa: S105
+NO_KEY = (
+    "Couldn't retrieve verification key from your identity provider,  please reference AssumeRoleWithWebIdentity "
+    "documentation for requirements"
+)
+BAD_THUMBPRINT = "OpenIDConnect provider's HTTPS certificate doesn't match configured thumbprint"
+
+BUILT_IN = {
+    "https://accounts.google.com": "accounts.google.com",
+    "accounts.google.com": "accounts.google.com",
+    "https://cognito-identity.amazonaws.com": "cognito-identity.amazonaws.com",
+}
+"""Issuers that need no provider of the account (facts/sts-iam-sigv4 §7.4): `iss` -> principal."""
+
+
+@operation("sts", "AssumeRoleWithWebIdentity")
+def assume_role_with_web_identity(
+    ctx: Context,
+    *,
+    RoleArn: str,
+    RoleSessionName: str,
+    WebIdentityToken: str,
+    ProviderId: str = "",
+    PolicyArns: list[Mapping[str, str]] | None = None,
+    Policy: str = "",
+    DurationSeconds: int | None = None,
+    MinimumSessionTokenSize: int = 0,
+) -> Mapping[str, Any] | Awaitable[Mapping[str, Any]]:
+    """Vend a session of a role to the bearer of an OIDC token (facts/sts-iam-sigv4 §7, order §12).
+
+    The answer is awaitable only where the issuer's keys must be fetched first.
+    """
+    check_role_arn(RoleArn)
+    if ProviderId:
+        raise _refused_provider_id(ProviderId)
+    ask = Ask(
+        session_name=RoleSessionName,
+        duration=DurationSeconds,
+        policy=Policy,
+        policy_arns=tuple(each.get("arn", "") for each in PolicyArns or ()),
+        role_arn=RoleArn,
+        minimum_token_size=MinimumSessionTokenSize,
+    )
+    token = _parse(ctx, WebIdentityToken)
+    provider = _provider(ctx.world, _account(RoleArn), token.issuer)
+    keys = _keys(ctx, provider, token)
+    if keys is None:
+        return _after_fetch(ctx, provider, token, ask)
+    return _vend(ctx, provider, token, keys, ask)
+
+
+async def _after_fetch(ctx: Context, provider: Provider, token: jwt.Token, ask: Ask) -> Mapping[str, Any]:
+    await issuer_keys.fetch(ctx, provider)
+    ctx.world.refresh()  # other calls were served meanwhile; the provider may have been changed or deleted
+    current = _provider(ctx.world, _account(ask.role_arn), token.issuer)
+    keys = _keys(ctx, current, token)
+    if keys is None:
+        refuse(NO_KEY)
+    return _vend(ctx, current, token, keys, ask)
+
+
+def _vend(ctx: Context, provider: Provider, token: jwt.Token, keys: KeySet, ask: Ask) -> Mapping[str, Any]:
+    claims = _proven(ctx, token, keys)
+    checked = id_token.read(claims, ctx.world.now())
+    if provider.client_ids is not None and checked.audience not in provider.client_ids:
+        refuse("Incorrect token audience")
+    ctx.evidence.update(subject=checked.subject, audience=checked.audience)
+    by_idp = checked.roles is not None
+    if by_idp:
+        if ask.role_arn not in (checked.roles or ()):
+            refuse("The target role ARN is not present in the roles claim of the identity token")
+        ctx.evidence["RoleAuthorizedByIdp"] = True
+    context = oidc_context.at_login(provider, checked, claims)
+    context["sts:roleauthorizedbyidp"] = TRUE if by_idp else FALSE
+    proof = Proof(
+        method="AssumeRoleWithWebIdentity",
+        principal=Principal("oidc", provider.principal, provider.account),
+        context=context,
+        lasting=oidc_context.in_session(provider, context),
+        provider=provider.principal,
+        denied=NOT_AUTHORIZED,
+    )
+    role = resources.role_by_arn(ctx.world, ask.role_arn)
+    vended = assume(ctx, proof, ACTION, role, _with_claims(ask, checked))
+    return {
+        **vended.to_wire(),
+        "SubjectFromWebIdentityToken": checked.subject,
+        "Audience": checked.audience,
+        "Provider": provider.principal,
+    }
+
+
+# -- the steps -----------------------------------------------------------------------------------------------------
+
+
+def _refused_provider_id(provider_id: str) -> AwsError:
+    """ProviderId is for opaque OAuth tokens of two providers, of which the emulator issues none."""
+    if provider_id == "www.amazon.com":
+        return AwsError("InvalidIdentityToken", "Provided Token is not a Login With Amazon token")
+    if provider_id == "graph.facebook.com":
+        return AwsError("IDPRejectedClaim", "The identity provider rejected the token")  # AWS's text is not recorded
+    message = "Unrecognized OAuth provider. Do not include a provider parameter when submitting OpenIDConnect ID tokens"
+    return access_denied(message)
+
+
+def _parse(ctx: Context, text: str) -> jwt.Token:
+    try:
+        token = jwt.parse(text)
+    except jwt.NotAToken as why:
+        ctx.evidence["reason"] = str(why)
+        refuse(NOT_A_TOKEN)
+    ctx.evidence.update(issuer=token.issuer, algorithm=token.algorithm, keyId=token.key_id)
+    return token
+
+
+def _account(role_arn: str) -> str:
+    return role_arn.split(":", 5)[4]
+
+
+def _provider(world: World, account: str, issuer: Any) -> Provider:
+    """The provider of the account for a token's issuer: exact in case, path and trailing slash."""
+    if issuer is None:
+        refuse("Missing a required claim: iss")
+    if not isinstance(issuer, str):
+        refuse("Issuer must be a valid URL")
+    built_in = BUILT_IN.get(issuer)
+    if built_in is not None:
+        return Provider(built_in, f"https://{built_in}", built_in)
+    name = _name(issuer)
+    arn = f"arn:aws:iam::{account}:oidc-provider/{name}"
+    found = world.find("oidc-provider", arn) if name else None
+    if found is None:
+        refuse(f"No OpenIDConnect provider found in your account for {issuer}")
+    return Provider(
+        principal=arn,
+        issuer=issuer,
+        name=name,
+        account=account,
+        client_ids=tuple(found["client_ids"]),
+        thumbprints=tuple(found.get("thumbprints", ())),
+        jwks=found.get("jwks"),
+    )
+
+
+@lru_cache(maxsize=1024)
+def _name(issuer: str) -> str:
+    """The issuer without its scheme, which is https, or http on this machine; "" for any other."""
+    try:
+        parts = urlsplit(issuer)
+        host = parts.hostname or ""
+    except ValueError:
+        host = ""
+    if not host or parts.scheme not in ("https", "http"):
+        refuse("Issuer must be a valid URL")
+    if parts.scheme == "http" and not issuer_keys.is_loopback(host):
+        return ""
+    return issuer.partition("://")[2]
+
+
+def _keys(ctx: Context, provider: Provider, token: jwt.Token) -> KeySet | None:
+    if token.algorithm not in ALGORITHMS:  # no key fits: the issuer need not be asked
+        ctx.evidence["reason"] = "the algorithm is not accepted"
+        refuse(NO_KEY)
+    try:
+        return issuer_keys.known(ctx, provider, token.key_id)
+    except KeysUnavailableError as why:
+        ctx.evidence["reason"] = str(why)
+        refuse(NO_KEY)
+    except ThumbprintError:
+        refuse(BAD_THUMBPRINT)
+
+
+def _proven(ctx: Context, token: jwt.Token, keys: KeySet) -> Mapping[str, Any]:
+    verify = keys.verifier(token.key_id, token.algorithm)
+    if verify is None:
+        ctx.evidence["reason"] = "no key of the issuer fits the token's key id and algorithm"
+        refuse(NO_KEY)
+    try:
+        return token.claims(verify)
+    except jwt.BadSignature:
+        ctx.evidence["reason"] = "the signature is not the key's"
+        refuse(NO_KEY)
+
+
+def _with_claims(ask: Ask, token: IdToken) -> Ask:
+    return replace(ask, tags=token.tags, transitive=token.transitive, source_identity=token.source_identity)
