@@ -43,7 +43,7 @@ def parse(data: bytes, *, max_bytes: int) -> Any:
     if "\0" in text or _MARKUP.search(body):
         raise UnsafeXmlError("a DTD, a processing instruction or a NUL")
     try:
-        root = etree.fromstring(text.strip().encode(), _parser())
+        root = etree.fromstring(text.strip(" \t\r\n").encode(), _parser())
     except etree.XMLSyntaxError as bad:
         raise UnsafeXmlError("not well-formed") from bad
     _check(root, etree)
