@@ -8,10 +8,7 @@ from emulator.iam.nouns import USER, Noun
 from emulator.vending import organizations
 from emulator.vending.authorize import authorize
 from emulator.vending.context import Context, Keys
-from emulator.vending.credentials import INVALID_TOKEN
 from emulator.vending.resources import Stored
-from emulator.vending.session import FEDERATED
-from emulator.vending.session import USER as USER_SESSION
 
 
 def permit(ctx: Context, action: str, resource: str, keys: Keys | None = None) -> None:
@@ -20,13 +17,9 @@ def permit(ctx: Context, action: str, resource: str, keys: Keys | None = None) -
     `action` is without its `iam:`, `resource` an ARN or `*`.
 
     Raises:
-        AwsError: AccessDenied; InvalidClientTokenId for sessions that IAM does not accept at all, those of
-            GetFederationToken and those of GetSessionToken without MFA (facts/sts-iam-sigv4 §3.3).
+        AwsError: AccessDenied.
     """
     caller = ctx.identity
-    session = caller.session
-    if session is not None and (session.kind == FEDERATED or (session.kind == USER_SESSION and not session.mfa_at)):
-        raise AwsError("InvalidClientTokenId", INVALID_TOKEN, status=403)
     asked = {
         "aws:resourceaccount": (caller.account,),
         **organizations.resource_keys(ctx.world, caller.account),
