@@ -70,25 +70,25 @@ def assume_role_with_web_identity(
         minimum_token_size=MinimumSessionTokenSize,
     )
     token = _parse(ctx, WebIdentityToken)
-    provider = _provider(ctx.world, _account(RoleArn), token.issuer)
+    provider = provider_of(ctx.world, _account(RoleArn), token.issuer)
     keys = _keys(ctx, provider, token)
     if keys is None:
         return _after_fetch(ctx, provider, token, ask)
-    return _vend(ctx, provider, token, keys, ask)
+    return vend(ctx, provider, _proven(ctx, token, keys), ask)
 
 
 async def _after_fetch(ctx: Context, provider: Provider, token: jwt.Token, ask: Ask) -> Mapping[str, Any]:
     await issuer_keys.fetch(ctx, provider)
     ctx.world.refresh()  # other calls were served meanwhile; the provider may have been changed or deleted
-    current = _provider(ctx.world, _account(ask.role_arn), token.issuer)
+    current = provider_of(ctx.world, _account(ask.role_arn), token.issuer)
     keys = _keys(ctx, current, token)
     if keys is None:
         refuse(NO_KEY)
-    return _vend(ctx, current, token, keys, ask)
+    return vend(ctx, current, _proven(ctx, token, keys), ask)
 
 
-def _vend(ctx: Context, provider: Provider, token: jwt.Token, keys: KeySet, ask: Ask) -> Mapping[str, Any]:
-    claims = _proven(ctx, token, keys)
+def vend(ctx: Context, provider: Provider, claims: Mapping[str, Any], ask: Ask) -> Mapping[str, Any]:
+    """What claims come to once they are proven, or supposed to be by a scenario's expectation. Raises AwsError."""
     checked = id_token.read(claims, ctx.world.now())
     if provider.client_ids is not None and checked.audience not in provider.client_ids:
         refuse("Incorrect token audience")
@@ -145,7 +145,7 @@ def _account(role_arn: str) -> str:
     return role_arn.split(":", 5)[4]
 
 
-def _provider(world: World, account: str, issuer: Any) -> Provider:
+def provider_of(world: World, account: str, issuer: Any) -> Provider:
     """The provider of the account for a token's issuer: exact in case, path and trailing slash."""
     if issuer is None:
         refuse("Missing a required claim: iss")
