@@ -224,6 +224,7 @@ class SqliteStore:
                 raise NotFoundError(world)
             new = change(old)
             self._db.execute("UPDATE worlds SET body = ?, revision = revision + 1 WHERE name = ?", (_dump(new), world))
+            self._forget_revisions()
         return new
 
     def drop_world(self, world: str) -> bool:
