@@ -49,7 +49,10 @@ class Proof:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What the new session should be. `duration` in seconds, None for the default."""
+    """What the new session should be. `duration` in seconds, None for the default.
+
+    `by_service`: an AWS service asks for what it runs, and the role's longest session does not bind it.
+    """
 
     session_name: str
     duration: int | None = None
@@ -63,6 +66,7 @@ class Ask:
     default_duration: int = DEFAULT_DURATION
     latest_expiry: int | None = None
     minimum_token_size: int = 0
+    by_service: bool = False
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -297,6 +301,8 @@ def _refusal(proof: Proof, action: str, role_arn: str, decision: Decision | None
 
 def _duration(caller: Caller | None, role: Mapping[str, Any], ask: Ask) -> int:
     duration = ask.duration if ask.duration is not None else ask.default_duration
+    if ask.by_service:
+        return duration
     longest: int = role.get("max_duration", DEFAULT_MAX_DURATION)
     if ask.duration is not None and duration > longest:
         raise AwsError(

@@ -12,7 +12,7 @@ from emulator.policy.document import Document, parse
 from emulator.policy.engine import Principal
 from emulator.vending import credentials, organizations, resources
 from emulator.vending.context import FALSE, TRUE, Caller, Keys
-from emulator.vending.session import FEDERATED, ROLE, USER, Session
+from emulator.vending.session import FEDERATED, INSTANCE, ROLE, USER, Session
 
 # With a final period, unlike the text for a garbled token (facts/sts-iam-sigv4 §6.1, rows 14a and 14c).
 UNKNOWN_KEY = "The security token included in the request is invalid."
@@ -81,6 +81,8 @@ def caller_of_session(world: World, session: Session, key_id: str) -> Caller:
         return _user_session_caller(world, session, key_id)
     if session.kind == FEDERATED:
         return _federated_caller(world, session, key_id)
+    if session.kind == INSTANCE:
+        return _instance_caller(world, session, key_id)
     return _root_task_caller(world, session, key_id)
 
 
@@ -182,6 +184,23 @@ def _federated_caller(world: World, session: Session, key_id: str) -> Caller:
         identity=plain.identity,
         boundary=plain.boundary,
         session_policies=_session_documents(world, session) or (),
+        session=session,
+    )
+
+
+def _instance_caller(world: World, session: Session, key_id: str) -> Caller:
+    """An EC2 instance's own identity: without any policy, so it may do what needs no permission."""
+    arn = names.session_arn(session.account, session.name, session.session_name)
+    user_id = f"{session.account}:{session.name}:{session.session_name}"
+    role_arn = names.iam_arn(session.account, "role", "/", session.name)
+    keys = _keys(world, role_arn, session.account, "AssumedRole", user_id)
+    return Caller(
+        principal=Principal("assumed-role", arn, session.account, role_arn=role_arn, id=user_id),
+        arn=arn,
+        account=session.account,
+        user_id=user_id,
+        access_key_id=key_id,
+        context={**keys, **_session_keys(world, session)},
         session=session,
     )
 

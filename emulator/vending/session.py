@@ -11,13 +11,15 @@ ROLE = "role"
 USER = "user"
 FEDERATED = "federated"
 ROOT_TASK = "root-task"
+INSTANCE = "instance"
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
     """Everything that a temporary credential means. Times are whole seconds since the epoch by the world's clock.
 
-    `kind` is ROLE (AssumeRole*), USER (GetSessionToken), FEDERATED (GetFederationToken) or ROOT_TASK (AssumeRoot).
+    `kind` is ROLE (AssumeRole*), USER (GetSessionToken), FEDERATED (GetFederationToken), ROOT_TASK (AssumeRoot)
+    or INSTANCE (an EC2 instance's own identity, which is no role of the account).
     `name` and `id` are those of the role, the user or the federated user; an account's root has an empty name and the
     account as its id. `context` holds the condition keys of the original login that outlive it.
     """
