@@ -35,9 +35,35 @@ class Method:
     pages: Mapping[str, str] = field(default_factory=dict)
 
 
+def _rooms(package: str, *modules: str) -> tuple[str, ...]:
+    return tuple(f"{package}.{module}" for module in modules)
+
+
 METHODS = (
     Method("access keys", {"sts": ("emulator.methods.access_keys",)}),
     Method("assume role", {"sts": ("emulator.methods.assume_role",)}),
+    Method("web identity", {"sts": ("emulator.methods.web_identity",)}, {"issuers": "emulator.idp.oidc"}),
+    Method("saml", {"sts": ("emulator.methods.saml.operation",)}),
+    # Not a method itself, but where the identities of all methods are set up.
+    Method(
+        "control plane",
+        {
+            "iam": _rooms(
+                "emulator.iam",
+                "users",
+                "groups",
+                "roles",
+                "holders",
+                "tags",
+                "policies",
+                "access_keys",
+                "mfa_devices",
+                "instance_profiles",
+                "oidc_providers",
+                "saml_providers",
+            )
+        },
+    ),
 )
 
 
@@ -175,10 +201,12 @@ def serve(settings: Settings, *, ready: Callable[[Server], None] = lambda _: Non
     """Seed the default world and serve until interrupted; `ready` is called once requests are answered.
 
     Raises:
-        emulator.scenario's error, before the port is opened, when a scenario has a mistake.
+        ScenarioError: a scenario has a mistake; nothing is served then.
     """
+    from emulator.scenario.watch import seed
+
     server = create_server(settings)
-    _seed(server)
+    seed(server)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_serve(server, ready))
 
@@ -188,28 +216,33 @@ async def _serve(server: Server, ready: Callable[[Server], None]) -> None:
 
     import uvicorn
 
+    from emulator.scenario.watch import watch
+
     settings = server.settings
-    front = Front(server, handle, PAGES)
-    plain = uvicorn.Server(_config(front, settings.host, settings.port))
+    # No access log (38 us a request) and no websockets (24 ms at start).
+    config = uvicorn.Config(
+        Front(server, handle, PAGES),
+        settings.host,
+        settings.port,
+        access_log=False,
+        log_level="warning",
+        ws="none",
+        server_header=False,
+    )
+    listener = uvicorn.Server(config)
     gc.collect()
     gc.freeze()  # what is loaded now stays: the collector need not walk it again (facts/performance §4)
     gc.set_threshold(50_000, 20, 100)
-    watching = asyncio.create_task(_announce(plain, server, ready))
+    beside = [asyncio.create_task(_announce(listener, server, ready)), asyncio.create_task(watch(server))]
     try:
-        await plain.serve()
+        await listener.serve()
     finally:
-        watching.cancel()
+        for task in beside:
+            task.cancel()
 
 
-def _config(front: Front, host: str, port: int) -> Any:
-    import uvicorn
-
-    # No access log (38 us a request), no websockets (24 ms at start), our own lifespan.
-    return uvicorn.Config(front, host, port, access_log=False, log_level="warning", ws="none", server_header=False)
-
-
-async def _announce(plain: Any, server: Server, ready: Callable[[Server], None]) -> None:
-    while not plain.started:
+async def _announce(listener: Any, server: Server, ready: Callable[[Server], None]) -> None:
+    while not listener.started:  # noqa: ASYNC110 - uvicorn offers nothing to wait for
         await asyncio.sleep(0.005)
     ready(server)
 
@@ -227,8 +260,9 @@ def __getattr__(name: str) -> Any:
     if name != "app":
         raise AttributeError(name)
     from emulator.console.api import create_app
+    from emulator.scenario.watch import seed
 
     server = create_server(Settings.from_environment())
-    _seed(server)
+    seed(server)
     globals()["app"] = create_app(server, Front(server, handle, PAGES))
     return globals()["app"]

@@ -69,7 +69,7 @@ def create_api(server: Server) -> ASGIApp:
     return app
 
 
-def create_app(server: Server, front: ASGIApp) -> FastAPI:
+def create_app(server: Server, front: Any) -> FastAPI:
     """An ordinary FastAPI application with the AWS endpoint mounted, to run under any ASGI server."""
     app = FastAPI(
         title="sts-emulator", openapi_url="/_emulator/openapi.json", docs_url="/_emulator/docs", redoc_url=None
@@ -253,8 +253,8 @@ async def explain_event(
 
 
 def _event(server: Server, world: World, event: str) -> dict[str, Any]:
-    events = server.events.read(world.name)
-    for record in reversed(events):
+    record: dict[str, Any]
+    for record in reversed(server.events.read(world.name)):
         if event in ("last", record["eventID"]):
             return record
     raise HTTPException(404, f"no event `{event}` in world `{world.name}`")

@@ -7,7 +7,7 @@ from typing import Any
 
 from emulator.core import names
 from emulator.core.errors import AwsError
-from emulator.vending import credentials
+from emulator.vending import credentials, mfa
 from emulator.vending.assume import check_session_policies, packed_size, tag_keys, tag_map
 from emulator.vending.authorize import access_denied, authorize
 from emulator.vending.context import Caller, Context
@@ -52,8 +52,6 @@ def get_session_token(
     now = int(ctx.world.now())
     with_mfa = False
     if SerialNumber or TokenCode:
-        from emulator.vending import mfa
-
         with_mfa = bool(mfa.present(ctx, caller, SerialNumber, TokenCode))
     session = Session(
         kind=USER,

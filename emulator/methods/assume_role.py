@@ -7,7 +7,7 @@ from typing import Any
 
 from emulator.core import names
 from emulator.core.errors import AwsError
-from emulator.vending import resources
+from emulator.vending import mfa, resources
 from emulator.vending.assume import Ask, Proof, assume, tag_map
 from emulator.vending.authorize import access_denied
 from emulator.vending.context import Caller, Context
@@ -37,10 +37,8 @@ def assume_role(
     caller = ctx.identity
     check_role_arn(RoleArn)
     _refuse_wrong_callers(caller, RoleArn)
-    context = {"sts:externalid": (ExternalId,)} if ExternalId else {}
+    context: dict[str, tuple[str, ...]] = {"sts:externalid": (ExternalId,)} if ExternalId else {}
     if SerialNumber or TokenCode:
-        from emulator.vending import mfa
-
         context |= mfa.present(ctx, caller, SerialNumber, TokenCode)
     ask = Ask(
         session_name=RoleSessionName,
