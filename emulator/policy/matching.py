@@ -24,6 +24,7 @@ RANK: Mapping[str, int] = {"account": 1, "role": 2, "direct": 3}
 
 ACCOUNT_DIGITS = 12
 ARN_PARTS = 6
+LONGEST_COMPARED = 200
 AWS_TYPES = frozenset({"user", "assumed-role", "root", "federated-user"})
 FEDERATED_TYPES = frozenset({"oidc", "saml"})
 
@@ -305,3 +306,14 @@ def is_role(text: str) -> bool:
         return ":" not in text
     parts = text.split(":", ARN_PARTS - 1)
     return len(parts) == ARN_PARTS and parts[2] == "iam" and parts[5].startswith("role/")
+
+
+def edit_distance(left: str, right: str) -> int:
+    """Levenshtein's distance of the first 200 characters."""
+    left, right = left[:LONGEST_COMPARED], right[:LONGEST_COMPARED]
+    row = list(range(len(right) + 1))
+    for index, a in enumerate(left, start=1):
+        previous, row[0] = row[0], index
+        for column, b in enumerate(right, start=1):
+            previous, row[column] = row[column], min(row[column] + 1, row[column - 1] + 1, previous + (a != b))
+    return row[-1]

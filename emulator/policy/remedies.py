@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from emulator.policy import engine
 from emulator.policy.edits import Edit, Place, State, lift_deny, repair_element, widen
 from emulator.policy.explain import Explanation, LayerTrace, PolicyTrace, StatementTrace, explain
+from emulator.policy.matching import LONGEST_COMPARED, edit_distance
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,7 +24,6 @@ Side = Literal["request", "policy"]
 MOST_EDITS = 8
 MOST_NEAR_MISSES = 3
 WEIGHTS = {"action": 100, "principal": 10, "resource": 10}  # a condition weighs 1
-LONGEST_COMPARED = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,17 +152,6 @@ def _distance(candidate: Candidate) -> int:
         pairs = [(text, value.resolved or value.raw) for text in trace.found for value in trace.values]
         total += min((edit_distance(text, other) for text, other in pairs), default=LONGEST_COMPARED)
     return total
-
-
-def edit_distance(left: str, right: str) -> int:
-    """Levenshtein's distance of the first 200 characters."""
-    left, right = left[:LONGEST_COMPARED], right[:LONGEST_COMPARED]
-    row = list(range(len(right) + 1))
-    for index, a in enumerate(left, start=1):
-        previous, row[0] = row[0], index
-        for column, b in enumerate(right, start=1):
-            previous, row[column] = row[column], min(row[column] + 1, row[column - 1] + 1, previous + (a != b))
-    return row[-1]
 
 
 def _would(explanation: Explanation, layer: LayerTrace, candidate: Candidate) -> Verdict:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from emulator.policy.document import as_list, texts
+from emulator.policy.document import texts
 from emulator.policy.matching import Actions
 from emulator.policy.operators import operator
 
@@ -72,7 +72,7 @@ def _issuers(statement: Mapping[str, Any]) -> Iterator[str]:
     listed = Actions(texts(statement.get("Action", statement.get("NotAction", []))))
     if listed.match("sts:assumerolewithwebidentity") is ("NotAction" in statement):
         return
-    for provider in as_list(principal.get("Federated", [])):
+    for provider in texts(principal.get("Federated", [])):
         yield issuer_of(provider)
 
 
