@@ -14,10 +14,40 @@ from botocore.loaders import Loader
 from botocore.model import OperationModel, ServiceModel, Shape
 from botocore.parsers import create_parser
 from botocore.serialize import create_serializer
+
 from emulator.wire.http import Request, Response
 
 ENDPOINT = "http://localhost:9000"
-AWKWARD = ["&", "=", "+", "%", "%41", " ", "<", ">", '"', "'", "\\", "/", "?", "#", ";", ":", ",", "ä", "語", "𝒳", "\t", "\r", "\n", "{", "}", "[", "]", "~"]
+AWKWARD = [
+    "&",
+    "=",
+    "+",
+    "%",
+    "%41",
+    " ",
+    "<",
+    ">",
+    '"',
+    "'",
+    "\\",
+    "/",
+    "?",
+    "#",
+    ";",
+    ":",
+    ",",
+    "ä",
+    "語",
+    "\U0001d4b3",
+    "\t",
+    "\r",
+    "\n",
+    "{",
+    "}",
+    "[",
+    "]",
+    "~",
+]
 
 
 @cache
@@ -40,7 +70,9 @@ def serialise(operation: OperationModel, params: dict[str, Any]) -> Request:
 def received(prepared: Any) -> Request:
     url = urlsplit(prepared.url)
     body = prepared.body or b""
-    headers = {name.lower(): value if isinstance(value, str) else value.decode() for name, value in prepared.headers.items()}
+    headers = {
+        name.lower(): value if isinstance(value, str) else value.decode() for name, value in prepared.headers.items()
+    }
     headers.setdefault("host", url.netloc)
     return Request(
         method=prepared.method,

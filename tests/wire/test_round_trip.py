@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from botocore_side import Values, model, parse, plain, protocol, serialise, without_empty
+
 from emulator.core.errors import AwsError
 from emulator.wire import dispatch, models, protocols
 

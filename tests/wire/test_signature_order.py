@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from emulator.core.errors import AwsError
 from emulator.wire import protocols, sigv4, timestamps
 from emulator.wire.http import Request
@@ -36,11 +37,15 @@ def presigned(**changes):
 
 def refusal(request, secret="secret", now=NOW):
     with pytest.raises(AwsError) as raised:
-        signed = sigv4.read(request)
-        assert signed is not None
-        sigv4.check(signed, now, "sts")
-        sigv4.verify(request, signed, secret)
+        admit(request, secret, now)
     return raised.value.code, raised.value.status, raised.value.message
+
+
+def admit(request, secret, now):
+    signed = sigv4.read(request)
+    assert signed is not None
+    sigv4.check(signed, now, "sts")
+    sigv4.verify(request, signed, secret)
 
 
 def header(credential=SCOPE, headers="host;x-amz-date", signature=SIGNATURE):
@@ -57,7 +62,11 @@ def test_step_5b_both_header_and_query():
 
 
 def test_step_6a_unknown_algorithm():
-    assert refusal(signed_with("XYZ Credential=a")) == ("IncompleteSignature", 400, "Unsupported AWS 'algorithm': 'XYZ'.")
+    assert refusal(signed_with("XYZ Credential=a")) == (
+        "IncompleteSignature",
+        400,
+        "Unsupported AWS 'algorithm': 'XYZ'.",
+    )
     assert refusal(signed_with("Bearer abc"))[2] == "Unsupported AWS 'algorithm': 'Bearer'."
 
 
@@ -81,11 +90,17 @@ def test_step_6d_missing_parts_are_all_named():
         "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header. "
         "(Hashed with SHA-256 and encoded with Base64) Authorization="
     )
-    assert refusal(signed_with(header(signature="")))[2].startswith("Authorization header requires 'Signature' parameter. (")
+    assert refusal(signed_with(header(signature="")))[2].startswith(
+        "Authorization header requires 'Signature' parameter. ("
+    )
 
 
 def test_step_7a_unknown_algorithm_in_the_query():
-    assert refusal(presigned(Algorithm="AWS4-HMAC-SHA1")) == ("MissingAuthenticationToken", 403, "Missing Authentication Token")
+    assert refusal(presigned(Algorithm="AWS4-HMAC-SHA1")) == (
+        "MissingAuthenticationToken",
+        403,
+        "Missing Authentication Token",
+    )
 
 
 def test_step_7c_of_duplicate_query_parameters_the_first_wins():
@@ -99,10 +114,12 @@ def test_step_7d_missing_query_parameters_are_all_named():
     assert refusal(request) == (
         "IncompleteSignature",
         400,
-        "AWS query-string parameters must include 'X-Amz-Credential'. "
-        "AWS query-string parameters must include 'X-Amz-Signature'. "
-        "AWS query-string parameters must include 'X-Amz-SignedHeaders'. "
-        "AWS query-string parameters must include 'X-Amz-Date'. Re-examine the query-string parameters.",
+        (
+            "AWS query-string parameters must include 'X-Amz-Credential'. "
+            "AWS query-string parameters must include 'X-Amz-Signature'. "
+            "AWS query-string parameters must include 'X-Amz-SignedHeaders'. "
+            "AWS query-string parameters must include 'X-Amz-Date'. Re-examine the query-string parameters."
+        ),
     )
 
 
@@ -112,7 +129,18 @@ def test_step_8_the_host_must_be_signed():
     assert refusal(presigned(SignedHeaders="content-type")) == ("SignatureDoesNotMatch", 403, message)
 
 
-@pytest.mark.parametrize("date", ["yesterday", "20200707", "20201307T000000Z", "20200230T000000Z", "20200707T250000Z", "٢٠٢٠0707T072847Z", "2020-07-07 07:28:47"])
+@pytest.mark.parametrize(
+    "date",
+    [
+        "yesterday",
+        "20200707",
+        "20201307T000000Z",
+        "20200230T000000Z",
+        "20200707T250000Z",
+        "\u0662\u0660\u0662\u06600707T072847Z",
+        "2020-07-07 07:28:47",
+    ],
+)
 def test_step_9_the_date_is_iso_8601_basic(date):
     message = f"Date must be in ISO-8601 'basic format'. Got '{date}'. See http://en.wikipedia.org/wiki/ISO_8601"
     assert refusal(signed_with(date=date)) == ("IncompleteSignature", 400, message)
@@ -130,8 +158,12 @@ def test_step_10_too_old():
         "Signature expired: 20200706T195306Z is now earlier than 20200707T071347Z (20200707T072847Z - 15 min.)",
     )
     # presigned URLs live as long, whatever X-Amz-Expires says (§6.2)
-    assert refusal(presigned(Date="20200706T195306Z", Expires="604800"))[2].startswith("Signature expired: 20200706T195306Z")
-    assert refusal(presigned(Date="20200707T072000Z", Expires="60"))[2].startswith("The request signature we calculated")
+    assert refusal(presigned(Date="20200706T195306Z", Expires="604800"))[2].startswith(
+        "Signature expired: 20200706T195306Z"
+    )
+    assert refusal(presigned(Date="20200707T072000Z", Expires="60"))[2].startswith(
+        "The request signature we calculated"
+    )
 
 
 def test_step_11_not_yet():
@@ -146,7 +178,9 @@ def test_steps_10_and_11_allow_fifteen_minutes():
 
 
 def test_step_12_five_parts_but_after_the_clock():
-    message = "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got 'AKID/sts'"
+    message = (
+        "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got 'AKID/sts'"
+    )
     assert refusal(signed_with(header("AKID/sts"))) == ("IncompleteSignature", 400, message)
     assert refusal(signed_with(header("AKID/sts"), date="20200706T195306Z"))[2].startswith("Signature expired")
 
@@ -156,19 +190,26 @@ def test_step_12_five_parts_but_after_the_clock():
     [
         ("20200707/US_EAST/sts/aws4_request", "Credential should be scoped to a valid region, not 'US_EAST'."),
         ("20200707/us-east-1/iam/aws4_request", "Credential should be scoped to correct service: 'sts'."),
-        ("20200707/us-east-1/sts/aws5", "Credential should be scoped with a valid terminator: 'aws4_request', not 'aws5'."),
+        (
+            "20200707/us-east-1/sts/aws5",
+            "Credential should be scoped with a valid terminator: 'aws4_request', not 'aws5'.",
+        ),
         (
             "20200706/us-east-1/sts/aws4_request",
-            "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: "
-            "'20200706' != '20200707', from '20200707T072847Z'.",
+            (
+                "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: "
+                "'20200706' != '20200707', from '20200707T072847Z'."
+            ),
         ),
         (
             "20200706/US/iam/aws5",
-            "Credential should be scoped to a valid region, not 'US'. "
-            "Credential should be scoped to correct service: 'sts'. "
-            "Credential should be scoped with a valid terminator: 'aws4_request', not 'aws5'. "
-            "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: "
-            "'20200706' != '20200707', from '20200707T072847Z'.",
+            (
+                "Credential should be scoped to a valid region, not 'US'. "
+                "Credential should be scoped to correct service: 'sts'. "
+                "Credential should be scoped with a valid terminator: 'aws4_request', not 'aws5'. "
+                "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: "
+                "'20200706' != '20200707', from '20200707T072847Z'."
+            ),
         ),
     ],
 )
@@ -185,8 +226,10 @@ def test_step_16_the_signature():
     assert refusal(signed_with()) == (
         "SignatureDoesNotMatch",
         403,
-        "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key "
-        "and signing method. Consult the service documentation for details.",
+        (
+            "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key "
+            "and signing method. Consult the service documentation for details."
+        ),
     )
 
 

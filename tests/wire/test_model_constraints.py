@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from emulator.core.errors import AwsError
 from emulator.wire import dispatch, models, protocols, validate
 from emulator.wire.http import Request
@@ -52,17 +53,31 @@ def test_what_the_model_allows_passes():
 @pytest.mark.parametrize(
     ("params", "where"),
     [
-        ({"Tags": [{"Key": "k", "Value": "v"}] * 51}, "'tags' failed to satisfy constraint: Member must have length less than or equal to 50"),
-        ({"ProvidedContexts": []}, "'providedContexts' failed to satisfy constraint: Member must have length greater than or equal to 1"),
-        ({"Tags": [{"Value": "v"}]}, "Value null at 'tags.1.member.key' failed to satisfy constraint: Member must not be null"),
-        ({"TokenCode": "12345a"}, "Value '12345a' at 'tokenCode' failed to satisfy constraint: Member must satisfy regular expression pattern: [\\d]*"),
-        ({"TokenCode": "1234567"}, "Value '1234567' at 'tokenCode' failed to satisfy constraint: Member must have length less than or equal to 6"),
+        (
+            {"Tags": [{"Key": "k", "Value": "v"}] * 51},
+            "'tags' failed to satisfy constraint: Member must have length less than or equal to 50",
+        ),
+        (
+            {"ProvidedContexts": []},
+            "'providedContexts' failed to satisfy constraint: Member must have length greater than or equal to 1",
+        ),
+        (
+            {"Tags": [{"Value": "v"}]},
+            "Value null at 'tags.1.member.key' failed to satisfy constraint: Member must not be null",
+        ),
+        (
+            {"TokenCode": "12345a"},
+            "Value '12345a' at 'tokenCode' failed to satisfy constraint: Member must satisfy regular expression pattern: [\\d]*",
+        ),
+        (
+            {"TokenCode": "1234567"},
+            "Value '1234567' at 'tokenCode' failed to satisfy constraint: Member must have length less than or equal to 6",
+        ),
         ({"TokenCode": "١٢٣٤٥٦"}, "pattern: [\\d]*"),  # Java's digits are ASCII's
         ({"SourceIdentity": "ab\n"}, "pattern: [\\w+=,.@-]*"),  # a final newline is not overlooked
     ],
 )
 def test_every_kind_of_constraint_is_checked(params, where):
-
 
     assert where in refusal("sts:AssumeRole", RoleArn=ROLE, RoleSessionName="session", **params).message
 
@@ -71,9 +86,11 @@ def test_lengths_are_counted_in_utf16_as_java_counts():
     # given 2,048 characters of the basic plane, which STS accepts, and one more, which it does not
     validate.validate(operation("sts:AssumeRole"), {"RoleArn": "語" * 2048, "RoleSessionName": "session"})
     too_long = refusal("sts:AssumeRole", RoleArn="語" * 2049, RoleSessionName="session")
-    assert too_long.message.endswith("at 'roleArn' failed to satisfy constraint: Member must have length less than or equal to 2048")
+    assert too_long.message.endswith(
+        "at 'roleArn' failed to satisfy constraint: Member must have length less than or equal to 2048"
+    )
     # and characters beyond it fail the pattern
-    beyond = refusal("sts:AssumeRole", RoleArn="arn:aws:iam::123456789012:role/𝒳", RoleSessionName="session")
+    beyond = refusal("sts:AssumeRole", RoleArn="arn:aws:iam::123456789012:role/\U0001d4b3", RoleSessionName="session")
     assert "Member must satisfy regular expression pattern: [\\u0009" in beyond.message
 
 
@@ -94,26 +111,27 @@ def test_every_operation_can_be_validated(service):
     # given any operation, when nothing is sent, then either nothing is required or the refusal names what is
     for name in models.service(service).operations:
         asked = models.service(service).operations[name]
-        required = asked.input.required if asked.input else frozenset()
-        try:
-            validate.validate(asked, {})
-        except AwsError as error:
-            assert required, name
-            assert "must not be null" in error.message or error.code == "MissingParameter"
+        if asked.input and asked.input.required:
+            assert "null" in (error := refusal(f"{service}:{name}")).message or error.code == "MissingParameter"
         else:
-            assert not required, name
+            validate.validate(asked, {})
 
 
 def test_patterns_and_lengths_are_judged_on_what_was_sent_not_on_python_values():
     # given the form that a client sends
     form = f"Action=AssumeRole&Version=2011-06-15&RoleArn={ROLE}&RoleSessionName=session&DurationSeconds=%2B0899"
-    request = Request("POST", "/", "/", headers={"content-type": "application/x-www-form-urlencoded"}, body=form.encode())
+    request = Request(
+        "POST", "/", "/", headers={"content-type": "application/x-www-form-urlencoded"}, body=form.encode()
+    )
     _, asked = dispatch.match(request)
     with pytest.raises(AwsError, match="Value '899' at 'durationSeconds'"):
         validate.validate(asked, protocols.parse(asked, request))
 
 
-@pytest.mark.parametrize("hostile", ["x" * 1_000_000, "a@" * 500_000, "{##" * 330_000, ":" * 1_000_000, "/" * 1_000_000, "語{####}" * 100_000])
+@pytest.mark.parametrize(
+    "hostile",
+    ["x" * 1_000_000, "a@" * 500_000, "{##" * 330_000, ":" * 1_000_000, "/" * 1_000_000, "語{####}" * 100_000],
+)
 def test_a_long_hostile_value_is_judged_at_once(hostile):
     # given a megabyte that would send a backtracking matcher round for hours, when every pattern is applied, then it returns
     for call, member in [
