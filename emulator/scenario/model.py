@@ -1,0 +1,208 @@
+"""The vocabulary: the tuple of sections that a scenario may have, and how a file of it is read."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from emulator.core import names
+from emulator.scenario import organization, people, policies, providers, roles
+from emulator.scenario.expect import Expectation
+from emulator.scenario.load import MAX_BYTES, Node, load
+from emulator.scenario.problems import ScenarioError, Where
+from emulator.scenario.seed import AccessKey, Section
+from emulator.scenario.shape import Mistake, Reader, Shape, mapping, shape_fields, text, unknown_key
+
+SECTIONS = (
+    providers.ISSUERS,
+    policies.SECTION,
+    people.GROUPS,
+    people.USERS,
+    roles.ROLES,
+    roles.INSTANCE_PROFILES,
+    providers.OIDC_PROVIDERS,
+    providers.SAML_PROVIDERS,
+    organization.SECTION,
+)
+"""In the order in which they come about. A new access method adds its section here, and nowhere else."""
+
+CACHED_TEXTS = 64
+
+
+class RootKey(AccessKey):
+    """The access key of an account's root, fixed so that a CI job knows it beforehand."""
+
+    @classmethod
+    def read_node(cls, reader: Reader, node: Node) -> RootKey:
+        """Read `{access_key_id, secret_access_key}`."""
+        members = mapping(node)
+        for name in members:
+            if name not in _ROOT_KEY:
+                reader.blame(Node(None, node.key_lines[name]), unknown_key(name, _ROOT_KEY))
+        values = {_ROOT_KEY[name]: text(value) for name, value in members.items() if name in _ROOT_KEY}
+        return cls(**values, where=reader.where(node))
+
+
+_ROOT_KEY = {"access_key_id": "id", "secret_access_key": "secret"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account(Shape):
+    """What an account is called, beside what its sections hold."""
+
+    name: str = ""
+    alias: str = ""
+    root: RootKey | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A section as one scenario fills it; `account` is empty for sections of the world."""
+
+    section: Section
+    account: str
+    value: Any
+    where: Where
+
+
+@dataclass(frozen=True, kw_only=True)
+class Head(Shape):
+    """What a scenario says beside its sections: `try` holds commands to print at start, by access method."""
+
+    description: str = ""
+    try_: Mapping[str, str] = field(default_factory=dict)
+    expect: tuple[Expectation, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """A scenario as read: well-formed, but not yet tried against the rules of IAM.
+
+    `digest` is that of its text and of the `files` that it names, which stand beside it.
+    """
+
+    file: str
+    digest: str
+    files: tuple[str, ...]
+    head: Head
+    accounts: Mapping[str, Account]
+    entries: tuple[Entry, ...]
+
+    @property
+    def expect(self) -> tuple[Expectation, ...]:
+        """What the scenario expects of itself."""
+        return self.head.expect
+
+    def record(self) -> dict[str, Any]:
+        """What a world remembers of having been seeded with this."""
+        return {
+            "file": self.file,
+            "digest": self.digest,
+            "files": list(self.files),
+            "description": self.head.description,
+            "try": dict(self.head.try_),
+        }
+
+
+@lru_cache(maxsize=CACHED_TEXTS)
+def parse(source: str | bytes, file: str = "scenario", folder: Path | None = None) -> Scenario:
+    """Read a scenario; `file` is how messages call it, `folder` where files that it names are found.
+
+    Raises:
+        ScenarioError: every mistake in it, with its line.
+    """
+    data = source.encode("utf-8", "surrogatepass") if isinstance(source, str) else source
+    node = load(data, file)
+    reader = Reader(file, folder)
+    read = _read(reader, node)
+    reader.finish()
+    assert read is not None
+    head, accounts, entries = read
+    texts = [data, *(part.encode() for part in reader.files.values())]
+    digest = hashlib.sha256(b"\0".join(texts)).hexdigest()
+    return Scenario(file, digest, tuple(reader.files), head, accounts, entries)
+
+
+def parse_file(path: Path) -> Scenario:
+    """Read a scenario's file.
+
+    Raises:
+        ScenarioError: it cannot be read, or has mistakes.
+    """
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else "not a file name"
+        raise ScenarioError.at(Where(str(path)), reason.lower()) from None
+    # Files that it names may have changed, so a file is never answered from the cache of texts.
+    return parse.__wrapped__(data, str(path), path.parent)
+
+
+def _read(reader: Reader, node: Node) -> tuple[Head, dict[str, Account], tuple[Entry, ...]] | None:
+    try:
+        members = mapping(node)
+    except Mistake as mistake:
+        reader.blame(node, str(mistake))
+        return None
+    world = {section.key: section for section in SECTIONS if section.scope == "world"}
+    known = {"accounts": None, **shape_fields(Head), **world}
+    head, rest = _split(node, members, shape_fields(Head))
+    _refuse_unknown(reader, node, rest, known)
+    accounts, entries = _read_accounts(reader, rest.get("accounts", Node(None, node.line)))
+    entries |= {("", key): _entry(reader, world[key], "", rest[key]) for key in world if key in rest}
+    in_order = [entry for section in SECTIONS for (_, key), entry in entries.items() if key == section.key]
+    return reader.read(Head, head), accounts, tuple(in_order)
+
+
+def _read_accounts(reader: Reader, node: Node) -> tuple[dict[str, Account], dict[tuple[str, str], Entry]]:
+    accounts: dict[str, Account] = {}
+    entries: dict[tuple[str, str], Entry] = {}
+    sections = {section.key: section for section in SECTIONS if section.scope == "account"}
+    for account, body in (reader.read(Mapping[str, _AsWritten], node) or {}).items():
+        if not names.is_account_id(account):
+            reader.blame(Node(None, node.key_lines[account]), f"account id `{account[:60]}` must be twelve digits")
+        members = reader.read(_Members, body) or {}
+        head, rest = _split(body, members, shape_fields(Account))
+        _refuse_unknown(reader, body, rest, {**shape_fields(Account), **sections})
+        accounts[account] = reader.read(Account, head)
+        for key in rest:
+            if key in sections:
+                entries[account, key] = _entry(reader, sections[key], account, rest[key])
+    return accounts, entries
+
+
+def _split(node: Node, members: Mapping[str, Node], ours: Mapping[str, Any]) -> tuple[Node, dict[str, Node]]:
+    """The part of a mapping that is a shape of its own, and the rest."""
+    mine = {key: value for key, value in members.items() if key in ours}
+    return Node(mine, node.line, node.key_lines), {key: value for key, value in members.items() if key not in ours}
+
+
+def _refuse_unknown(reader: Reader, node: Node, members: Mapping[str, Node], known: Mapping[str, Any]) -> None:
+    for key in members:
+        if key not in known:
+            reader.blame(Node(None, node.key_lines[key]), unknown_key(key, known))
+
+
+def _entry(reader: Reader, section: Section, account: str, node: Node) -> Entry:
+    return Entry(section, account, reader.read(section.shape, node), reader.where(node))
+
+
+class _AsWritten:
+    """Reads a node as itself."""
+
+    @classmethod
+    def read_node(cls, _reader: Reader, node: Node) -> Node:
+        return node
+
+
+class _Members:
+    """Reads a mapping's members as they are."""
+
+    @classmethod
+    def read_node(cls, _reader: Reader, node: Node) -> dict[str, Node]:
+        return mapping(node)

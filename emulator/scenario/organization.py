@@ -1,0 +1,143 @@
+"""The organization of a scenario: its tree of units and accounts, and the policies attached along it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from emulator.core import names
+from emulator.core.errors import AwsError
+from emulator.policy.document import MalformedPolicy
+from emulator.policy.validate import Kind, validate
+from emulator.scenario.policies import Policy
+from emulator.scenario.problems import ScenarioError, Where
+from emulator.scenario.seed import Section, Seed
+from emulator.scenario.shape import Shape
+from emulator.vending.organizations import RESOURCE_CONTROL, SERVICE_CONTROL
+
+FULL_ACCESS = "FullAWSAccess"
+FULL_ACCESS_TEXT = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}'
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place(Shape):
+    """What is attached to an account, a unit or the root.
+
+    `FullAWSAccess` is attached too, as AWS does it, unless `full_access` is false.
+    """
+
+    scps: tuple[str, ...] = ()
+    rcps: tuple[str, ...] = ()
+    full_access: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unit(Place):
+    """An organizational unit: accounts and units below it, by id and name."""
+
+    accounts: Mapping[str, Place] = field(default_factory=dict)
+    units: Mapping[str, Unit] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Organization(Unit):
+    """The organization: its root is what it itself holds. `management` is the management account's id.
+
+    `service_control_policies` and `resource_control_policies` are the documents that `scps` and `rcps` name.
+    """
+
+    management: str
+    id: str = ""
+    service_control_policies: Mapping[str, Policy] = field(default_factory=dict)
+    resource_control_policies: Mapping[str, Policy] = field(default_factory=dict)
+
+
+def _connect(seed: Seed, organization: Organization) -> None:
+    where = organization.where
+    if not names.is_account_id(organization.management):
+        raise ScenarioError.at(where.at("management"), "`management` must be an account id of twelve digits")
+    known = seed.organization or {}
+    identifier = organization.id or known.get("id") or f"o-{_digits(organization.management, 10)}"
+    tree = _Tree(organization, f"r-{_digits(identifier, 4)}")
+    tree.grow(organization, tree.root)
+    seed.organization = {
+        "id": identifier,
+        "management": organization.management,
+        "root": tree.root,
+        "parents": {organization.management: tree.root, **tree.parents},
+        "policies": tree.policies,
+    }
+
+
+class _Tree:
+    """The stored form: who is whose parent, and what is attached where."""
+
+    def __init__(self, organization: Organization, root: str) -> None:
+        self.root = root
+        self.parents: dict[str, str] = {}
+        self.policies: dict[str, dict[str, Any]] = {}
+        self._attach_full_access = bool(organization.service_control_policies)
+        for kind, of_kind, documents in (
+            ("scp", SERVICE_CONTROL, organization.service_control_policies),
+            ("rcp", RESOURCE_CONTROL, organization.resource_control_policies),
+        ):
+            for name, text in documents.items():
+                _check(kind, name, text, organization.where)  # type: ignore[arg-type]  # the two literals above
+                self.policies[_policy_id(kind, name)] = {"name": name, "type": of_kind, "text": text, "targets": []}
+        if self._attach_full_access:
+            self.policies[f"p-{FULL_ACCESS}"] = {
+                "name": FULL_ACCESS,
+                "type": SERVICE_CONTROL,
+                "text": FULL_ACCESS_TEXT,
+                "targets": [],
+            }
+
+    def grow(self, unit: Unit, identifier: str) -> None:
+        """Take in a unit (or the root) and everything below it."""
+        self._attach(unit, identifier)
+        for account, place in unit.accounts.items():
+            if not names.is_account_id(account):
+                raise ScenarioError.at(
+                    unit.where.at("accounts"), f"`{account[:60]}` is not an account id of twelve digits"
+                )
+            if account in self.parents:
+                raise ScenarioError.at(place.where, f"account {account} already stands elsewhere in the organization")
+            self.parents[account] = identifier
+            self._attach(place, account)
+        for name, below in unit.units.items():
+            # The id follows from the path, so that applying an edited file again keeps it.
+            child = f"ou-{self.root[2:]}-{_digits(f'{identifier}/{name}', 8)}"
+            self.parents[child] = identifier
+            self.grow(below, child)
+
+    def _attach(self, place: Place, target: str) -> None:
+        for kind, listed in (("scp", place.scps), ("rcp", place.rcps)):
+            for name in listed:
+                policy = self.policies.get(_policy_id(kind, name))
+                if policy is None:
+                    raise ScenarioError.at(place.where.at(f"{kind}s"), f"no {kind} `{name}` in this organization")
+                policy["targets"].append(target)
+        if self._attach_full_access and place.full_access:
+            self.policies[f"p-{FULL_ACCESS}"]["targets"].append(target)
+
+
+def _check(kind: Kind, name: str, text: str, where: Where) -> None:
+    try:
+        validate(kind, text)
+    except (MalformedPolicy, AwsError) as bad:
+        key = "service_control_policies" if kind == "scp" else "resource_control_policies"
+        raise ScenarioError.at(where.at(key), f"{kind} `{name}`: {bad.code}: {bad.message}") from None
+
+
+def _policy_id(kind: str, name: str) -> str:
+    return f"p-{_digits(f'{kind}/{name}', 8)}"
+
+
+def _digits(text: str, length: int) -> str:
+    """Lower-case letters and digits that follow from a text."""
+    return hashlib.sha256(text.encode()).hexdigest()[:length]
+
+
+SECTION = Section("organization", Organization, connect=_connect, scope="world")
