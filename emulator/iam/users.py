@@ -94,12 +94,12 @@ def delete_user(ctx: Context, *, UserName: str) -> Mapping[str, Any]:
     check_bare(user)
     if user["groups"]:
         raise _conflict("must remove users from group first")
-    if keys_of(ctx.world, user["account"], user["name"]):
-        raise _conflict("must delete access keys first")
+    if devices_of(ctx.world, user["account"], user["id"]):
+        raise _conflict("must remove tokens from principal first")
     if user.get("password"):
         raise _conflict("must delete login profile first")
-    if devices_of(ctx.world, user["account"], user["id"]):
-        raise _conflict("must delete MFA device first")
+    if keys_of(ctx.world, user["account"], user["name"]):
+        raise _conflict("must delete access keys first")
     if any(ctx.world.page(kind, f"{user['id']}/", limit=1) for kind in CREDENTIALS):
         raise _conflict("must remove referenced objects first")
     ctx.world.take(USER.kind, USER.key(user))
