@@ -5,13 +5,12 @@ Parsing gives an int, or a float where the text has a fraction; rendering takes 
 
 from __future__ import annotations
 
-import time
-from calendar import timegm
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Final
 
 _DAY: Final = 86_400
+_EPOCH: Final = date(1970, 1, 1).toordinal()
 _EARLIEST: Final = -62_135_596_800  # 0001-01-01, where the proleptic Gregorian calendar of datetime begins
 _LATEST: Final = 253_402_300_799  # 9999-12-31T23:59:59Z
 _BASIC_LENGTH: Final = len("20201231T235959Z")
@@ -38,8 +37,7 @@ def iso_milliseconds(value: float | datetime) -> str:
 
 @lru_cache(maxsize=256)
 def _date(day: int) -> str:
-    year, month, date, *_ = time.gmtime(day * _DAY)
-    return f"{year:04}-{month:02}-{date:02}"
+    return date.fromordinal(day + _EPOCH).isoformat()
 
 
 def parse_iso(text: str) -> float:
@@ -71,12 +69,11 @@ def parse_basic(text: str) -> int:
 
 
 @lru_cache(maxsize=64)
-def midnight(date: str) -> int:
+def midnight(day: str) -> int:
     """Seconds at the start of the day `20200706`. Raises ValueError."""
-    if len(date) != 8 or not (date.isascii() and date.isdigit()):  # noqa: PLR2004  # YYYYMMDD
+    if len(day) != 8 or not (day.isascii() and day.isdigit()):  # noqa: PLR2004  # YYYYMMDD
         raise ValueError("not a date in ISO 8601 basic format")
-    day = datetime(int(date[:4]), int(date[4:6]), int(date[6:]), tzinfo=UTC)
-    return timegm(day.timetuple())
+    return (date(int(day[:4]), int(day[4:6]), int(day[6:])).toordinal() - _EPOCH) * _DAY
 
 
 def _number(value: float) -> float:

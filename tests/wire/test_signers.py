@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import threading
 import time
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import awscrt.auth
 import awscrt.http
@@ -18,6 +18,8 @@ from botocore.auth import S3SigV4Auth, SigV4Auth, SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore_side import received
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from requests_aws4auth import AWS4Auth
 
 from emulator.core.errors import AwsError
@@ -159,6 +161,27 @@ def test_sigv4a_has_no_region_in_its_scope_and_sends_nothing_secret():
         signed.signature = garbage
         with pytest.raises(AwsError, match="The request signature"):
             sigv4.verify(request, signed, SECRET)
+
+
+words = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=8)
+header_values = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=20).map(str.strip)
+
+
+@given(
+    path=st.lists(words | st.sampled_from([".", "..", ""]), max_size=4),
+    query=st.lists(st.tuples(words, words), max_size=4),
+    extra=st.dictionaries(st.sampled_from(["X-A", "X-B", "x-c"]), header_values),
+    body=st.binary(max_size=40),
+)
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+def test_any_path_query_header_and_body(path, query, extra, body):
+    # given any request, escaped as RFC 3986 has it, when botocore and the common runtime sign it, then the signature holds
+    target = "/".join(quote(segment, safe="~") for segment in path)
+    url = f"http://localhost:9000/{target}?" + "&".join(f"{quote(n, safe='~')}={quote(v, safe='~')}" for n, v in query)
+    request = AWSRequest("POST", url, data=body, headers=extra)
+    SigV4Auth(Credentials(KEY, SECRET), "sts", "us-east-1").add_auth(request)
+    assert holds(received(request.prepare()))
+    assert holds(crt_signed(url, awscrt.auth.AwsSigningAlgorithm.V4, awscrt.auth.AwsSignatureType.HTTP_REQUEST_HEADERS))
 
 
 # AWS's own Signature Version 4 test suite: the parts of it that a query service can meet.
