@@ -1,7 +1,9 @@
 """A workbench for tokens that no honest issuer would make, and an issuer on a socket of its own."""
 
+import asyncio
 import base64
 import datetime as dt
+import inspect
 import json
 import threading
 from contextlib import contextmanager
@@ -13,6 +15,13 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
+
+from emulator.core.events import EventLog
+from emulator.core.store import open_store
+from emulator.core.world import Worlds
+from emulator.methods.web_identity import assume_role_with_web_identity
+from emulator.settings import Settings
+from emulator.vending.context import Context, Server
 
 CURVES = {"ES256": ec.SECP256R1(), "ES384": ec.SECP384R1(), "ES512": ec.SECP521R1()}
 HASHES = {"256": hashes.SHA256(), "384": hashes.SHA384(), "512": hashes.SHA512()}
@@ -147,3 +156,62 @@ def issuer_on_socket(tls=None, host: str = "127.0.0.1"):
     finally:
         server.shutdown()
         server.server_close()
+
+
+ACCOUNT = "111122223333"
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/deploy"
+
+
+class Lab:
+    """A world without a server: one role that trusts one provider, and a way to ask for it."""
+
+    def __init__(self, fetch_issuers: str = "loopback") -> None:
+        store = open_store("")
+        self.worlds = Worlds(store)
+        self.world = self.worlds.create("lab")
+        self.server = Server(Settings(fetch_issuers=fetch_issuers), self.worlds, EventLog(store))
+        self.evidence: dict = {}
+        self.fetched = False
+
+    def provide(self, issuer: str, **more: object) -> None:
+        """Register a provider for the issuer's URL, and a role that trusts it."""
+        name = issuer.partition("://")[2]
+        arn = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{name}"
+        provider = {"account": ACCOUNT, "url": name, "arn": arn, "client_ids": ["sts.amazonaws.com"], "thumbprints": []}
+        self.world.put("oidc-provider", f"{ACCOUNT}/{name}", {**provider, **more}, uid=arn)
+        self.trust({"Federated": arn})
+
+    def trust(self, principal: dict, condition: dict | None = None) -> None:
+        statement = {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRoleWithWebIdentity"}
+        policy = {
+            "Version": "2012-10-17",
+            "Statement": [{**statement, **({"Condition": condition} if condition else {})}],
+        }
+        role = {
+            "account": ACCOUNT,
+            "name": "deploy",
+            "path": "/",
+            "id": "AROAQAAAAAAAAAAAAAAAA",
+            "arn": ROLE,
+            "trust": json.dumps(policy),
+            "tags": {},
+        }
+        self.world.put("role", f"{ACCOUNT}/deploy", role, uid=role["id"])
+
+    async def ask(self, token: str, **more: object) -> dict:
+        """AssumeRoleWithWebIdentity as the application calls it; what it found goes to `evidence`."""
+        ctx = Context(self.server, self.world, "sts", "AssumeRoleWithWebIdentity", "request")
+        self.evidence = ctx.evidence
+        self.world.refresh()
+        with self.world.unit():
+            asked = {"RoleArn": ROLE, "RoleSessionName": "test", "WebIdentityToken": token, **more}
+            result = assume_role_with_web_identity(ctx, **asked)
+        self.fetched = inspect.isawaitable(result)
+        return await result if self.fetched else result
+
+    def assume(self, token: str, **more: object) -> dict:
+        return asyncio.run(self.ask(token, **more))
+
+    def claims(self, issuer: str, **more: object) -> dict:
+        now = int(self.world.now())
+        return {"iss": issuer, "sub": "someone", "aud": "sts.amazonaws.com", "iat": now, "exp": now + 60, **more}
