@@ -21,6 +21,9 @@ log = logging.getLogger("emulator")
 Scope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
+MOUNT = "emulator.mount"
+"""In a scope: the (world, page) that a listener of its own stands for, where paths name neither."""
+
 Handle = Callable[[Server, World, Request, str], Awaitable[Response]]
 
 _TOO_LARGE = AwsError("RequestEntityTooLarge", f"The request is larger than {MAX_BODY} bytes", status=413)
@@ -34,12 +37,14 @@ class Front:
         self._handle = handle
         self._pages = pages
         self._api: Any = None
+        self.extensions: list[Callable[[Any], None]] = []
+        """What else to mount on the FastAPI application behind `/_emulator`."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI event stream."""
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
-        elif scope["path"].startswith("/_emulator"):
+        elif scope["path"].startswith("/_emulator") and MOUNT not in scope:
             await (await self._loaded_api())(scope, receive, send)
         else:
             response = await self._respond(scope, receive)
@@ -50,7 +55,8 @@ class Front:
         if body is None:
             return protocols.render_error(None, None, _TOO_LARGE, new_request_id())
         path = scope["raw_path"].decode("latin-1")
-        name, prefix, rest = _split_world(path)
+        mount = scope.get(MOUNT)
+        name, prefix, rest = _split_world(path) if mount is None else (mount[0], "", mount[1] + path)
         headers = _headers(scope)
         request = Request(
             method=scope["method"],
@@ -88,7 +94,10 @@ class Front:
     async def _loaded_api(self) -> Any:
         if self._api is None:
             module = await asyncio.to_thread(importlib.import_module, "emulator.console.api")
-            self._api = self._api or module.create_api(self.server)
+            if self._api is None:
+                self._api = module.create_api(self.server)
+                for extend in self.extensions:
+                    extend(self._api)
         return self._api
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
