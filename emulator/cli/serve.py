@@ -1,0 +1,118 @@
+"""`serve`: runs the emulator, and says at start how to use it."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from collections.abc import Iterable, Iterator
+from dataclasses import Field, fields
+from typing import Any
+
+from emulator.cli.control import settings_from_environment
+from emulator.cli.errors import UNUSABLE, CommandError
+from emulator.core.world import DEFAULT, World
+from emulator.settings import Settings
+from emulator.vending.context import Server
+
+_HELP = {
+    "host": "address to listen on",
+    "port": "port to listen on",
+    "state": "SQLite file that keeps the state; without it everything is in memory",
+    "scenario": "scenario file, or folder of them, to start from and to watch; may be given several times "
+    "(default: the folder trust_policies, or else a built-in one)",
+    "permissive": "accept any credentials: for moving test suites over, never otherwise",
+    "fetch_issuers": "whose keys are fetched: `loopback`, or `https` for every registered issuer",
+    "region": "region of requests that name none",
+    "account": "account for which --permissive takes an unknown access key",
+}
+_METAVARS = {"state": "FILE", "scenario": "PATH", "account": "ID", "port": "N", "tls_port": "N"}
+_CHOICES = {"fetch_issuers": ("loopback", "https")}
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command: one flag for each setting."""
+    parser = subparsers.add_parser(
+        "serve",
+        help="run the emulator",
+        description="Run the emulator. Every flag is also an environment variable, EMULATOR_ and its name in capitals.",
+        allow_abbrev=False,
+    )
+    for setting in fields(Settings):
+        _add_flag(parser, setting)
+    parser.set_defaults(run=run)
+
+
+def _add_flag(parser: argparse.ArgumentParser, setting: Field[Any]) -> None:
+    flag, default = f"--{setting.name.replace('_', '-')}", setting.default
+    told = _HELP.get(setting.name, setting.name.replace("_", " "))
+    if isinstance(default, bool):
+        parser.add_argument(flag, action=argparse.BooleanOptionalAction, default=None, help=told)
+        return
+    shown = f"{told} (default: {default})" if default not in ("", ()) else told
+    parser.add_argument(
+        flag,
+        type=int if isinstance(default, int) else str,
+        action="append" if isinstance(default, tuple) else "store",
+        default=None,
+        choices=_CHOICES.get(setting.name),
+        metavar=None if setting.name in _CHOICES else _METAVARS.get(setting.name, setting.name.upper()),
+        help=shown,
+    )
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Serve until interrupted. Raises CommandError for a mistake in a scenario and for a port that is taken."""
+    from emulator.app import serve
+    from emulator.scenario import ScenarioError
+
+    try:
+        serve(settings(arguments), ready=announce)
+    except ScenarioError as error:
+        raise CommandError(f"nothing was started\n{error}", UNUSABLE) from None
+
+
+def settings(arguments: argparse.Namespace) -> Settings:
+    """The settings of the environment, overruled by the flags."""
+    from dataclasses import replace
+
+    given: dict[str, Any] = {setting.name: getattr(arguments, setting.name) for setting in fields(Settings)}
+    flags: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
+    return replace(settings_from_environment(), **{name: value for name, value in flags.items() if value is not None})
+
+
+def announce(server: Server) -> None:
+    """Print what is served, the root credentials, what to paste into a shell and what to try then."""
+    world = server.worlds.get(DEFAULT)
+    if world is not None:
+        print("\n".join(_announcement(server.settings, world)), flush=True)
+
+
+def _announcement(settings: Settings, world: World) -> Iterator[str]:
+    url = f"http://{settings.host}:{settings.port}"
+    accounts = world.page("account")
+    yield f"sts-emulator serves {len(accounts)} account{'s' if len(accounts) != 1 else ''} on {url}"
+    if settings.permissive:
+        yield from ("", "  PERMISSIVE: any credentials are accepted, and nothing that follows from them is proven.")
+    roots = {key["account"]: key for key in world.page("access-key") if not key["user"]}
+    if roots:
+        yield from ("", "root credentials:", *_root_lines(accounts, roots))
+        first = next(roots[account["id"]] for account in accounts if account["id"] in roots)
+        yield from ("", 'paste into a shell (all variables: eval "$(sts-emulator env)"):', "")
+        yield f"  export AWS_ENDPOINT_URL={shlex.quote(url)}"
+        yield f"  export AWS_ACCESS_KEY_ID={shlex.quote(first['id'])}"
+        yield f"  export AWS_SECRET_ACCESS_KEY={shlex.quote(first['secret'])}"
+        yield f"  export AWS_DEFAULT_REGION={settings.region}"
+    commands = {method: text for record in world.page("scenario") for method, text in record["try"].items()}
+    if commands:
+        yield from ("", "then try:", "")
+        for method, text in commands.items():
+            yield f"  # {method}"
+            yield from (f"  {line}" for line in text.strip().splitlines())
+    yield ""
+
+
+def _root_lines(accounts: Iterable[Any], roots: dict[str, Any]) -> Iterator[str]:
+    for account in accounts:
+        key = roots.get(account["id"])
+        if key is not None:
+            yield f"  {account['id']}  {account['name']:<12}  {key['id']}  {key['secret']}"
