@@ -21,11 +21,10 @@ log = logging.getLogger("emulator")
 Scope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
-MOUNT = "emulator.mount"
-"""In a scope: the (world, page) that a listener of its own stands for, where paths name neither."""
-
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
 Handle = Callable[[Server, World, Request, str], Awaitable[Response]]
 
+_MOUNT = "emulator.mount"  # in a scope: the (world, page) of an app that `mounted` made
 _TOO_LARGE = AwsError("RequestEntityTooLarge", f"The request is larger than {MAX_BODY} bytes", status=413)
 
 
@@ -44,18 +43,26 @@ class Front:
         """Serve one ASGI event stream."""
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
-        elif scope["path"].startswith("/_emulator") and MOUNT not in scope:
+        elif scope["path"].startswith("/_emulator") and _MOUNT not in scope:
             await (await self._loaded_api())(scope, receive, send)
         else:
             response = await self._respond(scope, receive)
             await _send(send, response, head=scope["method"] == "HEAD")
+
+    def mounted(self, world: str, page: str = "") -> App:
+        """This emulator for a listener of its own that stands for one world, and for one page of it (`/imds/…`)."""
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            await self({**scope, _MOUNT: (world, page)}, receive, send)
+
+        return app
 
     async def _respond(self, scope: Scope, receive: Receive) -> Response:
         body = await _body(receive)
         if body is None:
             return protocols.render_error(None, None, _TOO_LARGE, new_request_id())
         path = scope["raw_path"].decode("latin-1")
-        mount = scope.get(MOUNT)
+        mount = scope.get(_MOUNT)
         name, prefix, rest = _split_world(path) if mount is None else (mount[0], "", mount[1] + path)
         headers = _headers(scope)
         request = Request(
