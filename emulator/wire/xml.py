@@ -14,6 +14,9 @@ MAX_DEPTH: Final = 32
 MAX_ELEMENTS: Final = 20_000
 """Elements of one document: federation metadata with hundreds of providers stays below."""
 
+MAX_ATTRIBUTES: Final = 100
+"""Attributes of one element: canonicalization sorts them, in quadratic time."""
+
 _MARKUP = re.compile(r"<!(?!--|\[CDATA\[)|<\?")
 _DECLARATION = re.compile(r"<\?xml[ \t\r\n][^<>]{0,200}\?>")
 
@@ -74,8 +77,8 @@ def _check(root: Any, etree: Any) -> None:
         if event == "start":
             depth += 1
             elements += 1
-            if depth > MAX_DEPTH or elements > MAX_ELEMENTS:
-                raise UnsafeXmlError("nested too deep or too many elements")
+            if depth > MAX_DEPTH or elements > MAX_ELEMENTS or len(node.attrib) > MAX_ATTRIBUTES:
+                raise UnsafeXmlError("nested too deep, or too many elements or attributes")
         elif event == "end":
             depth -= 1
         elif node[1] and ":" not in node[1]:

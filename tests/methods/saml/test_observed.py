@@ -54,7 +54,7 @@ def test_every_output_member(stage):
     assert "SourceIdentity" not in result
 
 
-def test_name_qualifier_is_the_documented_hash(stage):
+def test_name_qualifier_is_the_documented_hash():
     # The pseudocode's own inputs, from the API's documentation.
     from emulator.methods.saml.claims import Claims
 
@@ -132,7 +132,11 @@ def test_a_bad_signature_on_the_response_counts_even_beside_a_good_one(stage):
         ({"confirmations": 2}, "InvalidIdentityToken", MALFORMED),
         ({"starts": "invalid"}, "InvalidIdentityToken", MALFORMED),
         ({"authn": False}, "InvalidIdentityToken", MALFORMED),
-        ({"issuer": "https://other.test"}, "InvalidIdentityToken", f"Issuer not present in specified provider{RESPONSE}"),
+        (
+            {"issuer": "https://other.test"},
+            "InvalidIdentityToken",
+            f"Issuer not present in specified provider{RESPONSE}",
+        ),
         (
             {"roles": (f"arn:aws:iam::{ACCOUNT}:role/Other,{PROVIDER}",)},
             "InvalidIdentityToken",
@@ -168,7 +172,10 @@ def test_what_is_no_response_is_invalid_base64(stage, text):
 def test_the_assertion_itself_must_be_signed(stage):
     ticket = Ticket()
 
-    for response in (unsigned(ticket.response(ticket.assertion())), sign(ticket.response(unsigned(ticket.assertion())))):
+    for response in (
+        unsigned(ticket.response(ticket.assertion())),
+        sign(ticket.response(unsigned(ticket.assertion()))),
+    ):
         assert re.fullmatch(UNSIGNED, refusal(stage, encode(response)).message)
 
 
@@ -183,7 +190,9 @@ def test_an_unknown_provider(stage):
     no = refusal(stage, saml_response(), PrincipalArn=f"arn:aws:iam::{ACCOUNT}:saml-provider/None")
 
     assert no.code == "InvalidIdentityToken"
-    assert re.fullmatch("Specified provider doesn't exist" + TAIL.format("AuthSamlManifestNotFoundException"), no.message)
+    assert re.fullmatch(
+        "Specified provider doesn't exist" + TAIL.format("AuthSamlManifestNotFoundException"), no.message
+    )
 
 
 @pytest.mark.parametrize(
