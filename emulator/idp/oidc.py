@@ -176,11 +176,24 @@ async def respond(visit: Visit) -> Response:
     if page is None:
         return _json(404, {"message": f"no page `{visit.request.method} issuers/{visit.path}`"})
     try:
+        if _is_foreign(visit):
+            return _json(403, {"message": "requests of other web pages are refused"})
         return await page(visit, name)
     except UnknownIssuerError as unknown:
         return _json(404, {"message": str(unknown)})
     except ValueError as bad:
         return _json(400, {"message": str(bad)})
+
+
+def _is_foreign(visit: Visit) -> bool:
+    """Whether a page of somebody else's makes the browser ask: its origin differs, or its name was pointed at us."""
+    origin, host = visit.request.headers.get("origin"), visit.request.headers.get("host", "")
+    if not origin:
+        return False
+    served = visit.server.settings.host
+    name = urlsplit(f"//{host}").hostname or ""
+    ours = name in ("localhost", "127.0.0.1", "::1", served) or served in ("0.0.0.0", "::")  # noqa: S104 - a comparison
+    return urlsplit(origin).netloc != host or not ours
 
 
 async def _list_page(visit: Visit, _: str) -> Response:

@@ -162,7 +162,7 @@ def _gitlab(options: Options, url: str) -> Claims:
             "ref": ref,
             "ref_type": kind,
             "ref_path": f"refs/{'tags' if kind == 'tag' else 'heads'}/{ref}",
-            "ref_protected": "true" if options["protected"] else "false",
+            "ref_protected": str(ref == "main" if options["protected"] is None else options["protected"]).lower(),
             "environment": options["environment"],
             "environment_protected": "false" if options["environment"] else None,
             "runner_id": 1,
@@ -177,12 +177,12 @@ def _gitlab(options: Options, url: str) -> Claims:
 
 def _circleci(options: Options, url: str) -> Claims:
     organization = url.rpartition("/")[2]
-    project = str(options["project"])
+    project, contexts = str(options["project"]), options["contexts"]
     return {
         "sub": f"org/{organization}/project/{project}/user/{options['user']}",
         "oidc.circleci.com/org-id": organization,
         "oidc.circleci.com/project-id": project,
-        "oidc.circleci.com/context-ids": list(options["contexts"]),
+        "oidc.circleci.com/context-ids": contexts.split(",") if isinstance(contexts, str) else list(contexts or ()),
         "oidc.circleci.com/job-id": _uuid(f"circleci/{project}/job"),
         "oidc.circleci.com/pipeline-definition-id": _uuid(f"circleci/{project}/definition"),
         "oidc.circleci.com/ssh-rerun": False,
@@ -281,7 +281,7 @@ def _google(options: Options, _: str) -> Claims:
             "azp": subject,
             "email": options["email"],
             "email_verified": True,
-            "google": {"organization_number": organization} if organization else None,
+            "google": {"organization_number": int(organization)} if organization else None,
         }
     )
 
@@ -320,7 +320,7 @@ PRESETS: Mapping[str, Preset] = {
             "environment": None,
             "user": "lab-user",
             "source": "push",
-            "protected": True,
+            "protected": None,
         },
         early=5,
     ),
@@ -362,7 +362,7 @@ PRESETS: Mapping[str, Preset] = {
             "user": _uuid("circleci/user"),
             "branch": "main",
             "origin": "github.com/lab-org/lab-repo",
-            "contexts": (),
+            "contexts": None,
         },
         audience=lambda url: url.rpartition("/")[2],
         early=None,
