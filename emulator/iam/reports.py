@@ -8,16 +8,17 @@ from typing import Any
 
 from emulator.core import clock
 from emulator.core.errors import AwsError
-from emulator.core.names import parse_arn, root_arn
+from emulator.core.names import root_arn
 from emulator.iam import account, passwords
 from emulator.iam.access import permit
 from emulator.iam.access_keys import last_used
-from emulator.iam.nouns import GROUP, ROLE, USER, listing
+from emulator.iam.nouns import POLICY, USER, listing
 from emulator.iam.paging import page
+from emulator.iam.sources import reach_holder, sources
 from emulator.iam.users import devices_of, keys_of
 from emulator.policy.document import as_list, load
 from emulator.vending.context import Context
-from emulator.vending.resources import Stored, key_of, managed_policy_text
+from emulator.vending.resources import Stored, managed_policy_text
 from emulator.wire.dispatch import operation
 
 REPORT = "credential-report"
@@ -138,12 +139,11 @@ def generate_service_last_accessed_details(
     ctx: Context, *, Arn: str, Granularity: str = "SERVICE_LEVEL"
 ) -> Mapping[str, Any]:
     """Start a report on the services that a user, group, role or policy allows; it is ready at once."""
-    permit(ctx, "GenerateServiceLastAccessedDetails", Arn)
-    holders, texts = _policies(ctx, Arn)
+    holder, texts = _named(ctx, Arn)
     job = {
         "account": ctx.identity.account,
         "at": int(ctx.world.now()),
-        "holder": holders[0]["id"] if holders else "",
+        "holder": holder,
         "granularity": Granularity,
         "services": sorted(set(_services(texts))),
     }
@@ -177,26 +177,16 @@ def _job(ctx: Context, action: str, identifier: str) -> Stored:
     return job
 
 
-def _policies(ctx: Context, arn: str) -> tuple[list[Stored], list[str]]:
-    """Who has the ARN (nobody, for a policy), then their groups; and the texts of all their policies."""
-    parts = parse_arn(arn)
-    if parts is None:
-        raise AwsError("InvalidInput", f"Invalid ARN: {arn}")
-    kind, _, rest = parts.resource.partition("/")
-    if kind == "policy":
+def _named(ctx: Context, arn: str) -> tuple[str, list[str]]:
+    """The unique id of who has the ARN (nobody, for a policy), and the texts of the policies behind it."""
+    if ":policy/" in arn:
+        permit(ctx, "GenerateServiceLastAccessedDetails", arn)
         text = managed_policy_text(ctx.world, arn)
         if text is None:
-            raise AwsError("NoSuchEntity", f"Policy {arn} was not found.", status=404)
-        return [], [text]
-    noun = {"user": USER, "group": GROUP, "role": ROLE}.get(kind)
-    holder = noun.find(ctx.world, ctx.identity.account, rest.rsplit("/", 1)[-1]) if noun else None
-    if holder is None:
-        raise AwsError("NoSuchEntity", f"ARN {arn} was not found.", status=404)
-    groups = [ctx.world.get(GROUP.kind, key_of(holder["account"], name)) for name in holder.get("groups", ())]
-    holders = [holder, *(group for group in groups if group is not None)]
-    texts = [text for one in holders for text in one["inline"].values()]
-    attached = [arn for one in holders for arn in one["attached"]]
-    return holders, texts + [text for arn in attached if (text := managed_policy_text(ctx.world, arn))]
+            raise POLICY.absent(arn)
+        return "", [text]
+    noun, holder = reach_holder(ctx, "GenerateServiceLastAccessedDetails", arn)
+    return holder["id"], [source.text for source in sources(ctx.world, noun, holder)]
 
 
 def _services(texts: Iterable[str]) -> Iterable[str]:
