@@ -54,13 +54,20 @@ METHODS = (
                 "groups",
                 "roles",
                 "holders",
-                "tags",
                 "policies",
                 "access_keys",
                 "mfa_devices",
+                "passwords",
+                "service_credentials",
+                "service_linked_roles",
                 "instance_profiles",
                 "oidc_providers",
                 "saml_providers",
+                "account",
+                "authorization_details",
+                "reports",
+                "context_keys",
+                "simulate",
             )
         },
     ),
@@ -192,6 +199,8 @@ def _authenticate(ctx: Context, request: Request, service: Service, operation: O
     sigv4.verify(request, signed, secret)
     authenticate.restrict(caller, service.name, operation.name)
     ctx.caller = caller
+    if not signed.token:
+        ctx.world.touch("access-key", signed.access_key_id, (ctx.world.now(), ctx.region, service.name))
 
 
 # -- serving ------------------------------------------------------------------------------------------------------
