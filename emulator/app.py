@@ -41,7 +41,7 @@ def _rooms(package: str, *modules: str) -> tuple[str, ...]:
 
 METHODS = (
     Method("access keys", {"sts": ("emulator.methods.access_keys",)}),
-    Method("assume role", {"sts": ("emulator.methods.assume_role",)}),
+    Method("assume role", {"sts": _rooms("emulator.methods", "assume_role", "assume_root")}),
     Method("web identity", {"sts": ("emulator.methods.web_identity",)}, {"issuers": "emulator.idp.oidc"}),
     Method("saml", {"sts": ("emulator.methods.saml.operation",)}),
     # Not a method itself, but where the identities of all methods are set up.

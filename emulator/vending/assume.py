@@ -14,7 +14,7 @@ from emulator.policy.document import MalformedPolicy, parse
 from emulator.policy.engine import Decision, PolicySet, Principal
 from emulator.policy.validate import validate
 from emulator.vending import credentials, organizations, resources
-from emulator.vending.authorize import access_denied, consult, consult_unsigned, denial
+from emulator.vending.authorize import access_denied, consult, consult_unsigned, denial, refused
 from emulator.vending.context import Caller, Context, Keys
 from emulator.vending.credentials import Credentials
 from emulator.vending.session import ROLE, Session
@@ -105,7 +105,7 @@ def assume(ctx: Context, proof: Proof, action: str, role: Mapping[str, Any] | No
     ctx.evidence.update(proof.evidence)
     role_arn = ask.role_arn or (role["arn"] if role else "")
     if role is None:
-        raise _refusal(proof, action, role_arn, None, "")
+        raise _refusal(ctx, proof, action, role_arn, None, "")
     inherited = _inherited(proof.caller)
     source_identity = _source_identity(proof, ask, role_arn)
     keys = _assume_keys(ctx, proof, role, ask, source_identity)
@@ -113,7 +113,7 @@ def assume(ctx: Context, proof: Proof, action: str, role: Mapping[str, Any] | No
         decision = _decide(ctx, proof, each, role, keys)
         if decision.verdict != "allow":
             # Federated callers are told the operation, not which of its actions failed (facts/sts-iam-sigv4 §4.2).
-            raise _refusal(proof, each if proof.caller else action, role_arn, decision, role["account"])
+            raise _refusal(ctx, proof, each if proof.caller else action, role_arn, decision, role["account"])
     duration = _duration(proof.caller, role, ask)
     tags, transitive = _tags(ask, inherited)
     packed = _packed(ctx, role, ask)
@@ -290,13 +290,17 @@ def _decide(ctx: Context, proof: Proof, action: str, role: Mapping[str, Any], ke
     return consult_unsigned(ctx, proof.principal, action, role["arn"], keys, side)
 
 
-def _refusal(proof: Proof, action: str, role_arn: str, decision: Decision | None, account: str) -> AwsError:
+def _refusal(
+    ctx: Context, proof: Proof, action: str, role_arn: str, decision: Decision | None, account: str
+) -> AwsError:
     if proof.caller is None:
         return access_denied(proof.denied or f"Not authorized to perform {action}")
     if decision is None:
         sentence = f"User: {proof.caller.arn} is not authorized to perform: {action} on resource: {role_arn}"
-        return access_denied(sentence)
-    return access_denied(denial(proof.caller, action, role_arn, decision, same_account=proof.caller.account == account))
+    else:
+        same_account = proof.caller.account == account
+        sentence = denial(proof.caller, action, role_arn, decision, same_account=same_account)
+    return refused(ctx, sentence)
 
 
 def _duration(caller: Caller | None, role: Mapping[str, Any], ask: Ask) -> int:

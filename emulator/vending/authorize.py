@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from emulator.core.errors import AwsError
 from emulator.policy.engine import Decision, PolicySet, Principal, Request, decide
-from emulator.vending import organizations
+from emulator.vending import denials, organizations
 from emulator.vending.context import Caller, Consulted, Context, Keys
 
 _ALLOWED_BY = {
@@ -34,7 +34,7 @@ def authorize(ctx: Context, action: str, resource: str, keys: Keys | None = None
     """
     decision = consult(ctx, action, resource, keys or {}, PolicySet())
     if decision.verdict != "allow":
-        raise access_denied(denial(ctx.identity, action, resource, decision, same_account=True))
+        raise refused(ctx, denial(ctx.identity, action, resource, decision, same_account=True))
     return decision
 
 
@@ -78,6 +78,30 @@ def denial(caller: Caller, action: str, resource: str, decision: Decision, *, sa
     table = _DENIED_BY if decision.verdict == "explicit_deny" else _ALLOWED_BY
     why = table.get(decision.layer, "") if same_account else ""
     return f"{sentence} {why.format(action=action)}".rstrip()
+
+
+def refused(ctx: Context, sentence: str) -> AwsError:
+    """A policy's refusal, with what the service adds for whoever asks why.
+
+    IAM names the authorization id that iam-toolbox takes (AWS's message of 2026, with a link that works here); STS adds
+    nothing, as recorded (facts/sts-iam-sigv4 §5.2), unless the setting `authorization_ids` is `all`. EC2 encodes why.
+    """
+    if ctx.service == "ec2" and ctx.decisions:
+        encoded = denials.encode(ctx.world, ctx.decisions[-1])
+        opening = f"You are not authorized to perform this operation. {sentence}."
+        return AwsError(
+            "UnauthorizedOperation", f"{opening} Encoded authorization failure message: {encoded}", status=403
+        )
+    wanted = ctx.server.settings.authorization_ids
+    if wanted == "all" or (wanted == "iam" and ctx.service == "iam"):
+        known = denials.authorization_id(ctx.request_id)
+        origin = ctx.base_url.removesuffix(f"/w/{ctx.world.name}")
+        page = f"{origin}/_emulator/api/worlds/{ctx.world.name}/explain/{ctx.request_id}?format=text"
+        sentence = (
+            f"{sentence}. Go to {page} for complete details, or call the GetRequestAuthorizationDetails API with the "
+            f"following authorization id: {known}"
+        )
+    return access_denied(sentence)
 
 
 def access_denied(message: str) -> AwsError:

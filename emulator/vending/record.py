@@ -10,6 +10,7 @@ from typing import Any
 from emulator.core import clock
 from emulator.core.errors import AwsError
 from emulator.core.events import Event
+from emulator.vending import denials
 from emulator.vending.context import Caller, Consulted, Context
 
 _SECRET = frozenset(
@@ -89,6 +90,7 @@ def _decision(each: Consulted) -> dict[str, Any]:
         "verdict": each.decision.verdict,
         "layer": each.decision.layer,
         "explanation": explain(each.request, each.policies).to_json(),
+        "policies": denials.policies(each),
     }
 
 
