@@ -10,7 +10,7 @@ from emulator.core.world import World
 from emulator.iam import users
 from emulator.iam.access import permit, reach
 from emulator.iam.holders import check_bare
-from emulator.iam.nouns import GROUP, USER, born, check_path, claim, listing, over_quota
+from emulator.iam.nouns import GROUP, USER, born, claim, listing, over_quota
 from emulator.iam.paging import page
 from emulator.vending.context import Context
 from emulator.vending.resources import Stored, key_of
@@ -23,7 +23,6 @@ PER_USER = 10
 def create_group(ctx: Context, *, GroupName: str, Path: str = "/") -> Mapping[str, Any]:
     """Create a group."""
     permit(ctx, "CreateGroup", GROUP.arn(ctx.identity.account, Path, GroupName))
-    check_path(Path)
     claim(ctx, GROUP, GroupName)
     group = {**born(ctx, GROUP, Path, GroupName), "inline": {}, "attached": []}
     ctx.world.add(GROUP.kind, GROUP.key(group), group, uid=group["id"])
@@ -59,7 +58,6 @@ def update_group(
     if (path, name) == (group["path"], group["name"]):
         return {}
     permit(ctx, "UpdateGroup", GROUP.arn(group["account"], path, name))
-    check_path(path)
     if name.lower() != group["name"].lower():
         claim(ctx, GROUP, name)
     inside = members(ctx.world, group)

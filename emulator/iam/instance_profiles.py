@@ -9,7 +9,7 @@ from emulator.core.errors import AwsError
 from emulator.core.world import World
 from emulator.iam import roles, tags
 from emulator.iam.access import permit, reach, resource_keys
-from emulator.iam.nouns import INSTANCE_PROFILE, ROLE, born, check_path, claim, listing, over_quota
+from emulator.iam.nouns import INSTANCE_PROFILE, ROLE, born, claim, listing, over_quota
 from emulator.iam.paging import page
 from emulator.iam.protected import check_modifiable
 from emulator.vending.assume import tag_keys
@@ -28,7 +28,6 @@ def create_instance_profile(
     labels = tags.checked(INSTANCE_PROFILE, Tags)
     arn = INSTANCE_PROFILE.arn(ctx.identity.account, Path, InstanceProfileName)
     permit(ctx, "CreateInstanceProfile", arn, tag_keys(labels))
-    check_path(Path)
     claim(ctx, INSTANCE_PROFILE, InstanceProfileName)
     profile = {**born(ctx, INSTANCE_PROFILE, Path, InstanceProfileName), "tags": labels, "roles": []}
     ctx.world.add(INSTANCE_PROFILE.kind, INSTANCE_PROFILE.key(profile), profile, uid=profile["id"])

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from emulator.core.errors import AwsError
 from emulator.iam import qr, tags, users
 from emulator.iam.access import consult, permit, reach, reach_user
-from emulator.iam.nouns import MFA_DEVICE, USER, changed, check_path, listing, over_quota
+from emulator.iam.nouns import MFA_DEVICE, USER, changed, listing, over_quota
 from emulator.iam.paging import page
 from emulator.vending import mfa
 from emulator.vending.assume import tag_keys
@@ -31,7 +31,6 @@ def create_virtual_mfa_device(
     account = ctx.identity.account
     arn = MFA_DEVICE.arn(account, Path, VirtualMFADeviceName)
     permit(ctx, "CreateVirtualMFADevice", arn, tag_keys(labels))
-    check_path(Path)
     if ctx.world.get(MFA_DEVICE.kind, key_of(account, VirtualMFADeviceName)) is not None:
         raise AwsError("EntityAlreadyExists", MFA_DEVICE.taken, status=409)
     device = {

@@ -171,22 +171,6 @@ def born(ctx: Context, noun: Noun, path: str, name: str) -> dict[str, Any]:
     }
 
 
-def check_path(path: str) -> None:
-    """Refuse a path that IAM would not store.
-
-    Raises:
-        AwsError: ValidationError in IAM's own words, not those of the model's pattern (recorded 2026-02).
-    """
-    inner = path[1:-1]
-    if path == "/" or (path.startswith("/") and path.endswith("/") and inner and all("!" <= c <= "~" for c in inner)):
-        return
-    raise AwsError(
-        "ValidationError",
-        "The specified value for path is invalid. It must begin and end with / and contain only alphanumeric "
-        "characters and/or / characters.",
-    )
-
-
 def changed(**members: Any) -> Any:
     """A change for `World.update` that sets members; one that is set to None is removed."""
 

@@ -12,7 +12,7 @@ from emulator.core.world import World
 from emulator.iam import tags
 from emulator.iam.access import permit, reach, resource_keys
 from emulator.iam.documents import check, quoted
-from emulator.iam.nouns import GROUP, POLICY, ROLE, USER, born, changed, check_path, claim, listing
+from emulator.iam.nouns import GROUP, POLICY, ROLE, USER, born, changed, claim, listing
 from emulator.iam.paging import page
 from emulator.vending import managed_policies
 from emulator.vending.assume import tag_keys
@@ -39,7 +39,6 @@ def create_policy(
     """Create a managed policy; the result echoes no description (§11.3)."""
     labels = tags.checked(POLICY, Tags)
     permit(ctx, "CreatePolicy", POLICY.arn(ctx.identity.account, Path, PolicyName), tag_keys(labels))
-    check_path(Path)
     check("identity", PolicyDocument)
     claim(ctx, POLICY, PolicyName)
     policy = {

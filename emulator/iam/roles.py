@@ -11,7 +11,7 @@ from emulator.iam import tags
 from emulator.iam.access import permit, reach
 from emulator.iam.documents import quoted, trust_to_show, trust_to_store
 from emulator.iam.holders import boundary_keys, check_bare, check_boundary, shown_boundary
-from emulator.iam.nouns import INSTANCE_PROFILE, ROLE, born, changed, check_path, claim, listing
+from emulator.iam.nouns import INSTANCE_PROFILE, ROLE, born, changed, claim, listing
 from emulator.iam.paging import page
 from emulator.iam.protected import RESERVED, SERVICE_LINKED, check_modifiable, is_service_linked
 from emulator.vending.assume import DEFAULT_MAX_DURATION, tag_keys
@@ -39,7 +39,6 @@ def create_role(
     labels = tags.checked(ROLE, Tags)
     arn = ROLE.arn(ctx.identity.account, Path, RoleName)
     permit(ctx, "CreateRole", arn, {**tag_keys(labels), **boundary_keys(PermissionsBoundary)})
-    check_path(Path)
     if Path.startswith((SERVICE_LINKED, RESERVED)):
         raise AwsError("ValidationError", f"Roles with path {Path} cannot be created by users.")
     trust = trust_to_store(ctx.world, AssumeRolePolicyDocument)

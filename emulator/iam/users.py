@@ -11,7 +11,7 @@ from emulator.core.world import World
 from emulator.iam import tags
 from emulator.iam.access import permit, reach, reach_user
 from emulator.iam.holders import boundary_keys, check_bare, check_boundary, shown_boundary
-from emulator.iam.nouns import MFA_DEVICE, USER, born, check_path, claim, listing
+from emulator.iam.nouns import MFA_DEVICE, USER, born, claim, listing
 from emulator.iam.paging import page
 from emulator.vending.assume import tag_keys
 from emulator.vending.context import Context
@@ -36,7 +36,6 @@ def create_user(
     labels = tags.checked(USER, Tags)
     arn = USER.arn(ctx.identity.account, Path, UserName)
     permit(ctx, "CreateUser", arn, {**tag_keys(labels), **boundary_keys(PermissionsBoundary)})
-    check_path(Path)
     if PermissionsBoundary:
         check_boundary(ctx, PermissionsBoundary)
     claim(ctx, USER, UserName)
@@ -76,7 +75,6 @@ def update_user(
     if (path, name) == (user["path"], user["name"]):
         return {}
     permit(ctx, "UpdateUser", USER.arn(user["account"], path, name))
-    check_path(path)
     if name.lower() != user["name"].lower():
         claim(ctx, USER, name)
     ctx.world.take(USER.kind, USER.key(user))

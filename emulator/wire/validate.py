@@ -17,6 +17,19 @@ from emulator.wire.pattern_syntax import PatternError
 Check = Callable[[Any], bool]
 
 _TERSE: Final = frozenset(("iam",))  # IAM has left the value and the enum's members out since 2025 (§10.2)
+_OWN_WORDS: Final[Mapping[str, str]] = {  # of a bad name or path alone IAM speaks in words of its own, by shape
+    **dict.fromkeys(
+        (
+            *("userNameType", "existingUserNameType", "groupNameType", "roleNameType", "policyNameType"),
+            "instanceProfileNameType",
+        ),
+        "It must contain only alphanumeric characters and/or the following: +=,.@_-",
+    ),
+    "pathType": "It must begin and end with / and contain only alphanumeric characters and/or / characters.",
+    "pathPrefixType": (
+        "It must begin with the / character and contain only alphanumeric characters and/or / characters."
+    ),
+}
 _CODES: Final = ("ValidationException", "InvalidParameterException", "InvalidRequestException")
 _NUMBERS = frozenset(("integer", "long", "float", "double"))
 
@@ -41,6 +54,9 @@ def _refusal(operation: Operation, params: Mapping[str, Any]) -> AwsError:
         return _ec2_refusal(operation.input, params)
     terse = operation.service.name in _TERSE
     problems = list(_structure_problems(operation.input, params, "", terse=terse))
+    own = list(_own_words(operation.input, params)) if terse else []
+    if own and len(own) == len(problems):
+        return AwsError("ValidationError", own[0], status=400)
     plural = "s" if len(problems) > 1 else ""
     message = f"{len(problems)} validation error{plural} detected: {'; '.join(problems)}"
     code = "ValidationError"
@@ -159,6 +175,14 @@ def _length(value: str) -> int:
 
 
 # Wording ----------------------------------------------------------------------------------------------------------
+
+
+def _own_words(shape: Shape, values: Mapping[str, Any]) -> Iterator[str]:
+    """IAM's sentences about names and paths that break their pattern (recorded, tests/iam/cases/names.json)."""
+    for name, member in shape.members.items():
+        words = _OWN_WORDS.get(member.shape.name)
+        if words and name in values and not patterns.matcher(member.shape.pattern)(values[name]):
+            yield f"The specified value for {name[:1].lower()}{name[1:]} is invalid. {words}"
 
 
 def _structure_problems(shape: Shape, values: Mapping[str, Any], prefix: str, *, terse: bool) -> Iterator[str]:
