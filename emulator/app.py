@@ -71,6 +71,16 @@ METHODS = (
             )
         },
     ),
+    Method(
+        "explanations",
+        {
+            "sts": ("emulator.methods.denials",),
+            "iam-toolbox": ("emulator.methods.denials",),
+            "cloudtrail": ("emulator.iam.audit_trail",),
+        },
+    ),
+    # The token that STS signs for others to verify is evidence, so it is made where evidence is made.
+    Method("outbound federation", {"sts": ("emulator.idp.outbound",)}, {"outbound": "emulator.idp.outbound"}),
 )
 
 
