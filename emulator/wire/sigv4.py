@@ -297,7 +297,7 @@ def _canonical_path(path: str) -> str:
             del segments[-1:]
         elif segment not in ("", "."):
             segments.append(segment)
-    trailing = "/" if segments and path.endswith(("/", "/.", "/..")) else ""
+    trailing = "/" if segments and path.endswith("/") else ""
     return quote(f"/{'/'.join(segments)}{trailing}", safe="/~")
 
 

@@ -6,7 +6,7 @@ import re
 import time
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from emulator.wire import models, patterns
@@ -37,6 +37,11 @@ PATTERNS = all_patterns()
 AS_PYTHON = [pattern for pattern in PATTERNS if not re.search(r"\\[pu]|\\Z|\^\.", pattern)]
 
 
+def line_ends(value):
+    """Whether a value has a line end that is one to Java's dot and none to Python's."""
+    return any(end in value for end in "\r\x85\u2028\u2029")
+
+
 def test_every_pattern_of_every_served_model_is_understood():
     assert len(PATTERNS) > 150
     for pattern in PATTERNS:
@@ -61,6 +66,7 @@ def test_only_reviewed_patterns_are_left_to_a_backtracking_matcher():
 def test_what_re_generates_matches(data):
     pattern = data.draw(st.sampled_from(AS_PYTHON))
     value = data.draw(st.from_regex(re.compile(pattern, re.ASCII), fullmatch=True))
+    assume(not line_ends(value))
     assert patterns.matcher(pattern)(value) is (re.fullmatch(pattern, value, re.ASCII) is not None), (pattern, value)
 
 
@@ -73,6 +79,7 @@ def test_what_re_refuses_is_refused(data):
     changed = (
         value[:place] + data.draw(st.sampled_from(["", "x", "\n", "-", ":", "/", "ä", "0", "."])) + value[place + 1 :]
     )
+    assume(not line_ends(changed))
     assert patterns.matcher(pattern)(changed) is (re.fullmatch(pattern, changed, re.ASCII) is not None), (
         pattern,
         changed,
