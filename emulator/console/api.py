@@ -81,10 +81,10 @@ def create_app(server: Server, front: Any) -> FastAPI:
 
 def _mount(app: FastAPI, server: Server) -> None:
     app.state.server = server
-    app.include_router(router, prefix="/_emulator/api", dependencies=[Depends(_own_user)])
+    app.include_router(router, prefix="/_emulator/api", dependencies=[Depends(own_user)])
 
 
-async def _own_user(request: Request) -> None:
+async def own_user(request: Request) -> None:
     """Refuse what a foreign web page could have sent (see the module's docstring)."""
     host = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
     served = request.app.state.server.settings.host
