@@ -41,9 +41,32 @@ def _rooms(package: str, *modules: str) -> tuple[str, ...]:
 
 METHODS = (
     Method("access keys", {"sts": ("emulator.methods.access_keys",)}),
+    Method(
+        "instance profile",
+        {
+            "ec2": ("emulator.methods.instance_profile.ec2",),
+            "eks": ("emulator.methods.instance_profile.eks",),
+            "eks-auth": ("emulator.methods.instance_profile.pods",),
+        },
+        {
+            "imds": "emulator.methods.instance_profile.imds",
+            "ecs": "emulator.methods.instance_profile.ecs",
+            "pod-identity": "emulator.methods.instance_profile.pods",
+            "lambda": "emulator.methods.instance_profile.functions",
+        },
+    ),
     Method("assume role", {"sts": _rooms("emulator.methods", "assume_role", "assume_root")}),
     Method("web identity", {"sts": ("emulator.methods.web_identity",)}, {"issuers": "emulator.idp.oidc"}),
     Method("saml", {"sts": ("emulator.methods.saml.operation",)}),
+    Method(
+        "roles anywhere",
+        {
+            "rolesanywhere": _rooms(
+                "emulator.methods.roles_anywhere", "session", "anchors", "profiles", "crls", "subjects", "tagging"
+            )
+        },
+        {"private-ca": "emulator.idp.private_ca"},
+    ),
     # Not a method itself, but where the identities of all methods are set up.
     Method(
         "control plane",
@@ -235,12 +258,16 @@ async def _serve(server: Server, ready: Callable[[Server], None]) -> None:
 
     import uvicorn
 
+    from emulator.gateway.listeners import Listeners
     from emulator.scenario.watch import watch
 
     settings = server.settings
+    front = Front(server, handle, PAGES)
+    listeners = Listeners(server, front.mounted)
+    front.extensions.append(listeners.extend)
     # No access log (38 us a request) and no websockets (24 ms at start).
     config = uvicorn.Config(
-        Front(server, handle, PAGES),
+        front,
         settings.host,
         settings.port,
         access_log=False,
@@ -254,8 +281,10 @@ async def _serve(server: Server, ready: Callable[[Server], None]) -> None:
     gc.set_threshold(50_000, 20, 100)
     beside = [asyncio.create_task(_announce(listener, server, ready)), asyncio.create_task(watch(server))]
     try:
+        await listeners.open_declared()
         await listener.serve()
     finally:
+        listeners.close_all()
         for task in beside:
             task.cancel()
 
