@@ -71,7 +71,7 @@ def drive(server: Running, requests: list[bytes], connections: int, seconds: flo
     for number in range(connections):
         sock = socket.create_connection(("127.0.0.1", server.port))
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.setblocking(False)
+        sock.settimeout(0)
         clients.append([sock, number, 0.0, b""])
         selector.register(sock, selectors.EVENT_READ, clients[-1])
     latencies: list[float] = []
