@@ -10,7 +10,7 @@ from emulator.core import clock, names
 from emulator.scenario.load import Node
 from emulator.scenario.policies import Policy
 from emulator.scenario.problems import Where
-from emulator.scenario.shape import Mistake, Reader, Shape, text
+from emulator.scenario.shape import Mistake, Reader, Shape, mapping, text
 from emulator.vending.assume import Ask
 
 ALLOW = "allow"
@@ -89,7 +89,7 @@ class Caller(Shape):
         if isinstance(node.value, str):
             return _in_short(node.value, reader.where(node))
         caller = reader.shape(cls, node)
-        named = [key for key in ("user", "role", "root", "service") if getattr(caller, key)]
+        named = [key for key in ("user", "role", "root", "service") if key in mapping(node)]
         if len(named) != 1:
             raise Mistake("a caller is one of `user`, `role`, `root` and `service`")
         return caller
@@ -136,9 +136,10 @@ class Expectation(Shape):
     def read_node(cls, reader: Reader, node: Node) -> Expectation:
         """Read one, and see that exactly one proof is given."""
         expectation = reader.shape(cls, node)
-        if (expectation.caller is None) == (not expectation.with_):
+        if ("caller" in mapping(node)) == ("with" in mapping(node)):
             raise Mistake("an expectation needs either `caller` or `with`")
-        if len(expectation.with_) > 1:
+        is_read = expectation.with_ is not None  # None stands in for what was refused already
+        if "with" in mapping(node) and is_read and len(expectation.with_) != 1:
             raise Mistake("`with` takes one kind of evidence")
         return expectation
 

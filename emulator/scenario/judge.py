@@ -57,7 +57,11 @@ class Outcome:
         if self.verdict != expected and not (because.error and expected == DENY):
             got = f"{self.verdict}: {self.error.code}: {self.error.message}" if self.error else self.verdict
             return f"expected {expected}, got {got}"
-        return _wrong_reason(self.tree, because) if because.layer or because.statement or because.condition else ""
+        if not (because.layer or because.statement or because.condition):
+            return ""
+        if self.tree is None:
+            return f"expected a policy to decide, but none was asked: {code}"
+        return _wrong_reason(self.tree, because)
 
     @property
     def deciding(self) -> Consulted | None:
@@ -73,9 +77,7 @@ class Outcome:
         return None if self.deciding is None else explain(self.deciding.request, self.deciding.policies).to_json()
 
 
-def _wrong_reason(tree: Tree | None, because: Because) -> str:
-    if tree is None:
-        return "expected a policy to decide, but none was asked"
+def _wrong_reason(tree: Tree, because: Because) -> str:
     decided = tree["decided_by"][0] if tree["decided_by"] else "trust"
     layer = because.layer or decided
     if layer != decided and not (tree["decision"] == ALLOW and _allows(tree, layer)):

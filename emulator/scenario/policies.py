@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
 from typing import Any
 
 from emulator.core import names
@@ -18,6 +17,7 @@ from emulator.vending import managed_policies
 from emulator.vending.resources import Stored
 
 AWS_POLICIES = "arn:aws:iam::aws:policy/"
+AWS_PATHS = ("", "service-role/", "job-function/")  # under which AWS keeps those that people attach
 
 
 class Policy(str):
@@ -97,9 +97,9 @@ def policy_arn(seed: Seed, where: Where, text: str) -> str:
         return text
     if own := seed.world.get("policy", f"{seed.account}/{text.lower()}"):
         return str(own["arn"])
-    for name in managed_policies.catalogue():
-        if PurePosixPath(name).name == text:
-            return AWS_POLICIES + name
+    for path in AWS_PATHS:
+        if managed_policies.text(f"{AWS_POLICIES}{path}{text}") is not None:
+            return f"{AWS_POLICIES}{path}{text}"
     raise ScenarioError.at(where, f"no policy `{text}` in account {seed.account}, and AWS has none of that name here")
 
 

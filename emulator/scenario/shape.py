@@ -31,7 +31,10 @@ class Shape:
 
 
 class Mistake(ValueError):  # noqa: N818 - a mistake in a file, not a failure of the program
-    """What `read_node` of a type of its own raises: the message says what is wrong with the value."""
+    """What `read_node` of a type of its own raises: the message says what is wrong with the value.
+
+    Without a message: what is wrong has been told already.
+    """
 
 
 class Reader:
@@ -90,7 +93,8 @@ class Reader:
         try:
             yield
         except Mistake as mistake:
-            self.blame(node, str(mistake))
+            if str(mistake):
+                self.blame(node, str(mistake))
 
     def _read(self, kind: Any, node: Node) -> Any:
         if hasattr(kind, "read_node"):
@@ -118,15 +122,17 @@ class Reader:
         """The node as a shape, field by field; for types whose `read_node` accepts other forms too. Raises Mistake."""
         members = mapping(node)
         known = shape_fields(kind)  # type: ignore[arg-type]  # a class is hashable, whatever mypy makes of its variable
-        for name in members:
-            if name not in known:
-                self.blame(Node(None, node.key_lines[name]), unknown_key(name, known))
+        unknown = [name for name in members if name not in known]
+        for name in unknown:
+            self.blame(Node(None, node.key_lines[name]), unknown_key(name, known))
         values = {
             each.name: self.read(each.type, members[name])
             for name, each in known.items()
             if name in members and (members[name].value is not None or is_required(each))
         }
         missing = [name for name, each in known.items() if is_required(each) and name not in members]
+        if missing and unknown:
+            raise Mistake("")  # most likely it is there, but misspelt
         if missing:
             raise Mistake(f"`{missing[0]}` is missing")
         return kind(**values, where=self.where(node))

@@ -1,0 +1,205 @@
+"""Scenario files and folders: what a server starts from, and how it takes up what changes in them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+import pytest
+from scenario_lab import DEV, yaml
+
+from emulator.app import create_server
+from emulator.core.world import DEFAULT
+from emulator.scenario import ScenarioError
+from emulator.scenario import watch as watching
+from emulator.scenario.watch import BUILT_IN, seed, sources
+from emulator.settings import Settings
+
+
+def scenario(name: str) -> str:
+    return f'accounts: {{"{DEV}": {{users: {{{name}: }}}}}}\n'
+
+
+class Watched:
+    """A server seeded from a folder; `look()` is one turn of the watcher."""
+
+    def __init__(self, folder: Path, **options: str) -> None:
+        self.server = create_server(Settings(scenario=(str(folder),), **options))
+        seed(self.server)
+        self.seen = watching._look(self.server)
+        self.told: list[str] = []
+
+    def look(self) -> None:
+        self.seen = asyncio.run(watching._take_up(self.server, self.seen, self.told.append))
+
+    def users(self) -> list[str]:
+        world = self.server.worlds.get(DEFAULT)
+        assert world is not None
+        return [user["name"] for user in world.page("user")]
+
+
+def write(path: Path, text: str) -> None:
+    """Write a file as an editor does, with a time of change that differs from the one before."""
+    before = path.stat().st_mtime_ns if path.exists() else 0
+    path.write_text(text)
+    os.utime(path, ns=(before + 10**9, before + 10**9))
+
+
+# -- sources --------------------------------------------------------------------------------------------------------
+
+
+def test_a_folder_gives_its_yaml_files_in_order_of_name(tmp_path: Path):
+    for name in ("b.yaml", "a.yml", "c.json", ".d.txt", "e.yaml"):
+        (tmp_path / name).write_text("")
+    (tmp_path / "f.yaml").mkdir()
+    assert [path.name for path in sources((str(tmp_path),))] == ["a.yml", "b.yaml", "e.yaml"]
+
+
+def test_files_and_folders_mix_and_count_once(tmp_path: Path):
+    (tmp_path / "a.yaml").write_text("")
+    (tmp_path / "one.txt").write_text("")
+    given = (str(tmp_path / "one.txt"), str(tmp_path), str(tmp_path / "a.yaml"))
+    assert [path.name for path in sources(given)] == ["one.txt", "a.yaml"]
+
+
+def test_without_any_it_is_the_folder_here_or_what_comes_along(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    assert sources(()) == [BUILT_IN]
+    (tmp_path / "trust_policies").mkdir()
+    (tmp_path / "trust_policies" / "mine.yaml").write_text("")
+    assert sources(()) == [Path("trust_policies/mine.yaml")]
+
+
+def test_what_is_not_there_is_said(tmp_path: Path):
+    with pytest.raises(ScenarioError) as caught:
+        sources((str(tmp_path / "none.yaml"),))
+    assert str(caught.value) == f"{tmp_path}/none.yaml: no such file or folder"
+
+
+# -- starting -------------------------------------------------------------------------------------------------------
+
+
+def test_one_bad_file_and_nothing_is_seeded(tmp_path: Path):
+    (tmp_path / "a.yaml").write_text(scenario("alice"))
+    (tmp_path / "b.yaml").write_text(scenario("bob bob"))
+    server = create_server(Settings(scenario=(str(tmp_path),)))
+    with pytest.raises(ScenarioError) as caught:
+        seed(server)
+    world = server.worlds.get(DEFAULT)
+    assert world is not None
+    assert str(caught.value).startswith(f"{tmp_path}/b.yaml:1: user `bob bob`: ValidationError")
+    assert world.page("account") == []
+    assert world.page("user") == []
+
+
+def test_with_a_state_file_an_unchanged_scenario_is_not_applied_again(tmp_path: Path):
+    state, file = str(tmp_path / "state.sqlite"), tmp_path / "a.yaml"
+    file.write_text(scenario("alice"))
+    first = create_server(Settings(state=state, scenario=(str(file),)))
+    seed(first)
+    world = first.worlds.get(DEFAULT)
+    assert world is not None
+    world.take("user", f"{DEV}/alice")
+    first.worlds.store.close()
+
+    again = Watched(file, state=state)
+    assert again.users() == []
+
+    write(file, scenario("bob"))
+    assert Watched(file, state=state).users() == ["bob"]
+
+
+# -- taking up ------------------------------------------------------------------------------------------------------
+
+
+def test_a_changed_file_is_taken_up(tmp_path: Path):
+    write(tmp_path / "a.yaml", scenario("alice"))
+    watched = Watched(tmp_path)
+    write(tmp_path / "a.yaml", scenario("bob"))
+    watched.look()
+    assert watched.users() == ["alice", "bob"]
+    assert watched.told == [f"{tmp_path}/a.yaml: taken up"]
+
+
+def test_a_new_file_is_taken_up(tmp_path: Path):
+    watched = Watched(tmp_path)
+    write(tmp_path / "new.yaml", scenario("alice"))
+    watched.look()
+    assert watched.users() == ["alice"]
+
+
+def test_what_has_not_changed_is_left_alone(tmp_path: Path):
+    write(tmp_path / "a.yaml", scenario("alice"))
+    watched = Watched(tmp_path)
+    watched.look()
+    assert watched.told == []
+
+
+@pytest.mark.parametrize("text", ["accounts: [\n", 'accounts: {"111122223333": {usrs: }}\n', scenario("b b")])
+def test_a_mistake_is_told_once_and_the_last_good_state_stays(tmp_path: Path, text: str):
+    write(tmp_path / "a.yaml", scenario("alice"))
+    watched = Watched(tmp_path)
+
+    write(tmp_path / "a.yaml", text)
+    watched.look()
+    watched.look()
+
+    assert len(watched.told) == 1
+    assert watched.told[0].startswith(f"{tmp_path}/a.yaml:")
+    assert watched.told[0].endswith("not taken up; what was there before stays")
+    assert watched.users() == ["alice"]
+
+
+def test_after_the_mistake_is_mended_the_file_is_taken_up(tmp_path: Path):
+    watched = Watched(tmp_path)
+    write(tmp_path / "a.yaml", "accounts: [")
+    watched.look()
+    write(tmp_path / "a.yaml", scenario("alice"))
+    watched.look()
+    assert watched.users() == ["alice"]
+
+
+def test_a_policy_in_a_file_of_its_own_is_watched_with_its_scenario(tmp_path: Path):
+    write(
+        tmp_path / "a.yaml",
+        yaml(f"""
+            accounts:
+              "{DEV}":
+                policies:
+                  p: {{file: policy.json}}
+        """),
+    )
+    policy = '{"Version":"2012-10-17","Statement":[{"Effect":"%s","Action":"*","Resource":"*"}]}'
+    write(tmp_path / "policy.json", policy % "Allow")
+    watched = Watched(tmp_path)
+
+    write(tmp_path / "policy.json", policy % "Deny")
+    watched.look()
+
+    world = watched.server.worlds.get(DEFAULT)
+    assert world is not None
+    stored = world.find("policy", f"arn:aws:iam::{DEV}:policy/p")
+    assert stored is not None
+    assert stored["versions"][stored["default"]]["text"] == policy % "Deny"
+
+
+@pytest.mark.parametrize("name", ["none.json", "../../../../etc/shadow-of-nothing", "bad.bin"])
+def test_a_named_file_that_cannot_be_read_is_told_with_its_line(tmp_path: Path, name: str):
+    (tmp_path / "bad.bin").write_bytes(b"\xff\xfe\x00")
+    (tmp_path / "a.yaml").write_text(f'accounts:\n  "{DEV}":\n    policies:\n      p: {{file: {name}}}\n')
+    with pytest.raises(ScenarioError) as caught:
+        Watched(tmp_path)
+    assert str(caught.value).startswith(f"{tmp_path}/a.yaml:4: `{name}` ")
+
+
+def test_a_folder_that_goes_away_takes_nothing_along(tmp_path: Path):
+    folder = tmp_path / "scenarios"
+    folder.mkdir()
+    write(folder / "a.yaml", scenario("alice"))
+    watched = Watched(folder)
+    (folder / "a.yaml").unlink()
+    folder.rmdir()
+    watched.look()
+    assert watched.users() == ["alice"]
+    assert watched.told == []
