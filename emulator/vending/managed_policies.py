@@ -1,26 +1,25 @@
-"""AWS-managed policies that people attach most: their documents, by ARN."""
+"""AWS-managed policies that people attach most: their default versions as AWS publishes them, by ARN.
+
+Documents, versions and dates were taken from the list that moto 5.2.5 (Apache-2.0) reads off AWS. The policies' ids are
+not published: those here are stable, and shaped like AWS's.
+"""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import json
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from emulator.core import clock
+
 ACCOUNT = "aws"
 PREFIX = "arn:aws:iam::aws:policy/"
-# When the first of them came out. The dates of the others, and their ids, are not in any public list that can be
-# verified: ids here are stable, and shaped like AWS's.
-CREATED = 1_423_248_000
-
-
-@cache
-def catalogue() -> dict[str, Any]:
-    """Path-and-name (`service-role/AWSLambdaBasicExecutionRole`) to version, description and document."""
-    return dict(json.loads(Path(__file__).with_name("managed_policies.json").read_text("utf-8")))
+_KEPT = 128  # policies in use; the whole catalogue would take 3 MiB
+_CATALOGUE = Path(__file__).with_name("managed_policies.json")
 
 
 def text(arn: str) -> str | None:
@@ -29,21 +28,36 @@ def text(arn: str) -> str | None:
     return None if known is None else str(known["versions"][known["default"]]["text"])
 
 
-def everything() -> list[Mapping[str, Any]]:
-    """All of the catalogue, shaped like a stored policy, by name."""
-    return [_stored(name) for name in sorted(catalogue(), key=lambda name: name.rpartition("/")[2])]
-
-
 def find(arn: str) -> Mapping[str, Any] | None:
     """An AWS-managed policy shaped like a stored one (its default version only), or None."""
-    name = arn.removeprefix(PREFIX)
-    return _stored(name) if name != arn and name in catalogue() else None
+    return _find(arn.removeprefix(PREFIX)) if arn.startswith(PREFIX) else None
 
 
-@cache
-def _stored(full_name: str) -> Mapping[str, Any]:
-    entry = catalogue()[full_name]
+def catalogue() -> list[str]:
+    """Path-and-name (`service-role/AWSLambdaBasicExecutionRole`) of all that are known."""
+    return [name for name, _ in _entries()]
+
+
+def everything() -> list[Mapping[str, Any]]:
+    """All of the catalogue, shaped like stored policies, by name."""
+    return [_stored(name, json.loads(entry)) for name, entry in _entries()]
+
+
+@lru_cache(maxsize=_KEPT)
+def _find(full_name: str) -> Mapping[str, Any] | None:
+    return next((_stored(name, json.loads(entry)) for name, entry in _entries() if name == full_name), None)
+
+
+def _entries() -> Iterator[tuple[str, str]]:
+    """Path-and-name and JSON of each; the file has one to a line."""
+    for line in _CATALOGUE.read_text("utf-8").splitlines()[1:-1]:
+        name, _, entry = line.partition(": ")
+        yield name[1:-1], entry.rstrip(",")
+
+
+def _stored(full_name: str, entry: Mapping[str, Any]) -> Mapping[str, Any]:
     path, _, name = full_name.rpartition("/")
+    updated = int(clock.parse_iso(entry["updated"]))
     document = json.dumps(entry["document"], separators=(",", ":"))
     return {
         "account": ACCOUNT,
@@ -51,10 +65,10 @@ def _stored(full_name: str) -> Mapping[str, Any]:
         "path": f"/{path}/" if path else "/",
         "id": "ANPA" + base64.b32encode(hashlib.sha256(full_name.encode()).digest())[:17].decode(),
         "arn": PREFIX + full_name,
-        "created": CREATED,
-        "updated": CREATED,
-        "description": entry["description"],
+        "created": int(clock.parse_iso(entry["created"])),
+        "updated": updated,
+        "description": entry.get("description", ""),
         "tags": {},
         "default": entry["version"],
-        "versions": {entry["version"]: {"text": document, "created": CREATED}},
+        "versions": {entry["version"]: {"text": document, "created": updated}},
     }
