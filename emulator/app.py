@@ -57,7 +57,16 @@ METHODS = (
     ),
     Method("assume role", {"sts": _rooms("emulator.methods", "assume_role", "assume_root")}),
     Method("web identity", {"sts": ("emulator.methods.web_identity",)}, {"issuers": "emulator.idp.oidc"}),
-    Method("saml", {"sts": ("emulator.methods.saml.operation",)}),
+    Method(
+        "saml",
+        {"sts": ("emulator.methods.saml.operation",)},
+        {
+            "saml": "emulator.methods.saml.signin",
+            "idp": "emulator.idp.saml_pages",
+            "console": "emulator.console.landing",
+            "/federation": "emulator.console.federation",  # this path alone: below it is the SSO portal
+        },
+    ),
     Method(
         "roles anywhere",
         {

@@ -29,7 +29,7 @@ _TOO_LARGE = AwsError("RequestEntityTooLarge", f"The request is larger than {MAX
 
 
 class Front:
-    """One emulator on one socket. `handle` answers AWS calls, `pages` maps first path segments to page modules."""
+    """One emulator on one socket. `handle` answers AWS calls, `pages` maps first path segments, or whole paths, to page modules."""
 
     def __init__(self, server: Server, handle: Handle, pages: Mapping[str, str]) -> None:
         self.server = server
@@ -81,7 +81,7 @@ class Front:
         if world is None:
             return _json(404, b'{"message":"no such world"}')
         base_url = f"{scope['scheme']}://{headers.get('host', '')}{prefix}"
-        module = self._pages.get(rest[1:].partition("/")[0])
+        module = self._pages.get(rest) or self._pages.get(rest[1:].partition("/")[0])
         if module is not None:
             return await self._visit(module, world, request, base_url)
         return await self._handle(self.server, world, request, base_url)

@@ -14,6 +14,7 @@ from emulator.methods.saml.message import SAML
 from emulator.methods.saml.refusals import malformed, nobody, refused
 
 ATTRIBUTE: Final = "https://aws.amazon.com/SAML/Attributes/"
+ROLE_ATTRIBUTE: Final = f"{ATTRIBUTE}Role"
 BEARER: Final = "urn:oasis:names:tc:SAML:2.0:cm:bearer"
 _FORMAT = "urn:oasis:names:tc:SAML:2.0:nameid-format:"
 _NAME = re.compile(r"[a-zA-Z_0-9+=,.@\-]{2,64}")
@@ -89,7 +90,7 @@ class Claims:
     @property
     def roles(self) -> tuple[tuple[str, str], ...]:
         """(role ARN, provider ARN) pairs of the Role attribute, written in either order; others are passed over."""
-        pairs = (split_pair(value) for value in self.attributes.get(f"{ATTRIBUTE}Role", ()))
+        pairs = (split_pair(value) for value in self.attributes.get(ROLE_ATTRIBUTE, ()))
         return tuple(dict.fromkeys(pair for pair in pairs if pair))
 
     @property

@@ -1,0 +1,2 @@
+// The HTTP-POST binding: hand the response over without a click.
+document.getElementById("saml").submit();
