@@ -14,7 +14,11 @@ from emulator.vending import denials
 from emulator.vending.context import Caller, Consulted, Context
 
 _SECRET = frozenset(
-    {"SecretAccessKey", "SessionToken", "WebIdentityToken", "SAMLAssertion", "TokenCode", "TradeInToken"}
+    {
+        *("SecretAccessKey", "SessionToken", "WebIdentityToken", "SAMLAssertion", "TokenCode", "TradeInToken"),
+        *("AuthenticationCode1", "AuthenticationCode2", "Base32StringSeed", "QRCodePNG", "AddPrivateKey"),
+        *("Password", "OldPassword", "NewPassword", "ServicePassword", "ServiceCredentialSecret"),
+    }
 )
 
 
@@ -130,7 +134,7 @@ def _account(decisions: tuple[Consulted, ...]) -> str:
 
 def _public(value: Any, name: str = "") -> Any:
     """Wire values as JSON, names in CloudTrail's lower-camel, secrets left out."""
-    if name in _SECRET:
+    if name[:1].upper() + name[1:] in _SECRET:  # JSON services begin names in lower case
         return "HIDDEN_DUE_TO_SECURITY_REASONS"
     if isinstance(value, Mapping):
         return {key[:1].lower() + key[1:]: _public(item, key) for key, item in value.items()}
