@@ -29,7 +29,7 @@ _TOO_LARGE = AwsError("RequestEntityTooLarge", f"The request is larger than {MAX
 
 
 class Front:
-    """One emulator on one socket. `handle` answers AWS calls; `pages` maps first path segments or whole paths to modules."""
+    """One emulator on one socket. `handle` answers AWS calls; `pages` maps path segments or paths to modules."""
 
     def __init__(self, server: Server, handle: Handle, pages: Mapping[str, str]) -> None:
         self.server = server
