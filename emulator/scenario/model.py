@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from emulator.core import names
-from emulator.scenario import organization, people, policies, providers, roles
+from emulator.scenario import organization, people, policies, providers, roles, saml
 from emulator.scenario.expect import Expectation
 from emulator.scenario.load import MAX_BYTES, Node, load
 from emulator.scenario.problems import ScenarioError, Where
@@ -19,13 +19,14 @@ from emulator.scenario.shape import Mistake, Reader, Shape, mapping, shape_field
 
 SECTIONS = (
     providers.ISSUERS,
+    saml.IDPS,
     policies.SECTION,
     people.GROUPS,
     people.USERS,
     roles.ROLES,
     roles.INSTANCE_PROFILES,
     providers.OIDC_PROVIDERS,
-    providers.SAML_PROVIDERS,
+    saml.PROVIDERS,
     organization.SECTION,
 )
 """In the order in which they come about. A new access method adds its section here, and nowhere else."""

@@ -58,29 +58,6 @@ class OidcProvider(Shape):
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
-class Metadata(str):
-    """A SAML metadata document: its text, or `{file: metadata.xml}`."""
-
-    __slots__ = ()
-
-    @classmethod
-    def read_node(cls, reader: Reader, node: Node) -> Metadata:
-        """Read one; what it says is judged later, by IAM."""
-        if isinstance(node.value, dict) and set(node.value) == {"file"}:
-            return cls(reader.file_text(node.value["file"]))
-        if not isinstance(node.value, str):
-            raise Mistake(f"expected a metadata document or `file: name`, got {node.kind}")
-        return cls(node.value)
-
-
-@dataclass(frozen=True, kw_only=True)
-class SamlProvider(Shape):
-    """An IAM SAML identity provider."""
-
-    metadata: Metadata
-    tags: Mapping[str, str] = field(default_factory=dict)
-
-
 # -- issuers --------------------------------------------------------------------------------------------------------
 
 
@@ -162,24 +139,5 @@ def _set_keys(seed: Seed, arn: str, keys: KeySet | None) -> None:
     seed.world.update("oidc-provider", key, lambda body: {**body, "jwks": wanted})
 
 
-# -- SAML providers -------------------------------------------------------------------------------------------------
-
-
-def _create_saml(seed: Seed, providers: Mapping[str, SamlProvider]) -> None:
-    for name, provider in providers.items():
-        with seed.blame(provider.where, f"SAML provider `{name}`"):
-            stored = seed.stored("saml-provider", name)
-            if stored is None:
-                seed.iam(
-                    "CreateSAMLProvider",
-                    Name=name,
-                    SAMLMetadataDocument=provider.metadata,
-                    Tags=tag_list(provider.tags),
-                )
-            elif stored["metadata"] != provider.metadata:
-                seed.iam("UpdateSAMLProvider", SAMLProviderArn=stored["arn"], SAMLMetadataDocument=provider.metadata)
-
-
 ISSUERS = Section("issuers", Mapping[str, Issuer], _create_issuers, scope="world")
 OIDC_PROVIDERS = Section("oidc_providers", tuple[OidcProvider, ...], _create_oidc)
-SAML_PROVIDERS = Section("saml_providers", Mapping[str, SamlProvider], _create_saml)
