@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from emulator.core import names
-from emulator.scenario import organization, people, policies, providers, roles, saml
+from emulator.scenario import organization, people, policies, providers, roles, saml, workloads
 from emulator.scenario.expect import Expectation
 from emulator.scenario.load import MAX_BYTES, Node, load
 from emulator.scenario.problems import ScenarioError, Where
@@ -25,6 +25,7 @@ SECTIONS = (
     people.USERS,
     roles.ROLES,
     roles.INSTANCE_PROFILES,
+    *workloads.SECTIONS,
     providers.OIDC_PROVIDERS,
     saml.PROVIDERS,
     organization.SECTION,
