@@ -279,8 +279,8 @@ def canonical_request(request: Request, signed: Signed, path: str | None = None)
     headers = request.headers
     lines = []
     for name in signed.signed_headers:
-        value = headers.get("host" if name == ":authority" else name, "").strip()
-        lines.append(f"{name}:{' '.join(value.split()) if '  ' in value else value}\n")
+        value = headers.get("host" if name == ":authority" else name, "")
+        lines.append(f"{name}:{' '.join(value.split())}\n")
     uri = request.signed_path if path is None else path
     return (
         f"{request.method}\n{uri if uri == '/' else _canonical_path(uri)}\n"

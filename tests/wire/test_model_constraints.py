@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -92,6 +93,33 @@ def test_lengths_are_counted_in_utf16_as_java_counts():
     # and characters beyond it fail the pattern
     beyond = refusal("sts:AssumeRole", RoleArn="arn:aws:iam::123456789012:role/\U0001d4b3", RoleSessionName="session")
     assert "Member must satisfy regular expression pattern: [\\u0009" in beyond.message
+
+    # and without a pattern each of them counts twice
+    context = {
+        "ProviderArn": "arn:aws:iam::aws:contextProvider/IdentityCenter",
+        "ContextAssertion": "\U0001d4b3" * 1025,
+    }
+    long = refusal("sts:AssumeRole", RoleArn=ROLE, RoleSessionName="session", ProvidedContexts=[context])
+    assert "'providedContexts.1.member.contextAssertion'" in long.message
+    assert long.message.endswith("Member must have length less than or equal to 2048")
+
+
+def test_a_null_in_a_list_of_json_is_no_member():
+    def refused(target, document):
+        request = Request("POST", "/", "/", headers={"x-amz-target": target}, body=json.dumps(document).encode())
+        _, asked = dispatch.match(request)
+        with pytest.raises(AwsError) as raised:
+            validate.validate(asked, protocols.parse(asked, request))
+        return raised.value.message
+
+    names = {"UserPoolId": "eu_1", "Username": "a", "UserAttributeNames": ["email", None]}
+    assert refused("AWSCognitoIdentityProviderService.AdminDeleteUserAttributes", names).startswith(
+        "1 validation error detected: Value '[email, null]' at 'userAttributeNames' failed to satisfy constraint: "
+    )
+    attributes = {"UserPoolId": "eu_1", "Username": "a", "UserAttributes": [{"Name": "x"}, None]}
+    assert refused("AWSCognitoIdentityProviderService.AdminUpdateUserAttributes", attributes) == (
+        "1 validation error detected: Value null at 'userAttributes.2.member' failed to satisfy constraint: Member must not be null"
+    )
 
 
 def test_the_code_is_the_one_that_the_operation_declares():

@@ -108,6 +108,7 @@ def test_what_re_refuses_is_refused(data):
         (r"a$b", [], ["ab", "a"]),
         (r"[^\s@]+@[^\s@]+", ["a@b"], ["a@@b", "@b", "a @b"]),
         (r"\x41\.", ["A."], ["AB"]),
+        (r"\p{L}{2,3}", ["äö", "語語語"], ["ä", "äöüß"]),
     ],
 )
 def test_javas_syntax(pattern, matching, other):

@@ -92,6 +92,11 @@ def test_text_is_utf8_and_what_is_not_is_replaced():
     assert read(Request("POST", "/", "/", headers=FORM, body=body)) == {"EncodedMessage": "語 語 \ufffd\ufffd"}
 
 
+def test_a_parameter_in_query_and_body_is_taken_from_the_query():
+    body = b"Action=GetSessionToken&Version=2011-06-15&DurationSeconds=900"
+    assert read(Request("POST", "/", "/", "DurationSeconds=901", FORM, body)) == {"DurationSeconds": 901}
+
+
 def test_too_many_parameters():
     code, _ = refusal(form, "AssumeRole", "&a=b" * MAX_PARAMETERS)
     assert code == "MalformedQueryString"

@@ -192,6 +192,12 @@ def test_an_errors_own_status_wins_over_the_models():
     assert error("sso:GetRoleCredentials", "UnauthorizedException", "x", status=418)[0].status == 418
 
 
+def test_the_operation_is_enough_to_know_the_service():
+    response = protocols.render_error(None, operation("iam:GetRole"), AwsError("NoSuchEntity", "x"), "rid")
+    assert response.status == 404
+    assert b'xmlns="https://iam.amazonaws.com/doc/2010-05-08/"' in response.body
+
+
 def test_an_error_may_be_raised_by_its_shapes_name_and_goes_out_by_its_code():
     assert (
         b"<Code>MalformedPolicyDocument</Code>"

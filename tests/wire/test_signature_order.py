@@ -195,6 +195,13 @@ def test_step_12_five_parts_but_after_the_clock():
             "Credential should be scoped with a valid terminator: 'aws4_request', not 'aws5'.",
         ),
         (
+            "2020070/us-east-1/sts/aws4_request",
+            (
+                "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: "
+                "'2020070' != '20200707', from '20200707T072847Z'."
+            ),
+        ),
+        (
             "20200706/us-east-1/sts/aws4_request",
             (
                 "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: "
