@@ -21,7 +21,7 @@ _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _ANYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared, not listened on
 _GUARDS = (
     ("cache-control", "no-store"),
-    ("referrer-policy", "no-referrer"),
+    ("referrer-policy", "same-origin"),  # with no-referrer a browser says `Origin: null` even to ourselves
     ("x-content-type-options", "nosniff"),
     ("x-frame-options", "DENY"),
 )

@@ -95,13 +95,11 @@ def test_lengths_are_counted_in_utf16_as_java_counts():
     assert "Member must satisfy regular expression pattern: [\\u0009" in beyond.message
 
     # and without a pattern each of them counts twice
-    context = {
-        "ProviderArn": "arn:aws:iam::aws:contextProvider/IdentityCenter",
-        "ContextAssertion": "\U0001d4b3" * 1025,
-    }
-    long = refusal("sts:AssumeRole", RoleArn=ROLE, RoleSessionName="session", ProvidedContexts=[context])
-    assert "'providedContexts.1.member.contextAssertion'" in long.message
-    assert long.message.endswith("Member must have length less than or equal to 2048")
+    long = refusal("sts:DecodeAuthorizationMessage", EncodedMessage="\U0001d4b3" * 5121)
+    assert long.message.endswith(
+        "at 'encodedMessage' failed to satisfy constraint: Member must have length less than or equal to 10240"
+    )
+    validate.validate(operation("sts:DecodeAuthorizationMessage"), {"EncodedMessage": "\U0001d4b3" * 5120})
 
 
 def test_a_null_in_a_list_of_json_is_no_member():
