@@ -10,7 +10,7 @@ from emulator.core.errors import AwsError
 from emulator.wire import jsons
 from emulator.wire.http import Response
 from emulator.wire.models import ErrorShape, Service
-from emulator.wire.xmls import escape
+from emulator.wire.query_xml import escape
 
 _FAULT_NAMESPACE = "http://webservices.amazon.com/AWSFault/2005-15-09"  # facts/sts-iam-sigv4 §1.8
 _CORAL_SUFFIX = {  # what follows the code in x-amzn-ErrorType (facts/human-and-app-users §A1, §C1)

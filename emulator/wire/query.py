@@ -11,7 +11,7 @@ from math import isfinite
 from typing import Any, Final
 
 from emulator.core.errors import AwsError
-from emulator.wire import timestamps, xmls
+from emulator.wire import query_xml, timestamps
 from emulator.wire.http import Request, Response, parameters
 from emulator.wire.models import Member, Operation, Shape
 
@@ -186,9 +186,11 @@ _SCALARS: Final[Mapping[str, Callable[[str], Any]]] = {
 def render(operation: Operation, result: Mapping[str, Any], request_id: str, *, accept_json: bool) -> Response:
     """A result as XML, or as JSON where a query service was asked for it (facts/sts-iam-sigv4 §1.6)."""
     if operation.service.protocol == "ec2":
-        return xmls.render_ec2(operation, result, request_id)
+        return query_xml.render_ec2(operation, result, request_id)
     return (
-        _render_json(operation, result, request_id) if accept_json else xmls.render_query(operation, result, request_id)
+        _render_json(operation, result, request_id)
+        if accept_json
+        else query_xml.render_query(operation, result, request_id)
     )
 
 
