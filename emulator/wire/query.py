@@ -187,11 +187,9 @@ def render(operation: Operation, result: Mapping[str, Any], request_id: str, *, 
     """A result as XML, or as JSON where a query service was asked for it (facts/sts-iam-sigv4 §1.6)."""
     if operation.service.protocol == "ec2":
         return query_xml.render_ec2(operation, result, request_id)
-    return (
-        _render_json(operation, result, request_id)
-        if accept_json
-        else query_xml.render_query(operation, result, request_id)
-    )
+    if accept_json:
+        return _render_json(operation, result, request_id)
+    return query_xml.render_query(operation, result, request_id)
 
 
 def _render_json(operation: Operation, result: Mapping[str, Any], request_id: str) -> Response:
