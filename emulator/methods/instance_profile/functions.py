@@ -6,14 +6,20 @@ lifetime. Behaviour: facts/workload-and-rolesanywhere C5, C6.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from typing import Any, Final
 
+from emulator.core.errors import AwsError
 from emulator.core.world import World
 from emulator.methods.instance_profile import delivery
 from emulator.methods.instance_profile.delivery import Delivered, Workload
+from emulator.methods.instance_profile.ecs import members
 from emulator.vending import resources
-from emulator.vending.context import Server
+from emulator.vending.context import Server, Visit
+from emulator.vending.credentials import seal, unseal
 from emulator.vending.resources import Stored
+from emulator.wire.http import Response
 
 KIND: Final = "lambda-function"
 SERVICE: Final = "lambda.amazonaws.com"
@@ -75,3 +81,39 @@ def environment(function: Stored) -> dict[str, str]:
         "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{function['name']}",
         "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
     }
+
+
+# -- SnapStart: no keys in the environment, an endpoint in their place -------------------------------------------------
+
+
+def path_of(function: Stored) -> str:
+    """The path of the function's credentials, below the page `lambda`."""
+    return f"/{function['account']}/{function['region']}/{function['name']}/credentials"
+
+
+def token_of(world: World, function: Stored) -> str:
+    """The authorization token that the function's environment holds."""
+    return seal(world, _purpose(function), b"snapstart")
+
+
+def respond(visit: Visit) -> Response:
+    """Answer a request for a function's credentials: `GET lambda/ACCOUNT/REGION/NAME/credentials`."""
+    place, _, last = visit.path.rpartition("/")
+    function = visit.world.get(KIND, place) if last == "credentials" else None
+    if function is None or visit.request.method != "GET":
+        return _json(404, {"message": "404 page not found"})
+    if unseal(visit.world, _purpose(function), visit.request.headers.get("authorization", "")) is None:
+        return _json(403, {"code": "AccessDenied", "message": "The authorization token is missing or wrong"})
+    try:
+        delivered = deliver(visit.server, visit.world, function)
+    except AwsError as error:
+        return _json(error.status or 400, {"code": error.code, "message": error.message})
+    return _json(200, members(delivered))
+
+
+def _purpose(function: Stored) -> str:
+    return f"lambda:{function['arn']}"
+
+
+def _json(status: int, value: Mapping[str, Any]) -> Response:
+    return Response(status, [("content-type", "application/json")], json.dumps(value).encode())

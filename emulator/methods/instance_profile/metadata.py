@@ -82,6 +82,8 @@ def listing(paths: Tree, folder: str) -> str | None:
             seen[head + slash] = None
     if folder == "meta-data/public-keys/":
         return "\n".join(name.rstrip("/") + f"={_key_name(paths)}" for name in seen) or None
+    if not folder:  # the top of a version is listed without slashes
+        return "\n".join(sorted(name.rstrip("/") for name in seen))
     return "\n".join(sorted(seen)) or None
 
 
