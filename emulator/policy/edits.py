@@ -55,7 +55,14 @@ class Place(NamedTuple):
     @property
     def words(self) -> str:
         """As a person would say it."""
-        return f"Statement[{self.statement}] of the {LAYER_WORDS[self.layer]}"
+        return f"Statement[{self.statement}] of the {self.policy_words}"
+
+    @property
+    def policy_words(self) -> str:
+        """The document, as a person would say it; further ones of a layer are numbered as the tree numbers them."""
+        level = f" at level {self.level}" if self.layer in ("scp", "rcp") else ""
+        number = f" {self.layer}[{self.policy}]" if self.policy else ""
+        return f"{LAYER_WORDS[self.layer]}{number}{level}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +86,7 @@ def repair_element(
     place: Place, trace: StatementTrace, document: Document, state: State, *, prefer_request: bool
 ) -> Edit | None:
     """The edit that mends the first failing element of an Allow statement."""
-    failing = trace.failing[0]
+    failing = trace.failing[0] if trace.failing else "principal"  # it applies, but names nobody
     if failing == "action":
         return _add_to_list(place, "Action", state.request.action, removed_from="NotAction", cost=2)
     if failing == "resource":
@@ -118,12 +125,14 @@ def lift_deny(place: Place, trace: StatementTrace, *, prefer_request: bool) -> E
         trace.statement.source,
         None,
         6,
-        _in_document(place, lambda source: source.update(Statement=_without(source["Statement"], place.statement))),
+        _in_statement(place, _silence),
     )
 
 
-def _without(statements: Any, index: int) -> list[Any]:
-    return [each for number, each in enumerate(as_list(statements)) if number != index]
+def _silence(statement: dict[str, Any]) -> None:
+    """Remove a statement's effect but not its place, so that later edits count as the reader does."""
+    statement.pop("NotAction", None)
+    statement["Action"] = []
 
 
 def set_key(key: str, found: tuple[str, ...], values: tuple[str, ...]) -> Edit:
@@ -154,7 +163,7 @@ def widen(place: Place, state: State) -> Edit:
         statement["Resource"] = state.request.resource
         told = f"that allows {state.request.action} on {state.request.resource}"
     path = place.path.rpartition(".")[0]
-    text = f"add a statement to the {LAYER_WORDS[place.layer]} {told}"
+    text = f"add a statement to the {place.policy_words} {told}"
     add = _in_document(place, lambda source: source.update(Statement=[*as_list(source["Statement"]), statement]))
     return Edit("policy", path, text, None, statement, 5, add)
 
@@ -226,7 +235,7 @@ def _mend_condition(place: Place, trace: ConditionTrace, document: Document) -> 
         return Edit(
             "policy",
             place.path.rpartition(".")[0] + ".Version",
-            f'give the {LAYER_WORDS[place.layer]} "Version": "{LANGUAGE_WITH_VARIABLES}", so that variables work',
+            f'give the {place.policy_words} "Version": "{LANGUAGE_WITH_VARIABLES}", so that variables work',
             document.version,
             LANGUAGE_WITH_VARIABLES,
             1,
@@ -234,6 +243,8 @@ def _mend_condition(place: Place, trace: ConditionTrace, document: Document) -> 
         )
     if code == "negated_value_matched":
         return _drop_value(place, trace)
+    if code == "type_error":
+        return _drop_condition(place, trace)
     if trace.found and op.family != "null" and not op.negated and op.relation == "equal":
         return _add_value(place, trace, misspelt=code == "case_differs")
     return _drop_condition(place, trace)

@@ -248,7 +248,8 @@ def _with_need(
     trace: LayerTrace, request: Request, needed: frozenset[Layer], grant: Grant | None, *, cross: bool
 ) -> LayerTrace:
     consulted = not (trace.layer == "scp" and request.principal.type in WITHOUT_IDENTITY)
-    required = consulted and (trace.layer in needed or trace.layer in ("scp", "rcp"))
+    exempt = trace.layer == "identity" and request.principal.type == "root"
+    required = consulted and not exempt and (trace.layer in needed or trace.layer in ("scp", "rcp"))
     why = _why(trace.layer, request, grant, required=required, cross=cross)
     return LayerTrace(trace.layer, trace.level, trace.policies, required, why, consulted)
 
@@ -288,7 +289,7 @@ def trace_statements(document: Document, request: Request, *, bounded: bool) -> 
             statement,
             _trace_action(statement, request),
             _trace_principal(statement, request.principal, bounded=bounded),
-            _trace_resource(statement, request, document.version),
+            _trace_resource(statement, request),
             tuple(
                 trace_condition(condition, statement, request, document.version) for condition in statement.conditions
             ),
@@ -312,10 +313,10 @@ def _trace_principal(statement: Statement, caller: Principal, *, bounded: bool) 
     return ElementTrace(grant is not None, by, reason, grant)
 
 
-def _trace_resource(statement: Statement, request: Request, version: str) -> ElementTrace | None:
+def _trace_resource(statement: Statement, request: Request) -> ElementTrace | None:
     if statement.resources is None:
         return None
-    by = statement.resources.matched_by(request.resource, version, request.context)
+    by = statement.resources.matched_by(request.resource, request.context)
     match = (by is None) is statement.not_resource
     return ElementTrace(match, by, resource_reason(statement, request, match=match))
 
@@ -410,19 +411,25 @@ def _statement_json(trace: StatementTrace) -> dict[str, Any]:
         "sid": statement.sid,
         "effect": statement.effect,
         "applies": trace.applies,
-        "action": _element_json(trace.action),
-        "principal": _element_json(trace.principal, grant=True),
-        "resource": _element_json(trace.resource),
+        "action": _element_json(trace.action, "Action", negated=statement.not_action),
+        "principal": _element_json(trace.principal, "Principal", negated=statement.not_principal),
+        "resource": _element_json(trace.resource, "Resource", negated=statement.not_resource),
         "conditions": [_condition_json(condition) for condition in trace.conditions],
         "failing": list(trace.failing),
     }
 
 
-def _element_json(trace: ElementTrace | None, *, grant: bool = False) -> dict[str, Any] | None:
+def _element_json(trace: ElementTrace | None, name: str, *, negated: bool) -> dict[str, Any] | None:
     if trace is None:
         return None
-    named = {"as": trace.grant} if grant else {}
-    return {"match": trace.match, "by": trace.by, **named, "reason": trace.reason.code, "hint": trace.reason.hint}
+    return {
+        "element": f"Not{name}" if negated else name,
+        "match": trace.match,
+        "by": trace.by,
+        **({"as": trace.grant} if name == "Principal" else {}),
+        "reason": trace.reason.code,
+        "hint": trace.reason.hint,
+    }
 
 
 def _condition_json(trace: ConditionTrace) -> dict[str, Any]:

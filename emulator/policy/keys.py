@@ -96,8 +96,9 @@ def misspelt(name: str) -> str:
     """The documented key that a lower-cased `aws:` or `sts:` key is nearly, or the empty text."""
     if not name.startswith(("aws:", "sts:")) or name in NAMES or name.startswith(TAG_PREFIXES) or "/" in name:
         return ""
-    close = sorted((edit_distance(name, known), spelling) for known, spelling in NAMES.items())
-    return close[0][1] if close[0][0] <= CLOSE else ""
+    similar = [known for known in NAMES if abs(len(known) - len(name)) <= CLOSE]
+    distance, closest = min(((edit_distance(name, known), known) for known in similar), default=(CLOSE + 1, ""))
+    return NAMES[closest] if distance <= CLOSE else ""
 
 
 def is_claim(issuer: str, claim: str) -> bool:

@@ -13,12 +13,14 @@ from emulator.policy.shared_issuers import GITHUB
 from emulator.policy.validate import QUOTAS, validate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from emulator.policy.document import Statement
 
 ANYWHERE = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*"}
 ONE_ROLE = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": ROLE}
+MOST_COMPARED = 100
+"""Deny statements that every Allow is compared with."""
 
 
 def _version(subject: Subject) -> Iterator[Hit]:
@@ -45,28 +47,27 @@ def _refused(subject: Subject) -> Iterator[Hit]:
 
 def _unreachable(subject: Subject) -> Iterator[Hit]:
     """Allow statements that an unconditional Deny covers whole."""
+    wide = [statement for statement in subject.document.denies if _is_wide(statement)][:MOST_COMPARED]
     for statement in subject.allows:
-        for other in subject.document.denies:
-            if not other.conditions and _covers(other, statement):
-                message = f"{other.path} denies all that this statement allows, so it never matters"
-                yield statement.path, message, "remove it, or give the Deny a condition"
-                break
+        other = next((each for each in wide if _covers(each, statement)), None)
+        if other is not None:
+            message = f"{other.path} denies all that this statement allows, so it never matters"
+            yield statement.path, message, "remove it, or give the Deny a condition"
+
+
+def _is_wide(statement: Statement) -> bool:
+    return not (statement.conditions or statement.not_action or statement.not_principal or statement.not_resource)
 
 
 def _covers(wide: Statement, narrow: Statement) -> bool:
-    """Whether whatever `narrow` applies to, `wide` applies to, conditions aside; in doubt it does not."""
-    if any((wide.not_action, wide.not_principal, wide.not_resource, narrow.not_action, narrow.not_principal)):
+    """Whether whatever `narrow` applies to, `wide` applies to; in doubt it does not."""
+    if narrow.not_action or narrow.not_principal:
         return False
     return (
-        _all_matched(narrow.actions.texts, [text.lower() for text in wide.actions.texts], lower=True)
+        all(wide.actions.match(text.lower()) for text in narrow.actions.texts)
         and _principals_covered(wide, narrow)
         and (wide.resources is None or _resources_covered(wide, narrow))
     )
-
-
-def _all_matched(narrow: Iterable[str], wide: Iterable[str], *, lower: bool = False) -> bool:
-    patterns = [glob(text) for text in wide]
-    return all(any(pattern.matches(text.lower() if lower else text) for pattern in patterns) for text in narrow)
 
 
 def _principals_covered(wide: Statement, narrow: Statement) -> bool:
@@ -80,7 +81,8 @@ def _principals_covered(wide: Statement, narrow: Statement) -> bool:
 def _resources_covered(wide: Statement, narrow: Statement) -> bool:
     if wide.resources is None or narrow.resources is None or narrow.not_resource:
         return False
-    return _all_matched(narrow.resources.texts, wide.resources.texts)
+    patterns = [glob(text) for text in wide.resources.texts]
+    return all(any(pattern.matches(text) for pattern in patterns) for text in narrow.resources.texts)
 
 
 def _repeated(subject: Subject) -> Iterator[Hit]:

@@ -24,7 +24,7 @@ RANK: Mapping[str, int] = {"account": 1, "role": 2, "direct": 3}
 
 ACCOUNT_DIGITS = 12
 ARN_PARTS = 6
-LONGEST_COMPARED = 200
+LONGEST_COMPARED = 64
 AWS_TYPES = frozenset({"user", "assumed-role", "root", "federated-user"})
 FEDERATED_TYPES = frozenset({"oidc", "saml"})
 
@@ -179,15 +179,17 @@ class Actions:
     def __init__(self, texts: Sequence[str]) -> None:
         self.texts = tuple(texts)
         self._exact = frozenset(text.lower() for text in texts if not has_wildcard(text))
-        self._globs = tuple(glob(text.lower()) for text in texts if has_wildcard(text))
+        self._globs = tuple((text, glob(text.lower())) for text in texts if has_wildcard(text))
 
     def match(self, action: str) -> bool:
         """Whether the lower-cased `action` is listed."""
-        return action in self._exact or any(pattern.matches(action) for pattern in self._globs)
+        return action in self._exact or any(pattern.matches(action) for _, pattern in self._globs)
 
     def matched_by(self, action: str) -> str | None:
-        """The listed text that covers the lower-cased `action`."""
-        return next((text for text in self.texts if glob(text.lower()).matches(action)), None)
+        """The listed text that covers the lower-cased `action`, an exact one first."""
+        if action in self._exact:
+            return next(text for text in self.texts if text.lower() == action)
+        return next((text for text, pattern in self._globs if pattern.matches(action)), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,7 +311,7 @@ def is_role(text: str) -> bool:
 
 
 def edit_distance(left: str, right: str) -> int:
-    """Levenshtein's distance of the first 200 characters."""
+    """Levenshtein's distance of the first 64 characters."""
     left, right = left[:LONGEST_COMPARED], right[:LONGEST_COMPARED]
     row = list(range(len(right) + 1))
     for index, a in enumerate(left, start=1):

@@ -138,6 +138,8 @@ def _mismatch_reason(
 ) -> Reason:
     """The most telling difference between any request value and any policy value."""
     op = condition.operator
+    if not condition.values:
+        return Reason("value_mismatch", "the policy lists no value, so nothing equals one")
     unreadable = next((text for text in found if not _reader(op.family)(text)), None)
     if unreadable is not None:
         return Reason("type_error", f"the request's `{unreadable}` cannot be read as {_TYPES[op.family]}")
@@ -270,7 +272,7 @@ def action_reason(statement: Statement, request: Request, *, match: bool) -> Rea
     if match:
         return Reason("matched")
     if statement.not_action:
-        return Reason("no_match", f"NotAction lists {request.action}")
+        return Reason("no_match")
     return Reason("no_match", f"{request.action} is not listed: {', '.join(statement.actions.texts)}")
 
 
@@ -279,7 +281,7 @@ def resource_reason(statement: Statement, request: Request, *, match: bool) -> R
     if match or statement.resources is None:
         return Reason("matched")
     if statement.not_resource:
-        return Reason("no_match", "NotResource lists it")
+        return Reason("no_match")
     diagnoses = (_case_of_name, _path_of_name, _account_of_name)
     return _name_reason(statement.resources.texts, [request.resource], diagnoses) or Reason("no_match")
 
@@ -309,7 +311,7 @@ def _not_principal_reason(statement: Statement, *, bounded: bool, match: bool) -
         if bounded:
             return Reason("matched", "NotPrincipal with Deny always reaches a caller that has a permissions boundary")
         return Reason("matched", "NotPrincipal spares a caller only if its account, itself and its role are all listed")
-    return Reason("matched") if match else Reason("excluded", "NotPrincipal lists the caller")
+    return Reason("matched") if match else Reason("excluded")
 
 
 def _federated_reason(entries: Iterable[tuple[str, str]], caller: Principal) -> Reason:

@@ -113,7 +113,7 @@ def _near_misses(explanation: Explanation) -> Sequence[NearMiss]:
     if layer is None:
         return ()
     misses = [
-        NearMiss(each.place, each.trace.failing, _would(explanation, layer, each), _weight(each), _distance(each))
+        NearMiss(each.place, _failing(each), _would(explanation, layer, each), _weight(each), _distance(each))
         for each in _candidates(layer)
     ]
     return sorted(misses, key=lambda miss: (miss.weight, miss.distance))
@@ -140,7 +140,12 @@ def _candidates(layer: LayerTrace) -> Iterator[Candidate]:
 
 
 def _weight(candidate: Candidate) -> int:
-    return sum(WEIGHTS.get(name, 1) for name in candidate.trace.failing)
+    return sum(WEIGHTS.get(name, 1) for name in _failing(candidate))
+
+
+def _failing(candidate: Candidate) -> tuple[str, ...]:
+    """What keeps the statement from allowing; one that applies and yet does not allow names nobody."""
+    return candidate.trace.failing or ("principal",)
 
 
 def _distance(candidate: Candidate) -> int:
@@ -172,8 +177,6 @@ def _repair(explanation: Explanation, side: Side) -> Change | None:
     for _ in range(MOST_EDITS):
         step = _next_edit(explanation, state, side)
         if step is None:
-            return None
-        if any(step.text == edit.text for edit in edits):
             return None
         edits.append(step)
         state = step.apply(state)

@@ -73,16 +73,18 @@ def _statement(statement: Mapping[str, Any], prefix: str) -> Iterator[str]:
     yield f"      {mark} {prefix}Statement[{statement['index']}]{sid} {statement['effect']}: {outcome}"
     for name in ("action", "principal", "resource"):
         if statement[name] is not None:
-            yield from _element(name, statement[name])
+            yield from _element(statement[name])
     for condition in statement["conditions"]:
         yield from _condition(condition)
 
 
-def _element(name: str, element: Mapping[str, Any]) -> Iterator[str]:
-    mark = YES if element["match"] else NO
-    by = f" {element['by']}" if element["by"] else "" if element["match"] else " no match"
-    named = f" ({GRANTS[element['as']]})" if element.get("as") else ""
-    yield f"          {mark} {name:<9}{by}{named}"
+def _element(element: Mapping[str, Any]) -> Iterator[str]:
+    name, by = element["element"], element["by"]
+    told = by or "no match"
+    if name.startswith("Not"):
+        told = f"lists it: {by}" if by else "does not list it"
+    named = f" ({GRANTS[element['as']]})" if element.get("as") and by else ""
+    yield f"          {YES if element['match'] else NO} {name:<9} {told}{named}"
     yield from _hint(element)
 
 

@@ -8,7 +8,7 @@ from emulator.policy.matching import ARN_PARTS, ArnPattern, glob
 from emulator.policy.variables import Template, template
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from emulator.policy.matching import Piece
 
@@ -16,26 +16,32 @@ if TYPE_CHECKING:
 class Resources:
     """The compiled list; `texts` is what the policy says."""
 
-    __slots__ = ("_everything", "_patterns", "_templates", "texts")
+    __slots__ = ("_everything", "_matchers", "texts")
 
     def __init__(self, texts: Sequence[str], version: str) -> None:
         self.texts = tuple(texts)
+        self._matchers = tuple(_matcher(text, version) for text in texts)
         self._everything = any(glob(text).is_everything for text in texts)
-        compiled = [(text, _template(text, version)) for text in texts]
-        self._patterns = tuple(ArnPattern(pieces) for _, source in compiled if (pieces := source.static()) is not None)
-        self._templates = tuple(source for _, source in compiled if source.variables)
 
     def match(self, resource: str, context: Mapping[str, tuple[str, ...]]) -> bool:
         """Whether the request's resource is listed; `*` covers also requests that name no ARN."""
-        if self._everything:
-            return True
-        if any(pattern.matches(resource) for pattern in self._patterns):
-            return True
-        return any(_resolves_to(source, resource, context) for source in self._templates)
+        return self._everything or any(matches(resource, context) for matches in self._matchers)
 
-    def matched_by(self, resource: str, version: str, context: Mapping[str, tuple[str, ...]]) -> str | None:
+    def matched_by(self, resource: str, context: Mapping[str, tuple[str, ...]]) -> str | None:
         """The listed text that covers the resource."""
-        return next((text for text in self.texts if Resources((text,), version).match(resource, context)), None)
+        listed = zip(self.texts, self._matchers, strict=True)
+        return next((text for text, matches in listed if matches(resource, context)), None)
+
+
+def _matcher(text: str, version: str) -> Callable[[str, Mapping[str, tuple[str, ...]]], bool]:
+    if glob(text).is_everything:
+        return lambda _resource, _context: True
+    source = _template(text, version)
+    pieces = source.static()
+    if pieces is None:
+        return lambda resource, context: _resolves_to(source, resource, context)
+    pattern = ArnPattern(pieces)
+    return lambda resource, _: pattern.matches(resource)
 
 
 def _resolves_to(source: Template, resource: str, context: Mapping[str, tuple[str, ...]]) -> bool:
