@@ -89,13 +89,22 @@ async def _get(url: str, thumbprints: tuple[str, ...], *, local: bool) -> bytes:
         raise KeysUnavailableError(f"{url} is not https")
     if not host or parts.username is not None or is_loopback(host) is not local:
         raise KeysUnavailableError(f"{url} is not a permitted address")
-    address = await _resolve(host, port, local=local)
+    for address in await _resolve(host, port, local=local):
+        try:
+            return await _read_trusted(parts, address, port, thumbprints)
+        except _UnreachableError:
+            continue  # `localhost` is two addresses, and often only one is listened on
+    raise KeysUnavailableError(f"{url} cannot be reached")
+
+
+async def _read_trusted(parts: SplitResult, address: str, port: int, thumbprints: tuple[str, ...]) -> bytes:
+    """Read under the system's trust, else under the provider's thumbprints."""
     try:
-        return await _read(parts, host, address, port, await asyncio.to_thread(_system_trust))
+        return await _read(parts, address, port, await asyncio.to_thread(_system_trust))
     except _UntrustedError:
-        pinned = await _pinned(host, address, port, thumbprints)
+        pinned = await _pinned(parts.hostname or "", address, port, thumbprints)
     try:
-        return await _read(parts, host, address, port, pinned)
+        return await _read(parts, address, port, pinned)
     except _UntrustedError:  # pinned, but for another name, out of date or not what signed the rest
         raise ThumbprintError from None
 
@@ -109,8 +118,12 @@ class _UntrustedError(Exception):
     """The system's authorities do not vouch for the server's certificate."""
 
 
-async def _resolve(host: str, port: int, *, local: bool) -> str:
-    """One address of the host; INVARIANT: it is this one that is connected to, so that no second answer slips in."""
+class _UnreachableError(Exception):
+    """Nobody answers at that address."""
+
+
+async def _resolve(host: str, port: int, *, local: bool) -> list[str]:
+    """The host's addresses. INVARIANT: it is these that are connected to, so that no second answer slips in."""
     try:
         answers = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
@@ -118,7 +131,7 @@ async def _resolve(host: str, port: int, *, local: bool) -> str:
     addresses = [str(answer[4][0]) for answer in answers]
     if not addresses or not all(_is_permitted(address, local=local) for address in addresses):
         raise KeysUnavailableError(f"{host} resolves to an address that is not permitted")
-    return addresses[0]
+    return list(dict.fromkeys(addresses))
 
 
 def _is_permitted(text: str, *, local: bool) -> bool:
@@ -128,7 +141,7 @@ def _is_permitted(text: str, *, local: bool) -> bool:
     return address.is_loopback if local else address.is_global and not address.is_multicast
 
 
-async def _read(parts: SplitResult, host: str, address: str, port: int, context: ssl.SSLContext) -> bytes:
+async def _read(parts: SplitResult, address: str, port: int, context: ssl.SSLContext) -> bytes:
     httpx = await asyncio.to_thread(importlib.import_module, "httpx")  # its first import takes 90 ms
     shown = f"[{address}]" if ":" in address else address
     url = f"{parts.scheme}://{shown}:{port}{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
@@ -137,7 +150,7 @@ async def _read(parts: SplitResult, host: str, address: str, port: int, context:
     try:
         async with (
             httpx.AsyncClient(verify=context, trust_env=False, follow_redirects=False, timeout=TIME_LIMIT) as client,
-            client.stream("GET", url, headers=headers, extensions={"sni_hostname": host}) as response,
+            client.stream("GET", url, headers=headers, extensions={"sni_hostname": parts.hostname}) as response,
         ):
             if response.status_code != 200:  # noqa: PLR2004 - OK; a redirect is none
                 raise KeysUnavailableError(f"{parts.geturl()} answered {response.status_code}")
@@ -148,7 +161,7 @@ async def _read(parts: SplitResult, host: str, address: str, port: int, context:
     except httpx.HTTPError as why:
         if _UNTRUSTED in str(why):
             raise _UntrustedError from None
-        raise KeysUnavailableError(f"{parts.geturl()} cannot be reached") from None
+        raise _UnreachableError from None
     return body
 
 
@@ -175,11 +188,11 @@ async def _shown_chain(host: str, address: str, port: int) -> list[bytes]:
     try:
         _, writer = await asyncio.open_connection(address, port, ssl=context, server_hostname=host)
     except OSError:
-        raise KeysUnavailableError(f"{host} cannot be reached") from None
+        raise _UnreachableError from None
     try:
         tls = writer.get_extra_info("ssl_object")
         # Public from Python 3.13 on; before, the same method stands on the object inside.
         chain = getattr(tls, "get_unverified_chain", None) or tls._sslobj.get_unverified_chain  # noqa: SLF001
         return [each if isinstance(each, bytes) else ssl.PEM_cert_to_DER_cert(each.public_bytes()) for each in chain()]
     finally:
-        writer.close()
+        writer.transport.abort()  # all was said: a TLS farewell could be waited for long

@@ -24,6 +24,7 @@ ALGORITHMS: Final = frozenset(RSA_ALGORITHMS) | frozenset(EC_ALGORITHMS)
 
 MAX_RSA_KEYS: Final = 100  # with more, RSA tokens fail and EC tokens still pass (facts/sts-iam-sigv4 §7.2)
 _MAX_ENTRIES = 1_000
+_MAX_CERTIFICATE = 16_384  # characters of base64
 _RSA_BITS = range(2048, 8192 + 1)  # RFC 7518 §3.3 sets the floor; the ceiling bounds the cost of one check
 _MAX_EXPONENT = 2**32
 _COORDINATE = {"P-256": 32, "P-384": 48, "P-521": 66}  # octets, RFC 7518 §6.2.1.2
@@ -78,7 +79,7 @@ def _verifiers(jwk: Mapping[str, Any]) -> Verifiers:
         return {}
     chain = jwk.get("x5c")
     certificate = "" if chain is None else chain[0] if isinstance(chain, list) and chain else None
-    if not isinstance(certificate, str):
+    if not isinstance(certificate, str) or len(certificate) > _MAX_CERTIFICATE:
         return {}
     if jwk.get("kty") == "RSA":
         return _rsa(*numbers, certificate)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping
 from dataclasses import replace
-from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -39,6 +38,8 @@ BUILT_IN = {
     "https://cognito-identity.amazonaws.com": "cognito-identity.amazonaws.com",
 }
 """Issuers that need no provider of the account (facts/sts-iam-sigv4 §7.4): `iss` -> principal."""
+
+_MAX_URL = 255  # characters of a provider's URL, by IAM's model: a longer issuer has none
 
 
 @operation("sts", "AssumeRoleWithWebIdentity")
@@ -79,7 +80,8 @@ def assume_role_with_web_identity(
 
 async def _after_fetch(ctx: Context, provider: Provider, token: jwt.Token, ask: Ask) -> Mapping[str, Any]:
     await issuer_keys.fetch(ctx, provider)
-    ctx.world.refresh()  # other calls were served meanwhile; the provider may have been changed or deleted
+    if not ctx.world.refresh():  # other calls were served meanwhile: the provider, or the world itself, may be gone
+        refuse(NO_KEY)
     current = provider_of(ctx.world, _account(ask.role_arn), token.issuer)
     keys = _keys(ctx, current, token)
     if keys is None:
@@ -137,7 +139,9 @@ def _parse(ctx: Context, text: str) -> jwt.Token:
     except jwt.NotAToken as why:
         ctx.evidence["reason"] = str(why)
         refuse(NOT_A_TOKEN)
-    ctx.evidence.update(issuer=token.issuer, algorithm=token.algorithm, keyId=token.key_id)
+    # Only text: a claim may be nested deeper than an event can be rendered.
+    issuer = token.issuer if isinstance(token.issuer, str) else None
+    ctx.evidence.update(issuer=issuer, algorithm=token.algorithm, keyId=token.key_id)
     return token
 
 
@@ -156,7 +160,7 @@ def provider_of(world: World, account: str, issuer: Any) -> Provider:
         return Provider(built_in, f"https://{built_in}", built_in)
     name = _name(issuer)
     arn = f"arn:aws:iam::{account}:oidc-provider/{name}"
-    found = world.find("oidc-provider", arn) if name else None
+    found = world.find("oidc-provider", arn) if 0 < len(name) <= _MAX_URL else None
     if found is None:
         refuse(f"No OpenIDConnect provider found in your account for {issuer}")
     return Provider(
@@ -170,7 +174,6 @@ def provider_of(world: World, account: str, issuer: Any) -> Provider:
     )
 
 
-@lru_cache(maxsize=1024)
 def _name(issuer: str) -> str:
     """The issuer without its scheme, which is https, or http on this machine; "" for any other."""
     try:

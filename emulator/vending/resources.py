@@ -15,8 +15,8 @@ instance-profile  named, uid `AIPA…`. account, name, path, id, arn, created, t
 oidc-provider     key: `ACCOUNT/host/path`, uid: ARN. account, url (no scheme), arn, client_ids, thumbprints, created,
                   tags, jwks (optional: a static key set)
 saml-provider     named, uid: ARN. account, name, arn, metadata, created, tags
-issuer            key: name, uid: issuer URL. A lab issuer: name, url, preset, algorithm, keys (private), jwks. Verifiers
-                  read url and jwks only
+issuer            key: name, uid: issuer URL. A lab issuer: name, url, preset, algorithm, keys (private), jwks. What
+                  verifies tokens reads url and jwks only
 organization      key: `organization`. See vending.organizations
 """
 

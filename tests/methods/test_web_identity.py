@@ -234,6 +234,7 @@ class TestTheWrongToken:
             "https://evil.example/idp.example.com",
             "https://user@idp.example.com",
             "https://idp.example.com?x",
+            f"https://{'x' * 5000}.example.com",
         ],
     )
     def test_one_whose_issuer_only_looks_registered(self, aws, refused, issuer):
@@ -472,6 +473,11 @@ class TestForgeries:
     )
     def test_that_are_no_tokens(self, refused, text):
         assert refused("deploy", text) == NOT_A_TOKEN
+
+    def test_whose_issuer_is_nested_deeper_than_an_event_can_be(self, aws, own, refused):
+        token = own.key.token(b'{"iss": ' + b"[" * 800 + b"]" * 800 + b"}")
+        assert refused("own", token) == ("InvalidIdentityToken", 400, "Issuer must be a valid URL")
+        assert aws.events()[-1]["errorCode"] == "InvalidIdentityToken"
 
     def test_that_are_huge(self, own, sts):
         """Refused by its length alone; the value is sensitive and not repeated."""

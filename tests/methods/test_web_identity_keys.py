@@ -94,6 +94,13 @@ class TestFetched:
         lab.assume(key.token(lab.claims(issuer.url)))
         assert len(issuer.asked) == 4
 
+    def test_from_a_name_of_this_machine_whichever_of_its_addresses_listens(self, key):
+        with issuer_on_socket(host="localhost") as issuer:
+            issuer.serve([key.jwk()])
+            lab = Lab()
+            lab.provide(issuer.url)
+            assert lab.assume(key.token(lab.claims(issuer.url)))["Audience"] == "sts.amazonaws.com"
+
     def test_many_at_once_share_one_fetch(self, lab, issuer, key):
         async def rush() -> list:
             return await asyncio.gather(*(lab.ask(key.token(lab.claims(issuer.url))) for _ in range(20)))
