@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import binascii
 import inspect
 import logging
 from collections.abc import Callable, Mapping
@@ -152,6 +153,8 @@ async def handle(server: Server, world: World, request: Request, base_url: str) 
         validate.validate(operation, parameters)  # 6
         result = await _call(ctx, service, operation, parameters)  # 7
         response = protocols.render(operation, result, request_id, accept_json=protocols.wants_json(request))  # 8
+        if service.name == "sts":
+            response.headers.append(_extended_request_id(ctx))
         record(ctx, result)
     except AwsError as error:
         if ctx is not None:
@@ -168,6 +171,12 @@ async def handle(server: Server, world: World, request: Request, base_url: str) 
             service, operation, failure, request_id, accept_json=protocols.wants_json(request)
         )
     return response
+
+
+def _extended_request_id(ctx: Context) -> tuple[str, str]:
+    """STS's second request id: base64 of region, milliseconds and eight characters (facts/sts-iam-sigv4 §1.7)."""
+    text = f"1:{ctx.region}:S:{int(clock.real() * 1000)}:R:{ctx.request_id[-8:]}"
+    return "x-amz-sts-extended-request-id", binascii.b2a_base64(text.encode(), newline=False).decode()
 
 
 def _inject_fault(ctx: Context) -> None:
@@ -283,6 +292,8 @@ async def _serve(server: Server, ready: Callable[[Server], None]) -> None:
         log_level="warning",
         ws="none",
         server_header=False,
+        date_header=False,  # ours is exact: see front
+        proxy_headers=False,  # aws:SourceIp is the peer, whatever X-Forwarded-For claims
     )
     listener = uvicorn.Server(config)
     gc.collect()

@@ -7,8 +7,10 @@ import importlib
 import inspect
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
+from emulator.core import clock
 from emulator.core.errors import AwsError
 from emulator.core.world import DEFAULT, World
 from emulator.vending.context import Server, Visit
@@ -154,8 +156,15 @@ def _split_world(path: str) -> tuple[str, str, str]:
 async def _send(send: Send, response: Response, *, head: bool) -> None:
     headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
     headers.append((b"content-length", str(len(response.body)).encode()))
+    # uvicorn's own Date lags by up to a second: an expiration would then lie further from it than the duration.
+    headers.append((b"date", _date(int(clock.real()))))
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     await send({"type": "http.response.body", "body": b"" if head else response.body})
+
+
+@lru_cache(maxsize=2)
+def _date(second: int) -> bytes:
+    return clock.http_date(second).encode()
 
 
 def _json(status: int, body: bytes) -> Response:

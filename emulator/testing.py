@@ -171,6 +171,12 @@ class Aws:
         total = seconds + minutes * 60 + hours * _HOUR + days * 24 * _HOUR
         self._api("POST", "clock", body={"advance_seconds": total})
 
+    def now(self) -> float:
+        """The world's time, in seconds since the epoch; whole ones."""
+        from emulator.core.clock import parse_iso
+
+        return parse_iso(self._api("GET")["time"])
+
     def faults(self, *faults: Mapping[str, Any]) -> None:
         """Make calls fail: each fault has service, operation, code and perhaps message, status and times."""
         self._api("PUT", "faults", body=list(faults))

@@ -22,6 +22,16 @@ def iso(epoch: float) -> str:
     return f"{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z"
 
 
+def http_date(epoch: float) -> str:
+    """`Wed, 25 Nov 2026 04:34:52 GMT`, as HTTP's Date header has it (RFC 9110 §5.6.7)."""
+    year, month, day, hour, minute, second, weekday, *_ = time.gmtime(epoch)
+    return f"{_DAYS[weekday]}, {day:02} {_MONTHS[month - 1]} {year:04} {hour:02}:{minute:02}:{second:02} GMT"
+
+
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
 def parse_iso(text: str) -> float:
     """Seconds since the epoch of an ISO-8601 instant; a missing zone means UTC.
 
