@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from emulator.core.errors import AwsError
 from emulator.core.names import root_arn
 from emulator.iam.nouns import USER, Noun
 from emulator.vending import organizations
+from emulator.vending.assume import tag_keys
 from emulator.vending.authorize import authorize
 from emulator.vending.context import Context, Keys
 from emulator.vending.resources import Stored
 
 
-def permit(ctx: Context, action: str, resource: str, keys: Keys | None = None) -> None:
+def permit(ctx: Context, action: str, resource: str, keys: Keys | None = None, named: str = "") -> None:
     """Let the call go on, or refuse it.
 
-    `action` is without its `iam:`, `resource` an ARN or `*`.
+    `action` is without its `iam:`, `resource` an ARN or `*`; `named` is how a denial calls the resource, if not so.
 
     Raises:
         AwsError: AccessDenied.
@@ -25,17 +28,37 @@ def permit(ctx: Context, action: str, resource: str, keys: Keys | None = None) -
         **organizations.resource_keys(ctx.world, caller.account),
         **(keys or {}),
     }
-    authorize(ctx, f"iam:{action}", resource, asked)
+    authorize(ctx, f"iam:{action}", resource, asked, named)
+
+
+def permit_new(
+    ctx: Context,
+    action: str,
+    noun: Noun,
+    arn: str,
+    labels: Mapping[str, str],
+    keys: Keys | None = None,
+    named: str = "",
+) -> None:
+    """Let something be created, which takes the permission to tag as well when it is born with tags.
+
+    Raises:
+        AwsError: AccessDenied.
+    """
+    permit(ctx, action, arn, {**tag_keys(labels), **(keys or {})}, named)
+    if labels:
+        permit(ctx, f"Tag{noun.wire}", arn, tag_keys(labels), named)
 
 
 def consult(ctx: Context, action: str, noun: Noun, value: str, keys: Keys | None = None) -> Stored | None:
     """The named thing, or None, once the caller may do `action` to it; a missing one is authorized by name as well."""
     account = ctx.identity.account
     thing = noun.find(ctx.world, account, value)
+    named = noun.spoken.format(value)
     if thing is not None:
-        permit(ctx, action, thing["arn"], {**resource_keys(noun, thing), **(keys or {})})
+        permit(ctx, action, thing["arn"], {**resource_keys(noun, thing), **(keys or {})}, named)
     else:
-        permit(ctx, action, value if noun.by_arn else noun.arn(account, "/", value), keys)
+        permit(ctx, action, value if noun.by_arn else noun.arn(account, "/", value), keys, named)
     return thing
 
 

@@ -89,7 +89,10 @@ def get_access_key_last_used(ctx: Context, *, AccessKeyId: str) -> Mapping[str, 
             f"access key {AccessKeyId}",
         )
     owner = USER.find(ctx.world, key["account"], key["user"]) if key["user"] else None
-    permit(ctx, "GetAccessKeyLastUsed", owner["arn"] if owner else root_arn(key["account"]))
+    if owner is None:
+        permit(ctx, "GetAccessKeyLastUsed", root_arn(key["account"]))
+    else:
+        permit(ctx, "GetAccessKeyLastUsed", owner["arn"], named=USER.spoken.format(owner["name"]))
     return {"UserName": key["user"] or ROOT_NAME, "AccessKeyLastUsed": last_used(ctx, key)}
 
 

@@ -130,7 +130,8 @@ def _pair(ctx: Context, action: str, group_name: str, user_name: str) -> tuple[S
     """The group and the user; of two that are missing IAM names the user (recorded 2026-02)."""
     account = ctx.identity.account
     group = GROUP.find(ctx.world, account, group_name)
-    permit(ctx, action, group["arn"] if group else GROUP.arn(account, "/", group_name))
+    arn = group["arn"] if group else GROUP.arn(account, "/", group_name)
+    permit(ctx, action, arn, named=GROUP.spoken.format(group_name))
     user = USER.find(ctx.world, account, user_name)
     if user is None:
         raise USER.absent(user_name)

@@ -8,11 +8,10 @@ from typing import Any
 from emulator.core.errors import AwsError
 from emulator.core.world import World
 from emulator.iam import roles, tags
-from emulator.iam.access import permit, reach, resource_keys
+from emulator.iam.access import permit, permit_new, reach, resource_keys
 from emulator.iam.nouns import INSTANCE_PROFILE, ROLE, born, claim, listing, over_quota
 from emulator.iam.paging import page
 from emulator.iam.protected import check_modifiable
-from emulator.vending.assume import tag_keys
 from emulator.vending.context import Context
 from emulator.vending.resources import Stored, role
 from emulator.wire.dispatch import operation
@@ -27,7 +26,7 @@ def create_instance_profile(
     """Create an instance profile without a role."""
     labels = tags.checked(INSTANCE_PROFILE, Tags)
     arn = INSTANCE_PROFILE.arn(ctx.identity.account, Path, InstanceProfileName)
-    permit(ctx, "CreateInstanceProfile", arn, tag_keys(labels))
+    permit_new(ctx, "CreateInstanceProfile", INSTANCE_PROFILE, arn, labels)
     claim(ctx, INSTANCE_PROFILE, InstanceProfileName)
     profile = {**born(ctx, INSTANCE_PROFILE, Path, InstanceProfileName), "tags": labels, "roles": []}
     ctx.world.add(INSTANCE_PROFILE.kind, INSTANCE_PROFILE.key(profile), profile, uid=profile["id"])

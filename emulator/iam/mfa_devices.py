@@ -8,11 +8,10 @@ from urllib.parse import quote
 
 from emulator.core.errors import AwsError
 from emulator.iam import qr, tags, users
-from emulator.iam.access import consult, permit, reach, reach_user
+from emulator.iam.access import consult, permit, permit_new, reach, reach_user
 from emulator.iam.nouns import MFA_DEVICE, USER, changed, listing, over_quota
 from emulator.iam.paging import page
 from emulator.vending import mfa
-from emulator.vending.assume import tag_keys
 from emulator.vending.context import Context
 from emulator.vending.resources import Stored, key_of
 from emulator.wire.dispatch import operation
@@ -30,7 +29,7 @@ def create_virtual_mfa_device(
     labels = tags.checked(MFA_DEVICE, Tags)
     account = ctx.identity.account
     arn = MFA_DEVICE.arn(account, Path, VirtualMFADeviceName)
-    permit(ctx, "CreateVirtualMFADevice", arn, tag_keys(labels))
+    permit_new(ctx, "CreateVirtualMFADevice", MFA_DEVICE, arn, labels)
     if ctx.world.get(MFA_DEVICE.kind, key_of(account, VirtualMFADeviceName)) is not None:
         raise AwsError("EntityAlreadyExists", MFA_DEVICE.taken, status=409)
     device = {

@@ -20,6 +20,7 @@ class Noun:
     `wire` is its name in operations (`Tag` + `Role`), `member` the request member that names one, `segment` the word in
     its ARN and `prefix` that of its unique id. `missing` and `taken` are AWS's sentences. What is found `by_arn` is
     stored with its ARN as uid, everything else under its name. Users and roles fold tag keys that differ in case only.
+    `spoken` is how denials call one that is there (`role app`); without it they give its ARN.
     """
 
     kind: str
@@ -33,6 +34,7 @@ class Noun:
     quota: int = 0
     by_arn: bool = False
     folds_tags: bool = False
+    spoken: str = ""
 
     def arn(self, account: str, path: str, name: str) -> str:
         """The ARN of one; `path` begins and ends with a slash."""
@@ -65,6 +67,7 @@ USER = Noun(
     "UsersPerAccount",
     5000,
     folds_tags=True,
+    spoken="user {}",
 )
 GROUP = Noun(
     "group",
@@ -76,6 +79,7 @@ GROUP = Noun(
     "AGPA",
     "GroupsPerAccount",
     300,
+    spoken="group {}",
 )
 ROLE = Noun(
     "role",
@@ -88,6 +92,7 @@ ROLE = Noun(
     "RolesPerAccount",
     1000,
     folds_tags=True,
+    spoken="role {}",
 )
 POLICY = Noun(
     "policy",
@@ -100,6 +105,7 @@ POLICY = Noun(
     "PoliciesPerAccount",
     1500,
     by_arn=True,
+    spoken="policy {}",
 )
 INSTANCE_PROFILE = Noun(
     "instance-profile",
@@ -111,6 +117,7 @@ INSTANCE_PROFILE = Noun(
     "AIPA",
     "InstanceProfilesPerAccount",
     1000,
+    spoken="instance profile {}",
 )
 MFA_DEVICE = Noun(
     "mfa-device",

@@ -8,9 +8,8 @@ from urllib.parse import urlsplit
 
 from emulator.core.errors import AwsError
 from emulator.iam import tags
-from emulator.iam.access import permit, reach
+from emulator.iam.access import consult, permit, permit_new, reach
 from emulator.iam.nouns import OIDC_PROVIDER, changed, listing, over_quota
-from emulator.vending.assume import tag_keys
 from emulator.vending.context import Context
 from emulator.vending.resources import Stored
 from emulator.wire.dispatch import operation
@@ -40,7 +39,7 @@ def create_open_id_connect_provider(
     url = _without_scheme(Url)
     account = ctx.identity.account
     arn = OIDC_PROVIDER.arn(account, "/", url)
-    permit(ctx, "CreateOpenIDConnectProvider", arn, tag_keys(labels))
+    permit_new(ctx, "CreateOpenIDConnectProvider", OIDC_PROVIDER, arn, labels)
     thumbprints = _thumbprints(ThumbprintList or [])
     client_ids = list(dict.fromkeys(ClientIDList or []))
     if len(client_ids) > CLIENT_IDS:
@@ -124,9 +123,7 @@ def remove_client_id_from_open_id_connect_provider(
 @operation("iam", "DeleteOpenIDConnectProvider")
 def delete_open_id_connect_provider(ctx: Context, *, OpenIDConnectProviderArn: str) -> Mapping[str, Any]:
     """Stop believing an issuer."""
-    account = ctx.identity.account
-    provider = OIDC_PROVIDER.find(ctx.world, account, OpenIDConnectProviderArn)
-    permit(ctx, "DeleteOpenIDConnectProvider", OpenIDConnectProviderArn)
+    provider = consult(ctx, "DeleteOpenIDConnectProvider", OIDC_PROVIDER, OpenIDConnectProviderArn)
     if provider is None:
         message = f"OpenId connect Provider {OpenIDConnectProviderArn} cannot be found."
         raise AwsError("NoSuchEntity", message, status=404)

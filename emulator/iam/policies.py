@@ -10,12 +10,11 @@ from emulator.core.errors import AwsError
 from emulator.core.names import parse_arn
 from emulator.core.world import World
 from emulator.iam import tags
-from emulator.iam.access import permit, reach, resource_keys
+from emulator.iam.access import permit, permit_new, reach, resource_keys
 from emulator.iam.documents import check, quoted
 from emulator.iam.nouns import GROUP, POLICY, ROLE, USER, born, changed, claim, listing
 from emulator.iam.paging import page
 from emulator.vending import managed_policies
-from emulator.vending.assume import tag_keys
 from emulator.vending.context import Context
 from emulator.vending.resources import Stored
 from emulator.wire.dispatch import operation
@@ -38,7 +37,8 @@ def create_policy(
 ) -> Mapping[str, Any]:
     """Create a managed policy; the result echoes no description (§11.3)."""
     labels = tags.checked(POLICY, Tags)
-    permit(ctx, "CreatePolicy", POLICY.arn(ctx.identity.account, Path, PolicyName), tag_keys(labels))
+    arn = POLICY.arn(ctx.identity.account, Path, PolicyName)
+    permit_new(ctx, "CreatePolicy", POLICY, arn, labels, named=POLICY.spoken.format(PolicyName))
     check("identity", PolicyDocument)
     claim(ctx, POLICY, PolicyName)
     policy = {
@@ -75,7 +75,7 @@ def list_policies(
     MaxItems: int | None = None,
 ) -> Mapping[str, Any]:
     """The account's and AWS's policies; the usage filter counts only with `OnlyAttached` (recorded 2026-09)."""
-    permit(ctx, "ListPolicies", f"policy path {PathPrefix}")
+    permit(ctx, "ListPolicies", "*", named=f"policy path {PathPrefix}")
     account = ctx.identity.account
     found = listing(ctx.world, POLICY, account) if Scope != "AWS" else []
     found += managed_policies.everything() if Scope != "Local" else []
@@ -244,13 +244,13 @@ def _reach(ctx: Context, action: str, arn: str) -> Stored:
     known = managed_policies.find(arn)
     if known is None:
         return reach(ctx, action, POLICY, arn)
-    permit(ctx, action, arn)
+    permit(ctx, action, arn, named=POLICY.spoken.format(arn))
     return known
 
 
 def _reach_version(ctx: Context, action: str, arn: str, version: str) -> Stored:
     known = managed_policies.find(arn) or POLICY.find(ctx.world, ctx.identity.account, arn)
-    permit(ctx, action, arn, resource_keys(POLICY, known or {}))
+    permit(ctx, action, arn, resource_keys(POLICY, known or {}), POLICY.spoken.format(arn))
     if known is None or version not in known["versions"]:
         message = f"Policy {arn} version {version} does not exist or is not attachable."
         raise AwsError("NoSuchEntity", message, status=404)

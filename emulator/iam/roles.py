@@ -8,13 +8,13 @@ from typing import Any
 from emulator.core.errors import AwsError
 from emulator.core.world import World
 from emulator.iam import tags
-from emulator.iam.access import permit, reach
+from emulator.iam.access import permit, permit_new, reach
 from emulator.iam.documents import quoted, trust_to_show, trust_to_store
 from emulator.iam.holders import boundary_keys, check_bare, check_boundary, shown_boundary
 from emulator.iam.nouns import INSTANCE_PROFILE, ROLE, born, changed, claim, listing
 from emulator.iam.paging import page
 from emulator.iam.protected import RESERVED, SERVICE_LINKED, check_modifiable, is_service_linked
-from emulator.vending.assume import DEFAULT_MAX_DURATION, tag_keys
+from emulator.vending.assume import DEFAULT_MAX_DURATION
 from emulator.vending.context import Context
 from emulator.vending.resources import Stored
 from emulator.wire.dispatch import operation
@@ -38,7 +38,7 @@ def create_role(
     """Create a role; the result echoes the trust policy as given, without description and duration (§11.3)."""
     labels = tags.checked(ROLE, Tags)
     arn = ROLE.arn(ctx.identity.account, Path, RoleName)
-    permit(ctx, "CreateRole", arn, {**tag_keys(labels), **boundary_keys(PermissionsBoundary)})
+    permit_new(ctx, "CreateRole", ROLE, arn, labels, boundary_keys(PermissionsBoundary))
     if Path.startswith((SERVICE_LINKED, RESERVED)):
         raise AwsError("ValidationError", f"Roles with path {Path} cannot be created by users.")
     trust = trust_to_store(ctx.world, AssumeRolePolicyDocument)

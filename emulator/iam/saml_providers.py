@@ -12,9 +12,8 @@ from emulator.core import clock
 from emulator.core.errors import AwsError
 from emulator.core.world import World
 from emulator.iam import tags
-from emulator.iam.access import permit, reach
+from emulator.iam.access import permit, permit_new, reach
 from emulator.iam.nouns import Noun, changed, claim, over_quota
-from emulator.vending.assume import tag_keys
 from emulator.vending.context import Context
 from emulator.wire import xml
 from emulator.wire.dispatch import operation
@@ -55,7 +54,7 @@ def create_saml_provider(
     account = ctx.identity.account
     arn = SAML_PROVIDER.arn(account, "/", Name)
     given = tags.checked(SAML_PROVIDER, Tags)
-    permit(ctx, "CreateSAMLProvider", arn, tag_keys(given))
+    permit_new(ctx, "CreateSAMLProvider", SAML_PROVIDER, arn, given)
     _refuse_propagation(propagation)
     claim(ctx, SAML_PROVIDER, Name)
     now = int(ctx.world.now())

@@ -9,11 +9,10 @@ from emulator.core.errors import AwsError
 from emulator.core.names import root_arn
 from emulator.core.world import World
 from emulator.iam import tags
-from emulator.iam.access import permit, reach, reach_user
+from emulator.iam.access import permit, permit_new, reach, reach_user
 from emulator.iam.holders import boundary_keys, check_bare, check_boundary, shown_boundary
 from emulator.iam.nouns import MFA_DEVICE, USER, born, claim, listing
 from emulator.iam.paging import page
-from emulator.vending.assume import tag_keys
 from emulator.vending.context import Context
 from emulator.vending.resources import Stored
 from emulator.wire.dispatch import operation
@@ -35,7 +34,7 @@ def create_user(
     """Create a user."""
     labels = tags.checked(USER, Tags)
     arn = USER.arn(ctx.identity.account, Path, UserName)
-    permit(ctx, "CreateUser", arn, {**tag_keys(labels), **boundary_keys(PermissionsBoundary)})
+    permit_new(ctx, "CreateUser", USER, arn, labels, boundary_keys(PermissionsBoundary))
     if PermissionsBoundary:
         check_boundary(ctx, PermissionsBoundary)
     claim(ctx, USER, UserName)

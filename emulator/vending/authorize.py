@@ -23,18 +23,19 @@ _DENIED_BY = {
 }
 
 
-def authorize(ctx: Context, action: str, resource: str, keys: Keys | None = None) -> Decision:
+def authorize(ctx: Context, action: str, resource: str, keys: Keys | None = None, named: str = "") -> Decision:
     """Let the call go on, or refuse it as AWS does.
 
-    `resource` is an ARN or `*`; `keys` are condition keys of the resource and the request, lower-case. Cross-account
-    resources that have policies of their own are the business of whoever owns them (roles: vending.assume).
+    `resource` is an ARN or `*`; `keys` are condition keys of the resource and the request, lower-case; `named` is how
+    the denial calls the resource, when not by its ARN (IAM does so: `role app`). Cross-account resources that have
+    policies of their own are the business of whoever owns them (roles: vending.assume).
 
     Raises:
         AwsError: AccessDenied 403 (under the protocol's own name).
     """
     decision = consult(ctx, action, resource, keys or {}, PolicySet())
     if decision.verdict != "allow":
-        raise refused(ctx, denial(ctx.identity, action, resource, decision, same_account=True))
+        raise refused(ctx, denial(ctx.identity, action, named or resource, decision, same_account=True))
     return decision
 
 
