@@ -21,6 +21,7 @@ class Settings:
     permissive: bool = False  # accept any credentials: for migrating test suites, never the default
     fetch_issuers: str = "loopback"  # whose keys are fetched: `loopback`, or `https` for any registered issuer
     authorization_ids: str = "iam"  # whose denials name an authorization id: `iam` as AWS does, `all`, or `none`
+    certs: str = "certs"  # folder of the lab PKI, where the authority for TLS is kept
     region: str = "us-east-1"
     account: str = "000000000000"  # whom `--permissive` takes an unknown key for
 

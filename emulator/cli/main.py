@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from emulator.cli.errors import CommandError
 
-COMMANDS = ("serve", "env", "token", "check", "explain", "events", "world", "certs", "saml")
+COMMANDS = ("serve", "env", "token", "check", "explain", "events", "world", "certs", "saml", "exec", "imds")
 """Modules of this package. Each has `add_parser(subparsers)`, which sets the default `run`: a function of the parsed
 arguments that returns an exit code or None."""
 

@@ -84,13 +84,19 @@ async def list_listeners(listeners: TheListeners, world: TheWorld) -> list[dict[
 
 
 @router.post("/listeners", status_code=201, summary="Open a listener")
-async def open_listener(listeners: TheListeners, world: TheWorld, new: NewListener) -> dict[str, Any]:
+async def open_listener(
+    server: TheServer, listeners: TheListeners, world: TheWorld, new: NewListener
+) -> dict[str, Any]:
     """A socket of its own for an instance's metadata service, an endpoint, TLS under AWS's names, or a proxy to it."""
     workload = new.workload
     if new.kind == "imds":
         instance = launch.find_instance(world, workload)
         workload = instance["id"] if instance else workload
     opened = await _open(listeners, Asked(new.kind, world.name, workload, new.port, new.relayed))
+    if new.kind in ("aws", "proxy"):
+        from emulator.gateway.tls import authority_pem
+
+        return {**opened.to_json(), "authority": authority_pem(server.settings)}
     return opened.to_json()
 
 

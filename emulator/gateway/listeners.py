@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from emulator.core import clock
 from emulator.vending.context import Server
 
 log = logging.getLogger("emulator")
@@ -196,16 +195,18 @@ def protocol_factory(app: App) -> Callable[[], asyncio.Protocol]:
 
     # Without proxy headers: a client that says X-Forwarded-For is not to be believed, and IMDS must see that it did.
     config = uvicorn.Config(
-        app, log_config=None, access_log=False, ws="none", lifespan="off", server_header=False, proxy_headers=False
+        app,
+        log_config=None,
+        access_log=False,
+        ws="none",
+        lifespan="off",
+        server_header=False,
+        date_header=False,
+        proxy_headers=False,
     )
     config.load()
     state = ServerState()
-
-    def connect() -> asyncio.Protocol:
-        state.default_headers = [(b"date", _http_date().encode())]
-        return Connection(config, state, {})
-
-    return connect
+    return lambda: Connection(config, state, {})
 
 
 def _limiting_hops(app: App) -> App:
@@ -232,9 +233,3 @@ def limit_hops(connection: socket.socket, hops: int) -> None:
         connection.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, hops)
     else:
         connection.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, hops)
-
-
-def _http_date() -> str:
-    from email.utils import formatdate
-
-    return formatdate(clock.real(), usegmt=True)

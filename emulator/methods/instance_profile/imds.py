@@ -10,6 +10,7 @@ import os
 import struct
 from typing import Final
 
+from emulator.core.clock import http_date
 from emulator.core.errors import AwsError
 from emulator.core.world import World
 from emulator.methods.instance_profile import identity_document, instances, metadata
@@ -163,7 +164,7 @@ def _headers(world: World, content_type: str) -> list[tuple[str, str]]:
     return [
         ("accept-ranges", "none"),
         ("content-type", content_type),
-        ("last-modified", _http_date(world.now())),
+        ("last-modified", http_date(world.now())),
         ("server", "EC2ws"),
         ("connection", "close"),
     ]
@@ -180,9 +181,3 @@ def _page(status: int, headers: tuple[tuple[str, str], ...], world: World) -> Re
         f" <head>\n  <title>{title}</title>\n </head>\n <body>\n  <h1>{title}</h1>\n </body>\n</html>\n"
     )
     return Response(status, [*_headers(world, "text/html"), *headers], body.encode())
-
-
-def _http_date(at: float) -> str:
-    from email.utils import formatdate
-
-    return formatdate(at, usegmt=True)
