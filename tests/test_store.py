@@ -59,9 +59,13 @@ def test_take_gives_a_document_to_one_taker_only(store):
 
 
 def test_a_failed_transaction_leaves_nothing_behind(store):
-    with pytest.raises(RuntimeError), store.transaction():
-        store.add("w", "role", "1/a", {"n": 1}, "")
-        raise RuntimeError
+    def fail() -> None:
+        with store.transaction():
+            store.add("w", "role", "1/a", {"n": 1}, "")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
     assert store.get("w", "role", "1/a") is None
 
 
@@ -125,23 +129,31 @@ def test_a_unit_that_read_what_has_changed_since_starts_again(tmp_path):
     mine.create("lab").add("role", "1/a", {"n": 1})
     world = mine.get("lab")
 
-    with pytest.raises(StaleError), world.unit():
-        seen = world.get("role", "1/a")
-        theirs.get("lab").update("role", "1/a", lambda _: {"n": 5})
-        world.add("role", "1/b", {"n": seen["n"] + 1})
+    def interrupted() -> None:
+        with world.unit():
+            seen = world.get("role", "1/a")
+            theirs.get("lab").update("role", "1/a", lambda _: {"n": 5})
+            world.add("role", "1/b", {"n": seen["n"] + 1})
 
+    with pytest.raises(StaleError):
+        interrupted()
     with world.unit(lock=True):
         world.add("role", "1/b", {"n": world.get("role", "1/a")["n"] + 1})
     assert mine.get("lab").get("role", "1/b") == {"n": 6}
 
 
-def test_a_rolled_back_unit_is_forgotten_by_the_snapshot_too(tmp_path):
+def test_a_rolled_back_unit_is_forgotten_by_the_snapshot_too():
     worlds = Worlds(open_store())
     world = worlds.create("lab")
-    with pytest.raises(RuntimeError), world.unit():
-        world.add("role", "1/a", {"n": 1})
-        assert world.get("role", "1/a") == {"n": 1}
-        raise RuntimeError
+
+    def fail() -> None:
+        with world.unit():
+            world.add("role", "1/a", {"n": 1})
+            assert world.get("role", "1/a") == {"n": 1}
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
     assert worlds.get("lab").get("role", "1/a") is None
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -13,6 +15,7 @@ from emulator.core.store import Store
 KEPT_IN_MEMORY = 1_000  # per world: bounds memory whatever the load (docs/performance.md)
 KEPT_IN_STATE = 100_000  # per world, in a state file
 FLUSH_EVERY = 100
+FLUSH_AFTER = 0.2  # seconds
 
 Listener = Callable[["Event"], None]
 
@@ -47,6 +50,8 @@ class EventLog:
             self._pending.append(event)
             if len(self._pending) >= FLUSH_EVERY:
                 self.flush()
+            elif len(self._pending) == 1:
+                self._flush_soon()
         else:
             ring = self._rings.get(event.world)
             if ring is None:
@@ -54,6 +59,11 @@ class EventLog:
             ring.append(event)
         for listener in self._listeners:
             listener(event)
+
+    def _flush_soon(self) -> None:
+        """Other processes on the same file, and a crash, shall not wait for a full batch."""
+        with contextlib.suppress(RuntimeError):  # no loop is running: whoever records then flushes at the end
+            asyncio.get_running_loop().call_later(FLUSH_AFTER, self.flush)
 
     def flush(self) -> None:
         """Write what is pending to the state file."""

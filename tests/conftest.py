@@ -1,0 +1,50 @@
+"""Servers for tests that need one of their own: with a state file, with flags, or two on one file."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+
+import pytest
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextlib.contextmanager
+def serving(*flags: str, cwd=None) -> Iterator[tuple[str, subprocess.Popen]]:
+    """`sts-emulator serve` on a free port: its URL and process."""
+    port = free_port()
+    command = [sys.executable, "-m", "emulator", "serve", "--port", str(port), *flags]
+    environment = {"PATH": os.environ["PATH"], "PYTHONUNBUFFERED": "1"}
+    process = subprocess.Popen(
+        command, cwd=cwd, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    url = f"http://127.0.0.1:{port}"
+    until = time.monotonic() + 30
+    while time.monotonic() < until and process.poll() is None:
+        with contextlib.suppress(OSError):
+            urllib.request.urlopen(f"{url}/health", timeout=2).close()
+            break
+        time.sleep(0.02)
+    try:
+        yield url, process
+    finally:
+        process.terminate()
+        process.wait()
+        process.stdout.close()
+
+
+@pytest.fixture
+def serve():
+    """`with serve("--permissive") as (url, process):` a server of the test's own."""
+    return serving
