@@ -2,53 +2,9 @@
 
 from __future__ import annotations
 
-import http.client
-import ssl
-import threading
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from urllib.parse import urlsplit
-
 import pytest
 from iam_rolesanywhere_session import CredentialsRetrievalError, IAMRolesAnywhereSession
-
-from emulator.idp.pki import server_certificate
-
-
-@contextmanager
-def tls(endpoint_url, folder):
-    """(host:port/path, CA file): TLS that ends here, with the lab's certificate, in front of the server's plain port."""
-    certificate, key, authority = server_certificate(folder)
-    inner = urlsplit(endpoint_url)
-
-    class Relay(BaseHTTPRequestHandler):
-        def do_POST(self):
-            connection = http.client.HTTPConnection(inner.hostname, inner.port, timeout=30)
-            body = self.rfile.read(int(self.headers["content-length"]))
-            connection.request("POST", self.path, body=body, headers=dict(self.headers.items()))
-            answer = connection.getresponse()
-            self.send_response(answer.status)
-            for name, value in answer.getheaders():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(answer.read())
-            connection.close()
-
-        def log_message(self, *_):
-            pass
-
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
-    server = HTTPServer(("127.0.0.1", 0), Relay)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield f"localhost:{server.server_port}{inner.path}", str(authority)
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+from roles_anywhere_stage import tls
 
 
 @pytest.fixture
