@@ -18,6 +18,13 @@ from saml2.server import Server
 
 URI = "urn:oasis:names:tc:SAML:2.0:attrname-format:uri"
 
+SERVICE_PROVIDER = (
+    '<EntityDescriptor xmlns="urn:oasis:names:tc:SAML:2.0:metadata" entityID="{audience}">'
+    '<SPSSODescriptor protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol"><AssertionConsumerService '
+    'index="0" Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST" Location="{recipient}"/></SPSSODescriptor>'
+    "</EntityDescriptor>"
+)
+
 
 def main() -> None:
     wish = json.load(sys.stdin)
@@ -36,6 +43,7 @@ def produce(wish: dict, folder: Path) -> str:
         {
             "entityid": wish["issuer"],
             "attribute_map_dir": str(folder / "maps"),
+            "metadata": {"inline": [SERVICE_PROVIDER.format(**wish)]},
             "key_file": str(folder / "key.pem"),
             "cert_file": str(folder / "certificate.pem"),
             "service": {
