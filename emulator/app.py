@@ -283,34 +283,50 @@ async def _serve(server: Server, ready: Callable[[Server], None]) -> None:
     front = Front(server, handle, PAGES)
     listeners = Listeners(server, front.mounted)
     front.extensions.append(listeners.extend)
-    # No access log (38 us a request) and no websockets (24 ms at start).
-    config = uvicorn.Config(
-        front,
-        settings.host,
-        settings.port,
-        access_log=False,
-        log_level="warning",
-        ws="none",
-        server_header=False,
-        date_header=False,  # ours is exact: see front
-        proxy_headers=False,  # aws:SourceIp is the peer, whatever X-Forwarded-For claims
-    )
-    listener = uvicorn.Server(config)
+    sockets = [uvicorn.Server(_socket(front, settings.host, settings.port))]
+    if settings.tls_port:
+        sockets.append(uvicorn.Server(_socket(front, settings.host, settings.tls_port, **_certificate(settings))))
     gc.collect()
     gc.freeze()  # what is loaded now stays: the collector need not walk it again (facts/performance §4)
     gc.set_threshold(50_000, 20, 100)
-    beside = [asyncio.create_task(_announce(listener, server, ready)), asyncio.create_task(watch(server))]
+    beside = [asyncio.create_task(_announce(sockets, server, ready)), asyncio.create_task(watch(server))]
     try:
         await listeners.open_declared()
-        await listener.serve()
+        await asyncio.gather(*[each.serve() for each in sockets])
     finally:
         listeners.close_all()
         for task in beside:
             task.cancel()
 
 
-async def _announce(listener: Any, server: Server, ready: Callable[[Server], None]) -> None:
-    while not listener.started:  # noqa: ASYNC110 - uvicorn offers nothing to wait for
+def _socket(front: Front, host: str, port: int, **tls: Any) -> Any:
+    import uvicorn
+
+    return uvicorn.Config(
+        front,
+        host,
+        port,
+        access_log=False,  # 38 us a request
+        log_level="warning",
+        ws="none",  # 24 ms at start
+        server_header=False,
+        date_header=False,  # ours is exact: see front
+        proxy_headers=False,  # aws:SourceIp is the peer, whatever X-Forwarded-For claims
+        **tls,
+    )
+
+
+def _certificate(settings: Settings) -> dict[str, str]:
+    from pathlib import Path
+
+    from emulator.idp.pki import server_certificate
+
+    certificate, key, _ = server_certificate(Path(settings.certs), [settings.host])
+    return {"ssl_certfile": str(certificate), "ssl_keyfile": str(key)}
+
+
+async def _announce(sockets: list[Any], server: Server, ready: Callable[[Server], None]) -> None:
+    while not all(each.started for each in sockets):  # noqa: ASYNC110 - uvicorn offers nothing to wait for
         await asyncio.sleep(0.005)
     ready(server)
 

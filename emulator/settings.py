@@ -16,12 +16,13 @@ class Settings:
 
     host: str = "127.0.0.1"
     port: int = 4600
+    tls_port: int = 0  # https beside http, with a certificate of the lab's authority; 0 is none
+    certs: str = "certs"  # folder of the lab's authorities, keys and certificates
     state: str = ""  # path of an SQLite file; empty keeps everything in memory
     scenario: tuple[str, ...] = ()  # files or folders, separated by the system's path separator in the environment
     permissive: bool = False  # accept any credentials: for migrating test suites, never the default
     fetch_issuers: str = "loopback"  # whose keys are fetched: `loopback`, or `https` for any registered issuer
     authorization_ids: str = "iam"  # whose denials name an authorization id: `iam` as AWS does, `all`, or `none`
-    certs: str = "certs"  # folder of the lab PKI, where the authority for TLS is kept
     region: str = "us-east-1"
     account: str = "000000000000"  # whom `--permissive` takes an unknown key for
 
