@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import base64
 from collections.abc import Sequence
+from contextlib import closing
 from typing import Any
 from urllib.parse import quote
 
-from emulator.cli.control import DEFAULT_WORLD, add_server_options, control
+from emulator.cli.control import DEFAULT_WORLD, Control, add_server_options, control
 from emulator.cli.errors import UNUSABLE, CommandError
 
 
@@ -31,10 +32,8 @@ def add_parser(subparsers: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Print the assertion, and nothing else."""
-    emulator = control(arguments)
-    prefix = "" if arguments.world == DEFAULT_WORLD else f"/w/{arguments.world}"
-    idp = arguments.idp or _only(emulator.page("GET", f"{prefix}/idp/")["identity_providers"])
-    made = emulator.page("POST", f"{prefix}/idp/{quote(idp, safe='')}/assertions", body=request(arguments))
+    with closing(control(arguments)) as emulator:
+        made = _made(emulator, arguments)
     if arguments.xml:
         print(base64.b64decode(made["SAMLResponse"]).decode())
     elif arguments.pairs:
@@ -42,6 +41,13 @@ def run(arguments: argparse.Namespace) -> None:
             print(f"{pair['role']} {pair['provider']}")
     else:
         print(made["SAMLResponse"])
+
+
+def _made(emulator: Control, arguments: argparse.Namespace) -> Any:
+    body = request(arguments)
+    prefix = "" if arguments.world == DEFAULT_WORLD else f"/w/{arguments.world}"
+    idp = arguments.idp or _only(emulator.page("GET", f"{prefix}/idp/")["identity_providers"])
+    return emulator.page("POST", f"{prefix}/idp/{quote(idp, safe='')}/assertions", body=body)
 
 
 def request(arguments: argparse.Namespace) -> dict[str, Any]:
