@@ -58,10 +58,11 @@ def run(arguments: argparse.Namespace) -> int:
 def scenario_files(paths: list[str]) -> list[Path]:
     """The scenario files that a command names. Raises CommandError."""
     from emulator.scenario import ScenarioError
-    from emulator.scenario.watch import sources
+    from emulator.scenario.watch import FOLDER, sources
 
     try:
-        return sources(tuple(paths))
+        # Never the built-in one: a job in the wrong folder must not pass.
+        return sources(tuple(paths) or (str(FOLDER),))
     except ScenarioError as error:
         raise CommandError(str(error), UNUSABLE) from None
 

@@ -6,7 +6,7 @@ import argparse
 import json
 from collections.abc import Iterator
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
-from typing import Any
+from typing import Any, Self
 from urllib.parse import quote, urlencode, urlsplit
 
 from emulator.cli.errors import UNUSABLE, CommandError
@@ -34,6 +34,12 @@ class Control:
             raise CommandError(f"`{url}` is not the URL of an emulator", UNUSABLE)
         kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
         self._connection = kind(parts.hostname, parts.port, timeout=TIMEOUT)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def close(self) -> None:
         """Close the connection; the next call opens another."""

@@ -46,12 +46,11 @@ def add_parser(subparsers: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Ask the server for the credentials and print everything."""
-    emulator = control(arguments)
-    key = emulator.api(
-        "GET", "worlds", arguments.world, "credentials", account=arguments.account, user=arguments.user or None
-    )
-    region = settings_from_environment().region
-    found = variables(emulator.endpoint(arguments.world), key, region)
+    with control(arguments) as emulator:
+        key = emulator.api(
+            "GET", "worlds", arguments.world, "credentials", account=arguments.account, user=arguments.user or None
+        )
+        found = variables(emulator.endpoint(arguments.world), key, settings_from_environment().region)
     print("\n".join(FORMATS[arguments.format](found)))
 
 

@@ -28,15 +28,15 @@ def add_parser(subparsers: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Print the kept events, and with --follow whatever follows."""
-    emulator = control(arguments)
     world = ("worlds", arguments.world, "events")
-    for event in emulator.api("GET", *world, limit=arguments.limit, outcome=arguments.outcome):
-        _print(event, arguments)
-    if not arguments.follow:
-        return
-    for event in emulator.stream(*world, "stream"):
-        if arguments.outcome in (None, event["additionalEventData"]["outcome"]):
+    with control(arguments) as emulator:
+        for event in emulator.api("GET", *world, limit=arguments.limit, outcome=arguments.outcome):
             _print(event, arguments)
+        if not arguments.follow:
+            return
+        for event in emulator.stream(*world, "stream"):
+            if arguments.outcome in (None, event["additionalEventData"]["outcome"]):
+                _print(event, arguments)
 
 
 def _print(event: Mapping[str, Any], arguments: argparse.Namespace) -> None:

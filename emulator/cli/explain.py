@@ -64,5 +64,6 @@ def _explain_event(event: str, arguments: argparse.Namespace) -> None:
     import json
 
     form = "json" if arguments.json else "text"
-    answer = control(arguments).api("GET", "worlds", arguments.world, "explain", event, format=form)
+    with control(arguments) as emulator:
+        answer = emulator.api("GET", "worlds", arguments.world, "explain", event, format=form)
     print(json.dumps(answer, indent=2) if arguments.json else answer.rstrip())

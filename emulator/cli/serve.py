@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import Field, fields
@@ -18,6 +19,8 @@ _HELP = {
     "host": "address to listen on",
     "port": "port to listen on",
     "state": "SQLite file that keeps the state; without it everything is in memory",
+    "tls_port": "port of https beside http, with a certificate of the lab's authority",
+    "certs": "folder of the lab's authorities, keys and certificates",
     "scenario": "scenario file, or folder of them, to start from and to watch; may be given several times "
     "(default: the folder trust_policies, or else a built-in one)",
     "permissive": "accept any credentials: for moving test suites over, never otherwise",
@@ -65,8 +68,10 @@ def run(arguments: argparse.Namespace) -> None:
     from emulator.app import serve
     from emulator.scenario import ScenarioError
 
+    chosen = settings(arguments)
+    _check_address(chosen.host, chosen.port)
     try:
-        serve(settings(arguments), ready=announce)
+        serve(chosen, ready=announce)
     except ScenarioError as error:
         raise CommandError(f"nothing was started\n{error}", UNUSABLE) from None
 
@@ -78,6 +83,20 @@ def settings(arguments: argparse.Namespace) -> Settings:
     given: dict[str, Any] = {setting.name: getattr(arguments, setting.name) for setting in fields(Settings)}
     flags: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
     return replace(settings_from_environment(), **{name: value for name, value in flags.items() if value is not None})
+
+
+def _check_address(host: str, port: int) -> None:
+    """See that the address can be listened on, before anything is loaded; the server's own message comes late."""
+    import socket
+
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise CommandError(f"cannot listen on {host} port {port}: {reason.lower()}", UNUSABLE) from None
 
 
 def announce(server: Server) -> None:
@@ -107,8 +126,15 @@ def _announcement(settings: Settings, world: World) -> Iterator[str]:
         yield from ("", "then try:", "")
         for method, text in commands.items():
             yield f"  # {method}"
-            yield from (f"  {line}" for line in text.strip().splitlines())
-    yield ""
+            yield from (f"  {line}" for line in _with_port(text, settings).strip().splitlines())
+    yield from ("", "ready; Ctrl-C stops it")
+
+
+def _with_port(command: str, settings: Settings) -> str:
+    """A command of a scenario, for this server."""
+    if settings.port == Settings().port:
+        return command
+    return re.sub(r"sts-emulator (env|token [a-z-]+)", rf"\g<0> --port {settings.port}", command)
 
 
 def _root_lines(accounts: Iterable[Any], roots: dict[str, Any]) -> Iterator[str]:

@@ -54,10 +54,10 @@ def _add_kind(kinds: Any, name: str, preset: Preset) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Print the token, and nothing else."""
-    emulator = control(arguments)
-    prefix = "" if arguments.world == DEFAULT_WORLD else f"/w/{arguments.world}"
+    prefix = "" if arguments.world == DEFAULT_WORLD else f"/w/{quote(arguments.world, safe='')}"
     body = request(arguments)
-    minted = emulator.page("POST", f"{prefix}/issuers/{quote(arguments.issuer, safe='')}/token", body=body)
+    with control(arguments) as emulator:
+        minted = emulator.page("POST", f"{prefix}/issuers/{quote(arguments.issuer, safe='')}/token", body=body)
     print(json.dumps(minted["claims"], indent=2) if arguments.claims else minted["token"])
 
 

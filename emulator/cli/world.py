@@ -46,9 +46,9 @@ def _create(arguments: argparse.Namespace) -> None:
     body = {"name": arguments.name}
     if arguments.scenario:
         body["scenario"] = _text(Path(arguments.scenario))
-    emulator = control(arguments)
-    emulator.api("POST", "worlds", body=body)
-    print(emulator.endpoint(arguments.name))
+    with control(arguments) as emulator:
+        emulator.api("POST", "worlds", body=body)
+        print(emulator.endpoint(arguments.name))
 
 
 def _text(path: Path) -> str:
@@ -61,18 +61,20 @@ def _text(path: Path) -> str:
 
 
 def _delete(arguments: argparse.Namespace) -> None:
-    control(arguments).api("DELETE", "worlds", arguments.name)
+    with control(arguments) as emulator:
+        emulator.api("DELETE", "worlds", arguments.name)
 
 
 def _list(arguments: argparse.Namespace) -> None:
-    emulator = control(arguments)
-    for name in emulator.api("GET", "worlds"):
-        print(f"{name}\t{emulator.endpoint(name)}")
+    with control(arguments) as emulator:
+        for name in emulator.api("GET", "worlds"):
+            print(f"{name}\t{emulator.endpoint(name)}")
 
 
 def _advance(arguments: argparse.Namespace) -> None:
     seconds = duration(arguments.duration)
-    world = control(arguments).api("POST", "worlds", arguments.world, "clock", body={"advance_seconds": seconds})
+    with control(arguments) as emulator:
+        world = emulator.api("POST", "worlds", arguments.world, "clock", body={"advance_seconds": seconds})
     print(world["time"])
 
 

@@ -1,0 +1,260 @@
+"""The commands that need no server, and how every command tells what goes wrong."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from emulator.cli.main import COMMANDS, main
+
+EXAMPLES = Path(__file__).parents[2] / "trust_policies"
+NOBODY = "127.0.0.1:9"  # the discard port: nothing answers there
+
+GOOD = """
+accounts:
+  "111122223333":
+    users: {alice: }
+    roles: {r: {trust: [{Effect: Allow, Principal: {AWS: "arn:aws:iam::111122223333:user/alice"}, Action: sts:AssumeRole}]}}
+expect:
+  - {name: alice gets in, assume: r, caller: {user: alice}}
+"""
+FAILING = GOOD + "  - {name: alice stays out, assume: r, caller: {user: alice}, result: deny}\n"
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "good.yaml").write_text(GOOD)
+    (tmp_path / "failing.yaml").write_text(FAILING)
+    (tmp_path / "typo.yaml").write_text(GOOD.replace("users:", "usres:"))
+    return tmp_path
+
+
+def run(*arguments: str, **options):
+    command = [sys.executable, "-m", "emulator", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, **options)
+
+
+# -- the command itself ---------------------------------------------------------------------------------------------
+
+
+def test_help_names_every_command(capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as ended:
+        main(["--help"])
+    told = capsys.readouterr().out
+    assert ended.value.code == 0
+    assert all(f"\n    {name} " in told for name in ("serve", "env", "token", "check", "explain", "events", "world"))
+    assert "exit codes" in told
+
+
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name not in ("certs", "saml")])
+def test_every_command_has_help(name: str, capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as ended:
+        main([name, "--help"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.startswith(f"usage: sts-emulator {name}")
+
+
+def test_the_version(capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.startswith("sts-emulator ")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["srve"], ["serve", "--prot", "1"], ["env", "--format", "toml"], ["world"], ["token"], ["token", "nobody"]],
+)
+def test_a_command_line_that_cannot_be_understood(arguments: list[str], capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    captured = capsys.readouterr()
+    assert ended.value.code == 2
+    assert captured.out == ""
+    assert "error: " in captured.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["env"],
+        ["token", "github"],
+        ["events"],
+        ["explain"],
+        ["explain", "0cfb1698-b8a9-44ef-ad09-4da0dfd1fc8d"],
+        ["world", "list"],
+        ["world", "create", "lab"],
+    ],
+)
+def test_without_a_server_one_line_says_so(arguments: list[str], capsys: pytest.CaptureFixture[str]):
+    assert main([*arguments, "--port", "9"]) == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err == (
+        f"sts-emulator: no emulator answers at http://{NOBODY} (connection refused); "
+        "start one with `sts-emulator serve`\n"
+    )
+
+
+def test_a_setting_that_there_is_none_of(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    monkeypatch.setenv("EMULATOR_PROT", "1")
+    assert main(["env"]) == 2
+    assert capsys.readouterr().err.startswith("sts-emulator: unknown setting `EMULATOR_PROT`; known are ")
+
+
+def test_whoever_stops_reading_is_not_complained_at():
+    ended = subprocess.run(
+        f"{sys.executable} -m emulator check {EXAMPLES} | head -1; echo ${{PIPESTATUS[0]}} >&2",
+        shell=True,
+        executable="/bin/bash",
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert "Traceback" not in ended.stderr
+    assert "Exception ignored" not in ended.stderr
+
+
+def test_a_start_loads_nothing_heavy():
+    code = "import sys; from emulator.cli.main import main; main(['env', '--port', '9']); print(*sys.modules)"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    loaded = set(ended.stdout.split())
+    assert not loaded & {
+        "yaml",
+        "fastapi",
+        "pydantic",
+        "asyncio",
+        "cryptography",
+        "lxml",
+        "boto3",
+        "botocore",
+        "sqlite3",
+    }
+
+
+# -- check ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("here")
+def test_check_exits_0_when_everything_comes_as_expected(capsys: pytest.CaptureFixture[str]):
+    assert main(["check", "good.yaml"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "good.yaml",
+        "  ✓ alice gets in",
+        "1 expectations: 1 came as expected, 0 did not",
+    ]
+
+
+@pytest.mark.usefixtures("here")
+def test_check_exits_1_and_shows_the_tree_of_what_did_not(capsys: pytest.CaptureFixture[str]):
+    assert main(["check", "--quiet", "good.yaml", "failing.yaml"]) == 1
+    told = capsys.readouterr().out
+    assert "✗ alice stays out\n    failing.yaml:8: expected deny, got allow" in told
+    assert "Statement[0]" in told
+    assert "alice gets in" not in told
+    assert told.endswith("3 expectations: 2 came as expected, 1 did not\n")
+
+
+@pytest.mark.usefixtures("here")
+def test_check_exits_2_for_a_scenario_that_cannot_be_used(capsys: pytest.CaptureFixture[str]):
+    assert main(["check", "typo.yaml", "failing.yaml"]) == 2
+    told = capsys.readouterr()
+    assert "typo.yaml:4: unknown key `usres`; did you mean `users`?" in told.out
+    assert "2 expectations: 1 came as expected, 1 did not\n1 file could not be used" in told.out
+
+
+@pytest.mark.usefixtures("here")
+def test_check_of_what_is_not_there(capsys: pytest.CaptureFixture[str]):
+    assert main(["check", "none.yaml"]) == 2
+    assert capsys.readouterr().err == "sts-emulator: none.yaml: no such file or folder\n"
+
+
+@pytest.mark.usefixtures("here")
+def test_check_without_a_folder_to_look_in_does_not_pass(capsys: pytest.CaptureFixture[str]):
+    assert main(["check"]) == 2
+    assert capsys.readouterr().err == "sts-emulator: trust_policies: no such file or folder\n"
+
+
+def test_check_takes_folders_and_by_default_the_one_here(here: Path, capsys: pytest.CaptureFixture[str]):
+    (here / "trust_policies").mkdir()
+    (here / "trust_policies" / "mine.yaml").write_text(GOOD)
+    assert main(["check"]) == 0
+    assert capsys.readouterr().out.startswith("trust_policies/mine.yaml\n")
+
+
+@pytest.mark.parametrize(
+    "data", [b"\x00", b"\xff", b"[" * 5000, b"a: &a [*a]", b"- 1\n- 2", b"accounts: 7", b'{"accounts": {"1": []}}']
+)
+def test_check_never_ends_in_a_traceback(here: Path, data: bytes):
+    (here / "bad.yaml").write_bytes(data)
+    ended = run("check", "bad.yaml")
+    assert ended.returncode == 2
+    assert ended.stdout.startswith("bad.yaml:1: ")
+    assert ended.stderr == ""
+
+
+# -- explain --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("here")
+def test_explain_works_on_a_file(capsys: pytest.CaptureFixture[str]):
+    assert main(["explain", "failing.yaml", "--only", "gets in"]) == 0
+    told = capsys.readouterr().out
+    assert told.startswith("failing.yaml:7: alice gets in: allow\n")
+    assert "✓ sts:AssumeRole ALLOWED" in told
+    assert "stays out" not in told
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["none.yaml"], "none.yaml: no such file or folder"),
+        (["good.yaml", "none.yaml"], "none.yaml: no such file or folder"),
+        (["--last", "good.yaml"], "--last stands for an event, so no other can be named"),
+        (["typo.yaml"], "typo.yaml:4: unknown key `usres`; did you mean `users`?"),
+    ],
+)
+def test_explain_of_what_cannot_be(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]):
+    assert main(["explain", *arguments]) == 2
+    assert capsys.readouterr().err == f"sts-emulator: {message}\n"
+
+
+# -- serve ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("here")
+def test_serve_does_not_start_on_a_scenario_with_a_mistake():
+    ended = run("serve", "--port", "0", "--scenario", "good.yaml", "--scenario", "typo.yaml")
+    assert ended.returncode == 2
+    assert ended.stdout == ""
+    assert ended.stderr == (
+        "sts-emulator: nothing was started\ntypo.yaml:4: unknown key `usres`; did you mean `users`?\n"
+    )
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize("where", [("--port", "99999"), ("--host", "not.an.address.invalid"), ("--host", "192.0.2.1")])
+def test_serve_says_that_it_cannot_listen_there(where: tuple[str, str]):
+    ended = run("serve", *where)
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("sts-emulator: cannot listen on ")
+
+
+def test_serve_says_which_of_its_scenarios_is_not_there():
+    ended = run("serve", "--port", "0", "--scenario", "none")
+    assert (ended.returncode, ended.stderr) == (2, "sts-emulator: nothing was started\nnone: no such file or folder\n")
+
+
+# -- world ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", ["", "h", "2x", "-5", "1h 30m", "1e3", "2hours"])
+def test_durations_that_are_none(text: str, capsys: pytest.CaptureFixture[str]):
+    assert main(["world", "advance", "--port", "9", "--", text]) == 2
+    assert "is not a duration such as 90, 30m, 2h or 1d12h" in capsys.readouterr().err
