@@ -102,6 +102,8 @@ def repair_element(
 
 
 def _mend_request(condition: ConditionTrace, context: Mapping[str, tuple[str, ...]]) -> Edit | None:
+    if condition.reason.code == "wildcard_literal":
+        return None  # nobody wants to send the pattern itself
     if condition.reason.code == "unresolved_variable":
         completed = completing(condition, context)
         if completed is not None:

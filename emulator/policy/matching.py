@@ -174,16 +174,19 @@ class ArnPattern:
 class Actions:
     """The `Action` or `NotAction` list: names are compared case-insensitively, `*` and `?` are wildcards."""
 
-    __slots__ = ("_exact", "_globs", "texts")
+    __slots__ = ("_everything", "_exact", "_globs", "texts")
 
     def __init__(self, texts: Sequence[str]) -> None:
         self.texts = tuple(texts)
+        self._everything = "*" in texts
         self._exact = frozenset(text.lower() for text in texts if not has_wildcard(text))
         self._globs = tuple((text, glob(text.lower())) for text in texts if has_wildcard(text))
 
     def match(self, action: str) -> bool:
         """Whether the lower-cased `action` is listed."""
-        return action in self._exact or any(pattern.matches(action) for _, pattern in self._globs)
+        if self._everything or action in self._exact:
+            return True
+        return bool(self._globs) and any(pattern.matches(action) for _, pattern in self._globs)
 
     def matched_by(self, action: str) -> str | None:
         """The listed text that covers the lower-cased `action`, an exact one first."""

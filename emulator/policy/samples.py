@@ -88,18 +88,20 @@ def _falsifying(trace: ConditionTrace) -> tuple[str, ...] | None:
 def _sample(trace: ConditionTrace, context: Mapping[str, tuple[str, ...]]) -> str | None:
     """A request value that equals (or orders as asked to) the first usable policy value."""
     for value in trace.condition.values:
-        text = _like(value, context) if value.valid else None
+        text = _filled(trace, value, context) if value.valid else None
         if text is not None:
             return _ordered(trace, text)
     return None
 
 
-def _like(value: Value, context: Mapping[str, tuple[str, ...]]) -> str | None:
-    """The policy value with its wildcards filled in."""
+def _filled(trace: ConditionTrace, value: Value, context: Mapping[str, tuple[str, ...]]) -> str | None:
+    """The policy value with its wildcards, where its operator has any, filled in."""
     pieces = value.template.pieces(context)
     if pieces is None:
         return None
-    return "".join(text.replace("*", FILLER).replace("?", FILLER) if wild else text for text, wild in pieces)
+    wildcards = trace.condition.operator.family in ("like", "arn")
+    filled = ((text.replace("*", FILLER).replace("?", FILLER) if wild and wildcards else text) for text, wild in pieces)
+    return "".join(filled)
 
 
 def _ordered(trace: ConditionTrace, text: str) -> str:
