@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
 
 from emulator.core.errors import AwsError
 from emulator.iam import qr, tags, users
@@ -17,6 +16,7 @@ from emulator.vending.resources import Stored, key_of
 from emulator.wire.dispatch import operation
 
 PER_USER = 8
+LONGEST_NAME = 226  # in no model, but in CloudFormation's reference of AWS::IAM::VirtualMFADevice
 
 tag_mfa_device, untag_mfa_device, list_mfa_device_tags = tags.operations(MFA_DEVICE)
 
@@ -27,6 +27,12 @@ def create_virtual_mfa_device(
 ) -> Mapping[str, Any]:
     """Make a device; its seed, also as a QR code to scan, is shown this once."""
     labels = tags.checked(MFA_DEVICE, Tags)
+    if len(VirtualMFADeviceName) > LONGEST_NAME:
+        raise AwsError(
+            "ValidationError",
+            "1 validation error detected: Value at 'virtualMFADeviceName' failed to satisfy constraint: "
+            f"Member must have length less than or equal to {LONGEST_NAME}",
+        )
     account = ctx.identity.account
     arn = MFA_DEVICE.arn(account, Path, VirtualMFADeviceName)
     permit_new(ctx, "CreateVirtualMFADevice", MFA_DEVICE, arn, labels)
@@ -181,4 +187,4 @@ def _shown_virtual(ctx: Context, device: Stored) -> dict[str, Any]:
 
 def _otpauth(device: Stored) -> str:
     """The address that authenticator applications scan, as the API's reference gives it."""
-    return f"otpauth://totp/{quote(device['name'])}@{device['account']}?secret={device['seed']}"
+    return f"otpauth://totp/{device['name']}@{device['account']}?secret={device['seed']}"
