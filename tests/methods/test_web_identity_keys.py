@@ -223,6 +223,11 @@ class TestAnIssuerThatMisbehaves:
         with pytest.raises(KeysUnavailableError):
             fetched(issuer.url)
 
+    def test_keys_of_a_local_issuer_elsewhere_are_not_even_looked_up(self, issuer):
+        issuer.serve([], jwks_uri="https://issuer.example.com/keys")
+        with pytest.raises(KeysUnavailableError, match="not a permitted address"):
+            fetched(issuer.url)
+
     @pytest.mark.parametrize("status", [204, 301, 302, 307, 404, 500])
     def test_redirects_and_errors_are_not_followed(self, issuer, status):
         issuer.pages["/keys"] = page(b"{}", status, location=f"{issuer.url}/elsewhere")

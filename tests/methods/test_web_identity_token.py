@@ -1,5 +1,6 @@
 """What the verifier believes: the same as PyJWT for every token, honest or mangled, and nothing without a proof."""
 
+import base64
 import json
 
 import jwt as pyjwt
@@ -217,6 +218,13 @@ class TestSignatures:
     def test_ecdsa_of_zero_or_out_of_range_proves_nothing(self, keys, signature):
         """The attack on Java's ECDSA of 2022: r = s = 0 verified against anything."""
         assert ours(unsigned({"alg": "ES256", "kid": "ES256"}, CLAIMS, signature), jwks(keys)) is None
+
+    def test_ecdsa_with_a_zero_slipped_in_is_another_signature(self, keys):
+        """The same two numbers, written longer: one token, one spelling."""
+        head, body, signature = keys["ES256"].token(CLAIMS).split(".")
+        raw = base64.urlsafe_b64decode(signature + "==")
+        assert ours(f"{head}.{body}.{b64(raw[:32] + bytes(1) + raw[32:])}", jwks(keys)) is None
+        assert ours(f"{head}.{body}.{b64(raw)}", jwks(keys)) == CLAIMS
 
     def test_ecdsa_in_der_is_no_jws_signature(self, keys):
         from cryptography.hazmat.primitives import hashes
