@@ -100,7 +100,7 @@ def stop(world: World, kind: Kind, identifier: str) -> bool:
             and world.take(functions.KIND, functions.key_of(*_place(found), found["name"])) is not None
         )
     if kind == "eks":
-        found = world.find(clusters.ASSOCIATION, identifier)
+        found = next((one for one in world.page(clusters.ASSOCIATION) if one["id"] == identifier), None)
         if found is None:
             return False
         return (
@@ -143,7 +143,7 @@ def listing(world: World) -> list[dict[str, Any]]:
     found += [
         {
             "kind": "eks",
-            "id": one["arn"],
+            "id": one["id"],
             "name": f"{one['namespace']}/{one['service_account']}",
             "account": one["account"],
             "role": one["role"],
@@ -258,7 +258,7 @@ def _start_pod(server: Server, world: World, wanted: Wanted) -> Started:
     token, renew_at = _token(world, cluster["issuer"], wanted, (namespace, service_account), pods.AUDIENCE)
     return Started(
         kind="eks",
-        id=association["arn"],
+        id=association["id"],
         region=association["region"],
         details={"credentials": "/v1/credentials"},
         files={"eks-pod-identity-token": token},

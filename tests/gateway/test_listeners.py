@@ -1,0 +1,61 @@
+"""Listeners: opened on demand or by a scenario, one an instance, and closed again."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+from gateway_lab import WORKLOADS
+from workload_lab import request
+
+from emulator.cli.errors import CommandError
+
+pytestmark = pytest.mark.scenario(str(WORKLOADS))
+
+
+def test_each_instance_has_a_port_of_its_own(lab):
+    web, strict = lab.imds("web"), lab.imds("strict")
+    assert web.url != strict.url
+    assert web.get("meta-data/instance-id").text == web.instance
+    assert strict.get("meta-data/instance-id", strict.token()).text == strict.instance
+
+
+def test_asking_again_gives_the_same_listener(lab):
+    assert lab.imds("web").url == lab.imds("web").url
+
+
+def test_a_listener_can_be_moved_and_closed(lab):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    moved = lab.api("POST", "listeners", body={"kind": "imds", "workload": "web", "port": port})
+    assert moved["port"] == port
+    assert request("GET", f"{moved['url']}/latest/").status == 200
+    lab.api("DELETE", "listeners", str(port))
+    with pytest.raises(OSError, match="refused"):
+        request("GET", f"{moved['url']}/latest/")
+    assert not lab.api("GET", "listeners")
+
+
+def test_what_cannot_be_opened_is_said(lab):
+    with pytest.raises(CommandError, match="no imds `nothing` in world"):
+        lab.api("POST", "listeners", body={"kind": "imds", "workload": "nothing"})
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(CommandError, match="in use"):
+            lab.api("POST", "listeners", body={"kind": "imds", "workload": "web", "port": taken.getsockname()[1]})
+
+
+def test_a_terminated_instances_listener_is_closed_when_the_next_is_opened(lab):
+    web = lab.imds("web")
+    lab.aws.client("ec2").terminate_instances(InstanceIds=[web.instance])
+    lab.imds("strict")
+    assert [one["workload"] for one in lab.api("GET", "listeners")] == [lab.imds("strict").instance]
+
+
+def test_the_command_line_says_where_an_instance_is(lab):
+    import subprocess
+
+    done = subprocess.run(lab.command("imds", "web"), capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.strip() == f"export AWS_EC2_METADATA_SERVICE_ENDPOINT={lab.imds('web').url}"
