@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from emulator.core import names
-from emulator.scenario import saml_evidence
+from emulator.scenario import roles_anywhere, saml_evidence
 from emulator.scenario.expect import Expectation, ask_for
 from emulator.scenario.problems import ScenarioError
 
@@ -80,5 +80,5 @@ def _now(call: Call) -> float:
     return call.world.now()
 
 
-EVIDENCE = {"claims": _bare_claims, "saml": saml_evidence.present}
+EVIDENCE = {"claims": _bare_claims, "certificate": roles_anywhere.present, "saml": saml_evidence.present}
 """Kinds of evidence by the key under `with`; any other key names an issuer. A new access method adds its own here."""

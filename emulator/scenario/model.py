@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from emulator.core import names
-from emulator.scenario import organization, people, policies, providers, roles, saml, workloads
+from emulator.scenario import organization, people, policies, providers, roles, roles_anywhere, saml, workloads
 from emulator.scenario.expect import Expectation
 from emulator.scenario.load import MAX_BYTES, Node, load
 from emulator.scenario.problems import ScenarioError, Where
@@ -28,6 +28,7 @@ SECTIONS = (
     *workloads.SECTIONS,
     providers.OIDC_PROVIDERS,
     saml.PROVIDERS,
+    *roles_anywhere.SECTIONS,
     organization.SECTION,
 )
 """In the order in which they come about. A new access method adds its section here, and nowhere else."""

@@ -63,7 +63,7 @@ async def create_session(
     anchor = _anchor(ctx, trustAnchorArn)
     await _trust(ctx, anchor, signer)
     try:
-        vended = _vend(ctx, anchor, signer.certificate, profileArn, roleArn, roleSessionName, durationSeconds)
+        vended = vend(ctx, anchor, signer.certificate, profileArn, roleArn, roleSessionName, durationSeconds)
     except AwsError:
         subjects.remember(ctx, anchor, signer.certificate, instanceProperties or {}, failed=True)
         raise
@@ -112,7 +112,7 @@ async def _trust(ctx: Context, anchor: Stored, signer: signature.Signer) -> None
         raise _refused(ctx, why.words, str(why)) from None
 
 
-def _vend(
+def vend(
     ctx: Context,
     anchor: Stored,
     certificate: x509.Certificate,
@@ -121,6 +121,11 @@ def _vend(
     session_name: str,
     duration: int | None,
 ) -> Vended:
+    """What comes behind the proof: the certificate, taken as trusted, becomes a session of the role or is refused.
+
+    Raises:
+        AwsError: AccessDenied.
+    """
     profile = _profile(ctx, anchor, profile_arn)
     if session_name and not profile["accept_name"]:
         raise _refused(ctx, NAME_REFUSED, "the profile does not accept role session names")
