@@ -20,7 +20,7 @@ FLUSH_AFTER = 0.2  # seconds
 Listener = Callable[["Event"], None]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Event:
     """One attempt. `render` makes its CloudTrail-shaped record, on demand, because most are never read."""
 

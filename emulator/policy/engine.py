@@ -25,7 +25,7 @@ WITHOUT_IDENTITY = frozenset({"service", "oidc", "saml", "anonymous"})
 """Callers that have no identity policies and that no SCP reaches."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Principal:
     """Who asks.
 
@@ -42,7 +42,7 @@ class Principal:
     id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Request:
     """What is asked; `context` has lower-cased keys and is complete: the engine adds none. `()` counts as absent."""
 
@@ -52,7 +52,7 @@ class Request:
     context: Mapping[str, tuple[str, ...]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class PolicySet:
     """Everything that can have a say.
 
@@ -71,7 +71,7 @@ class PolicySet:
     resource_account: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Decision:
     """The verdict; `layer` is what decided a denial, `grant` how the resource's policy named the caller."""
 

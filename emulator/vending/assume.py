@@ -28,7 +28,7 @@ PACKED_ALLOTMENT = 1024
 MAX_POLICY_ARNS = 10
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Proof:
     """Who proved to be whom, and how: what a method hands over.
 
@@ -47,7 +47,7 @@ class Proof:
     denied: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Ask:
     """What the new session should be. `duration` in seconds, None for the default.
 
@@ -70,7 +70,7 @@ class Ask:
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Vended:
     """A new role session and its credentials. `packed` is percent of the allotment, None without policy or tags."""
 

@@ -21,7 +21,7 @@ TRUE = ("true",)
 FALSE = ("false",)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Server:
     """What one running emulator shares between its calls."""
 
@@ -30,7 +30,7 @@ class Server:
     events: EventLog
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Visit:
     """A plain HTTP request to one of our own pages or endpoints (issuers, metadata, sign-in), not an AWS API call.
 
@@ -44,7 +44,7 @@ class Visit:
     base_url: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Caller:
     """Who signed the call, with everything of theirs that can have a say in a decision.
 
@@ -82,7 +82,7 @@ class Caller:
         return dict(merged.values())
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Consulted:
     """One question put to the policy engine, and its answer: what an explanation is made from later."""
 

@@ -29,7 +29,7 @@ INVALID_TOKEN = "The security token included in the request is invalid"  # noqa:
 EXPIRED_TOKEN = "The security token included in the request is expired"  # noqa: S105 - likewise
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Credentials:
     """Temporary credentials; `expires` in seconds since the epoch by the world's clock."""
 

@@ -14,7 +14,7 @@ ROOT_TASK = "root-task"
 INSTANCE = "instance"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Session:
     """Everything that a temporary credential means. Times are whole seconds since the epoch by the world's clock.
 
