@@ -125,10 +125,13 @@ def add_server_options(parser: argparse.ArgumentParser, *, world: bool = True) -
 def control(arguments: argparse.Namespace) -> Control:
     """The emulator that a command's options name. Raises CommandError."""
     settings = settings_from_environment()
-    host = arguments.host or settings.host
-    # A server that listens everywhere is asked at home.
+    return Control(url_of(arguments.host or settings.host, arguments.port or settings.port))
+
+
+def url_of(host: str, port: int) -> str:
+    """The URL at which this machine reaches a server that listens on `host`; one that listens everywhere, at home."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not listened on
-    return Control(f"http://{f'[{host}]' if ':' in host else host}:{arguments.port or settings.port}")
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def settings_from_environment() -> Settings:

@@ -6,14 +6,16 @@ import argparse
 import re
 import shlex
 from collections.abc import Iterable, Iterator
-from dataclasses import Field, fields
+from dataclasses import Field, fields, replace
 from typing import Any
 
-from emulator.cli.control import settings_from_environment
+from emulator.cli.control import settings_from_environment, url_of
 from emulator.cli.errors import UNUSABLE, CommandError
 from emulator.core.world import DEFAULT, World
 from emulator.settings import Settings
 from emulator.vending.context import Server
+
+LAST_PORT = 65_535
 
 _HELP = {
     "host": "address to listen on",
@@ -69,7 +71,7 @@ def run(arguments: argparse.Namespace) -> None:
     from emulator.scenario import ScenarioError
 
     chosen = settings(arguments)
-    _check_address(chosen.host, chosen.port)
+    chosen = replace(chosen, port=_free_port(chosen.host, chosen.port))
     try:
         serve(chosen, ready=announce)
     except ScenarioError as error:
@@ -78,23 +80,24 @@ def run(arguments: argparse.Namespace) -> None:
 
 def settings(arguments: argparse.Namespace) -> Settings:
     """The settings of the environment, overruled by the flags."""
-    from dataclasses import replace
-
     given: dict[str, Any] = {setting.name: getattr(arguments, setting.name) for setting in fields(Settings)}
     flags: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
     return replace(settings_from_environment(), **{name: value for name, value in flags.items() if value is not None})
 
 
-def _check_address(host: str, port: int) -> None:
-    """See that the address can be listened on, before anything is loaded; the server's own message comes late."""
+def _free_port(host: str, port: int) -> int:
+    """The port, or a free one for 0, once it is sure that it can be listened on; the server would say so too late."""
     import socket
 
+    if not 0 <= port <= LAST_PORT:  # the C library would take it modulo 65536
+        raise CommandError(f"cannot listen on {host} port {port}: ports end at {LAST_PORT}", UNUSABLE)
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, protocol) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
-    except (OSError, OverflowError) as error:
+            return int(probe.getsockname()[1])
+    except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise CommandError(f"cannot listen on {host} port {port}: {reason.lower()}", UNUSABLE) from None
 
@@ -107,7 +110,7 @@ def announce(server: Server) -> None:
 
 
 def _announcement(settings: Settings, world: World) -> Iterator[str]:
-    url = f"http://{settings.host}:{settings.port}"
+    url = url_of(settings.host, settings.port)
     accounts = world.page("account")
     yield f"sts-emulator serves {len(accounts)} account{'s' if len(accounts) != 1 else ''} on {url}"
     if settings.permissive:
@@ -116,7 +119,8 @@ def _announcement(settings: Settings, world: World) -> Iterator[str]:
     if roots:
         yield from ("", "root credentials:", *_root_lines(accounts, roots))
         first = next(roots[account["id"]] for account in accounts if account["id"] in roots)
-        yield from ("", 'paste into a shell (all variables: eval "$(sts-emulator env)"):', "")
+        everything = _with_port('eval "$(sts-emulator env)"', settings)
+        yield from ("", f"paste into a shell (all variables: {everything}):", "")
         yield f"  export AWS_ENDPOINT_URL={shlex.quote(url)}"
         yield f"  export AWS_ACCESS_KEY_ID={shlex.quote(first['id'])}"
         yield f"  export AWS_SECRET_ACCESS_KEY={shlex.quote(first['secret'])}"

@@ -265,15 +265,13 @@ class Served:
     """`sts-emulator serve`, run in a folder of its own as a person would."""
 
     def __init__(self, folder: Path, *options: str) -> None:
-        from emulator.testing import _free_port
-
-        self.port = _free_port()
         self.folder = folder
-        command = [str(BIN / "sts-emulator"), "serve", "--port", str(self.port), *options]
+        command = [str(BIN / "sts-emulator"), "serve", "--port", "0", *options]
         self.process = subprocess.Popen(
             command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=self.environment()
         )
         self.told = self._announcement()
+        self.port = int(self.told.splitlines()[0].rpartition(":")[2])
 
     def environment(self) -> dict[str, str]:
         return {"HOME": str(self.folder), "PATH": f"{BIN}:/usr/bin:/bin"}
