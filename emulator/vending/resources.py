@@ -17,6 +17,9 @@ oidc-provider     key: `ACCOUNT/host/path`, uid: ARN. account, url (no scheme), 
 saml-provider     named, uid: ARN. account, name, arn, metadata, created, tags
 issuer            key: name, uid: issuer URL. A lab issuer: name, url, preset, algorithm, keys (private), jwks. What
                   verifies tokens reads url and jwks only
+trust-anchor      key: `ACCOUNT/region/id`, uid: ARN. account, region, name, id, arn, enabled, created, updated, tags, alias;
+                  likewise roles-anywhere-profile, crl and x509-subject; what each has more: methods.roles_anywhere
+private-ca        key: ARN, uid: id. A lab authority: certificate (PEM), key, revoked. Verifiers read certificate only
 organization      key: `organization`. See vending.organizations
 """
 
