@@ -19,6 +19,7 @@ from emulator.core import clock
 ACCOUNT = "aws"
 PREFIX = "arn:aws:iam::aws:policy/"
 _KEPT = 128  # policies in use; the whole catalogue would take 3 MiB
+_ELEMENTS = ("Version", "Statement", "Sid", "Effect", "Action", "NotAction", "Resource", "NotResource")
 _CATALOGUE = Path(__file__).with_name("managed_policies.json")
 
 
@@ -55,10 +56,20 @@ def _entries() -> Iterator[tuple[str, str]]:
         yield name[1:-1], entry.rstrip(",")
 
 
+def _in_order(document: Any) -> Any:
+    """With its elements in the order in which people write them, as AWS's texts have it."""
+    if isinstance(document, list):
+        return [_in_order(one) for one in document]
+    if not isinstance(document, dict):
+        return document
+    known = [name for name in _ELEMENTS if name in document]
+    return {name: _in_order(document[name]) for name in dict.fromkeys([*known, *document])}
+
+
 def _stored(full_name: str, entry: Mapping[str, Any]) -> Mapping[str, Any]:
     path, _, name = full_name.rpartition("/")
     updated = int(clock.parse_iso(entry["updated"]))
-    document = json.dumps(entry["document"], separators=(",", ":"))
+    document = json.dumps(_in_order(entry["document"]), indent=2)
     return {
         "account": ACCOUNT,
         "name": name,
