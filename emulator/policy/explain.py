@@ -6,7 +6,7 @@ Shape: facts/policy-evaluation §5. `to_json` is versioned (`"schema": 1`); `to_
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from emulator.policy import engine
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from emulator.policy.conditions import Condition
     from emulator.policy.document import Document, Statement
     from emulator.policy.engine import Layer, Principal
+    from emulator.policy.findings import Finding
 
 __all__ = ["Explanation", "explain", "text_of"]
 
@@ -172,6 +173,13 @@ class Explanation:
 
         return remedy(self)
 
+    @cached_property
+    def lints(self) -> list[dict[str, str]]:
+        """What lint says of the trust policy, where a role is assumed."""
+        if self.policies.trust is None or not engine.needs_trust(self.request):
+            return []
+        return [finding.to_json() for finding in _lints(self.policies.trust.text, self.policies.resource_account)]
+
     def to_json(self) -> dict[str, Any]:
         """The tree as JSON data, schema 1."""
         decision = self.decision
@@ -185,6 +193,7 @@ class Explanation:
             "near_misses": [miss.to_json() for miss in self.remedy.near_misses],
             "changes": [change.to_json() for change in self.remedy.changes],
             "depends_on": [{"key": key, "without": verdict} for key, verdict in self.remedy.depends_on],
+            "lints": self.lints,
             "notes": list(notes(self)),
         }
 
@@ -352,6 +361,13 @@ def _result(condition: Condition, matched: Sequence[bool], *, deny: bool) -> boo
     if not outcomes:
         return op.negated or op.if_exists
     return all(outcomes) if len(outcomes) == 1 or op.negated else False
+
+
+@lru_cache(maxsize=256)
+def _lints(text: str, role_account: str) -> tuple[Finding, ...]:
+    from emulator.policy.lint import lint
+
+    return tuple(lint(text, role_account=role_account))
 
 
 def notes(explanation: Explanation) -> Iterable[str]:

@@ -199,6 +199,7 @@ def read_date(text: str) -> float | None:
     """
     if len(text) > LONGEST_NUMBER or not text.isascii():
         return None
+    text = text.upper()
     if text.isdecimal() and len(text) != len("2026"):
         return int(text)
     day, separator, clock = text.partition("T")

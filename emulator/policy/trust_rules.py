@@ -124,7 +124,7 @@ def _check_principal(kind: str, principal: str, principal_exists: Callable[[str,
         if principal.startswith("arn:") and not principal_exists(kind, principal):
             raise malformed(f'Invalid principal in policy: "FEDERATED":"{principal}"')
     elif kind == "Service":
-        if not _is_domain(principal) or not principal_exists(kind, principal):
+        if not _is_domain(principal, labels=3) or not principal_exists(kind, principal):
             raise malformed(f'Invalid principal in policy: "SERVICE":"{principal}"')
     elif kind == "CanonicalUser" or not _is_aws_principal(principal, principal_exists):
         raise malformed(f'Invalid principal in policy: "{kind}":"{principal}"')
@@ -170,8 +170,9 @@ def _is_provider(principal: str) -> bool:
     return service == "iam" and kind in ("oidc-provider", "saml-provider") and name != "" and not has_wildcard(name)
 
 
-def _is_domain(text: str) -> bool:
-    labels = text.split(".")
-    return len(labels) > 1 and all(
-        label and label.isascii() and label.replace("-", "a").replace("_", "a").isalnum() for label in labels
+def _is_domain(text: str, labels: int = 2) -> bool:
+    """Whether the text is a host name of at least so many labels."""
+    found = text.split(".")
+    return len(found) >= labels and all(
+        label and label.isascii() and label.replace("-", "a").replace("_", "a").isalnum() for label in found
     )

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, Literal
 
 from emulator.policy import identity_rules, organization_rules, trust_rules
-from emulator.policy.document import JsonText, MalformedPolicy, as_list, load, malformed
+from emulator.policy.document import LONGEST_TEXT, JsonText, MalformedPolicy, as_list, load, malformed
 from emulator.policy.matching import is_account
 
 if TYPE_CHECKING:
@@ -16,6 +16,12 @@ Kind = Literal["trust", "identity", "inline", "session", "scp", "rcp"]
 
 QUOTAS: Mapping[Kind, int] = {"trust": 2048, "identity": 6144, "scp": 5120, "rcp": 5120}
 """Characters: IAM counts all but white space, Organizations all. Inline quotas are totals only the caller knows."""
+PARAMETERS: Mapping[Kind, str] = {
+    "trust": "assumeRolePolicyDocument",
+    "session": "policy",
+    "scp": "content",
+    "rcp": "content",
+}
 QUOTA_NAMES: Mapping[Kind, str] = {"trust": "ACLSizePerRole", "identity": "PolicySize"}
 
 
@@ -42,6 +48,7 @@ def validate(
     Raises:
         MalformedPolicy: with AWS's code, HTTP status and message.
     """
+    _check_length(kind, text)
     if kind == "trust":
         source = load(text)
         trust_rules.check(source, principal_exists=principal_exists, sts_wildcard=sts_wildcard)
@@ -50,6 +57,17 @@ def validate(
     else:
         identity_rules.check(_load_identity(text), newest_only=kind == "identity")
     _check_size(kind, text, QUOTAS.get(kind) if quota is None else quota)
+
+
+def _check_length(kind: Kind, text: str) -> None:
+    """The bounds of the parameter itself, which the service's model states; the wire usually refuses first."""
+    bound = "greater than or equal to 1" if not text else f"less than or equal to {LONGEST_TEXT}"
+    if not text or len(text) > LONGEST_TEXT:
+        raise MalformedPolicy(
+            "ValidationError",
+            f"1 validation error detected: Value at '{PARAMETERS.get(kind, 'policyDocument')}' failed to satisfy "
+            f"constraint: Member must have length {bound}",
+        )
 
 
 def _load_identity(text: str) -> object:

@@ -5,11 +5,19 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from emulator.iam.service_principals import is_known
 from emulator.policy.document import Document, MalformedPolicy, parse
 from emulator.policy.engine import PolicySet, Principal, Request, decide, evaluate
 from emulator.policy.validate import validate
 
-KINDS = {"CreatePolicy": "identity", "sts:AssumeRole Policy parameter": "session"}
+KINDS = {
+    "CreatePolicy": "identity",
+    "CreatePolicyVersion": "identity",
+    "PutRolePolicy": "inline",
+    "PutUserPolicy": "inline",
+    "PutGroupPolicy": "inline",
+    "sts:AssumeRole Policy parameter": "session",
+}
 ACCOUNT = "111122223333"
 KNOWN = {"user/alice", "role/AppRole"}
 
@@ -39,6 +47,8 @@ def malformed(case: dict[str, Any]) -> dict[str, str] | None:
 
 def exists(kind: str, principal: str) -> bool:
     """The setup of the malformed cases: user alice and role AppRole live in the role's account."""
+    if kind == "Service":
+        return is_known(principal)
     prefix = f"arn:aws:iam::{ACCOUNT}:"
     return kind != "AWS" or not principal.startswith(prefix) or principal.removeprefix(prefix) in {*KNOWN, "root"}
 

@@ -114,6 +114,9 @@ def test_the_json_is_versioned_and_complete():
         "reason": "wildcard_literal",
         "hint": "StringEquals treats * literally; use StringLike",
     }
+    assert [(lint["rule"], lint["path"]) for lint in told["lints"][:1]] == [
+        ("literal-wildcard", f"Statement[0].Condition.StringEquals.{SUB}")
+    ]
     assert told["near_misses"] == [
         {"layer": "trust", "level": 0, "policy": 0, "statement": 0, "failing": ["condition[1]"], "would": "allow"}
     ]

@@ -66,6 +66,7 @@ def web(provider, **condition):
         (trust(Foo="x"), "Syntax error in policy."),
         (trust({"Federated": "*"}), "Federated principals must be valid domain names or SAML metadata ARNs"),
         (trust({"Federated": ""}), "Federated principals must be valid domain names or SAML metadata ARNs"),
+        (trust({"Service": "amazonaws.com"}), 'Invalid principal in policy: "SERVICE":"amazonaws.com"'),
         (trust({"Service": "*"}), 'Invalid principal in policy: "SERVICE":"*"'),
         (trust({"AWS": "arn:aws:iam::*:root"}), 'Invalid principal in policy: "AWS":"arn:aws:iam::*:root"'),
         (trust({"AWS": "12345"}), 'Invalid principal in policy: "AWS":"12345"'),
@@ -124,6 +125,17 @@ def test_shared_issuers_need_their_claim(issuer, condition):
 
     assert refused is not None
     assert issuer in refused.message
+
+
+@pytest.mark.parametrize(
+    ("text", "bound"), [("", "greater than or equal to 1"), (" " * 131_073, "less than or equal to 131072")]
+)
+@pytest.mark.parametrize("kind", ["trust", "identity", "inline", "session", "scp", "rcp"])
+def test_the_parameter_itself_has_bounds(kind, text, bound):
+    refused = refusal(kind, text)
+
+    assert refused.code == "ValidationError"
+    assert refused.message.endswith(f"Member must have length {bound}")
 
 
 def test_principals_are_asked_for():
