@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -19,6 +20,7 @@ import pytest
 from roles_anywhere_stage import tls
 
 HERE = Path(__file__).parent
+ROOT = Path(__file__).parents[3]
 MODULE = "github.com/aws/rolesanywhere-credential-helper"
 
 pytestmark = [
@@ -178,3 +180,39 @@ def serving(client, name):
 def test_an_sdk_takes_its_serve_mode_for_an_instances_metadata_service(client):
     with serving(client, "web-01") as endpoint:
         assert client.whoami(AWS_EC2_METADATA_SERVICE_ENDPOINT=endpoint) == client.session("web-01")
+
+
+# -- the documentation ------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def emulator(scenario):
+    """The port of a server that starts from a scenario file, as a reader of the documentation starts it."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    command = [sys.executable, "-m", "emulator", "serve", "--port", port, "--scenario", scenario]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    try:
+        next(line for line in process.stdout if port in line)  # it says where it listens once it answers
+        yield port
+    finally:
+        process.terminate()
+        process.communicate()
+
+
+def test_the_command_in_the_documentation_works_as_written(helper, tmp_path):
+    page = (ROOT / "docs" / "roles-anywhere.md").read_text()
+    written = re.search(r"```sh\n(.*?)```", page, re.DOTALL)[1]
+    with emulator("trust_policies/roles-anywhere.yaml") as port:
+        answer = subprocess.run(
+            ["bash", "-c", written.replace(":4600", f":{port}")],
+            cwd=ROOT,
+            env={"PATH": f"{Path(helper).parent}:{os.environ['PATH']}", "HOME": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    assert answer.returncode == 0, answer.stderr
+    assert json.loads(answer.stdout)["AccessKeyId"].startswith("ASIA")
