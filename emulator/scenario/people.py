@@ -2,18 +2,41 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
+from emulator.core import names
+from emulator.scenario.load import Node
 from emulator.scenario.policies import Holder, Policy, tag_list
 from emulator.scenario.problems import ScenarioError
 from emulator.scenario.seed import AccessKey, Section, Seed
-from emulator.scenario.shape import Shape
+from emulator.scenario.shape import Mistake, Reader, Shape, text
+from emulator.vending import mfa
+from emulator.vending.resources import key_of
+
+SEED = re.compile(r"(?:[A-Z2-7]{8}){2,16}")
+
+
+class MfaSeed(str):
+    """The secret of a virtual MFA device as base32, from which its codes follow; nothing written is a random one."""
+
+    __slots__ = ()
+
+    @classmethod
+    def read_node(cls, _reader: Reader, node: Node) -> MfaSeed:
+        """Read one."""
+        if node.value is None:
+            return cls()
+        if not SEED.fullmatch(text(node)):
+            raise Mistake(f"expected a seed, 16 to 128 letters of base32 in groups of 8, got {node.kind}")
+        return cls(text(node))
 
 
 @dataclass(frozen=True, kw_only=True)
 class User(Shape):
-    """An IAM user. Without `access_keys` it gets one, made up; an empty list means none."""
+    """An IAM user. Without `access_keys` it gets one, made up; an empty list means none. `mfa` are devices by name."""
 
     path: str = "/"
     tags: Mapping[str, str] = field(default_factory=dict)
@@ -22,6 +45,7 @@ class User(Shape):
     inline: Mapping[str, Policy] = field(default_factory=dict)
     boundary: str = ""
     access_keys: tuple[AccessKey, ...] | None = None
+    mfa: Mapping[str, MfaSeed] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +83,39 @@ def _connect_users(seed: Seed, users: Mapping[str, User]) -> None:
         holder.set_inline(user.inline)
         holder.set_boundary(user.boundary)
         holder.set_tags(user.tags)
+        _connect_devices(seed, name, user)
+
+
+def _connect_devices(seed: Seed, name: str, user: User) -> None:
+    with seed.blame(user.where.at("mfa"), f"user `{name}`"):
+        for device, secret in user.mfa.items():
+            arn = names.iam_arn(seed.account, "mfa", "/", device)
+            if seed.stored(mfa.KIND, device) is None:
+                seed.iam("CreateVirtualMFADevice", VirtualMFADeviceName=device)
+                _change_device(seed, device, {"seed": secret} if secret else {})
+                first, second = _next_codes(seed, device)
+                seed.iam(
+                    "EnableMFADevice",
+                    UserName=name,
+                    SerialNumber=arn,
+                    AuthenticationCode1=first,
+                    AuthenticationCode2=second,
+                )
+                # Nobody has typed these codes: the device's user may still use them.
+                _change_device(seed, device, {"used": [], "paired": 0})
+            elif secret:
+                _change_device(seed, device, {"seed": secret})
+
+
+def _next_codes(seed: Seed, device: str) -> tuple[str, str]:
+    secret, now = (seed.stored(mfa.KIND, device) or {})["seed"], seed.world.now()
+    return mfa.totp(secret, now - mfa.STEP), mfa.totp(secret, now)
+
+
+def _change_device(seed: Seed, device: str, changes: Mapping[str, Any]) -> None:
+    stored = seed.stored(mfa.KIND, device) or {}
+    if any(stored.get(member) != value for member, value in changes.items()):
+        seed.world.update(mfa.KIND, key_of(seed.account, device), lambda body: {**body, **changes})
 
 
 def _create_groups(seed: Seed, groups: Mapping[str, Group]) -> None:

@@ -1,7 +1,7 @@
 """Turns nodes into dataclasses: every key must be known, every mistake is reported with its line.
 
 Dataclasses read by this module stand in for pydantic, whose import alone takes 80 ms of a start of 250, and which
-forgets the lines (docs/decisions/scenario-shapes.md).
+forgets the lines (docs/decisions/0003-scenarios-without-pydantic.md).
 """
 
 from __future__ import annotations

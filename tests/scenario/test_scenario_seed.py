@@ -8,6 +8,7 @@ import pytest
 from scenario_lab import DEV, Lab
 
 from emulator.scenario import apply, parse
+from emulator.vending import mfa
 
 PROD = "444455556666"
 
@@ -81,6 +82,7 @@ def test_a_trust_policy_may_name_what_stands_further_below_and_in_another_accoun
         ("users: {{a: {{access_keys: {{id: short}}}}}}", "access key id `short` is not 16 to 128 capitals and digits"),
         ("users: {{a: {{access_keys: [{{}}, {{}}, {{}}]}}}}", "cannot exceed quota for AccessKeysPerUser: 2"),
         ("roles: {{r: {{trust: [], max_session_duration: 60}}}}", "role `r`: ValidationError: "),
+        ("users: {{a: {{mfa: {{'a b': }}}}}}", "user `a`: ValidationError: "),
         ("instance_profiles: {{p: nobody}}", "instance profile `p`: NoSuchEntity: "),
         ("oidc_providers: [{{client_ids: x}}]", "an OIDC provider needs a `url` or an `issuer`"),
         ("oidc_providers: [{{url: 'ftp://x'}}]", "OIDC provider `ftp://x`: ValidationError: "),
@@ -263,6 +265,21 @@ def test_a_key_belongs_to_one_holder(lab: Lab):
                   id: AKIASHAREDEXAMPLE001
     """)
     assert told == f"scenario:7: access key `AKIASHAREDEXAMPLE001` is already that of alice in account {DEV}"
+
+
+# -- MFA devices ----------------------------------------------------------------------------------------------------
+
+
+def test_a_user_has_devices_whose_codes_a_test_can_compute(lab: Lab):
+    seed = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
+    text = f'accounts: {{"{DEV}": {{users: {{alice: {{mfa: {{alice: {seed}, spare: }}}}}}}}}}'
+    lab.load(text)
+    lab.load(text)
+    alice, device = lab.get("user", "alice"), lab.get("mfa-device", "alice")
+    assert device["arn"] == f"arn:aws:iam::{DEV}:mfa/alice"
+    assert device["owner"] == lab.get("mfa-device", "spare")["owner"] == alice["id"]
+    assert device["seed"] == seed
+    mfa.authenticate(lab.world, alice["id"], device["arn"], mfa.totp(seed, lab.world.now()))
 
 
 # -- organizations --------------------------------------------------------------------------------------------------

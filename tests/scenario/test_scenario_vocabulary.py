@@ -59,6 +59,10 @@ def test_every_mistake_is_told_in_the_order_of_the_file():
         ("roles: {r: {trust: }}", "expected a policy, got nothing"),
         ("roles: {r: }", "`trust` is missing"),
         ("users: {a: {policies: {x: y}}}", "expected a text, got a mapping"),
+        (
+            "users: {a: {mfa: {a: short}}}",
+            "expected a seed, 16 to 128 letters of base32 in groups of 8, got `short`",
+        ),
         ("users: {a: {tags: [x]}}", "expected a mapping, got a list"),
         ("users: {a: {inline: {p: {file: p.json}}}}", "`p.json`: only a scenario that is itself a file may name files"),
         (
