@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from conftest import allow
 from saml_maker import ROLE, Ticket, identity, metadata, saml_response
+from saml_stage import allow
 
 from emulator.core.errors import AwsError
 from emulator.iam import saml_providers

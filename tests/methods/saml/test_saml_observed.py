@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 
 import pytest
-from conftest import allow
 from saml_maker import (
     ACCOUNT,
     AWS,
@@ -20,6 +19,7 @@ from saml_maker import (
     sign,
     unsigned,
 )
+from saml_stage import allow
 
 from emulator.core.errors import AwsError
 from emulator.vending import credentials
