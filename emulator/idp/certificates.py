@@ -102,6 +102,8 @@ def make_name(names: Names) -> x509.Name:
     """
     from cryptography import x509
 
+    if not isinstance(names, Mapping):
+        raise ValueError(f"a name maps types such as CN to values, got {names!r:.80}")  # noqa: TRY004 - user input
     unknown = [kind for kind in names if kind not in RDN]
     if unknown:
         raise ValueError(f"unknown name type `{unknown[0]}`; known are {', '.join(RDN)}")

@@ -7,6 +7,8 @@ import json
 import pytest
 from botocore.exceptions import ClientError
 
+from emulator.cli.errors import CommandError
+
 
 def failure(code, call, /, **parameters):
     with pytest.raises(ClientError) as caught:
@@ -161,6 +163,24 @@ def test_a_private_ca_that_is_not_there(control, aws):
         source={"sourceType": "AWS_ACM_PCA", "sourceData": {"acmPcaArn": arn}},
     )
     assert message == "Error creating TrustAnchor. Given AWS PCA did not allow get request."
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"account": "1"},
+        {"account": "111122223333", "key": "des"},
+        {"account": "111122223333", "subject": {"XX": "x"}},
+        {"account": "111122223333", "subject": ["CN"]},
+        {"account": "111122223333", "subject": {"CN": 5}},
+        [],
+    ],
+)
+def test_a_private_ca_that_cannot_be_made(aws, body):
+    with pytest.raises(CommandError) as told:
+        aws.page("POST", "private-ca", body=body)
+    assert "internal failure" not in str(told.value)
 
 
 def _identity(issued):
