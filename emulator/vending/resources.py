@@ -14,7 +14,11 @@ policy            named, uid: ARN. account, name, path, id, arn, created, update
 instance-profile  named, uid `AIPA…`. account, name, path, id, arn, created, tags, roles [name]
 oidc-provider     key: `ACCOUNT/host/path`, uid: ARN. account, url (no scheme), arn, client_ids, thumbprints, created,
                   tags, jwks (optional: a static key set)
-saml-provider     named, uid: ARN. account, name, arn, metadata, created, tags
+saml-provider     named, uid: ARN. account, name, arn, uuid, metadata, issuers {entity id: [certificate]}, valid_until,
+                  created, tags, encryption (Required, Allowed), private_keys [{id, pem, created}], strict
+saml-idp          key: name. A lab identity provider (idp.saml): name, entity_id, private_key, certificate, provider,
+                  users, groups. What verifies assertions does not read it
+saml-assertion    key: `EXPIRY/digest`. An assertion that a strict provider has taken
 issuer            key: name, uid: issuer URL. A lab issuer: name, url, preset, algorithm, keys (private), jwks. What
                   verifies tokens reads url and jwks only
 trust-anchor      key: `ACCOUNT/region/id`, uid: ARN. account, region, name, id, arn, enabled, created, updated, tags, alias;
