@@ -23,8 +23,8 @@ def allow(*actions: str, resource: str | list[str] = "*", **more: object) -> str
 
 
 def trust(principal: object, action: str | list[str] = "sts:AssumeRole", **more: object) -> str:
-    """A trust policy of one statement; a plain ARN is a principal of kind `AWS`."""
-    meant = {"AWS": principal} if isinstance(principal, str) else principal
+    """A trust policy of one statement; what is no mapping is a principal of kind `AWS`."""
+    meant = principal if isinstance(principal, dict) else {"AWS": principal}
     return document({"Effect": "Allow", "Principal": meant, "Action": action, **more})
 
 
