@@ -6,9 +6,10 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from emulator.core.world import DEFAULT, World
-from emulator.scenario.model import parse_file
+from emulator.scenario.model import Scenario, parse_file
 from emulator.scenario.problems import ScenarioError, Where
 from emulator.scenario.seed import apply
 from emulator.vending.context import Server
@@ -46,42 +47,60 @@ def sources(given: tuple[str, ...]) -> list[Path]:
 def seed(server: Server) -> None:
     """Bring the default world to what the server's scenario files declare: all of them or none.
 
-    A file that the world was seeded from before, and that has not changed since, is left alone: with `--state`, what
-    was done to the world meanwhile outlives a restart.
+    Of the folder that nobody named only `default.yaml` is seeded at once: the rest is taken up once the server answers
+    (docs/performance.md), as a dropped file would be. A file that the world was seeded from before, and that has not
+    changed since, is left alone: with `--state`, what was done to the world meanwhile outlives a restart.
 
     Raises:
         ScenarioError: a mistake in any of them; the world is then as before.
     """
-    world = _world(server)
-    scenarios = [parse_file(path) for path in sources(server.settings.scenario)]
-    with world.unit(lock=True):
+    given = server.settings.scenario
+    files = sources(given)
+    if not given and FOLDER / BUILT_IN.name in files:
+        files = [FOLDER / BUILT_IN.name]
+    scenarios = [parse_file(path) for path in files]
+    with _world(server).unit(lock=True):
         for scenario in scenarios:
-            known = world.get("scenario", scenario.file)
-            if known is None or known["digest"] != scenario.digest:
-                apply(server, world, scenario)
+            _apply_new(server, scenario)
 
 
 async def watch(server: Server, report: Callable[[str], None] = log.warning) -> None:
     """Take up changed and new scenario files until cancelled; a mistake is reported, and the last good state stays."""
-    seen: Seen = _look(server)
+    seen: Seen = {path: state for path, state in _look(server).items() if _record(server, path)}
+    await asyncio.sleep(EVERY)
+    seen = await _take_up(server, seen, report, quiet=True)  # what stood in the folder at start is no news
     while True:
         await asyncio.sleep(EVERY)
         seen = await _take_up(server, seen, report)
 
 
-async def _take_up(server: Server, seen: Seen, report: Callable[[str], None]) -> Seen:
+async def _take_up(server: Server, seen: Seen, report: Callable[[str], None], *, quiet: bool = False) -> Seen:
     now = _look(server)
     for path, state in now.items():
         if seen.get(path) == state:
             continue
         try:
-            scenario = await asyncio.to_thread(parse_file, path)
-            apply(server, _world(server), scenario)
+            changed = _apply_new(server, await asyncio.to_thread(parse_file, path))
         except ScenarioError as error:
             report(f"{error}\n{path}: not taken up; what was there before stays")
         else:
-            report(f"{path}: taken up")
+            if changed and not quiet:
+                report(f"{path}: taken up")
     return now
+
+
+def _apply_new(server: Server, scenario: Scenario) -> bool:
+    """Apply a scenario unless the world was seeded from this very text; whether it was applied."""
+    known = _record(server, Path(scenario.file))
+    if known is not None and known["digest"] == scenario.digest:
+        return False
+    apply(server, _world(server), scenario)
+    return True
+
+
+def _record(server: Server, path: Path) -> Mapping[str, Any] | None:
+    """What the world remembers of having been seeded from a file."""
+    return _world(server).get("scenario", str(path))
 
 
 def _look(server: Server) -> dict[Path, tuple[int, int]]:
@@ -90,13 +109,11 @@ def _look(server: Server) -> dict[Path, tuple[int, int]]:
         files = sources(server.settings.scenario)
     except ScenarioError:  # a folder that was there at start is gone: there is nothing to take up
         return {}
-    world = _world(server)
-    return {path: _state([path, *_named(world, path)]) for path in files}
+    return {path: _state([path, *_named(server, path)]) for path in files}
 
 
-def _named(world: World, path: Path) -> list[Path]:
-    record = world.get("scenario", str(path)) or {}
-    return [path.parent / name for name in record.get("files", ())]
+def _named(server: Server, path: Path) -> list[Path]:
+    return [path.parent / name for name in (_record(server, path) or {}).get("files", ())]
 
 
 def _state(paths: list[Path]) -> tuple[int, int]:

@@ -110,6 +110,31 @@ def test_with_a_state_file_an_unchanged_scenario_is_not_applied_again(tmp_path: 
     assert Watched(file, state=state).users() == ["bob"]
 
 
+def test_of_the_folder_that_nobody_named_the_default_comes_first_and_the_rest_follows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "trust_policies"
+    folder.mkdir()
+    (folder / "default.yaml").write_text(scenario("alice"))
+    (folder / "more.yaml").write_text(scenario("bob"))
+    (folder / "typo.yaml").write_text("acounts: {}")
+    server = create_server(Settings())
+    seed(server)
+    world = server.worlds.get(DEFAULT)
+    assert world is not None
+    assert [user["name"] for user in world.page("user")] == ["alice"]
+
+    told: list[str] = []
+    seen = {path: state for path, state in watching._look(server).items() if watching._record(server, path)}
+    asyncio.run(watching._take_up(server, seen, told.append, quiet=True))
+
+    assert [user["name"] for user in world.page("user")] == ["alice", "bob"]
+    assert [each.splitlines()[0] for each in told] == [
+        "trust_policies/typo.yaml:1: unknown key `acounts`; did you mean `accounts`?"
+    ]
+
+
 # -- taking up ------------------------------------------------------------------------------------------------------
 
 
