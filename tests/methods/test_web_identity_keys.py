@@ -108,6 +108,36 @@ class TestFetched:
         assert len(asyncio.run(rush())) == 20
         assert len(issuer.asked) == 2
 
+    def test_who_comes_during_the_fetch_waits_for_it(self, lab, issuer, key):
+        asked, go = threading.Event(), threading.Event()
+        body = issuer.pages["/keys"][1]
+
+        def hesitate(handler) -> None:
+            asked.set()
+            go.wait(30)
+            page(body)(handler)
+
+        issuer.pages["/keys"] = hesitate
+
+        async def come_late() -> list:
+            first = asyncio.create_task(lab.ask(key.token(lab.claims(issuer.url))))
+            await asyncio.to_thread(asked.wait)
+            second = asyncio.create_task(lab.ask(key.token(lab.claims(issuer.url))))
+            await asyncio.sleep(0)  # it has asked by now
+            go.set()
+            return await asyncio.gather(first, second)
+
+        assert len(asyncio.run(come_late())) == 2
+        assert len(issuer.asked) == 2
+
+    def test_each_world_fetches_for_itself(self, lab, issuer, key):
+        lab.assume(key.token(lab.claims(issuer.url)))
+        other = Lab()
+        other.provide(issuer.url)
+        other.assume(key.token(lab.claims(issuer.url)))
+        assert other.fetched
+        assert len(issuer.asked) == 4
+
     def test_a_new_key_is_looked_for_when_a_token_names_it(self, lab, issuer, key):
         lab.assume(key.token(lab.claims(issuer.url)))
         rotated = Key("ES256", "key-2")
