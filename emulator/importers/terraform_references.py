@@ -1,0 +1,75 @@
+"""What a plan's configuration says about references between resources, through variables of modules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+Key = tuple[tuple[str, ...], str]
+"""The path of modules, and `type.name` (with `data.` before a data source)."""
+
+DEEPEST = 32
+
+
+class Configuration:
+    """The `configuration` of a plan; empty for a state, which has none."""
+
+    def __init__(self, configuration: Any) -> None:
+        self._modules: dict[tuple[str, ...], Mapping[str, Any]] = {}
+        self._calls: dict[tuple[str, ...], Mapping[str, Any]] = {}
+        self._expressions: dict[Key, Mapping[str, Any]] = {}
+        root = configuration.get("root_module") if isinstance(configuration, Mapping) else None
+        self._read(root, (), 0)
+
+    def _read(self, module: Any, path: tuple[str, ...], depth: int) -> None:
+        if not isinstance(module, Mapping) or depth > DEEPEST:
+            return
+        self._modules[path] = module
+        for each in module.get("resources") or []:
+            if isinstance(each, Mapping) and isinstance(each.get("expressions"), Mapping):
+                prefix = "data." if each.get("mode") == "data" else ""
+                self._expressions[path, f"{prefix}{each.get('type')}.{each.get('name')}"] = each["expressions"]
+        calls = module.get("module_calls")
+        for name, call in calls.items() if isinstance(calls, Mapping) else ():
+            if isinstance(call, Mapping):
+                inner = (*path, str(name))
+                expressions = call.get("expressions")
+                self._calls[inner] = expressions if isinstance(expressions, Mapping) else {}
+                self._read(call.get("module"), inner, depth + 1)
+
+    def expression(self, key: Key, member: str) -> Any:
+        """The expression of a member of a resource, or None."""
+        return self._expressions.get(key, {}).get(member)
+
+    def references(self, module: tuple[str, ...], kind: str, name: str, member: str) -> list[Key]:
+        """The resources that a member refers to, in order."""
+        return list(self.targets(module, self.expression((module, f"{kind}.{name}"), member)))
+
+    def targets(self, module: tuple[str, ...], expression: Any, depth: int = 0) -> Iterator[Key]:
+        """The resources that an expression refers to, variables and outputs of modules followed."""
+        listed = expression.get("references") if isinstance(expression, Mapping) else None
+        if not isinstance(listed, list) or depth > DEEPEST:
+            return
+        seen: set[Key] = set()
+        for reference in listed:
+            for key in self._resolved(module, str(reference), depth):
+                if key not in seen:
+                    seen.add(key)
+                    yield key
+
+    def _resolved(self, module: tuple[str, ...], reference: str, depth: int) -> Iterator[Key]:
+        parts = reference.replace("[", ".").split(".")
+        if parts[0] == "var" and module and len(parts) > 1:
+            yield from self.targets(module[:-1], self._calls.get(module, {}).get(parts[1]), depth + 1)
+        elif parts[0] == "module" and len(parts) > 2:  # noqa: PLR2004 - module.NAME.OUTPUT
+            inner = (*module, parts[1])
+            outputs = self._modules.get(inner, {}).get("outputs")
+            output = outputs.get(parts[-1]) if isinstance(outputs, Mapping) else None
+            if isinstance(output, Mapping):
+                yield from self.targets(inner, output.get("expression"), depth + 1)
+        elif parts[0] == "data" and len(parts) > 2:  # noqa: PLR2004 - data.TYPE.NAME
+            yield module, ".".join(parts[:3])
+        elif (
+            parts[0] not in ("var", "local", "each", "count", "path", "terraform", "self", "module") and len(parts) > 1
+        ):
+            yield module, ".".join(parts[:2])
