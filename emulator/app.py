@@ -92,6 +92,7 @@ METHODS = (
                 "mfa_devices",
                 "passwords",
                 "service_credentials",
+                "uploads",
                 "service_linked_roles",
                 "instance_profiles",
                 "oidc_providers",

@@ -10,6 +10,7 @@ from emulator.core.errors import AwsError
 from emulator.iam import tags
 from emulator.iam.access import consult, permit, permit_new, reach
 from emulator.iam.nouns import OIDC_PROVIDER, changed, listing, over_quota
+from emulator.iam.propagation import refuse
 from emulator.vending.context import Context
 from emulator.vending.resources import Stored
 from emulator.wire.dispatch import operation
@@ -32,7 +33,7 @@ def create_open_id_connect_provider(
     ClientIDList: list[str] | None = None,
     ThumbprintList: list[str] | None = None,
     Tags: tags.Pairs | None = None,
-    **_later: Any,
+    **propagation: Any,
 ) -> Mapping[str, Any]:
     """Believe an issuer. Its keys are fetched, or served from this world, when a token comes; never here."""
     labels = tags.checked(OIDC_PROVIDER, Tags)
@@ -40,6 +41,7 @@ def create_open_id_connect_provider(
     account = ctx.identity.account
     arn = OIDC_PROVIDER.arn(account, "/", url)
     permit_new(ctx, "CreateOpenIDConnectProvider", OIDC_PROVIDER, arn, labels)
+    refuse(propagation)
     thumbprints = _thumbprints(ThumbprintList or [])
     client_ids = list(dict.fromkeys(ClientIDList or []))
     if len(client_ids) > CLIENT_IDS:

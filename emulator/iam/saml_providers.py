@@ -14,6 +14,7 @@ from emulator.core.world import World
 from emulator.iam import tags
 from emulator.iam.access import permit, permit_new, reach
 from emulator.iam.nouns import Noun, changed, claim, over_quota
+from emulator.iam.propagation import refuse
 from emulator.vending.context import Context
 from emulator.wire import xml
 from emulator.wire.dispatch import operation
@@ -55,7 +56,7 @@ def create_saml_provider(
     arn = SAML_PROVIDER.arn(account, "/", Name)
     given = tags.checked(SAML_PROVIDER, Tags)
     permit_new(ctx, "CreateSAMLProvider", SAML_PROVIDER, arn, given)
-    _refuse_propagation(propagation)
+    refuse(propagation)
     claim(ctx, SAML_PROVIDER, Name)
     now = int(ctx.world.now())
     provider: dict[str, Any] = {
@@ -85,7 +86,7 @@ def update_saml_provider(
 ) -> Mapping[str, Any]:
     """Replace the metadata, change the encryption mode, add or remove a private key."""
     provider = dict(reach(ctx, "UpdateSAMLProvider", SAML_PROVIDER, SAMLProviderArn))
-    _refuse_propagation(propagation)
+    refuse(propagation)
     now = int(ctx.world.now())
     if SAMLMetadataDocument:
         provider |= _described(SAMLMetadataDocument, now)
@@ -254,10 +255,3 @@ def _identifier() -> str:
 
 
 _NO_PADDING = str.maketrans("", "", "=")
-
-
-def _refuse_propagation(members: Mapping[str, Any]) -> None:
-    """Refuse the members of trusted identity propagation rather than store what would have no effect."""
-    given = sorted(name for name, value in members.items() if value)
-    if given:
-        raise AwsError("InvalidInput", f"sts-emulator does not have trusted identity propagation: {', '.join(given)}")

@@ -314,6 +314,8 @@ def _context(ctx: Context, known: Keys, entries: Listed | None) -> dict[str, tup
     context = {"aws:currenttime": (clock.iso(now),), "aws:epochtime": (str(int(now)),), **known}
     context = {key: values for key, values in context.items() if values != ("",)}
     for entry in entries or ():
+        if not entry.get("ContextKeyName"):
+            raise AwsError("InvalidInput", "Every context entry must have a key name.")
         context[entry["ContextKeyName"].lower()] = tuple(entry.get("ContextKeyValues", ()))
     return context
 

@@ -178,8 +178,12 @@ def test_service_control_policies_must_allow_on_every_level(iam):
         ({"ActionNames": ["s3:*"]}, "Invalid Action Name: s3:*"),
         ({"ActionNames": ["s3:GetObject"], "ResourceArns": ["shop"]}, "Invalid Resource Arn: shop"),
         ({"ActionNames": ["s3:GetObject"], "ResourceOwner": "me"}, "Invalid Resource Owner: me"),
+        (
+            {"ActionNames": ["s3:GetObject"], "ContextEntries": [{"ContextKeyValues": ["a"]}]},
+            "Every context entry must have a key name.",
+        ),
     ],
-    ids=["no action", "many actions", "no resource", "no owner"],
+    ids=["no action", "many actions", "no resource", "no owner", "no key"],
 )
 def test_questions_that_make_no_sense(iam, arguments, message):
     assert refusal(iam.simulate_custom_policy, PolicyInputList=[allow("*")], **arguments) == (

@@ -325,6 +325,8 @@ class TestUser:
             iam.delete_user_policy(UserName=user, PolicyName=name)
         assert iam.list_mfa_devices(UserName=user)["MFADevices"] == []
         assert iam.list_service_specific_credentials(UserName=user)["ServiceSpecificCredentials"] == []
+        assert iam.list_ssh_public_keys(UserName=user)["SSHPublicKeys"] == []
+        assert iam.list_signing_certificates(UserName=user)["Certificates"] == []
         iam.delete_login_profile(UserName=user)
         iam.delete_user(UserName=user)
 
