@@ -3,14 +3,16 @@
 Every document is JSON under (kind, key). Times are seconds since the epoch by the world's clock; policy documents are
 JSON text; `tags` is a mapping. A named thing is keyed `ACCOUNT/name` in lower case; by its uid it is found too.
 
-account           key: account id. id, name, alias, created
+account           key: account id. id, name, alias, created; perhaps password_policy, token_version, outbound_enabled,
+                  outbound_issuer (uuid)
 access-key        key: key id. id, account, user (empty: root), secret, status (Active, Inactive), created
 user              named, uid `AIDA…`. account, name, path, id, arn, created, tags, inline {name: text}, attached [arn],
-                  groups [name], boundary (arn)
+                  groups [name]; perhaps boundary (arn), password {salt, hash, changed, created, reset, earlier, used}
 group             named, uid `AGPA…`. account, name, path, id, arn, created, inline, attached
-role              named, uid `AROA…`. As user without groups, and trust, description, max_duration
+role              named, uid `AROA…`. As user without groups, and trust, description, max_duration;
+                  perhaps max_signin_duration
 policy            named, uid: ARN. account, name, path, id, arn, created, updated, description, tags, default (`v1`),
-                  versions {v1: {text, created}}
+                  versions {v1: {text, created}}; perhaps last (the highest number that was ever given)
 instance-profile  named, uid `AIPA…`. account, name, path, id, arn, created, tags, roles [name]
 oidc-provider     key: `ACCOUNT/host/path`, uid: ARN. account, url (no scheme), arn, client_ids, thumbprints, created,
                   tags, jwks (optional: a static key set)
@@ -21,8 +23,14 @@ saml-idp          key: name. A lab identity provider (idp.saml): name, entity_id
 saml-assertion    key: `EXPIRY/digest`. An assertion that a strict provider has taken
 issuer            key: name, uid: issuer URL. A lab issuer: name, url, preset, algorithm, keys (private), jwks. What
                   verifies tokens reads url and jwks only
-trust-anchor      key: `ACCOUNT/region/id`, uid: ARN. account, region, name, id, arn, enabled, created, updated, tags, alias;
-                  likewise roles-anywhere-profile, crl and x509-subject; what each has more: methods.roles_anywhere
+mfa-device        named, uid: ARN. account, name, path, arn, seed (base32), created, tags, owner (unique id, or the
+                  account's id for root; empty: nobody), enabled (since), drift, paired, used. See vending.mfa
+service-credential            key: `AIDA…/ACCA…`. See iam.service_credentials
+credential-report             key: account. at, text
+last-accessed-job             key: job id. See iam.reports
+service-linked-role-deletion  key: `ACCOUNT/task`. account, role (arn)
+trust-anchor      key: `ACCOUNT/region/id`, uid: ARN. account, region, name, id, arn, enabled, created, updated, tags,
+                  alias; likewise roles-anywhere-profile, crl and x509-subject; more of each in methods.roles_anywhere
 private-ca        key: ARN, uid: id. A lab authority: certificate (PEM), key, revoked. Verifiers read certificate only
 organization      key: `organization`. See vending.organizations
 """
