@@ -15,7 +15,7 @@ from emulator.core.errors import AwsError
 from emulator.core.events import EventLog
 from emulator.core.store import StaleError, open_store
 from emulator.core.world import DEFAULT, World, Worlds
-from emulator.front import Front
+from emulator.front import Front, apply_scenario
 from emulator.settings import Settings
 from emulator.vending import authenticate
 from emulator.vending.context import Context, Server
@@ -349,5 +349,5 @@ def __getattr__(name: str) -> Any:
 
     server = create_server(Settings.from_environment())
     seed(server)
-    globals()["app"] = create_app(server, Front(server, handle, PAGES))
+    globals()["app"] = create_app(server, Front(server, handle, PAGES), apply_scenario)
     return globals()["app"]

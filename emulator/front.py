@@ -104,7 +104,7 @@ class Front:
         if self._api is None:
             module = await asyncio.to_thread(importlib.import_module, "emulator.console.api")
             if self._api is None:
-                self._api = module.create_api(self.server)
+                self._api = module.create_api(self.server, apply_scenario)
                 for extend in self.extensions:
                     extend(self._api)
         return self._api
@@ -119,6 +119,16 @@ class Front:
                 self.server.worlds.store.close()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
+
+
+def apply_scenario(server: Server, world: World, text: str) -> None:
+    """Bring a world to what a scenario declares. Raises ValueError with its mistakes."""
+    from emulator.scenario import ScenarioError, apply, parse
+
+    try:
+        apply(server, world, parse(text))
+    except ScenarioError as mistakes:
+        raise ValueError(str(mistakes)) from None
 
 
 async def _body(receive: Receive) -> bytes | None:

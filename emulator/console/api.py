@@ -56,7 +56,11 @@ class Fault(Strict):
     times: int | None = Field(default=None, ge=1)
 
 
-def create_api(server: Server) -> ASGIApp:
+ApplyScenario = Callable[[Server, World, str], None]
+"""Brings a world to what a scenario's text declares; raises ValueError with its mistakes."""
+
+
+def create_api(server: Server, apply_scenario: ApplyScenario) -> ASGIApp:
     """The FastAPI application that serves everything under `/_emulator`."""
     app = FastAPI(
         title="sts-emulator control API",
@@ -65,22 +69,23 @@ def create_api(server: Server) -> ASGIApp:
         openapi_url="/_emulator/openapi.json",
         description="Worlds, time, faults, events and explanations of a running sts-emulator.",
     )
-    _mount(app, server)
+    _mount(app, server, apply_scenario)
     return app
 
 
-def create_app(server: Server, front: Any) -> FastAPI:
+def create_app(server: Server, front: Any, apply_scenario: ApplyScenario) -> FastAPI:
     """An ordinary FastAPI application with the AWS endpoint mounted, to run under any ASGI server."""
     app = FastAPI(
         title="sts-emulator", openapi_url="/_emulator/openapi.json", docs_url="/_emulator/docs", redoc_url=None
     )
-    _mount(app, server)
+    _mount(app, server, apply_scenario)
     app.mount("/", front)
     return app
 
 
-def _mount(app: FastAPI, server: Server) -> None:
+def _mount(app: FastAPI, server: Server, apply_scenario: ApplyScenario) -> None:
     app.state.server = server
+    app.state.apply_scenario = apply_scenario
     app.include_router(router, prefix="/_emulator/api", dependencies=[Depends(own_user)])
 
 
@@ -120,7 +125,7 @@ async def list_worlds(server: TheServer) -> list[str]:
 
 
 @router.post("/worlds", status_code=201, summary="Create a world")
-async def create_world(server: TheServer, new: NewWorld) -> dict[str, Any]:
+async def create_world(request: Request, server: TheServer, new: NewWorld) -> dict[str, Any]:
     """An isolated namespace with its own accounts, time, faults and keys; optionally seeded from a scenario."""
     try:
         world = server.worlds.create(new.name)
@@ -130,7 +135,7 @@ async def create_world(server: TheServer, new: NewWorld) -> dict[str, Any]:
         raise HTTPException(409, f"world `{new.name}` exists")
     if new.scenario is not None:
         try:
-            _apply(server, world, new.scenario)
+            _apply(request, world, new.scenario)
         except HTTPException:
             server.worlds.delete(new.name)
             raise
@@ -200,9 +205,9 @@ async def get_credentials(world: TheWorld, account: str | None = None, user: str
 
 
 @router.post("/worlds/{world}/scenario", summary="Apply a scenario")
-async def apply_scenario(server: TheServer, world: TheWorld, text: Annotated[str, Body(media_type="text/yaml")]) -> Any:
+async def apply_scenario(request: Request, world: TheWorld, text: Annotated[str, Body(media_type="text/yaml")]) -> Any:
     """Create or update what the YAML declares, all or nothing; a mistake is a 422 with `line: what is wrong`."""
-    _apply(server, world, text)
+    _apply(request, world, text)
     return _describe(world)
 
 
@@ -291,13 +296,11 @@ def _offer(queue: asyncio.Queue[Event], event: Event) -> None:
         queue.put_nowait(event)
 
 
-def _apply(server: Server, world: World, text: str) -> None:
-    from emulator.scenario import ScenarioError, apply, parse
-
+def _apply(request: Request, world: World, text: str) -> None:
     try:
-        apply(server, world, parse(text))
-    except ScenarioError as bad:
-        raise HTTPException(422, str(bad)) from None
+        request.app.state.apply_scenario(_server(request), world, text)
+    except ValueError as mistakes:
+        raise HTTPException(422, str(mistakes)) from None
 
 
 def _describe(world: World) -> dict[str, Any]:
