@@ -2,6 +2,7 @@
 FROM python:3.13-slim AS build
 WORKDIR /src
 COPY pyproject.toml constraints.txt README.md LICENSE ./
+COPY trust_policies ./trust_policies
 COPY emulator ./emulator
 # Byte code is compiled now: without it a start takes four times as long (docs/performance.md).
 RUN python -m venv /opt/sts-emulator \
