@@ -9,7 +9,7 @@ run: $(VENV)/installed  ## serve the seeded default world on http://127.0.0.1:46
 	@$(BIN)/sts-emulator serve
 
 test: $(VENV)/installed-test lint  ## everything that must be green
-	$(BIN)/pytest -n 2 --dist loadgroup tests
+	$(BIN)/pytest -n 2 --dist loadgroup -m "not clients" tests
 
 lint: $(VENV)/installed-test  ## style, types and layers
 	$(BIN)/ruff format --check emulator tests
