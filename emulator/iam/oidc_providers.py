@@ -17,7 +17,6 @@ from emulator.wire.dispatch import operation
 
 CLIENT_IDS = 100
 THUMBPRINTS = 5
-THUMBPRINT_LENGTH = 40
 SCHEMES = ("https", "http")  # AWS takes https only; http serves issuers on the machine itself
 
 tag_open_id_connect_provider, untag_open_id_connect_provider, list_open_id_connect_provider_tags = tags.operations(
@@ -155,8 +154,6 @@ def _without_scheme(url: str) -> str:
 def _thumbprints(given: list[str]) -> list[str]:
     if len(given) > THUMBPRINTS:
         raise AwsError("InvalidInput", f"Thumbprint list must contain fewer than {THUMBPRINTS} entries.")
-    if any(len(one) != THUMBPRINT_LENGTH for one in given):
-        raise AwsError("InvalidInput", f"Thumbprint must be exactly {THUMBPRINT_LENGTH} characters.")
     return [one.lower() for one in given]
 
 
