@@ -7,7 +7,7 @@ exhaust the stack, and aliases are counted at their expanded size, so that no "b
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 from emulator.scenario.problems import ScenarioError, Where
@@ -15,6 +15,9 @@ from emulator.scenario.problems import ScenarioError, Where
 MAX_BYTES: Final = 16 << 20  # a 5,000-role export is 6 MB
 MAX_DEPTH: Final = 64  # a policy inside a scenario takes 12
 MAX_VALUES: Final = 2_000_000  # with every alias expanded
+
+Tags = Callable[[str, "Node"], "Node | None"]
+"""From a tag and what it stands before to what both mean; None: the tag is not allowed."""
 
 _EMPTY = frozenset(("", "~", "null"))
 _MERGE = "<<"
@@ -54,8 +57,8 @@ class Node:
         return self.value
 
 
-def load(data: bytes, file: str) -> Node:
-    """The one document in `data`; `file` is how messages call it.
+def load(data: bytes, file: str, tags: Tags | None = None) -> Node:
+    """The one document in `data`; `file` is how messages call it, `tags` gives the allowed tags their meaning.
 
     Raises:
         ScenarioError: anything that is not one well-formed, finite, tag-free YAML document of unique keys.
@@ -67,7 +70,7 @@ def load(data: bytes, file: str) -> Node:
     text = _decode(data, file)
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        return _Builder(file).build(yaml.parse(text, Loader=loader))
+        return _Builder(file, tags).build(yaml.parse(text, Loader=loader))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         message = error.problem or error.context or "not YAML"
@@ -87,10 +90,11 @@ def _decode(data: bytes, file: str) -> str:
 class _Open:
     """A list or mapping that is being read."""
 
-    __slots__ = ("anchor", "is_mapping", "items", "line")
+    __slots__ = ("anchor", "is_mapping", "items", "line", "tag")
 
-    def __init__(self, line: int, anchor: str | None, *, is_mapping: bool) -> None:
+    def __init__(self, line: int, anchor: str | None, tag: str | None, *, is_mapping: bool) -> None:
         self.line = line
+        self.tag = tag
         self.anchor = anchor
         self.is_mapping = is_mapping
         self.items: list[tuple[Node, bool]] = []  # with whether it was written plain, that is unquoted
@@ -99,8 +103,9 @@ class _Open:
 class _Builder:
     """From parser events to the tree."""
 
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, tags: Tags | None) -> None:
         self._file = file
+        self._tags = tags
         self._anchors: dict[str, Node] = {}
         self._stack: list[_Open] = []
         self._root: Node | None = None
@@ -116,8 +121,7 @@ class _Builder:
         if name == "ScalarEvent":
             self._scalar(event, line)
         elif name in ("MappingStartEvent", "SequenceStartEvent"):
-            self._refuse_tag(event, line)
-            self._stack.append(_Open(line, event.anchor, is_mapping=name == "MappingStartEvent"))
+            self._stack.append(_Open(line, event.anchor, event.tag, is_mapping=name == "MappingStartEvent"))
             if len(self._stack) > MAX_DEPTH:
                 raise self._error(line, f"is nested deeper than {MAX_DEPTH} levels")
         elif name in ("MappingEndEvent", "SequenceEndEvent"):
@@ -131,15 +135,15 @@ class _Builder:
             raise self._error(line, "is a second document; a scenario file holds one")
 
     def _scalar(self, event: Any, line: int) -> None:
-        self._refuse_tag(event, line)
         plain = event.style is None or event.style == ""
-        node = Node(None if plain and event.value in _EMPTY else event.value, line)
+        node = self._tagged(Node(None if plain and event.value in _EMPTY else event.value, line), event.tag)
         if event.anchor:
             self._anchors[event.anchor] = node
         self._add(node, line, plain=plain)
 
     def _close(self, opened: _Open) -> None:
-        node = self._mapping(opened) if opened.is_mapping else Node([item for item, _ in opened.items], opened.line)
+        bare = self._mapping(opened) if opened.is_mapping else Node([item for item, _ in opened.items], opened.line)
+        node = self._tagged(bare, opened.tag)
         if node.size > MAX_VALUES:
             raise self._error(opened.line, f"holds more than {MAX_VALUES:,} values once its aliases are expanded")
         if node.depth > MAX_DEPTH:
@@ -184,10 +188,14 @@ class _Builder:
         else:
             self._root = node
 
-    def _refuse_tag(self, event: Any, line: int) -> None:
-        if event.tag not in (None, "!", "tag:yaml.org,2002:str"):
-            shown = event.tag.replace("tag:yaml.org,2002:", "!!")
-            raise self._error(line, f"tag `{shown[:60]}` is not allowed; values are texts, lists and mappings")
+    def _tagged(self, node: Node, tag: str | None) -> Node:
+        if tag in (None, "!", "tag:yaml.org,2002:str"):
+            return node
+        meant = self._tags(str(tag), node) if self._tags else None
+        if meant is None:
+            shown = str(tag).replace("tag:yaml.org,2002:", "!!")
+            raise self._error(node.line, f"tag `{shown[:60]}` is not allowed; values are texts, lists and mappings")
+        return meant
 
     def _error(self, line: int, message: str) -> ScenarioError:
         return ScenarioError.at(Where(self._file, line), message)

@@ -10,14 +10,25 @@ from pathlib import Path
 from typing import Any
 
 from emulator.core import names
-from emulator.scenario import organization, people, policies, providers, roles, roles_anywhere, saml, workloads
+from emulator.scenario import (
+    imports,
+    organization,
+    people,
+    policies,
+    providers,
+    roles,
+    roles_anywhere,
+    saml,
+    workloads,
+)
 from emulator.scenario.expect import Expectation
-from emulator.scenario.load import MAX_BYTES, Node, load
-from emulator.scenario.problems import ScenarioError, Where
+from emulator.scenario.load import Node, load
+from emulator.scenario.problems import Where
 from emulator.scenario.seed import AccessKey, Section
 from emulator.scenario.shape import Mistake, Reader, Shape, mapping, shape_fields, text, unknown_key
 
 SECTIONS = (
+    imports.SECTION,
     providers.ISSUERS,
     saml.IDPS,
     policies.SECTION,
@@ -130,20 +141,25 @@ def parse(source: str | bytes, file: str = "scenario", folder: Path | None = Non
     return Scenario(file, digest, tuple(reader.files), head, accounts, entries)
 
 
-def parse_file(path: Path) -> Scenario:
-    """Read a scenario's file.
+def parse_file(path: Path, account: str = "", parameters: Mapping[str, str] | None = None) -> Scenario:
+    """Read a scenario's file, or one of another tool that can be imported.
+
+    `account` and `parameters` are for the latter, as under the key `import`.
 
     Raises:
         ScenarioError: it cannot be read, or has mistakes.
     """
-    try:
-        with path.open("rb") as stream:
-            data = stream.read(MAX_BYTES + 1)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else "not a file name"
-        raise ScenarioError.at(Where(str(path)), reason.lower()) from None
+    data = imports.read_bytes(path)
+    if imports.is_importable(data, path.name):
+        return _of_import(data, str(path), account, parameters or {})
     # Files that it names may have changed, so a file is never answered from the cache of texts.
     return parse.__wrapped__(data, str(path), path.parent)
+
+
+def _of_import(data: bytes, file: str, account: str, parameters: Mapping[str, str]) -> Scenario:
+    found = (imports.imported(data, file, account, parameters),)
+    entry = Entry(imports.SECTION, "", found, Where(file, 1))
+    return Scenario(file, hashlib.sha256(data).hexdigest(), (), Head(), {}, (entry,))
 
 
 def _read(reader: Reader, node: Node) -> tuple[Head, dict[str, Account], tuple[Entry, ...]] | None:
