@@ -28,6 +28,7 @@ def test_what_is_added_is_got_found_and_paged(store):
     assert [key for key, _ in store.page("w", "role", "1/", "", 10)] == ["1/a", "1/b"]
     assert [key for key, _ in store.page("w", "role", "1/", "1/a", 10)] == ["1/b"]
     assert [key for key, _ in store.page("w", "role", "", "", 2)] == ["1/a", "1/b"]
+    assert [store.count("w", "role", prefix) for prefix in ("", "1/", "3/")] == [3, 2, 0]
 
 
 def test_absence_is_none_and_another_kind_or_world_sees_nothing(store):

@@ -44,6 +44,9 @@ class Store(Protocol):
     def page(self, world: str, kind: str, prefix: str, after: str, limit: int) -> list[tuple[str, Document]]:
         """Up to `limit` documents whose key begins with `prefix` and sorts behind `after`, in key order."""
 
+    def count(self, world: str, kind: str, prefix: str) -> int:
+        """How many documents have a key that begins with `prefix`."""
+
     def add(self, world: str, kind: str, key: str, body: Document, uid: str) -> None:
         """Store a new document. Raises AlreadyExistsError."""
 
@@ -162,6 +165,14 @@ class SqliteStore:
             (world, kind, after, prefix, prefix + "\U0010ffff", limit),
         )
         return [(key, json.loads(body)) for key, body in rows]
+
+    def count(self, world: str, kind: str, prefix: str) -> int:
+        """See Store."""
+        row = self._db.execute(
+            "SELECT COUNT(*) FROM documents WHERE world = ? AND kind = ? AND key >= ? AND key < ?",
+            (world, kind, prefix, prefix + "\U0010ffff"),
+        ).fetchone()
+        return int(row[0])
 
     def add(self, world: str, kind: str, key: str, body: Document, uid: str) -> None:
         """See Store."""

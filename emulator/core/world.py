@@ -114,6 +114,10 @@ class World:
         """Like `page`, as (key, document) pairs, for paging."""
         return list(self._store.page(self.name, kind, prefix, after, limit))
 
+    def count(self, kind: str, prefix: str = "") -> int:
+        """How many documents of a kind have a key that begins with `prefix`."""
+        return self._store.count(self.name, kind, prefix)
+
     def memo(self, key: Any, build: Callable[[], Value]) -> Value:
         """`build()`, remembered until the next write to this world."""
         try:

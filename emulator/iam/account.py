@@ -122,7 +122,7 @@ def _counts(world: World, account: str) -> dict[str, int]:
     attached, bounding = policies.usage(world, account)
 
     def count(kind: str) -> int:
-        return len(world.page_keys(kind, f"{account}/"))
+        return world.count(kind, f"{account}/")
 
     return {
         "AccountAccessKeysPresent": int(bool(keys_of(world, account, ""))),

@@ -156,7 +156,7 @@ def claim(ctx: Context, noun: Noun, name: str) -> None:
     account = ctx.identity.account
     if ctx.world.get(noun.kind, key_of(account, name)) is not None:
         raise AwsError("EntityAlreadyExists", noun.taken.format(name), status=409)
-    if noun.quota and len(ctx.world.page_keys(noun.kind, f"{account}/", limit=noun.quota)) >= noun.quota:
+    if noun.quota and ctx.world.count(noun.kind, f"{account}/") >= noun.quota:
         raise over_quota(noun.quota_name, noun.quota)
 
 
