@@ -1,0 +1,1 @@
+"""Analysis of policies without a server: who can, what changes, what the expectations do not notice."""
