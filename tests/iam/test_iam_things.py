@@ -326,6 +326,19 @@ def test_inline_policies_count_together_without_their_white_space(iam, kind, quo
     assert getattr(iam, f"list_{kind}_policies")(**named)["PolicyNames"] == ["one", "two"]
 
 
+def test_a_managed_policy_is_so_long_at_most_without_its_white_space(iam):
+    def sized(length: int, **layout) -> str:
+        base = len(json.dumps(json.loads(allow("s3:*", Sid="")), separators=(",", ":")))
+        return json.dumps(json.loads(allow("s3:*", Sid="x" * (length - base))), **layout)
+
+    iam.create_policy(PolicyName="longest", PolicyDocument=sized(6144, indent=8))
+    assert refusal(iam.create_policy, PolicyName="longer", PolicyDocument=sized(6145)) == (
+        409,
+        "LimitExceeded",
+        "Cannot exceed quota for PolicySize: 6144",
+    )
+
+
 def test_a_user_is_in_ten_groups_at_most(iam):
     iam.create_user(UserName="ann")
     for number in range(11):
