@@ -4,6 +4,7 @@ import json
 import struct
 import time
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from iam_stories import ACCOUNT, CASES, allow, arn, refusal, trust
@@ -257,6 +258,21 @@ def test_a_code_is_good_for_one_call_of_any_kind(iam, ann, phone):
     iam.create_role(RoleName="app", AssumeRolePolicyDocument=trust(arn("user", "ann")))
     ann.get_session_token(**phone.present())
     assert refusal(ann.assume_role, RoleArn=arn("role", "app"), RoleSessionName="ann", **phone.present()) == WRONG
+
+
+def test_of_many_calls_at_once_with_one_code_one_succeeds(aws, ann, phone):
+    clients, code = [aws.client("sts", user="ann") for _ in range(8)], phone.present()
+
+    def attempt(client) -> bool:
+        try:
+            return bool(client.get_session_token(**code))
+        except client.exceptions.ClientError as refused:
+            assert refused.response["Error"]["Message"] == WRONG[2]
+            return False
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sorted(pool.map(attempt, clients)) == [False] * 7 + [True]
+    assert refusal(ann.get_session_token, **code) == WRONG
 
 
 def test_a_device_of_somebody_else_proves_nothing(aws, ann, phone):
