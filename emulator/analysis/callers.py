@@ -50,11 +50,15 @@ _EVERYBODYS_SOURCE: Final = frozenset(
 
 @dataclass(frozen=True, eq=False)
 class Caller:
-    """A caller: `named` is the principal's text that it was made from, `context` what always holds for it."""
+    """A caller: `named` is the principal's text that it was made from, `context` what always holds for it.
+
+    `is_known`: its tags and its organization are known, and not to be chosen.
+    """
 
     principal: Principal
     named: str
     context: Context = field(default_factory=dict)
+    is_known: bool = False
 
     @property
     def key(self) -> tuple[str, str]:
@@ -182,7 +186,7 @@ def _keys(arn: str, account: str, kind: str, user_id: str) -> dict[str, tuple[st
 def presence(name: str, caller: Caller, action: str) -> Presence:
     """Whether a lower-cased key can be in such a caller's request, or always is; fixed ones count as never."""
     kind = caller.principal.type
-    if name in FIXED or name in caller.context:
+    if name in FIXED or name in caller.context or (caller.is_known and name.startswith(_OWN)):
         return "never"
     if name in _ALWAYS or (name == "aws:tagkeys" and action == "sts:TagSession"):
         return "always"
@@ -205,10 +209,12 @@ def _family(name: str) -> str:
     return next((start for start in _ONLY_FOR if name.startswith(start)), "")
 
 
+_OWN: Final = ("aws:principaltag/", "aws:principalorg")
 _SIGNERS: Final = ("user", "assumed-role")
 _ONLY_FOR: Final[Mapping[str, tuple[str, ...]]] = {
     "sts:externalid": _SIGNERS,
     "aws:multifactorauth": ("user",),
+    "aws:principaltag/x509": (*_SIGNERS, "service"),  # IAM Roles Anywhere tells of certificates so
     "aws:principaltag/": _SIGNERS,
     "aws:principalorg": _SIGNERS,
     "aws:tokenissuetime": _SIGNERS,

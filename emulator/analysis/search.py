@@ -45,7 +45,7 @@ class Search:
         for name, conditions in self._conditions.items():
             there = presence(name, caller, action)
             if there != "never":
-                found[name] = candidates(name, conditions, always=there == "always")
+                found[name] = candidates(name, conditions, {**BASE, **caller.context}, always=there == "always")
         return found
 
     def contexts(self, caller: Caller, action: str, base: Context = BASE) -> Iterator[Context]:

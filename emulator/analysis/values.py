@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from emulator.policy.conditions import Condition
@@ -11,6 +11,7 @@ from emulator.policy.keys import is_multivalued
 from emulator.policy.operators import Value, read_date, read_network, read_number
 
 Values = tuple[str, ...]
+Context = Mapping[str, Values]
 ABSENT: Final[Values] = ()
 STRANGER: Final = "something-else"
 MOST: Final = 60
@@ -41,22 +42,27 @@ def conditions_of(documents: Iterable[Document]) -> dict[str, list[Condition]]:
 
 def spelling(documents: Iterable[Document]) -> dict[str, str]:
     """How the policies write each lower-cased key."""
-    return {
-        condition.name: condition.key
-        for document in documents
-        for statement in document.statements
-        for condition in statement.conditions
-    }
+    found: dict[str, str] = {}
+    for document in documents:
+        for statement in document.statements:
+            for condition in statement.conditions:
+                found[condition.name] = condition.key
+                for value in condition.values:
+                    found |= {variable.name: variable.key for variable in value.template.variables}
+    return found
 
 
-def candidates(name: str, conditions: Sequence[Condition], *, always: bool) -> list[Values]:
-    """Values of a key worth trying, the plainest first: absent, others than those named, then the named ones."""
+def candidates(name: str, conditions: Sequence[Condition], fixed: Context, *, always: bool) -> list[Values]:
+    """Values of a key worth trying, the plainest first: absent, others than those named, then the named ones.
+
+    Variables in policy values stand for what `fixed` holds.
+    """
     found: dict[Values, None] = {} if always else {ABSENT: None}
     found.update((each, None) for each in neutral(name, conditions))
     singles: dict[str, None] = {}
     for condition in conditions:
         for value in condition.values:
-            for text in _near(condition, value):
+            for text in _near(condition, value, fixed):
                 singles[text] = None
     found.update(((text,), None) for text in singles)
     several = is_multivalued(name) or any(condition.operator.quantifier for condition in conditions)
@@ -78,9 +84,9 @@ def neutral(name: str, conditions: Sequence[Condition]) -> list[Values]:
     return [(STRANGER,)]
 
 
-def _near(condition: Condition, value: Value) -> list[str]:  # noqa: PLR0911 - one for each family
+def _near(condition: Condition, value: Value, fixed: Context) -> list[str]:  # noqa: PLR0911 - one for each family
     """Texts on both sides of what one policy value draws the line at."""
-    op, raw = condition.operator, value.raw
+    op, raw = condition.operator, _resolved(value, fixed)
     if op.family in ("null", "unknown"):
         return [STRANGER]
     if op.family == "bool":
@@ -97,6 +103,16 @@ def _near(condition: Condition, value: Value) -> list[str]:  # noqa: PLR0911 - o
     if op.family == "ignore_case":
         return [raw, raw.swapcase()]
     return filled(raw) if op.family in ("like", "arn") else [raw]
+
+
+def _resolved(value: Value, fixed: Context) -> str:
+    text = value.resolved(fixed)
+    if text is not None:
+        return text
+    raw = value.raw
+    for variable in value.template.variables:
+        raw = raw.replace(variable.text, STRANGER)
+    return raw
 
 
 def filled(pattern: str) -> list[str]:

@@ -1,0 +1,192 @@
+"""The world of some scenarios and imports, as analysis sees it: its roles and users, and what each would ask with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+from emulator.analysis import callers
+from emulator.analysis.callers import Caller, Context
+from emulator.core.world import DEFAULT, World
+from emulator.policy.document import Document, parse
+from emulator.policy.engine import PolicySet, Principal
+from emulator.policy.validate import restore_principals
+from emulator.scenario import Scenario
+from emulator.vending import organizations, resources
+from emulator.vending.context import Server
+
+Stored = Mapping[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Holder:
+    """A user or role of the estate as a caller, with the policies on its side; `is_assumed`: nobody declared it."""
+
+    caller: Caller
+    identity: tuple[Document, ...]
+    boundary: Document | None
+    scps: tuple[tuple[Document, ...], ...]
+    is_assumed: bool
+    stored: Stored
+
+    @property
+    def arn(self) -> str:
+        """The ARN of the user or role."""
+        return str(self.stored["arn"])
+
+
+class Estate:
+    """What some files declare, in a private world. A context manager.
+
+    Raises ScenarioError for files that cannot be used.
+    """
+
+    def __init__(self, scenarios: Sequence[Scenario]) -> None:
+        from emulator.app import create_server
+        from emulator.scenario import apply
+        from emulator.settings import Settings
+
+        self._server: Server = create_server(Settings())
+        world = self._server.worlds.get(DEFAULT)
+        assert world is not None  # made with the server
+        self.world: World = world
+        for scenario in scenarios:
+            apply(self._server, world, scenario)
+
+    @classmethod
+    def of_files(cls, paths: Sequence[Path], account: str = "", parameters: Mapping[str, str] | None = None) -> Self:
+        """The estate of scenario files and imports. Raises ScenarioError."""
+        from emulator.scenario import parse_file
+
+        return cls([parse_file(path, account, parameters) for path in paths])
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.worlds.store.close()
+
+    # -- who and what there is ----------------------------------------------------------------------------------------
+
+    @cached_property
+    def roles(self) -> dict[str, Stored]:
+        """Roles by ARN."""
+        return {role["arn"]: role for role in self.world.page("role")}
+
+    @cached_property
+    def users(self) -> dict[str, Stored]:
+        """Users by ARN."""
+        return {user["arn"]: user for user in self.world.page("user")}
+
+    @cached_property
+    def accounts(self) -> frozenset[str]:
+        """The accounts of which more is known than that somebody in them is named."""
+        return frozenset(
+            holder["account"]
+            for kind in (self.roles, self.users)
+            for arn, holder in kind.items()
+            if arn not in self.assumed
+        )
+
+    @cached_property
+    def assumed(self) -> frozenset[str]:
+        """ARNs of users and roles that are taken to exist because an import names them."""
+        return frozenset(arn for each in self.world.page("import") for arn in each["assumed"])
+
+    @cached_property
+    def holders(self) -> dict[str, Holder]:
+        """Every user and role as a caller, by ARN."""
+        return {arn: self._holder(arn, stored) for arn, stored in {**self.users, **self.roles}.items()}
+
+    def _holder(self, arn: str, stored: Stored) -> Holder:
+        kind = "user" if ":user/" in arn else "role"
+        account, path = stored["account"], stored["path"]
+        made = (callers.user if kind == "user" else callers.role)(account, stored["name"], arn, path)
+        principal = Principal(
+            made.principal.type,
+            made.principal.value,
+            account,
+            role_arn=made.principal.role_arn,
+            user_arn=made.principal.user_arn,
+            id=stored["id"] if kind == "user" else f"{stored['id']}:{callers.SESSION}",
+        )
+        tags = {f"aws:principaltag/{key.lower()}": (value,) for key, value in stored.get("tags", {}).items()}
+        keys = {**made.context, **tags, **organizations.principal_keys(self.world, account)}
+        keys["aws:userid"] = (principal.id,)
+        return Holder(
+            Caller(principal, arn, keys, is_known=arn not in self.assumed),
+            resources.principal_documents(self.world, kind, stored),
+            resources.boundary_document(self.world, stored),
+            organizations.service_control(self.world, account),
+            arn in self.assumed,
+            stored,
+        )
+
+    # -- trust --------------------------------------------------------------------------------------------------------
+
+    def trust(self, role: Stored) -> Document:
+        """The trust policy that decides: users and roles in it are unique ids."""
+        return parse(role["trust"])
+
+    def shown_trust(self, role: Stored) -> Document:
+        """The trust policy as people write it."""
+        return parse(restore_principals(role["trust"], self._arn_of))
+
+    def _arn_of(self, identifier: str) -> str | None:
+        if not identifier.startswith(("AROA", "AIDA")):
+            return None
+        found = self.world.find("role", identifier) or self.world.find("user", identifier)
+        return None if found is None else str(found["arn"])
+
+    @cached_property
+    def trusting(self) -> dict[str, list[str]]:
+        """ARNs of the roles that allow something to a principal, by how they name it; an account by its digits."""
+        found: dict[str, dict[str, None]] = {}
+        for arn, role in self.roles.items():
+            for statement in self.shown_trust(role).allows:
+                if statement.not_principal:
+                    found.setdefault("*", {})[arn] = None
+                for kind, text in statement.principals.entries if statement.principals else ():
+                    named = text.split(":")[4] if kind == "AWS" and text.endswith(":root") else text
+                    found.setdefault(named, {})[arn] = None
+        return {named: list(arns) for named, arns in found.items()}
+
+    def resource_keys(self, role: Stored) -> Context:
+        """The condition keys of a role as the resource of a request."""
+        keys: dict[str, tuple[str, ...]] = {"aws:resourceaccount": (role["account"],)}
+        keys |= organizations.resource_keys(self.world, role["account"])
+        for key, value in role.get("tags", {}).items():
+            keys[f"aws:resourcetag/{key.lower()}"] = keys[f"iam:resourcetag/{key.lower()}"] = (value,)
+        return keys
+
+    def policies(self, role: Stored, holder: Holder | None, identity: tuple[Document, ...] = ()) -> PolicySet:
+        """Everything that has a say when `holder`, or a caller with these identity policies, asks for the role."""
+        return PolicySet(
+            trust=self.trust(role),
+            identity=holder.identity if holder else identity,
+            boundary=holder.boundary if holder else None,
+            scps=holder.scps if holder else (),
+            rcps=organizations.resource_control(self.world, role["account"]),
+            resource_account=role["account"],
+        )
+
+    # -- names --------------------------------------------------------------------------------------------------------
+
+    def named(self, text: str, kinds: Sequence[str] = ("roles", "users")) -> list[str]:
+        """ARNs of the users and roles that a name or ARN means."""
+        known: dict[str, Stored] = {}
+        for kind in kinds:
+            known |= getattr(self, kind)
+        if text in known:
+            return [text]
+        return [arn for arn, stored in known.items() if stored["name"] == text]
+
+    def providers(self) -> Iterator[tuple[str, str]]:
+        """ARN and host (or name) of every OIDC and SAML provider."""
+        for provider in self.world.page("oidc-provider"):
+            yield provider["arn"], provider["url"]
+        for provider in self.world.page("saml-provider"):
+            yield provider["arn"], provider["name"]
