@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emulator.cli.errors import REFUSED, UNUSABLE, CommandError
+from emulator.core.terminal import printable
 
 if TYPE_CHECKING:
     from emulator.scenario.judge import Outcome
@@ -47,12 +48,16 @@ def run(arguments: argparse.Namespace) -> int:
         for outcome in outcomes:
             passed, failed = passed + outcome.passed, failed + (not outcome.passed)
             if not arguments.quiet or not outcome.passed:
-                print("\n".join(report(outcome, tree=not outcome.passed)))
-    print(f"{passed + failed} expectations: {passed} came as expected, {failed} did not")
+                print("\n".join(map(printable, report(outcome, tree=not outcome.passed))))
+    print(f"{_counted(passed + failed, 'expectation')}: {passed} came as expected, {failed} did not")
     if unusable:
-        print(f"{unusable} file{'s' if unusable > 1 else ''} could not be used")
+        print(f"{_counted(unusable, 'file')} could not be used")
         return UNUSABLE
     return REFUSED if failed else 0
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def scenario_files(paths: list[str]) -> list[Path]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from emulator.cli.control import add_server_options, control
+from emulator.core.terminal import printable
 
 
 def add_parser(subparsers: Any) -> None:
@@ -58,4 +59,4 @@ def line(event: Mapping[str, Any]) -> str:
         error,
         f"[{event['eventID']}]",
     )
-    return "  ".join(part for part in parts if part)
+    return printable("  ".join(part for part in parts if part))

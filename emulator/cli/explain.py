@@ -9,6 +9,7 @@ from typing import Any
 from emulator.cli.check import explanation, outcomes_of, scenario_files
 from emulator.cli.control import add_server_options, control
 from emulator.cli.errors import UNUSABLE, CommandError
+from emulator.core.terminal import printable
 
 LAST = "last"
 
@@ -56,8 +57,9 @@ def _explain_files(paths: list[str], only: str) -> None:
         for outcome in outcomes_of(path):
             if only in outcome.expectation.title:
                 where = outcome.expectation.where
-                print(f"{where.file}:{where.line}: {outcome.expectation.title}: {outcome.verdict}")
-                print("\n".join(f"  {line}" for line in explanation(outcome)))
+                lines = (f"  {line}" for line in explanation(outcome))
+                head = f"{where.file}:{where.line}: {outcome.expectation.title}: {outcome.verdict}"
+                print("\n".join(map(printable, (head, *lines))))
 
 
 def _explain_event(event: str, arguments: argparse.Namespace) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from emulator.core.terminal import printable
+
 
 @dataclass(frozen=True, slots=True)
 class Where:
@@ -27,9 +29,9 @@ class Problem:
     message: str
 
     def __str__(self) -> str:
-        """`file:line: message`; without a line when none is to blame."""
+        """`file:line: message`, on one line; without a line number when none is to blame."""
         line = f":{self.where.line}" if self.where.line else ""
-        return f"{self.where.file}{line}: {self.message}"
+        return printable(f"{self.where.file}{line}: {self.message}")
 
 
 class ScenarioError(Exception):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -66,15 +66,17 @@ def seed(server: Server) -> None:
 
 async def watch(server: Server, report: Callable[[str], None] = log.warning) -> None:
     """Take up changed and new scenario files until cancelled; a mistake is reported, and the last good state stays."""
-    seen: Seen = {path: state for path, state in _look(server).items() if _record(server, path)}
+    standing = _look(server)
+    seen: Seen = {path: state for path, state in standing.items() if _record(server, path)}
     await asyncio.sleep(EVERY)
-    seen = await _take_up(server, seen, report, quiet=True)  # what stood in the folder at start is no news
+    seen = await _take_up(server, seen, report, no_news=standing)
     while True:
         await asyncio.sleep(EVERY)
         seen = await _take_up(server, seen, report)
 
 
-async def _take_up(server: Server, seen: Seen, report: Callable[[str], None], *, quiet: bool = False) -> Seen:
+async def _take_up(server: Server, seen: Seen, report: Callable[[str], None], *, no_news: Container[Path] = ()) -> Seen:
+    """Apply what differs from `seen`; of files in `no_news` only mistakes are reported."""
     now = _look(server)
     for path, state in now.items():
         if seen.get(path) == state:
@@ -84,7 +86,7 @@ async def _take_up(server: Server, seen: Seen, report: Callable[[str], None], *,
         except ScenarioError as error:
             report(f"{error}\n{path}: not taken up; what was there before stays")
         else:
-            if changed and not quiet:
+            if changed and path not in no_news:
                 report(f"{path}: taken up")
     return now
 

@@ -146,7 +146,7 @@ def test_check_exits_0_when_everything_comes_as_expected(capsys: pytest.CaptureF
     assert capsys.readouterr().out.splitlines() == [
         "good.yaml",
         "  ✓ alice gets in",
-        "1 expectations: 1 came as expected, 0 did not",
+        "1 expectation: 1 came as expected, 0 did not",
     ]
 
 

@@ -107,6 +107,12 @@ def test_expectations_that_make_no_sense(entry: str, message: str):
     assert problems(f"expect:\n  - {entry}\n") == [f"scenario:2: {message}"]
 
 
+def test_what_a_file_says_cannot_write_on_the_terminal():
+    assert problems('expect: "\\e[31mred\\r\\nscenario:9: all is well"\n') == [
+        "scenario:1: expected a mapping, got `\\x1b[31mred\\r\\nscenario:9: all is well`"
+    ]
+
+
 def test_one_thing_is_as_good_as_a_list_of_one():
     scenario = parse('accounts: {"111122223333": {users: {alice: {policies: AdministratorAccess, groups: [devs]}}}}')
     (entry,) = scenario.entries

@@ -126,8 +126,9 @@ def test_of_the_folder_that_nobody_named_the_default_comes_first_and_the_rest_fo
     assert [user["name"] for user in world.page("user")] == ["alice"]
 
     told: list[str] = []
-    seen = {path: state for path, state in watching._look(server).items() if watching._record(server, path)}
-    asyncio.run(watching._take_up(server, seen, told.append, quiet=True))
+    standing = watching._look(server)
+    seen = {path: state for path, state in standing.items() if watching._record(server, path)}
+    asyncio.run(watching._take_up(server, seen, told.append, no_news=standing))
 
     assert [user["name"] for user in world.page("user")] == ["alice", "bob"]
     assert [each.splitlines()[0] for each in told] == [
