@@ -11,16 +11,15 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from emulator.core import names
 from emulator.core.errors import AwsError
 from emulator.importers.inventory import Inventory, Thing
-from emulator.importers.json_text import MAX_BYTES, BadInput, JsonText
+from emulator.importers.json_text import BadInput, JsonText
 from emulator.policy.document import MalformedPolicy, as_list, parse
 from emulator.scenario import providers, roles, roles_anywhere, saml
-from emulator.scenario.load import Node
+from emulator.scenario.load import Node, read_bytes
 from emulator.scenario.problems import Problem, ScenarioError, Where
 from emulator.scenario.seed import Section, Seed
 from emulator.scenario.shape import Mistake, Reader, Shape
@@ -33,7 +32,13 @@ PLACEHOLDER = '{"Version":"2012-10-17","Statement":[]}'
 
 _ORDINARY = {
     section.key: section
-    for section in (providers.OIDC_PROVIDERS, saml.PROVIDERS, roles.INSTANCE_PROFILES, *roles_anywhere.SECTIONS)
+    for section in (
+        providers.OIDC_PROVIDERS,
+        saml.PROVIDERS,
+        roles.INSTANCE_PROFILES,
+        roles_anywhere.TRUST_ANCHORS,
+        roles_anywhere.PROFILES,
+    )
 }
 _PREFIXES = {"users": "AIDA", "groups": "AGPA", "roles": "AROA", "policies": "ANPA"}
 _KINDS = {"users": "user", "groups": "group", "roles": "role", "policies": "policy"}
@@ -81,21 +86,6 @@ class Imported:
     file: str
     inventory: Inventory
     entries: tuple[tuple[Section, str, Any], ...]
-
-
-def read_bytes(path: Path) -> bytes:
-    """The content of a file.
-
-    Raises:
-        ScenarioError: it cannot be read, or is too large.
-    """
-    try:
-        with path.open("rb") as stream:
-            data = stream.read(MAX_BYTES + 1)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else "not a file name"
-        raise ScenarioError.at(Where(str(path)), reason.lower()) from None
-    return data
 
 
 def is_importable(data: bytes, name: str) -> bool:

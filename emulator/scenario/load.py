@@ -8,11 +8,13 @@ exhaust the stack, and aliases are counted at their expanded size, so that no "b
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Any, Final
 
 from emulator.scenario.problems import ScenarioError, Where
 
 MAX_BYTES: Final = 16 << 20  # a 5,000-role export is 6 MB
+MAX_READ: Final = 256 << 20  # the largest file of another tool that is imported
 MAX_DEPTH: Final = 64  # a policy inside a scenario takes 12
 MAX_VALUES: Final = 2_000_000  # with every alias expanded
 
@@ -78,6 +80,20 @@ def load(data: bytes, file: str, tags: Tags | None = None) -> Node:
     except yaml.YAMLError as error:
         line = text.count("\n", 0, getattr(error, "position", 0)) + 1
         raise ScenarioError.at(Where(file, line), "has a character that YAML does not allow") from None
+
+
+def read_bytes(path: Path) -> bytes:
+    """The content of a file, of which a byte more than may be is read at most.
+
+    Raises:
+        ScenarioError: it cannot be read.
+    """
+    try:
+        with path.open("rb") as stream:
+            return stream.read(MAX_READ + 1)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else "not a file name"
+        raise ScenarioError.at(Where(str(path)), reason.lower()) from None
 
 
 def _decode(data: bytes, file: str) -> str:

@@ -3,46 +3,67 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from emulator.core import names
-from emulator.scenario import (
-    imports,
-    organization,
-    people,
-    policies,
-    providers,
-    roles,
-    roles_anywhere,
-    saml,
-    workloads,
-)
 from emulator.scenario.expect import Expectation
-from emulator.scenario.load import Node, load
+from emulator.scenario.load import Node, load, read_bytes
 from emulator.scenario.problems import Where
 from emulator.scenario.seed import AccessKey, Section
 from emulator.scenario.shape import Mistake, Reader, Shape, mapping, shape_fields, text, unknown_key
 
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A key of the vocabulary: where it is written, and the module and name of its section.
+
+    The module is loaded when a scenario has the key: all of them would take 15 ms of every start.
+    """
+
+    key: str
+    scope: Literal["account", "world"]
+    module: str
+    name: str
+
+    @property
+    def section(self) -> Section:
+        """The section itself."""
+        found: Section = getattr(import_module(f"emulator.scenario.{self.module}"), self.name)
+        return found
+
+
 SECTIONS = (
-    imports.SECTION,
-    providers.ISSUERS,
-    saml.IDPS,
-    policies.SECTION,
-    people.GROUPS,
-    people.USERS,
-    roles.ROLES,
-    roles.INSTANCE_PROFILES,
-    *workloads.SECTIONS,
-    providers.OIDC_PROVIDERS,
-    saml.PROVIDERS,
-    *roles_anywhere.SECTIONS,
-    organization.SECTION,
+    Row("import", "world", "imports", "SECTION"),
+    Row("issuers", "world", "providers", "ISSUERS"),
+    Row("saml_idps", "world", "saml", "IDPS"),
+    Row("policies", "account", "policies", "SECTION"),
+    Row("groups", "account", "people", "GROUPS"),
+    Row("users", "account", "people", "USERS"),
+    Row("roles", "account", "roles", "ROLES"),
+    Row("instance_profiles", "account", "roles", "INSTANCE_PROFILES"),
+    Row("instances", "account", "workloads", "INSTANCES"),
+    Row("tasks", "account", "workloads", "TASKS"),
+    Row("clusters", "account", "workloads", "CLUSTERS"),
+    Row("functions", "account", "workloads", "FUNCTIONS"),
+    Row("oidc_providers", "account", "providers", "OIDC_PROVIDERS"),
+    Row("saml_providers", "account", "saml", "PROVIDERS"),
+    Row("trust_anchors", "account", "roles_anywhere", "TRUST_ANCHORS"),
+    Row("roles_anywhere_profiles", "account", "roles_anywhere", "PROFILES"),
+    Row("organization", "world", "organization", "SECTION"),
 )
 """In the order in which they come about. A new access method adds its section here, and nowhere else."""
+
+# What may be a file of another tool: JSON, an archive, UTF-16, a CloudFormation template. `imports` looks closer.
+_FOREIGN = re.compile(
+    rb"\A(?:\xef\xbb\xbf)?(?:PK|\xff\xfe|\xfe\xff|\s*[{\[])|^(?:AWSTemplateFormatVersion|Resources)[ \t]*:",
+    re.MULTILINE,
+)
 
 CACHED_TEXTS = 64
 
@@ -149,14 +170,19 @@ def parse_file(path: Path, account: str = "", parameters: Mapping[str, str] | No
     Raises:
         ScenarioError: it cannot be read, or has mistakes.
     """
-    data = imports.read_bytes(path)
-    if imports.is_importable(data, path.name):
-        return _of_import(data, str(path), account, parameters or {})
+    data = read_bytes(path)
+    if _FOREIGN.search(data):
+        from emulator.scenario import imports
+
+        if imports.is_importable(data, path.name):
+            return _of_import(data, str(path), account, parameters or {})
     # Files that it names may have changed, so a file is never answered from the cache of texts.
     return parse.__wrapped__(data, str(path), path.parent)
 
 
 def _of_import(data: bytes, file: str, account: str, parameters: Mapping[str, str]) -> Scenario:
+    from emulator.scenario import imports
+
     found = (imports.imported(data, file, account, parameters),)
     entry = Entry(imports.SECTION, "", found, Where(file, 1))
     return Scenario(file, hashlib.sha256(data).hexdigest(), (), Head(), {}, (entry,))
@@ -168,30 +194,30 @@ def _read(reader: Reader, node: Node) -> tuple[Head, dict[str, Account], tuple[E
     except Mistake as mistake:
         reader.blame(node, str(mistake))
         return None
-    world = {section.key: section for section in SECTIONS if section.scope == "world"}
+    world = {row.key: row for row in SECTIONS if row.scope == "world"}
     known = {"accounts": None, **shape_fields(Head), **world}
     head, rest = _split(node, members, shape_fields(Head))
     _refuse_unknown(reader, node, rest, known)
     accounts, entries = _read_accounts(reader, rest.get("accounts", Node(None, node.line)))
     entries |= {("", key): _entry(reader, world[key], "", rest[key]) for key in world if key in rest}
-    in_order = [entry for section in SECTIONS for (_, key), entry in entries.items() if key == section.key]
+    in_order = [entry for row in SECTIONS for (_, key), entry in entries.items() if key == row.key]
     return reader.read(Head, head), accounts, tuple(in_order)
 
 
 def _read_accounts(reader: Reader, node: Node) -> tuple[dict[str, Account], dict[tuple[str, str], Entry]]:
     accounts: dict[str, Account] = {}
     entries: dict[tuple[str, str], Entry] = {}
-    sections = {section.key: section for section in SECTIONS if section.scope == "account"}
+    rows = {row.key: row for row in SECTIONS if row.scope == "account"}
     for account, body in (reader.read(Mapping[str, _AsWritten], node) or {}).items():
         if not names.is_account_id(account):
             reader.blame(Node(None, node.key_lines[account]), f"account id `{account[:60]}` must be twelve digits")
         members = reader.read(_Members, body) or {}
         head, rest = _split(body, members, shape_fields(Account))
-        _refuse_unknown(reader, body, rest, {**shape_fields(Account), **sections})
+        _refuse_unknown(reader, body, rest, {**shape_fields(Account), **rows})
         accounts[account] = reader.read(Account, head)
         for key in rest:
-            if key in sections:
-                entries[account, key] = _entry(reader, sections[key], account, rest[key])
+            if key in rows:
+                entries[account, key] = _entry(reader, rows[key], account, rest[key])
     return accounts, entries
 
 
@@ -207,7 +233,8 @@ def _refuse_unknown(reader: Reader, node: Node, members: Mapping[str, Node], kno
             reader.blame(Node(None, node.key_lines[key]), unknown_key(key, known))
 
 
-def _entry(reader: Reader, section: Section, account: str, node: Node) -> Entry:
+def _entry(reader: Reader, row: Row, account: str, node: Node) -> Entry:
+    section = row.section
     return Entry(section, account, reader.read(section.shape, node), reader.where(node))
 
 

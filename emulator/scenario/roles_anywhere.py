@@ -228,10 +228,8 @@ def _settled(seed: Seed, noun: Noun, name: str, wanted: TrustAnchor | Profile) -
     return body
 
 
-SECTIONS = (
-    Section("trust_anchors", Mapping[str, TrustAnchor], _create_anchors),
-    Section("roles_anywhere_profiles", Mapping[str, Profile], connect=_connect_profiles),
-)
+TRUST_ANCHORS = Section("trust_anchors", Mapping[str, TrustAnchor], _create_anchors)
+PROFILES = Section("roles_anywhere_profiles", Mapping[str, Profile], connect=_connect_profiles)
 
 
 # -- expectations ---------------------------------------------------------------------------------------------------

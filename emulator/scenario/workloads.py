@@ -269,4 +269,3 @@ INSTANCES = Section("instances", Mapping[str, Instance], _create_instances, _con
 TASKS = Section("tasks", Mapping[str, Task], connect=_connect_tasks)
 CLUSTERS = Section("clusters", Mapping[str, Cluster], connect=_connect_clusters)
 FUNCTIONS = Section("functions", Mapping[str, Function], connect=_connect_functions)
-SECTIONS = (INSTANCES, TASKS, CLUSTERS, FUNCTIONS)

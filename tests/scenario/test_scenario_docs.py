@@ -77,9 +77,9 @@ def test_every_test_on_a_page_passes(tmp_path: Path, page: str):
     assert ended.returncode == 0, ended.stdout
 
 
-@pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.key)
-def test_every_section_is_on_the_page(section):
-    assert f"`{section.key}`" in (DOCS / "scenarios.md").read_text("utf-8")
+@pytest.mark.parametrize("row", SECTIONS, ids=lambda row: row.key)
+def test_every_section_is_on_the_page(row):
+    assert f"`{row.key}`" in (DOCS / "scenarios.md").read_text("utf-8")
 
 
 SHAPES = (Account, AccessKey, User, Group, ManagedPolicy, Role, Issuer, OidcProvider, Organization)
@@ -93,7 +93,7 @@ def test_every_key_is_on_the_page(shape: type[Shape]):
 
 
 def test_every_shape_that_a_section_is_made_of_has_a_docstring():
-    for section in SECTIONS:
-        for kind in (section.shape, *typing.get_args(section.shape)):
+    for row in SECTIONS:
+        for kind in (row.section.shape, *typing.get_args(row.section.shape)):
             if isinstance(kind, type) and issubclass(kind, Shape):
                 assert kind.__doc__

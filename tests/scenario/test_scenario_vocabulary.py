@@ -143,9 +143,9 @@ def test_a_policy_is_written_as_in_aws_or_as_json_or_as_bare_statements():
     assert entry.value["long"].path == "/team/"
 
 
-def test_sections_are_registered_once():
-    keys = [section.key for section in SECTIONS]
-    assert len(set(keys)) == len(keys)
+def test_sections_are_registered_once_and_as_what_they_are():
+    assert len({row.key for row in SECTIONS}) == len(SECTIONS)
+    assert [(row.key, row.scope) for row in SECTIONS] == [(row.section.key, row.section.scope) for row in SECTIONS]
 
 
 words = st.sampled_from(
