@@ -5,15 +5,19 @@ from __future__ import annotations
 import argparse
 import importlib
 import importlib.util
+import keyword
 import os
 import sys
 from collections.abc import Sequence
 
 from emulator.cli.errors import CommandError
 
-COMMANDS = ("serve", "env", "token", "check", "explain", "events", "world", "certs", "saml", "exec", "imds")
-"""Modules of this package. Each has `add_parser(subparsers)`, which sets the default `run`: a function of the parsed
-arguments that returns an exit code or None."""
+COMMANDS = (
+    *("serve", "env", "token", "check", "lint", "who-can", "what-can", "diff", "import"),
+    *("explain", "events", "world", "certs", "saml", "exec", "imds"),
+)
+"""Modules of this package, `-` being `_` there. Each has `add_parser(subparsers)`, which sets the default `run`: a
+function of the parsed arguments that returns an exit code or None."""
 
 INTERRUPTED = 130  # as shells write it: 128 and the signal's number
 BROKEN_PIPE = 141
@@ -65,7 +69,7 @@ def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
     # Only the module that is asked for is loaded, all of them for help and for mistakes.
     for name in given[:1] if given and given[0] in COMMANDS else COMMANDS:
-        module = f"emulator.cli.{name}"
+        module = f"emulator.cli.{name.replace('-', '_')}{'_' if keyword.iskeyword(name) else ''}"
         if importlib.util.find_spec(module) is not None:
             importlib.import_module(module).add_parser(subparsers)
     return parser

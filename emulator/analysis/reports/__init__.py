@@ -1,0 +1,1 @@
+"""What other tools read: SARIF, JUnit XML, JSON and GitHub's annotations."""
