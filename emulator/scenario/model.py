@@ -65,7 +65,8 @@ _FOREIGN = re.compile(
     re.MULTILINE,
 )
 
-CACHED_TEXTS = 64
+CACHED_TEXTS = 64  # a test suite seeds hundreds of worlds from a few texts
+LONGEST_CACHED = 64 << 10
 
 
 class RootKey(AccessKey):
@@ -143,7 +144,6 @@ class Scenario:
         }
 
 
-@lru_cache(maxsize=CACHED_TEXTS)
 def parse(source: str | bytes, file: str = "scenario", folder: Path | None = None) -> Scenario:
     """Read a scenario; `file` is how messages call it, `folder` where files that it names are found.
 
@@ -151,6 +151,13 @@ def parse(source: str | bytes, file: str = "scenario", folder: Path | None = Non
         ScenarioError: every mistake in it, with its line.
     """
     data = source.encode("utf-8", "surrogatepass") if isinstance(source, str) else source
+    # Files that it names may have changed, so a scenario that may name any is never answered from the cache.
+    if folder is None and len(data) <= LONGEST_CACHED:
+        return _parse_cached(data, file)
+    return _parse(data, file, folder)
+
+
+def _parse(data: bytes, file: str, folder: Path | None = None) -> Scenario:
     node = load(data, file)
     reader = Reader(file, folder)
     read = _read(reader, node)
@@ -162,6 +169,9 @@ def parse(source: str | bytes, file: str = "scenario", folder: Path | None = Non
     return Scenario(file, digest, tuple(reader.files), head, accounts, entries)
 
 
+_parse_cached = lru_cache(maxsize=CACHED_TEXTS)(_parse)
+
+
 def parse_file(path: Path, account: str = "", parameters: Mapping[str, str] | None = None) -> Scenario:
     """Read a scenario's file, or one of another tool that can be imported.
 
@@ -170,14 +180,24 @@ def parse_file(path: Path, account: str = "", parameters: Mapping[str, str] | No
     Raises:
         ScenarioError: it cannot be read, or has mistakes.
     """
-    data = read_bytes(path)
+    return parse_data(read_bytes(path), str(path), path.parent, account, parameters)
+
+
+def parse_data(
+    data: bytes, file: str, folder: Path | None, account: str = "", parameters: Mapping[str, str] | None = None
+) -> Scenario:
+    """Like `parse_file`, of content that is there already; `file` is how messages call it.
+
+    Raises:
+        ScenarioError: it has mistakes.
+    """
     if _FOREIGN.search(data):
         from emulator.scenario import imports
 
-        if imports.is_importable(data, path.name):
-            return _of_import(data, str(path), account, parameters or {})
+        if imports.is_importable(data, file):
+            return _of_import(data, file, account, parameters or {})
     # Files that it names may have changed, so a file is never answered from the cache of texts.
-    return parse.__wrapped__(data, str(path), path.parent)
+    return parse.__wrapped__(data, file, folder)
 
 
 def _of_import(data: bytes, file: str, account: str, parameters: Mapping[str, str]) -> Scenario:
