@@ -196,8 +196,7 @@ def parse_data(
 
         if imports.is_importable(data, file):
             return _of_import(data, file, account, parameters or {})
-    # Files that it names may have changed, so a file is never answered from the cache of texts.
-    return parse.__wrapped__(data, file, folder)
+    return _parse(data, file, folder)
 
 
 def _of_import(data: bytes, file: str, account: str, parameters: Mapping[str, str]) -> Scenario:
