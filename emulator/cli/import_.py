@@ -17,7 +17,7 @@ examples:
 
 What can be imported: `terraform show -json` of a plan or state, CloudFormation and CDK templates (JSON and YAML),
 `aws iam get-account-authorization-details`, get-role and list-roles, bare policies, definitions of OIDC providers and
-of IAM Roles Anywhere. What cannot be taken over is told on standard error. The same files also go straight into `check`,
+of IAM Roles Anywhere. What cannot be taken over is told on standard error. The same files go straight into `check`,
 `lint`, `who-can`, `what-can`, `diff` and `serve --scenario`.
 
 exit codes: 0 done; 2 a file cannot be used
