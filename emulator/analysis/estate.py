@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,12 +14,17 @@ from emulator.analysis.callers import Caller, Context
 from emulator.core.world import DEFAULT, World
 from emulator.policy.document import Document, parse
 from emulator.policy.engine import PolicySet, Principal
+from emulator.policy.matching import Glob, glob, has_wildcard
 from emulator.policy.validate import restore_principals
 from emulator.scenario import Scenario
 from emulator.vending import organizations, resources
 from emulator.vending.context import Server
 
 Stored = Mapping[str, Any]
+
+# What may concern an sts: action: one that begins with it, or with a wildcard; NotAction concerns everything else.
+_ABOUT_STS = re.compile(r'"(?:\*|\?|s\*|s\?|st\*|st\?|sts:|sts\*|sts\?)|NotAction', re.IGNORECASE)
+_VARIABLE = re.compile(r"\$\{[^}]*\}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +42,13 @@ class Holder:
     def arn(self) -> str:
         """The ARN of the user or role."""
         return str(self.stored["arn"])
+
+
+def _assumable(document: Document) -> Iterator[str]:
+    """The resources that a document's Allow statements let be assumed; `*` for those that only say which not."""
+    for statement in document.allows:
+        if statement.actions.match("sts:assumerole") is not statement.not_action and statement.resources is not None:
+            yield from ("*",) if statement.not_resource else statement.resources.texts
 
 
 class Estate:
@@ -96,13 +109,12 @@ class Estate:
         """ARNs of users and roles that are taken to exist because an import names them."""
         return frozenset(arn for each in self.world.page("import") for arn in each["assumed"])
 
-    @cached_property
-    def holders(self) -> dict[str, Holder]:
-        """Every user and role as a caller, by ARN."""
-        return {arn: self._holder(arn, stored) for arn, stored in {**self.users, **self.roles}.items()}
-
-    def _holder(self, arn: str, stored: Stored) -> Holder:
-        kind = "user" if ":user/" in arn else "role"
+    def holder(self, arn: str) -> Holder | None:
+        """A user or role as a caller, or None."""
+        stored = self.users.get(arn) or self.roles.get(arn)
+        if stored is None:
+            return None
+        kind = "user" if arn in self.users else "role"
         account, path = stored["account"], stored["path"]
         made = (callers.user if kind == "user" else callers.role)(account, stored["name"], arn, path)
         principal = Principal(
@@ -118,12 +130,52 @@ class Estate:
         keys["aws:userid"] = (principal.id,)
         return Holder(
             Caller(principal, arn, keys, is_known=arn not in self.assumed),
-            resources.principal_documents(self.world, kind, stored),
+            self._identity(stored),
             resources.boundary_document(self.world, stored),
             organizations.service_control(self.world, account),
             arn in self.assumed,
             stored,
         )
+
+    def _identity(self, stored: Stored) -> tuple[Document, ...]:
+        """The identity policies of a user or role that could say anything about STS; not kept, there may be many."""
+        groups = (
+            self.world.get("group", resources.key_of(stored["account"], name)) for name in stored.get("groups", ())
+        )
+        holders = [stored, *(group for group in groups if group is not None)]
+        found = [text for each in holders for text in each.get("inline", {}).values()]
+        found += [
+            text
+            for each in holders
+            for arn in each.get("attached", ())
+            if (text := resources.managed_policy_text(self.world, arn))
+        ]
+        return tuple(parse(text) for text in found if _ABOUT_STS.search(text))
+
+    @cached_property
+    def _permitted(self) -> tuple[dict[str, list[str]], list[tuple[Glob, str]]]:
+        """Whose identity policies allow to assume which roles, conditions aside: by exact ARN, and by pattern."""
+        exact: dict[str, list[str]] = {}
+        patterns: list[tuple[Glob, str]] = []
+        for arn, stored in [*self.users.items(), *self.roles.items()]:
+            for text in {text for document in self._identity(stored) for text in _assumable(document)}:
+                if has_wildcard(text) or "${" in text:
+                    patterns.append((glob(_VARIABLE.sub("*", text)), arn))
+                else:
+                    exact.setdefault(text, []).append(arn)
+        return exact, patterns
+
+    def permitted(self, role_arn: str, account: str) -> list[str]:
+        """The users and roles of an account whose own policies may allow them to assume a role; the others cannot."""
+        exact, patterns = self._permitted
+        found = [*exact.get(role_arn, ()), *(arn for pattern, arn in patterns if pattern.matches(role_arn))]
+        return [arn for arn in dict.fromkeys(found) if f"::{account}:" in arn]
+
+    def of_account(self, account: str) -> Iterator[str]:
+        """Every user and role of an account, or of all of them when it is empty."""
+        for arn, stored in [*self.users.items(), *self.roles.items()]:
+            if not account or stored["account"] == account:
+                yield arn
 
     # -- trust --------------------------------------------------------------------------------------------------------
 

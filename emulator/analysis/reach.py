@@ -151,31 +151,27 @@ class Reach:
             caller = callers.federated(text) if kind == "Federated" else callers.service(text)
             yield from self._made_up(role, caller, "service" if kind == "Service" else _federated_kind(text))
         elif text == "*":
-            for holder in estate.holders.values():
-                yield from self._held(role, holder)
+            for arn in estate.of_account(""):
+                yield from self._held(role, arn)
             yield from self._made_up(role, callers.role(callers.FOREIGN, callers.SOMEBODY, "*"), "anybody")
         elif is_account(text):
             account = text if ":" not in text else text.split(":")[4]
-            for holder in estate.holders.values():
-                if holder.stored["account"] == account:
-                    yield from self._held(role, holder)
+            for arn in estate.permitted(str(role["arn"]), account):
+                yield from self._held(role, arn)
             if account not in estate.accounts:
                 for caller in callers.of("AWS", account, ""):
                     yield from self._made_up(role, caller, "account", account)
         else:
-            arn = text.replace(":sts:", ":iam:").replace(":assumed-role/", ":role/").rpartition("/")[0]
-            holder_or_none = estate.holders.get(text) or (estate.holders.get(arn) if ":assumed-role/" in text else None)
-            if holder_or_none is not None:
-                yield from self._held(role, holder_or_none)
+            yield from self._held(role, _without_session(text))
 
     def out_of(self, who: str) -> Iterator[Step]:
         """Which roles a principal can assume directly: an ARN of the estate, a provider, a service or an account."""
         estate, trusting = self._estate, self._estate.trusting
-        holder = estate.holders.get(who)
+        holder = estate.holder(who)
         if holder is not None:
             names = (who, holder.stored["account"], "*", *self._session_names(who))
             for arn in dict.fromkeys(arn for name in names for arn in trusting.get(name, ())):
-                yield from self._held(estate.roles[arn], holder)
+                yield from self._held(estate.roles[arn], who, holder)
             return
         made: list[tuple[Caller, Kind]] = []
         if who.isdigit():
@@ -192,8 +188,11 @@ class Reach:
         role = arn.replace(":iam:", ":sts:").replace(":role/", ":assumed-role/")
         return [name for name in self._estate.trusting if name.startswith(f"{role}/")]
 
-    def _held(self, role: Stored, holder: Holder) -> Iterator[Step]:
+    def _held(self, role: Stored, who: str, known: Holder | None = None) -> Iterator[Step]:
         """A user or role of the estate, as far as its own policies are known."""
+        holder = known or self._estate.holder(who)
+        if holder is None:
+            return
         if holder.arn == role["arn"] and not _names_itself(self._estate.shown_trust(role), holder.arn):
             return
         policies = self._estate.policies(role, holder)
@@ -268,6 +267,13 @@ def _names_itself(trust: Document, arn: str) -> bool:
     return any(
         arn in {text for _, text in statement.principals.entries} for statement in trust.allows if statement.principals
     )
+
+
+def _without_session(arn: str) -> str:
+    """The role of a session's ARN, as far as that tells it; other ARNs as they are."""
+    if ":assumed-role/" not in arn:
+        return arn
+    return arn.replace(":sts:", ":iam:").replace(":assumed-role/", ":role/").rpartition("/")[0]
 
 
 def _some(document: Document | None) -> tuple[Document, ...]:

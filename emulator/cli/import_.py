@@ -50,7 +50,7 @@ def run(arguments: argparse.Namespace) -> None:
     from emulator.scenario import ScenarioError
     from emulator.scenario.imports import read_inventory
     from emulator.scenario.load import read_bytes
-    from emulator.scenario.write import scenario_text
+    from emulator.scenario.write import scenario_lines
 
     inventories = []
     for file in arguments.files:
@@ -64,8 +64,8 @@ def run(arguments: argparse.Namespace) -> None:
         if not arguments.quiet:
             for note in found.notes:
                 print(f"{name}:{note.line}: {note.message}", file=sys.stderr)
-    text = scenario_text(inventories)
+    lines = scenario_lines(inventories)
     if arguments.output:
-        save(Path(arguments.output), text)
+        save(Path(arguments.output), lines)
     else:
-        print(text, end="")
+        sys.stdout.writelines(lines)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -142,9 +142,10 @@ def _row(way: Way) -> tuple[str, str, str, str, str]:
     return f"{who}{depends}", way.role, " → ".join(step.role for step in way.steps[:-1]), brings, when
 
 
-def save(path: Path, text: str) -> None:
+def save(path: Path, lines: Iterable[str]) -> None:
     """Write a file. Raises CommandError."""
     try:
-        path.write_text(text, "utf-8")
+        with path.open("w", encoding="utf-8") as stream:
+            stream.writelines(lines)
     except OSError as error:
         raise CommandError(f"{path}: {(error.strerror or 'cannot be written').lower()}", UNUSABLE) from None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from emulator.importers.inventory import Inventory, Thing
@@ -15,33 +16,35 @@ _ORDER = (
 _DOCUMENTS = ("trust", "document", "session_policy")
 
 
-def scenario_text(inventories: Sequence[tuple[str, Inventory]]) -> str:
-    """The YAML of a scenario that declares everything of some imports, each with its file's name."""
+def scenario_lines(inventories: Sequence[tuple[str, Inventory]]) -> Iterator[str]:
+    """The YAML of a scenario that declares everything of some imports, piece by piece."""
+    sources = ", ".join(f"{name} ({inventory.kind})" for name, inventory in inventories)
+    yield _yaml({"description": f"imported from {sources}"[:200]}, 0)
+    yield "accounts:\n"
+    things = [thing for _, inventory in inventories for thing in inventory.things]
+    for account in dict.fromkeys(thing.account for thing in things):
+        yield f'  "{account}":\n'
+        for section in _ORDER:
+            mine = [thing for thing in things if (thing.account, thing.section) == (account, section)]
+            if mine:
+                yield f"    {section}:\n"
+                yield from (_yaml(_entry(thing), 6) for thing in mine)
+
+
+def _yaml(value: Any, indent: int) -> str:
     import yaml
 
-    accounts: dict[str, dict[str, Any]] = {}
-    for _, inventory in inventories:
-        for thing in inventory.things:
-            _add(accounts.setdefault(thing.account, {}), thing)
-    ordered = {
-        account: {section: body[section] for section in _ORDER if section in body} for account, body in accounts.items()
-    }
-    sources = ", ".join(f"{name} ({inventory.kind})" for name, inventory in inventories)
-    head = f"imported from {sources}"
     dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-    body = {"description": head[:200], "accounts": ordered}
-    return yaml.dump(body, Dumper=dumper, sort_keys=False, allow_unicode=True, width=110)
+    text: str = yaml.dump(value, Dumper=dumper, sort_keys=False, allow_unicode=True, width=110)
+    return textwrap.indent(text, " " * indent)
 
 
-def _add(account: dict[str, Any], thing: Thing) -> None:
-    body = {name: _readable(name, value) for name, value in thing.body.items()}
-    if thing.section == "oidc_providers":
-        account.setdefault(thing.section, []).append(body)
-        return
+def _entry(thing: Thing) -> Any:
+    """A thing as its section takes it: in a list, under its name, or as one text."""
     if thing.section == "instance_profiles":
-        account.setdefault(thing.section, {})[thing.name] = thing.body["role"]
-        return
-    account.setdefault(thing.section, {})[thing.name] = body
+        return {thing.name: thing.body["role"]}
+    body = {name: _readable(name, value) for name, value in thing.body.items()}
+    return [body] if thing.section == "oidc_providers" else {thing.name: body or None}
 
 
 def _readable(name: str, value: Any) -> Any:
