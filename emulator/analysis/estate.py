@@ -22,8 +22,8 @@ from emulator.vending.context import Server
 
 Stored = Mapping[str, Any]
 
-# What may concern an sts: action: one that begins with it, or with a wildcard; NotAction concerns everything else.
-_ABOUT_STS = re.compile(r'"(?:\*|\?|s\*|s\?|st\*|st\?|sts:|sts\*|sts\?)|NotAction', re.IGNORECASE)
+# Where an sts: action may be named: by its name, by a wildcard, or by a NotAction that leaves it out.
+_MAY_NAME_STS = re.compile(r'"(?:\*|\?|s\*|s\?|st\*|st\?|sts:|sts\*|sts\?)|NotAction', re.IGNORECASE)
 _VARIABLE = re.compile(r"\$\{[^}]*\}")
 
 
@@ -42,6 +42,20 @@ class Holder:
     def arn(self) -> str:
         """The ARN of the user or role."""
         return str(self.stored["arn"])
+
+
+def _about_sts(text: str) -> Document | None:
+    """A policy compiled, or None when no statement of it concerns what is asked when a role is assumed."""
+    if not _MAY_NAME_STS.search(text):
+        return None
+    document = parse(text)
+    actions = ("sts:assumerole", "sts:tagsession", "sts:setsourceidentity")
+    concerns = any(
+        statement.actions.match(action) is not statement.not_action
+        for statement in document.statements
+        for action in actions
+    )
+    return document if concerns else None
 
 
 def _assumable(document: Document) -> Iterator[str]:
@@ -66,6 +80,7 @@ class Estate:
         world = self._server.worlds.get(DEFAULT)
         assert world is not None  # made with the server
         self.world: World = world
+        self._compiled: dict[str, Document | None] = {}
         for scenario in scenarios:
             apply(self._server, world, scenario)
 
@@ -139,18 +154,20 @@ class Estate:
 
     def _identity(self, stored: Stored) -> tuple[Document, ...]:
         """The identity policies of a user or role that could say anything about STS; not kept, there may be many."""
-        groups = (
+        named = (
             self.world.get("group", resources.key_of(stored["account"], name)) for name in stored.get("groups", ())
         )
-        holders = [stored, *(group for group in groups if group is not None)]
-        found = [text for each in holders for text in each.get("inline", {}).values()]
-        found += [
-            text
-            for each in holders
-            for arn in each.get("attached", ())
-            if (text := resources.managed_policy_text(self.world, arn))
-        ]
-        return tuple(parse(text) for text in found if _ABOUT_STS.search(text))
+        holders = [stored, *(group for group in named if group is not None)]
+        found = [_about_sts(text) for each in holders for text in each.get("inline", {}).values()]
+        found += [self._managed(arn) for each in holders for arn in each.get("attached", ())]
+        return tuple(document for document in found if document is not None)
+
+    def _managed(self, arn: str) -> Document | None:
+        """A managed policy, compiled once: many hold the same."""
+        if arn not in self._compiled:
+            text = resources.managed_policy_text(self.world, arn)
+            self._compiled[arn] = None if text is None else _about_sts(text)
+        return self._compiled[arn]
 
     @cached_property
     def _permitted(self) -> tuple[dict[str, list[str]], list[tuple[Glob, str]]]:
