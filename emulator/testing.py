@@ -42,6 +42,13 @@ def pytest_configure(config: pytest.Config) -> None:
     )
 
 
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """Collect `*.trust.yaml`: each of its expectations is a test, tried without a server."""
+    if file_path.name.endswith((".trust.yaml", ".trust.yml")):
+        return TrustFile.from_parent(parent, path=file_path)
+    return None
+
+
 @pytest.fixture(scope="session")
 def emulator_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     """The emulator that this test run uses: the one of `--sts-emulator`, or one that is started for it."""
@@ -229,6 +236,77 @@ def _default_scenario() -> str:
     from emulator.scenario.watch import BUILT_IN
 
     return BUILT_IN.read_text(encoding="utf-8")
+
+
+# -- expectations as tests ------------------------------------------------------------------------------------------
+
+
+class TrustFile(pytest.File):
+    """A scenario file whose expectations are tests."""
+
+    def collect(self) -> Iterator[pytest.Item]:
+        """One item an expectation; a mistake in the file is one error, with its line."""
+        from emulator.scenario import ScenarioError, parse_file
+
+        try:
+            scenario = parse_file(self.path)
+        except ScenarioError as error:
+            raise self.CollectError(str(error)) from None
+        if not scenario.expect:
+            raise self.CollectError(f"{self.path}: expects nothing")
+        seen: dict[str, int] = {}
+        for expectation in scenario.expect:
+            title = expectation.title
+            seen[title] = seen.get(title, 0) + 1
+            name = title if seen[title] == 1 else f"{title} ({seen[title]})"
+            yield TrustItem.from_parent(self, name=name, expectation=expectation, scenario=scenario)
+
+    def rehearsal(self, scenario: Any) -> Any:
+        """The world in which this file's expectations are tried, made for the first of them."""
+        if not hasattr(self, "_rehearsal"):
+            from emulator.app import create_server
+            from emulator.scenario.rehearse import Rehearsal
+            from emulator.settings import Settings
+
+            server = create_server(Settings())
+            self.addfinalizer(server.worlds.store.close)
+            self._rehearsal = Rehearsal(server, scenario)
+        return self._rehearsal
+
+
+class TrustItem(pytest.Item):
+    """One expectation."""
+
+    def __init__(self, *, expectation: Any, scenario: Any, **options: Any) -> None:
+        super().__init__(**options)
+        self._expectation = expectation
+        self._scenario = scenario
+
+    def runtest(self) -> None:
+        """Try it. Raises Unexpected with the explanation."""
+        from emulator.analysis.trials import case
+        from emulator.scenario import ScenarioError
+
+        parent = self.parent
+        assert isinstance(parent, TrustFile)  # which made this item
+        try:
+            tried = case(parent.rehearsal(self._scenario).outcome(self._expectation))
+        except ScenarioError as error:
+            raise Unexpected(str(error)) from None
+        if not tried.passed:
+            raise Unexpected("\n".join((f"{tried.file}:{tried.line}: {tried.mismatch}", *tried.tree)))
+
+    def repr_failure(self, excinfo: Any, *_: Any) -> Any:
+        """The explanation alone: where in our code it was found out helps nobody."""
+        return str(excinfo.value) if excinfo.errisinstance(Unexpected) else super().repr_failure(excinfo)
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        """File, line (from 0) and name."""
+        return self.path, max(self._expectation.where.line - 1, 0), self.name
+
+
+class Unexpected(Exception):  # noqa: N818 - not an error of ours: the expectation did not come about
+    """An expectation that did not come as expected."""
 
 
 # -- the server -----------------------------------------------------------------------------------------------------

@@ -157,8 +157,11 @@ def explanation(outcome: Outcome) -> list[str]:
     """The decision tree of an outcome, or what was refused before any policy was asked."""
     from emulator.policy.explain import text_of
 
-    if outcome.tree is not None:
-        return text_of(outcome.tree).splitlines()
+    if outcome.tree is not None and outcome.deciding is not None:
+        verdict = outcome.deciding.decision.verdict
+        other = verdict != outcome.tree["decision"]
+        head = [f"the scenario's decider says {verdict}; IAM's own rules would say:"] if other else []
+        return head + text_of(outcome.tree).splitlines()
     refused = f"{outcome.error.code}: {outcome.error.message}" if outcome.error else "allowed"
     return [f"no policy was asked: {refused}"]
 

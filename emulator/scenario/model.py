@@ -56,6 +56,7 @@ SECTIONS = (
     Row("trust_anchors", "account", "roles_anywhere", "TRUST_ANCHORS"),
     Row("roles_anywhere_profiles", "account", "roles_anywhere", "PROFILES"),
     Row("organization", "world", "organization", "SECTION"),
+    Row("decider", "world", "deciders", "SECTION"),
 )
 """In the order in which they come about. A new access method adds its section here, and nowhere else."""
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from emulator.core.errors import AwsError
-from emulator.policy.engine import Decision, PolicySet, Principal, Request, decide
-from emulator.vending import denials, organizations
+from emulator.policy.engine import Decision, PolicySet, Principal, Request
+from emulator.vending import deciders, denials, organizations
 from emulator.vending.context import Caller, Consulted, Context, Keys
 
 _ALLOWED_BY = {
@@ -68,7 +68,7 @@ def consult_unsigned(
 
 def ask(ctx: Context, request: Request, policies: PolicySet) -> Decision:
     """Decide, and keep question and answer for the event."""
-    decision = decide(request, policies)
+    decision = deciders.decision(ctx.world, request, policies)
     ctx.decisions.append(Consulted(request, policies, decision))
     return decision
 

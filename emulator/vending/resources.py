@@ -33,6 +33,8 @@ trust-anchor      key: `ACCOUNT/region/id`, uid: ARN. account, region, name, id,
                   alias; likewise roles-anywhere-profile, crl and x509-subject; more of each in methods.roles_anywhere
 private-ca        key: ARN, uid: id. A lab authority: certificate (PEM), key, revoked. Verifiers read certificate only
 organization      key: `organization`. See vending.organizations
+import            key: file. What a scenario imported: file, kind, assumed (ARNs that are taken to exist), notes
+decider           key: `decider`. Who decides instead of the IAM engine: name, folder. See vending.deciders
 """
 
 from __future__ import annotations
