@@ -25,7 +25,7 @@ Seen = Mapping[Path, tuple[int, int]]
 
 
 def sources(given: tuple[str, ...]) -> list[Path]:
-    """The scenario files that `given` (files and folders) names, a folder's in order of name.
+    """The scenario files that `given` (files and folders) names, a folder's in order of name; also a `cdk.out`.
 
     Without any it is the folder `trust_policies` of the working directory, or else what the emulator brings along.
 
@@ -37,6 +37,8 @@ def sources(given: tuple[str, ...]) -> list[Path]:
     for place in places:
         if place.is_dir():
             files += sorted(each for each in place.iterdir() if each.suffix in SUFFIXES and each.is_file())
+            if (place / "manifest.json").is_file():  # what `cdk synth` writes
+                files += sorted(place.rglob("*.template.json"))
         elif place.exists():
             files.append(place)
         else:
