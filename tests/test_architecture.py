@@ -30,7 +30,9 @@ def imports(path: Path, *, top_level: bool = False) -> set[str]:
 
 def calls(path: Path) -> set[str]:
     """Dotted names that a file calls or reads."""
-    return {ast.unparse(node) for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Attribute)}
+    return {
+        ast.unparse(node) for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Attribute)
+    }
 
 
 def name(path: Path) -> str:

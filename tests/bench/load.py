@@ -28,7 +28,9 @@ class Result:
     errors: int
 
 
-def signed(port: int, operation: str, keys: tuple[str, str, str | None], count: int = DISTINCT, **parameters) -> list[bytes]:
+def signed(
+    port: int, operation: str, keys: tuple[str, str, str | None], count: int = DISTINCT, **parameters
+) -> list[bytes]:
     """`count` distinct requests as botocore signs and sends them; `{n}` in a parameter becomes its number."""
     session = botocore.session.get_session()
     session.set_credentials(*keys)

@@ -55,7 +55,9 @@ def running(name: str, cpu: int | None = 0) -> Iterator[Running]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     process = subprocess.Popen(
-        commands(port)[name], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        commands(port)[name],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
         preexec_fn=(lambda: os.sched_setaffinity(0, {cpu})) if cpu is not None else None,
     )
     try:
