@@ -101,7 +101,7 @@ def of(kind: str, text: str, account: str) -> Iterator[Caller]:
     elif text == "*":
         yield from (role(FOREIGN, SOMEBODY, text), user(FOREIGN, SOMEBODY, text))
         if account:
-            yield role(account, SOMEBODY, text)
+            yield role(account, SOMEBODY, account)
     elif is_account(text):
         number = text if ":" not in text else text.split(":")[4]
         yield from (role(number, SOMEBODY, text), user(number, SOMEBODY, text))
