@@ -79,7 +79,7 @@ def lint_file(path: Path, *, strict: bool = True, account: str = "") -> tuple[in
         try:
             inventory = read_inventory(data, str(path), account)
         except ScenarioError:
-            if strict or not _looks_ours(data):
+            if strict or _looks_ours(data):
                 raise
             return 0, []
         subjects = list(_of_inventory(str(path), inventory))

@@ -191,7 +191,7 @@ class _Progress:
             full = self._WIDTH * self._done // self._total
             bar = "█" * full + "░" * (self._WIDTH - full)
             failed = f" · {self._failed} failed" if self._failed else ""
-            told = f"{bar} {self._done}/{self._total} files · {self._tried:,} expectations{failed}"
+            told = f"{bar} {self._done}/{self._total} files · {counted(self._tried, 'expectation')}{failed}"
             print(f"\r\033[K{told}", end="", file=sys.stderr, flush=True)
 
     def clear(self) -> None:

@@ -1,0 +1,201 @@
+"""Lint on the command line: every form of policy, the right line, severities, exit codes and what is passed over."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from emulator.analysis.linting import lint_file
+from emulator.cli.main import main
+from emulator.importers.places import steps
+from emulator.policy.lint import RULES
+
+ACCOUNT = "111122223333"
+OPEN = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": "*"}}],
+}
+
+FORMS = f"""\
+accounts:
+  "{ACCOUNT}":
+    users: {{alice: {{inline: {{all: [{{Effect: Allow, Action: sts:AssumeRole, Resource: "*"}}]}}}}}}
+    roles:
+      listed:
+        trust:
+          - Effect: Allow
+            Action: sts:AssumeRole
+            Principal:
+              AWS: "*"
+      whole:
+        trust:
+          Version: "2012-10-17"
+          Statement:
+            Effect: Allow
+            Action: sts:AssumeRole
+            Principal: {{AWS: "*"}}
+      text:
+        trust: |
+          {{
+            "Version": "2012-10-17",
+            "Statement": [
+              {{
+                "Effect": "Allow",
+                "Action": "sts:AssumeRole",
+                "Principal": {{"AWS": "*"}}
+              }}
+            ]
+          }}
+      elsewhere:
+        trust: {{file: open.json}}
+"""
+
+
+def test_the_line_in_every_form_of_policy(here: Path):
+    (here / "forms.yaml").write_text(FORMS)
+    (here / "open.json").write_text(json.dumps(OPEN, indent=2))
+    number, found = lint_file(Path("forms.yaml"))
+    places = {each.label: (each.file, each.line) for each in found if each.rule == "anybody"}
+    assert number == 5
+    assert places["role listed"] == ("forms.yaml", 10)
+    assert places["role whole"] == ("forms.yaml", 17)
+    assert places["role text"] == ("forms.yaml", 26)
+    assert places["role elsewhere"][0] == "open.json"
+    assert "AWS" in (here / "open.json").read_text().splitlines()[places["role elsewhere"][1] - 1]
+    assert [each.line for each in found if each.rule == "assume-any-role"] == [3]
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("Statement[0].Principal.AWS", ["Statement", 0, "Principal", "AWS"]),
+        ("Statement[12].Condition.StringEquals.a.b.c:sub", ["Statement", 12, "Condition", "StringEquals", "a.b.c:sub"]),
+        (
+            "Statement[0].Condition.ForAllValues:StringLike.aws:TagKeys",
+            ["Statement", 0, "Condition", "ForAllValues:StringLike", "aws:TagKeys"],
+        ),
+        ("Version", ["Version"]),
+        ("", []),
+    ],
+)
+def test_paths_of_findings(path: str, expected: list[Any]):
+    assert steps(path) == expected
+
+
+def test_principals_that_a_scenario_does_not_declare(here: Path):
+    trust = [
+        {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:role/there"}}
+    ]
+    (here / "s.yaml").write_text(
+        f"accounts: {{'{ACCOUNT}': {{roles: {{a: {{trust: {json.dumps(trust)}}}, there: {{path: /x/, trust: {json.dumps(trust)}}}}}}}}}\n"
+    )
+    _, found = lint_file(Path("s.yaml"))
+    assert {each.fix for each in found if each.rule == "unknown-principal"} == {
+        f"write arn:aws:iam::{ACCOUNT}:role/x/there"
+    }
+
+
+# -- the command -----------------------------------------------------------------------------------------------------------------
+
+
+def policy(folder: Path, name: str, **statement: Any) -> None:
+    made = {"Effect": "Allow", "Action": "sts:AssumeRole", **statement}
+    (folder / name).write_text(json.dumps({"Version": "2012-10-17", "Statement": [made]}, indent=2))
+
+
+def lint(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
+    code = main(["lint", *arguments])
+    told = capsys.readouterr()
+    return code, told.out + told.err
+
+
+def test_a_finding_says_where_what_and_how_to_mend_it(here: Path, capsys: pytest.CaptureFixture[str]):
+    policy(here, "open.json", Principal={"AWS": "*"})
+    assert lint(capsys, "open.json") == (
+        1,
+        textwrap.dedent("""\
+            open.json:8: ! security anybody
+                role `open`, Statement[0].Principal.AWS: every AWS principal of every account may assume the role
+                → name accounts, or test aws:PrincipalOrgID
+            1 policy: 1 security
+        """),
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        ([], 0),
+        (["--fail-on", "warning"], 1),
+        (["--fail-on", "never"], 0),
+        (["--fail-on", "suggestion"], 1),
+        (["--fail-on", "warning", "--ignore", "missing-external-id"], 0),
+        (["--select", "anybody", "--fail-on", "suggestion"], 0),
+    ],
+)
+def test_exit_codes_follow_severity(here: Path, options: list[str], code: int, capsys: pytest.CaptureFixture[str]):
+    policy(here, "vendor.json", Principal={"AWS": "444455556666"})
+    assert lint(capsys, "vendor.json", "--account", ACCOUNT, *options)[0] == code
+
+
+def test_a_comment_passes_a_rule_over(here: Path, capsys: pytest.CaptureFixture[str]):
+    text = f"accounts:\n  '{ACCOUNT}':\n    roles:\n      a:\n        trust:\n          - Effect: Allow\n            Action: sts:AssumeRole\n            # sts-emulator: ignore=anybody,root-trust\n            Principal: {{AWS: '*'}}\n"
+    (here / "s.yaml").write_text(text)
+    assert lint(capsys, "s.yaml") == (0, "1 policy: nothing found\n")
+    (here / "s.yaml").write_text(text.replace("anybody", "other-rule"))
+    assert lint(capsys, "s.yaml")[0] == 1
+
+
+def test_a_folder_may_hold_other_files(here: Path, capsys: pytest.CaptureFixture[str]):
+    (here / "infra").mkdir()
+    policy(here / "infra", "open.json", Principal={"AWS": "*"})
+    (here / "infra" / "package.json").write_text('{"name": "x"}')
+    (here / "infra" / "workflow.yaml").write_text("on: push\njobs: {}\n")
+    (here / "infra" / ".git").mkdir()
+    (here / "infra" / ".git" / "x.json").write_text("nonsense")
+    code, told = lint(capsys, "infra")
+    assert (code, told.splitlines()[-1]) == (1, "1 policy: 1 security")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("x.json", "{", "x.json:1: is not JSON"),
+        ("x.yaml", "accounts: 7\n", "x.yaml:1: expected a mapping, got `7`"),
+        ("x.json", '{"name": "x"}', "x.json:1: is none of what can be imported"),
+        ("none.json", None, "none.json: no such file or directory"),
+    ],
+)
+def test_files_that_cannot_be_used(
+    here: Path, name: str, text: str | None, message: str, capsys: pytest.CaptureFixture[str]
+):
+    if text is not None:
+        (here / name).write_text(text)
+    code, told = lint(capsys, name)
+    assert code == 2
+    assert message in told
+
+
+@pytest.mark.usefixtures("here")
+def test_nothing_to_lint_does_not_pass(capsys: pytest.CaptureFixture[str]):
+    Path("trust_policies").mkdir()
+    assert lint(capsys) == (2, "sts-emulator: no policies in trust_policies\n")
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+def test_every_rule_explains_itself(rule: Any, capsys: pytest.CaptureFixture[str]):
+    code, told = lint(capsys, "--explain", rule.id)
+    assert code == 0
+    assert told.startswith(f"{rule.id} ({rule.severity}): {rule.title}\n\nwrong:\n")
+
+
+def test_rules_that_there_are_none_of(capsys: pytest.CaptureFixture[str]):
+    assert lint(capsys, "--explain", "anybdy") == (
+        2,
+        "sts-emulator: there is no rule `anybdy`; did you mean `anybody`?\n",
+    )
+    assert len(lint(capsys, "--rules")[1].splitlines()) == len(RULES)
