@@ -192,8 +192,6 @@ async def _call(
     function = dispatch.find(service.name, operation.name)
     if function is None:
         raise AwsError("NotImplemented", f"sts-emulator does not have {service.name}:{operation.name}", status=501)
-    if inspect.iscoroutinefunction(function):
-        return await function(ctx, **parameters) or {}
     try:
         with ctx.world.unit():
             result = function(ctx, **parameters)
@@ -201,8 +199,8 @@ async def _call(
         ctx.decisions.clear()
         with ctx.world.unit(lock=True):
             result = function(ctx, **parameters)
-    if inspect.isawaitable(result):
-        result = await result
+    if type(result) is not dict and inspect.isawaitable(result):
+        result = await result  # a coroutine runs outside the unit: see World.unit
     return result or {}
 
 

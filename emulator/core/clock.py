@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from functools import lru_cache
 
 
 def real() -> float:
@@ -18,6 +19,11 @@ def monotonic() -> float:
 
 def iso(epoch: float) -> str:
     """`2026-11-23T20:00:00Z`: whole seconds, as AWS writes expirations."""
+    return _iso(int(epoch // 1))
+
+
+@lru_cache(maxsize=64)  # a busy server writes the same few seconds over and over
+def _iso(epoch: int) -> str:
     year, month, day, hour, minute, second, *_ = time.gmtime(epoch)
     return f"{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z"
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
@@ -37,7 +36,7 @@ class World:
         self._memo: dict[Any, Any] = {}
         self._touched: dict[tuple[str, str], Any] = {}
         self._row: Mapping[str, Any] = {}
-        self._in_unit = False
+        self.in_unit = False
         self._locked: Any = None
         self.key = b""
         self.generation = ""
@@ -164,40 +163,26 @@ class World:
 
     # -- units of work ------------------------------------------------------------------------------------------
 
-    @contextmanager
-    def unit(self, *, lock: bool = False) -> Iterator[None]:
+    def unit(self, *, lock: bool = False) -> Unit:
         """All writes inside are one transaction, rolled back on any exception; nests into the outermost.
 
         The write lock is taken at the first write, and then the world must still be as it was when the unit began;
         otherwise StaleError asks the caller to run the unit again with `lock=True`, which takes it at once.
         INVARIANT: never await inside a unit after its first write; other requests share this connection.
         """
-        if self._in_unit:
-            yield
-            return
-        self._in_unit = True
-        try:
-            if lock:
-                self._lock()
-                self.refresh()
-            yield
-        except BaseException as exc:
-            self._release(exc)
-            raise
-        else:
-            self._release(None)
-        finally:
-            self._in_unit = False
+        return Unit(self, lock=lock)
 
-    def _lock(self) -> None:
+    def lock(self) -> None:
+        """Take the write lock now. For Unit."""
         transaction = self._store.transaction()
         transaction.__enter__()
         self._locked = transaction
 
-    def _release(self, exc: BaseException | None) -> None:
-        transaction, self._locked = self._locked, None
-        if transaction is None:
+    def release(self, exc: BaseException | None) -> None:
+        """Commit what was written, or roll it back because of `exc`. For Unit."""
+        if self._locked is None:
             return
+        transaction, self._locked = self._locked, None
         if exc is None:
             transaction.__exit__(None, None, None)
             return
@@ -210,9 +195,9 @@ class World:
                 raise
 
     def _before_write(self) -> None:
-        if not self._in_unit or self._locked is not None:
+        if not self.in_unit or self._locked is not None:
             return
-        self._lock()
+        self.lock()
         if self._store.revision(self.name) != self._revision:
             raise StaleError(self.name)
 
@@ -236,6 +221,39 @@ class World:
         self.key = base64.b64decode(row["key"])
         self.generation = row["generation"]
         self.offset = row["offset"]
+
+
+class Unit:
+    """What `World.unit` returns; a class, because a generator-based context manager costs twice as much."""
+
+    __slots__ = ("_lock", "_outermost", "_world")
+
+    def __init__(self, world: World, *, lock: bool) -> None:
+        self._world = world
+        self._lock = lock
+        self._outermost = False
+
+    def __enter__(self) -> None:
+        """Begin, unless an outer unit has begun."""
+        world = self._world
+        if world.in_unit:
+            return
+        self._outermost = world.in_unit = True
+        if self._lock:
+            try:
+                world.lock()
+                world.refresh()
+            except BaseException as error:
+                self.__exit__(type(error), error, None)
+                raise
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        """Commit, or roll back when an exception comes through."""
+        if self._outermost:
+            try:
+                self._world.release(error)
+            finally:
+                self._world.in_unit = False
 
 
 class Worlds:

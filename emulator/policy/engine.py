@@ -117,7 +117,10 @@ def _applies(statement: Statement, action: str, request: Request, *, bounded: bo
         return None
     grant: Grant | Literal[""] | None = ""
     if statement.principals is not None:
-        grant = named(statement, request.principal, bounded=bounded)
+        if statement.not_principal:
+            grant = named(statement, request.principal, bounded=bounded)
+        else:
+            grant = statement.principals.match(request.principal, deny=statement.effect == "Deny")
         if grant is None:
             return None
     elif statement.resources is None and statement.effect == "Allow":
@@ -178,6 +181,11 @@ LAYERS: tuple[Layer, ...] = ("scp", "rcp", "trust", "identity", "boundary", "ses
 FEDERATED_NEEDS: frozenset[Layer] = frozenset({"trust"})
 GUARDS: tuple[Layer, ...] = ("identity", "boundary", "session")
 """The layers on the caller's side, which a grant by the resource's policy may spare."""
+_NOTHING: frozenset[Layer] = frozenset()
+_GUARDS: frozenset[Layer] = frozenset(GUARDS)
+_EVERYTHING: frozenset[Layer] = _GUARDS | FEDERATED_NEEDS
+_ROLE: frozenset[Layer] = frozenset({"boundary", "session"})
+_ROLE_AND_TRUST: frozenset[Layer] = _ROLE | FEDERATED_NEEDS
 
 
 def decide(request: Request, policies: PolicySet) -> Decision:
@@ -188,8 +196,8 @@ def decide(request: Request, policies: PolicySet) -> Decision:
         says = Says(rcp=deny_only(policies.rcps, request) if policies.rcps else None, trust=trust)
         return fold(says, grant, FEDERATED_NEEDS)
     says = Says(
-        levels_say(policies.scps, request),
-        deny_only(policies.rcps, request),
+        levels_say(policies.scps, request) if policies.scps else None,
+        deny_only(policies.rcps, request) if policies.rcps else None,
         trust,
         identity_says(policies.identity, request),
         None if policies.boundary is None else evaluate(policies.boundary, request)[0],
@@ -206,13 +214,15 @@ def resource_says(trust: Document | None, request: Request, *, bounded: bool) ->
     return ("implicit_deny", None) if verdict == "allow" and grant is None else (verdict, grant)
 
 
-def identity_says(documents: Iterable[Document], request: Request) -> Verdict:
+def identity_says(documents: Sequence[Document], request: Request) -> Verdict:
     """The identity policies together; a root user has none and needs none in its own account."""
     return "allow" if request.principal.type == "root" else union(documents, request)
 
 
-def union(documents: Iterable[Document], request: Request) -> Verdict:
+def union(documents: Sequence[Document], request: Request) -> Verdict:
     """Several documents of one layer: any Deny wins, else any Allow."""
+    if len(documents) == 1:
+        return evaluate(documents[0], request)[0]
     return combine(evaluate(document, request)[0] for document in documents)
 
 
@@ -227,7 +237,7 @@ def combine(verdicts: Iterable[Verdict]) -> Verdict:
     return outcome
 
 
-def levels_say(levels: Iterable[Iterable[Document]], request: Request) -> Verdict | None:
+def levels_say(levels: Iterable[Sequence[Document]], request: Request) -> Verdict | None:
     """Service control policies: every level from root to account must allow; no levels, no limit."""
     return every_level([union(level, request) for level in levels])
 
@@ -239,7 +249,7 @@ def every_level(verdicts: Sequence[Verdict]) -> Verdict | None:
     return "implicit_deny" if "implicit_deny" in verdicts else "allow" if verdicts else None
 
 
-def deny_only(levels: Iterable[Iterable[Document]], request: Request) -> Verdict | None:
+def deny_only(levels: Iterable[Sequence[Document]], request: Request) -> Verdict | None:
     """Resource control policies: RCPFullAWSAccess is always attached, so only their denies count."""
     return no_level_denies([union(level, request) for level in levels])
 
@@ -259,14 +269,14 @@ def needed_layers(
     """
     if request.principal.type in WITHOUT_IDENTITY:
         return FEDERATED_NEEDS
-    resource: frozenset[Layer] = FEDERATED_NEEDS if needs_trust(request) else frozenset()
     if policies.trust is not None and is_cross_account(request, policies):
-        return frozenset({"trust", *GUARDS})
+        return _EVERYTHING
+    resource = needs_trust(request)
     if trust == "allow" and grant == "direct":
-        return resource
+        return FEDERATED_NEEDS if resource else _NOTHING
     if trust == "allow" and grant == "role":
-        return resource | {"boundary", "session"}
-    return resource | set(GUARDS)
+        return _ROLE_AND_TRUST if resource else _ROLE
+    return _EVERYTHING if resource else _GUARDS
 
 
 def fold(says: Says, grant: Grant | None, needed: frozenset[Layer]) -> Decision:
@@ -277,9 +287,10 @@ def fold(says: Says, grant: Grant | None, needed: frozenset[Layer]) -> Decision:
         return decision("implicit_deny", grant, "scp")
     if "trust" in needed and says.trust != "allow":
         return decision("implicit_deny", grant, "trust")
-    for layer, verdict in zip(GUARDS, says[3:], strict=True):
-        if verdict == "implicit_deny" and layer in needed:
-            return decision("implicit_deny", grant, layer)
+    if "implicit_deny" in says:
+        for layer, verdict in zip(GUARDS, says[3:], strict=True):
+            if verdict == "implicit_deny" and layer in needed:
+                return decision("implicit_deny", grant, layer)
     return decision("allow", grant, "")
 
 

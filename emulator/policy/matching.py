@@ -59,6 +59,11 @@ class _Segment:
             if character is not None:
                 self._masks[character] = self._masks.get(character, self._holes) | 1 << position
 
+    @property
+    def literal(self) -> str | None:
+        """Its text, or None when it has holes."""
+        return None if self._holes else self.text
+
     def at(self, value: str, position: int) -> bool:
         """Whether the segment stands at `position` of `value` (which must be long enough)."""
         if not self._holes:
@@ -116,6 +121,11 @@ class Glob:
         return True
 
     @property
+    def literal(self) -> str | None:
+        """The only text that the pattern fits, or None when it has wildcards."""
+        return self._segments[0].literal if len(self._segments) == 1 else None
+
+    @property
     def is_everything(self) -> bool:
         """Whether the pattern is `*` (or several of them)."""
         return len(self._segments) > 1 and not self._minimum
@@ -147,11 +157,14 @@ def split_arn(pieces: Iterable[Piece]) -> list[list[Piece]]:
 class ArnPattern:
     """Six colon-separated parts, each a glob of its own, so that `*` cannot cross a colon in the first five."""
 
-    __slots__ = ("_parts",)
+    __slots__ = ("_literal", "_parts")
 
     def __init__(self, pieces: Iterable[Piece]) -> None:
         parts = split_arn(pieces)
         self._parts = tuple(Glob(part) for part in parts) if len(parts) == ARN_PARTS else ()
+        literals = [literal for part in self._parts if (literal := part.literal) is not None]
+        # Without wildcards the pattern is one text, and comparing it whole is all there is to do.
+        self._literal = ":".join(literals) if len(literals) == ARN_PARTS and literals[0] == "arn" else None
 
     def __bool__(self) -> bool:
         return bool(self._parts)
@@ -168,7 +181,7 @@ class ArnPattern:
 
     def matches(self, value: str) -> bool:
         """Whether every part of `value` fits its part of the pattern."""
-        return self.mismatch(value) is None
+        return value == self._literal if self._literal is not None else self.mismatch(value) is None
 
 
 class Actions:

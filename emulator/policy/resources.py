@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from emulator.policy.matching import ARN_PARTS, ArnPattern, glob
+from emulator.policy.matching import ARN_PARTS, ArnPattern, glob, has_wildcard
 from emulator.policy.variables import Template, template
 
 if TYPE_CHECKING:
@@ -16,21 +16,29 @@ if TYPE_CHECKING:
 class Resources:
     """The compiled list; `texts` is what the policy says."""
 
-    __slots__ = ("_everything", "_matchers", "texts")
+    __slots__ = ("_everything", "_exact", "_matchers", "texts")
 
     def __init__(self, texts: Sequence[str], version: str) -> None:
         self.texts = tuple(texts)
         self._matchers = tuple(_matcher(text, version) for text in texts)
+        self._exact = frozenset(text for text in texts if _is_plain_arn(text))
         self._everything = any(glob(text).is_everything for text in texts)
 
     def match(self, resource: str, context: Mapping[str, tuple[str, ...]]) -> bool:
         """Whether the request's resource is listed; `*` covers also requests that name no ARN."""
-        return self._everything or any(matches(resource, context) for matches in self._matchers)
+        if self._everything or resource in self._exact:
+            return True
+        return any(matches(resource, context) for matches in self._matchers)
 
     def matched_by(self, resource: str, context: Mapping[str, tuple[str, ...]]) -> str | None:
         """The listed text that covers the resource."""
         listed = zip(self.texts, self._matchers, strict=True)
         return next((text for text, matches in listed if matches(resource, context)), None)
+
+
+def _is_plain_arn(text: str) -> bool:
+    """Whether the text is a whole ARN without wildcards or variables, so that it fits itself only."""
+    return text.startswith("arn:") and text.count(":") >= ARN_PARTS - 1 and not has_wildcard(text) and "$" not in text
 
 
 def _matcher(text: str, version: str) -> Callable[[str, Mapping[str, tuple[str, ...]]], bool]:

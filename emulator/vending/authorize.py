@@ -39,18 +39,17 @@ def authorize(ctx: Context, action: str, resource: str, keys: Keys | None = None
     return decision
 
 
-def consult(ctx: Context, action: str, resource: str, keys: Keys, resource_side: PolicySet) -> Decision:
-    """Ask the engine for a signed caller, with the resource's own policies in `resource_side`; keeps the answer."""
+def consult(ctx: Context, action: str, resource: str, keys: Keys, policies: PolicySet) -> Decision:
+    """Ask the engine for a signed caller; keeps the answer.
+
+    `policies` is a new set that holds the resource's own; the caller's are added to it here.
+    """
     caller = ctx.identity
-    policies = PolicySet(
-        trust=resource_side.trust,
-        identity=caller.identity,
-        boundary=caller.boundary,
-        session=caller.session_policies,
-        scps=organizations.service_control(ctx.world, caller.account),
-        rcps=resource_side.rcps,
-        resource_account=resource_side.resource_account or caller.account,
-    )
+    policies.identity = caller.identity
+    policies.boundary = caller.boundary
+    policies.session = caller.session_policies
+    policies.scps = organizations.service_control(ctx.world, caller.account)
+    policies.resource_account = policies.resource_account or caller.account
     context = ctx.request_keys()
     context.update(caller.context)
     context.update(keys)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from emulator.core import clock
@@ -123,10 +124,10 @@ class Context:
 
     def request_keys(self) -> dict[str, tuple[str, ...]]:
         """The condition keys that every request has (facts/policy-evaluation §2.6)."""
-        now = self.world.now()
+        current_time, epoch_time = _moment(int(self.world.now()))
         keys: dict[str, tuple[str, ...]] = {
-            "aws:currenttime": (clock.iso(now),),
-            "aws:epochtime": (str(int(now)),),
+            "aws:currenttime": current_time,
+            "aws:epochtime": epoch_time,
             "aws:securetransport": TRUE if self.secure else FALSE,
             "aws:requestedregion": (self.region,),
             "aws:sourceip": (self.source_ip,),
@@ -138,3 +139,9 @@ class Context:
         if self.referer:
             keys["aws:referer"] = (self.referer,)
         return keys
+
+
+@lru_cache(maxsize=64)
+def _moment(second: int) -> tuple[tuple[str], tuple[str]]:
+    """aws:CurrentTime and aws:EpochTime, the same for all requests of a second."""
+    return (clock.iso(second),), (str(second),)

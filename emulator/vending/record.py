@@ -22,51 +22,33 @@ _SECRET = frozenset(
 )
 
 
+_HIDDEN = "HIDDEN_DUE_TO_SECURITY_REASONS"  # CloudTrail's own words
+
+
 def record(ctx: Context, result: Mapping[str, Any] | None = None, error: AwsError | None = None) -> Event:
-    """Write the attempt that `ctx` was, with what came of it, to the event log."""
-    caller, world = ctx.caller, ctx.world
-    event = Event(
-        id=ctx.request_id,
-        world=world.name,
-        at=world.now(),
-        render=partial(
-            _render,
-            {
-                "eventTime": world.now(),
-                "eventSource": f"{ctx.service}.amazonaws.com",
-                "eventName": ctx.operation,
-                "awsRegion": ctx.region,
-                "sourceIPAddress": ctx.source_ip,
-                "userAgent": ctx.user_agent,
-                "requestID": ctx.request_id,
-            },
-            caller,
-            ctx.parameters,
-            result,
-            error,
-            tuple(ctx.decisions),
-            ctx.evidence,
-        ),
-    )
+    """Write the attempt that `ctx` was, with what came of it, to the event log. The call is over then."""
+    ctx.request = None  # the event keeps the context: not the body with it, nor tokens and assertions
+    if not _SECRET.isdisjoint(ctx.parameters):
+        ctx.parameters = {name: _HIDDEN if name in _SECRET else value for name, value in ctx.parameters.items()}
+    at = ctx.world.now()
+    event = Event(ctx.request_id, ctx.world.name, at, partial(_render, ctx, at, result, error))
     ctx.server.events.record(event)
     return event
 
 
-def _render(
-    head: Mapping[str, Any],
-    caller: Caller | None,
-    parameters: Mapping[str, Any],
-    result: Mapping[str, Any] | None,
-    error: AwsError | None,
-    decisions: tuple[Consulted, ...],
-    evidence: Mapping[str, Any],
-) -> dict[str, Any]:
+def _render(ctx: Context, at: float, result: Mapping[str, Any] | None, error: AwsError | None) -> dict[str, Any]:
+    caller, decisions, evidence = ctx.caller, tuple(ctx.decisions), ctx.evidence
     event: dict[str, Any] = {
         "eventVersion": "1.11",
         "userIdentity": _identity(caller, decisions),
-        **head,
-        "eventTime": clock.iso(head["eventTime"]),
-        "requestParameters": _public(parameters),
+        "eventTime": clock.iso(at),
+        "eventSource": f"{ctx.service}.amazonaws.com",
+        "eventName": ctx.operation,
+        "awsRegion": ctx.region,
+        "sourceIPAddress": ctx.source_ip,
+        "userAgent": ctx.user_agent,
+        "requestID": ctx.request_id,
+        "requestParameters": _public(ctx.parameters),
         "responseElements": _public(result) if result else None,
         "eventType": "AwsApiCall",
         "managementEvent": True,
@@ -135,7 +117,7 @@ def _account(decisions: tuple[Consulted, ...]) -> str:
 def _public(value: Any, name: str = "") -> Any:
     """Wire values as JSON, names in CloudTrail's lower-camel, secrets left out."""
     if name[:1].upper() + name[1:] in _SECRET:  # JSON services begin names in lower case
-        return "HIDDEN_DUE_TO_SECURITY_REASONS"
+        return _HIDDEN
     if isinstance(value, Mapping):
         return {key[:1].lower() + key[1:]: _public(item, key) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -27,6 +27,12 @@ ECDSA: Final = "AWS4-ECDSA-P256-SHA256"
 SKEW: Final = 900
 """Seconds that a request's date may lie in the past or the future, presigned or not (facts/sts-iam-sigv4 §6.2)."""
 
+# What SDKs send, to the letter, taken apart in one go; anything else goes the long way, which names its mistakes.
+_USUAL = re.compile(
+    r"AWS4-HMAC-SHA256 Credential=([^,=\s]+), ?SignedHeaders=([^,=\s]+), ?Signature=([0-9a-f]{64})", re.ASCII
+)
+_LONGEST_DATE: Final = 32
+_LONGEST_USUAL: Final = 2_048  # what is cached below comes from here only, so it stays small
 _UNSIGNED = "UNSIGNED-PAYLOAD"
 _EMPTY = hashlib.sha256(b"").hexdigest()
 _EXTENDED_DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)Z", re.ASCII)
@@ -85,6 +91,12 @@ def read(request: Request, algorithms: Collection[str] = (HMAC, ECDSA)) -> Signe
 
 
 def _read_header(request: Request, header: str, algorithms: Collection[str]) -> Signed:
+    date = request.headers.get("x-amz-date") or request.headers.get("date")
+    usual = _USUAL.fullmatch(header)
+    if usual and date and len(header) < _LONGEST_USUAL and HMAC in algorithms:
+        credential, signed_headers, signature = usual.groups()
+        token = request.headers.get("x-amz-security-token", "")
+        return _signed(HMAC, credential, signed_headers, signature, date, token, usual=True)
     algorithm, _, rest = header.partition(" ")
     if algorithm not in algorithms:
         raise _incomplete(f"Unsupported AWS 'algorithm': '{algorithm}'.")
@@ -96,7 +108,6 @@ def _read_header(request: Request, header: str, algorithms: Collection[str]) -> 
                 f"'{part.strip()}' not a valid key=value pair (missing equal-sign) in Authorization header: '{header}'"
             )
         parts[name] = value
-    date = request.headers.get("x-amz-date") or request.headers.get("date")
     missing = [
         f"Authorization header requires '{name}' parameter."
         for name in ("Credential", "Signature", "SignedHeaders")
@@ -128,7 +139,15 @@ def _read_query(request: Request, algorithms: Collection[str]) -> Signed:
 
 
 def _signed(
-    algorithm: str, credential: str, headers: str, signature: str, date: str, token: str, *, presigned: bool = False
+    algorithm: str,
+    credential: str,
+    headers: str,
+    signature: str,
+    date: str,
+    token: str,
+    *,
+    presigned: bool = False,
+    usual: bool = False,
 ) -> Signed:
     signed_headers = headers.split(";")
     if "host" not in signed_headers and ":authority" not in signed_headers:
@@ -137,8 +156,9 @@ def _signed(
             "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.",
             status=403,
         )
-    basic, time = _date(date)
-    key_id, scope_date, region, service, terminator = _scope(algorithm, credential) or (credential, "", "", "", "")
+    basic, time = (_cached_date if usual and len(date) < _LONGEST_DATE else _date)(date)
+    scope = (_cached_scope if usual else _scope)(algorithm, credential)
+    key_id, scope_date, region, service, terminator = scope or (credential, "", "", "", "")
     return Signed(
         algorithm=algorithm,
         credential=credential,
@@ -173,6 +193,10 @@ def _date(date: str) -> tuple[str, int]:
         raise _incomplete(
             f"Date must be in ISO-8601 'basic format'. Got '{date}'. See http://en.wikipedia.org/wiki/ISO_8601"
         ) from None
+
+
+_cached_scope = lru_cache(maxsize=1024)(_scope)
+_cached_date = lru_cache(maxsize=64)(_date)
 
 
 def check(signed: Signed, now: float, service: str, region: str | None = None) -> None:
