@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator
-from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote, urlencode, urlsplit
 
 from emulator.cli.errors import UNUSABLE, CommandError
 from emulator.settings import Settings
+
+if TYPE_CHECKING:
+    from http.client import HTTPResponse  # with what it needs 13 ms, which `serve` has no use for
 
 DEFAULT_WORLD = "default"
 TIMEOUT = 30  # seconds; the slowest answer is a large scenario
@@ -28,6 +30,8 @@ class Control:
     """One running emulator, spoken to directly: proxy settings of the environment are for other hosts."""
 
     def __init__(self, url: str) -> None:
+        from http.client import HTTPConnection, HTTPSConnection
+
         self.url = url.rstrip("/")
         parts = urlsplit(self.url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -82,13 +86,15 @@ class Control:
                 yield json.loads(line[5:])
 
     def _send(self, method: str, target: str, body: Any) -> HTTPResponse:
-        headers = {}
+        headers: dict[str, str] = {}
         if isinstance(body, str):
             headers["content-type"] = "text/yaml; charset=utf-8"
             body = body.encode()
         elif body is not None:
             headers["content-type"] = "application/json"
             body = json.dumps(body).encode()
+        from http.client import HTTPException
+
         try:
             return self._exchange(method, target, body, headers)
         except (OSError, HTTPException) as error:
@@ -98,6 +104,8 @@ class Control:
             raise CommandError(message) from None
 
     def _exchange(self, method: str, target: str, body: bytes | None, headers: dict[str, str]) -> HTTPResponse:
+        from http.client import HTTPException
+
         was_open = self._connection.sock is not None
         try:
             self._connection.request(method, target, body, headers)

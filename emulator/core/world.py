@@ -14,6 +14,7 @@ from emulator.core.errors import AwsError
 from emulator.core.store import Change, NotFoundError, StaleError, Store
 
 DEFAULT = "default"
+SNAPSHOT_LIMIT = 50_000  # documents (and absences) that a world's snapshot holds before it starts afresh
 WORLD_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")  # one path segment that needs no escaping, also a DNS label
 
 Value = TypeVar("Value")
@@ -93,7 +94,9 @@ class World:
         try:
             return self._documents[place]
         except KeyError:
-            found = self._documents[place] = self._store.get(self.name, kind, key)
+            found = self._store.get(self.name, kind, key)
+            self._make_room(self._documents)
+            self._documents[place] = found
             return found
 
     def find(self, kind: str, uid: str) -> Mapping[str, Any] | None:
@@ -101,6 +104,7 @@ class World:
         place = (kind, uid)
         if place not in self._keys_by_uid:
             found = self._store.find(self.name, kind, uid)
+            self._make_room(self._keys_by_uid)
             self._keys_by_uid[place] = found[0] if found else None
         key = self._keys_by_uid[place]
         return None if key is None else self.get(kind, key)
@@ -207,6 +211,12 @@ class World:
         self._memo.clear()
         if self._locked is not None:
             self._revision = self._store.revision(self.name)
+
+    @staticmethod
+    def _make_room(snapshot: dict[Any, Any]) -> None:
+        # Strangers may ask for ever new names, and what is not there is remembered too: bounded, not for good.
+        if len(snapshot) >= SNAPSHOT_LIMIT:
+            snapshot.clear()
 
     def _forget(self) -> None:
         self._documents.clear()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from emulator.core import clock
 from emulator.core.errors import AwsError
@@ -17,12 +17,14 @@ from emulator.iam.paging import page
 from emulator.iam.sources import Source, boundary, reach_holder, sources
 from emulator.policy.document import Document, MalformedPolicy, parse
 from emulator.policy.engine import Decision, PolicySet, Principal, Request, decide, evaluate, needs_trust, union
-from emulator.policy.explain import StatementTrace, trace_statements
 from emulator.policy.matching import glob
 from emulator.vending import organizations
 from emulator.vending.context import Context, Keys
 from emulator.vending.resources import Stored, role_by_arn, user_by_arn
 from emulator.wire.dispatch import operation
+
+if TYPE_CHECKING:
+    from emulator.policy.explain import StatementTrace  # loaded where it is used: seeding needs no explanations
 
 ALL = "*"
 SESSION = "simulated"
@@ -166,6 +168,8 @@ def _result(stage: Stage, action: str, resources: list[str]) -> dict[str, Any]:
 
 
 def _evaluation(stage: Stage, action: str, resource: str, decision_member: str) -> dict[str, Any]:
+    from emulator.policy.explain import trace_statements
+
     request, policies, named = _question(stage, action, resource)
     decision = decide(request, policies)
     traces = [
