@@ -13,6 +13,7 @@ from emulator.analysis.reach import Step, Way
 WIDTH, HEIGHT, COLUMN_GAP, ROW_GAP, MARGIN = 300, 62, 96, 20, 28
 TITLE_SPACE: Final = 46
 MOST_IN_A_COLUMN: Final = 40
+MOST_COLUMNS: Final = 24
 _PER_CHARACTER: Final = {13: 8.4, 11: 6.7}  # pixels, by font size; an upper estimate for sans-serif fonts
 _ROUNDS: Final = 4
 
@@ -78,16 +79,16 @@ def _graph(ways: Sequence[Way], targets: frozenset[str]) -> Graph:
             _node(graph, step.who, step.kind, targets)
             _node(graph, step.role, "role", targets)
             graph.edges[step.who, step.role] = step
-    for target in targets - graph.nodes.keys():
+    for target in sorted(targets - graph.nodes.keys()):
         _node(graph, target, "user" if ":user/" in target else "role", targets)
-    for node in graph.nodes.values():
-        needs = {
-            words.chosen(dict(sorted(step.brings.items(), key=_telling)))
-            for (source, _), step in graph.edges.items()
-            if source == node.key
-        }
-        told = next(iter(needs), "") if len(needs) == 1 else f"{len(needs)} ways" if len(needs) > 1 else ""
-        node.lines = (*node.lines, f"with {told}" if told and len(needs) == 1 else told)
+    brought: dict[str, set[str]] = {}
+    for (source, _), step in graph.edges.items():
+        told = words.chosen(dict(sorted(step.brings.items(), key=_telling)))
+        brought.setdefault(source, set()).add(told)
+    for key, needs in brought.items():
+        node, only = graph.nodes[key], next(iter(needs))
+        last = f"{len(needs)} ways" if len(needs) > 1 else f"with {only}" if only else ""
+        node.lines = (*node.lines, last)
     return graph
 
 
@@ -128,7 +129,7 @@ def _arranged(graph: Graph) -> list[list[Node]]:
 
 
 def _set_columns(graph: Graph) -> None:
-    for _ in range(len(graph.nodes)):
+    for _ in range(min(len(graph.nodes), MOST_COLUMNS)):
         changed = False
         for source, target in graph.edges:
             wanted = graph.nodes[source].column + 1

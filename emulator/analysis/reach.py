@@ -108,7 +108,8 @@ class Reach:
                 if origin.kind == "role" and origin.who not in seen and origin.who in self._estate.roles:
                     seen.add(origin.who)
                     following += [Way((step, *way.steps)) for step in self.into(origin.who)]
-            front = [way for way in following if (way.origin.kind, way.origin.who) not in self._known(found)]
+            known = {(way.origin.kind, way.origin.who) for way in found}
+            front = [way for way in following if (way.origin.kind, way.origin.who) not in known]
             if not front:
                 break
         return found
@@ -125,10 +126,6 @@ class Reach:
                 break
             front = [Way((*way.steps, step)) for way in front for step in self.out_of(way.role)]
         return found
-
-    @staticmethod
-    def _known(ways: list[Way]) -> set[tuple[str, str]]:
-        return {(way.origin.kind, way.origin.who) for way in ways}
 
     # -- one step -----------------------------------------------------------------------------------------------------
 

@@ -20,8 +20,9 @@ def suggestion(witness: Witness, world: World) -> Iterator[str]:
     if principal.type == "oidc":
         entry["with"] = {"claims": _claims(witness, brought)}
     elif principal.type == "saml":
-        yield f"# an assertion of {principal.value}"
-        entry["with"] = {"saml": {"provider": principal.value}}
+        said = ", ".join(f"{key}={','.join(brought.pop(key))}" for key in list(brought) if key.startswith("saml:"))
+        yield f"# an assertion of {principal.value}{f' with {said}' if said else ''}, of a user that you have"
+        entry["with"] = {"saml": {"user": "somebody"}}
     elif principal.type == "service":
         entry["caller"] = _service(principal.value, brought)
     else:

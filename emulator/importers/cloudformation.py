@@ -65,6 +65,7 @@ class _Taking:
         self._resources = _section(value, "Resources")
         self._properties: dict[str, Mapping[str, Any]] = {}
         self._names: dict[str, str] = {}
+        self._by_name: dict[tuple[str, str], list[Thing]] = {}
         self._resolving: set[str] = set()
         self.resolver = Resolver(
             {**_parameters(value), **given, **_pseudo(account)},
@@ -122,6 +123,7 @@ class _Taking:
 
         thing = Thing(section, self.account, name, body, self.line(logical), logical, at_lines(lines))
         self.things[logical] = thing
+        self._by_name.setdefault((section, name), []).append(thing)
         return self.found.add(thing)
 
     def attribute(self, logical: str, attribute: str) -> Any:
@@ -155,8 +157,8 @@ class _Taking:
 
     def held(self, listed: Any, section: str) -> list[Thing]:
         """The things of a section that a list of names means."""
-        names = {each for each in listed if isinstance(each, str)} if isinstance(listed, list) else set()
-        return [thing for thing in self.things.values() if thing.section == section and thing.name in names]
+        names = dict.fromkeys(each for each in listed if isinstance(each, str)) if isinstance(listed, list) else {}
+        return [thing for name in names for thing in self._by_name.get((section, name), ())]
 
 
 def _parameters(value: Mapping[str, Any]) -> dict[str, Any]:

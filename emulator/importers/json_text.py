@@ -223,8 +223,8 @@ class _Twice(ValueError):  # noqa: N818 - never leaves this module
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        names = [name for name, _ in pairs]
-        raise _Twice(next(name for name in names if names.count(name) > 1)[:60])
+        seen: set[str] = set()
+        raise _Twice(next(name for name, _ in pairs if name in seen or seen.add(name))[:60])  # type: ignore[func-returns-value]  # add() says nothing, which is falsy
     return members
 
 

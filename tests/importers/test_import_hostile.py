@@ -1,0 +1,221 @@
+"""Whatever is in a file, the commands end with a message that names it, and never with a traceback or without end."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from emulator.analysis.linting import lint_file
+from emulator.analysis.trials import Plan, try_file
+from emulator.cli.main import main
+from emulator.importers.json_text import BadInput, JsonText
+from emulator.importers.read import read_json
+from emulator.scenario import ScenarioError
+from emulator.scenario.imports import read_inventory
+
+WORDS = st.sampled_from(
+    [
+        *(
+            "Resources",
+            "Type",
+            "AWS::IAM::Role",
+            "AWS::IAM::User",
+            "AWS::IAM::ManagedPolicy",
+            "Properties",
+            "Ref",
+            "Fn::Sub",
+            "Fn::If",
+        ),
+        *(
+            "Fn::GetAtt",
+            "Fn::Join",
+            "Conditions",
+            "Parameters",
+            "Default",
+            "AssumeRolePolicyDocument",
+            "Statement",
+            "Principal",
+            "AWS",
+        ),
+        *(
+            "Effect",
+            "Allow",
+            "Action",
+            "sts:AssumeRole",
+            "Condition",
+            "planned_values",
+            "root_module",
+            "resources",
+            "child_modules",
+        ),
+        *(
+            "values",
+            "type",
+            "aws_iam_role",
+            "aws_iam_policy_document",
+            "name",
+            "assume_role_policy",
+            "configuration",
+            "references",
+        ),
+        *(
+            "RoleDetailList",
+            "UserDetailList",
+            "Policies",
+            "RoleName",
+            "Arn",
+            "PolicyVersionList",
+            "RolePolicyList",
+            "Url",
+            "Role",
+        ),
+        *(
+            "trustAnchors",
+            "profile",
+            "roleArns",
+            "${AWS::AccountId}",
+            "arn:aws:iam::111122223333:root",
+            "*",
+            "",
+            "Policies",
+            "Users",
+        ),
+    ]
+)
+TREES = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), WORDS, st.text(max_size=4)),
+    lambda below: st.one_of(st.lists(below, max_size=4), st.dictionaries(WORDS, below, max_size=5)),
+    max_leaves=40,
+)
+TOPS = st.dictionaries(WORDS, TREES, min_size=1, max_size=4)
+
+
+@settings(max_examples=400, deadline=None)
+@given(TOPS)
+def test_any_json_is_read_or_refused(tree: Any):
+    try:
+        read_json(JsonText(json.dumps(tree).encode(), "x.json"))
+    except BadInput as bad:
+        assert str(bad)  # noqa: PT017 - both are right
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.binary(max_size=200),
+    st.sampled_from([b"", b"Resources:\n  R: ", b'{"Statement": ', b'{"Resources": {"R": ', b'{"RoleDetailList": [']),
+)
+def test_any_bytes_are_read_or_refused(data: bytes, head: bytes):
+    try:
+        read_inventory(head + data, "x.json", "")
+    except ScenarioError as error:
+        assert str(error).startswith("x.json")  # noqa: PT017 - both are right
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(TOPS)
+def test_what_is_read_goes_all_the_way_or_is_refused(tmp_path: Path, tree: Any):
+    file = tmp_path / "x.json"
+    file.write_text(json.dumps(tree))
+    trial = try_file(file, Plan(mutate=True, coverage=True))
+    assert all(problem.file == str(file) for problem in trial.problems)
+    try:
+        lint_file(file)
+    except ScenarioError as error:
+        assert str(file) in str(error)  # noqa: PT017 - both are right
+
+
+@pytest.mark.parametrize("command", ["check", "lint", "import", "diff", "who-can"])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x00",
+        b"\xff\xfe",
+        b"PK\x03\x04",
+        b"[" * 50_000,
+        b'{"Statement": [' + b'{"a":' * 5_000,
+        b"Resources:\n" + b" - " * 3_000,
+        b'{"Resources": {"R": ',
+        b"a: &a [*a]",
+    ],
+)
+def test_no_command_ends_in_a_traceback(tmp_path: Path, command: str, data: bytes):
+    (tmp_path / "x.json").write_bytes(data)
+    more = {"diff": ["x.json"], "who-can": ["--in", "x.json"]}.get(command, [])
+    first = ["role"] if command == "who-can" else ["x.json"]
+    ended = subprocess.run(
+        [sys.executable, "-m", "emulator", command, *first, *more],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == 2, ended.stdout
+    assert "Traceback" not in ended.stderr
+    assert "x.json" in ended.stdout + ended.stderr
+
+
+def test_terminals_are_not_told_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    statement = {
+        "Effect": "Allow",
+        "Action": "sts:AssumeRole",
+        "Principal": {"AWS": "*"},
+        "Sid": "\u001b[2J\u001b]0;x\u0007",
+    }
+    (tmp_path / "x.json").write_text(json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
+    for arguments in (
+        ["lint", str(tmp_path / "x.json")],
+        ["who-can", "x", "--in", str(tmp_path / "x.json")],
+        ["check", str(tmp_path / "x.json")],
+    ):
+        main(arguments)
+        told = capsys.readouterr()
+        assert "\x1b" not in told.out + told.err
+
+
+# -- large -------------------------------------------------------------------------------------------------------------------
+
+
+def account(roles: int) -> str:
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": "111122223333"}}],
+    }
+    listed = [
+        {
+            "RoleName": f"role-{number}",
+            "RoleId": f"AROA{number:017}",
+            "Arn": f"arn:aws:iam::111122223333:role/role-{number}",
+            "Path": "/",
+            "AssumeRolePolicyDocument": trust,
+            "Filler": "x" * 1_000,
+        }
+        for number in range(roles)
+    ]
+    return json.dumps({"UserDetailList": [], "RoleDetailList": listed, "GroupDetailList": [], "Policies": []}, indent=2)
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak of memory is read from /proc")
+def test_thousands_of_roles_in_seconds_with_little_memory(tmp_path: Path):
+    """Measured in processes of their own; the bounds are five times what is usual, for slow machines."""
+    peaks = {}
+    for roles in (300, 3_000):
+        (tmp_path / "account.json").write_text(account(roles))
+        program = "import sys; from emulator.cli.main import main; code = main(['check', 'account.json']); print(open('/proc/self/status').read().partition('VmHWM:')[2].split()[0]); sys.exit(code)"
+        start = time.monotonic()
+        ended = subprocess.run(
+            [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+        )
+        assert ended.returncode == 0, ended.stderr
+        assert time.monotonic() - start < 15
+        peaks[roles] = int(ended.stdout.split()[-1]) / 1024
+    grown = (tmp_path / "account.json").stat().st_size / 2**20
+    assert peaks[3_000] - peaks[300] < 8 * grown, "a file's objects would take ten times its size"
