@@ -11,7 +11,7 @@ from typing import Any, Final
 from emulator.importers.inventory import Inventory
 from emulator.importers.json_text import BadInput, JsonText
 from emulator.importers.places import steps
-from emulator.policy.findings import LintKind
+from emulator.policy.findings import Finding, LintKind
 from emulator.scenario import ScenarioError, parse_file
 from emulator.scenario.imports import Imported, is_importable, read_inventory
 from emulator.scenario.load import Node, load, read_bytes
@@ -108,9 +108,13 @@ def _linted(subjects: list[Subject], known: Collection[str] | None, data: bytes)
     from emulator.policy.lint import lint
 
     ignored = _ignored(data)
+    told: dict[tuple[str, str, str], list[Finding]] = {}  # many roles trust in the same words
     found = []
     for subject in subjects:
-        for finding in lint(subject.text, kind=subject.kind, role_account=subject.account, known_principals=known):
+        key = (subject.kind, subject.account, subject.text)
+        if key not in told:
+            told[key] = lint(subject.text, kind=subject.kind, role_account=subject.account, known_principals=known)
+        for finding in told[key]:
             line = subject.line if subject.lines is None else subject.lines(finding.path)
             if finding.rule in ignored.get(line, ()) or finding.rule in ignored.get(subject.line, ()):
                 continue
