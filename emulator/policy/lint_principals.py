@@ -229,12 +229,12 @@ def _unknown(subject: Subject) -> Iterator[Hit]:
     known = subject.known_principals
     if known is None or not subject.role_account:
         return
-    names = {arn.rpartition("/")[2]: arn for arn in known}
     for _, kind, text, path in subject.principals():
         local = kind == "AWS" and text.startswith("arn:") and _account_of(text) == subject.role_account
         if not local or ":iam:" not in text or is_account(text) or text in known:
             continue
-        other = names.get(text.rpartition("/")[2])
+        name = f"/{text.rpartition('/')[2]}"
+        other = next((arn for arn in known if arn.endswith(name)), None)  # looked for only where one is missing
         yield (
             path,
             f"`{text}` does not exist" + (": its path is missing or wrong" if other else ""),
