@@ -212,10 +212,12 @@ class _Planting:
     def _put(self, thing: Thing) -> None:
         kind, body = _KINDS[thing.section], _stored(self._seed, thing)
         uid = body["arn"] if kind == "policy" else body["id"]
-        known = self._world.get(kind, key_of(thing.account, thing.name))
-        if known is not None:
-            self._world.take(kind, key_of(thing.account, thing.name))
-        self._world.add(kind, key_of(thing.account, thing.name), body, uid=uid)
+        key = key_of(thing.account, thing.name)
+        known = self._world.take(kind, key)
+        if known is not None and known["arn"] == body["arn"]:  # the same thing again, of which others hold the id
+            body |= {"id": thing.id or known["id"], "created": known["created"]}
+            uid = body["arn"] if kind == "policy" else body["id"]
+        self._world.add(kind, key, body, uid=uid)
         if kind == "user":
             self._seed.account = thing.account
             self._seed.set_keys(thing.name, None)

@@ -137,6 +137,31 @@ def test_every_mistake_of_a_plan_is_told_at_once(tmp_path: Path):
         load(tmp_path, json.dumps(plan), "plan.json")
 
 
+def test_taking_a_changed_file_up_again_keeps_what_others_hold(tmp_path: Path):
+    def plan(description: str) -> str:
+        trust = json.dumps(policy(Action="sts:AssumeRole", Principal={"AWS": f"arn:aws:iam::{ACCOUNT}:role/ops"}))
+        own = json.dumps(policy(Action="sts:AssumeRole", Principal={"AWS": ACCOUNT}))
+        made = [("ops", own, description), ("deploy", trust, "")]
+        listed = [
+            {"address": f"aws_iam_role.{name}", "mode": "managed", "type": "aws_iam_role", "name": name}
+            | {"values": {"name": name, "assume_role_policy": text, "description": told}}
+            for name, text, told in made
+        ]
+        return json.dumps({"planned_values": {"root_module": {"resources": listed}}})
+
+    (tmp_path / "plan.json").write_text(plan("before"))
+    server = create_server(Settings())
+    world = server.worlds.get(DEFAULT)
+    apply(server, world, parse_file(tmp_path / "plan.json", ACCOUNT))
+    before = world.get("role", key_of(ACCOUNT, "ops"))
+    (tmp_path / "plan.json").write_text(plan("after"))
+    apply(server, world, parse_file(tmp_path / "plan.json", ACCOUNT))
+    after = world.get("role", key_of(ACCOUNT, "ops"))
+    assert (before["description"], after["description"]) == ("before", "after")
+    assert after["id"] == before["id"]
+    assert after["id"] in world.get("role", key_of(ACCOUNT, "deploy"))["trust"]
+
+
 # -- import: --------------------------------------------------------------------------------------------------------------
 
 
