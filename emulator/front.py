@@ -60,8 +60,9 @@ class Front:
         return app
 
     async def _respond(self, scope: Scope, receive: Receive) -> Response:
-        body = await _body(receive)
-        if body is None:
+        message = await receive()
+        body = await _body(message, receive) if message.get("more_body") else message.get("body", b"")
+        if body is None or len(body) > MAX_BODY:
             return protocols.render_error(None, None, _TOO_LARGE, new_request_id())
         path = scope["raw_path"].decode("latin-1")
         mount = scope.get(_MOUNT)
@@ -83,9 +84,10 @@ class Front:
         if world is None:
             return _json(404, b'{"message":"no such world"}')
         base_url = f"{scope['scheme']}://{headers.get('host', '')}{prefix}"
-        module = self._pages.get(rest) or self._pages.get(rest[1:].partition("/")[0])
-        if module is not None:
-            return await self._visit(module, world, request, base_url)
+        if rest != "/":
+            module = self._pages.get(rest) or self._pages.get(rest[1:].partition("/")[0])
+            if module is not None:
+                return await self._visit(module, world, request, base_url)
         return await self._handle(self.server, world, request, base_url)
 
     async def _visit(self, module: str, world: World, request: Request, base_url: str) -> Response:
@@ -131,13 +133,10 @@ def apply_scenario(server: Server, world: World, text: str) -> None:
         raise ValueError(str(mistakes)) from None
 
 
-async def _body(receive: Receive) -> bytes | None:
-    """The request's body; None when it is larger than the wire reads."""
-    message = await receive()
-    body: bytes = message.get("body", b"")
-    if not message.get("more_body"):
-        return body if len(body) <= MAX_BODY else None
-    chunks, size = [body], len(body)
+async def _body(message: Mapping[str, Any], receive: Receive) -> bytes | None:
+    """A body that arrives in parts, the first of them in `message`; None when it is larger than the wire reads."""
+    chunks = [message.get("body", b"")]
+    size = len(chunks[0])
     while message.get("more_body"):
         message = await receive()
         chunks.append(message.get("body", b""))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import os
+from functools import lru_cache
 from typing import NamedTuple
 
 PARTITION = "aws"
 UNIQUE_ID_LENGTH = 21
 _ACCOUNT_MASK = 0x7FFFFFFFFF80
 _ACCOUNT_DIGITS = 12
+_RANDOM_BITS = (1 << 39) - 1
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 _PAIRS = [first + second for first in _LETTERS for second in _LETTERS]  # ten bits at a time; b32encode is 4 us dearer
 
@@ -24,6 +26,7 @@ class Arn(NamedTuple):
     resource: str
 
 
+@lru_cache(maxsize=512)  # the same few are asked for over and over
 def parse_arn(text: str) -> Arn | None:
     """Split an ARN into its parts; None when the text is not an ARN."""
     parts = text.split(":", 5)
@@ -54,12 +57,22 @@ def session_arn(account: str, role_name: str, session_name: str) -> str:
 
 def key_id(prefix: str, account: str) -> str:
     """A new 20-character key id that embeds its account as AWS's do (facts/sts-iam-sigv4 §2.1)."""
-    return prefix + _embed(account, 10)
+    stem, low_bit = _stem(account)
+    rest = low_bit | int.from_bytes(os.urandom(5), "big") & _RANDOM_BITS
+    pairs = _PAIRS
+    return f"{prefix}{stem}{pairs[rest >> 30]}{pairs[rest >> 20 & 1023]}{pairs[rest >> 10 & 1023]}{pairs[rest & 1023]}"
 
 
 def unique_id(prefix: str, account: str) -> str:
     """A new 21-character unique id (`AROA…`, `AIDA…`, …) that embeds its account."""
     return prefix + _embed(account, 15)[: UNIQUE_ID_LENGTH - len(prefix)]
+
+
+@lru_cache(maxsize=512)
+def _stem(account: str) -> tuple[str, int]:
+    """The first eight characters of the account's key ids, and its last bit in front of 39 random ones."""
+    head = 0x800000000000 | (int(account) << 7 & _ACCOUNT_MASK)
+    return "".join([_PAIRS[head >> shift & 1023] for shift in (38, 28, 18, 8)]), (head >> 7 & 1) << 39
 
 
 def _embed(account: str, size: int) -> str:

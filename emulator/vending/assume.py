@@ -156,8 +156,10 @@ def tag_map(pairs: list[Mapping[str, str]] | None) -> dict[str, str]:
     Raises:
         AwsError: InvalidParameterValue when two keys are equal ignoring case (facts/sts-iam-sigv4 §4.2).
     """
-    tags = {pair["Key"]: pair["Value"] for pair in pairs or ()}
-    if len({key.lower() for key in tags}) != len(pairs or ()):
+    if not pairs:
+        return {}
+    tags = {pair["Key"]: pair["Value"] for pair in pairs}
+    if len({key.lower() for key in tags}) != len(pairs):
         raise AwsError(
             "InvalidParameterValue", "Duplicate tag keys found. Please note that Tag keys are case insensitive."
         )
@@ -321,6 +323,8 @@ def _duration(caller: Caller | None, role: Mapping[str, Any], ask: Ask) -> int:
 
 
 def _tags(ask: Ask, inherited: Session | None) -> tuple[dict[str, str], tuple[str, ...]]:
+    if not ask.tags and not ask.transitive and (inherited is None or not inherited.transitive):
+        return {}, ()
     given = {key.lower() for key in ask.tags}
     if any(key.lower() not in given for key in ask.transitive):
         raise AwsError(

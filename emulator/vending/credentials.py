@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-import hmac
 import os
 from dataclasses import dataclass
 from functools import lru_cache
@@ -77,8 +76,9 @@ def recover(world: World, access_key_id: str, token: str) -> Session:
 
 def derive_secret(world: World, access_key_id: str) -> str:
     """The secret of a temporary key id, which only this world can compute."""
-    digest = hmac.digest(world.key, b"secret:" + access_key_id.encode(), "sha256")
-    return binascii.b2a_base64(digest[:_SECRET_BYTES], newline=False).decode()
+    # Keyed BLAKE2 is a MAC, and half the price of HMAC here.
+    mac = hashlib.blake2b(access_key_id.encode(), digest_size=_SECRET_BYTES, key=world.key, person=b"secret")
+    return binascii.b2a_base64(mac.digest(), newline=False).decode()
 
 
 def new_long_term_key(account: str) -> tuple[str, str]:

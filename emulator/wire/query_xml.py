@@ -157,6 +157,7 @@ def _text(shape: Shape, style: _Style) -> Callable[[Any], str]:
 
 def escape(text: str) -> str:
     """Character data: markup escaped, a carriage return kept, and what XML 1.0 cannot hold replaced by U+FFFD."""
-    if _SPECIAL.search(text) is None:
+    plain = text.isascii() and text.isprintable() and "&" not in text and "<" not in text and ">" not in text
+    if plain or _SPECIAL.search(text) is None:  # what nearly all values are is found out without a regex
         return text
     return _SPECIAL.sub(lambda found: _ENTITIES.get(found[0], "\ufffd"), text)
