@@ -47,7 +47,8 @@ DETAILS = {
 def test_boto3_in_an_imported_account(tmp_path: Path, serve):
     (tmp_path / "account.json").write_text(json.dumps(DETAILS))
     with serve("--scenario", str(tmp_path / "account.json")) as (url, _):
-        key = Control(url).api("GET", "worlds", "default", "credentials", user="alice")
+        with Control(url) as control:
+            key = control.api("GET", "worlds", "default", "credentials", user="alice")
         options = {
             "endpoint_url": url,
             "region_name": "us-east-1",
@@ -61,3 +62,4 @@ def test_boto3_in_an_imported_account(tmp_path: Path, serve):
         assert sts.assume_role(**keyed, ExternalId="abc")["Credentials"]["SessionToken"]
         with pytest.raises(ClientError, match="AccessDenied"):
             sts.assume_role(**keyed)
+        sts.close()
