@@ -11,7 +11,7 @@ from typing import Any
 
 from emulator.analysis.held import held
 from emulator.analysis.mutation import documents_of
-from emulator.policy.document import Document
+from emulator.policy.document import Document, parse
 from emulator.policy.engine import Request
 from emulator.policy.explain import StatementTrace, trace_statements
 from emulator.scenario.judge import Outcome
@@ -64,11 +64,6 @@ def coverage(rehearsal: Rehearsal, outcomes: Sequence[Outcome]) -> Iterator[Cove
                 yield Covered(*place, line, below, f"{told} fails", seen.failed.get(number, 0))
 
 
-def percent(covered: Sequence[Covered]) -> float:
-    """How much of it was exercised."""
-    return 100 * sum(each.times > 0 for each in covered) / len(covered) if covered else 100.0
-
-
 def _count(outcomes: Sequence[Outcome]) -> Mapping[tuple[str, int], _Counted]:
     counted: dict[tuple[str, int], _Counted] = {}
     for outcome in outcomes:
@@ -97,6 +92,4 @@ def _note(seen: _Counted, trace: StatementTrace) -> None:
 
 
 def _parsed(text: str | None) -> Document | None:
-    from emulator.policy.document import parse
-
     return None if text is None else parse(text)

@@ -22,12 +22,11 @@ class Plan:
     parameters: Mapping[str, str] = field(default_factory=dict)
     mutate: bool = False
     coverage: bool = False
-    trees: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One expectation and what came of it; `tree` is the explanation as lines, of failures or when asked for."""
+    """One expectation and what came of it; `tree` is the explanation of a failure, as lines."""
 
     title: str
     file: str
@@ -118,7 +117,7 @@ def _tried(server: Any, path: Path, plan: Plan) -> Trial:
     if plan.mutate or plan.coverage:
         _examine(trial, rehearsal, plan)
     else:  # one after the other, so that a long list of expectations takes no memory
-        trial.cases = tuple(case(each, tree=plan.trees) for each in rehearsal.outcomes())
+        trial.cases = tuple(case(each) for each in rehearsal.outcomes())
     return trial
 
 
@@ -127,18 +126,17 @@ def _examine(trial: Trial, rehearsal: Any, plan: Plan) -> None:
     from emulator.analysis.mutation import mutation
 
     outcomes = list(rehearsal.outcomes())
-    trial.cases = tuple(case(each, tree=plan.trees) for each in outcomes)
+    trial.cases = tuple(case(each) for each in outcomes)
     if plan.coverage:
         trial.covered = tuple(coverage(rehearsal, outcomes))
     if plan.mutate:
         trial.mutated = tuple(mutation(rehearsal, outcomes))
 
 
-def case(outcome: Outcome, *, tree: bool = False) -> Case:
-    """An outcome as plain data."""
-    expectation, lines = outcome.expectation, ()
-    if tree or not outcome.passed:
-        lines = tuple(explanation(outcome))  # type: ignore[assignment]  # the empty one above is of any length
+def case(outcome: Outcome) -> Case:
+    """An outcome as plain data, with the explanation of a failure."""
+    expectation = outcome.expectation
+    lines = () if outcome.passed else tuple(explanation(outcome))
     because = outcome.tree["decided_by"] if lines and outcome.tree is not None else ()
     where = expectation.where
     return Case(

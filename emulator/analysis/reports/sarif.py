@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any, Final
 from urllib.parse import quote
@@ -64,8 +64,3 @@ def _version() -> str:
     from importlib.metadata import version
 
     return version("sts-emulator")
-
-
-def rules_of(messages: Iterable[Message]) -> dict[str, tuple[str, str]]:
-    """Rules that are not lint's: their id stands for itself."""
-    return {each.rule: (each.rule.replace("-", " "), each.rule) for each in messages}
