@@ -23,6 +23,7 @@ from emulator.core.world import DEFAULT, World
 from emulator.vending.context import Server
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1", "testserver"})
+EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - what a server may have been told to listen on
 STREAM_BACKLOG = 1_000  # events that a slow reader of the stream may lag behind before it is cut off
 
 
@@ -93,11 +94,16 @@ async def own_user(request: Request) -> None:
     """Refuse what a foreign web page could have sent (see the module's docstring)."""
     host = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
     served = request.app.state.server.settings.host
-    if host not in LOOPBACK and host != served and served not in ("0.0.0.0", "::"):  # noqa: S104 - a comparison
+    if host not in LOOPBACK and host != served and not (served in EVERYWHERE and _is_local_name(host)):
         raise HTTPException(403, f"host `{host}` is not served; use a loopback address")
     origin = request.headers.get("origin")
     if origin and urlsplit(origin).netloc != request.headers.get("host"):
         raise HTTPException(403, "cross-origin requests are refused")
+
+
+def _is_local_name(host: str) -> bool:
+    """Whether no web page can have the name: an address, or a name without a dot, such as containers have."""
+    return ":" in host or "." not in host or host.replace(".", "").isdigit()
 
 
 def _server(request: Request) -> Server:
