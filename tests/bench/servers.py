@@ -58,8 +58,9 @@ def running(name: str, cpu: int | None = 0) -> Iterator[Running]:
         commands(port)[name],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        preexec_fn=(lambda: os.sched_setaffinity(0, {cpu})) if cpu is not None else None,
     )
+    if cpu is not None:
+        os.sched_setaffinity(process.pid, {cpu})
     try:
         _wait(port)
         yield Running(name, process, port)

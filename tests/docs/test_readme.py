@@ -63,7 +63,8 @@ def served(environment):
     process.wait()
 
 
-def test_the_first_screen_runs_as_written(environment, served):
+@pytest.mark.usefixtures("served")
+def test_the_first_screen_runs_as_written(environment):
     """All blocks of the first screen, in one shell, up to the one that makes everything again."""
     _, *rest = blocks(ROOT / "README.md", "sh")
     story = [block for block in rest if not block.startswith("make test")]
