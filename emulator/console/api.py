@@ -210,6 +210,17 @@ async def get_credentials(world: TheWorld, account: str | None = None, user: str
     raise HTTPException(404, f"{holder} of account `{account}` has no active access key")
 
 
+@router.get("/worlds/{world}/mfa-code", summary="The code that a virtual MFA device shows")
+async def get_mfa_code(world: TheWorld, serial: str) -> dict[str, str]:
+    """By the world's clock, as a phone would show it; a code that was used already is passed over."""
+    from emulator.vending import mfa
+
+    device = world.find(mfa.KIND, serial)
+    if device is None:
+        raise HTTPException(404, f"no virtual MFA device `{serial}`")
+    return {"serial": serial, "code": mfa.next_code(device, world.now())}
+
+
 @router.post("/worlds/{world}/scenario", summary="Apply a scenario")
 async def apply_scenario(request: Request, world: TheWorld, text: Annotated[str, Body(media_type="text/yaml")]) -> Any:
     """Create or update what the YAML declares, all or nothing; a mistake is a 422 with `line: what is wrong`."""

@@ -48,6 +48,13 @@ def code_of_step(seed: str, step: int) -> str:
     return f"{number % 10**DIGITS:0{DIGITS}}"
 
 
+def next_code(device: Mapping[str, Any], at: float) -> str:
+    """What the device shows at a time; when that code was used up already, the next one that will be taken."""
+    now = int(at // STEP) + device["drift"]
+    steps = [step for step in range(now, now + WINDOW + 1) if step not in device["used"]]
+    return code_of_step(device["seed"], steps[0] if steps else now)
+
+
 def present(ctx: Context, caller: Caller, serial: str, code: str) -> dict[str, tuple[str, ...]]:
     """The condition keys of a caller who presents a code with an STS call, once the code is proven and used up.
 
