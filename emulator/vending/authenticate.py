@@ -215,7 +215,8 @@ def _root_task_caller(world: World, session: Session, key_id: str) -> Caller:
         access_key_id=key_id,
         context={**plain.context, **_session_keys(world, session)},
         identity=plain.identity,
-        session_policies=_session_documents(world, session),
+        # Task policies only deny: all but their task, of what root may do otherwise.
+        session_policies=(parse(resources.FULL_ACCESS), *(_session_documents(world, session) or ())),
         session=session,
     )
 
