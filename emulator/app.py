@@ -6,8 +6,9 @@ import asyncio
 import binascii
 import inspect
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from emulator.core import clock
@@ -15,7 +16,7 @@ from emulator.core.errors import AwsError
 from emulator.core.events import EventLog
 from emulator.core.store import StaleError, open_store
 from emulator.core.world import DEFAULT, World, Worlds
-from emulator.front import Front, apply_scenario
+from emulator.front import Front, apply_scenario, send_answer
 from emulator.settings import Settings
 from emulator.vending import authenticate
 from emulator.vending.context import Context, Server
@@ -56,7 +57,7 @@ METHODS = (
             "lambda": "emulator.methods.instance_profile.functions",
         },
     ),
-    Method("assume role", {"sts": _rooms("emulator.methods", "assume_role", "assume_root")}),
+    Method("assume role", {"sts": _rooms("emulator.methods", "assume_role", "assume_root", "delegated_access")}),
     Method("web identity", {"sts": ("emulator.methods.web_identity",)}, {"issuers": "emulator.idp.oidc"}),
     Method(
         "saml",
@@ -139,39 +140,65 @@ def create_server(settings: Settings) -> Server:
     return server
 
 
-async def handle(server: Server, world: World, request: Request, base_url: str) -> Response:
-    """Answer one AWS API call. Step 1, finding the world in the path, is done by the caller."""
-    request_id = new_request_id()
-    service: Service | None = None
-    operation: Operation | None = None
-    ctx: Context | None = None
+def handle(server: Server, world: World, request: Request, base_url: str) -> Response | Awaitable[Response]:
+    """Answer one AWS API call, at once unless it waits for something. Step 1, finding the world, is the caller's."""
+    call = Call(request, new_request_id())
     try:
-        service, operation = dispatch.match(request)  # 2
-        ctx = _context(server, world, request, base_url, service, operation, request_id)
+        service, operation = call.service, call.operation = dispatch.match(request)  # 2
+        ctx = call.ctx = _context(server, world, request, base_url, service, operation, call.request_id)
         _inject_fault(ctx)  # 3
         _authenticate(ctx, request, service, operation)  # 4; before the parameters are looked at (facts §12)
         parameters = ctx.parameters = protocols.parse(operation, request)  # 5
         validate.validate(operation, parameters)  # 6
-        result = await _call(ctx, service, operation, parameters)  # 7
-        response = protocols.render(operation, result, request_id, accept_json=protocols.wants_json(request))  # 8
-        if service.name == "sts":
-            response.headers.append(_extended_request_id(ctx))
-        record(ctx, result)
-    except AwsError as error:
-        if ctx is not None:
-            record(ctx, error=error)
-        return protocols.render_error(service, operation, error, request_id, accept_json=protocols.wants_json(request))
-    except dispatch.NoAction as nothing:
-        return Response(302, [("location", nothing.location)], b"")
-    except Exception:
-        log.exception("%s %s failed inside", request.method, request.signed_path)
-        failure = AwsError(
+        result = _run(ctx, service, operation, parameters)  # 7
+        if type(result) is not dict and inspect.isawaitable(result):
+            return _finish(call, ctx, operation, result)
+        return _success(call, ctx, operation, result)  # 8
+    except Exception as error:  # noqa: BLE001 - told to the client, or logged whole
+        return _failure(call, error)
+
+
+@dataclass(slots=True)
+class Call:
+    """How far a call has come, for its answer."""
+
+    request: Request
+    request_id: str
+    service: Service | None = None
+    operation: Operation | None = None
+    ctx: Context | None = None
+
+
+async def _finish(call: Call, ctx: Context, operation: Operation, result: Awaitable[Mapping[str, Any]]) -> Response:
+    try:
+        return _success(call, ctx, operation, await result)
+    except Exception as error:  # noqa: BLE001 - likewise
+        return _failure(call, error)
+
+
+def _success(call: Call, ctx: Context, operation: Operation, result: Mapping[str, Any] | None) -> Response:
+    accept_json = protocols.wants_json(call.request)
+    response = protocols.render(operation, result, call.request_id, accept_json=accept_json)
+    if ctx.service == "sts":
+        response.headers.append(_extended_request_id(ctx))
+    record(ctx, result)
+    return response
+
+
+def _failure(call: Call, error: Exception) -> Response:
+    """An error in the protocol's shape. What is no AwsError is a mistake of ours: logged whole, and told as such."""
+    request = call.request
+    if isinstance(error, dispatch.NoAction):
+        return Response(302, [("location", error.location)], b"")
+    if not isinstance(error, AwsError):
+        log.error("%s %s failed inside", request.method, request.signed_path, exc_info=error)
+        error = AwsError(
             "InternalFailure", "The request processing has failed because of an internal error.", status=500
         )
-        return protocols.render_error(
-            service, operation, failure, request_id, accept_json=protocols.wants_json(request)
-        )
-    return response
+    elif call.ctx is not None:
+        record(call.ctx, error=error)
+    accept_json = protocols.wants_json(request)
+    return protocols.render_error(call.service, call.operation, error, call.request_id, accept_json=accept_json)
 
 
 def _extended_request_id(ctx: Context) -> tuple[str, str]:
@@ -186,22 +213,20 @@ def _inject_fault(ctx: Context) -> None:
         raise fault
 
 
-async def _call(
+def _run(
     ctx: Context, service: Service, operation: Operation, parameters: Mapping[str, Any]
-) -> Mapping[str, Any]:
+) -> Mapping[str, Any] | Awaitable[Mapping[str, Any]] | None:
+    """The operation's result; an awaitable one goes on outside the unit: see World.unit."""
     function = dispatch.find(service.name, operation.name)
     if function is None:
         raise AwsError("NotImplemented", f"sts-emulator does not have {service.name}:{operation.name}", status=501)
     try:
         with ctx.world.unit():
-            result = function(ctx, **parameters)
+            return function(ctx, **parameters)  # type: ignore[no-any-return]  # as every operation's signature says
     except StaleError:
         ctx.decisions.clear()
         with ctx.world.unit(lock=True):
-            result = function(ctx, **parameters)
-    if type(result) is not dict and inspect.isawaitable(result):
-        result = await result  # a coroutine runs outside the unit: see World.unit
-    return result or {}
+            return function(ctx, **parameters)  # type: ignore[no-any-return]  # likewise
 
 
 def _context(
@@ -301,10 +326,13 @@ async def _serve(server: Server, ready: Callable[[Server], None]) -> None:
 def _socket(front: Front, host: str, port: int, **tls: Any) -> Any:
     import uvicorn
 
+    from emulator.gateway.connection import Connection
+
     return uvicorn.Config(
         front,
         host,
         port,
+        http=partial(Connection, front.answer, send_answer),  # type: ignore[arg-type]  # all it does is call it
         access_log=False,  # 38 us a request
         log_level="warning",
         ws="none",  # 24 ms at start

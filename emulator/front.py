@@ -7,7 +7,6 @@ import importlib
 import inspect
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from functools import lru_cache
 from typing import Any
 
 from emulator.core import clock
@@ -24,7 +23,8 @@ Scope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
-Handle = Callable[[Server, World, Request, str], Awaitable[Response]]
+Answer = Response | Awaitable[Response]  # awaitable only where something must be waited for
+Handle = Callable[[Server, World, Request, str], Answer]
 
 _MOUNT = "emulator.mount"  # in a scope: the (world, page) of an app that `mounted` made
 _TOO_LARGE = AwsError("RequestEntityTooLarge", f"The request is larger than {MAX_BODY} bytes", status=413)
@@ -48,8 +48,10 @@ class Front:
         elif scope["path"].startswith("/_emulator") and _MOUNT not in scope:
             await (await self._loaded_api())(scope, receive, send)
         else:
-            response = await self._respond(scope, receive)
-            await _send(send, response, head=scope["method"] == "HEAD")
+            body = await _body(receive)
+            answer = _too_large() if body is None else self.answer(_request(scope, body), scope.get(_MOUNT))
+            response = answer if isinstance(answer, Response) else await answer
+            await send_answer(send, response, head=scope["method"] == "HEAD")
 
     def mounted(self, world: str, page: str = "") -> App:
         """This emulator for a listener of its own that stands for one world, and for one page of it (`/imds/…`)."""
@@ -59,36 +61,22 @@ class Front:
 
         return app
 
-    async def _respond(self, scope: Scope, receive: Receive) -> Response:
-        message = await receive()
-        body = await _body(message, receive) if message.get("more_body") else message.get("body", b"")
-        if body is None or len(body) > MAX_BODY:
-            return protocols.render_error(None, None, _TOO_LARGE, new_request_id())
-        path = scope["raw_path"].decode("latin-1")
-        mount = scope.get(_MOUNT)
+    def answer(self, request: Request, mount: tuple[str, str] | None = None) -> Answer:
+        """Answer a request; its `raw_path` is still the whole path. `mount` is the (world, page) of a listener."""
+        path = request.raw_path
         name, prefix, rest = _split_world(path) if mount is None else (mount[0], "", mount[1] + path)
-        headers = _headers(scope)
-        request = Request(
-            method=scope["method"],
-            raw_path=rest,
-            signed_path=path,
-            query=scope["query_string"].decode("latin-1"),
-            headers=headers,
-            body=body,
-            client=scope["client"][0] if scope["client"] else "",
-            scheme=scope["scheme"],
-        )
         if rest == "/health":
             return _json(200, b'{"status":"ok"}')
         world = self.server.worlds.get(name)
         if world is None:
             return _json(404, b'{"message":"no such world"}')
-        base_url = f"{scope['scheme']}://{headers.get('host', '')}{prefix}"
+        request.raw_path = rest
+        base_url = f"{request.scheme}://{request.headers.get('host', '')}{prefix}"
         if rest != "/":
             module = self._pages.get(rest) or self._pages.get(rest[1:].partition("/")[0])
             if module is not None:
-                return await self._visit(module, world, request, base_url)
-        return await self._handle(self.server, world, request, base_url)
+                return self._visit(module, world, request, base_url)
+        return self._handle(self.server, world, request, base_url)
 
     async def _visit(self, module: str, world: World, request: Request, base_url: str) -> Response:
         visit = Visit(self.server, world, request, request.raw_path[1:].partition("/")[2], base_url)
@@ -133,10 +121,13 @@ def apply_scenario(server: Server, world: World, text: str) -> None:
         raise ValueError(str(mistakes)) from None
 
 
-async def _body(message: Mapping[str, Any], receive: Receive) -> bytes | None:
-    """A body that arrives in parts, the first of them in `message`; None when it is larger than the wire reads."""
-    chunks = [message.get("body", b"")]
-    size = len(chunks[0])
+async def _body(receive: Receive) -> bytes | None:
+    """The request's body; None when it is larger than the wire reads."""
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    if not message.get("more_body"):
+        return body if len(body) <= MAX_BODY else None
+    chunks, size = [body], len(body)
     while message.get("more_body"):
         message = await receive()
         chunks.append(message.get("body", b""))
@@ -144,6 +135,24 @@ async def _body(message: Mapping[str, Any], receive: Receive) -> bytes | None:
         if size > MAX_BODY:
             return None
     return b"".join(chunks)
+
+
+def _too_large() -> Response:
+    return protocols.render_error(None, None, _TOO_LARGE, new_request_id())
+
+
+def _request(scope: Scope, body: bytes) -> Request:
+    path = scope["raw_path"].decode("latin-1")
+    return Request(
+        method=scope["method"],
+        raw_path=path,
+        signed_path=path,
+        query=scope["query_string"].decode("latin-1"),
+        headers=_headers(scope),
+        body=body,
+        client=scope["client"][0] if scope["client"] else "",
+        scheme=scope["scheme"],
+    )
 
 
 def _headers(scope: Scope) -> dict[str, str]:
@@ -162,18 +171,14 @@ def _split_world(path: str) -> tuple[str, str, str]:
     return name, f"/w/{name}", f"/{rest}"
 
 
-async def _send(send: Send, response: Response, *, head: bool) -> None:
+async def send_answer(send: Send, response: Response, *, head: bool = False) -> None:
+    """Send an answer as ASGI events; `head`: without its body."""
     headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
     headers.append((b"content-length", str(len(response.body)).encode()))
     # uvicorn's own Date lags by up to a second: an expiration would then lie further from it than the duration.
-    headers.append((b"date", _date(int(clock.real()))))
+    headers.append((b"date", clock.http_date(clock.real()).encode()))
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     await send({"type": "http.response.body", "body": b"" if head else response.body})
-
-
-@lru_cache(maxsize=2)
-def _date(second: int) -> bytes:
-    return clock.http_date(second).encode()
 
 
 def _json(status: int, body: bytes) -> Response:

@@ -1,0 +1,70 @@
+"""One HTTP connection: a call that arrives whole is answered at once, everything else goes the way of ASGI."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from emulator.wire import messages
+from emulator.wire.http import Request, Response
+
+Answer = Callable[[Request], Response | Awaitable[Response]]
+Send = Callable[[Mapping[str, Any]], Awaitable[None]]
+SendAnswer = Callable[[Send, Response], Awaitable[None]]
+
+
+class Connection(HttpToolsProtocol):
+    """uvicorn's connection with a shortcut.
+
+    What an SDK sends is one small POST at a time, and ASGI (a scope, a task, events for the body and for both halves
+    of the answer) costs more than reading it. What the shortcut does not take is uvicorn's, from its first byte.
+    """
+
+    def __init__(self, answer: Answer, send_answer: SendAnswer, **given: Any) -> None:
+        super().__init__(**given)
+        self._answer = answer
+        self._send_answer = send_answer
+        self._between_messages = True
+
+    def on_message_begin(self) -> None:
+        """From here on bytes belong to a message that uvicorn reads."""
+        self._between_messages = False
+        super().on_message_begin()
+
+    def on_message_complete(self) -> None:
+        """That message has ended."""
+        super().on_message_complete()
+        self._between_messages = True
+
+    def data_received(self, data: bytes) -> None:
+        """Answer what is a plain call, unless an earlier request or a slow reader must be waited for."""
+        if (
+            self._between_messages
+            and (self.cycle is None or self.cycle.response_complete)
+            and not self.flow.write_paused
+            and (request := messages.read(data, self.client[0] if self.client else "", self.scheme or "http"))
+        ):
+            self._take(request, data)
+        else:
+            super().data_received(data)
+
+    def _take(self, request: Request, data: bytes) -> None:
+        answer = self._answer(request)
+        if isinstance(answer, Response):
+            self._unset_keepalive_if_required()
+            self.transport.write(messages.write(answer))
+            self.on_response_complete()
+            return
+        # What has to wait goes on as an application of its own, which uvicorn runs for this one request.
+        pending, send_answer = answer, self._send_answer
+
+        async def app(_scope: Any, _receive: Any, send: Send) -> None:
+            await send_answer(send, await pending)
+
+        usual, self.app = self.app, app  # type: ignore[assignment]  # narrower than ASGI's types, as Front is
+        try:
+            super().data_received(data)
+        finally:
+            self.app = usual
