@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -42,6 +44,18 @@ def serving(*flags: str, cwd=None) -> Iterator[tuple[str, subprocess.Popen]]:
         process.terminate()
         process.wait()
         process.stdout.close()
+
+
+@pytest.fixture(scope="session")
+def terraform_plugins() -> Path:
+    """A filesystem mirror that holds Terraform's AWS provider: where `TF_PLUGIN_DIR` says, or where systems put one."""
+    if shutil.which("terraform") is None:
+        pytest.skip("no `terraform` here")
+    named = os.environ.get("TF_PLUGIN_DIR")
+    bases = [Path(named).parent] if named else [Path("/opt"), Path("/usr/share"), Path.home() / ".terraform.d"]
+    found = (place for base in bases for place in base.glob("*/registry.terraform.io/hashicorp/aws"))
+    mirror = next((place.parent.parent.parent for place in found), None)
+    return mirror or pytest.skip("no mirror of Terraform's AWS provider here")
 
 
 @pytest.fixture

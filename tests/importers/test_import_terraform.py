@@ -18,7 +18,6 @@ from emulator.importers.read import read_json
 GITHUB = "token.actions.githubusercontent.com"
 PROVIDER = f"arn:aws:iam::123456789012:oidc-provider/{GITHUB}"
 TRUST = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:AssumeRole","Principal":{"AWS":"111122223333"}}]}'
-MIRROR = Path("/opt/tf-plugins")
 
 
 def read(plan: Any, account: str = "") -> Inventory:
@@ -272,9 +271,7 @@ KINDS = (
 # -- Terraform itself --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.skipif(shutil.which("terraform") is None, reason="terraform is not installed here")
-@pytest.mark.skipif(not MIRROR.is_dir(), reason="there is no mirror of the AWS provider here")
-def test_a_plan_that_terraform_makes(tmp_path: Path):
+def test_a_plan_that_terraform_makes(tmp_path: Path, terraform_plugins: Path):
     shutil.copy(Path(__file__).parent / "cases" / "main.tf", tmp_path)
     environment = {**os.environ, "CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1"}
 
@@ -286,7 +283,7 @@ def test_a_plan_that_terraform_makes(tmp_path: Path):
         assert ended.returncode == 0, ended.stderr
         return ended.stdout
 
-    terraform("init", f"-plugin-dir={MIRROR}", "-no-color")
+    terraform("init", f"-plugin-dir={terraform_plugins}", "-no-color")
     terraform("plan", "-no-color", "-refresh=false", "-out=plan.bin")
     found = read_json(JsonText(terraform("show", "-json", "plan.bin").encode(), "plan.json"))
     roles = {thing.name: thing for thing in found.of("roles")}

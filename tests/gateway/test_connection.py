@@ -1,0 +1,137 @@
+"""One connection, whatever the segments: calls that arrive whole take a shortcut, and nobody can tell."""
+
+import contextlib
+import re
+import socket
+from urllib.parse import urlsplit
+
+import pytest
+
+WHO = b"Action=GetCallerIdentity&Version=2011-06-15"
+SAML = (
+    b"Action=AssumeRoleWithSAML&Version=2011-06-15&RoleArn=arn:aws:iam::111122223333:role/r"
+    b"&PrincipalArn=arn:aws:iam::111122223333:saml-provider/p&SAMLAssertion=bm90aGluZw=="
+)  # its operation works in a thread, so that its answer has to be waited for
+
+
+def post(body, *headers):
+    lines = [
+        b"POST / HTTP/1.1",
+        b"Host: localhost",
+        b"Content-Type: application/x-www-form-urlencoded",
+        b"Content-Length: %d" % len(body),
+        *headers,
+    ]
+    return b"\r\n".join(lines) + b"\r\n\r\n" + body
+
+
+@pytest.fixture
+def connect(emulator_server):
+    address = urlsplit(emulator_server.url)
+    with contextlib.ExitStack() as stack:
+
+        def open_one():
+            connection = stack.enter_context(socket.create_connection((address.hostname, address.port), timeout=10))
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return connection, stack.enter_context(connection.makefile("rb"))
+
+        yield open_one
+
+
+def answer(reader):
+    """(status, error code) of the next answer."""
+    status = int(reader.readline().split()[1])
+    length = 0
+    while line := reader.readline().strip():
+        name, _, value = line.partition(b": ")
+        length = int(value) if name.lower() == b"content-length" else length
+    code = re.search(rb"<Code>(.*)</Code>", reader.read(length))
+    return status, code[1].decode() if code else ""
+
+
+MUCH = 20_000_000
+
+REFUSED_WHO = (403, "MissingAuthenticationToken")
+REFUSED_SAML = (400, "InvalidIdentityToken")
+
+
+def test_segments_do_not_matter(connect):
+    connection, reader = connect()
+    message = post(WHO)
+
+    for size in (len(message), 200, 40, 1, len(message)):
+        for start in range(0, len(message), size):
+            connection.sendall(message[start : start + size])
+        assert answer(reader) == REFUSED_WHO, size
+
+
+def test_a_connection_serves_calls_pages_and_the_control_api_in_turn(connect):
+    connection, reader = connect()
+    page = b"GET /issuers/nobody/.well-known/openid-configuration HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    control = b"GET /_emulator/api/worlds HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    chunked = (
+        b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+        b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n" % (len(WHO), WHO)
+    )
+
+    for message, status in ((post(WHO), 403), (page, 404), (post(WHO), 403), (control, 200), (chunked, 403)) * 2:
+        connection.sendall(message)
+        assert answer(reader)[0] == status
+
+
+def test_answers_come_in_the_order_of_the_calls(connect):
+    connection, reader = connect()
+
+    connection.sendall(post(SAML) + post(WHO) + post(SAML))
+    connection.sendall(post(WHO))
+
+    assert [answer(reader) for _ in range(4)] == [REFUSED_SAML, REFUSED_WHO, REFUSED_SAML, REFUSED_WHO]
+
+
+def test_what_comes_while_an_answer_is_awaited_waits(connect):
+    connection, reader = connect()
+
+    for message in (post(SAML), post(WHO), post(SAML), post(WHO)):
+        connection.sendall(message)
+
+    assert [answer(reader) for _ in range(4)] == [REFUSED_SAML, REFUSED_WHO, REFUSED_SAML, REFUSED_WHO]
+
+
+def test_a_client_may_say_that_a_call_is_its_last(connect):
+    connection, reader = connect()
+
+    connection.sendall(post(WHO))
+    assert answer(reader) == REFUSED_WHO
+    connection.sendall(post(WHO, b"Connection: close"))
+    assert answer(reader) == REFUSED_WHO
+
+    assert reader.read() == b""
+
+
+def test_a_client_that_leaves_early_harms_nobody(connect):
+    for message in (post(SAML), post(WHO)[:-5], post(WHO)):
+        connection, _ = connect()
+        connection.sendall(message)
+        connection.close()
+    connection, reader = connect()
+
+    connection.sendall(post(WHO))
+
+    assert answer(reader) == REFUSED_WHO
+
+
+def test_a_client_that_does_not_read_is_waited_for(connect):
+    """Far more answers than its socket takes: they are held back until it reads, and none is lost."""
+    connection, reader = connect()
+    connection.settimeout(0)
+    message = post(WHO)
+    many, sent = message * 200, 0
+    with contextlib.suppress(BlockingIOError):
+        while sent < MUCH:
+            sent += connection.send(many[sent % len(message) :])
+    connection.settimeout(10)
+
+    answers = [answer(reader) for _ in range(sent // len(message))]
+
+    assert len(answers) > 1000
+    assert set(answers) == {REFUSED_WHO}

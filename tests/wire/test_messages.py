@@ -1,0 +1,158 @@
+"""The shortcut that reads an SDK's whole message: it takes what is plain, reads it as a parser would, or declines."""
+
+import httptools
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from emulator.wire import messages
+from emulator.wire.http import Response
+
+BODY = b"Action=GetCallerIdentity&Version=2011-06-15"
+HEAD = [
+    b"POST / HTTP/1.1",
+    b"Host: localhost:4599",
+    b"Content-Type: application/x-www-form-urlencoded; charset=utf-8",
+    b"User-Agent: Boto3/1.40 md/Botocore#1.40",
+    b"X-Amz-Date: 20261125T120000Z",
+    b"X-Custom: a value",
+    b"Content-Length: 43",
+]
+
+
+def message(head=HEAD, body=BODY):
+    return b"\r\n".join(head) + b"\r\n\r\n" + body
+
+
+def test_a_plain_post_is_read_whole():
+    request = messages.read(message(), "127.0.0.1", "http")
+
+    assert (request.method, request.raw_path, request.signed_path, request.query) == ("POST", "/", "/", "")
+    assert request.headers == {
+        "host": "localhost:4599",
+        "content-type": "application/x-www-form-urlencoded; charset=utf-8",
+        "user-agent": "Boto3/1.40 md/Botocore#1.40",
+        "x-amz-date": "20261125T120000Z",
+        "x-custom": "a value",
+        "content-length": "43",
+    }
+    assert (request.body, request.client, request.scheme) == (BODY, "127.0.0.1", "http")
+
+
+@pytest.mark.parametrize("path", [b"/", b"/w/lab", b"/w/lab-2/"])
+def test_worlds_are_posted_to(path):
+    assert messages.read(message([b"POST " + path + b" HTTP/1.1", *HEAD[1:]]), "", "http").raw_path == path.decode()
+
+
+@pytest.mark.parametrize(
+    ("what", "data"),
+    [
+        ("nothing", b""),
+        ("half a head", b"POST / HTTP/1.1\r\nHost: a"),
+        ("half a body", message(body=BODY[:-1])),
+        ("the beginning of the next message", message(body=BODY + b"POST")),
+        ("two messages", message() * 2),
+        ("another method", message([b"PUT / HTTP/1.1", *HEAD[1:]])),
+        ("a query", message([b"POST /?a=b HTTP/1.1", *HEAD[1:]])),
+        ("a page", message([b"POST /issuers/github/token HTTP/1.1", *HEAD[1:]])),
+        ("the control API", message([b"POST /_emulator HTTP/1.1", *HEAD[1:]])),
+        ("a path out of its world", message([b"POST /w/../ HTTP/1.1", *HEAD[1:]])),
+        ("an absolute target", message([b"POST http://a/ HTTP/1.1", *HEAD[1:]])),
+        ("an old version", message([b"POST / HTTP/1.0", *HEAD[1:]])),
+        ("no Content-Length", message(HEAD[:-1])),
+        ("two Content-Lengths", message([*HEAD, b"Content-Length: 43"])),
+        ("a Content-Length with a sign", message([*HEAD[:-1], b"Content-Length: +43"])),
+        ("a Content-Length with a zero in front", message([*HEAD[:-1], b"Content-Length: 043"])),
+        ("chunks", message([*HEAD, b"Transfer-Encoding: chunked"])),
+        ("chunks in capitals", message([*HEAD, b"TRANSFER-ENCODING: chunked"])),
+        ("an expectation", message([*HEAD, b"Expect: 100-continue"])),
+        ("an upgrade", message([*HEAD, b"Upgrade: websocket"])),
+        ("a last request", message([*HEAD, b"Connection: close"])),
+        ("a header twice", message([*HEAD, b"x-custom: another"])),
+        ("a folded header", message([*HEAD, b" folded: yes"])),
+        ("a space before the colon", message([*HEAD, b"X-Y : 1"])),
+        ("no colon", message([*HEAD, b"X-Y"])),
+        ("no name", message([*HEAD, b": 1"])),
+        ("an empty value", message([*HEAD, b"X-Y: "])),
+        ("space around a value", message([*HEAD, b"X-Y: 1 "])),
+        ("a bare line feed", message([*HEAD, b"X-Y: 1\nX-Z: 2"])),
+        ("a NUL", message([*HEAD, b"X-Y: \x00"])),
+        ("bytes beyond ASCII", message([*HEAD, b"X-Y: \xc3\xa9"])),
+        ("a very long header", message([*HEAD, b"X-Y: " + b"1" * messages.LONGEST])),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_whatever_else_is_left_to_the_parser(what, data):
+    assert messages.read(data, "", "http") is None, what
+
+
+class Parsed:
+    """What a real parser sees in the same bytes."""
+
+    def __init__(self, data):
+        self.url, self.headers, self.body, self.complete = b"", [], b"", 0
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.feed_data(data)
+
+    def on_url(self, url):
+        self.url += url
+
+    def on_header(self, name, value):
+        self.headers.append((name.lower().decode(), value.decode()))
+
+    def on_body(self, body):
+        self.body += body
+
+    def on_message_complete(self):
+        self.complete += 1
+
+
+NAMES = st.sampled_from(
+    ["Host", "content-length", "Connection", "TE", "X-A", "x-a", "Transfer-Encoding", "Bad Name", ""]
+)
+VALUES = st.text(st.characters(max_codepoint=255), max_size=8) | st.sampled_from(
+    ["close", "keep-alive", "2", "chunked"]
+)
+LINES = st.lists(
+    st.tuples(NAMES, st.sampled_from([": ", ":", " : "]), VALUES).map(lambda parts: "".join(parts).encode("latin-1")),
+    max_size=4,
+)
+ENDS = st.sampled_from([b"\r\n", b"\n", b"\r"])
+
+
+@given(lines=LINES, end=ENDS, body=st.binary(max_size=4), length=st.integers(0, 4), path=st.sampled_from(["/", "/w/a"]))
+def test_what_is_taken_is_read_as_a_parser_reads_it(lines, end, body, length, path):
+    head = [f"POST {path} HTTP/1.1".encode(), *lines, b"Content-Length: %d" % length]
+    data = b"\r\n".join(head[:2]) + end + b"\r\n".join(head[2:]) + b"\r\n\r\n" + body
+
+    request = messages.read(data, "", "http")
+
+    if request is not None:
+        parsed = Parsed(data)
+        assert parsed.parser.get_method() == b"POST"
+        assert parsed.url.decode() == request.raw_path
+        assert dict(parsed.headers) == request.headers
+        assert len(parsed.headers) == len(request.headers)
+        assert parsed.body == request.body
+        assert parsed.complete == 1
+        assert parsed.parser.should_keep_alive()
+
+
+def test_an_answer_is_one_message():
+    written = messages.write(Response(403, [("content-type", "text/xml"), ("x-amzn-RequestId", "1-2")], b"<no/>"))
+
+    head, _, body = written.partition(b"\r\n\r\n")
+    assert head.split(b"\r\n")[:-1] == [
+        b"HTTP/1.1 403 Forbidden",
+        b"content-type: text/xml",
+        b"x-amzn-RequestId: 1-2",
+        b"content-length: 5",
+    ]
+    assert head.split(b"\r\n")[-1].startswith(b"date: ")
+    assert body == b"<no/>"
+
+
+@pytest.mark.parametrize("value", ["a\r\nset-cookie: b", "a\nb", "a\rb"])
+def test_no_header_opens_a_line_of_its_own(value):
+    with pytest.raises(ValueError, match="line break"):
+        messages.write(Response(302, [("location", value)], b""))
