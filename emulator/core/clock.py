@@ -30,6 +30,11 @@ def _iso(epoch: int) -> str:
 
 def http_date(epoch: float) -> str:
     """`Wed, 25 Nov 2026 04:34:52 GMT`, as HTTP's Date header has it (RFC 9110 §5.6.7)."""
+    return _http_date(int(epoch // 1))
+
+
+@lru_cache(maxsize=4)
+def _http_date(epoch: int) -> str:
     year, month, day, hour, minute, second, weekday, *_ = time.gmtime(epoch)
     return f"{_DAYS[weekday]}, {day:02} {_MONTHS[month - 1]} {year:04} {hour:02}:{minute:02}:{second:02} GMT"
 

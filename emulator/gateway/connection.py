@@ -63,7 +63,7 @@ class Connection(HttpToolsProtocol):
         async def app(_scope: Any, _receive: Any, send: Send) -> None:
             await send_answer(send, await pending)
 
-        usual, self.app = self.app, app  # type: ignore[assignment]  # narrower than ASGI's types, as Front is
+        usual, self.app = self.app, app
         try:
             super().data_received(data)
         finally:

@@ -77,7 +77,7 @@ def write(response: Response) -> bytes:
     lines = [_status_line(response.status)]
     lines += [f"{name}: {value}" for name, value in response.headers]
     # uvicorn's own Date lags by up to a second: an expiration would then lie further from it than the duration.
-    lines += (f"content-length: {len(response.body)}", _date(int(clock.real())), "\r\n")
+    lines += (f"content-length: {len(response.body)}", f"date: {clock.http_date(clock.real())}", "\r\n")
     head = "\r\n".join(lines)
     if head.count("\n") != len(lines) or head.count("\r") != len(lines):
         raise ValueError(f"a header with a line break: {response.headers}")
@@ -87,8 +87,3 @@ def write(response: Response) -> bytes:
 @lru_cache(maxsize=64)
 def _status_line(status: int) -> str:
     return f"HTTP/1.1 {status} {HTTPStatus(status).phrase}"
-
-
-@lru_cache(maxsize=2)
-def _date(second: int) -> str:
-    return f"date: {clock.http_date(second)}"
