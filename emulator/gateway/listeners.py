@@ -14,18 +14,19 @@ from emulator.vending.context import Server
 
 log = logging.getLogger("emulator")
 
-Kind = Literal["imds", "ecs", "pod-identity", "aws", "proxy"]
+Kind = Literal["world", "imds", "ecs", "pod-identity", "aws", "proxy"]
 App = Callable[[Any, Any, Any], Awaitable[None]]
 Mounted = Callable[[str, str], App]
 
 PAGES: Final[Mapping[str, str]] = {
+    "world": "",
     "imds": "/imds/{workload}",
     "ecs": "/ecs",
     "pod-identity": "/pod-identity",
     "aws": "",
     "proxy": "",
 }
-"""What each kind serves at its root. `aws` is TLS under AWS's own names, `proxy` leads CONNECT requests to that."""
+"""What each kind serves at its root. `world` is the whole world, for clients that drop an endpoint's path. `aws` is TLS under AWS's own names, `proxy` leads CONNECT requests to that."""
 
 HOP_HEADER: Final = b"x-emulator-hop-limit"
 MOST: Final = 1_000

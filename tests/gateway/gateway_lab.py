@@ -24,6 +24,10 @@ class GatewayLab(Lab):
         super().__init__(aws)
         self.url = url
 
+    def world_url(self) -> str:
+        """The world at a port of its own, for clients that drop the path of an endpoint."""
+        return self.aws._api("POST", "listeners", body={"kind": "world"})["url"]
+
     def command(self, name: str, *arguments: str) -> list[str]:
         parts = urlsplit(self.url)
         place = ["--host", str(parts.hostname), "--port", str(parts.port), "--world", self.aws.world]
