@@ -26,7 +26,8 @@ PAGES: Final[Mapping[str, str]] = {
     "aws": "",
     "proxy": "",
 }
-"""What each kind serves at its root. `world` is the whole world, for clients that drop an endpoint's path. `aws` is TLS under AWS's own names, `proxy` leads CONNECT requests to that."""
+"""What each kind serves at its root. `world` is a whole world, for clients that drop the path of an endpoint; `aws` is
+that by TLS under AWS's own names, and `proxy` leads CONNECT requests to it."""
 
 HOP_HEADER: Final = b"x-emulator-hop-limit"
 MOST: Final = 1_000
