@@ -198,7 +198,10 @@ def _failure(call: Call, error: Exception) -> Response:
     elif call.ctx is not None:
         record(call.ctx, error=error)
     accept_json = protocols.wants_json(request)
-    return protocols.render_error(call.service, call.operation, error, call.request_id, accept_json=accept_json)
+    response = protocols.render_error(call.service, call.operation, error, call.request_id, accept_json=accept_json)
+    if call.ctx is not None and call.ctx.service == "sts":
+        response.headers.append(_extended_request_id(call.ctx))
+    return response
 
 
 def _extended_request_id(ctx: Context) -> tuple[str, str]:
