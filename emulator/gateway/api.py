@@ -5,21 +5,14 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from emulator.core.world import World
+from emulator.console.api import Strict, TheServer, TheWorld, own_user
 from emulator.gateway import launch
 from emulator.gateway.launch import LaunchError, Wanted
 from emulator.gateway.listeners import Asked, Kind, Listener, ListenerError, Listeners
-from emulator.vending.context import Server
 
 NOTICE_KINDS = Literal["spot-interruption", "rebalance", "maintenance"]
-
-
-class Strict(BaseModel):
-    """A request body; unknown members are refused."""
-
-    model_config = ConfigDict(extra="forbid")
 
 
 class NewListener(Strict):
@@ -38,7 +31,7 @@ class NewWorkload(Strict):
     role: str = ""
     name: str = ""
     account: str = ""
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = Field(default_factory=dict)
 
 
 class Notice(Strict):
@@ -49,30 +42,15 @@ class Notice(Strict):
 
 def extend(app: FastAPI, listeners: Listeners) -> None:
     """Add this part to the control API; it is for the machine's own user, as the rest is."""
-    from emulator.console.api import own_user
-
     app.state.listeners = listeners
     app.include_router(router, prefix="/_emulator/api/worlds/{world}", dependencies=[Depends(own_user)])
-
-
-def _server(request: Request) -> Server:
-    return request.app.state.server  # type: ignore[no-any-return]  # set by the console
 
 
 def _listeners(request: Request) -> Listeners:
     return request.app.state.listeners  # type: ignore[no-any-return]  # set by extend
 
 
-def _world(request: Request, world: str) -> World:
-    found = _server(request).worlds.get(world)
-    if found is None:
-        raise HTTPException(404, f"no world `{world}`")
-    return found
-
-
-TheServer = Annotated[Server, Depends(_server)]
 TheListeners = Annotated[Listeners, Depends(_listeners)]
-TheWorld = Annotated[World, Depends(_world)]
 
 router = APIRouter()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from emulator.core import clock, names
@@ -126,18 +127,7 @@ def _user_session_caller(world: World, session: Session, key_id: str) -> Caller:
             raise AwsError("InvalidClientTokenId", UNKNOWN_KEY, status=403)
     else:
         plain = root_caller(world, session.account, key_id)
-    return Caller(
-        principal=plain.principal,
-        arn=plain.arn,
-        account=plain.account,
-        user_id=plain.user_id,
-        access_key_id=key_id,
-        context={**plain.context, **_session_keys(world, session)},
-        identity=plain.identity,
-        boundary=plain.boundary,
-        session=session,
-        user=plain.user,
-    )
+    return replace(plain, context={**plain.context, **_session_keys(world, session)}, session=session)
 
 
 def _role_caller(world: World, session: Session, key_id: str) -> Caller:
@@ -207,18 +197,10 @@ def _instance_caller(world: World, session: Session, key_id: str) -> Caller:
 
 def _root_task_caller(world: World, session: Session, key_id: str) -> Caller:
     plain = root_caller(world, session.account, key_id)
-    return Caller(
-        principal=plain.principal,
-        arn=plain.arn,
-        account=plain.account,
-        user_id=plain.user_id,
-        access_key_id=key_id,
-        context={**plain.context, **_session_keys(world, session)},
-        identity=plain.identity,
-        # Task policies only deny: all but their task, of what root may do otherwise.
-        session_policies=(parse(resources.FULL_ACCESS), *(_session_documents(world, session) or ())),
-        session=session,
-    )
+    # Task policies only deny: all but their task, of what root may do otherwise.
+    limits = (parse(resources.FULL_ACCESS), *(_session_documents(world, session) or ()))
+    context = {**plain.context, **_session_keys(world, session)}
+    return replace(plain, context=context, session_policies=limits, session=session)
 
 
 def _session_documents(world: World, session: Session) -> tuple[Document, ...] | None:
