@@ -90,6 +90,31 @@ def test_a_client_that_takes_no_endpoint_finds_its_role(aws, emulator_server, py
     assert "allowed" in outcomes
 
 
+def test_terraform_finds_its_role_without_a_word_about_endpoints(aws, emulator_server, terraform_plugins, tmp_path):
+    if why := namespaces_forbidden():
+        pytest.skip(f"no namespaces here: {why}")
+    (tmp_path / "main.tf").write_text(
+        """
+        terraform {
+          required_providers {
+            aws = { source = "hashicorp/aws" }
+          }
+        }
+        provider "aws" { region = "us-east-1" }
+        data "aws_caller_identity" "me" {}
+        output "who" { value = data.aws_caller_identity.me.arn }
+        """
+    )
+    terraform = ["terraform", f"-chdir={tmp_path}"]
+    init = [*terraform, "init", "-no-color", f"-plugin-dir={terraform_plugins}"]
+    subprocess.run(init, env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)}, capture_output=True, check=True)
+    lab = GatewayLab(aws, emulator_server.url)
+    apply = [*terraform, "apply", "-no-color", "-auto-approve", "-input=false"]
+    done = lab.exec("--as", "ec2", "--role", "web", "--isolated", "--", *apply)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "arn:aws:sts::111122223333:assumed-role/web/i-" in done.stdout
+
+
 # -- signers ------------------------------------------------------------------------------------------------------
 
 
