@@ -1,0 +1,45 @@
+"""`emulator.app:app` is an ordinary FastAPI application, for whoever runs it under a server of their own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+from emulator.testing import Aws, Emulator, _free_port
+
+WORLD = Path(__file__).parent / "bench" / "world.yaml"
+
+
+@contextlib.contextmanager
+def uvicorn():
+    port = _free_port()
+    command = [sys.executable, "-m", "uvicorn", "emulator.app:app", "--port", str(port), "--log-level", "warning"]
+    environment = {"PATH": os.environ["PATH"], "EMULATOR_SCENARIO": str(WORLD)}
+    with subprocess.Popen(command, env=environment) as process:
+        url = f"http://127.0.0.1:{port}"
+        until = time.monotonic() + 30
+        while time.monotonic() < until:
+            with contextlib.suppress(OSError):
+                urllib.request.urlopen(f"{url}/health", timeout=2).close()
+                break
+            time.sleep(0.02)
+        yield url
+        process.terminate()
+
+
+def test_it_serves_aws_calls_and_the_control_api():
+    with uvicorn() as url, contextlib.closing(Emulator(url).control()) as control:
+        alice = control.api("GET", "worlds", "default", "credentials", account="111122223333", user="alice")
+        sts = Aws(control, "default").client("sts", alice)
+        assert sts.get_caller_identity()["Arn"] == "arn:aws:iam::111122223333:user/alice"
+        role = "arn:aws:iam::444455556666:role/release"
+        assert sts.assume_role(RoleArn=role, RoleSessionName="who", ExternalId="xyz")["Credentials"]
+        assert [event["eventName"] for event in control.api("GET", "worlds", "default", "events")] == [
+            "GetCallerIdentity",
+            "AssumeRole",
+        ]
