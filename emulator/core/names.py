@@ -55,10 +55,13 @@ def session_arn(account: str, role_name: str, session_name: str) -> str:
     return f"arn:aws:sts::{account}:assumed-role/{role_name}/{session_name}"
 
 
-def key_id(prefix: str, account: str) -> str:
-    """A new 20-character key id that embeds its account as AWS's do (facts/sts-iam-sigv4 §2.1)."""
+def key_id(prefix: str, account: str, noise: bytes = b"") -> str:
+    """A new 20-character key id that embeds its account as AWS's do (facts/sts-iam-sigv4 §2.1).
+
+    `noise`: five random bytes, from whoever has drawn some already.
+    """
     stem, low_bit = _stem(account)
-    rest = low_bit | int.from_bytes(os.urandom(5), "big") & _RANDOM_BITS
+    rest = low_bit | int.from_bytes(noise or os.urandom(5), "big") & _RANDOM_BITS
     pairs = _PAIRS
     return f"{prefix}{stem}{pairs[rest >> 30]}{pairs[rest >> 20 & 1023]}{pairs[rest >> 10 & 1023]}{pairs[rest & 1023]}"
 

@@ -106,17 +106,17 @@ def assume(ctx: Context, proof: Proof, action: str, role: Mapping[str, Any] | No
     role_arn = ask.role_arn or (role["arn"] if role else "")
     if role is None:
         raise _refusal(ctx, proof, action, role_arn, None, "")
-    inherited = _inherited(proof.caller)
-    source_identity = _source_identity(proof, ask, role_arn)
-    keys = _assume_keys(ctx, proof, role, ask, source_identity)
+    inherited = proof.caller.session if proof.caller is not None else None  # what a role session chains from
+    source_identity = _source_identity(proof, ask, role_arn, inherited)
+    keys = _assume_keys(ctx, proof, role, ask, source_identity, inherited)
     for each in _actions(action, ask, source_identity):
         decision = _decide(ctx, proof, each, role, keys)
         if decision.verdict != "allow":
             # Federated callers are told the operation, not which of its actions failed (facts/sts-iam-sigv4 §4.2).
             raise _refusal(ctx, proof, each if proof.caller else action, role_arn, decision, role["account"])
-    duration = _duration(proof.caller, role, ask)
+    duration = _duration(role, ask, inherited)
     tags, transitive = _tags(ask, inherited)
-    packed = _packed(ctx, role, ask)
+    packed = _packed(ctx, role, ask) if ask.policy or ask.policy_arns or ask.tags else None
     issued = int(ctx.world.now())
     expires = issued + duration
     if ask.latest_expiry is not None:
@@ -134,10 +134,10 @@ def assume(ctx: Context, proof: Proof, action: str, role: Mapping[str, Any] | No
         source_identity=source_identity,
         policy=ask.policy,
         policy_arns=ask.policy_arns,
-        context=_lasting(proof),
-        provider=proof.provider or (proof.caller.session.provider if proof.caller and proof.caller.session else ""),
+        context=_lasting(proof, inherited),
+        provider=proof.provider or (inherited.provider if inherited else ""),
         method=proof.method,
-        chained=_is_chained(proof.caller),
+        chained=inherited is not None and inherited.kind == ROLE,
         extra=dict(ask.extra),
     )
     ctx.world.touch("role", role["id"], (issued, ctx.region))
@@ -225,17 +225,7 @@ def packed_size(policy: str, policy_arns: tuple[str, ...], tags: Mapping[str, st
 # -- the parts of assume() ----------------------------------------------------------------------------------------
 
 
-def _inherited(caller: Caller | None) -> Session | None:
-    """The session that a role session chains from."""
-    return caller.session if caller is not None and caller.session is not None else None
-
-
-def _is_chained(caller: Caller | None) -> bool:
-    return caller is not None and caller.session is not None and caller.session.kind == ROLE
-
-
-def _source_identity(proof: Proof, ask: Ask, role_arn: str) -> str:
-    inherited = _inherited(proof.caller)
+def _source_identity(proof: Proof, ask: Ask, role_arn: str, inherited: Session | None) -> str:
     kept = inherited.source_identity if inherited else ""
     if kept and ask.source_identity and ask.source_identity != kept and proof.caller:
         # Once set it cannot change; AWS's text is not recorded, the denial of the permission is reported (§4.3).
@@ -257,22 +247,29 @@ def _actions(action: str, ask: Ask, source_identity: str) -> list[str]:
 
 
 def _assume_keys(
-    ctx: Context, proof: Proof, role: Mapping[str, Any], ask: Ask, source_identity: str
+    ctx: Context,
+    proof: Proof,
+    role: Mapping[str, Any],
+    ask: Ask,
+    source_identity: str,
+    inherited: Session | None,
 ) -> dict[str, tuple[str, ...]]:
     keys = dict(proof.context)
-    keys.update(tag_keys(ask.tags, ask.transitive))
+    if ask.tags or ask.transitive:
+        keys.update(tag_keys(ask.tags, ask.transitive))
     keys["sts:rolesessionname"] = (ask.session_name,)
     if source_identity:
         keys["sts:sourceidentity"] = (source_identity,)
     keys["aws:resourceaccount"] = (role["account"],)
     keys.update(organizations.resource_keys(ctx.world, role["account"]))
-    for key, value in _role_tags(role, _inherited(proof.caller)).items():
-        keys[f"aws:resourcetag/{key}"] = keys[f"iam:resourcetag/{key}"] = (value,)
+    if role.get("tags"):
+        for key, value in _role_tags(role, inherited).items():
+            keys[f"aws:resourcetag/{key}"] = keys[f"iam:resourcetag/{key}"] = (value,)
     return keys
 
 
 def _role_tags(role: Mapping[str, Any], inherited: Session | None) -> dict[str, str]:
-    tags = {key.lower(): value for key, value in role.get("tags", {}).items()}
+    tags = {key.lower(): value for key, value in role["tags"].items()}
     if inherited:
         # A transitive tag replaces the role's own of that name (facts/sts-iam-sigv4 §4.2).
         for key in inherited.transitive:
@@ -305,7 +302,7 @@ def _refusal(
     return refused(ctx, sentence)
 
 
-def _duration(caller: Caller | None, role: Mapping[str, Any], ask: Ask) -> int:
+def _duration(role: Mapping[str, Any], ask: Ask, inherited: Session | None) -> int:
     duration = ask.duration if ask.duration is not None else ask.default_duration
     if ask.by_service:
         return duration
@@ -314,7 +311,7 @@ def _duration(caller: Caller | None, role: Mapping[str, Any], ask: Ask) -> int:
         raise AwsError(
             "ValidationError", "The requested DurationSeconds exceeds the MaxSessionDuration set for this role."
         )
-    if _is_chained(caller) and duration > CHAINED_LIMIT:
+    if duration > CHAINED_LIMIT and inherited is not None and inherited.kind == ROLE:
         raise AwsError(
             "ValidationError",
             "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining.",
@@ -353,6 +350,8 @@ def _packed(ctx: Context, role: Mapping[str, Any], ask: Ask) -> int | None:
     return packed_size(ask.policy, ask.policy_arns, ask.tags)
 
 
-def _lasting(proof: Proof) -> dict[str, list[str]]:
-    inherited = _inherited(proof.caller)
-    return {**(inherited.context if inherited else {}), **{k: list(v) for k, v in proof.lasting.items()}}
+def _lasting(proof: Proof, inherited: Session | None) -> dict[str, list[str]]:
+    lasting = dict(inherited.context) if inherited else {}
+    for key, values in proof.lasting.items():
+        lasting[key] = list(values)
+    return lasting

@@ -49,9 +49,9 @@ class Credentials:
 
 def mint(world: World, session: Session, *, minimum_token_size: int = 0) -> Credentials:
     """Credentials of a session. Nothing is stored: the token carries the session, sealed under the world's key."""
-    key_id = names.key_id("ASIA", session.account)
+    random = os.urandom(_NONCE + 5)
+    nonce, key_id = random[:_NONCE], names.key_id("ASIA", session.account, random[_NONCE:])
     body = session.to_bytes()
-    nonce = os.urandom(_NONCE)
     # Padding stands behind a NUL, which JSON never holds; MinimumSessionTokenSize counts characters of base64.
     short = minimum_token_size * 3 // 4 - len(_TOKEN_HEAD) - _NONCE - 16 - len(body)
     if short > 0:

@@ -34,10 +34,9 @@ def decision(world: World, request: Request, policies: PolicySet) -> Decision:
     Raises:
         AwsError: InternalFailure when the world's own decider fails, or answers with something else.
     """
-    chosen = world.memo(KIND, lambda: _of(world))
-    if chosen is None or not needs_trust(request):
+    if world.get(KIND, KIND) is None or not needs_trust(request):
         return decide(request, policies)
-    name, decider = chosen
+    name, decider = world.memo(KIND, lambda: _of(world))
     try:
         decided = decider(request, policies)
     except Exception as failure:  # whatever a stranger's code raises
@@ -49,10 +48,9 @@ def decision(world: World, request: Request, policies: PolicySet) -> Decision:
     return decided
 
 
-def _of(world: World) -> tuple[str, Decider] | None:
+def _of(world: World) -> tuple[str, Decider]:
     stored = world.get(KIND, KIND)
-    if stored is None:
-        return None
+    assert stored is not None, "decision() looked"
     try:
         return stored["name"], load(stored["name"], stored["folder"])
     except DeciderError as gone:

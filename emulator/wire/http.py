@@ -18,7 +18,8 @@ MAX_BODY: Final = 1 << 20
 MAX_PARAMETERS: Final = 5_000
 """Parameters of one query string or form; far above what any operation takes (IAM lists hold tens)."""
 
-_SHORT: Final = 64
+_SHORT_FORM: Final = 64
+_SHORT_VALUE: Final = 128
 _FORM = "application/x-www-form-urlencoded"
 _HEX = frozenset("0123456789abcdefABCDEF")
 _ASCII_ESCAPES = {
@@ -65,7 +66,7 @@ def parameters(request: Request) -> dict[str, str]:
         known = form(request.query) if request.query else {}
         if request.body and request.headers.get("content-type", "").lstrip()[: len(_FORM)].lower() == _FORM:
             text = request.body.decode("utf-8", "replace")
-            posted = _short_form(text) if len(text) <= _SHORT else form(text)
+            posted = _short_form(text) if len(text) <= _SHORT_FORM else form(text)
             known = {**posted, **known} if known else posted
         request._parameters = known  # noqa: SLF001  # likewise
     return known
@@ -82,11 +83,21 @@ def form(text: str) -> dict[str, str]:
     result: dict[str, str] = {}
     for pair in _pairs(text):
         name, _, value = pair.partition("=")
-        if "%" in name or "+" in name:
-            name = unquote(name, plus=True)
+        if "%" in pair or "+" in pair:
+            name, value = unquote(name, plus=True), _value(value)
         if name not in result:
-            result[name] = unquote(value, plus=True)
+            result[name] = value
     return result
+
+
+def _value(text: str) -> str:
+    return _short_value(text) if len(text) <= _SHORT_VALUE else unquote(text, plus=True)
+
+
+@lru_cache(maxsize=1024)
+def _short_value(text: str) -> str:
+    """A short value, remembered: most are ARNs, and the same ones again."""
+    return unquote(text, plus=True)
 
 
 def pairs(text: str) -> list[tuple[str, str]]:

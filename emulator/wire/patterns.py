@@ -61,8 +61,10 @@ def _class_matcher(characters: Class, low: int, high: int) -> Callable[[str], bo
     matches = re.compile((f"[{ascii_members}]" if ascii_members else "(?!)") + count).fullmatch
 
     def match(value: str) -> bool:
+        if matches(value) is not None:
+            return True
         if value.isascii():
-            return matches(value) is not None
+            return False
         enough = low <= len(value) and (high == UNLIMITED or len(value) <= high)
         return enough and all(map(characters.contains, set(value)))
 

@@ -12,8 +12,7 @@ from emulator.wire import timestamps
 from emulator.wire.http import Response
 from emulator.wire.models import Member, Operation, Shape
 
-Put = Callable[[str], None]
-Write = Callable[[Any, Put], None]
+Write = Callable[[Any], str]
 
 _SPECIAL = re.compile("[&<>\r\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _ENTITIES: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#xD;"}
@@ -24,25 +23,23 @@ def render_query(operation: Operation, result: Mapping[str, Any], request_id: st
     compiled = operation.compiled.get("render")
     if compiled is None:
         compiled = operation.compiled["render"] = _envelope(operation)
-    head, write, tail = compiled
-    pieces: list[str] = [head]
-    if write is not None:
-        write(result, pieces.append)
-    pieces.append(f"{tail}{request_id}</RequestId>\n  </ResponseMetadata>\n</{operation.name}Response>\n")
+    head, write, tail, end = compiled
+    text = f"{head}{write(result) if write else ''}{tail}{request_id}{end}"
     return Response(
         operation.status,
         [("x-amzn-RequestId", request_id), ("content-type", "text/xml")],
-        "".join(pieces).encode("utf-8", "replace"),
+        text.encode("utf-8", "replace"),
     )
 
 
-def _envelope(operation: Operation) -> tuple[str, Write | None, str]:
+def _envelope(operation: Operation) -> tuple[str, Write | None, str, str]:
     head = f'<{operation.name}Response xmlns="{operation.service.xmlns}">\n'
     tail = "  <ResponseMetadata>\n    <RequestId>"
+    end = f"</RequestId>\n  </ResponseMetadata>\n</{operation.name}Response>\n"
     if operation.output is None:
-        return head, None, tail
+        return head, None, tail, end
     wrapper = operation.result_wrapper or f"{operation.name}Result"
-    return head, _element(wrapper, operation.output, 1, _QUERY_STYLE), tail
+    return head, _element(wrapper, operation.output, 1, _QUERY_STYLE), tail, end
 
 
 def render_ec2(operation: Operation, result: Mapping[str, Any], request_id: str) -> Response:
@@ -50,16 +47,16 @@ def render_ec2(operation: Operation, result: Mapping[str, Any], request_id: str)
     compiled = operation.compiled.get("render")
     if compiled is None:
         compiled = operation.compiled["render"] = _content(operation.output or _RETURN, 1, _EC2_STYLE)
-    pieces = [
-        f'<?xml version="1.0" encoding="UTF-8"?>\n<{operation.name}Response xmlns="{operation.service.xmlns}/">\n',
-        f"    <requestId>{request_id}</requestId>\n",
-    ]
-    compiled(result if operation.output else {"return": True}, pieces.append)
-    pieces.append(f"</{operation.name}Response>\n")
+    text = (
+        f'<?xml version="1.0" encoding="UTF-8"?>\n<{operation.name}Response xmlns="{operation.service.xmlns}/">\n'
+        f"    <requestId>{request_id}</requestId>\n"
+        f"{compiled(result if operation.output else {'return': True})}"
+        f"</{operation.name}Response>\n"
+    )
     return Response(
         operation.status,
         [("x-amzn-RequestId", request_id), ("content-type", "text/xml;charset=UTF-8")],
-        "".join(pieces).encode("utf-8", "replace"),
+        text.encode("utf-8", "replace"),
     )
 
 
@@ -83,20 +80,17 @@ def _element(name: str, shape: Shape, depth: int, style: _Style) -> Write:
     if shape.type not in ("structure", "list", "map"):
         text = _text(shape, style)
         start, end = f"{pad}<{name}>", f"</{name}>\n"
-        return lambda value, put: put(f"{start}{text(value)}{end}")
+        return lambda value: f"{start}{text(value)}{end}"
     content: Write | None = None
     start, end, empty = f"{pad}<{name}>\n", f"{pad}</{name}>\n", f"{pad}<{name}/>\n"
 
-    def write(value: Any, put: Put) -> None:
+    def write(value: Any) -> str:
         nonlocal content
         if not value:
-            put(empty)
-            return
+            return empty
         if content is None:  # compiled when first needed: shapes may contain themselves
             content = _content(shape, depth + 1, style)
-        put(start)
-        content(value, put)
-        put(end)
+        return f"{start}{content(value)}{end}"
 
     return write
 
@@ -105,25 +99,14 @@ def _content(shape: Shape, depth: int, style: _Style) -> Write:
     if shape.type == "list":
         assert shape.member is not None
         item = _element(shape.member.location_name or style.item, shape.member.shape, depth, style)
-
-        def write_list(values: Any, put: Put) -> None:
-            for value in values:
-                item(value, put)
-
-        return write_list
+        return lambda values: "".join(map(item, values))
     if shape.type == "map":
         return _entries(shape, depth, style)
     writers = {
         member.name: _element(member.location_name or member.name, member.shape, depth, style)
         for member in shape.members.values()
     }
-
-    def write_structure(values: Mapping[str, Any], put: Put) -> None:
-        for name, value in values.items():
-            if value is not None:
-                writers[name](value, put)
-
-    return write_structure
+    return lambda values: "".join([writers[name](value) for name, value in values.items() if value is not None])
 
 
 def _entries(shape: Shape, depth: int, style: _Style) -> Write:
@@ -133,12 +116,8 @@ def _entries(shape: Shape, depth: int, style: _Style) -> Write:
     key = _element(shape.key.location_name or "key", shape.key.shape, depth + 1, style)
     content = _element(shape.value.location_name or "value", shape.value.shape, depth + 1, style)
 
-    def write_map(values: Mapping[str, Any], put: Put) -> None:
-        for name, value in values.items():
-            put(f"{pad}<entry>\n")
-            key(name, put)
-            content(value, put)
-            put(f"{pad}</entry>\n")
+    def write_map(values: Mapping[str, Any]) -> str:
+        return "".join([f"{pad}<entry>\n{key(k)}{content(v)}{pad}</entry>\n" for k, v in values.items()])
 
     return write_map
 

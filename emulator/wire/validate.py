@@ -161,7 +161,9 @@ def _string_check(shape: Shape) -> Check | None:
     if not shape.pattern:
         return (lambda value: low <= _length(value) <= high) if limited else None
     matches = patterns.matcher(shape.pattern)
-    return (lambda value: low <= _length(value) <= high and matches(value)) if limited else matches
+    if not limited:
+        return matches
+    return lambda value: low <= (len(value) if value.isascii() else _length(value)) <= high and matches(value)
 
 
 def _bounds(shape: Shape) -> tuple[float, float]:
