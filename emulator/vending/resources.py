@@ -32,6 +32,9 @@ service-linked-role-deletion  key: `ACCOUNT/task`. account, role (arn)
 trust-anchor      key: `ACCOUNT/region/id`, uid: ARN. account, region, name, id, arn, enabled, created, updated, tags,
                   alias; likewise roles-anywhere-profile, crl and x509-subject; more of each in methods.roles_anywhere
 private-ca        key: ARN, uid: id. A lab authority: certificate (PEM), key, revoked. Verifiers read certificate only
+instance          key: instance id. See methods.instance_profile.instances; likewise, in the same room,
+                  ecs-task (key: task id, uid: credentials id), lambda-function (key: `ACCOUNT/region/name`, uid: ARN),
+                  eks-cluster and pod-identity-association (clusters), identity-document-key (key and certificate)
 organization      key: `organization`. See vending.organizations
 import            key: file. What a scenario imported: file, kind, assumed (ARNs that are taken to exist), notes
 decider           key: `decider`. Who decides instead of the IAM engine: name, folder. See vending.deciders
