@@ -27,6 +27,7 @@ class Connection(HttpToolsProtocol):
         self._answer = answer
         self._send_answer = send_answer
         self._between_messages = True
+        self._answered = 0.0
 
     def on_message_begin(self) -> None:
         """From here on bytes belong to a message that uvicorn reads."""
@@ -53,9 +54,11 @@ class Connection(HttpToolsProtocol):
     def _take(self, request: Request, data: bytes) -> None:
         answer = self._answer(request)
         if isinstance(answer, Response):
-            self._unset_keepalive_if_required()
             self.transport.write(messages.write(answer))
-            self.on_response_complete()
+            self.server_state.total_requests += 1
+            self._answered = self.loop.time()
+            if self.timeout_keep_alive_task is None:
+                self._watch(self.timeout_keep_alive)
             return
         # What has to wait goes on as an application of its own, which uvicorn runs for this one request.
         pending, send_answer = answer, self._send_answer
@@ -68,3 +71,14 @@ class Connection(HttpToolsProtocol):
             super().data_received(data)
         finally:
             self.app = usual
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close the connection if nothing was answered for so long: one timer, not a new one for each answer."""
+        left = self._answered + self.timeout_keep_alive - self.loop.time()
+        if left > 0:
+            self._watch(left)
+        else:
+            super().timeout_keep_alive_handler()
+
+    def _watch(self, seconds: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)

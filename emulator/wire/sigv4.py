@@ -27,12 +27,12 @@ ECDSA: Final = "AWS4-ECDSA-P256-SHA256"
 SKEW: Final = 900
 """Seconds that a request's date may lie in the past or the future, presigned or not (facts/sts-iam-sigv4 §6.2)."""
 
-# What SDKs send, to the letter, taken apart in one go; anything else goes the long way, which names its mistakes.
-_USUAL = re.compile(
-    r"AWS4-HMAC-SHA256 Credential=([^,=\s]+), ?SignedHeaders=([^,=\s]+), ?Signature=([0-9a-f]{64})", re.ASCII
-)
+# What SDKs send in front of the signature, to the letter, and the same all day: taken apart once. Anything else goes
+# the long way, which names its mistakes.
+_USUAL = re.compile(r"AWS4-HMAC-SHA256 Credential=([^,=\s]+), ?SignedHeaders=([^,=\s]+), ?", re.ASCII)
+_LONGEST_USUAL: Final = 512
 _LONGEST_DATE: Final = 32
-_LONGEST_USUAL: Final = 2_048  # what is cached below comes from here only, so it stays small
+_HEX_DIGITS: Final = 64
 _UNSIGNED = "UNSIGNED-PAYLOAD"
 _EMPTY = hashlib.sha256(b"").hexdigest()
 _EXTENDED_DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)Z", re.ASCII)
@@ -44,6 +44,9 @@ _MISMATCH = (
     "and signing method. Consult the service documentation for details."
 )
 _PRESIGNED_PARTS = ("X-Amz-Credential", "X-Amz-Signature", "X-Amz-SignedHeaders", "X-Amz-Date")
+
+
+Claim = tuple[str, str, str, str, str, str, list[str]]
 
 
 @dataclass(slots=True)
@@ -92,11 +95,12 @@ def read(request: Request, algorithms: Collection[str] = (HMAC, ECDSA)) -> Signe
 
 def _read_header(request: Request, header: str, algorithms: Collection[str]) -> Signed:
     date = request.headers.get("x-amz-date") or request.headers.get("date")
-    usual = _USUAL.fullmatch(header)
-    if usual and date and len(header) < _LONGEST_USUAL and HMAC in algorithms:
-        credential, signed_headers, signature = usual.groups()
-        token = request.headers.get("x-amz-security-token", "")
-        return _signed(HMAC, credential, signed_headers, signature, date, token, usual=True)
+    token = request.headers.get("x-amz-security-token", "")
+    front, _, signature = header.rpartition("Signature=")
+    if date and len(signature) == _HEX_DIGITS and signature.isalnum() and len(front) < _LONGEST_USUAL:
+        usual = _usual(front)
+        if usual and HMAC in algorithms:
+            return _signed(HMAC, usual, signature, date, token)
     algorithm, _, rest = header.partition(" ")
     if algorithm not in algorithms:
         raise _incomplete(f"Unsupported AWS 'algorithm': '{algorithm}'.")
@@ -119,8 +123,15 @@ def _read_header(request: Request, header: str, algorithms: Collection[str]) -> 
         digest = b64encode(hashlib.sha256(header.encode("utf-8", "replace")).digest()).decode()
         missing.append(f"(Hashed with SHA-256 and encoded with Base64) Authorization={digest}")
         raise _incomplete(" ".join(missing))
-    token = request.headers.get("x-amz-security-token", "")
-    return _signed(algorithm, parts["Credential"], parts["SignedHeaders"], parts["Signature"], date, token)
+    return _signed(
+        algorithm, _claim(algorithm, parts["Credential"], parts["SignedHeaders"]), parts["Signature"], date, token
+    )
+
+
+@lru_cache(maxsize=1024)
+def _usual(front: str) -> Claim | None:
+    found = _USUAL.fullmatch(front)
+    return _claim(HMAC, *found.groups()) if found else None
 
 
 def _read_query(request: Request, algorithms: Collection[str]) -> Signed:
@@ -135,20 +146,11 @@ def _read_query(request: Request, algorithms: Collection[str]) -> Signed:
         raise _incomplete(" ".join([*missing, "Re-examine the query-string parameters."]))
     credential, signature, headers, date = (given[name] for name in _PRESIGNED_PARTS)
     token = given.get("X-Amz-Security-Token", "") or request.headers.get("x-amz-security-token", "")
-    return _signed(algorithm, credential, headers, signature, date, token, presigned=True)
+    return _signed(algorithm, _claim(algorithm, credential, headers), signature, date, token, presigned=True)
 
 
-def _signed(
-    algorithm: str,
-    credential: str,
-    headers: str,
-    signature: str,
-    date: str,
-    token: str,
-    *,
-    presigned: bool = False,
-    usual: bool = False,
-) -> Signed:
+def _claim(algorithm: str, credential: str, headers: str) -> Claim:
+    """Everything that a signature claims beside itself and its time."""
     signed_headers = headers.split(";")
     if "host" not in signed_headers and ":authority" not in signed_headers:
         raise AwsError(
@@ -156,9 +158,13 @@ def _signed(
             "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.",
             status=403,
         )
-    basic, time = (_cached_date if usual and len(date) < _LONGEST_DATE else _date)(date)
-    scope = (_cached_scope if usual else _scope)(algorithm, credential)
-    key_id, scope_date, region, service, terminator = scope or (credential, "", "", "", "")
+    key_id, scope_date, region, service, terminator = _scope(algorithm, credential) or (credential, "", "", "", "")
+    return credential, key_id, scope_date, region, service, terminator, signed_headers
+
+
+def _signed(algorithm: str, claim: Claim, signature: str, date: str, token: str, *, presigned: bool = False) -> Signed:
+    credential, key_id, scope_date, region, service, terminator, signed_headers = claim
+    basic, time = (_short_date if len(date) < _LONGEST_DATE else _date)(date)
     return Signed(
         algorithm=algorithm,
         credential=credential,
@@ -195,8 +201,7 @@ def _date(date: str) -> tuple[str, int]:
         ) from None
 
 
-_cached_scope = lru_cache(maxsize=1024)(_scope)
-_cached_date = lru_cache(maxsize=64)(_date)
+_short_date = lru_cache(maxsize=64)(_date)
 
 
 def check(signed: Signed, now: float, service: str, region: str | None = None) -> None:
@@ -272,7 +277,7 @@ def verify(request: Request, signed: Signed, secret: str) -> None:
     else:
         key = _signing_key(secret, signed.scope_date, signed.region, signed.service)
         mine = hmac.digest(key, text.encode("utf-8", "replace"), "sha256").hex()
-        genuine = hmac.compare_digest(mine.encode(), signed.signature.encode("utf-8", "replace"))
+        genuine = signed.signature.isascii() and hmac.compare_digest(mine, signed.signature)
     if not genuine:
         raise AwsError("SignatureDoesNotMatch", _mismatch(request, signed, text), status=403)
 

@@ -2,7 +2,7 @@
 
 import httptools
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emulator.wire import messages
@@ -44,6 +44,13 @@ def test_worlds_are_posted_to(path):
     assert messages.read(message([b"POST " + path + b" HTTP/1.1", *HEAD[1:]]), "", "http").raw_path == path.decode()
 
 
+@pytest.mark.parametrize("line", [b"X-Y:1", b"X-Y: 1", b"X-Y:   1", b"X-Y: 1  "])
+def test_spaces_around_a_value_are_no_part_of_it(line):
+    data = message([*HEAD, line])
+
+    assert messages.read(data, "", "http").headers["x-y"] == dict(Parsed(data).headers)["x-y"] == "1"
+
+
 @pytest.mark.parametrize(
     ("what", "data"),
     [
@@ -74,7 +81,6 @@ def test_worlds_are_posted_to(path):
         ("no colon", message([*HEAD, b"X-Y"])),
         ("no name", message([*HEAD, b": 1"])),
         ("an empty value", message([*HEAD, b"X-Y: "])),
-        ("space around a value", message([*HEAD, b"X-Y: 1 "])),
         ("a bare line feed", message([*HEAD, b"X-Y: 1\nX-Z: 2"])),
         ("a NUL", message([*HEAD, b"X-Y: \x00"])),
         ("bytes beyond ASCII", message([*HEAD, b"X-Y: \xc3\xa9"])),
@@ -98,7 +104,7 @@ class Parsed:
         self.url += url
 
     def on_header(self, name, value):
-        self.headers.append((name.lower().decode(), value.decode()))
+        self.headers.append((name.lower().decode(), value.decode().rstrip(" ")))  # which this parser leaves to its user
 
     def on_body(self, body):
         self.body += body
@@ -108,21 +114,20 @@ class Parsed:
 
 
 NAMES = st.sampled_from(
-    ["Host", "content-length", "Connection", "TE", "X-A", "x-a", "Transfer-Encoding", "Bad Name", ""]
+    ["Host", "content-length", "Connection", "TE", "X-A", "x-a", "X-B", "Transfer-Encoding", "Bad Name", ""]
 )
-VALUES = st.text(st.characters(max_codepoint=255), max_size=8) | st.sampled_from(
-    ["close", "keep-alive", "2", "chunked"]
-)
+VALUES = st.text(" \t:\r\n\0a1\xe9", max_size=5) | st.sampled_from(["close", "keep-alive", "2", "chunked", "a b"])
 LINES = st.lists(
     st.tuples(NAMES, st.sampled_from([": ", ":", " : "]), VALUES).map(lambda parts: "".join(parts).encode("latin-1")),
     max_size=4,
 )
-ENDS = st.sampled_from([b"\r\n", b"\n", b"\r"])
+ENDS = st.sampled_from([b"\r\n"] * 4 + [b"\n", b"\r"])
 
 
-@given(lines=LINES, end=ENDS, body=st.binary(max_size=4), length=st.integers(0, 4), path=st.sampled_from(["/", "/w/a"]))
-def test_what_is_taken_is_read_as_a_parser_reads_it(lines, end, body, length, path):
-    head = [f"POST {path} HTTP/1.1".encode(), *lines, b"Content-Length: %d" % length]
+@settings(max_examples=500)  # few are taken
+@given(lines=LINES, end=ENDS, body=st.binary(max_size=4), beyond=st.sampled_from([0, 0, 0, -1, 1]))
+def test_what_is_taken_is_read_as_a_parser_reads_it(lines, end, body, beyond):
+    head = [b"POST / HTTP/1.1", b"Accept: a", *lines, b"Content-Length: %d" % (len(body) + beyond)]
     data = b"\r\n".join(head[:2]) + end + b"\r\n".join(head[2:]) + b"\r\n\r\n" + body
 
     request = messages.read(data, "", "http")
