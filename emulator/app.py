@@ -329,13 +329,13 @@ async def _serve(server: Server, ready: Callable[[Server], None]) -> None:
 def _socket(front: Front, host: str, port: int, **tls: Any) -> Any:
     import uvicorn
 
-    from emulator.gateway.connection import Connection
+    from emulator.gateway.connection import Connection, Outbox
 
     return uvicorn.Config(
         front,
         host,
         port,
-        http=partial(Connection, front.answer, send_answer),  # type: ignore[arg-type]  # all it does is call it
+        http=partial(Connection, front.answer, send_answer, Outbox()),  # type: ignore[arg-type]  # all it does is call it
         access_log=False,  # 38 us a request
         log_config=None,  # what is said goes to standard error as it is; configuring takes 2 ms
         ws="none",  # 24 ms at start

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -15,6 +16,29 @@ Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 SendAnswer = Callable[[Send, Response], Awaitable[None]]
 
 
+class Outbox:
+    """Answers on their way out: written together when all requests that had arrived are answered.
+
+    A write wakes the client that sleeps, for some 10 us; who is woken with several answers sleeps less often.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: list[tuple[asyncio.Transport, bytes]] = []
+
+    def put(self, loop: asyncio.AbstractEventLoop, transport: asyncio.Transport, data: bytes) -> None:
+        """Send `data` before the loop waits for requests again."""
+        if not self._waiting:
+            loop.call_soon(self.send)
+        self._waiting.append((transport, data))
+
+    def send(self) -> None:
+        """Send all that waits, in order."""
+        waiting, self._waiting = self._waiting, []
+        for transport, data in waiting:
+            if not transport.is_closing():
+                transport.write(data)
+
+
 class Connection(HttpToolsProtocol):
     """uvicorn's connection with a shortcut.
 
@@ -22,10 +46,11 @@ class Connection(HttpToolsProtocol):
     of the answer) costs more than reading it. What the shortcut does not take is uvicorn's, from its first byte.
     """
 
-    def __init__(self, answer: Answer, send_answer: SendAnswer, **given: Any) -> None:
+    def __init__(self, answer: Answer, send_answer: SendAnswer, outbox: Outbox, **given: Any) -> None:
         super().__init__(**given)
         self._answer = answer
         self._send_answer = send_answer
+        self._outbox = outbox
         self._between_messages = True
         self._answered = 0.0
 
@@ -49,12 +74,18 @@ class Connection(HttpToolsProtocol):
         ):
             self._take(request, data)
         else:
+            self._outbox.send()  # what uvicorn may write at once comes behind it
             super().data_received(data)
+
+    def shutdown(self) -> None:
+        """Close the connection, or let it close when its request is answered."""
+        self._outbox.send()
+        super().shutdown()
 
     def _take(self, request: Request, data: bytes) -> None:
         answer = self._answer(request)
         if isinstance(answer, Response):
-            self.transport.write(messages.write(answer))
+            self._outbox.put(self.loop, self.transport, messages.write(answer))
             self.server_state.total_requests += 1
             self._answered = self.loop.time()
             if self.timeout_keep_alive_task is None:

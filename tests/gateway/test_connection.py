@@ -1,11 +1,18 @@
 """One connection, whatever the segments: calls that arrive whole take a shortcut, and nobody can tell."""
 
+import asyncio
 import contextlib
 import re
 import socket
+from functools import partial
 from urllib.parse import urlsplit
 
 import pytest
+import uvicorn
+from uvicorn.server import ServerState
+
+from emulator.gateway.connection import Connection, Outbox
+from emulator.wire.http import Response
 
 WHO = b"Action=GetCallerIdentity&Version=2011-06-15"
 SAML = (
@@ -135,3 +142,37 @@ def test_a_client_that_does_not_read_is_waited_for(connect):
 
     assert len(answers) > 1000
     assert set(answers) == {REFUSED_WHO}
+
+
+def test_an_idle_connection_is_closed_and_a_busy_one_is_not():
+    """With the server's own connections on a loop of ours, where being idle for long takes milliseconds."""
+
+    async def nothing(*_):
+        raise AssertionError("no call here needs ASGI")
+
+    async def answer_at_once(reader):
+        return (await reader.readuntil(b"\r\n\r\n")).split()[1]
+
+    async def run():
+        config = uvicorn.Config(nothing, interface="asgi3", log_config=None, ws="none", timeout_keep_alive=0.2)
+        config.load()
+        answers = partial(Connection, lambda _: Response(204, [], b""), None, Outbox())
+        state = ServerState()
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(lambda: answers(config=config, server_state=state, app_state={}), "127.0.0.1")
+        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+        begun, statuses = loop.time(), []
+        while loop.time() < begun + 0.5:  # longer than an idle connection lives
+            writer.write(post(WHO))
+            statuses.append(await answer_at_once(reader))
+        answered = loop.time()
+        rest = await reader.read()
+        writer.close()
+        server.close()
+        return statuses, rest, loop.time() - answered
+
+    statuses, rest, idle = asyncio.run(run())
+
+    assert set(statuses) == {b"204"}
+    assert rest == b""
+    assert 0.1 < idle < 5
