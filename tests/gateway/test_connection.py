@@ -147,7 +147,7 @@ def test_a_client_that_does_not_read_is_waited_for(connect):
 def test_an_idle_connection_is_closed_and_a_busy_one_is_not():
     """With the server's own connections on a loop of ours, where being idle for long takes milliseconds."""
 
-    async def nothing(*_):
+    async def nothing(_scope, _receive, _send):
         raise AssertionError("no call here needs ASGI")
 
     async def answer_at_once(reader):
