@@ -1,8 +1,8 @@
 """Which operation a request means, and which function carries it out.
 
-Functions register themselves with `@operation`, checked against the model when their module loads; modules load on the
-first request to their service. Requests are matched as AWS's front ends do it: `X-Amz-Target`, then `Action` and
-`Version` in query or body, then the models' URI templates.
+Functions register themselves with `@operation`, checked against the model when their module loads; modules load when an
+operation is asked for that none before them has. Requests are matched as AWS's front ends do it: `X-Amz-Target`, then
+`Action` and `Version` in query or body, then the models' URI templates.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ REGISTRY: Final[dict[tuple[str, str], Callable[..., Any]]] = {}
 """(service, operation) -> the function that carries it out."""
 
 MODULES: Final[dict[str, tuple[str, ...]]] = {}
-"""service -> names of the modules that hold its operations; none is imported before the service's first request."""
+"""service -> modules of its operations that are not imported yet: they are, one by one, until an operation is found."""
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -72,10 +72,12 @@ def register_modules(modules: Mapping[str, Iterable[str]]) -> None:
 
 def find(service: str, name: str) -> Callable[..., Any] | None:
     """The function that carries out an operation, or None where none is registered."""
-    for module in MODULES.get(service, ()):
-        importlib.import_module(module)
-    MODULES.pop(service, None)  # after the import: a module that fails to load fails again, and is not forgotten
-    return REGISTRY.get((service, name))
+    found = REGISTRY.get((service, name))
+    while found is None and MODULES.get(service):
+        importlib.import_module(MODULES[service][0])
+        MODULES[service] = MODULES[service][1:]  # after the import: a module that fails to load fails again
+        found = REGISTRY.get((service, name))
+    return found
 
 
 def match(request: http.Request) -> tuple[Service, Operation]:

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from emulator.core.errors import AwsError
-from emulator.wire import jsons
 from emulator.wire.http import Response
 from emulator.wire.models import ErrorShape, Service
 from emulator.wire.query_xml import escape
@@ -76,6 +75,8 @@ def _query(
     sender = "Sender" if status < _SERVER_FAULT else "Receiver"
     members = {name: str(value) for name, value in error.members.items()}
     if accept_json:
+        from emulator.wire import jsons
+
         content = {"Code": code, "Message": error.message, "Type": sender, **members}
         body = jsons.dump({"Error": {k: v for k, v in content.items() if v}, "RequestId": request_id})
         return Response(status, [("x-amzn-RequestId", request_id), ("content-type", "application/json")], body)
@@ -108,6 +109,8 @@ def _ec2(error: AwsError, request_id: str) -> Response:
 def _json(
     service: Service | None, declared: ErrorShape | None, protocol: str, error: AwsError, request_id: str
 ) -> Response:
+    from emulator.wire import jsons  # late, as in protocols
+
     code, status = _json_code(declared, protocol, error)
     content: dict[str, Any] = {} if protocol == "rest-json" else {"__type": code}
     if error.message:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import gzip
 import importlib.util
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
@@ -317,9 +318,10 @@ def service(name: str) -> Service:
     return Service(name, model)
 
 
+@cache
 def _directory(name: str) -> Path:
-    versions = sorted(path for path in (_data() / name).iterdir() if path.is_dir())
-    return versions[-1]
+    with os.scandir(_data() / name) as entries:
+        return Path(max(entry.path for entry in entries if entry.is_dir()))
 
 
 @cache

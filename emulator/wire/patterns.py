@@ -56,7 +56,7 @@ def _repeated_class(node: Node) -> tuple[Class, int, int] | None:
 
 
 def _class_matcher(characters: Class, low: int, high: int) -> Callable[[str], bool]:
-    ascii_members = "".join(f"\\x{code:02x}" for code in range(128) if characters.contains(chr(code)))
+    ascii_members = "".join(f"\\x{first:02x}-\\x{last:02x}" for first, last in _ascii_ranges(characters))
     count = f"{{{low},}}" if high == UNLIMITED else f"{{{low},{high}}}"
     matches = re.compile((f"[{ascii_members}]" if ascii_members else "(?!)") + count).fullmatch
 
@@ -69,3 +69,15 @@ def _class_matcher(characters: Class, low: int, high: int) -> Callable[[str], bo
         return enough and all(map(characters.contains, set(value)))
 
     return match
+
+
+def _ascii_ranges(characters: Class) -> list[list[int]]:
+    """First and last of the runs of ASCII characters in a class: few words for `re`, which reads them slowly."""
+    runs: list[list[int]] = []
+    for code in range(128):
+        if characters.contains(chr(code)):
+            if runs and runs[-1][1] == code - 1:
+                runs[-1][1] = code
+            else:
+                runs.append([code, code])
+    return runs

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from emulator.core.errors import AwsError
-from emulator.wire import faults, jsons, query
+from emulator.wire import faults, query
 from emulator.wire.dispatch import UnmatchedRequestError
 from emulator.wire.http import Request, Response
 from emulator.wire.models import Operation, Service
@@ -27,6 +27,8 @@ def parse(operation: Operation, request: Request) -> dict[str, Any]:
     """
     if operation.service.protocol in _XML:
         return query.parse(operation, request)
+    from emulator.wire import jsons  # 3 ms at start, which only JSON services shall pay
+
     return jsons.parse(operation, request)
 
 
@@ -40,6 +42,8 @@ def render(
     """
     if operation.service.protocol in _XML:
         return query.render(operation, result or {}, request_id, accept_json=accept_json)
+    from emulator.wire import jsons
+
     return jsons.render(operation, result or {}, request_id)
 
 

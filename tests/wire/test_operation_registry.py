@@ -81,6 +81,23 @@ def test_modules_load_on_the_first_request_to_their_service(tmp_path, monkeypatc
     del sys.modules["lazily_loaded_operations"]
 
 
+def test_modules_load_one_by_one_until_the_operation_is_found(tmp_path, monkeypatch):
+    names = ("first_operations", "second_operations", "third_operations")
+    for name, action in zip(names, ("GetCallerIdentity", "GetSessionToken", "GetFederationToken"), strict=True):
+        (tmp_path / f"{name}.py").write_text(
+            f"from emulator.wire.dispatch import operation\n@operation('sts', '{action}')\ndef run(ctx, **_): return {{}}\n"
+        )
+    monkeypatch.syspath_prepend(tmp_path)
+    dispatch.register_modules({"sts": names})
+
+    for action, loaded in (("GetSessionToken", 2), ("GetCallerIdentity", 2), ("GetFederationToken", 3)):
+        assert dispatch.find("sts", action).__module__ in names
+        assert [name in sys.modules for name in names] == [True] * loaded + [False] * (3 - loaded)
+    assert dispatch.find("sts", "AssumeRole") is None
+    for name in names:
+        del sys.modules[name]
+
+
 def test_a_module_that_fails_to_load_fails_at_every_request(tmp_path, monkeypatch):
     (tmp_path / "broken_operations.py").write_text("raise RuntimeError('broken')")
     monkeypatch.syspath_prepend(tmp_path)
