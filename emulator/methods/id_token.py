@@ -18,6 +18,7 @@ SOURCE_IDENTITY = "https://aws.amazon.com/source_identity"
 ROLES = "https://aws.amazon.com/roles"
 
 _REQUIRED = ("iss", "sub", "aud", "iat", "exp")
+_FAR: Final = 10**18
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
 _SOURCE_IDENTITY = re.compile(r"(?![aA][wW][sS]:)[A-Za-z0-9_+=,.@-]{2,64}")
 _ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[^:;*?\s]{1,600}")
@@ -25,7 +26,7 @@ _MAX_TAGS, _MAX_TAG_KEY, _MAX_TAG_VALUE = 50, 128, 256  # the API's own limits f
 _TAG_TEXT = re.compile(r"[\w\s.:/=+@-]*")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class IdToken:
     """A token whose claims hold. `audience` is `azp` where there is one, `original_audiences` what `aud` says.
 
@@ -118,6 +119,8 @@ def _check_times(claims: Mapping[str, Any], now: int) -> None:
 
 
 def _seconds(value: Any) -> int:
+    if type(value) is int and 0 <= value < _FAR:
+        return value
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
     if not isinstance(value, str) or not _INTEGER.fullmatch(value):
@@ -136,6 +139,8 @@ def _source_identity(claims: Mapping[str, Any]) -> str:
 
 def _tags(claims: Mapping[str, Any]) -> tuple[Mapping[str, str], tuple[str, ...]]:
     """Session tags in either form: one nested object with lists of one value, or flattened claims with strings."""
+    if TAGS not in " ".join(claims):  # what nearly every token is, found out in one go
+        return {}, ()
     nested = claims.get(TAGS)
     if nested is None:
         nested = {}

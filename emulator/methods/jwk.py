@@ -45,6 +45,7 @@ class KeySet:
             key_id = entry.get("kid") if isinstance(entry, Mapping) else None
             if isinstance(key_id, str) and key_id:
                 self._keys[key_id] = entry
+        self._checks: dict[str, Verifiers] = {}
         self._too_many_rsa = sum(1 for key in self._keys.values() if key.get("kty") == "RSA") > MAX_RSA_KEYS
 
     def has(self, key_id: str | None) -> bool:
@@ -59,8 +60,9 @@ class KeySet:
         if self._too_many_rsa and algorithm in RSA_ALGORITHMS:
             return None
         if key_id is not None:
-            entry = self._keys.get(key_id)
-            return None if entry is None else _verifiers(entry).get(algorithm)
+            if key_id in self._keys and key_id not in self._checks:
+                self._checks[key_id] = _verifiers(self._keys[key_id])
+            return self._checks.get(key_id, {}).get(algorithm)
         usable = [found for entry in self._keys.values() if (found := _verifiers(entry))]
         return usable[0].get(algorithm) if len(usable) == 1 else None
 

@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final, NoReturn
 
 MAX_LENGTH: Final = 20_000
@@ -22,6 +23,7 @@ Verify = Callable[[bytes, bytes], bool]
 
 # One class a part, so that no backtracking is possible; also the alphabet check that a lenient base64 decoder skips.
 _SHAPE = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]*)")
+_SHORT: Final = 256
 _URL_SAFE = bytes.maketrans(b"-_", b"+/")
 
 
@@ -33,7 +35,7 @@ class BadSignature(Exception):  # noqa: N818 - what it says of the token
     """The key does not prove the token."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Token:
     """A token taken apart. `algorithm`, `key_id` and `issuer` only say which key to try: nothing is proven yet.
 
@@ -71,15 +73,23 @@ def parse(text: str) -> Token:
     if found is None:
         raise NotAToken("not three base64url parts of permitted length")
     head, body, signature = found.groups()
+    algorithm, key_id = (_short_header if len(head) <= _SHORT else _header)(head)
+    claims = _object(body)
+    signed = text[: len(head) + 1 + len(body)].encode("ascii")
+    return Token(algorithm, key_id, claims.get("iss"), signed, _decode(signature), claims)
+
+
+def _header(head: str) -> tuple[str, str | None]:
     header = _object(head)
     algorithm, key_id = header.get("alg"), header.get("kid")
     if not isinstance(algorithm, str) or not (key_id is None or isinstance(key_id, str)):
         raise NotAToken("alg and kid must be strings")
     if "crit" in header or "b64" in header:
         raise NotAToken("critical header extensions and unencoded payloads are refused")
-    claims = _object(body)
-    signed = text[: len(head) + 1 + len(body)].encode("ascii")
-    return Token(algorithm, key_id, claims.get("iss"), signed, _decode(signature), claims)
+    return algorithm, key_id
+
+
+_short_header = lru_cache(maxsize=256)(_header)  # an issuer writes the same one until it changes its key
 
 
 def _object(part: str) -> dict[str, Any]:

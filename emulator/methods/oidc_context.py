@@ -79,10 +79,13 @@ def at_login(provider: Provider, token: IdToken, claims: Mapping[str, Any]) -> d
     methods = tuple(each for each in (amr if isinstance(amr, list) else [amr]) if isinstance(each, str))
     if methods:
         keys[f"{prefix}:amr"] = methods
-    for name in _extra_claims(provider.name):
-        value = _text(_claim(claims, name))
-        if value is not None:
-            keys[f"{prefix}:{name.lower()}"] = (value,)
+    for name, key in _extra_claims(provider.name):
+        value = claims.get(name)
+        if type(value) is not str:
+            value = _text(_claim(claims, name))
+            if value is None:
+                continue
+        keys[key] = (value,)
     return keys
 
 
@@ -94,8 +97,10 @@ def in_session(provider: Provider, context: Mapping[str, tuple[str, ...]]) -> di
 
 
 @lru_cache(maxsize=1024)
-def _extra_claims(provider: str) -> tuple[str, ...]:
-    return next((claims for pattern, claims in _CLAIMS if pattern.fullmatch(provider)), ())
+def _extra_claims(provider: str) -> tuple[tuple[str, str], ...]:
+    """The claims that become keys, and the names of these."""
+    names = next((claims for pattern, claims in _CLAIMS if pattern.fullmatch(provider)), ())
+    return tuple((name, f"{provider}:{name}".lower()) for name in names)
 
 
 def _claim(claims: Mapping[str, Any], name: str) -> Any:

@@ -158,6 +158,10 @@ def provider_of(world: World, account: str, issuer: Any) -> Provider:
     built_in = BUILT_IN.get(issuer)
     if built_in is not None:
         return Provider(built_in, f"https://{built_in}", built_in)
+    return world.memo(("oidc-provider", account, issuer), lambda: _registered(world, account, issuer))
+
+
+def _registered(world: World, account: str, issuer: str) -> Provider:
     name = _name(issuer)
     arn = f"arn:aws:iam::{account}:oidc-provider/{name}"
     found = world.find("oidc-provider", arn) if 0 < len(name) <= _MAX_URL else None
@@ -214,4 +218,6 @@ def _proven(ctx: Context, token: jwt.Token, keys: KeySet) -> Mapping[str, Any]:
 
 
 def _with_claims(ask: Ask, token: IdToken) -> Ask:
+    if not (token.tags or token.transitive or token.source_identity):
+        return ask
     return replace(ask, tags=token.tags, transitive=token.transitive, source_identity=token.source_identity)
