@@ -57,7 +57,10 @@ METHODS = (
             "lambda": "emulator.methods.instance_profile.functions",
         },
     ),
-    Method("assume role", {"sts": _rooms("emulator.methods", "assume_role", "assume_root", "delegated_access")}),
+    Method(
+        "assume role",
+        {"sts": _rooms("emulator.methods", "assume_role", "assume_root", "scoped_credentials", "delegated_access")},
+    ),
     Method("web identity", {"sts": ("emulator.methods.web_identity",)}, {"issuers": "emulator.idp.oidc"}),
     Method(
         "saml",

@@ -41,8 +41,8 @@ def restrict(caller: Caller, service: str, operation: str) -> None:
         AwsError: AccessDenied from STS, InvalidClientTokenId from IAM, both 403.
     """
     session = caller.session
-    if session is None or session.kind not in _STS_CALLS:
-        return
+    if session is None or session.kind not in _STS_CALLS or "delegate" in session.extra:
+        return  # what a delegate may do was approved, whatever kind of credential the approver used
     if service == "sts" and operation not in _STS_CALLS[session.kind]:
         # For other operations than these two AWS's text is not recorded (§3.3); they get the same form.
         raise AwsError("AccessDenied", f"Cannot call {operation} with session credentials", status=403)
@@ -50,7 +50,10 @@ def restrict(caller: Caller, service: str, operation: str) -> None:
         raise AwsError("InvalidClientTokenId", credentials.INVALID_TOKEN, status=403)
 
 
-_STS_CALLS = {USER: ("AssumeRole", "GetCallerIdentity"), FEDERATED: ("GetCallerIdentity",)}
+_STS_CALLS = {
+    USER: ("AssumeRole", "GetCallerIdentity", "GetScopedCredentials"),
+    FEDERATED: ("GetCallerIdentity", "GetScopedCredentials"),
+}
 
 
 def permissive(world: World, access_key_id: str, token: str, default_account: str) -> Caller:
@@ -76,6 +79,13 @@ def caller_of_session(world: World, session: Session, key_id: str) -> Caller:
     Raises:
         AwsError: InvalidClientTokenId when its role or user is gone, also when a namesake was made since.
     """
+    caller = _caller_of_session(world, session, key_id)
+    if "scopes" in session.extra:
+        caller.scopes = tuple(parse(text) for text in session.extra["scopes"])
+    return caller
+
+
+def _caller_of_session(world: World, session: Session, key_id: str) -> Caller:
     if session.kind == ROLE:
         return _role_caller(world, session, key_id)
     if session.kind == USER:

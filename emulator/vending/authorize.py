@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from emulator.core.errors import AwsError
+from emulator.policy.document import Document, parse
 from emulator.policy.engine import Decision, PolicySet, Principal, Request
-from emulator.vending import deciders, denials, organizations
+from emulator.vending import deciders, denials, organizations, resources
 from emulator.vending.context import Caller, Consulted, Context, Keys
 
 _ALLOWED_BY = {
@@ -53,7 +56,22 @@ def consult(ctx: Context, action: str, resource: str, keys: Keys, policies: Poli
     context = ctx.request_keys()
     context.update(caller.context)
     context.update(keys)
-    return ask(ctx, Request(action, resource, caller.principal, context), policies)
+    request = Request(action, resource, caller.principal, context)
+    decision = ask(ctx, request, policies)
+    for scope in caller.scopes:
+        if decision.verdict == "allow":
+            decision = ask(ctx, request, _scoped(policies, scope))
+    return decision
+
+
+def _scoped(policies: PolicySet, scope: Document) -> PolicySet:
+    """The same question put to a narrowing of the session alone.
+
+    As if across accounts, where each side must allow: no grant by the resource's own policy spares the narrowing.
+    """
+    return replace(
+        policies, identity=(parse(resources.FULL_ACCESS),), boundary=None, session=(scope,), resource_account="-"
+    )
 
 
 def consult_unsigned(

@@ -50,8 +50,8 @@ class Caller:
     """Who signed the call, with everything of theirs that can have a say in a decision.
 
     `context` holds their condition keys, lower-case. `identity` is empty for callers whose permissions come from
-    nowhere (federated users without a policy); root has full access. `permissive` marks a caller that `--permissive`
-    let in unproven.
+    nowhere (federated users without a policy); root has full access. `scopes` narrowed the session afterwards: each of
+    them must allow as well. `permissive` marks a caller that `--permissive` let in unproven.
     """
 
     principal: Principal
@@ -63,6 +63,7 @@ class Caller:
     identity: tuple[Document, ...] = ()
     boundary: Document | None = None
     session_policies: tuple[Document, ...] | None = None
+    scopes: tuple[Document, ...] = ()
     session: Session | None = None
     user: Mapping[str, Any] | None = None
     role: Mapping[str, Any] | None = None

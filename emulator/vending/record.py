@@ -107,6 +107,9 @@ def _identity(caller: Caller | None, decisions: tuple[Consulted, ...]) -> dict[s
         }
         if caller.session.source_identity:
             identity["sessionContext"]["sourceIdentity"] = caller.session.source_identity
+        if "delegate" in caller.session.extra:
+            # UG temporary-delegation-cloudtrail: the account that acts with what somebody delegated to it.
+            identity["invokedByDelegate"] = {"accountId": caller.session.extra["delegate"]}
     return identity
 
 
