@@ -6,10 +6,8 @@ import time
 from datetime import UTC, datetime
 from functools import lru_cache
 
-
-def real() -> float:
-    """Seconds since the epoch by the machine's clock. SigV4 dates are judged by this one."""
-    return time.time()
+real = time.time
+"""Seconds since the epoch by the machine's clock. SigV4 dates are judged by this one."""
 
 
 def monotonic() -> float:

@@ -37,7 +37,8 @@ class World:
         self._memo: dict[Any, Any] = {}
         self._touched: dict[tuple[str, str], Any] = {}
         self._row: Mapping[str, Any] = {}
-        self.in_unit = False
+        self.depth = 0  # of units inside one another
+        self._unit = Unit(self, lock=False)
         self._locked: Any = None
         self.key = b""
         self.generation = ""
@@ -174,7 +175,7 @@ class World:
         otherwise StaleError asks the caller to run the unit again with `lock=True`, which takes it at once.
         INVARIANT: never await inside a unit after its first write; other requests share this connection.
         """
-        return Unit(self, lock=lock)
+        return Unit(self, lock=True) if lock else self._unit
 
     def lock(self) -> None:
         """Take the write lock now. For Unit."""
@@ -182,10 +183,13 @@ class World:
         transaction.__enter__()
         self._locked = transaction
 
+    @property
+    def locked(self) -> bool:
+        """Whether this world's write lock is held."""
+        return self._locked is not None
+
     def release(self, exc: BaseException | None) -> None:
         """Commit what was written, or roll it back because of `exc`. For Unit."""
-        if self._locked is None:
-            return
         transaction, self._locked = self._locked, None
         if exc is None:
             transaction.__exit__(None, None, None)
@@ -199,7 +203,7 @@ class World:
                 raise
 
     def _before_write(self) -> None:
-        if not self.in_unit or self._locked is not None:
+        if not self.depth or self._locked is not None:
             return
         self.lock()
         if self._store.revision(self.name) != self._revision:
@@ -236,20 +240,17 @@ class World:
 class Unit:
     """What `World.unit` returns; a class, because a generator-based context manager costs twice as much."""
 
-    __slots__ = ("_lock", "_outermost", "_world")
+    __slots__ = ("_lock", "_world")
 
     def __init__(self, world: World, *, lock: bool) -> None:
         self._world = world
         self._lock = lock
-        self._outermost = False
 
     def __enter__(self) -> None:
         """Begin, unless an outer unit has begun."""
         world = self._world
-        if world.in_unit:
-            return
-        self._outermost = world.in_unit = True
-        if self._lock:
+        world.depth += 1
+        if self._lock and world.depth == 1:
             try:
                 world.lock()
                 world.refresh()
@@ -259,11 +260,10 @@ class Unit:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
         """Commit, or roll back when an exception comes through."""
-        if self._outermost:
-            try:
-                self._world.release(error)
-            finally:
-                self._world.in_unit = False
+        world = self._world
+        world.depth -= 1
+        if not world.depth and world.locked:
+            world.release(error)
 
 
 class Worlds:

@@ -31,6 +31,10 @@ _QUERY_METHODS: Final = ("POST", "GET")
 _BAD_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
 
 
+_FOUND: Final[dict[tuple[str | None, str], tuple[Service, Operation]]] = {}
+"""(version, action) -> what a query request has meant before."""
+
+
 class NoAction(Exception):  # noqa: N818  # no error: STS answers with a redirect
     """A query request without `Action`: STS redirects (302, no body) to `location` (facts/sts-iam-sigv4 §1.8)."""
 
@@ -104,11 +108,15 @@ def _match_action(request: http.Request) -> tuple[Service, Operation]:
         query = "" if request.method == "POST" else request.query
         raise NoAction(f"{_PAGE}?{query}" if query else _PAGE)
     version = parameters.get("Version")
+    known = _FOUND.get((version, action))
+    if known is not None:
+        return known
     name = _versions().get(version) if version is not None else None
     if name is not None:
         service = models.service(name)
         if action in service.operations:
-            return service, service.operations[action]
+            found = _FOUND[version, action] = service, service.operations[action]
+            return found
     shown = "NO_VERSION_SPECIFIED" if version is None else version
     raise UnmatchedRequestError("query", "InvalidAction", f"Could not find operation {action} for version {shown}")
 
