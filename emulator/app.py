@@ -102,6 +102,7 @@ METHODS = (
                 "service_linked_roles",
                 "instance_profiles",
                 "saml_providers",
+                "delegation",
                 "authorization_details",
                 "reports",
                 "context_keys",

@@ -57,15 +57,6 @@ class Fault(Strict):
     times: int | None = Field(default=None, ge=1)
 
 
-class Approval(Strict):
-    """What an owner lets somebody else do: be a role, narrowed by a session policy, for a time."""
-
-    principal: str = Field(description="the role's ARN")
-    policy: str = Field(default="", description="a session policy as JSON text")
-    duration_seconds: int = Field(default=3600, ge=900, le=43_200)
-    token_life_seconds: int = Field(default=900, ge=1, le=86_400)
-
-
 ApplyScenario = Callable[[Server, World, str], None]
 """Brings a world to what a scenario's text declares; raises ValueError with its mistakes."""
 
@@ -230,28 +221,10 @@ async def get_mfa_code(world: TheWorld, serial: str) -> dict[str, str]:
     return {"serial": serial, "code": mfa.next_code(device, world.now())}
 
 
-@router.post("/worlds/{world}/trade-in-tokens", status_code=201, summary="Approve a delegation")
-async def approve_delegation(world: TheWorld, approved: Approval) -> dict[str, str]:
-    """A trade-in token, for one `sts:GetDelegatedAccessToken`: what the owner of the role has approved."""
-    from emulator.policy.document import MalformedPolicy
-    from emulator.policy.validate import validate
-    from emulator.vending import resources, trade_in
-
-    if resources.role_by_arn(world, approved.principal) is None:
-        raise HTTPException(404, f"no role `{approved.principal}`")
-    if approved.policy:
-        try:
-            validate("session", approved.policy)
-        except MalformedPolicy as bad:
-            raise HTTPException(422, f"policy: {bad.message}") from None
-    token = trade_in.issue(
-        world,
-        approved.principal,
-        policy=approved.policy,
-        duration=approved.duration_seconds,
-        life=approved.token_life_seconds,
-    )
-    return {"trade_in_token": token}
+@router.get("/worlds/{world}/notifications", summary="What SNS topics would have received")
+async def list_notifications(world: TheWorld, topic: str | None = None) -> list[dict[str, Any]]:
+    """SNS messages, oldest first, of one topic (its ARN) or all: there is no SNS here to deliver them."""
+    return [dict(message) for message in world.page("notification", f"{topic}/" if topic else "")]
 
 
 @router.post("/worlds/{world}/scenario", summary="Apply a scenario")

@@ -1,4 +1,4 @@
-"""GetDelegatedAccessToken: somebody exchanges what an account's owner approved for a session in that account."""
+"""GetDelegatedAccessToken: a partner exchanges what an account's owner approved for a session of the approver."""
 
 from __future__ import annotations
 
@@ -6,37 +6,24 @@ from collections.abc import Mapping
 from typing import Any
 
 from emulator.core.errors import AwsError
-from emulator.vending import credentials, resources, trade_in
+from emulator.vending import credentials, trade_in
+from emulator.vending.authenticate import caller_of_session
 from emulator.vending.authorize import authorize
 from emulator.vending.context import Context
-from emulator.vending.session import ROLE, Session
 from emulator.wire.dispatch import operation
-
-SESSION_NAME = "delegated"
 
 
 @operation("sts", "GetDelegatedAccessToken")
 def get_delegated_access_token(ctx: Context, *, TradeInToken: str) -> Mapping[str, Any]:
-    """Vend the session that the token stands for; the caller's own account must permit the exchange.
+    """Vend the session that the token stands for; the partner's own account must permit the exchange.
 
-    The trust policy has no say: the owner's approval, which the token is, takes its place.
+    No trust policy has a say: the approval takes its place. It is worth nothing once its approver is gone.
     """
     authorize(ctx, "sts:GetDelegatedAccessToken", "*")
-    approved = trade_in.redeem(ctx.world, TradeInToken)
-    role = resources.role_by_arn(ctx.world, approved["principal"])
-    if role is None:
-        raise AwsError("ExpiredTradeInTokenException", "The trade-in token has expired.")
-    now = int(ctx.world.now())
-    session = Session(
-        kind=ROLE,
-        account=role["account"],
-        name=role["name"],
-        id=role["id"],
-        issued=now,
-        expires=now + approved["duration"],
-        session_name=SESSION_NAME,
-        policy=approved["policy"],
-        method="GetDelegatedAccessToken",
-    )
+    session, approver = trade_in.redeem(ctx.world, TradeInToken, ctx.identity.account)
+    try:
+        caller_of_session(ctx.world, session, "")
+    except AwsError:
+        raise AwsError("ValidationError", trade_in.INVALID) from None
     minted = credentials.mint(ctx.world, session)
-    return {"Credentials": minted.to_wire(), "AssumedPrincipal": role["arn"]}
+    return {"Credentials": minted.to_wire(), "AssumedPrincipal": approver}

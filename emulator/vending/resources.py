@@ -35,6 +35,9 @@ private-ca        key: ARN, uid: id. A lab authority: certificate (PEM), key, re
 instance          key: instance id. See methods.instance_profile.instances; likewise, in the same room,
                   ecs-task (key: task id, uid: credentials id), lambda-function (key: `ACCOUNT/region/name`, uid: ARN),
                   eks-cluster and pod-identity-association (clusters), identity-document-key (key and certificate)
+delegation-template  key: ARN. account (a partner's), name, text; see iam.delegation_templates
+delegation-request   key: id. See iam.delegation
+notification      key: `TOPIC/number`. What SNS would have delivered: Type, MessageId, TopicArn, Message, Timestamp
 organization      key: `organization`. See vending.organizations
 import            key: file. What a scenario imported: file, kind, assumed (ARNs that are taken to exist), notes
 decider           key: `decider`. Who decides instead of the IAM engine: name, folder. See vending.deciders

@@ -22,9 +22,9 @@ class Session:
     `kind` is ROLE (AssumeRole*), USER (GetSessionToken), FEDERATED (GetFederationToken), ROOT_TASK (AssumeRoot)
     or INSTANCE (an EC2 instance's own identity, which is no role of the account).
     `name` and `id` are those of the role, the user or the federated user; an account's root has an empty name and the
-    account as its id. `context` holds the condition keys of the original login that outlive it. `extra` may hold
-    `scopes` (policy texts that narrowed the session afterwards: each must allow as well), `scoped` (how many of them are
-    of GetScopedCredentials) and `delegate` (the account to which a delegation gave the session).
+    account as its id. `context` holds the condition keys of the original login that outlive it.
+    `extra` may hold `scopes` (policy texts that narrowed the session afterwards: each must allow as well), `scoped`
+    (how many are GetScopedCredentials') and `delegate` (the account to which a delegation gave the session).
     """
 
     kind: str

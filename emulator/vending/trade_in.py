@@ -1,46 +1,65 @@
-"""Trade-in tokens: what the owner of an account approved for somebody else, sealed until it is exchanged.
+"""Trade-in tokens: a released delegation, sealed, to be exchanged for credentials until its time is over.
 
-On AWS they come out of IAM's delegation requests, whose permission templates are partners' and not public. Here the
-control API makes them, standing for a request that its owner has accepted.
+Rules: UG temporary-delegation-building-integration, "Exchange Tokens".
 """
 
 from __future__ import annotations
 
-import json
-import os
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from emulator.core.errors import AwsError
 from emulator.core.world import World
 from emulator.vending import credentials
+from emulator.vending.context import Caller
+from emulator.vending.session import USER, Session
 
-KIND = "trade-in"
+KIND = "delegation-request"
+RELEASED = "FINALIZED"
 PURPOSE = "trade-in-token"
+INVALID = "Invalid trade-in token"  # recorded 2026-09, with ValidationError, for a token that is none
 
 
-def issue(world: World, principal: str, *, policy: str, duration: int, life: int) -> str:
-    """A token for a session of `principal` (a role's ARN) of `duration` seconds, good for `life` seconds, once.
+def approver(caller: Caller) -> dict[str, str]:
+    """Who approves, with the state of their identity at that time: as a request keeps it."""
+    session = caller.session or Session(
+        kind=USER,
+        account=caller.account,
+        name=caller.user["name"] if caller.user else "",
+        id=caller.user_id,
+        issued=0,
+        expires=0,
+    )
+    return {"arn": caller.principal.role_arn or caller.arn, "session": session.to_bytes().decode()}
 
-    `policy` is a session policy as JSON text that limits it, or empty.
-    """
-    known = os.urandom(12).hex()
-    expires = int(world.now()) + life
-    world.add(KIND, known, {"expires": expires})
-    body = {"id": known, "principal": principal, "policy": policy, "duration": duration, "expires": expires}
-    return credentials.seal(world, PURPOSE, json.dumps(body).encode())
+
+def issue(world: World, request: str) -> str:
+    """The token of a released request, by its id."""
+    return credentials.seal(world, PURPOSE, request.encode())
 
 
-def redeem(world: World, token: str) -> dict[str, Any]:
-    """What a token stands for: `principal`, `policy` and `duration`.
+def redeem(world: World, token: str, account: str) -> tuple[Session, str]:
+    """The approver's session, narrowed to what was approved, and the approver's ARN.
+
+    It ends when the delegation does, however late it is fetched, and counts as issued when the token was released.
 
     Raises:
-        AwsError: ExpiredTradeInTokenException for one whose time is over or that was exchanged before (the strict
-            reading: AWS does not say); ValidationError for what is none. AWS's texts are not recorded.
+        AwsError: ExpiredTradeInTokenException when the delegation is over; ValidationError for a token that is none, or
+            that another account than `account` may exchange.
     """
     sealed = credentials.unseal(world, PURPOSE, token)
-    if sealed is None:
-        raise AwsError("ValidationError", "The trade-in token is not valid.")
-    body: dict[str, Any] = json.loads(sealed)
-    if body["expires"] <= world.now() or world.take(KIND, body["id"]) is None:
-        raise AwsError("ExpiredTradeInTokenException", "The trade-in token has expired.")
-    return body
+    request = world.get(KIND, sealed.decode()) if sealed else None
+    if request is None or request["state"] != RELEASED or request["requestor"] != account:
+        raise AwsError("ValidationError", INVALID)
+    expires = request["released"] + request["duration"]
+    if expires <= world.now():
+        raise AwsError("ExpiredTradeInTokenException", "The trade-in token has expired")
+    return _delegated(request, expires), request["approver"]["arn"]
+
+
+def _delegated(request: Mapping[str, Any], expires: int) -> Session:
+    approved = Session.from_bytes(request["approver"]["session"].encode())
+    scopes = [*approved.extra.get("scopes", ()), request["policy"]]
+    extra = {**approved.extra, "scopes": scopes, "delegate": request["requestor"]}
+    return replace(approved, issued=request["released"], expires=expires, method="GetDelegatedAccessToken", extra=extra)
