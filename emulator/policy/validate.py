@@ -14,8 +14,11 @@ if TYPE_CHECKING:
 
 Kind = Literal["trust", "identity", "inline", "session", "scp", "rcp"]
 
-QUOTAS: Mapping[Kind, int] = {"trust": 2048, "identity": 6144, "scp": 5120, "rcp": 5120}
-"""Characters: IAM counts all but white space, Organizations all. Inline quotas are totals only the caller knows."""
+QUOTAS: Mapping[Kind, int] = {"trust": 2048, "identity": 6144, "scp": 10_240, "rcp": 5120}
+"""Characters: IAM counts all but white space, Organizations all. Inline quotas are totals only the caller knows.
+
+That of SCPs was 5120 until AWS doubled it on 2026-05-15, for everybody and without a request.
+"""
 PARAMETERS: Mapping[Kind, str] = {
     "trust": "assumeRolePolicyDocument",
     "session": "policy",

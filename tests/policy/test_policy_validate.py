@@ -267,6 +267,14 @@ def test_control_policies(kind, text, accepted):
         )
 
 
+@pytest.mark.parametrize(("kind", "principal", "quota"), [("scp", ..., 10_240), ("rcp", "*", 5120)])
+def test_organizations_counts_white_space_too(kind, principal, quota):
+    text = control(Principal=principal)
+
+    assert refusal(kind, text.ljust(quota)) is None
+    assert refusal(kind, text.ljust(quota + 1)).code == "ConstraintViolationException"
+
+
 @pytest.mark.parametrize(
     ("kind", "code", "status", "message"),
     [
