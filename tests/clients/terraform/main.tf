@@ -92,6 +92,11 @@ resource "aws_iam_openid_connect_provider" "github" {
   thumbprint_list = ["6938fd4d98bab03faadb97b34396831e3780aea1"]
 }
 
+resource "aws_iam_saml_provider" "corp" {
+  name                   = "corp"
+  saml_metadata_document = file("${path.module}/metadata.xml")
+}
+
 output "who" {
   value = data.aws_caller_identity.me.arn
 }

@@ -11,13 +11,16 @@ import pytest
 
 HERE = Path(__file__).parent
 
-pytestmark = [pytest.mark.clients, pytest.mark.scenario('accounts: {"111122223333": {}}')]
+SCENARIO = 'accounts: {"111122223333": {}}\nsaml_idps: {corp: {}}'
+
+pytestmark = [pytest.mark.clients, pytest.mark.scenario(SCENARIO)]
 
 
 @pytest.fixture
 def terraform(aws, tmp_path, terraform_plugins):
     """`terraform(arguments)` in a folder of its own, against the test's world; it answers with the exit code."""
     shutil.copy(HERE / "main.tf", tmp_path)
+    (tmp_path / "metadata.xml").write_text(aws.page("GET", "idp/corp/metadata"))
     environment = {
         **aws.env(),
         "PATH": os.environ["PATH"],
@@ -49,6 +52,8 @@ def test_a_whole_life(aws, terraform):
 
     role = aws.client("iam").get_role(RoleName="deploy")["Role"]
     assert (role["Path"], role["Description"], role["MaxSessionDuration"]) == ("/team/", "one", 7200)
+    saml = aws.client("iam").list_saml_providers()["SAMLProviderList"]
+    assert [each["Arn"] for each in saml] == ["arn:aws:iam::111122223333:saml-provider/corp"]
 
     assert terraform("plan", "-detailed-exitcode", "-input=false", *second, good=(0, 2)) == 2
     terraform("apply", "-auto-approve", "-input=false", *second)
@@ -58,4 +63,5 @@ def test_a_whole_life(aws, terraform):
     terraform("destroy", "-auto-approve", "-input=false", *second)
     iam = aws.client("iam")
     assert not [each for each in iam.list_roles()["Roles"] if each["RoleName"] == "deploy"]
+    assert not iam.list_saml_providers()["SAMLProviderList"]
     assert not [each for each in iam.list_users()["Users"] if each["UserName"] == "builder"]
