@@ -141,7 +141,7 @@ def growth(roles: int, sessions: int, seconds: float) -> list[Row]:
         requests = {each: load.signed(each.port, "assume_role", ALICE, **RELEASE) for each in (empty, crowded)}
         cost = {each: result.cpu_us for each, result in in_turns(requests, seconds, 4).items()}
         before = empty.resident_mib()
-        issued = load.drive(empty, requests[empty], CONNECTIONS, 600, limit=sessions)
+        issued = load.drive(empty, requests[empty], CONNECTIONS, 600, limit=sessions, undisturbed=True)
         kept = (empty.resident_mib() - before) * (1 << 20) / sessions
         after = in_turns({empty: requests[empty]}, seconds, 4)[empty].cpu_us
     say(
