@@ -110,6 +110,7 @@ METHODS = (
             )
         },
     ),
+    Method("organizations", {"organizations": _rooms("emulator.iam", "organizations", "organization_policies")}),
     Method(
         "explanations",
         {

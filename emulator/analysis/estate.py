@@ -147,7 +147,7 @@ class Estate:
             Caller(principal, arn, keys, is_known=arn not in self.assumed),
             self._identity(stored),
             resources.boundary_document(self.world, stored),
-            organizations.service_control(self.world, account),
+            () if organizations.is_exempt(stored) else organizations.service_control(self.world, account),
             arn in self.assumed,
             stored,
         )
@@ -238,7 +238,7 @@ class Estate:
             identity=holder.identity if holder else identity,
             boundary=holder.boundary if holder else None,
             scps=holder.scps if holder else (),
-            rcps=organizations.resource_control(self.world, role["account"]),
+            rcps=() if organizations.is_exempt(role) else organizations.resource_control(self.world, role["account"]),
             resource_account=role["account"],
         )
 

@@ -117,7 +117,9 @@ def simulate_principal_policy(
         boundary=bounding,
         resource_policy=_resource_policy(ResourcePolicy),
         owner=_owner(ResourceOwner) or principal.account,
-        scps=() if without_scps else organizations.service_control(ctx.world, holder["account"]),
+        scps=()
+        if without_scps or organizations.is_exempt(holder)
+        else organizations.service_control(ctx.world, holder["account"]),
     )
     return _page(stage, ActionNames, ResourceArns, Marker, MaxItems)
 

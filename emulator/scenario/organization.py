@@ -9,6 +9,7 @@ from typing import Any
 
 from emulator.core import names
 from emulator.core.errors import AwsError
+from emulator.iam.organization_tree import FULL_ACCESS_ID, aws_policies
 from emulator.policy.document import MalformedPolicy
 from emulator.policy.validate import Kind, validate
 from emulator.scenario.policies import Policy
@@ -16,9 +17,6 @@ from emulator.scenario.problems import ScenarioError, Where
 from emulator.scenario.seed import Section, Seed
 from emulator.scenario.shape import Shape
 from emulator.vending.organizations import RESOURCE_CONTROL, SERVICE_CONTROL
-
-FULL_ACCESS = "FullAWSAccess"
-FULL_ACCESS_TEXT = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}'
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +65,9 @@ def _connect(seed: Seed, organization: Organization) -> None:
         "management": organization.management,
         "root": tree.root,
         "parents": {organization.management: tree.root, **tree.parents},
+        "names": tree.names,
         "policies": tree.policies,
+        "enabled": sorted({policy["type"] for policy in tree.policies.values()}),
     }
 
 
@@ -77,6 +77,7 @@ class _Tree:
     def __init__(self, organization: Organization, root: str) -> None:
         self.root = root
         self.parents: dict[str, str] = {}
+        self.names: dict[str, str] = {}
         self.policies: dict[str, dict[str, Any]] = {}
         self._attach_full_access = bool(organization.service_control_policies)
         for kind, of_kind, documents in (
@@ -87,12 +88,7 @@ class _Tree:
                 _check(kind, name, text, organization.where)  # type: ignore[arg-type]  # the two literals above
                 self.policies[_policy_id(kind, name)] = {"name": name, "type": of_kind, "text": text, "targets": []}
         if self._attach_full_access:
-            self.policies[f"p-{FULL_ACCESS}"] = {
-                "name": FULL_ACCESS,
-                "type": SERVICE_CONTROL,
-                "text": FULL_ACCESS_TEXT,
-                "targets": [],
-            }
+            self.policies[FULL_ACCESS_ID] = aws_policies()[FULL_ACCESS_ID]
 
     def grow(self, unit: Unit, identifier: str) -> None:
         """Take in a unit (or the root) and everything below it."""
@@ -110,6 +106,7 @@ class _Tree:
             # The id follows from the path, so that applying an edited file again keeps it.
             child = f"ou-{self.root[2:]}-{_digits(f'{identifier}/{name}', 8)}"
             self.parents[child] = identifier
+            self.names[child] = name
             self.grow(below, child)
 
     def _attach(self, place: Place, target: str) -> None:
@@ -120,7 +117,7 @@ class _Tree:
                     raise ScenarioError.at(place.where.at(f"{kind}s"), f"no {kind} `{name}` in this organization")
                 policy["targets"].append(target)
         if self._attach_full_access and place.full_access:
-            self.policies[f"p-{FULL_ACCESS}"]["targets"].append(target)
+            self.policies[FULL_ACCESS_ID]["targets"].append(target)
 
 
 def _check(kind: Kind, name: str, text: str, where: Where) -> None:

@@ -279,9 +279,10 @@ def _role_tags(role: Mapping[str, Any], inherited: Session | None) -> dict[str, 
 
 
 def _decide(ctx: Context, proof: Proof, action: str, role: Mapping[str, Any], keys: Keys) -> Decision:
+    exempt = organizations.is_exempt(role) or (proof.caller is not None and organizations.is_exempt(proof.caller.role))
     side = PolicySet(
         trust=parse(role["trust"]),
-        rcps=organizations.resource_control(ctx.world, role["account"]),
+        rcps=() if exempt else organizations.resource_control(ctx.world, role["account"]),
         resource_account=role["account"],
     )
     if proof.caller is not None:

@@ -51,7 +51,8 @@ def consult(ctx: Context, action: str, resource: str, keys: Keys, policies: Poli
     policies.identity = caller.identity
     policies.boundary = caller.boundary
     policies.session = caller.session_policies
-    policies.scps = organizations.service_control(ctx.world, caller.account)
+    if not organizations.is_exempt(caller.role):
+        policies.scps = organizations.service_control(ctx.world, caller.account)
     policies.resource_account = policies.resource_account or caller.account
     context = ctx.request_keys()
     context.update(caller.context)

@@ -18,9 +18,22 @@ def organization(world: World) -> Mapping[str, Any] | None:
     """The world's organization, or None. One world has one organization at most.
 
     Shape: `id`, `management` (account id), `root` (`r-…`), `parents` (member account or OU id to its parent's id) and
-    `policies` (policy id to `name`, `type`, `text`, `targets`).
+    `policies` (policy id to `name`, `type`, `text`, `targets` and perhaps `description`); perhaps `names` (of OUs,
+    by id), `enabled` (types of policies) and `tags` (by the id of what bears them).
     """
     return world.get("organization", "organization")
+
+
+def enabled(org: Mapping[str, Any]) -> tuple[str, ...]:
+    """The types of policies that are enabled; where nobody has said, those of which there are any."""
+    said = org.get("enabled")
+    known = {policy["type"] for policy in org["policies"].values()} if said is None else said
+    return tuple(sorted(known))
+
+
+def path(org: Mapping[str, Any], place: str) -> str:
+    """Where the root, a unit or an account stands: `o-…/r-…/ou-…/111122223333/`."""
+    return "/".join([org["id"], *_path(org, place), place]) + "/"
 
 
 def principal_keys(world: World, account: str) -> dict[str, tuple[str, ...]]:
@@ -43,12 +56,16 @@ def resource_control(world: World, account: str) -> Levels:
     return world.memo(("rcp", account), lambda: _levels(world, account, RESOURCE_CONTROL))
 
 
+def is_exempt(holder: Mapping[str, Any] | None) -> bool:
+    """Whether neither SCPs nor RCPs reach somebody: service-linked roles are their services' own."""
+    return holder is not None and ":role/aws-service-role/" in holder["arn"]
+
+
 def _keys(world: World, account: str, prefix: str) -> dict[str, tuple[str, ...]]:
     org = organization(world)
     if org is None or account not in org["parents"]:
         return {}
-    path = "/".join([org["id"], *_path(org, account)]) + "/"
-    return {f"{prefix}id": (org["id"],), f"{prefix}paths": (path,)}
+    return {f"{prefix}id": (org["id"],), f"{prefix}paths": (path(org, org["parents"][account]),)}
 
 
 def _levels(world: World, account: str, kind: str) -> Levels:
@@ -63,10 +80,11 @@ def _levels(world: World, account: str, kind: str) -> Levels:
     return tuple(levels) if any(levels) else ()
 
 
-def _path(org: Mapping[str, Any], account: str) -> list[str]:
-    path: list[str] = []
-    place = org["parents"][account]
-    while place and place not in path:
-        path.append(place)
+def _path(org: Mapping[str, Any], place: str) -> list[str]:
+    """What stands above a place, from the root down."""
+    above: list[str] = []
+    place = org["parents"].get(place, "")
+    while place and place not in above:
+        above.append(place)
         place = org["parents"].get(place, "")
-    return path[::-1]
+    return above[::-1]

@@ -5,6 +5,8 @@ Rules: facts/policy-evaluation §2.2 rows 2 and 3; texts: facts/sts-iam-sigv4 §
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from botocore import UNSIGNED
 from botocore.config import Config
@@ -81,3 +83,20 @@ def test_such_a_session_can_only_do_its_task(aws, sts, refused):
     iam = aws.client("iam", given)
     assert refused(iam.create_user, UserName="eve")[:2] == (403, "AccessDenied")
     assert iam.get_account_summary()["SummaryMap"]
+
+
+def test_a_service_linked_role_is_out_of_reach(aws, sts, refused):
+    """Its services need it whatever an organization forbids: neither its people's SCPs nor its resources' RCPs apply."""
+    root = aws.client("iam", aws.credentials(account=MEMBER))
+    root.create_service_linked_role(AWSServiceName="ecs.amazonaws.com")
+    for path, layer in (("aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS", "trust"), ("open", "rcp")):
+        target = {"RoleArn": f"arn:aws:iam::{MEMBER}:role/{path}", "RoleSessionName": "who"}
+        assert refused(sts(OUTSIDE, "stranger").assume_role, **target)[:2] == (403, "AccessDenied")
+        assert [decision["layer"] for decision in aws.decisions()] == [layer]
+
+
+def test_where_an_account_stands_is_a_condition_key(aws, sts):
+    aws.client("sts", aws.credentials(account=MEMBER, user="alice")).assume_role(**role(MEMBER, "members"))
+    tree = json.dumps(aws.decisions())
+    assert "aws:PrincipalOrgPaths" in tree
+    assert sts(MANAGEMENT, "chief").assume_role(**role(MEMBER, "members"))["Credentials"]
