@@ -275,19 +275,24 @@ def verify(request: Request, signed: Signed, secret: str) -> None:
 
         genuine = sigv4a.verify(signed.access_key_id, secret, signed.signature, text)
     else:
-        key = _signing_key(secret, signed.scope_date, signed.region, signed.service)
-        mine = hmac.digest(key, text.encode("utf-8", "replace"), "sha256").hex()
+        inner, outer = _signing_key(secret, signed.scope_date, signed.region, signed.service)
+        digest = hashlib.sha256(inner + text.encode("utf-8", "replace")).digest()
+        mine = hashlib.sha256(outer + digest).hexdigest()
         genuine = signed.signature.isascii() and hmac.compare_digest(mine, signed.signature)
     if not genuine:
         raise AwsError("SignatureDoesNotMatch", _mismatch(request, signed, text), status=403)
 
 
 @lru_cache(maxsize=4096)
-def _signing_key(secret: str, date: str, region: str, service: str) -> bytes:
+def _signing_key(secret: str, date: str, region: str, service: str) -> tuple[bytes, bytes]:
+    """The signing key as HMAC starts its two hashes with it (RFC 2104): `hmac.digest` sets OpenSSL's up anew each time,
+    for twice the price.
+    """
     key = f"AWS4{secret}".encode()
     for part in (date, region, service, "aws4_request"):
         key = hmac.digest(key, part.encode("utf-8", "replace"), "sha256")
-    return key
+    padded = key.ljust(64, b"\0")
+    return padded.translate(hmac.trans_36), padded.translate(hmac.trans_5C)
 
 
 def string_to_sign(request: Request, signed: Signed, path: str | None = None) -> str:
