@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -48,14 +49,27 @@ def serving(*flags: str, cwd=None) -> Iterator[tuple[str, subprocess.Popen]]:
 
 @pytest.fixture(scope="session")
 def terraform_plugins() -> Path:
-    """A filesystem mirror that holds Terraform's AWS provider: where `TF_PLUGIN_DIR` says, or where systems put one."""
+    """A filesystem mirror that holds Terraform's AWS provider: where `TF_PLUGIN_DIR` or Terraform's own configuration says.
+
+    Or where Terraform looks by itself ("implied local mirror directories" in its documentation), and below /opt.
+    """
     if shutil.which("terraform") is None:
         pytest.skip("no `terraform` here")
-    named = os.environ.get("TF_PLUGIN_DIR")
-    bases = [Path(named).parent] if named else [Path("/opt"), Path("/usr/share"), Path.home() / ".terraform.d"]
-    found = (place for base in bases for place in base.glob("*/registry.terraform.io/hashicorp/aws"))
-    mirror = next((place.parent.parent.parent for place in found), None)
-    return mirror or pytest.skip("no mirror of Terraform's AWS provider here")
+    home = Path.home()
+    config = Path(os.environ.get("TF_CLI_CONFIG_FILE", home / ".terraformrc"))
+    configured = (
+        re.findall(r'filesystem_mirror\s*\{[^}]*?\bpath\s*=\s*"([^"]+)"', config.read_text()) if config.exists() else []
+    )
+    places = [
+        *filter(None, [os.environ.get("TF_PLUGIN_DIR"), *configured]),
+        *(home / ".terraform.d/plugins", home / ".local/share/terraform/plugins"),
+        *("/usr/local/share/terraform/plugins", "/usr/share/terraform/plugins"),
+        *Path("/opt").glob("*"),
+    ]
+    for place in places:
+        if (Path(place) / "registry.terraform.io/hashicorp/aws").is_dir():
+            return Path(place)
+    pytest.skip("no mirror of Terraform's AWS provider here")
 
 
 @pytest.fixture

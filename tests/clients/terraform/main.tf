@@ -52,7 +52,10 @@ resource "aws_iam_user_policy" "builder" {
 resource "aws_iam_policy" "read" {
   name        = "read"
   description = "May read"
-  policy      = jsonencode({ Version = "2012-10-17", Statement = [{ Effect = "Allow", Action = ["iam:Get*", "iam:List*"], Resource = "*" }] })
+  policy = jsonencode({
+    Version   = "2012-10-17"
+    Statement = [{ Sid = var.description, Effect = "Allow", Action = ["iam:Get*", "iam:List*"], Resource = "*" }]
+  })
 }
 
 resource "aws_iam_role" "deploy" {
@@ -88,13 +91,49 @@ resource "aws_iam_instance_profile" "deploy" {
 
 resource "aws_iam_openid_connect_provider" "github" {
   url             = "https://token.actions.githubusercontent.com"
-  client_id_list  = ["sts.amazonaws.com"]
+  client_id_list  = ["sts.amazonaws.com", var.description]
   thumbprint_list = ["6938fd4d98bab03faadb97b34396831e3780aea1"]
 }
 
 resource "aws_iam_saml_provider" "corp" {
   name                   = "corp"
   saml_metadata_document = file("${path.module}/metadata.xml")
+}
+
+resource "aws_iam_user_policy_attachment" "builder" {
+  user       = aws_iam_user.builder.name
+  policy_arn = aws_iam_policy.read.arn
+}
+
+resource "aws_iam_group" "developers" {
+  name = "developers"
+}
+
+resource "aws_iam_group_membership" "developers" {
+  name  = "developers"
+  group = aws_iam_group.developers.name
+  users = [aws_iam_user.builder.name]
+}
+
+resource "aws_iam_role" "federated" {
+  name = "federated"
+  assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      {
+        Effect    = "Allow"
+        Action    = "sts:AssumeRoleWithWebIdentity"
+        Principal = { Federated = aws_iam_openid_connect_provider.github.arn }
+        Condition = { StringLike = { "token.actions.githubusercontent.com:sub" = "repo:acme/*" } }
+      },
+      {
+        Effect    = "Allow"
+        Action    = "sts:AssumeRoleWithSAML"
+        Principal = { Federated = aws_iam_saml_provider.corp.arn }
+        Condition = { StringEquals = { "SAML:aud" = "https://signin.aws.amazon.com/saml" } }
+      },
+    ]
+  })
 }
 
 output "who" {
