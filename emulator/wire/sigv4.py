@@ -285,8 +285,9 @@ def verify(request: Request, signed: Signed, secret: str) -> None:
 
 @lru_cache(maxsize=4096)
 def _signing_key(secret: str, date: str, region: str, service: str) -> tuple[bytes, bytes]:
-    """The signing key as HMAC starts its two hashes with it (RFC 2104): `hmac.digest` sets OpenSSL's up anew each time,
-    for twice the price.
+    """The signing key as HMAC starts its two hashes with it (RFC 2104).
+
+    `hmac.digest` sets OpenSSL's HMAC up anew each time, for twice the price.
     """
     key = f"AWS4{secret}".encode()
     for part in (date, region, service, "aws4_request"):
