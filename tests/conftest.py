@@ -27,7 +27,7 @@ def free_port() -> int:
 def serving(*flags: str, cwd=None) -> Iterator[tuple[str, subprocess.Popen]]:
     """`sts-emulator serve` on a free port: its URL and process."""
     port = free_port()
-    command = [sys.executable, "-m", "emulator", "serve", "--port", str(port), *flags]
+    command = [sys.executable, "-m", "sts_emulator", "serve", "--port", str(port), *flags]
     environment = {"PATH": os.environ["PATH"], "PYTHONUNBUFFERED": "1"}
     process = subprocess.Popen(
         command, cwd=cwd, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PACKAGE = ROOT / "emulator"
+PACKAGE = ROOT / "emulator" / "sts_emulator"
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 
 # Loaded at server start, so nothing heavy may be imported at their top level (facts: FastAPI 266 ms, PyJWT 83, …).
@@ -41,26 +41,26 @@ def name(path: Path) -> str:
 
 def test_only_the_store_imports_a_database_driver():
     users = {name(p) for p in SOURCES if imports(p) & {"sqlite3", "psycopg"}}
-    assert users <= {p for p in users if p.startswith("emulator/core/store")}
+    assert users <= {p for p in users if p.startswith("emulator/sts_emulator/core/store")}
 
 
 def test_botocore_is_never_imported_by_the_server():
     # testing.py's client() hands out boto3 clients to tests; it is not part of the server.
     users = {name(p) for p in SOURCES if any(i.split(".")[0] in ("botocore", "boto3") for i in imports(p))}
-    assert users <= {"emulator/testing.py"}
+    assert users <= {"emulator/sts_emulator/testing.py"}
 
 
 def test_only_the_clock_reads_the_time():
     readers = {"time.time", "time.time_ns", "datetime.now", "datetime.utcnow", "datetime.datetime.now", "date.today"}
     offenders = {name(p) for p in SOURCES if calls(p) & readers}
-    assert offenders <= {"emulator/core/clock.py"}
+    assert offenders <= {"emulator/sts_emulator/core/clock.py"}
 
 
 def test_only_settings_reads_the_environment():
     readers = {"os.environ", "os.getenv"}
     # exec.py hands an environment to the command that it runs.
     offenders = {name(p) for p in SOURCES if calls(p) & readers}
-    assert offenders <= {"emulator/settings.py", "emulator/cli/exec.py"}
+    assert offenders <= {"emulator/sts_emulator/settings.py", "emulator/sts_emulator/cli/exec.py"}
 
 
 def test_only_credentials_builds_credentials():
@@ -70,7 +70,7 @@ def test_only_credentials_builds_credentials():
         for node in ast.walk(ast.parse(p.read_text("utf-8")))
         if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("Credentials")
     }
-    assert builders <= {"emulator/vending/credentials.py"}
+    assert builders <= {"emulator/sts_emulator/vending/credentials.py"}
 
 
 @pytest.mark.parametrize("room", ["core", "policy", "wire", "vending", "methods"])
@@ -84,7 +84,7 @@ def test_policy_needs_nothing_but_the_standard_library():
     import sys
 
     for path in (PACKAGE / "policy").rglob("*.py"):
-        outside = {i for i in imports(path) if i.split(".")[0] not in sys.stdlib_module_names | {"emulator"}}
+        outside = {i for i in imports(path) if i.split(".")[0] not in sys.stdlib_module_names | {"sts_emulator"}}
         assert not outside, f"{name(path)} imports {outside}"
 
 
@@ -99,7 +99,7 @@ def test_every_operation_of_every_method_agrees_with_its_model():
     """Loading a module checks its operations against botocore's models; the server itself loads them lazily."""
     import importlib
 
-    from emulator.app import METHODS
+    from sts_emulator.app import METHODS
 
     for method in METHODS:
         for modules in method.operations.values():

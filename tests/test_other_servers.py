@@ -1,4 +1,4 @@
-"""`emulator.app:app` is an ordinary FastAPI application, for whoever runs it under a server of their own."""
+"""`sts_emulator.app:app` is an ordinary FastAPI application, for whoever runs it under a server of their own."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import time
 import urllib.request
 from pathlib import Path
 
-from emulator.testing import Aws, Emulator, _free_port
+from sts_emulator.testing import Aws, Emulator, _free_port
 
 WORLD = Path(__file__).parent / "bench" / "world.yaml"
 
@@ -18,7 +18,7 @@ WORLD = Path(__file__).parent / "bench" / "world.yaml"
 @contextlib.contextmanager
 def uvicorn():
     port = _free_port()
-    command = [sys.executable, "-m", "uvicorn", "emulator.app:app", "--port", str(port), "--log-level", "warning"]
+    command = [sys.executable, "-m", "uvicorn", "sts_emulator.app:app", "--port", str(port), "--log-level", "warning"]
     environment = {"PATH": os.environ["PATH"], "EMULATOR_SCENARIO": str(WORLD)}
     with subprocess.Popen(command, env=environment) as process:
         url = f"http://127.0.0.1:{port}"

@@ -5,9 +5,8 @@ from __future__ import annotations
 import multiprocessing
 
 import pytest
-
-from emulator.core.store import AlreadyExistsError, NotFoundError, SqliteStore, StaleError, open_store
-from emulator.core.world import Worlds
+from sts_emulator.core.store import AlreadyExistsError, NotFoundError, SqliteStore, StaleError, open_store
+from sts_emulator.core.world import Worlds
 
 
 @pytest.fixture(params=["memory", "file"])

@@ -1,11 +1,11 @@
 """A decider: roles are assumed as IAM says, but those of the name `night-…` only outside office hours.
 
-It shows what a decider gets and what it gives back; `emulator.policy.engine.decide` is IAM's own answer, to build upon.
+It shows what a decider gets and what it gives back; `sts_emulator.policy.deciding.engine.decide` is IAM's own answer, to build upon.
 """
 
 from __future__ import annotations
 
-from emulator.policy.engine import Decision, PolicySet, Request, decide
+from sts_emulator.policy.deciding.engine import Decision, PolicySet, Request, decide
 
 OFFICE_HOURS = range(8, 18)  # UTC
 

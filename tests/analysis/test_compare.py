@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from emulator.analysis.compare import Grade, Witness, compare, grade
-from emulator.policy.document import Document, parse
+from sts_emulator.analysis.compare import Grade, Witness, compare, grade
+from sts_emulator.policy.deciding.document import Document, parse
 
 ACCOUNT = "111122223333"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/deploy"

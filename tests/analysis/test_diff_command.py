@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from emulator.cli.main import main
+from sts_emulator.cli.main import main
 
 ACCOUNT = "111122223333"
 GITHUB = "token.actions.githubusercontent.com"
@@ -115,7 +114,7 @@ def test_data(capsys: pytest.CaptureFixture[str]):
 
 
 def test_standard_input(versions: Path):
-    command = [sys.executable, "-m", "emulator", "diff", "-", "new.json"]
+    command = [sys.executable, "-m", "sts_emulator", "diff", "-", "new.json"]
     ended = subprocess.run(
         command, cwd=versions, input=(versions / "old.json").read_text(), capture_output=True, text=True, check=False
     )

@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from emulator.analysis.linting import lint_file
-from emulator.cli.main import main
-from emulator.importers.places import steps
-from emulator.policy.lint import RULES
+from sts_emulator.analysis.linting import lint_file
+from sts_emulator.cli.main import main
+from sts_emulator.importers.places import steps
+from sts_emulator.policy.linting.lint import RULES
 
 ACCOUNT = "111122223333"
 OPEN = {

@@ -9,13 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-from emulator.analysis import words
-from emulator.analysis.estate import Estate
-from emulator.analysis.graph import draw
-from emulator.analysis.reach import Reach, Way
-from emulator.cli.main import main
-from emulator.scenario import parse
+from sts_emulator.analysis import descriptions as words
+from sts_emulator.analysis.estate import Estate
+from sts_emulator.analysis.graph import draw
+from sts_emulator.analysis.reach import Reach, Way
+from sts_emulator.cli.main import main
+from sts_emulator.scenario import parse
 
 DEV, PROD = "111122223333", "444455556666"
 GITHUB = "token.actions.githubusercontent.com"

@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from emulator.analysis.parallel import spread
-from emulator.analysis.reports.message import Message, github
-from emulator.analysis.trials import Plan, try_file
-from emulator.cli.main import main
+from sts_emulator.analysis.parallel import spread
+from sts_emulator.analysis.reports.message import Message, github
+from sts_emulator.analysis.trials import Plan, try_file
+from sts_emulator.cli.main import main
 
 ACCOUNT = "111122223333"
 HEAD = f"""\
@@ -158,13 +157,13 @@ def test_several_processes_say_the_same_as_one(here: Path):
 
 
 def test_no_progress_is_shown_where_no_terminal_is(files: Path):
-    command = [sys.executable, "-m", "emulator", "check", "good.yaml", "bad.yaml"]
+    command = [sys.executable, "-m", "sts_emulator", "check", "good.yaml", "bad.yaml"]
     ended = subprocess.run(command, cwd=files, capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stderr) == (1, "")
 
 
 def test_progress_on_a_terminal(files: Path):
-    arguments = "[sys.executable, '-m', 'emulator', 'check', '-q', 'good.yaml', 'bad.yaml']"
+    arguments = "[sys.executable, '-m', 'sts_emulator', 'check', '-q', 'good.yaml', 'bad.yaml']"
     program = f"import pty, sys; pty.spawn({arguments})"
     command = [sys.executable, "-c", program]
     ended = subprocess.run(command, cwd=files, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)

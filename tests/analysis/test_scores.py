@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from emulator.analysis.mutants import mutants, wider_patterns
-from emulator.analysis.trials import Plan, Trial, try_file
-from emulator.cli.main import main
-from emulator.policy.document import parse
+from sts_emulator.analysis.mutants import mutants, wider_patterns
+from sts_emulator.analysis.trials import Plan, Trial, try_file
+from sts_emulator.cli.main import main
+from sts_emulator.policy.deciding.document import parse
 
 ACCOUNT = "111122223333"
 GITHUB = "token.actions.githubusercontent.com"

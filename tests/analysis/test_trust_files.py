@@ -58,6 +58,6 @@ def test_a_file_that_cannot_be_used_is_an_error(tmp_path: Path, text: str, told:
 
 def test_whoever_has_none_pays_nothing(tmp_path: Path):
     (tmp_path / "test_x.py").write_text(
-        "import sys\n\ndef test_x():\n    assert not {m for m in sys.modules if m.startswith(('emulator.scenario', 'emulator.analysis', 'yaml'))}\n"
+        "import sys\n\ndef test_x():\n    assert not {m for m in sys.modules if m.startswith(('sts_emulator.scenario', 'sts_emulator.analysis', 'yaml'))}\n"
     )
     assert run(tmp_path, "-q").returncode == 0

@@ -8,12 +8,11 @@ from typing import Any
 
 import pytest
 import yaml
-
-from emulator.analysis.callers import Caller, federated, user
-from emulator.analysis.search import BASE, request
-from emulator.policy.document import parse
-from emulator.policy.engine import PolicySet, decide
-from emulator.policy.lint import lint
+from sts_emulator.analysis.callers import Caller, federated, user
+from sts_emulator.analysis.search import BASE, request
+from sts_emulator.policy.deciding.document import parse
+from sts_emulator.policy.deciding.engine import PolicySet, decide
+from sts_emulator.policy.linting.lint import lint
 
 ACCOUNT = "111122223333"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/deploy"

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import botocore.session
+import sts_emulator
 
-import emulator
 from tests.bench import load
 from tests.bench.servers import Running, running
 
@@ -176,7 +176,7 @@ def plant(server: Running, count: int) -> None:
 
 
 def start(rounds: int) -> list[Row]:
-    for package in (emulator, botocore):  # as an installation leaves them
+    for package in (sts_emulator, botocore):  # as an installation leaves them
         compileall.compile_dir(Path(package.__file__).parent, quiet=1)
     taken = [(first_answer("ours"), first_answer("moto")) for _ in range(rounds)]
     (cpu, memory), (moto_cpu, moto_memory) = (
@@ -201,8 +201,8 @@ def first_answer(name: str) -> tuple[float, float]:
 
 
 def decisions() -> list[Row]:
-    from emulator.policy.document import parse
-    from emulator.policy.engine import PolicySet, Principal, Request, decide, evaluate
+    from sts_emulator.policy.deciding.document import parse
+    from sts_emulator.policy.deciding.engine import PolicySet, Principal, Request, decide, evaluate
 
     host = "token.actions.githubusercontent.com"
     provider = f"arn:aws:iam::111122223333:oidc-provider/{host}"

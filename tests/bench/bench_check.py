@@ -110,7 +110,7 @@ def expectations(roles: int, wanted: int) -> str:
 
 def measured(name: str, folder: Path, *command: str, per: int = 0) -> None:
     """Run a command of the command line, and print how long it took and how much memory it had at most."""
-    program = f"import sys; from emulator.cli.main import main; code = main({list(command)!r}); "
+    program = f"import sys; from sts_emulator.cli.main import main; code = main({list(command)!r}); "
     # Not getrusage: its peak begins with that of the process that started this one.
     program += "told = open('/proc/self/status').read().partition('VmHWM:')[2].split()[0]; print('PEAK', told, file=sys.stderr)"
     start = time.perf_counter()

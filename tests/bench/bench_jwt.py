@@ -8,17 +8,16 @@ import time
 from collections.abc import Callable
 
 import jwt as pyjwt
-
-from emulator.core.events import EventLog
-from emulator.core.store import open_store
-from emulator.core.world import Worlds
-from emulator.idp import oidc
-from emulator.methods import id_token, jwt, oidc_context
-from emulator.methods.issuer_keys import Provider
-from emulator.methods.jwk import KeySet
-from emulator.methods.web_identity import assume_role_with_web_identity
-from emulator.settings import Settings
-from emulator.vending.context import Context, Server
+from sts_emulator.core.events import EventLog
+from sts_emulator.core.store import open_store
+from sts_emulator.core.world import Worlds
+from sts_emulator.idp import oidc
+from sts_emulator.methods.tokens import id_token, jwt, oidc_context
+from sts_emulator.methods.tokens.issuer_keys import Provider
+from sts_emulator.methods.tokens.jwk import KeySet
+from sts_emulator.methods.web_identity.operation import assume_role_with_web_identity
+from sts_emulator.settings import Settings
+from sts_emulator.vending.context import Context, Server
 
 ROUNDS, CALLS = 7, 1_000
 ACCOUNT, ISSUER = "111122223333", "https://token.actions.githubusercontent.com"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from timeit import repeat
 
-from emulator.policy.document import parse
-from emulator.policy.engine import PolicySet, Principal, Request, decide, evaluate
-from emulator.policy.explain import explain
+from sts_emulator.policy.deciding.document import parse
+from sts_emulator.policy.deciding.engine import PolicySet, Principal, Request, decide, evaluate
+from sts_emulator.policy.explaining.explain import explain
 
 ACCOUNT = "111122223333"
 ISSUER = "token.actions.githubusercontent.com"

@@ -9,9 +9,8 @@ from collections.abc import Callable
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
-
-from emulator.wire import dispatch, protocols, sigv4, validate
-from emulator.wire.http import Request
+from sts_emulator.wire import dispatch, protocols, sigv4, validate
+from sts_emulator.wire.http import Request
 
 ROUNDS, CALLS = 9, 5_000
 BODY = (

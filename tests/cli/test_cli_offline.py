@@ -7,8 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-
-from emulator.cli.main import COMMANDS, main
+from sts_emulator.cli.main import COMMANDS, main
 
 EXAMPLES = Path(__file__).parents[2] / "trust_policies"
 NOBODY = "127.0.0.1:9"  # the discard port: nothing answers there
@@ -34,7 +33,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run(*arguments: str, **options):
-    command = [sys.executable, "-m", "emulator", *arguments]
+    command = [sys.executable, "-m", "sts_emulator", *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, **options)
 
 
@@ -121,7 +120,7 @@ def test_whoever_stops_reading_is_not_complained_at():
 
 
 def test_a_start_loads_nothing_heavy():
-    code = "import sys; from emulator.cli.main import main; main(['env', '--port', '9']); print(*sys.modules)"
+    code = "import sys; from sts_emulator.cli.main import main; main(['env', '--port', '9']); print(*sys.modules)"
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     loaded = set(ended.stdout.split())
     assert not loaded & {

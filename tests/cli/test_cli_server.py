@@ -14,11 +14,10 @@ from urllib.parse import urlsplit
 
 import boto3
 import pytest
-
-from emulator.cli import env
-from emulator.cli.main import main
-from emulator.scenario import parse_file
-from emulator.testing import Aws
+from sts_emulator.cli import env
+from sts_emulator.cli.main import main
+from sts_emulator.scenario import parse_file
+from sts_emulator.testing import Aws
 
 BIN = Path(sys.executable).parent
 EXAMPLES = Path(__file__).parents[2] / "trust_policies"
@@ -173,7 +172,7 @@ def test_events_as_records_and_only_some(cli: Cli):
 
 
 def test_events_are_followed_as_they_happen(cli: Cli):
-    command = [sys.executable, "-m", "emulator", "events", "--follow", "--port", cli.port, "--world", cli.aws.world]
+    command = [sys.executable, "-m", "sts_emulator", "events", "--follow", "--port", cli.port, "--world", cli.aws.world]
     cli.aws.client("sts").get_caller_identity()
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None

@@ -12,9 +12,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-
-from emulator.cli.errors import CommandError
-from emulator.testing import Aws, Emulator
+from sts_emulator.cli.errors import CommandError
+from sts_emulator.testing import Aws, Emulator
 
 DEVELOPER = "arn:aws:iam::111122223333:role/developer"
 
@@ -133,9 +132,9 @@ def project(tmp_path: Path) -> Project:
 
 
 def test_loading_the_plugin_loads_nothing_heavy():
-    code = "import sys, pytest; before = set(sys.modules); import emulator.testing; print(*(set(sys.modules) - before))"
+    code = "import sys, pytest; before = set(sys.modules); import sts_emulator.testing; print(*(set(sys.modules) - before))"
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
-    assert {name.partition(".")[0] for name in ended.stdout.split()} <= {"emulator", "secrets", "hmac", "_hashlib"}
+    assert {name.partition(".")[0] for name in ended.stdout.split()} <= {"sts_emulator", "secrets", "hmac", "_hashlib"}
 
 
 def test_all_workers_of_a_run_share_one_server_which_ends_with_it(project: Project):

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from emulator.policy.lint import RULES, Rule
+from sts_emulator.policy.linting.lint import RULES, Rule
 
 PAGE = Path(__file__).parents[2] / "docs" / "lint.md"
 

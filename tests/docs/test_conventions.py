@@ -13,8 +13,7 @@ from pathlib import Path
 import lint_page
 import pytest
 import yaml
-
-from emulator.cli.main import COMMANDS, main
+from sts_emulator.cli.main import COMMANDS, main
 
 ROOT = Path(__file__).parents[2]
 ACTION = yaml.safe_load((ROOT / "action.yml").read_text("utf-8"))
@@ -147,7 +146,7 @@ def test_the_testcontainers_example_runs_or_says_why_not():
 
 def test_the_scenario_of_the_testcontainers_example_is_one():
     text = (ROOT / "examples" / "testcontainers" / "test_with_testcontainers.py").read_text("utf-8")
-    from emulator.scenario import parse
+    from sts_emulator.scenario import parse
 
     assert parse(text.split('SCENARIO = """')[1].split('"""')[0]).accounts
 

@@ -69,6 +69,6 @@ def namespaces_forbidden() -> str:
     """Why no network namespace can be made; empty where it can."""
     if not sys.platform.startswith("linux"):
         return "not Linux"
-    code = "from emulator.gateway.namespace import enter, set_up; enter(); set_up()"
+    code = "from sts_emulator.network.namespace import enter, set_up; enter(); set_up()"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=30)
     return done.stderr.strip().rpartition("\n")[2] if done.returncode else ""

@@ -9,10 +9,9 @@ from urllib.parse import urlsplit
 
 import pytest
 import uvicorn
+from sts_emulator.serving.connection import Connection, Outbox
+from sts_emulator.wire.http import Response
 from uvicorn.server import ServerState
-
-from emulator.gateway.connection import Connection, Outbox
-from emulator.wire.http import Response
 
 WHO = b"Action=GetCallerIdentity&Version=2011-06-15"
 SAML = (

@@ -8,9 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from iam_stories import ACCOUNT, CASES, allow, arn, refusal, trust
-
-from emulator.iam import qr
-from emulator.vending import mfa
+from sts_emulator.iam.credentials import qr
+from sts_emulator.vending import mfa
 
 RECORDED = json.loads((CASES / "mfa.json").read_text("utf-8"))
 DRAWN = json.loads((CASES / "qr.json").read_text("utf-8"))["cases"]

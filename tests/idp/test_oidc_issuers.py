@@ -2,11 +2,10 @@
 
 import jwt
 import pytest
-
-from emulator.core.store import open_store
-from emulator.core.world import Worlds
-from emulator.idp import oidc
-from emulator.idp.presets import PRESETS
+from sts_emulator.core.store import open_store
+from sts_emulator.core.world import Worlds
+from sts_emulator.idp import oidc
+from sts_emulator.idp.presets import PRESETS
 
 
 @pytest.fixture

@@ -7,10 +7,9 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-
-from emulator.importers.inventory import Inventory
-from emulator.importers.json_text import BadInput, JsonText
-from emulator.importers.read import read_json
+from sts_emulator.importers.inventory import Inventory
+from sts_emulator.importers.json_text import BadInput, JsonText
+from sts_emulator.importers.read import read_json
 
 TRUST = {
     "Version": "2012-10-17",

@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from emulator.importers.cloudformation import read
-from emulator.importers.inventory import Inventory
-from emulator.importers.json_text import BadInput, JsonText
-from emulator.importers.read import JsonTemplate
-from emulator.scenario import ScenarioError
-from emulator.scenario.imports import read_inventory
-from emulator.scenario.templates import YamlTemplate
+from sts_emulator.importers.cloudformation import read
+from sts_emulator.importers.inventory import Inventory
+from sts_emulator.importers.json_text import BadInput, JsonText
+from sts_emulator.importers.read import JsonTemplate
+from sts_emulator.scenario import ScenarioError
+from sts_emulator.scenario.imports import read_inventory
+from sts_emulator.scenario.templates import YamlTemplate
 
 ACCOUNT = "111122223333"
 TEMPLATE = (Path(__file__).parent / "cases" / "template.yaml").read_bytes()

@@ -12,14 +12,13 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-
-from emulator.analysis.linting import lint_file
-from emulator.analysis.trials import Plan, try_file
-from emulator.cli.main import main
-from emulator.importers.json_text import BadInput, JsonText
-from emulator.importers.read import read_json
-from emulator.scenario import ScenarioError
-from emulator.scenario.imports import read_inventory
+from sts_emulator.analysis.linting import lint_file
+from sts_emulator.analysis.trials import Plan, try_file
+from sts_emulator.cli.main import main
+from sts_emulator.importers.json_text import BadInput, JsonText
+from sts_emulator.importers.read import read_json
+from sts_emulator.scenario import ScenarioError
+from sts_emulator.scenario.imports import read_inventory
 
 WORDS = st.sampled_from(
     [
@@ -151,7 +150,7 @@ def test_no_command_ends_in_a_traceback(tmp_path: Path, command: str, data: byte
     more = {"diff": ["x.json"], "who-can": ["--in", "x.json"]}.get(command, [])
     first = ["role"] if command == "who-can" else ["x.json"]
     ended = subprocess.run(
-        [sys.executable, "-m", "emulator", command, *first, *more],
+        [sys.executable, "-m", "sts_emulator", command, *first, *more],
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -209,7 +208,7 @@ def test_thousands_of_roles_in_seconds_with_little_memory(tmp_path: Path):
     peaks = {}
     for roles in (300, 3_000):
         (tmp_path / "account.json").write_text(account(roles))
-        program = "import sys; from emulator.cli.main import main; code = main(['check', 'account.json']); print(open('/proc/self/status').read().partition('VmHWM:')[2].split()[0]); sys.exit(code)"
+        program = "import sys; from sts_emulator.cli.main import main; code = main(['check', 'account.json']); print(open('/proc/self/status').read().partition('VmHWM:')[2].split()[0]); sys.exit(code)"
         start = time.monotonic()
         ended = subprocess.run(
             [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False

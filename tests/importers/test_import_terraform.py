@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from emulator.importers.inventory import Inventory, Thing
-from emulator.importers.json_text import BadInput, JsonText
-from emulator.importers.read import read_json
+from sts_emulator.importers.inventory import Inventory, Thing
+from sts_emulator.importers.json_text import BadInput, JsonText
+from sts_emulator.importers.read import read_json
 
 GITHUB = "token.actions.githubusercontent.com"
 PROVIDER = f"arn:aws:iam::123456789012:oidc-provider/{GITHUB}"

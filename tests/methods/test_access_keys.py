@@ -8,8 +8,7 @@ from __future__ import annotations
 import json
 
 import pytest
-
-from emulator.vending.mfa import totp
+from sts_emulator.vending.mfa import totp
 
 HOME = "111122223333"
 MFA_ONLY = f"arn:aws:iam::{HOME}:role/mfa-only"

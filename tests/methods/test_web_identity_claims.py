@@ -7,10 +7,9 @@ timestamp, audience and tag sentences are as recorded from STS on 2026-09-11.
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-
-from emulator.core.errors import AwsError
-from emulator.methods import id_token
-from emulator.methods.id_token import ROLES, SOURCE_IDENTITY, TAGS
+from sts_emulator.core.errors import AwsError
+from sts_emulator.methods.tokens import id_token
+from sts_emulator.methods.tokens.id_token import ROLES, SOURCE_IDENTITY, TAGS
 
 NOW = 1_800_000_000
 CLAIMS = {"iss": "https://issuer.example.com", "sub": "someone", "aud": "client-a", "iat": NOW - 10, "exp": NOW + 60}

@@ -15,13 +15,12 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
-
-from emulator.core.events import EventLog
-from emulator.core.store import open_store
-from emulator.core.world import Worlds
-from emulator.methods.web_identity import assume_role_with_web_identity
-from emulator.settings import Settings
-from emulator.vending.context import Context, Server
+from sts_emulator.core.events import EventLog
+from sts_emulator.core.store import open_store
+from sts_emulator.core.world import Worlds
+from sts_emulator.methods.web_identity.operation import assume_role_with_web_identity
+from sts_emulator.settings import Settings
+from sts_emulator.vending.context import Context, Server
 
 CURVES = {"ES256": ec.SECP256R1(), "ES384": ec.SECP384R1(), "ES512": ec.SECP521R1()}
 HASHES = {"256": hashes.SHA256(), "384": hashes.SHA384(), "512": hashes.SHA512()}

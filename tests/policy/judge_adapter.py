@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from emulator.iam.service_principals import is_known
-from emulator.policy.document import Document, MalformedPolicy, parse
-from emulator.policy.engine import PolicySet, Principal, Request, decide, evaluate
-from emulator.policy.validate import validate
+from sts_emulator.iam.policies.service_principals import is_known
+from sts_emulator.policy.deciding.document import Document, MalformedPolicy, parse
+from sts_emulator.policy.deciding.engine import PolicySet, Principal, Request, decide, evaluate
+from sts_emulator.policy.saving.validate import validate
 
 KINDS = {
     "CreatePolicy": "identity",

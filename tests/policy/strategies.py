@@ -6,9 +6,8 @@ import json
 from typing import Any
 
 from hypothesis import strategies as st
-
-from emulator.policy.document import parse
-from emulator.policy.engine import PolicySet, Principal, Request
+from sts_emulator.policy.deciding.document import parse
+from sts_emulator.policy.deciding.engine import PolicySet, Principal, Request
 
 HERE, THERE = "111122223333", "444455556666"
 TARGET = f"arn:aws:iam::{HERE}:role/Target"

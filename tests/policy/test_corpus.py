@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 from judge_adapter import ask, document, load, malformed, policy_set, scenario
-
-from emulator.policy.engine import PolicySet, decide
-from emulator.policy.explain import explain
+from sts_emulator.policy.deciding.engine import PolicySet, decide
+from sts_emulator.policy.explaining.explain import explain
 
 CASES = [json.loads(line) for line in (Path(__file__).parent / "cases" / "cases.jsonl").read_text().splitlines()]
 SINGLE = [case for case in CASES if case["kind"] in ("trust", "identity-only")]

@@ -8,12 +8,11 @@ from dataclasses import replace
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from strategies import documents, policy_sets, policy_texts, requests, statements
-
-from emulator.policy.document import MalformedPolicy, as_list, parse
-from emulator.policy.engine import LAYERS, WITHOUT_IDENTITY, PolicySet, combine, decide, evaluate
-from emulator.policy.explain import explain
-from emulator.policy.lint import RULES, Finding, lint
-from emulator.policy.validate import restore_principals, rewrite_principals, validate
+from sts_emulator.policy.deciding.document import MalformedPolicy, as_list, parse
+from sts_emulator.policy.deciding.engine import LAYERS, WITHOUT_IDENTITY, PolicySet, combine, decide, evaluate
+from sts_emulator.policy.explaining.explain import explain
+from sts_emulator.policy.linting.lint import RULES, Finding, lint
+from sts_emulator.policy.saving.validate import restore_principals, rewrite_principals, validate
 
 laws = settings(
     max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import pytest
-
-from emulator.policy.conditions import compile_condition
-from emulator.policy.operators import OPERATORS, operator, read_date, read_network, read_number
+from sts_emulator.policy.deciding.conditions import compile_condition
+from sts_emulator.policy.deciding.operators import OPERATORS, operator, read_date, read_network, read_number
 
 
 def holds(operator_text, policy_values, request_values, *, version="2012-10-17", deny=False, **context):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from emulator.policy.document import parse
-from emulator.policy.lint import RULES
+from sts_emulator.policy.deciding.document import parse
+from sts_emulator.policy.linting.lint import RULES
 
 PAGE = Path(__file__).parents[2] / "docs" / "policy-engine.md"
 

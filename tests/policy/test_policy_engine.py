@@ -6,9 +6,8 @@ import json
 
 import pytest
 from strategies import CALLERS, HERE, OIDC, TARGET, THERE
-
-from emulator.policy.document import parse
-from emulator.policy.engine import Decision, PolicySet, Principal, Request, decide, evaluate
+from sts_emulator.policy.deciding.document import parse
+from sts_emulator.policy.deciding.engine import Decision, PolicySet, Principal, Request, decide, evaluate
 
 ALICE, DAVE, APP, ROOT, KIM, GITHUB, OKTA, EC2, NOBODY = CALLERS
 

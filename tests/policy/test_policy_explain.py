@@ -7,11 +7,10 @@ from dataclasses import replace
 
 import pytest
 from strategies import CALLERS, HERE, OIDC, TARGET, THERE
-
-from emulator.policy.document import parse
-from emulator.policy.engine import PolicySet, Request, decide
-from emulator.policy.explain import explain
-from emulator.policy.report import text_of
+from sts_emulator.policy.deciding.document import parse
+from sts_emulator.policy.deciding.engine import PolicySet, Request, decide
+from sts_emulator.policy.explaining.explain import explain
+from sts_emulator.policy.explaining.report import text_of
 
 ALICE, DAVE, APP, ROOT, KIM, GITHUB, OKTA, EC2, NOBODY = CALLERS
 SUB, AUD = "token.actions.githubusercontent.com:sub", "token.actions.githubusercontent.com:aud"

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-
-from emulator.policy.findings import Finding
-from emulator.policy.lint import RULES, lint
+from sts_emulator.policy.linting.findings import Finding
+from sts_emulator.policy.linting.lint import RULES, lint
 
 ACCOUNT = "111122223333"
 KNOWN = (f"arn:aws:iam::{ACCOUNT}:role/ci/Deployer",)

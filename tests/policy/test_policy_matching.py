@@ -6,10 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import CALLERS, HERE, THERE
-
-from emulator.policy.engine import Principal
-from emulator.policy.matching import Actions, ArnPattern, Glob, edit_distance, glob, principals
-from emulator.policy.resources import Resources
+from sts_emulator.policy.deciding.engine import Principal
+from sts_emulator.policy.deciding.matching import Actions, ArnPattern, Glob, edit_distance, glob, principals
+from sts_emulator.policy.deciding.resources import Resources
 
 ALICE, DAVE, APP, ROOT, KIM, GITHUB, OKTA, EC2, NOBODY = CALLERS
 FUNCTION = "arn:aws:lambda:us-east-1:111122223333:function:f"

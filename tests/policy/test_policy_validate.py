@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-
-from emulator.policy.document import MalformedPolicy
-from emulator.policy.validate import restore_principals, rewrite_principals, validate
+from sts_emulator.policy.deciding.document import MalformedPolicy
+from sts_emulator.policy.saving.validate import restore_principals, rewrite_principals, validate
 
 ACCOUNT = "111122223333"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/ci/Deployer"

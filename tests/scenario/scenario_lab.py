@@ -5,12 +5,11 @@ from __future__ import annotations
 import textwrap
 
 import pytest
-
-from emulator.app import create_server
-from emulator.core.world import DEFAULT, World
-from emulator.scenario import Scenario, ScenarioError, apply, parse
-from emulator.settings import Settings
-from emulator.vending.context import Server
+from sts_emulator.app import create_server
+from sts_emulator.core.world import DEFAULT, World
+from sts_emulator.scenario import Scenario, ScenarioError, apply, parse
+from sts_emulator.settings import Settings
+from sts_emulator.vending.context import Server
 
 DEV = "111122223333"
 

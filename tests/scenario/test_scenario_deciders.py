@@ -7,11 +7,10 @@ from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
 
 import pytest
-
-from emulator.analysis.trials import Plan, Trial, try_file
-from emulator.policy.engine import Decision, PolicySet, Request, decide
-from emulator.scenario import ScenarioError, parse
-from emulator.vending import deciders
+from sts_emulator.analysis.trials import Plan, Trial, try_file
+from sts_emulator.policy.deciding.engine import Decision, PolicySet, Request, decide
+from sts_emulator.scenario import ScenarioError, parse
+from sts_emulator.vending import deciders
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "decider"
 SCENARIO = """
@@ -32,7 +31,7 @@ def tried(folder: Path, name: str, result: str = "allow") -> Trial:
 
 
 def module(folder: Path, body: str) -> None:
-    head = "from emulator.policy.engine import Decision, decide\n\n\ndef answer(request, policies):\n"
+    head = "from sts_emulator.policy.deciding.engine import Decision, decide\n\n\ndef answer(request, policies):\n"
     (folder / "mine.py").write_text(head + textwrap.indent(body, "    ") + "\n")
 
 
@@ -104,4 +103,4 @@ def test_an_installed_package_offers_one(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_without_one_it_is_the_engine():
-    assert deciders.load("emulator.policy.engine:decide") is decide
+    assert deciders.load("sts_emulator.policy.deciding.engine:decide") is decide

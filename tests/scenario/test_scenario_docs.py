@@ -12,19 +12,18 @@ from pathlib import Path
 
 import pytest
 from scenario_lab import Lab
-
-from emulator.cli.main import main
-from emulator.scenario import parse
-from emulator.scenario.expect import Because, Caller, Expectation
-from emulator.scenario.model import SECTIONS, Account, Head
-from emulator.scenario.organization import Organization
-from emulator.scenario.people import Group, User
-from emulator.scenario.policies import ManagedPolicy
-from emulator.scenario.providers import Issuer, OidcProvider
-from emulator.scenario.rehearse import Rehearsal
-from emulator.scenario.roles import Role
-from emulator.scenario.seed import AccessKey
-from emulator.scenario.shape import Shape, shape_fields
+from sts_emulator.cli.main import main
+from sts_emulator.scenario import parse
+from sts_emulator.scenario.expect import Because, Caller, Expectation
+from sts_emulator.scenario.model import SECTIONS, Account, Head
+from sts_emulator.scenario.organization import Organization
+from sts_emulator.scenario.policies import ManagedPolicy
+from sts_emulator.scenario.providers import Issuer, OidcProvider
+from sts_emulator.scenario.rehearse import Rehearsal
+from sts_emulator.scenario.roles import Role
+from sts_emulator.scenario.seed import AccessKey
+from sts_emulator.scenario.shape import Shape, shape_fields
+from sts_emulator.scenario.users_and_groups import Group, User
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = ("scenarios.md", "access-keys.md", "assume-role.md", "worlds-and-time.md", "testing.md")

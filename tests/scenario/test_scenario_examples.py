@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 from scenario_lab import Lab
-
-from emulator.scenario import apply, parse_file
-from emulator.scenario.rehearse import Rehearsal
-from emulator.scenario.watch import BUILT_IN
+from sts_emulator.scenario import apply, parse_file
+from sts_emulator.scenario.rehearse import Rehearsal
+from sts_emulator.scenario.watch import BUILT_IN
 
 FOLDER = Path(__file__).parents[2] / "trust_policies"
 EXAMPLES = sorted(FOLDER.glob("*.yaml"))

@@ -6,10 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 from scenario_lab import DEV, Lab, yaml
-
-from emulator.scenario import ScenarioError, parse
-from emulator.scenario.judge import Outcome
-from emulator.scenario.rehearse import Rehearsal
+from sts_emulator.scenario import ScenarioError, parse
+from sts_emulator.scenario.judge import Outcome
+from sts_emulator.scenario.rehearse import Rehearsal
 
 PROD = "444455556666"
 

@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scenario_lab import yaml
-
-from emulator.scenario import ScenarioError, parse
-from emulator.scenario.load import MAX_BYTES, load
+from sts_emulator.scenario import ScenarioError, parse
+from sts_emulator.scenario.load import MAX_BYTES, load
 
 
 def told(data: bytes | str) -> str:

@@ -6,9 +6,8 @@ import json
 
 import pytest
 from scenario_lab import DEV, Lab
-
-from emulator.scenario import apply, parse
-from emulator.vending import mfa
+from sts_emulator.scenario import apply, parse
+from sts_emulator.vending import mfa
 
 PROD = "444455556666"
 

@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scenario_lab import problems, yaml
-
-from emulator.scenario import ScenarioError, parse
-from emulator.scenario.model import SECTIONS
+from sts_emulator.scenario import ScenarioError, parse
+from sts_emulator.scenario.model import SECTIONS
 
 
 def test_a_misspelt_key_is_told_with_the_right_one():

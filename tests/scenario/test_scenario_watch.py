@@ -8,13 +8,12 @@ from pathlib import Path
 
 import pytest
 from scenario_lab import DEV, yaml
-
-from emulator.app import create_server
-from emulator.core.world import DEFAULT
-from emulator.scenario import ScenarioError
-from emulator.scenario import watch as watching
-from emulator.scenario.watch import BUILT_IN, seed, sources
-from emulator.settings import Settings
+from sts_emulator.app import create_server
+from sts_emulator.core.world import DEFAULT
+from sts_emulator.scenario import ScenarioError
+from sts_emulator.scenario import watch as watching
+from sts_emulator.scenario.watch import BUILT_IN, seed, sources
+from sts_emulator.settings import Settings
 
 
 def scenario(name: str) -> str:

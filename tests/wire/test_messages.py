@@ -4,9 +4,8 @@ import httptools
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from emulator.wire import messages
-from emulator.wire.http import Response
+from sts_emulator.wire import messages
+from sts_emulator.wire.http import Response
 
 BODY = b"Action=GetCallerIdentity&Version=2011-06-15"
 HEAD = [

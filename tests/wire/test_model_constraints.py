@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-
-from emulator.core.errors import AwsError
-from emulator.wire import dispatch, models, protocols, validate
-from emulator.wire.http import Request
+from sts_emulator.core.errors import AwsError
+from sts_emulator.wire import dispatch, models, protocols, validate
+from sts_emulator.wire.http import Request
 
 CASES = yaml.safe_load((Path(__file__).parent / "validation.yaml").read_text())
 ROLE = "arn:aws:iam::123456789012:role/demo"

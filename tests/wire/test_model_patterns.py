@@ -8,9 +8,8 @@ import time
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-
-from emulator.wire import models, patterns
-from emulator.wire.pattern_syntax import PatternError
+from sts_emulator.wire import models, patterns
+from sts_emulator.wire.pattern_syntax import PatternError
 
 
 def all_patterns():

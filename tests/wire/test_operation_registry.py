@@ -7,9 +7,8 @@ from __future__ import annotations
 import sys
 
 import pytest
-
-from emulator.wire import dispatch
-from emulator.wire.dispatch import operation
+from sts_emulator.wire import dispatch
+from sts_emulator.wire.dispatch import operation
 
 
 def agree(service, name, function):
@@ -65,7 +64,7 @@ def test_an_operation_that_the_service_does_not_have():
 def test_modules_load_on_the_first_request_to_their_service(tmp_path, monkeypatch):
     # given a module that holds an operation
     (tmp_path / "lazily_loaded_operations.py").write_text(
-        "from emulator.wire.dispatch import operation\n"
+        "from sts_emulator.wire.dispatch import operation\n"
         "@operation('sts', 'GetCallerIdentity')\n"
         "def get_caller_identity(ctx): return {}\n"
     )
@@ -85,7 +84,7 @@ def test_modules_load_one_by_one_until_the_operation_is_found(tmp_path, monkeypa
     names = ("first_operations", "second_operations", "third_operations")
     for name, action in zip(names, ("GetCallerIdentity", "GetSessionToken", "GetFederationToken"), strict=True):
         (tmp_path / f"{name}.py").write_text(
-            f"from emulator.wire.dispatch import operation\n@operation('sts', '{action}')\ndef run(ctx, **_): return {{}}\n"
+            f"from sts_emulator.wire.dispatch import operation\n@operation('sts', '{action}')\ndef run(ctx, **_): return {{}}\n"
         )
     monkeypatch.syspath_prepend(tmp_path)
     dispatch.register_modules({"sts": names})

@@ -8,10 +8,9 @@ import time
 from contextlib import suppress
 
 import pytest
-
-from emulator.core.errors import AwsError
-from emulator.wire import dispatch, models, protocols
-from emulator.wire.http import MAX_PARAMETERS, Request
+from sts_emulator.core.errors import AwsError
+from sts_emulator.wire import dispatch, models, protocols
+from sts_emulator.wire.http import MAX_PARAMETERS, Request
 
 FORM = {"content-type": "application/x-www-form-urlencoded; charset=utf-8"}
 ARNS = {

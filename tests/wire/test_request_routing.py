@@ -5,10 +5,9 @@ from __future__ import annotations
 import itertools
 
 import pytest
-
-from emulator.core.errors import AwsError
-from emulator.wire import dispatch, models, protocols
-from emulator.wire.http import Request
+from sts_emulator.core.errors import AwsError
+from sts_emulator.wire import dispatch, models, protocols
+from sts_emulator.wire.http import Request
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 

@@ -6,10 +6,9 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-
-from emulator.core.errors import AwsError
-from emulator.wire import models, protocols
-from emulator.wire.http import Request
+from sts_emulator.core.errors import AwsError
+from sts_emulator.wire import models, protocols
+from sts_emulator.wire.http import Request
 
 EXPIRATION = 1795464000  # 2026-11-23T20:00:00Z
 RESULT = {

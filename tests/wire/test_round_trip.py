@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 from botocore_side import Values, model, parse, plain, protocol, serialise, without_empty
-
-from emulator.core.errors import AwsError
-from emulator.wire import dispatch, models, protocols
+from sts_emulator.core.errors import AwsError
+from sts_emulator.wire import dispatch, models, protocols
 
 SEEDS = ("a", "b", "c", "d")
 FORMS = ("query", "ec2")

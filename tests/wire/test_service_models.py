@@ -7,8 +7,7 @@ import subprocess
 import sys
 
 import pytest
-
-from emulator.wire import models
+from sts_emulator.wire import models
 
 MINIMAL = {
     "metadata": {"apiVersion": "2020-01-01", "endpointPrefix": "demo", "protocol": "query", "xmlNamespace": "urn:demo"},
@@ -91,7 +90,7 @@ def test_unsigned_operations_are_known():
 
 def test_reading_models_imports_nothing_of_botocore():
     code = (
-        "import sys; from emulator.wire import dispatch, http, models, protocols, sigv4, validate;"
+        "import sys; from sts_emulator.wire import dispatch, http, models, protocols, sigv4, validate;"
         "[models.service(name) for name in models.services()];"
         "heavy = {'botocore', 'cryptography', 'fastapi', 'jwt', 'urllib3', 'yaml'} & set(sys.modules);"
         "assert not heavy, heavy"

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import pytest
-
-from emulator.core.errors import AwsError
-from emulator.wire import protocols, sigv4, timestamps
-from emulator.wire.http import Request
+from sts_emulator.core.errors import AwsError
+from sts_emulator.wire import protocols, sigv4, timestamps
+from sts_emulator.wire.http import Request
 
 NOW = timestamps.parse_basic("20200707T072847Z")
 DATE = "20200707T072847Z"
@@ -263,7 +262,7 @@ def test_a_signature_of_any_shape_is_only_wrong(signature):
 
 
 def test_json_services_call_the_same_refusal_by_their_own_name():
-    from emulator.wire import models
+    from sts_emulator.wire import models
 
     error = AwsError("SignatureDoesNotMatch", "no", status=403)
     cognito = protocols.render_error(models.service("cognito-idp"), None, error, "rid")

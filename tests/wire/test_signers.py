@@ -21,10 +21,9 @@ from botocore_side import received
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from requests_aws4auth import AWS4Auth
-
-from emulator.core.errors import AwsError
-from emulator.wire import sigv4
-from emulator.wire.http import Request
+from sts_emulator.core.errors import AwsError
+from sts_emulator.wire import sigv4
+from sts_emulator.wire.http import Request
 
 KEY, SECRET, TOKEN = "AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "IQoJb3JpZ2luX2Vj/+=="
 FORM = {"Content-Type": "application/x-www-form-urlencoded; charset=utf-8"}

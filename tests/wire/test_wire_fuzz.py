@@ -6,10 +6,9 @@ import json
 
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-
-from emulator.core.errors import AwsError
-from emulator.wire import dispatch, models, protocols, sigv4, validate
-from emulator.wire.http import Request
+from sts_emulator.core.errors import AwsError
+from sts_emulator.wire import dispatch, models, protocols, sigv4, validate
+from sts_emulator.wire.http import Request
 
 RELAXED = settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
 FORM = "application/x-www-form-urlencoded"

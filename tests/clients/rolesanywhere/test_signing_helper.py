@@ -191,7 +191,7 @@ def emulator(scenario):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
-    command = [sys.executable, "-m", "emulator", "serve", "--port", port, "--scenario", scenario]
+    command = [sys.executable, "-m", "sts_emulator", "serve", "--port", port, "--scenario", scenario]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     try:
         next(line for line in process.stdout if port in line)  # it says where it listens once it answers

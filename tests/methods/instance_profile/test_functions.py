@@ -27,7 +27,7 @@ def test_the_functions_arn_stays_with_its_session(lab):
 
 
 def test_a_role_that_does_not_trust_lambda_starts_no_function(lab):
-    from emulator.cli.errors import CommandError
+    from sts_emulator.cli.errors import CommandError
 
     with pytest.raises(CommandError, match=r"AccessDenied: lambda\.amazonaws\.com is not authorized"):
         lab.workload("lambda", "closed")

@@ -12,11 +12,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA1
-
-from emulator.cli.main import main
-from emulator.idp import pki
-from emulator.idp.pki import PkiError
-from emulator.idp.pki_declaration import DeclarationError, parse
+from sts_emulator.cli.main import main
+from sts_emulator.idp import pki
+from sts_emulator.idp.pki import PkiError
+from sts_emulator.idp.pki_declaration import DeclarationError, parse
 
 CERTS = Path(__file__).parents[3] / "certs"
 

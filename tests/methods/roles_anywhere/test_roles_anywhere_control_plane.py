@@ -6,8 +6,7 @@ import json
 
 import pytest
 from botocore.exceptions import ClientError
-
-from emulator.cli.errors import CommandError
+from sts_emulator.cli.errors import CommandError
 
 
 def failure(code, call, /, **parameters):
@@ -110,8 +109,8 @@ def test_an_end_entity_is_no_authority(control, folder, name):
 
 
 def test_a_weak_authority_is_refused(control, tmp_path):
-    from emulator.idp.pki import generate
-    from emulator.idp.pki_declaration import parse
+    from sts_emulator.idp.pki import generate
+    from sts_emulator.idp.pki_declaration import parse
 
     generate(tmp_path, parse("authorities: {weak: {subject: {CN: Weak}, key: rsa-1024}}"))
     pem = (tmp_path / "weak.pem").read_text()

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 from roles_anywhere_stage import REPOSITORY, Stage
-
-from emulator.cli.errors import CommandError
-from emulator.cli.main import main
+from sts_emulator.cli.errors import CommandError
+from sts_emulator.cli.main import main
 
 ACCOUNT = "111122223333"
 ANCHOR = f"arn:aws:rolesanywhere:us-east-1:{ACCOUNT}:trust-anchor/11111111-1111-4111-8111-111111111111"

@@ -7,15 +7,14 @@ import json
 import uuid
 
 from saml_maker import ACCOUNT, ROLE, identity, metadata
-
-from emulator.core.events import EventLog
-from emulator.core.store import open_store
-from emulator.core.world import Worlds
-from emulator.iam import saml_providers
-from emulator.methods.saml.operation import assume_role_with_saml
-from emulator.settings import Settings
-from emulator.vending import authenticate
-from emulator.vending.context import Context, Server
+from sts_emulator.core.events import EventLog
+from sts_emulator.core.store import open_store
+from sts_emulator.core.world import Worlds
+from sts_emulator.iam.providers import saml_providers
+from sts_emulator.methods.saml.operation import assume_role_with_saml
+from sts_emulator.settings import Settings
+from sts_emulator.vending import authenticate
+from sts_emulator.vending.context import Context, Server
 
 
 class Stage:

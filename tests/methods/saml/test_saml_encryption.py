@@ -13,8 +13,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from lxml import etree
 from saml_maker import NS, Ticket, encode, identity, saml_response, sign, unsigned
-
-from emulator.core.errors import AwsError
+from sts_emulator.core.errors import AwsError
 
 XENC = "http://www.w3.org/2001/04/xmlenc#"
 XENC11 = "http://www.w3.org/2009/xmlenc11#"
@@ -71,7 +70,7 @@ def by_xmlsec(plain: str) -> str:
 
 @pytest.fixture
 def decrypting(stage):
-    from emulator.iam import saml_providers
+    from sts_emulator.iam.providers import saml_providers
 
     saml_providers.update_saml_provider(
         stage.context("iam", "UpdateSAMLProvider"),
@@ -83,7 +82,7 @@ def decrypting(stage):
 
 
 def require(stage) -> None:
-    from emulator.iam import saml_providers
+    from sts_emulator.iam.providers import saml_providers
 
     saml_providers.update_saml_provider(
         stage.context("iam", "UpdateSAMLProvider"), SAMLProviderArn=stage.provider, AssertionEncryptionMode="Required"
@@ -130,7 +129,7 @@ def test_a_plain_assertion_is_accepted_where_encryption_is_allowed_and_refused_w
 
 
 def test_either_of_two_keys_decrypts(decrypting):
-    from emulator.iam import saml_providers
+    from sts_emulator.iam.providers import saml_providers
 
     second = identity("second decryption")
     saml_providers.update_saml_provider(

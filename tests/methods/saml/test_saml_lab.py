@@ -9,9 +9,8 @@ import pytest
 from botocore.exceptions import ClientError
 from lxml import etree
 from saml_maker import AWS, NS, A
-
-from emulator.cli.errors import CommandError
-from emulator.cli.main import main
+from sts_emulator.cli.errors import CommandError
+from sts_emulator.cli.main import main
 
 ACCOUNT = "111122223333"
 DEVELOPER = f"arn:aws:iam::{ACCOUNT}:role/Developer"

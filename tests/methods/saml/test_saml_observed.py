@@ -20,9 +20,8 @@ from saml_maker import (
     unsigned,
 )
 from saml_stage import allow
-
-from emulator.core.errors import AwsError
-from emulator.vending import credentials
+from sts_emulator.core.errors import AwsError
+from sts_emulator.vending import credentials
 
 TAIL = r" \(Service: AWSOpenIdDiscoveryService; Status Code: 400; Error Code: {}; Request ID: [0-9a-f-]{{36}}; Proxy: null\)"
 RESPONSE = TAIL.format("AuthSamlInvalidSamlResponseException")
@@ -56,7 +55,7 @@ def test_every_output_member(stage):
 
 def test_name_qualifier_is_the_documented_hash():
     # The pseudocode's own inputs, from the API's documentation.
-    from emulator.methods.saml.claims import Claims
+    from sts_emulator.methods.saml.claims import Claims
 
     claims = Claims("", "https://example.com/saml", 0, "", "", "", (), 0, 0, None, {})
 
@@ -325,7 +324,7 @@ def test_roles_of_identity_center_are_refused(stage):
 
 
 def test_a_provider_that_was_made_again_trusts_its_new_key_only(stage):
-    from emulator.iam import saml_providers
+    from sts_emulator.iam.providers import saml_providers
 
     saml_providers.delete_saml_provider(stage.context("iam", "DeleteSAMLProvider"), SAMLProviderArn=stage.provider)
     renewed = identity("renewed")

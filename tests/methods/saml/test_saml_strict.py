@@ -7,9 +7,8 @@ import asyncio
 import pytest
 from saml_maker import ROLE, Ticket, identity, metadata, saml_response
 from saml_stage import allow
-
-from emulator.core.errors import AwsError
-from emulator.iam import saml_providers
+from sts_emulator.core.errors import AwsError
+from sts_emulator.iam.providers import saml_providers
 
 
 @pytest.fixture
@@ -95,7 +94,7 @@ def test_a_denied_attempt_does_not_spend_it(strict):
 
 
 def test_of_many_at_once_one_wins(strict):
-    from emulator.methods.saml.operation import assume_role_with_saml
+    from sts_emulator.methods.saml.operation import assume_role_with_saml
 
     once = saml_response()
 

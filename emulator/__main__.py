@@ -1,8 +1,0 @@
-"""`python -m emulator` and the command `sts-emulator`."""
-
-import sys
-
-from emulator.cli.main import main
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,0 +1,150 @@
+"""Compares two versions of a trust policy: who gains and who loses access, with a request that shows it.
+
+Every witness is decided by the engine under both versions. How much a version allows has three grades, because in one
+account a policy that names the caller itself asks nothing more, and one that names the account asks for more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import cache
+from typing import Any, Final, Literal
+
+from sts_emulator.analysis.callers import ALONG, Caller, Context, named_in
+from sts_emulator.analysis.search import Search, request
+from sts_emulator.policy.deciding.document import Document, parse
+from sts_emulator.policy.deciding.engine import PolicySet, Request, decide
+
+MOST_WITNESSES: Final = 5
+"""For one caller and action."""
+_ANYTHING: Final = '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}'
+
+
+class Grade(IntEnum):
+    """How much a trust policy allows."""
+
+    NO = 0
+    IF_OWN_POLICIES_ALLOW = 1
+    YES = 2
+
+    @property
+    def words(self) -> str:
+        """For people."""
+        return ("denied", "allowed if the caller's own policies allow it", "allowed")[self]
+
+
+@dataclass(frozen=True)
+class Witness:
+    """A request that the two versions decide differently; `chosen` are the keys that the caller brought."""
+
+    caller: Caller
+    action: str
+    request: Request
+    chosen: Mapping[str, tuple[str, ...]]
+    before: Grade
+    after: Grade
+    statement: str
+
+    @property
+    def direction(self) -> Literal["gains", "loses"]:
+        """Whether more is allowed afterwards."""
+        return "gains" if self.after > self.before else "loses"
+
+    def to_json(self) -> dict[str, Any]:
+        """The witness as JSON data."""
+        return {
+            "direction": self.direction,
+            "principal": {"type": self.request.principal.type, "value": self.request.principal.value},
+            "named_as": self.caller.named,
+            "action": self.action,
+            "before": self.before.words,
+            "after": self.after.words,
+            "statement": self.statement,
+            "chosen": {key: list(values) for key, values in self.chosen.items()},
+            "context": {key: list(values) for key, values in sorted(self.request.context.items())},
+        }
+
+
+def compare(old: Document | None, new: Document | None, role_arn: str) -> list[Witness]:
+    """The differences that the search finds, gains first; None stands for a role that is not there."""
+    documents = [each for each in (old, new) if each is not None]
+    parts = role_arn.split(":")
+    account = parts[4] if len(parts) > 4 else ""  # noqa: PLR2004 - the account of an ARN
+    search = Search(documents)
+    found = [
+        witness
+        for caller in named_in(documents, account)
+        for action in (caller.action, *ALONG)
+        for witness in _of(search, caller, action, old, new, role_arn)
+    ]
+    return sorted(_once(found), key=lambda each: each.direction)
+
+
+def grade(document: Document | None, asked: Request) -> Grade:
+    """How much a trust policy allows of a request."""
+    if document is None:
+        return Grade.NO
+    if decide(asked, PolicySet(trust=document)).allowed:
+        return Grade.YES
+    generous = PolicySet(trust=document, identity=(_anything(),))
+    return Grade.IF_OWN_POLICIES_ALLOW if decide(asked, generous).allowed else Grade.NO
+
+
+@cache
+def _anything() -> Document:
+    return parse(_ANYTHING)
+
+
+def _of(
+    search: Search, caller: Caller, action: str, old: Document | None, new: Document | None, role_arn: str
+) -> Iterator[Witness]:
+    seen: set[tuple[Any, ...]] = set()
+
+    def grades(context: Context) -> tuple[Grade, Grade]:
+        asked = request(caller, action, role_arn, context)
+        return grade(old, asked), grade(new, asked)
+
+    for context in search.contexts(caller, action):
+        both = grades(context)
+        if both[0] == both[1]:
+            continue
+        small = search.smallest(context, caller, action, lambda other, both=both: grades(other) == both)  # type: ignore[misc]  # a lambda's default has no type
+        chosen = search.chosen(small, caller, action)
+        mark = (both, search.kind_of(small, caller, action))
+        if mark in seen:
+            continue
+        seen.add(mark)
+        asked = request(caller, action, role_arn, small)
+        yield Witness(caller, action, asked, chosen, *both, _deciding(old, new, both, asked))
+        if len(seen) >= MOST_WITNESSES:
+            return
+
+
+def _deciding(old: Document | None, new: Document | None, both: tuple[Grade, Grade], asked: Request) -> str:
+    """The statement by which one version says something else than the other."""
+    from sts_emulator.policy.explaining.explain import trace_statements
+
+    more, less, names = (new, old, ("new", "old")) if both[1] > both[0] else (old, new, ("old", "new"))
+    if less is not None:
+        denying = [each for each in trace_statements(less, asked, bounded=False) if each.applies]
+        for trace in denying:
+            if trace.statement.effect == "Deny":
+                return f"{names[1]} {trace.statement.path} denies it"
+    for trace in trace_statements(more, asked, bounded=False) if more is not None else ():
+        if trace.applies and trace.statement.effect == "Allow":
+            sid = f' "{trace.statement.sid}"' if trace.statement.sid else ""
+            return f"{names[0]} {trace.statement.path}{sid} allows it"
+    return ""
+
+
+def _once(witnesses: list[Witness]) -> Iterator[Witness]:
+    """Leave out repetitions: session tags beside the assuming itself, an account's users beside its roles."""
+    assumes = {(*each.caller.key, each.direction) for each in witnesses if each.action not in ALONG}
+    told: set[tuple[Any, ...]] = set()
+    for each in witnesses:
+        mark = (each.caller.named, each.action, each.before, each.after, tuple(sorted(each.chosen.items())))
+        if mark not in told and (each.action not in ALONG or (*each.caller.key, each.direction) not in assumes):
+            told.add(mark)
+            yield each

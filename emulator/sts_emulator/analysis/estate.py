@@ -1,0 +1,261 @@
+"""The world of some scenarios and imports, as analysis sees it: its roles and users, and what each would ask with."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+from sts_emulator.analysis import callers
+from sts_emulator.analysis.callers import Caller, Context
+from sts_emulator.core.world import DEFAULT, World
+from sts_emulator.policy.deciding.document import Document, parse
+from sts_emulator.policy.deciding.engine import PolicySet, Principal
+from sts_emulator.policy.deciding.matching import Glob, glob, has_wildcard
+from sts_emulator.policy.saving.validate import restore_principals
+from sts_emulator.scenario import Scenario
+from sts_emulator.vending import organizations, resources
+from sts_emulator.vending.context import Server
+
+Stored = Mapping[str, Any]
+
+# Where an sts: action may be named: by its name, by a wildcard, or by a NotAction that leaves it out.
+_MAY_NAME_STS = re.compile(r'"(?:\*|\?|s\*|s\?|st\*|st\?|sts:|sts\*|sts\?)|NotAction', re.IGNORECASE)
+_VARIABLE = re.compile(r"\$\{[^}]*\}")
+
+
+@dataclass(frozen=True, eq=False)
+class Holder:
+    """A user or role of the estate as a caller, with the policies on its side; `is_assumed`: nobody declared it."""
+
+    caller: Caller
+    identity: tuple[Document, ...]
+    boundary: Document | None
+    scps: tuple[tuple[Document, ...], ...]
+    is_assumed: bool
+    stored: Stored
+
+    @property
+    def arn(self) -> str:
+        """The ARN of the user or role."""
+        return str(self.stored["arn"])
+
+
+def _about_sts(text: str) -> Document | None:
+    """A policy compiled, or None when no statement of it concerns what is asked when a role is assumed."""
+    if not _MAY_NAME_STS.search(text):
+        return None
+    document = parse(text)
+    actions = ("sts:assumerole", "sts:tagsession", "sts:setsourceidentity")
+    concerns = any(
+        statement.actions.match(action) is not statement.not_action
+        for statement in document.statements
+        for action in actions
+    )
+    return document if concerns else None
+
+
+def _assumable(document: Document) -> Iterator[str]:
+    """The resources that a document's Allow statements let be assumed; `*` for those that only say which not."""
+    for statement in document.allows:
+        if statement.actions.match("sts:assumerole") is not statement.not_action and statement.resources is not None:
+            yield from ("*",) if statement.not_resource else statement.resources.texts
+
+
+class Estate:
+    """What some files declare, in a private world. A context manager.
+
+    Raises ScenarioError for files that cannot be used.
+    """
+
+    def __init__(self, scenarios: Sequence[Scenario]) -> None:
+        from sts_emulator.app import create_server
+        from sts_emulator.scenario import apply
+        from sts_emulator.settings import Settings
+
+        self._server: Server = create_server(Settings())
+        world = self._server.worlds.get(DEFAULT)
+        assert world is not None  # made with the server
+        self.world: World = world
+        self._compiled: dict[str, Document | None] = {}
+        for scenario in scenarios:
+            apply(self._server, world, scenario)
+
+    @classmethod
+    def of_files(cls, paths: Sequence[Path], account: str = "", parameters: Mapping[str, str] | None = None) -> Self:
+        """The estate of scenario files and imports. Raises ScenarioError."""
+        from sts_emulator.scenario import parse_file
+
+        return cls([parse_file(path, account, parameters) for path in paths])
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.worlds.store.close()
+
+    # -- who and what there is ----------------------------------------------------------------------------------------
+
+    @cached_property
+    def roles(self) -> dict[str, Stored]:
+        """Roles by ARN."""
+        return {role["arn"]: role for role in self.world.page("role")}
+
+    @cached_property
+    def users(self) -> dict[str, Stored]:
+        """Users by ARN."""
+        return {user["arn"]: user for user in self.world.page("user")}
+
+    @cached_property
+    def accounts(self) -> frozenset[str]:
+        """The accounts of which more is known than that somebody in them is named."""
+        return frozenset(
+            holder["account"]
+            for kind in (self.roles, self.users)
+            for arn, holder in kind.items()
+            if arn not in self.assumed
+        )
+
+    @cached_property
+    def assumed(self) -> frozenset[str]:
+        """ARNs of users and roles that are taken to exist because an import names them."""
+        return frozenset(arn for each in self.world.page("import") for arn in each["assumed"])
+
+    def holder(self, arn: str) -> Holder | None:
+        """A user or role as a caller, or None."""
+        stored = self.users.get(arn) or self.roles.get(arn)
+        if stored is None:
+            return None
+        kind = "user" if arn in self.users else "role"
+        account, path = stored["account"], stored["path"]
+        made = (callers.user if kind == "user" else callers.role)(account, stored["name"], arn, path)
+        principal = Principal(
+            made.principal.type,
+            made.principal.value,
+            account,
+            role_arn=made.principal.role_arn,
+            user_arn=made.principal.user_arn,
+            id=stored["id"] if kind == "user" else f"{stored['id']}:{callers.SESSION}",
+        )
+        tags = {f"aws:principaltag/{key.lower()}": (value,) for key, value in stored.get("tags", {}).items()}
+        keys = {**made.context, **tags, **organizations.principal_keys(self.world, account)}
+        keys["aws:userid"] = (principal.id,)
+        return Holder(
+            Caller(principal, arn, keys, is_known=arn not in self.assumed),
+            self._identity(stored),
+            resources.boundary_document(self.world, stored),
+            () if organizations.is_exempt(stored) else organizations.service_control(self.world, account),
+            arn in self.assumed,
+            stored,
+        )
+
+    def _identity(self, stored: Stored) -> tuple[Document, ...]:
+        """The identity policies of a user or role that could say anything about STS; not kept, there may be many."""
+        named = (
+            self.world.get("group", resources.key_of(stored["account"], name)) for name in stored.get("groups", ())
+        )
+        holders = [stored, *(group for group in named if group is not None)]
+        found = [_about_sts(text) for each in holders for text in each.get("inline", {}).values()]
+        found += [self._managed(arn) for each in holders for arn in each.get("attached", ())]
+        return tuple(document for document in found if document is not None)
+
+    def _managed(self, arn: str) -> Document | None:
+        """A managed policy, compiled once: many hold the same."""
+        if arn not in self._compiled:
+            text = resources.managed_policy_text(self.world, arn)
+            self._compiled[arn] = None if text is None else _about_sts(text)
+        return self._compiled[arn]
+
+    @cached_property
+    def _permitted(self) -> tuple[dict[str, list[str]], list[tuple[Glob, str]]]:
+        """Whose identity policies allow to assume which roles, conditions aside: by exact ARN, and by pattern."""
+        exact: dict[str, list[str]] = {}
+        patterns: list[tuple[Glob, str]] = []
+        for arn, stored in [*self.users.items(), *self.roles.items()]:
+            for text in {text for document in self._identity(stored) for text in _assumable(document)}:
+                if has_wildcard(text) or "${" in text:
+                    patterns.append((glob(_VARIABLE.sub("*", text)), arn))
+                else:
+                    exact.setdefault(text, []).append(arn)
+        return exact, patterns
+
+    def permitted(self, role_arn: str, account: str) -> list[str]:
+        """The users and roles of an account whose own policies may allow them to assume a role; the others cannot."""
+        exact, patterns = self._permitted
+        found = [*exact.get(role_arn, ()), *(arn for pattern, arn in patterns if pattern.matches(role_arn))]
+        return [arn for arn in dict.fromkeys(found) if f"::{account}:" in arn]
+
+    def of_account(self, account: str) -> Iterator[str]:
+        """Every user and role of an account, or of all of them when it is empty."""
+        for arn, stored in [*self.users.items(), *self.roles.items()]:
+            if not account or stored["account"] == account:
+                yield arn
+
+    # -- trust --------------------------------------------------------------------------------------------------------
+
+    def trust(self, role: Stored) -> Document:
+        """The trust policy that decides: users and roles in it are unique ids."""
+        return parse(role["trust"])
+
+    def shown_trust(self, role: Stored) -> Document:
+        """The trust policy as people write it."""
+        return parse(restore_principals(role["trust"], self._arn_of))
+
+    def _arn_of(self, identifier: str) -> str | None:
+        if not identifier.startswith(("AROA", "AIDA")):
+            return None
+        found = self.world.find("role", identifier) or self.world.find("user", identifier)
+        return None if found is None else str(found["arn"])
+
+    @cached_property
+    def trusting(self) -> dict[str, list[str]]:
+        """ARNs of the roles that allow something to a principal, by how they name it; an account by its digits."""
+        found: dict[str, dict[str, None]] = {}
+        for arn, role in self.roles.items():
+            for statement in self.shown_trust(role).allows:
+                if statement.not_principal:
+                    found.setdefault("*", {})[arn] = None
+                for kind, text in statement.principals.entries if statement.principals else ():
+                    named = text.split(":")[4] if kind == "AWS" and text.endswith(":root") else text
+                    found.setdefault(named, {})[arn] = None
+        return {named: list(arns) for named, arns in found.items()}
+
+    def resource_keys(self, role: Stored) -> Context:
+        """The condition keys of a role as the resource of a request."""
+        keys: dict[str, tuple[str, ...]] = {"aws:resourceaccount": (role["account"],)}
+        keys |= organizations.resource_keys(self.world, role["account"])
+        for key, value in role.get("tags", {}).items():
+            keys[f"aws:resourcetag/{key.lower()}"] = keys[f"iam:resourcetag/{key.lower()}"] = (value,)
+        return keys
+
+    def policies(self, role: Stored, holder: Holder | None, identity: tuple[Document, ...] = ()) -> PolicySet:
+        """Everything that has a say when `holder`, or a caller with these identity policies, asks for the role."""
+        return PolicySet(
+            trust=self.trust(role),
+            identity=holder.identity if holder else identity,
+            boundary=holder.boundary if holder else None,
+            scps=holder.scps if holder else (),
+            rcps=() if organizations.is_exempt(role) else organizations.resource_control(self.world, role["account"]),
+            resource_account=role["account"],
+        )
+
+    # -- names --------------------------------------------------------------------------------------------------------
+
+    def named(self, text: str, kinds: Sequence[str] = ("roles", "users")) -> list[str]:
+        """ARNs of the users and roles that a name or ARN means."""
+        known: dict[str, Stored] = {}
+        for kind in kinds:
+            known |= getattr(self, kind)
+        if text in known:
+            return [text]
+        return [arn for arn, stored in known.items() if stored["name"] == text]
+
+    def providers(self) -> Iterator[tuple[str, str]]:
+        """ARN and host (or name) of every OIDC and SAML provider."""
+        for provider in self.world.page("oidc-provider"):
+            yield provider["arn"], provider["url"]
+        for provider in self.world.page("saml-provider"):
+            yield provider["arn"], provider["name"]

@@ -1,0 +1,243 @@
+"""Draws ways to roles as SVG: origins on the left, roles to the right of whoever can assume them. No tool needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+from xml.sax.saxutils import escape
+
+from sts_emulator.analysis import descriptions as words
+from sts_emulator.analysis.reach import Step, Way
+
+WIDTH, HEIGHT, COLUMN_GAP, ROW_GAP, MARGIN = 300, 62, 96, 20, 28
+TITLE_SPACE: Final = 46
+MOST_IN_A_COLUMN: Final = 40
+MOST_COLUMNS: Final = 24
+_PER_CHARACTER: Final = {13: 8.4, 11: 6.7}  # pixels, by font size; an upper estimate for sans-serif fonts
+_ROUNDS: Final = 4
+
+_KINDS: Final[Mapping[str, tuple[str, str]]] = {
+    "user": ("U", "IAM user"),
+    "role": ("R", "IAM role"),
+    "account": ("A", "AWS account"),
+    "anybody": ("*", "any AWS account"),
+    "oidc": ("T", "OIDC provider"),
+    "saml": ("S", "SAML provider"),
+    "service": ("⚙", "AWS service"),
+    "more": ("…", ""),
+}
+_STYLE: Final = """
+text { font-family: ui-sans-serif, system-ui, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; fill: #1f2933 }
+.title { font-size: 17px; font-weight: 600 } .note { font-size: 12px; fill: #616e7c }
+.name { font-size: 13px; font-weight: 600 } .line { font-size: 11px; fill: #52606d }
+.box { fill: #ffffff; stroke: #cbd2d9; stroke-width: 1.2 } .paper { fill: #f8fafc }
+.badge { font-size: 14px; font-weight: 700; fill: #ffffff; text-anchor: middle }
+.edge { fill: none; stroke: #7b8794; stroke-width: 1.6 } .depends { stroke-dasharray: 5 4 } .tip { fill: #7b8794 }
+.user { fill: #2b6cb0 } .role { fill: #6b46c1 } .account { fill: #4a5568 } .anybody { fill: #c53030 }
+.oidc { fill: #2f855a } .saml { fill: #b7791f } .service { fill: #dd6b20 } .more { fill: #9aa5b1 }
+.target { stroke: #6b46c1; stroke-width: 2.4 }
+@media (prefers-color-scheme: dark) {
+  text { fill: #e4e7eb } .note, .line { fill: #9aa5b1 } .box { fill: #1f2933; stroke: #3e4c59 } .paper { fill: #12181f }
+  .edge { stroke: #7b8794 } .target { stroke: #9f7aea }
+}
+"""
+
+
+@dataclass
+class Node:
+    """A box: `column` from the left; `lines` stand below its name."""
+
+    key: str
+    kind: str
+    name: str
+    lines: tuple[str, ...]
+    column: int = 0
+    row: float = 0.0
+    is_target: bool = False
+
+
+@dataclass
+class Graph:
+    """Boxes by key, and the arrows between them with the step that each stands for."""
+
+    nodes: dict[str, Node] = field(default_factory=dict)
+    edges: dict[tuple[str, str], Step] = field(default_factory=dict)
+
+
+def draw(ways: Sequence[Way], title: str, *, targets: Iterable[str]) -> str:
+    """The ways as one SVG document; `targets` are the ARNs that the question was about."""
+    graph = _graph(ways, frozenset(targets))
+    columns = _arranged(graph)
+    return "\n".join(_document(graph, columns, title))
+
+
+def _graph(ways: Sequence[Way], targets: frozenset[str]) -> Graph:
+    graph = Graph()
+    for way in ways:
+        for step in way.steps:
+            _node(graph, step.who, step.kind, targets)
+            _node(graph, step.role, "role", targets)
+            graph.edges[step.who, step.role] = step
+    for target in sorted(targets - graph.nodes.keys()):
+        _node(graph, target, "user" if ":user/" in target else "role", targets)
+    brought: dict[str, set[str]] = {}
+    for (source, _), step in graph.edges.items():
+        told = words.chosen(dict(sorted(step.brings.items(), key=_telling)))
+        brought.setdefault(source, set()).add(told)
+    for key, needs in brought.items():
+        node, only = graph.nodes[key], next(iter(needs))
+        last = f"{len(needs)} ways" if len(needs) > 1 else f"with {only}" if only else ""
+        node.lines = (*node.lines, last)
+    return graph
+
+
+def _telling(brought: tuple[str, Sequence[str]]) -> bool:
+    """Audiences last: they are nearly always the same."""
+    return brought[0].lower().endswith(":aud")
+
+
+def _node(graph: Graph, key: str, kind: str, targets: frozenset[str]) -> None:
+    if key in graph.nodes:
+        return
+    account = words.account_of(key)
+    where = f"{_KINDS[kind][1]}{f' · {account}' if account else ''}"
+    name = words.short_arn(key).partition("/")[2] or words.short_arn(key)
+    if kind in ("account", "anybody"):
+        name = key if kind == "account" else "anybody"
+    graph.nodes[key] = Node(key, kind, name, (where,), is_target=key in targets)
+
+
+# -- arranging -------------------------------------------------------------------------------------------------------
+
+
+def _arranged(graph: Graph) -> list[list[Node]]:
+    """Columns by the longest way from an origin, rows so that arrows cross little."""
+    _set_columns(graph)
+    columns: list[list[Node]] = [[] for _ in range(max((node.column for node in graph.nodes.values()), default=0) + 1)]
+    for node in graph.nodes.values():
+        columns[node.column].append(node)
+    columns = [_shortened(graph, number, column) for number, column in enumerate(columns)]
+    tallest = max(map(len, columns), default=1)
+    for column in columns:
+        for row, node in enumerate(column):
+            node.row = row + (tallest - len(column)) / 2
+    for _ in range(_ROUNDS):
+        for column in columns:
+            _sort(graph, column, tallest)
+    return columns
+
+
+def _set_columns(graph: Graph) -> None:
+    for _ in range(min(len(graph.nodes), MOST_COLUMNS)):
+        changed = False
+        for source, target in graph.edges:
+            wanted = graph.nodes[source].column + 1
+            if graph.nodes[target].column < wanted <= len(graph.nodes) and source != target:
+                graph.nodes[target].column, changed = wanted, True
+        if not changed:
+            return
+    # Roles that can assume each other in a circle have no longest way: each stands one to the right of its first.
+    for node in graph.nodes.values():
+        node.column = 0 if not any(target == node.key for _, target in graph.edges) else 1
+
+
+def _shortened(graph: Graph, number: int, column: list[Node]) -> list[Node]:
+    """A column with at most so many boxes; one box stands for the rest."""
+    if len(column) <= MOST_IN_A_COLUMN:
+        return column
+    kept = sorted(column, key=lambda node: not node.is_target)[: MOST_IN_A_COLUMN - 1]
+    gone = {node.key for node in column} - {node.key for node in kept}
+    more = Node(f"more {number}", "more", f"and {len(gone)} more", ("",), number)
+    for pair, step in list(graph.edges.items()):
+        source, target = (more.key if key in gone else key for key in pair)
+        if (source, target) != pair:
+            del graph.edges[pair]
+            graph.edges.setdefault((source, target), step)
+    for key in gone:
+        del graph.nodes[key]
+    graph.nodes[more.key] = more
+    return [*kept, more]
+
+
+def _sort(graph: Graph, column: list[Node], tallest: int) -> None:
+    def pull(node: Node) -> float:
+        rows = [graph.nodes[a].row for a, b in graph.edges if b == node.key]
+        rows += [graph.nodes[b].row for a, b in graph.edges if a == node.key]
+        return sum(rows) / len(rows) if rows else node.row
+
+    column.sort(key=pull)
+    for row, node in enumerate(column):
+        node.row = row + (tallest - len(column)) / 2
+
+
+# -- drawing ---------------------------------------------------------------------------------------------------------
+
+
+def _document(graph: Graph, columns: Sequence[Sequence[Node]], title: str) -> Iterator[str]:
+    tallest = max(map(len, columns), default=1)
+    width = 2 * MARGIN + len(columns) * WIDTH + (len(columns) - 1) * COLUMN_GAP
+    width = max(width, int(2 * MARGIN + len(title) * 9.2))
+    height = TITLE_SPACE + 2 * MARGIN + tallest * HEIGHT + max(0, tallest - 1) * ROW_GAP + 22
+    yield f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}">'
+    yield f"<title>{escape(title)}</title><style>{_STYLE}</style>"
+    yield f'<rect class="paper" width="{width}" height="{height}"/>'
+    yield f'<text class="title" x="{MARGIN}" y="{MARGIN + 12}">{escape(title)}</text>'
+    for (source, target), step in graph.edges.items():
+        yield _edge(graph.nodes[source], graph.nodes[target], step)
+    for node in graph.nodes.values():
+        yield from _box(node)
+    yield f'<text class="note" x="{MARGIN}" y="{height - 14}">{_LEGEND}</text>'
+    yield "</svg>\n"
+
+
+_LEGEND: Final = (
+    "an arrow: can assume, decided by the policy engine · dashed: only if policies not seen here allow it too"
+)
+
+
+def _place(node: Node) -> tuple[float, float]:
+    x = MARGIN + node.column * (WIDTH + COLUMN_GAP)
+    return x, MARGIN + TITLE_SPACE + node.row * (HEIGHT + ROW_GAP)
+
+
+def _edge(source: Node, target: Node, step: Step) -> str:
+    (x1, y1), (x2, y2) = _place(source), _place(target)
+    start, end = (x1 + WIDTH, y1 + HEIGHT / 2), (x2 - 9, y2 + HEIGHT / 2)
+    bend = max(46.0, abs(end[0] - start[0]) / 2)
+    style = "edge depends" if step.depends else "edge"
+    told = escape("; ".join((step.action, *step.when)))
+    curve = f"M{start[0]:.0f} {start[1]:.0f} C{start[0] + bend:.0f} {start[1]:.0f} {end[0] - bend:.0f} {end[1]:.0f}"
+    tip = f"M{end[0]:.0f} {end[1] - 5:.0f} l9 5 l-9 5 z"
+    return (
+        f'<g><title>{told}</title><path class="{style}" d="{curve} {end[0]:.0f} {end[1]:.0f}"/>'
+        f'<path class="tip" d="{tip}"/></g>'
+    )
+
+
+def _box(node: Node) -> Iterator[str]:
+    x, y = _place(node)
+    badge = _KINDS[node.kind][0]
+    target = " target" if node.is_target else ""
+    room = WIDTH - 60
+    yield f"<g><title>{escape(node.key)}</title>"
+    yield f'<rect class="box{target}" x="{x:.0f}" y="{y:.0f}" width="{WIDTH}" height="{HEIGHT}" rx="9"/>'
+    yield f'<circle class="{node.kind}" cx="{x + 27:.0f}" cy="{y + HEIGHT / 2:.0f}" r="15"/>'
+    yield f'<text class="badge" x="{x + 27:.0f}" y="{y + HEIGHT / 2 + 5:.0f}">{escape(badge)}</text>'
+    lines = [line for line in node.lines if line]
+    first = y + HEIGHT / 2 + 4.5 - 8 * len(lines)
+    yield f'<text class="name" x="{x + 52:.0f}" y="{first:.0f}">{escape(_fit(node.name, 13, room))}</text>'
+    for number, line in enumerate(lines, start=1):
+        place = first + 15.5 * number
+        yield f'<text class="line" x="{x + 52:.0f}" y="{place:.0f}">{escape(_fit(line, 11, room))}</text>'
+    yield "</g>"
+
+
+def _fit(text: str, size: int, room: float) -> str:
+    """The text, with an ellipsis in its middle where it is too long."""
+    longest = int(room / _PER_CHARACTER[size])
+    clean = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
+    if len(clean) <= longest:
+        return clean
+    head = longest * 3 // 5
+    return f"{clean[:head]}…{clean[len(clean) - (longest - head - 1) :]}"

@@ -1,0 +1,257 @@
+"""Lints every policy of scenarios, imports and bare documents, and finds the line of each finding."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from sts_emulator.importers.inventory import Inventory
+from sts_emulator.importers.json_text import BadInput, JsonText
+from sts_emulator.importers.places import steps
+from sts_emulator.policy.linting.findings import Finding, LintKind
+from sts_emulator.scenario import ScenarioError, parse_file
+from sts_emulator.scenario.imports import Imported, is_importable, read_inventory
+from sts_emulator.scenario.load import Node, load, read_bytes
+from sts_emulator.scenario.policies import Policy
+from sts_emulator.scenario.shape import Reader
+
+SUFFIXES: Final = (".yaml", ".yml", ".json", ".template")
+_IGNORED = re.compile(r"#\s*sts-emulator:\s*ignore=([a-z0-9,-]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One finding: which policy (`label`), where in it (`path`) and in which file and line."""
+
+    file: str
+    line: int
+    rule: str
+    severity: str
+    label: str
+    path: str
+    message: str
+    fix: str
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON data."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One policy to lint; `lines` finds the line of a JSON path in it."""
+
+    kind: LintKind
+    label: str
+    account: str
+    text: str
+    file: str
+    line: int
+    lines: Callable[[str], int] | None = None
+
+
+def files(paths: Iterable[str]) -> list[Path]:
+    """The files that a command names; of folders everything below them that may hold policies. Raises ScenarioError."""
+    found: list[Path] = []
+    for given in paths:
+        path = Path(given)
+        if path.is_dir():
+            inside = (each for each in path.rglob("*") if each.suffix in SUFFIXES and each.is_file())
+            found += sorted(each for each in inside if not any(part.startswith(".") for part in each.parts))
+        else:
+            found.append(path)
+    return list(dict.fromkeys(found))
+
+
+def lint_file(path: Path, *, strict: bool = True, account: str = "") -> tuple[int, list[Found]]:
+    """How many policies a file holds, and what is to be said about them.
+
+    Without `strict` a file that is neither a scenario nor anything to import holds none: a folder may hold others.
+
+    Raises:
+        ScenarioError: it cannot be used.
+    """
+    data = read_bytes(path)
+    if is_importable(data, path.name):
+        try:
+            inventory = read_inventory(data, str(path), account)
+        except ScenarioError:
+            if strict or _looks_ours(data):
+                raise
+            return 0, []
+        subjects = list(_of_inventory(str(path), inventory))
+        known = _principals(inventory) if inventory.complete else None
+    elif not strict and path.suffix != ".json" and not _is_scenario(data):
+        return 0, []
+    else:
+        scenario = parse_file(path)
+        subjects = list(_of_scenario(data, path))
+        imported = [each for entry in scenario.entries if entry.section.key == "import" for each in entry.value or ()]
+        for each in imported:
+            subjects += _of_inventory(each.file, each.inventory)
+        known = _declared(scenario, imported)
+    return len(subjects), _linted(subjects, known, data)
+
+
+def _looks_ours(data: bytes) -> bool:
+    return any(word in data for word in (b'"Statement"', b'"planned_values"', b'"Resources"', b'"RoleDetailList"'))
+
+
+def _is_scenario(data: bytes) -> bool:
+    return re.search(rb"^(accounts|expect|organization|import)[ \t]*:", data, re.MULTILINE) is not None
+
+
+def _linted(subjects: list[Subject], known: Collection[str] | None, data: bytes) -> list[Found]:
+    from sts_emulator.policy.linting.lint import lint
+
+    ignored = _ignored(data)
+    told: dict[tuple[str, str, str], list[Finding]] = {}  # many roles trust in the same words
+    found = []
+    for subject in subjects:
+        key = (subject.kind, subject.account, subject.text)
+        if key not in told:
+            told[key] = lint(subject.text, kind=subject.kind, role_account=subject.account, known_principals=known)
+        for finding in told[key]:
+            line = subject.line if subject.lines is None else subject.lines(finding.path)
+            if finding.rule in ignored.get(line, ()) or finding.rule in ignored.get(subject.line, ()):
+                continue
+            place = (subject.file, line, finding.rule, finding.severity, subject.label, finding.path)
+            found.append(Found(*place, finding.message, finding.fix))
+    return found
+
+
+def _ignored(data: bytes) -> dict[int, frozenset[str]]:
+    """Rules that a comment tells to pass over, by the lines that it is about: its own and the next."""
+    if b"sts-emulator:" not in data:
+        return {}
+    found: dict[int, frozenset[str]] = {}
+    for number, line in enumerate(data.decode("utf-8", "replace").splitlines(), start=1):
+        match = _IGNORED.search(line)
+        if match:
+            for about in (number, number + 1):
+                found[about] = found.get(about, frozenset()) | frozenset(match[1].split(","))
+    return found
+
+
+# -- imports ---------------------------------------------------------------------------------------------------------
+
+
+def _of_inventory(file: str, inventory: Inventory) -> Iterator[Subject]:
+    for thing in inventory.things:
+        for kind, member, text in thing.documents():
+            tail = f", policy {member.partition('.')[2]}" if member.startswith("inline.") else ""
+
+            def lines(path: str, thing: Any = thing, member: str = member) -> int:
+                return int(thing.line_of(member, path))
+
+            yield Subject(kind, f"{thing.called}{tail}", thing.account, text, file, thing.line, lines)
+
+
+def _principals(inventory: Inventory) -> set[str]:
+    from sts_emulator.importers.inventory import arn
+
+    kinds = {"roles": "role", "users": "user"}
+    return {
+        arn(thing.account, kinds[thing.section], thing.name, thing.body.get("path", "/"))
+        for thing in inventory.things
+        if thing.section in kinds
+    }
+
+
+# -- scenarios -------------------------------------------------------------------------------------------------------
+
+
+def _declared(scenario: Any, imported: list[Imported]) -> set[str] | None:
+    """Users and roles that there are; None when an import tells of a part of its account only."""
+    if any(not each.inventory.complete for each in imported):
+        return None
+    found = {arn for each in imported for arn in _principals(each.inventory)}
+    for entry in scenario.entries:
+        kind = {"roles": "role", "users": "user"}.get(entry.section.key)
+        for name, each in (entry.value or {}).items() if kind else ():
+            path = each.path if each is not None else "/"
+            found.add(f"arn:aws:iam::{entry.account}:{kind}{path}{name}")
+    return found
+
+
+def _of_scenario(data: bytes, path: Path) -> Iterator[Subject]:
+    root = load(data, str(path))
+    reading = _Reading(path)
+    for account, body in _members(_below(root, "accounts")):
+        for name, role in _members(_below(body, "roles")):
+            yield from reading.subject("trust", f"role {name}", account, _below(role, "trust"))
+        for section in ("roles", "users", "groups"):
+            for name, holder in _members(_below(body, section)):
+                for policy, node in _members(_below(holder, "inline")):
+                    yield from reading.subject("inline", f"{section[:-1]} {name}, policy {policy}", account, node)
+        for name, policy_node in _members(_below(body, "policies")):
+            document = _below(policy_node, "document") or policy_node
+            yield from reading.subject("identity", f"policy {name}", account, document)
+    organization = _below(root, "organization")
+    for kind, key in (("scp", "service_control_policies"), ("rcp", "resource_control_policies")):
+        for name, node in _members(_below(organization, key)):
+            yield from reading.subject(kind, f"{kind} {name}", "", node)
+
+
+class _Reading:
+    """Policies of one scenario file, in the forms that the vocabulary allows."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = str(path)
+        self._reader = Reader(str(path), path.parent)
+
+    def subject(self, kind: Any, label: str, account: str, node: Node | None) -> Iterator[Subject]:
+        """One policy, unless there is none."""
+        if node is None or node.value is None:
+            return
+        text = self._reader.read(Policy, node)
+        if text is None:
+            return
+        file, lines = self._file, self._lines(node, text)
+        if isinstance(node.value, dict) and set(node.value) == {"file"}:
+            file = str(Path(self._file).parent / str(node.value["file"].value))
+        yield Subject(kind, label, account, text, file, node.line, lines)
+
+    def _lines(self, node: Node, text: str) -> Any:
+        value = node.value
+        if isinstance(value, str) or (isinstance(value, dict) and set(value) == {"file"}):
+            first = node.line if isinstance(value, str) else 0
+            return lambda path: _line_in_text(text, path, first)
+        if isinstance(value, list):  # a bare list of statements
+            return lambda path: _line_of(node, steps(path)[1:])
+        return lambda path: _line_of(node, steps(path))
+
+
+def _line_in_text(text: str, path: str, first: int) -> int:
+    """The line of a place in JSON text; `first` is the line on which a text of several lines is opened."""
+    if first and "\n" not in text.strip():
+        return first
+    try:
+        source = JsonText(text.encode(), "")
+        return first + source.line(source.find(source.start, steps(path)))
+    except (BadInput, UnicodeEncodeError):
+        return first or 1
+
+
+def _line_of(node: Node, path: list[str | int]) -> int:
+    line = node.line
+    for step in path:
+        below = node.value
+        if isinstance(below, dict) and isinstance(step, str) and step in below:
+            node, line = below[step], node.key_lines.get(step, below[step].line)
+        elif isinstance(below, list) and isinstance(step, int) and step < len(below):
+            node, line = below[step], below[step].line
+        elif step != 0:  # a single value stands for a list of one
+            break
+    return line
+
+
+def _below(node: Node | None, key: str) -> Node | None:
+    return node.value.get(key) if node is not None and isinstance(node.value, dict) else None
+
+
+def _members(node: Node | None) -> list[tuple[str, Node]]:
+    return list(node.value.items()) if node is not None and isinstance(node.value, dict) else []

@@ -1,0 +1,282 @@
+"""Who can assume a role, and what a principal can assume, also by way of other roles: each step decided by the engine.
+
+A step is shown with what the caller must bring (MFA, an external id, a token's subject): the smallest request that the
+search finds. Session tags are not chosen on a role's behalf; a role calls with its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from sts_emulator.analysis import callers
+from sts_emulator.analysis import descriptions as words
+from sts_emulator.analysis.callers import Caller, Context
+from sts_emulator.analysis.estate import Estate, Holder, Stored
+from sts_emulator.analysis.search import BASE, Search, request
+from sts_emulator.policy.deciding.document import Document, parse
+from sts_emulator.policy.deciding.engine import PolicySet, decide
+from sts_emulator.policy.deciding.matching import is_account
+
+Kind = Literal["user", "role", "account", "anybody", "oidc", "saml", "service"]
+
+LONGEST_CHAIN: Final = 8
+TRIES: Final = 1_500
+"""Contexts that are tried before a principal is said to have no way in."""
+_ANYTHING: Final = '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}'
+
+
+@dataclass(frozen=True)
+class Step:
+    """One principal that can assume one role.
+
+    `who` is an ARN, a service's name, or an account id; `brings` what it must bring, `when` the statement's conditions
+    in words. `depends`: only if policies that are not known here allow it.
+    """
+
+    kind: Kind
+    who: str
+    role: str
+    action: str
+    brings: Mapping[str, tuple[str, ...]]
+    when: tuple[str, ...]
+    statement: str
+    depends: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """The step as JSON data."""
+        return {
+            "kind": self.kind,
+            "who": self.who,
+            "role": self.role,
+            "action": self.action,
+            "brings": {key: list(values) for key, values in self.brings.items()},
+            "when": list(self.when),
+            "statement": self.statement,
+            "depends_on_unknown_policies": self.depends,
+        }
+
+
+@dataclass(frozen=True)
+class Way:
+    """How somebody gets to a role: the steps in order; the last one is into the role."""
+
+    steps: tuple[Step, ...]
+
+    @property
+    def origin(self) -> Step:
+        """The first step, which says who begins."""
+        return self.steps[0]
+
+    @property
+    def role(self) -> str:
+        """Where it leads."""
+        return self.steps[-1].role
+
+    def to_json(self) -> dict[str, Any]:
+        """The way as JSON data."""
+        return {
+            "who": self.origin.who,
+            "kind": self.origin.kind,
+            "role": self.role,
+            "steps": [s.to_json() for s in self.steps],
+        }
+
+
+class Reach:
+    """Answers about one estate; `given` are condition keys that hold whatever a policy asks."""
+
+    def __init__(self, estate: Estate, given: Context | None = None) -> None:
+        self._estate = estate
+        self._given = dict(given or {})
+        self._anything = parse(_ANYTHING)
+
+    # -- questions ----------------------------------------------------------------------------------------------------
+
+    def who_can(self, role_arn: str, *, chains: bool = True) -> list[Way]:
+        """The ways into a role, the shortest for each origin; direct ones first."""
+        found: list[Way] = []
+        seen = {role_arn}
+        front = [Way((step,)) for step in self.into(role_arn)]
+        for _ in range(LONGEST_CHAIN):
+            found += front
+            if not chains:
+                break
+            following: list[Way] = []
+            for way in front:
+                origin = way.origin
+                if origin.kind == "role" and origin.who not in seen and origin.who in self._estate.roles:
+                    seen.add(origin.who)
+                    following += [Way((step, *way.steps)) for step in self.into(origin.who)]
+            known = {(way.origin.kind, way.origin.who) for way in found}
+            front = [way for way in following if (way.origin.kind, way.origin.who) not in known]
+            if not front:
+                break
+        return found
+
+    def what_can(self, who: str, *, chains: bool = True) -> list[Way]:
+        """The roles that a principal can get to, the shortest way to each."""
+        found: list[Way] = []
+        seen: set[str] = {who}
+        front = [Way((step,)) for step in self.out_of(who)]
+        for _ in range(LONGEST_CHAIN):
+            front = [way for way in front if way.role not in seen and not seen.add(way.role)]  # type: ignore[func-returns-value]  # add() says nothing, which is falsy
+            found += front
+            if not chains or not front:
+                break
+            front = [Way((*way.steps, step)) for way in front for step in self.out_of(way.role)]
+        return found
+
+    # -- one step -----------------------------------------------------------------------------------------------------
+
+    def into(self, role_arn: str) -> Iterator[Step]:
+        """Who can assume a role directly."""
+        role = self._estate.roles[role_arn]
+        trust = self._estate.shown_trust(role)
+        seen: set[tuple[str, str]] = set()
+        for statement in trust.allows:
+            entries = statement.principals.entries if statement.principals else ()
+            for kind, text in entries if not statement.not_principal else (("AWS", "*"),):
+                for step in self._named(role, kind, text):
+                    if (step.kind, step.who) not in seen:
+                        seen.add((step.kind, step.who))
+                        yield step
+
+    def _named(self, role: Stored, kind: str, text: str) -> Iterator[Step]:
+        estate = self._estate
+        if kind in ("Federated", "Service"):
+            caller = callers.federated(text) if kind == "Federated" else callers.service(text)
+            yield from self._made_up(role, caller, "service" if kind == "Service" else _federated_kind(text))
+        elif text == "*":
+            for arn in estate.of_account(""):
+                yield from self._held(role, arn)
+            yield from self._made_up(role, callers.role(callers.FOREIGN, callers.SOMEBODY, "*"), "anybody")
+        elif is_account(text):
+            account = text if ":" not in text else text.split(":")[4]
+            for arn in estate.permitted(str(role["arn"]), account):
+                yield from self._held(role, arn)
+            if account not in estate.accounts:
+                for caller in callers.of("AWS", account, ""):
+                    yield from self._made_up(role, caller, "account", account)
+        else:
+            yield from self._held(role, _without_session(text))
+
+    def out_of(self, who: str) -> Iterator[Step]:
+        """Which roles a principal can assume directly: an ARN of the estate, a provider, a service or an account."""
+        estate, trusting = self._estate, self._estate.trusting
+        holder = estate.holder(who)
+        if holder is not None:
+            names = (who, holder.stored["account"], "*", *self._session_names(who))
+            for arn in dict.fromkeys(arn for name in names for arn in trusting.get(name, ())):
+                yield from self._held(estate.roles[arn], who, holder)
+            return
+        made: list[tuple[Caller, Kind]] = []
+        if who.isdigit():
+            made = [(caller, "account") for caller in callers.of("AWS", who, "")]
+        elif ":" in who or who in callers.BUILT_IN:
+            made = [(callers.federated(who), _federated_kind(who))]
+        else:
+            made = [(callers.service(who), "service")]
+        for arn in trusting.get(who, ()):
+            for caller, kind in made:
+                yield from self._made_up(estate.roles[arn], caller, kind, who)
+
+    def _session_names(self, arn: str) -> list[str]:
+        role = arn.replace(":iam:", ":sts:").replace(":role/", ":assumed-role/")
+        return [name for name in self._estate.trusting if name.startswith(f"{role}/")]
+
+    def _held(self, role: Stored, who: str, known: Holder | None = None) -> Iterator[Step]:
+        """A user or role of the estate, as far as its own policies are known."""
+        holder = known or self._estate.holder(who)
+        if holder is None:
+            return
+        if holder.arn == role["arn"] and not _names_itself(self._estate.shown_trust(role), holder.arn):
+            return
+        policies = self._estate.policies(role, holder)
+        found = self._first(role, holder.caller, policies, (*holder.identity, *_some(holder.boundary)))
+        kind: Kind = "user" if holder.caller.principal.type == "user" else "role"
+        if found is not None:
+            yield self._step(role, holder.caller, kind, holder.arn, found, depends=holder.is_assumed)
+
+    def _made_up(self, role: Stored, caller: Caller, kind: Kind, who: str = "") -> Iterator[Step]:
+        """Somebody of whom only the name is known: what its own policies say is taken to be yes."""
+        policies = self._estate.policies(role, None, (self._anything,))
+        found = self._first(role, caller, policies, ())
+        if found is not None:
+            depends = kind in ("account", "anybody")
+            yield self._step(role, caller, kind, who or caller.named, found, depends=depends)
+
+    def _first(
+        self, role: Stored, caller: Caller, policies: PolicySet, own: tuple[Document, ...]
+    ) -> tuple[Search, Context] | None:
+        """The smallest context of the first that is allowed, or None."""
+        assert policies.trust is not None  # every role has one
+        action, arn = caller.action, str(role["arn"])
+        search = Search([policies.trust, *(document for document in own if _speaks_of(document, action, arn))])
+        base = {**BASE, **self._estate.resource_keys(role), **self._given}
+
+        def holds(context: Context) -> bool:
+            return decide(request(caller, action, arn, {**context, **self._given}), policies).allowed
+
+        for number, context in enumerate(search.contexts(caller, action, base)):
+            if holds(context):
+                return search, search.smallest(context, caller, action, holds)
+            if number >= TRIES:
+                break
+        return None
+
+    def _step(
+        self, role: Stored, caller: Caller, kind: Kind, who: str, found: tuple[Search, Context], *, depends: bool
+    ) -> Step:
+        search, context = found
+        asked = request(caller, caller.action, str(role["arn"]), {**context, **self._given})
+        when, statement = _allowing(self._estate.trust(role), asked)
+        brought = search.chosen(context, caller, caller.action)
+        brings = {key: values for key, values in brought.items() if BASE.get(key.lower()) != values}
+        return Step(kind, who, str(role["arn"]), caller.action, brings, when, statement, depends)
+
+
+def _allowing(trust: Document, asked: Any) -> tuple[tuple[str, ...], str]:
+    """The conditions and the place of the statement that allows a request."""
+    from sts_emulator.policy.explaining.explain import trace_statements
+
+    for trace in trace_statements(trust, asked, bounded=False):
+        if trace.applies and trace.statement.effect == "Allow":
+            sid = f' "{trace.statement.sid}"' if trace.statement.sid else ""
+            return words.conditions(trace.statement), f"{trace.statement.path}{sid}"
+    return (), ""
+
+
+def _speaks_of(document: Document, action: str, role_arn: str) -> bool:
+    """Whether any statement of an identity policy concerns an action on a role, whatever its conditions."""
+    lowered = action.lower()
+    return any(
+        statement.conditions
+        and statement.actions.match(lowered) is not statement.not_action
+        and statement.resources is not None
+        and statement.resources.match(role_arn, {}) is not statement.not_resource
+        for statement in document.statements
+    )
+
+
+def _names_itself(trust: Document, arn: str) -> bool:
+    """Whether a role's trust names the role itself, without which it may not assume itself since 2023."""
+    return any(
+        arn in {text for _, text in statement.principals.entries} for statement in trust.allows if statement.principals
+    )
+
+
+def _without_session(arn: str) -> str:
+    """The role of a session's ARN, as far as that tells it; other ARNs as they are."""
+    if ":assumed-role/" not in arn:
+        return arn
+    return arn.replace(":sts:", ":iam:").replace(":assumed-role/", ":role/").rpartition("/")[0]
+
+
+def _some(document: Document | None) -> tuple[Document, ...]:
+    return () if document is None else (document,)
+
+
+def _federated_kind(provider: str) -> Kind:
+    return "saml" if ":saml-provider/" in provider else "oidc"

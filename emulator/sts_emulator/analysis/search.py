@@ -1,0 +1,129 @@
+"""Searches requests: contexts built from the policies' own values, tried by whoever asks, and made as small as may be.
+
+The search is not a proof of absence: it tries every combination where they are few, and where they are many, the
+statements one by one with each key and each pair of keys varied. What it finds is always tried by the engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import combinations, product
+from math import prod
+from typing import Final
+
+from sts_emulator.analysis.callers import Caller, Context, presence
+from sts_emulator.analysis.condition_values import ABSENT, Values, candidates, conditions_of, neutral, spelling
+from sts_emulator.policy.deciding.document import Document
+from sts_emulator.policy.deciding.engine import Request
+
+EXHAUSTIVE: Final = 2_000
+BUDGET: Final = 6_000
+"""Contexts tried for one caller and action."""
+
+BASE: Final[Context] = {
+    "aws:currenttime": ("2026-11-23T12:00:00Z",),
+    "aws:epochtime": ("1795435200",),
+    "aws:securetransport": ("true",),
+    "aws:requestedregion": ("us-east-1",),
+    "aws:viaawsservice": ("false",),
+    "sts:rolesessionname": ("session",),
+}
+"""What holds of every request unless a policy asks for something else."""
+
+
+class Search:
+    """Contexts for the conditions of some documents."""
+
+    def __init__(self, documents: Sequence[Document]) -> None:
+        self._documents = documents
+        self._conditions = conditions_of(documents)
+        self.spelling = spelling(documents)
+
+    def keys(self, caller: Caller, action: str) -> dict[str, list[Values]]:
+        """The keys that such a caller can choose, with the values to try."""
+        found = {}
+        for name, conditions in self._conditions.items():
+            there = presence(name, caller, action)
+            if there != "never":
+                found[name] = candidates(name, conditions, {**BASE, **caller.context}, always=there == "always")
+        return found
+
+    def contexts(self, caller: Caller, action: str, base: Context = BASE) -> Iterator[Context]:
+        """Contexts to try, the plainest first."""
+        fixed = {**base, **caller.context}
+        keys = self.keys(caller, action)
+        if prod(map(len, keys.values())) <= EXHAUSTIVE:
+            for chosen in sorted(product(*keys.values()), key=_weight):
+                yield {**fixed, **dict(zip(keys, chosen, strict=True))}
+            return
+        for count, context in enumerate(self._around_statements(keys, fixed)):
+            if count >= BUDGET:
+                return
+            yield context
+
+    def _around_statements(self, keys: dict[str, list[Values]], fixed: Context) -> Iterator[Context]:
+        starts = [self._satisfying(index, keys, fixed) for index in self._statements()]
+        yield from starts
+        for start in starts:
+            for name, values in keys.items():
+                yield from ({**start, name: value} for value in values)
+        for start in starts:
+            for first, second in combinations(keys, 2):
+                yield from ({**start, first: a, second: b} for a in keys[first] for b in keys[second])
+
+    def _statements(self) -> list[tuple[int, int]]:
+        return [(number, index) for number, each in enumerate(self._documents) for index in range(len(each.statements))]
+
+    def _satisfying(self, place: tuple[int, int], keys: dict[str, list[Values]], fixed: Context) -> Context:
+        """A context in which as many conditions of a statement hold as can."""
+        context = {**fixed, **{name: values[0] for name, values in keys.items()}}
+        statement = self._documents[place[0]].statements[place[1]]
+        for name in {condition.name for condition in statement.conditions} & keys.keys():
+            tests = [condition for condition in statement.conditions if condition.name == name]
+            for value in keys[name]:
+                if all(test.check({**context, name: value}) for test in tests):
+                    context[name] = value
+                    break
+        return context
+
+    def smallest(self, context: Context, caller: Caller, action: str, holds: Callable[[Context], bool]) -> Context:
+        """The context with everything taken away, or made a stranger's, that `holds` does not need."""
+        keys = self.keys(caller, action)
+        for name in keys:
+            there = presence(name, caller, action)
+            plainer = [ABSENT] if there == "free" else []
+            plainer += [values for values in neutral(name, self._conditions[name]) if values in keys[name]]
+            for values in plainer:
+                if context.get(name, ABSENT) == values:
+                    break
+                if holds({**context, name: values}):
+                    context = {**context, name: values}
+                    break
+        return context
+
+    def kind_of(self, context: Context, caller: Caller, action: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """What tells contexts apart for people: which of the policies' values each chosen key fits."""
+        return tuple((name, self._fitting(name, context)) for name in self.keys(caller, action) if context.get(name))
+
+    def _fitting(self, name: str, context: Context) -> tuple[str, ...]:
+        texts = context[name]
+        return tuple(
+            value.raw
+            for condition in self._conditions[name]
+            for value in condition.values
+            if any(value.matches(text, context) for text in texts)
+        )
+
+    def chosen(self, context: Context, caller: Caller, action: str) -> dict[str, Values]:
+        """The keys of a context that such a caller chose, as the policies spell them."""
+        keys = self.keys(caller, action)
+        return {self.spelling.get(name, name): context[name] for name in keys if context.get(name)}
+
+
+def request(caller: Caller, action: str, role_arn: str, context: Context) -> Request:
+    """The request that a caller makes in a context."""
+    return Request(action, role_arn, caller.principal, {name: values for name, values in context.items() if values})
+
+
+def _weight(chosen: Sequence[Values]) -> int:
+    return sum(map(len, chosen))

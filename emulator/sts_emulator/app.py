@@ -1,0 +1,395 @@
+"""The composition root: the methods, their routes, and `handle`, the life of a request in eight visible steps."""
+
+from __future__ import annotations
+
+import asyncio
+import binascii
+import inspect
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from sts_emulator.core import clock
+from sts_emulator.core.errors import AwsError
+from sts_emulator.core.events import EventLog
+from sts_emulator.core.store import StaleError, open_store
+from sts_emulator.core.world import DEFAULT, World, Worlds
+from sts_emulator.serving.front import Front, apply_scenario, send_answer
+from sts_emulator.settings import Settings
+from sts_emulator.vending import authenticate
+from sts_emulator.vending.context import Context, Server
+from sts_emulator.vending.record import new_request_id, record
+from sts_emulator.wire import dispatch, protocols, sigv4, validate
+from sts_emulator.wire.http import Request, Response
+from sts_emulator.wire.models import Operation, Service
+
+log = logging.getLogger("emulator")
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One way to get credentials: the modules of its operations by service, and those of its pages by first segment."""
+
+    name: str
+    operations: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    pages: Mapping[str, str] = field(default_factory=dict)
+
+
+def _rooms(package: str, *modules: str) -> tuple[str, ...]:
+    return tuple(f"{package}.{module}" for module in modules)
+
+
+METHODS = (
+    Method("access keys", {"sts": ("sts_emulator.methods.access_keys.session_tokens",)}),
+    Method(
+        "instance profile",
+        {
+            "ec2": ("sts_emulator.methods.instance_profile.ec2",),
+            "eks": ("sts_emulator.methods.instance_profile.eks",),
+            "eks-auth": ("sts_emulator.methods.instance_profile.pods",),
+        },
+        {
+            "imds": "sts_emulator.methods.instance_profile.imds",
+            "ecs": "sts_emulator.methods.instance_profile.ecs",
+            "pod-identity": "sts_emulator.methods.instance_profile.pods",
+            "lambda": "sts_emulator.methods.instance_profile.functions",
+        },
+    ),
+    Method(
+        "assume role",
+        {
+            "sts": _rooms(
+                "sts_emulator.methods.assume_role", "operation", "assume_root", "scoped_credentials", "delegated_access"
+            )
+        },
+    ),
+    Method(
+        "web identity",
+        {"sts": ("sts_emulator.methods.web_identity.operation",)},
+        {"issuers": "sts_emulator.idp.oidc"},
+    ),
+    Method(
+        "saml",
+        {"sts": ("sts_emulator.methods.saml.operation",)},
+        {
+            "saml": "sts_emulator.methods.saml.signin",
+            "idp": "sts_emulator.idp.saml_pages",
+            "console": "sts_emulator.console.landing",
+            "/federation": "sts_emulator.console.federation",  # this path alone: below it is the SSO portal
+        },
+    ),
+    Method(
+        "roles anywhere",
+        {
+            "rolesanywhere": _rooms(
+                "sts_emulator.methods.roles_anywhere", "session", "anchors", "profiles", "crls", "subjects", "tagging"
+            )
+        },
+        {"private-ca": "sts_emulator.idp.private_ca"},
+    ),
+    # Not a method itself, but where the identities of all methods are set up.
+    Method(
+        "control plane",
+        {
+            "iam": _rooms(
+                "sts_emulator.iam",
+                "principals.users",  # first what scenarios are made of: the others then load later, if ever
+                "principals.roles",
+                "policies.policy_holders",
+                "policies.managed",
+                "providers.oidc_providers",
+                "principals.groups",
+                "credentials.access_keys",
+                "reporting.account",
+                "credentials.mfa_devices",
+                "credentials.passwords",
+                "credentials.service_credentials",
+                "credentials.uploads",
+                "principals.service_linked_roles",
+                "principals.instance_profiles",
+                "providers.saml_providers",
+                "delegation.requests",
+                "reporting.authorization_details",
+                "reporting.credential_reports",
+                "reporting.context_keys",
+                "reporting.simulate",
+            )
+        },
+    ),
+    Method("organizations", {"organizations": _rooms("sts_emulator.organizations", "structure", "control_policies")}),
+    Method(
+        "explanations",
+        {
+            "sts": ("sts_emulator.audit.explanations",),
+            "iam-toolbox": ("sts_emulator.audit.explanations",),
+            "cloudtrail": ("sts_emulator.audit.cloudtrail",),
+        },
+    ),
+    # The token that STS signs for others to verify is evidence, so it is made where evidence is made.
+    Method("outbound federation", {"sts": ("sts_emulator.idp.outbound",)}, {"outbound": "sts_emulator.idp.outbound"}),
+)
+
+
+def modules_by_service() -> dict[str, tuple[str, ...]]:
+    """Which modules hold the operations of which service, over all methods."""
+    table: dict[str, tuple[str, ...]] = {}
+    for method in METHODS:
+        for service, modules in method.operations.items():
+            table[service] = table.get(service, ()) + modules
+    return table
+
+
+PAGES = {segment: module for method in METHODS for segment, module in method.pages.items()}
+
+
+def create_server(settings: Settings) -> Server:
+    """The shared state of one emulator: its store, worlds and event log; the default world exists afterwards."""
+    dispatch.register_modules(modules_by_service())
+    store = open_store(settings.state)
+    server = Server(settings, Worlds(store), EventLog(store, persistent=bool(settings.state)))
+    server.worlds.create(DEFAULT)
+    return server
+
+
+def handle(server: Server, world: World, request: Request, base_url: str) -> Response | Awaitable[Response]:
+    """Answer one AWS API call, at once unless it waits for something. Step 1, finding the world, is the caller's."""
+    call = Call(request, new_request_id())
+    try:
+        service, operation = call.service, call.operation = dispatch.match(request)  # 2
+        ctx = call.ctx = _context(server, world, request, base_url, service, operation, call.request_id)
+        _inject_fault(ctx)  # 3
+        _authenticate(ctx, request, service, operation)  # 4; before the parameters are looked at (facts §12)
+        parameters = ctx.parameters = protocols.parse(operation, request)  # 5
+        validate.validate(operation, parameters)  # 6
+        result = _run(ctx, service, operation, parameters)  # 7
+        if type(result) is not dict and inspect.isawaitable(result):
+            return _finish(call, ctx, operation, result)
+        return _success(call, ctx, operation, result)  # 8
+    except Exception as error:  # noqa: BLE001 - told to the client, or logged whole
+        return _failure(call, error)
+
+
+@dataclass(slots=True)
+class Call:
+    """How far a call has come, for its answer."""
+
+    request: Request
+    request_id: str
+    service: Service | None = None
+    operation: Operation | None = None
+    ctx: Context | None = None
+
+
+async def _finish(call: Call, ctx: Context, operation: Operation, result: Awaitable[Mapping[str, Any]]) -> Response:
+    try:
+        return _success(call, ctx, operation, await result)
+    except Exception as error:  # noqa: BLE001 - likewise
+        return _failure(call, error)
+
+
+def _success(call: Call, ctx: Context, operation: Operation, result: Mapping[str, Any] | None) -> Response:
+    accept_json = protocols.wants_json(call.request)
+    response = protocols.render(operation, result, call.request_id, accept_json=accept_json)
+    if ctx.service == "sts":
+        response.headers.append(_extended_request_id(ctx))
+    record(ctx, result)
+    return response
+
+
+def _failure(call: Call, error: Exception) -> Response:
+    """An error in the protocol's shape. What is no AwsError is a mistake of ours: logged whole, and told as such."""
+    request = call.request
+    if isinstance(error, dispatch.NoAction):
+        return Response(302, [("location", error.location)], b"")
+    if not isinstance(error, AwsError):
+        log.error("%s %s failed inside", request.method, request.signed_path, exc_info=error)
+        error = AwsError(
+            "InternalFailure", "The request processing has failed because of an internal error.", status=500
+        )
+    elif call.ctx is not None:
+        record(call.ctx, error=error)
+    accept_json = protocols.wants_json(request)
+    response = protocols.render_error(call.service, call.operation, error, call.request_id, accept_json=accept_json)
+    if call.ctx is not None and call.ctx.service == "sts":
+        response.headers.append(_extended_request_id(call.ctx))
+    return response
+
+
+def _extended_request_id(ctx: Context) -> tuple[str, str]:
+    """STS's second request id: base64 of region, milliseconds and eight characters (facts/sts-iam-sigv4 §1.7)."""
+    text = f"1:{ctx.region}:S:{int(clock.real() * 1000)}:R:{ctx.request_id[-8:]}"
+    return "x-amz-sts-extended-request-id", binascii.b2a_base64(text.encode(), newline=False).decode()
+
+
+def _inject_fault(ctx: Context) -> None:
+    fault = ctx.world.take_fault(ctx.service, ctx.operation)
+    if fault is not None:
+        raise fault
+
+
+def _run(
+    ctx: Context, service: Service, operation: Operation, parameters: Mapping[str, Any]
+) -> Mapping[str, Any] | Awaitable[Mapping[str, Any]] | None:
+    """The operation's result; an awaitable one goes on outside the unit: see World.unit."""
+    function = dispatch.find(service.name, operation.name)
+    if function is None:
+        raise AwsError("NotImplemented", f"sts-emulator does not have {service.name}:{operation.name}", status=501)
+    try:
+        with ctx.world.unit():
+            return function(ctx, **parameters)  # type: ignore[no-any-return]  # as every operation's signature says
+    except StaleError:
+        ctx.decisions.clear()
+        with ctx.world.unit(lock=True):
+            return function(ctx, **parameters)  # type: ignore[no-any-return]  # likewise
+
+
+def _context(
+    server: Server,
+    world: World,
+    request: Request,
+    base_url: str,
+    service: Service,
+    operation: Operation,
+    request_id: str,
+) -> Context:
+    headers = request.headers
+    return Context(
+        server=server,
+        world=world,
+        service=service.name,
+        operation=operation.name,
+        request_id=request_id,
+        region=server.settings.region,
+        protocol=service.protocol,
+        source_ip=request.client,
+        user_agent=headers.get("user-agent", ""),
+        secure=request.scheme == "https",
+        referer=headers.get("referer", ""),
+        request=request,
+        base_url=base_url,
+    )
+
+
+def _authenticate(ctx: Context, request: Request, service: Service, operation: Operation) -> None:
+    if operation.auth == "none":
+        return
+    signed = sigv4.read(request)
+    settings = ctx.server.settings
+    if settings.permissive:
+        key_id, token = (signed.access_key_id, signed.token) if signed else ("", "")
+        ctx.region = signed.region or ctx.region if signed else ctx.region
+        ctx.caller = authenticate.permissive(ctx.world, key_id, token, settings.account)
+        return
+    if signed is None:
+        raise AwsError("MissingAuthenticationToken", "Request is missing Authentication Token", status=403)
+    ctx.region = signed.region or ctx.region
+    sigv4.check(signed, clock.real(), service.signing_name)
+    caller, secret = authenticate.identify(ctx.world, signed.access_key_id, signed.token)
+    sigv4.verify(request, signed, secret)
+    authenticate.restrict(caller, service.name, operation.name)
+    ctx.caller = caller
+    if not signed.token:
+        ctx.world.touch("access-key", signed.access_key_id, (ctx.world.now(), ctx.region, service.name))
+
+
+# -- serving ------------------------------------------------------------------------------------------------------
+
+
+def serve(settings: Settings, *, ready: Callable[[Server], None] = lambda _: None) -> None:
+    """Seed the default world and serve until interrupted; `ready` is called once requests are answered.
+
+    Raises:
+        ScenarioError: a scenario has a mistake; nothing is served then.
+    """
+    from sts_emulator.scenario.watch import seed
+
+    server = create_server(settings)
+    seed(server)
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(_serve(server, ready))
+
+
+async def _serve(server: Server, ready: Callable[[Server], None]) -> None:
+    import gc
+
+    import uvicorn
+
+    from sts_emulator.network.listeners import Listeners
+    from sts_emulator.scenario.watch import watch
+
+    settings = server.settings
+    front = Front(server, handle, PAGES)
+    listeners = Listeners(server, front.mounted)
+    front.extensions.append(listeners.extend)
+    sockets = [uvicorn.Server(_socket(front, settings.host, settings.port))]
+    if settings.tls_port:
+        sockets.append(uvicorn.Server(_socket(front, settings.host, settings.tls_port, **_certificate(settings))))
+    gc.freeze()  # what is loaded now stays: the collector need not walk it again (facts/performance §4)
+    gc.enable()
+    gc.set_threshold(50_000, 20, 100)
+    beside = [asyncio.create_task(_announce(sockets, server, ready)), asyncio.create_task(watch(server))]
+    try:
+        await listeners.open_declared()
+        await asyncio.gather(*[each.serve() for each in sockets])
+    finally:
+        listeners.close_all()
+        for task in beside:
+            task.cancel()
+
+
+def _socket(front: Front, host: str, port: int, **tls: Any) -> Any:
+    import uvicorn
+
+    from sts_emulator.serving.connection import Connection, Outbox
+
+    return uvicorn.Config(
+        front,
+        host,
+        port,
+        http=partial(Connection, front.answer, send_answer, Outbox()),  # type: ignore[arg-type]  # all it does is call it
+        access_log=False,  # 38 us a request
+        log_config=None,  # what is said goes to standard error as it is; configuring takes 2 ms
+        ws="none",  # 24 ms at start
+        server_header=False,
+        date_header=False,  # ours is exact: see front
+        proxy_headers=False,  # aws:SourceIp is the peer, whatever X-Forwarded-For claims
+        **tls,
+    )
+
+
+def _certificate(settings: Settings) -> dict[str, str]:
+    from pathlib import Path
+
+    from sts_emulator.idp.pki import server_certificate
+
+    certificate, key, _ = server_certificate(Path(settings.certs), [settings.host])
+    return {"ssl_certfile": str(certificate), "ssl_keyfile": str(key)}
+
+
+async def _announce(sockets: list[Any], server: Server, ready: Callable[[Server], None]) -> None:
+    while not all(each.started for each in sockets):  # noqa: ASYNC110 - uvicorn offers nothing to wait for
+        await asyncio.sleep(0.005)
+    ready(server)
+
+
+def _loop_factory() -> Any:
+    try:
+        import uvloop
+    except ImportError:  # not made for Windows
+        return None
+    return uvloop.new_event_loop
+
+
+def __getattr__(name: str) -> Any:
+    """`sts_emulator.app:app`, made on first use: an ordinary FastAPI application with the wire mounted."""
+    if name != "app":
+        raise AttributeError(name)
+    from sts_emulator.console.api import create_app
+    from sts_emulator.scenario.watch import seed
+
+    server = create_server(Settings.from_environment())
+    seed(server)
+    globals()["app"] = create_app(server, Front(server, handle, PAGES), apply_scenario)
+    return globals()["app"]

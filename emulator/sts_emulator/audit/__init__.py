@@ -1,0 +1,1 @@
+"""What happened, as AWS tells it: CloudTrail records, and the reasons behind a denial."""

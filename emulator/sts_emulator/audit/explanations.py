@@ -1,0 +1,131 @@
+"""Why was I denied: DecodeAuthorizationMessage, and iam-toolbox's account of a denied request."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from sts_emulator.core.errors import AwsError
+from sts_emulator.vending import denials, organizations
+from sts_emulator.vending.authorize import authorize
+from sts_emulator.vending.context import Context
+from sts_emulator.wire.dispatch import operation
+
+_CHECKS = {
+    "scp": "SERVICE_CONTROL_POLICY",
+    "rcp": "RESOURCE_CONTROL_POLICY",
+    "trust": "RESOURCE",
+    "identity": "PRINCIPAL",
+    "boundary": "PERMISSIONS_BOUNDARY",
+    "session": "SESSION",
+}
+_POLICY_TYPES = {
+    "scp": "SERVICE_CONTROL_POLICY",
+    "rcp": "RESOURCE_CONTROL_POLICY",
+    "trust": "RESOURCE_BASED_POLICY",
+    "identity": "IDENTITY_BASED_POLICY",
+    "boundary": "PERMISSIONS_BOUNDARY",
+    "session": "SESSION_POLICY",
+}
+_EFFECTS = {"allow": "ALLOW", "explicit_deny": "EXPLICIT_DENY", "implicit_deny": "IMPLICIT_DENY"}
+
+
+@operation("sts", "DecodeAuthorizationMessage")
+def decode_authorization_message(ctx: Context, *, EncodedMessage: str) -> Mapping[str, Any]:
+    """Open a message that this world encoded (facts/sts-iam-sigv4 §9); AWS's error text is not recorded."""
+    authorize(ctx, "sts:DecodeAuthorizationMessage", "*")
+    decoded = denials.decode(ctx.world, EncodedMessage)
+    if decoded is None:
+        raise AwsError("InvalidAuthorizationMessageException", "The authorization message is not valid.")
+    return {"DecodedMessage": decoded}
+
+
+@operation("iam-toolbox", "GetRequestAuthorizationDetails")
+def get_request_authorization_details(ctx: Context, *, authorizationId: str, nextToken: str = "") -> Mapping[str, Any]:
+    """The evaluations behind a denied request and the policies that took part; one page holds them all."""
+    event = _denied(ctx, "iam:GetRequestAuthorizationDetails", authorizationId)
+    if nextToken:
+        raise AwsError("ValidationException", "The pagination token is invalid.")
+    decisions = event["additionalEventData"]["decisions"]
+    contexts = [decision["explanation"]["request"]["context"] for decision in decisions]
+    shared = {key: value for key, value in contexts[0].items() if all(each.get(key) == value for each in contexts)}
+    return {
+        "requestContext": shared,
+        "evaluations": [_evaluation(decision, shared) for decision in decisions],
+        "policies": [_policy(each) for decision in decisions[:1] for each in decision["policies"]],
+    }
+
+
+@operation("iam-toolbox", "GetRequestAuthorizationPolicy")
+def get_request_authorization_policy(ctx: Context, *, authorizationId: str, policyUri: str) -> Mapping[str, Any]:
+    """A policy as it was when the request was denied, not as it is now."""
+    event = _denied(ctx, "iam:GetRequestAuthorizationPolicy", authorizationId)
+    for policy in event["additionalEventData"]["decisions"][0]["policies"]:
+        if policy["uri"] == policyUri:
+            return {"policyDocument": json.loads(policy["text"])}
+    raise AwsError("ResourceNotFoundException", f"Policy {policyUri} was not found.", status=404)
+
+
+def _denied(ctx: Context, action: str, authorization_id: str) -> Mapping[str, Any]:
+    """The record of a denied request, for principals of its account or organization only."""
+    authorize(ctx, action, "*")
+    event: Mapping[str, Any]
+    for event in reversed(ctx.server.events.read(ctx.world.name)):
+        data = event["additionalEventData"]
+        if denials.authorization_id(event["eventID"]) == authorization_id and data["decisions"]:
+            if data["outcome"] == "denied" and _concerns(ctx, event.get("recipientAccountId", "")):
+                return event
+            break
+    raise AwsError("ResourceNotFoundException", f"Authorization details {authorization_id} were not found.", status=404)
+
+
+def _concerns(ctx: Context, account: str) -> bool:
+    mine = ctx.identity.account
+    if mine == account:
+        return True
+    org = organizations.organization(ctx.world)
+    return org is not None and mine in org["parents"] and account in org["parents"]
+
+
+def _evaluation(decision: Mapping[str, Any], shared: Mapping[str, Any]) -> dict[str, Any]:
+    tree = decision["explanation"]
+    context = tree["request"]["context"]
+    return {
+        "action": decision["action"],
+        "resource": decision["resource"],
+        "context": {key: value for key, value in context.items() if key not in shared},
+        "evaluatedEffect": _EFFECTS[decision["verdict"]],
+        "checks": [_check(layer) for layer in tree["layers"]],
+        "matchedPolicies": [matched for layer in tree["layers"] for matched in _matched(layer)],
+    }
+
+
+def _check(layer: Mapping[str, Any]) -> dict[str, Any]:
+    effect = _EFFECTS[layer["decision"]]
+    if effect == "IMPLICIT_DENY" and not layer["required"]:
+        effect = "NO_IMPACT"
+    return {
+        "checkType": _CHECKS[layer["layer"]],
+        "evaluatedEffect": effect,
+        "relevantPolicyTypes": [_POLICY_TYPES[layer["layer"]]],
+        "matchedPolicies": _matched(layer),
+    }
+
+
+def _matched(layer: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {
+            "uri": denials.policy_uri(layer["layer"], layer["level"], index),
+            "matchedStatements": [
+                {"sid": statement["sid"] or "", "evaluatedEffect": statement["effect"].upper()}
+                for statement in applying
+            ],
+        }
+        for index, policy in enumerate(layer["policies"])
+        if (applying := [statement for statement in policy["statements"] if statement["applies"]])
+    ]
+
+
+def _policy(policy: Mapping[str, Any]) -> dict[str, Any]:
+    return {"type": _POLICY_TYPES[policy["layer"]], "uri": policy["uri"], "inline": True}

@@ -1,0 +1,83 @@
+"""`certs`: the lab PKI of a folder: makes what pki.yaml declares, lists it, revokes from it."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from sts_emulator.cli.errors import UNUSABLE, CommandError
+
+FOLDER = Path("certs")
+_COLUMNS = ("NAME", "STATUS", "ISSUER", "SERIAL", "ENDS", "SUBJECT")
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command and its actions."""
+    parser = subparsers.add_parser(
+        "certs",
+        help="make, list and revoke the lab's certificates",
+        description="Make, list and revoke the certificates of a lab PKI. What it consists of is declared in pki.yaml.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="where pki.yaml is (default: certs)")
+    actions = parser.add_subparsers(metavar="ACTION", dest="action")
+    actions.add_parser("generate", help="make what is declared and not there yet; the default")
+    actions.add_parser("list", help="list every certificate with its status")
+    revoking = actions.add_parser("revoke", help="revoke a certificate and issue its authority's list anew")
+    revoking.add_argument("name", metavar="NAME", help="what the certificate is called in pki.yaml")
+    serving = actions.add_parser("server", help="make the certificate that the TLS port shows")
+    serving.add_argument("names", metavar="NAME", nargs="*", help="further host names or addresses")
+    parser.set_defaults(run=certs)
+
+
+def certs(arguments: argparse.Namespace) -> None:
+    """Run one action. Raises CommandError for a mistake in the declaration and for what is not there."""
+    from sts_emulator.idp.pki import PkiError
+    from sts_emulator.idp.pki_declaration import DeclarationError
+
+    actions = {None: _generate, "generate": _generate, "list": _list, "revoke": _revoke, "server": _server}
+    try:
+        actions[arguments.action](arguments)
+    except (PkiError, DeclarationError) as error:
+        raise CommandError(str(error), UNUSABLE) from None
+
+
+def _generate(arguments: argparse.Namespace) -> None:
+    from sts_emulator.idp import pki
+
+    made = pki.generate(arguments.folder)
+    for name in made:
+        print(arguments.folder / f"{name}.pem")
+    print(f"{len(made)} made" if made else "nothing to make: all that pki.yaml declares is there")
+
+
+def _list(arguments: argparse.Namespace) -> None:
+    from sts_emulator.core import clock
+    from sts_emulator.idp import pki
+
+    rows = [
+        (each.name, each.status, each.issuer, each.serial, clock.iso(each.ends)[:10], each.subject)
+        for each in pki.show(arguments.folder)
+    ]
+    widths = [max(map(len, column)) for column in zip(_COLUMNS, *rows, strict=True)]
+    for row in (_COLUMNS, *rows):
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _revoke(arguments: argparse.Namespace) -> None:
+    from sts_emulator.idp import pki
+
+    crl = pki.revoke(arguments.folder, arguments.name)
+    print(crl)
+    print("it counts as soon as it is imported:")
+    print(f"  aws rolesanywhere import-crl --name {crl.stem} --crl-data fileb://{crl} --enabled \\")
+    print("    --trust-anchor-arn ARN-OF-THE-TRUST-ANCHOR")
+    print(f"or, where a list of that authority was imported before: update-crl --crl-id ID --crl-data fileb://{crl}")
+
+
+def _server(arguments: argparse.Namespace) -> None:
+    from sts_emulator.idp import pki
+
+    certificate, key, authority = pki.server_certificate(arguments.folder, arguments.names)
+    print(f"certificate  {certificate}\nkey          {key}\nauthority    {authority}  (what clients must trust)")

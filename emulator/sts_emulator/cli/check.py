@@ -1,0 +1,404 @@
+"""`check`: tries what scenarios expect of themselves, without a server."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from sts_emulator.cli.errors import REFUSED, UNUSABLE, CommandError
+from sts_emulator.core.terminal import printable
+
+if TYPE_CHECKING:
+    from sts_emulator.analysis.reports.message import Message
+    from sts_emulator.analysis.trials import Plan, Trial
+    from sts_emulator.scenario.judge import Outcome
+
+FORMATS: Final = ("text", "json", "junit", "sarif", "github")
+_EPILOG = """\
+examples:
+  sts-emulator check                                 the scenarios in trust_policies/
+  sts-emulator check --import plan.json access.yaml  what a Terraform plan would allow
+  sts-emulator check --mutate --coverage             what the expectations do not notice
+  sts-emulator check --format github --report junit=results.xml
+
+exit codes:
+  0  all came as expected
+  1  something did not, or a score is below --min-score or --min-coverage
+  2  a file cannot be used, or none was named
+"""
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command."""
+    parser = subparsers.add_parser(
+        "check",
+        help="try the expectations of scenarios, without a server",
+        description="Try every `expect:` entry of scenario files: allow or deny, and because of what.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("paths", nargs="*", metavar="PATH", help="files and folders (default: trust_policies)")
+    parser.add_argument("--quiet", "-q", action="store_true", help="print failures and the count only")
+    add_import_options(parser)
+    deeper = parser.add_argument_group("how good the expectations are")
+    deeper.add_argument("--mutate", action="store_true", help="weaken the policies and see which weakening is noticed")
+    deeper.add_argument("--min-score", type=_percent, metavar="N", help="fail below N percent noticed (with --mutate)")
+    deeper.add_argument("--coverage", action="store_true", help="say which statements and conditions were exercised")
+    deeper.add_argument("--min-coverage", type=_percent, metavar="N", help="fail below N percent (with --coverage)")
+    output = parser.add_argument_group("output")
+    output.add_argument("--format", choices=FORMATS, default="text", help="of what is printed (default: text)")
+    output.add_argument(
+        "--report", action="append", default=[], metavar="FORMAT=FILE", help="write a report too; several times"
+    )
+    output.add_argument("--jobs", "-j", type=int, default=0, metavar="N", help="processes (default: one a processor)")
+    parser.set_defaults(run=run)
+
+
+def add_import_options(parser: argparse.ArgumentParser) -> None:
+    """Give a command the options that say what is imported, and how."""
+    group = parser.add_argument_group("imports")
+    group.add_argument(
+        "--import",
+        dest="imports",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="a plan, template, account dump or policy that is there before each PATH; several times",
+    )
+    add_account_options(group)
+
+
+def add_account_options(group: Any) -> None:
+    """Give a command the options about what an import leaves open."""
+    group.add_argument("--account", default="", metavar="ID", help="the account of what does not say where it lives")
+    group.add_argument(
+        "--parameter", action="append", default=[], metavar="NAME=VALUE", help="of a CloudFormation template"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print a line an expectation, the tree of each failure, and a count."""
+    paths, plan = scenario_files(arguments.paths), _plan(arguments)
+    reports = [_report(each) for each in arguments.report]
+    text = arguments.format == "text"
+    trials: list[Trial] = []
+    with _Progress(len(paths)) as told:
+        for trial in _trials(paths, plan, arguments.jobs):
+            trials.append(trial)
+            told(trial)
+            if text:
+                _print_trial(trial, quiet=arguments.quiet, told=told)
+    for form, file in reports:
+        _write(file, _FORMATS[form](trials))
+    if text:
+        print("\n".join(_summary(trials, arguments)))
+    else:
+        print(_FORMATS[arguments.format](trials), end="")
+    return _code(trials, arguments)
+
+
+def _plan(arguments: argparse.Namespace) -> Plan:
+    from sts_emulator.analysis.trials import Plan
+
+    return Plan(
+        imports=tuple(Path(each) for each in arguments.imports),
+        account=account(arguments.account),
+        parameters=parameters(arguments.parameter),
+        mutate=arguments.mutate or arguments.min_score is not None,
+        coverage=arguments.coverage or arguments.min_coverage is not None,
+    )
+
+
+def account(given: str) -> str:
+    """An account id as an option takes it. Raises CommandError."""
+    from sts_emulator.core.names import is_account_id
+
+    if given and not is_account_id(given):
+        raise CommandError(f"--account takes an account id of twelve digits, got `{given}`", UNUSABLE)
+    return given
+
+
+def parameters(given: Sequence[str]) -> dict[str, str]:
+    """NAME=VALUE options as a mapping. Raises CommandError."""
+    found = {}
+    for pair in given:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise CommandError(f"--parameter takes NAME=VALUE, got `{pair}`", UNUSABLE)
+        found[name] = value
+    return found
+
+
+def _percent(text: str) -> float:
+    value = float(text.removesuffix("%"))
+    if not 0 <= value <= 100:  # noqa: PLR2004 - percent
+        raise argparse.ArgumentTypeError("must be from 0 to 100")
+    return value
+
+
+def _report(text: str) -> tuple[str, Path]:
+    form, equals, file = text.partition("=")
+    if not equals or form not in FORMATS or not file:
+        raise CommandError(f"--report takes FORMAT=FILE with one of {', '.join(FORMATS)}, got `{text}`", UNUSABLE)
+    return form, Path(file)
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, "utf-8")
+    except OSError as error:
+        raise CommandError(f"{file}: {(error.strerror or 'cannot be written').lower()}", UNUSABLE) from None
+
+
+# -- trying ----------------------------------------------------------------------------------------------------------
+
+
+def _trials(paths: Sequence[Path], plan: Plan, jobs: int) -> Iterator[Trial]:
+    """What came of each file, in order; in several processes when there is enough to do for them."""
+    from sts_emulator.analysis.parallel import spread
+    from sts_emulator.analysis.trials import try_file
+
+    yield from spread(try_file, paths, plan, jobs=jobs)
+
+
+class _Progress:
+    """A line on a terminal's standard error that says how far it is; nothing elsewhere."""
+
+    _WIDTH = 28
+
+    def __init__(self, total: int) -> None:
+        self._total = total
+        self._done = self._tried = self._failed = 0
+        self._shown = sys.stderr.isatty() and total > 1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.clear()
+
+    def __call__(self, trial: Trial) -> None:
+        self._done += 1
+        self._tried += len(trial.cases)
+        self._failed += trial.failed + bool(trial.problems)
+        if self._shown:
+            full = self._WIDTH * self._done // self._total
+            bar = "█" * full + "░" * (self._WIDTH - full)
+            failed = f" · {self._failed} failed" if self._failed else ""
+            told = f"{bar} {self._done}/{self._total} files · {counted(self._tried, 'expectation')}{failed}"
+            print(f"\r\033[K{told}", end="", file=sys.stderr, flush=True)
+
+    def clear(self) -> None:
+        """Take the line away, so that something else can be printed."""
+        if self._shown:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+
+# -- telling ---------------------------------------------------------------------------------------------------------
+
+
+def _print_trial(trial: Trial, *, quiet: bool, told: _Progress) -> None:
+    lines = list(_lines(trial, quiet=quiet))
+    if lines:
+        told.clear()
+        print("\n".join(map(printable, lines)))
+
+
+def _lines(trial: Trial, *, quiet: bool) -> Iterator[str]:
+    if trial.problems:
+        yield from map(str, trial.problems)
+        return
+    if not quiet:
+        yield trial.file
+        yield from (f"  · {each}" for each in trial.imported)
+        yield from (f"  · {each}" for each in trial.notes)
+    for case in trial.cases:
+        if not case.passed:
+            yield f"  ✗ {case.title}"
+            yield f"    {case.file}:{case.line}: {case.mismatch}"
+            yield from (f"    {line}" for line in case.tree)
+        elif not quiet:
+            yield f"  ✓ {case.title}"
+    yield from _mutation_lines(trial)
+    yield from _coverage_lines(trial)
+
+
+def _mutation_lines(trial: Trial) -> Iterator[str]:
+    for each in trial.mutated:
+        if each.outcome == "missed":
+            yield f"  ~ {each.file}:{each.line}: {each.label}: nothing notices: {each.words}"
+            yield from (f"      {line}" for line in each.suggestion)
+
+
+def _coverage_lines(trial: Trial) -> Iterator[str]:
+    for each in trial.covered:
+        if not each.times:
+            yield f"  ○ {each.file}:{each.line}: {each.label}: never: {each.words}"
+
+
+def _summary(trials: Sequence[Trial], arguments: argparse.Namespace) -> Iterator[str]:
+    cases, failed = sum(len(trial.cases) for trial in trials), sum(trial.failed for trial in trials)
+    yield f"{counted(cases, 'expectation')}: {cases - failed} came as expected, {failed} did not"
+    if arguments.mutate or arguments.min_score is not None:
+        noticed, missed, other = _score(trials)
+        told = f"{percent(noticed, noticed + missed):.0f} % of the weakenings noticed"
+        yield f"{told}: {noticed} of {noticed + missed} ({other} more cannot do harm or would not be saved)"
+    if arguments.coverage or arguments.min_coverage is not None:
+        covered = [each.times > 0 for trial in trials for each in trial.covered]
+        yield f"{percent(sum(covered), len(covered)):.0f} % of the policies exercised: {sum(covered)} of {len(covered)}"
+    unusable = sum(bool(trial.problems) for trial in trials)
+    if unusable:
+        yield f"{counted(unusable, 'file')} could not be used"
+
+
+def _score(trials: Sequence[Trial]) -> tuple[int, int, int]:
+    outcomes = [each.outcome for trial in trials for each in trial.mutated]
+    noticed, missed = outcomes.count("noticed"), outcomes.count("missed")
+    return noticed, missed, len(outcomes) - noticed - missed
+
+
+def counted(number: int, noun: str) -> str:
+    """A number of things."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def percent(part: int, whole: int) -> float:
+    """A share in percent; of nothing it is all."""
+    return 100 * part / whole if whole else 100.0
+
+
+def _code(trials: Sequence[Trial], arguments: argparse.Namespace) -> int:
+    if any(trial.problems for trial in trials):
+        return UNUSABLE
+    noticed, missed, _ = _score(trials)
+    covered = [each.times > 0 for trial in trials for each in trial.covered]
+    low = arguments.min_score is not None and percent(noticed, noticed + missed) < arguments.min_score
+    low = low or (arguments.min_coverage is not None and percent(sum(covered), len(covered)) < arguments.min_coverage)
+    return REFUSED if low or any(trial.failed for trial in trials) else 0
+
+
+# -- formats ---------------------------------------------------------------------------------------------------------
+
+
+def _as_json(trials: Sequence[Trial]) -> str:
+    cases, failed = sum(len(trial.cases) for trial in trials), sum(trial.failed for trial in trials)
+    files = [
+        {
+            "file": trial.file,
+            "problems": [{"file": p.file, "line": p.line, "message": p.message} for p in trial.problems],
+            "imported": list(trial.imported),
+            "notes": list(trial.notes),
+            "expectations": [case.to_json() for case in trial.cases],
+            "mutants": [each.to_json() for each in trial.mutated],
+            "coverage": [each.to_json() for each in trial.covered],
+        }
+        for trial in trials
+    ]
+    totals = {"expectations": cases, "failed": failed, "unusable": sum(bool(trial.problems) for trial in trials)}
+    return json.dumps({"schema": 1, "totals": totals, "files": files}, indent=2, ensure_ascii=False) + "\n"
+
+
+def _as_text(trials: Sequence[Trial]) -> str:
+    return "\n".join(line for trial in trials for line in _lines(trial, quiet=False)) + "\n"
+
+
+def _as_junit(trials: Sequence[Trial]) -> str:
+    from sts_emulator.analysis.reports.junit import junit
+
+    return junit(trials)
+
+
+def _as_sarif(trials: Sequence[Trial]) -> str:
+    from sts_emulator.analysis.reports.sarif import sarif
+
+    return sarif(list(_messages(trials)), _RULES)
+
+
+def _as_github(trials: Sequence[Trial]) -> str:
+    from sts_emulator.analysis.reports.message import github
+
+    return "".join(f"{line}\n" for line in github(_messages(trials)))
+
+
+_RULES: Final[Mapping[str, tuple[str, str]]] = {
+    "expectation": ("An expectation did not come as expected", "A request was decided otherwise than `expect:` says."),
+    "unusable": ("A file cannot be used", "It has a mistake, or asks for what IAM refuses."),
+    "mutant-missed": ("A weakening that no expectation notices", "Add the expectation that is suggested."),
+    "not-covered": ("Never exercised", "No expectation makes this statement apply, or this condition decide."),
+}
+
+
+def _messages(trials: Sequence[Trial]) -> Iterator[Message]:
+    from sts_emulator.analysis.reports.message import Message
+
+    for trial in trials:
+        for each in trial.problems:
+            yield Message(each.file, each.line, "error", "unusable", "cannot be used", each.message)
+        for case in trial.cases:
+            if not case.passed:
+                text = "\n".join((case.mismatch, *case.tree))
+                yield Message(case.file, case.line, "error", "expectation", case.title, text)
+        for mutant in trial.mutated:
+            if mutant.outcome == "missed":
+                text = "\n".join((f"nothing notices: {mutant.words}", *mutant.suggestion))
+                yield Message(mutant.file, mutant.line, "warning", "mutant-missed", mutant.label, text)
+        for covered in trial.covered:
+            if not covered.times:
+                text = f"never: {covered.words}"
+                yield Message(covered.file, covered.line, "note", "not-covered", covered.label, text)
+
+
+_FORMATS: Final[Mapping[str, Callable[[Sequence[Trial]], str]]] = {
+    "text": _as_text,
+    "json": _as_json,
+    "junit": _as_junit,
+    "sarif": _as_sarif,
+    "github": _as_github,
+}
+
+
+# -- files -----------------------------------------------------------------------------------------------------------
+
+
+def scenario_files(paths: list[str]) -> list[Path]:
+    """The scenario files that a command names. Raises CommandError."""
+    from sts_emulator.scenario import ScenarioError
+    from sts_emulator.scenario.watch import FOLDER, sources
+
+    try:
+        # Never the built-in one: a job in the wrong folder must not pass.
+        found = sources(tuple(paths) or (str(FOLDER),))
+    except ScenarioError as error:
+        raise CommandError(str(error), UNUSABLE) from None
+    if not found:
+        raise CommandError(f"no scenario in {', '.join(paths) or FOLDER}", UNUSABLE)
+    return found
+
+
+def outcomes_of(path: Path) -> Iterator[Outcome]:
+    """What came of each expectation of a file. Raises CommandError."""
+    from sts_emulator.app import create_server
+    from sts_emulator.scenario import ScenarioError, parse_file
+    from sts_emulator.scenario.rehearse import Rehearsal
+    from sts_emulator.settings import Settings
+
+    server = create_server(Settings())
+    try:
+        yield from Rehearsal(server, parse_file(path)).outcomes()
+    except ScenarioError as error:
+        raise CommandError(str(error), UNUSABLE) from None
+    finally:
+        server.worlds.store.close()
+
+
+def explanation(outcome: Outcome) -> list[str]:
+    """The decision tree of an outcome, or what was refused before any policy was asked."""
+    from sts_emulator.analysis.trials import explanation
+
+    return explanation(outcome)

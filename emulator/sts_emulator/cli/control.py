@@ -1,0 +1,160 @@
+"""Talks to a running emulator: its control API, and the pages of its worlds."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import quote, urlencode, urlsplit
+
+from sts_emulator.cli.errors import UNUSABLE, CommandError
+from sts_emulator.settings import Settings
+
+if TYPE_CHECKING:
+    from http.client import HTTPResponse  # with what it needs 13 ms, which `serve` has no use for
+
+DEFAULT_WORLD = "default"
+TIMEOUT = 30  # seconds; the slowest answer is a large scenario
+
+
+class ControlError(CommandError):
+    """The server answered with an error; `status` is its HTTP status."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Control:
+    """One running emulator, spoken to directly: proxy settings of the environment are for other hosts."""
+
+    def __init__(self, url: str) -> None:
+        from http.client import HTTPConnection, HTTPSConnection
+
+        self.url = url.rstrip("/")
+        parts = urlsplit(self.url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise CommandError(f"`{url}` is not the URL of an emulator", UNUSABLE)
+        kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+        self._connection = kind(parts.hostname, parts.port, timeout=TIMEOUT)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection; the next call opens another."""
+        self._connection.close()
+
+    def endpoint(self, world: str) -> str:
+        """The endpoint URL for AWS clients of a world."""
+        return self.url if world == DEFAULT_WORLD else f"{self.url}/w/{world}"
+
+    def api(self, method: str, *path: str, body: Any = None, **query: Any) -> Any:
+        """Call the control API: `path` segments below `/_emulator/api`; JSON in and out, a str body as YAML.
+
+        Raises:
+            CommandError: no server, or it refused (ControlError).
+        """
+        given = {name: value for name, value in query.items() if value is not None}
+        target = "/_emulator/api/" + "/".join(quote(each, safe="") for each in path)
+        return self.page(method, f"{target}?{urlencode(given)}" if given else target, body=body)
+
+    def page(self, method: str, target: str, *, body: Any = None) -> Any:
+        """Ask for any page of the server; JSON is decoded, anything else comes as text. Raises CommandError."""
+        response = self._send(method, target, body)
+        data = response.read()
+        text = data.decode("utf-8", "replace")
+        value = json.loads(text) if "json" in response.headers.get("content-type", "") else text
+        if response.status >= 400:  # noqa: PLR2004 - the first status that is an error
+            raise ControlError(_complaint(value) or f"the server answered {response.status}", response.status)
+        return value
+
+    def stream(self, *path: str) -> Iterator[dict[str, Any]]:
+        """The data of server-sent events, until the server ends. Raises CommandError."""
+        if self._connection.sock is not None:
+            self._connection.close()
+        self._connection.timeout = None
+        response = self._send("GET", "/_emulator/api/" + "/".join(quote(each, safe="") for each in path), None)
+        if response.status >= 400:  # noqa: PLR2004 - likewise
+            raise ControlError(response.read().decode("utf-8", "replace"), response.status)
+        for line in response:
+            if line.startswith(b"data:"):
+                yield json.loads(line[5:])
+
+    def _send(self, method: str, target: str, body: Any) -> HTTPResponse:
+        headers: dict[str, str] = {}
+        if isinstance(body, str):
+            headers["content-type"] = "text/yaml; charset=utf-8"
+            body = body.encode()
+        elif body is not None:
+            headers["content-type"] = "application/json"
+            body = json.dumps(body).encode()
+        from http.client import HTTPException
+
+        try:
+            return self._exchange(method, target, body, headers)
+        except (OSError, HTTPException) as error:
+            self._connection.close()
+            reason = (error.strerror if isinstance(error, OSError) else "") or type(error).__name__
+            message = f"no emulator answers at {self.url} ({reason.lower()}); start one with `sts-emulator serve`"
+            raise CommandError(message) from None
+
+    def _exchange(self, method: str, target: str, body: bytes | None, headers: dict[str, str]) -> HTTPResponse:
+        from http.client import HTTPException
+
+        was_open = self._connection.sock is not None
+        try:
+            self._connection.request(method, target, body, headers)
+            return self._connection.getresponse()
+        except (ConnectionError, HTTPException):
+            self._connection.close()
+            if not was_open:
+                raise
+        # An idle connection that the server has closed meanwhile: ask again on a new one.
+        self._connection.request(method, target, body, headers)
+        return self._connection.getresponse()
+
+
+def add_server_options(parser: argparse.ArgumentParser, *, world: bool = True) -> None:
+    """Give a command the options that say which running emulator, and which of its worlds, it is about."""
+    group = parser.add_argument_group("which emulator")
+    group.add_argument("--host", help="address of the running emulator (default: EMULATOR_HOST or 127.0.0.1)")
+    group.add_argument("--port", type=int, help="its port (default: EMULATOR_PORT or 4600)")
+    if world:
+        group.add_argument(
+            "--world", default=DEFAULT_WORLD, metavar="NAME", help="one of its worlds (default: default)"
+        )
+
+
+def control(arguments: argparse.Namespace) -> Control:
+    """The emulator that a command's options name. Raises CommandError."""
+    settings = settings_from_environment()
+    return Control(url_of(arguments.host or settings.host, arguments.port or settings.port))
+
+
+def url_of(host: str, port: int) -> str:
+    """The URL at which this machine reaches a server that listens on `host`; one that listens everywhere, at home."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not listened on
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def settings_from_environment() -> Settings:
+    """The settings that the environment gives. Raises CommandError."""
+    try:
+        return Settings.from_environment()
+    except ValueError as bad:
+        raise CommandError(str(bad), UNUSABLE) from None
+
+
+def _complaint(value: Any) -> str:
+    """What an error's body says, in FastAPI's forms and ours."""
+    if not isinstance(value, dict):
+        return str(value).strip()
+    detail = value.get("detail", value.get("message", ""))
+    if isinstance(detail, list):  # FastAPI's validation errors
+        return "; ".join(f"{'.'.join(map(str, each.get('loc', ())[1:]))}: {each.get('msg', '')}" for each in detail)
+    return str(detail)

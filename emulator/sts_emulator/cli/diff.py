@@ -1,0 +1,214 @@
+"""`diff`: who gains and who loses access between two versions of policies, each shown by a request."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from sts_emulator.cli.errors import REFUSED, UNUSABLE, CommandError
+from sts_emulator.core.terminal import printable
+
+if TYPE_CHECKING:
+    from sts_emulator.analysis.compare import Witness
+    from sts_emulator.analysis.estate import Estate
+    from sts_emulator.policy.deciding.document import Document
+
+_EPILOG = """\
+examples:
+  sts-emulator diff old.json new.json                    two versions of a trust policy
+  sts-emulator diff main/trust_policies trust_policies   of scenarios, role by role
+  sts-emulator diff before.json plan.json --format markdown > comment.md
+  git show main:trust.json | sts-emulator diff - trust.json
+
+Every request that is shown was decided by the engine under both versions. They are searched for over the values in the
+policies; that none is found is no proof that there is none.
+
+exit codes: 0 no difference found (or none of --fail-on); 1 there is one; 2 the files cannot be used
+"""
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command."""
+    from sts_emulator.cli.check import add_account_options
+
+    parser = subparsers.add_parser(
+        "diff",
+        help="say who gains and who loses access between two versions",
+        description="Say who gains and who loses access to roles between two versions of their trust policies: bare "
+        "policies, scenarios, plans, templates or account dumps.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("old", metavar="OLD", help="a file or folder; `-` is standard input")
+    parser.add_argument("new", metavar="NEW", help="likewise")
+    parser.add_argument("--role", default="", metavar="ROLE", help="only this role, by name or ARN")
+    parser.add_argument(
+        "--format", choices=tuple(_FORMATS), default="text", help="of the output; markdown is for a comment"
+    )
+    parser.add_argument(
+        "--fail-on", choices=("any", "gains", "never"), default="any", help="exit with 1 for this (default: any)"
+    )
+    add_account_options(parser.add_argument_group("imports"))
+    parser.set_defaults(run=run)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What changed about one role: `state` is changed, added or removed."""
+
+    role: str
+    state: str
+    witnesses: tuple[Witness, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON data."""
+        return {"role": self.role, "state": self.state, "witnesses": [each.to_json() for each in self.witnesses]}
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the differences."""
+    if arguments.old == arguments.new == "-":
+        raise CommandError("only one of the two can be standard input", UNUSABLE)
+    with _estate(arguments.old, arguments) as old, _estate(arguments.new, arguments) as new:
+        found = list(_differences(old, new, arguments.role))
+    print(_FORMATS[arguments.format](found), end="")
+    counted = [w for each in found for w in each.witnesses if arguments.fail_on == "any" or w.direction == "gains"]
+    return REFUSED if counted and arguments.fail_on != "never" else 0
+
+
+def _estate(path: str, arguments: argparse.Namespace) -> Estate:
+    from sts_emulator.analysis.estate import Estate
+    from sts_emulator.cli.check import account, parameters, scenario_files
+    from sts_emulator.scenario import ScenarioError
+    from sts_emulator.scenario.model import parse_data
+
+    given = (account(arguments.account), parameters(arguments.parameter))
+    try:
+        if path == "-":
+            import sys
+
+            return Estate([parse_data(sys.stdin.buffer.read(), "(standard input)", None, *given)])
+        return Estate.of_files(scenario_files([path]), *given)
+    except ScenarioError as error:
+        raise CommandError(str(error), UNUSABLE) from None
+
+
+def _differences(old: Estate, new: Estate, only: str) -> Iterator[Difference]:
+    before, after = _trusts(old, only), _trusts(new, only)
+    if only and not before and not after:
+        raise CommandError(f"no role `{only}`", UNUSABLE)
+    if not only and len(before) == len(after) == 1 and not before.keys() & after.keys():
+        # Two files of one role each are two versions of it, whatever they are called.
+        (arn,) = after
+        before = {arn: next(iter(before.values()))}
+    from sts_emulator.analysis.compare import compare
+
+    for arn in dict.fromkeys([*before, *after]):
+        first, second = before.get(arn), after.get(arn)
+        if first is not None and second is not None and first.text == second.text:
+            continue
+        witnesses = tuple(compare(first, second, arn))
+        state = "added" if first is None else "removed" if second is None else "changed"
+        if witnesses or state != "changed":
+            yield Difference(arn, state, witnesses)
+
+
+def _trusts(estate: Estate, only: str) -> dict[str, Document]:
+    return {
+        arn: estate.shown_trust(role)
+        for arn, role in estate.roles.items()
+        if arn not in estate.assumed and (not only or only in (arn, role["name"]))
+    }
+
+
+# -- output ----------------------------------------------------------------------------------------------------------
+
+
+def _text(found: Sequence[Difference]) -> str:
+    lines = list(_text_lines(found)) or ["no difference found"]
+    return "".join(f"{printable(line)}\n" for line in lines)
+
+
+def _text_lines(found: Sequence[Difference]) -> Iterator[str]:
+    for each in found:
+        yield f"{each.role}{'' if each.state == 'changed' else f' ({each.state})'}"
+        for witness in each.witnesses:
+            sign = "+" if witness.direction == "gains" else "-"
+            yield f"  {sign} {_who(witness)} {witness.direction} {witness.action}"
+            yield f"      {witness.before.words} → {witness.after.words}"
+            yield from (f"      with {key} = {', '.join(values)}" for key, values in witness.chosen.items())
+            if witness.statement:
+                yield f"      because {witness.statement}"
+
+
+def _who(witness: Witness) -> str:
+    named = witness.caller.named
+    if named == "*":
+        return "any AWS account"
+    if witness.caller.principal.type in ("user", "assumed-role") and (named.isdigit() or named.endswith(":root")):
+        return f"account {named if named.isdigit() else named.split(':')[4]}"
+    return named
+
+
+def _markdown(found: Sequence[Difference]) -> str:
+    gains = sum(witness.direction == "gains" for each in found for witness in each.witnesses)
+    loses = sum(witness.direction == "loses" for each in found for witness in each.witnesses)
+    if not gains and not loses:
+        return "**Trust policies:** no difference in who can assume which role was found.\n"
+    lines = [f"**Trust policies:** {gains} gain{'s' * (gains != 1)}, {loses} loss{'es' * (loses != 1)} of access.", ""]
+    for each in found:
+        if not each.witnesses:
+            continue
+        lines += [f"### `{_cell(each.role)}`{'' if each.state == 'changed' else f' ({each.state})'}", ""]
+        lines += ["| | who | operation | before → after | witness |", "|---|---|---|---|---|"]
+        lines += [_markdown_row(witness) for witness in each.witnesses]
+        lines.append("")
+    return "\n".join([*lines, "Each witness is a request that the policy engine decided under both versions.", ""])
+
+
+def _markdown_row(witness: Witness) -> str:
+    sign = "🔓 gains" if witness.direction == "gains" else "🔒 loses"
+    brought = "<br>".join(f"`{_cell(key)}` = `{_cell(', '.join(values))}`" for key, values in witness.chosen.items())
+    change = f"{witness.before.words} → {witness.after.words}"
+    return f"| {sign} | `{_cell(_who(witness))}` | `{witness.action}` | {change} | {brought or 'any request'} |"
+
+
+def _cell(text: str) -> str:
+    shown: str = printable(text)
+    return shown.replace("|", "\\|").replace("`", "'")
+
+
+def _json(found: Sequence[Difference]) -> str:
+    told = {"schema": 1, "differences": [each.to_json() for each in found]}
+    return json.dumps(told, indent=2, ensure_ascii=False) + "\n"
+
+
+def _github(found: Sequence[Difference]) -> str:
+    from sts_emulator.analysis.reports.message import Message, github
+
+    messages = [
+        Message(
+            each.role.rpartition("/")[2],
+            1,
+            "warning" if witness.direction == "gains" else "note",
+            "access",
+            f"{_who(witness)} {witness.direction} access to {each.role}",
+            f"{witness.before.words} → {witness.after.words}; "
+            + "; ".join(f"{key} = {', '.join(values)}" for key, values in witness.chosen.items()),
+        )
+        for each in found
+        for witness in each.witnesses
+    ]
+    return "".join(f"{line}\n" for line in github(messages))
+
+
+_FORMATS: Final[Mapping[str, Callable[[Sequence[Difference]], str]]] = {
+    "text": _text,
+    "markdown": _markdown,
+    "json": _json,
+    "github": _github,
+}

@@ -1,0 +1,71 @@
+"""`explain`: says which policy, statement and condition decided: of an event, or of a file's expectations."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from sts_emulator.cli.check import explanation, outcomes_of, scenario_files
+from sts_emulator.cli.control import add_server_options, control
+from sts_emulator.cli.errors import UNUSABLE, CommandError
+from sts_emulator.core.terminal import printable
+
+LAST = "last"
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command."""
+    parser = subparsers.add_parser(
+        "explain",
+        help="say why an attempt, or a file's expectation, is allowed or denied",
+        description="Explain an event of a running emulator (its id is the request id that the client was given), "
+        "or, for files, every expectation without a server.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("what", nargs="*", metavar="EVENT_ID | FILE", help="default: the last event")
+    parser.add_argument("--last", action="store_true", help="the last event")
+    parser.add_argument("--json", action="store_true", help="the decisions of an event as JSON")
+    parser.add_argument("--only", metavar="TEXT", default="", help="of a file, expectations whose name has this in it")
+    add_server_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Explain what is named: what exists as a file is one, anything else is an event."""
+    wanted = arguments.what or [LAST]
+    if arguments.last and arguments.what:
+        raise CommandError("--last stands for an event, so no other can be named", UNUSABLE)
+    if all(_is_path(each) for each in wanted):
+        _explain_files(wanted, arguments.only)
+    elif len(wanted) == 1 and not wanted[0].endswith((".yaml", ".yml")):
+        _explain_event(wanted[0], arguments)
+    else:
+        missing = next(each for each in wanted if not _is_path(each))
+        raise CommandError(f"{missing}: no such file or folder", UNUSABLE)
+
+
+def _is_path(text: str) -> bool:
+    try:
+        return Path(text).exists()
+    except (OSError, ValueError):  # longer than a name can be, or with a NUL in it
+        return False
+
+
+def _explain_files(paths: list[str], only: str) -> None:
+    for path in scenario_files(paths):
+        for outcome in outcomes_of(path):
+            if only in outcome.expectation.title:
+                where = outcome.expectation.where
+                lines = (f"  {line}" for line in explanation(outcome))
+                head = f"{where.file}:{where.line}: {outcome.expectation.title}: {outcome.verdict}"
+                print("\n".join(map(printable, (head, *lines))))
+
+
+def _explain_event(event: str, arguments: argparse.Namespace) -> None:
+    import json
+
+    form = "json" if arguments.json else "text"
+    with control(arguments) as emulator:
+        answer = emulator.api("GET", "worlds", arguments.world, "explain", event, format=form)
+    print(json.dumps(answer, indent=2) if arguments.json else answer.rstrip())

@@ -1,0 +1,71 @@
+"""`import`: turns what other tools write into a scenario file."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from sts_emulator.cli.errors import UNUSABLE, CommandError
+
+_EPILOG = """\
+examples:
+  terraform show -json plan.bin > plan.json && sts-emulator import plan.json > scenario.yaml
+  aws iam get-account-authorization-details > account.json && sts-emulator import account.json -o scenario.yaml
+  sts-emulator import cdk.out/App.template.json --parameter Stage=prod
+
+What can be imported: `terraform show -json` of a plan or state, CloudFormation and CDK templates (JSON and YAML),
+`aws iam get-account-authorization-details`, get-role and list-roles, bare policies, definitions of OIDC providers and
+of IAM Roles Anywhere. What cannot be taken over is told on standard error. The same files go straight into `check`,
+`lint`, `who-can`, `what-can`, `diff` and `serve --scenario`.
+
+exit codes: 0 done; 2 a file cannot be used
+"""
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command."""
+    from sts_emulator.cli.check import add_account_options
+
+    parser = subparsers.add_parser(
+        "import",
+        help="turn a plan, template, account dump or policy into a scenario file",
+        description="Turn what other tools write into a scenario file, on standard output.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("files", nargs="+", metavar="FILE", help="what to import; `-` is standard input")
+    parser.add_argument("--output", "-o", metavar="FILE", help="write it there")
+    parser.add_argument("--quiet", "-q", action="store_true", help="do not tell what was left out")
+    add_account_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Write the scenario."""
+    from sts_emulator.cli.check import account, parameters
+    from sts_emulator.cli.who_can import save
+    from sts_emulator.scenario import ScenarioError
+    from sts_emulator.scenario.imports import read_inventory
+    from sts_emulator.scenario.load import read_bytes
+    from sts_emulator.scenario.write import scenario_lines
+
+    inventories = []
+    for file in arguments.files:
+        try:
+            data = sys.stdin.buffer.read() if file == "-" else read_bytes(Path(file))
+            name = "(standard input)" if file == "-" else file
+            found = read_inventory(data, name, account(arguments.account), parameters(arguments.parameter))
+        except ScenarioError as error:
+            raise CommandError(str(error), UNUSABLE) from None
+        inventories.append((name, found))
+        if not arguments.quiet:
+            for note in found.notes:
+                print(f"{name}:{note.line}: {note.message}", file=sys.stderr)
+    lines = scenario_lines(inventories)
+    if arguments.output:
+        save(Path(arguments.output), lines)
+    else:
+        sys.stdout.writelines(lines)

@@ -1,0 +1,216 @@
+"""`lint`: what IAM accepts and is yet wrong, wide or surprising, with the line and what to write instead."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from sts_emulator.cli.errors import REFUSED, UNUSABLE, CommandError
+from sts_emulator.core.terminal import printable
+
+if TYPE_CHECKING:
+    from sts_emulator.analysis.linting import Found
+    from sts_emulator.analysis.reports.message import Message
+
+SEVERITIES: Final = ("error", "security", "warning", "suggestion")
+_EPILOG = """\
+examples:
+  sts-emulator lint                     the scenarios in trust_policies/
+  sts-emulator lint plan.json           the policies of a Terraform plan
+  sts-emulator lint infra/ --format sarif > lint.sarif
+  sts-emulator lint --explain open-github-subject
+
+A comment `# sts-emulator: ignore=RULE` on a line, or on the one above, passes over a rule there.
+
+exit codes:
+  0  no finding of the severity of --fail-on or graver
+  1  there are some
+  2  a file cannot be used
+"""
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command."""
+    from sts_emulator.cli.check import add_account_options
+
+    parser = subparsers.add_parser(
+        "lint",
+        help="find what is wrong, wide or surprising in policies",
+        description="Find what is wrong, wide or surprising in the policies of scenarios, of Terraform plans, "
+        "CloudFormation templates and account dumps, and in bare policy documents.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("paths", nargs="*", metavar="PATH", help="files and folders (default: trust_policies)")
+    parser.add_argument("--select", action="append", default=[], metavar="RULE", help="only this rule; several times")
+    parser.add_argument(
+        "--ignore", action="append", default=[], metavar="RULE", help="without this rule; several times"
+    )
+    parser.add_argument(
+        "--fail-on",
+        choices=(*SEVERITIES, "never"),
+        default="security",
+        help="exit with 1 from here (default: security)",
+    )
+    parser.add_argument(
+        "--format", choices=("text", "json", "sarif", "github"), default="text", help="of the output (default: text)"
+    )
+    parser.add_argument("--quiet", "-q", action="store_true", help="leave out suggestions, and the fixes")
+    parser.add_argument("--rules", action="store_true", help="list the rules")
+    parser.add_argument(
+        "--explain", metavar="RULE", help="show a rule with an example that is wrong and one that is right"
+    )
+    add_account_options(parser.add_argument_group("imports"))
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the findings, the gravest of each file first."""
+    if arguments.rules or arguments.explain:
+        print("\n".join(_rule_list() if arguments.rules else _rule_page(arguments.explain)))
+        return 0
+    _refuse_unknown([*arguments.select, *arguments.ignore])
+    found, policies, problems = _lint(arguments)
+    print(_FORMATS[arguments.format](found, problems, arguments.quiet), end="")
+    if arguments.format == "text":
+        print("\n".join(_summary(found, policies, problems)))
+    if problems:
+        return UNUSABLE
+    grave = SEVERITIES.index(arguments.fail_on) if arguments.fail_on != "never" else -1
+    return REFUSED if any(SEVERITIES.index(each.severity) <= grave for each in found) else 0
+
+
+def _lint(arguments: argparse.Namespace) -> tuple[list[Found], int, list[Any]]:
+    from sts_emulator.analysis.linting import files, lint_file
+    from sts_emulator.cli.check import account
+    from sts_emulator.scenario import ScenarioError
+
+    found: list[Found] = []
+    problems: list[Any] = []
+    policies = 0
+    given = arguments.paths or ["trust_policies"]
+    for path in files(given):
+        try:
+            number, findings = lint_file(path, strict=str(path) in given, account=account(arguments.account))
+        except ScenarioError as error:
+            problems += error.problems
+            continue
+        policies += number
+        found += [each for each in findings if _wanted(each.rule, arguments)]
+    if not policies and not problems:
+        raise CommandError(f"no policies in {', '.join(given)}", UNUSABLE)
+    return sorted(found, key=lambda each: (each.file, SEVERITIES.index(each.severity), each.line)), policies, problems
+
+
+def _wanted(rule: str, arguments: argparse.Namespace) -> bool:
+    return (not arguments.select or rule in arguments.select) and rule not in arguments.ignore
+
+
+def _refuse_unknown(rules: Sequence[str]) -> None:
+    from sts_emulator.policy.linting.lint import MALFORMED, RULES
+
+    known = {rule.id for rule in RULES} | {MALFORMED}
+    for rule in rules:
+        if rule not in known:
+            import difflib
+
+            near = difflib.get_close_matches(rule, known, n=1)
+            hint = f"; did you mean `{near[0]}`?" if near else "; `sts-emulator lint --rules` lists them"
+            raise CommandError(f"there is no rule `{rule}`{hint}", UNUSABLE)
+
+
+# -- output ----------------------------------------------------------------------------------------------------------
+
+_MARKS: Final[Mapping[str, str]] = {"error": "✗", "security": "!", "warning": "~", "suggestion": "·"}
+
+
+def _text(found: Sequence[Found], problems: Sequence[Any], quiet: bool) -> str:
+    lines = [str(problem) for problem in problems]
+    for each in found:
+        if quiet and each.severity == "suggestion":
+            continue
+        lines.append(f"{each.file}:{each.line}: {_MARKS[each.severity]} {each.severity} {each.rule}")
+        lines.append(
+            f"    {each.label}, {each.path}: {each.message}" if each.path else f"    {each.label}: {each.message}"
+        )
+        if not quiet:
+            lines.append(f"    → {each.fix}")
+    return "".join(f"{printable(line)}\n" for line in lines)
+
+
+def _summary(found: Sequence[Found], policies: int, problems: Sequence[Any]) -> Iterator[str]:
+    counts = {severity: sum(each.severity == severity for each in found) for severity in SEVERITIES}
+    told = ", ".join(f"{number} {severity}" for severity, number in counts.items() if number) or "nothing found"
+    yield f"{policies:,} polic{'y' if policies == 1 else 'ies'}: {told}"
+    if problems:
+        unusable = len({problem.where.file for problem in problems})
+        yield f"{unusable} file{'s' if unusable > 1 else ''} could not be used"
+
+
+def _json(found: Sequence[Found], problems: Sequence[Any], _quiet: bool) -> str:
+    told = {
+        "schema": 1,
+        "findings": [each.to_json() for each in found],
+        "problems": [{"file": p.where.file, "line": p.where.line, "message": p.message} for p in problems],
+    }
+    return json.dumps(told, indent=2, ensure_ascii=False) + "\n"
+
+
+def _messages(found: Sequence[Found], problems: Sequence[Any]) -> Iterator[Message]:
+    from sts_emulator.analysis.reports.message import LEVELS, Message
+
+    for problem in problems:
+        yield Message(problem.where.file, problem.where.line, "error", "unusable", "cannot be used", problem.message)
+    for each in found:
+        text = f"{each.message}. Fix: {each.fix}"
+        yield Message(
+            each.file, each.line, LEVELS[each.severity], each.rule, f"{each.label}, {each.path}".rstrip(", "), text
+        )
+
+
+def _sarif(found: Sequence[Found], problems: Sequence[Any], _quiet: bool) -> str:
+    from sts_emulator.analysis.reports.sarif import sarif
+    from sts_emulator.policy.linting.lint import RULES
+
+    rules = {rule.id: (rule.title, f"Wrong:\n{rule.wrong}\n\nRight:\n{rule.right}") for rule in RULES}
+    return sarif(list(_messages(found, problems)), rules)
+
+
+def _github(found: Sequence[Found], problems: Sequence[Any], _quiet: bool) -> str:
+    from sts_emulator.analysis.reports.message import github
+
+    return "".join(f"{line}\n" for line in github(_messages(found, problems)))
+
+
+_FORMATS: Final[Mapping[str, Callable[[Sequence[Found], Sequence[Any], bool], str]]] = {
+    "text": _text,
+    "json": _json,
+    "sarif": _sarif,
+    "github": _github,
+}
+
+
+# -- rules -----------------------------------------------------------------------------------------------------------
+
+
+def _rule_list() -> Iterator[str]:
+    from sts_emulator.policy.linting.lint import RULES
+
+    width = max(len(rule.id) for rule in RULES)
+    for rule in RULES:
+        yield f"{rule.id:<{width}}  {rule.severity:<10}  {rule.title}"
+
+
+def _rule_page(name: str) -> Iterator[str]:
+    from sts_emulator.policy.linting.lint import RULES
+
+    _refuse_unknown([name])
+    rule = next((each for each in RULES if each.id == name), None)
+    if rule is None:
+        yield f"{name} (error): the policy cannot be read at all"
+        return
+    yield f"{rule.id} ({rule.severity}): {rule.title}"
+    yield from ("", "wrong:", rule.wrong, "", "right:", rule.right)

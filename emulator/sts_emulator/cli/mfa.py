@@ -1,0 +1,28 @@
+"""`mfa`: shows the codes of virtual MFA devices, as a phone would."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from sts_emulator.cli.control import add_server_options, control
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command."""
+    parser = subparsers.add_parser(
+        "mfa",
+        help="show the code of a virtual MFA device",
+        description="Virtual MFA devices of a running emulator, by its world's clock.",
+        allow_abbrev=False,
+    )
+    actions = parser.add_subparsers(metavar="ACTION", required=True)
+    code = actions.add_parser("code", help="print the current code, for a script or a prompt", allow_abbrev=False)
+    code.add_argument("serial", metavar="ARN", help="the device's serial number")
+    add_server_options(code)
+    code.set_defaults(run=_code)
+
+
+def _code(arguments: argparse.Namespace) -> None:
+    with control(arguments) as emulator:
+        print(emulator.api("GET", "worlds", arguments.world, "mfa-code", serial=arguments.serial)["code"])

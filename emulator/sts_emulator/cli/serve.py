@@ -1,0 +1,150 @@
+"""`serve`: runs the emulator, and says at start how to use it."""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import re
+import shlex
+from collections.abc import Iterable, Iterator
+from dataclasses import Field, fields, replace
+from typing import Any
+
+from sts_emulator.cli.control import settings_from_environment, url_of
+from sts_emulator.cli.errors import UNUSABLE, CommandError
+from sts_emulator.core.world import DEFAULT, World
+from sts_emulator.settings import Settings
+from sts_emulator.vending.context import Server
+
+LAST_PORT = 65_535
+
+_HELP = {
+    "host": "address to listen on",
+    "port": "port to listen on",
+    "state": "SQLite file that keeps the state; without it everything is in memory",
+    "tls_port": "port of https beside http, with a certificate of the lab's authority",
+    "certs": "folder of the lab's authorities, keys and certificates",
+    "scenario": "scenario file, or folder of them, to start from and to watch; may be given several times "
+    "(default: the folder trust_policies, or else a built-in one)",
+    "permissive": "accept any credentials: for moving test suites over, never otherwise",
+    "fetch_issuers": "whose keys are fetched: `loopback`, or `https` for every registered issuer",
+    "region": "region of requests that name none",
+    "account": "account for which --permissive takes an unknown access key",
+}
+_METAVARS = {"state": "FILE", "scenario": "PATH", "account": "ID", "port": "N", "tls_port": "N"}
+_CHOICES = {"fetch_issuers": ("loopback", "https")}
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command: one flag for each setting."""
+    parser = subparsers.add_parser(
+        "serve",
+        help="run the emulator",
+        description="Run the emulator. Every flag is also an environment variable, EMULATOR_ and its name in capitals.",
+        allow_abbrev=False,
+    )
+    for setting in fields(Settings):
+        _add_flag(parser, setting)
+    parser.set_defaults(run=run)
+
+
+def _add_flag(parser: argparse.ArgumentParser, setting: Field[Any]) -> None:
+    flag, default = f"--{setting.name.replace('_', '-')}", setting.default
+    told = _HELP.get(setting.name, setting.name.replace("_", " "))
+    if isinstance(default, bool):
+        parser.add_argument(flag, action=argparse.BooleanOptionalAction, default=None, help=told)
+        return
+    shown = f"{told} (default: {default})" if default not in ("", ()) else told
+    parser.add_argument(
+        flag,
+        type=int if isinstance(default, int) else str,
+        action="append" if isinstance(default, tuple) else "store",
+        default=None,
+        choices=_CHOICES.get(setting.name),
+        metavar=None if setting.name in _CHOICES else _METAVARS.get(setting.name, setting.name.upper()),
+        help=shown,
+    )
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Serve until interrupted. Raises CommandError for a mistake in a scenario and for a port that is taken."""
+    gc.disable()  # what is loaded and seeded now stays: collecting meanwhile is a tenth of the start
+    from sts_emulator.app import serve
+    from sts_emulator.scenario import ScenarioError
+
+    chosen = settings(arguments)
+    chosen = replace(chosen, port=_free_port(chosen.host, chosen.port))
+    try:
+        serve(chosen, ready=announce)
+    except ScenarioError as error:
+        raise CommandError(f"nothing was started\n{error}", UNUSABLE) from None
+
+
+def settings(arguments: argparse.Namespace) -> Settings:
+    """The settings of the environment, overruled by the flags."""
+    given: dict[str, Any] = {setting.name: getattr(arguments, setting.name) for setting in fields(Settings)}
+    flags: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
+    return replace(settings_from_environment(), **{name: value for name, value in flags.items() if value is not None})
+
+
+def _free_port(host: str, port: int) -> int:
+    """The port, or a free one for 0, once it is sure that it can be listened on; the server would say so too late."""
+    import socket
+
+    if not 0 <= port <= LAST_PORT:  # the C library would take it modulo 65536
+        raise CommandError(f"cannot listen on {host} port {port}: ports end at {LAST_PORT}", UNUSABLE)
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+            return int(probe.getsockname()[1])
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise CommandError(f"cannot listen on {host} port {port}: {reason.lower()}", UNUSABLE) from None
+
+
+def announce(server: Server) -> None:
+    """Print what is served, the root credentials, what to paste into a shell and what to try then."""
+    world = server.worlds.get(DEFAULT)
+    if world is not None:
+        print("\n".join(_announcement(server.settings, world)), flush=True)
+
+
+def _announcement(settings: Settings, world: World) -> Iterator[str]:
+    url = url_of(settings.host, settings.port)
+    accounts = world.page("account")
+    yield f"sts-emulator serves {len(accounts)} account{'s' if len(accounts) != 1 else ''} on {url}"
+    if settings.permissive:
+        yield from ("", "  PERMISSIVE: any credentials are accepted, and nothing that follows from them is proven.")
+    roots = {key["account"]: key for key in world.page("access-key") if not key["user"]}
+    if roots:
+        yield from ("", "root credentials:", *_root_lines(accounts, roots))
+        first = next(roots[account["id"]] for account in accounts if account["id"] in roots)
+        everything = _with_port('eval "$(sts-emulator env)"', settings)
+        yield from ("", f"paste into a shell (all variables: {everything}):", "")
+        yield f"  export AWS_ENDPOINT_URL={shlex.quote(url)}"
+        yield f"  export AWS_ACCESS_KEY_ID={shlex.quote(first['id'])}"
+        yield f"  export AWS_SECRET_ACCESS_KEY={shlex.quote(first['secret'])}"
+        yield f"  export AWS_DEFAULT_REGION={settings.region}"
+    commands = {method: text for record in world.page("scenario") for method, text in record["try"].items()}
+    if commands:
+        yield from ("", "then try:", "")
+        for method, text in commands.items():
+            yield f"  # {method}"
+            yield from (f"  {line}" for line in _with_port(text, settings).strip().splitlines())
+    yield from ("", "ready; Ctrl-C stops it")
+
+
+def _with_port(command: str, settings: Settings) -> str:
+    """A command of a scenario, for this server."""
+    if settings.port == Settings().port:
+        return command
+    return re.sub(r"sts-emulator (env|token [a-z-]+)", rf"\g<0> --port {settings.port}", command)
+
+
+def _root_lines(accounts: Iterable[Any], roots: dict[str, Any]) -> Iterator[str]:
+    for account in accounts:
+        key = roots.get(account["id"])
+        if key is not None:
+            yield f"  {account['id']}  {account['name']:<12}  {key['id']}  {key['secret']}"

@@ -1,0 +1,86 @@
+"""`token`: asks a running emulator's lab issuers for a token."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+from sts_emulator.cli.control import DEFAULT_WORLD, add_server_options, control
+from sts_emulator.cli.errors import UNUSABLE, CommandError
+from sts_emulator.idp.presets import PRESETS, Preset
+
+_OPTION = "option_"
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command, with a command of its own for each kind of issuer."""
+    parser = subparsers.add_parser(
+        "token",
+        help="mint an OIDC token of a lab issuer",
+        description="Mint a token as the real issuer would write it, signed by this emulator's lab issuer.",
+        epilog="example: sts-emulator token github --repo acme/shop --ref refs/heads/main",
+        allow_abbrev=False,
+    )
+    kinds = parser.add_subparsers(metavar="KIND", required=True)
+    for name, preset in PRESETS.items():
+        _add_kind(kinds, name, preset)
+
+
+def _add_kind(kinds: Any, name: str, preset: Preset) -> None:
+    parser = kinds.add_parser(name, help=f"shaped like those of {preset.url}", allow_abbrev=False)
+    claims = parser.add_argument_group("what the token says")
+    for option, default in preset.options.items():
+        flag = f"--{option.replace('_', '-')}"
+        shown = "" if default is None else f"default: {default}".replace("%", "%%")
+        if isinstance(default, bool):
+            claims.add_argument(flag, dest=_OPTION + option, action="store_true", default=None)
+        else:
+            claims.add_argument(flag, dest=_OPTION + option, metavar="VALUE", help=shown)
+    claims.add_argument("--audience", action="append", metavar="AUD", help="may be given several times")
+    claims.add_argument(
+        "--claim", action="append", default=[], metavar="NAME=VALUE", help="any claim; VALUE may be JSON"
+    )
+    claims.add_argument("--expires-in", type=int, metavar="SECONDS", help="lifetime; negative for one that is over")
+    parser.add_argument(
+        "--issuer", default=name, metavar="NAME", help="which issuer of the world (default: %(default)s)"
+    )
+    parser.add_argument("--claims", action="store_true", help="print the claims, not the token")
+    add_server_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Print the token, and nothing else."""
+    prefix = "" if arguments.world == DEFAULT_WORLD else f"/w/{quote(arguments.world, safe='')}"
+    body = request(arguments)
+    with control(arguments) as emulator:
+        minted = emulator.page("POST", f"{prefix}/issuers/{quote(arguments.issuer, safe='')}/token", body=body)
+    print(json.dumps(minted["claims"], indent=2) if arguments.claims else minted["token"])
+
+
+def request(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What to ask the issuer for: options and claims."""
+    given = vars(arguments)
+    body = {name.removeprefix(_OPTION): value for name, value in given.items() if name.startswith(_OPTION)}
+    body = {name: value for name, value in body.items() if value is not None}
+    if arguments.audience:
+        body["aud"] = arguments.audience[0] if len(arguments.audience) == 1 else arguments.audience
+    if arguments.expires_in is not None:
+        body["expires_in"] = arguments.expires_in
+    return {**body, **_claims(arguments.claim)}
+
+
+def _claims(given: list[str]) -> Mapping[str, Any]:
+    claims: dict[str, Any] = {}
+    for pair in given:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise CommandError(f"--claim takes NAME=VALUE, got `{pair}`", UNUSABLE)
+        try:
+            claims[name] = json.loads(value)
+        except (ValueError, RecursionError):
+            claims[name] = value
+    return claims

@@ -1,0 +1,64 @@
+"""`what-can`: the roles that a principal can get to, directly and by way of other roles."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from sts_emulator.cli.errors import REFUSED, UNUSABLE, CommandError
+from sts_emulator.cli.who_can import add_estate_options, estate, one_of, reach, show
+
+if TYPE_CHECKING:
+    from sts_emulator.analysis.estate import Estate
+
+_EPILOG = """\
+examples:
+  sts-emulator what-can alice                     a user (or role) of the scenarios of trust_policies/
+  sts-emulator what-can arn:aws:iam::111122223333:role/ci --in account.json
+  sts-emulator what-can token.actions.githubusercontent.com --in plan.json
+  sts-emulator what-can token.actions.githubusercontent.com --key token.actions.githubusercontent.com:sub=repo:a/b:x
+  sts-emulator what-can ec2.amazonaws.com
+  sts-emulator what-can 444455556666              whoever acts for another account
+
+exit codes: 0 there are roles; 1 there are none; 2 the files, or the principal, cannot be used
+"""
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command."""
+    parser = subparsers.add_parser(
+        "what-can",
+        help="say which roles a principal can get to",
+        description="Say which roles a user, role, provider, service or account can assume, also one after the other.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("principal", metavar="PRINCIPAL", help="a name or ARN, a provider, a service, an account id")
+    add_estate_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print what it can."""
+    with estate(arguments) as found:
+        who = principal(found, arguments.principal)
+        ways = reach(found, arguments).what_can(who, chains=not arguments.direct)
+        show(ways, arguments.format, f"What {who} can assume", [who])
+        if not ways and arguments.format == "table":
+            print(f"{who} can assume no role")
+    return 0 if ways else REFUSED
+
+
+def principal(found: Estate, text: str) -> str:
+    """How the estate calls what a person means. Raises CommandError."""
+    providers = dict(found.providers())
+    named = [text] if text in providers or text in found.trusting else []
+    named = named or [arn for arn, host in providers.items() if host == text.removeprefix("https://")]
+    named = named or found.named(text)
+    if not named and text.isdigit():
+        named = [text]
+    if not named and text.startswith("arn:"):
+        raise CommandError(f"{text} is not in these files, and no trust policy in them names it", UNUSABLE)
+    (only,) = one_of(named, f"user, role, provider, service or account `{text}`")
+    return only

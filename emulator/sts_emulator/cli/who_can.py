@@ -1,0 +1,151 @@
+"""`who-can`: everybody who can assume a role, directly and by way of other roles, as a table, JSON or a drawing."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from sts_emulator.cli.errors import REFUSED, UNUSABLE, CommandError
+from sts_emulator.core.terminal import printable
+
+if TYPE_CHECKING:
+    from sts_emulator.analysis.estate import Estate
+    from sts_emulator.analysis.reach import Reach, Way
+
+_EPILOG = """\
+examples:
+  sts-emulator who-can deploy                     in the scenarios of trust_policies/
+  sts-emulator who-can arn:aws:iam::111122223333:role/deploy --in account.json
+  sts-emulator who-can deploy --in plan.json --format svg > deploy.svg
+  sts-emulator who-can deploy --key aws:SourceIp=203.0.113.7
+
+Each step is decided by the policy engine. WITH is what the caller must bring, WHEN are the conditions of the statement
+that lets it in. `?` marks what depends on policies that are not in the files.
+
+exit codes: 0 somebody can; 1 nobody can; 2 the files, or the role, cannot be used
+"""
+FORMATS: Final = ("table", "json", "svg")
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command."""
+    parser = subparsers.add_parser(
+        "who-can",
+        help="say who can assume a role, also by way of other roles",
+        description="Say who can assume a role, directly and by way of other roles, and what it takes.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("role", metavar="ROLE", help="its name or ARN")
+    add_estate_options(parser)
+    parser.set_defaults(run=run)
+
+
+def add_estate_options(parser: argparse.ArgumentParser) -> None:
+    """Give a command the options about which files it is about, and how it answers."""
+    from sts_emulator.cli.check import add_account_options
+
+    parser.add_argument(
+        "--in",
+        dest="files",
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="scenarios, plans, templates, account dumps; several times (default: trust_policies)",
+    )
+    parser.add_argument("--direct", action="store_true", help="without chains of roles")
+    parser.add_argument("--format", choices=FORMATS, default="table", help="of the output (default: table)")
+    parser.add_argument(
+        "--key", action="append", default=[], metavar="NAME=VALUE", help="a condition key that holds; several times"
+    )
+    add_account_options(parser.add_argument_group("imports"))
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print who can."""
+    with estate(arguments) as found:
+        (arn,) = one_of(found.named(arguments.role, ("roles",)), f"role `{arguments.role}`")
+        ways = reach(found, arguments).who_can(arn, chains=not arguments.direct)
+        show(ways, arguments.format, f"Who can assume {arn}", [arn])
+        if not ways and arguments.format == "table":
+            print(f"nobody can assume {arn}")
+    return 0 if ways else REFUSED
+
+
+def estate(arguments: argparse.Namespace) -> Estate:
+    """What the files of a command declare. Raises CommandError."""
+    from sts_emulator.analysis.estate import Estate
+    from sts_emulator.cli.check import account, parameters, scenario_files
+    from sts_emulator.scenario import ScenarioError
+
+    try:
+        given = (account(arguments.account), parameters(arguments.parameter))
+        return Estate.of_files(scenario_files(arguments.files), *given)
+    except ScenarioError as error:
+        raise CommandError(str(error), UNUSABLE) from None
+
+
+def reach(found: Estate, arguments: argparse.Namespace) -> Reach:
+    """What answers, with the keys that the command says hold. Raises CommandError."""
+    from sts_emulator.analysis.reach import Reach
+
+    keys: dict[str, tuple[str, ...]] = {}
+    for pair in arguments.key:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise CommandError(f"--key takes NAME=VALUE, got `{pair}`", UNUSABLE)
+        keys[name.lower()] = (*keys.get(name.lower(), ()), value)
+    return Reach(found, keys)
+
+
+def one_of(found: Sequence[str], what: str) -> Sequence[str]:
+    """The only one of what was found. Raises CommandError."""
+    if len(found) == 1:
+        return found
+    told = f"more than one {what}; write its ARN: {', '.join(found)}" if found else f"no {what}"
+    raise CommandError(told, UNUSABLE)
+
+
+def show(ways: Sequence[Way], form: str, title: str, targets: Sequence[str]) -> None:
+    """Print ways in one of the formats."""
+    if form == "json":
+        print(json.dumps({"schema": 1, "ways": [way.to_json() for way in ways]}, indent=2, ensure_ascii=False))
+    elif form == "svg":
+        from sts_emulator.analysis.graph import draw
+
+        print(draw(ways, title, targets=targets), end="")
+    elif ways:
+        print("\n".join(map(printable, table(ways))))
+
+
+def table(ways: Sequence[Way]) -> Iterator[str]:
+    """The ways as lines of columns, the last one as wide as it wants to be."""
+    rows = [("WHO", "ROLE", "BY WAY OF", "WITH", "WHEN"), *map(_row, ways)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    shown = [column for column in range(len(rows[0])) if any(row[column] for row in rows[1:])]
+    for row in rows:
+        yield "  ".join(row[column].ljust(widths[column]) for column in shown).rstrip()
+
+
+def _row(way: Way) -> tuple[str, str, str, str, str]:
+    from sts_emulator.analysis import descriptions as words
+
+    origin = way.origin
+    depends = " ?" if any(step.depends for step in way.steps) else ""
+    who = "any AWS account" if origin.kind == "anybody" else origin.who
+    brings = "; then ".join(told for step in way.steps if (told := words.chosen(step.brings)))
+    when = "; then ".join(told for step in way.steps if (told := " and ".join(step.when)))
+    return f"{who}{depends}", way.role, " → ".join(step.role for step in way.steps[:-1]), brings, when
+
+
+def save(path: Path, lines: Iterable[str]) -> None:
+    """Write a file. Raises CommandError."""
+    try:
+        with path.open("w", encoding="utf-8") as stream:
+            stream.writelines(lines)
+    except OSError as error:
+        raise CommandError(f"{path}: {(error.strerror or 'cannot be written').lower()}", UNUSABLE) from None

@@ -1,0 +1,86 @@
+"""`world`: creates, lists and deletes worlds of a running emulator, and moves their clocks."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from pathlib import Path
+from typing import Any
+
+from sts_emulator.cli.control import DEFAULT_WORLD, add_server_options, control
+from sts_emulator.cli.errors import UNUSABLE, CommandError
+
+_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+_PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)([smhd]?)")
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command."""
+    parser = subparsers.add_parser(
+        "world",
+        help="create, list and delete worlds; move a world's clock",
+        description="Worlds are isolated namespaces of one server: accounts, credentials, time and faults.",
+        allow_abbrev=False,
+    )
+    actions = parser.add_subparsers(metavar="ACTION", required=True)
+    create = actions.add_parser("create", help="create a world", allow_abbrev=False)
+    create.add_argument("name", metavar="NAME")
+    create.add_argument("--scenario", metavar="FILE", help="seed it from this file (default: it is empty)")
+    _finish(create, _create)
+    delete = actions.add_parser("delete", help="delete a world; its credentials stop working", allow_abbrev=False)
+    delete.add_argument("name", metavar="NAME")
+    _finish(delete, _delete)
+    _finish(actions.add_parser("list", help="list the worlds", allow_abbrev=False), _list)
+    advance = actions.add_parser("advance", help="move a world's clock forward", allow_abbrev=False)
+    advance.add_argument("duration", metavar="DURATION", help="such as 90, 30m, 2h or 1d12h")
+    advance.add_argument("--world", default=DEFAULT_WORLD, metavar="NAME", help="which world (default: default)")
+    _finish(advance, _advance)
+
+
+def _finish(parser: argparse.ArgumentParser, run: Any) -> None:
+    add_server_options(parser, world=False)
+    parser.set_defaults(run=run)
+
+
+def _create(arguments: argparse.Namespace) -> None:
+    body = {"name": arguments.name}
+    if arguments.scenario:
+        body["scenario"] = _text(Path(arguments.scenario))
+    with control(arguments) as emulator:
+        emulator.api("POST", "worlds", body=body)
+        print(emulator.endpoint(arguments.name))
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise CommandError(f"{path}: {(error.strerror or 'cannot be read').lower()}", UNUSABLE) from None
+    except ValueError:
+        raise CommandError(f"{path}: is not UTF-8 text", UNUSABLE) from None
+
+
+def _delete(arguments: argparse.Namespace) -> None:
+    with control(arguments) as emulator:
+        emulator.api("DELETE", "worlds", arguments.name)
+
+
+def _list(arguments: argparse.Namespace) -> None:
+    with control(arguments) as emulator:
+        for name in emulator.api("GET", "worlds"):
+            print(f"{name}\t{emulator.endpoint(name)}")
+
+
+def _advance(arguments: argparse.Namespace) -> None:
+    seconds = duration(arguments.duration)
+    with control(arguments) as emulator:
+        world = emulator.api("POST", "worlds", arguments.world, "clock", body={"advance_seconds": seconds})
+    print(world["time"])
+
+
+def duration(text: str) -> float:
+    """Seconds of a duration such as `90`, `30m` or `1d12h`. Raises CommandError."""
+    parts = _PART.findall(text)
+    if not parts or "".join(number + unit for number, unit in parts) != text:
+        raise CommandError(f"`{text}` is not a duration such as 90, 30m, 2h or 1d12h", UNUSABLE)
+    return sum(float(number) * _UNITS[unit] for number, unit in parts)

@@ -1,0 +1,335 @@
+"""The control API under `/_emulator/api`: worlds, time, faults, events, explanations, credentials and scenarios.
+
+It is for the machine's own user: requests must name a host that the server was told to serve, and a browser page of
+another origin is refused, so that no web page can drive it (DNS rebinding, cross-site requests).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter, Body, Depends, FastAPI, HTTPException, Query, Request, Response
+from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.types import ASGIApp
+
+from sts_emulator.core import clock
+from sts_emulator.core.events import Event
+from sts_emulator.core.world import DEFAULT, World
+from sts_emulator.vending.context import Server
+
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1", "testserver"})
+EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - what a server may have been told to listen on
+STREAM_BACKLOG = 1_000  # events that a slow reader of the stream may lag behind before it is cut off
+
+
+class Strict(BaseModel):
+    """A request body; unknown members are refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class NewWorld(Strict):
+    """A world to create: a DNS label."""
+
+    name: str
+    scenario: str | None = Field(default=None, description="a scenario as YAML, applied to the new world")
+
+
+class Clock(Strict):
+    """Move a world's clock. The clock is real time plus an offset and never stands still."""
+
+    advance_seconds: float = Field(ge=-(10**10), le=10**10)
+
+
+class Fault(Strict):
+    """An error that matching calls fail with: `times` of them, or all while it is null."""
+
+    service: str = "*"
+    operation: str = "*"
+    code: str
+    message: str = ""
+    status: int | None = Field(default=None, ge=400, le=599)
+    times: int | None = Field(default=None, ge=1)
+
+
+ApplyScenario = Callable[[Server, World, str], None]
+"""Brings a world to what a scenario's text declares; raises ValueError with its mistakes."""
+
+
+def create_api(server: Server, apply_scenario: ApplyScenario) -> ASGIApp:
+    """The FastAPI application that serves everything under `/_emulator`."""
+    app = FastAPI(
+        title="sts-emulator control API",
+        docs_url="/_emulator/docs",
+        redoc_url=None,
+        openapi_url="/_emulator/openapi.json",
+        description="Worlds, time, faults, events and explanations of a running sts-emulator.",
+    )
+    _mount(app, server, apply_scenario)
+    return app
+
+
+def create_app(server: Server, front: Any, apply_scenario: ApplyScenario) -> FastAPI:
+    """An ordinary FastAPI application with the AWS endpoint mounted, to run under any ASGI server."""
+    app = FastAPI(
+        title="sts-emulator", openapi_url="/_emulator/openapi.json", docs_url="/_emulator/docs", redoc_url=None
+    )
+    _mount(app, server, apply_scenario)
+    app.mount("/", front)
+    return app
+
+
+def _mount(app: FastAPI, server: Server, apply_scenario: ApplyScenario) -> None:
+    app.state.server = server
+    app.state.apply_scenario = apply_scenario
+    app.include_router(router, prefix="/_emulator/api", dependencies=[Depends(own_user)])
+
+
+async def own_user(request: Request) -> None:
+    """Refuse what a foreign web page could have sent (see the module's docstring)."""
+    host = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
+    served = request.app.state.server.settings.host
+    if host not in LOOPBACK and host != served and not (served in EVERYWHERE and _is_local_name(host)):
+        raise HTTPException(403, f"host `{host}` is not served; use a loopback address")
+    origin = request.headers.get("origin")
+    if origin and urlsplit(origin).netloc != request.headers.get("host"):
+        raise HTTPException(403, "cross-origin requests are refused")
+
+
+def _is_local_name(host: str) -> bool:
+    """Whether no web page can have the name: an address, or a name without a dot, such as containers have."""
+    return ":" in host or "." not in host or host.replace(".", "").isdigit()
+
+
+def _server(request: Request) -> Server:
+    return request.app.state.server  # type: ignore[no-any-return]  # set by _mount
+
+
+def _world(request: Request, world: str) -> World:
+    found = _server(request).worlds.get(world)
+    if found is None:
+        raise HTTPException(404, f"no world `{world}`")
+    return found
+
+
+TheServer = Annotated[Server, Depends(_server)]
+TheWorld = Annotated[World, Depends(_world)]
+
+# FastAPI runs plain functions in threads; the store lives on the event loop, so every endpoint is a coroutine.
+router = APIRouter()
+
+
+@router.get("/worlds", summary="List the worlds")
+async def list_worlds(server: TheServer) -> list[str]:
+    """Names in order; `default` is always there."""
+    return server.worlds.names()
+
+
+@router.post("/worlds", status_code=201, summary="Create a world")
+async def create_world(request: Request, server: TheServer, new: NewWorld) -> dict[str, Any]:
+    """An isolated namespace with its own accounts, time, faults and keys; optionally seeded from a scenario."""
+    try:
+        world = server.worlds.create(new.name)
+    except ValueError as bad:
+        raise HTTPException(422, str(bad)) from None
+    if world is None:
+        raise HTTPException(409, f"world `{new.name}` exists")
+    if new.scenario is not None:
+        try:
+            _apply(request, world, new.scenario)
+        except HTTPException:
+            server.worlds.delete(new.name)
+            raise
+    return _describe(world)
+
+
+@router.get("/worlds/{world}", summary="Describe a world")
+async def get_world(world: TheWorld) -> dict[str, Any]:
+    """Its time, offset and faults."""
+    return _describe(world)
+
+
+@router.delete("/worlds/{world}", status_code=204, summary="Delete a world")
+async def delete_world(server: TheServer, world: str) -> Response:
+    """All that it held is gone, and its credentials stop working. The default world cannot be deleted."""
+    if world == DEFAULT:
+        raise HTTPException(409, "the default world cannot be deleted")
+    if not server.worlds.delete(world):
+        raise HTTPException(404, f"no world `{world}`")
+    server.events.drop(world)
+    return Response(status_code=204)
+
+
+@router.post("/worlds/{world}/clock", summary="Advance a world's clock")
+async def advance(world: TheWorld, change: Clock) -> dict[str, Any]:
+    """Everything with business meaning (token and session expiry, aws:CurrentTime) follows this clock at once."""
+    world.advance(change.advance_seconds)
+    return _describe(world)
+
+
+@router.put("/worlds/{world}/faults", summary="Replace a world's faults")
+async def set_faults(world: TheWorld, faults: list[Fault]) -> dict[str, Any]:
+    """Errors to inject; an empty list removes them all."""
+    world.change_settings(lambda row: {**row, "faults": [fault.model_dump() for fault in faults]})
+    return _describe(world)
+
+
+@router.get("/worlds/{world}/accounts", summary="List a world's accounts")
+async def list_accounts(world: TheWorld) -> list[dict[str, Any]]:
+    """Accounts with their users' and roles' names."""
+    return [
+        {
+            "id": account["id"],
+            "name": account.get("name", ""),
+            "alias": account.get("alias", ""),
+            "users": [user["name"] for user in world.page("user", f"{account['id']}/")],
+            "roles": [role["arn"] for role in world.page("role", f"{account['id']}/")],
+        }
+        for account in world.page("account")
+    ]
+
+
+@router.get("/worlds/{world}/credentials", summary="Long-term credentials of root or a user")
+async def get_credentials(world: TheWorld, account: str | None = None, user: str = "") -> dict[str, Any]:
+    """The active access key of an account's root, or of `user`; the first account when none is named."""
+    if account is None:
+        accounts = world.page("account", limit=1)
+        if not accounts:
+            raise HTTPException(404, "this world has no accounts; apply a scenario first")
+        account = accounts[0]["id"]
+    wanted = (key for key in world.page("access-key") if key["account"] == account and key["status"] == "Active")
+    for key in wanted:
+        if key["user"].lower() == user.lower():
+            return {"account": account, "access_key_id": key["id"], "secret_access_key": key["secret"]}
+    holder = f"user `{user}`" if user else "root"
+    raise HTTPException(404, f"{holder} of account `{account}` has no active access key")
+
+
+@router.get("/worlds/{world}/mfa-code", summary="The code that a virtual MFA device shows")
+async def get_mfa_code(world: TheWorld, serial: str) -> dict[str, str]:
+    """By the world's clock, as a phone would show it; a code that was used already is passed over."""
+    from sts_emulator.vending import mfa
+
+    device = world.find(mfa.KIND, serial)
+    if device is None:
+        raise HTTPException(404, f"no virtual MFA device `{serial}`")
+    return {"serial": serial, "code": mfa.next_code(device, world.now())}
+
+
+@router.get("/worlds/{world}/notifications", summary="What SNS topics would have received")
+async def list_notifications(world: TheWorld, topic: str | None = None) -> list[dict[str, Any]]:
+    """SNS messages, oldest first, of one topic (its ARN) or all: there is no SNS here to deliver them."""
+    return [dict(message) for message in world.page("notification", f"{topic}/" if topic else "")]
+
+
+@router.post("/worlds/{world}/scenario", summary="Apply a scenario")
+async def apply_scenario(request: Request, world: TheWorld, text: Annotated[str, Body(media_type="text/yaml")]) -> Any:
+    """Create or update what the YAML declares, all or nothing; a mistake is a 422 with `line: what is wrong`."""
+    _apply(request, world, text)
+    return _describe(world)
+
+
+@router.get("/worlds/{world}/events", summary="Read a world's events")
+async def list_events(
+    server: TheServer,
+    world: TheWorld,
+    limit: Annotated[int, Query(ge=1, le=10_000)] = 100,
+    after: str | None = None,
+    outcome: Literal["allowed", "denied"] | None = None,
+) -> list[dict[str, Any]]:
+    """CloudTrail-shaped records, oldest first: the newest `limit`, or those behind the event id `after`."""
+    events = server.events.read(world.name)
+    if after is not None:
+        ids = [event["eventID"] for event in events]
+        if after not in ids:
+            raise HTTPException(404, f"no event `{after}`")
+        events = events[ids.index(after) + 1 :][:limit]
+    if outcome is not None:
+        events = [event for event in events if event["additionalEventData"]["outcome"] == outcome]
+    return events[-limit:]
+
+
+@router.get("/worlds/{world}/events/stream", summary="Follow a world's events")
+async def stream_events(server: TheServer, world: TheWorld) -> StreamingResponse:
+    """Server-sent events, one a record, from now on."""
+    return StreamingResponse(_follow(server, world.name), media_type="text/event-stream")
+
+
+@router.get("/worlds/{world}/events/{event}", summary="Read one event")
+async def get_event(server: TheServer, world: TheWorld, event: str) -> dict[str, Any]:
+    """One record by its id, which is the request id that the client was given."""
+    return _event(server, world, event)
+
+
+@router.get("/worlds/{world}/explain/{event}", summary="Why an attempt was allowed or denied")
+async def explain_event(
+    server: TheServer,
+    world: TheWorld,
+    event: str,
+    form: Annotated[Literal["json", "text"], Query(alias="format")] = "json",
+) -> Response:
+    """The decision tree of every question that the attempt put to the policy engine."""
+    record = _event(server, world, event)
+    if form == "json":
+        return JSONResponse(record["additionalEventData"]["decisions"])
+    return PlainTextResponse(_explanation_text(record))
+
+
+def _event(server: Server, world: World, event: str) -> dict[str, Any]:
+    record: dict[str, Any]
+    for record in reversed(server.events.read(world.name)):
+        if event in ("last", record["eventID"]):
+            return record
+    raise HTTPException(404, f"no event `{event}` in world `{world.name}`")
+
+
+def _explanation_text(record: dict[str, Any]) -> str:
+    from sts_emulator.policy.explaining.explain import text_of
+
+    data = record["additionalEventData"]
+    lines = [f"{record['eventName']}: {data['outcome']}  ({record['eventTime']}, event {record['eventID']})"]
+    if "errorCode" in record:
+        lines.append(f"  {record['errorCode']}: {record['errorMessage']}")
+    if not data["decisions"]:
+        lines.append("  no policy was asked: the request was decided before that")
+    lines += [text_of(decision["explanation"]) for decision in data["decisions"]]
+    return "\n".join(lines) + "\n"
+
+
+async def _follow(server: Server, world: str) -> AsyncIterator[str]:
+    queue: asyncio.Queue[Event] = asyncio.Queue(STREAM_BACKLOG)
+    stop: Callable[[], None] = server.events.listen(lambda event: _offer(queue, event))
+    try:
+        yield ": listening\n\n"
+        while not queue.full():
+            event = await queue.get()
+            if event.world == world:
+                yield f"data: {json.dumps(event.to_json())}\n\n"
+    finally:
+        stop()
+
+
+def _offer(queue: asyncio.Queue[Event], event: Event) -> None:
+    if not queue.full():
+        queue.put_nowait(event)
+
+
+def _apply(request: Request, world: World, text: str) -> None:
+    try:
+        request.app.state.apply_scenario(_server(request), world, text)
+    except ValueError as mistakes:
+        raise HTTPException(422, str(mistakes)) from None
+
+
+def _describe(world: World) -> dict[str, Any]:
+    return {
+        "name": world.name,
+        "time": clock.iso(world.now()),
+        "offset_seconds": world.offset,
+        "faults": world.settings["faults"],
+    }

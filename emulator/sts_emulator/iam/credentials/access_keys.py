@@ -1,0 +1,123 @@
+"""Long-term access keys of users and of an account's root."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sts_emulator.core.errors import AwsError
+from sts_emulator.core.names import root_arn
+from sts_emulator.iam.kinds import USER, changed, over_quota
+from sts_emulator.iam.paging import page
+from sts_emulator.iam.permission import permit, reach_user
+from sts_emulator.iam.principals.users import keys_of
+from sts_emulator.vending.authorize import access_denied
+from sts_emulator.vending.context import Context
+from sts_emulator.vending.credentials import new_long_term_key
+from sts_emulator.vending.resources import Stored
+from sts_emulator.wire.dispatch import operation
+
+PER_USER = 2
+ROOT_NAME = "root"
+
+
+@operation("iam", "CreateAccessKey")
+def create_access_key(ctx: Context, *, UserName: str | None = None) -> Mapping[str, Any]:
+    """A new key of a user, or of the caller; its secret is shown this once."""
+    user = reach_user(ctx, "CreateAccessKey", UserName)
+    key_id, secret = new_long_term_key(ctx.identity.account)
+    key = add_access_key(ctx, user, key_id, secret)
+    return {"AccessKey": {**_shown(key), "SecretAccessKey": secret}}
+
+
+def add_access_key(ctx: Context, user: Stored | None, key_id: str, secret: str) -> Stored:
+    """Give a user, or the account's root when `user` is None, the key with this id and secret.
+
+    Raises:
+        AwsError: LimitExceeded for a third key.
+    """
+    account, name = ctx.identity.account, user["name"] if user else ""
+    if len(keys_of(ctx.world, account, name)) >= PER_USER:
+        raise over_quota("AccessKeysPerUser", PER_USER)
+    key = {
+        "id": key_id,
+        "account": account,
+        "user": name,
+        "secret": secret,
+        "status": "Active",
+        "created": int(ctx.world.now()),
+    }
+    ctx.world.add("access-key", key_id, key)
+    return key
+
+
+@operation("iam", "ListAccessKeys")
+def list_access_keys(
+    ctx: Context, *, UserName: str | None = None, Marker: str | None = None, MaxItems: int | None = None
+) -> Mapping[str, Any]:
+    """The keys of a user, or of the caller, without their secrets."""
+    user = reach_user(ctx, "ListAccessKeys", UserName)
+    keys = keys_of(ctx.world, ctx.identity.account, user["name"] if user else "")
+    return page(ctx, "AccessKeyMetadata", keys, Marker, MaxItems, _shown)
+
+
+@operation("iam", "UpdateAccessKey")
+def update_access_key(ctx: Context, *, AccessKeyId: str, Status: str, UserName: str | None = None) -> Mapping[str, Any]:
+    """Switch a key on or off."""
+    key = _own_key(ctx, "UpdateAccessKey", UserName, AccessKeyId)
+    if Status == "Expired":
+        raise AwsError("InvalidInput", f"Operation does not support status {Status}")
+    ctx.world.update("access-key", key["id"], changed(status=Status))
+    return {}
+
+
+@operation("iam", "DeleteAccessKey")
+def delete_access_key(ctx: Context, *, AccessKeyId: str, UserName: str | None = None) -> Mapping[str, Any]:
+    """Delete a key for good."""
+    key = _own_key(ctx, "DeleteAccessKey", UserName, AccessKeyId)
+    ctx.world.take("access-key", key["id"])
+    return {}
+
+
+@operation("iam", "GetAccessKeyLastUsed")
+def get_access_key_last_used(ctx: Context, *, AccessKeyId: str) -> Mapping[str, Any]:
+    """When, where and for which service a key last signed; judged by the permissions on its owner."""
+    key = ctx.world.get("access-key", AccessKeyId)
+    if key is None or key["account"] != ctx.identity.account:
+        raise access_denied(
+            f"User: {ctx.identity.arn} is not authorized to perform iam:GetAccessKeyLastUsed on resource: "
+            f"access key {AccessKeyId}",
+        )
+    owner = USER.find(ctx.world, key["account"], key["user"]) if key["user"] else None
+    if owner is None:
+        permit(ctx, "GetAccessKeyLastUsed", root_arn(key["account"]))
+    else:
+        permit(ctx, "GetAccessKeyLastUsed", owner["arn"], named=USER.spoken.format(owner["name"]))
+    return {"UserName": key["user"] or ROOT_NAME, "AccessKeyLastUsed": last_used(ctx, key)}
+
+
+def last_used(ctx: Context, key: Stored) -> dict[str, Any]:
+    """`AccessKeyLastUsed`; a key that never signed has no date and `N/A` elsewhere (recorded 2026-02)."""
+    used = ctx.world.touched("access-key", key["id"])
+    if not used:
+        return {"ServiceName": "N/A", "Region": "N/A"}
+    at, region, service = used
+    return {"LastUsedDate": int(at), "ServiceName": service, "Region": region}
+
+
+def _own_key(ctx: Context, action: str, user_name: str | None, key_id: str) -> Stored:
+    user = reach_user(ctx, action, user_name)
+    key = ctx.world.get("access-key", key_id)
+    owner = user["name"] if user else ""
+    if key is None or key["account"] != ctx.identity.account or key["user"].lower() != owner.lower():
+        raise AwsError("NoSuchEntity", f"The Access Key with id {key_id} cannot be found.", status=404)
+    return key
+
+
+def _shown(key: Stored) -> dict[str, Any]:
+    return {
+        "UserName": key["user"] or ROOT_NAME,
+        "AccessKeyId": key["id"],
+        "Status": key["status"],
+        "CreateDate": key["created"],
+    }

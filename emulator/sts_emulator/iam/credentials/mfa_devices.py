@@ -1,0 +1,192 @@
+"""Virtual MFA devices: made, given to users, synchronized and taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sts_emulator.core.errors import AwsError
+from sts_emulator.iam import tags
+from sts_emulator.iam.credentials import qr
+from sts_emulator.iam.kinds import MFA_DEVICE, USER, changed, listing, over_quota
+from sts_emulator.iam.paging import page
+from sts_emulator.iam.permission import consult, permit, permit_new, reach, reach_user
+from sts_emulator.iam.principals import users
+from sts_emulator.vending import mfa
+from sts_emulator.vending.context import Context
+from sts_emulator.vending.resources import Stored, key_of
+from sts_emulator.wire.dispatch import operation
+
+PER_USER = 8
+LONGEST_NAME = 226  # in no model, but in CloudFormation's reference of AWS::IAM::VirtualMFADevice
+
+tag_mfa_device, untag_mfa_device, list_mfa_device_tags = tags.operations(MFA_DEVICE)
+
+
+@operation("iam", "CreateVirtualMFADevice")
+def create_virtual_mfa_device(
+    ctx: Context, *, VirtualMFADeviceName: str, Path: str = "/", Tags: tags.Pairs | None = None
+) -> Mapping[str, Any]:
+    """Make a device; its seed, also as a QR code to scan, is shown this once."""
+    labels = tags.checked(MFA_DEVICE, Tags)
+    if len(VirtualMFADeviceName) > LONGEST_NAME:
+        raise AwsError(
+            "ValidationError",
+            "1 validation error detected: Value at 'virtualMFADeviceName' failed to satisfy constraint: "
+            f"Member must have length less than or equal to {LONGEST_NAME}",
+        )
+    account = ctx.identity.account
+    arn = MFA_DEVICE.arn(account, Path, VirtualMFADeviceName)
+    permit_new(ctx, "CreateVirtualMFADevice", MFA_DEVICE, arn, labels)
+    if ctx.world.get(MFA_DEVICE.kind, key_of(account, VirtualMFADeviceName)) is not None:
+        raise AwsError("EntityAlreadyExists", MFA_DEVICE.taken, status=409)
+    device = {
+        "account": account,
+        "name": VirtualMFADeviceName,
+        "path": Path,
+        "arn": arn,
+        "seed": mfa.new_seed(),
+        "created": int(ctx.world.now()),
+        "tags": labels,
+        "owner": "",
+        "drift": 0,
+        "paired": 0,
+        "used": [],
+    }
+    ctx.world.add(MFA_DEVICE.kind, MFA_DEVICE.key(device), device, uid=arn)
+    return {
+        "VirtualMFADevice": {
+            "SerialNumber": arn,
+            "Base32StringSeed": str(device["seed"]).encode(),
+            "QRCodePNG": qr.png(_otpauth(device)),
+            **tags.shown_if_any(labels),
+        }
+    }
+
+
+@operation("iam", "EnableMFADevice")
+def enable_mfa_device(
+    ctx: Context, *, UserName: str, SerialNumber: str, AuthenticationCode1: str, AuthenticationCode2: str
+) -> Mapping[str, Any]:
+    """Give a device to a user, who proves to have it by two codes in a row."""
+    user = reach(ctx, "EnableMFADevice", USER, UserName)
+    device = MFA_DEVICE.find(ctx.world, user["account"], SerialNumber)
+    if device is None:
+        raise MFA_DEVICE.absent(SerialNumber)
+    if device["owner"] == user["id"]:
+        raise AwsError("EntityAlreadyExists", f"MFA Device for user {user['name']} already exists.", status=409)
+    if device["owner"]:
+        raise AwsError("EntityAlreadyExists", "MFA Device is already in use.", status=409)
+    if len(users.devices_of(ctx.world, user["account"], user["id"])) >= PER_USER:
+        raise over_quota("MFADevicesPerUser", PER_USER)
+    changes = _proven(ctx, device, AuthenticationCode1, AuthenticationCode2)
+    _update(ctx, device, owner=user["id"], enabled=int(ctx.world.now()), **changes)
+    return {}
+
+
+@operation("iam", "ResyncMFADevice")
+def resync_mfa_device(
+    ctx: Context, *, UserName: str, SerialNumber: str, AuthenticationCode1: str, AuthenticationCode2: str
+) -> Mapping[str, Any]:
+    """Learn how far a device's clock is off, from two codes in a row."""
+    user = reach(ctx, "ResyncMFADevice", USER, UserName)
+    device = _owned(ctx, user, SerialNumber)
+    _update(ctx, device, **_proven(ctx, device, AuthenticationCode1, AuthenticationCode2))
+    return {}
+
+
+@operation("iam", "DeactivateMFADevice")
+def deactivate_mfa_device(ctx: Context, *, SerialNumber: str, UserName: str | None = None) -> Mapping[str, Any]:
+    """Take a device back from its user, or from the caller."""
+    user = reach_user(ctx, "DeactivateMFADevice", UserName)
+    device = _owned(ctx, user, SerialNumber)
+    _update(ctx, device, owner="", enabled=None)
+    return {}
+
+
+@operation("iam", "DeleteVirtualMFADevice")
+def delete_virtual_mfa_device(ctx: Context, *, SerialNumber: str) -> Mapping[str, Any]:
+    """Delete a device that nobody has."""
+    device = reach(ctx, "DeleteVirtualMFADevice", MFA_DEVICE, SerialNumber)
+    if device["owner"]:
+        raise AwsError("DeleteConflict", "MFA VirtualDevice in use. Must deactivate first.", status=409)
+    ctx.world.take(MFA_DEVICE.kind, MFA_DEVICE.key(device))
+    return {}
+
+
+@operation("iam", "ListMFADevices")
+def list_mfa_devices(
+    ctx: Context, *, UserName: str | None = None, Marker: str | None = None, MaxItems: int | None = None
+) -> Mapping[str, Any]:
+    """The devices of a user, or of the caller."""
+    user = reach_user(ctx, "ListMFADevices", UserName)
+    account = ctx.identity.account
+    found = users.devices_of(ctx.world, account, user["id"] if user else account)
+    return page(ctx, "MFADevices", found, Marker, MaxItems, lambda device: _shown(user, device))
+
+
+@operation("iam", "ListVirtualMFADevices")
+def list_virtual_mfa_devices(
+    ctx: Context, *, AssignmentStatus: str = "Any", Marker: str | None = None, MaxItems: int | None = None
+) -> Mapping[str, Any]:
+    """The account's devices, without their seeds."""
+    account = ctx.identity.account
+    permit(ctx, "ListVirtualMFADevices", MFA_DEVICE.arn(account, "/", ""))
+    wanted = {"Assigned": (True,), "Unassigned": (False,)}.get(AssignmentStatus, (True, False))
+    found = [device for device in listing(ctx.world, MFA_DEVICE, account) if bool(device["owner"]) in wanted]
+    return page(ctx, "VirtualMFADevices", found, Marker, MaxItems, lambda device: _shown_virtual(ctx, device))
+
+
+@operation("iam", "GetMFADevice")
+def get_mfa_device(ctx: Context, *, SerialNumber: str, UserName: str | None = None) -> Mapping[str, Any]:
+    """Refuse: AWS answers for hardware security keys only, and says so for a virtual device (recorded 2026-09)."""
+    if UserName:
+        reach(ctx, "GetMFADevice", USER, UserName)
+    else:
+        consult(ctx, "GetMFADevice", MFA_DEVICE, SerialNumber)
+    raise AwsError(
+        "ValidationError",
+        "The MFA device serial number sent in the request is invalid or not supported by this API. Currently, only "
+        "hardware FIDO security keys are supported. Please use the compatible device or API.",
+    )
+
+
+def _owned(ctx: Context, user: Stored | None, serial: str) -> Stored:
+    account = ctx.identity.account
+    device = MFA_DEVICE.find(ctx.world, account, serial)
+    if device is None:
+        raise MFA_DEVICE.absent(serial)
+    if device["owner"] != (user["id"] if user else account):
+        raise AwsError("NoSuchEntity", "MFA Device invalid for user.", status=404)
+    return device
+
+
+def _proven(ctx: Context, device: Stored, first: str, second: str) -> dict[str, Any]:
+    changes = mfa.synchronized(device, first, second, ctx.world.now())
+    if changes is None:
+        raise AwsError("InvalidAuthenticationCode", "Authentication code for device is not valid.", status=403)
+    return changes
+
+
+def _update(ctx: Context, device: Stored, **members: Any) -> None:
+    ctx.world.update(MFA_DEVICE.kind, MFA_DEVICE.key(device), changed(**members))
+
+
+def _shown(user: Stored | None, device: Stored) -> dict[str, Any]:
+    return {
+        "UserName": user["name"] if user else "root",
+        "SerialNumber": device["arn"],
+        "EnableDate": device["enabled"],
+    }
+
+
+def _shown_virtual(ctx: Context, device: Stored) -> dict[str, Any]:
+    user = users.by_id(ctx.world, device["owner"]) if device["owner"] else None
+    if user is None:
+        return {"SerialNumber": device["arn"]}
+    return {"SerialNumber": device["arn"], "User": users.shown(user), "EnableDate": device["enabled"]}
+
+
+def _otpauth(device: Stored) -> str:
+    """The address that authenticator applications scan, as the API's reference gives it."""
+    return f"otpauth://totp/{device['name']}@{device['account']}?secret={device['seed']}"

@@ -1,0 +1,254 @@
+"""Console passwords: login profiles, the account's password policy, and changing one's own."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from sts_emulator.core.errors import AwsError
+from sts_emulator.iam.kinds import USER, changed
+from sts_emulator.iam.permission import permit, reach, reach_user
+from sts_emulator.iam.reporting import account
+from sts_emulator.vending.authorize import access_denied
+from sts_emulator.vending.context import Context
+from sts_emulator.vending.resources import Stored
+from sts_emulator.wire.dispatch import operation
+
+DAY = 86_400
+SYMBOLS = frozenset("!@#$%^&*()_+-=[]{}|'")
+# Without a policy of the account's own (UG id_credentials_passwords_account-policy): eight characters of three kinds.
+DEFAULT_LENGTH = 8
+DEFAULT_KINDS = 3
+_COST = 2**12  # scrypt: some ten milliseconds, rarely spent
+
+Password = dict[str, Any]
+
+
+# -- login profiles -----------------------------------------------------------------------------------------------
+
+
+@operation("iam", "CreateLoginProfile")
+def create_login_profile(
+    ctx: Context,
+    *,
+    UserName: str | None = None,
+    Password: str | None = None,
+    PasswordResetRequired: bool = False,
+    MaxSigninSessionDuration: int | None = None,
+) -> Mapping[str, Any]:
+    """Give a user a password for the console."""
+    user = _user(ctx, "CreateLoginProfile", UserName)
+    if user.get("password"):
+        raise AwsError("EntityAlreadyExists", f"Login Profile for user {user['name']} already exists.", status=409)
+    if Password is None:
+        raise AwsError("PasswordPolicyViolation", "A password must be given.")
+    now = int(ctx.world.now())
+    password = {**_hashed(ctx, user, Password), "created": now, "reset": PasswordResetRequired}
+    if MaxSigninSessionDuration is not None:
+        password["max_signin_duration"] = MaxSigninSessionDuration
+    _store(ctx, user, password)
+    return {"LoginProfile": _shown(user, password)}
+
+
+@operation("iam", "GetLoginProfile")
+def get_login_profile(ctx: Context, *, UserName: str | None = None) -> Mapping[str, Any]:
+    """Whether a user has a password, and since when."""
+    user = _user(ctx, "GetLoginProfile", UserName)
+    return {"LoginProfile": _shown(user, _password(user))}
+
+
+@operation("iam", "UpdateLoginProfile")
+def update_login_profile(
+    ctx: Context,
+    *,
+    UserName: str,
+    Password: str | None = None,
+    PasswordResetRequired: bool | None = None,
+    MaxSigninSessionDuration: int | None = None,
+    ResetMaxSigninSessionDuration: bool = False,
+) -> Mapping[str, Any]:
+    """Set a user's password, or whether it must be changed; what is left out stays."""
+    user = _user(ctx, "UpdateLoginProfile", UserName)
+    password = dict(_password(user))
+    if Password is not None:
+        password |= _hashed(ctx, user, Password)
+    if PasswordResetRequired is not None:
+        password["reset"] = PasswordResetRequired
+    if MaxSigninSessionDuration is not None:
+        password["max_signin_duration"] = MaxSigninSessionDuration
+    if ResetMaxSigninSessionDuration:
+        password.pop("max_signin_duration", None)
+    _store(ctx, user, password)
+    return {}
+
+
+@operation("iam", "DeleteLoginProfile")
+def delete_login_profile(ctx: Context, *, UserName: str | None = None) -> Mapping[str, Any]:
+    """Take the password away; access keys still work."""
+    user = _user(ctx, "DeleteLoginProfile", UserName)
+    _password(user)
+    _store(ctx, user, None)
+    return {}
+
+
+@operation("iam", "ChangePassword")
+def change_password(ctx: Context, *, OldPassword: str, NewPassword: str) -> Mapping[str, Any]:
+    """Change the caller's own password, which must be known."""
+    caller = ctx.identity
+    if caller.user is None:
+        raise AwsError("InvalidUserType", "Only an IAM user can change a password.")
+    user = reach(ctx, "ChangePassword", USER, caller.user["name"])
+    password = _password(user)
+    if not matches(password, OldPassword) or OldPassword == NewPassword:
+        raise access_denied("The old password was incorrect.")
+    _store(ctx, user, {**password, **_hashed(ctx, user, NewPassword), "reset": False})
+    return {}
+
+
+def matches(password: Mapping[str, Any], text: str) -> bool:
+    """Whether `text` is the password; what a sign-in page asks."""
+    return hmac.compare_digest(_digest(text, password["salt"]), password["hash"])
+
+
+# -- the account's password policy --------------------------------------------------------------------------------
+
+
+@operation("iam", "UpdateAccountPasswordPolicy")
+def update_account_password_policy(
+    ctx: Context,
+    *,
+    MinimumPasswordLength: int = 6,
+    RequireSymbols: bool = False,
+    RequireNumbers: bool = False,
+    RequireUppercaseCharacters: bool = False,
+    RequireLowercaseCharacters: bool = False,
+    AllowUsersToChangePassword: bool = False,
+    MaxPasswordAge: int = 0,
+    PasswordReusePrevention: int = 0,
+    HardExpiry: bool | None = None,
+) -> Mapping[str, Any]:
+    """Replace the policy; what is left out gets its default, as on AWS."""
+    permit(ctx, "UpdateAccountPasswordPolicy", "*")
+    policy: dict[str, Any] = {
+        "MinimumPasswordLength": MinimumPasswordLength,
+        "RequireSymbols": RequireSymbols,
+        "RequireNumbers": RequireNumbers,
+        "RequireUppercaseCharacters": RequireUppercaseCharacters,
+        "RequireLowercaseCharacters": RequireLowercaseCharacters,
+        "AllowUsersToChangePassword": AllowUsersToChangePassword,
+        "ExpirePasswords": MaxPasswordAge > 0,
+    }
+    optional = {
+        "MaxPasswordAge": MaxPasswordAge or None,
+        "PasswordReusePrevention": PasswordReusePrevention or None,
+        "HardExpiry": HardExpiry,
+    }
+    policy |= {name: value for name, value in optional.items() if value is not None}
+    account.change(ctx, password_policy=policy)
+    return {}
+
+
+@operation("iam", "GetAccountPasswordPolicy")
+def get_account_password_policy(ctx: Context) -> Mapping[str, Any]:
+    """The account's own policy; an error while it has none."""
+    permit(ctx, "GetAccountPasswordPolicy", "*")
+    policy = account.settings(ctx.world, ctx.identity.account).get("password_policy")
+    if policy is None:
+        message = f"The Password Policy with domain name {ctx.identity.account} cannot be found."
+        raise AwsError("NoSuchEntity", message, status=404)
+    return {"PasswordPolicy": policy}
+
+
+@operation("iam", "DeleteAccountPasswordPolicy")
+def delete_account_password_policy(ctx: Context) -> Mapping[str, Any]:
+    """Go back to AWS's default policy."""
+    permit(ctx, "DeleteAccountPasswordPolicy", "*")
+    if account.settings(ctx.world, ctx.identity.account).get("password_policy") is None:
+        raise AwsError("NoSuchEntity", "The account policy with name PasswordPolicy cannot be found.", status=404)
+    account.change(ctx, password_policy=None)
+    return {}
+
+
+def next_rotation(ctx: Context, user: Stored) -> int | None:
+    """When the user's password must be changed, or None."""
+    policy = account.settings(ctx.world, user["account"]).get("password_policy") or {}
+    age = policy.get("MaxPasswordAge", 0)
+    return user["password"]["changed"] + age * DAY if age else None
+
+
+# -- parts --------------------------------------------------------------------------------------------------------
+
+
+def _user(ctx: Context, action: str, name: str | None) -> Stored:
+    user = reach_user(ctx, action, name)
+    if user is None:
+        raise AwsError("ValidationError", "Must specify userName when calling with non-User credentials")
+    return user
+
+
+def _password(user: Stored) -> Mapping[str, Any]:
+    password: Mapping[str, Any] | None = user.get("password")
+    if not password:
+        raise AwsError("NoSuchEntity", f"Login Profile for User {user['name']} cannot be found.", status=404)
+    return password
+
+
+def _store(ctx: Context, user: Stored, password: Password | None) -> None:
+    ctx.world.update(USER.kind, USER.key(user), changed(password=password))
+
+
+def _shown(user: Stored, password: Mapping[str, Any]) -> dict[str, Any]:
+    result = {
+        "UserName": user["name"],
+        "CreateDate": password["created"],
+        "PasswordResetRequired": password["reset"],
+    }
+    if password.get("max_signin_duration"):
+        result["MaxSigninSessionDuration"] = password["max_signin_duration"]
+    return result
+
+
+def _hashed(ctx: Context, user: Stored, text: str) -> Password:
+    """A new password that the policy allows, with the hashes of earlier ones that may not come back.
+
+    Raises:
+        AwsError: PasswordPolicyViolation.
+    """
+    policy = account.settings(ctx.world, user["account"]).get("password_policy")
+    if not (_satisfies_default(user, text) if policy is None else _satisfies(policy, text)):
+        raise AwsError("PasswordPolicyViolation", "Password does not conform to the account password policy.")
+    kept = (policy or {}).get("PasswordReusePrevention", 0)
+    old = user.get("password") or {}
+    earlier = [*([{"salt": old["salt"], "hash": old["hash"]}] if old else []), *old.get("earlier", [])][:kept]
+    if any(matches(one, text) for one in earlier):
+        raise AwsError("PasswordPolicyViolation", "Password was used before.")
+    salt = base64.b64encode(os.urandom(16)).decode()
+    return {"salt": salt, "hash": _digest(text, salt), "changed": int(ctx.world.now()), "earlier": earlier}
+
+
+def _satisfies(policy: Mapping[str, Any], text: str) -> bool:
+    return len(text) >= policy["MinimumPasswordLength"] and all(
+        not policy[f"Require{kind}"] or any(map(test, text)) for kind, test in _KINDS.items()
+    )
+
+
+def _satisfies_default(user: Stored, text: str) -> bool:
+    kinds = sum(any(map(test, text)) for test in _KINDS.values())
+    return len(text) >= DEFAULT_LENGTH and kinds >= DEFAULT_KINDS and text.lower() != user["name"].lower()
+
+
+_KINDS = {
+    "Symbols": SYMBOLS.__contains__,
+    "Numbers": str.isdecimal,
+    "UppercaseCharacters": str.isupper,
+    "LowercaseCharacters": str.islower,
+}
+
+
+def _digest(text: str, salt: str) -> str:
+    digest = hashlib.scrypt(text.encode(), salt=base64.b64decode(salt), n=_COST, r=8, p=1)
+    return base64.b64encode(digest).decode()

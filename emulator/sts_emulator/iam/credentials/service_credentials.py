@@ -1,0 +1,150 @@
+"""Service-specific credentials: user names and passwords, or API keys, that a single service accepts."""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from sts_emulator.core.errors import AwsError
+from sts_emulator.core.names import unique_id
+from sts_emulator.iam.kinds import USER, over_quota
+from sts_emulator.iam.paging import page
+from sts_emulator.iam.permission import permit, reach, reach_user
+from sts_emulator.iam.principals import users
+from sts_emulator.vending.context import Context
+from sts_emulator.vending.resources import Stored
+from sts_emulator.wire.dispatch import operation
+
+KIND = "service-credential"
+PER_SERVICE = 2
+DAY = 86_400
+PASSWORDS = ("codecommit.amazonaws.com", "cassandra.amazonaws.com")
+API_KEYS = ("bedrock.amazonaws.com", "logs.amazonaws.com")
+
+
+@operation("iam", "CreateServiceSpecificCredential")
+def create_service_specific_credential(
+    ctx: Context, *, UserName: str, ServiceName: str, CredentialAgeDays: int | None = None
+) -> Mapping[str, Any]:
+    """A new credential of a user for a service; its secret is shown this once."""
+    service = ServiceName.lower()
+    keys = {"iam:servicespecificcredentialservicename": (service,)}
+    user = reach(ctx, "CreateServiceSpecificCredential", USER, UserName, keys)
+    if service not in (*PASSWORDS, *API_KEYS):
+        message = f"No such service {ServiceName} is supported for Service Specific Credentials"
+        raise AwsError("NoSuchEntity", message, status=404)
+    same = [one for one in _of_user(ctx, user) if one["service"] == service]
+    if len(same) >= PER_SERVICE:
+        raise over_quota("ContextSpecificCredentialsPerUserPerContext", PER_SERVICE)
+    now = int(ctx.world.now())
+    credential = {
+        "id": unique_id("ACCA", user["account"]),
+        "owner": user["id"],
+        "service": service,
+        "alias": f"{user['name']}{_number(user, same)}-at-{user['account']}",
+        "status": "Active",
+        "created": now,
+        "expires": now + CredentialAgeDays * DAY if CredentialAgeDays else 0,
+    }
+    secret = _secret(service)
+    ctx.world.add(KIND, f"{user['id']}/{credential['id']}", credential)
+    return {"ServiceSpecificCredential": {**_shown(user, credential), **secret}}
+
+
+@operation("iam", "ListServiceSpecificCredentials")
+def list_service_specific_credentials(
+    ctx: Context,
+    *,
+    UserName: str | None = None,
+    ServiceName: str | None = None,
+    AllUsers: bool = False,
+    Marker: str | None = None,
+    MaxItems: int | None = None,
+) -> Mapping[str, Any]:
+    """The credentials of a user, of the caller, or of all users, without their secrets."""
+    if AllUsers:
+        permit(ctx, "ListServiceSpecificCredentials", "*")
+        found = [(users.by_id(ctx.world, one["owner"]), one) for one in ctx.world.page(KIND)]
+    else:
+        user = reach_user(ctx, "ListServiceSpecificCredentials", UserName)
+        found = [(user, one) for one in _of_user(ctx, user)] if user else []
+    account = ctx.identity.account
+    pairs = [(user, one) for user, one in found if user is not None and user["account"] == account]
+    pairs = [(user, one) for user, one in pairs if ServiceName in (None, one["service"])]
+    return page(ctx, "ServiceSpecificCredentials", pairs, Marker, MaxItems, lambda pair: _shown(*pair))
+
+
+@operation("iam", "UpdateServiceSpecificCredential")
+def update_service_specific_credential(
+    ctx: Context, *, ServiceSpecificCredentialId: str, Status: str, UserName: str | None = None
+) -> Mapping[str, Any]:
+    """Switch a credential on or off."""
+    user, credential = _find(ctx, "UpdateServiceSpecificCredential", UserName, ServiceSpecificCredentialId)
+    if Status == "Expired":
+        raise AwsError("InvalidInput", f"Operation does not support status {Status}")
+    ctx.world.update(KIND, f"{user['id']}/{credential['id']}", lambda body: {**body, "status": Status})
+    return {}
+
+
+@operation("iam", "ResetServiceSpecificCredential")
+def reset_service_specific_credential(
+    ctx: Context, *, ServiceSpecificCredentialId: str, UserName: str | None = None
+) -> Mapping[str, Any]:
+    """A new secret for a credential; everything else stays."""
+    user, credential = _find(ctx, "ResetServiceSpecificCredential", UserName, ServiceSpecificCredentialId)
+    return {"ServiceSpecificCredential": {**_shown(user, credential), **_secret(credential["service"])}}
+
+
+@operation("iam", "DeleteServiceSpecificCredential")
+def delete_service_specific_credential(
+    ctx: Context, *, ServiceSpecificCredentialId: str, UserName: str | None = None
+) -> Mapping[str, Any]:
+    """Delete a credential."""
+    user, credential = _find(ctx, "DeleteServiceSpecificCredential", UserName, ServiceSpecificCredentialId)
+    ctx.world.take(KIND, f"{user['id']}/{credential['id']}")
+    return {}
+
+
+def _of_user(ctx: Context, user: Stored) -> list[Stored]:
+    return sorted(ctx.world.page(KIND, f"{user['id']}/"), key=lambda one: one["created"])
+
+
+def _find(ctx: Context, action: str, name: str | None, identifier: str) -> tuple[Stored, Stored]:
+    user = reach_user(ctx, action, name)
+    everything = ctx.world.page(KIND)
+    credential = next((one for one in everything if one["id"] == identifier), None)
+    if credential is None:
+        raise AwsError("NoSuchEntity", f"No such credential {identifier} exists", status=404)
+    if user is None or credential["owner"] != user["id"]:
+        message = f"User {user['name'] if user else 'root'} does not have a service specific credential with id"
+        raise AwsError("ValidationError", f"{message} {identifier}")
+    return user, credential
+
+
+def _number(user: Stored, same: list[Stored]) -> str:
+    taken = {one["alias"] for one in same}
+    return "+1" if f"{user['name']}-at-{user['account']}" in taken else ""
+
+
+def _secret(service: str) -> dict[str, str]:
+    """A secret of the length and members that AWS gives; nothing here accepts it, so it is not kept."""
+    if service in PASSWORDS:
+        return {"ServicePassword": base64.b64encode(os.urandom(45)).decode()}
+    return {"ServiceCredentialSecret": base64.b64encode(os.urandom(111)).decode()}
+
+
+def _shown(user: Stored, credential: Stored) -> dict[str, Any]:
+    label = "ServiceUserName" if credential["service"] in PASSWORDS else "ServiceCredentialAlias"
+    result = {
+        "CreateDate": credential["created"],
+        "ServiceName": credential["service"],
+        label: credential["alias"],
+        "ServiceSpecificCredentialId": credential["id"],
+        "UserName": user["name"],
+        "Status": credential["status"],
+    }
+    if credential["expires"]:
+        result["ExpirationDate"] = credential["expires"]
+    return result

@@ -1,0 +1,1 @@
+"""Temporary delegation: requests of partners, their templates, and what partners are told."""

@@ -1,0 +1,187 @@
+"""The kinds of thing that IAM keeps: how each is named, found and counted, and what it is called when it is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sts_emulator.core import names
+from sts_emulator.core.errors import AwsError
+from sts_emulator.core.world import World
+from sts_emulator.vending.context import Context
+from sts_emulator.vending.resources import Stored, key_of
+
+
+@dataclass(frozen=True, slots=True)
+class Noun:
+    """One kind of thing.
+
+    `wire` is its name in operations (`Tag` + `Role`), `member` the request member that names one, `segment` the word in
+    its ARN and `prefix` that of its unique id. `missing` and `taken` are AWS's sentences. What is found `by_arn` is
+    stored with its ARN as uid, everything else under its name. Users and roles fold tag keys that differ in case only.
+    `spoken` is how denials call one that is there (`role app`); without it they give its ARN.
+    """
+
+    kind: str
+    wire: str
+    member: str
+    segment: str
+    missing: str
+    taken: str = ""
+    prefix: str = ""
+    quota_name: str = ""
+    quota: int = 0
+    by_arn: bool = False
+    folds_tags: bool = False
+    spoken: str = ""
+
+    def arn(self, account: str, path: str, name: str) -> str:
+        """The ARN of one; `path` begins and ends with a slash."""
+        return names.iam_arn(account, self.segment, path, name)
+
+    def key(self, thing: Stored) -> str:
+        """The key that a stored one has in its world."""
+        return f"{thing['account']}/{thing['url']}" if "url" in thing else key_of(thing["account"], thing["name"])
+
+    def find(self, world: World, account: str, value: str) -> Stored | None:
+        """The account's one that `value` (a name in any case of letters, or an ARN) names, or None."""
+        if not self.by_arn:
+            return world.get(self.kind, key_of(account, value))
+        found = world.find(self.kind, value)
+        return found if found is not None and found["account"] == account else None
+
+    def absent(self, value: str) -> AwsError:
+        """The error for naming one that is not there."""
+        return AwsError("NoSuchEntity", self.missing.format(value), status=404)
+
+
+USER = Noun(
+    "user",
+    "User",
+    "UserName",
+    "user",
+    "The user with name {} cannot be found.",
+    "User with name {} already exists.",
+    "AIDA",
+    "UsersPerAccount",
+    5000,
+    folds_tags=True,
+    spoken="user {}",
+)
+GROUP = Noun(
+    "group",
+    "Group",
+    "GroupName",
+    "group",
+    "The group with name {} cannot be found.",
+    "Group with name {} already exists.",
+    "AGPA",
+    "GroupsPerAccount",
+    300,
+    spoken="group {}",
+)
+ROLE = Noun(
+    "role",
+    "Role",
+    "RoleName",
+    "role",
+    "The role with name {} cannot be found.",
+    "Role with name {} already exists.",
+    "AROA",
+    "RolesPerAccount",
+    1000,
+    folds_tags=True,
+    spoken="role {}",
+)
+POLICY = Noun(
+    "policy",
+    "Policy",
+    "PolicyArn",
+    "policy",
+    "Policy {} was not found.",
+    "A policy called {} already exists. Duplicate names are not allowed.",
+    "ANPA",
+    "PoliciesPerAccount",
+    1500,
+    by_arn=True,
+    spoken="policy {}",
+)
+INSTANCE_PROFILE = Noun(
+    "instance-profile",
+    "InstanceProfile",
+    "InstanceProfileName",
+    "instance-profile",
+    "Instance Profile {} cannot be found.",
+    "Instance Profile {} already exists.",
+    "AIPA",
+    "InstanceProfilesPerAccount",
+    1000,
+    spoken="instance profile {}",
+)
+MFA_DEVICE = Noun(
+    "mfa-device",
+    "MFADevice",
+    "SerialNumber",
+    "mfa",
+    "MFA Device with serial number {} does not exist.",
+    "MFA device already exists.",
+    by_arn=True,
+)
+OIDC_PROVIDER = Noun(
+    "oidc-provider",
+    "OpenIDConnectProvider",
+    "OpenIDConnectProviderArn",
+    "oidc-provider",
+    "OpenIDConnect Provider not found for arn {}",
+    "Provider with url {} already exists.",
+    quota_name="OpenIdConnectProvidersPerAccount",
+    quota=100,
+    by_arn=True,
+)
+
+
+def listing(world: World, noun: Noun, account: str, path_prefix: str = "/") -> list[Stored]:
+    """An account's things of a kind under a path, in the order of their names."""
+    everything = world.page(noun.kind, f"{account}/")
+    return [thing for thing in everything if thing.get("path", "/").startswith(path_prefix)]
+
+
+def claim(ctx: Context, noun: Noun, name: str) -> None:
+    """Make sure that a new thing may take the name.
+
+    Raises:
+        AwsError: EntityAlreadyExists, also when only the case of letters differs; LimitExceeded at the account's quota.
+    """
+    account = ctx.identity.account
+    if ctx.world.get(noun.kind, key_of(account, name)) is not None:
+        raise AwsError("EntityAlreadyExists", noun.taken.format(name), status=409)
+    if noun.quota and ctx.world.count(noun.kind, f"{account}/") >= noun.quota:
+        raise over_quota(noun.quota_name, noun.quota)
+
+
+def over_quota(name: str, limit: int) -> AwsError:
+    """The error for one too many of something (facts/sts-iam-sigv4 §11.4)."""
+    return AwsError("LimitExceeded", f"Cannot exceed quota for {name}: {limit}", status=409)
+
+
+def born(ctx: Context, noun: Noun, path: str, name: str) -> dict[str, Any]:
+    """The members that every new named thing has."""
+    account = ctx.identity.account
+    return {
+        "account": account,
+        "name": name,
+        "path": path,
+        "id": names.unique_id(noun.prefix, account),
+        "arn": noun.arn(account, path, name),
+        "created": int(ctx.world.now()),
+    }
+
+
+def changed(**members: Any) -> Any:
+    """A change for `World.update` that sets members; one that is set to None is removed."""
+
+    def change(body: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in {**body, **members}.items() if value is not None}
+
+    return change

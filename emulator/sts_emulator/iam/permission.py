@@ -1,0 +1,104 @@
+"""May the caller do this in IAM? The one question with which every operation of this room begins."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sts_emulator.core.errors import AwsError
+from sts_emulator.core.names import root_arn
+from sts_emulator.iam.kinds import USER, Noun
+from sts_emulator.vending import organizations
+from sts_emulator.vending.assume import tag_keys
+from sts_emulator.vending.authorize import authorize
+from sts_emulator.vending.context import Context, Keys
+from sts_emulator.vending.resources import Stored
+
+
+def permit(ctx: Context, action: str, resource: str, keys: Keys | None = None, named: str = "") -> None:
+    """Let the call go on, or refuse it.
+
+    `action` is without its `iam:`, `resource` an ARN or `*`; `named` is how a denial calls the resource, if not so.
+
+    Raises:
+        AwsError: AccessDenied.
+    """
+    caller = ctx.identity
+    asked = {
+        "aws:resourceaccount": (caller.account,),
+        **organizations.resource_keys(ctx.world, caller.account),
+        **(keys or {}),
+    }
+    authorize(ctx, f"iam:{action}", resource, asked, named)
+
+
+def permit_new(
+    ctx: Context,
+    action: str,
+    noun: Noun,
+    arn: str,
+    labels: Mapping[str, str],
+    keys: Keys | None = None,
+    named: str = "",
+) -> None:
+    """Let something be created, which takes the permission to tag as well when it is born with tags.
+
+    Raises:
+        AwsError: AccessDenied.
+    """
+    permit(ctx, action, arn, {**tag_keys(labels), **(keys or {})}, named)
+    if labels:
+        permit(ctx, f"Tag{noun.wire}", arn, tag_keys(labels), named)
+
+
+def consult(ctx: Context, action: str, noun: Noun, value: str, keys: Keys | None = None) -> Stored | None:
+    """The named thing, or None, once the caller may do `action` to it; a missing one is authorized by name as well."""
+    account = ctx.identity.account
+    thing = noun.find(ctx.world, account, value)
+    named = noun.spoken.format(value)
+    if thing is not None:
+        permit(ctx, action, thing["arn"], {**resource_keys(noun, thing), **(keys or {})}, named)
+    else:
+        permit(ctx, action, value if noun.by_arn else noun.arn(account, "/", value), keys, named)
+    return thing
+
+
+def reach(ctx: Context, action: str, noun: Noun, value: str, keys: Keys | None = None) -> Stored:
+    """The named thing, once the caller may do `action` to it.
+
+    Raises:
+        AwsError: AccessDenied first, then NoSuchEntity: a caller without the permission learns nothing.
+    """
+    thing = consult(ctx, action, noun, value, keys)
+    if thing is None:
+        raise noun.absent(value)
+    return thing
+
+
+def reach_user(ctx: Context, action: str, name: str | None) -> Stored | None:
+    """The user that a call without `UserName` means, which is the caller; None for the account's root.
+
+    Raises:
+        AwsError: ValidationError when neither a name nor a user's credentials say who is meant.
+    """
+    caller = ctx.identity
+    if name:
+        return reach(ctx, action, USER, name)
+    if caller.user is not None:
+        return reach(ctx, action, USER, caller.user["name"])
+    if caller.principal.type != "root":
+        permit(ctx, action, "*")
+        raise AwsError("ValidationError", "Must specify userName when calling with non-User credentials")
+    permit(ctx, action, root_arn(caller.account))
+    return None
+
+
+def resource_keys(noun: Noun, thing: Stored) -> dict[str, tuple[str, ...]]:
+    """The condition keys that a thing's own tags and boundary contribute."""
+    keys: dict[str, tuple[str, ...]] = {}
+    for key, value in thing.get("tags", {}).items():
+        keys[f"aws:resourcetag/{key.lower()}"] = (value,)
+        if noun.folds_tags:  # iam:ResourceTag is defined for users and roles only
+            keys[f"iam:resourcetag/{key.lower()}"] = (value,)
+    if thing.get("boundary"):
+        keys["iam:permissionsboundary"] = (thing["boundary"],)
+    return keys

@@ -1,0 +1,273 @@
+"""Customer managed policies with their versions, and AWS's own as far as the catalogue knows them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from sts_emulator.core.errors import AwsError
+from sts_emulator.core.names import parse_arn
+from sts_emulator.core.world import World
+from sts_emulator.iam import tags
+from sts_emulator.iam.kinds import GROUP, POLICY, ROLE, USER, born, changed, claim, listing
+from sts_emulator.iam.paging import page
+from sts_emulator.iam.permission import permit, permit_new, reach, resource_keys
+from sts_emulator.iam.policies.policy_documents import check, quoted
+from sts_emulator.vending import managed_policies
+from sts_emulator.vending.context import Context
+from sts_emulator.vending.resources import Stored
+from sts_emulator.wire.dispatch import operation
+
+VERSIONS = 5
+HOLDERS = (USER, GROUP, ROLE)
+
+tag_policy, untag_policy, list_policy_tags = tags.operations(POLICY)
+
+
+@operation("iam", "CreatePolicy")
+def create_policy(
+    ctx: Context,
+    *,
+    PolicyName: str,
+    PolicyDocument: str,
+    Path: str = "/",
+    Description: str = "",
+    Tags: tags.Pairs | None = None,
+) -> Mapping[str, Any]:
+    """Create a managed policy; the result echoes no description (§11.3)."""
+    labels = tags.checked(POLICY, Tags)
+    arn = POLICY.arn(ctx.identity.account, Path, PolicyName)
+    permit_new(ctx, "CreatePolicy", POLICY, arn, labels, named=POLICY.spoken.format(PolicyName))
+    check("identity", PolicyDocument)
+    claim(ctx, POLICY, PolicyName)
+    policy = {
+        **born(ctx, POLICY, Path, PolicyName),
+        "description": Description,
+        "tags": labels,
+        "default": "v1",
+        "versions": {"v1": {"text": PolicyDocument, "created": int(ctx.world.now())}},
+    }
+    policy["updated"] = policy["created"]
+    ctx.world.add(POLICY.kind, POLICY.key(policy), policy, uid=policy["arn"])
+    return {"Policy": {**shown(ctx.world, ctx.identity.account, policy), **tags.shown_if_any(labels)}}
+
+
+@operation("iam", "GetPolicy")
+def get_policy(ctx: Context, *, PolicyArn: str) -> Mapping[str, Any]:
+    """One policy; always with a list of tags (§11.3)."""
+    policy = _reach(ctx, "GetPolicy", PolicyArn)
+    result = {**shown(ctx.world, ctx.identity.account, policy), "Tags": tags.shown(policy["tags"])}
+    if policy["description"]:
+        result["Description"] = policy["description"]
+    return {"Policy": result}
+
+
+@operation("iam", "ListPolicies")
+def list_policies(
+    ctx: Context,
+    *,
+    Scope: str = "All",
+    OnlyAttached: bool = False,
+    PathPrefix: str = "/",
+    PolicyUsageFilter: str | None = None,
+    Marker: str | None = None,
+    MaxItems: int | None = None,
+) -> Mapping[str, Any]:
+    """The account's and AWS's policies; the usage filter counts only with `OnlyAttached` (recorded 2026-09)."""
+    permit(ctx, "ListPolicies", "*", named=f"policy path {PathPrefix}")
+    account = ctx.identity.account
+    found = listing(ctx.world, POLICY, account) if Scope != "AWS" else []
+    found += managed_policies.everything() if Scope != "Local" else []
+    if OnlyAttached:
+        attached, bounding = usage(ctx.world, account)
+        counts = {"PermissionsPolicy": (attached,), "PermissionsBoundary": (bounding,)}
+        wanted = counts.get(PolicyUsageFilter or "", (attached, bounding))
+        found = [policy for policy in found if any(count[policy["arn"]] for count in wanted)]
+    found = [policy for policy in found if policy["path"].startswith(PathPrefix)]
+    return page(ctx, "Policies", found, Marker, MaxItems, lambda policy: shown(ctx.world, account, policy))
+
+
+@operation("iam", "DeletePolicy")
+def delete_policy(ctx: Context, *, PolicyArn: str) -> Mapping[str, Any]:
+    """Delete a policy that nothing uses and that has no version but its default."""
+    policy = reach(ctx, "DeletePolicy", POLICY, PolicyArn)
+    attached, bounding = usage(ctx.world, policy["account"])
+    if attached[PolicyArn] or bounding[PolicyArn]:
+        raise AwsError("DeleteConflict", "Cannot delete a policy attached to entities.", status=409)
+    if len(policy["versions"]) > 1:
+        raise AwsError(
+            "DeleteConflict",
+            "This policy has more than one version. Before you delete a policy, you must delete the policy's versions. "
+            "The default version is deleted with the policy.",
+            status=409,
+        )
+    ctx.world.take(POLICY.kind, POLICY.key(policy))
+    return {}
+
+
+@operation("iam", "CreatePolicyVersion")
+def create_policy_version(
+    ctx: Context, *, PolicyArn: str, PolicyDocument: str, SetAsDefault: bool = False
+) -> Mapping[str, Any]:
+    """Add a version; numbers are never used twice."""
+    policy = reach(ctx, "CreatePolicyVersion", POLICY, PolicyArn)
+    check("identity", PolicyDocument)
+    if len(policy["versions"]) >= VERSIONS:
+        raise AwsError(
+            "LimitExceeded",
+            f"A managed policy can have up to {VERSIONS} versions. Before you create a new version, you must delete an "
+            "existing version.",
+            status=409,
+        )
+    last = policy.get("last", max(int(name[1:]) for name in policy["versions"]))
+    name, now = f"v{last + 1}", int(ctx.world.now())
+    versions = {**policy["versions"], name: {"text": PolicyDocument, "created": now}}
+    default = name if SetAsDefault else policy["default"]
+    new = ctx.world.update(
+        POLICY.kind, POLICY.key(policy), changed(versions=versions, default=default, last=last + 1, updated=now)
+    )
+    return {"PolicyVersion": _version(new, name)}
+
+
+@operation("iam", "GetPolicyVersion")
+def get_policy_version(ctx: Context, *, PolicyArn: str, VersionId: str) -> Mapping[str, Any]:
+    """One version with its document."""
+    policy = _reach_version(ctx, "GetPolicyVersion", PolicyArn, VersionId)
+    return {"PolicyVersion": version_with_document(policy, VersionId)}
+
+
+@operation("iam", "ListPolicyVersions")
+def list_policy_versions(
+    ctx: Context, *, PolicyArn: str, Marker: str | None = None, MaxItems: int | None = None
+) -> Mapping[str, Any]:
+    """The versions, newest first, without their documents."""
+    policy = _reach(ctx, "ListPolicyVersions", PolicyArn)
+    return page(ctx, "Versions", newest_first(policy), Marker, MaxItems, lambda name: _version(policy, name))
+
+
+@operation("iam", "SetDefaultPolicyVersion")
+def set_default_policy_version(ctx: Context, *, PolicyArn: str, VersionId: str) -> Mapping[str, Any]:
+    """Say which version counts."""
+    policy = _reach_version(ctx, "SetDefaultPolicyVersion", PolicyArn, VersionId)
+    now = int(ctx.world.now())
+    ctx.world.update(POLICY.kind, POLICY.key(policy), changed(default=VersionId, updated=now))
+    return {}
+
+
+@operation("iam", "DeletePolicyVersion")
+def delete_policy_version(ctx: Context, *, PolicyArn: str, VersionId: str) -> Mapping[str, Any]:
+    """Delete a version other than the default."""
+    policy = _reach_version(ctx, "DeletePolicyVersion", PolicyArn, VersionId)
+    if VersionId == policy["default"]:
+        raise AwsError("DeleteConflict", "Cannot delete the default version of a policy.", status=409)
+    versions = {name: version for name, version in policy["versions"].items() if name != VersionId}
+    last = policy.get("last", max(int(name[1:]) for name in policy["versions"]))
+    ctx.world.update(POLICY.kind, POLICY.key(policy), changed(versions=versions, last=last))
+    return {}
+
+
+@operation("iam", "ListEntitiesForPolicy")
+def list_entities_for_policy(
+    ctx: Context,
+    *,
+    PolicyArn: str,
+    EntityFilter: str | None = None,
+    PathPrefix: str = "/",
+    PolicyUsageFilter: str | None = None,
+    Marker: str | None = None,
+    MaxItems: int | None = None,
+) -> Mapping[str, Any]:
+    """Who has a policy attached, or as a boundary."""
+    _reach(ctx, "ListEntitiesForPolicy", PolicyArn)
+    account = ctx.identity.account
+    found = [
+        (noun, holder)
+        for noun in HOLDERS
+        if EntityFilter in (None, noun.wire)
+        for holder in listing(ctx.world, noun, account, PathPrefix)
+        if _uses(holder, PolicyArn, PolicyUsageFilter)
+    ]
+    part = page(ctx, "Entities", found, Marker, MaxItems)
+    entities = part.pop("Entities")
+    for noun in HOLDERS:
+        part[f"Policy{noun.wire}s"] = [
+            {noun.member: holder["name"], f"{noun.wire}Id": holder["id"]} for kind, holder in entities if kind is noun
+        ]
+    return part
+
+
+def shown(world: World, account: str, policy: Stored) -> dict[str, Any]:
+    """A policy as every result shows it; the counts are those of the asking account."""
+    attached, bounding = usage(world, account)
+    return {
+        "PolicyName": policy["name"],
+        "PolicyId": policy["id"],
+        "Arn": policy["arn"],
+        "Path": policy["path"],
+        "DefaultVersionId": policy["default"],
+        "AttachmentCount": attached[policy["arn"]],
+        "PermissionsBoundaryUsageCount": bounding[policy["arn"]],
+        "IsAttachable": True,
+        "CreateDate": policy["created"],
+        "UpdateDate": policy["updated"],
+    }
+
+
+def usage(world: World, account: str) -> tuple[Counter[str], Counter[str]]:
+    """How often each policy is attached, and how often it bounds, in an account."""
+    return world.memo(("policy-usage", account), lambda: _count(world, account))
+
+
+def newest_first(policy: Stored) -> list[str]:
+    """The names of a policy's versions."""
+    return sorted(policy["versions"], key=lambda name: int(name[1:]), reverse=True)
+
+
+def version_with_document(policy: Stored, name: str) -> dict[str, Any]:
+    """A version with its document, percent-encoded."""
+    return {"Document": quoted(policy["versions"][name]["text"]), **_version(policy, name)}
+
+
+def _version(policy: Stored, name: str) -> dict[str, Any]:
+    return {
+        "VersionId": name,
+        "IsDefaultVersion": name == policy["default"],
+        "CreateDate": policy["versions"][name]["created"],
+    }
+
+
+def _reach(ctx: Context, action: str, arn: str) -> Stored:
+    """A policy that may also be AWS's own."""
+    if parse_arn(arn) is None:
+        raise AwsError("ValidationError", "Invalid ARN:  Could not be parsed!")
+    known = managed_policies.find(arn)
+    if known is None:
+        return reach(ctx, action, POLICY, arn)
+    permit(ctx, action, arn, named=POLICY.spoken.format(arn))
+    return known
+
+
+def _reach_version(ctx: Context, action: str, arn: str, version: str) -> Stored:
+    known = managed_policies.find(arn) or POLICY.find(ctx.world, ctx.identity.account, arn)
+    permit(ctx, action, arn, resource_keys(POLICY, known or {}), POLICY.spoken.format(arn))
+    if known is None or version not in known["versions"]:
+        message = f"Policy {arn} version {version} does not exist or is not attachable."
+        raise AwsError("NoSuchEntity", message, status=404)
+    return known
+
+
+def _count(world: World, account: str) -> tuple[Counter[str], Counter[str]]:
+    attached: Counter[str] = Counter()
+    bounding: Counter[str] = Counter()
+    for noun in HOLDERS:
+        for holder in listing(world, noun, account):
+            attached.update(holder["attached"])
+            bounding.update([holder["boundary"]] if holder.get("boundary") else [])
+    return attached, bounding
+
+
+def _uses(holder: Stored, arn: str, usage_filter: str | None) -> bool:
+    if usage_filter != "PermissionsBoundary" and arn in holder["attached"]:
+        return True
+    return usage_filter != "PermissionsPolicy" and holder.get("boundary") == arn

@@ -1,0 +1,287 @@
+"""What users, groups and roles have in common: inline policies, attached policies and, but for groups, a boundary."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sts_emulator.core.errors import AwsError
+from sts_emulator.core.names import parse_arn
+from sts_emulator.iam.kinds import GROUP, ROLE, USER, Noun, changed, over_quota
+from sts_emulator.iam.paging import page
+from sts_emulator.iam.permission import reach
+from sts_emulator.iam.policies.policy_documents import check, quoted
+from sts_emulator.iam.principals.protected_roles import check_modifiable
+from sts_emulator.vending import managed_policies
+from sts_emulator.vending.context import Context, Keys
+from sts_emulator.vending.resources import Stored, managed_policy_text
+from sts_emulator.wire.dispatch import operation
+
+ATTACHED_QUOTA = 10
+INLINE_QUOTA = {"user": 2048, "group": 5120, "role": 10240}  # characters of all inline policies, white space aside
+
+Operation = Callable[..., Mapping[str, Any]]
+Three = tuple[Operation, Operation, Operation]
+
+
+def _for_each(make: Callable[[Noun], Operation]) -> Three:
+    return make(USER), make(GROUP), make(ROLE)
+
+
+# -- inline policies ----------------------------------------------------------------------------------------------
+
+
+def _put(noun: Noun) -> Operation:
+    @operation("iam", f"Put{noun.wire}Policy")
+    def put(ctx: Context, *, PolicyName: str, PolicyDocument: str, **named: str) -> Mapping[str, Any]:
+        """Embed a policy, or replace the one of that name, whatever its case of letters."""
+        holder = reach(ctx, f"Put{noun.wire}Policy", noun, named[noun.member])
+        check_modifiable(holder)
+        check("inline", PolicyDocument)
+        ctx.world.update(noun.kind, noun.key(holder), lambda body: _with_inline(noun, body, PolicyName, PolicyDocument))
+        return {}
+
+    return put
+
+
+def _get(noun: Noun) -> Operation:
+    @operation("iam", f"Get{noun.wire}Policy")
+    def get(ctx: Context, *, PolicyName: str, **named: str) -> Mapping[str, Any]:
+        """One embedded policy; its name is given back as asked for."""
+        holder = reach(ctx, f"Get{noun.wire}Policy", noun, named[noun.member])
+        text = holder["inline"][_inline_name(noun, holder, PolicyName)]
+        return {noun.member: holder["name"], "PolicyName": PolicyName, "PolicyDocument": quoted(text)}
+
+    return get
+
+
+def _delete(noun: Noun) -> Operation:
+    @operation("iam", f"Delete{noun.wire}Policy")
+    def delete(ctx: Context, *, PolicyName: str, **named: str) -> Mapping[str, Any]:
+        """Remove an embedded policy."""
+        holder = reach(ctx, f"Delete{noun.wire}Policy", noun, named[noun.member])
+        check_modifiable(holder)
+        gone = _inline_name(noun, holder, PolicyName)
+        ctx.world.update(
+            noun.kind,
+            noun.key(holder),
+            lambda body: {**body, "inline": {name: text for name, text in body["inline"].items() if name != gone}},
+        )
+        return {}
+
+    return delete
+
+
+def _list(noun: Noun) -> Operation:
+    @operation("iam", f"List{noun.wire}Policies")
+    def names(
+        ctx: Context, *, Marker: str | None = None, MaxItems: int | None = None, **named: str
+    ) -> Mapping[str, Any]:
+        """The names of the embedded policies."""
+        holder = reach(ctx, f"List{noun.wire}Policies", noun, named[noun.member])
+        return page(ctx, "PolicyNames", sorted(holder["inline"]), Marker, MaxItems)
+
+    return names
+
+
+def _with_inline(noun: Noun, body: Mapping[str, Any], name: str, text: str) -> dict[str, Any]:
+    spelt = next((known for known in body["inline"] if known.lower() == name.lower()), name)
+    inline = {**body["inline"], spelt: text}
+    quota = INLINE_QUOTA[noun.kind]
+    if sum(len("".join(each.split())) for each in inline.values()) > quota:
+        raise AwsError(
+            "LimitExceeded", f"Maximum policy size of {quota} bytes exceeded for {noun.kind} {body['name']}", status=409
+        )
+    return {**body, "inline": inline}
+
+
+def _inline_name(noun: Noun, holder: Stored, name: str) -> str:
+    for known in holder["inline"]:
+        if known.lower() == name.lower():
+            return str(known)
+    raise AwsError("NoSuchEntity", f"The {noun.kind} policy with name {name} cannot be found.", status=404)
+
+
+# -- attached policies --------------------------------------------------------------------------------------------
+
+
+def _attach(noun: Noun) -> Operation:
+    @operation("iam", f"Attach{noun.wire}Policy")
+    def attach(ctx: Context, *, PolicyArn: str, **named: str) -> Mapping[str, Any]:
+        """Attach a managed policy; attaching it again changes nothing."""
+        holder = reach(ctx, f"Attach{noun.wire}Policy", noun, named[noun.member], {"iam:policyarn": (PolicyArn,)})
+        check_modifiable(holder)
+        check_policy_arn(PolicyArn)
+        if not can_attach(ctx, PolicyArn):
+            message = f"Policy {PolicyArn} does not exist or is not attachable."
+            raise AwsError("NoSuchEntity", message, status=404)
+        ctx.world.update(noun.kind, noun.key(holder), lambda body: _with_attached(noun, body, PolicyArn))
+        return {}
+
+    return attach
+
+
+def _detach(noun: Noun) -> Operation:
+    @operation("iam", f"Detach{noun.wire}Policy")
+    def detach(ctx: Context, *, PolicyArn: str, **named: str) -> Mapping[str, Any]:
+        """Detach a managed policy."""
+        holder = reach(ctx, f"Detach{noun.wire}Policy", noun, named[noun.member], {"iam:policyarn": (PolicyArn,)})
+        check_modifiable(holder)
+        check_policy_arn(PolicyArn)
+        if PolicyArn not in holder["attached"]:
+            raise AwsError("NoSuchEntity", f"Policy {PolicyArn} was not found.", status=404)
+        ctx.world.update(
+            noun.kind,
+            noun.key(holder),
+            lambda body: {**body, "attached": [arn for arn in body["attached"] if arn != PolicyArn]},
+        )
+        return {}
+
+    return detach
+
+
+def _list_attached(noun: Noun) -> Operation:
+    @operation("iam", f"ListAttached{noun.wire}Policies")
+    def attached(
+        ctx: Context,
+        *,
+        PathPrefix: str = "/",
+        Marker: str | None = None,
+        MaxItems: int | None = None,
+        **named: str,
+    ) -> Mapping[str, Any]:
+        """Name and ARN of the attached policies."""
+        holder = reach(ctx, f"ListAttached{noun.wire}Policies", noun, named[noun.member])
+        under = [arn for arn in holder["attached"] if policy_path(arn).startswith(PathPrefix)]
+        return page(ctx, "AttachedPolicies", under, Marker, MaxItems, attached_policy)
+
+    return attached
+
+
+def attached_policy(arn: str) -> dict[str, str]:
+    """Name and ARN of an attached policy, as lists show it."""
+    return {"PolicyName": arn.rsplit("/", 1)[1], "PolicyArn": arn}
+
+
+def policy_path(arn: str) -> str:
+    """The path of a managed policy's ARN, slashes included."""
+    return "/" + arn.split(":policy/", 1)[1].rpartition("/")[0] + "/" if arn.count("/") > 1 else "/"
+
+
+def check_policy_arn(arn: str) -> None:
+    """Refuse what is not the ARN of a policy.
+
+    Raises:
+        AwsError: ValidationError, or InvalidInput for the ARN of something else (both recorded, tests/iam/cases).
+    """
+    parts = parse_arn(arn)
+    if parts is None:
+        raise AwsError("ValidationError", f"ARN {arn} is not valid.")
+    if parts.service != "iam" or not parts.resource.startswith("policy/"):
+        raise AwsError("InvalidInput", f"ARN {arn} is not valid.")
+
+
+def can_attach(ctx: Context, arn: str) -> bool:
+    """Whether a policy is there to be attached: the account's own, or AWS's."""
+    account = arn.split(":")[4]
+    return (
+        account in (ctx.identity.account, managed_policies.ACCOUNT) and managed_policy_text(ctx.world, arn) is not None
+    )
+
+
+def _with_attached(noun: Noun, body: Mapping[str, Any], arn: str) -> dict[str, Any]:
+    if arn in body["attached"]:
+        return dict(body)
+    if len(body["attached"]) >= ATTACHED_QUOTA:
+        raise over_quota(f"PoliciesPer{noun.wire}", ATTACHED_QUOTA)
+    return {**body, "attached": [*body["attached"], arn]}
+
+
+# -- permissions boundaries ---------------------------------------------------------------------------------------
+
+
+def check_boundary(ctx: Context, arn: str) -> None:
+    """Refuse a permissions boundary that is no policy here.
+
+    Raises:
+        AwsError: ValidationError, InvalidInput or NoSuchEntity.
+    """
+    parts = parse_arn(arn)
+    if parts is None:
+        raise AwsError("ValidationError", f"Value ({arn}) for parameter PermissionsBoundary is invalid.")
+    if parts.service != "iam" or not parts.resource.startswith("policy/"):
+        raise AwsError("InvalidInput", f"ARN {arn} is not valid.")
+    if not can_attach(ctx, arn):
+        raise AwsError("NoSuchEntity", f"Scope ARN: {arn} does not exist or is not attachable.", status=404)
+
+
+def boundary_keys(arn: str | None) -> Keys:
+    """The condition key for the boundary that a request asks for."""
+    return {"iam:permissionsboundary": (arn,)} if arn else {}
+
+
+def shown_boundary(holder: Stored) -> dict[str, Any]:
+    """The `PermissionsBoundary` member of results, which is there only when one is set."""
+    if not holder.get("boundary"):
+        return {}
+    return {
+        "PermissionsBoundary": {
+            "PermissionsBoundaryType": "Policy",
+            "PermissionsBoundaryArn": holder["boundary"],
+        }
+    }
+
+
+def _put_boundary(noun: Noun) -> Operation:
+    @operation("iam", f"Put{noun.wire}PermissionsBoundary")
+    def put_boundary(ctx: Context, *, PermissionsBoundary: str, **named: str) -> Mapping[str, Any]:
+        """Set the permissions boundary."""
+        keys = boundary_keys(PermissionsBoundary)
+        holder = reach(ctx, f"Put{noun.wire}PermissionsBoundary", noun, named[noun.member], keys)
+        check_modifiable(holder)
+        check_boundary(ctx, PermissionsBoundary)
+        ctx.world.update(noun.kind, noun.key(holder), changed(boundary=PermissionsBoundary))
+        return {}
+
+    return put_boundary
+
+
+def _delete_boundary(noun: Noun) -> Operation:
+    @operation("iam", f"Delete{noun.wire}PermissionsBoundary")
+    def delete_boundary(ctx: Context, **named: str) -> Mapping[str, Any]:
+        """Remove the permissions boundary."""
+        holder = reach(ctx, f"Delete{noun.wire}PermissionsBoundary", noun, named[noun.member])
+        check_modifiable(holder)
+        if not holder.get("boundary"):
+            message = f"{noun.wire} {holder['name']} does not have a permissions boundary."
+            raise AwsError("NoSuchEntity", message, status=404)
+        ctx.world.update(noun.kind, noun.key(holder), changed(boundary=None))
+        return {}
+
+    return delete_boundary
+
+
+# -- deletion -----------------------------------------------------------------------------------------------------
+
+
+def check_bare(holder: Stored) -> None:
+    """Refuse to delete what still has policies.
+
+    Raises:
+        AwsError: DeleteConflict.
+    """
+    if holder["attached"]:
+        raise AwsError("DeleteConflict", "Cannot delete entity, must detach all policies first.", status=409)
+    if holder["inline"]:
+        raise AwsError("DeleteConflict", "Cannot delete entity, must delete policies first.", status=409)
+
+
+put_user_policy, put_group_policy, put_role_policy = _for_each(_put)
+get_user_policy, get_group_policy, get_role_policy = _for_each(_get)
+delete_user_policy, delete_group_policy, delete_role_policy = _for_each(_delete)
+list_user_policies, list_group_policies, list_role_policies = _for_each(_list)
+attach_user_policy, attach_group_policy, attach_role_policy = _for_each(_attach)
+detach_user_policy, detach_group_policy, detach_role_policy = _for_each(_detach)
+list_attached_user_policies, list_attached_group_policies, list_attached_role_policies = _for_each(_list_attached)
+put_user_permissions_boundary, put_role_permissions_boundary = _put_boundary(USER), _put_boundary(ROLE)
+delete_user_permissions_boundary, delete_role_permissions_boundary = _delete_boundary(USER), _delete_boundary(ROLE)

@@ -1,0 +1,1 @@
+"""Users, groups and roles: their life, and the profiles that hand roles to instances."""

@@ -1,0 +1,144 @@
+"""IAM groups: their life, and who is in them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sts_emulator.core.errors import AwsError
+from sts_emulator.core.world import World
+from sts_emulator.iam.kinds import GROUP, USER, born, claim, listing, over_quota
+from sts_emulator.iam.paging import page
+from sts_emulator.iam.permission import permit, reach
+from sts_emulator.iam.policies.policy_holders import check_bare
+from sts_emulator.iam.principals import users
+from sts_emulator.vending.context import Context
+from sts_emulator.vending.resources import Stored, key_of
+from sts_emulator.wire.dispatch import operation
+
+PER_USER = 10
+
+
+@operation("iam", "CreateGroup")
+def create_group(ctx: Context, *, GroupName: str, Path: str = "/") -> Mapping[str, Any]:
+    """Create a group."""
+    permit(ctx, "CreateGroup", GROUP.arn(ctx.identity.account, Path, GroupName))
+    claim(ctx, GROUP, GroupName)
+    group = {**born(ctx, GROUP, Path, GroupName), "inline": {}, "attached": []}
+    ctx.world.add(GROUP.kind, GROUP.key(group), group, uid=group["id"])
+    return {"Group": shown(group)}
+
+
+@operation("iam", "GetGroup")
+def get_group(
+    ctx: Context, *, GroupName: str, Marker: str | None = None, MaxItems: int | None = None
+) -> Mapping[str, Any]:
+    """A group and its members."""
+    group = reach(ctx, "GetGroup", GROUP, GroupName)
+    return {"Group": shown(group), **page(ctx, "Users", members(ctx.world, group), Marker, MaxItems, users.shown)}
+
+
+@operation("iam", "ListGroups")
+def list_groups(
+    ctx: Context, *, PathPrefix: str = "/", Marker: str | None = None, MaxItems: int | None = None
+) -> Mapping[str, Any]:
+    """The account's groups under a path."""
+    account = ctx.identity.account
+    permit(ctx, "ListGroups", GROUP.arn(account, PathPrefix, ""))
+    return page(ctx, "Groups", listing(ctx.world, GROUP, account, PathPrefix), Marker, MaxItems, shown)
+
+
+@operation("iam", "UpdateGroup")
+def update_group(
+    ctx: Context, *, GroupName: str, NewPath: str | None = None, NewGroupName: str | None = None
+) -> Mapping[str, Any]:
+    """Rename or move a group; members and policies stay with it."""
+    group = reach(ctx, "UpdateGroup", GROUP, GroupName)
+    path, name = NewPath or group["path"], NewGroupName or group["name"]
+    if (path, name) == (group["path"], group["name"]):
+        return {}
+    permit(ctx, "UpdateGroup", GROUP.arn(group["account"], path, name))
+    if name.lower() != group["name"].lower():
+        claim(ctx, GROUP, name)
+    inside = members(ctx.world, group)
+    ctx.world.take(GROUP.kind, GROUP.key(group))
+    moved = {**group, "path": path, "name": name, "arn": GROUP.arn(group["account"], path, name)}
+    ctx.world.add(GROUP.kind, GROUP.key(moved), moved, uid=group["id"])
+    for user in inside:
+        _set_groups(ctx.world, user, lambda known: [name if one == group["name"] else one for one in known])
+    return {}
+
+
+@operation("iam", "DeleteGroup")
+def delete_group(ctx: Context, *, GroupName: str) -> Mapping[str, Any]:
+    """Delete a group without members and policies."""
+    group = reach(ctx, "DeleteGroup", GROUP, GroupName)
+    if members(ctx.world, group):
+        raise AwsError("DeleteConflict", "Cannot delete entity, must remove users from group first.", status=409)
+    check_bare(group)
+    ctx.world.take(GROUP.kind, GROUP.key(group))
+    return {}
+
+
+@operation("iam", "AddUserToGroup")
+def add_user_to_group(ctx: Context, *, GroupName: str, UserName: str) -> Mapping[str, Any]:
+    """Make a user a member; a member stays one."""
+    group, user = _pair(ctx, "AddUserToGroup", GroupName, UserName)
+    if group["name"] in user["groups"]:
+        return {}
+    if len(user["groups"]) >= PER_USER:
+        raise over_quota("GroupsPerUser", PER_USER)
+    _set_groups(ctx.world, user, lambda known: [*known, group["name"]])
+    return {}
+
+
+@operation("iam", "RemoveUserFromGroup")
+def remove_user_from_group(ctx: Context, *, GroupName: str, UserName: str) -> Mapping[str, Any]:
+    """End a membership; removing who is no member succeeds (recorded 2026-02)."""
+    group, user = _pair(ctx, "RemoveUserFromGroup", GroupName, UserName)
+    _set_groups(ctx.world, user, lambda known: [one for one in known if one != group["name"]])
+    return {}
+
+
+@operation("iam", "ListGroupsForUser")
+def list_groups_for_user(
+    ctx: Context, *, UserName: str, Marker: str | None = None, MaxItems: int | None = None
+) -> Mapping[str, Any]:
+    """The groups that a user is in."""
+    user = reach(ctx, "ListGroupsForUser", USER, UserName)
+    found = (ctx.world.get(GROUP.kind, key_of(user["account"], name)) for name in sorted(user["groups"]))
+    return page(ctx, "Groups", [group for group in found if group is not None], Marker, MaxItems, shown)
+
+
+def shown(group: Stored) -> dict[str, Any]:
+    """A group as every result shows it."""
+    return {
+        "Path": group["path"],
+        "GroupName": group["name"],
+        "GroupId": group["id"],
+        "Arn": group["arn"],
+        "CreateDate": group["created"],
+    }
+
+
+def members(world: World, group: Stored) -> list[Stored]:
+    """The users in a group."""
+    return [user for user in listing(world, USER, group["account"]) if group["name"] in user["groups"]]
+
+
+def _pair(ctx: Context, action: str, group_name: str, user_name: str) -> tuple[Stored, Stored]:
+    """The group and the user; of two that are missing IAM names the user (recorded 2026-02)."""
+    account = ctx.identity.account
+    group = GROUP.find(ctx.world, account, group_name)
+    arn = group["arn"] if group else GROUP.arn(account, "/", group_name)
+    permit(ctx, action, arn, named=GROUP.spoken.format(group_name))
+    user = USER.find(ctx.world, account, user_name)
+    if user is None:
+        raise USER.absent(user_name)
+    if group is None:
+        raise GROUP.absent(group_name)
+    return group, user
+
+
+def _set_groups(world: World, user: Stored, change: Any) -> None:
+    world.update(USER.kind, USER.key(user), lambda body: {**body, "groups": change(body["groups"])})

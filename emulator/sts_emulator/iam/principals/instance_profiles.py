@@ -1,0 +1,125 @@
+"""Instance profiles: what hands a role to an EC2 instance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sts_emulator.core.errors import AwsError
+from sts_emulator.core.world import World
+from sts_emulator.iam import tags
+from sts_emulator.iam.kinds import INSTANCE_PROFILE, ROLE, born, claim, listing, over_quota
+from sts_emulator.iam.paging import page
+from sts_emulator.iam.permission import permit, permit_new, reach, resource_keys
+from sts_emulator.iam.principals import roles
+from sts_emulator.iam.principals.protected_roles import check_modifiable
+from sts_emulator.vending.context import Context
+from sts_emulator.vending.resources import Stored, role
+from sts_emulator.wire.dispatch import operation
+
+tag_instance_profile, untag_instance_profile, list_instance_profile_tags = tags.operations(INSTANCE_PROFILE)
+
+
+@operation("iam", "CreateInstanceProfile")
+def create_instance_profile(
+    ctx: Context, *, InstanceProfileName: str, Path: str = "/", Tags: tags.Pairs | None = None
+) -> Mapping[str, Any]:
+    """Create an instance profile without a role."""
+    labels = tags.checked(INSTANCE_PROFILE, Tags)
+    arn = INSTANCE_PROFILE.arn(ctx.identity.account, Path, InstanceProfileName)
+    permit_new(ctx, "CreateInstanceProfile", INSTANCE_PROFILE, arn, labels)
+    claim(ctx, INSTANCE_PROFILE, InstanceProfileName)
+    profile = {**born(ctx, INSTANCE_PROFILE, Path, InstanceProfileName), "tags": labels, "roles": []}
+    ctx.world.add(INSTANCE_PROFILE.kind, INSTANCE_PROFILE.key(profile), profile, uid=profile["id"])
+    return {"InstanceProfile": {**shown(ctx.world, profile), **tags.shown_if_any(labels)}}
+
+
+@operation("iam", "GetInstanceProfile")
+def get_instance_profile(ctx: Context, *, InstanceProfileName: str) -> Mapping[str, Any]:
+    """One instance profile; always with a list of tags (recorded 2026-02)."""
+    profile = reach(ctx, "GetInstanceProfile", INSTANCE_PROFILE, InstanceProfileName)
+    return {"InstanceProfile": {**shown(ctx.world, profile), "Tags": tags.shown(profile["tags"])}}
+
+
+@operation("iam", "ListInstanceProfiles")
+def list_instance_profiles(
+    ctx: Context, *, PathPrefix: str = "/", Marker: str | None = None, MaxItems: int | None = None
+) -> Mapping[str, Any]:
+    """The account's instance profiles under a path."""
+    account = ctx.identity.account
+    permit(ctx, "ListInstanceProfiles", INSTANCE_PROFILE.arn(account, PathPrefix, ""))
+    under = listing(ctx.world, INSTANCE_PROFILE, account, PathPrefix)
+    return _page(ctx, under, Marker, MaxItems)
+
+
+@operation("iam", "ListInstanceProfilesForRole")
+def list_instance_profiles_for_role(
+    ctx: Context, *, RoleName: str, Marker: str | None = None, MaxItems: int | None = None
+) -> Mapping[str, Any]:
+    """The instance profiles that hold a role."""
+    holder = reach(ctx, "ListInstanceProfilesForRole", ROLE, RoleName)
+    return _page(ctx, roles.profiles_of(ctx.world, holder), Marker, MaxItems)
+
+
+@operation("iam", "AddRoleToInstanceProfile")
+def add_role_to_instance_profile(ctx: Context, *, InstanceProfileName: str, RoleName: str) -> Mapping[str, Any]:
+    """Put a role into an empty instance profile; the caller must also be allowed to pass that role to EC2."""
+    profile, added = _pair(ctx, "AddRoleToInstanceProfile", InstanceProfileName, RoleName)
+    permit(ctx, "PassRole", added["arn"], {**resource_keys(ROLE, added), "iam:passedtoservice": ("ec2.amazonaws.com",)})
+    check_modifiable(added)
+    if profile["roles"]:
+        raise over_quota("InstanceSessionsPerInstanceProfile", 1)
+    _set_roles(ctx.world, profile, [added["name"]])
+    return {}
+
+
+@operation("iam", "RemoveRoleFromInstanceProfile")
+def remove_role_from_instance_profile(ctx: Context, *, InstanceProfileName: str, RoleName: str) -> Mapping[str, Any]:
+    """Take a role out of an instance profile."""
+    profile, removed = _pair(ctx, "RemoveRoleFromInstanceProfile", InstanceProfileName, RoleName)
+    check_modifiable(removed)
+    if removed["name"] not in profile["roles"]:
+        message = f"Role {removed['name']} in Instance Profile {profile['name']} cannot be found."
+        raise AwsError("NoSuchEntity", message, status=404)
+    _set_roles(ctx.world, profile, [])
+    return {}
+
+
+@operation("iam", "DeleteInstanceProfile")
+def delete_instance_profile(ctx: Context, *, InstanceProfileName: str) -> Mapping[str, Any]:
+    """Delete an empty instance profile."""
+    profile = reach(ctx, "DeleteInstanceProfile", INSTANCE_PROFILE, InstanceProfileName)
+    if profile["roles"]:
+        message = "Cannot delete entity, must remove roles from instance profile first."
+        raise AwsError("DeleteConflict", message, status=409)
+    ctx.world.take(INSTANCE_PROFILE.kind, INSTANCE_PROFILE.key(profile))
+    return {}
+
+
+def shown(world: World, profile: Stored) -> dict[str, Any]:
+    """An instance profile with its role, as every result shows it."""
+    inside = (role(world, profile["account"], name) for name in profile["roles"])
+    return {
+        "Path": profile["path"],
+        "InstanceProfileName": profile["name"],
+        "InstanceProfileId": profile["id"],
+        "Arn": profile["arn"],
+        "CreateDate": profile["created"],
+        "Roles": [roles.shown(world, one) for one in inside if one is not None],
+    }
+
+
+def _page(ctx: Context, profiles: list[Stored], marker: str | None, limit: int | None) -> dict[str, Any]:
+    return page(ctx, "InstanceProfiles", profiles, marker, limit, lambda profile: shown(ctx.world, profile))
+
+
+def _pair(ctx: Context, action: str, profile_name: str, role_name: str) -> tuple[Stored, Stored]:
+    profile = reach(ctx, action, INSTANCE_PROFILE, profile_name)
+    found = ROLE.find(ctx.world, profile["account"], role_name)
+    if found is None:
+        raise ROLE.absent(role_name)
+    return profile, found
+
+
+def _set_roles(world: World, profile: Stored, names: list[str]) -> None:
+    world.update(INSTANCE_PROFILE.kind, INSTANCE_PROFILE.key(profile), lambda body: {**body, "roles": names})

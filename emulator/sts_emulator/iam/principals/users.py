@@ -1,0 +1,143 @@
+"""IAM users: their life, and how results show them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sts_emulator.core.errors import AwsError
+from sts_emulator.core.names import root_arn
+from sts_emulator.core.world import World
+from sts_emulator.iam import tags
+from sts_emulator.iam.kinds import MFA_DEVICE, USER, born, claim, listing
+from sts_emulator.iam.paging import page
+from sts_emulator.iam.permission import permit, permit_new, reach, reach_user
+from sts_emulator.iam.policies.policy_holders import boundary_keys, check_bare, check_boundary, shown_boundary
+from sts_emulator.vending.context import Context
+from sts_emulator.vending.resources import Stored
+from sts_emulator.wire.dispatch import operation
+
+CREDENTIALS = ("service-credential",)  # kinds of thing that belong to a user by its unique id
+
+tag_user, untag_user, list_user_tags = tags.operations(USER)
+
+
+@operation("iam", "CreateUser")
+def create_user(
+    ctx: Context,
+    *,
+    UserName: str,
+    Path: str = "/",
+    PermissionsBoundary: str | None = None,
+    Tags: tags.Pairs | None = None,
+) -> Mapping[str, Any]:
+    """Create a user."""
+    labels = tags.checked(USER, Tags)
+    arn = USER.arn(ctx.identity.account, Path, UserName)
+    permit_new(ctx, "CreateUser", USER, arn, labels, boundary_keys(PermissionsBoundary))
+    if PermissionsBoundary:
+        check_boundary(ctx, PermissionsBoundary)
+    claim(ctx, USER, UserName)
+    user = {**born(ctx, USER, Path, UserName), "tags": labels, "inline": {}, "attached": [], "groups": []}
+    if PermissionsBoundary:
+        user["boundary"] = PermissionsBoundary
+    ctx.world.add(USER.kind, USER.key(user), user, uid=user["id"])
+    return {"User": {**shown(user), **shown_boundary(user), **tags.shown_if_any(labels)}}
+
+
+@operation("iam", "GetUser")
+def get_user(ctx: Context, *, UserName: str | None = None) -> Mapping[str, Any]:
+    """One user; without a name the caller, who may also be the account's root."""
+    user = reach_user(ctx, "GetUser", UserName)
+    if user is None:
+        return {"User": _shown_root(ctx)}
+    return {"User": {**shown(user), **shown_boundary(user), **tags.shown_if_any(user["tags"])}}
+
+
+@operation("iam", "ListUsers")
+def list_users(
+    ctx: Context, *, PathPrefix: str = "/", Marker: str | None = None, MaxItems: int | None = None
+) -> Mapping[str, Any]:
+    """The account's users under a path, without tags and boundary."""
+    account = ctx.identity.account
+    permit(ctx, "ListUsers", USER.arn(account, PathPrefix, ""))
+    return page(ctx, "Users", listing(ctx.world, USER, account, PathPrefix), Marker, MaxItems, shown)
+
+
+@operation("iam", "UpdateUser")
+def update_user(
+    ctx: Context, *, UserName: str, NewPath: str | None = None, NewUserName: str | None = None
+) -> Mapping[str, Any]:
+    """Rename or move a user; keys, groups, devices and policies stay with it."""
+    user = reach(ctx, "UpdateUser", USER, UserName)
+    path, name = NewPath or user["path"], NewUserName or user["name"]
+    if (path, name) == (user["path"], user["name"]):
+        return {}
+    permit(ctx, "UpdateUser", USER.arn(user["account"], path, name))
+    if name.lower() != user["name"].lower():
+        claim(ctx, USER, name)
+    ctx.world.take(USER.kind, USER.key(user))
+    moved = {**user, "path": path, "name": name, "arn": USER.arn(user["account"], path, name)}
+    ctx.world.add(USER.kind, USER.key(moved), moved, uid=user["id"])
+    for key in keys_of(ctx.world, user["account"], user["name"]):
+        ctx.world.update("access-key", key["id"], lambda body: {**body, "user": name})
+    return {}
+
+
+@operation("iam", "DeleteUser")
+def delete_user(ctx: Context, *, UserName: str) -> Mapping[str, Any]:
+    """Delete a user that has nothing left: no policies, groups, keys, password, devices or other credentials."""
+    user = reach(ctx, "DeleteUser", USER, UserName)
+    check_bare(user)
+    if user["groups"]:
+        raise _conflict("must remove users from group first")
+    if devices_of(ctx.world, user["account"], user["id"]):
+        raise _conflict("must remove tokens from principal first")
+    if user.get("password"):
+        raise _conflict("must delete login profile first")
+    if keys_of(ctx.world, user["account"], user["name"]):
+        raise _conflict("must delete access keys first")
+    if any(ctx.world.page(kind, f"{user['id']}/", limit=1) for kind in CREDENTIALS):
+        raise _conflict("must remove referenced objects first")
+    ctx.world.take(USER.kind, USER.key(user))
+    return {}
+
+
+def shown(user: Stored) -> dict[str, Any]:
+    """A user as every result shows it."""
+    result = {
+        "Path": user["path"],
+        "UserName": user["name"],
+        "UserId": user["id"],
+        "Arn": user["arn"],
+        "CreateDate": user["created"],
+    }
+    if user.get("password", {}).get("used"):
+        result["PasswordLastUsed"] = user["password"]["used"]
+    return result
+
+
+def keys_of(world: World, account: str, name: str) -> list[Stored]:
+    """The access keys of a user, oldest first; an empty name means the account's root."""
+    keys = [key for key in world.page("access-key") if key["account"] == account]
+    return sorted((key for key in keys if key["user"].lower() == name.lower()), key=lambda key: key["created"])
+
+
+def devices_of(world: World, account: str, owner: str) -> list[Stored]:
+    """The MFA devices that belong to the user of that unique id."""
+    return [device for device in listing(world, MFA_DEVICE, account) if device["owner"] == owner]
+
+
+def by_id(world: World, identifier: str) -> Stored | None:
+    """The user of that unique id, or None."""
+    return world.find(USER.kind, identifier)
+
+
+def _shown_root(ctx: Context) -> dict[str, Any]:
+    account = ctx.identity.account
+    known = ctx.world.get("account", account) or {}
+    return {"UserId": account, "Arn": root_arn(account), "CreateDate": known.get("created", int(ctx.world.now()))}
+
+
+def _conflict(what: str) -> AwsError:
+    return AwsError("DeleteConflict", f"Cannot delete entity, {what}.", status=409)

@@ -1,0 +1,1 @@
+"""Identity providers that an account trusts: OpenID Connect and SAML."""

@@ -1,0 +1,161 @@
+"""OpenID Connect providers: whose tokens an account believes, for which audiences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from sts_emulator.core.errors import AwsError
+from sts_emulator.iam import tags
+from sts_emulator.iam.kinds import OIDC_PROVIDER, changed, listing, over_quota
+from sts_emulator.iam.permission import consult, permit, permit_new, reach
+from sts_emulator.iam.providers.propagation import refuse
+from sts_emulator.vending.context import Context
+from sts_emulator.vending.resources import Stored
+from sts_emulator.wire.dispatch import operation
+
+CLIENT_IDS = 100
+THUMBPRINTS = 5
+SCHEMES = ("https", "http")  # AWS takes https only; http serves issuers on the machine itself
+
+tag_open_id_connect_provider, untag_open_id_connect_provider, list_open_id_connect_provider_tags = tags.operations(
+    OIDC_PROVIDER
+)
+
+
+@operation("iam", "CreateOpenIDConnectProvider")
+def create_open_id_connect_provider(
+    ctx: Context,
+    *,
+    Url: str,
+    ClientIDList: list[str] | None = None,
+    ThumbprintList: list[str] | None = None,
+    Tags: tags.Pairs | None = None,
+    **propagation: Any,
+) -> Mapping[str, Any]:
+    """Believe an issuer. Its keys are fetched, or served from this world, when a token comes; never here."""
+    labels = tags.checked(OIDC_PROVIDER, Tags)
+    url = _without_scheme(Url)
+    account = ctx.identity.account
+    arn = OIDC_PROVIDER.arn(account, "/", url)
+    permit_new(ctx, "CreateOpenIDConnectProvider", OIDC_PROVIDER, arn, labels)
+    refuse(propagation)
+    thumbprints = _thumbprints(ThumbprintList or [])
+    client_ids = list(dict.fromkeys(ClientIDList or []))
+    if len(client_ids) > CLIENT_IDS:
+        raise over_quota("ClientIdsPerOpenIdConnectProvider", CLIENT_IDS)
+    known = listing(ctx.world, OIDC_PROVIDER, account)
+    if any(provider["url"] == url for provider in known):
+        raise AwsError("EntityAlreadyExists", OIDC_PROVIDER.taken.format(Url), status=409)
+    if len(known) >= OIDC_PROVIDER.quota:
+        raise over_quota(OIDC_PROVIDER.quota_name, OIDC_PROVIDER.quota)
+    provider = {
+        "account": account,
+        "url": url,
+        "arn": arn,
+        "client_ids": client_ids,
+        "thumbprints": thumbprints,
+        "created": int(ctx.world.now()),
+        "tags": labels,
+    }
+    ctx.world.add(OIDC_PROVIDER.kind, OIDC_PROVIDER.key(provider), provider, uid=arn)
+    return {"OpenIDConnectProviderArn": arn, **tags.shown_if_any(labels)}
+
+
+@operation("iam", "GetOpenIDConnectProvider")
+def get_open_id_connect_provider(ctx: Context, *, OpenIDConnectProviderArn: str) -> Mapping[str, Any]:
+    """One provider; its URL is without scheme."""
+    provider = reach(ctx, "GetOpenIDConnectProvider", OIDC_PROVIDER, OpenIDConnectProviderArn)
+    return {
+        "Url": provider["url"],
+        "ClientIDList": provider["client_ids"],
+        "ThumbprintList": provider["thumbprints"],
+        "CreateDate": provider["created"],
+        "Tags": tags.shown(provider["tags"]),
+    }
+
+
+@operation("iam", "ListOpenIDConnectProviders")
+def list_open_id_connect_providers(ctx: Context) -> Mapping[str, Any]:
+    """The ARNs of the account's providers, all at once."""
+    account = ctx.identity.account
+    permit(ctx, "ListOpenIDConnectProviders", OIDC_PROVIDER.arn(account, "/", "*"))
+    return {"OpenIDConnectProviderList": [{"Arn": one["arn"]} for one in listing(ctx.world, OIDC_PROVIDER, account)]}
+
+
+@operation("iam", "UpdateOpenIDConnectProviderThumbprint")
+def update_open_id_connect_provider_thumbprint(
+    ctx: Context, *, OpenIDConnectProviderArn: str, ThumbprintList: list[str]
+) -> Mapping[str, Any]:
+    """Replace the thumbprints."""
+    provider = reach(ctx, "UpdateOpenIDConnectProviderThumbprint", OIDC_PROVIDER, OpenIDConnectProviderArn)
+    if not ThumbprintList:
+        raise AwsError("InvalidInput", "Thumbprint list must contain at least one entry.")
+    _update(ctx, provider, thumbprints=_thumbprints(ThumbprintList))
+    return {}
+
+
+@operation("iam", "AddClientIDToOpenIDConnectProvider")
+def add_client_id_to_open_id_connect_provider(
+    ctx: Context, *, OpenIDConnectProviderArn: str, ClientID: str
+) -> Mapping[str, Any]:
+    """Accept one more audience; one that is there already stays."""
+    provider = reach(ctx, "AddClientIDToOpenIDConnectProvider", OIDC_PROVIDER, OpenIDConnectProviderArn)
+    known = provider["client_ids"]
+    if ClientID in known:
+        return {}
+    if len(known) >= CLIENT_IDS:
+        raise over_quota("ClientIdsPerOpenIdConnectProvider", CLIENT_IDS)
+    _update(ctx, provider, client_ids=[*known, ClientID])
+    return {}
+
+
+@operation("iam", "RemoveClientIDFromOpenIDConnectProvider")
+def remove_client_id_from_open_id_connect_provider(
+    ctx: Context, *, OpenIDConnectProviderArn: str, ClientID: str
+) -> Mapping[str, Any]:
+    """Accept an audience no longer; one that is not there is no error."""
+    provider = reach(ctx, "RemoveClientIDFromOpenIDConnectProvider", OIDC_PROVIDER, OpenIDConnectProviderArn)
+    _update(ctx, provider, client_ids=[one for one in provider["client_ids"] if one != ClientID])
+    return {}
+
+
+@operation("iam", "DeleteOpenIDConnectProvider")
+def delete_open_id_connect_provider(ctx: Context, *, OpenIDConnectProviderArn: str) -> Mapping[str, Any]:
+    """Stop believing an issuer."""
+    provider = consult(ctx, "DeleteOpenIDConnectProvider", OIDC_PROVIDER, OpenIDConnectProviderArn)
+    if provider is None:
+        message = f"OpenId connect Provider {OpenIDConnectProviderArn} cannot be found."
+        raise AwsError("NoSuchEntity", message, status=404)
+    ctx.world.take(OIDC_PROVIDER.kind, OIDC_PROVIDER.key(provider))
+    return {}
+
+
+def _without_scheme(url: str) -> str:
+    """Host and path of an issuer, as IAM names it: default port dropped, everything else kept as written.
+
+    Raises:
+        AwsError: ValidationError for no URL, InvalidInput for one with a query or fragment (recorded 2026-02, 2026-09).
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        parts, port = urlsplit(""), None
+    if parts.scheme not in SCHEMES or not parts.hostname or "@" in parts.netloc:
+        raise AwsError("ValidationError", "Invalid Open ID Connect Provider URL")
+    if parts.query or parts.fragment:
+        raise AwsError("InvalidInput", "Unknown")
+    host = parts.netloc.rpartition(":")[0] if port == {"https": 443, "http": 80}[parts.scheme] else parts.netloc
+    return host + parts.path
+
+
+def _thumbprints(given: list[str]) -> list[str]:
+    if len(given) > THUMBPRINTS:
+        raise AwsError("InvalidInput", f"Thumbprint list must contain fewer than {THUMBPRINTS} entries.")
+    return [one.lower() for one in given]
+
+
+def _update(ctx: Context, provider: Stored, **members: Any) -> None:
+    ctx.world.update(OIDC_PROVIDER.kind, OIDC_PROVIDER.key(provider), changed(**members))

@@ -1,0 +1,257 @@
+"""SAML providers of IAM: metadata documents that name identity providers and their keys, and keys for decryption."""
+
+from __future__ import annotations
+
+import base64
+import re
+import secrets
+from collections.abc import Mapping
+from typing import Any, Final
+
+from sts_emulator.core import clock
+from sts_emulator.core.errors import AwsError
+from sts_emulator.core.world import World
+from sts_emulator.iam import tags
+from sts_emulator.iam.kinds import Noun, changed, claim, over_quota
+from sts_emulator.iam.permission import permit, permit_new, reach
+from sts_emulator.iam.providers.propagation import refuse
+from sts_emulator.vending.context import Context
+from sts_emulator.wire import xml
+from sts_emulator.wire.dispatch import operation
+
+SAML_PROVIDER: Final = Noun(
+    "saml-provider",
+    "SAMLProvider",
+    "SAMLProviderArn",
+    "saml-provider",
+    "SAMLProvider {} not found",
+    "Provider with name {} already exists.",
+    quota_name="SAMLProvidersPerAccount",
+    quota=100,
+    by_arn=True,
+)
+MAX_METADATA: Final = 10_000_000
+MAX_PRIVATE_KEYS: Final = 2
+MIN_RSA_BITS: Final = 1024
+
+_MD: Final = "{urn:oasis:names:tc:SAML:2.0:metadata}"
+_DS: Final = "{http://www.w3.org/2000/09/xmldsig#}"
+_VALIDITY: Final = 100 * 365 * 86_400  # a provider without validUntil was seen with 100 years
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)?", re.ASCII)
+
+
+@operation("iam", "CreateSAMLProvider")
+def create_saml_provider(
+    ctx: Context,
+    *,
+    SAMLMetadataDocument: str,
+    Name: str,
+    Tags: list[Mapping[str, str]] | None = None,
+    AssertionEncryptionMode: str = "",
+    AddPrivateKey: str = "",
+    **propagation: Any,
+) -> Mapping[str, Any]:
+    """Register an identity provider by its metadata."""
+    account = ctx.identity.account
+    arn = SAML_PROVIDER.arn(account, "/", Name)
+    given = tags.checked(SAML_PROVIDER, Tags)
+    permit_new(ctx, "CreateSAMLProvider", SAML_PROVIDER, arn, given)
+    refuse(propagation)
+    claim(ctx, SAML_PROVIDER, Name)
+    now = int(ctx.world.now())
+    provider: dict[str, Any] = {
+        "account": account,
+        "name": Name,
+        "arn": arn,
+        "uuid": _identifier(),
+        "created": now,
+        "tags": given,
+        **_described(SAMLMetadataDocument, now),
+    }
+    _set_encryption(provider, now, AssertionEncryptionMode, AddPrivateKey, "")
+    ctx.world.add(SAML_PROVIDER.kind, SAML_PROVIDER.key(provider), provider, uid=arn)
+    return {"SAMLProviderArn": arn, **tags.shown_if_any(given)}
+
+
+@operation("iam", "UpdateSAMLProvider")
+def update_saml_provider(
+    ctx: Context,
+    *,
+    SAMLProviderArn: str,
+    SAMLMetadataDocument: str = "",
+    AssertionEncryptionMode: str = "",
+    AddPrivateKey: str = "",
+    RemovePrivateKey: str = "",
+    **propagation: Any,
+) -> Mapping[str, Any]:
+    """Replace the metadata, change the encryption mode, add or remove a private key."""
+    provider = dict(reach(ctx, "UpdateSAMLProvider", SAML_PROVIDER, SAMLProviderArn))
+    refuse(propagation)
+    now = int(ctx.world.now())
+    if SAMLMetadataDocument:
+        provider |= _described(SAMLMetadataDocument, now)
+    _set_encryption(provider, now, AssertionEncryptionMode, AddPrivateKey, RemovePrivateKey)
+    ctx.world.update(SAML_PROVIDER.kind, SAML_PROVIDER.key(provider), lambda _: provider)
+    return {"SAMLProviderArn": SAMLProviderArn}
+
+
+@operation("iam", "GetSAMLProvider")
+def get_saml_provider(ctx: Context, *, SAMLProviderArn: str) -> Mapping[str, Any]:
+    """Everything about a provider but its private keys."""
+    provider = reach(ctx, "GetSAMLProvider", SAML_PROVIDER, SAMLProviderArn)
+    result: dict[str, Any] = {
+        "SAMLProviderUUID": provider["uuid"],
+        "SAMLMetadataDocument": provider["metadata"],
+        "CreateDate": provider["created"],
+        "ValidUntil": provider["valid_until"],
+        "Tags": tags.shown(provider["tags"]),
+    }
+    if provider.get("encryption"):
+        result["AssertionEncryptionMode"] = provider["encryption"]
+    if provider.get("private_keys"):
+        result["PrivateKeyList"] = [
+            {"KeyId": key["id"], "Timestamp": key["created"]} for key in provider["private_keys"]
+        ]
+    return result
+
+
+@operation("iam", "ListSAMLProviders")
+def list_saml_providers(ctx: Context) -> Mapping[str, Any]:
+    """The account's providers, in the order of their names."""
+    permit(ctx, "ListSAMLProviders", "*")
+    providers = ctx.world.page(SAML_PROVIDER.kind, f"{ctx.identity.account}/")
+    return {
+        "SAMLProviderList": [
+            {"Arn": each["arn"], "ValidUntil": each["valid_until"], "CreateDate": each["created"]} for each in providers
+        ]
+    }
+
+
+@operation("iam", "DeleteSAMLProvider")
+def delete_saml_provider(ctx: Context, *, SAMLProviderArn: str) -> None:
+    """Remove a provider; roles that trust it stay, and cannot be assumed through it any more."""
+    provider = reach(ctx, "DeleteSAMLProvider", SAML_PROVIDER, SAMLProviderArn)
+    ctx.world.take(SAML_PROVIDER.kind, SAML_PROVIDER.key(provider))
+
+
+tag_saml_provider, untag_saml_provider, list_saml_provider_tags = tags.operations(SAML_PROVIDER)
+
+
+def set_strict(world: World, arn: str, *, strict: bool) -> None:
+    """Make a provider enforce recipient, audience, validity and single use beyond what AWS does, or stop it.
+
+    Raises:
+        KeyError: there is no such provider.
+    """
+    provider = world.find(SAML_PROVIDER.kind, arn)
+    if provider is None:
+        raise KeyError(arn)
+    world.update(SAML_PROVIDER.kind, SAML_PROVIDER.key(provider), changed(strict=strict))
+
+
+# -- metadata -----------------------------------------------------------------------------------------------------
+
+
+def _described(document: str, now: int) -> dict[str, Any]:
+    """The members that a metadata document gives: the text, its issuers with their certificates, and its end.
+
+    Raises:
+        AwsError: InvalidInput `Could not parse metadata.`; the reasons that lead to it are in facts B4.
+    """
+    try:
+        root = xml.parse(document.encode(), max_bytes=MAX_METADATA)
+    except (xml.UnsafeXmlError, UnicodeEncodeError):
+        raise _unreadable() from None
+    entities = [root] if root.tag == f"{_MD}EntityDescriptor" else root.findall(f".//{_MD}EntityDescriptor")
+    issuers = {}
+    for entity in entities:
+        certificates = [
+            _certificate(element.text or "")
+            for descriptor in entity.iterfind(f"{_MD}IDPSSODescriptor/{_MD}KeyDescriptor")
+            if descriptor.get("use", "signing") == "signing"
+            for element in descriptor.iterfind(f"{_DS}KeyInfo/{_DS}X509Data/{_DS}X509Certificate")
+        ]
+        if certificates and entity.get("entityID"):
+            issuers[entity.get("entityID")] = certificates
+    if not issuers:
+        raise _unreadable()
+    return {"metadata": document, "issuers": issuers, "valid_until": _valid_until(root, now)}
+
+
+def _certificate(text: str) -> str:
+    from cryptography import x509
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric import ec, rsa
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    compact = "".join(text.split()).removeprefix("-----BEGINCERTIFICATE-----").removesuffix("-----ENDCERTIFICATE-----")
+    try:
+        certificate = x509.load_der_x509_certificate(base64.b64decode(compact, validate=True))
+        list(certificate.extensions)  # refuses repeated extensions, as IAM does
+        key = certificate.public_key()
+    except (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
+        raise _unreadable() from None
+    if not isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey):
+        raise _unreadable()
+    if isinstance(key, rsa.RSAPublicKey) and key.key_size < MIN_RSA_BITS:
+        raise _unreadable()
+    return base64.b64encode(certificate.public_bytes(Encoding.DER)).decode()
+
+
+def _valid_until(root: Any, now: int) -> int:
+    text = root.get("validUntil")
+    if text is None:
+        return now + _VALIDITY
+    if not _INSTANT.fullmatch(text):
+        raise _unreadable()
+    try:
+        return int(clock.parse_iso(text))
+    except ValueError:
+        raise _unreadable() from None
+
+
+def _unreadable() -> AwsError:
+    return AwsError("InvalidInput", "Could not parse metadata.")
+
+
+# -- encryption ---------------------------------------------------------------------------------------------------
+
+
+def _set_encryption(provider: dict[str, Any], now: int, mode: str, added: str, removed: str) -> None:
+    """Change encryption mode and private keys in place. AWS's sentences for the refusals are not recorded."""
+    keys = list(provider.get("private_keys", ()))
+    if removed:
+        if all(key["id"] != removed for key in keys):
+            raise AwsError("NoSuchEntity", f"Private key {removed} not found", status=404)
+        keys = [key for key in keys if key["id"] != removed]
+    if added:
+        _check_private_key(added)
+        if len(keys) >= MAX_PRIVATE_KEYS:
+            raise over_quota("PrivateKeysPerSAMLProvider", MAX_PRIVATE_KEYS)
+        keys.append({"id": _identifier(), "pem": added, "created": now})
+    if mode:
+        provider["encryption"] = mode
+    if provider.get("encryption") and not keys:
+        raise AwsError("InvalidInput", "Assertion encryption needs a private key.")
+    provider["private_keys"] = keys
+
+
+def _check_private_key(pem: str) -> None:
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    try:
+        key = load_pem_private_key(pem.encode(), None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise AwsError("InvalidInput", "Could not parse private key.") from None
+    if not isinstance(key, RSAPrivateKey):
+        raise AwsError("InvalidInput", "The private key is not an RSA key.")
+
+
+def _identifier() -> str:
+    """An id of the form that the model has for providers and private keys: `[A-Z0-9]{22,64}`."""
+    return base64.b32encode(secrets.token_bytes(20)).decode().translate(_NO_PADDING)
+
+
+_NO_PADDING = str.maketrans("", "", "=")

@@ -1,0 +1,123 @@
+"""Everything that decides about authorization in an account, in one paged answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sts_emulator.core.errors import AwsError
+from sts_emulator.core.world import World
+from sts_emulator.iam import tags
+from sts_emulator.iam.kinds import GROUP, POLICY, ROLE, USER, listing
+from sts_emulator.iam.paging import page
+from sts_emulator.iam.permission import permit
+from sts_emulator.iam.policies import managed as policies
+from sts_emulator.iam.policies.policy_documents import quoted
+from sts_emulator.iam.policies.policy_holders import attached_policy, shown_boundary
+from sts_emulator.iam.principals import instance_profiles, roles, users
+from sts_emulator.vending import managed_policies
+from sts_emulator.vending.context import Context
+from sts_emulator.vending.resources import Stored
+from sts_emulator.wire.dispatch import operation
+
+LISTS = {
+    "LocalManagedPolicy": "Policies",
+    "AWSManagedPolicy": "Policies",
+    "User": "UserDetailList",
+    "Role": "RoleDetailList",
+    "Group": "GroupDetailList",
+}
+
+
+@operation("iam", "GetAccountAuthorizationDetails")
+def get_account_authorization_details(
+    ctx: Context, *, Filter: list[str] | None = None, MaxItems: int | None = None, Marker: str | None = None
+) -> Mapping[str, Any]:
+    """Policies, users, roles and groups in full; of AWS's own policies those that are in use."""
+    permit(ctx, "GetAccountAuthorizationDetails", "*")
+    kinds = [kind for kind in LISTS if not Filter or kind in Filter]
+    found = [(kind, thing) for kind in kinds for thing in _things(ctx.world, ctx.identity.account, kind)]
+    part = _page(ctx, "+".join(kinds), found, Marker, MaxItems)
+    result: dict[str, Any] = {name: [] for name in LISTS.values()}
+    for kind, thing in part.pop("things"):
+        result[LISTS[kind]].append(_detail(ctx.world, ctx.identity.account, kind, thing))
+    return {**result, **part}
+
+
+def _page(
+    ctx: Context, kinds: str, found: list[tuple[str, Stored]], marker: str | None, limit: int | None
+) -> dict[str, Any]:
+    """A page whose marker belongs to one filter."""
+    try:
+        part = page(ctx, f"details {kinds}", found, marker, limit)
+    except AwsError:
+        raise AwsError("ValidationError", "Marker and Filter do not match") from None
+    part["things"] = part.pop(f"details {kinds}")
+    return part
+
+
+def _things(world: World, account: str, kind: str) -> list[Stored]:
+    if kind == "AWSManagedPolicy":
+        attached, bounding = policies.usage(world, account)
+        return [one for one in managed_policies.everything() if attached[one["arn"]] or bounding[one["arn"]]]
+    noun = {"LocalManagedPolicy": POLICY, "User": USER, "Role": ROLE, "Group": GROUP}[kind]
+    return listing(world, noun, account)
+
+
+def _detail(world: World, account: str, kind: str, thing: Stored) -> dict[str, Any]:
+    if LISTS[kind] == "Policies":
+        return _policy(world, account, thing)
+    if kind == "User":
+        return _user(thing)
+    if kind == "Role":
+        return _role(world, thing)
+    return {
+        "Path": thing["path"],
+        "GroupName": thing["name"],
+        "GroupId": thing["id"],
+        "Arn": thing["arn"],
+        "CreateDate": thing["created"],
+        "GroupPolicyList": _inline(thing),
+        "AttachedManagedPolicies": [attached_policy(arn) for arn in thing["attached"]],
+    }
+
+
+def _policy(world: World, account: str, policy: Stored) -> dict[str, Any]:
+    result = {
+        **policies.shown(world, account, policy),
+        "PolicyVersionList": [policies.version_with_document(policy, name) for name in policies.newest_first(policy)],
+    }
+    if policy["description"]:
+        result["Description"] = policy["description"]
+    return result
+
+
+def _user(user: Stored) -> dict[str, Any]:
+    result = {
+        **users.shown(user),
+        "GroupList": sorted(user["groups"]),
+        "AttachedManagedPolicies": [attached_policy(arn) for arn in user["attached"]],
+        **shown_boundary(user),
+        "Tags": tags.shown(user["tags"]),
+    }
+    result.pop("PasswordLastUsed", None)
+    if user["inline"]:
+        result["UserPolicyList"] = _inline(user)
+    return result
+
+
+def _role(world: World, role: Stored) -> dict[str, Any]:
+    profiles = roles.profiles_of(world, role)
+    return {
+        **roles.shown(world, role),
+        "InstanceProfileList": [instance_profiles.shown(world, profile) for profile in profiles],
+        "RolePolicyList": _inline(role),
+        "AttachedManagedPolicies": [attached_policy(arn) for arn in role["attached"]],
+        **shown_boundary(role),
+        "Tags": tags.shown(role["tags"]),
+        "RoleLastUsed": roles.last_used(world, role),
+    }
+
+
+def _inline(holder: Stored) -> list[dict[str, str]]:
+    return [{"PolicyName": name, "PolicyDocument": quoted(text)} for name, text in sorted(holder["inline"].items())]

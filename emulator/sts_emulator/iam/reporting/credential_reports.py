@@ -1,0 +1,218 @@
+"""Reports about credentials and their use: the credential report, and which services somebody last reached."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sts_emulator.core import clock
+from sts_emulator.core.errors import AwsError
+from sts_emulator.core.names import root_arn
+from sts_emulator.iam.credentials import passwords
+from sts_emulator.iam.credentials.access_keys import last_used
+from sts_emulator.iam.kinds import POLICY, USER, listing
+from sts_emulator.iam.paging import page
+from sts_emulator.iam.permission import permit
+from sts_emulator.iam.principals.users import devices_of, keys_of
+from sts_emulator.iam.reporting import account
+from sts_emulator.iam.reporting.policy_sources import reach_holder, sources
+from sts_emulator.policy.deciding.document import as_list, load
+from sts_emulator.vending.context import Context
+from sts_emulator.vending.resources import Stored, managed_policy_text
+from sts_emulator.wire.dispatch import operation
+
+REPORT = "credential-report"
+JOB = "last-accessed-job"
+LIFETIME = 4 * 3600  # a report is good for four hours (UG id_credentials_getting-report)
+NONE = "N/A"
+COLUMNS = (
+    *("user", "arn", "user_creation_time", "password_enabled", "password_last_used", "password_last_changed"),
+    *("password_next_rotation", "mfa_active"),
+    *(
+        f"access_key_{number}_{what}"
+        for number in (1, 2)
+        for what in ("active", "last_rotated", "last_used_date", "last_used_region", "last_used_service")
+    ),
+    *("cert_1_active", "cert_1_last_rotated", "cert_2_active", "cert_2_last_rotated"),
+)
+
+
+# -- the credential report ----------------------------------------------------------------------------------------
+
+
+@operation("iam", "GenerateCredentialReport")
+def generate_credential_report(ctx: Context) -> Mapping[str, Any]:
+    """Write the report unless there is a fresh one; it is ready at once, though the first answer is `STARTED`."""
+    permit(ctx, "GenerateCredentialReport", "*")
+    report = ctx.world.get(REPORT, ctx.identity.account)
+    now = int(ctx.world.now())
+    if report is not None and now - report["at"] < LIFETIME:
+        return {"State": "COMPLETE"}
+    ctx.world.put(REPORT, ctx.identity.account, {"at": now, "text": _report(ctx)})
+    if report is None:
+        return {"State": "STARTED", "Description": "No report exists. Starting a new report generation task"}
+    return {"State": "STARTED"}
+
+
+@operation("iam", "GetCredentialReport")
+def get_credential_report(ctx: Context) -> Mapping[str, Any]:
+    """The report as CSV."""
+    permit(ctx, "GetCredentialReport", "*")
+    report = ctx.world.get(REPORT, ctx.identity.account)
+    if report is None:
+        raise AwsError("ReportNotPresent", status=410)
+    if int(ctx.world.now()) - report["at"] >= LIFETIME:
+        raise AwsError("ReportExpired", status=410)
+    return {"Content": report["text"].encode(), "ReportFormat": "text/csv", "GeneratedTime": report["at"]}
+
+
+def _report(ctx: Context) -> str:
+    users = listing(ctx.world, USER, ctx.identity.account)
+    rows = [_root_row(ctx), *(_user_row(ctx, user) for user in sorted(users, key=lambda user: str(user["name"])))]
+    lines = [",".join(COLUMNS)]
+    lines += [",".join(str(row.get(column, NONE)) for column in COLUMNS) for row in rows]
+    return "\n".join(lines)
+
+
+def _root_row(ctx: Context) -> dict[str, str]:
+    name = ctx.identity.account
+    created = account.settings(ctx.world, name).get("created", ctx.world.now())
+    return {
+        "user": "<root_account>",
+        "arn": root_arn(name),
+        "user_creation_time": clock.iso(created),
+        "password_enabled": "not_supported",
+        "password_last_used": "no_information",
+        "password_last_changed": "not_supported",
+        "password_next_rotation": "not_supported",
+        "mfa_active": _truth(devices_of(ctx.world, name, name)),
+        **_keys(ctx, keys_of(ctx.world, name, "")),
+        **_NO_CERTIFICATES,
+    }
+
+
+def _user_row(ctx: Context, user: Stored) -> dict[str, str]:
+    row = {
+        "user": user["name"],
+        "arn": user["arn"],
+        "user_creation_time": clock.iso(user["created"]),
+        "password_enabled": _truth(user.get("password")),
+        "mfa_active": _truth(devices_of(ctx.world, user["account"], user["id"])),
+        **_keys(ctx, keys_of(ctx.world, user["account"], user["name"])),
+        **_NO_CERTIFICATES,
+    }
+    if user.get("password"):
+        rotation = passwords.next_rotation(ctx, user)
+        used = user["password"].get("used")
+        row["password_last_used"] = clock.iso(used) if used else "no_information"
+        row["password_last_changed"] = clock.iso(user["password"]["changed"])
+        row["password_next_rotation"] = clock.iso(rotation) if rotation else NONE
+    return row
+
+
+def _keys(ctx: Context, keys: list[Stored]) -> dict[str, str]:
+    """Columns of two keys, those that are switched on first."""
+    ordered = sorted(keys, key=lambda key: key["status"] != "Active")
+    row = {f"access_key_{number}_active": "false" for number in (1, 2)}
+    for number, key in enumerate(ordered[:2], 1):
+        used = last_used(ctx, key)
+        row[f"access_key_{number}_active"] = _truth(key["status"] == "Active")
+        row[f"access_key_{number}_last_rotated"] = clock.iso(key["created"])
+        row[f"access_key_{number}_last_used_date"] = clock.iso(used["LastUsedDate"]) if "LastUsedDate" in used else NONE
+        row[f"access_key_{number}_last_used_region"] = used["Region"]
+        row[f"access_key_{number}_last_used_service"] = used["ServiceName"]
+    return row
+
+
+_NO_CERTIFICATES = {"cert_1_active": "false", "cert_2_active": "false"}
+
+
+def _truth(value: object) -> str:
+    return "true" if value else "false"
+
+
+# -- which services were last reached -----------------------------------------------------------------------------
+
+
+@operation("iam", "GenerateServiceLastAccessedDetails")
+def generate_service_last_accessed_details(
+    ctx: Context, *, Arn: str, Granularity: str = "SERVICE_LEVEL"
+) -> Mapping[str, Any]:
+    """Start a report on the services that a user, group, role or policy allows; it is ready at once."""
+    holder, texts = _named(ctx, Arn)
+    job = {
+        "account": ctx.identity.account,
+        "at": int(ctx.world.now()),
+        "holder": holder,
+        "granularity": Granularity,
+        "services": sorted(set(_services(texts))),
+    }
+    identifier = str(uuid.uuid4())
+    ctx.world.add(JOB, identifier, job)
+    return {"JobId": identifier}
+
+
+@operation("iam", "GetServiceLastAccessedDetails")
+def get_service_last_accessed_details(
+    ctx: Context, *, JobId: str, MaxItems: int | None = None, Marker: str | None = None
+) -> Mapping[str, Any]:
+    """The report: each service that the policies name, and when this emulator last saw it called."""
+    job = _job(ctx, "GetServiceLastAccessedDetails", JobId)
+    seen = _last_calls(ctx, job["holder"])
+    part = page(ctx, "ServicesLastAccessed", job["services"], Marker, MaxItems, lambda name: _service(name, seen))
+    return {
+        "JobStatus": "COMPLETED",
+        "JobType": job["granularity"],
+        "JobCreationDate": job["at"],
+        "JobCompletionDate": job["at"],
+        **part,
+    }
+
+
+def _job(ctx: Context, action: str, identifier: str) -> Stored:
+    permit(ctx, action, "*")
+    job = ctx.world.get(JOB, identifier)
+    if job is None or job["account"] != ctx.identity.account:
+        raise AwsError("NoSuchEntity", f"JobId {identifier} cannot be found.", status=404)
+    return job
+
+
+def _named(ctx: Context, arn: str) -> tuple[str, list[str]]:
+    """The unique id of who has the ARN (nobody, for a policy), and the texts of the policies behind it."""
+    if ":policy/" in arn:
+        permit(ctx, "GenerateServiceLastAccessedDetails", arn)
+        text = managed_policy_text(ctx.world, arn)
+        if text is None:
+            raise POLICY.absent(arn)
+        return "", [text]
+    noun, holder = reach_holder(ctx, "GenerateServiceLastAccessedDetails", arn)
+    return holder["id"], [source.text for source in sources(ctx.world, noun, holder)]
+
+
+def _services(texts: Iterable[str]) -> Iterable[str]:
+    for text in texts:
+        for statement in as_list(load(text)["Statement"]):
+            if statement["Effect"] == "Allow":
+                for action in as_list(statement.get("Action", [])):
+                    service = action.partition(":")[0].lower()
+                    if service.replace("-", "").isalnum():
+                        yield service
+
+
+def _last_calls(ctx: Context, holder: str) -> dict[str, str]:
+    """When each service was last called by the user or role with this unique id, from the audit trail."""
+    seen: dict[str, str] = {}
+    for event in ctx.server.events.read(ctx.world.name):
+        principal = event["userIdentity"].get("principalId", "").partition(":")[0]
+        if holder and principal == holder:
+            seen[event["eventSource"].partition(".")[0]] = event["eventTime"]
+    return seen
+
+
+def _service(name: str, seen: Mapping[str, str]) -> dict[str, Any]:
+    result: dict[str, Any] = {"ServiceName": name, "ServiceNamespace": name, "TotalAuthenticatedEntities": 0}
+    if name in seen:
+        result["LastAuthenticated"] = int(clock.parse_iso(seen[name]))
+        result["TotalAuthenticatedEntities"] = 1
+    return result

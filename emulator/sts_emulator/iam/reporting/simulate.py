@@ -1,0 +1,390 @@
+"""What policies would allow, without doing it: IAM's simulator, with one thing more, the trust policies of roles."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sts_emulator.core import clock
+from sts_emulator.core.errors import AwsError
+from sts_emulator.core.names import is_account_id, parse_arn, session_arn
+from sts_emulator.iam.kinds import GROUP, USER
+from sts_emulator.iam.paging import page
+from sts_emulator.iam.permission import permit
+from sts_emulator.iam.policies.policy_documents import refused
+from sts_emulator.iam.reporting import statement_positions as positions
+from sts_emulator.iam.reporting.policy_sources import Source, boundary, reach_holder, sources
+from sts_emulator.policy.deciding.document import Document, MalformedPolicy, parse
+from sts_emulator.policy.deciding.engine import (
+    Decision,
+    PolicySet,
+    Principal,
+    Request,
+    decide,
+    evaluate,
+    needs_trust,
+    union,
+)
+from sts_emulator.policy.deciding.matching import glob
+from sts_emulator.vending import organizations
+from sts_emulator.vending.context import Context, Keys
+from sts_emulator.vending.resources import Stored, role_by_arn, user_by_arn
+from sts_emulator.wire.dispatch import operation
+
+if TYPE_CHECKING:
+    from sts_emulator.policy.explaining.explain import (
+        StatementTrace,
+    )  # loaded where it is used: seeding needs no explanations
+
+ALL = "*"
+SESSION = "simulated"
+WORDS = {"allow": "allowed", "explicit_deny": "explicitDeny", "implicit_deny": "implicitDeny"}
+SEVERITY = ("explicitDeny", "implicitDeny", "allowed")
+
+Listed = list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What a simulation plays with: everything but action and resource."""
+
+    ctx: Context
+    principal: Principal
+    context: Keys
+    identity: tuple[Source, ...]
+    boundary: Source | None
+    resource_policy: Source | None
+    owner: str
+    scps: tuple[tuple[Document, ...], ...]
+
+
+@operation("iam", "SimulateCustomPolicy")
+def simulate_custom_policy(
+    ctx: Context,
+    *,
+    PolicyInputList: list[str],
+    ActionNames: list[str],
+    PermissionsBoundaryPolicyInputList: list[str] | None = None,
+    OrderedOrganizationPolicyInputList: Listed | None = None,
+    ResourceArns: list[str] | None = None,
+    ResourcePolicy: str | None = None,
+    ResourceOwner: str | None = None,
+    CallerArn: str | None = None,
+    ContextEntries: Listed | None = None,
+    ResourceHandlingOption: str | None = None,  # noqa: ARG001 - EC2's launch scenarios, which nothing here launches
+    MaxItems: int | None = None,
+    Marker: str | None = None,
+) -> Mapping[str, Any]:
+    """What the given policies would allow to a caller who has just them."""
+    permit(ctx, "SimulateCustomPolicy", ALL)
+    levels = [level.get("ServiceControlPolicyInputList", []) for level in OrderedOrganizationPolicyInputList or ()]
+    principal, known = _caller(ctx, CallerArn or "")
+    stage = Stage(
+        ctx=ctx,
+        principal=principal,
+        context=_context(ctx, known, ContextEntries),
+        identity=_given(PolicyInputList, "PolicyInputList"),
+        boundary=next(iter(_given(PermissionsBoundaryPolicyInputList, "PermissionsBoundaryPolicyInputList")), None),
+        resource_policy=_resource_policy(ResourcePolicy),
+        owner=_owner(ResourceOwner) or principal.account,
+        scps=tuple(tuple(_parsed(text) for text in level) for level in levels),
+    )
+    return _page(stage, ActionNames, ResourceArns, Marker, MaxItems)
+
+
+@operation("iam", "SimulatePrincipalPolicy")
+def simulate_principal_policy(
+    ctx: Context,
+    *,
+    PolicySourceArn: str,
+    ActionNames: list[str],
+    PolicyInputList: list[str] | None = None,
+    PermissionsBoundaryPolicyInputList: list[str] | None = None,
+    PolicyExclusionList: Listed | None = None,
+    ResourceArns: list[str] | None = None,
+    ResourcePolicy: str | None = None,
+    ResourceOwner: str | None = None,
+    CallerArn: str | None = None,
+    ContextEntries: Listed | None = None,
+    ResourceHandlingOption: str | None = None,  # noqa: ARG001 - EC2's launch scenarios, which nothing here launches
+    MaxItems: int | None = None,
+    Marker: str | None = None,
+) -> Mapping[str, Any]:
+    """What a user, group or role could do, by its own policies, its boundary and its organization's."""
+    noun, holder = reach_holder(ctx, "SimulatePrincipalPolicy", PolicySourceArn)
+    exclusions = PolicyExclusionList or []
+    own = boundary(ctx.world, holder)
+    given = _given(PermissionsBoundaryPolicyInputList, "PermissionsBoundaryPolicyInputList")
+    bounding = given[0] if given else None if own and _is_excluded(own, exclusions, bounds=True) else own
+    found = [one for one in sources(ctx.world, noun, holder) if not _is_excluded(one, exclusions)]
+    principal, known = _caller(ctx, CallerArn or (holder["arn"] if noun is not GROUP else ""))
+    without_scps = any(each.get("PolicyType") == "scp" for each in exclusions)
+    stage = Stage(
+        ctx=ctx,
+        principal=principal,
+        context=_context(ctx, known, ContextEntries),
+        identity=(*found, *_given(PolicyInputList, "PolicyInputList")),
+        boundary=bounding,
+        resource_policy=_resource_policy(ResourcePolicy),
+        owner=_owner(ResourceOwner) or principal.account,
+        scps=()
+        if without_scps or organizations.is_exempt(holder)
+        else organizations.service_control(ctx.world, holder["account"]),
+    )
+    return _page(stage, ActionNames, ResourceArns, Marker, MaxItems)
+
+
+# -- results ------------------------------------------------------------------------------------------------------
+
+
+def _page(
+    stage: Stage, actions: list[str], resources: list[str] | None, marker: str | None, limit: int | None
+) -> dict[str, Any]:
+    for action in actions:
+        if ":" not in action or ALL in action:
+            raise AwsError("InvalidInput", f"Invalid Action Name: {action}")
+    listed = [] if not resources or resources == [ALL] else resources
+    for resource in listed:
+        if resource != ALL and parse_arn(resource) is None:
+            raise AwsError("InvalidInput", f"Invalid Resource Arn: {resource}")
+    return page(stage.ctx, "EvaluationResults", actions, marker, limit, lambda name: _result(stage, name, listed))
+
+
+def _result(stage: Stage, action: str, resources: list[str]) -> dict[str, Any]:
+    """One action: with resources, the strictest of their decisions and everything that led to them."""
+    if not resources:
+        return {"EvalActionName": action, "EvalResourceName": ALL, **_evaluation(stage, action, ALL, "EvalDecision")}
+    each = [
+        {"EvalResourceName": resource, **_evaluation(stage, action, resource, "EvalResourceDecision")}
+        for resource in resources
+    ]
+    result: dict[str, Any] = {
+        "EvalActionName": action,
+        "EvalResourceName": resources[0] if len(resources) == 1 else ALL,
+        "EvalDecision": min((one["EvalResourceDecision"] for one in each), key=SEVERITY.index),
+        "MatchedStatements": _distinct(statement for one in each for statement in one["MatchedStatements"]),
+        "MissingContextValues": sorted({key for one in each for key in one["MissingContextValues"]}),
+        "EvalDecisionDetails": _strictest(one.get("EvalDecisionDetails", {}) for one in each),
+        "ResourceSpecificResults": each,
+    }
+    for name, member in (
+        ("OrganizationsDecisionDetail", "AllowedByOrganizations"),
+        ("PermissionsBoundaryDecisionDetail", "AllowedByPermissionsBoundary"),
+    ):
+        details = [one[name][member] for one in each if name in one]
+        if details:
+            result[name] = {member: all(details)}
+    for one in each:
+        one.pop("OrganizationsDecisionDetail", None)
+    return result
+
+
+def _evaluation(stage: Stage, action: str, resource: str, decision_member: str) -> dict[str, Any]:
+    from sts_emulator.policy.explaining.explain import trace_statements
+
+    request, policies, named = _question(stage, action, resource)
+    decision = decide(request, policies)
+    traces = [
+        (source, trace)
+        for source in named
+        for trace in trace_statements(_parsed(source.text), request, bounded=policies.boundary is not None)
+    ]
+    read = traces
+    if stage.boundary is not None and policies.boundary is not None:
+        read = traces + [
+            (stage.boundary, trace) for trace in trace_statements(policies.boundary, request, bounded=True)
+        ]
+    result: dict[str, Any] = {
+        decision_member: WORDS[decision.verdict],
+        "MatchedStatements": _matched(decision, traces),
+        "MissingContextValues": sorted({key for _, trace in read for key in _missing(trace, request)}),
+    }
+    if stage.scps:
+        allowed = all(union(level, request) == "allow" for level in stage.scps)
+        result["OrganizationsDecisionDetail"] = {"AllowedByOrganizations": allowed}
+    if policies.boundary is not None:
+        allowed = evaluate(policies.boundary, request)[0] == "allow"
+        result["PermissionsBoundaryDecisionDetail"] = {"AllowedByPermissionsBoundary": allowed}
+    if policies.trust is not None and policies.resource_account != stage.principal.account:
+        result["EvalDecisionDetails"] = {
+            "IAM Policy": WORDS[union(policies.identity, request)],
+            "Resource Policy": WORDS[evaluate(policies.trust, request)[0]],
+        }
+    return result
+
+
+def _matched(decision: Decision, traces: Iterable[tuple[Source, StatementTrace]]) -> Listed:
+    """The statements that decided: the denying ones, or the allowing ones."""
+    effect = {"allow": "Allow", "explicit_deny": "Deny"}.get(decision.verdict)
+    return [
+        {
+            "SourcePolicyId": source.id,
+            "SourcePolicyType": "IAM Policy",
+            **positions.statements(source.text)[trace.statement.index],
+        }
+        for source, trace in traces
+        if trace.applies and trace.statement.effect == effect
+    ]
+
+
+def _missing(trace: StatementTrace, request: Request) -> Iterable[str]:
+    """Keys that a statement about this action and resource reads, and that nobody gave."""
+    if not trace.action.match or (trace.resource is not None and not trace.resource.match):
+        return
+    for condition in trace.statement.conditions:
+        if not request.context.get(condition.name):
+            yield condition.key
+        for value in condition.values:
+            yield from (one.key for one in value.template.variables if not request.context.get(one.name))
+
+
+def _distinct(statements: Iterable[dict[str, Any]]) -> Listed:
+    found: Listed = []
+    for statement in statements:
+        if statement not in found:
+            found.append(statement)
+    return found
+
+
+def _strictest(details: Iterable[Mapping[str, str]]) -> dict[str, str]:
+    strictest: dict[str, str] = {}
+    for each in details:
+        for kind, word in each.items():
+            strictest[kind] = min(strictest.get(kind, "allowed"), word, key=SEVERITY.index)
+    return strictest
+
+
+# -- the question -------------------------------------------------------------------------------------------------
+
+
+def _question(stage: Stage, action: str, resource: str) -> tuple[Request, PolicySet, list[Source]]:
+    """The request, the policies that have a say, and those of them that are named in results."""
+    parts = parse_arn(resource)
+    owner = (parts.account if parts else "") or stage.owner
+    role = role_by_arn(stage.ctx.world, resource)
+    context = {**stage.context, "aws:resourceaccount": (owner,), **_resource_keys(role)}
+    request = Request(action, resource, stage.principal, context)
+    guard = stage.resource_policy
+    if guard is None and needs_trust(request):
+        if role is not None:
+            guard = Source(f"role_{role['name']}_trust", role["trust"])
+        elif resource == ALL:
+            # No role is named, so none can refuse: ask the caller's own side, as for a role that trusts the account.
+            guard = Source("", _TRUSTING % stage.principal.account)
+    policies = PolicySet(
+        trust=_parsed(guard.text) if guard else None,
+        identity=tuple(_parsed(source.text) for source in stage.identity),
+        boundary=_parsed(stage.boundary.text) if stage.boundary else None,
+        scps=stage.scps,
+        rcps=organizations.resource_control(stage.ctx.world, owner),
+        resource_account=owner,
+    )
+    named = [*stage.identity, *([guard] if guard is not None and guard.id else [])]
+    return request, policies, named
+
+
+_TRUSTING = (
+    '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::%s:root"},'
+    '"Action":"sts:*"}]}'
+)
+
+
+def _resource_keys(role: Stored | None) -> dict[str, tuple[str, ...]]:
+    keys: dict[str, tuple[str, ...]] = {}
+    for key, value in (role or {}).get("tags", {}).items():
+        keys[f"aws:resourcetag/{key.lower()}"] = keys[f"iam:resourcetag/{key.lower()}"] = (value,)
+    return keys
+
+
+def _caller(ctx: Context, arn: str) -> tuple[Principal, dict[str, tuple[str, ...]]]:
+    """Who asks in the simulation, and the condition keys that follow from that.
+
+    Raises:
+        AwsError: InvalidInput for a caller that is neither user, group nor role.
+    """
+    parts = parse_arn(arn) if arn else None
+    if parts is None:  # somebody of the account, of whom nothing else is known
+        account = ctx.identity.account
+        return Principal("user", USER.arn(account, "/", SESSION), account), {}
+    kind, _, rest = parts.resource.partition("/")
+    if parts.service != "iam" or kind not in ("user", "group", "role"):
+        raise AwsError("InvalidInput", f"Invalid Caller Arn: {arn}")
+    user, role = user_by_arn(ctx.world, arn), role_by_arn(ctx.world, arn)
+    keys: dict[str, tuple[str, ...]] = {"aws:principalarn": (arn,), "aws:principalaccount": (parts.account,)}
+    keys.update(organizations.principal_keys(ctx.world, parts.account))
+    for key, value in (user or role or {}).get("tags", {}).items():
+        keys[f"aws:principaltag/{key.lower()}"] = (value,)
+    name = rest.rsplit("/", 1)[-1]
+    if kind == "role":
+        identifier = f"{role['id']}:{SESSION}" if role else ""
+        keys |= {"aws:principaltype": ("AssumedRole",), "aws:userid": (identifier,)}
+        session = session_arn(parts.account, name, SESSION)
+        return Principal("assumed-role", session, parts.account, role_arn=arn, id=identifier), keys
+    identifier = user["id"] if user else ""
+    keys |= {"aws:principaltype": ("User",), "aws:userid": (identifier,), "aws:username": (name,)}
+    return Principal("user", arn, parts.account, user_arn=arn, id=identifier), keys
+
+
+def _context(ctx: Context, known: Keys, entries: Listed | None) -> dict[str, tuple[str, ...]]:
+    now = ctx.world.now()
+    context = {"aws:currenttime": (clock.iso(now),), "aws:epochtime": (str(int(now)),), **known}
+    context = {key: values for key, values in context.items() if values != ("",)}
+    for entry in entries or ():
+        if not entry.get("ContextKeyName"):
+            raise AwsError("InvalidInput", "Every context entry must have a key name.")
+        context[entry["ContextKeyName"].lower()] = tuple(entry.get("ContextKeyValues", ()))
+    return context
+
+
+def _given(texts: list[str] | None, member: str) -> tuple[Source, ...]:
+    found = tuple(Source(f"{member}.{number}", text) for number, text in enumerate(texts or (), 1))
+    for source in found:
+        _parsed(source.text)
+    return found
+
+
+def _resource_policy(text: str | None) -> Source | None:
+    if not text:
+        return None
+    _parsed(text)
+    return Source("ResourcePolicy", text)
+
+
+def _owner(text: str | None) -> str:
+    """An account id, given as such or within an ARN; empty for none.
+
+    Raises:
+        AwsError: InvalidInput.
+    """
+    if not text:
+        return ""
+    parts = parse_arn(text)
+    account = parts.account if parts else text
+    if not is_account_id(account):
+        raise AwsError("InvalidInput", f"Invalid Resource Owner: {text}")
+    return account
+
+
+def _parsed(text: str) -> Document:
+    try:
+        return parse(text)
+    except MalformedPolicy as bad:
+        raise AwsError("InvalidInput", refused(bad).message) from None
+
+
+def _is_excluded(source: Source, exclusions: Listed, *, bounds: bool = False) -> bool:
+    return any(_excludes(each, source, bounds=bounds) for each in exclusions)
+
+
+def _excludes(each: Mapping[str, Any], source: Source, *, bounds: bool) -> bool:
+    kind, arn, inline = each.get("PolicyType"), each.get("PolicyArn"), each.get("InlinePolicyIdentifier")
+    if kind and kind == ("permission-boundary" if bounds else source.kind):
+        return True
+    if arn and source.arn and glob(arn).matches(source.arn):
+        return True
+    return inline is not None and bool(
+        inline["PolicyName"] == source.name
+        and inline["AttachmentType"] == source.holder[0]
+        and glob(inline["AttachmentName"]).matches(source.holder[1])
+    )

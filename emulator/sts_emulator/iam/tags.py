@@ -1,0 +1,107 @@
+"""Tags of every kind of thing: checked, shown, and their three operations, generated alike for each noun."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from sts_emulator.core.errors import AwsError
+from sts_emulator.iam.kinds import Noun
+from sts_emulator.iam.paging import page
+from sts_emulator.iam.permission import reach
+from sts_emulator.vending.assume import tag_keys
+from sts_emulator.vending.context import Context
+from sts_emulator.wire.dispatch import operation
+
+QUOTA = 50
+
+Operation = Callable[..., Mapping[str, Any]]
+Pairs = Iterable[Mapping[str, str]]
+
+
+def checked(noun: Noun, pairs: Pairs | None) -> dict[str, str]:
+    """Tags of a request as a mapping.
+
+    Raises:
+        AwsError: InvalidInput for a key twice (users and roles ignore case, the others do not) or one of AWS's own.
+    """
+    listed = list(pairs or ())
+    keys = [pair["Key"].lower() if noun.folds_tags else pair["Key"] for pair in listed]
+    if len(set(keys)) != len(keys):
+        hint = " Please note that Tag keys are case insensitive." if noun.folds_tags else ""
+        raise AwsError("InvalidInput", f"Duplicate tag keys found.{hint}")
+    if any(key.lower().startswith("aws:") for key in keys):
+        raise AwsError("InvalidInput", "Tag keys beginning with aws: are reserved for system use.")
+    return {pair["Key"]: pair["Value"] for pair in listed}
+
+
+def shown(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    """Tags as every result shows them, sorted by key."""
+    return [{"Key": key, "Value": tags[key]} for key in sorted(tags)]
+
+
+def shown_if_any(tags: Mapping[str, str]) -> dict[str, Any]:
+    """The `Tags` member of results that have one only when there are tags (facts/sts-iam-sigv4 §11.3)."""
+    return {"Tags": shown(tags)} if tags else {}
+
+
+def operations(noun: Noun) -> tuple[Operation, Operation, Operation]:
+    """Register and return the noun's TagX, UntagX and ListXTags."""
+    return _tag(noun), _untag(noun), _list(noun)
+
+
+def _tag(noun: Noun) -> Operation:
+    @operation("iam", f"Tag{noun.wire}")
+    def tag(ctx: Context, *, Tags: Pairs, **named: str) -> Mapping[str, Any]:
+        """Add tags, or change their values."""
+        new = checked(noun, Tags)
+        thing = reach(ctx, f"Tag{noun.wire}", noun, named[noun.member], tag_keys(new))
+        if not new:
+            raise AwsError("InvalidInput", "Tags must not be empty.")
+        ctx.world.update(noun.kind, noun.key(thing), lambda body: {**body, "tags": _merged(noun, body, new)})
+        return {}
+
+    return tag
+
+
+def _untag(noun: Noun) -> Operation:
+    @operation("iam", f"Untag{noun.wire}")
+    def untag(ctx: Context, *, TagKeys: Iterable[str], **named: str) -> Mapping[str, Any]:
+        """Remove tags; keys that are not there are ignored."""
+        keys = list(TagKeys)
+        asked = {"aws:tagkeys": tuple(keys)} if keys else {}
+        thing = reach(ctx, f"Untag{noun.wire}", noun, named[noun.member], asked)
+        gone = {_folded(noun, key) for key in keys}
+        ctx.world.update(
+            noun.kind,
+            noun.key(thing),
+            lambda body: {**body, "tags": {k: v for k, v in body["tags"].items() if _folded(noun, k) not in gone}},
+        )
+        return {}
+
+    return untag
+
+
+def _list(noun: Noun) -> Operation:
+    @operation("iam", f"List{noun.wire}Tags")
+    def list_tags(
+        ctx: Context, *, Marker: str | None = None, MaxItems: int | None = None, **named: str
+    ) -> Mapping[str, Any]:
+        """The tags, sorted by key."""
+        thing = reach(ctx, f"List{noun.wire}Tags", noun, named[noun.member])
+        return page(ctx, "Tags", shown(thing.get("tags", {})), Marker, MaxItems)
+
+    return list_tags
+
+
+def _merged(noun: Noun, body: Mapping[str, Any], new: Mapping[str, str]) -> dict[str, str]:
+    replaced = {_folded(noun, key) for key in new}
+    tags = {key: value for key, value in body.get("tags", {}).items() if _folded(noun, key) not in replaced}
+    tags.update(new)
+    if len(tags) > QUOTA:
+        raise AwsError("LimitExceeded", "The number of tags has reached the maximum limit.", status=409)
+    return tags
+
+
+def _folded(noun: Noun, key: str) -> str:
+    return key.lower() if noun.folds_tags else key

@@ -1,0 +1,143 @@
+"""Outbound federation: STS signs a token that says who the caller is, for others to verify (GetWebIdentityToken)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from sts_emulator.core.errors import AwsError
+from sts_emulator.core.store import AlreadyExistsError
+from sts_emulator.core.world import World
+from sts_emulator.idp import keys
+from sts_emulator.vending import organizations
+from sts_emulator.vending.assume import tag_keys, tag_map
+from sts_emulator.vending.authorize import authorize
+from sts_emulator.vending.context import Caller, Context, Visit
+from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.http import Response
+
+DEFAULT_DURATION = 300
+ALGORITHMS = ("RS256", "ES384")
+MAX_PAYLOAD = 16_384  # bytes of claims; AWS does not publish its own limit
+PAGE = "outbound"
+KIND = "outbound-keys"
+
+
+@operation("sts", "GetWebIdentityToken")
+async def get_web_identity_token(
+    ctx: Context,
+    *,
+    Audience: list[str],
+    SigningAlgorithm: str,
+    DurationSeconds: int = DEFAULT_DURATION,
+    Tags: list[Mapping[str, str]] | None = None,
+    Scope: str = "",
+    SubjectMode: str = "AWSIdentity",
+) -> Mapping[str, Any]:
+    """Sign a token for the caller (facts/sts-iam-sigv4 §7.8). AWS's error texts are not recorded (§13)."""
+    caller, now = ctx.identity, int(ctx.world.now())
+    tags = tag_map(Tags)
+    if SigningAlgorithm not in ALGORITHMS:
+        raise AwsError(
+            "ValidationError",
+            f"1 validation error detected: Value '{SigningAlgorithm}' at 'signingAlgorithm' failed to satisfy "
+            f"constraint: Member must satisfy enum value set: [{', '.join(ALGORITHMS)}]",
+        )
+    if Scope or SubjectMode != "AWSIdentity":
+        # Both need a trusted identity propagation context, which no session here carries.
+        raise AwsError("ValidationError", "The calling session has no trusted identity propagation context.")
+    account = ctx.world.get("account", caller.account) or {}
+    if not account.get("outbound_enabled"):
+        raise AwsError(
+            "OutboundWebIdentityFederationDisabledException",
+            f"Outbound identity federation is disabled for account {caller.account}",
+            status=403,
+        )
+    asked = {
+        "sts:identitytokenaudience": tuple(Audience),
+        "sts:signingalgorithm": (SigningAlgorithm,),
+        "sts:durationseconds": (str(DurationSeconds),),
+        **tag_keys(tags),
+    }
+    authorize(ctx, "sts:GetWebIdentityToken", "*", asked)
+    expires = now + DurationSeconds
+    if caller.session is not None and expires > caller.session.expires:
+        raise AwsError(
+            "SessionDurationEscalationException",
+            "The requested token duration extends beyond the session that requests it.",
+            status=403,
+        )
+    claims = {
+        "iss": f"{ctx.base_url}/{PAGE}/{account['outbound_issuer']}",
+        "sub": caller.context["aws:principalarn"][0],
+        "aud": Audience[0] if len(Audience) == 1 else Audience,
+        "iat": now,
+        "exp": expires,
+        "jti": str(uuid.uuid4()),
+        "https://sts.amazonaws.com/": _details(ctx, caller, tags),
+    }
+    if len(json.dumps(claims)) > MAX_PAYLOAD:
+        raise AwsError("JWTPayloadSizeExceededException", "The requested token payload is too large.")
+    key = await _key(ctx.world, account["outbound_issuer"], SigningAlgorithm)
+    return {"WebIdentityToken": keys.sign(key, SigningAlgorithm, claims), "Expiration": expires}
+
+
+async def respond(visit: Visit) -> Response:
+    """`outbound/<issuer id>/.well-known/openid-configuration` and `…/jwks.json`: what a third party verifies with."""
+    issuer, _, document = visit.path.partition("/")
+    known = any(account.get("outbound_issuer") == issuer for account in visit.world.page("account"))
+    if known and visit.request.method in ("GET", "HEAD"):
+        if document == ".well-known/openid-configuration":
+            return _json(_discovery(f"{visit.base_url}/{PAGE}/{issuer}"))
+        if document == ".well-known/jwks.json":
+            made = [await _key(visit.world, issuer, algorithm) for algorithm in ALGORITHMS]
+            return _json({"keys": [key["public"] for key in made]})
+    return Response(404, [("content-type", "application/json")], b'{"message":"no such issuer"}')
+
+
+def _details(ctx: Context, caller: Caller, tags: Mapping[str, str]) -> dict[str, Any]:
+    details: dict[str, Any] = {
+        "aws_account": caller.account,
+        "source_region": ctx.region,
+        "principal_id": caller.context["aws:principalarn"][0],
+    }
+    org = organizations.principal_keys(ctx.world, caller.account)
+    if org:
+        details["org_id"] = org["aws:principalorgid"][0]
+        details["ou_path"] = list(org["aws:principalorgpaths"])
+    if caller.tags:
+        details["principal_tags"] = caller.tags
+    if tags:
+        details["request_tags"] = dict(tags)
+    return details
+
+
+async def _key(world: World, issuer: str, algorithm: str) -> keys.Key:
+    """The issuer's key for an algorithm, made when first needed."""
+    place = f"{issuer}/{algorithm}"
+    stored = world.get(KIND, place)
+    if stored is None:
+        made = await asyncio.to_thread(keys.make_key, algorithm)
+        try:
+            world.add(KIND, place, dict(made))
+        except AlreadyExistsError:
+            world.refresh()  # another request or replica was first: its key is the one
+        stored = world.get(KIND, place)
+    return stored or {}
+
+
+def _discovery(issuer: str) -> dict[str, Any]:
+    return {
+        "issuer": issuer,
+        "jwks_uri": f"{issuer}/.well-known/jwks.json",
+        "response_types_supported": ["id_token"],
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": list(ALGORITHMS),
+    }
+
+
+def _json(document: Mapping[str, Any]) -> Response:
+    return Response(200, [("content-type", "application/json")], json.dumps(document).encode())

@@ -1,0 +1,131 @@
+"""How a lab identity provider writes an assertion: the elements, in the schema's order, and its signature.
+
+The signature is computed here from its parts (digest, SignedInfo, RSA), with lxml's canonicalization and cryptography.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final
+
+from sts_emulator.core import clock
+
+SAMLP: Final = "urn:oasis:names:tc:SAML:2.0:protocol"
+SAML: Final = "urn:oasis:names:tc:SAML:2.0:assertion"
+DS: Final = "http://www.w3.org/2000/09/xmldsig#"
+EXCLUSIVE: Final = "http://www.w3.org/2001/10/xml-exc-c14n#"
+RSA_SHA256: Final = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"
+SHA256: Final = "http://www.w3.org/2001/04/xmlenc#sha256"
+PERSISTENT: Final = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"
+BEARER: Final = "urn:oasis:names:tc:SAML:2.0:cm:bearer"
+PASSWORD: Final = "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport"  # noqa: S105 - a class of login
+SUCCESS: Final = "urn:oasis:names:tc:SAML:2.0:status:Success"
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What an assertion says; times in seconds, attributes as lists of values by name."""
+
+    issuer: str
+    subject: str
+    now: float
+    lifetime: int
+    destination: str
+    recipient: str
+    audience: str
+    attributes: Mapping[str, Sequence[str]]
+
+
+def signed_response(facts: Facts, private_key: str, certificate: str) -> str:
+    """A Response with one signed assertion, in base64. `private_key` is PEM, `certificate` base64 of DER."""
+    from lxml import etree
+
+    assertion = _assertion(facts)
+    _sign(assertion, private_key, certificate)
+    response = _element(None, SAMLP, "Response", ID=_identifier(), Version="2.0", IssueInstant=clock.iso(facts.now))
+    response.set("Destination", facts.destination)
+    _element(response, SAML, "Issuer").text = facts.issuer
+    _element(_element(response, SAMLP, "Status"), SAMLP, "StatusCode", Value=SUCCESS)
+    response.append(assertion)
+    return base64.b64encode(etree.tostring(response)).decode()
+
+
+def _assertion(facts: Facts) -> Any:
+    issued, expires = clock.iso(facts.now), clock.iso(facts.now + facts.lifetime)
+    assertion = _element(None, SAML, "Assertion", ID=_identifier(), Version="2.0", IssueInstant=issued)
+    _element(assertion, SAML, "Issuer").text = facts.issuer
+    subject = _element(assertion, SAML, "Subject")
+    _element(subject, SAML, "NameID", Format=PERSISTENT).text = facts.subject
+    confirmation = _element(subject, SAML, "SubjectConfirmation", Method=BEARER)
+    _element(confirmation, SAML, "SubjectConfirmationData", NotOnOrAfter=expires, Recipient=facts.recipient)
+    start = clock.iso(min(facts.now, facts.now + facts.lifetime) - 60)  # for clocks that run behind
+    conditions = _element(assertion, SAML, "Conditions", NotBefore=start, NotOnOrAfter=expires)
+    _element(_element(conditions, SAML, "AudienceRestriction"), SAML, "Audience").text = facts.audience
+    statement = _element(assertion, SAML, "AuthnStatement", AuthnInstant=issued, SessionIndex=_identifier())
+    _element(_element(statement, SAML, "AuthnContext"), SAML, "AuthnContextClassRef").text = PASSWORD
+    listed = _element(assertion, SAML, "AttributeStatement")
+    for name, values in facts.attributes.items():
+        attribute = _element(listed, SAML, "Attribute", Name=name)
+        for value in values:
+            _element(attribute, SAML, "AttributeValue").text = value
+    return assertion
+
+
+def _sign(assertion: Any, private_key: str, certificate: str) -> None:
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import padding
+
+    digest = hashlib.sha256(_canonical(assertion)).digest()  # before the signature is in it, as it is "enveloped"
+    signature = _element(None, DS, "Signature")
+    assertion.insert(1, signature)
+    info = _element(signature, DS, "SignedInfo")
+    _element(info, DS, "CanonicalizationMethod", Algorithm=EXCLUSIVE)
+    _element(info, DS, "SignatureMethod", Algorithm=RSA_SHA256)
+    reference = _element(info, DS, "Reference", URI=f"#{assertion.get('ID')}")
+    transforms = _element(reference, DS, "Transforms")
+    for algorithm in (f"{DS}enveloped-signature", EXCLUSIVE):
+        _element(transforms, DS, "Transform", Algorithm=algorithm)
+    _element(reference, DS, "DigestMethod", Algorithm=SHA256)
+    _element(reference, DS, "DigestValue").text = base64.b64encode(digest).decode()
+    value = _key(private_key).sign(_canonical(info), padding.PKCS1v15(), hashes.SHA256())
+    _element(signature, DS, "SignatureValue").text = base64.b64encode(value).decode()
+    data = _element(_element(signature, DS, "KeyInfo"), DS, "X509Data")
+    _element(data, DS, "X509Certificate").text = certificate
+
+
+def _canonical(element: Any) -> bytes:
+    from lxml import etree
+
+    return etree.tostring(element, method="c14n", exclusive=True)
+
+
+def _element(parent: Any, namespace: str, name: str, **attributes: str) -> Any:
+    from lxml import etree
+
+    tag = f"{{{namespace}}}{name}"
+    if parent is None:
+        return etree.Element(tag, attributes, nsmap=_PREFIXES[namespace])
+    return etree.SubElement(parent, tag, attributes, nsmap=_PREFIXES[namespace])
+
+
+_PREFIXES: Final[Mapping[str, dict[str, str]]] = {
+    SAMLP: {"samlp": SAMLP},
+    SAML: {"saml": SAML},
+    DS: {"ds": DS},
+}
+
+
+def _identifier() -> str:
+    return f"_{os.urandom(16).hex()}"
+
+
+@lru_cache(maxsize=16)
+def _key(pem: str) -> Any:
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    return load_pem_private_key(pem.encode(), None)

@@ -1,0 +1,191 @@
+"""`aws iam get-account-authorization-details`: a whole account as IAM tells it, and its sisters that list roles only.
+
+The AWS CLI shows documents as JSON; other tools leave them percent-encoded, as the API sends them. Both are taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import unquote
+
+from sts_emulator.importers import inventory
+from sts_emulator.importers.inventory import Inventory, Thing, compact, kept
+from sts_emulator.importers.json_text import BadInput, JsonText
+from sts_emulator.importers.places import in_json
+
+MAX_SESSION = 3600
+
+
+def read_account(source: JsonText, account: str) -> Inventory:
+    """The output of get-account-authorization-details.
+
+    Raises:
+        BadInput: what is not JSON, or not of its shape.
+    """
+    account = account or inventory.DEFAULT_ACCOUNT
+    found = Inventory("get-account-authorization-details", exists=True, complete=True)
+    top = source.top
+    if "IsTruncated" in top and source.value(top["IsTruncated"]) is True:
+        message = (
+            "is only the first page (`IsTruncated` is true); the AWS CLI fetches all of them unless told otherwise"
+        )
+        raise BadInput(message, source.line(top["IsTruncated"]))
+    if top.keys() & {"UserDetailList", "GroupDetailList", "Policies"} == set():
+        found.complete = False
+    for list_name, read in (
+        ("UserDetailList", _user),
+        ("GroupDetailList", _group),
+        ("Policies", _policy),
+        ("RoleDetailList", _role),
+    ):
+        for at in source.elements(top[list_name]) if list_name in top else ():
+            for thing in read(source, at, account):
+                found.add(thing)
+    return found
+
+
+def read_roles(source: JsonText, account: str) -> Inventory:
+    """The output of get-role or list-roles: trust policies without what the roles may do.
+
+    Raises:
+        BadInput: what is not JSON, or not of its shape.
+    """
+    account = account or inventory.DEFAULT_ACCOUNT
+    found = Inventory("roles as `aws iam` shows them", exists=True)
+    top = source.top
+    places = [top["Role"]] if "Role" in top else list(source.elements(top["Roles"]))
+    for at in places:
+        for thing in _role(source, at, account):
+            found.add(thing)
+    return found
+
+
+def _role(source: JsonText, at: int, account: str) -> Iterator[Thing]:
+    value, places = _object(source, at)
+    name, owner = _named(source, at, value, "RoleName", account)
+    if "AssumeRolePolicyDocument" not in value:
+        raise BadInput(f"role `{name}` has no AssumeRolePolicyDocument", source.line(at))
+    members = {"trust": places["AssumeRolePolicyDocument"], **_inline_places(source, places, "RolePolicyList")}
+    body = kept(
+        path=value.get("Path"),
+        description=value.get("Description"),
+        tags=inventory.tags(value.get("Tags")),
+        policies=_attached(value),
+        inline=_inline(value, "RolePolicyList"),
+        boundary=_boundary(value),
+        max_session_duration=_duration(value),
+    )
+    body["trust"] = _document(value["AssumeRolePolicyDocument"])
+    identifier = _id(value, "RoleId")
+    yield Thing("roles", owner, name, body, source.line(at), locate=in_json(source, members), id=identifier)
+    for profile in _listed(value, "InstanceProfileList"):
+        if isinstance(profile.get("InstanceProfileName"), str):
+            yield Thing("instance_profiles", owner, profile["InstanceProfileName"], {"role": name}, source.line(at))
+
+
+def _user(source: JsonText, at: int, account: str) -> Iterator[Thing]:
+    value, places = _object(source, at)
+    name, owner = _named(source, at, value, "UserName", account)
+    body = kept(
+        path=value.get("Path"),
+        tags=inventory.tags(value.get("Tags")),
+        groups=[each for each in value.get("GroupList") or [] if isinstance(each, str)],
+        policies=_attached(value),
+        inline=_inline(value, "UserPolicyList"),
+        boundary=_boundary(value),
+    )
+    members = _inline_places(source, places, "UserPolicyList")
+    identifier = _id(value, "UserId")
+    yield Thing("users", owner, name, body, source.line(at), locate=in_json(source, members), id=identifier)
+
+
+def _group(source: JsonText, at: int, account: str) -> Iterator[Thing]:
+    value, places = _object(source, at)
+    name, owner = _named(source, at, value, "GroupName", account)
+    body = kept(path=value.get("Path"), policies=_attached(value), inline=_inline(value, "GroupPolicyList"))
+    members = _inline_places(source, places, "GroupPolicyList")
+    yield Thing("groups", owner, name, body, source.line(at), locate=in_json(source, members))
+
+
+def _policy(source: JsonText, at: int, account: str) -> Iterator[Thing]:
+    value, places = _object(source, at)
+    name, owner = _named(source, at, value, "PolicyName", account)
+    if owner == "aws":
+        return  # AWS's own policies are known already, or are not needed to say who may assume what
+    versions = _listed(value, "PolicyVersionList")
+    number = next((n for n, each in enumerate(versions) if each.get("IsDefaultVersion") is True), None)
+    if number is None or "Document" not in versions[number]:
+        raise BadInput(f"policy `{name}` has no default version with a document", source.line(at))
+    body = kept(path=value.get("Path"), description=value.get("Description"))
+    body["document"] = _document(versions[number]["Document"])
+    place = source.find(places["PolicyVersionList"], [number, "Document"])
+    yield Thing("policies", owner, name, body, source.line(at), locate=in_json(source, {"document": place}))
+
+
+# -- members ---------------------------------------------------------------------------------------------------------
+
+
+def _object(source: JsonText, at: int) -> tuple[Mapping[str, Any], Mapping[str, int]]:
+    places = dict(source.members(at))
+    value = source.value(at)
+    return value, places
+
+
+def _named(source: JsonText, at: int, value: Mapping[str, Any], member: str, account: str) -> tuple[str, str]:
+    name = value.get(member)
+    if not isinstance(name, str) or not name:
+        raise BadInput(f"expected an object with {member}", source.line(at))
+    parts = str(value.get("Arn", "")).split(":")
+    return name, parts[4] if len(parts) > 4 and parts[4] else account  # noqa: PLR2004 - the account of an ARN
+
+
+def _id(value: Mapping[str, Any], member: str) -> str:
+    """A unique id, by which trust policies may still name what was deleted."""
+    given = value.get(member)
+    return given if isinstance(given, str) and given.isalnum() else ""
+
+
+def _listed(value: Mapping[str, Any], member: str) -> list[Mapping[str, Any]]:
+    listed = value.get(member)
+    return [each for each in listed if isinstance(each, Mapping)] if isinstance(listed, list) else []
+
+
+def _attached(value: Mapping[str, Any]) -> list[str]:
+    arns = [each.get("PolicyArn") for each in _listed(value, "AttachedManagedPolicies")]
+    return [arn for arn in arns if isinstance(arn, str)]
+
+
+def _boundary(value: Mapping[str, Any]) -> str:
+    boundary = value.get("PermissionsBoundary")
+    arn = boundary.get("PermissionsBoundaryArn") if isinstance(boundary, Mapping) else None
+    return arn if isinstance(arn, str) else ""
+
+
+def _duration(value: Mapping[str, Any]) -> str:
+    given = str(value.get("MaxSessionDuration", ""))
+    return "" if given == str(MAX_SESSION) else given
+
+
+def _inline(value: Mapping[str, Any], member: str) -> dict[str, str]:
+    return {
+        str(each["PolicyName"]): _document(each["PolicyDocument"])
+        for each in _listed(value, member)
+        if "PolicyName" in each and "PolicyDocument" in each
+    }
+
+
+def _inline_places(source: JsonText, places: Mapping[str, int], member: str) -> dict[str, int]:
+    found = {}
+    for at in source.elements(places[member]) if member in places and source.is_list(places[member]) else ():
+        inner = dict(source.members(at)) if source.is_object(at) else {}
+        if "PolicyName" in inner and "PolicyDocument" in inner:
+            found[f"inline.{source.value(inner['PolicyName'])}"] = inner["PolicyDocument"]
+    return found
+
+
+def _document(written: Any) -> str:
+    """A policy as text: shown as JSON by the AWS CLI, percent-encoded by others."""
+    if isinstance(written, str):
+        return unquote(written) if written.lstrip()[:1] == "%" else written
+    return compact(written)

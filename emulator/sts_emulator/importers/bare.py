@@ -1,0 +1,156 @@
+"""Bare policy documents, and definitions of OIDC providers and of Roles Anywhere as `aws` takes or shows them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import PurePath
+from typing import Any
+
+from sts_emulator.importers import inventory
+from sts_emulator.importers.inventory import Inventory, Thing, compact, kept, provider_host
+from sts_emulator.importers.json_text import BadInput, JsonText
+from sts_emulator.importers.places import in_json
+
+_OWN_PROVIDER = re.compile(r'"arn:aws[a-z-]*:iam::([0-9]{12}):(?:oidc|saml)-provider/')
+_NOT_A_NAME = re.compile(r"[^A-Za-z0-9+=,.@_-]+")
+
+
+def read_policy(source: JsonText, account: str) -> Inventory:
+    """A policy document by itself: a trust policy becomes a role that is called like the file, another a policy.
+
+    A trust policy that names a provider of an account belongs to a role of that account; that is how AWS has it.
+
+    Raises:
+        BadInput: not JSON.
+    """
+    value = source.plain()
+    found = Inventory("a policy document")
+    name = _NOT_A_NAME.sub("-", PurePath(source.file).name.partition(".")[0]).strip("-")[:64] or "role"
+    whole = in_json(source, {"trust": source.start, "document": source.start})
+    if _is_trust(value):
+        named = _OWN_PROVIDER.search(source.text)
+        owner = account or (named[1] if named else inventory.DEFAULT_ACCOUNT)
+        found.add(Thing("roles", owner, name, {"trust": compact(value)}, source.line(source.start), locate=whole))
+    else:
+        owner = account or inventory.DEFAULT_ACCOUNT
+        found.add(Thing("policies", owner, name, {"document": compact(value)}, source.line(source.start), locate=whole))
+    return found
+
+
+def _is_trust(value: Any) -> bool:
+    """Whether any statement names principals, or none names resources."""
+    listed = value.get("Statement") if isinstance(value, Mapping) else None
+    statements = [each for each in (listed if isinstance(listed, list) else [listed]) if isinstance(each, Mapping)]
+    if any("Principal" in each or "NotPrincipal" in each for each in statements):
+        return True
+    return not any("Resource" in each or "NotResource" in each for each in statements)
+
+
+def read_oidc_provider(source: JsonText, account: str) -> Inventory:
+    """An OIDC provider as create-open-id-connect-provider takes it, or get-open-id-connect-provider shows it.
+
+    Raises:
+        BadInput: not JSON, or without a URL.
+    """
+    value = source.plain()
+    found = Inventory("an OIDC provider")
+    url = value.get("Url")
+    if not isinstance(url, str) or not url:
+        raise BadInput("expected `Url` to be a text", source.line(source.top["Url"]))
+    body = kept(
+        url=url if "://" in url else f"https://{url}",
+        client_ids=_texts(value.get("ClientIDList")),
+        thumbprints=_texts(value.get("ThumbprintList")),
+        tags=inventory.tags(value.get("Tags")),
+    )
+    owner = account or inventory.DEFAULT_ACCOUNT
+    found.add(Thing("oidc_providers", owner, provider_host(url), body, source.line(source.start)))
+    return found
+
+
+def read_provider_list(source: JsonText, account: str) -> Inventory:
+    """The ARNs that list-open-id-connect-providers shows; the clients of the providers it does not tell.
+
+    Raises:
+        BadInput: not JSON.
+    """
+    found = Inventory("a list of OIDC providers", exists=True)
+    for at in source.elements(source.top["OpenIDConnectProviderList"]):
+        arn = source.value(at)
+        arn = arn.get("Arn") if isinstance(arn, Mapping) else arn
+        if not isinstance(arn, str) or ":oidc-provider/" not in arn:
+            raise BadInput("expected the ARN of an OIDC provider", source.line(at))
+        host = arn.partition(":oidc-provider/")[2]
+        body = {"url": f"https://{host}"}
+        found.add(Thing("oidc_providers", account or arn.split(":")[4], host, body, source.line(at)))
+    return found
+
+
+def read_roles_anywhere(source: JsonText, account: str) -> Inventory:
+    """Trust anchors and profiles as get-, list- and create- commands of `aws rolesanywhere` show or take them.
+
+    Raises:
+        BadInput: not JSON.
+    """
+    found = Inventory("IAM Roles Anywhere definitions")
+    top = source.top
+    for member, read in (("trustAnchor", _anchor), ("profile", _profile)):
+        places = [top[member]] if member in top else []
+        places += list(source.elements(top[f"{member}s"])) if f"{member}s" in top else []
+        for at in places:
+            read(found, source, at, account)
+    if not found.things and "source" in top:
+        _anchor(found, source, source.start, account)
+    elif not found.things and "roleArns" in top:
+        _profile(found, source, source.start, account)
+    return found
+
+
+def _anchor(found: Inventory, source: JsonText, at: int, account: str) -> None:
+    value = source.value(at)
+    data = value.get("source", {}).get("sourceData", {}) if isinstance(value, Mapping) else {}
+    name = value.get("name") if isinstance(value, Mapping) else None
+    if not isinstance(name, str):
+        raise BadInput("expected a trust anchor with a `name`", source.line(at))
+    bundle = data.get("x509CertificateData") if isinstance(data, Mapping) else None
+    if not isinstance(bundle, str):
+        found.note(source.line(at), f"trust anchor `{name}`: its certificates are not in this file, so it is left out")
+        return
+    body = kept(certificates=bundle, id=value.get("trustAnchorId"))
+    _enabled(body, value)
+    found.add(Thing("trust_anchors", _owner(value, "trustAnchorArn", account), name, body, source.line(at)))
+
+
+def _profile(found: Inventory, source: JsonText, at: int, account: str) -> None:
+    value = source.value(at)
+    name = value.get("name") if isinstance(value, Mapping) else None
+    if not isinstance(name, str):
+        raise BadInput("expected a profile with a `name`", source.line(at))
+    body = kept(
+        roles=_texts(value.get("roleArns")),
+        id=value.get("profileId"),
+        duration=str(value.get("durationSeconds", "")),
+        session_policy=value.get("sessionPolicy"),
+        policies=_texts(value.get("managedPolicyArns")),
+    )
+    if value.get("acceptRoleSessionName") is True:
+        body["session_names"] = "true"
+    _enabled(body, value)
+    owner = _owner(value, "profileArn", account)
+    found.add(Thing("roles_anywhere_profiles", owner, name, body, source.line(at)))
+
+
+def _enabled(body: dict[str, Any], value: Mapping[str, Any]) -> None:
+    if value.get("enabled") is False:
+        body["enabled"] = "false"
+
+
+def _owner(value: Mapping[str, Any], member: str, account: str) -> str:
+    arns = [value.get(member), *_texts(value.get("roleArns"))]
+    parts = next((each.split(":") for each in arns if isinstance(each, str) and each.count(":") > 4), [])  # noqa: PLR2004
+    return account or (parts[4] if parts else inventory.DEFAULT_ACCOUNT)
+
+
+def _texts(listed: Any) -> list[str]:
+    return [each for each in listed if isinstance(each, str)] if isinstance(listed, list) else []

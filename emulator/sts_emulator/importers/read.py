@@ -1,0 +1,80 @@
+"""Recognises what kind of file it is, and reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from sts_emulator.importers import authorization_details, bare, cloudformation, terraform
+from sts_emulator.importers.inventory import Inventory
+from sts_emulator.importers.json_text import BadInput, JsonText
+
+KNOWN: Final = (
+    "`terraform show -json` of a plan or state, a CloudFormation or CDK template, "
+    "`aws iam get-account-authorization-details`, get-role or list-roles, a bare policy, "
+    "an OIDC provider or IAM Roles Anywhere definitions"
+)
+_ROLES_ANYWHERE = ("trustAnchor", "trustAnchors", "profile", "profiles", "roleArns")
+
+
+def read_json(source: JsonText, account: str = "", parameters: Mapping[str, str] | None = None) -> Inventory:
+    """Everything of a JSON file that can be imported.
+
+    `account` is the one of what does not say in which it lives; empty: guessed. `parameters` are those of a template.
+
+    Raises:
+        BadInput: not JSON, of no known kind, or with a mistake.
+    """
+    names = source.top.keys()
+    if "Resources" in names:
+        return cloudformation.read(JsonTemplate(source), account, parameters or {})
+    if parameters:
+        raise BadInput("is no template, so it has no parameters", 1)
+    for members, read in _KINDS:
+        if any(each <= names for each in members):
+            return read(source, account)
+    raise BadInput(_complaint(source), 1)
+
+
+_KINDS: Final[tuple[tuple[tuple[frozenset[str], ...], Callable[[JsonText, str], Inventory]], ...]] = (
+    ((frozenset({"planned_values"}), frozenset({"values", "terraform_version"})), terraform.read),
+    ((frozenset({"RoleDetailList"}), frozenset({"UserDetailList"})), authorization_details.read_account),
+    ((frozenset({"Role"}), frozenset({"Roles"})), authorization_details.read_roles),
+    ((frozenset({"Statement"}),), bare.read_policy),
+    ((frozenset({"Url"}),), bare.read_oidc_provider),
+    ((frozenset({"OpenIDConnectProviderList"}),), bare.read_provider_list),
+    (
+        (*map(frozenset, ({each} for each in _ROLES_ANYWHERE)), frozenset({"name", "source"})),
+        bare.read_roles_anywhere,
+    ),
+)
+"""Members that tell the kind, any of the sets, and what reads it."""
+
+
+def _complaint(source: JsonText) -> str:
+    names = source.top.keys()
+    if "lineage" in names or ("resources" in names and "terraform_version" in names):
+        return "is Terraform's own state file; `terraform show -json` writes what can be read here"
+    if "format_version" in names or "terraform_version" in names:
+        return "is an empty state, or a plan without resources"
+    if "artifacts" in names:
+        return "is the manifest of a CDK app; name the folder, or the *.template.json files in it"
+    if not source.is_object(source.start):
+        source.plain()  # says what is wrong, if it is not JSON at all
+    return f"is none of what can be imported: {KNOWN}"
+
+
+class JsonTemplate:
+    """A CloudFormation template in JSON."""
+
+    def __init__(self, source: JsonText) -> None:
+        self._source = source
+        self.file = source.file
+
+    def plain(self) -> Any:
+        """See cloudformation.Template."""
+        return self._source.plain()
+
+    def line_at(self, path: list[str | int]) -> int:
+        """See cloudformation.Template."""
+        return self._source.line(self._source.find(self._source.start, path))

@@ -1,0 +1,125 @@
+"""Policies that a plan does not know yet, put together from `aws_iam_policy_document` as far as it is known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sts_emulator.importers.inventory import compact
+from sts_emulator.importers.terraform_references import Configuration, Key
+
+DATA = "data.aws_iam_policy_document."
+MOST_STATEMENTS = 1_000
+
+
+class _Unknown(Exception):  # noqa: N818 - never leaves this module
+    """A gap that cannot be filled."""
+
+
+class Documents:
+    """Makes policies from data sources: `data` holds their values by key, `arns` those of all resources."""
+
+    def __init__(self, data: Mapping[Key, Mapping[str, Any]], arns: Mapping[Key, str], known: Configuration) -> None:
+        self._data = data
+        self._arns = arns
+        self._configuration = known
+
+    def made(self, module: tuple[str, ...], kind: str, name: str, member: str) -> tuple[str | None, str]:
+        """A member's policy, and what to say about it: why there is none, or what was assumed."""
+        references = self._configuration.references(module, kind, name, member)
+        sources = [key for key in references if key[1].startswith(DATA)]
+        if len(sources) != 1 or sources[0] not in self._data:
+            needs = ", ".join(key[1] for key in references)
+            return None, f": it needs {needs}" if needs else ""
+        values = self._data[sources[0]]
+        known = values.get("json")
+        if isinstance(known, str) and known:
+            return known, ""
+        try:
+            return self._document(sources[0], values), f"put together from {sources[0][1]}"
+        except _Unknown as gap:
+            return None, f": {sources[0][1]} has {gap}"
+
+    def _document(self, key: Key, values: Mapping[str, Any]) -> str:
+        for member in ("source_policy_documents", "override_policy_documents", "source_json", "override_json"):
+            if values.get(member):
+                raise _Unknown(f"{member}, which only Terraform merges")
+        statements = values.get("statement")
+        if not isinstance(statements, list) or not statements or len(statements) > MOST_STATEMENTS:
+            raise _Unknown("no statements yet")
+        written = self._configuration.expression(key, "statement")
+        blocks = written if isinstance(written, list) else []
+        made = [
+            self._statement(key[0], each, blocks[number] if len(blocks) == len(statements) else {})
+            for number, each in enumerate(statements)
+            if isinstance(each, Mapping)
+        ]
+        version = values.get("version")
+        return compact({"Version": version if isinstance(version, str) else "2012-10-17", "Statement": made})
+
+    def _statement(self, module: tuple[str, ...], values: Mapping[str, Any], block: Any) -> dict[str, Any]:
+        block = block if isinstance(block, Mapping) else {}
+        statement: dict[str, Any] = {"Sid": values["sid"]} if values.get("sid") else {}
+        statement["Effect"] = values.get("effect") or "Allow"
+        for member, element in (
+            ("actions", "Action"),
+            ("not_actions", "NotAction"),
+            ("resources", "Resource"),
+            ("not_resources", "NotResource"),
+        ):
+            if values.get(member):
+                statement[element] = self._filled(module, values[member], block.get(member))
+        for member, element in (("principals", "Principal"), ("not_principals", "NotPrincipal")):
+            if values.get(member):
+                statement[element] = self._principals(module, values[member], block.get(member))
+        conditions = self._conditions(module, values.get("condition"), block.get("condition"))
+        return {**statement, "Condition": conditions} if conditions else statement
+
+    def _principals(self, module: tuple[str, ...], listed: Any, blocks: Any) -> Any:
+        named: dict[str, list[str]] = {}
+        for each in listed:
+            kind = str(each.get("type"))
+            written = _block(blocks, each, "type")
+            named.setdefault(kind, []).extend(
+                self._filled(module, each.get("identifiers") or [], written.get("identifiers"))
+            )
+        return "*" if named == {"*": ["*"]} else named
+
+    def _conditions(self, module: tuple[str, ...], listed: Any, blocks: Any) -> dict[str, Any]:
+        found: dict[str, dict[str, list[str]]] = {}
+        for each in listed or []:
+            written = _block(blocks, each, "test", "variable")
+            if not isinstance(each.get("test"), str) or not isinstance(each.get("variable"), str):
+                raise _Unknown("a condition whose test or variable is not known")
+            values = self._filled(module, each.get("values") or [], written.get("values"))
+            found.setdefault(each["test"], {}).setdefault(each["variable"], []).extend(values)
+        return found
+
+    def _filled(self, module: tuple[str, ...], listed: Any, expression: Any) -> list[str]:
+        """The values with their gaps filled by the ARNs that the expression refers to, in order."""
+        values = list(listed) if isinstance(listed, list) else [listed]
+        gaps = sum(value is None for value in values)
+        if not gaps:
+            return [str(value) for value in values]
+        targets = list(self._configuration.targets(module, expression))
+        arns = [self._arns[key] for key in targets if key in self._arns]
+        if len(arns) != gaps:
+            needs = ", ".join(key[1] for key in targets) or "something"
+            raise _Unknown(f"a value that is not known before apply: it needs {needs}")
+        filling = iter(arns)
+        return [next(filling) if value is None else str(value) for value in values]
+
+
+def _block(blocks: Any, values: Mapping[str, Any], *members: str) -> Mapping[str, Any]:
+    """The nested block that is written with these members; sets have another order in values than as written."""
+    fitting = [
+        block
+        for block in (blocks if isinstance(blocks, list) else [])
+        if isinstance(block, Mapping) and all(_constant(block, name) == values.get(name) for name in members)
+    ]
+    return fitting[0] if len(fitting) == 1 else {}
+
+
+def _constant(block: Mapping[str, Any], member: str) -> Any:
+    expression = block.get(member)
+    return expression.get("constant_value") if isinstance(expression, Mapping) else None

@@ -1,0 +1,60 @@
+"""EKS clusters and their pod identity associations, as documents.
+
+eks-cluster               key: `ACCOUNT/REGION/name`, uid: ARN. name, account, region, arn, issuer (URL of its tokens),
+                          role, version, created, tags
+pod-identity-association  key: `ACCOUNT/REGION/cluster/a-…`, uid: ARN. id, arn, account, region, cluster, namespace,
+                          service_account, role (ARN), target_role (ARN or ""), external_id, session_tags (bool),
+                          policy, created, modified, tags
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Final
+
+from sts_emulator.core.world import World
+from sts_emulator.vending.resources import Stored
+
+CLUSTER: Final = "eks-cluster"
+ASSOCIATION: Final = "pod-identity-association"
+
+
+def key_of(account: str, region: str, *parts: str) -> str:
+    """The key of a cluster, or of an association in it."""
+    return "/".join((account, region, *parts))
+
+
+def arn_of(account: str, region: str, name: str) -> str:
+    """A cluster's ARN."""
+    return f"arn:aws:eks:{region}:{account}:cluster/{name}"
+
+
+def issuer_of(account: str, region: str, name: str) -> str:
+    """The URL of the issuer that a new cluster gets: always the same for the same cluster."""
+    digest = hashlib.sha256(f"eks\0{account}\0{region}\0{name}".encode()).hexdigest()
+    return f"https://oidc.eks.{region}.amazonaws.com/id/{digest[:32].upper()}"
+
+
+def cluster(world: World, account: str, region: str, name: str) -> Stored | None:
+    """The account's cluster of that name in a region, or None."""
+    return world.get(CLUSTER, key_of(account, region, name))
+
+
+def cluster_of_issuer(world: World, issuer: str) -> Stored | None:
+    """The cluster whose pods' tokens have that issuer, or None."""
+    table = world.memo("clusters-by-issuer", lambda: {one["issuer"]: one for one in world.page(CLUSTER)})
+    return table.get(issuer)
+
+
+def associations(world: World, cluster: Stored) -> list[Stored]:
+    """A cluster's pod identity associations, in order of their ids."""
+    return world.page(ASSOCIATION, key_of(cluster["account"], cluster["region"], cluster["name"], ""))
+
+
+def association_for(world: World, cluster: Stored, namespace: str, service_account: str) -> Stored | None:
+    """The association of a service account, or None; there is one at most."""
+    wanted = (namespace, service_account)
+    for one in associations(world, cluster):
+        if (one["namespace"], one["service_account"]) == wanted:
+            return one
+    return None

@@ -1,0 +1,349 @@
+"""EC2's control plane as far as identity goes: instances, their profiles and their metadata options."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from sts_emulator.core.errors import AwsError
+from sts_emulator.methods.instance_profile import instances
+from sts_emulator.methods.instance_profile.instance_credentials import SERVICE
+from sts_emulator.methods.instance_profile.instances import KIND, arn_of, place_of
+from sts_emulator.vending.assume import tag_keys, tag_map
+from sts_emulator.vending.authorize import authorize
+from sts_emulator.vending.context import Context
+from sts_emulator.vending.resources import Stored
+from sts_emulator.wire.dispatch import operation
+
+_OPTION_NAMES = {
+    "HttpTokens": "tokens",
+    "HttpPutResponseHopLimit": "hop_limit",
+    "HttpEndpoint": "endpoint",
+    "HttpProtocolIpv6": "ipv6",
+    "InstanceMetadataTags": "tags",
+}
+_STATES = {"running": 16, "terminated": 48}
+_HOPS = range(1, 65)
+_MOST = 100  # instances of one RunInstances, as far as an emulator needs
+
+
+# -- instances -----------------------------------------------------------------------------------------------------
+
+
+@operation("ec2", "RunInstances")
+def run_instances(
+    ctx: Context,
+    *,
+    MinCount: int,
+    MaxCount: int,
+    ImageId: str = instances.DEFAULT_IMAGE,
+    InstanceType: str = instances.DEFAULT_TYPE,
+    IamInstanceProfile: Mapping[str, str] | None = None,
+    MetadataOptions: Mapping[str, Any] | None = None,
+    UserData: str = "",
+    KeyName: str = "",
+    Placement: Mapping[str, str] | None = None,
+    TagSpecifications: Sequence[Mapping[str, Any]] = (),
+    InstanceMarketOptions: Mapping[str, Any] | None = None,
+    DryRun: bool = False,
+    **_: Any,
+) -> Mapping[str, Any]:
+    """Start instances that are nothing but an identity: whoever has a listener of theirs is on them."""
+    account = ctx.identity.account
+    options, profile = MetadataOptions or {}, None
+    if not 1 <= MinCount <= MaxCount <= _MOST:
+        message = f"Value ({MaxCount}) for parameter MaxCount is invalid."
+        raise AwsError("InvalidParameterValue", message)
+    tags = tag_map([pair for one in TagSpecifications if one.get("ResourceType") == "instance" for pair in one["Tags"]])
+    if IamInstanceProfile:
+        profile = instances.find_profile(ctx.world, account, IamInstanceProfile)
+    keys = {
+        **tag_keys(tags),
+        "ec2:instancetype": (InstanceType,),
+        **_option_keys({**instances.OPTIONS, **_read(options)}),
+    }
+    if profile:
+        keys["ec2:instanceprofile"] = (profile["arn"],)
+    authorize(ctx, "ec2:RunInstances", f"arn:aws:ec2:{ctx.region}:{account}:instance/*", keys)
+    _permit_pass(ctx, profile)
+    _dry_run(DryRun)
+    started = []
+    for _number in range(MaxCount):
+        identifier = f"i-0{os.urandom(8).hex()}"
+        instance = instances.make(
+            ctx.world,
+            account,
+            ctx.region,
+            identifier,
+            image=ImageId,
+            type=InstanceType,
+            zone=(Placement or {}).get("AvailabilityZone") or f"{ctx.region}a",
+            market="spot" if (InstanceMarketOptions or {}).get("MarketType") == "spot" else "on-demand",
+            options=_read(options),
+            user_data=UserData,
+            key_name=KeyName,
+            tags=tags,
+            association=instances.association(ctx.world, profile, identifier) if profile else None,
+        )
+        ctx.world.add(KIND, identifier, instance)
+        started.append(instance)
+    return {**_reservation(started[0]), "Instances": [_shown(one) for one in started]}
+
+
+@operation("ec2", "DescribeInstances")
+def describe_instances(
+    ctx: Context,
+    *,
+    InstanceIds: Sequence[str] = (),
+    Filters: Sequence[Mapping[str, Any]] = (),
+    DryRun: bool = False,
+    **_: Any,
+) -> Mapping[str, Any]:
+    """The account's instances in the region, each in a reservation of its own."""
+    authorize(ctx, "ec2:DescribeInstances", "*")
+    _dry_run(DryRun)
+    found = [_find(ctx, one) for one in InstanceIds] if InstanceIds else _mine(ctx)
+    found = [one for one in found if _matches(one, Filters, _INSTANCE_FILTERS)]
+    return {"Reservations": [{**_reservation(one), "Instances": [_shown(one)]} for one in found]}
+
+
+@operation("ec2", "TerminateInstances")
+def terminate_instances(
+    ctx: Context, *, InstanceIds: Sequence[str], DryRun: bool = False, **_: Any
+) -> Mapping[str, Any]:
+    """End instances; their metadata service no longer answers."""
+    found = [_permitted(ctx, "ec2:TerminateInstances", one) for one in InstanceIds]
+    _dry_run(DryRun)
+    for one in found:
+        ctx.world.update(KIND, one["id"], lambda body: {**body, "state": "terminated", "association": None})
+    return {
+        "TerminatingInstances": [
+            {
+                "InstanceId": one["id"],
+                "PreviousState": _state(one["state"]),
+                "CurrentState": _state("terminated"),
+            }
+            for one in found
+        ]
+    }
+
+
+@operation("ec2", "ModifyInstanceMetadataOptions")
+def modify_instance_metadata_options(
+    ctx: Context, *, InstanceId: str, DryRun: bool = False, **options: Any
+) -> Mapping[str, Any]:
+    """Change how an instance's metadata service answers, from the next request on."""
+    changed = _read(options)
+    _permitted(ctx, "ec2:ModifyInstanceMetadataOptions", InstanceId, {"ec2:attribute": tuple(options)})
+    _dry_run(DryRun)
+    if changed.get("hop_limit", 1) not in _HOPS:
+        message = f"Value ({changed['hop_limit']}) for parameter HttpPutResponseHopLimit is invalid."
+        raise AwsError("InvalidParameterValue", message)
+    after = ctx.world.update(KIND, InstanceId, lambda body: {**body, "options": {**body["options"], **changed}})
+    return {"InstanceId": InstanceId, "InstanceMetadataOptions": {**_options(after), "State": "pending"}}
+
+
+# -- associations with instance profiles ----------------------------------------------------------------------------
+
+
+@operation("ec2", "AssociateIamInstanceProfile")
+def associate_iam_instance_profile(
+    ctx: Context, *, IamInstanceProfile: Mapping[str, str], InstanceId: str
+) -> Mapping[str, Any]:
+    """Give an instance that has none an instance profile; the caller must be allowed to pass its role."""
+    instance = _find(ctx, InstanceId)
+    profile = instances.find_profile(ctx.world, instance["account"], IamInstanceProfile)
+    _permitted(ctx, "ec2:AssociateIamInstanceProfile", InstanceId, {"ec2:newinstanceprofile": (profile["arn"],)})
+    _permit_pass(ctx, profile)
+    if instance["state"] != "running":
+        raise AwsError("IncorrectInstanceState", f"The instance '{InstanceId}' is not in a valid state.")
+    if instance["association"]:
+        raise AwsError("IncorrectState", f"There is an existing association for instance {InstanceId}")
+    return {"IamInstanceProfileAssociation": {**_set_profile(ctx, instance, profile), "State": "associating"}}
+
+
+@operation("ec2", "ReplaceIamInstanceProfileAssociation")
+def replace_iam_instance_profile_association(
+    ctx: Context, *, IamInstanceProfile: Mapping[str, str], AssociationId: str
+) -> Mapping[str, Any]:
+    """Give an instance another instance profile; its credentials are the new role's at once."""
+    instance = _associated(ctx, AssociationId)
+    profile = instances.find_profile(ctx.world, instance["account"], IamInstanceProfile)
+    keys = {"ec2:newinstanceprofile": (profile["arn"],)}
+    _permitted(ctx, "ec2:ReplaceIamInstanceProfileAssociation", instance["id"], keys)
+    _permit_pass(ctx, profile)
+    return {"IamInstanceProfileAssociation": {**_set_profile(ctx, instance, profile), "State": "associating"}}
+
+
+@operation("ec2", "DisassociateIamInstanceProfile")
+def disassociate_iam_instance_profile(ctx: Context, *, AssociationId: str) -> Mapping[str, Any]:
+    """Take an instance's profile away; credentials that it has already live on until they expire."""
+    instance = _associated(ctx, AssociationId)
+    _permitted(ctx, "ec2:DisassociateIamInstanceProfile", instance["id"])
+    gone = _association(instance)
+    ctx.world.update(KIND, instance["id"], lambda body: {**body, "association": None})
+    return {"IamInstanceProfileAssociation": {**gone, "State": "disassociating"}}
+
+
+@operation("ec2", "DescribeIamInstanceProfileAssociations")
+def describe_iam_instance_profile_associations(
+    ctx: Context,
+    *,
+    AssociationIds: Sequence[str] = (),
+    Filters: Sequence[Mapping[str, Any]] = (),
+    **_: Any,
+) -> Mapping[str, Any]:
+    """Which instances of the account have which instance profile."""
+    authorize(ctx, "ec2:DescribeIamInstanceProfileAssociations", "*")
+    found = [one for one in _mine(ctx) if one["association"]]
+    if AssociationIds:
+        found = [_associated(ctx, one) for one in AssociationIds]
+    found = [one for one in found if _matches(one, Filters, _ASSOCIATION_FILTERS)]
+    return {"IamInstanceProfileAssociations": [_association(one) for one in found]}
+
+
+def _set_profile(ctx: Context, instance: Stored, profile: Stored) -> dict[str, Any]:
+    made = instances.association(ctx.world, profile, instance["id"])
+    return _association(ctx.world.update(KIND, instance["id"], lambda body: {**body, "association": made}))
+
+
+def _associated(ctx: Context, identifier: str) -> Stored:
+    for one in _mine(ctx):
+        if one["association"] and one["association"]["id"] == identifier:
+            return one
+    message = f"An invalid association-id of '{identifier}' was given"
+    raise AwsError("InvalidAssociationID.NotFound", message)
+
+
+def _association(instance: Stored) -> dict[str, Any]:
+    made = instance["association"]
+    return {
+        "AssociationId": made["id"],
+        "InstanceId": instance["id"],
+        "IamInstanceProfile": {"Arn": made["profile"], "Id": made["profile_id"]},
+        "State": "associated",
+        "Timestamp": made["since"],
+    }
+
+
+# -- who may, and what is shown --------------------------------------------------------------------------------------
+
+
+def _find(ctx: Context, identifier: str) -> Stored:
+    if not instances.INSTANCE_ID.fullmatch(identifier):
+        raise AwsError("InvalidInstanceID.Malformed", f'Invalid id: "{identifier}"')
+    found = ctx.world.get(KIND, identifier)
+    if found is None or (found["account"], found["region"]) != (ctx.identity.account, ctx.region):
+        raise AwsError("InvalidInstanceID.NotFound", f"The instance ID '{identifier}' does not exist")
+    return found
+
+
+def _mine(ctx: Context) -> list[Stored]:
+    wanted = (ctx.identity.account, ctx.region)
+    return [one for one in ctx.world.page(KIND) if (one["account"], one["region"]) == wanted]
+
+
+def _permitted(ctx: Context, action: str, identifier: str, keys: Mapping[str, tuple[str, ...]] | None = None) -> Stored:
+    instance = _find(ctx, identifier)
+    about: dict[str, tuple[str, ...]] = {
+        f"aws:resourcetag/{key.lower()}": (value,) for key, value in instance["tags"].items()
+    }
+    about |= {key.replace("aws:", "ec2:", 1): value for key, value in about.items()}
+    about |= {"ec2:instancetype": (instance["type"],), **_option_keys(instance["options"])}
+    if instance["association"]:
+        about["ec2:instanceprofile"] = (instance["association"]["profile"],)
+    authorize(ctx, action, arn_of(instance), {**about, **(keys or {})})
+    return instance
+
+
+def _permit_pass(ctx: Context, profile: Stored | None) -> None:
+    role = instances.role_of(ctx.world, profile) if profile else None
+    if role is not None:
+        authorize(ctx, "iam:PassRole", role["arn"], {"iam:passedtoservice": (SERVICE,)})
+
+
+def _dry_run(asked: bool) -> None:
+    if asked:
+        raise AwsError("DryRunOperation", "Request would have succeeded, but DryRun flag is set.", status=412)
+
+
+def _read(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {_OPTION_NAMES[name]: value for name, value in options.items() if name in _OPTION_NAMES}
+
+
+def _options(instance: Stored) -> dict[str, Any]:
+    return {name: instance["options"][mine] for name, mine in _OPTION_NAMES.items()}
+
+
+def _option_keys(options: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    return {
+        "ec2:metadatahttptokens": (options["tokens"],),
+        "ec2:metadatahttpputresponsehoplimit": (str(options["hop_limit"]),),
+        "ec2:metadatahttpendpoint": (options["endpoint"],),
+    }
+
+
+def _state(name: str) -> dict[str, Any]:
+    return {"Code": _STATES[name], "Name": name}
+
+
+def _reservation(instance: Stored) -> dict[str, Any]:
+    return {"ReservationId": place_of(instance).reservation, "OwnerId": instance["account"]}
+
+
+def _shown(instance: Stored) -> dict[str, Any]:
+    place, made = place_of(instance), instance["association"]
+    shown = {
+        "InstanceId": instance["id"],
+        "ImageId": instance["image"],
+        "InstanceType": instance["type"],
+        "State": _state(instance["state"]),
+        "LaunchTime": instance["launched"],
+        "Placement": {"AvailabilityZone": instance["zone"], "Tenancy": "default"},
+        "PrivateIpAddress": place.private_ip,
+        "PrivateDnsName": place.private_name,
+        "PublicIpAddress": place.public_ip,
+        "PublicDnsName": place.public_name,
+        "VpcId": place.vpc,
+        "SubnetId": place.subnet,
+        "Architecture": "x86_64",
+        "MetadataOptions": {**_options(instance), "State": "applied"},
+        "Tags": [{"Key": key, "Value": value} for key, value in instance["tags"].items()],
+    }
+    if instance["key_name"]:
+        shown["KeyName"] = instance["key_name"]
+    if instance["market"] == "spot":
+        shown["InstanceLifecycle"] = "spot"
+    if made:
+        shown["IamInstanceProfile"] = {"Arn": made["profile"], "Id": made["profile_id"]}
+    return shown
+
+
+_INSTANCE_FILTERS: Mapping[str, Callable[[Stored], str]] = {
+    "instance-id": lambda one: str(one["id"]),
+    "instance-state-name": lambda one: str(one["state"]),
+    "instance-type": lambda one: str(one["type"]),
+    "iam-instance-profile.arn": lambda one: str(one["association"]["profile"]) if one["association"] else "",
+    "private-ip-address": lambda one: place_of(one).private_ip,
+}
+_ASSOCIATION_FILTERS: Mapping[str, Callable[[Stored], str]] = {
+    "instance-id": lambda one: str(one["id"]),
+    "state": lambda _: "associated",
+}
+
+
+def _matches(
+    instance: Stored, filters: Sequence[Mapping[str, Any]], known: Mapping[str, Callable[[Stored], str]]
+) -> bool:
+    for one in filters:
+        name, values = one.get("Name", ""), one.get("Values", ())
+        if name.startswith("tag:"):
+            found = instance["tags"].get(name[4:])
+        elif name in known:
+            found = known[name](instance)
+        else:
+            raise AwsError("InvalidParameterValue", f"The filter '{name}' is invalid")
+        if found not in values:
+            return False
+    return True

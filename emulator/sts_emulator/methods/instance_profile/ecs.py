@@ -1,0 +1,218 @@
+"""ECS: the credentials endpoint of tasks, and what a container reads about itself (task metadata version 4).
+
+Page `ecs/…` of a world, which stands for http://169.254.170.2. Behaviour: facts/workload-and-rolesanywhere C1, C2.
+
+Document `ecs-task`, key: task id, uid: credentials id. id, name, account, region, cluster, role (ARN), family, image,
+container, credentials_id, token (authorization token, "" where none is asked for), lifetime, started, state (RUNNING,
+STOPPED).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from sts_emulator.core import clock
+from sts_emulator.core.errors import AwsError
+from sts_emulator.core.world import World
+from sts_emulator.methods.instance_profile import delivery
+from sts_emulator.methods.instance_profile.delivery import Delivered, Workload
+from sts_emulator.vending import resources
+from sts_emulator.vending.context import Visit
+from sts_emulator.vending.resources import Stored
+from sts_emulator.wire.http import Response, form
+
+KIND: Final = "ecs-task"
+SERVICE: Final = "ecs-tasks.amazonaws.com"
+_PREFIX = "CredentialsV2Request"
+
+
+def new_id(account: str, name: str) -> str:
+    """The id of the account's task of that name: always the same."""
+    return hashlib.sha256(f"task\0{account}\0{name}".encode()).hexdigest()[:32]
+
+
+def make(world: World, account: str, region: str, identifier: str, **given: Any) -> dict[str, Any]:
+    """The document of a new, running task; `given` are members that differ from the defaults, `role` among them."""
+    return {
+        "id": identifier,
+        "name": "",
+        "account": account,
+        "region": region,
+        "cluster": "default",
+        "role": "",
+        "family": "lab",
+        "image": "lab:latest",
+        "container": "app",
+        "credentials_id": str(uuid.uuid4()),
+        "token": "",
+        "lifetime": delivery.LIFETIME,
+        "started": int(world.now()),
+        "state": "RUNNING",
+        **given,
+    }
+
+
+def arn_of(task: Stored) -> str:
+    """The task's ARN."""
+    return f"arn:aws:ecs:{task['region']}:{task['account']}:task/{task['cluster']}/{task['id']}"
+
+
+def metadata_id(task: Stored) -> str:
+    """What stands for the task's container in the URI of the metadata endpoint."""
+    digits = int(hashlib.sha256(task["container"].encode()).hexdigest()[:8], 16)
+    return f"{task['id']}-{digits:010}"
+
+
+def respond(visit: Visit) -> Response:
+    """Answer one request to the credentials or the metadata endpoint."""
+    segments = visit.path.rstrip("/").split("/")
+    if visit.request.method not in ("GET", "HEAD"):
+        return _json(405, {"message": "Method Not Allowed"})
+    if segments[0] == "v4" and len(segments) > 1:
+        return _metadata(visit.world, segments[1], "/".join(segments[2:]))
+    if segments[:2] == ["v2", "credentials"]:
+        return _credentials(visit, segments[2] if len(segments) > 2 else "")  # noqa: PLR2004 - the id stands third
+    if segments == ["v1", "credentials"]:
+        return _credentials(visit, form(visit.request.query).get("id", ""))
+    return _json(404, {"message": "404 page not found"})
+
+
+# -- credentials -----------------------------------------------------------------------------------------------------
+
+
+def _credentials(visit: Visit, identifier: str) -> Response:
+    if not identifier:
+        return _failed(400, "NoIdInRequest", "No Credential ID in the request")
+    task = visit.world.find(KIND, identifier)
+    if task is None or task["state"] != "RUNNING":
+        return _failed(400, "InvalidIdInRequest", "Credentials not found")
+    given = visit.request.headers.get("authorization", "")
+    if task["token"] and not hmac.compare_digest(task["token"].encode(), given.encode("latin-1", "replace")):
+        # The agent itself asks for no token; what does (SnapStart, Greengrass) has no recorded text: ours.
+        return _json(403, {"code": "AccessDenied", "message": "The authorization token is missing or wrong"})
+    try:
+        delivered = _deliver(visit, task)
+    except AwsError:
+        return _failed(503, "CredentialsUninitialized", "Credentials uninitialized for ID")
+    return _json(200, {"RoleArn": task["role"], **members(delivered)})
+
+
+def members(delivered: Delivered) -> dict[str, str]:
+    """The members that every container credential document has."""
+    given = delivered.vended.credentials
+    return {
+        "AccessKeyId": given.access_key_id,
+        "SecretAccessKey": given.secret_access_key,
+        "Token": given.session_token,
+        "Expiration": clock.iso(given.expires),
+    }
+
+
+def _deliver(visit: Visit, task: Stored) -> Delivered:
+    place = (KIND, task["id"], task["role"])
+    found = delivery.kept(visit.world, place)
+    if found is not None:
+        return found
+    workload = Workload(
+        service=SERVICE,
+        method="ECS task role",
+        account=task["account"],
+        region=task["region"],
+        session_name=task["id"],
+        arn=arn_of(task),
+        lifetime=task["lifetime"],
+        evidence={"task": arn_of(task)},
+    )
+    role = resources.role_by_arn(visit.world, task["role"])
+    return delivery.deliver(visit.server, visit.world, workload, role, place)
+
+
+def _failed(status: int, code: str, message: str) -> Response:
+    return _json(status, {"code": code, "message": f"{_PREFIX}: {message}", "HTTPErrorCode": status})
+
+
+# -- task metadata ---------------------------------------------------------------------------------------------------
+
+
+def _metadata(world: World, identifier: str, path: str) -> Response:
+    task = world.get(KIND, identifier.partition("-")[0])
+    if task is None or metadata_id(task) != identifier:
+        message = f"V4 container metadata handler: unable to get container ID from request: {identifier}"
+        return _json(404, message)
+    page = _METADATA.get(path)
+    return _json(404, {"message": "404 page not found"}) if page is None else _json(200, page(task))
+
+
+def _container(task: Stored) -> dict[str, Any]:
+    digest = hashlib.sha256(f"{task['id']}\0{task['container']}".encode()).hexdigest()
+    return {
+        "DockerId": f"{metadata_id(task)}",
+        "Name": task["container"],
+        "DockerName": task["container"],
+        "Image": task["image"],
+        "ImageID": f"sha256:{hashlib.sha256(task['image'].encode()).hexdigest()}",
+        "Labels": {
+            "com.amazonaws.ecs.cluster": task["cluster"],
+            "com.amazonaws.ecs.container-name": task["container"],
+            "com.amazonaws.ecs.task-arn": arn_of(task),
+            "com.amazonaws.ecs.task-definition-family": task["family"],
+            "com.amazonaws.ecs.task-definition-version": "1",
+        },
+        "DesiredStatus": "RUNNING",
+        "KnownStatus": "RUNNING",
+        "Limits": {"CPU": 256, "Memory": 512},
+        "CreatedAt": clock.iso(task["started"]),
+        "StartedAt": clock.iso(task["started"]),
+        "Type": "NORMAL",
+        "ContainerARN": f"{_account_arn(task)}:container/{task['cluster']}/{task['id']}/{digest[:32]}",
+        "Networks": [{"NetworkMode": "awsvpc", "IPv4Addresses": [_address(task)]}],
+    }
+
+
+def _task(task: Stored) -> dict[str, Any]:
+    return {
+        "Cluster": f"{_account_arn(task)}:cluster/{task['cluster']}",
+        "TaskARN": arn_of(task),
+        "Family": task["family"],
+        "Revision": "1",
+        "DesiredStatus": "RUNNING",
+        "KnownStatus": "RUNNING",
+        "Limits": {"CPU": 0.25, "Memory": 512},
+        "PullStartedAt": clock.iso(task["started"]),
+        "PullStoppedAt": clock.iso(task["started"]),
+        "AvailabilityZone": f"{task['region']}a",
+        "LaunchType": "FARGATE",
+        "Containers": [_container(task)],
+    }
+
+
+def _statistics(_: Stored) -> dict[str, Any]:
+    """What a container uses; an emulated one uses nothing."""
+    return {"cpu_stats": {}, "memory_stats": {}, "networks": {}}
+
+
+_METADATA: Final[Mapping[str, Callable[[Stored], Any]]] = {
+    "": _container,
+    "task": _task,
+    "taskWithTags": lambda task: {**_task(task), "TaskTags": {}},
+    "stats": _statistics,
+    "task/stats": lambda task: {metadata_id(task): _statistics(task)},
+}
+
+
+def _account_arn(task: Stored) -> str:
+    return f"arn:aws:ecs:{task['region']}:{task['account']}"
+
+
+def _address(task: Stored) -> str:
+    mine = bytes.fromhex(task["id"][:4])
+    return f"10.0.{mine[0] & 0x0F}.{4 + mine[1] % 250}"
+
+
+def _json(status: int, value: Any) -> Response:
+    return Response(status, [("content-type", "application/json")], json.dumps(value).encode())

@@ -1,0 +1,274 @@
+"""EKS's control plane as far as identity goes: clusters with an issuer, and pod identity associations."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from sts_emulator.core.errors import AwsError
+from sts_emulator.methods.instance_profile import clusters
+from sts_emulator.methods.instance_profile.clusters import ASSOCIATION, CLUSTER
+from sts_emulator.policy.deciding.document import MalformedPolicy
+from sts_emulator.policy.saving.validate import validate
+from sts_emulator.vending import resources
+from sts_emulator.vending.assume import tag_keys
+from sts_emulator.vending.authorize import authorize
+from sts_emulator.vending.context import Context
+from sts_emulator.vending.resources import Stored
+from sts_emulator.wire.dispatch import operation
+
+_ID_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
+_ID_LENGTH = 17
+_VERSION = "1.33"
+_PAGE = 100
+
+
+# -- clusters --------------------------------------------------------------------------------------------------------
+
+
+@operation("eks", "CreateCluster")
+def create_cluster(
+    ctx: Context,
+    *,
+    name: str,
+    roleArn: str,
+    version: str = _VERSION,
+    tags: Mapping[str, str] | None = None,
+    **_: Any,
+) -> Mapping[str, Any]:
+    """A cluster that is nothing but an issuer of tokens and a place for associations, active at once."""
+    account, region = ctx.identity.account, ctx.region
+    arn = clusters.arn_of(account, region, name)
+    authorize(ctx, "eks:CreateCluster", arn, tag_keys(tags or {}))
+    if clusters.cluster(ctx.world, account, region, name) is not None:
+        raise AwsError("ResourceInUseException", f"Cluster already exists with name: {name}")
+    made = {
+        "name": name,
+        "account": account,
+        "region": region,
+        "arn": arn,
+        "issuer": clusters.issuer_of(account, region, name),
+        "role": roleArn,
+        "version": version,
+        "created": int(ctx.world.now()),
+        "tags": dict(tags or {}),
+    }
+    ctx.world.add(CLUSTER, clusters.key_of(account, region, name), made, uid=arn)
+    return {"cluster": _shown_cluster(made)}
+
+
+@operation("eks", "DescribeCluster")
+def describe_cluster(ctx: Context, *, name: str) -> Mapping[str, Any]:
+    """One cluster, with its issuer."""
+    return {"cluster": _shown_cluster(_reach_cluster(ctx, "DescribeCluster", name))}
+
+
+@operation("eks", "ListClusters")
+def list_clusters(ctx: Context, **_: Any) -> Mapping[str, Any]:
+    """The names of the account's clusters in the region."""
+    authorize(ctx, "eks:ListClusters", "*")
+    found = ctx.world.page(CLUSTER, clusters.key_of(ctx.identity.account, ctx.region, ""))
+    return {"clusters": [one["name"] for one in found]}
+
+
+@operation("eks", "DeleteCluster")
+def delete_cluster(ctx: Context, *, name: str) -> Mapping[str, Any]:
+    """Delete a cluster, its associations with it."""
+    cluster = _reach_cluster(ctx, "DeleteCluster", name)
+    for one in clusters.associations(ctx.world, cluster):
+        ctx.world.take(ASSOCIATION, _key(one))
+    ctx.world.take(CLUSTER, clusters.key_of(cluster["account"], cluster["region"], name))
+    return {"cluster": {**_shown_cluster(cluster), "status": "DELETING"}}
+
+
+def _reach_cluster(ctx: Context, action: str, name: str) -> Stored:
+    account, region = ctx.identity.account, ctx.region
+    found = clusters.cluster(ctx.world, account, region, name)
+    keys = {f"aws:resourcetag/{key.lower()}": (value,) for key, value in (found or {}).get("tags", {}).items()}
+    authorize(ctx, f"eks:{action}", clusters.arn_of(account, region, name), keys)
+    if found is None:
+        raise AwsError("ResourceNotFoundException", f"No cluster found for name: {name}.", status=404)
+    return found
+
+
+def _shown_cluster(cluster: Stored) -> dict[str, Any]:
+    return {
+        "name": cluster["name"],
+        "arn": cluster["arn"],
+        "createdAt": cluster["created"],
+        "version": cluster["version"],
+        "roleArn": cluster["role"],
+        "identity": {"oidc": {"issuer": cluster["issuer"]}},
+        "status": "ACTIVE",
+        "platformVersion": "eks.1",
+        "tags": dict(cluster["tags"]),
+    }
+
+
+# -- pod identity associations ---------------------------------------------------------------------------------------
+
+
+@operation("eks", "CreatePodIdentityAssociation")
+def create_pod_identity_association(
+    ctx: Context,
+    *,
+    clusterName: str,
+    namespace: str,
+    serviceAccount: str,
+    roleArn: str,
+    tags: Mapping[str, str] | None = None,
+    disableSessionTags: bool = False,
+    targetRoleArn: str = "",
+    policy: str = "",
+    **_: Any,
+) -> Mapping[str, Any]:
+    """Let the pods of a service account have a role; the caller must be allowed to pass it."""
+    cluster = _reach_cluster(ctx, "CreatePodIdentityAssociation", clusterName)
+    _check(ctx, roleArn, policy, tagged=not disableSessionTags)
+    if clusters.association_for(ctx.world, cluster, namespace, serviceAccount) is not None:
+        raise AwsError("ResourceInUseException", f"Association already exists: {namespace}/{serviceAccount}")
+    identifier = "a-" + "".join(_ID_LETTERS[byte % len(_ID_LETTERS)] for byte in os.urandom(_ID_LENGTH))
+    account, region, now = cluster["account"], cluster["region"], int(ctx.world.now())
+    made = {
+        "id": identifier,
+        "arn": f"arn:aws:eks:{region}:{account}:podidentityassociation/{clusterName}/{identifier}",
+        "account": account,
+        "region": region,
+        "cluster": clusterName,
+        "namespace": namespace,
+        "service_account": serviceAccount,
+        "role": roleArn,
+        "target_role": targetRoleArn,
+        # The form that AWS documents, so that a target role can name it before the association exists.
+        "external_id": f"{region}/{account}/{clusterName}/{namespace}/{serviceAccount}" if targetRoleArn else "",
+        "session_tags": not disableSessionTags,
+        "policy": policy,
+        "created": now,
+        "modified": now,
+        "tags": dict(tags or {}),
+    }
+    ctx.world.add(ASSOCIATION, _key(made), made, uid=made["arn"])
+    return {"association": _shown(made)}
+
+
+@operation("eks", "UpdatePodIdentityAssociation")
+def update_pod_identity_association(
+    ctx: Context,
+    *,
+    clusterName: str,
+    associationId: str,
+    roleArn: str = "",
+    disableSessionTags: bool | None = None,
+    targetRoleArn: str | None = None,
+    policy: str | None = None,
+    **_: Any,
+) -> Mapping[str, Any]:
+    """Change an association; pods get the new role with their next credentials."""
+    known = _reach(ctx, "UpdatePodIdentityAssociation", clusterName, associationId)
+    changed: dict[str, Any] = {"modified": int(ctx.world.now())}
+    if roleArn:
+        changed["role"] = roleArn
+    if disableSessionTags is not None:
+        changed["session_tags"] = not disableSessionTags
+    if policy is not None:
+        changed["policy"] = policy
+    if targetRoleArn is not None:
+        place = (known["region"], known["account"], clusterName, known["namespace"], known["service_account"])
+        changed |= {"target_role": targetRoleArn, "external_id": "/".join(place) if targetRoleArn else ""}
+    wanted = {**known, **changed}
+    _check(ctx, wanted["role"], wanted["policy"], tagged=wanted["session_tags"])
+    return {"association": _shown(ctx.world.update(ASSOCIATION, _key(known), lambda body: {**body, **changed}))}
+
+
+@operation("eks", "DescribePodIdentityAssociation")
+def describe_pod_identity_association(ctx: Context, *, clusterName: str, associationId: str) -> Mapping[str, Any]:
+    """One association."""
+    return {"association": _shown(_reach(ctx, "DescribePodIdentityAssociation", clusterName, associationId))}
+
+
+@operation("eks", "DeletePodIdentityAssociation")
+def delete_pod_identity_association(ctx: Context, *, clusterName: str, associationId: str) -> Mapping[str, Any]:
+    """Delete an association; credentials that pods have already live on until they expire."""
+    known = _reach(ctx, "DeletePodIdentityAssociation", clusterName, associationId)
+    ctx.world.take(ASSOCIATION, _key(known))
+    return {"association": _shown(known)}
+
+
+@operation("eks", "ListPodIdentityAssociations")
+def list_pod_identity_associations(
+    ctx: Context,
+    *,
+    clusterName: str,
+    namespace: str = "",
+    serviceAccount: str = "",
+    maxResults: int = _PAGE,
+    nextToken: str = "",
+) -> Mapping[str, Any]:
+    """A cluster's associations, perhaps only those of a namespace and a service account."""
+    cluster = _reach_cluster(ctx, "ListPodIdentityAssociations", clusterName)
+    found = [
+        one
+        for one in clusters.associations(ctx.world, cluster)
+        if one["id"] > nextToken
+        and namespace in ("", one["namespace"])
+        and serviceAccount in ("", one["service_account"])
+    ]
+    names = ("clusterName", "namespace", "serviceAccount", "associationArn", "associationId")
+    shown = [{name: value for name, value in _shown(one).items() if name in names} for one in found[:maxResults]]
+    return {"associations": shown, **({"nextToken": found[maxResults - 1]["id"]} if len(found) > maxResults else {})}
+
+
+def _reach(ctx: Context, action: str, cluster: str, identifier: str) -> Stored:
+    """The association, once the caller may. Raises AwsError: AccessDenied, ResourceNotFoundException."""
+    account, region = ctx.identity.account, ctx.region
+    arn = f"arn:aws:eks:{region}:{account}:podidentityassociation/{cluster}/{identifier}"
+    found = ctx.world.find(ASSOCIATION, arn)
+    keys = {f"aws:resourcetag/{key.lower()}": (value,) for key, value in (found or {}).get("tags", {}).items()}
+    authorize(ctx, f"eks:{action}", arn, keys)
+    if clusters.cluster(ctx.world, account, region, cluster) is None:
+        raise AwsError("ResourceNotFoundException", f"No cluster found for name: {cluster}.", status=404)
+    if found is None:
+        message = f"No pod identity association found for associationId: {identifier}"
+        raise AwsError("ResourceNotFoundException", message, status=404)
+    return found
+
+
+def _check(ctx: Context, role_arn: str, policy: str, *, tagged: bool) -> None:
+    """Refuse what an association cannot have, and callers that may not pass the role."""
+    role = resources.role_by_arn(ctx.world, role_arn)
+    if role is None or role["account"] != ctx.identity.account:
+        raise AwsError("InvalidParameterException", f"Role provided in the request does not exist: {role_arn}")
+    authorize(ctx, "iam:PassRole", role_arn, {"iam:passedtoservice": ("pods.eks.amazonaws.com",)})
+    if policy and tagged:
+        raise AwsError("InvalidParameterException", "A policy can be given only when session tags are disabled")
+    if policy:
+        try:
+            validate("session", policy)
+        except MalformedPolicy as bad:
+            raise AwsError("InvalidParameterException", bad.message) from None
+
+
+def _key(association: Stored) -> str:
+    place = (association["account"], association["region"], association["cluster"], association["id"])
+    return clusters.key_of(*place)
+
+
+def _shown(association: Stored) -> dict[str, Any]:
+    shown = {
+        "clusterName": association["cluster"],
+        "namespace": association["namespace"],
+        "serviceAccount": association["service_account"],
+        "roleArn": association["role"],
+        "associationArn": association["arn"],
+        "associationId": association["id"],
+        "tags": dict(association["tags"]),
+        "createdAt": association["created"],
+        "modifiedAt": association["modified"],
+        "disableSessionTags": not association["session_tags"],
+    }
+    if association["target_role"]:
+        shown |= {"targetRoleArn": association["target_role"], "externalId": association["external_id"]}
+    if association["policy"]:
+        shown["policy"] = association["policy"]
+    return shown

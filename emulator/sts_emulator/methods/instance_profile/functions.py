@@ -1,0 +1,119 @@
+"""Lambda: what the environment of a function holds, which is all that its code learns of its role.
+
+Document `lambda-function`, key: `ACCOUNT/REGION/name`, uid: ARN. name, account, region, arn, role (ARN), memory,
+lifetime. Behaviour: facts/workload-and-rolesanywhere C5, C6.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from sts_emulator.core.errors import AwsError
+from sts_emulator.core.world import World
+from sts_emulator.methods.instance_profile import delivery
+from sts_emulator.methods.instance_profile.delivery import Delivered, Workload
+from sts_emulator.methods.instance_profile.ecs import members
+from sts_emulator.vending import resources
+from sts_emulator.vending.context import Server, Visit
+from sts_emulator.vending.credentials import seal, unseal
+from sts_emulator.vending.resources import Stored
+from sts_emulator.wire.http import Response
+
+KIND: Final = "lambda-function"
+SERVICE: Final = "lambda.amazonaws.com"
+LIFETIME: Final = 12 * 3600
+"""Seconds that a function's credentials live. AWS publishes no number; an execution environment lives for hours."""
+
+
+def key_of(account: str, region: str, name: str) -> str:
+    """The key of an account's function in a region."""
+    return f"{account}/{region}/{name}"
+
+
+def make(account: str, region: str, name: str, **given: Any) -> dict[str, Any]:
+    """The document of a new function; `given` are members that differ from the defaults, `role` among them."""
+    return {
+        "name": name,
+        "account": account,
+        "region": region,
+        "arn": f"arn:aws:lambda:{region}:{account}:function:{name}",
+        "role": "",
+        "memory": 128,
+        "lifetime": LIFETIME,
+        **given,
+    }
+
+
+def deliver(server: Server, world: World, function: Stored) -> Delivered:
+    """The credentials of the function's execution environment, renewed in time.
+
+    Raises:
+        AwsError: AccessDenied when the role's trust policy does not let Lambda in.
+    """
+    place = (KIND, function["arn"], function["role"])
+    found = delivery.kept(world, place)
+    if found is not None:
+        return found
+    workload = Workload(
+        service=SERVICE,
+        method="Lambda execution role",
+        account=function["account"],
+        region=function["region"],
+        session_name=function["name"],
+        lifetime=function["lifetime"],
+        lasting={"lambda:sourcefunctionarn": [function["arn"]]},
+        evidence={"function": function["arn"]},
+    )
+    return delivery.deliver(server, world, workload, resources.role_by_arn(world, function["role"]), place)
+
+
+def environment(function: Stored) -> dict[str, str]:
+    """The variables that Lambda sets beside credentials."""
+    return {
+        "AWS_REGION": function["region"],
+        "AWS_DEFAULT_REGION": function["region"],
+        "AWS_EXECUTION_ENV": "AWS_Lambda_provided.al2023",
+        "AWS_LAMBDA_FUNCTION_NAME": function["name"],
+        "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function["memory"]),
+        "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{function['name']}",
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+    }
+
+
+# -- SnapStart: no keys in the environment, an endpoint in their place -------------------------------------------------
+
+
+def path_of(function: Stored) -> str:
+    """The path of the function's credentials, below the page `lambda`."""
+    return f"/{function['account']}/{function['region']}/{function['name']}/credentials"
+
+
+def token_of(world: World, function: Stored) -> str:
+    """The authorization token that the function's environment holds."""
+    return seal(world, _purpose(function), b"snapstart")
+
+
+def respond(visit: Visit) -> Response:
+    """Answer a request for a function's credentials: `GET lambda/ACCOUNT/REGION/NAME/credentials`."""
+    place, _, last = visit.path.rpartition("/")
+    function = visit.world.get(KIND, place) if last == "credentials" else None
+    if function is None or visit.request.method != "GET":
+        return _json(404, {"message": "404 page not found"})
+    if unseal(visit.world, _purpose(function), visit.request.headers.get("authorization", "")) is None:
+        return _json(403, {"code": "AccessDenied", "message": "The authorization token is missing or wrong"})
+    try:
+        delivered = deliver(visit.server, visit.world, function)
+    except AwsError as error:
+        return _json(error.status or 400, {"code": error.code, "message": error.message})
+    return _json(200, members(delivered))
+
+
+def _purpose(function: Stored) -> str:
+    return f"lambda:{function['arn']}"
+
+
+def _json(status: int, value: Mapping[str, Any]) -> Response:
+    return Response(status, [("content-type", "application/json")], json.dumps(value).encode())

@@ -1,0 +1,183 @@
+"""EC2's instance metadata service, versions 1 and 2: what answers at 169.254.169.254.
+
+Page `imds/INSTANCE/…` of a world; a listener of the instance's own serves the same at its root, because most SDKs drop
+a path from the endpoint. Behaviour: facts/workload-and-rolesanywhere B1.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from typing import Final
+
+from sts_emulator.core.clock import http_date
+from sts_emulator.core.errors import AwsError
+from sts_emulator.core.world import World
+from sts_emulator.methods.instance_profile import identity_document, instances, metadata
+from sts_emulator.methods.instance_profile.instance_credentials import V1, V2
+from sts_emulator.vending.context import Visit
+from sts_emulator.vending.credentials import seal, unseal
+from sts_emulator.vending.resources import Stored
+from sts_emulator.wire.http import Request, Response, unquote
+
+TTL_HEADER: Final = "x-aws-ec2-metadata-token-ttl-seconds"
+TOKEN_HEADER: Final = "x-aws-ec2-metadata-token"  # noqa: S105 - a header's name
+MAX_TTL: Final = 21_600
+
+HOP_HEADER: Final = "x-emulator-hop-limit"
+"""Tells whoever owns the socket which IP TTL a token may travel with; it never leaves a listener of ours."""
+
+_TITLES = {
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+}
+
+
+class Refused(Exception):  # noqa: N818 - an answer, not a failure
+    """The request gets nothing but this status."""
+
+    def __init__(self, status: int, *headers: tuple[str, str]) -> None:
+        super().__init__(status)
+        self.status = status
+        self.headers = headers
+
+
+def respond(visit: Visit) -> Response:
+    """Answer one request to the metadata service of the instance that the path begins with."""
+    identifier, _, path = visit.path.partition("/")
+    if identifier == "certificate" and not path:
+        body = identity_document.certificate_pem(visit.world).encode()
+        return Response(200, [("content-type", "application/x-pem-file")], body)
+    try:
+        return _answer(visit, _instance(visit.world, identifier), _segments(path))
+    except Refused as refused:
+        return _page(refused.status, refused.headers, visit.world)
+
+
+def _instance(world: World, identifier: str) -> Stored:
+    found = instances.running(world, identifier)
+    if found is None:
+        raise Refused(404)
+    return found
+
+
+def _answer(visit: Visit, instance: Stored, segments: list[str]) -> Response:
+    request, options = visit.request, instance["options"]
+    if options["endpoint"] == "disabled" or (options["ipv6"] == "disabled" and "fd00:ec2::254" in _host(request)):
+        raise Refused(403)
+    if segments[1:] == ["api", "token"]:
+        return _token(visit, instance, segments[0])
+    if request.method not in ("GET", "HEAD"):
+        raise Refused(405, ("allow", "GET, HEAD, OPTIONS"))
+    left = _seconds_left(visit.world, instance, request)
+    if left is None and options["tokens"] == "required":
+        raise Refused(401)
+    extra = [] if left is None else [(TTL_HEADER, str(left))]
+    body, content_type = _look_up(visit, instance, segments, V1 if left is None else V2)
+    return Response(200, [*_headers(visit.world, content_type), *extra], body)
+
+
+# -- tokens --------------------------------------------------------------------------------------------------------
+
+
+def _token(visit: Visit, instance: Stored, version: str) -> Response:
+    request = visit.request
+    if request.method != "PUT":
+        raise Refused(405, ("allow", "OPTIONS, PUT"))
+    if version != "latest" or "x-forwarded-for" in request.headers:
+        raise Refused(403)
+    ttl = request.headers.get(TTL_HEADER, "").strip()
+    if not (ttl.isascii() and ttl.isdigit() and len(ttl) <= len(str(MAX_TTL)) and 1 <= int(ttl) <= MAX_TTL):
+        raise Refused(400)
+    expires = int(visit.world.now()) + int(ttl)
+    # Forty sealed bytes: 56 characters of base64, as long as AWS's.
+    token = seal(visit.world, _purpose(instance), struct.pack(">Q", expires) + os.urandom(4)) + "=="
+    headers = _headers(visit.world, "text/plain")
+    hop_limit = (HOP_HEADER, str(instance["options"]["hop_limit"]))
+    return Response(200, [*headers, (TTL_HEADER, ttl), hop_limit], token.encode())
+
+
+def _seconds_left(world: World, instance: Stored, request: Request) -> int | None:
+    """How long the request's token is still good; None when it has none.
+
+    Raises:
+        Refused: 401 for a token that is expired, altered, or another instance's.
+    """
+    token = request.headers.get(TOKEN_HEADER)
+    if token is None:
+        return None
+    opened = unseal(world, _purpose(instance), token.strip()) if len(token) < 200 else None  # noqa: PLR2004 - ours have 56
+    if opened is None:
+        raise Refused(401)
+    left = int(struct.unpack(">Q", opened[:8])[0]) - int(world.now())
+    if left <= 0:
+        raise Refused(401)
+    return left
+
+
+def _purpose(instance: Stored) -> str:
+    return f"imds:{instance['id']}:{instance['launched']}"
+
+
+# -- what is read ---------------------------------------------------------------------------------------------------
+
+
+def _look_up(visit: Visit, instance: Stored, segments: list[str], how: str) -> tuple[bytes, str]:
+    """The body and content type at a path. Raises Refused: 404."""
+    if not segments:
+        return "\n".join(metadata.VERSIONS).encode(), "text/plain"
+    if segments[0] not in metadata.VERSIONS:
+        raise Refused(404)
+    path = "/".join(segments[1:])
+    if path.startswith("meta-data/iam/security-credentials-extended"):
+        tree = metadata.extended(visit.server, visit.world, instance, how)
+    else:
+        tree = metadata.tree(visit.server, visit.world, instance, how)
+    value = tree.get(path)
+    if value is None:
+        folder = metadata.listing(tree, f"{path}/" if path else "")
+        if folder is None:
+            raise Refused(404)
+        return folder.encode(), "text/plain"
+    if isinstance(value, bytes):
+        return value, "application/octet-stream"
+    text = value if isinstance(value, str) else value()
+    return text.encode(), "text/plain"
+
+
+def _segments(path: str) -> list[str]:
+    """The path's parts, unescaped; a slash at the end or twice says nothing (clients differ). Raises Refused: 400."""
+    try:
+        return [unquote(part) for part in path.split("/") if part]
+    except AwsError:
+        raise Refused(400) from None
+
+
+def _host(request: Request) -> str:
+    return request.headers.get("host", "").lower()
+
+
+def _headers(world: World, content_type: str) -> list[tuple[str, str]]:
+    return [
+        ("accept-ranges", "none"),
+        ("content-type", content_type),
+        ("last-modified", http_date(world.now())),
+        ("server", "EC2ws"),
+        ("connection", "close"),
+    ]
+
+
+def _page(status: int, headers: tuple[tuple[str, str], ...], world: World) -> Response:
+    """An error as the metadata service shows it: a small page whose title says which."""
+    title = f"{status} - {_TITLES[status]}"
+    body = (
+        '<?xml version="1.0" encoding="iso-8859-1"?>\n'
+        '<!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Transitional//EN"\n'
+        '\t"http://www.w3.org/TR/xhtml1/DTD/xhtml1-transitional.dtd">\n'
+        '<html xmlns="http://www.w3.org/1999/xhtml" xml:lang="en" lang="en">\n'
+        f" <head>\n  <title>{title}</title>\n </head>\n <body>\n  <h1>{title}</h1>\n </body>\n</html>\n"
+    )
+    return Response(status, [*_headers(world, "text/html"), *headers], body.encode())

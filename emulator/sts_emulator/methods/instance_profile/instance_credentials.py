@@ -1,0 +1,173 @@
+"""The documents in which an instance finds its credentials, whether there are any or not (facts/workload B2)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from sts_emulator.core import clock, names
+from sts_emulator.core.errors import AwsError
+from sts_emulator.core.world import World
+from sts_emulator.methods.instance_profile import delivery
+from sts_emulator.methods.instance_profile.delivery import Delivered, Workload
+from sts_emulator.methods.instance_profile.instances import arn_of, place_of, profile_of, role_of
+from sts_emulator.vending import credentials
+from sts_emulator.vending.assume import Vended
+from sts_emulator.vending.context import Server
+from sts_emulator.vending.resources import Stored
+from sts_emulator.vending.session import INSTANCE, Session
+
+SERVICE: Final = "ec2.amazonaws.com"
+IDENTITY_ROLE: Final = "aws:ec2-instance"
+V1, V2 = "1.0", "2.0"
+"""How credentials were fetched: the values of ec2:RoleDelivery."""
+
+_HELP = (
+    "https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_iam-ec2.html#troubleshoot_iam-ec2_errors-info-doc"
+)
+
+
+def info(world: World, instance: Stored) -> str | None:
+    """The document `iam/info`; None where no instance profile is associated."""
+    associated = instance["association"]
+    if associated is None:
+        return None
+    profile = profile_of(world, instance)
+    current = _kept(world, instance)
+    updated = clock.iso(current.at if current else world.now())
+    if profile is None:
+        message = f"Instance Profile with ID {associated['profile_id']} cannot be found.  {_see()}"
+        return _text({"Code": "InstanceProfileNotFound", "Message": message, "LastUpdated": updated})
+    members = {"Code": "Success", "LastUpdated": updated}
+    if not profile["roles"]:
+        members["Message"] = f"Instance Profile does not contain a role.  {_see()}"
+    return _text({**members, "InstanceProfileArn": profile["arn"], "InstanceProfileId": profile["id"]})
+
+
+def role_name(world: World, instance: Stored) -> str | None:
+    """The role whose credentials the instance finds, or None.
+
+    Another role in the profile shows with the next renewal; another profile shows at once.
+    """
+    if instance["association"] is None:
+        return None
+    current = _kept(world, instance)
+    if current is not None:
+        return current.role
+    profile = profile_of(world, instance)
+    role = role_of(world, profile) if profile else None
+    return role["name"] if role else None
+
+
+def role_document(server: Server, world: World, instance: Stored, how: str, *, extended: bool = False) -> str:
+    """The credentials of the instance's role, or why there are none; `how` is V1 or V2.
+
+    `extended` adds the account, as the newer path does.
+    """
+    delivered = delivery.kept(world, _place(instance, how))
+    if delivered is None:
+        profile = profile_of(world, instance)
+        role = role_of(world, profile) if profile else None
+        try:
+            delivered = delivery.deliver(server, world, _workload(instance, how), role, _place(instance, how))
+        except AwsError:
+            name = role["name"] if role else ""
+            return _text(
+                {
+                    "Code": "AssumeRoleUnauthorizedAccess",
+                    "Message": f"EC2 cannot assume the role {name}.  {_see()}",
+                    "LastUpdated": clock.iso(world.now()),
+                }
+            )
+    return _text(_members(delivered, instance["account"] if extended else ""))
+
+
+def identity_document(world: World, instance: Stored) -> str:
+    """The credentials of the instance itself: no role of the account, no trust policy, hardly any permission."""
+    place = ("instance-identity", instance["id"])
+    delivered = delivery.kept(world, place)
+    if delivered is None:
+        delivered = delivery.keep(world, place, _identity(world, instance))
+    return _text(_members(delivered, ""))
+
+
+def identity_info(world: World, instance: Stored) -> str:
+    """The document `identity-credentials/ec2/info`."""
+    return _text({"Code": "Success", "LastUpdated": clock.iso(world.now()), "AccountId": instance["account"]})
+
+
+def _identity(world: World, instance: Stored) -> Vended:
+    issued, account = int(world.now()), instance["account"]
+    session = Session(
+        kind=INSTANCE,
+        account=account,
+        name=IDENTITY_ROLE,
+        id=account,
+        issued=issued,
+        expires=issued + instance["lifetime"],
+        session_name=instance["id"],
+        context=_lasting(instance, V2),
+        method="EC2 instance identity",
+    )
+    return Vended(
+        credentials=credentials.mint(world, session),
+        session=session,
+        arn=names.session_arn(account, IDENTITY_ROLE, instance["id"]),
+        role_id=f"{account}:{IDENTITY_ROLE}:{instance['id']}",
+        packed=None,
+    )
+
+
+def _workload(instance: Stored, how: str) -> Workload:
+    return Workload(
+        service=SERVICE,
+        method="EC2 instance profile",
+        account=instance["account"],
+        region=instance["region"],
+        session_name=instance["id"],
+        lifetime=instance["lifetime"],
+        lasting=_lasting(instance, how),
+        evidence={"instance": instance["id"], "instanceProfile": instance["association"]["profile"], "imds": how},
+    )
+
+
+def _lasting(instance: Stored, how: str) -> dict[str, list[str]]:
+    """What every call with the credentials says about where they came from."""
+    place = place_of(instance)
+    return {
+        "ec2:roledelivery": [how],
+        "ec2:sourceinstancearn": [arn_of(instance)],
+        "aws:ec2instancesourcevpc": [place.vpc],
+        "aws:ec2instancesourceprivateipv4": [place.private_ip],
+    }
+
+
+def _kept(world: World, instance: Stored) -> Delivered | None:
+    return delivery.kept(world, _place(instance, V2)) or delivery.kept(world, _place(instance, V1))
+
+
+def _place(instance: Stored, how: str) -> tuple[str, ...]:
+    return ("instance", instance["id"], instance["association"]["id"], how)
+
+
+def _members(delivered: Delivered, account: str) -> dict[str, str]:
+    given = delivered.vended.credentials
+    return {
+        "Code": "Success",
+        "LastUpdated": clock.iso(delivered.at),
+        "Type": "AWS-HMAC",
+        "AccessKeyId": given.access_key_id,
+        "SecretAccessKey": given.secret_access_key,
+        "Token": given.session_token,
+        "Expiration": clock.iso(given.expires),
+        **({"AccountId": account} if account else {}),
+    }
+
+
+def _see() -> str:
+    return f"Please see documentation at {_HELP}."
+
+
+def _text(members: Mapping[str, Any]) -> str:
+    return json.dumps(members, indent=2, separators=(",", " : "))

@@ -1,0 +1,175 @@
+"""Instances: what an emulated EC2 instance is, how it comes about, and which role its profile gives it.
+
+Document `instance`, key: instance id. id, name, account, region, zone, type, image, market (`on-demand`, `spot`),
+launched, state (running, terminated), options {tokens, hop_limit, endpoint, ipv6, tags}, user_data (base64), tags,
+key_name, association (None, or id, profile (ARN), profile_id, since), metadata {path: text} that overrides,
+notices {kind: at}, port (of its own listener, 0 for any), lifetime (seconds of its credentials).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sts_emulator.core import names
+from sts_emulator.core.errors import AwsError
+from sts_emulator.core.world import World
+from sts_emulator.methods.instance_profile.delivery import LIFETIME
+from sts_emulator.vending import resources
+from sts_emulator.vending.resources import Stored
+
+KIND: Final = "instance"
+INSTANCE_ID: Final = re.compile(r"i-(?:[0-9a-f]{8}|[0-9a-f]{17})")
+
+OPTIONS: Final[Mapping[str, Any]] = {
+    "tokens": "optional",
+    "hop_limit": 1,
+    "endpoint": "enabled",
+    "ipv6": "disabled",
+    "tags": "disabled",
+}
+"""An instance's metadata options where nothing else was asked for (facts/workload B1)."""
+
+DEFAULT_TYPE: Final = "t3.micro"
+DEFAULT_IMAGE: Final = "ami-0abcdef1234567890"
+NOTICES: Final = ("spot-interruption", "rebalance", "maintenance")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an instance stands: names and addresses that follow from its id, so that they never change."""
+
+    private_ip: str
+    public_ip: str
+    mac: str
+    private_name: str
+    public_name: str
+    vpc: str
+    subnet: str
+    interface: str
+    group: str
+    reservation: str
+    zone_id: str
+
+
+def new_id(account: str, name: str) -> str:
+    """The id of the account's instance of that name: always the same."""
+    return f"i-0{_digest('instance', account, name)[:16]}"
+
+
+def make(world: World, account: str, region: str, identifier: str, **given: Any) -> dict[str, Any]:
+    """The document of a new, running instance; `given` are members that differ from the defaults."""
+    return {
+        "id": identifier,
+        "name": "",
+        "account": account,
+        "region": region,
+        "zone": f"{region}a",
+        "type": DEFAULT_TYPE,
+        "image": DEFAULT_IMAGE,
+        "market": "on-demand",
+        "launched": int(world.now()),
+        "state": "running",
+        "user_data": "",
+        "tags": {},
+        "key_name": "",
+        "association": None,
+        "metadata": {},
+        "notices": {},
+        "port": 0,
+        "lifetime": LIFETIME,
+        **given,
+        "options": {**OPTIONS, **given.get("options", {})},
+    }
+
+
+def running(world: World, identifier: str) -> Stored | None:
+    """The instance that runs under that id, or None."""
+    found = world.get(KIND, identifier)
+    return found if found is not None and found["state"] == "running" else None
+
+
+def association(world: World, profile: Stored, identifier: str) -> dict[str, Any]:
+    """A new association of an instance with an instance profile."""
+    at = int(world.now())
+    tail = _digest("association", identifier, profile["id"], str(at), str(world.settings["generation"]))[:17]
+    return {"id": f"iip-assoc-{tail}", "profile": profile["arn"], "profile_id": profile["id"], "since": at}
+
+
+def profile_of(world: World, instance: Stored) -> Stored | None:
+    """The instance profile that the instance is associated with; None without one, or when it is gone.
+
+    A profile that was deleted and made again under the same name is another one, as on AWS (facts/workload B2).
+    """
+    associated = instance["association"]
+    return world.find("instance-profile", associated["profile_id"]) if associated else None
+
+
+def role_of(world: World, profile: Stored) -> Stored | None:
+    """The role in an instance profile, or None when the profile is empty or the role is gone."""
+    for name in profile["roles"]:
+        return resources.role(world, profile["account"], name)
+    return None
+
+
+def find_profile(world: World, account: str, given: Mapping[str, str]) -> Stored:
+    """The account's instance profile that a request names by ARN or name.
+
+    Raises:
+        AwsError: InvalidParameterValue, in EC2's words, when there is none.
+    """
+    arn, name = given.get("Arn", ""), given.get("Name", "")
+    if arn:
+        wanted = arn.rsplit("/", 1)[-1]
+        found = world.get("instance-profile", resources.key_of(account, wanted))
+        if found is None or found["arn"] != arn:
+            message = f"Value ({arn}) for parameter iamInstanceProfile.arn is invalid. Invalid IAM Instance Profile ARN"
+            raise AwsError("InvalidParameterValue", message)
+        return found
+    found = world.get("instance-profile", resources.key_of(account, name))
+    if found is None:
+        message = f"Value ({name}) for parameter iamInstanceProfile.name is invalid. Invalid IAM Instance Profile name"
+        raise AwsError("InvalidParameterValue", message)
+    return found
+
+
+def arn_of(instance: Stored) -> str:
+    """The instance's ARN."""
+    return f"arn:{names.PARTITION}:ec2:{instance['region']}:{instance['account']}:instance/{instance['id']}"
+
+
+def place_of(instance: Stored) -> Place:
+    """The instance's names and addresses, derived from its id and account."""
+    mine, net = bytes.fromhex(_digest("place", instance["id"])), _digest("vpc", instance["account"], instance["region"])
+    private = str(ipaddress.IPv4Address(b"\x0a\x00" + bytes([mine[0] & 0x0F, 4 + mine[1] % 250])))
+    # 203.0.113.0/24 is for documentation (RFC 5737): nobody's address.
+    public = f"203.0.113.{1 + mine[2] % 254}"
+    inside = "ec2.internal" if instance["region"] == "us-east-1" else f"{instance['region']}.compute.internal"
+    outside = "compute-1" if instance["region"] == "us-east-1" else f"{instance['region']}.compute"
+    return Place(
+        private_ip=private,
+        public_ip=public,
+        mac=":".join(f"{byte:02x}" for byte in b"\x02" + mine[3:8]),
+        private_name=f"ip-{private.replace('.', '-')}.{inside}",
+        public_name=f"ec2-{public.replace('.', '-')}.{outside}.amazonaws.com",
+        vpc=f"vpc-0{net[:16]}",
+        subnet=f"subnet-0{net[16:32]}",
+        interface=f"eni-0{mine.hex()[16:32]}",
+        group=f"sg-0{net[32:48]}",
+        reservation=f"r-0{mine.hex()[32:48]}",
+        zone_id=f"{_zone_prefix(instance['region'])}-az{1 + ord(instance['zone'][-1]) % 6}",
+    )
+
+
+def _zone_prefix(region: str) -> str:
+    """`use1` of us-east-1."""
+    parts = region.split("-")
+    return f"{parts[0]}{''.join(part[0] for part in parts[1:-1])}{parts[-1]}"
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()

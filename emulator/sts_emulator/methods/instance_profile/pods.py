@@ -1,0 +1,317 @@
+"""EKS Pod Identity: a pod's projected token becomes a session of the role that its service account is associated with.
+
+`eks-auth:AssumeRoleForPodIdentity` does it, called by the agent of a node. The agent is here too, as page
+`pod-identity/…` of a world, which stands for http://169.254.170.23. Behaviour: facts/workload-and-rolesanywhere C3.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from sts_emulator.core.errors import AwsError
+from sts_emulator.methods.instance_profile import clusters, delivery
+from sts_emulator.methods.instance_profile.delivery import Delivered, Workload
+from sts_emulator.methods.instance_profile.ecs import members
+from sts_emulator.methods.tokens import issuer_keys, jwt
+from sts_emulator.methods.tokens.issuer_keys import Provider
+from sts_emulator.vending import resources
+from sts_emulator.vending.assume import Ask, Proof, Vended, assume
+from sts_emulator.vending.authenticate import caller_of_session
+from sts_emulator.vending.authorize import authorize
+from sts_emulator.vending.context import Context, Visit
+from sts_emulator.vending.record import new_request_id, record
+from sts_emulator.vending.resources import Stored
+from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.http import Response
+
+SERVICE: Final = "pods.eks.amazonaws.com"
+AUDIENCE: Final = "pods.eks.amazonaws.com"
+ADDRESSES: Final = ("169.254.170.23", "fd00:ec2::23")
+TARGET_LIFETIME: Final = 3_600
+"""Seconds of a target role's session: it is reached by role chaining."""
+
+_SESSION_NAME_LIMIT: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """Which pod a proven token says it is."""
+
+    namespace: str
+    service_account: str
+    name: str
+    uid: str
+
+
+@operation("eks-auth", "AssumeRoleForPodIdentity")
+def assume_role_for_pod_identity(ctx: Context, *, clusterName: str, token: str, **_: Any) -> Mapping[str, Any]:
+    """Vend the role of a pod to the agent of its node, which signs with the node's role."""
+    account = ctx.identity.account
+    authorize(ctx, "eks-auth:AssumeRoleForPodIdentity", clusters.arn_of(account, ctx.region, clusterName))
+    cluster = clusters.cluster(ctx.world, account, ctx.region, clusterName)
+    if cluster is None:
+        raise AwsError("ResourceNotFoundException", f"No cluster found for name: {clusterName}.", status=404)
+    pod = prove(ctx, cluster, token)
+    association = _association(ctx, cluster, pod)
+    vended = _vend(ctx, cluster, association, pod)
+    return {
+        "subject": {"namespace": pod.namespace, "serviceAccount": pod.service_account},
+        "audience": AUDIENCE,
+        "podIdentityAssociation": {
+            "associationArn": association["arn"],
+            "associationId": association["id"],
+        },
+        "assumedRoleUser": {"arn": vended.arn, "assumeRoleId": vended.role_id},
+        "credentials": {
+            "accessKeyId": vended.credentials.access_key_id,
+            "secretAccessKey": vended.credentials.secret_access_key,
+            "sessionToken": vended.credentials.session_token,
+            "expiration": vended.credentials.expires,
+        },
+    }
+
+
+# -- the proof -------------------------------------------------------------------------------------------------------
+
+
+def prove(ctx: Context, cluster: Stored, text: str) -> Pod:
+    """The pod that a token proves to be, by the keys of the cluster's issuer.
+
+    Raises:
+        AwsError: InvalidTokenException, ExpiredTokenException. AWS's texts are not recorded: these are ours.
+    """
+    try:
+        token = jwt.parse(text)
+        if token.issuer != cluster["issuer"]:
+            raise _invalid("The token's issuer is not the cluster's")
+        keys = issuer_keys.known(ctx, _provider(cluster["issuer"]), token.key_id)
+        verify = keys.verifier(token.key_id, token.algorithm) if keys else None
+        if verify is None:
+            raise _invalid("The token is not signed by a key of the cluster's issuer")
+        claims = token.claims(verify)
+    except jwt.NotAToken as bad:
+        raise _invalid("The token cannot be parsed") from bad
+    except (jwt.BadSignature, issuer_keys.KeysUnavailableError) as bad:
+        raise _invalid("The token is not signed by a key of the cluster's issuer") from bad
+    _check_claims(claims, ctx.world.now())
+    return _pod(claims)
+
+
+def _check_claims(claims: Mapping[str, Any], now: float) -> None:
+    audience = claims.get("aud")
+    if AUDIENCE not in (audience if isinstance(audience, list) else [audience]):
+        raise _invalid(f"The token's audience is not {AUDIENCE}")
+    expires, starts = claims.get("exp"), claims.get("nbf", 0)
+    if not isinstance(expires, int) or not isinstance(starts, int) or starts > now:
+        raise _invalid("The token is not valid yet, or does not say when it is")
+    if expires <= now:
+        raise AwsError("ExpiredTokenException", "The token is expired")
+
+
+def _pod(claims: Mapping[str, Any]) -> Pod:
+    """The pod of a token's `kubernetes.io` claim, which must agree with its subject."""
+    about = claims.get("kubernetes.io")
+    found = {
+        "namespace": _text(about, "namespace"),
+        "service_account": _text(about, "serviceaccount", "name"),
+        "name": _text(about, "pod", "name"),
+        "uid": _text(about, "pod", "uid"),
+    }
+    pod = Pod(**found)
+    if not all(found.values()) or claims.get("sub") != f"system:serviceaccount:{pod.namespace}:{pod.service_account}":
+        raise _invalid("The token is not that of a pod's service account")
+    return pod
+
+
+def _text(value: Any, *path: str) -> str:
+    for name in path:
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value if isinstance(value, str) else ""
+
+
+def _provider(issuer: str) -> Provider:
+    return Provider(principal="", issuer=issuer, name=issuer.partition("://")[2])
+
+
+def _invalid(message: str) -> AwsError:
+    return AwsError("InvalidTokenException", message)
+
+
+# -- the role --------------------------------------------------------------------------------------------------------
+
+
+def _association(ctx: Context, cluster: Stored, pod: Pod) -> Stored:
+    found = clusters.association_for(ctx.world, cluster, pod.namespace, pod.service_account)
+    if found is None:
+        message = (
+            f"No pod identity association found for service account {pod.service_account} "
+            f"in namespace {pod.namespace} of cluster {cluster['name']}"
+        )
+        raise AwsError("ResourceNotFoundException", message, status=404)
+    return found
+
+
+def _vend(ctx: Context, cluster: Stored, association: Stored, pod: Pod) -> Vended:
+    """The session of the associated role, or of its target role.
+
+    Raises:
+        AwsError: AccessDenied (which the service calls AccessDeniedException, status 400).
+    """
+    role = resources.role_by_arn(ctx.world, association["role"])
+    workload = _workload(cluster, association, pod)
+    try:
+        vended = delivery.assume_for(ctx, workload, role)
+        if association["target_role"]:
+            vended = _chain(ctx, association, vended)
+    except AwsError as refused:
+        raise AwsError(refused.code, refused.message, status=400) from None
+    return vended
+
+
+def _workload(cluster: Stored, association: Stored, pod: Pod) -> Workload:
+    tags = {
+        "eks-cluster-arn": cluster["arn"],
+        "eks-cluster-name": cluster["name"],
+        "kubernetes-namespace": pod.namespace,
+        "kubernetes-service-account": pod.service_account,
+        "kubernetes-pod-name": pod.name,
+        "kubernetes-pod-uid": pod.uid,
+    }
+    return Workload(
+        service=SERVICE,
+        method="EKS Pod Identity",
+        account=cluster["account"],
+        region=cluster["region"],
+        session_name=_session_name(cluster["name"], pod.name),
+        arn=cluster["arn"],
+        tags=tags if association["session_tags"] else {},
+        policy="" if association["target_role"] else association["policy"],
+        evidence={
+            "association": association["arn"],
+            "pod": f"{pod.namespace}/{pod.name}",
+            "serviceAccount": f"{pod.namespace}/{pod.service_account}",
+        },
+    )
+
+
+def _session_name(cluster: str, pod: str) -> str:
+    """`eks-CLUSTER-POD-UUID`, as the model documents it, its middle cut to what a session name may have."""
+    tail = str(uuid.uuid4())
+    return f"{f'eks-{cluster}-{pod}'[: _SESSION_NAME_LIMIT - 1 - len(tail)]}-{tail}"
+
+
+def _chain(ctx: Context, association: Stored, first: Vended) -> Vended:
+    """The second call: the associated role assumes the target role, perhaps of another account."""
+    caller = caller_of_session(ctx.world, first.session, first.credentials.access_key_id)
+    before, ctx.caller = ctx.caller, caller
+    try:
+        proof = Proof(
+            method="EKS Pod Identity",
+            principal=caller.principal,
+            context={"sts:externalid": (association["external_id"],)},
+            caller=caller,
+        )
+        ask = Ask(
+            session_name=first.session.session_name,
+            duration=TARGET_LIFETIME,
+            policy=association["policy"],
+            role_arn=association["target_role"],
+        )
+        target = resources.role_by_arn(ctx.world, association["target_role"])
+        return assume(ctx, proof, "sts:AssumeRole", target, ask)
+    finally:
+        ctx.caller = before
+
+
+# -- the agent -------------------------------------------------------------------------------------------------------
+
+
+def respond(visit: Visit) -> Response:
+    """Answer one request to the agent: `GET v1/credentials` with the pod's token as Authorization."""
+    if visit.path.rstrip("/") != "v1/credentials":
+        return _plain(404, "404 page not found\n")
+    if visit.request.method != "GET":
+        return _plain(405, "Method Not Allowed\n")
+    host = _host(visit)
+    if host not in ADDRESSES and not _is_local(visit, host):
+        named = f"[{' '.join(ADDRESSES)}]"
+        message = f"Access Denied. Called agent through invalid address, please use either {named} address not {host}\n"
+        return _plain(403, message)
+    token = visit.request.headers.get("authorization", "")
+    if not token:
+        return _plain(400, "Service account token cannot be empty\n")
+    ctx = _agent_call(visit)
+    try:
+        cluster = _cluster_of(visit, token)
+        delivered = _deliver(ctx, cluster, token)
+    except AwsError as error:
+        status = error.status or 400
+        return _plain(status, f"[{ctx.request_id}]: ({error.code}): {error.message}, fault: client\n")
+    body = {**members(delivered), "AccountId": delivered.vended.session.account}
+    return Response(200, [("content-type", "application/json")], json.dumps(body).encode())
+
+
+def _cluster_of(visit: Visit, text: str) -> Stored:
+    """The cluster that the token claims to be of; nothing else of it is believed yet. Raises AwsError."""
+    try:
+        issuer = jwt.parse(text).issuer
+    except jwt.NotAToken as bad:
+        raise AwsError("InvalidTokenException", f"Service account token cannot be parsed: {bad}") from None
+    found = clusters.cluster_of_issuer(visit.world, issuer) if isinstance(issuer, str) else None
+    if found is None:
+        raise _invalid("The token's issuer is not that of any cluster")
+    return found
+
+
+def _deliver(ctx: Context, cluster: Stored, text: str) -> Delivered:
+    """The pod's credentials: those that it has, or new ones, which is then an event. Raises AwsError."""
+    pod = prove(ctx, cluster, text)
+    association = _association(ctx, cluster, pod)
+    place = ("pod", association["arn"], str(association["modified"]), pod.uid)
+    found = delivery.kept(ctx.world, place)
+    if found is not None:
+        return found
+    ctx.parameters = {"clusterName": cluster["name"]}
+    try:
+        vended = _vend(ctx, cluster, association, pod)
+    except AwsError as error:
+        record(ctx, error=error)
+        raise
+    record(ctx, {"assumedRoleUser": {"arn": vended.arn, "assumeRoleId": vended.role_id}})
+    return delivery.keep(ctx.world, place, vended)
+
+
+def _agent_call(visit: Visit) -> Context:
+    return Context(
+        server=visit.server,
+        world=visit.world,
+        service="eks-auth",
+        operation="AssumeRoleForPodIdentity",
+        request_id=new_request_id(),
+        region=visit.server.settings.region,
+        protocol="rest-json",
+        source_ip=SERVICE,
+        user_agent="eks-pod-identity-agent",
+        secure=True,
+    )
+
+
+def _host(visit: Visit) -> str:
+    try:
+        return urlsplit(f"//{visit.request.headers.get('host', '')}").hostname or ""
+    except ValueError:
+        return ""
+
+
+def _is_local(visit: Visit, host: str) -> bool:
+    # Unlike AWS's agent, this one can stand at another address, for clients without a namespace: where it listens.
+    return issuer_keys.is_loopback(host) or host == visit.server.settings.host
+
+
+def _plain(status: int, text: str) -> Response:
+    return Response(status, [("content-type", "text/plain; charset=utf-8")], text.encode())

@@ -1,0 +1,188 @@
+"""Trust anchors: which certificate authorities an account trusts, from a bundle or from a Private CA.
+
+A trust anchor has, beside what all resources have: source {type, pem or pca}, crl_dp, notifications. The certificate of
+a Private CA is read from the world's `private-ca` document of that ARN.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from sts_emulator.core.world import World
+from sts_emulator.methods.roles_anywhere import aliases, certificates, notifications, tagging
+from sts_emulator.methods.roles_anywhere import kinds as nouns
+from sts_emulator.methods.roles_anywhere.kinds import TRUST_ANCHOR, invalid
+from sts_emulator.vending.context import Context
+from sts_emulator.vending.resources import Stored
+from sts_emulator.wire.dispatch import operation
+
+if TYPE_CHECKING:
+    from cryptography import x509
+
+BUNDLE: Final = "CERTIFICATE_BUNDLE"
+PRIVATE_CA: Final = "AWS_ACM_PCA"
+
+MAX_BUNDLE: Final = 2
+"""Certificates of one anchor's bundle (facts/workload-and-rolesanywhere §A4)."""
+
+# AWS's words, as reported for CreateTrustAnchor.
+BAD_DATA: Final = "Error creating TrustAnchor. Bad certificate data"
+BAD_CONSTRAINTS: Final = "Incorrect basic constraints for CA certificate"
+BAD_PCA: Final = "Error creating TrustAnchor. Given AWS PCA did not allow get request."
+
+
+@operation("rolesanywhere", "CreateTrustAnchor")
+def create_trust_anchor(
+    ctx: Context,
+    *,
+    name: str,
+    source: Mapping[str, Any],
+    enabled: bool = False,
+    crlDpRevocationEnabled: bool = False,
+    tags: Sequence[Mapping[str, str]] | None = None,
+    notificationSettings: Sequence[Mapping[str, Any]] | None = None,
+    aliasName: str | None = None,
+) -> Mapping[str, Any]:
+    """Trust an authority's certificates. Without `enabled` the anchor begins disabled, as AWS's samples have it."""
+    given, keys = tagging.new(ctx, tags)
+    nouns.permit(ctx, "CreateTrustAnchor", "*", keys)
+    own = {
+        "source": _source(ctx.world, source),
+        "crl_dp": crlDpRevocationEnabled,
+        "notifications": notifications.merged({}, notificationSettings or ()),
+        "tags": given,
+        **aliases.claimed(ctx, TRUST_ANCHOR, aliasName),
+    }
+    return {"trustAnchor": detail(nouns.create(ctx, TRUST_ANCHOR, name, own, enabled=enabled))}
+
+
+@operation("rolesanywhere", "GetTrustAnchor")
+def get_trust_anchor(ctx: Context, *, trustAnchorId: str) -> Mapping[str, Any]:
+    """One trust anchor."""
+    return {"trustAnchor": detail(nouns.reach(ctx, "GetTrustAnchor", TRUST_ANCHOR, trustAnchorId))}
+
+
+@operation("rolesanywhere", "ListTrustAnchors")
+def list_trust_anchors(ctx: Context, *, nextToken: str = "", pageSize: int | None = None) -> Mapping[str, Any]:
+    """The account's trust anchors in this region."""
+    nouns.permit(ctx, "ListTrustAnchors")
+    found, rest = nouns.page(ctx, TRUST_ANCHOR, nextToken, pageSize)
+    return {"trustAnchors": [detail(each) for each in found], **rest}
+
+
+@operation("rolesanywhere", "UpdateTrustAnchor")
+def update_trust_anchor(
+    ctx: Context,
+    *,
+    trustAnchorId: str,
+    name: str | None = None,
+    source: Mapping[str, Any] | None = None,
+    crlDpRevocationEnabled: bool | None = None,
+    aliasName: str | None = None,
+) -> Mapping[str, Any]:
+    """Change what the request has; what it leaves out stays."""
+    before = nouns.reach(ctx, "UpdateTrustAnchor", TRUST_ANCHOR, trustAnchorId)
+    members = nouns.given({"name": name, "crl_dp": crlDpRevocationEnabled})
+    if source is not None:
+        members["source"] = _source(ctx.world, source)
+    members.update(aliases.claimed(ctx, TRUST_ANCHOR, aliasName, before))
+    after = nouns.change(ctx, TRUST_ANCHOR, before, **members)
+    return {"trustAnchor": {**detail(after), **aliases.previous(before, after)}}
+
+
+@operation("rolesanywhere", "DeleteTrustAnchor")
+def delete_trust_anchor(ctx: Context, *, trustAnchorId: str) -> Mapping[str, Any]:
+    """Trust the authority no longer; the answer shows what was deleted."""
+    gone = nouns.reach(ctx, "DeleteTrustAnchor", TRUST_ANCHOR, trustAnchorId)
+    ctx.world.take(TRUST_ANCHOR.kind, nouns.key(gone))
+    return {"trustAnchor": detail(gone)}
+
+
+@operation("rolesanywhere", "EnableTrustAnchor")
+def enable_trust_anchor(ctx: Context, *, trustAnchorId: str) -> Mapping[str, Any]:
+    """Let certificates of this anchor become credentials."""
+    anchor = nouns.reach(ctx, "EnableTrustAnchor", TRUST_ANCHOR, trustAnchorId)
+    return {"trustAnchor": detail(nouns.change(ctx, TRUST_ANCHOR, anchor, enabled=True))}
+
+
+@operation("rolesanywhere", "DisableTrustAnchor")
+def disable_trust_anchor(ctx: Context, *, trustAnchorId: str) -> Mapping[str, Any]:
+    """Refuse certificates of this anchor from the next call on."""
+    anchor = nouns.reach(ctx, "DisableTrustAnchor", TRUST_ANCHOR, trustAnchorId)
+    return {"trustAnchor": detail(nouns.change(ctx, TRUST_ANCHOR, anchor, enabled=False))}
+
+
+@operation("rolesanywhere", "PutNotificationSettings")
+def put_notification_settings(
+    ctx: Context, *, trustAnchorId: str, notificationSettings: notifications.Settings
+) -> Mapping[str, Any]:
+    """Set when and whether an anchor's owner is told of certificates that expire."""
+    anchor = nouns.reach(ctx, "PutNotificationSettings", TRUST_ANCHOR, trustAnchorId)
+    settings = notifications.merged(anchor["notifications"], notificationSettings)
+    return {"trustAnchor": detail(nouns.change(ctx, TRUST_ANCHOR, anchor, notifications=settings))}
+
+
+@operation("rolesanywhere", "ResetNotificationSettings")
+def reset_notification_settings(
+    ctx: Context, *, trustAnchorId: str, notificationSettingKeys: notifications.Settings
+) -> Mapping[str, Any]:
+    """Go back to AWS's defaults for the named events."""
+    anchor = nouns.reach(ctx, "ResetNotificationSettings", TRUST_ANCHOR, trustAnchorId)
+    settings = notifications.without(anchor["notifications"], notificationSettingKeys)
+    return {"trustAnchor": detail(nouns.change(ctx, TRUST_ANCHOR, anchor, notifications=settings))}
+
+
+def trusted(world: World, anchor: Stored) -> list[x509.Certificate]:
+    """The certificates that an anchor stands for; empty when its Private CA is gone."""
+
+    def read() -> list[x509.Certificate]:
+        source = anchor["source"]
+        pem = source.get("pem") or (world.get("private-ca", source["pca"]) or {}).get("certificate", "")
+        return certificates.load_bundle(pem, MAX_BUNDLE) if pem else []
+
+    return world.memo(("anchor", anchor["arn"]), read)
+
+
+def detail(anchor: Stored) -> dict[str, Any]:
+    """The TrustAnchorDetail structure."""
+    source = anchor["source"]
+    data = {"x509CertificateData": source["pem"]} if "pem" in source else {"acmPcaArn": source["pca"]}
+    return {
+        **nouns.shown(anchor, TRUST_ANCHOR, "trustAnchor"),
+        "source": {"sourceType": source["type"], "sourceData": data},
+        "crlDpRevocationEnabled": anchor["crl_dp"],
+        "notificationSettings": notifications.detail(anchor),
+    }
+
+
+def _source(world: World, source: Mapping[str, Any]) -> dict[str, str]:
+    """A request's source as it is kept.
+
+    Raises:
+        AwsError: ValidationException, in AWS's words where they are known.
+    """
+    kind, data = source.get("sourceType", ""), source.get("sourceData", {})
+    if kind == BUNDLE and "x509CertificateData" in data:
+        pem = data["x509CertificateData"]
+        _check_bundle(pem)
+        return {"type": kind, "pem": pem}
+    if kind == PRIVATE_CA and "acmPcaArn" in data:
+        if world.get("private-ca", data["acmPcaArn"]) is None:
+            raise invalid(BAD_PCA)
+        return {"type": kind, "pca": data["acmPcaArn"]}
+    # SELF_SIGNED_REPOSITORY stands in the model, and nowhere is it said what data it has.
+    raise invalid("Error creating TrustAnchor. The source's type and data do not belong together")
+
+
+def _check_bundle(pem: str) -> None:
+    try:
+        bundle = certificates.load_bundle(pem, MAX_BUNDLE)
+    except ValueError:
+        raise invalid(BAD_DATA) from None
+    for certificate in bundle:
+        problem = certificates.authority_problem(certificate, named=True)
+        if problem in (certificates.NO_AUTHORITY, certificates.NO_SIGNING):
+            raise invalid(BAD_CONSTRAINTS)
+        if problem:
+            raise invalid(f"{BAD_DATA}: {problem}")

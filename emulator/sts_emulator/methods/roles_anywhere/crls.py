@@ -1,0 +1,114 @@
+"""Certificate revocation lists: imported for a trust anchor, replaced, enabled and disabled.
+
+A list has, beside what all resources have: anchor (its ARN), data (what was imported, in base64).
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from sts_emulator.methods.roles_anywhere import aliases, revocation, tagging
+from sts_emulator.methods.roles_anywhere import kinds as nouns
+from sts_emulator.methods.roles_anywhere.kinds import CRL, TRUST_ANCHOR, invalid
+from sts_emulator.vending.context import Context
+from sts_emulator.vending.resources import Stored
+from sts_emulator.wire.dispatch import operation
+
+QUOTA: Final = 2
+"""Lists of one trust anchor (facts/workload-and-rolesanywhere §A4)."""
+
+
+@operation("rolesanywhere", "ImportCrl")
+def import_crl(
+    ctx: Context,
+    *,
+    name: str,
+    crlData: bytes,
+    trustAnchorArn: str,
+    enabled: bool = False,
+    tags: Sequence[Mapping[str, str]] | None = None,
+    aliasName: str | None = None,
+) -> Mapping[str, Any]:
+    """Take a list for a trust anchor. PEM is documented and DER has been seen to work; both are taken."""
+    given, keys = tagging.new(ctx, tags)
+    nouns.permit(ctx, "ImportCrl", "*", keys)
+    anchor = None if ":alias/" in trustAnchorArn else nouns.find(ctx, TRUST_ANCHOR, trustAnchorArn)
+    if anchor is None:
+        raise nouns.absent(TRUST_ANCHOR)
+    if sum(each["anchor"] == anchor["arn"] for each in nouns.listed(ctx, CRL)) >= QUOTA:
+        raise invalid(f"The limit of {QUOTA} per trust anchor is reached: {CRL.title}")
+    own = {
+        "anchor": anchor["arn"],
+        "data": _checked(crlData),
+        "tags": given,
+        **aliases.claimed(ctx, CRL, aliasName),
+    }
+    return {"crl": detail(nouns.create(ctx, CRL, name, own, enabled=enabled))}
+
+
+@operation("rolesanywhere", "GetCrl")
+def get_crl(ctx: Context, *, crlId: str) -> Mapping[str, Any]:
+    """One list."""
+    return {"crl": detail(nouns.reach(ctx, "GetCrl", CRL, crlId))}
+
+
+@operation("rolesanywhere", "ListCrls")
+def list_crls(ctx: Context, *, nextToken: str = "", pageSize: int | None = None) -> Mapping[str, Any]:
+    """The account's lists in this region."""
+    nouns.permit(ctx, "ListCrls")
+    found, rest = nouns.page(ctx, CRL, nextToken, pageSize)
+    return {"crls": [detail(each) for each in found], **rest}
+
+
+@operation("rolesanywhere", "UpdateCrl")
+def update_crl(
+    ctx: Context, *, crlId: str, name: str | None = None, crlData: bytes | None = None, aliasName: str | None = None
+) -> Mapping[str, Any]:
+    """Replace a list's content or name; the new content counts from the next call on."""
+    before = nouns.reach(ctx, "UpdateCrl", CRL, crlId)
+    members = nouns.given({"name": name, "data": None if crlData is None else _checked(crlData)})
+    members.update(aliases.claimed(ctx, CRL, aliasName, before))
+    after = nouns.change(ctx, CRL, before, **members)
+    return {"crl": {**detail(after), **aliases.previous(before, after)}}
+
+
+@operation("rolesanywhere", "DeleteCrl")
+def delete_crl(ctx: Context, *, crlId: str) -> Mapping[str, Any]:
+    """Delete a list: what it revoked is trusted again."""
+    gone = nouns.reach(ctx, "DeleteCrl", CRL, crlId)
+    ctx.world.take(CRL.kind, nouns.key(gone))
+    return {"crl": detail(gone)}
+
+
+@operation("rolesanywhere", "EnableCrl")
+def enable_crl(ctx: Context, *, crlId: str) -> Mapping[str, Any]:
+    """Let the list revoke."""
+    crl = nouns.reach(ctx, "EnableCrl", CRL, crlId)
+    return {"crl": detail(nouns.change(ctx, CRL, crl, enabled=True))}
+
+
+@operation("rolesanywhere", "DisableCrl")
+def disable_crl(ctx: Context, *, crlId: str) -> Mapping[str, Any]:
+    """Let the list revoke nothing until it is enabled again."""
+    crl = nouns.reach(ctx, "DisableCrl", CRL, crlId)
+    return {"crl": detail(nouns.change(ctx, CRL, crl, enabled=False))}
+
+
+def detail(crl: Stored) -> dict[str, Any]:
+    """The CrlDetail structure."""
+    return {
+        **nouns.shown(crl, CRL, "crl"),
+        "crlData": base64.b64decode(crl["data"]),
+        "trustAnchorArn": crl["anchor"],
+    }
+
+
+def _checked(data: bytes) -> str:
+    """A list as it is kept. AWS's words for one that cannot be read are not recorded."""
+    try:
+        revocation.load(data)
+    except ValueError:
+        raise invalid("Bad CRL data") from None
+    return base64.b64encode(data).decode()

@@ -1,0 +1,55 @@
+"""Notification settings of trust anchors: AWS's defaults, what an account sets instead, and the way back.
+
+Kept as {event: {enabled, threshold, channel, by}}; only customised ones are kept. Nothing is ever sent from here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from sts_emulator.methods.roles_anywhere.kinds import invalid
+from sts_emulator.vending.resources import Stored
+
+EVENTS: Final = ("CA_CERTIFICATE_EXPIRY", "END_ENTITY_CERTIFICATE_EXPIRY")
+SERVICE: Final = "rolesanywhere.amazonaws.com"
+DAYS: Final = 45
+
+Settings = Iterable[Mapping[str, Any]]
+
+
+def merged(kept: Mapping[str, Any], new: Settings) -> dict[str, Any]:
+    """What is kept, with the new settings on top.
+
+    Raises:
+        AwsError: ValidationException for an enabled setting without a threshold, which the model's text requires.
+    """
+    result = dict(kept)
+    for each in new:
+        if each["enabled"] and each.get("threshold") is None:
+            raise invalid(f"A threshold is required for the enabled notification setting {each['event']}")
+        result[each["event"]] = {
+            "enabled": each["enabled"],
+            "threshold": each.get("threshold", DAYS),
+            "channel": each.get("channel", "ALL"),
+        }
+    return result
+
+
+def without(kept: Mapping[str, Any], keys: Settings) -> dict[str, Any]:
+    """What is kept, less the events of these keys, which go back to the defaults."""
+    gone = {each["event"] for each in keys}
+    return {event: each for event, each in kept.items() if event not in gone}
+
+
+def detail(anchor: Stored) -> list[dict[str, Any]]:
+    """The NotificationSettingDetails of an anchor, defaults included."""
+    default = {"enabled": True, "threshold": DAYS, "channel": "ALL"}
+    return [
+        {
+            "event": event,
+            **anchor["notifications"].get(event, default),
+            "configuredBy": anchor["account"] if event in anchor["notifications"] else SERVICE,
+        }
+        for event in EVENTS
+    ]

@@ -1,0 +1,147 @@
+"""Subjects: one for each distinguished name that ever authenticated, with the certificates that it showed.
+
+A subject has, beside what all resources have (without a name): subject (the DN), seen, credentials [{serial, issuer,
+pem, seen, failed}] and instances [{properties, seen, failed}], the latest last. Only certificates that a trust anchor
+vouches for are remembered, so that strangers cannot fill the store.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
+
+from sts_emulator.core.store import AlreadyExistsError
+from sts_emulator.methods.roles_anywhere import certificates
+from sts_emulator.methods.roles_anywhere import kinds as nouns
+from sts_emulator.methods.roles_anywhere.kinds import SUBJECT
+from sts_emulator.vending.context import Context
+from sts_emulator.vending.resources import Stored
+from sts_emulator.wire.dispatch import operation
+
+if TYPE_CHECKING:
+    from cryptography import x509
+
+KEPT: Final = 50
+"""Certificates, and sets of instance properties, that are remembered of one subject."""
+
+
+@operation("rolesanywhere", "GetSubject")
+def get_subject(ctx: Context, *, subjectId: str) -> Mapping[str, Any]:
+    """One subject with what it showed."""
+    subject = nouns.reach(ctx, "GetSubject", SUBJECT, subjectId)
+    shown = _summary(ctx, subject)
+    shown["credentials"] = [
+        {
+            "seenAt": each["seen"],
+            "serialNumber": each["serial"],
+            "issuer": each["issuer"],
+            "enabled": True,
+            "x509CertificateData": each["pem"],
+            "failed": each["failed"],
+        }
+        for each in subject["credentials"]
+    ]
+    shown["instanceProperties"] = [
+        {"seenAt": each["seen"], "properties": each["properties"], "failed": each["failed"]}
+        for each in subject["instances"]
+    ]
+    return {"subject": shown}
+
+
+@operation("rolesanywhere", "ListSubjects")
+def list_subjects(ctx: Context, *, nextToken: str = "", pageSize: int | None = None) -> Mapping[str, Any]:
+    """The account's subjects in this region."""
+    nouns.permit(ctx, "ListSubjects")
+    found, rest = nouns.page(ctx, SUBJECT, nextToken, pageSize)
+    return {"subjects": [_summary(ctx, each) for each in found], **rest}
+
+
+def arn_of(anchor: Stored, certificate: x509.Certificate) -> str:
+    """The ARN of a certificate's subject in the anchor's account and region, whether or not it was seen before."""
+    return SUBJECT.arn(anchor["account"], anchor["region"], _id(anchor, certificate.subject.rfc4514_string()))
+
+
+def remember(
+    ctx: Context, anchor: Stored, certificate: x509.Certificate, properties: Mapping[str, str], *, failed: bool
+) -> None:
+    """Write down that a certificate was shown, and what came of it.
+
+    The store is written only when there is something new to say; that it was seen again is kept in memory, because a
+    write on every call would make every call slow.
+    """
+    name, now = certificate.subject.rfc4514_string(), ctx.world.now()
+    identifier = _id(anchor, name)
+    key = f"{anchor['account']}/{anchor['region']}/{identifier}"
+    ctx.world.touch(SUBJECT.kind, key, now)
+    shown = {
+        "serial": certificates.serial(certificate),
+        "issuer": certificate.issuer.rfc4514_string(),
+        "pem": certificates.to_pem(certificate),
+        "seen": now,
+        "failed": failed,
+    }
+    instance = {"properties": dict(properties), "seen": now, "failed": failed}
+    subject = ctx.world.get(SUBJECT.kind, key)
+    if subject is None:
+        subject = _new(anchor, identifier, name, now)
+        with suppress(AlreadyExistsError):  # another replica saw it at the same moment
+            ctx.world.add(SUBJECT.kind, key, subject, uid=subject["arn"])
+    elif not _is_news(subject, shown, instance):
+        return
+    ctx.world.update(SUBJECT.kind, key, lambda body: _told(body, shown, instance, now))
+
+
+def _new(anchor: Stored, identifier: str, name: str, now: float) -> dict[str, Any]:
+    return {
+        "id": identifier,
+        "arn": SUBJECT.arn(anchor["account"], anchor["region"], identifier),
+        "account": anchor["account"],
+        "region": anchor["region"],
+        "enabled": True,
+        "created": now,
+        "updated": now,
+        "subject": name,
+        "seen": now,
+        "credentials": [],
+        "instances": [],
+        "tags": {},
+    }
+
+
+def _told(body: dict[str, Any], shown: dict[str, Any], instance: dict[str, Any], now: float) -> dict[str, Any]:
+    credentials = [each for each in body["credentials"] if each["pem"] != shown["pem"]]
+    instances = [each for each in body["instances"] if each["properties"] != instance["properties"]]
+    if instance["properties"]:
+        instances.append(instance)
+    return {
+        **body,
+        "updated": now,
+        "seen": now,
+        "credentials": [*credentials, shown][-KEPT:],
+        "instances": instances[-KEPT:],
+    }
+
+
+def _is_news(subject: Stored, shown: Mapping[str, Any], instance: Mapping[str, Any]) -> bool:
+    known = any(each["pem"] == shown["pem"] and each["failed"] == shown["failed"] for each in subject["credentials"])
+    if not known:
+        return True
+    return bool(instance["properties"]) and not any(
+        each["properties"] == instance["properties"] and each["failed"] == instance["failed"]
+        for each in subject["instances"]
+    )
+
+
+def _summary(ctx: Context, subject: Stored) -> dict[str, Any]:
+    return {
+        **nouns.shown(subject, SUBJECT, "subject"),
+        "x509Subject": subject["subject"],
+        "lastSeenAt": ctx.world.touched(SUBJECT.kind, nouns.key(subject)) or subject["seen"],
+    }
+
+
+def _id(anchor: Stored, name: str) -> str:
+    """The same name is the same subject in every replica, without a look-up."""
+    return str(uuid.uuid5(uuid.NAMESPACE_X500, f"{anchor['account']}/{anchor['region']}/{name}"))

@@ -1,0 +1,179 @@
+"""AssumeRoleWithSAML: a proven assertion becomes a session of the one role that it and the caller name."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from sts_emulator.core import clock, names
+from sts_emulator.core.errors import AwsError
+from sts_emulator.core.store import AlreadyExistsError
+from sts_emulator.core.world import World
+from sts_emulator.methods.assume_role.operation import check_role_arn
+from sts_emulator.methods.saml import message
+from sts_emulator.methods.saml.claims import Claims
+from sts_emulator.methods.saml.refusals import Refused, missing_pair, refused, unknown_provider
+from sts_emulator.methods.saml.verify import Trusted, verify
+from sts_emulator.policy.deciding.engine import Principal
+from sts_emulator.vending import resources
+from sts_emulator.vending.assume import Ask, Proof, Vended, assume, tag_map
+from sts_emulator.vending.context import Context
+from sts_emulator.wire.dispatch import operation
+
+ACTION = "sts:AssumeRoleWithSAML"
+_DEFAULT_DURATION = 3600
+_KEPT_ASSERTIONS = 50  # expired ids that are removed whenever one is added
+
+
+@operation("sts", "AssumeRoleWithSAML")
+async def assume_role_with_saml(
+    ctx: Context,
+    *,
+    RoleArn: str,
+    PrincipalArn: str,
+    SAMLAssertion: str,
+    PolicyArns: list[Mapping[str, str]] | None = None,
+    Policy: str = "",
+    DurationSeconds: int | None = None,
+    MinimumSessionTokenSize: int = 0,
+) -> Mapping[str, Any]:
+    """Vend a session of a role to whom a SAML provider vouches for (facts/sts-iam-sigv4 §8)."""
+    check_role_arn(RoleArn)
+    provider = trusted(ctx.world, PrincipalArn)
+    try:
+        claims = await asyncio.to_thread(_verified, provider, SAMLAssertion, ctx.world.now(), f"{ctx.base_url}/saml")
+        ask = Ask(
+            session_name=claims.session_name,
+            duration=DurationSeconds,
+            policy=Policy,
+            policy_arns=tuple(each.get("arn", "") for each in PolicyArns or ()),
+            minimum_token_size=MinimumSessionTokenSize,
+        )
+        vended = vend(ctx, provider, claims, RoleArn, ask)
+    except Refused as no:
+        ctx.evidence["refused"] = no.why
+        raise
+    return {**vended.to_wire(), **described(provider, claims)}
+
+
+def trusted(world: World, arn: str) -> Trusted:
+    """The SAML provider of that ARN.
+
+    Raises:
+        AwsError: ValidationError for what is no ARN; InvalidIdentityToken when there is no such provider.
+    """
+    if names.parse_arn(arn) is None:
+        raise AwsError("ValidationError", f"{arn} is invalid")
+    stored = world.find("saml-provider", arn)
+    if stored is None:
+        raise unknown_provider(arn)
+    return Trusted.of(stored)
+
+
+def vend(ctx: Context, provider: Trusted, claims: Claims, role_arn: str, ask: Ask) -> Vended:
+    """A session of the role for the bearer of proven claims; `ask` says what the caller wants beside what they say.
+
+    Raises:
+        AwsError: the role and provider are no pair of the assertion, or whatever `vending.assume` refuses.
+    """
+    ctx.evidence.update(_evidence(provider, claims))
+    if (role_arn, provider.arn) not in claims.roles:
+        raise missing_pair(f"{role_arn},{provider.arn}")
+    full = _completed(ctx.world.now(), claims, role_arn, ask)
+    role = _assumable(ctx.world, provider, role_arn)
+    proof = _proof(provider, claims)
+    if not provider.strict:
+        return assume(ctx, proof, ACTION, role, full)
+    # One transaction: an assertion is spent when it was good for a session, and then only once.
+    with ctx.world.unit(lock=True):
+        _spend(ctx.world, claims)
+        return assume(ctx, proof, ACTION, role, full)
+
+
+def described(provider: Trusted, claims: Claims) -> dict[str, Any]:
+    """The members of the result that tell who was vouched for; Audience is the Recipient (facts/sts-iam-sigv4 §8.2)."""
+    return {
+        "Subject": claims.subject,
+        "SubjectType": claims.subject_type,
+        "Issuer": claims.issuer,
+        "Audience": claims.recipient,
+        "NameQualifier": claims.name_qualifier(provider.account, provider.name),
+    }
+
+
+def _verified(provider: Trusted, text: str, now: float, sign_in: str) -> Claims:
+    return verify(provider, message.read(text), now, sign_in)
+
+
+def _assumable(world: World, provider: Trusted, role_arn: str) -> Mapping[str, Any] | None:
+    """The role, or None where AWS refuses whatever its trust policy says."""
+    role = resources.role_by_arn(world, role_arn)
+    if role is None or role["account"] != provider.account or role["name"].startswith("AWSReservedSSO_"):
+        return None
+    return role
+
+
+def _completed(now: float, claims: Claims, role_arn: str, ask: Ask) -> Ask:
+    limits = [] if claims.session_ends is None else [int(claims.session_ends)]
+    if claims.session_duration is not None:  # it shortens a session, and never lengthens one (facts §8.4)
+        limits.append(int(now) + claims.session_duration)
+    return Ask(
+        session_name=claims.session_name,
+        duration=ask.duration,
+        policy=ask.policy,
+        policy_arns=ask.policy_arns,
+        tags=tag_map(claims.tags),
+        transitive=claims.transitive,
+        source_identity=claims.source_identity,
+        role_arn=role_arn,
+        default_duration=ask.default_duration,
+        latest_expiry=min(limits, default=None),
+        minimum_token_size=ask.minimum_token_size,
+    )
+
+
+def _proof(provider: Trusted, claims: Claims) -> Proof:
+    keys = claims.keys(provider.account, provider.name)
+    lasting = {name: list(keys[name]) for name in ("saml:namequalifier", "saml:sub", "saml:sub_type")}
+    # What a federated caller is to a trust policy was observed on AWS (facts/policy-evaluation §2.6): an account and a
+    # type, the provider's ARN as its id, and no aws:PrincipalArn.
+    keys |= {
+        "aws:principalaccount": (provider.account,),
+        "aws:principaltype": ("User",),
+        "aws:userid": (provider.arn,),
+    }
+    return Proof(
+        method="AssumeRoleWithSAML",
+        principal=Principal("saml", provider.arn, provider.account, id=provider.arn),
+        context=keys,
+        lasting=lasting,
+        denied=f"Not authorized to perform {ACTION}",
+    )
+
+
+def _evidence(provider: Trusted, claims: Claims) -> dict[str, Any]:
+    return {
+        "method": "SAML",
+        "provider": provider.arn,
+        "assertion": claims.id,
+        "issuer": claims.issuer,
+        "subject": claims.subject,
+        "recipient": claims.recipient,
+        "audiences": list(claims.audiences),
+        "roles": [list(pair) for pair in claims.roles],
+    }
+
+
+def _spend(world: World, claims: Claims) -> None:
+    """Mark an assertion as used until it has expired. Keys begin with the expiry, so that old ones are found first."""
+    digest = hashlib.sha256(f"{claims.issuer}\0{claims.id}".encode()).hexdigest()
+    for key, _ in world.page_keys("saml-assertion", limit=_KEPT_ASSERTIONS):
+        if key[:20] >= clock.iso(world.now()):
+            break
+        world.take("saml-assertion", key)
+    try:
+        world.add("saml-assertion", f"{clock.iso(claims.ends)}/{digest}", {})
+    except AlreadyExistsError:
+        raise refused("Response has been used before") from None

@@ -1,0 +1,152 @@
+"""Knows where an issuer's keys come from: the world's own issuers, a provider's static keys, or the issuer itself."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from sts_emulator.core.world import World
+from sts_emulator.methods.tokens.jwk import KeySet
+from sts_emulator.vending.context import Context
+
+FRESH: Final = 300
+"""Seconds for which fetched keys are used without asking again. AWS publishes no number; this one is ours."""
+
+STALE: Final = 3_600
+"""Seconds for which fetched keys outlive an issuer that cannot be reached any more. Ours, likewise."""
+
+RETRY: Final = 10
+"""Seconds between two fetches from one issuer for key ids that it did not have (rotation). Ours, likewise."""
+
+_MAX_ISSUERS = 256
+
+
+class KeysUnavailableError(Exception):
+    """The issuer's keys cannot be had; the text says why, for our own users."""
+
+
+class ThumbprintError(Exception):
+    """The issuer's certificate is neither trusted by the system nor pinned by the provider."""
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """An identity provider of an account.
+
+    `principal` is its ARN, or the host of one that AWS has built in; `issuer` the URL in its tokens; `name` that URL
+    without scheme, which prefixes its condition keys. `client_ids` is None where any audience is let through.
+    """
+
+    principal: str
+    issuer: str
+    name: str
+    account: str = ""
+    client_ids: tuple[str, ...] | None = None
+    thumbprints: tuple[str, ...] = ()
+    jwks: Mapping[str, Any] | None = None
+
+
+@dataclass(slots=True)
+class _Fetched:
+    """What one issuer gave. `tried` is the last attempt and `at` the last success, in seconds of the world's time."""
+
+    keys: KeySet = field(default_factory=lambda: KeySet({}))
+    at: float = float("-inf")
+    tried: float = float("-inf")
+    why: Exception = field(default_factory=lambda: KeysUnavailableError("not fetched yet"))
+
+
+_fetched: OrderedDict[tuple[str, ...], _Fetched] = OrderedDict()
+_running: dict[tuple[str, ...], asyncio.Task[None]] = {}
+
+
+def known(ctx: Context, provider: Provider, key_id: str | None) -> KeySet | None:
+    """The keys, where they can be had without asking the issuer; None where `fetch` must be awaited first.
+
+    Raises:
+        KeysUnavailableError: they cannot be had, and asking would not help or is not permitted.
+        ThumbprintError: the issuer was asked, and could not be trusted.
+    """
+    world = ctx.world
+    local = world.memo(("issuer-keys", provider.issuer), lambda: _local(world, provider.issuer))
+    if local is not None:
+        ctx.evidence["keys"] = "issuer in this world"
+        return local
+    if provider.jwks is not None:
+        ctx.evidence["keys"] = "static key set of the provider"
+        return KeySet(provider.jwks)
+    _check_permitted(ctx, provider.issuer)
+    return _from_cache(ctx, provider, key_id)
+
+
+async def fetch(ctx: Context, provider: Provider) -> None:
+    """Ask the issuer for its keys; what comes of it, `known` tells. Simultaneous calls share one fetch."""
+    place = _place(ctx.world, provider)
+    running = _running.get(place)
+    if running is None:
+        running = _running[place] = asyncio.create_task(_refresh(place, ctx.world.now(), provider))
+        running.add_done_callback(lambda _: _running.pop(place, None))
+    await asyncio.shield(running)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a URL's host names this machine, without asking a resolver."""
+    if host == "localhost" or host.endswith(".localhost"):  # RFC 6761 §6.3
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _local(world: World, issuer: str) -> KeySet | None:
+    document = world.find("issuer", issuer)
+    return None if document is None else KeySet(document["jwks"])
+
+
+def _check_permitted(ctx: Context, issuer: str) -> None:
+    host = urlsplit(issuer).hostname or ""
+    if not is_loopback(host) and ctx.server.settings.fetch_issuers != "https":
+        raise KeysUnavailableError(
+            f"keys are fetched from loopback issuers only; make {issuer} an issuer of this world, give its provider a "
+            "static key set, or set EMULATOR_FETCH_ISSUERS=https"
+        )
+
+
+def _from_cache(ctx: Context, provider: Provider, key_id: str | None) -> KeySet | None:
+    """Fresh keys that have the id, or whatever there is where it is too early to ask again; None to ask (again)."""
+    place, now = _place(ctx.world, provider), ctx.world.now()
+    found = _fetched.get(place)
+    if found is None:
+        return None
+    age = now - found.at
+    if not (0 <= age < FRESH and found.keys.has(key_id)):
+        if place in _running or not 0 <= now - found.tried < RETRY:
+            return None
+        if not 0 <= age < STALE:
+            raise found.why
+    ctx.evidence["keys"] = f"fetched from the issuer {int(age)} s ago"
+    return found.keys
+
+
+async def _refresh(place: tuple[str, ...], now: float, provider: Provider) -> None:
+    from sts_emulator.methods.tokens.issuer_fetch import fetch_jwks
+
+    found = _fetched.setdefault(place, _Fetched())
+    _fetched.move_to_end(place)
+    while len(_fetched) > _MAX_ISSUERS:
+        _fetched.popitem(last=False)
+    found.tried = now
+    try:
+        found.keys, found.at = KeySet(await fetch_jwks(provider.issuer, provider.thumbprints)), now
+    except (KeysUnavailableError, ThumbprintError) as why:
+        found.why = why
+
+
+def _place(world: World, provider: Provider) -> tuple[str, ...]:
+    return (world.name, world.generation, provider.issuer, *provider.thumbprints)

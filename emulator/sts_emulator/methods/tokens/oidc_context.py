@@ -1,0 +1,118 @@
+"""Which condition keys an OIDC token gives: while the role is assumed, and for as long as the session lives."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from sts_emulator.methods.tokens.id_token import IdToken
+from sts_emulator.methods.tokens.issuer_keys import Provider
+
+# The claims beside aud, sub and amr that AWS turns into condition keys, by provider: its URL without scheme
+# (facts/human-and-app-users §D3). Every other claim is no key, and a condition on it never matches.
+_CLAIMS = (
+    (
+        re.compile(r"token\.actions\.(githubusercontent\.com|[^/]+\.ghe\.com)(/.*)?|github\.com/enterprises/.+"),
+        (
+            "actor",
+            "actor_id",
+            "enterprise_id",
+            "environment",
+            "job_workflow_ref",
+            "ref",
+            "repository",
+            "repository_id",
+            "repository_owner_id",
+            "workflow",
+        ),
+    ),
+    (
+        re.compile(r"gitlab\.com"),
+        (
+            "namespace_id",
+            "pipeline_source",
+            "project_id",
+            "ref_protected",
+            "runner_environment",
+            "user_access_level",
+            "user_email",
+            "user_id",
+            "user_login",
+        ),
+    ),
+    (
+        re.compile(r"agent\.(buildkite\.com|[^/]+\.buildkite\.(dev|site))"),
+        (
+            "build_branch",
+            "cluster_id",
+            "cluster_name",
+            "organization_id",
+            "organization_slug",
+            "pipeline_id",
+            "pipeline_slug",
+        ),
+    ),
+    (re.compile(r"oidc\.circleci\.com/org/.+"), ("oidc.circleci.com/project-id",)),
+    (re.compile(r"idcs-[^/]+\.identity\.oraclecloud\.com"), ("rpst_id",)),
+    (re.compile(r"accounts\.google\.com"), ("google/organization_number",)),
+)
+
+
+def at_login(provider: Provider, token: IdToken, claims: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """The condition keys of the trust evaluation (facts/policy-evaluation §2.6); aws:PrincipalArn is not among them."""
+    prefix = provider.name.lower()
+    keys = {
+        "aws:federatedprovider": (provider.principal,),
+        "aws:principaltype": ("User",),
+        "aws:userid": (provider.principal,),
+        f"{prefix}:aud": (token.audience,),
+        f"{prefix}:oaud": token.original_audiences,
+        f"{prefix}:sub": (token.subject,),
+    }
+    if provider.account:
+        keys["aws:principalaccount"] = (provider.account,)
+    if "azp" in claims:
+        keys[f"{prefix}:azp"] = (token.audience,)
+    amr = claims.get("amr")
+    methods = tuple(each for each in (amr if isinstance(amr, list) else [amr]) if isinstance(each, str))
+    if methods:
+        keys[f"{prefix}:amr"] = methods
+    for name, key in _extra_claims(provider.name):
+        value = claims.get(name)
+        if type(value) is not str:
+            value = _text(_claim(claims, name))
+            if value is None:
+                continue
+        keys[key] = (value,)
+    return keys
+
+
+def in_session(provider: Provider, context: Mapping[str, tuple[str, ...]]) -> dict[str, list[str]]:
+    """What the session keeps: who logged in where. The claims that became keys in 2026 end with the trust decision."""
+    prefix = provider.name.lower()
+    kept = ("aud", "sub", "amr", "oaud") if provider.name == "accounts.google.com" else ("aud", "sub", "amr")
+    return {key: list(context[key]) for each in kept if (key := f"{prefix}:{each}") in context}
+
+
+@lru_cache(maxsize=1024)
+def _extra_claims(provider: str) -> tuple[tuple[str, str], ...]:
+    """The claims that become keys, and the names of these."""
+    names = next((claims for pattern, claims in _CLAIMS if pattern.fullmatch(provider)), ())
+    return tuple((name, f"{provider}:{name}".lower()) for name in names)
+
+
+def _claim(claims: Mapping[str, Any], name: str) -> Any:
+    """A claim by its name, or, of a name with a slash, the member of an object."""
+    if name in claims or "/" not in name:
+        return claims.get(name)
+    outer, _, inner = name.partition("/")
+    nested = claims.get(outer)
+    return nested.get(inner) if isinstance(nested, Mapping) else None
+
+
+def _text(value: Any) -> str | None:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value if isinstance(value, str) else str(value) if isinstance(value, int) else None

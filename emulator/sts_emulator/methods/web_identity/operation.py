@@ -1,0 +1,223 @@
+"""Method 5, AssumeRoleWithWebIdentity: the proof is a token of an OpenID Connect issuer that the account trusts."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Mapping
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlsplit
+
+from sts_emulator.core.errors import AwsError
+from sts_emulator.core.world import World
+from sts_emulator.methods.assume_role.operation import check_role_arn
+from sts_emulator.methods.tokens import id_token, issuer_keys, jwt, oidc_context
+from sts_emulator.methods.tokens.id_token import IdToken, refuse
+from sts_emulator.methods.tokens.issuer_keys import KeysUnavailableError, Provider, ThumbprintError
+from sts_emulator.methods.tokens.jwk import ALGORITHMS, KeySet
+from sts_emulator.policy.deciding.engine import Principal
+from sts_emulator.vending import resources
+from sts_emulator.vending.assume import Ask, Proof, assume
+from sts_emulator.vending.authorize import access_denied
+from sts_emulator.vending.context import FALSE, TRUE, Context
+from sts_emulator.wire.dispatch import operation
+
+ACTION = "sts:AssumeRoleWithWebIdentity"
+NOT_AUTHORIZED = f"Not authorized to perform {ACTION}"
+
+# Texts as recorded from AWS (facts/sts-iam-sigv4 §7.1).
+NOT_A_TOKEN = "The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)"  # noqa: S105
+NO_KEY = (
+    "Couldn't retrieve verification key from your identity provider,  please reference AssumeRoleWithWebIdentity "
+    "documentation for requirements"
+)
+BAD_THUMBPRINT = "OpenIDConnect provider's HTTPS certificate doesn't match configured thumbprint"
+
+BUILT_IN = {
+    "https://accounts.google.com": "accounts.google.com",
+    "accounts.google.com": "accounts.google.com",
+    "https://cognito-identity.amazonaws.com": "cognito-identity.amazonaws.com",
+}
+"""Issuers that need no provider of the account (facts/sts-iam-sigv4 §7.4): `iss` -> principal."""
+
+_MAX_URL = 255  # characters of a provider's URL, by IAM's model: a longer issuer has none
+
+
+@operation("sts", "AssumeRoleWithWebIdentity")
+def assume_role_with_web_identity(
+    ctx: Context,
+    *,
+    RoleArn: str,
+    RoleSessionName: str,
+    WebIdentityToken: str,
+    ProviderId: str = "",
+    PolicyArns: list[Mapping[str, str]] | None = None,
+    Policy: str = "",
+    DurationSeconds: int | None = None,
+    MinimumSessionTokenSize: int = 0,
+) -> Mapping[str, Any] | Awaitable[Mapping[str, Any]]:
+    """Vend a session of a role to the bearer of an OIDC token (facts/sts-iam-sigv4 §7, order §12).
+
+    The answer is awaitable only where the issuer's keys must be fetched first.
+    """
+    check_role_arn(RoleArn)
+    if ProviderId:
+        raise _refused_provider_id(ProviderId)
+    ask = Ask(
+        session_name=RoleSessionName,
+        duration=DurationSeconds,
+        policy=Policy,
+        policy_arns=tuple(each.get("arn", "") for each in PolicyArns or ()),
+        role_arn=RoleArn,
+        minimum_token_size=MinimumSessionTokenSize,
+    )
+    token = _parse(ctx, WebIdentityToken)
+    provider = provider_of(ctx.world, _account(RoleArn), token.issuer)
+    keys = _keys(ctx, provider, token)
+    if keys is None:
+        return _after_fetch(ctx, provider, token, ask)
+    return vend(ctx, provider, _proven(ctx, token, keys), ask)
+
+
+async def _after_fetch(ctx: Context, provider: Provider, token: jwt.Token, ask: Ask) -> Mapping[str, Any]:
+    await issuer_keys.fetch(ctx, provider)
+    if not ctx.world.refresh():  # other calls were served meanwhile: the provider, or the world itself, may be gone
+        refuse(NO_KEY)
+    current = provider_of(ctx.world, _account(ask.role_arn), token.issuer)
+    keys = _keys(ctx, current, token)
+    if keys is None:
+        refuse(NO_KEY)
+    return vend(ctx, current, _proven(ctx, token, keys), ask)
+
+
+def vend(ctx: Context, provider: Provider, claims: Mapping[str, Any], ask: Ask) -> Mapping[str, Any]:
+    """What claims come to once they are proven, or supposed to be by a scenario's expectation. Raises AwsError."""
+    checked = id_token.read(claims, ctx.world.now())
+    if provider.client_ids is not None and checked.audience not in provider.client_ids:
+        refuse("Incorrect token audience")
+    ctx.evidence.update(subject=checked.subject, audience=checked.audience)
+    by_idp = checked.roles is not None
+    if by_idp:
+        if ask.role_arn not in (checked.roles or ()):
+            refuse("The target role ARN is not present in the roles claim of the identity token")
+        ctx.evidence["RoleAuthorizedByIdp"] = True
+    context = oidc_context.at_login(provider, checked, claims)
+    context["sts:roleauthorizedbyidp"] = TRUE if by_idp else FALSE
+    proof = Proof(
+        method="AssumeRoleWithWebIdentity",
+        principal=Principal("oidc", provider.principal, provider.account),
+        context=context,
+        lasting=oidc_context.in_session(provider, context),
+        provider=provider.principal,
+        denied=NOT_AUTHORIZED,
+    )
+    role = resources.role_by_arn(ctx.world, ask.role_arn)
+    vended = assume(ctx, proof, ACTION, role, _with_claims(ask, checked))
+    return {
+        **vended.to_wire(),
+        "SubjectFromWebIdentityToken": checked.subject,
+        "Audience": checked.audience,
+        "Provider": provider.principal,
+    }
+
+
+# -- the steps -----------------------------------------------------------------------------------------------------
+
+
+def _refused_provider_id(provider_id: str) -> AwsError:
+    """ProviderId is for opaque OAuth tokens of two providers, of which the emulator issues none."""
+    if provider_id == "www.amazon.com":
+        return AwsError("InvalidIdentityToken", "Provided Token is not a Login With Amazon token")
+    if provider_id == "graph.facebook.com":
+        return AwsError("IDPRejectedClaim", "The identity provider rejected the token")  # AWS's text is not recorded
+    message = "Unrecognized OAuth provider. Do not include a provider parameter when submitting OpenIDConnect ID tokens"
+    return access_denied(message)
+
+
+def _parse(ctx: Context, text: str) -> jwt.Token:
+    try:
+        token = jwt.parse(text)
+    except jwt.NotAToken as why:
+        ctx.evidence["reason"] = str(why)
+        refuse(NOT_A_TOKEN)
+    # Only text: a claim may be nested deeper than an event can be rendered.
+    issuer = token.issuer if isinstance(token.issuer, str) else None
+    ctx.evidence.update(issuer=issuer, algorithm=token.algorithm, keyId=token.key_id)
+    return token
+
+
+def _account(role_arn: str) -> str:
+    return role_arn.split(":", 5)[4]
+
+
+def provider_of(world: World, account: str, issuer: Any) -> Provider:
+    """The provider of the account for a token's issuer: exact in case, path and trailing slash."""
+    if issuer is None:
+        refuse("Missing a required claim: iss")
+    if not isinstance(issuer, str):
+        refuse("Issuer must be a valid URL")
+    built_in = BUILT_IN.get(issuer)
+    if built_in is not None:
+        return Provider(built_in, f"https://{built_in}", built_in)
+    return world.memo(("oidc-provider", account, issuer), lambda: _registered(world, account, issuer))
+
+
+def _registered(world: World, account: str, issuer: str) -> Provider:
+    name = _name(issuer)
+    arn = f"arn:aws:iam::{account}:oidc-provider/{name}"
+    found = world.find("oidc-provider", arn) if 0 < len(name) <= _MAX_URL else None
+    if found is None:
+        refuse(f"No OpenIDConnect provider found in your account for {issuer}")
+    return Provider(
+        principal=arn,
+        issuer=issuer,
+        name=name,
+        account=account,
+        client_ids=tuple(found["client_ids"]),
+        thumbprints=tuple(found.get("thumbprints", ())),
+        jwks=found.get("jwks"),
+    )
+
+
+def _name(issuer: str) -> str:
+    """The issuer without its scheme, which is https, or http on this machine; "" for any other."""
+    try:
+        parts = urlsplit(issuer)
+        host = parts.hostname or ""
+    except ValueError:
+        host = ""
+    if not host or parts.scheme not in ("https", "http"):
+        refuse("Issuer must be a valid URL")
+    if parts.scheme == "http" and not issuer_keys.is_loopback(host):
+        return ""
+    return issuer.partition("://")[2]
+
+
+def _keys(ctx: Context, provider: Provider, token: jwt.Token) -> KeySet | None:
+    if token.algorithm not in ALGORITHMS:  # no key fits: the issuer need not be asked
+        ctx.evidence["reason"] = "the algorithm is not accepted"
+        refuse(NO_KEY)
+    try:
+        return issuer_keys.known(ctx, provider, token.key_id)
+    except KeysUnavailableError as why:
+        ctx.evidence["reason"] = str(why)
+        refuse(NO_KEY)
+    except ThumbprintError:
+        refuse(BAD_THUMBPRINT)
+
+
+def _proven(ctx: Context, token: jwt.Token, keys: KeySet) -> Mapping[str, Any]:
+    verify = keys.verifier(token.key_id, token.algorithm)
+    if verify is None:
+        ctx.evidence["reason"] = "no key of the issuer fits the token's key id and algorithm"
+        refuse(NO_KEY)
+    try:
+        return token.claims(verify)
+    except jwt.BadSignature:
+        ctx.evidence["reason"] = "the signature is not the key's"
+        refuse(NO_KEY)
+
+
+def _with_claims(ask: Ask, token: IdToken) -> Ask:
+    if not (token.tags or token.transitive or token.source_identity):
+        return ask
+    return replace(ask, tags=token.tags, transitive=token.transitive, source_identity=token.source_identity)

@@ -1,0 +1,237 @@
+"""The sockets that a server opens beside its main one: for each emulated instance, and for transparent mode."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import ssl
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from sts_emulator.vending.context import Server
+
+log = logging.getLogger("emulator")
+
+Kind = Literal["world", "imds", "ecs", "pod-identity", "aws", "proxy"]
+App = Callable[[Any, Any, Any], Awaitable[None]]
+Mounted = Callable[[str, str], App]
+
+PAGES: Final[Mapping[str, str]] = {
+    "world": "",
+    "imds": "/imds/{workload}",
+    "ecs": "/ecs",
+    "pod-identity": "/pod-identity",
+    "aws": "",
+    "proxy": "",
+}
+"""What each kind serves at its root. `world` is a whole world, for clients that drop the path of an endpoint; `aws` is
+that by TLS under AWS's own names, and `proxy` leads CONNECT requests to it."""
+
+HOP_HEADER: Final = b"x-emulator-hop-limit"
+MOST: Final = 1_000
+
+ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - compared, not listened on
+
+
+class ListenerError(Exception):
+    """A listener cannot be opened: the text says why, for our own users."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which listener is wanted. `port` 0 is any; `relayed`: a relay of ours stands between it and the client."""
+
+    kind: Kind
+    world: str
+    workload: str = ""
+    port: int = 0
+    relayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """An open listener; `host` is the address at which it is reached from this machine."""
+
+    asked: Asked
+    host: str
+    port: int
+    server: asyncio.Server
+
+    def to_json(self) -> dict[str, Any]:
+        """What the control API says of it."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        scheme = "https" if self.asked.kind == "aws" else "http"
+        return {
+            "kind": self.asked.kind,
+            "world": self.asked.world,
+            "workload": self.asked.workload,
+            "host": self.host,
+            "port": self.port,
+            "url": f"{scheme}://{host}:{self.port}",
+        }
+
+
+class Listeners:
+    """All listeners of one server; `mounted` makes the application for a world and page."""
+
+    def __init__(self, server: Server, mounted: Mounted) -> None:
+        self._server = server
+        self._mounted = mounted
+        self._open: dict[tuple[str, str, str, bool], Listener] = {}
+
+    async def open(self, asked: Asked) -> Listener:
+        """The listener that is asked for, opened unless it is open already.
+
+        Raises:
+            ListenerError: no such world or workload, the port is taken, or there are too many.
+        """
+        self._sweep()
+        place = (asked.kind, asked.world, asked.workload, asked.relayed)
+        found = self._open.get(place)
+        if found is not None and asked.port in (0, found.port):
+            return found
+        if not self._is_there(asked):
+            raise ListenerError(f"no {asked.kind} `{asked.workload}` in world `{asked.world}`")
+        if len(self._open) >= MOST:
+            raise ListenerError(f"there are {MOST} listeners already")
+        if found is not None:
+            self.close(found)
+        try:
+            opened = self._open[place] = await self._listen(asked)
+        except OSError as error:
+            raise ListenerError(f"port {asked.port}: {error.strerror or error}".lower()) from None
+        return opened
+
+    async def open_declared(self) -> list[Listener]:
+        """Open those that instances of any world declare with a port; one that cannot be opened is logged."""
+        declared = [
+            Asked("imds", name, instance["id"], instance["port"])
+            for name in self._server.worlds.names()
+            if (world := self._server.worlds.get(name)) is not None
+            for instance in world.page("instance")
+            if instance["port"] and instance["state"] == "running"
+        ]
+        opened = []
+        for asked in declared:
+            try:
+                opened.append(await self.open(asked))
+            except ListenerError as why:
+                log.error("instance %s has no listener: %s", asked.workload, why)  # noqa: TRY400 - no traceback of ours
+        return opened
+
+    def extend(self, app: Any) -> None:
+        """Add the part of the control API that opens listeners to the application behind `/_emulator`."""
+        from sts_emulator.workloads import control as api
+
+        api.extend(app, self)
+
+    def close(self, listener: Listener) -> None:
+        """Close a listener; connections that it has accepted end with their request."""
+        listener.server.close()
+        self._open = {place: one for place, one in self._open.items() if one is not listener}
+
+    def close_all(self) -> None:
+        """Close every listener."""
+        for listener in self.all():
+            self.close(listener)
+
+    def all(self) -> list[Listener]:
+        """Every open listener."""
+        return list(self._open.values())
+
+    def find(self, world: str, port: int) -> Listener | None:
+        """The world's listener at a port."""
+        return next((one for one in self.all() if (one.asked.world, one.port) == (world, port)), None)
+
+    def _sweep(self) -> None:
+        for listener in self.all():
+            if not self._is_there(listener.asked):
+                self.close(listener)
+
+    def _is_there(self, asked: Asked) -> bool:
+        world = self._server.worlds.get(asked.world)
+        if world is None:
+            return False
+        if asked.kind != "imds":
+            return True
+        instance = world.get("instance", asked.workload)
+        return instance is not None and instance["state"] == "running"
+
+    async def _listen(self, asked: Asked) -> Listener:
+        bound = self._server.settings.host
+        host = ANYWHERE.get(bound, bound)
+        if asked.kind == "proxy":
+            from sts_emulator.network.proxy import Proxy
+
+            tls = await self.open(Asked("aws", asked.world))
+            served = await asyncio.start_server(Proxy(tls.host, tls.port).serve, bound or None, asked.port)
+        else:
+            served = await self._serve(asked, bound)
+        return Listener(asked, host, served.sockets[0].getsockname()[1], served)
+
+    async def _serve(self, asked: Asked, bound: str) -> asyncio.Server:
+        app = self._mounted(asked.world, PAGES[asked.kind].format(workload=asked.workload))
+        context: ssl.SSLContext | None = None
+        if asked.kind == "aws":
+            from sts_emulator.network.tls import server_context
+
+            context = server_context(self._server.settings)
+        factory = protocol_factory(app if asked.relayed else _limiting_hops(app))
+        return await asyncio.get_running_loop().create_server(factory, bound or None, asked.port, ssl=context)
+
+
+def protocol_factory(app: App) -> Callable[[], asyncio.Protocol]:
+    """What serves HTTP on one connection of a listener, with its socket in the scope."""
+    import uvicorn
+    from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+    from uvicorn.server import ServerState
+
+    class Connection(HttpToolsProtocol):
+        """A connection whose application may set options of its socket."""
+
+        def on_message_begin(self) -> None:
+            super().on_message_begin()
+            self.scope["emulator.socket"] = self.transport.get_extra_info("socket")  # type: ignore[typeddict-unknown-key]  # our own key
+
+    # Without proxy headers: a client that says X-Forwarded-For is not to be believed, and IMDS must see that it did.
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        ws="none",
+        lifespan="off",
+        server_header=False,
+        date_header=False,
+        proxy_headers=False,
+    )
+    config.load()
+    state = ServerState()
+    return lambda: Connection(config, state, {})
+
+
+def _limiting_hops(app: App) -> App:
+    """Let an answer that names a hop limit leave with that IP TTL, so that it gets no further (facts/workload B1)."""
+
+    async def limited(scope: Any, receive: Any, send: Any) -> None:
+        async def sending(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                hops = [value for name, value in message["headers"] if name == HOP_HEADER]
+                if hops:
+                    rest = [pair for pair in message["headers"] if pair[0] != HOP_HEADER]
+                    message = {**message, "headers": rest}
+                    limit_hops(scope["emulator.socket"], int(hops[0]))
+            await send(message)
+
+        await app(scope, receive, sending)
+
+    return limited
+
+
+def limit_hops(connection: socket.socket, hops: int) -> None:
+    """Let what is sent from now on over a connection travel that many hops."""
+    if connection.family == socket.AF_INET6:
+        connection.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, hops)
+    else:
+        connection.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, hops)

@@ -1,0 +1,1 @@
+"""The AWS Organizations control plane: the tree, its accounts, and the policies attached along it."""

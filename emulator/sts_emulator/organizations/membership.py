@@ -1,0 +1,178 @@
+"""The organization that a caller belongs to: who may ask about it, how its parts are named, and pages of lists."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from sts_emulator.core import names
+from sts_emulator.core.errors import AwsError
+from sts_emulator.vending import credentials, organizations
+from sts_emulator.vending.authorize import authorize
+from sts_emulator.vending.context import Context
+
+Org = Mapping[str, Any]
+Item = TypeVar("Item")
+
+PAGE = 20  # the most, and the default, of MaxResults
+FULL_ACCESS = "FullAWSAccess"
+FULL_ACCESS_ID = f"p-{FULL_ACCESS}"
+FULL_ACCESS_TEXT = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}'
+RCP_FULL_ACCESS_ID = f"p-RCP{FULL_ACCESS}"
+RCP_FULL_ACCESS_TEXT = (
+    '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}]}'
+)
+# AWS's sentences, from clients' error reports.
+NOT_IN_USE = "Your account is not a member of an organization."
+NOT_YOURS = "You don't have permissions to access this resource."
+
+
+def member(ctx: Context, action: str) -> Org:
+    """The caller's organization, once the caller may do `action`; any account of it may ask.
+
+    Raises:
+        AwsError: AccessDenied; AWSOrganizationsNotInUseException.
+    """
+    authorize(ctx, f"organizations:{action}", "*")
+    org = organizations.organization(ctx.world)
+    if org is None or ctx.identity.account not in org["parents"]:
+        raise AwsError("AWSOrganizationsNotInUseException", NOT_IN_USE)
+    return org
+
+
+def manage(ctx: Context, action: str, *resources: str, keys: Mapping[str, tuple[str, ...]] | None = None) -> Org:
+    """The caller's organization, once the caller may do `action` to all of the resources (ids; none: `*`).
+
+    Only the management account may: there are no delegated administrators here.
+
+    Raises:
+        AwsError: AccessDeniedException; AWSOrganizationsNotInUseException.
+    """
+    org = organizations.organization(ctx.world)
+    for resource in resources or ("*",):
+        arn = resource if org is None or resource == "*" else arn_of(org, resource)
+        authorize(ctx, f"organizations:{action}", arn, keys)
+    if org is None or ctx.identity.account not in org["parents"]:
+        raise AwsError("AWSOrganizationsNotInUseException", NOT_IN_USE)
+    if ctx.identity.account != org["management"]:
+        raise AwsError("AccessDeniedException", NOT_YOURS)
+    return org
+
+
+def change(ctx: Context, how: Callable[[dict[str, Any]], dict[str, Any]]) -> Org:
+    """Replace the organization by `how(organization)`."""
+    return ctx.world.update("organization", "organization", how)
+
+
+def kind_of(org: Org, place: str) -> str:
+    """ROOT, ORGANIZATIONAL_UNIT or ACCOUNT; empty for what is no part of the organization."""
+    if place == org["root"]:
+        return "ROOT"
+    if place not in org["parents"]:
+        return ""
+    return "ACCOUNT" if names.is_account_id(place) else "ORGANIZATIONAL_UNIT"
+
+
+def place_arn(org: Org, place: str) -> str:
+    """The ARN of the root, a unit or an account."""
+    kind = {"r": "root", "o": "ou"}.get(place[:1], "account")
+    return f"arn:aws:organizations::{org['management']}:{kind}/{org['id']}/{place}"
+
+
+def policy_arn(org: Org, identifier: str, kind: str) -> str:
+    """The ARN of a policy; those of AWS are in no organization."""
+    if "FullAWSAccess" in identifier:
+        return f"arn:aws:organizations::aws:policy/{kind.lower()}/{identifier}"
+    return f"arn:aws:organizations::{org['management']}:policy/{org['id']}/{kind.lower()}/{identifier}"
+
+
+def arn_of(org: Org, identifier: str) -> str:
+    """The ARN of a part of the organization, or of a policy, by its id."""
+    if not identifier.startswith("p-"):
+        return place_arn(org, identifier)
+    known = org["policies"].get(identifier)
+    return policy_arn(org, identifier, known["type"] if known else "*")
+
+
+def children(org: Org, parent: str, kind: str) -> list[str]:
+    """The ids of the units or accounts right below a place.
+
+    Raises:
+        AwsError: ParentNotFoundException.
+    """
+    if kind_of(org, parent) not in ("ROOT", "ORGANIZATIONAL_UNIT"):
+        raise AwsError("ParentNotFoundException", "We can't find a root or OU with that ParentId.")
+    return sorted(place for place, above in org["parents"].items() if above == parent and kind_of(org, place) == kind)
+
+
+def aws_policies() -> dict[str, dict[str, Any]]:
+    """AWS's own two policies, attached to nothing; that of RCPs need not be stored: it always allows."""
+    return {
+        FULL_ACCESS_ID: {
+            "name": FULL_ACCESS,
+            "type": organizations.SERVICE_CONTROL,
+            "text": FULL_ACCESS_TEXT,
+            "targets": [],
+            "description": "Allows access to every operation",
+        },
+        RCP_FULL_ACCESS_ID: {
+            "name": f"RCP{FULL_ACCESS}",
+            "type": organizations.RESOURCE_CONTROL,
+            "text": RCP_FULL_ACCESS_TEXT,
+            "targets": [],
+            "description": "Allows access to every operation",
+        },
+    }
+
+
+def with_full_access(org: Org, places: Sequence[str]) -> dict[str, Any]:
+    """The organization's policies once FullAWSAccess is attached to the places too, if SCPs are enabled."""
+    policies = dict(org["policies"])
+    if organizations.SERVICE_CONTROL in organizations.enabled(org):
+        known = policies.get(FULL_ACCESS_ID) or aws_policies()[FULL_ACCESS_ID]
+        policies[FULL_ACCESS_ID] = {**known, "targets": [*dict.fromkeys([*known["targets"], *places])]}
+    return policies
+
+
+def detached(org: Org, place: str) -> dict[str, Any]:
+    """The organization's policies once none is attached to a place."""
+    return {
+        identifier: {**policy, "targets": [target for target in policy["targets"] if target != place]}
+        for identifier, policy in org["policies"].items()
+    }
+
+
+def page(
+    ctx: Context,
+    member_name: str,
+    items: Sequence[Item],
+    token: str | None,
+    limit: int | None,
+    render: Callable[[Item], Any],
+) -> dict[str, Any]:
+    """One page of `items` as the result member `member_name`, and `NextToken` when there is more.
+
+    Raises:
+        AwsError: InvalidInputException for a token that no page of this list gave.
+    """
+    purpose, start = f"organizations:{member_name}", 0
+    if token:
+        opened = credentials.unseal(ctx.world, purpose, token)
+        if opened is None:
+            raise invalid("INVALID_NEXT_TOKEN", "You provided an invalid value for NextToken.")
+        start = int(opened)
+    end = start + (limit or PAGE)
+    result: dict[str, Any] = {member_name: [render(item) for item in items[start:end]]}
+    if end < len(items):
+        result["NextToken"] = credentials.seal(ctx.world, purpose, str(end).encode())
+    return result
+
+
+def invalid(reason: str, message: str) -> AwsError:
+    """An InvalidInputException with its reason."""
+    return AwsError("InvalidInputException", message, members={"Reason": reason})
+
+
+def constraint(reason: str, message: str) -> AwsError:
+    """A ConstraintViolationException with its reason."""
+    return AwsError("ConstraintViolationException", message, members={"Reason": reason})

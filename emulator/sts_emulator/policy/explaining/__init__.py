@@ -1,0 +1,1 @@
+"""Explaining: the whole tree of one decision in words, and what would turn its verdict."""

@@ -1,0 +1,418 @@
+"""Owns the reasons in an explanation: why an element of a statement does or does not match, in code and in words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from sts_emulator.policy.deciding.matching import (
+    ARN_PARTS,
+    AWS_TYPES,
+    FEDERATED_TYPES,
+    ArnPattern,
+    Glob,
+    glob,
+    has_wildcard,
+    is_account,
+)
+from sts_emulator.policy.deciding.operators import read_address, read_bool, read_date, read_number
+from sts_emulator.policy.deciding.variables import LANGUAGE_WITH_VARIABLES, value_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from sts_emulator.policy.deciding.conditions import Condition
+    from sts_emulator.policy.deciding.document import Statement
+    from sts_emulator.policy.deciding.engine import Principal, Request
+    from sts_emulator.policy.deciding.operators import Family, Value
+
+ARN_PART_NAMES = ("prefix", "partition", "service", "region", "account", "resource")
+
+
+class Reason(NamedTuple):
+    """A stable code, and a hint for people (empty when the code says it all)."""
+
+    code: str
+    hint: str = ""
+
+
+ABSENT_KEYS: Mapping[str, str] = {
+    "aws:principalarn": "aws:PrincipalArn does not exist for OIDC and SAML callers",
+    "aws:multifactorauthpresent": "aws:MultiFactorAuthPresent exists for sessions only, not for long-term access keys",
+    "aws:multifactorauthage": "aws:MultiFactorAuthAge exists only after a sign-in with MFA",
+    "aws:tokenissuetime": "aws:TokenIssueTime does not exist for long-term access keys",
+    "aws:username": "aws:username exists for IAM users only, not for role sessions",
+    "sts:externalid": "sts:ExternalId exists only when the caller passes ExternalId",
+    "sts:sourceidentity": "sts:SourceIdentity exists only when the caller passes SourceIdentity",
+    "aws:sourceidentity": "aws:SourceIdentity exists only for sessions that were given one",
+    "aws:sourceip": "aws:SourceIp does not exist for calls through a VPC endpoint",
+    "aws:principalorgid": "aws:PrincipalOrgID exists only for accounts in an organization",
+    "aws:sourcearn": "aws:SourceArn exists only when an AWS service calls for one of its resources",
+    "aws:sourceaccount": "aws:SourceAccount exists only when an AWS service calls for one of its resources",
+    "sts:durationseconds": "sts:DurationSeconds is no condition key of AssumeRole",
+    "aws:tagkeys": "aws:TagKeys exists only when session tags are passed",
+}
+"""What a newcomer does not expect about keys (facts/policy-evaluation §2.6), by lower-cased name."""
+
+ABSENT_PREFIXES: Mapping[str, str] = {
+    "aws:principaltag/": "the caller has no such tag",
+    "aws:requesttag/": "no such session tag was passed",
+    "aws:resourcetag/": "the resource has no such tag",
+    "iam:resourcetag/": "the role has no such tag",
+}
+
+
+CLAIMS = frozenset({"aud", "sub", "amr", "oaud"})
+ABSENT_CLAIM = "of a token's claims only aud, sub, amr, oaud and, for a few known issuers, some more are condition keys"
+
+
+def absence(key: str) -> str:
+    """Why a key may not be in the request, or the empty text."""
+    name = key.lower()
+    known = ABSENT_KEYS.get(name) or next(
+        (text for start, text in ABSENT_PREFIXES.items() if name.startswith(start)), ""
+    )
+    issuer, _, claim = name.rpartition(":")
+    return known or ("" if "." not in issuer or claim in CLAIMS else ABSENT_CLAIM)
+
+
+def condition_reason(  # noqa: PLR0911 # one return per reason
+    condition: Condition, found: Sequence[str], context: Mapping[str, tuple[str, ...]], version: str, *, result: bool
+) -> Reason:
+    """Why one condition is true or false for the values found in the request."""
+    op = condition.operator
+    if op.family == "unknown":
+        return Reason(
+            "unknown_operator", f"{op.text} is no condition operator: no Allow can satisfy it, a Deny always does"
+        )
+    if op.family == "null":
+        return _null_reason(condition, found)
+    if not found:
+        return _absent_reason(condition)
+    if result:
+        return _true_reason(condition, found, context)
+    if op.negated:
+        return Reason("negated_value_matched", f"{op.text} is false because the value is one of those listed")
+    if len(found) > 1 and op.quantifier is None:
+        return Reason(
+            "multivalued_without_set_operator",
+            f"{condition.key} has several values; a plain {op.text} never matches: use ForAnyValue: or ForAllValues:",
+        )
+    return _mismatch_reason(condition, found, context, version)
+
+
+def _null_reason(condition: Condition, found: Sequence[str]) -> Reason:
+    if any(read_bool(value.raw) is None for value in condition.values):
+        return Reason("type_error", "Null takes true (the key must be absent) or false (it must be there)")
+    there = "is in the request" if found else "is not in the request"
+    return Reason("null_check", f"{condition.key} {there}; Null:true asks for absence, Null:false for presence")
+
+
+def _absent_reason(condition: Condition) -> Reason:
+    op, why = condition.operator, absence(condition.key)
+    tail = f" ({why})" if why else ""
+    if op.quantifier == "ForAnyValue":
+        return Reason("set_empty", f"ForAnyValue is false when {condition.key} is absent{tail}")
+    if op.quantifier == "ForAllValues":
+        return Reason("matched_because_missing", f"ForAllValues is true when {condition.key} is absent{tail}")
+    if op.if_exists:
+        return Reason("if_exists_missing", f"IfExists is true when {condition.key} is absent{tail}")
+    if op.negated:
+        return Reason("matched_because_missing", f"a negated operator is true when {condition.key} is absent{tail}")
+    return Reason("key_missing", f"{condition.key} is not in the request{tail}")
+
+
+def _true_reason(condition: Condition, found: Sequence[str], context: Mapping[str, tuple[str, ...]]) -> Reason:
+    if condition.operator.negated:
+        unresolved = [value.raw for value in condition.values if value.resolved(context) is None]
+        if unresolved:
+            return Reason("unresolved_variable", f"{unresolved[0]} has no value, so nothing equals it")
+        if any(not value.valid for value in condition.values) or not all(
+            map(_reader(condition.operator.family), found)
+        ):
+            return Reason("type_error", "a value that cannot be read matches nothing, so the negated operator is true")
+    return Reason("matched")
+
+
+def _mismatch_reason(
+    condition: Condition, found: Sequence[str], context: Mapping[str, tuple[str, ...]], version: str
+) -> Reason:
+    """The most telling difference between any request value and any policy value."""
+    op = condition.operator
+    if not condition.values:
+        return Reason("value_mismatch", "the policy lists no value, so nothing equals one")
+    unreadable = next((text for text in found if not _reader(op.family)(text)), None)
+    if unreadable is not None:
+        return Reason("type_error", f"the request's `{unreadable}` cannot be read as {_TYPES[op.family]}")
+    for diagnose in (_invalid, _old_variable, _unresolved, _literal_wildcard, _case):
+        for value in condition.values:
+            for text in found:
+                reason = diagnose(condition, value, text, context, version)
+                if reason is not None:
+                    return reason
+    if op.family == "arn":
+        return _arn_reason(condition, found, context)
+    return Reason(
+        "value_mismatch", _difference(found, [value.resolved(context) or value.raw for value in condition.values])
+    )
+
+
+_TYPES: Mapping[Family, str] = {
+    "number": "a number",
+    "date": "a date",
+    "bool": "true or false",
+    "ip": "an IP address or CIDR block",
+    "arn": "an ARN",
+}
+
+
+def _reader(family: Family) -> Callable[[str], bool]:
+    """Whether a request value can be read as the operator's type."""
+    readers: Mapping[Family, Callable[[str], object]] = {
+        "number": read_number,
+        "date": read_date,
+        "bool": read_bool,
+        "ip": read_address,
+    }
+    if family == "arn":
+        return lambda text: text.startswith("arn:") and text.count(":") >= ARN_PARTS - 1
+    read = readers.get(family)
+    return (lambda _: True) if read is None else (lambda text: read(text) is not None)
+
+
+def _invalid(
+    condition: Condition, value: Value, _text: str, _context: Mapping[str, tuple[str, ...]], _version: str
+) -> Reason | None:
+    if value.valid:
+        return None
+    return Reason("type_error", f"the policy's `{value.raw}` cannot be read as {_TYPES[condition.operator.family]}")
+
+
+def _old_variable(
+    _condition: Condition, value: Value, _text: str, _context: Mapping[str, tuple[str, ...]], version: str
+) -> Reason | None:
+    if version == LANGUAGE_WITH_VARIABLES or "${" not in value.raw:
+        return None
+    return Reason(
+        "variable_literal_old_version", f'`{value.raw}` is plain text unless the policy says "Version": "2012-10-17"'
+    )
+
+
+def _unresolved(
+    _condition: Condition, value: Value, _text: str, context: Mapping[str, tuple[str, ...]], _version: str
+) -> Reason | None:
+    if value.resolved(context) is not None:
+        return None
+    missing = next(variable for variable in value.template.variables if value_of(variable, context) is None)
+    why = absence(missing.name)
+    return Reason("unresolved_variable", f"{missing.text} has no value here" + (f" ({why})" if why else ""))
+
+
+def _literal_wildcard(
+    condition: Condition, value: Value, text: str, context: Mapping[str, tuple[str, ...]], _version: str
+) -> Reason | None:
+    op = condition.operator
+    if op.family not in ("string", "ignore_case") or not has_wildcard(value.raw):
+        return None
+    pieces = value.template.pieces(context)
+    if pieces is None or not Glob(pieces).matches(text):
+        return None
+    mark = "*" if "*" in value.raw else "?"
+    return Reason("wildcard_literal", f"{op.base} treats {mark} literally; use StringLike")
+
+
+def _case(
+    condition: Condition, value: Value, text: str, context: Mapping[str, tuple[str, ...]], _version: str
+) -> Reason | None:
+    pieces = value.template.pieces(context)
+    if pieces is None or condition.operator.family not in ("string", "like", "arn"):
+        return None
+    lowered = tuple((piece.lower(), wild) for piece, wild in pieces)
+    if condition.operator.family == "string":
+        same = "".join(piece for piece, _ in lowered) == text.lower()
+    elif condition.operator.family == "like":
+        same = Glob(lowered).matches(text.lower())
+    else:
+        same = ArnPattern(lowered).matches(text.lower())
+    return Reason("case_differs", f"only upper and lower case differ: `{text}`, policy `{value.raw}`") if same else None
+
+
+def _arn_reason(condition: Condition, found: Sequence[str], context: Mapping[str, tuple[str, ...]]) -> Reason:
+    best = 0
+    for value in condition.values:
+        pieces = value.template.pieces(context)
+        if pieces is not None:
+            best = max([best, *(ArnPattern(pieces).mismatch(text) or 0 for text in found)])
+    hint = f"the ARNs differ in part {best}, the {ARN_PART_NAMES[best - 1]}"
+    if any(":assumed-role/" in value.raw for value in condition.values) and condition.name == "aws:principalarn":
+        hint = "aws:PrincipalArn holds the role's ARN, never that of the session"
+    elif any(value.raw.endswith(":root") for value in condition.values) and condition.name == "aws:principalarn":
+        hint = "a root ARN in aws:PrincipalArn means the root user alone, not the whole account"
+    return Reason(f"arn_segment_mismatch({best})", hint)
+
+
+def _difference(found: Sequence[str], listed: Sequence[str]) -> str:
+    """Where the closest pair of texts parts ways; nothing when no pair is close."""
+    pairs = [(common, text, other) for text in found for other in listed if (common := _common_start(text, other))]
+    if not pairs:
+        return ""
+    common, text, other = max(pairs)
+    if has_wildcard(other) or common < len("repo:"):
+        return ""
+    return f"they differ from `{text[common:] or 'the end'}` on, where the policy has `{other[common:] or 'the end'}`"
+
+
+def _common_start(left: str, right: str) -> int:
+    return next(
+        (index for index, (a, b) in enumerate(zip(left, right, strict=False)) if a != b), min(len(left), len(right))
+    )
+
+
+def action_reason(statement: Statement, request: Request, *, match: bool) -> Reason:
+    """Why the action is or is not covered."""
+    if match:
+        return Reason("matched")
+    if statement.not_action:
+        return Reason("no_match")
+    return Reason("no_match", f"{request.action} is not listed: {', '.join(statement.actions.texts)}")
+
+
+def resource_reason(statement: Statement, request: Request, *, match: bool) -> Reason:
+    """Why the resource is or is not covered."""
+    if match or statement.resources is None:
+        return Reason("matched")
+    if statement.not_resource:
+        return Reason("no_match")
+    diagnoses = (_case_of_name, _path_of_name, _account_of_name)
+    return _name_reason(statement.resources.texts, [request.resource], diagnoses) or Reason("no_match")
+
+
+STRICT_DENY = 'whether a Deny on {"AWS":"*"} reaches this kind of caller is undocumented; taken strictly'
+
+
+def principal_reason(statement: Statement, caller: Principal, *, bounded: bool, match: bool) -> Reason:
+    """Why the caller is or is not named."""
+    principals = statement.principals
+    if principals is None:
+        return Reason("no_principal")
+    if statement.not_principal:
+        return _not_principal_reason(statement, bounded=bounded, match=match)
+    if match:
+        strict = statement.effect == "Deny" and principals.match(caller) is None
+        return Reason("matched", STRICT_DENY if strict else "")
+    if caller.type in FEDERATED_TYPES:
+        return _federated_reason(principals.entries, caller)
+    if caller.type in AWS_TYPES:
+        return _aws_reason(principals.entries, caller)
+    return _other_reason(principals.entries, caller)
+
+
+def _not_principal_reason(statement: Statement, *, bounded: bool, match: bool) -> Reason:
+    if match and statement.effect == "Deny":
+        if bounded:
+            return Reason("matched", "NotPrincipal with Deny always reaches a caller that has a permissions boundary")
+        return Reason("matched", "NotPrincipal spares a caller only if its account, itself and its role are all listed")
+    return Reason("matched") if match else Reason("excluded")
+
+
+def _federated_reason(entries: Iterable[tuple[str, str]], caller: Principal) -> Reason:
+    listed = [text for kind, text in entries if kind == "Federated"]
+    if any(text.lower() == caller.value.lower() for text in listed):
+        return Reason("case_differs", "only upper and lower case differ between the providers")
+    if listed:
+        return Reason("provider_differs", f"the caller was verified by {caller.value}")
+    if any(kind == "AWS" for kind, _ in entries):
+        return Reason(
+            "federated_not_covered_by_AWS",
+            f'an AWS principal admits no OIDC or SAML caller; name "Federated": "{caller.value}"',
+        )
+    return Reason("no_match", "the statement names no OIDC or SAML provider")
+
+
+def _other_reason(entries: Iterable[tuple[str, str]], caller: Principal) -> Reason:
+    listed = [text for kind, text in entries if kind == "Service"]
+    if caller.type == "service" and listed:
+        return Reason("service_differs", f"the calling service is {caller.value}")
+    return Reason("no_match", f'name "Service": "{caller.value}"' if caller.type == "service" else "")
+
+
+def _aws_reason(entries: Iterable[tuple[str, str]], caller: Principal) -> Reason:
+    listed = [text for kind, text in entries if kind == "AWS"]
+    own = [arn for arn in (caller.role_arn, caller.user_arn, caller.value) if arn]
+    diagnoses = (_wildcard_name, _case_of_name, _path_of_name, _session_of_name, _account_of_name)
+    reason = _name_reason([text for text in listed if not is_account(text)], own, diagnoses)
+    if reason is not None:
+        return reason
+    if any(_is_stale(text, caller) for text in listed):
+        return Reason(
+            "stale_unique_id",
+            "the policy holds the id of a principal that was deleted; a new one of that name has another id",
+        )
+    if any(map(is_account, listed)):
+        return Reason("account_differs", f"the caller belongs to account {caller.account}")
+    if not listed:
+        return Reason("no_match", "the statement names no AWS principal")
+    return Reason("no_match")
+
+
+def _is_stale(text: str, caller: Principal) -> bool:
+    prefix = "AROA" if caller.role_arn else "AIDA"
+    return text.startswith(prefix) and text not in (caller.id, caller.id.partition(":")[0])
+
+
+def _name_reason(
+    listed: Sequence[str], own: Sequence[str], diagnoses: Iterable[Callable[[str, str], Reason | None]]
+) -> Reason | None:
+    """How the closest listed ARN differs from one of the caller's (or the resource's) own."""
+    for diagnose in diagnoses:
+        for text in listed:
+            for arn in own:
+                reason = diagnose(text, arn)
+                if reason is not None:
+                    return reason
+    return None
+
+
+def _wildcard_name(text: str, arn: str) -> Reason | None:
+    if not has_wildcard(text) or text == "*" or not glob(text).matches(arn):
+        return None
+    return Reason("wildcard_arn_never_matches", f"a wildcard inside a principal never matches: `{text}`")
+
+
+def _case_of_name(text: str, arn: str) -> Reason | None:
+    if text == arn or text.lower() != arn.lower():
+        return None
+    return Reason("case_differs", f"only upper and lower case differ: the policy has `{text}`, the request `{arn}`")
+
+
+def _path_of_name(text: str, arn: str) -> Reason | None:
+    left, right = _name_parts(text), _name_parts(arn)
+    if left is None or right is None or "assumed-role" in (left[1], right[1]):
+        return None
+    if (left[0], left[1], left[3]) != (right[0], right[1], right[3]) or left[2] == right[2]:
+        return None
+    return Reason("path_differs", f"the path belongs to the ARN: it is `{arn}`, the policy has `{text}`")
+
+
+def _session_of_name(text: str, arn: str) -> Reason | None:
+    left, right = text.partition(":assumed-role/"), arn.partition(":assumed-role/")
+    same_role = left[2].partition("/")[0] == right[2].partition("/")[0]
+    if not left[1] or not right[1] or left[0] != right[0] or not same_role or text == arn:
+        return None
+    return Reason("session_differs", f"the policy names another session of the role: `{text}`")
+
+
+def _account_of_name(text: str, arn: str) -> Reason | None:
+    left, right = _name_parts(text), _name_parts(arn)
+    if left is None or right is None or left[1:] != right[1:] or left[0] == right[0]:
+        return None
+    return Reason("account_differs", f"the same name in another account: `{text}`")
+
+
+def _name_parts(arn: str) -> tuple[str, str, str, str] | None:
+    """Everything before the resource, its kind, path and name."""
+    head, colon, resource = arn.rpartition(":")
+    kind, slash, rest = resource.partition("/")
+    if not colon or not slash:
+        return None
+    path, _, name = rest.rpartition("/")
+    return head, kind, path, name

@@ -1,0 +1,207 @@
+"""Owns what would turn a verdict: the near misses, the smallest changes, and what an allow depends on.
+
+A change is never guessed: it is applied to the request or to the documents, and only reported if the engine then
+allows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from sts_emulator.policy.deciding import engine
+from sts_emulator.policy.deciding.matching import LONGEST_COMPARED, edit_distance
+from sts_emulator.policy.explaining.explain import Explanation, LayerTrace, PolicyTrace, StatementTrace, explain
+from sts_emulator.policy.explaining.single_changes import Edit, Place, State, lift_deny, repair_element, widen
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from sts_emulator.policy.deciding.engine import Verdict
+
+Side = Literal["request", "policy"]
+
+MOST_EDITS = 8
+MOST_NEAR_MISSES = 3
+WEIGHTS = {"action": 100, "principal": 10, "resource": 10}  # a condition weighs 1
+
+
+@dataclass(frozen=True, slots=True)
+class NearMiss:
+    """An Allow statement that nearly applied; `would` is the verdict if it had."""
+
+    place: Place
+    failing: tuple[str, ...]
+    would: Verdict
+    weight: int
+    distance: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Where the statement stands and what is missing."""
+        return {
+            "layer": self.place.layer,
+            "level": self.place.level,
+            "policy": self.place.policy,
+            "statement": self.place.statement,
+            "failing": list(self.failing),
+            "would": self.would,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Edits that together turn the denial into an allow (verified)."""
+
+    edits: tuple[Edit, ...]
+
+    @property
+    def cost(self) -> int:
+        """How much is changed: the sum over the edits."""
+        return sum(edit.cost for edit in self.edits)
+
+    def to_json(self) -> dict[str, Any]:
+        """The edits, and the verdict they were found to give."""
+        return {"edits": [edit.to_json() for edit in self.edits], "would": "allow"}
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """What `remedy` found; `depends_on` are the keys without which an allow would not be one."""
+
+    near_misses: tuple[NearMiss, ...] = ()
+    changes: tuple[Change, ...] = ()
+    depends_on: tuple[tuple[str, Verdict], ...] = ()
+
+
+class Candidate(NamedTuple):
+    """A statement with its place."""
+
+    place: Place
+    policy: PolicyTrace
+    trace: StatementTrace
+
+
+def remedy(explanation: Explanation) -> Remedy:
+    """Near misses and changes for a denial, dependencies for an allow."""
+    if explanation.decision.allowed:
+        return Remedy(depends_on=tuple(_dependencies(explanation)))
+    misses = tuple(_near_misses(explanation))[:MOST_NEAR_MISSES] if not explanation.decision.explicit else ()
+    found = [change for side in ("request", "policy") if (change := _repair(explanation, side)) is not None]
+    unique = {tuple(edit.text for edit in change.edits): change for change in found}
+    return Remedy(near_misses=misses, changes=tuple(sorted(unique.values(), key=lambda change: change.cost)))
+
+
+def _dependencies(explanation: Explanation) -> Iterator[tuple[str, Verdict]]:
+    """Each key that an applicable statement tests and whose absence would change the verdict."""
+    keys = {
+        condition.condition.name: condition.condition.key
+        for layer in explanation.layers
+        for policy in layer.policies
+        for trace in policy.statements
+        for condition in trace.conditions
+        if condition.found
+    }
+    for name, key in keys.items():
+        context = {other: values for other, values in explanation.request.context.items() if other != name}
+        verdict = engine.decide(replace(explanation.request, context=context), explanation.policies).verdict
+        if verdict != "allow":
+            yield key, verdict
+
+
+def _near_misses(explanation: Explanation) -> Sequence[NearMiss]:
+    layer = _deciding(explanation)
+    if layer is None:
+        return ()
+    misses = [
+        NearMiss(each.place, _failing(each), _would(explanation, layer, each), _weight(each), _distance(each))
+        for each in _candidates(layer)
+    ]
+    return sorted(misses, key=lambda miss: (miss.weight, miss.distance))
+
+
+def _deciding(explanation: Explanation) -> LayerTrace | None:
+    """The layer (and level) whose verdict is the decision's."""
+    decision = explanation.decision
+    return next(
+        (
+            layer
+            for layer in explanation.layers
+            if layer.layer == decision.layer and layer.consulted and layer.decision == decision.verdict
+        ),
+        None,
+    )
+
+
+def _candidates(layer: LayerTrace) -> Iterator[Candidate]:
+    for number, policy in enumerate(layer.policies):
+        for trace in policy.statements:
+            if trace.statement.effect == "Allow":
+                yield Candidate(Place(layer.layer, layer.level, number, trace.statement.index), policy, trace)
+
+
+def _weight(candidate: Candidate) -> int:
+    return sum(WEIGHTS.get(name, 1) for name in _failing(candidate))
+
+
+def _failing(candidate: Candidate) -> tuple[str, ...]:
+    """What keeps the statement from allowing; one that applies and yet does not allow names nobody."""
+    return candidate.trace.failing or ("principal",)
+
+
+def _distance(candidate: Candidate) -> int:
+    """How far the request's values are from the policy's, over the failing conditions."""
+    total = 0
+    for trace in candidate.trace.conditions:
+        if trace.result:
+            continue
+        pairs = [(text, value.resolved or value.raw) for text in trace.found for value in trace.values]
+        total += min((edit_distance(text, other) for text, other in pairs), default=LONGEST_COMPARED)
+    return total
+
+
+def _would(explanation: Explanation, layer: LayerTrace, candidate: Candidate) -> Verdict:
+    """The verdict if the statement had applied."""
+    says = {name: explanation.says(name) for name in engine.LAYERS}
+    says[layer.layer] = "allow"
+    grant = explanation.decision.grant
+    if layer.layer == "trust":
+        grant = candidate.trace.grant or "direct"
+    needed = engine.needed_layers(explanation.request, explanation.policies, says["trust"], grant)
+    return engine.fold(engine.Says(**says), grant, needed).verdict
+
+
+def _repair(explanation: Explanation, side: Side) -> Change | None:
+    """Edit step by step, the request or the policies first, until the engine allows; None if that leads nowhere."""
+    state = State(explanation.request, explanation.policies)
+    edits: list[Edit] = []
+    for _ in range(MOST_EDITS):
+        step = _next_edit(explanation, state, side)
+        if step is None:
+            return None
+        edits.append(step)
+        state = step.apply(state)
+        explanation = explain(state.request, state.policies)
+        if explanation.decision.allowed:
+            return Change(tuple(edits))
+    return None
+
+
+def _next_edit(explanation: Explanation, state: State, side: Side) -> Edit | None:
+    layer = _deciding(explanation)
+    if explanation.decision.explicit:
+        return _lift(layer, side) if layer else None
+    if layer is None:
+        return widen(Place(explanation.decision.layer, 0, 0, 0), state)
+    best = min(_candidates(layer), key=lambda each: (_weight(each), _distance(each)), default=None)
+    if best is None or ("action" in best.trace.failing and len(best.trace.failing) > 1):
+        return widen(Place(layer.layer, layer.level, 0, 0), state)
+    return repair_element(best.place, best.trace, best.policy.document, state, prefer_request=side == "request")
+
+
+def _lift(layer: LayerTrace, side: Side) -> Edit | None:
+    for number, policy in enumerate(layer.policies):
+        for trace in policy.statements:
+            if trace.statement.effect == "Deny" and trace.applies:
+                place = Place(layer.layer, layer.level, number, trace.statement.index)
+                return lift_deny(place, trace, prefer_request=side == "request")
+    return None

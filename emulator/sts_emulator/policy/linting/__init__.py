@@ -1,0 +1,1 @@
+"""Linting: what IAM accepts and is yet wrong, wide or surprising."""

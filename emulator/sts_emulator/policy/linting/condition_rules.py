@@ -1,0 +1,574 @@
+"""Owns the lint rules about conditions: operators, keys, values and what happens when a key is absent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sts_emulator.policy.deciding.matching import has_wildcard
+from sts_emulator.policy.deciding.operators import TAKES_VARIABLES, read_bool
+from sts_emulator.policy.deciding.variables import LANGUAGE_WITH_VARIABLES, template
+from sts_emulator.policy.keys import TYPES, is_claim, is_multivalued, misspelt
+from sts_emulator.policy.linting.findings import EVERY_KIND, Hit, Rule, Subject, allow, condition_path, deny, policy
+from sts_emulator.policy.linting.principal_rules import ACCOUNT, GITHUB_ARN, PRIVATE, PRIVATE_ARN, ROLE
+from sts_emulator.policy.shared_issuers import GITHUB, issuer_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sts_emulator.policy.deciding.conditions import Condition
+    from sts_emulator.policy.deciding.document import Statement
+
+FAMILY_OF_TYPE = {"bool": "Bool", "date": "Date…", "number": "Numeric…", "ip": "IpAddress"}
+WEB_IDENTITY = "sts:AssumeRoleWithWebIdentity"
+ALWAYS_PRESENT = frozenset(
+    {"aws:currenttime", "aws:epochtime", "aws:securetransport", "aws:requestedregion", "sts:rolesessionname"}
+)
+
+
+def _unknown_operator(subject: Subject) -> Iterator[Hit]:
+    for _, condition, path in subject.conditions():
+        if condition.operator.family == "unknown":
+            yield (
+                path,
+                f"IAM has no operator {condition.operator.text} and refuses the policy",
+                "use a documented operator",
+            )
+
+
+def _literal_wildcard(subject: Subject) -> Iterator[Hit]:
+    for _, condition, path in subject.conditions():
+        if condition.operator.family not in ("string", "ignore_case"):
+            continue
+        for value in condition.values:
+            if any(wild and has_wildcard(text) for text, wild in value.template.pieces({}) or ()):
+                like = condition.operator.text.replace(
+                    condition.operator.base, "StringNotLike" if condition.operator.negated else "StringLike"
+                )
+                yield path, f"{condition.operator.base} takes the wildcard in `{value.raw}` literally", f"use {like}"
+
+
+def _old_variable(subject: Subject) -> Iterator[Hit]:
+    if subject.document.version == LANGUAGE_WITH_VARIABLES or "${" not in subject.document.text:
+        return
+    yield (
+        "Version",
+        "variables are plain text in this language version",
+        f'write "Version": "{LANGUAGE_WITH_VARIABLES}"',
+    )
+
+
+def _variable_place(subject: Subject) -> Iterator[Hit]:
+    """Variables where IAM takes them as plain text (UG reference_policies_variables)."""
+    for statement in subject.statements:
+        name = "NotAction" if statement.not_action else "Action"
+        for text in statement.actions.texts:
+            if "${" in text:
+                yield f"{statement.path}.{name}", f"`{text}`: an action takes no variables", "write the action out"
+    for _, _, text, path in subject.principals():
+        if "${" in text:
+            yield path, f"`{text}`: a principal takes no variables", "name the account and test aws:PrincipalArn"
+    for _, condition, path in subject.conditions():
+        if "${" in condition.key:
+            yield path, f"`{condition.key}`: a condition key takes no variables", "write the key out"
+    yield from _variable_operator(subject)
+
+
+def _variable_operator(subject: Subject) -> Iterator[Hit]:
+    for _, condition, path in subject.conditions():
+        if condition.operator.family in TAKES_VARIABLES:
+            continue
+        for value in condition.values:
+            if template(value.raw, LANGUAGE_WITH_VARIABLES).variables:
+                yield path, f"{condition.operator.text} takes no variables: `{value.raw}`", "write the value out"
+
+
+def _type_mismatch(subject: Subject) -> Iterator[Hit]:
+    for _, condition, path in subject.conditions():
+        op = condition.operator
+        for value in condition.values:
+            readable = read_bool(value.raw) is not None if op.family == "null" else value.valid
+            if not readable and op.family != "unknown" and "${" not in value.raw:
+                yield (
+                    path,
+                    f"`{value.raw}` is no value that {op.text} can read, so nothing equals it",
+                    "correct the value",
+                )
+
+
+def _operator_for_key(subject: Subject) -> Iterator[Hit]:
+    for _, condition, path in subject.conditions():
+        kind, family = TYPES.get(condition.name), condition.operator.family
+        wanted = FAMILY_OF_TYPE.get(kind or "")
+        fits = family in (kind, "null", "unknown") or (kind == "date" and family == "number")
+        if wanted and not fits:
+            yield (
+                path,
+                f"{condition.key} holds a value of another type than {condition.operator.text} compares",
+                f"use {wanted}",
+            )
+
+
+def _audience_type(subject: Subject) -> Iterator[Hit]:
+    for _, condition, path in subject.conditions():
+        claim = condition.name.rpartition(":")[2]
+        if claim == "aud" and condition.operator.family not in ("string", "like", "ignore_case", "null", "unknown"):
+            yield path, "an audience is text", "use StringEquals"
+
+
+def _set_on_single(subject: Subject) -> Iterator[Hit]:
+    for _, condition, path in subject.conditions():
+        if condition.operator.quantifier and is_multivalued(condition.name) is False:
+            plain = condition.operator.text.partition(":")[2]
+            yield path, f"{condition.key} has one value; {condition.operator.quantifier} is for several", f"use {plain}"
+
+
+def _plain_on_multi(subject: Subject) -> Iterator[Hit]:
+    for _, condition, path in subject.conditions():
+        op = condition.operator
+        if not op.quantifier and op.family not in ("null", "unknown") and is_multivalued(condition.name):
+            yield (
+                path,
+                f"{condition.key} may hold several values, and then a plain {op.text} does not match",
+                f"use ForAnyValue:{op.text} or ForAllValues:{op.text}",
+            )
+
+
+def _for_all_open(subject: Subject) -> Iterator[Hit]:
+    for statement in subject.allows:
+        guarded = {
+            condition.name
+            for condition in statement.conditions
+            if condition.operator.family == "null" and any(value.raw.lower() == "false" for value in condition.values)
+        }
+        for condition in statement.conditions:
+            if condition.operator.quantifier == "ForAllValues" and condition.name not in guarded:
+                yield (
+                    condition_path(statement, condition),
+                    f"ForAllValues is true when {condition.key} is absent (or misspelt), so the Allow is open then",
+                    f'add "Null": {{"{condition.key}": "false"}}',
+                )
+
+
+def _negated_allow(subject: Subject) -> Iterator[Hit]:
+    for statement in subject.allows:
+        present = {
+            condition.name
+            for condition in statement.conditions
+            if condition.operator.family == "null" or not condition.operator.negated
+        }
+        for condition in statement.conditions:
+            op = condition.operator
+            if op.negated and op.quantifier is None and condition.name not in present | ALWAYS_PRESENT:
+                yield (
+                    condition_path(statement, condition),
+                    f"{op.text} is true when {condition.key} is absent, so the Allow is open then",
+                    f'say what is allowed, or add "Null": {{"{condition.key}": "false"}}',
+                )
+
+
+def _session_arn(subject: Subject) -> Iterator[Hit]:
+    for _, condition, path in subject.conditions():
+        for value in condition.values:
+            if condition.name == "aws:principalarn" and ":assumed-role/" in value.raw:
+                yield (
+                    path,
+                    "aws:PrincipalArn is the role's ARN, never the session's, so this never matches",
+                    "write arn:aws:iam::<account>:role/<path><name>",
+                )
+
+
+def _root_arn(subject: Subject) -> Iterator[Hit]:
+    for _, condition, path in subject.conditions():
+        for value in condition.values:
+            if condition.name == "aws:principalarn" and value.raw.endswith(":root"):
+                yield (
+                    path,
+                    "a root ARN in aws:PrincipalArn means the root user alone, not the account",
+                    "test aws:PrincipalAccount",
+                )
+
+
+def _mfa(statement: Statement) -> Iterator[tuple[Condition, bool]]:
+    """Conditions on MFA, and whether they ask for it."""
+    for condition in statement.conditions:
+        if condition.name == "aws:multifactorauthpresent" and condition.operator.family == "bool":
+            yield condition, any(value.raw.lower() == "true" for value in condition.values)
+
+
+def _mfa_deny(subject: Subject) -> Iterator[Hit]:
+    for statement in subject.document.denies:
+        for condition, wanted in _mfa(statement):
+            if not wanted and not condition.operator.if_exists:
+                yield (
+                    condition_path(statement, condition),
+                    "long-term access keys have no aws:MultiFactorAuthPresent, so this does not deny them",
+                    "use BoolIfExists",
+                )
+
+
+def _mfa_allow(subject: Subject) -> Iterator[Hit]:
+    for statement in subject.allows:
+        for condition, wanted in _mfa(statement):
+            if wanted and condition.operator.if_exists:
+                yield (
+                    condition_path(statement, condition),
+                    "long-term access keys have no aws:MultiFactorAuthPresent, so they get in without MFA",
+                    "use Bool",
+                )
+
+
+def _ip_deny(subject: Subject) -> Iterator[Hit]:
+    for statement in subject.document.denies:
+        names = {condition.name for condition in statement.conditions}
+        for condition in statement.conditions:
+            op = condition.operator
+            if (
+                condition.name == "aws:sourceip"
+                and op.family == "ip"
+                and op.negated
+                and "aws:viaawsservice" not in names
+            ):
+                yield (
+                    condition_path(statement, condition),
+                    "AWS services that act for you, and calls through a VPC endpoint, come from no such address",
+                    'add "Bool": {"aws:ViaAWSService": "false"}, and except your VPC endpoints with aws:SourceVpce',
+                )
+
+
+def _subjects(subject: Subject, issuer: str) -> Iterator[tuple[str, str]]:
+    for statement in subject.allows:
+        for condition in statement.conditions:
+            if (
+                condition.name == f"{issuer}:sub"
+                and condition.operator.family == "like"
+                and not condition.operator.negated
+            ):
+                for value in condition.values:
+                    yield condition_path(statement, condition), value.raw
+
+
+def _open_github(subject: Subject) -> Iterator[Hit]:
+    for path, pattern in _subjects(subject, GITHUB):
+        owner, slash, rest = pattern.removeprefix("repo:").partition("/")
+        repository = rest.partition(":")[0]
+        if not pattern.startswith("repo:") or has_wildcard(owner) or not slash:
+            yield (
+                path,
+                f"`{pattern}` also admits repositories of other owners, such as `{owner.rstrip('*') or 'x'}-evil/…`",
+                "write repo:<owner>/<repository>:…",
+            )
+        elif has_wildcard(repository) and repository != "*":
+            yield (
+                path,
+                f"`{pattern}` also admits repositories whose name only starts like yours",
+                "write the repository's whole name",
+            )
+
+
+def _whole_owner(subject: Subject) -> Iterator[Hit]:
+    for path, pattern in _subjects(subject, GITHUB):
+        owner, _, rest = pattern.removeprefix("repo:").partition("/")
+        if pattern.startswith("repo:") and not has_wildcard(owner) and rest.partition(":")[0] == "*":
+            yield path, f"every repository of {owner} may assume the role", "write repo:<owner>/<repository>:…"
+
+
+def _mutable_github(subject: Subject) -> Iterator[Hit]:
+    for statement in subject.allows:
+        names = {condition.name for condition in statement.conditions}
+        if names & {f"{GITHUB}:repository_id", f"{GITHUB}:repository_owner_id"}:
+            continue
+        for condition in statement.conditions:
+            if condition.name != f"{GITHUB}:sub" or condition.operator.negated:
+                continue
+            for value in condition.values:
+                owner, slash, _ = value.raw.removeprefix("repo:").partition("/")
+                if value.raw.startswith("repo:") and slash and "@" not in owner:
+                    yield (
+                        condition_path(statement, condition),
+                        f"`{value.raw}`: somebody else can register these names once they are given up",
+                        "use the immutable subject repo:<owner>@<id>/<repository>@<id>:…, or test repository_id",
+                    )
+
+
+def _like_everything(subject: Subject) -> Iterator[Hit]:
+    for statement in subject.allows:
+        for condition in statement.conditions:
+            op = condition.operator
+            everything = [value for value in condition.values if value.raw and not value.raw.strip("*")]
+            if op.family == "like" and not op.negated and everything:
+                yield (
+                    condition_path(statement, condition),
+                    f"`*` takes every {condition.key}: it only asks for the key to be there",
+                    "write the values that are allowed",
+                )
+
+
+def _misspelt(subject: Subject) -> Iterator[Hit]:
+    for _, condition, path in subject.conditions():
+        spelling = misspelt(condition.name)
+        if spelling:
+            yield path, f"there is no key {condition.key}; IAM accepts it, and it is always absent", f"write {spelling}"
+
+
+def _unknown_claim(subject: Subject) -> Iterator[Hit]:
+    for statement in subject.statements:
+        if statement.principals is None:
+            continue
+        issuers = [issuer_of(each).lower() for each in statement.principals.federated if ":saml-provider/" not in each]
+        for condition in statement.conditions:
+            issuer, _, claim = condition.name.rpartition(":")
+            if issuer in issuers and not is_claim(issuer, claim):
+                yield (
+                    condition_path(statement, condition),
+                    f"AWS makes no condition key of the claim {claim}, so {condition.key} is always absent",
+                    f"test {issuer}:sub, which the issuer can be told to compose",
+                )
+
+
+def _never_there(subject: Subject) -> Iterator[Hit]:
+    for statement in subject.statements:
+        federated = statement.principals is not None and {kind for kind, _ in statement.principals.entries} == {
+            "Federated"
+        }
+        for condition in statement.conditions:
+            if condition.operator.family == "null":
+                continue
+            if condition.name == "sts:durationseconds":
+                message = "sts:DurationSeconds is no key of the AssumeRole operations"
+                yield condition_path(statement, condition), message, "set the role's MaxSessionDuration"
+            elif federated and condition.name in ("aws:principalarn", "aws:username"):
+                message = f"OIDC and SAML callers have no {condition.key}"
+                yield condition_path(statement, condition), message, "test the issuer's own keys"
+
+
+def _empty(subject: Subject) -> Iterator[Hit]:
+    for _, condition, path in subject.conditions():
+        if not condition.values:
+            yield path, "an empty list equals nothing", "list the values, or remove the condition"
+
+
+def _oidc(**condition: object) -> str:
+    return policy(allow({"Federated": GITHUB_ARN}, WEB_IDENTITY, **condition))
+
+
+SUB, AUD = f"{GITHUB}:sub", f"{GITHUB}:aud"
+MAIN = "repo:octo-org/octo-repo:ref:refs/heads/main"
+
+RULES = (
+    Rule(
+        "unknown-operator",
+        "There is no such operator",
+        "error",
+        policy(allow({"AWS": ROLE}, **{"ForSomeValues:StringEquals": {"aws:TagKeys": "team"}})),
+        policy(allow({"AWS": ROLE}, **{"ForAnyValue:StringEquals": {"aws:TagKeys": "team"}})),
+        _unknown_operator,
+        EVERY_KIND,
+    ),
+    Rule(
+        "literal-wildcard",
+        "A wildcard without a Like operator",
+        "error",
+        _oidc(StringEquals={SUB: "repo:octo-org/octo-repo:*", AUD: "sts.amazonaws.com"}),
+        _oidc(StringLike={SUB: "repo:octo-org/octo-repo:*"}, StringEquals={AUD: "sts.amazonaws.com"}),
+        _literal_wildcard,
+        EVERY_KIND,
+    ),
+    Rule(
+        "variable-in-old-version",
+        "Variables need the 2012-10-17 language",
+        "error",
+        policy(allow({"AWS": ROLE}, StringEquals={"sts:RoleSessionName": "${aws:username}"}), version="2008-10-17"),
+        policy(allow({"AWS": ROLE}, StringEquals={"sts:RoleSessionName": "${aws:username}"})),
+        _old_variable,
+        EVERY_KIND,
+    ),
+    Rule(
+        "variable-out-of-place",
+        "Variables are not read here",
+        "error",
+        policy(allow({"AWS": ROLE}, DateLessThan={"aws:CurrentTime": "${aws:TokenIssueTime}"})),
+        policy(allow({"AWS": ROLE}, DateLessThan={"aws:CurrentTime": "2027-01-01T00:00:00Z"})),
+        _variable_place,
+        EVERY_KIND,
+    ),
+    Rule(
+        "type-mismatch",
+        "A value that its operator cannot read",
+        "error",
+        policy(allow({"AWS": ROLE}, IpAddress={"aws:SourceIp": "203.0.113.0/33"})),
+        policy(allow({"AWS": ROLE}, IpAddress={"aws:SourceIp": "203.0.113.0/24"})),
+        _type_mismatch,
+        EVERY_KIND,
+    ),
+    Rule(
+        "operator-for-key",
+        "The key holds another type",
+        "error",
+        policy(allow({"AWS": ROLE}, StringEquals={"aws:SourceIp": "203.0.113.0/24"})),
+        policy(allow({"AWS": ROLE}, IpAddress={"aws:SourceIp": "203.0.113.0/24"})),
+        _operator_for_key,
+        EVERY_KIND,
+    ),
+    Rule(
+        "audience-type",
+        "An audience is text",
+        "error",
+        policy(allow({"Federated": PRIVATE_ARN}, WEB_IDENTITY, NumericEquals={f"{PRIVATE}:aud": 42})),
+        policy(allow({"Federated": PRIVATE_ARN}, WEB_IDENTITY, StringEquals={f"{PRIVATE}:aud": "42"})),
+        _audience_type,
+    ),
+    Rule(
+        "set-operator-on-single-value",
+        "A set operator on a key with one value",
+        "warning",
+        policy(allow({"AWS": ROLE}, **{"ForAnyValue:StringEquals": {"sts:ExternalId": "Vendor-42"}})),
+        policy(allow({"AWS": ROLE}, StringEquals={"sts:ExternalId": "Vendor-42"})),
+        _set_on_single,
+        EVERY_KIND,
+    ),
+    Rule(
+        "plain-operator-on-several-values",
+        "A key with several values needs a set operator",
+        "error",
+        policy(allow({"AWS": ROLE}, "sts:TagSession", StringEquals={"aws:TagKeys": ["team", "cost"]})),
+        policy(
+            allow({"AWS": ROLE}, "sts:TagSession", **{"ForAnyValue:StringEquals": {"aws:TagKeys": ["team", "cost"]}})
+        ),
+        _plain_on_multi,
+        EVERY_KIND,
+    ),
+    Rule(
+        "for-all-values-open",
+        "ForAllValues in an Allow is true for an absent key",
+        "security",
+        _oidc(**{"ForAllValues:StringEquals": {SUB: MAIN}}),
+        _oidc(**{"ForAllValues:StringEquals": {SUB: MAIN}, "Null": {SUB: "false"}}),
+        _for_all_open,
+        EVERY_KIND,
+    ),
+    Rule(
+        "negated-allow",
+        "A negated condition in an Allow is true for an absent key",
+        "security",
+        policy(allow({"AWS": ACCOUNT}, StringNotEquals={"aws:PrincipalTag/team": "guests"})),
+        policy(allow({"AWS": ACCOUNT}, StringEquals={"aws:PrincipalTag/team": "staff"})),
+        _negated_allow,
+        EVERY_KIND,
+    ),
+    Rule(
+        "session-arn-in-principal-arn",
+        "aws:PrincipalArn never holds a session",
+        "error",
+        policy(
+            allow({"AWS": ACCOUNT}, ArnLike={"aws:PrincipalArn": f"arn:aws:sts::{ACCOUNT}:assumed-role/Deployer/*"})
+        ),
+        policy(allow({"AWS": ACCOUNT}, ArnLike={"aws:PrincipalArn": ROLE})),
+        _session_arn,
+        EVERY_KIND,
+    ),
+    Rule(
+        "root-arn-in-principal-arn",
+        "A root ARN in aws:PrincipalArn is the root user",
+        "warning",
+        policy(allow({"AWS": "*"}, ArnEquals={"aws:PrincipalArn": f"arn:aws:iam::{ACCOUNT}:root"})),
+        policy(allow({"AWS": "*"}, StringEquals={"aws:PrincipalAccount": ACCOUNT})),
+        _root_arn,
+        EVERY_KIND,
+    ),
+    Rule(
+        "mfa-deny-misses-keys",
+        "A Deny without MFA that misses long-term keys",
+        "security",
+        policy(deny({"AWS": "*"}, Bool={"aws:MultiFactorAuthPresent": "false"})),
+        policy(deny({"AWS": "*"}, BoolIfExists={"aws:MultiFactorAuthPresent": "false"})),
+        _mfa_deny,
+        EVERY_KIND,
+    ),
+    Rule(
+        "mfa-allow-takes-keys",
+        "An Allow with MFA that takes long-term keys",
+        "security",
+        policy(allow({"AWS": ROLE}, BoolIfExists={"aws:MultiFactorAuthPresent": "true"})),
+        policy(allow({"AWS": ROLE}, Bool={"aws:MultiFactorAuthPresent": "true"})),
+        _mfa_allow,
+        EVERY_KIND,
+    ),
+    Rule(
+        "source-ip-deny",
+        "A Deny by address that hits AWS services",
+        "warning",
+        policy(deny({"AWS": "*"}, NotIpAddress={"aws:SourceIp": "203.0.113.0/24"})),
+        policy(
+            deny({"AWS": "*"}, NotIpAddress={"aws:SourceIp": "203.0.113.0/24"}, Bool={"aws:ViaAWSService": "false"})
+        ),
+        _ip_deny,
+        EVERY_KIND,
+    ),
+    Rule(
+        "open-github-subject",
+        "The GitHub subject also admits other owners or repositories",
+        "security",
+        _oidc(StringLike={SUB: "repo:octo-org*"}, StringEquals={AUD: "sts.amazonaws.com"}),
+        _oidc(StringLike={SUB: "repo:octo-org/octo-repo:*"}, StringEquals={AUD: "sts.amazonaws.com"}),
+        _open_github,
+    ),
+    Rule(
+        "whole-github-owner",
+        "Every repository of an owner is admitted",
+        "suggestion",
+        _oidc(StringLike={SUB: "repo:octo-org/*"}, StringEquals={AUD: "sts.amazonaws.com"}),
+        _oidc(StringLike={SUB: "repo:octo-org/octo-repo:*"}, StringEquals={AUD: "sts.amazonaws.com"}),
+        _whole_owner,
+    ),
+    Rule(
+        "mutable-github-subject",
+        "Names on GitHub can change hands",
+        "suggestion",
+        _oidc(StringEquals={SUB: MAIN, AUD: "sts.amazonaws.com"}),
+        _oidc(StringEquals={SUB: "repo:octo-org@1/octo-repo@2:ref:refs/heads/main", AUD: "sts.amazonaws.com"}),
+        _mutable_github,
+    ),
+    Rule(
+        "like-everything",
+        "A condition that takes every value",
+        "warning",
+        policy(allow({"AWS": ROLE}, StringLike={"sts:ExternalId": "*"})),
+        policy(allow({"AWS": ROLE}, StringEquals={"sts:ExternalId": "Vendor-42"})),
+        _like_everything,
+        EVERY_KIND,
+    ),
+    Rule(
+        "misspelt-key",
+        "There is no such condition key",
+        "error",
+        policy(allow({"AWS": "*"}, StringEquals={"aws:PrincipalOrgld": "o-a1b2c3d4e5"})),
+        policy(allow({"AWS": "*"}, StringEquals={"aws:PrincipalOrgID": "o-a1b2c3d4e5"})),
+        _misspelt,
+        EVERY_KIND,
+    ),
+    Rule(
+        "claim-without-key",
+        "AWS makes no condition key of this claim",
+        "error",
+        policy(allow({"Federated": PRIVATE_ARN}, WEB_IDENTITY, StringEquals={f"{PRIVATE}:groups": "admins"})),
+        policy(allow({"Federated": PRIVATE_ARN}, WEB_IDENTITY, StringEquals={f"{PRIVATE}:sub": "alice"})),
+        _unknown_claim,
+    ),
+    Rule(
+        "key-never-there",
+        "The key does not exist for these callers",
+        "error",
+        _oidc(StringEquals={SUB: MAIN}, ArnLike={"aws:PrincipalArn": f"arn:aws:iam::{ACCOUNT}:*"}),
+        _oidc(StringEquals={SUB: MAIN, AUD: "sts.amazonaws.com"}),
+        _never_there,
+    ),
+    Rule(
+        "empty-values",
+        "A condition without values",
+        "error",
+        policy(allow({"AWS": ROLE}, StringEquals={"sts:ExternalId": []})),
+        policy(allow({"AWS": ROLE}, StringEquals={"sts:ExternalId": "Vendor-42"})),
+        _empty,
+        EVERY_KIND,
+    ),
+)

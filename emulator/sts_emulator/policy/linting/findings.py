@@ -1,0 +1,125 @@
+"""Owns the shape of lint: a rule, what it looks at, and a finding."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sts_emulator.policy.deciding.conditions import Condition
+from sts_emulator.policy.deciding.document import Document, Statement
+
+Severity = Literal["error", "security", "warning", "suggestion"]
+"""As IAM Access Analyzer grades: does not work; allows too much; surprises; could be better."""
+LintKind = Literal["trust", "identity", "inline", "session", "scp", "rcp"]
+EVERY_KIND: tuple[LintKind, ...] = ("trust", "identity", "inline", "session", "scp", "rcp")
+IDENTITY_KINDS: tuple[LintKind, ...] = ("identity", "inline", "session")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing to look at: which rule, where (a JSON path), what is wrong and what to write instead."""
+
+    rule: str
+    severity: Severity
+    path: str
+    message: str
+    fix: str
+
+    def to_json(self) -> dict[str, str]:
+        """The finding as JSON data."""
+        return {
+            "rule": self.rule,
+            "severity": self.severity,
+            "path": self.path,
+            "message": self.message,
+            "fix": self.fix,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is linted; `role_account` may be empty and `known_principals` (ARNs) None when they are not known."""
+
+    document: Document
+    kind: LintKind
+    role_account: str = ""
+    known_principals: Collection[str] | None = None
+
+    @property
+    def statements(self) -> tuple[Statement, ...]:
+        """All statements."""
+        return self.document.statements
+
+    @property
+    def allows(self) -> tuple[Statement, ...]:
+        """The Allow statements."""
+        return self.document.allows
+
+    def conditions(self) -> Iterator[tuple[Statement, Condition, str]]:
+        """Every condition with its statement and JSON path."""
+        for statement in self.statements:
+            for condition in statement.conditions:
+                yield statement, condition, condition_path(statement, condition)
+
+    def principals(self) -> Iterator[tuple[Statement, str, str, str]]:
+        """Every principal of a `Principal` element: statement, type, text, JSON path."""
+        for statement in self.statements:
+            if statement.principals is None or statement.not_principal:
+                continue
+            for kind, text in statement.principals.entries:
+                tail = "" if kind == "*" else f".{kind}"
+                yield statement, kind, text, f"{statement.path}.Principal{tail}"
+
+
+Hit = tuple[str, str, str]
+"""JSON path, message, fix."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A lint rule, declared once: documentation and tests are made from it.
+
+    `wrong` and `right` are whole documents: the rule fires on the first and is silent on the second.
+    """
+
+    id: str
+    title: str
+    severity: Severity
+    wrong: str
+    right: str
+    check: Callable[[Subject], Iterator[Hit]]
+    kinds: tuple[LintKind, ...] = ("trust",)
+
+    def findings(self, subject: Subject) -> Iterator[Finding]:
+        """What the rule finds."""
+        if subject.kind in self.kinds:
+            for path, message, fix in self.check(subject):
+                yield Finding(self.id, self.severity, path, message, fix)
+
+
+def condition_path(statement: Statement, condition: Condition) -> str:
+    """Where a condition stands, as a JSON path."""
+    return f"{statement.path}.Condition.{condition.operator.text}.{condition.key}"
+
+
+def policy(*statements: Mapping[str, Any], version: str = "2012-10-17") -> str:
+    """An example document."""
+    return json.dumps({"Version": version, "Statement": list(statements)}, indent=2)
+
+
+def allow(principal: Any, action: Any = "sts:AssumeRole", **condition: Any) -> dict[str, Any]:
+    """An example Allow statement of a trust policy; keyword arguments are condition operators."""
+    return statement("Allow", principal, action, **condition)
+
+
+def deny(principal: Any, action: Any = "sts:AssumeRole", **condition: Any) -> dict[str, Any]:
+    """An example Deny statement of a trust policy."""
+    return statement("Deny", principal, action, **condition)
+
+
+def statement(effect: str, principal: Any, action: Any, **condition: Any) -> dict[str, Any]:
+    """An example statement of a trust policy."""
+    named = {"Effect": effect, "Principal": principal, "Action": action}
+    return {**named, "Condition": condition} if condition else named

@@ -1,0 +1,50 @@
+"""Owns lint: what IAM accepts and is yet wrong, wide or surprising, each rule with a wrong and a right example.
+
+The rules are those of IAM Access Analyzer that concern trust policies (facts/policy-evaluation §1.5), the pitfalls of
+§2.7 and a few of our own. `RULES` is the one list of them all: documentation and tests are made from it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sts_emulator.policy.deciding.document import MalformedPolicy, parse
+from sts_emulator.policy.linting import (
+    condition_rules as lint_conditions,
+)
+from sts_emulator.policy.linting import (
+    document_rules as lint_documents,
+)
+from sts_emulator.policy.linting import (
+    principal_rules as lint_principals,
+)
+from sts_emulator.policy.linting.findings import Finding, LintKind, Rule, Severity, Subject
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+__all__ = ["RULES", "Finding", "Rule", "lint"]
+
+RULES: tuple[Rule, ...] = (*lint_principals.RULES, *lint_conditions.RULES, *lint_documents.RULES)
+REFUSED = "refused-on-save"
+MALFORMED = "malformed"
+ORDER: Mapping[Severity, int] = {"error": 0, "security": 1, "warning": 2, "suggestion": 3}
+
+
+def lint(
+    text: str, *, kind: LintKind = "trust", role_account: str = "", known_principals: Collection[str] | None = None
+) -> list[Finding]:
+    """All findings, the gravest first.
+
+    `role_account` (12 digits) lets own and foreign accounts be told apart; `known_principals` (ARNs of the users and
+    roles that exist) lets missing ones be found. What cannot be read at all gives the single finding `malformed`; that
+    saving fails is said only where no other error explains it.
+    """
+    try:
+        subject = Subject(parse(text), kind, role_account, known_principals)
+    except MalformedPolicy as error:
+        return [Finding(MALFORMED, "error", "", error.message, "see the grammar of the JSON policy language")]
+    found = [finding for rule in RULES for finding in rule.findings(subject)]
+    if any(finding.severity == "error" and finding.rule != REFUSED for finding in found):
+        found = [finding for finding in found if finding.rule != REFUSED]
+    return sorted(dict.fromkeys(found), key=lambda finding: ORDER[finding.severity])

@@ -1,0 +1,435 @@
+"""Owns the lint rules about who a policy names and which actions it lets them use."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sts_emulator.policy.deciding.document import texts
+from sts_emulator.policy.deciding.matching import ARN_PARTS, has_wildcard, is_account
+from sts_emulator.policy.linting.findings import EVERY_KIND, Hit, Rule, Subject, allow, deny, policy
+from sts_emulator.policy.shared_issuers import GITHUB, issuer_of, unguarded
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sts_emulator.policy.deciding.document import Statement
+
+ACCOUNT, OTHER = "111122223333", "444455556666"
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/ci/Deployer"
+GITHUB_ARN = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{GITHUB}"
+PRIVATE = "idp.example.org/realms/main"
+PRIVATE_ARN = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{PRIVATE}"
+SAML_ARN = f"arn:aws:iam::{ACCOUNT}:saml-provider/Okta"
+BUILT_IN_PROVIDERS = frozenset(
+    {"accounts.google.com", "www.amazon.com", "graph.facebook.com", "cognito-identity.amazonaws.com"}
+)
+LIMITING_KEYS = ("aws:principal", "aws:source", "sts:externalid", "aws:userid", "aws:vpce")
+"""Starts of keys that say who may call, so that a wide principal is narrowed again."""
+GUARD_KEYS = frozenset({"aws:sourcearn", "aws:sourceaccount", "aws:sourceorgid", "aws:sourceorgpaths"})
+SERVICES_WITHOUT_SOURCE = frozenset({"ec2.amazonaws.com", "lambda.amazonaws.com"})
+"""Services that send no aws:SourceArn when they assume a role, so that a guard would lock them out."""
+ROLES_ANYWHERE, POD_IDENTITY = "rolesanywhere.amazonaws.com", "pods.eks.amazonaws.com"
+NEEDED_ACTIONS = {
+    ROLES_ANYWHERE: ("sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"),
+    POD_IDENTITY: ("sts:AssumeRole", "sts:TagSession"),
+}
+FEDERATED_ACTIONS = {"oidc": "sts:AssumeRoleWithWebIdentity", "saml": "sts:AssumeRoleWithSAML", "aws": "sts:AssumeRole"}
+
+
+def _kind_of(kind: str, principal: str) -> str:
+    """Which of the three assume operations a principal uses."""
+    if kind != "Federated":
+        return "aws"
+    return "saml" if ":saml-provider/" in principal else "oidc"
+
+
+def _covers(statement: Statement, action: str) -> bool:
+    return statement.actions.match(action.lower()) is not statement.not_action
+
+
+def _resource(subject: Subject) -> Iterator[Hit]:
+    for statement in subject.statements:
+        if statement.resources is not None:
+            name = "NotResource" if statement.not_resource else "Resource"
+            yield (
+                f"{statement.path}.{name}",
+                f"a trust policy has no {name}: the role is the resource",
+                f"remove {name}",
+            )
+
+
+def _not_principal(subject: Subject) -> Iterator[Hit]:
+    for statement in subject.statements:
+        if statement.not_principal:
+            yield (
+                f"{statement.path}.NotPrincipal",
+                "IAM refuses NotPrincipal here, and it always denies callers that have a permissions boundary",
+                "deny with a condition such as ArnNotEquals on aws:PrincipalArn",
+            )
+
+
+def _bare_star(subject: Subject) -> Iterator[Hit]:
+    for _, kind, _, path in subject.principals():
+        if kind == "*":
+            yield (
+                path,
+                "IAM refuses a principal that is plain text",
+                'write {"AWS": …}, {"Federated": …} or {"Service": …}',
+            )
+
+
+def _anybody(subject: Subject) -> Iterator[Hit]:
+    for statement, kind, text, path in subject.principals():
+        if kind != "AWS" or text != "*" or statement.effect == "Deny":
+            continue
+        if not any(condition.name.startswith(LIMITING_KEYS) for condition in statement.conditions):
+            yield (
+                path,
+                "every AWS principal of every account may assume the role",
+                "name accounts, or test aws:PrincipalOrgID",
+            )
+
+
+def _wildcard(subject: Subject) -> Iterator[Hit]:
+    for _, kind, text, path in subject.principals():
+        if kind != "*" and text != "*" and has_wildcard(text):
+            yield (
+                path,
+                f"`{text}`: a wildcard inside a principal never matches, and IAM refuses it",
+                "name the account and test aws:PrincipalArn with ArnLike",
+            )
+        elif kind in ("Federated", "Service") and text == "*":
+            yield path, f'"{kind}": "*" is refused', "name the provider or the service"
+
+
+def _mismatch(subject: Subject) -> Iterator[Hit]:
+    for statement in subject.allows:
+        if statement.principals is None:
+            continue
+        for kind, principal in statement.principals.entries:
+            wanted = FEDERATED_ACTIONS[_kind_of(kind, principal)]
+            wrong = [action for action in FEDERATED_ACTIONS.values() if action != wanted and _covers(statement, action)]
+            if kind != "*" and wrong and not _covers(statement, wanted):
+                yield (
+                    f"{statement.path}.Action",
+                    f"`{principal}` calls {wanted}, but the statement allows {wrong[0]}",
+                    f"allow {wanted}",
+                )
+
+
+def _needed_actions(subject: Subject) -> Iterator[Hit]:
+    for service, needed in NEEDED_ACTIONS.items():
+        naming = [each for each in subject.allows if each.principals and service in each.principals.services]
+        missing = [action for action in needed if not any(_covers(each, action) for each in naming)]
+        if naming and missing:
+            yield (
+                f"{naming[0].path}.Action",
+                f"{service} also calls {', '.join(missing)}, without which nothing is issued",
+                f"allow {', '.join(needed)}",
+            )
+
+
+def _shared_issuer(subject: Subject) -> Iterator[Hit]:
+    for statement in subject.allows:
+        complaint = unguarded(statement.source)
+        if complaint:
+            yield statement.path, complaint, "test the claim with a value that is not only wildcards"
+
+
+def _claims(subject: Subject, claim: str) -> Iterator[tuple[Statement, str]]:
+    """Allow statements that admit an OIDC provider without testing one of its claims."""
+    for statement in subject.allows:
+        if statement.principals is None or not _covers(statement, FEDERATED_ACTIONS["oidc"]):
+            continue
+        tested = {
+            each.name for each in statement.conditions if not each.operator.negated and each.operator.family != "null"
+        }
+        for provider in statement.principals.federated:
+            issuer = issuer_of(provider).lower()
+            if _kind_of("Federated", provider) == "oidc" and f"{issuer}:{claim}" not in tested:
+                yield statement, issuer
+
+
+def _subject(subject: Subject) -> Iterator[Hit]:
+    for statement, issuer in _claims(subject, "sub"):
+        tested = {condition.name for condition in statement.conditions}
+        if not any(name.startswith(f"{issuer}:") and name != f"{issuer}:aud" for name in tested):
+            yield statement.path, f"every subject of {issuer} may assume the role", f"test {issuer}:sub"
+
+
+def _audience(subject: Subject) -> Iterator[Hit]:
+    for statement, issuer in _claims(subject, "aud"):
+        if issuer not in ("www.amazon.com", "graph.facebook.com"):
+            yield statement.path, f"tokens that {issuer} made for another audience are taken too", f"test {issuer}:aud"
+
+
+def _provider_domain(subject: Subject) -> Iterator[Hit]:
+    for _, kind, text, path in subject.principals():
+        if kind == "Federated" and ":" not in text and text != "*" and text not in BUILT_IN_PROVIDERS:
+            yield (
+                path,
+                f"`{text}` is no built-in provider, so no caller ever matches it",
+                f"write arn:aws:iam::<account>:oidc-provider/{text}",
+            )
+
+
+def _root_trust(subject: Subject) -> Iterator[Hit]:
+    for statement, kind, text, path in subject.principals():
+        own = kind == "AWS" and is_account(text) and _account_of(text) == subject.role_account
+        if own and statement.effect == "Allow" and not statement.conditions:
+            yield (
+                path,
+                "everybody in the account whose own policies allow it may assume the role",
+                "name the roles or users, or test aws:PrincipalArn",
+            )
+
+
+def _account_of(principal: str) -> str:
+    parts = principal.split(":", ARN_PARTS - 1)
+    return parts[4] if len(parts) == ARN_PARTS else principal if is_account(principal) else ""
+
+
+def _external_id(subject: Subject) -> Iterator[Hit]:
+    if not subject.role_account:
+        return
+    for statement, kind, text, path in subject.principals():
+        foreign = kind == "AWS" and _account_of(text) not in ("", subject.role_account)
+        names = {condition.name for condition in statement.conditions}
+        if foreign and statement.effect == "Allow" and not names & {"sts:externalid", "aws:principalorgid"}:
+            yield (
+                path,
+                f"`{text}` belongs to another account: who can make it act for somebody else reaches this role",
+                "test sts:ExternalId (not a secret, but the other side's own id for you) or aws:PrincipalOrgID",
+            )
+
+
+def _confused_deputy(subject: Subject) -> Iterator[Hit]:
+    for statement, kind, text, path in subject.principals():
+        if kind != "Service" or statement.effect == "Deny" or text in SERVICES_WITHOUT_SOURCE:
+            continue
+        if not any(condition.name in GUARD_KEYS for condition in statement.conditions):
+            yield (
+                path,
+                f"{text} may assume the role on behalf of anybody's resources",
+                "test aws:SourceAccount and aws:SourceArn, if the service sends them",
+            )
+
+
+def _stale(subject: Subject) -> Iterator[Hit]:
+    for _, kind, text, path in subject.principals():
+        if kind == "AWS" and text.startswith(("AIDA", "AROA")) and ":" not in text:
+            yield (
+                path,
+                f"`{text}` is the id of a deleted user or role: nobody matches it",
+                "name the new principal by its ARN",
+            )
+
+
+def _unknown(subject: Subject) -> Iterator[Hit]:
+    known = subject.known_principals
+    if known is None or not subject.role_account:
+        return
+    for _, kind, text, path in subject.principals():
+        local = kind == "AWS" and text.startswith("arn:") and _account_of(text) == subject.role_account
+        if not local or ":iam:" not in text or is_account(text) or text in known:
+            continue
+        name = f"/{text.rpartition('/')[2]}"
+        other = next((arn for arn in known if arn.endswith(name)), None)  # looked for only where one is missing
+        yield (
+            path,
+            f"`{text}` does not exist" + (": its path is missing or wrong" if other else ""),
+            f"write {other}" if other else "create it first, or correct the name (upper and lower case count)",
+        )
+
+
+def _sts_wildcard(subject: Subject) -> Iterator[Hit]:
+    for statement in subject.statements:
+        if "sts:*" in [text.lower() for text in texts(statement.source.get("Action", []))]:
+            yield (
+                f"{statement.path}.Action",
+                "sources disagree on whether IAM accepts sts:* here",
+                "list the STS actions",
+            )
+
+
+def _not_action(subject: Subject) -> Iterator[Hit]:
+    for statement in subject.allows:
+        if statement.not_action:
+            yield (
+                f"{statement.path}.NotAction",
+                "an Allow with NotAction also allows whatever is added later",
+                "list what is allowed under Action",
+            )
+
+
+RULES = (
+    Rule(
+        "trust-resource",
+        "A trust policy has no Resource",
+        "error",
+        policy({**allow({"AWS": ROLE}), "Resource": "*"}),
+        policy(allow({"AWS": ROLE})),
+        _resource,
+    ),
+    Rule(
+        "trust-not-principal",
+        "NotPrincipal is refused in a trust policy",
+        "error",
+        policy({"Effect": "Deny", "NotPrincipal": {"AWS": ROLE}, "Action": "sts:AssumeRole"}),
+        policy(deny({"AWS": "*"}, ArnNotEquals={"aws:PrincipalArn": ROLE})),
+        _not_principal,
+    ),
+    Rule(
+        "trust-bare-star",
+        "A bare * is refused as principal of a trust policy",
+        "error",
+        policy(allow("*")),
+        policy(allow({"AWS": "*"}, StringEquals={"aws:PrincipalOrgID": "o-a1b2c3d4e5"})),
+        _bare_star,
+    ),
+    Rule(
+        "anybody",
+        "The role is open to every AWS account",
+        "security",
+        policy(allow({"AWS": "*"})),
+        policy(allow({"AWS": "*"}, StringEquals={"aws:PrincipalOrgID": "o-a1b2c3d4e5"})),
+        _anybody,
+    ),
+    Rule(
+        "wildcard-principal",
+        "A wildcard inside a principal never matches",
+        "error",
+        policy(allow({"AWS": f"arn:aws:iam::{ACCOUNT}:role/ci/*"})),
+        policy(allow({"AWS": ACCOUNT}, ArnLike={"aws:PrincipalArn": f"arn:aws:iam::{ACCOUNT}:role/ci/*"})),
+        _wildcard,
+    ),
+    Rule(
+        "action-principal-mismatch",
+        "This kind of principal uses another assume operation",
+        "error",
+        policy(allow({"Federated": SAML_ARN}, "sts:AssumeRoleWithWebIdentity")),
+        policy(allow({"Federated": SAML_ARN}, "sts:AssumeRoleWithSAML")),
+        _mismatch,
+    ),
+    Rule(
+        "service-needs-more-actions",
+        "Roles Anywhere and EKS Pod Identity also tag the session",
+        "error",
+        policy(allow({"Service": ROLES_ANYWHERE}, "sts:AssumeRole")),
+        policy(allow({"Service": ROLES_ANYWHERE}, list(NEEDED_ACTIONS[ROLES_ANYWHERE]))),
+        _needed_actions,
+    ),
+    Rule(
+        "shared-issuer-guard",
+        "A shared OIDC issuer needs a test of the claim that tells its tenants apart",
+        "error",
+        policy(allow({"Federated": GITHUB_ARN}, "sts:AssumeRoleWithWebIdentity")),
+        policy(
+            allow(
+                {"Federated": GITHUB_ARN},
+                "sts:AssumeRoleWithWebIdentity",
+                StringEquals={f"{GITHUB}:sub": "repo:octo-org/octo-repo:ref:refs/heads/main"},
+            )
+        ),
+        _shared_issuer,
+    ),
+    Rule(
+        "oidc-subject",
+        "Every subject of the OIDC provider is admitted",
+        "security",
+        policy(
+            allow(
+                {"Federated": PRIVATE_ARN}, "sts:AssumeRoleWithWebIdentity", StringEquals={f"{PRIVATE}:aud": "my-app"}
+            )
+        ),
+        policy(
+            allow(
+                {"Federated": PRIVATE_ARN},
+                "sts:AssumeRoleWithWebIdentity",
+                StringEquals={f"{PRIVATE}:aud": "my-app", f"{PRIVATE}:sub": "alice"},
+            )
+        ),
+        _subject,
+    ),
+    Rule(
+        "oidc-audience",
+        "Tokens made for another audience are admitted",
+        "security",
+        policy(
+            allow({"Federated": PRIVATE_ARN}, "sts:AssumeRoleWithWebIdentity", StringEquals={f"{PRIVATE}:sub": "alice"})
+        ),
+        policy(
+            allow(
+                {"Federated": PRIVATE_ARN},
+                "sts:AssumeRoleWithWebIdentity",
+                StringEquals={f"{PRIVATE}:aud": "my-app", f"{PRIVATE}:sub": "alice"},
+            )
+        ),
+        _audience,
+    ),
+    Rule(
+        "provider-without-arn",
+        "A provider of your own is named by its ARN",
+        "error",
+        policy(allow({"Federated": PRIVATE}, "sts:AssumeRoleWithWebIdentity")),
+        policy(allow({"Federated": PRIVATE_ARN}, "sts:AssumeRoleWithWebIdentity")),
+        _provider_domain,
+    ),
+    Rule(
+        "root-trust",
+        "The whole account is trusted",
+        "suggestion",
+        policy(allow({"AWS": f"arn:aws:iam::{ACCOUNT}:root"})),
+        policy(allow({"AWS": ROLE})),
+        _root_trust,
+    ),
+    Rule(
+        "missing-external-id",
+        "Another account is trusted without an external id",
+        "warning",
+        policy(allow({"AWS": f"arn:aws:iam::{OTHER}:root"})),
+        policy(allow({"AWS": f"arn:aws:iam::{OTHER}:root"}, StringEquals={"sts:ExternalId": "Vendor-42"})),
+        _external_id,
+    ),
+    Rule(
+        "confused-deputy",
+        "A service may act for anybody's resources",
+        "warning",
+        policy(allow({"Service": "scheduler.amazonaws.com"})),
+        policy(allow({"Service": "scheduler.amazonaws.com"}, StringEquals={"aws:SourceAccount": ACCOUNT})),
+        _confused_deputy,
+    ),
+    Rule(
+        "stale-principal",
+        "The principal was deleted",
+        "warning",
+        policy(allow({"AWS": "AROAEXAMPLE0000000001"})),
+        policy(allow({"AWS": ROLE})),
+        _stale,
+    ),
+    Rule(
+        "unknown-principal",
+        "The principal does not exist",
+        "error",
+        policy(allow({"AWS": f"arn:aws:iam::{ACCOUNT}:role/Deployer"})),
+        policy(allow({"AWS": ROLE})),
+        _unknown,
+    ),
+    Rule(
+        "sts-wildcard",
+        "sts:* may be refused in a trust policy",
+        "warning",
+        policy(allow({"AWS": ROLE}, "sts:*")),
+        policy(allow({"AWS": ROLE}, ["sts:AssumeRole", "sts:TagSession"])),
+        _sts_wildcard,
+    ),
+    Rule(
+        "allow-not-action",
+        "Allow with NotAction",
+        "warning",
+        policy({"Effect": "Allow", "Principal": {"AWS": ROLE}, "NotAction": "sts:TagSession"}),
+        policy(allow({"AWS": ROLE})),
+        _not_action,
+        EVERY_KIND,
+    ),
+)

@@ -1,0 +1,1 @@
+"""Saving: what IAM and Organizations refuse to store as a policy, in their words."""

@@ -1,0 +1,122 @@
+"""Judges what came of an expectation's request: the verdict, and the reason for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from sts_emulator.core.errors import AwsError
+from sts_emulator.scenario.expect import ALLOW, DENY, Because, Expectation
+from sts_emulator.vending.context import Consulted
+
+Tree = Mapping[str, Any]
+
+REFUSALS = frozenset(
+    {
+        "AccessDenied",
+        "AccessDeniedException",
+        "ExpiredTokenException",
+        "IDPRejectedClaim",
+        "InvalidClientTokenId",
+        "InvalidIdentityToken",
+    }
+)
+"""Errors that say no to the caller; any other says that the request itself is wrong."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of an expectation's request."""
+
+    expectation: Expectation
+    error: AwsError | None
+    decisions: tuple[Consulted, ...]
+    evidence: Mapping[str, Any]
+
+    @property
+    def verdict(self) -> str:
+        """`allow`, `deny`, or the code of an error that is no refusal."""
+        if self.error is None:
+            return ALLOW
+        return DENY if self.error.code in REFUSALS else self.error.code
+
+    @property
+    def passed(self) -> bool:
+        """Whether it came as expected."""
+        return not self.mismatch
+
+    @cached_property
+    def mismatch(self) -> str:
+        """How it differs from what was expected; empty when it does not."""
+        expected, because = self.expectation.result, self.expectation.because or Because()
+        code = self.error.code if self.error else ""
+        if because.error and because.error != code:
+            return f"expected error {because.error}, got {code or 'none'}"
+        if self.verdict != expected and not (because.error and expected == DENY):
+            got = f"{self.verdict}: {self.error.code}: {self.error.message}" if self.error else self.verdict
+            return f"expected {expected}, got {got}"
+        if not (because.layer or because.statement or because.condition):
+            return ""
+        if self.tree is None:
+            return f"expected a policy to decide, but none was asked: {code}"
+        return _wrong_reason(self.tree, because)
+
+    @property
+    def deciding(self) -> Consulted | None:
+        """The question whose answer decided: the one that was refused, else the first; None if none was put."""
+        refused = [each for each in self.decisions if not each.decision.allowed]
+        return refused[-1] if refused else self.decisions[0] if self.decisions else None
+
+    @cached_property
+    def tree(self) -> Tree | None:
+        """The explanation of the deciding question, as `policy.explain` makes it."""
+        from sts_emulator.policy.explaining.explain import explain
+
+        return None if self.deciding is None else explain(self.deciding.request, self.deciding.policies).to_json()
+
+
+def _wrong_reason(tree: Tree, because: Because) -> str:
+    decided = tree["decided_by"][0] if tree["decided_by"] else "trust"
+    layer = because.layer or decided
+    if layer != decided and not (tree["decision"] == ALLOW and _allows(tree, layer)):
+        return f"expected the {layer} layer to decide, but it was {decided}"
+    if not because.statement and not because.condition:
+        return ""
+    return _wrong_statement(tree, layer, because)
+
+
+def _wrong_statement(tree: Tree, layer: str, because: Because) -> str:
+    statements = [
+        statement
+        for each in tree["layers"]
+        if each["layer"] == layer
+        for policy in each["policies"]
+        for statement in policy["statements"]
+    ]
+    if because.statement:
+        statements = [each for each in statements if because.statement in (each["sid"], str(each["index"]))]
+        if not statements:
+            return f"the {layer} layer has no statement `{because.statement}`"
+    # A missing allow is explained by the Allow that does not apply, everything else by the statement that does.
+    applies = tree["decision"] != "implicit_deny"
+    effect = "Deny" if tree["decision"] == "explicit_deny" else "Allow"
+    decisive = [each for each in statements if each["effect"] == effect and each["applies"] is applies]
+    if not decisive:
+        named = f"statement `{because.statement}`" if because.statement else "a statement"
+        return f"expected {named} of the {layer} layer to decide, but it did not"
+    if because.condition and not any(_decides(each, because.condition, holds=applies) for each in decisive):
+        return f"expected a condition on `{because.condition}` to {'hold' if applies else 'fail'}, but none did"
+    return ""
+
+
+def _allows(tree: Tree, layer: str) -> bool:
+    return any(each["layer"] == layer and each["decision"] == ALLOW for each in tree["layers"])
+
+
+def _decides(statement: Mapping[str, Any], key: str, *, holds: bool) -> bool:
+    """Whether a condition on `key`, which may be its end only (`:sub`), came out as `holds`."""
+    return any(
+        each["result"] is holds and each["key"].lower().endswith(key.lower()) for each in statement["conditions"]
+    )

@@ -1,0 +1,275 @@
+"""The vocabulary: the tuple of sections that a scenario may have, and how a file of it is read."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Literal
+
+from sts_emulator.core import names
+from sts_emulator.scenario.expect import Expectation
+from sts_emulator.scenario.load import Node, load, read_bytes
+from sts_emulator.scenario.problems import Where
+from sts_emulator.scenario.seed import AccessKey, Section
+from sts_emulator.scenario.shape import Mistake, Reader, Shape, mapping, shape_fields, text, unknown_key
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A key of the vocabulary: where it is written, and the module and name of its section.
+
+    The module is loaded when a scenario has the key: all of them would take 15 ms of every start.
+    """
+
+    key: str
+    scope: Literal["account", "world"]
+    module: str
+    name: str
+
+    @property
+    def section(self) -> Section:
+        """The section itself."""
+        found: Section = getattr(import_module(f"sts_emulator.scenario.{self.module}"), self.name)
+        return found
+
+
+SECTIONS = (
+    Row("import", "world", "imports", "SECTION"),
+    Row("issuers", "world", "providers", "ISSUERS"),
+    Row("saml_idps", "world", "saml", "IDPS"),
+    Row("policies", "account", "policies", "SECTION"),
+    Row("groups", "account", "users_and_groups", "GROUPS"),
+    Row("users", "account", "users_and_groups", "USERS"),
+    Row("roles", "account", "roles", "ROLES"),
+    Row("instance_profiles", "account", "roles", "INSTANCE_PROFILES"),
+    Row("instances", "account", "workloads", "INSTANCES"),
+    Row("tasks", "account", "workloads", "TASKS"),
+    Row("clusters", "account", "workloads", "CLUSTERS"),
+    Row("functions", "account", "workloads", "FUNCTIONS"),
+    Row("oidc_providers", "account", "providers", "OIDC_PROVIDERS"),
+    Row("saml_providers", "account", "saml", "PROVIDERS"),
+    Row("trust_anchors", "account", "roles_anywhere", "TRUST_ANCHORS"),
+    Row("roles_anywhere_profiles", "account", "roles_anywhere", "PROFILES"),
+    Row("delegation_templates", "account", "delegation", "SECTION"),
+    Row("organization", "world", "organization", "SECTION"),
+    Row("decider", "world", "deciders", "SECTION"),
+)
+"""In the order in which they come about. A new access method adds its section here, and nowhere else."""
+
+# What may be a file of another tool: JSON, an archive, UTF-16, a CloudFormation template. `imports` looks closer.
+_FOREIGN = re.compile(
+    rb"\A(?:\xef\xbb\xbf)?(?:PK|\xff\xfe|\xfe\xff|\s*[{\[])|^(?:AWSTemplateFormatVersion|Resources)[ \t]*:",
+    re.MULTILINE,
+)
+
+CACHED_TEXTS = 64  # a test suite seeds hundreds of worlds from a few texts
+LONGEST_CACHED = 64 << 10
+
+
+class RootKey(AccessKey):
+    """The access key of an account's root, fixed so that a CI job knows it beforehand."""
+
+    @classmethod
+    def read_node(cls, reader: Reader, node: Node) -> RootKey:
+        """Read `{access_key_id, secret_access_key}`."""
+        members = mapping(node)
+        for name in members:
+            if name not in _ROOT_KEY:
+                reader.blame(Node(None, node.key_lines[name]), unknown_key(name, _ROOT_KEY))
+        values = {_ROOT_KEY[name]: text(value) for name, value in members.items() if name in _ROOT_KEY}
+        return cls(**values, where=reader.where(node))
+
+
+_ROOT_KEY = {"access_key_id": "id", "secret_access_key": "secret"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account(Shape):
+    """What an account is called, beside what its sections hold."""
+
+    name: str = ""
+    alias: str = ""
+    root: RootKey | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A section as one scenario fills it; `account` is empty for sections of the world."""
+
+    section: Section
+    account: str
+    value: Any
+    where: Where
+
+
+@dataclass(frozen=True, kw_only=True)
+class Head(Shape):
+    """What a scenario says beside its sections: `try` holds commands to print at start, by access method."""
+
+    description: str = ""
+    try_: Mapping[str, str] = field(default_factory=dict)
+    expect: tuple[Expectation, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """A scenario as read: well-formed, but not yet tried against the rules of IAM.
+
+    `digest` is that of its text and of the `files` that it names, which stand beside it.
+    """
+
+    file: str
+    digest: str
+    files: tuple[str, ...]
+    head: Head
+    accounts: Mapping[str, Account]
+    entries: tuple[Entry, ...]
+
+    @property
+    def expect(self) -> tuple[Expectation, ...]:
+        """What the scenario expects of itself."""
+        return self.head.expect
+
+    def record(self) -> dict[str, Any]:
+        """What a world remembers of having been seeded with this."""
+        return {
+            "file": self.file,
+            "digest": self.digest,
+            "files": list(self.files),
+            "description": self.head.description,
+            "try": dict(self.head.try_),
+        }
+
+
+def parse(source: str | bytes, file: str = "scenario", folder: Path | None = None) -> Scenario:
+    """Read a scenario; `file` is how messages call it, `folder` where files that it names are found.
+
+    Raises:
+        ScenarioError: every mistake in it, with its line.
+    """
+    data = source.encode("utf-8", "surrogatepass") if isinstance(source, str) else source
+    # Files that it names may have changed, so a scenario that may name any is never answered from the cache.
+    if folder is None and len(data) <= LONGEST_CACHED:
+        return _parse_cached(data, file)
+    return _parse(data, file, folder)
+
+
+def _parse(data: bytes, file: str, folder: Path | None = None) -> Scenario:
+    node = load(data, file)
+    reader = Reader(file, folder)
+    read = _read(reader, node)
+    reader.finish()
+    assert read is not None
+    head, accounts, entries = read
+    texts = [data, *(part.encode() for part in reader.files.values())]
+    digest = hashlib.sha256(b"\0".join(texts)).hexdigest()
+    return Scenario(file, digest, tuple(reader.files), head, accounts, entries)
+
+
+_parse_cached = lru_cache(maxsize=CACHED_TEXTS)(_parse)
+
+
+def parse_file(path: Path, account: str = "", parameters: Mapping[str, str] | None = None) -> Scenario:
+    """Read a scenario's file, or one of another tool that can be imported.
+
+    `account` and `parameters` are for the latter, as under the key `import`.
+
+    Raises:
+        ScenarioError: it cannot be read, or has mistakes.
+    """
+    return parse_data(read_bytes(path), str(path), path.parent, account, parameters)
+
+
+def parse_data(
+    data: bytes, file: str, folder: Path | None, account: str = "", parameters: Mapping[str, str] | None = None
+) -> Scenario:
+    """Like `parse_file`, of content that is there already; `file` is how messages call it.
+
+    Raises:
+        ScenarioError: it has mistakes.
+    """
+    if _FOREIGN.search(data):
+        from sts_emulator.scenario import imports
+
+        if imports.is_importable(data, file):
+            return _of_import(data, file, account, parameters or {})
+    return _parse(data, file, folder)
+
+
+def _of_import(data: bytes, file: str, account: str, parameters: Mapping[str, str]) -> Scenario:
+    from sts_emulator.scenario import imports
+
+    found = (imports.imported(data, file, account, parameters),)
+    entry = Entry(imports.SECTION, "", found, Where(file, 1))
+    return Scenario(file, hashlib.sha256(data).hexdigest(), (), Head(), {}, (entry,))
+
+
+def _read(reader: Reader, node: Node) -> tuple[Head, dict[str, Account], tuple[Entry, ...]] | None:
+    try:
+        members = mapping(node)
+    except Mistake as mistake:
+        reader.blame(node, str(mistake))
+        return None
+    world = {row.key: row for row in SECTIONS if row.scope == "world"}
+    known = {"accounts": None, **shape_fields(Head), **world}
+    head, rest = _split(node, members, shape_fields(Head))
+    _refuse_unknown(reader, node, rest, known)
+    accounts, entries = _read_accounts(reader, rest.get("accounts", Node(None, node.line)))
+    entries |= {("", key): _entry(reader, world[key], "", rest[key]) for key in world if key in rest}
+    in_order = [entry for row in SECTIONS for (_, key), entry in entries.items() if key == row.key]
+    return reader.read(Head, head), accounts, tuple(in_order)
+
+
+def _read_accounts(reader: Reader, node: Node) -> tuple[dict[str, Account], dict[tuple[str, str], Entry]]:
+    accounts: dict[str, Account] = {}
+    entries: dict[tuple[str, str], Entry] = {}
+    rows = {row.key: row for row in SECTIONS if row.scope == "account"}
+    for account, body in (reader.read(Mapping[str, _AsWritten], node) or {}).items():
+        if not names.is_account_id(account):
+            reader.blame(Node(None, node.key_lines[account]), f"account id `{account[:60]}` must be twelve digits")
+        members = reader.read(_Members, body) or {}
+        head, rest = _split(body, members, shape_fields(Account))
+        _refuse_unknown(reader, body, rest, {**shape_fields(Account), **rows})
+        accounts[account] = reader.read(Account, head)
+        for key in rest:
+            if key in rows:
+                entries[account, key] = _entry(reader, rows[key], account, rest[key])
+    return accounts, entries
+
+
+def _split(node: Node, members: Mapping[str, Node], ours: Mapping[str, Any]) -> tuple[Node, dict[str, Node]]:
+    """The part of a mapping that is a shape of its own, and the rest."""
+    mine = {key: value for key, value in members.items() if key in ours}
+    return Node(mine, node.line, node.key_lines), {key: value for key, value in members.items() if key not in ours}
+
+
+def _refuse_unknown(reader: Reader, node: Node, members: Mapping[str, Node], known: Mapping[str, Any]) -> None:
+    for key in members:
+        if key not in known:
+            reader.blame(Node(None, node.key_lines[key]), unknown_key(key, known))
+
+
+def _entry(reader: Reader, row: Row, account: str, node: Node) -> Entry:
+    section = row.section
+    return Entry(section, account, reader.read(section.shape, node), reader.where(node))
+
+
+class _AsWritten:
+    """Reads a node as itself."""
+
+    @classmethod
+    def read_node(cls, _reader: Reader, node: Node) -> Node:
+        return node
+
+
+class _Members:
+    """Reads a mapping's members as they are."""
+
+    @classmethod
+    def read_node(cls, _reader: Reader, node: Node) -> dict[str, Node]:
+        return mapping(node)

@@ -1,0 +1,130 @@
+"""SAML in a scenario: IAM's identity providers, and lab identity providers with their users and groups."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sts_emulator.core.world import DEFAULT
+from sts_emulator.scenario.load import Node
+from sts_emulator.scenario.policies import tag_list
+from sts_emulator.scenario.problems import ScenarioError
+from sts_emulator.scenario.seed import Section, Seed
+from sts_emulator.scenario.shape import Mistake, Reader, Shape
+from sts_emulator.vending.resources import Stored
+
+
+class Metadata(str):
+    """A SAML metadata document: its text, or `{file: metadata.xml}`."""
+
+    __slots__ = ()
+
+    @classmethod
+    def read_node(cls, reader: Reader, node: Node) -> Metadata:
+        """Read one; what it says is judged later, by IAM."""
+        if isinstance(node.value, dict) and set(node.value) == {"file"}:
+            return cls(reader.file_text(node.value["file"]))
+        if not isinstance(node.value, str):
+            raise Mistake(f"expected a metadata document or `file: name`, got {node.kind}")
+        return cls(node.value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SamlProvider(Shape):
+    """An IAM SAML identity provider: of a metadata document, or of one of the scenario's lab identity providers.
+
+    `strict` makes it enforce recipient, audience, validity and single use beyond what AWS does.
+    """
+
+    metadata: Metadata | None = None
+    idp: str = ""
+    strict: bool = False
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class IdpUser(Shape):
+    """A user of a lab identity provider; without `password` its name is its password."""
+
+    password: str = ""
+    email: str = ""
+    groups: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()
+    session_name: str = ""
+    session_duration: int = 0
+    source_identity: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    transitive: tuple[str, ...] = ()
+    attributes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Idp(Shape):
+    """A lab identity provider: its groups are lists of role ARNs, `provider` is its name in IAM (default: its own)."""
+
+    provider: str = ""
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    users: Mapping[str, IdpUser] = field(default_factory=dict)
+
+
+def _create_idps(seed: Seed, idps: Mapping[str, Idp]) -> None:
+    from sts_emulator.idp.saml import ensure_idp
+
+    for name, idp in idps.items():
+        try:
+            ensure_idp(
+                seed.world,
+                name,
+                provider=idp.provider or name,
+                groups=idp.groups,
+                users={user: _written(each) for user, each in idp.users.items()},
+            )
+        except ValueError as bad:
+            raise ScenarioError.at(idp.where, f"identity provider `{name}`: {bad}") from None
+
+
+def _written(user: IdpUser) -> dict[str, Any]:
+    """What is written of a user, as the world keeps it."""
+    members = {name: getattr(user, name) for name in IdpUser.__dataclass_fields__ if name != "where"}
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in members.items() if value}
+
+
+def _create_providers(seed: Seed, providers: Mapping[str, SamlProvider]) -> None:
+    from sts_emulator.iam.providers.saml_providers import set_strict
+
+    for name, provider in providers.items():
+        metadata = _metadata(seed, provider)
+        with seed.blame(provider.where, f"SAML provider `{name}`"):
+            stored = seed.stored("saml-provider", name)
+            if stored is None:
+                created = seed.iam(
+                    "CreateSAMLProvider", Name=name, SAMLMetadataDocument=metadata, Tags=tag_list(provider.tags)
+                )
+                arn = created["SAMLProviderArn"]
+            else:
+                arn = stored["arn"]
+                if stored["metadata"] != metadata:
+                    seed.iam("UpdateSAMLProvider", SAMLProviderArn=arn, SAMLMetadataDocument=metadata)
+        if provider.strict != bool((stored or {}).get("strict")):
+            set_strict(seed.world, arn, strict=provider.strict)
+
+
+def _metadata(seed: Seed, provider: SamlProvider) -> str:
+    if provider.metadata is not None:
+        return provider.metadata
+    if not provider.idp:
+        raise ScenarioError.at(provider.where, "a SAML provider needs `metadata` or an `idp`")
+    from sts_emulator.idp import saml
+
+    try:
+        idp: Stored = seed.world.get(saml.KIND, provider.idp) or saml.ensure_idp(seed.world, provider.idp)
+    except ValueError as bad:
+        raise ScenarioError.at(provider.where.at("idp"), str(bad)) from None
+    settings = seed.server.settings
+    prefix = "" if seed.world.name == DEFAULT else f"/w/{seed.world.name}"
+    return saml.metadata(idp, f"http://{settings.host}:{settings.port}{prefix}")
+
+
+IDPS = Section("saml_idps", Mapping[str, Idp], _create_idps, scope="world")
+PROVIDERS = Section("saml_providers", Mapping[str, SamlProvider], _create_providers)

@@ -1,0 +1,55 @@
+"""The proof `saml` of an expectation: a lab identity provider's assertion about a user, verified as by the server."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from sts_emulator.scenario.expect import Expectation, ask_for
+from sts_emulator.scenario.problems import ScenarioError
+
+if TYPE_CHECKING:
+    from sts_emulator.scenario.rehearse import Call
+
+_NUMBERS = ("session_duration", "expires_in")
+
+
+def present(call: Call, expectation: Expectation, role_arn: str, given: Mapping[str, Any]) -> None:
+    """Make the request that `with: {saml: {user: jane, …}}` means; beside `user` and `idp` it takes what a Wish has.
+
+    Raises:
+        AwsError: as the server would.
+        ScenarioError: no such identity provider or user, or a member that makes no sense.
+    """
+    from sts_emulator.idp import saml
+    from sts_emulator.methods.assume_role.operation import check_role_arn
+    from sts_emulator.methods.saml import message, operation, verify
+
+    call.operation = "AssumeRoleWithSAML"
+    check_role_arn(role_arn)
+    where = expectation.where.at("with")
+    try:
+        idp = _idp(call, given.get("idp", ""))
+        wish = saml.Wish(**_wishes(given))
+        text = saml.assert_user(idp, given.get("user", ""), call.world.now(), wish)
+    except (ValueError, TypeError) as bad:
+        raise ScenarioError.at(where, str(bad)) from None
+    provider = operation.trusted(call.world, saml.provider_arn(idp, role_arn))
+    claims = verify.verify(provider, message.read(text), call.world.now(), verify.SIGN_IN)
+    operation.vend(call, provider, claims, role_arn, ask_for(expectation, role_arn))
+
+
+def _idp(call: Call, name: str) -> Mapping[str, Any]:
+    from sts_emulator.idp.saml import KIND
+
+    known = call.world.page(KIND)
+    found = [each for each in known if not name or each["name"] == name]
+    if len(found) != 1:
+        listed = ", ".join(each["name"] for each in known) or "none"
+        raise ValueError(f"`saml` needs an `idp` of the scenario; there are: {listed}")
+    return found[0]
+
+
+def _wishes(given: Mapping[str, Any]) -> dict[str, Any]:
+    wishes = {name: value for name, value in given.items() if name not in ("user", "idp")}
+    return {name: int(value) if name in _NUMBERS else value for name, value in wishes.items()}

@@ -1,0 +1,150 @@
+"""The users and groups of a scenario."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sts_emulator.core import names
+from sts_emulator.scenario.load import Node
+from sts_emulator.scenario.policies import Holder, Policy, tag_list
+from sts_emulator.scenario.problems import ScenarioError
+from sts_emulator.scenario.seed import AccessKey, Section, Seed
+from sts_emulator.scenario.shape import Mistake, Reader, Shape, text
+from sts_emulator.vending import mfa
+from sts_emulator.vending.resources import key_of
+
+SEED = re.compile(r"(?:[A-Z2-7]{8}){2,16}")
+
+
+class MfaSeed(str):
+    """The secret of a virtual MFA device as base32, from which its codes follow; nothing written is a random one."""
+
+    __slots__ = ()
+
+    @classmethod
+    def read_node(cls, _reader: Reader, node: Node) -> MfaSeed:
+        """Read one."""
+        if node.value is None:
+            return cls()
+        if not SEED.fullmatch(text(node)):
+            raise Mistake(f"expected a seed, 16 to 128 letters of base32 in groups of 8, got {node.kind}")
+        return cls(text(node))
+
+
+@dataclass(frozen=True, kw_only=True)
+class User(Shape):
+    """An IAM user. Without `access_keys` it gets one, made up; an empty list means none. `mfa` are devices by name."""
+
+    path: str = "/"
+    tags: Mapping[str, str] = field(default_factory=dict)
+    groups: tuple[str, ...] = ()
+    policies: tuple[str, ...] = ()
+    inline: Mapping[str, Policy] = field(default_factory=dict)
+    boundary: str = ""
+    access_keys: tuple[AccessKey, ...] | None = None
+    mfa: Mapping[str, MfaSeed] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group(Shape):
+    """An IAM group: policies that its members share."""
+
+    path: str = "/"
+    policies: tuple[str, ...] = ()
+    inline: Mapping[str, Policy] = field(default_factory=dict)
+
+
+def _create_users(seed: Seed, users: Mapping[str, User]) -> None:
+    for name, user in users.items():
+        with seed.blame(user.where, f"user `{name}`"):
+            stored = seed.stored("user", name)
+            if stored is None:
+                seed.iam("CreateUser", UserName=name, Path=user.path, Tags=tag_list(user.tags))
+            else:
+                refuse_move(user, f"user `{name}`", stored["path"], user.path)
+        seed.set_keys(name, user.access_keys)
+
+
+def _connect_users(seed: Seed, users: Mapping[str, User]) -> None:
+    for name, user in users.items():
+        stored = seed.stored("user", name) or {}
+        with seed.blame(user.where.at("groups"), f"user `{name}`"):
+            for group in stored.get("groups", ()):
+                if group not in user.groups:
+                    seed.iam("RemoveUserFromGroup", UserName=name, GroupName=group)
+            for group in user.groups:
+                if group not in stored.get("groups", ()):
+                    seed.iam("AddUserToGroup", UserName=name, GroupName=group)
+        holder = Holder(seed, "User", name, user.where)
+        holder.set_policies(user.policies)
+        holder.set_inline(user.inline)
+        holder.set_boundary(user.boundary)
+        holder.set_tags(user.tags)
+        _connect_devices(seed, name, user)
+
+
+def _connect_devices(seed: Seed, name: str, user: User) -> None:
+    with seed.blame(user.where.at("mfa"), f"user `{name}`"):
+        for device, secret in user.mfa.items():
+            arn = names.iam_arn(seed.account, "mfa", "/", device)
+            if seed.stored(mfa.KIND, device) is None:
+                seed.iam("CreateVirtualMFADevice", VirtualMFADeviceName=device)
+                _change_device(seed, device, {"seed": secret} if secret else {})
+                first, second = _next_codes(seed, device)
+                seed.iam(
+                    "EnableMFADevice",
+                    UserName=name,
+                    SerialNumber=arn,
+                    AuthenticationCode1=first,
+                    AuthenticationCode2=second,
+                )
+                # Nobody has typed these codes: the device's user may still use them.
+                _change_device(seed, device, {"used": [], "paired": 0})
+            elif secret:
+                _change_device(seed, device, {"seed": secret})
+
+
+def _next_codes(seed: Seed, device: str) -> tuple[str, str]:
+    secret, now = (seed.stored(mfa.KIND, device) or {})["seed"], seed.world.now()
+    return mfa.totp(secret, now - mfa.STEP), mfa.totp(secret, now)
+
+
+def _change_device(seed: Seed, device: str, changes: Mapping[str, Any]) -> None:
+    stored = seed.stored(mfa.KIND, device) or {}
+    if any(stored.get(member) != value for member, value in changes.items()):
+        seed.world.update(mfa.KIND, key_of(seed.account, device), lambda body: {**body, **changes})
+
+
+def _create_groups(seed: Seed, groups: Mapping[str, Group]) -> None:
+    for name, group in groups.items():
+        with seed.blame(group.where, f"group `{name}`"):
+            stored = seed.stored("group", name)
+            if stored is None:
+                seed.iam("CreateGroup", GroupName=name, Path=group.path)
+            else:
+                refuse_move(group, f"group `{name}`", stored["path"], group.path)
+
+
+def _connect_groups(seed: Seed, groups: Mapping[str, Group]) -> None:
+    for name, group in groups.items():
+        holder = Holder(seed, "Group", name, group.where)
+        holder.set_policies(group.policies)
+        holder.set_inline(group.inline)
+
+
+def refuse_move(shape: Shape, what: str, old: str, new: str) -> None:
+    """Refuse another path for something that exists: its ARN would change under those who trust it.
+
+    Raises:
+        ScenarioError: the paths differ.
+    """
+    if old != new:
+        message = f"{what} exists with path `{old}`, which cannot become `{new}`; delete it first"
+        raise ScenarioError.at(shape.where.at("path"), message)
+
+
+USERS = Section("users", Mapping[str, User], _create_users, _connect_users)
+GROUPS = Section("groups", Mapping[str, Group], _create_groups, _connect_groups)

@@ -1,0 +1,137 @@
+"""Which scenario files a server is seeded from, and taking up what changes in them while it runs."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Container, Mapping
+from pathlib import Path
+from typing import Any
+
+from sts_emulator.core.world import DEFAULT, World
+from sts_emulator.scenario.model import Scenario, parse_file
+from sts_emulator.scenario.problems import ScenarioError, Where
+from sts_emulator.scenario.seed import apply
+from sts_emulator.vending.context import Server
+
+log = logging.getLogger("emulator")
+
+FOLDER = Path("trust_policies")
+BUILT_IN = Path(__file__).parent / "default.yaml"
+EVERY = 1.0  # seconds between two looks at the files
+SUFFIXES = (".yaml", ".yml")
+
+Seen = Mapping[Path, tuple[int, int]]
+
+
+def sources(given: tuple[str, ...]) -> list[Path]:
+    """The scenario files that `given` (files and folders) names, a folder's in order of name; also a `cdk.out`.
+
+    Without any it is the folder `trust_policies` of the working directory, or else what the emulator brings along.
+
+    Raises:
+        ScenarioError: one of them does not exist.
+    """
+    places = [Path(each) for each in given] or [FOLDER if FOLDER.is_dir() else BUILT_IN]
+    files: list[Path] = []
+    for place in places:
+        if place.is_dir():
+            files += sorted(each for each in place.iterdir() if each.suffix in SUFFIXES and each.is_file())
+            if (place / "manifest.json").is_file():  # what `cdk synth` writes
+                files += sorted(place.rglob("*.template.json"))
+        elif place.exists():
+            files.append(place)
+        else:
+            raise ScenarioError.at(Where(str(place)), "no such file or folder")
+    return list(dict.fromkeys(files))
+
+
+def seed(server: Server) -> None:
+    """Bring the default world to what the server's scenario files declare: all of them or none.
+
+    Of the folder that nobody named only `default.yaml` is seeded at once: the rest is taken up once the server answers
+    (docs/performance.md), as a dropped file would be. A file that the world was seeded from before, and that has not
+    changed since, is left alone: with `--state`, what was done to the world meanwhile outlives a restart.
+
+    Raises:
+        ScenarioError: a mistake in any of them; the world is then as before.
+    """
+    given = server.settings.scenario
+    files = sources(given)
+    if not given and FOLDER / BUILT_IN.name in files:
+        files = [FOLDER / BUILT_IN.name]
+    scenarios = [parse_file(path) for path in files]
+    with _world(server).unit(lock=True):
+        for scenario in scenarios:
+            _apply_new(server, scenario)
+
+
+async def watch(server: Server, report: Callable[[str], None] = log.warning) -> None:
+    """Take up changed and new scenario files until cancelled; a mistake is reported, and the last good state stays."""
+    standing = _look(server)
+    seen: Seen = {path: state for path, state in standing.items() if _record(server, path)}
+    await asyncio.sleep(EVERY)
+    seen = await _take_up(server, seen, report, no_news=standing)
+    while True:
+        await asyncio.sleep(EVERY)
+        seen = await _take_up(server, seen, report)
+
+
+async def _take_up(server: Server, seen: Seen, report: Callable[[str], None], *, no_news: Container[Path] = ()) -> Seen:
+    """Apply what differs from `seen`; of files in `no_news` only mistakes are reported."""
+    now = _look(server)
+    for path, state in now.items():
+        if seen.get(path) == state:
+            continue
+        try:
+            changed = _apply_new(server, await asyncio.to_thread(parse_file, path))
+        except ScenarioError as error:
+            report(f"{error}\n{path}: not taken up; what was there before stays")
+        else:
+            if changed and path not in no_news:
+                report(f"{path}: taken up")
+    return now
+
+
+def _apply_new(server: Server, scenario: Scenario) -> bool:
+    """Apply a scenario unless the world was seeded from this very text; whether it was applied."""
+    known = _record(server, Path(scenario.file))
+    if known is not None and known["digest"] == scenario.digest:
+        return False
+    apply(server, _world(server), scenario)
+    return True
+
+
+def _record(server: Server, path: Path) -> Mapping[str, Any] | None:
+    """What the world remembers of having been seeded from a file."""
+    return _world(server).get("scenario", str(path))
+
+
+def _look(server: Server) -> dict[Path, tuple[int, int]]:
+    """Time of change and size of each scenario file, and of the files that it names."""
+    try:
+        files = sources(server.settings.scenario)
+    except ScenarioError:  # a folder that was there at start is gone: there is nothing to take up
+        return {}
+    return {path: _state([path, *_named(server, path)]) for path in files}
+
+
+def _named(server: Server, path: Path) -> list[Path]:
+    return [path.parent / name for name in (_record(server, path) or {}).get("files", ())]
+
+
+def _state(paths: list[Path]) -> tuple[int, int]:
+    latest, size = 0, 0
+    for path in paths:
+        try:
+            status = path.stat()
+        except OSError:
+            continue
+        latest, size = max(latest, status.st_mtime_ns), size + status.st_size
+    return latest, size
+
+
+def _world(server: Server) -> World:
+    world = server.worlds.get(DEFAULT)
+    assert world is not None  # created with the server, and never deleted
+    return world

@@ -1,0 +1,73 @@
+"""Writes what was imported as a scenario file, in the vocabulary's order and in YAML that people can edit."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from sts_emulator.importers.inventory import Inventory, Thing
+
+_ORDER = (
+    *("policies", "groups", "users", "roles", "instance_profiles", "oidc_providers", "saml_providers"),
+    *("trust_anchors", "roles_anywhere_profiles"),
+)
+_DOCUMENTS = ("trust", "document", "session_policy")
+
+
+def scenario_lines(inventories: Sequence[tuple[str, Inventory]]) -> Iterator[str]:
+    """The YAML of a scenario that declares everything of some imports, piece by piece."""
+    sources = ", ".join(f"{name} ({inventory.kind})" for name, inventory in inventories)
+    yield _yaml({"description": f"imported from {sources}"[:200]}, 0)
+    yield "accounts:\n"
+    things = [thing for _, inventory in inventories for thing in inventory.things]
+    for account in dict.fromkeys(thing.account for thing in things):
+        yield f'  "{account}":\n'
+        for section in _ORDER:
+            mine = [thing for thing in things if (thing.account, thing.section) == (account, section)]
+            if mine:
+                yield f"    {section}:\n"
+                yield from (_yaml(_entry(thing), 6) for thing in mine)
+
+
+def _yaml(value: Any, indent: int) -> str:
+    import yaml
+
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    text: str = yaml.dump(value, Dumper=dumper, sort_keys=False, allow_unicode=True, width=110)
+    return textwrap.indent(text, " " * indent)
+
+
+def _entry(thing: Thing) -> Any:
+    """A thing as its section takes it: in a list, under its name, or as one text."""
+    if thing.section == "instance_profiles":
+        return {thing.name: thing.body["role"]}
+    body = {name: _readable(name, value) for name, value in thing.body.items()}
+    return [body] if thing.section == "oidc_providers" else {thing.name: body or None}
+
+
+def _readable(name: str, value: Any) -> Any:
+    """Policies as mappings rather than as JSON text, where that says the same."""
+    if name == "inline":
+        return {policy: _document(text) for policy, text in value.items()}
+    return _document(value) if name in _DOCUMENTS else value
+
+
+def _document(text: str) -> Any:
+    from sts_emulator.importers.json_text import BadInput, JsonText
+
+    try:
+        document = JsonText(text.encode(), "").plain()
+    except (BadInput, UnicodeEncodeError):
+        return text
+    return _as_texts(document) if isinstance(document, dict) else text
+
+
+def _as_texts(value: Any) -> Any:
+    """Every leaf as a text, because a scenario's values are texts."""
+    if isinstance(value, dict):
+        return {key: _as_texts(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_as_texts(each) for each in value]
+    return json.dumps(value) if isinstance(value, bool) or value is None else str(value)

@@ -1,0 +1,1 @@
+"""The socket: bytes become calls, calls become answers."""

@@ -1,0 +1,185 @@
+"""The ASGI application that `serve` runs: AWS calls and pages answered here, FastAPI behind `/_emulator` when asked."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import inspect
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from sts_emulator.core import clock
+from sts_emulator.core.errors import AwsError
+from sts_emulator.core.world import DEFAULT, World
+from sts_emulator.vending.context import Server, Visit
+from sts_emulator.vending.record import new_request_id
+from sts_emulator.wire import protocols
+from sts_emulator.wire.http import MAX_BODY, Request, Response
+
+log = logging.getLogger("emulator")
+
+Scope = Mapping[str, Any]
+Receive = Callable[[], Awaitable[Mapping[str, Any]]]
+Send = Callable[[Mapping[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+Answer = Response | Awaitable[Response]  # awaitable only where something must be waited for
+Handle = Callable[[Server, World, Request, str], Answer]
+
+_MOUNT = "emulator.mount"  # in a scope: the (world, page) of an app that `mounted` made
+_TOO_LARGE = AwsError("RequestEntityTooLarge", f"The request is larger than {MAX_BODY} bytes", status=413)
+
+
+class Front:
+    """One emulator on one socket. `handle` answers AWS calls; `pages` maps path segments or paths to modules."""
+
+    def __init__(self, server: Server, handle: Handle, pages: Mapping[str, str]) -> None:
+        self.server = server
+        self._handle = handle
+        self._pages = pages
+        self._api: Any = None
+        self.extensions: list[Callable[[Any], None]] = []
+        """What else to mount on the FastAPI application behind `/_emulator`."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one ASGI event stream."""
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        elif scope["path"].startswith("/_emulator") and _MOUNT not in scope:
+            await (await self._loaded_api())(scope, receive, send)
+        else:
+            body = await _body(receive)
+            answer = _too_large() if body is None else self.answer(_request(scope, body), scope.get(_MOUNT))
+            response = answer if isinstance(answer, Response) else await answer
+            await send_answer(send, response, head=scope["method"] == "HEAD")
+
+    def mounted(self, world: str, page: str = "") -> App:
+        """This emulator for a listener of its own that stands for one world, and for one page of it (`/imds/…`)."""
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            await self({**scope, _MOUNT: (world, page)}, receive, send)
+
+        return app
+
+    def answer(self, request: Request, mount: tuple[str, str] | None = None) -> Answer:
+        """Answer a request; its `raw_path` is still the whole path. `mount` is the (world, page) of a listener."""
+        path = request.raw_path
+        name, prefix, rest = _split_world(path) if mount is None else (mount[0], "", mount[1] + path)
+        if rest == "/health":
+            return _json(200, b'{"status":"ok"}')
+        world = self.server.worlds.get(name)
+        if world is None:
+            return _json(404, b'{"message":"no such world"}')
+        request.raw_path = rest
+        base_url = f"{request.scheme}://{request.headers.get('host', '')}{prefix}"
+        if rest != "/":
+            module = self._pages.get(rest) or self._pages.get(rest[1:].partition("/")[0])
+            if module is not None:
+                return self._visit(module, world, request, base_url)
+        return self._handle(self.server, world, request, base_url)
+
+    async def _visit(self, module: str, world: World, request: Request, base_url: str) -> Response:
+        visit = Visit(self.server, world, request, request.raw_path[1:].partition("/")[2], base_url)
+        try:
+            answer = importlib.import_module(module).respond(visit)
+            response: Response = await answer if inspect.isawaitable(answer) else answer
+        except AwsError as error:
+            return protocols.render_error(None, None, error, new_request_id())
+        except Exception:
+            log.exception("%s %s failed inside", request.method, request.signed_path)
+            return _json(500, b'{"message":"internal failure"}')
+        return response
+
+    async def _loaded_api(self) -> Any:
+        if self._api is None:
+            module = await asyncio.to_thread(importlib.import_module, "sts_emulator.console.api")
+            if self._api is None:
+                self._api = module.create_api(self.server, apply_scenario)
+                for extend in self.extensions:
+                    extend(self._api)
+        return self._api
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                await send({"type": "lifespan.startup.complete"})
+            else:
+                self.server.events.flush()
+                self.server.worlds.store.close()
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+
+def apply_scenario(server: Server, world: World, text: str) -> None:
+    """Bring a world to what a scenario declares. Raises ValueError with its mistakes."""
+    from sts_emulator.scenario import ScenarioError, apply, parse
+
+    try:
+        apply(server, world, parse(text))
+    except ScenarioError as mistakes:
+        raise ValueError(str(mistakes)) from None
+
+
+async def _body(receive: Receive) -> bytes | None:
+    """The request's body; None when it is larger than the wire reads."""
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    if not message.get("more_body"):
+        return body if len(body) <= MAX_BODY else None
+    chunks, size = [body], len(body)
+    while message.get("more_body"):
+        message = await receive()
+        chunks.append(message.get("body", b""))
+        size += len(chunks[-1])
+        if size > MAX_BODY:
+            return None
+    return b"".join(chunks)
+
+
+def _too_large() -> Response:
+    return protocols.render_error(None, None, _TOO_LARGE, new_request_id())
+
+
+def _request(scope: Scope, body: bytes) -> Request:
+    path = scope["raw_path"].decode("latin-1")
+    return Request(
+        method=scope["method"],
+        raw_path=path,
+        signed_path=path,
+        query=scope["query_string"].decode("latin-1"),
+        headers=_headers(scope),
+        body=body,
+        client=scope["client"][0] if scope["client"] else "",
+        scheme=scope["scheme"],
+    )
+
+
+def _headers(scope: Scope) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in scope["headers"]:
+        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]},{value}" if name in headers else value
+    return headers
+
+
+def _split_world(path: str) -> tuple[str, str, str]:
+    """(world, prefix, rest) of a path: `/w/lab/x` is world `lab` and `/x`; without a prefix, the default world."""
+    if not path.startswith("/w/"):
+        return DEFAULT, "", path
+    name, _, rest = path[3:].partition("/")
+    return name, f"/w/{name}", f"/{rest}"
+
+
+async def send_answer(send: Send, response: Response, *, head: bool = False) -> None:
+    """Send an answer as ASGI events; `head`: without its body."""
+    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
+    headers.append((b"content-length", str(len(response.body)).encode()))
+    # uvicorn's own Date lags by up to a second: an expiration would then lie further from it than the duration.
+    headers.append((b"date", clock.http_date(clock.real()).encode()))
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if head else response.body})
+
+
+def _json(status: int, body: bytes) -> Response:
+    return Response(status, [("content-type", "application/json")], body)

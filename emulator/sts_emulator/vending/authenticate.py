@@ -1,0 +1,254 @@
+"""From a signature to a caller: which key signed, whether it may, and who that makes the caller."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from sts_emulator.core import clock, names
+from sts_emulator.core.errors import AwsError
+from sts_emulator.core.world import World
+from sts_emulator.policy.deciding.document import Document, parse
+from sts_emulator.policy.deciding.engine import Principal
+from sts_emulator.vending import credentials, organizations, resources
+from sts_emulator.vending.context import FALSE, TRUE, Caller, Keys
+from sts_emulator.vending.session import FEDERATED, INSTANCE, ROLE, USER, Session
+
+# With a final period, unlike the text for a garbled token (facts/sts-iam-sigv4 §6.1, rows 14a and 14c).
+UNKNOWN_KEY = "The security token included in the request is invalid."
+
+
+def identify(world: World, access_key_id: str, token: str) -> tuple[Caller, str]:
+    """The caller that a key id and session token stand for, and the secret that must have signed.
+
+    Raises:
+        AwsError: InvalidClientTokenId or ExpiredToken, 403; the signature is not yet looked at, as on AWS.
+    """
+    if token:
+        session = credentials.recover(world, access_key_id, token)
+        return caller_of_session(world, session, access_key_id), credentials.derive_secret(world, access_key_id)
+    key = world.get("access-key", access_key_id)
+    if key is None or key["status"] != "Active":
+        raise AwsError("InvalidClientTokenId", UNKNOWN_KEY, status=403)
+    return caller_of_key(world, key), key["secret"]
+
+
+def restrict(caller: Caller, service: str, operation: str) -> None:
+    """Refuse calls that this kind of credential may not make, whatever the policies say (facts/sts-iam-sigv4 §3.3).
+
+    Raises:
+        AwsError: AccessDenied from STS, InvalidClientTokenId from IAM, both 403.
+    """
+    session = caller.session
+    if session is None or session.kind not in _STS_CALLS or "delegate" in session.extra:
+        return  # what a delegate may do was approved, whatever kind of credential the approver used
+    if service == "sts" and operation not in _STS_CALLS[session.kind]:
+        # For other operations than these two AWS's text is not recorded (§3.3); they get the same form.
+        raise AwsError("AccessDenied", f"Cannot call {operation} with session credentials", status=403)
+    if service == "iam" and not session.mfa_at:
+        raise AwsError("InvalidClientTokenId", credentials.INVALID_TOKEN, status=403)
+
+
+_STS_CALLS = {
+    USER: ("AssumeRole", "GetCallerIdentity", "GetScopedCredentials"),
+    FEDERATED: ("GetCallerIdentity", "GetScopedCredentials"),
+}
+
+
+def permissive(world: World, access_key_id: str, token: str, default_account: str) -> Caller:
+    """With `--permissive`: whoever the key id names, unproven; a twelve-digit key id acts as that account's root."""
+    try:
+        return identify(world, access_key_id, token)[0]
+    except AwsError:
+        account = access_key_id if names.is_account_id(access_key_id) else default_account
+        return root_caller(world, account, access_key_id, permissive=True)
+
+
+def caller_of_key(world: World, key: Mapping[str, Any]) -> Caller:
+    """The IAM user or root behind a long-term key."""
+    account, key_id = key["account"], key["id"]
+    if not key["user"]:
+        return root_caller(world, account, key_id)
+    return world.memo(("caller", key_id), lambda: _user_caller(world, account, key["user"], key_id))
+
+
+def caller_of_session(world: World, session: Session, key_id: str) -> Caller:
+    """The caller behind a temporary credential.
+
+    Raises:
+        AwsError: InvalidClientTokenId when its role or user is gone, also when a namesake was made since.
+    """
+    caller = _caller_of_session(world, session, key_id)
+    if "scopes" in session.extra:
+        caller.scopes = tuple(parse(text) for text in session.extra["scopes"])
+    return caller
+
+
+def _caller_of_session(world: World, session: Session, key_id: str) -> Caller:
+    if session.kind == ROLE:
+        return _role_caller(world, session, key_id)
+    if session.kind == USER:
+        return _user_session_caller(world, session, key_id)
+    if session.kind == FEDERATED:
+        return _federated_caller(world, session, key_id)
+    if session.kind == INSTANCE:
+        return _instance_caller(world, session, key_id)
+    return _root_task_caller(world, session, key_id)
+
+
+def root_caller(world: World, account: str, key_id: str, *, permissive: bool = False) -> Caller:
+    """The root user of an account."""
+    arn = names.root_arn(account)
+    return Caller(
+        principal=Principal("root", arn, account, id=account),
+        arn=arn,
+        account=account,
+        user_id=account,
+        access_key_id=key_id,
+        context=_keys(world, arn, account, "Account", account),
+        identity=(parse(resources.FULL_ACCESS),),
+        permissive=permissive,
+    )
+
+
+def _user_caller(world: World, account: str, name: str, key_id: str) -> Caller:
+    user = resources.user(world, account, name)
+    if user is None:
+        raise AwsError("InvalidClientTokenId", UNKNOWN_KEY, status=403)
+    keys = _keys(world, user["arn"], account, "User", user["id"], tags=user.get("tags", {}))
+    return Caller(
+        principal=Principal("user", user["arn"], account, user_arn=user["arn"], id=user["id"]),
+        arn=user["arn"],
+        account=account,
+        user_id=user["id"],
+        access_key_id=key_id,
+        context={**keys, "aws:username": (user["name"],)},
+        identity=resources.principal_documents(world, "user", user),
+        boundary=resources.boundary_document(world, user),
+        user=user,
+    )
+
+
+def _user_session_caller(world: World, session: Session, key_id: str) -> Caller:
+    if session.name:
+        plain = _user_caller(world, session.account, session.name, key_id)
+        if plain.user_id != session.id:
+            raise AwsError("InvalidClientTokenId", UNKNOWN_KEY, status=403)
+    else:
+        plain = root_caller(world, session.account, key_id)
+    return replace(plain, context={**plain.context, **_session_keys(world, session)}, session=session)
+
+
+def _role_caller(world: World, session: Session, key_id: str) -> Caller:
+    role = world.find("role", session.id)
+    if role is None:
+        raise AwsError("InvalidClientTokenId", UNKNOWN_KEY, status=403)
+    arn = names.session_arn(session.account, role["name"], session.session_name)
+    user_id = f"{session.id}:{session.session_name}"
+    keys = _keys(world, role["arn"], session.account, "AssumedRole", user_id)
+    caller = Caller(
+        principal=Principal("assumed-role", arn, session.account, role_arn=role["arn"], id=user_id),
+        arn=arn,
+        account=session.account,
+        user_id=user_id,
+        access_key_id=key_id,
+        context=keys,
+        identity=resources.principal_documents(world, "role", role),
+        boundary=resources.boundary_document(world, role),
+        session_policies=_session_documents(world, session),
+        session=session,
+        role=role,
+    )
+    keys.update(_session_keys(world, session))
+    keys.update(_tag_keys(caller.tags))
+    return caller
+
+
+def _federated_caller(world: World, session: Session, key_id: str) -> Caller:
+    arn = f"arn:aws:sts::{session.account}:federated-user/{session.name}"
+    user_id = f"{session.account}:{session.name}"
+    # The session is limited to what both its maker and its own policy allow (facts/sts-iam-sigv4 §4.1).
+    maker = session.extra.get("maker", "")
+    plain = (
+        _user_caller(world, session.account, maker, key_id) if maker else root_caller(world, session.account, key_id)
+    )
+    keys = _keys(world, arn, session.account, "FederatedUser", user_id, tags=session.tags)
+    return Caller(
+        principal=Principal("federated-user", arn, session.account, id=user_id),
+        arn=arn,
+        account=session.account,
+        user_id=user_id,
+        access_key_id=key_id,
+        context={**keys, **_session_keys(world, session)},
+        identity=plain.identity,
+        boundary=plain.boundary,
+        session_policies=_session_documents(world, session) or (),
+        session=session,
+    )
+
+
+def _instance_caller(world: World, session: Session, key_id: str) -> Caller:
+    """An EC2 instance's own identity: without any policy, so it may do what needs no permission."""
+    arn = names.session_arn(session.account, session.name, session.session_name)
+    user_id = f"{session.account}:{session.name}:{session.session_name}"
+    role_arn = names.iam_arn(session.account, "role", "/", session.name)
+    keys = _keys(world, role_arn, session.account, "AssumedRole", user_id)
+    return Caller(
+        principal=Principal("assumed-role", arn, session.account, role_arn=role_arn, id=user_id),
+        arn=arn,
+        account=session.account,
+        user_id=user_id,
+        access_key_id=key_id,
+        context={**keys, **_session_keys(world, session)},
+        session=session,
+    )
+
+
+def _root_task_caller(world: World, session: Session, key_id: str) -> Caller:
+    plain = root_caller(world, session.account, key_id)
+    # Task policies only deny: all but their task, of what root may do otherwise.
+    limits = (parse(resources.FULL_ACCESS), *(_session_documents(world, session) or ()))
+    context = {**plain.context, **_session_keys(world, session)}
+    return replace(plain, context=context, session_policies=limits, session=session)
+
+
+def _session_documents(world: World, session: Session) -> tuple[Document, ...] | None:
+    if not session.policy and not session.policy_arns:
+        return None
+    texts = [session.policy] if session.policy else []
+    texts += [text for arn in session.policy_arns if (text := resources.managed_policy_text(world, arn))]
+    return tuple(parse(text) for text in texts)
+
+
+def _keys(
+    world: World, arn: str, account: str, kind: str, user_id: str, tags: Mapping[str, str] | None = None
+) -> dict[str, tuple[str, ...]]:
+    keys: dict[str, tuple[str, ...]] = {
+        "aws:principalarn": (arn,),
+        "aws:principalaccount": (account,),
+        "aws:principaltype": (kind,),
+        "aws:userid": (user_id,),
+    }
+    if tags:
+        keys.update(_tag_keys(tags))
+    keys.update(organizations.principal_keys(world, account))
+    return keys
+
+
+def _tag_keys(tags: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    return {f"aws:principaltag/{key.lower()}": (value,) for key, value in tags.items()}
+
+
+def _session_keys(world: World, session: Session) -> Keys:
+    keys = {name: tuple(values) for name, values in session.context.items()}
+    keys["aws:tokenissuetime"] = (clock.iso(session.issued),)
+    # Only GetSessionToken with a code carries MFA onwards (facts/sts-iam-sigv4 §4.5).
+    keys["aws:multifactorauthpresent"] = TRUE if session.mfa_at else FALSE
+    if session.mfa_at:
+        keys["aws:multifactorauthage"] = (str(max(0, int(world.now()) - session.mfa_at)),)
+    if session.source_identity:
+        keys["aws:sourceidentity"] = (session.source_identity,)
+    if session.provider:
+        keys["aws:federatedprovider"] = (session.provider,)
+    return keys

@@ -1,0 +1,128 @@
+"""May this caller do this? One question to the policy engine, and AWS's words for a no."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sts_emulator.core.errors import AwsError
+from sts_emulator.policy.deciding.document import Document, parse
+from sts_emulator.policy.deciding.engine import Decision, PolicySet, Principal, Request
+from sts_emulator.vending import deciders, denials, organizations, resources
+from sts_emulator.vending.context import Caller, Consulted, Context, Keys
+
+_ALLOWED_BY = {
+    "identity": "because no identity-based policy allows the {action} action",
+    "boundary": "because no permissions boundary allows the {action} action",
+    "session": "because no session policy allows the {action} action",
+    "scp": "because no service control policy allows the {action} action",
+    "rcp": "because no resource control policy allows the {action} action",
+}
+_DENIED_BY = {
+    "identity": "with an explicit deny in an identity-based policy",
+    "boundary": "with an explicit deny in a permissions boundary",
+    "session": "with an explicit deny in a session policy",
+    "scp": "with an explicit deny in a service control policy",
+    "rcp": "with an explicit deny in a resource control policy",
+}
+
+
+def authorize(ctx: Context, action: str, resource: str, keys: Keys | None = None, named: str = "") -> Decision:
+    """Let the call go on, or refuse it as AWS does.
+
+    `resource` is an ARN or `*`; `keys` are condition keys of the resource and the request, lower-case; `named` is how
+    the denial calls the resource, when not by its ARN (IAM does so: `role app`). Cross-account resources that have
+    policies of their own are the business of whoever owns them (roles: vending.assume).
+
+    Raises:
+        AwsError: AccessDenied 403 (under the protocol's own name).
+    """
+    decision = consult(ctx, action, resource, keys or {}, PolicySet())
+    if decision.verdict != "allow":
+        raise refused(ctx, denial(ctx.identity, action, named or resource, decision, same_account=True))
+    return decision
+
+
+def consult(ctx: Context, action: str, resource: str, keys: Keys, policies: PolicySet) -> Decision:
+    """Ask the engine for a signed caller; keeps the answer.
+
+    `policies` is a new set that holds the resource's own; the caller's are added to it here.
+    """
+    caller = ctx.identity
+    policies.identity = caller.identity
+    policies.boundary = caller.boundary
+    policies.session = caller.session_policies
+    if not organizations.is_exempt(caller.role):
+        policies.scps = organizations.service_control(ctx.world, caller.account)
+    policies.resource_account = policies.resource_account or caller.account
+    context = ctx.request_keys()
+    context.update(caller.context)
+    context.update(keys)
+    request = Request(action, resource, caller.principal, context)
+    decision = ask(ctx, request, policies)
+    for scope in caller.scopes:
+        if decision.verdict == "allow":
+            decision = ask(ctx, request, _scoped(policies, scope))
+    return decision
+
+
+def _scoped(policies: PolicySet, scope: Document) -> PolicySet:
+    """The same question put to a narrowing of the session alone.
+
+    As if across accounts, where each side must allow: no grant by the resource's own policy spares the narrowing.
+    """
+    return replace(
+        policies, identity=(parse(resources.FULL_ACCESS),), boundary=None, session=(scope,), resource_account="-"
+    )
+
+
+def consult_unsigned(
+    ctx: Context, principal: Principal, action: str, resource: str, keys: Keys, policies: PolicySet
+) -> Decision:
+    """Ask the engine for a caller that proved itself outside AWS (a token, an assertion, a service)."""
+    context = ctx.request_keys()
+    context.update(keys)
+    return ask(ctx, Request(action, resource, principal, context), policies)
+
+
+def ask(ctx: Context, request: Request, policies: PolicySet) -> Decision:
+    """Decide, and keep question and answer for the event."""
+    decision = deciders.decision(ctx.world, request, policies)
+    ctx.decisions.append(Consulted(request, policies, decision))
+    return decision
+
+
+def denial(caller: Caller, action: str, resource: str, decision: Decision, *, same_account: bool) -> str:
+    """AWS's sentence for a denial; across accounts it does not say why (facts/sts-iam-sigv4 §5.2, §5.3)."""
+    sentence = f"User: {caller.arn} is not authorized to perform: {action} on resource: {resource}"
+    table = _DENIED_BY if decision.verdict == "explicit_deny" else _ALLOWED_BY
+    why = table.get(decision.layer, "") if same_account else ""
+    return f"{sentence} {why.format(action=action)}".rstrip()
+
+
+def refused(ctx: Context, sentence: str) -> AwsError:
+    """A policy's refusal, with what the service adds for whoever asks why.
+
+    IAM names the authorization id that iam-toolbox takes (AWS's message of 2026, with a link that works here); STS adds
+    nothing, as recorded (facts/sts-iam-sigv4 §5.2), unless the setting `authorization_ids` is `all`. EC2 encodes why.
+    """
+    if ctx.service == "ec2" and ctx.decisions:
+        encoded = denials.encode(ctx.world, ctx.decisions[-1])
+        opening = f"You are not authorized to perform this operation. {sentence}."
+        return AwsError(
+            "UnauthorizedOperation", f"{opening} Encoded authorization failure message: {encoded}", status=403
+        )
+    wanted = ctx.server.settings.authorization_ids
+    if wanted == "all" or (wanted == "iam" and ctx.service == "iam"):
+        known = denials.authorization_id(ctx.request_id)
+        origin = ctx.base_url.removesuffix(f"/w/{ctx.world.name}")
+        page = f"{origin}/_emulator/api/worlds/{ctx.world.name}/explain/{ctx.request_id}?format=text"
+        sentence = (
+            f"{sentence}. Go to {page} for complete details, or call the GetRequestAuthorizationDetails API with the "
+            f"following authorization id: {known}"
+        )
+    return access_denied(sentence)
+
+
+def access_denied(message: str) -> AwsError:
+    """The access-denied error; the wire renames it for JSON protocols and EC2."""
+    return AwsError("AccessDenied", message, status=403)

@@ -1,0 +1,148 @@
+"""One call: the world, the request, the caller, and the condition keys that follow from them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from sts_emulator.core import clock
+from sts_emulator.core.events import EventLog
+from sts_emulator.core.world import World, Worlds
+from sts_emulator.policy.deciding.document import Document
+from sts_emulator.policy.deciding.engine import Decision, PolicySet, Principal, Request
+from sts_emulator.settings import Settings
+from sts_emulator.vending.session import Session
+from sts_emulator.wire.http import Request as HttpRequest
+
+Keys = Mapping[str, tuple[str, ...]]
+
+TRUE = ("true",)
+FALSE = ("false",)
+
+
+@dataclass(slots=True)
+class Server:
+    """What one running emulator shares between its calls."""
+
+    settings: Settings
+    worlds: Worlds
+    events: EventLog
+
+
+@dataclass(slots=True)
+class Visit:
+    """A plain HTTP request to one of our own pages or endpoints (issuers, metadata, sign-in), not an AWS API call.
+
+    `path` is what follows the page's prefix; `base_url` ends without a slash and includes the world's prefix.
+    """
+
+    server: Server
+    world: World
+    request: HttpRequest
+    path: str
+    base_url: str
+
+
+@dataclass(slots=True)
+class Caller:
+    """Who signed the call, with everything of theirs that can have a say in a decision.
+
+    `context` holds their condition keys, lower-case. `identity` is empty for callers whose permissions come from
+    nowhere (federated users without a policy); root has full access. `scopes` narrowed the session afterwards: each of
+    them must allow as well. `permissive` marks a caller that `--permissive` let in unproven.
+    """
+
+    principal: Principal
+    arn: str
+    account: str
+    user_id: str
+    access_key_id: str
+    context: Keys
+    identity: tuple[Document, ...] = ()
+    boundary: Document | None = None
+    session_policies: tuple[Document, ...] | None = None
+    scopes: tuple[Document, ...] = ()
+    session: Session | None = None
+    user: Mapping[str, Any] | None = None
+    role: Mapping[str, Any] | None = None
+    permissive: bool = False
+
+    @property
+    def is_root(self) -> bool:
+        """Whether this is an account's root user itself (not a session of it)."""
+        return self.principal.type == "root" and self.session is None
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """The caller's principal tags: the session's override the role's or user's, whatever their case."""
+        holder = self.role or self.user
+        merged = {key.lower(): (key, value) for key, value in (holder or {}).get("tags", {}).items()}
+        if self.session is not None:
+            merged |= {key.lower(): (key, value) for key, value in self.session.tags.items()}
+        return dict(merged.values())
+
+
+@dataclass(slots=True)
+class Consulted:
+    """One question put to the policy engine, and its answer: what an explanation is made from later."""
+
+    request: Request
+    policies: PolicySet
+    decision: Decision
+
+
+@dataclass(slots=True)
+class Context:
+    """One call on its way through. Operations read it; `decisions` and `evidence` are what its event will tell."""
+
+    server: Server
+    world: World
+    service: str
+    operation: str
+    request_id: str
+    region: str = "us-east-1"
+    protocol: str = "query"
+    source_ip: str = "127.0.0.1"
+    user_agent: str = ""
+    secure: bool = False
+    referer: str = ""
+    request: HttpRequest | None = None
+    base_url: str = ""
+    caller: Caller | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    decisions: list[Consulted] = field(default_factory=list)
+    evidence: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def identity(self) -> Caller:
+        """The caller of a signed operation, which the request flow has authenticated before the operation runs."""
+        if self.caller is None:
+            message = f"{self.service}:{self.operation} was called without authentication"
+            raise RuntimeError(message)
+        return self.caller
+
+    def request_keys(self) -> dict[str, tuple[str, ...]]:
+        """The condition keys that every request has (facts/policy-evaluation §2.6)."""
+        current_time, epoch_time = _moment(int(self.world.now()))
+        keys: dict[str, tuple[str, ...]] = {
+            "aws:currenttime": current_time,
+            "aws:epochtime": epoch_time,
+            "aws:securetransport": TRUE if self.secure else FALSE,
+            "aws:requestedregion": (self.region,),
+            "aws:sourceip": (self.source_ip,),
+            "aws:viaawsservice": FALSE,
+            "aws:principalisawsservice": FALSE,
+        }
+        if self.user_agent:
+            keys["aws:useragent"] = (self.user_agent,)
+        if self.referer:
+            keys["aws:referer"] = (self.referer,)
+        return keys
+
+
+@lru_cache(maxsize=64)
+def _moment(second: int) -> tuple[tuple[str], tuple[str]]:
+    """aws:CurrentTime and aws:EpochTime, the same for all requests of a second."""
+    return (clock.iso(second),), (str(second),)

@@ -1,0 +1,131 @@
+"""The only place that builds credentials: mints them, derives their secrets and recovers sessions from tokens."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import os
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from sts_emulator.core import names
+from sts_emulator.core.errors import AwsError
+from sts_emulator.core.world import World
+from sts_emulator.vending.session import Session
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+# What a real token begins with: byte 0x21 and the field name "origin_ec" (facts/sts-iam-sigv4 §2.2).
+_TOKEN_HEAD = b"!\n\torigin_ec"
+_NONCE = 12
+_TOKEN_LIMIT = 16_384  # characters; the longest that mint() makes is far below
+_SECRET_BYTES = 30  # 40 characters of base64
+
+INVALID_TOKEN = "The security token included in the request is invalid"  # noqa: S105 - AWS's text: no final period
+EXPIRED_TOKEN = "The security token included in the request is expired"  # noqa: S105 - likewise
+
+
+@dataclass(slots=True)
+class Credentials:
+    """Temporary credentials; `expires` in seconds since the epoch by the world's clock."""
+
+    access_key_id: str
+    secret_access_key: str
+    session_token: str
+    expires: int
+
+    def to_wire(self) -> dict[str, Any]:
+        """The `Credentials` structure of STS."""
+        return {
+            "AccessKeyId": self.access_key_id,
+            "SecretAccessKey": self.secret_access_key,
+            "SessionToken": self.session_token,
+            "Expiration": self.expires,
+        }
+
+
+def mint(world: World, session: Session, *, minimum_token_size: int = 0) -> Credentials:
+    """Credentials of a session. Nothing is stored: the token carries the session, sealed under the world's key."""
+    random = os.urandom(_NONCE + 5)
+    nonce, key_id = random[:_NONCE], names.key_id("ASIA", session.account, random[_NONCE:])
+    body = session.to_bytes()
+    # Padding stands behind a NUL, which JSON never holds; MinimumSessionTokenSize counts characters of base64.
+    short = minimum_token_size * 3 // 4 - len(_TOKEN_HEAD) - _NONCE - 16 - len(body)
+    if short > 0:
+        body += b"\0" * (short + 2)
+    sealed = _cipher(world.key).encrypt(nonce, body, _bound(world, key_id))
+    token = binascii.b2a_base64(_TOKEN_HEAD + nonce + sealed, newline=False).decode()
+    return Credentials(key_id, derive_secret(world, key_id), token, session.expires)
+
+
+def recover(world: World, access_key_id: str, token: str) -> Session:
+    """The session that a token carries.
+
+    Raises:
+        AwsError: InvalidClientTokenId 403 when the token is not ours, was altered, or belongs to another key, world
+            or generation; ExpiredToken 403 when its time is over by the world's clock (facts/sts-iam-sigv4 §6.1).
+    """
+    session = _open(world, access_key_id, token)
+    if session.expires <= world.now():
+        raise AwsError("ExpiredToken", EXPIRED_TOKEN, status=403)
+    return session
+
+
+def derive_secret(world: World, access_key_id: str) -> str:
+    """The secret of a temporary key id, which only this world can compute."""
+    # Keyed BLAKE2 is a MAC, and half the price of HMAC here.
+    mac = hashlib.blake2b(access_key_id.encode(), digest_size=_SECRET_BYTES, key=world.key, person=b"secret")
+    return binascii.b2a_base64(mac.digest(), newline=False).decode()
+
+
+def new_long_term_key(account: str) -> tuple[str, str]:
+    """A new access key id and secret of an IAM user or root; the caller stores them."""
+    return names.key_id("AKIA", account), base64.b64encode(os.urandom(_SECRET_BYTES)).decode()
+
+
+def seal(world: World, purpose: str, body: bytes) -> str:
+    """Seal anything else that must come back unaltered (authorization messages, opaque contexts), url-safe."""
+    nonce = os.urandom(_NONCE)
+    sealed = _cipher(world.key).encrypt(nonce, body, _bound(world, purpose))
+    return base64.urlsafe_b64encode(nonce + sealed).rstrip(b"=").decode()
+
+
+def unseal(world: World, purpose: str, text: str) -> bytes | None:
+    """What `seal` sealed for the same purpose, or None."""
+    from cryptography.exceptions import InvalidTag
+
+    try:
+        raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        return _cipher(world.key).decrypt(raw[:_NONCE], raw[_NONCE:], _bound(world, purpose))
+    except (InvalidTag, ValueError, binascii.Error):
+        return None
+
+
+def _open(world: World, access_key_id: str, token: str) -> Session:
+    from cryptography.exceptions import InvalidTag
+
+    if len(token) > _TOKEN_LIMIT:
+        raise AwsError("InvalidClientTokenId", INVALID_TOKEN, status=403)
+    try:
+        raw = binascii.a2b_base64(token, strict_mode=True)
+        if not raw.startswith(_TOKEN_HEAD):
+            raise AwsError("InvalidClientTokenId", INVALID_TOKEN, status=403)
+        nonce, sealed = raw[len(_TOKEN_HEAD) :][:_NONCE], raw[len(_TOKEN_HEAD) + _NONCE :]
+        body = _cipher(world.key).decrypt(nonce, sealed, _bound(world, access_key_id))
+    except (InvalidTag, ValueError, binascii.Error):
+        raise AwsError("InvalidClientTokenId", INVALID_TOKEN, status=403) from None
+    return Session.from_bytes(body.split(b"\0", 1)[0])
+
+
+def _bound(world: World, name: str) -> bytes:
+    return f"{world.name}\0{world.generation}\0{name}".encode()
+
+
+@lru_cache(maxsize=256)
+def _cipher(world_key: bytes) -> AESGCM:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    return AESGCM(hashlib.sha256(b"seal:" + world_key).digest())

@@ -1,0 +1,115 @@
+"""Virtual MFA devices: time-based codes (RFC 6238), and the one place where a code is checked and used up."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from sts_emulator.core.errors import AwsError
+from sts_emulator.core.world import World
+from sts_emulator.vending.context import TRUE, Caller, Context
+
+KIND = "mfa-device"
+STEP = 30  # seconds
+DIGITS = 6
+SEED_BYTES = 40  # 64 characters of base32, the length of AWS's seeds
+# Codes of two steps either way are taken, in any order, each once (recorded 2026-09, tests/iam/cases/mfa.json).
+WINDOW = 2
+# Two codes in a row may be this many steps off: that is how a device with a wrong clock is synchronized.
+PAIR_WINDOW = 1000
+
+# AWS's sentences, trailing and double spaces included (facts/sts-iam-sigv4 §4.5).
+WRONG_CODE = "MultiFactorAuthentication failed with invalid MFA one time pass code. "
+UNKNOWN_DEVICE = (
+    "MultiFactorAuthentication failed, unable to validate MFA code.  Please verify your MFA serial number is valid and "
+    "associated with this user."
+)
+BOTH_NEEDED = "MultiFactorAuthentication failed, must provide both MFA serial number and one time pass code."
+
+
+def new_seed() -> str:
+    """A new device's secret, as base32."""
+    return base64.b32encode(os.urandom(SEED_BYTES)).decode()
+
+
+def totp(seed: str, at: float) -> str:
+    """The code that a device with this base32 seed shows at a time, in seconds since the epoch."""
+    return code_of_step(seed, int(at // STEP))
+
+
+def code_of_step(seed: str, step: int) -> str:
+    """The code of one step of thirty seconds (RFC 4226 §5.3: HMAC-SHA-1, dynamic truncation)."""
+    digest = hmac.digest(base64.b32decode(seed), step.to_bytes(8, "big"), "sha1")
+    place = digest[-1] & 0xF
+    number = int.from_bytes(digest[place : place + 4], "big") & 0x7FFFFFFF
+    return f"{number % 10**DIGITS:0{DIGITS}}"
+
+
+def next_code(device: Mapping[str, Any], at: float) -> str:
+    """What the device shows at a time; when that code was used up already, the next one that will be taken."""
+    now = int(at // STEP) + device["drift"]
+    steps = [step for step in range(now, now + WINDOW + 1) if step not in device["used"]]
+    return code_of_step(device["seed"], steps[0] if steps else now)
+
+
+def present(ctx: Context, caller: Caller, serial: str, code: str) -> dict[str, tuple[str, ...]]:
+    """The condition keys of a caller who presents a code with an STS call, once the code is proven and used up.
+
+    Raises:
+        AwsError: AccessDenied 403. The text for one of the two alone is not recorded (facts/sts-iam-sigv4 §13).
+    """
+    if not serial or not code:
+        raise AwsError("AccessDenied", BOTH_NEEDED, status=403)
+    authenticate(ctx.world, caller.user_id, serial, code)
+    return {"aws:multifactorauthpresent": TRUE, "aws:multifactorauthage": ("0",)}
+
+
+def authenticate(world: World, owner: str, serial: str, code: str) -> None:
+    """Prove possession of the device `serial` of the user or root whose unique id is `owner`, and use up the code.
+
+    Inside an operation's unit of work a refused operation gives the code back.
+
+    Raises:
+        AwsError: AccessDenied 403 for a device that is not the owner's, and for a code that is wrong or was used.
+    """
+    device = world.find(KIND, serial)
+    if device is None or not owner or device["owner"] != owner:
+        raise AwsError("AccessDenied", UNKNOWN_DEVICE, status=403)
+    now = int(world.now() // STEP)
+
+    def use(body: dict[str, Any]) -> dict[str, Any]:
+        step = _fresh_step(body, code, now)
+        if step is None:
+            raise AwsError("AccessDenied", WRONG_CODE, status=403)
+        recent = [used for used in body["used"] if used >= now + body["drift"] - WINDOW]
+        return {**body, "used": [*recent, step]}
+
+    world.update(KIND, f"{device['account']}/{device['name'].lower()}", use)
+
+
+def synchronized(device: Mapping[str, Any], first: str, second: str, at: float) -> dict[str, Any] | None:
+    """What changes in a device when two codes in a row prove its clock; None when they do not.
+
+    A pair must lie wholly behind the last one that was accepted, also after the device changed hands.
+    """
+    now = int(at // STEP)
+    for distance in range(PAIR_WINDOW + 1):
+        for step in (now + distance, now - distance):
+            if step - 1 < now - PAIR_WINDOW + 1 or step - 1 <= device["paired"]:
+                continue
+            if _shows(device, step, second) and _shows(device, step - 1, first):
+                return {"drift": step - now, "paired": step, "used": [step]}
+    return None
+
+
+def _fresh_step(device: Mapping[str, Any], code: str, now: int) -> int | None:
+    middle = now + device["drift"]
+    steps = range(middle - WINDOW, middle + WINDOW + 1)
+    return next((step for step in steps if step not in device["used"] and _shows(device, step, code)), None)
+
+
+def _shows(device: Mapping[str, Any], step: int, code: str) -> bool:
+    return hmac.compare_digest(code_of_step(device["seed"], step).encode(), code.encode())

@@ -1,0 +1,90 @@
+"""What an organization contributes to decisions: membership keys, and the SCPs and RCPs above an account."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sts_emulator.core.world import World
+from sts_emulator.policy.deciding.document import Document, parse
+
+Levels = tuple[tuple[Document, ...], ...]
+
+SERVICE_CONTROL = "SERVICE_CONTROL_POLICY"
+RESOURCE_CONTROL = "RESOURCE_CONTROL_POLICY"
+
+
+def organization(world: World) -> Mapping[str, Any] | None:
+    """The world's organization, or None. One world has one organization at most.
+
+    Shape: `id`, `management` (account id), `root` (`r-…`), `parents` (member account or OU id to its parent's id) and
+    `policies` (policy id to `name`, `type`, `text`, `targets` and perhaps `description`); perhaps `names` (of OUs,
+    by id), `enabled` (types of policies) and `tags` (by the id of what bears them).
+    """
+    return world.get("organization", "organization")
+
+
+def enabled(org: Mapping[str, Any]) -> tuple[str, ...]:
+    """The types of policies that are enabled; where nobody has said, those of which there are any."""
+    said = org.get("enabled")
+    known = {policy["type"] for policy in org["policies"].values()} if said is None else said
+    return tuple(sorted(known))
+
+
+def path(org: Mapping[str, Any], place: str) -> str:
+    """Where the root, a unit or an account stands: `o-…/r-…/ou-…/111122223333/`."""
+    return "/".join([org["id"], *_path(org, place), place]) + "/"
+
+
+def principal_keys(world: World, account: str) -> dict[str, tuple[str, ...]]:
+    """aws:PrincipalOrgID and aws:PrincipalOrgPaths of an account; empty outside an organization."""
+    return world.memo(("org-keys", "principal", account), lambda: _keys(world, account, "aws:principalorg"))
+
+
+def resource_keys(world: World, account: str) -> dict[str, tuple[str, ...]]:
+    """aws:ResourceOrgID and aws:ResourceOrgPaths of an account; empty outside an organization."""
+    return world.memo(("org-keys", "resource", account), lambda: _keys(world, account, "aws:resourceorg"))
+
+
+def service_control(world: World, account: str) -> Levels:
+    """The SCPs above an account, a tuple a level, root first; empty where none apply (management account)."""
+    return world.memo(("scp", account), lambda: _levels(world, account, SERVICE_CONTROL))
+
+
+def resource_control(world: World, account: str) -> Levels:
+    """The RCPs above an account, a tuple a level, root first; empty where none apply (management account)."""
+    return world.memo(("rcp", account), lambda: _levels(world, account, RESOURCE_CONTROL))
+
+
+def is_exempt(holder: Mapping[str, Any] | None) -> bool:
+    """Whether neither SCPs nor RCPs reach somebody: service-linked roles are their services' own."""
+    return holder is not None and ":role/aws-service-role/" in holder["arn"]
+
+
+def _keys(world: World, account: str, prefix: str) -> dict[str, tuple[str, ...]]:
+    org = organization(world)
+    if org is None or account not in org["parents"]:
+        return {}
+    return {f"{prefix}id": (org["id"],), f"{prefix}paths": (path(org, org["parents"][account]),)}
+
+
+def _levels(world: World, account: str, kind: str) -> Levels:
+    org = organization(world)
+    if org is None or account not in org["parents"] or account == org["management"]:
+        return ()
+    levels = []
+    for place in (*_path(org, account), account):
+        texts = [p["text"] for p in org["policies"].values() if p["type"] == kind and place in p["targets"]]
+        levels.append(tuple(parse(text) for text in texts))
+    # A kind of policy of which there is none anywhere is not enabled, and does not limit.
+    return tuple(levels) if any(levels) else ()
+
+
+def _path(org: Mapping[str, Any], place: str) -> list[str]:
+    """What stands above a place, from the root down."""
+    above: list[str] = []
+    place = org["parents"].get(place, "")
+    while place and place not in above:
+        above.append(place)
+        place = org["parents"].get(place, "")
+    return above[::-1]

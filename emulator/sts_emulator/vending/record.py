@@ -1,0 +1,138 @@
+"""The audit trail: each attempt as a CloudTrail-shaped record with the decision behind it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from sts_emulator.core import clock
+from sts_emulator.core.errors import AwsError
+from sts_emulator.core.events import Event
+from sts_emulator.vending import denials
+from sts_emulator.vending.context import Caller, Consulted, Context
+
+_SECRET = frozenset(
+    {
+        *("SecretAccessKey", "SessionToken", "WebIdentityToken", "SAMLAssertion", "TokenCode", "TradeInToken"),
+        *("AuthenticationCode1", "AuthenticationCode2", "Base32StringSeed", "QRCodePNG", "AddPrivateKey"),
+        *("Password", "OldPassword", "NewPassword", "ServicePassword", "ServiceCredentialSecret"),
+    }
+)
+
+
+_HIDDEN = "HIDDEN_DUE_TO_SECURITY_REASONS"  # CloudTrail's own words
+
+
+def record(ctx: Context, result: Mapping[str, Any] | None = None, error: AwsError | None = None) -> Event:
+    """Write the attempt that `ctx` was, with what came of it, to the event log. The call is over then."""
+    ctx.request = None  # the event keeps the context: not the body with it, nor tokens and assertions
+    if not _SECRET.isdisjoint(ctx.parameters):
+        ctx.parameters = {name: _HIDDEN if name in _SECRET else value for name, value in ctx.parameters.items()}
+    at = ctx.world.now()
+    event = Event(ctx.request_id, ctx.world.name, at, partial(_render, ctx, at, result, error))
+    ctx.server.events.record(event)
+    return event
+
+
+def _render(ctx: Context, at: float, result: Mapping[str, Any] | None, error: AwsError | None) -> dict[str, Any]:
+    caller, decisions, evidence = ctx.caller, tuple(ctx.decisions), ctx.evidence
+    event: dict[str, Any] = {
+        "eventVersion": "1.11",
+        "userIdentity": _identity(caller, decisions),
+        "eventTime": clock.iso(at),
+        "eventSource": f"{ctx.service}.amazonaws.com",
+        "eventName": ctx.operation,
+        "awsRegion": ctx.region,
+        "sourceIPAddress": ctx.source_ip,
+        "userAgent": ctx.user_agent,
+        "requestID": ctx.request_id,
+        "requestParameters": _public(ctx.parameters),
+        "responseElements": _public(result) if result else None,
+        "eventType": "AwsApiCall",
+        "managementEvent": True,
+        "eventCategory": "Management",
+    }
+    if error is not None:
+        event["errorCode"], event["errorMessage"] = error.code, error.message
+    account = caller.account if caller else _account(decisions)
+    if account:
+        event["recipientAccountId"] = account
+    event["additionalEventData"] = {
+        "outcome": "denied" if error is not None else "allowed",
+        "evidence": _public(evidence),
+        "decisions": [_decision(each) for each in decisions],
+    }
+    return event
+
+
+def _decision(each: Consulted) -> dict[str, Any]:
+    from sts_emulator.policy.explaining.explain import explain
+
+    return {
+        "action": each.request.action,
+        "resource": each.request.resource,
+        "verdict": each.decision.verdict,
+        "layer": each.decision.layer,
+        "explanation": explain(each.request, each.policies).to_json(),
+        "policies": denials.policies(each),
+    }
+
+
+def _identity(caller: Caller | None, decisions: tuple[Consulted, ...]) -> dict[str, Any]:
+    if caller is None:
+        if not decisions:
+            return {"type": "Unknown"}
+        principal = decisions[0].request.principal
+        kind = {"oidc": "WebIdentityUser", "saml": "SAMLUser", "service": "AWSService"}.get(principal.type, "Unknown")
+        return {"type": kind, "identityProvider": principal.value}
+    kind = caller.context["aws:principaltype"][0]
+    identity: dict[str, Any] = {
+        "type": {"User": "IAMUser", "Account": "Root"}.get(kind, kind),
+        "principalId": caller.user_id,
+        "arn": caller.arn,
+        "accountId": caller.account,
+        "accessKeyId": caller.access_key_id,
+    }
+    if caller.user is not None:
+        identity["userName"] = caller.user["name"]
+    if caller.session is not None:
+        identity["sessionContext"] = {
+            "sessionIssuer": {"type": "Role", "userName": caller.session.name, "principalId": caller.session.id},
+            "attributes": {
+                "creationDate": clock.iso(caller.session.issued),
+                "mfaAuthenticated": "true" if caller.session.mfa_at else "false",
+            },
+        }
+        if caller.session.source_identity:
+            identity["sessionContext"]["sourceIdentity"] = caller.session.source_identity
+        if "delegate" in caller.session.extra:
+            # UG temporary-delegation-cloudtrail: the account that acts with what somebody delegated to it.
+            identity["invokedByDelegate"] = {"accountId": caller.session.extra["delegate"]}
+    return identity
+
+
+def _account(decisions: tuple[Consulted, ...]) -> str:
+    return decisions[0].policies.resource_account if decisions else ""
+
+
+def _public(value: Any, name: str = "") -> Any:
+    """Wire values as JSON, names in CloudTrail's lower-camel, secrets left out."""
+    if name[:1].upper() + name[1:] in _SECRET:  # JSON services begin names in lower case
+        return _HIDDEN
+    if isinstance(value, Mapping):
+        return {key[:1].lower() + key[1:]: _public(item, key) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_public(item) for item in value]
+    if name in ("Expiration", "CreateDate") and isinstance(value, int | float):
+        return clock.iso(value)
+    if isinstance(value, bytes):
+        return f"{len(value)} bytes"
+    return value
+
+
+def new_request_id() -> str:
+    """A request id as AWS writes it: a random UUID (version 4), without the cost of building a UUID object."""
+    digits = os.urandom(16).hex()
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"

@@ -1,0 +1,218 @@
+"""Which operation a request means, and which function carries it out.
+
+Functions register themselves with `@operation`, checked against the model when their module loads; modules load when an
+operation is asked for that none before them has. Requests are matched as AWS's front ends do it: `X-Amz-Target`, then
+`Action` and `Version` in query or body, then the models' URI templates.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
+from typing import Any, Final, TypeVar
+
+from sts_emulator.core.errors import AwsError
+from sts_emulator.wire import http, models
+from sts_emulator.wire.models import Operation, Service
+
+REGISTRY: Final[dict[tuple[str, str], Callable[..., Any]]] = {}
+"""(service, operation) -> the function that carries it out."""
+
+MODULES: Final[dict[str, tuple[str, ...]]] = {}
+"""service -> modules of its operations that are not imported yet: they are, one by one, until an operation is found."""
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+_PAGE = "https://aws.amazon.com/iam"
+_QUERY_METHODS: Final = ("POST", "GET")
+_BAD_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
+
+
+_FOUND: Final[dict[tuple[str | None, str], tuple[Service, Operation]]] = {}
+"""(version, action) -> what a query request has meant before."""
+
+
+class NoAction(Exception):  # noqa: N818  # no error: STS answers with a redirect
+    """A query request without `Action`: STS redirects (302, no body) to `location` (facts/sts-iam-sigv4 §1.8)."""
+
+    def __init__(self, location: str) -> None:
+        super().__init__(location)
+        self.location = location
+
+
+class UnmatchedRequestError(AwsError):
+    """No service or operation is meant. `protocol` is the shape its error takes; "" is a bare status, without body."""
+
+    __slots__ = ("protocol",)
+
+    def __init__(self, protocol: str, code: str, message: str = "", *, status: int | None = None) -> None:
+        super().__init__(code, message, status=status)
+        self.protocol = protocol
+
+
+def operation(service: str, name: str) -> Callable[[Function], Function]:
+    """Register the decorated function as an operation; its keyword-only parameters bear the wire names.
+
+    Raises:
+        TypeError: when the function's module loads, if a parameter is not in the model, a member of the model is
+            neither a parameter nor absorbed by `**`, or a member that may be absent has no default.
+    """
+
+    def register(function: Function) -> Function:
+        _check(service, name, function)
+        REGISTRY[service, name] = function
+        return function
+
+    return register
+
+
+def register_modules(modules: Mapping[str, Iterable[str]]) -> None:
+    """Say which modules hold the operations of which service; they load on the service's first request."""
+    MODULES.update({service: tuple(names) for service, names in modules.items()})
+
+
+def find(service: str, name: str) -> Callable[..., Any] | None:
+    """The function that carries out an operation, or None where none is registered."""
+    found = REGISTRY.get((service, name))
+    while found is None and MODULES.get(service):
+        importlib.import_module(MODULES[service][0])
+        MODULES[service] = MODULES[service][1:]  # after the import: a module that fails to load fails again
+        found = REGISTRY.get((service, name))
+    return found
+
+
+def match(request: http.Request) -> tuple[Service, Operation]:
+    """The service and operation that a request means.
+
+    Raises:
+        NoAction: a request to `/` that names no operation.
+        UnmatchedRequestError: no such operation; its `protocol` says which shape the error takes.
+        AwsError: `MalformedQueryString`.
+    """
+    path = request.raw_path
+    if path in ("/", ""):
+        target = request.headers.get("x-amz-target")
+        return _match_action(request) if target is None else _match_target(target)
+    if _BAD_ESCAPE.search(path) or _climbs(path):  # facts/sts-iam-sigv4 §6.1 row 1
+        raise UnmatchedRequestError("", "BadRequest", status=400)
+    return _match_uri(request)
+
+
+def _match_action(request: http.Request) -> tuple[Service, Operation]:
+    parameters = http.parameters(request)
+    action = parameters.get("Action") if request.method in _QUERY_METHODS else None
+    if action is None:
+        query = "" if request.method == "POST" else request.query
+        raise NoAction(f"{_PAGE}?{query}" if query else _PAGE)
+    version = parameters.get("Version")
+    known = _FOUND.get((version, action))
+    if known is not None:
+        return known
+    name = _versions().get(version) if version is not None else None
+    if name is not None:
+        service = models.service(name)
+        if action in service.operations:
+            found = _FOUND[version, action] = service, service.operations[action]
+            return found
+    shown = "NO_VERSION_SPECIFIED" if version is None else version
+    raise UnmatchedRequestError("query", "InvalidAction", f"Could not find operation {action} for version {shown}")
+
+
+def _climbs(path: str) -> bool:
+    """Whether a path is not absolute or leads above its root."""
+    depth = 0
+    for segment in path[1:].split("/"):
+        depth += {"..": -1, ".": 0, "": 0}.get(segment, 1)
+        if depth < 0:
+            return True
+    return not path.startswith("/")
+
+
+@cache
+def _versions() -> dict[str, str]:
+    return {models.api_version(name): name for name in models.by_protocol("query")}
+
+
+def _match_target(target: str) -> tuple[Service, Operation]:
+    prefix, _, action = target.rpartition(".")
+    for name in models.by_protocol("json"):
+        service = models.service(name)
+        if service.target_prefix == prefix:
+            if action in service.operations:
+                return service, service.operations[action]
+            break
+    raise UnmatchedRequestError("json", "UnknownOperationException")
+
+
+def _match_uri(request: http.Request) -> tuple[Service, Operation]:
+    segments = request.raw_path[1:].split("/")
+    given = (
+        {pair.partition("=")[0]: pair.partition("=")[2] for pair in request.query.split("&")} if request.query else {}
+    )
+    for route in _routes().get((request.method, len(segments)), ()):
+        if route.matches(segments, given):
+            service = models.service(route.service)
+            return service, service.operations[route.operation]
+    raise UnmatchedRequestError("rest-json", "UnknownOperationException", status=404)
+
+
+class _Route:
+    """One URI template: literal segments by place, and the query parameters that it demands."""
+
+    def __init__(self, service: str, operation: str, uri: str) -> None:
+        path, _, query = uri.partition("?")
+        self.service = service
+        self.operation = operation
+        self.segments = path[1:].split("/")
+        self.literals = [(place, text) for place, text in enumerate(self.segments) if not text.startswith("{")]
+        self.query = [pair.partition("=")[::2] for pair in query.split("&")] if query else []
+
+    def matches(self, segments: list[str], given: Mapping[str, str]) -> bool:
+        return all(segments[place] == text for place, text in self.literals) and all(
+            given.get(name) == value for name, value in self.query
+        )
+
+
+@cache
+def _routes() -> dict[tuple[str, int], list[_Route]]:
+    """Routes by method and number of segments, the most demanding first (more literals, then more query)."""
+    table: dict[tuple[str, int], list[_Route]] = {}
+    for name in models.by_protocol("rest-json"):
+        for action, method, uri in models.service(name).uris:
+            route = _Route(name, action, uri)
+            table.setdefault((method, len(route.segments)), []).append(route)
+    for routes in table.values():
+        routes.sort(key=lambda route: (len(route.literals), len(route.query)), reverse=True)
+    return table
+
+
+def _check(service: str, name: str, function: Callable[..., Any]) -> None:
+    declared = models.service(service).operations.get(name)
+    if declared is None:
+        raise TypeError(f"{service} has no operation `{name}`")
+    members = declared.input.members if declared.input else {}
+    required = declared.input.required if declared.input else frozenset()
+    problems = list(_disagreements(inspect.signature(function).parameters.values(), members, required))
+    if problems:
+        raise TypeError(f"{service}:{name}: {'; '.join(problems)}")
+
+
+def _disagreements(
+    parameters: Iterable[inspect.Parameter], members: Mapping[str, models.Member], required: frozenset[str]
+) -> Iterator[str]:
+    absorbs = False
+    named = set()
+    for parameter in parameters:
+        absorbs = absorbs or parameter.kind is parameter.VAR_KEYWORD
+        if parameter.kind is not parameter.KEYWORD_ONLY:
+            continue
+        named.add(parameter.name)
+        if parameter.name not in members:
+            yield f"parameter `{parameter.name}` is not in the model"
+        elif parameter.default is parameter.empty and parameter.name not in required:
+            yield f"parameter `{parameter.name}` may be absent and has no default"
+    if not absorbs:
+        yield from (f"member `{member}` has no parameter" for member in members if member not in named)

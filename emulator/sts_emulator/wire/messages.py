@@ -1,0 +1,90 @@
+"""The HTTP message that SDKs send, read in one go when it has arrived whole, and the bytes of an answer.
+
+A shortcut beside a real HTTP parser: `read` takes what is beyond doubt, and leaves all else to the parser.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from http import HTTPStatus
+from typing import Final
+
+from sts_emulator.core import clock
+from sts_emulator.wire.http import Request, Response
+
+LONGEST: Final = 65_536
+"""Bytes of a message that `read` looks at."""
+
+_PATH = re.compile(r"/(?:w/[a-z0-9-]{1,63}/?)?")  # where SDKs post to: a world's root
+_TOKEN = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]{1,64}")  # RFC 9110 §5.6.2, lower-cased
+_PRINTABLE = bytes(range(0x20, 0x7F))
+_FOR_THE_PARSER = frozenset(("transfer-encoding", "expect", "upgrade", "te", "trailer", "content-encoding"))
+_NAMES: Final = {
+    spelt: name
+    for name in (
+        *("host", "accept", "accept-encoding", "user-agent", "authorization", "content-type", "content-length"),
+        *("x-amz-date", "x-amz-security-token", "x-amz-target", "x-amz-user-agent", "x-amz-content-sha256"),
+        *("amz-sdk-invocation-id", "amz-sdk-request", "connection"),
+    )
+    for spelt in (name, name.title(), name.upper())
+}
+"""Header names as they are usually spelt, to their lower case."""
+
+
+def read(data: bytes, client: str, scheme: str) -> Request | None:
+    """The request that `data` is, whole and nothing more; None when that needs a closer look.
+
+    Taken are only POSTs to `/` or a world, with one Content-Length that fits, printable ASCII in the head, and no
+    header twice: whoever reads such a message reads the same.
+    """
+    if len(data) > LONGEST:
+        return None
+    raw_head, _, body = data.partition(b"\r\n\r\n")
+    head = raw_head.decode("latin-1")
+    line, *lines = head.split("\r\n")
+    path = line[5:-9]
+    if (
+        line != f"POST {path} HTTP/1.1"
+        or (path != "/" and not _PATH.fullmatch(path))
+        or raw_head.translate(None, _PRINTABLE) != b"\r\n" * len(lines)  # no other control characters, no other bytes
+    ):
+        return None
+    pairs = [each.partition(":") for each in lines]
+    headers = {_NAMES.get(name) or _name(name): value.strip(" ") for name, _, value in pairs}
+    if (
+        len(headers) != len(lines)
+        or "" in headers
+        or "" in headers.values()  # also where a line has no colon
+        or headers.get("content-length") != str(len(body))
+        or ("connection" in headers and headers["connection"].lower() != "keep-alive")
+    ):
+        return None
+    return Request("POST", path, path, "", headers, body, client, scheme)
+
+
+def _name(spelt: str) -> str:
+    """A header's name in lower case; "" for one that must not be read here."""
+    name = spelt.lower()
+    return name if _TOKEN.fullmatch(name) and name not in _FOR_THE_PARSER else ""
+
+
+def write(response: Response) -> bytes:
+    """An answer as it goes to the socket, for a connection that stays open.
+
+    Raises:
+        ValueError: a header would break its line.
+    """
+    lines = [_status_line(response.status)]
+    lines += [f"{name}: {value}" for name, value in response.headers]
+    # uvicorn's own Date lags by up to a second: an expiration would then lie further from it than the duration.
+    lines += (f"content-length: {len(response.body)}", f"date: {clock.http_date(clock.real())}", "\r\n")
+    head = "\r\n".join(lines)
+    if head.count("\n") != len(lines) or head.count("\r") != len(lines):
+        raise ValueError(f"a header with a line break: {response.headers}")
+    return head.encode("latin-1") + response.body
+
+
+@lru_cache(maxsize=64)
+def _status_line(status: int) -> str:
+    return f"HTTP/1.1 {status} {HTTPStatus(status).phrase}"

@@ -1,0 +1,414 @@
+"""Starts workloads: makes an instance, task, pod or function that has a role, and says what its program is given."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+from sts_emulator.core.errors import AwsError
+from sts_emulator.core.world import World
+from sts_emulator.methods.instance_profile import clusters, delivery, ecs, functions, instances, pods
+from sts_emulator.vending import resources
+from sts_emulator.vending.authenticate import root_caller
+from sts_emulator.vending.context import Context, Server
+from sts_emulator.vending.resources import Stored
+from sts_emulator.wire import dispatch
+
+Kind = Literal["ec2", "ecs", "eks", "irsa", "lambda"]
+
+LAB_CLUSTER: Final = "lab"
+STS_AUDIENCE: Final = "sts.amazonaws.com"
+
+
+class LaunchError(Exception):
+    """A workload cannot be started: the text says why, for our own users."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What should run. `name` is an existing workload's (for pods `NAMESPACE/SERVICE-ACCOUNT`), else `role` is needed.
+
+    `options` by kind: ec2 tokens, hop_limit, endpoint, ipv6, tags, lifetime · ecs cluster, token, lifetime · eks and
+    irsa cluster, namespace, service_account, pod, expires_in · lambda lifetime, snapstart.
+    """
+
+    kind: Kind
+    role: str = ""
+    name: str = ""
+    account: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A workload as its program is to find it: `details` by kind, token `files` by name, listeners that it needs.
+
+    `made` says whether it is new and to be stopped afterwards, `renew_at` (by the world's clock) when files age.
+    """
+
+    kind: Kind
+    id: str
+    region: str
+    details: Mapping[str, Any]
+    files: Mapping[str, str] = field(default_factory=dict)
+    listens: tuple[Literal["imds", "ecs", "pod-identity"], ...] = ()
+    made: bool = False
+    renew_at: float | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """What the control API says of it."""
+        return {
+            "kind": self.kind,
+            "id": self.id,
+            "region": self.region,
+            "details": dict(self.details),
+            "files": dict(self.files),
+            "made": self.made,
+            "renew_at": self.renew_at,
+        }
+
+
+async def start(server: Server, world: World, wanted: Wanted) -> Started:
+    """Find or make what is wanted.
+
+    Raises:
+        LaunchError: no such role or workload, an option that there is none of, or a refusal by AWS's rules.
+    """
+    known = _OPTIONS[wanted.kind]
+    for option in wanted.options:
+        if option not in known:
+            raise LaunchError(f"`{option}` is no option of {wanted.kind}; there are {', '.join(sorted(known))}")
+    try:
+        with world.unit(lock=True):
+            return _STARTS[wanted.kind](server, world, wanted)
+    except AwsError as refused:
+        raise LaunchError(f"{refused.code}: {refused.message}") from None
+    except (TypeError, ValueError) as bad:
+        raise LaunchError(str(bad)) from None
+
+
+def stop(world: World, kind: Kind, identifier: str) -> bool:
+    """Forget a workload; False when there is none of that id."""
+    if kind == "lambda":
+        found = world.find(functions.KIND, identifier)
+        return (
+            found is not None
+            and world.take(functions.KIND, functions.key_of(*_place(found), found["name"])) is not None
+        )
+    if kind == "eks":
+        found = next((one for one in world.page(clusters.ASSOCIATION) if one["id"] == identifier), None)
+        if found is None:
+            return False
+        return (
+            world.take(clusters.ASSOCIATION, clusters.key_of(*_place(found), found["cluster"], found["id"])) is not None
+        )
+    if kind in _KINDS:
+        return world.take(_KINDS[kind], identifier) is not None
+    return True  # an IRSA pod is nothing but its token
+
+
+def find_instance(world: World, text: str) -> Stored | None:
+    """The running instance of that id or name, or None."""
+    found = instances.running(world, text)
+    return found or _named(world, instances.KIND, text)
+
+
+def listing(world: World) -> list[dict[str, Any]]:
+    """Every workload of a world, briefly."""
+    found = [
+        {
+            "kind": "ec2",
+            "id": one["id"],
+            "name": one["name"],
+            "account": one["account"],
+            "profile": one["association"]["profile"] if one["association"] else "",
+        }
+        for one in world.page(instances.KIND)
+    ]
+    for kind, documents in (("ecs", world.page(ecs.KIND)), ("lambda", world.page(functions.KIND))):
+        found += [
+            {
+                "kind": kind,
+                "id": one.get("id") or one["arn"],
+                "name": one["name"],
+                "account": one["account"],
+                "role": one["role"],
+            }
+            for one in documents
+        ]
+    found += [
+        {
+            "kind": "eks",
+            "id": one["id"],
+            "name": f"{one['namespace']}/{one['service_account']}",
+            "account": one["account"],
+            "role": one["role"],
+        }
+        for one in world.page(clusters.ASSOCIATION)
+    ]
+    return found
+
+
+# -- EC2 ---------------------------------------------------------------------------------------------------------------
+
+
+def _start_instance(server: Server, world: World, wanted: Wanted) -> Started:
+    found = find_instance(world, wanted.name) if wanted.name else None
+    if wanted.name and found is None:
+        raise LaunchError(f"no instance `{wanted.name}` runs in world `{world.name}`")
+    if found is not None:
+        return Started("ec2", found["id"], found["region"], {}, listens=("imds",))
+    role = _role(world, wanted)
+    profile = _profile(server, world, role)
+    identifier = f"i-0{os.urandom(8).hex()}"
+    options = {name: value for name, value in wanted.options.items() if name in instances.OPTIONS}
+    made = instances.make(
+        world,
+        role["account"],
+        server.settings.region,
+        identifier,
+        options=options,
+        association=instances.association(world, profile, identifier),
+        lifetime=int(wanted.options.get("lifetime", delivery.LIFETIME)),
+    )
+    world.add(instances.KIND, identifier, made)
+    return Started("ec2", identifier, made["region"], {}, listens=("imds",), made=True)
+
+
+def _profile(server: Server, world: World, role: Stored) -> Stored:
+    """An instance profile with the role; made under the role's name when there is none, as the console does."""
+    for one in world.page("instance-profile", f"{role['account']}/"):
+        if role["name"] in one["roles"]:
+            return one
+    name = role["name"]
+    _call(server, world, role["account"], "iam", "CreateInstanceProfile", InstanceProfileName=name)
+    _call(server, world, role["account"], "iam", "AddRoleToInstanceProfile", InstanceProfileName=name, RoleName=name)
+    made = world.get("instance-profile", resources.key_of(role["account"], name))
+    assert made is not None
+    return made
+
+
+# -- ECS and Lambda ----------------------------------------------------------------------------------------------------
+
+
+def _start_task(server: Server, world: World, wanted: Wanted) -> Started:
+    task = (world.get(ecs.KIND, wanted.name) or _named(world, ecs.KIND, wanted.name)) if wanted.name else None
+    if wanted.name and task is None:
+        raise LaunchError(f"no task `{wanted.name}` in world `{world.name}`")
+    if task is None:
+        role = _role(world, wanted)
+        identifier = os.urandom(16).hex()
+        task = ecs.make(
+            world,
+            role["account"],
+            server.settings.region,
+            identifier,
+            role=role["arn"],
+            cluster=str(wanted.options.get("cluster", "default")),
+            token=os.urandom(24).hex() if wanted.options.get("token") else "",
+            lifetime=int(wanted.options.get("lifetime", delivery.LIFETIME)),
+        )
+        world.add(ecs.KIND, identifier, task, uid=task["credentials_id"])
+    details = {
+        "credentials": f"/v2/credentials/{task['credentials_id']}",
+        "metadata": f"/v4/{ecs.metadata_id(task)}",
+        "token": task["token"],
+    }
+    return Started("ecs", task["id"], task["region"], details, listens=("ecs",), made=not wanted.name)
+
+
+def _start_function(server: Server, world: World, wanted: Wanted) -> Started:
+    function = _named(world, functions.KIND, wanted.name) if wanted.name else None
+    if wanted.name and function is None:
+        raise LaunchError(f"no function `{wanted.name}` in world `{world.name}`")
+    if function is None:
+        role = _role(world, wanted)
+        name = f"{role['name'][:50]}-{os.urandom(4).hex()}"
+        given = {"role": role["arn"], "lifetime": int(wanted.options.get("lifetime", functions.LIFETIME))}
+        function = functions.make(role["account"], server.settings.region, name, **given)
+        world.add(functions.KIND, functions.key_of(*_place(function), name), function, uid=function["arn"])
+    details: dict[str, Any] = {"environment": functions.environment(function)}
+    if wanted.options.get("snapstart"):
+        details |= {"credentials": functions.path_of(function), "token": functions.token_of(world, function)}
+    else:
+        given = functions.deliver(server, world, function).vended.credentials.to_wire()
+        details["environment"] |= {
+            "AWS_ACCESS_KEY_ID": given["AccessKeyId"],
+            "AWS_SECRET_ACCESS_KEY": given["SecretAccessKey"],
+            "AWS_SESSION_TOKEN": given["SessionToken"],
+        }
+    return Started("lambda", function["arn"], function["region"], details, made=not wanted.name)
+
+
+# -- EKS ---------------------------------------------------------------------------------------------------------------
+
+
+def _start_pod(server: Server, world: World, wanted: Wanted) -> Started:
+    association = _association(world, wanted)
+    made = association is None
+    if association is None:
+        association = _associate(server, world, wanted)
+    cluster = clusters.cluster(world, *_place(association), association["cluster"])
+    assert cluster is not None
+    namespace, service_account = association["namespace"], association["service_account"]
+    token, renew_at = _token(world, cluster["issuer"], wanted, (namespace, service_account), pods.AUDIENCE)
+    return Started(
+        kind="eks",
+        id=association["id"],
+        region=association["region"],
+        details={"credentials": "/v1/credentials"},
+        files={"eks-pod-identity-token": token},
+        listens=("pod-identity",),
+        made=made,
+        renew_at=renew_at,
+    )
+
+
+def _association(world: World, wanted: Wanted) -> Stored | None:
+    if not wanted.name:
+        return None
+    for one in world.page(clusters.ASSOCIATION):
+        if wanted.name in (one["id"], one["arn"], f"{one['namespace']}/{one['service_account']}"):
+            return one
+    raise LaunchError(f"no pod identity association `{wanted.name}` in world `{world.name}`")
+
+
+def _associate(server: Server, world: World, wanted: Wanted) -> Stored:
+    role = _role(world, wanted)
+    account, region = role["account"], server.settings.region
+    name = str(wanted.options.get("cluster", LAB_CLUSTER))
+    if clusters.cluster(world, account, region, name) is None:
+        _call(server, world, account, "eks", "CreateCluster", name=name, roleArn=role["arn"], resourcesVpcConfig={})
+    namespace = str(wanted.options.get("namespace", "default"))
+    made = _call(
+        server,
+        world,
+        account,
+        "eks",
+        "CreatePodIdentityAssociation",
+        clusterName=name,
+        namespace=namespace,
+        serviceAccount=str(wanted.options.get("service_account", f"exec-{os.urandom(4).hex()}")),
+        roleArn=role["arn"],
+    )
+    found = world.find(clusters.ASSOCIATION, made["association"]["associationArn"])
+    assert found is not None
+    return found
+
+
+def _start_irsa(server: Server, world: World, wanted: Wanted) -> Started:
+    role = _role(world, wanted)
+    issuer, subject = _federation(role)
+    namespace, _, service_account = subject.removeprefix("system:serviceaccount:").partition(":")
+    options = wanted.options
+    who = (
+        str(options.get("namespace", namespace or "default")),
+        str(options.get("service_account", service_account or "default")),
+    )
+    token, renew_at = _token(world, issuer, wanted, who, STS_AUDIENCE)
+    details = {"role": role["arn"]}
+    files = {"token": token}
+    return Started("irsa", role["arn"], server.settings.region, details, files, renew_at=renew_at)
+
+
+def _federation(role: Stored) -> tuple[str, str]:
+    """The issuer of the first OIDC provider that a role's trust policy names, and the subject that it wants, if one."""
+    statements = json.loads(role["trust"])["Statement"]
+    for statement in statements if isinstance(statements, list) else [statements]:
+        principal = statement.get("Principal")
+        federated = principal.get("Federated", ()) if isinstance(principal, dict) else ()
+        for arn in [federated] if isinstance(federated, str) else federated:
+            _, found, name = arn.partition(":oidc-provider/")
+            if found:
+                wanted = statement.get("Condition", {}).get("StringEquals", {}).get(f"{name}:sub", "")
+                return f"https://{name}", wanted if isinstance(wanted, str) else wanted[0]
+    raise LaunchError(f"role `{role['name']}` trusts no OIDC provider, so no pod can assume it with its token")
+
+
+def _token(world: World, issuer: str, wanted: Wanted, who: tuple[str, str], audience: str) -> tuple[str, float]:
+    """A projected token of a pod with that namespace and service account, and when it should be renewed."""
+    from sts_emulator.idp import oidc
+
+    known = world.find("issuer", issuer) or world.find("issuer", issuer.replace("https://", "http://", 1))
+    name = known["name"] if known else f"eks-{issuer.rsplit('/', 1)[1][:32].lower()}"
+    if known is None:
+        oidc.ensure_issuer(world, "kubernetes", issuer, name)
+    lifetime = int(wanted.options.get("expires_in", 86_400))
+    token = oidc.mint_token(
+        world,
+        name,
+        namespace=who[0],
+        service_account=who[1],
+        pod=str(wanted.options.get("pod", f"{who[1]}-0")),
+        aud=[audience],
+        expires_in=lifetime,
+    )
+    # The kubelet renews a projected token after 80 % of its life.
+    return token, world.now() + 0.8 * lifetime
+
+
+# -- what they share ---------------------------------------------------------------------------------------------------
+
+
+def _role(world: World, wanted: Wanted) -> Stored:
+    if not wanted.role:
+        raise LaunchError("say which role, or the name of an existing workload")
+    if wanted.role.startswith("arn:"):
+        found = resources.role_by_arn(world, wanted.role)
+    else:
+        accounts = [wanted.account] if wanted.account else [one["id"] for one in world.page("account")]
+        found = next((role for one in accounts if (role := resources.role(world, one, wanted.role))), None)
+    if found is None:
+        raise LaunchError(f"no role `{wanted.role}` in world `{world.name}`")
+    return found
+
+
+def _named(world: World, kind: str, name: str) -> Stored | None:
+    return next((one for one in world.page(kind) if name and name in (one["name"], one.get("arn"))), None)
+
+
+def _place(document: Stored) -> tuple[str, str]:
+    return document["account"], document["region"]
+
+
+def _call(
+    server: Server, world: World, account: str, service: str, operation: str, **parameters: Any
+) -> Mapping[str, Any]:
+    """An API operation by an account's root. Raises AwsError."""
+    function = dispatch.find(service, operation)
+    assert function is not None
+    ctx = Context(
+        server=server,
+        world=world,
+        service=service,
+        operation=operation,
+        request_id="",
+        region=server.settings.region,
+        caller=root_caller(world, account, ""),
+        parameters=parameters,
+    )
+    result = function(ctx, **parameters)
+    assert not inspect.iscoroutine(result)
+    return result or {}
+
+
+_KINDS: Final[Mapping[str, str]] = {"ec2": instances.KIND, "ecs": ecs.KIND}
+_STARTS: Final[Mapping[str, Callable[[Server, World, Wanted], Started]]] = {
+    "ec2": _start_instance,
+    "ecs": _start_task,
+    "eks": _start_pod,
+    "irsa": _start_irsa,
+    "lambda": _start_function,
+}
+_POD_OPTIONS = frozenset({"cluster", "namespace", "service_account", "pod", "expires_in"})
+_OPTIONS: Final[Mapping[str, frozenset[str]]] = {
+    "ec2": frozenset(instances.OPTIONS) | {"lifetime", "relayed"},
+    "ecs": frozenset({"cluster", "token", "lifetime", "relayed"}),
+    "eks": _POD_OPTIONS | {"relayed"},
+    "irsa": _POD_OPTIONS,
+    "lambda": frozenset({"lifetime", "snapstart"}),
+}
