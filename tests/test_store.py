@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 
 import pytest
+
 from sts_emulator.core.store import AlreadyExistsError, NotFoundError, SqliteStore, StaleError, open_store
 from sts_emulator.core.world import Worlds
 

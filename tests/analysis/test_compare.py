@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from sts_emulator.analysis.compare import Grade, Witness, compare, grade
 from sts_emulator.policy.deciding.document import Document, parse
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from sts_emulator.cli.main import main
 
 ACCOUNT = "111122223333"

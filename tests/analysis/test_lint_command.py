@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from sts_emulator.analysis.linting import lint_file
 from sts_emulator.cli.main import main
 from sts_emulator.importers.places import steps

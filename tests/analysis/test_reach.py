@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from sts_emulator.analysis import descriptions as words
 from sts_emulator.analysis.estate import Estate
 from sts_emulator.analysis.graph import draw

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from sts_emulator.analysis.parallel import spread
 from sts_emulator.analysis.reports.message import Message, github
 from sts_emulator.analysis.trials import Plan, try_file

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from sts_emulator.analysis.mutants import mutants, wider_patterns
 from sts_emulator.analysis.trials import Plan, Trial, try_file
 from sts_emulator.cli.main import main

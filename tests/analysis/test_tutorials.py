@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
+
 from sts_emulator.analysis.callers import Caller, federated, user
 from sts_emulator.analysis.search import BASE, request
 from sts_emulator.policy.deciding.document import parse

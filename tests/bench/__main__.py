@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import botocore.session
-import sts_emulator
 
+import sts_emulator
 from tests.bench import load
 from tests.bench.servers import Running, running
 

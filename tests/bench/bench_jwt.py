@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 
 import jwt as pyjwt
+
 from sts_emulator.core.events import EventLog
 from sts_emulator.core.store import open_store
 from sts_emulator.core.world import Worlds

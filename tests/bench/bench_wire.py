@@ -9,6 +9,7 @@ from collections.abc import Callable
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+
 from sts_emulator.wire import dispatch, protocols, sigv4, validate
 from sts_emulator.wire.http import Request
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from sts_emulator.cli.main import COMMANDS, main
 
 EXAMPLES = Path(__file__).parents[2] / "trust_policies"

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import boto3
 import pytest
+
 from sts_emulator.cli import env
 from sts_emulator.cli.main import main
 from sts_emulator.scenario import parse_file

@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+
 from sts_emulator.cli.errors import CommandError
 from sts_emulator.testing import Aws, Emulator
 

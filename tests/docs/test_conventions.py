@@ -13,6 +13,7 @@ from pathlib import Path
 import lint_page
 import pytest
 import yaml
+
 from sts_emulator.cli.main import COMMANDS, main
 
 ROOT = Path(__file__).parents[2]

@@ -9,9 +9,10 @@ from urllib.parse import urlsplit
 
 import pytest
 import uvicorn
+from uvicorn.server import ServerState
+
 from sts_emulator.serving.connection import Connection, Outbox
 from sts_emulator.wire.http import Response
-from uvicorn.server import ServerState
 
 WHO = b"Action=GetCallerIdentity&Version=2011-06-15"
 SAML = (

@@ -6,8 +6,9 @@ import socket
 
 import pytest
 from gateway_lab import WORKLOADS
-from sts_emulator.cli.errors import CommandError
 from workload_lab import request
+
+from sts_emulator.cli.errors import CommandError
 
 pytestmark = pytest.mark.scenario(str(WORKLOADS))
 

@@ -11,8 +11,9 @@ from urllib.parse import urlsplit
 
 import pytest
 from gateway_lab import WORKLOADS
-from sts_emulator.network.hostnames import NameServer, is_aws
 from workload_lab import ACCOUNT, AWS_CLI
+
+from sts_emulator.network.hostnames import NameServer, is_aws
 
 pytestmark = pytest.mark.scenario(str(WORKLOADS))
 

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from iam_stories import ACCOUNT, CASES, allow, arn, refusal, trust
+
 from sts_emulator.iam.credentials import qr
 from sts_emulator.vending import mfa
 

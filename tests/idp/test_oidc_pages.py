@@ -6,6 +6,7 @@ import urllib.request
 
 import jwt
 import pytest
+
 from sts_emulator.idp.presets import PRESETS
 
 GITHUB = "https://token.actions.githubusercontent.com"

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from sts_emulator.analysis.linting import lint_file
 from sts_emulator.analysis.trials import Plan, try_file
 from sts_emulator.cli.main import main

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from sts_emulator.app import create_server
 from sts_emulator.cli.main import main
 from sts_emulator.core.world import DEFAULT, World

@@ -8,6 +8,7 @@ from pathlib import Path
 import boto3
 import pytest
 from botocore.exceptions import ClientError
+
 from sts_emulator.cli.control import Control
 
 ACCOUNT = "111122223333"

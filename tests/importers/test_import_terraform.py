@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from sts_emulator.importers.inventory import Inventory, Thing
 from sts_emulator.importers.json_text import BadInput, JsonText
 from sts_emulator.importers.read import read_json

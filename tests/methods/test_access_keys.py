@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 
 import pytest
+
 from sts_emulator.vending.mfa import totp
 
 HOME = "111122223333"

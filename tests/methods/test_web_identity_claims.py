@@ -7,6 +7,7 @@ timestamp, audience and tag sentences are as recorded from STS on 2026-09-11.
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from sts_emulator.core.errors import AwsError
 from sts_emulator.methods.tokens import id_token
 from sts_emulator.methods.tokens.id_token import ROLES, SOURCE_IDENTITY, TAGS

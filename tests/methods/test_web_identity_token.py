@@ -7,9 +7,10 @@ import jwt as pyjwt
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from web_identity_forge import Key, b64, self_signed, unsigned
+
 from sts_emulator.methods.tokens import jwt
 from sts_emulator.methods.tokens.jwk import ALGORITHMS, KeySet
-from web_identity_forge import Key, b64, self_signed, unsigned
 
 CLAIMS = {"iss": "https://issuer.example.com", "sub": "someone", "aud": "sts.amazonaws.com", "iat": 1, "exp": 2}
 

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from hypothesis import strategies as st
+
 from sts_emulator.policy.deciding.document import parse
 from sts_emulator.policy.deciding.engine import PolicySet, Principal, Request
 

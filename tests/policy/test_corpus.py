@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from judge_adapter import ask, document, load, malformed, policy_set, scenario
+
 from sts_emulator.policy.deciding.engine import PolicySet, decide
 from sts_emulator.policy.explaining.explain import explain
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from strategies import documents, policy_sets, policy_texts, requests, statements
+
 from sts_emulator.policy.deciding.document import MalformedPolicy, as_list, parse
 from sts_emulator.policy.deciding.engine import LAYERS, WITHOUT_IDENTITY, PolicySet, combine, decide, evaluate
 from sts_emulator.policy.explaining.explain import explain

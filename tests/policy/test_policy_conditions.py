@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from sts_emulator.policy.deciding.conditions import compile_condition
 from sts_emulator.policy.deciding.operators import OPERATORS, operator, read_date, read_network, read_number
 

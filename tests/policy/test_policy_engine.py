@@ -6,6 +6,7 @@ import json
 
 import pytest
 from strategies import CALLERS, HERE, OIDC, TARGET, THERE
+
 from sts_emulator.policy.deciding.document import parse
 from sts_emulator.policy.deciding.engine import Decision, PolicySet, Principal, Request, decide, evaluate
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 from strategies import CALLERS, HERE, OIDC, TARGET, THERE
+
 from sts_emulator.policy.deciding.document import parse
 from sts_emulator.policy.deciding.engine import PolicySet, Request, decide
 from sts_emulator.policy.explaining.explain import explain

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+
 from sts_emulator.policy.linting.findings import Finding
 from sts_emulator.policy.linting.lint import RULES, lint
 

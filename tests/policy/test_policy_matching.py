@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import CALLERS, HERE, THERE
+
 from sts_emulator.policy.deciding.engine import Principal
 from sts_emulator.policy.deciding.matching import Actions, ArnPattern, Glob, edit_distance, glob, principals
 from sts_emulator.policy.deciding.resources import Resources

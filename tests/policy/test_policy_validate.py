@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+
 from sts_emulator.policy.deciding.document import MalformedPolicy
 from sts_emulator.policy.saving.validate import restore_principals, rewrite_principals, validate
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 
 import pytest
+
 from sts_emulator.app import create_server
 from sts_emulator.core.world import DEFAULT, World
 from sts_emulator.scenario import Scenario, ScenarioError, apply, parse

@@ -7,6 +7,7 @@ from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
 
 import pytest
+
 from sts_emulator.analysis.trials import Plan, Trial, try_file
 from sts_emulator.policy.deciding.engine import Decision, PolicySet, Request, decide
 from sts_emulator.scenario import ScenarioError, parse

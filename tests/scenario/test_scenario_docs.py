@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from scenario_lab import Lab
+
 from sts_emulator.cli.main import main
 from sts_emulator.scenario import parse
 from sts_emulator.scenario.expect import Because, Caller, Expectation

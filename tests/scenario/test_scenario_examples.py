@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from scenario_lab import Lab
+
 from sts_emulator.scenario import apply, parse_file
 from sts_emulator.scenario.rehearse import Rehearsal
 from sts_emulator.scenario.watch import BUILT_IN

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from scenario_lab import DEV, Lab, yaml
+
 from sts_emulator.scenario import ScenarioError, parse
 from sts_emulator.scenario.judge import Outcome
 from sts_emulator.scenario.rehearse import Rehearsal

@@ -6,6 +6,7 @@ import json
 
 import pytest
 from scenario_lab import DEV, Lab
+
 from sts_emulator.scenario import apply, parse
 from sts_emulator.vending import mfa
 

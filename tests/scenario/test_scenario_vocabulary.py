@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scenario_lab import problems, yaml
+
 from sts_emulator.scenario import ScenarioError, parse
 from sts_emulator.scenario.model import SECTIONS
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from scenario_lab import DEV, yaml
+
 from sts_emulator.app import create_server
 from sts_emulator.core.world import DEFAULT
 from sts_emulator.scenario import ScenarioError

@@ -14,6 +14,7 @@ from botocore.loaders import Loader
 from botocore.model import OperationModel, ServiceModel, Shape
 from botocore.parsers import create_parser
 from botocore.serialize import create_serializer
+
 from sts_emulator.wire.http import Request, Response
 
 ENDPOINT = "http://localhost:9000"

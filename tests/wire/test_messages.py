@@ -4,6 +4,7 @@ import httptools
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from sts_emulator.wire import messages
 from sts_emulator.wire.http import Response
 

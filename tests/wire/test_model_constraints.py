@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from sts_emulator.core.errors import AwsError
 from sts_emulator.wire import dispatch, models, protocols, validate
 from sts_emulator.wire.http import Request

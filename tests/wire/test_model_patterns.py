@@ -8,6 +8,7 @@ import time
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
+
 from sts_emulator.wire import models, patterns
 from sts_emulator.wire.pattern_syntax import PatternError
 

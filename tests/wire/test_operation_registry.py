@@ -7,6 +7,7 @@ from __future__ import annotations
 import sys
 
 import pytest
+
 from sts_emulator.wire import dispatch
 from sts_emulator.wire.dispatch import operation
 

@@ -8,6 +8,7 @@ import time
 from contextlib import suppress
 
 import pytest
+
 from sts_emulator.core.errors import AwsError
 from sts_emulator.wire import dispatch, models, protocols
 from sts_emulator.wire.http import MAX_PARAMETERS, Request

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
+
 from sts_emulator.core.errors import AwsError
 from sts_emulator.wire import dispatch, models, protocols
 from sts_emulator.wire.http import Request

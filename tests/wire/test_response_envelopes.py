@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime
 
 import pytest
+
 from sts_emulator.core.errors import AwsError
 from sts_emulator.wire import models, protocols
 from sts_emulator.wire.http import Request

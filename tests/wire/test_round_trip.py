@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from botocore_side import Values, model, parse, plain, protocol, serialise, without_empty
+
 from sts_emulator.core.errors import AwsError
 from sts_emulator.wire import dispatch, models, protocols
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+
 from sts_emulator.wire import models
 
 MINIMAL = {

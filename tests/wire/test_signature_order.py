@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from sts_emulator.core.errors import AwsError
 from sts_emulator.wire import protocols, sigv4, timestamps
 from sts_emulator.wire.http import Request

@@ -21,6 +21,7 @@ from botocore_side import received
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from requests_aws4auth import AWS4Auth
+
 from sts_emulator.core.errors import AwsError
 from sts_emulator.wire import sigv4
 from sts_emulator.wire.http import Request

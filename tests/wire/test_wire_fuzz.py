@@ -6,6 +6,7 @@ import json
 
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+
 from sts_emulator.core.errors import AwsError
 from sts_emulator.wire import dispatch, models, protocols, sigv4, validate
 from sts_emulator.wire.http import Request

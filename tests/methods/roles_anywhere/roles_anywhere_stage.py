@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from sts_emulator.idp import pki
 from x509_signing import Answer, Identity, create_session
+
+from sts_emulator.idp import pki
 
 REPOSITORY = Path(__file__).parents[3]
 

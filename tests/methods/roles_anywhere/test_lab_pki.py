@@ -12,6 +12,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA1
+
 from sts_emulator.cli.main import main
 from sts_emulator.idp import pki
 from sts_emulator.idp.pki import PkiError

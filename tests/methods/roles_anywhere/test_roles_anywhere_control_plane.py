@@ -6,6 +6,7 @@ import json
 
 import pytest
 from botocore.exceptions import ClientError
+
 from sts_emulator.cli.errors import CommandError
 
 

@@ -13,9 +13,10 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
+from x509_signing import Identity, der, send
+
 from sts_emulator.idp import pki
 from sts_emulator.idp.certificates import Wish, certificate_pem, certify, make_key, revocation_list
-from x509_signing import Identity, der, send
 
 UNTRUSTED = "AccessDeniedException: Untrusted signing certificate"
 INSUFFICIENT = "AccessDeniedException: Untrusted certificate. Insufficient certificate"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from roles_anywhere_stage import REPOSITORY, Stage
+
 from sts_emulator.cli.errors import CommandError
 from sts_emulator.cli.main import main
 

@@ -8,8 +8,9 @@ import time
 from datetime import datetime
 
 import pytest
-from sts_emulator.idp.certificates import Wish, certify, make_key
 from x509_signing import Identity, send
+
+from sts_emulator.idp.certificates import Wish, certify, make_key
 
 
 def issued(stage, wish, key="ec-p256", by="lab-issuing"):

@@ -7,6 +7,7 @@ import json
 import uuid
 
 from saml_maker import ACCOUNT, ROLE, identity, metadata
+
 from sts_emulator.core.events import EventLog
 from sts_emulator.core.store import open_store
 from sts_emulator.core.world import Worlds

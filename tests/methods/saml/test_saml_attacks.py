@@ -18,6 +18,7 @@ import xmlsec
 from lxml import etree
 from saml_maker import ACCOUNT, AWS, DS, NS, PROVIDER, ROLE, A, Ticket, encode, identity, metadata, sign, unsigned
 from saml_stage import allow
+
 from sts_emulator.core.errors import AwsError
 
 BOUND = 0.5  # seconds; the slowest measured is below 0.02, the rest is for a busy machine

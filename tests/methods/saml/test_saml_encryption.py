@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from lxml import etree
 from saml_maker import NS, Ticket, encode, identity, saml_response, sign, unsigned
+
 from sts_emulator.core.errors import AwsError
 
 XENC = "http://www.w3.org/2001/04/xmlenc#"

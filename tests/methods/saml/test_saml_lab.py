@@ -9,6 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 from lxml import etree
 from saml_maker import AWS, NS, A
+
 from sts_emulator.cli.errors import CommandError
 from sts_emulator.cli.main import main
 

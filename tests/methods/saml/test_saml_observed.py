@@ -20,6 +20,7 @@ from saml_maker import (
     unsigned,
 )
 from saml_stage import allow
+
 from sts_emulator.core.errors import AwsError
 from sts_emulator.vending import credentials
 

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 from saml_maker import ROLE, Ticket, identity, metadata, saml_response
 from saml_stage import allow
+
 from sts_emulator.core.errors import AwsError
 from sts_emulator.iam.providers import saml_providers
 
