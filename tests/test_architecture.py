@@ -73,7 +73,7 @@ def test_only_credentials_builds_credentials():
     assert builders <= {"emulator/sts_emulator/vending/credentials.py"}
 
 
-@pytest.mark.parametrize("room", ["core", "policy", "wire", "vending", "methods"])
+@pytest.mark.parametrize("room", ["core", "policy", "wire", "accounts", "vending", "methods"])
 def test_nothing_heavy_is_imported_where_the_server_starts(room):
     for path in (PACKAGE / room).rglob("*.py"):
         heavy = {i for i in imports(path, top_level=True) if i.split(".")[0] in HEAVY}

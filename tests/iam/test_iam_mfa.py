@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from iam_stories import ACCOUNT, CASES, allow, arn, refusal, trust
 
+from sts_emulator.accounts import people
 from sts_emulator.iam.credentials import qr
-from sts_emulator.vending import mfa
 
 RECORDED = json.loads((CASES / "mfa.json").read_text("utf-8"))
 DRAWN = json.loads((CASES / "qr.json").read_text("utf-8"))["cases"]
@@ -42,7 +42,7 @@ class Phone:
 
     def __init__(self, aws, name: str = "phone", fast: int = 0) -> None:
         self._aws, self.fast, self._offset = aws, fast, 0.0
-        self.advance((15 - time.time()) % mfa.STEP)  # to the middle of a step, so that no test meets its end
+        self.advance((15 - time.time()) % people.STEP)  # to the middle of a step, so that no test meets its end
         made = aws.client("iam").create_virtual_mfa_device(VirtualMFADeviceName=name)["VirtualMFADevice"]
         self.serial, self.seed = made["SerialNumber"], made["Base32StringSeed"].decode()
         self.picture = made["QRCodePNG"]
@@ -52,7 +52,7 @@ class Phone:
         self._offset += seconds
 
     def code(self, steps: int = 0) -> str:
-        return mfa.totp(self.seed, time.time() + self._offset + (steps + self.fast) * mfa.STEP)
+        return people.totp(self.seed, time.time() + self._offset + (steps + self.fast) * people.STEP)
 
     def pair(self, first: int = -1, second: int = 0) -> dict[str, str]:
         return {
@@ -89,7 +89,7 @@ def ann(aws, iam, phone):
 @pytest.mark.parametrize("case", RECORDED["totp"], ids=lambda case: str(case["at"]))
 def test_codes_are_those_of_the_standard(case):
     seed = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"  # base32 of 12345678901234567890
-    assert mfa.totp(seed, case["at"]) == case["code"]
+    assert people.totp(seed, case["at"]) == case["code"]
 
 
 @pytest.mark.parametrize("case", DRAWN, ids=lambda case: f"version {case['version']}")
@@ -309,7 +309,7 @@ def test_a_device_whose_clock_was_set_is_synchronized(iam, ann, phone):
     # and back again only when the right time has come past the codes that it showed
     phone.fast = 0
     assert refusal(iam.resync_mfa_device, UserName="ann", **phone.pair()) == INVALID
-    phone.advance(42 * mfa.STEP)
+    phone.advance(42 * people.STEP)
     iam.resync_mfa_device(UserName="ann", **phone.pair())
 
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
+from sts_emulator.accounts.resources import key_of
 from sts_emulator.app import create_server
 from sts_emulator.cli.main import main
 from sts_emulator.core.world import DEFAULT, World
 from sts_emulator.scenario import ScenarioError, apply, parse, parse_file
 from sts_emulator.scenario.rehearse import Rehearsal
 from sts_emulator.settings import Settings
-from sts_emulator.vending.resources import key_of
 
 ACCOUNT = "111122223333"
 OPEN = [{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}}]

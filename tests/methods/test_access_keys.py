@@ -9,7 +9,7 @@ import json
 
 import pytest
 
-from sts_emulator.vending.mfa import totp
+from sts_emulator.accounts.people import totp
 
 HOME = "111122223333"
 MFA_ONLY = f"arn:aws:iam::{HOME}:role/mfa-only"

@@ -7,8 +7,8 @@ import json
 import pytest
 from scenario_lab import DEV, Lab
 
+from sts_emulator.accounts import people
 from sts_emulator.scenario import apply, parse
-from sts_emulator.vending import mfa
 
 PROD = "444455556666"
 
@@ -279,7 +279,7 @@ def test_a_user_has_devices_whose_codes_a_test_can_compute(lab: Lab):
     assert device["arn"] == f"arn:aws:iam::{DEV}:mfa/alice"
     assert device["owner"] == lab.get("mfa-device", "spare")["owner"] == alice["id"]
     assert device["seed"] == seed
-    mfa.authenticate(lab.world, alice["id"], device["arn"], mfa.totp(seed, lab.world.now()))
+    people.authenticate(lab.world, alice["id"], device["arn"], people.totp(seed, lab.world.now()))
 
 
 # -- organizations --------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
+from sts_emulator.accounts import organizations, resources
 from sts_emulator.analysis import callers
 from sts_emulator.analysis.callers import Caller, Context
 from sts_emulator.core.world import DEFAULT, World
@@ -17,7 +18,6 @@ from sts_emulator.policy.deciding.engine import PolicySet, Principal
 from sts_emulator.policy.deciding.matching import Glob, glob, has_wildcard
 from sts_emulator.policy.saving.validate import restore_principals
 from sts_emulator.scenario import Scenario
-from sts_emulator.vending import organizations, resources
 from sts_emulator.vending.context import Server
 
 Stored = Mapping[str, Any]

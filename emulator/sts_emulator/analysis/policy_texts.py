@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 
+from sts_emulator.accounts.resources import key_of, role_by_arn, user_by_arn
 from sts_emulator.core.world import World
 from sts_emulator.importers.inventory import Thing
 from sts_emulator.policy.saving.validate import restore_principals, rewrite_principals
 from sts_emulator.scenario import Scenario
 from sts_emulator.scenario.imports import Imported
-from sts_emulator.vending.resources import key_of, role_by_arn, user_by_arn
 
 HeldKind = Literal["trust", "identity", "inline", "scp", "rcp"]
 

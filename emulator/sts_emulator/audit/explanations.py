@@ -6,8 +6,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from sts_emulator.accounts import organizations
 from sts_emulator.core.errors import AwsError
-from sts_emulator.vending import denials, organizations
+from sts_emulator.vending import denials
 from sts_emulator.vending.authorize import authorize
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import operation

@@ -213,12 +213,12 @@ async def get_credentials(world: TheWorld, account: str | None = None, user: str
 @router.get("/worlds/{world}/mfa-code", summary="The code that a virtual MFA device shows")
 async def get_mfa_code(world: TheWorld, serial: str) -> dict[str, str]:
     """By the world's clock, as a phone would show it; a code that was used already is passed over."""
-    from sts_emulator.vending import mfa
+    from sts_emulator.accounts import people
 
-    device = world.find(mfa.KIND, serial)
+    device = world.find(people.KIND, serial)
     if device is None:
         raise HTTPException(404, f"no virtual MFA device `{serial}`")
-    return {"serial": serial, "code": mfa.next_code(device, world.now())}
+    return {"serial": serial, "code": people.next_code(device, world.now())}
 
 
 @router.get("/worlds/{world}/notifications", summary="What SNS topics would have received")

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sts_emulator.accounts.resources import Stored, key_of
 from sts_emulator.core import names
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.vending.context import Context
-from sts_emulator.vending.resources import Stored, key_of
 
 
 @dataclass(frozen=True, slots=True)

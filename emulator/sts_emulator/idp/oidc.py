@@ -14,13 +14,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
+from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.store import AlreadyExistsError
 from sts_emulator.core.world import World
 from sts_emulator.idp.keys import ALGORITHMS, Key, make_key, sign
 from sts_emulator.idp.presets import PRESETS
 from sts_emulator.vending.context import Visit
 from sts_emulator.vending.credentials import seal, unseal
-from sts_emulator.vending.resources import Stored
 from sts_emulator.wire.http import Response
 
 LOCAL: Final = "local"

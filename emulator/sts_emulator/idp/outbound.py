@@ -8,11 +8,11 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
+from sts_emulator.accounts import organizations
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.store import AlreadyExistsError
 from sts_emulator.core.world import World
 from sts_emulator.idp import keys
-from sts_emulator.vending import organizations
 from sts_emulator.vending.assume import tag_keys, tag_map
 from sts_emulator.vending.authorize import authorize
 from sts_emulator.vending.context import Caller, Context, Visit

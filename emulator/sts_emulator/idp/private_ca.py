@@ -17,12 +17,12 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any, Final
 
+from sts_emulator.accounts.resources import Stored
 from sts_emulator.core import names
 from sts_emulator.core.world import World
 from sts_emulator.idp import certificates
 from sts_emulator.idp.certificates import KEYS, Names, Pair, Wish
 from sts_emulator.vending.context import Visit
-from sts_emulator.vending.resources import Stored
 from sts_emulator.wire.http import Response
 
 KIND: Final = "private-ca"

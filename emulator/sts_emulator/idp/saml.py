@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from sts_emulator.accounts.resources import Stored
 from sts_emulator.core import names
 from sts_emulator.core.store import AlreadyExistsError
 from sts_emulator.core.world import World
-from sts_emulator.vending.resources import Stored
 
 KIND: Final = "saml-idp"
 SIGN_IN: Final = "https://signin.aws.amazon.com/saml"

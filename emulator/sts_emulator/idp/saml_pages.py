@@ -9,9 +9,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from sts_emulator.accounts.resources import Stored
 from sts_emulator.idp.saml import KIND, Wish, assert_user, chosen_roles, metadata, provider_arn
 from sts_emulator.vending.context import Visit
-from sts_emulator.vending.resources import Stored
 from sts_emulator.wire import pages
 from sts_emulator.wire.http import Response, form
 

@@ -9,13 +9,13 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from sts_emulator.accounts import organizations
 from sts_emulator.core.errors import AwsError
 from sts_emulator.organizations import membership as tree
 from sts_emulator.organizations.membership import Org, change, constraint, invalid, kind_of, manage, page, policy_arn
 from sts_emulator.organizations.structure import root
 from sts_emulator.policy.deciding.document import MalformedPolicy
 from sts_emulator.policy.saving.validate import Kind, validate
-from sts_emulator.vending import organizations
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import operation
 
@@ -225,7 +225,7 @@ def _own(org: Org, identifier: str) -> Policy:
     """A policy that may be changed."""
     if _known(org, identifier) in tree.aws_policies():
         raise invalid("IMMUTABLE_POLICY", "You specified a policy that is managed by AWS and can't be modified.")
-    return org["policies"][identifier]  # type: ignore[no-any-return]  # a mapping, see vending.organizations
+    return org["policies"][identifier]  # type: ignore[no-any-return]  # a mapping, see accounts.organizations
 
 
 def _target(org: Org, place: str) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
+from sts_emulator.accounts import organizations
 from sts_emulator.core import names
 from sts_emulator.core.errors import AwsError
-from sts_emulator.vending import credentials, organizations
+from sts_emulator.vending import credentials
 from sts_emulator.vending.authorize import authorize
 from sts_emulator.vending.context import Context
 

@@ -9,10 +9,10 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from sts_emulator.accounts import organizations
 from sts_emulator.core.errors import AwsError
 from sts_emulator.organizations import membership as tree
 from sts_emulator.organizations.membership import Org, change, children, kind_of, manage, page, place_arn
-from sts_emulator.vending import organizations
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import operation
 

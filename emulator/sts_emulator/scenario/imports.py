@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from sts_emulator.accounts.resources import key_of
 from sts_emulator.core import names
 from sts_emulator.core.errors import AwsError
 from sts_emulator.importers.inventory import Inventory, Thing
@@ -23,7 +24,6 @@ from sts_emulator.scenario.load import Node, read_bytes
 from sts_emulator.scenario.problems import Problem, ScenarioError, Where
 from sts_emulator.scenario.seed import Section, Seed
 from sts_emulator.scenario.shape import Mistake, Reader, Shape
-from sts_emulator.vending.resources import key_of
 
 ASSUMED = "assumed"
 """The name of the inline policy of principals that are taken to exist: what they may do is not known, so all."""
@@ -295,13 +295,13 @@ class _Planting:
 
 
 def _principal(seed: Seed, arn: str) -> Mapping[str, Any] | None:
-    from sts_emulator.vending.resources import role_by_arn, user_by_arn
+    from sts_emulator.accounts.resources import role_by_arn, user_by_arn
 
     return role_by_arn(seed.world, arn) or user_by_arn(seed.world, arn)
 
 
 def _stored(seed: Seed, thing: Thing) -> dict[str, Any]:
-    """A thing as IAM's operations store it (vending.resources)."""
+    """A thing as IAM's operations store it (accounts.resources)."""
     body, account = thing.body, thing.account
     kind, path = _KINDS[thing.section], body.get("path") or "/"
     created = int(seed.world.now())

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from sts_emulator.accounts.organizations import RESOURCE_CONTROL, SERVICE_CONTROL
 from sts_emulator.core import names
 from sts_emulator.core.errors import AwsError
 from sts_emulator.organizations.membership import FULL_ACCESS_ID, aws_policies
@@ -16,7 +17,6 @@ from sts_emulator.scenario.policies import Policy
 from sts_emulator.scenario.problems import ScenarioError, Where
 from sts_emulator.scenario.seed import Section, Seed
 from sts_emulator.scenario.shape import Shape
-from sts_emulator.vending.organizations import RESOURCE_CONTROL, SERVICE_CONTROL
 
 
 @dataclass(frozen=True, kw_only=True)

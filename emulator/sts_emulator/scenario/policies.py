@@ -8,13 +8,13 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
+from sts_emulator.accounts import managed_policies
+from sts_emulator.accounts.resources import Stored
 from sts_emulator.core import names
 from sts_emulator.scenario.load import Node
 from sts_emulator.scenario.problems import ScenarioError, Where
 from sts_emulator.scenario.seed import Section, Seed
 from sts_emulator.scenario.shape import Mistake, Reader, Shape
-from sts_emulator.vending import managed_policies
-from sts_emulator.vending.resources import Stored
 
 AWS_POLICIES = "arn:aws:iam::aws:policy/"
 AWS_PATHS = ("", "service-role/", "job-function/")  # under which AWS keeps those that people attach

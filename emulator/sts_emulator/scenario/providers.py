@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from sts_emulator.accounts.resources import Stored
 from sts_emulator.core import names
 from sts_emulator.scenario.load import Node
 from sts_emulator.scenario.policies import tag_list
 from sts_emulator.scenario.problems import ScenarioError
 from sts_emulator.scenario.seed import Section, Seed
 from sts_emulator.scenario.shape import Mistake, Reader, Shape
-from sts_emulator.vending.resources import Stored
 
 STS_AUDIENCE = "sts.amazonaws.com"  # what AWS's own documentation registers for GitHub, GitLab and EKS
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from sts_emulator.accounts import resources
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import DEFAULT, World
 from sts_emulator.policy.deciding.engine import Principal
@@ -17,7 +18,7 @@ from sts_emulator.scenario.judge import Outcome
 from sts_emulator.scenario.model import Scenario
 from sts_emulator.scenario.problems import ScenarioError
 from sts_emulator.scenario.seed import apply
-from sts_emulator.vending import authenticate, resources
+from sts_emulator.vending import authenticate
 from sts_emulator.vending.assume import Proof, assume
 from sts_emulator.vending.context import TRUE, Context, Keys, Server
 from sts_emulator.vending.context import Caller as Signer

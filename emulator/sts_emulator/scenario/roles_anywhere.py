@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sts_emulator.accounts import resources
+from sts_emulator.accounts.resources import Stored
 from sts_emulator.methods.roles_anywhere import kinds as nouns
 from sts_emulator.methods.roles_anywhere.kinds import CRL, PROFILE, TRUST_ANCHOR, Noun
 from sts_emulator.scenario.load import Node
@@ -15,8 +17,6 @@ from sts_emulator.scenario.policies import Policy
 from sts_emulator.scenario.problems import ScenarioError, Where
 from sts_emulator.scenario.seed import Section, Seed
 from sts_emulator.scenario.shape import Mistake, Reader, Shape, mapping, text
-from sts_emulator.vending import resources
-from sts_emulator.vending.resources import Stored
 
 if TYPE_CHECKING:
     from sts_emulator.scenario.expect import Expectation

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.world import DEFAULT
 from sts_emulator.scenario.load import Node
 from sts_emulator.scenario.policies import tag_list
 from sts_emulator.scenario.problems import ScenarioError
 from sts_emulator.scenario.seed import Section, Seed
 from sts_emulator.scenario.shape import Mistake, Reader, Shape
-from sts_emulator.vending.resources import Stored
 
 
 class Metadata(str):

@@ -10,14 +10,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
+from sts_emulator.accounts import resources
+from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.scenario.problems import ScenarioError, Where
 from sts_emulator.scenario.shape import Shape
-from sts_emulator.vending import credentials, resources
+from sts_emulator.vending import credentials
 from sts_emulator.vending.authenticate import root_caller
 from sts_emulator.vending.context import Context, Server
-from sts_emulator.vending.resources import Stored
 from sts_emulator.wire import dispatch, models, validate
 
 if TYPE_CHECKING:

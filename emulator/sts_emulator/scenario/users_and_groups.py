@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from sts_emulator.accounts import people
+from sts_emulator.accounts.resources import key_of
 from sts_emulator.core import names
 from sts_emulator.scenario.load import Node
 from sts_emulator.scenario.policies import Holder, Policy, tag_list
 from sts_emulator.scenario.problems import ScenarioError
 from sts_emulator.scenario.seed import AccessKey, Section, Seed
 from sts_emulator.scenario.shape import Mistake, Reader, Shape, text
-from sts_emulator.vending import mfa
-from sts_emulator.vending.resources import key_of
 
 SEED = re.compile(r"(?:[A-Z2-7]{8}){2,16}")
 
@@ -90,7 +90,7 @@ def _connect_devices(seed: Seed, name: str, user: User) -> None:
     with seed.blame(user.where.at("mfa"), f"user `{name}`"):
         for device, secret in user.mfa.items():
             arn = names.iam_arn(seed.account, "mfa", "/", device)
-            if seed.stored(mfa.KIND, device) is None:
+            if seed.stored(people.KIND, device) is None:
                 seed.iam("CreateVirtualMFADevice", VirtualMFADeviceName=device)
                 _change_device(seed, device, {"seed": secret} if secret else {})
                 first, second = _next_codes(seed, device)
@@ -108,14 +108,14 @@ def _connect_devices(seed: Seed, name: str, user: User) -> None:
 
 
 def _next_codes(seed: Seed, device: str) -> tuple[str, str]:
-    secret, now = (seed.stored(mfa.KIND, device) or {})["seed"], seed.world.now()
-    return mfa.totp(secret, now - mfa.STEP), mfa.totp(secret, now)
+    secret, now = (seed.stored(people.KIND, device) or {})["seed"], seed.world.now()
+    return people.totp(secret, now - people.STEP), people.totp(secret, now)
 
 
 def _change_device(seed: Seed, device: str, changes: Mapping[str, Any]) -> None:
-    stored = seed.stored(mfa.KIND, device) or {}
+    stored = seed.stored(people.KIND, device) or {}
     if any(stored.get(member) != value for member, value in changes.items()):
-        seed.world.update(mfa.KIND, key_of(seed.account, device), lambda body: {**body, **changes})
+        seed.world.update(people.KIND, key_of(seed.account, device), lambda body: {**body, **changes})
 
 
 def _create_groups(seed: Seed, groups: Mapping[str, Group]) -> None:

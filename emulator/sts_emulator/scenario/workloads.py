@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from sts_emulator.accounts import resources
+from sts_emulator.accounts.resources import Stored
 from sts_emulator.methods.instance_profile import clusters, delivery, ecs, functions, instances
 from sts_emulator.scenario.policies import Policy
 from sts_emulator.scenario.problems import ScenarioError, Where
 from sts_emulator.scenario.seed import Section, Seed
 from sts_emulator.scenario.shape import Shape
-from sts_emulator.vending import resources
-from sts_emulator.vending.resources import Stored
 
 DEFAULT_PORTS = range(65_536)
 

@@ -8,12 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from sts_emulator.accounts import organizations, resources
 from sts_emulator.core import names
 from sts_emulator.core.errors import AwsError
 from sts_emulator.policy.deciding.document import MalformedPolicy, parse
 from sts_emulator.policy.deciding.engine import Decision, PolicySet, Principal
 from sts_emulator.policy.saving.validate import validate
-from sts_emulator.vending import credentials, organizations, resources
+from sts_emulator.vending import credentials
 from sts_emulator.vending.authorize import access_denied, consult, consult_unsigned, denial, refused
 from sts_emulator.vending.context import Caller, Context, Keys
 from sts_emulator.vending.credentials import Credentials

@@ -6,17 +6,19 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from sts_emulator.accounts import organizations, people, resources
 from sts_emulator.core import clock, names
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.policy.deciding.document import Document, parse
 from sts_emulator.policy.deciding.engine import Principal
-from sts_emulator.vending import credentials, organizations, resources
-from sts_emulator.vending.context import FALSE, TRUE, Caller, Keys
+from sts_emulator.vending import credentials
+from sts_emulator.vending.context import FALSE, TRUE, Caller, Context, Keys
 from sts_emulator.vending.session import FEDERATED, INSTANCE, ROLE, USER, Session
 
 # With a final period, unlike the text for a garbled token (facts/sts-iam-sigv4 §6.1, rows 14a and 14c).
 UNKNOWN_KEY = "The security token included in the request is invalid."
+MFA_NEEDS_BOTH = "MultiFactorAuthentication failed, must provide both MFA serial number and one time pass code."
 
 
 def identify(world: World, access_key_id: str, token: str) -> tuple[Caller, str]:
@@ -252,3 +254,15 @@ def _session_keys(world: World, session: Session) -> Keys:
     if session.provider:
         keys["aws:federatedprovider"] = (session.provider,)
     return keys
+
+
+def present_mfa(ctx: Context, caller: Caller, serial: str, code: str) -> dict[str, tuple[str, ...]]:
+    """The condition keys of a caller who presents a code with an STS call, once the code is proven and used up.
+
+    Raises:
+        AwsError: AccessDenied 403. The text for one of the two alone is not recorded (facts/sts-iam-sigv4 §13).
+    """
+    if not serial or not code:
+        raise AwsError("AccessDenied", MFA_NEEDS_BOTH, status=403)
+    people.authenticate(ctx.world, caller.user_id, serial, code)
+    return {"aws:multifactorauthpresent": TRUE, "aws:multifactorauthage": ("0",)}

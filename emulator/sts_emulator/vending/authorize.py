@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from sts_emulator.accounts import organizations, resources
 from sts_emulator.core.errors import AwsError
 from sts_emulator.policy.deciding.document import Document, parse
 from sts_emulator.policy.deciding.engine import Decision, PolicySet, Principal, Request
-from sts_emulator.vending import deciders, denials, organizations, resources
+from sts_emulator.vending import deciders, denials
 from sts_emulator.vending.context import Caller, Consulted, Context, Keys
 
 _ALLOWED_BY = {

@@ -9,13 +9,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
+from sts_emulator.accounts import resources
+from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.methods.instance_profile import clusters, delivery, ecs, functions, instances, pods
-from sts_emulator.vending import resources
 from sts_emulator.vending.authenticate import root_caller
 from sts_emulator.vending.context import Context, Server
-from sts_emulator.vending.resources import Stored
 from sts_emulator.wire import dispatch
 
 Kind = Literal["ec2", "ecs", "eks", "irsa", "lambda"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.names import root_arn
 from sts_emulator.iam.kinds import USER, changed, over_quota
@@ -14,7 +15,6 @@ from sts_emulator.iam.principals.users import keys_of
 from sts_emulator.vending.authorize import access_denied
 from sts_emulator.vending.context import Context
 from sts_emulator.vending.credentials import new_long_term_key
-from sts_emulator.vending.resources import Stored
 from sts_emulator.wire.dispatch import operation
 
 PER_USER = 2

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from sts_emulator.accounts import people
+from sts_emulator.accounts.resources import Stored, key_of
 from sts_emulator.core.errors import AwsError
 from sts_emulator.iam import tags
 from sts_emulator.iam.credentials import qr
@@ -12,9 +14,7 @@ from sts_emulator.iam.kinds import MFA_DEVICE, USER, changed, listing, over_quot
 from sts_emulator.iam.paging import page
 from sts_emulator.iam.permission import consult, permit, permit_new, reach, reach_user
 from sts_emulator.iam.principals import users
-from sts_emulator.vending import mfa
 from sts_emulator.vending.context import Context
-from sts_emulator.vending.resources import Stored, key_of
 from sts_emulator.wire.dispatch import operation
 
 PER_USER = 8
@@ -45,7 +45,7 @@ def create_virtual_mfa_device(
         "name": VirtualMFADeviceName,
         "path": Path,
         "arn": arn,
-        "seed": mfa.new_seed(),
+        "seed": people.new_seed(),
         "created": int(ctx.world.now()),
         "tags": labels,
         "owner": "",
@@ -162,7 +162,7 @@ def _owned(ctx: Context, user: Stored | None, serial: str) -> Stored:
 
 
 def _proven(ctx: Context, device: Stored, first: str, second: str) -> dict[str, Any]:
-    changes = mfa.synchronized(device, first, second, ctx.world.now())
+    changes = people.synchronized(device, first, second, ctx.world.now())
     if changes is None:
         raise AwsError("InvalidAuthenticationCode", "Authentication code for device is not valid.", status=403)
     return changes

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
-import os
 from collections.abc import Mapping
 from typing import Any
 
+from sts_emulator.accounts import people
+from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.errors import AwsError
 from sts_emulator.iam.kinds import USER, changed
 from sts_emulator.iam.permission import permit, reach, reach_user
 from sts_emulator.iam.reporting import account
 from sts_emulator.vending.authorize import access_denied
 from sts_emulator.vending.context import Context
-from sts_emulator.vending.resources import Stored
 from sts_emulator.wire.dispatch import operation
 
 DAY = 86_400
@@ -23,7 +20,6 @@ SYMBOLS = frozenset("!@#$%^&*()_+-=[]{}|'")
 # Without a policy of the account's own (UG id_credentials_passwords_account-policy): eight characters of three kinds.
 DEFAULT_LENGTH = 8
 DEFAULT_KINDS = 3
-_COST = 2**12  # scrypt: some ten milliseconds, rarely spent
 
 Password = dict[str, Any]
 
@@ -103,15 +99,10 @@ def change_password(ctx: Context, *, OldPassword: str, NewPassword: str) -> Mapp
         raise AwsError("InvalidUserType", "Only an IAM user can change a password.")
     user = reach(ctx, "ChangePassword", USER, caller.user["name"])
     password = _password(user)
-    if not matches(password, OldPassword) or OldPassword == NewPassword:
+    if not people.is_password(password, OldPassword) or OldPassword == NewPassword:
         raise access_denied("The old password was incorrect.")
     _store(ctx, user, {**password, **_hashed(ctx, user, NewPassword), "reset": False})
     return {}
-
-
-def matches(password: Mapping[str, Any], text: str) -> bool:
-    """Whether `text` is the password; what a sign-in page asks."""
-    return hmac.compare_digest(_digest(text, password["salt"]), password["hash"])
 
 
 # -- the account's password policy --------------------------------------------------------------------------------
@@ -224,10 +215,9 @@ def _hashed(ctx: Context, user: Stored, text: str) -> Password:
     kept = (policy or {}).get("PasswordReusePrevention", 0)
     old = user.get("password") or {}
     earlier = [*([{"salt": old["salt"], "hash": old["hash"]}] if old else []), *old.get("earlier", [])][:kept]
-    if any(matches(one, text) for one in earlier):
+    if any(people.is_password(one, text) for one in earlier):
         raise AwsError("PasswordPolicyViolation", "Password was used before.")
-    salt = base64.b64encode(os.urandom(16)).decode()
-    return {"salt": salt, "hash": _digest(text, salt), "changed": int(ctx.world.now()), "earlier": earlier}
+    return {**people.new_password(text), "changed": int(ctx.world.now()), "earlier": earlier}
 
 
 def _satisfies(policy: Mapping[str, Any], text: str) -> bool:
@@ -247,8 +237,3 @@ _KINDS = {
     "UppercaseCharacters": str.isupper,
     "LowercaseCharacters": str.islower,
 }
-
-
-def _digest(text: str, salt: str) -> str:
-    digest = hashlib.scrypt(text.encode(), salt=base64.b64decode(salt), n=_COST, r=8, p=1)
-    return base64.b64encode(digest).decode()

@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.names import unique_id
 from sts_emulator.iam.kinds import USER, over_quota
@@ -14,7 +15,6 @@ from sts_emulator.iam.paging import page
 from sts_emulator.iam.permission import permit, reach, reach_user
 from sts_emulator.iam.principals import users
 from sts_emulator.vending.context import Context
-from sts_emulator.vending.resources import Stored
 from sts_emulator.wire.dispatch import operation
 
 KIND = "service-credential"

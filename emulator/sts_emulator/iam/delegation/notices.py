@@ -8,9 +8,9 @@ from __future__ import annotations
 import json
 import uuid
 
+from sts_emulator.accounts.resources import Stored
 from sts_emulator.core import clock
 from sts_emulator.core.world import World
-from sts_emulator.vending.resources import Stored
 
 KIND = "notification"
 

@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from itertools import product
 from typing import Any
 
+from sts_emulator.accounts.resources import Stored
 from sts_emulator.core import names
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
@@ -29,7 +30,6 @@ from sts_emulator.policy.deciding.engine import PolicySet
 from sts_emulator.vending import trade_in
 from sts_emulator.vending.authorize import consult, denial, refused
 from sts_emulator.vending.context import Context
-from sts_emulator.vending.resources import Stored
 from sts_emulator.wire.dispatch import operation
 
 KIND = trade_in.KIND

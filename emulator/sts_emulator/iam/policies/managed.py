@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from sts_emulator.accounts import managed_policies
+from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.names import parse_arn
 from sts_emulator.core.world import World
@@ -14,9 +16,7 @@ from sts_emulator.iam.kinds import GROUP, POLICY, ROLE, USER, born, changed, cla
 from sts_emulator.iam.paging import page
 from sts_emulator.iam.permission import permit, permit_new, reach, resource_keys
 from sts_emulator.iam.policies.policy_documents import check, quoted
-from sts_emulator.vending import managed_policies
 from sts_emulator.vending.context import Context
-from sts_emulator.vending.resources import Stored
 from sts_emulator.wire.dispatch import operation
 
 VERSIONS = 5

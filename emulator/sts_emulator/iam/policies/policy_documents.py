@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
+from sts_emulator.accounts.resources import role_by_arn, user_by_arn
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.iam.policies import service_principals
 from sts_emulator.policy.deciding.document import MalformedPolicy
 from sts_emulator.policy.saving.validate import Kind, restore_principals, rewrite_principals, validate
-from sts_emulator.vending.resources import role_by_arn, user_by_arn
 
 _ORDER = ("Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition")
 

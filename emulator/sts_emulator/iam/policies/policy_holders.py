@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from sts_emulator.accounts import managed_policies
+from sts_emulator.accounts.resources import Stored, managed_policy_text
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.names import parse_arn
 from sts_emulator.iam.kinds import GROUP, ROLE, USER, Noun, changed, over_quota
@@ -12,9 +14,7 @@ from sts_emulator.iam.paging import page
 from sts_emulator.iam.permission import reach
 from sts_emulator.iam.policies.policy_documents import check, quoted
 from sts_emulator.iam.principals.protected_roles import check_modifiable
-from sts_emulator.vending import managed_policies
 from sts_emulator.vending.context import Context, Keys
-from sts_emulator.vending.resources import Stored, managed_policy_text
 from sts_emulator.wire.dispatch import operation
 
 ATTACHED_QUOTA = 10

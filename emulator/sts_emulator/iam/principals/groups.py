@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from sts_emulator.accounts.resources import Stored, key_of
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.iam.kinds import GROUP, USER, born, claim, listing, over_quota
@@ -13,7 +14,6 @@ from sts_emulator.iam.permission import permit, reach
 from sts_emulator.iam.policies.policy_holders import check_bare
 from sts_emulator.iam.principals import users
 from sts_emulator.vending.context import Context
-from sts_emulator.vending.resources import Stored, key_of
 from sts_emulator.wire.dispatch import operation
 
 PER_USER = 10

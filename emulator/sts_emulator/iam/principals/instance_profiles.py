@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from sts_emulator.accounts.resources import Stored, role
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.iam import tags
@@ -14,7 +15,6 @@ from sts_emulator.iam.permission import permit, permit_new, reach, resource_keys
 from sts_emulator.iam.principals import roles
 from sts_emulator.iam.principals.protected_roles import check_modifiable
 from sts_emulator.vending.context import Context
-from sts_emulator.vending.resources import Stored, role
 from sts_emulator.wire.dispatch import operation
 
 tag_instance_profile, untag_instance_profile, list_instance_profile_tags = tags.operations(INSTANCE_PROFILE)

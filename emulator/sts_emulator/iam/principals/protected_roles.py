@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.errors import AwsError
-from sts_emulator.vending.resources import Stored
 
 SERVICE_LINKED = "/aws-service-role/"
 RESERVED = "/aws-reserved/"

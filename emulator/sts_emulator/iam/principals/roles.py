@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.iam import tags
@@ -16,7 +17,6 @@ from sts_emulator.iam.policies.policy_holders import boundary_keys, check_bare, 
 from sts_emulator.iam.principals.protected_roles import RESERVED, SERVICE_LINKED, check_modifiable, is_service_linked
 from sts_emulator.vending.assume import DEFAULT_MAX_DURATION
 from sts_emulator.vending.context import Context
-from sts_emulator.vending.resources import Stored
 from sts_emulator.wire.dispatch import operation
 
 tag_role, untag_role, list_role_tags = tags.operations(ROLE)

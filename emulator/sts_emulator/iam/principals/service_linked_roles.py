@@ -8,6 +8,8 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
+from sts_emulator.accounts.managed_policies import PREFIX
+from sts_emulator.accounts.resources import key_of
 from sts_emulator.core.errors import AwsError
 from sts_emulator.iam.kinds import ROLE, born
 from sts_emulator.iam.permission import permit, reach
@@ -16,8 +18,6 @@ from sts_emulator.iam.principals import roles
 from sts_emulator.iam.principals.protected_roles import SERVICE_LINKED, is_service_linked
 from sts_emulator.vending.assume import DEFAULT_MAX_DURATION
 from sts_emulator.vending.context import Context
-from sts_emulator.vending.managed_policies import PREFIX
-from sts_emulator.vending.resources import key_of
 from sts_emulator.wire.dispatch import operation
 
 DELETION = "service-linked-role-deletion"

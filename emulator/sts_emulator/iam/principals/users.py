@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.names import root_arn
 from sts_emulator.core.world import World
@@ -14,7 +15,6 @@ from sts_emulator.iam.paging import page
 from sts_emulator.iam.permission import permit, permit_new, reach, reach_user
 from sts_emulator.iam.policies.policy_holders import boundary_keys, check_bare, check_boundary, shown_boundary
 from sts_emulator.vending.context import Context
-from sts_emulator.vending.resources import Stored
 from sts_emulator.wire.dispatch import operation
 
 CREDENTIALS = ("service-credential",)  # kinds of thing that belong to a user by its unique id

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
+from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.names import is_account_id
 from sts_emulator.core.world import World
@@ -29,7 +30,6 @@ from sts_emulator.iam.principals import groups
 from sts_emulator.iam.principals.users import devices_of, keys_of
 from sts_emulator.policy.saving.validate import QUOTAS
 from sts_emulator.vending.context import Context
-from sts_emulator.vending.resources import Stored
 from sts_emulator.wire.dispatch import operation
 
 KIND = "account"

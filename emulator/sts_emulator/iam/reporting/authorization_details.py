@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from sts_emulator.accounts import managed_policies
+from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.iam import tags
@@ -15,9 +17,7 @@ from sts_emulator.iam.policies import managed as policies
 from sts_emulator.iam.policies.policy_documents import quoted
 from sts_emulator.iam.policies.policy_holders import attached_policy, shown_boundary
 from sts_emulator.iam.principals import instance_profiles, roles, users
-from sts_emulator.vending import managed_policies
 from sts_emulator.vending.context import Context
-from sts_emulator.vending.resources import Stored
 from sts_emulator.wire.dispatch import operation
 
 LISTS = {

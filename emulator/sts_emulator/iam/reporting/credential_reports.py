@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from sts_emulator.accounts.resources import Stored, managed_policy_text
 from sts_emulator.core import clock
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.names import root_arn
@@ -19,7 +20,6 @@ from sts_emulator.iam.reporting import account
 from sts_emulator.iam.reporting.policy_sources import reach_holder, sources
 from sts_emulator.policy.deciding.document import as_list, load
 from sts_emulator.vending.context import Context
-from sts_emulator.vending.resources import Stored, managed_policy_text
 from sts_emulator.wire.dispatch import operation
 
 REPORT = "credential-report"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sts_emulator.accounts import managed_policies
+from sts_emulator.accounts.resources import Stored, key_of, managed_policy_text
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.names import parse_arn
 from sts_emulator.core.world import World
 from sts_emulator.iam.kinds import GROUP, ROLE, USER, Noun
 from sts_emulator.iam.permission import reach
-from sts_emulator.vending import managed_policies
 from sts_emulator.vending.context import Context
-from sts_emulator.vending.resources import Stored, key_of, managed_policy_text
 
 HOLDERS = {noun.segment: noun for noun in (USER, GROUP, ROLE)}
 

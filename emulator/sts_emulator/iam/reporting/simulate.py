@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from sts_emulator.accounts import organizations
+from sts_emulator.accounts.resources import Stored, role_by_arn, user_by_arn
 from sts_emulator.core import clock
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.names import is_account_id, parse_arn, session_arn
@@ -27,9 +29,7 @@ from sts_emulator.policy.deciding.engine import (
     union,
 )
 from sts_emulator.policy.deciding.matching import glob
-from sts_emulator.vending import organizations
 from sts_emulator.vending.context import Context, Keys
-from sts_emulator.vending.resources import Stored, role_by_arn, user_by_arn
 from sts_emulator.wire.dispatch import operation
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Any
 
 from sts_emulator.core import names
 from sts_emulator.core.errors import AwsError
-from sts_emulator.vending import credentials, mfa
+from sts_emulator.vending import authenticate, credentials
 from sts_emulator.vending.assume import check_session_policies, packed_size, tag_keys, tag_map
 from sts_emulator.vending.authorize import access_denied, authorize
 from sts_emulator.vending.context import Caller, Context
@@ -52,7 +52,7 @@ def get_session_token(
     now = int(ctx.world.now())
     with_mfa = False
     if SerialNumber or TokenCode:
-        with_mfa = bool(mfa.present(ctx, caller, SerialNumber, TokenCode))
+        with_mfa = bool(authenticate.present_mfa(ctx, caller, SerialNumber, TokenCode))
     session = Session(
         kind=USER,
         account=caller.account,

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from sts_emulator.accounts import organizations, resources
 from sts_emulator.core import names
 from sts_emulator.core.errors import AwsError
-from sts_emulator.vending import credentials, organizations, resources
+from sts_emulator.vending import credentials
 from sts_emulator.vending.authorize import access_denied, authorize
 from sts_emulator.vending.context import Context
 from sts_emulator.vending.session import ROOT_TASK, Session

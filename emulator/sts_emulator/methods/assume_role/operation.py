@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from sts_emulator.accounts import resources
 from sts_emulator.core import names
 from sts_emulator.core.errors import AwsError
-from sts_emulator.vending import mfa, resources
+from sts_emulator.vending import authenticate
 from sts_emulator.vending.assume import Ask, Proof, assume, tag_map
 from sts_emulator.vending.authorize import access_denied
 from sts_emulator.vending.context import Caller, Context
@@ -39,7 +40,7 @@ def assume_role(
     _refuse_wrong_callers(caller, RoleArn)
     context: dict[str, tuple[str, ...]] = {"sts:externalid": (ExternalId,)} if ExternalId else {}
     if SerialNumber or TokenCode:
-        context |= mfa.present(ctx, caller, SerialNumber, TokenCode)
+        context |= authenticate.present_mfa(ctx, caller, SerialNumber, TokenCode)
     ask = Ask(
         session_name=RoleSessionName,
         duration=DurationSeconds,

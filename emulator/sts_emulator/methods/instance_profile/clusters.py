@@ -12,8 +12,8 @@ from __future__ import annotations
 import hashlib
 from typing import Final
 
+from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.world import World
-from sts_emulator.vending.resources import Stored
 
 CLUSTER: Final = "eks-cluster"
 ASSOCIATION: Final = "pod-identity-association"

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.policy.deciding.engine import Principal
 from sts_emulator.vending.assume import Ask, Proof, Vended, assume
 from sts_emulator.vending.context import TRUE, Context, Keys, Server
 from sts_emulator.vending.record import new_request_id, record
-from sts_emulator.vending.resources import Stored
 
 LIFETIME: Final = 6 * 3600
 """Seconds that a workload's credentials live; about what EC2 shows, which documents no number (facts/workload B2)."""

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.errors import AwsError
 from sts_emulator.methods.instance_profile import instances
 from sts_emulator.methods.instance_profile.instance_credentials import SERVICE
@@ -13,7 +14,6 @@ from sts_emulator.methods.instance_profile.instances import KIND, arn_of, place_
 from sts_emulator.vending.assume import tag_keys, tag_map
 from sts_emulator.vending.authorize import authorize
 from sts_emulator.vending.context import Context
-from sts_emulator.vending.resources import Stored
 from sts_emulator.wire.dispatch import operation
 
 _OPTION_NAMES = {

@@ -16,14 +16,14 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from sts_emulator.accounts import resources
+from sts_emulator.accounts.resources import Stored
 from sts_emulator.core import clock
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.methods.instance_profile import delivery
 from sts_emulator.methods.instance_profile.delivery import Delivered, Workload
-from sts_emulator.vending import resources
 from sts_emulator.vending.context import Visit
-from sts_emulator.vending.resources import Stored
 from sts_emulator.wire.http import Response, form
 
 KIND: Final = "ecs-task"

@@ -6,16 +6,16 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from sts_emulator.accounts import resources
+from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.errors import AwsError
 from sts_emulator.methods.instance_profile import clusters
 from sts_emulator.methods.instance_profile.clusters import ASSOCIATION, CLUSTER
 from sts_emulator.policy.deciding.document import MalformedPolicy
 from sts_emulator.policy.saving.validate import validate
-from sts_emulator.vending import resources
 from sts_emulator.vending.assume import tag_keys
 from sts_emulator.vending.authorize import authorize
 from sts_emulator.vending.context import Context
-from sts_emulator.vending.resources import Stored
 from sts_emulator.wire.dispatch import operation
 
 _ID_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"

@@ -10,15 +10,15 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
+from sts_emulator.accounts import resources
+from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.methods.instance_profile import delivery
 from sts_emulator.methods.instance_profile.delivery import Delivered, Workload
 from sts_emulator.methods.instance_profile.ecs import members
-from sts_emulator.vending import resources
 from sts_emulator.vending.context import Server, Visit
 from sts_emulator.vending.credentials import seal, unseal
-from sts_emulator.vending.resources import Stored
 from sts_emulator.wire.http import Response
 
 KIND: Final = "lambda-function"

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from sts_emulator.accounts.resources import Stored
 from sts_emulator.core import clock
 from sts_emulator.core.store import AlreadyExistsError
 from sts_emulator.core.world import World
 from sts_emulator.methods.instance_profile.instances import place_of
-from sts_emulator.vending.resources import Stored
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey

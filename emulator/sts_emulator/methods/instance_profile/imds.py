@@ -10,6 +10,7 @@ import os
 import struct
 from typing import Final
 
+from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.clock import http_date
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
@@ -17,7 +18,6 @@ from sts_emulator.methods.instance_profile import identity_document, instances, 
 from sts_emulator.methods.instance_profile.instance_credentials import V1, V2
 from sts_emulator.vending.context import Visit
 from sts_emulator.vending.credentials import seal, unseal
-from sts_emulator.vending.resources import Stored
 from sts_emulator.wire.http import Request, Response, unquote
 
 TTL_HEADER: Final = "x-aws-ec2-metadata-token-ttl-seconds"

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
+from sts_emulator.accounts.resources import Stored
 from sts_emulator.core import clock, names
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
@@ -15,7 +16,6 @@ from sts_emulator.methods.instance_profile.instances import arn_of, place_of, pr
 from sts_emulator.vending import credentials
 from sts_emulator.vending.assume import Vended
 from sts_emulator.vending.context import Server
-from sts_emulator.vending.resources import Stored
 from sts_emulator.vending.session import INSTANCE, Session
 
 SERVICE: Final = "ec2.amazonaws.com"

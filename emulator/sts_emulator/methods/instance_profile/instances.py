@@ -15,12 +15,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from sts_emulator.accounts import resources
+from sts_emulator.accounts.resources import Stored
 from sts_emulator.core import names
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.methods.instance_profile.delivery import LIFETIME
-from sts_emulator.vending import resources
-from sts_emulator.vending.resources import Stored
 
 KIND: Final = "instance"
 INSTANCE_ID: Final = re.compile(r"i-(?:[0-9a-f]{8}|[0-9a-f]{17})")

@@ -7,12 +7,12 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from sts_emulator.accounts.resources import Stored
 from sts_emulator.core import clock
 from sts_emulator.core.world import World
 from sts_emulator.methods.instance_profile import identity_document, instance_credentials
 from sts_emulator.methods.instance_profile.instances import Place, place_of
 from sts_emulator.vending.context import Server
-from sts_emulator.vending.resources import Stored
 
 VERSIONS: Final = (
     "1.0",

@@ -13,19 +13,19 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from sts_emulator.accounts import resources
+from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.errors import AwsError
 from sts_emulator.methods.instance_profile import clusters, delivery
 from sts_emulator.methods.instance_profile.delivery import Delivered, Workload
 from sts_emulator.methods.instance_profile.ecs import members
 from sts_emulator.methods.tokens import issuer_keys, jwt
 from sts_emulator.methods.tokens.issuer_keys import Provider
-from sts_emulator.vending import resources
 from sts_emulator.vending.assume import Ask, Proof, Vended, assume
 from sts_emulator.vending.authenticate import caller_of_session
 from sts_emulator.vending.authorize import authorize
 from sts_emulator.vending.context import Context, Visit
 from sts_emulator.vending.record import new_request_id, record
-from sts_emulator.vending.resources import Stored
 from sts_emulator.wire.dispatch import operation
 from sts_emulator.wire.http import Response
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from sts_emulator.accounts.resources import Stored
 from sts_emulator.methods.roles_anywhere.kinds import Noun, holder, invalid
 from sts_emulator.vending.context import Context
-from sts_emulator.vending.resources import Stored
 
 _RESERVED = "aws/"
 

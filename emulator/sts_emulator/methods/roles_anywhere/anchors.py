@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.world import World
 from sts_emulator.methods.roles_anywhere import aliases, certificates, notifications, tagging
 from sts_emulator.methods.roles_anywhere import kinds as nouns
 from sts_emulator.methods.roles_anywhere.kinds import TRUST_ANCHOR, invalid
 from sts_emulator.vending.context import Context
-from sts_emulator.vending.resources import Stored
 from sts_emulator.wire.dispatch import operation
 
 if TYPE_CHECKING:

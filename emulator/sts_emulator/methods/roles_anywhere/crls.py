@@ -9,11 +9,11 @@ import base64
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from sts_emulator.accounts.resources import Stored
 from sts_emulator.methods.roles_anywhere import aliases, revocation, tagging
 from sts_emulator.methods.roles_anywhere import kinds as nouns
 from sts_emulator.methods.roles_anywhere.kinds import CRL, TRUST_ANCHOR, invalid
 from sts_emulator.vending.context import Context
-from sts_emulator.vending.resources import Stored
 from sts_emulator.wire.dispatch import operation
 
 QUOTA: Final = 2

@@ -11,13 +11,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sts_emulator.accounts.resources import Stored
 from sts_emulator.core import names
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.vending.authorize import authorize
 from sts_emulator.vending.context import Context, Keys
 from sts_emulator.vending.credentials import seal, unseal
-from sts_emulator.vending.resources import Stored
 
 PAGE = 100
 """Resources in a page when `pageSize` does not say; AWS's own default is not recorded."""

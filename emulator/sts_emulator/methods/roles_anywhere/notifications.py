@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from sts_emulator.accounts.resources import Stored
 from sts_emulator.methods.roles_anywhere.kinds import invalid
-from sts_emulator.vending.resources import Stored
 
 EVENTS: Final = ("CA_CERTIFICATE_EXPIRY", "END_ENTITY_CERTIFICATE_EXPIRY")
 SERVICE: Final = "rolesanywhere.amazonaws.com"

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from sts_emulator.accounts.resources import Stored
 from sts_emulator.core import names
 from sts_emulator.methods.roles_anywhere import aliases, mappings, tagging
 from sts_emulator.methods.roles_anywhere import kinds as nouns
@@ -17,7 +18,6 @@ from sts_emulator.policy.deciding.document import MalformedPolicy
 from sts_emulator.policy.saving.validate import validate
 from sts_emulator.vending.authorize import access_denied, authorize
 from sts_emulator.vending.context import Context
-from sts_emulator.vending.resources import Stored
 from sts_emulator.wire.dispatch import operation
 
 DEFAULT_DURATION: Final = 3600

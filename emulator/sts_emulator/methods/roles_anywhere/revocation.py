@@ -11,11 +11,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
+from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.world import World
 from sts_emulator.methods.roles_anywhere import certificates, distribution
 from sts_emulator.methods.roles_anywhere import kinds as nouns
 from sts_emulator.methods.roles_anywhere.paths import UNTRUSTED, UntrustedError
-from sts_emulator.vending.resources import Stored
 
 if TYPE_CHECKING:
     from cryptography import x509

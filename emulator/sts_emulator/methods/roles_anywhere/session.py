@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from sts_emulator.accounts import resources
+from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.errors import AwsError
 from sts_emulator.methods.roles_anywhere import (
     anchors,
@@ -23,11 +25,9 @@ from sts_emulator.methods.roles_anywhere import (
     kinds as nouns,
 )
 from sts_emulator.policy.deciding.engine import Principal
-from sts_emulator.vending import resources
 from sts_emulator.vending.assume import Ask, Proof, Vended, assume
 from sts_emulator.vending.authorize import access_denied
 from sts_emulator.vending.context import TRUE, Context
-from sts_emulator.vending.resources import Stored
 from sts_emulator.wire.dispatch import operation
 
 if TYPE_CHECKING:

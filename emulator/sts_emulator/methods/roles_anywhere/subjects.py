@@ -12,12 +12,12 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
+from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.store import AlreadyExistsError
 from sts_emulator.methods.roles_anywhere import certificates
 from sts_emulator.methods.roles_anywhere import kinds as nouns
 from sts_emulator.methods.roles_anywhere.kinds import SUBJECT
 from sts_emulator.vending.context import Context
-from sts_emulator.vending.resources import Stored
 from sts_emulator.wire.dispatch import operation
 
 if TYPE_CHECKING:

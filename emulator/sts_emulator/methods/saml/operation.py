@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
+from sts_emulator.accounts import resources
 from sts_emulator.core import clock, names
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.store import AlreadyExistsError
@@ -17,7 +18,6 @@ from sts_emulator.methods.saml.claims import Claims
 from sts_emulator.methods.saml.refusals import Refused, missing_pair, refused, unknown_provider
 from sts_emulator.methods.saml.verify import Trusted, verify
 from sts_emulator.policy.deciding.engine import Principal
-from sts_emulator.vending import resources
 from sts_emulator.vending.assume import Ask, Proof, Vended, assume, tag_map
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import operation

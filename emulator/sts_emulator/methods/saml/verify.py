@@ -51,7 +51,7 @@ class Trusted:
 
     @classmethod
     def of(cls, stored: Mapping[str, Any]) -> Trusted:
-        """The provider as its document has it (vending.resources)."""
+        """The provider as its document has it (accounts.resources)."""
         return cls(
             arn=stored["arn"],
             account=stored["account"],

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
+from sts_emulator.accounts import resources
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.methods.assume_role.operation import check_role_arn
@@ -15,7 +16,6 @@ from sts_emulator.methods.tokens.id_token import IdToken, refuse
 from sts_emulator.methods.tokens.issuer_keys import KeysUnavailableError, Provider, ThumbprintError
 from sts_emulator.methods.tokens.jwk import ALGORITHMS, KeySet
 from sts_emulator.policy.deciding.engine import Principal
-from sts_emulator.vending import resources
 from sts_emulator.vending.assume import Ask, Proof, assume
 from sts_emulator.vending.authorize import access_denied
 from sts_emulator.vending.context import FALSE, TRUE, Context

@@ -24,7 +24,7 @@ saml-assertion    key: `EXPIRY/digest`. An assertion that a strict provider has 
 issuer            key: name, uid: issuer URL. A lab issuer: name, url, preset, algorithm, keys (private), jwks. What
                   verifies tokens reads url and jwks only
 mfa-device        named, uid: ARN. account, name, path, arn, seed (base32), created, tags, owner (unique id, or the
-                  account's id for root; empty: nobody), enabled (since), drift, paired, used. See vending.mfa
+                  account's id for root; empty: nobody), enabled (since), drift, paired, used. See accounts.people
 service-credential            key: `AIDA…/ACCA…`. See iam.service_credentials
 credential-report             key: account. at, text
 last-accessed-job             key: job id. See iam.reports
@@ -38,7 +38,7 @@ instance          key: instance id. See methods.instance_profile.instances; like
 delegation-template  key: ARN. account (a partner's), name, text; see iam.delegation_templates
 delegation-request   key: id. See iam.delegation
 notification      key: `TOPIC/number`. What SNS would have delivered: Type, MessageId, TopicArn, Message, Timestamp
-organization      key: `organization`. See vending.organizations
+organization      key: `organization`. See accounts.organizations
 import            key: file. What a scenario imported: file, kind, assumed (ARNs that are taken to exist), notes
 decider           key: `decider`. Who decides instead of the IAM engine: name, folder. See vending.deciders
 """
@@ -48,9 +48,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from sts_emulator.accounts import managed_policies
 from sts_emulator.core.world import World
 from sts_emulator.policy.deciding.document import Document, parse
-from sts_emulator.vending import managed_policies
 
 Stored = Mapping[str, Any]
 

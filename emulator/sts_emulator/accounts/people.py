@@ -1,8 +1,9 @@
-"""Virtual MFA devices: time-based codes (RFC 6238), and the one place where a code is checked and used up."""
+"""How people prove who they are: passwords, and virtual MFA devices whose codes (RFC 6238) are used up here."""
 
 from __future__ import annotations
 
 import base64
+import hashlib
 import hmac
 import os
 from collections.abc import Mapping
@@ -10,7 +11,6 @@ from typing import Any
 
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
-from sts_emulator.vending.context import TRUE, Caller, Context
 
 KIND = "mfa-device"
 STEP = 30  # seconds
@@ -27,7 +27,24 @@ UNKNOWN_DEVICE = (
     "MultiFactorAuthentication failed, unable to validate MFA code.  Please verify your MFA serial number is valid and "
     "associated with this user."
 )
-BOTH_NEEDED = "MultiFactorAuthentication failed, must provide both MFA serial number and one time pass code."
+
+_PASSWORD_COST = 2**12  # scrypt: some ten milliseconds, rarely spent
+
+
+def new_password(text: str) -> dict[str, str]:
+    """What is stored of a password: a salt and a hash."""
+    salt = base64.b64encode(os.urandom(16)).decode()
+    return {"salt": salt, "hash": _digest(text, salt)}
+
+
+def is_password(password: Mapping[str, Any], text: str) -> bool:
+    """Whether `text` is the stored password; what a sign-in page asks."""
+    return hmac.compare_digest(_digest(text, password["salt"]), password["hash"])
+
+
+def _digest(text: str, salt: str) -> str:
+    digest = hashlib.scrypt(text.encode(), salt=base64.b64decode(salt), n=_PASSWORD_COST, r=8, p=1)
+    return base64.b64encode(digest).decode()
 
 
 def new_seed() -> str:
@@ -53,18 +70,6 @@ def next_code(device: Mapping[str, Any], at: float) -> str:
     now = int(at // STEP) + device["drift"]
     steps = [step for step in range(now, now + WINDOW + 1) if step not in device["used"]]
     return code_of_step(device["seed"], steps[0] if steps else now)
-
-
-def present(ctx: Context, caller: Caller, serial: str, code: str) -> dict[str, tuple[str, ...]]:
-    """The condition keys of a caller who presents a code with an STS call, once the code is proven and used up.
-
-    Raises:
-        AwsError: AccessDenied 403. The text for one of the two alone is not recorded (facts/sts-iam-sigv4 §13).
-    """
-    if not serial or not code:
-        raise AwsError("AccessDenied", BOTH_NEEDED, status=403)
-    authenticate(ctx.world, caller.user_id, serial, code)
-    return {"aws:multifactorauthpresent": TRUE, "aws:multifactorauthage": ("0",)}
 
 
 def authenticate(world: World, owner: str, serial: str, code: str) -> None:
