@@ -160,7 +160,8 @@ def handle(server: Server, world: World, request: Request, base_url: str) -> Res
         service, operation = call.service, call.operation = dispatch.match(request)  # 2
         ctx = call.ctx = _context(server, world, request, base_url, service, operation, call.request_id)
         _inject_fault(ctx)  # 3
-        _authenticate(ctx, request, service, operation)  # 4; before the parameters are looked at (facts §12)
+        # 4; before the parameters are looked at (docs/aws/sts.md, "Order of processing")
+        _authenticate(ctx, request, service, operation)
         parameters = ctx.parameters = protocols.parse(operation, request)  # 5
         validate.validate(operation, parameters)  # 6
         result = _run(ctx, service, operation, parameters)  # 7
@@ -218,7 +219,7 @@ def _failure(call: Call, error: Exception) -> Response:
 
 
 def _extended_request_id(ctx: Context) -> tuple[str, str]:
-    """STS's second request id: base64 of region, milliseconds and eight characters (facts/sts-iam-sigv4 §1.7)."""
+    """STS's second request id: base64 of region, milliseconds and eight characters (docs/aws/wire.md, "Headers")."""
     text = f"1:{ctx.region}:S:{int(clock.real() * 1000)}:R:{ctx.request_id[-8:]}"
     return "x-amz-sts-extended-request-id", binascii.b2a_base64(text.encode(), newline=False).decode()
 
@@ -326,7 +327,7 @@ async def _serve(server: Server, ready: Callable[[Server], None]) -> None:
     sockets = [uvicorn.Server(_socket(front, settings.host, settings.port))]
     if settings.tls_port:
         sockets.append(uvicorn.Server(_socket(front, settings.host, settings.tls_port, **_certificate(settings))))
-    gc.freeze()  # what is loaded now stays: the collector need not walk it again (facts/performance §4)
+    gc.freeze()  # what is loaded now stays: the collector need not walk it again (docs/aws/performance.md, "Growth")
     gc.enable()
     gc.set_threshold(50_000, 20, 100)
     beside = [asyncio.create_task(_announce(sockets, server, ready)), asyncio.create_task(watch(server))]

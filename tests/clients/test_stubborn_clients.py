@@ -132,7 +132,10 @@ def run(command: list[str], aws, **more: str) -> dict:
 
 
 def test_vaults_login_signs_for_awss_host_and_is_believed(aws, python):
-    """Vault keeps the signed `Host: sts.amazonaws.com` while it connects elsewhere (facts/clients §1.7)."""
+    """Vault keeps the signed `Host: sts.amazonaws.com` while it connects elsewhere.
+
+    Source: docs/aws/clients.md, "Host headers".
+    """
     program = """
         import json, os
         from hvac import aws_utils

@@ -335,7 +335,7 @@ def test_a_role_that_asks_for_mfa(aws, iam, ann, phone):
 
 
 def test_iam_takes_session_tokens_only_with_mfa(aws, ann, phone):
-    # given (IAM answers so for those without: facts/sts-iam-sigv4 §3.3)
+    # given (IAM answers so for those without: docs/aws/sts.md, "Who may call what")
     without = ann.get_session_token()["Credentials"]
     proven = ann.get_session_token(**phone.present())["Credentials"]
 

@@ -1,7 +1,7 @@
 """Terraform's sequences of calls: create, read back without drift, change in place, destroy.
 
-The calls are those of terraform-provider-aws (facts/sts-iam-sigv4 §11.7), made by boto3. "No drift" means that what is
-read back equals what was asked for: a provider that finds a difference plans a change for ever.
+The calls are those of terraform-provider-aws (docs/aws/iam.md, "Calls of Terraform"), made by boto3. "No drift" means
+that what is read back equals what was asked for: a provider that finds a difference plans a change for ever.
 """
 
 import json

@@ -1,6 +1,7 @@
 """What all things in IAM have in common: which members results show, names, tags, pages and quotas.
 
-Members as recorded of AWS (facts/sts-iam-sigv4 §11.3): snapshots of SDK replies differ when one is added or missing.
+Members as recorded of AWS (docs/aws/iam.md, "Members of results"): snapshots of SDK replies differ when one is added or
+missing.
 """
 
 import json

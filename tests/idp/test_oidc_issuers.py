@@ -46,7 +46,7 @@ class TestEveryPreset:
 
 
 class TestGitHub:
-    """The subjects of GitHub's documentation (facts/human-and-app-users §D1)."""
+    """The subjects of GitHub's documentation (docs/aws/oidc-issuers.md, "GitHub Actions")."""
 
     @pytest.mark.parametrize(
         ("options", "subject"),

@@ -1,6 +1,6 @@
 """Access keys and the sessions that their owner asks for: GetSessionToken, GetFederationToken, MFA, GetAccessKeyInfo.
 
-Rules and texts: facts/sts-iam-sigv4 §2.4, §3 and §4.5.
+Rules and texts: docs/aws/sts.md, "GetCallerIdentity", "Durations" and "MFA".
 """
 
 from __future__ import annotations
@@ -167,5 +167,5 @@ def test_a_key_id_tells_its_account(aws, alice):
     temporary = alice.get_session_token()["Credentials"]["AccessKeyId"]
     assert alice.get_access_key_info(AccessKeyId=own)["Account"] == HOME
     assert alice.get_access_key_info(AccessKeyId=temporary)["Account"] == HOME
-    # a real id of 2023 with a known account (facts/sts-iam-sigv4 §2.1)
+    # a real id of 2023 with a known account (docs/aws/sts.md, "Prefixes of ids")
     assert alice.get_access_key_info(AccessKeyId="ASIAQNZGKIQY56JQ7WML")["Account"] == "029608264753"

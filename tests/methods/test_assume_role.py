@@ -1,6 +1,6 @@
 """AssumeRole as the manual tells it: who may, for how long, under which names and tags.
 
-Texts and their order are the recorded ones of facts/sts-iam-sigv4 §3 to §5.
+Texts and their order are the recorded ones of docs/aws/sts.md, "Durations" to "Denials of AssumeRole".
 """
 
 from __future__ import annotations

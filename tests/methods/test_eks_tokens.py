@@ -1,7 +1,7 @@
 """Presigned GetCallerIdentity: EKS tokens made by the AWS CLI, and verified as aws-iam-authenticator verifies them.
 
-The verifier's request: facts/sts-iam-sigv4 §6.3 and facts/clients finding 6. A real authenticator insists on https and a
-real STS host name, so its exact request is replayed here.
+The verifier's request: docs/aws/signatures.md, "Presigned GetCallerIdentity" and docs/aws/clients.md, "JSON replies". A
+real authenticator insists on https and a real STS host name, so its exact request is replayed here.
 """
 
 from __future__ import annotations

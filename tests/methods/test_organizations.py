@@ -1,6 +1,6 @@
 """What an organization adds to a decision: SCPs on its people, RCPs on its roles, and keys that say who belongs.
 
-Rules: facts/policy-evaluation §2.2 rows 2 and 3; texts: facts/sts-iam-sigv4 §5.3.
+Rules: docs/aws/policy-evaluation.md, "Layers" rows 2 and 3; texts: docs/aws/sts.md, "Endings of denials".
 """
 
 from __future__ import annotations

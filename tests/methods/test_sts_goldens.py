@@ -77,7 +77,7 @@ def test_recorded(aws, case):
 
 @pytest.mark.parametrize("action", ["GetCallerIdentity", "AssumeRole"])
 def test_request_ids_are_in_the_headers_too(aws, action):
-    """facts/sts-iam-sigv4 §1.7; the second id is base64 of `1:<region>:S:<epoch ms>:R:<8 characters>`."""
+    """docs/aws/wire.md, "Headers"; the second id is base64 of `1:<region>:S:<epoch ms>:R:<8 characters>`."""
     import base64
 
     answer, body = send(aws, {"form": f"Action={action}&Version=2011-06-15"})

@@ -1,6 +1,7 @@
 """AssumeRoleWithWebIdentity as its clients see it: who gets in, and what every attack is told.
 
-Unmodified boto3 and AWS CLI against a server; sentences, codes and statuses are AWS's (facts/sts-iam-sigv4 §5.4, §7).
+Unmodified boto3 and AWS CLI against a server; sentences, codes and statuses are AWS's
+(docs/aws/sts.md, "Denials of federated calls", docs/aws/web-identity.md, "Rules for tokens").
 """
 
 import base64

@@ -1,7 +1,7 @@
 """What AWS accepts in a proven token's claims, with the sentences that it refuses the rest with.
 
-Sources: facts/sts-iam-sigv4 §7.1 and §7.2. The future and not-yet-valid sentences, the shifted times inside them, the
-timestamp, audience and tag sentences are as recorded from STS on 2026-09-11.
+Sources: docs/aws/web-identity.md, "Errors" and "Rules for tokens". The future and not-yet-valid sentences, the shifted
+times inside them, the timestamp, audience and tag sentences are as recorded from STS on 2026-09-11.
 """
 
 import pytest

@@ -249,7 +249,7 @@ class TestSignatures:
 
 
 class TestKeySets:
-    """How AWS reads a JWKS (facts/sts-iam-sigv4 §7.2)."""
+    """How AWS reads a JWKS (docs/aws/web-identity.md, "Rules for tokens")."""
 
     def test_a_key_without_id_is_no_key(self, keys):
         jwk = {name: value for name, value in keys["ES256"].jwk().items() if name != "kid"}

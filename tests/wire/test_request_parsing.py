@@ -42,13 +42,13 @@ def refusal(function, *args):
 
 @pytest.mark.parametrize("text", ["900", "%2B900", "0900", "00900"])
 def test_whole_numbers(text):
-    # facts/sts-iam-sigv4 §3.2 [ARG]
+    # Recorded: docs/aws/sts.md, "Errors of durations" [ARG]
     assert form("GetSessionToken", f"&DurationSeconds={text}") == {"DurationSeconds": 900}
 
 
 @pytest.mark.parametrize("text", ["1.5", "abc", "2147483648", "9" * 5000, "1e3", "٩", "%D9%A9", "0x10", "1_000"])
 def test_what_is_no_whole_number(text):
-    # facts/sts-iam-sigv4 §3.2 [ARG]: no Message element
+    # docs/aws/sts.md, "Errors of durations" [ARG]: no Message element
     assert refusal(form, "GetSessionToken", f"&DurationSeconds={text}") == ("MalformedInput", "")
 
 
@@ -244,7 +244,7 @@ def test_booleans_in_the_query_of_rest():
 
 @pytest.mark.parametrize("content_type", ["application/json", "application/x-amz-json-1.0", ""])
 def test_roles_anywhere_takes_its_arns_from_query_or_body(content_type):
-    # facts/workload-and-rolesanywhere A1: the Go helper sends the query, the Python one the body
+    # docs/aws/roles-anywhere.md, "CreateSession": the Go helper sends the query, the Python one the body
     query = "&".join(f"{name}={value.replace(':', '%3A').replace('/', '%2F')}" for name, value in ARNS.items())
     from_query = rest("POST", "/sessions", query, b'{"durationSeconds":3600}', **{"content-type": content_type})
     from_body = rest(

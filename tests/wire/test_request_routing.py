@@ -108,7 +108,7 @@ def test_query_parameters_are_read_from_query_and_body_whatever_the_method(reque
     ],
 )
 def test_without_an_action_sts_redirects_to_its_page(request_, location):
-    # facts/sts-iam-sigv4 §1.8 [ARG]
+    # Recorded: docs/aws/wire.md, "Routing" [ARG]
     with pytest.raises(dispatch.NoAction) as raised:
         dispatch.match(request_)
     assert raised.value.location == location
@@ -126,7 +126,7 @@ def test_without_an_action_sts_redirects_to_its_page(request_, location):
     ],
 )
 def test_an_unknown_action_or_version(body, message):
-    # facts/sts-iam-sigv4 §1.8 [ARG]: its own namespace, unlike every other error
+    # docs/aws/wire.md, "Routing" [ARG]: its own namespace, unlike every other error
     _, response = refusal(post(body))
     assert response.status == 400
     assert response.body.decode() == (
@@ -154,7 +154,7 @@ def test_an_unknown_path_is_refused_as_rest_services_do(method, path):
 
 @pytest.mark.parametrize("path", ["/%", "/clusters/%zz", "/a/../../b", "/..", "clusters", "*"])
 def test_a_path_that_cannot_be_is_a_bare_400(path):
-    # facts/sts-iam-sigv4 §6.1 row 1
+    # docs/aws/signatures.md, "Order of checks" row 1
     _, response = refusal(Request("GET", path, path))
     assert (response.status, response.body) == (400, b"")
 
@@ -170,7 +170,7 @@ def test_a_path_that_cannot_be_is_a_bare_400(path):
     ],
 )
 def test_ill_formed_escapes(query, message):
-    # facts/sts-iam-sigv4 §6.1 row 4
+    # docs/aws/signatures.md, "Order of checks" row 4
     error, response = refusal(get(query))
     assert (error.code, error.message, response.status) == ("MalformedQueryString", message, 400)
 

@@ -41,7 +41,7 @@ def error(call, code, message="", *, accept_json=False, **options):
 
 
 def test_a_result_of_sts():
-    # facts/sts-iam-sigv4 §1.5 [ARG]: no declaration, two spaces, a final newline; absent members are absent
+    # docs/aws/wire.md, "Results" [ARG]: no declaration, two spaces, a final newline; absent members are absent
     response = protocols.render(operation("sts:AssumeRole"), RESULT, "rid")
     assert response.status == 200
     assert dict(response.headers) == {"x-amzn-RequestId": "rid", "content-type": "text/xml"}
@@ -77,7 +77,7 @@ def test_timestamps_may_be_fractions_or_datetimes():
 
 
 def test_a_result_of_sts_as_json():
-    # facts/sts-iam-sigv4 §1.6: aws-iam-authenticator and Envoy ask for it
+    # docs/aws/wire.md, "Errors": aws-iam-authenticator and Envoy ask for it
     response = protocols.render(operation("sts:AssumeRole"), RESULT, "rid", accept_json=True)
     assert dict(response.headers)["content-type"] == "application/json"
     assert b'"Expiration":1.795464E9' in response.body
@@ -98,7 +98,7 @@ def test_json_is_wanted_where_accept_says_so(accept, wanted):
 
 
 def test_an_operation_of_iam_without_result_has_no_result_element():
-    # facts/sts-iam-sigv4 §11.1
+    # docs/aws/iam.md, "Service constants"
     assert protocols.render(operation("iam:DeleteRole"), None, "rid").body.decode() == (
         '<DeleteRoleResponse xmlns="https://iam.amazonaws.com/doc/2010-05-08/">\n'
         "  <ResponseMetadata>\n    <RequestId>rid</RequestId>\n  </ResponseMetadata>\n</DeleteRoleResponse>\n"
@@ -106,7 +106,7 @@ def test_an_operation_of_iam_without_result_has_no_result_element():
 
 
 def test_empty_structures_and_lists_are_empty_elements():
-    # facts/sts-iam-sigv4 §11.3: RoleLastUsed is there, empty, while a role is unused
+    # docs/aws/iam.md, "Members of results": RoleLastUsed is there, empty, while a role is unused
     body = protocols.render(
         operation("iam:GetRole"), {"Role": {"RoleName": "a", "RoleLastUsed": {}, "Tags": []}}, "rid"
     ).body
@@ -128,7 +128,7 @@ def test_a_result_that_the_model_does_not_know_is_a_mistake_of_ours():
 
 
 def test_an_error_of_sts():
-    # facts/sts-iam-sigv4 §1.6 [ARG]
+    # Recorded: docs/aws/wire.md, "Errors" [ARG]
     response, headers = error("sts:AssumeRole", "AccessDenied", "User: a is <not> & may not", status=403)
     assert response.status == 403
     assert headers == {"x-amzn-RequestId": "rid", "content-type": "text/xml"}
@@ -155,7 +155,7 @@ def test_a_fault_of_the_service_is_the_receivers():
 
 def test_an_error_of_sts_as_json():
     response, headers = error("sts:GetCallerIdentity", "Throttling", "Rate exceeded", accept_json=True)
-    # facts/sts-iam-sigv4 §6.3: the text that aws-iam-authenticator's source records
+    # docs/aws/signatures.md, "Presigned GetCallerIdentity": the text that aws-iam-authenticator's source records
     assert json.loads(response.body) == {
         "Error": {"Code": "Throttling", "Message": "Rate exceeded", "Type": "Sender"},
         "RequestId": "rid",
@@ -227,7 +227,7 @@ def test_common_errors_have_other_names_in_json(code, name):
 
 
 def test_an_oauth_error_of_sso_oidc():
-    # facts/human-and-app-users A1, recorded in aws-cli issues 5878 and 8561
+    # docs/aws/identity-center.md, "OIDC service", recorded in aws-cli issues 5878 and 8561
     response, headers = error(
         "sso-oidc:CreateToken",
         "AuthorizationPendingException",
@@ -246,7 +246,7 @@ def test_an_oauth_error_of_sso_oidc():
 
 
 def test_an_error_of_cognito_repeats_itself_in_headers():
-    # facts/human-and-app-users C1
+    # docs/aws/cognito.md, "Protocol"
     response, headers = error("cognito-idp:InitiateAuth", "NotAuthorizedException", "Incorrect username or password.")
     assert json.loads(response.body) == {
         "__type": "NotAuthorizedException",
@@ -295,7 +295,7 @@ def test_ec2_has_envelopes_of_its_own():
 
 
 def test_a_session_of_roles_anywhere():
-    # facts/workload-and-rolesanywhere A3: 201, an ISO date, the size as a number
+    # docs/aws/roles-anywhere.md, "Response": 201, an ISO date, the size as a number
     result = {
         "credentialSet": [
             {

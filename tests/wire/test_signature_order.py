@@ -1,4 +1,7 @@
-"""A bad signature is refused at the step, and in the words, in which AWS refuses it (facts/sts-iam-sigv4 §6.1)."""
+"""A bad signature is refused at the step, and in the words, in which AWS refuses it.
+
+Source: docs/aws/signatures.md, "Order of checks".
+"""
 
 from __future__ import annotations
 
@@ -157,7 +160,7 @@ def test_step_10_too_old():
         403,
         "Signature expired: 20200706T195306Z is now earlier than 20200707T071347Z (20200707T072847Z - 15 min.)",
     )
-    # presigned URLs live as long, whatever X-Amz-Expires says (§6.2)
+    # presigned URLs live as long, whatever X-Amz-Expires says (docs/aws/signatures.md, "Clock, headers, throttling")
     assert refusal(presigned(Date="20200706T195306Z", Expires="604800"))[2].startswith(
         "Signature expired: 20200706T195306Z"
     )

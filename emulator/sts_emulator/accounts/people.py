@@ -21,7 +21,7 @@ WINDOW = 2
 # Two codes in a row may be this many steps off: that is how a device with a wrong clock is synchronized.
 PAIR_WINDOW = 1000
 
-# AWS's sentences, trailing and double spaces included (facts/sts-iam-sigv4 §4.5).
+# AWS's sentences, trailing and double spaces included (docs/aws/sts.md, "MFA").
 WRONG_CODE = "MultiFactorAuthentication failed with invalid MFA one time pass code. "
 UNKNOWN_DEVICE = (
     "MultiFactorAuthentication failed, unable to validate MFA code.  Please verify your MFA serial number is valid and "

@@ -1,6 +1,6 @@
 """Whom a policy could mean: callers made up from the principals that it names, and the condition keys they can have.
 
-Source: facts/policy-evaluation §2.3 and §2.6.
+Source: docs/aws/policy-evaluation.md, "Principals" and "Condition keys".
 """
 
 from __future__ import annotations

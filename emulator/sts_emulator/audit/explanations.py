@@ -34,7 +34,10 @@ _EFFECTS = {"allow": "ALLOW", "explicit_deny": "EXPLICIT_DENY", "implicit_deny":
 
 @operation("sts", "DecodeAuthorizationMessage")
 def decode_authorization_message(ctx: Context, *, EncodedMessage: str) -> Mapping[str, Any]:
-    """Open a message that this world encoded (facts/sts-iam-sigv4 §9); AWS's error text is not recorded."""
+    """Open a message that this world encoded; AWS's error text is not recorded.
+
+    Source: docs/aws/sts.md, "DecodeAuthorizationMessage".
+    """
     authorize(ctx, "sts:DecodeAuthorizationMessage", "*")
     decoded = denials.decode(ctx.world, EncodedMessage)
     if decoded is None:

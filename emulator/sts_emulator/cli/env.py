@@ -22,7 +22,7 @@ SERVICES = (
     "EKS_AUTH",
 )
 """Services whose own endpoint variable is needed beside the global one: inside their credential providers some SDKs
-(Go's among them) read only that (facts/clients §1.1)."""
+(Go's among them) read only that (docs/aws/clients.md, "Endpoint variables")."""
 
 OVERRULING = ("AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")
 """Variables that would defeat the ones printed."""

@@ -1,7 +1,8 @@
 """Page `/federation`, as signin.aws.amazon.com/federation is: temporary credentials become a console session.
 
 A broker exchanges credentials for a sign-in token (`getSigninToken`) and sends its user to a link with it (`login`);
-facts/human-and-app-users B6. What AWS answers to wrong input is not recorded; here it is a 400 with a sentence.
+docs/aws/console-sign-in.md, "Federation endpoint". What AWS answers to wrong input is not recorded; here it is a 400
+with a sentence.
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ def session_arn(account: str, role_name: str, session_name: str) -> str:
 
 
 def key_id(prefix: str, account: str, noise: bytes = b"") -> str:
-    """A new 20-character key id that embeds its account as AWS's do (facts/sts-iam-sigv4 §2.1).
+    """A new 20-character key id that embeds its account as AWS's do (docs/aws/sts.md, "Prefixes of ids").
 
     `noise`: five random bytes, from whoever has drawn some already.
     """

@@ -161,7 +161,7 @@ def claim(ctx: Context, noun: Noun, name: str) -> None:
 
 
 def over_quota(name: str, limit: int) -> AwsError:
-    """The error for one too many of something (facts/sts-iam-sigv4 §11.4)."""
+    """The error for one too many of something (docs/aws/iam.md, "Messages")."""
     return AwsError("LimitExceeded", f"Cannot exceed quota for {name}: {limit}", status=409)
 
 

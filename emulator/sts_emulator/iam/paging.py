@@ -9,7 +9,7 @@ from sts_emulator.core.errors import AwsError
 from sts_emulator.vending.context import Context
 from sts_emulator.vending.credentials import seal, unseal
 
-PAGE = 100  # the default of MaxItems (facts/sts-iam-sigv4 §11.1)
+PAGE = 100  # the default of MaxItems (docs/aws/iam.md, "Service constants")
 
 Item = TypeVar("Item")
 

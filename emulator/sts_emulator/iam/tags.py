@@ -41,7 +41,7 @@ def shown(tags: Mapping[str, str]) -> list[dict[str, str]]:
 
 
 def shown_if_any(tags: Mapping[str, str]) -> dict[str, Any]:
-    """The `Tags` member of results that have one only when there are tags (facts/sts-iam-sigv4 §11.3)."""
+    """The `Tags` member of results that have one only when there are tags (docs/aws/iam.md, "Members of results")."""
     return {"Tags": shown(tags)} if tags else {}
 
 

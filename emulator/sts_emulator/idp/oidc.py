@@ -255,7 +255,8 @@ async def _rotate_page(visit: Visit, name: str) -> Response:
 
 
 async def _job_page(visit: Visit, name: str) -> Response:
-    # The toolkit appends `&audience=…`, so the URL must have a query already (facts/human-and-app-users §D1).
+    # The toolkit appends `&audience=…`, so the URL must have a query already
+    # (docs/aws/oidc-issuers.md, "GitHub Actions").
     url = f"{visit.base_url}/issuers/{name}/id-token?api-version=2.0"
     token = job_token(visit.world, name, **_body(visit))
     return _json(200, {"ACTIONS_ID_TOKEN_REQUEST_URL": url, "ACTIONS_ID_TOKEN_REQUEST_TOKEN": token})

@@ -37,7 +37,10 @@ async def get_web_identity_token(
     Scope: str = "",
     SubjectMode: str = "AWSIdentity",
 ) -> Mapping[str, Any]:
-    """Sign a token for the caller (facts/sts-iam-sigv4 §7.8). AWS's error texts are not recorded (§13)."""
+    """Sign a token for the caller. AWS's error texts are not recorded (docs/aws/sts.md, "Not recorded").
+
+    Source: docs/aws/web-identity.md, "GetWebIdentityToken".
+    """
     caller, now = ctx.identity, int(ctx.world.now())
     tags = tag_map(Tags)
     if SigningAlgorithm not in ALGORITHMS:

@@ -1,7 +1,8 @@
 """What the tokens of real OIDC issuers look like: their URLs, their claims, and what may be chosen about them.
 
-Sources: facts/human-and-app-users §D1 and §D2 and facts/workload-and-rolesanywhere §C4. Ids that nobody chose are
-derived from names, so that the same repository has the same id in every token.
+Sources: docs/aws/oidc-issuers.md, "GitHub Actions" and "Other issuers" and
+docs/aws/containers-and-pods.md, "Service accounts". Ids that nobody chose are derived from names, so that the same
+repository has the same id in every token.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ import struct
 from typing import Any, Final
 
 SUFFIXES: Final = ("amazonaws.com", "api.aws", "app.aws", "awsapps.com", "signin.aws", "aws.amazon.com")
-"""Domains whose hosts the emulator answers for (facts/clients §4)."""
+"""Domains whose hosts the emulator answers for (docs/aws/clients.md, "Transparent mode")."""
 
 SERVICES: Final = (
     "sts",

@@ -212,7 +212,10 @@ def protocol_factory(app: App) -> Callable[[], asyncio.Protocol]:
 
 
 def _limiting_hops(app: App) -> App:
-    """Let an answer that names a hop limit leave with that IP TTL, so that it gets no further (facts/workload B1)."""
+    """Let an answer that names a hop limit leave with that IP TTL, so that it gets no further.
+
+    Source: docs/aws/instance-metadata.md, "Service".
+    """
 
     async def limited(scope: Any, receive: Any, send: Any) -> None:
         async def sending(message: Any) -> None:

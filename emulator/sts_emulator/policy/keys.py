@@ -1,7 +1,7 @@
 """Owns what is known of condition keys: their type, whether they hold several values, and which token claims are keys.
 
-Source: facts/policy-evaluation §2.4 and §2.6 (UG reference_policies_condition-keys, service authorization reference
-for STS). Keys that are not listed are not wrong: IAM accepts every key.
+Source: docs/aws/policy-evaluation.md, "Conditions" and "Condition keys" (UG reference_policies_condition-keys, service
+authorization reference for STS). Keys that are not listed are not wrong: IAM accepts every key.
 """
 
 from __future__ import annotations

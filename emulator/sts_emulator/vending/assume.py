@@ -101,7 +101,7 @@ def assume(ctx: Context, proof: Proof, action: str, role: Mapping[str, Any] | No
 
     Raises:
         AwsError: AccessDenied; ValidationError (durations); InvalidParameterValue (tags); MalformedPolicyDocument and
-            PackedPolicyTooLarge (session policies). Order: facts/sts-iam-sigv4 §12.
+            PackedPolicyTooLarge (session policies). Order: docs/aws/sts.md, "Order of processing".
     """
     ctx.evidence.update(proof.evidence)
     role_arn = ask.role_arn or (role["arn"] if role else "")
@@ -113,7 +113,8 @@ def assume(ctx: Context, proof: Proof, action: str, role: Mapping[str, Any] | No
     for each in _actions(action, ask, source_identity):
         decision = _decide(ctx, proof, each, role, keys)
         if decision.verdict != "allow":
-            # Federated callers are told the operation, not which of its actions failed (facts/sts-iam-sigv4 §4.2).
+            # Federated callers are told the operation, not which of its actions failed
+            # (docs/aws/sts.md, "Session tags").
             raise _refusal(ctx, proof, each if proof.caller else action, role_arn, decision, role["account"])
     duration = _duration(role, ask, inherited)
     tags, transitive = _tags(ask, inherited)
@@ -155,7 +156,7 @@ def tag_map(pairs: list[Mapping[str, str]] | None) -> dict[str, str]:
     """Tags as the wire gives them, as a mapping.
 
     Raises:
-        AwsError: InvalidParameterValue when two keys are equal ignoring case (facts/sts-iam-sigv4 §4.2).
+        AwsError: InvalidParameterValue when two keys are equal ignoring case (docs/aws/sts.md, "Session tags").
     """
     if not pairs:
         return {}
@@ -199,7 +200,7 @@ def check_session_policies(ctx: Context, account: str, policy: str, policy_arns:
         if parts is None:
             raise AwsError("ValidationError", f"{arn} is invalid")
         if parts.account not in (account, "aws") or resources.managed_policy_text(ctx.world, arn) is None:
-            # AWS's text is not recorded (facts/sts-iam-sigv4 §13): IAM's for a policy that cannot be attached.
+            # AWS's text is not recorded (docs/aws/sts.md, "Not recorded"): IAM's for a policy that cannot be attached.
             raise AwsError("MalformedPolicyDocument", f"Policy {arn} does not exist or is not attachable.")
 
 
@@ -229,7 +230,8 @@ def packed_size(policy: str, policy_arns: tuple[str, ...], tags: Mapping[str, st
 def _source_identity(proof: Proof, ask: Ask, role_arn: str, inherited: Session | None) -> str:
     kept = inherited.source_identity if inherited else ""
     if kept and ask.source_identity and ask.source_identity != kept and proof.caller:
-        # Once set it cannot change; AWS's text is not recorded, the denial of the permission is reported (§4.3).
+        # Once set it cannot change; AWS's text is not recorded, the denial of the permission is reported
+        # (docs/aws/sts.md, "Source identity").
         raise access_denied(
             f"User: {proof.caller.arn} is not authorized to perform: sts:SetSourceIdentity on resource: {role_arn}",
         )
@@ -272,7 +274,7 @@ def _assume_keys(
 def _role_tags(role: Mapping[str, Any], inherited: Session | None) -> dict[str, str]:
     tags = {key.lower(): value for key, value in role["tags"].items()}
     if inherited:
-        # A transitive tag replaces the role's own of that name (facts/sts-iam-sigv4 §4.2).
+        # A transitive tag replaces the role's own of that name (docs/aws/sts.md, "Session tags").
         for key in inherited.transitive:
             if key.lower() in tags:
                 tags[key.lower()] = inherited.tags[key]

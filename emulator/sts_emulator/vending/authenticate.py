@@ -16,7 +16,8 @@ from sts_emulator.vending import credentials
 from sts_emulator.vending.context import FALSE, TRUE, Caller, Context, Keys
 from sts_emulator.vending.session import FEDERATED, INSTANCE, ROLE, USER, Session
 
-# With a final period, unlike the text for a garbled token (facts/sts-iam-sigv4 §6.1, rows 14a and 14c).
+# With a final period, unlike the text for a garbled token (docs/aws/signatures.md, "Order of checks", rows 14a and
+# 14c).
 UNKNOWN_KEY = "The security token included in the request is invalid."
 MFA_NEEDS_BOTH = "MultiFactorAuthentication failed, must provide both MFA serial number and one time pass code."
 
@@ -37,7 +38,9 @@ def identify(world: World, access_key_id: str, token: str) -> tuple[Caller, str]
 
 
 def restrict(caller: Caller, service: str, operation: str) -> None:
-    """Refuse calls that this kind of credential may not make, whatever the policies say (facts/sts-iam-sigv4 §3.3).
+    """Refuse calls that this kind of credential may not make, whatever the policies say.
+
+    Source: docs/aws/sts.md, "Who may call what".
 
     Raises:
         AwsError: AccessDenied from STS, InvalidClientTokenId from IAM, both 403.
@@ -46,7 +49,8 @@ def restrict(caller: Caller, service: str, operation: str) -> None:
     if session is None or session.kind not in _STS_CALLS or "delegate" in session.extra:
         return  # what a delegate may do was approved, whatever kind of credential the approver used
     if service == "sts" and operation not in _STS_CALLS[session.kind]:
-        # For other operations than these two AWS's text is not recorded (§3.3); they get the same form.
+        # For other operations than these two AWS's text is not recorded (docs/aws/sts.md, "Who may call what"); they
+        # get the same form.
         raise AwsError("AccessDenied", f"Cannot call {operation} with session credentials", status=403)
     if service == "iam" and not session.mfa_at:
         raise AwsError("InvalidClientTokenId", credentials.INVALID_TOKEN, status=403)
@@ -170,7 +174,7 @@ def _role_caller(world: World, session: Session, key_id: str) -> Caller:
 def _federated_caller(world: World, session: Session, key_id: str) -> Caller:
     arn = f"arn:aws:sts::{session.account}:federated-user/{session.name}"
     user_id = f"{session.account}:{session.name}"
-    # The session is limited to what both its maker and its own policy allow (facts/sts-iam-sigv4 §4.1).
+    # The session is limited to what both its maker and its own policy allow (docs/aws/sts.md, "Session policies").
     maker = session.extra.get("maker", "")
     plain = (
         _user_caller(world, session.account, maker, key_id) if maker else root_caller(world, session.account, key_id)
@@ -245,7 +249,7 @@ def _tag_keys(tags: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
 def _session_keys(world: World, session: Session) -> Keys:
     keys = {name: tuple(values) for name, values in session.context.items()}
     keys["aws:tokenissuetime"] = (clock.iso(session.issued),)
-    # Only GetSessionToken with a code carries MFA onwards (facts/sts-iam-sigv4 §4.5).
+    # Only GetSessionToken with a code carries MFA onwards (docs/aws/sts.md, "MFA").
     keys["aws:multifactorauthpresent"] = TRUE if session.mfa_at else FALSE
     if session.mfa_at:
         keys["aws:multifactorauthage"] = (str(max(0, int(world.now()) - session.mfa_at)),)

@@ -93,7 +93,10 @@ def ask(ctx: Context, request: Request, policies: PolicySet) -> Decision:
 
 
 def denial(caller: Caller, action: str, resource: str, decision: Decision, *, same_account: bool) -> str:
-    """AWS's sentence for a denial; across accounts it does not say why (facts/sts-iam-sigv4 §5.2, §5.3)."""
+    """AWS's sentence for a denial; across accounts it does not say why.
+
+    Source: docs/aws/sts.md, "Denials of AssumeRole", "Endings of denials".
+    """
     sentence = f"User: {caller.arn} is not authorized to perform: {action} on resource: {resource}"
     table = _DENIED_BY if decision.verdict == "explicit_deny" else _ALLOWED_BY
     why = table.get(decision.layer, "") if same_account else ""
@@ -104,7 +107,8 @@ def refused(ctx: Context, sentence: str) -> AwsError:
     """A policy's refusal, with what the service adds for whoever asks why.
 
     IAM names the authorization id that iam-toolbox takes (AWS's message of 2026, with a link that works here); STS adds
-    nothing, as recorded (facts/sts-iam-sigv4 §5.2), unless the setting `authorization_ids` is `all`. EC2 encodes why.
+    nothing, as recorded (docs/aws/sts.md, "Denials of AssumeRole"), unless the setting `authorization_ids` is `all`.
+    EC2 encodes why.
     """
     if ctx.service == "ec2" and ctx.decisions:
         encoded = denials.encode(ctx.world, ctx.decisions[-1])

@@ -24,7 +24,7 @@ from sts_emulator.wire.http import Response
 
 COOKIE: Final = "sts-emulator-console"
 LONGEST: Final = 43_200
-"""Seconds that a console session may last (facts/human-and-app-users B6)."""
+"""Seconds that a console session may last (docs/aws/console-sign-in.md, "Federation endpoint")."""
 
 _DESTINATIONS = (".aws.amazon.com", ".amazonaws-us-gov.com", ".amazonaws.cn")
 

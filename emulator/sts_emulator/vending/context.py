@@ -124,7 +124,7 @@ class Context:
         return self.caller
 
     def request_keys(self) -> dict[str, tuple[str, ...]]:
-        """The condition keys that every request has (facts/policy-evaluation §2.6)."""
+        """The condition keys that every request has (docs/aws/policy-evaluation.md, "Condition keys")."""
         current_time, epoch_time = _moment(int(self.world.now()))
         keys: dict[str, tuple[str, ...]] = {
             "aws:currenttime": current_time,

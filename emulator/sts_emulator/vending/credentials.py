@@ -18,7 +18,7 @@ from sts_emulator.vending.session import Session
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-# What a real token begins with: byte 0x21 and the field name "origin_ec" (facts/sts-iam-sigv4 §2.2).
+# What a real token begins with: byte 0x21 and the field name "origin_ec" (docs/aws/sts.md, "Session tokens").
 _TOKEN_HEAD = b"!\n\torigin_ec"
 _NONCE = 12
 _TOKEN_LIMIT = 16_384  # characters; the longest that mint() makes is far below
@@ -66,7 +66,8 @@ def recover(world: World, access_key_id: str, token: str) -> Session:
 
     Raises:
         AwsError: InvalidClientTokenId 403 when the token is not ours, was altered, or belongs to another key, world
-            or generation; ExpiredToken 403 when its time is over by the world's clock (facts/sts-iam-sigv4 §6.1).
+            or generation; ExpiredToken 403 when its time is over by the world's clock
+            (docs/aws/signatures.md, "Order of checks").
     """
     session = _open(world, access_key_id, token)
     if session.expires <= world.now():

@@ -61,7 +61,7 @@ def decode(world: World, message: str) -> str | None:
 
 
 def _message(consulted: Consulted) -> dict[str, Any]:
-    """The shape that AWS documents for a decoded message (facts/sts-iam-sigv4 §9)."""
+    """The shape that AWS documents for a decoded message (docs/aws/sts.md, "DecodeAuthorizationMessage")."""
     from sts_emulator.policy.explaining.explain import explain
 
     request, policies = consulted.request, consulted.policies

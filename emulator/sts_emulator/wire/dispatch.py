@@ -36,7 +36,7 @@ _FOUND: Final[dict[tuple[str | None, str], tuple[Service, Operation]]] = {}
 
 
 class NoAction(Exception):  # noqa: N818  # no error: STS answers with a redirect
-    """A query request without `Action`: STS redirects (302, no body) to `location` (facts/sts-iam-sigv4 §1.8)."""
+    """A query request without `Action`: STS redirects (302, no body) to `location` (docs/aws/wire.md, "Routing")."""
 
     def __init__(self, location: str) -> None:
         super().__init__(location)
@@ -96,7 +96,7 @@ def match(request: http.Request) -> tuple[Service, Operation]:
     if path in ("/", ""):
         target = request.headers.get("x-amz-target")
         return _match_action(request) if target is None else _match_target(target)
-    if _BAD_ESCAPE.search(path) or _climbs(path):  # facts/sts-iam-sigv4 §6.1 row 1
+    if _BAD_ESCAPE.search(path) or _climbs(path):  # docs/aws/signatures.md, "Order of checks" row 1
         raise UnmatchedRequestError("", "BadRequest", status=400)
     return _match_uri(request)
 

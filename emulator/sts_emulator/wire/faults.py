@@ -11,8 +11,10 @@ from sts_emulator.wire.http import Response
 from sts_emulator.wire.models import ErrorShape, Service
 from sts_emulator.wire.query_xml import escape
 
-_FAULT_NAMESPACE = "http://webservices.amazon.com/AWSFault/2005-15-09"  # facts/sts-iam-sigv4 §1.8
-_CORAL_SUFFIX = {  # what follows the code in x-amzn-ErrorType (facts/human-and-app-users §A1, §C1)
+_FAULT_NAMESPACE = "http://webservices.amazon.com/AWSFault/2005-15-09"  # docs/aws/wire.md, "Routing"
+# What follows the code in x-amzn-ErrorType: docs/aws/identity-center.md, "OIDC service"; docs/aws/cognito.md,
+# "Protocol".
+_CORAL_SUFFIX = {
     "sso-oidc": ":http://internal.amazon.com/coral/com.amazonaws.sso.oidc/",
     "cognito-idp": ":",
     "cognito-identity": ":",
@@ -42,7 +44,7 @@ _EC2_CODES: Mapping[str, tuple[str, int]] = {
     "SignatureDoesNotMatch": ("AuthFailure", 401),
     "Throttling": ("RequestLimitExceeded", 503),
 }
-_QUERY_STATUS: Mapping[str, int] = {  # facts/sts-iam-sigv4 §10.5
+_QUERY_STATUS: Mapping[str, int] = {  # docs/aws/wire.md, "Common errors"
     "AccessDenied": 403,
     "ExpiredToken": 403,
     "InternalFailure": 500,
@@ -56,7 +58,10 @@ _QUERY_STATUS: Mapping[str, int] = {  # facts/sts-iam-sigv4 §10.5
 def render_fault(
     service: Service | None, protocol: str, error: AwsError, request_id: str, *, accept_json: bool
 ) -> Response:
-    """The error as a response. Without a protocol it is a bare status (facts/sts-iam-sigv4 §6.1 row 1)."""
+    """The error as a response. Without a protocol it is a bare status.
+
+    Source: docs/aws/signatures.md, "Order of checks" row 1.
+    """
     if not protocol:
         return Response(error.status or 400, [("x-amzn-RequestId", request_id)], b"")
     declared = service.errors.get(error.code) if service else None

@@ -1,7 +1,7 @@
 """One HTTP request and response as the wire sees them, and how their escapes and forms are read.
 
 Everything here is hostile input: sizes are checked before anything is built from it, and bad escapes leave as AWS's
-`MalformedQueryString` (facts/sts-iam-sigv4 §6.1 row 4).
+`MalformedQueryString` (docs/aws/signatures.md, "Order of checks" row 4).
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Response:
 def parameters(request: Request) -> dict[str, str]:
     """Query-protocol parameters from the query string and a form body, whatever the method; the first value wins.
 
-    A body without the form content type is no form (facts/sts-iam-sigv4 §1.8). Raises `MalformedQueryString`.
+    A body without the form content type is no form (docs/aws/wire.md, "Routing"). Raises `MalformedQueryString`.
     """
     known = request._parameters  # noqa: SLF001  # this module owns the memo
     if known is None:
@@ -110,7 +110,7 @@ def unquote(text: str, *, plus: bool = False) -> str:
     """Percent-decode as UTF-8 (ill-formed sequences become U+FFFD); with `plus`, "+" is a space.
 
     Raises:
-        AwsError: `MalformedQueryString`, in the words of facts/sts-iam-sigv4 §6.1 row 4.
+        AwsError: `MalformedQueryString`, in the words of docs/aws/signatures.md, "Order of checks" row 4.
     """
     if plus and "+" in text:
         text = text.replace("+", " ")

@@ -1,8 +1,8 @@
 """Service models: botocore's JSON read as data, plus our overlays, resolved into services, operations and shapes.
 
-botocore itself is never imported (its model classes cost 120 ms and 18 MiB, facts/performance §5); only its package
-directory is located. A trait that this wire does not implement stops the model from loading, so that a newer botocore
-can never be served half-understood.
+botocore itself is never imported (its model classes cost 120 ms and 18 MiB, docs/aws/performance.md, "Start"); only its
+package directory is located. A trait that this wire does not implement stops the model from loading, so that a newer
+botocore can never be served half-understood.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 r"""The syntax of the models' patterns, which is Java's: a pattern as a tree of classes, anchors and combinations.
 
 Java's \w, \d and \s are ASCII; \p{L} and its like are Unicode categories; \uXXXX takes four digits, so that the models'
-`\u10000-\u10FFFF` means what Java makes of it, and no character beyond U+FFFF (facts/sts-iam-sigv4 §10.1).
+`\u10000-\u10FFFF` means what Java makes of it, and no character beyond U+FFFF (docs/aws/wire.md, "Validation by STS").
 """
 
 from __future__ import annotations

@@ -63,5 +63,5 @@ def render_error(
 
 
 def wants_json(request: Request) -> bool:
-    """Whether a query request asks for a JSON reply (facts/sts-iam-sigv4 §1.6)."""
+    """Whether a query request asks for a JSON reply (docs/aws/wire.md, "Errors")."""
     return "application/json" in request.headers.get("accept", "").lower()

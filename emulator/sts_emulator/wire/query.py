@@ -27,7 +27,7 @@ _RANGES = {"integer": 31, "long": 63}
 
 
 def parse(operation: Operation, request: Request) -> dict[str, Any]:
-    """Parameters of a query request; those that the model does not know are dropped (facts/sts-iam-sigv4 §1.8)."""
+    """Parameters of a query request; those that the model does not know are dropped (docs/aws/wire.md, "Routing")."""
     compiled = operation.compiled.get("parse")
     if compiled is None:
         shape = operation.input or Shape("", "structure")
@@ -124,7 +124,10 @@ def _query_name(member: Member, *, ec2: bool) -> str:
 
 
 def scalar_parser(shape: Shape) -> Callable[[str], Any]:
-    """How a scalar is read from text; what cannot be read is `MalformedInput` (facts/sts-iam-sigv4 §3.2)."""
+    """How a scalar is read from text; what cannot be read is `MalformedInput`.
+
+    Source: docs/aws/sts.md, "Errors of durations".
+    """
     if shape.type in _RANGES:
         return _integer_parser(_RANGES[shape.type])
     return _SCALARS[shape.type]
@@ -184,7 +187,7 @@ _SCALARS: Final[Mapping[str, Callable[[str], Any]]] = {
 
 
 def render(operation: Operation, result: Mapping[str, Any], request_id: str, *, accept_json: bool) -> Response:
-    """A result as XML, or as JSON where a query service was asked for it (facts/sts-iam-sigv4 §1.6)."""
+    """A result as XML, or as JSON where a query service was asked for it (docs/aws/wire.md, "Errors")."""
     if operation.service.protocol == "ec2":
         return query_xml.render_ec2(operation, result, request_id)
     if accept_json:
@@ -228,5 +231,5 @@ def _json_scalar(shape: Shape, value: Any) -> str:
 
 
 def _java_double(value: float) -> str:
-    """Seconds as the service writes them, `1.514869445E9` (facts/sts-iam-sigv4 §1.6)."""
+    """Seconds as the service writes them, `1.514869445E9` (docs/aws/wire.md, "Errors")."""
     return f"{value / 1e9!r}E9" if value >= 1e9 else repr(value)  # noqa: PLR2004  # from 2001 on

@@ -1,4 +1,4 @@
-"""Results of the query and ec2 protocols as XML, laid out as the services lay it out (facts/sts-iam-sigv4 §1.5)."""
+"""Results of the query and ec2 protocols as XML, laid out as the services lay it out (docs/aws/wire.md, "Results")."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ _ENTITIES: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#xD;"}
 
 
 def render_query(operation: Operation, result: Mapping[str, Any], request_id: str) -> Response:
-    """A result in the query envelope; an operation without output has no result element (§11.1)."""
+    """A result in the query envelope; an operation without output has no result element.
+
+    Source: docs/aws/iam.md, "Service constants".
+    """
     compiled = operation.compiled.get("render")
     if compiled is None:
         compiled = operation.compiled["render"] = _envelope(operation)

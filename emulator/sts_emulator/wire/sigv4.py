@@ -1,9 +1,9 @@
 """Signature Version 4: what a request claims to be signed with, and whether the signature holds.
 
 `read` takes the claim apart, `check` compares it with the clock and the service, `verify` recomputes the signature. The
-order of checks and their texts are AWS's (facts/sts-iam-sigv4 §6.1); key and token are looked up between `check` and
-`verify`, by whoever owns them. The Host header is taken as received: clients sign names that are not ours
-(facts/clients §1.7).
+order of checks and their texts are AWS's (docs/aws/signatures.md, "Order of checks"); key and token are looked up
+between `check` and `verify`, by whoever owns them. The Host header is taken as received: clients sign names that are
+not ours (docs/aws/clients.md, "Host headers").
 """
 
 from __future__ import annotations
@@ -25,7 +25,10 @@ from sts_emulator.wire.http import Request
 HMAC: Final = "AWS4-HMAC-SHA256"
 ECDSA: Final = "AWS4-ECDSA-P256-SHA256"
 SKEW: Final = 900
-"""Seconds that a request's date may lie in the past or the future, presigned or not (facts/sts-iam-sigv4 §6.2)."""
+"""Seconds that a request's date may lie in the past or the future, presigned or not.
+
+Source: docs/aws/signatures.md, "Clock, headers, throttling".
+"""
 
 # What SDKs send in front of the signature, to the letter, and the same all day: taken apart once. Anything else goes
 # the long way, which names its mistakes.
@@ -82,7 +85,7 @@ def read(request: Request, algorithms: Collection[str] = (HMAC, ECDSA)) -> Signe
 
     Raises:
         AwsError: `IncompleteSignature`, `MissingAuthenticationToken` or `SignatureDoesNotMatch`, as steps 5b to 9 and
-            12 of facts/sts-iam-sigv4 §6.1 have it.
+            12 of docs/aws/signatures.md, "Order of checks" have it.
     """
     header = request.headers.get("authorization")
     presigned = "X-Amz-Algorithm=" in request.query
@@ -186,7 +189,7 @@ def _scope(algorithm: str, credential: str) -> list[str] | None:
     """Key id, date, region, service and terminator of a credential; None if it has another number of parts."""
     parts = credential.split("/")
     if algorithm == ECDSA:
-        parts.insert(2, "")  # SigV4a's scope has no region (facts/sts-iam-sigv4 §6.4)
+        parts.insert(2, "")  # SigV4a's scope has no region (docs/aws/signatures.md, "SigV4a")
     return parts if len(parts) == _SCOPE_PARTS else None
 
 
@@ -210,7 +213,8 @@ def check(signed: Signed, now: float, service: str, region: str | None = None) -
     `now` is in epoch seconds, `service` the signing name; without `region` any well-formed region will do.
 
     Raises:
-        AwsError: `SignatureDoesNotMatch` or `IncompleteSignature`, steps 10 to 13 of facts/sts-iam-sigv4 §6.1.
+        AwsError: `SignatureDoesNotMatch` or `IncompleteSignature`, steps 10 to 13 of
+        docs/aws/signatures.md, "Order of checks".
     """
     if abs(now - signed.time) > SKEW:
         raise _skewed(signed, now)
@@ -267,7 +271,8 @@ def verify(request: Request, signed: Signed, secret: str) -> None:
     """Recompute the signature with the key's secret and compare it in constant time.
 
     Raises:
-        AwsError: `SignatureDoesNotMatch`; services other than STS add what was signed (facts/sts-iam-sigv4 §6.1).
+        AwsError: `SignatureDoesNotMatch`; services other than STS add what was signed
+        (docs/aws/signatures.md, "Order of checks").
     """
     text = string_to_sign(request, signed)
     if signed.algorithm == ECDSA:

@@ -16,7 +16,7 @@ _LONGEST_SIGNATURE: Final = 144  # hex digits of the longest DER signature over 
 
 @lru_cache(maxsize=1024)
 def public_key(access_key_id: str, secret: str) -> EllipticCurvePublicKey:
-    """The key that verifies what an access key signs, derived as facts/sts-iam-sigv4 §6.4 has it."""
+    """The key that verifies what an access key signs, derived as docs/aws/signatures.md, "SigV4a" has it."""
     from cryptography.hazmat.primitives.asymmetric import ec
 
     for counter in range(1, 255):

@@ -22,7 +22,7 @@ def seconds(value: float | datetime) -> float:
 
 
 def iso(value: float | datetime) -> str:
-    """`2026-11-23T20:00:00Z`: whole seconds, as STS and IAM give them (facts/sts-iam-sigv4 §1.5)."""
+    """`2026-11-23T20:00:00Z`: whole seconds, as STS and IAM give them (docs/aws/wire.md, "Results")."""
     day, second = divmod(int(seconds(value)), _DAY)
     minute, second = divmod(second, 60)
     hour, minute = divmod(minute, 60)

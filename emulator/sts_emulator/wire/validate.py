@@ -1,4 +1,6 @@
-"""Constraints of the model, checked as AWS checks them and refused in its words (facts/sts-iam-sigv4 §10.1, §10.2).
+"""Constraints of the model, checked as AWS checks them and refused in its words.
+
+Source: docs/aws/wire.md, "Validation by STS", "Validation by IAM".
 
 A request is first judged by compiled predicates; only one that fails is walked again for the text. All violations are
 reported in one message: members in the model's order, for each member its pattern before its lengths.
@@ -16,7 +18,8 @@ from sts_emulator.wire.pattern_syntax import PatternError
 
 Check = Callable[[Any], bool]
 
-_TERSE: Final = frozenset(("iam",))  # IAM has left the value and the enum's members out since 2025 (§10.2)
+# IAM has left the value and the enum's members out since 2025 (docs/aws/wire.md, "Validation by IAM")
+_TERSE: Final = frozenset(("iam",))
 _OWN_WORDS: Final[Mapping[str, str]] = {  # of a bad name or path alone IAM speaks in words of its own, by shape
     **dict.fromkeys(
         (
@@ -172,7 +175,7 @@ def _bounds(shape: Shape) -> tuple[float, float]:
 
 
 def _length(value: str) -> int:
-    """Length as Java counts it, in UTF-16 units (facts/sts-iam-sigv4 §10.1)."""
+    """Length as Java counts it, in UTF-16 units (docs/aws/wire.md, "Validation by STS")."""
     return len(value) if value.isascii() else len(value.encode("utf-16-le", "surrogatepass")) // 2
 
 

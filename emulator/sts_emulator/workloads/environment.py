@@ -21,7 +21,7 @@ AUTHORITY: Final = (
     "NODE_EXTRA_CA_CERTS",
 )
 """Variables that name an authority to trust: the AWS CLI and boto3, requests, OpenSSL (Go, Rust, C++), curl, Node
-(facts/clients §4). Each client reads another."""
+(docs/aws/clients.md, "Transparent mode"). Each client reads another."""
 
 TRUST_STORE_PASSWORD: Final = "changeit"  # noqa: S105 - what every Java installation has
 """Java reads certificates out of a store with a password, which protects nothing here."""

@@ -1,4 +1,7 @@
-"""The container credentials endpoint of ECS, and task metadata version 4 (facts/workload C1, C2)."""
+"""The container credentials endpoint of ECS, and task metadata version 4.
+
+Source: docs/aws/containers-and-pods.md, "Environment", "Responses".
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Lambda: the environment of a function, its role's session, and SnapStart's endpoint (facts/workload C5, C6)."""
+"""Lambda: the environment of a function, its role's session, and SnapStart's endpoint.
+
+Source: docs/aws/containers-and-pods.md, "Lambda", "Other workloads".
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""EC2's metadata service on the wire: tokens, versions, refusals, and what can be read (facts/workload B1)."""
+"""EC2's metadata service on the wire: tokens, versions, refusals, and what can be read.
+
+Source: docs/aws/instance-metadata.md, "Service".
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""EKS Pod Identity: associations, the agent's endpoint and AssumeRoleForPodIdentity (facts/workload C3)."""
+"""EKS Pod Identity: associations, the agent's endpoint and AssumeRoleForPodIdentity.
+
+Source: docs/aws/containers-and-pods.md, "Pod Identity".
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Encrypted assertions: the algorithms that AWS was seen to accept (facts/sts-iam-sigv4 §8.6), and what must fail."""
+"""Encrypted assertions: the algorithms that AWS was seen to accept, and what must fail.
+
+Source: docs/aws/saml.md, "Encryption".
+"""
 
 from __future__ import annotations
 

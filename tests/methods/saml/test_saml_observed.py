@@ -1,4 +1,7 @@
-"""What STS was seen to do with assertions (facts/sts-iam-sigv4 §8; observed in us-east-1 on 2026-09-11), case by case."""
+"""What STS was seen to do with assertions, case by case.
+
+Source: docs/aws/saml.md, "Assertion"; observed in us-east-1 on 2026-09-11.
+"""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def create_policy(
     Description: str = "",
     Tags: tags.Pairs | None = None,
 ) -> Mapping[str, Any]:
-    """Create a managed policy; the result echoes no description (§11.3)."""
+    """Create a managed policy; the result echoes no description (docs/aws/iam.md, "Members of results")."""
     labels = tags.checked(POLICY, Tags)
     arn = POLICY.arn(ctx.identity.account, Path, PolicyName)
     permit_new(ctx, "CreatePolicy", POLICY, arn, labels, named=POLICY.spoken.format(PolicyName))
@@ -55,7 +55,7 @@ def create_policy(
 
 @operation("iam", "GetPolicy")
 def get_policy(ctx: Context, *, PolicyArn: str) -> Mapping[str, Any]:
-    """One policy; always with a list of tags (§11.3)."""
+    """One policy; always with a list of tags (docs/aws/iam.md, "Members of results")."""
     policy = _reach(ctx, "GetPolicy", PolicyArn)
     result = {**shown(ctx.world, ctx.identity.account, policy), "Tags": tags.shown(policy["tags"])}
     if policy["description"]:

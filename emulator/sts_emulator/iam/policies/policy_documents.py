@@ -53,7 +53,10 @@ def trust_to_show(world: World, stored: str) -> str:
 
 
 def quoted(text: str) -> str:
-    """Percent-encoded as RFC 3986 says, the form of every policy document in IAM's replies (§11.1)."""
+    """Percent-encoded as RFC 3986 says, the form of every policy document in IAM's replies.
+
+    Source: docs/aws/iam.md, "Service constants".
+    """
     return quote(text, safe="-_.~")
 
 

@@ -35,7 +35,10 @@ def create_role(
     PermissionsBoundary: str | None = None,
     Tags: tags.Pairs | None = None,
 ) -> Mapping[str, Any]:
-    """Create a role; the result echoes the trust policy as given, without description and duration (§11.3)."""
+    """Create a role; the result echoes the trust policy as given, without description and duration.
+
+    Source: docs/aws/iam.md, "Members of results".
+    """
     labels = tags.checked(ROLE, Tags)
     arn = ROLE.arn(ctx.identity.account, Path, RoleName)
     permit_new(ctx, "CreateRole", ROLE, arn, labels, boundary_keys(PermissionsBoundary))
@@ -85,7 +88,7 @@ def get_role(ctx: Context, *, RoleName: str) -> Mapping[str, Any]:
 def list_roles(
     ctx: Context, *, PathPrefix: str = "/", Marker: str | None = None, MaxItems: int | None = None
 ) -> Mapping[str, Any]:
-    """The account's roles under a path, without tags, boundary and last use (§11.3)."""
+    """The account's roles under a path, without tags, boundary and last use (docs/aws/iam.md, "Members of results")."""
     account = ctx.identity.account
     permit(ctx, "ListRoles", ROLE.arn(account, PathPrefix, ""))
     under = listing(ctx.world, ROLE, account, PathPrefix)

@@ -156,7 +156,8 @@ def _described(document: str, now: int) -> dict[str, Any]:
     """The members that a metadata document gives: the text, its issuers with their certificates, and its end.
 
     Raises:
-        AwsError: InvalidInput `Could not parse metadata.`; the reasons that lead to it are in facts B4.
+        AwsError: InvalidInput `Could not parse metadata.`; the reasons that lead to it are in
+        docs/aws/saml.md, "Providers".
     """
     try:
         root = xml.parse(document.encode(), max_bytes=MAX_METADATA)

@@ -20,19 +20,19 @@ ROOT_LIMIT = 3_600
 
 @operation("sts", "GetCallerIdentity")
 def get_caller_identity(ctx: Context) -> Mapping[str, Any]:
-    """Name the caller. Needs no permission, and no explicit deny stops it (facts/sts-iam-sigv4 §2.4)."""
+    """Name the caller. Needs no permission, and no explicit deny stops it (docs/aws/sts.md, "GetCallerIdentity")."""
     caller = ctx.identity
     return {"Arn": caller.arn, "UserId": caller.user_id, "Account": caller.account}
 
 
 @operation("sts", "GetAccessKeyInfo")
 def get_access_key_info(ctx: Context, *, AccessKeyId: str) -> Mapping[str, Any]:
-    """The account that owns an access key, active or not, anybody's (facts/sts-iam-sigv4 §2.5)."""
+    """The account that owns an access key, active or not, anybody's (docs/aws/sts.md, "GetAccessKeyInfo")."""
     authorize(ctx, "sts:GetAccessKeyInfo", "*")
     stored = ctx.world.get("access-key", AccessKeyId)
     account = stored["account"] if stored else names.account_of(AccessKeyId)
     if account is None or AccessKeyId[:4] not in ("AKIA", "ASIA"):
-        # AWS's text for a key id that is none is not recorded (§13).
+        # AWS's text for a key id that is none is not recorded (docs/aws/sts.md, "Not recorded").
         raise AwsError("ValidationError", f"{AccessKeyId} is invalid")
     return {"Account": account}
 
@@ -46,7 +46,10 @@ def get_session_token(
     TokenCode: str = "",
     MinimumSessionTokenSize: int = 0,
 ) -> Mapping[str, Any]:
-    """Temporary credentials of the caller itself, with MFA if a code is given; needs no permission (§3.3)."""
+    """Temporary credentials of the caller itself, with MFA if a code is given; needs no permission.
+
+    Source: docs/aws/sts.md, "Who may call what".
+    """
     caller = ctx.identity
     _refuse_sessions(caller, "GetSessionToken")
     now = int(ctx.world.now())
@@ -78,7 +81,10 @@ def get_federation_token(
     Tags: list[Mapping[str, str]] | None = None,
     MinimumSessionTokenSize: int = 0,
 ) -> Mapping[str, Any]:
-    """Credentials for somebody the caller vouches for: what caller and session policy both allow (§4.1)."""
+    """Credentials for somebody the caller vouches for: what caller and session policy both allow.
+
+    Source: docs/aws/sts.md, "Session policies".
+    """
     caller = ctx.identity
     _refuse_sessions(caller, "GetFederationToken")
     tags = tag_map(Tags)
@@ -107,7 +113,7 @@ def get_federation_token(
     return {
         "Credentials": minted.to_wire(),
         "FederatedUser": {"FederatedUserId": session.id, "Arn": arn},
-        # Present and 0 without a policy, unlike AssumeRole's (facts §1.5).
+        # Present and 0 without a policy, unlike AssumeRole's (docs/aws/wire.md, "Results").
         "PackedPolicySize": packed or 0,
     }
 
@@ -118,5 +124,5 @@ def _refuse_sessions(caller: Caller, operation_name: str) -> None:
 
 
 def _capped(caller: Caller, duration: int) -> int:
-    """Root's sessions last an hour at most, silently (facts/sts-iam-sigv4 §3.1)."""
+    """Root's sessions last an hour at most, silently (docs/aws/sts.md, "Durations")."""
     return min(duration, ROOT_LIMIT) if caller.is_root else duration

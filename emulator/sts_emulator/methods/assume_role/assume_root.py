@@ -27,9 +27,11 @@ def assume_root(
     DurationSeconds: int = DEFAULT_DURATION,
     MinimumSessionTokenSize: int = 0,
 ) -> Mapping[str, Any]:
-    """Vend a root session of a member account, limited by a task policy (facts/sts-iam-sigv4 §1.4, §3).
+    """Vend a root session of a member account, limited by a task policy.
 
-    AWS's texts for its refusals are not recorded (§13): they get the general forms.
+    Source: docs/aws/sts.md, "Limits of parameters", "Durations".
+
+    AWS's texts for its refusals are not recorded (docs/aws/sts.md, "Not recorded"): they get the general forms.
     """
     caller = ctx.identity
     account = _target(TargetPrincipal)

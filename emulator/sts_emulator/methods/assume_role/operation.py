@@ -34,7 +34,10 @@ def assume_role(
     ProvidedContexts: list[Mapping[str, str]] | None = None,
     MinimumSessionTokenSize: int = 0,
 ) -> Mapping[str, Any]:
-    """Vend a session of a role to a signed caller (facts/sts-iam-sigv4 §3 to §5, §12)."""
+    """Vend a session of a role to a signed caller.
+
+    Source: docs/aws/sts.md, "Durations" to "Denials of AssumeRole", "Order of processing".
+    """
     caller = ctx.identity
     check_role_arn(RoleArn)
     _refuse_wrong_callers(caller, RoleArn)
@@ -58,7 +61,7 @@ def assume_role(
 
 
 def check_role_arn(arn: str) -> None:
-    """Refuse what is not a role's ARN, in AWS's words (facts/sts-iam-sigv4 §5.4).
+    """Refuse what is not a role's ARN, in AWS's words (docs/aws/sts.md, "Denials of federated calls").
 
     Raises:
         AwsError: ValidationError.
@@ -79,5 +82,5 @@ def _refuse_wrong_callers(caller: Caller, role_arn: str) -> None:
     if caller.principal.type == "root" and not caller.permissive:
         raise access_denied("Roles may not be assumed by root accounts.")
     if caller.session is not None and caller.session.kind in (FEDERATED, ROOT_TASK):
-        # Only that it is refused is recorded (facts/sts-iam-sigv4 §3.3), not the text: the general one.
+        # Only that it is refused is recorded (docs/aws/sts.md, "Who may call what"), not the text: the general one.
         raise access_denied(f"User: {caller.arn} is not authorized to perform: sts:AssumeRole on resource: {role_arn}")

@@ -16,10 +16,16 @@ from sts_emulator.vending.context import TRUE, Context, Keys, Server
 from sts_emulator.vending.record import new_request_id, record
 
 LIFETIME: Final = 6 * 3600
-"""Seconds that a workload's credentials live; about what EC2 shows, which documents no number (facts/workload B2)."""
+"""Seconds that a workload's credentials live; about what EC2 shows, which documents no number.
+
+Source: docs/aws/instance-metadata.md, "Credentials".
+"""
 
 EARLIEST_RENEWAL: Final = 300
-"""Seconds before the old credentials expire by which AWS promises new ones (facts/workload B2)."""
+"""Seconds before the old credentials expire by which AWS promises new ones.
+
+Source: docs/aws/instance-metadata.md, "Credentials".
+"""
 
 KEPT: Final = 1_000
 """Workloads of a world whose credentials are remembered; the one that asked least recently is forgotten first."""

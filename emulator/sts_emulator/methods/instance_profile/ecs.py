@@ -1,6 +1,7 @@
 """ECS: the credentials endpoint of tasks, and what a container reads about itself (task metadata version 4).
 
-Page `ecs/…` of a world, which stands for http://169.254.170.2. Behaviour: facts/workload-and-rolesanywhere C1, C2.
+Page `ecs/…` of a world, which stands for http://169.254.170.2. Behaviour:
+docs/aws/containers-and-pods.md, "Environment", "Responses".
 
 Document `ecs-task`, key: task id, uid: credentials id. id, name, account, region, cluster, role (ARN), family, image,
 container, credentials_id, token (authorization token, "" where none is asked for), lifetime, started, state (RUNNING,

@@ -1,7 +1,7 @@
 """Lambda: what the environment of a function holds, which is all that its code learns of its role.
 
 Document `lambda-function`, key: `ACCOUNT/REGION/name`, uid: ARN. name, account, region, arn, role (ARN), memory,
-lifetime. Behaviour: facts/workload-and-rolesanywhere C5, C6.
+lifetime. Behaviour: docs/aws/containers-and-pods.md, "Lambda", "Other workloads".
 """
 
 from __future__ import annotations

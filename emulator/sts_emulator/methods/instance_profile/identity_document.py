@@ -24,7 +24,7 @@ _LINE: Final = 64
 
 
 def document(instance: Stored) -> str:
-    """The document as text, its keys in AWS's order (facts/workload B2)."""
+    """The document as text, its keys in AWS's order (docs/aws/instance-metadata.md, "Credentials")."""
     values = {
         "accountId": instance["account"],
         "architecture": "x86_64",

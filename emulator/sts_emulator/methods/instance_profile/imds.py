@@ -1,7 +1,7 @@
 """EC2's instance metadata service, versions 1 and 2: what answers at 169.254.169.254.
 
 Page `imds/INSTANCE/…` of a world; a listener of the instance's own serves the same at its root, because most SDKs drop
-a path from the endpoint. Behaviour: facts/workload-and-rolesanywhere B1.
+a path from the endpoint. Behaviour: docs/aws/instance-metadata.md, "Service".
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The documents in which an instance finds its credentials, whether there are any or not (facts/workload B2)."""
+"""The documents in which an instance finds its credentials, whether there are any or not.
+
+Source: docs/aws/instance-metadata.md, "Credentials".
+"""
 
 from __future__ import annotations
 

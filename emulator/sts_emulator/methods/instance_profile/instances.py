@@ -32,7 +32,7 @@ OPTIONS: Final[Mapping[str, Any]] = {
     "ipv6": "disabled",
     "tags": "disabled",
 }
-"""An instance's metadata options where nothing else was asked for (facts/workload B1)."""
+"""An instance's metadata options where nothing else was asked for (docs/aws/instance-metadata.md, "Service")."""
 
 DEFAULT_TYPE: Final = "t3.micro"
 DEFAULT_IMAGE: Final = "ami-0abcdef1234567890"
@@ -103,7 +103,8 @@ def association(world: World, profile: Stored, identifier: str) -> dict[str, Any
 def profile_of(world: World, instance: Stored) -> Stored | None:
     """The instance profile that the instance is associated with; None without one, or when it is gone.
 
-    A profile that was deleted and made again under the same name is another one, as on AWS (facts/workload B2).
+    A profile that was deleted and made again under the same name is another one, as on AWS
+    (docs/aws/instance-metadata.md, "Credentials").
     """
     associated = instance["association"]
     return world.find("instance-profile", associated["profile_id"]) if associated else None

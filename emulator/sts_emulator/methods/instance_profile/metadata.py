@@ -1,4 +1,7 @@
-"""The metadata tree: what an instance reads about itself, as paths below a version (facts/workload B1, B2)."""
+"""The metadata tree: what an instance reads about itself, as paths below a version.
+
+Source: docs/aws/instance-metadata.md, "Service", "Credentials".
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """EKS Pod Identity: a pod's projected token becomes a session of the role that its service account is associated with.
 
 `eks-auth:AssumeRoleForPodIdentity` does it, called by the agent of a node. The agent is here too, as page
-`pod-identity/…` of a world, which stands for http://169.254.170.23. Behaviour: facts/workload-and-rolesanywhere C3.
+`pod-identity/…` of a world, which stands for http://169.254.170.23. Behaviour:
+docs/aws/containers-and-pods.md, "Pod Identity".
 """
 
 from __future__ import annotations

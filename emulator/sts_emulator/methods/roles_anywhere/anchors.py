@@ -24,7 +24,7 @@ BUNDLE: Final = "CERTIFICATE_BUNDLE"
 PRIVATE_CA: Final = "AWS_ACM_PCA"
 
 MAX_BUNDLE: Final = 2
-"""Certificates of one anchor's bundle (facts/workload-and-rolesanywhere §A4)."""
+"""Certificates of one anchor's bundle (docs/aws/roles-anywhere.md, "Errors")."""
 
 # AWS's words, as reported for CreateTrustAnchor.
 BAD_DATA: Final = "Error creating TrustAnchor. Bad certificate data"

@@ -1,6 +1,6 @@
 """What a session learns from its certificate: tags by the profile's mappings, the source identity, the origin.
 
-Source: facts/workload-and-rolesanywhere §A6 and §A7.
+Source: docs/aws/roles-anywhere.md, "Sessions" and "Attribute mappings".
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Certificates: read within limits, and judged by the constraints that IAM Roles Anywhere adds to path validation.
 
-Source: facts/workload-and-rolesanywhere §A5. Every judgement is a sentence that says what is wrong, empty when nothing
-is; it goes to the event, while the client is told no more than AWS tells.
+Source: docs/aws/roles-anywhere.md, "Certificates". Every judgement is a sentence that says what is wrong, empty when
+nothing is; it goes to the event, while the client is told no more than AWS tells.
 """
 
 from __future__ import annotations
@@ -107,7 +107,10 @@ def to_pem(certificate: x509.Certificate) -> str:
 
 
 def serial(certificate: x509.Certificate) -> str:
-    """The serial number as AWS names sessions by it: big-endian, lower-case hex, whole bytes (§A6)."""
+    """The serial number as AWS names sessions by it: big-endian, lower-case hex, whole bytes.
+
+    Source: docs/aws/roles-anywhere.md, "Sessions".
+    """
     text = f"{certificate.serial_number:x}"
     return "0" * (len(text) % 2) + text
 

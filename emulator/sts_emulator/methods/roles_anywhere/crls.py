@@ -17,7 +17,7 @@ from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import operation
 
 QUOTA: Final = 2
-"""Lists of one trust anchor (facts/workload-and-rolesanywhere §A4)."""
+"""Lists of one trust anchor (docs/aws/roles-anywhere.md, "Errors")."""
 
 
 @operation("rolesanywhere", "ImportCrl")

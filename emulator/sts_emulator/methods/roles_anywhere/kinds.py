@@ -27,7 +27,7 @@ PAGE = 100
 class Noun:
     """One kind of resource: `kind` in the store, `word` in ARNs, `title` in sentences, `quota` per account and region.
 
-    The quotas are those of the user guide (facts/workload-and-rolesanywhere §A4); None where it has none.
+    The quotas are those of the user guide (docs/aws/roles-anywhere.md, "Errors"); None where it has none.
     """
 
     kind: str

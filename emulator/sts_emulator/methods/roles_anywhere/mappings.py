@@ -1,4 +1,6 @@
-"""Attribute mappings of profiles: which parts of a certificate become session tags (facts §A7).
+"""Attribute mappings of profiles: which parts of a certificate become session tags.
+
+Source: docs/aws/roles-anywhere.md, "Attribute mappings".
 
 Kept as {field: [specifier]}; a field without specifiers is left out, and then gives no tags.
 """

@@ -1,7 +1,7 @@
 """From a certificate to a trust anchor: the path, validated at the world's time, with AWS's own constraints on top.
 
 cryptography's verifier does the path (names, signatures, dates, basic constraints, path lengths, name constraints);
-what it lets pass and AWS does not is judged in `certificates` (facts/workload-and-rolesanywhere §A5).
+what it lets pass and AWS does not is judged in `certificates` (docs/aws/roles-anywhere.md, "Certificates").
 """
 
 from __future__ import annotations

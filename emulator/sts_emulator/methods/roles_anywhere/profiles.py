@@ -40,7 +40,10 @@ def create_profile(
     aliasName: str | None = None,
     tipConfiguration: Mapping[str, str] | None = None,
 ) -> Mapping[str, Any]:
-    """List the roles that certificates may become. Without `enabled` the profile begins disabled (§A8)."""
+    """List the roles that certificates may become. Without `enabled` the profile begins disabled.
+
+    Source: docs/aws/roles-anywhere.md, "Control plane".
+    """
     given, keys = tagging.new(ctx, tags)
     nouns.permit(ctx, "CreateProfile", "*", keys)
     _pass_roles(ctx, roleArns)

@@ -1,7 +1,7 @@
 """Revocation: what the imported lists, and where an anchor asks for it the distribution points, say of a path.
 
 An imported list speaks for a certificate when it bears its issuer's name and signature. Nothing is cached beyond the
-next write, so that a revocation takes effect on the next call (facts/workload-and-rolesanywhere §A4, §A5).
+next write, so that a revocation takes effect on the next call (docs/aws/roles-anywhere.md, "Errors", "Certificates").
 """
 
 from __future__ import annotations

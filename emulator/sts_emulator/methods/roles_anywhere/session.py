@@ -1,7 +1,8 @@
 """CreateSession: a certificate becomes the credentials of a role.
 
 The order is AWS's as far as it is known: signature, certificate and path, revocation, profile, role, trust policy
-(facts/workload-and-rolesanywhere §A2 to §A6). Runs outside a transaction, so that a refusal is remembered too.
+(docs/aws/roles-anywhere.md, "Signature" to "Sessions"). Runs outside a transaction, so that a refusal is remembered
+too.
 """
 
 from __future__ import annotations
@@ -169,7 +170,10 @@ def _profile(ctx: Context, anchor: Stored, arn: str) -> Stored:
 
 
 def _proof(anchor: Stored, tags: Mapping[str, str], origin: Mapping[str, str], role_arn: str) -> Proof:
-    """What the service tells STS. The tags being set count as the principal's already, as AWS's samples need (§A6)."""
+    """What the service tells STS. The tags being set count as the principal's already, as AWS's samples need.
+
+    Source: docs/aws/roles-anywhere.md, "Sessions".
+    """
     context: dict[str, tuple[str, ...]] = {f"aws:principaltag/{key.lower()}": (value,) for key, value in tags.items()}
     context |= {key: (value,) for key, value in origin.items()}
     context |= {

@@ -1,8 +1,8 @@
 """The proof itself: a request signed with the key of the certificate that it carries (AWS4-X509-*).
 
 Canonicalised as Signature Version 4 is, signed with the private key instead of a derived secret; the serial number
-stands where the access key id would (facts/workload-and-rolesanywhere §A1, §A2). AWS answers every mismatch, also one
-of the clock, with the same two words; the event has the reason.
+stands where the access key id would (docs/aws/roles-anywhere.md, "CreateSession", "Signature"). AWS answers every
+mismatch, also one of the clock, with the same two words; the event has the reason.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ _TAG_TEXT = re.compile(r"[\w\s_.:/=+\-@]*")
 _SHORTEST, _LONGEST = 900, 43_200
 _MAX_TAGS, _MAX_TAG_KEY, _MAX_TAG_VALUE = 50, 128, 256
 
-# The User Guide's table of attributes and condition keys (facts/sts-iam-sigv4 §8.7).
+# The User Guide's table of attributes and condition keys (docs/aws/saml.md, "Condition keys").
 _EDU_PERSON = (
     *("edupersonaffiliation", "edupersonnickname", "edupersonorgdn", "edupersonorgunitdn"),
     *("edupersonprimaryaffiliation", "edupersonprincipalname", "edupersonentitlement", "edupersonprimaryorgunitdn"),
@@ -152,7 +152,7 @@ class Claims:
         return self.attributes.get(f"{ATTRIBUTE}TransitiveTagKeys", ())
 
     def keys(self, account: str, provider: str) -> dict[str, tuple[str, ...]]:
-        """The saml:* condition keys that hold while the role is assumed (facts/sts-iam-sigv4 §8.7)."""
+        """The saml:* condition keys that hold while the role is assumed (docs/aws/saml.md, "Condition keys")."""
         keys: dict[str, tuple[str, ...]] = {
             "saml:aud": (self.recipient,),
             "saml:iss": (self.issuer,),
@@ -198,7 +198,7 @@ def attributes_of(assertion: Any) -> dict[str, tuple[str, ...]]:
 
 
 def read(assertion: Any) -> Claims:
-    """The claims of a verified assertion, of which AWS demands these parts (facts/sts-iam-sigv4 §8.5).
+    """The claims of a verified assertion, of which AWS demands these parts (docs/aws/saml.md, "Errors").
 
     Raises:
         Refused: no Conditions, no AuthnStatement, not one bearer SubjectConfirmation with Recipient and NotOnOrAfter, a

@@ -2,7 +2,7 @@
 
 Written on the primitives instead of libxmlsec's decryption, which would follow references that the message names
 (CipherReference, RetrievalMethod). Allowed is what AWS was seen to accept: AES-CBC and AES-GCM under RSA-OAEP
-(facts/sts-iam-sigv4 §8.6); PKCS #1 v1.5 key transport never is.
+(docs/aws/saml.md, "Encryption"); PKCS #1 v1.5 key transport never is.
 """
 
 from __future__ import annotations

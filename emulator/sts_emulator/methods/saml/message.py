@@ -16,7 +16,7 @@ from sts_emulator.methods.saml.refusals import badly_signed, malformed, unsigned
 from sts_emulator.wire import xml
 
 MAX_MESSAGE: Final = 100_000
-"""Characters of base64: STS's own limit for SAMLAssertion (facts/sts-iam-sigv4 §1.4)."""
+"""Characters of base64: STS's own limit for SAMLAssertion (docs/aws/sts.md, "Limits of parameters")."""
 
 SAMLP: Final = "{urn:oasis:names:tc:SAML:2.0:protocol}"
 SAML: Final = "{urn:oasis:names:tc:SAML:2.0:assertion}"

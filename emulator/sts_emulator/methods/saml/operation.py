@@ -39,7 +39,7 @@ async def assume_role_with_saml(
     DurationSeconds: int | None = None,
     MinimumSessionTokenSize: int = 0,
 ) -> Mapping[str, Any]:
-    """Vend a session of a role to whom a SAML provider vouches for (facts/sts-iam-sigv4 §8)."""
+    """Vend a session of a role to whom a SAML provider vouches for (docs/aws/saml.md, "Assertion")."""
     check_role_arn(RoleArn)
     provider = trusted(ctx.world, PrincipalArn)
     try:
@@ -93,7 +93,10 @@ def vend(ctx: Context, provider: Trusted, claims: Claims, role_arn: str, ask: As
 
 
 def described(provider: Trusted, claims: Claims) -> dict[str, Any]:
-    """The members of the result that tell who was vouched for; Audience is the Recipient (facts/sts-iam-sigv4 §8.2)."""
+    """The members of the result that tell who was vouched for; Audience is the Recipient.
+
+    Source: docs/aws/saml.md, "Result".
+    """
     return {
         "Subject": claims.subject,
         "SubjectType": claims.subject_type,
@@ -117,7 +120,8 @@ def _assumable(world: World, provider: Trusted, role_arn: str) -> Mapping[str, A
 
 def _completed(now: float, claims: Claims, role_arn: str, ask: Ask) -> Ask:
     limits = [] if claims.session_ends is None else [int(claims.session_ends)]
-    if claims.session_duration is not None:  # it shortens a session, and never lengthens one (facts §8.4)
+    # it shortens a session, and never lengthens one (docs/aws/saml.md, "Durations")
+    if claims.session_duration is not None:
         limits.append(int(now) + claims.session_duration)
     return Ask(
         session_name=claims.session_name,
@@ -137,8 +141,9 @@ def _completed(now: float, claims: Claims, role_arn: str, ask: Ask) -> Ask:
 def _proof(provider: Trusted, claims: Claims) -> Proof:
     keys = claims.keys(provider.account, provider.name)
     lasting = {name: list(keys[name]) for name in ("saml:namequalifier", "saml:sub", "saml:sub_type")}
-    # What a federated caller is to a trust policy was observed on AWS (facts/policy-evaluation §2.6): an account and a
-    # type, the provider's ARN as its id, and no aws:PrincipalArn.
+    # What a federated caller is to a trust policy was observed on AWS
+    # (docs/aws/policy-evaluation.md, "Condition keys"): an account and a type, the provider's ARN as its id, and no
+    # aws:PrincipalArn.
     keys |= {
         "aws:principalaccount": (provider.account,),
         "aws:principaltype": ("User",),

@@ -1,4 +1,4 @@
-"""The refusals of an assertion, in the words that STS was seen to use (facts/sts-iam-sigv4 §8.5)."""
+"""The refusals of an assertion, in the words that STS was seen to use (docs/aws/saml.md, "Errors")."""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
 """XML signatures, verified with the provider's own keys and after their form was found to be the one that is allowed.
 
 libxmlsec does what a signature tells it to before it knows whose signature it is: a second reference to a `file://` URI
-opens that file, an XPath transform of a few kilobytes takes 14 seconds (facts/human-and-app-users B7). So the form is
-checked first, xmlsec is restricted to the same algorithms, and claims are read from the bytes that were digested.
+opens that file, an XPath transform of a few kilobytes takes 14 seconds (docs/aws/saml.md, "Verifiers and forgeries").
+So the form is checked first, xmlsec is restricted to the same algorithms, and claims are read from the bytes that were
+digested.
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ def verify(message: Message, assertion: Any, certificates: tuple[bytes, ...]) ->
     """The assertion as its signer wrote it: a tree made anew from the bytes that the signature's digest covers.
 
     `assertion` is the message's own, or what was decrypted. `certificates` are the provider's, in DER; a KeyInfo in the
-    message is never asked, and a certificate's validity does not matter, as on AWS (facts/sts-iam-sigv4 §8.3).
+    message is never asked, and a certificate's validity does not matter, as on AWS
+    (docs/aws/saml.md, "What is accepted").
 
     Raises:
         Refused: the assertion has no signature; a signature has a form that is not allowed, or none of the certificates

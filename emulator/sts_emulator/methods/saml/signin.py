@@ -106,7 +106,7 @@ def _chooser(visit: Visit, offers: list[Offer], fields: Mapping[str, str]) -> Re
     for role in dict.fromkeys(offer.role for offer in offers):
         by_account.setdefault(role.split(":")[4], []).append({"arn": role, "name": role.partition(":role/")[2]})
     shown = {_label(visit.world, account): roles for account, roles in sorted(by_account.items())}
-    # gimme-aws-creds reads this table from the page when it is there (facts/human-and-app-users B5).
+    # gimme-aws-creds reads this table from the page when it is there (docs/aws/saml.md, "Browser flow").
     table = {"roles_accounts": {label: [role["arn"] for role in roles] for label, roles in shown.items()}}
     root = pages.root_of(visit.base_url)
     return pages.page(
@@ -168,7 +168,10 @@ def _context(visit: Visit, service: str, name: str) -> Context:
 
 
 def _refusal(visit: Visit, no: AwsError, fields: Mapping[str, str]) -> Response:
-    """A response that proves nothing: AWS's page says no more than that (facts/sts-iam-sigv4 §8.5); the event does."""
+    """A response that proves nothing: AWS's page says no more than that; the event does.
+
+    Source: docs/aws/saml.md, "Errors".
+    """
     ctx = _context(visit, "sts", "AssumeRoleWithSAML")
     ctx.parameters = {"RoleArn": fields["roleIndex"][:2048]} if "roleIndex" in fields else {}
     if isinstance(no, Refused):

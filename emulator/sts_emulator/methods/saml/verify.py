@@ -73,7 +73,7 @@ def verify(provider: Trusted, response: Message, now: float, sign_in: str) -> Cl
     `sign_in` is our own sign-in address, accepted beside AWS's where the recipient matters.
 
     Raises:
-        Refused: in AWS's words (facts/sts-iam-sigv4 §8.5); `why` says which check it was.
+        Refused: in AWS's words (docs/aws/saml.md, "Errors"); `why` says which check it was.
     """
     proven = _proven(provider, response, now)
     if not proven.subject:

@@ -11,7 +11,7 @@ from sts_emulator.core.errors import AwsError
 from sts_emulator.vending.assume import tag_map
 
 TOLERANCE: Final = 300
-"""Seconds that `iat` and `nbf` may lie ahead and `exp` behind (facts/sts-iam-sigv4 §7.2)."""
+"""Seconds that `iat` and `nbf` may lie ahead and `exp` behind (docs/aws/web-identity.md, "Rules for tokens")."""
 
 TAGS = "https://aws.amazon.com/tags"
 SOURCE_IDENTITY = "https://aws.amazon.com/source_identity"
@@ -47,7 +47,7 @@ def read(claims: Mapping[str, Any], now: float) -> IdToken:
 
     Raises:
         AwsError: InvalidIdentityToken, ExpiredTokenException, or InternalFailure for a subject of null, as recorded
-            from AWS (facts/sts-iam-sigv4 §7.1, §7.2).
+            from AWS (docs/aws/web-identity.md, "Errors", "Rules for tokens").
     """
     for name in _REQUIRED:
         if name not in claims:

@@ -33,7 +33,7 @@ _REQUIRED = (
     "response_types_supported",
     "subject_types_supported",
     "id_token_signing_alg_values_supported",
-)  # facts/sts-iam-sigv4 §7.2
+)  # docs/aws/web-identity.md, "Rules for tokens"
 _UNTRUSTED = "CERTIFICATE_VERIFY_FAILED"
 
 
@@ -41,7 +41,7 @@ async def fetch_jwks(issuer: str, thumbprints: tuple[str, ...], *, limit: float 
     """The issuer's key set, as parsed JSON, within `limit` seconds.
 
     `thumbprints` are SHA-1 in hex of certificates that are trusted where the system's authorities do not help, as AWS
-    does (facts/sts-iam-sigv4 §7.7).
+    does (docs/aws/web-identity.md, "Thumbprints").
 
     Raises:
         KeysUnavailableError: anything else that went wrong.

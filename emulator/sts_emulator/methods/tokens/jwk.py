@@ -22,7 +22,8 @@ EC_ALGORITHMS: Final = {"ES256": "P-256", "ES384": "P-384", "ES512": "P-521"}  #
 ALGORITHMS: Final = frozenset(RSA_ALGORITHMS) | frozenset(EC_ALGORITHMS)
 """What is accepted; `none`, HMAC and everything else is not. An algorithm only ever meets keys of its own type."""
 
-MAX_RSA_KEYS: Final = 100  # with more, RSA tokens fail and EC tokens still pass (facts/sts-iam-sigv4 §7.2)
+# with more, RSA tokens fail and EC tokens still pass (docs/aws/web-identity.md, "Rules for tokens")
+MAX_RSA_KEYS: Final = 100
 _MAX_ENTRIES = 1_000
 _MAX_CERTIFICATE = 16_384  # characters of base64
 _RSA_BITS = range(2048, 8192 + 1)  # RFC 7518 §3.3 sets the floor; the ceiling bounds the cost of one check
@@ -35,7 +36,10 @@ Verifiers = Mapping[str, Verify]
 
 
 class KeySet:
-    """The keys of one issuer. A key id that occurs twice means the later key (facts/sts-iam-sigv4 §7.2)."""
+    """The keys of one issuer. A key id that occurs twice means the later key.
+
+    Source: docs/aws/web-identity.md, "Rules for tokens".
+    """
 
     def __init__(self, jwks: Any) -> None:
         entries = jwks.get("keys") if isinstance(jwks, Mapping) else None
@@ -55,7 +59,7 @@ class KeySet:
     def verifier(self, key_id: str | None, algorithm: str) -> Verify | None:
         """The check for a token of that header, or None when no key fits.
 
-        Without a key id, only a set with exactly one usable key answers (facts/sts-iam-sigv4 §7.2).
+        Without a key id, only a set with exactly one usable key answers (docs/aws/web-identity.md, "Rules for tokens").
         """
         if self._too_many_rsa and algorithm in RSA_ALGORITHMS:
             return None
@@ -71,7 +75,7 @@ def _verifiers(jwk: Mapping[str, Any]) -> Verifiers:
     """The checks that a key can do; empty for a key that AWS would not use.
 
     `alg` is ignored, another `use` than `sig` and any `key_ops` disqualify, `x5c` must be of the same key
-    (facts/sts-iam-sigv4 §7.2).
+    (docs/aws/web-identity.md, "Rules for tokens").
     """
     if jwk.get("use", "sig") != "sig" or "key_ops" in jwk:
         return {}

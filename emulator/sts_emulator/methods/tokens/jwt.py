@@ -1,8 +1,9 @@
 """Takes a signed token (JWS compact form) apart, and gives its claims only to whoever has a key that proves them.
 
-Written by hand because the libraries cost four times the RSA check itself (facts/performance §3); a library is the
-oracle of the tests instead. Everything here is attacker's input: sizes and shape are checked before anything is
-decoded, and no header but `alg` and `kid` is looked at, so `jku`, `x5u`, `jwk` and `x5c` bring no keys of their own.
+Written by hand because the libraries cost four times the RSA check itself (docs/aws/performance.md, "Components"); a
+library is the oracle of the tests instead. Everything here is attacker's input: sizes and shape are checked before
+anything is decoded, and no header but `alg` and `kid` is looked at, so `jku`, `x5u`, `jwk` and `x5c` bring no keys of
+their own.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ class Token:
 def parse(text: str) -> Token:
     """Take a token apart without believing any of it.
 
-    Of members that occur twice the last counts, as in AWS (facts/sts-iam-sigv4 §7.2).
+    Of members that occur twice the last counts, as in AWS (docs/aws/web-identity.md, "Rules for tokens").
 
     Raises:
         NotAToken: too long, not three base64url parts, not JSON objects in UTF-8, numbers that JSON does not have,

@@ -11,7 +11,7 @@ from sts_emulator.methods.tokens.id_token import IdToken
 from sts_emulator.methods.tokens.issuer_keys import Provider
 
 # The claims beside aud, sub and amr that AWS turns into condition keys, by provider: its URL without scheme
-# (facts/human-and-app-users §D3). Every other claim is no key, and a condition on it never matches.
+# (docs/aws/oidc-issuers.md, "Condition keys"). Every other claim is no key, and a condition on it never matches.
 _CLAIMS = (
     (
         re.compile(r"token\.actions\.(githubusercontent\.com|[^/]+\.ghe\.com)(/.*)?|github\.com/enterprises/.+"),
@@ -61,7 +61,10 @@ _CLAIMS = (
 
 
 def at_login(provider: Provider, token: IdToken, claims: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-    """The condition keys of the trust evaluation (facts/policy-evaluation §2.6); aws:PrincipalArn is not among them."""
+    """The condition keys of the trust evaluation; aws:PrincipalArn is not among them.
+
+    Source: docs/aws/policy-evaluation.md, "Condition keys".
+    """
     prefix = provider.name.lower()
     keys = {
         "aws:federatedprovider": (provider.principal,),

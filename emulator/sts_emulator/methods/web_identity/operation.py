@@ -24,7 +24,7 @@ from sts_emulator.wire.dispatch import operation
 ACTION = "sts:AssumeRoleWithWebIdentity"
 NOT_AUTHORIZED = f"Not authorized to perform {ACTION}"
 
-# Texts as recorded from AWS (facts/sts-iam-sigv4 §7.1).
+# Texts as recorded from AWS (docs/aws/web-identity.md, "Errors").
 NOT_A_TOKEN = "The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)"  # noqa: S105
 NO_KEY = (
     "Couldn't retrieve verification key from your identity provider,  please reference AssumeRoleWithWebIdentity "
@@ -37,7 +37,7 @@ BUILT_IN = {
     "accounts.google.com": "accounts.google.com",
     "https://cognito-identity.amazonaws.com": "cognito-identity.amazonaws.com",
 }
-"""Issuers that need no provider of the account (facts/sts-iam-sigv4 §7.4): `iss` -> principal."""
+"""Issuers that need no provider of the account (docs/aws/web-identity.md, "Built-in providers"): `iss` -> principal."""
 
 _MAX_URL = 255  # characters of a provider's URL, by IAM's model: a longer issuer has none
 
@@ -55,7 +55,9 @@ def assume_role_with_web_identity(
     DurationSeconds: int | None = None,
     MinimumSessionTokenSize: int = 0,
 ) -> Mapping[str, Any] | Awaitable[Mapping[str, Any]]:
-    """Vend a session of a role to the bearer of an OIDC token (facts/sts-iam-sigv4 §7, order §12).
+    """Vend a session of a role to the bearer of an OIDC token.
+
+    Source: docs/aws/web-identity.md, "Rules for tokens", order docs/aws/sts.md, "Order of processing".
 
     The answer is awaitable only where the issuer's keys must be fetched first.
     """

@@ -1,7 +1,7 @@
 """Owns the `Condition` block: one compiled test per operator and key, with set operators, `IfExists` and missing keys.
 
-Source: facts/policy-evaluation §2.4. Contested there, and decided here: a plain negated operator on several request
-values is true when none of them matches; `ForAnyValue:…IfExists` on an absent key is false.
+Source: docs/aws/policy-evaluation.md, "Conditions". Contested there, and decided here: a plain negated operator on
+several request values is true when none of them matches; `ForAnyValue:…IfExists` on an absent key is false.
 """
 
 from __future__ import annotations

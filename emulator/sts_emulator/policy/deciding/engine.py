@@ -1,7 +1,7 @@
 """Owns the decision: what one document says of a request, and what all layers together say.
 
-Source: facts/policy-evaluation §2.1 to §2.3. This is the path of every request, so it builds no tree; `explain` does,
-and a property test proves that both give the same answer.
+Source: docs/aws/policy-evaluation.md, "One document" to "Principals". This is the path of every request, so it builds
+no tree; `explain` does, and a property test proves that both give the same answer.
 """
 
 from __future__ import annotations
@@ -189,7 +189,7 @@ _ROLE_AND_TRUST: frozenset[Layer] = _ROLE | FEDERATED_NEEDS
 
 
 def decide(request: Request, policies: PolicySet) -> Decision:
-    """What all layers say together (facts/policy-evaluation §2.2)."""
+    """What all layers say together (docs/aws/policy-evaluation.md, "Layers")."""
     bounded = policies.boundary is not None
     trust, grant = resource_says(policies.trust, request, bounded=bounded)
     if request.principal.type in WITHOUT_IDENTITY:
@@ -262,7 +262,7 @@ def no_level_denies(verdicts: Sequence[Verdict]) -> Verdict | None:
 def needed_layers(
     request: Request, policies: PolicySet, trust: Verdict | None, grant: Grant | None
 ) -> frozenset[Layer]:
-    """The layers that must allow, beside the control policies: §2.2 rows 4 to 6.
+    """The layers that must allow, beside the control policies: docs/aws/policy-evaluation.md, "Layers" rows 4 to 6.
 
     In one account the way in which the resource's policy names the caller decides what else is needed; across accounts
     both sides must allow. A resource without a policy of its own is decided by the caller's side alone.

@@ -1,7 +1,7 @@
 """Owns the condition operators: what each compares, how policy values are compiled and how typed text is read.
 
-Source: facts/policy-evaluation §2.4 (UG reference_policies_elements_condition_operators). Text that is not of the
-operator's type matches nothing, so a negated operator is true for it.
+Source: docs/aws/policy-evaluation.md, "Conditions" (UG reference_policies_elements_condition_operators). Text that is
+not of the operator's type matches nothing, so a negated operator is true for it.
 """
 
 from __future__ import annotations

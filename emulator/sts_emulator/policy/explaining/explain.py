@@ -1,6 +1,6 @@
 """Owns the explanation: the full tree of one decision, never short-circuited, with the verdict folded from it.
 
-Shape: facts/policy-evaluation §5. `to_json` is versioned (`"schema": 1`); `to_text` is that JSON told to people.
+`to_json` is versioned (`"schema": 1`, docs/explain.md); `to_text` is that JSON told to people.
 """
 
 from __future__ import annotations

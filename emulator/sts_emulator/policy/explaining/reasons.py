@@ -51,7 +51,7 @@ ABSENT_KEYS: Mapping[str, str] = {
     "sts:durationseconds": "sts:DurationSeconds is no condition key of AssumeRole",
     "aws:tagkeys": "aws:TagKeys exists only when session tags are passed",
 }
-"""What a newcomer does not expect about keys (facts/policy-evaluation §2.6), by lower-cased name."""
+"""What a newcomer does not expect about keys (docs/aws/policy-evaluation.md, "Condition keys"), by lower-cased name."""
 
 ABSENT_PREFIXES: Mapping[str, str] = {
     "aws:principaltag/": "the caller has no such tag",

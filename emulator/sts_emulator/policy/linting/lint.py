@@ -1,7 +1,8 @@
 """Owns lint: what IAM accepts and is yet wrong, wide or surprising, each rule with a wrong and a right example.
 
-The rules are those of IAM Access Analyzer that concern trust policies (facts/policy-evaluation §1.5), the pitfalls of
-§2.7 and a few of our own. `RULES` is the one list of them all: documentation and tests are made from it.
+The rules are those of IAM Access Analyzer that concern trust policies
+(docs/aws/policy-grammar.md, "Findings of Access Analyzer"), the pitfalls of docs/aws/policy-evaluation.md, "Pitfalls"
+and a few of our own. `RULES` is the one list of them all: documentation and tests are made from it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Owns what IAM refuses to save as an identity policy (managed or inline) or to accept as a session policy.
 
-The order of the checks and their texts: facts/sts-iam-sigv4 §10.4. The first failure wins.
+The order of the checks and their texts: docs/aws/policy-grammar.md, "Identity policies that IAM refuses". The first
+failure wins.
 """
 
 from __future__ import annotations

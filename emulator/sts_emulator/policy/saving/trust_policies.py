@@ -1,7 +1,7 @@
 """Owns what IAM refuses to save as a role's trust policy.
 
-Texts: facts/policy-evaluation §1.2. Recorded live: the Json, Resource, principal, provider and action texts; the
-others are what another implementation quotes, and a good default.
+Texts: docs/aws/policy-grammar.md, "Rejections". Recorded live: the Json, Resource, principal, provider and action
+texts; the others are what another implementation quotes, and a good default.
 """
 
 from __future__ import annotations

@@ -53,8 +53,8 @@ def validate(
 
     `principal_exists(type, principal)` is asked about user and role ARNs and stored unique ids (`"AWS"`), services
     (`"Service"`) and provider ARNs (`"Federated"`) of a trust policy. `quota` replaces the kind's default size.
-    `sts_wildcard` says whether a trust policy may use `sts:*`, on which sources disagree (facts/policy-evaluation
-    §1.2).
+    `sts_wildcard` says whether a trust policy may use `sts:*`, on which sources disagree
+    (docs/aws/policy-grammar.md, "Rejections").
 
     Raises:
         MalformedPolicy: with AWS's code, HTTP status and message.
