@@ -264,7 +264,7 @@ def present_mfa(ctx: Context, caller: Caller, serial: str, code: str) -> dict[st
     """The condition keys of a caller who presents a code with an STS call, once the code is proven and used up.
 
     Raises:
-        AwsError: AccessDenied 403. The text for one of the two alone is not recorded (facts/sts-iam-sigv4 §13).
+        AwsError: AccessDenied 403. The text for one of the two alone is not recorded (docs/aws/sts.md, "Not recorded").
     """
     if not serial or not code:
         raise AwsError("AccessDenied", MFA_NEEDS_BOTH, status=403)
