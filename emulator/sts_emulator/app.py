@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import binascii
 import inspect
 import logging
@@ -11,17 +10,19 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from sts_emulator.core import clock
+from sts_emulator.core import clock, faults
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.events import EventLog
 from sts_emulator.core.store import StaleError, open_store
 from sts_emulator.core.world import DEFAULT, World, Worlds
-from sts_emulator.serving.front import Front, apply_scenario, send_answer
+from sts_emulator.serving import sockets
+from sts_emulator.serving.answers import meet
+from sts_emulator.serving.front import Front, apply_scenario
 from sts_emulator.settings import Settings
 from sts_emulator.vending import authenticate
 from sts_emulator.vending.context import Context, Server
 from sts_emulator.vending.record import new_request_id, record
-from sts_emulator.wire import dispatch, protocols, sigv4, validate
+from sts_emulator.wire import dispatch, protocols, validate
 from sts_emulator.wire.http import Request, Response
 from sts_emulator.wire.models import Operation, Service
 
@@ -148,20 +149,29 @@ def create_server(settings: Settings) -> Server:
     """The shared state of one emulator: its store, worlds and event log; the default world exists afterwards."""
     dispatch.register_modules(modules_by_service())
     store = open_store(settings.state)
-    server = Server(settings, Worlds(store), EventLog(store, persistent=bool(settings.state)))
+    server = Server(
+        settings,
+        Worlds(store),
+        EventLog(store, persistent=bool(settings.state)),
+        tuple(page.lstrip("/") for page in PAGES),
+    )
     server.worlds.create(DEFAULT)
     return server
 
 
-def handle(server: Server, world: World, request: Request, base_url: str) -> Response | Awaitable[Response]:
+def handle(
+    server: Server, world: World, request: Request, base_url: str, *, faulty: bool = True
+) -> Response | Awaitable[Response]:
     """Answer one AWS API call, at once unless it waits for something. Step 1, finding the world, is the caller's."""
     call = Call(request, new_request_id())
     try:
         service, operation = call.service, call.operation = dispatch.match(request)  # 2
         ctx = call.ctx = _context(server, world, request, base_url, service, operation, call.request_id)
-        _inject_fault(ctx)  # 3
+        fault = faults.take(world, ctx.service, ctx.operation) if faulty else None  # 3
+        if fault is not None:
+            return meet(fault, partial(_failure, call), partial(_handle_later, server, world, request, base_url))
         # 4; before the parameters are looked at (docs/aws/sts.md, "Order of processing")
-        _authenticate(ctx, request, service, operation)
+        authenticate.authenticate(ctx, request, service, operation)
         parameters = ctx.parameters = protocols.parse(operation, request)  # 5
         validate.validate(operation, parameters)  # 6
         result = _run(ctx, service, operation, parameters)  # 7
@@ -170,6 +180,11 @@ def handle(server: Server, world: World, request: Request, base_url: str) -> Res
         return _success(call, ctx, operation, result)  # 8
     except Exception as error:  # noqa: BLE001 - told to the client, or logged whole
         return _failure(call, error)
+
+
+def _handle_later(server: Server, world: World, request: Request, base_url: str) -> Response | Awaitable[Response]:
+    """A call whose fault was but a delay, in the world as it is now."""
+    return handle(server, server.worlds.get(world.name) or world, request, base_url, faulty=False)
 
 
 @dataclass(slots=True)
@@ -224,12 +239,6 @@ def _extended_request_id(ctx: Context) -> tuple[str, str]:
     return "x-amz-sts-extended-request-id", binascii.b2a_base64(text.encode(), newline=False).decode()
 
 
-def _inject_fault(ctx: Context) -> None:
-    fault = ctx.world.take_fault(ctx.service, ctx.operation)
-    if fault is not None:
-        raise fault
-
-
 def _run(
     ctx: Context, service: Service, operation: Operation, parameters: Mapping[str, Any]
 ) -> Mapping[str, Any] | Awaitable[Mapping[str, Any]] | None:
@@ -273,31 +282,6 @@ def _context(
     )
 
 
-def _authenticate(ctx: Context, request: Request, service: Service, operation: Operation) -> None:
-    if operation.auth == "none":
-        return
-    signed = sigv4.read(request)
-    settings = ctx.server.settings
-    if settings.permissive:
-        key_id, token = (signed.access_key_id, signed.token) if signed else ("", "")
-        ctx.region = signed.region or ctx.region if signed else ctx.region
-        ctx.caller = authenticate.permissive(ctx.world, key_id, token, settings.account)
-        return
-    if signed is None:
-        raise AwsError("MissingAuthenticationToken", "Request is missing Authentication Token", status=403)
-    ctx.region = signed.region or ctx.region
-    sigv4.check(signed, clock.real(), service.signing_name)
-    caller, secret = authenticate.identify(ctx.world, signed.access_key_id, signed.token)
-    sigv4.verify(request, signed, secret)
-    authenticate.restrict(caller, service.name, operation.name)
-    ctx.caller = caller
-    if not signed.token:
-        ctx.world.touch("access-key", signed.access_key_id, (ctx.world.now(), ctx.region, service.name))
-
-
-# -- serving ------------------------------------------------------------------------------------------------------
-
-
 def serve(settings: Settings, *, ready: Callable[[Server], None] = lambda _: None) -> None:
     """Seed the default world and serve until interrupted; `ready` is called once requests are answered.
 
@@ -308,79 +292,7 @@ def serve(settings: Settings, *, ready: Callable[[Server], None] = lambda _: Non
 
     server = create_server(settings)
     seed(server)
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_serve(server, ready))
-
-
-async def _serve(server: Server, ready: Callable[[Server], None]) -> None:
-    import gc
-
-    import uvicorn
-
-    from sts_emulator.network.listeners import Listeners
-    from sts_emulator.scenario.watch import watch
-
-    settings = server.settings
-    front = Front(server, handle, PAGES)
-    listeners = Listeners(server, front.mounted)
-    front.extensions.append(listeners.extend)
-    sockets = [uvicorn.Server(_socket(front, settings.host, settings.port))]
-    if settings.tls_port:
-        sockets.append(uvicorn.Server(_socket(front, settings.host, settings.tls_port, **_certificate(settings))))
-    gc.freeze()  # what is loaded now stays: the collector need not walk it again (docs/aws/performance.md, "Growth")
-    gc.enable()
-    gc.set_threshold(50_000, 20, 100)
-    beside = [asyncio.create_task(_announce(sockets, server, ready)), asyncio.create_task(watch(server))]
-    try:
-        await listeners.open_declared()
-        await asyncio.gather(*[each.serve() for each in sockets])
-    finally:
-        listeners.close_all()
-        for task in beside:
-            task.cancel()
-
-
-def _socket(front: Front, host: str, port: int, **tls: Any) -> Any:
-    import uvicorn
-
-    from sts_emulator.serving.connection import Connection, Outbox
-
-    return uvicorn.Config(
-        front,
-        host,
-        port,
-        http=partial(Connection, front.answer, send_answer, Outbox()),  # type: ignore[arg-type]  # all it does is call it
-        access_log=False,  # 38 us a request
-        log_config=None,  # what is said goes to standard error as it is; configuring takes 2 ms
-        ws="none",  # 24 ms at start
-        server_header=False,
-        date_header=False,  # ours is exact: see front
-        proxy_headers=False,  # aws:SourceIp is the peer, whatever X-Forwarded-For claims
-        **tls,
-    )
-
-
-def _certificate(settings: Settings) -> dict[str, str]:
-    from pathlib import Path
-
-    from sts_emulator.idp.pki import server_certificate
-
-    certificate, key, _ = server_certificate(Path(settings.certs), [settings.host])
-    return {"ssl_certfile": str(certificate), "ssl_keyfile": str(key)}
-
-
-async def _announce(sockets: list[Any], server: Server, ready: Callable[[Server], None]) -> None:
-    while not all(each.started for each in sockets):  # noqa: ASYNC110 - uvicorn offers nothing to wait for
-        await asyncio.sleep(0.005)
-    ready(server)
-
-
-def _loop_factory() -> Any:
-    try:
-        import uvloop
-    except ImportError:  # not made for Windows
-        return None
-    return uvloop.new_event_loop
+    sockets.serve(Front(server, handle, PAGES), ready)
 
 
 def __getattr__(name: str) -> Any:

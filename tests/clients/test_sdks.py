@@ -18,9 +18,9 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE.parents[0] / "methods" / "instance_profile"), str(HERE.parents[0] / "gateway")]
+sys.path[:0] = [str(HERE.parents[0] / "methods" / "instance_profile"), str(HERE.parents[0] / "workloads")]
 
-from gateway_lab import WORKLOADS, GatewayLab, namespaces_forbidden  # noqa: E402 - its folder was just added
+from command_lab import WORKLOADS, CommandLab, namespaces_forbidden  # noqa: E402 - its folder was just added
 from workload_lab import ACCOUNT, clean_environment, forwarding  # noqa: E402 - likewise
 
 BUILD_LIMIT = 1_500  # seconds: the Rust SDK takes minutes on two cores
@@ -124,8 +124,8 @@ class Sdk:
 
 
 @pytest.fixture
-def lab(aws, emulator_server) -> GatewayLab:
-    return GatewayLab(aws, emulator_server.url)
+def lab(aws, emulator_server) -> CommandLab:
+    return CommandLab(aws, emulator_server.url)
 
 
 pytestmark = pytest.mark.scenario(str(WORKLOADS))

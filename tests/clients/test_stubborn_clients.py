@@ -18,10 +18,10 @@ from pathlib import Path
 
 import pytest
 
-GATEWAY = Path(__file__).parents[1] / "gateway"
-sys.path[:0] = [str(GATEWAY), str(GATEWAY.parent / "methods" / "instance_profile")]
+LAB = Path(__file__).parents[1] / "workloads"
+sys.path[:0] = [str(LAB), str(LAB.parent / "methods" / "instance_profile")]
 
-from gateway_lab import GatewayLab, namespaces_forbidden  # noqa: E402 - its folder was just added
+from command_lab import CommandLab, namespaces_forbidden  # noqa: E402 - its folder was just added
 
 pytestmark = [pytest.mark.clients, pytest.mark.scenario(str(Path(__file__).with_name("stubborn.yaml")))]
 
@@ -83,7 +83,7 @@ def indented(program: str) -> str:
 def test_a_client_that_takes_no_endpoint_finds_its_role(aws, emulator_server, python, client, kind, role, event):
     if why := namespaces_forbidden():
         pytest.skip(f"no namespaces here: {why}")
-    lab = GatewayLab(aws, emulator_server.url)
+    lab = CommandLab(aws, emulator_server.url)
     done = lab.exec("--as", kind, "--role", role, "--isolated", "--", python, "-c", indented(PROGRAMS[client]))
     assert done.returncode == 0, done.stderr
     outcomes = [each["additionalEventData"]["outcome"] for each in aws.events() if each["eventName"] == event]
@@ -108,7 +108,7 @@ def test_terraform_finds_its_role_without_a_word_about_endpoints(aws, emulator_s
     terraform = ["terraform", f"-chdir={tmp_path}"]
     init = [*terraform, "init", "-no-color", f"-plugin-dir={terraform_plugins}"]
     subprocess.run(init, env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)}, capture_output=True, check=True)
-    lab = GatewayLab(aws, emulator_server.url)
+    lab = CommandLab(aws, emulator_server.url)
     apply = [*terraform, "apply", "-no-color", "-auto-approve", "-input=false"]
     done = lab.exec("--as", "ec2", "--role", "web", "--isolated", "--", *apply)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -9,18 +9,20 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Body, Depends, FastAPI, HTTPException, Query, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from starlette.types import ASGIApp
 
 from sts_emulator.core import clock
 from sts_emulator.core.events import Event
+from sts_emulator.core.faults import Spoilt, misspelt
 from sts_emulator.core.world import DEFAULT, World
 from sts_emulator.vending.context import Server
+from sts_emulator.wire import dispatch
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1", "testserver"})
 EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - what a server may have been told to listen on
@@ -47,14 +49,29 @@ class Clock(Strict):
 
 
 class Fault(Strict):
-    """An error that matching calls fail with: `times` of them, or all while it is null."""
+    """What goes wrong with matching calls and visits: with `times` of them, or a share of all (`rate`).
 
-    service: str = "*"
-    operation: str = "*"
-    code: str
+    After `delay_seconds` one fails with `code` or `status`, or is carried out; `answer` says that its answer never
+    comes (`hang`), or that the connection is closed before it is carried out (`drop`), after it (`lose`), or in the
+    middle of the answer (`half`); `date_offset_seconds` makes the answer's Date wrong.
+    """
+
+    service: str = Field(default="*", description="a service (`sts`) or an endpoint (`imds`); may be a pattern")
+    operation: str = Field(default="*", description="an operation (`Assume*`) or a path below the endpoint")
+    code: str = ""
     message: str = ""
     status: int | None = Field(default=None, ge=400, le=599)
+    delay_seconds: float = Field(default=0, ge=0, le=3600)
+    answer: Spoilt = ""
+    date_offset_seconds: float = Field(default=0, ge=-(10**9), le=10**9)
+    rate: float = Field(default=1, gt=0, le=1)
     times: int | None = Field(default=None, ge=1)
+
+    @model_validator(mode="after")
+    def _does_something(self) -> Self:
+        if not (self.code or self.status or self.delay_seconds or self.answer or self.date_offset_seconds):
+            raise ValueError("nothing goes wrong: say code, status, delay_seconds, answer or date_offset_seconds")
+        return self
 
 
 ApplyScenario = Callable[[Server, World, str], None]
@@ -173,9 +190,14 @@ async def advance(world: TheWorld, change: Clock) -> dict[str, Any]:
 
 
 @router.put("/worlds/{world}/faults", summary="Replace a world's faults")
-async def set_faults(world: TheWorld, faults: list[Fault]) -> dict[str, Any]:
-    """Errors to inject; an empty list removes them all."""
-    world.change_settings(lambda row: {**row, "faults": [fault.model_dump() for fault in faults]})
+async def set_faults(server: TheServer, world: TheWorld, faults: list[Fault]) -> dict[str, Any]:
+    """Faults to inject; an empty list removes them all. A name that nothing has is a 422 with the nearest one."""
+    declared = [fault.model_dump() for fault in faults]
+    names = {**dispatch.operations(), **dict.fromkeys(server.endpoints, ())}
+    for fault in faults:
+        if wrong := misspelt(fault.service, fault.operation, names):
+            raise HTTPException(422, wrong)
+    world.change_settings(lambda row: {**row, "faults": declared})
     return _describe(world)
 
 

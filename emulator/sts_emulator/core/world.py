@@ -6,11 +6,9 @@ import base64
 import os
 import re
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any, TypeVar
 
 from sts_emulator.core import clock
-from sts_emulator.core.errors import AwsError
 from sts_emulator.core.store import Change, NotFoundError, StaleError, Store
 
 DEFAULT = "default"
@@ -66,15 +64,6 @@ class World:
         """Replace the world's row by `change(row)`."""
         self._store.update_world(self.name, change)
         self.refresh()
-
-    def take_fault(self, service: str, operation: str) -> AwsError | None:
-        """The error that this world wants the next such call to fail with; counts down a fault that has `times`."""
-        for index, fault in enumerate(self._row.get("faults", ())):
-            if fault["service"] in ("*", service) and fault["operation"] in ("*", operation):
-                if fault.get("times") is not None:
-                    self.change_settings(partial(_spend, index=index))
-                return AwsError(fault["code"], fault.get("message", ""), status=fault.get("status"))
-        return None
 
     # -- documents ----------------------------------------------------------------------------------------------
 
@@ -310,12 +299,3 @@ class Worlds:
     def names(self) -> list[str]:
         """All worlds, in order."""
         return self.store.worlds()
-
-
-def _spend(row: dict[str, Any], *, index: int) -> dict[str, Any]:
-    faults = [dict(fault) for fault in row["faults"]]
-    if index < len(faults) and faults[index].get("times") is not None:
-        faults[index]["times"] -= 1
-        if faults[index]["times"] <= 0:
-            del faults[index]
-    return {**row, "faults": faults}

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from sts_emulator.serving.answers import TRANSPORT
 from sts_emulator.vending.context import Server
 
 log = logging.getLogger("emulator")
@@ -183,17 +184,11 @@ class Listeners:
 
 
 def protocol_factory(app: App) -> Callable[[], asyncio.Protocol]:
-    """What serves HTTP on one connection of a listener, with its socket in the scope."""
+    """What serves HTTP on one connection of a listener."""
     import uvicorn
-    from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
     from uvicorn.server import ServerState
 
-    class Connection(HttpToolsProtocol):
-        """A connection whose application may set options of its socket."""
-
-        def on_message_begin(self) -> None:
-            super().on_message_begin()
-            self.scope["emulator.socket"] = self.transport.get_extra_info("socket")  # type: ignore[typeddict-unknown-key]  # our own key
+    from sts_emulator.serving.connection import IDLE, Connection
 
     # Without proxy headers: a client that says X-Forwarded-For is not to be believed, and IMDS must see that it did.
     config = uvicorn.Config(
@@ -205,6 +200,7 @@ def protocol_factory(app: App) -> Callable[[], asyncio.Protocol]:
         server_header=False,
         date_header=False,
         proxy_headers=False,
+        timeout_keep_alive=IDLE,
     )
     config.load()
     state = ServerState()
@@ -224,7 +220,7 @@ def _limiting_hops(app: App) -> App:
                 if hops:
                     rest = [pair for pair in message["headers"] if pair[0] != HOP_HEADER]
                     message = {**message, "headers": rest}
-                    limit_hops(scope["emulator.socket"], int(hops[0]))
+                    limit_hops(scope[TRANSPORT].get_extra_info("socket"), int(hops[0]))
             await send(message)
 
         await app(scope, receive, sending)

@@ -1,58 +1,81 @@
-"""One HTTP connection: a call that arrives whole is answered at once, everything else goes the way of ASGI."""
+"""One HTTP connection: a plain call is answered as soon as it is there, everything else goes the way of ASGI."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from sts_emulator.serving.answers import TRANSPORT, send_answer
 from sts_emulator.wire import messages
 from sts_emulator.wire.http import Request, Response
 
 Answer = Callable[[Request], Response | Awaitable[Response]]
-Send = Callable[[Mapping[str, Any]], Awaitable[None]]
-SendAnswer = Callable[[Send, Response], Awaitable[None]]
+
+IDLE: Final = 120
+"""Seconds that an idle connection lives: longer than the 90 s for which Go's clients keep one, so that none of them
+sends a call into a connection that closes."""
 
 
-class Outbox:
-    """Answers on their way out: written together when all requests that had arrived are answered.
+class OneWrite(asyncio.Transport):
+    """What a request's answer is written to: its head waits for its body, and both leave in one write.
 
-    A write wakes the client that sleeps, for some 10 us; who is woken with several answers sleeps less often.
+    Go's client writes head and body of a request one after the other; when it has read the head of the answer before
+    its own last write returns, it closes the connection, and a body that follows is lost (aws-sdk-go-v2#1825, #2737).
     """
 
-    def __init__(self) -> None:
-        self._waiting: list[tuple[asyncio.Transport, bytes]] = []
+    def __init__(self, transport: asyncio.Transport, cycle: RequestResponseCycle) -> None:
+        super().__init__()
+        self._transport = transport
+        self._cycle = cycle
+        self._head: bytes | None = None
 
-    def put(self, loop: asyncio.AbstractEventLoop, transport: asyncio.Transport, data: bytes) -> None:
-        """Send `data` before the loop waits for requests again."""
-        if not self._waiting:
-            loop.call_soon(self.send)
-        self._waiting.append((transport, data))
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Send what has come together; uvicorn writes nothing after the head of an answer to HEAD."""
+        if self._head is None and self._cycle.response_started and self._cycle.scope["method"] != "HEAD":
+            self._head = bytes(data)
+        else:
+            self._transport.write((self._head or b"") + data)
+            self._head = b""
 
-    def send(self) -> None:
-        """Send all that waits, in order."""
-        waiting, self._waiting = self._waiting, []
-        for transport, data in waiting:
-            if not transport.is_closing():
-                transport.write(data)
+    def close(self) -> None:
+        """Close the connection once all is sent."""
+        if self._head:
+            self.write(b"")
+        self._transport.close()
+
+    def is_closing(self) -> bool:
+        """Whether the connection is being closed."""
+        return self._transport.is_closing()
 
 
 class Connection(HttpToolsProtocol):
-    """uvicorn's connection with a shortcut.
+    """uvicorn's connection, each answer leaving in one write; its application finds the transport in the scope."""
+
+    def on_headers_complete(self) -> None:
+        """A request begins."""
+        self.scope[TRANSPORT] = self.transport  # type: ignore[typeddict-unknown-key]  # one of our own
+        super().on_headers_complete()
+        self.cycle.transport = OneWrite(self.transport, self.cycle)
+
+
+class CallConnection(Connection):
+    """That, with a shortcut.
 
     What an SDK sends is one small POST at a time, and ASGI (a scope, a task, events for the body and for both halves
     of the answer) costs more than reading it. What the shortcut does not take is uvicorn's, from its first byte.
     """
 
-    def __init__(self, answer: Answer, send_answer: SendAnswer, outbox: Outbox, **given: Any) -> None:
+    def __init__(self, answer: Answer, **given: Any) -> None:
         super().__init__(**given)
         self._answer = answer
-        self._send_answer = send_answer
-        self._outbox = outbox
         self._between_messages = True
-        self._answered = 0.0
+        self._active = 0.0
+        self._begun: Request | None = None  # whose body is still coming,
+        self._missing = 0  # so many bytes,
+        self._received = bytearray()  # behind these
 
     def on_message_begin(self) -> None:
         """From here on bytes belong to a message that uvicorn reads."""
@@ -66,36 +89,52 @@ class Connection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Answer what is a plain call, unless an earlier request or a slow reader must be waited for."""
+        if self._begun is not None:
+            self._go_on(self._begun, data)
+            return
         if (
             self._between_messages
             and (self.cycle is None or self.cycle.response_complete)
             and not self.flow.write_paused
-            and (request := messages.read(data, self.client[0] if self.client else "", self.scheme or "http"))
+            and (taken := messages.read(data, self.client[0] if self.client else "", self.scheme or "http"))
         ):
-            self._take(request, data)
+            request, self._missing = taken
+            if self._missing:
+                self._begun, self._received = request, bytearray(data)
+                self._active = self.loop.time()
+            else:
+                self._take(request, data)
         else:
-            self._outbox.send()  # what uvicorn may write at once comes behind it
             super().data_received(data)
 
-    def shutdown(self) -> None:
-        """Close the connection, or let it close when its request is answered."""
-        self._outbox.send()
-        super().shutdown()
+    def _go_on(self, request: Request, data: bytes) -> None:
+        """Head and body come apart from clients such as Go's."""
+        self._received += data
+        self._missing -= len(data)
+        if self._missing > 0:
+            return
+        self._begun, whole = None, bytes(self._received)
+        if self._missing < 0 or self.flow.write_paused:
+            super().data_received(whole)
+        else:
+            request.body = whole.partition(b"\r\n\r\n")[2]
+            self._take(request, whole)
 
     def _take(self, request: Request, data: bytes) -> None:
         answer = self._answer(request)
-        if isinstance(answer, Response):
-            self._outbox.put(self.loop, self.transport, messages.write(answer))
+        if isinstance(answer, Response) and answer.fault is None:
+            self.transport.write(messages.write(answer))
             self.server_state.total_requests += 1
-            self._answered = self.loop.time()
+            self._active = self.loop.time()
             if self.timeout_keep_alive_task is None:
                 self._watch(self.timeout_keep_alive)
             return
         # What has to wait goes on as an application of its own, which uvicorn runs for this one request.
-        pending, send_answer = answer, self._send_answer
+        pending = answer
 
-        async def app(_scope: Any, _receive: Any, send: Send) -> None:
-            await send_answer(send, await pending)
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            response = pending if isinstance(pending, Response) else await pending
+            await send_answer(scope, receive, send, response)
 
         usual, self.app = self.app, app
         try:
@@ -104,8 +143,8 @@ class Connection(HttpToolsProtocol):
             self.app = usual
 
     def timeout_keep_alive_handler(self) -> None:
-        """Close the connection if nothing was answered for so long: one timer, not a new one for each answer."""
-        left = self._answered + self.timeout_keep_alive - self.loop.time()
+        """Close the connection if nothing happened for so long: one timer, not a new one for each answer."""
+        left = self._active + self.timeout_keep_alive - self.loop.time()
         if left > 0:
             self._watch(left)
         else:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import importlib
 import inspect
+import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any
 
-from sts_emulator.core import clock
+from sts_emulator.core import faults
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import DEFAULT, World
+from sts_emulator.serving.answers import Receive, Scope, Send, meet, send_answer
 from sts_emulator.vending.context import Server, Visit
 from sts_emulator.vending.record import new_request_id
 from sts_emulator.wire import protocols
@@ -19,9 +22,6 @@ from sts_emulator.wire.http import MAX_BODY, Request, Response
 
 log = logging.getLogger("emulator")
 
-Scope = Mapping[str, Any]
-Receive = Callable[[], Awaitable[Mapping[str, Any]]]
-Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 Answer = Response | Awaitable[Response]  # awaitable only where something must be waited for
 Handle = Callable[[Server, World, Request, str], Answer]
@@ -51,7 +51,7 @@ class Front:
             body = await _body(receive)
             answer = _too_large() if body is None else self.answer(_request(scope, body), scope.get(_MOUNT))
             response = answer if isinstance(answer, Response) else await answer
-            await send_answer(send, response, head=scope["method"] == "HEAD")
+            await send_answer(scope, receive, send, response)
 
     def mounted(self, world: str, page: str = "") -> App:
         """This emulator for a listener of its own that stands for one world, and for one page of it (`/imds/…`)."""
@@ -79,14 +79,21 @@ class Front:
         return self._handle(self.server, world, request, base_url)
 
     async def _visit(self, module: str, world: World, request: Request, base_url: str) -> Response:
-        visit = Visit(self.server, world, request, request.raw_path[1:].partition("/")[2], base_url)
+        page, _, path = request.raw_path[1:].partition("/")
+        visit = Visit(self.server, world, request, path, base_url)
+        fault = faults.take(world, page, path)
+        if fault is None:
+            return await self._respond(module, visit)
+        return await meet(fault, _page_error, partial(self._respond, module, visit))
+
+    async def _respond(self, module: str, visit: Visit) -> Response:
         try:
             answer = importlib.import_module(module).respond(visit)
             response: Response = await answer if inspect.isawaitable(answer) else answer
         except AwsError as error:
             return protocols.render_error(None, None, error, new_request_id())
         except Exception:
-            log.exception("%s %s failed inside", request.method, request.signed_path)
+            log.exception("%s %s failed inside", visit.request.method, visit.request.signed_path)
             return _json(500, b'{"message":"internal failure"}')
         return response
 
@@ -171,14 +178,10 @@ def _split_world(path: str) -> tuple[str, str, str]:
     return name, f"/w/{name}", f"/{rest}"
 
 
-async def send_answer(send: Send, response: Response, *, head: bool = False) -> None:
-    """Send an answer as ASGI events; `head`: without its body."""
-    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
-    headers.append((b"content-length", str(len(response.body)).encode()))
-    # uvicorn's own Date lags by up to a second: an expiration would then lie further from it than the duration.
-    headers.append((b"date", clock.http_date(clock.real()).encode()))
-    await send({"type": "http.response.start", "status": response.status, "headers": headers})
-    await send({"type": "http.response.body", "body": b"" if head else response.body})
+def _page_error(error: AwsError) -> Response:
+    """An error as a container's credentials endpoint says it; who asks the metadata service reads but the status."""
+    body = json.dumps({"code": error.code, "message": error.message}).encode()
+    return _json(error.status or 503, body)
 
 
 def _json(status: int, body: bytes) -> Response:

@@ -15,11 +15,37 @@ from sts_emulator.policy.deciding.engine import Principal
 from sts_emulator.vending import credentials
 from sts_emulator.vending.context import FALSE, TRUE, Caller, Context, Keys
 from sts_emulator.vending.session import FEDERATED, INSTANCE, ROLE, USER, Session
+from sts_emulator.wire import sigv4
+from sts_emulator.wire.http import Request
+from sts_emulator.wire.models import Operation, Service
 
 # With a final period, unlike the text for a garbled token (docs/aws/signatures.md, "Order of checks", rows 14a and
 # 14c).
 UNKNOWN_KEY = "The security token included in the request is invalid."
 MFA_NEEDS_BOTH = "MultiFactorAuthentication failed, must provide both MFA serial number and one time pass code."
+
+
+def authenticate(ctx: Context, request: Request, service: Service, operation: Operation) -> None:
+    """Say in `ctx` who signed the request. Raises AwsError in AWS's words and order."""
+    if operation.auth == "none":
+        return
+    signed = sigv4.read(request)
+    settings = ctx.server.settings
+    if settings.permissive:
+        key_id, token = (signed.access_key_id, signed.token) if signed else ("", "")
+        ctx.region = signed.region or ctx.region if signed else ctx.region
+        ctx.caller = permissive(ctx.world, key_id, token, settings.account)
+        return
+    if signed is None:
+        raise AwsError("MissingAuthenticationToken", "Request is missing Authentication Token", status=403)
+    ctx.region = signed.region or ctx.region
+    sigv4.check(signed, clock.real(), service.signing_name)
+    caller, secret = identify(ctx.world, signed.access_key_id, signed.token)
+    sigv4.verify(request, signed, secret)
+    restrict(caller, service.name, operation.name)
+    ctx.caller = caller
+    if not signed.token:
+        ctx.world.touch("access-key", signed.access_key_id, (ctx.world.now(), ctx.region, service.name))
 
 
 def identify(world: World, access_key_id: str, token: str) -> tuple[Caller, str]:

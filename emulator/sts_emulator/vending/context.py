@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -29,6 +29,7 @@ class Server:
     settings: Settings
     worlds: Worlds
     events: EventLog
+    endpoints: Collection[str] = ()  # the first segments of pages, such as `imds`
 
 
 @dataclass(slots=True)

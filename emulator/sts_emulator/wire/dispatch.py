@@ -74,6 +74,11 @@ def register_modules(modules: Mapping[str, Iterable[str]]) -> None:
     MODULES.update({service: tuple(names) for service, names in modules.items()})
 
 
+def operations() -> dict[str, list[str]]:
+    """The services that are there, and what operations each has by its model."""
+    return {service: sorted(models.service(service).operations) for service in MODULES}
+
+
 def find(service: str, name: str) -> Callable[..., Any] | None:
     """The function that carries out an operation, or None where none is registered."""
     found = REGISTRY.get((service, name))

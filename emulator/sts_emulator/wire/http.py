@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Final
 
 from sts_emulator.core.errors import AwsError
+from sts_emulator.core.faults import Fault
 
 MAX_BODY: Final = 1 << 20
 """Bytes of body that are read before a request is refused; whoever reads the socket enforces it."""
@@ -49,11 +50,12 @@ class Request:
 
 @dataclass(slots=True)
 class Response:
-    """What is sent back; whoever writes the socket adds `content-length` and `date`."""
+    """What is sent back; whoever writes the socket adds `content-length` and `date`, and spoils it by its `fault`."""
 
     status: int
     headers: list[tuple[str, str]]
     body: bytes
+    fault: Fault | None = None
 
 
 def parameters(request: Request) -> dict[str, str]:

@@ -6,7 +6,6 @@ A shortcut beside a real HTTP parser: `read` takes what is beyond doubt, and lea
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from http import HTTPStatus
 from typing import Final
 
@@ -19,6 +18,8 @@ LONGEST: Final = 65_536
 _PATH = re.compile(r"/(?:w/[a-z0-9-]{1,63}/?)?")  # where SDKs post to: a world's root
 _TOKEN = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]{1,64}")  # RFC 9110 §5.6.2, lower-cased
 _PRINTABLE = bytes(range(0x20, 0x7F))
+_LENGTH = re.compile("[1-9][0-9]{0,4}|0")
+_PHRASES: Final = {status.value: status.phrase for status in HTTPStatus}
 _FOR_THE_PARSER = frozenset(("transfer-encoding", "expect", "upgrade", "te", "trailer", "content-encoding"))
 _NAMES: Final = {
     spelt: name
@@ -32,35 +33,38 @@ _NAMES: Final = {
 """Header names as they are usually spelt, to their lower case."""
 
 
-def read(data: bytes, client: str, scheme: str) -> Request | None:
-    """The request that `data` is, whole and nothing more; None when that needs a closer look.
+def read(data: bytes, client: str, scheme: str) -> tuple[Request, int] | None:
+    """The request that `data` begins with, and how many bytes of its body are still to come; None to look closer.
 
-    Taken are only POSTs to `/` or a world, with one Content-Length that fits, printable ASCII in the head, and no
-    header twice: whoever reads such a message reads the same.
+    Taken are only POSTs to `/` or a world, alone, with one Content-Length, printable ASCII in the head, and no header
+    twice: whoever reads such a message reads the same.
     """
     if len(data) > LONGEST:
         return None
-    raw_head, _, body = data.partition(b"\r\n\r\n")
+    raw_head, ends, body = data.partition(b"\r\n\r\n")
     head = raw_head.decode("latin-1")
     line, *lines = head.split("\r\n")
     path = line[5:-9]
     if (
-        line != f"POST {path} HTTP/1.1"
+        not ends
+        or line != f"POST {path} HTTP/1.1"
         or (path != "/" and not _PATH.fullmatch(path))
         or raw_head.translate(None, _PRINTABLE) != b"\r\n" * len(lines)  # no other control characters, no other bytes
     ):
         return None
-    pairs = [each.partition(":") for each in lines]
+    pairs = [text.partition(":") for text in lines]
     headers = {_NAMES.get(name) or _name(name): value.strip(" ") for name, _, value in pairs}
+    length = headers.get("content-length", "")
     if (
         len(headers) != len(lines)
         or "" in headers
         or "" in headers.values()  # also where a line has no colon
-        or headers.get("content-length") != str(len(body))
+        or not _LENGTH.fullmatch(length)
+        or not len(body) <= int(length) <= LONGEST
         or ("connection" in headers and headers["connection"].lower() != "keep-alive")
     ):
         return None
-    return Request("POST", path, path, "", headers, body, client, scheme)
+    return Request("POST", path, path, "", headers, body, client, scheme), int(length) - len(body)
 
 
 def _name(spelt: str) -> str:
@@ -75,16 +79,19 @@ def write(response: Response) -> bytes:
     Raises:
         ValueError: a header would break its line.
     """
-    lines = [_status_line(response.status)]
+    lines = [f"HTTP/1.1 {response.status} {_PHRASES.get(response.status, '')}"]
     lines += [f"{name}: {value}" for name, value in response.headers]
-    # uvicorn's own Date lags by up to a second: an expiration would then lie further from it than the duration.
-    lines += (f"content-length: {len(response.body)}", f"date: {clock.http_date(clock.real())}", "\r\n")
+    lines += (f"content-length: {len(response.body)}", f"date: {date(response)}", "\r\n")
     head = "\r\n".join(lines)
     if head.count("\n") != len(lines) or head.count("\r") != len(lines):
         raise ValueError(f"a header with a line break: {response.headers}")
     return head.encode("latin-1") + response.body
 
 
-@lru_cache(maxsize=64)
-def _status_line(status: int) -> str:
-    return f"HTTP/1.1 {status} {HTTPStatus(status).phrase}"
+def date(response: Response) -> str:
+    """The Date that an answer bears: now, unless a fault makes it wrong.
+
+    uvicorn's own lags by up to a second: an expiration would then lie further from it than the duration.
+    """
+    wrong = response.fault.date_offset_seconds if response.fault else 0.0
+    return clock.http_date(clock.real() + wrong)

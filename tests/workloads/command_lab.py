@@ -1,4 +1,4 @@
-"""What the gateway's tests have in common: running `sts-emulator exec` against the shared server."""
+"""What these tests have in common: running `sts-emulator exec` against the shared server."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ WORKLOADS = Path(__file__).parents[1] / "methods" / "instance_profile" / "worklo
 WHO = [sys.executable, "-c", CALLER]
 
 
-class GatewayLab(Lab):
+class CommandLab(Lab):
     """One world, and the command line."""
 
     def __init__(self, aws, url: str) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 import pytest
-from gateway_lab import WORKLOADS
+from command_lab import WORKLOADS
 from workload_lab import clean_environment
 
 pytestmark = pytest.mark.scenario(str(WORKLOADS))

@@ -7,12 +7,12 @@ import pytest
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "methods" / "instance_profile")]
 
-from gateway_lab import GatewayLab, namespaces_forbidden  # noqa: E402 - its folder was just added
+from command_lab import CommandLab, namespaces_forbidden  # noqa: E402 - its folder was just added
 
 
 @pytest.fixture
-def lab(aws, emulator_server) -> GatewayLab:
-    return GatewayLab(aws, emulator_server.url)
+def lab(aws, emulator_server) -> CommandLab:
+    return CommandLab(aws, emulator_server.url)
 
 
 @pytest.fixture

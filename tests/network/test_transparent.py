@@ -10,7 +10,7 @@ import sys
 from urllib.parse import urlsplit
 
 import pytest
-from gateway_lab import WORKLOADS
+from command_lab import WORKLOADS
 from workload_lab import ACCOUNT, AWS_CLI
 
 from sts_emulator.network.hostnames import NameServer, is_aws

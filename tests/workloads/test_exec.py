@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from gateway_lab import WORKLOADS
+from command_lab import WORKLOADS
 from workload_lab import ACCOUNT, AWS_CLI, clean_environment
 
 pytestmark = pytest.mark.scenario(str(WORKLOADS))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 
 import pytest
-from gateway_lab import WORKLOADS
+from command_lab import WORKLOADS
 from workload_lab import request
 
 from sts_emulator.cli.errors import CommandError

@@ -11,7 +11,10 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
-from sts_emulator.serving.connection import Connection, Outbox
+from sts_emulator.app import PAGES, create_server, handle
+from sts_emulator.serving.connection import IDLE, CallConnection
+from sts_emulator.serving.front import Front
+from sts_emulator.settings import Settings
 from sts_emulator.wire.http import Response
 
 WHO = b"Action=GetCallerIdentity&Version=2011-06-15"
@@ -70,6 +73,95 @@ def test_segments_do_not_matter(connect):
         for start in range(0, len(message), size):
             connection.sendall(message[start : start + size])
         assert answer(reader) == REFUSED_WHO, size
+
+
+@pytest.mark.parametrize("what", ["call", "awaited", "page", "control", "head", "chunked"])
+def test_an_answer_leaves_in_one_write(what):
+    """With a transport that keeps every write: what a kernel makes of two is luck."""
+    messages = {
+        "call": post(WHO),
+        "awaited": post(SAML),
+        "page": b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        "control": b"GET /_emulator/api/worlds HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        "head": b"HEAD /health HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        "chunked": b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    }
+
+    class Kept(asyncio.Transport):
+        def __init__(self):
+            super().__init__()
+            self.written = []
+
+        def write(self, data):
+            self.written.append(bytes(data))
+
+        def is_closing(self):
+            return False
+
+        def get_extra_info(self, _name, default=None):
+            return default
+
+        def close(self):
+            pass
+
+    async def run():
+        front = Front(create_server(Settings()), handle, PAGES)
+        config = uvicorn.Config(front, interface="asgi3", log_config=None, ws="none", date_header=False)
+        config.load()
+        kept = Kept()
+        state = ServerState()
+        connection = CallConnection(front.answer, config=config, server_state=state, app_state={})
+        connection.connection_made(kept)
+        connection.data_received(messages[what])
+        while state.tasks:
+            await asyncio.gather(*state.tasks)
+        return kept.written
+
+    written = asyncio.run(run())
+
+    assert len(written) == 1, written
+    assert written[0].startswith(b"HTTP/1.1 ")
+    assert written[0].endswith(b"\r\n\r\n") == (what == "head" or b"content-length: 0" in written[0])
+
+
+@pytest.mark.parametrize("pieces", [1, 2, 7])
+def test_a_call_whose_head_and_body_come_apart_is_still_a_short_one(pieces):
+    """As Go's client sends it: uvicorn's way (an ASGI task) is not taken."""
+
+    async def nothing(_scope, _receive, _send):
+        raise AssertionError("no call here needs ASGI")
+
+    async def run():
+        config = uvicorn.Config(nothing, interface="asgi3", log_config=None, ws="none")
+        config.load()
+        seen = []
+
+        def answer_with(request):
+            seen.append(request.body)
+            return Response(204, [], b"")
+
+        answers = partial(CallConnection, answer_with)
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(
+            lambda: answers(config=config, server_state=ServerState(), app_state={}), "127.0.0.1"
+        )
+        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+        head, _, body = post(WHO).partition(b"\r\n\r\n")
+        size = len(body) // pieces + 1
+        for piece in [head + b"\r\n\r\n", *(body[start : start + size] for start in range(0, len(body), size))]:
+            writer.write(piece)
+            await asyncio.sleep(0.01)  # so that each is a segment
+        status = (await reader.readuntil(b"\r\n\r\n")).split()[1]
+        writer.close()
+        server.close()
+        return status, seen
+
+    assert asyncio.run(run()) == (b"204", [WHO])
+
+
+def test_an_idle_connection_outlives_what_clients_keep():
+    # net/http's DefaultTransport, which the SDK for Go copies, keeps idle connections for 90 s.
+    assert IDLE > 90
 
 
 def test_a_connection_serves_calls_pages_and_the_control_api_in_turn(connect):
@@ -156,7 +248,7 @@ def test_an_idle_connection_is_closed_and_a_busy_one_is_not():
     async def run():
         config = uvicorn.Config(nothing, interface="asgi3", log_config=None, ws="none", timeout_keep_alive=0.2)
         config.load()
-        answers = partial(Connection, lambda _: Response(204, [], b""), None, Outbox())
+        answers = partial(CallConnection, lambda _: Response(204, [], b""))
         state = ServerState()
         loop = asyncio.get_running_loop()
         server = await loop.create_server(lambda: answers(config=config, server_state=state, app_state={}), "127.0.0.1")
