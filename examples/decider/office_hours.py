@@ -1,6 +1,7 @@
 """A decider: roles are assumed as IAM says, but those of the name `night-…` only outside office hours.
 
-It shows what a decider gets and gives back; `sts_emulator.policy.deciding.engine.decide` is IAM's answer, to build upon.
+It shows what a decider gets and gives back; `sts_emulator.policy.deciding.engine.decide` is IAM's answer, to build
+upon.
 """
 
 from __future__ import annotations
