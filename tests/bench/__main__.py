@@ -1,4 +1,4 @@
-"""`python -m tests.bench [--quick]`: what the emulator costs, as ratios against moto's server and a bare ASGI app.
+"""`python -m tests.bench [--quick] [--before TREE]`: what the emulator costs, as ratios against moto's server and a bare ASGI app.
 
 Absolute figures say more about the machine than about the program; the ratios of one run, taken in turns, do not.
 docs/performance.md tells how to read the table.
@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import argparse
 import compileall
+import contextlib
 import json
+import platform
 import statistics
 import sys
+import sysconfig
 import time
 import urllib.request
 from collections.abc import Callable, Mapping
@@ -62,40 +65,47 @@ def at_most(name: str, value: float, target: float, stretch: float | None = None
 # -- throughput ---------------------------------------------------------------------------------------------------
 
 
-def throughput(seconds: float, rounds: int) -> list[Row]:
-    with running("ours") as ours, running("moto") as moto, running("bare") as bare:
-        calls = {
-            ours: {ASSUME_ROLE: RELEASE, WHO: {}, WEB_IDENTITY: web_identity(DEPLOY, token(ours))},
-            moto: furnish(moto, token(ours)),
-        }
-        calls[bare] = calls[ours]  # it looks at nothing
-        found = {
+def throughput(seconds: float, rounds: int, before: str) -> list[Row]:
+    with contextlib.ExitStack() as servers:
+        names = ["ours", "state", "moto", "bare", *([before] if before else [])]
+        ours, state, moto, *others = [servers.enter_context(running(name)) for name in names]
+        tokens = distinct_tokens(ours)
+        own = {ASSUME_ROLE: RELEASE, WHO: {}, WEB_IDENTITY: web_identity(DEPLOY, tokens)}
+        calls = {ours: own, state: own, moto: furnish(moto, tokens)} | dict.fromkeys(others, own)
+        results = {
             (server.name, operation): result
             for operation, method in METHODS.items()
             for server, result in in_turns(
-                {each: load.signed(each.port, method, ALICE, **given[operation]) for each, given in calls.items()},
+                {
+                    server: load.signed(server.port, method, ALICE, **given[operation])
+                    for server, given in calls.items()
+                },
                 seconds,
                 rounds,
             ).items()
         }
-        p99 = tail(ours, calls[ours], seconds, rounds) / tail(moto, calls[moto], seconds, rounds)
-    for (name, operation), result in found.items():
+        p99 = tail(ours, own, seconds, rounds) / tail(moto, calls[moto], seconds, rounds)
+    for (name, operation), result in results.items():
         say(
-            f"{operation:<26} {name:<5} {result.cpu_us:7.1f} us CPU  {result.rps:7.0f}/s  "
+            f"{operation:<26} {Path(name).name:<6} {result.cpu_us:7.1f} us CPU  {result.rps:7.0f}/s  "
             f"p50 {result.p50_ms:5.2f}  p99 {result.p99_ms:5.2f} ms  {result.errors} errors"
         )
 
     def cost(name: str, operation: str) -> float:
-        return found[name, operation].cpu_us / found["ours", operation].cpu_us
+        return results[name, operation].cpu_us / results["ours", operation].cpu_us
 
-    return [
+    rows = [
         at_least("AssumeRole, times moto", cost("moto", ASSUME_ROLE), 10, 16),
         at_least("AssumeRole, of the bare ASGI app", cost("bare", ASSUME_ROLE), 0.16, 0.25),
         at_least("GetCallerIdentity, times moto", cost("moto", WHO), 14, 22),
         at_least("GetCallerIdentity, of the bare ASGI app", cost("bare", WHO), 0.30, 0.45),
         at_least("AssumeRoleWithWebIdentity (RS256), times moto", cost("moto", WEB_IDENTITY), 6, 8),
+        at_most("AssumeRole with --state, of memory", cost("state", ASSUME_ROLE), 1.7),
         at_most("p99 of AssumeRole, of moto's", p99, 0.12),
     ]
+    if before:
+        rows += [at_most(f"{operation}, of before", 1 / cost(before, operation), 1.05) for operation in METHODS]
+    return rows
 
 
 def in_turns(requests: Mapping[Running, list[bytes]], seconds: float, rounds: int) -> dict[Running, load.Result]:
@@ -109,33 +119,36 @@ def in_turns(requests: Mapping[Running, list[bytes]], seconds: float, rounds: in
     return {server: load.best(results) for server, results in taken.items()}
 
 
-def tail(server: Running, calls: Mapping[str, Mapping[str, str]], seconds: float, rounds: int) -> float:
+def tail(server: Running, calls: Mapping[str, Mapping[str, str | list[str]]], seconds: float, rounds: int) -> float:
     """p99 of AssumeRole in ms, without what other processes add to it (of moto, without what they add to its main thread)."""
     requests = load.signed(server.port, METHODS[ASSUME_ROLE], ALICE, **calls[ASSUME_ROLE])
     return min(load.drive(server, requests, CONNECTIONS, seconds, undisturbed=True).p99_ms for _ in range(rounds))
 
 
-def web_identity(role: str, text: str) -> dict[str, str]:
-    return {"RoleArn": role, "RoleSessionName": "s-{n}", "WebIdentityToken": text}
+def web_identity(role: str, tokens: list[str]) -> dict[str, str | list[str]]:
+    return {"RoleArn": role, "RoleSessionName": "s-{n}", "WebIdentityToken": tokens}
 
 
-def token(server: Running) -> str:
-    """A GitHub-shaped token of the lab issuer, good for the benchmark's role."""
+def distinct_tokens(server: Running) -> list[str]:
+    """GitHub-shaped tokens of the lab issuer, good for the benchmark's role: a job shows each of them once."""
     url = f"http://127.0.0.1:{server.port}/issuers/github/token"
     body = json.dumps({"repo": "acme/shop", "ref": "refs/heads/main"}).encode()
-    request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request) as answer:
-        return json.load(answer)["token"]
+    tokens = []
+    for _ in range(load.DISTINCT):
+        request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request) as answer:
+            tokens.append(json.load(answer)["token"])
+    return tokens
 
 
-def furnish(moto: Running, text: str) -> dict[str, dict[str, str]]:
+def furnish(moto: Running, tokens: list[str]) -> dict[str, dict[str, str | list[str]]]:
     """Give moto a role of its own, so that it finds what it is asked for; the calls on it."""
     session = botocore.session.get_session()
     session.set_credentials(*ALICE)
     iam = session.create_client("iam", region_name="us-east-1", endpoint_url=f"http://127.0.0.1:{moto.port}")
     trust = {"Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}]}
     role = iam.create_role(RoleName="release", AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
-    return {ASSUME_ROLE: {**RELEASE, "RoleArn": role}, WHO: {}, WEB_IDENTITY: web_identity(role, text)}
+    return {ASSUME_ROLE: {**RELEASE, "RoleArn": role}, WHO: {}, WEB_IDENTITY: web_identity(role, tokens)}
 
 
 # -- growth -------------------------------------------------------------------------------------------------------
@@ -175,17 +188,22 @@ def plant(server: Running, count: int) -> None:
 # -- start --------------------------------------------------------------------------------------------------------
 
 
-def start(rounds: int) -> list[Row]:
+def start(rounds: int, before: str) -> list[Row]:
     for package in (sts_emulator, botocore):  # as an installation leaves them
         compileall.compile_dir(Path(package.__file__).parent, quiet=1)
-    taken = [(first_answer("ours"), first_answer("moto")) for _ in range(rounds)]
-    (cpu, memory), (moto_cpu, moto_memory) = (
+    names = ["ours", "moto", *([before] if before else [])]
+    taken = [[first_answer(name) for name in names] for _ in range(rounds)]
+    (cpu, memory), (moto_cpu, moto_memory), *others = (
         [statistics.median(figures) for figures in zip(*runs, strict=True)] for runs in zip(*taken, strict=True)
     )
     say(f"start: CPU {cpu * 1e3:.0f} ms (moto {moto_cpu * 1e3:.0f}), memory {memory:.0f} MiB (moto {moto_memory:.0f})")
     return [
         at_most("CPU from start to the first signed answer, of moto's", cpu / moto_cpu, 0.45, 0.33),
         at_most("memory at the first signed answer, of moto's", memory / moto_memory, 0.65),
+        *(
+            at_most("CPU from start to the first signed answer, of before", cpu / other_cpu, 0.9)
+            for other_cpu, _ in others
+        ),
     ]
 
 
@@ -244,11 +262,17 @@ def say(text: str) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds: a first impression")
-    quick = parser.parse_args().quick
+    parser.add_argument(
+        "--before", default="", metavar="TREE", help="a clone of this project with a .venv, to compare with"
+    )
+    arguments = parser.parse_args()
+    quick, before = arguments.quick, arguments.before
     print("measuring; nothing else should be running")
-    rows = throughput(*((1.0, 2) if quick else (3.0, 5)))
+    optimized = "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or "")
+    say(f"{platform.python_implementation()} {platform.python_version()}, {'' if optimized else 'not '}profile-guided")
+    rows = throughput(*((1.0, 2) if quick else (1.5, 12)), before)
     rows += growth(*((2_000, 20_000, 1.0) if quick else (10_000, 100_000, 2.0)))
-    rows += start(3 if quick else 9)
+    rows += start(3 if quick else 9, before)
     rows += decisions()
     print("\n".join(["", *map(str, rows)]))
     return 0 if all(row.good for row in rows) else 1

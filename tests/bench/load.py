@@ -42,9 +42,9 @@ def best(results: list[Result]) -> Result:
 
 
 def signed(
-    port: int, operation: str, keys: tuple[str, str, str | None], count: int = DISTINCT, **parameters
+    port: int, operation: str, keys: tuple[str, str, str | None], count: int = DISTINCT, **parameters: str | list[str]
 ) -> list[bytes]:
-    """`count` distinct requests as botocore signs and sends them; `{n}` in a parameter becomes its number."""
+    """`count` distinct requests as botocore signs and sends them: `{n}` in a parameter is their number; of a list each has its own."""
     session = botocore.session.get_session()
     session.set_credentials(*keys)
     client = session.create_client("sts", region_name="us-east-1", endpoint_url=f"http://127.0.0.1:{port}")
@@ -64,8 +64,12 @@ def signed(
     client.meta.events.register("before-send.sts.*", capture)
     method = getattr(client, operation)
     for number in range(count):
-        method(**{k: v.replace("{n}", str(number)) if isinstance(v, str) else v for k, v in parameters.items()})
+        method(**{name: _value(value, number) for name, value in parameters.items()})
     return captured
+
+
+def _value(value: str | list[str], number: int) -> str:
+    return value.replace("{n}", str(number)) if isinstance(value, str) else value[number % len(value)]
 
 
 class _Answer:

@@ -8,6 +8,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -37,14 +38,21 @@ class Running:
         return 0.0
 
 
-def commands(port: int) -> dict[str, list[str]]:
-    """How each server is started on a port."""
+def command(name: str, port: int, folder: Path) -> list[str]:
+    """How the server called `name` is started on a port; `folder` is its own. A path is another tree of this project."""
     bin_dir = Path(sys.executable).parent
-    return {
-        "ours": [str(bin_dir / "sts-emulator"), "serve", "--port", str(port), "--scenario", str(SCENARIO)],
-        "moto": [str(bin_dir / "moto_server"), "-p", str(port)],
-        "bare": [sys.executable, str(HERE / "bare.py"), str(port)],
-    }
+    serve = ["serve", "--port", str(port), "--scenario", str(SCENARIO)]
+    match name:
+        case "ours":
+            return [str(bin_dir / "sts-emulator"), *serve]
+        case "state":
+            return [str(bin_dir / "sts-emulator"), *serve, "--state", str(folder / "world.sqlite")]
+        case "moto":
+            return [str(bin_dir / "moto_server"), "-p", str(port)]
+        case "bare":
+            return [sys.executable, str(HERE / "bare.py"), str(port)]
+        case tree:
+            return [str(Path(tree) / ".venv" / "bin" / "sts-emulator"), *serve]
 
 
 @contextlib.contextmanager
@@ -53,19 +61,18 @@ def running(name: str, cpu: int | None = 0) -> Iterator[Running]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    process = subprocess.Popen(
-        commands(port)[name],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    if cpu is not None:
-        os.sched_setaffinity(process.pid, {cpu})  # threads that it starts inherit it
-    try:
-        _wait(port)
-        yield Running(name, process, port)
-    finally:
-        process.terminate()
-        process.wait()
+    with tempfile.TemporaryDirectory() as folder:
+        process = subprocess.Popen(
+            command(name, port, Path(folder)), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        if cpu is not None:
+            os.sched_setaffinity(process.pid, {cpu})  # threads that it starts inherit it
+        try:
+            _wait(port)
+            yield Running(name, process, port)
+        finally:
+            process.terminate()
+            process.wait()
 
 
 def _wait(port: int) -> None:
