@@ -41,7 +41,7 @@ class Phone:
     """An authenticator that scanned a device's code; `fast` steps ahead of the world's clock."""
 
     def __init__(self, aws, name: str = "phone", fast: int = 0) -> None:
-        self._aws, self.fast, self._offset = aws, fast, 0.0
+        self._aws, self.fast, self.offset = aws, fast, 0.0
         self.advance((15 - time.time()) % people.STEP)  # to the middle of a step, so that no test meets its end
         made = aws.client("iam").create_virtual_mfa_device(VirtualMFADeviceName=name)["VirtualMFADevice"]
         self.serial, self.seed = made["SerialNumber"], made["Base32StringSeed"].decode()
@@ -49,10 +49,10 @@ class Phone:
 
     def advance(self, seconds: float) -> None:
         self._aws.advance(seconds)
-        self._offset += seconds
+        self.offset += seconds
 
     def code(self, steps: int = 0) -> str:
-        return people.totp(self.seed, time.time() + self._offset + (steps + self.fast) * people.STEP)
+        return people.totp(self.seed, time.time() + self.offset + (steps + self.fast) * people.STEP)
 
     def pair(self, first: int = -1, second: int = 0) -> dict[str, str]:
         return {
@@ -198,6 +198,8 @@ def test_what_is_in_use_is_not_deleted(iam, phone):
     iam.delete_access_key(
         UserName="bob", AccessKeyId=iam.list_access_keys(UserName="bob")["AccessKeyMetadata"][0]["AccessKeyId"]
     )
+    # recorded on AWS, 2026-09: radkawar/stackd testdata/aws/iam/mfa.json, `delete_assigned_user`; reports of 2018 to 2021
+    # have `must delete MFA device first` (rebuy-de/aws-nuke#281, aws/aws-cdk#16511), those since 2024 this one
     assert refusal(iam.delete_user, UserName="bob") == (
         409,
         "DeleteConflict",
@@ -226,12 +228,39 @@ def test_devices_have_tags(iam, phone):
     assert iam.list_mfa_device_tags(SerialNumber=phone.serial)["Tags"] == []
 
 
-def test_a_user_looks_after_their_own_device(aws, phone):
-    own = aws.client("iam", user="ann")
+def test_a_device_protects_itself(aws, phone):
+    """Who has a device changes their devices only with MFA (AWS-2023-001; testdata/aws/iam/mfa_self_management.json)."""
+    # given ann's first device, which takes no proof
+    own, tablet, watch = aws.client("iam", user="ann"), Phone(aws, "tablet"), Phone(aws, "watch")
     own.enable_mfa_device(UserName="ann", **phone.pair())
     assert [device["UserName"] for device in own.list_mfa_devices()["MFADevices"]] == ["ann"]
-    own.deactivate_mfa_device(SerialNumber=phone.serial)
-    assert own.list_mfa_devices()["MFADevices"] == []
+
+    # when she has but her key, then nothing about it moves, be it there or not
+    unproven = (
+        403,
+        "AccessDenied",
+        (
+            "To complete this action, please ensure that you are authenticated with an MFA device that is enabled for "
+            "this user."
+        ),
+    )
+    missing = arn("mfa", "missing")
+    assert refusal(own.enable_mfa_device, UserName="ann", **tablet.pair()) == unproven
+    assert refusal(own.enable_mfa_device, UserName="ann", **phone.pair(3, 4)) == unproven
+    assert refusal(own.deactivate_mfa_device, UserName="ann", SerialNumber=phone.serial) == unproven
+    assert refusal(own.deactivate_mfa_device, SerialNumber=missing) == unproven
+    # but she may set its clock, and look after bob's
+    own.resync_mfa_device(UserName="ann", **phone.pair(3, 4))
+    own.enable_mfa_device(UserName="bob", **watch.pair())
+    own.deactivate_mfa_device(UserName="bob", SerialNumber=watch.serial)
+
+    # when she proves herself, then she may do it all, and afterwards start anew
+    session = aws.client("sts", user="ann").get_session_token(**phone.present(5))["Credentials"]
+    proven = aws.client("iam", session)
+    proven.enable_mfa_device(UserName="ann", **tablet.pair())
+    proven.deactivate_mfa_device(UserName="ann", SerialNumber=phone.serial)
+    proven.deactivate_mfa_device(UserName="ann", SerialNumber=tablet.serial)
+    own.enable_mfa_device(UserName="ann", **phone.pair(7, 8))
 
 
 # -- presenting codes -------------------------------------------------------------------------------------------------
@@ -272,6 +301,27 @@ def test_of_many_calls_at_once_with_one_code_one_succeeds(aws, ann, phone):
     with ThreadPoolExecutor(8) as pool:
         assert sorted(pool.map(attempt, clients)) == ["ASIA", *[WRONG[2]] * 7]
     assert refusal(ann.get_session_token, **code) == WRONG
+
+
+@pytest.mark.parametrize("case", RECORDED["attempts"], ids=lambda case: case["name"])
+def test_so_many_codes_and_no_more_are_looked_at(ann, phone, case):
+    # given three minutes of which nothing is over yet: attempts are counted between full multiples of it
+    rest = people.ATTEMPTS_WINDOW - (time.time() + phone.offset) % people.ATTEMPTS_WINDOW
+    phone.advance(rest + people.STEP / 2)
+    for step in range(-2, case["right"] - 2):
+        assert ann.get_session_token(**phone.present(step))["Credentials"]
+
+    # when
+    for number in range(case["wrong"]):
+        assert refusal(ann.get_session_token, **phone.present(100 + number)) == WRONG
+
+    # then
+    right = phone.present(2)
+    if case["locked"]:
+        assert refusal(ann.get_session_token, **right) == NOT_HERS
+        phone.advance(people.ATTEMPTS_WINDOW)
+        right = phone.present()
+    assert ann.get_session_token(**right)["Credentials"]
 
 
 def test_a_device_of_somebody_else_proves_nothing(aws, ann, phone):

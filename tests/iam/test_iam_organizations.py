@@ -143,7 +143,8 @@ def test_a_service_control_policy_holds_from_its_attachment_to_its_detachment(aw
     identifier = scp(policy("Deny", "sts:AssumeRole"))
     assert refused(org.attach_policy, PolicyId=identifier, TargetId=root)[0] == "PolicyTypeNotEnabledException"
     enabled = org.enable_policy_type(RootId=root, PolicyType=SCP)["Root"]
-    assert enabled["PolicyTypes"] == [{"Type": SCP, "Status": "ENABLED"}]
+    assert enabled["PolicyTypes"] == [{"Type": SCP, "Status": "PENDING_ENABLE"}]  # as recorded on AWS, 2026-09
+    assert org.list_roots()["Roots"][0]["PolicyTypes"] == [{"Type": SCP, "Status": "ENABLED"}]
     assert assume(aws)["Credentials"]  # FullAWSAccess came with it
 
     org.attach_policy(PolicyId=identifier, TargetId=root)

@@ -13,6 +13,7 @@ from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 
 KIND = "mfa-device"
+ATTEMPTED = "mfa-attempts"
 STEP = 30  # seconds
 DIGITS = 6
 SEED_BYTES = 40  # 64 characters of base32, the length of AWS's seeds
@@ -20,6 +21,11 @@ SEED_BYTES = 40  # 64 characters of base32, the length of AWS's seeds
 WINDOW = 2
 # Two codes in a row may be this many steps off: that is how a device with a wrong clock is synchronized.
 PAIR_WINDOW = 1000
+
+# So many codes of a device are looked at between two full multiples of three minutes, right ones included; then none
+# is until the next (recorded 2026-09: nine after the last boundary, and recovery at it; AWS publishes neither).
+ATTEMPTS = 9
+ATTEMPTS_WINDOW = 180
 
 # AWS's sentences, trailing and double spaces included (docs/aws/sts.md, "MFA").
 WRONG_CODE = "MultiFactorAuthentication failed with invalid MFA one time pass code. "
@@ -78,10 +84,11 @@ def authenticate(world: World, owner: str, serial: str, code: str) -> None:
     Inside an operation's unit of work a refused operation gives the code back.
 
     Raises:
-        AwsError: AccessDenied 403 for a device that is not the owner's, and for a code that is wrong or was used.
+        AwsError: AccessDenied 403 for a device that is not the owner's or was tried too often, and for a code that is
+            wrong or was used.
     """
     device = world.find(KIND, serial)
-    if device is None or not owner or device["owner"] != owner:
+    if device is None or not owner or device["owner"] != owner or not _may_try(world, serial):
         raise AwsError("AccessDenied", UNKNOWN_DEVICE, status=403)
     now = int(world.now() // STEP)
 
@@ -93,6 +100,15 @@ def authenticate(world: World, owner: str, serial: str, code: str) -> None:
         return {**body, "used": [*recent, step]}
 
     world.update(KIND, f"{device['account']}/{device['name'].lower()}", use)
+
+
+def _may_try(world: World, serial: str) -> bool:
+    """Count an attempt; False when there were too many. Kept in memory: a refused call writes nothing."""
+    window = int(world.now() // ATTEMPTS_WINDOW)
+    counted = world.touched(ATTEMPTED, serial)
+    attempts = counted[1] + 1 if counted and counted[0] == window else 1
+    world.touch(ATTEMPTED, serial, (window, attempts))
+    return attempts <= ATTEMPTS
 
 
 def synchronized(device: Mapping[str, Any], first: str, second: str, at: float) -> dict[str, Any] | None:

@@ -45,6 +45,11 @@ def shown_if_any(tags: Mapping[str, str]) -> dict[str, Any]:
     return {"Tags": shown(tags)} if tags else {}
 
 
+def echoed(tags: Mapping[str, str]) -> dict[str, Any]:
+    """The `Tags` member with which a creation answers: as sent (recorded 2026-09), and only if there are any."""
+    return {"Tags": [{"Key": key, "Value": value} for key, value in tags.items()]} if tags else {}
+
+
 def operations(noun: Noun) -> tuple[Operation, Operation, Operation]:
     """Register and return the noun's TagX, UntagX and ListXTags."""
     return _tag(noun), _untag(noun), _list(noun)

@@ -160,7 +160,10 @@ def detach_policy(ctx: Context, *, PolicyId: str, TargetId: str) -> Mapping[str,
 
 @operation("organizations", "EnablePolicyType")
 def enable_policy_type(ctx: Context, *, RootId: str, PolicyType: str) -> Mapping[str, Any]:
-    """Let policies of a type be attached; with SCPs, FullAWSAccess is attached to everything."""
+    """Let policies of a type be attached; with SCPs, FullAWSAccess is attached to everything.
+
+    It is done at once; only the answer calls it pending, as AWS's does (recorded 2026-09).
+    """
     org = manage(ctx, "EnablePolicyType", RootId, keys=_type(PolicyType))
     _check_root(org, RootId)
     known = organizations.enabled(org)
@@ -177,7 +180,7 @@ def enable_policy_type(ctx: Context, *, RootId: str, PolicyType: str) -> Mapping
             return now
         return {**now, "policies": tree.with_full_access(now, [body["root"], *body["parents"]])}
 
-    return {"Root": root(change(ctx, enabled))}
+    return {"Root": root(change(ctx, enabled), pending=((PolicyType, "PENDING_ENABLE"),))}
 
 
 @operation("organizations", "DisablePolicyType")
@@ -193,7 +196,8 @@ def disable_policy_type(ctx: Context, *, RootId: str, PolicyType: str) -> Mappin
         identifier: {**policy, "targets": []} if policy["type"] == PolicyType else policy
         for identifier, policy in org["policies"].items()
     }
-    return {"Root": root(change(ctx, lambda body: {**body, "enabled": kept, "policies": loose}))}
+    disabled = change(ctx, lambda body: {**body, "enabled": kept, "policies": loose})
+    return {"Root": root(disabled, pending=((PolicyType, "PENDING_DISABLE"),))}
 
 
 # -- rules --------------------------------------------------------------------------------------------------------

@@ -45,13 +45,14 @@ def list_roots(ctx: Context, *, NextToken: str | None = None, MaxResults: int | 
     return page(ctx, "Roots", [org], NextToken, MaxResults, root)
 
 
-def root(org: Org) -> dict[str, Any]:
-    """The root as results show it."""
+def root(org: Org, *, pending: tuple[tuple[str, str], ...] = ()) -> dict[str, Any]:
+    """The root as results show it; `pending` are types of policies and states in place of theirs."""
+    states = {**dict.fromkeys(organizations.enabled(org), "ENABLED"), **dict(pending)}
     return {
         "Id": org["root"],
         "Arn": place_arn(org, org["root"]),
         "Name": "Root",
-        "PolicyTypes": [{"Type": kind, "Status": "ENABLED"} for kind in organizations.enabled(org)],
+        "PolicyTypes": [{"Type": kind, "Status": state} for kind, state in sorted(states.items())],
     }
 
 

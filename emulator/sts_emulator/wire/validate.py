@@ -278,6 +278,8 @@ def _every_constraint(shape: Shape, *, terse: bool) -> Iterator[str]:
         yield f"Member must satisfy regular expression pattern: {shape.pattern}"
     if shape.enum:
         yield _enum(shape, terse=terse)
+    if terse:  # IAM names it among the rest (recorded 2026-09)
+        yield "Member must not be null"
 
 
 def _enum(shape: Shape, *, terse: bool) -> str:

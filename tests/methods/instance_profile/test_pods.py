@@ -221,10 +221,31 @@ def test_what_an_association_cannot_have_is_refused(lab):
         eks.create_pod_identity_association(**asked, roleArn=f"arn:aws:iam::{ACCOUNT}:role/none")
     with pytest.raises(eks.exceptions.InvalidParameterException):
         eks.create_pod_identity_association(**asked, roleArn=role, policy='{"Version":"2012-10-17","Statement":[]}')
-    with pytest.raises(eks.exceptions.ResourceInUseException):
+    (existing,) = eks.list_pod_identity_associations(clusterName="shop", namespace="shop", serviceAccount="checkout")[
+        "associations"
+    ]
+    # the id, not the names (aws/eks-hybrid PR 679)
+    with pytest.raises(
+        eks.exceptions.ResourceInUseException, match=f": Association already exists: {existing['associationId']}$"
+    ):
         eks.create_pod_identity_association(**{**asked, "serviceAccount": "checkout"}, roleArn=role)
     with pytest.raises(eks.exceptions.ResourceNotFoundException):
         eks.create_pod_identity_association(**{**asked, "clusterName": "none"}, roleArn=role)
+
+
+@pytest.mark.parametrize("role", ["function-role", "untagged-pod-role"])
+def test_a_role_that_pods_could_not_have_is_refused(lab, role):
+    """aws/aws-cdk#31522 has AWS's sentence for another service's role; sts:TagSession is in the documented policy."""
+    eks = lab.aws.client("eks")
+    right = eks.create_pod_identity_association(
+        clusterName="shop", namespace="shop", serviceAccount="new", roleArn=f"arn:aws:iam::{ACCOUNT}:role/pod-role"
+    )["association"]["associationId"]
+    sentence = "Trust policy of the role provided is invalid. Follow the official documentation to resolve the issue."
+    wrong = f"arn:aws:iam::{ACCOUNT}:role/{role}"
+    with pytest.raises(eks.exceptions.InvalidParameterException, match=sentence):
+        eks.create_pod_identity_association(clusterName="shop", namespace="shop", serviceAccount="other", roleArn=wrong)
+    with pytest.raises(eks.exceptions.InvalidParameterException, match=sentence):
+        eks.update_pod_identity_association(clusterName="shop", associationId=right, roleArn=wrong)
 
 
 def test_clusters_have_an_issuer_whose_documents_are_served(lab):

@@ -14,7 +14,7 @@ from sts_emulator.iam.kinds import MFA_DEVICE, USER, changed, listing, over_quot
 from sts_emulator.iam.paging import page
 from sts_emulator.iam.permission import consult, permit, permit_new, reach, reach_user
 from sts_emulator.iam.principals import users
-from sts_emulator.vending.context import Context
+from sts_emulator.vending.context import TRUE, Context
 from sts_emulator.wire.dispatch import operation
 
 PER_USER = 8
@@ -59,7 +59,7 @@ def create_virtual_mfa_device(
             "SerialNumber": arn,
             "Base32StringSeed": str(device["seed"]).encode(),
             "QRCodePNG": qr.png(_otpauth(device)),
-            **tags.shown_if_any(labels),
+            **tags.echoed(labels),
         }
     }
 
@@ -70,6 +70,7 @@ def enable_mfa_device(
 ) -> Mapping[str, Any]:
     """Give a device to a user, who proves to have it by two codes in a row."""
     user = reach(ctx, "EnableMFADevice", USER, UserName)
+    _refuse_unproven(ctx, user)
     device = MFA_DEVICE.find(ctx.world, user["account"], SerialNumber)
     if device is None:
         raise MFA_DEVICE.absent(SerialNumber)
@@ -99,6 +100,8 @@ def resync_mfa_device(
 def deactivate_mfa_device(ctx: Context, *, SerialNumber: str, UserName: str | None = None) -> Mapping[str, Any]:
     """Take a device back from its user, or from the caller."""
     user = reach_user(ctx, "DeactivateMFADevice", UserName)
+    if user is not None:
+        _refuse_unproven(ctx, user)
     device = _owned(ctx, user, SerialNumber)
     _update(ctx, device, owner="", enabled=None)
     return {}
@@ -121,8 +124,8 @@ def list_mfa_devices(
     """The devices of a user, or of the caller."""
     user = reach_user(ctx, "ListMFADevices", UserName)
     account = ctx.identity.account
-    found = users.devices_of(ctx.world, account, user["id"] if user else account)
-    return page(ctx, "MFADevices", found, Marker, MaxItems, lambda device: _shown(user, device))
+    devices = users.devices_of(ctx.world, account, user["id"] if user else account)
+    return page(ctx, "MFADevices", devices, Marker, MaxItems, lambda device: _shown(user, device))
 
 
 @operation("iam", "ListVirtualMFADevices")
@@ -133,8 +136,8 @@ def list_virtual_mfa_devices(
     account = ctx.identity.account
     permit(ctx, "ListVirtualMFADevices", MFA_DEVICE.arn(account, "/", ""))
     wanted = {"Assigned": (True,), "Unassigned": (False,)}.get(AssignmentStatus, (True, False))
-    found = [device for device in listing(ctx.world, MFA_DEVICE, account) if bool(device["owner"]) in wanted]
-    return page(ctx, "VirtualMFADevices", found, Marker, MaxItems, lambda device: _shown_virtual(ctx, device))
+    devices = [device for device in listing(ctx.world, MFA_DEVICE, account) if bool(device["owner"]) in wanted]
+    return page(ctx, "VirtualMFADevices", devices, Marker, MaxItems, lambda device: _shown_virtual(ctx, device))
 
 
 @operation("iam", "GetMFADevice")
@@ -149,6 +152,25 @@ def get_mfa_device(ctx: Context, *, SerialNumber: str, UserName: str | None = No
         "The MFA device serial number sent in the request is invalid or not supported by this API. Currently, only "
         "hardware FIDO security keys are supported. Please use the compatible device or API.",
     )
+
+
+def _refuse_unproven(ctx: Context, user: Stored) -> None:
+    """Users who have a device change their own devices only with MFA, whatever else they know about them.
+
+    Resynchronizing is allowed, and so is everything about other users (recorded 2026-09; AWS-2023-001).
+
+    Raises:
+        AwsError: AccessDenied.
+    """
+    caller = ctx.identity
+    proven = caller.context.get("aws:multifactorauthpresent") == TRUE
+    if caller.user_id == user["id"] and not proven and users.devices_of(ctx.world, user["account"], user["id"]):
+        raise AwsError(
+            "AccessDenied",
+            "To complete this action, please ensure that you are authenticated with an MFA device that is enabled for "
+            "this user.",
+            status=403,
+        )
 
 
 def _owned(ctx: Context, user: Stored | None, serial: str) -> Stored:

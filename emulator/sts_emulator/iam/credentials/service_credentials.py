@@ -29,13 +29,10 @@ def create_service_specific_credential(
     ctx: Context, *, UserName: str, ServiceName: str, CredentialAgeDays: int | None = None
 ) -> Mapping[str, Any]:
     """A new credential of a user for a service; its secret is shown this once."""
-    service = ServiceName.lower()
-    keys = {"iam:servicespecificcredentialservicename": (service,)}
+    keys = {"iam:servicespecificcredentialservicename": (ServiceName.lower(),)}
     user = reach(ctx, "CreateServiceSpecificCredential", USER, UserName, keys)
-    if service not in (*PASSWORDS, *API_KEYS):
-        message = f"No such service {ServiceName} is supported for Service Specific Credentials"
-        raise AwsError("NoSuchEntity", message, status=404)
-    same = [one for one in _of_user(ctx, user) if one["service"] == service]
+    service = _service(ServiceName)
+    same = [credential for credential in _of_user(ctx, user) if credential["service"] == service]
     if len(same) >= PER_SERVICE:
         raise over_quota("ContextSpecificCredentialsPerUserPerContext", PER_SERVICE)
     now = int(ctx.world.now())
@@ -64,16 +61,21 @@ def list_service_specific_credentials(
     MaxItems: int | None = None,
 ) -> Mapping[str, Any]:
     """The credentials of a user, of the caller, or of all users, without their secrets."""
+    pairs: list[tuple[Stored | None, Stored]]
     if AllUsers:
         permit(ctx, "ListServiceSpecificCredentials", "*")
-        found = [(users.by_id(ctx.world, one["owner"]), one) for one in ctx.world.page(KIND)]
+        pairs = [(users.by_id(ctx.world, credential["owner"]), credential) for credential in ctx.world.page(KIND)]
     else:
         user = reach_user(ctx, "ListServiceSpecificCredentials", UserName)
-        found = [(user, one) for one in _of_user(ctx, user)] if user else []
+        pairs = [(user, credential) for credential in _of_user(ctx, user)] if user else []
+    service = _service(ServiceName) if ServiceName else None
     account = ctx.identity.account
-    pairs = [(user, one) for user, one in found if user is not None and user["account"] == account]
-    pairs = [(user, one) for user, one in pairs if ServiceName in (None, one["service"])]
-    return page(ctx, "ServiceSpecificCredentials", pairs, Marker, MaxItems, lambda pair: _shown(*pair))
+    wanted = [
+        (user, credential)
+        for user, credential in pairs
+        if user is not None and user["account"] == account and service in (None, credential["service"])
+    ]
+    return page(ctx, "ServiceSpecificCredentials", wanted, Marker, MaxItems, lambda pair: _shown(*pair))
 
 
 @operation("iam", "UpdateServiceSpecificCredential")
@@ -107,14 +109,22 @@ def delete_service_specific_credential(
     return {}
 
 
+def _service(name: str) -> str:
+    service = name.lower()
+    if service not in (*PASSWORDS, *API_KEYS):
+        message = f"No such service {name} is supported for Service Specific Credentials"
+        raise AwsError("NoSuchEntity", message, status=404)
+    return service
+
+
 def _of_user(ctx: Context, user: Stored) -> list[Stored]:
-    return sorted(ctx.world.page(KIND, f"{user['id']}/"), key=lambda one: one["created"])
+    return sorted(ctx.world.page(KIND, f"{user['id']}/"), key=lambda credential: credential["created"])
 
 
 def _find(ctx: Context, action: str, name: str | None, identifier: str) -> tuple[Stored, Stored]:
     user = reach_user(ctx, action, name)
     everything = ctx.world.page(KIND)
-    credential = next((one for one in everything if one["id"] == identifier), None)
+    credential = next((credential for credential in everything if credential["id"] == identifier), None)
     if credential is None:
         raise AwsError("NoSuchEntity", f"No such credential {identifier} exists", status=404)
     if user is None or credential["owner"] != user["id"]:
@@ -124,7 +134,7 @@ def _find(ctx: Context, action: str, name: str | None, identifier: str) -> tuple
 
 
 def _number(user: Stored, same: list[Stored]) -> str:
-    taken = {one["alias"] for one in same}
+    taken = {credential["alias"] for credential in same}
     return "+1" if f"{user['name']}-at-{user['account']}" in taken else ""
 
 

@@ -50,7 +50,7 @@ def create_policy(
     }
     policy["updated"] = policy["created"]
     ctx.world.add(POLICY.kind, POLICY.key(policy), policy, uid=policy["arn"])
-    return {"Policy": {**shown(ctx.world, ctx.identity.account, policy), **tags.shown_if_any(labels)}}
+    return {"Policy": {**shown(ctx.world, ctx.identity.account, policy), **tags.echoed(labels)}}
 
 
 @operation("iam", "GetPolicy")
@@ -77,21 +77,21 @@ def list_policies(
     """The account's and AWS's policies; the usage filter counts only with `OnlyAttached` (recorded 2026-09)."""
     permit(ctx, "ListPolicies", "*", named=f"policy path {PathPrefix}")
     account = ctx.identity.account
-    found = listing(ctx.world, POLICY, account) if Scope != "AWS" else []
-    found += managed_policies.everything() if Scope != "Local" else []
+    listed = listing(ctx.world, POLICY, account) if Scope != "AWS" else []
+    listed += managed_policies.everything() if Scope != "Local" else []
     if OnlyAttached:
         attached, bounding = usage(ctx.world, account)
         counts = {"PermissionsPolicy": (attached,), "PermissionsBoundary": (bounding,)}
         wanted = counts.get(PolicyUsageFilter or "", (attached, bounding))
-        found = [policy for policy in found if any(count[policy["arn"]] for count in wanted)]
-    found = [policy for policy in found if policy["path"].startswith(PathPrefix)]
-    return page(ctx, "Policies", found, Marker, MaxItems, lambda policy: shown(ctx.world, account, policy))
+        listed = [policy for policy in listed if any(count[policy["arn"]] for count in wanted)]
+    listed = [policy for policy in listed if policy["path"].startswith(PathPrefix)]
+    return page(ctx, "Policies", listed, Marker, MaxItems, lambda policy: shown(ctx.world, account, policy))
 
 
 @operation("iam", "DeletePolicy")
 def delete_policy(ctx: Context, *, PolicyArn: str) -> Mapping[str, Any]:
     """Delete a policy that nothing uses and that has no version but its default."""
-    policy = reach(ctx, "DeletePolicy", POLICY, PolicyArn)
+    policy = _reach_own(ctx, "DeletePolicy", PolicyArn, "delete policies")
     attached, bounding = usage(ctx.world, policy["account"])
     if attached[PolicyArn] or bounding[PolicyArn]:
         raise AwsError("DeleteConflict", "Cannot delete a policy attached to entities.", status=409)
@@ -111,7 +111,7 @@ def create_policy_version(
     ctx: Context, *, PolicyArn: str, PolicyDocument: str, SetAsDefault: bool = False
 ) -> Mapping[str, Any]:
     """Add a version; numbers are never used twice."""
-    policy = reach(ctx, "CreatePolicyVersion", POLICY, PolicyArn)
+    policy = _reach_own(ctx, "CreatePolicyVersion", PolicyArn, "update policies")
     check("identity", PolicyDocument)
     if len(policy["versions"]) >= VERSIONS:
         raise AwsError(
@@ -149,7 +149,7 @@ def list_policy_versions(
 @operation("iam", "SetDefaultPolicyVersion")
 def set_default_policy_version(ctx: Context, *, PolicyArn: str, VersionId: str) -> Mapping[str, Any]:
     """Say which version counts."""
-    policy = _reach_version(ctx, "SetDefaultPolicyVersion", PolicyArn, VersionId)
+    policy = _reach_own_version(ctx, "SetDefaultPolicyVersion", PolicyArn, VersionId, "update policies")
     now = int(ctx.world.now())
     ctx.world.update(POLICY.kind, POLICY.key(policy), changed(default=VersionId, updated=now))
     return {}
@@ -158,7 +158,7 @@ def set_default_policy_version(ctx: Context, *, PolicyArn: str, VersionId: str) 
 @operation("iam", "DeletePolicyVersion")
 def delete_policy_version(ctx: Context, *, PolicyArn: str, VersionId: str) -> Mapping[str, Any]:
     """Delete a version other than the default."""
-    policy = _reach_version(ctx, "DeletePolicyVersion", PolicyArn, VersionId)
+    policy = _reach_own_version(ctx, "DeletePolicyVersion", PolicyArn, VersionId, "delete policy versions for policies")
     if VersionId == policy["default"]:
         raise AwsError("DeleteConflict", "Cannot delete the default version of a policy.", status=409)
     versions = {name: version for name, version in policy["versions"].items() if name != VersionId}
@@ -179,16 +179,21 @@ def list_entities_for_policy(
     MaxItems: int | None = None,
 ) -> Mapping[str, Any]:
     """Who has a policy attached, or as a boundary."""
-    _reach(ctx, "ListEntitiesForPolicy", PolicyArn)
+    try:
+        _reach(ctx, "ListEntitiesForPolicy", PolicyArn)
+    except AwsError as error:
+        if error.code == "NoSuchEntity":  # of all that read a policy, this one has words of its own (recorded 2026-09)
+            error = AwsError(error.code, f"Policy {PolicyArn} does not exist or is not attachable.", status=404)
+        raise error from None
     account = ctx.identity.account
-    found = [
+    holders = [
         (noun, holder)
         for noun in HOLDERS
         if EntityFilter in (None, noun.wire)
         for holder in listing(ctx.world, noun, account, PathPrefix)
         if _uses(holder, PolicyArn, PolicyUsageFilter)
     ]
-    part = page(ctx, "Entities", found, Marker, MaxItems)
+    part = page(ctx, "Entities", holders, Marker, MaxItems)
     entities = part.pop("Entities")
     for noun in HOLDERS:
         part[f"Policy{noun.wire}s"] = [
@@ -246,6 +251,29 @@ def _reach(ctx: Context, action: str, arn: str) -> Stored:
         return reach(ctx, action, POLICY, arn)
     permit(ctx, action, arn, named=POLICY.spoken.format(arn))
     return known
+
+
+def _reach_own(ctx: Context, action: str, arn: str, deed: str) -> Stored:
+    """A policy that the caller's account may change; `deed` is what AWS says that it cannot do to others."""
+    _refuse_foreign(ctx, action, arn, deed)
+    return reach(ctx, action, POLICY, arn)
+
+
+def _reach_own_version(ctx: Context, action: str, arn: str, version: str, deed: str) -> Stored:
+    _refuse_foreign(ctx, action, arn, deed)
+    return _reach_version(ctx, action, arn, version)
+
+
+def _refuse_foreign(ctx: Context, action: str, arn: str, deed: str) -> None:
+    """Refuse to change what is AWS's or another account's, to those who may change policies at all (recorded 2026-09).
+
+    Raises:
+        AwsError: AccessDenied.
+    """
+    parts = parse_arn(arn)
+    if parts is not None and parts.account != ctx.identity.account:
+        permit(ctx, action, arn, named=POLICY.spoken.format(arn))
+        raise AwsError("AccessDenied", f"Cannot {deed} outside your own account.", status=403)
 
 
 def _reach_version(ctx: Context, action: str, arn: str, version: str) -> Stored:

@@ -31,7 +31,7 @@ def create_instance_profile(
     claim(ctx, INSTANCE_PROFILE, InstanceProfileName)
     profile = {**born(ctx, INSTANCE_PROFILE, Path, InstanceProfileName), "tags": labels, "roles": []}
     ctx.world.add(INSTANCE_PROFILE.kind, INSTANCE_PROFILE.key(profile), profile, uid=profile["id"])
-    return {"InstanceProfile": {**shown(ctx.world, profile), **tags.shown_if_any(labels)}}
+    return {"InstanceProfile": {**shown(ctx.world, profile), **tags.echoed(labels)}}
 
 
 @operation("iam", "GetInstanceProfile")

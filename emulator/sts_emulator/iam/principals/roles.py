@@ -65,7 +65,7 @@ def create_role(
             **shown(ctx.world, role),
             "AssumeRolePolicyDocument": quoted(AssumeRolePolicyDocument),
             **shown_boundary(role),
-            **tags.shown_if_any(labels),
+            **tags.echoed(labels),
         }
     }
 

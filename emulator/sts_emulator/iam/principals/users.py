@@ -42,7 +42,7 @@ def create_user(
     if PermissionsBoundary:
         user["boundary"] = PermissionsBoundary
     ctx.world.add(USER.kind, USER.key(user), user, uid=user["id"])
-    return {"User": {**shown(user), **shown_boundary(user), **tags.shown_if_any(labels)}}
+    return {"User": {**shown(user), **shown_boundary(user), **tags.echoed(labels)}}
 
 
 @operation("iam", "GetUser")

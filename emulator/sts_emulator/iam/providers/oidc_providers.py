@@ -60,7 +60,7 @@ def create_open_id_connect_provider(
         "tags": labels,
     }
     ctx.world.add(OIDC_PROVIDER.kind, OIDC_PROVIDER.key(provider), provider, uid=arn)
-    return {"OpenIDConnectProviderArn": arn, **tags.shown_if_any(labels)}
+    return {"OpenIDConnectProviderArn": arn, **tags.echoed(labels)}
 
 
 @operation("iam", "GetOpenIDConnectProvider")

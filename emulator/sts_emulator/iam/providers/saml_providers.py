@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import base64
-import re
 import secrets
+import string
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any, Final
 
-from sts_emulator.core import clock
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.iam import tags
-from sts_emulator.iam.kinds import Noun, changed, claim, over_quota
+from sts_emulator.iam.kinds import Noun, changed, claim
 from sts_emulator.iam.permission import permit, permit_new, reach
 from sts_emulator.iam.providers.propagation import refuse
 from sts_emulator.vending.context import Context
@@ -24,7 +24,7 @@ SAML_PROVIDER: Final = Noun(
     "SAMLProvider",
     "SAMLProviderArn",
     "saml-provider",
-    "SAMLProvider {} not found",
+    "Manifest not found for arn {}",
     "Provider with name {} already exists.",
     quota_name="SAMLProvidersPerAccount",
     quota=100,
@@ -33,11 +33,14 @@ SAML_PROVIDER: Final = Noun(
 MAX_METADATA: Final = 10_000_000
 MAX_PRIVATE_KEYS: Final = 2
 MIN_RSA_BITS: Final = 1024
+ALLOWED: Final = "Allowed"  # encrypted assertions, and others too: what a provider does unless told (recorded 2026-09)
+REQUIRED: Final = "Required"
 
 _MD: Final = "{urn:oasis:names:tc:SAML:2.0:metadata}"
 _DS: Final = "{http://www.w3.org/2000/09/xmldsig#}"
-_VALIDITY: Final = 100 * 365 * 86_400  # a provider without validUntil was seen with 100 years
-_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)?", re.ASCII)
+_YEARS: Final = (
+    100  # that a provider is good for from its last metadata on, whatever their validUntil says (recorded 2026-09)
+)
 
 
 @operation("iam", "CreateSAMLProvider")
@@ -63,14 +66,19 @@ def create_saml_provider(
         "account": account,
         "name": Name,
         "arn": arn,
-        "uuid": _identifier(),
+        "uuid": _identifier("SAMLSP"),
         "created": now,
         "tags": given,
         **_described(SAMLMetadataDocument, now),
     }
+    if AssertionEncryptionMode == REQUIRED and not AddPrivateKey:
+        raise AwsError(
+            "ValidationError",
+            "Unable to set assertion encryption mode to Required because no private key is provided.",
+        )
     _set_encryption(provider, now, AssertionEncryptionMode, AddPrivateKey, "")
     ctx.world.add(SAML_PROVIDER.kind, SAML_PROVIDER.key(provider), provider, uid=arn)
-    return {"SAMLProviderArn": arn, **tags.shown_if_any(given)}
+    return {"SAMLProviderArn": arn, **tags.echoed(given)}
 
 
 @operation("iam", "UpdateSAMLProvider")
@@ -87,6 +95,17 @@ def update_saml_provider(
     """Replace the metadata, change the encryption mode, add or remove a private key."""
     provider = dict(reach(ctx, "UpdateSAMLProvider", SAML_PROVIDER, SAMLProviderArn))
     refuse(propagation)
+    if AddPrivateKey and RemovePrivateKey:
+        raise AwsError(
+            "ValidationError",
+            "Unable to add and remove private keys in the same request. Set a value for only one of the two "
+            "parameters.",
+        )
+    if not (SAMLMetadataDocument or AssertionEncryptionMode or AddPrivateKey or RemovePrivateKey):
+        raise AwsError(
+            "ValidationError",
+            "Unable to update identity provider. No updates are defined for metadata or encryption assertion.",
+        )
     now = int(ctx.world.now())
     if SAMLMetadataDocument:
         provider |= _described(SAMLMetadataDocument, now)
@@ -99,20 +118,17 @@ def update_saml_provider(
 def get_saml_provider(ctx: Context, *, SAMLProviderArn: str) -> Mapping[str, Any]:
     """Everything about a provider but its private keys."""
     provider = reach(ctx, "GetSAMLProvider", SAML_PROVIDER, SAMLProviderArn)
-    result: dict[str, Any] = {
+    return {
         "SAMLProviderUUID": provider["uuid"],
         "SAMLMetadataDocument": provider["metadata"],
         "CreateDate": provider["created"],
         "ValidUntil": provider["valid_until"],
         "Tags": tags.shown(provider["tags"]),
+        "AssertionEncryptionMode": provider.get("encryption") or ALLOWED,
+        "PrivateKeyList": [
+            {"KeyId": key["id"], "Timestamp": key["created"]} for key in provider.get("private_keys", ())
+        ],
     }
-    if provider.get("encryption"):
-        result["AssertionEncryptionMode"] = provider["encryption"]
-    if provider.get("private_keys"):
-        result["PrivateKeyList"] = [
-            {"KeyId": key["id"], "Timestamp": key["created"]} for key in provider["private_keys"]
-        ]
-    return result
 
 
 @operation("iam", "ListSAMLProviders")
@@ -122,7 +138,8 @@ def list_saml_providers(ctx: Context) -> Mapping[str, Any]:
     providers = ctx.world.page(SAML_PROVIDER.kind, f"{ctx.identity.account}/")
     return {
         "SAMLProviderList": [
-            {"Arn": each["arn"], "ValidUntil": each["valid_until"], "CreateDate": each["created"]} for each in providers
+            {"Arn": provider["arn"], "ValidUntil": provider["valid_until"], "CreateDate": provider["created"]}
+            for provider in providers
         ]
     }
 
@@ -155,9 +172,10 @@ def set_strict(world: World, arn: str, *, strict: bool) -> None:
 def _described(document: str, now: int) -> dict[str, Any]:
     """The members that a metadata document gives: the text, its issuers with their certificates, and its end.
 
+    An issuer without certificates is taken, and no assertion of it ever verifies (recorded 2026-09).
+
     Raises:
-        AwsError: InvalidInput `Could not parse metadata.`; the reasons that lead to it are in
-        docs/aws/saml.md, "Providers".
+        AwsError: InvalidInput for what is no metadata, and for metadata of no identity provider.
     """
     try:
         root = xml.parse(document.encode(), max_bytes=MAX_METADATA)
@@ -172,11 +190,13 @@ def _described(document: str, now: int) -> dict[str, Any]:
             if descriptor.get("use", "signing") == "signing"
             for element in descriptor.iterfind(f"{_DS}KeyInfo/{_DS}X509Data/{_DS}X509Certificate")
         ]
-        if certificates and entity.get("entityID"):
+        if entity.get("entityID") and entity.find(f"{_MD}IDPSSODescriptor") is not None:
             issuers[entity.get("entityID")] = certificates
-    if not issuers:
+    if not entities:
         raise _unreadable()
-    return {"metadata": document, "issuers": issuers, "valid_until": _valid_until(root, now)}
+    if not issuers:
+        raise AwsError("InvalidInput", "SAML Providers must reference at least one SAML assertion issuer.")
+    return {"metadata": document, "issuers": issuers, "valid_until": _years_later(now)}
 
 
 def _certificate(text: str) -> str:
@@ -199,46 +219,46 @@ def _certificate(text: str) -> str:
     return base64.b64encode(certificate.public_bytes(Encoding.DER)).decode()
 
 
-def _valid_until(root: Any, now: int) -> int:
-    text = root.get("validUntil")
-    if text is None:
-        return now + _VALIDITY
-    if not _INSTANT.fullmatch(text):
-        raise _unreadable()
-    try:
-        return int(clock.parse_iso(text))
-    except ValueError:
-        raise _unreadable() from None
+def _years_later(now: int) -> int:
+    today = datetime.fromtimestamp(now, UTC)
+    leap_day = today.month == 2 and today.day == 29  # noqa: PLR2004 - 29 February
+    return int(today.replace(year=today.year + _YEARS, day=28 if leap_day else today.day).timestamp())
 
 
 def _unreadable() -> AwsError:
-    return AwsError("InvalidInput", "Could not parse metadata.")
+    return AwsError("InvalidInput", "Could not parse metadata")
 
 
 # -- encryption ---------------------------------------------------------------------------------------------------
 
 
 def _set_encryption(provider: dict[str, Any], now: int, mode: str, added: str, removed: str) -> None:
-    """Change encryption mode and private keys in place. AWS's sentences for the refusals are not recorded."""
+    """Change encryption mode and private keys in place; AWS's sentences of 2026-09."""
     keys = list(provider.get("private_keys", ()))
     if removed:
         if all(key["id"] != removed for key in keys):
             raise AwsError("NoSuchEntity", f"Private key {removed} not found", status=404)
         keys = [key for key in keys if key["id"] != removed]
+        if not keys and (mode or provider.get("encryption")) == REQUIRED:
+            raise AwsError("InvalidInput", "Failed to remove private key.")
     if added:
         _check_private_key(added)
         if len(keys) >= MAX_PRIVATE_KEYS:
-            raise over_quota("PrivateKeysPerSAMLProvider", MAX_PRIVATE_KEYS)
-        keys.append({"id": _identifier(), "pem": added, "created": now})
+            raise AwsError("LimitExceeded", f"Private key limit of {MAX_PRIVATE_KEYS} is reached.", status=409)
+        keys.append({"id": _identifier("SAMLPK"), "pem": added, "created": now})
+    if mode == REQUIRED and not keys:
+        raise AwsError(
+            "InvalidInput",
+            "Failed to set assertion encryption mode to Required because no private key is present.",
+        )
     if mode:
         provider["encryption"] = mode
-    if provider.get("encryption") and not keys:
-        raise AwsError("InvalidInput", "Assertion encryption needs a private key.")
     provider["private_keys"] = keys
 
 
 def _check_private_key(pem: str) -> None:
     from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
@@ -246,13 +266,13 @@ def _check_private_key(pem: str) -> None:
         key = load_pem_private_key(pem.encode(), None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         raise AwsError("InvalidInput", "Could not parse private key.") from None
-    if not isinstance(key, RSAPrivateKey):
-        raise AwsError("InvalidInput", "The private key is not an RSA key.")
+    if not isinstance(key, RSAPrivateKey | EllipticCurvePrivateKey):  # AWS takes either, though only RSA can decrypt
+        raise AwsError("InvalidInput", "The private key is neither an RSA nor an EC key.")
 
 
-def _identifier() -> str:
-    """An id of the form that the model has for providers and private keys: `[A-Z0-9]{22,64}`."""
-    return base64.b32encode(secrets.token_bytes(20)).decode().translate(_NO_PADDING)
+def _identifier(prefix: str) -> str:
+    """An id as AWS makes them for providers and private keys: a prefix and sixteen letters or digits."""
+    return prefix + "".join(secrets.choice(_ALPHABET) for _ in range(16))
 
 
-_NO_PADDING = str.maketrans("", "", "=")
+_ALPHABET: Final = string.ascii_uppercase + string.digits

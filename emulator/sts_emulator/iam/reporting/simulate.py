@@ -161,7 +161,7 @@ def _result(stage: Stage, action: str, resources: list[str]) -> dict[str, Any]:
     ]
     result: dict[str, Any] = {
         "EvalActionName": action,
-        "EvalResourceName": resources[0] if len(resources) == 1 else ALL,
+        "EvalResourceName": resources[0] if len(resources) == 1 else _template(action),
         "EvalDecision": min((one["EvalResourceDecision"] for one in each), key=SEVERITY.index),
         "MatchedStatements": _distinct(statement for one in each for statement in one["MatchedStatements"]),
         "MissingContextValues": sorted({key for one in each for key in one["MissingContextValues"]}),
@@ -178,6 +178,15 @@ def _result(stage: Stage, action: str, resources: list[str]) -> dict[str, Any]:
     for one in each:
         one.pop("OrganizationsDecisionDetail", None)
     return result
+
+
+def _template(action: str) -> str:
+    """What results name instead of several resources: the form of the action's ARNs (recorded for S3's objects).
+
+    The forms of other actions are not recorded, and AWS's list of ARNs has other names for the parts than the answer.
+    """
+    service, _, name = action.lower().partition(":")
+    return "arn:aws:s3:::${BucketName}/${KeyName}" if service == "s3" and "object" in name else ALL
 
 
 def _evaluation(stage: Stage, action: str, resource: str, decision_member: str) -> dict[str, Any]:

@@ -15,8 +15,8 @@ Span = tuple[int, int]
 def statements(text: str) -> list[dict[str, Any]]:
     """`StartPosition` and `EndPosition` of every statement of a document that parses.
 
-    A statement begins behind the bracket, comma or colon before it and ends behind its closing brace; lines and
-    columns count from one (derived from recorded answers, tests/iam/cases/simulation.json).
+    The first statement begins behind the bracket or colon before it, every other where the one before it ends; all end
+    behind their closing brace, and lines and columns count from one (recorded, tests/iam/cases/simulation.json).
     """
     return [
         {"StartPosition": _position(text, start), "EndPosition": _position(text, end)} for start, end in _spans(text)
@@ -50,12 +50,13 @@ def _members(text: str) -> Iterator[tuple[str, int]]:
 
 def _elements(text: str, bracket: int) -> Iterator[Span]:
     start = bracket + 1
-    while text[_skip(text, start)] != "]":
-        end = _end(text, _skip(text, start))
+    place = _skip(text, start)
+    while text[place] != "]":
+        end = _end(text, place)
         yield start, end
-        start = _skip(text, end)
-        if text[start] == ",":
-            start += 1
+        start, place = end, _skip(text, end)
+        if text[place] == ",":
+            place = _skip(text, place + 1)
 
 
 def _end(text: str, start: int) -> int:

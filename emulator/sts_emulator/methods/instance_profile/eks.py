@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from sts_emulator.accounts import resources
 from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.errors import AwsError
 from sts_emulator.methods.instance_profile import clusters
 from sts_emulator.methods.instance_profile.clusters import ASSOCIATION, CLUSTER
-from sts_emulator.policy.deciding.document import MalformedPolicy
+from sts_emulator.policy.deciding.document import MalformedPolicy, parse
+from sts_emulator.policy.deciding.engine import Principal, named
 from sts_emulator.policy.saving.validate import validate
 from sts_emulator.vending.assume import tag_keys
 from sts_emulator.vending.authorize import authorize
@@ -21,6 +22,7 @@ from sts_emulator.wire.dispatch import operation
 _ID_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
 _ID_LENGTH = 17
 _VERSION = "1.33"
+PODS: Final = "pods.eks.amazonaws.com"
 _PAGE = 100
 
 
@@ -126,8 +128,9 @@ def create_pod_identity_association(
     """Let the pods of a service account have a role; the caller must be allowed to pass it."""
     cluster = _reach_cluster(ctx, "CreatePodIdentityAssociation", clusterName)
     _check(ctx, roleArn, policy, tagged=not disableSessionTags)
-    if clusters.association_for(ctx.world, cluster, namespace, serviceAccount) is not None:
-        raise AwsError("ResourceInUseException", f"Association already exists: {namespace}/{serviceAccount}")
+    existing = clusters.association_for(ctx.world, cluster, namespace, serviceAccount)
+    if existing is not None:
+        raise AwsError("ResourceInUseException", f"Association already exists: {existing['id']}")
     identifier = "a-" + "".join(_ID_LETTERS[byte % len(_ID_LETTERS)] for byte in os.urandom(_ID_LENGTH))
     account, region, now = cluster["account"], cluster["region"], int(ctx.world.now())
     made = {
@@ -239,7 +242,8 @@ def _check(ctx: Context, role_arn: str, policy: str, *, tagged: bool) -> None:
     role = resources.role_by_arn(ctx.world, role_arn)
     if role is None or role["account"] != ctx.identity.account:
         raise AwsError("InvalidParameterException", f"Role provided in the request does not exist: {role_arn}")
-    authorize(ctx, "iam:PassRole", role_arn, {"iam:passedtoservice": ("pods.eks.amazonaws.com",)})
+    authorize(ctx, "iam:PassRole", role_arn, {"iam:passedtoservice": (PODS,)})
+    _check_trust(role, tagged=tagged)
     if policy and tagged:
         raise AwsError("InvalidParameterException", "A policy can be given only when session tags are disabled")
     if policy:
@@ -247,6 +251,26 @@ def _check(ctx: Context, role_arn: str, policy: str, *, tagged: bool) -> None:
             validate("session", policy)
         except MalformedPolicy as bad:
             raise AwsError("InvalidParameterException", bad.message) from None
+
+
+def _check_trust(role: Stored, *, tagged: bool) -> None:
+    """Refuse a role that pods could not have: the service must be named for the actions of the documented policy.
+
+    Conditions are not looked at (they are about pods that do not exist yet), nor tagging where no tags will be sent.
+
+    Raises:
+        AwsError: InvalidParameterException (aws/aws-cdk#31522); for sts:TagSession alone it is the strict reading.
+    """
+    service = Principal("service", PODS, "")
+    for action in ("sts:assumerole", "sts:tagsession") if tagged else ("sts:assumerole",):
+        if not any(
+            statement.actions.match(action) is not statement.not_action and named(statement, service, bounded=False)
+            for statement in parse(role["trust"]).allows
+        ):
+            raise AwsError(
+                "InvalidParameterException",
+                "Trust policy of the role provided is invalid. Follow the official documentation to resolve the issue.",
+            )
 
 
 def _key(association: Stored) -> str:
