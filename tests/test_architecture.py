@@ -41,7 +41,7 @@ def name(path: Path) -> str:
 
 def test_only_the_store_imports_a_database_driver():
     users = {name(p) for p in SOURCES if imports(p) & {"sqlite3", "psycopg"}}
-    assert users <= {p for p in users if p.startswith("emulator/sts_emulator/core/store")}
+    assert users <= {p for p in users if p.startswith("emulator/sts_emulator/core/sqlite")}
 
 
 def test_botocore_is_never_imported_by_the_server():

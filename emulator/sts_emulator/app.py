@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import binascii
+import contextlib
 import inspect
 import logging
 from collections.abc import Awaitable, Callable, Mapping
@@ -12,8 +14,9 @@ from typing import Any
 
 from sts_emulator.core import clock, faults
 from sts_emulator.core.errors import AwsError
+from sts_emulator.core.event_table import EventTable
 from sts_emulator.core.events import EventLog
-from sts_emulator.core.store import StaleError, open_store
+from sts_emulator.core.store import StaleError, UnavailableError, open_store
 from sts_emulator.core.world import DEFAULT, World, Worlds
 from sts_emulator.serving import sockets
 from sts_emulator.serving.answers import meet
@@ -27,6 +30,9 @@ from sts_emulator.wire.http import Request, Response
 from sts_emulator.wire.models import Operation, Service
 
 log = logging.getLogger("emulator")
+
+LONGEST_WAIT = 3.0  # seconds that a call waits for a state that another process has locked
+UNAVAILABLE = "The request has failed due to a temporary failure of the server."  # AWS's, IAM API common errors
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +158,7 @@ def create_server(settings: Settings) -> Server:
     server = Server(
         settings,
         Worlds(store),
-        EventLog(store, persistent=bool(settings.state)),
+        EventLog(EventTable(store) if settings.state else None),
         tuple(page.lstrip("/") for page in PAGES),
     )
     server.worlds.create(DEFAULT)
@@ -219,13 +225,17 @@ def _failure(call: Call, error: Exception) -> Response:
     request = call.request
     if isinstance(error, dispatch.NoAction):
         return Response(302, [("location", error.location)], b"")
+    if isinstance(error, UnavailableError):
+        log.warning("%s %s: the state is unavailable (%s)", request.method, request.signed_path, error)
+        error = AwsError("ServiceUnavailable", UNAVAILABLE, status=503)
     if not isinstance(error, AwsError):
         log.error("%s %s failed inside", request.method, request.signed_path, exc_info=error)
         error = AwsError(
             "InternalFailure", "The request processing has failed because of an internal error.", status=500
         )
     elif call.ctx is not None:
-        record(call.ctx, error=error)
+        with contextlib.suppress(UnavailableError):  # a state that takes no events does not take this one
+            record(call.ctx, error=error)
     accept_json = protocols.wants_json(request)
     response = protocols.render_error(call.service, call.operation, error, call.request_id, accept_json=accept_json)
     if call.ctx is not None and call.ctx.service == "sts":
@@ -246,13 +256,37 @@ def _run(
     function = dispatch.find(service.name, operation.name)
     if function is None:
         raise AwsError("NotImplemented", f"sts-emulator does not have {service.name}:{operation.name}", status=501)
+    evidence = dict(ctx.evidence) if ctx.evidence else {}
     try:
         with ctx.world.unit():
             return function(ctx, **parameters)  # type: ignore[no-any-return]  # as every operation's signature says
-    except StaleError:
-        ctx.decisions.clear()
-        with ctx.world.unit(lock=True):
-            return function(ctx, **parameters)  # type: ignore[no-any-return]  # likewise
+    except (StaleError, UnavailableError) as reason:
+        again = partial(_run_again, ctx, function, parameters, evidence)
+        return again() if isinstance(reason, StaleError) else _run_when_free(again)
+
+
+def _run_again(
+    ctx: Context, function: Callable[..., Any], parameters: Mapping[str, Any], evidence: Mapping[str, Any]
+) -> Any:
+    """From the start, under the lock; its event tells nothing of the run that came to nothing."""
+    ctx.decisions.clear()
+    ctx.evidence = dict(evidence)
+    with ctx.world.unit(lock=True):
+        return function(ctx, **parameters)
+
+
+async def _run_when_free(again: Callable[[], Any]) -> Mapping[str, Any]:
+    """Try again until the state takes a write, while others have their turn; for some seconds only."""
+    end = clock.monotonic() + LONGEST_WAIT
+    while True:
+        await asyncio.sleep(0.05)  # who finds the lock held by others is told so at once: see SqliteStore.begin
+        try:
+            result = again()
+        except UnavailableError:
+            if clock.monotonic() > end:
+                raise
+        else:
+            return await result if inspect.isawaitable(result) else result  # type: ignore[no-any-return]  # likewise
 
 
 def _context(

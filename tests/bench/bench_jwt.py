@@ -41,7 +41,7 @@ def microseconds(step: Callable[[], object]) -> float:
 def lab() -> Server:
     """A server without a socket, whose world `lab` trusts a branch of a GitHub repository."""
     store = open_store("")
-    server = Server(Settings(), Worlds(store), EventLog(store))
+    server = Server(Settings(), Worlds(store), EventLog())
     world = server.worlds.create("lab")
     assert world is not None
     provider = {"account": ACCOUNT, "url": NAME, "arn": ARN, "client_ids": ["sts.amazonaws.com"], "thumbprints": []}

@@ -169,7 +169,7 @@ class Lab:
         store = open_store("")
         self.worlds = Worlds(store)
         self.world = self.worlds.create("lab")
-        self.server = Server(Settings(fetch_issuers=fetch_issuers), self.worlds, EventLog(store))
+        self.server = Server(Settings(fetch_issuers=fetch_issuers), self.worlds, EventLog())
         self.evidence: dict = {}
         self.fetched = False
 

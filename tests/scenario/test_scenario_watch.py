@@ -127,7 +127,7 @@ def test_of_the_folder_that_nobody_named_the_default_comes_first_and_the_rest_fo
 
     told: list[str] = []
     standing = watching._look(server)
-    seen = {path: state for path, state in standing.items() if watching._record(server, path)}
+    seen = {path: state for path, state in standing.items() if watching._record(watching._world(server), path)}
     asyncio.run(watching._take_up(server, seen, told.append, no_news=standing))
 
     assert [user["name"] for user in world.page("user")] == ["alice", "bob"]

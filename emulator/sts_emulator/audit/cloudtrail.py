@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
 from sts_emulator.core import clock
 from sts_emulator.core.errors import AwsError
+from sts_emulator.core.events import Event
 from sts_emulator.vending import credentials
 from sts_emulator.vending.authorize import authorize
 from sts_emulator.vending.context import Context
+from sts_emulator.vending.record import told
 from sts_emulator.wire.dispatch import operation
 
 MAX_RESULTS = 50
@@ -31,7 +33,7 @@ def lookup_events(
     EventCategory: str = "",
     MaxResults: int = MAX_RESULTS,
     NextToken: str = "",
-) -> Mapping[str, Any]:
+) -> Mapping[str, Any] | Awaitable[Mapping[str, Any]]:
     """Events of the caller's account, newest first. Unlike AWS's they are there at once."""
     authorize(ctx, "cloudtrail:LookupEvents", "*")
     start, end = _seconds(StartTime, 0.0), _seconds(EndTime, float("inf"))
@@ -42,18 +44,31 @@ def lookup_events(
         raise AwsError("InvalidLookupAttributesException", "You can specify only one lookup attribute.")
     if EventCategory:
         return {"Events": []}  # insight events: there are none
-    skip = _skipped(ctx, NextToken)
-    found = [
-        record
-        for record in reversed(ctx.server.events.read(ctx.world.name))
-        if record.get("recipientAccountId") == ctx.identity.account
-        and start <= clock.parse_iso(record["eventTime"]) <= end
-        and all(_matches(record, each["AttributeKey"], each["AttributeValue"]) for each in attributes)
-    ]
-    shown = found[skip : skip + MaxResults]
-    result: dict[str, Any] = {"Events": [_event(record) for record in shown]}
-    if skip + len(shown) < len(found):
-        result["NextToken"] = credentials.seal(ctx.world, PURPOSE, str(skip + len(shown)).encode())
+    last_shown = _last_shown(ctx, NextToken)
+
+    def is_asked_for(record: Record) -> bool:
+        return (
+            record.get("recipientAccountId") == ctx.identity.account
+            and start <= clock.parse_iso(record["eventTime"]) <= end
+            and all(_matches(record, asked["AttributeKey"], asked["AttributeValue"]) for asked in attributes)
+        )
+
+    return _looked_up(ctx, is_asked_for, last_shown, MaxResults)
+
+
+async def _looked_up(
+    ctx: Context, is_asked_for: Callable[[Record], bool], last_shown: Event | None, limit: int
+) -> Mapping[str, Any]:
+    shown: list[Event] = []
+    result: dict[str, Any] = {"Events": []}
+    async for event in ctx.server.events.scan(ctx.world.name, last_shown):
+        if not is_asked_for(event.record()):
+            continue
+        if len(shown) == limit:
+            result["NextToken"] = credentials.seal(ctx.world, PURPOSE, shown[-1].id.encode())
+            break
+        shown.append(event)
+        result["Events"].append(_event(told(event)))
     return result
 
 
@@ -63,13 +78,15 @@ def _seconds(moment: float | datetime | None, default: float) -> float:
     return moment.timestamp() if isinstance(moment, datetime) else float(moment)
 
 
-def _skipped(ctx: Context, token: str) -> int:
+def _last_shown(ctx: Context, token: str) -> Event | None:
+    """The event that the page before ended with; a page goes on behind it, whatever has happened since."""
     if not token:
-        return 0
-    position = credentials.unseal(ctx.world, PURPOSE, token)
-    if position is None:
+        return None
+    identifier = credentials.unseal(ctx.world, PURPOSE, token)
+    event = None if identifier is None else ctx.server.events.get(ctx.world.name, identifier.decode())
+    if event is None:
         raise AwsError("InvalidNextTokenException", "The token is not valid.")
-    return int(position)
+    return event
 
 
 def _matches(record: Record, key: str, value: str) -> bool:

@@ -11,6 +11,7 @@ from sts_emulator.core.errors import AwsError
 from sts_emulator.vending import denials
 from sts_emulator.vending.authorize import authorize
 from sts_emulator.vending.context import Context
+from sts_emulator.vending.record import told
 from sts_emulator.wire.dispatch import operation
 
 _CHECKS = {
@@ -74,13 +75,12 @@ def get_request_authorization_policy(ctx: Context, *, authorizationId: str, poli
 def _denied(ctx: Context, action: str, authorization_id: str) -> Mapping[str, Any]:
     """The record of a denied request, for principals of its account or organization only."""
     authorize(ctx, action, "*")
-    event: Mapping[str, Any]
-    for event in reversed(ctx.server.events.read(ctx.world.name)):
-        data = event["additionalEventData"]
-        if denials.authorization_id(event["eventID"]) == authorization_id and data["decisions"]:
-            if data["outcome"] == "denied" and _concerns(ctx, event.get("recipientAccountId", "")):
-                return event
-            break
+    event = ctx.server.events.get(ctx.world.name, denials.request_id(authorization_id))
+    if event is not None:
+        record = event.record()
+        data = record["additionalEventData"]
+        if data["decisions"] and data["outcome"] == "denied" and _concerns(ctx, record.get("recipientAccountId", "")):
+            return told(event)
     raise AwsError("ResourceNotFoundException", f"Authorization details {authorization_id} were not found.", status=404)
 
 

@@ -7,7 +7,6 @@ another origin is refused, so that no web page can drive it (DNS rebinding, cros
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Callable
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
@@ -21,6 +20,7 @@ from sts_emulator.core import clock
 from sts_emulator.core.events import Event
 from sts_emulator.core.faults import Spoilt, misspelt
 from sts_emulator.core.world import DEFAULT, World
+from sts_emulator.vending import record
 from sts_emulator.vending.context import Server
 from sts_emulator.wire import dispatch
 
@@ -263,17 +263,42 @@ async def list_events(
     limit: Annotated[int, Query(ge=1, le=10_000)] = 100,
     after: str | None = None,
     outcome: Literal["allowed", "denied"] | None = None,
-) -> list[dict[str, Any]]:
+) -> StreamingResponse:
     """CloudTrail-shaped records, oldest first: the newest `limit`, or those behind the event id `after`."""
-    events = server.events.read(world.name)
-    if after is not None:
-        ids = [event["eventID"] for event in events]
-        if after not in ids:
+    log = server.events
+    if after is None and outcome is None:
+        events = log.newest(world.name, limit)[::-1]
+    elif after is None:
+        events = await _newest(server, world, limit, outcome)
+    else:
+        start = log.get(world.name, after)
+        if start is None:
             raise HTTPException(404, f"no event `{after}`")
-        events = events[ids.index(after) + 1 :][:limit]
-    if outcome is not None:
-        events = [event for event in events if event["additionalEventData"]["outcome"] == outcome]
-    return events[-limit:]
+        events = [event for event in log.page(world.name, start, limit) if _came_to(event, outcome)]
+    return StreamingResponse(_array(events), media_type="application/json")
+
+
+async def _newest(server: Server, world: World, limit: int, outcome: str | None) -> list[Event]:
+    """The newest events that came to an outcome, oldest first."""
+    events: list[Event] = []
+    async for event in server.events.scan(world.name):
+        if _came_to(event, outcome):
+            events.append(event)
+            if len(events) == limit:
+                break
+    return events[::-1]
+
+
+def _came_to(event: Event, outcome: str | None) -> bool:
+    return outcome is None or event.record()["additionalEventData"]["outcome"] == outcome
+
+
+async def _array(events: list[Event]) -> AsyncIterator[str]:
+    """Records as a JSON array, told one by one, with others' turns in between."""
+    for number, event in enumerate(events):
+        yield ("," if number else "[") + record.text(event)
+        await asyncio.sleep(0)
+    yield "]" if events else "[]"
 
 
 @router.get("/worlds/{world}/events/stream", summary="Follow a world's events")
@@ -296,27 +321,27 @@ async def explain_event(
     form: Annotated[Literal["json", "text"], Query(alias="format")] = "json",
 ) -> Response:
     """The decision tree of every question that the attempt put to the policy engine."""
-    record = _event(server, world, event)
+    told = _event(server, world, event)
     if form == "json":
-        return JSONResponse(record["additionalEventData"]["decisions"])
-    return PlainTextResponse(_explanation_text(record))
+        return JSONResponse(told["additionalEventData"]["decisions"])
+    return PlainTextResponse(_explanation_text(told))
 
 
-def _event(server: Server, world: World, event: str) -> dict[str, Any]:
-    record: dict[str, Any]
-    for record in reversed(server.events.read(world.name)):
-        if event in ("last", record["eventID"]):
-            return record
-    raise HTTPException(404, f"no event `{event}` in world `{world.name}`")
+def _event(server: Server, world: World, identifier: str) -> dict[str, Any]:
+    log = server.events
+    event = log.last(world.name) if identifier == "last" else log.get(world.name, identifier)
+    if event is None:
+        raise HTTPException(404, f"no event `{identifier}` in world `{world.name}`")
+    return record.told(event)
 
 
-def _explanation_text(record: dict[str, Any]) -> str:
+def _explanation_text(told: dict[str, Any]) -> str:
     from sts_emulator.policy.explaining.explain import text_of
 
-    data = record["additionalEventData"]
-    lines = [f"{record['eventName']}: {data['outcome']}  ({record['eventTime']}, event {record['eventID']})"]
-    if "errorCode" in record:
-        lines.append(f"  {record['errorCode']}: {record['errorMessage']}")
+    data = told["additionalEventData"]
+    lines = [f"{told['eventName']}: {data['outcome']}  ({told['eventTime']}, event {told['eventID']})"]
+    if "errorCode" in told:
+        lines.append(f"  {told['errorCode']}: {told['errorMessage']}")
     if not data["decisions"]:
         lines.append("  no policy was asked: the request was decided before that")
     lines += [text_of(decision["explanation"]) for decision in data["decisions"]]
@@ -331,7 +356,7 @@ async def _follow(server: Server, world: str) -> AsyncIterator[str]:
         while not queue.full():
             event = await queue.get()
             if event.world == world:
-                yield f"data: {json.dumps(event.to_json())}\n\n"
+                yield f"data: {record.text(event)}\n\n"
     finally:
         stop()
 

@@ -1,92 +1,146 @@
-"""What happened: every attempt, allowed or denied, kept in order and streamed to whoever listens."""
+"""What happened: every attempt, allowed or denied, kept in order, read one by one, and handed to whoever listens."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import json
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
-
-from sts_emulator.core.store import Store
+from itertools import islice
+from typing import Any, Protocol
 
 KEPT_IN_MEMORY = 1_000  # per world: bounds memory whatever the load (docs/performance.md)
-KEPT_IN_STATE = 100_000  # per world, in a state file
-FLUSH_EVERY = 100
-FLUSH_AFTER = 0.2  # seconds
+SLICE = 50  # events that a scan looks at before others have their turn: less than five milliseconds
 
 Listener = Callable[["Event"], None]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Event:
-    """One attempt. `render` makes its CloudTrail-shaped record, on demand, because most are never read."""
+    """One attempt. `id` is the request id that the client was given.
+
+    `render` makes its record on demand, because most are never read. In it a decision is kept as the question that was
+    asked; who tells the record to somebody has it answered then (vending.record.told).
+    """
 
     id: str
     world: str
     at: float
     render: Callable[[], Mapping[str, Any]]
 
-    def to_json(self) -> dict[str, Any]:
+    def record(self) -> dict[str, Any]:
         """The record as JSON-ready data; `eventID` and the world's name included."""
-        return {**self.render(), "eventID": self.id, "world": self.world}
+        return {"eventID": self.id, **self.render(), "world": self.world}
 
 
-class EventLog:
-    """Events of all worlds: rings in memory, or the state file's table when there is one."""
+class Kept(Protocol):
+    """Where a log keeps its events: `Rings` in memory, or the table of a state (core.event_table)."""
 
-    def __init__(self, store: Store, *, persistent: bool = False) -> None:
-        self._store = store
-        self._persistent = persistent
-        self._rings: dict[str, deque[Event]] = {}
-        self._pending: list[Event] = []
-        self._listeners: list[Listener] = []
+    def append(self, event: Event) -> None:
+        """Keep a new event."""
 
-    def record(self, event: Event) -> None:
-        """Keep an event and hand it to the listeners."""
-        if self._persistent:
-            self._pending.append(event)
-            if len(self._pending) >= FLUSH_EVERY:
-                self.flush()
-            elif len(self._pending) == 1:
-                self._flush_soon()
-        else:
-            ring = self._rings.get(event.world)
-            if ring is None:
-                ring = self._rings[event.world] = deque(maxlen=KEPT_IN_MEMORY)
-            ring.append(event)
-        for listener in self._listeners:
-            listener(event)
+    def get(self, world: str, identifier: str) -> Event | None:
+        """The event of that id; None when it is not kept, or not any more."""
 
-    def _flush_soon(self) -> None:
-        """Other processes on the same file, and a crash, shall not wait for a full batch."""
-        with contextlib.suppress(RuntimeError):  # no loop is running: whoever records then flushes at the end
-            asyncio.get_running_loop().call_later(FLUSH_AFTER, self.flush)
+    def newest(self, world: str, limit: int, before: Event | None = None) -> list[Event]:
+        """Up to `limit` events, newest first, from the last one or from what came before `before`."""
 
-    def flush(self) -> None:
-        """Write what is pending to the state file."""
-        if not self._pending:
-            return
-        pending, self._pending = self._pending, []
-        known = set(self._store.worlds())
-        rows = [(e.world, e.id, e.at, json.dumps(e.to_json())) for e in pending if e.world in known]
-        self._store.append_events(rows, KEPT_IN_STATE)
+    def page(self, world: str, after: Event, limit: int) -> list[Event]:
+        """Up to `limit` events behind `after`, oldest first."""
 
-    def read(self, world: str) -> list[dict[str, Any]]:
-        """A world's events, oldest first."""
-        if self._persistent:
-            self.flush()
-            return [json.loads(body) for body in self._store.read_events(world)]
-        return [event.to_json() for event in self._rings.get(world, ())]
+    def watch(self, listener: Listener) -> Callable[[], None]:
+        """Call `listener` with every new event until the returned function is called."""
+
+    def flush(self) -> bool:
+        """Make durable what is pending; False when that is not possible now, and nothing is lost by it."""
 
     def drop(self, world: str) -> None:
         """Forget a deleted world's events."""
-        self._rings.pop(world, None)
-        self._pending = [event for event in self._pending if event.world != world]
 
-    def listen(self, listener: Listener) -> Callable[[], None]:
-        """Call `listener` with every new event until the returned function is called."""
+    def close(self) -> None:
+        """Write what is left."""
+
+
+class EventLog:
+    """Events of all worlds. Nothing is rendered but what is asked for."""
+
+    def __init__(self, kept: Kept | None = None) -> None:
+        self._kept: Kept = Rings() if kept is None else kept
+        self.record = self._kept.append
+        self.get = self._kept.get
+        self.newest = self._kept.newest
+        self.page = self._kept.page
+        self.listen = self._kept.watch
+        self.flush = self._kept.flush
+        self.drop = self._kept.drop
+        self.close = self._kept.close
+
+    def last(self, world: str) -> Event | None:
+        """The newest event of a world."""
+        return next(iter(self._kept.newest(world, 1)), None)
+
+    async def scan(self, world: str, before: Event | None = None) -> AsyncIterator[Event]:
+        """All events of a world, newest first, from what came before `before`; others have their turn in between."""
+        events = self._kept.newest(world, SLICE, before)
+        while events:
+            for event in events:
+                yield event
+            await asyncio.sleep(0)
+            events = self._kept.newest(world, SLICE, events[-1])
+
+
+class Rings:
+    """The newest events of each world, in memory."""
+
+    def __init__(self) -> None:
+        self._rings: dict[str, deque[Event]] = {}
+        self._listeners: list[Listener] = []
+
+    def append(self, event: Event) -> None:
+        """See Kept."""
+        ring = self._rings.get(event.world)
+        if ring is None:
+            ring = self._rings[event.world] = deque(maxlen=KEPT_IN_MEMORY)
+        ring.append(event)
+        for listener in self._listeners:
+            listener(event)
+
+    def get(self, world: str, identifier: str) -> Event | None:
+        """See Kept."""
+        return next((event for event in reversed(self._ring(world)) if event.id == identifier), None)
+
+    def newest(self, world: str, limit: int, before: Event | None = None) -> list[Event]:
+        """See Kept."""
+        ring = self._ring(world)
+        skipped = 0 if before is None else self._behind(ring, before) + 1
+        return list(islice(reversed(ring), skipped, skipped + limit))
+
+    def page(self, world: str, after: Event, limit: int) -> list[Event]:
+        """See Kept."""
+        ring = self._ring(world)
+        start = len(ring) - self._behind(ring, after)
+        return list(islice(ring, start, start + limit))
+
+    def watch(self, listener: Listener) -> Callable[[], None]:
+        """See Kept."""
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
+
+    def flush(self) -> bool:
+        """See Kept; memory has nothing pending."""
+        return True
+
+    def drop(self, world: str) -> None:
+        """See Kept."""
+        self._rings.pop(world, None)
+
+    def close(self) -> None:
+        """See Kept."""
+
+    def _ring(self, world: str) -> deque[Event]:
+        return self._rings.get(world) or deque()
+
+    @staticmethod
+    def _behind(ring: deque[Event], event: Event) -> int:
+        """How many came after the event; all, when the ring has lost it."""
+        return next((count for count, kept in enumerate(reversed(ring)) if kept is event), len(ring))

@@ -1,52 +1,96 @@
-"""A world: an isolated namespace of accounts with its own time, faults and credentials."""
+"""Worlds: isolated namespaces of accounts with their own time, faults and credentials, and a request's work in one."""
 
 from __future__ import annotations
 
 import base64
 import os
 import re
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from sts_emulator.core import clock
-from sts_emulator.core.store import Change, NotFoundError, StaleError, Store
+from sts_emulator.core.store import Change, NotFoundError, Reads, StaleError, Store, Transaction
 
 DEFAULT = "default"
 SNAPSHOT_LIMIT = 50_000  # documents (and absences) that a world's snapshot holds before it starts afresh
+LONGEST_REMEMBERED = 512  # characters of a key whose absence is remembered: strangers may ask for megabytes
 WORLD_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")  # one path segment that needs no escaping, also a DNS label
 
 Value = TypeVar("Value")
+Place = tuple[str, str]
+
+
+class Snapshot:
+    """What all requests share of a world: its settings, and the documents that were read since its last revision."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.revision: int | None = None
+        self.row: Mapping[str, Any] = {}
+        self.key = b""
+        self.generation = ""
+        self.offset = 0.0
+        self.documents: dict[Place, Mapping[str, Any] | None] = {}
+        self.keys_by_uid: dict[Place, str | None] = {}
+        self.memo: dict[Any, Any] = {}
+        self.touched: dict[Place, Any] = {}
+        self.lock = threading.Lock()
+
+    def load(self, row: Mapping[str, Any], revision: int) -> None:
+        """Start afresh from the world's row as of a revision; whoever still reads the old documents keeps them."""
+        with self.lock:
+            self.documents, self.keys_by_uid, self.memo = {}, {}, {}
+            self.row = row
+            self.key = base64.b64decode(row["key"])
+            self.generation = row["generation"]
+            self.offset = row["offset"]
+            self.revision = revision
+
+    def follow(self, before: int | None, after: int | None, written: set[Place]) -> None:
+        """Take up what a unit has committed, unless somebody else wrote as well: then the next request loads anew."""
+        with self.lock:
+            if self.revision != before:
+                return
+            for place in written:
+                self.documents.pop(place, None)
+            self.keys_by_uid.clear()
+            self.memo.clear()
+            self.revision = after
 
 
 class World:
-    """One world's documents, settings and clock.
+    """One world as one request sees it: the shared snapshot, and the request's own unit of work.
 
-    Reads come from a snapshot in memory that is checked against the world's revision when a request begins, so a hot
+    Reads come from the snapshot, which is checked against the world's revision when the request begins, so a hot
     request costs one look at the revision and no document reads, and yet sees what other processes wrote. Documents
     are shared: treat what `get` returns as immutable and change it through `update`.
     """
 
-    def __init__(self, store: Store, name: str) -> None:
-        self.name = name
+    def __init__(self, store: Store, snapshot: Snapshot) -> None:
+        self.name = snapshot.name
         self._store = store
-        self._revision: int | None = None
-        self._documents: dict[tuple[str, str], Mapping[str, Any] | None] = {}
-        self._keys_by_uid: dict[tuple[str, str], str | None] = {}
-        self._memo: dict[Any, Any] = {}
-        self._touched: dict[tuple[str, str], Any] = {}
-        self._row: Mapping[str, Any] = {}
-        self.depth = 0  # of units inside one another
-        self._unit = Unit(self, lock=False)
-        self._locked: Any = None
-        self.key = b""
-        self.generation = ""
-        self.offset = 0.0
+        self._snapshot = snapshot
+        self._depth = 0  # of units inside one another
+        self._transaction: Transaction | None = None
+        self._written: set[Place] = set()
+        self._row_changed = False
+        self._look()
+
+    def _look(self) -> None:
+        """Read from the shared snapshot, as of now."""
+        snapshot = self._snapshot
+        self._reads: Reads = self._store
+        self._begun = snapshot.revision
+        self._documents = snapshot.documents
+        self._keys_by_uid = snapshot.keys_by_uid
+        self._memo = snapshot.memo
 
     # -- time ---------------------------------------------------------------------------------------------------
 
     def now(self) -> float:
         """Seconds since the epoch in this world: real time plus the world's offset, never frozen."""
-        return clock.real() + self.offset
+        return clock.real() + self._snapshot.offset
 
     def advance(self, seconds: float) -> float:
         """Move the world's clock and return its new time."""
@@ -56,85 +100,119 @@ class World:
     # -- settings -----------------------------------------------------------------------------------------------
 
     @property
+    def key(self) -> bytes:
+        """What seals this world's sessions."""
+        return self._snapshot.key
+
+    @property
+    def generation(self) -> str:
+        """Which world of this name it is: a new one does not know the old one's credentials."""
+        return self._snapshot.generation
+
+    @property
+    def offset(self) -> float:
+        """Seconds that the world's clock is ahead of the real one."""
+        return self._snapshot.offset
+
+    @property
     def settings(self) -> Mapping[str, Any]:
         """The world's own row: generation, key, offset, faults and switches."""
-        return self._row
+        return self._snapshot.row
 
     def change_settings(self, change: Change) -> None:
         """Replace the world's row by `change(row)`."""
-        self._store.update_world(self.name, change)
+        with self._own_unit():
+            self._writing().update_world(self.name, change)
+            self._row_changed = True
         self.refresh()
 
     # -- documents ----------------------------------------------------------------------------------------------
 
     def refresh(self) -> bool:
-        """Catch up with what other processes wrote; False when the world no longer exists."""
+        """Catch up with what others wrote; False when the world no longer exists."""
+        if self._transaction is not None:
+            return True
         revision = self._store.revision(self.name)
         if revision is None:
             return False
-        if revision != self._revision:
-            self._forget()
-            self._load_row()
-            self._revision = revision
+        if revision != self._snapshot.revision:
+            row = self._store.world_row(self.name)
+            if row is None:
+                return False
+            self._snapshot.load(row, revision)
+        self._look()
         return True
 
     def get(self, kind: str, key: str) -> Mapping[str, Any] | None:
         """The document, or None."""
-        place = (kind, key)
         try:
-            return self._documents[place]
+            return self._documents[kind, key]
         except KeyError:
-            found = self._store.get(self.name, kind, key)
-            self._make_room(self._documents)
-            self._documents[place] = found
-            return found
+            document = self._reads.get(self.name, kind, key)
+            self._remember(self._documents, (kind, key), document)
+            return document
 
     def find(self, kind: str, uid: str) -> Mapping[str, Any] | None:
         """The document that bears the unique id or ARN `uid`, or None."""
         place = (kind, uid)
-        if place not in self._keys_by_uid:
-            found = self._store.find(self.name, kind, uid)
-            self._make_room(self._keys_by_uid)
-            self._keys_by_uid[place] = found[0] if found else None
-        key = self._keys_by_uid[place]
+        try:
+            key = self._keys_by_uid[place]
+        except KeyError:
+            row = self._reads.find(self.name, kind, uid)
+            key = row[0] if row else None
+            self._remember(self._keys_by_uid, place, key)
         return None if key is None else self.get(kind, key)
+
+    def _remember(self, known: dict[Place, Any], place: Place, value: Any) -> None:
+        if value is None and len(place[1]) > LONGEST_REMEMBERED:
+            return
+        snapshot = self._snapshot
+        with snapshot.lock:
+            if self._transaction is None and self._begun != snapshot.revision:
+                return  # somebody wrote meanwhile: what was read may be older than what the snapshot stands for
+            # Strangers may ask for ever new names, and what is not there is remembered too: bounded, not for good.
+            if len(known) >= SNAPSHOT_LIMIT:
+                known.clear()
+            known[place] = value
 
     def page(self, kind: str, prefix: str = "", after: str = "", limit: int = 1_000_000) -> list[Mapping[str, Any]]:
         """Documents of a kind whose key begins with `prefix`, behind the key `after`, in key order."""
-        return [body for _, body in self._store.page(self.name, kind, prefix, after, limit)]
+        return [body for _, body in self._reads.page(self.name, kind, prefix, after, limit)]
 
     def page_keys(self, kind: str, prefix: str = "", after: str = "", limit: int = 1_000_000) -> list[tuple[str, Any]]:
         """Like `page`, as (key, document) pairs, for paging."""
-        return list(self._store.page(self.name, kind, prefix, after, limit))
+        return list(self._reads.page(self.name, kind, prefix, after, limit))
 
     def count(self, kind: str, prefix: str = "") -> int:
         """How many documents of a kind have a key that begins with `prefix`."""
-        return self._store.count(self.name, kind, prefix)
+        return self._reads.count(self.name, kind, prefix)
 
     def memo(self, key: Any, build: Callable[[], Value]) -> Value:
         """`build()`, remembered until the next write to this world."""
         try:
             return self._memo[key]  # type: ignore[no-any-return]  # what build() of the same key returned
         except KeyError:
-            value = self._memo[key] = build()
+            value = build()
+            if self._transaction is not None or self._begun == self._snapshot.revision:
+                self._memo[key] = value
             return value
 
     def add(self, kind: str, key: str, body: dict[str, Any], *, uid: str = "") -> None:
         """Store a new document. Raises AlreadyExistsError."""
-        self._before_write()
-        self._store.add(self.name, kind, key, body, uid)
-        self._after_write(kind, key)
+        with self._own_unit():
+            self._writing().add(self.name, kind, key, body, uid)
+            self._wrote(kind, key)
 
     def update(self, kind: str, key: str, change: Change) -> dict[str, Any]:
         """Replace a document by `change(document)`, with nothing in between. Raises NotFoundError."""
-        self._before_write()
-        body = self._store.update(self.name, kind, key, change)
-        self._after_write(kind, key)
+        with self._own_unit():
+            body = self._writing().update(self.name, kind, key, change)
+            self._wrote(kind, key)
         return body
 
     def put(self, kind: str, key: str, body: dict[str, Any], *, uid: str = "") -> None:
         """Store a document whether or not it exists."""
-        with self.unit():
+        with self._own_unit():
             try:
                 self.update(kind, key, lambda _: body)
             except NotFoundError:
@@ -142,88 +220,112 @@ class World:
 
     def take(self, kind: str, key: str) -> dict[str, Any] | None:
         """Remove a document and return it; exactly one caller gets it, everybody else gets None."""
-        self._before_write()
-        body = self._store.take(self.name, kind, key)
-        self._after_write(kind, key)
+        with self._own_unit():
+            body = self._writing().take(self.name, kind, key)
+            self._wrote(kind, key)
         return body
 
     def touch(self, kind: str, key: str, value: Any) -> None:
         """Remember when something was last used: kept in memory only, and no write to the world."""
-        self._touched[kind, key] = value
+        self._snapshot.touched[kind, key] = value
 
     def touched(self, kind: str, key: str) -> Any:
         """What `touch` remembered, or None."""
-        return self._touched.get((kind, key))
+        return self._snapshot.touched.get((kind, key))
 
-    # -- units of work ------------------------------------------------------------------------------------------
+    # -- the unit of work ---------------------------------------------------------------------------------------
 
     def unit(self, *, lock: bool = False) -> Unit:
         """All writes inside are one transaction, rolled back on any exception; nests into the outermost.
 
         The write lock is taken at the first write, and then the world must still be as it was when the unit began;
         otherwise StaleError asks the caller to run the unit again with `lock=True`, which takes it at once.
-        INVARIANT: never await inside a unit after its first write; other requests share this connection.
+        INVARIANT: never await inside a unit after its first write: whoever writes meanwhile waits for its end.
         """
-        return Unit(self, lock=True) if lock else self._unit
+        return Unit(self, lock=lock)
 
-    def lock(self) -> None:
-        """Take the write lock now. For Unit."""
-        transaction = self._store.transaction()
-        transaction.__enter__()
-        self._locked = transaction
+    def _own_unit(self) -> Unit:
+        """For a write: part of the unit that has begun, or else a unit by itself."""
+        return Unit(self, lock=self._depth == 0)
 
-    @property
-    def locked(self) -> bool:
-        """Whether this world's write lock is held."""
-        return self._locked is not None
+    def begin(self, *, lock: bool) -> None:
+        """Begin the unit, unless an outer one has begun. For Unit."""
+        if self._depth == 0:
+            if lock:
+                self._open_transaction()
+            else:
+                self._look()
+        self._depth += 1
 
-    def release(self, exc: BaseException | None) -> None:
-        """Commit what was written, or roll it back because of `exc`. For Unit."""
-        transaction, self._locked = self._locked, None
-        if exc is None:
-            transaction.__exit__(None, None, None)
-            return
-        self._forget()
-        self._revision = None
+    def _open_transaction(self) -> None:
+        transaction = self._store.begin(self.name)
         try:
-            transaction.__exit__(type(exc), exc, exc.__traceback__)
-        except BaseException as raised:
-            if raised is not exc:
-                raise
+            revision = transaction.revision(self.name)
+            if revision is not None and revision != self._snapshot.revision:
+                row = transaction.world_row(self.name)
+                if row is not None:
+                    self._snapshot.load(row, revision)
+        except BaseException:
+            transaction.rollback()
+            raise
+        self._enter(transaction)
+        self._begun = revision
 
-    def _before_write(self) -> None:
-        if not self.depth or self._locked is not None:
-            return
-        self.lock()
-        if self._store.revision(self.name) != self._revision:
-            raise StaleError(self.name)
+    def _enter(self, transaction: Transaction) -> None:
+        """From here on read what the unit itself writes, and let nobody else see it."""
+        self._transaction = self._reads = transaction
+        self._written = set()
+        self._row_changed = False
+        self._documents, self._keys_by_uid, self._memo = {}, {}, {}
 
-    def _after_write(self, kind: str, key: str) -> None:
+    def _writing(self) -> Transaction:
+        """The unit's transaction, begun at its first write.
+
+        Raises:
+            StaleError: the world is not any more as this unit has read it.
+        """
+        if self._transaction is not None:
+            return self._transaction
+        transaction = self._store.begin(self.name)
+        try:
+            if transaction.revision(self.name) != self._begun:
+                raise StaleError(self.name)  # noqa: TRY301 - rolled back like any other error
+        except BaseException:
+            transaction.rollback()
+            raise
+        self._enter(transaction)
+        return transaction
+
+    def _wrote(self, kind: str, key: str) -> None:
         self._documents.pop((kind, key), None)
         self._keys_by_uid.clear()
         self._memo.clear()
-        if self._locked is not None:
-            self._revision = self._store.revision(self.name)
+        self._written.add((kind, key))
 
-    @staticmethod
-    def _make_room(snapshot: dict[Any, Any]) -> None:
-        # Strangers may ask for ever new names, and what is not there is remembered too: bounded, not for good.
-        if len(snapshot) >= SNAPSHOT_LIMIT:
-            snapshot.clear()
+    def end(self, error: BaseException | None) -> None:
+        """Commit what was written, or roll it back because of `error`, when the outermost unit ends. For Unit."""
+        self._depth -= 1
+        transaction = self._transaction
+        if self._depth or transaction is None:
+            return
+        self._transaction = None
+        try:
+            if error is not None:
+                transaction.rollback()
+            else:
+                self._commit(transaction)
+        finally:
+            self._look()
 
-    def _forget(self) -> None:
-        self._documents.clear()
-        self._keys_by_uid.clear()
-        self._memo.clear()
-
-    def _load_row(self) -> None:
-        row = self._store.world_row(self.name)
-        if row is None:
-            raise NotFoundError(self.name)
-        self._row = row
-        self.key = base64.b64decode(row["key"])
-        self.generation = row["generation"]
-        self.offset = row["offset"]
+    def _commit(self, transaction: Transaction) -> None:
+        try:
+            revision = transaction.revision(self.name)
+        except BaseException:
+            transaction.rollback()
+            raise
+        transaction.commit()
+        if not self._row_changed:  # else the next look loads it all anew
+            self._snapshot.follow(self._begun, revision, self._written)
 
 
 class Unit:
@@ -237,41 +339,31 @@ class Unit:
 
     def __enter__(self) -> None:
         """Begin, unless an outer unit has begun."""
-        world = self._world
-        world.depth += 1
-        if self._lock and world.depth == 1:
-            try:
-                world.lock()
-                world.refresh()
-            except BaseException as error:
-                self.__exit__(type(error), error, None)
-                raise
+        self._world.begin(lock=self._lock)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
         """Commit, or roll back when an exception comes through."""
-        world = self._world
-        world.depth -= 1
-        if not world.depth and world.locked:
-            world.release(error)
+        self._world.end(error)
 
 
 class Worlds:
-    """All worlds of one store, opened once each."""
+    """All worlds of one store: their snapshots, and a view of one for each request."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self._open: dict[str, World] = {}
+        self._snapshots: dict[str, Snapshot] = {}
 
     def get(self, name: str) -> World | None:
-        """The world, caught up with the store; None when there is none of that name."""
-        world = self._open.get(name)
-        if world is None:
+        """The world for one request, caught up with the store; None when there is none of that name."""
+        snapshot = self._snapshots.get(name)
+        if snapshot is None:
             if not WORLD_NAME.fullmatch(name) or self.store.revision(name) is None:
                 return None
-            world = self._open[name] = World(self.store, name)
+            snapshot = self._snapshots[name] = Snapshot(name)
+        world = World(self.store, snapshot)
         if world.refresh():
             return world
-        self._open.pop(name, None)
+        self._snapshots.pop(name, None)
         return None
 
     def create(self, name: str) -> World | None:
@@ -289,13 +381,32 @@ class Worlds:
             "offset": 0.0,
             "faults": [],
         }
-        return self.get(name) if self.store.add_world(name, row) else None
+        with _Writing(self.store, name) as transaction:
+            is_new = transaction.add_world(name, row)
+        return self.get(name) if is_new else None
 
     def delete(self, name: str) -> bool:
         """Delete a world; its credentials stop working because their key is gone."""
-        self._open.pop(name, None)
-        return self.store.drop_world(name)
+        self._snapshots.pop(name, None)
+        with _Writing(self.store, name) as transaction:
+            return transaction.drop_world(name)
 
     def names(self) -> list[str]:
         """All worlds, in order."""
         return self.store.worlds()
+
+
+class _Writing:
+    """A transaction as a context manager."""
+
+    def __init__(self, store: Store, name: str) -> None:
+        self._transaction = store.begin(name)
+
+    def __enter__(self) -> Transaction:
+        return self._transaction
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        if error is None:
+            self._transaction.commit()
+        else:
+            self._transaction.rollback()

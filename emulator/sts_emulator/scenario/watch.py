@@ -61,15 +61,16 @@ def seed(server: Server) -> None:
     if not given and FOLDER / BUILT_IN.name in files:
         files = [FOLDER / BUILT_IN.name]
     scenarios = [parse_file(path) for path in files]
-    with _world(server).unit(lock=True):
+    world = _world(server)
+    with world.unit(lock=True):
         for scenario in scenarios:
-            _apply_new(server, scenario)
+            _apply_new(server, world, scenario)
 
 
 async def watch(server: Server, report: Callable[[str], None] = log.warning) -> None:
     """Take up changed and new scenario files until cancelled; a mistake is reported, and the last good state stays."""
     standing = _look(server)
-    seen: Seen = {path: state for path, state in standing.items() if _record(server, path)}
+    seen: Seen = {path: state for path, state in standing.items() if _record(_world(server), path)}
     await asyncio.sleep(EVERY)
     seen = await _take_up(server, seen, report, no_news=standing)
     while True:
@@ -84,7 +85,7 @@ async def _take_up(server: Server, seen: Seen, report: Callable[[str], None], *,
         if seen.get(path) == state:
             continue
         try:
-            changed = _apply_new(server, await asyncio.to_thread(parse_file, path))
+            changed = _apply_new(server, _world(server), await asyncio.to_thread(parse_file, path))
         except ScenarioError as error:
             report(f"{error}\n{path}: not taken up; what was there before stays")
         else:
@@ -93,18 +94,18 @@ async def _take_up(server: Server, seen: Seen, report: Callable[[str], None], *,
     return now
 
 
-def _apply_new(server: Server, scenario: Scenario) -> bool:
+def _apply_new(server: Server, world: World, scenario: Scenario) -> bool:
     """Apply a scenario unless the world was seeded from this very text; whether it was applied."""
-    known = _record(server, Path(scenario.file))
+    known = _record(world, Path(scenario.file))
     if known is not None and known["digest"] == scenario.digest:
         return False
-    apply(server, _world(server), scenario)
+    apply(server, world, scenario)
     return True
 
 
-def _record(server: Server, path: Path) -> Mapping[str, Any] | None:
+def _record(world: World, path: Path) -> Mapping[str, Any] | None:
     """What the world remembers of having been seeded from a file."""
-    return _world(server).get("scenario", str(path))
+    return world.get("scenario", str(path))
 
 
 def _look(server: Server) -> dict[Path, tuple[int, int]]:
@@ -117,7 +118,7 @@ def _look(server: Server) -> dict[Path, tuple[int, int]]:
 
 
 def _named(server: Server, path: Path) -> list[Path]:
-    return [path.parent / name for name in (_record(server, path) or {}).get("files", ())]
+    return [path.parent / name for name in (_record(_world(server), path) or {}).get("files", ())]
 
 
 def _state(paths: list[Path]) -> tuple[int, int]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from sts_emulator.core import faults
 from sts_emulator.core.errors import AwsError
+from sts_emulator.core.store import UnavailableError
 from sts_emulator.core.world import DEFAULT, World
 from sts_emulator.serving.answers import Receive, Scope, Send, meet, send_answer
 from sts_emulator.vending.context import Server, Visit
@@ -26,6 +27,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 Answer = Response | Awaitable[Response]  # awaitable only where something must be waited for
 Handle = Callable[[Server, World, Request, str], Answer]
 
+PATIENCE = 0.1  # seconds that all wait while one waits for another process's lock
 _MOUNT = "emulator.mount"  # in a scope: the (world, page) of an app that `mounted` made
 _TOO_LARGE = AwsError("RequestEntityTooLarge", f"The request is larger than {MAX_BODY} bytes", status=413)
 
@@ -63,6 +65,13 @@ class Front:
 
     def answer(self, request: Request, mount: tuple[str, str] | None = None) -> Answer:
         """Answer a request; its `raw_path` is still the whole path. `mount` is the (world, page) of a listener."""
+        try:
+            return self._answer(request, mount)
+        except UnavailableError as reason:
+            log.warning("%s %s: the state is unavailable (%s)", request.method, request.signed_path, reason)
+            return _json(503, b'{"message":"the state is unavailable"}')
+
+    def _answer(self, request: Request, mount: tuple[str, str] | None) -> Answer:
         path = request.raw_path
         name, prefix, rest = _split_world(path) if mount is None else (mount[0], "", mount[1] + path)
         if rest == "/health":
@@ -92,6 +101,9 @@ class Front:
             response: Response = await answer if inspect.isawaitable(answer) else answer
         except AwsError as error:
             return protocols.render_error(None, None, error, new_request_id())
+        except UnavailableError as reason:
+            log.warning("%s %s: the state is unavailable (%s)", visit.request.method, visit.request.signed_path, reason)
+            return _json(503, b'{"message":"the state is unavailable"}')
         except Exception:
             log.exception("%s %s failed inside", visit.request.method, visit.request.signed_path)
             return _json(500, b'{"message":"internal failure"}')
@@ -110,9 +122,10 @@ class Front:
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
+                self.server.worlds.store.patience = PATIENCE
                 await send({"type": "lifespan.startup.complete"})
             else:
-                self.server.events.flush()
+                self.server.events.close()
                 self.server.worlds.store.close()
                 await send({"type": "lifespan.shutdown.complete"})
                 return

@@ -24,6 +24,12 @@ def authorization_id(request_id: str) -> str:
     return request_id.replace("-", "")
 
 
+def request_id(authorization_id: str) -> str:
+    """The request id behind an authorization id."""
+    digits = authorization_id
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
 def policy_uri(layer: str, level: int, index: int) -> str:
     """The name under which iam-toolbox hands out a policy; `level` counts from the organization's root."""
     return f"{layer}[{level}][{index}]" if layer in ("scp", "rcp") else f"{layer}[{index}]"

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
-from functools import partial
+from functools import lru_cache, partial
+from itertools import islice
 from typing import Any
 
 from sts_emulator.core import clock
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.events import Event
-from sts_emulator.vending import denials
+from sts_emulator.vending import questions
 from sts_emulator.vending.context import Caller, Consulted, Context
+
+# What an event keeps at most: a thousand of a world are in memory, and a failed call must not keep its megabyte.
+LONGEST_REQUEST = 16_384  # bytes; of a longer one only the beginnings of its texts
+LONGEST_TEXT = 1_024
+MOST_ITEMS = 50
+MOST_DECISIONS = 50
 
 _SECRET = frozenset(
     {
@@ -27,6 +35,14 @@ _HIDDEN = "HIDDEN_DUE_TO_SECURITY_REASONS"  # CloudTrail's own words
 
 def record(ctx: Context, result: Mapping[str, Any] | None = None, error: AwsError | None = None) -> Event:
     """Write the attempt that `ctx` was, with what came of it, to the event log. The call is over then."""
+    if ctx.request is not None and len(ctx.request.body) + len(ctx.request.query) > LONGEST_REQUEST:
+        ctx.parameters, ctx.evidence = _shortened(ctx.parameters), _shortened(ctx.evidence)
+    if error is not None and len(error.message) > LONGEST_TEXT:
+        error = AwsError(error.code, _shortened(error.message), status=error.status, members=error.members)
+    if len(ctx.user_agent) > LONGEST_TEXT:
+        ctx.user_agent = _shortened(ctx.user_agent)
+    if len(ctx.decisions) > MOST_DECISIONS:
+        del ctx.decisions[:-MOST_DECISIONS]
     ctx.request = None  # the event keeps the context: not the body with it, nor tokens and assertions
     if not _SECRET.isdisjoint(ctx.parameters):
         ctx.parameters = {name: _HIDDEN if name in _SECRET else value for name, value in ctx.parameters.items()}
@@ -34,6 +50,30 @@ def record(ctx: Context, result: Mapping[str, Any] | None = None, error: AwsErro
     event = Event(ctx.request_id, ctx.world.name, at, partial(_render, ctx, at, result, error))
     ctx.server.events.record(event)
     return event
+
+
+def told(event: Event) -> dict[str, Any]:
+    """An event's record with its decisions explained, which takes about a millisecond."""
+    record = event.record()
+    data = record["additionalEventData"]
+    return {**record, "additionalEventData": {**data, "decisions": list(map(questions.explained, data["decisions"]))}}
+
+
+@lru_cache(maxsize=32)
+def text(event: Event) -> str:
+    """The told record as JSON, made once for all who follow the log."""
+    return json.dumps(told(event))
+
+
+def _shortened(value: Any) -> Any:
+    """What an event keeps of a large request: the beginning of each text, the first of each list."""
+    if isinstance(value, str):
+        return value if len(value) <= LONGEST_TEXT else f"{value[:LONGEST_TEXT]}… ({len(value)} characters)"
+    if isinstance(value, Mapping):
+        return {_shortened(name): _shortened(item) for name, item in islice(value.items(), MOST_ITEMS)}
+    if isinstance(value, list | tuple):
+        return [_shortened(item) for item in value[:MOST_ITEMS]]
+    return value
 
 
 def _render(ctx: Context, at: float, result: Mapping[str, Any] | None, error: AwsError | None) -> dict[str, Any]:
@@ -62,22 +102,9 @@ def _render(ctx: Context, at: float, result: Mapping[str, Any] | None, error: Aw
     event["additionalEventData"] = {
         "outcome": "denied" if error is not None else "allowed",
         "evidence": _public(evidence),
-        "decisions": [_decision(each) for each in decisions],
+        "decisions": [questions.kept(consulted) for consulted in decisions],
     }
     return event
-
-
-def _decision(each: Consulted) -> dict[str, Any]:
-    from sts_emulator.policy.explaining.explain import explain
-
-    return {
-        "action": each.request.action,
-        "resource": each.request.resource,
-        "verdict": each.decision.verdict,
-        "layer": each.decision.layer,
-        "explanation": explain(each.request, each.policies).to_json(),
-        "policies": denials.policies(each),
-    }
 
 
 def _identity(caller: Caller | None, decisions: tuple[Consulted, ...]) -> dict[str, Any]:

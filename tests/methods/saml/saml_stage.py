@@ -25,7 +25,7 @@ class Stage:
         store = open_store()
         worlds = Worlds(store)
         self.world = worlds.create("test")
-        self.server = Server(Settings(), worlds, EventLog(store))
+        self.server = Server(Settings(), worlds, EventLog())
         self.world.add("account", ACCOUNT, {"id": ACCOUNT, "name": "lab", "alias": "", "created": 0})
         self.provider = self.add_provider()
         self.add_role()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
 from typing import Any
 
 from sts_emulator.accounts.resources import Stored, managed_policy_text
@@ -156,11 +156,15 @@ def generate_service_last_accessed_details(
 @operation("iam", "GetServiceLastAccessedDetails")
 def get_service_last_accessed_details(
     ctx: Context, *, JobId: str, MaxItems: int | None = None, Marker: str | None = None
-) -> Mapping[str, Any]:
+) -> Awaitable[Mapping[str, Any]]:
     """The report: each service that the policies name, and when this emulator last saw it called."""
     job = _job(ctx, "GetServiceLastAccessedDetails", JobId)
-    seen = _last_calls(ctx, job["holder"])
-    part = page(ctx, "ServicesLastAccessed", job["services"], Marker, MaxItems, lambda name: _service(name, seen))
+    return _last_accessed(ctx, job, Marker, MaxItems)
+
+
+async def _last_accessed(ctx: Context, job: Stored, marker: str | None, limit: int | None) -> Mapping[str, Any]:
+    seen = await _last_calls(ctx, job["holder"])
+    part = page(ctx, "ServicesLastAccessed", job["services"], marker, limit, lambda name: _service(name, seen))
     return {
         "JobStatus": "COMPLETED",
         "JobType": job["granularity"],
@@ -200,13 +204,15 @@ def _services(texts: Iterable[str]) -> Iterable[str]:
                         yield service
 
 
-def _last_calls(ctx: Context, holder: str) -> dict[str, str]:
+async def _last_calls(ctx: Context, holder: str) -> dict[str, str]:
     """When each service was last called by the user or role with this unique id, from the audit trail."""
     seen: dict[str, str] = {}
-    for event in ctx.server.events.read(ctx.world.name):
-        principal = event["userIdentity"].get("principalId", "").partition(":")[0]
-        if holder and principal == holder:
-            seen[event["eventSource"].partition(".")[0]] = event["eventTime"]
+    if not holder:
+        return seen
+    async for event in ctx.server.events.scan(ctx.world.name):
+        record = event.record()
+        if record["userIdentity"].get("principalId", "").partition(":")[0] == holder:
+            seen.setdefault(record["eventSource"].partition(".")[0], record["eventTime"])
     return seen
 
 

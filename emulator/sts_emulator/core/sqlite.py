@@ -1,0 +1,364 @@
+"""The embedded backend: SQLite through the standard library, in memory or in a file that processes may share."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from sts_emulator.core import clock, sqlite_file
+from sts_emulator.core.store import (
+    AlreadyExistsError,
+    Change,
+    Document,
+    EventRow,
+    NewEvent,
+    NotFoundError,
+    UnavailableError,
+)
+
+MEMORY = ":memory:"
+PATIENCE = 30.0  # seconds
+NO_MORE_WAITING = 0.3  # seconds that nobody waits for a lock after somebody has waited in vain
+LOOKED_AT_EVERY = 200  # events of a world, until it is seen whether it has too many
+_LAST_CHARACTER = "\U0010ffff"
+_EVENT_COLUMNS = "SELECT position, world, id, at, body FROM events"
+
+
+class _Reading:
+    """The reading half of both the store and its transactions; see core.store.Reads."""
+
+    _db: sqlite3.Connection
+
+    def revision(self, world: str) -> int | None:
+        """See Reads."""
+        row = self._row("SELECT revision FROM worlds WHERE name = ?", (world,))
+        return None if row is None else row[0]
+
+    def get(self, world: str, kind: str, key: str) -> Document | None:
+        """See Reads."""
+        row = self._row("SELECT body FROM documents WHERE world = ? AND kind = ? AND key = ?", (world, kind, key))
+        return json.loads(row[0]) if row else None
+
+    def find(self, world: str, kind: str, uid: str) -> tuple[str, Document] | None:
+        """See Reads."""
+        row = self._row(
+            "SELECT key, body FROM documents WHERE world = ? AND uid = ? AND kind = ? AND uid <> ''", (world, uid, kind)
+        )
+        return (row[0], json.loads(row[1])) if row else None
+
+    def page(self, world: str, kind: str, prefix: str, after: str, limit: int) -> list[tuple[str, Document]]:
+        """See Reads."""
+        rows = self._rows(
+            "SELECT key, body FROM documents WHERE world = ? AND kind = ? AND key > ? AND key >= ? AND key < ? "
+            "ORDER BY key LIMIT ?",
+            (world, kind, after, prefix, prefix + _LAST_CHARACTER, limit),
+        )
+        return [(key, json.loads(body)) for key, body in rows]
+
+    def count(self, world: str, kind: str, prefix: str) -> int:
+        """See Reads."""
+        (number,) = self._rows(
+            "SELECT COUNT(*) FROM documents WHERE world = ? AND kind = ? AND key >= ? AND key < ?",
+            (world, kind, prefix, prefix + _LAST_CHARACTER),
+        )
+        return int(number[0])
+
+    def worlds(self) -> list[str]:
+        """See Reads."""
+        return [name for (name,) in self._rows("SELECT name FROM worlds ORDER BY name", ())]
+
+    def world_row(self, world: str) -> Document | None:
+        """See Reads."""
+        row = self._row("SELECT body FROM worlds WHERE name = ?", (world,))
+        return json.loads(row[0]) if row else None
+
+    def _row(self, statement: str, values: tuple[Any, ...]) -> Any:
+        try:
+            return self._db.execute(statement, values).fetchone()
+        except sqlite3.Error as error:
+            raise _unavailable(error) from error
+
+    def _rows(self, statement: str, values: tuple[Any, ...]) -> list[Any]:
+        try:
+            return self._db.execute(statement, values).fetchall()
+        except sqlite3.Error as error:
+            raise _unavailable(error) from error
+
+
+class SqliteStore(_Reading):
+    """See core.store.Store.
+
+    A file has a connection for reading, one for units and one for events, so that a reader sees what was committed
+    while another thread writes. Memory has one connection only: there a reader waits until the writer is done.
+    """
+
+    def __init__(self, path: str = MEMORY) -> None:
+        self._path = path
+        self._lock = threading.RLock()  # one writer a process; SQLite itself allows one in all
+        self._writing = False
+        self._patience = PATIENCE
+        self._locked_until = 0.0
+        # A store in memory has no other writers: its revisions are known without asking SQLite.
+        self._revisions: dict[str, int] | None = {} if path == MEMORY else None
+        self._appended: dict[str, int] = {}
+        if path == MEMORY:
+            self._db = self._writer = self._event_writer = sqlite_file.connect(path)
+            sqlite_file.create(self._db)
+        else:
+            self._db = sqlite_file.open_file(path)
+            self._writer = sqlite_file.connect(path, PATIENCE)
+            self._event_writer = sqlite_file.connect(path, 0)
+
+    @property
+    def patience(self) -> float:
+        """See Store."""
+        return self._patience
+
+    @patience.setter
+    def patience(self, seconds: float) -> None:
+        self._patience = seconds
+        self._writer.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
+
+    def revision(self, world: str) -> int | None:
+        """See Reads."""
+        if self._revisions is None:
+            return super().revision(world)
+        known = self._revisions.get(world)
+        if known is None:
+            known = super().revision(world)
+            if known is not None:
+                self._revisions[world] = known
+        return known
+
+    def begin(self, world: str) -> SqliteTransaction:  # noqa: ARG002 - SQLite has one writer, whatever its world
+        """See Store."""
+        if clock.monotonic() < self._locked_until:
+            raise UnavailableError("database is locked")
+        self._take_lock(self._patience)
+        try:
+            self._writer.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as error:
+            self.end()
+            self._locked_until = clock.monotonic() + NO_MORE_WAITING
+            raise _unavailable(error) from error
+        return SqliteTransaction(self, self._writer)
+
+    def _take_lock(self, seconds: float) -> None:
+        if not self._lock.acquire(timeout=seconds):
+            raise UnavailableError("another thread is writing")
+        if self._writing:  # the same thread: units of two requests may not be interleaved
+            self._lock.release()
+            raise UnavailableError("another unit is writing")
+        self._writing = True
+
+    def end(self) -> None:
+        """Let the next writer in. For transactions."""
+        if self._revisions is not None:
+            self._revisions.clear()
+        self._writing = False
+        self._lock.release()
+
+    def append_events(self, events: list[NewEvent], keep: int) -> None:
+        """See Store."""
+        self._take_lock(0)
+        db = self._event_writer
+        try:
+            with _committed(db):
+                db.executemany(
+                    "INSERT INTO events (world, id, at, body) SELECT ?1, ?2, ?3, ?4 "
+                    "WHERE EXISTS (SELECT 1 FROM worlds WHERE name = ?1) ON CONFLICT DO NOTHING",
+                    events,
+                )
+                self._make_room(db, events, keep)
+        except sqlite3.Error as error:
+            raise _unavailable(error) from error
+        finally:
+            self.end()
+
+    def _make_room(self, db: sqlite3.Connection, events: list[NewEvent], keep: int) -> None:
+        """Drop a world's oldest events when there are too many; looked at now and then, because counting takes time."""
+        for world in {event.world for event in events}:
+            appended = self._appended.get(world, 0) + len(events)
+            if appended < min(keep, LOOKED_AT_EVERY):
+                self._appended[world] = appended
+                continue
+            self._appended[world] = 0
+            (count,) = db.execute("SELECT COUNT(*) FROM events WHERE world = ?", (world,)).fetchone()
+            db.execute(
+                "DELETE FROM events WHERE position IN "
+                "(SELECT position FROM events WHERE world = ? ORDER BY position LIMIT ?)",
+                (world, max(0, count - keep)),
+            )
+
+    def event(self, world: str, identifier: str) -> EventRow | None:
+        """See Store."""
+        row = self._row(f"{_EVENT_COLUMNS} WHERE world = ? AND id = ?", (world, identifier))
+        return None if row is None else EventRow(*row)
+
+    def events_after(self, world: str, position: int, limit: int) -> list[EventRow]:
+        """See Store."""
+        rows = self._rows(
+            f"{_EVENT_COLUMNS} WHERE world = ? AND position > ? ORDER BY position LIMIT ?", (world, position, limit)
+        )
+        return [EventRow(*row) for row in rows]
+
+    def events_before(self, world: str, position: int | None, limit: int) -> list[EventRow]:
+        """See Store."""
+        if position is None:
+            rows = self._rows(f"{_EVENT_COLUMNS} WHERE world = ? ORDER BY position DESC LIMIT ?", (world, limit))
+        else:
+            rows = self._rows(
+                f"{_EVENT_COLUMNS} WHERE world = ? AND position < ? ORDER BY position DESC LIMIT ?",
+                (world, position, limit),
+            )
+        return [EventRow(*row) for row in rows]
+
+    def events_since(self, position: int, limit: int) -> list[EventRow]:
+        """See Store."""
+        rows = self._rows(f"{_EVENT_COLUMNS} WHERE position > ? ORDER BY position LIMIT ?", (position, limit))
+        return [EventRow(*row) for row in rows]
+
+    def last_event(self) -> int:
+        """See Store."""
+        return int(self._row("SELECT COALESCE(MAX(position), 0) FROM events", ())[0])
+
+    def close(self) -> None:
+        """See Store."""
+        for connection in {self._db, self._writer, self._event_writer}:
+            connection.close()
+
+    def _row(self, statement: str, values: tuple[Any, ...]) -> Any:
+        if self._revisions is None:
+            return super()._row(statement, values)
+        with self._lock:
+            return super()._row(statement, values)
+
+    def _rows(self, statement: str, values: tuple[Any, ...]) -> list[Any]:
+        if self._revisions is None:
+            return super()._rows(statement, values)
+        with self._lock:
+            return super()._rows(statement, values)
+
+
+class SqliteTransaction(_Reading):
+    """See core.store.Transaction."""
+
+    def __init__(self, store: SqliteStore, db: sqlite3.Connection) -> None:
+        self._store = store
+        self._db = db
+
+    def add(self, world: str, kind: str, key: str, body: Document, uid: str) -> None:
+        """See Transaction."""
+        try:
+            self._db.execute(
+                "INSERT INTO documents (world, kind, key, uid, body) VALUES (?, ?, ?, ?, ?)",
+                (world, kind, key, uid, _dump(body)),
+            )
+        except sqlite3.IntegrityError as error:
+            raise AlreadyExistsError(key) from error
+        except sqlite3.Error as error:
+            raise _unavailable(error) from error
+        self._count_revision(world)
+
+    def update(self, world: str, kind: str, key: str, change: Change) -> Document:
+        """See Transaction."""
+        old = self.get(world, kind, key)
+        if old is None:
+            raise NotFoundError(key)
+        new = change(old)
+        self._write(
+            "UPDATE documents SET body = ? WHERE world = ? AND kind = ? AND key = ?", (_dump(new), world, kind, key)
+        )
+        self._count_revision(world)
+        return new
+
+    def take(self, world: str, kind: str, key: str) -> Document | None:
+        """See Transaction."""
+        row = self._row(
+            "DELETE FROM documents WHERE world = ? AND kind = ? AND key = ? RETURNING body", (world, kind, key)
+        )
+        if row is None:
+            return None
+        self._count_revision(world)
+        return json.loads(row[0])  # type: ignore[no-any-return]  # documents are objects
+
+    def add_world(self, world: str, row: Document) -> bool:
+        """See Transaction."""
+        done = self._row(
+            "INSERT INTO worlds (name, revision, body) VALUES (?, ?, ?) ON CONFLICT DO NOTHING RETURNING 1",
+            # Not from 1: who remembers a deleted world of this name must not take the new one for it.
+            (world, int.from_bytes(os.urandom(5)), _dump(row)),
+        )
+        return done is not None
+
+    def update_world(self, world: str, change: Change) -> Document:
+        """See Transaction."""
+        old = self.world_row(world)
+        if old is None:
+            raise NotFoundError(world)
+        new = change(old)
+        self._write("UPDATE worlds SET body = ?, revision = revision + 1 WHERE name = ?", (_dump(new), world))
+        return new
+
+    def drop_world(self, world: str) -> bool:
+        """See Transaction."""
+        gone = self._row("DELETE FROM worlds WHERE name = ? RETURNING 1", (world,))
+        self._write("DELETE FROM documents WHERE world = ?", (world,))
+        self._write("DELETE FROM events WHERE world = ?", (world,))
+        return gone is not None
+
+    def commit(self) -> None:
+        """See Transaction."""
+        try:
+            self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            _roll_back(self._db)
+            raise _unavailable(error) from error
+        finally:
+            self._store.end()
+
+    def rollback(self) -> None:
+        """See Transaction."""
+        try:
+            _roll_back(self._db)
+        finally:
+            self._store.end()
+
+    def _write(self, statement: str, values: tuple[Any, ...]) -> int:
+        try:
+            return self._db.execute(statement, values).rowcount
+        except sqlite3.Error as error:
+            raise _unavailable(error) from error
+
+    def _count_revision(self, world: str) -> None:
+        if not self._write("UPDATE worlds SET revision = revision + 1 WHERE name = ?", (world,)):
+            raise NotFoundError(world)
+
+
+@contextmanager
+def _committed(db: sqlite3.Connection) -> Iterator[None]:
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        db.execute("COMMIT")
+    except BaseException:
+        _roll_back(db)
+        raise
+
+
+def _roll_back(db: sqlite3.Connection) -> None:
+    if db.in_transaction:  # a full disk may have ended it already
+        db.execute("ROLLBACK")
+
+
+def _dump(body: Mapping[str, Any]) -> str:
+    return json.dumps(body, separators=(",", ":"))
+
+
+def _unavailable(error: sqlite3.Error) -> UnavailableError:
+    return UnavailableError(str(error))
