@@ -46,6 +46,11 @@ def resource_keys(world: World, account: str) -> dict[str, tuple[str, ...]]:
     return world.memo(("org-keys", "resource", account), lambda: _keys(world, account, "aws:resourceorg"))
 
 
+def source_keys(world: World, account: str) -> dict[str, tuple[str, ...]]:
+    """aws:SourceOrgID and aws:SourceOrgPaths of the account for which a service calls; empty outside one."""
+    return world.memo(("org-keys", "source", account), lambda: _keys(world, account, "aws:sourceorg"))
+
+
 def service_control(world: World, account: str) -> Levels:
     """The SCPs above an account, a tuple a level, root first; empty where none apply (management account)."""
     return world.memo(("scp", account), lambda: _levels(world, account, SERVICE_CONTROL))

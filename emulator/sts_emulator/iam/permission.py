@@ -9,9 +9,9 @@ from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.names import root_arn
 from sts_emulator.iam.kinds import USER, Noun
-from sts_emulator.vending.assume import tag_keys
 from sts_emulator.vending.authorize import authorize
 from sts_emulator.vending.context import Context, Keys
+from sts_emulator.vending.tags import tag_keys
 
 
 def permit(ctx: Context, action: str, resource: str, keys: Keys | None = None, named: str = "") -> None:

@@ -9,8 +9,8 @@ from sts_emulator.core.errors import AwsError
 from sts_emulator.iam.kinds import Noun
 from sts_emulator.iam.paging import page
 from sts_emulator.iam.permission import reach
-from sts_emulator.vending.assume import tag_keys
 from sts_emulator.vending.context import Context
+from sts_emulator.vending.tags import tag_keys
 from sts_emulator.wire.dispatch import operation
 
 QUOTA = 50

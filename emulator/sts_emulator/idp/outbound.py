@@ -13,9 +13,9 @@ from sts_emulator.core.errors import AwsError
 from sts_emulator.core.store import AlreadyExistsError
 from sts_emulator.core.world import World
 from sts_emulator.idp import keys
-from sts_emulator.vending.assume import tag_keys, tag_map
 from sts_emulator.vending.authorize import authorize
 from sts_emulator.vending.context import Caller, Context, Visit
+from sts_emulator.vending.tags import tag_keys, tag_map
 from sts_emulator.wire.dispatch import operation
 from sts_emulator.wire.http import Response
 

@@ -20,8 +20,9 @@ from sts_emulator.scenario.problems import ScenarioError
 from sts_emulator.scenario.seed import apply
 from sts_emulator.vending import authenticate
 from sts_emulator.vending.assume import Proof, assume
-from sts_emulator.vending.context import TRUE, Context, Keys, Server
 from sts_emulator.vending.context import Caller as Signer
+from sts_emulator.vending.context import Context, Keys, Server
+from sts_emulator.vending.services import service_keys
 from sts_emulator.vending.session import ROLE, USER, Session
 from sts_emulator.wire import dispatch, models, validate
 
@@ -98,7 +99,7 @@ class Rehearsal:
             present(call, expectation, role_arn)
         elif caller.service:
             role = resources.role_by_arn(self.world, role_arn)
-            assume(call, _service_proof(caller), "sts:AssumeRole", role, ask_for(expectation, role_arn))
+            assume(call, _service_proof(self.world, caller), "sts:AssumeRole", role, ask_for(expectation, role_arn))
         else:
             call.caller = self._signer(caller)
             self._operation(call, "AssumeRole", _parameters(expectation, role_arn))
@@ -187,10 +188,8 @@ def _parameters(expectation: Expectation, role_arn: str) -> dict[str, Any]:
     return {name: value for name, value in given.items() if value}
 
 
-def _service_proof(caller: Caller) -> Proof:
-    keys = {"aws:principalservicename": (caller.service,), "aws:principalisawsservice": TRUE}
-    if caller.source_arn:
-        keys["aws:sourcearn"] = (caller.source_arn,)
-    if caller.source_account:
-        keys["aws:sourceaccount"] = (caller.source_account,)
+def _service_proof(world: World, caller: Caller) -> Proof:
+    keys = service_keys(
+        world, caller.service, source_arn=caller.source_arn or "", source_account=caller.source_account or ""
+    )
     return Proof(method="service", principal=Principal("service", caller.service), context=keys)

@@ -36,7 +36,7 @@ def present(call: Call, expectation: Expectation, role_arn: str, given: Mapping[
         raise ScenarioError.at(where, str(bad)) from None
     provider = operation.trusted(call.world, saml.provider_arn(idp, role_arn))
     claims = verify.verify(provider, message.read(text), call.world.now(), verify.SIGN_IN)
-    operation.vend(call, provider, claims, role_arn, ask_for(expectation, role_arn))
+    operation.vend(call, provider, claims, ask_for(expectation, role_arn))
 
 
 def _idp(call: Call, name: str) -> Mapping[str, Any]:

@@ -13,8 +13,9 @@ from sts_emulator.core.world import World
 from sts_emulator.policy.deciding.document import Document, parse
 from sts_emulator.policy.deciding.engine import Principal
 from sts_emulator.vending import credentials
-from sts_emulator.vending.context import FALSE, TRUE, Caller, Context, Keys
+from sts_emulator.vending.context import FALSE, TRUE, Caller, Context, Keys, bearer_tags
 from sts_emulator.vending.session import FEDERATED, INSTANCE, ROLE, USER, Session
+from sts_emulator.vending.tags import principal_tag_keys
 from sts_emulator.wire import sigv4
 from sts_emulator.wire.http import Request
 from sts_emulator.wire.models import Operation, Service
@@ -102,7 +103,8 @@ def caller_of_key(world: World, key: Mapping[str, Any]) -> Caller:
     account, key_id = key["account"], key["id"]
     if not key["user"]:
         return root_caller(world, account, key_id)
-    return world.memo(("caller", key_id), lambda: _user_caller(world, account, key["user"], key_id))
+    user = resources.user(world, account, key["user"])
+    return world.memo(("caller", key_id), lambda: _user_caller(world, user, key_id))
 
 
 def caller_of_session(world: World, session: Session, key_id: str) -> Caller:
@@ -112,9 +114,8 @@ def caller_of_session(world: World, session: Session, key_id: str) -> Caller:
         AwsError: InvalidClientTokenId when its role or user is gone, also when a namesake was made since.
     """
     caller = _caller_of_session(world, session, key_id)
-    if "scopes" in session.extra:
-        caller.scopes = tuple(parse(text) for text in session.extra["scopes"])
-    return caller
+    scopes = session.extra.get("scopes")
+    return replace(caller, scopes=tuple(parse(text) for text in scopes)) if scopes else caller
 
 
 def _caller_of_session(world: World, session: Session, key_id: str) -> Caller:
@@ -144,10 +145,10 @@ def root_caller(world: World, account: str, key_id: str, *, permissive: bool = F
     )
 
 
-def _user_caller(world: World, account: str, name: str, key_id: str) -> Caller:
-    user = resources.user(world, account, name)
+def _user_caller(world: World, user: resources.Stored | None, key_id: str) -> Caller:
     if user is None:
         raise AwsError("InvalidClientTokenId", UNKNOWN_KEY, status=403)
+    account = user["account"]
     keys = _keys(world, user["arn"], account, "User", user["id"], tags=user.get("tags", {}))
     return Caller(
         principal=Principal("user", user["arn"], account, user_arn=user["arn"], id=user["id"]),
@@ -163,13 +164,15 @@ def _user_caller(world: World, account: str, name: str, key_id: str) -> Caller:
 
 
 def _user_session_caller(world: World, session: Session, key_id: str) -> Caller:
-    if session.name:
-        plain = _user_caller(world, session.account, session.name, key_id)
-        if plain.user_id != session.id:
-            raise AwsError("InvalidClientTokenId", UNKNOWN_KEY, status=403)
-    else:
-        plain = root_caller(world, session.account, key_id)
+    plain = _owner(world, session.account, session.id, key_id)
     return replace(plain, context={**plain.context, **_session_keys(world, session)}, session=session)
+
+
+def _owner(world: World, account: str, owner: str, key_id: str) -> Caller:
+    """Who made a session: by the unique id, which stays when a user is renamed (UG, "Rename an IAM user")."""
+    if owner == account:
+        return root_caller(world, account, key_id)
+    return _user_caller(world, world.find("user", owner), key_id)
 
 
 def _role_caller(world: World, session: Session, key_id: str) -> Caller:
@@ -178,33 +181,27 @@ def _role_caller(world: World, session: Session, key_id: str) -> Caller:
         raise AwsError("InvalidClientTokenId", UNKNOWN_KEY, status=403)
     arn = names.session_arn(session.account, role["name"], session.session_name)
     user_id = f"{session.id}:{session.session_name}"
-    keys = _keys(world, role["arn"], session.account, "AssumedRole", user_id)
-    caller = Caller(
+    keys = _keys(world, role["arn"], session.account, "AssumedRole", user_id, tags=bearer_tags(role, session))
+    return Caller(
         principal=Principal("assumed-role", arn, session.account, role_arn=role["arn"], id=user_id),
         arn=arn,
         account=session.account,
         user_id=user_id,
         access_key_id=key_id,
-        context=keys,
+        context={**keys, **_session_keys(world, session)},
         identity=resources.principal_documents(world, "role", role),
         boundary=resources.boundary_document(world, role),
         session_policies=_session_documents(world, session),
         session=session,
         role=role,
     )
-    keys.update(_session_keys(world, session))
-    keys.update(_tag_keys(caller.tags))
-    return caller
 
 
 def _federated_caller(world: World, session: Session, key_id: str) -> Caller:
     arn = f"arn:aws:sts::{session.account}:federated-user/{session.name}"
     user_id = f"{session.account}:{session.name}"
     # The session is limited to what both its maker and its own policy allow (docs/aws/sts.md, "Session policies").
-    maker = session.extra.get("maker", "")
-    plain = (
-        _user_caller(world, session.account, maker, key_id) if maker else root_caller(world, session.account, key_id)
-    )
+    plain = _owner(world, session.account, session.extra["maker"], key_id)
     keys = _keys(world, arn, session.account, "FederatedUser", user_id, tags=session.tags)
     return Caller(
         principal=Principal("federated-user", arn, session.account, id=user_id),
@@ -263,13 +260,9 @@ def _keys(
         "aws:userid": (user_id,),
     }
     if tags:
-        keys.update(_tag_keys(tags))
+        keys.update(principal_tag_keys(tags))
     keys.update(organizations.principal_keys(world, account))
     return keys
-
-
-def _tag_keys(tags: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
-    return {f"aws:principaltag/{key.lower()}": (value,) for key, value in tags.items()}
 
 
 def _session_keys(world: World, session: Session) -> Keys:

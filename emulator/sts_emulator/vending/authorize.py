@@ -37,24 +37,33 @@ def authorize(ctx: Context, action: str, resource: str, keys: Keys | None = None
     Raises:
         AwsError: AccessDenied 403 (under the protocol's own name).
     """
-    decision = consult(ctx, action, resource, keys or {}, PolicySet())
+    decision = consult(ctx, ctx.identity, action, resource, keys or {})
     if decision.verdict != "allow":
         raise refused(ctx, denial(ctx.identity, action, named or resource, decision, same_account=True))
     return decision
 
 
-def consult(ctx: Context, action: str, resource: str, keys: Keys, policies: PolicySet) -> Decision:
-    """Ask the engine for a signed caller; keeps the answer.
-
-    `policies` is a new set that holds the resource's own; the caller's are added to it here.
-    """
-    caller = ctx.identity
-    policies.identity = caller.identity
-    policies.boundary = caller.boundary
-    policies.session = caller.session_policies
-    if not organizations.is_exempt(caller.role):
-        policies.scps = organizations.service_control(ctx.world, caller.account)
-    policies.resource_account = policies.resource_account or caller.account
+def consult(
+    ctx: Context,
+    caller: Caller,
+    action: str,
+    resource: str,
+    keys: Keys,
+    *,
+    trust: Document | None = None,
+    rcps: organizations.Levels = (),
+    resource_account: str = "",
+) -> Decision:
+    """Ask the engine about a signed caller; keeps the answer. `trust` and `rcps` are the resource's own policies."""
+    policies = PolicySet(
+        trust=trust,
+        identity=caller.identity,
+        boundary=caller.boundary,
+        session=caller.session_policies,
+        scps=() if organizations.is_exempt(caller.role) else organizations.service_control(ctx.world, caller.account),
+        rcps=rcps,
+        resource_account=resource_account or caller.account,
+    )
     context = ctx.request_keys()
     context.update(caller.context)
     context.update(keys)

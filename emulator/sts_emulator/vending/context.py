@@ -77,12 +77,16 @@ class Caller:
 
     @property
     def tags(self) -> dict[str, str]:
-        """The caller's principal tags: the session's override the role's or user's, whatever their case."""
-        holder = self.role or self.user
-        merged = {key.lower(): (key, value) for key, value in (holder or {}).get("tags", {}).items()}
-        if self.session is not None:
-            merged |= {key.lower(): (key, value) for key, value in self.session.tags.items()}
-        return dict(merged.values())
+        """The caller's principal tags."""
+        return bearer_tags(self.role or self.user, self.session)
+
+
+def bearer_tags(holder: Mapping[str, Any] | None, session: Session | None) -> dict[str, str]:
+    """The tags of whoever calls: the session's override the role's or user's, whatever their case."""
+    merged = {key.lower(): (key, value) for key, value in (holder or {}).get("tags", {}).items()}
+    if session is not None:
+        merged |= {key.lower(): (key, value) for key, value in session.tags.items()}
+    return dict(merged.values())
 
 
 @dataclass(slots=True)

@@ -26,7 +26,6 @@ from sts_emulator.iam.kinds import changed
 from sts_emulator.iam.paging import page
 from sts_emulator.iam.permission import permit
 from sts_emulator.policy.deciding.document import as_list, parse
-from sts_emulator.policy.deciding.engine import PolicySet
 from sts_emulator.vending import trade_in
 from sts_emulator.vending.authorize import consult, denial, refused
 from sts_emulator.vending.context import Context
@@ -244,7 +243,7 @@ def _covers(ctx: Context, policy: str) -> str:
             doubtful = doubtful or statement["Effect"] == "Allow"
             continue
         for action, resource in product(as_list(statement["Action"]), as_list(statement["Resource"])):
-            if not consult(ctx, action, resource, {}, PolicySet()).allowed:
+            if not consult(ctx, ctx.identity, action, resource, {}).allowed:
                 if not _is_conditional(ctx):
                     return "DENIED"
                 doubtful = True
@@ -285,8 +284,8 @@ def _permit(ctx: Context, action: str, name: str, request: Stored) -> None:
     account, owner = request.get("owner_account") or ctx.identity.account, request.get("owner", "")
     arn = _arn(account, request["id"])
     keys = {"iam:delegationrequestowner": (owner,)} if owner else {}
-    policies = PolicySet(trust=parse(_default_permissions(request)), resource_account=account)
-    decision = consult(ctx, f"iam:{name}", arn, keys, policies)
+    trust = parse(_default_permissions(request))
+    decision = consult(ctx, ctx.identity, f"iam:{name}", arn, keys, trust=trust, resource_account=account)
     same_account = account == ctx.identity.account
     not_the_owner = action == "SendDelegationToken" and request["only_owner"] and ctx.identity.arn != owner
     if not decision.allowed or not_the_owner:

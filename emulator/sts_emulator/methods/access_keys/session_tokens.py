@@ -8,10 +8,11 @@ from typing import Any
 from sts_emulator.core import names
 from sts_emulator.core.errors import AwsError
 from sts_emulator.vending import authenticate, credentials
-from sts_emulator.vending.assume import check_session_policies, packed_size, tag_keys, tag_map
 from sts_emulator.vending.authorize import access_denied, authorize
 from sts_emulator.vending.context import Caller, Context
 from sts_emulator.vending.session import FEDERATED, USER, Session
+from sts_emulator.vending.session_policies import check_session_policies, packed_size
+from sts_emulator.vending.tags import tag_keys, tag_map
 from sts_emulator.wire.dispatch import operation
 
 DEFAULT_DURATION = 43_200
@@ -92,7 +93,7 @@ def get_federation_token(
     authorize(ctx, "sts:GetFederationToken", arn, tag_keys(tags))
     if tags:
         authorize(ctx, "sts:TagSession", arn, tag_keys(tags))
-    policy_arns = tuple(each.get("arn", "") for each in PolicyArns or ())
+    policy_arns = tuple(descriptor.get("arn", "") for descriptor in PolicyArns or ())
     check_session_policies(ctx, caller.account, Policy, policy_arns)
     packed = packed_size(Policy, policy_arns, tags)
     now = int(ctx.world.now())
@@ -107,7 +108,7 @@ def get_federation_token(
         policy=Policy,
         policy_arns=policy_arns,
         method="GetFederationToken",
-        extra={"maker": caller.user["name"]} if caller.user else {},
+        extra={"maker": caller.user_id},
     )
     minted = credentials.mint(ctx.world, session, minimum_token_size=MinimumSessionTokenSize)
     return {

@@ -9,7 +9,7 @@ from sts_emulator.accounts import resources
 from sts_emulator.core import names
 from sts_emulator.core.errors import AwsError
 from sts_emulator.vending import authenticate
-from sts_emulator.vending.assume import Ask, Proof, assume, tag_map
+from sts_emulator.vending.assume import Ask, Proof, assume
 from sts_emulator.vending.authorize import access_denied
 from sts_emulator.vending.context import Caller, Context
 from sts_emulator.vending.session import FEDERATED, ROOT_TASK
@@ -44,17 +44,17 @@ def assume_role(
     context: dict[str, tuple[str, ...]] = {"sts:externalid": (ExternalId,)} if ExternalId else {}
     if SerialNumber or TokenCode:
         context |= authenticate.present_mfa(ctx, caller, SerialNumber, TokenCode)
-    ask = Ask(
-        session_name=RoleSessionName,
-        duration=DurationSeconds,
-        policy=Policy,
-        policy_arns=tuple(each.get("arn", "") for each in PolicyArns or ()),
-        tags=tag_map(Tags),
-        transitive=tuple(TransitiveTagKeys or ()),
-        source_identity=SourceIdentity,
-        set_context=bool(ProvidedContexts),
-        role_arn=RoleArn,
-        minimum_token_size=MinimumSessionTokenSize,
+    ask = Ask.of_call(
+        RoleArn,
+        RoleSessionName,
+        PolicyArns=PolicyArns,
+        Policy=Policy,
+        DurationSeconds=DurationSeconds,
+        MinimumSessionTokenSize=MinimumSessionTokenSize,
+        Tags=Tags,
+        TransitiveTagKeys=TransitiveTagKeys,
+        SourceIdentity=SourceIdentity,
+        ProvidedContexts=ProvidedContexts,
     )
     proof = Proof(method="AssumeRole", principal=caller.principal, context=context, caller=caller)
     return assume(ctx, proof, "sts:AssumeRole", resources.role_by_arn(ctx.world, RoleArn), ask).to_wire()

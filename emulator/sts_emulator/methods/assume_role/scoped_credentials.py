@@ -8,10 +8,10 @@ from typing import Any
 
 from sts_emulator.core.errors import AwsError
 from sts_emulator.vending import credentials
-from sts_emulator.vending.assume import check_session_policies, packed_size
 from sts_emulator.vending.authorize import access_denied, authorize
 from sts_emulator.vending.context import Caller, Context
 from sts_emulator.vending.session import Session
+from sts_emulator.vending.session_policies import check_session_policies, packed_size
 from sts_emulator.wire.dispatch import operation
 
 LAYERS = 3  # of GetScopedCredentials; other policies of the session do not count

@@ -12,8 +12,9 @@ from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.policy.deciding.engine import Principal
 from sts_emulator.vending.assume import Ask, Proof, Vended, assume
-from sts_emulator.vending.context import TRUE, Context, Keys, Server
+from sts_emulator.vending.context import Context, Keys, Server
 from sts_emulator.vending.record import new_request_id, record
+from sts_emulator.vending.services import service_keys
 
 LIFETIME: Final = 6 * 3600
 """Seconds that a workload's credentials live; about what EC2 shows, which documents no number.
@@ -106,7 +107,7 @@ def assume_for(ctx: Context, workload: Workload, role: Stored | None) -> Vended:
     proof = Proof(
         method=workload.method,
         principal=Principal("service", workload.service),
-        context=_service_keys(workload),
+        context=_service_keys(ctx.world, workload),
         lasting=workload.lasting,
         evidence=workload.evidence,
         denied=f"{workload.service} is not authorized to perform: sts:AssumeRole",
@@ -142,16 +143,10 @@ def service_context(server: Server, world: World, workload: Workload, role_arn: 
     )
 
 
-def _service_keys(workload: Workload) -> Keys:
-    keys: dict[str, tuple[str, ...]] = {
-        "aws:sourceip": (),  # the call comes from inside AWS
-        "aws:principalisawsservice": TRUE,
-        "aws:principalservicename": (workload.service,),
-    }
-    if workload.arn:
-        keys["aws:sourcearn"] = (workload.arn,)
-        keys["aws:sourceaccount"] = (workload.account,)
-    return keys
+def _service_keys(world: World, workload: Workload) -> Keys:
+    account = workload.account if workload.arn else ""
+    keys = service_keys(world, workload.service, source_arn=workload.arn, source_account=account)
+    return {**keys, "aws:sourceip": ()}  # the call comes from inside AWS
 
 
 def _kept(world: World) -> OrderedDict[tuple[str, ...], Delivered]:

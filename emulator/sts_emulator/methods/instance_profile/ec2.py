@@ -11,9 +11,9 @@ from sts_emulator.core.errors import AwsError
 from sts_emulator.methods.instance_profile import instances
 from sts_emulator.methods.instance_profile.instance_credentials import SERVICE
 from sts_emulator.methods.instance_profile.instances import KIND, arn_of, place_of
-from sts_emulator.vending.assume import tag_keys, tag_map
 from sts_emulator.vending.authorize import authorize
 from sts_emulator.vending.context import Context
+from sts_emulator.vending.tags import tag_keys, tag_map
 from sts_emulator.wire.dispatch import operation
 
 _OPTION_NAMES = {

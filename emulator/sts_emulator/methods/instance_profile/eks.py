@@ -14,9 +14,9 @@ from sts_emulator.methods.instance_profile.clusters import ASSOCIATION, CLUSTER
 from sts_emulator.policy.deciding.document import MalformedPolicy, parse
 from sts_emulator.policy.deciding.engine import Principal, named
 from sts_emulator.policy.saving.validate import validate
-from sts_emulator.vending.assume import tag_keys
 from sts_emulator.vending.authorize import authorize
 from sts_emulator.vending.context import Context
+from sts_emulator.vending.tags import tag_keys
 from sts_emulator.wire.dispatch import operation
 
 _ID_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"

@@ -209,24 +209,20 @@ def _session_name(cluster: str, pod: str) -> str:
 def _chain(ctx: Context, association: Stored, first: Vended) -> Vended:
     """The second call: the associated role assumes the target role, perhaps of another account."""
     caller = caller_of_session(ctx.world, first.session, first.credentials.access_key_id)
-    before, ctx.caller = ctx.caller, caller
-    try:
-        proof = Proof(
-            method="EKS Pod Identity",
-            principal=caller.principal,
-            context={"sts:externalid": (association["external_id"],)},
-            caller=caller,
-        )
-        ask = Ask(
-            session_name=first.session.session_name,
-            duration=TARGET_LIFETIME,
-            policy=association["policy"],
-            role_arn=association["target_role"],
-        )
-        target = resources.role_by_arn(ctx.world, association["target_role"])
-        return assume(ctx, proof, "sts:AssumeRole", target, ask)
-    finally:
-        ctx.caller = before
+    proof = Proof(
+        method="EKS Pod Identity",
+        principal=caller.principal,
+        context={"sts:externalid": (association["external_id"],)},
+        caller=caller,
+    )
+    ask = Ask(
+        session_name=first.session.session_name,
+        duration=TARGET_LIFETIME,
+        policy=association["policy"],
+        role_arn=association["target_role"],
+    )
+    target = resources.role_by_arn(ctx.world, association["target_role"])
+    return assume(ctx, proof, "sts:AssumeRole", target, ask)
 
 
 # -- the agent -------------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sts_emulator.accounts import resources
 from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.errors import AwsError
+from sts_emulator.core.world import World
 from sts_emulator.methods.roles_anywhere import (
     anchors,
     attributes,
@@ -28,7 +29,8 @@ from sts_emulator.methods.roles_anywhere import (
 from sts_emulator.policy.deciding.engine import Principal
 from sts_emulator.vending.assume import Ask, Proof, Vended, assume
 from sts_emulator.vending.authorize import access_denied
-from sts_emulator.vending.context import TRUE, Context
+from sts_emulator.vending.context import Context
+from sts_emulator.vending.services import service_keys
 from sts_emulator.wire.dispatch import operation
 
 if TYPE_CHECKING:
@@ -149,7 +151,7 @@ def vend(
         )
     except ValueError as why:
         raise _refused(ctx, _unable(role_arn), str(why)) from None
-    proof = _proof(anchor, tags, origin, role_arn)
+    proof = _proof(ctx.world, anchor, tags, origin, role_arn)
     try:
         return assume(ctx, proof, "sts:AssumeRole", resources.role_by_arn(ctx.world, role_arn), ask)
     except AwsError as error:
@@ -169,19 +171,14 @@ def _profile(ctx: Context, anchor: Stored, arn: str) -> Stored:
     return profile
 
 
-def _proof(anchor: Stored, tags: Mapping[str, str], origin: Mapping[str, str], role_arn: str) -> Proof:
+def _proof(world: World, anchor: Stored, tags: Mapping[str, str], origin: Mapping[str, str], role_arn: str) -> Proof:
     """What the service tells STS. The tags being set count as the principal's already, as AWS's samples need.
 
     Source: docs/aws/roles-anywhere.md, "Sessions".
     """
     context: dict[str, tuple[str, ...]] = {f"aws:principaltag/{key.lower()}": (value,) for key, value in tags.items()}
     context |= {key: (value,) for key, value in origin.items()}
-    context |= {
-        "aws:sourcearn": (anchor["arn"],),
-        "aws:sourceaccount": (anchor["account"],),
-        "aws:principalisawsservice": TRUE,
-        "aws:principalservicename": (SERVICE,),
-    }
+    context |= service_keys(world, SERVICE, source_arn=anchor["arn"], source_account=anchor["account"])
     return Proof(
         method="RolesAnywhere",
         principal=Principal("service", SERVICE),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from sts_emulator.accounts import resources
@@ -18,8 +19,9 @@ from sts_emulator.methods.saml.claims import Claims
 from sts_emulator.methods.saml.refusals import Refused, missing_pair, refused, unknown_provider
 from sts_emulator.methods.saml.verify import Trusted, verify
 from sts_emulator.policy.deciding.engine import Principal
-from sts_emulator.vending.assume import Ask, Proof, Vended, assume, tag_map
+from sts_emulator.vending.assume import Ask, Proof, Vended, assume
 from sts_emulator.vending.context import Context
+from sts_emulator.vending.tags import tag_map
 from sts_emulator.wire.dispatch import operation
 
 ACTION = "sts:AssumeRoleWithSAML"
@@ -44,14 +46,14 @@ async def assume_role_with_saml(
     provider = trusted(ctx.world, PrincipalArn)
     try:
         claims = await asyncio.to_thread(_verified, provider, SAMLAssertion, ctx.world.now(), f"{ctx.base_url}/saml")
-        ask = Ask(
-            session_name=claims.session_name,
-            duration=DurationSeconds,
-            policy=Policy,
-            policy_arns=tuple(each.get("arn", "") for each in PolicyArns or ()),
-            minimum_token_size=MinimumSessionTokenSize,
+        ask = Ask.of_call(
+            RoleArn,
+            PolicyArns=PolicyArns,
+            Policy=Policy,
+            DurationSeconds=DurationSeconds,
+            MinimumSessionTokenSize=MinimumSessionTokenSize,
         )
-        vended = vend(ctx, provider, claims, RoleArn, ask)
+        vended = vend(ctx, provider, claims, ask)
     except Refused as no:
         ctx.evidence["refused"] = no.why
         raise
@@ -72,17 +74,17 @@ def trusted(world: World, arn: str) -> Trusted:
     return Trusted.of(stored)
 
 
-def vend(ctx: Context, provider: Trusted, claims: Claims, role_arn: str, ask: Ask) -> Vended:
-    """A session of the role for the bearer of proven claims; `ask` says what the caller wants beside what they say.
+def vend(ctx: Context, provider: Trusted, claims: Claims, ask: Ask) -> Vended:
+    """A session of the role that `ask` names for the bearer of proven claims, with what they say on top.
 
     Raises:
         AwsError: the role and provider are no pair of the assertion, or whatever `vending.assume` refuses.
     """
     ctx.evidence.update(_evidence(provider, claims))
-    if (role_arn, provider.arn) not in claims.roles:
-        raise missing_pair(f"{role_arn},{provider.arn}")
-    full = _completed(ctx.world.now(), claims, role_arn, ask)
-    role = _assumable(ctx.world, provider, role_arn)
+    if (ask.role_arn, provider.arn) not in claims.roles:
+        raise missing_pair(f"{ask.role_arn},{provider.arn}")
+    full = _completed(ctx.world.now(), claims, ask)
+    role = _assumable(ctx.world, provider, ask.role_arn)
     proof = _proof(provider, claims)
     if not provider.strict:
         return assume(ctx, proof, ACTION, role, full)
@@ -118,23 +120,18 @@ def _assumable(world: World, provider: Trusted, role_arn: str) -> Mapping[str, A
     return role
 
 
-def _completed(now: float, claims: Claims, role_arn: str, ask: Ask) -> Ask:
+def _completed(now: float, claims: Claims, ask: Ask) -> Ask:
     limits = [] if claims.session_ends is None else [int(claims.session_ends)]
     # it shortens a session, and never lengthens one (docs/aws/saml.md, "Durations")
     if claims.session_duration is not None:
         limits.append(int(now) + claims.session_duration)
-    return Ask(
+    return replace(
+        ask,
         session_name=claims.session_name,
-        duration=ask.duration,
-        policy=ask.policy,
-        policy_arns=ask.policy_arns,
         tags=tag_map(claims.tags),
         transitive=claims.transitive,
         source_identity=claims.source_identity,
-        role_arn=role_arn,
-        default_duration=ask.default_duration,
         latest_expiry=min(limits, default=None),
-        minimum_token_size=ask.minimum_token_size,
     )
 
 

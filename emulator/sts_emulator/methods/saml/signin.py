@@ -131,8 +131,8 @@ def _enter(visit: Visit, offer: Offer, relay_state: str) -> Response:
     ctx.parameters = {"RoleArn": offer.role, "PrincipalArn": offer.provider.arn}
     try:
         # In the console SessionDuration is the length of the session, as in an API call DurationSeconds is.
-        ask = Ask(session_name=offer.claims.session_name, duration=offer.claims.session_duration)
-        vended = operation.vend(ctx, offer.provider, offer.claims, offer.role, ask)
+        ask = Ask.of_call(offer.role, DurationSeconds=offer.claims.session_duration)
+        vended = operation.vend(ctx, offer.provider, offer.claims, ask)
     except AwsError as no:
         record(ctx, error=no)
         return _denial(visit, no)

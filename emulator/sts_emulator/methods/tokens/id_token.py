@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NoReturn
 
 from sts_emulator.core.errors import AwsError
-from sts_emulator.vending.assume import tag_map
+from sts_emulator.vending.tags import tag_map
 
 TOLERANCE: Final = 300
 """Seconds that `iat` and `nbf` may lie ahead and `exp` behind (docs/aws/web-identity.md, "Rules for tokens")."""

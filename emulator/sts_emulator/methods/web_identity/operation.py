@@ -19,6 +19,7 @@ from sts_emulator.policy.deciding.engine import Principal
 from sts_emulator.vending.assume import Ask, Proof, assume
 from sts_emulator.vending.authorize import access_denied
 from sts_emulator.vending.context import FALSE, TRUE, Context
+from sts_emulator.vending.session_policies import CLAIMS_AT_LEAST
 from sts_emulator.wire.dispatch import operation
 
 ACTION = "sts:AssumeRoleWithWebIdentity"
@@ -64,13 +65,13 @@ def assume_role_with_web_identity(
     check_role_arn(RoleArn)
     if ProviderId:
         raise _refused_provider_id(ProviderId)
-    ask = Ask(
-        session_name=RoleSessionName,
-        duration=DurationSeconds,
-        policy=Policy,
-        policy_arns=tuple(each.get("arn", "") for each in PolicyArns or ()),
-        role_arn=RoleArn,
-        minimum_token_size=MinimumSessionTokenSize,
+    ask = Ask.of_call(
+        RoleArn,
+        RoleSessionName,
+        PolicyArns=PolicyArns,
+        Policy=Policy,
+        DurationSeconds=DurationSeconds,
+        MinimumSessionTokenSize=MinimumSessionTokenSize,
     )
     token = _parse(ctx, WebIdentityToken)
     provider = provider_of(ctx.world, _account(RoleArn), token.issuer)
@@ -111,6 +112,7 @@ def vend(ctx: Context, provider: Provider, claims: Mapping[str, Any], ask: Ask) 
         lasting=oidc_context.in_session(provider, context),
         provider=provider.principal,
         denied=NOT_AUTHORIZED,
+        claims=CLAIMS_AT_LEAST + len(checked.subject),
     )
     role = resources.role_by_arn(ctx.world, ask.role_arn)
     vended = assume(ctx, proof, ACTION, role, _with_claims(ask, checked))
