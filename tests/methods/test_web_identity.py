@@ -124,6 +124,25 @@ class TestWhoGetsIn:
         with pytest.raises(ClientError, match="not authorized to perform: iam:GetRole"):
             aws.client("iam", assume("tagged", corp(aws, **blue))["Credentials"]).get_role(RoleName="tagged")
 
+    @pytest.mark.parametrize(
+        ("claims", "percent"),
+        [
+            ({"sub": ""}, 24),
+            ({"sub": "subject-probe"}, 25),
+            (
+                {
+                    "sub": "subject-probe",
+                    "https://aws.amazon.com/tags": {"principal_tags": {"team": ["red"]}},
+                },
+                25,
+            ),
+            ({"sub": "subject-probe", "https://aws.amazon.com/source_identity": "source-probe"}, 26),
+        ],
+    )
+    def test_the_packed_size_is_always_told(self, aws, assume, claims, percent):
+        """Recorded on AWS on 2026-09-11; see docs/assume-role.md, "Session policies, and PackedPolicySize"."""
+        assert assume("whatever-corp-says", corp(aws, **claims))["PackedPolicySize"] == percent
+
     def test_a_token_that_names_the_role(self, aws, assume):
         assert assume("only-listed", corp(aws, **{"https://aws.amazon.com/roles": [role("only-listed")]}))
 

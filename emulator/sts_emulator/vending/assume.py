@@ -126,7 +126,8 @@ def assume(ctx: Context, proof: Proof, action: str, role: Mapping[str, Any] | No
 
     Raises:
         AwsError: AccessDenied; ValidationError (durations, too long session policies); InvalidParameterValue (tags);
-            MalformedPolicyDocument and PackedPolicyTooLarge (session policies). Order: docs/aws/sts.md, "Order of processing".
+            MalformedPolicyDocument and PackedPolicyTooLarge (session policies).
+            Order: docs/aws/sts.md, "Order of processing".
     """
     ctx.evidence.update(proof.evidence)
     role_arn = ask.role_arn or (role["arn"] if role else "")

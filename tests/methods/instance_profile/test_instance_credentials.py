@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+from botocore.exceptions import ClientError
 from workload_lab import ACCOUNT, as_keys, forwarding, run
 
 pytestmark = pytest.mark.scenario("workloads.yaml")
@@ -241,3 +242,13 @@ def test_each_delivery_is_an_event_with_its_decision(lab):
     assert event["additionalEventData"]["evidence"]["instance"] == imds.instance
     assert event["additionalEventData"]["decisions"][0]["verdict"] == "allow"
     assert "HIDDEN" in event["responseElements"]["credentials"]["sessionToken"]
+
+
+def test_where_credentials_were_delivered_is_not_said_of_the_next_role(lab):
+    """UG, global condition keys: they are there when a request is signed "with an Amazon EC2 role credential"."""
+    sts = lab.aws.client("sts", as_keys(lab.imds("web").credentials()))
+    next_role = sts.assume_role(RoleArn=f"arn:aws:iam::{ACCOUNT}:role/after-web", RoleSessionName="next")
+    assert lab.aws.decisions()[0]["explanation"]["request"]["context"]["ec2:roledelivery"]
+    with pytest.raises(ClientError):
+        lab.aws.client("iam", next_role["Credentials"]).get_role(RoleName="web-role")
+    assert "ec2:roledelivery" not in lab.aws.decisions()[0]["explanation"]["request"]["context"]
