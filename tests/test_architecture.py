@@ -88,6 +88,19 @@ def test_policy_needs_nothing_but_the_standard_library():
         assert not outside, f"{name(path)} imports {outside}"
 
 
+@pytest.mark.parametrize("room", ["policy", "vending"])
+def test_values_are_not_changed_after_they_are_built(room):
+    """docs/decisions, 2: only a Context is filled while its call comes along."""
+    for path in (PACKAGE / room).rglob("*.py"):
+        stored = [
+            node
+            for node in ast.walk(ast.parse(path.read_text("utf-8")))
+            if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
+        ]
+        changed = {ast.unparse(node) for node in stored if ast.unparse(node.value) not in ("self", "ctx")}
+        assert not changed, f"{name(path)} assigns to {changed}"
+
+
 def test_every_file_says_what_it_owns_and_none_is_long():
     for path in SOURCES:
         text = path.read_text("utf-8")
