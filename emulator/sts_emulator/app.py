@@ -110,10 +110,14 @@ METHODS = (
                 "principals.groups",
                 "credentials.access_keys",
                 "reporting.account",
+                "reporting.account_properties",
+                "reporting.root_access",
                 "credentials.mfa_devices",
                 "credentials.passwords",
                 "credentials.service_credentials",
-                "credentials.uploads",
+                "credentials.ssh_keys",
+                "credentials.signing_certificates",
+                "credentials.server_certificates",
                 "principals.service_linked_roles",
                 "principals.instance_profiles",
                 "providers.saml_providers",
@@ -125,7 +129,10 @@ METHODS = (
             )
         },
     ),
-    Method("organizations", {"organizations": _rooms("sts_emulator.organizations", "structure", "control_policies")}),
+    Method(
+        "organizations",
+        {"organizations": _rooms("sts_emulator.organizations", "structure", "control_policies", "trusted_access")},
+    ),
     Method(
         "explanations",
         {

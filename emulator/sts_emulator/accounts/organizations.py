@@ -19,7 +19,8 @@ def organization(world: World) -> Mapping[str, Any] | None:
 
     Shape: `id`, `management` (account id), `root` (`r-…`), `parents` (member account or OU id to its parent's id) and
     `policies` (policy id to `name`, `type`, `text`, `targets` and perhaps `description`); perhaps `names` (of OUs,
-    by id), `enabled` (types of policies) and `tags` (by the id of what bears them).
+    by id), `enabled` (types of policies), `tags` (by the id of what bears them), `trusted` (services, since when) and
+    `features` (of central root access).
     """
     return world.get("organization", "organization")
 

@@ -253,18 +253,6 @@ def list_parents(
     )
 
 
-@operation("organizations", "ListAWSServiceAccessForOrganization")
-def list_aws_service_access_for_organization(
-    ctx: Context,
-    *,
-    NextToken: str | None = None,  # noqa: ARG001 - there is one page
-    MaxResults: int | None = None,  # noqa: ARG001 - likewise
-) -> Mapping[str, Any]:
-    """No service works in all accounts here."""
-    manage(ctx, "ListAWSServiceAccessForOrganization")
-    return {"EnabledServicePrincipals": []}
-
-
 @operation("organizations", "ListDelegatedAdministrators")
 def list_delegated_administrators(
     ctx: Context,

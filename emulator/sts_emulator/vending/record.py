@@ -24,7 +24,7 @@ MOST_DECISIONS = 50
 _SECRET = frozenset(
     {
         *("SecretAccessKey", "SessionToken", "WebIdentityToken", "SAMLAssertion", "TokenCode", "TradeInToken"),
-        *("AuthenticationCode1", "AuthenticationCode2", "Base32StringSeed", "QRCodePNG", "AddPrivateKey"),
+        *("AuthenticationCode1", "AuthenticationCode2", "Base32StringSeed", "QRCodePNG", "AddPrivateKey", "PrivateKey"),
         *("Password", "OldPassword", "NewPassword", "ServicePassword", "ServiceCredentialSecret"),
     }
 )

@@ -17,7 +17,8 @@ from sts_emulator.iam.policies.policy_holders import boundary_keys, check_bare, 
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import operation
 
-CREDENTIALS = ("service-credential",)  # kinds of thing that belong to a user by its unique id
+CREDENTIALS = ("service-credential", "ssh-public-key")  # kinds of thing that belong to a user by its unique id
+CERTIFICATE = "signing-certificate"  # likewise
 
 tag_user, untag_user, list_user_tags = tags.operations(USER)
 
@@ -97,6 +98,8 @@ def delete_user(ctx: Context, *, UserName: str) -> Mapping[str, Any]:
         raise _conflict("must delete login profile first")
     if keys_of(ctx.world, user["account"], user["name"]):
         raise _conflict("must delete access keys first")
+    if ctx.world.page(CERTIFICATE, f"{user['id']}/", limit=1):
+        raise _conflict("must delete certificates first")
     if any(ctx.world.page(kind, f"{user['id']}/", limit=1) for kind in CREDENTIALS):
         raise _conflict("must remove referenced objects first")
     ctx.world.take(USER.kind, USER.key(user))

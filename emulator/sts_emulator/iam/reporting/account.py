@@ -10,7 +10,9 @@ from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.names import is_account_id
 from sts_emulator.core.world import World
+from sts_emulator.iam.credentials import signing_certificates
 from sts_emulator.iam.credentials.access_keys import PER_USER
+from sts_emulator.iam.credentials.server_certificates import SERVER_CERTIFICATE
 from sts_emulator.iam.kinds import (
     GROUP,
     INSTANCE_PROFILE,
@@ -110,8 +112,8 @@ _QUOTAS = {
     "PolicyVersionsInUseQuota": 10_000,
     "RolePolicySizeQuota": holders.INLINE_QUOTA["role"],
     "RolesQuota": ROLE.quota,
-    "ServerCertificatesQuota": 20,
-    "SigningCertificatesPerUserQuota": 2,
+    "ServerCertificatesQuota": SERVER_CERTIFICATE.quota,
+    "SigningCertificatesPerUserQuota": signing_certificates.PER_USER,
     "UserPolicySizeQuota": holders.INLINE_QUOTA["user"],
     "UsersQuota": USER.quota,
     "VersionsPerPolicyQuota": policies.VERSIONS,
@@ -130,7 +132,7 @@ def _counts(world: World, account: str) -> dict[str, int]:
         "AccountAccessKeysPresent": int(bool(keys_of(world, account, ""))),
         "AccountMFAEnabled": int(bool(devices_of(world, account, account))),
         "AccountPasswordPresent": int(bool(known.get("root_password"))),
-        "AccountSigningCertificatesPresent": 0,
+        "AccountSigningCertificatesPresent": int(bool(signing_certificates.of_owner(world, account))),
         "GlobalEndpointTokenVersion": 2 if known.get("token_version") == NEW_TOKENS else 1,
         "Groups": count(GROUP.kind),
         "InstanceProfiles": count(INSTANCE_PROFILE.kind),
@@ -140,7 +142,7 @@ def _counts(world: World, account: str) -> dict[str, int]:
         "PolicyVersionsInUse": len({*attached, *bounding}),
         "Providers": count(OIDC_PROVIDER.kind) + count("saml-provider"),
         "Roles": count(ROLE.kind),
-        "ServerCertificates": 0,
+        "ServerCertificates": count(SERVER_CERTIFICATE.kind),
         "Users": count(USER.kind),
     }
 

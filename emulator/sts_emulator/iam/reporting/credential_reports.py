@@ -10,7 +10,7 @@ from sts_emulator.accounts.resources import Stored, managed_policy_text
 from sts_emulator.core import clock
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.names import root_arn
-from sts_emulator.iam.credentials import passwords
+from sts_emulator.iam.credentials import passwords, signing_certificates
 from sts_emulator.iam.credentials.access_keys import last_used
 from sts_emulator.iam.kinds import POLICY, USER, listing
 from sts_emulator.iam.paging import page
@@ -88,7 +88,7 @@ def _root_row(ctx: Context) -> dict[str, str]:
         "password_next_rotation": "not_supported",
         "mfa_active": _truth(devices_of(ctx.world, name, name)),
         **_keys(ctx, keys_of(ctx.world, name, "")),
-        **_NO_CERTIFICATES,
+        **_certificates(ctx, name),
     }
 
 
@@ -100,7 +100,7 @@ def _user_row(ctx: Context, user: Stored) -> dict[str, str]:
         "password_enabled": _truth(user.get("password")),
         "mfa_active": _truth(devices_of(ctx.world, user["account"], user["id"])),
         **_keys(ctx, keys_of(ctx.world, user["account"], user["name"])),
-        **_NO_CERTIFICATES,
+        **_certificates(ctx, user["id"]),
     }
     if user.get("password"):
         rotation = passwords.next_rotation(ctx, user)
@@ -125,7 +125,12 @@ def _keys(ctx: Context, keys: list[Stored]) -> dict[str, str]:
     return row
 
 
-_NO_CERTIFICATES = {"cert_1_active": "false", "cert_2_active": "false"}
+def _certificates(ctx: Context, owner: str) -> dict[str, str]:
+    row = {f"cert_{number}_active": "false" for number in (1, 2)}
+    for number, certificate in enumerate(signing_certificates.of_owner(ctx.world, owner)[:2], 1):
+        row[f"cert_{number}_active"] = _truth(certificate["status"] == "Active")
+        row[f"cert_{number}_last_rotated"] = clock.iso(certificate["created"])
+    return row
 
 
 def _truth(value: object) -> str:

@@ -1,0 +1,122 @@
+"""X.509 certificates with which users and roots once signed SOAP requests; AWS still takes and lists them."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from sts_emulator.accounts.resources import Stored
+from sts_emulator.core.errors import AwsError
+from sts_emulator.core.world import World
+from sts_emulator.iam.kinds import changed, over_quota
+from sts_emulator.iam.paging import page
+from sts_emulator.iam.permission import reach_user
+from sts_emulator.vending.context import Context
+from sts_emulator.wire.dispatch import operation
+
+KIND: Final = "signing-certificate"
+PER_USER: Final = 2
+
+
+@operation("iam", "UploadSigningCertificate")
+def upload_signing_certificate(ctx: Context, *, CertificateBody: str, UserName: str | None = None) -> Mapping[str, Any]:
+    """Give a user, or the caller, a certificate; the same one again changes nothing, and the answer calls it active."""
+    user = reach_user(ctx, "UploadSigningCertificate", UserName)
+    identifier = _identifier(CertificateBody, ctx.world.now())
+    account = ctx.identity.account
+    owner = user["id"] if user else account
+    known = ctx.world.find(KIND, identifier)
+    if known is not None and known["owner"] != owner:
+        raise AwsError("DuplicateCertificate", "Duplicate certificate uploaded.", status=409)
+    if known is None:
+        if len(of_owner(ctx.world, owner)) >= PER_USER:
+            raise over_quota("CertificatesPerUser", PER_USER)
+        known = {
+            "id": identifier,
+            "account": account,
+            "owner": owner,
+            "body": CertificateBody,
+            "status": "Active",
+            "created": int(ctx.world.now()),
+        }
+        ctx.world.add(KIND, _key(known), known, uid=identifier)
+    return {"Certificate": {**_shown(user, known), "Status": "Active"}}
+
+
+@operation("iam", "ListSigningCertificates")
+def list_signing_certificates(
+    ctx: Context, *, UserName: str | None = None, Marker: str | None = None, MaxItems: int | None = None
+) -> Mapping[str, Any]:
+    """The certificates of a user, or of the caller."""
+    user = reach_user(ctx, "ListSigningCertificates", UserName)
+    certificates = of_owner(ctx.world, user["id"] if user else ctx.identity.account)
+    return page(ctx, "Certificates", certificates, Marker, MaxItems, lambda certificate: _shown(user, certificate))
+
+
+@operation("iam", "UpdateSigningCertificate")
+def update_signing_certificate(
+    ctx: Context, *, CertificateId: str, Status: str, UserName: str | None = None
+) -> Mapping[str, Any]:
+    """Switch a certificate on or off."""
+    certificate = _find(ctx, "UpdateSigningCertificate", UserName, CertificateId)
+    if Status == "Expired":
+        raise AwsError("InvalidInput", f"Operation does not support status {Status}")
+    ctx.world.update(KIND, _key(certificate), changed(status=Status))
+    return {}
+
+
+@operation("iam", "DeleteSigningCertificate")
+def delete_signing_certificate(ctx: Context, *, CertificateId: str, UserName: str | None = None) -> Mapping[str, Any]:
+    """Delete a certificate."""
+    certificate = _find(ctx, "DeleteSigningCertificate", UserName, CertificateId)
+    ctx.world.take(KIND, _key(certificate))
+    return {}
+
+
+def of_owner(world: World, owner: str) -> list[Stored]:
+    """The certificates of the user of that unique id, or of an account's root, oldest first."""
+    return sorted(world.page(KIND, f"{owner}/"), key=lambda certificate: certificate["created"])
+
+
+def _identifier(body: str, now: float) -> str:
+    """The id of a certificate: base32 of the SHA-1 of its DER (recorded 2026-09).
+
+    Raises:
+        AwsError: MalformedCertificate for what is none, and for one that is not valid now.
+    """
+    from cryptography import x509
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    malformed = AwsError("MalformedCertificate", f"Certificate {body} is malformed.")
+    try:
+        certificate = x509.load_pem_x509_certificate(body.encode())
+    except ValueError:
+        raise malformed from None
+    if not certificate.not_valid_before_utc <= datetime.fromtimestamp(now, UTC) < certificate.not_valid_after_utc:
+        raise malformed
+    return base64.b32encode(hashlib.sha1(certificate.public_bytes(Encoding.DER)).digest()).decode()  # noqa: S324 - an id
+
+
+def _find(ctx: Context, action: str, name: str | None, identifier: str) -> Stored:
+    user = reach_user(ctx, action, name)
+    certificate = ctx.world.find(KIND, identifier)
+    if certificate is None or certificate["owner"] != (user["id"] if user else ctx.identity.account):
+        raise AwsError("NoSuchEntity", f"The Certificate with id {identifier} cannot be found.", status=404)
+    return certificate
+
+
+def _key(certificate: Stored) -> str:
+    return f"{certificate['owner']}/{certificate['id']}"
+
+
+def _shown(user: Stored | None, certificate: Stored) -> dict[str, Any]:
+    return {
+        "UserName": user["name"] if user else "root",
+        "CertificateId": certificate["id"],
+        "CertificateBody": certificate["body"],
+        "Status": certificate["status"],
+        "UploadDate": certificate["created"],
+    }

@@ -1,0 +1,73 @@
+"""Central root access: which features of it an organization has switched on, for its management account to say.
+
+AWS asks for trusted access of IAM first (`organizations:EnableAWSServiceAccess`). Sentences without a source are ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from sts_emulator.accounts import organizations
+from sts_emulator.core.errors import AwsError
+from sts_emulator.iam.permission import permit
+from sts_emulator.vending.context import Context
+from sts_emulator.wire.dispatch import operation
+
+SERVICE: Final = "iam.amazonaws.com"
+CREDENTIALS, SESSIONS = "RootCredentialsManagement", "RootSessions"
+
+Operation = Callable[[Context], Mapping[str, Any]]
+
+
+@operation("iam", "ListOrganizationsFeatures")
+def list_organizations_features(ctx: Context) -> Mapping[str, Any]:
+    """Which features are on."""
+    return _shown(_managed(ctx, "ListOrganizationsFeatures"))
+
+
+def _switch(name: str, feature: str, *, on: bool) -> Operation:
+    @operation("iam", name)
+    def switch(ctx: Context) -> Mapping[str, Any]:
+        """Switch a feature on or off; once more changes nothing."""
+        org = _managed(ctx, name)
+        kept = [known for known in org.get("features", ()) if known != feature]
+        features = sorted([*kept, feature] if on else kept)
+        return _shown(ctx.world.update("organization", "organization", lambda body: {**body, "features": features}))
+
+    return switch
+
+
+def _managed(ctx: Context, action: str) -> Mapping[str, Any]:
+    """The organization that the caller manages, once IAM has trusted access to it.
+
+    Raises:
+        AwsError: AccessDenied; OrganizationNotFoundException; AccountNotManagementOrDelegatedAdministratorException;
+            ServiceAccessNotEnabledException (its sentence recorded 2026-09).
+    """
+    permit(ctx, action, "*")
+    account = ctx.identity.account
+    org = organizations.organization(ctx.world)
+    if org is None or account not in org["parents"]:
+        raise AwsError("OrganizationNotFoundException", f"Account {account} is not a member of an organization.")
+    if account != org["management"]:
+        message = f"Account {account} is neither the management account nor a delegated administrator."
+        raise AwsError("AccountNotManagementOrDelegatedAdministratorException", message)
+    if SERVICE not in org.get("trusted", {}):
+        message = f"Trusted Access for IAM not enabled by organization of input account {account}."
+        raise AwsError("ServiceAccessNotEnabledException", message)
+    return org
+
+
+def _shown(org: Mapping[str, Any]) -> dict[str, Any]:
+    return {"OrganizationId": org["id"], "EnabledFeatures": list(org.get("features", ()))}
+
+
+enable_organizations_root_credentials_management = _switch(
+    "EnableOrganizationsRootCredentialsManagement", CREDENTIALS, on=True
+)
+disable_organizations_root_credentials_management = _switch(
+    "DisableOrganizationsRootCredentialsManagement", CREDENTIALS, on=False
+)
+enable_organizations_root_sessions = _switch("EnableOrganizationsRootSessions", SESSIONS, on=True)
+disable_organizations_root_sessions = _switch("DisableOrganizationsRootSessions", SESSIONS, on=False)

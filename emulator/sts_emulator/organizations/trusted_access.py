@@ -1,0 +1,52 @@
+"""Which services may work in all accounts of an organization: kept and listed; here no service does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sts_emulator.organizations.membership import change, manage, page
+from sts_emulator.vending.context import Context
+from sts_emulator.wire.dispatch import operation
+
+
+@operation("organizations", "EnableAWSServiceAccess")
+def enable_aws_service_access(ctx: Context, *, ServicePrincipal: str) -> Mapping[str, Any]:
+    """Trust a service; once more changes nothing."""
+    manage(ctx, "EnableAWSServiceAccess", keys=_service(ServicePrincipal))
+    now = int(ctx.world.now())
+    change(ctx, lambda body: {**body, "trusted": {ServicePrincipal: now, **body.get("trusted", {})}})
+    return {}
+
+
+@operation("organizations", "DisableAWSServiceAccess")
+def disable_aws_service_access(ctx: Context, *, ServicePrincipal: str) -> Mapping[str, Any]:
+    """Trust a service no longer; one that was not trusted is no error."""
+    manage(ctx, "DisableAWSServiceAccess", keys=_service(ServicePrincipal))
+
+    def without(body: dict[str, Any]) -> dict[str, Any]:
+        trusted = body.get("trusted", {})
+        return {**body, "trusted": {name: since for name, since in trusted.items() if name != ServicePrincipal}}
+
+    change(ctx, without)
+    return {}
+
+
+@operation("organizations", "ListAWSServiceAccessForOrganization")
+def list_aws_service_access_for_organization(
+    ctx: Context, *, NextToken: str | None = None, MaxResults: int | None = None
+) -> Mapping[str, Any]:
+    """The services that are trusted, and since when."""
+    trusted = manage(ctx, "ListAWSServiceAccessForOrganization").get("trusted", {})
+    return page(
+        ctx,
+        "EnabledServicePrincipals",
+        sorted(trusted),
+        NextToken,
+        MaxResults,
+        lambda name: {"ServicePrincipal": name, "DateEnabled": trusted[name]},
+    )
+
+
+def _service(principal: str) -> dict[str, tuple[str, ...]]:
+    return {"organizations:serviceprincipal": (principal,)}
