@@ -397,10 +397,11 @@ def test_a_role_that_trusts_somebody_else(stage, principal):
 
 
 def test_a_common_name_that_cannot_be_a_source_identity(stage):
-    """STS takes no spaces there. What AWS then does is not recorded; this is the strict reading."""
+    """Parentheses, of which rolesanywhere-credential-helper#188 has the sentence."""
     refused(
-        stage.session(leaf_of(stage, subject={"CN": "Web Server 1"})),
-        f"AccessDeniedException: Unable to assume role for {stage.role}",
+        stage.session(leaf_of(stage, subject={"CN": "Web Server (1)"})),
+        f"AccessDeniedException: Unable to assume role for {stage.role}. Some attributes failed to be mapped into "
+        "session tags. Issuer: [  ]; Subject: [ CN ]; SAN: [  ]",
     )
     assert "cannot be a source identity" in stage.evidence()["refused"]
 

@@ -51,7 +51,9 @@ _MAX_TAG_VALUE: Final = 256
 _TAG_PUNCTUATION = frozenset("_.:/=+-@")
 _LONGEST_CN_WITH_PREFIX: Final = 61
 _LONGEST_CN: Final = 64
-_SOURCE_IDENTITY = re.compile(r"[A-Za-z0-9_+=,.@-]{2,64}")
+# With spaces, which a source identity that a caller passes may not have: common names with spaces are usual in company
+# PKIs, and work (rolesanywhere-credential-helper#188, of which only the parentheses are a problem).
+_SOURCE_IDENTITY = re.compile(r"[A-Za-z0-9_+=,.@ -]{2,64}")
 
 
 def short_name(oid: str) -> str:
@@ -70,11 +72,44 @@ def tags(certificate: x509.Certificate, mappings: Mapping[str, Sequence[str]]) -
 
     Values that STS would not take as tags are left out without a word, as AWS does.
     """
-    found: dict[str, str] = {}
+    mapped: dict[str, str] = {}
     for field, values in ((SUBJECT, certificate.subject), (ISSUER, certificate.issuer)):
-        found.update(_name_tags(field, values, mappings.get(field, ())))
-    found.update(_alternative_tags(certificate, mappings.get(SAN, ())))
-    return {key: value for key, value in found.items() if _is_tag(key, value)}
+        mapped.update(_name_tags(field, values, mappings.get(field, ())))
+    mapped.update(_alternative_tags(certificate, mappings.get(SAN, ())))
+    return {key: value for key, value in mapped.items() if _is_tag(key, value)}
+
+
+def unmapped(certificate: x509.Certificate, mappings: Mapping[str, Sequence[str]]) -> str:
+    """AWS's sentence about values that could not become tags; empty when there are none.
+
+    Names beyond the first become no tags either way, but are told all the same, with their number
+    (rolesanywhere-credential-helper#77).
+    """
+    from itertools import chain
+
+    names = {
+        ISSUER: _name_tags(ISSUER, certificate.issuer, mappings.get(ISSUER, ())),
+        SUBJECT: _name_tags(SUBJECT, certificate.subject, mappings.get(SUBJECT, ())),
+        SAN: chain(
+            _alternative_tags(certificate, mappings.get(SAN, ())),
+            _further_names(certificate, mappings.get(SAN, ())),
+        ),
+    }
+    failed = {
+        field: ", ".join(key.removeprefix(f"{field}/") for key, value in values if not _is_tag(key, value))
+        for field, values in names.items()
+    }
+    if not any(failed.values()):
+        return ""
+    issuer, subject, san = (f"[ {text} ]" for text in (failed[ISSUER], failed[SUBJECT], failed[SAN]))
+    return f"Some attributes failed to be mapped into session tags. Issuer: {issuer}; Subject: {subject}; SAN: {san}"
+
+
+def _further_names(certificate: x509.Certificate, specifiers: Sequence[str]) -> Iterator[tuple[str, str]]:
+    for specifier, values in _plain_names(certificate).items():
+        if specifier in specifiers:
+            for number, value in enumerate(values[1:], 2):
+                yield f"{SAN}/{specifier}/{number}", value
 
 
 def _name_tags(prefix: str, name: x509.Name, specifiers: Sequence[str]) -> Iterator[tuple[str, str]]:
@@ -98,10 +133,7 @@ def _alternative_tags(certificate: x509.Certificate, specifiers: Sequence[str]) 
     names = certificates.extension(certificate, x509.SubjectAlternativeName)
     if names is None:
         return
-    plain = {
-        "DNS": names.get_values_for_type(x509.DNSName),
-        "URI": names.get_values_for_type(x509.UniformResourceIdentifier),
-    }
+    plain = _plain_names(certificate)
     directory = names.get_values_for_type(x509.DirectoryName)
     for specifier in specifiers:
         if specifier not in plain:
@@ -109,6 +141,18 @@ def _alternative_tags(certificate: x509.Certificate, specifiers: Sequence[str]) 
                 yield from _name_tags(f"{SAN}/Name", directory[0], (specifier.removeprefix("Name/"),))
         elif plain[specifier]:
             yield f"{SAN}/{specifier}", plain[specifier][0]
+
+
+def _plain_names(certificate: x509.Certificate) -> dict[str, list[str]]:
+    from cryptography import x509
+
+    names = certificates.extension(certificate, x509.SubjectAlternativeName)
+    if names is None:
+        return {}
+    return {
+        "DNS": names.get_values_for_type(x509.DNSName),
+        "URI": names.get_values_for_type(x509.UniformResourceIdentifier),
+    }
 
 
 def _is_tag(key: str, value: str) -> bool:
@@ -127,7 +171,7 @@ def source_identity(certificate: x509.Certificate) -> str:
     """
     from cryptography.x509.oid import NameOID
 
-    common = [str(each.value) for each in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
+    common = [str(attribute.value) for attribute in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
     name = "/".join(common)
     if not name or len(name) > _LONGEST_CN:
         identity = f"ID={certificates.serial(certificate)}"

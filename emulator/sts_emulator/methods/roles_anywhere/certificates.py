@@ -62,7 +62,7 @@ def load(der: bytes) -> x509.Certificate:
         certificate = x509.load_der_x509_certificate(der)
         # Parsed only when looked at: whatever cannot be read is to come out here.
         readable = certificate.subject, certificate.issuer, certificate.not_valid_before_utc
-    except (ValueError, x509.InvalidVersion) as wrong:
+    except (ValueError, TypeError, x509.InvalidVersion) as wrong:  # TypeError: a BIT STRING in a name
         raise ValueError(f"{UNREADABLE}: {wrong}") from None
     if certificate.serial_number <= 0 or not all(map(bool, readable[1:])):
         raise ValueError(f"{UNREADABLE}: no issuer, or a serial number that is not positive")
@@ -90,13 +90,15 @@ def load_bundle(pem: str, most: int) -> list[x509.Certificate]:
         ValueError: there is none, there are more than `most`, or one cannot be read.
     """
     from cryptography import x509
+    from cryptography.hazmat.primitives.serialization import Encoding
 
     if pem.count("-----BEGIN CERTIFICATE-----") > most:
         raise ValueError(f"more than {most} certificates")
     try:
-        return x509.load_pem_x509_certificates(pem.encode())
+        bundle = x509.load_pem_x509_certificates(pem.encode())
     except x509.InvalidVersion as wrong:
         raise ValueError(str(wrong)) from None
+    return [load(certificate.public_bytes(Encoding.DER)) for certificate in bundle]
 
 
 def to_pem(certificate: x509.Certificate) -> str:
@@ -141,7 +143,7 @@ def extension(certificate: x509.Certificate, kind: type[Extension]) -> Extension
         return certificate.extensions.get_extension_for_class(kind).value
     except x509.ExtensionNotFound:
         return None
-    except (x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as wrong:
+    except (x509.DuplicateExtension, x509.UnsupportedGeneralNameType, TypeError) as wrong:
         raise ValueError(str(wrong)) from None
 
 

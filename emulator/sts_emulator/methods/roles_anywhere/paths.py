@@ -1,7 +1,9 @@
 """From a certificate to a trust anchor: the path, validated at the world's time, with AWS's own constraints on top.
 
-cryptography's verifier does the path (names, signatures, dates, basic constraints, path lengths, name constraints);
-what it lets pass and AWS does not is judged in `certificates` (docs/aws/roles-anywhere.md, "Certificates").
+cryptography's verifier does the path (names, signatures, dates, basic constraints, path lengths, name constraints). It
+refuses every certificate below an authority that constrains directory names or URIs, as those of companies and of
+SPIFFE do (RFC 5280, 4.2.1.10): there OpenSSL's verifier does the same. What they let pass and AWS does not is judged in
+`certificates` (docs/aws/roles-anywhere.md, "Certificates").
 """
 
 from __future__ import annotations
@@ -41,7 +43,7 @@ def read_chain(header: str) -> list[x509.Certificate]:
     if header.count(",") >= certificates.MAX_CHAIN:
         raise UntrustedError(UNTRUSTED, f"the chain has more than {certificates.MAX_CHAIN} certificates")
     try:
-        return [certificates.load_encoded(each.strip()) for each in header.split(",")]
+        return [certificates.load_encoded(text.strip()) for text in header.split(",")]
     except ValueError as wrong:
         raise UntrustedError(UNTRUSTED, f"in the chain {wrong}") from None
 
@@ -66,7 +68,8 @@ def validate(
     if moment > certificate.not_valid_after_utc:
         raise UntrustedError(UNTRUSTED, f"the certificate expired at {certificate.not_valid_after_utc}")
     try:
-        path = _verify(certificate, chain, anchors, moment)
+        constrained = any(_constrains_names(authority) for authority in (*chain, *anchors))
+        path = (_verify_by_openssl if constrained else _verify)(certificate, chain, anchors, moment)
     except (VerificationError, ValueError) as why:
         raise UntrustedError(UNTRUSTED, f"no path to the trust anchor: {_first_line(why)}") from None
     for authority in path[1:]:
@@ -97,6 +100,38 @@ def _verify(
         .build_client_verifier()
     )
     return verifier.verify(certificate, list(chain)).chain
+
+
+def _constrains_names(authority: x509.Certificate) -> bool:
+    """Whether an authority constrains names of other kinds than DNS names and IP addresses."""
+    from cryptography.x509 import DNSName, IPAddress, NameConstraints
+
+    constraints = certificates.extension(authority, NameConstraints)
+    if constraints is None:
+        return False
+    subtrees = (*(constraints.permitted_subtrees or ()), *(constraints.excluded_subtrees or ()))
+    return not all(isinstance(subtree, DNSName | IPAddress) for subtree in subtrees)
+
+
+def _verify_by_openssl(
+    certificate: x509.Certificate,
+    chain: Sequence[x509.Certificate],
+    anchors: Sequence[x509.Certificate],
+    moment: datetime,
+) -> list[x509.Certificate]:
+    from OpenSSL.crypto import X509, Error, X509Store, X509StoreContext, X509StoreContextError, X509StoreFlags
+
+    store = X509Store()
+    for anchor in anchors:
+        store.add_cert(X509.from_cryptography(anchor))
+    store.set_flags(X509StoreFlags.PARTIAL_CHAIN)  # an anchor need not be self-signed
+    store.set_time(moment)
+    between = [X509.from_cryptography(authority) for authority in chain]
+    context = X509StoreContext(store, X509.from_cryptography(certificate), between)
+    try:
+        return [verified.to_cryptography() for verified in context.get_verified_chain()]
+    except (X509StoreContextError, Error) as why:
+        raise ValueError(str(why)) from None
 
 
 def _first_line(why: Exception) -> str:

@@ -33,9 +33,15 @@ def load(data: bytes) -> x509.CertificateRevocationList:
     """
     from cryptography import x509
 
-    if data.lstrip().startswith(b"-----BEGIN"):
-        return x509.load_pem_x509_crl(data)
-    return x509.load_der_x509_crl(data)
+    read = x509.load_pem_x509_crl if data.lstrip().startswith(b"-----BEGIN") else x509.load_der_x509_crl
+    try:
+        crl = read(data)
+        issuer = crl.issuer  # parsed only when looked at
+    except TypeError as wrong:  # a BIT STRING in a name
+        raise ValueError(str(wrong)) from None
+    if not list(issuer):
+        raise ValueError("the list has no issuer")
+    return crl
 
 
 def imported(world: World, anchor: Stored) -> list[x509.CertificateRevocationList]:

@@ -137,6 +137,7 @@ def vend(
     if role_arn not in profile["roles"]:
         raise _refused(ctx, NOT_IN_PROFILE, f"the profile does not list {role_arn}")
     lasting = duration if duration is not None else profile["duration"]
+    unmapped = attributes.unmapped(certificate, profile["mappings"])
     try:
         tags = attributes.tags(certificate, profile["mappings"])
         origin = attributes.origin(tags, profile["tip"])
@@ -150,8 +151,8 @@ def vend(
             role_arn=role_arn,
         )
     except ValueError as why:
-        raise _refused(ctx, _unable(role_arn), str(why)) from None
-    proof = _proof(ctx.world, anchor, tags, origin, role_arn)
+        raise _refused(ctx, _unable(role_arn, unmapped), str(why)) from None
+    proof = _proof(ctx.world, anchor, tags, origin, _unable(role_arn, unmapped))
     try:
         return assume(ctx, proof, "sts:AssumeRole", resources.role_by_arn(ctx.world, role_arn), ask)
     except AwsError as error:
@@ -171,7 +172,7 @@ def _profile(ctx: Context, anchor: Stored, arn: str) -> Stored:
     return profile
 
 
-def _proof(world: World, anchor: Stored, tags: Mapping[str, str], origin: Mapping[str, str], role_arn: str) -> Proof:
+def _proof(world: World, anchor: Stored, tags: Mapping[str, str], origin: Mapping[str, str], denied: str) -> Proof:
     """What the service tells STS. The tags being set count as the principal's already, as AWS's samples need.
 
     Source: docs/aws/roles-anywhere.md, "Sessions".
@@ -184,12 +185,12 @@ def _proof(world: World, anchor: Stored, tags: Mapping[str, str], origin: Mappin
         principal=Principal("service", SERVICE),
         context=context,
         lasting={key: [value] for key, value in origin.items()},
-        denied=_unable(role_arn),
+        denied=denied,
     )
 
 
-def _unable(role_arn: str) -> str:
-    return f"Unable to assume role for {role_arn}"
+def _unable(role_arn: str, unmapped: str = "") -> str:
+    return f"Unable to assume role for {role_arn}" + (f". {unmapped}" if unmapped else "")
 
 
 def _refused(ctx: Context, words: str, reason: str) -> AwsError:
