@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from botocore.exceptions import ClientError
 from workload_lab import ACCOUNT, as_keys
 
 pytestmark = pytest.mark.scenario("workloads.yaml")
@@ -133,3 +134,30 @@ def test_giving_an_instance_a_role_takes_the_permission_to_pass_it(lab):
     assert "iam:PassRole" in refused.value.response["Error"]["Message"]
     passer = lab.aws.client("ec2", user="passer")
     assert passer.associate_iam_instance_profile(**asked)["IamInstanceProfileAssociation"]["InstanceId"] == bare
+
+
+def test_tags_are_added_changed_and_removed(lab, ec2):
+    web = lab.imds("web").instance
+    ec2.create_tags(Resources=[web], Tags=[{"Key": "team", "Value": "bank"}, {"Key": "stage", "Value": "test"}])
+    shown = ec2.describe_instances(InstanceIds=[web])["Reservations"][0]["Instances"][0]["Tags"]
+    assert {tag["Key"]: tag["Value"] for tag in shown}.items() >= {"team": "bank", "stage": "test"}.items()
+
+    ec2.delete_tags(Resources=[web], Tags=[{"Key": "team", "Value": "another"}, {"Key": "stage"}])
+    shown = ec2.describe_instances(InstanceIds=[web])["Reservations"][0]["Instances"][0]["Tags"]
+    tags = {tag["Key"]: tag["Value"] for tag in shown}
+    assert (tags["team"], tags.get("stage")) == ("bank", None)
+
+
+@pytest.mark.parametrize(
+    ("asked", "code"),
+    [
+        ({"Tags": [{"Key": "aws:x", "Value": "y"}]}, "InvalidParameterValue"),
+        ({"Tags": [{"Key": f"key-{number}", "Value": ""} for number in range(51)]}, "TagLimitExceeded"),
+        ({"Tags": [{"Key": "a", "Value": "b"}], "Resources": ["i-0123456789abcdef0"]}, "InvalidInstanceID.NotFound"),
+        ({"Tags": [{"Key": "a", "Value": "b"}], "DryRun": True}, "DryRunOperation"),
+    ],
+)
+def test_tags_that_are_refused(lab, ec2, asked, code):
+    with pytest.raises(ClientError) as refused:
+        ec2.create_tags(**{"Resources": [lab.imds("web").instance], **asked})
+    assert refused.value.response["Error"]["Code"] == code

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,7 +10,6 @@ from sts_emulator.accounts import people
 from sts_emulator.accounts.resources import Stored, key_of
 from sts_emulator.core.errors import AwsError
 from sts_emulator.iam import tags
-from sts_emulator.iam.credentials import qr
 from sts_emulator.iam.kinds import MFA_DEVICE, USER, changed, listing, over_quota
 from sts_emulator.iam.paging import page
 from sts_emulator.iam.permission import consult, permit, permit_new, reach, reach_user
@@ -58,7 +58,7 @@ def create_virtual_mfa_device(
         "VirtualMFADevice": {
             "SerialNumber": arn,
             "Base32StringSeed": str(device["seed"]).encode(),
-            "QRCodePNG": qr.png(_otpauth(device)),
+            "QRCodePNG": _picture(_otpauth(device)),
             **tags.echoed(labels),
         }
     }
@@ -207,6 +207,14 @@ def _shown_virtual(ctx: Context, device: Stored) -> dict[str, Any]:
     if user is None:
         return {"SerialNumber": device["arn"]}
     return {"SerialNumber": device["arn"], "User": users.shown(user), "EnableDate": device["enabled"]}
+
+
+def _picture(address: str) -> bytes:
+    import segno
+
+    picture = io.BytesIO()
+    segno.make_qr(address).save(picture, kind="png", scale=5)
+    return picture.getvalue()
 
 
 def _otpauth(device: Stored) -> str:

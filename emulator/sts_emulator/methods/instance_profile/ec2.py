@@ -25,6 +25,7 @@ _OPTION_NAMES = {
 }
 _STATES = {"running": 16, "terminated": 48}
 _HOPS = range(1, 65)
+_MOST_TAGS = 50  # of a resource
 _MOST = 100  # instances of one RunInstances, as far as an emulator needs
 
 
@@ -142,6 +143,52 @@ def modify_instance_metadata_options(
         raise AwsError("InvalidParameterValue", message)
     after = ctx.world.update(KIND, InstanceId, lambda body: {**body, "options": {**body["options"], **changed}})
     return {"InstanceId": InstanceId, "InstanceMetadataOptions": {**_options(after), "State": "pending"}}
+
+
+# -- tags ----------------------------------------------------------------------------------------------------------
+
+
+@operation("ec2", "CreateTags")
+def create_tags(
+    ctx: Context, *, Resources: Sequence[str], Tags: Sequence[Mapping[str, str]], DryRun: bool = False
+) -> None:
+    """Add tags to instances, or change their values; of EC2's resources there are no others here."""
+    added = {pair["Key"]: pair.get("Value", "") for pair in Tags}
+    if any(key.lower().startswith("aws:") for key in added):
+        message = "Tag keys starting with 'aws:' are reserved for internal use"
+        raise AwsError("InvalidParameterValue", message)
+    tagged = [_permitted(ctx, "ec2:CreateTags", identifier, tag_keys(added)) for identifier in Resources]
+    _dry_run(DryRun)
+    for instance in tagged:
+        tags = {**instance["tags"], **added}
+        if len(tags) > _MOST_TAGS:
+            message = f"The maximum number of Tags for a resource has been reached ({_MOST_TAGS})."
+            raise AwsError("TagLimitExceeded", message)
+        _set_tags(ctx, instance, tags)
+
+
+@operation("ec2", "DeleteTags")
+def delete_tags(
+    ctx: Context,
+    *,
+    Resources: Sequence[str],
+    Tags: Sequence[Mapping[str, str]] = (),
+    DryRun: bool = False,
+) -> None:
+    """Remove tags: those of a key, those of a key and a value, or, where none are named, all."""
+    asked = {"aws:tagkeys": tuple(pair["Key"] for pair in Tags)} if Tags else {}
+    tagged = [_permitted(ctx, "ec2:DeleteTags", identifier, asked) for identifier in Resources]
+    _dry_run(DryRun)
+    for instance in tagged:
+        gone = {pair["Key"]: pair.get("Value") for pair in Tags} or dict.fromkeys(instance["tags"])
+        kept = {
+            key: value for key, value in instance["tags"].items() if key not in gone or gone[key] not in (None, value)
+        }
+        _set_tags(ctx, instance, kept)
+
+
+def _set_tags(ctx: Context, instance: Stored, tags: Mapping[str, str]) -> None:
+    ctx.world.update(KIND, instance["id"], lambda body: {**body, "tags": dict(tags)})
 
 
 # -- associations with instance profiles ----------------------------------------------------------------------------
