@@ -12,7 +12,12 @@ from judge_adapter import ask, document, load, malformed, policy_set, scenario
 from sts_emulator.policy.deciding.engine import PolicySet, decide
 from sts_emulator.policy.explaining.explain import explain
 
-CASES = [json.loads(line) for line in (Path(__file__).parent / "cases" / "cases.jsonl").read_text().splitlines()]
+FOLDER = Path(__file__).parent / "cases"
+JUDGED, LIVE = (
+    [json.loads(line) for line in (FOLDER / name).read_text("utf-8").splitlines()]
+    for name in ("cases.jsonl", "live-cases.jsonl")
+)
+CASES = [*JUDGED, *LIVE]
 SINGLE = [case for case in CASES if case["kind"] in ("trust", "identity-only")]
 SCENARIOS = [case for case in CASES if case["kind"] == "scenario"]
 MALFORMED = [case for case in CASES if case["kind"] == "malformed" and case["confidence"] != "contested"]
@@ -23,12 +28,13 @@ def by_id(case: dict) -> str:
 
 
 def test_the_corpus_is_all_there():
-    assert Counter(case["kind"] for case in CASES) == {
+    assert Counter(case["kind"] for case in JUDGED) == {
         "trust": 731,
         "identity-only": 45,
         "scenario": 39,
         "malformed": 36,
     }
+    assert Counter(case["kind"] for case in LIVE) == {"identity-only": 382, "malformed": 18}
 
 
 @pytest.mark.parametrize("case", SINGLE, ids=by_id)

@@ -7,7 +7,8 @@ from typing import Final
 
 from sts_emulator.policy.deciding.conditions import Condition
 from sts_emulator.policy.deciding.document import Document
-from sts_emulator.policy.deciding.operators import Value, read_date, read_network, read_number
+from sts_emulator.policy.deciding.operators import Value
+from sts_emulator.policy.deciding.typed_values import read_date, read_network, read_number
 from sts_emulator.policy.keys import is_multivalued
 
 Values = tuple[str, ...]

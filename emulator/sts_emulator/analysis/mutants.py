@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from sts_emulator.policy.deciding.document import MalformedPolicy, as_list, load, texts
 from sts_emulator.policy.deciding.matching import ARN_PARTS, is_account
-from sts_emulator.policy.deciding.operators import operator, read_network
+from sts_emulator.policy.deciding.operators import operator
+from sts_emulator.policy.deciding.typed_values import read_network
 
 MOST: Final = 300
 """Mutants of one policy."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from sts_emulator.policy.deciding.matching import edit_distance
-from sts_emulator.policy.shared_issuers import COGNITO, GITHUB
+from sts_emulator.policy.federated import COGNITO, GITHUB
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Any
 from sts_emulator.policy.deciding.document import texts
 from sts_emulator.policy.deciding.matching import Actions
 from sts_emulator.policy.deciding.operators import operator
+from sts_emulator.policy.federated import COGNITO, GITHUB
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-COGNITO = "cognito-identity.amazonaws.com"
-GITHUB = "token.actions.githubusercontent.com"
 _SUBJECT = (
     GITHUB,
     "vstoken.actions.githubusercontent.com",

@@ -83,14 +83,17 @@ class _Segment:
 
 
 class Glob:
-    """A compiled wildcard pattern: `*` is any run of characters, also empty and across `/` and `:`; `?` exactly one."""
+    """A compiled wildcard pattern: `*` is any run of characters, also empty and across `/` and `:`; `?` exactly one.
+
+    A character outside the basic plane is two, as in the UTF-16 that AWS compares (recorded live).
+    """
 
     __slots__ = ("_minimum", "_segments")
 
     def __init__(self, pieces: Iterable[Piece]) -> None:
         segments: list[list[str | None]] = [[]]
         for text, wild in pieces:
-            for character in text:
+            for character in text if text.isascii() else code_units(text):
                 if wild and character == "*":
                     segments.append([])
                 else:
@@ -102,6 +105,8 @@ class Glob:
 
     def matches(self, value: str) -> bool:
         """Whether the whole of `value` fits the pattern, case-sensitively."""
+        if not value.isascii():
+            value = code_units(value)
         size = len(value)
         if size < self._minimum:
             return False
@@ -114,10 +119,10 @@ class Glob:
             return False
         position = first.length
         for segment in self._segments[1:-1]:
-            found = segment.find(value, position, end)
-            if found < 0:
+            start = segment.find(value, position, end)
+            if start < 0:
                 return False
-            position = found + segment.length
+            position = start + segment.length
         return True
 
     @property
@@ -131,6 +136,14 @@ class Glob:
         return len(self._segments) > 1 and not self._minimum
 
 
+def code_units(text: str) -> str:
+    """The text with each character outside the basic plane as the two halves that UTF-16 has for it."""
+    if max(text) <= "\uffff":
+        return text
+    encoded = text.encode("utf-16-be", "surrogatepass")
+    return "".join(chr(high << 8 | low) for high, low in zip(encoded[::2], encoded[1::2], strict=True))
+
+
 def glob(pattern: str) -> Glob:
     """Compile a pattern in which every `*` and `?` is a wildcard."""
     return Glob(((pattern, True),))
@@ -142,16 +155,23 @@ def has_wildcard(text: str) -> bool:
 
 
 def split_arn(pieces: Iterable[Piece]) -> list[list[Piece]]:
-    """Cut at the first five colons of the text that can hold ARN syntax; substituted text never opens a new part."""
+    """Cut at the first five colons: a variable is filled in before the ARN is read, and can hold a whole one."""
     parts: list[list[Piece]] = [[]]
     for text, wild in pieces:
-        if not wild:
-            parts[-1].append((text, wild))
-            continue
         first, *rest = text.split(":", ARN_PARTS - len(parts))
         parts[-1].append((first, wild))
         parts.extend([(piece, wild)] for piece in rest)
     return parts
+
+
+def is_arn(text: str) -> bool:
+    """Whether the text has the six parts of an ARN."""
+    return text.startswith("arn:") and text.count(":") >= ARN_PARTS - 1
+
+
+def is_arn_pattern(text: str) -> bool:
+    """Whether some ARN could fit the text, part by part."""
+    return text.count(":") >= ARN_PARTS - 1 and glob(text.partition(":")[0]).matches("arn")
 
 
 class ArnPattern:
@@ -165,9 +185,6 @@ class ArnPattern:
         literals = [literal for part in self._parts if (literal := part.literal) is not None]
         # Without wildcards the pattern is one text, and comparing it whole is all there is to do.
         self._literal = ":".join(literals) if len(literals) == ARN_PARTS and literals[0] == "arn" else None
-
-    def __bool__(self) -> bool:
-        return bool(self._parts)
 
     def mismatch(self, value: str) -> int | None:
         """None when `value` fits, else the number of the first part that differs (1 to 6; 0: one of them is no ARN)."""

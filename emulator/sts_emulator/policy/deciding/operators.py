@@ -1,17 +1,27 @@
-"""Owns the condition operators: what each compares, how policy values are compiled and how typed text is read.
+"""Owns the condition operators: what each compares, how policy values are compiled.
 
 Source: docs/aws/policy-evaluation.md, "Conditions" (UG reference_policies_elements_condition_operators). Text that is
-not of the operator's type matches nothing, so a negated operator is true for it.
+not of the operator's type equals nothing; `conditions` tells what that means for a negated operator.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from operator import eq, ge, gt, le, lt
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from sts_emulator.policy.deciding.matching import ARN_PARTS, ArnPattern, Glob
+from sts_emulator.policy.deciding.matching import ArnPattern, Glob, is_arn, is_arn_pattern
+from sts_emulator.policy.deciding.typed_values import (
+    is_bool,
+    is_inside,
+    read_address,
+    read_bool,
+    read_date,
+    read_network,
+    read_number,
+)
 from sts_emulator.policy.deciding.variables import Template, template
+from sts_emulator.policy.keys import TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -20,7 +30,6 @@ Family = Literal["string", "like", "ignore_case", "number", "date", "bool", "bin
 Relation = Literal["equal", "less", "less_equal", "greater", "greater_equal"]
 Quantifier = Literal["ForAllValues", "ForAnyValue"]
 
-LONGEST_NUMBER = 64
 SET_PREFIXES: tuple[Quantifier, ...] = ("ForAllValues", "ForAnyValue")
 
 
@@ -51,6 +60,11 @@ class Value:
     valid: bool
     static: bool
     template: Template
+
+    def is_broken_arn(self, context: Mapping[str, tuple[str, ...]]) -> bool:
+        """Whether the text, its variables filled in, is no ARN pattern."""
+        text = self.resolved(context)
+        return text is not None and not is_arn_pattern(text)
 
 
 def _declared() -> dict[str, Operator]:
@@ -102,12 +116,12 @@ def operator(text: str) -> Operator:
     return Operator(text, base, declared.family, declared.relation, declared.negated, base != name, quantifier)
 
 
-def value(op: Operator, raw: str, version: str) -> Value:
-    """Compile one policy value for `op` in the given language version."""
+def value(op: Operator, raw: str, version: str, *, key: str = "") -> Value:
+    """Compile one policy value for `op` in the given language version; `key` is the lower-cased key it is tested on."""
     if op.family in TAKES_VARIABLES:
         return _text_value(op, raw, version)
-    matches = _typed(op, raw)
-    valid = matches is not None
+    matches = _typed(op, raw, key)
+    valid = matches is not None if op.family not in ("bool", "null") else is_bool(raw)
     return Value(raw, matches or _never, lambda _: raw, valid, static=True, template=Template(((raw, False),)))
 
 
@@ -122,15 +136,14 @@ def _text_value(op: Operator, raw: str, version: str) -> Value:
     pieces = source.static()
     if pieces is not None:
         compiled = build(pieces)
-        valid = op.family != "arn" or bool(ArnPattern(pieces))
+        valid = op.family != "arn" or is_arn_pattern("".join(text for text, _ in pieces))
         return Value(raw, lambda text, _: compiled(text), resolved, valid, static=True, template=source)
 
     def matches(text: str, context: Mapping[str, tuple[str, ...]]) -> bool:
         pieces = source.pieces(context)
         return pieces is not None and build(pieces)(text)
 
-    valid = op.family != "arn" or raw.count(":") >= ARN_PARTS - 1
-    return Value(raw, matches, resolved, valid, static=False, template=source)
+    return Value(raw, matches, resolved, valid=True, static=False, template=source)
 
 
 def _build_equal(pieces: tuple[tuple[str, bool], ...]) -> Callable[[str], bool]:
@@ -138,8 +151,17 @@ def _build_equal(pieces: tuple[tuple[str, bool], ...]) -> Callable[[str], bool]:
 
 
 def _build_ignoring_case(pieces: tuple[tuple[str, bool], ...]) -> Callable[[str], bool]:
-    wanted = "".join(text for text, _ in pieces).lower()
-    return lambda text: text.lower() == wanted
+    wanted = lower("".join(text for text, _ in pieces))
+    return lambda text: lower(text) == wanted
+
+
+def lower(text: str) -> str:
+    """The text in lower case as AWS compares it: characters outside the basic plane keep their case."""
+    lowered = text.lower()
+    if text.isascii() or max(text, default="") <= "\uffff":
+        return lowered
+    kept = iter([character for character in text if character > "\uffff"])
+    return "".join(next(kept) if character > "\uffff" else character for character in lowered)
 
 
 _TEXT: Mapping[Family, Callable[[tuple[tuple[str, bool], ...]], Callable[[str], bool]]] = {
@@ -154,11 +176,11 @@ def _never(_text: str, _context: Mapping[str, tuple[str, ...]]) -> bool:
     return False
 
 
-def _typed(op: Operator, raw: str) -> Callable[[str, Mapping[str, tuple[str, ...]]], bool] | None:
+def _typed(op: Operator, raw: str, key: str) -> Callable[[str, Mapping[str, tuple[str, ...]]], bool] | None:
     """The comparison with one typed policy value, or None when its text is not of the type."""
     if op.family == "ip":
-        network = read_network(raw)
-        return None if network is None else lambda text, _: _ip_inside(text, network)
+        network = read_network(raw, host_bits=TYPES.get(key) == "ip")
+        return None if network is None else lambda text, _: is_inside(text, network)
     read = _READERS.get(op.family)
     if read is None:
         return lambda text, _: text == raw
@@ -166,10 +188,10 @@ def _typed(op: Operator, raw: str) -> Callable[[str, Mapping[str, tuple[str, ...
     compare = _RELATIONS[op.relation]
     if wanted is None:
         return None
-    return lambda text, _: (found := read(text)) is not None and compare(found, wanted)
+    return lambda text, _: (given := read(text)) is not None and compare(given, wanted)
 
 
-_RELATIONS: Mapping[Relation, Callable[[float, float], bool]] = {
+_RELATIONS: Mapping[Relation, Callable[[Any, Any], bool]] = {
     "equal": eq,
     "less": lt,
     "less_equal": le,
@@ -178,115 +200,14 @@ _RELATIONS: Mapping[Relation, Callable[[float, float], bool]] = {
 }
 
 
-def read_bool(text: str) -> bool | None:
-    """`true` or `false` in any case, else None."""
-    return {"true": True, "false": False}.get(text.lower())
-
-
-def read_number(text: str) -> float | None:
-    """A decimal number, else None; whole numbers stay exact."""
-    body = text[1:] if text[:1] in ("+", "-") else text
-    whole, point, fraction = body.partition(".")
-    if len(text) > LONGEST_NUMBER or not (whole + fraction).isdecimal() or not body.isascii():
-        return None
-    return float(text) if point else int(text)
-
-
-def read_date(text: str) -> float | None:
-    """A W3C profile of ISO 8601 (`2026[-11[-23[T12:00[:30[.5]](Z|±hh:mm)]]]`) or epoch seconds, else None.
-
-    Returns seconds since 1970. Four digits are a year.
-    """
-    if len(text) > LONGEST_NUMBER or not text.isascii():
-        return None
-    text = text.upper()
-    if text.isdecimal() and len(text) != len("2026"):
-        return int(text)
-    day, separator, clock = text.partition("T")
-    days = _days(day.split("-"))
-    if days is None:
-        return None
-    if not separator:
-        return days * 86_400
-    seconds = _clock(clock) if day.count("-") == len(("month", "day")) else None
-    return None if seconds is None else days * 86_400 + seconds
-
-
-def _days(parts: list[str]) -> int | None:
-    """Days since 1970 of a year, year-month or year-month-day (proleptic Gregorian calendar)."""
-    widths = tuple(map(len, parts))
-    if widths not in ((4,), (4, 2), (4, 2, 2)) or not all(part.isdecimal() for part in parts):
-        return None
-    year, month, day = (*map(int, parts), 1, 1)[:3]
-    leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
-    lengths = (31, 29 if leap else 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
-    if not 1 <= month <= len(lengths) or not 1 <= day <= lengths[month - 1]:
-        return None
-    before = year - 1
-    return before * 365 + before // 4 - before // 100 + before // 400 + sum(lengths[: month - 1]) + day - 719_163
-
-
-def _clock(text: str) -> float | None:
-    """Seconds of the day in UTC; a missing zone is UTC."""
-    zone = 0.0
-    if text.endswith("Z"):
-        text = text[:-1]
-    elif text[-6:-5] in ("+", "-"):
-        shift = _hours_minutes(text[-5:].split(":"))
-        if shift is None:
-            return None
-        zone = shift if text[-6] == "+" else -shift
-        text = text[:-6]
-    time = _hours_minutes(text.split(":"))
-    return None if time is None else time - zone
-
-
-def _hours_minutes(parts: list[str]) -> float | None:
-    if len(parts) not in (2, 3):
-        return None
-    hours, minutes, *rest = parts
-    whole, point, fraction = (rest[0] if rest else "00").partition(".")
-    if any(len(part) != len("00") or not part.isdecimal() for part in (hours, minutes, whole)):
-        return None
-    if point and not fraction.isdecimal():
-        return None
-    if int(hours) > 23 or int(minutes) > 59 or int(whole) > 60:  # noqa: PLR2004 # hours, minutes, a leap second
-        return None
-    return int(hours) * 3600 + int(minutes) * 60 + int(whole) + (float(f"0.{fraction}") if point else 0)
-
-
-def read_network(text: str) -> tuple[int, int, int] | None:
-    """(IP version, network, host bits) of a CIDR block; host bits are ignored and a bare address is one host."""
-    address, slash, prefix = text.partition("/")
-    found = read_address(address)
-    if found is None or (slash and not (prefix.isascii() and prefix.isdecimal() and len(prefix) <= len("128"))):
-        return None
-    version, number = found
-    width = 32 if version == 4 else 128  # noqa: PLR2004 # IPv4
-    length = int(prefix) if slash else width
-    return (version, number >> (width - length), width - length) if length <= width else None
-
-
-def read_address(text: str) -> tuple[int, int] | None:
-    """(IP version, number) of an address, else None."""
-    from ipaddress import ip_address
-
-    try:
-        address = ip_address(text)
-    except ValueError:
-        return None
-    return address.version, int(address)
-
-
-def _ip_inside(text: str, network: tuple[int, int, int]) -> bool:
-    version, prefix, shift = network
-    found = read_address(text)
-    return found is not None and found[0] == version and found[1] >> shift == prefix
-
-
-_READERS: Mapping[Family, Callable[[str], float | None]] = {
+_READERS: Mapping[Family, Callable[[str], Any]] = {
     "bool": read_bool,
-    "null": read_bool,
     "number": read_number,
     "date": read_date,
 }
+
+READABLE: Mapping[Family, Callable[[str], bool]] = {
+    "ip": lambda text: read_address(text) is not None,
+    "arn": is_arn,
+}
+"""The types of which a request value that cannot be read satisfies not even a negated operator."""

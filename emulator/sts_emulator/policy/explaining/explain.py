@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sts_emulator.policy.deciding import engine
 from sts_emulator.policy.deciding.engine import WITHOUT_IDENTITY, Decision, PolicySet, Request, Says, Verdict
 from sts_emulator.policy.deciding.matching import RANK, Grant
+from sts_emulator.policy.deciding.operators import READABLE
 from sts_emulator.policy.explaining.reasons import (
     Reason,
     absence,
@@ -21,9 +22,10 @@ from sts_emulator.policy.explaining.reasons import (
     resource_reason,
 )
 from sts_emulator.policy.explaining.report import text_of
+from sts_emulator.policy.keys import MULTIVALUED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from sts_emulator.policy.deciding.conditions import Condition
     from sts_emulator.policy.deciding.document import Document, Statement
@@ -346,28 +348,41 @@ def trace_condition(condition: Condition, statement: Statement, request: Request
         ValueTrace(value.raw, value.resolved(context), any(row[column] for row in rows))
         for column, value in enumerate(condition.values)
     )
-    result = _result(condition, [any(row) for row in rows], deny=statement.effect == "Deny")
+    matched = [any(row) for row in rows]
+    result = _result(condition, found, matched, context, deny=statement.effect == "Deny")
     return ConditionTrace(
         condition, found, values, result, condition_reason(condition, found, context, version, result=result)
     )
 
 
-def _result(condition: Condition, matched: Sequence[bool], *, deny: bool) -> bool:
+def _result(  # noqa: PLR0911 # one for each way in which a condition ends
+    condition: Condition,
+    found: Sequence[str],
+    matched: Sequence[bool],
+    context: Mapping[str, tuple[str, ...]],
+    *,
+    deny: bool,
+) -> bool:
     """Fold the request values of one condition; `matched` says of each whether it equals any policy value."""
     op = condition.operator
     if op.family == "unknown":
         return deny
     if op.family == "null":
-        wanted = {value.raw.lower() for value in condition.values}
-        return ("false" if matched else "true") in wanted
-    outcomes = [match is not op.negated for match in matched]
+        return (not found) in {value.raw.lower() == "true" for value in condition.values}
+    if found and op.family == "arn" and any(value.is_broken_arn(context) for value in condition.values):
+        return deny
+    readable = READABLE.get(op.family)
+    outcomes = [
+        match is not op.negated and (readable is None or readable(text))
+        for text, match in zip(found, matched, strict=True)
+    ]
     if op.quantifier == "ForAllValues":
         return all(outcomes)
     if op.quantifier == "ForAnyValue":
         return any(outcomes)
     if not outcomes:
         return op.negated or op.if_exists
-    return all(outcomes) if len(outcomes) == 1 or op.negated else False
+    return outcomes == [True] and condition.name not in MULTIVALUED
 
 
 @lru_cache(maxsize=256)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from sts_emulator.policy.deciding.matching import (
-    ARN_PARTS,
     AWS_TYPES,
     FEDERATED_TYPES,
     ArnPattern,
@@ -13,9 +12,11 @@ from sts_emulator.policy.deciding.matching import (
     glob,
     has_wildcard,
     is_account,
+    is_arn,
 )
-from sts_emulator.policy.deciding.operators import read_address, read_bool, read_date, read_number
+from sts_emulator.policy.deciding.typed_values import read_address, read_date, read_number
 from sts_emulator.policy.deciding.variables import LANGUAGE_WITH_VARIABLES, value_of
+from sts_emulator.policy.keys import MULTIVALUED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -88,21 +89,29 @@ def condition_reason(  # noqa: PLR0911 # one return per reason
         return _null_reason(condition, found)
     if not found:
         return _absent_reason(condition)
+    broken = [value.raw for value in condition.values if op.family == "arn" and value.is_broken_arn(context)]
+    if broken:
+        return Reason("type_error", f"`{broken[0]}` is no ARN pattern: it refuses under Allow and Deny alike")
     if result:
         return _true_reason(condition, found, context)
-    if op.negated:
-        return Reason("negated_value_matched", f"{op.text} is false because the value is one of those listed")
-    if len(found) > 1 and op.quantifier is None:
+    if op.quantifier is None and (len(found) > 1 or condition.name in MULTIVALUED):
         return Reason(
             "multivalued_without_set_operator",
-            f"{condition.key} has several values; a plain {op.text} never matches: use ForAnyValue: or ForAllValues:",
+            f"{condition.key} holds several values; a plain {op.text} is never true when it is there: use ForAnyValue: "
+            "or ForAllValues:",
+        )
+    if op.negated:
+        return _unreadable(op.family, found) or Reason(
+            "negated_value_matched", f"{op.text} is false because the value is one of those listed"
         )
     return _mismatch_reason(condition, found, context, version)
 
 
 def _null_reason(condition: Condition, found: Sequence[str]) -> Reason:
-    if any(read_bool(value.raw) is None for value in condition.values):
-        return Reason("type_error", "Null takes true (the key must be absent) or false (it must be there)")
+    if any(not value.valid for value in condition.values):
+        return Reason(
+            "type_error", "Null takes true (the key must be absent) or false; whatever else is written counts as false"
+        )
     there = "is in the request" if found else "is not in the request"
     return Reason("null_check", f"{condition.key} {there}; Null:true asks for absence, Null:false for presence")
 
@@ -140,9 +149,9 @@ def _mismatch_reason(
     op = condition.operator
     if not condition.values:
         return Reason("value_mismatch", "the policy lists no value, so nothing equals one")
-    unreadable = next((text for text in found if not _reader(op.family)(text)), None)
+    unreadable = _unreadable(op.family, found)
     if unreadable is not None:
-        return Reason("type_error", f"the request's `{unreadable}` cannot be read as {_TYPES[op.family]}")
+        return unreadable
     for diagnose in (_invalid, _old_variable, _unresolved, _literal_wildcard, _case):
         for value in condition.values:
             for text in found:
@@ -154,6 +163,13 @@ def _mismatch_reason(
     return Reason(
         "value_mismatch", _difference(found, [value.resolved(context) or value.raw for value in condition.values])
     )
+
+
+def _unreadable(family: Family, found: Sequence[str]) -> Reason | None:
+    text = next((text for text in found if not _reader(family)(text)), None)
+    if text is None:
+        return None
+    return Reason("type_error", f"the request's `{text}` cannot be read as {_TYPES[family]}")
 
 
 _TYPES: Mapping[Family, str] = {
@@ -170,11 +186,10 @@ def _reader(family: Family) -> Callable[[str], bool]:
     readers: Mapping[Family, Callable[[str], object]] = {
         "number": read_number,
         "date": read_date,
-        "bool": read_bool,
         "ip": read_address,
     }
     if family == "arn":
-        return lambda text: text.startswith("arn:") and text.count(":") >= ARN_PARTS - 1
+        return is_arn
     read = readers.get(family)
     return (lambda _: True) if read is None else (lambda text: read(text) is not None)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sts_emulator.policy.deciding.operators import read_bool, read_date, read_number
+from sts_emulator.policy.deciding.typed_values import read_bool, read_date, read_number
 from sts_emulator.policy.deciding.variables import value_of
 
 if TYPE_CHECKING:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sts_emulator.policy.deciding.matching import has_wildcard
-from sts_emulator.policy.deciding.operators import TAKES_VARIABLES, read_bool
+from sts_emulator.policy.deciding.operators import TAKES_VARIABLES
 from sts_emulator.policy.deciding.variables import LANGUAGE_WITH_VARIABLES, template
+from sts_emulator.policy.federated import GITHUB
 from sts_emulator.policy.keys import TYPES, is_claim, is_multivalued, misspelt
 from sts_emulator.policy.linting.findings import EVERY_KIND, Hit, Rule, Subject, allow, condition_path, deny, policy
 from sts_emulator.policy.linting.principal_rules import ACCOUNT, GITHUB_ARN, PRIVATE, PRIVATE_ARN, ROLE
-from sts_emulator.policy.shared_issuers import GITHUB, issuer_of
+from sts_emulator.policy.shared_issuers import issuer_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,11 +87,10 @@ def _type_mismatch(subject: Subject) -> Iterator[Hit]:
     for _, condition, path in subject.conditions():
         op = condition.operator
         for value in condition.values:
-            readable = read_bool(value.raw) is not None if op.family == "null" else value.valid
-            if not readable and op.family != "unknown" and "${" not in value.raw:
+            if not value.valid and op.family != "unknown" and "${" not in value.raw:
                 yield (
                     path,
-                    f"`{value.raw}` is no value that {op.text} can read, so nothing equals it",
+                    f"`{value.raw}` is no value that {op.text} can read",
                     "correct the value",
                 )
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from sts_emulator.policy.deciding.document import MalformedPolicy
 from sts_emulator.policy.deciding.matching import glob
+from sts_emulator.policy.federated import GITHUB
 from sts_emulator.policy.linting.findings import EVERY_KIND, IDENTITY_KINDS, Hit, Rule, Subject, allow, deny, policy
 from sts_emulator.policy.linting.principal_rules import ACCOUNT, GITHUB_ARN, ROLE
 from sts_emulator.policy.saving.validate import QUOTAS, validate
-from sts_emulator.policy.shared_issuers import GITHUB
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from sts_emulator.policy.deciding.document import texts
 from sts_emulator.policy.deciding.matching import ARN_PARTS, has_wildcard, is_account
+from sts_emulator.policy.federated import GITHUB
 from sts_emulator.policy.linting.findings import EVERY_KIND, Hit, Rule, Subject, allow, deny, policy
-from sts_emulator.policy.shared_issuers import GITHUB, issuer_of, unguarded
+from sts_emulator.policy.shared_issuers import issuer_of, unguarded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,18 +8,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sts_emulator.policy.deciding.document import ELEMENTS, LANGUAGES, TOP_LEVEL, JsonText, as_list, malformed
+from sts_emulator.policy.deciding.document import ELEMENTS, LANGUAGES, TOP_LEVEL, JsonText, as_list, malformed, texts
 from sts_emulator.policy.deciding.matching import ARN_PARTS, has_wildcard
-from sts_emulator.policy.deciding.operators import operator
+from sts_emulator.policy.deciding.operators import operator, value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 SYNTAX = "Syntax errors in policy."
 LEGACY = "The policy failed legacy parsing"
-PARTITIONS = frozenset(
-    {"*", "aws", "aws-cn", "aws-us-gov", "aws-iso", "aws-iso-b", "aws-iso-e", "aws-iso-f", "aws-eusc"}
-)
+PARTITION = "aws"
+"""Every world is of this one; IAM refuses ARNs of another (terraform-aws-modules/terraform-aws-iam#39, its mirror)."""
 IAM_PATHS = (
     *("user/", "federated-user/", "role/", "group/", "instance-profile/", "mfa/", "server-certificate/"),
     *("policy/", "sms-mfa/", "saml-provider/", "oidc-provider/", "report/", "access-report/"),
@@ -29,8 +28,10 @@ YEARS = range(-292_275_054, 292_278_994)  # what a Java Date can hold
 LONGEST_FRACTION = 9
 
 
-def check(source: object, *, newest_only: bool) -> None:
+def check(source: object, *, newest_only: bool, stored: bool = True) -> None:
     """Refuse `source` (parsed JSON) as IAM does; `newest_only`: managed policies must be of the 2012-10-17 language.
+
+    `stored`: a session policy is never stored, so the values of its conditions are not looked at (recorded live).
 
     Raises:
         MalformedPolicy: MalformedPolicyDocument with IAM's text.
@@ -45,15 +46,17 @@ def check(source: object, *, newest_only: bool) -> None:
     complaint = _resource_complaint(statements)
     if not all(_passes_legacy(statement, resources=not complaint) for statement in statements):
         raise malformed(LEGACY)
+    if stored and not all(map(values_readable, statements)):
+        raise malformed(LEGACY)
     check_sids(statements, "Statement IDs (SID) in a single policy must be unique.")
     if not all(_listed(statement, "Action", "NotAction") for statement in statements):
         raise malformed("Policy statement must contain actions.")
-    if complaint:
-        raise malformed(complaint)
-    for action in _each(statements, "Action", "NotAction"):
-        _check_action(action)
     if not all(_listed(statement, "Resource", "NotResource") for statement in statements):
         raise malformed("Policy statement must contain resources.")
+    if complaint:
+        raise malformed(complaint)
+    for action in _texts_of(statements, "Action", "NotAction"):
+        _check_action(action)
 
 
 def well_formed(source: Mapping[str, Any]) -> bool:
@@ -95,6 +98,21 @@ def conditions_well_formed(block: object) -> bool:
     )
 
 
+def values_readable(statement: Mapping[str, Any]) -> bool:
+    """Whether the values of numbers, addresses and ARNs can be read, which IAM asks for before it stores them.
+
+    Which values it refuses was recorded live, its words were not. Booleans may be any text. A variable is let pass,
+    and so is a bare `*` as an ARN, which is in wide use.
+    """
+    return all(
+        value(declared, text, LANGUAGES[0], key=key.lower()).valid or "${" in text or text == "*"
+        for name, keys in statement.get("Condition", {}).items()
+        if (declared := operator(name)).family in ("number", "ip", "arn")
+        for key, values in keys.items()
+        for text in texts(values)
+    )
+
+
 def _is_text(value: object) -> bool:
     return isinstance(value, str) and not isinstance(value, JsonText)
 
@@ -120,7 +138,7 @@ def _listed(statement: Mapping[str, Any], plain: str, negated: str) -> bool:
     return element is not None and element != []
 
 
-def _each(statements: Iterable[Mapping[str, Any]], plain: str, negated: str) -> Iterator[str]:
+def _texts_of(statements: Iterable[Mapping[str, Any]], plain: str, negated: str) -> Iterator[str]:
     for statement in statements:
         yield from as_list(statement.get(plain, statement.get(negated, [])))
 
@@ -129,7 +147,7 @@ def _passes_legacy(statement: Mapping[str, Any], *, resources: bool) -> bool:
     return (
         statement["Effect"] in ("Allow", "Deny")
         and all(map(_passes_legacy_date, _dates(statement)))
-        and (not resources or all(map(_passes_legacy_arn, _each([statement], "Resource", "NotResource"))))
+        and (not resources or all(map(_passes_legacy_arn, _texts_of([statement], "Resource", "NotResource"))))
     )
 
 
@@ -211,7 +229,7 @@ def _check_action(action: str) -> None:
 
 
 def _resource_complaint(statements: Iterable[Mapping[str, Any]]) -> str:
-    resources = sorted(_each(statements, "Resource", "NotResource"))
+    resources = sorted(_texts_of(statements, "Resource", "NotResource"))
     return next((complaint for resource in resources if (complaint := _complaint(resource))), "")
 
 
@@ -223,7 +241,7 @@ def _complaint(resource: str) -> str:
     if not colon:
         return f'Resource {resource} must be in ARN format or "*".'
     partition, colon, rest = rest.partition(":")
-    if partition not in PARTITIONS:
+    if partition not in (PARTITION, "*"):
         parts = ":".join((*rest.split(":", 3), *("*",) * 4)[:4]) if rest else "*:*:*:*"
         return f'Partition "{partition}" is not valid for resource "arn:{partition}:{parts}".'
     service, _, rest = rest.partition(":")

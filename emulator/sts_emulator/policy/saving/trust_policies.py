@@ -18,7 +18,7 @@ from sts_emulator.policy.deciding.document import (
     texts,
 )
 from sts_emulator.policy.deciding.matching import ACCOUNT_DIGITS, ARN_PARTS, glob, has_wildcard
-from sts_emulator.policy.saving.identity_policies import PARTITIONS, check_sids, conditions_well_formed
+from sts_emulator.policy.saving.identity_policies import PARTITION, check_sids, conditions_well_formed, values_readable
 from sts_emulator.policy.shared_issuers import unguarded
 
 if TYPE_CHECKING:
@@ -85,7 +85,8 @@ def _check_statement(source: object, principal_exists: Callable[[str, str], bool
         raise malformed("Missing required field Principal")
     _check_principals(statement["Principal"], principal_exists)
     _check_actions(statement, sts_wildcard=sts_wildcard)
-    if not conditions_well_formed(statement.get("Condition", {})):
+    # Values that cannot be read were recorded for identity policies; the grammar of conditions is the same.
+    if not conditions_well_formed(statement.get("Condition", {})) or not values_readable(statement):
         raise malformed(SYNTAX)
 
 
@@ -159,12 +160,12 @@ def _is_aws_principal(principal: str, principal_exists: Callable[[str, str], boo
 def _principal_arn(text: str) -> tuple[str, str, str]:
     """Service, kind and name of an ARN that names a principal of an account; empty texts when it cannot."""
     parts = text.split(":", ARN_PARTS - 1)
-    if len(parts) != ARN_PARTS or parts[0] != "arn" or parts[1] not in PARTITIONS or parts[3]:
+    if len(parts) != ARN_PARTS or parts[0] != "arn" or parts[1] != PARTITION or parts[3]:
         return "", "", ""
     if not _is_account_id(parts[4]):
         return "", "", ""
-    kind, _, name = parts[5].partition("/")
-    return parts[2], kind, name
+    kind, slash, name = parts[5].partition("/")
+    return (parts[2], kind, name) if bool(slash) is bool(name) else ("", "", "")
 
 
 def _is_account_id(text: str) -> bool:
@@ -180,7 +181,7 @@ def _is_provider(principal: str) -> bool:
 
 def _is_domain(text: str, labels: int = 2) -> bool:
     """Whether the text is a host name of at least so many labels."""
-    found = text.split(".")
-    return len(found) >= labels and all(
-        label and label.isascii() and label.replace("-", "a").replace("_", "a").isalnum() for label in found
+    names = text.split(".")
+    return len(names) >= labels and all(
+        name and name.isascii() and name.replace("-", "a").replace("_", "a").isalnum() for name in names
     )

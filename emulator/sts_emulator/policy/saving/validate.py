@@ -66,7 +66,7 @@ def validate(
     elif kind in ("scp", "rcp"):
         organization_rules.check(kind, text)
     else:
-        identity_rules.check(_load_identity(text), newest_only=kind == "identity")
+        identity_rules.check(_load_identity(text), newest_only=kind == "identity", stored=kind != "session")
     _check_size(kind, text, QUOTAS.get(kind) if quota is None else quota)
 
 
