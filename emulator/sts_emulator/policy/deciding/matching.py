@@ -128,7 +128,8 @@ class Glob:
     @property
     def literal(self) -> str | None:
         """The only text that the pattern fits, or None when it has wildcards."""
-        return self._segments[0].literal if len(self._segments) == 1 else None
+        text = self._segments[0].literal if len(self._segments) == 1 else None
+        return text if text is None or text.isascii() else characters(text)
 
     @property
     def is_everything(self) -> bool:
@@ -142,6 +143,11 @@ def code_units(text: str) -> str:
         return text
     encoded = text.encode("utf-16-be", "surrogatepass")
     return "".join(chr(high << 8 | low) for high, low in zip(encoded[::2], encoded[1::2], strict=True))
+
+
+def characters(units: str) -> str:
+    """The text again that `code_units` cut."""
+    return units.encode("utf-16-be", "surrogatepass").decode("utf-16-be", "surrogatepass")
 
 
 def glob(pattern: str) -> Glob:
