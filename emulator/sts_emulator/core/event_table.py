@@ -25,6 +25,8 @@ BATCH = 500
 
 log = logging.getLogger("emulator")
 
+_encode = json.JSONEncoder(check_circular=False, separators=(",", ":")).encode
+
 
 @dataclass(slots=True, eq=False)
 class TableEvent(Event):
@@ -74,7 +76,7 @@ class EventTable:
         pending, self._pending = self._pending, []
         for event in pending:
             try:
-                self._rows.append(NewEvent(event.world, event.id, event.at, json.dumps(event.record())))
+                self._rows.append(NewEvent(event.world, event.id, event.at, _encode(event.record())))
             except Exception:  # a mistake of ours must not keep the others from being written
                 log.exception("event %s cannot be rendered", event.id)
         try:

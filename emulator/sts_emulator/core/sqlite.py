@@ -6,8 +6,7 @@ import json
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 from sts_emulator.core import clock, sqlite_file
@@ -26,6 +25,10 @@ PATIENCE = 30.0  # seconds
 NO_MORE_WAITING = 0.3  # seconds that nobody waits for a lock after somebody has waited in vain
 LOOKED_AT_EVERY = 200  # events of a world, until it is seen whether it has too many
 _LAST_CHARACTER = "\U0010ffff"
+_APPEND = (
+    "INSERT INTO events (world, id, at, body) SELECT ?1, ?2, ?3, ?4 "
+    "WHERE EXISTS (SELECT 1 FROM worlds WHERE name = ?1) ON CONFLICT DO NOTHING"
+)
 _EVENT_COLUMNS = "SELECT position, world, id, at, body FROM events"
 
 
@@ -168,14 +171,13 @@ class SqliteStore(_Reading):
         self._take_lock(0)
         db = self._event_writer
         try:
-            with _committed(db):
-                db.executemany(
-                    "INSERT INTO events (world, id, at, body) SELECT ?1, ?2, ?3, ?4 "
-                    "WHERE EXISTS (SELECT 1 FROM worlds WHERE name = ?1) ON CONFLICT DO NOTHING",
-                    events,
-                )
-                self._make_room(db, events, keep)
+            db.execute("BEGIN IMMEDIATE")
+            for event in events:
+                db.execute(_APPEND, event)
+            self._make_room(db, events, keep)
+            db.execute("COMMIT")
         except sqlite3.Error as error:
+            _roll_back(db)
             raise _unavailable(error) from error
         finally:
             self.end()
@@ -309,7 +311,9 @@ class SqliteTransaction(_Reading):
         """See Transaction."""
         gone = self._row("DELETE FROM worlds WHERE name = ? RETURNING 1", (world,))
         self._write("DELETE FROM documents WHERE world = ?", (world,))
-        self._write("DELETE FROM events WHERE world = ?", (world,))
+        # INVARIANT: positions only grow, also for those who follow: the newest event stays, as nobody's.
+        self._write("DELETE FROM events WHERE world = ? AND position < (SELECT MAX(position) FROM events)", (world,))
+        self._write("UPDATE events SET world = '', body = '' WHERE world = ?", (world,))
         return gone is not None
 
     def commit(self) -> None:
@@ -338,17 +342,6 @@ class SqliteTransaction(_Reading):
     def _count_revision(self, world: str) -> None:
         if not self._write("UPDATE worlds SET revision = revision + 1 WHERE name = ?", (world,)):
             raise NotFoundError(world)
-
-
-@contextmanager
-def _committed(db: sqlite3.Connection) -> Iterator[None]:
-    db.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        db.execute("COMMIT")
-    except BaseException:
-        _roll_back(db)
-        raise
 
 
 def _roll_back(db: sqlite3.Connection) -> None:

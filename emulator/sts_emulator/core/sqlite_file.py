@@ -21,7 +21,7 @@ SCHEMA = (
     ),
     "CREATE INDEX documents_uid ON documents (world, uid) WHERE uid <> ''",
     (
-        "CREATE TABLE events (position INTEGER PRIMARY KEY AUTOINCREMENT, world TEXT NOT NULL, id TEXT NOT NULL, "
+        "CREATE TABLE events (position INTEGER PRIMARY KEY, world TEXT NOT NULL, id TEXT NOT NULL, "
         "at REAL NOT NULL, body TEXT NOT NULL)"
     ),
     "CREATE UNIQUE INDEX events_id ON events (id, world)",
@@ -89,7 +89,6 @@ def _bring_up_to_date(db: sqlite3.Connection, path: str) -> None:
     (version,) = db.execute("PRAGMA user_version").fetchone()
     (application,) = db.execute("PRAGMA application_id").fetchone()
     tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    tables -= {"sqlite_sequence"}
     if not tables and not version:
         create(db)
     elif version == 0 and not application and tables == {"worlds", "documents", "events"}:
