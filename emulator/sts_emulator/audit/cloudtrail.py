@@ -18,7 +18,19 @@ from sts_emulator.wire.dispatch import operation
 
 MAX_RESULTS = 50
 PURPOSE = "lookup-events"
-_READS = ("Get", "List", "Describe", "Lookup", "Decode", "Simulate", "Generate")
+
+_NAMED = {
+    "accessKeyId": "AWS::IAM::AccessKey",
+    "roleArn": "AWS::IAM::Role",
+    "roleName": "AWS::IAM::Role",
+    "userName": "AWS::IAM::User",
+    "groupName": "AWS::IAM::Group",
+    "policyArn": "AWS::IAM::Policy",
+    "instanceProfileName": "AWS::IAM::InstanceProfile",
+    "principalArn": "AWS::IAM::SAMLProvider",
+    "sAMLProviderArn": "AWS::IAM::SAMLProvider",
+    "openIDConnectProviderArn": "AWS::IAM::OIDCProvider",
+}
 
 Record = Mapping[str, Any]
 
@@ -122,7 +134,7 @@ def _event(record: Record) -> dict[str, Any]:
 
 
 def _read_only(record: Record) -> str:
-    return "true" if record["eventName"].startswith(_READS) else "false"
+    return "true" if record["readOnly"] else "false"
 
 
 def _username(record: Record) -> str:
@@ -134,15 +146,9 @@ def _username(record: Record) -> str:
 
 
 def _resources(record: Record) -> Iterator[tuple[str, str]]:
-    parameters = record.get("requestParameters") or {}
-    named = {
-        "roleArn": "AWS::IAM::Role",
-        "roleName": "AWS::IAM::Role",
-        "userName": "AWS::IAM::User",
-        "groupName": "AWS::IAM::Group",
-        "policyArn": "AWS::IAM::Policy",
-        "instanceProfileName": "AWS::IAM::InstanceProfile",
-    }
-    for parameter, kind in named.items():
+    """What the call was about, by the type that CloudTrail knows it under (docs/aws/cloudtrail.md, "LookupEvents")."""
+    created = (record["responseElements"] or {}).get("accessKey")
+    parameters = {**(created if isinstance(created, Mapping) else {}), **(record["requestParameters"] or {})}
+    for parameter, kind in _NAMED.items():
         if isinstance(parameters.get(parameter), str):
             yield kind, parameters[parameter]

@@ -49,7 +49,8 @@ def line(event: Mapping[str, Any]) -> str:
     identity = event["userIdentity"]
     who = identity.get("arn") or identity.get("identityProvider") or identity["type"]
     what = (event["requestParameters"] or {}).get("roleArn", "")
-    error = f"{event['errorCode']}: {event.get('errorMessage', '')}" if "errorCode" in event else ""
+    told = event["additionalEventData"].get("told")
+    error = f"{told['code']}: {told['message']}" if told else ""
     parts = (
         event["eventTime"],
         f"{event['additionalEventData']['outcome']:<7}",
@@ -57,6 +58,6 @@ def line(event: Mapping[str, Any]) -> str:
         who,
         f"-> {what}" if what else "",
         error,
-        f"[{event['eventID']}]",
+        f"[{event['requestID']}]",
     )
     return printable("  ".join(part for part in parts if part))

@@ -271,7 +271,7 @@ async def list_events(
     elif after is None:
         events = await _newest(server, world, limit, outcome)
     else:
-        start = log.get(world.name, after)
+        start = _found(server, world, after)
         if start is None:
             raise HTTPException(404, f"no event `{after}`")
         events = [event for event in log.page(world.name, start, limit) if _came_to(event, outcome)]
@@ -329,10 +329,16 @@ async def explain_event(
 
 def _event(server: Server, world: World, identifier: str) -> dict[str, Any]:
     log = server.events
-    event = log.last(world.name) if identifier == "last" else log.get(world.name, identifier)
+    event = log.last(world.name) if identifier == "last" else _found(server, world, identifier)
     if event is None:
         raise HTTPException(404, f"no event `{identifier}` in world `{world.name}`")
     return record.told(event)
+
+
+def _found(server: Server, world: World, identifier: str) -> Event | None:
+    """An event by the request's id, or by its own."""
+    log = server.events
+    return log.get(world.name, identifier) or log.get(world.name, record.event_id(identifier))
 
 
 def _explanation_text(told: dict[str, Any]) -> str:
@@ -340,8 +346,8 @@ def _explanation_text(told: dict[str, Any]) -> str:
 
     data = told["additionalEventData"]
     lines = [f"{told['eventName']}: {data['outcome']}  ({told['eventTime']}, event {told['eventID']})"]
-    if "errorCode" in told:
-        lines.append(f"  {told['errorCode']}: {told['errorMessage']}")
+    if "told" in data:
+        lines.append(f"  {data['told']['code']}: {data['told']['message']}")
     if not data["decisions"]:
         lines.append("  no policy was asked: the request was decided before that")
     lines += [text_of(decision["explanation"]) for decision in data["decisions"]]

@@ -73,6 +73,7 @@ def _login(visit: Visit, given: Mapping[str, str]) -> Response:
     except AwsError as gone:
         record(ctx, error=gone)
         return pages.page("refused.html", root, status=403, sentence=gone.message, code=gone.code, invalid=False)
+    ctx.evidence["LoginTo"] = given.get("Destination", "")
     record(ctx, {"ConsoleLogin": "Success"})
     return pages.redirect(_destination(visit, given.get("Destination", "")), [sign_in_header(visit, console)])
 

@@ -29,8 +29,8 @@ class Event:
     render: Callable[[], Mapping[str, Any]]
 
     def record(self) -> dict[str, Any]:
-        """The record as JSON-ready data; `eventID` and the world's name included."""
-        return {"eventID": self.id, **self.render(), "world": self.world}
+        """The record as JSON-ready data."""
+        return dict(self.render())
 
 
 class Kept(Protocol):

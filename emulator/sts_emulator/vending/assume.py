@@ -130,6 +130,7 @@ def assume(ctx: Context, proof: Proof, action: str, role: Mapping[str, Any] | No
             Order: docs/aws/sts.md, "Order of processing".
     """
     ctx.evidence.update(proof.evidence)
+    ctx.asked = ask
     role_arn = ask.role_arn or (role["arn"] if role else "")
     if role is None:
         raise _refusal(ctx, proof, action, role_arn, None, "")

@@ -214,6 +214,7 @@ def _federated_caller(world: World, session: Session, key_id: str) -> Caller:
         boundary=plain.boundary,
         session_policies=_session_documents(world, session) or (),
         session=session,
+        maker=plain.user,
     )
 
 

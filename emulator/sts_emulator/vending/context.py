@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol
 
 from sts_emulator.core import clock
 from sts_emulator.core.events import EventLog
@@ -52,7 +52,8 @@ class Caller:
 
     `context` holds their condition keys, lower-case. `identity` is empty for callers whose permissions come from
     nowhere (federated users without a policy); root has full access. `scopes` narrowed the session afterwards: each of
-    them must allow as well. `permissive` marks a caller that `--permissive` let in unproven.
+    them must allow as well. `maker` is the user who vouched for a federated one. `permissive` marks a caller that
+    `--permissive` let in unproven.
     """
 
     principal: Principal
@@ -69,6 +70,7 @@ class Caller:
     user: Mapping[str, Any] | None = None
     role: Mapping[str, Any] | None = None
     permissive: bool = False
+    maker: Mapping[str, Any] | None = None
 
     @property
     def is_root(self) -> bool:
@@ -98,9 +100,20 @@ class Consulted:
     decision: Decision
 
 
+class Asked(Protocol):
+    """What a new session was to be (vending.assume.Ask)."""
+
+    session_name: str
+    duration: int | None
+    default_duration: int
+    tags: Mapping[str, str]
+    transitive: tuple[str, ...]
+    source_identity: str
+
+
 @dataclass(slots=True)
 class Context:
-    """One call on its way through. Operations read it; `decisions` and `evidence` are what its event will tell."""
+    """One call on its way through. Operations read it; `decisions`, `evidence` and `asked` are what its event tells."""
 
     server: Server
     world: World
@@ -119,6 +132,7 @@ class Context:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     decisions: list[Consulted] = field(default_factory=list)
     evidence: dict[str, Any] = field(default_factory=dict)
+    asked: Asked | None = None
 
     @property
     def identity(self) -> Caller:

@@ -1,4 +1,4 @@
-"""The audit trail: each attempt as a CloudTrail-shaped record with the decision behind it."""
+"""The audit trail: each attempt as CloudTrail records it, with the decision behind it in `additionalEventData`."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from typing import Any
 from sts_emulator.core import clock
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.events import Event
-from sts_emulator.vending import questions
-from sts_emulator.vending.context import Caller, Consulted, Context
+from sts_emulator.core.names import parse_arn
+from sts_emulator.vending import questions, record_identity, record_members
+from sts_emulator.vending.context import Context
 
 # What an event keeps at most: a thousand of a world are in memory, and a failed call must not keep its megabyte.
 LONGEST_REQUEST = 16_384  # bytes; of a longer one only the beginnings of its texts
@@ -21,20 +22,15 @@ LONGEST_TEXT = 1_024
 MOST_ITEMS = 50
 MOST_DECISIONS = 50
 
-_SECRET = frozenset(
-    {
-        *("SecretAccessKey", "SessionToken", "WebIdentityToken", "SAMLAssertion", "TokenCode", "TradeInToken"),
-        *("AuthenticationCode1", "AuthenticationCode2", "Base32StringSeed", "QRCodePNG", "AddPrivateKey", "PrivateKey"),
-        *("Password", "OldPassword", "NewPassword", "ServicePassword", "ServiceCredentialSecret"),
-    }
-)
-
-
-_HIDDEN = "HIDDEN_DUE_TO_SECURITY_REASONS"  # CloudTrail's own words
+_SIGN_IN = {"MobileVersion": "No", "MFAUsed": "No"}
+_EVENT, _SHARED, _FOREIGN = (int(digit * 12, 16) for digit in "f53")  # none is the other two together
 
 
 def record(ctx: Context, result: Mapping[str, Any] | None = None, error: AwsError | None = None) -> Event:
-    """Write the attempt that `ctx` was, with what came of it, to the event log. The call is over then."""
+    """Write the attempt that `ctx` was, with what came of it, to the event log. The call is over then.
+
+    A role of another account was assumed: that account's trail has the event too.
+    """
     if ctx.request is not None and len(ctx.request.body) + len(ctx.request.query) > LONGEST_REQUEST:
         ctx.parameters, ctx.evidence = _shortened(ctx.parameters), _shortened(ctx.evidence)
     if error is not None and len(error.message) > LONGEST_TEXT:
@@ -44,12 +40,23 @@ def record(ctx: Context, result: Mapping[str, Any] | None = None, error: AwsErro
     if len(ctx.decisions) > MOST_DECISIONS:
         del ctx.decisions[:-MOST_DECISIONS]
     ctx.request = None  # the event keeps the context: not the body with it, nor tokens and assertions
-    if not _SECRET.isdisjoint(ctx.parameters):
-        ctx.parameters = {name: _HIDDEN if name in _SECRET else value for name, value in ctx.parameters.items()}
+    ctx.parameters = record_members.without_secrets(ctx.parameters)
     at = ctx.world.now()
+    owner = _other_account(ctx) if error is None else ""
+    if owner:
+        copy = partial(_foreign, ctx, at, result, owner)
+        ctx.server.events.record(Event(_relative(ctx.request_id, _FOREIGN), ctx.world.name, at, copy))
     event = Event(ctx.request_id, ctx.world.name, at, partial(_render, ctx, at, result, error))
     ctx.server.events.record(event)
     return event
+
+
+def event_id(key: str) -> str:
+    """The `eventID` of the event that the log keeps under a request's id, and the other way round.
+
+    CloudTrail's two ids differ; ours follow from each other, so that an event is found by either.
+    """
+    return _relative(key, _EVENT)
 
 
 def told(event: Event) -> dict[str, Any]:
@@ -65,6 +72,12 @@ def text(event: Event) -> str:
     return json.dumps(told(event))
 
 
+def new_request_id() -> str:
+    """A request id as AWS writes it: a random UUID (version 4), without the cost of building a UUID object."""
+    digits = os.urandom(16).hex()
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
+
+
 def _shortened(value: Any) -> Any:
     """What an event keeps of a large request: the beginning of each text, the first of each list."""
     if isinstance(value, str):
@@ -76,90 +89,72 @@ def _shortened(value: Any) -> Any:
     return value
 
 
+def _relative(identifier: str, mask: int) -> str:
+    """Another id, with the last twelve digits turned over; doing it again leads back."""
+    start, dash, digits = identifier.rpartition("-")
+    try:
+        return f"{start}{dash}{int(digits, 16) ^ mask:0{len(digits)}x}"
+    except ValueError:
+        return identifier  # no id: nothing has it
+
+
+def _other_account(ctx: Context) -> str:
+    """The account of the role that a caller of another account assumed, or nothing."""
+    if ctx.operation != "AssumeRole" or ctx.caller is None:
+        return ""
+    role = parse_arn(ctx.parameters.get("RoleArn", ""))
+    return role.account if role is not None and role.account != ctx.caller.account else ""
+
+
+def _foreign(ctx: Context, at: float, result: Mapping[str, Any] | None, owner: str) -> dict[str, Any]:
+    """The event in the trail of the role's account, which learns no more of the caller than its id."""
+    event = _render(ctx, at, result, None)
+    event["eventID"] = event_id(_relative(ctx.request_id, _FOREIGN))
+    event["userIdentity"] = record_identity.foreign(ctx.identity)
+    event["recipientAccountId"] = owner
+    return event
+
+
 def _render(ctx: Context, at: float, result: Mapping[str, Any] | None, error: AwsError | None) -> dict[str, Any]:
-    caller, decisions, evidence = ctx.caller, tuple(ctx.decisions), ctx.evidence
     event: dict[str, Any] = {
         "eventVersion": "1.11",
-        "userIdentity": _identity(caller, decisions),
+        "userIdentity": record_identity.identity(ctx),
         "eventTime": clock.iso(at),
         "eventSource": f"{ctx.service}.amazonaws.com",
         "eventName": ctx.operation,
         "awsRegion": ctx.region,
         "sourceIPAddress": ctx.source_ip,
         "userAgent": ctx.user_agent,
+        "requestParameters": record_members.parameters(ctx),
+        "responseElements": record_members.answer(ctx, result),
+        "additionalEventData": _additional(ctx, error),
         "requestID": ctx.request_id,
-        "requestParameters": _public(ctx.parameters),
-        "responseElements": _public(result) if result else None,
-        "eventType": "AwsApiCall",
+        "eventID": event_id(ctx.request_id),
+        "readOnly": record_members.is_read(ctx),
+        "eventType": "AwsConsoleSignIn" if ctx.service == "signin" else "AwsApiCall",
         "managementEvent": True,
         "eventCategory": "Management",
     }
     if error is not None:
-        event["errorCode"], event["errorMessage"] = error.code, error.message
-    account = caller.account if caller else _account(decisions)
-    if account:
+        event |= record_members.error_members(ctx, error)
+    if resources := record_members.resources(ctx):
+        event["resources"] = resources
+    if account := record_identity.account(ctx):
         event["recipientAccountId"] = account
-    event["additionalEventData"] = {
-        "outcome": "denied" if error is not None else "allowed",
-        "evidence": _public(evidence),
-        "decisions": [questions.kept(consulted) for consulted in decisions],
-    }
+    if error is None and _other_account(ctx):
+        event["sharedEventID"] = _relative(ctx.request_id, _SHARED)
     return event
 
 
-def _identity(caller: Caller | None, decisions: tuple[Consulted, ...]) -> dict[str, Any]:
-    if caller is None:
-        if not decisions:
-            return {"type": "Unknown"}
-        principal = decisions[0].request.principal
-        kind = {"oidc": "WebIdentityUser", "saml": "SAMLUser", "service": "AWSService"}.get(principal.type, "Unknown")
-        return {"type": kind, "identityProvider": principal.value}
-    kind = caller.context["aws:principaltype"][0]
-    identity: dict[str, Any] = {
-        "type": {"User": "IAMUser", "Account": "Root"}.get(kind, kind),
-        "principalId": caller.user_id,
-        "arn": caller.arn,
-        "accountId": caller.account,
-        "accessKeyId": caller.access_key_id,
-    }
-    if caller.user is not None:
-        identity["userName"] = caller.user["name"]
-    if caller.session is not None:
-        identity["sessionContext"] = {
-            "sessionIssuer": {"type": "Role", "userName": caller.session.name, "principalId": caller.session.id},
-            "attributes": {
-                "creationDate": clock.iso(caller.session.issued),
-                "mfaAuthenticated": "true" if caller.session.mfa_at else "false",
-            },
+def _additional(ctx: Context, error: AwsError | None) -> dict[str, Any]:
+    """What services add as they like, and so do we: what came of it and why, with what the client was told."""
+    shown: dict[str, Any] = {"outcome": "allowed", "world": ctx.world.name}
+    if error is not None:
+        shown |= {"outcome": "denied", "told": {"code": error.code, "message": error.message}}
+    if ctx.service == "signin":
+        shown |= _SIGN_IN | {
+            name: ctx.evidence[name] for name in ("LoginTo", "SamlProviderArn") if name in ctx.evidence
         }
-        if caller.session.source_identity:
-            identity["sessionContext"]["sourceIdentity"] = caller.session.source_identity
-        if "delegate" in caller.session.extra:
-            # UG temporary-delegation-cloudtrail: the account that acts with what somebody delegated to it.
-            identity["invokedByDelegate"] = {"accountId": caller.session.extra["delegate"]}
-    return identity
-
-
-def _account(decisions: tuple[Consulted, ...]) -> str:
-    return decisions[0].policies.resource_account if decisions else ""
-
-
-def _public(value: Any, name: str = "") -> Any:
-    """Wire values as JSON, names in CloudTrail's lower-camel, secrets left out."""
-    if name[:1].upper() + name[1:] in _SECRET:  # JSON services begin names in lower case
-        return _HIDDEN
-    if isinstance(value, Mapping):
-        return {key[:1].lower() + key[1:]: _public(item, key) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_public(item) for item in value]
-    if name in ("Expiration", "CreateDate") and isinstance(value, int | float):
-        return clock.iso(value)
-    if isinstance(value, bytes):
-        return f"{len(value)} bytes"
-    return value
-
-
-def new_request_id() -> str:
-    """A request id as AWS writes it: a random UUID (version 4), without the cost of building a UUID object."""
-    digits = os.urandom(16).hex()
-    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
+    shown["evidence"] = record_members.evidence(ctx)
+    shown["decisions"] = [questions.kept(consulted) for consulted in ctx.decisions]
+    return shown

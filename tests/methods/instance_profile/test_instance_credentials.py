@@ -241,7 +241,7 @@ def test_each_delivery_is_an_event_with_its_decision(lab):
     assert event["sourceIPAddress"] == "ec2.amazonaws.com"
     assert event["additionalEventData"]["evidence"]["instance"] == imds.instance
     assert event["additionalEventData"]["decisions"][0]["verdict"] == "allow"
-    assert "HIDDEN" in event["responseElements"]["credentials"]["sessionToken"]
+    assert "secretAccessKey" not in event["responseElements"]["credentials"]
 
 
 def test_where_credentials_were_delivered_is_not_said_of_the_next_role(lab):

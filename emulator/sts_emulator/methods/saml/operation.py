@@ -161,6 +161,7 @@ def _evidence(provider: Trusted, claims: Claims) -> dict[str, Any]:
         "provider": provider.arn,
         "assertion": claims.id,
         "issuer": claims.issuer,
+        "nameQualifier": claims.name_qualifier(provider.account, provider.name),
         "subject": claims.subject,
         "recipient": claims.recipient,
         "audiences": list(claims.audiences),

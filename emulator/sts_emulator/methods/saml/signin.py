@@ -23,6 +23,7 @@ from sts_emulator.vending.record import new_request_id, record
 from sts_emulator.wire import pages
 from sts_emulator.wire.http import Response
 
+CONSOLE = "https://console.aws.amazon.com/console/home"
 MAX_PROVIDERS = 50
 """Providers that one response is checked against: an assertion may hold roles in as many accounts."""
 
@@ -139,6 +140,7 @@ def _enter(visit: Visit, offer: Offer, relay_state: str) -> Response:
     record(ctx, {**vended.to_wire(), **operation.described(offer.provider, offer.claims)})
     login = _context(visit, "signin", "ConsoleLogin")
     login.caller = authenticate.caller_of_session(visit.world, vended.session, vended.credentials.access_key_id)
+    login.evidence = {"LoginTo": relay_state or CONSOLE, "SamlProviderArn": offer.provider.arn}
     record(login, {"ConsoleLogin": "Success"})
     return landing(
         visit,

@@ -97,7 +97,7 @@ def vend(ctx: Context, provider: Provider, claims: Mapping[str, Any], ask: Ask) 
     checked = id_token.read(claims, ctx.world.now())
     if provider.client_ids is not None and checked.audience not in provider.client_ids:
         refuse("Incorrect token audience")
-    ctx.evidence.update(subject=checked.subject, audience=checked.audience)
+    ctx.evidence.update(subject=checked.subject, audience=checked.audience, provider=provider.principal)
     by_idp = checked.roles is not None
     if by_idp:
         if ask.role_arn not in (checked.roles or ()):

@@ -1,0 +1,177 @@
+"""What was asked and answered, as CloudTrail writes it: parameters, answers, resources, dates and error codes.
+
+Source: docs/aws/cloudtrail.md, "Members of a record", "Secrets" and "Error codes".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from sts_emulator.core.errors import AwsError
+from sts_emulator.core.names import parse_arn
+from sts_emulator.vending.context import Context
+from sts_emulator.wire import models
+from sts_emulator.wire.models import Operation, Shape
+
+_READS = ("Get", "List", "Describe", "Lookup", "Decode", "Simulate", "Generate", "Is", "Search", "BatchGet")
+_VENDING = frozenset(("AssumeRole", "AssumeRoleWithSAML", "AssumeRoleWithWebIdentity", "GetSessionToken"))
+_WRITES = frozenset(  # in spite of their names
+    (
+        "GetFederationToken",
+        "GetSigninToken",
+        "GetScopedCredentials",
+        "GetDelegatedAccessToken",
+        "GetCredentialsForIdentity",
+    )
+)
+_SECRETS = frozenset(
+    {
+        *("SecretAccessKey", "WebIdentityToken", "SAMLAssertion", "TokenCode", "TradeInToken", "Token", "SigninToken"),
+        *("AuthenticationCode1", "AuthenticationCode2", "Base32StringSeed", "QRCodePNG", "AddPrivateKey", "PrivateKey"),
+        *("Password", "OldPassword", "NewPassword", "ServicePassword", "ServiceCredentialSecret", "ContextAssertion"),
+    }
+)
+_LEFT_OUT = frozenset(("sts", "iam"))  # other services write instead of a secret that they hid it
+_HIDDEN = "HIDDEN_DUE_TO_SECURITY_REASONS"
+_UNTOLD = "An unknown error occurred"  # instead of the sentence that a web identity was refused with
+
+
+def is_read(ctx: Context) -> bool:
+    """Whether the operation changes nothing, as CloudTrail counts it: assuming a role is reading."""
+    name = ctx.operation
+    return name in _VENDING or (name.startswith(_READS) and name not in _WRITES)
+
+
+def without_secrets(parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The parameters as an event may keep them."""
+    if _SECRETS.isdisjoint(parameters):
+        return parameters
+    return {name: value for name, value in parameters.items() if name not in _SECRETS}
+
+
+def parameters(ctx: Context) -> dict[str, Any] | None:
+    """`requestParameters`: None when there are none."""
+    operation = _operation(ctx)
+    shown = _shown(ctx, ctx.parameters, operation.input if operation else None) or {}
+    if ctx.service == "sts":
+        shown.update(_asked(ctx))
+    return shown or None
+
+
+def answer(ctx: Context, result: Mapping[str, Any] | None) -> Any:
+    """`responseElements`: None for what only reads, but for those who are given credentials."""
+    if not result or (is_read(ctx) and ctx.operation not in _VENDING):
+        return None
+    if ctx.service == "signin":
+        return dict(result)
+    operation = _operation(ctx)
+    return _shown(ctx, result, operation.output if operation else None) or None
+
+
+def evidence(ctx: Context) -> dict[str, Any]:
+    """What was proven, in the same form."""
+    return _members(ctx, ctx.evidence, None)
+
+
+def resources(ctx: Context) -> list[dict[str, str]]:
+    """`resources`: the role that was asked for, and the provider that vouched."""
+    if ctx.service != "sts" or ctx.operation not in _VENDING:
+        return []
+    given = [("RoleArn", "AWS::IAM::Role"), ("PrincipalArn", "AWS::IAM::SAMLProvider")]
+    named = [(str(ctx.parameters[member]), kind) for member, kind in given if member in ctx.parameters]
+    arns = [(parse_arn(text), text, kind) for text, kind in named]
+    return [{"accountId": arn.account, "type": kind, "ARN": text} for arn, text, kind in arns if arn is not None]
+
+
+def error_members(ctx: Context, error: AwsError) -> dict[str, str]:
+    """`errorCode` and `errorMessage`."""
+    if ctx.operation == "AssumeRoleWithWebIdentity" and error.code == "AccessDenied":
+        return {"errorCode": error.code, "errorMessage": _UNTOLD}
+    return {"errorCode": _code(ctx, error.code), "errorMessage": error.message}
+
+
+def _code(ctx: Context, code: str) -> str:
+    """IAM writes the name of the exception, EC2 whose fault it is; the others what they told the client."""
+    if ctx.service == "ec2":
+        return f"Client.{code}"
+    if ctx.service == "iam" and code in models.service("iam").errors and not code.endswith("Exception"):
+        return f"{code}Exception"
+    return code
+
+
+def _asked(ctx: Context) -> dict[str, Any]:
+    """What the parameters do not tell: what came with the assertion or token, or from the session before."""
+    asked, shown = ctx.asked, {}
+    if ctx.operation == "AssumeRole":
+        session = ctx.caller.session if ctx.caller else None
+        if session is not None and session.transitive:
+            incoming = {key: session.tags[key] for key in session.transitive if key in session.tags}
+            shown["incomingTransitiveTags"] = incoming
+        return shown
+    if ctx.operation not in _VENDING or asked is None:
+        return shown
+    if "assertion" in ctx.evidence:
+        shown["sAMLAssertionID"] = ctx.evidence["assertion"]
+    told = {
+        "roleSessionName": asked.session_name,
+        "durationSeconds": asked.duration or asked.default_duration,
+        "principalTags": dict(asked.tags),
+        "transitiveTagKeys": list(asked.transitive),
+        "sourceIdentity": asked.source_identity,
+    }
+    return shown | {name: value for name, value in told.items() if value}
+
+
+def _operation(ctx: Context) -> Operation | None:
+    if ctx.service not in models.services():
+        return None
+    return models.service(ctx.service).operations.get(ctx.operation)
+
+
+def _shown(ctx: Context, value: Any, shape: Shape | None) -> Any:
+    """A wire value as CloudTrail writes it: names in lower camel, dates in words, secrets left out or hidden."""
+    if isinstance(value, Mapping):
+        return _members(ctx, value, shape)
+    if isinstance(value, list | tuple):
+        item = shape.member.shape if shape is not None and shape.member is not None else None
+        return [_shown(ctx, part, item) for part in value]
+    if isinstance(value, bytes):
+        return f"{len(value)} bytes"
+    is_date = shape is not None and shape.type == "timestamp"
+    if isinstance(value, datetime) or (is_date and isinstance(value, int | float)):
+        return _date(ctx, value)
+    return value
+
+
+def _members(ctx: Context, value: Mapping[str, Any], shape: Shape | None) -> dict[str, Any]:
+    if shape is not None and shape.type == "map":
+        inner = shape.value.shape if shape.value is not None else None
+        return {str(key): _shown(ctx, item, inner) for key, item in value.items()}
+    shown = {}
+    for member, item in value.items():
+        described = shape.members.get(member) if shape is not None else None
+        inner = described.shape if described is not None else None
+        told = member[:1].lower() + member[1:]
+        if not _is_secret(member, inner):
+            shown[told] = _shown(ctx, item, inner)
+        elif ctx.service not in _LEFT_OUT:
+            shown[told] = _HIDDEN
+    return shown
+
+
+def _is_secret(member: str, shape: Shape | None) -> bool:
+    return member[:1].upper() + member[1:] in _SECRETS or (shape is not None and shape.sensitive)
+
+
+def _date(ctx: Context, value: float | datetime) -> str:
+    """`Jul 30, 2024, 9:46:15 PM`; IAM writes it without the second comma."""
+    moment = value if isinstance(value, datetime) else datetime.fromtimestamp(value, UTC)
+    comma = "," if ctx.service == "sts" else ""
+    hour, half = moment.hour % 12 or 12, "AM" if moment.hour < 12 else "PM"  # noqa: PLR2004 - noon
+    month = _MONTHS[moment.month - 1]
+    return f"{month} {moment.day}, {moment.year}{comma} {hour}:{moment.minute:02}:{moment.second:02} {half}"
+
+
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
