@@ -154,15 +154,18 @@ def _members(ctx: Context, value: Mapping[str, Any], shape: Shape | None) -> dic
         described = shape.members.get(member) if shape is not None else None
         inner = described.shape if described is not None else None
         told = member[:1].lower() + member[1:]
-        if not _is_secret(member, inner):
+        if not _is_secret(ctx, member, inner):
             shown[told] = _shown(ctx, item, inner)
         elif ctx.service not in _LEFT_OUT:
             shown[told] = _HIDDEN
     return shown
 
 
-def _is_secret(member: str, shape: Shape | None) -> bool:
-    return member[:1].upper() + member[1:] in _SECRETS or (shape is not None and shape.sensitive)
+def _is_secret(ctx: Context, member: str, shape: Shape | None) -> bool:
+    name = member[:1].upper() + member[1:]
+    if name == "SessionToken":
+        return ctx.service != "sts"  # the others' records of it are not known: hidden
+    return name in _SECRETS or (shape is not None and shape.sensitive)
 
 
 def _date(ctx: Context, value: float | datetime) -> str:
