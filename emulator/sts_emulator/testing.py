@@ -185,7 +185,7 @@ class Aws:
         return parse_iso(self._api("GET")["time"])
 
     def faults(self, *faults: Mapping[str, Any]) -> None:
-        """Make calls fail: each fault has service, operation, code and perhaps message, status and times."""
+        """Let calls and visits fail, wait, hang or lose their answers: the members are in docs/worlds-and-time.md."""
         self._api("PUT", "faults", body=list(faults))
 
     def events(self, *, outcome: str | None = None) -> list[dict[str, Any]]:

@@ -102,6 +102,23 @@ class TestWhoGetsIn:
         answer = aws_cli(aws, "sts", "get-caller-identity", AWS_ROLE_ARN=role("pod"), AWS_WEB_IDENTITY_TOKEN_FILE=file)
         assert json.loads(answer.stdout)["Arn"].startswith(f"arn:aws:sts::{DEV}:assumed-role/pod/")
 
+    def test_a_token_file_that_ends_its_line(self, aws, tmp_path):
+        # `echo $TOKEN > file`, as CI recipes have it; no SDK strips the file (aws-sdk-js#4459, terraform-provider-aws#42641)
+        token = aws.token("github", repo="acme/shop", ref="refs/heads/main")
+        (tmp_path / "token").write_text(f"{token}\n")
+        answer = aws_cli(
+            aws,
+            *("sts", "get-caller-identity"),
+            AWS_ROLE_ARN=role("deploy"),
+            AWS_WEB_IDENTITY_TOKEN_FILE=tmp_path / "token",
+        )
+        assert ":assumed-role/deploy/" in json.loads(answer.stdout)["Arn"]
+
+    @pytest.mark.parametrize("shape", [" {}", "{}\r\n", "{}\n\n", "\n{}", "{} "])
+    def test_other_white_space_around_it_is_not_known_to_pass(self, aws, refused, shape):
+        token = aws.token("github", repo="acme/shop", ref="refs/heads/main")
+        assert refused("deploy", shape.format(token)) == NOT_A_TOKEN
+
     def test_a_google_account_without_any_provider(self, aws, assume):
         """Google is built in, and `azp` is what AWS takes for the audience."""
         claims = {"aud": "https://aws.example.com"}

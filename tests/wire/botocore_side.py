@@ -158,9 +158,16 @@ def plain(value: Any) -> Any:
     return [plain(item) for item in value] if isinstance(value, list) else value
 
 
-def without_empty(value: Any) -> Any:
-    """Without empty structures and maps, which a form cannot carry."""
+def without_empty(value: Any, *, gaps: bool) -> Any:
+    """Without empty structures and maps, which a form cannot carry; in a list they leave a gap, which EC2 closes."""
     if isinstance(value, dict):
-        inner = {name: without_empty(item) for name, item in value.items()}
+        inner = {name: without_empty(item, gaps=gaps) for name, item in value.items()}
         return {name: item for name, item in inner.items() if item not in ({}, [])}
-    return [item for item in map(without_empty, value) if item not in ({}, [])] if isinstance(value, list) else value
+    if not isinstance(value, list):
+        return value
+    items = [None if item in ({}, []) else item for item in (without_empty(item, gaps=gaps) for item in value)]
+    if not gaps:
+        return [item for item in items if item is not None]
+    while items and items[-1] is None:
+        items.pop()
+    return items

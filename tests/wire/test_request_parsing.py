@@ -10,7 +10,7 @@ from contextlib import suppress
 import pytest
 
 from sts_emulator.core.errors import AwsError
-from sts_emulator.wire import dispatch, models, protocols
+from sts_emulator.wire import dispatch, models, protocols, validate
 from sts_emulator.wire.http import MAX_PARAMETERS, Request
 
 FORM = {"content-type": "application/x-www-form-urlencoded; charset=utf-8"}
@@ -73,18 +73,77 @@ def test_lists_and_structures_in_forms():
 @pytest.mark.parametrize(
     ("rest", "tags"),
     [
-        ("&Tags.member.999999999.Key=z&Tags.member.7.Key=a", [{"Key": "a"}, {"Key": "z"}]),
-        ("&Tags.member.99999999999999999999.Key=z", []),
-        ("&Tags.member.-1.Key=z&Tags.member.x.Key=z&Tags.member..Key=z&Tags.member.%D9%A9.Key=z", []),
-        ("&Tags.1.Key=z&Tags.Key=z&Tags.member.Key=z", []),
+        ("&Tags.1.Key=z&Tags.Key=z", []),
+        ("&Tags.member.2.Key=z&Tags.member.1.Key=a", [{"Key": "a"}, {"Key": "z"}]),
+        ("&Tags.member.01.Key=a", [{"Key": "a"}]),
         ("&Tags.member.1=z", [{}]),
         ("&Tags.member.1.Key=a&Tags.member.1.Key=b", [{"Key": "a"}]),
         ("&Tags.member.1.Key.deeper=a", [{}]),
         ("&Tags.member.1" + ".Key" * 100_000 + "=a", [{}]),
     ],
 )
-def test_hostile_indexes_cost_nothing(rest, tags):
+def test_odd_names_in_a_list_cost_nothing(rest, tags):
     assert form("AssumeRole", rest) == {"Tags": tags}
+
+
+NO_LIST = "Start of list found where not expected"
+
+
+@pytest.mark.parametrize(
+    ("places", "message"),
+    [
+        # Recorded on GetContextKeysForCustomPolicy: docs/aws/wire.md, "Lists and scalars"
+        (["one"], NO_LIST),
+        (["%2B1"], NO_LIST),
+        (["0"], "0 is not a valid index"),
+        (["-1"], "Key -1 may not have a leading '-'"),
+        (["12"], "Excessively sparse input would skip 11 list elements"),
+        (["1", "13"], "Excessively sparse input would skip 11 list elements"),
+        (["1", "2", "999999999"], "Excessively sparse input would skip 999999996 list elements"),
+        # Of the same kinds, by the same words
+        ([""], NO_LIST),
+        (["1x"], NO_LIST),
+        (["%D9%A9"], NO_LIST),
+        (["9" * 20], NO_LIST),
+        (["1", "0"], "0 is not a valid index"),
+        (["-x"], "Key -x may not have a leading '-'"),
+    ],
+)
+@pytest.mark.parametrize("name", ["PolicyInputList.member.{}", "TagKeys.member.{}", "Tags.member.{}.Key"])
+def test_places_of_a_list(name, places, message):
+    operations = {"PolicyInputList": "GetContextKeysForCustomPolicy", "TagKeys": "UntagRole", "Tags": "TagRole"}
+    rest = "".join(f"&{name.format(place)}=x" for place in places)
+    assert refusal(form, operations[name.partition(".")[0]], rest, "2010-05-08") == ("MalformedInput", message)
+
+
+@pytest.mark.parametrize(
+    ("places", "expected"), [([11], [None] * 10 + ["x"]), ([1, 3], ["x", None, "x"]), ([2, 1], ["x", "x"])]
+)
+def test_small_gaps_in_a_list_are_members_that_are_null(places, expected):
+    rest = "".join(f"&PolicyInputList.member.{place}=x" for place in places)
+    assert form("GetContextKeysForCustomPolicy", rest, "2010-05-08") == {"PolicyInputList": expected}
+
+
+def test_a_member_that_is_null_is_refused_by_the_model():
+    rest = "&RoleArn=arn:aws:iam::111122223333:role/r&RoleSessionName=name&Tags.member.2.Key=a&Tags.member.2.Value=b"
+    _, operation = dispatch.match(Request("POST", "/", "/", headers=FORM, body=b"Action=AssumeRole&Version=2011-06-15"))
+    code, message = refusal(validate.validate, operation, form("AssumeRole", rest))
+    assert code == "ValidationError"
+    assert message == (
+        "1 validation error detected: Value null at 'tags.1.member' failed to satisfy constraint: Member must not be null"
+    )
+
+
+@pytest.mark.parametrize(("text", "value"), [("true", True), ("false", False), ("1", True), ("0", False)])
+def test_booleans(text, value):
+    # Recorded: docs/aws/wire.md, "Lists and scalars"
+    assert form("UpdateAccountPasswordPolicy", f"&RequireSymbols={text}", "2010-05-08") == {"RequireSymbols": value}
+
+
+@pytest.mark.parametrize("text", ["", "True", "TRUE", "yes", "2", "01", "-1", "t", " true"])
+def test_what_is_no_boolean(text):
+    rest = f"&RequireSymbols={text}"
+    assert refusal(form, "UpdateAccountPasswordPolicy", rest, "2010-05-08") == ("MalformedInput", "")
 
 
 def test_text_is_utf8_and_what_is_not_is_replaced():

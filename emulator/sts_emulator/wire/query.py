@@ -18,8 +18,10 @@ from sts_emulator.wire.models import Member, Operation, Shape
 Parse = Callable[[dict[str, str]], Any]
 
 _INDEX_DIGITS: Final = 10
+_MOST_SKIPPED: Final = 10
 _INTEGER = re.compile(r"[+-]?[0-9]{1,19}")
 _FLOAT = re.compile(r"[+-]?[0-9]{1,308}(\.[0-9]{1,308})?([eE][+-]?[0-9]{1,3})?")
+_BOOLEANS: Final = {"true": True, "false": False, "1": True, "0": False}  # docs/aws/wire.md, "Lists and scalars"
 _RANGES = {"integer": 31, "long": 63}
 
 
@@ -80,8 +82,10 @@ def _structure_parser(shape: Shape, *, ec2: bool) -> Parse:
 def _list_parser(shape: Shape, *, ec2: bool) -> Parse:
     assert shape.member is not None
     parse_item = _parser(shape.member.shape, ec2=ec2)
-    marker = "" if ec2 else shape.member.location_name or "member"
-    return lambda pairs: [parse_item(group) for _, group in sorted(_indexed(pairs, marker).items())]
+    if ec2:
+        return lambda pairs: [parse_item(group) for _, group in sorted(_indexed(pairs, "").items())]
+    marker = shape.member.location_name or "member"
+    return lambda pairs: [None if group is None else parse_item(group) for group in _items(pairs, marker)]
 
 
 def _map_parser(shape: Shape, *, ec2: bool) -> Parse:
@@ -102,6 +106,37 @@ def _map_parser(shape: Shape, *, ec2: bool) -> Parse:
         return result
 
     return parse_map
+
+
+def _items(pairs: dict[str, str], marker: str) -> list[dict[str, str] | None]:
+    """What stands at each place of a list, None for one that is left out (docs/aws/wire.md, "Lists and scalars").
+
+    Whether AWS counts a gap in the order sent is not recorded: here one that is filled later is none.
+    """
+    groups: dict[int, dict[str, str]] = {}
+    for key, value in pairs.items():
+        head, _, rest = key.partition(".")
+        if head == marker:
+            index, _, inner = rest.partition(".")
+            groups.setdefault(_place(index), {})[inner] = value
+    items: list[dict[str, str] | None] = []
+    for place, group in sorted(groups.items()):
+        skipped = place - 1 - len(items)
+        if skipped > _MOST_SKIPPED:
+            raise AwsError("MalformedInput", f"Excessively sparse input would skip {skipped} list elements")
+        items += [None] * skipped
+        items.append(group)
+    return items
+
+
+def _place(index: str) -> int:
+    if index.startswith("-"):
+        raise AwsError("MalformedInput", f"Key {index} may not have a leading '-'")
+    if not (index.isascii() and index.isdigit() and len(index) <= _INDEX_DIGITS):
+        raise AwsError("MalformedInput", "Start of list found where not expected")
+    if not int(index):
+        raise AwsError("MalformedInput", f"{index} is not a valid index")
+    return int(index)
 
 
 def _indexed(pairs: dict[str, str], marker: str) -> dict[int, dict[str, str]]:
@@ -148,9 +183,10 @@ def _integer_parser(bits: int) -> Callable[[str], int]:
 
 
 def _boolean(text: str) -> bool:
-    if text not in ("true", "false"):
+    value = _BOOLEANS.get(text)
+    if value is None:
         raise AwsError("MalformedInput")
-    return text == "true"
+    return value
 
 
 def _float(text: str) -> float:

@@ -11,6 +11,11 @@ import subprocess
 import pytest
 from workload_lab import ACCOUNT, as_keys, request
 
+from sts_emulator.app import create_server
+from sts_emulator.methods.instance_profile import imds
+from sts_emulator.settings import Settings
+from sts_emulator.wire.http import Request
+
 pytestmark = pytest.mark.scenario("workloads.yaml")
 TTL = "X-aws-ec2-metadata-token-ttl-seconds"
 
@@ -65,6 +70,30 @@ def test_a_token_is_shown_its_remaining_time_and_ends_with_it(lab):
     assert 290 <= int(answer.headers[TTL.lower()]) <= 300
     lab.aws.advance(minutes=5)
     assert imds.get("meta-data/instance-id", token).status == 401
+
+
+def test_a_token_lives_as_long_as_it_was_promised_wherever_in_a_second_it_began(monkeypatch):
+    """By the clock's fractions, which no test on a socket can choose."""
+    world, instance = create_server(Settings()).worlds.get("default"), {"id": "i-1", "launched": 0}
+    for begun in (1000.0, 1000.001, 1000.5, 1000.999):
+        monkeypatch.setattr(world, "now", lambda begun=begun: begun)
+        token = imds.new_token(world, instance, 5)
+        asked = Request("GET", "/", "/", headers={imds.TOKEN_HEADER: token})
+        for later, left in ((0.0, 5), (0.001, 5), (3.5, 2), (4.999, 1)):
+            monkeypatch.setattr(world, "now", lambda begun=begun, later=later: begun + later)
+            assert imds.seconds_left(world, instance, asked) == left
+        monkeypatch.setattr(world, "now", lambda begun=begun: begun + 5)
+        with pytest.raises(imds.Refused):
+            imds.seconds_left(world, instance, asked)
+
+
+def test_a_page_that_is_not_there_says_the_tokens_time_too(lab):
+    # docs/aws/instance-metadata.md, "Service"
+    metadata = lab.imds("web")
+    answer = metadata.get("meta-data/nothing", metadata.token(300))
+    assert answer.status == 404
+    assert 290 <= int(answer.headers[TTL.lower()]) <= 300
+    assert TTL.lower() not in metadata.get("meta-data/nothing").headers
 
 
 @pytest.mark.parametrize("wrong", ["", "nonsense", "AQAAA" + "x" * 49 + "==", "x" * 5_000])

@@ -6,6 +6,7 @@ a path from the endpoint. Behaviour: docs/aws/instance-metadata.md, "Service".
 
 from __future__ import annotations
 
+import math
 import os
 import struct
 from typing import Final
@@ -72,11 +73,14 @@ def _answer(visit: Visit, instance: Stored, segments: list[str]) -> Response:
         return _token(visit, instance, segments[0])
     if request.method not in ("GET", "HEAD"):
         raise Refused(405, ("allow", "GET, HEAD, OPTIONS"))
-    left = _seconds_left(visit.world, instance, request)
+    left = seconds_left(visit.world, instance, request)
     if left is None and options["tokens"] == "required":
         raise Refused(401)
-    extra = [] if left is None else [(TTL_HEADER, str(left))]
-    body, content_type = _look_up(visit, instance, segments, V1 if left is None else V2)
+    extra = () if left is None else ((TTL_HEADER, str(left)),)
+    try:
+        body, content_type = _look_up(visit, instance, segments, V1 if left is None else V2)
+    except Refused as refused:
+        return _page(refused.status, (*refused.headers, *extra), visit.world)  # a 404 says it too
     return Response(200, [*_headers(visit.world, content_type), *extra], body)
 
 
@@ -92,15 +96,21 @@ def _token(visit: Visit, instance: Stored, version: str) -> Response:
     ttl = request.headers.get(TTL_HEADER, "").strip()
     if not (ttl.isascii() and ttl.isdigit() and len(ttl) <= len(str(MAX_TTL)) and 1 <= int(ttl) <= MAX_TTL):
         raise Refused(400)
-    expires = int(visit.world.now()) + int(ttl)
     # Forty sealed bytes: 56 characters of base64, as long as AWS's.
-    token = seal(visit.world, _purpose(instance), struct.pack(">Q", expires) + os.urandom(4)) + "=="
+    token = (
+        seal(visit.world, _purpose(instance), struct.pack(">d", visit.world.now() + int(ttl)) + os.urandom(4)) + "=="
+    )
     headers = _headers(visit.world, "text/plain")
     hop_limit = (HOP_HEADER, str(instance["options"]["hop_limit"]))
     return Response(200, [*headers, (TTL_HEADER, ttl), hop_limit], token.encode())
 
 
-def _seconds_left(world: World, instance: Stored, request: Request) -> int | None:
+def new_token(world: World, instance: Stored, ttl: int) -> str:
+    """Forty sealed bytes: 56 characters of base64, as long as AWS's."""
+    return seal(world, _purpose(instance), struct.pack(">d", world.now() + ttl) + os.urandom(4)) + "=="
+
+
+def seconds_left(world: World, instance: Stored, request: Request) -> int | None:
     """How long the request's token is still good; None when it has none.
 
     Raises:
@@ -112,10 +122,10 @@ def _seconds_left(world: World, instance: Stored, request: Request) -> int | Non
     opened = unseal(world, _purpose(instance), token.strip()) if len(token) < 200 else None  # noqa: PLR2004 - ours have 56
     if opened is None:
         raise Refused(401)
-    left = int(struct.unpack(">Q", opened[:8])[0]) - int(world.now())
+    left: float = struct.unpack(">d", opened[:8])[0] - world.now()
     if left <= 0:
         raise Refused(401)
-    return left
+    return math.ceil(left)
 
 
 def _purpose(instance: Stored) -> str:

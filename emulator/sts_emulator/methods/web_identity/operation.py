@@ -139,7 +139,7 @@ def _refused_provider_id(provider_id: str) -> AwsError:
 
 def _parse(ctx: Context, text: str) -> jwt.Token:
     try:
-        token = jwt.parse(text)
+        token = jwt.parse(text.removesuffix("\n"))  # `echo $TOKEN > file` leaves one, and no SDK takes it away
     except jwt.NotAToken as why:
         ctx.evidence["reason"] = str(why)
         refuse(NOT_A_TOKEN)
