@@ -18,8 +18,8 @@ from sts_emulator.core.event_table import EventTable
 from sts_emulator.core.events import EventLog
 from sts_emulator.core.store import StaleError, UnavailableError, open_store
 from sts_emulator.core.world import DEFAULT, World, Worlds
+from sts_emulator.pages import routes
 from sts_emulator.serving import sockets
-from sts_emulator.serving.answers import meet
 from sts_emulator.serving.front import Front, apply_scenario
 from sts_emulator.settings import Settings
 from sts_emulator.vending import authenticate
@@ -27,6 +27,7 @@ from sts_emulator.vending.context import Context, Server
 from sts_emulator.vending.record import new_request_id, record
 from sts_emulator.wire import dispatch, protocols, validate
 from sts_emulator.wire.http import Request, Response
+from sts_emulator.wire.injected import meet
 from sts_emulator.wire.models import Operation, Service
 
 log = logging.getLogger("emulator")
@@ -37,11 +38,11 @@ UNAVAILABLE = "The request has failed due to a temporary failure of the server."
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """One way to get credentials: the modules of its operations by service, and those of its pages by first segment."""
+    """One way to get credentials: the modules of its operations by service, and of its pages by first segment."""
 
     name: str
     operations: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    pages: Mapping[str, str] = field(default_factory=dict)
+    pages: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def _rooms(package: str, *modules: str) -> tuple[str, ...]:
@@ -58,10 +59,10 @@ METHODS = (
             "eks-auth": ("sts_emulator.methods.instance_profile.pods",),
         },
         {
-            "imds": "sts_emulator.methods.instance_profile.imds",
-            "ecs": "sts_emulator.methods.instance_profile.ecs",
-            "pod-identity": "sts_emulator.methods.instance_profile.pods",
-            "lambda": "sts_emulator.methods.instance_profile.functions",
+            "imds": ("sts_emulator.methods.instance_profile.imds",),
+            "ecs": ("sts_emulator.methods.instance_profile.ecs",),
+            "pod-identity": ("sts_emulator.methods.instance_profile.pods",),
+            "lambda": ("sts_emulator.methods.instance_profile.functions",),
         },
     ),
     Method(
@@ -75,16 +76,16 @@ METHODS = (
     Method(
         "web identity",
         {"sts": ("sts_emulator.methods.web_identity.operation",)},
-        {"issuers": "sts_emulator.idp.oidc"},
+        {"issuers": ("sts_emulator.idp.issuer_pages",)},
     ),
     Method(
         "saml",
         {"sts": ("sts_emulator.methods.saml.operation",)},
         {
-            "saml": "sts_emulator.methods.saml.signin",
-            "idp": "sts_emulator.idp.saml_pages",
-            "console": "sts_emulator.console.landing",
-            "/federation": "sts_emulator.console.federation",  # this path alone: below it is the SSO portal
+            "saml": ("sts_emulator.methods.saml.signin",),
+            "idp": ("sts_emulator.idp.saml_pages",),
+            "console": ("sts_emulator.console.landing",),
+            "/federation": ("sts_emulator.console.federation",),  # this path alone: below it is the SSO portal
         },
     ),
     Method(
@@ -94,7 +95,7 @@ METHODS = (
                 "sts_emulator.methods.roles_anywhere", "session", "anchors", "profiles", "crls", "subjects", "tagging"
             )
         },
-        {"private-ca": "sts_emulator.idp.private_ca"},
+        {"private-ca": ("sts_emulator.idp.private_ca",)},
     ),
     # Not a method itself, but where the identities of all methods are set up.
     Method(
@@ -142,7 +143,9 @@ METHODS = (
         },
     ),
     # The token that STS signs for others to verify is evidence, so it is made where evidence is made.
-    Method("outbound federation", {"sts": ("sts_emulator.idp.outbound",)}, {"outbound": "sts_emulator.idp.outbound"}),
+    Method(
+        "outbound federation", {"sts": ("sts_emulator.idp.outbound",)}, {"outbound": ("sts_emulator.idp.outbound",)}
+    ),
 )
 
 
@@ -155,12 +158,13 @@ def modules_by_service() -> dict[str, tuple[str, ...]]:
     return table
 
 
-PAGES = {segment: module for method in METHODS for segment, module in method.pages.items()}
+PAGES = {place: modules for method in METHODS for place, modules in method.pages.items()}
 
 
 def create_server(settings: Settings) -> Server:
     """The shared state of one emulator: its store, worlds and event log; the default world exists afterwards."""
     dispatch.register_modules(modules_by_service())
+    routes.register_modules(PAGES)
     store = open_store(settings.state)
     server = Server(
         settings,
@@ -333,7 +337,7 @@ def serve(settings: Settings, *, ready: Callable[[Server], None] = lambda _: Non
 
     server = create_server(settings)
     seed(server)
-    sockets.serve(Front(server, handle, PAGES), ready)
+    sockets.serve(Front(server, handle), ready)
 
 
 def __getattr__(name: str) -> Any:
@@ -345,5 +349,5 @@ def __getattr__(name: str) -> Any:
 
     server = create_server(Settings.from_environment())
     seed(server)
-    globals()["app"] = create_app(server, Front(server, handle, PAGES), apply_scenario)
+    globals()["app"] = create_app(server, Front(server, handle), apply_scenario)
     return globals()["app"]

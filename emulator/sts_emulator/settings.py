@@ -16,6 +16,7 @@ class Settings:
 
     host: str = "127.0.0.1"
     port: int = 4600
+    allowed_hosts: tuple[str, ...] = ()  # further names under which pages and the control API are reached (commas)
     tls_port: int = 0  # https beside http, with a certificate of the lab's authority; 0 is none
     certs: str = "certs"  # folder of the lab's authorities, keys and certificates
     state: str = ""  # path of an SQLite file; empty keeps everything in memory
@@ -55,5 +56,7 @@ def _convert(name: str, value: str, default: object) -> object:
             raise ValueError(f"{name}: expected a number, got `{value}`")
         return int(value)
     if isinstance(default, tuple):
-        return tuple(part for part in value.split(os.pathsep) if part)
+        # Host names may be followed by commas, paths by what the system puts between paths.
+        parts = value.split("," if name == f"{PREFIX}ALLOWED_HOSTS" else os.pathsep)
+        return tuple(part.strip() for part in parts if part.strip())
     return value

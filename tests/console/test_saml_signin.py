@@ -280,7 +280,7 @@ def test_the_cookie_is_for_the_consoles_pages_and_not_for_scripts(browser):
     cookie = browser.sign_in("omar").headers["set-cookie"]
 
     assert re.fullmatch(
-        rf"sts-emulator-console=[\w-]+; Path=/w/{browser.aws.world}/console; Max-Age=3\d{{3}}; HttpOnly; SameSite=Lax",
+        rf"sts-emulator-console=[\w-]+; Max-Age=3\d{{3}}; Path=/w/{browser.aws.world}/console; HttpOnly; SameSite=Lax",
         cookie,
     )
 
@@ -305,7 +305,7 @@ def test_no_other_page_can_ask_for_the_credentials(browser, new_browser):
 
     for token in ("", "x", theirs):
         assert browser.post("console/credentials", {"token": token}).status_code == 403
-    assert browser.get("console/credentials").status_code == 404
+    assert browser.get("console/credentials").status_code == 405
     assert stranger.post("console/credentials", {"token": mine}).status_code == 403
 
 

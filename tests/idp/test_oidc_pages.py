@@ -102,8 +102,8 @@ def test_keys_are_as_those_of_real_issuers(page):
     [
         ("GET", "issuers/nobody", None, 404, "no issuer `nobody`"),
         ("POST", "issuers/nobody/token", {}, 404, "no issuer `nobody`"),
-        ("GET", "issuers/github/nothing", None, 404, "no page `GET issuers/github/nothing`"),
-        ("DELETE", "issuers/github", None, 404, "no page `DELETE issuers/github`"),
+        ("GET", "issuers/github/nothing", None, 404, "no page"),
+        ("DELETE", "issuers/github", None, 405, "takes GET and PUT"),
         ("POST", "issuers/github/token", b"{", 400, "the body is not a JSON object"),
         ("POST", "issuers/github/token", b"[]", 400, "the body is not a JSON object"),
         ("POST", "issuers/github/token", b"[" * 50_000, 400, "the body is not a JSON object"),

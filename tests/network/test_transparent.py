@@ -13,7 +13,8 @@ import pytest
 from command_lab import WORKLOADS
 from workload_lab import ACCOUNT, AWS_CLI
 
-from sts_emulator.network.hostnames import NameServer, is_aws
+from sts_emulator.core.hosts import is_aws
+from sts_emulator.network.hostnames import NameServer
 
 pytestmark = pytest.mark.scenario(str(WORKLOADS))
 

@@ -11,7 +11,7 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
-from sts_emulator.app import PAGES, create_server, handle
+from sts_emulator.app import create_server, handle
 from sts_emulator.serving.connection import IDLE, CallConnection
 from sts_emulator.serving.front import Front
 from sts_emulator.settings import Settings
@@ -105,7 +105,7 @@ def test_an_answer_leaves_in_one_write(what):
             pass
 
     async def run():
-        front = Front(create_server(Settings()), handle, PAGES)
+        front = Front(create_server(Settings()), handle)
         config = uvicorn.Config(front, interface="asgi3", log_config=None, ws="none", date_header=False)
         config.load()
         kept = Kept()

@@ -12,6 +12,7 @@ from typing import Any
 
 from sts_emulator.cli.control import settings_from_environment, url_of
 from sts_emulator.cli.errors import UNUSABLE, CommandError
+from sts_emulator.core.hosts import is_loopback
 from sts_emulator.core.world import DEFAULT, World
 from sts_emulator.settings import Settings
 from sts_emulator.vending.context import Server
@@ -21,6 +22,8 @@ LAST_PORT = 65_535
 _HELP = {
     "host": "address to listen on",
     "port": "port to listen on",
+    "allowed_hosts": "a further name under which pages and the control API may be reached, as containers name each "
+    "other; may be given several times",
     "state": "SQLite file that keeps the state; without it everything is in memory",
     "tls_port": "port of https beside http, with a certificate of the lab's authority",
     "certs": "folder of the lab's authorities, keys and certificates",
@@ -31,7 +34,15 @@ _HELP = {
     "region": "region of requests that name none",
     "account": "account for which --permissive takes an unknown access key",
 }
-_METAVARS = {"state": "FILE", "scenario": "PATH", "account": "ID", "port": "N", "tls_port": "N"}
+_METAVARS = {
+    "state": "FILE",
+    "allowed_hosts": "NAME",
+    "scenario": "PATH",
+    "account": "ID",
+    "port": "N",
+    "tls_port": "N",
+}
+_FLAGS = {"allowed_hosts": "--allow-host"}
 _CHOICES = {"fetch_issuers": ("loopback", "https")}
 
 
@@ -49,7 +60,7 @@ def add_parser(subparsers: Any) -> None:
 
 
 def _add_flag(parser: argparse.ArgumentParser, setting: Field[Any]) -> None:
-    flag, default = f"--{setting.name.replace('_', '-')}", setting.default
+    flag, default = _FLAGS.get(setting.name, f"--{setting.name.replace('_', '-')}"), setting.default
     told = _HELP.get(setting.name, setting.name.replace("_", " "))
     if isinstance(default, bool):
         parser.add_argument(flag, action=argparse.BooleanOptionalAction, default=None, help=told)
@@ -57,6 +68,7 @@ def _add_flag(parser: argparse.ArgumentParser, setting: Field[Any]) -> None:
     shown = f"{told} (default: {default})" if default not in ("", ()) else told
     parser.add_argument(
         flag,
+        dest=setting.name,
         type=int if isinstance(default, int) else str,
         action="append" if isinstance(default, tuple) else "store",
         default=None,
@@ -115,6 +127,11 @@ def _announcement(settings: Settings, world: World) -> Iterator[str]:
     url = url_of(settings.host, settings.port)
     accounts = world.page("account")
     yield f"sts-emulator serves {len(accounts)} account{'s' if len(accounts) != 1 else ''} on {url}"
+    if not is_loopback(settings.host):
+        yield from (
+            "",
+            f"  EVERYBODY who reaches {settings.host} may use the control API: root keys, clock, scenarios.",
+        )
     if settings.permissive:
         yield from ("", "  PERMISSIVE: any credentials are accepted, and nothing that follows from them is proven.")
     roots = {key["account"]: key for key in world.page("access-key") if not key["user"]}

@@ -1,7 +1,6 @@
 """The control API under `/_emulator/api`: worlds, time, faults, events, explanations, credentials and scenarios.
 
-It is for the machine's own user: requests must name a host that the server was told to serve, and a browser page of
-another origin is refused, so that no web page can drive it (DNS rebinding, cross-site requests).
+It is for the machine's own user, so that no web page can drive it: see `console.guarded`.
 """
 
 from __future__ import annotations
@@ -9,13 +8,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Body, Depends, FastAPI, HTTPException, Query, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from starlette.types import ASGIApp
 
+from sts_emulator.console.guarded import Guarded
+from sts_emulator.console.reference import reference_page
 from sts_emulator.core import clock
 from sts_emulator.core.events import Event
 from sts_emulator.core.faults import Spoilt, misspelt
@@ -24,8 +24,6 @@ from sts_emulator.vending import record
 from sts_emulator.vending.context import Server
 from sts_emulator.wire import dispatch
 
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1", "testserver"})
-EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - what a server may have been told to listen on
 STREAM_BACKLOG = 1_000  # events that a slow reader of the stream may lag behind before it is cut off
 
 
@@ -80,47 +78,35 @@ ApplyScenario = Callable[[Server, World, str], None]
 
 def create_api(server: Server, apply_scenario: ApplyScenario) -> ASGIApp:
     """The FastAPI application that serves everything under `/_emulator`."""
-    app = FastAPI(
-        title="sts-emulator control API",
-        docs_url="/_emulator/docs",
-        redoc_url=None,
-        openapi_url="/_emulator/openapi.json",
-        description="Worlds, time, faults, events and explanations of a running sts-emulator.",
-    )
+    app = _new_app("sts-emulator control API")
     _mount(app, server, apply_scenario)
     return app
 
 
 def create_app(server: Server, front: Any, apply_scenario: ApplyScenario) -> FastAPI:
     """An ordinary FastAPI application with the AWS endpoint mounted, to run under any ASGI server."""
-    app = FastAPI(
-        title="sts-emulator", openapi_url="/_emulator/openapi.json", docs_url="/_emulator/docs", redoc_url=None
-    )
+    app = _new_app("sts-emulator")
     _mount(app, server, apply_scenario)
     app.mount("/", front)
     return app
 
 
+def _new_app(title: str) -> FastAPI:
+    return FastAPI(
+        title=title,
+        docs_url=None,  # FastAPI's own page loads its scripts from other hosts
+        redoc_url=None,
+        openapi_url="/_emulator/openapi.json",
+        description="Worlds, time, faults, events and explanations of a running sts-emulator.",
+    )
+
+
 def _mount(app: FastAPI, server: Server, apply_scenario: ApplyScenario) -> None:
     app.state.server = server
     app.state.apply_scenario = apply_scenario
-    app.include_router(router, prefix="/_emulator/api", dependencies=[Depends(own_user)])
-
-
-async def own_user(request: Request) -> None:
-    """Refuse what a foreign web page could have sent (see the module's docstring)."""
-    host = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
-    served = request.app.state.server.settings.host
-    if host not in LOOPBACK and host != served and not (served in EVERYWHERE and _is_local_name(host)):
-        raise HTTPException(403, f"host `{host}` is not served; use a loopback address")
-    origin = request.headers.get("origin")
-    if origin and urlsplit(origin).netloc != request.headers.get("host"):
-        raise HTTPException(403, "cross-origin requests are refused")
-
-
-def _is_local_name(host: str) -> bool:
-    """Whether no web page can have the name: an address, or a name without a dot, such as containers have."""
-    return ":" in host or "." not in host or host.replace(".", "").isdigit()
+    app.include_router(router, prefix="/_emulator/api")
+    app.add_api_route("/_emulator/docs", reference_page, include_in_schema=False)
+    app.add_middleware(Guarded, settings=server.settings)
 
 
 def _server(request: Request) -> Server:
@@ -128,10 +114,10 @@ def _server(request: Request) -> Server:
 
 
 def _world(request: Request, world: str) -> World:
-    found = _server(request).worlds.get(world)
-    if found is None:
+    asked = _server(request).worlds.get(world)
+    if asked is None:
         raise HTTPException(404, f"no world `{world}`")
-    return found
+    return asked
 
 
 TheServer = Annotated[Server, Depends(_server)]

@@ -13,69 +13,60 @@ from collections.abc import Callable, Mapping
 from urllib.parse import quote
 
 from sts_emulator.core.errors import AwsError
+from sts_emulator.pages import render
+from sts_emulator.pages.console import LONGEST, ConsoleSession, is_console, sign_in_header
+from sts_emulator.pages.refusals import as_json, as_page
+from sts_emulator.pages.routes import ANY, page
+from sts_emulator.pages.visit import Visit
 from sts_emulator.vending import authenticate
-from sts_emulator.vending.console import (
-    LONGEST,
-    ConsoleSession,
-    is_console,
-    seal_console,
-    sign_in_header,
-    unseal_console,
-)
-from sts_emulator.vending.context import Context, Visit
 from sts_emulator.vending.credentials import derive_secret, recover
-from sts_emulator.vending.record import new_request_id, record
 from sts_emulator.vending.session import FEDERATED, ROLE, Session
-from sts_emulator.wire import pages
 from sts_emulator.wire.http import Response, parameters
 
 SHORTEST = 900
 CHAINED_LIMIT = 3600
 TOKEN_LIFETIME = 900
 
+_TOKEN = "signin-token"  # noqa: S105 - what it is sealed for
 
-def respond(visit: Visit) -> Response:
+
+def _refusal(visit: Visit, error: AwsError) -> Response:
+    """A broker's script is told in JSON, a person who follows a link on a page."""
+    if error.code == "MalformedQueryString":
+        return as_json(visit, error)
+    return as_page(visit, error) if parameters(visit.request).get("Action") == "login" else as_json(visit, error)
+
+
+@page(ANY, "/federation", refusal=_refusal, foreign=True)
+def federation(visit: Visit) -> Response:
     """Answer `Action=getSigninToken` or `Action=login`, in the query of a GET or the form of a POST."""
-    try:
-        given = parameters(visit.request)
-    except AwsError as bad:
-        return pages.data(400, {"message": bad.message})
+    given = parameters(visit.request)
     action = _ACTIONS.get(given.get("Action", ""))
     if action is None or visit.request.method not in ("GET", "POST"):
-        return pages.data(400, {"message": "Action must be getSigninToken or login"})
+        raise AwsError("ValidationError", "Action must be getSigninToken or login")
     return action(visit, given)
 
 
 def _signin_token(visit: Visit, given: Mapping[str, str]) -> Response:
-    ctx = _context(visit, "GetSigninToken")
-    try:
+    with visit.attempt("signin", "GetSigninToken") as attempt:
         session, key_id = _proven(visit, given.get("Session", ""))
-        ctx.caller = authenticate.caller_of_session(visit.world, session, key_id)
+        attempt.ctx.caller = authenticate.caller_of_session(visit.world, session, key_id)
         until = _until(visit.world.now(), session, given.get("SessionDuration"))
-    except AwsError as no:
-        record(ctx, error=no)
-        return pages.data(no.status or 400, {"message": no.message})
-    record(ctx, {"GetSigninToken": "Success"})
+        attempt.result = {"GetSigninToken": "Success"}
     latest = int(visit.world.now()) + TOKEN_LIFETIME
-    token = seal_console(visit.world, "signin-token", ConsoleSession(session, until), latest)
-    return pages.data(200, {"SigninToken": token})
+    token = ConsoleSession(session, until).seal(visit.world, _TOKEN, min(until, latest))
+    return render.data(200, {"SigninToken": token})
 
 
 def _login(visit: Visit, given: Mapping[str, str]) -> Response:
-    root = pages.root_of(visit.base_url)
-    console = unseal_console(visit.world, "signin-token", given.get("SigninToken", ""))
+    console = ConsoleSession.open(visit.world, _TOKEN, given.get("SigninToken", ""))
     if console is None:
-        sentence = "The sign-in token is not valid, or no longer."
-        return pages.page("refused.html", root, status=400, sentence=sentence, code="", invalid=False)
-    ctx = _context(visit, "ConsoleLogin")
-    try:
-        ctx.caller = authenticate.caller_of_session(visit.world, console.session, "")
-    except AwsError as gone:
-        record(ctx, error=gone)
-        return pages.page("refused.html", root, status=403, sentence=gone.message, code=gone.code, invalid=False)
-    ctx.evidence["LoginTo"] = given.get("Destination", "")
-    record(ctx, {"ConsoleLogin": "Success"})
-    return pages.redirect(_destination(visit, given.get("Destination", "")), [sign_in_header(visit, console)])
+        raise AwsError("Refused", "The sign-in token is not valid, or no longer.")
+    with visit.attempt("signin", "ConsoleLogin") as attempt:
+        attempt.ctx.caller = authenticate.caller_of_session(visit.world, console.session, "")
+        attempt.ctx.evidence["LoginTo"] = given.get("Destination", "")
+        attempt.result = {"ConsoleLogin": "Success"}
+    return render.redirect(_destination(visit, given.get("Destination", "")), [sign_in_header(visit, console)])
 
 
 _ACTIONS: Mapping[str, Callable[[Visit, Mapping[str, str]], Response]] = {
@@ -95,7 +86,7 @@ def _proven(visit: Visit, text: str) -> tuple[Session, str]:
         key_id, secret, token = (shown[name] for name in ("sessionId", "sessionKey", "sessionToken"))
     except (ValueError, RecursionError, KeyError, TypeError):
         raise AwsError("ValidationError", "Session must be JSON with sessionId, sessionKey and sessionToken") from None
-    if not all(isinstance(each, str) for each in (key_id, secret, token)):
+    if not all(isinstance(member, str) for member in (key_id, secret, token)):
         raise AwsError("ValidationError", "Session must hold texts")
     session = recover(visit.world, key_id, token)
     if not hmac.compare_digest(derive_secret(visit.world, key_id).encode(), secret.encode("utf-8", "replace")):
@@ -118,22 +109,5 @@ def _until(now: float, session: Session, duration: str | None) -> int:
 
 def _destination(visit: Visit, asked: str) -> str:
     """Our own console, which names the destination: AWS's is not here, and nobody else's is followed."""
-    own = f"{pages.root_of(visit.base_url)}/console"
+    own = f"{visit.root}/console"
     return f"{own}?destination={quote(asked, safe='')}" if is_console(asked) else own
-
-
-def _context(visit: Visit, operation: str) -> Context:
-    request = visit.request
-    return Context(
-        server=visit.server,
-        world=visit.world,
-        service="signin",
-        operation=operation,
-        request_id=new_request_id(),
-        region=visit.server.settings.region,
-        source_ip=request.client,
-        user_agent=request.headers.get("user-agent", ""),
-        secure=request.scheme == "https",
-        request=request,
-        base_url=visit.base_url,
-    )

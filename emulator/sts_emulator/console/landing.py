@@ -1,54 +1,53 @@
-"""Page `console`: where a browser is after it signed in, the credentials on request, and the pages' own assets."""
+"""Page `console`: where a browser is after it signed in, and the credentials on request."""
 
 from __future__ import annotations
 
 from sts_emulator.core.errors import AwsError
-from sts_emulator.vending import authenticate, credentials
-from sts_emulator.vending.console import ConsoleSession, is_form_token, landing, sign_out_header, signed_in
-from sts_emulator.vending.context import Visit
-from sts_emulator.wire import pages
-from sts_emulator.wire.http import Response, form
+from sts_emulator.pages import render
+from sts_emulator.pages.console import COOKIE, CREDENTIALS_FORM, ConsoleSession, landing, signed_in
+from sts_emulator.pages.refusals import as_page
+from sts_emulator.pages.routes import page
+from sts_emulator.pages.visit import Visit
+from sts_emulator.vending import credentials
+from sts_emulator.wire.http import Response
 
 
-def respond(visit: Visit) -> Response:
-    """Answer one request to the console."""
-    method, path = visit.request.method, visit.path.strip("/")
-    if method in ("GET", "HEAD") and path.startswith("static/"):
-        return pages.asset(path.removeprefix("static/")) or pages.data(404, {"message": "no such file"})
-    if method in ("GET", "HEAD") and path == "signout":
-        return _plain(visit, 200, "You are signed out.", sign_out=True)
-    console = _present(visit)
-    if console is None:
-        return _plain(visit, 401, "You are not signed in. Sign in at an identity provider.")
-    if method in ("GET", "HEAD") and not path:
-        return landing(visit, console, destination=form(visit.request.query).get("destination", ""))
-    if method == "POST" and path == "credentials":
-        return _credentials(visit, console)
-    return pages.data(404, {"message": f"no page `{method} console/{path[:100]}`"})
+@page("GET", "/console", refusal=as_page)
+def console_page(visit: Visit) -> Response:
+    """Who is signed in."""
+    return landing(visit, _present(visit), destination=visit.query.get("destination", ""))
 
 
-def _present(visit: Visit) -> ConsoleSession | None:
-    """Whoever is signed in, unless the role behind it was deleted meanwhile."""
-    console = signed_in(visit)
-    if console is None:
-        return None
-    try:
-        authenticate.caller_of_session(visit.world, console.session, "")
-    except AwsError:
-        return None
-    return console
-
-
-def _credentials(visit: Visit, console: ConsoleSession) -> Response:
+@page("POST", "/console/credentials", refusal=as_page)
+def show_credentials(visit: Visit) -> Response:
     """Credentials of the session, with its own expiry, for a form that this session was shown."""
-    if not is_form_token(visit, pages.posted(visit.request).get("token", "")):
-        return _plain(visit, 403, "That form is not the one that this session was shown.")
+    console = _present(visit)
+    COOKIE.check_form(visit, CREDENTIALS_FORM)
     if console.session.expires <= visit.world.now():
-        return _plain(visit, 403, "The credentials behind this session have expired.")
+        raise AwsError("Refused", "The credentials behind this session have expired.", status=403)
     return landing(visit, console, credentials=credentials.mint(visit.world, console.session))
 
 
-def _plain(visit: Visit, status: int, sentence: str, *, sign_out: bool = False) -> Response:
-    headers = [sign_out_header(visit)] if sign_out else []
-    root = pages.root_of(visit.base_url)
-    return pages.page("refused.html", root, status=status, headers=headers, sentence=sentence, code="", invalid=False)
+@page("GET", "/console/signout", refusal=as_page)
+def sign_out(visit: Visit) -> Response:
+    """Take the session out of the browser."""
+    headers = [COOKIE.take(visit)]
+    return render.page(
+        "refused.html", visit.root, headers=headers, sentence="You are signed out.", code="", invalid=False
+    )
+
+
+@page("GET", "/console/static/{name}")
+def static_file(_: Visit, name: str) -> Response:
+    """A file that pages load."""
+    file = render.asset(name)
+    if file is None:
+        raise AwsError("NotFound", "no such file", status=404)
+    return file
+
+
+def _present(visit: Visit) -> ConsoleSession:
+    console = signed_in(visit)
+    if console is None:
+        raise AwsError("Refused", "You are not signed in. Sign in at an identity provider.", status=401)
+    return console

@@ -13,8 +13,11 @@ from sts_emulator.core.errors import AwsError
 from sts_emulator.core.store import AlreadyExistsError
 from sts_emulator.core.world import World
 from sts_emulator.idp import keys
+from sts_emulator.pages import render
+from sts_emulator.pages.routes import page
+from sts_emulator.pages.visit import Visit
 from sts_emulator.vending.authorize import authorize
-from sts_emulator.vending.context import Caller, Context, Visit
+from sts_emulator.vending.context import Caller, Context
 from sts_emulator.vending.tags import tag_keys, tag_map
 from sts_emulator.wire.dispatch import operation
 from sts_emulator.wire.http import Response
@@ -88,17 +91,24 @@ async def get_web_identity_token(
     return {"WebIdentityToken": keys.sign(key, SigningAlgorithm, claims), "Expiration": expires}
 
 
-async def respond(visit: Visit) -> Response:
-    """`outbound/<issuer id>/.well-known/openid-configuration` and `…/jwks.json`: what a third party verifies with."""
-    issuer, _, document = visit.path.partition("/")
-    known = any(account.get("outbound_issuer") == issuer for account in visit.world.page("account"))
-    if known and visit.request.method in ("GET", "HEAD"):
-        if document == ".well-known/openid-configuration":
-            return _json(_discovery(f"{visit.base_url}/{PAGE}/{issuer}"))
-        if document == ".well-known/jwks.json":
-            made = [await _key(visit.world, issuer, algorithm) for algorithm in ALGORITHMS]
-            return _json({"keys": [key["public"] for key in made]})
-    return Response(404, [("content-type", "application/json")], b'{"message":"no such issuer"}')
+@page("GET", f"/{PAGE}/{{issuer}}/.well-known/openid-configuration")
+def discovery(visit: Visit, issuer: str) -> Response:
+    """The discovery document, from which a third party verifies."""
+    _check_issuer(visit, issuer)
+    return render.data(200, _discovery(f"{visit.base_url}/{PAGE}/{issuer}"))
+
+
+@page("GET", f"/{PAGE}/{{issuer}}/.well-known/jwks.json")
+async def published_keys(visit: Visit, issuer: str) -> Response:
+    """The public keys."""
+    _check_issuer(visit, issuer)
+    made = [await _key(visit.world, issuer, algorithm) for algorithm in ALGORITHMS]
+    return render.data(200, {"keys": [key["public"] for key in made]})
+
+
+def _check_issuer(visit: Visit, issuer: str) -> None:
+    if not any(account.get("outbound_issuer") == issuer for account in visit.world.page("account")):
+        raise AwsError("NotFound", "no such issuer", status=404)
 
 
 def _details(ctx: Context, caller: Caller, tags: Mapping[str, str]) -> dict[str, Any]:
@@ -140,7 +150,3 @@ def _discovery(issuer: str) -> dict[str, Any]:
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": list(ALGORITHMS),
     }
-
-
-def _json(document: Mapping[str, Any]) -> Response:
-    return Response(200, [("content-type", "application/json")], json.dumps(document).encode())

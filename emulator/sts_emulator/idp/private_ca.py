@@ -11,18 +11,21 @@ What verifies reads only the `certificate` of the world's `private-ca` document.
 from __future__ import annotations
 
 import asyncio
-import json
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Final
 
 from sts_emulator.accounts.resources import Stored
 from sts_emulator.core import names
+from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.idp import certificates
 from sts_emulator.idp.certificates import KEYS, Names, Pair, Wish
-from sts_emulator.vending.context import Visit
+from sts_emulator.pages import render
+from sts_emulator.pages.forms import json_body
+from sts_emulator.pages.routes import page
+from sts_emulator.pages.visit import Visit
 from sts_emulator.wire.http import Response
 
 KIND: Final = "private-ca"
@@ -63,41 +66,25 @@ def revocation_list(world: World, authority: Stored) -> str:
 
 # -- pages ----------------------------------------------------------------------------------------------------------
 
-
-async def respond(visit: Visit) -> Response:
-    """Answer one request to the pages."""
-    try:
-        body = json.loads(visit.request.body) if visit.request.body else {}
-        if not isinstance(body, dict):
-            return _problem(400, "the body must be a JSON object")
-        identifier, _, what = visit.path.partition("/")
-        if not identifier:
-            return await _create(visit, body)
-        authority = visit.world.find(KIND, identifier)
-        if authority is None:
-            return _problem(404, f"there is no private authority `{identifier[:80]}`")
-        page = _PAGES.get((visit.request.method, what))
-        if page is None:
-            return _problem(404, "no such page")
-        # Making a key may take long; all else belongs to the thread that owns the world.
-        key = await asyncio.to_thread(certificates.make_key, _kind(body)) if page is _issue else None
-        return page(visit.world, authority, body, key)
-    except (ValueError, TypeError, RecursionError) as wrong:
-        return _problem(400, str(wrong))
+MISTAKES: Final = (ValueError, TypeError)
 
 
-async def _create(visit: Visit, body: Body) -> Response:
-    if visit.request.method != "POST":
-        return _problem(405, "POST creates an authority")
+@page("POST", "/private-ca", mistakes=MISTAKES)
+async def create_authority(visit: Visit) -> Response:
+    """A new root authority of an account."""
+    body = json_body(visit)
     account, region = str(body.get("account", "")), str(body.get("region", "us-east-1"))
     if not names.is_account_id(account):
-        return _problem(400, f"`{account[:80]}` is not an account id")
+        raise ValueError(f"`{account[:80]}` is not an account id")
     key = await asyncio.to_thread(certificates.make_key, _kind(body))
     made = create(visit.world, account, region, body.get("subject") or {"CN": "Private CA"}, key)
-    return _json(201, {name: made[name] for name in ("arn", "id", "certificate")})
+    return render.data(201, {name: made[name] for name in ("arn", "id", "certificate")})
 
 
-def _issue(world: World, authority: Stored, body: Body, key: Any) -> Response:
+@page("POST", "/private-ca/{identifier}/certificates", mistakes=MISTAKES)
+async def issue_certificate(visit: Visit, identifier: str) -> Response:
+    """A private key and its certificate."""
+    authority, body = _authority(visit, identifier), json_body(visit)
     days = int(body.get("days", 30))
     if not 1 <= days <= MAX_DAYS:
         raise ValueError(f"`days` must be between 1 and {MAX_DAYS}")
@@ -107,31 +94,37 @@ def _issue(world: World, authority: Stored, body: Body, key: Any) -> Response:
         dns=tuple(body.get("dns", ())),
         uris=tuple(body.get("uri", ())),
     )
-    pair = issue(world, authority, wish, key)
+    # Making a key may take long; all else belongs to the thread that owns the world.
+    key = await asyncio.to_thread(certificates.make_key, _kind(body))
+    pair = issue(visit.world, authority, wish, key)
     shown = {
         "certificate": certificates.certificate_pem(pair.certificate),
         "private_key": certificates.key_pem(pair.key),
         "serial": f"{pair.certificate.serial_number:x}",
     }
-    return _json(201, shown)
+    return render.data(201, shown)
 
 
-def _revoke(world: World, authority: Stored, body: Body, _: Any) -> Response:
-    serial = f"{int(str(body.get('serial', '')), 16):x}"
-    changed = world.update(KIND, authority["arn"], lambda kept: {**kept, "revoked": [*kept["revoked"], serial]})
-    return _json(200, {"crl": revocation_list(world, changed)})
+@page("POST", "/private-ca/{identifier}/revocations", mistakes=MISTAKES)
+def revoke_certificate(visit: Visit, identifier: str) -> Response:
+    """Revoke a serial number; the list that names it."""
+    authority = _authority(visit, identifier)
+    serial = f"{int(str(json_body(visit).get('serial', '')), 16):x}"
+    changed = visit.world.update(KIND, authority["arn"], lambda kept: {**kept, "revoked": [*kept["revoked"], serial]})
+    return render.data(200, {"crl": revocation_list(visit.world, changed)})
 
 
-def _list(world: World, authority: Stored, _: Body, __: Any) -> Response:
-    text = revocation_list(world, authority)
-    return Response(200, [("content-type", "application/x-pem-file")], text.encode())
+@page("GET", "/private-ca/{identifier}/crl")
+def revoked_certificates(visit: Visit, identifier: str) -> Response:
+    """The authority's list, as PEM."""
+    return render.text(200, "application/x-pem-file", revocation_list(visit.world, _authority(visit, identifier)))
 
 
-_PAGES: Mapping[tuple[str, str], Callable[[World, Stored, Body, Any], Response]] = {
-    ("POST", "certificates"): _issue,
-    ("POST", "revocations"): _revoke,
-    ("GET", "crl"): _list,
-}
+def _authority(visit: Visit, identifier: str) -> Stored:
+    authority = visit.world.find(KIND, identifier)
+    if authority is None:
+        raise AwsError("NotFound", f"there is no private authority `{identifier[:80]}`", status=404)
+    return authority
 
 
 def _pair(authority: Stored) -> Pair:
@@ -143,11 +136,3 @@ def _kind(body: Body) -> str:
     if kind not in KEYS:
         raise ValueError(f"unknown kind of key `{kind[:80]}`; known are {', '.join(KEYS)}")
     return kind
-
-
-def _json(status: int, value: Mapping[str, Any]) -> Response:
-    return Response(status, [("content-type", "application/json")], json.dumps(value).encode())
-
-
-def _problem(status: int, message: str) -> Response:
-    return _json(status, {"message": message})

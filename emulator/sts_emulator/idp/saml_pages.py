@@ -5,50 +5,45 @@ from __future__ import annotations
 import asyncio
 import hmac
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from sts_emulator.accounts.resources import Stored
+from sts_emulator.core.errors import AwsError
 from sts_emulator.idp.saml import KIND, Wish, assert_user, chosen_roles, metadata, provider_arn
-from sts_emulator.vending.context import Visit
-from sts_emulator.wire import pages
-from sts_emulator.wire.http import Response, form
+from sts_emulator.pages import render
+from sts_emulator.pages.refusals import as_page
+from sts_emulator.pages.routes import page
+from sts_emulator.pages.visit import Visit
+from sts_emulator.wire.http import Response
 
 _AWS_SIGN_IN = ("https://signin.aws.amazon.com", "https://*.signin.aws.amazon.com")
 
 
-async def respond(visit: Visit) -> Response:
-    """Serve `idp/…`: the list, a provider's sign-in page and metadata, and assertions for scripts (docs/saml.md)."""
-    name, _, rest = visit.path.strip("/").partition("/")
-    if not name:
-        listed = [_public(each, visit.base_url) for each in visit.world.page(KIND)]
-        return pages.data(200, {"identity_providers": listed})
-    idp = visit.world.get(KIND, name)
-    page = _PAGES.get((visit.request.method, rest))
-    if idp is None or page is None:
-        return pages.data(404, {"message": f"no page `{visit.request.method} idp/{visit.path[:120]}`"})
-    try:
-        return await page(visit, idp)
-    except ValueError as bad:
-        return pages.data(400, {"message": str(bad)})
+@page("GET", "/idp")
+def list_providers(visit: Visit) -> Response:
+    """The world's lab identity providers."""
+    listed = [_public(idp, visit.base_url) for idp in visit.world.page(KIND)]
+    return render.data(200, {"identity_providers": listed})
 
 
-async def _sign_in_page(visit: Visit, idp: Stored) -> Response:
-    return _form(visit, idp, form(visit.request.query).get("RelayState", ""))
+@page("GET", "/idp/{name}", refusal=as_page)
+def sign_in_form(visit: Visit, name: str) -> Response:
+    """Where a person tells who they are."""
+    return _form(visit, _idp(visit, name), visit.query.get("RelayState", ""))
 
 
-async def _sso_page(visit: Visit, idp: Stored) -> Response:
-    fields = pages.posted(visit.request)
+@page("POST", "/idp/{name}/sso", refusal=as_page, mistakes=(ValueError,))
+async def sign_in(visit: Visit, name: str) -> Response:
+    """The form comes back: an assertion for AWS's sign-in, or the form again."""
+    idp, fields = _idp(visit, name), visit.posted
     user, relay_state = fields.get("username", ""), fields.get("RelayState", "")
-    if not _is_ours(visit):
-        return pages.data(403, {"message": "requests of other web pages are refused"})
     if not _knows(idp, user, fields.get("password", "")):
         return _form(visit, idp, relay_state, username=user, wrong=True)
     response = await asyncio.to_thread(assert_user, idp, user, visit.world.now(), Wish(), visit.base_url)
-    return pages.page(
+    return render.page(
         "post.html",
-        pages.root_of(visit.base_url),
+        visit.root,
         posts_to=_AWS_SIGN_IN,
         name=idp["name"],
         action=f"{visit.base_url}/saml",
@@ -57,19 +52,29 @@ async def _sso_page(visit: Visit, idp: Stored) -> Response:
     )
 
 
-async def _metadata_page(visit: Visit, idp: Stored) -> Response:
-    document = metadata(idp, visit.base_url)
-    return Response(200, [("content-type", "application/samlmetadata+xml")], document.encode())
+@page("GET", "/idp/{name}/metadata")
+def metadata_document(visit: Visit, name: str) -> Response:
+    """What a SAML provider of AWS is made from."""
+    return render.text(200, "application/samlmetadata+xml", metadata(_idp(visit, name), visit.base_url))
 
 
-async def _assertion_page(visit: Visit, idp: Stored) -> Response:
-    foreign = pages.is_foreign(visit.request, visit.server.settings.host)
-    if foreign or "json" not in visit.request.headers.get("content-type", ""):
-        return pages.data(403, {"message": "send JSON, and not from another web page"})
+@page("POST", "/idp/{name}/assertions", mistakes=(ValueError,))
+async def assertion(visit: Visit, name: str) -> Response:
+    """An assertion for a script."""
+    idp = _idp(visit, name)
+    if "json" not in visit.request.headers.get("content-type", ""):
+        raise AwsError("Refused", "send JSON, and not from another web page", status=403)
     user, wish = _wish(visit.request.body)
     response = await asyncio.to_thread(assert_user, idp, user, visit.world.now(), wish, visit.base_url)
     pairs = [{"role": role, "provider": provider_arn(idp, role)} for role in chosen_roles(idp, user, wish)]
-    return pages.data(200, {"SAMLResponse": response, "roles": pairs, "action": f"{visit.base_url}/saml"})
+    return render.data(200, {"SAMLResponse": response, "roles": pairs, "action": f"{visit.base_url}/saml"})
+
+
+def _idp(visit: Visit, name: str) -> Stored:
+    idp = visit.world.get(KIND, name)
+    if idp is None:
+        raise AwsError("NotFound", f"no identity provider `{name[:80]}`", status=404)
+    return idp
 
 
 def _wish(body: bytes) -> tuple[str, Wish]:
@@ -118,18 +123,11 @@ _WISHES: Final[Mapping[str, Callable[[Any], bool]]] = {
     "expires_in": _is_number,
 }
 
-_PAGES: Final[Mapping[tuple[str, str], Callable[[Visit, Stored], Awaitable[Response]]]] = {
-    ("GET", ""): _sign_in_page,
-    ("POST", "sso"): _sso_page,
-    ("GET", "metadata"): _metadata_page,
-    ("POST", "assertions"): _assertion_page,
-}
-
 
 def _form(visit: Visit, idp: Stored, relay_state: str, *, username: str = "", wrong: bool = False) -> Response:
-    return pages.page(
+    return render.page(
         "idp.html",
-        pages.root_of(visit.base_url),
+        visit.root,
         status=401 if wrong else 200,
         name=idp["name"],
         users=list(idp["users"]),
@@ -143,13 +141,6 @@ def _knows(idp: Stored, user: str, password: str) -> bool:
     person = idp["users"].get(user)
     known = "" if person is None else person.get("password") or user
     return hmac.compare_digest(known.encode(), password.encode()) and person is not None
-
-
-def _is_ours(visit: Visit) -> bool:
-    """Whether the form was on a page of this server, under whatever name it was reached."""
-    host = visit.request.headers.get("host", "")
-    origin = visit.request.headers.get("origin")
-    return not origin or urlsplit(origin).netloc == host
 
 
 def _public(idp: Stored, base_url: str) -> dict[str, Any]:

@@ -7,8 +7,7 @@ import ipaddress
 import struct
 from typing import Any, Final
 
-SUFFIXES: Final = ("amazonaws.com", "api.aws", "app.aws", "awsapps.com", "signin.aws", "aws.amazon.com")
-"""Domains whose hosts the emulator answers for (docs/aws/clients.md, "Transparent mode")."""
+from sts_emulator.core.hosts import is_aws
 
 SERVICES: Final = (
     "sts",
@@ -31,12 +30,6 @@ _A, _AAAA, _ANY_TYPE, _IN = 1, 28, 255, 1
 _NO_SUCH_NAME, _REFUSED_FORM = 3, 1
 _TTL = 60
 _LONGEST = 512  # bytes of a query over UDP
-
-
-def is_aws(host: str) -> bool:
-    """Whether a host name is one of AWS's."""
-    name = host.lower().rstrip(".")
-    return any(name == suffix or name.endswith(f".{suffix}") for suffix in SUFFIXES)
 
 
 def known(region: str) -> list[str]:

@@ -6,7 +6,7 @@ import asyncio
 from contextlib import suppress
 from typing import Final
 
-from sts_emulator.network.hostnames import is_aws
+from sts_emulator.core.hosts import is_aws
 
 HEAD: Final = 16_384  # bytes of a request's head
 _TLS_PORT = "443"

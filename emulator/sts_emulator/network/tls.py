@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from sts_emulator.core import clock
-from sts_emulator.network.hostnames import is_aws
+from sts_emulator.core.hosts import is_aws
 from sts_emulator.settings import Settings
 
 if TYPE_CHECKING:

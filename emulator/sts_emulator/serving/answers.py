@@ -2,37 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final
+from typing import Final
 
-from sts_emulator.core.errors import AwsError
-from sts_emulator.core.faults import Fault
 from sts_emulator.wire import messages
+from sts_emulator.wire.asgi import Receive, Scope, Send
 from sts_emulator.wire.http import Response
-
-Scope = Mapping[str, Any]
-Receive = Callable[[], Awaitable[Mapping[str, Any]]]
-Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 
 TRANSPORT: Final = "emulator.transport"
 """In a scope: the connection's transport, which only our own sockets give to their application."""
-
-
-async def meet(
-    fault: Fault, fail: Callable[[AwsError], Response], carry_out: Callable[[], Response | Awaitable[Response]]
-) -> Response:
-    """The answer to a call or visit that meets a fault, marked with it."""
-    await asyncio.sleep(fault.delay_seconds)
-    if fault.holds_back:
-        return Response(503, [], b"", fault)
-    if fault.error is not None:
-        response = fail(fault.error)
-    else:
-        answer = carry_out()
-        response = answer if isinstance(answer, Response) else await answer
-    response.fault = fault
-    return response
 
 
 async def send_answer(scope: Scope, receive: Receive, send: Send, response: Response) -> None:

@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-import inspect
-import json
 import logging
-from collections.abc import Awaitable, Callable, Mapping
-from functools import partial
+from collections.abc import Awaitable, Callable
 from typing import Any
 
-from sts_emulator.core import faults
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.store import UnavailableError
 from sts_emulator.core.world import DEFAULT, World
-from sts_emulator.serving.answers import Receive, Scope, Send, meet, send_answer
-from sts_emulator.vending.context import Server, Visit
+from sts_emulator.pages import answering, guard, routes
+from sts_emulator.serving.answers import send_answer
+from sts_emulator.vending.context import Server
 from sts_emulator.vending.record import new_request_id
 from sts_emulator.wire import protocols
+from sts_emulator.wire.asgi import App, Receive, Scope, Send, headers_of, read_body
 from sts_emulator.wire.http import MAX_BODY, Request, Response
 
 log = logging.getLogger("emulator")
 
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
 Answer = Response | Awaitable[Response]  # awaitable only where something must be waited for
 Handle = Callable[[Server, World, Request, str], Answer]
 
@@ -33,12 +30,11 @@ _TOO_LARGE = AwsError("RequestEntityTooLarge", f"The request is larger than {MAX
 
 
 class Front:
-    """One emulator on one socket. `handle` answers AWS calls; `pages` maps path segments or paths to modules."""
+    """One emulator on one socket. `handle` answers AWS calls."""
 
-    def __init__(self, server: Server, handle: Handle, pages: Mapping[str, str]) -> None:
+    def __init__(self, server: Server, handle: Handle) -> None:
         self.server = server
         self._handle = handle
-        self._pages = pages
         self._api: Any = None
         self.extensions: list[Callable[[Any], None]] = []
         """What else to mount on the FastAPI application behind `/_emulator`."""
@@ -50,7 +46,7 @@ class Front:
         elif scope["path"].startswith("/_emulator") and _MOUNT not in scope:
             await (await self._loaded_api())(scope, receive, send)
         else:
-            body = await _body(receive)
+            body = await read_body(receive, MAX_BODY)
             answer = _too_large() if body is None else self.answer(_request(scope, body), scope.get(_MOUNT))
             response = answer if isinstance(answer, Response) else await answer
             await send_answer(scope, receive, send, response)
@@ -81,33 +77,14 @@ class Front:
             return _json(404, b'{"message":"no such world"}')
         request.raw_path = rest
         base_url = f"{request.scheme}://{request.headers.get('host', '')}{prefix}"
-        if rest != "/":
-            module = self._pages.get(rest) or self._pages.get(rest[1:].partition("/")[0])
-            if module is not None:
-                return self._visit(module, world, request, base_url)
+        if rest != "/" and routes.is_page(rest):
+            return answering.answer(self.server, world, request, base_url)
+        if self.server.settings.permissive:  # no signature tells who asks: a foreign page must not
+            try:
+                guard.check_call(request.headers, self.server.settings, request.scheme)
+            except AwsError as foreign:
+                return protocols.render_error(None, None, foreign, new_request_id())
         return self._handle(self.server, world, request, base_url)
-
-    async def _visit(self, module: str, world: World, request: Request, base_url: str) -> Response:
-        page, _, path = request.raw_path[1:].partition("/")
-        visit = Visit(self.server, world, request, path, base_url)
-        fault = faults.take(world, page, path)
-        if fault is None:
-            return await self._respond(module, visit)
-        return await meet(fault, _page_error, partial(self._respond, module, visit))
-
-    async def _respond(self, module: str, visit: Visit) -> Response:
-        try:
-            answer = importlib.import_module(module).respond(visit)
-            response: Response = await answer if inspect.isawaitable(answer) else answer
-        except AwsError as error:
-            return protocols.render_error(None, None, error, new_request_id())
-        except UnavailableError as reason:
-            log.warning("%s %s: the state is unavailable (%s)", visit.request.method, visit.request.signed_path, reason)
-            return _json(503, b'{"message":"the state is unavailable"}')
-        except Exception:
-            log.exception("%s %s failed inside", visit.request.method, visit.request.signed_path)
-            return _json(500, b'{"message":"internal failure"}')
-        return response
 
     async def _loaded_api(self) -> Any:
         if self._api is None:
@@ -141,22 +118,6 @@ def apply_scenario(server: Server, world: World, text: str) -> None:
         raise ValueError(str(mistakes)) from None
 
 
-async def _body(receive: Receive) -> bytes | None:
-    """The request's body; None when it is larger than the wire reads."""
-    message = await receive()
-    body: bytes = message.get("body", b"")
-    if not message.get("more_body"):
-        return body if len(body) <= MAX_BODY else None
-    chunks, size = [body], len(body)
-    while message.get("more_body"):
-        message = await receive()
-        chunks.append(message.get("body", b""))
-        size += len(chunks[-1])
-        if size > MAX_BODY:
-            return None
-    return b"".join(chunks)
-
-
 def _too_large() -> Response:
     return protocols.render_error(None, None, _TOO_LARGE, new_request_id())
 
@@ -168,19 +129,11 @@ def _request(scope: Scope, body: bytes) -> Request:
         raw_path=path,
         signed_path=path,
         query=scope["query_string"].decode("latin-1"),
-        headers=_headers(scope),
+        headers=headers_of(scope),
         body=body,
         client=scope["client"][0] if scope["client"] else "",
         scheme=scope["scheme"],
     )
-
-
-def _headers(scope: Scope) -> dict[str, str]:
-    headers: dict[str, str] = {}
-    for raw_name, raw_value in scope["headers"]:
-        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
-        headers[name] = f"{headers[name]},{value}" if name in headers else value
-    return headers
 
 
 def _split_world(path: str) -> tuple[str, str, str]:
@@ -189,12 +142,6 @@ def _split_world(path: str) -> tuple[str, str, str]:
         return DEFAULT, "", path
     name, _, rest = path[3:].partition("/")
     return name, f"/w/{name}", f"/{rest}"
-
-
-def _page_error(error: AwsError) -> Response:
-    """An error as a container's credentials endpoint says it; who asks the metadata service reads but the status."""
-    body = json.dumps({"code": error.code, "message": error.message}).encode()
-    return _json(error.status or 503, body)
 
 
 def _json(status: int, body: bytes) -> Response:

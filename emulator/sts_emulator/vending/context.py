@@ -33,20 +33,6 @@ class Server:
 
 
 @dataclass(slots=True)
-class Visit:
-    """A plain HTTP request to one of our own pages or endpoints (issuers, metadata, sign-in), not an AWS API call.
-
-    `path` is what follows the page's prefix; `base_url` ends without a slash and includes the world's prefix.
-    """
-
-    server: Server
-    world: World
-    request: HttpRequest
-    path: str
-    base_url: str
-
-
-@dataclass(slots=True)
 class Caller:
     """Who signed the call, with everything of theirs that can have a say in a decision.
 

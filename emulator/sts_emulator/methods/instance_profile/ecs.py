@@ -24,8 +24,9 @@ from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.methods.instance_profile import delivery
 from sts_emulator.methods.instance_profile.delivery import Delivered, Workload
-from sts_emulator.vending.context import Visit
-from sts_emulator.wire.http import Response, form
+from sts_emulator.pages.routes import ANY, page
+from sts_emulator.pages.visit import Visit
+from sts_emulator.wire.http import Response
 
 KIND: Final = "ecs-task"
 SERVICE: Final = "ecs-tasks.amazonaws.com"
@@ -69,18 +70,32 @@ def metadata_id(task: Stored) -> str:
     return f"{task['id']}-{digits:010}"
 
 
-def respond(visit: Visit) -> Response:
-    """Answer one request to the credentials or the metadata endpoint."""
-    segments = visit.path.rstrip("/").split("/")
+@page(ANY, "/ecs/{*path}")
+def nothing_here(visit: Visit, path: str) -> Response:  # noqa: ARG001 - whatever it is
+    """What the endpoints answer to anything else."""
     if visit.request.method not in ("GET", "HEAD"):
         return _json(405, {"message": "Method Not Allowed"})
-    if segments[0] == "v4" and len(segments) > 1:
-        return _metadata(visit.world, segments[1], "/".join(segments[2:]))
-    if segments[:2] == ["v2", "credentials"]:
-        return _credentials(visit, segments[2] if len(segments) > 2 else "")  # noqa: PLR2004 - the id stands third
-    if segments == ["v1", "credentials"]:
-        return _credentials(visit, form(visit.request.query).get("id", ""))
     return _json(404, {"message": "404 page not found"})
+
+
+@page("GET", "/ecs/v2/credentials")
+@page("GET", "/ecs/v2/credentials/{identifier}")
+def credentials(visit: Visit, identifier: str = "") -> Response:
+    """The credentials of a task, by the id that its environment names."""
+    return _credentials(visit, identifier)
+
+
+@page("GET", "/ecs/v1/credentials")
+def credentials_by_query(visit: Visit) -> Response:
+    """The same, as the first version of the endpoint has it."""
+    return _credentials(visit, visit.query.get("id", ""))
+
+
+@page("GET", "/ecs/v4/{identifier}")
+@page("GET", "/ecs/v4/{identifier}/{*path}")
+def container_metadata(visit: Visit, identifier: str, path: str = "") -> Response:
+    """What a container reads about itself and its task."""
+    return _metadata(visit.world, identifier, path.rstrip("/"))
 
 
 # -- credentials -----------------------------------------------------------------------------------------------------
@@ -116,9 +131,9 @@ def members(delivered: Delivered) -> dict[str, str]:
 
 def _deliver(visit: Visit, task: Stored) -> Delivered:
     place = (KIND, task["id"], task["role"])
-    found = delivery.kept(visit.world, place)
-    if found is not None:
-        return found
+    held = delivery.kept(visit.world, place)
+    if held is not None:
+        return held
     workload = Workload(
         service=SERVICE,
         method="ECS task role",
@@ -145,8 +160,8 @@ def _metadata(world: World, identifier: str, path: str) -> Response:
     if task is None or metadata_id(task) != identifier:
         message = f"V4 container metadata handler: unable to get container ID from request: {identifier}"
         return _json(404, message)
-    page = _METADATA.get(path)
-    return _json(404, {"message": "404 page not found"}) if page is None else _json(200, page(task))
+    document = _METADATA.get(path)
+    return _json(404, {"message": "404 page not found"}) if document is None else _json(200, document(task))
 
 
 def _container(task: Stored) -> dict[str, Any]:

@@ -17,7 +17,9 @@ from sts_emulator.core.world import World
 from sts_emulator.methods.instance_profile import delivery
 from sts_emulator.methods.instance_profile.delivery import Delivered, Workload
 from sts_emulator.methods.instance_profile.ecs import members
-from sts_emulator.vending.context import Server, Visit
+from sts_emulator.pages.routes import page
+from sts_emulator.pages.visit import Visit
+from sts_emulator.vending.context import Server
 from sts_emulator.vending.credentials import seal, unseal
 from sts_emulator.wire.http import Response
 
@@ -53,9 +55,9 @@ def deliver(server: Server, world: World, function: Stored) -> Delivered:
         AwsError: AccessDenied when the role's trust policy does not let Lambda in.
     """
     place = (KIND, function["arn"], function["role"])
-    found = delivery.kept(world, place)
-    if found is not None:
-        return found
+    held = delivery.kept(world, place)
+    if held is not None:
+        return held
     workload = Workload(
         service=SERVICE,
         method="Lambda execution role",
@@ -96,19 +98,21 @@ def token_of(world: World, function: Stored) -> str:
     return seal(world, _purpose(function), b"snapstart")
 
 
-def respond(visit: Visit) -> Response:
-    """Answer a request for a function's credentials: `GET lambda/ACCOUNT/REGION/NAME/credentials`."""
-    place, _, last = visit.path.rpartition("/")
-    function = visit.world.get(KIND, place) if last == "credentials" else None
-    if function is None or visit.request.method != "GET":
+def _refusal(_: Visit, error: AwsError) -> Response:
+    if error.code == "NotFound":
         return _json(404, {"message": "404 page not found"})
+    return _json(error.status or 400, {"code": error.code, "message": error.message})
+
+
+@page("GET", "/lambda/{account}/{region}/{name}/credentials", refusal=_refusal)
+def credentials(visit: Visit, account: str, region: str, name: str) -> Response:
+    """The credentials of a function, for the token that its environment holds."""
+    function = visit.world.get(KIND, key_of(account, region, name))
+    if function is None:
+        raise AwsError("NotFound", status=404)
     if unseal(visit.world, _purpose(function), visit.request.headers.get("authorization", "")) is None:
-        return _json(403, {"code": "AccessDenied", "message": "The authorization token is missing or wrong"})
-    try:
-        delivered = deliver(visit.server, visit.world, function)
-    except AwsError as error:
-        return _json(error.status or 400, {"code": error.code, "message": error.message})
-    return _json(200, members(delivered))
+        raise AwsError("AccessDenied", "The authorization token is missing or wrong", status=403)
+    return _json(200, members(deliver(visit.server, visit.world, function)))
 
 
 def _purpose(function: Stored) -> str:

@@ -17,7 +17,9 @@ from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.methods.instance_profile import identity_document, instances, metadata
 from sts_emulator.methods.instance_profile.instance_credentials import V1, V2
-from sts_emulator.vending.context import Visit
+from sts_emulator.pages import render
+from sts_emulator.pages.routes import ANY, page
+from sts_emulator.pages.visit import Visit
 from sts_emulator.vending.credentials import seal, unseal
 from sts_emulator.wire.http import Request, Response, unquote
 
@@ -34,35 +36,55 @@ _TITLES = {
     403: "Forbidden",
     404: "Not Found",
     405: "Method Not Allowed",
+    500: "Internal Server Error",
+    503: "Service Unavailable",
 }
 
 
-class Refused(Exception):  # noqa: N818 - an answer, not a failure
+def _page(visit: Visit, error: AwsError) -> Response:
+    """A refusal as the metadata service shows it: a small page whose title says which."""
+    status = error.status or 400
+    title = f"{status} - {_TITLES.get(status, 'Error')}"
+    body = (
+        '<?xml version="1.0" encoding="iso-8859-1"?>\n'
+        '<!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Transitional//EN"\n'
+        '\t"http://www.w3.org/TR/xhtml1/DTD/xhtml1-transitional.dtd">\n'
+        '<html xmlns="http://www.w3.org/1999/xhtml" xml:lang="en" lang="en">\n'
+        f" <head>\n  <title>{title}</title>\n </head>\n <body>\n  <h1>{title}</h1>\n </body>\n</html>\n"
+    )
+    headers = _headers(visit.world, "text/html")
+    if isinstance(error, Refused):
+        headers += error.headers
+    return Response(status, headers, body.encode())
+
+
+class Refused(AwsError):  # noqa: N818 - an answer, not a failure
     """The request gets nothing but this status."""
 
+    __slots__ = ("headers",)
+
     def __init__(self, status: int, *headers: tuple[str, str]) -> None:
-        super().__init__(status)
-        self.status = status
+        super().__init__("Refused", status=status)
         self.headers = headers
 
 
-def respond(visit: Visit) -> Response:
-    """Answer one request to the metadata service of the instance that the path begins with."""
-    identifier, _, path = visit.path.partition("/")
-    if identifier == "certificate" and not path:
-        body = identity_document.certificate_pem(visit.world).encode()
-        return Response(200, [("content-type", "application/x-pem-file")], body)
-    try:
-        return _answer(visit, _instance(visit.world, identifier), _segments(path))
-    except Refused as refused:
-        return _page(refused.status, refused.headers, visit.world)
+@page("GET", "/imds/certificate")
+def certificate(visit: Visit) -> Response:
+    """The certificate that instance identity documents are verified with."""
+    return render.text(200, "application/x-pem-file", identity_document.certificate_pem(visit.world))
+
+
+@page(ANY, "/imds/{identifier}/{*path}", refusal=_page)
+def metadata_service(visit: Visit, identifier: str, path: str) -> Response:
+    """Answer one request to the metadata service of an instance."""
+    return _answer(visit, _instance(visit.world, identifier), _segments(path))
 
 
 def _instance(world: World, identifier: str) -> Stored:
-    found = instances.running(world, identifier)
-    if found is None:
+    instance = instances.running(world, identifier)
+    if instance is None:
         raise Refused(404)
-    return found
+    return instance
 
 
 def _answer(visit: Visit, instance: Stored, segments: list[str]) -> Response:
@@ -178,16 +200,3 @@ def _headers(world: World, content_type: str) -> list[tuple[str, str]]:
         ("server", "EC2ws"),
         ("connection", "close"),
     ]
-
-
-def _page(status: int, headers: tuple[tuple[str, str], ...], world: World) -> Response:
-    """An error as the metadata service shows it: a small page whose title says which."""
-    title = f"{status} - {_TITLES[status]}"
-    body = (
-        '<?xml version="1.0" encoding="iso-8859-1"?>\n'
-        '<!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Transitional//EN"\n'
-        '\t"http://www.w3.org/TR/xhtml1/DTD/xhtml1-transitional.dtd">\n'
-        '<html xmlns="http://www.w3.org/1999/xhtml" xml:lang="en" lang="en">\n'
-        f" <head>\n  <title>{title}</title>\n </head>\n <body>\n  <h1>{title}</h1>\n </body>\n</html>\n"
-    )
-    return Response(status, [*_headers(world, "text/html"), *headers], body.encode())

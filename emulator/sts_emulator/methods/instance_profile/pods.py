@@ -12,21 +12,23 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from sts_emulator.accounts import resources
 from sts_emulator.accounts.resources import Stored
+from sts_emulator.core import hosts
 from sts_emulator.core.errors import AwsError
 from sts_emulator.methods.instance_profile import clusters, delivery
 from sts_emulator.methods.instance_profile.delivery import Delivered, Workload
 from sts_emulator.methods.instance_profile.ecs import members
 from sts_emulator.methods.tokens import issuer_keys, jwt
 from sts_emulator.methods.tokens.issuer_keys import Provider
+from sts_emulator.pages import guard
+from sts_emulator.pages.routes import ANY, page
+from sts_emulator.pages.visit import Visit
 from sts_emulator.vending.assume import Ask, Proof, Vended, assume
 from sts_emulator.vending.authenticate import caller_of_session
 from sts_emulator.vending.authorize import authorize
-from sts_emulator.vending.context import Context, Visit
-from sts_emulator.vending.record import new_request_id, record
+from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import operation
 from sts_emulator.wire.http import Response
 
@@ -228,29 +230,44 @@ def _chain(ctx: Context, association: Stored, first: Vended) -> Vended:
 # -- the agent -------------------------------------------------------------------------------------------------------
 
 
-def respond(visit: Visit) -> Response:
-    """Answer one request to the agent: `GET v1/credentials` with the pod's token as Authorization."""
-    if visit.path.rstrip("/") != "v1/credentials":
+def _agents_refusal(visit: Visit, error: AwsError) -> Response:
+    """As the agent tells it; what it refuses itself has a text of its own."""
+    if error.code == "NotFound":
         return _plain(404, "404 page not found\n")
+    if error.code in ("MethodNotAllowed", "Refused"):
+        return _plain(error.status or 400, f"{error.message}\n")
+    status = error.status or 400
+    return _plain(status, f"[{visit.request_id}]: ({error.code}): {error.message}, fault: client\n")
+
+
+@page(ANY, "/pod-identity/{*path}", refusal=_agents_refusal, own_hosts=True)
+def agent(visit: Visit, path: str) -> Response:
+    """Answer one request to the agent: `GET v1/credentials` with the pod's token as Authorization."""
+    if path.rstrip("/") != "v1/credentials":
+        raise AwsError("NotFound", status=404)
     if visit.request.method != "GET":
-        return _plain(405, "Method Not Allowed\n")
-    host = _host(visit)
-    if host not in ADDRESSES and not _is_local(visit, host):
-        named = f"[{' '.join(ADDRESSES)}]"
-        message = f"Access Denied. Called agent through invalid address, please use either {named} address not {host}\n"
-        return _plain(403, message)
+        raise AwsError("MethodNotAllowed", "Method Not Allowed", status=405)
+    _check_address(visit)
     token = visit.request.headers.get("authorization", "")
     if not token:
-        return _plain(400, "Service account token cannot be empty\n")
-    ctx = _agent_call(visit)
-    try:
-        cluster = _cluster_of(visit, token)
-        delivered = _deliver(ctx, cluster, token)
-    except AwsError as error:
-        status = error.status or 400
-        return _plain(status, f"[{ctx.request_id}]: ({error.code}): {error.message}, fault: client\n")
+        raise AwsError("Refused", "Service account token cannot be empty", status=400)
+    delivered = _deliver(visit, _cluster_of(visit, token), token)
     body = {**members(delivered), "AccountId": delivered.vended.session.account}
     return Response(200, [("content-type", "application/json")], json.dumps(body).encode())
+
+
+def _check_address(visit: Visit) -> None:
+    """Raises AwsError: the agent was called by a name, which anybody may have pointed at it."""
+    authority = visit.request.headers.get("host", "")
+    try:
+        host = guard.host_name(authority)
+    except AwsError:
+        host = ""
+    # Unlike AWS's agent, this one can stand at another address, for clients without a namespace: where it listens.
+    if host not in ADDRESSES and not hosts.is_loopback(host) and host != visit.server.settings.host:
+        named = f"[{' '.join(ADDRESSES)}]"
+        message = f"Access Denied. Called agent through invalid address, please use either {named} address not {host}"
+        raise AwsError("Refused", message, status=403)
 
 
 def _cluster_of(visit: Visit, text: str) -> Stored:
@@ -259,55 +276,33 @@ def _cluster_of(visit: Visit, text: str) -> Stored:
         issuer = jwt.parse(text).issuer
     except jwt.NotAToken as bad:
         raise AwsError("InvalidTokenException", f"Service account token cannot be parsed: {bad}") from None
-    found = clusters.cluster_of_issuer(visit.world, issuer) if isinstance(issuer, str) else None
-    if found is None:
+    cluster = clusters.cluster_of_issuer(visit.world, issuer) if isinstance(issuer, str) else None
+    if cluster is None:
         raise _invalid("The token's issuer is not that of any cluster")
-    return found
+    return cluster
 
 
-def _deliver(ctx: Context, cluster: Stored, text: str) -> Delivered:
+def _deliver(visit: Visit, cluster: Stored, text: str) -> Delivered:
     """The pod's credentials: those that it has, or new ones, which is then an event. Raises AwsError."""
+    ctx = _agents_call(visit, cluster)
     pod = prove(ctx, cluster, text)
     association = _association(ctx, cluster, pod)
     place = ("pod", association["arn"], str(association["modified"]), pod.uid)
-    found = delivery.kept(ctx.world, place)
-    if found is not None:
-        return found
-    ctx.parameters = {"clusterName": cluster["name"]}
-    try:
+    held = delivery.kept(visit.world, place)
+    if held is not None:
+        return held
+    with visit.recorded(ctx) as attempt:
         vended = _vend(ctx, cluster, association, pod)
-    except AwsError as error:
-        record(ctx, error=error)
-        raise
-    record(ctx, {"assumedRoleUser": {"arn": vended.arn, "assumeRoleId": vended.role_id}})
-    return delivery.keep(ctx.world, place, vended)
+        attempt.result = {"assumedRoleUser": {"arn": vended.arn, "assumeRoleId": vended.role_id}}
+    return delivery.keep(visit.world, place, vended)
 
 
-def _agent_call(visit: Visit) -> Context:
-    return Context(
-        server=visit.server,
-        world=visit.world,
-        service="eks-auth",
-        operation="AssumeRoleForPodIdentity",
-        request_id=new_request_id(),
-        region=visit.server.settings.region,
-        protocol="rest-json",
-        source_ip=SERVICE,
-        user_agent="eks-pod-identity-agent",
-        secure=True,
-    )
-
-
-def _host(visit: Visit) -> str:
-    try:
-        return urlsplit(f"//{visit.request.headers.get('host', '')}").hostname or ""
-    except ValueError:
-        return ""
-
-
-def _is_local(visit: Visit, host: str) -> bool:
-    # Unlike AWS's agent, this one can stand at another address, for clients without a namespace: where it listens.
-    return issuer_keys.is_loopback(host) or host == visit.server.settings.host
+def _agents_call(visit: Visit, cluster: Stored) -> Context:
+    """The agent's call to EKS, which is made in the visit's name."""
+    ctx = visit.context("eks-auth", "AssumeRoleForPodIdentity", {"clusterName": cluster["name"]})
+    ctx.request_id = visit.request_id
+    ctx.protocol, ctx.source_ip, ctx.user_agent, ctx.secure = "rest-json", SERVICE, "eks-pod-identity-agent", True
+    return ctx
 
 
 def _plain(status: int, text: str) -> Response:

@@ -15,17 +15,21 @@ from sts_emulator.methods.saml.claims import ROLE_ATTRIBUTE, Claims, attributes_
 from sts_emulator.methods.saml.message import Message
 from sts_emulator.methods.saml.refusals import Refused, malformed, missing_pair
 from sts_emulator.methods.saml.verify import Trusted, check_audience, verify
+from sts_emulator.pages import render
+from sts_emulator.pages.console import COOKIE, ConsoleSession, landing
+from sts_emulator.pages.refusals import as_page
+from sts_emulator.pages.routes import page
+from sts_emulator.pages.visit import Visit
 from sts_emulator.vending import authenticate
 from sts_emulator.vending.assume import Ask
-from sts_emulator.vending.console import ConsoleSession, landing, sign_out_header
-from sts_emulator.vending.context import Context, Visit
-from sts_emulator.vending.record import new_request_id, record
-from sts_emulator.wire import pages
 from sts_emulator.wire.http import Response
 
 CONSOLE = "https://console.aws.amazon.com/console/home"
 MAX_PROVIDERS = 50
 """Providers that one response is checked against: an assertion may hold roles in as many accounts."""
+
+
+_CALL = ("sts", "AssumeRoleWithSAML")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,50 +41,79 @@ class Offer:
     claims: Claims
 
 
-async def respond(visit: Visit) -> Response:
+def _refusal(visit: Visit, no: AwsError) -> Response:
+    """A response that proves nothing: AWS's page says no more than that; the event does.
+
+    Source: docs/aws/saml.md, "Errors".
+    """
+    return _invalid(visit, no) if isinstance(no, Refused) else as_page(visit, no)
+
+
+@page("GET", "/saml", refusal=as_page)
+@page("GET", "/saml/acs/{identifier}", refusal=as_page)
+def nothing_posted(_: Visit, **_place: str) -> Response:
+    """Somebody came without a response."""
+    raise AwsError("Refused", "Post a SAMLResponse to this address, or sign in at an identity provider.", status=405)
+
+
+@page("POST", "/saml", refusal=_refusal, foreign=True)
+@page("POST", "/saml/acs/{identifier}", refusal=_refusal, foreign=True)
+async def sign_in(visit: Visit, identifier: str = "") -> Response:
     """Answer a browser that comes from its identity provider, or back from the choice of roles."""
-    if visit.request.method != "POST":
-        return _error(visit, 405, "Post a SAMLResponse to this address, or sign in at an identity provider.")
-    fields = pages.posted(visit.request)
-    try:
-        offers = await _offers(visit, fields.get("SAMLResponse", ""))
-    except AwsError as no:
-        return _refusal(visit, no, fields)
-    asked = fields.get("roleIndex", "")
-    if not asked and len({offer.role for offer in offers}) > 1:
-        return _chooser(visit, offers, fields)
-    chosen = next((offer for offer in offers if offer.role == asked or not asked), None)
+    fields = visit.posted
+    asked = fields.get("roleIndex")
+    offers, chosen = await _proven(visit, fields.get("SAMLResponse", ""), identifier, asked)
     if chosen is None:
-        return _refusal(visit, missing_pair(f"role `{asked[:200]}` is not offered"), fields)
+        return _chooser(visit, offers, fields)
     return _enter(visit, chosen, fields.get("RelayState", ""))
 
 
-async def _offers(visit: Visit, text: str) -> list[Offer]:
+async def _proven(visit: Visit, text: str, identifier: str, asked: str | None) -> tuple[list[Offer], Offer | None]:
+    """The roles that a response offers, and the one to enter: the role that is asked for, or the only one.
+
+    Raises:
+        AwsError: the response proves nothing, or not that role. That is an event.
+    """
+    try:
+        offers = await _offers(visit, text, identifier)
+        if not asked and len({offer.role for offer in offers}) > 1:
+            return offers, None
+        chosen = next((offer for offer in offers if offer.role == asked or not asked), None)
+        if chosen is None:
+            raise missing_pair(f"role `{(asked or '')[:200]}` is not offered")
+    except AwsError as no:
+        with visit.attempt(*_CALL, {} if asked is None else {"RoleArn": asked[:2048]}) as attempt:
+            if isinstance(no, Refused):
+                attempt.ctx.evidence["refused"] = no.why
+            raise
+    return offers, chosen
+
+
+async def _offers(visit: Visit, text: str, identifier: str) -> list[Offer]:
     """The roles that the response offers, each by a provider that verifies it.
 
     Raises:
         Refused: there is none; why the first provider refused.
     """
     response = await asyncio.to_thread(message.read, text)
-    providers = _candidates(visit, response)
+    providers = _candidates(visit, response, identifier)
     if not providers:
         raise malformed("no SAML provider of this world is in the Role attribute")
     now, sign_in = visit.world.now(), f"{visit.base_url}/saml"
     return await asyncio.to_thread(_verified, providers, response, now, sign_in)
 
 
-def _candidates(visit: Visit, response: Message) -> list[Trusted]:
+def _candidates(visit: Visit, response: Message, identifier: str) -> list[Trusted]:
     """The providers to verify with. What names them is not proven yet: it decides whom to ask, and nothing else."""
-    kind, _, identifier = visit.path.partition("/")
-    if kind == "acs":
-        found = (each for each in visit.world.page("saml-provider") if each["uuid"] == identifier)
-        return [Trusted.of(each) for each in found]
+    if identifier:
+        providers = visit.world.page("saml-provider")
+        return [Trusted.of(provider) for provider in providers if provider["uuid"] == identifier]
     if response.assertion is None:
         raise malformed("an encrypted assertion must be posted to its provider's own address, saml/acs/ID")
     values = attributes_of(response.assertion).get(ROLE_ATTRIBUTE, ())
     named = dict.fromkeys(pair[1] for value in values if (pair := split_pair(value)))
     stored = (visit.world.find("saml-provider", arn) for arn in list(named)[:MAX_PROVIDERS])
-    return [Trusted.of(each) for each in stored if each is not None]
+    return [Trusted.of(provider) for provider in stored if provider is not None]
 
 
 def _verified(providers: Iterable[Trusted], response: Message, now: float, sign_in: str) -> list[Offer]:
@@ -109,11 +142,10 @@ def _chooser(visit: Visit, offers: list[Offer], fields: Mapping[str, str]) -> Re
     shown = {_label(visit.world, account): roles for account, roles in sorted(by_account.items())}
     # gimme-aws-creds reads this table from the page when it is there (docs/aws/saml.md, "Browser flow").
     table = {"roles_accounts": {label: [role["arn"] for role in roles] for label, roles in shown.items()}}
-    root = pages.root_of(visit.base_url)
-    return pages.page(
+    return render.page(
         "roles.html",
-        root,
-        action=f"{root}/saml{'/' + visit.path if visit.path else ''}",
+        visit.root,
+        action=visit.request.signed_path,
         accounts=[{"label": label, "roles": roles} for label, roles in shown.items()],
         data=base64.b64encode(json.dumps(table).encode()).decode(),
         subject=offers[0].claims.subject,
@@ -128,20 +160,16 @@ def _label(world: World, account: str) -> str:
 
 
 def _enter(visit: Visit, offer: Offer, relay_state: str) -> Response:
-    ctx = _context(visit, "sts", "AssumeRoleWithSAML")
-    ctx.parameters = {"RoleArn": offer.role, "PrincipalArn": offer.provider.arn}
-    try:
+    with visit.attempt(*_CALL, {"RoleArn": offer.role, "PrincipalArn": offer.provider.arn}) as attempt:
         # In the console SessionDuration is the length of the session, as in an API call DurationSeconds is.
         ask = Ask.of_call(offer.role, DurationSeconds=offer.claims.session_duration)
-        vended = operation.vend(ctx, offer.provider, offer.claims, ask)
-    except AwsError as no:
-        record(ctx, error=no)
-        return _denial(visit, no)
-    record(ctx, {**vended.to_wire(), **operation.described(offer.provider, offer.claims)})
-    login = _context(visit, "signin", "ConsoleLogin")
-    login.caller = authenticate.caller_of_session(visit.world, vended.session, vended.credentials.access_key_id)
-    login.evidence = {"LoginTo": relay_state or CONSOLE, "SamlProviderArn": offer.provider.arn}
-    record(login, {"ConsoleLogin": "Success"})
+        vended = operation.vend(attempt.ctx, offer.provider, offer.claims, ask)
+        attempt.result = {**vended.to_wire(), **operation.described(offer.provider, offer.claims)}
+    with visit.attempt("signin", "ConsoleLogin") as login:
+        key_id = vended.credentials.access_key_id
+        login.ctx.caller = authenticate.caller_of_session(visit.world, vended.session, key_id)
+        login.ctx.evidence |= {"LoginTo": relay_state or CONSOLE, "SamlProviderArn": offer.provider.arn}
+        login.result = {"ConsoleLogin": "Success"}
     return landing(
         visit,
         ConsoleSession(vended.session, vended.session.expires),
@@ -152,47 +180,13 @@ def _enter(visit: Visit, offer: Offer, relay_state: str) -> Response:
     )
 
 
-def _context(visit: Visit, service: str, name: str) -> Context:
-    request = visit.request
-    return Context(
-        server=visit.server,
-        world=visit.world,
-        service=service,
-        operation=name,
-        request_id=new_request_id(),
-        region=visit.server.settings.region,
-        source_ip=request.client,
-        user_agent=request.headers.get("user-agent", ""),
-        secure=request.scheme == "https",
-        request=request,
-        base_url=visit.base_url,
-    )
-
-
-def _refusal(visit: Visit, no: AwsError, fields: Mapping[str, str]) -> Response:
-    """A response that proves nothing: AWS's page says no more than that; the event does.
-
-    Source: docs/aws/saml.md, "Errors".
-    """
-    ctx = _context(visit, "sts", "AssumeRoleWithSAML")
-    ctx.parameters = {"RoleArn": fields["roleIndex"][:2048]} if "roleIndex" in fields else {}
-    if isinstance(no, Refused):
-        ctx.evidence["refused"] = no.why
-    record(ctx, error=no)
-    return _error(visit, 400, no.message, code=no.code, invalid=True)
-
-
-def _denial(visit: Visit, no: AwsError) -> Response:
-    return _error(visit, no.status or 400, no.message, code=no.code)
-
-
-def _error(visit: Visit, status: int, sentence: str, *, code: str = "", invalid: bool = False) -> Response:
-    return pages.page(
+def _invalid(visit: Visit, no: AwsError) -> Response:
+    return render.page(
         "refused.html",
-        pages.root_of(visit.base_url),
-        status=status,
-        headers=[sign_out_header(visit)] if invalid else [],
-        sentence=sentence,
-        code=code,
-        invalid=invalid,
+        visit.root,
+        status=400,
+        headers=[COOKIE.take(visit)],
+        sentence=no.message,
+        code=no.code,
+        invalid=True,
     )

@@ -19,7 +19,8 @@ from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import SplitResult, urlsplit
 
-from sts_emulator.methods.tokens.issuer_keys import KeysUnavailableError, ThumbprintError, is_loopback
+from sts_emulator.core.hosts import is_loopback
+from sts_emulator.methods.tokens.issuer_keys import KeysUnavailableError, ThumbprintError
 
 TIME_LIMIT: Final = 5.0
 """Seconds for everything together: STS gives up on slower issuers (re:Post, iam-sts-invalididentitytoken)."""

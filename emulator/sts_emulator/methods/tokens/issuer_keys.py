@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from sts_emulator.core.hosts import is_loopback
 from sts_emulator.core.world import World
 from sts_emulator.methods.tokens.jwk import KeySet
 from sts_emulator.vending.context import Context
@@ -92,16 +92,6 @@ async def fetch(ctx: Context, provider: Provider) -> None:
         running = _running[place] = asyncio.create_task(_refresh(place, ctx.world.now(), provider))
         running.add_done_callback(lambda _: _running.pop(place, None))
     await asyncio.shield(running)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a URL's host names this machine, without asking a resolver."""
-    if host == "localhost" or host.endswith(".localhost"):  # RFC 6761 §6.3
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _local(world: World, issuer: str) -> KeySet | None:

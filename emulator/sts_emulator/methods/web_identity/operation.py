@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from sts_emulator.accounts import resources
 from sts_emulator.core.errors import AwsError
+from sts_emulator.core.hosts import is_loopback
 from sts_emulator.core.world import World
 from sts_emulator.methods.assume_role.operation import check_role_arn
 from sts_emulator.methods.tokens import id_token, issuer_keys, jwt, oidc_context
@@ -191,7 +192,7 @@ def _name(issuer: str) -> str:
         host = ""
     if not host or parts.scheme not in ("https", "http"):
         refuse("Issuer must be a valid URL")
-    if parts.scheme == "http" and not issuer_keys.is_loopback(host):
+    if parts.scheme == "http" and not is_loopback(host):
         return ""
     return issuer.partition("://")[2]
 

@@ -1,0 +1,83 @@
+"""The life of a visit: route, guard, fault, answer, refusal. What it does as a call is recorded by `Visit.attempt`."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Mapping
+from functools import partial
+
+from sts_emulator.core import faults
+from sts_emulator.core.errors import AwsError
+from sts_emulator.core.store import UnavailableError
+from sts_emulator.core.world import World
+from sts_emulator.pages import guard, refusals, routes
+from sts_emulator.pages.routes import Page
+from sts_emulator.pages.visit import Visit
+from sts_emulator.vending.context import Server
+from sts_emulator.wire.http import Request, Response
+from sts_emulator.wire.injected import meet
+
+log = logging.getLogger("emulator")
+
+
+async def answer(server: Server, world: World, request: Request, base_url: str) -> Response:
+    """Answer one visit. The size of the request was checked by whoever read it."""
+    visit = Visit(server, world, request, base_url)
+    page: Page | None = None
+    try:
+        page, values = routes.match(request.method, request.raw_path)
+        _guard(visit, page)
+        fault = faults.take(world, *_place(request))
+    except Exception as error:  # noqa: BLE001 - told to the visitor, or logged whole
+        return _failure(visit, page, error)
+    if fault is None:
+        return await _carry_out(visit, page, values)
+    return await meet(fault, partial(_misfortune, visit, page), partial(_carry_out_late, visit, page, values))
+
+
+async def _carry_out_late(visit: Visit, page: Page, values: Mapping[str, str]) -> Response:
+    """A visit whose fault was but a delay, in the world as it is now."""
+    visit.world = visit.server.worlds.get(visit.world.name) or visit.world
+    return await _carry_out(visit, page, values)
+
+
+async def _carry_out(visit: Visit, page: Page, values: Mapping[str, str]) -> Response:
+    try:
+        answered = page.answer(visit, **values)
+        response: Response = await answered if inspect.isawaitable(answered) else answered
+    except Exception as error:  # noqa: BLE001 - likewise
+        return _failure(visit, page, error)
+    return response
+
+
+def _place(request: Request) -> tuple[str, str]:
+    """What faults call a page: the first segment of its path, and what stands below."""
+    first, _, below = request.raw_path[1:].partition("/")
+    return first, below
+
+
+def _guard(visit: Visit, page: Page) -> None:
+    request = visit.request
+    if not page.own_hosts:
+        guard.check_host(request.headers, visit.server.settings, request.scheme)
+    if not page.foreign:
+        guard.check_origin(request.headers, request.method)
+
+
+def _misfortune(visit: Visit, page: Page, error: AwsError) -> Response:
+    """An injected error as the page would tell its own; without a status of its own it is the server's fault."""
+    return page.refusal(visit, AwsError(error.code, error.message, status=error.status or 503))
+
+
+def _failure(visit: Visit, page: Page | None, error: Exception) -> Response:
+    if page is not None and isinstance(error, page.mistakes):
+        error = AwsError("Refused", str(error), status=getattr(error, "status", 400))
+    if isinstance(error, UnavailableError):
+        log.warning("%s %s: the state is unavailable (%s)", visit.request.method, visit.request.signed_path, error)
+        error = AwsError("ServiceUnavailable", "the state is unavailable", status=503)
+    if not isinstance(error, AwsError):
+        log.error("%s %s failed inside", visit.request.method, visit.request.signed_path, exc_info=error)
+        error = AwsError("InternalFailure", "internal failure", status=500)
+    refusal = refusals.as_json if page is None else page.refusal
+    return refusal(visit, error)

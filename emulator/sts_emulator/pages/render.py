@@ -1,0 +1,94 @@
+"""HTML pages and other answers: templates that escape everything, and headers that let a page do nothing else.
+
+Templates and the files that they load stand in this room; nothing is loaded from anywhere else.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+from sts_emulator.wire.http import Response
+
+ROOM: Final = Path(__file__).parent
+
+NOTHING: Final = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+"""The content security policy of an answer that is no page."""
+
+_SELF = "'self'"
+_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+_ALWAYS = (
+    ("cache-control", "no-store"),
+    ("referrer-policy", "same-origin"),  # with no-referrer a browser says `Origin: null` even to ourselves
+    ("x-content-type-options", "nosniff"),
+    ("x-frame-options", "DENY"),
+)
+
+
+def page(
+    template: str,
+    root: str,
+    *,
+    status: int = 200,
+    headers: Iterable[tuple[str, str]] = (),
+    posts_to: Iterable[str] = (),
+    **values: Any,
+) -> Response:
+    """A page from a template.
+
+    `root` is the path of the world, "" or `/w/name`; `posts_to` are origins beside our own that its forms may go to.
+    """
+    policy = (
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; base-uri 'none'; "
+        f"frame-ancestors 'none'; form-action {' '.join([_SELF, *posts_to])}"
+    )
+    body = _templates().get_template(template).render(root=root, **values)
+    content = [("content-type", "text/html; charset=utf-8"), ("content-security-policy", policy)]
+    return Response(status, [*content, *_ALWAYS, *headers], body.encode())
+
+
+def redirect(location: str, headers: Iterable[tuple[str, str]] = ()) -> Response:
+    """Send the browser on, with GET."""
+    return Response(302, [("location", location), ("content-security-policy", NOTHING), *_ALWAYS, *headers], b"")
+
+
+def data(status: int, value: Any) -> Response:
+    """A JSON answer."""
+    return text(status, "application/json", json.dumps(value))
+
+
+def text(status: int, content_type: str, body: str) -> Response:
+    """Text of another type."""
+    content = [("content-type", content_type), ("content-security-policy", NOTHING)]
+    return Response(status, [*content, *_ALWAYS], body.encode())
+
+
+def asset(name: str) -> Response | None:
+    """A file of the `static` folder, or None."""
+    content = _assets().get(name)
+    if content is None:
+        return None
+    headers = [("content-type", _TYPES[Path(name).suffix]), ("x-content-type-options", "nosniff")]
+    return Response(200, [*headers, ("content-security-policy", NOTHING), ("cache-control", "max-age=60")], content)
+
+
+@lru_cache(maxsize=1)
+def _templates() -> Any:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    return Environment(
+        loader=FileSystemLoader(ROOM / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+@lru_cache(maxsize=1)
+def _assets() -> dict[str, bytes]:
+    # A table of what is there: a name from a request never becomes a path.
+    return {path.name: path.read_bytes() for path in (ROOM / "static").iterdir() if path.suffix in _TYPES}
