@@ -82,6 +82,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Serve until interrupted. Raises CommandError for a mistake in a scenario and for a port that is taken."""
     gc.disable()  # what is loaded and seeded now stays: collecting meanwhile is a tenth of the start
     from sts_emulator.app import serve
+    from sts_emulator.core.store import UnavailableError, UnusableError
     from sts_emulator.scenario import ScenarioError
 
     chosen = settings(arguments)
@@ -90,6 +91,10 @@ def run(arguments: argparse.Namespace) -> None:
         serve(chosen, ready=announce)
     except ScenarioError as error:
         raise CommandError(f"nothing was started\n{error}", UNUSABLE) from None
+    except UnusableError as error:
+        raise CommandError(str(error), UNUSABLE) from None
+    except UnavailableError as error:
+        raise CommandError(f"state `{chosen.state}`: {error}; end what uses it, or name another file") from None
 
 
 def settings(arguments: argparse.Namespace) -> Settings:

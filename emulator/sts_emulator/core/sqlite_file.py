@@ -54,25 +54,19 @@ def open_file(path: str) -> sqlite3.Connection:
     Raises:
         UnusableError: it is no state of ours, of a later version, damaged, or out of reach.
     """
-    _make_private(path)
-    try:
-        return _checked(connect(path, PATIENCE), path)
-    except sqlite3.Error as error:
-        raise UnusableError(_advice(path, error)) from error
-
-
-def _make_private(path: str) -> None:
-    """Create the file, and let nobody else read it: it holds root's keys and the key that seals sessions."""
     try:
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-        if Path(path).stat().st_uid == os.geteuid():
-            Path(path).chmod(0o600)
+        db = _checked(connect(path, PATIENCE), path)
+        Path(path).chmod(0o600)  # it holds root's keys, and the key that seals sessions
+        db.execute("PRAGMA journal_mode = WAL")
+        return db
+    except sqlite3.Error as error:
+        raise UnusableError(_advice(path, error)) from error
     except OSError as error:
         raise UnusableError(f"state `{path}`: {error.strerror}; name a file in a folder that can be written") from error
 
 
 def _checked(db: sqlite3.Connection, path: str) -> sqlite3.Connection:
-    db.execute("PRAGMA journal_mode = WAL")
     db.execute("BEGIN IMMEDIATE")
     try:
         _bring_up_to_date(db, path)

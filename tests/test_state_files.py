@@ -1,0 +1,191 @@
+"""A state file that cannot be used is refused by name, with what to do; what is in it is for its owner alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sts_emulator.core import sqlite_file
+from sts_emulator.core.event_table import EventTable
+from sts_emulator.core.events import EventLog
+from sts_emulator.core.store import UnusableError, open_store
+from sts_emulator.core.world import Worlds
+
+PROGRAM = str(Path(sys.executable).parent / "sts-emulator")
+
+
+def state_with_world(path: Path) -> Path:
+    worlds = Worlds(open_store(str(path)))
+    worlds.create("lab").add("role", "1/a", {"arn": "a" * 20_000})
+    worlds.store.close()
+    return path
+
+
+def random_bytes(path: Path) -> Path:
+    path.write_bytes(os.urandom(50_000))
+    return path
+
+
+def text(path: Path) -> Path:
+    path.write_text("accounts: {}\n" * 200)
+    return path
+
+
+def corrupted(path: Path) -> Path:
+    content = bytearray(state_with_world(path).read_bytes())
+    content[4096 : len(content) - 4096 : 7] = b"\xff" * len(content[4096 : len(content) - 4096 : 7])
+    path.write_bytes(content)
+    return path
+
+
+def truncated(path: Path) -> Path:
+    content = state_with_world(path).read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    return path
+
+
+def folder(path: Path) -> Path:
+    path.mkdir()
+    return path
+
+
+def missing_folder(path: Path) -> Path:
+    return path / "deeper" / "state.sqlite"
+
+
+def not_a_folder(path: Path) -> Path:
+    path.write_text("")
+    return path / "state.sqlite"
+
+
+def world_row_not_json(path: Path) -> Path:
+    with sqlite3.connect(state_with_world(path)) as db:
+        db.execute("UPDATE worlds SET body = 'no JSON'")
+    return path
+
+
+def world_row_of_another_shape(path: Path) -> Path:
+    with sqlite3.connect(state_with_world(path)) as db:
+        db.execute("UPDATE worlds SET body = '[1]'")
+    return path
+
+
+def a_later_version(path: Path) -> Path:
+    with sqlite3.connect(state_with_world(path)) as db:
+        db.execute("PRAGMA user_version = 99")
+    return path
+
+
+def somebody_elses(path: Path) -> Path:
+    with sqlite3.connect(path) as db:
+        db.execute("CREATE TABLE bookmarks (url TEXT)")
+    return path
+
+
+def somebody_elses_without_tables(path: Path) -> Path:
+    with sqlite3.connect(path) as db:
+        db.execute("PRAGMA user_version = 7")
+    return path
+
+
+def like_ours_but_without_events(path: Path) -> Path:
+    with sqlite3.connect(path) as db:
+        db.execute("CREATE TABLE worlds (name TEXT)")
+        db.execute("CREATE TABLE documents (name TEXT)")
+    return path
+
+
+UNUSABLE = {
+    random_bytes: "not a database",
+    text: "not a database",
+    corrupted: "damaged|malformed",
+    truncated: "damaged|malformed|not a database",
+    folder: "Is a directory",
+    missing_folder: "No such file or directory",
+    not_a_folder: "Not a directory",
+    world_row_not_json: r"damaged \(the row of world `lab`\)",
+    world_row_of_another_shape: r"damaged \(the row of world `lab`\)",
+    a_later_version: r"written by a newer sts-emulator \(schema 99",
+    somebody_elses: "a database of something else",
+    somebody_elses_without_tables: "a database of something else",
+    like_ours_but_without_events: "a database of something else",
+}
+
+
+@pytest.mark.parametrize("make", UNUSABLE, ids=lambda make: make.__name__)
+def test_what_cannot_be_used_is_refused_by_name_and_left_as_it_is(tmp_path, make):
+    path = make(tmp_path / "state.sqlite")
+    before = path.read_bytes() if path.is_file() else None
+
+    with pytest.raises(UnusableError, match=UNUSABLE[make]) as refused:
+        open_store(str(path))
+
+    message = str(refused.value)
+    assert message.startswith(f"state `{path}`: ")
+    assert "; " in message, "it says what to do"
+    assert (path.read_bytes() if path.is_file() else None) == before
+
+
+@pytest.mark.parametrize("make", [text, a_later_version, missing_folder], ids=lambda make: make.__name__)
+def test_the_command_says_so_in_one_line(tmp_path, make):
+    path = make(tmp_path / "state.sqlite")
+    done = subprocess.run(
+        [PROGRAM, "serve", "--port", "0", "--state", str(path)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"sts-emulator: state `{path}`: ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_full_disk_is_told_as_such():
+    with pytest.raises(UnusableError, match=r"state `/dev/full`: "):
+        open_store("/dev/full")
+
+
+def test_nobody_else_can_read_it(tmp_path):
+    path = tmp_path / "state.sqlite"
+    path.touch(0o644)
+    state_with_world(path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_file_from_before_schemas_had_versions_is_brought_forward(tmp_path):
+    path = tmp_path / "state.sqlite"
+    row = {"generation": "00", "key": "", "offset": 0.0, "faults": []}
+    with sqlite3.connect(path) as db:
+        for statement in (
+            "CREATE TABLE worlds (name TEXT PRIMARY KEY, revision INTEGER NOT NULL, body TEXT NOT NULL)",
+            (
+                "CREATE TABLE documents (world TEXT NOT NULL, kind TEXT NOT NULL, key TEXT NOT NULL, uid TEXT NOT NULL, "
+                "body TEXT NOT NULL, PRIMARY KEY (world, kind, key))"
+            ),
+            "CREATE INDEX documents_uid ON documents (world, uid) WHERE uid <> ''",
+            (
+                "CREATE TABLE events (world TEXT NOT NULL, id TEXT NOT NULL, at REAL NOT NULL, body TEXT NOT NULL, "
+                "PRIMARY KEY (world, id))"
+            ),
+            "CREATE INDEX events_at ON events (world, at)",
+        ):
+            db.execute(statement)
+        db.execute("INSERT INTO worlds VALUES ('lab', 3, ?)", (json.dumps(row),))
+        db.execute("INSERT INTO documents VALUES ('lab', 'role', '1/a', 'AROA1', '{\"n\": 1}')")
+        db.executemany("INSERT INTO events VALUES ('lab', ?, ?, ?)", [("late", 2.0, "{}"), ("early", 1.0, "{}")])
+
+    for _ in range(2):  # and then it is one of today's
+        store = open_store(str(path))
+        assert Worlds(store).get("lab").find("role", "AROA1") == {"n": 1}
+        assert [event.id for event in EventLog(EventTable(store)).newest("lab", 9)] == ["late", "early"]
+        store.close()
+    with sqlite3.connect(path) as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (sqlite_file.VERSION,)
