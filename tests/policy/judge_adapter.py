@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from sts_emulator.iam.policies.service_principals import is_known
 from sts_emulator.policy.deciding.document import Document, MalformedPolicy, parse
 from sts_emulator.policy.deciding.engine import PolicySet, Principal, Request, decide, evaluate
 from sts_emulator.policy.saving.validate import validate
@@ -47,8 +46,6 @@ def malformed(case: dict[str, Any]) -> dict[str, str] | None:
 
 def exists(kind: str, principal: str) -> bool:
     """The setup of the malformed cases: user alice and role AppRole live in the role's account."""
-    if kind == "Service":
-        return is_known(principal)
     prefix = f"arn:aws:iam::{ACCOUNT}:"
     return kind != "AWS" or not principal.startswith(prefix) or principal.removeprefix(prefix) in {*KNOWN, "root"}
 

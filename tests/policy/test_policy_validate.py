@@ -150,7 +150,7 @@ def test_principals_are_asked_for():
     )
 
     assert refused.message == f'Invalid principal in policy: "AWS":"{ROLE}"'
-    assert asked == [("Service", "ec2.amazonaws.com"), ("AWS", ROLE)]
+    assert asked == [("AWS", ROLE)]
 
 
 def test_a_dead_unique_id_cannot_be_saved():
@@ -235,10 +235,10 @@ def test_inline_and_session_policies_may_be_of_the_old_language():
 FULL_ACCESS = {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}
 
 
-def control(**changes):
+def control(version="2012-10-17", **changes):
     statement = {**FULL_ACCESS, "Effect": "Deny", "Action": "sts:AssumeRole", **changes}
     kept = {name: element for name, element in statement.items() if element is not ...}
-    return json.dumps({"Version": "2012-10-17", "Statement": [kept]})
+    return json.dumps({**({"Version": version} if version else {}), "Statement": [kept]})
 
 
 @pytest.mark.parametrize(
@@ -249,14 +249,26 @@ def control(**changes):
         ("scp", control(Principal=..., Resource=...), False),
         ("scp", "no json", False),
         ("rcp", control(), True),
-        ("rcp", control(Effect="Allow", Action="*"), True),
+        ("rcp", control(version=None), True),
+        ("rcp", control(version="2008-10-17"), True),
+        ("rcp", control(version="2012-10-18"), False),
+        ("rcp", control(Principal={"AWS": "*"}), True),
+        ("rcp", control(Principal={"AWS": ACCOUNT}), False),
+        ("rcp", control(Principal={"Service": "*"}), False),
+        ("rcp", control(Action=["s3:*", "KMS:Decrypt"]), True),
+        ("rcp", control(Action="*"), False),
+        ("rcp", control(Action=["s3:GetObject", "*"]), False),
+        ("rcp", control(Action="iam:PassRole"), False),
+        ("rcp", control(Action="nothing:Get"), False),
+        ("rcp", control(Action="s*:GetObject"), False),
+        ("rcp", control(Effect="Allow", Action="*"), False),
         ("rcp", control(Effect="Allow"), False),
-        ("rcp", control(Principal={"AWS": "*"}), False),
         ("rcp", control(Principal=...), False),
         ("rcp", control(Action=..., NotAction="sts:*"), False),
     ],
 )
 def test_control_policies(kind, text, accepted):
+    # RCPs: docs/aws/organizations.md, "Resource control policies".
     refused = refusal(kind, text)
 
     assert (refused is None) is accepted
@@ -325,3 +337,75 @@ def test_condition_values_are_never_rewritten():
 
     assert rewrite_principals(text, lambda _: None) == text
     assert rewrite_principals(text, {ROLE: "AROAEXAMPLE0000000001"}.get) == text
+
+
+@pytest.mark.parametrize(
+    ("operator", "value", "accepted"),
+    [
+        ("IpAddress", "192.000.002.0/24", True),
+        ("IpAddress", "192.0.2.0/0", True),
+        ("IpAddress", "2001:db8::/64", True),
+        ("IpAddress", "${aws:SourceIp}", True),
+        ("IpAddress", "192.0.2.0/33", False),
+        ("IpAddress", "2001:db8::/129", False),
+        ("IpAddress", "2001:db8::1/64", False),
+        ("IpAddress", "::ffff:192.0.2.1", False),
+        ("NotIpAddress", "192.0.2", False),
+        ("NumericEquals", "1e3", True),
+        ("NumericLessThan", 5, True),
+        ("NumericEquals", "NaN", False),
+        ("NumericLessThan", "Infinity", False),
+        ("ArnLike", "arn:aws:iam::*:user/*", True),
+        ("ArnLike", "*", True),
+        ("ArnLike", "not-an-arn", False),
+        ("ForAnyValue:ArnNotEqualsIfExists", ["arn:aws:iam::*:user/*", "x"], False),
+        ("Null", "yes", True),
+        ("Bool", "yes", True),
+    ],
+)
+def test_values_that_cannot_be_read_are_not_stored(operator, value, accepted):
+    # Recorded on PutUserPolicy: live-store-002 to 036. The same values were taken in a session policy, which is not stored.
+    condition = {operator: {"aws:RequestTag/value": value}}
+
+    for kind, text in (
+        ("inline", identity(Condition=condition)),
+        ("identity", identity(Condition=condition)),
+        ("scp", identity(Effect="Deny", Condition=condition)),
+        ("trust", trust(Condition=condition)),
+    ):
+        assert (refusal(kind, text) is None) is accepted, kind
+    assert refusal("session", identity(Condition=condition)) is None
+
+
+@pytest.mark.parametrize("partition", ["aws-us-gov", "aws-cn", "foo"])
+def test_a_foreign_partition_is_refused(partition):
+    # terraform-aws-modules/terraform-aws-iam#39 and #224 (a resource), DataDog/cloudformation-template#71 (a principal).
+    resource, root = f"arn:{partition}:s3:::bucket/*", f"arn:{partition}:iam::{ACCOUNT}:root"
+
+    for kind in ("inline", "identity", "session"):
+        assert refusal(kind, identity(Resource=resource)).message == (
+            f'Partition "{partition}" is not valid for resource "{resource}".'
+        )
+    assert refusal("trust", trust({"AWS": root})).message == f'Invalid principal in policy: "AWS":"{root}"'
+    assert refusal("trust", web(GITHUB.replace(":aws:", f":{partition}:"))) is not None
+
+
+@pytest.mark.parametrize("end", ["root/", "user/", "role", "user/a/"])
+def test_a_principal_of_no_name_is_refused(end):
+    assert refusal("trust", trust({"AWS": f"arn:aws:iam::{ACCOUNT}:{end}"})) is not None
+
+
+@pytest.mark.parametrize("service", ["lamda.amazonaws.com", "ec2.amazonaw.com", "logs.eu-west.amazonaws.com"])
+def test_a_misspelt_service_is_refused_by_whoever_asks(service):
+    refused = refusal("trust", trust({"Service": service}))
+
+    assert refused.message == f'Invalid principal in policy: "SERVICE":"{service}"'
+
+
+def test_missing_resources_are_told_before_a_bad_action():
+    # Recorded on CreatePolicy; a resource of a bad form is told before a bad action as well (moto's order).
+    assert refusal("identity", identity(Action="invalid", Resource=...)).message == (
+        "Policy statement must contain resources."
+    )
+    assert refusal("identity", identity(Action="invalid", Resource="x")).message.startswith("Resource x must be in ARN")
+    assert refusal("identity", identity(Action="invalid")).message.startswith("Actions/Conditions must be prefaced")

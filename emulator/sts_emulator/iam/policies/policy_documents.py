@@ -10,7 +10,6 @@ from urllib.parse import quote
 from sts_emulator.accounts.resources import role_by_arn, user_by_arn
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
-from sts_emulator.iam.policies import service_principals
 from sts_emulator.policy.deciding.document import MalformedPolicy
 from sts_emulator.policy.saving.validate import Kind, restore_principals, rewrite_principals, validate
 
@@ -84,8 +83,6 @@ def _single(value: Any) -> Any:
 
 
 def _exists(world: World, kind: str, principal: str) -> bool:
-    if kind == "Service":
-        return service_principals.is_known(principal)
     if kind != "AWS":
         # Providers are not looked up: a role for one that does not exist yet can be made (see docs/iam.md).
         return True

@@ -1,6 +1,7 @@
 """Owns what Organizations refuses to save as a service control policy (SCP) or a resource control policy (RCP).
 
-Source: Organizations User Guide, "SCP syntax" and "RCP syntax". Every refusal has the same code and text.
+Source: Organizations User Guide, "SCP syntax" and "RCP syntax"; what was recorded of RCPs: docs/aws/organizations.md,
+"Resource control policies". Every refusal has the same code and text.
 """
 
 from __future__ import annotations
@@ -15,6 +16,13 @@ if TYPE_CHECKING:
 
 CODE = "MalformedPolicyDocumentException"
 REFUSED = "The provided policy document does not meet the requirements of the specified policy type."
+RESOURCE_SERVICES = frozenset(
+    {
+        *("s3", "sts", "kms", "sqs", "secretsmanager", "ecr", "aoss", "dynamodb", "logs"),
+        *("cognito-idp", "cognito-identity", "cognito-sync"),
+    }
+)
+"""The services that an RCP can speak of (Organizations User Guide, "List of AWS services that support RCPs")."""
 
 
 def check(kind: Literal["scp", "rcp"], text: str) -> None:
@@ -40,17 +48,20 @@ def _is_accepted(kind: Literal["scp", "rcp"], source: object) -> bool:
         if not all(map(_is_resource_control, statements)):
             return False
         statements = [_without_principal(statement) for statement in statements]
-    identity_rules.check({**source, "Statement": statements}, newest_only=True)
+    identity_rules.check({**source, "Statement": statements}, newest_only=kind == "scp")
     return True
 
 
 def _is_resource_control(statement: Mapping[str, Any]) -> bool:
-    """Deny for everybody, by action; Allow only as RCPFullAWSAccess is written."""
-    if statement.get("Principal") != "*" or "NotAction" in statement:
-        return False
-    if statement["Effect"] == "Deny":
-        return True
-    return statement.get("Action") == "*" and statement.get("Resource") == "*" and not statement.get("Condition")
+    """Deny, for everybody, actions of services that support it; the Allow of RCPFullAWSAccess is AWS's own."""
+    return (
+        statement["Effect"] == "Deny"
+        and statement.get("Principal") in ("*", {"AWS": "*"}, {"AWS": ["*"]})
+        and "NotAction" not in statement
+        and all(
+            action.partition(":")[0].lower() in RESOURCE_SERVICES for action in as_list(statement.get("Action", []))
+        )
+    )
 
 
 def _without_principal(statement: Mapping[str, Any]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from sts_emulator.policy.deciding.document import (
 )
 from sts_emulator.policy.deciding.matching import ACCOUNT_DIGITS, ARN_PARTS, glob, has_wildcard
 from sts_emulator.policy.saving.identity_policies import PARTITION, check_sids, conditions_well_formed, values_readable
+from sts_emulator.policy.saving.service_principals import is_known
 from sts_emulator.policy.shared_issuers import unguarded
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ def _check_principal(kind: str, principal: str, principal_exists: Callable[[str,
         if principal.startswith("arn:") and not principal_exists(kind, principal):
             raise malformed(f'Invalid principal in policy: "FEDERATED":"{principal}"')
     elif kind == "Service":
-        if not _is_domain(principal, labels=3) or not principal_exists(kind, principal):
+        if not _is_domain(principal, labels=3) or not is_known(principal):
             raise malformed(f'Invalid principal in policy: "SERVICE":"{principal}"')
     elif kind == "CanonicalUser" or not _is_aws_principal(principal, principal_exists):
         raise malformed(f'Invalid principal in policy: "{kind}":"{principal}"')

@@ -51,8 +51,8 @@ def validate(
 ) -> None:
     """Refuse what IAM (or Organizations) would refuse to save as `kind`.
 
-    `principal_exists(type, principal)` is asked about user and role ARNs and stored unique ids (`"AWS"`), services
-    (`"Service"`) and provider ARNs (`"Federated"`) of a trust policy. `quota` replaces the kind's default size.
+    `principal_exists(type, principal)` is asked about user and role ARNs and stored unique ids (`"AWS"`) and provider
+    ARNs (`"Federated"`) of a trust policy. `quota` replaces the kind's default size.
     `sts_wildcard` says whether a trust policy may use `sts:*`, on which sources disagree
     (docs/aws/policy-grammar.md, "Rejections").
 
