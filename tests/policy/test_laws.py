@@ -7,11 +7,13 @@ from dataclasses import replace
 
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from strategies import documents, policy_sets, policy_texts, requests, statements
+from strategies import HERE, documents, policy_sets, policy_texts, requests, statements
 
+from sts_emulator.policy.caller_keys import can_send
 from sts_emulator.policy.deciding.document import MalformedPolicy, as_list, parse
 from sts_emulator.policy.deciding.engine import LAYERS, WITHOUT_IDENTITY, PolicySet, combine, decide, evaluate
 from sts_emulator.policy.explaining.explain import explain
+from sts_emulator.policy.explaining.single_changes import State
 from sts_emulator.policy.linting.lint import RULES, Finding, lint
 from sts_emulator.policy.saving.validate import restore_principals, rewrite_principals, validate
 
@@ -179,6 +181,38 @@ def test_a_suggested_change_is_an_allow(request_, policies):
     assert told["decision"] == explanation.decision.verdict
     assert all(change["would"] == "allow" and change["edits"] for change in told["changes"])
     assert explanation.to_text().startswith("✓" if explanation.decision.allowed else "✗")
+
+
+def changed_keys(before, after):
+    names = {*before.context, *after.context}
+    return {name for name in names if (before.context.get(name) or ()) != (after.context.get(name) or ())}
+
+
+@laws
+@given(requests(), policy_sets())
+def test_a_remedy_is_applied_decided_again_and_one_that_this_caller_could_make(request_, policies):
+    changes = explain(request_, policies).remedy.changes
+
+    for change in changes:
+        state = State(request_, policies)
+        for edit in change.edits:
+            state = edit.apply(state)
+        assert decide(*state).verdict == "allow"
+        assert (state.request.principal, state.request.action) == (request_.principal, request_.action)
+        changed = changed_keys(request_, state.request)
+        assert {key for key in changed if not can_send(key, request_.principal)} == set()
+    widening = [bool(change.admits) for change in changes]
+    assert widening == sorted(widening)
+
+
+@laws
+@given(requests(), policy_sets())
+def test_no_sentence_calls_a_living_principal_deleted(request_, policies):
+    stored = ("AROAAPP0000000000001", "AIDAALICE00000000001")  # the ids in `strategies.NAMED`
+    living = {identifier: f"arn:aws:iam::{HERE}:role/{identifier}" for identifier in stored}
+    told = explain(request_, policies, living)
+
+    assert "deleted" not in json.dumps(told.to_json(), ensure_ascii=False)
 
 
 @laws

@@ -37,7 +37,8 @@ def explained(statement, caller=ALICE, *, action="sts:AssumeRole", version="2012
 
 
 def condition_of(explanation, index=0):
-    return explanation.layers[-2].policies[0].statements[0].conditions[index]
+    trust = next(layer for layer in explanation.layers if layer.layer == "trust")
+    return trust.policies[0].statements[0].conditions[index]
 
 
 def element_of(explanation, name):
@@ -197,6 +198,12 @@ def test_a_variable_in_an_old_document_is_told_apart():
         ({"AWS": ALICE.value.replace(HERE, THERE)}, ALICE, "account_differs"),
         ({"AWS": THERE}, ALICE, "account_differs"),
         ({"AWS": f"arn:aws:sts::{HERE}:assumed-role/App/other"}, APP, "session_differs"),
+        ({"AWS": f"arn:aws:sts::{HERE}:assumed-role/ci/App/s1"}, APP, "path_differs"),
+        ({"AWS": f"arn:aws:iam::{HERE}:role/alice"}, ALICE, "kind_differs"),
+        ({"AWS": ALICE.value.replace("arn:aws:", "arn:aws-cn:")}, ALICE, "partition_differs"),
+        ({"AWS": f"arn:aws-cn:iam::{HERE}:root"}, ALICE, "partition_differs"),
+        ({"Federated": OIDC.replace(HERE, THERE)}, GITHUB, "account_differs"),
+        ({"Federated": OIDC.partition("/")[2]}, GITHUB, "provider_differs"),
         ({"AWS": "AIDADELETED000000001"}, ALICE, "stale_unique_id"),
         ({"AWS": f"arn:aws:iam::{HERE}:user/*"}, ALICE, "wildcard_arn_never_matches"),
         ({"AWS": f"arn:aws:iam::{HERE}:user/bob"}, ALICE, "no_match"),
@@ -211,6 +218,87 @@ def test_every_principal_has_a_reason(principal, caller, reason):
     assert element_of(explained(allow(principal), caller), "principal")["reason"] == reason
 
 
+# -- stored policies hold the unique ids of users and roles ---------------------------------------------------------
+
+BOB, STRANGER = "AIDABOB0000000000001", "AIDADELETED000000001"
+LIVING = {BOB: f"arn:aws:iam::{HERE}:user/bob", ALICE.id: ALICE.value}
+
+
+def stored(principal, caller=ALICE, **condition):
+    policies = PolicySet(trust=document(allow(principal, **condition)))
+    return explain(Request("sts:AssumeRole", TARGET, caller, {}), policies, LIVING)
+
+
+def test_a_policy_for_somebody_else_names_them_and_says_of_nobody_that_they_were_deleted():
+    told = stored({"AWS": BOB})
+
+    hint = element_of(told, "principal")["hint"]
+    assert hint == f"the statement names {LIVING[BOB]}; the caller is {ALICE.value}"
+    assert "deleted" not in json.dumps(told.to_json())
+    assert BOB not in told.to_text()
+
+
+def test_only_whom_nobody_knows_is_called_deleted():
+    told = stored({"AWS": [STRANGER, BOB]})
+
+    assert element_of(told, "principal")["reason"] == "stale_unique_id"
+    assert STRANGER in element_of(told, "principal")["hint"]
+    assert [lint["rule"] for lint in told.lints] == ["stale-principal"]
+
+
+def test_who_is_named_is_shown_by_the_arn_also_where_it_matches():
+    told = stored({"AWS": [BOB, ALICE.id]})
+
+    assert f"✓ Principal {ALICE.value} (named itself)" in told.to_text()
+
+
+def test_near_misses_are_diagnosed_on_what_the_author_wrote():
+    capital = {"AIDACAPITAL000000001": CAPITAL}
+    policies = PolicySet(trust=document(allow({"AWS": "AIDACAPITAL000000001"})))
+
+    told = explain(Request("sts:AssumeRole", TARGET, ALICE, {}), policies, capital)
+
+    assert element_of(told, "principal")["reason"] == "case_differs"
+
+
+# -- remedies ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_remedy_that_widens_access_comes_last_and_says_whom_it_admits():
+    statement = allow(
+        {"Federated": OIDC}, "sts:AssumeRoleWithWebIdentity", StringEquals={AUD: "x", f"{SUB[:-4]}:environment": "prod"}
+    )
+    told = explain(from_main(**{AUD: ("x",)}), PolicySet(trust=document(statement)))
+
+    request, policy = told.to_json()["changes"]
+
+    assert request["edits"][0]["text"].startswith("make the request with")
+    assert (request["admits"], len(policy["admits"])) == ([], 1)
+    assert "! this also admits everybody whom the statement names, whatever their" in told.to_text()
+
+
+@pytest.mark.parametrize("key", ["other.example.org:sub", f"{OIDC}:sub", "sub"])
+def test_a_key_that_no_token_can_carry_is_corrected_and_not_asked_for(key):
+    statement = allow({"Federated": OIDC}, "sts:AssumeRoleWithWebIdentity", StringEquals={key: BRANCH})
+
+    told = explain(from_main(), PolicySet(trust=document(statement)))
+
+    assert condition_of(told).reason.code == "key_never_there"
+    assert [edit.text for change in told.remedy.changes for edit in change.edits] == [
+        f"in Statement[0] of the trust policy, test {SUB} instead of {key}"
+    ]
+    assert not any(change.admits for change in told.remedy.changes)
+
+
+def test_a_statement_of_exceptions_is_left_alone_and_another_is_added():
+    excepting = {"Effect": "Allow", "Principal": {"AWS": HERE}, "NotAction": "sts:AssumeRole"}
+
+    told = explained(excepting)
+
+    assert "NotAction" not in told.remedy.changes[0].edits[0].text
+    assert told.remedy.changes[0].edits[0].text.startswith("add a statement to the trust policy")
+
+
 def test_what_surprises_about_a_key_is_said_where_it_matters():
     statement = allow(
         {"Federated": OIDC}, "sts:AssumeRoleWithWebIdentity", ArnLike={"aws:PrincipalArn": "arn:aws:iam::*:*"}
@@ -218,7 +306,9 @@ def test_what_surprises_about_a_key_is_said_where_it_matters():
 
     told = explained(statement, GITHUB, action="sts:AssumeRoleWithWebIdentity").to_json()
 
-    assert told["notes"] == ["aws:PrincipalArn is absent: aws:PrincipalArn does not exist for OIDC and SAML callers"]
+    assert told["notes"] == [
+        "aws:PrincipalArn is absent: aws:PrincipalArn does not exist for callers with an OIDC token"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -255,9 +345,9 @@ def test_what_surprises_about_a_key_is_said_where_it_matters():
             "in Statement[0] of the trust policy, test aws:TagKeys with ForAnyValue:StringEquals instead of StringEquals",
         ),
         (
-            allow({"AWS": ALICE.value}, StringEquals={"sts:SourceIdentity": "u-${aws:username}"}),
+            allow({"AWS": ALICE.value}, StringEquals={"sts:SourceIdentity": "u-${aws:PrincipalTag/name}"}),
             {"sts_sourceidentity": ("u-alice",)},
-            "make the request with aws:username `alice` (it is absent now)",
+            "make the request with aws:PrincipalTag/name `alice` (it is absent now)",
         ),
         (
             allow({"AWS": ALICE.value}, NumericLessThan={"aws:MultiFactorAuthAge": "300"}),
@@ -295,7 +385,7 @@ def test_the_smallest_change(statement, context, edit):
         (
             {"StringNotEquals": {"aws:PrincipalOrgID": "o-a1b2c3d4e5"}},
             {},
-            "make the request with aws:PrincipalOrgID `o-a1b2c3d4e5` (it is absent now)",
+            "make the request from an account of the organization `o-a1b2c3d4e5`",
         ),
         (
             {"BoolIfExists": {"aws:MultiFactorAuthPresent": "false"}},

@@ -76,6 +76,22 @@ def role_by_arn(world: World, arn: str) -> Stored | None:
     return found if found is not None and found["arn"] == arn else None
 
 
+def arn_of_id(world: World, identifier: str) -> str | None:
+    """The ARN of the user or role of that unique id, or None."""
+    if not identifier.startswith(("AROA", "AIDA")):
+        return None
+    holder = world.find("role", identifier) or world.find("user", identifier)
+    return None if holder is None else holder["arn"]
+
+
+def names_in(world: World, trust: Document) -> dict[str, str]:
+    """The ARNs behind the unique ids in a stored trust policy; the id of whom there is no more has none."""
+    entries = [
+        text for statement in trust.statements if statement.principals for _, text in statement.principals.entries
+    ]
+    return {text: arn for text in entries if (arn := arn_of_id(world, text))}
+
+
 def user_by_arn(world: World, arn: str) -> Stored | None:
     """The user whose ARN is exactly `arn`, path and case included, or None."""
     parts = arn.split(":", 5)

@@ -104,4 +104,4 @@ def misspelt(name: str) -> str:
 def is_claim(issuer: str, claim: str) -> bool:
     """Whether AWS makes a condition key of a token's claim; unknown issuers with keys of their own are let pass."""
     known = CLAIMS | MORE_CLAIMS.get(issuer, frozenset())
-    return claim in known or claim.startswith("user_") or issuer.endswith(UNCHECKED_ISSUERS)
+    return claim in known or claim.startswith("user_") or issuer.partition("/")[0].endswith(UNCHECKED_ISSUERS)

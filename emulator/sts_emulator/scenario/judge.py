@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from sts_emulator.core.errors import AwsError
+from sts_emulator.core.world import World
 from sts_emulator.scenario.expect import ALLOW, DENY, Because, Expectation
+from sts_emulator.vending import denials
 from sts_emulator.vending.context import Consulted
 
 Tree = Mapping[str, Any]
@@ -34,6 +36,7 @@ class Outcome:
     error: AwsError | None
     decisions: tuple[Consulted, ...]
     evidence: Mapping[str, Any]
+    world: World = field(repr=False, compare=False)
 
     @property
     def verdict(self) -> str:
@@ -74,7 +77,10 @@ class Outcome:
         """The explanation of the deciding question, as `policy.explain` makes it."""
         from sts_emulator.policy.explaining.explain import explain
 
-        return None if self.deciding is None else explain(self.deciding.request, self.deciding.policies).to_json()
+        asked = self.deciding
+        if asked is None:
+            return None
+        return explain(asked.request, asked.policies, denials.names(self.world, asked)).to_json()
 
 
 def _wrong_reason(tree: Tree, because: Because) -> str:

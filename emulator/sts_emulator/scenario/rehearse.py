@@ -78,7 +78,7 @@ class Rehearsal:
             self._request(call, expectation)
         except AwsError as refused:
             error = refused
-        return Outcome(expectation, error, tuple(call.decisions), call.evidence)
+        return Outcome(expectation, error, tuple(call.decisions), call.evidence, call.world)
 
     def _call(self, expectation: Expectation) -> Call:
         return Call(

@@ -7,7 +7,9 @@ import zlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from sts_emulator.accounts import resources
 from sts_emulator.core.world import World
+from sts_emulator.policy.saving.validate import restore_principals
 from sts_emulator.vending import credentials
 
 if TYPE_CHECKING:
@@ -35,8 +37,14 @@ def policy_uri(layer: str, level: int, index: int) -> str:
     return f"{layer}[{level}][{index}]" if layer in ("scp", "rcp") else f"{layer}[{index}]"
 
 
-def policies(consulted: Consulted) -> list[dict[str, str]]:
-    """The documents that took part, as they were: `layer`, `uri` and `text` of each."""
+def names(world: World, consulted: Consulted) -> dict[str, str]:
+    """The ARNs behind the unique ids that the stored trust policy of a question holds."""
+    trust = consulted.policies.trust
+    return {} if trust is None else resources.names_in(world, trust)
+
+
+def policies(consulted: Consulted, names: Mapping[str, str]) -> list[dict[str, str]]:
+    """The documents that took part, as they were and as IAM shows them: `layer`, `uri` and `text` of each."""
     asked = consulted.policies
     levels: dict[str, Sequence[Sequence[Document]]] = {
         "scp": asked.scps,
@@ -47,7 +55,11 @@ def policies(consulted: Consulted) -> list[dict[str, str]]:
         "session": [asked.session or ()],
     }
     return [
-        {"layer": layer, "uri": policy_uri(layer, level, index), "text": document.text}
+        {
+            "layer": layer,
+            "uri": policy_uri(layer, level, index),
+            "text": restore_principals(document.text, names.get) if layer == "trust" else document.text,
+        }
         for layer, documents_by_level in levels.items()
         for level, documents in enumerate(documents_by_level)
         for index, document in enumerate(documents)
@@ -56,7 +68,7 @@ def policies(consulted: Consulted) -> list[dict[str, str]]:
 
 def encode(world: World, consulted: Consulted) -> str:
     """The opaque message that DecodeAuthorizationMessage opens again, in this world only."""
-    text = json.dumps(_message(consulted), separators=(",", ":"))
+    text = json.dumps(_message(world, consulted), separators=(",", ":"))
     return credentials.seal(world, PURPOSE, zlib.compress(text.encode()))
 
 
@@ -66,12 +78,12 @@ def decode(world: World, message: str) -> str | None:
     return None if sealed is None else zlib.decompressobj().decompress(sealed, _MAX_MESSAGE).decode()
 
 
-def _message(consulted: Consulted) -> dict[str, Any]:
+def _message(world: World, consulted: Consulted) -> dict[str, Any]:
     """The shape that AWS documents for a decoded message (docs/aws/sts.md, "DecodeAuthorizationMessage")."""
     from sts_emulator.policy.explaining.explain import explain
 
-    request, policies = consulted.request, consulted.policies
-    tree = explain(request, policies).to_json()
+    request = consulted.request
+    tree = explain(request, consulted.policies, names(world, consulted)).to_json()
     matched = [
         _statement(statement)
         for layer in tree["layers"]
@@ -105,8 +117,8 @@ def _statement(statement: Mapping[str, Any]) -> dict[str, Any]:
         "actions": _values([statement["action"]["by"]]),
         "resources": _values([statement["resource"]["by"]] if statement["resource"] else []),
         "conditions": _items(
-            {"key": each["key"], "values": _values(value["raw"] for value in each["policy_values"])}
-            for each in statement["conditions"]
+            {"key": condition["key"], "values": _values(value["raw"] for value in condition["policy_values"])}
+            for condition in statement["conditions"]
         ),
     }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from sts_emulator.core.world import World
 from sts_emulator.policy.deciding.document import Document, parse
 from sts_emulator.policy.deciding.engine import Decision, PolicySet, Principal, Request
 from sts_emulator.vending import denials
@@ -13,7 +14,7 @@ from sts_emulator.vending.context import Consulted
 _PRINCIPAL = tuple(Principal.__slots__)
 
 
-def kept(consulted: Consulted) -> dict[str, Any]:
+def kept(world: World, consulted: Consulted) -> dict[str, Any]:
     """The question and its answer as JSON-ready data, from which `explained` tells why."""
     request, policies, decision = consulted.request, consulted.policies, consulted.decision
     return {
@@ -33,6 +34,7 @@ def kept(consulted: Consulted) -> dict[str, Any]:
             "rcps": [[document.text for document in level] for level in policies.rcps],
         },
         "account": policies.resource_account,
+        "names": denials.names(world, consulted),
     }
 
 
@@ -42,14 +44,14 @@ def explained(question: Mapping[str, Any]) -> dict[str, Any]:
 
     if "explanation" in question:  # an event from before events kept questions
         return dict(question)
-    consulted = restored(question)
+    consulted, names = restored(question), question.get("names", {})
     return {
         "action": question["action"],
         "resource": question["resource"],
         "verdict": question["verdict"],
         "layer": question["layer"],
-        "explanation": explain(consulted.request, consulted.policies).to_json(),
-        "policies": denials.policies(consulted),
+        "explanation": explain(consulted.request, consulted.policies, names).to_json(),
+        "policies": denials.policies(consulted, names),
     }
 
 

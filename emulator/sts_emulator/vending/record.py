@@ -156,5 +156,5 @@ def _additional(ctx: Context, error: AwsError | None) -> dict[str, Any]:
             name: ctx.evidence[name] for name in ("LoginTo", "SamlProviderArn") if name in ctx.evidence
         }
     shown["evidence"] = record_members.evidence(ctx)
-    shown["decisions"] = [questions.kept(consulted) for consulted in ctx.decisions]
+    shown["decisions"] = [questions.kept(ctx.world, consulted) for consulted in ctx.decisions]
     return shown

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
-from sts_emulator.accounts.resources import role_by_arn, user_by_arn
+from sts_emulator.accounts.resources import arn_of_id, role_by_arn, user_by_arn
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.policy.deciding.document import MalformedPolicy
@@ -43,7 +44,7 @@ def trust_to_store(world: World, text: str) -> str:
 
 def trust_to_show(world: World, stored: str) -> str:
     """A stored trust policy as GetRole shows it: names where principals still exist, lists of one as single values."""
-    document = json.loads(restore_principals(stored, lambda identifier: _arn(world, identifier)))
+    document = json.loads(restore_principals(stored, partial(arn_of_id, world)))
     statements = document["Statement"]
     document["Statement"] = (
         [_tidy(statement) for statement in statements] if isinstance(statements, list) else _tidy(statements)
@@ -86,16 +87,9 @@ def _exists(world: World, kind: str, principal: str) -> bool:
     if kind != "AWS":
         # Providers are not looked up: a role for one that does not exist yet can be made (see docs/iam.md).
         return True
-    return _arn(world, principal) is not None or _unique_id(world, principal) is not None
+    return arn_of_id(world, principal) is not None or _unique_id(world, principal) is not None
 
 
 def _unique_id(world: World, arn: str) -> str | None:
     found = role_by_arn(world, arn) or user_by_arn(world, arn)
     return None if found is None else found["id"]
-
-
-def _arn(world: World, identifier: str) -> str | None:
-    if not identifier.startswith(("AROA", "AIDA")):
-        return None
-    found = world.find("role", identifier) or world.find("user", identifier)
-    return None if found is None else found["arn"]

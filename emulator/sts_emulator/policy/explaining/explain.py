@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from sts_emulator.policy.deciding import engine
@@ -23,6 +23,7 @@ from sts_emulator.policy.explaining.reasons import (
 )
 from sts_emulator.policy.explaining.report import text_of
 from sts_emulator.policy.keys import MULTIVALUED
+from sts_emulator.policy.saving.validate import restore_principals
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["Explanation", "explain", "text_of"]
 
 SCHEMA = 1
+NOBODY: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +160,7 @@ class Explanation:
     request: Request
     policies: PolicySet
     layers: tuple[LayerTrace, ...]
+    names: Mapping[str, str]
 
     @cached_property
     def decision(self) -> Decision:
@@ -187,7 +190,8 @@ class Explanation:
         """What lint says of the trust policy, where a role is assumed."""
         if self.policies.trust is None or not engine.needs_trust(self.request):
             return []
-        return [finding.to_json() for finding in _lints(self.policies.trust.text, self.policies.resource_account)]
+        text = restore_principals(self.policies.trust.text, self.names.get)
+        return [finding.to_json() for finding in _lints(text, self.policies.resource_account)]
 
     def to_json(self) -> dict[str, Any]:
         """The tree as JSON data, schema 1."""
@@ -198,7 +202,7 @@ class Explanation:
             "grant": decision.grant,
             "decided_by": [decision.layer] if decision.layer else [],
             "request": _request_json(self.request),
-            "layers": [_layer_json(trace) for trace in self.layers],
+            "layers": [_layer_json(trace, self.names) for trace in self.layers],
             "near_misses": [miss.to_json() for miss in self.remedy.near_misses],
             "changes": [change.to_json() for change in self.remedy.changes],
             "depends_on": [{"key": key, "without": verdict} for key, verdict in self.remedy.depends_on],
@@ -215,37 +219,49 @@ if TYPE_CHECKING:
     from sts_emulator.policy.explaining.remedies import Remedy
 
 
-def explain(request: Request, policies: PolicySet) -> Explanation:
-    """Evaluate everything and keep it; the decision is the same as `engine.decide`'s (a property test proves it)."""
-    layers = [*_levels("scp", policies.scps, request, policies), *_levels("rcp", policies.rcps, request, policies)]
+def explain(request: Request, policies: PolicySet, names: Mapping[str, str] = NOBODY) -> Explanation:
+    """Evaluate everything and keep it; the decision is the same as `engine.decide`'s (a property test proves it).
+
+    `names` are the ARNs behind the unique ids that a stored trust policy holds; an id without one is nobody's any more.
+    """
+    names = _with_own(names, request.principal)
+    trace = partial(_trace, request=request, policies=policies, names=names)
+    layers = [
+        *(trace("scp", number, documents) for number, documents in enumerate(policies.scps)),
+        *(trace("rcp", number, documents) for number, documents in enumerate(policies.rcps)),
+    ]
     if policies.trust is not None or engine.needs_trust(request) or request.principal.type in WITHOUT_IDENTITY:
-        documents = () if policies.trust is None else (policies.trust,)
-        layers.append(_trace("trust", 0, documents, request, policies))
+        layers.append(trace("trust", 0, () if policies.trust is None else (policies.trust,)))
     if request.principal.type not in WITHOUT_IDENTITY:
-        layers.append(_trace("identity", 0, policies.identity, request, policies))
+        layers.append(trace("identity", 0, policies.identity))
         if policies.boundary is not None:
-            layers.append(_trace("boundary", 0, (policies.boundary,), request, policies))
+            layers.append(trace("boundary", 0, (policies.boundary,)))
         if policies.session is not None:
-            layers.append(_trace("session", 0, policies.session, request, policies))
-    return Explanation(request, policies, _with_needs(request, policies, layers))
+            layers.append(trace("session", 0, policies.session))
+    return Explanation(request, policies, _with_needs(request, policies, layers), names)
 
 
-def _levels(
-    layer: Layer, levels: Sequence[Sequence[Document]], request: Request, policies: PolicySet
-) -> Iterable[LayerTrace]:
-    for number, documents in enumerate(levels):
-        yield _trace(layer, number, documents, request, policies)
+def _with_own(names: Mapping[str, str], caller: Principal) -> Mapping[str, str]:
+    """The caller's own name is known whatever became of it since."""
+    own, arn = caller.id.partition(":")[0], caller.role_arn or caller.user_arn or caller.value
+    return {**names, own: arn} if own else names
 
 
 def _trace(
-    layer: Layer, level: int, documents: Sequence[Document], request: Request, policies: PolicySet
+    layer: Layer,
+    level: int,
+    documents: Sequence[Document],
+    *,
+    request: Request,
+    policies: PolicySet,
+    names: Mapping[str, str],
 ) -> LayerTrace:
     bounded = policies.boundary is not None and layer == "trust"
     return LayerTrace(
         layer,
         level,
         tuple(
-            PolicyTrace(document, f"{layer}[{index}]", trace_statements(document, request, bounded=bounded))
+            PolicyTrace(document, f"{layer}[{index}]", trace_statements(document, request, names, bounded=bounded))
             for index, document in enumerate(documents)
         ),
         required=True,
@@ -300,13 +316,15 @@ def _why_guard(layer: Layer, request: Request, grant: Grant | None, *, required:
     return f"{named}, so this must allow too" if required else f"{named}, so a missing allow here does not limit"
 
 
-def trace_statements(document: Document, request: Request, *, bounded: bool) -> tuple[StatementTrace, ...]:
-    """Every statement of a document against a request."""
+def trace_statements(
+    document: Document, request: Request, names: Mapping[str, str] = NOBODY, *, bounded: bool
+) -> tuple[StatementTrace, ...]:
+    """Every statement of a document against a request; `names` are the ARNs behind unique ids."""
     return tuple(
         StatementTrace(
             statement,
             _trace_action(statement, request),
-            _trace_principal(statement, request.principal, bounded=bounded),
+            _trace_principal(statement, request.principal, names, bounded=bounded),
             _trace_resource(statement, request),
             tuple(
                 trace_condition(condition, statement, request, document.version) for condition in statement.conditions
@@ -322,12 +340,14 @@ def _trace_action(statement: Statement, request: Request) -> ElementTrace:
     return ElementTrace(match, by, action_reason(statement, request, match=match))
 
 
-def _trace_principal(statement: Statement, caller: Principal, *, bounded: bool) -> ElementTrace | None:
+def _trace_principal(
+    statement: Statement, caller: Principal, names: Mapping[str, str], *, bounded: bool
+) -> ElementTrace | None:
     if statement.principals is None:
         return None
     grant = engine.named(statement, caller, bounded=bounded)
     by = statement.principals.matched_by(caller, deny=statement.effect == "Deny")
-    reason = principal_reason(statement, caller, bounded=bounded, match=grant is not None)
+    reason = principal_reason(statement, caller, names, bounded=bounded, match=grant is not None)
     return ElementTrace(grant is not None, by, reason, grant)
 
 
@@ -351,7 +371,7 @@ def trace_condition(condition: Condition, statement: Statement, request: Request
     matched = [any(row) for row in rows]
     result = _result(condition, found, matched, context, deny=statement.effect == "Deny")
     return ConditionTrace(
-        condition, found, values, result, condition_reason(condition, found, context, version, result=result)
+        condition, found, values, result, condition_reason(condition, found, request, version, result=result)
     )
 
 
@@ -399,7 +419,7 @@ def notes(explanation: Explanation) -> Iterable[str]:
         for policy in layer.policies:
             for trace in policy.statements:
                 for condition in trace.conditions:
-                    why = absence(condition.condition.key)
+                    why = absence(condition.condition.key, explanation.request.principal)
                     if not condition.found and why:
                         said[f"{condition.condition.key} is absent: {why}"] = None
     return tuple(said)
@@ -421,7 +441,7 @@ def _request_json(request: Request) -> dict[str, Any]:
     }
 
 
-def _layer_json(trace: LayerTrace) -> dict[str, Any]:
+def _layer_json(trace: LayerTrace, names: Mapping[str, str]) -> dict[str, Any]:
     return {
         "layer": trace.layer,
         "level": trace.level,
@@ -435,14 +455,14 @@ def _layer_json(trace: LayerTrace) -> dict[str, Any]:
                 "version": policy.document.version,
                 "decision": policy.decision,
                 "grant": policy.grant,
-                "statements": [_statement_json(statement) for statement in policy.statements],
+                "statements": [_statement_json(statement, names) for statement in policy.statements],
             }
             for policy in trace.policies
         ],
     }
 
 
-def _statement_json(trace: StatementTrace) -> dict[str, Any]:
+def _statement_json(trace: StatementTrace, names: Mapping[str, str]) -> dict[str, Any]:
     statement = trace.statement
     return {
         "index": statement.index,
@@ -450,11 +470,17 @@ def _statement_json(trace: StatementTrace) -> dict[str, Any]:
         "effect": statement.effect,
         "applies": trace.applies,
         "action": _element_json(trace.action, "Action", negated=statement.not_action),
-        "principal": _element_json(trace.principal, "Principal", negated=statement.not_principal),
+        "principal": _principal_json(trace.principal, names, negated=statement.not_principal),
         "resource": _element_json(trace.resource, "Resource", negated=statement.not_resource),
         "conditions": [_condition_json(condition) for condition in trace.conditions],
         "failing": list(trace.failing),
     }
+
+
+def _principal_json(trace: ElementTrace | None, names: Mapping[str, str], *, negated: bool) -> dict[str, Any] | None:
+    """The element with the ARN of whom it names, where a stored policy holds a unique id."""
+    told = _element_json(trace, "Principal", negated=negated)
+    return told and {**told, "by": names.get(told["by"], told["by"]), "as": trace.grant if trace else None}
 
 
 def _element_json(trace: ElementTrace | None, name: str, *, negated: bool) -> dict[str, Any] | None:
@@ -464,7 +490,6 @@ def _element_json(trace: ElementTrace | None, name: str, *, negated: bool) -> di
         "element": f"Not{name}" if negated else name,
         "match": trace.match,
         "by": trace.by,
-        **({"as": trace.grant} if name == "Principal" else {}),
         "reason": trace.reason.code,
         "hint": trace.reason.hint,
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from sts_emulator.policy.caller_keys import class_of, meant, never_there
 from sts_emulator.policy.deciding.matching import (
     AWS_TYPES,
     FEDERATED_TYPES,
@@ -17,6 +18,7 @@ from sts_emulator.policy.deciding.matching import (
 from sts_emulator.policy.deciding.typed_values import read_address, read_date, read_number
 from sts_emulator.policy.deciding.variables import LANGUAGE_WITH_VARIABLES, value_of
 from sts_emulator.policy.keys import MULTIVALUED
+from sts_emulator.policy.shared_issuers import issuer_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -37,19 +39,18 @@ class Reason(NamedTuple):
 
 
 ABSENT_KEYS: Mapping[str, str] = {
-    "aws:principalarn": "aws:PrincipalArn does not exist for OIDC and SAML callers",
+    "aws:principalarn": "aws:PrincipalArn exists for users and roles only",
     "aws:multifactorauthpresent": "aws:MultiFactorAuthPresent exists for sessions only, not for long-term access keys",
     "aws:multifactorauthage": "aws:MultiFactorAuthAge exists only after a sign-in with MFA",
     "aws:tokenissuetime": "aws:TokenIssueTime does not exist for long-term access keys",
     "aws:username": "aws:username exists for IAM users only, not for role sessions",
     "sts:externalid": "sts:ExternalId exists only when the caller passes ExternalId",
-    "sts:sourceidentity": "sts:SourceIdentity exists only when the caller passes SourceIdentity",
+    "sts:sourceidentity": "sts:SourceIdentity exists only when a source identity is set along with the call",
     "aws:sourceidentity": "aws:SourceIdentity exists only for sessions that were given one",
-    "aws:sourceip": "aws:SourceIp does not exist for calls through a VPC endpoint",
+    "aws:sourceip": "aws:SourceIp does not exist for calls through a VPC endpoint, nor for those of AWS services",
     "aws:principalorgid": "aws:PrincipalOrgID exists only for accounts in an organization",
     "aws:sourcearn": "aws:SourceArn exists only when an AWS service calls for one of its resources",
     "aws:sourceaccount": "aws:SourceAccount exists only when an AWS service calls for one of its resources",
-    "sts:durationseconds": "sts:DurationSeconds is no condition key of AssumeRole",
     "aws:tagkeys": "aws:TagKeys exists only when session tags are passed",
 }
 """What a newcomer does not expect about keys (docs/aws/policy-evaluation.md, "Condition keys"), by lower-cased name."""
@@ -60,27 +61,29 @@ ABSENT_PREFIXES: Mapping[str, str] = {
     "aws:resourcetag/": "the resource has no such tag",
     "iam:resourcetag/": "the role has no such tag",
 }
+MOST_NAMED = 3
+"""Principals that a sentence names before it counts the others."""
 
 
-CLAIMS = frozenset({"aud", "sub", "amr", "oaud"})
-ABSENT_CLAIM = "of a token's claims only aud, sub, amr, oaud and, for a few known issuers, some more are condition keys"
-
-
-def absence(key: str) -> str:
-    """Why a key may not be in the request, or the empty text."""
+def absence(key: str, caller: Principal) -> str:
+    """Why a key is not in the request of a caller, or the empty text."""
     name = key.lower()
-    known = ABSENT_KEYS.get(name) or next(
-        (text for start, text in ABSENT_PREFIXES.items() if name.startswith(start)), ""
-    )
-    issuer, _, claim = name.rpartition(":")
-    return known or ("" if "." not in issuer or claim in CLAIMS else ABSENT_CLAIM)
+    why = never_there(key, class_of(caller)) or ABSENT_KEYS.get(name)
+    if why:
+        return why
+    for start, text in ABSENT_PREFIXES.items():
+        if name.startswith(start):
+            return text
+    if caller.type == "oidc" and name.startswith(f"{issuer_of(caller.value).lower()}:"):
+        return f"the token has no claim {name.rpartition(':')[2]}"
+    return "the assertion has no such attribute" if caller.type == "saml" and name.startswith("saml:") else ""
 
 
 def condition_reason(  # noqa: PLR0911 # one return per reason
-    condition: Condition, found: Sequence[str], context: Mapping[str, tuple[str, ...]], version: str, *, result: bool
+    condition: Condition, found: Sequence[str], request: Request, version: str, *, result: bool
 ) -> Reason:
     """Why one condition is true or false for the values found in the request."""
-    op = condition.operator
+    op, context = condition.operator, request.context
     if op.family == "unknown":
         return Reason(
             "unknown_operator", f"{op.text} is no condition operator: no Allow can satisfy it, a Deny always does"
@@ -88,7 +91,7 @@ def condition_reason(  # noqa: PLR0911 # one return per reason
     if op.family == "null":
         return _null_reason(condition, found)
     if not found:
-        return _absent_reason(condition)
+        return _absent_reason(condition, request)
     broken = [value.raw for value in condition.values if op.family == "arn" and value.is_broken_arn(context)]
     if broken:
         return Reason("type_error", f"`{broken[0]}` is no ARN pattern: it refuses under Allow and Deny alike")
@@ -104,7 +107,7 @@ def condition_reason(  # noqa: PLR0911 # one return per reason
         return _unreadable(op.family, found) or Reason(
             "negated_value_matched", f"{op.text} is false because the value is one of those listed"
         )
-    return _mismatch_reason(condition, found, context, version)
+    return _mismatch_reason(condition, found, request, version)
 
 
 def _null_reason(condition: Condition, found: Sequence[str]) -> Reason:
@@ -116,8 +119,8 @@ def _null_reason(condition: Condition, found: Sequence[str]) -> Reason:
     return Reason("null_check", f"{condition.key} {there}; Null:true asks for absence, Null:false for presence")
 
 
-def _absent_reason(condition: Condition) -> Reason:
-    op, why = condition.operator, absence(condition.key)
+def _absent_reason(condition: Condition, request: Request) -> Reason:
+    op, why = condition.operator, absence(condition.key, request.principal)
     tail = f" ({why})" if why else ""
     if op.quantifier == "ForAnyValue":
         return Reason("set_empty", f"ForAnyValue is false when {condition.key} is absent{tail}")
@@ -127,6 +130,10 @@ def _absent_reason(condition: Condition) -> Reason:
         return Reason("if_exists_missing", f"IfExists is true when {condition.key} is absent{tail}")
     if op.negated:
         return Reason("matched_because_missing", f"a negated operator is true when {condition.key} is absent{tail}")
+    asker = class_of(request.principal)
+    if never_there(condition.key, asker):
+        wanted = meant(condition.key, asker, have=request.context)
+        return Reason("key_never_there", f"{why}{f'; {wanted} is meant' if wanted else ''}")
     return Reason("key_missing", f"{condition.key} is not in the request{tail}")
 
 
@@ -142,11 +149,9 @@ def _true_reason(condition: Condition, found: Sequence[str], context: Mapping[st
     return Reason("matched")
 
 
-def _mismatch_reason(
-    condition: Condition, found: Sequence[str], context: Mapping[str, tuple[str, ...]], version: str
-) -> Reason:
+def _mismatch_reason(condition: Condition, found: Sequence[str], request: Request, version: str) -> Reason:
     """The most telling difference between any request value and any policy value."""
-    op = condition.operator
+    op, context = condition.operator, request.context
     if not condition.values:
         return Reason("value_mismatch", "the policy lists no value, so nothing equals one")
     unreadable = _unreadable(op.family, found)
@@ -155,7 +160,7 @@ def _mismatch_reason(
     for diagnose in (_invalid, _old_variable, _unresolved, _literal_wildcard, _case):
         for value in condition.values:
             for text in found:
-                reason = diagnose(condition, value, text, context, version)
+                reason = diagnose(condition, value, text, request, version)
                 if reason is not None:
                     return reason
     if op.family == "arn":
@@ -194,17 +199,13 @@ def _reader(family: Family) -> Callable[[str], bool]:
     return (lambda _: True) if read is None else (lambda text: read(text) is not None)
 
 
-def _invalid(
-    condition: Condition, value: Value, _text: str, _context: Mapping[str, tuple[str, ...]], _version: str
-) -> Reason | None:
+def _invalid(condition: Condition, value: Value, _text: str, _request: Request, _version: str) -> Reason | None:
     if value.valid:
         return None
     return Reason("type_error", f"the policy's `{value.raw}` cannot be read as {_TYPES[condition.operator.family]}")
 
 
-def _old_variable(
-    _condition: Condition, value: Value, _text: str, _context: Mapping[str, tuple[str, ...]], version: str
-) -> Reason | None:
+def _old_variable(_condition: Condition, value: Value, _text: str, _request: Request, version: str) -> Reason | None:
     if version == LANGUAGE_WITH_VARIABLES or "${" not in value.raw:
         return None
     return Reason(
@@ -212,20 +213,16 @@ def _old_variable(
     )
 
 
-def _unresolved(
-    _condition: Condition, value: Value, _text: str, context: Mapping[str, tuple[str, ...]], _version: str
-) -> Reason | None:
-    if value.resolved(context) is not None:
+def _unresolved(_condition: Condition, value: Value, _text: str, request: Request, _version: str) -> Reason | None:
+    if value.resolved(request.context) is not None:
         return None
-    missing = next(variable for variable in value.template.variables if value_of(variable, context) is None)
-    why = absence(missing.name)
+    missing = next(variable for variable in value.template.variables if value_of(variable, request.context) is None)
+    why = absence(missing.key, request.principal)
     return Reason("unresolved_variable", f"{missing.text} has no value here" + (f" ({why})" if why else ""))
 
 
-def _literal_wildcard(
-    condition: Condition, value: Value, text: str, context: Mapping[str, tuple[str, ...]], _version: str
-) -> Reason | None:
-    op = condition.operator
+def _literal_wildcard(condition: Condition, value: Value, text: str, request: Request, _version: str) -> Reason | None:
+    op, context = condition.operator, request.context
     if op.family not in ("string", "ignore_case") or not has_wildcard(value.raw):
         return None
     pieces = value.template.pieces(context)
@@ -235,10 +232,8 @@ def _literal_wildcard(
     return Reason("wildcard_literal", f"{op.base} treats {mark} literally; use StringLike")
 
 
-def _case(
-    condition: Condition, value: Value, text: str, context: Mapping[str, tuple[str, ...]], _version: str
-) -> Reason | None:
-    pieces = value.template.pieces(context)
+def _case(condition: Condition, value: Value, text: str, request: Request, _version: str) -> Reason | None:
+    pieces = value.template.pieces(request.context)
     if pieces is None or condition.operator.family not in ("string", "like", "arn"):
         return None
     lowered = tuple((piece.lower(), wild) for piece, wild in pieces)
@@ -257,7 +252,7 @@ def _arn_reason(condition: Condition, found: Sequence[str], context: Mapping[str
         pieces = value.template.pieces(context)
         if pieces is not None:
             best = max([best, *(ArnPattern(pieces).mismatch(text) or 0 for text in found)])
-    hint = f"the ARNs differ in part {best}, the {ARN_PART_NAMES[best - 1]}"
+    hint = f"the ARNs differ in part {best}, the {ARN_PART_NAMES[best - 1]}" if best else ""
     if any(":assumed-role/" in value.raw for value in condition.values) and condition.name == "aws:principalarn":
         hint = "aws:PrincipalArn holds the role's ARN, never that of the session"
     elif any(value.raw.endswith(":root") for value in condition.values) and condition.name == "aws:principalarn":
@@ -298,14 +293,17 @@ def resource_reason(statement: Statement, request: Request, *, match: bool) -> R
     if statement.not_resource:
         return Reason("no_match")
     diagnoses = (_case_of_name, _path_of_name, _account_of_name)
-    return _name_reason(statement.resources.texts, [request.resource], diagnoses) or Reason("no_match")
+    near = _name_reason(statement.resources.texts, [request.resource], diagnoses)
+    return near or Reason("no_match", f"{request.resource} is not listed: {_some(statement.resources.texts)}")
 
 
 STRICT_DENY = 'whether a Deny on {"AWS":"*"} reaches this kind of caller is undocumented; taken strictly'
 
 
-def principal_reason(statement: Statement, caller: Principal, *, bounded: bool, match: bool) -> Reason:
-    """Why the caller is or is not named."""
+def principal_reason(
+    statement: Statement, caller: Principal, names: Mapping[str, str], *, bounded: bool, match: bool
+) -> Reason:
+    """Why the caller is or is not named; `names` are the ARNs behind the unique ids that a stored policy holds."""
     principals = statement.principals
     if principals is None:
         return Reason("no_principal")
@@ -314,11 +312,12 @@ def principal_reason(statement: Statement, caller: Principal, *, bounded: bool, 
     if match:
         strict = statement.effect == "Deny" and principals.match(caller) is None
         return Reason("matched", STRICT_DENY if strict else "")
+    entries = [(kind, names.get(text, text)) for kind, text in principals.entries]
     if caller.type in FEDERATED_TYPES:
-        return _federated_reason(principals.entries, caller)
+        return _federated_reason(entries, caller)
     if caller.type in AWS_TYPES:
-        return _aws_reason(principals.entries, caller)
-    return _other_reason(principals.entries, caller)
+        return _aws_reason(entries, caller)
+    return _other_reason(entries, caller)
 
 
 def _not_principal_reason(statement: Statement, *, bounded: bool, match: bool) -> Reason:
@@ -329,12 +328,26 @@ def _not_principal_reason(statement: Statement, *, bounded: bool, match: bool) -
     return Reason("matched") if match else Reason("excluded")
 
 
-def _federated_reason(entries: Iterable[tuple[str, str]], caller: Principal) -> Reason:
+def _named(entries: Sequence[tuple[str, str]]) -> str:
+    """Whom a statement names, in a few words."""
+    return f"the statement names {_some([text for _, text in entries])}" if entries else "the statement names nobody"
+
+
+def _some(texts: Sequence[str]) -> str:
+    more = len(texts) - MOST_NAMED
+    return f"{', '.join(texts[:MOST_NAMED])}{f' and {more} more' if more > 0 else ''}"
+
+
+def _federated_reason(entries: Sequence[tuple[str, str]], caller: Principal) -> Reason:
     listed = [text for kind, text in entries if kind == "Federated"]
     if any(text.lower() == caller.value.lower() for text in listed):
         return Reason("case_differs", "only upper and lower case differ between the providers")
+    if caller.value.startswith("arn:"):
+        reason = _name_reason(listed, [caller.value], (_same_provider,))
+        if reason is not None:
+            return reason
     if listed:
-        return Reason("provider_differs", f"the caller was verified by {caller.value}")
+        return Reason("provider_differs", f"{_named(entries)}; the caller was verified by {caller.value}")
     if any(kind == "AWS" for kind, _ in entries):
         return Reason(
             "federated_not_covered_by_AWS",
@@ -343,35 +356,50 @@ def _federated_reason(entries: Iterable[tuple[str, str]], caller: Principal) -> 
     return Reason("no_match", "the statement names no OIDC or SAML provider")
 
 
-def _other_reason(entries: Iterable[tuple[str, str]], caller: Principal) -> Reason:
-    listed = [text for kind, text in entries if kind == "Service"]
-    if caller.type == "service" and listed:
-        return Reason("service_differs", f"the calling service is {caller.value}")
-    return Reason("no_match", f'name "Service": "{caller.value}"' if caller.type == "service" else "")
+def _same_provider(text: str, arn: str) -> Reason | None:
+    kind, name = arn.rpartition(":")[2].partition("/")[::2]
+    if text == name:
+        return Reason("provider_differs", f"a provider of your own is named by its ARN: `{arn}`")
+    if not text.endswith(f":{kind}/{name}"):
+        return None
+    return Reason("account_differs", f"the same provider in another account or partition: `{text}`")
 
 
-def _aws_reason(entries: Iterable[tuple[str, str]], caller: Principal) -> Reason:
+def _other_reason(entries: Sequence[tuple[str, str]], caller: Principal) -> Reason:
+    if caller.type == "service" and any(kind == "Service" for kind, _ in entries):
+        return Reason("service_differs", f"{_named(entries)}; the calling service is {caller.value}")
+    return Reason("no_match", f'name "Service": "{caller.value}"' if caller.type == "service" else _named(entries))
+
+
+def _aws_reason(entries: Sequence[tuple[str, str]], caller: Principal) -> Reason:
     listed = [text for kind, text in entries if kind == "AWS"]
     own = [arn for arn in (caller.role_arn, caller.user_arn, caller.value) if arn]
-    diagnoses = (_wildcard_name, _case_of_name, _path_of_name, _session_of_name, _account_of_name)
+    diagnoses = (_wildcard_name, _case_of_name, _path_of_name, _session_of_name, _kind_of_name, _account_of_name)
     reason = _name_reason([text for text in listed if not is_account(text)], own, diagnoses)
     if reason is not None:
         return reason
-    if any(_is_stale(text, caller) for text in listed):
-        return Reason(
-            "stale_unique_id",
-            "the policy holds the id of a principal that was deleted; a new one of that name has another id",
-        )
-    if any(map(is_account, listed)):
-        return Reason("account_differs", f"the caller belongs to account {caller.account}")
+    stale = next(filter(is_unique_id, listed), "")  # one of which the ARN is known has become that
+    if stale:
+        return Reason("stale_unique_id", f"no user or role has the id {stale} (any more): {STALE}")
     if not listed:
-        return Reason("no_match", "the statement names no AWS principal")
-    return Reason("no_match")
+        return Reason("no_match", f"{_named(entries)}, no user, role or account")
+    if any(map(is_account, listed)):
+        return _account_reason(entries, [text for text in listed if is_account(text)], caller)
+    return Reason("no_match", f"{_named(entries)}; the caller is {own[0]}")
 
 
-def _is_stale(text: str, caller: Principal) -> bool:
-    prefix = "AROA" if caller.role_arn else "AIDA"
-    return text.startswith(prefix) and text not in (caller.id, caller.id.partition(":")[0])
+STALE = "a deleted principal leaves its id behind, and a new one of that name has another id"
+
+
+def is_unique_id(text: str) -> bool:
+    """Whether a principal is a user's or role's unique id."""
+    return text.startswith(("AROA", "AIDA")) and ":" not in text
+
+
+def _account_reason(entries: Sequence[tuple[str, str]], accounts: Sequence[str], caller: Principal) -> Reason:
+    if any(caller.account in text for text in accounts):
+        return Reason("partition_differs", f"the caller belongs to another partition: {caller.value}")
+    return Reason("account_differs", f"{_named(entries)}; the caller belongs to account {caller.account}")
 
 
 def _name_reason(
@@ -410,16 +438,27 @@ def _path_of_name(text: str, arn: str) -> Reason | None:
 
 def _session_of_name(text: str, arn: str) -> Reason | None:
     left, right = text.partition(":assumed-role/"), arn.partition(":assumed-role/")
-    same_role = left[2].partition("/")[0] == right[2].partition("/")[0]
-    if not left[1] or not right[1] or left[0] != right[0] or not same_role or text == arn:
+    if not left[1] or not right[1] or left[0] != right[0] or text == arn:
         return None
-    return Reason("session_differs", f"the policy names another session of the role: `{text}`")
+    if f"/{left[2]}".endswith(f"/{right[2]}"):
+        return Reason("path_differs", f"a session's ARN has no path: it is `{arn}`, the policy has `{text}`")
+    same_role = left[2].partition("/")[0] == right[2].partition("/")[0]
+    return Reason("session_differs", f"the policy names another session of the role: `{text}`") if same_role else None
+
+
+def _kind_of_name(text: str, arn: str) -> Reason | None:
+    left, right = _name_parts(text), _name_parts(arn)
+    if left is None or right is None or (left[0], left[2:]) != (right[0], right[2:]) or left[1] == right[1]:
+        return None
+    return Reason("kind_differs", f"the policy names a {left[1]}, the caller is a {right[1]}: `{text}`")
 
 
 def _account_of_name(text: str, arn: str) -> Reason | None:
     left, right = _name_parts(text), _name_parts(arn)
     if left is None or right is None or left[1:] != right[1:] or left[0] == right[0]:
         return None
+    if left[0].rpartition(":")[2] == right[0].rpartition(":")[2]:
+        return Reason("partition_differs", f"the same name in another partition: `{text}`")
     return Reason("account_differs", f"the same name in another account: `{text}`")
 
 

@@ -17,7 +17,7 @@ from sts_emulator.policy.explaining.single_changes import Edit, Place, State, li
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from sts_emulator.policy.deciding.engine import Verdict
+    from sts_emulator.policy.deciding.engine import Request, Verdict
 
 Side = Literal["request", "policy"]
 
@@ -59,9 +59,15 @@ class Change:
         """How much is changed: the sum over the edits."""
         return sum(edit.cost for edit in self.edits)
 
+    @property
+    def admits(self) -> tuple[str, ...]:
+        """Whom else the policies let in then."""
+        return tuple(dict.fromkeys(edit.admits for edit in self.edits if edit.admits))
+
     def to_json(self) -> dict[str, Any]:
         """The edits, and the verdict they were found to give."""
-        return {"edits": [edit.to_json() for edit in self.edits], "would": "allow"}
+        edits = [edit.to_json() for edit in self.edits]
+        return {"edits": edits, "would": "allow", "admits": list(self.admits)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +94,8 @@ def remedy(explanation: Explanation) -> Remedy:
     misses = tuple(_near_misses(explanation))[:MOST_NEAR_MISSES] if not explanation.decision.explicit else ()
     found = [change for side in ("request", "policy") if (change := _repair(explanation, side)) is not None]
     unique = {tuple(edit.text for edit in change.edits): change for change in found}
-    return Remedy(near_misses=misses, changes=tuple(sorted(unique.values(), key=lambda change: change.cost)))
+    narrow_first = sorted(unique.values(), key=lambda change: (bool(change.admits), change.cost))
+    return Remedy(near_misses=misses, changes=tuple(narrow_first))
 
 
 def _dependencies(explanation: Explanation) -> Iterator[tuple[str, Verdict]]:
@@ -113,8 +120,14 @@ def _near_misses(explanation: Explanation) -> Sequence[NearMiss]:
     if layer is None:
         return ()
     misses = [
-        NearMiss(each.place, _failing(each), _would(explanation, layer, each), _weight(each), _distance(each))
-        for each in _candidates(layer)
+        NearMiss(
+            statement.place,
+            _failing(statement),
+            _would(explanation, layer, statement),
+            _weight(statement),
+            _distance(statement),
+        )
+        for statement in _candidates(layer)
     ]
     return sorted(misses, key=lambda miss: (miss.weight, miss.distance))
 
@@ -180,7 +193,7 @@ def _repair(explanation: Explanation, side: Side) -> Change | None:
             return None
         edits.append(step)
         state = step.apply(state)
-        explanation = explain(state.request, state.policies)
+        explanation = explain(state.request, state.policies, explanation.names)
         if explanation.decision.allowed:
             return Change(tuple(edits))
     return None
@@ -189,19 +202,19 @@ def _repair(explanation: Explanation, side: Side) -> Change | None:
 def _next_edit(explanation: Explanation, state: State, side: Side) -> Edit | None:
     layer = _deciding(explanation)
     if explanation.decision.explicit:
-        return _lift(layer, side) if layer else None
+        return _lift(layer, state.request, side) if layer else None
     if layer is None:
         return widen(Place(explanation.decision.layer, 0, 0, 0), state)
-    best = min(_candidates(layer), key=lambda each: (_weight(each), _distance(each)), default=None)
+    best = min(_candidates(layer), key=lambda near: (_weight(near), _distance(near)), default=None)
     if best is None or ("action" in best.trace.failing and len(best.trace.failing) > 1):
         return widen(Place(layer.layer, layer.level, 0, 0), state)
     return repair_element(best.place, best.trace, best.policy.document, state, prefer_request=side == "request")
 
 
-def _lift(layer: LayerTrace, side: Side) -> Edit | None:
+def _lift(layer: LayerTrace, request: Request, side: Side) -> Edit | None:
     for number, policy in enumerate(layer.policies):
         for trace in policy.statements:
             if trace.statement.effect == "Deny" and trace.applies:
                 place = Place(layer.layer, layer.level, number, trace.statement.index)
-                return lift_deny(place, trace, prefer_request=side == "request")
+                return lift_deny(place, trace, request, prefer_request=side == "request")
     return None

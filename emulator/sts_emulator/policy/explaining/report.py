@@ -119,7 +119,8 @@ def _tail(explanation: Mapping[str, Any]) -> Iterator[str]:
             first, *rest = [edit["text"] for edit in change["edits"]]
             yield f"    {number}. {first}"
             yield from (f"       and {text}" for text in rest)
-    depends = [f"{each['key']}" for each in explanation["depends_on"]]
+            yield from (f"       ! this also admits {whom}" for whom in change["admits"])
+    depends = [dependency["key"] for dependency in explanation["depends_on"]]
     if depends:
         yield ""
         yield f"  It would be denied without: {', '.join(depends)}"

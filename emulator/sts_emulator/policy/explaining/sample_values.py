@@ -4,41 +4,53 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sts_emulator.policy.caller_keys import can_send
 from sts_emulator.policy.deciding.typed_values import read_bool, read_date, read_number
 from sts_emulator.policy.deciding.variables import value_of
+from sts_emulator.policy.keys import TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from sts_emulator.policy.deciding.engine import Principal, Request
     from sts_emulator.policy.deciding.operators import Value
     from sts_emulator.policy.deciding.variables import Variable
     from sts_emulator.policy.explaining.explain import ConditionTrace
+    from sts_emulator.policy.keys import KeyType
 
-SAMPLE = "example"
 FILLER = "x"
-
-
-CALLER_KEYS = frozenset({"aws:principalarn", "aws:principalaccount", "aws:principaltype", "aws:userid", "aws:username"})
-"""Who the caller is: another value would be another caller."""
+SAMPLES: Mapping[KeyType, str] = {
+    "string": "example",
+    "arn": "arn:aws:iam::999999999999:role/example",
+    "bool": "true",
+    "date": "2026-01-01T00:00:00Z",
+    "number": "1",
+    "ip": "192.0.2.1",
+}
+"""Some value of a key, where any will do."""
 OPTIONAL_KEYS = frozenset({"sts:externalid", "sts:sourceidentity", "aws:tagkeys", "sts:transitivetagkeys"})
 OPTIONAL_PREFIXES = ("aws:requesttag/",)
 
 
-def satisfying(trace: ConditionTrace, context: Mapping[str, tuple[str, ...]]) -> tuple[str, ...] | None:
-    """Values that would make a false condition true; empty: the key must be absent; None: no caller can choose any."""
-    return _choosable(trace, _satisfying(trace, context))
+def satisfying(trace: ConditionTrace, request: Request) -> tuple[str, ...] | None:
+    """Values that would make a false condition true; empty: the key must be absent; None: this caller has no choice."""
+    return _choosable(trace, request.principal, _satisfying(trace, request.context))
 
 
-def falsifying(trace: ConditionTrace) -> tuple[str, ...] | None:
+def falsifying(trace: ConditionTrace, request: Request) -> tuple[str, ...] | None:
     """Values that would make a true condition false, read likewise."""
-    return _choosable(trace, _falsifying(trace))
+    return _choosable(trace, request.principal, _falsifying(trace))
 
 
-def _choosable(trace: ConditionTrace, values: tuple[str, ...] | None) -> tuple[str, ...] | None:
-    """Leave out what no caller can do: become somebody else, or not send what is always sent."""
+def _choosable(trace: ConditionTrace, caller: Principal, values: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    """Leave out what the caller cannot do: have a key that it never has, or not send what is always sent."""
     name = trace.condition.name
     optional = name in OPTIONAL_KEYS or name.startswith(OPTIONAL_PREFIXES)
-    return None if name in CALLER_KEYS or (values == () and not optional) else values
+    return None if not can_send(name, caller) or (values == () and not optional) else values
+
+
+def _some(trace: ConditionTrace) -> str:
+    return SAMPLES[TYPES.get(trace.condition.name, "string")]
 
 
 def _satisfying(trace: ConditionTrace, context: Mapping[str, tuple[str, ...]]) -> tuple[str, ...] | None:
@@ -46,9 +58,9 @@ def _satisfying(trace: ConditionTrace, context: Mapping[str, tuple[str, ...]]) -
     if op.family == "unknown":
         return None
     if op.family == "null":
-        return () if trace.found else (SAMPLE,)
+        return () if trace.found else (_some(trace),)
     if op.negated:
-        return () if op.quantifier != "ForAnyValue" else (SAMPLE,)
+        return () if op.quantifier != "ForAnyValue" else (_some(trace),)
     sample = _sample(trace, context)
     if sample is None:
         return None
@@ -58,7 +70,7 @@ def _satisfying(trace: ConditionTrace, context: Mapping[str, tuple[str, ...]]) -
 def completing(trace: ConditionTrace, context: Mapping[str, tuple[str, ...]]) -> tuple[Variable, str] | None:
     """The one variable without a value in a policy value, and the text that would make it equal the request's."""
     for value in trace.condition.values:
-        unknown = [each for each in value.template.variables if value_of(each, context) is None]
+        unknown = [variable for variable in value.template.variables if value_of(variable, context) is None]
         if len(unknown) != 1:
             continue
         start, end = value.raw.split(unknown[0].text, 1)
@@ -74,7 +86,7 @@ def _falsifying(trace: ConditionTrace) -> tuple[str, ...] | None:
     if op.family == "unknown":
         return None
     if op.family == "null":
-        return () if trace.found else (SAMPLE,)
+        return () if trace.found else (_some(trace),)
     if op.negated:
         sample = _sample(trace, {})
         return None if sample is None else (sample,)
@@ -82,7 +94,7 @@ def _falsifying(trace: ConditionTrace) -> tuple[str, ...] | None:
         wanted = {read_bool(value.raw) for value in trace.condition.values}
         return None if len(wanted) > 1 else (str(True not in wanted).lower(),)
     absent_is_true = op.if_exists or op.quantifier == "ForAllValues"
-    return (SAMPLE,) if absent_is_true else ()
+    return (_some(trace),) if absent_is_true else ()
 
 
 def _sample(trace: ConditionTrace, context: Mapping[str, tuple[str, ...]]) -> str | None:

@@ -7,6 +7,7 @@ from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from sts_emulator.policy.caller_keys import can_send, class_of, meant
 from sts_emulator.policy.deciding.document import as_list, parse
 from sts_emulator.policy.deciding.matching import AWS_TYPES
 from sts_emulator.policy.deciding.operators import OPERATORS
@@ -16,7 +17,7 @@ from sts_emulator.policy.explaining.sample_values import completing, falsifying,
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from sts_emulator.policy.deciding.document import Document
+    from sts_emulator.policy.deciding.document import Document, Statement
     from sts_emulator.policy.deciding.engine import Layer, PolicySet, Principal, Request
     from sts_emulator.policy.explaining.explain import ConditionTrace, StatementTrace
 
@@ -67,7 +68,10 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """One change; `cost` ranks edits: correcting a spelling is cheaper than dropping a condition."""
+    """One change; `cost` ranks edits: correcting a spelling is cheaper than dropping a condition.
+
+    `admits` says whom else the policy lets in then; it is empty where that is this request alone, or what was meant.
+    """
 
     side: Literal["request", "policy"]
     path: str
@@ -76,10 +80,18 @@ class Edit:
     after: Any
     cost: int
     apply: Callable[[State], State]
+    admits: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """The edit without its function."""
-        return {"side": self.side, "path": self.path, "text": self.text, "from": self.before, "to": self.after}
+        return {
+            "side": self.side,
+            "path": self.path,
+            "text": self.text,
+            "from": self.before,
+            "to": self.after,
+            "admits": self.admits,
+        }
 
 
 def repair_element(
@@ -87,37 +99,38 @@ def repair_element(
 ) -> Edit | None:
     """The edit that mends the first failing element of an Allow statement."""
     failing = trace.failing[0] if trace.failing else "principal"  # it applies, but names nobody
+    negated = {"action": trace.statement.not_action, "resource": trace.statement.not_resource}
+    if negated.get(failing, failing == "principal" and trace.statement.not_principal):
+        return widen(place, state)  # to list this request would turn the element's meaning for all others
     if failing == "action":
-        return _add_to_list(place, "Action", state.request.action, removed_from="NotAction", cost=2)
+        return _add_to_list(place, "Action", state.request.action, cost=2)
     if failing == "resource":
-        return _add_to_list(place, "Resource", state.request.resource, removed_from="NotResource", cost=3)
+        return _add_to_list(place, "Resource", state.request.resource, cost=3)
     if failing == "principal":
         return _mend_principal(place, trace, state.request.principal)
-    condition = next(each for each in trace.conditions if not each.result)
-    if prefer_request:
-        change = _mend_request(condition, state.request.context)
-        if change is not None:
-            return change
-    return _mend_condition(place, condition, document)
+    condition = next(condition for condition in trace.conditions if not condition.result)
+    change = _mend_request(condition, state.request) if prefer_request else None
+    return change or _mend_condition(place, condition, trace.statement, document, state.request)
 
 
-def _mend_request(condition: ConditionTrace, context: Mapping[str, tuple[str, ...]]) -> Edit | None:
+def _mend_request(condition: ConditionTrace, request: Request) -> Edit | None:
+    context = request.context
     if condition.reason.code == "wildcard_literal":
         return None  # nobody wants to send the pattern itself
     if condition.reason.code == "unresolved_variable":
         completed = completing(condition, context)
-        if completed is not None:
+        if completed is not None and can_send(completed[0].name, request.principal):
             variable, text = completed
             return set_key(variable.key, context.get(variable.name, ()), (text,))
-    values = satisfying(condition, context)
+    values = satisfying(condition, request)
     return None if values is None else set_key(condition.condition.key, condition.found, values)
 
 
-def lift_deny(place: Place, trace: StatementTrace, *, prefer_request: bool) -> Edit:
+def lift_deny(place: Place, trace: StatementTrace, request: Request, *, prefer_request: bool) -> Edit:
     """The edit that keeps a Deny statement from applying."""
     if prefer_request:
         for condition in trace.conditions:
-            values = falsifying(condition)
+            values = falsifying(condition, request)
             if values is not None:
                 return set_key(condition.condition.key, condition.found, values)
     return Edit(
@@ -128,6 +141,7 @@ def lift_deny(place: Place, trace: StatementTrace, *, prefer_request: bool) -> E
         None,
         6,
         _in_statement(place, _silence),
+        "everybody else whom it keeps out",
     )
 
 
@@ -140,7 +154,9 @@ def _silence(statement: dict[str, Any]) -> None:
 def set_key(key: str, found: tuple[str, ...], values: tuple[str, ...]) -> Edit:
     """Give a condition key other values in the request, or none."""
     told = ", ".join(f"`{value}`" for value in values)
-    if not values:
+    if key.lower() == "aws:principalorgid":
+        text = f"make the request from an account of the organization {told}"
+    elif not values:
         text = f"make the request without {key}"
     elif not found:
         text = f"make the request with {key} {told} (it is absent now)"
@@ -167,15 +183,13 @@ def widen(place: Place, state: State) -> Edit:
     path = place.path.rpartition(".")[0]
     text = f"add a statement to the {place.policy_words} {told}"
     add = _in_document(place, lambda source: source.update(Statement=[*as_list(source["Statement"]), statement]))
-    return Edit("policy", path, text, None, statement, 5, add)
+    admits = _others_named(state.request.principal) if place.layer == "trust" else ""
+    return Edit("policy", path, text, None, statement, 5, add, admits)
 
 
-def _add_to_list(place: Place, element: str, text: str, *, removed_from: str, cost: int) -> Edit:
-    """Add a text to an element's list; where the statement uses the Not… form, name it plainly instead."""
-
+def _add_to_list(place: Place, element: str, text: str, *, cost: int) -> Edit:
     def change(statement: dict[str, Any]) -> None:
         listed = as_list(statement[element]) if element in statement else []
-        statement.pop(removed_from, None)
         statement[element] = [*listed, text]
 
     words = f"in {place.words}, add the {element.lower()} {text}"
@@ -191,6 +205,20 @@ def principal_entry(caller: Principal) -> tuple[str, str]:
     return ("AWS", "*") if caller.type == "anonymous" else ("Federated", caller.value)
 
 
+def _others_named(caller: Principal) -> str:
+    """Who else is named by the entry that names a caller without saying more of it."""
+    _, text = principal_entry(caller)
+    if text == "*":
+        return "everybody, of every account"
+    if caller.type == "root":
+        return f"every user and role of account {caller.account} whose own policies allow it"
+    if caller.type == "oidc":
+        return f"everybody with a token of {text}, whatever it says"
+    if caller.type == "saml":
+        return f"everybody with an assertion of {text}, whatever it says"
+    return f"{text} on behalf of anybody's resources" if caller.type == "service" else ""
+
+
 MISSPELT = frozenset({"case_differs", "path_differs"})
 
 
@@ -199,15 +227,14 @@ def _mend_principal(place: Place, trace: StatementTrace, caller: Principal) -> E
     kind, text = principal_entry(caller)
     wrong = ""
     if trace.principal is not None and trace.principal.reason.code in MISSPELT and trace.statement.principals:
-        listed = [each for each_kind, each in trace.statement.principals.entries if each_kind == kind]
+        listed = [entry for entry_kind, entry in trace.statement.principals.entries if entry_kind == kind]
         last = text.rpartition("/")[2].lower()
-        wrong = next((each for each in listed if each.rpartition("/")[2].lower() == last), "")
+        wrong = next((entry for entry in listed if entry.rpartition("/")[2].lower() == last), "")
 
     def change(statement: dict[str, Any]) -> None:
-        statement.pop("NotPrincipal", None)
         element = statement.get("Principal")
         element = dict(element) if isinstance(element, dict) else {}
-        kept = [each for each in as_list(element.get(kind, [])) if each != wrong]
+        kept = [entry for entry in as_list(element.get(kind, [])) if entry != wrong]
         statement["Principal"] = {**element, kind: [*kept, text]}
 
     words = f"correct the principal {wrong} to {text}" if wrong else f"name the principal {text}"
@@ -219,18 +246,25 @@ def _mend_principal(place: Place, trace: StatementTrace, caller: Principal) -> E
         text,
         1 if wrong else 3,
         _in_statement(place, change),
+        "" if wrong or trace.conditions else _others_named(caller),
     )
 
 
-def _mend_condition(place: Place, trace: ConditionTrace, document: Document) -> Edit:  # noqa: PLR0911 # one per reason
+def _mend_condition(  # noqa: PLR0911 # one per reason
+    place: Place, trace: ConditionTrace, statement: Statement, document: Document, request: Request
+) -> Edit:
     """The policy edit that fits the reason; dropping the condition is the last resort."""
     condition, code = trace.condition, trace.reason.code
     op = condition.operator
+    drop = _drop_condition(place, trace, statement)
+    if code == "key_never_there":
+        wanted = meant(condition.key, class_of(request.principal), have=request.context)
+        return _rename_key(place, trace, wanted) if wanted else drop
     if code == "wildcard_literal":
         return _rename_operator(place, trace, op.text.replace(op.base, "StringNotLike" if op.negated else "StringLike"))
     if code == "unknown_operator":
         closest = _closest_operator(op.text)
-        return _rename_operator(place, trace, closest) if closest else _drop_condition(place, trace)
+        return _rename_operator(place, trace, closest) if closest else drop
     if code == "multivalued_without_set_operator":
         return _rename_operator(place, trace, f"ForAnyValue:{op.text}")
     if code == "variable_literal_old_version":
@@ -246,10 +280,29 @@ def _mend_condition(place: Place, trace: ConditionTrace, document: Document) -> 
     if code == "negated_value_matched":
         return _drop_value(place, trace)
     if code == "type_error":
-        return _drop_condition(place, trace)
+        return drop
     if trace.found and op.family != "null" and not op.negated and op.relation == "equal":
         return _add_value(place, trace, misspelt=code == "case_differs")
-    return _drop_condition(place, trace)
+    return drop
+
+
+def _rename_key(place: Place, trace: ConditionTrace, key: str) -> Edit:
+    condition = trace.condition
+
+    def change(statement: dict[str, Any]) -> None:
+        block = statement["Condition"][condition.operator.text]
+        values = block.pop(condition.key)
+        block[key] = [*as_list(block.get(key, [])), *as_list(values)]
+
+    return Edit(
+        "policy",
+        f"{place.path}.Condition.{condition.operator.text}",
+        f"in {place.words}, test {key} instead of {condition.key}",
+        condition.key,
+        key,
+        1,
+        _in_statement(place, change),
+    )
 
 
 def _rename_operator(place: Place, trace: ConditionTrace, name: str) -> Edit:
@@ -278,7 +331,8 @@ def _closest_operator(text: str) -> str:
 
 def _add_value(place: Place, trace: ConditionTrace, *, misspelt: bool) -> Edit:
     condition = trace.condition
-    added = [value for value in trace.found if value not in {each.raw for each in trace.values}]
+    listed = {value.raw for value in trace.values}
+    added = [value for value in trace.found if value not in listed]
 
     def change(statement: dict[str, Any]) -> None:
         block = statement["Condition"][condition.operator.text]
@@ -308,10 +362,11 @@ def _drop_value(place: Place, trace: ConditionTrace) -> Edit:
     told = ", ".join(f"`{value}`" for value in sorted(matching))
     path = f"{place.path}.Condition.{condition.operator.text}.{condition.key}"
     words = f"in {place.words}, no longer exclude {told} for {condition.key}"
-    return Edit("policy", path, words, sorted(matching), None, 4, _in_statement(place, change))
+    admits = f"everybody else whose {condition.key} is one of these"
+    return Edit("policy", path, words, sorted(matching), None, 4, _in_statement(place, change), admits)
 
 
-def _drop_condition(place: Place, trace: ConditionTrace) -> Edit:
+def _drop_condition(place: Place, trace: ConditionTrace, statement: Statement) -> Edit:
     condition = trace.condition
 
     def change(statement: dict[str, Any]) -> None:
@@ -320,7 +375,9 @@ def _drop_condition(place: Place, trace: ConditionTrace) -> Edit:
     path = f"{place.path}.Condition.{condition.operator.text}.{condition.key}"
     words = f"in {place.words}, drop the condition {condition.operator.text} on {condition.key}"
     listed = [value.raw for value in trace.values]
-    return Edit("policy", path, words, listed, None, 5, _in_statement(place, change))
+    rest = ", if the other conditions hold" if len(statement.conditions) > 1 else ""
+    admits = f"everybody whom the statement names, whatever their {condition.key}{rest}"
+    return Edit("policy", path, words, listed, None, 5, _in_statement(place, change), admits)
 
 
 def _in_statement(place: Place, change: Callable[[dict[str, Any]], None]) -> Callable[[State], State]:
@@ -380,4 +437,4 @@ def _with_documents(policies: PolicySet, place: Place, documents: tuple[Document
 def _with_level(
     levels: tuple[tuple[Document, ...], ...], level: int, documents: tuple[Document, ...]
 ) -> tuple[tuple[Document, ...], ...]:
-    return tuple(documents if number == level else each for number, each in enumerate(levels))
+    return tuple(documents if number == level else kept for number, kept in enumerate(levels))
