@@ -90,9 +90,12 @@ def metadata(*certificates: str, issuer: str = ISSUER, extra: str = "", valid_un
 
 @dataclass(frozen=True)
 class Ticket:
-    """What an assertion is to say; times are seconds from now, None leaves the attribute or element out."""
+    """What an assertion is to say; times are seconds from `now`, None leaves the attribute or element out.
 
-    now: float = field(default_factory=lambda: dt.datetime.now(dt.UTC).timestamp())
+    A ticket that names no `now` takes it when it is written: tests are collected long before they run.
+    """
+
+    now: float | None = None
     id: str = field(default_factory=lambda: f"_{secrets.token_hex(16)}")
     response_id: str = field(default_factory=lambda: f"_{secrets.token_hex(16)}")
     issuer: str = ISSUER
@@ -121,7 +124,8 @@ class Ticket:
     def _instant(self, offset: float | str) -> str:
         if isinstance(offset, str):
             return offset
-        return dt.datetime.fromtimestamp(self.now + offset, dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        now = dt.datetime.now(dt.UTC).timestamp() if self.now is None else self.now
+        return dt.datetime.fromtimestamp(now + offset, dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
     def _times(self, **offsets: float | str | None) -> str:
         return "".join(f' {name}="{self._instant(at)}"' for name, at in offsets.items() if at is not None)
