@@ -102,7 +102,7 @@ def _answer(visit: Visit, instance: Stored, segments: list[str]) -> Response:
     try:
         body, content_type = _look_up(visit, instance, segments, V1 if left is None else V2)
     except Refused as refused:
-        return _page(refused.status, (*refused.headers, *extra), visit.world)  # a 404 says it too
+        raise Refused(refused.status or 400, *refused.headers, *extra) from None  # a 404 says it too
     return Response(200, [*_headers(visit.world, content_type), *extra], body)
 
 
