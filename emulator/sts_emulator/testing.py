@@ -184,6 +184,10 @@ class Aws:
 
         return parse_iso(self._api("GET")["time"])
 
+    def eventual_consistency(self, seconds: float) -> None:
+        """From now on keep new principals, policies and keys unknown for so many seconds, as AWS may; 0 for never."""
+        self._api("PUT", "eventual-consistency", body={"seconds": seconds})
+
     def faults(self, *faults: Mapping[str, Any]) -> None:
         """Let calls and visits fail, wait, hang or lose their answers: the members are in docs/worlds-and-time.md."""
         self._api("PUT", "faults", body=list(faults))

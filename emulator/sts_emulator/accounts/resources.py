@@ -64,7 +64,7 @@ def key_of(account: str, name: str) -> str:
 
 def role(world: World, account: str, name: str) -> Stored | None:
     """The role of that name, in any case of letters, or None."""
-    return world.get("role", key_of(account, name))
+    return world.settled(world.get("role", key_of(account, name)))
 
 
 def role_by_arn(world: World, arn: str) -> Stored | None:
@@ -103,14 +103,14 @@ def user_by_arn(world: World, arn: str) -> Stored | None:
 
 def user(world: World, account: str, name: str) -> Stored | None:
     """The user of that name, in any case of letters, or None."""
-    return world.get("user", key_of(account, name))
+    return world.settled(world.get("user", key_of(account, name)))
 
 
 def managed_policy_text(world: World, arn: str) -> str | None:
     """The default version of a managed policy, the account's own or AWS's; None when there is no such policy."""
     if arn.startswith("arn:aws:iam::aws:policy/"):
         return managed_policies.text(arn)
-    stored = world.find("policy", arn)
+    stored = world.settled(world.find("policy", arn))
     return None if stored is None else stored["versions"][stored["default"]]["text"]
 
 
@@ -133,7 +133,7 @@ def _compile(world: World, kind: str, holder: Stored) -> tuple[Document, ...]:
     holders = [holder]
     if kind == "user":
         for name in holder.get("groups", ()):
-            group = world.get("group", key_of(holder["account"], name))
+            group = world.settled(world.get("group", key_of(holder["account"], name)))
             if group is not None:
                 holders.append(group)
     texts = [text for one in holders for text in one.get("inline", {}).values()]

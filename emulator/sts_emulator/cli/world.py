@@ -35,6 +35,12 @@ def add_parser(subparsers: Any) -> None:
     advance.add_argument("duration", metavar="DURATION", help="such as 90, 30m, 2h or 1d12h")
     advance.add_argument("--world", default=DEFAULT_WORLD, metavar="NAME", help="which world (default: default)")
     _finish(advance, _advance)
+    lag = actions.add_parser(
+        "eventual-consistency", help="keep what is new unknown for a while, as AWS may", allow_abbrev=False
+    )
+    lag.add_argument("duration", metavar="DURATION", help="such as 5 or 10s; 0: everything counts at once")
+    lag.add_argument("--world", default=DEFAULT_WORLD, metavar="NAME", help="which world (default: default)")
+    _finish(lag, _eventual_consistency)
 
 
 def _finish(parser: argparse.ArgumentParser, run: Any) -> None:
@@ -76,6 +82,12 @@ def _advance(arguments: argparse.Namespace) -> None:
     with control(arguments) as emulator:
         world = emulator.api("POST", "worlds", arguments.world, "clock", body={"advance_seconds": seconds})
     print(world["time"])
+
+
+def _eventual_consistency(arguments: argparse.Namespace) -> None:
+    seconds = duration(arguments.duration)
+    with control(arguments) as emulator:
+        emulator.api("PUT", "worlds", arguments.world, "eventual-consistency", body={"seconds": seconds})
 
 
 def duration(text: str) -> float:

@@ -46,6 +46,12 @@ class Clock(Strict):
     advance_seconds: float = Field(ge=-(10**10), le=10**10)
 
 
+class EventualConsistency(Strict):
+    """How long news about principals, their policies and keys are not known to those who decide about calls."""
+
+    seconds: float = Field(ge=0, le=3600)
+
+
 class Fault(Strict):
     """What goes wrong with matching calls and visits: with `times` of them, or a share of all (`rate`).
 
@@ -172,6 +178,13 @@ async def delete_world(server: TheServer, world: str) -> Response:
 async def advance(world: TheWorld, change: Clock) -> dict[str, Any]:
     """Everything with business meaning (token and session expiry, aws:CurrentTime) follows this clock at once."""
     world.advance(change.advance_seconds)
+    return _describe(world)
+
+
+@router.put("/worlds/{world}/eventual-consistency", summary="Let news travel for some seconds")
+async def set_eventual_consistency(world: TheWorld, change: EventualConsistency) -> dict[str, Any]:
+    """New principals, policies and keys are unknown for so many seconds of the world's clock; 0: all counts at once."""
+    world.change_settings(lambda row: {**row, "eventual_consistency": change.seconds})
     return _describe(world)
 
 
@@ -370,5 +383,6 @@ def _describe(world: World) -> dict[str, Any]:
         "name": world.name,
         "time": clock.iso(world.now()),
         "offset_seconds": world.offset,
+        "eventual_consistency_seconds": world.settings.get("eventual_consistency", 0.0),
         "faults": world.settings["faults"],
     }

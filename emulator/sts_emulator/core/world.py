@@ -21,6 +21,10 @@ Value = TypeVar("Value")
 Place = tuple[str, str]
 
 
+NEW, WAS, UNTIL = "_new", "_was", "_until"  # members of documents on which eventual consistency keeps book
+_LAG = (NEW, WAS, UNTIL)
+
+
 class Snapshot:
     """What all requests share of a world: its settings, and the documents that were read since its last revision."""
 
@@ -31,6 +35,7 @@ class Snapshot:
         self.key = b""
         self.generation = ""
         self.offset = 0.0
+        self.lag = 0.0
         self.documents: dict[Place, Mapping[str, Any] | None] = {}
         self.keys_by_uid: dict[Place, str | None] = {}
         self.memo: dict[Any, Any] = {}
@@ -45,6 +50,7 @@ class Snapshot:
             self.key = base64.b64decode(row["key"])
             self.generation = row["generation"]
             self.offset = row["offset"]
+            self.lag = row.get("eventual_consistency", 0.0)
             self.revision = revision
 
     def follow(self, before: int | None, after: int | None, written: set[Place]) -> None:
@@ -188,7 +194,9 @@ class World:
         return self._reads.count(self.name, kind, prefix)
 
     def memo(self, key: Any, build: Callable[[], Value]) -> Value:
-        """`build()`, remembered until the next write to this world."""
+        """`build()`, remembered until the next write to this world; not where things change without (see `settled`)."""
+        if self._snapshot.lag:
+            return build()
         try:
             return self._memo[key]  # type: ignore[no-any-return]  # what build() of the same key returned
         except KeyError:
@@ -199,12 +207,16 @@ class World:
 
     def add(self, kind: str, key: str, body: dict[str, Any], *, uid: str = "") -> None:
         """Store a new document. Raises AlreadyExistsError."""
+        if self._snapshot.lag:
+            body = {**body, NEW: self.now() + self._snapshot.lag}
         with self._own_unit():
             self._writing().add(self.name, kind, key, body, uid)
             self._wrote(kind, key)
 
     def update(self, kind: str, key: str, change: Change) -> dict[str, Any]:
         """Replace a document by `change(document)`, with nothing in between. Raises NotFoundError."""
+        if self._snapshot.lag:
+            change = self._lagging(change)
         with self._own_unit():
             body = self._writing().update(self.name, kind, key, change)
             self._wrote(kind, key)
@@ -224,6 +236,32 @@ class World:
             body = self._writing().take(self.name, kind, key)
             self._wrote(kind, key)
         return body
+
+    # -- eventual consistency -----------------------------------------------------------------------------------
+
+    def settled(self, document: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+        """A document as others know it by now: None while it is new, and as it was while a change is new.
+
+        Only where the world's setting `eventual_consistency` says for how many seconds news travel, and only for those
+        who ask: who decides about calls does, the control plane reads what it has written.
+        """
+        if not self._snapshot.lag or document is None:
+            return document
+        now = self.now()
+        if document.get(NEW, 0) > now:
+            return None
+        return document[WAS] if document.get(UNTIL, 0) > now else document
+
+    def _lagging(self, change: Change) -> Change:
+        """A change that leaves in the document what it was, and until when it is known as that."""
+
+        def changed(body: dict[str, Any]) -> dict[str, Any]:
+            now = self.now()
+            known = body[WAS] if body.get(UNTIL, 0) > now else {m: v for m, v in body.items() if m not in _LAG}
+            fresh = {NEW: body[NEW]} if NEW in body else {}
+            return {**change(body), **fresh, WAS: known, UNTIL: now + self._snapshot.lag}
+
+        return changed
 
     def touch(self, kind: str, key: str, value: Any) -> None:
         """Remember when something was last used: kept in memory only, and no write to the world."""

@@ -58,6 +58,7 @@ SECTIONS = (
     Row("delegation_templates", "account", "delegation", "SECTION"),
     Row("organization", "world", "organization", "SECTION"),
     Row("decider", "world", "deciders", "SECTION"),
+    Row("eventual_consistency", "world", "consistency", "SECTION"),  # last: what a scenario declares is known
 )
 """In the order in which they come about. A new access method adds its section here, and nowhere else."""
 

@@ -58,7 +58,7 @@ def identify(world: World, access_key_id: str, token: str) -> tuple[Caller, str]
     if token:
         session = credentials.recover(world, access_key_id, token)
         return caller_of_session(world, session, access_key_id), credentials.derive_secret(world, access_key_id)
-    key = world.get("access-key", access_key_id)
+    key = world.settled(world.get("access-key", access_key_id))
     if key is None or key["status"] != "Active":
         raise AwsError("InvalidClientTokenId", UNKNOWN_KEY, status=403)
     return caller_of_key(world, key), key["secret"]

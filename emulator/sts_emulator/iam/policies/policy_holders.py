@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from sts_emulator.accounts import managed_policies
-from sts_emulator.accounts.resources import Stored, managed_policy_text
+from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.names import parse_arn
-from sts_emulator.iam.kinds import GROUP, ROLE, USER, Noun, changed, over_quota
+from sts_emulator.iam.kinds import GROUP, POLICY, ROLE, USER, Noun, changed, over_quota
 from sts_emulator.iam.paging import page
 from sts_emulator.iam.permission import reach
 from sts_emulator.iam.policies.policy_documents import check, quoted
@@ -183,10 +183,7 @@ def check_policy_arn(arn: str) -> None:
 
 def can_attach(ctx: Context, arn: str) -> bool:
     """Whether a policy is there to be attached: the account's own, or AWS's."""
-    account = arn.split(":")[4]
-    return (
-        account in (ctx.identity.account, managed_policies.ACCOUNT) and managed_policy_text(ctx.world, arn) is not None
-    )
+    return managed_policies.find(arn) is not None or POLICY.find(ctx.world, ctx.identity.account, arn) is not None
 
 
 def _with_attached(noun: Noun, body: Mapping[str, Any], arn: str) -> dict[str, Any]:

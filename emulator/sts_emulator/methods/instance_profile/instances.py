@@ -126,12 +126,12 @@ def find_profile(world: World, account: str, given: Mapping[str, str]) -> Stored
     arn, name = given.get("Arn", ""), given.get("Name", "")
     if arn:
         wanted = arn.rsplit("/", 1)[-1]
-        found = world.get("instance-profile", resources.key_of(account, wanted))
+        found = world.settled(world.get("instance-profile", resources.key_of(account, wanted)))
         if found is None or found["arn"] != arn:
             message = f"Value ({arn}) for parameter iamInstanceProfile.arn is invalid. Invalid IAM Instance Profile ARN"
             raise AwsError("InvalidParameterValue", message)
         return found
-    found = world.get("instance-profile", resources.key_of(account, name))
+    found = world.settled(world.get("instance-profile", resources.key_of(account, name)))
     if found is None:
         message = f"Value ({name}) for parameter iamInstanceProfile.name is invalid. Invalid IAM Instance Profile name"
         raise AwsError("InvalidParameterValue", message)
