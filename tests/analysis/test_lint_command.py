@@ -199,3 +199,42 @@ def test_rules_that_there_are_none_of(capsys: pytest.CaptureFixture[str]):
         "sts-emulator: there is no rule `anybdy`; did you mean `anybody`?\n",
     )
     assert len(lint(capsys, "--rules")[1].splitlines()) == len(RULES)
+
+
+def test_a_baseline_passes_over_what_is_known_and_nothing_else(here: Path, capsys: pytest.CaptureFixture[str]):
+    (here / "open.json").write_text(json.dumps(OPEN))
+    assert main(["lint", "open.json", "--format", "json"]) == 1
+    (here / "baseline.json").write_text(capsys.readouterr().out)
+
+    assert main(["lint", "open.json", "--baseline", "baseline.json"]) == 0
+    assert capsys.readouterr().out == "1 policy: nothing found\n"
+
+    shut = {**OPEN["Statement"][0], "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:role/ci/*"}}
+    (here / "open.json").write_text(json.dumps({**OPEN, "Statement": [*OPEN["Statement"], shut]}))
+    assert main(["lint", "open.json", "--baseline", "baseline.json"]) == 1
+    assert "wildcard-principal" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"findings": [1]}', '{"findings": [{}]}'])
+def test_a_baseline_that_is_none_is_refused(text: str, here: Path, capsys: pytest.CaptureFixture[str]):
+    (here / "open.json").write_text(json.dumps(OPEN))
+    (here / "baseline.json").write_text(text)
+
+    assert main(["lint", "open.json", "--baseline", "baseline.json"]) == 2
+    assert "not what `sts-emulator lint --format json` writes" in capsys.readouterr().err
+
+
+def test_a_plan_without_policies_passes(here: Path, capsys: pytest.CaptureFixture[str]):
+    (here / "plan.json").write_text(json.dumps({"format_version": "1.2", "planned_values": {"root_module": {}}}))
+
+    assert main(["lint", "plan.json"]) == 0
+    assert capsys.readouterr().out == "0 policies: nothing found\n"
+
+
+def test_the_shipped_scenarios_follow_the_advice_or_say_why_not(capsys: pytest.CaptureFixture[str]):
+    folder = Path(__file__).parents[2] / "trust_policies"
+
+    assert main(["lint", str(folder), "--fail-on", "suggestion"]) == 0
+    for number, line in enumerate("".join(file.read_text() for file in folder.glob("*.yaml")).splitlines()):
+        if "sts-emulator: ignore=" in line:
+            assert line.partition("ignore=")[2].partition(": ")[2], f"line {number} gives no reason"

@@ -33,8 +33,10 @@ trust.json:9: ! security open-github-subject
 | suggestion | it could be better |
 
 The command exits with 1 from `--fail-on security` on (the default), with 2 when a file cannot be used, else with 0.
-`--select RULE` and `--ignore RULE` choose; `# sts-emulator: ignore=RULE` on the line of a finding, or on the one above,
-passes it over there. `--format` is `text`, `json`, `sarif` (code scanning) or `github` (annotations). `--explain RULE` shows
+`--select RULE` and `--ignore RULE` choose; `# sts-emulator: ignore=RULE: the reason` on the line of a finding, or on the one
+above, passes it over there. For JSON, which has no comments, and for an estate that has many old findings: write them down
+once with `--format json > baseline.json` (a `reason` may be added to each), and pass them over with
+`--baseline baseline.json`; only new ones are told then. `--format` is `text`, `json`, `sarif` (code scanning) or `github` (annotations). `--explain RULE` shows
 what stands below. What cannot be read at all gives the one finding `malformed`.
 
 | rule | severity | of |

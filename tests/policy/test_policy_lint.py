@@ -156,3 +156,119 @@ def test_a_forgotten_path_is_recognized():
 )
 def test_the_policies_that_aws_documents_pass(statement):
     assert rules(json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **statement}]})) == []
+
+
+def trust(principal, action="sts:AssumeRole", **condition):
+    statement = {"Effect": "Allow", "Principal": principal, "Action": action, "Condition": condition}
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+def oidc(issuer, action="sts:AssumeRoleWithWebIdentity", **condition):
+    return trust({"Federated": f"arn:aws:iam::{ACCOUNT}:oidc-provider/{issuer}"}, action, **condition)
+
+
+CLUSTER = "oidc.eks.us-east-1.amazonaws.com/id/EXAMPLED539D4633E53DE1B71EXAMPLE"
+OTHER = "oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF"
+POD = "system:serviceaccount:karpenter:karpenter"
+
+
+@pytest.mark.parametrize("key", [f"arn:aws:iam::{ACCOUNT}:oidc-provider/{CLUSTER}:sub", f"{OTHER}:sub"])
+def test_a_key_that_the_provider_never_sends_is_told_with_the_one_that_was_meant(key):
+    """The classic IRSA mistakes: aws/karpenter-provider-aws#1666, aws/amazon-eks-pod-identity-webhook#30."""
+    (finding,) = found(oidc(CLUSTER, StringEquals={key: POD}))
+
+    assert (finding.rule, finding.severity, finding.fix) == ("key-never-there", "error", f"test {CLUSTER}:sub")
+    assert finding.message.endswith("the condition is never true")
+
+
+def test_issuers_are_told_as_they_are_written():
+    assert {finding.fix for finding in found(oidc(CLUSTER))} == {f"test {CLUSTER}:sub", f"test {CLUSTER}:aud"}
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        {"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/deploy"}},
+        {"StringEquals": {"aws:PrincipalTag/team": "ci"}},
+        {"StringLike": {"aws:userid": "*:admin"}},
+        {"StringEquals": {"aws:username": "admin"}},
+        {"StringEqualsIfExists": {"aws:PrincipalOrgID": "o-a1b2c3d4e5"}},
+    ],
+)
+def test_what_a_stranger_can_have_too_does_not_narrow_everybody(condition):
+    assert "anybody" in rules(trust({"AWS": "*"}, **condition))
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        {"ArnLike": {"aws:PrincipalArn": f"arn:aws:iam::{ACCOUNT}:role/*"}},
+        {"StringLike": {"aws:userid": "AROAEXAMPLE0000000001:*"}},
+        {"StringEquals": {"aws:PrincipalOrgID": "o-a1b2c3d4e5"}},
+    ],
+)
+def test_an_account_a_role_or_an_organization_narrows_everybody(condition):
+    assert "anybody" not in rules(trust({"AWS": "*"}, **condition))
+
+
+def test_an_external_id_that_may_be_left_out_is_none():
+    policy = trust({"AWS": "444455556666"}, StringEqualsIfExists={"sts:ExternalId": "Vendor-42"})
+
+    assert "missing-external-id" in rules(policy)
+
+
+@pytest.mark.parametrize(
+    ("issuer", "subject", "wide"),
+    [
+        ("gitlab.com", "project_path:acme/shop*:ref_type:branch:ref:main", True),
+        ("gitlab.com", "project_path:acme*/shop:ref_type:branch:ref:main", True),
+        ("gitlab.com", "project_path:acme/shop:*", False),
+        ("gitlab.com", "project_path:acme/*", False),
+        ("app.terraform.io", "organization:acme*:project:p:workspace:w:run_phase:apply", True),
+        ("app.terraform.io", "organization:acme:project:p*:workspace:w:run_phase:apply", True),
+        ("app.terraform.io", "organization:acme:project:p:workspace:w:run_phase:*", False),
+        ("agent.buildkite.com", "organization:acme:pipeline:shop*:ref:refs/heads/main:commit:x:step:y", True),
+        ("agent.buildkite.com", "organization:acme:pipeline:shop:ref:refs/heads/main:*", False),
+        ("oidc.circleci.com/org/6f1e", "org/6f1e/project/a*/user/b", True),
+        ("oidc.circleci.com/org/6f1e", "org/6f1e/project/a/user/*", False),
+        (CLUSTER, "system:serviceaccount:shop*", True),
+        (CLUSTER, "system:serviceaccount:shop:check*", True),
+        (CLUSTER, "system:serviceaccount:shop:*", False),
+    ],
+)
+def test_a_pattern_that_cuts_a_name_in_the_middle_admits_others(issuer, subject, wide):
+    policy = oidc(issuer, StringLike={f"{issuer}:sub": subject}, StringEquals={f"{issuer}:aud": "x"})
+
+    assert ("open-subject" in rules(policy)) is wide
+
+
+@pytest.mark.parametrize(
+    ("subject", "possible"),
+    [
+        ("repo:acme/shop:ref:refs/heads/main", True),
+        ("repo:acme/shop:ref:refs/tags/v1", True),
+        ("repo:acme/shop:environment:production", True),
+        ("repo:acme/shop:pull_request", True),
+        ("repo:acme@1/shop@2:ref:refs/heads/main", True),
+        ("repository_owner:acme:job_workflow_ref:acme/x/.github/workflows/y.yml@refs/heads/main", True),
+        ("repo:acme/shop:ref:main", False),
+        ("repo:acme/shop:branch:main", False),
+        ("repo:acme/shop", False),
+        ("repo:github.com/acme/shop:ref:refs/heads/main", False),
+        ("https://github.com/acme/shop", False),
+    ],
+)
+def test_a_subject_that_github_never_issues(subject, possible):
+    """GitHub's documentation, "OpenID Connect reference", example subject claims."""
+    policy = oidc(GITHUB, StringEquals={f"{GITHUB}:sub": subject, f"{GITHUB}:aud": "sts.amazonaws.com"})
+
+    assert ("impossible-github-subject" not in rules(policy)) is possible
+
+
+def test_a_service_that_nobody_knows_is_refused_as_on_saving():
+    assert "refused-on-save" in rules(trust({"Service": "lamda.amazonaws.com"}))
+
+
+def test_a_confused_deputy_is_told_where_the_service_sends_what_guards_against_it():
+    assert "confused-deputy" in rules(trust({"Service": "scheduler.amazonaws.com"}))
+    assert "confused-deputy" not in rules(trust({"Service": "autoscaling.amazonaws.com"}))

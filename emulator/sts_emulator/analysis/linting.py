@@ -59,8 +59,8 @@ def files(paths: Iterable[str]) -> list[Path]:
     for given in paths:
         path = Path(given)
         if path.is_dir():
-            inside = (each for each in path.rglob("*") if each.suffix in SUFFIXES and each.is_file())
-            found += sorted(each for each in inside if not any(part.startswith(".") for part in each.parts))
+            inside = (file for file in path.rglob("*") if file.suffix in SUFFIXES and file.is_file())
+            found += sorted(file for file in inside if not any(part.startswith(".") for part in file.parts))
         else:
             found.append(path)
     return list(dict.fromkeys(found))
@@ -89,9 +89,10 @@ def lint_file(path: Path, *, strict: bool = True, account: str = "") -> tuple[in
     else:
         scenario = parse_file(path)
         subjects = list(_of_scenario(data, path))
-        imported = [each for entry in scenario.entries if entry.section.key == "import" for each in entry.value or ()]
-        for each in imported:
-            subjects += _of_inventory(each.file, each.inventory)
+        sections = [entry for entry in scenario.entries if entry.section.key == "import"]
+        imported = [source for section in sections for source in section.value or ()]
+        for source in imported:
+            subjects += _of_inventory(source.file, source.inventory)
         known = _declared(scenario, imported)
     return len(subjects), _linted(subjects, known, data)
 
@@ -166,13 +167,13 @@ def _principals(inventory: Inventory) -> set[str]:
 
 def _declared(scenario: Any, imported: list[Imported]) -> set[str] | None:
     """Users and roles that there are; None when an import tells of a part of its account only."""
-    if any(not each.inventory.complete for each in imported):
+    if any(not source.inventory.complete for source in imported):
         return None
-    found = {arn for each in imported for arn in _principals(each.inventory)}
+    found = {arn for source in imported for arn in _principals(source.inventory)}
     for entry in scenario.entries:
         kind = {"roles": "role", "users": "user"}.get(entry.section.key)
-        for name, each in (entry.value or {}).items() if kind else ():
-            path = each.path if each is not None else "/"
+        for name, holder in (entry.value or {}).items() if kind else ():
+            path = holder.path if holder is not None else "/"
             found.add(f"arn:aws:iam::{entry.account}:{kind}{path}{name}")
     return found
 

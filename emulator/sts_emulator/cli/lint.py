@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from sts_emulator.cli.errors import REFUSED, UNUSABLE, CommandError
@@ -22,7 +23,8 @@ examples:
   sts-emulator lint infra/ --format sarif > lint.sarif
   sts-emulator lint --explain open-github-subject
 
-A comment `# sts-emulator: ignore=RULE` on a line, or on the one above, passes over a rule there.
+A comment `# sts-emulator: ignore=RULE: the reason` on a line, or on the one above, passes over a rule there. For files
+without comments, and for many old findings: `--format json > baseline.json` once, then `--baseline baseline.json`.
 
 exit codes:
   0  no finding of the severity of --fail-on or graver
@@ -48,6 +50,11 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--select", action="append", default=[], metavar="RULE", help="only this rule; several times")
     parser.add_argument(
         "--ignore", action="append", default=[], metavar="RULE", help="without this rule; several times"
+    )
+    parser.add_argument(
+        "--baseline",
+        metavar="FILE",
+        help="pass over the findings in FILE, which --format json wrote, perhaps with reasons",
     )
     parser.add_argument(
         "--fail-on",
@@ -80,7 +87,7 @@ def run(arguments: argparse.Namespace) -> int:
     if problems:
         return UNUSABLE
     grave = SEVERITIES.index(arguments.fail_on) if arguments.fail_on != "never" else -1
-    return REFUSED if any(SEVERITIES.index(each.severity) <= grave for each in found) else 0
+    return REFUSED if any(SEVERITIES.index(finding.severity) <= grave for finding in found) else 0
 
 
 def _lint(arguments: argparse.Namespace) -> tuple[list[Found], int, list[Any]]:
@@ -90,6 +97,7 @@ def _lint(arguments: argparse.Namespace) -> tuple[list[Found], int, list[Any]]:
 
     found: list[Found] = []
     problems: list[Any] = []
+    known = _baseline(arguments.baseline) if arguments.baseline else frozenset()
     policies = 0
     given = arguments.paths or ["trust_policies"]
     for path in files(given):
@@ -99,10 +107,35 @@ def _lint(arguments: argparse.Namespace) -> tuple[list[Found], int, list[Any]]:
             problems += error.problems
             continue
         policies += number
-        found += [each for each in findings if _wanted(each.rule, arguments)]
-    if not policies and not problems:
+        found += [
+            finding for finding in findings if _wanted(finding.rule, arguments) and _identity(finding) not in known
+        ]
+    if not policies and not problems and not any(Path(path).is_file() for path in given):
         raise CommandError(f"no policies in {', '.join(given)}", UNUSABLE)
-    return sorted(found, key=lambda each: (each.file, SEVERITIES.index(each.severity), each.line)), policies, problems
+    return (
+        sorted(found, key=lambda finding: (finding.file, SEVERITIES.index(finding.severity), finding.line)),
+        policies,
+        problems,
+    )
+
+
+def _baseline(file: str) -> frozenset[tuple[str, ...]]:
+    """The findings that are known. Raises CommandError."""
+    try:
+        listed = json.loads(Path(file).read_bytes())["findings"]
+        return frozenset(tuple(str(finding[name]) for name in _IDENTITY) for finding in listed)
+    except OSError as error:
+        raise CommandError(f"{file}: {error.strerror}", UNUSABLE) from None
+    except (ValueError, TypeError, KeyError, RecursionError):
+        raise CommandError(f"{file}: not what `sts-emulator lint --format json` writes", UNUSABLE) from None
+
+
+_IDENTITY: Final = ("file", "rule", "label", "path")
+"""What tells a finding from others: not its line, which moves with whatever is written above it."""
+
+
+def _identity(finding: Found) -> tuple[str, ...]:
+    return tuple(getattr(finding, name) for name in _IDENTITY)
 
 
 def _wanted(rule: str, arguments: argparse.Namespace) -> bool:
@@ -129,20 +162,22 @@ _MARKS: Final[Mapping[str, str]] = {"error": "✗", "security": "!", "warning": 
 
 def _text(found: Sequence[Found], problems: Sequence[Any], quiet: bool) -> str:
     lines = [str(problem) for problem in problems]
-    for each in found:
-        if quiet and each.severity == "suggestion":
+    for finding in found:
+        if quiet and finding.severity == "suggestion":
             continue
-        lines.append(f"{each.file}:{each.line}: {_MARKS[each.severity]} {each.severity} {each.rule}")
+        lines.append(f"{finding.file}:{finding.line}: {_MARKS[finding.severity]} {finding.severity} {finding.rule}")
         lines.append(
-            f"    {each.label}, {each.path}: {each.message}" if each.path else f"    {each.label}: {each.message}"
+            f"    {finding.label}, {finding.path}: {finding.message}"
+            if finding.path
+            else f"    {finding.label}: {finding.message}"
         )
         if not quiet:
-            lines.append(f"    → {each.fix}")
+            lines.append(f"    → {finding.fix}")
     return "".join(f"{printable(line)}\n" for line in lines)
 
 
 def _summary(found: Sequence[Found], policies: int, problems: Sequence[Any]) -> Iterator[str]:
-    counts = {severity: sum(each.severity == severity for each in found) for severity in SEVERITIES}
+    counts = {severity: sum(finding.severity == severity for finding in found) for severity in SEVERITIES}
     told = ", ".join(f"{number} {severity}" for severity, number in counts.items() if number) or "nothing found"
     yield f"{policies:,} polic{'y' if policies == 1 else 'ies'}: {told}"
     if problems:
@@ -153,7 +188,7 @@ def _summary(found: Sequence[Found], policies: int, problems: Sequence[Any]) -> 
 def _json(found: Sequence[Found], problems: Sequence[Any], _quiet: bool) -> str:
     told = {
         "schema": 1,
-        "findings": [each.to_json() for each in found],
+        "findings": [finding.to_json() for finding in found],
         "problems": [{"file": p.where.file, "line": p.where.line, "message": p.message} for p in problems],
     }
     return json.dumps(told, indent=2, ensure_ascii=False) + "\n"
@@ -164,10 +199,15 @@ def _messages(found: Sequence[Found], problems: Sequence[Any]) -> Iterator[Messa
 
     for problem in problems:
         yield Message(problem.where.file, problem.where.line, "error", "unusable", "cannot be used", problem.message)
-    for each in found:
-        text = f"{each.message}. Fix: {each.fix}"
+    for finding in found:
+        text = f"{finding.message}. Fix: {finding.fix}"
         yield Message(
-            each.file, each.line, LEVELS[each.severity], each.rule, f"{each.label}, {each.path}".rstrip(", "), text
+            finding.file,
+            finding.line,
+            LEVELS[finding.severity],
+            finding.rule,
+            f"{finding.label}, {finding.path}".rstrip(", "),
+            text,
         )
 
 
@@ -208,7 +248,7 @@ def _rule_page(name: str) -> Iterator[str]:
     from sts_emulator.policy.linting.lint import RULES
 
     _refuse_unknown([name])
-    rule = next((each for each in RULES if each.id == name), None)
+    rule = next((rule for rule in RULES if rule.id == name), None)
     if rule is None:
         yield f"{name} (error): the policy cannot be read at all"
         return

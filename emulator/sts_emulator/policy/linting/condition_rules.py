@@ -4,14 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sts_emulator.policy.caller_keys import meant
 from sts_emulator.policy.deciding.matching import has_wildcard
 from sts_emulator.policy.deciding.operators import TAKES_VARIABLES
 from sts_emulator.policy.deciding.variables import LANGUAGE_WITH_VARIABLES, template
 from sts_emulator.policy.federated import GITHUB
 from sts_emulator.policy.keys import TYPES, is_claim, is_multivalued, misspelt
-from sts_emulator.policy.linting.findings import EVERY_KIND, Hit, Rule, Subject, allow, condition_path, deny, policy
+from sts_emulator.policy.linting.findings import (
+    EVERY_KIND,
+    Hit,
+    Rule,
+    Subject,
+    allow,
+    classes_named,
+    condition_path,
+    deny,
+    is_required,
+    never_true,
+    policy,
+)
 from sts_emulator.policy.linting.principal_rules import ACCOUNT, GITHUB_ARN, PRIVATE, PRIVATE_ARN, ROLE
-from sts_emulator.policy.shared_issuers import issuer_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -310,35 +322,41 @@ def _misspelt(subject: Subject) -> Iterator[Hit]:
             yield path, f"there is no key {condition.key}; IAM accepts it, and it is always absent", f"write {spelling}"
 
 
+def _own_claim(name: str, issuers: list[str]) -> tuple[str, str]:
+    """The issuer whose key this is, as the policy writes it, and the claim; empty for another key."""
+    written = next((issuer for issuer in issuers if name.startswith(f"{issuer.lower()}:")), "")
+    return written, name[len(written) + 1 :] if written else ""
+
+
 def _unknown_claim(subject: Subject) -> Iterator[Hit]:
     for statement in subject.statements:
         if statement.principals is None:
             continue
-        issuers = [issuer_of(each).lower() for each in statement.principals.federated if ":saml-provider/" not in each]
+        named = [caller.issuer for caller in classes_named(statement) if caller.issuer]
         for condition in statement.conditions:
-            issuer, _, claim = condition.name.rpartition(":")
-            if issuer in issuers and not is_claim(issuer, claim):
+            written, claim = _own_claim(condition.name, named)
+            if written and not is_claim(written.lower(), claim):
                 yield (
                     condition_path(statement, condition),
                     f"AWS makes no condition key of the claim {claim}, so {condition.key} is always absent",
-                    f"test {issuer}:sub, which the issuer can be told to compose",
+                    f"test {written}:sub, which some issuers can be told to compose",
                 )
 
 
 def _never_there(subject: Subject) -> Iterator[Hit]:
     for statement in subject.statements:
-        federated = statement.principals is not None and {kind for kind, _ in statement.principals.entries} == {
-            "Federated"
-        }
-        for condition in statement.conditions:
-            if condition.operator.family == "null":
-                continue
-            if condition.name == "sts:durationseconds":
-                message = "sts:DurationSeconds is no key of the AssumeRole operations"
-                yield condition_path(statement, condition), message, "set the role's MaxSessionDuration"
-            elif federated and condition.name in ("aws:principalarn", "aws:username"):
-                message = f"OIDC and SAML callers have no {condition.key}"
-                yield condition_path(statement, condition), message, "test the issuer's own keys"
+        for condition, caller, why in never_true(statement):
+            own = condition.name.startswith(f"{caller.issuer.lower()}:") if caller.issuer else False
+            claim = condition.name.rpartition(":")[2]
+            if own and not is_claim(caller.issuer.lower(), claim):
+                continue  # claim-without-key says so
+            outcome = "never true" if is_required(condition) else "always true"
+            wanted = meant(condition.key, caller)
+            yield (
+                condition_path(statement, condition),
+                f"{why}; the condition is {outcome}",
+                f"test {wanted}" if wanted else "remove the condition, or test a key that these callers have",
+            )
 
 
 def _empty(subject: Subject) -> Iterator[Hit]:

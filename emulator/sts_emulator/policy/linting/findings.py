@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from sts_emulator.policy.caller_keys import CallerClass, class_named, never_there
 from sts_emulator.policy.deciding.conditions import Condition
 from sts_emulator.policy.deciding.document import Document, Statement
 
@@ -71,6 +72,32 @@ class Subject:
             for kind, text in statement.principals.entries:
                 tail = "" if kind == "*" else f".{kind}"
                 yield statement, kind, text, f"{statement.path}.Principal{tail}"
+
+
+def classes_named(statement: Statement) -> list[CallerClass]:
+    """The classes of callers that a statement's `Principal` names; none where it may be any."""
+    principals = statement.principals
+    if principals is None or statement.not_principal:
+        return []
+    entries = principals.entries
+    if any(text == "*" for _, text in entries) and (statement.effect == "Deny" or principals.everyone):
+        return []  # whether a Deny on {"AWS": "*"} reaches federated callers too is not documented
+    return [class_named(kind, text) for kind, text in entries]
+
+
+def never_true(statement: Statement) -> Iterator[tuple[Condition, CallerClass, str]]:
+    """Conditions on keys that nobody whom the statement names can ever have: with the first of those, and why."""
+    classes = classes_named(statement)
+    for condition in statement.conditions if classes else ():
+        reasons = [never_there(condition.key, caller) for caller in classes]
+        if condition.operator.family != "null" and all(reasons):
+            yield condition, classes[0], reasons[0]
+
+
+def is_required(condition: Condition) -> bool:
+    """Whether a condition is false without its key."""
+    op = condition.operator
+    return not (op.negated or op.if_exists or op.quantifier == "ForAllValues" or op.family in ("null", "unknown"))
 
 
 Hit = tuple[str, str, str]

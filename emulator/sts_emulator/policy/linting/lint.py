@@ -19,6 +19,9 @@ from sts_emulator.policy.linting import (
 from sts_emulator.policy.linting import (
     principal_rules as lint_principals,
 )
+from sts_emulator.policy.linting import (
+    subject_rules as lint_subjects,
+)
 from sts_emulator.policy.linting.findings import Finding, LintKind, Rule, Severity, Subject
 
 if TYPE_CHECKING:
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RULES", "Finding", "Rule", "lint"]
 
-RULES: tuple[Rule, ...] = (*lint_principals.RULES, *lint_conditions.RULES, *lint_documents.RULES)
+RULES: tuple[Rule, ...] = (*lint_principals.RULES, *lint_conditions.RULES, *lint_subjects.RULES, *lint_documents.RULES)
 REFUSED = "refused-on-save"
 MALFORMED = "malformed"
 ORDER: Mapping[Severity, int] = {"error": 0, "security": 1, "warning": 2, "suggestion": 3}

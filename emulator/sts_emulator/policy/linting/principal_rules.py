@@ -4,15 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sts_emulator.policy.caller_keys import WITH_SOURCE
 from sts_emulator.policy.deciding.document import texts
 from sts_emulator.policy.deciding.matching import ARN_PARTS, has_wildcard, is_account
 from sts_emulator.policy.federated import GITHUB
-from sts_emulator.policy.linting.findings import EVERY_KIND, Hit, Rule, Subject, allow, deny, policy
+from sts_emulator.policy.linting.findings import (
+    EVERY_KIND,
+    Hit,
+    Rule,
+    Subject,
+    allow,
+    deny,
+    is_required,
+    never_true,
+    policy,
+)
 from sts_emulator.policy.shared_issuers import issuer_of, unguarded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from sts_emulator.policy.deciding.conditions import Condition
     from sts_emulator.policy.deciding.document import Statement
 
 ACCOUNT, OTHER = "111122223333", "444455556666"
@@ -24,11 +36,9 @@ SAML_ARN = f"arn:aws:iam::{ACCOUNT}:saml-provider/Okta"
 BUILT_IN_PROVIDERS = frozenset(
     {"accounts.google.com", "www.amazon.com", "graph.facebook.com", "cognito-identity.amazonaws.com"}
 )
-LIMITING_KEYS = ("aws:principal", "aws:source", "sts:externalid", "aws:userid", "aws:vpce")
+LIMITING_KEYS = ("aws:principalorg", "aws:principalaccount", "aws:source", "sts:externalid", "aws:vpce")
 """Starts of keys that say who may call, so that a wide principal is narrowed again."""
 GUARD_KEYS = frozenset({"aws:sourcearn", "aws:sourceaccount", "aws:sourceorgid", "aws:sourceorgpaths"})
-SERVICES_WITHOUT_SOURCE = frozenset({"ec2.amazonaws.com", "lambda.amazonaws.com"})
-"""Services that send no aws:SourceArn when they assume a role, so that a guard would lock them out."""
 ROLES_ANYWHERE, POD_IDENTITY = "rolesanywhere.amazonaws.com", "pods.eks.amazonaws.com"
 NEEDED_ACTIONS = {
     ROLES_ANYWHERE: ("sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"),
@@ -83,12 +93,25 @@ def _anybody(subject: Subject) -> Iterator[Hit]:
     for statement, kind, text, path in subject.principals():
         if kind != "AWS" or text != "*" or statement.effect == "Deny":
             continue
-        if not any(condition.name.startswith(LIMITING_KEYS) for condition in statement.conditions):
+        if not any(map(_limits, statement.conditions)):
+            told = ", ".join(condition.key for condition in statement.conditions)
+            others = f": whatever {told} asks for, somebody else's account can have" if told else ""
             yield (
                 path,
-                "every AWS principal of every account may assume the role",
+                f"every AWS principal of every account may assume the role{others}",
                 "name accounts, or test aws:PrincipalOrgID",
             )
+
+
+def _limits(condition: Condition) -> bool:
+    """Whether a condition says of which account or organization a caller must be, or from where it must call."""
+    if not is_required(condition) and condition.operator.family != "null":
+        return condition.operator.negated and condition.name.startswith("aws:source")
+    if condition.name == "aws:principalarn":
+        return all(is_account(_account_of(value.raw)) for value in condition.values)
+    if condition.name == "aws:userid":
+        return not any(has_wildcard(value.raw.partition(":")[0]) for value in condition.values)
+    return condition.operator.family != "null" and condition.name.startswith(LIMITING_KEYS)
 
 
 def _wildcard(subject: Subject) -> Iterator[Hit]:
@@ -120,8 +143,8 @@ def _mismatch(subject: Subject) -> Iterator[Hit]:
 
 def _needed_actions(subject: Subject) -> Iterator[Hit]:
     for service, needed in NEEDED_ACTIONS.items():
-        naming = [each for each in subject.allows if each.principals and service in each.principals.services]
-        missing = [action for action in needed if not any(_covers(each, action) for each in naming)]
+        naming = [named for named in subject.allows if named.principals and service in named.principals.services]
+        missing = [action for action in needed if not any(_covers(named, action) for named in naming)]
         if naming and missing:
             yield (
                 f"{naming[0].path}.Action",
@@ -143,24 +166,29 @@ def _claims(subject: Subject, claim: str) -> Iterator[tuple[Statement, str]]:
         if statement.principals is None or not _covers(statement, FEDERATED_ACTIONS["oidc"]):
             continue
         tested = {
-            each.name for each in statement.conditions if not each.operator.negated and each.operator.family != "null"
+            condition.name
+            for condition in statement.conditions
+            if not condition.operator.negated and condition.operator.family != "null"
         }
-        for provider in statement.principals.federated:
-            issuer = issuer_of(provider).lower()
-            if _kind_of("Federated", provider) == "oidc" and f"{issuer}:{claim}" not in tested:
+        if any(is_required(condition) for condition, _, _ in never_true(statement)):
+            continue  # nobody gets in, which key-never-there says
+        for provider in sorted(statement.principals.federated):
+            issuer = issuer_of(provider)
+            if _kind_of("Federated", provider) == "oidc" and f"{issuer}:{claim}".lower() not in tested:
                 yield statement, issuer
 
 
 def _subject(subject: Subject) -> Iterator[Hit]:
     for statement, issuer in _claims(subject, "sub"):
         tested = {condition.name for condition in statement.conditions}
-        if not any(name.startswith(f"{issuer}:") and name != f"{issuer}:aud" for name in tested):
+        own = f"{issuer.lower()}:"
+        if not any(name.startswith(own) and name != f"{own}aud" for name in tested):
             yield statement.path, f"every subject of {issuer} may assume the role", f"test {issuer}:sub"
 
 
 def _audience(subject: Subject) -> Iterator[Hit]:
     for statement, issuer in _claims(subject, "aud"):
-        if issuer not in ("www.amazon.com", "graph.facebook.com"):
+        if issuer.lower() not in ("www.amazon.com", "graph.facebook.com"):
             yield statement.path, f"tokens that {issuer} made for another audience are taken too", f"test {issuer}:aud"
 
 
@@ -195,7 +223,7 @@ def _external_id(subject: Subject) -> Iterator[Hit]:
         return
     for statement, kind, text, path in subject.principals():
         foreign = kind == "AWS" and _account_of(text) not in ("", subject.role_account)
-        names = {condition.name for condition in statement.conditions}
+        names = {condition.name for condition in statement.conditions if is_required(condition)}
         if foreign and statement.effect == "Allow" and not names & {"sts:externalid", "aws:principalorgid"}:
             yield (
                 path,
@@ -206,13 +234,13 @@ def _external_id(subject: Subject) -> Iterator[Hit]:
 
 def _confused_deputy(subject: Subject) -> Iterator[Hit]:
     for statement, kind, text, path in subject.principals():
-        if kind != "Service" or statement.effect == "Deny" or text in SERVICES_WITHOUT_SOURCE:
+        if kind != "Service" or statement.effect == "Deny" or text not in WITH_SOURCE:
             continue
         if not any(condition.name in GUARD_KEYS for condition in statement.conditions):
             yield (
                 path,
                 f"{text} may assume the role on behalf of anybody's resources",
-                "test aws:SourceAccount and aws:SourceArn, if the service sends them",
+                "test aws:SourceAccount and aws:SourceArn, which the service sends",
             )
 
 
@@ -221,7 +249,7 @@ def _stale(subject: Subject) -> Iterator[Hit]:
         if kind == "AWS" and text.startswith(("AIDA", "AROA")) and ":" not in text:
             yield (
                 path,
-                f"`{text}` is the id of a deleted user or role: nobody matches it",
+                f"`{text}` is what IAM shows in place of a user or role that was deleted: a new one has another id",
                 "name the new principal by its ARN",
             )
 

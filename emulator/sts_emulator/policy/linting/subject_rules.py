@@ -1,0 +1,122 @@
+"""Owns the lint rules about the subjects of tokens: what an issuer composes, and patterns that cut a name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from sts_emulator.policy.deciding.matching import has_wildcard
+from sts_emulator.policy.federated import GITHUB
+from sts_emulator.policy.linting.findings import Hit, Rule, Subject, allow, condition_path, policy
+from sts_emulator.policy.linting.principal_rules import ACCOUNT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class SubjectForm(NamedTuple):
+    """How an issuer composes its subjects: their start, and what ends the name of an owner and of a project."""
+
+    start: str
+    owner_ends: str
+    project_ends: str
+    owner: str
+    project: str
+
+
+# Source: docs/aws/oidc-issuers.md, and the claims that the presets of the lab issuers are tested with.
+FORMS = {
+    "gitlab.com": SubjectForm("project_path:", "/", ":", "group", "project"),
+    "app.terraform.io": SubjectForm("organization:", ":", ":workspace:", "organization", "project"),
+    "agent.buildkite.com": SubjectForm("organization:", ":", ":ref:", "organization", "pipeline"),
+    "oidc.circleci.com": SubjectForm("org/", "/", "/user/", "organization", "project"),
+    "oidc.eks": SubjectForm("system:serviceaccount:", ":", "", "namespace", "service account"),
+}
+
+
+def _form(issuer: str) -> SubjectForm | None:
+    return FORMS["oidc.eks"] if issuer.startswith("oidc.eks.") else FORMS.get(issuer.partition("/")[0])
+
+
+def _patterns(subject: Subject, family: str) -> Iterator[tuple[str, str, str]]:
+    """JSON path, issuer and text of what positive conditions on subjects take."""
+    for statement in subject.allows:
+        for condition in statement.conditions:
+            issuer, _, claim = condition.name.rpartition(":")
+            if claim == "sub" and condition.operator.family == family and not condition.operator.negated:
+                for value in condition.values:
+                    yield condition_path(statement, condition), issuer, value.raw
+
+
+def _open(subject: Subject) -> Iterator[Hit]:
+    for path, issuer, pattern in _patterns(subject, "like"):
+        form = _form(issuer)
+        if form is None or not pattern.strip("*"):
+            continue  # `*` alone is the business of like-everything
+        owner, ended, rest = pattern.removeprefix(form.start).partition(form.owner_ends)
+        if not pattern.startswith(form.start) or has_wildcard(owner) or not ended:
+            message = f"`{pattern}` also admits another {form.owner}: whose name only starts or ends like yours"
+            yield path, message, f"write {form.start}<{form.owner}>{form.owner_ends}…"
+            continue
+        project = rest.partition(form.project_ends)[0] if form.project_ends else rest
+        if has_wildcard(project) and not project.endswith((":*", "/*")) and project != "*":
+            message = f"`{pattern}` also admits a {form.project} whose name only starts or ends like yours"
+            yield path, message, f"write the {form.project}'s whole name"
+
+
+def _impossible(subject: Subject) -> Iterator[Hit]:
+    for family in ("string", "like"):
+        for path, issuer, text in _patterns(subject, family):
+            why = _never_issued(text) if issuer == GITHUB else ""
+            if why:
+                yield (
+                    path,
+                    f"GitHub never issues the subject `{text}`: {why}",
+                    "write repo:<owner>/<repository>:ref:refs/heads/<branch>, …:environment:<name> or …:pull_request",
+                )
+
+
+def _never_issued(text: str) -> str:  # noqa: PLR0911 # one return per reason
+    """Why no token of GitHub Actions has such a subject; empty for what may be one, also a customized one."""
+    if "://" in text or text.startswith("github.com/"):
+        return "it names no URL"
+    if not text.startswith("repo:"):
+        return ""
+    name, _, tail = text.removeprefix("repo:").partition(":")
+    if name.startswith("github.com/"):
+        return "the repository is named without its host"
+    if has_wildcard(name):
+        return ""
+    if not tail:
+        return "the name of the repository is followed by what runs"
+    kind, _, rest = tail.partition(":")
+    if kind == "ref" and rest and not has_wildcard(rest[:5]) and not rest.startswith("refs/"):
+        return "a ref begins with refs/heads/ or refs/tags/"
+    return f"there is no claim {kind}" if kind in ("branch", "tag", "heads", "refs", "main", "master") else ""
+
+
+def _oidc(issuer: str, subject: str, operator: str = "StringLike") -> str:
+    provider = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{issuer}"
+    tested = {operator: {f"{issuer}:sub": subject}}
+    audience = {f"{issuer}:aud": "sts.amazonaws.com"}
+    tested["StringEquals"] = {**tested.get("StringEquals", {}), **audience}
+    return policy(allow({"Federated": provider}, "sts:AssumeRoleWithWebIdentity", **tested))
+
+
+RULES = (
+    Rule(
+        "open-subject",
+        "The token's subject also admits other owners or projects",
+        "security",
+        _oidc("gitlab.com", "project_path:acme/shop*:ref_type:branch:ref:main"),
+        _oidc("gitlab.com", "project_path:acme/shop:ref_type:branch:ref:*"),
+        _open,
+    ),
+    Rule(
+        "impossible-github-subject",
+        "GitHub never issues such a subject",
+        "error",
+        _oidc(GITHUB, "repo:octo-org/octo-repo:branch:main", "StringEquals"),
+        _oidc(GITHUB, "repo:octo-org/octo-repo:ref:refs/heads/main", "StringEquals"),
+        _impossible,
+    ),
+)
