@@ -39,7 +39,7 @@ def trust(principal: Any) -> dict[str, Any]:
 
 
 def principal_of(found: Inventory, name: str = "R") -> Any:
-    (thing,) = [each for each in found.of("roles") if each.name == name]
+    (thing,) = [item for item in found.of("roles") if item.name == name]
     return json.loads(thing.body["trust"])["Statement"][0]["Principal"]["AWS"]
 
 
@@ -81,7 +81,7 @@ def test_parameters_overrule_defaults_and_conditions_follow():
 
 
 def test_lines_are_those_of_the_template():
-    (deploy,) = [each for each in from_yaml(TEMPLATE).of("roles") if each.name == "deploy-prod"]
+    (deploy,) = [item for item in from_yaml(TEMPLATE).of("roles") if item.name == "deploy-prod"]
     lines = TEMPLATE.decode().splitlines()
     assert lines[deploy.line - 1].strip() == "Deploy:"
     path = "Statement[0].Condition.StringLike.token.actions.githubusercontent.com:sub"

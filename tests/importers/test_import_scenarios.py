@@ -224,9 +224,9 @@ def test_what_import_writes_is_a_scenario_that_says_the_same(tmp_path: Path, cap
         load(tmp_path, (tmp_path / "written.yaml").read_text(), "again.yaml"),
     )
     for kind in ("role", "user", "group", "policy", "instance-profile", "oidc-provider"):
-        names = [[thing.get("name", thing.get("url")) for thing in each.page(kind)] for each in (first, second)]
+        names = [[thing.get("name", thing.get("url")) for thing in item.page(kind)] for item in (first, second)]
         assert names[0] == names[1]
-    stripped = [[json.loads(r["trust"]) for r in each.page("role")] for each in (first, second)]
+    stripped = [[json.loads(r["trust"]) for r in item.page("role")] for item in (first, second)]
     assert stripped[0] == stripped[1]
 
 

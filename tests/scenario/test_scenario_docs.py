@@ -43,7 +43,7 @@ SCENARIOS = [(page, text) for page in PAGES for text in blocks(page, "yaml")]
 @pytest.mark.parametrize(("page", "text"), SCENARIOS, ids=[page for page, _ in SCENARIOS])
 def test_every_scenario_on_a_page_comes_as_it_expects(lab: Lab, page: str, text: str):
     outcomes = list(Rehearsal(lab.server, parse(text, page)).outcomes())
-    assert [each.mismatch for each in outcomes if each.mismatch] == []
+    assert [outcome.mismatch for outcome in outcomes if outcome.mismatch] == []
 
 
 def test_what_check_prints_is_what_the_page_shows(

@@ -17,13 +17,15 @@ EXAMPLES = sorted(FOLDER.glob("*.yaml"))
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_everything_comes_as_expected(lab: Lab, path: Path):
-    wrong = {each.expectation.title: each.mismatch for each in Rehearsal(lab.server, parse_file(path)).outcomes()}
+    wrong = {
+        outcome.expectation.title: outcome.mismatch for outcome in Rehearsal(lab.server, parse_file(path)).outcomes()
+    }
     assert {title: mismatch for title, mismatch in wrong.items() if mismatch} == {}
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_some_are_let_in_and_some_are_not(path: Path):
-    assert {str(each.result) for each in parse_file(path).expect} == {"allow", "deny"}
+    assert {str(item.result) for item in parse_file(path).expect} == {"allow", "deny"}
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)

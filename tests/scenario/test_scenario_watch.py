@@ -131,7 +131,7 @@ def test_of_the_folder_that_nobody_named_the_default_comes_first_and_the_rest_fo
     asyncio.run(watching._take_up(server, seen, told.append, no_news=standing))
 
     assert [user["name"] for user in world.page("user")] == ["alice", "bob"]
-    assert [each.splitlines()[0] for each in told] == [
+    assert [item.splitlines()[0] for item in told] == [
         "trust_policies/typo.yaml:1: unknown key `acounts`; did you mean `accounts`?"
     ]
 

@@ -54,11 +54,13 @@ def get_request_authorization_details(ctx: Context, *, authorizationId: str, nex
         raise AwsError("ValidationException", "The pagination token is invalid.")
     decisions = event["additionalEventData"]["decisions"]
     contexts = [decision["explanation"]["request"]["context"] for decision in decisions]
-    shared = {key: value for key, value in contexts[0].items() if all(each.get(key) == value for each in contexts)}
+    shared = {
+        key: value for key, value in contexts[0].items() if all(context.get(key) == value for context in contexts)
+    }
     return {
         "requestContext": shared,
         "evaluations": [_evaluation(decision, shared) for decision in decisions],
-        "policies": [_policy(each) for decision in decisions[:1] for each in decision["policies"]],
+        "policies": [_policy(policy) for decision in decisions[:1] for policy in decision["policies"]],
     }
 
 

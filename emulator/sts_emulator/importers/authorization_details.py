@@ -90,7 +90,7 @@ def _user(source: JsonText, at: int, account: str) -> Iterator[Thing]:
     body = kept(
         path=value.get("Path"),
         tags=inventory.tags(value.get("Tags")),
-        groups=[each for each in value.get("GroupList") or [] if isinstance(each, str)],
+        groups=[item for item in value.get("GroupList") or [] if isinstance(item, str)],
         policies=_attached(value),
         inline=_inline(value, "UserPolicyList"),
         boundary=_boundary(value),
@@ -114,7 +114,7 @@ def _policy(source: JsonText, at: int, account: str) -> Iterator[Thing]:
     if owner == "aws":
         return  # AWS's own policies are known already, or are not needed to say who may assume what
     versions = _listed(value, "PolicyVersionList")
-    number = next((n for n, each in enumerate(versions) if each.get("IsDefaultVersion") is True), None)
+    number = next((n for n, version in enumerate(versions) if version.get("IsDefaultVersion") is True), None)
     if number is None or "Document" not in versions[number]:
         raise BadInput(f"policy `{name}` has no default version with a document", source.line(at))
     body = kept(path=value.get("Path"), description=value.get("Description"))
@@ -148,11 +148,11 @@ def _id(value: Mapping[str, Any], member: str) -> str:
 
 def _listed(value: Mapping[str, Any], member: str) -> list[Mapping[str, Any]]:
     listed = value.get(member)
-    return [each for each in listed if isinstance(each, Mapping)] if isinstance(listed, list) else []
+    return [item for item in listed if isinstance(item, Mapping)] if isinstance(listed, list) else []
 
 
 def _attached(value: Mapping[str, Any]) -> list[str]:
-    arns = [each.get("PolicyArn") for each in _listed(value, "AttachedManagedPolicies")]
+    arns = [policy.get("PolicyArn") for policy in _listed(value, "AttachedManagedPolicies")]
     return [arn for arn in arns if isinstance(arn, str)]
 
 
@@ -169,9 +169,9 @@ def _duration(value: Mapping[str, Any]) -> str:
 
 def _inline(value: Mapping[str, Any], member: str) -> dict[str, str]:
     return {
-        str(each["PolicyName"]): _document(each["PolicyDocument"])
-        for each in _listed(value, member)
-        if "PolicyName" in each and "PolicyDocument" in each
+        str(item["PolicyName"]): _document(item["PolicyDocument"])
+        for item in _listed(value, member)
+        if "PolicyName" in item and "PolicyDocument" in item
     }
 
 

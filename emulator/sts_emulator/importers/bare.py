@@ -41,10 +41,10 @@ def read_policy(source: JsonText, account: str) -> Inventory:
 def _is_trust(value: Any) -> bool:
     """Whether any statement names principals, or none names resources."""
     listed = value.get("Statement") if isinstance(value, Mapping) else None
-    statements = [each for each in (listed if isinstance(listed, list) else [listed]) if isinstance(each, Mapping)]
-    if any("Principal" in each or "NotPrincipal" in each for each in statements):
+    statements = [item for item in (listed if isinstance(listed, list) else [listed]) if isinstance(item, Mapping)]
+    if any("Principal" in statement or "NotPrincipal" in statement for statement in statements):
         return True
-    return not any("Resource" in each or "NotResource" in each for each in statements)
+    return not any("Resource" in statement or "NotResource" in statement for statement in statements)
 
 
 def read_oidc_provider(source: JsonText, account: str) -> Inventory:
@@ -148,9 +148,9 @@ def _enabled(body: dict[str, Any], value: Mapping[str, Any]) -> None:
 
 def _owner(value: Mapping[str, Any], member: str, account: str) -> str:
     arns = [value.get(member), *_texts(value.get("roleArns"))]
-    parts = next((each.split(":") for each in arns if isinstance(each, str) and each.count(":") > 4), [])  # noqa: PLR2004
+    parts = next((arn.split(":") for arn in arns if isinstance(arn, str) and arn.count(":") > 4), [])  # noqa: PLR2004
     return account or (parts[4] if parts else inventory.DEFAULT_ACCOUNT)
 
 
 def _texts(listed: Any) -> list[str]:
-    return [each for each in listed if isinstance(each, str)] if isinstance(listed, list) else []
+    return [item for item in listed if isinstance(item, str)] if isinstance(listed, list) else []

@@ -157,7 +157,7 @@ class _Taking:
 
     def held(self, listed: Any, section: str) -> list[Thing]:
         """The things of a section that a list of names means."""
-        names = dict.fromkeys(each for each in listed if isinstance(each, str)) if isinstance(listed, list) else {}
+        names = dict.fromkeys(item for item in listed if isinstance(item, str)) if isinstance(listed, list) else {}
         return [thing for name in names for thing in self._by_name.get((section, name), ())]
 
 
@@ -167,7 +167,7 @@ def _parameters(value: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(declared, Mapping) and "Default" in declared:
             default = declared["Default"]
             is_list = str(declared.get("Type", "")).startswith(("CommaDelimitedList", "List<"))
-            found[name] = [each.strip() for each in str(default).split(",")] if is_list else default
+            found[name] = [item.strip() for item in str(default).split(",")] if is_list else default
     return found
 
 
@@ -230,11 +230,11 @@ def _holder(properties: Properties) -> dict[str, Any]:
     return kept(
         path=path if isinstance(path, str) else "",
         tags=inventory.tags(properties.get("Tags")),
-        policies=[each for each in properties.get("ManagedPolicyArns") or [] if isinstance(each, str)],
+        policies=[arn for arn in properties.get("ManagedPolicyArns") or [] if isinstance(arn, str)],
         inline={
-            str(each["PolicyName"]): _document(each.get("PolicyDocument"))
-            for each in properties.get("Policies") or []
-            if isinstance(each, Mapping) and "PolicyName" in each
+            str(policy["PolicyName"]): _document(policy.get("PolicyDocument"))
+            for policy in properties.get("Policies") or []
+            if isinstance(policy, Mapping) and "PolicyName" in policy
         },
     )
 
@@ -242,9 +242,9 @@ def _holder(properties: Properties) -> dict[str, Any]:
 def _inline_places(properties: Properties) -> dict[str, list[Any]]:
     listed = properties.get("Policies")
     return {
-        f"inline.{each.get('PolicyName')}": ["Policies", number, "PolicyDocument"]
-        for number, each in enumerate(listed if isinstance(listed, list) else [])
-        if isinstance(each, Mapping)
+        f"inline.{item.get('PolicyName')}": ["Policies", number, "PolicyDocument"]
+        for number, item in enumerate(listed if isinstance(listed, list) else [])
+        if isinstance(item, Mapping)
     }
 
 
@@ -347,7 +347,7 @@ def _switch(properties: Properties) -> dict[str, str]:
 
 
 def _texts(listed: Any) -> list[str]:
-    return [each for each in listed if isinstance(each, str)] if isinstance(listed, list) else []
+    return [item for item in listed if isinstance(item, str)] if isinstance(listed, list) else []
 
 
 def _document(value: Any) -> str:

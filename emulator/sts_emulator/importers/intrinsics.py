@@ -100,9 +100,9 @@ class Resolver:
         if name == "Fn::Not":
             return not self.holds(listed[0])
         if name == "Fn::And":
-            return all(self.holds(each) for each in listed)
+            return all(self.holds(item) for item in listed)
         if name == "Fn::Or":
-            return any(self.holds(each) for each in listed)
+            return any(self.holds(item) for item in listed)
         if name == "Fn::Equals" and len(listed) == 2:  # noqa: PLR2004 - the two that are compared
             return self._known(listed[0]) == self._known(listed[1])
         raise Unresolved(f"condition {name}")
@@ -140,7 +140,7 @@ class Resolver:
 
     def _get_att(self, argument: Any) -> Any:
         parts = argument.split(".", 1) if isinstance(argument, str) else argument
-        if not isinstance(parts, list) or len(parts) != 2 or not all(isinstance(each, str) for each in parts):  # noqa: PLR2004
+        if not isinstance(parts, list) or len(parts) != 2 or not all(isinstance(part, str) for part in parts):  # noqa: PLR2004
             raise Unresolved(f"Fn::GetAtt {_shown(argument)}")
         found = self._attribute(parts[0], parts[1])
         if found is None:
@@ -174,13 +174,13 @@ class Resolver:
         return self._grow(delimiter.join(map(_text, listed)))
 
     def _select(self, argument: Any) -> Any:
-        index, listed = (self.value(each) for each in argument) if _is_pair(argument) else (None, None)
+        index, listed = (self.value(item) for item in argument) if _is_pair(argument) else (None, None)
         if not isinstance(listed, list) or not str(index).isdecimal() or int(str(index)) >= len(listed):
             raise Unresolved("Fn::Select of something that is not there")
         return listed[int(str(index))]
 
     def _split(self, argument: Any) -> list[str]:
-        delimiter, text = (self.value(each) for each in argument) if _is_pair(argument) else (None, None)
+        delimiter, text = (self.value(item) for item in argument) if _is_pair(argument) else (None, None)
         if not isinstance(delimiter, str) or not delimiter or not isinstance(text, str):
             raise Unresolved("Fn::Split of something that is no text")
         return text.split(delimiter)
@@ -194,7 +194,7 @@ class Resolver:
         if not isinstance(argument, list) or len(argument) < 3:  # noqa: PLR2004 - map, key, key
             raise Unresolved("Fn::FindInMap of unknown form")
         place: Any = self._mappings
-        for key in (_text(self.value(each)) for each in argument[:3]):
+        for key in (_text(self.value(item)) for item in argument[:3]):
             place = place.get(key) if isinstance(place, Mapping) else None
         if place is None:
             raise Unresolved(f"Fn::FindInMap {_shown(argument[0])}")

@@ -121,11 +121,11 @@ def tags(listed: Any) -> dict[str, str]:
         return {str(key): str(value) for key, value in listed.items() if value is not None}
     if not isinstance(listed, list):
         return {}
-    pairs = [each for each in listed if isinstance(each, Mapping)]
+    pairs = [item for item in listed if isinstance(item, Mapping)]
     return {
-        str(each.get("Key", each.get("key"))): str(each.get("Value", each.get("value", "")))
-        for each in pairs
-        if each.get("Key", each.get("key"))
+        str(pair.get("Key", pair.get("key"))): str(pair.get("Value", pair.get("value", "")))
+        for pair in pairs
+        if pair.get("Key", pair.get("key"))
     }
 
 

@@ -31,7 +31,7 @@ def read_json(source: JsonText, account: str = "", parameters: Mapping[str, str]
     if parameters:
         raise BadInput("is no template, so it has no parameters", 1)
     for members, read in _KINDS:
-        if any(each <= names for each in members):
+        if any(member <= names for member in members):
             return read(source, account)
     raise BadInput(_complaint(source), 1)
 
@@ -44,7 +44,7 @@ _KINDS: Final[tuple[tuple[tuple[frozenset[str], ...], Callable[[JsonText, str], 
     ((frozenset({"Url"}),), bare.read_oidc_provider),
     ((frozenset({"OpenIDConnectProviderList"}),), bare.read_provider_list),
     (
-        (*map(frozenset, ({each} for each in _ROLES_ANYWHERE)), frozenset({"name", "source"})),
+        (*map(frozenset, ({item} for item in _ROLES_ANYWHERE)), frozenset({"name", "source"})),
         bare.read_roles_anywhere,
     ),
 )

@@ -49,7 +49,7 @@ class Plan:
 
     def of(self, *types: str) -> Iterator[Resource]:
         """Resources of these types."""
-        return (each for each in self.resources if each.type in types and not each.is_data)
+        return (resource for resource in self.resources if resource.type in types and not resource.is_data)
 
 
 def read(source: JsonText, account: str) -> Inventory:
@@ -71,9 +71,13 @@ def read(source: JsonText, account: str) -> Inventory:
     # Data sources that were read already stand in the prior state.
     if "prior_state" in top and source.is_object(top["prior_state"]):
         place = source.find(top["prior_state"], ["values", "root_module"])
-        known = {each.address for each in plan.resources}
-        prior = [each for each in _module(source, place, (), 0) if each.is_data] if source.is_object(place) else []
-        plan.resources += [each for each in prior if each.address not in known]
+        known = {resource.address for resource in plan.resources}
+        prior = (
+            [resource for resource in _module(source, place, (), 0) if resource.is_data]
+            if source.is_object(place)
+            else []
+        )
+        plan.resources += [resource for resource in prior if resource.address not in known]
     _take(plan)
     return plan.found
 
@@ -143,8 +147,10 @@ class _Taking:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.things: dict[tuple[str, str], Thing] = {}
-        self.arns = _unambiguous([(_key(each), text) for each in plan.resources if (text := _arn_of(plan, each))])
-        data = {_key(each): each.values for each in plan.resources if each.is_data}
+        self.arns = _unambiguous(
+            [(_key(resource), text) for resource in plan.resources if (text := _arn_of(plan, resource))]
+        )
+        data = {_key(resource): resource.values for resource in plan.resources if resource.is_data}
         self.documents = Documents(data, self.arns, plan.configuration)
 
     def add(self, section: str, resource: Resource, name: str, body: dict[str, Any]) -> Thing:
@@ -185,10 +191,10 @@ class _Taking:
     def texts(self, resource: Resource, member: str) -> list[str]:
         """A list of texts of a resource likewise."""
         given = resource.values.get(member)
-        if isinstance(given, list) and all(isinstance(each, str) for each in given):
+        if isinstance(given, list) and all(isinstance(item, str) for item in given):
             return list(given)
         references = self.plan.configuration.references(resource.module, resource.type, resource.name, member)
-        return [self.arns[each] for each in references if each in self.arns]
+        return [self.arns[reference] for reference in references if reference in self.arns]
 
 
 def _key(resource: Resource) -> Key:
@@ -238,9 +244,9 @@ def _role(taking: _Taking, resource: Resource) -> None:
         return
     values = resource.values
     inline = {
-        str(each["name"]): each["policy"]
-        for each in values.get("inline_policy") or []
-        if isinstance(each, Mapping) and isinstance(each.get("policy"), str) and each.get("name")
+        str(item["name"]): item["policy"]
+        for item in values.get("inline_policy") or []
+        if isinstance(item, Mapping) and isinstance(item.get("policy"), str) and item.get("name")
     }
     duration = str(values.get("max_session_duration") or "")
     body = kept(
@@ -322,8 +328,8 @@ def _profile(taking: _Taking, resource: Resource) -> None:
 
 def _anchor(taking: _Taking, resource: Resource) -> None:
     bundle = ""
-    for each in resource.values.get("source") or []:
-        for data in (each.get("source_data") or []) if isinstance(each, Mapping) else []:
+    for item in resource.values.get("source") or []:
+        for data in (item.get("source_data") or []) if isinstance(item, Mapping) else []:
             bundle = bundle or (data.get("x509_certificate_data") if isinstance(data, Mapping) else "") or ""
     if not bundle:
         note = f"{resource.address}: its certificates are not known before apply, so it is left out"

@@ -50,9 +50,9 @@ class Documents:
         written = self._configuration.expression(key, "statement")
         blocks = written if isinstance(written, list) else []
         made = [
-            self._statement(key[0], each, blocks[number] if len(blocks) == len(statements) else {})
-            for number, each in enumerate(statements)
-            if isinstance(each, Mapping)
+            self._statement(key[0], statement, blocks[number] if len(blocks) == len(statements) else {})
+            for number, statement in enumerate(statements)
+            if isinstance(statement, Mapping)
         ]
         version = values.get("version")
         return compact({"Version": version if isinstance(version, str) else "2012-10-17", "Statement": made})
@@ -77,22 +77,22 @@ class Documents:
 
     def _principals(self, module: tuple[str, ...], listed: Any, blocks: Any) -> Any:
         named: dict[str, list[str]] = {}
-        for each in listed:
-            kind = str(each.get("type"))
-            written = _block(blocks, each, "type")
+        for item in listed:
+            kind = str(item.get("type"))
+            written = _block(blocks, item, "type")
             named.setdefault(kind, []).extend(
-                self._filled(module, each.get("identifiers") or [], written.get("identifiers"))
+                self._filled(module, item.get("identifiers") or [], written.get("identifiers"))
             )
         return "*" if named == {"*": ["*"]} else named
 
     def _conditions(self, module: tuple[str, ...], listed: Any, blocks: Any) -> dict[str, Any]:
         found: dict[str, dict[str, list[str]]] = {}
-        for each in listed or []:
-            written = _block(blocks, each, "test", "variable")
-            if not isinstance(each.get("test"), str) or not isinstance(each.get("variable"), str):
+        for item in listed or []:
+            written = _block(blocks, item, "test", "variable")
+            if not isinstance(item.get("test"), str) or not isinstance(item.get("variable"), str):
                 raise _Unknown("a condition whose test or variable is not known")
-            values = self._filled(module, each.get("values") or [], written.get("values"))
-            found.setdefault(each["test"], {}).setdefault(each["variable"], []).extend(values)
+            values = self._filled(module, item.get("values") or [], written.get("values"))
+            found.setdefault(item["test"], {}).setdefault(item["variable"], []).extend(values)
         return found
 
     def _filled(self, module: tuple[str, ...], listed: Any, expression: Any) -> list[str]:

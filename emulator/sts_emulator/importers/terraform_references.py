@@ -25,10 +25,12 @@ class Configuration:
         if not isinstance(module, Mapping) or depth > DEEPEST:
             return
         self._modules[path] = module
-        for each in module.get("resources") or []:
-            if isinstance(each, Mapping) and isinstance(each.get("expressions"), Mapping):
-                prefix = "data." if each.get("mode") == "data" else ""
-                self._expressions[path, f"{prefix}{each.get('type')}.{each.get('name')}"] = each["expressions"]
+        for resource in module.get("resources") or []:
+            if isinstance(resource, Mapping) and isinstance(resource.get("expressions"), Mapping):
+                prefix = "data." if resource.get("mode") == "data" else ""
+                self._expressions[path, f"{prefix}{resource.get('type')}.{resource.get('name')}"] = resource[
+                    "expressions"
+                ]
         calls = module.get("module_calls")
         for name, call in calls.items() if isinstance(calls, Mapping) else ():
             if isinstance(call, Mapping):

@@ -29,7 +29,7 @@ def _is_template(text: str) -> bool:
         return False
     statements = document.get("Statement") if isinstance(document, dict) else None
     listed = statements if isinstance(statements, list) else [statements]
-    return all(_is_statement(each) for each in listed)
+    return all(_is_statement(item) for item in listed)
 
 
 def _is_statement(statement: Any) -> bool:

@@ -143,8 +143,8 @@ def _ordinary_entries(reader: Reader, inventory: Inventory) -> Iterator[tuple[Se
 
 def _node(value: Any, line: int) -> Node:
     if isinstance(value, Mapping):
-        return Node({name: _node(each, line) for name, each in value.items()}, line, dict.fromkeys(value, line))
-    return Node([_node(each, line) for each in value] if isinstance(value, list) else value, line)
+        return Node({name: _node(item, line) for name, item in value.items()}, line, dict.fromkeys(value, line))
+    return Node([_node(item, line) for item in value] if isinstance(value, list) else value, line)
 
 
 def _table(thing: Thing, inner: Node) -> Node:
@@ -155,13 +155,13 @@ def _table(thing: Thing, inner: Node) -> Node:
 
 
 def _create(seed: Seed, listed: tuple[Imported, ...]) -> None:
-    for each in listed:
-        _Planting(seed, each).create()
+    for item in listed:
+        _Planting(seed, item).create()
 
 
 def _connect(seed: Seed, listed: tuple[Imported, ...]) -> None:
-    for each in listed:
-        _Planting(seed, each).connect()
+    for item in listed:
+        _Planting(seed, item).connect()
 
 
 class _Planting:
@@ -317,7 +317,7 @@ def _stored(seed: Seed, thing: Thing) -> dict[str, Any]:
         versions = {"v1": {"text": body["document"], "created": created}}
         more = {"updated": created, "description": body.get("description", ""), "tags": body.get("tags", {})}
         return {**base, **more, "default": "v1", "versions": versions}
-    attached = [_policy_arn(account, each) for each in as_list(body.get("policies", []))]
+    attached = [_policy_arn(account, item) for item in as_list(body.get("policies", []))]
     base |= {"inline": dict(body.get("inline", {})), "attached": list(dict.fromkeys(attached))}
     if kind == "group":
         return base

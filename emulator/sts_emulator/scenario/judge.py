@@ -69,7 +69,7 @@ class Outcome:
     @property
     def deciding(self) -> Consulted | None:
         """The question whose answer decided: the one that was refused, else the first; None if none was put."""
-        refused = [each for each in self.decisions if not each.decision.allowed]
+        refused = [decision for decision in self.decisions if not decision.decision.allowed]
         return refused[-1] if refused else self.decisions[0] if self.decisions else None
 
     @cached_property
@@ -96,33 +96,34 @@ def _wrong_reason(tree: Tree, because: Because) -> str:
 def _wrong_statement(tree: Tree, layer: str, because: Because) -> str:
     statements = [
         statement
-        for each in tree["layers"]
-        if each["layer"] == layer
-        for policy in each["policies"]
+        for item in tree["layers"]
+        if item["layer"] == layer
+        for policy in item["policies"]
         for statement in policy["statements"]
     ]
     if because.statement:
-        statements = [each for each in statements if because.statement in (each["sid"], str(each["index"]))]
+        statements = [told for told in statements if because.statement in (told["sid"], str(told["index"]))]
         if not statements:
             return f"the {layer} layer has no statement `{because.statement}`"
     # A missing allow is explained by the Allow that does not apply, everything else by the statement that does.
     applies = tree["decision"] != "implicit_deny"
     effect = "Deny" if tree["decision"] == "explicit_deny" else "Allow"
-    decisive = [each for each in statements if each["effect"] == effect and each["applies"] is applies]
+    decisive = [told for told in statements if told["effect"] == effect and told["applies"] is applies]
     if not decisive:
         named = f"statement `{because.statement}`" if because.statement else "a statement"
         return f"expected {named} of the {layer} layer to decide, but it did not"
-    if because.condition and not any(_decides(each, because.condition, holds=applies) for each in decisive):
+    if because.condition and not any(_decides(told, because.condition, holds=applies) for told in decisive):
         return f"expected a condition on `{because.condition}` to {'hold' if applies else 'fail'}, but none did"
     return ""
 
 
 def _allows(tree: Tree, layer: str) -> bool:
-    return any(each["layer"] == layer and each["decision"] == ALLOW for each in tree["layers"])
+    return any(told["layer"] == layer and told["decision"] == ALLOW for told in tree["layers"])
 
 
 def _decides(statement: Mapping[str, Any], key: str, *, holds: bool) -> bool:
     """Whether a condition on `key`, which may be its end only (`:sub`), came out as `holds`."""
     return any(
-        each["result"] is holds and each["key"].lower().endswith(key.lower()) for each in statement["conditions"]
+        condition["result"] is holds and condition["key"].lower().endswith(key.lower())
+        for condition in statement["conditions"]
     )

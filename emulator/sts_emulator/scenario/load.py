@@ -191,10 +191,10 @@ class _Builder:
     def _sources(self, merged: list[Node]) -> Iterator[dict[str, Node]]:
         """The mappings that `<<` names, one or a list of them; earlier ones win."""
         for node in merged:
-            for each in node.value if isinstance(node.value, list) else [node]:
-                if not isinstance(each.value, dict):
+            for item in node.value if isinstance(node.value, list) else [node]:
+                if not isinstance(item.value, dict):
                     raise self._error(node.line, "`<<` takes a mapping or a list of mappings")
-                yield each.value
+                yield item.value
 
     def _add(self, node: Node, line: int, *, plain: bool) -> None:
         if self._stack:

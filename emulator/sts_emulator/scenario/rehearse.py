@@ -132,8 +132,8 @@ class Rehearsal:
 
     def _named(self, kind: str, name: str, account: str = "") -> list[Mapping[str, Any]]:
         accounts = (account,) if account else self._accounts
-        found = [self.world.get(kind, resources.key_of(each, name)) for each in accounts]
-        return [each for each in found if each is not None and each["name"] == name]
+        found = [self.world.get(kind, resources.key_of(owner, name)) for owner in accounts]
+        return [stored for stored in found if stored is not None and stored["name"] == name]
 
     def _holder(self, caller: Caller, kind: str, name: str) -> Mapping[str, Any]:
         found = self._named(kind, name, caller.account)

@@ -94,7 +94,7 @@ def _pem(reader: Reader, node: Node, member: str, suffix: str) -> str:
     if set(members) != {"pki", member}:
         raise Mistake(f"expected PEM text, `file`, or `pki` and `{member}`, got {node.kind}")
     listed = members[member].value
-    names = [text(each) for each in listed] if isinstance(listed, list) else [text(members[member])]
+    names = [text(item) for item in listed] if isinstance(listed, list) else [text(members[member])]
     if reader.folder is None:
         raise Mistake("only a scenario that is itself a file may name a lab PKI")
     place = reader.folder / text(members["pki"])
@@ -158,7 +158,7 @@ def _source(seed: Seed, anchor: TrustAnchor, stored: Stored | None) -> dict[str,
 
 
 def _set_crl(seed: Seed, anchor: Stored, name: str, data: str) -> None:
-    mine = (each for each in _listed(seed, CRL) if each["anchor"] == anchor["arn"] and each["name"] == name)
+    mine = (crl for crl in _listed(seed, CRL) if crl["anchor"] == anchor["arn"] and crl["name"] == name)
     stored, given = next(mine, None), {"crlData": data.encode()}
     if stored is not None:
         seed.call("rolesanywhere", "UpdateCrl", crlId=stored["id"], **given)
@@ -193,7 +193,7 @@ def _set_mappings(seed: Seed, profile: Stored, wanted: Mapping[str, tuple[str, .
     for certificate_field in {*profile["mappings"], *wanted}:
         place = {"profileId": profile["id"], "certificateField": certificate_field}
         seed.call("rolesanywhere", "DeleteAttributeMapping", **place)
-        rules = [{"specifier": each} for each in wanted.get(certificate_field, ())]
+        rules = [{"specifier": specifier} for specifier in wanted.get(certificate_field, ())]
         if rules:
             seed.call("rolesanywhere", "PutAttributeMapping", **place, mappingRules=rules)
 
@@ -210,7 +210,7 @@ def _listed(seed: Seed, noun: Noun) -> list[Stored]:
 
 
 def _named(seed: Seed, noun: Noun, name: str) -> Stored | None:
-    return next((each for each in _listed(seed, noun) if each["name"] == name), None)
+    return next((stored for stored in _listed(seed, noun) if stored["name"] == name), None)
 
 
 def _settled(seed: Seed, noun: Noun, name: str, wanted: TrustAnchor | Profile) -> Stored:
@@ -276,7 +276,9 @@ def present(call: Call, expectation: Expectation, role_arn: str, given: Mapping[
 def _only(call: Call, place: Where, noun: Noun, role_arn: str, name: str | None) -> Stored:
     account = role_arn.split(":")[4]
     found = [
-        each for each in call.world.page(noun.kind, f"{account}/{call.region}/") if name is None or each["name"] == name
+        stored
+        for stored in call.world.page(noun.kind, f"{account}/{call.region}/")
+        if name is None or stored["name"] == name
     ]
     if len(found) != 1:
         which = "no" if not found else "more than one"

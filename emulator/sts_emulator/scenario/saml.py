@@ -78,7 +78,7 @@ def _create_idps(seed: Seed, idps: Mapping[str, Idp]) -> None:
                 name,
                 provider=idp.provider or name,
                 groups=idp.groups,
-                users={user: _written(each) for user, each in idp.users.items()},
+                users={user: _written(declared) for user, declared in idp.users.items()},
             )
         except ValueError as bad:
             raise ScenarioError.at(idp.where, f"identity provider `{name}`: {bad}") from None

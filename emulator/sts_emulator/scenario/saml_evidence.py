@@ -43,9 +43,9 @@ def _idp(call: Call, name: str) -> Mapping[str, Any]:
     from sts_emulator.idp.saml import KIND
 
     known = call.world.page(KIND)
-    found = [each for each in known if not name or each["name"] == name]
+    found = [idp for idp in known if not name or idp["name"] == name]
     if len(found) != 1:
-        listed = ", ".join(each["name"] for each in known) or "none"
+        listed = ", ".join(idp["name"] for idp in known) or "none"
         raise ValueError(f"`saml` needs an `idp` of the scenario; there are: {listed}")
     return found[0]
 

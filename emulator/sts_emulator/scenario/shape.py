@@ -126,11 +126,11 @@ class Reader:
         for name in unknown:
             self.blame(Node(None, node.key_lines[name]), unknown_key(name, known))
         values = {
-            each.name: self.read(each.type, members[name])
-            for name, each in known.items()
-            if name in members and (members[name].value is not None or is_required(each))
+            described.name: self.read(described.type, members[name])
+            for name, described in known.items()
+            if name in members and (members[name].value is not None or is_required(described))
         }
-        missing = [name for name, each in known.items() if is_required(each) and name not in members]
+        missing = [name for name, described in known.items() if is_required(described) and name not in members]
         if missing and unknown:
             raise Mistake("")  # most likely it is there, but misspelt
         if missing:
@@ -143,10 +143,10 @@ def shape_fields(kind: type[Any]) -> dict[str, Field[Any]]:
     """The fields of a Shape's class by key, their types resolved; a key that Python reserves has a `_` behind it."""
     hints = typing.get_type_hints(kind)
     known = {}
-    for each in fields(kind):
-        if each.name != "where":
-            each.type = hints[each.name]
-            known[each.name.rstrip("_")] = each
+    for field in fields(kind):
+        if field.name != "where":
+            field.type = hints[field.name]
+            known[field.name.rstrip("_")] = field
     return known
 
 

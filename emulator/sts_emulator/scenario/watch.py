@@ -32,11 +32,11 @@ def sources(given: tuple[str, ...]) -> list[Path]:
     Raises:
         ScenarioError: one of them does not exist.
     """
-    places = [Path(each) for each in given] or [FOLDER if FOLDER.is_dir() else BUILT_IN]
+    places = [Path(text) for text in given] or [FOLDER if FOLDER.is_dir() else BUILT_IN]
     files: list[Path] = []
     for place in places:
         if place.is_dir():
-            files += sorted(each for each in place.iterdir() if each.suffix in SUFFIXES and each.is_file())
+            files += sorted(path for path in place.iterdir() if path.suffix in SUFFIXES and path.is_file())
             if (place / "manifest.json").is_file():  # what `cdk synth` writes
                 files += sorted(place.rglob("*.template.json"))
         elif place.exists():

@@ -67,7 +67,7 @@ def _document(text: str) -> Any:
 def _as_texts(value: Any) -> Any:
     """Every leaf as a text, because a scenario's values are texts."""
     if isinstance(value, dict):
-        return {key: _as_texts(each) for key, each in value.items()}
+        return {key: _as_texts(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_as_texts(each) for each in value]
+        return [_as_texts(item) for item in value]
     return json.dumps(value) if isinstance(value, bool) or value is None else str(value)
