@@ -143,10 +143,10 @@ def shape_fields(kind: type[Any]) -> dict[str, Field[Any]]:
     """The fields of a Shape's class by key, their types resolved; a key that Python reserves has a `_` behind it."""
     hints = typing.get_type_hints(kind)
     known = {}
-    for field in fields(kind):
-        if field.name != "where":
-            field.type = hints[field.name]
-            known[field.name.rstrip("_")] = field
+    for declared in fields(kind):
+        if declared.name != "where":
+            declared.type = hints[declared.name]
+            known[declared.name.rstrip("_")] = declared
     return known
 
 
