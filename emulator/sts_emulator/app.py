@@ -18,7 +18,7 @@ from sts_emulator.core.event_table import EventTable
 from sts_emulator.core.events import EventLog
 from sts_emulator.core.store import StaleError, UnavailableError, open_store
 from sts_emulator.core.world import DEFAULT, World, Worlds
-from sts_emulator.pages import routes
+from sts_emulator.pages import approvals, routes
 from sts_emulator.serving import sockets
 from sts_emulator.serving.front import Front, apply_scenario
 from sts_emulator.settings import Settings
@@ -43,6 +43,7 @@ class Method:
     name: str
     operations: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     pages: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    approvers: tuple[str, ...] = ()  # modules whose pages a script may approve on: see pages.approvals
 
 
 def _rooms(package: str, *modules: str) -> tuple[str, ...]:
@@ -165,6 +166,7 @@ def create_server(settings: Settings) -> Server:
     """The shared state of one emulator: its store, worlds and event log; the default world exists afterwards."""
     dispatch.register_modules(modules_by_service())
     routes.register_modules(PAGES)
+    approvals.register_modules(module for method in METHODS for module in method.approvers)
     store = open_store(settings.state)
     server = Server(
         settings,

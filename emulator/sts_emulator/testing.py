@@ -197,6 +197,20 @@ class Aws:
         found: list[dict[str, Any]] = self._api("GET", "events", limit=10_000, outcome=outcome)
         return found
 
+    def messages(self, to: str = "") -> list[dict[str, Any]]:
+        """Mails and text messages that people got, oldest first: those to an address or number, or all."""
+        sent: list[dict[str, Any]] = self._api("GET", "messages", to=to or None)
+        return sent
+
+    def approve(self, what: str, user: str, *, deny: bool = False) -> dict[str, str]:
+        """Sign in as somebody and approve a URL or code that a tool waits for; where the browser would go then.
+
+        Raises CommandError where the page would refuse.
+        """
+        kind = "url" if "://" in what else "code"
+        outcome: dict[str, str] = self._api("POST", "approve", body={kind: what, "user": user, "deny": deny})
+        return outcome
+
     def explain(self, what: Any = "last") -> str:
         """Why an attempt was allowed or denied, as text: of a ClientError, a response, an event or its id."""
         return str(self._api("GET", "explain", _event_id(what), format="text"))

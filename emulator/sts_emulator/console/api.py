@@ -9,11 +9,13 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Annotated, Any, Literal, Self
 
-from fastapi import APIRouter, Body, Depends, FastAPI, HTTPException, Query, Request, Response
+from fastapi import APIRouter, Body, FastAPI, HTTPException, Query, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 from starlette.types import ASGIApp
 
+from sts_emulator.console import people
+from sts_emulator.console.dependencies import Strict, TheServer, TheWorld, server_of
 from sts_emulator.console.guarded import Guarded
 from sts_emulator.console.reference import reference_page
 from sts_emulator.core import clock
@@ -25,12 +27,6 @@ from sts_emulator.vending.context import Server
 from sts_emulator.wire import dispatch
 
 STREAM_BACKLOG = 1_000  # events that a slow reader of the stream may lag behind before it is cut off
-
-
-class Strict(BaseModel):
-    """A request body; unknown members are refused."""
-
-    model_config = ConfigDict(extra="forbid")
 
 
 class NewWorld(Strict):
@@ -111,23 +107,10 @@ def _mount(app: FastAPI, server: Server, apply_scenario: ApplyScenario) -> None:
     app.state.server = server
     app.state.apply_scenario = apply_scenario
     app.include_router(router, prefix="/_emulator/api")
+    app.include_router(people.router, prefix="/_emulator/api")
     app.add_api_route("/_emulator/docs", reference_page, include_in_schema=False)
     app.add_middleware(Guarded, settings=server.settings)
 
-
-def _server(request: Request) -> Server:
-    return request.app.state.server  # type: ignore[no-any-return]  # set by _mount
-
-
-def _world(request: Request, world: str) -> World:
-    asked = _server(request).worlds.get(world)
-    if asked is None:
-        raise HTTPException(404, f"no world `{world}`")
-    return asked
-
-
-TheServer = Annotated[Server, Depends(_server)]
-TheWorld = Annotated[World, Depends(_world)]
 
 # FastAPI runs plain functions in threads; the store lives on the event loop, so every endpoint is a coroutine.
 router = APIRouter()
@@ -373,7 +356,7 @@ def _offer(queue: asyncio.Queue[Event], event: Event) -> None:
 
 def _apply(request: Request, world: World, text: str) -> None:
     try:
-        request.app.state.apply_scenario(_server(request), world, text)
+        request.app.state.apply_scenario(server_of(request), world, text)
     except ValueError as mistakes:
         raise HTTPException(422, str(mistakes)) from None
 

@@ -6,7 +6,6 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
 
 from sts_emulator.core import faults
 from sts_emulator.core.errors import AwsError
@@ -29,7 +28,8 @@ class Visit:
     @property
     def root(self) -> str:
         """The path part of the world's address: "" or `/w/name`."""
-        return urlsplit(self.base_url).path.rstrip("/")
+        prefix = f"/w/{self.world.name}"  # not by parsing: the Host in the address may be anything
+        return prefix if self.base_url.endswith(prefix) else ""
 
     @property
     def query(self) -> dict[str, str]:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Response
 from pydantic import Field
 
-from sts_emulator.console.api import Strict, TheServer, TheWorld
+from sts_emulator.console.dependencies import Strict, TheServer, TheWorld
 from sts_emulator.network.listeners import Asked, Kind, Listener, ListenerError, Listeners
 from sts_emulator.workloads import launch
 from sts_emulator.workloads.launch import LaunchError, Wanted

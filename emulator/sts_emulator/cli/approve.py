@@ -1,0 +1,72 @@
+"""`approve`: plays the person who signs in on a page and says yes or no, for scripts and CI."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+from urllib.parse import urlsplit
+
+from sts_emulator.cli.control import TIMEOUT, add_server_options, control
+from sts_emulator.cli.errors import CommandError
+from sts_emulator.core.hosts import is_loopback
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command."""
+    parser = subparsers.add_parser(
+        "approve",
+        help="sign in and approve what a tool waits for",
+        description="Play the person who signs in and approves what a tool waits for. It stands for password and "
+        "second factor, and for nothing else. Prints where the browser goes, or what the person would paste.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("what", metavar="URL-OR-CODE", help="the URL that the tool opened, or the code that it shows")
+    parser.add_argument(
+        "--user",
+        required=True,
+        metavar="NAME",
+        help="a person of Identity Center, ACCOUNT/NAME (an IAM user), ACCOUNT/root, or POOL/NAME (a pool's user)",
+    )
+    parser.add_argument("--deny", action="store_true", help="say no")
+    add_server_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Approve, go where the browser would (on this machine), and print it."""
+    what = arguments.what
+    kind = "url" if "://" in what else "code"
+    world = _world_of(what) or arguments.world
+    body = {kind: what, "user": arguments.user, "deny": arguments.deny}
+    with control(arguments) as emulator:
+        outcome = emulator.api("POST", "worlds", world, "approve", body=body)
+    location = outcome.get("location", "")
+    if location:
+        _go(location)
+    told = outcome.get("paste") or location
+    print(told or ("denied" if arguments.deny else "approved"))
+
+
+def _world_of(what: str) -> str:
+    """The world that a URL of ours names, "" when it names none."""
+    if "://" not in what:
+        return ""
+    first, _, rest = urlsplit(what).path.lstrip("/").partition("/")
+    return rest.partition("/")[0] if first == "w" else ""
+
+
+def _go(location: str) -> None:
+    """Tell a tool that listens on this machine what its browser would; a location elsewhere is only printed."""
+    parts = urlsplit(location)
+    if parts.scheme != "http" or not is_loopback(parts.hostname or ""):
+        return
+    from http.client import HTTPConnection, HTTPException
+
+    connection = HTTPConnection(parts.hostname or "", parts.port, timeout=TIMEOUT)
+    try:
+        connection.request("GET", f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/")
+        connection.getresponse().read()
+    except (OSError, HTTPException) as error:
+        raise CommandError(f"approved, but nobody listens at {parts.hostname}:{parts.port} ({error})") from None
+    finally:
+        connection.close()

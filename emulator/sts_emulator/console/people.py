@@ -1,0 +1,68 @@
+"""The control API's part about people: the messages that they got, and what they approve."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+from fastapi import APIRouter, HTTPException, Request
+from pydantic import Field, model_validator
+
+from sts_emulator.console.dependencies import Strict, TheServer, TheWorld
+from sts_emulator.core.errors import AwsError
+from sts_emulator.core.world import DEFAULT
+from sts_emulator.pages import approvals, mailbox
+from sts_emulator.pages.visit import Visit
+from sts_emulator.wire import http
+
+router = APIRouter()
+
+
+class Approval(Strict):
+    """Somebody approves, or denies, what a tool waits for."""
+
+    code: str = Field(default="", max_length=20_000, description="the code that a device or tool shows")
+    url: str = Field(default="", max_length=20_000, description="or the URL that it opened")
+    user: str = Field(
+        max_length=2_000,
+        description="a person of Identity Center, or ACCOUNT/NAME, ACCOUNT/root, or POOL/NAME of a user pool",
+    )
+    deny: bool = False
+
+    @model_validator(mode="after")
+    def _names_one(self) -> Self:
+        if bool(self.code) == bool(self.url):
+            raise ValueError("say either code or url")
+        return self
+
+
+@router.get("/worlds/{world}/messages", summary="Messages that people got")
+async def list_messages(world: TheWorld, to: str = "") -> list[dict[str, Any]]:
+    """Mails and text messages, oldest first, of one address or number or of all: nothing is really sent."""
+    return mailbox.messages(world, to)
+
+
+@router.post("/worlds/{world}/approve", summary="Approve or deny a sign-in")
+async def approve(request: Request, server: TheServer, world: TheWorld, approval: Approval) -> dict[str, str]:
+    """As that person would on the page. `{"location": …}`: where a browser would go; `{"paste": …}`: what to paste."""
+    visit = Visit(server, world, _request(request), _base_url(request, world.name))
+    asked = approvals.Request(user=approval.user, code=approval.code, url=approval.url, deny=approval.deny)
+    try:
+        return (await approvals.approve(visit, asked)).to_json()
+    except AwsError as refusal:
+        raise HTTPException(refusal.status or 400, refusal.message or refusal.code) from None
+
+
+def _request(request: Request) -> http.Request:
+    return http.Request(
+        method=request.method,
+        raw_path=request.url.path,
+        signed_path=request.url.path,
+        headers={"host": request.headers.get("host", ""), "user-agent": request.headers.get("user-agent", "")},
+        client=request.client.host if request.client else "",
+        scheme=request.url.scheme,
+    )
+
+
+def _base_url(request: Request, world: str) -> str:
+    own = f"{request.url.scheme}://{request.headers.get('host', '')}"
+    return own if world == DEFAULT else f"{own}/w/{world}"
