@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import json
 import os
 import shutil
 import subprocess
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 HERE = Path(__file__).parent
 HOME, MANAGEMENT = "111122223333", "100000000001"
 
 pytestmark = pytest.mark.clients
+
+
+CYCLES = 5
+CALLERS = 2
 
 
 @pytest.fixture
@@ -71,8 +84,8 @@ def test_identities_live_a_whole_life(aws, terraform, tmp_path):
 
     variables = [[f"-var=description={word}"] for word in ("one", "two")]
     live(terraform(HERE), *variables, check)
-    assert not [each for each in iam.list_roles()["Roles"] if each["RoleName"] in ("deploy", "federated")]
-    assert not [each for each in iam.list_users()["Users"] if each["UserName"] == "builder"]
+    assert not [role for role in iam.list_roles()["Roles"] if role["RoleName"] in ("deploy", "federated")]
+    assert not [user for user in iam.list_users()["Users"] if user["UserName"] == "builder"]
     assert not iam.list_saml_providers()["SAMLProviderList"]
     assert not iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]
 
@@ -90,7 +103,7 @@ def test_an_organization_lives_a_whole_life(aws, terraform):
 
     def check(number: int) -> None:
         policies = organizations.list_policies(Filter="SERVICE_CONTROL_POLICY")["Policies"]
-        (guard,) = [each for each in policies if each["Name"] == "guard"]
+        (guard,) = [policy for policy in policies if policy["Name"] == "guard"]
         content = organizations.describe_policy(PolicyId=guard["Id"])["Policy"]["Content"]
         assert ("ec2:*", "sts:*")[number] in content
         (target,) = organizations.list_targets_for_policy(PolicyId=guard["Id"])["Targets"]
@@ -99,3 +112,92 @@ def test_an_organization_lives_a_whole_life(aws, terraform):
     live(terraform(HERE / "organization", payer), ["-var=action=ec2:*"], ["-var=action=sts:*"], check)
     root = organizations.list_roots()["Roots"][0]["Id"]
     assert not organizations.list_organizational_units_for_parent(ParentId=root)["OrganizationalUnits"]
+
+
+def write_certificates(folder: Path) -> None:
+    """A key, a certificate of it that is an authority's as well, and the key as SSH writes it."""
+    today = dt.datetime.now(dt.UTC)
+    key = rsa.generate_private_key(65537, 2048)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "shop")])
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    builder = builder.serial_number(x509.random_serial_number())
+    builder = builder.not_valid_before(today - dt.timedelta(1)).not_valid_after(today + dt.timedelta(30))
+    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    usage = dict.fromkeys(
+        (
+            *("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement"),
+            *("encipher_only", "decipher_only"),
+        ),
+        False,
+    )
+    builder = builder.add_extension(x509.KeyUsage(**usage, key_cert_sign=True, crl_sign=True), critical=True)
+    pem = builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM)
+    (folder / "certificate.pem").write_bytes(pem)
+    (folder / "authority.pem").write_bytes(pem)
+    (folder / "key.pem").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    (folder / "key.pub").write_bytes(key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH))
+
+
+@contextmanager
+def load(aws):
+    """Other clients, busy with the same server while it lasts."""
+    done = threading.Event()
+
+    def busy(number: int) -> None:
+        iam, name = aws.client("iam"), f"load-{number}"
+        while not done.is_set():
+            iam.create_role(RoleName=name, AssumeRolePolicyDocument=TRUST)
+            iam.list_roles()
+            iam.delete_role(RoleName=name)
+
+    with ThreadPoolExecutor(CALLERS) as pool:
+        callers = [pool.submit(busy, number) for number in range(CALLERS)]
+        try:
+            yield
+        finally:
+            done.set()
+    for caller in callers:
+        caller.result()
+
+
+@pytest.mark.scenario(f"""
+saml_idps: {{corp: {{}}}}
+accounts: {{"{HOME}": {{}}}}
+""")
+def test_what_a_team_has_lives_five_lives_under_load(aws, terraform, tmp_path):
+    """No answer may be lost: the provider retries but once (`max_retries`), while others keep the server busy."""
+    (tmp_path / "metadata.xml").write_text(aws.page("GET", "idp/corp/metadata"))
+    write_certificates(tmp_path)
+    run, iam = terraform(HERE / "team"), aws.client("iam")
+    one, two = (["-input=false", f"-var=word={word}"] for word in ("one", "two"))
+    before = iam.get_account_summary()["SummaryMap"]
+    with load(aws):
+        for cycle in range(CYCLES):
+            # when it is made, it is what was asked for
+            run("apply", "-auto-approve", *one)
+            assert run("plan", "-detailed-exitcode", *one, good=(0, 2)) == 0, "drift"
+            state = json.loads((tmp_path / "terraform.tfstate").read_text())
+            made = [thing for entry in state["resources"] if entry["mode"] == "managed" for thing in entry["instances"]]
+            assert len(made) >= 60
+
+            # when it is changed, and something forgotten is taken over again, it is that
+            run("apply", "-auto-approve", *two)
+            for address, identifier in () if cycle else IMPORTED.items():
+                run("state", "rm", address)
+                run("import", *two, address, identifier)
+            assert run("plan", "-detailed-exitcode", *two, good=(0, 2)) == 0, "drift"
+            run("destroy", "-auto-approve", *two)
+    after = iam.get_account_summary()["SummaryMap"]
+    assert after == before
+
+
+IMPORTED = {
+    'aws_iam_role.service["ec2"]': "for-ec2",
+    "aws_iam_policy.read": f"arn:aws:iam::{HOME}:policy/team/read",
+}
+TRUST = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Principal": {"AWS": HOME}, "Action": "sts:AssumeRole"}],
+    }
+)
