@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from sts_emulator.accounts import documents
 from sts_emulator.core.world import World
 from sts_emulator.policy.deciding.document import Document, parse
 
@@ -22,7 +23,7 @@ def organization(world: World) -> Mapping[str, Any] | None:
     by id), `enabled` (types of policies), `tags` (by the id of what bears them), `trusted` (services, since when) and
     `features` (of central root access).
     """
-    return world.get("organization", "organization")
+    return world.get(documents.ORGANIZATION, "organization")
 
 
 def enabled(org: Mapping[str, Any]) -> tuple[str, ...]:

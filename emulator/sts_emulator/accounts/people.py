@@ -9,10 +9,12 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from sts_emulator.accounts import documents
+from sts_emulator.accounts.documents import MfaDevice
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 
-KIND = "mfa-device"
+KIND = documents.MFA_DEVICE
 ATTEMPTED = "mfa-attempts"
 STEP = 30  # seconds
 DIGITS = 6
@@ -92,7 +94,7 @@ def authenticate(world: World, owner: str, serial: str, code: str) -> None:
         raise AwsError("AccessDenied", UNKNOWN_DEVICE, status=403)
     now = int(world.now() // STEP)
 
-    def use(body: dict[str, Any]) -> dict[str, Any]:
+    def use(body: MfaDevice) -> MfaDevice:
         step = _fresh_step(body, code, now)
         if step is None:
             raise AwsError("AccessDenied", WRONG_CODE, status=403)

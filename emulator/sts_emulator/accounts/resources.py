@@ -1,46 +1,6 @@
-"""The stored things that decisions are made of: how their documents are keyed, read and compiled.
+"""The stored things that decisions are made of: how they are found, and their policies read and compiled.
 
-Every document is JSON under (kind, key). Times are seconds since the epoch by the world's clock; policy documents are
-JSON text; `tags` is a mapping. A named thing is keyed `ACCOUNT/name` in lower case; by its uid it is found too.
-
-account           key: account id. id, name, alias, created; perhaps password_policy, token_version, outbound_enabled,
-                  outbound_issuer (uuid)
-access-key        key: key id. id, account, user (empty: root), secret, status (Active, Inactive), created
-user              named, uid `AIDA…`. account, name, path, id, arn, created, tags, inline {name: text}, attached [arn],
-                  groups [name]; perhaps boundary (arn), password {salt, hash, changed, created, reset, earlier, used}
-group             named, uid `AGPA…`. account, name, path, id, arn, created, inline, attached
-role              named, uid `AROA…`. As user without groups, and trust, description, max_duration;
-                  perhaps max_signin_duration
-policy            named, uid: ARN. account, name, path, id, arn, created, updated, description, tags, default (`v1`),
-                  versions {v1: {text, created}}; perhaps last (the highest number that was ever given)
-instance-profile  named, uid `AIPA…`. account, name, path, id, arn, created, tags, roles [name]
-oidc-provider     key: `ACCOUNT/host/path`, uid: ARN. account, url (no scheme), arn, client_ids, thumbprints, created,
-                  tags, jwks (optional: a static key set)
-saml-provider     named, uid: ARN. account, name, arn, uuid, metadata, issuers {entity id: [certificate]}, valid_until,
-                  created, tags, encryption (Required, Allowed), private_keys [{id, pem, created}], strict
-saml-idp          key: name. A lab identity provider (idp.saml): name, entity_id, private_key, certificate, provider,
-                  users, groups. What verifies assertions does not read it
-saml-assertion    key: `EXPIRY/digest`. An assertion that a strict provider has taken
-issuer            key: name, uid: issuer URL. A lab issuer: name, url, preset, algorithm, keys (private), jwks. What
-                  verifies tokens reads url and jwks only
-mfa-device        named, uid: ARN. account, name, path, arn, seed (base32), created, tags, owner (unique id, or the
-                  account's id for root; empty: nobody), enabled (since), drift, paired, used. See accounts.people
-service-credential            key: `AIDA…/ACCA…`. See iam.service_credentials
-credential-report             key: account. at, text
-last-accessed-job             key: job id. See iam.reports
-service-linked-role-deletion  key: `ACCOUNT/task`. account, role (arn)
-trust-anchor      key: `ACCOUNT/region/id`, uid: ARN. account, region, name, id, arn, enabled, created, updated, tags,
-                  alias; likewise roles-anywhere-profile, crl and x509-subject; more of each in methods.roles_anywhere
-private-ca        key: ARN, uid: id. A lab authority: certificate (PEM), key, revoked. Verifiers read certificate only
-instance          key: instance id. See methods.instance_profile.instances; likewise, in the same room,
-                  ecs-task (key: task id, uid: credentials id), lambda-function (key: `ACCOUNT/region/name`, uid: ARN),
-                  eks-cluster and pod-identity-association (clusters), identity-document-key (key and certificate)
-delegation-template  key: ARN. account (a partner's), name, text; see iam.delegation_templates
-delegation-request   key: id. See iam.delegation
-notification      key: `TOPIC/number`. What SNS would have delivered: Type, MessageId, TopicArn, Message, Timestamp
-organization      key: `organization`. See accounts.organizations
-import            key: file. What a scenario imported: file, kind, assumed (ARNs that are taken to exist), notes
-decider           key: `decider`. Who decides instead of the IAM engine: name, folder. See vending.deciders
+Their shapes are in accounts.documents; those of kinds that one file alone reads and writes are told there.
 """
 
 from __future__ import annotations
@@ -48,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sts_emulator.accounts import managed_policies
+from sts_emulator.accounts import documents, managed_policies
 from sts_emulator.core.world import World
 from sts_emulator.policy.deciding.document import Document, parse
 
@@ -64,7 +24,7 @@ def key_of(account: str, name: str) -> str:
 
 def role(world: World, account: str, name: str) -> Stored | None:
     """The role of that name, in any case of letters, or None."""
-    return world.settled(world.get("role", key_of(account, name)))
+    return world.settled(world.get(documents.ROLE, key_of(account, name)))
 
 
 def role_by_arn(world: World, arn: str) -> Stored | None:
@@ -80,7 +40,7 @@ def arn_of_id(world: World, identifier: str) -> str | None:
     """The ARN of the user or role of that unique id, or None."""
     if not identifier.startswith(("AROA", "AIDA")):
         return None
-    holder = world.find("role", identifier) or world.find("user", identifier)
+    holder = world.find(documents.ROLE, identifier) or world.find(documents.USER, identifier)
     return None if holder is None else holder["arn"]
 
 
@@ -103,14 +63,14 @@ def user_by_arn(world: World, arn: str) -> Stored | None:
 
 def user(world: World, account: str, name: str) -> Stored | None:
     """The user of that name, in any case of letters, or None."""
-    return world.settled(world.get("user", key_of(account, name)))
+    return world.settled(world.get(documents.USER, key_of(account, name)))
 
 
 def managed_policy_text(world: World, arn: str) -> str | None:
     """The default version of a managed policy, the account's own or AWS's; None when there is no such policy."""
     if arn.startswith("arn:aws:iam::aws:policy/"):
         return managed_policies.text(arn)
-    stored = world.settled(world.find("policy", arn))
+    stored = world.settled(world.find(documents.POLICY, arn))
     return None if stored is None else stored["versions"][stored["default"]]["text"]
 
 
@@ -133,7 +93,7 @@ def _compile(world: World, kind: str, holder: Stored) -> tuple[Document, ...]:
     holders = [holder]
     if kind == "user":
         for name in holder.get("groups", ()):
-            group = world.settled(world.get("group", key_of(holder["account"], name)))
+            group = world.settled(world.get(documents.GROUP, key_of(holder["account"], name)))
             if group is not None:
                 holders.append(group)
     texts = [text for one in holders for text in one.get("inline", {}).values()]

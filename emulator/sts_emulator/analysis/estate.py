@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
-from sts_emulator.accounts import organizations, resources
+from sts_emulator.accounts import documents, organizations, resources
 from sts_emulator.analysis import callers
 from sts_emulator.analysis.callers import Caller, Context
 from sts_emulator.core.world import DEFAULT, World
@@ -102,12 +102,12 @@ class Estate:
     @cached_property
     def roles(self) -> dict[str, Stored]:
         """Roles by ARN."""
-        return {role["arn"]: role for role in self.world.page("role")}
+        return {role["arn"]: role for role in self.world.page(documents.ROLE)}
 
     @cached_property
     def users(self) -> dict[str, Stored]:
         """Users by ARN."""
-        return {user["arn"]: user for user in self.world.page("user")}
+        return {user["arn"]: user for user in self.world.page(documents.USER)}
 
     @cached_property
     def accounts(self) -> frozenset[str]:
@@ -122,7 +122,7 @@ class Estate:
     @cached_property
     def assumed(self) -> frozenset[str]:
         """ARNs of users and roles that are taken to exist because an import names them."""
-        return frozenset(arn for each in self.world.page("import") for arn in each["assumed"])
+        return frozenset(arn for each in self.world.page(documents.IMPORT) for arn in each["assumed"])
 
     def holder(self, arn: str) -> Holder | None:
         """A user or role as a caller, or None."""
@@ -154,10 +154,9 @@ class Estate:
 
     def _identity(self, stored: Stored) -> tuple[Document, ...]:
         """The identity policies of a user or role that could say anything about STS; not kept, there may be many."""
-        named = (
-            self.world.get("group", resources.key_of(stored["account"], name)) for name in stored.get("groups", ())
-        )
-        holders = [stored, *(group for group in named if group is not None)]
+        keys = [resources.key_of(stored["account"], name) for name in stored.get("groups", ())]
+        groups = [self.world.get(documents.GROUP, key) for key in keys]
+        holders = [stored, *(group for group in groups if group is not None)]
         found = [_about_sts(text) for each in holders for text in each.get("inline", {}).values()]
         found += [self._managed(arn) for each in holders for arn in each.get("attached", ())]
         return tuple(document for document in found if document is not None)
@@ -207,7 +206,7 @@ class Estate:
     def _arn_of(self, identifier: str) -> str | None:
         if not identifier.startswith(("AROA", "AIDA")):
             return None
-        found = self.world.find("role", identifier) or self.world.find("user", identifier)
+        found = self.world.find(documents.ROLE, identifier) or self.world.find(documents.USER, identifier)
         return None if found is None else str(found["arn"])
 
     @cached_property
@@ -255,7 +254,7 @@ class Estate:
 
     def providers(self) -> Iterator[tuple[str, str]]:
         """ARN and host (or name) of every OIDC and SAML provider."""
-        for provider in self.world.page("oidc-provider"):
+        for provider in self.world.page(documents.OIDC_PROVIDER):
             yield provider["arn"], provider["url"]
-        for provider in self.world.page("saml-provider"):
-            yield provider["arn"], provider["name"]
+        for saml_provider in self.world.page(documents.SAML_PROVIDER):
+            yield saml_provider["arn"], saml_provider["name"]

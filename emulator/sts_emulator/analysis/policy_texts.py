@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 
+from sts_emulator.accounts import documents
 from sts_emulator.accounts.resources import key_of, role_by_arn, user_by_arn
 from sts_emulator.core.world import World
 from sts_emulator.importers.inventory import Thing
@@ -115,8 +116,8 @@ def _thing(world: World, file: str, thing: Thing) -> Iterator[Held]:
 
 def _trust(account: str, name: str, file: str, line: Callable[[str], int], world: World) -> Held:
     key = key_of(account, name)
-    role = world.get("role", key) or {}
-    return Held("trust", f"role {name}", file, line, ("role", key, ("trust",)), str(role.get("arn", "")))
+    role = world.get(documents.ROLE, key)
+    return Held("trust", f"role {name}", file, line, ("role", key, ("trust",)), role["arn"] if role else "")
 
 
 def _inline(world: World, file: str, holder: tuple[str, str, str], declared: Any) -> Iterator[Held]:
@@ -129,15 +130,15 @@ def _inline(world: World, file: str, holder: tuple[str, str, str], declared: Any
 
 def _managed(world: World, account: str, name: str, file: str, line: Callable[[str], int]) -> Iterator[Held]:
     key = key_of(account, name)
-    stored = world.get("policy", key)
+    stored = world.get(documents.POLICY, key)
     if stored is not None:
         way = ("versions", stored["default"], "text")
         yield Held("identity", f"policy {name}", file, line, ("policy", key, way))
 
 
 def _organization(world: World, file: str, _account: str, declared: Any) -> Iterator[Held]:
-    stored = world.get("organization", "organization") or {"policies": {}}
-    for identifier, policy in stored["policies"].items():
+    stored = world.get(documents.ORGANIZATION, "organization")
+    for identifier, policy in stored["policies"].items() if stored else ():
         kind: HeldKind = "scp" if policy["type"].startswith("SERVICE") else "rcp"
         key = "service_control_policies" if kind == "scp" else "resource_control_policies"
         listed = getattr(declared, key)
@@ -163,7 +164,7 @@ def _fixed(line: int) -> Callable[[str], int]:
 def _arn_of(world: World, identifier: str) -> str | None:
     if not identifier.startswith(("AROA", "AIDA")):
         return None
-    found = world.find("role", identifier) or world.find("user", identifier)
+    found = world.find(documents.ROLE, identifier) or world.find(documents.USER, identifier)
     return None if found is None else str(found["arn"])
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import Field, fields, replace
 from typing import Any
 
+from sts_emulator.accounts import documents
 from sts_emulator.cli.control import settings_from_environment, url_of
 from sts_emulator.cli.errors import UNUSABLE, CommandError
 from sts_emulator.core.hosts import is_loopback
@@ -130,7 +131,7 @@ def announce(server: Server) -> None:
 
 def _announcement(settings: Settings, world: World) -> Iterator[str]:
     url = url_of(settings.host, settings.port)
-    accounts = world.page("account")
+    accounts = world.page(documents.ACCOUNT)
     yield f"sts-emulator serves {len(accounts)} account{'s' if len(accounts) != 1 else ''} on {url}"
     if not is_loopback(settings.host):
         yield from (
@@ -139,7 +140,7 @@ def _announcement(settings: Settings, world: World) -> Iterator[str]:
         )
     if settings.permissive:
         yield from ("", "  PERMISSIVE: any credentials are accepted, and nothing that follows from them is proven.")
-    roots = {key["account"]: key for key in world.page("access-key") if not key["user"]}
+    roots = {key["account"]: key for key in world.page(documents.ACCESS_KEY) if not key["user"]}
     if roots:
         yield from ("", "root credentials:", *_root_lines(accounts, roots))
         first = next(roots[account["id"]] for account in accounts if account["id"] in roots)

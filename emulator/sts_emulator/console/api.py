@@ -14,6 +14,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
 from pydantic import Field, model_validator
 from starlette.types import ASGIApp
 
+from sts_emulator.accounts import documents
 from sts_emulator.console import people
 from sts_emulator.console.dependencies import Strict, TheServer, TheWorld, server_of
 from sts_emulator.console.guarded import Guarded
@@ -191,10 +192,10 @@ async def list_accounts(world: TheWorld) -> list[dict[str, Any]]:
             "id": account["id"],
             "name": account.get("name", ""),
             "alias": account.get("alias", ""),
-            "users": [user["name"] for user in world.page("user", f"{account['id']}/")],
-            "roles": [role["arn"] for role in world.page("role", f"{account['id']}/")],
+            "users": [user["name"] for user in world.page(documents.USER, f"{account['id']}/")],
+            "roles": [role["arn"] for role in world.page(documents.ROLE, f"{account['id']}/")],
         }
-        for account in world.page("account")
+        for account in world.page(documents.ACCOUNT)
     ]
 
 
@@ -202,11 +203,13 @@ async def list_accounts(world: TheWorld) -> list[dict[str, Any]]:
 async def get_credentials(world: TheWorld, account: str | None = None, user: str = "") -> dict[str, Any]:
     """The active access key of an account's root, or of `user`; the first account when none is named."""
     if account is None:
-        accounts = world.page("account", limit=1)
+        accounts = world.page(documents.ACCOUNT, limit=1)
         if not accounts:
             raise HTTPException(404, "this world has no accounts; apply a scenario first")
         account = accounts[0]["id"]
-    wanted = (key for key in world.page("access-key") if key["account"] == account and key["status"] == "Active")
+    wanted = (
+        key for key in world.page(documents.ACCESS_KEY) if key["account"] == account and key["status"] == "Active"
+    )
     for key in wanted:
         if key["user"].lower() == user.lower():
             return {"account": account, "access_key_id": key["id"], "secret_access_key": key["secret"]}

@@ -59,11 +59,11 @@ def open_file(path: str) -> sqlite3.Connection:
         db = _checked(connect(path, PATIENCE), path)
         Path(path).chmod(0o600)  # it holds root's keys, and the key that seals sessions
         db.execute("PRAGMA journal_mode = WAL")
-        return db
     except sqlite3.Error as error:
         raise UnusableError(_advice(path, error)) from error
     except OSError as error:
         raise UnusableError(f"state `{path}`: {error.strerror}; name a file in a folder that can be written") from error
+    return db
 
 
 def _checked(db: sqlite3.Connection, path: str) -> sqlite3.Connection:

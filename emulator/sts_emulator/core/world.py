@@ -7,10 +7,10 @@ import os
 import re
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast, overload
 
 from sts_emulator.core import clock
-from sts_emulator.core.store import Change, NotFoundError, Reads, StaleError, Store, Transaction
+from sts_emulator.core.store import Change, Kind, NotFoundError, Reads, StaleError, Store, Transaction
 
 DEFAULT = "default"
 SNAPSHOT_LIMIT = 50_000  # documents (and absences) that a world's snapshot holds before it starts afresh
@@ -18,7 +18,8 @@ LONGEST_REMEMBERED = 512  # characters of a key whose absence is remembered: str
 WORLD_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")  # one path segment that needs no escaping, also a DNS label
 
 Value = TypeVar("Value")
-Place = tuple[str, str]
+Body = TypeVar("Body", bound=Mapping[str, object])
+Place = tuple[Any, str]  # a kind and a key
 
 
 NEW, WAS, UNTIL = "_new", "_was", "_until"  # members of documents on which eventual consistency keeps book
@@ -149,7 +150,11 @@ class World:
         self._look()
         return True
 
-    def get(self, kind: str, key: str) -> Mapping[str, Any] | None:
+    @overload
+    def get(self, kind: Kind[Body], key: str) -> Body | None: ...
+    @overload
+    def get(self, kind: str, key: str) -> Mapping[str, Any] | None: ...
+    def get(self, kind: Any, key: str) -> Any:
         """The document, or None."""
         try:
             return self._documents[kind, key]
@@ -158,7 +163,11 @@ class World:
             self._remember(self._documents, (kind, key), document)
             return document
 
-    def find(self, kind: str, uid: str) -> Mapping[str, Any] | None:
+    @overload
+    def find(self, kind: Kind[Body], uid: str) -> Body | None: ...
+    @overload
+    def find(self, kind: str, uid: str) -> Mapping[str, Any] | None: ...
+    def find(self, kind: Any, uid: str) -> Any:
         """The document that bears the unique id or ARN `uid`, or None."""
         place = (kind, uid)
         try:
@@ -181,15 +190,19 @@ class World:
                 known.clear()
             known[place] = value
 
-    def page(self, kind: str, prefix: str = "", after: str = "", limit: int = 1_000_000) -> list[Mapping[str, Any]]:
+    @overload
+    def page(self, kind: Kind[Body], prefix: str = "", after: str = "", limit: int = ...) -> list[Body]: ...
+    @overload
+    def page(self, kind: str, prefix: str = "", after: str = "", limit: int = ...) -> list[Mapping[str, Any]]: ...
+    def page(self, kind: Any, prefix: str = "", after: str = "", limit: int = 1_000_000) -> Any:
         """Documents of a kind whose key begins with `prefix`, behind the key `after`, in key order."""
         return [body for _, body in self._reads.page(self.name, kind, prefix, after, limit)]
 
-    def page_keys(self, kind: str, prefix: str = "", after: str = "", limit: int = 1_000_000) -> list[tuple[str, Any]]:
+    def page_keys(self, kind: Any, prefix: str = "", after: str = "", limit: int = 1_000_000) -> list[tuple[str, Any]]:
         """Like `page`, as (key, document) pairs, for paging."""
         return list(self._reads.page(self.name, kind, prefix, after, limit))
 
-    def count(self, kind: str, prefix: str = "") -> int:
+    def count(self, kind: Any, prefix: str = "") -> int:
         """How many documents of a kind have a key that begins with `prefix`."""
         return self._reads.count(self.name, kind, prefix)
 
@@ -205,7 +218,11 @@ class World:
                 self._memo[key] = value
             return value
 
-    def add(self, kind: str, key: str, body: dict[str, Any], *, uid: str = "") -> None:
+    @overload
+    def add(self, kind: Kind[Body], key: str, body: Body, *, uid: str = "") -> None: ...
+    @overload
+    def add(self, kind: str, key: str, body: dict[str, Any], *, uid: str = "") -> None: ...
+    def add(self, kind: Any, key: str, body: Any, *, uid: str = "") -> None:
         """Store a new document. Raises AlreadyExistsError."""
         if self._snapshot.lag:
             body = {**body, NEW: self.now() + self._snapshot.lag}
@@ -213,7 +230,11 @@ class World:
             self._writing().add(self.name, kind, key, body, uid)
             self._wrote(kind, key)
 
-    def update(self, kind: str, key: str, change: Change) -> dict[str, Any]:
+    @overload
+    def update(self, kind: Kind[Body], key: str, change: Callable[[Body], Body]) -> Body: ...
+    @overload
+    def update(self, kind: str, key: str, change: Change) -> dict[str, Any]: ...
+    def update(self, kind: Any, key: str, change: Any) -> Any:
         """Replace a document by `change(document)`, with nothing in between. Raises NotFoundError."""
         if self._snapshot.lag:
             change = self._lagging(change)
@@ -222,7 +243,11 @@ class World:
             self._wrote(kind, key)
         return body
 
-    def put(self, kind: str, key: str, body: dict[str, Any], *, uid: str = "") -> None:
+    @overload
+    def put(self, kind: Kind[Body], key: str, body: Body, *, uid: str = "") -> None: ...
+    @overload
+    def put(self, kind: str, key: str, body: dict[str, Any], *, uid: str = "") -> None: ...
+    def put(self, kind: Any, key: str, body: Any, *, uid: str = "") -> None:
         """Store a document whether or not it exists."""
         with self._own_unit():
             try:
@@ -230,7 +255,11 @@ class World:
             except NotFoundError:
                 self.add(kind, key, body, uid=uid)
 
-    def take(self, kind: str, key: str) -> dict[str, Any] | None:
+    @overload
+    def take(self, kind: Kind[Body], key: str) -> Body | None: ...
+    @overload
+    def take(self, kind: str, key: str) -> dict[str, Any] | None: ...
+    def take(self, kind: Any, key: str) -> Any:
         """Remove a document and return it; exactly one caller gets it, everybody else gets None."""
         with self._own_unit():
             body = self._writing().take(self.name, kind, key)
@@ -239,18 +268,18 @@ class World:
 
     # -- eventual consistency -----------------------------------------------------------------------------------
 
-    def settled(self, document: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    def settled(self, stored: Body | None) -> Body | None:
         """A document as others know it by now: None while it is new, and as it was while a change is new.
 
         Only where the world's setting `eventual_consistency` says for how many seconds news travel, and only for those
         who ask: who decides about calls does, the control plane reads what it has written.
         """
-        if not self._snapshot.lag or document is None:
-            return document
-        now = self.now()
+        if not self._snapshot.lag or stored is None:
+            return stored
+        now, document = self.now(), cast("Any", stored)
         if document.get(NEW, 0) > now:
             return None
-        return document[WAS] if document.get(UNTIL, 0) > now else document
+        return document[WAS] if document.get(UNTIL, 0) > now else document  # type: ignore[no-any-return]  # same shape
 
     def _lagging(self, change: Change) -> Change:
         """A change that leaves in the document what it was, and until when it is known as that."""
@@ -263,11 +292,11 @@ class World:
 
         return changed
 
-    def touch(self, kind: str, key: str, value: Any) -> None:
+    def touch(self, kind: Any, key: str, value: Any) -> None:
         """Remember when something was last used: kept in memory only, and no write to the world."""
         self._snapshot.touched[kind, key] = value
 
-    def touched(self, kind: str, key: str) -> Any:
+    def touched(self, kind: Any, key: str) -> Any:
         """What `touch` remembered, or None."""
         return self._snapshot.touched.get((kind, key))
 

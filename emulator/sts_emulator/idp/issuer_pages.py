@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from sts_emulator.accounts import documents
 from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
@@ -34,7 +35,7 @@ MISTAKES = (ValueError,)
 @page("GET", "/issuers")
 def list_issuers(visit: Visit) -> Response:
     """The world's issuers, and the presets that others can be made from."""
-    issuers = [_public(issuer) for issuer in visit.world.page("issuer") if issuer.get("preset") in PRESETS]
+    issuers = [_public(issuer) for issuer in visit.world.page(documents.ISSUER) if issuer.get("preset") in PRESETS]
     presets = {
         name: {"url": preset.url, "audience": preset.audience(preset.url), "options": dict(preset.options)}
         for name, preset in PRESETS.items()
@@ -57,7 +58,7 @@ def put_issuer(visit: Visit, name: str) -> Response:
         raise ValueError("preset, url and algorithm are strings")  # noqa: TRY004 - answered with 400
     if url == LOCAL:
         url = f"{visit.base_url}/issuers/{name}"
-    existed = visit.world.get("issuer", name) is not None
+    existed = visit.world.get(documents.ISSUER, name) is not None
     document = ensure_issuer(visit.world, preset, url, name, algorithm=algorithm)
     return render.data(200 if existed else 201, _public(document))
 

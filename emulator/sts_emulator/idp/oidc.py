@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from sts_emulator.accounts import documents
 from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.store import AlreadyExistsError
 from sts_emulator.core.world import World
@@ -51,16 +52,16 @@ def ensure_issuer(
     if preset not in PRESETS:
         raise UnknownIssuerError(f"no issuer preset `{preset}`; there are {', '.join(PRESETS)}")
     name = name or preset
-    known = world.get("issuer", name)
+    known = world.get(documents.ISSUER, name)
     if known is not None:
         if known.get("preset") != preset or (url is not None and known["url"] != url):
             raise ValueError(f"issuer `{name}` exists already, as `{known.get('preset')}` at `{known['url']}`")
         return known
     wanted = PRESETS[preset].url if url is None else url
     _check_new(world, name, wanted, algorithm)
-    document = {"name": name, "url": wanted, "preset": preset, "algorithm": algorithm, "keys": [], "jwks": {"keys": []}}
+    document = documents.Issuer(name=name, url=wanted, preset=preset, algorithm=algorithm, keys=[], jwks={"keys": []})
     try:
-        world.add("issuer", name, document, uid=wanted)
+        world.add(documents.ISSUER, name, document, uid=wanted)
     except AlreadyExistsError:  # made by another process this very moment
         return ensure_issuer(world, preset, url, name, algorithm=algorithm)
     return document
@@ -133,7 +134,7 @@ def job_token(world: World, issuer: str, /, **claims: Any) -> str:
 
 def issuer_of(world: World, name: str) -> Stored:
     """The world's issuer of that name, made when a preset has it. Raises UnknownIssuerError."""
-    issuer = world.get("issuer", name)
+    issuer = world.get(documents.ISSUER, name)
     if issuer is not None and issuer.get("preset") in PRESETS:
         return issuer
     if issuer is not None or name not in PRESETS:
@@ -149,20 +150,20 @@ def _check_new(world: World, name: str, url: str, algorithm: str) -> None:
     parts = urlsplit(url)
     if parts.scheme not in ("https", "http") or not parts.hostname or parts.query or parts.fragment:
         raise ValueError(f"`{url}` is not an issuer's URL")
-    other = world.find("issuer", url)
+    other = world.find(documents.ISSUER, url)
     if other is not None:
         raise ValueError(f"issuer `{other['name']}` has the URL `{url}` already")
 
 
-def publish_first(world: World, name: str, key: Key) -> Stored:
+def publish_first(world: World, name: str, key: Key) -> documents.Issuer:
     """Give an issuer its first key, unless somebody else was first."""
-    return world.update("issuer", name, lambda old: old if old["keys"] else _with_keys(old, [key]))
+    return world.update(documents.ISSUER, name, lambda old: old if old["keys"] else _with_keys(old, [key]))
 
 
-def publish_next(world: World, name: str, key: Key, *, keep: bool) -> Stored:
+def publish_next(world: World, name: str, key: Key, *, keep: bool) -> documents.Issuer:
     """Give an issuer another key; `keep`: the one before stays published."""
-    return world.update("issuer", name, lambda old: _with_keys(old, [key, *old["keys"][:1]] if keep else [key]))
+    return world.update(documents.ISSUER, name, lambda old: _with_keys(old, [key, *old["keys"][:1]] if keep else [key]))
 
 
-def _with_keys(document: Mapping[str, Any], keys: list[Key]) -> dict[str, Any]:
-    return {**document, "keys": keys, "jwks": {"keys": [key["public"] for key in keys]}}
+def _with_keys(document: documents.Issuer, keys: list[Key]) -> documents.Issuer:
+    return {**document, "keys": [dict(key) for key in keys], "jwks": {"keys": [key["public"] for key in keys]}}

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from sts_emulator.accounts import organizations
+from sts_emulator.accounts import documents, organizations
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.store import AlreadyExistsError
 from sts_emulator.core.world import World
@@ -55,8 +55,8 @@ async def get_web_identity_token(
     if Scope or SubjectMode != "AWSIdentity":
         # Both need a trusted identity propagation context, which no session here carries.
         raise AwsError("ValidationError", "The calling session has no trusted identity propagation context.")
-    account = ctx.world.get("account", caller.account) or {}
-    if not account.get("outbound_enabled"):
+    account = ctx.world.get(documents.ACCOUNT, caller.account)
+    if account is None or not account.get("outbound_enabled"):
         raise AwsError(
             "OutboundWebIdentityFederationDisabledException",
             f"Outbound identity federation is disabled for account {caller.account}",
@@ -107,7 +107,7 @@ async def published_keys(visit: Visit, issuer: str) -> Response:
 
 
 def _check_issuer(visit: Visit, issuer: str) -> None:
-    if not any(account.get("outbound_issuer") == issuer for account in visit.world.page("account")):
+    if not any(account.get("outbound_issuer") == issuer for account in visit.world.page(documents.ACCOUNT)):
         raise AwsError("NotFound", "no such issuer", status=404)
 
 

@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Final
 
+from sts_emulator.accounts import documents
 from sts_emulator.accounts.resources import Stored
 from sts_emulator.core import names
 from sts_emulator.core.errors import AwsError
@@ -28,7 +29,7 @@ from sts_emulator.pages.routes import page
 from sts_emulator.pages.visit import Visit
 from sts_emulator.wire.http import Response
 
-KIND: Final = "private-ca"
+KIND: Final = documents.PRIVATE_CA
 DEFAULT_KEY: Final = "ec-p256"
 LIFETIME: Final = timedelta(days=3650)
 MAX_DAYS: Final = 3650
@@ -36,19 +37,19 @@ MAX_DAYS: Final = 3650
 Body = Mapping[str, Any]
 
 
-def create(world: World, account: str, region: str, subject: Names, key: Any) -> dict[str, Any]:
+def create(world: World, account: str, region: str, subject: Names, key: Any) -> documents.PrivateCa:
     """A new root authority with that private key, as its document: id, arn, certificate, key, revoked (hex serials)."""
     identifier = str(uuid.uuid4())
     arn = f"arn:{names.PARTITION}:acm-pca:{region}:{account}:certificate-authority/{identifier}"
     wish = Wish(subject=subject, ends=LIFETIME, is_authority=True, usages=("key_cert_sign", "crl_sign"))
     pair = certificates.certify(wish, key, None, world.now())
-    body = {
-        "id": identifier,
-        "arn": arn,
-        "certificate": certificates.certificate_pem(pair.certificate),
-        "key": certificates.key_pem(pair.key),
-        "revoked": [],
-    }
+    body = documents.PrivateCa(
+        id=identifier,
+        arn=arn,
+        certificate=certificates.certificate_pem(pair.certificate),
+        key=certificates.key_pem(pair.key),
+        revoked=[],
+    )
     world.add(KIND, arn, body, uid=identifier)
     return body
 

@@ -12,12 +12,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from sts_emulator.accounts import documents
 from sts_emulator.accounts.resources import Stored
 from sts_emulator.core import names
 from sts_emulator.core.store import AlreadyExistsError
 from sts_emulator.core.world import World
 
-KIND: Final = "saml-idp"
+KIND: Final = documents.SAML_IDP
 SIGN_IN: Final = "https://signin.aws.amazon.com/saml"
 """The Recipient by default, so that trust policies with the usual condition on SAML:aud hold."""
 

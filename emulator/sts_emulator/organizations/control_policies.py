@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sts_emulator.accounts import organizations
+from sts_emulator.accounts import documents, organizations
 from sts_emulator.core.errors import AwsError
 from sts_emulator.organizations import membership as tree
 from sts_emulator.organizations.membership import Org, change, constraint, invalid, kind_of, manage, page, policy_arn
@@ -302,6 +302,6 @@ def _shown(org: Org, identifier: str) -> dict[str, Any]:
 
 def _place(ctx: Context, org: Org, place: str) -> dict[str, Any]:
     kind = kind_of(org, place)
-    account = ctx.world.get("account", place) or {}
+    account: Mapping[str, Any] = ctx.world.get(documents.ACCOUNT, place) or {}
     name = {"ROOT": "Root", "ACCOUNT": account.get("name") or place}.get(kind, org.get("names", {}).get(place, place))
     return {"TargetId": place, "Arn": tree.place_arn(org, place), "Name": name, "Type": kind}

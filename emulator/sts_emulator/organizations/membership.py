@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from sts_emulator.accounts import organizations
+from sts_emulator.accounts import documents, organizations
 from sts_emulator.core import names
 from sts_emulator.core.errors import AwsError
 from sts_emulator.vending import credentials
@@ -60,9 +60,9 @@ def manage(ctx: Context, action: str, *resources: str, keys: Mapping[str, tuple[
     return org
 
 
-def change(ctx: Context, how: Callable[[dict[str, Any]], dict[str, Any]]) -> Org:
+def change(ctx: Context, how: Callable[[Any], Any]) -> documents.Organization:
     """Replace the organization by `how(organization)`."""
-    return ctx.world.update("organization", "organization", how)
+    return ctx.world.update(documents.ORGANIZATION, "organization", how)
 
 
 def kind_of(org: Org, place: str) -> str:
@@ -106,7 +106,7 @@ def children(org: Org, parent: str, kind: str) -> list[str]:
     return sorted(place for place, above in org["parents"].items() if above == parent and kind_of(org, place) == kind)
 
 
-def aws_policies() -> dict[str, dict[str, Any]]:
+def aws_policies() -> dict[str, documents.ControlPolicy]:
     """AWS's own two policies, attached to nothing; that of RCPs need not be stored: it always allows."""
     return {
         FULL_ACCESS_ID: {

@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sts_emulator.accounts import organizations
+from sts_emulator.accounts import documents, organizations
 from sts_emulator.core.errors import AwsError
 from sts_emulator.organizations import membership as tree
 from sts_emulator.organizations.membership import Org, change, children, kind_of, manage, page, place_arn
@@ -108,7 +108,7 @@ def _known_account(org: Org, account: str) -> str:
 
 
 def _account(ctx: Context, org: Org, account: str) -> dict[str, Any]:
-    known = ctx.world.get("account", account) or {}
+    known: Mapping[str, Any] = ctx.world.get(documents.ACCOUNT, account) or {}
     shown = {
         "Id": account,
         "Arn": place_arn(org, account),

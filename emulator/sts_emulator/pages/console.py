@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from sts_emulator.accounts import documents
+from sts_emulator.accounts.resources import Stored
 from sts_emulator.core import clock, names
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
@@ -95,7 +97,7 @@ def landing(
     `about` are further lines to show, by name. With `sign_in` the browser gets the cookie.
     """
     session = console.session
-    account = visit.world.get("account", session.account) or {}
+    account: Stored = visit.world.get(documents.ACCOUNT, session.account) or {}
     return render.page(
         "console.html",
         visit.root,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from sts_emulator.accounts import documents
 from sts_emulator.core import names
 from sts_emulator.scenario import roles_anywhere, saml_evidence
 from sts_emulator.scenario.expect import Expectation, ask_for
@@ -40,7 +41,7 @@ def _issuer_token(call: Call, expectation: Expectation, role_arn: str, name: str
     from sts_emulator.idp.presets import PRESETS
 
     try:
-        issuer = call.world.get("issuer", name) or oidc.ensure_issuer(call.world, name)
+        issuer = call.world.get(documents.ISSUER, name) or oidc.ensure_issuer(call.world, name)
         options = PRESETS[issuer["preset"]].options
         claims = oidc.compose(
             issuer, {key: _typed(options.get(key), value) for key, value in given.items()}, _now(call)

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from sts_emulator.accounts import documents
 from sts_emulator.accounts.resources import key_of
 from sts_emulator.core import names
 from sts_emulator.core.errors import AwsError
@@ -197,15 +198,14 @@ class _Planting:
             self._seed.account = account
             section.connect(self._seed, value)
         notes = [f"{self._source.file}:{note.line}: {note.message}" for note in self._inventory.notes]
-        body = {"file": self._source.file, "kind": self._inventory.kind, "assumed": assumed, "notes": notes}
-        self._world.put("import", self._source.file, body)
+        body = documents.Import(file=self._source.file, kind=self._inventory.kind, assumed=assumed, notes=notes)
+        self._world.put(documents.IMPORT, self._source.file, body)
 
     def _account(self, account: str) -> None:
         if not names.is_account_id(account):
             raise ScenarioError.at(Where(self._source.file, 1), f"account id `{account[:60]}` must be twelve digits")
-        if self._world.get("account", account) is None:
-            body = {"id": account, "name": "", "alias": "", "created": int(self._world.now())}
-            self._world.put("account", account, body)
+        if self._world.get(documents.ACCOUNT, account) is None:
+            self._world.put(documents.ACCOUNT, account, documents.new_account(account, self._world.now()))
         self._seed.account = account
         self._seed.set_keys("", None)
 
@@ -248,7 +248,7 @@ class _Planting:
             self._blame(thing, "trust", bad.code, bad.message)
             return
         key = key_of(thing.account, thing.name)
-        self._world.update("role", key, lambda body: {**body, "trust": text})
+        self._world.update(documents.ROLE, key, lambda body: {**body, "trust": text})
 
     def _unique_id(self, arn: str) -> str | None:
         found = _principal(self._seed, arn)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
+from sts_emulator.accounts.documents import ControlPolicy
 from sts_emulator.accounts.organizations import RESOURCE_CONTROL, SERVICE_CONTROL
 from sts_emulator.core import names
 from sts_emulator.core.errors import AwsError
@@ -56,8 +56,8 @@ def _connect(seed: Seed, organization: Organization) -> None:
     where = organization.where
     if not names.is_account_id(organization.management):
         raise ScenarioError.at(where.at("management"), "`management` must be an account id of twelve digits")
-    known = seed.organization or {}
-    identifier = organization.id or known.get("id") or f"o-{_digits(organization.management, 10)}"
+    known = seed.organization["id"] if seed.organization else ""
+    identifier = organization.id or known or f"o-{_digits(organization.management, 10)}"
     tree = _Tree(organization, f"r-{_digits(identifier, 4)}")
     tree.grow(organization, tree.root)
     seed.organization = {
@@ -78,7 +78,7 @@ class _Tree:
         self.root = root
         self.parents: dict[str, str] = {}
         self.names: dict[str, str] = {}
-        self.policies: dict[str, dict[str, Any]] = {}
+        self.policies: dict[str, ControlPolicy] = {}
         self._attach_full_access = bool(organization.service_control_policies)
         for kind, of_kind, documents in (
             ("scp", SERVICE_CONTROL, organization.service_control_policies),

@@ -8,8 +8,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
-from sts_emulator.accounts import managed_policies
-from sts_emulator.accounts.resources import Stored
+from sts_emulator.accounts import documents, managed_policies
+from sts_emulator.accounts.resources import Stored, key_of
 from sts_emulator.core import names
 from sts_emulator.scenario.load import Node
 from sts_emulator.scenario.problems import ScenarioError, Where
@@ -65,7 +65,7 @@ def create(seed: Seed, policies: Mapping[str, ManagedPolicy]) -> None:
     for name, policy in policies.items():
         with seed.blame(policy.where, f"policy `{name}`"):
             arn = names.iam_arn(seed.account, "policy", policy.path, name)
-            stored = seed.world.find("policy", arn)
+            stored = seed.world.find(documents.POLICY, arn)
             if stored is None:
                 seed.iam(
                     "CreatePolicy",
@@ -95,7 +95,7 @@ def policy_arn(seed: Seed, where: Where, text: str) -> str:
     """
     if text.startswith("arn:"):
         return text
-    if own := seed.world.get("policy", f"{seed.account}/{text.lower()}"):
+    if own := seed.world.get(documents.POLICY, f"{seed.account}/{text.lower()}"):
         return str(own["arn"])
     for path in AWS_PATHS:
         if managed_policies.text(f"{AWS_POLICIES}{path}{text}") is not None:
@@ -112,7 +112,7 @@ class Holder:
         self._named = {f"{kind}Name": name}
         self._what = f"{kind.lower()} `{name}`"
         self._where = where
-        self._stored: Stored = seed.stored(kind.lower(), name) or {}
+        self._stored: Stored = seed.world.get(kind.lower(), key_of(seed.account, name)) or {}
 
     def set_inline(self, wanted: Mapping[str, Policy]) -> None:
         """Embedded policies by name."""

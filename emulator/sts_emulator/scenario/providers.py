@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from sts_emulator.accounts import documents
 from sts_emulator.accounts.resources import Stored
 from sts_emulator.core import names
 from sts_emulator.scenario.load import Node
@@ -84,7 +85,7 @@ def _create_oidc(seed: Seed, providers: tuple[OidcProvider, ...]) -> None:
         url = _url(seed, provider)
         with seed.blame(provider.where, f"OIDC provider `{url}`"):
             arn = _oidc_arn(seed, url)
-            stored = seed.world.find("oidc-provider", arn)
+            stored = seed.world.find(documents.OIDC_PROVIDER, arn)
             if stored is None:
                 seed.iam(
                     "CreateOpenIDConnectProvider",
@@ -103,7 +104,7 @@ def _url(seed: Seed, provider: OidcProvider) -> str:
         return provider.url
     if not provider.issuer:
         raise ScenarioError.at(provider.where, "an OIDC provider needs a `url` or an `issuer`")
-    found = seed.world.get("issuer", provider.issuer)
+    found: Stored | None = seed.world.get(documents.ISSUER, provider.issuer)
     if found is None:
         try:
             found = ensure_issuer(seed, provider.issuer, Issuer())
@@ -131,12 +132,12 @@ def _update_oidc(seed: Seed, arn: str, stored: Stored, provider: OidcProvider) -
 
 
 def _set_keys(seed: Seed, arn: str, keys: KeySet | None) -> None:
-    stored = seed.world.find("oidc-provider", arn)
+    stored = seed.world.find(documents.OIDC_PROVIDER, arn)
     wanted = json.loads(keys) if keys else None
     if stored is None or stored.get("jwks") == wanted:
         return
     key = f"{stored['account']}/{stored['url']}"
-    seed.world.update("oidc-provider", key, lambda body: {**body, "jwks": wanted})
+    seed.world.update(documents.OIDC_PROVIDER, key, lambda body: {**body, "jwks": wanted})
 
 
 ISSUERS = Section("issuers", Mapping[str, Issuer], _create_issuers, scope="world")

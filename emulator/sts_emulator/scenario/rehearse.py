@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from sts_emulator.accounts import resources
+from sts_emulator.accounts import documents, resources
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import DEFAULT, World
 from sts_emulator.policy.deciding.engine import Principal
@@ -128,7 +128,7 @@ class Rehearsal:
 
     @cached_property
     def _accounts(self) -> tuple[str, ...]:
-        return tuple(account["id"] for account in self.world.page("account"))
+        return tuple(account["id"] for account in self.world.page(documents.ACCOUNT))
 
     def _named(self, kind: str, name: str, account: str = "") -> list[Mapping[str, Any]]:
         accounts = (account,) if account else self._accounts

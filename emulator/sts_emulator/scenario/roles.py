@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from sts_emulator.accounts import documents
+from sts_emulator.accounts.resources import Stored
 from sts_emulator.core import names
 from sts_emulator.scenario.policies import Holder, Policy, tag_list
 from sts_emulator.scenario.seed import Section, Seed
@@ -33,7 +35,7 @@ def _create_roles(seed: Seed, roles: Mapping[str, Role]) -> None:
     own = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:AssumeRole","Principal":{"AWS":"%s"}}]}'
     for name, role in roles.items():
         with seed.blame(role.where, f"role `{name}`"):
-            stored = seed.stored("role", name)
+            stored = seed.stored(documents.ROLE, name)
             if stored is None:
                 seed.iam(
                     "CreateRole",
@@ -50,7 +52,7 @@ def _create_roles(seed: Seed, roles: Mapping[str, Role]) -> None:
 
 
 def _update(seed: Seed, name: str, role: Role) -> None:
-    stored = seed.stored("role", name) or {}
+    stored: Stored = seed.stored(documents.ROLE, name) or {}
     wanted = (role.description, role.max_session_duration)
     if wanted != (stored.get("description", ""), stored.get("max_duration", HOUR)):
         seed.iam(
@@ -72,7 +74,7 @@ def _connect_roles(seed: Seed, roles: Mapping[str, Role]) -> None:
 def _connect_profiles(seed: Seed, profiles: Mapping[str, str]) -> None:
     for name, role in profiles.items():
         with seed.blame(seed.where.at(name), f"instance profile `{name}`"):
-            stored = seed.stored("instance-profile", name)
+            stored = seed.stored(documents.INSTANCE_PROFILE, name)
             if stored is None:
                 seed.iam("CreateInstanceProfile", InstanceProfileName=name)
             held = list(stored["roles"]) if stored else []

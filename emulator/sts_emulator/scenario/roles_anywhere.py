@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sts_emulator.accounts import resources
+from sts_emulator.accounts import documents, resources
 from sts_emulator.accounts.resources import Stored
 from sts_emulator.methods.roles_anywhere import kinds as nouns
 from sts_emulator.methods.roles_anywhere.kinds import CRL, PROFILE, TRUST_ANCHOR, Noun
@@ -199,7 +199,7 @@ def _set_mappings(seed: Seed, profile: Stored, wanted: Mapping[str, tuple[str, .
 
 
 def _role_arn(seed: Seed, where: Where, name: str) -> str:
-    found = resources.role_by_arn(seed.world, name) if name.startswith("arn:") else seed.stored("role", name)
+    found = resources.role_by_arn(seed.world, name) if name.startswith("arn:") else seed.stored(documents.ROLE, name)
     if found is None:
         raise ScenarioError.at(where.at("roles"), f"no role `{name}` in account {seed.account}")
     return str(found["arn"])

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from sts_emulator.accounts import documents
 from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.world import DEFAULT
 from sts_emulator.scenario.load import Node
@@ -96,7 +97,7 @@ def _create_providers(seed: Seed, providers: Mapping[str, SamlProvider]) -> None
     for name, provider in providers.items():
         metadata = _metadata(seed, provider)
         with seed.blame(provider.where, f"SAML provider `{name}`"):
-            stored = seed.stored("saml-provider", name)
+            stored = seed.stored(documents.SAML_PROVIDER, name)
             if stored is None:
                 created = seed.iam(
                     "CreateSAMLProvider", Name=name, SAMLMetadataDocument=metadata, Tags=tag_list(provider.tags)
@@ -106,7 +107,7 @@ def _create_providers(seed: Seed, providers: Mapping[str, SamlProvider]) -> None
                 arn = stored["arn"]
                 if stored["metadata"] != metadata:
                     seed.iam("UpdateSAMLProvider", SAMLProviderArn=arn, SAMLMetadataDocument=metadata)
-        if provider.strict != bool((stored or {}).get("strict")):
+        if provider.strict != bool(stored and stored.get("strict")):
             set_strict(seed.world, arn, strict=provider.strict)
 
 

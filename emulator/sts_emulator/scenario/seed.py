@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
-from sts_emulator.accounts import resources
+from sts_emulator.accounts import documents, resources
 from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.errors import AwsError
-from sts_emulator.core.world import World
+from sts_emulator.core.store import Kind
+from sts_emulator.core.world import Body, World
 from sts_emulator.scenario.problems import ScenarioError, Where
 from sts_emulator.scenario.shape import Shape
 from sts_emulator.vending import credentials
@@ -65,7 +66,7 @@ class Seed:
         self.scenario = scenario
         self.account = ""
         self.where = Where()
-        self.organization: dict[str, Any] | None = None
+        self.organization: documents.Organization | None = None
 
     def call(self, service: str, operation: str, **parameters: Any) -> Mapping[str, Any]:
         """An API operation by the current account's root, its parameters checked as the wire checks them.
@@ -96,7 +97,7 @@ class Seed:
         """An IAM operation, see `call`."""
         return self.call("iam", operation, **parameters)
 
-    def stored(self, kind: str, name: str) -> Stored | None:
+    def stored(self, kind: Kind[Body], name: str) -> Body | None:
         """The current account's resource of that name, or None."""
         return self.world.get(kind, resources.key_of(self.account, name))
 
@@ -115,7 +116,7 @@ class Seed:
     def _keys(self) -> dict[tuple[str, str], list[Stored]]:
         """Access keys of the world by account and lower-case user name (empty: root)."""
         table: dict[tuple[str, str], list[Stored]] = {}
-        for key in self.world.page("access-key"):
+        for key in self.world.page(documents.ACCESS_KEY):
             table.setdefault((key["account"], key["user"].lower()), []).append(key)
         return table
 
@@ -130,7 +131,7 @@ class Seed:
             keys = () if mine else (AccessKey(),)
         else:
             for gone in {key["id"] for key in mine} - {key.id for key in keys}:
-                self.world.take("access-key", gone)
+                self.world.take(documents.ACCESS_KEY, gone)
         for number, key in enumerate(keys):
             if number >= KEYS_PER_HOLDER:
                 raise ScenarioError.at(key.where, f"cannot exceed quota for AccessKeysPerUser: {KEYS_PER_HOLDER}")
@@ -142,21 +143,21 @@ class Seed:
             shown = key.id[:140]
             raise ScenarioError.at(key.where.at("id"), f"access key id `{shown}` is not 16 to 128 capitals and digits")
         key_id = key.id or made_id
-        stored = self.world.get("access-key", key_id)
+        stored = self.world.get(documents.ACCESS_KEY, key_id)
         if stored is not None and (stored["account"], stored["user"].lower()) != (self.account, user.lower()):
             owner = stored["user"] or "root"
             message = f"access key `{key_id}` is already that of {owner} in account {stored['account']}"
             raise ScenarioError.at(key.where.at("id"), message)
-        body = {
-            "id": key_id,
-            "account": self.account,
-            "user": user,
-            "secret": key.secret or (stored["secret"] if stored else made_secret),
-            "status": ACTIVE,
-            "created": stored["created"] if stored else int(self.world.now()),
-        }
+        body = documents.AccessKey(
+            id=key_id,
+            account=self.account,
+            user=user,
+            secret=key.secret or (stored["secret"] if stored else made_secret),
+            status=ACTIVE,
+            created=stored["created"] if stored else int(self.world.now()),
+        )
         if body != stored:
-            self.world.put("access-key", key_id, body)
+            self.world.put(documents.ACCESS_KEY, key_id, body)
 
 
 def apply(server: Server, world: World, scenario: Scenario) -> None:
@@ -174,7 +175,7 @@ def apply(server: Server, world: World, scenario: Scenario) -> None:
 
 def _apply(seed: Seed, scenario: Scenario) -> None:
     # Service control policies must not stop the hand that sows: the organization stands aside until the end.
-    seed.organization = seed.world.take("organization", "organization")
+    seed.organization = seed.world.take(documents.ORGANIZATION, "organization")
     for account, header in scenario.accounts.items():
         seed.account = account
         _account(seed, header.name, header.alias)
@@ -184,22 +185,17 @@ def _apply(seed: Seed, scenario: Scenario) -> None:
             seed.account, seed.where = entry.account, entry.where
             getattr(entry.section, step)(seed, entry.value)
     if seed.organization is not None:
-        seed.world.put("organization", "organization", seed.organization)
+        seed.world.put(documents.ORGANIZATION, "organization", seed.organization)
     seed.world.put("scenario", scenario.file, scenario.record())
 
 
 def _account(seed: Seed, name: str, alias: str) -> None:
     world, account = seed.world, seed.account
-    known = world.get("account", account) or {}
-    body = {
-        "created": int(world.now()),
-        **known,
-        "id": account,
-        "name": name or known.get("name", ""),
-        "alias": alias or known.get("alias", ""),
-    }
+    known = world.get(documents.ACCOUNT, account)
+    body = known or documents.new_account(account, world.now())
+    body = {**body, "name": name or body["name"], "alias": alias or body["alias"]}
     if body != known:
-        world.put("account", account, body)
+        world.put(documents.ACCOUNT, account, body)
 
 
 def _finish(coroutine: Any) -> Any:

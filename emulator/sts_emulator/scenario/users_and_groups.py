@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sts_emulator.accounts import people
-from sts_emulator.accounts.resources import key_of
+from sts_emulator.accounts import documents, people
+from sts_emulator.accounts.resources import Stored, key_of
 from sts_emulator.core import names
+from sts_emulator.iam.kinds import changed
 from sts_emulator.scenario.load import Node
 from sts_emulator.scenario.policies import Holder, Policy, tag_list
 from sts_emulator.scenario.problems import ScenarioError
@@ -60,7 +61,7 @@ class Group(Shape):
 def _create_users(seed: Seed, users: Mapping[str, User]) -> None:
     for name, user in users.items():
         with seed.blame(user.where, f"user `{name}`"):
-            stored = seed.stored("user", name)
+            stored = seed.stored(documents.USER, name)
             if stored is None:
                 seed.iam("CreateUser", UserName=name, Path=user.path, Tags=tag_list(user.tags))
             else:
@@ -70,7 +71,7 @@ def _create_users(seed: Seed, users: Mapping[str, User]) -> None:
 
 def _connect_users(seed: Seed, users: Mapping[str, User]) -> None:
     for name, user in users.items():
-        stored = seed.stored("user", name) or {}
+        stored: Stored = seed.stored(documents.USER, name) or {}
         with seed.blame(user.where.at("groups"), f"user `{name}`"):
             for group in stored.get("groups", ()):
                 if group not in user.groups:
@@ -108,20 +109,22 @@ def _connect_devices(seed: Seed, name: str, user: User) -> None:
 
 
 def _next_codes(seed: Seed, device: str) -> tuple[str, str]:
-    secret, now = (seed.stored(people.KIND, device) or {})["seed"], seed.world.now()
-    return people.totp(secret, now - people.STEP), people.totp(secret, now)
+    stored = seed.stored(people.KIND, device)
+    assert stored is not None  # made just now
+    now = seed.world.now()
+    return people.totp(stored["seed"], now - people.STEP), people.totp(stored["seed"], now)
 
 
 def _change_device(seed: Seed, device: str, changes: Mapping[str, Any]) -> None:
-    stored = seed.stored(people.KIND, device) or {}
+    stored: Stored = seed.stored(people.KIND, device) or {}
     if any(stored.get(member) != value for member, value in changes.items()):
-        seed.world.update(people.KIND, key_of(seed.account, device), lambda body: {**body, **changes})
+        seed.world.update(people.KIND, key_of(seed.account, device), changed(**changes))
 
 
 def _create_groups(seed: Seed, groups: Mapping[str, Group]) -> None:
     for name, group in groups.items():
         with seed.blame(group.where, f"group `{name}`"):
-            stored = seed.stored("group", name)
+            stored = seed.stored(documents.GROUP, name)
             if stored is None:
                 seed.iam("CreateGroup", GroupName=name, Path=group.path)
             else:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sts_emulator.accounts import resources
+from sts_emulator.accounts import documents, resources
 from sts_emulator.accounts.resources import Stored
 from sts_emulator.methods.instance_profile import clusters, delivery, ecs, functions, instances
 from sts_emulator.scenario.policies import Policy
@@ -153,7 +153,7 @@ def _set_profile(seed: Seed, identifier: str, profile: str) -> None:
     if associated is None:
         seed.call("ec2", "AssociateIamInstanceProfile", InstanceId=identifier, IamInstanceProfile=wanted)
         return
-    found = seed.stored("instance-profile", profile)
+    found = seed.stored(documents.INSTANCE_PROFILE, profile)
     if found is None or found["id"] != associated["profile_id"]:
         seed.call(
             "ec2",
@@ -199,7 +199,7 @@ def _connect_functions(seed: Seed, declared: Mapping[str, Function]) -> None:
 
 def _role(seed: Seed, where: Where, name: str) -> Stored:
     """A role by its name in the account, or by ARN."""
-    found = resources.role_by_arn(seed.world, name) if name.startswith("arn:") else seed.stored("role", name)
+    found = resources.role_by_arn(seed.world, name) if name.startswith("arn:") else seed.stored(documents.ROLE, name)
     if found is None:
         raise ScenarioError.at(where.at("role"), f"no role `{name}` in account {seed.account}")
     return found
@@ -226,11 +226,11 @@ def _ensure_cluster(seed: Seed, name: str, cluster: Cluster) -> Stored:
         seed.call("eks", "CreateCluster", name=name, roleArn=role, resourcesVpcConfig={})
     issuer = clusters.issuer_of(seed.account, region, name)
     if cluster.issuer:
-        found = seed.world.get("issuer", cluster.issuer)
+        found = seed.world.get(documents.ISSUER, cluster.issuer)
         if found is None:
             raise ScenarioError.at(cluster.where.at("issuer"), f"no issuer `{cluster.issuer}` in this scenario")
         issuer = found["url"]
-    elif seed.world.find("issuer", issuer) is None:
+    elif seed.world.find(documents.ISSUER, issuer) is None:
         oidc.ensure_issuer(seed.world, "kubernetes", issuer, f"eks-{issuer.rsplit('/', 1)[1].lower()}")
     return seed.world.update(clusters.CLUSTER, key, lambda body: {**body, "issuer": issuer})
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sts_emulator.accounts import organizations
+from sts_emulator.accounts import documents, organizations
 from sts_emulator.core import names
 from sts_emulator.core.errors import AwsError
 from sts_emulator.policy.deciding.document import parse
@@ -163,7 +163,7 @@ def assume(ctx: Context, proof: Proof, action: str, role: Mapping[str, Any] | No
         method=proof.method,
         chained=brought.session,
     )
-    ctx.world.touch("role", role["id"], (issued, ctx.region))
+    ctx.world.touch(documents.ROLE, role["id"], (issued, ctx.region))
     return Vended(
         credentials=credentials.mint(ctx.world, session, minimum_token_size=ask.minimum_token_size),
         session=session,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from sts_emulator.accounts import organizations, people, resources
+from sts_emulator.accounts import documents, organizations, people, resources
 from sts_emulator.core import clock, names
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
@@ -46,7 +46,7 @@ def authenticate(ctx: Context, request: Request, service: Service, operation: Op
     restrict(caller, service.name, operation.name)
     ctx.caller = caller
     if not signed.token:
-        ctx.world.touch("access-key", signed.access_key_id, (ctx.world.now(), ctx.region, service.name))
+        ctx.world.touch(documents.ACCESS_KEY, signed.access_key_id, (ctx.world.now(), ctx.region, service.name))
 
 
 def identify(world: World, access_key_id: str, token: str) -> tuple[Caller, str]:
@@ -58,7 +58,7 @@ def identify(world: World, access_key_id: str, token: str) -> tuple[Caller, str]
     if token:
         session = credentials.recover(world, access_key_id, token)
         return caller_of_session(world, session, access_key_id), credentials.derive_secret(world, access_key_id)
-    key = world.settled(world.get("access-key", access_key_id))
+    key = world.settled(world.get(documents.ACCESS_KEY, access_key_id))
     if key is None or key["status"] != "Active":
         raise AwsError("InvalidClientTokenId", UNKNOWN_KEY, status=403)
     return caller_of_key(world, key), key["secret"]
@@ -172,11 +172,11 @@ def _owner(world: World, account: str, owner: str, key_id: str) -> Caller:
     """Who made a session: by the unique id, which stays when a user is renamed (UG, "Rename an IAM user")."""
     if owner == account:
         return root_caller(world, account, key_id)
-    return _user_caller(world, world.find("user", owner), key_id)
+    return _user_caller(world, world.find(documents.USER, owner), key_id)
 
 
 def _role_caller(world: World, session: Session, key_id: str) -> Caller:
-    role = world.find("role", session.id)
+    role = world.find(documents.ROLE, session.id)
     if role is None:
         raise AwsError("InvalidClientTokenId", UNKNOWN_KEY, status=403)
     arn = names.session_arn(session.account, role["name"], session.session_name)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from sts_emulator.accounts import resources
+from sts_emulator.accounts import documents, resources
 from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
@@ -129,7 +129,7 @@ def listing(world: World) -> list[dict[str, Any]]:
         }
         for one in world.page(instances.KIND)
     ]
-    for kind, documents in (("ecs", world.page(ecs.KIND)), ("lambda", world.page(functions.KIND))):
+    for kind, started in (("ecs", world.page(ecs.KIND)), ("lambda", world.page(functions.KIND))):
         found += [
             {
                 "kind": kind,
@@ -138,7 +138,7 @@ def listing(world: World) -> list[dict[str, Any]]:
                 "account": one["account"],
                 "role": one["role"],
             }
-            for one in documents
+            for one in started
         ]
     found += [
         {
@@ -181,13 +181,13 @@ def _start_instance(server: Server, world: World, wanted: Wanted) -> Started:
 
 def _profile(server: Server, world: World, role: Stored) -> Stored:
     """An instance profile with the role; made under the role's name when there is none, as the console does."""
-    for one in world.page("instance-profile", f"{role['account']}/"):
+    for one in world.page(documents.INSTANCE_PROFILE, f"{role['account']}/"):
         if role["name"] in one["roles"]:
             return one
     name = role["name"]
     _call(server, world, role["account"], "iam", "CreateInstanceProfile", InstanceProfileName=name)
     _call(server, world, role["account"], "iam", "AddRoleToInstanceProfile", InstanceProfileName=name, RoleName=name)
-    made = world.get("instance-profile", resources.key_of(role["account"], name))
+    made = world.get(documents.INSTANCE_PROFILE, resources.key_of(role["account"], name))
     assert made is not None
     return made
 
@@ -333,7 +333,9 @@ def _token(world: World, issuer: str, wanted: Wanted, who: tuple[str, str], audi
     """A projected token of a pod with that namespace and service account, and when it should be renewed."""
     from sts_emulator.idp import oidc
 
-    known = world.find("issuer", issuer) or world.find("issuer", issuer.replace("https://", "http://", 1))
+    known = world.find(documents.ISSUER, issuer) or world.find(
+        documents.ISSUER, issuer.replace("https://", "http://", 1)
+    )
     name = known["name"] if known else f"eks-{issuer.rsplit('/', 1)[1][:32].lower()}"
     if known is None:
         oidc.ensure_issuer(world, "kubernetes", issuer, name)
@@ -360,7 +362,7 @@ def _role(world: World, wanted: Wanted) -> Stored:
     if wanted.role.startswith("arn:"):
         found = resources.role_by_arn(world, wanted.role)
     else:
-        accounts = [wanted.account] if wanted.account else [one["id"] for one in world.page("account")]
+        accounts = [wanted.account] if wanted.account else [one["id"] for one in world.page(documents.ACCOUNT)]
         found = next((role for one in accounts if (role := resources.role(world, one, wanted.role))), None)
     if found is None:
         raise LaunchError(f"no role `{wanted.role}` in world `{world.name}`")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from sts_emulator.accounts import documents
 from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.names import root_arn
@@ -39,15 +40,10 @@ def add_access_key(ctx: Context, user: Stored | None, key_id: str, secret: str) 
     account, name = ctx.identity.account, user["name"] if user else ""
     if len(keys_of(ctx.world, account, name)) >= PER_USER:
         raise over_quota("AccessKeysPerUser", PER_USER)
-    key = {
-        "id": key_id,
-        "account": account,
-        "user": name,
-        "secret": secret,
-        "status": "Active",
-        "created": int(ctx.world.now()),
-    }
-    ctx.world.add("access-key", key_id, key)
+    key = documents.AccessKey(
+        id=key_id, account=account, user=name, secret=secret, status="Active", created=int(ctx.world.now())
+    )
+    ctx.world.add(documents.ACCESS_KEY, key_id, key)
     return key
 
 
@@ -67,7 +63,7 @@ def update_access_key(ctx: Context, *, AccessKeyId: str, Status: str, UserName: 
     key = _own_key(ctx, "UpdateAccessKey", UserName, AccessKeyId)
     if Status == "Expired":
         raise AwsError("InvalidInput", f"Operation does not support status {Status}")
-    ctx.world.update("access-key", key["id"], changed(status=Status))
+    ctx.world.update(documents.ACCESS_KEY, key["id"], changed(status=Status))
     return {}
 
 
@@ -75,14 +71,14 @@ def update_access_key(ctx: Context, *, AccessKeyId: str, Status: str, UserName: 
 def delete_access_key(ctx: Context, *, AccessKeyId: str, UserName: str | None = None) -> Mapping[str, Any]:
     """Delete a key for good."""
     key = _own_key(ctx, "DeleteAccessKey", UserName, AccessKeyId)
-    ctx.world.take("access-key", key["id"])
+    ctx.world.take(documents.ACCESS_KEY, key["id"])
     return {}
 
 
 @operation("iam", "GetAccessKeyLastUsed")
 def get_access_key_last_used(ctx: Context, *, AccessKeyId: str) -> Mapping[str, Any]:
     """When, where and for which service a key last signed; judged by the permissions on its owner."""
-    key = ctx.world.get("access-key", AccessKeyId)
+    key = ctx.world.get(documents.ACCESS_KEY, AccessKeyId)
     if key is None or key["account"] != ctx.identity.account:
         raise access_denied(
             f"User: {ctx.identity.arn} is not authorized to perform iam:GetAccessKeyLastUsed on resource: "
@@ -98,7 +94,7 @@ def get_access_key_last_used(ctx: Context, *, AccessKeyId: str) -> Mapping[str, 
 
 def last_used(ctx: Context, key: Stored) -> dict[str, Any]:
     """`AccessKeyLastUsed`; a key that never signed has no date and `N/A` elsewhere (recorded 2026-02)."""
-    used = ctx.world.touched("access-key", key["id"])
+    used = ctx.world.touched(documents.ACCESS_KEY, key["id"])
     if not used:
         return {"ServiceName": "N/A", "Region": "N/A"}
     at, region, service = used
@@ -107,7 +103,7 @@ def last_used(ctx: Context, key: Stored) -> dict[str, Any]:
 
 def _own_key(ctx: Context, action: str, user_name: str | None, key_id: str) -> Stored:
     user = reach_user(ctx, action, user_name)
-    key = ctx.world.get("access-key", key_id)
+    key = ctx.world.get(documents.ACCESS_KEY, key_id)
     owner = user["name"] if user else ""
     if key is None or key["account"] != ctx.identity.account or key["user"].lower() != owner.lower():
         raise AwsError("NoSuchEntity", f"The Access Key with id {key_id} cannot be found.", status=404)

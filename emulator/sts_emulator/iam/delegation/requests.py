@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from itertools import product
 from typing import Any
 
+from sts_emulator.accounts import documents
 from sts_emulator.accounts.resources import Stored
 from sts_emulator.core import names
 from sts_emulator.core.errors import AwsError
@@ -209,7 +210,7 @@ def list_delegation_requests(
 
 
 def _shown(world: World, request: Stored) -> dict[str, Any]:
-    account = world.get("account", request["requestor"]) or {}
+    account: Stored = world.get(documents.ACCOUNT, request["requestor"]) or {}
     shown = {
         "DelegationRequestId": request["id"],
         "OwnerAccountId": request.get("owner_account"),

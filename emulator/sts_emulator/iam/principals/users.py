@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from sts_emulator.accounts import documents
 from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.names import root_arn
@@ -81,7 +82,7 @@ def update_user(
     moved = {**user, "path": path, "name": name, "arn": USER.arn(user["account"], path, name)}
     ctx.world.add(USER.kind, USER.key(moved), moved, uid=user["id"])
     for key in keys_of(ctx.world, user["account"], user["name"]):
-        ctx.world.update("access-key", key["id"], lambda body: {**body, "user": name})
+        ctx.world.update(documents.ACCESS_KEY, key["id"], lambda body: {**body, "user": name})
     return {}
 
 
@@ -122,7 +123,7 @@ def shown(user: Stored) -> dict[str, Any]:
 
 def keys_of(world: World, account: str, name: str) -> list[Stored]:
     """The access keys of a user, oldest first; an empty name means the account's root."""
-    keys = [key for key in world.page("access-key") if key["account"] == account]
+    keys = [key for key in world.page(documents.ACCESS_KEY) if key["account"] == account]
     return sorted((key for key in keys if key["user"].lower() == name.lower()), key=lambda key: key["created"])
 
 
@@ -138,7 +139,7 @@ def by_id(world: World, identifier: str) -> Stored | None:
 
 def _shown_root(ctx: Context) -> dict[str, Any]:
     account = ctx.identity.account
-    known = ctx.world.get("account", account) or {}
+    known: Stored = ctx.world.get(documents.ACCOUNT, account) or {}
     return {"UserId": account, "Arn": root_arn(account), "CreateDate": known.get("created", int(ctx.world.now()))}
 
 

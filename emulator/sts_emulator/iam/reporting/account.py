@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
+from sts_emulator.accounts import documents
 from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.names import is_account_id
@@ -34,7 +35,7 @@ from sts_emulator.policy.saving.validate import QUOTAS
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import operation
 
-KIND = "account"
+KIND = documents.ACCOUNT
 NEW_TOKENS = "v2Token"  # valid in all regions; what the global endpoint gives unless told is v1Token
 OUTBOUND_PAGE = "outbound"
 
@@ -48,7 +49,7 @@ def change(ctx: Context, **members: Any) -> None:
     """Set members of the caller's account; one that is set to None is removed."""
     account = ctx.identity.account
     if ctx.world.get(KIND, account) is None:
-        ctx.world.add(KIND, account, {"id": account, "name": "", "alias": "", "created": int(ctx.world.now())})
+        ctx.world.add(KIND, account, documents.new_account(account, ctx.world.now()))
     ctx.world.update(KIND, account, changed(**members))
 
 

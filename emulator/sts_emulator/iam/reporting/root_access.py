@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from sts_emulator.accounts import organizations
+from sts_emulator.accounts import documents, organizations
 from sts_emulator.core.errors import AwsError
 from sts_emulator.iam.permission import permit
 from sts_emulator.vending.context import Context
@@ -33,7 +33,8 @@ def _switch(name: str, feature: str, *, on: bool) -> Operation:
         org = _managed(ctx, name)
         kept = [known for known in org.get("features", ()) if known != feature]
         features = sorted([*kept, feature] if on else kept)
-        return _shown(ctx.world.update("organization", "organization", lambda body: {**body, "features": features}))
+        changed = ctx.world.update(documents.ORGANIZATION, "organization", lambda body: {**body, "features": features})
+        return _shown(changed)
 
     return switch
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from sts_emulator.accounts import documents
 from sts_emulator.core import names
 from sts_emulator.core.errors import AwsError
 from sts_emulator.vending import authenticate, credentials
@@ -30,7 +31,7 @@ def get_caller_identity(ctx: Context) -> Mapping[str, Any]:
 def get_access_key_info(ctx: Context, *, AccessKeyId: str) -> Mapping[str, Any]:
     """The account that owns an access key, active or not, anybody's (docs/aws/sts.md, "GetAccessKeyInfo")."""
     authorize(ctx, "sts:GetAccessKeyInfo", "*")
-    stored = ctx.world.get("access-key", AccessKeyId)
+    stored = ctx.world.get(documents.ACCESS_KEY, AccessKeyId)
     account = stored["account"] if stored else names.account_of(AccessKeyId)
     if account is None or AccessKeyId[:4] not in ("AKIA", "ASIA"):
         # AWS's text for a key id that is none is not recorded (docs/aws/sts.md, "Not recorded").

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sts_emulator.accounts import resources
+from sts_emulator.accounts import documents, resources
 from sts_emulator.accounts.resources import Stored
 from sts_emulator.core import names
 from sts_emulator.core.errors import AwsError
@@ -107,7 +107,7 @@ def profile_of(world: World, instance: Stored) -> Stored | None:
     (docs/aws/instance-metadata.md, "Credentials").
     """
     associated = instance["association"]
-    return world.find("instance-profile", associated["profile_id"]) if associated else None
+    return world.find(documents.INSTANCE_PROFILE, associated["profile_id"]) if associated else None
 
 
 def role_of(world: World, profile: Stored) -> Stored | None:
@@ -126,12 +126,12 @@ def find_profile(world: World, account: str, given: Mapping[str, str]) -> Stored
     arn, name = given.get("Arn", ""), given.get("Name", "")
     if arn:
         wanted = arn.rsplit("/", 1)[-1]
-        found = world.settled(world.get("instance-profile", resources.key_of(account, wanted)))
+        found = world.settled(world.get(documents.INSTANCE_PROFILE, resources.key_of(account, wanted)))
         if found is None or found["arn"] != arn:
             message = f"Value ({arn}) for parameter iamInstanceProfile.arn is invalid. Invalid IAM Instance Profile ARN"
             raise AwsError("InvalidParameterValue", message)
         return found
-    found = world.settled(world.get("instance-profile", resources.key_of(account, name)))
+    found = world.settled(world.get(documents.INSTANCE_PROFILE, resources.key_of(account, name)))
     if found is None:
         message = f"Value ({name}) for parameter iamInstanceProfile.name is invalid. Invalid IAM Instance Profile name"
         raise AwsError("InvalidParameterValue", message)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from sts_emulator.accounts import documents
 from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.world import World
 from sts_emulator.methods.roles_anywhere import aliases, certificates, notifications, tagging
@@ -138,7 +139,8 @@ def trusted(world: World, anchor: Stored) -> list[x509.Certificate]:
 
     def read() -> list[x509.Certificate]:
         source = anchor["source"]
-        pem = source.get("pem") or (world.get("private-ca", source["pca"]) or {}).get("certificate", "")
+        authority = None if source.get("pem") else world.get(documents.PRIVATE_CA, source["pca"])
+        pem = authority["certificate"] if authority else source.get("pem", "")
         return certificates.load_bundle(pem, MAX_BUNDLE) if pem else []
 
     return world.memo(("anchor", anchor["arn"]), read)
@@ -168,7 +170,7 @@ def _source(world: World, source: Mapping[str, Any]) -> dict[str, str]:
         _check_bundle(pem)
         return {"type": kind, "pem": pem}
     if kind == PRIVATE_CA and "acmPcaArn" in data:
-        if world.get("private-ca", data["acmPcaArn"]) is None:
+        if world.get(documents.PRIVATE_CA, data["acmPcaArn"]) is None:
             raise invalid(BAD_PCA)
         return {"type": kind, "pca": data["acmPcaArn"]}
     # SELF_SIGNED_REPOSITORY stands in the model, and nowhere is it said what data it has.

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from sts_emulator.accounts import resources
+from sts_emulator.accounts import documents, resources
 from sts_emulator.core import clock, names
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.store import AlreadyExistsError
@@ -68,7 +68,7 @@ def trusted(world: World, arn: str) -> Trusted:
     """
     if names.parse_arn(arn) is None:
         raise AwsError("ValidationError", f"{arn} is invalid")
-    stored = world.find("saml-provider", arn)
+    stored = world.find(documents.SAML_PROVIDER, arn)
     if stored is None:
         raise unknown_provider(arn)
     return Trusted.of(stored)

@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from sts_emulator.accounts import documents
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.methods.saml import message, operation
@@ -106,13 +107,13 @@ async def _offers(visit: Visit, text: str, identifier: str) -> list[Offer]:
 def _candidates(visit: Visit, response: Message, identifier: str) -> list[Trusted]:
     """The providers to verify with. What names them is not proven yet: it decides whom to ask, and nothing else."""
     if identifier:
-        providers = visit.world.page("saml-provider")
+        providers = visit.world.page(documents.SAML_PROVIDER)
         return [Trusted.of(provider) for provider in providers if provider["uuid"] == identifier]
     if response.assertion is None:
         raise malformed("an encrypted assertion must be posted to its provider's own address, saml/acs/ID")
     values = attributes_of(response.assertion).get(ROLE_ATTRIBUTE, ())
     named = dict.fromkeys(pair[1] for value in values if (pair := split_pair(value)))
-    stored = (visit.world.find("saml-provider", arn) for arn in list(named)[:MAX_PROVIDERS])
+    stored = (visit.world.find(documents.SAML_PROVIDER, arn) for arn in list(named)[:MAX_PROVIDERS])
     return [Trusted.of(provider) for provider in stored if provider is not None]
 
 
@@ -155,8 +156,8 @@ def _chooser(visit: Visit, offers: list[Offer], fields: Mapping[str, str]) -> Re
 
 
 def _label(world: World, account: str) -> str:
-    alias = (world.get("account", account) or {}).get("alias")
-    return f"{alias} ({account})" if alias else account
+    known = world.get(documents.ACCOUNT, account)
+    return f"{known['alias']} ({account})" if known and known["alias"] else account
 
 
 def _enter(visit: Visit, offer: Offer, relay_state: str) -> Response:

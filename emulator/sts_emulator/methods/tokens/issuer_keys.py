@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from sts_emulator.accounts import documents
 from sts_emulator.core.hosts import is_loopback
 from sts_emulator.core.world import World
 from sts_emulator.methods.tokens.jwk import KeySet
@@ -95,7 +96,7 @@ async def fetch(ctx: Context, provider: Provider) -> None:
 
 
 def _local(world: World, issuer: str) -> KeySet | None:
-    document = world.find("issuer", issuer)
+    document = world.find(documents.ISSUER, issuer)
     return None if document is None else KeySet(document["jwks"])
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from sts_emulator.accounts import resources
+from sts_emulator.accounts import documents, resources
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.hosts import is_loopback
 from sts_emulator.core.world import World
@@ -169,7 +169,7 @@ def provider_of(world: World, account: str, issuer: Any) -> Provider:
 def _registered(world: World, account: str, issuer: str) -> Provider:
     name = _name(issuer)
     arn = f"arn:aws:iam::{account}:oidc-provider/{name}"
-    found = world.find("oidc-provider", arn) if 0 < len(name) <= _MAX_URL else None
+    found = world.find(documents.OIDC_PROVIDER, arn) if 0 < len(name) <= _MAX_URL else None
     if found is None:
         refuse(f"No OpenIDConnect provider found in your account for {issuer}")
     return Provider(

@@ -1,0 +1,302 @@
+"""What a world stores: one shape a kind of document, and each kind as a typed constant.
+
+`world.get(ROLE, key)` is a `Role` or None, so that a misspelt member is a type error; at run time a kind is the text
+that stands in the table, and a document is the JSON object that was stored. Times are seconds since the epoch by the
+world's clock; policy documents are JSON text. A *named* thing is keyed `ACCOUNT/name` in lower case (resources.key_of).
+What is told in a kind's comment is its key and, where it can be found by another name too, its uid.
+
+Kinds that only one file reads and writes may be declared there, in the same way.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NotRequired, TypedDict
+
+from sts_emulator.core.store import Kind
+
+Tags = dict[str, str]
+
+
+class Password(TypedDict):
+    """A user's password for the console."""
+
+    salt: str
+    hash: str
+    changed: int
+    created: int
+    reset: bool
+    earlier: list[dict[str, str]]  # salts and hashes of those that may not come back
+    used: NotRequired[int]
+    max_signin_duration: NotRequired[int]
+
+
+class Version(TypedDict):
+    """One version of a managed policy."""
+
+    text: str
+    created: int
+
+
+class Account(TypedDict):
+    """An account and what is set for all of it."""
+
+    id: str
+    name: str
+    alias: str
+    created: int
+    password_policy: NotRequired[dict[str, Any]]  # as the wire has it
+    token_version: NotRequired[str]
+    outbound_enabled: NotRequired[bool]
+    outbound_issuer: NotRequired[str]  # a uuid
+
+
+class AccessKey(TypedDict):
+    """A long-term key of a user, or of root where `user` is empty."""
+
+    id: str
+    account: str
+    user: str
+    secret: str
+    status: str  # Active, Inactive
+    created: int
+
+
+class Named(TypedDict):
+    """What every named thing of IAM has."""
+
+    account: str
+    name: str
+    path: str
+    id: str
+    arn: str
+    created: int
+
+
+class Holder(Named):
+    """What can have policies: a user, group or role."""
+
+    inline: dict[str, str]  # texts by name
+    attached: list[str]  # ARNs
+
+
+class User(Holder):
+    """An IAM user."""
+
+    tags: Tags
+    groups: list[str]
+    boundary: NotRequired[str]  # an ARN
+    password: NotRequired[Password]
+
+
+class Group(Holder):
+    """A group of users; they name it, it does not name them."""
+
+
+class Role(Holder):
+    """An IAM role."""
+
+    tags: Tags
+    trust: str
+    description: str
+    max_duration: int
+    boundary: NotRequired[str]
+    max_signin_duration: NotRequired[int]
+
+
+class Policy(Named):
+    """A managed policy of an account."""
+
+    updated: int
+    description: str
+    tags: Tags
+    default: str  # `v1`
+    versions: dict[str, Version]
+    last: NotRequired[int]  # the highest number that was ever given
+
+
+class InstanceProfile(Named):
+    """What gives a role to an instance."""
+
+    tags: Tags
+    roles: list[str]  # one name at most
+
+
+class OidcProvider(TypedDict):
+    """An OpenID Connect provider of an account."""
+
+    account: str
+    url: str  # without its scheme
+    arn: str
+    client_ids: list[str]
+    thumbprints: list[str]
+    created: int
+    tags: Tags
+    jwks: NotRequired[dict[str, Any] | None]  # a static key set
+
+
+class SamlProvider(TypedDict):
+    """A SAML provider of an account."""
+
+    account: str
+    name: str
+    arn: str
+    uuid: str
+    metadata: str
+    issuers: dict[str, list[str]]  # certificates by entity id
+    valid_until: int
+    created: int
+    tags: Tags
+    encryption: NotRequired[str]  # Required, Allowed
+    private_keys: NotRequired[list[dict[str, Any]]]  # id, pem, created
+    strict: NotRequired[bool]
+
+
+class SamlIdp(TypedDict):
+    """A lab identity provider (idp.saml). What verifies assertions does not read it."""
+
+    name: str
+    entity_id: str
+    private_key: str
+    certificate: str
+    provider: str
+    users: dict[str, dict[str, Any]]
+    groups: dict[str, list[str]]
+
+
+class Issuer(TypedDict):
+    """A lab issuer of tokens. What verifies tokens reads its url and jwks only."""
+
+    name: str
+    url: str
+    preset: str
+    algorithm: str
+    keys: list[dict[str, Any]]  # private
+    jwks: dict[str, Any]
+
+
+class MfaDevice(TypedDict):
+    """A virtual MFA device (accounts.people)."""
+
+    account: str
+    name: str
+    path: str
+    arn: str
+    seed: str  # base32
+    created: int
+    tags: Tags
+    owner: str  # a unique id, or the account's id for root; empty: nobody
+    enabled: NotRequired[int]
+    drift: int
+    paired: int
+    used: list[int]
+
+
+class ControlPolicy(TypedDict):
+    """An SCP or RCP of an organization."""
+
+    name: str
+    type: str
+    text: str
+    targets: list[str]
+    description: NotRequired[str]
+
+
+class Organization(TypedDict):
+    """The world's organization."""
+
+    id: str
+    management: str  # an account's id
+    root: str  # `r-…`
+    parents: dict[str, str]  # of a member account or unit, its parent
+    policies: dict[str, ControlPolicy]  # by id
+    names: NotRequired[dict[str, str]]  # of units, by id
+    enabled: NotRequired[list[str]]  # types of policies; where nobody has said, those of which there are any
+    tags: NotRequired[dict[str, Tags]]  # by the id of what bears them
+    features: NotRequired[list[str]]  # of centralized root access
+
+
+class PrivateCa(TypedDict):
+    """A lab certificate authority. What verifies certificates reads its certificate only."""
+
+    id: str
+    arn: str
+    certificate: str
+    key: str
+    revoked: list[str]  # serial numbers in hexadecimal
+
+
+class Import(TypedDict):
+    """What a scenario imported."""
+
+    file: str
+    kind: str
+    assumed: list[str]  # ARNs that are taken to exist
+    notes: list[str]
+
+
+class SeededScenario(TypedDict):
+    """What a world was seeded from."""
+
+    file: str
+    digest: str
+    files: list[str]
+    description: str
+    # and `try`: commands by method; a keyword, which no class can have as a member
+
+
+class Cluster(TypedDict):
+    """An EKS cluster."""
+
+    name: str
+    account: str
+    region: str
+    arn: str
+    issuer: str  # the URL of its tokens' issuer
+    role: str
+    version: str
+    created: int
+    tags: Tags
+
+
+class PodIdentityAssociation(TypedDict):
+    """What gives a role to the pods of a service account."""
+
+    id: str
+    arn: str
+    account: str
+    region: str
+    cluster: str
+    namespace: str
+    service_account: str
+    role: str
+    target_role: str  # "" for none
+    external_id: str
+    session_tags: bool
+    policy: str
+    created: int
+    modified: int
+    tags: Tags
+
+
+def new_account(account: str, now: float) -> Account:
+    """An account of which nothing is known but its id."""
+    return {"id": account, "name": "", "alias": "", "created": int(now)}
+
+
+ACCOUNT: Kind[Account] = Kind("account")  # key: account id
+ACCESS_KEY: Kind[AccessKey] = Kind("access-key")  # key: key id
+USER: Kind[User] = Kind("user")  # named, uid: `AIDA…`
+GROUP: Kind[Group] = Kind("group")  # named, uid: `AGPA…`
+ROLE: Kind[Role] = Kind("role")  # named, uid: `AROA…`
+POLICY: Kind[Policy] = Kind("policy")  # named, uid: ARN
+INSTANCE_PROFILE: Kind[InstanceProfile] = Kind("instance-profile")  # named, uid: `AIPA…`
+OIDC_PROVIDER: Kind[OidcProvider] = Kind("oidc-provider")  # key: `ACCOUNT/host/path`, uid: ARN
+SAML_PROVIDER: Kind[SamlProvider] = Kind("saml-provider")  # named, uid: ARN
+SAML_IDP: Kind[SamlIdp] = Kind("saml-idp")  # key: name
+ISSUER: Kind[Issuer] = Kind("issuer")  # key: name, uid: its URL
+MFA_DEVICE: Kind[MfaDevice] = Kind("mfa-device")  # named, uid: ARN
+ORGANIZATION: Kind[Organization] = Kind("organization")  # key: `organization`: one at most
+PRIVATE_CA: Kind[PrivateCa] = Kind("private-ca")  # key: ARN, uid: id
+IMPORT: Kind[Import] = Kind("import")  # key: file
+CLUSTER: Kind[Cluster] = Kind("eks-cluster")  # key: `ACCOUNT/REGION/name`, uid: ARN
+ASSOCIATION: Kind[PodIdentityAssociation] = Kind("pod-identity-association")  # key: `…/cluster/a-…`, uid: ARN
