@@ -187,7 +187,9 @@ def test_a_resource_control_policy_guards_the_roles_of_its_accounts(aws, org, ro
     assert assume(aws)["Credentials"]
     identifier = scp(policy("Deny", "sts:AssumeRole", Principal="*"), kind=RCP)
     org.attach_policy(PolicyId=identifier, TargetId=MEMBER)
-    with pytest.raises(Exception, match=r"with an explicit deny in a resource control policy$"):
+    # a denial inside the organization names the policy (recorded on AWS, 2026)
+    named = f"arn:aws:organizations::{MANAGEMENT}:policy/o-exampleorgid/resource_control_policy/{identifier}"
+    with pytest.raises(Exception, match=f"with an explicit deny in a resource control policy: {named}$"):
         assume(aws)
     listed = org.list_policies_for_target(TargetId=MEMBER, Filter=RCP)["Policies"]
     assert {each["Id"] for each in listed} == {identifier, "p-RCPFullAWSAccess"}

@@ -38,6 +38,24 @@ def path(org: Mapping[str, Any], place: str) -> str:
     return "/".join([org["id"], *_path(org, place), place]) + "/"
 
 
+def policy_arn(org: Mapping[str, Any], identifier: str, kind: str) -> str:
+    """The ARN of a policy; those of AWS are in no organization."""
+    if "FullAWSAccess" in identifier:
+        return f"arn:aws:organizations::aws:policy/{kind.lower()}/{identifier}"
+    return f"arn:aws:organizations::{org['management']}:policy/{org['id']}/{kind.lower()}/{identifier}"
+
+
+def arn_of_text(world: World, kind: str, text: str, account: str) -> str:
+    """The ARN of the policy of that type and text, for an account of the organization; empty for others."""
+    org = organization(world)
+    if org is None or account not in org["parents"]:
+        return ""
+    policies = org["policies"].items()
+    identifiers = (name for name, policy in policies if policy["type"] == kind and policy["text"] == text)
+    identifier = next(identifiers, "")
+    return policy_arn(org, identifier, kind) if identifier else ""
+
+
 def principal_keys(world: World, account: str) -> dict[str, tuple[str, ...]]:
     """aws:PrincipalOrgID and aws:PrincipalOrgPaths of an account; empty outside an organization."""
     return world.memo(("org-keys", "principal", account), lambda: _keys(world, account, "aws:principalorg"))

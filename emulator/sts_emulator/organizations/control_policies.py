@@ -12,7 +12,7 @@ from typing import Any
 from sts_emulator.accounts import documents, organizations
 from sts_emulator.core.errors import AwsError
 from sts_emulator.organizations import membership as tree
-from sts_emulator.organizations.membership import Org, change, constraint, invalid, kind_of, manage, page, policy_arn
+from sts_emulator.organizations.membership import Org, change, constraint, invalid, kind_of, manage, page
 from sts_emulator.organizations.structure import root
 from sts_emulator.policy.deciding.document import MalformedPolicy
 from sts_emulator.policy.saving.validate import Kind, validate
@@ -288,7 +288,7 @@ def _summary(org: Org, identifier: str) -> dict[str, Any]:
     policy = _all(org)[identifier]
     return {
         "Id": identifier,
-        "Arn": policy_arn(org, identifier, policy["type"]),
+        "Arn": organizations.policy_arn(org, identifier, policy["type"]),
         "Name": policy["name"],
         "Description": policy.get("description", ""),
         "Type": policy["type"],

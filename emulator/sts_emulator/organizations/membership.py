@@ -80,19 +80,12 @@ def place_arn(org: Org, place: str) -> str:
     return f"arn:aws:organizations::{org['management']}:{kind}/{org['id']}/{place}"
 
 
-def policy_arn(org: Org, identifier: str, kind: str) -> str:
-    """The ARN of a policy; those of AWS are in no organization."""
-    if "FullAWSAccess" in identifier:
-        return f"arn:aws:organizations::aws:policy/{kind.lower()}/{identifier}"
-    return f"arn:aws:organizations::{org['management']}:policy/{org['id']}/{kind.lower()}/{identifier}"
-
-
 def arn_of(org: Org, identifier: str) -> str:
     """The ARN of a part of the organization, or of a policy, by its id."""
     if not identifier.startswith("p-"):
         return place_arn(org, identifier)
     known = org["policies"].get(identifier)
-    return policy_arn(org, identifier, known["type"] if known else "*")
+    return organizations.policy_arn(org, identifier, known["type"] if known else "*")
 
 
 def children(org: Org, parent: str, kind: str) -> list[str]:

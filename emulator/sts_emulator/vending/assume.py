@@ -267,7 +267,7 @@ def _refusal(
         sentence = f"User: {proof.caller.arn} is not authorized to perform: {action} on resource: {role_arn}"
     else:
         same_account = proof.caller.account == account
-        sentence = denial(proof.caller, action, role_arn, decision, same_account=same_account)
+        sentence = denial(ctx, proof.caller, action, role_arn, decision, same_account=same_account)
     return refused(ctx, sentence)
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from sts_emulator.accounts import organizations, resources
 from sts_emulator.core.errors import AwsError
 from sts_emulator.policy.deciding.document import Document, parse
-from sts_emulator.policy.deciding.engine import Decision, PolicySet, Principal, Request
+from sts_emulator.policy.deciding.engine import Decision, PolicySet, Principal, Request, evaluate
 from sts_emulator.vending import deciders, denials
 from sts_emulator.vending.context import Caller, Consulted, Context, Keys
 
@@ -39,7 +39,7 @@ def authorize(ctx: Context, action: str, resource: str, keys: Keys | None = None
     """
     decision = consult(ctx, ctx.identity, action, resource, keys or {})
     if decision.verdict != "allow":
-        raise refused(ctx, denial(ctx.identity, action, named or resource, decision, same_account=True))
+        raise refused(ctx, denial(ctx, ctx.identity, action, named or resource, decision, same_account=True))
     return decision
 
 
@@ -101,15 +101,30 @@ def ask(ctx: Context, request: Request, policies: PolicySet) -> Decision:
     return decision
 
 
-def denial(caller: Caller, action: str, resource: str, decision: Decision, *, same_account: bool) -> str:
-    """AWS's sentence for a denial; across accounts it does not say why.
+def denial(ctx: Context, caller: Caller, action: str, resource: str, decision: Decision, *, same_account: bool) -> str:
+    """AWS's sentence for a denial; across accounts it does not say why, but for an RCP of the caller's organization.
 
-    Source: docs/aws/sts.md, "Denials of AssumeRole", "Endings of denials".
+    That one it names (recorded 2026). Source: docs/aws/sts.md, "Denials of AssumeRole", "Endings of denials".
     """
     sentence = f"User: {caller.arn} is not authorized to perform: {action} on resource: {resource}"
     table = _DENIED_BY if decision.verdict == "explicit_deny" else _ALLOWED_BY
+    arn = _denying_rcp(ctx, caller, decision)
+    if arn:
+        return f"{sentence} {table[decision.layer]}: {arn}"
     why = table.get(decision.layer, "") if same_account else ""
     return f"{sentence} {why.format(action=action)}".rstrip()
+
+
+def _denying_rcp(ctx: Context, caller: Caller, decision: Decision) -> str:
+    """The ARN of the RCP that denies the last question, where the caller is of its organization; else empty."""
+    if decision.layer != "rcp" or decision.verdict != "explicit_deny":
+        return ""
+    asked = ctx.decisions[-1]
+    documents = [document for level in asked.policies.rcps for document in level]
+    texts = [document.text for document in documents if evaluate(document, asked.request)[0] == "explicit_deny"]
+    return (
+        organizations.arn_of_text(ctx.world, organizations.RESOURCE_CONTROL, texts[0], caller.account) if texts else ""
+    )
 
 
 def refused(ctx: Context, sentence: str) -> AwsError:

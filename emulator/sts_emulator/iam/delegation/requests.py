@@ -290,7 +290,7 @@ def _permit(ctx: Context, action: str, name: str, request: Stored) -> None:
     same_account = account == ctx.identity.account
     not_the_owner = action == "SendDelegationToken" and request["only_owner"] and ctx.identity.arn != owner
     if not decision.allowed or not_the_owner:
-        raise refused(ctx, denial(ctx.identity, f"iam:{name}", arn, decision, same_account=same_account))
+        raise refused(ctx, denial(ctx, ctx.identity, f"iam:{name}", arn, decision, same_account=same_account))
 
 
 def _default_permissions(request: Stored) -> str:
