@@ -46,6 +46,14 @@ class Settings:
         return cls(**converted)
 
 
+def endpoint_in_environment(environment: Mapping[str, str] | None = None) -> str:
+    """The endpoint that AWS clients are given, "" where EMULATOR_HOST or EMULATOR_PORT say where the emulator is."""
+    values = os.environ if environment is None else environment
+    if f"{PREFIX}HOST" in values or f"{PREFIX}PORT" in values:
+        return ""
+    return values.get("AWS_ENDPOINT_URL", "")
+
+
 def _convert(name: str, value: str, default: object) -> object:
     if isinstance(default, bool):
         if value.lower() not in ("0", "1", "false", "true"):

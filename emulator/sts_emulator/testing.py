@@ -160,7 +160,15 @@ class Aws:
     # -- the world ------------------------------------------------------------------------------------------------
 
     def token(self, issuer: str, /, **claims: Any) -> str:
-        """A token of a lab issuer, named by its own name or a preset's: options of the preset and claims."""
+        """A token of a lab issuer, named by its own name or a preset's: options of the preset and claims.
+
+        Raises:
+            TypeError: a name is nearly one that the issuer knows; `page` mints a token that really has such a claim.
+        """
+        from sts_emulator.idp.presets import misspelt
+
+        if wrong := misspelt(issuer, claims):
+            raise TypeError(wrong)
         return str(self.page("POST", f"issuers/{issuer}/token", body=claims)["token"])
 
     def page(self, method: str, path: str, *, body: Any = None) -> Any:

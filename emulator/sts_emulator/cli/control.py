@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote, urlencode, urlsplit
 
 from sts_emulator.cli.errors import UNUSABLE, CommandError
-from sts_emulator.settings import Settings
+from sts_emulator.settings import Settings, endpoint_in_environment
 
 if TYPE_CHECKING:
     from http.client import HTTPResponse  # with what it needs 13 ms, which `serve` has no use for
@@ -60,7 +60,7 @@ class Control:
             CommandError: no server, or it refused (ControlError).
         """
         given = {name: value for name, value in query.items() if value is not None}
-        target = "/_emulator/api/" + "/".join(quote(each, safe="") for each in path)
+        target = "/_emulator/api/" + "/".join(quote(segment, safe="") for segment in path)
         return self.page(method, f"{target}?{urlencode(given)}" if given else target, body=body)
 
     def page(self, method: str, target: str, *, body: Any = None) -> Any:
@@ -78,7 +78,7 @@ class Control:
         if self._connection.sock is not None:
             self._connection.close()
         self._connection.timeout = None
-        response = self._send("GET", "/_emulator/api/" + "/".join(quote(each, safe="") for each in path), None)
+        response = self._send("GET", "/_emulator/api/" + "/".join(quote(segment, safe="") for segment in path), None)
         if response.status >= 400:  # noqa: PLR2004 - likewise
             raise ControlError(response.read().decode("utf-8", "replace"), response.status)
         for line in response:
@@ -122,18 +122,31 @@ class Control:
 def add_server_options(parser: argparse.ArgumentParser, *, world: bool = True) -> None:
     """Give a command the options that say which running emulator, and which of its worlds, it is about."""
     group = parser.add_argument_group("which emulator")
-    group.add_argument("--host", help="address of the running emulator (default: EMULATOR_HOST or 127.0.0.1)")
-    group.add_argument("--port", type=int, help="its port (default: EMULATOR_PORT or 4600)")
+    group.add_argument("--host", help="address of the running emulator (default: EMULATOR_HOST, or as for the port)")
+    group.add_argument("--port", type=int, help="its port (default: EMULATOR_PORT, else AWS_ENDPOINT_URL's, else 4600)")
     if world:
-        group.add_argument(
-            "--world", default=DEFAULT_WORLD, metavar="NAME", help="one of its worlds (default: default)"
-        )
+        add_world_option(group)
+
+
+def add_world_option(parser: Any) -> None:
+    """Give a command the option that says which world it is about."""
+    parser.add_argument("--world", metavar="NAME", help="one of its worlds (default: AWS_ENDPOINT_URL's, else default)")
 
 
 def control(arguments: argparse.Namespace) -> Control:
-    """The emulator that a command's options name. Raises CommandError."""
+    """The emulator that a command's options name; settles which world they mean. Raises CommandError."""
     settings = settings_from_environment()
-    return Control(url_of(arguments.host or settings.host, arguments.port or settings.port))
+    endpoint = "" if arguments.host or arguments.port else endpoint_in_environment()
+    url, world = _place_of(endpoint) if endpoint else ("", DEFAULT_WORLD)
+    if getattr(arguments, "world", None) is None:
+        arguments.world = world
+    return Control(url or url_of(arguments.host or settings.host, arguments.port or settings.port))
+
+
+def _place_of(endpoint: str) -> tuple[str, str]:
+    """The server and the world of an endpoint such as `http://127.0.0.1:4600/w/lab`."""
+    base, slash, world = endpoint.rstrip("/").partition("/w/")
+    return base, world if slash else DEFAULT_WORLD
 
 
 def url_of(host: str, port: int) -> str:
@@ -156,5 +169,7 @@ def _complaint(value: Any) -> str:
         return str(value).strip()
     detail = value.get("detail", value.get("message", ""))
     if isinstance(detail, list):  # FastAPI's validation errors
-        return "; ".join(f"{'.'.join(map(str, each.get('loc', ())[1:]))}: {each.get('msg', '')}" for each in detail)
+        return "; ".join(
+            f"{'.'.join(map(str, problem.get('loc', ())[1:]))}: {problem.get('msg', '')}" for problem in detail
+        )
     return str(detail)

@@ -19,8 +19,8 @@ from urllib.parse import urlsplit
 from sts_emulator.cli.control import Control, add_server_options, control, settings_from_environment
 from sts_emulator.cli.env import SERVICES
 from sts_emulator.cli.errors import UNUSABLE, CommandError
+from sts_emulator.cli.workload import KINDS, add_workload_options, addresses, wanted
 
-WORKLOADS: Final = ("ec2", "ecs", "eks", "irsa", "lambda")
 CALLERS: Final = ("user", "role")
 LOOK_EVERY: Final = 2.0  # seconds between two looks at the world's clock, by which token files age
 NOT_FOUND, KILLED = 127, 128  # as shells report them
@@ -37,18 +37,9 @@ def add_parser(subparsers: Any) -> None:
         epilog="example: sts-emulator exec --as ec2 --role app-server -- aws sts get-caller-identity",
         allow_abbrev=False,
     )
-    parser.add_argument("--as", dest="kind", choices=WORKLOADS + CALLERS, required=True, help="what it runs as")
-    parser.add_argument("--role", metavar="NAME", default="", help="the role that it has (a name, or an ARN)")
-    parser.add_argument("--name", metavar="NAME", default="", help="a workload of the scenario, in place of a new one")
+    parser.add_argument("--as", dest="kind", choices=KINDS + CALLERS, required=True, help="what it runs as")
+    add_workload_options(parser)
     parser.add_argument("--user", metavar="NAME", default="", help="the user: for --as user, and who assumes --role")
-    parser.add_argument("--account", metavar="ID", default="", help="the account (default: the first that fits)")
-    parser.add_argument(
-        "--option",
-        metavar="NAME=VALUE",
-        action="append",
-        default=[],
-        help="of the workload: tokens=required, hop_limit=2, lifetime=900, namespace=shop, snapstart=true, …",
-    )
     how = parser.add_mutually_exclusive_group()
     how.add_argument(
         "--isolated", action="store_true", help="AWS's real addresses and host names, in a namespace of its own (Linux)"
@@ -70,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sts-emulator-")))
         stage = Stage(emulator, arguments.world, folder, arguments.isolated)
-        if arguments.kind in WORKLOADS:
+        if arguments.kind in KINDS:
             stack.enter_context(_workload(stage, arguments))
         else:
             _caller(stage, arguments)
@@ -115,16 +106,11 @@ def _workload(stage: Stage, arguments: argparse.Namespace) -> Iterator[None]:
     """Start the workload, and stop it afterwards when it is a new one."""
     from sts_emulator.workloads import environment
 
-    options = {name: _value(text) for name, text in map(_pair, arguments.option)}
+    body = wanted(arguments)
     if arguments.isolated and arguments.kind in ("ec2", "ecs", "eks"):
-        options["relayed"] = True
-    stage.body = {
-        "kind": arguments.kind,
-        "role": arguments.role,
-        "name": arguments.name,
-        "account": arguments.account,
-        "options": options,
-    }
+        body["options"]["relayed"] = True
+    stage.body = body
+    last = stage.api("GET", "events", limit=1)
     started = stage.started = stage.api("POST", "workloads", body=stage.body)
     if started["kind"] == "eks":  # its next token is for the same service account
         stage.body = {**stage.body, "name": started["id"], "role": ""}
@@ -134,29 +120,46 @@ def _workload(stage: Stage, arguments: argparse.Namespace) -> Iterator[None]:
     try:
         yield
     finally:
+        with suppress(CommandError):
+            _tell_refusal(stage, last[0]["eventID"] if last else None)
         if started["made"]:
             with suppress(CommandError):
                 stage.api("DELETE", "workloads", started["kind"], started["id"])
+
+
+def _tell_refusal(stage: Stage, after: str | None) -> None:
+    """Say why the workload got no credentials: its program knows no more than that there were none."""
+    for event in stage.api("GET", "events", after=after, limit=10_000):
+        if "errorCode" in event and event["eventName"].startswith("AssumeRole") and _is_services(stage, event):
+            explanation = stage.api("GET", "explain", event["eventID"], format="text")
+            print(f"sts-emulator: the workload got no credentials\n{explanation.rstrip()}", file=sys.stderr)
+            return
+
+
+def _is_services(stage: Stage, event: Mapping[str, Any]) -> bool:
+    """Whether AWS asked for the workload, or the pod with its token; and not the command, for something else."""
+    asks_itself = {"eks": "AssumeRoleForPodIdentity", "irsa": "AssumeRoleWithWebIdentity"}
+    return (
+        str(event["sourceIPAddress"]).endswith(".amazonaws.com")
+        or asks_itself.get(stage.body["kind"]) == event["eventName"]
+    )
 
 
 def _addresses(stage: Stage, started: Mapping[str, Any]) -> Mapping[str, str]:
     """Where the workload's endpoints are for the command; in isolation they are routed to the real ones."""
     from sts_emulator.workloads.environment import REAL
 
-    base = stage.emulator.endpoint(stage.world)
-    listeners = started["listeners"]
+    here = addresses(stage.emulator, stage.world, started)
     if not stage.isolated:
-        # SDKs keep the path of a container's URI but drop that of the metadata service, which has a port of its own.
-        own = {kind: one["url"] for kind, one in listeners.items() if kind == "imds"}
-        return {"ecs": f"{base}/ecs", "pod-identity": f"{base}/pod-identity", "lambda": f"{base}/lambda", **own}
+        return here
     real = {
         "imds": ("169.254.169.254", "fd00:ec2::254"),
         "ecs": ("169.254.170.2",),
         "pod-identity": ("169.254.170.23", "fd00:ec2::23"),
     }
-    for kind, one in listeners.items():
-        stage.routes += [(address, 80, one["host"], one["port"]) for address in real[kind]]
-    return {**REAL, "lambda": f"{base}/lambda"}
+    for kind, listener in started["listeners"].items():
+        stage.routes += [(address, 80, listener["host"], listener["port"]) for address in real[kind]]
+    return {**REAL, "lambda": here["lambda"]}
 
 
 def _caller(stage: Stage, arguments: argparse.Namespace) -> None:
@@ -181,20 +184,6 @@ def _caller(stage: Stage, arguments: argparse.Namespace) -> None:
         f"aws_secret_access_key = {key['secret_access_key']}\n"
     )
     stage.environment["AWS_CONFIG_FILE"] = str(stage.write("config", profiles))
-
-
-def _pair(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise CommandError(f"--option takes NAME=VALUE, got `{text}`", UNUSABLE)
-    return name, value
-
-
-def _value(text: str) -> Any:
-    """`true` and `false` are that, digits a number, anything else text."""
-    if text in ("true", "false"):
-        return text == "true"
-    return int(text) if text.isascii() and text.isdigit() else text
 
 
 # -- how its calls get here --------------------------------------------------------------------------------------------

@@ -100,7 +100,7 @@ def _carry(emulator: Control, arguments: argparse.Namespace, instance: str, name
         tls = _open(emulator, world, "aws")
         arguments.transparent.write_text(tls["authority"], "ascii")
         opened.append((("127.0.0.1", "::1"), 443, tls))
-    leads = [(Place(address, port), one) for addresses, port, one in opened for address in addresses]
+    leads = [(Place(address, port), listener) for addresses, port, listener in opened for address in addresses]
     places = [place for place, _ in leads]
     if arguments.transparent:
         places.append(Place("127.0.0.1", 53, datagram=True))
@@ -115,8 +115,8 @@ def _carry(emulator: Control, arguments: argparse.Namespace, instance: str, name
         raise CommandError(str(refused).lower()) from None
     print(f"{instance} is at 169.254.169.254 in {f'network namespace {namespace}' if namespace else 'this namespace'}")
     routes = [
-        Route(made, one["host"], one["port"], limits_hops=one["kind"] == "imds")
-        for made, (_, one) in zip(sockets, leads, strict=False)
+        Route(made, listener["host"], listener["port"], limits_hops=listener["kind"] == "imds")
+        for made, (_, listener) in zip(sockets, leads, strict=False)
     ]
     return Carried(routes, sockets[-1] if arguments.transparent else None)
 
@@ -131,7 +131,7 @@ async def _serve(carried: Sequence[Carried]) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, over.set)
     async with AsyncExitStack() as stack:
-        for one in carried:
-            await stack.enter_async_context(Relay(one.routes, one.names))
+        for namespace in carried:
+            await stack.enter_async_context(Relay(namespace.routes, namespace.names))
         print("serving until interrupted", flush=True)
         await over.wait()

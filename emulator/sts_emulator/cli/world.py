@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from sts_emulator.cli.control import DEFAULT_WORLD, add_server_options, control
+from sts_emulator.cli.control import add_server_options, add_world_option, control
 from sts_emulator.cli.errors import UNUSABLE, CommandError
 
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -33,7 +33,7 @@ def add_parser(subparsers: Any) -> None:
     _finish(actions.add_parser("list", help="list the worlds", allow_abbrev=False), _list)
     advance = actions.add_parser("advance", help="move a world's clock forward", allow_abbrev=False)
     advance.add_argument("duration", metavar="DURATION", help="such as 90, 30m, 2h or 1d12h")
-    advance.add_argument("--world", default=DEFAULT_WORLD, metavar="NAME", help="which world (default: default)")
+    add_world_option(advance)
     _finish(advance, _advance)
     lag = actions.add_parser(
         "eventual-consistency", help="keep what is new unknown for a while, as AWS may", allow_abbrev=False

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -402,3 +402,22 @@ PRESETS: Mapping[str, Preset] = {
     "plain": Preset("https://issuer.example.com", _plain),
 }
 """The kinds of issuer there are. `plain` is any other: whatever claims it is given."""
+
+
+def misspelt(issuer: str, given: Iterable[str]) -> str:
+    """What is wrong with the names of options and claims, "" when nothing is: one that is nearly known was meant so.
+
+    Any name may be a claim of somebody's own; of an issuer that is not called as its preset none is known.
+    """
+    import difflib
+
+    if issuer not in PRESETS:
+        return ""
+    preset = PRESETS[issuer]
+    known = {"expires_in", "iss", "sub", "aud", "exp", "iat", "nbf", "jti", *preset.options}
+    known |= preset.claims(dict(preset.options), "https://issuer.example").keys()
+    for name in given:
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.85)
+        if near and name not in known:
+            return f"`{name}` is no option or claim of issuer `{issuer}`; did you mean `{near[0]}`?"
+    return ""

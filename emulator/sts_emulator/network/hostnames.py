@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-import struct
 from typing import Any, Final
 
 from sts_emulator.core.hosts import is_aws
@@ -26,8 +25,6 @@ SERVICES: Final = (
     "sso",
 )
 
-_A, _AAAA, _ANY_TYPE, _IN = 1, 28, 255, 1
-_NO_SUCH_NAME, _REFUSED_FORM = 3, 1
 _TTL = 60
 _LONGEST = 512  # bytes of a query over UDP
 
@@ -42,7 +39,7 @@ class NameServer(asyncio.DatagramProtocol):
     """Answers DNS queries over UDP: AWS's hosts are at `address`, nothing else exists."""
 
     def __init__(self, address: str = "127.0.0.1") -> None:
-        self._address = ipaddress.ip_address(address).packed
+        self._address = ipaddress.ip_address(address)
         self._transport: Any = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -57,33 +54,21 @@ class NameServer(asyncio.DatagramProtocol):
 
     def answer(self, query: bytes) -> bytes | None:
         """The answer to a query (RFC 1035), or None."""
-        found = _question(query)
-        if found is None:
+        from dnslib import AAAA, QTYPE, RCODE, RR, A, DNSError, DNSRecord
+
+        try:
+            asked = DNSRecord.parse(query[:_LONGEST]) if len(query) <= _LONGEST else None
+        except DNSError:
             return None
-        name, kind, end = found
+        if asked is None or asked.header.qr or asked.header.opcode or len(asked.questions) != 1:
+            return None
+        name = str(asked.q.qname).lower().rstrip(".")
         ours = is_aws(name) or name == "localhost"
-        wanted = ours and kind == (_A if len(self._address) == 4 else _AAAA)  # noqa: PLR2004 - octets of IPv4
-        identifier, flags = struct.unpack(">HH", query[:4])
-        code = 0 if ours else _NO_SUCH_NAME
-        # An authoritative answer that repeats the question and the wish for recursion.
-        head = struct.pack(">HHHHHH", identifier, 0x8480 | flags & 0x0100 | code, 1, int(wanted), 0, 0)
-        record = struct.pack(">HHHIH", 0xC00C, kind, _IN, _TTL, len(self._address)) + self._address if wanted else b""
-        return head + query[12:end] + record
-
-
-def _question(query: bytes) -> tuple[str, int, int] | None:
-    """Name, type and end of the only question of a query; None when it is not such a query."""
-    if not 17 <= len(query) <= _LONGEST or query[2] & 0xF8 or query[4:6] != b"\0\1":  # noqa: PLR2004 - head and question
-        return None
-    labels: list[str] = []
-    at = 12
-    while at < len(query) and query[at]:
-        size = query[at]
-        if size > 63 or at + size + 5 >= len(query) + 1:  # noqa: PLR2004 - a label, RFC 1035 §2.3.4; no compression
-            return None
-        labels.append(query[at + 1 : at + 1 + size].decode("latin-1"))
-        at += size + 1
-    if at + 5 > len(query):
-        return None
-    kind = struct.unpack(">H", query[at + 1 : at + 3])[0]
-    return ".".join(labels).lower(), kind, at + 5
+        answer = asked.reply(ra=1, aa=1)
+        if not ours:
+            answer.header.rcode = RCODE.NXDOMAIN
+        elif asked.q.qtype == (QTYPE.A if self._address.version == 4 else QTYPE.AAAA):  # noqa: PLR2004 - as it is called
+            record = (A if self._address.version == 4 else AAAA)(str(self._address))  # noqa: PLR2004 - likewise
+            answer.add_answer(RR(asked.q.qname, asked.q.qtype, rdata=record, ttl=_TTL))
+        packed: bytes = answer.pack()
+        return packed
