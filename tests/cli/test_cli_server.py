@@ -377,3 +377,43 @@ def test_an_interrupt_ends_it_quietly(served: Served):
     served.process.send_signal(signal.SIGINT)
     _, errors = served.process.communicate(timeout=30)
     assert "Traceback" not in errors
+
+
+# -- which emulator -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("token", "github", "--repo", "acme/shop"),
+        ("events", "--limit", "1"),
+        ("world", "list"),
+        ("world", "advance", "0"),
+        ("env", "--format", "json"),
+        ("workload", "list"),
+    ],
+)
+def test_every_command_finds_the_emulator_by_the_endpoint_of_aws_clients(cli: Cli, monkeypatch, capsys, command):
+    """As `eval "$(sts-emulator env)"` leaves it, the world included."""
+    for name in ("EMULATOR_HOST", "EMULATOR_PORT"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", cli.aws.endpoint_url)
+    assert main(command) == 0
+    told = capsys.readouterr().out
+    if command[0] == "env":
+        assert json.loads(told)["AWS_ENDPOINT_URL"] == cli.aws.endpoint_url
+    # And a port that somebody says comes first, from a flag or a variable
+    assert main([*command, "--port", "1"]) == 1
+    monkeypatch.setenv("EMULATOR_PORT", "1")
+    assert main(command) == 1
+    assert capsys.readouterr().err.count("no emulator answers at http://127.0.0.1:1 ") == 2
+
+
+def test_env_names_only_services_that_are_here():
+    from sts_emulator.app import modules_by_service
+
+    there = {name.replace("-", "_").upper() for name in modules_by_service()}
+    assert set(env.SERVICES) <= there
+    # And a service with a credential provider of its own in SDKs is not forgotten once it is here
+    own = {"SSO", "SSO_OIDC", "SIGNIN", "COGNITO_IDENTITY", "COGNITO_IDP"}
+    assert not own & there - {service.replace("COGNITO_IDENTITY_PROVIDER", "COGNITO_IDP") for service in env.SERVICES}

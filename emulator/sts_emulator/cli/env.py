@@ -13,7 +13,8 @@ from sts_emulator.cli.control import add_server_options, control, settings_from_
 SERVICES = ("STS", "IAM", "ROLESANYWHERE", "EKS_AUTH")
 """Services of the emulator whose own endpoint variable is needed beside the global one.
 
-Inside their credential providers some SDKs, Go's among them, read only that (docs/aws/clients.md, "Endpoint variables")."""
+Inside their credential providers some SDKs, Go's among them, read only that
+(docs/aws/clients.md, "Endpoint variables")."""
 
 OVERRULING = ("AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")
 """Variables that would defeat the ones printed."""

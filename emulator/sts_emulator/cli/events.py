@@ -29,8 +29,8 @@ def add_parser(subparsers: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Print the kept events, and with --follow whatever follows."""
-    world = ("worlds", arguments.world, "events")
     with control(arguments) as emulator:
+        world = ("worlds", arguments.world, "events")
         for event in emulator.api("GET", *world, limit=arguments.limit, outcome=arguments.outcome):
             _print(event, arguments)
         if not arguments.follow:

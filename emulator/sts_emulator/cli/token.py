@@ -54,9 +54,9 @@ def _add_kind(kinds: Any, name: str, preset: Preset) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Print the token, and nothing else."""
-    prefix = "" if arguments.world == DEFAULT_WORLD else f"/w/{quote(arguments.world, safe='')}"
     body = request(arguments)
     with control(arguments) as emulator:
+        prefix = "" if arguments.world == DEFAULT_WORLD else f"/w/{quote(arguments.world, safe='')}"
         minted = emulator.page("POST", f"{prefix}/issuers/{quote(arguments.issuer, safe='')}/token", body=body)
     print(json.dumps(minted["claims"], indent=2) if arguments.claims else minted["token"])
 
