@@ -39,7 +39,7 @@ def add_parser(subparsers: Any) -> None:
         "eventual-consistency", help="keep what is new unknown for a while, as AWS may", allow_abbrev=False
     )
     lag.add_argument("duration", metavar="DURATION", help="such as 5 or 10s; 0: everything counts at once")
-    lag.add_argument("--world", default=DEFAULT_WORLD, metavar="NAME", help="which world (default: default)")
+    add_world_option(lag)
     _finish(lag, _eventual_consistency)
 
 
