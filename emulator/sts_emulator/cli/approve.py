@@ -36,9 +36,9 @@ def run(arguments: argparse.Namespace) -> None:
     """Approve, go where the browser would (on this machine), and print it."""
     what = arguments.what
     kind = "url" if "://" in what else "code"
-    world = _world_of(what) or arguments.world
     body = {kind: what, "user": arguments.user, "deny": arguments.deny}
     with control(arguments) as emulator:
+        world = _world_of(what) or arguments.world
         outcome = emulator.api("POST", "worlds", world, "approve", body=body)
     location = outcome.get("location", "")
     if location:
