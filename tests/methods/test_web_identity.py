@@ -32,6 +32,14 @@ NO_KEY = (
         "documentation for requirements"
     ),
 )
+NOT_VALIDATED = (
+    "InvalidIdentityToken",
+    400,
+    (
+        "The web identity token provided could not be validated. See the AssumeRoleWithWebIdentity documentation for "
+        "requirements."
+    ),
+)
 NOT_A_TOKEN = (
     "InvalidIdentityToken",
     400,
@@ -220,7 +228,12 @@ class TestTheWrongToken:
         assert refused("anybody-of-corp", token) == ("InvalidIdentityToken", 400, message)
 
     def test_the_right_audience_with_another_authorized_party(self, aws, refused):
-        token = corp(aws, azp="mallory")
+        """Recorded on AWS, 2026-09: `aud` is registered, `azp` is not the client."""
+        assert refused("anybody-of-corp", corp(aws, azp="mallory")) == NOT_VALIDATED
+        assert refused("anybody-of-corp", corp(aws, aud=["client-a", "other"], azp="mallory")) == NOT_VALIDATED
+
+    def test_neither_the_audience_nor_the_authorized_party(self, aws, refused):
+        token = corp(aws, aud="other", azp="mallory")
         assert refused("anybody-of-corp", token) == ("InvalidIdentityToken", 400, "Incorrect token audience")
 
     def test_an_expired_one(self, aws, refused, assume):
@@ -443,6 +456,21 @@ class TestForgeries:
         assert assume("own", own.key.token(own.claims, header=twice % (b"other", b"rsa")))
         assert refused("own", own.key.token(own.claims, header=twice % (b"rsa", b"other"))) == NO_KEY
 
+    @pytest.mark.parametrize("operations", [["verify"], ["sign"], []])
+    def test_of_a_key_with_key_ops(self, own, refused, operations):
+        """Recorded on AWS, 2026-09."""
+        own.serve([own.key.jwk(key_ops=operations)])
+        assert refused("own", own.key.token(own.claims)) == NOT_VALIDATED
+
+    def test_of_the_earlier_of_two_keys_with_one_id(self, own, refused):
+        """Recorded on AWS, 2026-09: a later duplicate with another key."""
+        own.serve([own.key.jwk(), Key("RS256", "rsa").jwk()])
+        assert refused("own", own.key.token(own.claims)) == NOT_VALIDATED
+
+    def test_of_a_key_that_stands_there_twice(self, own, assume):
+        own.serve([own.key.jwk(), own.key.jwk()])
+        assert assume("own", own.key.token(own.claims))
+
     def test_that_brings_its_own_key(self, own, refused):
         with issuer_on_socket() as evil:
             forger = Key("RS256", "forged")
@@ -563,7 +591,12 @@ class TestProviderId:
         assert refused("anybody-of-corp", corp(aws), ProviderId=provider) == answer
 
     def test_of_facebook(self, aws, refused):
-        assert refused("anybody-of-corp", corp(aws), ProviderId="graph.facebook.com")[:2] == ("IDPRejectedClaim", 403)
+        """Recorded on AWS, 2026-09, with a JWT."""
+        assert refused("anybody-of-corp", corp(aws), ProviderId="graph.facebook.com") == (
+            "IDPRejectedClaim",
+            403,
+            'graph.facebook.com rejected OAuth token with response "Bad signature" and code 190',
+        )
 
 
 class TestRotation:

@@ -175,10 +175,31 @@ class TestRoles:
         assert ROLE in read(**{ROLES: value}).roles
 
     @pytest.mark.parametrize(
-        "value", [[], "", ";;", "admin", "*", f"{ROLE}*", "arn:aws:iam::*:role/x", 5, {}, {ROLE: 1}]
+        "value",
+        [
+            [],
+            "",
+            ";;",
+            "admin",
+            "*",
+            f"{ROLE}*",
+            "arn:aws:iam::*:role/x",
+            [[ROLE]],
+            ROLE.upper(),
+            f"{ROLE},{ROLE}",
+            [5],
+        ],
     )
-    def test_without_any_role_it_permits_none(self, value):
-        assert read(**{ROLES: value}).roles == ()
+    def test_without_any_role(self, value):
+        """Recorded on AWS, 2026-09: empty, nested, upper-case or comma-separated."""
+        message = "The roles claim contains no valid role ARNs"
+        assert refusal(**{ROLES: value}) == ("InvalidIdentityToken", None, message)
+
+    @pytest.mark.parametrize("value", [5, 0, 1.5, True, False, {}, {ROLE: 1}])
+    def test_of_another_type(self, value):
+        """Recorded on AWS, 2026-09: number, boolean, object."""
+        message = "The roles claim is not in a supported format"
+        assert refusal(**{ROLES: value}) == ("InvalidIdentityToken", None, message)
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy machine is no failure

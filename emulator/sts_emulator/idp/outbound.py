@@ -6,6 +6,7 @@ import asyncio
 import json
 import uuid
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from sts_emulator.accounts import documents, organizations
@@ -23,7 +24,8 @@ from sts_emulator.wire.dispatch import operation
 from sts_emulator.wire.http import Response
 
 DEFAULT_DURATION = 300
-ALGORITHMS = ("RS256", "ES384")
+KEY_IDS = {"RS256": "RSA_0", "ES384": "EC384_0"}
+ALGORITHMS = tuple(KEY_IDS)
 MAX_PAYLOAD = 16_384  # bytes of claims; AWS does not publish its own limit
 PAGE = "outbound"
 KIND = "outbound-keys"
@@ -40,35 +42,27 @@ async def get_web_identity_token(
     Scope: str = "",
     SubjectMode: str = "AWSIdentity",
 ) -> Mapping[str, Any]:
-    """Sign a token for the caller. AWS's error texts are not recorded (docs/aws/sts.md, "Not recorded").
-
-    Source: docs/aws/web-identity.md, "GetWebIdentityToken".
-    """
-    caller, now = ctx.identity, int(ctx.world.now())
+    """Sign a token for the caller. Source: docs/aws/web-identity.md, "GetWebIdentityToken"."""
+    caller, moment = ctx.identity, ctx.world.now()
+    now = int(moment)
     tags = tag_map(Tags)
     if SigningAlgorithm not in ALGORITHMS:
         raise AwsError(
             "ValidationError",
-            f"1 validation error detected: Value '{SigningAlgorithm}' at 'signingAlgorithm' failed to satisfy "
-            f"constraint: Member must satisfy enum value set: [{', '.join(ALGORITHMS)}]",
+            "Requested SigningAlgorithm is not supported. See the GetWebIdentityToken documentation for supported "
+            "algorithms",
         )
     if Scope or SubjectMode != "AWSIdentity":
         # Both need a trusted identity propagation context, which no session here carries.
         raise AwsError("ValidationError", "The calling session has no trusted identity propagation context.")
+    _permit(ctx, Audience, SigningAlgorithm, DurationSeconds, tags)
     account = ctx.world.get(documents.ACCOUNT, caller.account)
     if account is None or not account.get("outbound_enabled"):
         raise AwsError(
             "OutboundWebIdentityFederationDisabledException",
-            f"Outbound identity federation is disabled for account {caller.account}",
+            "OutboundWebIdentityFederation is disabled.",
             status=403,
         )
-    asked = {
-        "sts:identitytokenaudience": tuple(Audience),
-        "sts:signingalgorithm": (SigningAlgorithm,),
-        "sts:durationseconds": (str(DurationSeconds),),
-        **tag_keys(tags),
-    }
-    authorize(ctx, "sts:GetWebIdentityToken", "*", asked)
     expires = now + DurationSeconds
     if caller.session is not None and expires > caller.session.expires:
         raise AwsError(
@@ -88,7 +82,11 @@ async def get_web_identity_token(
     if len(json.dumps(claims)) > MAX_PAYLOAD:
         raise AwsError("JWTPayloadSizeExceededException", "The requested token payload is too large.")
     key = await _key(ctx.world, account["outbound_issuer"], SigningAlgorithm)
-    return {"WebIdentityToken": keys.sign(key, SigningAlgorithm, claims), "Expiration": expires}
+    return {
+        "WebIdentityToken": keys.sign(key, SigningAlgorithm, claims),
+        # with milliseconds, unlike all other expirations of STS
+        "Expiration": datetime.fromtimestamp(moment + DurationSeconds, UTC),
+    }
 
 
 @page("GET", f"/{PAGE}/{{issuer}}/.well-known/openid-configuration")
@@ -109,6 +107,20 @@ async def published_keys(visit: Visit, issuer: str) -> Response:
 def _check_issuer(visit: Visit, issuer: str) -> None:
     if not any(account.get("outbound_issuer") == issuer for account in visit.world.page(documents.ACCOUNT)):
         raise AwsError("NotFound", "no such issuer", status=404)
+
+
+def _permit(ctx: Context, audience: list[str], algorithm: str, duration: int, tags: Mapping[str, str]) -> None:
+    """The account's own `self` is the resource; tags need a permission of their own (UG, outbound federation)."""
+    resource = f"arn:aws:sts::{ctx.identity.account}:self"
+    asked = {
+        "sts:identitytokenaudience": tuple(audience),
+        "sts:signingalgorithm": (algorithm,),
+        "sts:durationseconds": (str(duration),),
+        **tag_keys(tags),
+    }
+    authorize(ctx, "sts:GetWebIdentityToken", resource, asked)
+    if tags:
+        authorize(ctx, "sts:TagGetWebIdentityToken", resource, asked)
 
 
 def _details(ctx: Context, caller: Caller, tags: Mapping[str, str]) -> dict[str, Any]:
@@ -133,9 +145,9 @@ async def _key(world: World, issuer: str, algorithm: str) -> keys.Key:
     place = f"{issuer}/{algorithm}"
     stored = world.get(KIND, place)
     if stored is None:
-        made = await asyncio.to_thread(keys.make_key, algorithm)
+        made, name = await asyncio.to_thread(keys.make_key, algorithm), KEY_IDS[algorithm]
         try:
-            world.add(KIND, place, dict(made))
+            world.add(KIND, place, {**made, "kid": name, "public": {**made["public"], "kid": name}})
         except AlreadyExistsError:
             world.refresh()  # another request or replica was first: its key is the one
         stored = world.get(KIND, place)

@@ -72,7 +72,7 @@ class _Style:
     time: Callable[[Any], str]
 
 
-_QUERY_STYLE = _Style("  ", "member", timestamps.iso)
+_QUERY_STYLE = _Style("  ", "member", timestamps.iso_as_given)
 _EC2_STYLE = _Style("    ", "item", timestamps.iso_milliseconds)
 _RETURN = Shape("", "structure", members={"return": Member("return", Shape("", "boolean"))})  # EC2's void result
 

@@ -35,6 +35,11 @@ def iso_milliseconds(value: float | datetime) -> str:
     return f"{iso(whole)[:-1]}.{fraction:03}Z"
 
 
+def iso_as_given(value: float | datetime) -> str:
+    """Whole seconds of a number; a datetime keeps its milliseconds, as GetWebIdentityToken's expiration does."""
+    return iso_milliseconds(value) if isinstance(value, datetime) else iso(value)
+
+
 @lru_cache(maxsize=256)
 def _date(day: int) -> str:
     return date.fromordinal(day + _EPOCH).isoformat()

@@ -17,6 +17,11 @@ TAGS = "https://aws.amazon.com/tags"
 SOURCE_IDENTITY = "https://aws.amazon.com/source_identity"
 ROLES = "https://aws.amazon.com/roles"
 
+NOT_VALIDATED: Final = (
+    "The web identity token provided could not be validated. "
+    "See the AssumeRoleWithWebIdentity documentation for requirements."
+)
+
 _REQUIRED = ("iss", "sub", "aud", "iat", "exp")
 _FAR: Final = 10**18
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
@@ -79,10 +84,7 @@ def _subject(value: Any) -> str:
         return value
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    refuse(
-        "The web identity token provided could not be validated. "
-        "See the AssumeRoleWithWebIdentity documentation for requirements."
-    )
+    refuse(NOT_VALIDATED)
 
 
 def _audience(claims: Mapping[str, Any]) -> tuple[tuple[str, ...], str]:
@@ -174,9 +176,17 @@ def _is_tag(key: str, value: Any) -> bool:
 
 
 def _roles(value: Any) -> tuple[str, ...] | None:
-    """The roles claim: a list, or one string of ARNs between semicolons; entries that are no role ARNs are ignored."""
+    """The roles claim: a list, or one string of ARNs between semicolons; entries that are no role ARNs are ignored.
+
+    Texts: docs/aws/web-identity.md, "Roles claim".
+    """
     if value is None:
         return None
-    entries = value.split(";") if isinstance(value, str) else value if isinstance(value, list) else []
+    if not isinstance(value, str | list):
+        refuse("The roles claim is not in a supported format")
+    entries = value.split(";") if isinstance(value, str) else value
     trimmed = (entry.strip() for entry in entries if isinstance(entry, str))
-    return tuple(entry for entry in trimmed if _ROLE_ARN.fullmatch(entry))
+    arns = tuple(entry for entry in trimmed if _ROLE_ARN.fullmatch(entry))
+    if not arns:
+        refuse("The roles claim contains no valid role ARNs")
+    return arns

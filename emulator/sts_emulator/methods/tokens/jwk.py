@@ -45,9 +45,12 @@ class KeySet:
         entries = jwks.get("keys") if isinstance(jwks, Mapping) else None
         entries = entries[:_MAX_ENTRIES] if isinstance(entries, list) else []
         self._keys: dict[str, Mapping[str, Any]] = {}
+        self._repeated: set[str] = set()
         for entry in entries:
             key_id = entry.get("kid") if isinstance(entry, Mapping) else None
             if isinstance(key_id, str) and key_id:
+                if key_id in self._keys and self._keys[key_id] != entry:
+                    self._repeated.add(key_id)
                 self._keys[key_id] = entry
         self._checks: dict[str, Verifiers] = {}
         self._too_many_rsa = sum(1 for key in self._keys.values() if key.get("kty") == "RSA") > MAX_RSA_KEYS
@@ -55,6 +58,16 @@ class KeySet:
     def has(self, key_id: str | None) -> bool:
         """Whether there is a key of that id; without an id, whether there is any."""
         return bool(self._keys) if key_id is None else key_id in self._keys
+
+    def is_unclear(self, key_id: str | None) -> bool:
+        """Whether AWS says of a token with this key id that it could not be validated, not that no key was had.
+
+        So it does for a key with `key_ops`, and for an id that a later key has as well
+        (docs/aws/web-identity.md, "Keys and audiences").
+        """
+        if key_id is None:
+            return len(self._keys) == 1 and "key_ops" in next(iter(self._keys.values()))
+        return key_id in self._repeated or "key_ops" in self._keys.get(key_id, ())
 
     def verifier(self, key_id: str | None, algorithm: str) -> Verify | None:
         """The check for a token of that header, or None when no key fits.
@@ -67,7 +80,7 @@ class KeySet:
             if key_id in self._keys and key_id not in self._checks:
                 self._checks[key_id] = _verifiers(self._keys[key_id])
             return self._checks.get(key_id, {}).get(algorithm)
-        usable = [found for entry in self._keys.values() if (found := _verifiers(entry))]
+        usable = [checks for entry in self._keys.values() if (checks := _verifiers(entry))]
         return usable[0].get(algorithm) if len(usable) == 1 else None
 
 

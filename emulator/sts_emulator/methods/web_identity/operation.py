@@ -13,7 +13,7 @@ from sts_emulator.core.hosts import is_loopback
 from sts_emulator.core.world import World
 from sts_emulator.methods.assume_role.operation import check_role_arn
 from sts_emulator.methods.tokens import id_token, issuer_keys, jwt, oidc_context
-from sts_emulator.methods.tokens.id_token import IdToken, refuse
+from sts_emulator.methods.tokens.id_token import NOT_VALIDATED, IdToken, refuse
 from sts_emulator.methods.tokens.issuer_keys import KeysUnavailableError, Provider, ThumbprintError
 from sts_emulator.methods.tokens.jwk import ALGORITHMS, KeySet
 from sts_emulator.policy.deciding.engine import Principal
@@ -97,7 +97,8 @@ def vend(ctx: Context, provider: Provider, claims: Mapping[str, Any], ask: Ask) 
     """What claims come to once they are proven, or supposed to be by a scenario's expectation. Raises AwsError."""
     checked = id_token.read(claims, ctx.world.now())
     if provider.client_ids is not None and checked.audience not in provider.client_ids:
-        refuse("Incorrect token audience")
+        registered = not set(provider.client_ids).isdisjoint(checked.original_audiences)
+        refuse(NOT_VALIDATED if registered else "Incorrect token audience")
     ctx.evidence.update(subject=checked.subject, audience=checked.audience, provider=provider.principal)
     by_idp = checked.roles is not None
     if by_idp:
@@ -133,7 +134,8 @@ def _refused_provider_id(provider_id: str) -> AwsError:
     if provider_id == "www.amazon.com":
         return AwsError("InvalidIdentityToken", "Provided Token is not a Login With Amazon token")
     if provider_id == "graph.facebook.com":
-        return AwsError("IDPRejectedClaim", "The identity provider rejected the token")  # AWS's text is not recorded
+        message = 'graph.facebook.com rejected OAuth token with response "Bad signature" and code 190'
+        return AwsError("IDPRejectedClaim", message)
     message = "Unrecognized OAuth provider. Do not include a provider parameter when submitting OpenIDConnect ID tokens"
     return access_denied(message)
 
@@ -169,17 +171,17 @@ def provider_of(world: World, account: str, issuer: Any) -> Provider:
 def _registered(world: World, account: str, issuer: str) -> Provider:
     name = _name(issuer)
     arn = f"arn:aws:iam::{account}:oidc-provider/{name}"
-    found = world.find(documents.OIDC_PROVIDER, arn) if 0 < len(name) <= _MAX_URL else None
-    if found is None:
+    stored = world.find(documents.OIDC_PROVIDER, arn) if 0 < len(name) <= _MAX_URL else None
+    if stored is None:
         refuse(f"No OpenIDConnect provider found in your account for {issuer}")
     return Provider(
         principal=arn,
         issuer=issuer,
         name=name,
         account=account,
-        client_ids=tuple(found["client_ids"]),
-        thumbprints=tuple(found.get("thumbprints", ())),
-        jwks=found.get("jwks"),
+        client_ids=tuple(stored["client_ids"]),
+        thumbprints=tuple(stored.get("thumbprints", ())),
+        jwks=stored.get("jwks"),
     )
 
 
@@ -214,12 +216,12 @@ def _proven(ctx: Context, token: jwt.Token, keys: KeySet) -> Mapping[str, Any]:
     verify = keys.verifier(token.key_id, token.algorithm)
     if verify is None:
         ctx.evidence["reason"] = "no key of the issuer fits the token's key id and algorithm"
-        refuse(NO_KEY)
+        refuse(NOT_VALIDATED if keys.is_unclear(token.key_id) else NO_KEY)
     try:
         return token.claims(verify)
     except jwt.BadSignature:
         ctx.evidence["reason"] = "the signature is not the key's"
-        refuse(NO_KEY)
+        refuse(NOT_VALIDATED if keys.is_unclear(token.key_id) else NO_KEY)
 
 
 def _with_claims(ask: Ask, token: IdToken) -> Ask:
