@@ -149,6 +149,7 @@ class SamlProvider(TypedDict):
     encryption: NotRequired[str]  # Required, Allowed
     private_keys: NotRequired[list[dict[str, Any]]]  # id, pem, created
     strict: NotRequired[bool]
+    sha1: NotRequired[bool]
 
 
 class SamlIdp(TypedDict):

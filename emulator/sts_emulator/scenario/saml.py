@@ -35,12 +35,14 @@ class Metadata(str):
 class SamlProvider(Shape):
     """An IAM SAML identity provider: of a metadata document, or of one of the scenario's lab identity providers.
 
-    `strict` makes it enforce recipient, audience, validity and single use beyond what AWS does.
+    `strict` makes it enforce recipient, audience, validity and single use beyond what AWS does; `sha1` makes it take
+    signatures with SHA-1.
     """
 
     metadata: Metadata | None = None
     idp: str = ""
     strict: bool = False
+    sha1: bool = False
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -92,7 +94,7 @@ def _written(user: IdpUser) -> dict[str, Any]:
 
 
 def _create_providers(seed: Seed, providers: Mapping[str, SamlProvider]) -> None:
-    from sts_emulator.iam.providers.saml_providers import set_strict
+    from sts_emulator.iam.providers.saml_providers import set_switches
 
     for name, provider in providers.items():
         metadata = _metadata(seed, provider)
@@ -107,8 +109,9 @@ def _create_providers(seed: Seed, providers: Mapping[str, SamlProvider]) -> None
                 arn = stored["arn"]
                 if stored["metadata"] != metadata:
                     seed.iam("UpdateSAMLProvider", SAMLProviderArn=arn, SAMLMetadataDocument=metadata)
-        if provider.strict != bool(stored and stored.get("strict")):
-            set_strict(seed.world, arn, strict=provider.strict)
+        strict, sha1 = bool(stored and stored.get("strict")), bool(stored and stored.get("sha1"))
+        if (provider.strict, provider.sha1) != (strict, sha1):
+            set_switches(seed.world, arn, strict=provider.strict, sha1=provider.sha1)
 
 
 def _metadata(seed: Seed, provider: SamlProvider) -> str:

@@ -198,7 +198,12 @@ def sign(xml: str, by: Identity | None = None, algorithm: str = "sha256", refere
 
     by = by or identity()
     kind = "RSA" if isinstance(by.key, rsa.RSAPrivateKey) else "ECDSA"
-    signer = XMLSigner(
+
+    class Signer(XMLSigner):
+        def check_deprecated_methods(self):
+            """Let SHA-1 pass, which pysaml2 uses."""
+
+    signer = Signer(
         method=methods.enveloped,
         signature_algorithm=SignatureMethod[f"{kind}_{algorithm.upper()}"],
         digest_algorithm=DigestAlgorithm[algorithm.upper()],

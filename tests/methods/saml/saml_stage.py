@@ -67,7 +67,7 @@ class Stage:
         )
 
     def strict(self) -> None:
-        saml_providers.set_strict(self.world, self.provider, strict=True)
+        saml_providers.set_switches(self.world, self.provider, strict=True)
 
     def assume(self, assertion: str, **members: object) -> dict:
         """The result of AssumeRoleWithSAML; raises AwsError. The context stays in `last`."""

@@ -130,7 +130,7 @@ def test_spent_assertions_are_forgotten_when_they_have_expired(strict):
 def test_an_expired_certificate_does_not_verify(strict):
     old = identity("expired", expires_in=-1)
     provider = strict.add_provider("Old", metadata(old.certificate_text, issuer="https://old.test"))
-    saml_providers.set_strict(strict.world, provider, strict=True)
+    saml_providers.set_switches(strict.world, provider, strict=True)
     strict.add_role(trust=allow(provider))
     response = saml_response(by=old, issuer="https://old.test", response_issuer="https://old.test")
 
@@ -141,7 +141,7 @@ def test_expired_metadata_vouches_for_nobody(strict):
     provider = strict.add_provider(
         "Ended", metadata(identity().certificate_text, valid_until="2020-01-01T00:00:00Z", issuer="https://old.test")
     )
-    saml_providers.set_strict(strict.world, provider, strict=True)
+    saml_providers.set_switches(strict.world, provider, strict=True)
     response = saml_response(issuer="https://old.test", response_issuer="https://old.test")
 
     assert refusal(strict, response, PrincipalArn=provider) == "The provider's metadata has expired"

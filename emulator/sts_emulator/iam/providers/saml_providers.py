@@ -154,8 +154,10 @@ def delete_saml_provider(ctx: Context, *, SAMLProviderArn: str) -> None:
 tag_saml_provider, untag_saml_provider, list_saml_provider_tags = tags.operations(SAML_PROVIDER)
 
 
-def set_strict(world: World, arn: str, *, strict: bool) -> None:
-    """Make a provider enforce recipient, audience, validity and single use beyond what AWS does, or stop it.
+def set_switches(world: World, arn: str, **switches: bool) -> None:
+    """Make a provider differ from AWS: `strict` enforces recipient, audience, validity and single use.
+
+    `sha1` takes signatures with SHA-1.
 
     Raises:
         KeyError: there is no such provider.
@@ -163,7 +165,7 @@ def set_strict(world: World, arn: str, *, strict: bool) -> None:
     provider = world.find(SAML_PROVIDER.kind, arn)
     if provider is None:
         raise KeyError(arn)
-    world.update(SAML_PROVIDER.kind, SAML_PROVIDER.key(provider), changed(strict=strict))
+    world.update(SAML_PROVIDER.kind, SAML_PROVIDER.key(provider), changed(**switches))
 
 
 # -- metadata -----------------------------------------------------------------------------------------------------

@@ -221,7 +221,7 @@ def read(assertion: Any) -> Claims:
     name_id = subject.find(f"{SAML}NameID")
     if name_id is not None and not name_id.get("Format"):
         raise malformed("NameID without Format")
-    sessions = [end for each in statements if (end := _instant(each, "SessionNotOnOrAfter")) is not None]
+    sessions = [end for statement in statements if (end := _instant(statement, "SessionNotOnOrAfter")) is not None]
     limits = [deadline, *sessions, *_some(_instant(conditions, "NotOnOrAfter"))]
     begins = [*_some(_instant(conditions, "NotBefore")), *_some(_instant(data, "NotBefore"))]
     issued = _instant(assertion, "IssueInstant")
@@ -234,7 +234,7 @@ def read(assertion: Any) -> Claims:
         subject="" if name_id is None else "".join(name_id.itertext()),
         subject_format="" if name_id is None else name_id.get("Format"),
         recipient=recipient,
-        audiences=tuple(_value(each) for each in conditions.iterfind(f"{SAML}AudienceRestriction/{SAML}Audience")),
+        audiences=tuple(map(_value, conditions.iterfind(f"{SAML}AudienceRestriction/{SAML}Audience"))),
         starts=max(begins, default=0.0),
         ends=min(limits),
         session_ends=min(sessions, default=None),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any, Final
 
 from sts_emulator.methods.saml.message import DS, MAX_MESSAGE, SAML, check_assertion
@@ -81,10 +82,17 @@ def _cipher_value(element: Any) -> bytes:
     return base64.b64decode("".join((values[0].text or "").split()), validate=True)
 
 
+@lru_cache(maxsize=64)
+def _private(pem: str) -> Any:
+    # Checking an RSA key costs a hundred times what using it does.
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    return load_pem_private_key(pem.encode(), None)
+
+
 def _unwrap(carrier: Any, wrapped: bytes, pem: str) -> bytes | None:
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import padding
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
     method = carrier.find(f"{XENC}EncryptionMethod")
     if method.get("Algorithm") not in (_OAEP_MGF1_SHA1, _OAEP):
@@ -92,9 +100,8 @@ def _unwrap(carrier: Any, wrapped: bytes, pem: str) -> bytes | None:
     digest = _named(method.iter(f"{DS}DigestMethod"), _DIGESTS)
     mask = _named(method.iter(f"{XENC11}MGF"), _MASKS) if method.get("Algorithm") == _OAEP else "SHA1"
     scheme = padding.OAEP(padding.MGF1(getattr(hashes, mask)()), getattr(hashes, digest)(), None)
-    private: Any = load_pem_private_key(pem.encode(), None)
     try:
-        return bytes(private.decrypt(wrapped, scheme))
+        return bytes(_private(pem).decrypt(wrapped, scheme))
     except ValueError:  # another key of the provider may fit
         return None
 

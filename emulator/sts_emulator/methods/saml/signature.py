@@ -32,12 +32,17 @@ METHODS: Final = frozenset(
     for digest in ("sha256", "sha384", "sha512")
 )
 
+# What pysaml2 signs with unless told otherwise. AWS's stance is not recorded: refused, but for a provider that is
+# marked to take it.
+SHA1_DIGEST: Final = "http://www.w3.org/2000/09/xmldsig#sha1"
+SHA1_METHOD: Final = "http://www.w3.org/2000/09/xmldsig#rsa-sha1"
+
 _KEY_INFO = {f"{DS}{name}" for name in ("X509Data", "KeyValue", "KeyName")}
 _ID = re.compile(r"[A-Za-z_][\w.\-]{0,255}", re.ASCII)
 _PREFIXES = f"{{{EXCLUSIVE}}}InclusiveNamespaces"
 
 
-def verify(message: Message, assertion: Any, certificates: tuple[bytes, ...]) -> Any:
+def verify(message: Message, assertion: Any, certificates: tuple[bytes, ...], *, sha1: bool = False) -> Any:
     """The assertion as its signer wrote it: a tree made anew from the bytes that the signature's digest covers.
 
     `assertion` is the message's own, or what was decrypted. `certificates` are the provider's, in DER; a KeyInfo in the
@@ -49,15 +54,15 @@ def verify(message: Message, assertion: Any, certificates: tuple[bytes, ...]) ->
             verifies it. A signature on the response is optional, but must be good.
     """
     signature = signature_of(assertion)
-    check_form(signature)
+    check_form(signature, sha1=sha1)
     if message.response_signature is not None:
-        check_form(message.response_signature)
-        _check(message.response_signature, certificates)
-    _check(signature, certificates)
+        check_form(message.response_signature, sha1=sha1)
+        _check(message.response_signature, certificates, sha1=sha1)
+    _check(signature, certificates, sha1=sha1)
     return _as_digested(signature)
 
 
-def check_form(signature: Any) -> None:
+def check_form(signature: Any, *, sha1: bool = False) -> None:
     """Refuse a signature that is not one enveloped, exclusively canonicalized reference to its own parent.
 
     Raises:
@@ -71,7 +76,8 @@ def check_form(signature: Any) -> None:
     )
     canonical, method, reference = info
     _need(canonical.get("Algorithm") == EXCLUSIVE and _only_prefixes(canonical), "canonicalization is not exclusive")
-    _need(method.get("Algorithm") in METHODS and not len(method), f"signature method `{method.get('Algorithm')}`")
+    methods = METHODS | {SHA1_METHOD} if sha1 else METHODS
+    _need(method.get("Algorithm") in methods and not len(method), f"signature method `{method.get('Algorithm')}`")
     _need(set(reference.attrib) <= {"URI", "Id", "Type"}, "a strange reference")
     identifier = signature.getparent().get("ID") or ""
     _need(_ID.fullmatch(identifier) is not None, "the signed element has no plain ID")
@@ -81,9 +87,11 @@ def check_form(signature: Any) -> None:
         "a strange reference",
     )
     transforms, digest, _ = reference
-    _need([each.get("Algorithm") for each in transforms] == [ENVELOPED, EXCLUSIVE], "a transform that is not allowed")
+    used = [transform.get("Algorithm") for transform in transforms]
+    _need(used == [ENVELOPED, EXCLUSIVE], "a transform that is not allowed")
     _need(not len(transforms[0]) and _only_prefixes(transforms[1]), "a transform with arguments")
-    _need(digest.get("Algorithm") in DIGESTS and not len(digest), f"digest method `{digest.get('Algorithm')}`")
+    digests = {*DIGESTS, SHA1_DIGEST} if sha1 else set(DIGESTS)
+    _need(digest.get("Algorithm") in digests and not len(digest), f"digest method `{digest.get('Algorithm')}`")
 
 
 def _parts(signature: Any) -> Any:
@@ -104,11 +112,11 @@ def _need(condition: bool, why: str) -> None:
         raise badly_signed(why)
 
 
-def _check(signature: Any, certificates: tuple[bytes, ...]) -> None:
+def _check(signature: Any, certificates: tuple[bytes, ...], *, sha1: bool) -> None:
     import xmlsec
 
     for certificate in certificates:
-        context = _restricted(xmlsec)
+        context = _restricted(xmlsec, sha1=sha1)
         context.key = _key(certificate)
         context.register_id(signature.getparent(), "ID")
         try:
@@ -119,16 +127,19 @@ def _check(signature: Any, certificates: tuple[bytes, ...]) -> None:
     raise badly_signed("no certificate of the provider verifies it")
 
 
-def _restricted(xmlsec: Any) -> Any:
+def _restricted(xmlsec: Any, *, sha1: bool) -> Any:
     """A context that knows no other algorithm than those allowed, whatever `check_form` might let through."""
     transform, context = xmlsec.Transform, xmlsec.SignatureContext()
     digests = (transform.SHA256, transform.SHA384, transform.SHA512)
-    for each in (transform.EXCL_C14N, transform.ENVELOPED, *digests):
-        context.enable_reference_transform(each)
+    if sha1:
+        context.enable_reference_transform(transform.SHA1)
+        context.enable_signature_transform(transform.RSA_SHA1)
+    for allowed in (transform.EXCL_C14N, transform.ENVELOPED, *digests):
+        context.enable_reference_transform(allowed)
     rsa = (transform.RSA_SHA256, transform.RSA_SHA384, transform.RSA_SHA512)
     ecdsa = (transform.ECDSA_SHA256, transform.ECDSA_SHA384, transform.ECDSA_SHA512)
-    for each in (transform.EXCL_C14N, *rsa, *ecdsa):
-        context.enable_signature_transform(each)
+    for allowed in (transform.EXCL_C14N, *rsa, *ecdsa):
+        context.enable_signature_transform(allowed)
     return context
 
 
@@ -150,7 +161,7 @@ def _as_digested(signature: Any) -> Any:
     value = own.find(f"{DS}SignedInfo/{DS}Reference/{DS}DigestValue").text or ""
     _cut(own)
     canonical = etree.tostring(parent, method="c14n", exclusive=True, inclusive_ns_prefixes=prefixes)
-    if hashlib.new(DIGESTS[digest], canonical).digest() != _decoded(value):
+    if hashlib.new(DIGESTS.get(digest, "sha1"), canonical).digest() != _decoded(value):
         raise badly_signed("what xmlsec verified is not what is read")
     return etree.fromstring(canonical)
 

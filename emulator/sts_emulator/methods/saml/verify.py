@@ -38,6 +38,7 @@ class Trusted:
 
     `issuers` maps each entity id of its metadata to that identity provider's signing certificates in DER; `keys` are
     private keys (PEM) for encrypted assertions, which are demanded when `encrypted_only`. `valid_until` in seconds.
+    `sha1` takes signatures with SHA-1 as well.
     """
 
     arn: str
@@ -47,6 +48,7 @@ class Trusted:
     keys: tuple[str, ...] = ()
     encrypted_only: bool = False
     strict: bool = False
+    sha1: bool = False
     valid_until: float = 0.0
 
     @classmethod
@@ -63,6 +65,7 @@ class Trusted:
             keys=tuple(key["pem"] for key in stored.get("private_keys", ())),
             encrypted_only=stored.get("encryption") == "Required",
             strict=bool(stored.get("strict")),
+            sha1=bool(stored.get("sha1")),
             valid_until=stored.get("valid_until", 0.0),
         )
 
@@ -96,8 +99,8 @@ def is_sign_in(recipient: str, sign_in: str) -> bool:
 def _addresses(recipient: str) -> list[str]:
     host, _, path = recipient.removeprefix("https://").partition("/")
     known = any(
-        host == each or (host.endswith(f".{each}") and host[: -len(each) - 1].replace("-", "").isalnum())
-        for each in _SIGN_IN_HOSTS
+        host == own or (host.endswith(f".{own}") and host[: -len(own) - 1].replace("-", "").isalnum())
+        for own in _SIGN_IN_HOSTS
     )
     return [f"https://{host}/saml", f"https://{host}/static/saml"] if known and path else []
 
@@ -108,7 +111,7 @@ def check_audience(proven: Claims, sign_in: str) -> None:
     Raises:
         Refused: no audience that is AWS's or ours, or a recipient that is no sign-in address.
     """
-    if not any(each in AUDIENCES or is_sign_in(each, sign_in) for each in proven.audiences):
+    if not any(audience in AUDIENCES or is_sign_in(audience, sign_in) for audience in proven.audiences):
         raise wrong_audience(f"audiences {list(proven.audiences)[:5]}")
     if not is_sign_in(proven.recipient, sign_in):
         raise wrong_audience(f"recipient `{proven.recipient[:200]}`")
@@ -127,8 +130,8 @@ def _proven(provider: Trusted, response: Message, now: float) -> Claims:
         raise foreign_issuer(f"issuer `{issuer[:200]}`")
     if provider.strict:
         certificates = _valid(certificates, now)
-    verified = signature.verify(response, assertion, certificates)
-    _concur(response, assertion, issuer, certificates)
+    verified = signature.verify(response, assertion, certificates, sha1=provider.sha1)
+    _concur(response, assertion, _settings(issuer, certificates, sha1=provider.sha1))
     proven = claims.read(verified)
     if proven.issuer != issuer:
         raise badly_signed("the issuer that was looked up is not the one that signed")
@@ -154,15 +157,15 @@ def _check_strictly(provider: Trusted, response: Message, proven: Claims, now: f
 def _valid(certificates: tuple[bytes, ...], now: float) -> tuple[bytes, ...]:
     from cryptography import x509
 
-    found = [(der, x509.load_der_x509_certificate(der)) for der in certificates]
+    parsed = [(der, x509.load_der_x509_certificate(der)) for der in certificates]
     return tuple(
         der
-        for der, each in found
-        if each.not_valid_before_utc.timestamp() <= now < each.not_valid_after_utc.timestamp()
+        for der, certificate in parsed
+        if certificate.not_valid_before_utc.timestamp() <= now < certificate.not_valid_after_utc.timestamp()
     )
 
 
-def _concur(response: Message, assertion: Any, issuer: str, certificates: tuple[bytes, ...]) -> None:
+def _concur(response: Message, assertion: Any, settings: Any) -> None:
     """Ask python3-saml for a second opinion on status, number of assertions, signed elements and signatures.
 
     Not in its strict mode: that reads the real clock, compiles its XML schemas anew on every call (2 ms) and adds rules
@@ -172,14 +175,14 @@ def _concur(response: Message, assertion: Any, issuer: str, certificates: tuple[
 
     text = response.text if response.assertion is not None else _decrypted_text(response, assertion)
     try:
-        opinion = OneLogin_Saml2_Response(_settings(issuer, certificates), text)
+        opinion = OneLogin_Saml2_Response(settings, text)
         opinion.is_valid({}, raise_exceptions=True)
     except Exception as bad:  # noqa: BLE001  # the library raises bare Exception among others; each is a no
         raise badly_signed(f"python3-saml: {bad}") from None
 
 
 @lru_cache(maxsize=256)
-def _settings(issuer: str, certificates: tuple[bytes, ...]) -> Any:
+def _settings(issuer: str, certificates: tuple[bytes, ...], *, sha1: bool) -> Any:
     from onelogin.saml2.settings import OneLogin_Saml2_Settings
 
     return OneLogin_Saml2_Settings(
@@ -189,9 +192,9 @@ def _settings(issuer: str, certificates: tuple[bytes, ...]) -> Any:
             "idp": {
                 "entityId": issuer,
                 "singleSignOnService": {"url": SIGN_IN},
-                "x509certMulti": {"signing": [base64.b64encode(each).decode() for each in certificates]},
+                "x509certMulti": {"signing": [base64.b64encode(der).decode() for der in certificates]},
             },
-            "security": {"rejectDeprecatedAlgorithm": True},
+            "security": {"rejectDeprecatedAlgorithm": not sha1},
         },
         sp_validation_only=True,
     )
