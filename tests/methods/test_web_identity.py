@@ -313,7 +313,7 @@ class TestTheWrongToken:
         message = "principal_tags passed in claim is not in correct format."
         assert refused("tagged", corp(aws, **tags)) == ("InvalidIdentityToken", 400, message)
 
-    @pytest.mark.parametrize("roles", [[], "", [role("deploy")], f"{role('only-listed')}x", role("*"), [5]])
+    @pytest.mark.parametrize("roles", [[role("deploy")], f"{role('only-listed')}x", [role("deploy"), 5]])
     def test_one_that_names_other_roles(self, aws, refused, roles):
         """Refused before the trust policy is asked, whatever that says."""
         message = "The target role ARN is not present in the roles claim of the identity token"
