@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: run test lint bench clean
+.PHONY: run test lint format bench clean
 
 run: $(VENV)/installed  ## serve the seeded default world on http://127.0.0.1:4600
 	@$(BIN)/sts-emulator serve
@@ -11,11 +11,14 @@ run: $(VENV)/installed  ## serve the seeded default world on http://127.0.0.1:46
 test: $(VENV)/installed-test lint  ## everything that must be green
 	$(BIN)/pytest -n 2 --dist loadgroup -m "not clients" tests
 
-lint: $(VENV)/installed-test  ## style, types and layers
-	$(BIN)/ruff format --check emulator tests
-	$(BIN)/ruff check emulator tests
-	$(BIN)/mypy
-	$(BIN)/lint-imports
+lint: $(VENV)/installed-test  ## style, types and layers; all four speak before it fails
+	@failed=0; for tool in "ruff format --check emulator tests" "ruff check emulator tests" mypy lint-imports; do \
+		$(BIN)/$$tool || failed=1; \
+	done; exit $$failed
+
+format: $(VENV)/installed-test  ## write the code as `make lint` wants it
+	$(BIN)/ruff check --fix emulator tests
+	$(BIN)/ruff format emulator tests
 
 bench: $(VENV)/installed-test  ## the ratios of docs/performance.md, measured here
 	$(BIN)/python -m tests.bench

@@ -11,7 +11,6 @@ from sts_emulator.pages import render
 
 
 async def reference_page(request: Request) -> Response:
-    """The reference."""
     document = request.app.openapi()
     page = render.page("reference.html", "", title=document["info"]["title"], calls=list(_calls(document)))
     return Response(page.body, page.status, dict(page.headers))

@@ -95,7 +95,6 @@ class EventTable:
         return True
 
     def get(self, world: str, identifier: str) -> Event | None:
-        """See Kept."""
         self.flush()
         row = self._store.event(world, identifier)
         if row is not None:
@@ -103,7 +102,6 @@ class EventTable:
         return next((event for event in self._unwritten(world) if event.id == identifier), None)
 
     def newest(self, world: str, limit: int, before: Event | None = None) -> list[Event]:
-        """See Kept."""
         self.flush()
         unwritten = self._unwritten(world)[::-1] if before is None else []
         position = before.position if isinstance(before, TableEvent) else None
@@ -111,7 +109,6 @@ class EventTable:
         return [*unwritten[:limit], *map(_event, rows)]
 
     def page(self, world: str, after: Event, limit: int) -> list[Event]:
-        """See Kept."""
         if not isinstance(after, TableEvent):  # not written yet: nothing can lie behind it but what is neither
             return []
         self.flush()

@@ -97,7 +97,6 @@ class Rings:
         self._listeners: list[Listener] = []
 
     def append(self, event: Event) -> None:
-        """See Kept."""
         ring = self._rings.get(event.world)
         if ring is None:
             ring = self._rings[event.world] = deque(maxlen=KEPT_IN_MEMORY)
@@ -106,23 +105,19 @@ class Rings:
             listener(event)
 
     def get(self, world: str, identifier: str) -> Event | None:
-        """See Kept."""
         return next((event for event in reversed(self._ring(world)) if event.id == identifier), None)
 
     def newest(self, world: str, limit: int, before: Event | None = None) -> list[Event]:
-        """See Kept."""
         ring = self._ring(world)
         skipped = 0 if before is None else self._behind(ring, before) + 1
         return list(islice(reversed(ring), skipped, skipped + limit))
 
     def page(self, world: str, after: Event, limit: int) -> list[Event]:
-        """See Kept."""
         ring = self._ring(world)
         start = len(ring) - self._behind(ring, after)
         return list(islice(ring, start, start + limit))
 
     def watch(self, listener: Listener) -> Callable[[], None]:
-        """See Kept."""
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 
@@ -131,7 +126,6 @@ class Rings:
         return True
 
     def drop(self, world: str) -> None:
-        """See Kept."""
         self._rings.pop(world, None)
 
     def close(self) -> None:

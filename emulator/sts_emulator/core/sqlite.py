@@ -38,24 +38,20 @@ class _Reading:
     _db: sqlite3.Connection
 
     def revision(self, world: str) -> int | None:
-        """See Reads."""
         row = self._row("SELECT revision FROM worlds WHERE name = ?", (world,))
         return None if row is None else row[0]
 
     def get(self, world: str, kind: str, key: str) -> Document | None:
-        """See Reads."""
         row = self._row("SELECT body FROM documents WHERE world = ? AND kind = ? AND key = ?", (world, kind, key))
         return json.loads(row[0]) if row else None
 
     def find(self, world: str, kind: str, uid: str) -> tuple[str, Document] | None:
-        """See Reads."""
         row = self._row(
             "SELECT key, body FROM documents WHERE world = ? AND uid = ? AND kind = ? AND uid <> ''", (world, uid, kind)
         )
         return (row[0], json.loads(row[1])) if row else None
 
     def page(self, world: str, kind: str, prefix: str, after: str, limit: int) -> list[tuple[str, Document]]:
-        """See Reads."""
         rows = self._rows(
             "SELECT key, body FROM documents WHERE world = ? AND kind = ? AND key > ? AND key >= ? AND key < ? "
             "ORDER BY key LIMIT ?",
@@ -64,7 +60,6 @@ class _Reading:
         return [(key, json.loads(body)) for key, body in rows]
 
     def count(self, world: str, kind: str, prefix: str) -> int:
-        """See Reads."""
         (number,) = self._rows(
             "SELECT COUNT(*) FROM documents WHERE world = ? AND kind = ? AND key >= ? AND key < ?",
             (world, kind, prefix, prefix + _LAST_CHARACTER),
@@ -72,11 +67,9 @@ class _Reading:
         return int(number[0])
 
     def worlds(self) -> list[str]:
-        """See Reads."""
         return [name for (name,) in self._rows("SELECT name FROM worlds ORDER BY name", ())]
 
     def world_row(self, world: str) -> Document | None:
-        """See Reads."""
         row = self._row("SELECT body FROM worlds WHERE name = ?", (world,))
         return json.loads(row[0]) if row else None
 
@@ -119,7 +112,6 @@ class SqliteStore(_Reading):
 
     @property
     def patience(self) -> float:
-        """See Store."""
         return self._patience
 
     @patience.setter
@@ -139,7 +131,6 @@ class SqliteStore(_Reading):
         return known
 
     def begin(self, world: str) -> SqliteTransaction:  # noqa: ARG002 - SQLite has one writer, whatever its world
-        """See Store."""
         if clock.monotonic() < self._locked_until:
             raise UnavailableError("database is locked")
         self._take_lock(self._patience)
@@ -167,7 +158,6 @@ class SqliteStore(_Reading):
         self._lock.release()
 
     def append_events(self, events: list[NewEvent], keep: int) -> None:
-        """See Store."""
         self._take_lock(0)
         db = self._event_writer
         try:
@@ -198,19 +188,16 @@ class SqliteStore(_Reading):
             )
 
     def event(self, world: str, identifier: str) -> EventRow | None:
-        """See Store."""
         row = self._row(f"{_EVENT_COLUMNS} WHERE world = ? AND id = ?", (world, identifier))
         return None if row is None else EventRow(*row)
 
     def events_after(self, world: str, position: int, limit: int) -> list[EventRow]:
-        """See Store."""
         rows = self._rows(
             f"{_EVENT_COLUMNS} WHERE world = ? AND position > ? ORDER BY position LIMIT ?", (world, position, limit)
         )
         return [EventRow(*row) for row in rows]
 
     def events_before(self, world: str, position: int | None, limit: int) -> list[EventRow]:
-        """See Store."""
         if position is None:
             rows = self._rows(f"{_EVENT_COLUMNS} WHERE world = ? ORDER BY position DESC LIMIT ?", (world, limit))
         else:
@@ -221,16 +208,13 @@ class SqliteStore(_Reading):
         return [EventRow(*row) for row in rows]
 
     def events_since(self, position: int, limit: int) -> list[EventRow]:
-        """See Store."""
         rows = self._rows(f"{_EVENT_COLUMNS} WHERE position > ? ORDER BY position LIMIT ?", (position, limit))
         return [EventRow(*row) for row in rows]
 
     def last_event(self) -> int:
-        """See Store."""
         return int(self._row("SELECT COALESCE(MAX(position), 0) FROM events", ())[0])
 
     def close(self) -> None:
-        """See Store."""
         for connection in {self._db, self._writer, self._event_writer}:
             connection.close()
 
@@ -255,7 +239,6 @@ class SqliteTransaction(_Reading):
         self._db = db
 
     def add(self, world: str, kind: str, key: str, body: Document, uid: str) -> None:
-        """See Transaction."""
         try:
             self._db.execute(
                 "INSERT INTO documents (world, kind, key, uid, body) VALUES (?, ?, ?, ?, ?)",
@@ -268,7 +251,6 @@ class SqliteTransaction(_Reading):
         self._count_revision(world)
 
     def update(self, world: str, kind: str, key: str, change: Change) -> Document:
-        """See Transaction."""
         old = self.get(world, kind, key)
         if old is None:
             raise NotFoundError(key)
@@ -280,7 +262,6 @@ class SqliteTransaction(_Reading):
         return new
 
     def take(self, world: str, kind: str, key: str) -> Document | None:
-        """See Transaction."""
         row = self._row(
             "DELETE FROM documents WHERE world = ? AND kind = ? AND key = ? RETURNING body", (world, kind, key)
         )
@@ -290,7 +271,6 @@ class SqliteTransaction(_Reading):
         return json.loads(row[0])  # type: ignore[no-any-return]  # documents are objects
 
     def add_world(self, world: str, row: Document) -> bool:
-        """See Transaction."""
         done = self._row(
             "INSERT INTO worlds (name, revision, body) VALUES (?, ?, ?) ON CONFLICT DO NOTHING RETURNING 1",
             # Not from 1: who remembers a deleted world of this name must not take the new one for it.
@@ -299,7 +279,6 @@ class SqliteTransaction(_Reading):
         return done is not None
 
     def update_world(self, world: str, change: Change) -> Document:
-        """See Transaction."""
         old = self.world_row(world)
         if old is None:
             raise NotFoundError(world)
@@ -308,7 +287,6 @@ class SqliteTransaction(_Reading):
         return new
 
     def drop_world(self, world: str) -> bool:
-        """See Transaction."""
         gone = self._row("DELETE FROM worlds WHERE name = ? RETURNING 1", (world,))
         self._write("DELETE FROM documents WHERE world = ?", (world,))
         # INVARIANT: positions only grow, also for those who follow: the newest event stays, as nobody's.
@@ -317,7 +295,6 @@ class SqliteTransaction(_Reading):
         return gone is not None
 
     def commit(self) -> None:
-        """See Transaction."""
         try:
             self._db.execute("COMMIT")
         except sqlite3.Error as error:
@@ -327,7 +304,6 @@ class SqliteTransaction(_Reading):
             self._store.end()
 
     def rollback(self) -> None:
-        """See Transaction."""
         try:
             _roll_back(self._db)
         finally:

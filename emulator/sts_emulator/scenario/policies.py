@@ -146,7 +146,6 @@ class Holder:
                 self._call("Delete{}PermissionsBoundary")
 
     def set_tags(self, wanted: Mapping[str, str]) -> None:
-        """Tags."""
         known = self._stored.get("tags", {})
         with self._blame("tags"):
             if gone := [key for key in known if key not in wanted]:

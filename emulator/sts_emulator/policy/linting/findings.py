@@ -50,7 +50,6 @@ class Subject:
 
     @property
     def statements(self) -> tuple[Statement, ...]:
-        """All statements."""
         return self.document.statements
 
     @property
