@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
+from sts_emulator.core import clock
 from sts_emulator.methods.saml import claims, encryption, message, signature
 from sts_emulator.methods.saml.claims import Claims
 from sts_emulator.methods.saml.message import ENCRYPTED, SIGNATURE, Message
@@ -24,6 +25,7 @@ from sts_emulator.methods.saml.refusals import (
     refused,
     wrong_audience,
 )
+from sts_emulator.wire import xml
 
 SIGN_IN: Final = "https://signin.aws.amazon.com/saml"
 AUDIENCES: Final = frozenset({"urn:amazon:webservices", SIGN_IN})
@@ -37,7 +39,8 @@ class Trusted:
     """What a SAML provider of IAM vouches for.
 
     `issuers` maps each entity id of its metadata to that identity provider's signing certificates in DER; `keys` are
-    private keys (PEM) for encrypted assertions, which are demanded when `encrypted_only`. `valid_until` in seconds.
+    private keys (PEM) for encrypted assertions, which are demanded when `encrypted_only`. `valid_until`: when a
+    strict provider's metadata ends by its own word, in seconds; IAM's ValidUntil is another time.
     `sha1` takes signatures with SHA-1 as well.
     """
 
@@ -66,8 +69,19 @@ class Trusted:
             encrypted_only=stored.get("encryption") == "Required",
             strict=bool(stored.get("strict")),
             sha1=bool(stored.get("sha1")),
-            valid_until=stored.get("valid_until", 0.0),
+            valid_until=_metadata_ends(stored["metadata"]) if stored.get("strict") else 0.0,
         )
+
+
+@lru_cache(maxsize=64)
+def _metadata_ends(document: str) -> float:
+    """The earliest `validUntil` of a metadata document, 0 where it has none; one that cannot be read has passed."""
+    root = xml.parse(document.encode(), max_bytes=len(document) * 4)
+    stated = [until for element in root.iter() if (until := element.get("validUntil"))]
+    try:
+        return min(map(clock.parse_iso, stated), default=0.0)
+    except ValueError:
+        return 1.0
 
 
 def verify(provider: Trusted, response: Message, now: float, sign_in: str) -> Claims:
