@@ -48,8 +48,8 @@ class Noun:
         """The account's one that `value` (a name in any case of letters, or an ARN) names, or None."""
         if not self.by_arn:
             return world.get(self.kind, key_of(account, value))
-        found = world.find(self.kind, value)
-        return found if found is not None and found["account"] == account else None
+        thing = world.find(self.kind, value)
+        return thing if thing is not None and thing["account"] == account else None
 
     def absent(self, value: str) -> AwsError:
         """The error for naming one that is not there."""

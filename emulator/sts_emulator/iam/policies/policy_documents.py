@@ -91,5 +91,5 @@ def _exists(world: World, kind: str, principal: str) -> bool:
 
 
 def _unique_id(world: World, arn: str) -> str | None:
-    found = role_by_arn(world, arn) or user_by_arn(world, arn)
-    return None if found is None else found["id"]
+    principal = role_by_arn(world, arn) or user_by_arn(world, arn)
+    return None if principal is None else principal["id"]

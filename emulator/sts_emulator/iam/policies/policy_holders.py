@@ -88,7 +88,7 @@ def _with_inline(noun: Noun, body: Mapping[str, Any], name: str, text: str) -> d
     spelt = next((known for known in body["inline"] if known.lower() == name.lower()), name)
     inline = {**body["inline"], spelt: text}
     quota = INLINE_QUOTA[noun.kind]
-    if sum(len("".join(each.split())) for each in inline.values()) > quota:
+    if sum(len("".join(document.split())) for document in inline.values()) > quota:
         raise AwsError(
             "LimitExceeded", f"Maximum policy size of {quota} bytes exceeded for {noun.kind} {body['name']}", status=409
         )

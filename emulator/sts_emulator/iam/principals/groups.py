@@ -96,7 +96,7 @@ def add_user_to_group(ctx: Context, *, GroupName: str, UserName: str) -> Mapping
 def remove_user_from_group(ctx: Context, *, GroupName: str, UserName: str) -> Mapping[str, Any]:
     """End a membership; removing who is no member succeeds (recorded 2026-02)."""
     group, user = _pair(ctx, "RemoveUserFromGroup", GroupName, UserName)
-    _set_groups(ctx.world, user, lambda known: [one for one in known if one != group["name"]])
+    _set_groups(ctx.world, user, lambda known: [member for member in known if member != group["name"]])
     return {}
 
 

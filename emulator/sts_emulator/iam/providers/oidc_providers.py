@@ -81,7 +81,8 @@ def list_open_id_connect_providers(ctx: Context) -> Mapping[str, Any]:
     """The ARNs of the account's providers, all at once."""
     account = ctx.identity.account
     permit(ctx, "ListOpenIDConnectProviders", OIDC_PROVIDER.arn(account, "/", "*"))
-    return {"OpenIDConnectProviderList": [{"Arn": one["arn"]} for one in listing(ctx.world, OIDC_PROVIDER, account)]}
+    providers = listing(ctx.world, OIDC_PROVIDER, account)
+    return {"OpenIDConnectProviderList": [{"Arn": provider["arn"]} for provider in providers]}
 
 
 @operation("iam", "UpdateOpenIDConnectProviderThumbprint")
@@ -117,7 +118,7 @@ def remove_client_id_from_open_id_connect_provider(
 ) -> Mapping[str, Any]:
     """Accept an audience no longer; one that is not there is no error."""
     provider = reach(ctx, "RemoveClientIDFromOpenIDConnectProvider", OIDC_PROVIDER, OpenIDConnectProviderArn)
-    _update(ctx, provider, client_ids=[one for one in provider["client_ids"] if one != ClientID])
+    _update(ctx, provider, client_ids=[client for client in provider["client_ids"] if client != ClientID])
     return {}
 
 

@@ -28,8 +28,8 @@ def get_context_keys_for_principal_policy(
 ) -> Mapping[str, Any]:
     """The keys that the policies of a user, group or role read, those of its boundary and the given ones too."""
     noun, holder = reach_holder(ctx, "GetContextKeysForPrincipalPolicy", PolicySourceArn)
-    found = [*sources(ctx.world, noun, holder), boundary(ctx.world, holder)]
-    texts = [source.text for source in found if source is not None]
+    policies = [*sources(ctx.world, noun, holder), boundary(ctx.world, holder)]
+    texts = [source.text for source in policies if source is not None]
     return {"ContextKeyNames": list(keys([*texts, *(PolicyInputList or ())]))}
 
 

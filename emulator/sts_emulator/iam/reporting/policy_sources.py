@@ -48,12 +48,12 @@ def reach_holder(ctx: Context, action: str, arn: str) -> tuple[Noun, Stored]:
 
 def sources(world: World, noun: Noun, holder: Stored) -> list[Source]:
     """The identity policies of a holder, of a user with those of its groups."""
-    found = _own(world, noun, holder)
+    listed = _own(world, noun, holder)
     for name in holder.get("groups", ()):
         group = world.get(GROUP.kind, key_of(holder["account"], name))
         if group is not None:
-            found += _own(world, GROUP, group)
-    return list({(source.id, source.arn): source for source in found}.values())
+            listed += _own(world, GROUP, group)
+    return list({(source.id, source.arn): source for source in listed}.values())
 
 
 def boundary(world: World, holder: Stored) -> Source | None:

@@ -117,14 +117,14 @@ def simulate_principal_policy(
     own = boundary(ctx.world, holder)
     given = _given(PermissionsBoundaryPolicyInputList, "PermissionsBoundaryPolicyInputList")
     bounding = given[0] if given else None if own and _is_excluded(own, exclusions, bounds=True) else own
-    found = [one for one in sources(ctx.world, noun, holder) if not _is_excluded(one, exclusions)]
+    own_sources = [source for source in sources(ctx.world, noun, holder) if not _is_excluded(source, exclusions)]
     principal, known = _caller(ctx, CallerArn or (holder["arn"] if noun is not GROUP else ""))
-    without_scps = any(each.get("PolicyType") == "scp" for each in exclusions)
+    without_scps = any(exclusion.get("PolicyType") == "scp" for exclusion in exclusions)
     stage = Stage(
         ctx=ctx,
         principal=principal,
         context=_context(ctx, known, ContextEntries),
-        identity=(*found, *_given(PolicyInputList, "PolicyInputList")),
+        identity=(*own_sources, *_given(PolicyInputList, "PolicyInputList")),
         boundary=bounding,
         resource_policy=_resource_policy(ResourcePolicy),
         owner=_owner(ResourceOwner) or principal.account,
@@ -155,28 +155,28 @@ def _result(stage: Stage, action: str, resources: list[str]) -> dict[str, Any]:
     """One action: with resources, the strictest of their decisions and everything that led to them."""
     if not resources:
         return {"EvalActionName": action, "EvalResourceName": ALL, **_evaluation(stage, action, ALL, "EvalDecision")}
-    each = [
+    results = [
         {"EvalResourceName": resource, **_evaluation(stage, action, resource, "EvalResourceDecision")}
         for resource in resources
     ]
     result: dict[str, Any] = {
         "EvalActionName": action,
         "EvalResourceName": resources[0] if len(resources) == 1 else _template(action),
-        "EvalDecision": min((one["EvalResourceDecision"] for one in each), key=SEVERITY.index),
-        "MatchedStatements": _distinct(statement for one in each for statement in one["MatchedStatements"]),
-        "MissingContextValues": sorted({key for one in each for key in one["MissingContextValues"]}),
-        "EvalDecisionDetails": _strictest(one.get("EvalDecisionDetails", {}) for one in each),
-        "ResourceSpecificResults": each,
+        "EvalDecision": min((part["EvalResourceDecision"] for part in results), key=SEVERITY.index),
+        "MatchedStatements": _distinct(statement for part in results for statement in part["MatchedStatements"]),
+        "MissingContextValues": sorted({key for part in results for key in part["MissingContextValues"]}),
+        "EvalDecisionDetails": _strictest(part.get("EvalDecisionDetails", {}) for part in results),
+        "ResourceSpecificResults": results,
     }
     for name, member in (
         ("OrganizationsDecisionDetail", "AllowedByOrganizations"),
         ("PermissionsBoundaryDecisionDetail", "AllowedByPermissionsBoundary"),
     ):
-        details = [one[name][member] for one in each if name in one]
+        details = [part[name][member] for part in results if name in part]
         if details:
             result[name] = {member: all(details)}
-    for one in each:
-        one.pop("OrganizationsDecisionDetail", None)
+    for part in results:
+        part.pop("OrganizationsDecisionDetail", None)
     return result
 
 
@@ -245,21 +245,21 @@ def _missing(trace: StatementTrace, request: Request) -> Iterable[str]:
         if not request.context.get(condition.name):
             yield condition.key
         for value in condition.values:
-            yield from (one.key for one in value.template.variables if not request.context.get(one.name))
+            yield from (variable.key for variable in value.template.variables if not request.context.get(variable.name))
 
 
 def _distinct(statements: Iterable[dict[str, Any]]) -> Listed:
-    found: Listed = []
+    distinct: Listed = []
     for statement in statements:
-        if statement not in found:
-            found.append(statement)
-    return found
+        if statement not in distinct:
+            distinct.append(statement)
+    return distinct
 
 
 def _strictest(details: Iterable[Mapping[str, str]]) -> dict[str, str]:
     strictest: dict[str, str] = {}
-    for each in details:
-        for kind, word in each.items():
+    for detail in details:
+        for kind, word in detail.items():
             strictest[kind] = min(strictest.get(kind, "allowed"), word, key=SEVERITY.index)
     return strictest
 
@@ -347,10 +347,10 @@ def _context(ctx: Context, known: Keys, entries: Listed | None) -> dict[str, tup
 
 
 def _given(texts: list[str] | None, member: str) -> tuple[Source, ...]:
-    found = tuple(Source(f"{member}.{number}", text) for number, text in enumerate(texts or (), 1))
-    for source in found:
+    given = tuple(Source(f"{member}.{number}", text) for number, text in enumerate(texts or (), 1))
+    for source in given:
         _parsed(source.text)
-    return found
+    return given
 
 
 def _resource_policy(text: str | None) -> Source | None:
@@ -383,11 +383,11 @@ def _parsed(text: str) -> Document:
 
 
 def _is_excluded(source: Source, exclusions: Listed, *, bounds: bool = False) -> bool:
-    return any(_excludes(each, source, bounds=bounds) for each in exclusions)
+    return any(_excludes(exclusion, source, bounds=bounds) for exclusion in exclusions)
 
 
-def _excludes(each: Mapping[str, Any], source: Source, *, bounds: bool) -> bool:
-    kind, arn, inline = each.get("PolicyType"), each.get("PolicyArn"), each.get("InlinePolicyIdentifier")
+def _excludes(exclusion: Mapping[str, Any], source: Source, *, bounds: bool) -> bool:
+    kind, arn, inline = exclusion.get("PolicyType"), exclusion.get("PolicyArn"), exclusion.get("InlinePolicyIdentifier")
     if kind and kind == ("permission-boundary" if bounds else source.kind):
         return True
     if arn and source.arn and glob(arn).matches(source.arn):
