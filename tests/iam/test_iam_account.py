@@ -191,8 +191,8 @@ def test_which_services_somebody_reached(aws, iam):
     job = iam.generate_service_last_accessed_details(Arn=arn("user", "ann"))["JobId"]
     details = iam.get_service_last_accessed_details(JobId=job)
     assert details["JobStatus"] == "COMPLETED"
-    found = {one["ServiceNamespace"]: "LastAuthenticated" in one for one in details["ServicesLastAccessed"]}
-    assert found == {"iam": True, "s3": False, "sqs": False}
+    listed = {entry["ServiceNamespace"]: "LastAuthenticated" in entry for entry in details["ServicesLastAccessed"]}
+    assert listed == {"iam": True, "s3": False, "sqs": False}
     assert refusal(iam.get_service_last_accessed_details, JobId="0" * 36)[:2] == (404, "NoSuchEntity")
 
 
@@ -212,11 +212,11 @@ def test_everything_about_authorization_at_once(iam):
     (user,), (group,), (role,) = details["UserDetailList"], details["GroupDetailList"], details["RoleDetailList"]
     assert user["UserPolicyList"] == [{"PolicyName": "own", "PolicyDocument": json.loads(allow("s3:GetObject"))}]
     assert (user["GroupList"], user["Tags"]) == (["staff"], [{"Key": "team", "Value": "shop"}])
-    assert [one["PolicyName"] for one in group["AttachedManagedPolicies"]] == ["ReadOnlyAccess"]
+    assert [entry["PolicyName"] for entry in group["AttachedManagedPolicies"]] == ["ReadOnlyAccess"]
     assert role["AssumeRolePolicyDocument"]["Statement"][0]["Principal"] == {"AWS": arn("user", "ann")}
-    assert [one["InstanceProfileName"] for one in role["InstanceProfileList"]] == ["app"]
+    assert [entry["InstanceProfileName"] for entry in role["InstanceProfileList"]] == ["app"]
     # of AWS's policies only what is in use
-    policies = {one["PolicyName"]: one for one in details["Policies"]}
+    policies = {entry["PolicyName"]: entry for entry in details["Policies"]}
     assert set(policies) == {"p", "ReadOnlyAccess"}
     assert policies["p"]["PolicyVersionList"][0]["Document"] == json.loads(allow("s3:PutObject"))
 
@@ -280,7 +280,7 @@ def test_the_life_of_a_service_linked_role(iam):
         {"Action": ["sts:AssumeRole"], "Effect": "Allow", "Principal": {"Service": ["ecs.amazonaws.com"]}}
     ]
     attached = iam.list_attached_role_policies(RoleName="AWSServiceRoleForECS")["AttachedPolicies"]
-    assert [one["PolicyArn"] for one in attached] == [
+    assert [entry["PolicyArn"] for entry in attached] == [
         "arn:aws:iam::aws:policy/aws-service-role/AmazonECSServiceRolePolicy"
     ]
 

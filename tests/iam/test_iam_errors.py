@@ -33,9 +33,9 @@ def filled(value, account: str, member: str = ""):
     if member.endswith("PolicyDocument"):
         return filled(json.dumps(value), account) if isinstance(value, dict) else DOCUMENTS.get(value, value)
     if isinstance(value, dict):
-        return {name: filled(each, account, name) for name, each in value.items()}
+        return {name: filled(item, account, name) for name, item in value.items()}
     if isinstance(value, list):
-        return [filled(each, account) for each in value]
+        return [filled(item, account) for item in value]
     return value.replace("{account}", account) if isinstance(value, str) else value
 
 

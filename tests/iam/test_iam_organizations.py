@@ -85,7 +85,7 @@ def test_what_there_is(org, root):
     assert described["Arn"] == f"arn:aws:organizations::{MANAGEMENT}:organization/o-exampleorgid"
     assert (described["MasterAccountId"], described["FeatureSet"]) == (MANAGEMENT, "ALL")
     accounts = org.list_accounts()["Accounts"]
-    assert [(each["Id"], each["Name"], each["Status"]) for each in accounts] == [
+    assert [(place["Id"], place["Name"], place["Status"]) for place in accounts] == [
         (MANAGEMENT, "payer", "ACTIVE"),
         (MEMBER, "shop", "ACTIVE"),
     ]
@@ -105,7 +105,7 @@ def test_what_there_is(org, root):
 
 def test_lists_come_in_pages(org):
     pages = org.get_paginator("list_accounts").paginate(PaginationConfig={"PageSize": 1})
-    assert [[each["Id"] for each in page["Accounts"]] for page in pages] == [[MANAGEMENT], [MEMBER]]
+    assert [[account["Id"] for account in page["Accounts"]] for page in pages] == [[MANAGEMENT], [MEMBER]]
 
 
 def test_members_see_little_and_strangers_nothing(aws, refused):
@@ -192,7 +192,7 @@ def test_a_resource_control_policy_guards_the_roles_of_its_accounts(aws, org, ro
     with pytest.raises(Exception, match=f"with an explicit deny in a resource control policy: {named}$"):
         assume(aws)
     listed = org.list_policies_for_target(TargetId=MEMBER, Filter=RCP)["Policies"]
-    assert {each["Id"] for each in listed} == {identifier, "p-RCPFullAWSAccess"}
+    assert {summary["Id"] for summary in listed} == {identifier, "p-RCPFullAWSAccess"}
     last = {"PolicyId": "p-RCPFullAWSAccess", "TargetId": MEMBER}
     assert refused(org.detach_policy, **last) == ("InvalidInputException", "NON_DETACHABLE_POLICY")
 

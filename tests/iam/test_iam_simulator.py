@@ -29,21 +29,21 @@ def prod(aws):
 
 
 def custom(iam, action: str, *policies: str, **more) -> dict:
-    (found,) = iam.simulate_custom_policy(PolicyInputList=list(policies), ActionNames=[action], **more)[
+    (result,) = iam.simulate_custom_policy(PolicyInputList=list(policies), ActionNames=[action], **more)[
         "EvaluationResults"
     ]
-    return found
+    return result
 
 
 def principal(iam, action: str, source: str = arn("user", "ann"), **more) -> dict:
-    (found,) = iam.simulate_principal_policy(PolicySourceArn=source, ActionNames=[action], **more)["EvaluationResults"]
-    return found
+    (result,) = iam.simulate_principal_policy(PolicySourceArn=source, ActionNames=[action], **more)["EvaluationResults"]
+    return result
 
 
-def spans(found: dict) -> list:
+def spans(result: dict) -> list:
     return [
-        [[each[end]["Line"], each[end]["Column"]] for end in ("StartPosition", "EndPosition")]
-        for each in found["MatchedStatements"]
+        [[entry[end]["Line"], entry[end]["Column"]] for end in ("StartPosition", "EndPosition")]
+        for entry in result["MatchedStatements"]
     ]
 
 
@@ -115,9 +115,9 @@ def test_a_whole_result(iam):
 @pytest.mark.parametrize("case", POSITIONS, ids=lambda case: f"{case['source']}, {len(case['spans'])} statements")
 def test_where_a_statement_stands(iam, case):
     effect = json.loads(case["text"])["Statement"][0]["Effect"]
-    found = custom(iam, "s3:GetObject", case["text"])
-    assert found["EvalDecision"] == {"Allow": "allowed", "Deny": "explicitDeny"}[effect]
-    assert spans(found) == case["spans"][:1]
+    result = custom(iam, "s3:GetObject", case["text"])
+    assert result["EvalDecision"] == {"Allow": "allowed", "Deny": "explicitDeny"}[effect]
+    assert spans(result) == case["spans"][:1]
     if len(case["spans"]) > 1:
         assert spans(custom(iam, "sqs:SendMessage", case["text"])) == case["spans"][1:]
 
@@ -125,39 +125,39 @@ def test_where_a_statement_stands(iam, case):
 def test_a_denial_names_the_statements_that_deny(iam):
     everything = allow("*")
     nothing = document({"Effect": "Deny", "Action": "s3:Delete*", "Resource": "*"})
-    found = custom(iam, "s3:DeleteObject", everything, nothing)
-    assert found["EvalDecision"] == "explicitDeny"
-    assert [each["SourcePolicyId"] for each in found["MatchedStatements"]] == ["PolicyInputList.2"]
+    result = custom(iam, "s3:DeleteObject", everything, nothing)
+    assert result["EvalDecision"] == "explicitDeny"
+    assert [entry["SourcePolicyId"] for entry in result["MatchedStatements"]] == ["PolicyInputList.2"]
 
 
 def test_of_several_resources_the_strictest_decision_is_the_whole_ones(iam):
     policy = allow("s3:GetObject", resource="arn:aws:s3:::shop/*")
-    found = custom(iam, "s3:GetObject", policy, ResourceArns=["arn:aws:s3:::shop/a", "arn:aws:s3:::bank/a"])
-    assert found["EvalDecision"] == "implicitDeny"
-    assert [each["EvalResourceDecision"] for each in found["ResourceSpecificResults"]] == ["allowed", "implicitDeny"]
+    result = custom(iam, "s3:GetObject", policy, ResourceArns=["arn:aws:s3:::shop/a", "arn:aws:s3:::bank/a"])
+    assert result["EvalDecision"] == "implicitDeny"
+    assert [entry["EvalResourceDecision"] for entry in result["ResourceSpecificResults"]] == ["allowed", "implicitDeny"]
 
 
 def test_missing_context_is_named_and_may_be_given(iam):
     policy = allow("s3:GetObject", Condition={"StringEquals": {"aws:PrincipalTag/team": "shop"}})
 
-    found = custom(iam, "s3:GetObject", policy)
-    assert found["EvalDecision"] == "implicitDeny"
-    assert found["MissingContextValues"] == ["aws:PrincipalTag/team"]
+    result = custom(iam, "s3:GetObject", policy)
+    assert result["EvalDecision"] == "implicitDeny"
+    assert result["MissingContextValues"] == ["aws:PrincipalTag/team"]
 
-    found = custom(iam, "s3:GetObject", policy, ContextEntries=given(**{"aws__PrincipalTag/team": "shop"}))
-    assert found["EvalDecision"] == "allowed"
-    assert found["MissingContextValues"] == []
+    result = custom(iam, "s3:GetObject", policy, ContextEntries=given(**{"aws__PrincipalTag/team": "shop"}))
+    assert result["EvalDecision"] == "allowed"
+    assert result["MissingContextValues"] == []
 
 
 def test_a_boundary_only_limits(iam):
     boundary = allow("s3:*")
-    found = custom(iam, "s3:GetObject", allow("*"), PermissionsBoundaryPolicyInputList=[boundary])
-    assert (found["EvalDecision"], found["PermissionsBoundaryDecisionDetail"]) == (
+    result = custom(iam, "s3:GetObject", allow("*"), PermissionsBoundaryPolicyInputList=[boundary])
+    assert (result["EvalDecision"], result["PermissionsBoundaryDecisionDetail"]) == (
         "allowed",
         {"AllowedByPermissionsBoundary": True},
     )
-    found = custom(iam, "sqs:SendMessage", allow("*"), PermissionsBoundaryPolicyInputList=[boundary])
-    assert (found["EvalDecision"], found["PermissionsBoundaryDecisionDetail"]) == (
+    result = custom(iam, "sqs:SendMessage", allow("*"), PermissionsBoundaryPolicyInputList=[boundary])
+    assert (result["EvalDecision"], result["PermissionsBoundaryDecisionDetail"]) == (
         "implicitDeny",
         {"AllowedByPermissionsBoundary": False},
     )
@@ -166,9 +166,9 @@ def test_a_boundary_only_limits(iam):
 def test_service_control_policies_must_allow_on_every_level(iam):
     levels = [{"ServiceControlPolicyInputList": [allow("*")]}, {"ServiceControlPolicyInputList": [allow("s3:*")]}]
     for action, allowed in (("s3:GetObject", True), ("sqs:SendMessage", False)):
-        found = custom(iam, action, allow("*"), OrderedOrganizationPolicyInputList=levels)
-        assert found["OrganizationsDecisionDetail"] == {"AllowedByOrganizations": allowed}
-        assert found["EvalDecision"] == ("allowed" if allowed else "implicitDeny")
+        result = custom(iam, action, allow("*"), OrderedOrganizationPolicyInputList=levels)
+        assert result["OrganizationsDecisionDetail"] == {"AllowedByOrganizations": allowed}
+        assert result["EvalDecision"] == ("allowed" if allowed else "implicitDeny")
 
 
 @pytest.mark.parametrize(
@@ -210,9 +210,9 @@ def test_the_policies_of_a_user_are_found_wherever_they_are(iam):
         ("sqs:SendMessage", "group_staff_all"),
         ("iam:GetUser", "IAMReadOnlyAccess"),
     ):
-        found = principal(iam, action)
-        assert found["EvalDecision"] == "allowed"
-        assert [each["SourcePolicyId"] for each in found["MatchedStatements"]] == [source]
+        result = principal(iam, action)
+        assert result["EvalDecision"] == "allowed"
+        assert [entry["SourcePolicyId"] for entry in result["MatchedStatements"]] == [source]
     assert principal(iam, "ec2:RunInstances")["EvalDecision"] == "implicitDeny"
 
 
@@ -226,8 +226,8 @@ def test_what_is_known_of_a_principal_needs_not_be_given(iam):
             Condition={"StringEquals": {"aws:PrincipalTag/team": "shop"}},
         ),
     )
-    found = principal(iam, "s3:GetObject", ResourceArns=["arn:aws:s3:::home/ann/a"])
-    assert (found["EvalDecision"], found["MissingContextValues"]) == ("allowed", [])
+    result = principal(iam, "s3:GetObject", ResourceArns=["arn:aws:s3:::home/ann/a"])
+    assert (result["EvalDecision"], result["MissingContextValues"]) == ("allowed", [])
 
 
 def test_simulating_is_deciding(aws, iam):
@@ -246,9 +246,9 @@ def test_simulating_is_deciding(aws, iam):
 def test_the_boundary_of_a_principal_counts(iam):
     iam.put_user_policy(UserName="ann", PolicyName="own", PolicyDocument=allow("*"))
     iam.put_user_permissions_boundary(UserName="ann", PermissionsBoundary="arn:aws:iam::aws:policy/IAMReadOnlyAccess")
-    found = principal(iam, "s3:GetObject")
-    assert found["EvalDecision"] == "implicitDeny"
-    assert found["PermissionsBoundaryDecisionDetail"] == {"AllowedByPermissionsBoundary": False}
+    result = principal(iam, "s3:GetObject")
+    assert result["EvalDecision"] == "implicitDeny"
+    assert result["PermissionsBoundaryDecisionDetail"] == {"AllowedByPermissionsBoundary": False}
     # unless another is tried, or none
     assert (
         principal(iam, "s3:GetObject", PermissionsBoundaryPolicyInputList=[allow("s3:*")])["EvalDecision"] == "allowed"
@@ -262,7 +262,7 @@ def test_policies_are_left_out_and_added(iam):
     without = [{"InlinePolicyIdentifier": {"PolicyName": "own", "AttachmentType": "user", "AttachmentName": "ann"}}]
     assert principal(iam, "s3:GetObject", PolicyExclusionList=without)["EvalDecision"] == "implicitDeny"
     added = principal(iam, "sqs:SendMessage", PolicyInputList=[allow("sqs:*")])
-    assert [each["SourcePolicyId"] for each in added["MatchedStatements"]] == ["PolicyInputList.1"]
+    assert [entry["SourcePolicyId"] for entry in added["MatchedStatements"]] == ["PolicyInputList.1"]
 
 
 @pytest.mark.parametrize(
@@ -311,15 +311,15 @@ def test_across_accounts_both_sides_are_told(iam, prod):
     prod.create_role(RoleName="release", AssumeRolePolicyDocument=trust(arn("user", "ann")))
     release = arn("role", "release", OTHER)
 
-    found = principal(iam, "sts:AssumeRole", ResourceArns=[release])
-    assert found["EvalDecision"] == "implicitDeny"
-    assert found["EvalDecisionDetails"] == {"IAM Policy": "implicitDeny", "Resource Policy": "allowed"}
+    result = principal(iam, "sts:AssumeRole", ResourceArns=[release])
+    assert result["EvalDecision"] == "implicitDeny"
+    assert result["EvalDecisionDetails"] == {"IAM Policy": "implicitDeny", "Resource Policy": "allowed"}
 
     iam.put_user_policy(UserName="ann", PolicyName="own", PolicyDocument=allow("sts:AssumeRole", resource=release))
-    found = principal(iam, "sts:AssumeRole", ResourceArns=[release])
-    assert found["EvalDecision"] == "allowed"
-    assert found["EvalDecisionDetails"] == {"IAM Policy": "allowed", "Resource Policy": "allowed"}
-    assert [each["SourcePolicyId"] for each in found["MatchedStatements"]] == ["user_ann_own", "role_release_trust"]
+    result = principal(iam, "sts:AssumeRole", ResourceArns=[release])
+    assert result["EvalDecision"] == "allowed"
+    assert result["EvalDecisionDetails"] == {"IAM Policy": "allowed", "Resource Policy": "allowed"}
+    assert [entry["SourcePolicyId"] for entry in result["MatchedStatements"]] == ["user_ann_own", "role_release_trust"]
 
 
 def test_a_trust_policy_is_tried_before_it_is_saved(iam):
@@ -327,10 +327,10 @@ def test_a_trust_policy_is_tried_before_it_is_saved(iam):
     tried = trust(arn("user", "ann"), Condition={"StringEquals": {"sts:ExternalId": "secret"}})
     ask = {"ResourceArns": [arn("role", "app")], "ResourcePolicy": tried}
 
-    found = principal(iam, "sts:AssumeRole", **ask)
-    assert (found["EvalDecision"], found["MissingContextValues"]) == ("implicitDeny", ["sts:ExternalId"])
-    found = principal(iam, "sts:AssumeRole", **ask, ContextEntries=given(sts__ExternalId="secret"))
-    assert found["EvalDecision"] == "allowed"
+    result = principal(iam, "sts:AssumeRole", **ask)
+    assert (result["EvalDecision"], result["MissingContextValues"]) == ("implicitDeny", ["sts:ExternalId"])
+    result = principal(iam, "sts:AssumeRole", **ask, ContextEntries=given(sts__ExternalId="secret"))
+    assert result["EvalDecision"] == "allowed"
 
 
 def test_without_a_role_only_the_callers_side_is_asked(iam):
@@ -346,7 +346,7 @@ def test_results_come_in_pages(iam):
     pages = iam.get_paginator("simulate_custom_policy").paginate(
         PolicyInputList=[allow("s3:*")], ActionNames=actions, PaginationConfig={"PageSize": 2}
     )
-    listed = [[one["EvalActionName"] for one in page["EvaluationResults"]] for page in pages]
+    listed = [[single["EvalActionName"] for single in page["EvaluationResults"]] for page in pages]
     assert listed == [actions[:2], actions[2:4], actions[4:]]
 
 
@@ -367,8 +367,8 @@ def test_which_context_keys_policies_read(iam, case):
     if case["keys"] is None:
         assert refusal(iam.get_context_keys_for_custom_policy, PolicyInputList=texts)[:2] == (400, "InvalidInput")
     else:
-        found = iam.get_context_keys_for_custom_policy(PolicyInputList=texts)["ContextKeyNames"]
-        assert sorted(found) == sorted(case["keys"])
+        result = iam.get_context_keys_for_custom_policy(PolicyInputList=texts)["ContextKeyNames"]
+        assert sorted(result) == sorted(case["keys"])
 
 
 def test_which_context_keys_the_policies_of_somebody_read(iam):
@@ -387,10 +387,10 @@ def test_which_context_keys_the_policies_of_somebody_read(iam):
     iam.put_user_permissions_boundary(UserName="ann", PermissionsBoundary=bound)
 
     # then a policy that she has twice is read once
-    found = iam.get_context_keys_for_principal_policy(PolicySourceArn=arn("user", "ann"))["ContextKeyNames"]
-    assert sorted(found) == ["aws:SourceVpc", "aws:SourceVpce", "aws:userid", "aws:username"]
+    result = iam.get_context_keys_for_principal_policy(PolicySourceArn=arn("user", "ann"))["ContextKeyNames"]
+    assert sorted(result) == ["aws:SourceVpc", "aws:SourceVpce", "aws:userid", "aws:username"]
     # and of an ARN only kind and name count
     again = iam.get_context_keys_for_principal_policy(PolicySourceArn=arn("user", "some/path/ann"))["ContextKeyNames"]
-    assert sorted(again) == sorted(found)
-    found = iam.get_context_keys_for_principal_policy(PolicySourceArn=arn("group", "staff"))["ContextKeyNames"]
-    assert sorted(found) == ["aws:SourceVpc", "aws:userid"]
+    assert sorted(again) == sorted(result)
+    result = iam.get_context_keys_for_principal_policy(PolicySourceArn=arn("group", "staff"))["ContextKeyNames"]
+    assert sorted(result) == ["aws:SourceVpc", "aws:userid"]

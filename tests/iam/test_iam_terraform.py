@@ -138,8 +138,8 @@ class TestRole:
 
     def test_a_name_generated_by_prefix_is_found_by_path(self, iam, role):
         iam.create_role(RoleName="app-20260101120000000000000001", AssumeRolePolicyDocument=EC2)
-        found = iam.list_roles(PathPrefix="/service/")["Roles"]
-        assert [one["RoleName"] for one in found] == [role]
+        listed = iam.list_roles(PathPrefix="/service/")["Roles"]
+        assert [entry["RoleName"] for entry in listed] == [role]
 
     def test_a_role_whose_user_was_replaced_shows_the_dead_id_until_it_is_applied_again(self, iam):
         # given a role that trusts a user
@@ -279,7 +279,7 @@ class TestUser:
         iam.update_access_key(UserName=user, AccessKeyId=key["AccessKeyId"], Status="Inactive")
         assert refusal(caller.get_caller_identity)[1] == "InvalidClientTokenId"
         listed = iam.list_access_keys(UserName=user)["AccessKeyMetadata"]
-        assert [(one["AccessKeyId"], one["Status"]) for one in listed] == [(key["AccessKeyId"], "Inactive")]
+        assert [(entry["AccessKeyId"], entry["Status"]) for entry in listed] == [(key["AccessKeyId"], "Inactive")]
         assert "SecretAccessKey" not in listed[0]
 
         iam.update_access_key(UserName=user, AccessKeyId=key["AccessKeyId"], Status="Active")
@@ -298,12 +298,12 @@ class TestUser:
         group = iam.get_group(GroupName="staff")
         assert group["Group"]["Arn"] == arn("group", "people/staff")
         assert [member["UserName"] for member in group["Users"]] == ["ann"]
-        assert [one["GroupName"] for one in iam.list_groups_for_user(UserName=user)["Groups"]] == ["staff"]
+        assert [entry["GroupName"] for entry in iam.list_groups_for_user(UserName=user)["Groups"]] == ["staff"]
 
         iam.update_group(GroupName="staff", NewGroupName="crew")
-        assert [one["GroupName"] for one in iam.list_groups_for_user(UserName=user)["Groups"]] == ["crew"]
+        assert [entry["GroupName"] for entry in iam.list_groups_for_user(UserName=user)["Groups"]] == ["crew"]
         attached = iam.list_attached_group_policies(GroupName="crew")["AttachedPolicies"]
-        assert [one["PolicyArn"] for one in attached] == [READ_ONLY]
+        assert [entry["PolicyArn"] for entry in attached] == [READ_ONLY]
 
     def test_destroy_with_force(self, iam, user):
         # given all that force_destroy looks for
@@ -375,11 +375,11 @@ class TestPolicy:
             if len(iam.list_policy_versions(PolicyArn=policy)["Versions"]) == 5:
                 oldest = min(
                     (
-                        one
-                        for one in iam.list_policy_versions(PolicyArn=policy)["Versions"]
-                        if not one["IsDefaultVersion"]
+                        entry
+                        for entry in iam.list_policy_versions(PolicyArn=policy)["Versions"]
+                        if not entry["IsDefaultVersion"]
                     ),
-                    key=lambda one: int(one["VersionId"][1:]),
+                    key=lambda entry: int(entry["VersionId"][1:]),
                 )
                 iam.delete_policy_version(PolicyArn=policy, VersionId=oldest["VersionId"])
             made = iam.create_policy_version(
@@ -388,7 +388,7 @@ class TestPolicy:
             assert made["PolicyVersion"]["VersionId"] == f"v{number}"
 
         versions = iam.list_policy_versions(PolicyArn=policy)["Versions"]
-        assert [one["VersionId"] for one in versions] == ["v6", "v5", "v4", "v3", "v2"]
+        assert [entry["VersionId"] for entry in versions] == ["v6", "v5", "v4", "v3", "v2"]
         assert iam.get_policy(PolicyArn=policy)["Policy"]["DefaultVersionId"] == "v6"
 
     def test_a_version_number_is_never_given_again(self, iam, policy):
@@ -401,7 +401,7 @@ class TestPolicy:
         iam.create_policy_version(PolicyArn=policy, PolicyDocument=allow("s3:PutObject"), SetAsDefault=True)
         iam.set_default_policy_version(PolicyArn=policy, VersionId="v1")
         versions = iam.list_policy_versions(PolicyArn=policy)["Versions"]
-        assert {one["VersionId"]: one["IsDefaultVersion"] for one in versions} == {"v1": True, "v2": False}
+        assert {entry["VersionId"]: entry["IsDefaultVersion"] for entry in versions} == {"v1": True, "v2": False}
 
     def test_attachments_are_counted_and_listed(self, iam, policy):
         iam.create_user(UserName="ann", PermissionsBoundary=policy)
@@ -413,13 +413,13 @@ class TestPolicy:
         read = iam.get_policy(PolicyArn=policy)["Policy"]
         assert (read["AttachmentCount"], read["PermissionsBoundaryUsageCount"]) == (2, 1)
         entities = iam.list_entities_for_policy(PolicyArn=policy)
-        assert [one["UserName"] for one in entities["PolicyUsers"]] == ["ann"]
-        assert [one["GroupName"] for one in entities["PolicyGroups"]] == ["staff"]
-        assert [one["RoleName"] for one in entities["PolicyRoles"]] == ["app"]
+        assert [entry["UserName"] for entry in entities["PolicyUsers"]] == ["ann"]
+        assert [entry["GroupName"] for entry in entities["PolicyGroups"]] == ["staff"]
+        assert [entry["RoleName"] for entry in entities["PolicyRoles"]] == ["app"]
         permissions = iam.list_entities_for_policy(PolicyArn=policy, PolicyUsageFilter="PermissionsPolicy")
         assert permissions["PolicyUsers"] == []
         used = iam.list_policies(Scope="Local", OnlyAttached=True)["Policies"]
-        assert [one["Arn"] for one in used] == [policy]
+        assert [entry["Arn"] for entry in used] == [policy]
 
     def test_destroy_deletes_the_versions_first(self, iam, policy):
         iam.create_policy_version(PolicyArn=policy, PolicyDocument=allow("s3:PutObject"), SetAsDefault=True)

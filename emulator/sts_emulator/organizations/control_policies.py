@@ -34,8 +34,8 @@ def list_policies(
 ) -> Mapping[str, Any]:
     """All policies of a type, AWS's own included."""
     org = manage(ctx, "ListPolicies", keys=_type(Filter))
-    found = sorted(identifier for identifier, policy in _all(org).items() if policy["type"] == Filter)
-    return page(ctx, "Policies", found, NextToken, MaxResults, lambda identifier: _summary(org, identifier))
+    identifiers = sorted(identifier for identifier, policy in _all(org).items() if policy["type"] == Filter)
+    return page(ctx, "Policies", identifiers, NextToken, MaxResults, lambda identifier: _summary(org, identifier))
 
 
 @operation("organizations", "ListPoliciesForTarget")
@@ -44,8 +44,8 @@ def list_policies_for_target(
 ) -> Mapping[str, Any]:
     """The policies of a type that are attached to a place itself."""
     org = manage(ctx, "ListPoliciesForTarget", TargetId, keys=_type(Filter))
-    found = _attached(org, _target(org, TargetId), Filter)
-    return page(ctx, "Policies", found, NextToken, MaxResults, lambda identifier: _summary(org, identifier))
+    identifiers = _attached(org, _target(org, TargetId), Filter)
+    return page(ctx, "Policies", identifiers, NextToken, MaxResults, lambda identifier: _summary(org, identifier))
 
 
 @operation("organizations", "ListTargetsForPolicy")
@@ -54,8 +54,8 @@ def list_targets_for_policy(
 ) -> Mapping[str, Any]:
     """The places to which a policy is attached."""
     org = manage(ctx, "ListTargetsForPolicy", PolicyId)
-    found = sorted(_all(org)[_known(org, PolicyId)]["targets"])
-    return page(ctx, "Targets", found, NextToken, MaxResults, lambda place: _place(ctx, org, place))
+    targets = sorted(_all(org)[_known(org, PolicyId)]["targets"])
+    return page(ctx, "Targets", targets, NextToken, MaxResults, lambda place: _place(ctx, org, place))
 
 
 @operation("organizations", "DescribePolicy")

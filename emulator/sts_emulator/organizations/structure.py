@@ -63,8 +63,8 @@ def root(org: Org, *, pending: tuple[tuple[str, str], ...] = ()) -> dict[str, An
 def list_accounts(ctx: Context, *, NextToken: str | None = None, MaxResults: int | None = None) -> Mapping[str, Any]:
     """All accounts."""
     org = manage(ctx, "ListAccounts")
-    found = sorted(place for place in org["parents"] if kind_of(org, place) == ACCOUNT)
-    return page(ctx, "Accounts", found, NextToken, MaxResults, lambda account: _account(ctx, org, account))
+    accounts = sorted(place for place in org["parents"] if kind_of(org, place) == ACCOUNT)
+    return page(ctx, "Accounts", accounts, NextToken, MaxResults, lambda account: _account(ctx, org, account))
 
 
 @operation("organizations", "ListAccountsForParent")
@@ -73,8 +73,8 @@ def list_accounts_for_parent(
 ) -> Mapping[str, Any]:
     """The accounts right below a place."""
     org = manage(ctx, "ListAccountsForParent", ParentId)
-    found = children(org, ParentId, ACCOUNT)
-    return page(ctx, "Accounts", found, NextToken, MaxResults, lambda account: _account(ctx, org, account))
+    accounts = children(org, ParentId, ACCOUNT)
+    return page(ctx, "Accounts", accounts, NextToken, MaxResults, lambda account: _account(ctx, org, account))
 
 
 @operation("organizations", "DescribeAccount")
@@ -138,8 +138,8 @@ def list_organizational_units_for_parent(
 ) -> Mapping[str, Any]:
     """The units right below a place."""
     org = manage(ctx, "ListOrganizationalUnitsForParent", ParentId)
-    found = children(org, ParentId, UNIT)
-    return page(ctx, "OrganizationalUnits", found, NextToken, MaxResults, lambda unit: _unit(org, unit))
+    units = children(org, ParentId, UNIT)
+    return page(ctx, "OrganizationalUnits", units, NextToken, MaxResults, lambda unit: _unit(org, unit))
 
 
 @operation("organizations", "DescribeOrganizationalUnit")
@@ -181,7 +181,7 @@ def update_organizational_unit(
     org = manage(ctx, "UpdateOrganizationalUnit", OrganizationalUnitId)
     unit = _known_unit(org, OrganizationalUnitId)
     if Name is not None:
-        siblings = [each for each in children(org, org["parents"][unit], UNIT) if each != unit]
+        siblings = [sibling for sibling in children(org, org["parents"][unit], UNIT) if sibling != unit]
         _refuse_namesake(org, siblings, Name)
         org = change(ctx, lambda body: {**body, "names": {**body.get("names", {}), unit: Name}})
     return {"OrganizationalUnit": _unit(org, unit)}
@@ -235,8 +235,8 @@ def list_children(
 ) -> Mapping[str, Any]:
     """The ids of the units or the accounts right below a place."""
     org = manage(ctx, "ListChildren", ParentId)
-    found = children(org, ParentId, ChildType)
-    return page(ctx, "Children", found, NextToken, MaxResults, lambda child: {"Id": child, "Type": ChildType})
+    places = children(org, ParentId, ChildType)
+    return page(ctx, "Children", places, NextToken, MaxResults, lambda child: {"Id": child, "Type": ChildType})
 
 
 @operation("organizations", "ListParents")

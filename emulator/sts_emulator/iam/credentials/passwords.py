@@ -215,7 +215,7 @@ def _hashed(ctx: Context, user: Stored, text: str) -> Password:
     kept = (policy or {}).get("PasswordReusePrevention", 0)
     old = user.get("password") or {}
     earlier = [*([{"salt": old["salt"], "hash": old["hash"]}] if old else []), *old.get("earlier", [])][:kept]
-    if any(people.is_password(one, text) for one in earlier):
+    if any(people.is_password(password, text) for password in earlier):
         raise AwsError("PasswordPolicyViolation", "Password was used before.")
     return {**people.new_password(text), "changed": int(ctx.world.now()), "earlier": earlier}
 

@@ -197,14 +197,14 @@ def list_delegation_requests(
     caller = ctx.identity
     if OwnerId != caller.arn:
         permit(ctx, "ListDelegationRequests", "*", {"iam:delegationrequestowner": (OwnerId,)} if OwnerId else {})
-    found = [
+    requests = [
         request
         for request in ctx.world.page(KIND)
         if request.get("owner_account") == caller.account
         and request.get("owner")
         and OwnerId in (None, request["owner"])
     ]
-    listed = page(ctx, "DelegationRequests", found, Marker, MaxItems, lambda request: _shown(ctx.world, request))
+    listed = page(ctx, "DelegationRequests", requests, Marker, MaxItems, lambda request: _shown(ctx.world, request))
     listed["isTruncated"] = listed.pop("IsTruncated")  # as the model spells it
     return listed
 

@@ -35,15 +35,15 @@ def values(parameters: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
     Raises:
         AwsError: InvalidInput for one that is named twice, has no value, or several though it is a `string`.
     """
-    found: dict[str, list[str]] = {}
+    named: dict[str, list[str]] = {}
     for parameter in parameters:
         name, given = parameter.get("Name", ""), list(parameter.get("Values", ()))
-        if not name or name in found:
+        if not name or name in named:
             raise AwsError("InvalidInput", f"Policy parameter {name} must be given once.")
         if not given or (parameter.get("Type", "string") == "string" and len(given) > 1):
             raise AwsError("InvalidInput", f"Policy parameter {name} of type string must have one value.")
-        found[name] = given
-    return found
+        named[name] = given
+    return named
 
 
 def render(template: str, given: Values) -> str:
@@ -53,7 +53,7 @@ def render(template: str, given: Values) -> str:
         AwsError: InvalidInput when a parameter is missing, or what comes of it is no policy or too long.
     """
     document = json.loads(template)
-    statements = [each for each in as_list(document["Statement"]) if _enabled(each, given)]
+    statements = [statement for statement in as_list(document["Statement"]) if _enabled(statement, given)]
     document["Statement"] = [
         {name: _filled(value, given) for name, value in statement.items() if name != ENABLED}
         for statement in statements
@@ -70,7 +70,7 @@ def render(template: str, given: Values) -> str:
 
 def boundaries(policy: str) -> list[str]:
     """The permissions boundaries that a policy demands of whoever it lets create roles."""
-    found = {
+    arns = {
         boundary
         for statement in as_list(json.loads(policy)["Statement"])
         for block in statement.get("Condition", {}).values()
@@ -78,7 +78,7 @@ def boundaries(policy: str) -> list[str]:
         if key.lower() == "iam:permissionsboundary"
         for boundary in as_list(listed)
     }
-    return sorted(found)
+    return sorted(arns)
 
 
 def _enabled(statement: Mapping[str, Any], given: Values) -> bool:
@@ -94,9 +94,9 @@ def _filled(value: Any, given: Values) -> Any:
         texts = list(_texts(value, given))
         return texts[0] if len(texts) == 1 else texts
     if isinstance(value, list):
-        return [text for each in value for text in as_list(_filled(each, given))]
+        return [text for item in value for text in as_list(_filled(item, given))]
     if isinstance(value, dict):
-        return {name: _filled(each, given) for name, each in value.items()}
+        return {name: _filled(item, given) for name, item in value.items()}
     return value
 
 

@@ -65,7 +65,7 @@ def update_group(
     moved = {**group, "path": path, "name": name, "arn": GROUP.arn(group["account"], path, name)}
     ctx.world.add(GROUP.kind, GROUP.key(moved), moved, uid=group["id"])
     for user in inside:
-        _set_groups(ctx.world, user, lambda known: [name if one == group["name"] else one for one in known])
+        _set_groups(ctx.world, user, lambda known: [name if member == group["name"] else member for member in known])
     return {}
 
 
@@ -106,8 +106,8 @@ def list_groups_for_user(
 ) -> Mapping[str, Any]:
     """The groups that a user is in."""
     user = reach(ctx, "ListGroupsForUser", USER, UserName)
-    found = (ctx.world.get(GROUP.kind, key_of(user["account"], name)) for name in sorted(user["groups"]))
-    return page(ctx, "Groups", [group for group in found if group is not None], Marker, MaxItems, shown)
+    groups = (ctx.world.get(GROUP.kind, key_of(user["account"], name)) for name in sorted(user["groups"]))
+    return page(ctx, "Groups", [group for group in groups if group is not None], Marker, MaxItems, shown)
 
 
 def shown(group: Stored) -> dict[str, Any]:

@@ -105,7 +105,7 @@ def shown(world: World, profile: Stored) -> dict[str, Any]:
         "InstanceProfileId": profile["id"],
         "Arn": profile["arn"],
         "CreateDate": profile["created"],
-        "Roles": [roles.shown(world, one) for one in inside if one is not None],
+        "Roles": [roles.shown(world, role) for role in inside if role is not None],
     }
 
 
@@ -115,10 +115,10 @@ def _page(ctx: Context, profiles: list[Stored], marker: str | None, limit: int |
 
 def _pair(ctx: Context, action: str, profile_name: str, role_name: str) -> tuple[Stored, Stored]:
     profile = reach(ctx, action, INSTANCE_PROFILE, profile_name)
-    found = ROLE.find(ctx.world, profile["account"], role_name)
-    if found is None:
+    role = ROLE.find(ctx.world, profile["account"], role_name)
+    if role is None:
         raise ROLE.absent(role_name)
-    return profile, found
+    return profile, role
 
 
 def _set_roles(world: World, profile: Stored, names: list[str]) -> None:

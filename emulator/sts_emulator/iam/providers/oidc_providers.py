@@ -155,7 +155,7 @@ def _without_scheme(url: str) -> str:
 def _thumbprints(given: list[str]) -> list[str]:
     if len(given) > THUMBPRINTS:
         raise AwsError("InvalidInput", f"Thumbprint list must contain fewer than {THUMBPRINTS} entries.")
-    return [one.lower() for one in given]
+    return [thumbprint.lower() for thumbprint in given]
 
 
 def _update(ctx: Context, provider: Stored, **members: Any) -> None:

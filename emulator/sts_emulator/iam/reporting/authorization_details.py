@@ -36,8 +36,8 @@ def get_account_authorization_details(
     """Policies, users, roles and groups in full; of AWS's own policies those that are in use."""
     permit(ctx, "GetAccountAuthorizationDetails", "*")
     kinds = [kind for kind in LISTS if not Filter or kind in Filter]
-    found = [(kind, thing) for kind in kinds for thing in _things(ctx.world, ctx.identity.account, kind)]
-    part = _page(ctx, "+".join(kinds), found, Marker, MaxItems)
+    things = [(kind, thing) for kind in kinds for thing in _things(ctx.world, ctx.identity.account, kind)]
+    part = _page(ctx, "+".join(kinds), things, Marker, MaxItems)
     result: dict[str, Any] = {name: [] for name in LISTS.values()}
     for kind, thing in part.pop("things"):
         result[LISTS[kind]].append(_detail(ctx.world, ctx.identity.account, kind, thing))
@@ -45,11 +45,11 @@ def get_account_authorization_details(
 
 
 def _page(
-    ctx: Context, kinds: str, found: list[tuple[str, Stored]], marker: str | None, limit: int | None
+    ctx: Context, kinds: str, things: list[tuple[str, Stored]], marker: str | None, limit: int | None
 ) -> dict[str, Any]:
     """A page whose marker belongs to one filter."""
     try:
-        part = page(ctx, f"details {kinds}", found, marker, limit)
+        part = page(ctx, f"details {kinds}", things, marker, limit)
     except AwsError:
         raise AwsError("ValidationError", "Marker and Filter do not match") from None
     part["things"] = part.pop(f"details {kinds}")
@@ -59,7 +59,9 @@ def _page(
 def _things(world: World, account: str, kind: str) -> list[Stored]:
     if kind == "AWSManagedPolicy":
         attached, bounding = policies.usage(world, account)
-        return [one for one in managed_policies.everything() if attached[one["arn"]] or bounding[one["arn"]]]
+        return [
+            policy for policy in managed_policies.everything() if attached[policy["arn"]] or bounding[policy["arn"]]
+        ]
     noun = {"LocalManagedPolicy": POLICY, "User": USER, "Role": ROLE, "Group": GROUP}[kind]
     return listing(world, noun, account)
 
