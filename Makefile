@@ -24,8 +24,9 @@ bench: $(VENV)/installed-test  ## the ratios of docs/performance.md, measured he
 	$(BIN)/python -m tests.bench
 
 $(VENV)/installed: pyproject.toml constraints.txt
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@echo "making $(VENV) and installing what the emulator needs; this happens once and may take some minutes"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e .
 	@touch $@
 
 $(VENV)/installed-test: $(VENV)/installed

@@ -98,9 +98,13 @@ METHODS = (
         },
         {"private-ca": ("sts_emulator.idp.private_ca",)},
     ),
-    # Not a method itself, but where the identities of all methods are set up.
+)
+
+# What is no way to get credentials, and stands beside the ways.
+SERVICES = (
+    # Where the identities of all methods are set up.
     Method(
-        "control plane",
+        "identities",
         {
             "iam": _rooms(
                 "sts_emulator.iam",
@@ -151,15 +155,15 @@ METHODS = (
 
 
 def modules_by_service() -> dict[str, tuple[str, ...]]:
-    """Which modules hold the operations of which service, over all methods."""
+    """Which modules hold the operations of which service, over all methods and other services."""
     table: dict[str, tuple[str, ...]] = {}
-    for method in METHODS:
+    for method in METHODS + SERVICES:
         for service, modules in method.operations.items():
             table[service] = table.get(service, ()) + modules
     return table
 
 
-PAGES = {place: modules for method in METHODS for place, modules in method.pages.items()}
+PAGES = {place: modules for method in METHODS + SERVICES for place, modules in method.pages.items()}
 
 
 def create_server(settings: Settings) -> Server:
