@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.names import parse_arn
 from sts_emulator.vending.context import Context
 from sts_emulator.wire import models
-from sts_emulator.wire.models import Operation, Shape
+from sts_emulator.wire.models import Shape
 
 _READS = ("Get", "List", "Describe", "Lookup", "Decode", "Simulate", "Generate", "Is", "Search", "BatchGet")
 _VENDING = frozenset(("AssumeRole", "AssumeRoleWithSAML", "AssumeRoleWithWebIdentity", "GetSessionToken"))
@@ -53,8 +54,7 @@ def without_secrets(parameters: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def parameters(ctx: Context) -> dict[str, Any] | None:
     """`requestParameters`: None when there are none."""
-    operation = _operation(ctx)
-    shown = _shown(ctx, ctx.parameters, operation.input if operation else None) or {}
+    shown = _members(ctx, ctx.parameters, _shapes(ctx.service, ctx.operation)[0])
     if ctx.service == "sts":
         shown.update(_asked(ctx))
     return shown or None
@@ -66,8 +66,7 @@ def answer(ctx: Context, result: Mapping[str, Any] | None) -> Any:
         return None
     if ctx.service == "signin":
         return dict(result)
-    operation = _operation(ctx)
-    return _shown(ctx, result, operation.output if operation else None) or None
+    return _members(ctx, result, _shapes(ctx.service, ctx.operation)[1]) or None
 
 
 def evidence(ctx: Context) -> dict[str, Any]:
@@ -124,10 +123,11 @@ def _asked(ctx: Context) -> dict[str, Any]:
     return shown | {name: value for name, value in told.items() if value}
 
 
-def _operation(ctx: Context) -> Operation | None:
-    if ctx.service not in models.services():
-        return None
-    return models.service(ctx.service).operations.get(ctx.operation)
+@lru_cache(maxsize=512)
+def _shapes(service: str, name: str) -> tuple[Shape | None, Shape | None]:
+    """The model's input and output of an operation; our own pages have none."""
+    operation = models.service(service).operations.get(name) if service in models.services() else None
+    return (operation.input, operation.output) if operation is not None else (None, None)
 
 
 def _shown(ctx: Context, value: Any, shape: Shape | None) -> Any:
@@ -153,19 +153,20 @@ def _members(ctx: Context, value: Mapping[str, Any], shape: Shape | None) -> dic
     for member, item in value.items():
         described = shape.members.get(member) if shape is not None else None
         inner = described.shape if described is not None else None
-        told = member[:1].lower() + member[1:]
-        if not _is_secret(ctx, member, inner):
-            shown[told] = _shown(ctx, item, inner)
+        told, is_secret = _told(ctx.service, member)
+        if not (is_secret or (inner is not None and inner.sensitive and member != "SessionToken")):
+            shown[told] = item if type(item) is str else _shown(ctx, item, inner)
         elif ctx.service not in _LEFT_OUT:
             shown[told] = _HIDDEN
     return shown
 
 
-def _is_secret(ctx: Context, member: str, shape: Shape | None) -> bool:
+@lru_cache(maxsize=2048)
+def _told(service: str, member: str) -> tuple[str, bool]:
+    """What CloudTrail calls a member, and whether it is a secret."""
     name = member[:1].upper() + member[1:]
-    if name == "SessionToken":
-        return ctx.service != "sts"  # the others' records of it are not known: hidden
-    return name in _SECRETS or (shape is not None and shape.sensitive)
+    is_secret = name in _SECRETS or (name == "SessionToken" and service != "sts")  # others' records: not known, hidden
+    return member[:1].lower() + member[1:], is_secret
 
 
 def _date(ctx: Context, value: float | datetime) -> str:

@@ -1,4 +1,7 @@
-"""A pattern as an automaton: whole values are matched in time linear in their length, whatever the pattern."""
+"""A pattern as an automaton: whole values are matched in time linear in their length, whatever the pattern.
+
+Our own, because `re` backtracks, and a binding to RE2 would be a compiled dependency for a few dozen patterns of models.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Owns key sets (JWKS): which of an issuer's public keys checks a token, by key id and algorithm."""
+"""Owns key sets (JWKS): which of an issuer's public keys checks a token, by key id and algorithm.
+
+Our own, because AWS picks and refuses keys in ways that no library does (docs/aws/web-identity.md, "Rules for tokens").
+"""
 
 from __future__ import annotations
 
