@@ -231,7 +231,7 @@ def test_a_plan_without_policies_passes(here: Path, capsys: pytest.CaptureFixtur
     assert capsys.readouterr().out == "0 policies: nothing found\n"
 
 
-def test_the_shipped_scenarios_follow_the_advice_or_say_why_not(capsys: pytest.CaptureFixture[str]):
+def test_the_shipped_scenarios_follow_the_advice_or_say_why_not():
     folder = Path(__file__).parents[2] / "trust_policies"
 
     assert main(["lint", str(folder), "--fail-on", "suggestion"]) == 0

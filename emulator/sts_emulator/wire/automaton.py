@@ -1,6 +1,6 @@
 """A pattern as an automaton: whole values are matched in time linear in their length, whatever the pattern.
 
-Our own, because `re` backtracks, and a binding to RE2 would be a compiled dependency for a few dozen patterns of models.
+Our own: `re` backtracks, and a binding to RE2 would be a compiled dependency for a few dozen patterns of models.
 """
 
 from __future__ import annotations
