@@ -11,7 +11,8 @@ from strategies import HERE, documents, policy_sets, policy_texts, requests, sta
 
 from sts_emulator.policy.caller_keys import can_send
 from sts_emulator.policy.deciding.document import MalformedPolicy, as_list, parse
-from sts_emulator.policy.deciding.engine import LAYERS, WITHOUT_IDENTITY, PolicySet, combine, decide, evaluate
+from sts_emulator.policy.deciding.engine import LAYERS, PolicySet, combine, decide, evaluate
+from sts_emulator.policy.deciding.matching import AWS_TYPES
 from sts_emulator.policy.explaining.explain import explain
 from sts_emulator.policy.explaining.single_changes import State
 from sts_emulator.policy.linting.lint import RULES, Finding, lint
@@ -218,7 +219,7 @@ def test_no_sentence_calls_a_living_principal_deleted(request_, policies):
 @laws
 @given(requests(), policy_sets())
 def test_who_has_no_identity_is_decided_by_the_resource_alone(request_, policies):
-    assume(request_.principal.type in WITHOUT_IDENTITY)
+    assume(request_.principal.type not in AWS_TYPES)
 
     alone = PolicySet(trust=policies.trust, rcps=policies.rcps, boundary=policies.boundary)
 

@@ -9,6 +9,7 @@ from strategies import CALLERS, HERE, OIDC, TARGET, THERE
 
 from sts_emulator.policy.deciding.document import parse
 from sts_emulator.policy.deciding.engine import Decision, PolicySet, Principal, Request, decide, evaluate
+from sts_emulator.policy.explaining.explain import explain
 
 ALICE, DAVE, APP, ROOT, KIM, GITHUB, OKTA, EC2, NOBODY = CALLERS
 
@@ -210,3 +211,25 @@ def test_an_anonymous_caller_is_admitted_by_a_star_alone():
     assert decide(secret, PolicySet(trust=trust("*", action="s3:*"))).allowed
     assert decide(secret, PolicySet(trust=trust({"AWS": "*"}, action="s3:*"))).allowed
     assert not decide(secret, PolicySet(trust=trust({"AWS": HERE}, action="s3:*"))).allowed
+
+
+SPIFFE = Principal("spiffe", "spiffe://a", HERE, id="spiffe://a")  # type: ignore[arg-type]
+"""mypy refuses such a caller; a store or a test could still bring one."""
+
+
+@pytest.mark.parametrize("element", ["*", {"AWS": "*"}, {"AWS": HERE}, {"Federated": "spiffe://a"}])
+@pytest.mark.parametrize("action", ["sts:AssumeRole", "s3:GetObject"])
+def test_a_caller_of_an_unknown_type_is_admitted_by_nothing(element, action):
+    except_for = document({"Effect": "Allow", "NotPrincipal": {"AWS": THERE}, "Action": "*"})
+
+    for policy in (trust(element, action="*"), except_for, None):
+        policies = PolicySet(trust=policy, identity=(FULL,))
+
+        assert decide(ask(SPIFFE, action), policies).verdict == "implicit_deny"
+        assert explain(ask(SPIFFE, action), policies).decision.verdict == "implicit_deny"
+
+
+def test_but_a_deny_for_everybody_reaches_it():
+    for element in ("*", {"AWS": "*"}):
+        assert verdict(SPIFFE, trust=trust(element, "Deny")).explicit
+    assert verdict(SPIFFE, trust=document({"Effect": "Deny", "NotPrincipal": {"AWS": HERE}, "Action": "*"})).explicit

@@ -12,7 +12,7 @@ from typing import Final, Literal
 from sts_emulator.policy.deciding.document import Document, Statement
 from sts_emulator.policy.deciding.engine import Principal
 from sts_emulator.policy.deciding.matching import ARN_PARTS, is_account
-from sts_emulator.policy.shared_issuers import issuer_of
+from sts_emulator.policy.federated import ACTIONS, OIDC, SAML, issuer_of, kind_of
 
 Context = Mapping[str, tuple[str, ...]]
 Presence = Literal["never", "free", "always"]
@@ -20,13 +20,6 @@ Presence = Literal["never", "free", "always"]
 FOREIGN: Final = "999999999999"
 SOMEBODY: Final = "somebody"
 SESSION: Final = "session"
-BUILT_IN: Final = frozenset(
-    {"accounts.google.com", "www.amazon.com", "graph.facebook.com", "cognito-identity.amazonaws.com"}
-)
-ACTIONS: Final = {
-    "oidc": "sts:AssumeRoleWithWebIdentity",
-    "saml": "sts:AssumeRoleWithSAML",
-}
 ALONG: Final = ("sts:TagSession", "sts:SetSourceIdentity")
 """What is asked along with an assume operation, and may be allowed or not by itself."""
 
@@ -158,13 +151,13 @@ def federated(provider: str) -> Caller:
     """Whoever an OIDC or SAML provider vouches for; AWS gives it an account and a type, and no aws:PrincipalArn."""
     parts = provider.split(":")
     account = parts[4] if len(parts) == ARN_PARTS else ""
-    kind = "saml" if ":saml-provider/" in provider else "oidc"
+    kind = kind_of(provider)
     keys: dict[str, tuple[str, ...]] = {"aws:userid": (provider,), "aws:principaltype": ("User",)}
     if account:
         keys["aws:principalaccount"] = (account,)
-    if kind == "oidc":
+    if kind.names_provider:
         keys["aws:federatedprovider"] = (provider,)
-    return Caller(Principal(kind, provider, account, id=provider), provider, keys)
+    return Caller(Principal(kind.type, provider, account, id=provider), provider, keys)
 
 
 def service(name: str) -> Caller:
@@ -199,8 +192,8 @@ def presence(name: str, caller: Caller, action: str) -> Presence:
 
 
 def _claim_presence(issuer: str, claim: str, caller: Caller) -> Presence:
-    own = caller.principal.type == "saml" if issuer == "saml" else caller.principal.type == "oidc"
-    if not own or (issuer != "saml" and issuer != issuer_of(caller.principal.value).lower()):
+    kind = SAML if issuer == SAML.prefix else OIDC
+    if caller.principal.type != kind.type or (kind is OIDC and issuer != issuer_of(caller.principal.value).lower()):
         return "never"
     return "always" if claim in ("sub", "aud") or (issuer, claim) == ("saml", "iss") else "free"
 

@@ -18,6 +18,7 @@ from sts_emulator.analysis.search import BASE, Search, request
 from sts_emulator.policy.deciding.document import Document, parse
 from sts_emulator.policy.deciding.engine import PolicySet, decide
 from sts_emulator.policy.deciding.matching import is_account
+from sts_emulator.policy.federated import BUILT_IN, kind_of
 
 Kind = Literal["user", "role", "account", "anybody", "oidc", "saml", "service"]
 
@@ -174,7 +175,7 @@ class Reach:
         made: list[tuple[Caller, Kind]] = []
         if who.isdigit():
             made = [(caller, "account") for caller in callers.of("AWS", who, "")]
-        elif ":" in who or who in callers.BUILT_IN:
+        elif ":" in who or who in BUILT_IN:
             made = [(callers.federated(who), _federated_kind(who))]
         else:
             made = [(callers.service(who), "service")]
@@ -279,4 +280,4 @@ def _some(document: Document | None) -> tuple[Document, ...]:
 
 
 def _federated_kind(provider: str) -> Kind:
-    return "saml" if ":saml-provider/" in provider else "oidc"
+    return kind_of(provider).type

@@ -9,7 +9,7 @@ from typing import Any
 from sts_emulator.accounts.resources import role_by_arn, user_by_arn
 from sts_emulator.analysis.compare import Witness
 from sts_emulator.core.world import World
-from sts_emulator.policy.shared_issuers import issuer_of
+from sts_emulator.policy.federated import issuer_of
 
 
 def suggestion(witness: Witness, world: World) -> Iterator[str]:

@@ -11,6 +11,7 @@ from sts_emulator.importers import inventory
 from sts_emulator.importers.inventory import Inventory, Thing, compact, kept, provider_host
 from sts_emulator.importers.json_text import BadInput, JsonText
 from sts_emulator.importers.places import in_json
+from sts_emulator.policy.federated import issuer_of
 
 _OWN_PROVIDER = re.compile(r'"arn:aws[a-z-]*:iam::([0-9]{12}):(?:oidc|saml)-provider/')
 _NOT_A_NAME = re.compile(r"[^A-Za-z0-9+=,.@_-]+")
@@ -79,9 +80,9 @@ def read_provider_list(source: JsonText, account: str) -> Inventory:
     for at in source.elements(source.top["OpenIDConnectProviderList"]):
         arn = source.value(at)
         arn = arn.get("Arn") if isinstance(arn, Mapping) else arn
-        if not isinstance(arn, str) or ":oidc-provider/" not in arn:
+        host = issuer_of(arn) if isinstance(arn, str) else arn
+        if host == arn:
             raise BadInput("expected the ARN of an OIDC provider", source.line(at))
-        host = arn.partition(":oidc-provider/")[2]
         body = {"url": f"https://{host}"}
         found.add(Thing("oidc_providers", account or arn.split(":")[4], host, body, source.line(at)))
     return found

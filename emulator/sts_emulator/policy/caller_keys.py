@@ -9,9 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from sts_emulator.policy.deciding.matching import AWS_TYPES
-from sts_emulator.policy.federated import COGNITO, GITHUB
+from sts_emulator.policy.federated import COGNITO, GITHUB, issuer_of, kind_of
 from sts_emulator.policy.keys import MORE_CLAIMS, is_claim
-from sts_emulator.policy.shared_issuers import issuer_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -96,7 +95,7 @@ def class_of(caller: Principal) -> CallerClass:
 def class_named(kind: str, text: str) -> CallerClass:
     """The class of the callers that an entry of a `Principal` element names."""
     if kind == "Federated":
-        return CallerClass("saml" if ":saml-provider/" in text else "oidc", text)
+        return CallerClass(kind_of(text).type, text)
     return CallerClass("service", text) if kind == "Service" else ANY_AWS
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sts_emulator.policy.deciding.document import texts
 from sts_emulator.policy.deciding.matching import Actions
 from sts_emulator.policy.deciding.operators import operator
-from sts_emulator.policy.federated import COGNITO, GITHUB
+from sts_emulator.policy.federated import COGNITO, GITHUB, OIDC, issuer_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -69,12 +69,7 @@ def _issuers(statement: Mapping[str, Any]) -> Iterator[str]:
     if statement.get("Effect") != "Allow" or not isinstance(principal, dict):
         return
     listed = Actions(texts(statement.get("Action", statement.get("NotAction", []))))
-    if listed.match("sts:assumerolewithwebidentity") is ("NotAction" in statement):
+    if listed.match(OIDC.action.lower()) is ("NotAction" in statement):
         return
     for provider in texts(principal.get("Federated", [])):
         yield issuer_of(provider)
-
-
-def issuer_of(provider: str) -> str:
-    """Host and path of the issuer behind a provider ARN; a built-in provider is its own issuer."""
-    return provider.partition(":oidc-provider/")[2] or provider

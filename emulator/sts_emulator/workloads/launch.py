@@ -14,6 +14,7 @@ from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.methods.instance_profile import clusters, delivery, ecs, functions, instances, pods
+from sts_emulator.policy.federated import issuer_of
 from sts_emulator.vending.authenticate import root_caller
 from sts_emulator.vending.context import Context, Server
 from sts_emulator.wire import dispatch
@@ -322,8 +323,8 @@ def _federation(role: Stored) -> tuple[str, str]:
         principal = statement.get("Principal")
         federated = principal.get("Federated", ()) if isinstance(principal, dict) else ()
         for arn in [federated] if isinstance(federated, str) else federated:
-            _, found, name = arn.partition(":oidc-provider/")
-            if found:
+            name = issuer_of(arn)
+            if name != arn:
                 wanted = statement.get("Condition", {}).get("StringEquals", {}).get(f"{name}:sub", "")
                 return f"https://{name}", wanted if isinstance(wanted, str) else wanted[0]
     raise LaunchError(f"role `{role['name']}` trusts no OIDC provider, so no pod can assume it with its token")

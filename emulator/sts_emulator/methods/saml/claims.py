@@ -12,6 +12,7 @@ from typing import Any, Final
 from sts_emulator.core import clock
 from sts_emulator.methods.saml.message import SAML
 from sts_emulator.methods.saml.refusals import malformed, nobody, refused
+from sts_emulator.policy import federated
 
 ATTRIBUTE: Final = "https://aws.amazon.com/SAML/Attributes/"
 ROLE_ATTRIBUTE: Final = f"{ATTRIBUTE}Role"
@@ -182,7 +183,7 @@ def split_pair(value: str) -> tuple[str, str] | None:
     first, _, rest = value.partition(",")
     start, _, last = value.rpartition(",")
     for role, provider in ((start, last), (rest, first)):
-        if ":role/" in role and ":saml-provider/" in provider:
+        if ":role/" in role and federated.kind_of(provider) is federated.SAML:
             return role.strip(), provider.strip()
     return None
 

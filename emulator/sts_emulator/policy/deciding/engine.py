@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from sts_emulator.policy.deciding.matching import RANK, Grant
+from sts_emulator.policy.deciding.matching import AWS_TYPES, CALLER_TYPES, RANK, CallerType, Grant
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -21,20 +21,18 @@ Verdict = Literal["allow", "explicit_deny", "implicit_deny"]
 Layer = Literal["", "scp", "rcp", "trust", "identity", "boundary", "session"]
 
 ROLE_SESSION_ACTIONS = frozenset({"sts:tagsession", "sts:setsourceidentity", "sts:setcontext"})
-WITHOUT_IDENTITY = frozenset({"service", "oidc", "saml", "anonymous"})
-"""Callers that have no identity policies and that no SCP reaches."""
 
 
 @dataclass(slots=True)
 class Principal:
     """Who asks.
 
-    `type` is user, assumed-role, root, federated-user, oidc, saml, service or anonymous; `value` the ARN (of the
-    session for assumed-role), the provider's ARN or host (oidc, saml) or the service's name. `role_arn` carries the
-    path. `id` is the unique id: `AIDA…`, or `AROA…:session`, whose role part matches stored `AROA…` principals.
+    `value` is the ARN (of the session for assumed-role), the provider's ARN or host (oidc, saml) or the service's name.
+    `role_arn` carries the path. `id` is the unique id: `AIDA…`, or `AROA…:session`, whose role part matches stored
+    `AROA…` principals. A caller of any other type is admitted by nothing.
     """
 
-    type: str
+    type: CallerType
     value: str
     account: str = ""
     role_arn: str = ""
@@ -147,6 +145,8 @@ def named(statement: Statement, caller: Principal, *, bounded: bool) -> Grant | 
         return principals.match(caller, deny=deny)
     if deny:
         return "direct" if bounded or not principals.spares(caller) else None
+    if caller.type not in CALLER_TYPES:
+        return None
     return "direct" if principals.match(caller) is None else None
 
 
@@ -192,7 +192,7 @@ def decide(request: Request, policies: PolicySet) -> Decision:
     """What all layers say together (docs/aws/policy-evaluation.md, "Layers")."""
     bounded = policies.boundary is not None
     trust, grant = resource_says(policies.trust, request, bounded=bounded)
-    if request.principal.type in WITHOUT_IDENTITY:
+    if request.principal.type not in AWS_TYPES:
         says = Says(rcp=deny_only(policies.rcps, request) if policies.rcps else None, trust=trust)
         return fold(says, grant, FEDERATED_NEEDS)
     says = Says(
@@ -267,7 +267,7 @@ def needed_layers(
     In one account the way in which the resource's policy names the caller decides what else is needed; across accounts
     both sides must allow. A resource without a policy of its own is decided by the caller's side alone.
     """
-    if request.principal.type in WITHOUT_IDENTITY:
+    if request.principal.type not in AWS_TYPES:
         return FEDERATED_NEEDS
     if policies.trust is not None and is_cross_account(request, policies):
         return _EVERYTHING

@@ -8,7 +8,9 @@ the pattern.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Never, get_args
+
+from sts_emulator.policy.federated import FederatedType
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -25,8 +27,12 @@ RANK: Mapping[str, int] = {"account": 1, "role": 2, "direct": 3}
 ACCOUNT_DIGITS = 12
 ARN_PARTS = 6
 LONGEST_COMPARED = 64
-AWS_TYPES = frozenset({"user", "assumed-role", "root", "federated-user"})
-FEDERATED_TYPES = frozenset({"oidc", "saml"})
+AwsType = Literal["user", "assumed-role", "root", "federated-user"]
+CallerType = AwsType | FederatedType | Literal["service", "anonymous"]
+AWS_TYPES: frozenset[CallerType] = frozenset(get_args(AwsType))
+"""Callers that have an identity in an account; the others have no identity policies, and no SCP reaches them."""
+FEDERATED_TYPES: frozenset[CallerType] = frozenset(get_args(FederatedType))
+CALLER_TYPES: frozenset[CallerType] = AWS_TYPES | FEDERATED_TYPES | {"service", "anonymous"}
 
 
 class _Segment:
@@ -253,15 +259,19 @@ class Principals:
         `{"AWS":"*"}` does not admit OIDC, SAML or service callers (recorded live for federated ones). Whether a *Deny*
         on it reaches them is not documented; the strict reading is taken, as for a bare `"*"`.
         """
-        if self.everyone or (deny and self.any_aws):
+        if deny and (self.everyone or self.any_aws):
             return "direct"
-        if caller.type in AWS_TYPES:
-            return self._match_aws(caller)
-        if caller.type in FEDERATED_TYPES:
-            return "direct" if caller.value in self.federated else None
-        if caller.type == "service":
-            return "direct" if caller.value in self.services else None
-        return "direct" if self.any_aws else None
+        match caller.type:
+            case "oidc" | "saml":
+                return "direct" if self.everyone or caller.value in self.federated else None
+            case "user" | "assumed-role" | "root" | "federated-user":
+                return "direct" if self.everyone else self._match_aws(caller)
+            case "service":
+                return "direct" if self.everyone or caller.value in self.services else None
+            case "anonymous":
+                return "direct" if self.everyone or self.any_aws else None
+            case _ as unknown:
+                return _nobody(unknown)
 
     def matched_by(self, caller: Principal, *, deny: bool = False) -> str | None:
         """The listed text that names the caller most closely."""
@@ -301,6 +311,10 @@ class Principals:
             return True
         itself = caller.value in self.direct or caller.user_arn in self.direct or caller.id in self.direct
         return itself and (not caller.role_arn or self._names_role(caller))
+
+
+def _nobody(_unknown: Never) -> None:
+    """A caller of no known type, which mypy refuses already, is not admitted at run time either."""
 
 
 def principals(element: str | Mapping[str, Sequence[str]]) -> Principals:

@@ -10,8 +10,8 @@ from functools import cached_property, lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from sts_emulator.policy.deciding import engine
-from sts_emulator.policy.deciding.engine import WITHOUT_IDENTITY, Decision, PolicySet, Request, Says, Verdict
-from sts_emulator.policy.deciding.matching import RANK, Grant
+from sts_emulator.policy.deciding.engine import Decision, PolicySet, Request, Says, Verdict
+from sts_emulator.policy.deciding.matching import AWS_TYPES, RANK, Grant
 from sts_emulator.policy.deciding.operators import READABLE
 from sts_emulator.policy.explaining.reasons import (
     Reason,
@@ -230,9 +230,9 @@ def explain(request: Request, policies: PolicySet, names: Mapping[str, str] = NO
         *(trace("scp", number, documents) for number, documents in enumerate(policies.scps)),
         *(trace("rcp", number, documents) for number, documents in enumerate(policies.rcps)),
     ]
-    if policies.trust is not None or engine.needs_trust(request) or request.principal.type in WITHOUT_IDENTITY:
+    if policies.trust is not None or engine.needs_trust(request) or request.principal.type not in AWS_TYPES:
         layers.append(trace("trust", 0, () if policies.trust is None else (policies.trust,)))
-    if request.principal.type not in WITHOUT_IDENTITY:
+    if request.principal.type in AWS_TYPES:
         layers.append(trace("identity", 0, policies.identity))
         if policies.boundary is not None:
             layers.append(trace("boundary", 0, (policies.boundary,)))
@@ -281,7 +281,7 @@ def _with_needs(request: Request, policies: PolicySet, layers: Sequence[LayerTra
 def _with_need(
     trace: LayerTrace, request: Request, needed: frozenset[Layer], grant: Grant | None, *, cross: bool
 ) -> LayerTrace:
-    consulted = not (trace.layer == "scp" and request.principal.type in WITHOUT_IDENTITY)
+    consulted = not (trace.layer == "scp" and request.principal.type not in AWS_TYPES)
     exempt = trace.layer == "identity" and request.principal.type == "root"
     required = consulted and not exempt and (trace.layer in needed or trace.layer in ("scp", "rcp"))
     why = _why(trace.layer, request, grant, required=required, cross=cross)

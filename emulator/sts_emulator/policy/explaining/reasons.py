@@ -17,8 +17,8 @@ from sts_emulator.policy.deciding.matching import (
 )
 from sts_emulator.policy.deciding.typed_values import read_address, read_date, read_number
 from sts_emulator.policy.deciding.variables import LANGUAGE_WITH_VARIABLES, value_of
+from sts_emulator.policy.federated import issuer_of
 from sts_emulator.policy.keys import MULTIVALUED
-from sts_emulator.policy.shared_issuers import issuer_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sts_emulator.policy.caller_keys import WITH_SOURCE
 from sts_emulator.policy.deciding.document import texts
 from sts_emulator.policy.deciding.matching import ARN_PARTS, has_wildcard, is_account
-from sts_emulator.policy.federated import GITHUB
+from sts_emulator.policy.federated import ACTIONS, BUILT_IN, GITHUB, issuer_of, kind_of
 from sts_emulator.policy.linting.findings import (
     EVERY_KIND,
     Hit,
@@ -19,7 +19,7 @@ from sts_emulator.policy.linting.findings import (
     never_true,
     policy,
 )
-from sts_emulator.policy.shared_issuers import issuer_of, unguarded
+from sts_emulator.policy.shared_issuers import unguarded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,9 +33,6 @@ GITHUB_ARN = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{GITHUB}"
 PRIVATE = "idp.example.org/realms/main"
 PRIVATE_ARN = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{PRIVATE}"
 SAML_ARN = f"arn:aws:iam::{ACCOUNT}:saml-provider/Okta"
-BUILT_IN_PROVIDERS = frozenset(
-    {"accounts.google.com", "www.amazon.com", "graph.facebook.com", "cognito-identity.amazonaws.com"}
-)
 LIMITING_KEYS = ("aws:principalorg", "aws:principalaccount", "aws:source", "sts:externalid", "aws:vpce")
 """Starts of keys that say who may call, so that a wide principal is narrowed again."""
 GUARD_KEYS = frozenset({"aws:sourcearn", "aws:sourceaccount", "aws:sourceorgid", "aws:sourceorgpaths"})
@@ -44,14 +41,14 @@ NEEDED_ACTIONS = {
     ROLES_ANYWHERE: ("sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"),
     POD_IDENTITY: ("sts:AssumeRole", "sts:TagSession"),
 }
-FEDERATED_ACTIONS = {"oidc": "sts:AssumeRoleWithWebIdentity", "saml": "sts:AssumeRoleWithSAML", "aws": "sts:AssumeRole"}
+FEDERATED_ACTIONS = {**ACTIONS, "aws": "sts:AssumeRole"}
 
 
 def _kind_of(kind: str, principal: str) -> str:
-    """Which of the three assume operations a principal uses."""
+    """The kind of provider that a principal is, `aws` for the others."""
     if kind != "Federated":
         return "aws"
-    return "saml" if ":saml-provider/" in principal else "oidc"
+    return kind_of(principal).type
 
 
 def _covers(statement: Statement, action: str) -> bool:
@@ -194,7 +191,7 @@ def _audience(subject: Subject) -> Iterator[Hit]:
 
 def _provider_domain(subject: Subject) -> Iterator[Hit]:
     for _, kind, text, path in subject.principals():
-        if kind == "Federated" and ":" not in text and text != "*" and text not in BUILT_IN_PROVIDERS:
+        if kind == "Federated" and ":" not in text and text != "*" and text not in BUILT_IN:
             yield (
                 path,
                 f"`{text}` is no built-in provider, so no caller ever matches it",

@@ -18,6 +18,7 @@ from sts_emulator.policy.deciding.document import (
     texts,
 )
 from sts_emulator.policy.deciding.matching import ACCOUNT_DIGITS, ARN_PARTS, glob, has_wildcard
+from sts_emulator.policy.federated import SEGMENTS
 from sts_emulator.policy.saving.identity_policies import PARTITION, check_sids, conditions_well_formed, values_readable
 from sts_emulator.policy.saving.service_principals import is_known
 from sts_emulator.policy.shared_issuers import unguarded
@@ -177,7 +178,7 @@ def _is_provider(principal: str) -> bool:
     if not principal.startswith("arn:"):
         return _is_domain(principal)
     service, kind, name = _principal_arn(principal)
-    return service == "iam" and kind in ("oidc-provider", "saml-provider") and name != "" and not has_wildcard(name)
+    return service == "iam" and kind in SEGMENTS and name != "" and not has_wildcard(name)
 
 
 def _is_domain(text: str, labels: int = 2) -> bool:
