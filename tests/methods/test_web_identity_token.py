@@ -203,7 +203,7 @@ class TestRefusesWhatIsNoToken:
 
     def test_of_members_that_occur_twice_the_last_counts(self, keys):
         token = keys["ES256"].token(b'{"iss": "https://first.example.com", "iss": "https://last.example.com"}')
-        assert jwt.parse(token).issuer == "https://last.example.com"
+        assert jwt.parse(token).hint("iss") == "https://last.example.com"
         assert ours(token, jwks(keys)) == {"iss": "https://last.example.com"}
 
 

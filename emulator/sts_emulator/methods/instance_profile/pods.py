@@ -20,7 +20,7 @@ from sts_emulator.core.errors import AwsError
 from sts_emulator.methods.instance_profile import clusters, delivery
 from sts_emulator.methods.instance_profile.delivery import Delivered, Workload
 from sts_emulator.methods.instance_profile.ecs import members
-from sts_emulator.methods.tokens import issuer_keys, jwt
+from sts_emulator.methods.tokens import checks, issuer_keys, jwt
 from sts_emulator.methods.tokens.issuer_keys import Provider
 from sts_emulator.pages import guard
 from sts_emulator.pages.routes import ANY, page
@@ -90,7 +90,7 @@ def prove(ctx: Context, cluster: Stored, text: str) -> Pod:
     """
     try:
         token = jwt.parse(text)
-        if token.issuer != cluster["issuer"]:
+        if token.hint("iss") != cluster["issuer"]:
             raise _invalid("The token's issuer is not the cluster's")
         keys = issuer_keys.known(ctx, _provider(cluster["issuer"]), token.key_id)
         verify = keys.verifier(token.key_id, token.algorithm) if keys else None
@@ -106,11 +106,13 @@ def prove(ctx: Context, cluster: Stored, text: str) -> Pod:
 
 
 def _check_claims(claims: Mapping[str, Any], now: float) -> None:
-    audience = claims.get("aud")
-    if AUDIENCE not in (audience if isinstance(audience, list) else [audience]):
+    if AUDIENCE not in checks.audiences(claims):
         raise _invalid(f"The token's audience is not {AUDIENCE}")
-    expires, starts = claims.get("exp"), claims.get("nbf", 0)
-    if not isinstance(expires, int) or not isinstance(starts, int) or starts > now:
+    try:
+        _, starts, expires = checks.lifetime(claims)
+    except ValueError:
+        expires = starts = None
+    if expires is None or (starts or 0) > now:
         raise _invalid("The token is not valid yet, or does not say when it is")
     if expires <= now:
         raise AwsError("ExpiredTokenException", "The token is expired")
@@ -273,7 +275,7 @@ def _check_address(visit: Visit) -> None:
 def _cluster_of(visit: Visit, text: str) -> Stored:
     """The cluster that the token claims to be of; nothing else of it is believed yet. Raises AwsError."""
     try:
-        issuer = jwt.parse(text).issuer
+        issuer = jwt.parse(text).hint("iss")
     except jwt.NotAToken as bad:
         raise AwsError("InvalidTokenException", f"Service account token cannot be parsed: {bad}") from None
     cluster = clusters.cluster_of_issuer(visit.world, issuer) if isinstance(issuer, str) else None

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NoReturn
 
 from sts_emulator.core.errors import AwsError
+from sts_emulator.methods.tokens import checks
 from sts_emulator.vending.tags import tag_map
 
 TOLERANCE: Final = 300
@@ -23,8 +24,6 @@ NOT_VALIDATED: Final = (
 )
 
 _REQUIRED = ("iss", "sub", "aud", "iat", "exp")
-_FAR: Final = 10**18
-_INTEGER = re.compile(r"-?[0-9]{1,18}")
 _SOURCE_IDENTITY = re.compile(r"(?![aA][wW][sS]:)[A-Za-z0-9_+=,.@-]{2,64}")
 _ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[^:;*?\s]{1,600}")
 _MAX_TAGS, _MAX_TAG_KEY, _MAX_TAG_VALUE = 50, 128, 256  # the API's own limits for session tags
@@ -88,21 +87,24 @@ def _subject(value: Any) -> str:
 
 
 def _audience(claims: Mapping[str, Any]) -> tuple[tuple[str, ...], str]:
-    value = claims["aud"]
-    values = tuple(value) if isinstance(value, list) else (value,)
+    values = checks.audiences(claims)
     if not values:
         refuse("Claim is not allowed to be empty: aud")
     party = claims.get("azp", values[0])
     if len(values) > 1 and "azp" not in claims:
         refuse("Token audience contains more than one audience while authorized party is not present")
-    if not all(isinstance(each, str) for each in (*values, party)):
+    if not all(isinstance(audience, str) for audience in (*values, party)):
         refuse("Incorrect token audience")
     return values, party
 
 
 def _check_times(claims: Mapping[str, Any], now: int) -> None:
-    issued, expires = _seconds(claims["iat"]), _seconds(claims["exp"])
-    starts = _seconds(claims["nbf"]) if "nbf" in claims else None
+    try:
+        issued, starts, expires = checks.lifetime(claims)
+    except ValueError:
+        refuse("Invalid timestamp in token claims.")
+    assert issued is not None, "read() has seen that it is there"
+    assert expires is not None, "likewise"
     # The times that the messages print have the tolerance in them already: recorded on 2026-09-11 for tokens that were
     # 324 s over and 3,572 s early.
     latest, earliest = now + TOLERANCE, now - TOLERANCE
@@ -118,16 +120,6 @@ def _check_times(claims: Mapping[str, Any], now: int) -> None:
             "ExpiredTokenException",
             f"Token expired: current date/time {earliest} must be before the expiration date/time {expires}",
         )
-
-
-def _seconds(value: Any) -> int:
-    if type(value) is int and 0 <= value < _FAR:
-        return value
-    if isinstance(value, int) and not isinstance(value, bool):
-        value = str(value)
-    if not isinstance(value, str) or not _INTEGER.fullmatch(value):
-        refuse("Invalid timestamp in token claims.")
-    return int(value)
 
 
 def _source_identity(claims: Mapping[str, Any]) -> str:

@@ -44,7 +44,8 @@ class KeySet:
     Source: docs/aws/web-identity.md, "Rules for tokens".
     """
 
-    def __init__(self, jwks: Any) -> None:
+    def __init__(self, jwks: Any, uses: tuple[str, ...] = ("sig",)) -> None:
+        """`uses`: what a key's `use` may be; one that does not say counts as for signatures."""
         entries = jwks.get("keys") if isinstance(jwks, Mapping) else None
         entries = entries[:_MAX_ENTRIES] if isinstance(entries, list) else []
         self._keys: dict[str, Mapping[str, Any]] = {}
@@ -55,6 +56,7 @@ class KeySet:
                 if key_id in self._keys and self._keys[key_id] != entry:
                     self._repeated.add(key_id)
                 self._keys[key_id] = entry
+        self._uses = uses
         self._checks: dict[str, Verifiers] = {}
         self._too_many_rsa = sum(1 for key in self._keys.values() if key.get("kty") == "RSA") > MAX_RSA_KEYS
 
@@ -81,19 +83,19 @@ class KeySet:
             return None
         if key_id is not None:
             if key_id in self._keys and key_id not in self._checks:
-                self._checks[key_id] = _verifiers(self._keys[key_id])
+                self._checks[key_id] = _verifiers(self._keys[key_id], self._uses)
             return self._checks.get(key_id, {}).get(algorithm)
-        usable = [checks for entry in self._keys.values() if (checks := _verifiers(entry))]
+        usable = [checks for entry in self._keys.values() if (checks := _verifiers(entry, self._uses))]
         return usable[0].get(algorithm) if len(usable) == 1 else None
 
 
-def _verifiers(jwk: Mapping[str, Any]) -> Verifiers:
+def _verifiers(jwk: Mapping[str, Any], uses: tuple[str, ...]) -> Verifiers:
     """The checks that a key can do; empty for a key that AWS would not use.
 
-    `alg` is ignored, another `use` than `sig` and any `key_ops` disqualify, `x5c` must be of the same key
+    `alg` is ignored, another `use` than those of `uses` and any `key_ops` disqualify, `x5c` must be of the same key
     (docs/aws/web-identity.md, "Rules for tokens").
     """
-    if jwk.get("use", "sig") != "sig" or "key_ops" in jwk:
+    if jwk.get("use", "sig") not in uses or "key_ops" in jwk:
         return {}
     names = ("n", "e") if jwk.get("kty") == "RSA" else ("crv", "x", "y")
     numbers = tuple(jwk.get(name) for name in names)

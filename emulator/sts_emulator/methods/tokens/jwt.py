@@ -38,20 +38,23 @@ class BadSignature(Exception):  # noqa: N818 - what it says of the token
 
 @dataclass(slots=True)
 class Token:
-    """A token taken apart. `algorithm`, `key_id` and `issuer` only say which key to try: nothing is proven yet.
+    """A token taken apart. `algorithm` and `key_id` only say which key to try: nothing is proven yet.
 
-    `issuer` is the `iss` claim, of whatever type, None when there is none. `key_id` is None when the header has none.
+    `key_id` is None when the header has none.
     """
 
     algorithm: str
     key_id: str | None
-    issuer: Any
     _signed: bytes
     _signature: bytes
     _claims: Mapping[str, Any]
 
+    def hint(self, claim: str) -> Any:
+        """What a claim says, unproven: good for choosing the key that must prove it, and for nothing else."""
+        return self._claims.get(claim)
+
     def claims(self, verify: Verify) -> Mapping[str, Any]:
-        """The claims, proven by a key. INVARIANT: there is no other way to them.
+        """The claims, proven by a key. INVARIANT: there is no other way to all of them, or to believe one.
 
         Raises:
             BadSignature: the signature is not of that key and algorithm.
@@ -77,7 +80,7 @@ def parse(text: str) -> Token:
     algorithm, key_id = (_short_header if len(head) <= _SHORT else _header)(head)
     claims = _object(body)
     signed = text[: len(head) + 1 + len(body)].encode("ascii")
-    return Token(algorithm, key_id, claims.get("iss"), signed, _decode(signature), claims)
+    return Token(algorithm, key_id, signed, _decode(signature), claims)
 
 
 def _header(head: str) -> tuple[str, str | None]:

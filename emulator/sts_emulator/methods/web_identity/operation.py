@@ -75,7 +75,7 @@ def assume_role_with_web_identity(
         MinimumSessionTokenSize=MinimumSessionTokenSize,
     )
     token = _parse(ctx, WebIdentityToken)
-    provider = provider_of(ctx.world, _account(RoleArn), token.issuer)
+    provider = provider_of(ctx.world, _account(RoleArn), token.hint("iss"))
     keys = _keys(ctx, provider, token)
     if keys is None:
         return _after_fetch(ctx, provider, token, ask)
@@ -86,7 +86,7 @@ async def _after_fetch(ctx: Context, provider: Provider, token: jwt.Token, ask: 
     await issuer_keys.fetch(ctx, provider)
     if not ctx.world.refresh():  # other calls were served meanwhile: the provider, or the world itself, may be gone
         refuse(NO_KEY)
-    current = provider_of(ctx.world, _account(ask.role_arn), token.issuer)
+    current = provider_of(ctx.world, _account(ask.role_arn), token.hint("iss"))
     keys = _keys(ctx, current, token)
     if keys is None:
         refuse(NO_KEY)
@@ -147,8 +147,10 @@ def _parse(ctx: Context, text: str) -> jwt.Token:
         ctx.evidence["reason"] = str(why)
         refuse(NOT_A_TOKEN)
     # Only text: a claim may be nested deeper than an event can be rendered.
-    issuer = token.issuer if isinstance(token.issuer, str) else None
-    ctx.evidence.update(issuer=issuer, algorithm=token.algorithm, keyId=token.key_id)
+    issuer = token.hint("iss")
+    ctx.evidence.update(
+        issuer=issuer if isinstance(issuer, str) else None, algorithm=token.algorithm, keyId=token.key_id
+    )
     return token
 
 

@@ -1,0 +1,40 @@
+"""What proven claims say of whom a token is for and when it is good; what to make of it is each reader's business."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+_FAR: Final = 10**18
+_INTEGER = re.compile(r"-?[0-9]{1,18}")
+
+
+class Lifetime(NamedTuple):
+    """The times of a token, in seconds since the epoch; None for those that it does not say."""
+
+    issued: int | None
+    starts: int | None
+    expires: int | None
+
+
+def audiences(claims: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Whom a token is for: `aud` is one or a list of them, of whatever type."""
+    value = claims.get("aud")
+    return tuple(value) if isinstance(value, list) else (value,)
+
+
+def lifetime(claims: Mapping[str, Any]) -> Lifetime:
+    """When a token is good. Raises ValueError for a time that is no whole number (a string may hold one, as on AWS)."""
+    issued, starts, expires = (_seconds(claims[name]) if name in claims else None for name in ("iat", "nbf", "exp"))
+    return Lifetime(issued, starts, expires)
+
+
+def _seconds(value: Any) -> int:
+    if type(value) is int and 0 <= value < _FAR:
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if not isinstance(value, str) or not _INTEGER.fullmatch(value):
+        raise ValueError("not a time")
+    return int(value)
