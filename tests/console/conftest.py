@@ -16,8 +16,8 @@ def new_browser(aws):
         return opened[-1]
 
     yield open_one
-    for each in opened:
-        each.http.close()
+    for browser in opened:
+        browser.http.close()
 
 
 @pytest.fixture

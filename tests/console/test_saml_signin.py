@@ -234,11 +234,11 @@ def test_nothing_that_others_wrote_becomes_markup(browser):
     login = browser.post("idp/corp/sso", {"username": attack, "password": attack, "RelayState": attack})
 
     assert tree(choice).xpath("string(//p[@class='soft'])") == "<script>alert(1)</script>"
-    for each in (choice, page, denied, login):
-        assert "<script>alert" not in each.text
-        assert [source for source in tree(each).xpath("//script/@src") if "/console/static/" not in source] == []
-        assert "script-src 'self'" in each.headers["content-security-policy"]
-        assert "'unsafe" not in each.headers["content-security-policy"]
+    for shown in (choice, page, denied, login):
+        assert "<script>alert" not in shown.text
+        assert [source for source in tree(shown).xpath("//script/@src") if "/console/static/" not in source] == []
+        assert "script-src 'self'" in shown.headers["content-security-policy"]
+        assert "'unsafe" not in shown.headers["content-security-policy"]
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ def page(aws) -> Page:
 def test_the_list_says_what_there_is_and_what_could_be(page):
     status, answer = page("GET", "issuers")
     assert status == 200
-    assert [one["name"] for one in answer["issuers"]] == ["github"]
+    assert [issuer["name"] for issuer in answer["issuers"]] == ["github"]
     assert set(answer["presets"]) == set(PRESETS)
     assert answer["presets"]["github"]["options"]["branch"] == "main"
 

@@ -193,16 +193,16 @@ def _extensions(wish: Wish, public_key: Any, issuer: Pair | None) -> Iterable[tu
     yield x509.SubjectKeyIdentifier.from_public_key(public_key), False
     above: Any = issuer.certificate.public_key() if issuer else public_key
     yield x509.AuthorityKeyIdentifier.from_issuer_public_key(above), False
-    names: list[x509.GeneralName] = [x509.DNSName(each) for each in wish.dns]
-    names += [x509.UniformResourceIdentifier(each) for each in wish.uris]
-    names += [x509.IPAddress(ipaddress.ip_address(each)) for each in wish.addresses]
+    names: list[x509.GeneralName] = [x509.DNSName(host) for host in wish.dns]
+    names += [x509.UniformResourceIdentifier(uri) for uri in wish.uris]
+    names += [x509.IPAddress(ipaddress.ip_address(address)) for address in wish.addresses]
     if wish.directory:
         names.append(x509.DirectoryName(make_name(wish.directory)))
     if names:
         yield x509.SubjectAlternativeName(names), False
     purposes = {"clientAuth": ExtendedKeyUsageOID.CLIENT_AUTH, "serverAuth": ExtendedKeyUsageOID.SERVER_AUTH}
     if wish.extended and not wish.is_authority:
-        yield x509.ExtendedKeyUsage([purposes[each] for each in wish.extended]), False
+        yield x509.ExtendedKeyUsage([purposes[purpose] for purpose in wish.extended]), False
     if wish.crl_url:
         point = x509.DistributionPoint([x509.UniformResourceIdentifier(wish.crl_url)], None, None, None)
         yield x509.CRLDistributionPoints([point]), False

@@ -60,17 +60,19 @@ def generate(folder: Path, declaration: Declaration | None = None) -> list[str]:
     made = [entry.name for entry in declared.entries if _generate(folder, entry)]
     for entry in declared.entries:
         if entry.is_authority:
-            wanted = {each.name for each in declared.entries if each.is_revoked and each.issuer == entry.name}
+            issued = (other for other in declared.entries if other.issuer == entry.name)
+            wanted = {other.name for other in issued if other.is_revoked}
             _renew_list(folder, entry.name, [_load(folder, name).certificate.serial_number for name in wanted])
     return made
 
 
 def show(folder: Path) -> list[Listed]:
     """Every certificate of the folder, authorities first."""
-    found = [(path.stem, _certificate(path)) for path in sorted(folder.glob("*.pem")) if "." not in path.stem]
-    revoked = {name: _revoked(folder, name) for name, each in found if _is_authority(each)}
-    listed = [_listed(name, each, found, revoked) for name, each in found]
-    return sorted(listed, key=lambda each: (not each.is_authority, each.name))
+    paths = (path for path in sorted(folder.glob("*.pem")) if "." not in path.stem)
+    certificates = [(path.stem, _certificate(path)) for path in paths]
+    revoked = {name: _revoked(folder, name) for name, certificate in certificates if _is_authority(certificate)}
+    listed = [_listed(name, certificate, certificates, revoked) for name, certificate in certificates]
+    return sorted(listed, key=lambda line: (not line.is_authority, line.name))
 
 
 def revoke(folder: Path, name: str) -> Path:
@@ -217,14 +219,14 @@ def _revoked(folder: Path, name: str) -> set[int]:
 def _listed(
     name: str,
     certificate: x509.Certificate,
-    found: Sequence[tuple[str, x509.Certificate]],
+    known: Sequence[tuple[str, x509.Certificate]],
     revoked: Mapping[str, set[int]],
 ) -> Listed:
-    by = [each for each, issuer in found if each in revoked and _issued(issuer, certificate)]
+    by = [issuer for issuer, authority in known if issuer in revoked and _issued(authority, certificate)]
     begins, ends = certificate.not_valid_before_utc.timestamp(), certificate.not_valid_after_utc.timestamp()
     now = clock.real()
     status = "valid" if begins <= now <= ends else "expired" if now > ends else "not yet valid"
-    if any(certificate.serial_number in revoked[each] for each in by):
+    if any(certificate.serial_number in revoked[issuer] for issuer in by):
         status = "revoked"
     return Listed(
         name=name,

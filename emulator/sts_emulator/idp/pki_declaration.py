@@ -85,10 +85,10 @@ class _Reader:
 
     def declaration(self, node: Any) -> Declaration:
         sections = self.mapping(node, ("authorities", "certificates"))
-        for name, each in self.mapping(sections.get("authorities")).items():
-            self.entry(name, each, is_authority=True)
-        for name, each in self.mapping(sections.get("certificates")).items():
-            self.entry(name, each, is_authority=False)
+        for name, authority in self.mapping(sections.get("authorities")).items():
+            self.entry(name, authority, is_authority=True)
+        for name, certificate in self.mapping(sections.get("certificates")).items():
+            self.entry(name, certificate, is_authority=False)
         return Declaration(tuple(self.entries.values()))
 
     def entry(self, name: str, node: Any, *, is_authority: bool) -> None:
@@ -134,11 +134,11 @@ class _Reader:
         """The intermediates between a certificate and its root; `chain` may name others instead."""
         if "chain" in members:
             return self.choices(members, "chain", tuple(self.entries))
-        found = []
+        intermediates = []
         while issuer and self.entries[issuer].issuer:
-            found.append(issuer)
+            intermediates.append(issuer)
             issuer = self.entries[issuer].issuer
-        return tuple(found)
+        return tuple(intermediates)
 
     # -- values ---------------------------------------------------------------------------------------------------
 
@@ -178,9 +178,9 @@ class _Reader:
         return (node.value,) if self.is_scalar(node) else self.items(node)
 
     def items(self, node: Any) -> tuple[str, ...]:
-        if not isinstance(node.value, list) or not all(self.is_scalar(each) for each in node.value):
+        if not isinstance(node.value, list) or not all(self.is_scalar(item) for item in node.value):
             raise self.mistake(node, "expected a list of values")
-        return tuple(each.value for each in node.value)
+        return tuple(item.value for item in node.value)
 
     def choice(self, members: Mapping[str, Any], name: str, default: str, known: Sequence[str]) -> str:
         value = self.text(members, name, default)
@@ -197,12 +197,12 @@ class _Reader:
 
     def span(self, members: Mapping[str, Any], name: str, default: timedelta) -> timedelta:
         value = self.text(members, name, "")
-        found = _SPAN.fullmatch(value)
-        if found is None:
+        span = _SPAN.fullmatch(value)
+        if span is None:
             if name in members:
                 raise self.mistake(members[name], f"`{value}` is no span of time, such as 12h or -30d")
             return default
-        return timedelta(**{_UNITS[found[2]]: int(found[1])})
+        return timedelta(**{_UNITS[span[2]]: int(span[1])})
 
     def number(self, members: Mapping[str, Any], name: str, base: int) -> int:
         convert: Callable[[str, int], int] = int

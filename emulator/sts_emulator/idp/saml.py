@@ -74,18 +74,18 @@ def ensure_idp(
     """
     if not _NAME.fullmatch(name):
         raise ValueError(f"names are lower-case letters, digits, `.`, `_` and `-`; got `{name[:80]}`")
-    found = world.get(KIND, name)
+    existing = world.get(KIND, name)
     wanted = {
-        "users": {user: dict(each) for user, each in (users or {}).items()} if users is not None else None,
+        "users": {user: dict(person) for user, person in (users or {}).items()} if users is not None else None,
         "groups": {group: list(roles) for group, roles in (groups or {}).items()} if groups is not None else None,
         "provider": provider or None,
     }
     given = {member: value for member, value in wanted.items() if value is not None}
-    known = found or {"name": name, "entity_id": f"https://{name}.idp.test/saml", "provider": name}
+    known = existing or {"name": name, "entity_id": f"https://{name}.idp.test/saml", "provider": name}
     body = {"users": {}, "groups": {}, **known, **given}
     _check(body)
-    if found is not None:
-        return found if body == found else world.update(KIND, name, lambda old: {**old, **given})
+    if existing is not None:
+        return existing if body == existing else world.update(KIND, name, lambda old: {**old, **given})
     body |= _make_key(name, world.now())
     try:
         world.add(KIND, name, body)
