@@ -57,8 +57,15 @@ def _list(arguments: argparse.Namespace) -> None:
     from sts_emulator.idp import pki
 
     rows = [
-        (each.name, each.status, each.issuer, each.serial, clock.iso(each.ends)[:10], each.subject)
-        for each in pki.show(arguments.folder)
+        (
+            certificate.name,
+            certificate.status,
+            certificate.issuer,
+            certificate.serial,
+            clock.iso(certificate.ends)[:10],
+            certificate.subject,
+        )
+        for certificate in pki.show(arguments.folder)
     ]
     widths = [max(map(len, column)) for column in zip(_COLUMNS, *rows, strict=True)]
     for row in (_COLUMNS, *rows):

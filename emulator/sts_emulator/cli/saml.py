@@ -92,7 +92,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 
 def _only(idps: Sequence[dict[str, Any]]) -> str:
     if len(idps) != 1:
-        listed = ", ".join(each["name"] for each in idps) or "none"
+        listed = ", ".join(idp["name"] for idp in idps) or "none"
         raise CommandError(f"name an identity provider with --idp; there are: {listed}", UNUSABLE)
     return str(idps[0]["name"])
 

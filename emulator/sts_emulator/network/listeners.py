@@ -131,7 +131,7 @@ class Listeners:
     def close(self, listener: Listener) -> None:
         """Close a listener; connections that it has accepted end with their request."""
         listener.server.close()
-        self._open = {place: one for place, one in self._open.items() if one is not listener}
+        self._open = {place: other for place, other in self._open.items() if other is not listener}
 
     def close_all(self) -> None:
         """Close every listener."""
@@ -144,7 +144,9 @@ class Listeners:
 
     def find(self, world: str, port: int) -> Listener | None:
         """The world's listener at a port."""
-        return next((one for one in self.all() if (one.asked.world, one.port) == (world, port)), None)
+        return next(
+            (listener for listener in self.all() if (listener.asked.world, listener.port) == (world, port)), None
+        )
 
     def _sweep(self) -> None:
         for listener in self.all():

@@ -142,7 +142,7 @@ def inside(name: str, action: Callable[[], Value]) -> Value:
 
 def send(channel: socket.socket, sockets: Sequence[socket.socket]) -> None:
     """Hand sockets to the process at the other end."""
-    descriptors = array.array("i", [one.fileno() for one in sockets])
+    descriptors = array.array("i", [listening.fileno() for listening in sockets])
     channel.sendmsg([b"s"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptors)])
 
 
@@ -150,10 +150,10 @@ def receive(channel: socket.socket, count: int) -> list[socket.socket]:
     """The sockets that `send` sends. Raises NamespaceError with what the other side says in their place."""
     data, descriptors, _, _ = socket.recv_fds(channel, 4096, count)
     if len(descriptors) != count:
-        for one in descriptors:
-            os.close(one)
+        for descriptor in descriptors:
+            os.close(descriptor)
         raise NamespaceError(data.decode("utf-8", "replace") or "the namespace could not be made")
-    return [socket.socket(fileno=one) for one in descriptors]
+    return [socket.socket(fileno=descriptor) for descriptor in descriptors]
 
 
 def enter() -> None:

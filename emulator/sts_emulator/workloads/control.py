@@ -58,7 +58,7 @@ router = APIRouter()
 @router.get("/listeners", summary="List a world's listeners")
 async def list_listeners(listeners: TheListeners, world: TheWorld) -> list[dict[str, Any]]:
     """Addresses that stand for an instance, for endpoints of tasks and pods, or for AWS's own host names."""
-    return [one.to_json() for one in listeners.all() if one.asked.world == world.name]
+    return [listener.to_json() for listener in listeners.all() if listener.asked.world == world.name]
 
 
 @router.post("/listeners", status_code=201, summary="Open a listener")
@@ -114,9 +114,9 @@ async def stop_workload(listeners: TheListeners, world: TheWorld, kind: launch.K
     """Forget a workload; credentials that it has already live on until they expire."""
     if not launch.stop(world, kind, identifier):
         raise HTTPException(404, f"no {kind} workload `{identifier}`")
-    for one in listeners.all():
-        if (one.asked.world, one.asked.workload) == (world.name, identifier):
-            listeners.close(one)
+    for listener in listeners.all():
+        if (listener.asked.world, listener.asked.workload) == (world.name, identifier):
+            listeners.close(listener)
     return Response(status_code=204)
 
 

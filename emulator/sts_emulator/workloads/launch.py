@@ -101,7 +101,9 @@ def stop(world: World, kind: Kind, identifier: str) -> bool:
             and world.take(functions.KIND, functions.key_of(*_place(found), found["name"])) is not None
         )
     if kind == "eks":
-        found = next((one for one in world.page(clusters.ASSOCIATION) if one["id"] == identifier), None)
+        found = next(
+            (association for association in world.page(clusters.ASSOCIATION) if association["id"] == identifier), None
+        )
         if found is None:
             return False
         return (
@@ -123,33 +125,33 @@ def listing(world: World) -> list[dict[str, Any]]:
     found = [
         {
             "kind": "ec2",
-            "id": one["id"],
-            "name": one["name"],
-            "account": one["account"],
-            "profile": one["association"]["profile"] if one["association"] else "",
+            "id": instance["id"],
+            "name": instance["name"],
+            "account": instance["account"],
+            "profile": instance["association"]["profile"] if instance["association"] else "",
         }
-        for one in world.page(instances.KIND)
+        for instance in world.page(instances.KIND)
     ]
     for kind, started in (("ecs", world.page(ecs.KIND)), ("lambda", world.page(functions.KIND))):
         found += [
             {
                 "kind": kind,
-                "id": one.get("id") or one["arn"],
-                "name": one["name"],
-                "account": one["account"],
-                "role": one["role"],
+                "id": workload.get("id") or workload["arn"],
+                "name": workload["name"],
+                "account": workload["account"],
+                "role": workload["role"],
             }
-            for one in started
+            for workload in started
         ]
     found += [
         {
             "kind": "eks",
-            "id": one["id"],
-            "name": f"{one['namespace']}/{one['service_account']}",
-            "account": one["account"],
-            "role": one["role"],
+            "id": association["id"],
+            "name": f"{association['namespace']}/{association['service_account']}",
+            "account": association["account"],
+            "role": association["role"],
         }
-        for one in world.page(clusters.ASSOCIATION)
+        for association in world.page(clusters.ASSOCIATION)
     ]
     return found
 
@@ -182,9 +184,9 @@ def _start_instance(server: Server, world: World, wanted: Wanted) -> Started:
 
 def _profile(server: Server, world: World, role: Stored) -> Stored:
     """An instance profile with the role; made under the role's name when there is none, as the console does."""
-    for one in world.page(documents.INSTANCE_PROFILE, f"{role['account']}/"):
-        if role["name"] in one["roles"]:
-            return one
+    for profile in world.page(documents.INSTANCE_PROFILE, f"{role['account']}/"):
+        if role["name"] in profile["roles"]:
+            return profile
     name = role["name"]
     _call(server, world, role["account"], "iam", "CreateInstanceProfile", InstanceProfileName=name)
     _call(server, world, role["account"], "iam", "AddRoleToInstanceProfile", InstanceProfileName=name, RoleName=name)
@@ -272,9 +274,13 @@ def _start_pod(server: Server, world: World, wanted: Wanted) -> Started:
 def _association(world: World, wanted: Wanted) -> Stored | None:
     if not wanted.name:
         return None
-    for one in world.page(clusters.ASSOCIATION):
-        if wanted.name in (one["id"], one["arn"], f"{one['namespace']}/{one['service_account']}"):
-            return one
+    for association in world.page(clusters.ASSOCIATION):
+        if wanted.name in (
+            association["id"],
+            association["arn"],
+            f"{association['namespace']}/{association['service_account']}",
+        ):
+            return association
     raise LaunchError(f"no pod identity association `{wanted.name}` in world `{world.name}`")
 
 
@@ -363,15 +369,17 @@ def _role(world: World, wanted: Wanted) -> Stored:
     if wanted.role.startswith("arn:"):
         found = resources.role_by_arn(world, wanted.role)
     else:
-        accounts = [wanted.account] if wanted.account else [one["id"] for one in world.page(documents.ACCOUNT)]
-        found = next((role for one in accounts if (role := resources.role(world, one, wanted.role))), None)
+        accounts = [wanted.account] if wanted.account else [account["id"] for account in world.page(documents.ACCOUNT)]
+        found = next((role for account in accounts if (role := resources.role(world, account, wanted.role))), None)
     if found is None:
         raise LaunchError(f"no role `{wanted.role}` in world `{world.name}`")
     return found
 
 
 def _named(world: World, kind: str, name: str) -> Stored | None:
-    return next((one for one in world.page(kind) if name and name in (one["name"], one.get("arn"))), None)
+    return next(
+        (document for document in world.page(kind) if name and name in (document["name"], document.get("arn"))), None
+    )
 
 
 def _place(document: Stored) -> tuple[str, str]:

@@ -42,7 +42,7 @@ def cluster(world: World, account: str, region: str, name: str) -> Stored | None
 
 def cluster_of_issuer(world: World, issuer: str) -> Stored | None:
     """The cluster whose pods' tokens have that issuer, or None."""
-    table = world.memo("clusters-by-issuer", lambda: {one["issuer"]: one for one in world.page(CLUSTER)})
+    table = world.memo("clusters-by-issuer", lambda: {known["issuer"]: known for known in world.page(CLUSTER)})
     return table.get(issuer)
 
 
@@ -54,7 +54,7 @@ def associations(world: World, cluster: Stored) -> list[Stored]:
 def association_for(world: World, cluster: Stored, namespace: str, service_account: str) -> Stored | None:
     """The association of a service account, or None; there is one at most."""
     wanted = (namespace, service_account)
-    for one in associations(world, cluster):
-        if (one["namespace"], one["service_account"]) == wanted:
-            return one
+    for association in associations(world, cluster):
+        if (association["namespace"], association["service_account"]) == wanted:
+            return association
     return None

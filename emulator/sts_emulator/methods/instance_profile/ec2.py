@@ -56,7 +56,14 @@ def run_instances(
     if not 1 <= MinCount <= MaxCount <= _MOST:
         message = f"Value ({MaxCount}) for parameter MaxCount is invalid."
         raise AwsError("InvalidParameterValue", message)
-    tags = tag_map([pair for one in TagSpecifications if one.get("ResourceType") == "instance" for pair in one["Tags"]])
+    tags = tag_map(
+        [
+            pair
+            for specification in TagSpecifications
+            if specification.get("ResourceType") == "instance"
+            for pair in specification["Tags"]
+        ]
+    )
     if IamInstanceProfile:
         profile = instances.find_profile(ctx.world, account, IamInstanceProfile)
     keys = {
@@ -89,7 +96,7 @@ def run_instances(
         )
         ctx.world.add(KIND, identifier, instance)
         started.append(instance)
-    return {**_reservation(started[0]), "Instances": [_shown(one) for one in started]}
+    return {**_reservation(started[0]), "Instances": [_shown(instance) for instance in started]}
 
 
 @operation("ec2", "DescribeInstances")
@@ -104,9 +111,9 @@ def describe_instances(
     """The account's instances in the region, each in a reservation of its own."""
     authorize(ctx, "ec2:DescribeInstances", "*")
     _dry_run(DryRun)
-    found = [_find(ctx, one) for one in InstanceIds] if InstanceIds else _mine(ctx)
-    found = [one for one in found if _matches(one, Filters, _INSTANCE_FILTERS)]
-    return {"Reservations": [{**_reservation(one), "Instances": [_shown(one)]} for one in found]}
+    found = [_find(ctx, identifier) for identifier in InstanceIds] if InstanceIds else _mine(ctx)
+    found = [instance for instance in found if _matches(instance, Filters, _INSTANCE_FILTERS)]
+    return {"Reservations": [{**_reservation(instance), "Instances": [_shown(instance)]} for instance in found]}
 
 
 @operation("ec2", "TerminateInstances")
@@ -114,18 +121,18 @@ def terminate_instances(
     ctx: Context, *, InstanceIds: Sequence[str], DryRun: bool = False, **_: Any
 ) -> Mapping[str, Any]:
     """End instances; their metadata service no longer answers."""
-    found = [_permitted(ctx, "ec2:TerminateInstances", one) for one in InstanceIds]
+    found = [_permitted(ctx, "ec2:TerminateInstances", identifier) for identifier in InstanceIds]
     _dry_run(DryRun)
-    for one in found:
-        ctx.world.update(KIND, one["id"], lambda body: {**body, "state": "terminated", "association": None})
+    for instance in found:
+        ctx.world.update(KIND, instance["id"], lambda body: {**body, "state": "terminated", "association": None})
     return {
         "TerminatingInstances": [
             {
-                "InstanceId": one["id"],
-                "PreviousState": _state(one["state"]),
+                "InstanceId": instance["id"],
+                "PreviousState": _state(instance["state"]),
                 "CurrentState": _state("terminated"),
             }
-            for one in found
+            for instance in found
         ]
     }
 
@@ -243,11 +250,11 @@ def describe_iam_instance_profile_associations(
 ) -> Mapping[str, Any]:
     """Which instances of the account have which instance profile."""
     authorize(ctx, "ec2:DescribeIamInstanceProfileAssociations", "*")
-    found = [one for one in _mine(ctx) if one["association"]]
+    found = [instance for instance in _mine(ctx) if instance["association"]]
     if AssociationIds:
-        found = [_associated(ctx, one) for one in AssociationIds]
-    found = [one for one in found if _matches(one, Filters, _ASSOCIATION_FILTERS)]
-    return {"IamInstanceProfileAssociations": [_association(one) for one in found]}
+        found = [_associated(ctx, identifier) for identifier in AssociationIds]
+    found = [instance for instance in found if _matches(instance, Filters, _ASSOCIATION_FILTERS)]
+    return {"IamInstanceProfileAssociations": [_association(instance) for instance in found]}
 
 
 def _set_profile(ctx: Context, instance: Stored, profile: Stored) -> dict[str, Any]:
@@ -256,9 +263,9 @@ def _set_profile(ctx: Context, instance: Stored, profile: Stored) -> dict[str, A
 
 
 def _associated(ctx: Context, identifier: str) -> Stored:
-    for one in _mine(ctx):
-        if one["association"] and one["association"]["id"] == identifier:
-            return one
+    for instance in _mine(ctx):
+        if instance["association"] and instance["association"]["id"] == identifier:
+            return instance
     message = f"An invalid association-id of '{identifier}' was given"
     raise AwsError("InvalidAssociationID.NotFound", message)
 
@@ -288,7 +295,7 @@ def _find(ctx: Context, identifier: str) -> Stored:
 
 def _mine(ctx: Context) -> list[Stored]:
     wanted = (ctx.identity.account, ctx.region)
-    return [one for one in ctx.world.page(KIND) if (one["account"], one["region"]) == wanted]
+    return [instance for instance in ctx.world.page(KIND) if (instance["account"], instance["region"]) == wanted]
 
 
 def _permitted(ctx: Context, action: str, identifier: str, keys: Mapping[str, tuple[str, ...]] | None = None) -> Stored:
@@ -368,14 +375,16 @@ def _shown(instance: Stored) -> dict[str, Any]:
 
 
 _INSTANCE_FILTERS: Mapping[str, Callable[[Stored], str]] = {
-    "instance-id": lambda one: str(one["id"]),
-    "instance-state-name": lambda one: str(one["state"]),
-    "instance-type": lambda one: str(one["type"]),
-    "iam-instance-profile.arn": lambda one: str(one["association"]["profile"]) if one["association"] else "",
-    "private-ip-address": lambda one: place_of(one).private_ip,
+    "instance-id": lambda instance: str(instance["id"]),
+    "instance-state-name": lambda instance: str(instance["state"]),
+    "instance-type": lambda instance: str(instance["type"]),
+    "iam-instance-profile.arn": lambda instance: (
+        str(instance["association"]["profile"]) if instance["association"] else ""
+    ),
+    "private-ip-address": lambda instance: place_of(instance).private_ip,
 }
 _ASSOCIATION_FILTERS: Mapping[str, Callable[[Stored], str]] = {
-    "instance-id": lambda one: str(one["id"]),
+    "instance-id": lambda instance: str(instance["id"]),
     "state": lambda _: "associated",
 }
 
@@ -383,8 +392,8 @@ _ASSOCIATION_FILTERS: Mapping[str, Callable[[Stored], str]] = {
 def _matches(
     instance: Stored, filters: Sequence[Mapping[str, Any]], known: Mapping[str, Callable[[Stored], str]]
 ) -> bool:
-    for one in filters:
-        name, values = one.get("Name", ""), one.get("Values", ())
+    for wanted in filters:
+        name, values = wanted.get("Name", ""), wanted.get("Values", ())
         if name.startswith("tag:"):
             found = instance["tags"].get(name[4:])
         elif name in known:

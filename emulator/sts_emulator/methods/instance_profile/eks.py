@@ -71,15 +71,15 @@ def list_clusters(ctx: Context, **_: Any) -> Mapping[str, Any]:
     """The names of the account's clusters in the region."""
     authorize(ctx, "eks:ListClusters", "*")
     found = ctx.world.page(CLUSTER, clusters.key_of(ctx.identity.account, ctx.region, ""))
-    return {"clusters": [one["name"] for one in found]}
+    return {"clusters": [cluster["name"] for cluster in found]}
 
 
 @operation("eks", "DeleteCluster")
 def delete_cluster(ctx: Context, *, name: str) -> Mapping[str, Any]:
     """Delete a cluster, its associations with it."""
     cluster = _reach_cluster(ctx, "DeleteCluster", name)
-    for one in clusters.associations(ctx.world, cluster):
-        ctx.world.take(ASSOCIATION, _key(one))
+    for association in clusters.associations(ctx.world, cluster):
+        ctx.world.take(ASSOCIATION, _key(association))
     ctx.world.take(CLUSTER, clusters.key_of(cluster["account"], cluster["region"], name))
     return {"cluster": {**_shown_cluster(cluster), "status": "DELETING"}}
 
@@ -211,14 +211,17 @@ def list_pod_identity_associations(
     """A cluster's associations, perhaps only those of a namespace and a service account."""
     cluster = _reach_cluster(ctx, "ListPodIdentityAssociations", clusterName)
     found = [
-        one
-        for one in clusters.associations(ctx.world, cluster)
-        if one["id"] > nextToken
-        and namespace in ("", one["namespace"])
-        and serviceAccount in ("", one["service_account"])
+        association
+        for association in clusters.associations(ctx.world, cluster)
+        if association["id"] > nextToken
+        and namespace in ("", association["namespace"])
+        and serviceAccount in ("", association["service_account"])
     ]
     names = ("clusterName", "namespace", "serviceAccount", "associationArn", "associationId")
-    shown = [{name: value for name, value in _shown(one).items() if name in names} for one in found[:maxResults]]
+    shown = [
+        {name: value for name, value in _shown(association).items() if name in names}
+        for association in found[:maxResults]
+    ]
     return {"associations": shown, **({"nextToken": found[maxResults - 1]["id"]} if len(found) > maxResults else {})}
 
 
