@@ -23,7 +23,7 @@ from pathlib import Path
 import botocore.session
 
 import sts_emulator
-from tests.bench import load
+from tests.bench import go_sdk, load
 from tests.bench.servers import Running, running
 
 ALICE = ("AKIARTX3GSDSBBBBBBBB", "bench-alice-secret", None)
@@ -151,6 +151,23 @@ def furnish(moto: Running, tokens: list[str]) -> dict[str, dict[str, str | list[
     return {ASSUME_ROLE: {**RELEASE, "RoleArn": role}, WHO: {}, WEB_IDENTITY: web_identity(role, tokens)}
 
 
+# -- another SDK ---------------------------------------------------------------------------------------------------
+
+
+def other_sdk(seconds: float, rounds: int) -> list[Row]:
+    """GetCallerIdentity from the SDK for Go, against the same from boto3."""
+    program = go_sdk.built()
+    if not program:
+        say("the SDK for Go: no `go` here, or it cannot build tests/clients/go")
+        return []
+    with running("ours") as ours:
+        requests = load.signed(ours.port, METHODS[WHO], ALICE)
+        boto3 = in_turns({ours: requests}, seconds, rounds)[ours].cpu_us
+        go = min(go_sdk.cpu_us(program, ours, ALICE, CONNECTIONS, 5_000) for _ in range(rounds))
+    say(f"GetCallerIdentity: {go:.1f} us CPU from the SDK for Go, {boto3:.1f} from boto3")
+    return [at_most("GetCallerIdentity from the SDK for Go, of boto3's", go / boto3, 1.5)]
+
+
 # -- growth -------------------------------------------------------------------------------------------------------
 
 
@@ -271,6 +288,7 @@ def main() -> int:
     optimized = "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or "")
     say(f"{platform.python_implementation()} {platform.python_version()}, {'' if optimized else 'not '}profile-guided")
     rows = throughput(*((1.0, 2) if quick else (1.5, 12)), before)
+    rows += other_sdk(*((1.0, 2) if quick else (1.5, 6)))
     rows += growth(*((2_000, 20_000, 1.0) if quick else (10_000, 100_000, 2.0)))
     rows += start(3 if quick else 9, before)
     rows += decisions()
