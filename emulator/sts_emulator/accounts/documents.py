@@ -213,7 +213,8 @@ class Organization(TypedDict):
     names: NotRequired[dict[str, str]]  # of units, by id
     enabled: NotRequired[list[str]]  # types of policies; where nobody has said, those of which there are any
     tags: NotRequired[dict[str, Tags]]  # by the id of what bears them
-    features: NotRequired[list[str]]  # of centralized root access
+    trusted: NotRequired[dict[str, int]]  # services, since when
+    features: NotRequired[list[str]]  # of central root access
 
 
 class PrivateCa(TypedDict):

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sts_emulator.accounts import documents
+from sts_emulator.accounts.documents import Organization
 from sts_emulator.core.world import World
 from sts_emulator.policy.deciding.document import Document, parse
 
@@ -15,25 +16,19 @@ SERVICE_CONTROL = "SERVICE_CONTROL_POLICY"
 RESOURCE_CONTROL = "RESOURCE_CONTROL_POLICY"
 
 
-def organization(world: World) -> Mapping[str, Any] | None:
-    """The world's organization, or None. One world has one organization at most.
-
-    Shape: `id`, `management` (account id), `root` (`r-…`), `parents` (member account or OU id to its parent's id) and
-    `policies` (policy id to `name`, `type`, `text`, `targets` and perhaps `description`); perhaps `names` (of OUs,
-    by id), `enabled` (types of policies), `tags` (by the id of what bears them), `trusted` (services, since when) and
-    `features` (of central root access).
-    """
+def organization(world: World) -> Organization | None:
+    """The world's organization, or None. One world has one organization at most."""
     return world.get(documents.ORGANIZATION, "organization")
 
 
-def enabled(org: Mapping[str, Any]) -> tuple[str, ...]:
+def enabled(org: Organization) -> tuple[str, ...]:
     """The types of policies that are enabled; where nobody has said, those of which there are any."""
     said = org.get("enabled")
     known = {policy["type"] for policy in org["policies"].values()} if said is None else said
     return tuple(sorted(known))
 
 
-def path(org: Mapping[str, Any], place: str) -> str:
+def path(org: Organization, place: str) -> str:
     """Where the root, a unit or an account stands: `o-…/r-…/ou-…/111122223333/`."""
     return "/".join([org["id"], *_path(org, place), place]) + "/"
 
@@ -105,7 +100,7 @@ def _levels(world: World, account: str, kind: str) -> Levels:
     return tuple(levels) if any(levels) else ()
 
 
-def _path(org: Mapping[str, Any], place: str) -> list[str]:
+def _path(org: Organization, place: str) -> list[str]:
     """What stands above a place, from the root down."""
     above: list[str] = []
     place = org["parents"].get(place, "")

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sts_emulator.accounts import documents, managed_policies
+from sts_emulator.accounts.documents import Role, User
 from sts_emulator.core.world import World
 from sts_emulator.policy.deciding.document import Document, parse
 
@@ -22,12 +23,12 @@ def key_of(account: str, name: str) -> str:
     return f"{account}/{name.lower()}"
 
 
-def role(world: World, account: str, name: str) -> Stored | None:
+def role(world: World, account: str, name: str) -> Role | None:
     """The role of that name, in any case of letters, or None."""
     return world.settled(world.get(documents.ROLE, key_of(account, name)))
 
 
-def role_by_arn(world: World, arn: str) -> Stored | None:
+def role_by_arn(world: World, arn: str) -> Role | None:
     """The role whose ARN is exactly `arn`, path and case included, or None."""
     parts = arn.split(":", 5)
     if len(parts) != 6 or not parts[5].startswith("role/"):  # noqa: PLR2004 - the six parts of an ARN
@@ -52,7 +53,7 @@ def names_in(world: World, trust: Document) -> dict[str, str]:
     return {text: arn for text in entries if (arn := arn_of_id(world, text))}
 
 
-def user_by_arn(world: World, arn: str) -> Stored | None:
+def user_by_arn(world: World, arn: str) -> User | None:
     """The user whose ARN is exactly `arn`, path and case included, or None."""
     parts = arn.split(":", 5)
     if len(parts) != 6 or not parts[5].startswith("user/"):  # noqa: PLR2004 - the six parts of an ARN
@@ -61,7 +62,7 @@ def user_by_arn(world: World, arn: str) -> Stored | None:
     return found if found is not None and found["arn"] == arn else None
 
 
-def user(world: World, account: str, name: str) -> Stored | None:
+def user(world: World, account: str, name: str) -> User | None:
     """The user of that name, in any case of letters, or None."""
     return world.settled(world.get(documents.USER, key_of(account, name)))
 

@@ -174,8 +174,8 @@ def enable_policy_type(ctx: Context, *, RootId: str, PolicyType: str) -> Mapping
         message = f"sts-emulator does not have policies of type {PolicyType}."
         raise AwsError("PolicyTypeNotAvailableForOrganizationException", message)
 
-    def enabled(body: dict[str, Any]) -> dict[str, Any]:
-        now = {**body, "enabled": [*known, PolicyType]}
+    def enabled(body: Org) -> Org:
+        now: Org = {**body, "enabled": [*known, PolicyType]}
         if PolicyType != organizations.SERVICE_CONTROL:
             return now
         return {**now, "policies": tree.with_full_access(now, [body["root"], *body["parents"]])}
@@ -229,7 +229,7 @@ def _own(org: Org, identifier: str) -> Policy:
     """A policy that may be changed."""
     if _known(org, identifier) in tree.aws_policies():
         raise invalid("IMMUTABLE_POLICY", "You specified a policy that is managed by AWS and can't be modified.")
-    return org["policies"][identifier]  # type: ignore[no-any-return]  # a mapping, see accounts.organizations
+    return org["policies"][identifier]
 
 
 def _target(org: Org, place: str) -> str:

@@ -12,7 +12,7 @@ from sts_emulator.vending import credentials
 from sts_emulator.vending.authorize import authorize
 from sts_emulator.vending.context import Context
 
-Org = Mapping[str, Any]
+Org = documents.Organization
 Item = TypeVar("Item")
 
 PAGE = 20  # the most, and the default, of MaxResults

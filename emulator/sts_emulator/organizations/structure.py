@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from sts_emulator.accounts import documents, organizations
 from sts_emulator.core.errors import AwsError
@@ -198,9 +198,9 @@ def delete_organizational_unit(ctx: Context, *, OrganizationalUnitId: str) -> Ma
     return {}
 
 
-def _without(body: dict[str, Any], unit: str) -> dict[str, Any]:
+def _without(body: Org, unit: str) -> dict[str, Any]:
     kept = {
-        member: {place: value for place, value in body.get(member, {}).items() if place != unit}
+        member: {place: value for place, value in cast("Any", body).get(member, {}).items() if place != unit}
         for member in ("parents", "names", "tags")
     }
     return {**body, **kept, "policies": tree.detached(body, unit)}

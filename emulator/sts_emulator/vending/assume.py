@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sts_emulator.accounts import documents, organizations
+from sts_emulator.accounts.documents import Role
 from sts_emulator.core import names
 from sts_emulator.core.errors import AwsError
 from sts_emulator.policy.deciding.document import parse
@@ -119,7 +120,7 @@ class Vended:
         return result
 
 
-def assume(ctx: Context, proof: Proof, action: str, role: Mapping[str, Any] | None, ask: Ask) -> Vended:
+def assume(ctx: Context, proof: Proof, action: str, role: Role | None, ask: Ask) -> Vended:
     """Decide whether the proof may become a session of the role, and mint it.
 
     `role` is None when there is no such role: refused with the same words as any other denial, as AWS does.
@@ -180,7 +181,7 @@ def _permit(
     ctx: Context,
     proof: Proof,
     action: str,
-    role: Mapping[str, Any],
+    role: Role,
     ask: Ask,
     role_arn: str,
     brought: Inheritance,
@@ -221,7 +222,7 @@ def _actions(action: str, ask: Ask, source_identity: str, brought: Inheritance) 
 def _assume_keys(
     ctx: Context,
     proof: Proof,
-    role: Mapping[str, Any],
+    role: Role,
     ask: Ask,
     source_identity: str,
     brought: Inheritance,
@@ -241,13 +242,13 @@ def _assume_keys(
     return keys
 
 
-def _role_tags(role: Mapping[str, Any], brought: Inheritance) -> dict[str, str]:
+def _role_tags(role: Role, brought: Inheritance) -> dict[str, str]:
     tags = {key.lower(): value for key, value in role["tags"].items()}
     # A transitive tag replaces the role's own of that name (docs/aws/sts.md, "Session tags").
     return tags | {key.lower(): value for key, value in brought.tags.items() if key.lower() in tags}
 
 
-def _decide(ctx: Context, proof: Proof, action: str, role: Mapping[str, Any], keys: Keys) -> Decision:
+def _decide(ctx: Context, proof: Proof, action: str, role: Role, keys: Keys) -> Decision:
     exempt = organizations.is_exempt(role) or (proof.caller is not None and organizations.is_exempt(proof.caller.role))
     account = role["account"]
     trust = parse(role["trust"])
@@ -271,7 +272,7 @@ def _refusal(
     return refused(ctx, sentence)
 
 
-def _duration(role: Mapping[str, Any], ask: Ask, brought: Inheritance) -> int:
+def _duration(role: Role, ask: Ask, brought: Inheritance) -> int:
     duration = ask.duration if ask.duration is not None else ask.default_duration
     if ask.by_service:
         return duration
@@ -307,7 +308,7 @@ def _tags(ask: Ask, brought: Inheritance) -> tuple[dict[str, str], tuple[str, ..
 
 
 def _packed(
-    ctx: Context, role: Mapping[str, Any], proof: Proof, ask: Ask, tags: Mapping[str, str], source_identity: str
+    ctx: Context, role: Role, proof: Proof, ask: Ask, tags: Mapping[str, str], source_identity: str
 ) -> int | None:
     if ask.policy or ask.policy_arns:
         check_session_policies(ctx, role["account"], ask.policy, ask.policy_arns)

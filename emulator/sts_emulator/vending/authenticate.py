@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from sts_emulator.accounts import documents, organizations, people, resources
+from sts_emulator.accounts.documents import User
 from sts_emulator.core import clock, names
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
@@ -145,7 +146,7 @@ def root_caller(world: World, account: str, key_id: str, *, permissive: bool = F
     )
 
 
-def _user_caller(world: World, user: resources.Stored | None, key_id: str) -> Caller:
+def _user_caller(world: World, user: User | None, key_id: str) -> Caller:
     if user is None:
         raise AwsError("InvalidClientTokenId", UNKNOWN_KEY, status=403)
     account = user["account"]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Protocol
 
+from sts_emulator.accounts.documents import Role, User
 from sts_emulator.core import clock
 from sts_emulator.core.events import EventLog
 from sts_emulator.core.world import World, Worlds
@@ -53,8 +54,8 @@ class Caller:
     session_policies: tuple[Document, ...] | None = None
     scopes: tuple[Document, ...] = ()
     session: Session | None = None
-    user: Mapping[str, Any] | None = None
-    role: Mapping[str, Any] | None = None
+    user: User | None = None
+    role: Role | None = None
     permissive: bool = False
     maker: Mapping[str, Any] | None = None
 

@@ -322,7 +322,8 @@ def _caller(ctx: Context, arn: str) -> tuple[Principal, dict[str, tuple[str, ...
     user, role = user_by_arn(ctx.world, arn), role_by_arn(ctx.world, arn)
     keys: dict[str, tuple[str, ...]] = {"aws:principalarn": (arn,), "aws:principalaccount": (parts.account,)}
     keys.update(organizations.principal_keys(ctx.world, parts.account))
-    for key, value in (user or role or {}).get("tags", {}).items():
+    holder = user or role
+    for key, value in holder["tags"].items() if holder else ():
         keys[f"aws:principaltag/{key.lower()}"] = (value,)
     name = rest.rsplit("/", 1)[-1]
     if kind == "role":

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from sts_emulator.accounts.resources import Stored
+from sts_emulator.accounts.documents import Role
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.policy.deciding.engine import Principal
@@ -73,7 +73,7 @@ def kept(world: World, place: tuple[str, ...]) -> Delivered | None:
     return found
 
 
-def deliver(server: Server, world: World, workload: Workload, role: Stored | None, place: tuple[str, ...]) -> Delivered:
+def deliver(server: Server, world: World, workload: Workload, role: Role | None, place: tuple[str, ...]) -> Delivered:
     """New credentials of the role, kept for `place`; the attempt is an event.
 
     Raises:
@@ -102,7 +102,7 @@ def keep(world: World, place: tuple[str, ...], vended: Vended) -> Delivered:
     return delivered
 
 
-def assume_for(ctx: Context, workload: Workload, role: Stored | None) -> Vended:
+def assume_for(ctx: Context, workload: Workload, role: Role | None) -> Vended:
     """The session of the role that the service assumes for the workload. Raises AwsError: AccessDenied."""
     proof = Proof(
         method=workload.method,

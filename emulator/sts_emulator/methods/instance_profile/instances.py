@@ -100,7 +100,7 @@ def association(world: World, profile: Stored, identifier: str) -> dict[str, Any
     return {"id": f"iip-assoc-{tail}", "profile": profile["arn"], "profile_id": profile["id"], "since": at}
 
 
-def profile_of(world: World, instance: Stored) -> Stored | None:
+def profile_of(world: World, instance: Stored) -> documents.InstanceProfile | None:
     """The instance profile that the instance is associated with; None without one, or when it is gone.
 
     A profile that was deleted and made again under the same name is another one, as on AWS
@@ -110,7 +110,7 @@ def profile_of(world: World, instance: Stored) -> Stored | None:
     return world.find(documents.INSTANCE_PROFILE, associated["profile_id"]) if associated else None
 
 
-def role_of(world: World, profile: Stored) -> Stored | None:
+def role_of(world: World, profile: documents.InstanceProfile) -> documents.Role | None:
     """The role in an instance profile, or None when the profile is empty or the role is gone."""
     for name in profile["roles"]:
         return resources.role(world, profile["account"], name)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from sts_emulator.accounts import documents, resources
+from sts_emulator.accounts.documents import Role
 from sts_emulator.core import clock, names
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.store import AlreadyExistsError
@@ -112,7 +113,7 @@ def _verified(provider: Trusted, text: str, now: float, sign_in: str) -> Claims:
     return verify(provider, message.read(text), now, sign_in)
 
 
-def _assumable(world: World, provider: Trusted, role_arn: str) -> Mapping[str, Any] | None:
+def _assumable(world: World, provider: Trusted, role_arn: str) -> Role | None:
     """The role, or None where AWS refuses whatever its trust policy says."""
     role = resources.role_by_arn(world, role_arn)
     if role is None or role["account"] != provider.account or role["name"].startswith("AWSReservedSSO_"):
