@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from sts_emulator.accounts import documents
 from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.errors import AwsError
 from sts_emulator.methods.instance_profile import instances
@@ -311,7 +312,7 @@ def _permitted(ctx: Context, action: str, identifier: str, keys: Mapping[str, tu
     return instance
 
 
-def _permit_pass(ctx: Context, profile: Stored | None) -> None:
+def _permit_pass(ctx: Context, profile: documents.InstanceProfile | None) -> None:
     role = instances.role_of(ctx.world, profile) if profile else None
     if role is not None:
         authorize(ctx, "iam:PassRole", role["arn"], {"iam:passedtoservice": (SERVICE,)})

@@ -117,7 +117,7 @@ def role_of(world: World, profile: documents.InstanceProfile) -> documents.Role 
     return None
 
 
-def find_profile(world: World, account: str, given: Mapping[str, str]) -> Stored:
+def find_profile(world: World, account: str, given: Mapping[str, str]) -> documents.InstanceProfile:
     """The account's instance profile that a request names by ARN or name.
 
     Raises:
