@@ -68,8 +68,8 @@ def get_trust_anchor(ctx: Context, *, trustAnchorId: str) -> Mapping[str, Any]:
 def list_trust_anchors(ctx: Context, *, nextToken: str = "", pageSize: int | None = None) -> Mapping[str, Any]:
     """The account's trust anchors in this region."""
     nouns.permit(ctx, "ListTrustAnchors")
-    found, rest = nouns.page(ctx, TRUST_ANCHOR, nextToken, pageSize)
-    return {"trustAnchors": [detail(each) for each in found], **rest}
+    anchors, rest = nouns.page(ctx, TRUST_ANCHOR, nextToken, pageSize)
+    return {"trustAnchors": [detail(anchor) for anchor in anchors], **rest}
 
 
 @operation("rolesanywhere", "UpdateTrustAnchor")

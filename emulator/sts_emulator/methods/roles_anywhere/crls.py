@@ -37,7 +37,7 @@ def import_crl(
     anchor = None if ":alias/" in trustAnchorArn else nouns.find(ctx, TRUST_ANCHOR, trustAnchorArn)
     if anchor is None:
         raise nouns.absent(TRUST_ANCHOR)
-    if sum(each["anchor"] == anchor["arn"] for each in nouns.listed(ctx, CRL)) >= QUOTA:
+    if sum(crl["anchor"] == anchor["arn"] for crl in nouns.listed(ctx, CRL)) >= QUOTA:
         raise invalid(f"The limit of {QUOTA} per trust anchor is reached: {CRL.title}")
     own = {
         "anchor": anchor["arn"],
@@ -58,8 +58,8 @@ def get_crl(ctx: Context, *, crlId: str) -> Mapping[str, Any]:
 def list_crls(ctx: Context, *, nextToken: str = "", pageSize: int | None = None) -> Mapping[str, Any]:
     """The account's lists in this region."""
     nouns.permit(ctx, "ListCrls")
-    found, rest = nouns.page(ctx, CRL, nextToken, pageSize)
-    return {"crls": [detail(each) for each in found], **rest}
+    crls, rest = nouns.page(ctx, CRL, nextToken, pageSize)
+    return {"crls": [detail(crl) for crl in crls], **rest}
 
 
 @operation("rolesanywhere", "UpdateCrl")

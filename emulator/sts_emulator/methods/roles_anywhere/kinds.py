@@ -83,7 +83,7 @@ def find_by_arn(world: World, noun: Noun, arn: str, region: str) -> Stored | Non
 
 def holder(ctx: Context, noun: Noun, alias: str) -> Stored | None:
     """The caller's resource that holds an alias; names are case-sensitive."""
-    return next((each for each in listed(ctx, noun) if alias and each.get("alias") == alias), None)
+    return next((thing for thing in listed(ctx, noun) if alias and thing.get("alias") == alias), None)
 
 
 def key(thing: Stored) -> str:

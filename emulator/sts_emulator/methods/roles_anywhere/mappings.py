@@ -30,7 +30,7 @@ def added(mappings: Mappings, field: str, specifiers: Iterable[str]) -> dict[str
     kept = list(mappings.get(field, ()))
     for specifier in specifiers:
         known = _normal(field, specifier)
-        if known.lower() not in {each.lower() for each in kept}:
+        if known.lower() not in {specifier.lower() for specifier in kept}:
             kept.append(known)
     return _ordered({**mappings, field: kept})
 
@@ -39,14 +39,14 @@ def removed(mappings: Mappings, field: str, specifiers: Iterable[str] | None) ->
     """The mappings without these specifiers of a field, or without the field; what is not there is ignored."""
     if not specifiers:
         return _ordered({**mappings, field: []})
-    gone = {_normal(field, each).lower() for each in specifiers}
-    return _ordered({**mappings, field: [each for each in mappings.get(field, ()) if each.lower() not in gone]})
+    gone = {_normal(field, specifier).lower() for specifier in specifiers}
+    return _ordered({**mappings, field: [kept for kept in mappings.get(field, ()) if kept.lower() not in gone]})
 
 
 def detail(mappings: Mappings) -> list[dict[str, Any]]:
     """The AttributeMappings structure, in the order in which GetProfile shows it."""
     return [
-        {"certificateField": field, "mappingRules": [{"specifier": each} for each in specifiers]}
+        {"certificateField": field, "mappingRules": [{"specifier": specifier} for specifier in specifiers]}
         for field, specifiers in mappings.items()
     ]
 

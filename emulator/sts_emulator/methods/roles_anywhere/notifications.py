@@ -25,21 +25,21 @@ def merged(kept: Mapping[str, Any], new: Settings) -> dict[str, Any]:
         AwsError: ValidationException for an enabled setting without a threshold, which the model's text requires.
     """
     result = dict(kept)
-    for each in new:
-        if each["enabled"] and each.get("threshold") is None:
-            raise invalid(f"A threshold is required for the enabled notification setting {each['event']}")
-        result[each["event"]] = {
-            "enabled": each["enabled"],
-            "threshold": each.get("threshold", DAYS),
-            "channel": each.get("channel", "ALL"),
+    for setting in new:
+        if setting["enabled"] and setting.get("threshold") is None:
+            raise invalid(f"A threshold is required for the enabled notification setting {setting['event']}")
+        result[setting["event"]] = {
+            "enabled": setting["enabled"],
+            "threshold": setting.get("threshold", DAYS),
+            "channel": setting.get("channel", "ALL"),
         }
     return result
 
 
 def without(kept: Mapping[str, Any], keys: Settings) -> dict[str, Any]:
     """What is kept, less the events of these keys, which go back to the defaults."""
-    gone = {each["event"] for each in keys}
-    return {event: each for event, each in kept.items() if event not in gone}
+    gone = {key["event"] for key in keys}
+    return {event: setting for event, setting in kept.items() if event not in gone}
 
 
 def detail(anchor: Stored) -> list[dict[str, Any]]:

@@ -73,8 +73,8 @@ def get_profile(ctx: Context, *, profileId: str) -> Mapping[str, Any]:
 def list_profiles(ctx: Context, *, nextToken: str = "", pageSize: int | None = None) -> Mapping[str, Any]:
     """The account's profiles in this region."""
     nouns.permit(ctx, "ListProfiles")
-    found, rest = nouns.page(ctx, PROFILE, nextToken, pageSize)
-    return {"profiles": [detail(each) for each in found], **rest}
+    profiles, rest = nouns.page(ctx, PROFILE, nextToken, pageSize)
+    return {"profiles": [detail(profile) for profile in profiles], **rest}
 
 
 @operation("rolesanywhere", "UpdateProfile")

@@ -107,7 +107,7 @@ async def _trust(ctx: Context, anchor: Stored, signer: signature.Signer) -> None
     now, trusted = ctx.world.now(), anchors.trusted(ctx.world, anchor)
     try:
         path = paths.validate(signer.certificate, paths.read_chain(signer.chain), trusted, now)
-        ctx.evidence["path"] = [each.subject.rfc4514_string() for each in path]
+        ctx.evidence["path"] = [link.subject.rfc4514_string() for link in path]
         revocation.check(path, trusted, revocation.imported(ctx.world, anchor))
         if anchor["crl_dp"]:
             await revocation.check_distribution_points(path, now)

@@ -34,18 +34,18 @@ def get_subject(ctx: Context, *, subjectId: str) -> Mapping[str, Any]:
     shown = _summary(ctx, subject)
     shown["credentials"] = [
         {
-            "seenAt": each["seen"],
-            "serialNumber": each["serial"],
-            "issuer": each["issuer"],
+            "seenAt": credential["seen"],
+            "serialNumber": credential["serial"],
+            "issuer": credential["issuer"],
             "enabled": True,
-            "x509CertificateData": each["pem"],
-            "failed": each["failed"],
+            "x509CertificateData": credential["pem"],
+            "failed": credential["failed"],
         }
-        for each in subject["credentials"]
+        for credential in subject["credentials"]
     ]
     shown["instanceProperties"] = [
-        {"seenAt": each["seen"], "properties": each["properties"], "failed": each["failed"]}
-        for each in subject["instances"]
+        {"seenAt": instance["seen"], "properties": instance["properties"], "failed": instance["failed"]}
+        for instance in subject["instances"]
     ]
     return {"subject": shown}
 
@@ -54,8 +54,8 @@ def get_subject(ctx: Context, *, subjectId: str) -> Mapping[str, Any]:
 def list_subjects(ctx: Context, *, nextToken: str = "", pageSize: int | None = None) -> Mapping[str, Any]:
     """The account's subjects in this region."""
     nouns.permit(ctx, "ListSubjects")
-    found, rest = nouns.page(ctx, SUBJECT, nextToken, pageSize)
-    return {"subjects": [_summary(ctx, each) for each in found], **rest}
+    subjects, rest = nouns.page(ctx, SUBJECT, nextToken, pageSize)
+    return {"subjects": [_summary(ctx, subject) for subject in subjects], **rest}
 
 
 def arn_of(anchor: Stored, certificate: x509.Certificate) -> str:
@@ -111,8 +111,8 @@ def _new(anchor: Stored, identifier: str, name: str, now: float) -> dict[str, An
 
 
 def _told(body: dict[str, Any], shown: dict[str, Any], instance: dict[str, Any], now: float) -> dict[str, Any]:
-    credentials = [each for each in body["credentials"] if each["pem"] != shown["pem"]]
-    instances = [each for each in body["instances"] if each["properties"] != instance["properties"]]
+    credentials = [credential for credential in body["credentials"] if credential["pem"] != shown["pem"]]
+    instances = [other for other in body["instances"] if other["properties"] != instance["properties"]]
     if instance["properties"]:
         instances.append(instance)
     return {
@@ -125,12 +125,15 @@ def _told(body: dict[str, Any], shown: dict[str, Any], instance: dict[str, Any],
 
 
 def _is_news(subject: Stored, shown: Mapping[str, Any], instance: Mapping[str, Any]) -> bool:
-    known = any(each["pem"] == shown["pem"] and each["failed"] == shown["failed"] for each in subject["credentials"])
+    known = any(
+        credential["pem"] == shown["pem"] and credential["failed"] == shown["failed"]
+        for credential in subject["credentials"]
+    )
     if not known:
         return True
     return bool(instance["properties"]) and not any(
-        each["properties"] == instance["properties"] and each["failed"] == instance["failed"]
-        for each in subject["instances"]
+        other["properties"] == instance["properties"] and other["failed"] == instance["failed"]
+        for other in subject["instances"]
     )
 
 

@@ -194,6 +194,6 @@ async def _shown_chain(host: str, address: str, port: int) -> list[bytes]:
         tls = writer.get_extra_info("ssl_object")
         # Public from Python 3.13 on; before, the same method stands on the object inside.
         chain = getattr(tls, "get_unverified_chain", None) or tls._sslobj.get_unverified_chain  # noqa: SLF001
-        return [each if isinstance(each, bytes) else ssl.PEM_cert_to_DER_cert(each.public_bytes()) for each in chain()]
+        return [link if isinstance(link, bytes) else ssl.PEM_cert_to_DER_cert(link.public_bytes()) for link in chain()]
     finally:
         writer.transport.abort()  # all was said: a TLS farewell could be waited for long

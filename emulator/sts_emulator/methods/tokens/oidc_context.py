@@ -79,7 +79,7 @@ def at_login(provider: Provider, token: IdToken, claims: Mapping[str, Any]) -> d
     if "azp" in claims:
         keys[f"{prefix}:azp"] = (token.audience,)
     amr = claims.get("amr")
-    methods = tuple(each for each in (amr if isinstance(amr, list) else [amr]) if isinstance(each, str))
+    methods = tuple(way for way in (amr if isinstance(amr, list) else [amr]) if isinstance(way, str))
     if methods:
         keys[f"{prefix}:amr"] = methods
     for name, key in _extra_claims(provider.name):
@@ -96,7 +96,7 @@ def in_session(provider: Provider, context: Mapping[str, tuple[str, ...]]) -> di
     """What the session keeps: who logged in where. The claims that became keys in 2026 end with the trust decision."""
     prefix = provider.name.lower()
     kept = ("aud", "sub", "amr", "oaud") if provider.name == "accounts.google.com" else ("aud", "sub", "amr")
-    return {key: list(context[key]) for each in kept if (key := f"{prefix}:{each}") in context}
+    return {key: list(context[key]) for claim in kept if (key := f"{prefix}:{claim}") in context}
 
 
 @lru_cache(maxsize=1024)
