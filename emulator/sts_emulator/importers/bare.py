@@ -80,8 +80,8 @@ def read_provider_list(source: JsonText, account: str) -> Inventory:
     for at in source.elements(source.top["OpenIDConnectProviderList"]):
         arn = source.value(at)
         arn = arn.get("Arn") if isinstance(arn, Mapping) else arn
-        host = issuer_of(arn) if isinstance(arn, str) else arn
-        if host == arn:
+        host = issuer_of(arn) if isinstance(arn, str) else ""
+        if not isinstance(arn, str) or host == arn:
             raise BadInput("expected the ARN of an OIDC provider", source.line(at))
         body = {"url": f"https://{host}"}
         found.add(Thing("oidc_providers", account or arn.split(":")[4], host, body, source.line(at)))
