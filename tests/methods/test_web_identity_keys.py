@@ -180,7 +180,7 @@ class TestFetched:
         lab.provide("https://issuer.example.com")
         assert refusal(lab, key.token(lab.claims("https://issuer.example.com"))) == ("InvalidIdentityToken", NO_KEY)
         assert not lab.fetched
-        assert "EMULATOR_FETCH_ISSUERS=https" in lab.evidence["reason"]
+        assert "EMULATOR_FETCH_ISSUERS=https" in lab.evidence["refused"]
 
     def test_a_provider_deleted_during_the_fetch_vouches_no_more(self, lab, issuer, key):
         async def delete_meanwhile() -> None:

@@ -153,13 +153,15 @@ def case(outcome: Outcome) -> Case:
 
 def explanation(outcome: Outcome) -> list[str]:
     """The decision tree of an outcome, or what was refused before any policy was asked."""
-    from sts_emulator.policy.explaining.explain import text_of
+    from sts_emulator.policy.explaining.explain import lines_of, refused_before
 
     if outcome.tree is not None and outcome.deciding is not None:
         verdict = outcome.deciding.decision.verdict
         other = verdict != outcome.tree["decision"]
         head = [f"the scenario's decider says {verdict}; IAM's own rules would say:"] if other else []
-        return head + text_of(outcome.tree).splitlines()
+        return head + lines_of(outcome.tree)
+    if "refused" in outcome.evidence:
+        return refused_before(outcome.evidence)
     refused = f"{outcome.error.code}: {outcome.error.message}" if outcome.error else "allowed"
     return [f"no policy was asked: {refused}"]
 

@@ -36,12 +36,12 @@ def run(arguments: argparse.Namespace) -> None:
     wanted = arguments.what or [LAST]
     if arguments.last and arguments.what:
         raise CommandError("--last stands for an event, so no other can be named", UNUSABLE)
-    if all(_is_path(each) for each in wanted):
+    if all(map(_is_path, wanted)):
         _explain_files(wanted, arguments.only)
     elif len(wanted) == 1 and not wanted[0].endswith((".yaml", ".yml")):
         _explain_event(wanted[0], arguments)
     else:
-        missing = next(each for each in wanted if not _is_path(each))
+        missing = next(named for named in wanted if not _is_path(named))
         raise CommandError(f"{missing}: no such file or folder", UNUSABLE)
 
 
@@ -68,4 +68,7 @@ def _explain_event(event: str, arguments: argparse.Namespace) -> None:
     form = "json" if arguments.json else "text"
     with control(arguments) as emulator:
         answer = emulator.api("GET", "worlds", arguments.world, "explain", event, format=form)
-    print(json.dumps(answer, indent=2) if arguments.json else answer.rstrip())
+    if arguments.json:
+        print(json.dumps(answer, indent=2))
+    else:
+        print("\n".join(map(printable, answer.rstrip().split("\n"))))  # what others sent may hold escape sequences

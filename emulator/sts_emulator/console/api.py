@@ -22,6 +22,7 @@ from sts_emulator.console.reference import reference_page
 from sts_emulator.core import clock
 from sts_emulator.core.events import Event
 from sts_emulator.core.faults import Spoilt, misspelt
+from sts_emulator.core.terminal import printable
 from sts_emulator.core.world import DEFAULT, World
 from sts_emulator.vending import record
 from sts_emulator.vending.context import Server
@@ -327,16 +328,16 @@ def _found(server: Server, world: World, identifier: str) -> Event | None:
 
 
 def _explanation_text(told: dict[str, Any]) -> str:
-    from sts_emulator.policy.explaining.explain import text_of
+    from sts_emulator.policy.explaining.explain import lines_of, refused_before
 
     data = told["additionalEventData"]
     lines = [f"{told['eventName']}: {data['outcome']}  ({told['eventTime']}, event {told['eventID']})"]
     if "told" in data:
         lines.append(f"  {data['told']['code']}: {data['told']['message']}")
     if not data["decisions"]:
-        lines.append("  no policy was asked: the request was decided before that")
-    lines += [text_of(decision["explanation"]) for decision in data["decisions"]]
-    return "\n".join(lines) + "\n"
+        lines += [f"  {line}" for line in refused_before(data["evidence"])]
+    lines += [line for decision in data["decisions"] for line in lines_of(decision["explanation"])]
+    return "\n".join(map(printable, lines)) + "\n"
 
 
 async def _follow(server: Server, world: str) -> AsyncIterator[str]:

@@ -24,6 +24,7 @@ from sts_emulator.wire.models import Operation, Service
 # With a final period, unlike the text for a garbled token (docs/aws/signatures.md, "Order of checks", rows 14a and
 # 14c).
 UNKNOWN_KEY = "The security token included in the request is invalid."
+LONGEST_KEY_ID = 128  # by the model
 MFA_NEEDS_BOTH = "MultiFactorAuthentication failed, must provide both MFA serial number and one time pass code."
 
 
@@ -42,8 +43,18 @@ def authenticate(ctx: Context, request: Request, service: Service, operation: Op
         raise AwsError("MissingAuthenticationToken", "Request is missing Authentication Token", status=403)
     ctx.region = signed.region or ctx.region
     sigv4.check(signed, clock.real(), service.signing_name)
-    caller, secret = identify(ctx.world, signed.access_key_id, signed.token)
-    sigv4.verify(request, signed, secret)
+    try:
+        caller, secret = identify(ctx.world, signed.access_key_id, signed.token)
+    except AwsError as refused:
+        ctx.evidence["refused"] = _unidentified(ctx.world, signed, refused)
+        raise
+    try:
+        sigv4.verify(request, signed, secret)
+    except AwsError:
+        from sts_emulator.wire.signature_diagnosis import diagnose
+
+        ctx.evidence.update(diagnose(request, signed, secret))
+        raise
     restrict(caller, service.name, operation.name)
     ctx.caller = caller
     if not signed.token:
@@ -63,6 +74,23 @@ def identify(world: World, access_key_id: str, token: str) -> tuple[Caller, str]
     if key is None or key["status"] != "Active":
         raise AwsError("InvalidClientTokenId", UNKNOWN_KEY, status=403)
     return caller_of_key(world, key), key["secret"]
+
+
+def _unidentified(world: World, signed: sigv4.Signed, refused: AwsError) -> str:
+    """Why nobody is behind a key id and token, for the event."""
+    key_id = signed.access_key_id[:LONGEST_KEY_ID]
+    if refused.code == "ExpiredToken":
+        return f"the session of {key_id} is over by the world's clock ({clock.iso(world.now())})"
+    if signed.token:
+        return (
+            f"the session token was not made for {key_id} in the world `{world.name}`, was altered, or whom it stands "
+            "for is gone"
+        )
+    key = world.get(documents.ACCESS_KEY, signed.access_key_id)
+    if key is None:
+        return f"there is no access key {key_id} in the world `{world.name}`"
+    why = "is inactive" if key["status"] != "Active" else "is not known yet, or its user is gone"
+    return f"the access key {key_id} {why}"
 
 
 def restrict(caller: Caller, service: str, operation: str) -> None:

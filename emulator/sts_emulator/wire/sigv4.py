@@ -37,7 +37,7 @@ _LONGEST_USUAL: Final = 512
 _LONGEST_DATE: Final = 32
 _HEX_DIGITS: Final = 64
 _UNSIGNED = "UNSIGNED-PAYLOAD"
-_EMPTY = hashlib.sha256(b"").hexdigest()
+EMPTY_DIGEST = hashlib.sha256(b"").hexdigest()
 _EXTENDED_DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)Z", re.ASCII)
 _SCOPE_PARTS: Final = 5
 _DATE_LENGTH: Final = 8
@@ -280,12 +280,17 @@ def verify(request: Request, signed: Signed, secret: str) -> None:
 
         genuine = sigv4a.verify(signed.access_key_id, secret, signed.signature, text)
     else:
-        inner, outer = _signing_key(secret, signed.scope_date, signed.region, signed.service)
-        digest = hashlib.sha256(inner + text.encode("utf-8", "replace")).digest()
-        mine = hashlib.sha256(outer + digest).hexdigest()
-        genuine = signed.signature.isascii() and hmac.compare_digest(mine, signed.signature)
+        genuine = is_genuine(signed, secret, text)
     if not genuine:
         raise AwsError("SignatureDoesNotMatch", _mismatch(request, signed, text), status=403)
+
+
+def is_genuine(signed: Signed, secret: str, text: str) -> bool:
+    """Whether the signature is that of a string to sign; compared in constant time."""
+    inner, outer = _signing_key(secret, signed.scope_date, signed.region, signed.service)
+    digest = hashlib.sha256(inner + text.encode("utf-8", "replace")).digest()
+    mine = hashlib.sha256(outer + digest).hexdigest()
+    return signed.signature.isascii() and hmac.compare_digest(mine, signed.signature)
 
 
 @lru_cache(maxsize=4096)
@@ -306,7 +311,11 @@ def string_to_sign(request: Request, signed: Signed, path: str | None = None) ->
 
     `path` stands in for the signed path, for clients that sign another one than they ask for.
     """
-    canonical = canonical_request(request, signed, path)
+    return digested(signed, canonical_request(request, signed, path))
+
+
+def digested(signed: Signed, canonical: str) -> str:
+    """The string to sign of a canonical request."""
     try:
         raw = canonical.encode("latin-1")  # headers are decoded so: this gives back the bytes that were sent
     except UnicodeEncodeError:
@@ -354,7 +363,7 @@ def _payload(request: Request) -> str:
     """The payload's digest; the client may have signed the body away, which that same line then says."""
     if request.headers.get("x-amz-content-sha256") == _UNSIGNED:
         return _UNSIGNED
-    return hashlib.sha256(request.body).hexdigest() if request.body else _EMPTY
+    return hashlib.sha256(request.body).hexdigest() if request.body else EMPTY_DIGEST
 
 
 def _mismatch(request: Request, signed: Signed, text: str) -> str:

@@ -44,8 +44,8 @@ async def assume_role_with_saml(
 ) -> Mapping[str, Any]:
     """Vend a session of a role to whom a SAML provider vouches for (docs/aws/saml.md, "Assertion")."""
     check_role_arn(RoleArn)
-    provider = trusted(ctx.world, PrincipalArn)
     try:
+        provider = trusted(ctx.world, PrincipalArn)
         claims = await asyncio.to_thread(_verified, provider, SAMLAssertion, ctx.world.now(), f"{ctx.base_url}/saml")
         ask = Ask.of_call(
             RoleArn,

@@ -41,6 +41,7 @@ BUILT_IN = {
 }
 """Issuers that need no provider of the account (docs/aws/web-identity.md, "Built-in providers"): `iss` -> principal."""
 
+MOST_TOLD = 5  # providers or client ids that an event lists
 _MAX_URL = 255  # characters of a provider's URL, by IAM's model: a longer issuer has none
 
 
@@ -75,7 +76,7 @@ def assume_role_with_web_identity(
         MinimumSessionTokenSize=MinimumSessionTokenSize,
     )
     token = _parse(ctx, WebIdentityToken)
-    provider = provider_of(ctx.world, _account(RoleArn), token.hint("iss"))
+    provider = _provider(ctx, _account(RoleArn), token.hint("iss"))
     keys = _keys(ctx, provider, token)
     if keys is None:
         return _after_fetch(ctx, provider, token, ask)
@@ -97,6 +98,7 @@ def vend(ctx: Context, provider: Provider, claims: Mapping[str, Any], ask: Ask) 
     """What claims come to once they are proven, or supposed to be by a scenario's expectation. Raises AwsError."""
     checked = id_token.read(claims, ctx.world.now())
     if provider.client_ids is not None and checked.audience not in provider.client_ids:
+        ctx.evidence["refused"] = _wrong_audience(provider, checked.audience)
         registered = not set(provider.client_ids).isdisjoint(checked.original_audiences)
         refuse(NOT_VALIDATED if registered else "Incorrect token audience")
     ctx.evidence.update(subject=checked.subject, audience=checked.audience, provider=provider.principal)
@@ -144,7 +146,7 @@ def _parse(ctx: Context, text: str) -> jwt.Token:
     try:
         token = jwt.parse(text.removesuffix("\n"))  # `echo $TOKEN > file` leaves one, and no SDK takes it away
     except jwt.NotAToken as why:
-        ctx.evidence["reason"] = str(why)
+        ctx.evidence["refused"] = str(why)
         refuse(NOT_A_TOKEN)
     # Only text: a claim may be nested deeper than an event can be rendered.
     issuer = token.hint("iss")
@@ -156,6 +158,23 @@ def _parse(ctx: Context, text: str) -> jwt.Token:
 
 def _account(role_arn: str) -> str:
     return role_arn.split(":", 5)[4]
+
+
+def _wrong_audience(provider: Provider, audience: str) -> str:
+    listed = ", ".join(f"`{client}`" for client in (provider.client_ids or ())[:MOST_TOLD])
+    return f"the token is for `{audience[:_MAX_URL]}`; the provider admits {listed or 'no client id'}"
+
+
+def _provider(ctx: Context, account: str, issuer: Any) -> Provider:
+    try:
+        return provider_of(ctx.world, account, issuer)
+    except AwsError:
+        known = ctx.world.page(documents.OIDC_PROVIDER, f"{account}/", limit=MOST_TOLD)
+        told = ", ".join(provider["url"] for provider in known) or "none"
+        ctx.evidence["refused"] = (
+            f"account {account} has no provider for this issuer, exact in case, path and trailing slash; it has {told}"
+        )
+        raise
 
 
 def provider_of(world: World, account: str, issuer: Any) -> Provider:
@@ -203,26 +222,31 @@ def _name(issuer: str) -> str:
 
 def _keys(ctx: Context, provider: Provider, token: jwt.Token) -> KeySet | None:
     if token.algorithm not in ALGORITHMS:  # no key fits: the issuer need not be asked
-        ctx.evidence["reason"] = "the algorithm is not accepted"
+        ctx.evidence["refused"] = f"the algorithm is not accepted: only {', '.join(sorted(ALGORITHMS))} are"
         refuse(NO_KEY)
     try:
         return issuer_keys.known(ctx, provider, token.key_id)
     except KeysUnavailableError as why:
-        ctx.evidence["reason"] = str(why)
+        ctx.evidence["refused"] = str(why)
         refuse(NO_KEY)
     except ThumbprintError:
+        ctx.evidence["refused"] = "no certificate of the issuer's server has a thumbprint that the provider lists"
         refuse(BAD_THUMBPRINT)
 
 
 def _proven(ctx: Context, token: jwt.Token, keys: KeySet) -> Mapping[str, Any]:
     verify = keys.verifier(token.key_id, token.algorithm)
     if verify is None:
-        ctx.evidence["reason"] = "no key of the issuer fits the token's key id and algorithm"
+        ctx.evidence["refused"] = (
+            "no key of the issuer fits the token's key id and algorithm: it was signed elsewhere, or the key is gone"
+        )
         refuse(NOT_VALIDATED if keys.is_unclear(token.key_id) else NO_KEY)
     try:
         return token.claims(verify)
     except jwt.BadSignature:
-        ctx.evidence["reason"] = "the signature is not the key's"
+        ctx.evidence["refused"] = (
+            "the signature is not the key's: another key signed, or the token was changed afterwards"
+        )
         refuse(NOT_VALIDATED if keys.is_unclear(token.key_id) else NO_KEY)
 
 

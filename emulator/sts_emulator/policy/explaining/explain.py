@@ -21,7 +21,7 @@ from sts_emulator.policy.explaining.reasons import (
     principal_reason,
     resource_reason,
 )
-from sts_emulator.policy.explaining.report import text_of
+from sts_emulator.policy.explaining.report import lines_of, refused_before, text_of
 from sts_emulator.policy.keys import MULTIVALUED
 from sts_emulator.policy.saving.validate import restore_principals
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from sts_emulator.policy.deciding.engine import Layer, Principal
     from sts_emulator.policy.linting.findings import Finding
 
-__all__ = ["Explanation", "explain", "text_of"]
+__all__ = ["Explanation", "explain", "lines_of", "refused_before", "text_of"]
 
 SCHEMA = 1
 NOBODY: Mapping[str, str] = {}

@@ -27,13 +27,41 @@ GRANTS: Mapping[str, str] = {"direct": "named itself", "role": "named by its rol
 
 def text_of(explanation: Mapping[str, Any]) -> str:
     """An explanation (the JSON of `Explanation.to_json`) as text, ending without a line break."""
-    return "\n".join(
-        [
-            *_head(explanation),
-            *(line for layer in explanation["layers"] for line in _layer(layer)),
-            *_tail(explanation),
-        ]
-    )
+    return "\n".join(lines_of(explanation))
+
+
+def lines_of(explanation: Mapping[str, Any]) -> list[str]:
+    """The same line by line; what others sent is in them as it came, perhaps with line breaks of its own."""
+    return [
+        *_head(explanation),
+        *(line for layer in explanation["layers"] for line in _layer(layer)),
+        *_tail(explanation),
+    ]
+
+
+def refused_before(evidence: Mapping[str, Any]) -> list[str]:
+    """What an event's evidence tells of a proof that was refused before any policy was asked."""
+    lines = ["no policy was asked: the request was decided before that"]
+    if "refused" in evidence:
+        lines = [f"no policy was asked: {evidence['refused']}"]
+    for name, told in evidence.items():
+        if name in BLOCKS:
+            lines += [f"  {BLOCKS[name]}", *(f"    | {line}" for line in str(told).split("\n"))]
+        elif name != "refused" and told not in (None, "", [], {}):
+            lines.append(f"  {name:<14} {_plain(told)}")
+    return lines
+
+
+BLOCKS: Mapping[str, str] = {
+    "canonicalRequest": "the canonical request, as it arrived:",
+    "stringToSign": "the string to sign of it:",
+}
+
+
+def _plain(told: Any) -> str:
+    if isinstance(told, dict):
+        return ", ".join(f"{name} {_plain(member)}" for name, member in told.items())
+    return ", ".join(map(_plain, told)) if isinstance(told, list | tuple) else str(told)
 
 
 def _head(explanation: Mapping[str, Any]) -> Iterator[str]:
