@@ -62,10 +62,10 @@ def parameters(ctx: Context) -> dict[str, Any] | None:
 
 def answer(ctx: Context, result: Mapping[str, Any] | None) -> Any:
     """`responseElements`: None for what only reads, but for those who are given credentials."""
+    if ctx.service == "signin":
+        return dict(result) if result else {ctx.operation: "Failure"}
     if not result or (is_read(ctx) and ctx.operation not in _VENDING):
         return None
-    if ctx.service == "signin":
-        return dict(result)
     return _members(ctx, result, _shapes(ctx.service, ctx.operation)[1]) or None
 
 
