@@ -238,3 +238,31 @@ def test_the_shipped_scenarios_follow_the_advice_or_say_why_not():
     for number, line in enumerate("".join(file.read_text() for file in folder.glob("*.yaml")).splitlines()):
         if "sts-emulator: ignore=" in line:
             assert line.partition("ignore=")[2].partition(": ")[2], f"line {number} gives no reason"
+
+
+TEMPLATE = """\
+Parameters: {Subject: {Type: String}}
+Resources:
+  Role:
+    Type: AWS::IAM::Role
+    Properties:
+      AssumeRolePolicyDocument:
+        Version: "2012-10-17"
+        Statement:
+          - Effect: Allow
+            Principal: {Federated: "arn:aws:iam::111122223333:oidc-provider/token.actions.githubusercontent.com"}
+            Action: sts:AssumeRoleWithWebIdentity
+            Condition:
+              StringLike: {"token.actions.githubusercontent.com:sub": !Ref Subject}
+              StringEquals: {"token.actions.githubusercontent.com:aud": sts.amazonaws.com}
+"""
+
+
+@pytest.mark.parametrize(("subject", "code"), [("repo:octo-org*", 1), ("repo:octo-org/octo-repo:*", 0)])
+def test_a_parameter_of_a_template_is_looked_at(
+    here: Path, subject: str, code: int, capsys: pytest.CaptureFixture[str]
+):
+    (here / "role.yaml").write_text(TEMPLATE)
+
+    assert main(["lint", "role.yaml", "--parameter", f"Subject={subject}"]) == code
+    assert subject in capsys.readouterr().out

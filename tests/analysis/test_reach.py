@@ -179,6 +179,16 @@ def stage(here: Path) -> Path:
 
 
 @pytest.mark.usefixtures("stage")
+@pytest.mark.parametrize("asked", [["who-can", "vendor"], ["what-can", "bob"]])
+def test_files_may_follow_what_is_asked(asked: list[str], capsys: pytest.CaptureFixture[str]):
+    assert main([*asked, "stage.yaml"]) == 0
+    told = capsys.readouterr().out
+
+    assert main([*asked, "--in", "stage.yaml"]) == 0
+    assert capsys.readouterr().out == told
+
+
+@pytest.mark.usefixtures("stage")
 def test_the_table(capsys: pytest.CaptureFixture[str]):
     assert main(["who-can", "vendor", "--in", "stage.yaml"]) == 0
     head, row = capsys.readouterr().out.splitlines()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -66,7 +66,9 @@ def files(paths: Iterable[str]) -> list[Path]:
     return list(dict.fromkeys(found))
 
 
-def lint_file(path: Path, *, strict: bool = True, account: str = "") -> tuple[int, list[Found]]:
+def lint_file(
+    path: Path, *, strict: bool = True, account: str = "", parameters: Mapping[str, str] | None = None
+) -> tuple[int, list[Found]]:
     """How many policies a file holds, and what is to be said about them.
 
     Without `strict` a file that is neither a scenario nor anything to import holds none: a folder may hold others.
@@ -77,7 +79,7 @@ def lint_file(path: Path, *, strict: bool = True, account: str = "") -> tuple[in
     data = read_bytes(path)
     if is_importable(data, path.name):
         try:
-            inventory = read_inventory(data, str(path), account)
+            inventory = read_inventory(data, str(path), account, parameters)
         except ScenarioError:
             if strict or _looks_ours(data):
                 raise

@@ -92,17 +92,18 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _lint(arguments: argparse.Namespace) -> tuple[list[Found], int, list[Any]]:
     from sts_emulator.analysis.linting import files, lint_file
-    from sts_emulator.cli.check import account
+    from sts_emulator.cli.check import account, parameters
     from sts_emulator.scenario import ScenarioError
 
     found: list[Found] = []
     problems: list[Any] = []
     known = _baseline(arguments.baseline) if arguments.baseline else frozenset()
+    owner, values = account(arguments.account), parameters(arguments.parameter)
     policies = 0
     given = arguments.paths or ["trust_policies"]
     for path in files(given):
         try:
-            number, findings = lint_file(path, strict=str(path) in given, account=account(arguments.account))
+            number, findings = lint_file(path, strict=str(path) in given, account=owner, parameters=values)
         except ScenarioError as error:
             problems += error.problems
             continue

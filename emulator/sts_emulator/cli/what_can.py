@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 _EPILOG = """\
 examples:
   sts-emulator what-can alice                     a user (or role) of the scenarios of trust_policies/
-  sts-emulator what-can arn:aws:iam::111122223333:role/ci --in account.json
-  sts-emulator what-can token.actions.githubusercontent.com --in plan.json
+  sts-emulator what-can arn:aws:iam::111122223333:role/ci account.json
+  sts-emulator what-can token.actions.githubusercontent.com plan.json
   sts-emulator what-can token.actions.githubusercontent.com --key token.actions.githubusercontent.com:sub=repo:a/b:x
   sts-emulator what-can ec2.amazonaws.com
   sts-emulator what-can 444455556666              whoever acts for another account

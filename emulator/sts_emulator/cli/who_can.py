@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 _EPILOG = """\
 examples:
   sts-emulator who-can deploy                     in the scenarios of trust_policies/
-  sts-emulator who-can arn:aws:iam::111122223333:role/deploy --in account.json
-  sts-emulator who-can deploy --in plan.json --format svg > deploy.svg
+  sts-emulator who-can arn:aws:iam::111122223333:role/deploy account.json
+  sts-emulator who-can deploy plan.json --format svg > deploy.svg
   sts-emulator who-can deploy --key aws:SourceIp=203.0.113.7
 
 Each step is decided by the policy engine. WITH is what the caller must bring, WHEN are the conditions of the statement
@@ -50,12 +50,10 @@ def add_estate_options(parser: argparse.ArgumentParser) -> None:
     from sts_emulator.cli.check import add_account_options
 
     parser.add_argument(
-        "--in",
-        dest="files",
-        action="append",
-        default=[],
-        metavar="PATH",
-        help="scenarios, plans, templates, account dumps; several times (default: trust_policies)",
+        "paths", nargs="*", metavar="PATH", help="scenarios, plans, templates, account dumps (default: trust_policies)"
+    )
+    parser.add_argument(
+        "--in", dest="files", action="append", default=[], metavar="PATH", help="the same; several times"
     )
     parser.add_argument("--direct", action="store_true", help="without chains of roles")
     parser.add_argument("--format", choices=FORMATS, default="table", help="of the output (default: table)")
@@ -84,7 +82,7 @@ def estate(arguments: argparse.Namespace) -> Estate:
 
     try:
         given = (account(arguments.account), parameters(arguments.parameter))
-        return Estate.of_files(scenario_files(arguments.files), *given)
+        return Estate.of_files(scenario_files([*arguments.paths, *arguments.files]), *given)
     except ScenarioError as error:
         raise CommandError(str(error), UNUSABLE) from None
 
