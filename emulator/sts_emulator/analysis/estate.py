@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from sts_emulator.accounts import documents, organizations, resources
+from sts_emulator.accounts.kit import resource_tag_keys
 from sts_emulator.analysis import callers
 from sts_emulator.analysis.callers import Caller, Context
 from sts_emulator.core.world import DEFAULT, World
@@ -226,9 +227,7 @@ class Estate:
         """The condition keys of a role as the resource of a request."""
         keys: dict[str, tuple[str, ...]] = {"aws:resourceaccount": (role["account"],)}
         keys |= organizations.resource_keys(self.world, role["account"])
-        for key, value in role.get("tags", {}).items():
-            keys[f"aws:resourcetag/{key.lower()}"] = keys[f"iam:resourcetag/{key.lower()}"] = (value,)
-        return keys
+        return {**keys, **resource_tag_keys(role, "iam")}
 
     def policies(self, role: Stored, holder: Holder | None, identity: tuple[Document, ...] = ()) -> PolicySet:
         """Everything that has a say when `holder`, or a caller with these identity policies, asks for the role."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from sts_emulator.accounts import organizations
+from sts_emulator.accounts.kit import resource_tag_keys
 from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.names import root_arn
@@ -94,11 +95,8 @@ def reach_user(ctx: Context, action: str, name: str | None) -> Stored | None:
 
 def resource_keys(noun: Noun, thing: Stored) -> dict[str, tuple[str, ...]]:
     """The condition keys that a thing's own tags and boundary contribute."""
-    keys: dict[str, tuple[str, ...]] = {}
-    for key, value in thing.get("tags", {}).items():
-        keys[f"aws:resourcetag/{key.lower()}"] = (value,)
-        if noun.folds_tags:  # iam:ResourceTag is defined for users and roles only
-            keys[f"iam:resourcetag/{key.lower()}"] = (value,)
+    # iam:ResourceTag is defined for users and roles only
+    keys = resource_tag_keys(thing, "iam") if noun.folds_tags else resource_tag_keys(thing)
     if thing.get("boundary"):
         keys["iam:permissionsboundary"] = (thing["boundary"],)
     return keys

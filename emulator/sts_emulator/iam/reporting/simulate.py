@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sts_emulator.accounts import organizations
-from sts_emulator.accounts.resources import Stored, role_by_arn, user_by_arn
+from sts_emulator.accounts.kit import resource_tag_keys
+from sts_emulator.accounts.resources import role_by_arn, user_by_arn
 from sts_emulator.core import clock
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.names import is_account_id, parse_arn, session_arn
@@ -272,7 +273,7 @@ def _question(stage: Stage, action: str, resource: str) -> tuple[Request, Policy
     parts = parse_arn(resource)
     owner = (parts.account if parts else "") or stage.owner
     role = role_by_arn(stage.ctx.world, resource)
-    context = {**stage.context, "aws:resourceaccount": (owner,), **_resource_keys(role)}
+    context = {**stage.context, "aws:resourceaccount": (owner,), **resource_tag_keys(role, "iam")}
     request = Request(action, resource, stage.principal, context)
     guard = stage.resource_policy
     if guard is None and needs_trust(request):
@@ -297,13 +298,6 @@ _TRUSTING = (
     '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::%s:root"},'
     '"Action":"sts:*"}]}'
 )
-
-
-def _resource_keys(role: Stored | None) -> dict[str, tuple[str, ...]]:
-    keys: dict[str, tuple[str, ...]] = {}
-    for key, value in (role or {}).get("tags", {}).items():
-        keys[f"aws:resourcetag/{key.lower()}"] = keys[f"iam:resourcetag/{key.lower()}"] = (value,)
-    return keys
 
 
 def _caller(ctx: Context, arn: str) -> tuple[Principal, dict[str, tuple[str, ...]]]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sts_emulator.accounts import documents
+from sts_emulator.accounts.kit import resource_tag_keys
 from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.errors import AwsError
 from sts_emulator.methods.instance_profile import instances
@@ -301,11 +302,8 @@ def _mine(ctx: Context) -> list[Stored]:
 
 def _permitted(ctx: Context, action: str, identifier: str, keys: Mapping[str, tuple[str, ...]] | None = None) -> Stored:
     instance = _find(ctx, identifier)
-    about: dict[str, tuple[str, ...]] = {
-        f"aws:resourcetag/{key.lower()}": (value,) for key, value in instance["tags"].items()
-    }
-    about |= {key.replace("aws:", "ec2:", 1): value for key, value in about.items()}
-    about |= {"ec2:instancetype": (instance["type"],), **_option_keys(instance["options"])}
+    about = {**resource_tag_keys(instance, "ec2"), **_option_keys(instance["options"])}
+    about["ec2:instancetype"] = (instance["type"],)
     if instance["association"]:
         about["ec2:instanceprofile"] = (instance["association"]["profile"],)
     authorize(ctx, action, arn_of(instance), {**about, **(keys or {})})

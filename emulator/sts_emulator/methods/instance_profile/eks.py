@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from sts_emulator.accounts import resources
+from sts_emulator.accounts.kit import resource_tag_keys
 from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.errors import AwsError
 from sts_emulator.methods.instance_profile import clusters
@@ -87,7 +88,7 @@ def delete_cluster(ctx: Context, *, name: str) -> Mapping[str, Any]:
 def _reach_cluster(ctx: Context, action: str, name: str) -> Stored:
     account, region = ctx.identity.account, ctx.region
     found = clusters.cluster(ctx.world, account, region, name)
-    keys = {f"aws:resourcetag/{key.lower()}": (value,) for key, value in (found or {}).get("tags", {}).items()}
+    keys = resource_tag_keys(found)
     authorize(ctx, f"eks:{action}", clusters.arn_of(account, region, name), keys)
     if found is None:
         raise AwsError("ResourceNotFoundException", f"No cluster found for name: {name}.", status=404)
@@ -230,7 +231,7 @@ def _reach(ctx: Context, action: str, cluster: str, identifier: str) -> Stored:
     account, region = ctx.identity.account, ctx.region
     arn = f"arn:aws:eks:{region}:{account}:podidentityassociation/{cluster}/{identifier}"
     found = ctx.world.find(ASSOCIATION, arn)
-    keys = {f"aws:resourcetag/{key.lower()}": (value,) for key, value in (found or {}).get("tags", {}).items()}
+    keys = resource_tag_keys(found)
     authorize(ctx, f"eks:{action}", arn, keys)
     if clusters.cluster(ctx.world, account, region, cluster) is None:
         raise AwsError("ResourceNotFoundException", f"No cluster found for name: {cluster}.", status=404)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sts_emulator.accounts.kit import resource_tag_keys
 from sts_emulator.accounts.resources import Stored
 from sts_emulator.core import names
 from sts_emulator.core.errors import AwsError
@@ -114,7 +115,7 @@ def reach(ctx: Context, action: str, noun: Noun, identifier: str, keys: Keys | N
         name = identifier if identifier.startswith("arn:") else noun.arn(ctx.identity.account, ctx.region, identifier)
         permit(ctx, action, name, keys)
         raise absent(noun)
-    permit(ctx, action, thing["arn"], {**resource_keys(thing), **(keys or {})})
+    permit(ctx, action, thing["arn"], {**resource_tag_keys(thing), **(keys or {})})
     return thing
 
 
@@ -126,11 +127,6 @@ def absent(noun: Noun) -> AwsError:
 def invalid(message: str) -> AwsError:
     """A ValidationException with that message."""
     return AwsError("ValidationException", message, status=400)
-
-
-def resource_keys(thing: Stored) -> dict[str, tuple[str, ...]]:
-    """aws:ResourceTag/* of a resource."""
-    return {f"aws:resourcetag/{name.lower()}": (value,) for name, value in thing["tags"].items()}
 
 
 # -- writing ------------------------------------------------------------------------------------------------------

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from sts_emulator.accounts.kit import resource_tag_keys
 from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.errors import AwsError
-from sts_emulator.methods.roles_anywhere.kinds import NOUNS, Noun, change, invalid, permit, resource_keys
+from sts_emulator.methods.roles_anywhere.kinds import NOUNS, Noun, change, invalid, permit
 from sts_emulator.vending.context import Context
+from sts_emulator.vending.tags import tag_keys
 from sts_emulator.wire.dispatch import operation
 
 QUOTA = 50
@@ -26,7 +28,7 @@ def new(ctx: Context, pairs: Pairs | None) -> tuple[dict[str, str], dict[str, tu
         AwsError: AccessDenied; ValidationException; TooManyTagsException.
     """
     tags = _checked(pairs)
-    keys = _request_keys(tags)
+    keys = tag_keys(tags)
     if tags:
         permit(ctx, "TagResource", "*", keys)
     return tags, keys
@@ -36,7 +38,7 @@ def new(ctx: Context, pairs: Pairs | None) -> tuple[dict[str, str], dict[str, tu
 def tag_resource(ctx: Context, *, resourceArn: str, tags: Pairs) -> Mapping[str, Any]:
     """Add tags to a resource, or change their values."""
     added = _checked(tags)
-    noun, thing = _reach(ctx, "TagResource", resourceArn, _request_keys(added))
+    noun, thing = _reach(ctx, "TagResource", resourceArn, tag_keys(added))
     merged = {**thing["tags"], **added}
     if len(merged) > QUOTA:
         raise _too_many()
@@ -64,7 +66,7 @@ def _reach(ctx: Context, action: str, arn: str, keys: Mapping[str, tuple[str, ..
     for noun in NOUNS:
         thing = ctx.world.find(noun.kind, arn)
         if thing is not None and thing["account"] == ctx.identity.account and thing["region"] == ctx.region:
-            permit(ctx, action, arn, {**resource_keys(thing), **keys})
+            permit(ctx, action, arn, {**resource_tag_keys(thing), **keys})
             return noun, thing
     permit(ctx, action, arn, keys)
     raise AwsError("ResourceNotFoundException", "Resource not found", status=404)  # AWS's sentence is not recorded
@@ -80,13 +82,6 @@ def _checked(pairs: Pairs | None) -> dict[str, str]:
     if len(tags) > QUOTA:
         raise _too_many()
     return tags
-
-
-def _request_keys(tags: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
-    keys: dict[str, tuple[str, ...]] = {f"aws:requesttag/{name.lower()}": (value,) for name, value in tags.items()}
-    if tags:
-        keys["aws:tagkeys"] = tuple(tags)
-    return keys
 
 
 def _too_many() -> AwsError:
