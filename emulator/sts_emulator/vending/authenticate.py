@@ -132,8 +132,11 @@ def caller_of_key(world: World, key: Mapping[str, Any]) -> Caller:
     account, key_id = key["account"], key["id"]
     if not key["user"]:
         return root_caller(world, account, key_id)
-    user = resources.user(world, account, key["user"])
-    return world.memo(("caller", key_id), lambda: _user_caller(world, user, key_id))
+
+    def of_user() -> Caller:
+        return _user_caller(world, resources.user(world, account, key["user"]), key_id)
+
+    return world.memo(("caller", key_id), of_user)
 
 
 def caller_of_session(world: World, session: Session, key_id: str) -> Caller:
