@@ -204,3 +204,31 @@ def test_a_missed_weakening_is_told_with_its_line(here: Path, capsys: pytest.Cap
     line = next(number for number, text in enumerate(SCENARIO.splitlines(), start=1) if "sts:ExternalId" in text)
     assert f"~ s.yaml:{line}: role vendor: nothing notices: drop the condition StringEquals on sts:ExternalId" in told
     assert f'- {{assume: "arn:aws:iam::{ACCOUNT}:role/vendor", caller: "arn:aws:iam::{ACCOUNT}:' in told
+
+
+def test_a_weakening_that_lets_a_stranger_in_is_never_called_harmless(tmp_path, capsys):
+    """A policy that tests only the subject: the suggested token has the audience that the provider asks for anyway."""
+    (tmp_path / "ci.yaml").write_text(SUBJECT_ONLY)
+
+    main(["check", "--mutate", str(tmp_path / "ci.yaml")])
+
+    told = capsys.readouterr().out
+    assert "0 % of the weakenings noticed: 0 of 1" in told
+    assert "acme-evil" in told
+
+
+SUBJECT_ONLY = """\
+issuers: {github: {preset: github}}
+accounts:
+  "111122223333":
+    oidc_providers: [{issuer: github, client_ids: sts.amazonaws.com}]
+    roles:
+      ci:
+        trust:
+          - Effect: Allow
+            Principal: {Federated: "arn:aws:iam::111122223333:oidc-provider/token.actions.githubusercontent.com"}
+            Action: sts:AssumeRoleWithWebIdentity
+            Condition: {StringLike: {"token.actions.githubusercontent.com:sub": "repo:acme/*"}}
+expect:
+  - {assume: ci, with: {github: {repo: acme/shop}}}
+"""

@@ -111,7 +111,7 @@ def _missed(rehearsal: Rehearsal, policy: Held, shown: str, mutant: Mutant) -> t
     found = compare(parse(shown), parse(mutant.text), policy.role_arn)
     why = ""
     unsure: tuple[str, ...] = ()
-    for witness in (each for each in found if each.direction == "gains"):
+    for witness in (gained for gained in found if gained.direction == "gains"):
         lines = tuple(suggestion(witness, rehearsal.world))
         try:
             expectation = parse_scenario("\n".join(["expect:", *lines])).expect[0]

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from sts_emulator.accounts.documents import OIDC_PROVIDER
 from sts_emulator.accounts.resources import role_by_arn, user_by_arn
 from sts_emulator.analysis.compare import Witness
 from sts_emulator.core.world import World
@@ -18,7 +19,7 @@ def suggestion(witness: Witness, world: World) -> Iterator[str]:
     principal = witness.request.principal
     brought = {key.lower(): values for key, values in witness.chosen.items()}
     if principal.type == "oidc":
-        entry["with"] = {"claims": _claims(witness, brought)}
+        entry["with"] = {"claims": _claims(witness, brought, world)}
     elif principal.type == "saml":
         said = ", ".join(f"{key}={','.join(brought.pop(key))}" for key in list(brought) if key.startswith("saml:"))
         yield f"# an assertion of {principal.value}{f' with {said}' if said else ''}, of a user that you have"
@@ -38,12 +39,15 @@ def suggestion(witness: Witness, world: World) -> Iterator[str]:
     yield f"- {_flow(entry)}"
 
 
-def _claims(witness: Witness, brought: dict[str, tuple[str, ...]]) -> dict[str, str]:
+def _claims(witness: Witness, brought: dict[str, tuple[str, ...]], world: World) -> dict[str, str]:
     issuer = issuer_of(witness.request.principal.value)
     claims = {"iss": f"https://{issuer}"}
     for name in [name for name in brought if name.startswith(f"{issuer.lower()}:")]:
         claims[name.rpartition(":")[2]] = brought.pop(name)[0]
-    return claims
+    provider = world.find(OIDC_PROVIDER, witness.request.principal.value)
+    if provider is not None and provider["client_ids"]:
+        claims.setdefault("aud", provider["client_ids"][0])  # a policy that does not test it takes any registered one
+    return {"sub": "somebody", **claims}
 
 
 def _service(name: str, brought: dict[str, tuple[str, ...]]) -> Any:
