@@ -66,7 +66,7 @@ class Difference:
 
     def to_json(self) -> dict[str, Any]:
         """As JSON data."""
-        return {"role": self.role, "state": self.state, "witnesses": [each.to_json() for each in self.witnesses]}
+        return {"role": self.role, "state": self.state, "witnesses": [witness.to_json() for witness in self.witnesses]}
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -76,7 +76,9 @@ def run(arguments: argparse.Namespace) -> int:
     with _estate(arguments.old, arguments) as old, _estate(arguments.new, arguments) as new:
         found = list(_differences(old, new, arguments.role))
     print(_FORMATS[arguments.format](found), end="")
-    counted = [w for each in found for w in each.witnesses if arguments.fail_on == "any" or w.direction == "gains"]
+    counted = [
+        w for difference in found for w in difference.witnesses if arguments.fail_on == "any" or w.direction == "gains"
+    ]
     return REFUSED if counted and arguments.fail_on != "never" else 0
 
 
@@ -102,7 +104,7 @@ def _differences(old: Estate, new: Estate, only: str) -> Iterator[Difference]:
     if only and not before and not after:
         raise CommandError(f"no role `{only}`", UNUSABLE)
     if not only and len(before) == len(after) == 1 and not before.keys() & after.keys():
-        # Two files of one role each are two versions of it, whatever they are called.
+        # Two files of one role difference are two versions of it, whatever they are called.
         (arn,) = after
         before = {arn: next(iter(before.values()))}
     from sts_emulator.analysis.compare import compare
@@ -134,9 +136,9 @@ def _text(found: Sequence[Difference]) -> str:
 
 
 def _text_lines(found: Sequence[Difference]) -> Iterator[str]:
-    for each in found:
-        yield f"{each.role}{'' if each.state == 'changed' else f' ({each.state})'}"
-        for witness in each.witnesses:
+    for difference in found:
+        yield f"{difference.role}{'' if difference.state == 'changed' else f' ({difference.state})'}"
+        for witness in difference.witnesses:
             sign = "+" if witness.direction == "gains" else "-"
             yield f"  {sign} {_who(witness)} {witness.direction} {witness.action}"
             yield f"      {witness.before.words} → {witness.after.words}"
@@ -155,17 +157,20 @@ def _who(witness: Witness) -> str:
 
 
 def _markdown(found: Sequence[Difference]) -> str:
-    gains = sum(witness.direction == "gains" for each in found for witness in each.witnesses)
-    loses = sum(witness.direction == "loses" for each in found for witness in each.witnesses)
+    gains = sum(witness.direction == "gains" for difference in found for witness in difference.witnesses)
+    loses = sum(witness.direction == "loses" for difference in found for witness in difference.witnesses)
     if not gains and not loses:
         return "**Trust policies:** no difference in who can assume which role was found.\n"
     lines = [f"**Trust policies:** {gains} gain{'s' * (gains != 1)}, {loses} loss{'es' * (loses != 1)} of access.", ""]
-    for each in found:
-        if not each.witnesses:
+    for difference in found:
+        if not difference.witnesses:
             continue
-        lines += [f"### `{_cell(each.role)}`{'' if each.state == 'changed' else f' ({each.state})'}", ""]
+        lines += [
+            f"### `{_cell(difference.role)}`{'' if difference.state == 'changed' else f' ({difference.state})'}",
+            "",
+        ]
         lines += ["| | who | operation | before → after | witness |", "|---|---|---|---|---|"]
-        lines += [_markdown_row(witness) for witness in each.witnesses]
+        lines += [_markdown_row(witness) for witness in difference.witnesses]
         lines.append("")
     return "\n".join([*lines, "Each witness is a request that the policy engine decided under both versions.", ""])
 
@@ -183,7 +188,7 @@ def _cell(text: str) -> str:
 
 
 def _json(found: Sequence[Difference]) -> str:
-    told = {"schema": 1, "differences": [each.to_json() for each in found]}
+    told = {"schema": 1, "differences": [difference.to_json() for difference in found]}
     return json.dumps(told, indent=2, ensure_ascii=False) + "\n"
 
 
@@ -192,16 +197,16 @@ def _github(found: Sequence[Difference]) -> str:
 
     messages = [
         Message(
-            each.role.rpartition("/")[2],
+            difference.role.rpartition("/")[2],
             1,
             "warning" if witness.direction == "gains" else "note",
             "access",
-            f"{_who(witness)} {witness.direction} access to {each.role}",
+            f"{_who(witness)} {witness.direction} access to {difference.role}",
             f"{witness.before.words} → {witness.after.words}; "
             + "; ".join(f"{key} = {', '.join(values)}" for key, values in witness.chosen.items()),
         )
-        for each in found
-        for witness in each.witnesses
+        for difference in found
+        for witness in difference.witnesses
     ]
     return "".join(f"{line}\n" for line in github(messages))
 

@@ -49,7 +49,7 @@ def _unreachable(subject: Subject) -> Iterator[Hit]:
     """Allow statements that an unconditional Deny covers whole."""
     wide = [statement for statement in subject.document.denies if _is_wide(statement)][:MOST_COMPARED]
     for statement in subject.allows:
-        other = next((each for each in wide if _covers(each, statement)), None)
+        other = next((denial for denial in wide if _covers(denial, statement)), None)
         if other is not None:
             message = f"{other.path} denies all that this statement allows, so it never matters"
             yield statement.path, message, "remove it, or give the Deny a condition"
