@@ -10,6 +10,7 @@ from typing import Any
 
 from sts_emulator.accounts import documents, managed_policies
 from sts_emulator.accounts.documents import Role, User
+from sts_emulator.core import names
 from sts_emulator.core.world import World
 from sts_emulator.policy.deciding.document import Document, parse
 
@@ -30,11 +31,11 @@ def role(world: World, account: str, name: str) -> Role | None:
 
 def role_by_arn(world: World, arn: str) -> Role | None:
     """The role whose ARN is exactly `arn`, path and case included, or None."""
-    parts = arn.split(":", 5)
-    if len(parts) != 6 or not parts[5].startswith("role/"):  # noqa: PLR2004 - the six parts of an ARN
+    parts = names.parse_arn(arn)
+    if parts is None or not parts.resource.startswith("role/"):
         return None
-    found = role(world, parts[4], parts[5].rsplit("/", 1)[1])
-    return found if found is not None and found["arn"] == arn else None
+    stored = role(world, parts.account, parts.resource.rsplit("/", 1)[1])
+    return stored if stored is not None and stored["arn"] == arn else None
 
 
 def arn_of_id(world: World, identifier: str) -> str | None:
@@ -55,11 +56,11 @@ def names_in(world: World, trust: Document) -> dict[str, str]:
 
 def user_by_arn(world: World, arn: str) -> User | None:
     """The user whose ARN is exactly `arn`, path and case included, or None."""
-    parts = arn.split(":", 5)
-    if len(parts) != 6 or not parts[5].startswith("user/"):  # noqa: PLR2004 - the six parts of an ARN
+    parts = names.parse_arn(arn)
+    if parts is None or not parts.resource.startswith("user/"):
         return None
-    found = user(world, parts[4], parts[5].rsplit("/", 1)[1])
-    return found if found is not None and found["arn"] == arn else None
+    stored = user(world, parts.account, parts.resource.rsplit("/", 1)[1])
+    return stored if stored is not None and stored["arn"] == arn else None
 
 
 def user(world: World, account: str, name: str) -> User | None:

@@ -14,6 +14,7 @@ from typing import Any, Final, Literal
 
 from sts_emulator.analysis.callers import ALONG, Caller, Context, named_in
 from sts_emulator.analysis.search import Search, request
+from sts_emulator.core import names
 from sts_emulator.policy.deciding.document import Document, parse
 from sts_emulator.policy.deciding.engine import PolicySet, Request, decide
 
@@ -70,8 +71,7 @@ class Witness:
 def compare(old: Document | None, new: Document | None, role_arn: str) -> list[Witness]:
     """The differences that the search finds, gains first; None stands for a role that is not there."""
     documents = [each for each in (old, new) if each is not None]
-    parts = role_arn.split(":")
-    account = parts[4] if len(parts) > 4 else ""  # noqa: PLR2004 - the account of an ARN
+    account = names.account_in(role_arn)
     search = Search(documents)
     found = [
         witness

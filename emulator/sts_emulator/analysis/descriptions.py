@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from sts_emulator.core import names
 from sts_emulator.policy.deciding.conditions import Condition
 from sts_emulator.policy.deciding.document import Statement
 
@@ -83,11 +84,5 @@ def short_key(key: str) -> str:
 
 def short_arn(arn: str) -> str:
     """`user/alice` of an ARN; other texts as they are."""
-    parts = arn.split(":", 5)
-    return parts[5] if len(parts) == 6 else arn  # noqa: PLR2004 - the parts of an ARN
-
-
-def account_of(arn: str) -> str:
-    """The account of an ARN; empty for other texts."""
-    parts = arn.split(":", 5)
-    return parts[4] if len(parts) == 6 else ""  # noqa: PLR2004 - the parts of an ARN
+    parts = names.parse_arn(arn)
+    return parts.resource if parts else arn

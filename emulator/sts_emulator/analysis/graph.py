@@ -9,6 +9,7 @@ from xml.sax.saxutils import escape
 
 from sts_emulator.analysis import descriptions as words
 from sts_emulator.analysis.reach import Step, Way
+from sts_emulator.core import names
 
 WIDTH, HEIGHT, COLUMN_GAP, ROW_GAP, MARGIN = 300, 62, 96, 20, 28
 TITLE_SPACE: Final = 46
@@ -100,7 +101,7 @@ def _telling(brought: tuple[str, Sequence[str]]) -> bool:
 def _node(graph: Graph, key: str, kind: str, targets: frozenset[str]) -> None:
     if key in graph.nodes:
         return
-    account = words.account_of(key)
+    account = names.account_in(key)
     where = f"{_KINDS[kind][1]}{f' · {account}' if account else ''}"
     name = words.short_arn(key).partition("/")[2] or words.short_arn(key)
     if kind in ("account", "anybody"):

@@ -35,6 +35,12 @@ def parse_arn(text: str) -> Arn | None:
     return Arn(*parts[1:])
 
 
+def account_in(text: str) -> str:
+    """The account that an ARN names; empty when it names none, and for other texts."""
+    arn = parse_arn(text)
+    return arn.account if arn else ""
+
+
 def is_account_id(text: str) -> bool:
     """Whether the text is a twelve-digit account id."""
     return len(text) == _ACCOUNT_DIGITS and text.isascii() and text.isdigit()

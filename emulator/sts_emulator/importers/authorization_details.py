@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote
 
+from sts_emulator.core import names
 from sts_emulator.importers import inventory
 from sts_emulator.importers.inventory import Inventory, Thing, compact, kept
 from sts_emulator.importers.json_text import BadInput, JsonText
@@ -136,8 +137,7 @@ def _named(source: JsonText, at: int, value: Mapping[str, Any], member: str, acc
     name = value.get(member)
     if not isinstance(name, str) or not name:
         raise BadInput(f"expected an object with {member}", source.line(at))
-    parts = str(value.get("Arn", "")).split(":")
-    return name, parts[4] if len(parts) > 4 and parts[4] else account  # noqa: PLR2004 - the account of an ARN
+    return name, names.account_in(str(value.get("Arn", ""))) or account
 
 
 def _id(value: Mapping[str, Any], member: str) -> str:

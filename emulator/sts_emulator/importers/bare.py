@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
+from sts_emulator.core import names
 from sts_emulator.importers import inventory
 from sts_emulator.importers.inventory import Inventory, Thing, compact, kept, provider_host
 from sts_emulator.importers.json_text import BadInput, JsonText
@@ -149,8 +150,8 @@ def _enabled(body: dict[str, Any], value: Mapping[str, Any]) -> None:
 
 def _owner(value: Mapping[str, Any], member: str, account: str) -> str:
     arns = [value.get(member), *_texts(value.get("roleArns"))]
-    parts = next((arn.split(":") for arn in arns if isinstance(arn, str) and arn.count(":") > 4), [])  # noqa: PLR2004
-    return account or (parts[4] if parts else inventory.DEFAULT_ACCOUNT)
+    named = next((arn for arn in arns if isinstance(arn, str) and names.parse_arn(arn)), "")
+    return account or names.account_in(named) or inventory.DEFAULT_ACCOUNT
 
 
 def _texts(listed: Any) -> list[str]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sts_emulator.accounts import documents, resources
 from sts_emulator.accounts.resources import Stored
+from sts_emulator.core import names
 from sts_emulator.methods.roles_anywhere import kinds as nouns
 from sts_emulator.methods.roles_anywhere.kinds import CRL, PROFILE, TRUST_ANCHOR, Noun
 from sts_emulator.scenario.load import Node
@@ -274,7 +275,7 @@ def present(call: Call, expectation: Expectation, role_arn: str, given: Mapping[
 
 
 def _only(call: Call, place: Where, noun: Noun, role_arn: str, name: str | None) -> Stored:
-    account = role_arn.split(":")[4]
+    account = names.account_in(role_arn)
     found = [
         stored
         for stored in call.world.page(noun.kind, f"{account}/{call.region}/")

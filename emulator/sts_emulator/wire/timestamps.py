@@ -5,9 +5,11 @@ Parsing gives an int, or a float where the text has a fraction; rendering takes 
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime
 from functools import lru_cache
 from typing import Final
+
+from sts_emulator.core import clock
 
 _DAY: Final = 86_400
 _EPOCH: Final = date(1970, 1, 1).toordinal()
@@ -23,10 +25,7 @@ def seconds(value: float | datetime) -> float:
 
 def iso(value: float | datetime) -> str:
     """`2026-11-23T20:00:00Z`: whole seconds, as STS and IAM give them (docs/aws/wire.md, "Results")."""
-    day, second = divmod(int(seconds(value)), _DAY)
-    minute, second = divmod(second, 60)
-    hour, minute = divmod(minute, 60)
-    return f"{_date(day)}T{hour:02}:{minute:02}:{second:02}Z"
+    return clock.iso(int(seconds(value)))
 
 
 def iso_milliseconds(value: float | datetime) -> str:
@@ -40,17 +39,9 @@ def iso_as_given(value: float | datetime) -> str:
     return iso_milliseconds(value) if isinstance(value, datetime) else iso(value)
 
 
-@lru_cache(maxsize=256)
-def _date(day: int) -> str:
-    return date.fromordinal(day + _EPOCH).isoformat()
-
-
 def parse_iso(text: str) -> float:
     """Seconds of an ISO 8601 timestamp; one without an offset is UTC. Raises ValueError."""
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return _number((moment - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(seconds=1))
+    return _number(clock.parse_iso(text))
 
 
 def parse_epoch(value: float) -> float:

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from sts_emulator.accounts import documents, resources
+from sts_emulator.core import names
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.hosts import is_loopback
 from sts_emulator.core.world import World
@@ -157,7 +158,7 @@ def _parse(ctx: Context, text: str) -> jwt.Token:
 
 
 def _account(role_arn: str) -> str:
-    return role_arn.split(":", 5)[4]
+    return names.account_in(role_arn)
 
 
 def _wrong_audience(provider: Provider, audience: str) -> str:
