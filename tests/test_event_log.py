@@ -48,9 +48,9 @@ def test_events_are_read_by_id_from_the_end_and_from_behind_one(log):
     assert log.get("lab", "e2").record()["number"] == 2
     assert log.get("lab", "e102") is None
     assert log.last("lab").id == "e4"
-    assert [each.id for each in log.newest("lab", 2)] == ["e4", "e3"]
-    assert [each.id for each in log.newest("lab", 9, log.get("lab", "e3"))] == ["e2", "e1", "e0"]
-    assert [each.id for each in log.page("lab", log.get("lab", "e1"), 2)] == ["e2", "e3"]
+    assert [event.id for event in log.newest("lab", 2)] == ["e4", "e3"]
+    assert [event.id for event in log.newest("lab", 9, log.get("lab", "e3"))] == ["e2", "e1", "e0"]
+    assert [event.id for event in log.page("lab", log.get("lab", "e1"), 2)] == ["e2", "e3"]
     assert log.last("nowhere") is None
 
 
@@ -111,8 +111,8 @@ def test_nothing_is_lost_while_the_state_takes_nothing(stubborn):
         log.record(event(number))
 
     assert log.get("lab", "e5").record()["number"] == 5
-    assert [each.id for each in log.newest("lab", 3)] == ["e9", "e8", "e7"]
-    assert [each.id for each in log.page("lab", log.get("lab", "e0"), 2)] == ["e1", "e2"]
+    assert [event.id for event in log.newest("lab", 3)] == ["e9", "e8", "e7"]
+    assert [event.id for event in log.page("lab", log.get("lab", "e0"), 2)] == ["e1", "e2"]
 
     stubborn.refuses = False
     log.close()
@@ -254,7 +254,7 @@ def test_a_failed_call_does_not_keep_its_megabyte(lab_context):
 
 
 def test_reading_one_of_many_holds_up_nobody(tmp_path):
-    """found: 2.6 s for one event of 8,000. Compared with a table of 10, not with the clock."""
+    """found: 2.6 s for one event of 8,000. Compared with a table of 20, not with the clock."""
 
     def best_time(count: int) -> float:
         store = open_store(str(tmp_path / f"{count}.sqlite"))

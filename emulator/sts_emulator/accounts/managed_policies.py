@@ -59,7 +59,7 @@ def _entries() -> Iterator[tuple[str, str]]:
 def _in_order(document: Any) -> Any:
     """With its elements in the order in which people write them, as AWS's texts have it."""
     if isinstance(document, list):
-        return [_in_order(one) for one in document]
+        return [_in_order(item) for item in document]
     if not isinstance(document, dict):
         return document
     known = [name for name in _ELEMENTS if name in document]

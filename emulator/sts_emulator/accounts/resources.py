@@ -98,7 +98,7 @@ def _compile(world: World, kind: str, holder: Stored) -> tuple[Document, ...]:
             group = world.settled(world.get(documents.GROUP, key_of(holder["account"], name)))
             if group is not None:
                 holders.append(group)
-    texts = [text for one in holders for text in one.get("inline", {}).values()]
-    for one in holders:
-        texts += [text for arn in one.get("attached", ()) if (text := managed_policy_text(world, arn))]
+    texts = [text for bearer in holders for text in bearer.get("inline", {}).values()]
+    for bearer in holders:
+        texts += [text for arn in bearer.get("attached", ()) if (text := managed_policy_text(world, arn))]
     return tuple(parse(text) for text in texts)
