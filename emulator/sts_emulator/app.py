@@ -67,6 +67,14 @@ METHODS = (
         },
     ),
     Method(
+        "identity center",
+        {
+            "sso-oidc": ("sts_emulator.methods.identity_center.oidc",),
+            "sso": ("sts_emulator.methods.identity_center.portal",),
+        },
+        approvers=("sts_emulator.methods.identity_center.approvers",),
+    ),
+    Method(
         "assume role",
         {
             "sts": _rooms(

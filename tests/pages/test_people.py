@@ -83,7 +83,7 @@ def test_what_nobody_waits_for_is_said(aws):
     with pytest.raises(CommandError, match="waits for an approval of `ABCD-EFGH`"):
         aws.approve("ABCD-EFGH", "jane")
     with pytest.raises(CommandError, match="waits for an approval"):
-        aws.approve(f"{aws.endpoint_url}/authorize?client_id=x", "111122223333/root", deny=True)
+        aws.approve(f"{aws.endpoint_url}/nowhere?client_id=x", "111122223333/root", deny=True)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,91 @@
+"""The request that a tool's browser brings to `/authorize`, and where the browser goes with the answer.
+
+Source: docs/aws/identity-center.md, "Clients".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlencode, urlsplit
+
+from sts_emulator.accounts import directory
+from sts_emulator.accounts.directory import Instance
+from sts_emulator.core.errors import AwsError
+from sts_emulator.core.world import World
+from sts_emulator.methods.identity_center import clients, grants
+from sts_emulator.methods.identity_center.clients import AUTHORIZATION_CODE, Client
+from sts_emulator.methods.identity_center.portal_sessions import PortalSession
+from sts_emulator.methods.tokens import pkce
+
+_LONGEST_STATE: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Authorization:
+    """A tool asks a person for a code."""
+
+    client: Client
+    instance: Instance
+    redirect: str
+    state: str
+    challenge: str
+    scopes: tuple[str, ...]
+
+    def granted(self, world: World, session: PortalSession) -> str:
+        """Where the browser goes after a yes."""
+        code = grants.issue_code(world, self.client, session, self.redirect, self.challenge)
+        return self._back(code=code)
+
+    def denied(self) -> str:
+        """Where it goes after a no."""
+        return self._back(error="access_denied", error_description="The person denied the request")
+
+    def _back(self, **members: str) -> str:
+        query = urlencode({**members, "state": self.state})
+        return f"{self.redirect}{'&' if urlsplit(self.redirect).query else '?'}{query}"
+
+
+def read(world: World, query: Mapping[str, str]) -> Authorization:
+    """The request, checked whole.
+
+    Whatever is wrong is told on a page: a browser that was led here by no proper client is sent nowhere.
+
+    Raises:
+        AwsError: Refused 400.
+    """
+    client = clients.find(world, query.get("client_id", ""))
+    if client is None:
+        raise _wrong("the client is not registered here, or no longer")
+    if not client.may_use(AUTHORIZATION_CODE):
+        raise _wrong("the client did not register for the grant authorization_code")
+    redirect, state = query.get("redirect_uri", ""), query.get("state", "")
+    if not client.takes_redirect(redirect):
+        raise _wrong("the redirect_uri is not one that the client registered")
+    if query.get("response_type") != "code":
+        raise _wrong("response_type must be code")
+    challenge = query.get("code_challenge", "")
+    if query.get("code_challenge_method") != "S256" or not pkce.is_challenge(challenge):
+        raise _wrong("code_challenge_method must be S256, and code_challenge a SHA-256 in base64url")
+    if not state or len(state) > _LONGEST_STATE:
+        raise _wrong("state is missing, or too long")
+    scopes = tuple((query.get("scopes") or query.get("scope") or "").split())
+    if not set(scopes) <= set(client.scopes):
+        raise _wrong("scopes are asked that the client did not register")
+    return Authorization(client, _instance(world, client), redirect, state, challenge, scopes or client.scopes)
+
+
+def _instance(world: World, client: Client) -> Instance:
+    """The instance of the start URL that the client registered with, or the only one."""
+    known = directory.instances(world)
+    instance = directory.instance_by_start_url(world, client.issuer)
+    if instance is None and not client.issuer and len(known) == 1:
+        instance = known[0]
+    if instance is None:
+        raise _wrong("no Identity Center of this world has the start URL that the client registered as issuerUrl")
+    return instance
+
+
+def _wrong(why: str) -> AwsError:
+    return AwsError("Refused", f"This sign-in request is not valid: {why}.")

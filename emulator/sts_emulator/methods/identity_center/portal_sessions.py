@@ -1,0 +1,99 @@
+"""A person's session at the access portal, and the tokens that tools hold of it.
+
+The session is stored, because signing out ends it; tokens are sealed, and good only while it lasts.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sts_emulator.accounts import directory
+from sts_emulator.accounts.directory import DirectoryUser, Instance
+from sts_emulator.core.world import World
+from sts_emulator.methods.identity_center.clients import Client
+from sts_emulator.methods.tokens import single_use
+from sts_emulator.pages.sessions import open_sealed, seal_until
+
+KIND: Final = "portal-session"
+REFRESH: Final = "portal-refresh"
+
+ACCESS: Final = 3_600
+ACCESS_OF_OLD_KIND: Final = 8 * 3_600
+"""Seconds that an access token lasts (docs/aws/identity-center.md, "Recorded in 2026")."""
+
+_ACCESS_TOKEN: Final = "portal-access-token"  # noqa: S105 - what it is sealed for
+_REFRESH_TOKEN: Final = "portal-refresh-token"  # noqa: S105 - likewise
+
+
+@dataclass(frozen=True, slots=True)
+class PortalSession:
+    """Who is signed in at which instance's portal, and until when."""
+
+    id: str
+    instance: Instance
+    person: DirectoryUser
+    until: int
+
+
+def start(world: World, instance: Instance, person: DirectoryUser, until: int | None = None) -> PortalSession:
+    """Sign a person in; whoever calls has seen who it is. `until`: an identity provider's own end, if sooner."""
+    end = int(world.now()) + instance["portal_session"]
+    end = end if until is None else min(end, until)
+    session = PortalSession(os.urandom(16).hex(), instance, person, end)
+    single_use.keep(world, KIND, session.id, end, {"instance": instance["id"], "user": person["id"]})
+    return session
+
+
+def find(world: World, identifier: str) -> PortalSession | None:
+    """The session of that id; None when it is over, or its person is gone or disabled meanwhile."""
+    kept = single_use.look(world, KIND, identifier)
+    if kept is None or kept["until"] <= world.now():
+        return None
+    instance = world.get(directory.INSTANCE, kept["instance"])
+    person = directory.user(world, instance["store"], kept["user"]) if instance else None
+    if instance is None or person is None or not person["enabled"]:
+        return None
+    return PortalSession(identifier, instance, person, kept["until"])
+
+
+def end(world: World, session: PortalSession) -> None:
+    """Sign out: no token of the session is good any more."""
+    single_use.take(world, KIND, session.id)
+
+
+def of_access_token(world: World, token: str) -> PortalSession | None:
+    """Whose access token it is; None when it is none of ours, or over, or its session is."""
+    body = open_sealed(world, _ACCESS_TOKEN, token)
+    return None if body is None else find(world, body.decode())
+
+
+def tokens(world: World, session: PortalSession, client: Client) -> dict[str, Any]:
+    """The answer of CreateToken. It lasts no longer than the portal's session does."""
+    now = int(world.now())
+    seconds = min(ACCESS if client.is_refreshable else ACCESS_OF_OLD_KIND, session.until - now)
+    access = seal_until(world, _ACCESS_TOKEN, session.id.encode(), now + seconds)
+    answer = {"accessToken": access, "tokenType": "Bearer", "expiresIn": seconds}
+    if client.is_refreshable:
+        answer["refreshToken"] = _refresh_token(world, session, client)
+    return answer
+
+
+def redeem(world: World, token: str, client: Client) -> PortalSession | None:
+    """Whose refresh token it is. It is used up: the next one comes with the answer."""
+    body = open_sealed(world, _REFRESH_TOKEN, token)
+    if body is None:
+        return None
+    number, session, holder = json.loads(body)
+    if holder != client.key:
+        return None
+    return find(world, session) if single_use.take(world, REFRESH, number) is not None else None
+
+
+def _refresh_token(world: World, session: PortalSession, client: Client) -> str:
+    number = os.urandom(16).hex()
+    until = min(session.until, client.expires)
+    single_use.keep(world, REFRESH, number, until, {})
+    return seal_until(world, _REFRESH_TOKEN, json.dumps([number, session.id, client.key]).encode(), until)
