@@ -116,7 +116,7 @@ def test_pairs(printed):
     [
         (["--user", "nobody"], 1, "no user `nobody` in `corp`; there are jane"),
         (["--user", "jane", "--role", "Admin"], 1, "`jane` does not have the role `Admin`"),
-        (["--user", "jane", "--idp", "none"], 1, "no page `POST idp/none/assertions`"),
+        (["--user", "jane", "--idp", "none"], 1, "no identity provider `none`"),
         (["--user", "jane", "--tag", "x"], 2, "--tag takes KEY=VALUE, got `x`"),
     ],
 )
