@@ -138,9 +138,14 @@ def test_an_expired_certificate_does_not_verify(strict):
 
 
 def test_a_provider_past_its_end_vouches_for_nobody(strict):
-    """Its end is a hundred years after it was made, whatever its metadata say: docs/aws/saml.md, "Providers"."""
+    """By the word of its own metadata: IAM's ValidUntil is a hundred years off (docs/aws/saml.md, "Providers")."""
     key = saml_providers.SAML_PROVIDER.key(strict.world.find("saml-provider", strict.provider))
-    strict.world.update("saml-provider", key, lambda provider: {**provider, "valid_until": strict.world.now() - 1})
+    over = 'EntityDescriptor validUntil="2020-01-01T00:00:00Z" '
+    strict.world.update(
+        "saml-provider",
+        key,
+        lambda provider: {**provider, "metadata": provider["metadata"].replace("EntityDescriptor ", over, 1)},
+    )
 
     assert refusal(strict, saml_response()) == "The provider's metadata has expired"
 
