@@ -245,7 +245,10 @@ def test_import_tells_what_it_left_out(tmp_path: Path, capsys: pytest.CaptureFix
     }
     (tmp_path / "t.json").write_text(json.dumps(template))
     assert main(["import", str(tmp_path / "t.json")]) == 0
-    assert "t.json:1: R: cannot be resolved: Fn::ImportValue x, which another stack exports" in capsys.readouterr().err
+    assert (
+        "t.json:1: not told by the template, so made up: Fn::ImportValue x, which another stack exports"
+        in capsys.readouterr().err
+    )
     assert main(["import", str(tmp_path / "none.json")]) == 2
 
 

@@ -123,7 +123,12 @@ class Estate:
     @cached_property
     def assumed(self) -> frozenset[str]:
         """ARNs of users and roles that are taken to exist because an import names them."""
-        return frozenset(arn for each in self.world.page(documents.IMPORT) for arn in each["assumed"])
+        return frozenset(arn for source in self.world.page(documents.IMPORT) for arn in source["assumed"])
+
+    @property
+    def notes(self) -> list[tuple[str, ...]]:
+        """What each imported file does not tell."""
+        return [tuple(source["notes"]) for source in self.world.page(documents.IMPORT)]
 
     def holder(self, arn: str) -> Holder | None:
         """A user or role as a caller, or None."""

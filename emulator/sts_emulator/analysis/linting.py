@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sts_emulator.importers.inventory import Inventory
 from sts_emulator.importers.json_text import BadInput, JsonText
@@ -40,9 +42,17 @@ class Found:
         return {name: getattr(self, name) for name in self.__slots__}
 
 
+class Linted(NamedTuple):
+    """What came of a file: how many policies it holds, what is to be said about them, and what it does not tell."""
+
+    policies: int = 0
+    found: tuple[Found, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """One policy to lint; `lines` finds the line of a JSON path in it."""
+    """One policy to lint; `lines` finds the line of a JSON path in it, `made_up` is as in Inventory."""
 
     kind: LintKind
     label: str
@@ -51,6 +61,7 @@ class Subject:
     file: str
     line: int
     lines: Callable[[str], int] | None = None
+    made_up: Mapping[str, str] = field(default_factory=dict)
 
 
 def files(paths: Iterable[str]) -> list[Path]:
@@ -68,8 +79,8 @@ def files(paths: Iterable[str]) -> list[Path]:
 
 def lint_file(
     path: Path, *, strict: bool = True, account: str = "", parameters: Mapping[str, str] | None = None
-) -> tuple[int, list[Found]]:
-    """How many policies a file holds, and what is to be said about them.
+) -> Linted:
+    """Look at every policy of a file.
 
     Without `strict` a file that is neither a scenario nor anything to import holds none: a folder may hold others.
 
@@ -83,11 +94,12 @@ def lint_file(
         except ScenarioError:
             if strict or _looks_ours(data):
                 raise
-            return 0, []
+            return Linted()
         subjects = list(_of_inventory(str(path), inventory))
+        inventories = [(str(path), inventory)]
         known = _principals(inventory) if inventory.complete else None
     elif not strict and path.suffix != ".json" and not _is_scenario(data):
-        return 0, []
+        return Linted()
     else:
         scenario = parse_file(path)
         subjects = list(_of_scenario(data, path))
@@ -96,7 +108,9 @@ def lint_file(
         for source in imported:
             subjects += _of_inventory(source.file, source.inventory)
         known = _declared(scenario, imported)
-    return len(subjects), _linted(subjects, known, data)
+        inventories = [(source.file, source.inventory) for source in imported]
+    notes = tuple(f"{file}:{note.line}: {note.message}" for file, source in inventories for note in source.notes)
+    return Linted(len(subjects), tuple(_linted(subjects, known, data)), notes)
 
 
 def _looks_ours(data: bytes) -> bool:
@@ -116,7 +130,8 @@ def _linted(subjects: list[Subject], known: Collection[str] | None, data: bytes)
     for subject in subjects:
         key = (subject.kind, subject.account, subject.text)
         if key not in told:
-            told[key] = lint(subject.text, kind=subject.kind, role_account=subject.account, known_principals=known)
+            findings = lint(subject.text, kind=subject.kind, role_account=subject.account, known_principals=known)
+            told[key] = list(_of_the_author(findings, subject))
         for finding in told[key]:
             line = subject.line if subject.lines is None else subject.lines(finding.path)
             if finding.rule in ignored.get(line, ()) or finding.rule in ignored.get(subject.line, ()):
@@ -124,6 +139,31 @@ def _linted(subjects: list[Subject], known: Collection[str] | None, data: bytes)
             place = (subject.file, line, finding.rule, finding.severity, subject.label, finding.path)
             found.append(Found(*place, finding.message, finding.fix))
     return found
+
+
+def _of_the_author(findings: Iterable[Finding], subject: Subject) -> Iterator[Finding]:
+    """The findings without those that blame somebody for a made-up value, which is shown as `${what it stands for}`."""
+    made_up = {text: name for text, name in subject.made_up.items() if text in subject.text}
+    for finding in findings:
+        if not made_up:
+            yield finding
+            continue
+        words = (finding.message, _text_at(subject.text, finding.path))
+        if finding.severity == "error" and any(text in told for text in made_up for told in words):
+            continue
+        message, fix = finding.message, finding.fix
+        for text in sorted(made_up, key=len, reverse=True):
+            message, fix = (told.replace(text, f"${{{made_up[text]}}}") for told in (message, fix))
+        yield replace(finding, message=message, fix=fix)
+
+
+def _text_at(text: str, path: str) -> str:
+    """What a path of a policy leads to, as text; empty for the whole policy."""
+    place: Any = json.loads(text) if path else ""
+    for step in steps(path):
+        with suppress(KeyError, IndexError, TypeError):  # a single value stands for a list of one
+            place = place[step]
+    return str(place)
 
 
 def _ignored(data: bytes) -> dict[int, frozenset[str]]:
@@ -150,7 +190,8 @@ def _of_inventory(file: str, inventory: Inventory) -> Iterator[Subject]:
             def lines(path: str, thing: Any = thing, member: str = member) -> int:
                 return int(thing.line_of(member, path))
 
-            yield Subject(kind, f"{thing.called}{tail}", thing.account, text, file, thing.line, lines)
+            place = (file, thing.line, lines, inventory.made_up)
+            yield Subject(kind, f"{thing.called}{tail}", thing.account, text, *place)
 
 
 def _principals(inventory: Inventory) -> set[str]:

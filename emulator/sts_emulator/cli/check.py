@@ -381,6 +381,13 @@ def scenario_files(paths: list[str]) -> list[Path]:
     return found
 
 
+def untold(notes: Sequence[str]) -> Iterator[str]:
+    """In one line what an imported file does not tell."""
+    if notes:
+        more = f" (and {counted(len(notes) - 1, 'more note')}: `sts-emulator import` tells them)"
+        yield printable(f"{notes[0]}{more if len(notes) > 1 else ''}")
+
+
 def outcomes_of(path: Path) -> Iterator[Outcome]:
     """What came of each expectation of a file. Raises CommandError."""
     from sts_emulator.app import create_server

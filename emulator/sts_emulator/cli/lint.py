@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -92,7 +93,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _lint(arguments: argparse.Namespace) -> tuple[list[Found], int, list[Any]]:
     from sts_emulator.analysis.linting import files, lint_file
-    from sts_emulator.cli.check import account, parameters
+    from sts_emulator.cli.check import account, parameters, untold
     from sts_emulator.scenario import ScenarioError
 
     found: list[Found] = []
@@ -103,13 +104,15 @@ def _lint(arguments: argparse.Namespace) -> tuple[list[Found], int, list[Any]]:
     given = arguments.paths or ["trust_policies"]
     for path in files(given):
         try:
-            number, findings = lint_file(path, strict=str(path) in given, account=owner, parameters=values)
+            linted = lint_file(path, strict=str(path) in given, account=owner, parameters=values)
         except ScenarioError as error:
             problems += error.problems
             continue
-        policies += number
+        if arguments.format == "text" and not arguments.quiet:
+            print("".join(f"{line}\n" for line in untold(linted.notes)), end="", file=sys.stderr)
+        policies += linted.policies
         found += [
-            finding for finding in findings if _wanted(finding.rule, arguments) and _identity(finding) not in known
+            finding for finding in linted.found if _wanted(finding.rule, arguments) and _identity(finding) not in known
         ]
     if not policies and not problems and not any(Path(path).is_file() for path in given):
         raise CommandError(f"no policies in {', '.join(given)}", UNUSABLE)

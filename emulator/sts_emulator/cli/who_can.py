@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -77,14 +78,17 @@ def run(arguments: argparse.Namespace) -> int:
 def estate(arguments: argparse.Namespace) -> Estate:
     """What the files of a command declare. Raises CommandError."""
     from sts_emulator.analysis.estate import Estate
-    from sts_emulator.cli.check import account, parameters, scenario_files
+    from sts_emulator.cli.check import account, parameters, scenario_files, untold
     from sts_emulator.scenario import ScenarioError
 
     try:
         given = (account(arguments.account), parameters(arguments.parameter))
-        return Estate.of_files(scenario_files([*arguments.paths, *arguments.files]), *given)
+        found = Estate.of_files(scenario_files([*arguments.paths, *arguments.files]), *given)
     except ScenarioError as error:
         raise CommandError(str(error), UNUSABLE) from None
+    for notes in found.notes if arguments.format == "table" else ():
+        print("".join(f"{line}\n" for line in untold(notes)), end="", file=sys.stderr)
+    return found
 
 
 def reach(found: Estate, arguments: argparse.Namespace) -> Reach:

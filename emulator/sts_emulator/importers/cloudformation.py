@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
+from difflib import get_close_matches
 from typing import Any, Final, Protocol
 
-from sts_emulator.importers import inventory
-from sts_emulator.importers.intrinsics import MARK, NO_VALUE, Resolver, Unresolved
+from sts_emulator.importers import inventory, template_attributes
+from sts_emulator.importers.intrinsics import NO_VALUE, Resolver, Unresolved
 from sts_emulator.importers.inventory import Inventory, Thing, arn, compact, kept, provider_host
 from sts_emulator.importers.json_text import BadInput
+from sts_emulator.importers.placeholders import MARK, Filling, marked
 from sts_emulator.importers.places import at_lines
+from sts_emulator.importers.template_macros import Origins, expanded
+from sts_emulator.importers.template_parameters import parameters_of, pseudo, told
 
-REGION: Final = "us-east-1"
 CDK_PROVIDER: Final = "Custom::AWSCDKOpenIdConnectProvider"
+CDK_JSON: Final = "Custom::AWSCDKCfnJson"
 
 
 class Template(Protocol):
@@ -37,15 +42,15 @@ def read(template: Template, account: str, parameters: Mapping[str, str]) -> Inv
     resources = value.get("Resources") if isinstance(value, Mapping) else None
     if not isinstance(resources, Mapping):
         raise BadInput("expected `Resources` to be a mapping", 1)
-    unknown = [name for name in parameters if name not in _section(value, "Parameters")]
-    if unknown:
-        raise BadInput(f"has no parameter `{unknown[0]}`", template.line_at(["Parameters"]))
-    taking = _Taking(template, value, account or inventory.DEFAULT_ACCOUNT, parameters)
+    account = account or inventory.DEFAULT_ACCOUNT
+    whole, origins = expanded(value, parameters_of(value))
+    taking = _Taking(template, whole, origins, account, parameters)
     for step in (MAKERS, LINKERS):
-        for logical, resource in resources.items():
+        for logical, resource in whole["Resources"].items():
             kind = resource.get("Type") if isinstance(resource, Mapping) else None
             if isinstance(kind, str) and kind in step and taking.exists(logical):
                 step[kind](taking, logical, taking.properties(logical))
+    taking.tell(parameters)
     return taking.found
 
 
@@ -57,10 +62,22 @@ def _section(value: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 class _Taking:
     """One template being taken over."""
 
-    def __init__(self, template: Template, value: Mapping[str, Any], account: str, given: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        template: Template,
+        value: Mapping[str, Any],
+        origins: Origins,
+        account: str,
+        given: Mapping[str, str],
+    ) -> None:
         self.template = template
         self.account = account
-        self.found = Inventory("a CloudFormation template")
+        parameters = {**parameters_of(value), **pseudo(account), **given}
+        self._place = template_attributes.Place(str(parameters["AWS::Region"]), account)
+        self._filling = Filling(account, self._place.region)
+        self.found = Inventory("a CloudFormation template", made_up=self._filling.made_up)
+        self._origins = origins
+        self._declared = _section(value, "Parameters")
         self.things: dict[str, Thing] = {}
         self._resources = _section(value, "Resources")
         self._properties: dict[str, Mapping[str, Any]] = {}
@@ -68,14 +85,14 @@ class _Taking:
         self._by_name: dict[tuple[str, str], list[Thing]] = {}
         self._resolving: set[str] = set()
         self.resolver = Resolver(
-            {**_parameters(value), **given, **_pseudo(account)},
+            parameters,
             _section(value, "Mappings"),
             _section(value, "Conditions"),
             self.attribute,
         )
 
     def exists(self, logical: str) -> bool:
-        """Whether the resource's condition holds; one that cannot be judged is said to, and noted."""
+        """Whether the resource's condition holds; one that cannot be judged is taken to, and noted."""
         condition = self._resources[logical].get("Condition")
         if condition is None:
             return True
@@ -89,20 +106,28 @@ class _Taking:
         """A resource's properties, resolved once; what could not be is noted."""
         if logical not in self._properties:
             written = self._resources[logical].get("Properties")
-            value = self.resolver.value(written if isinstance(written, Mapping) else {})
-            for gap in self.resolver.unresolved:
-                self.found.note(self.line(logical), f"{logical}: cannot be resolved: {gap}")
-            self.resolver.unresolved.clear()
+            value = self._filling.filled(self.resolver.value(written if isinstance(written, Mapping) else {}))
             self._properties[logical] = value if isinstance(value, Mapping) else {}
         return self._properties[logical]
 
+    def tell(self, given: Mapping[str, str]) -> None:
+        """Note once what the template alone does not tell, and what was given in vain. Raises BadInput for a typo."""
+        for name in given.keys() - self._declared.keys() - pseudo(self.account).keys():
+            near = get_close_matches(name, self._declared, n=1, cutoff=0.75)
+            line = self.template.line_at(["Parameters"])
+            if near:
+                raise BadInput(f"has no parameter `{name}`; did you mean `{near[0]}`?", line)
+            self.found.note(line, f"has no parameter `{name}`")
+        if self.resolver.unresolved:
+            line = self.template.line_at(["Parameters"] if self._declared else ["Resources"])
+            self.found.note(line, told(self.resolver.unresolved, self._declared))
+
     def line(self, logical: str, *path: str | int) -> int:
-        return self.template.line_at(["Resources", logical, *path])
+        return self.template.line_at([*self._origins.get(logical, ["Resources", logical]), *path])
 
     def name(self, logical: str, member: str) -> str:
         """A resource's name: as given, else the logical id, of which CloudFormation makes `STACK-LOGICALID-…`."""
-        written = self._resources[logical].get("Properties")
-        given = written.get(member) if isinstance(written, Mapping) else None
+        given = self._written(logical).get(member)
         if given is None or logical in self._resolving:
             return logical[:64]
         if logical not in self._names:
@@ -127,30 +152,51 @@ class _Taking:
         return self.found.add(thing)
 
     def attribute(self, logical: str, attribute: str) -> Any:
-        """What `Ref` (no attribute) and `Fn::GetAtt` give of a resource that is taken over, else None."""
+        """What `Ref` (no attribute) and `Fn::GetAtt` give of a resource; None when there is none of that name."""
         resource = self._resources.get(logical)
         kind = resource.get("Type") if isinstance(resource, Mapping) else None
-        shape = _SHAPES.get(kind) if isinstance(kind, str) else None
-        if shape is None:
+        if not isinstance(kind, str):
             return None
+        if kind == CDK_JSON:
+            return self._parsed(logical)
+        shape = _SHAPES.get(kind)
+        if shape is None:
+            return self._made_up(kind, logical, attribute)
         segment, member, ref = shape
         if segment == "oidc-provider":
             return self._provider(logical, attribute)
         name = self.name(logical, member)
-        path = self._path(logical)
-        own = arn(self.account, segment, name, path)
-        if not attribute:
-            return own if ref == "arn" else name
-        return own if attribute in ("Arn", "PolicyArn") else None
+        if attribute in ("Arn", "PolicyArn") or (not attribute and ref == "arn"):
+            return arn(self.account, segment, name, self._path(logical))
+        return name if not attribute else self._filling.filled(marked(f"{logical}.{attribute}"))
+
+    def _made_up(self, kind: str, logical: str, attribute: str) -> Any:
+        """What a resource that is not IAM's will have: of the right form, with the name that it is given, if any."""
+        noun = kind.rpartition("::")[2]
+        member = next((name for name in ("Name", f"{noun}Name") if name in self._written(logical)), "")
+        made = template_attributes.value(kind, self.name(logical, member or "Name"), attribute, self._place)
+        if ":" in made:
+            self._filling.made_up[made] = f"{logical}.{attribute}".rstrip(".")
+        return made
+
+    def _parsed(self, logical: str) -> Any:
+        """The CDK's way to keys of a mapping that are known at deployment only."""
+        text = self.resolver.value(self._written(logical).get("Value"))
+        try:
+            return json.loads(text)
+        except (TypeError, ValueError, RecursionError):
+            return None
+
+    def _written(self, logical: str) -> Mapping[str, Any]:
+        written = self._resources[logical].get("Properties")
+        return written if isinstance(written, Mapping) else {}
 
     def _path(self, logical: str) -> str:
-        written = self._resources[logical].get("Properties")
-        path = self.resolver.value(written.get("Path", "/")) if isinstance(written, Mapping) else "/"
+        path = self.resolver.value(self._written(logical).get("Path", "/"))
         return path if isinstance(path, str) and path.startswith("/") and path.endswith("/") else "/"
 
     def _provider(self, logical: str, attribute: str) -> str | None:
-        written = self._resources[logical].get("Properties")
-        url = self.resolver.value(written.get("Url")) if isinstance(written, Mapping) else None
+        url = self._filling.filled(self.resolver.value(self._written(logical).get("Url")), "Url")
         if not isinstance(url, str) or attribute not in ("", "Arn"):
             return None
         return f"arn:aws:iam::{self.account}:oidc-provider/{provider_host(url)}"
@@ -159,27 +205,6 @@ class _Taking:
         """The things of a section that a list of names means."""
         names = dict.fromkeys(item for item in listed if isinstance(item, str)) if isinstance(listed, list) else {}
         return [thing for name in names for thing in self._by_name.get((section, name), ())]
-
-
-def _parameters(value: Mapping[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name, declared in _section(value, "Parameters").items():
-        if isinstance(declared, Mapping) and "Default" in declared:
-            default = declared["Default"]
-            is_list = str(declared.get("Type", "")).startswith(("CommaDelimitedList", "List<"))
-            found[name] = [item.strip() for item in str(default).split(",")] if is_list else default
-    return found
-
-
-def _pseudo(account: str) -> dict[str, str]:
-    return {
-        "AWS::AccountId": account,
-        "AWS::Partition": "aws",
-        "AWS::Region": REGION,
-        "AWS::URLSuffix": "amazonaws.com",
-        "AWS::StackName": "stack",
-        "AWS::StackId": f"arn:aws:cloudformation:{REGION}:{account}:stack/stack/1",
-    }
 
 
 _SHAPES: Mapping[str, tuple[str, str, str]] = {

@@ -11,17 +11,17 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from sts_emulator.importers.inventory import compact
+from sts_emulator.importers.placeholders import MARK, gap_in, marked
 
 GetAttribute = Callable[[str, str], Any]
 """From a logical id and an attribute (empty: what `Ref` gives) to a value, or None."""
 
-MARK: Final = "${unresolved:"
-"""Begins what stands in for a value that cannot be known; IAM refuses it wherever it matters."""
 NO_VALUE: Final = object()
 DEEPEST: Final = 100
 LONGEST: Final = 1 << 20  # characters that resolving may add up to; a template is 1 MB at most
 
 _VARIABLE = re.compile(r"\$\{(!?)([^{}]*)\}")
+_DYNAMIC = re.compile(r"\{\{resolve:([^{}]*)\}\}")
 
 
 class Unresolved(Exception):  # noqa: N818 - what it says is a note, not a failure
@@ -62,7 +62,9 @@ class Resolver:
 
     def _value(self, written: Any) -> Any:
         if isinstance(written, list):
-            return [each for item in written if (each := self.value(item)) is not NO_VALUE]
+            return [value for item in written if (value := self.value(item)) is not NO_VALUE]
+        if isinstance(written, str) and "{{resolve:" in written:
+            return _DYNAMIC.sub(lambda match: self._gap(match[1]), written)
         if not isinstance(written, Mapping):
             return written
         if len(written) == 1:
@@ -118,7 +120,7 @@ class Resolver:
     def _gap(self, what: str) -> str:
         if what not in self.unresolved:
             self.unresolved.append(what)
-        return f"{MARK}{what}}}"
+        return marked(what)
 
     def _grow(self, text: str) -> str:
         self._grown += len(text)
@@ -170,25 +172,31 @@ class Resolver:
             raise Unresolved("Fn::Join of unknown form")
         delimiter, listed = _text(self.value(argument[0])), self.value(argument[1])
         if not isinstance(listed, list):
-            raise Unresolved("Fn::Join of something that is no list")
+            raise Unresolved(gap_in(listed) or "Fn::Join of something that is no list")
         return self._grow(delimiter.join(map(_text, listed)))
 
     def _select(self, argument: Any) -> Any:
         index, listed = (self.value(item) for item in argument) if _is_pair(argument) else (None, None)
         if not isinstance(listed, list) or not str(index).isdecimal() or int(str(index)) >= len(listed):
-            raise Unresolved("Fn::Select of something that is not there")
+            raise Unresolved(gap_in(listed) or "Fn::Select of something that is not there")
         return listed[int(str(index))]
 
     def _split(self, argument: Any) -> list[str]:
         delimiter, text = (self.value(item) for item in argument) if _is_pair(argument) else (None, None)
         if not isinstance(delimiter, str) or not delimiter or not isinstance(text, str):
             raise Unresolved("Fn::Split of something that is no text")
+        if MARK in text:
+            raise Unresolved(gap_in(text))
         return text.split(delimiter)
 
     def _if(self, argument: Any) -> Any:
         if not isinstance(argument, list) or len(argument) != 3:  # noqa: PLR2004 - condition, then, else
             raise Unresolved("Fn::If of unknown form")
-        return self.value(argument[1] if self.holds(argument[0]) else argument[2])
+        try:
+            return self.value(argument[1] if self.holds(argument[0]) else argument[2])
+        except Unresolved as gap:  # as with a resource's condition: what is not known is taken to hold
+            self._gap(str(gap))
+            return self.value(argument[1])
 
     def _find_in_map(self, argument: Any) -> Any:
         if not isinstance(argument, list) or len(argument) < 3:  # noqa: PLR2004 - map, key, key
@@ -196,6 +204,8 @@ class Resolver:
         place: Any = self._mappings
         for key in (_text(self.value(item)) for item in argument[:3]):
             place = place.get(key) if isinstance(place, Mapping) else None
+        if place is None and len(argument) > 3 and isinstance(argument[3], Mapping):  # noqa: PLR2004 - a default
+            return self.value(argument[3].get("DefaultValue"))
         if place is None:
             raise Unresolved(f"Fn::FindInMap {_shown(argument[0])}")
         return place
@@ -205,6 +215,16 @@ class Resolver:
 
     def _to_json(self, argument: Any) -> str:
         return self._grow(compact(self.value(argument)))
+
+    def _length(self, argument: Any) -> int:
+        listed = self.value(argument)
+        if not isinstance(listed, list):
+            raise Unresolved(gap_in(listed) or "Fn::Length of something that is no list")
+        return len(listed)
+
+    def _zones(self, argument: Any) -> list[str]:
+        region = _text(self.value(argument)) or _text(self._parameters.get("AWS::Region"))
+        return [f"{region}{letter}" for letter in "abc"]
 
     def _import_value(self, argument: Any) -> str:
         raise Unresolved(f"Fn::ImportValue {_shown(self.value(argument))}, which another stack exports")
@@ -227,9 +247,9 @@ _FUNCTIONS: Mapping[str, Callable[[Resolver, Any], Any]] = {
     "Fn::ToJsonString": Resolver._to_json,
     "Fn::ImportValue": Resolver._import_value,
     "Fn::Transform": Resolver._other,
-    "Fn::GetAZs": Resolver._other,
+    "Fn::GetAZs": Resolver._zones,
+    "Fn::Length": Resolver._length,
     "Fn::Cidr": Resolver._other,
-    "Fn::Length": Resolver._other,
     "Fn::GetStackOutput": Resolver._other,
 }
 

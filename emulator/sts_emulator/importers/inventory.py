@@ -78,11 +78,13 @@ class Inventory:
 
     `kind` says what the file is, in words. `exists`: it describes what AWS holds already, so that nothing in it is
     refused; otherwise it is yet to be saved. `complete`: principals of its accounts that are not in it do not exist.
+    `made_up`: values that the file does not tell, with what they stand for.
     """
 
     kind: str
     exists: bool = False
     complete: bool = False
+    made_up: Mapping[str, str] = field(default_factory=dict)
     things: list[Thing] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
 

@@ -28,11 +28,12 @@ def read_json(source: JsonText, account: str = "", parameters: Mapping[str, str]
     names = source.top.keys()
     if "Resources" in names:
         return cloudformation.read(JsonTemplate(source), account, parameters or {})
-    if parameters:
-        raise BadInput("is no template, so it has no parameters", 1)
     for members, read in _KINDS:
         if any(member <= names for member in members):
-            return read(source, account)
+            found = read(source, account)
+            for name in parameters or ():
+                found.note(1, f"is no template, so it has no parameter `{name}`")
+            return found
     raise BadInput(_complaint(source), 1)
 
 

@@ -1,0 +1,72 @@
+"""The parameters of a template: what it says of them itself, and what to pass where it says nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+REGION: Final = "us-east-1"
+MOST_TOLD: Final = 6
+
+_ID = re.compile(r"AWS::EC2::([A-Za-z]+)::Id")
+_PREFIXES: Mapping[str, str] = {
+    "Image": "ami",
+    "Instance": "i",
+    "SecurityGroup": "sg",
+    "Subnet": "subnet",
+    "VPC": "vpc",
+    "Volume": "vol",
+}
+
+
+def parameters_of(template: Mapping[str, Any]) -> dict[str, Any]:
+    """The values that a template gives its own parameters: defaults, or the first of those that it allows."""
+    declared = template.get("Parameters")
+    found: dict[str, Any] = {}
+    for name, parameter in declared.items() if isinstance(declared, Mapping) else ():
+        if not isinstance(parameter, Mapping):
+            continue
+        kind, allowed = str(parameter.get("Type", "")), parameter.get("AllowedValues")
+        default = parameter.get("Default")
+        if kind.startswith("AWS::SSM::Parameter::Value"):
+            continue  # the default is the name of a value that is kept elsewhere
+        if default is None and isinstance(allowed, list) and allowed:
+            default = allowed[0]
+        if default is None and (match := _ID.search(kind)) and match[1] in _PREFIXES:
+            default = f"{_PREFIXES[match[1]]}-0123456789abcdef0"
+        if default is not None:
+            is_list = kind.startswith(("CommaDelimitedList", "List<"))
+            found[name] = [item.strip() for item in str(default).split(",")] if is_list else default
+    return found
+
+
+def pseudo(account: str) -> dict[str, str]:
+    """AWS's own parameters; all but the account may be given as others are."""
+    return {
+        "AWS::AccountId": account,
+        "AWS::Partition": "aws",
+        "AWS::Region": REGION,
+        "AWS::URLSuffix": "amazonaws.com",
+        "AWS::StackName": "stack",
+        "AWS::StackId": f"arn:aws:cloudformation:{REGION}:{account}:stack/stack/1",
+    }
+
+
+def told(unresolved: Sequence[str], declared: Mapping[str, Any]) -> str:
+    """What a template alone does not tell, in a sentence, and what to pass."""
+    names = [what.removeprefix("Ref ") for what in unresolved]
+    wanted = [name for name in names if name in declared]
+    others = [name for name in names if name not in declared]
+    parts = []
+    if wanted:
+        shown = " ".join(f"--parameter {name}=VALUE" for name in wanted[:MOST_TOLD])
+        parts.append(f"without a value for {_listed(wanted)} one is made up; pass {shown}")
+    if others:
+        parts.append(f"not told by the template, so made up: {_listed(others)}")
+    return "; ".join(parts)
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - MOST_TOLD} more" if len(names) > MOST_TOLD else ""
+    return ", ".join(names[:MOST_TOLD]) + more
