@@ -15,9 +15,10 @@ from botocore.exceptions import ClientError
 
 from sts_emulator import app
 from sts_emulator.core import event_table
+from sts_emulator.core.backends import open_store
 from sts_emulator.core.event_table import EventTable
 from sts_emulator.core.events import Event, EventLog
-from sts_emulator.core.store import NewEvent, StaleError, UnavailableError, open_store
+from sts_emulator.core.store import NewEvent, StaleError, UnavailableError
 from sts_emulator.core.world import Worlds
 from sts_emulator.testing import Aws, Emulator
 from sts_emulator.wire.http import Request

@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from sts_emulator.core import sqlite_file
+from sts_emulator.core.backends import open_store
 from sts_emulator.core.event_table import EventTable
 from sts_emulator.core.events import EventLog
-from sts_emulator.core.store import UnusableError, open_store
+from sts_emulator.core.store import UnusableError
 from sts_emulator.core.world import Worlds
 
 PROGRAM = str(Path(sys.executable).parent / "sts-emulator")

@@ -7,14 +7,8 @@ import threading
 
 import pytest
 
-from sts_emulator.core.store import (
-    AlreadyExistsError,
-    NewEvent,
-    NotFoundError,
-    StaleError,
-    UnavailableError,
-    open_store,
-)
+from sts_emulator.core.backends import open_store
+from sts_emulator.core.store import AlreadyExistsError, NewEvent, NotFoundError, StaleError, UnavailableError
 from sts_emulator.core.world import Worlds
 
 

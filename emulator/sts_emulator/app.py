@@ -13,10 +13,11 @@ from functools import partial
 from typing import Any
 
 from sts_emulator.core import clock, faults
+from sts_emulator.core.backends import open_store
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.event_table import EventTable
 from sts_emulator.core.events import EventLog
-from sts_emulator.core.store import StaleError, UnavailableError, open_store
+from sts_emulator.core.store import StaleError, UnavailableError
 from sts_emulator.core.world import DEFAULT, World, Worlds
 from sts_emulator.pages import approvals, routes
 from sts_emulator.serving import sockets

@@ -9,12 +9,12 @@ from collections.abc import Callable
 
 import jwt as pyjwt
 
+from sts_emulator.core.backends import open_store
 from sts_emulator.core.events import EventLog
-from sts_emulator.core.store import open_store
 from sts_emulator.core.world import Worlds
 from sts_emulator.idp import oidc
 from sts_emulator.methods.tokens import id_token, jwt, oidc_context
-from sts_emulator.methods.tokens.issuer_keys import Provider
+from sts_emulator.methods.tokens.issuers import Provider
 from sts_emulator.methods.tokens.jwk import KeySet
 from sts_emulator.methods.web_identity.operation import assume_role_with_web_identity
 from sts_emulator.settings import Settings

@@ -3,7 +3,7 @@
 import jwt
 import pytest
 
-from sts_emulator.core.store import open_store
+from sts_emulator.core.backends import open_store
 from sts_emulator.core.world import Worlds
 from sts_emulator.idp import oidc
 from sts_emulator.idp.presets import PRESETS

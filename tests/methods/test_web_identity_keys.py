@@ -18,7 +18,8 @@ from web_identity_forge import Key, Lab, issuer_on_socket
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.hosts import is_loopback
 from sts_emulator.methods.tokens import issuer_fetch
-from sts_emulator.methods.tokens.issuer_keys import FRESH, RETRY, STALE, KeysUnavailableError
+from sts_emulator.methods.tokens.issuer_keys import FRESH, RETRY, STALE
+from sts_emulator.methods.tokens.issuers import KeysUnavailableError
 
 NO_KEY = (
     "Couldn't retrieve verification key from your identity provider,  please reference AssumeRoleWithWebIdentity "

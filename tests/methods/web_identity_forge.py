@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
+from sts_emulator.core.backends import open_store
 from sts_emulator.core.events import EventLog
-from sts_emulator.core.store import open_store
 from sts_emulator.core.world import Worlds
 from sts_emulator.methods.web_identity.operation import assume_role_with_web_identity
 from sts_emulator.settings import Settings

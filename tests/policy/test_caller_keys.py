@@ -8,7 +8,7 @@ from strategies import CALLERS
 from sts_emulator.idp import oidc
 from sts_emulator.idp.presets import PRESETS
 from sts_emulator.methods.tokens import id_token, oidc_context
-from sts_emulator.methods.tokens.issuer_keys import Provider
+from sts_emulator.methods.tokens.issuers import Provider
 from sts_emulator.policy.caller_keys import ANY_AWS, CallerClass, can_send, meant, never_there
 from sts_emulator.policy.deciding.engine import Principal
 

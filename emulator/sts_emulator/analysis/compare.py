@@ -124,7 +124,7 @@ def _of(
 
 def _deciding(old: Document | None, new: Document | None, both: tuple[Grade, Grade], asked: Request) -> str:
     """The statement by which one version says something else than the other."""
-    from sts_emulator.policy.explaining.explain import trace_statements
+    from sts_emulator.policy.explaining.traces import trace_statements
 
     more, less, names = (new, old, ("new", "old")) if both[1] > both[0] else (old, new, ("old", "new"))
     if less is not None:

@@ -13,7 +13,7 @@ from sts_emulator.analysis.mutation import documents_of
 from sts_emulator.analysis.policy_texts import held
 from sts_emulator.policy.deciding.document import Document, parse
 from sts_emulator.policy.deciding.engine import Request
-from sts_emulator.policy.explaining.explain import StatementTrace, trace_statements
+from sts_emulator.policy.explaining.traces import StatementTrace, trace_statements
 from sts_emulator.scenario.judge import Outcome
 from sts_emulator.scenario.rehearse import Rehearsal
 

@@ -240,7 +240,7 @@ class Reach:
 
 def _allowing(trust: Document, asked: Any) -> tuple[tuple[str, ...], str]:
     """The conditions and the place of the statement that allows a request."""
-    from sts_emulator.policy.explaining.explain import trace_statements
+    from sts_emulator.policy.explaining.traces import trace_statements
 
     for trace in trace_statements(trust, asked, bounded=False):
         if trace.applies and trace.statement.effect == "Allow":

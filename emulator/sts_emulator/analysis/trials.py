@@ -153,7 +153,7 @@ def case(outcome: Outcome) -> Case:
 
 def explanation(outcome: Outcome) -> list[str]:
     """The decision tree of an outcome, or what was refused before any policy was asked."""
-    from sts_emulator.policy.explaining.explain import lines_of, refused_before
+    from sts_emulator.policy.explaining.report import lines_of, refused_before
 
     if outcome.tree is not None and outcome.deciding is not None:
         verdict = outcome.deciding.decision.verdict

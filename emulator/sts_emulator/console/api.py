@@ -328,7 +328,7 @@ def _found(server: Server, world: World, identifier: str) -> Event | None:
 
 
 def _explanation_text(told: dict[str, Any]) -> str:
-    from sts_emulator.policy.explaining.explain import lines_of, refused_before
+    from sts_emulator.policy.explaining.report import lines_of, refused_before
 
     data = told["additionalEventData"]
     lines = [f"{told['eventName']}: {data['outcome']}  ({told['eventTime']}, event {told['eventID']})"]

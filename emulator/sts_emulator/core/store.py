@@ -165,14 +165,3 @@ class Store(Reads, Protocol):
 
     def close(self) -> None:
         """Release the backend."""
-
-
-def open_store(address: str = "") -> Store:
-    """The store at `address`: empty for memory, else the path of an SQLite file, which is created when missing.
-
-    Raises:
-        UnusableError: what is there cannot be used.
-    """
-    from sts_emulator.core.sqlite import SqliteStore
-
-    return SqliteStore(address or ":memory:")

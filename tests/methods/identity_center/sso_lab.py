@@ -11,7 +11,7 @@ from botocore.config import Config
 from sts_emulator.accounts import directory, documents
 from sts_emulator.accounts.resources import key_of
 from sts_emulator.core import names
-from sts_emulator.core.store import open_store
+from sts_emulator.core.backends import open_store
 from sts_emulator.core.world import World, Worlds
 
 DEV, PROD = "111122223333", "444455556666"

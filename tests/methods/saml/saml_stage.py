@@ -8,8 +8,8 @@ import uuid
 
 from saml_maker import ACCOUNT, ROLE, identity, metadata
 
+from sts_emulator.core.backends import open_store
 from sts_emulator.core.events import EventLog
-from sts_emulator.core.store import open_store
 from sts_emulator.core.world import Worlds
 from sts_emulator.iam.providers import saml_providers
 from sts_emulator.methods.saml.operation import assume_role_with_saml

@@ -34,9 +34,8 @@ from sts_emulator.vending.context import Context, Keys
 from sts_emulator.wire.dispatch import operation
 
 if TYPE_CHECKING:
-    from sts_emulator.policy.explaining.explain import (
-        StatementTrace,
-    )  # loaded where it is used: seeding needs no explanations
+    # loaded where it is used: seeding needs no explanations
+    from sts_emulator.policy.explaining.traces import StatementTrace
 
 ALL = "*"
 SESSION = "simulated"
@@ -191,7 +190,7 @@ def _template(action: str) -> str:
 
 
 def _evaluation(stage: Stage, action: str, resource: str, decision_member: str) -> dict[str, Any]:
-    from sts_emulator.policy.explaining.explain import trace_statements
+    from sts_emulator.policy.explaining.traces import trace_statements
 
     request, policies, named = _question(stage, action, resource)
     decision = decide(request, policies)

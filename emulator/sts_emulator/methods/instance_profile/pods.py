@@ -21,7 +21,7 @@ from sts_emulator.methods.instance_profile import clusters, delivery
 from sts_emulator.methods.instance_profile.delivery import Delivered, Workload
 from sts_emulator.methods.instance_profile.ecs import members
 from sts_emulator.methods.tokens import checks, issuer_keys, jwt
-from sts_emulator.methods.tokens.issuer_keys import Provider
+from sts_emulator.methods.tokens.issuers import KeysUnavailableError, Provider
 from sts_emulator.pages import guard
 from sts_emulator.pages.routes import ANY, page
 from sts_emulator.pages.visit import Visit
@@ -99,7 +99,7 @@ def prove(ctx: Context, cluster: Stored, text: str) -> Pod:
         claims = token.claims(verify)
     except jwt.NotAToken as bad:
         raise _invalid("The token cannot be parsed") from bad
-    except (jwt.BadSignature, issuer_keys.KeysUnavailableError) as bad:
+    except (jwt.BadSignature, KeysUnavailableError) as bad:
         raise _invalid("The token is not signed by a key of the cluster's issuer") from bad
     _check_claims(claims, ctx.world.now())
     return _pod(claims)

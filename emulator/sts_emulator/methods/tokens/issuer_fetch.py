@@ -20,7 +20,7 @@ from typing import Any, Final
 from urllib.parse import SplitResult, urlsplit
 
 from sts_emulator.core.hosts import is_loopback
-from sts_emulator.methods.tokens.issuer_keys import KeysUnavailableError, ThumbprintError
+from sts_emulator.methods.tokens.issuers import KeysUnavailableError, ThumbprintError
 
 TIME_LIMIT: Final = 5.0
 """Seconds for everything together: STS gives up on slower issuers (re:Post, iam-sts-invalididentitytoken)."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 from sts_emulator.accounts import documents
 from sts_emulator.core.hosts import is_loopback
 from sts_emulator.core.world import World
+from sts_emulator.methods.tokens.issuers import KeysUnavailableError, Provider, ThumbprintError
 from sts_emulator.methods.tokens.jwk import KeySet
 from sts_emulator.vending.context import Context
 
@@ -25,31 +25,6 @@ RETRY: Final = 10
 """Seconds between two fetches from one issuer for key ids that it did not have (rotation). Ours, likewise."""
 
 _MAX_ISSUERS = 256
-
-
-class KeysUnavailableError(Exception):
-    """The issuer's keys cannot be had; the text says why, for our own users."""
-
-
-class ThumbprintError(Exception):
-    """The issuer's certificate is neither trusted by the system nor pinned by the provider."""
-
-
-@dataclass(frozen=True, slots=True)
-class Provider:
-    """An identity provider of an account.
-
-    `principal` is its ARN, or the host of one that AWS has built in; `issuer` the URL in its tokens; `name` that URL
-    without scheme, which prefixes its condition keys. `client_ids` is None where any audience is let through.
-    """
-
-    principal: str
-    issuer: str
-    name: str
-    account: str = ""
-    client_ids: tuple[str, ...] | None = None
-    thumbprints: tuple[str, ...] = ()
-    jwks: Mapping[str, Any] | None = None
 
 
 @dataclass(slots=True)

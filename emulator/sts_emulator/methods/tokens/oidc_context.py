@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from sts_emulator.methods.tokens.id_token import IdToken
-from sts_emulator.methods.tokens.issuer_keys import Provider
+from sts_emulator.methods.tokens.issuers import Provider
 
 # The claims beside aud, sub and amr that AWS turns into condition keys, by provider: its URL without scheme
 # (docs/aws/oidc-issuers.md, "Condition keys"). Every other claim is no key, and a condition on it never matches.

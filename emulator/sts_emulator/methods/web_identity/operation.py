@@ -15,7 +15,7 @@ from sts_emulator.core.world import World
 from sts_emulator.methods.assume_role.operation import check_role_arn
 from sts_emulator.methods.tokens import id_token, issuer_keys, jwt, oidc_context
 from sts_emulator.methods.tokens.id_token import NOT_VALIDATED, IdToken, refuse
-from sts_emulator.methods.tokens.issuer_keys import KeysUnavailableError, Provider, ThumbprintError
+from sts_emulator.methods.tokens.issuers import KeysUnavailableError, Provider, ThumbprintError
 from sts_emulator.methods.tokens.jwk import ALGORITHMS, KeySet
 from sts_emulator.policy.deciding.engine import Principal
 from sts_emulator.vending.assume import Ask, Proof, assume

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from sts_emulator.policy.deciding import engine
 from sts_emulator.policy.deciding.matching import LONGEST_COMPARED, edit_distance
-from sts_emulator.policy.explaining.explain import Explanation, LayerTrace, PolicyTrace, StatementTrace, explain
 from sts_emulator.policy.explaining.single_changes import Edit, Place, State, lift_deny, repair_element, widen
+from sts_emulator.policy.explaining.traces import LayerTrace, PolicyTrace, StatementTrace, Tree, tree_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -87,43 +87,43 @@ class Candidate(NamedTuple):
     trace: StatementTrace
 
 
-def remedy(explanation: Explanation) -> Remedy:
+def remedy(tree: Tree) -> Remedy:
     """Near misses and changes for a denial, dependencies for an allow."""
-    if explanation.decision.allowed:
-        return Remedy(depends_on=tuple(_dependencies(explanation)))
-    misses = tuple(_near_misses(explanation))[:MOST_NEAR_MISSES] if not explanation.decision.explicit else ()
-    found = [change for side in ("request", "policy") if (change := _repair(explanation, side)) is not None]
+    if tree.decision.allowed:
+        return Remedy(depends_on=tuple(_dependencies(tree)))
+    misses = tuple(_near_misses(tree))[:MOST_NEAR_MISSES] if not tree.decision.explicit else ()
+    found = [change for side in ("request", "policy") if (change := _repair(tree, side)) is not None]
     unique = {tuple(edit.text for edit in change.edits): change for change in found}
     narrow_first = sorted(unique.values(), key=lambda change: (bool(change.admits), change.cost))
     return Remedy(near_misses=misses, changes=tuple(narrow_first))
 
 
-def _dependencies(explanation: Explanation) -> Iterator[tuple[str, Verdict]]:
+def _dependencies(tree: Tree) -> Iterator[tuple[str, Verdict]]:
     """Each key that an applicable statement tests and whose absence would change the verdict."""
     keys = {
         condition.condition.name: condition.condition.key
-        for layer in explanation.layers
+        for layer in tree.layers
         for policy in layer.policies
         for trace in policy.statements
         for condition in trace.conditions
         if condition.found
     }
     for name, key in keys.items():
-        context = {other: values for other, values in explanation.request.context.items() if other != name}
-        verdict = engine.decide(replace(explanation.request, context=context), explanation.policies).verdict
+        context = {other: values for other, values in tree.request.context.items() if other != name}
+        verdict = engine.decide(replace(tree.request, context=context), tree.policies).verdict
         if verdict != "allow":
             yield key, verdict
 
 
-def _near_misses(explanation: Explanation) -> Sequence[NearMiss]:
-    layer = _deciding(explanation)
+def _near_misses(tree: Tree) -> Sequence[NearMiss]:
+    layer = _deciding(tree)
     if layer is None:
         return ()
     misses = [
         NearMiss(
             statement.place,
             _failing(statement),
-            _would(explanation, layer, statement),
+            _would(tree, layer, statement),
             _weight(statement),
             _distance(statement),
         )
@@ -132,13 +132,13 @@ def _near_misses(explanation: Explanation) -> Sequence[NearMiss]:
     return sorted(misses, key=lambda miss: (miss.weight, miss.distance))
 
 
-def _deciding(explanation: Explanation) -> LayerTrace | None:
+def _deciding(tree: Tree) -> LayerTrace | None:
     """The layer (and level) whose verdict is the decision's."""
-    decision = explanation.decision
+    decision = tree.decision
     return next(
         (
             layer
-            for layer in explanation.layers
+            for layer in tree.layers
             if layer.layer == decision.layer and layer.consulted and layer.decision == decision.verdict
         ),
         None,
@@ -172,39 +172,39 @@ def _distance(candidate: Candidate) -> int:
     return total
 
 
-def _would(explanation: Explanation, layer: LayerTrace, candidate: Candidate) -> Verdict:
+def _would(tree: Tree, layer: LayerTrace, candidate: Candidate) -> Verdict:
     """The verdict if the statement had applied."""
-    says = {name: explanation.says(name) for name in engine.LAYERS}
+    says = {name: tree.says(name) for name in engine.LAYERS}
     says[layer.layer] = "allow"
-    grant = explanation.decision.grant
+    grant = tree.decision.grant
     if layer.layer == "trust":
         grant = candidate.trace.grant or "direct"
-    needed = engine.needed_layers(explanation.request, explanation.policies, says["trust"], grant)
+    needed = engine.needed_layers(tree.request, tree.policies, says["trust"], grant)
     return engine.fold(engine.Says(**says), grant, needed).verdict
 
 
-def _repair(explanation: Explanation, side: Side) -> Change | None:
+def _repair(tree: Tree, side: Side) -> Change | None:
     """Edit step by step, the request or the policies first, until the engine allows; None if that leads nowhere."""
-    state = State(explanation.request, explanation.policies)
+    state = State(tree.request, tree.policies)
     edits: list[Edit] = []
     for _ in range(MOST_EDITS):
-        step = _next_edit(explanation, state, side)
+        step = _next_edit(tree, state, side)
         if step is None:
             return None
         edits.append(step)
         state = step.apply(state)
-        explanation = explain(state.request, state.policies, explanation.names)
-        if explanation.decision.allowed:
+        tree = tree_of(state.request, state.policies, tree.names)
+        if tree.decision.allowed:
             return Change(tuple(edits))
     return None
 
 
-def _next_edit(explanation: Explanation, state: State, side: Side) -> Edit | None:
-    layer = _deciding(explanation)
-    if explanation.decision.explicit:
+def _next_edit(tree: Tree, state: State, side: Side) -> Edit | None:
+    layer = _deciding(tree)
+    if tree.decision.explicit:
         return _lift(layer, state.request, side) if layer else None
     if layer is None:
-        return widen(Place(explanation.decision.layer, 0, 0, 0), state)
+        return widen(Place(tree.decision.layer, 0, 0, 0), state)
     best = min(_candidates(layer), key=lambda near: (_weight(near), _distance(near)), default=None)
     if best is None or ("action" in best.trace.failing and len(best.trace.failing) > 1):
         return widen(Place(layer.layer, layer.level, 0, 0), state)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sts_emulator.policy.deciding.engine import Principal, Request
     from sts_emulator.policy.deciding.operators import Value
     from sts_emulator.policy.deciding.variables import Variable
-    from sts_emulator.policy.explaining.explain import ConditionTrace
+    from sts_emulator.policy.explaining.traces import ConditionTrace
     from sts_emulator.policy.keys import KeyType
 
 FILLER = "x"

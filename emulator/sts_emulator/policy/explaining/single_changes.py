@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from sts_emulator.policy.deciding.document import Document, Statement
     from sts_emulator.policy.deciding.engine import Layer, PolicySet, Principal, Request
-    from sts_emulator.policy.explaining.explain import ConditionTrace, StatementTrace
+    from sts_emulator.policy.explaining.traces import ConditionTrace, StatementTrace
 
 LAYER_WORDS: Mapping[str, str] = {
     "scp": "service control policy",
