@@ -99,6 +99,14 @@ METHODS = (
         },
     ),
     Method(
+        "cognito",
+        {
+            "cognito-identity": _rooms(
+                "sts_emulator.methods.cognito", "sign_in", "pool_settings", "role_settings", "developers"
+            )
+        },
+    ),
+    Method(
         "roles anywhere",
         {
             "rolesanywhere": _rooms(

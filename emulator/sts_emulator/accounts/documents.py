@@ -280,6 +280,37 @@ class PodIdentityAssociation(TypedDict):
     tags: Tags
 
 
+class IdentityPool(TypedDict):
+    """An identity pool of Cognito; members with the wire's names hold what the wire had."""
+
+    id: str  # `REGION:uuid`
+    account: str
+    region: str
+    arn: str
+    settings: dict[str, Any]  # the members of the IdentityPool structure but id and tags
+    tags: Tags
+    roles: dict[str, str]  # ARNs: authenticated, unauthenticated
+    mappings: dict[str, dict[str, Any]]  # RoleMapping by provider
+    principal_tags: dict[str, dict[str, Any]]  # UseDefaults and PrincipalTags by provider
+
+
+class PoolIdentity(TypedDict):
+    """Somebody whom an identity pool knows, or a guest of it."""
+
+    id: str  # `REGION:uuid`
+    pool: str
+    logins: dict[str, list[str]]  # subjects by provider; more than one only of the developer's own provider
+    created: float
+    modified: float
+    disabled: bool  # merged into another, or its last login was unlinked
+
+
+class PoolLogin(TypedDict):
+    """Which identity of a pool somebody is who signed in elsewhere."""
+
+    identity: str
+
+
 def new_account(account: str, now: float) -> Account:
     """An account of which nothing is known but its id."""
     return {"id": account, "name": "", "alias": "", "created": int(now)}
@@ -302,3 +333,6 @@ PRIVATE_CA: Kind[PrivateCa] = Kind("private-ca")  # key: ARN, uid: id
 IMPORT: Kind[Import] = Kind("import")  # key: file
 CLUSTER: Kind[Cluster] = Kind("eks-cluster")  # key: `ACCOUNT/REGION/name`, uid: ARN
 ASSOCIATION: Kind[PodIdentityAssociation] = Kind("pod-identity-association")  # key: `…/cluster/a-…`, uid: ARN
+IDENTITY_POOL: Kind[IdentityPool] = Kind("identity-pool")  # key: `ACCOUNT/REGION/id`, uid: its id
+POOL_IDENTITY: Kind[PoolIdentity] = Kind("pool-identity")  # key: `POOL/id`, uid: its id
+POOL_LOGIN: Kind[PoolLogin] = Kind("pool-login")  # key: `POOL/digest of provider and subject`

@@ -148,6 +148,8 @@ def _shown(ctx: Context, value: Any, shape: Shape | None) -> Any:
 def _members(ctx: Context, value: Mapping[str, Any], shape: Shape | None) -> dict[str, Any]:
     if shape is not None and shape.type == "map":
         inner = shape.value.shape if shape.value is not None else None
+        if inner is not None and inner.sensitive:  # tokens by provider, as in GetId's Logins
+            return dict.fromkeys(map(str, value), _HIDDEN)
         return {str(key): _shown(ctx, item, inner) for key, item in value.items()}
     shown = {}
     for member, item in value.items():
