@@ -166,6 +166,15 @@ SERVICES = (
     ),
     # The token that STS signs for others to verify is evidence, so it is made where evidence is made.
     Method(
+        "user pools",
+        {
+            "cognito-idp": _rooms(
+                "sts_emulator.idp.user_pools", "pools", "clients", "users", "groups", "signin", "refreshing", "mfa"
+            )
+        },
+        {"*/.well-known": ("sts_emulator.idp.user_pools.pages",)},
+    ),
+    Method(
         "outbound federation", {"sts": ("sts_emulator.idp.outbound",)}, {"outbound": ("sts_emulator.idp.outbound",)}
     ),
 )
@@ -193,7 +202,7 @@ def create_server(settings: Settings) -> Server:
         settings,
         Worlds(store),
         EventLog(EventTable(store) if settings.state else None),
-        tuple(page.lstrip("/") for page in PAGES),
+        tuple(page.lstrip("/") for page in PAGES if not page.startswith("*")),
     )
     server.worlds.create(DEFAULT)
     return server

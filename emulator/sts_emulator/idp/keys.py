@@ -35,13 +35,13 @@ def make_key(algorithm: str) -> Key:
     return {"kid": kid, "private": pem.decode(), "public": {"kid": kid, "use": "sig", "alg": algorithm, **public}}
 
 
-def sign(key: Key, algorithm: str, claims: Mapping[str, Any]) -> str:
+def sign(key: Key, algorithm: str, claims: Mapping[str, Any], *, typ: str | None = "JWT") -> str:
     """A token with those claims. PyJWT makes it; what verifies tokens does not use PyJWT."""
     from jwt.api_jws import PyJWS
 
     payload = json.dumps(claims, separators=(",", ":")).encode()
     return PyJWS(algorithms=[algorithm]).encode(
-        payload, _private(key["private"]), algorithm, headers={"kid": key["kid"]}
+        payload, _private(key["private"]), algorithm, headers={"kid": key["kid"], "typ": typ}
     )
 
 

@@ -52,10 +52,10 @@ class Page:
 
 
 MODULES: Final[dict[str, list[str]]] = {}
-"""First segment, or a whole path with its slash -> modules of its pages that are not imported yet."""
+"""First segment, whole path with its slash, or `*/second` -> modules of its pages that are not imported yet."""
 
 _PAGES: Final[dict[str, list[Page]]] = {}
-"""First segment -> its pages, the most particular first."""
+"""First segment, or `*/second` -> its pages, the most particular first."""
 
 
 def page(
@@ -84,7 +84,8 @@ def page(
             foreign=foreign,
             own_hosts=own_hosts,
         )
-        rivals = _PAGES.setdefault(parts[0], [])
+        first = _below_any(path) if parts[0].startswith("{") else parts[0]
+        rivals = _PAGES.setdefault(first, [])
         rivals.append(declared)
         rivals.sort(
             key=lambda rival: (
@@ -105,7 +106,12 @@ def register_modules(table: Mapping[str, Iterable[str]]) -> None:
 
 def is_page(path: str) -> bool:
     """Whether a path belongs to pages, and not to AWS's API."""
-    return path in MODULES or path[1:].partition("/")[0] in MODULES
+    return path in MODULES or path[1:].partition("/")[0] in MODULES or _below_any(path) in MODULES
+
+
+def _below_any(path: str) -> str:
+    """The place of pages whose first segment is a name (`*/.well-known`), as a path would have it."""
+    return "*/" + path[1:].partition("/")[2].partition("/")[0]
 
 
 def match(method: str, path: str) -> tuple[Page, dict[str, str]]:
@@ -115,7 +121,10 @@ def match(method: str, path: str) -> tuple[Page, dict[str, str]]:
         AwsError: NotFound 404, MethodNotAllowed 405; MalformedQueryString: an escape that is none.
     """
     first = path[1:].partition("/")[0]
-    _load(path if path in MODULES else first)
+    places = (path, first, _below_any(path))
+    _load(next((place for place in places if place in MODULES), first))
+    if first not in MODULES and places[-1] in MODULES:
+        first = places[-1]
     segments = path[1:].split("/")
     fitting = [(rival, values) for rival in _PAGES.get(first, ()) if (values := _values(rival, segments)) is not None]
     for rival, values in fitting:

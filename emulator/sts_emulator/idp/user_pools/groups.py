@@ -1,0 +1,165 @@
+"""Groups of a pool's users, with the roles that identity pools may give to their members."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sts_emulator.core.errors import AwsError
+from sts_emulator.idp.user_pools import tokens, users
+from sts_emulator.idp.user_pools.kinds import (
+    GROUP,
+    USER,
+    Pool,
+    PoolGroup,
+    change_user,
+    not_found,
+    paged,
+    reach,
+    user_of,
+)
+from sts_emulator.vending.context import Context
+from sts_emulator.wire.dispatch import operation
+
+
+@operation("cognito-idp", "CreateGroup")
+def create_group(
+    ctx: Context,
+    *,
+    GroupName: str,
+    UserPoolId: str,
+    Description: str = "",
+    RoleArn: str = "",
+    Precedence: int | None = None,
+) -> Mapping[str, Any]:
+    """A group. AWS does not ask for iam:PassRole here: the role's own trust policy decides when it is assumed."""
+    pool = reach(ctx, UserPoolId)
+    if ctx.world.get(GROUP, _key(pool, GroupName)) is not None:
+        raise AwsError("GroupExistsException", f"A group with the name {GroupName} already exists.")
+    now = ctx.world.now()
+    group = PoolGroup(
+        pool=pool["id"],
+        name=GroupName,
+        description=Description,
+        role=RoleArn,
+        precedence=Precedence,
+        created=now,
+        modified=now,
+    )
+    ctx.world.add(GROUP, _key(pool, GroupName), group)
+    return {"Group": _shown(group)}
+
+
+@operation("cognito-idp", "GetGroup")
+def get_group(ctx: Context, *, GroupName: str, UserPoolId: str) -> Mapping[str, Any]:
+    """One group."""
+    return {"Group": _shown(_reach(ctx, UserPoolId, GroupName)[1])}
+
+
+@operation("cognito-idp", "UpdateGroup")
+def update_group(
+    ctx: Context,
+    *,
+    GroupName: str,
+    UserPoolId: str,
+    Description: str | None = None,
+    RoleArn: str | None = None,
+    Precedence: int | None = None,
+) -> Mapping[str, Any]:
+    """Change what is given; what is not stays."""
+    pool, group = _reach(ctx, UserPoolId, GroupName)
+    changed: PoolGroup = {
+        **group,
+        "description": group["description"] if Description is None else Description,
+        "role": group["role"] if RoleArn is None else RoleArn,
+        "precedence": group["precedence"] if Precedence is None else Precedence,
+        "modified": ctx.world.now(),
+    }
+    ctx.world.put(GROUP, _key(pool, GroupName), changed)
+    return {"Group": _shown(changed)}
+
+
+@operation("cognito-idp", "DeleteGroup")
+def delete_group(ctx: Context, *, GroupName: str, UserPoolId: str) -> Mapping[str, Any]:
+    """Delete a group; its users leave it."""
+    pool, _ = _reach(ctx, UserPoolId, GroupName)
+    for user in ctx.world.page(USER, f"{pool['id']}/"):
+        if GroupName in user["groups"]:
+            change_user(ctx.world, pool, user, groups=[name for name in user["groups"] if name != GroupName])
+    ctx.world.take(GROUP, _key(pool, GroupName))
+    return {}
+
+
+@operation("cognito-idp", "ListGroups")
+def list_groups(
+    ctx: Context, *, UserPoolId: str, Limit: int | None = None, NextToken: str | None = None
+) -> Mapping[str, Any]:
+    """The pool's groups."""
+    pool = reach(ctx, UserPoolId)
+    page, following = paged([_shown(group) for group in ctx.world.page(GROUP, f"{pool['id']}/")], Limit, NextToken)
+    return {"Groups": page, "NextToken": following}
+
+
+@operation("cognito-idp", "AdminAddUserToGroup")
+def admin_add_user_to_group(ctx: Context, *, UserPoolId: str, Username: str, GroupName: str) -> Mapping[str, Any]:
+    """Put a user into a group."""
+    pool, group = _reach(ctx, UserPoolId, GroupName)
+    user = user_of(ctx.world, pool, Username)
+    if group["name"] not in user["groups"]:
+        change_user(ctx.world, pool, user, groups=[*user["groups"], group["name"]])
+    return {}
+
+
+@operation("cognito-idp", "AdminRemoveUserFromGroup")
+def admin_remove_user_from_group(ctx: Context, *, UserPoolId: str, Username: str, GroupName: str) -> Mapping[str, Any]:
+    """Take a user out of a group."""
+    pool, _ = _reach(ctx, UserPoolId, GroupName)
+    user = user_of(ctx.world, pool, Username)
+    change_user(ctx.world, pool, user, groups=[name for name in user["groups"] if name != GroupName])
+    return {}
+
+
+@operation("cognito-idp", "AdminListGroupsForUser")
+def admin_list_groups_for_user(
+    ctx: Context, *, Username: str, UserPoolId: str, Limit: int | None = None, NextToken: str | None = None
+) -> Mapping[str, Any]:
+    """The groups of a user."""
+    pool = reach(ctx, UserPoolId)
+    groups = tokens.groups_of(ctx.world, pool, user_of(ctx.world, pool, Username))
+    page, following = paged([_shown(group) for group in groups], Limit, NextToken)
+    return {"Groups": page, "NextToken": following}
+
+
+@operation("cognito-idp", "ListUsersInGroup")
+def list_users_in_group(
+    ctx: Context, *, UserPoolId: str, GroupName: str, Limit: int | None = None, NextToken: str | None = None
+) -> Mapping[str, Any]:
+    """The users of a group."""
+    pool, _ = _reach(ctx, UserPoolId, GroupName)
+    members = [user for user in ctx.world.page(USER, f"{pool['id']}/") if GroupName in user["groups"]]
+    page, following = paged([users.shown(user) for user in members], Limit, NextToken)
+    return {"Users": page, "NextToken": following}
+
+
+def _key(pool: Pool, name: str) -> str:
+    return f"{pool['id']}/{name}"
+
+
+def _reach(ctx: Context, pool_id: str, name: str) -> tuple[Pool, PoolGroup]:
+    pool = reach(ctx, pool_id)
+    group = ctx.world.get(GROUP, _key(pool, name))
+    if group is None:
+        raise not_found("Group not found.")
+    return pool, group
+
+
+def _shown(group: PoolGroup) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "GroupName": group["name"],
+        "UserPoolId": group["pool"],
+        "LastModifiedDate": group["modified"],
+        "CreationDate": group["created"],
+    }
+    optional = {"Description": group["description"], "RoleArn": group["role"]}
+    told |= {name: value for name, value in optional.items() if value}
+    return told if group["precedence"] is None else {**told, "Precedence": group["precedence"]}

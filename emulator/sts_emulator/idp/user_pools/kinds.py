@@ -1,0 +1,228 @@
+"""What user pools store, and how a pool, an app client, a user or a group is found.
+
+Passwords are kept as SRP verifiers, as on AWS (docs/cognito.md, "What is stored of a password").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, NotRequired, TypedDict
+
+from sts_emulator.accounts.documents import Tags
+from sts_emulator.accounts.kit import resource_tag_keys
+from sts_emulator.core.errors import AwsError
+from sts_emulator.core.store import Kind
+from sts_emulator.core.world import World
+from sts_emulator.vending.authorize import authorize
+from sts_emulator.vending.context import Context
+
+
+class Pool(TypedDict):
+    """A user pool; `settings` are members of the wire as they were given."""
+
+    id: str
+    account: str
+    region: str
+    arn: str
+    name: str
+    created: float
+    modified: float
+    tags: Tags
+    schema: list[dict[str, Any]]
+    settings: dict[str, Any]
+
+
+class Client(TypedDict):
+    """An app client; `settings` as of a pool."""
+
+    id: str
+    pool: str
+    name: str
+    secret: str  # "" for none
+    created: float
+    modified: float
+    settings: dict[str, Any]
+
+
+class Token(TypedDict):
+    """A user's authenticator app."""
+
+    seed: str  # base32
+    used: list[int]  # steps whose codes were used up
+    verified: bool
+    enabled: bool
+    preferred: bool
+    next: NotRequired[str]  # a seed that is to follow, once its app has proven it
+
+
+class PoolUser(TypedDict):
+    """A user of a pool."""
+
+    pool: str
+    username: str
+    sub: str
+    attributes: dict[str, str]
+    created: float
+    modified: float
+    enabled: bool
+    status: str
+    salt: str  # hexadecimal, as the verifier is
+    verifier: str  # "" where no password was ever set
+    groups: list[str]
+    temporary_until: NotRequired[float]
+    token: NotRequired[Token]
+
+
+class PoolGroup(TypedDict):
+    """A group of a pool's users; they name it."""
+
+    pool: str
+    name: str
+    description: str
+    role: str
+    precedence: int | None
+    created: float
+    modified: float
+
+
+POOL: Final[Kind[Pool]] = Kind("user-pool")  # key: its id, uid: ARN
+CLIENT: Final[Kind[Client]] = Kind("user-pool-client")  # key: its id, uid: `POOL/id`
+USER: Final[Kind[PoolUser]] = Kind("user-pool-user")  # key: `POOL/name`, uid: `POOL/sub`
+GROUP: Final[Kind[PoolGroup]] = Kind("user-pool-group")  # key: `POOL/name`
+ALIAS: Final = "user-pool-alias"  # key: `POOL/attribute/value`; document: the user's key
+
+WRONG_PASSWORD: Final = "Incorrect username or password."  # noqa: S105 - AWS's sentence
+
+
+def invalid(message: str) -> AwsError:
+    return AwsError("InvalidParameterException", message)
+
+
+def not_authorized(message: str = WRONG_PASSWORD) -> AwsError:
+    return AwsError("NotAuthorizedException", message)
+
+
+def not_found(message: str) -> AwsError:
+    return AwsError("ResourceNotFoundException", message)
+
+
+def unsupported(what: str) -> AwsError:
+    """What AWS has and this server does not: said, and never half done."""
+    return AwsError("NotImplemented", f"sts-emulator does not have {what} of user pools", status=501)
+
+
+def arn_of(region: str, account: str, pool: str) -> str:
+    return f"arn:aws:cognito-idp:{region}:{account}:userpool/{pool}"
+
+
+def reach(ctx: Context, pool_id: str, keys: Mapping[str, tuple[str, ...]] | None = None) -> Pool:
+    """The caller's pool, for whoever may call this operation on it.
+
+    Raises:
+        AwsError: AccessDenied; ResourceNotFoundException.
+    """
+    account = ctx.identity.account
+    pool = ctx.world.get(POOL, pool_id)
+    if pool is not None and (pool["account"], pool["region"]) != (account, ctx.region):
+        pool = None
+    arn = arn_of(ctx.region, account, pool_id)
+    authorize(ctx, f"cognito-idp:{ctx.operation}", arn, {**resource_tag_keys(pool), **(keys or {})})
+    if pool is None:
+        raise not_found(f"User pool {pool_id} does not exist.")
+    return pool
+
+
+def client_of(world: World, client_id: str, pool_id: str = "") -> Client:
+    """The app client; of that pool, where one is named. Raises AwsError: ResourceNotFoundException."""
+    client = world.get(CLIENT, client_id)
+    if client is None or (pool_id and client["pool"] != pool_id):
+        raise not_found(f"User pool client {client_id} does not exist.")
+    return client
+
+
+def pool_of(world: World, client: Client) -> Pool:
+    """The pool of a client, which goes with it."""
+    pool = world.get(POOL, client["pool"])
+    if pool is None:
+        raise not_found(f"User pool client {client['id']} does not exist.")
+    return pool
+
+
+def is_case_sensitive(pool: Pool) -> bool:
+    """AWS's default for pools that do not say (botocore's model, UsernameConfigurationType)."""
+    return bool(pool["settings"].get("UsernameConfiguration", {}).get("CaseSensitive", True))
+
+
+def folded(pool: Pool, name: str) -> str:
+    return name if is_case_sensitive(pool) else name.lower()
+
+
+def user_key(pool: Pool, username: str) -> str:
+    return f"{pool['id']}/{folded(pool, username)}"
+
+
+def find_user(world: World, pool: Pool, name: str) -> PoolUser | None:
+    """The user whom a name means: a username, an alias, or a sub."""
+    user = world.get(USER, user_key(pool, name))
+    if user is not None:
+        return user
+    for attribute in ("email", "phone_number", "preferred_username"):
+        row = world.get(ALIAS, f"{pool['id']}/{attribute}/{folded(pool, name)}")
+        if row is not None:
+            return world.get(USER, row["user"])
+    return world.find(USER, f"{pool['id']}/{name}")
+
+
+def user_of(world: World, pool: Pool, name: str) -> PoolUser:
+    """As `find_user`. Raises AwsError: UserNotFoundException."""
+    user = find_user(world, pool, name)
+    if user is None:
+        raise AwsError("UserNotFoundException", "User does not exist.")
+    return user
+
+
+def aliases(pool: Pool, user: PoolUser) -> set[str]:
+    """By what else a user can sign in: verified aliases, or the attributes that are the pool's usernames."""
+    attributes, settings = user["attributes"], pool["settings"]
+    names = set(settings.get("UsernameAttributes", ())) & attributes.keys()
+    for name in settings.get("AliasAttributes", ()):
+        if name in attributes and (name == "preferred_username" or attributes.get(f"{name}_verified") == "true"):
+            names.add(name)
+    return {f"{pool['id']}/{name}/{folded(pool, attributes[name])}" for name in names}
+
+
+def save_user(world: World, pool: Pool, user: PoolUser, *, force: bool = False) -> PoolUser:
+    """Store a user, new or changed, and the names that lead to them; `force` takes an alias away from another.
+
+    Raises:
+        AwsError: AliasExistsException.
+    """
+    key = user_key(pool, user["username"])
+    before = world.get(USER, key)
+    wanted = aliases(pool, user)
+    for gone in (aliases(pool, before) if before else set()) - wanted:
+        world.take(ALIAS, gone)
+    for alias in wanted:
+        row = world.get(ALIAS, alias)
+        if row is not None and row["user"] != key and not force:
+            attribute = alias.split("/")[1]
+            raise AwsError("AliasExistsException", f"An account with the given {attribute} already exists.")
+        if row is None or row["user"] != key:
+            world.put(ALIAS, alias, {"user": key})
+    world.put(USER, key, user, uid=f"{pool['id']}/{user['sub']}")
+    return user
+
+
+def change_user(world: World, pool: Pool, user: PoolUser, **changes: Any) -> PoolUser:
+    """Store a user with other members; see `save_user`."""
+    changed: PoolUser = {**user, **changes, "modified": world.now()}  # type: ignore[typeddict-item]  # members by name
+    return save_user(world, pool, changed)
+
+
+def paged(items: list[dict[str, Any]], limit: int | None, token: str | None) -> tuple[list[dict[str, Any]], str | None]:
+    """A page of a list, and the token of the next. Raises AwsError: InvalidParameterException."""
+    if token is not None and not (token.isascii() and token.isdigit() and len(token) <= 9):  # noqa: PLR2004 - far off
+        raise invalid("Invalid pagination token")
+    start, size = int(token or 0), limit or 60  # docs: 60 is the most that a list operation answers
+    end = start + size
+    return items[start:end], str(end) if end < len(items) else None

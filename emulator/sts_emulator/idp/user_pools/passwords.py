@@ -1,0 +1,82 @@
+"""Passwords of a pool's users: its policy, what is stored, and whether a password is the one.
+
+Plain passwords are compared by their verifiers, so that one stored value serves both ways to sign in.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Mapping
+from typing import Any, Final
+
+from sts_emulator.core.errors import AwsError
+from sts_emulator.core.world import World
+from sts_emulator.idp.user_pools import srp
+from sts_emulator.idp.user_pools.kinds import Pool
+
+DEFAULT_POLICY: Final = {
+    "MinimumLength": 8,
+    "RequireUppercase": True,
+    "RequireLowercase": True,
+    "RequireNumbers": True,
+    "RequireSymbols": True,
+    "TemporaryPasswordValidityDays": 7,
+}
+_SYMBOLS = frozenset("^$*.[]{}()?\"!@#%&/\\,><':;|_~`=+- ")
+"""The special characters that count (Cognito's developer guide, "Adding user pool password requirements")."""
+
+
+def policy_of(pool: Pool) -> Mapping[str, Any]:
+    given: Mapping[str, Any] = pool["settings"].get("Policies", {}).get("PasswordPolicy") or DEFAULT_POLICY
+    return given
+
+
+def check(pool: Pool, password: str) -> None:
+    """Refuse a password that the pool's policy does not let in. Raises AwsError: InvalidPasswordException."""
+    policy = policy_of(pool)
+    fault = ""
+    if len(password) < policy.get("MinimumLength", 8):
+        fault = "Password not long enough"
+    elif policy.get("RequireUppercase") and not any("A" <= sign <= "Z" for sign in password):
+        fault = "Password must have uppercase characters"
+    elif policy.get("RequireLowercase") and not any("a" <= sign <= "z" for sign in password):
+        fault = "Password must have lowercase characters"
+    elif policy.get("RequireNumbers") and not any("0" <= sign <= "9" for sign in password):
+        fault = "Password must have numeric characters"
+    elif policy.get("RequireSymbols") and _SYMBOLS.isdisjoint(password):
+        fault = "Password must have symbol characters"
+    elif password != password.strip():
+        fault = "Password must not begin or end with a space"
+    if fault:
+        raise AwsError("InvalidPasswordException", f"Password did not conform with policy: {fault}")
+
+
+def made_up() -> str:
+    """A temporary password that every policy lets in."""
+    return "aA1!" + secrets.token_urlsafe(12)
+
+
+def short_name(pool: Pool) -> str:
+    """What the protocol calls the pool: its id behind the region."""
+    return pool["id"].partition("_")[2]
+
+
+def stored(pool: Pool, username: str, password: str) -> dict[str, str]:
+    """The members of a user that keep a password. Takes two milliseconds."""
+    salt = srp.new_salt()
+    return {"salt": salt, "verifier": srp.verifier(short_name(pool), username, password, salt)}
+
+
+def is_password(pool: Pool, credentials: Mapping[str, Any], password: str) -> bool:
+    """Whether the password is the one of a user, or of nobody (`nobody`): both take the same time."""
+    made = srp.verifier(short_name(pool), credentials["username"], password, credentials["salt"])
+    return hmac.compare_digest(made, credentials["verifier"] or "-")
+
+
+def nobody(world: World, pool: Pool, username: str) -> dict[str, str]:
+    """What stands in for a user who is not there: always the same salt, and a verifier of no password."""
+    seed = hmac.digest(world.key, f"nobody\0{pool['id']}\0{username}".encode(), "sha256")
+    filler = b"".join(hashlib.sha256(seed + bytes([place])).digest() for place in range(12))
+    return {"username": username, "salt": seed[:16].hex(), "verifier": f"{int.from_bytes(filler, 'big') % srp.N:x}"}

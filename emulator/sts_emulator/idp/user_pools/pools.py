@@ -1,0 +1,356 @@
+"""User pools: made, described, changed and deleted, with their MFA settings and tags."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+from sts_emulator.accounts import documents
+from sts_emulator.core.world import World
+from sts_emulator.idp.user_pools import attributes, passwords
+from sts_emulator.idp.user_pools.kinds import (
+    ALIAS,
+    CLIENT,
+    GROUP,
+    POOL,
+    USER,
+    Pool,
+    arn_of,
+    invalid,
+    not_found,
+    paged,
+    reach,
+    unsupported,
+)
+from sts_emulator.vending.authorize import authorize
+from sts_emulator.vending.context import Context
+from sts_emulator.vending.tags import tag_keys
+from sts_emulator.wire.dispatch import operation
+
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+_ABSENT: Final = {
+    "LambdaConfig": "Lambda triggers",
+    "DeviceConfiguration": "remembered devices",
+    "DcrConfiguration": "dynamic client registration",
+    "KeyConfiguration": "customer managed keys",
+    "AcrConfiguration": "authentication context classes",
+}
+"""Settings that would change what happens at a sign-in, and do not here: refused rather than kept in silence."""
+
+_FIXED = ("AliasAttributes", "UsernameAttributes", "UsernameConfiguration")
+_MFA = ("SoftwareTokenMfaConfiguration",)
+
+
+@operation("cognito-idp", "CreateUserPool")
+def create_user_pool(
+    ctx: Context,
+    *,
+    PoolName: str,
+    Schema: Iterable[Mapping[str, Any]] = (),
+    UserPoolTags: Mapping[str, str] | None = None,
+    **settings: Any,
+) -> Mapping[str, Any]:
+    """A pool with the standard attributes, and those of `Schema`."""
+    tags = dict(UserPoolTags or {})
+    authorize(ctx, "cognito-idp:CreateUserPool", "*", tag_keys(tags))
+    _check(settings)
+    if settings.get("AliasAttributes") and settings.get("UsernameAttributes"):
+        raise invalid("Only one of the aliasAttributes or usernameAttributes can be set in a user pool.")
+    if settings.get("MfaConfiguration", "OFF") != "OFF":
+        raise invalid("Invalid MFA configuration given.")  # a factor comes with SetUserPoolMfaConfig only
+    identifier = f"{ctx.region}_" + "".join(secrets.choice(LETTERS) for _ in range(9))
+    pool = new_pool(ctx, identifier, PoolName, attributes.schema(Schema), tags, settings)
+    return {"UserPool": _shown(ctx.world, pool)}
+
+
+def new_pool(
+    ctx: Context,
+    identifier: str,
+    name: str,
+    schema: list[dict[str, Any]],
+    tags: dict[str, str],
+    settings: dict[str, Any],
+) -> Pool:
+    """Store a pool and its issuer."""
+    now, account = ctx.world.now(), ctx.identity.account
+    pool = Pool(
+        id=identifier,
+        account=account,
+        region=ctx.region,
+        arn=arn_of(ctx.region, account, identifier),
+        name=name,
+        created=now,
+        modified=now,
+        tags=tags,
+        schema=schema,
+        settings=settings,
+    )
+    ctx.world.add(POOL, identifier, pool, uid=pool["arn"])
+    publish_issuer(ctx.world, pool, [])
+    return pool
+
+
+@operation("cognito-idp", "DescribeUserPool")
+def describe_user_pool(ctx: Context, *, UserPoolId: str) -> Mapping[str, Any]:
+    """A pool, with what is set where nobody has said."""
+    return {"UserPool": _shown(ctx.world, reach(ctx, UserPoolId))}
+
+
+@operation("cognito-idp", "ListUserPools")
+def list_user_pools(ctx: Context, *, MaxResults: int, NextToken: str | None = None) -> Mapping[str, Any]:
+    """The account's pools in the region."""
+    authorize(ctx, "cognito-idp:ListUserPools", "*")
+    own = (ctx.identity.account, ctx.region)
+    pools = [pool for pool in ctx.world.page(POOL) if (pool["account"], pool["region"]) == own]
+    told = [
+        {
+            "Id": pool["id"],
+            "Name": pool["name"],
+            "LambdaConfig": {},
+            "LastModifiedDate": pool["modified"],
+            "CreationDate": pool["created"],
+        }
+        for pool in pools
+    ]
+    page, following = paged(told, MaxResults, NextToken)
+    return {"UserPools": page, "NextToken": following}
+
+
+@operation("cognito-idp", "UpdateUserPool")
+def update_user_pool(
+    ctx: Context,
+    *,
+    UserPoolId: str,
+    PoolName: str = "",
+    UserPoolTags: Mapping[str, str] | None = None,
+    **settings: Any,
+) -> Mapping[str, Any]:
+    """Replace what is set: what the call leaves out goes back to its default, as AWS's reference warns."""
+    pool = reach(ctx, UserPoolId, tag_keys(UserPoolTags or {}))
+    _check(settings)
+    kept = {name: pool["settings"][name] for name in (*_FIXED, *_MFA) if name in pool["settings"]}
+    wanted = {**settings, **kept}
+    _check_mfa(wanted)
+    _change(
+        ctx.world,
+        pool,
+        name=PoolName or pool["name"],
+        settings=wanted,
+        tags=pool["tags"] if UserPoolTags is None else dict(UserPoolTags),
+    )
+    return {}
+
+
+@operation("cognito-idp", "DeleteUserPool")
+def delete_user_pool(ctx: Context, *, UserPoolId: str) -> Mapping[str, Any]:
+    """Delete a pool with all that it holds."""
+    pool = reach(ctx, UserPoolId)
+    if pool["settings"].get("DeletionProtection") == "ACTIVE":
+        raise invalid(
+            "The user pool cannot be deleted because deletion protection is activated. Deletion protection must be "
+            "inactivated first."
+        )
+    if domain_of(ctx.world, pool):
+        raise invalid("User pool cannot be deleted. It has a domain configured that should be deleted first.")
+    for kind in (USER, GROUP, ALIAS, RESOURCE_SERVER, SIGN_IN, CODE):
+        for key, _ in ctx.world.page_keys(kind, f"{UserPoolId}/"):
+            ctx.world.take(kind, key)
+    for client in ctx.world.page(CLIENT):
+        if client["pool"] == UserPoolId:
+            ctx.world.take(CLIENT, client["id"])
+    ctx.world.take(KEYS, UserPoolId)
+    ctx.world.take(POOL, UserPoolId)
+    ctx.world.take(documents.ISSUER, issuer_key(pool))
+    return {}
+
+
+@operation("cognito-idp", "AddCustomAttributes")
+def add_custom_attributes(
+    ctx: Context, *, UserPoolId: str, CustomAttributes: Iterable[Mapping[str, Any]]
+) -> Mapping[str, Any]:
+    """Add to the schema."""
+    pool = reach(ctx, UserPoolId)
+    names = {attribute["Name"] for attribute in pool["schema"]}
+    added = [attributes.custom_attribute(wanted) for wanted in CustomAttributes]
+    for attribute in added:
+        if attribute["Name"] in names:
+            raise invalid(f"{attribute['Name']}: Existing attribute already has name {attribute['Name']}.")
+    _change(ctx.world, pool, schema=[*pool["schema"], *added])
+    return {}
+
+
+# -- MFA -------------------------------------------------------------------------------------------------------------
+
+
+@operation("cognito-idp", "SetUserPoolMfaConfig")
+def set_user_pool_mfa_config(
+    ctx: Context,
+    *,
+    UserPoolId: str,
+    MfaConfiguration: str = "OFF",
+    SoftwareTokenMfaConfiguration: Mapping[str, Any] | None = None,
+    **others: Any,
+) -> Mapping[str, Any]:
+    """Whether users must or may have a second factor: authenticator apps are the one that there is here."""
+    pool = reach(ctx, UserPoolId)
+    for name, value in others.items():
+        if value:
+            raise unsupported(name)
+    settings = {**pool["settings"], "MfaConfiguration": MfaConfiguration}
+    if SoftwareTokenMfaConfiguration is not None:
+        settings["SoftwareTokenMfaConfiguration"] = dict(SoftwareTokenMfaConfiguration)
+    _check_mfa(settings)
+    return _mfa(_change(ctx.world, pool, settings=settings))
+
+
+@operation("cognito-idp", "GetUserPoolMfaConfig")
+def get_user_pool_mfa_config(ctx: Context, *, UserPoolId: str) -> Mapping[str, Any]:
+    """What `SetUserPoolMfaConfig` set."""
+    return _mfa(reach(ctx, UserPoolId))
+
+
+def mfa_of(pool: Pool) -> str:
+    """OFF, OPTIONAL or ON."""
+    return str(pool["settings"].get("MfaConfiguration", "OFF"))
+
+
+def has_software_tokens(pool: Pool) -> bool:
+    return bool(pool["settings"].get("SoftwareTokenMfaConfiguration", {}).get("Enabled"))
+
+
+def _mfa(pool: Pool) -> dict[str, Any]:
+    told = {"MfaConfiguration": mfa_of(pool)}
+    configured = pool["settings"].get("SoftwareTokenMfaConfiguration")
+    return {**told, "SoftwareTokenMfaConfiguration": configured} if configured else told
+
+
+def _check_mfa(settings: Mapping[str, Any]) -> None:
+    enabled = settings.get("SoftwareTokenMfaConfiguration", {}).get("Enabled")
+    if settings.get("MfaConfiguration", "OFF") != "OFF" and not enabled:
+        raise invalid("Invalid MFA configuration given, can't turn on MFA without an MFA type enabled.")
+
+
+# -- tags ------------------------------------------------------------------------------------------------------------
+
+
+@operation("cognito-idp", "TagResource")
+def tag_resource(ctx: Context, *, ResourceArn: str, Tags: Mapping[str, str]) -> Mapping[str, Any]:
+    """Add tags to a pool, or change their values."""
+    pool = _by_arn(ctx, ResourceArn, tag_keys(Tags))
+    _change(ctx.world, pool, tags={**pool["tags"], **Tags})
+    return {}
+
+
+@operation("cognito-idp", "UntagResource")
+def untag_resource(ctx: Context, *, ResourceArn: str, TagKeys: Iterable[str]) -> Mapping[str, Any]:
+    """Remove tags; keys that are not there are ignored."""
+    gone = set(TagKeys)
+    pool = _by_arn(ctx, ResourceArn, {"aws:tagkeys": tuple(sorted(gone))})
+    _change(ctx.world, pool, tags={name: value for name, value in pool["tags"].items() if name not in gone})
+    return {}
+
+
+@operation("cognito-idp", "ListTagsForResource")
+def list_tags_for_resource(ctx: Context, *, ResourceArn: str) -> Mapping[str, Any]:
+    """A pool's tags."""
+    return {"Tags": dict(_by_arn(ctx, ResourceArn, {})["tags"])}
+
+
+def _by_arn(ctx: Context, arn: str, keys: Mapping[str, tuple[str, ...]]) -> Pool:
+    identifier = arn.rpartition("/")[2]
+    if arn != arn_of(ctx.region, ctx.identity.account, identifier):
+        authorize(ctx, f"cognito-idp:{ctx.operation}", arn, keys)
+        raise not_found(f"Resource {arn} does not exist.")
+    return reach(ctx, identifier, keys)
+
+
+# -- what the others of this room need -------------------------------------------------------------------------------
+
+KEYS: Final = "user-pool-keys"
+SIGN_IN: Final = "user-pool-sign-in"
+CODE: Final = "user-pool-code"
+DOMAIN: Final = "user-pool-domain"
+RESOURCE_SERVER: Final = "user-pool-resource-server"
+
+
+def issuer_key(pool: Pool) -> str:
+    return f"user-pool/{pool['id']}"  # with a slash, which no lab issuer's name has
+
+
+def issuer_url(pool: Pool) -> str:
+    """`iss` of the pool's tokens (docs/aws/cognito.md, "Tokens")."""
+    is_updated = pool["settings"].get("IssuerConfiguration", {}).get("Type") == "UPDATED"
+    host = "issuer-cognito-idp" if is_updated else "cognito-idp"
+    return f"https://{host}.{pool['region']}.amazonaws.com/{pool['id']}"
+
+
+def publish_issuer(world: World, pool: Pool, public_keys: list[dict[str, Any]]) -> None:
+    """What verifies the pool's tokens reads this document, and nothing else of this room."""
+    key, url = issuer_key(pool), issuer_url(pool)
+    document = documents.Issuer(
+        name=key, url=url, preset="user pool", algorithm="RS256", keys=[], jwks={"keys": public_keys}
+    )
+    world.take(documents.ISSUER, key)  # its uid may be another now
+    world.add(documents.ISSUER, key, document, uid=url)
+
+
+def domain_of(world: World, pool: Pool) -> str:
+    return next((domain["name"] for domain in world.page(DOMAIN) if domain["pool"] == pool["id"]), "")
+
+
+def _change(world: World, pool: Pool, **changes: Any) -> Pool:
+    change: Callable[[Pool], Any] = lambda body: {**body, **changes, "modified": world.now()}  # noqa: E731 - typed
+    changed = world.update(POOL, pool["id"], change)
+    if issuer_url(changed) != issuer_url(pool):
+        stored = world.get(documents.ISSUER, issuer_key(pool))
+        publish_issuer(world, changed, stored["jwks"]["keys"] if stored else [])
+    return changed
+
+
+def _check(settings: Mapping[str, Any]) -> None:
+    for name, what in _ABSENT.items():
+        if settings.get(name):
+            raise unsupported(f"{name} ({what})")
+    if settings.get("UserPoolAddOns", {}).get("AdvancedSecurityMode", "OFF") != "OFF":
+        raise unsupported("threat protection (UserPoolAddOns)")
+    policy = settings.get("Policies", {}).get("PasswordPolicy", {})
+    if policy.get("PasswordHistorySize"):
+        raise unsupported("PasswordHistorySize (password history)")
+    factors = settings.get("Policies", {}).get("SignInPolicy", {}).get("AllowedFirstAuthFactors", ["PASSWORD"])
+    if list(factors) != ["PASSWORD"]:
+        raise unsupported("AllowedFirstAuthFactors other than PASSWORD")
+
+
+def _shown(world: World, pool: Pool) -> dict[str, Any]:
+    settings = {name: value for name, value in pool["settings"].items() if name not in _MFA}
+    domain = domain_of(world, pool)
+    return {
+        "DeletionProtection": "INACTIVE",
+        "LambdaConfig": {},
+        "VerificationMessageTemplate": {"DefaultEmailOption": "CONFIRM_WITH_CODE"},
+        "UserAttributeUpdateSettings": {"AttributesRequireVerificationBeforeUpdate": []},
+        "MfaConfiguration": "OFF",
+        "EmailConfiguration": {"EmailSendingAccount": "COGNITO_DEFAULT"},
+        "UserPoolTier": "ESSENTIALS",
+        **settings,
+        "AdminCreateUserConfig": {
+            "AllowAdminCreateUserOnly": False,
+            "UnusedAccountValidityDays": 7,
+            **settings.get("AdminCreateUserConfig", {}),
+        },
+        "Policies": {
+            "SignInPolicy": {"AllowedFirstAuthFactors": ["PASSWORD"]},
+            **settings.get("Policies", {}),
+            "PasswordPolicy": dict(passwords.policy_of(pool)),
+        },
+        "Id": pool["id"],
+        "Name": pool["name"],
+        "Arn": pool["arn"],
+        "LastModifiedDate": pool["modified"],
+        "CreationDate": pool["created"],
+        "SchemaAttributes": pool["schema"],
+        "EstimatedNumberOfUsers": world.count(USER, f"{pool['id']}/"),
+        "UserPoolTags": dict(pool["tags"]),
+        **({"Domain": domain} if domain else {}),
+    }

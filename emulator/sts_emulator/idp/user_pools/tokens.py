@@ -1,0 +1,270 @@
+"""Tokens of a user pool: ID and access tokens under keys of their own, and refresh tokens that only we can read."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, TypedDict
+
+from sts_emulator.core.store import Kind
+from sts_emulator.core.world import World
+from sts_emulator.idp import keys
+from sts_emulator.idp.user_pools import attributes, clients, pools
+from sts_emulator.idp.user_pools.kinds import (
+    CLIENT,
+    GROUP,
+    POOL,
+    USER,
+    Client,
+    Pool,
+    PoolGroup,
+    PoolUser,
+    not_authorized,
+)
+from sts_emulator.vending.credentials import seal, unseal
+
+ALGORITHM: Final = "RS256"
+SCOPE: Final = "aws.cognito.signin.user.admin"
+LONGEST: Final = 16_384
+"""Characters of a token that are looked at."""
+
+_REFRESH_HEAD = "eyJjdHkiOiJKV1QiLCJlbmMiOiJBMjU2R0NNIiwiYWxnIjoiUlNBLU9BRVAifQ"  # a JWE's, as AWS's begin
+_REFRESH = "user pool refresh token"
+
+
+class Keys(TypedDict):
+    """A pool's two signing keys."""
+
+    pool: str
+    id: dict[str, Any]
+    access: dict[str, Any]
+
+
+class SignIn(TypedDict):
+    """One sign-in of a user: as long as it is there, its access tokens are good, and it can be refreshed."""
+
+    id: str  # the event_id of its tokens
+    pool: str
+    sub: str
+    client: str
+    origin: str  # origin_jti
+    at: float
+    until: float  # when its refresh token is over
+    turn: int  # of its refresh token, where they rotate
+    turned: float
+
+
+KEYS: Final[Kind[Keys]] = Kind(pools.KEYS)  # key: the pool's id, uid: the key id of access tokens
+SIGN_IN: Final[Kind[SignIn]] = Kind(pools.SIGN_IN)  # key: `POOL/sub/id`
+
+
+# -- keys ------------------------------------------------------------------------------------------------------------
+
+
+async def keys_of(world: World, pool: Pool) -> Keys:
+    """The pool's keys, made when first needed: that takes some tenths of a second, in threads."""
+    stored = world.get(KEYS, pool["id"])
+    if stored is not None:
+        return stored
+    first, second = await asyncio.gather(*(asyncio.to_thread(keys.make_key, ALGORITHM) for _ in range(2)))
+    with world.unit(lock=True):
+        stored = world.get(KEYS, pool["id"])
+        if stored is None:  # another request or process may have been first: its keys are the ones
+            stored = Keys(pool=pool["id"], id=dict(first), access=dict(second))
+            world.add(KEYS, pool["id"], stored, uid=second["kid"])
+            pools.publish_issuer(world, pool, public_keys(stored))
+    return stored
+
+
+def public_keys(stored: Keys) -> list[dict[str, Any]]:
+    return [stored["id"]["public"], stored["access"]["public"]]
+
+
+# -- a sign-in -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """Who signs in where."""
+
+    pool: Pool
+    client: Client
+    user: PoolUser
+
+
+async def sign_in(world: World, party: Party) -> dict[str, Any]:
+    """The AuthenticationResult of somebody who has proven themselves."""
+    pool, client, user = party.pool, party.client, party.user
+    await keys_of(world, pool)
+    now = world.now()
+    begun = SignIn(
+        id=str(uuid.uuid4()),
+        pool=pool["id"],
+        sub=user["sub"],
+        client=client["id"],
+        origin=str(uuid.uuid4()),
+        at=now,
+        until=now + clients.lifetime(client, "RefreshToken"),
+        turn=0,
+        turned=now,
+    )
+    with world.unit(lock=True):
+        for key, known in world.page_keys(SIGN_IN, f"{pool['id']}/{user['sub']}/"):
+            if known["until"] <= now:
+                world.take(SIGN_IN, key)
+        world.add(SIGN_IN, _key(begun), begun)
+    return {**await tokens(world, party, begun), "RefreshToken": refresh_token(world, begun)}
+
+
+async def tokens(world: World, party: Party, begun: SignIn) -> dict[str, Any]:
+    """An ID and an access token of a sign-in."""
+    signers, now = await keys_of(world, party.pool), int(world.now())
+    both = {**_common(party, begun, now), **_revocable(party.client, begun)}
+    groups = groups_of(world, party.pool, party.user)
+    id_claims = {**_id_claims(party, groups), **both, "token_use": "id", "aud": party.client["id"]}
+    access_claims = {
+        "sub": party.user["sub"],
+        **({"cognito:groups": [group["name"] for group in groups]} if groups else {}),
+        **both,
+        "client_id": party.client["id"],
+        "token_use": "access",
+        "scope": SCOPE,
+        "username": party.user["username"],
+    }
+    lifetime = clients.lifetime(party.client, "AccessToken")
+    id_claims |= {"exp": now + clients.lifetime(party.client, "IdToken"), "jti": str(uuid.uuid4())}
+    access_claims |= {"exp": now + lifetime, "jti": str(uuid.uuid4())}
+    id_token = await asyncio.to_thread(keys.sign, signers["id"], ALGORITHM, id_claims, typ=None)
+    access_token = await asyncio.to_thread(keys.sign, signers["access"], ALGORITHM, access_claims, typ=None)
+    return {"AccessToken": access_token, "ExpiresIn": lifetime, "TokenType": "Bearer", "IdToken": id_token}
+
+
+def _common(party: Party, begun: SignIn, now: int) -> dict[str, Any]:
+    return {"iss": pools.issuer_url(party.pool), "event_id": begun["id"], "auth_time": int(begun["at"]), "iat": now}
+
+
+def _revocable(client: Client, begun: SignIn) -> dict[str, Any]:
+    return {"origin_jti": begun["origin"]} if clients.is_revocable(client) else {}
+
+
+def _id_claims(party: Party, groups: list[PoolGroup]) -> dict[str, Any]:
+    told: dict[str, Any] = {"sub": party.user["sub"]}
+    for name, value in attributes.readable(party.client, party.user["attributes"]).items():
+        told[name] = _claim(name, value)
+    if groups:
+        told["cognito:groups"] = [group["name"] for group in groups]
+    roles = [group["role"] for group in groups if group["role"]]
+    if roles:
+        told["cognito:roles"] = list(dict.fromkeys(roles))
+    preferred = preferred_role(groups)
+    if preferred:
+        told["cognito:preferred_role"] = preferred
+    return {**told, "cognito:username": party.user["username"], "sub": party.user["sub"]}
+
+
+def _claim(name: str, value: str) -> Any:
+    if name in ("email_verified", "phone_number_verified"):
+        return value.lower() == "true"
+    return {"formatted": value} if name == "address" else value
+
+
+def groups_of(world: World, pool: Pool, user: PoolUser) -> list[PoolGroup]:
+    """A user's groups, the most important first: the lowest precedence, and those without one last."""
+    stored = [world.get(GROUP, f"{pool['id']}/{name}") for name in user["groups"]]
+    groups = [group for group in stored if group is not None]
+    return sorted(groups, key=lambda group: (group["precedence"] is None, group["precedence"] or 0, group["name"]))
+
+
+def preferred_role(groups: list[PoolGroup]) -> str:
+    """The role of the best precedence; none where two groups with other roles share it.
+
+    Source: docs/aws/cognito.md, "Tokens".
+    """
+    if not groups:
+        return ""
+    best = {group["role"] for group in groups if group["precedence"] == groups[0]["precedence"]}
+    return best.pop() if len(best) == 1 else ""
+
+
+# -- refresh tokens --------------------------------------------------------------------------------------------------
+
+
+def refresh_token(world: World, begun: SignIn) -> str:
+    """Five parts, as AWS's, which clients must not read."""
+    body = [_key(begun), begun["client"], begun["turn"], begun["until"]]
+    sealed = seal(world, _REFRESH, json.dumps(body).encode())
+    return ".".join((_REFRESH_HEAD, sealed[:8], sealed[8:16], sealed[16:-22], sealed[-22:]))
+
+
+def read_refresh_token(world: World, text: str, client: Client) -> tuple[str, int]:
+    """The key of its sign-in, and its turn. Raises AwsError: NotAuthorizedException."""
+    head, _, rest = text[:LONGEST].partition(".")
+    parts = rest.split(".")
+    canonical = [len(part) for part in parts[:2]] == [8, 8] and len(parts[-1]) == 22  # noqa: PLR2004 - see above
+    sealed = unseal(world, _REFRESH, "".join(parts)) if canonical and len(parts) == 4 else None  # noqa: PLR2004
+    if sealed is None or head != _REFRESH_HEAD:
+        raise not_authorized("Invalid Refresh Token")
+    key, owner, turn, until = json.loads(sealed)
+    if owner != client["id"]:
+        raise not_authorized("Invalid Refresh Token")
+    if until <= world.now():
+        raise not_authorized("Refresh Token has expired")
+    return key, turn
+
+
+def _key(begun: SignIn) -> str:
+    return f"{begun['pool']}/{begun['sub']}/{begun['id']}"
+
+
+# -- access tokens, when they come back ------------------------------------------------------------------------------
+
+
+def sign_out_everywhere(world: World, pool: Pool, user: PoolUser) -> None:
+    """End what sign-ins of a user there are; one that comes later, be it in the same second, is not among them."""
+    for key, _ in world.page_keys(SIGN_IN, f"{pool['id']}/{user['sub']}/"):
+        world.take(SIGN_IN, key)
+
+
+def bearer(world: World, access_token: str) -> tuple[Party, str]:
+    """Whom an access token of ours stands for, and the key of its sign-in; what it says is read once it is verified.
+
+    Raises:
+        AwsError: NotAuthorizedException: no access token, forged, expired or revoked; UserNotFoundException.
+    """
+    claims = _verified(world, access_token)
+    pool, client = world.get(POOL, claims["pool"]), world.get(CLIENT, claims["client_id"])
+    user = world.find(USER, f"{claims['pool']}/{claims['sub']}")
+    if claims["exp"] <= world.now():
+        raise not_authorized("Access Token has expired")
+    key = f"{claims['pool']}/{claims['sub']}/{claims['event_id']}"
+    if pool is None or client is None or user is None or world.get(SIGN_IN, key) is None:
+        raise not_authorized("Access Token has been revoked")
+    if not user["enabled"]:
+        raise not_authorized("User is disabled.")
+    return Party(pool, client, user), key
+
+
+def _verified(world: World, text: str) -> Mapping[str, Any]:
+    import jwt
+
+    if len(text) > LONGEST:
+        raise not_authorized("Invalid Access Token")
+    try:
+        kid = jwt.get_unverified_header(text).get("kid")  # says which key to try, and nothing else is believed of it
+        stored = world.find(KEYS, kid) if isinstance(kid, str) else None
+        if stored is None:  # no access token of this world: an ID token has another key
+            raise not_authorized("Invalid Access Token")
+        claims = jwt.decode(
+            text,
+            jwt.PyJWK(stored["access"]["public"]).key,
+            algorithms=[ALGORITHM],
+            options={"verify_exp": False, "verify_iat": False, "verify_nbf": False, "verify_aud": False},
+        )
+    except jwt.PyJWTError:
+        raise not_authorized("Could not verify signature for Access Token") from None
+    if claims.get("token_use") != "access" or SCOPE not in claims.get("scope", "").split():
+        raise not_authorized("Access Token does not have required scopes")
+    return {**claims, "pool": stored["pool"]}

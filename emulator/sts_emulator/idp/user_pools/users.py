@@ -1,0 +1,294 @@
+"""A pool's users, as administrators see and change them."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from sts_emulator.core.errors import AwsError
+from sts_emulator.core.world import World
+from sts_emulator.idp.user_pools import attributes, codes, mfa, passwords, tokens
+from sts_emulator.idp.user_pools.attributes import Pairs
+from sts_emulator.idp.user_pools.kinds import (
+    ALIAS,
+    USER,
+    Pool,
+    PoolUser,
+    aliases,
+    change_user,
+    find_user,
+    folded,
+    invalid,
+    not_authorized,
+    paged,
+    reach,
+    save_user,
+    user_key,
+    user_of,
+)
+from sts_emulator.vending.context import Context
+from sts_emulator.wire.dispatch import operation
+
+_DAY: Final = 86_400
+_FILTER = re.compile(r'\s*"?(?P<name>[\w:]+)"?\s*(?P<how>\^?=)\s*"(?P<value>(?:[^"\\]|\\.)*)"\s*')
+_SEARCHABLE = (
+    *("username", "email", "phone_number", "name", "given_name", "family_name", "preferred_username"),
+    *("cognito:user_status", "status", "sub"),
+)
+
+
+@operation("cognito-idp", "AdminCreateUser")
+def admin_create_user(
+    ctx: Context,
+    *,
+    UserPoolId: str,
+    Username: str,
+    UserAttributes: Pairs | None = None,
+    TemporaryPassword: str | None = None,
+    ForceAliasCreation: bool = False,
+    MessageAction: str = "",
+    DesiredDeliveryMediums: Iterable[str] = ("SMS",),
+    **_: Any,
+) -> Mapping[str, Any]:
+    """A user with a temporary password, who is told of it in their mailbox."""
+    world, pool = ctx.world, reach(ctx, UserPoolId)
+    known = find_user(world, pool, Username)
+    if MessageAction == "RESEND":
+        return {"User": shown(_invite_again(world, pool, known, TemporaryPassword))}
+    if known is not None:
+        raise AwsError("UsernameExistsException", "User account already exists")
+    password = TemporaryPassword or passwords.made_up()
+    passwords.check(pool, password)
+    given = attributes.checked(pool, UserAttributes)
+    user = new_user(world, pool, Username, given, "FORCE_CHANGE_PASSWORD")
+    user = with_password(world, pool, user, password, is_temporary=True)
+    save_user(world, pool, user, force=ForceAliasCreation)
+    if MessageAction != "SUPPRESS":
+        codes.invite(world, pool, user, password, DesiredDeliveryMediums)
+    return {"User": shown(user)}
+
+
+@operation("cognito-idp", "AdminGetUser")
+def admin_get_user(ctx: Context, *, UserPoolId: str, Username: str) -> Mapping[str, Any]:
+    """One user."""
+    user = _reach(ctx, UserPoolId, Username)[1]
+    told = shown(user)
+    return {**told, "UserAttributes": told.pop("Attributes"), **mfa.shown(user)}
+
+
+@operation("cognito-idp", "ListUsers")
+def list_users(
+    ctx: Context,
+    *,
+    UserPoolId: str,
+    AttributesToGet: Iterable[str] | None = None,
+    Limit: int | None = None,
+    PaginationToken: str | None = None,
+    Filter: str = "",
+) -> Mapping[str, Any]:
+    """The pool's users, or those that a filter lets through."""
+    pool = reach(ctx, UserPoolId)
+    users = [user for user in ctx.world.page(USER, f"{pool['id']}/") if _passes(user, Filter)]
+    told = [shown(user) for user in users]
+    if AttributesToGet is not None:
+        wanted = set(AttributesToGet)
+        for user in told:
+            user["Attributes"] = [pair for pair in user["Attributes"] if pair["Name"] in wanted]
+    page, following = paged(told, Limit, PaginationToken)
+    return {"Users": page, "PaginationToken": following}
+
+
+@operation("cognito-idp", "AdminDeleteUser")
+def admin_delete_user(ctx: Context, *, UserPoolId: str, Username: str) -> Mapping[str, Any]:
+    """Delete a user."""
+    pool, user = _reach(ctx, UserPoolId, Username)
+    remove(ctx.world, pool, user)
+    return {}
+
+
+@operation("cognito-idp", "AdminEnableUser")
+def admin_enable_user(ctx: Context, *, UserPoolId: str, Username: str) -> Mapping[str, Any]:
+    """Let a user in again."""
+    pool, user = _reach(ctx, UserPoolId, Username)
+    change_user(ctx.world, pool, user, enabled=True)
+    return {}
+
+
+@operation("cognito-idp", "AdminDisableUser")
+def admin_disable_user(ctx: Context, *, UserPoolId: str, Username: str) -> Mapping[str, Any]:
+    """Keep a user out: what sign-ins they have end."""
+    pool, user = _reach(ctx, UserPoolId, Username)
+    change_user(ctx.world, pool, user, enabled=False)
+    tokens.sign_out_everywhere(ctx.world, pool, user)
+    return {}
+
+
+@operation("cognito-idp", "AdminSetUserPassword")
+def admin_set_user_password(
+    ctx: Context, *, UserPoolId: str, Username: str, Password: str, Permanent: bool = False
+) -> Mapping[str, Any]:
+    """Give a user a password, for good or until their next sign-in."""
+    pool, user = _reach(ctx, UserPoolId, Username)
+    passwords.check(pool, Password)
+    user = with_password(ctx.world, pool, user, Password, is_temporary=not Permanent)
+    change_user(ctx.world, pool, user, status="CONFIRMED" if Permanent else "FORCE_CHANGE_PASSWORD")
+    return {}
+
+
+@operation("cognito-idp", "AdminResetUserPassword")
+def admin_reset_user_password(ctx: Context, *, UserPoolId: str, Username: str, **_: Any) -> Mapping[str, Any]:
+    """Make a user choose a new password, with a code that they are sent."""
+    pool, user = _reach(ctx, UserPoolId, Username)
+    if user["status"] == "FORCE_CHANGE_PASSWORD":
+        raise not_authorized("User password cannot be reset in the current state.")
+    codes.send(ctx.world, pool, user, codes.FORGOTTEN, codes.recovery_of(user))
+    change_user(ctx.world, pool, user, status="RESET_REQUIRED")
+    return {}
+
+
+@operation("cognito-idp", "AdminUpdateUserAttributes")
+def admin_update_user_attributes(
+    ctx: Context, *, UserPoolId: str, Username: str, UserAttributes: Pairs, **_: Any
+) -> Mapping[str, Any]:
+    """Change attributes; administrators may say that an address is verified."""
+    pool, user = _reach(ctx, UserPoolId, Username)
+    changes = attributes.checked(pool, UserAttributes)
+    attributes.check_mutable(pool, changes)
+    unverified = attributes.unverified_by(changes, user["attributes"])
+    change_user(ctx.world, pool, user, attributes={**user["attributes"], **unverified, **changes})
+    return {}
+
+
+@operation("cognito-idp", "AdminDeleteUserAttributes")
+def admin_delete_user_attributes(
+    ctx: Context, *, UserPoolId: str, Username: str, UserAttributeNames: Iterable[str]
+) -> Mapping[str, Any]:
+    """Remove attributes."""
+    pool, user = _reach(ctx, UserPoolId, Username)
+    change_user(ctx.world, pool, user, attributes=without(pool, user, UserAttributeNames))
+    return {}
+
+
+@operation("cognito-idp", "AdminConfirmSignUp")
+def admin_confirm_sign_up(ctx: Context, *, UserPoolId: str, Username: str, **_: Any) -> Mapping[str, Any]:
+    """Confirm who signed up, without a code."""
+    pool, user = _reach(ctx, UserPoolId, Username)
+    if user["status"] != "UNCONFIRMED":
+        raise not_authorized(f"User cannot be confirmed. Current status is {user['status']}")
+    change_user(ctx.world, pool, user, status="CONFIRMED")
+    return {}
+
+
+def new_user(world: World, pool: Pool, name: str, given: Mapping[str, str], status: str) -> PoolUser:
+    """A user who is not stored yet. Raises AwsError: InvalidParameterException."""
+    wanted, now, sub = dict(given), world.now(), str(uuid.uuid4())
+    names = pool["settings"].get("UsernameAttributes") or ()
+    username = name
+    if names:
+        attribute = "email" if "@" in name else "phone_number"
+        if attribute not in names:
+            raise invalid(
+                f"Username should be {' or '.join('an email' if n == 'email' else 'a phone number' for n in names)}."
+            )
+        attributes.checked(pool, [{"Name": attribute, "Value": name}])
+        wanted[attribute], username = name, sub
+    elif "@" in name and "email" in (pool["settings"].get("AliasAttributes") or ()):
+        raise invalid("Username cannot be of email format, since user pool is configured for email alias.")
+    wanted = {"sub": sub, **wanted}
+    for attribute in ("email", "phone_number"):
+        if wanted.get(attribute):
+            wanted.setdefault(f"{attribute}_verified", "false")
+    return PoolUser(
+        pool=pool["id"],
+        username=folded(pool, username),
+        sub=sub,
+        attributes=wanted,
+        created=now,
+        modified=now,
+        enabled=True,
+        status=status,
+        salt="",
+        verifier="",
+        groups=[],
+    )
+
+
+def with_password(world: World, pool: Pool, user: PoolUser, password: str, *, is_temporary: bool) -> PoolUser:
+    """The user with that password, which is over after the policy's days if it is but temporary."""
+    kept = passwords.stored(pool, user["username"], password)
+    changed: PoolUser = {**user, "salt": kept["salt"], "verifier": kept["verifier"]}
+    days = passwords.policy_of(pool).get("TemporaryPasswordValidityDays", 7)
+    changed.pop("temporary_until", None)
+    if is_temporary:
+        changed["temporary_until"] = world.now() + days * _DAY
+    return changed
+
+
+def remove(world: World, pool: Pool, user: PoolUser) -> None:
+    """Delete a user with what leads to them and what they have."""
+    tokens.sign_out_everywhere(world, pool, user)
+    for alias in aliases(pool, user):
+        row = world.get(ALIAS, alias)
+        if row is not None and row["user"] == user_key(pool, user["username"]):
+            world.take(ALIAS, alias)
+    codes.forget(world, pool, user)
+    world.take(USER, user_key(pool, user["username"]))
+
+
+def without(pool: Pool, user: PoolUser, names: Iterable[str]) -> dict[str, str]:
+    """A user's attributes but for some. Raises AwsError for those that they cannot be without."""
+    gone = set(names)
+    required = {attribute["Name"] for attribute in pool["schema"] if attribute.get("Required")}
+    for name in sorted(gone & (required | {"sub"} | set(pool["settings"].get("UsernameAttributes") or ()))):
+        raise invalid(f"Cannot delete attribute {name}")
+    attributes.checked(
+        pool, [{"Name": name, "Value": user["attributes"].get(name, "")} for name in gone if name in user["attributes"]]
+    )
+    gone |= {f"{name}_verified" for name in gone}
+    return {name: value for name, value in user["attributes"].items() if name not in gone}
+
+
+def shown(user: PoolUser) -> dict[str, Any]:
+    return {
+        "Username": user["username"],
+        "Attributes": attributes.shown(user["attributes"]),
+        "UserCreateDate": user["created"],
+        "UserLastModifiedDate": user["modified"],
+        "Enabled": user["enabled"],
+        "UserStatus": user["status"],
+    }
+
+
+def _reach(ctx: Context, pool_id: str, name: str) -> tuple[Pool, PoolUser]:
+    pool = reach(ctx, pool_id)
+    return pool, user_of(ctx.world, pool, name)
+
+
+def _invite_again(world: World, pool: Pool, user: PoolUser | None, password: str | None) -> PoolUser:
+    if user is None:
+        raise AwsError("UserNotFoundException", "User does not exist.")
+    if user["status"] != "FORCE_CHANGE_PASSWORD":
+        raise AwsError("UnsupportedUserStateException", "Resend not possible. " + user["status"])
+    password = password or passwords.made_up()
+    passwords.check(pool, password)
+    user = save_user(world, pool, with_password(world, pool, user, password, is_temporary=True))
+    codes.invite(world, pool, user, password, ("EMAIL",))
+    return user
+
+
+def _passes(user: PoolUser, text: str) -> bool:
+    if not text.strip():
+        return True
+    match = _FILTER.fullmatch(text)
+    if match is None or match["name"] not in _SEARCHABLE:
+        raise invalid("One or more parameters are not valid: Filter")
+    value = re.sub(r"\\(.)", r"\1", match["value"])
+    special = {
+        "username": user["username"],
+        "cognito:user_status": user["status"],
+        "status": "Enabled" if user["enabled"] else "Disabled",
+    }
+    actual = special.get(match["name"], user["attributes"].get(match["name"], ""))
+    return actual.startswith(value) if match["how"] == "^=" else actual == value
