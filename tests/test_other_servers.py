@@ -28,8 +28,10 @@ def uvicorn():
                 urllib.request.urlopen(f"{url}/health", timeout=2).close()
                 break
             time.sleep(0.02)
-        yield url
-        process.terminate()
+        try:
+            yield url
+        finally:
+            process.terminate()
 
 
 def test_it_serves_aws_calls_and_the_control_api():
@@ -41,5 +43,6 @@ def test_it_serves_aws_calls_and_the_control_api():
         assert sts.assume_role(RoleArn=role, RoleSessionName="who", ExternalId="xyz")["Credentials"]
         assert [event["eventName"] for event in control.api("GET", "worlds", "default", "events")] == [
             "GetCallerIdentity",
+            "AssumeRole",  # in the role's account
             "AssumeRole",
         ]
