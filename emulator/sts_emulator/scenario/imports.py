@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,8 +20,8 @@ from sts_emulator.core import names
 from sts_emulator.core.errors import AwsError
 from sts_emulator.importers.inventory import Inventory, Thing
 from sts_emulator.importers.json_text import BadInput, JsonText
-from sts_emulator.policy.deciding.document import MalformedPolicy, as_list, parse
-from sts_emulator.scenario import providers, roles, roles_anywhere, saml
+from sts_emulator.policy.deciding.document import Document, MalformedPolicy, as_list, parse
+from sts_emulator.scenario import assumed_providers, providers, roles, roles_anywhere, saml
 from sts_emulator.scenario.load import Node, read_bytes
 from sts_emulator.scenario.problems import Problem, ScenarioError, Where
 from sts_emulator.scenario.seed import Section, Seed
@@ -190,7 +191,7 @@ class _Planting:
 
     def connect(self) -> None:
         """Set trust policies, and make what they name; then the ordinary sections."""
-        assumed = sorted(self._assume())
+        assumed = sorted((*self._assume(), *self._assume_providers()))
         for thing in self._inventory.of("roles"):
             self._trust(thing)
         self._finish()
@@ -272,18 +273,27 @@ class _Planting:
             self._put(Thing(section, parts.account, name, {**body, "trust": PLACEHOLDER}))
             yield arn
 
+    def _assume_providers(self) -> Iterator[str]:
+        for arn, audiences in assumed_providers.named_by(self._trusts()).items():
+            if assumed_providers.assume(self._world, arn, audiences):
+                self._account(arn.split(":")[4])
+                yield arn
+
+    def _trusts(self) -> Iterator[Document]:
+        """The trust policies that can be read."""
+        for thing in self._inventory.of("roles"):
+            with suppress(MalformedPolicy):
+                yield parse(thing.body["trust"])
+
     def _named(self) -> dict[str, None]:
         """AWS principals of all trust policies, once each."""
-        found: dict[str, None] = {}
-        for thing in self._inventory.of("roles"):
-            try:
-                statements = parse(thing.body["trust"]).statements
-            except MalformedPolicy:
-                continue
-            for statement in statements:
-                entries = statement.principals.entries if statement.principals else ()
-                found.update((text, None) for kind, text in entries if kind == "AWS")
-        return found
+        return {
+            text: None
+            for trust in self._trusts()
+            for statement in trust.statements
+            for kind, text in (statement.principals.entries if statement.principals else ())
+            if kind == "AWS"
+        }
 
     def _blame(self, thing: Thing, member: str, code: str, message: str) -> None:
         where = Where(self._source.file, thing.line_of(member))

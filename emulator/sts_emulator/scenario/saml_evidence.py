@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from sts_emulator.scenario import assumed_providers
 from sts_emulator.scenario.expect import Expectation, ask_for
 from sts_emulator.scenario.problems import ScenarioError
 
@@ -34,9 +35,14 @@ def present(call: Call, expectation: Expectation, role_arn: str, given: Mapping[
         text = saml.assert_user(idp, given.get("user", ""), call.world.now(), wish)
     except (ValueError, TypeError) as bad:
         raise ScenarioError.at(where, str(bad)) from None
+    assumed_providers.of_idp(call.world, saml.provider_arn(idp, role_arn), idp, _origin(call))
     provider = operation.trusted(call.world, saml.provider_arn(idp, role_arn))
     claims = verify.verify(provider, message.read(text), call.world.now(), verify.SIGN_IN)
     operation.vend(call, provider, claims, ask_for(expectation, role_arn))
+
+
+def _origin(call: Call) -> str:
+    return f"http://{call.server.settings.host}:{call.server.settings.port}"
 
 
 def _idp(call: Call, name: str) -> Mapping[str, Any]:

@@ -66,10 +66,10 @@ def create_saml_provider(
         "account": account,
         "name": Name,
         "arn": arn,
-        "uuid": _identifier("SAMLSP"),
+        "uuid": identifier("SAMLSP"),
         "created": now,
         "tags": given,
-        **_described(SAMLMetadataDocument, now),
+        **described(SAMLMetadataDocument, now),
     }
     if AssertionEncryptionMode == REQUIRED and not AddPrivateKey:
         raise AwsError(
@@ -108,7 +108,7 @@ def update_saml_provider(
         )
     now = int(ctx.world.now())
     if SAMLMetadataDocument:
-        provider |= _described(SAMLMetadataDocument, now)
+        provider |= described(SAMLMetadataDocument, now)
     _set_encryption(provider, now, AssertionEncryptionMode, AddPrivateKey, RemovePrivateKey)
     ctx.world.update(SAML_PROVIDER.kind, SAML_PROVIDER.key(provider), lambda _: provider)
     return {"SAMLProviderArn": SAMLProviderArn}
@@ -171,7 +171,7 @@ def set_switches(world: World, arn: str, **switches: bool) -> None:
 # -- metadata -----------------------------------------------------------------------------------------------------
 
 
-def _described(document: str, now: int) -> dict[str, Any]:
+def described(document: str, now: int) -> dict[str, Any]:
     """The members that a metadata document gives: the text, its issuers with their certificates, and its end.
 
     An issuer without certificates is taken, and no assertion of it ever verifies (recorded 2026-09).
@@ -247,7 +247,7 @@ def _set_encryption(provider: dict[str, Any], now: int, mode: str, added: str, r
         _check_private_key(added)
         if len(keys) >= MAX_PRIVATE_KEYS:
             raise AwsError("LimitExceeded", f"Private key limit of {MAX_PRIVATE_KEYS} is reached.", status=409)
-        keys.append({"id": _identifier("SAMLPK"), "pem": added, "created": now})
+        keys.append({"id": identifier("SAMLPK"), "pem": added, "created": now})
     if mode == REQUIRED and not keys:
         raise AwsError(
             "InvalidInput",
@@ -272,7 +272,7 @@ def _check_private_key(pem: str) -> None:
         raise AwsError("InvalidInput", "The private key is neither an RSA nor an EC key.")
 
 
-def _identifier(prefix: str) -> str:
+def identifier(prefix: str) -> str:
     """An id as AWS makes them for providers and private keys: a prefix and sixteen letters or digits."""
     return prefix + "".join(secrets.choice(_ALPHABET) for _ in range(16))
 
