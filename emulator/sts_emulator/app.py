@@ -156,6 +156,23 @@ SERVICES = (
         "organizations",
         {"organizations": _rooms("sts_emulator.organizations", "structure", "control_policies", "trusted_access")},
     ),
+    # The control plane of people, who come in through Identity Center.
+    Method(
+        "people",
+        {
+            "sso-admin": _rooms(
+                "sts_emulator.identity",
+                "instances",
+                "permission_sets",
+                "account_assignments",
+                "resource_tags",
+                "applications",
+                "application_settings",
+                "token_issuers",
+            ),
+            "identitystore": _rooms("sts_emulator.identity", "users", "groups", "stores"),
+        },
+    ),
     Method(
         "explanations",
         {

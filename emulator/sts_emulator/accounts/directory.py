@@ -6,6 +6,7 @@ are plain UUIDs, `STORE` is an identity store's id (`d-…`), times are seconds 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, NotRequired, TypedDict
 
@@ -17,6 +18,7 @@ from sts_emulator.core.world import World
 USER, GROUP = "USER", "GROUP"
 SIGN_IN_AUDIENCE = "https://signin.aws.amazon.com/saml"
 RESERVED_PATH = "/aws-reserved/sso.amazonaws.com/"
+STORE_ID = re.compile(r"d-[0-9a-f]{10}")
 
 
 class Instance(TypedDict):
@@ -156,6 +158,7 @@ class Application(TypedDict):
     actor_policy: NotRequired[Any]
     background_session: NotRequired[str]
     tags: Tags
+    token: NotRequired[str]  # of the request that made it
 
 
 class TrustedTokenIssuer(TypedDict):
@@ -168,6 +171,7 @@ class TrustedTokenIssuer(TypedDict):
     claim: str  # the path of the claim that names the user
     attribute: str  # the path of the user's attribute that it must equal
     tags: Tags
+    token: NotRequired[str]  # of the request that made it
 
 
 class ScimToken(TypedDict):
@@ -209,6 +213,11 @@ def instance_by_start_url(world: World, url: str) -> Instance | None:
 def instance_of_store(world: World, store: str) -> Instance | None:
     """The instance that keeps the identity store of that id."""
     return world.find(INSTANCE, store)
+
+
+def store_arn(instance: Instance) -> str:
+    """The ARN of the instance's identity store."""
+    return f"arn:aws:identitystore::{instance['account']}:identitystore/{instance['store']}"
 
 
 def _bare(url: str) -> str:
@@ -273,6 +282,11 @@ def assignments_of(world: World, instance: Instance, person: DirectoryUser) -> t
     )
 
 
+def assignments_of_group(world: World, instance: Instance, group: str) -> tuple[Assignment, ...]:
+    """Every assignment of a group."""
+    return tuple(assignment for assignment in _assignments(world, instance) if assignment["principal"] == group)
+
+
 def _assignments(world: World, instance: Instance) -> tuple[Assignment, ...]:
     prefix = f"arn:aws:sso:::permissionSet/{instance['id']}/"
     return world.memo(("account-assignments", instance["id"]), lambda: tuple(world.page(ASSIGNMENT, prefix)))
@@ -304,8 +318,6 @@ def provider_name(instance: Instance, account: str) -> str:
 
 def session_seconds(duration: str) -> int:
     """Seconds of a permission set's session duration, which has the form `PT1H30M`."""
-    import re
-
     parts = re.fullmatch(r"PT(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?", duration)
     hours, minutes, seconds = parts.groups(default="0") if parts else ("1", "0", "0")
     return int(hours) * 3600 + int(minutes) * 60 + int(seconds)

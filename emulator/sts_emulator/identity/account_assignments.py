@@ -1,0 +1,309 @@
+"""Who has which permission set in which account, and bringing changed permission sets into accounts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sts_emulator.accounts import directory, documents, organizations
+from sts_emulator.accounts.directory import Assignment, Instance, PermissionSet
+from sts_emulator.identity import provisioning
+from sts_emulator.identity.permission import absent, invalid, manage, owner_only, page, reach
+from sts_emulator.identity.provisioning import CREATION, DELETION, NOT_ASSIGNED, PROVISION, CannotProvision
+from sts_emulator.vending.context import Context
+from sts_emulator.wire.dispatch import operation
+
+_MEMBERS = {CREATION: "AccountAssignmentCreationStatus", DELETION: "AccountAssignmentDeletionStatus"}
+_LISTS = {CREATION: "AccountAssignmentsCreationStatus", DELETION: "AccountAssignmentsDeletionStatus"}
+Filter = Mapping[str, str]
+
+
+# -- assignments --------------------------------------------------------------------------------------------------
+
+
+@operation("sso-admin", "CreateAccountAssignment")
+def create_account_assignment(
+    ctx: Context,
+    *,
+    InstanceArn: str,
+    TargetId: str,
+    PermissionSetArn: str,
+    PrincipalType: str,
+    PrincipalId: str,
+    **_: str,  # the type of the target, of which there is one
+) -> Mapping[str, Any]:
+    """Give a permission set to a user or group in an account, where it is provisioned with that.
+
+    Once more is no error. What cannot be ends FAILED with its reason.
+    """
+    instance, permission_set = _reach(ctx, InstanceArn, PermissionSetArn, TargetId)
+    assignment: Assignment = {
+        "account": TargetId,
+        "permission_set": PermissionSetArn,
+        "principal_type": PrincipalType,
+        "principal": PrincipalId,
+    }
+    reason = assign(ctx, instance, permission_set, assignment)
+    return {_MEMBERS[CREATION]: provisioning.request(ctx, instance, CREATION, _wire(assignment), reason)}
+
+
+@operation("sso-admin", "DeleteAccountAssignment")
+def delete_account_assignment(
+    ctx: Context,
+    *,
+    InstanceArn: str,
+    TargetId: str,
+    PermissionSetArn: str,
+    PrincipalType: str,
+    PrincipalId: str,
+    **_: str,  # the type of the target, of which there is one
+) -> Mapping[str, Any]:
+    """Take a permission set away; with the last assignment in an account its role goes."""
+    instance, _ = _reach(ctx, InstanceArn, PermissionSetArn, TargetId)
+    wanted: Assignment = {
+        "account": TargetId,
+        "permission_set": PermissionSetArn,
+        "principal_type": PrincipalType,
+        "principal": PrincipalId,
+    }
+    if ctx.world.get(directory.ASSIGNMENT, provisioning.assignment_key(wanted)) is None:
+        raise absent("Assignment", f"{PrincipalType} {PrincipalId} in {TargetId}")
+    provisioning.unassign(ctx.world, wanted)
+    return {_MEMBERS[DELETION]: provisioning.request(ctx, instance, DELETION, _wire(wanted), "")}
+
+
+def assign(ctx: Context, instance: Instance, permission_set: PermissionSet, assignment: Assignment) -> str:
+    """Store an assignment and provision its permission set; the reason why not, or nothing."""
+    world, account = ctx.world, assignment["account"]
+    if not _is_principal(ctx, instance, assignment["principal_type"], assignment["principal"]):
+        return f"Received a 404 status error: {assignment['principal_type']} not found."
+    if not _is_account(ctx, account):
+        return f"Received a 404 status error: Account {account} not found."
+    try:
+        provisioning.provision(ctx, instance, permission_set, account)
+    except CannotProvision as error:
+        return str(error)
+    world.put(directory.ASSIGNMENT, provisioning.assignment_key(assignment), assignment)
+    return ""
+
+
+def _reach(ctx: Context, instance_arn: str, permission_set_arn: str, account: str) -> tuple[Instance, PermissionSet]:
+    instance = manage(ctx, instance_arn, f"arn:aws:sso:::account/{account}")
+    instance, permission_set = reach(ctx, instance_arn, permission_set_arn)
+    if account == instance["account"]:
+        owner_only(ctx, instance, f"arn:aws:sso:::account/{account}")
+    return instance, permission_set
+
+
+def _is_principal(ctx: Context, instance: Instance, kind: str, identifier: str) -> bool:
+    return ctx.world.get(_principals(kind), f"{instance['store']}/{identifier}") is not None
+
+
+def _principals(kind: str) -> Any:
+    return directory.USERS if kind == directory.USER else directory.GROUPS
+
+
+def _is_account(ctx: Context, account: str) -> bool:
+    """Whether the organization has the account; while a scenario is applied it stands aside, and any will do."""
+    org = organizations.organization(ctx.world)
+    return account in org["parents"] if org else ctx.world.get(documents.ACCOUNT, account) is not None
+
+
+def _wire(assignment: Assignment) -> dict[str, Any]:
+    return {
+        "TargetId": assignment["account"],
+        "TargetType": "AWS_ACCOUNT",
+        "PermissionSetArn": assignment["permission_set"],
+        "PrincipalType": assignment["principal_type"],
+        "PrincipalId": assignment["principal"],
+    }
+
+
+# -- how requests ended -------------------------------------------------------------------------------------------
+
+
+@operation("sso-admin", "DescribeAccountAssignmentCreationStatus")
+def describe_creation(ctx: Context, *, InstanceArn: str, AccountAssignmentCreationRequestId: str) -> Mapping[str, Any]:
+    """How a request for an assignment ended."""
+    instance = manage(ctx, InstanceArn)
+    identifier = AccountAssignmentCreationRequestId
+    return {_MEMBERS[CREATION]: provisioning.known_request(ctx, instance, CREATION, identifier)}
+
+
+@operation("sso-admin", "DescribeAccountAssignmentDeletionStatus")
+def describe_deletion(ctx: Context, *, InstanceArn: str, AccountAssignmentDeletionRequestId: str) -> Mapping[str, Any]:
+    """How a request to delete an assignment ended."""
+    instance = manage(ctx, InstanceArn)
+    identifier = AccountAssignmentDeletionRequestId
+    return {_MEMBERS[DELETION]: provisioning.known_request(ctx, instance, DELETION, identifier)}
+
+
+@operation("sso-admin", "ListAccountAssignmentCreationStatus")
+def list_creations(
+    ctx: Context, *, InstanceArn: str, MaxResults: int | None = None, NextToken: str = "", Filter: Filter | None = None
+) -> Mapping[str, Any]:
+    """All requests for assignments."""
+    instance = manage(ctx, InstanceArn)
+    return provisioning.requests(ctx, instance, CREATION, _LISTS[CREATION], Filter, NextToken, MaxResults)
+
+
+@operation("sso-admin", "ListAccountAssignmentDeletionStatus")
+def list_deletions(
+    ctx: Context, *, InstanceArn: str, MaxResults: int | None = None, NextToken: str = "", Filter: Filter | None = None
+) -> Mapping[str, Any]:
+    """All requests to delete assignments."""
+    instance = manage(ctx, InstanceArn)
+    return provisioning.requests(ctx, instance, DELETION, _LISTS[DELETION], Filter, NextToken, MaxResults)
+
+
+# -- lists --------------------------------------------------------------------------------------------------------
+
+
+@operation("sso-admin", "ListAccountAssignments")
+def list_account_assignments(
+    ctx: Context,
+    *,
+    InstanceArn: str,
+    AccountId: str,
+    PermissionSetArn: str,
+    MaxResults: int | None = None,
+    NextToken: str = "",
+) -> Mapping[str, Any]:
+    """Who has a permission set in an account."""
+    reach(ctx, InstanceArn, PermissionSetArn)
+    assigned = directory.assignments(ctx.world, PermissionSetArn, AccountId)
+    return page(ctx, "AccountAssignments", assigned, NextToken, MaxResults, _shown)
+
+
+@operation("sso-admin", "ListAccountAssignmentsForPrincipal")
+def list_account_assignments_for_principal(
+    ctx: Context,
+    *,
+    InstanceArn: str,
+    PrincipalId: str,
+    PrincipalType: str,
+    Filter: Filter | None = None,
+    NextToken: str = "",
+    MaxResults: int | None = None,
+) -> Mapping[str, Any]:
+    """What a user or group has, and where; of a user, what comes through groups too."""
+    instance = manage(ctx, InstanceArn)
+    if instance["kind"] == "account":
+        raise invalid("This operation is not valid for account instances.")
+    person: Any = ctx.world.get(_principals(PrincipalType), f"{instance['store']}/{PrincipalId}")
+    if person is None:
+        raise absent(PrincipalType, PrincipalId)
+    wanted = (Filter or {}).get("AccountId")
+    if PrincipalType == directory.USER:
+        reaching = directory.assignments_of(ctx.world, instance, person)
+    else:
+        reaching = directory.assignments_of_group(ctx.world, instance, PrincipalId)
+    kept = [assignment for assignment in reaching if wanted in (None, assignment["account"])]
+    return page(ctx, "AccountAssignments", kept, NextToken, MaxResults, _shown)
+
+
+@operation("sso-admin", "ListAccountsForProvisionedPermissionSet")
+def list_accounts_for_permission_set(
+    ctx: Context,
+    *,
+    InstanceArn: str,
+    PermissionSetArn: str,
+    ProvisioningStatus: str = "",
+    MaxResults: int | None = None,
+    NextToken: str = "",
+) -> Mapping[str, Any]:
+    """The accounts that have a permission set, perhaps only those that have it as it is now, or that have not."""
+    _, permission_set = reach(ctx, InstanceArn, PermissionSetArn)
+    places = ctx.world.page(directory.PROVISIONED, f"{PermissionSetArn}/")
+    accounts = [there["account"] for there in places if _is_wanted(permission_set, there, ProvisioningStatus)]
+    return page(ctx, "AccountIds", accounts, NextToken, MaxResults)
+
+
+@operation("sso-admin", "ListPermissionSetsProvisionedToAccount")
+def list_permission_sets_in_account(
+    ctx: Context,
+    *,
+    InstanceArn: str,
+    AccountId: str,
+    ProvisioningStatus: str = "",
+    MaxResults: int | None = None,
+    NextToken: str = "",
+) -> Mapping[str, Any]:
+    """The permission sets that an account has, perhaps only those that it has as they are now, or has not."""
+    instance = manage(ctx, InstanceArn, f"arn:aws:sso:::account/{AccountId}")
+    arns = []
+    for permission_set in directory.permission_sets(ctx.world, instance):
+        there = directory.provisioned(ctx.world, permission_set["arn"], AccountId)
+        if there is not None and _is_wanted(permission_set, there, ProvisioningStatus):
+            arns.append(permission_set["arn"])
+    return page(ctx, "PermissionSets", arns, NextToken, MaxResults)
+
+
+def _is_wanted(permission_set: PermissionSet, there: directory.Provisioned, wanted: str) -> bool:
+    latest = provisioning.is_latest(permission_set, there)
+    return not wanted or latest == (wanted == "LATEST_PERMISSION_SET_PROVISIONED")
+
+
+def _shown(assignment: Assignment) -> dict[str, Any]:
+    return {
+        "AccountId": assignment["account"],
+        "PermissionSetArn": assignment["permission_set"],
+        "PrincipalType": assignment["principal_type"],
+        "PrincipalId": assignment["principal"],
+    }
+
+
+# -- provisioning -------------------------------------------------------------------------------------------------
+
+
+@operation("sso-admin", "ProvisionPermissionSet")
+def provision_permission_set(
+    ctx: Context, *, InstanceArn: str, PermissionSetArn: str, TargetType: str, TargetId: str = ""
+) -> Mapping[str, Any]:
+    """Bring a permission set as it is now into an account, or into all that have it."""
+    instance, permission_set = reach(ctx, InstanceArn, PermissionSetArn)
+    if (TargetType == "AWS_ACCOUNT") != bool(TargetId):
+        raise invalid("TargetId must be given for AWS_ACCOUNT, and only for that.")
+    accounts = [TargetId] if TargetId else _accounts(ctx, PermissionSetArn)
+    if instance["account"] in accounts:
+        owner_only(ctx, instance, PermissionSetArn)
+    reason = _provision(ctx, instance, permission_set, accounts)
+    shown = {"AccountId": TargetId, "PermissionSetArn": PermissionSetArn}
+    if not TargetId:
+        del shown["AccountId"]
+    return {"PermissionSetProvisioningStatus": provisioning.request(ctx, instance, PROVISION, shown, reason)}
+
+
+@operation("sso-admin", "DescribePermissionSetProvisioningStatus")
+def describe_provisioning(ctx: Context, *, InstanceArn: str, ProvisionPermissionSetRequestId: str) -> Mapping[str, Any]:
+    """How a request to provision ended."""
+    instance = manage(ctx, InstanceArn)
+    made = provisioning.known_request(ctx, instance, PROVISION, ProvisionPermissionSetRequestId)
+    return {"PermissionSetProvisioningStatus": made}
+
+
+@operation("sso-admin", "ListPermissionSetProvisioningStatus")
+def list_provisioning(
+    ctx: Context, *, InstanceArn: str, MaxResults: int | None = None, NextToken: str = "", Filter: Filter | None = None
+) -> Mapping[str, Any]:
+    """All requests to provision."""
+    instance = manage(ctx, InstanceArn)
+    member = "PermissionSetsProvisioningStatus"
+    return provisioning.requests(ctx, instance, PROVISION, member, Filter, NextToken, MaxResults)
+
+
+def _accounts(ctx: Context, permission_set_arn: str) -> list[str]:
+    return [there["account"] for there in ctx.world.page(directory.PROVISIONED, f"{permission_set_arn}/")]
+
+
+def _provision(ctx: Context, instance: Instance, permission_set: PermissionSet, accounts: list[str]) -> str:
+    """Provision in each account; the first reason why it could not be, or nothing."""
+    reasons = []
+    for account in accounts:
+        if not directory.assignments(ctx.world, permission_set["arn"], account):
+            return NOT_ASSIGNED
+        try:
+            provisioning.provision(ctx, instance, permission_set, account)
+        except CannotProvision as error:
+            reasons.append(str(error))
+    return next(iter(reasons), "")

@@ -1,0 +1,311 @@
+"""Customer-managed applications: what they are, who may use them, and how they get tokens.
+
+Grants, scopes, the actor policy and the assignments are what sign-in asks; where an application would be shown in the
+portal is stored only. Applications of SAML cannot be made by API, as on AWS.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sts_emulator.accounts import directory
+from sts_emulator.accounts.directory import Application, Instance
+from sts_emulator.accounts.kit import resource_tag_keys
+from sts_emulator.identity import resource_tags
+from sts_emulator.identity.permission import (
+    absent,
+    conflict,
+    foreign,
+    invalid,
+    is_administrator,
+    manage,
+    page,
+    permit,
+    present,
+)
+from sts_emulator.vending.context import Context
+from sts_emulator.vending.tags import tag_keys
+from sts_emulator.wire.dispatch import operation
+
+CUSTOM = "arn:aws:sso::aws:applicationProvider/custom"
+_PROVIDERS: Mapping[str, Mapping[str, Any]] = {
+    CUSTOM: {
+        "FederationProtocol": "OAUTH",
+        "DisplayData": {"DisplayName": "Custom OAuth 2.0 application", "Description": "An application of your own"},
+    },
+    "arn:aws:sso::aws:applicationProvider/custom-saml": {
+        "FederationProtocol": "SAML",
+        "DisplayData": {"DisplayName": "Custom SAML 2.0 application", "Description": "An application of your own"},
+    },
+}
+_PORTAL_DEFAULT = {"SignInOptions": {"Origin": "IDENTITY_CENTER"}, "Visibility": "ENABLED"}
+
+
+# -- providers ----------------------------------------------------------------------------------------------------
+
+
+@operation("sso-admin", "ListApplicationProviders")
+def list_application_providers(
+    ctx: Context, *, MaxResults: int | None = None, NextToken: str = ""
+) -> Mapping[str, Any]:
+    """The kinds of application."""
+    permit(ctx)
+    return page(ctx, "ApplicationProviders", list(_PROVIDERS), NextToken, MaxResults, _provider)
+
+
+@operation("sso-admin", "DescribeApplicationProvider")
+def describe_application_provider(ctx: Context, *, ApplicationProviderArn: str) -> Mapping[str, Any]:
+    """One kind of application."""
+    permit(ctx, ApplicationProviderArn)
+    if ApplicationProviderArn not in _PROVIDERS:
+        raise absent("ApplicationProvider", ApplicationProviderArn)
+    return _provider(ApplicationProviderArn)
+
+
+def _provider(arn: str) -> dict[str, Any]:
+    return {"ApplicationProviderArn": arn, **_PROVIDERS[arn]}
+
+
+# -- applications -------------------------------------------------------------------------------------------------
+
+
+@operation("sso-admin", "CreateApplication")
+def create_application(
+    ctx: Context,
+    *,
+    InstanceArn: str,
+    ApplicationProviderArn: str,
+    Name: str,
+    Description: str = "",
+    PortalOptions: Mapping[str, Any] | None = None,
+    Tags: resource_tags.Pairs | None = None,
+    Status: str = "ENABLED",
+    ClientToken: str = "",
+) -> Mapping[str, Any]:
+    """An application of the caller's account; who may use it must be assigned, until that is changed."""
+    tags = resource_tags.checked(Tags)
+    instance = manage(ctx, InstanceArn, ApplicationProviderArn, keys=tag_keys(tags))
+    if ApplicationProviderArn not in _PROVIDERS:
+        raise absent("ApplicationProvider", ApplicationProviderArn)
+    if ApplicationProviderArn != CUSTOM:
+        raise invalid("Applications of this provider cannot be created by API.")
+    again = next((known for known in _all(ctx, instance) if ClientToken and known.get("token") == ClientToken), None)
+    if again is not None:
+        return _made(again, instance)
+    if any(known["name"] == Name for known in _all(ctx, instance)):
+        raise conflict(f"Application with name {Name} already exists.")
+    made: Application = {
+        "arn": f"arn:aws:sso::{ctx.identity.account}:application/{instance['id']}/apl-{os.urandom(8).hex()}",
+        "account": ctx.identity.account,
+        "instance": instance["id"],
+        "provider": ApplicationProviderArn,
+        "name": Name,
+        "description": Description,
+        "status": Status,
+        "portal": {**_PORTAL_DEFAULT, **(PortalOptions or {})},
+        "created": int(ctx.world.now()),
+        "assignment_required": True,
+        "assignments": [],
+        "scopes": {},
+        "grants": {},
+        "tags": tags,
+        "token": ClientToken,
+    }
+    ctx.world.add(directory.APPLICATION, made["arn"], made)
+    return _made(made, instance)
+
+
+@operation("sso-admin", "DescribeApplication")
+def describe_application(ctx: Context, *, ApplicationArn: str) -> Mapping[str, Any]:
+    """One application."""
+    instance, application = reach(ctx, ApplicationArn)
+    return _shown(application, instance)
+
+
+@operation("sso-admin", "ListApplications")
+def list_applications(
+    ctx: Context,
+    *,
+    InstanceArn: str,
+    MaxResults: int | None = None,
+    NextToken: str = "",
+    Filter: Mapping[str, str] | None = None,
+) -> Mapping[str, Any]:
+    """The instance's applications, perhaps only those of an account or provider."""
+    instance, wanted = manage(ctx, InstanceArn), Filter or {}
+    kept = [
+        application
+        for application in _all(ctx, instance)
+        if wanted.get("ApplicationAccount", application["account"]) == application["account"]
+        and wanted.get("ApplicationProvider", application["provider"]) == application["provider"]
+    ]
+    # a page has fifty at most: the model
+    limit = min(MaxResults or 50, 50)
+    return page(ctx, "Applications", kept, NextToken, limit, lambda application: _shown(application, instance))
+
+
+@operation("sso-admin", "UpdateApplication")
+def update_application(
+    ctx: Context,
+    *,
+    ApplicationArn: str,
+    Name: str | None = None,
+    Description: str | None = None,
+    Status: str | None = None,
+    PortalOptions: Mapping[str, Any] | None = None,
+) -> Mapping[str, Any]:
+    """Change what the request has; what it leaves out stays."""
+    instance, application = reach(ctx, ApplicationArn)
+    others = [known["name"] for known in _all(ctx, instance) if known["arn"] != ApplicationArn]
+    if Name in others:
+        raise conflict(f"Application with name {Name} already exists.")
+    members = {"name": Name, "description": Description, "status": Status}
+    given = {member: value for member, value in members.items() if value is not None}
+    change(ctx, application, **given, portal={**application["portal"], **(PortalOptions or {})})
+    return {}
+
+
+@operation("sso-admin", "DeleteApplication")
+def delete_application(ctx: Context, *, ApplicationArn: str) -> Mapping[str, Any]:
+    """Remove an application with all that is set for it."""
+    _, application = reach(ctx, ApplicationArn)
+    ctx.world.take(directory.APPLICATION, application["arn"])
+    return {}
+
+
+def reach(ctx: Context, arn: str) -> tuple[Instance, Application]:
+    """The instance and application, once the caller may do the call to it.
+
+    Raises:
+        AwsError: AccessDenied; ResourceNotFoundException.
+    """
+    application = ctx.world.get(directory.APPLICATION, arn)
+    permit(ctx, arn, keys=resource_tag_keys(application))
+    instance = ctx.world.get(directory.INSTANCE, arn.split("/")[1])
+    if instance is None or not is_administrator(ctx, instance):
+        raise foreign(ctx, arn)
+    if application is None:
+        raise absent("Application", arn)
+    return instance, application
+
+
+def change(ctx: Context, application: Application, **members: Any) -> None:
+    """Store other members of an application."""
+    ctx.world.update(directory.APPLICATION, application["arn"], lambda body: {**body, **members})  # type: ignore[typeddict-item]  # members of it
+
+
+def _all(ctx: Context, instance: Instance) -> Iterable[Application]:
+    return [known for known in ctx.world.page(directory.APPLICATION) if known["instance"] == instance["id"]]
+
+
+def _made(application: Application, instance: Instance) -> dict[str, Any]:
+    arns = {"ApplicationArn": application["arn"], "InstanceArn": instance["arn"]}
+    return {**arns, "IdentityStoreArn": directory.store_arn(instance)}
+
+
+def _shown(application: Application, instance: Instance) -> dict[str, Any]:
+    return {
+        **_made(application, instance),
+        "ApplicationProviderArn": application["provider"],
+        "Name": application["name"],
+        "ApplicationAccount": application["account"],
+        "Status": application["status"],
+        "PortalOptions": application["portal"],
+        **present({"Description": application["description"]}),
+        "CreatedDate": application["created"],
+        "CreatedFrom": instance["region"],
+    }
+
+
+# -- assignments --------------------------------------------------------------------------------------------------
+
+
+@operation("sso-admin", "CreateApplicationAssignment")
+def create_application_assignment(
+    ctx: Context, *, ApplicationArn: str, PrincipalId: str, PrincipalType: str
+) -> Mapping[str, Any]:
+    """Let a user or group use an application; once more changes nothing."""
+    instance, application = reach(ctx, ApplicationArn)
+    _known_principal(ctx, instance, PrincipalType, PrincipalId)
+    pair = [PrincipalType, PrincipalId]
+    if pair not in application["assignments"]:
+        change(ctx, application, assignments=[*application["assignments"], pair])
+    return {}
+
+
+@operation("sso-admin", "DeleteApplicationAssignment")
+def delete_application_assignment(
+    ctx: Context, *, ApplicationArn: str, PrincipalId: str, PrincipalType: str
+) -> Mapping[str, Any]:
+    """Let a user or group use an application no more."""
+    _, application = reach(ctx, ApplicationArn)
+    pair = _known_assignment(application, PrincipalType, PrincipalId)
+    change(ctx, application, assignments=[other for other in application["assignments"] if other != pair])
+    return {}
+
+
+@operation("sso-admin", "DescribeApplicationAssignment")
+def describe_application_assignment(
+    ctx: Context, *, ApplicationArn: str, PrincipalId: str, PrincipalType: str
+) -> Mapping[str, Any]:
+    """Whether a user or group is assigned."""
+    _, application = reach(ctx, ApplicationArn)
+    return _shown_assignment(application, _known_assignment(application, PrincipalType, PrincipalId))
+
+
+@operation("sso-admin", "ListApplicationAssignments")
+def list_application_assignments(
+    ctx: Context, *, ApplicationArn: str, MaxResults: int | None = None, NextToken: str = ""
+) -> Mapping[str, Any]:
+    """Who is assigned to an application."""
+    _, application = reach(ctx, ApplicationArn)
+    listed = [_shown_assignment(application, pair) for pair in application["assignments"]]
+    return page(ctx, "ApplicationAssignments", listed, NextToken, MaxResults)
+
+
+@operation("sso-admin", "ListApplicationAssignmentsForPrincipal")
+def list_application_assignments_for_principal(
+    ctx: Context,
+    *,
+    InstanceArn: str,
+    PrincipalId: str,
+    PrincipalType: str,
+    Filter: Mapping[str, str] | None = None,
+    NextToken: str = "",
+    MaxResults: int | None = None,
+) -> Mapping[str, Any]:
+    """To what a user or group is assigned; of a user, what comes through groups too."""
+    instance = manage(ctx, InstanceArn)
+    person = _known_principal(ctx, instance, PrincipalType, PrincipalId)
+    reaching = [[PrincipalType, PrincipalId]]
+    if PrincipalType == directory.USER:
+        memberships = directory.memberships(ctx.world, instance["store"], person["id"])
+        reaching += [[directory.GROUP, membership["group"]] for membership in memberships]
+    wanted = (Filter or {}).get("ApplicationArn")
+    listed = [
+        _shown_assignment(application, pair)
+        for application in _all(ctx, instance)
+        for pair in application["assignments"]
+        if pair in reaching and wanted in (None, application["arn"])
+    ]
+    return page(ctx, "ApplicationAssignments", listed, NextToken, MaxResults)
+
+
+def _known_principal(ctx: Context, instance: Instance, kind: str, identifier: str) -> Any:
+    place: Any = directory.USERS if kind == directory.USER else directory.GROUPS
+    principal = ctx.world.get(place, f"{instance['store']}/{identifier}")
+    if principal is None:
+        raise absent(kind, identifier)
+    return principal
+
+
+def _known_assignment(application: Application, kind: str, identifier: str) -> list[str]:
+    if [kind, identifier] not in application["assignments"]:
+        raise absent("Application assignment of", f"{kind} {identifier}")
+    return [kind, identifier]
+
+
+def _shown_assignment(application: Application, pair: list[str]) -> dict[str, Any]:
+    return {"ApplicationArn": application["arn"], "PrincipalType": pair[0], "PrincipalId": pair[1]}

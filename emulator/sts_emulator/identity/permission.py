@@ -1,0 +1,142 @@
+"""Who may administer an instance of Identity Center: its owner, whom the owner delegated, and nobody else.
+
+Where AWS's sentences are not recorded they are ours; the codes are the model's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from sts_emulator.accounts import directory
+from sts_emulator.accounts.directory import Instance, PermissionSet
+from sts_emulator.accounts.kit import resource_tag_keys
+from sts_emulator.core.errors import AwsError
+from sts_emulator.vending.authorize import access_denied, authorize
+from sts_emulator.vending.context import Context, Keys
+from sts_emulator.vending.credentials import seal, unseal
+
+PAGE = 100
+Item = TypeVar("Item")
+
+
+def permit(ctx: Context, *resources: str, keys: Keys | None = None) -> None:
+    """Let the call go on with all of the resources (none: `*`), or refuse it.
+
+    Raises:
+        AwsError: AccessDenied.
+    """
+    for resource in resources or ("*",):
+        authorize(ctx, _action(ctx), resource, keys)
+
+
+def manage(ctx: Context, instance_arn: str, *resources: str, keys: Keys | None = None) -> Instance:
+    """The instance, once the caller may do the call to it and to the resources.
+
+    Who may not, and who asks for one that is another account's or nobody's, hears the same (the model: a deleted
+    instance is AccessDeniedException).
+
+    Raises:
+        AwsError: AccessDenied.
+    """
+    instance = ctx.world.get(directory.INSTANCE, instance_arn.rpartition("/")[2])
+    permit(ctx, instance_arn, *resources, keys={**resource_tag_keys(instance), **(keys or {})})
+    if instance is None or instance["arn"] != instance_arn or not is_administrator(ctx, instance):
+        raise foreign(ctx, instance_arn)
+    return instance
+
+
+def is_administrator(ctx: Context, instance: Instance) -> bool:
+    """Whether the caller's account owns the instance, or administers it for its owner."""
+    return ctx.identity.account in (instance["account"], instance.get("delegated"))
+
+
+def reach(ctx: Context, instance_arn: str, permission_set_arn: str) -> tuple[Instance, PermissionSet]:
+    """Instance and permission set, once the caller may do the call to both.
+
+    Raises:
+        AwsError: AccessDenied; ResourceNotFoundException.
+    """
+    known = ctx.world.get(directory.PERMISSION_SET, permission_set_arn)
+    instance = manage(ctx, instance_arn, permission_set_arn, keys=resource_tag_keys(known))
+    if known is None or known["instance"] != instance["id"]:
+        raise absent("PermissionSet", permission_set_arn)
+    return instance, known
+
+
+def reach_to_change(ctx: Context, instance_arn: str, permission_set_arn: str) -> tuple[Instance, PermissionSet]:
+    """Like `reach`, for what a delegated administrator may not do to sets that are in the management account.
+
+    Source: IAM Identity Center User Guide, "Delegated administration".
+    """
+    instance, known = reach(ctx, instance_arn, permission_set_arn)
+    if directory.provisioned(ctx.world, permission_set_arn, instance["account"]):
+        owner_only(ctx, instance, permission_set_arn)
+    return instance, known
+
+
+def owner_only(ctx: Context, instance: Instance, resource: str) -> None:
+    """Refuse the delegated administrator.
+
+    Raises:
+        AwsError: AccessDenied.
+    """
+    if ctx.identity.account != instance["account"]:
+        raise foreign(ctx, resource)
+
+
+def foreign(ctx: Context, resource: str) -> AwsError:
+    """The refusal of whoever is of the wrong account."""
+    return access_denied(
+        f"User: {ctx.identity.arn} is not authorized to perform: {_action(ctx)} on resource: {resource}"
+    )
+
+
+def absent(what: str, identifier: str) -> AwsError:
+    """The error for something that is not there."""
+    return AwsError("ResourceNotFoundException", f"{what} not found: {identifier}")
+
+
+def invalid(message: str) -> AwsError:
+    """A ValidationException."""
+    return AwsError("ValidationException", message)
+
+
+def conflict(message: str) -> AwsError:
+    """A ConflictException."""
+    return AwsError("ConflictException", message)
+
+
+def page(
+    ctx: Context,
+    member: str,
+    items: Sequence[Item],
+    token: str,
+    limit: int | None,
+    render: Callable[[Item], Any] = lambda item: item,
+) -> dict[str, Any]:
+    """One page of `items` as the result member `member`, and `NextToken` when there is more.
+
+    Raises:
+        AwsError: ValidationException for a token that no page of this list gave.
+    """
+    purpose, start = f"{_action(ctx)}", 0
+    if token:
+        opened = unseal(ctx.world, purpose, token)
+        if opened is None:
+            raise invalid("The NextToken is not one of this list.")
+        start = int(opened)
+    end = start + (limit or PAGE)
+    result: dict[str, Any] = {member: [render(item) for item in items[start:end]]}
+    if end < len(items):
+        result["NextToken"] = seal(ctx.world, purpose, str(end).encode())
+    return result
+
+
+def present(members: Mapping[str, Any]) -> dict[str, Any]:
+    """The members that have a value."""
+    return {name: value for name, value in members.items() if value not in (None, "", [], {})}
+
+
+def _action(ctx: Context) -> str:
+    return f"{'sso' if ctx.service == 'sso-admin' else ctx.service}:{ctx.operation}"

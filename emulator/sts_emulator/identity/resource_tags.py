@@ -1,0 +1,83 @@
+"""Tags of instances, permission sets, applications and trusted token issuers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sts_emulator.accounts import directory
+from sts_emulator.accounts.kit import resource_tag_keys
+from sts_emulator.core.errors import AwsError
+from sts_emulator.identity.permission import absent, foreign, invalid, is_administrator, page, permit
+from sts_emulator.vending.context import Context
+from sts_emulator.vending.tags import tag_keys
+from sts_emulator.wire.dispatch import operation
+
+QUOTA = 50
+Pairs = Iterable[Mapping[str, str]]
+
+KINDS: Mapping[str, Any] = {
+    "permissionSet": directory.PERMISSION_SET,
+    "application": directory.APPLICATION,
+    "trustedTokenIssuer": directory.TRUSTED_ISSUER,
+}
+
+
+def checked(pairs: Pairs | None) -> dict[str, str]:
+    """Tags of a request as a mapping.
+
+    Raises:
+        AwsError: ValidationException.
+    """
+    listed = list(pairs or ())
+    tags = {pair["Key"]: pair["Value"] for pair in listed}
+    if len(tags) != len(listed):
+        raise invalid("Duplicate tag keys found.")
+    if any(key.lower().startswith("aws:") for key in tags):
+        raise invalid("Tag keys beginning with aws: are reserved for system use.")
+    return tags
+
+
+@operation("sso-admin", "TagResource")
+def tag_resource(ctx: Context, *, ResourceArn: str, Tags: Pairs, **_: str) -> Mapping[str, Any]:
+    """Add tags, or change their values."""
+    new = checked(Tags)
+    kind, key, thing = _reach(ctx, ResourceArn, tag_keys(new))
+    merged = {**thing["tags"], **new}
+    if len(merged) > QUOTA:
+        raise AwsError("ServiceQuotaExceededException", f"A resource can have {QUOTA} tags at most.")
+    ctx.world.update(kind, key, lambda body: {**body, "tags": merged})
+    return {}
+
+
+@operation("sso-admin", "UntagResource")
+def untag_resource(ctx: Context, *, ResourceArn: str, TagKeys: Iterable[str], **_: str) -> Mapping[str, Any]:
+    """Remove tags; keys that are not there are ignored."""
+    gone = set(TagKeys)
+    kind, key, thing = _reach(ctx, ResourceArn, {"aws:tagkeys": tuple(sorted(gone))})
+    kept = {name: value for name, value in thing["tags"].items() if name not in gone}
+    ctx.world.update(kind, key, lambda body: {**body, "tags": kept})
+    return {}
+
+
+@operation("sso-admin", "ListTagsForResource")
+def list_tags_for_resource(ctx: Context, *, ResourceArn: str, NextToken: str = "", **_: str) -> Mapping[str, Any]:
+    """The tags, sorted by key."""
+    _, _, thing = _reach(ctx, ResourceArn, {})
+    listed = [{"Key": key, "Value": value} for key, value in sorted(thing["tags"].items())]
+    return page(ctx, "Tags", listed, NextToken, None)
+
+
+def _reach(ctx: Context, arn: str, keys: Mapping[str, tuple[str, ...]]) -> tuple[Any, str, Mapping[str, Any]]:
+    """The kind, key and document of what an ARN names, once the caller may do the call to it."""
+    word, *rest = arn.split(":", 5)[5].split("/")
+    instance_id = rest[0]
+    kind, key = (directory.INSTANCE, instance_id) if word == "instance" else (KINDS[word], arn)
+    thing: Any = ctx.world.get(kind, key)
+    permit(ctx, arn, keys={**resource_tag_keys(thing), **keys})
+    instance = ctx.world.get(directory.INSTANCE, instance_id)
+    if instance is None or not is_administrator(ctx, instance):
+        raise foreign(ctx, arn)
+    if thing is None or thing["arn"] != arn:
+        raise absent("Resource", arn)
+    return kind, key, thing
