@@ -317,9 +317,9 @@ def provider_name(instance: Instance, account: str) -> str:
 
 
 def session_seconds(duration: str) -> int:
-    """Seconds of a permission set's session duration, which has the form `PT1H30M`."""
-    parts = re.fullmatch(r"PT(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?", duration)
-    hours, minutes, seconds = parts.groups(default="0") if parts else ("1", "0", "0")
+    """Seconds of a permission set's session duration, which has the form `PT1H30M`; 0 for anything else."""
+    parts = re.fullmatch(r"PT(?:(\d{1,9})H)?(?:(\d{1,9})M)?(?:(\d{1,9})S)?", duration)
+    hours, minutes, seconds = parts.groups(default="0") if parts else ("0", "0", "0")
     return int(hours) * 3600 + int(minutes) * 60 + int(seconds)
 
 

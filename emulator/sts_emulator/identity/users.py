@@ -179,10 +179,10 @@ def changed(profile: Mapping[str, Any], path: str, value: Any) -> dict[str, Any]
     if member is None:
         raise invalid(f"{path} is not an attribute of users.")
     if not rest:
-        return _with(profile, member, value)
-    if member in _LISTS or member != "Name":
+        return _with(profile, member, _as_wire(value))
+    if member != "Name":
         raise invalid(f"{path} cannot be set by itself.")
-    return _with(profile, member, _with(profile.get(member, {}), _capitalized(rest), value))
+    return _with(profile, member, _with(profile.get(member, {}), _capitalized(rest), value) or None)
 
 
 def shown(person: DirectoryUser, extensions: Sequence[str] = ()) -> dict[str, Any]:
@@ -255,10 +255,11 @@ def _store(world: World, person: DirectoryUser) -> None:
 
 def _with(members: Mapping[str, Any], name: str, value: Any) -> dict[str, Any]:
     kept = {member: known for member, known in members.items() if member != name}
-    return kept if value is None else {**kept, name: _as_wire(value)}
+    return kept if value is None else {**kept, name: value}
 
 
 def _with_extension(profile: Mapping[str, Any], extension: str, path: str, value: Any) -> dict[str, Any]:
+    """What stands in an extension is spelt there as it was sent."""
     extensions = profile.get("Extensions", {})
     if path:
         value = _with(extensions.get(extension, {}), path, value)
@@ -268,7 +269,7 @@ def _with_extension(profile: Mapping[str, Any], extension: str, path: str, value
 def _as_wire(value: Any) -> Any:
     """A value of an operation, in which members begin with a small letter, as requests to create have it."""
     if isinstance(value, Mapping):
-        return {_capitalized(name) if ":" not in name else name: _as_wire(item) for name, item in value.items()}
+        return {_capitalized(name): _as_wire(item) for name, item in value.items()}
     return [_as_wire(item) for item in value] if isinstance(value, list) else value
 
 

@@ -57,6 +57,7 @@ SECTIONS = (
     Row("roles_anywhere_profiles", "account", "roles_anywhere", "PROFILES"),
     Row("delegation_templates", "account", "delegation", "SECTION"),
     Row("organization", "world", "organization", "SECTION"),
+    Row("identity_center", "world", "identity_center", "SECTION"),  # its accounts are the organization's
     Row("decider", "world", "deciders", "SECTION"),
     Row("eventual_consistency", "world", "consistency", "SECTION"),  # last: what a scenario declares is known
 )
