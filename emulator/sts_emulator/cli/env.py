@@ -10,7 +10,7 @@ from typing import Any
 
 from sts_emulator.cli.control import add_server_options, control, settings_from_environment
 
-SERVICES = ("STS", "IAM", "ROLESANYWHERE", "EKS_AUTH")
+SERVICES = ("STS", "IAM", "ROLESANYWHERE", "EKS_AUTH", "SSO", "SSO_OIDC")
 """Services of the emulator whose own endpoint variable is needed beside the global one.
 
 Inside their credential providers some SDKs, Go's among them, read only that
