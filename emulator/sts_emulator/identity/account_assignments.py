@@ -59,7 +59,7 @@ def delete_account_assignment(
     **_: str,  # the type of the target, of which there is one
 ) -> Mapping[str, Any]:
     """Take a permission set away; with the last assignment in an account its role goes."""
-    instance, _ = _reach(ctx, InstanceArn, PermissionSetArn, TargetId)
+    instance = _reach(ctx, InstanceArn, PermissionSetArn, TargetId)[0]
     wanted: Assignment = {
         "account": TargetId,
         "permission_set": PermissionSetArn,

@@ -134,7 +134,7 @@ def provision(ctx: Context, instance: Instance, permission_set: PermissionSet, a
         known = world.get(documents.ROLE, resources.key_of(account, name))
         role = known or _new_role(world, instance, account, name)
     kept: Any = {member: value for member, value in role.items() if member != "boundary"}
-    changed: documents.Role = {
+    changed: Any = {
         **kept,
         "description": permission_set["description"],
         "attached": policies,

@@ -63,7 +63,7 @@ def untag_resource(ctx: Context, *, ResourceArn: str, TagKeys: Iterable[str], **
 @operation("sso-admin", "ListTagsForResource")
 def list_tags_for_resource(ctx: Context, *, ResourceArn: str, NextToken: str = "", **_: str) -> Mapping[str, Any]:
     """The tags, sorted by key."""
-    _, _, thing = _reach(ctx, ResourceArn, {})
+    thing = _reach(ctx, ResourceArn, {})[2]
     listed = [{"Key": key, "Value": value} for key, value in sorted(thing["tags"].items())]
     return page(ctx, "Tags", listed, NextToken, None)
 

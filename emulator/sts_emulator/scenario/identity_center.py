@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from sts_emulator.accounts import directory, people
 from sts_emulator.accounts.directory import Instance, MfaMeans
@@ -105,7 +105,7 @@ def _instance(seed: Seed, center: IdentityCenter) -> Instance:
 
     org = seed.organization
     account = center.account or (org["management"] if org else next(iter(seed.scenario.accounts), ""))
-    kind: Literal["organization", "account"] = ORGANIZATION if org and org["management"] == account else ACCOUNT
+    kind = ORGANIZATION if org and org["management"] == account else ACCOUNT
     _check(center, account, kind)
     known = next((other for other in directory.instances(seed.world) if other["account"] == account), None)
     if known is None:
