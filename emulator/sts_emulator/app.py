@@ -186,7 +186,16 @@ SERVICES = (
         "user pools",
         {
             "cognito-idp": _rooms(
-                "sts_emulator.idp.user_pools", "pools", "clients", "users", "groups", "signin", "refreshing", "mfa"
+                "sts_emulator.idp.user_pools",
+                "signin",  # first what an app calls: the others then load later, if ever
+                "own_account",
+                "sign_up",
+                "refreshing",
+                "mfa",
+                "pools",
+                "clients",
+                "users",
+                "groups",
             )
         },
         {"*/.well-known": ("sts_emulator.idp.user_pools.pages",)},

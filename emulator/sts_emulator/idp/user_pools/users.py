@@ -75,7 +75,8 @@ def admin_get_user(ctx: Context, *, UserPoolId: str, Username: str) -> Mapping[s
     """One user."""
     user = _reach(ctx, UserPoolId, Username)[1]
     told = shown(user)
-    return {**told, "UserAttributes": told.pop("Attributes"), **mfa.shown(user)}
+    told["UserAttributes"] = told.pop("Attributes")
+    return {**told, **mfa.shown(user)}
 
 
 @operation("cognito-idp", "ListUsers")

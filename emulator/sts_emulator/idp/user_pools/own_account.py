@@ -1,0 +1,120 @@
+"""What a user does with their own account: seen, changed, a new password, deleted. Their access token proves them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sts_emulator.core.errors import AwsError
+from sts_emulator.core.world import World
+from sts_emulator.idp.user_pools import attempts, attributes, codes, mfa, passwords, tokens, users
+from sts_emulator.idp.user_pools.attributes import Pairs
+from sts_emulator.idp.user_pools.kinds import PoolUser, change_user, find_user, invalid, not_authorized, unsupported
+from sts_emulator.vending.context import Context
+from sts_emulator.wire.dispatch import operation
+
+
+@operation("cognito-idp", "GetUser")
+def get_user(ctx: Context, *, AccessToken: str) -> Mapping[str, Any]:
+    """The user, as far as the client may read."""
+    party, _ = tokens.bearer(ctx.world, AccessToken)
+    told = attributes.readable(party.client, party.user["attributes"])
+    return {"Username": party.user["username"], "UserAttributes": attributes.shown(told), **mfa.shown(party.user)}
+
+
+@operation("cognito-idp", "GetUserAuthFactors")
+def get_user_auth_factors(ctx: Context, *, AccessToken: str) -> Mapping[str, Any]:
+    """What the user may sign in with."""
+    user = tokens.bearer(ctx.world, AccessToken)[0].user
+    return {"Username": user["username"], "ConfiguredUserAuthFactors": ["PASSWORD"], **mfa.shown(user)}
+
+
+@operation("cognito-idp", "UpdateUserAttributes")
+def update_user_attributes(ctx: Context, *, UserAttributes: Pairs, AccessToken: str, **_: Any) -> Mapping[str, Any]:
+    """Change attributes; a changed address is to be verified, and a code is on its way."""
+    party, _key = tokens.bearer(ctx.world, AccessToken)
+    pool, user = party.pool, party.user
+    changes = attributes.checked(pool, UserAttributes)
+    attributes.check_writable(party.client, changes)
+    attributes.check_mutable(pool, changes)
+    update = pool["settings"].get("UserAttributeUpdateSettings", {})
+    if set(update.get("AttributesRequireVerificationBeforeUpdate") or ()) & changes.keys():
+        raise unsupported("attributes that change only once they are verified")
+    unverified = attributes.unverified_by(changes, user["attributes"])
+    user = change_user(ctx.world, pool, user, attributes={**user["attributes"], **changes, **unverified})
+    wanted = pool["settings"].get("AutoVerifiedAttributes") or ()
+    addresses = [name for name in ("email", "phone_number") if f"{name}_verified" in unverified and name in wanted]
+    sent = [codes.send(ctx.world, pool, user, name, name) for name in addresses if user["attributes"].get(name)]
+    return {"CodeDeliveryDetailsList": sent}
+
+
+@operation("cognito-idp", "DeleteUserAttributes")
+def delete_user_attributes(ctx: Context, *, UserAttributeNames: Iterable[str], AccessToken: str) -> Mapping[str, Any]:
+    """Remove attributes."""
+    names = list(UserAttributeNames)
+    party, _ = tokens.bearer(ctx.world, AccessToken)
+    attributes.check_writable(party.client, names)
+    change_user(ctx.world, party.pool, party.user, attributes=users.without(party.pool, party.user, names))
+    return {}
+
+
+@operation("cognito-idp", "GetUserAttributeVerificationCode")
+def get_user_attribute_verification_code(
+    ctx: Context, *, AccessToken: str, AttributeName: str, **_: Any
+) -> Mapping[str, Any]:
+    """A code that proves an address."""
+    party, _key = tokens.bearer(ctx.world, AccessToken)
+    _check_address(AttributeName)
+    return {"CodeDeliveryDetails": codes.send(ctx.world, party.pool, party.user, AttributeName, AttributeName)}
+
+
+@operation("cognito-idp", "VerifyUserAttribute")
+async def verify_user_attribute(ctx: Context, *, AccessToken: str, AttributeName: str, Code: str) -> Mapping[str, Any]:
+    """Prove an address by its code."""
+    party, _ = tokens.bearer(ctx.world, AccessToken)
+    _check_address(AttributeName)
+    codes.use(ctx.world, party.pool, party.user, AttributeName, Code)
+    verified = {**party.user["attributes"], f"{AttributeName}_verified": "true"}
+    with ctx.world.unit(lock=True):
+        change_user(ctx.world, party.pool, party.user, attributes=verified)
+    return {}
+
+
+@operation("cognito-idp", "ChangePassword")
+async def change_password(
+    ctx: Context, *, ProposedPassword: str, AccessToken: str, PreviousPassword: str | None = None
+) -> Mapping[str, Any]:
+    """A new password, for the one before."""
+    world = ctx.world
+    party, _ = tokens.bearer(world, AccessToken)
+    pool, user = party.pool, party.user
+    attempts.check(world, pool, user["username"])
+    if not await asyncio.to_thread(passwords.is_password, pool, user, PreviousPassword or ""):
+        attempts.failed(world, pool, user["username"])
+        raise not_authorized()
+    passwords.check(pool, ProposedPassword)
+    kept = await asyncio.to_thread(passwords.stored, pool, user["username"], ProposedPassword)
+    with world.unit(lock=True):
+        change_user(world, pool, _again(world, party), **kept)
+    return {}
+
+
+@operation("cognito-idp", "DeleteUser")
+def delete_user(ctx: Context, *, AccessToken: str) -> Mapping[str, Any]:
+    """Delete the user, by themselves."""
+    party, _ = tokens.bearer(ctx.world, AccessToken)
+    users.remove(ctx.world, party.pool, party.user)
+    return {}
+
+
+def _check_address(name: str) -> None:
+    if name not in ("email", "phone_number"):
+        raise invalid("Attribute cannot be verified.")
+
+
+def _again(world: World, party: tokens.Party) -> PoolUser:
+    current = find_user(world, party.pool, party.user["username"])
+    if current is None or current["verifier"] != party.user["verifier"]:
+        raise AwsError("NotAuthorizedException", "Access Token has been revoked")
+    return current

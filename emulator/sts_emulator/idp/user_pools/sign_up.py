@@ -1,0 +1,202 @@
+"""Signing up, and getting back in after a forgotten password, with codes that land in the mailbox."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sts_emulator.core.errors import AwsError
+from sts_emulator.core.world import World
+from sts_emulator.idp.user_pools import attributes, clients, codes, passwords, tokens, users
+from sts_emulator.idp.user_pools.attributes import Pairs
+from sts_emulator.idp.user_pools.kinds import (
+    Client,
+    Pool,
+    PoolUser,
+    change_user,
+    client_of,
+    find_user,
+    invalid,
+    not_authorized,
+    pool_of,
+    save_user,
+)
+from sts_emulator.vending.context import Context
+from sts_emulator.wire.dispatch import operation
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Somebody who gives a name, through an app client that has proven its secret; `user` is None for nobody."""
+
+    pool: Pool
+    client: Client
+    user: PoolUser | None
+
+    @property
+    def is_hidden(self) -> bool:
+        """Whether they are not there, and may not be told so."""
+        return self.user is None and clients.hides_users(self.client)
+
+
+@operation("cognito-idp", "SignUp")
+async def sign_up(
+    ctx: Context,
+    *,
+    ClientId: str,
+    Username: str,
+    Password: str | None = None,
+    SecretHash: str | None = None,
+    UserAttributes: Pairs | None = None,
+    **_: Any,
+) -> Mapping[str, Any]:
+    """A new user, by themselves, who has yet to confirm with a code."""
+    world, visitor = ctx.world, _visit(ctx.world, ClientId, Username, SecretHash)
+    pool, client = visitor.pool, visitor.client
+    if pool["settings"].get("AdminCreateUserConfig", {}).get("AllowAdminCreateUserOnly"):
+        raise not_authorized("SignUp is not permitted for this user pool")
+    if not Password:
+        raise invalid("Password is required")  # users without a password are for choice-based sign-in only
+    passwords.check(pool, Password)
+    given = attributes.checked(pool, UserAttributes)
+    attributes.check_writable(client, given)
+    user = users.new_user(world, pool, Username, given, "UNCONFIRMED")
+    attributes.check_required(pool, user["attributes"])
+    kept = await asyncio.to_thread(passwords.stored, pool, user["username"], Password)
+    user = {**user, "salt": kept["salt"], "verifier": kept["verifier"]}
+    with world.unit(lock=True):
+        if find_user(world, pool, Username) is not None:
+            raise AwsError("UsernameExistsException", "User already exists")
+        save_user(world, pool, user)
+        delivery = _send_if_wanted(world, pool, user)
+    told = {"UserConfirmed": False, "UserSub": user["sub"]}
+    return {**told, "CodeDeliveryDetails": delivery} if delivery else told
+
+
+@operation("cognito-idp", "ConfirmSignUp")
+async def confirm_sign_up(
+    ctx: Context,
+    *,
+    ClientId: str,
+    Username: str,
+    ConfirmationCode: str,
+    SecretHash: str | None = None,
+    ForceAliasCreation: bool = False,
+    **_: Any,
+) -> Mapping[str, Any]:
+    """Prove the address that the code went to; it is verified by that."""
+    world, visitor = ctx.world, _visit(ctx.world, ClientId, Username, SecretHash)
+    if visitor.is_hidden:
+        raise codes.expired()
+    user = _present(visitor)
+    if user["status"] != "UNCONFIRMED":
+        raise not_authorized(f"User cannot be confirmed. Current status is {user['status']}")
+    used = codes.use(world, visitor.pool, user, codes.SIGN_UP, ConfirmationCode)
+    verified = {**user["attributes"], f"{used['attribute']}_verified": "true"}
+    confirmed: PoolUser = {**user, "status": "CONFIRMED", "attributes": verified, "modified": world.now()}
+    with world.unit(lock=True):
+        save_user(world, visitor.pool, confirmed, force=ForceAliasCreation)
+    return {}
+
+
+@operation("cognito-idp", "ResendConfirmationCode")
+def resend_confirmation_code(
+    ctx: Context, *, ClientId: str, Username: str, SecretHash: str | None = None, **_: Any
+) -> Mapping[str, Any]:
+    """Another code; the one before is good no more."""
+    visitor = _visit(ctx.world, ClientId, Username, SecretHash)
+    if visitor.is_hidden:
+        return {"CodeDeliveryDetails": codes.pretended(ctx.world, visitor.pool, Username)}
+    user = _present(visitor)
+    if user["status"] != "UNCONFIRMED":
+        raise invalid("User is already confirmed.")
+    attribute = _address_of(visitor.pool, user)
+    return {"CodeDeliveryDetails": codes.send(ctx.world, visitor.pool, user, codes.SIGN_UP, attribute)}
+
+
+@operation("cognito-idp", "ForgotPassword")
+def forgot_password(
+    ctx: Context, *, ClientId: str, Username: str, SecretHash: str | None = None, **_: Any
+) -> Mapping[str, Any]:
+    """A code for a new password, to a verified address."""
+    visitor = _visit(ctx.world, ClientId, Username, SecretHash)
+    hides = clients.hides_users(visitor.client)
+    pretended = {"CodeDeliveryDetails": codes.pretended(ctx.world, visitor.pool, Username)}
+    if visitor.is_hidden:
+        return pretended
+    user = _present(visitor)
+    try:
+        _check_recoverable(user)
+        attribute = codes.recovery_of(user)
+    except AwsError:
+        if hides:  # AWS pretends for those who cannot be helped, too (developer guide, "Managing error responses")
+            return pretended
+        raise
+    return {"CodeDeliveryDetails": codes.send(ctx.world, visitor.pool, user, codes.FORGOTTEN, attribute)}
+
+
+@operation("cognito-idp", "ConfirmForgotPassword")
+async def confirm_forgot_password(
+    ctx: Context,
+    *,
+    ClientId: str,
+    Username: str,
+    ConfirmationCode: str,
+    Password: str,
+    SecretHash: str | None = None,
+    **_: Any,
+) -> Mapping[str, Any]:
+    """The new password, for the code."""
+    world, visitor = ctx.world, _visit(ctx.world, ClientId, Username, SecretHash)
+    pool = visitor.pool
+    passwords.check(pool, Password)
+    if visitor.is_hidden:
+        raise codes.mismatch()
+    user = _present(visitor)
+    try:
+        codes.use(world, pool, user, codes.FORGOTTEN, ConfirmationCode)
+    except AwsError as refusal:
+        # Nobody has a code either: where a stranger may not learn who is there, all wrong codes are alike.
+        raise codes.mismatch() if clients.hides_users(visitor.client) else refusal from None
+    kept = await asyncio.to_thread(passwords.stored, pool, user["username"], Password)
+    with world.unit(lock=True):
+        current = find_user(world, pool, user["username"])
+        if current is None:
+            raise codes.mismatch()
+        change_user(world, pool, current, **kept, status="CONFIRMED")
+        tokens.sign_out_everywhere(world, pool, current)
+    return {}
+
+
+def _visit(world: World, client_id: str, name: str, secret_hash: str | None) -> Visitor:
+    client = client_of(world, client_id)
+    pool = pool_of(world, client)
+    clients.check_secret_hash(client, name, secret_hash)
+    return Visitor(pool, client, find_user(world, pool, name))
+
+
+def _present(visitor: Visitor) -> PoolUser:
+    """The user. Raises AwsError: UserNotFoundException."""
+    if visitor.user is None:
+        raise AwsError("UserNotFoundException", "Username/client id combination not found.")
+    return visitor.user
+
+
+def _check_recoverable(user: PoolUser) -> None:
+    if not user["enabled"]:
+        raise not_authorized("User is disabled.")
+    if user["status"] == "FORCE_CHANGE_PASSWORD":
+        raise not_authorized("User password cannot be reset in the current state.")
+
+
+def _address_of(pool: Pool, user: PoolUser) -> str:
+    """Where a new user's code goes: the pool's automatically verified attributes, telephones first as AWS does."""
+    wanted = pool["settings"].get("AutoVerifiedAttributes") or ()
+    return next((name for name in ("phone_number", "email") if name in wanted and user["attributes"].get(name)), "")
+
+
+def _send_if_wanted(world: World, pool: Pool, user: PoolUser) -> dict[str, str]:
+    attribute = _address_of(pool, user)
+    return codes.send(world, pool, user, codes.SIGN_UP, attribute) if attribute else {}
