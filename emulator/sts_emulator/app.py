@@ -73,6 +73,11 @@ METHODS = (
             "sso-oidc": ("sts_emulator.methods.identity_center.oidc",),
             "sso": ("sts_emulator.methods.identity_center.portal",),
         },
+        {
+            "start": _rooms("sts_emulator.methods.identity_center", "portal_pages", "sign_in_pages", "consent_pages"),
+            "authorize": ("sts_emulator.methods.identity_center.consent_pages",),
+            "/federation/console": ("sts_emulator.methods.identity_center.portal_pages",),
+        },
         approvers=("sts_emulator.methods.identity_center.approvers",),
     ),
     Method(

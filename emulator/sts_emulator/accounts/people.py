@@ -95,7 +95,7 @@ def authenticate(world: World, owner: str, serial: str, code: str) -> None:
     now = int(world.now() // STEP)
 
     def use(body: MfaDevice) -> MfaDevice:
-        step = _fresh_step(body, code, now)
+        step = fresh_step(body, code, now)
         if step is None:
             raise AwsError("AccessDenied", WRONG_CODE, status=403)
         recent = [used for used in body["used"] if used >= now + body["drift"] - WINDOW]
@@ -128,7 +128,8 @@ def synchronized(device: Mapping[str, Any], first: str, second: str, at: float) 
     return None
 
 
-def _fresh_step(device: Mapping[str, Any], code: str, now: int) -> int | None:
+def fresh_step(device: Mapping[str, Any], code: str, now: int) -> int | None:
+    """The step whose code this is, if the device shows it about now and it was not used; `now` counts steps."""
     middle = now + device["drift"]
     steps = range(middle - WINDOW, middle + WINDOW + 1)
     return next((step for step in steps if step not in device["used"] and _shows(device, step, code)), None)

@@ -14,7 +14,14 @@ from urllib.parse import quote
 
 from sts_emulator.core.errors import AwsError
 from sts_emulator.pages import render
-from sts_emulator.pages.console import LONGEST, ConsoleSession, is_console, sign_in_header
+from sts_emulator.pages.console import (
+    LONGEST,
+    SIGN_IN_TOKEN,
+    ConsoleSession,
+    is_console,
+    sign_in_header,
+    sign_in_token,
+)
 from sts_emulator.pages.refusals import as_json, as_page
 from sts_emulator.pages.routes import ANY, page
 from sts_emulator.pages.visit import Visit
@@ -25,9 +32,6 @@ from sts_emulator.wire.http import Response, parameters
 
 SHORTEST = 900
 CHAINED_LIMIT = 3600
-TOKEN_LIFETIME = 900
-
-_TOKEN = "signin-token"  # noqa: S105 - what it is sealed for
 
 
 def _refusal(visit: Visit, error: AwsError) -> Response:
@@ -53,13 +57,11 @@ def _signin_token(visit: Visit, given: Mapping[str, str]) -> Response:
         attempt.ctx.caller = authenticate.caller_of_session(visit.world, session, key_id)
         until = _until(visit.world.now(), session, given.get("SessionDuration"))
         attempt.result = {"GetSigninToken": "Success"}
-    latest = int(visit.world.now()) + TOKEN_LIFETIME
-    token = ConsoleSession(session, until).seal(visit.world, _TOKEN, min(until, latest))
-    return render.data(200, {"SigninToken": token})
+    return render.data(200, {"SigninToken": sign_in_token(visit.world, ConsoleSession(session, until))})
 
 
 def _login(visit: Visit, given: Mapping[str, str]) -> Response:
-    console = ConsoleSession.open(visit.world, _TOKEN, given.get("SigninToken", ""))
+    console = ConsoleSession.open(visit.world, SIGN_IN_TOKEN, given.get("SigninToken", ""))
     if console is None:
         raise AwsError("Refused", "The sign-in token is not valid, or no longer.")
     with visit.attempt("signin", "ConsoleLogin") as attempt:

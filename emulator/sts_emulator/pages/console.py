@@ -30,6 +30,11 @@ LONGEST: Final = 43_200
 COOKIE: Final = Cookie("sts-emulator-console", "console", LONGEST, "/console")
 CREDENTIALS_FORM: Final = "credentials"
 
+SIGN_IN_TOKEN: Final = "signin-token"  # noqa: S105 - what it is sealed for
+"""What a token for the federation endpoint is sealed for."""
+
+_TOKEN_LIFETIME: Final = 900
+
 # Strict, because browsers read more into a link than a parser of ours would: a backslash is a slash to them.
 _CONSOLE = re.compile(
     r"https://(?:[a-z0-9-]+\.)*(?:aws\.amazon\.com|amazonaws-us-gov\.com|amazonaws\.cn)(?::443)?(?:[/?#][!-\[\]-~]*)?",
@@ -76,6 +81,12 @@ def signed_in(visit: Visit) -> ConsoleSession | None:
     except AwsError:
         return None
     return console
+
+
+def sign_in_token(world: World, console: ConsoleSession) -> str:
+    """What the federation endpoint takes for this session, within fifteen minutes."""
+    latest = int(world.now()) + _TOKEN_LIFETIME
+    return console.seal(world, SIGN_IN_TOKEN, min(console.until, latest))
 
 
 def sign_in_header(visit: Visit, console: ConsoleSession) -> tuple[str, str]:

@@ -190,3 +190,11 @@ def _assign(world: World, account: str, name: str) -> None:
         },
         uid=identifier,
     )
+
+
+def changed(state, name: str, user: str, members: dict) -> None:
+    store = open_store(str(state))
+    world = Worlds(store).get(name)
+    person = directory.user_by_name(world, STORE, user)
+    world.update(directory.USERS, f"{STORE}/{person['id']}", lambda stored: {**stored, **members})
+    store.close()

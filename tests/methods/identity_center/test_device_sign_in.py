@@ -3,24 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from botocore.exceptions import ClientError
 from sso_lab import DEV, PROD, START_URL, Tool, key_of_credentials
 
 from sts_emulator.cli.errors import CommandError
-
-
-@pytest.fixture
-def refusal():
-    """`refusal(call, **arguments)`: HTTP status, exception, OAuth code (or message) of the error it must end in."""
-
-    def refusal(call, **arguments):
-        with pytest.raises(ClientError) as caught:
-            call(**arguments)
-        response = caught.value.response
-        status = response["ResponseMetadata"]["HTTPStatusCode"]
-        return status, response["Error"]["Code"], response.get("error") or response["Error"]["Message"]
-
-    return refusal
 
 
 def test_a_person_signs_in_and_their_tool_gets_credentials(aws, tool):

@@ -19,6 +19,12 @@ from sts_emulator.methods.identity_center.clients import AUTHORIZATION_CODE, Cli
 from sts_emulator.methods.identity_center.portal_sessions import PortalSession
 from sts_emulator.methods.tokens import pkce
 
+MEMBERS: Final = (
+    *("response_type", "client_id", "redirect_uri", "state"),
+    *("code_challenge", "code_challenge_method", "scope", "scopes"),
+)
+"""What of a query counts, and comes back with the answer's form."""
+
 _LONGEST_STATE: Final = 1_000
 
 

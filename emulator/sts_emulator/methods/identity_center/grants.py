@@ -142,7 +142,7 @@ def issue_code(world: World, client: Client, session: PortalSession, redirect: s
 
 
 def redeem_code(world: World, client: Client, code: str, redirect: str, verifier: str) -> str:
-    """The id of the session with which the person said yes. A code is gone after the first try, however it ends."""
+    """The id of the session with which the person said yes. Only who knows all of it uses the code up."""
     kept: Mapping[str, Any] | None = single_use.take(world, CODE, code[:200])
     if kept is None:
         raise refused("InvalidGrantException", "Invalid authorization code provided")

@@ -1,0 +1,138 @@
+"""Pages `start…`: the access portal, with the accounts and roles of a person, and what leads from there.
+
+The paths that browser extensions know are here as well (docs/aws/identity-center.md, "Recorded in 2026").
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+from sts_emulator.accounts import documents
+from sts_emulator.core import clock
+from sts_emulator.core.errors import AwsError
+from sts_emulator.methods.identity_center import browsers, portal_sessions, roles
+from sts_emulator.methods.identity_center.portal_sessions import PortalSession
+from sts_emulator.methods.identity_center.refusals import portal_refused
+from sts_emulator.pages import render
+from sts_emulator.pages.console import ConsoleSession, is_console, sign_in_token
+from sts_emulator.pages.refusals import as_page
+from sts_emulator.pages.routes import page
+from sts_emulator.pages.visit import Visit
+from sts_emulator.vending.assume import Vended
+from sts_emulator.wire.http import Response
+
+_FORM = "portal"
+_CONSOLE = "https://console.aws.amazon.com/"
+
+
+@page("GET", "/start", refusal=as_page)
+def portal(visit: Visit) -> Response:
+    """Accounts, and the roles in each."""
+    session = browsers.signed_in(visit)
+    if session is None:
+        return browsers.to_sign_in(visit)
+    offers = roles.offered(visit.world, session)
+    accounts = [
+        {"id": account, "name": _name(visit, account), "roles": list(by_name)} for account, by_name in offers.items()
+    ]
+    return render.page(
+        "portal.html",
+        visit.root,
+        person=session.person["name"],
+        accounts=accounts,
+        until=clock.iso(session.until),
+        token=browsers.COOKIE.form_token(visit, _FORM),
+    )
+
+
+@page("POST", "/start/credentials", refusal=as_page)
+def command_line_access(visit: Visit) -> Response:
+    """Credentials to copy, in three forms."""
+    session, vended = _chosen(visit)
+    return render.page(
+        "portal_access.html",
+        visit.root,
+        session=vended.session,
+        credentials=vended.credentials,
+        role=visit.posted.get("role", ""),
+        arn=vended.arn,
+        expiration=clock.iso(vended.session.expires),
+        endpoint=visit.base_url,
+        region=visit.server.settings.region,
+        start_url=session.instance["start_url"],
+        home=session.instance["region"],
+    )
+
+
+@page("POST", "/start/console", refusal=as_page)
+def management_console(visit: Visit) -> Response:
+    """Into the console, by the federation endpoint."""
+    _, vended = _chosen(visit)
+    return _to_console(visit, vended, visit.posted.get("destination", ""))
+
+
+@page("GET", "/start/console", refusal=as_page)
+def deep_link(visit: Visit) -> Response:
+    """`#/console?account_id=…&role_name=…` of the portal, which its script sends here: asked before it is followed."""
+    session = browsers.signed_in(visit)
+    if session is None:
+        return browsers.to_sign_in(visit)
+    query = visit.query
+    account, role = query.get("account_id", ""), query.get("role_name", "")
+    names = [role] if role else list(roles.offered(visit.world, session).get(account, ()))
+    return render.page(
+        "portal_console.html",
+        visit.root,
+        account=account,
+        roles=names,
+        destination=query.get("destination", ""),
+        token=browsers.COOKIE.form_token(visit, _FORM),
+    )
+
+
+def _refusal(_: Visit, error: AwsError) -> Response:
+    return render.data(error.status or 400, {"message": error.message, **error.members})
+
+
+@page("GET", "/federation/console", refusal=_refusal)
+def federation_console(visit: Visit) -> Response:
+    """A sign-in token for the federation endpoint, for who has an access token of the portal."""
+    headers, query = visit.request.headers, visit.query
+    bearer = headers.get("x-amz-sso_bearer_token") or headers.get("x-amz-sso-bearer-token") or ""
+    session = portal_sessions.of_access_token(visit.world, bearer)
+    if session is None:
+        raise portal_refused("UnauthorizedException", "Session token not found or invalid")
+    vended = _vend(visit, session, query.get("account_id", ""), query.get("role_name", ""))
+    token = sign_in_token(visit.world, ConsoleSession(vended.session, vended.session.expires))
+    return render.data(200, {"signInToken": token, "signInFederationLocation": f"{visit.base_url}/federation"})
+
+
+def _chosen(visit: Visit) -> tuple[PortalSession, Vended]:
+    session, fields = browsers.present(visit), visit.posted
+    browsers.COOKIE.check_form(visit, _FORM)
+    return session, _vend(visit, session, fields.get("account", ""), fields.get("role", ""))
+
+
+def _vend(visit: Visit, session: PortalSession, account: str, role: str) -> Vended:
+    parameters: dict[str, Any] = {"accountId": account[:12], "roleName": role[:64]}
+    with visit.attempt("sso", "GetRoleCredentials", parameters) as attempt:
+        vended = roles.vend(attempt.ctx, session, account, role)
+        attempt.result = {}
+    return vended
+
+
+def _to_console(visit: Visit, vended: Vended, destination: str) -> Response:
+    token = sign_in_token(visit.world, ConsoleSession(vended.session, vended.session.expires))
+    query = {
+        "Action": "login",
+        "Issuer": f"{visit.base_url}/start",
+        "Destination": destination if is_console(destination) else _CONSOLE,
+        "SigninToken": token,
+    }
+    return render.redirect(f"{visit.root}/federation?{urlencode(query)}")
+
+
+def _name(visit: Visit, account: str) -> str:
+    stored = visit.world.get(documents.ACCOUNT, account)
+    return (stored["name"] or stored["alias"]) if stored else ""
