@@ -4,24 +4,12 @@ from __future__ import annotations
 
 import pytest
 from botocore.exceptions import ClientError
-from sso_lab import Tool, changed, plant
-
-from sts_emulator.testing import Emulator
-
-
-@pytest.fixture
-def emulator_server(tmp_path, serve):
-    state = tmp_path / "state.db"
-    with serve("--state", str(state)) as (url, _):
-        emulator = Emulator(url)
-        emulator.state = state
-        yield emulator
+from sso_lab import SCENARIO, Tool
 
 
 @pytest.fixture
 def aws(emulator_server):
-    with emulator_server.world() as world:
-        plant(emulator_server.state, world.world)
+    with emulator_server.world(SCENARIO) as world:
         yield world
 
 
@@ -42,9 +30,3 @@ def refusal():
         return status, response["Error"]["Code"], response.get("error") or response["Error"]["Message"]
 
     return refusal
-
-
-@pytest.fixture
-def change(aws, emulator_server):
-    """`change("jane", enabled=False)`: change members of a person."""
-    return lambda name, **members: changed(emulator_server.state, aws.world, name, members)

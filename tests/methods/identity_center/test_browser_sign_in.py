@@ -11,9 +11,9 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import httpx
 import pytest
 from lxml import html
-from sso_lab import DEV, START_URL, Tool, key_of_credentials
+from sso_lab import DEV, SCENARIO, SEED, START_URL, Tool, key_of_credentials
 
-from sts_emulator.accounts.people import new_password, new_seed, totp
+from sts_emulator.accounts.people import totp
 from sts_emulator.cli.errors import CommandError
 
 CALLBACK = "http://127.0.0.1:49152/oauth/callback"
@@ -208,27 +208,24 @@ def test_wrong_passwords(aws, person):
     assert person.page.status_code == 429
 
 
-def test_a_second_factor(aws, person, change):
-    seed = new_seed()
-    means = {"id": "1", "type": "totp", "name": "phone", "created": 0, "seed": seed}
-    change("jane", password=new_password("tr0ub4dor"), mfa=[means])
+def test_a_second_factor(aws, person):
     start = f"{aws.endpoint_url}/start"
-    person.open(start).sign_in("jane")
-    assert person.page.status_code == 403  # her name is not her password any more
+    person.open(start).sign_in("mary")
+    assert person.page.status_code == 403  # her name is not her password
 
-    person.sign_in("jane", "tr0ub4dor").send(code="000000")
+    person.sign_in("mary", "tr0ub4dor-3-X").send(code="000000")
     assert person.page.status_code == 403
-    code = totp(seed, aws.now())
+    code = totp(SEED, aws.now())
     person.send(code=code)
     assert "Your accounts" in person.text
     person.http.cookies.clear()
-    person.open(start).sign_in("jane", "tr0ub4dor").send(code=code)
+    person.open(start).sign_in("mary", "tr0ub4dor-3-X").send(code=code)
     assert "was used" in person.text
 
 
-def test_a_disabled_user(aws, person, tool, change):
+def test_who_is_disabled_is_out_at_once(aws, person, tool):
     tokens = tool.exchange(aws.approve(tool.url(), "jane")["location"])
-    change("jane", enabled=False)
+    aws.load(SCENARIO.replace("jane: {}", "jane: {disabled: true}"))
     assert person.open(f"{aws.endpoint_url}/start").sign_in("jane").page.status_code == 403
     with pytest.raises(CommandError, match="disabled"):
         aws.approve(tool.url(), "jane")
