@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sts_emulator.accounts import documents
 from sts_emulator.core import names
-from sts_emulator.scenario import roles_anywhere, saml_evidence
+from sts_emulator.scenario import identity_pools, roles_anywhere, saml_evidence
 from sts_emulator.scenario.expect import Expectation, ask_for
 from sts_emulator.scenario.problems import ScenarioError
 
@@ -81,5 +81,10 @@ def _now(call: Call) -> float:
     return call.world.now()
 
 
-EVIDENCE = {"claims": _bare_claims, "certificate": roles_anywhere.present, "saml": saml_evidence.present}
+EVIDENCE = {
+    "claims": _bare_claims,
+    "certificate": roles_anywhere.present,
+    "saml": saml_evidence.present,
+    "cognito": identity_pools.present,
+}
 """Kinds of evidence by the key under `with`; any other key names an issuer. A new access method adds its own here."""

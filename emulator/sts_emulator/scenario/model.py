@@ -55,6 +55,7 @@ SECTIONS = (
     Row("saml_providers", "account", "saml", "PROVIDERS"),
     Row("trust_anchors", "account", "roles_anywhere", "TRUST_ANCHORS"),
     Row("roles_anywhere_profiles", "account", "roles_anywhere", "PROFILES"),
+    Row("identity_pools", "account", "identity_pools", "SECTION"),
     Row("delegation_templates", "account", "delegation", "SECTION"),
     Row("organization", "world", "organization", "SECTION"),
     Row("identity_center", "world", "identity_center", "SECTION"),  # its accounts are the organization's

@@ -10,7 +10,7 @@ from sts_emulator.accounts.documents import IdentityPool, PoolIdentity
 from sts_emulator.core.errors import AwsError
 from sts_emulator.methods.cognito import identities, pool_tokens
 from sts_emulator.methods.cognito.identity_pools import absent, invalid, page, permit, reach
-from sts_emulator.methods.cognito.logins import Login, prove
+from sts_emulator.methods.cognito.logins import prove, vouched
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import operation
 
@@ -35,11 +35,11 @@ async def get_open_id_token_for_developer_identity(
     if user is None:
         raise invalid(f"Please provide a login for the developer provider of the identity pool: {provider}")
     others = await prove(ctx, pool, {name: token for name, token in Logins.items() if name != provider})
-    vouched = Login(provider, user, provider, f"{provider}:{pool['id']}:{user}")
-    pairs = [(login.provider, login.subject) for login in (vouched, *others)]
+    logins = [vouched(pool, provider, user), *others]
+    pairs = [(login.provider, login.subject) for login in logins]
     identity = _vouched(ctx, pool, pairs, IdentityId)
     claims = pool_tokens.claims(
-        pool, identity["id"], [vouched, *others], ctx.world.now(), lifetime=TokenDuration, tags=PrincipalTags
+        pool, identity["id"], logins, ctx.world.now(), lifetime=TokenDuration, tags=PrincipalTags
     )
     return {"IdentityId": identity["id"], "Token": await pool_tokens.sign(ctx.world, claims, pool["region"])}
 

@@ -18,7 +18,7 @@ from sts_emulator.methods.saml import message
 from sts_emulator.methods.saml.claims import Claims
 from sts_emulator.methods.saml.verify import Trusted, check_audience, verify
 from sts_emulator.methods.tokens import checks, issuer_keys, jwt
-from sts_emulator.methods.tokens.issuer_keys import KeysUnavailableError, Provider, ThumbprintError
+from sts_emulator.methods.tokens.issuers import KeysUnavailableError, Provider, ThumbprintError
 from sts_emulator.methods.tokens.jwk import ALGORITHMS, KeySet
 from sts_emulator.policy.federated import COGNITO, OIDC
 from sts_emulator.vending.context import Context
@@ -73,6 +73,41 @@ async def prove(ctx: Context, pool: IdentityPool, logins: Mapping[str, str]) -> 
     """
     ctx.evidence["logins"] = list(logins)
     return [await _prove(ctx, pool, provider, token) for provider, token in logins.items()]
+
+
+def providers(pool: IdentityPool) -> list[str]:
+    """The keys that `Logins` may have for a pool: hosts, or ARNs of SAML providers."""
+    settings = pool["settings"]
+    hosts = [entry["ProviderName"] for entry in settings.get("CognitoIdentityProviders", ()) if "ProviderName" in entry]
+    hosts += [arn.partition(f":{OIDC.segment}/")[2] for arn in settings.get("OpenIdConnectProviderARNs", ())]
+    own = settings.get("DeveloperProviderName")
+    keys = [*hosts, *settings.get("SupportedLoginProviders", ()), *settings.get("SamlProviderARNs", ())]
+    return list(dict.fromkeys([*keys, *([own] if own else [])]))
+
+
+def supposed(ctx: Context, pool: IdentityPool, provider: str, claims: Mapping[str, Any]) -> Login:
+    """A sign-in as if the provider had vouched for these claims just now; those left out are what it would say.
+
+    Raises:
+        AwsError: NotAuthorizedException, as the server would.
+    """
+    subject = str(claims["sub"])
+    if provider == pool["settings"].get("DeveloperProviderName"):
+        return vouched(pool, provider, subject)
+    if provider in pool["settings"].get("SamlProviderARNs", ()):
+        return Login(provider, subject, provider, f"{provider}:{subject}", claims)
+    source = _source(ctx, pool, provider)
+    if source is None:
+        raise unauthorized(ctx, UNSUPPORTED, f"there is no provider {provider}")
+    now = int(ctx.world.now())
+    said = {"aud": next(iter(source.clients), ""), "token_use": "id", "iat": now, "exp": now + GRACE, **claims}
+    _check(ctx, source, said)
+    return _signed_in(ctx, source, said)
+
+
+def vouched(pool: IdentityPool, provider: str, user: str) -> Login:
+    """The sign-in of a user for whom the pool's owner vouches."""
+    return Login(provider, user, provider, f"{provider}:{pool['id']}:{user}")
 
 
 async def _prove(ctx: Context, pool: IdentityPool, provider: str, token: str) -> Login:

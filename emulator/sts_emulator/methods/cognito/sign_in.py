@@ -10,7 +10,7 @@ from sts_emulator.core.errors import AwsError
 from sts_emulator.methods.cognito import guests, identities, identity_pools, pool_tokens, role_choice
 from sts_emulator.methods.cognito.identity_pools import absent, invalid, misconfigured, unauthorized
 from sts_emulator.methods.cognito.logins import Login, prove
-from sts_emulator.methods.tokens.issuer_keys import Provider
+from sts_emulator.methods.tokens.issuers import Provider
 from sts_emulator.methods.web_identity import operation as web_identity
 from sts_emulator.policy.federated import COGNITO
 from sts_emulator.vending.assume import Ask
@@ -19,7 +19,7 @@ from sts_emulator.wire.dispatch import operation
 
 SESSION_NAME = "CognitoIdentityCredentials"
 NO_CLASSIC = "Basic (classic) flow is not enabled, please use enhanced flow."
-_PROVIDER = Provider(COGNITO, pool_tokens.ISSUER, COGNITO)
+PROVIDER = Provider(COGNITO, pool_tokens.ISSUER, COGNITO)
 
 
 @operation("cognito-identity", "GetId")
@@ -55,9 +55,7 @@ async def get_open_id_token(
     """The basic flow: a token that the app takes to AssumeRoleWithWebIdentity itself, for a role of its own choice."""
     named = identities.find(ctx.world, IdentityId)
     pool = identity_pools.find(ctx.world, named["pool"])
-    if pool["settings"].get("AllowClassicFlow") is False:  # unset it is allowed (aws/aws-cli#7652)
-        ctx.evidence["refused"] = "the pool's AllowClassicFlow is false"
-        raise invalid(NO_CLASSIC)
+    check_classic(ctx, pool)
     identity, logins = await _identity(ctx, pool, named, Logins)
     claims = pool_tokens.claims(pool, identity["id"], logins, ctx.world.now())
     return {"IdentityId": identity["id"], "Token": await pool_tokens.sign(ctx.world, claims, pool["region"])}
@@ -82,6 +80,35 @@ async def unlink_identity(
     return {}
 
 
+def check_classic(ctx: Context, pool: IdentityPool) -> None:
+    """Refuse the basic flow where it is switched off; unset it is allowed (aws/aws-cli#7652).
+
+    Raises:
+        AwsError: InvalidParameterException.
+    """
+    if pool["settings"].get("AllowClassicFlow") is False:
+        ctx.evidence["refused"] = "the pool's AllowClassicFlow is false"
+        raise invalid(NO_CLASSIC)
+
+
+def role_of(ctx: Context, pool: IdentityPool, logins: Sequence[Login], wanted: str = "") -> str:
+    """The ARN of the role that the pool gives.
+
+    Raises:
+        AwsError: InvalidIdentityPoolConfigurationException where it has none; NotAuthorizedException where a role
+            mapping denies.
+    """
+    try:
+        role = role_choice.choose(pool, logins, wanted)
+    except role_choice.DeniedError as denied:
+        words = f"The ambiguous role mapping rules for: {denied.mapping} denied this request."
+        raise unauthorized(ctx, words, str(denied)) from None
+    if not role:
+        kind = "authenticated" if logins else "unauthenticated"
+        raise misconfigured(ctx, f"identity pool {pool['id']} has no {kind} role")
+    return role
+
+
 def vend(
     ctx: Context, pool: IdentityPool, identity: str, logins: Sequence[Login], wanted: str = ""
 ) -> Mapping[str, Any]:
@@ -91,16 +118,8 @@ def vend(
         AwsError: InvalidIdentityPoolConfigurationException for whatever STS refuses; NotAuthorizedException for what
             a role mapping denies.
     """
-    ctx.evidence.update(identityPool=pool["id"], identity=identity)
-    try:
-        role = role_choice.choose(pool, logins, wanted)
-    except role_choice.DeniedError as denied:
-        words = f"The ambiguous role mapping rules for: {denied.mapping} denied this request."
-        raise unauthorized(ctx, words, str(denied)) from None
-    if not role:
-        kind = "authenticated" if logins else "unauthenticated"
-        raise misconfigured(ctx, f"identity pool {pool['id']} has no {kind} role")
-    ctx.evidence["role"] = role
+    role = role_of(ctx, pool, logins, wanted)
+    ctx.evidence.update(identityPool=pool["id"], identity=identity, role=role)
     ask = Ask(
         SESSION_NAME,
         policy="" if logins else guests.INLINE,
@@ -109,7 +128,7 @@ def vend(
     )
     claims = pool_tokens.claims(pool, identity, logins, ctx.world.now())
     try:
-        return web_identity.vend(ctx, _PROVIDER, claims, ask)
+        return web_identity.vend(ctx, PROVIDER, claims, ask)
     except AwsError as refused:
         raise misconfigured(ctx, f"STS refuses a session of {role}: {refused.message}") from None
 
