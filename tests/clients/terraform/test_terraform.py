@@ -114,6 +114,24 @@ def test_an_organization_lives_a_whole_life(aws, terraform):
     assert not organizations.list_organizational_units_for_parent(ParentId=root)["OrganizationalUnits"]
 
 
+@pytest.mark.scenario(f"""
+accounts: {{"{HOME}": {{}}}}
+""")
+def test_an_identity_pool_lives_a_whole_life(aws, terraform):
+    cognito = aws.client("cognito-identity")
+
+    def check(number: int) -> None:
+        (listed,) = cognito.list_identity_pools(MaxResults=10)["IdentityPools"]
+        pool = cognito.describe_identity_pool(IdentityPoolId=listed["IdentityPoolId"])
+        assert pool["AllowUnauthenticatedIdentities"] is (number == 0)
+        roles = cognito.get_identity_pool_roles(IdentityPoolId=listed["IdentityPoolId"])
+        assert set(roles["Roles"]) == {"authenticated", "unauthenticated"}
+        assert len(roles["RoleMappings"]) == 1
+
+    live(terraform(HERE / "cognito"), ["-var=guests=true"], ["-var=guests=false"], check)
+    assert not cognito.list_identity_pools(MaxResults=10)["IdentityPools"]
+
+
 def write_certificates(folder: Path) -> None:
     """A key, a certificate of it that is an authority's as well, and the key as SSH writes it."""
     today = dt.datetime.now(dt.UTC)

@@ -62,11 +62,19 @@ def update_identity_pool(
     """Replace the settings as a whole: what the request leaves out is gone. Tags stay where it has none."""
     pool = reach(ctx, "UpdateIdentityPool", IdentityPoolId)
     tags = pool["tags"] if IdentityPoolTags is None else _checked(IdentityPoolTags)
-    before, after = pool["settings"].get("DeveloperProviderName"), settings.get("DeveloperProviderName")
-    if before and after != before:
-        # API reference of CreateIdentityPool: "Once you have set a developer provider name, you cannot change it."
+    return shown(change(ctx, pool, {"settings": {**settings, **_developer(pool, settings)}, "tags": tags}))
+
+
+def _developer(pool: IdentityPool, settings: Mapping[str, Any]) -> Mapping[str, str]:
+    """The developer provider name, which stays once it is set (API reference of CreateIdentityPool).
+
+    Raises:
+        AwsError: InvalidParameterException for another one.
+    """
+    before: str = pool["settings"].get("DeveloperProviderName", "")
+    if before and settings.get("DeveloperProviderName", before) != before:
         raise invalid("The developer provider name of an identity pool cannot be changed.")
-    return shown(change(ctx, pool, {"settings": settings, "tags": tags}))
+    return {"DeveloperProviderName": before} if before else {}
 
 
 @operation("cognito-identity", "DeleteIdentityPool")
