@@ -201,6 +201,7 @@ SERVICES = (
                 "clients",
                 "users",
                 "groups",
+                "domains",
             )
         },
         {"*/.well-known": ("sts_emulator.idp.user_pools.pages",)},

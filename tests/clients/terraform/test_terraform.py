@@ -66,6 +66,28 @@ def live(run, first: list[str], second: list[str], check) -> None:
 
 
 @pytest.mark.scenario(f"""
+accounts: {{"{HOME}": {{}}}}
+""")
+def test_a_user_pool_lives_a_whole_life(aws, terraform):
+    cognito = aws.client("cognito-idp")
+
+    def check(number: int) -> None:
+        pool = next(
+            pool["Id"] for pool in cognito.list_user_pools(MaxResults=60)["UserPools"] if pool["Name"] == "shop"
+        )
+        client = cognito.list_user_pool_clients(UserPoolId=pool)["UserPoolClients"][0]["ClientId"]
+        told = cognito.describe_user_pool_client(UserPoolId=pool, ClientId=client)["UserPoolClient"]
+        assert told["AccessTokenValidity"] == (10, 20)[number]
+        members = cognito.list_users_in_group(UserPoolId=pool, GroupName="staff")["Users"]
+        plans = [pair["Value"] for user in members for pair in user["Attributes"] if pair["Name"] == "custom:plan"]
+        assert plans == [("one", "two")[number]]
+
+    variables = [[f"-var=description={word}"] for word in ("one", "two")]
+    live(terraform(HERE / "user_pools"), *variables, check)
+    assert not cognito.list_user_pools(MaxResults=60)["UserPools"]
+
+
+@pytest.mark.scenario(f"""
 saml_idps: {{corp: {{}}}}
 accounts: {{"{HOME}": {{}}}}
 """)

@@ -1,0 +1,155 @@
+"""Domains and resource servers of a user pool: kept and told. Managed login, which they are for, is not here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sts_emulator.idp.user_pools.kinds import Pool, invalid, not_found, paged, reach, unsupported
+from sts_emulator.idp.user_pools.pools import DOMAIN, RESOURCE_SERVER, domain_of
+from sts_emulator.vending.authorize import authorize
+from sts_emulator.vending.context import Context
+from sts_emulator.wire.dispatch import operation
+
+_CLOUD_FRONT = "d3oia8etllorh5.cloudfront.net"  # made up: nothing is served there
+
+
+# -- domains ---------------------------------------------------------------------------------------------------------
+
+
+@operation("cognito-idp", "CreateUserPoolDomain")
+def create_user_pool_domain(
+    ctx: Context, *, Domain: str, UserPoolId: str, ManagedLoginVersion: int = 1, **others: Any
+) -> Mapping[str, Any]:
+    """Reserve a prefix for a pool, in the whole region."""
+    pool = reach(ctx, UserPoolId)
+    _check_domain(others)
+    if ctx.world.get(DOMAIN, Domain) is not None:
+        raise invalid(f"Domain already associated with another user pool: {Domain}")
+    if domain_of(ctx.world, pool):
+        raise invalid("User pool already has a domain configured.")
+    ctx.world.add(DOMAIN, Domain, {"name": Domain, "pool": pool["id"], "version": ManagedLoginVersion})
+    return {"ManagedLoginVersion": ManagedLoginVersion}
+
+
+@operation("cognito-idp", "DescribeUserPoolDomain")
+def describe_user_pool_domain(ctx: Context, *, Domain: str) -> Mapping[str, Any]:
+    """A domain; one that is not there is described by nothing, as AWS does."""
+    authorize(ctx, "cognito-idp:DescribeUserPoolDomain", "*")
+    domain = ctx.world.get(DOMAIN, Domain)
+    if domain is None:
+        return {"DomainDescription": {}}
+    told = {
+        "UserPoolId": domain["pool"],
+        "AWSAccountId": ctx.identity.account,
+        "Domain": domain["name"],
+        "S3Bucket": f"aws-cognito-prod-{ctx.region}-assets",
+        "CloudFrontDistribution": _CLOUD_FRONT,
+        "Version": "20260101000000",
+        "Status": "ACTIVE",
+        "CustomDomainConfig": {},
+        "ManagedLoginVersion": domain["version"],
+    }
+    return {"DomainDescription": told}
+
+
+@operation("cognito-idp", "UpdateUserPoolDomain")
+def update_user_pool_domain(
+    ctx: Context, *, Domain: str, UserPoolId: str, ManagedLoginVersion: int = 1, **others: Any
+) -> Mapping[str, Any]:
+    """Change which pages the domain is for."""
+    domain = _domain(ctx, reach(ctx, UserPoolId), Domain)
+    _check_domain(others)
+    ctx.world.put(DOMAIN, Domain, {**domain, "version": ManagedLoginVersion})
+    return {"ManagedLoginVersion": ManagedLoginVersion}
+
+
+@operation("cognito-idp", "DeleteUserPoolDomain")
+def delete_user_pool_domain(ctx: Context, *, Domain: str, UserPoolId: str) -> Mapping[str, Any]:
+    """Give the prefix back."""
+    _domain(ctx, reach(ctx, UserPoolId), Domain)
+    ctx.world.take(DOMAIN, Domain)
+    return {}
+
+
+def _domain(ctx: Context, pool: Pool, name: str) -> Mapping[str, Any]:
+    domain = ctx.world.get(DOMAIN, name)
+    if domain is None or domain["pool"] != pool["id"]:
+        raise invalid("No such domain or user pool exists.")
+    return domain
+
+
+def _check_domain(others: Mapping[str, Any]) -> None:
+    for name, value in others.items():
+        if value:
+            raise unsupported(name)
+
+
+# -- resource servers ------------------------------------------------------------------------------------------------
+
+
+@operation("cognito-idp", "CreateResourceServer")
+def create_resource_server(
+    ctx: Context, *, UserPoolId: str, Identifier: str, Name: str, Scopes: Iterable[Mapping[str, str]] | None = None
+) -> Mapping[str, Any]:
+    """An API with scopes."""
+    pool = reach(ctx, UserPoolId)
+    key = f"{pool['id']}/{Identifier}"
+    if ctx.world.get(RESOURCE_SERVER, key) is not None:
+        raise invalid(f"{Identifier} already exists in user pool {UserPoolId}.")
+    server = _server(UserPoolId, Identifier, Name, Scopes)
+    ctx.world.add(RESOURCE_SERVER, key, server)
+    return {"ResourceServer": server}
+
+
+@operation("cognito-idp", "DescribeResourceServer")
+def describe_resource_server(ctx: Context, *, UserPoolId: str, Identifier: str) -> Mapping[str, Any]:
+    """One of them."""
+    return {"ResourceServer": _reach_server(ctx, UserPoolId, Identifier)}
+
+
+@operation("cognito-idp", "UpdateResourceServer")
+def update_resource_server(
+    ctx: Context, *, UserPoolId: str, Identifier: str, Name: str, Scopes: Iterable[Mapping[str, str]] | None = None
+) -> Mapping[str, Any]:
+    """Replace name and scopes."""
+    _reach_server(ctx, UserPoolId, Identifier)
+    server = _server(UserPoolId, Identifier, Name, Scopes)
+    ctx.world.put(RESOURCE_SERVER, f"{UserPoolId}/{Identifier}", server)
+    return {"ResourceServer": server}
+
+
+@operation("cognito-idp", "DeleteResourceServer")
+def delete_resource_server(ctx: Context, *, UserPoolId: str, Identifier: str) -> Mapping[str, Any]:
+    """Delete one."""
+    _reach_server(ctx, UserPoolId, Identifier)
+    ctx.world.take(RESOURCE_SERVER, f"{UserPoolId}/{Identifier}")
+    return {}
+
+
+@operation("cognito-idp", "ListResourceServers")
+def list_resource_servers(
+    ctx: Context, *, UserPoolId: str, MaxResults: int | None = None, NextToken: str | None = None
+) -> Mapping[str, Any]:
+    """All of the pool."""
+    pool = reach(ctx, UserPoolId)
+    servers = [dict(server) for server in ctx.world.page(RESOURCE_SERVER, f"{pool['id']}/")]
+    page, following = paged(servers, MaxResults, NextToken)
+    return {"ResourceServers": page, "NextToken": following}
+
+
+def _server(pool: str, identifier: str, name: str, scopes: Iterable[Mapping[str, str]] | None) -> dict[str, Any]:
+    return {
+        "UserPoolId": pool,
+        "Identifier": identifier,
+        "Name": name,
+        "Scopes": [dict(scope) for scope in scopes or ()],
+    }
+
+
+def _reach_server(ctx: Context, pool_id: str, identifier: str) -> dict[str, Any]:
+    pool = reach(ctx, pool_id)
+    server = ctx.world.get(RESOURCE_SERVER, f"{pool['id']}/{identifier}")
+    if server is None:
+        raise not_found(f"Resource server {identifier} does not exist.")
+    return dict(server)
