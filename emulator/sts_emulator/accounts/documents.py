@@ -336,3 +336,5 @@ ASSOCIATION: Kind[PodIdentityAssociation] = Kind("pod-identity-association")  # 
 IDENTITY_POOL: Kind[IdentityPool] = Kind("identity-pool")  # key: `ACCOUNT/REGION/id`, uid: its id
 POOL_IDENTITY: Kind[PoolIdentity] = Kind("pool-identity")  # key: `POOL/id`, uid: its id
 POOL_LOGIN: Kind[PoolLogin] = Kind("pool-login")  # key: `POOL/digest of provider and subject`
+# Of a sign-in at a user pool other rooms know only whether it still holds. Key: `USER POOL/sub/event_id`
+USER_POOL_SIGN_IN = "user-pool-sign-in"

@@ -60,6 +60,21 @@ def test_a_group_s_role_is_the_user_s_where_the_pool_maps_tokens(users):
     assert ":assumed-role/editor/" in users.caller(answer)
 
 
+def test_a_sign_in_that_was_ended_counts_until_its_token_expires_unless_the_pool_asks(users, refused):
+    token = tokens(users)["IdToken"]
+    users.admin.admin_user_global_sign_out(UserPoolId=users.user_pool, Username="ada")
+    assert users.credentials({users.provider: token})
+    users.create(
+        CognitoIdentityProviders=[
+            {"ProviderName": users.provider, "ClientId": users.client, "ServerSideTokenCheck": True}
+        ]
+    )
+    users.assign(authenticated=users.role("checked"))
+    told = refused(users.credentials, logins={users.provider: token})
+    assert told == (400, "NotAuthorizedException", "Invalid login token. Token has been revoked.")
+    assert users.credentials({users.provider: tokens(users)["IdToken"]})
+
+
 def test_an_app_client_that_the_pool_does_not_list(users, refused):
     other = users.admin.create_user_pool_client(
         UserPoolId=users.user_pool, ClientName="other", ExplicitAuthFlows=["ALLOW_USER_PASSWORD_AUTH"]

@@ -268,7 +268,7 @@ def _by_arn(ctx: Context, arn: str, keys: Mapping[str, tuple[str, ...]]) -> Pool
 # -- what the others of this room need -------------------------------------------------------------------------------
 
 KEYS: Final = "user-pool-keys"
-SIGN_IN: Final = "user-pool-sign-in"
+SIGN_IN: Final = documents.USER_POOL_SIGN_IN
 CODE: Final = "user-pool-code"
 DOMAIN: Final = "user-pool-domain"
 RESOURCE_SERVER: Final = "user-pool-resource-server"

@@ -63,6 +63,7 @@ class _Source:
     thumbprints: tuple[str, ...] = ()
     jwks: Mapping[str, Any] | None = None
     is_user_pool: bool = False
+    must_hold: bool = False  # ServerSideTokenCheck: the user is still signed in there
 
 
 async def prove(ctx: Context, pool: IdentityPool, logins: Mapping[str, str]) -> list[Login]:
@@ -120,6 +121,8 @@ async def _prove(ctx: Context, pool: IdentityPool, provider: str, token: str) ->
     claims = await _claims(ctx, source, token)
     if provider == COGNITO:
         return _issued_here(ctx, pool, claims)
+    if source.must_hold:
+        _check_held(ctx, provider, claims)
     return _signed_in(ctx, source, claims)
 
 
@@ -134,13 +137,20 @@ def _own(pool: IdentityPool) -> _Source | None:
 
 def _source(ctx: Context, pool: IdentityPool, provider: str) -> _Source | None:
     settings = pool["settings"]
-    clients = [
-        entry["ClientId"]
+    entries = [
+        entry
         for entry in settings.get("CognitoIdentityProviders", ())
         if entry.get("ProviderName") == provider and "ClientId" in entry
     ]
-    if clients:
-        return _Source(provider, _user_pool_issuers(provider), tuple(clients), 0, is_user_pool=True)
+    if entries:
+        return _Source(
+            provider,
+            _user_pool_issuers(provider),
+            tuple(entry["ClientId"] for entry in entries),
+            grace=0,
+            is_user_pool=True,
+            must_hold=any(entry.get("ServerSideTokenCheck") for entry in entries),
+        )
     if provider in settings.get("SupportedLoginProviders", {}) and provider in _SOCIAL:
         # Several client ids of one provider stand between semicolons (API reference, IdentityProviderId's pattern).
         return _Source(
@@ -152,8 +162,8 @@ def _source(ctx: Context, pool: IdentityPool, provider: str) -> _Source | None:
         if stored is not None:
             issuers = (f"https://{provider}", f"http://{provider}")  # http: an issuer on this machine
             thumbprints = tuple(stored.get("thumbprints", ()))
-            clients = stored["client_ids"]
-            return _Source(provider, issuers, tuple(clients), GRACE, arn, thumbprints, stored.get("jwks"))
+            clients = tuple(stored["client_ids"])
+            return _Source(provider, issuers, clients, GRACE, arn, thumbprints, stored.get("jwks"))
     return None
 
 
@@ -220,6 +230,13 @@ def _check(ctx: Context, source: _Source, claims: Mapping[str, Any]) -> None:
             raise _bad(ctx, "Token is not yet valid.", f"the token begins at {begin}")
     if source.is_user_pool and claims.get("token_use") != "id":
         raise _bad(ctx, "Token is not an ID token.", f"token_use is {str(claims.get('token_use'))[:32]!r}")
+
+
+def _check_held(ctx: Context, provider: str, claims: Mapping[str, Any]) -> None:
+    """Refuse a token whose sign-in was ended meanwhile: revoked, signed out, disabled. AWS's words are not recorded."""
+    sign_in = f"{provider.rpartition('/')[2]}/{claims['sub']}/{claims.get('event_id')}"
+    if ctx.world.get(documents.USER_POOL_SIGN_IN, sign_in) is None:
+        raise _bad(ctx, "Token has been revoked.", "the user pool knows the token's sign-in no more")
 
 
 def _missing(claims: Mapping[str, Any], name: str) -> str:
