@@ -194,7 +194,7 @@ def test_the_table(capsys: pytest.CaptureFixture[str]):
     head, row = capsys.readouterr().out.splitlines()
     assert re.split(r"\s{2,}", head) == ["WHO", "ROLE", "WITH", "WHEN"]
     assert re.split(r"\s{2,}", row) == [
-        "999988887777 ?",
+        "any principal of account 999988887777 ?",
         f"arn:aws:iam::{DEV}:role/vendor",
         "ExternalId=abc",
         "ExternalId is abc",

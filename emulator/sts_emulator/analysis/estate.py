@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -66,6 +66,14 @@ def _assumable(document: Document) -> Iterator[str]:
             yield from ("*",) if statement.not_resource else statement.resources.texts
 
 
+def _whole(scenario: Scenario) -> Iterator[str]:
+    """The accounts that imports of a scenario tell of as a whole."""
+    for entry in scenario.entries:
+        for source in entry.value or () if entry.section.key == "import" else ():
+            if source.inventory.complete:
+                yield from {thing.account for thing in source.inventory.things}
+
+
 class Estate:
     """What some files declare, in a private world. A context manager.
 
@@ -82,8 +90,11 @@ class Estate:
         assert world is not None  # made with the server
         self.world: World = world
         self._compiled: dict[str, Document | None] = {}
+        self.whole: frozenset[str] = frozenset()
+        """Accounts of which everybody is known."""
         for scenario in scenarios:
             apply(self._server, world, scenario)
+            self.whole |= frozenset(_whole(scenario))
 
     @classmethod
     def of_files(cls, paths: Sequence[Path], account: str = "", parameters: Mapping[str, str] | None = None) -> Self:
@@ -234,13 +245,24 @@ class Estate:
         keys |= organizations.resource_keys(self.world, role["account"])
         return {**keys, **resource_tag_keys(role, "iam")}
 
-    def policies(self, role: Stored, holder: Holder | None, identity: tuple[Document, ...] = ()) -> PolicySet:
-        """Everything that has a say when `holder`, or a caller with these identity policies, asks for the role."""
+    def class_caller(self, caller: Caller) -> Caller:
+        """A caller that stands for others, with what its organization says of it."""
+        keys = organizations.principal_keys(self.world, caller.principal.account)
+        return replace(caller, context={**caller.context, **keys})
+
+    def policies(
+        self, role: Stored, holder: Holder | None, identity: tuple[Document, ...] = (), account: str = ""
+    ) -> PolicySet:
+        """Everything that has a say when `holder`, or a caller with these identity policies, asks for the role.
+
+        `account` is that of the latter, when it has one.
+        """
+        scps = organizations.service_control(self.world, account) if account else ()
         return PolicySet(
             trust=self.trust(role),
             identity=holder.identity if holder else identity,
             boundary=holder.boundary if holder else None,
-            scps=holder.scps if holder else (),
+            scps=holder.scps if holder else scps,
             rcps=() if organizations.is_exempt(role) else organizations.resource_control(self.world, role["account"]),
             resource_account=role["account"],
         )

@@ -7,12 +7,13 @@ search finds. Session tags are not chosen on a role's behalf; a role calls with 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 from sts_emulator.analysis import callers
 from sts_emulator.analysis import descriptions as words
 from sts_emulator.analysis.callers import Caller, Context
+from sts_emulator.analysis.classes import classes, sessions_of
 from sts_emulator.analysis.estate import Estate, Holder, Stored
 from sts_emulator.analysis.search import BASE, Search, request
 from sts_emulator.policy.deciding.document import Document, parse
@@ -32,8 +33,9 @@ _ANYTHING: Final = '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Actio
 class Step:
     """One principal that can assume one role.
 
-    `who` is an ARN, a service's name, or an account id; `brings` what it must bring, `when` the statement's conditions
-    in words. `depends`: only if policies that are not known here allow it.
+    `who` is an ARN, a service's name, or an account id, `whom` says in words which class of principals is meant where
+    no instance is known; `brings` what it must bring, `when` the statement's conditions in words. `depends`: only if
+    policies that are not known here allow it.
     """
 
     kind: Kind
@@ -44,12 +46,19 @@ class Step:
     when: tuple[str, ...]
     statement: str
     depends: bool = False
+    whom: str = ""
+
+    @property
+    def key(self) -> tuple[Kind, str, str]:
+        """What tells those who begin apart."""
+        return self.kind, self.who, self.whom
 
     def to_json(self) -> dict[str, Any]:
         """The step as JSON data."""
         return {
             "kind": self.kind,
             "who": self.who,
+            "whom": self.whom,
             "role": self.role,
             "action": self.action,
             "brings": {key: list(values) for key, values in self.brings.items()},
@@ -110,8 +119,8 @@ class Reach:
                 if origin.kind == "role" and origin.who not in seen and origin.who in self._estate.roles:
                     seen.add(origin.who)
                     following += [Way((step, *way.steps)) for step in self.into(origin.who)]
-            known = {(way.origin.kind, way.origin.who) for way in found}
-            front = [way for way in following if (way.origin.kind, way.origin.who) not in known]
+            known = {way.origin.key for way in found}
+            front = [way for way in following if way.origin.key not in known]
             if not front:
                 break
         return found
@@ -135,13 +144,13 @@ class Reach:
         """Who can assume a role directly."""
         role = self._estate.roles[role_arn]
         trust = self._estate.shown_trust(role)
-        seen: set[tuple[str, str]] = set()
+        seen: set[tuple[str, str, str]] = set()
         for statement in trust.allows:
             entries = statement.principals.entries if statement.principals else ()
             for kind, text in entries if not statement.not_principal else (("AWS", "*"),):
                 for step in self._named(role, kind, text):
-                    if (step.kind, step.who) not in seen:
-                        seen.add((step.kind, step.who))
+                    if step.key not in seen:
+                        seen.add(step.key)
                         yield step
 
     def _named(self, role: Stored, kind: str, text: str) -> Iterator[Step]:
@@ -152,16 +161,33 @@ class Reach:
         elif text == "*":
             for arn in estate.of_account(""):
                 yield from self._held(role, arn)
-            yield from self._made_up(role, callers.role(callers.FOREIGN, callers.SOMEBODY, "*"), "anybody")
+            yield from self._classes(role, "")
         elif is_account(text):
             account = text if ":" not in text else text.split(":")[4]
-            for arn in estate.permitted(str(role["arn"]), account):
-                yield from self._held(role, arn)
-            if account not in estate.accounts:
-                for caller in callers.of("AWS", account, ""):
-                    yield from self._made_up(role, caller, "account", account)
+            known = [step for arn in estate.permitted(str(role["arn"]), account) for step in self._held(role, arn)]
+            yield from known
+            if not known and account not in estate.whole:
+                yield from self._classes(role, account)
         else:
             yield from self._held(role, _without_session(text))
+
+    def _classes(self, role: Stored, account: str) -> Iterator[Step]:
+        """The classes of principals of an account, or of any, that are let in; of those that overlap the widest."""
+        estate = self._estate
+        let_in: set[tuple[str, str]] = set()
+        for group in classes(estate.shown_trust(role), account):
+            owner = group.caller.principal.account
+            if group.arn in estate.roles or group.arn in estate.users or (group.kind, owner) in let_in:
+                continue
+            caller = estate.class_caller(group.caller)
+            kind: Kind = "account" if account else "anybody"
+            for step in self._made_up(role, caller, kind, account or "*", owner):
+                let_in.add((group.kind, owner))
+                let_in |= {("named", owner)} if group.kind == "any" else set()
+                whole = (group.arn, "") if group.arn else (step.who, group.words)
+                yield replace(step, who=whole[0], whom=whole[1])
+            if ("any", owner) in let_in and (account or owner == callers.FOREIGN):
+                return
 
     def out_of(self, who: str) -> Iterator[Step]:
         """Which roles a principal can assume directly: an ARN of the estate, a provider, a service or an account."""
@@ -172,16 +198,15 @@ class Reach:
             for arn in dict.fromkeys(arn for name in names for arn in trusting.get(name, ())):
                 yield from self._held(estate.roles[arn], who, holder)
             return
-        made: list[tuple[Caller, Kind]] = []
         if who.isdigit():
-            made = [(caller, "account") for caller in callers.of("AWS", who, "")]
-        elif ":" in who or who in BUILT_IN:
-            made = [(callers.federated(who), _federated_kind(who))]
-        else:
-            made = [(callers.service(who), "service")]
+            for arn in dict.fromkeys((*trusting.get(who, ()), *trusting.get("*", ()))):
+                yield from self._classes(estate.roles[arn], who)
+            return
+        is_provider = ":" in who or who in BUILT_IN
+        caller = callers.federated(who) if is_provider else callers.service(who)
+        kind: Kind = _federated_kind(who) if is_provider else "service"
         for arn in trusting.get(who, ()):
-            for caller, kind in made:
-                yield from self._made_up(estate.roles[arn], caller, kind, who)
+            yield from self._made_up(estate.roles[arn], caller, kind, who)
 
     def _session_names(self, arn: str) -> list[str]:
         role = arn.replace(":iam:", ":sts:").replace(":role/", ":assumed-role/")
@@ -195,14 +220,16 @@ class Reach:
         if holder.arn == role["arn"] and not _names_itself(self._estate.shown_trust(role), holder.arn):
             return
         policies = self._estate.policies(role, holder)
-        found = self._first(role, holder.caller, policies, (*holder.identity, *_some(holder.boundary)))
         kind: Kind = "user" if holder.caller.principal.type == "user" else "role"
-        if found is not None:
-            yield self._step(role, holder.caller, kind, holder.arn, found, depends=holder.is_assumed)
+        for caller in sessions_of(holder.caller, self._estate.shown_trust(role)):
+            found = self._first(role, caller, policies, (*holder.identity, *_some(holder.boundary)))
+            if found is not None:
+                yield self._step(role, caller, kind, holder.arn, found, depends=holder.is_assumed)
+                return
 
-    def _made_up(self, role: Stored, caller: Caller, kind: Kind, who: str = "") -> Iterator[Step]:
+    def _made_up(self, role: Stored, caller: Caller, kind: Kind, who: str = "", account: str = "") -> Iterator[Step]:
         """Somebody of whom only the name is known: what its own policies say is taken to be yes."""
-        policies = self._estate.policies(role, None, (self._anything,))
+        policies = self._estate.policies(role, None, (self._anything,), account)
         found = self._first(role, caller, policies, ())
         if found is not None:
             depends = kind in ("account", "anybody")

@@ -138,7 +138,7 @@ def _row(way: Way) -> tuple[str, str, str, str, str]:
 
     origin = way.origin
     depends = " ?" if any(step.depends for step in way.steps) else ""
-    who = "any AWS account" if origin.kind == "anybody" else origin.who
+    who = origin.whom or origin.who
     brings = "; then ".join(told for step in way.steps if (told := words.chosen(step.brings)))
     when = "; then ".join(told for step in way.steps if (told := " and ".join(step.when)))
     return f"{who}{depends}", way.role, " → ".join(step.role for step in way.steps[:-1]), brings, when
