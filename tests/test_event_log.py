@@ -8,12 +8,14 @@ import json
 import sqlite3
 import time
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from botocore.config import Config
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from sts_emulator import app
+from sts_emulator.cli.control import ControlError
 from sts_emulator.core import event_table
 from sts_emulator.core.backends import open_store
 from sts_emulator.core.event_table import EventTable
@@ -87,10 +89,12 @@ class Stubborn:
     def __init__(self, store) -> None:
         self._store = store
         self.refuses = False
+        self.commits = 0
 
     def append_events(self, events, keep) -> None:
         if self.refuses:
             raise UnavailableError("database or disk is full")
+        self.commits += 1
         self._store.append_events(events, keep)
 
     def __getattr__(self, name):
@@ -125,12 +129,49 @@ def test_it_is_tried_again_without_being_asked(stubborn):
         log = EventLog(EventTable(stubborn))
         stubborn.refuses = True
         log.record(event(1))
+        log.settle()
         stubborn.refuses = False
         while not stubborn.last_event():  # noqa: ASYNC110 - there is nothing to wait for
             await asyncio.sleep(event_table.RETRY)
         return stubborn.last_event()
 
     assert asyncio.run(asyncio.wait_for(scene(), 30))
+
+
+def test_the_events_of_one_turn_are_one_commit_and_their_answers_wait_for_it(stubborn):
+    """A commit costs as much as a dozen events; what several clients asked at once shares one."""
+    log = EventLog(EventTable(stubborn))
+    sent: list[int] = []
+
+    async def turn() -> None:
+        for number in range(3):
+            log.record(event(number))
+            log.hold(lambda number=number: sent.append((number, stubborn.event("lab", "e2") is not None)))
+        assert sent == []
+        assert stubborn.commits == 0
+        await asyncio.sleep(0)
+
+    asyncio.run(turn())
+    assert sent == [(0, True), (1, True), (2, True)]
+    assert stubborn.commits == 1
+
+
+def test_answers_leave_and_events_wait_while_the_state_takes_nothing(stubborn):
+    log = EventLog(EventTable(stubborn))
+    stubborn.refuses = True
+    sent: list[int] = []
+
+    async def turns() -> None:
+        for number in range(3):
+            log.record(event(number))
+            log.hold(lambda number=number: sent.append(number))
+            await asyncio.sleep(0)
+            assert sent[-1] == number
+
+    asyncio.run(turns())
+    stubborn.refuses = False
+    log.close()
+    assert [row.id for row in stubborn.events_before("lab", None, 9)] == ["e2", "e1", "e0"]
 
 
 def test_what_waits_is_bounded_and_then_refused(stubborn, monkeypatch):
@@ -161,6 +202,9 @@ def test_while_another_process_holds_the_lock_others_go_on_and_nothing_is_lost(s
             assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 503
             with urllib.request.urlopen(f"{url}/health", timeout=20) as answer:
                 assert answer.status == 200
+            with pytest.raises(ControlError) as untold:
+                api.api("POST", "worlds", "default", "clock", body={"advance_seconds": 1})
+            assert untold.value.status == 503
         finally:
             holder.execute("ROLLBACK")
             holder.close()
@@ -204,6 +248,31 @@ def test_an_answered_call_has_its_event_whatever_happens_then(serve, tmp_path):
     with serve(*state) as (url, _), contextlib.closing(Emulator(url).control()) as api:
         kept = [record["requestID"] for record in api.api("GET", "worlds", "default", "events")]
     assert kept == answered
+
+
+def test_of_many_answered_at_once_each_has_its_event_whatever_happens_then(serve, tmp_path):
+    """They share commits; the server is killed in the middle of it."""
+    state = ("--state", str(tmp_path / "state.sqlite"))
+    answered: list[str] = []
+
+    def ask(sts) -> None:
+        with contextlib.suppress(BotoCoreError):  # it is gone
+            while True:
+                answered.append(sts.get_caller_identity()["ResponseMetadata"]["RequestId"])
+
+    with serve(*state) as (url, process), contextlib.closing(Emulator(url).control()) as api:
+        root = api.api("GET", "worlds", "default", "credentials")
+        clients = [Aws(api, "default").client("sts", root, config=ONCE) for _ in range(6)]
+        with ThreadPoolExecutor(len(clients)) as threads:
+            for client in clients:
+                threads.submit(ask, client)
+            while len(answered) < 200:
+                time.sleep(0.001)
+            process.kill()
+        process.wait()
+    with serve(*state) as (url, _), contextlib.closing(Emulator(url).control()) as api:
+        kept = {record["requestID"] for record in api.api("GET", "worlds", "default", "events", limit=10_000)}
+    assert not set(answered) - kept
 
 
 # -- what an event tells, and how much ----------------------------------------------------------------------------

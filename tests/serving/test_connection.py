@@ -12,6 +12,7 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from sts_emulator.app import create_server, handle
+from sts_emulator.core.events import EventLog
 from sts_emulator.serving.connection import IDLE, CallConnection
 from sts_emulator.serving.front import Front
 from sts_emulator.settings import Settings
@@ -35,10 +36,14 @@ def post(body, *headers):
     return b"\r\n".join(lines) + b"\r\n\r\n" + body
 
 
-@pytest.fixture
-def connect(emulator_server):
-    address = urlsplit(emulator_server.url)
+@pytest.fixture(params=["memory", "state"])
+def connect(request, emulator_server, serve, tmp_path):
+    """With a state, answers wait for the commit of their events."""
     with contextlib.ExitStack() as stack:
+        url = emulator_server.url
+        if request.param == "state":
+            url, _ = stack.enter_context(serve("--state", str(tmp_path / "state.sqlite")))
+        address = urlsplit(url)
 
         def open_one():
             connection = stack.enter_context(socket.create_connection((address.hostname, address.port), timeout=10))
@@ -110,7 +115,7 @@ def test_an_answer_leaves_in_one_write(what):
         config.load()
         kept = Kept()
         state = ServerState()
-        connection = CallConnection(front.answer, config=config, server_state=state, app_state={})
+        connection = CallConnection(front.answer, front.server.events, config=config, server_state=state, app_state={})
         connection.connection_made(kept)
         connection.data_received(messages[what])
         while state.tasks:
@@ -140,7 +145,7 @@ def test_a_call_whose_head_and_body_come_apart_is_still_a_short_one(pieces):
             seen.append(request.body)
             return Response(204, [], b"")
 
-        answers = partial(CallConnection, answer_with)
+        answers = partial(CallConnection, answer_with, EventLog())
         loop = asyncio.get_running_loop()
         server = await loop.create_server(
             lambda: answers(config=config, server_state=ServerState(), app_state={}), "127.0.0.1"
@@ -248,7 +253,7 @@ def test_an_idle_connection_is_closed_and_a_busy_one_is_not():
     async def run():
         config = uvicorn.Config(nothing, interface="asgi3", log_config=None, ws="none", timeout_keep_alive=0.2)
         config.load()
-        answers = partial(CallConnection, lambda _: Response(204, [], b""))
+        answers = partial(CallConnection, lambda _: Response(204, [], b""), EventLog())
         state = ServerState()
         loop = asyncio.get_running_loop()
         server = await loop.create_server(lambda: answers(config=config, server_state=state, app_state={}), "127.0.0.1")

@@ -6,6 +6,7 @@ It is for the machine's own user, so that no web page can drive it: see `console
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable
 from typing import Annotated, Any, Literal, Self
 
@@ -22,11 +23,14 @@ from sts_emulator.console.reference import reference_page
 from sts_emulator.core import clock
 from sts_emulator.core.events import Event
 from sts_emulator.core.faults import Spoilt, misspelt
+from sts_emulator.core.store import UnavailableError
 from sts_emulator.core.terminal import printable
 from sts_emulator.core.world import DEFAULT, World
 from sts_emulator.vending import record
 from sts_emulator.vending.context import Server
 from sts_emulator.wire import dispatch
+
+log = logging.getLogger("emulator")
 
 STREAM_BACKLOG = 1_000  # events that a slow reader of the stream may lag behind before it is cut off
 
@@ -96,13 +100,20 @@ def create_app(server: Server, front: Any, apply_scenario: ApplyScenario) -> Fas
 
 
 def _new_app(title: str) -> FastAPI:
-    return FastAPI(
+    api = FastAPI(
         title=title,
         docs_url=None,  # FastAPI's own page loads its scripts from other hosts
         redoc_url=None,
         openapi_url="/_emulator/openapi.json",
         description="Worlds, time, faults, events and explanations of a running sts-emulator.",
     )
+    api.add_exception_handler(UnavailableError, _unavailable)
+    return api
+
+
+async def _unavailable(request: Request, reason: Exception) -> JSONResponse:
+    log.warning("%s %s: the state is unavailable (%s)", request.method, request.url.path, reason)
+    return JSONResponse({"detail": "the state is unavailable"}, 503)
 
 
 def _mount(app: FastAPI, server: Server, apply_scenario: ApplyScenario) -> None:

@@ -1,4 +1,7 @@
-"""Events in a state's table: written before answers leave, read by id and by page, streamed whoever wrote them."""
+"""Events in a state's table: written before answers leave, read by id and by page, streamed whoever wrote them.
+
+What one turn of the event loop records is one commit, and the answers wait for it: `hold`.
+"""
 
 from __future__ import annotations
 
@@ -36,13 +39,15 @@ class TableEvent(Event):
 
 
 class EventTable:
-    """See core.events.Kept. An event is written when it is recorded, so that an answered call has its event."""
+    """See core.events.Kept."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._pending: list[Event] = []
         self._rows: list[NewEvent] = []  # rendered, not yet written
-        self._scheduled = False
+        self._held: list[Callable[[], object]] = []  # answers that leave at the end of the turn
+        self._turn_ends = False
+        self._tries_again = False
         self._failing = False
         self._listeners: list[Listener] = []
         self._seen = 0
@@ -56,16 +61,39 @@ class EventTable:
         if self._failing and len(self._pending) + len(self._rows) >= LONGEST_BACKLOG:
             raise UnavailableError("the state takes no events")
         self._pending.append(event)
-        if not self._scheduled and not self.flush():
-            self._try_again_soon()
+        if self._turn_ends or self._tries_again:
+            return
+        try:
+            asyncio.get_running_loop().call_soon(self.settle)
+            self._turn_ends = True
+        except RuntimeError:  # no loop is running: no turn ends, and whoever records closes the log at the end
+            self.flush()
+
+    def hold(self, send: Callable[[], object]) -> None:
+        """See Kept. While the state takes nothing, answers leave and events wait."""
+        if self._turn_ends:
+            self._held.append(send)
+        else:
+            send()
+
+    def settle(self) -> None:
+        """See Kept."""
+        self._turn_ends = False
+        try:
+            if not self._tries_again and not self.flush():
+                self._try_again_soon()
+        finally:
+            held, self._held = self._held, []
+            for send in held:
+                send()
 
     def _try_again_soon(self) -> None:
-        with contextlib.suppress(RuntimeError):  # no loop is running: whoever records then closes the log at the end
+        with contextlib.suppress(RuntimeError):  # as above
             asyncio.get_running_loop().call_later(RETRY, self._try_again)
-            self._scheduled = True
+            self._tries_again = True
 
     def _try_again(self) -> None:
-        self._scheduled = False
+        self._tries_again = False
         if not self.flush():
             self._try_again_soon()
 

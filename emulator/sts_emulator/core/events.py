@@ -51,8 +51,11 @@ class Kept(Protocol):
     def watch(self, listener: Listener) -> Callable[[], None]:
         """Call `listener` with every new event until the returned function is called."""
 
-    def flush(self) -> bool:
-        """Make durable what is pending; False when that is not possible now, and nothing is lost by it."""
+    def hold(self, send: Callable[[], object]) -> None:
+        """Call `send` once what was recorded is durable: now, or with others at the end of this turn of the loop."""
+
+    def settle(self) -> None:
+        """Make durable what was recorded, and let go what `hold` holds."""
 
     def drop(self, world: str) -> None:
         """Forget a deleted world's events."""
@@ -71,7 +74,8 @@ class EventLog:
         self.newest = self._kept.newest
         self.page = self._kept.page
         self.listen = self._kept.watch
-        self.flush = self._kept.flush
+        self.hold = self._kept.hold
+        self.settle = self._kept.settle
         self.drop = self._kept.drop
         self.close = self._kept.close
 
@@ -121,9 +125,12 @@ class Rings:
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 
-    def flush(self) -> bool:
-        """See Kept; memory has nothing pending."""
-        return True
+    def hold(self, send: Callable[[], object]) -> None:
+        """See Kept; nothing is durable in memory."""
+        send()
+
+    def settle(self) -> None:
+        """See Kept; nothing is held."""
 
     def drop(self, world: str) -> None:
         self._rings.pop(world, None)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from sts_emulator.core.events import EventLog
 from sts_emulator.serving.answers import TRANSPORT, send_answer
 from sts_emulator.wire import messages
 from sts_emulator.wire.http import Request, Response
@@ -66,11 +68,15 @@ class CallConnection(Connection):
 
     What an SDK sends is one small POST at a time, and ASGI (a scope, a task, events for the body and for both halves
     of the answer) costs more than reading it. What the shortcut does not take is uvicorn's, from its first byte.
+
+    No answer leaves before the event of its call is durable.
     """
 
-    def __init__(self, answer: Answer, **given: Any) -> None:
+    def __init__(self, answer: Answer, events: EventLog, **given: Any) -> None:
         super().__init__(**given)
         self._answer = answer
+        self._events = events
+        self._is_held = False  # the last answer
         self._between_messages = True
         self._active = 0.0
         self._begun: Request | None = None  # whose body is still coming,
@@ -89,6 +95,8 @@ class CallConnection(Connection):
 
     def data_received(self, data: bytes) -> None:
         """Answer what is a plain call, unless an earlier request or a slow reader must be waited for."""
+        if self._is_held:  # whoever sends the next call before the last one's answer gets them in order
+            self._events.settle()
         if self._begun is not None:
             self._go_on(self._begun, data)
             return
@@ -123,7 +131,8 @@ class CallConnection(Connection):
     def _take(self, request: Request, data: bytes) -> None:
         answer = self._answer(request)
         if isinstance(answer, Response) and answer.fault is None:
-            self.transport.write(messages.write(answer))
+            self._is_held = True
+            self._events.hold(partial(self._send, messages.write(answer)))
             self.server_state.total_requests += 1
             self._active = self.loop.time()
             if self.timeout_keep_alive_task is None:
@@ -134,6 +143,7 @@ class CallConnection(Connection):
 
         async def app(scope: Any, receive: Any, send: Any) -> None:
             response = pending if isinstance(pending, Response) else await pending
+            self._events.settle()
             await send_answer(scope, receive, send, response)
 
         usual, self.app = self.app, app
@@ -141,6 +151,15 @@ class CallConnection(Connection):
             super().data_received(data)
         finally:
             self.app = usual
+
+    def _send(self, answer: bytes) -> None:
+        self._is_held = False
+        self.transport.write(answer)
+
+    def shutdown(self) -> None:
+        """The server stops: what was answered leaves before."""
+        self._events.settle()
+        super().shutdown()
 
     def timeout_keep_alive_handler(self) -> None:
         """Close the connection if nothing happened for so long: one timer, not a new one for each answer."""

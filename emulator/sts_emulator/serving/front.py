@@ -49,6 +49,7 @@ class Front:
             body = await read_body(receive, MAX_BODY)
             answer = _too_large() if body is None else self.answer(_request(scope, body), scope.get(_MOUNT))
             response = answer if isinstance(answer, Response) else await answer
+            self.server.events.settle()
             await send_answer(scope, receive, send, response)
 
     def mounted(self, world: str, page: str = "") -> App:
