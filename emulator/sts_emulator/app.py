@@ -81,6 +81,16 @@ METHODS = (
         approvers=("sts_emulator.methods.identity_center.approvers",),
     ),
     Method(
+        "console login",
+        {"signin": ("sts_emulator.methods.console_login.operation",)},
+        {
+            "signin": ("sts_emulator.methods.console_login.sign_in_pages",),
+            "/v1/authorize": ("sts_emulator.methods.console_login.authorize_pages",),
+            "/v1/sessions/confirmation": ("sts_emulator.methods.console_login.authorize_pages",),
+        },
+        approvers=("sts_emulator.methods.console_login.approvers",),
+    ),
+    Method(
         "assume role",
         {
             "sts": _rooms(

@@ -281,7 +281,7 @@ def test_the_cookie_is_for_the_consoles_pages_and_not_for_scripts(browser):
     cookie = browser.sign_in("omar").headers["set-cookie"]
 
     assert re.fullmatch(
-        rf"sts-emulator-console=[\w-]+; Max-Age=3\d{{3}}; Path=/w/{browser.aws.world}/console; HttpOnly; SameSite=Lax",
+        rf"sts-emulator-console=[\w-]+; Max-Age=3\d{{3}}; Path=/w/{browser.aws.world}; HttpOnly; SameSite=Lax",
         cookie,
     )
 

@@ -36,6 +36,9 @@ UNKNOWN_DEVICE = (
     "associated with this user."
 )
 
+TRIED = "passwords-tried"
+_TRIES, _TRIES_WINDOW = 20, 300  # of one user, in so many seconds
+
 _PASSWORD_COST = 2**12  # scrypt: some ten milliseconds, rarely spent
 
 
@@ -111,6 +114,15 @@ def _may_try(world: World, serial: str) -> bool:
     attempts = counted[1] + 1 if counted and counted[0] == window else 1
     world.touch(ATTEMPTED, serial, (window, attempts))
     return attempts <= ATTEMPTS
+
+
+def may_try_password(world: World, who: str) -> bool:
+    """Count a try of a password, or of a code after it; False when there were too many. AWS publishes no number."""
+    window = int(world.now() // _TRIES_WINDOW)
+    counted = world.touched(TRIED, who)
+    tries = counted[1] + 1 if counted and counted[0] == window else 1
+    world.touch(TRIED, who, (window, tries))
+    return tries <= _TRIES
 
 
 def synchronized(device: Mapping[str, Any], first: str, second: str, at: float) -> dict[str, Any] | None:

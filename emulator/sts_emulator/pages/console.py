@@ -21,13 +21,13 @@ from sts_emulator.pages.sessions import Cookie, open_sealed, seal_until
 from sts_emulator.pages.visit import Visit
 from sts_emulator.vending import authenticate
 from sts_emulator.vending.credentials import Credentials
-from sts_emulator.vending.session import FEDERATED, Session
+from sts_emulator.vending.session import FEDERATED, USER, Session
 from sts_emulator.wire.http import Response
 
 LONGEST: Final = 43_200
 """Seconds that a console session may last (docs/aws/console-sign-in.md, "Federation endpoint")."""
 
-COOKIE: Final = Cookie("sts-emulator-console", "console", LONGEST, "/console")
+COOKIE: Final = Cookie("sts-emulator-console", "console", LONGEST)
 CREDENTIALS_FORM: Final = "credentials"
 
 SIGN_IN_TOKEN: Final = "signin-token"  # noqa: S105 - what it is sealed for
@@ -90,7 +90,7 @@ def sign_in_token(world: World, console: ConsoleSession) -> str:
 
 
 def sign_in_header(visit: Visit, console: ConsoleSession) -> tuple[str, str]:
-    """The header that gives the browser its cookie, for the console's own pages only."""
+    """The header that gives the browser its cookie: the console's pages look at it, and those of `aws login`."""
     return COOKIE.give(visit, console.to_bytes(), console.until - int(visit.world.now()))
 
 
@@ -130,7 +130,13 @@ def landing(
 
 
 def arn_of(session: Session) -> str:
-    """The ARN by which a role session or federated user is known."""
+    """The ARN by which a role session, a federated user, a user or root is known."""
+    if session.kind == USER:
+        return (
+            names.iam_arn(session.account, "user", "/", session.name)
+            if session.name
+            else names.root_arn(session.account)
+        )
     if session.kind == FEDERATED:
         return f"arn:{names.PARTITION}:sts::{session.account}:federated-user/{session.name}"
     return names.session_arn(session.account, session.name, session.session_name)

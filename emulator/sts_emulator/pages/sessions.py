@@ -82,6 +82,11 @@ class Cookie:
             visit.world, f"{self.purpose}:form:{form}", self._digest(self.text(visit) if carried is None else carried)
         )
 
+    def begin(self, visit: Visit, form: str) -> tuple[Header, str]:
+        """For a form of who is not signed in yet: the header that gives the cookie, and the form's token."""
+        header = self.give(visit, b"")
+        return header, self.form_token(visit, form, header[1].partition("=")[2].partition(";")[0])
+
     def check_form(self, visit: Visit, form: str) -> None:
         """Raises AwsError: Refused 403, unless the posted `token` is of a form that this session was shown."""
         shown = unseal(visit.world, f"{self.purpose}:form:{form}", visit.posted.get("token", ""))

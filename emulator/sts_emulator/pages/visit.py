@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -83,6 +84,16 @@ class Visit:
             record(ctx, error=error)
             raise
         record(ctx, attempt.result)
+
+
+def own_place(text: str, *places: str) -> bool:
+    """Whether a browser may be sent to `text` in this world: to one of these pages, or to what is below one.
+
+    Strict, because browsers read more into a link: a backslash is a slash to them, and `//` begins another host.
+    """
+    known = "|".join(map(re.escape, places))
+    pattern = rf"(?!.*/\.\.)(?:{known})(?:[/?](?!/)[!-\[\]-~]{{0,8000}})?"
+    return re.fullmatch(pattern, text) is not None
 
 
 @dataclass(slots=True)

@@ -15,7 +15,7 @@ from sts_emulator.policy.deciding.document import Document, parse
 from sts_emulator.policy.deciding.engine import Principal
 from sts_emulator.vending import credentials
 from sts_emulator.vending.context import FALSE, TRUE, Caller, Context, Keys, bearer_tags
-from sts_emulator.vending.session import FEDERATED, INSTANCE, ROLE, USER, Session
+from sts_emulator.vending.session import CONSOLE_LOGIN, FEDERATED, INSTANCE, ROLE, USER, Session
 from sts_emulator.vending.tags import principal_tag_keys
 from sts_emulator.wire import sigv4
 from sts_emulator.wire.http import Request
@@ -104,6 +104,8 @@ def restrict(caller: Caller, service: str, operation: str) -> None:
     session = caller.session
     if session is None or session.kind not in _STS_CALLS or "delegate" in session.extra:
         return  # what a delegate may do was approved, whatever kind of credential the approver used
+    if session.method == CONSOLE_LOGIN:
+        return  # `aws login` gives the person's own permissions, as the console does
     if service == "sts" and operation not in _STS_CALLS[session.kind]:
         # For other operations than these two AWS's text is not recorded (docs/aws/sts.md, "Who may call what"); they
         # get the same form.

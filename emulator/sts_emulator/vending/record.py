@@ -153,7 +153,7 @@ def _additional(ctx: Context, error: AwsError | None) -> dict[str, Any]:
         shown |= {"outcome": "denied", "told": {"code": error.code, "message": error.message}}
     if ctx.service == "signin":
         shown |= _SIGN_IN | {
-            name: ctx.evidence[name] for name in ("LoginTo", "SamlProviderArn") if name in ctx.evidence
+            name: ctx.evidence[name] for name in ("LoginTo", "SamlProviderArn", "MFAUsed") if name in ctx.evidence
         }
     shown["evidence"] = record_members.evidence(ctx)
     shown["decisions"] = [questions.kept(ctx.world, consulted) for consulted in ctx.decisions]

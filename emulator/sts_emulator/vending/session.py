@@ -14,6 +14,9 @@ FEDERATED = "federated"
 ROOT_TASK = "root-task"
 INSTANCE = "instance"
 
+CONSOLE_LOGIN = "ConsoleLogin"
+"""The method of a person's own session: signed in to the console, and what `aws login` makes of that."""
+
 
 @dataclass(slots=True)
 class Session:

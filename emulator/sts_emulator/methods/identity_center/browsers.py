@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Final
 from urllib.parse import urlencode
 
@@ -13,14 +12,11 @@ from sts_emulator.methods.identity_center import portal_sessions
 from sts_emulator.methods.identity_center.portal_sessions import PortalSession
 from sts_emulator.pages import render
 from sts_emulator.pages.sessions import Cookie, Header
-from sts_emulator.pages.visit import Visit
+from sts_emulator.pages.visit import Visit, own_place
 from sts_emulator.wire.http import Response
 
 LONGEST: Final = 90 * 86_400  # of a portal's session, docs/aws/identity-center.md, "OIDC service"
 COOKIE: Final = Cookie("sts-emulator-portal", "identity-center-portal", LONGEST)
-
-# Where a sign-in may lead: to pages of this room. A backslash is a slash to browsers, and `//` begins another host.
-_OWN_PLACE = re.compile(r"(?!.*/\.\.)/(?:start|authorize)(?:[/?](?!/)[!-\[\]-~]{0,8000})?")
 
 
 def signed_in(visit: Visit) -> PortalSession | None:
@@ -54,7 +50,7 @@ def to_sign_in(visit: Visit, instance: Instance | None = None) -> Response:
 
 def place_after(text: str) -> str:
     """Where to go after a sign-in: the page that asked for it, or the portal."""
-    return text if _OWN_PLACE.fullmatch(text) else "/start"
+    return text if own_place(text, "/start", "/authorize") else "/start"
 
 
 def instance_of(visit: Visit, identifier: str) -> Instance:

@@ -10,8 +10,7 @@ from sts_emulator.accounts.directory import DirectoryUser, Instance
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 
-_TRIED: Final = "portal-passwords-tried"
-_TRIES, _TRIES_WINDOW = 20, 300  # of one user, in so many seconds; AWS publishes none
+TOO_MANY: Final = "Too many tries. Wait some minutes."
 
 WRONG: Final = "We could not verify your sign-in credentials. Please try again."
 WRONG_CODE: Final = "That code is not right, or was used. Wait for the next one."
@@ -25,7 +24,8 @@ def verify(world: World, instance: Instance, name: str, password: str) -> Direct
     Raises:
         AwsError: Refused 403; 429 after too many tries.
     """
-    _count(world, f"{instance['store']}/{name[:200].lower()}")
+    if not people.may_try_password(world, f"{instance['store']}/{name[:200].lower()}"):
+        raise AwsError("Refused", TOO_MANY, status=429)
     person = directory.user_by_name(world, instance["store"], name[:200])
     if person is None or not person["enabled"] or not _is_password(person, password[:1_000]):
         raise AwsError("Refused", WRONG, status=403)
@@ -39,7 +39,8 @@ def needs_code(person: DirectoryUser) -> bool:
 
 def use_code(world: World, person: DirectoryUser, code: str) -> None:
     """Prove possession of one of the person's devices, and use the code up. Raises AwsError: Refused 403."""
-    _count(world, f"{person['store']}/{person['id']}")
+    if not people.may_try_password(world, f"{person['store']}/{person['id']}"):
+        raise AwsError("Refused", TOO_MANY, status=429)
     now = int(world.now() // people.STEP)
 
     def use(stored: DirectoryUser) -> DirectoryUser:
@@ -60,12 +61,3 @@ def _is_password(person: DirectoryUser, text: str) -> bool:
     if stored is None:
         return hmac.compare_digest(text.encode("utf-8", "replace"), person["name"].encode())
     return people.is_password(stored, text)
-
-
-def _count(world: World, who: str) -> None:
-    window = int(world.now() // _TRIES_WINDOW)
-    counted = world.touched(_TRIED, who)
-    tries = counted[1] + 1 if counted and counted[0] == window else 1
-    world.touch(_TRIED, who, (window, tries))
-    if tries > _TRIES:
-        raise AwsError("Refused", "Too many tries. Wait some minutes.", status=429)

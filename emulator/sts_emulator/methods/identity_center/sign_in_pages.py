@@ -88,13 +88,13 @@ def _enter(visit: Visit, instance: Instance, person: DirectoryUser) -> Response:
 
 def _form(visit: Visit, instance: Instance, refusal: AwsError | None = None) -> Response:
     given = visit.posted if refusal else visit.query
-    header = _VISITOR.give(visit, b"")
+    header, token = _VISITOR.begin(visit, _FORM)
     return render.page(
         "portal_signin.html",
         visit.root,
         status=200 if refusal is None else refusal.status or 400,
         headers=[header],
-        token=_token(visit, header[1]),
+        token=token,
         wrong=refusal.message if refusal else "",
         username=given.get("username", ""),
         then=given.get("then", ""),
@@ -104,19 +104,15 @@ def _form(visit: Visit, instance: Instance, refusal: AwsError | None = None) -> 
 
 def _ask_code(visit: Visit, instance: Instance, person: DirectoryUser, refusal: AwsError | None = None) -> Response:
     until = int(visit.world.now()) + _STEP_LIFETIME
-    header = _VISITOR.give(visit, b"")
+    header, token = _VISITOR.begin(visit, _FORM)
     return render.page(
-        "portal_code.html",
+        "second_factor.html",
         visit.root,
+        action="/start/signin/code",
         status=200 if refusal is None else refusal.status or 400,
         headers=[header],
-        token=_token(visit, header[1]),
+        token=token,
         wrong=refusal.message if refusal else "",
         then=visit.posted.get("then", ""),
         step=seal_until(visit.world, _STEP, json.dumps([instance["id"], person["id"]]).encode(), until),
     )
-
-
-def _token(visit: Visit, set_cookie: str) -> str:
-    """The form's token, bound to the cookie that comes with the form."""
-    return _VISITOR.form_token(visit, _FORM, set_cookie.partition("=")[2].partition(";")[0])

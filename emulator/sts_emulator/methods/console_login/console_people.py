@@ -1,0 +1,78 @@
+"""Users and root at the console's sign-in page: their passwords and second factors, and the session that they get."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping
+from typing import Any, Final
+
+from sts_emulator.accounts import documents, people, resources
+from sts_emulator.accounts.documents import MfaDevice
+from sts_emulator.core.errors import AwsError
+from sts_emulator.core.names import is_account_id
+from sts_emulator.core.world import World
+from sts_emulator.vending.session import CONSOLE_LOGIN, USER, Session
+
+ROOT: Final = "root"
+WRONG: Final = "Your authentication information is incorrect. Please try again."
+_LIFETIME: Final = 12 * 3_600
+TOO_MANY: Final = "Too many tries. Wait some minutes."
+
+
+def account_of(world: World, text: str) -> str:
+    """The id of an account that is named by its id or alias; empty when there is none."""
+    if is_account_id(text):
+        return text if world.get(documents.ACCOUNT, text) else ""
+    known = (account["id"] for account in world.page(documents.ACCOUNT) if account["alias"] == text.lower())
+    return next(known, "") if text else ""
+
+
+def verify(world: World, account: str, name: str, password: str) -> Session:
+    """The session of who has that password: a user with a login profile, or root, whose password here is `root`.
+
+    Raises:
+        AwsError: Refused 403, one sentence for all; 429 after too many tries.
+    """
+    if not people.may_try_password(world, f"{account[:64]}/{name[:128].lower()}"):
+        raise AwsError("Refused", TOO_MANY, status=429)
+    session = session_of(world, account, name)
+    if session is None or not _is_password(world, session, password[:1_000]):
+        raise AwsError("Refused", WRONG, status=403)
+    return session
+
+
+def session_of(world: World, account: str, name: str) -> Session | None:
+    """The session of a user, or of root, once somebody has seen that it is them."""
+    if not account_of(world, account):
+        return None
+    now = int(world.now())
+    given: dict[str, Any] = {"kind": USER, "account": account, "method": CONSOLE_LOGIN}
+    if name == ROOT:
+        return Session(name="", id=account, issued=now, expires=now + _LIFETIME, **given)
+    user = resources.user(world, account, name[:128])
+    if user is None:
+        return None
+    return Session(name=user["name"], id=user["id"], issued=now, expires=now + _LIFETIME, **given)
+
+
+def devices(world: World, session: Session) -> list[MfaDevice]:
+    """The second factors of who signs in."""
+    return [device for device in world.page(documents.MFA_DEVICE) if device["owner"] == session.id]
+
+
+def use_code(world: World, session: Session, code: str) -> None:
+    """Prove one of the devices. Raises AwsError: Refused 403."""
+    for device in devices(world, session):
+        try:
+            people.authenticate(world, session.id, device["arn"], code[:20])
+        except AwsError:
+            continue
+        return
+    raise AwsError("Refused", WRONG, status=403)
+
+
+def _is_password(world: World, session: Session, text: str) -> bool:
+    if not session.name:
+        return hmac.compare_digest(text.encode("utf-8", "replace"), ROOT.encode())
+    user: Mapping[str, Any] | None = world.find(documents.USER, session.id)
+    return user is not None and "password" in user and people.is_password(user["password"], text)

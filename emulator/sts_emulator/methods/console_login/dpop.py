@@ -1,0 +1,97 @@
+"""DPoP (RFC 9449): a tool proves with each request that it holds the key that its tokens are bound to."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from sts_emulator.core import clock
+from sts_emulator.methods.console_login.refusals import invalid
+from sts_emulator.methods.tokens import jwt, single_use
+from sts_emulator.methods.tokens.jwk import KeySet
+from sts_emulator.vending.context import Context
+
+HEADER: Final = "dpop"
+_TOLERANCE: Final = 300  # seconds that the tool's clock may be off: as for signatures, by real time
+_LONGEST: Final = 4_096
+_LONGEST_ID: Final = 256
+_SPENT: Final = "dpop-proof"
+
+
+def prove(ctx: Context, url: str) -> str:
+    """The thumbprint (RFC 7638) of the key that signed this request's proof, which is used up.
+
+    Raises:
+        AwsError: ValidationException: missing, malformed, forged, for another request, too old, or used before.
+    """
+    assert ctx.request is not None, "an operation has a request"
+    text = ctx.request.headers.get(HEADER, "")
+    header = _header(text)
+    key = header.get("jwk")
+    if header.get("typ") != "dpop+jwt" or header.get("alg") != "ES256" or not isinstance(key, dict) or "d" in key:
+        raise _wrong(ctx, "its header is not that of a proof with a public P-256 key")
+    public = {name: key.get(name) for name in ("crv", "kty", "x", "y")}
+    thumbprint = _thumbprint(public)
+    try:
+        token = jwt.parse(text)
+        verify = KeySet({"keys": [{**public, "kid": thumbprint}]}).verifier(thumbprint, "ES256")
+        if verify is None:
+            raise _wrong(ctx, "its key is none of P-256")
+        claims = token.claims(verify)
+    except jwt.NotAToken as why:
+        raise _wrong(ctx, str(why)) from None
+    except jwt.BadSignature:
+        raise _wrong(ctx, "its signature is not of the key that it shows") from None
+    _check(ctx, claims, url)
+    _spend(ctx, thumbprint, str(claims["jti"]))
+    return thumbprint
+
+
+def _check(ctx: Context, claims: Mapping[str, Any], url: str) -> None:
+    issued, identifier = claims.get("iat"), claims.get("jti")
+    if claims.get("htm") != "POST" or _bare(claims.get("htu")) != _bare(url):
+        raise _wrong(ctx, f"it is for another request than POST {url}")
+    if not isinstance(issued, int) or isinstance(issued, bool) or abs(issued - clock.real()) > _TOLERANCE:
+        raise _wrong(ctx, "it was not made within the last five minutes")
+    if not isinstance(identifier, str) or not 0 < len(identifier) <= _LONGEST_ID:
+        raise _wrong(ctx, "it has no id")
+
+
+def _spend(ctx: Context, thumbprint: str, identifier: str) -> None:
+    name = hashlib.sha256(f"{thumbprint}\0{identifier}".encode("utf-8", "replace")).hexdigest()
+    if single_use.look(ctx.world, _SPENT, name) is not None:
+        raise _wrong(ctx, "it was used before")
+    single_use.keep(ctx.world, _SPENT, name, int(ctx.world.now()) + 2 * _TOLERANCE, {})
+
+
+def _header(text: str) -> dict[str, Any]:
+    """The header, unproven: it says which key must prove the rest, which is what DPoP is about."""
+    try:
+        head = text[:_LONGEST].partition(".")[0]
+        header = json.loads(base64.urlsafe_b64decode(head + "=" * (-len(head) % 4)))
+    except (ValueError, RecursionError):
+        return {}
+    return header if isinstance(header, dict) and len(text) <= _LONGEST else {}
+
+
+def _thumbprint(public: Mapping[str, Any]) -> str:
+    text = json.dumps(public, separators=(",", ":"), sort_keys=True)
+    return base64.urlsafe_b64encode(hashlib.sha256(text.encode("utf-8", "replace")).digest()).rstrip(b"=").decode()
+
+
+def _bare(url: Any) -> tuple[str, str, str]:
+    """Without query and fragment (RFC 9449, 4.3); scheme and host in any case of letters."""
+    try:
+        parts = urlsplit(url) if isinstance(url, str) else urlsplit("")
+    except ValueError:
+        return "", "", ""
+    return parts.scheme.lower(), parts.netloc.lower(), parts.path
+
+
+def _wrong(ctx: Context, why: str) -> Exception:
+    ctx.evidence["refused"] = f"the DPoP proof is refused: {why}"
+    return invalid("The DPoP proof is invalid")
