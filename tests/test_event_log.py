@@ -14,7 +14,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from sts_emulator import app
+from sts_emulator import Aws, Emulator, app
 from sts_emulator.cli.control import ControlError
 from sts_emulator.core import event_table
 from sts_emulator.core.backends import open_store
@@ -22,7 +22,6 @@ from sts_emulator.core.event_table import EventTable
 from sts_emulator.core.events import Event, EventLog
 from sts_emulator.core.store import NewEvent, StaleError, UnavailableError
 from sts_emulator.core.world import Worlds
-from sts_emulator.testing import Aws, Emulator
 from sts_emulator.wire.http import Request
 
 ONCE = Config(retries={"total_max_attempts": 1})

@@ -10,14 +10,15 @@ import time
 import urllib.request
 from pathlib import Path
 
-from sts_emulator.testing import Aws, Emulator, _free_port
+from sts_emulator.emulation import Aws, Emulator
+from sts_emulator.shared_server import free_port
 
 WORLD = Path(__file__).parent / "bench" / "world.yaml"
 
 
 @contextlib.contextmanager
 def uvicorn():
-    port = _free_port()
+    port = free_port()
     command = [sys.executable, "-m", "uvicorn", "sts_emulator.app:app", "--port", str(port), "--log-level", "warning"]
     environment = {"PATH": os.environ["PATH"], "EMULATOR_SCENARIO": str(WORLD)}
     with subprocess.Popen(command, env=environment) as process:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 
-from sts_emulator.testing import Emulator
+from sts_emulator import Emulator
 
 
 def sts(url: str, credentials, service: str = "sts"):
-    from sts_emulator.testing import Aws
+    from sts_emulator import Aws
 
     return Aws(Emulator(url).control(), "default").client(service, credentials)
 

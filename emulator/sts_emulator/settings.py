@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any
 
 PREFIX = "EMULATOR_"
@@ -52,6 +53,12 @@ def endpoint_in_environment(environment: Mapping[str, str] | None = None) -> str
     if f"{PREFIX}HOST" in values or f"{PREFIX}PORT" in values:
         return ""
     return values.get("AWS_ENDPOINT_URL", "")
+
+
+def state_folder(environment: Mapping[str, str] | None = None) -> Path:
+    """Where servers in the background keep their logs, as the XDG base directory specification has it."""
+    values = os.environ if environment is None else environment
+    return Path(values.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "sts-emulator"
 
 
 def _convert(name: str, value: str, default: object) -> object:

@@ -95,8 +95,7 @@ def test_without_a_server_one_line_says_so(arguments: list[str], capsys: pytest.
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err == (
-        f"sts-emulator: no emulator answers at http://{NOBODY} (connection refused); "
-        "start one with `sts-emulator serve`\n"
+        f"sts-emulator: no emulator answers at http://{NOBODY} (connection refused); start one: `sts-emulator start`\n"
     )
 
 

@@ -15,10 +15,10 @@ from urllib.parse import urlsplit
 import boto3
 import pytest
 
+from sts_emulator import Aws
 from sts_emulator.cli import env
 from sts_emulator.cli.main import main
 from sts_emulator.scenario import parse_file
-from sts_emulator.testing import Aws
 
 BIN = Path(sys.executable).parent
 EXAMPLES = Path(__file__).parents[2] / "trust_policies"

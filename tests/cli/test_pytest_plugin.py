@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from sts_emulator import Aws, Emulator
 from sts_emulator.cli.errors import CommandError
-from sts_emulator.testing import Aws, Emulator
 
 DEVELOPER = "arn:aws:iam::111122223333:role/developer"
 

@@ -100,7 +100,7 @@ class Control:
         except (OSError, HTTPException) as error:
             self._connection.close()
             reason = (error.strerror if isinstance(error, OSError) else "") or type(error).__name__
-            message = f"no emulator answers at {self.url} ({reason.lower()}); start one with `sts-emulator serve`"
+            message = f"no emulator answers at {self.url} ({reason.lower()}); start one: `sts-emulator start`"
             raise CommandError(message) from None
 
     def _exchange(self, method: str, target: str, body: bytes | None, headers: dict[str, str]) -> HTTPResponse:
@@ -141,6 +141,13 @@ def control(arguments: argparse.Namespace) -> Control:
     if getattr(arguments, "world", None) is None:
         arguments.world = world
     return Control(url or url_of(arguments.host or settings.host, arguments.port or settings.port))
+
+
+def port(arguments: argparse.Namespace) -> int:
+    """The port of the emulator that a command's options name. Raises CommandError."""
+    with control(arguments) as emulator:
+        parts = urlsplit(emulator.url)
+    return parts.port or (443 if parts.scheme == "https" else 80)
 
 
 def _place_of(endpoint: str) -> tuple[str, str]:

@@ -55,13 +55,32 @@ def add_parser(subparsers: Any) -> None:
         description="Run the emulator. Every flag is also an environment variable, EMULATOR_ and its name in capitals.",
         allow_abbrev=False,
     )
-    for setting in fields(Settings):
-        _add_flag(parser, setting)
+    add_settings(parser)
     parser.set_defaults(run=run)
 
 
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    """Give a command one flag for each setting."""
+    for setting in fields(Settings):
+        _add_flag(parser, setting)
+
+
+def flags_of(arguments: argparse.Namespace) -> Iterator[str]:
+    """The flags that were given, for another process."""
+    for setting in fields(Settings):
+        flag, given = _flag(setting), getattr(arguments, setting.name)
+        if isinstance(given, bool):
+            yield flag if given else f"--no-{flag[2:]}"
+        elif given is not None:
+            yield from (f"{flag}={value}" for value in (given if isinstance(given, list) else [given]))
+
+
+def _flag(setting: Field[Any]) -> str:
+    return _FLAGS.get(setting.name, f"--{setting.name.replace('_', '-')}")
+
+
 def _add_flag(parser: argparse.ArgumentParser, setting: Field[Any]) -> None:
-    flag, default = _FLAGS.get(setting.name, f"--{setting.name.replace('_', '-')}"), setting.default
+    flag, default = _flag(setting), setting.default
     told = _HELP.get(setting.name, setting.name.replace("_", " "))
     if isinstance(default, bool):
         parser.add_argument(flag, action=argparse.BooleanOptionalAction, default=None, help=told)
@@ -87,7 +106,7 @@ def run(arguments: argparse.Namespace) -> None:
     from sts_emulator.scenario import ScenarioError
 
     chosen = settings(arguments)
-    chosen = replace(chosen, port=_free_port(chosen.host, chosen.port))
+    chosen = replace(chosen, port=free_port(chosen.host, chosen.port))
     try:
         serve(chosen, ready=announce)
     except ScenarioError as error:
@@ -105,7 +124,7 @@ def settings(arguments: argparse.Namespace) -> Settings:
     return replace(settings_from_environment(), **{name: value for name, value in flags.items() if value is not None})
 
 
-def _free_port(host: str, port: int) -> int:
+def free_port(host: str, port: int) -> int:
     """The port, or a free one for 0, once it is sure that it can be listened on; the server would say so too late."""
     import socket
 

@@ -1,0 +1,75 @@
+"""`start`: runs the emulator in the background, and returns when it answers."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from sts_emulator.cli.control import Control, url_of
+from sts_emulator.cli.errors import UNUSABLE, CommandError
+from sts_emulator.cli.serve import add_settings, flags_of, free_port, settings
+
+if TYPE_CHECKING:
+    import subprocess
+
+    from sts_emulator.cli.background import Background
+
+START_LIMIT = 120.0  # seconds until it answers; it takes a quarter of one
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command, with the flags of `serve`."""
+    parser = subparsers.add_parser(
+        "start",
+        help="run the emulator in the background",
+        description="Run the emulator in the background, and return when it answers. One that runs already is left "
+        "alone. Every flag is also an environment variable, EMULATOR_ and its name in capitals.",
+        epilog="See also: sts-emulator status, logs, stop.",
+        allow_abbrev=False,
+    )
+    add_settings(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Start it, or say that it runs. Raises CommandError with the end of its log."""
+    try:
+        from sts_emulator.cli.background import Background
+    except ImportError:  # fcntl
+        raise CommandError("there is no background on this system; use `sts-emulator serve`", UNUSABLE) from None
+    chosen = settings(arguments)
+    server = Background(chosen.port)
+    if chosen.port and server.pid() is not None:
+        print(f"sts-emulator runs already on {url_of(chosen.host, chosen.port)}; `sts-emulator stop` ends it")
+        return
+    chosen = replace(chosen, port=free_port(chosen.host, chosen.port))
+    arguments.port = chosen.port
+    server = Background(chosen.port)
+    _wait(server, server.start([*flags_of(arguments)]), url_of(chosen.host, chosen.port))
+    port = "" if chosen.port == type(chosen)().port else f" --port {chosen.port}"
+    print(f"sts-emulator runs on {url_of(chosen.host, chosen.port)}; its log: {server.log}")
+    if sys.stdout.isatty():
+        print(f'next: eval "$(sts-emulator env{port})", and later: sts-emulator stop{port}')
+
+
+def _wait(server: Background, process: subprocess.Popen[bytes], url: str) -> None:
+    until = time.monotonic() + START_LIMIT
+    while process.poll() is None and time.monotonic() < until:
+        if answers(url):
+            process.returncode = 0  # it goes on without us: nobody is to complain that it was not waited for
+            return
+        time.sleep(0.02)
+    told = server.log.read_text("utf-8", "replace").strip()
+    raise CommandError(f"it did not start:\n{told}" if told else "it did not start")
+
+
+def answers(url: str) -> bool:
+    """Whether an emulator answers there."""
+    with Control(url) as control:
+        try:
+            return bool(control.page("GET", "/health")["status"] == "ok")
+        except (CommandError, KeyError, TypeError):
+            return False

@@ -1,0 +1,53 @@
+"""`status`: whether an emulator answers, and what it holds."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+from sts_emulator.cli.control import Control, add_server_options, control, port
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command."""
+    parser = subparsers.add_parser(
+        "status",
+        help="say whether an emulator runs, and what it holds",
+        description="Say whether an emulator answers, and what its worlds hold. Exit code 1: none answers.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--json", action="store_true", help="print it as JSON")
+    add_server_options(parser, world=False)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Ask it. Raises CommandError where none answers."""
+    with control(arguments) as emulator:
+        worlds = [_world(emulator, name) for name in emulator.api("GET", "worlds")]
+        found = {"url": emulator.url, "worlds": worlds, **_background(port(arguments))}
+    if arguments.json:
+        print(json.dumps(found, indent=2))
+        return
+    where = f"in the background (process {found['pid']}, log {found['log']})" if found["pid"] else "in the foreground"
+    print(f"sts-emulator runs on {found['url']}, {where}")
+    for world in worlds:
+        print(
+            f"  world {world['name']}: accounts {', '.join(world['accounts']) or 'none'}; its time is {world['time']}"
+        )
+
+
+def _world(emulator: Control, name: str) -> dict[str, Any]:
+    accounts = [account["id"] for account in emulator.api("GET", "worlds", name, "accounts")]
+    return {"name": name, "accounts": accounts, "time": emulator.api("GET", "worlds", name)["time"]}
+
+
+def _background(number: int) -> dict[str, Any]:
+    try:
+        from sts_emulator.cli.background import Background
+    except ImportError:  # fcntl: no background on this system
+        return {"pid": None, "log": None}
+    server = Background(number)
+    pid = server.pid()
+    return {"pid": pid, "log": str(server.log) if pid else None}

@@ -1,0 +1,29 @@
+"""`stop`: ends an emulator that `start` started."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from sts_emulator.cli.control import add_server_options, port
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command."""
+    parser = subparsers.add_parser(
+        "stop",
+        help="end the emulator in the background",
+        description="End an emulator that `sts-emulator start` started. What it had in memory is gone.",
+        allow_abbrev=False,
+    )
+    add_server_options(parser, world=False)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """End it. Raises CommandError where there is none."""
+    from sts_emulator.cli.background import Background
+
+    server = Background(port(arguments))
+    server.end()
+    print(f"sts-emulator on port {server.port} has ended")
