@@ -91,6 +91,29 @@ def test_the_forms_of_other_shells():
     assert list(env.FORMATS["dotenv"](found)) == ["A=plain", "B='it's'"]
 
 
+def test_a_profile_that_asks_the_emulator_each_time(cli: Cli, tmp_path: Path):
+    config = tmp_path / "config"
+    config.write_text(cli("env", "--format", "profile", "--profile", "lab", "--user", "alice"))
+    environment = {"PATH": os.defpath, "HOME": str(tmp_path), "AWS_CONFIG_FILE": str(config), "AWS_PROFILE": "lab"}
+    ended = subprocess.run(
+        [BIN / "aws", "sts", "get-caller-identity", "--query", "Arn", "--output", "text"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.stdout.strip() == "arn:aws:iam::111122223333:user/alice", ended.stderr
+
+
+def test_a_process_gives_credentials_as_sdks_read_them(cli: Cli):
+    key = cli.aws.credentials(user="alice")
+    assert json.loads(cli("env", "--format", "credential-process", "--user", "alice")) == {
+        "Version": 1,
+        "AccessKeyId": key["access_key_id"],
+        "SecretAccessKey": key["secret_access_key"],
+    }
+
+
 def test_env_of_somebody_unknown(cli: Cli):
     assert cli("env", "--user", "zoe", code=1) == (
         "sts-emulator: user `zoe` of account `111122223333` has no active access key\n"
@@ -412,8 +435,9 @@ def test_every_command_finds_the_emulator_by_the_endpoint_of_aws_clients(cli: Cl
 def test_env_names_only_services_that_are_here():
     from sts_emulator.app import modules_by_service
 
-    there = {name.replace("-", "_").upper() for name in modules_by_service()}
+    names = {"cognito-idp": "cognito-identity-provider"}  # botocore's name, and the service id that variables have
+    there = {names.get(name, name).replace("-", "_").upper() for name in modules_by_service()}
     assert set(env.SERVICES) <= there
     # And a service with a credential provider of its own in SDKs is not forgotten once it is here
-    own = {"SSO", "SSO_OIDC", "SIGNIN", "COGNITO_IDENTITY", "COGNITO_IDP"}
-    assert not own & there - {service.replace("COGNITO_IDENTITY_PROVIDER", "COGNITO_IDP") for service in env.SERVICES}
+    own = {"SSO", "SSO_OIDC", "SIGNIN", "COGNITO_IDENTITY", "COGNITO_IDENTITY_PROVIDER"}
+    assert own & there <= set(env.SERVICES)

@@ -5,12 +5,18 @@ from __future__ import annotations
 import argparse
 import json
 import shlex
+import sys
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from sts_emulator.cli.control import add_server_options, control, settings_from_environment
 
-SERVICES = ("STS", "IAM", "ROLESANYWHERE", "EKS_AUTH", "SSO", "SSO_OIDC")
+SERVICES = (
+    *("STS", "IAM", "ROLESANYWHERE", "EKS_AUTH", "SSO", "SSO_OIDC"),
+    *("COGNITO_IDENTITY", "COGNITO_IDENTITY_PROVIDER"),
+)
 """Services of the emulator whose own endpoint variable is needed beside the global one.
 
 Inside their credential providers some SDKs, Go's among them, read only that
@@ -20,18 +26,33 @@ OVERRULING = ("AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_IGNORE_CONFIGURED_ENDPOIN
 """Variables that would defeat the ones printed."""
 
 
+_EPILOG = """\
+examples:
+  eval "$(sts-emulator env)"
+  sts-emulator env --format profile --user alice --profile lab >> ~/.aws/config
+"""
+
+
 def add_parser(subparsers: Any) -> None:
     """Add the command."""
     parser = subparsers.add_parser(
         "env",
         help="print the environment variables for a running emulator",
         description="Print credentials and endpoint variables for AWS clients.",
-        epilog='example: eval "$(sts-emulator env)"',
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     parser.add_argument("--account", metavar="ID", help="whose credentials (default: the first account)")
     parser.add_argument("--user", metavar="NAME", default="", help="an IAM user of the account (default: its root)")
-    parser.add_argument("--format", choices=tuple(FORMATS), default="sh", help="how to write them (default: sh)")
+    parser.add_argument(
+        "--format",
+        choices=(*FORMATS, *KEY_FORMATS),
+        default="sh",
+        help="how to write them (default: sh); "
+        "`credential-process` is what a profile runs, `profile` is a profile that does, for ~/.aws/config",
+    )
+    parser.add_argument("--profile", metavar="NAME", default="sts-emulator", help="how `--format profile` calls it")
     add_server_options(parser)
     parser.set_defaults(run=run)
 
@@ -42,8 +63,11 @@ def run(arguments: argparse.Namespace) -> None:
         key = emulator.api(
             "GET", "worlds", arguments.world, "credentials", account=arguments.account, user=arguments.user or None
         )
-        found = variables(emulator.endpoint(arguments.world), key, settings_from_environment().region)
-    print("\n".join(FORMATS[arguments.format](found)))
+        endpoint, region = emulator.endpoint(arguments.world), settings_from_environment().region
+    if form := KEY_FORMATS.get(arguments.format):
+        print("\n".join(form(arguments, endpoint, key, region)))
+    else:
+        print("\n".join(FORMATS[arguments.format](variables(endpoint, key, region))))
 
 
 def variables(endpoint: str, key: Mapping[str, str], region: str) -> dict[str, str]:
@@ -92,4 +116,49 @@ FORMATS: Mapping[str, Callable[[Mapping[str, str]], Iterator[str]]] = {
     "json": _json,
     "dotenv": _dotenv,
     "powershell": _powershell,
+}
+
+
+def _credential_process(_: argparse.Namespace, __: str, key: Mapping[str, str], ___: str) -> Iterator[str]:
+    """What AWS clients read from a process (docs/aws/clients.md tells which do)."""
+    yield json.dumps(
+        {"Version": 1, "AccessKeyId": key["access_key_id"], "SecretAccessKey": key["secret_access_key"]}, indent=2
+    )
+
+
+def _profile(arguments: argparse.Namespace, endpoint: str, _: Mapping[str, str], region: str) -> Iterator[str]:
+    """A profile that asks again each time, so that it outlives the server's keys, and names every endpoint."""
+    asked = ["env", "--format", "credential-process", *_place(endpoint)]
+    for flag in ("account", "user"):
+        if given := getattr(arguments, flag):
+            asked += [f"--{flag}", given]
+    yield f"[profile {arguments.profile}]"
+    yield f"region = {region}"
+    yield f"endpoint_url = {endpoint}"
+    yield f"services = {arguments.profile}"
+    yield f"credential_process = {shlex.join([_program(), *asked])}"
+    yield ""
+    yield f"[services {arguments.profile}]"
+    for service in SERVICES:
+        yield f"{service.lower()} ="
+        yield f"  endpoint_url = {endpoint}"
+
+
+def _place(endpoint: str) -> Iterator[str]:
+    """The options by which the command finds this endpoint again."""
+    parts = urlsplit(endpoint)
+    yield from ("--host", parts.hostname or "", "--port", str(parts.port or 80))
+    if "/w/" in parts.path:
+        yield from ("--world", parts.path.rpartition("/")[2])
+
+
+def _program() -> str:
+    """The command as a profile must write it: clients that are started elsewhere know no virtual environment."""
+    beside = Path(sys.executable).parent / "sts-emulator"
+    return str(beside) if beside.exists() else "sts-emulator"
+
+
+KEY_FORMATS: Mapping[str, Callable[[argparse.Namespace, str, Mapping[str, str], str], Iterator[str]]] = {
+    "credential-process": _credential_process,
+    "profile": _profile,
 }
