@@ -14,7 +14,7 @@ from sts_emulator.cli.errors import CommandError
 
 COMMANDS = (
     *("serve", "start", "stop", "status", "logs"),
-    *("env", "token", "check", "lint", "who-can", "what-can", "diff", "import"),
+    *("env", "inspect", "token", "check", "lint", "who-can", "what-can", "diff", "import"),
     *("explain", "events", "world", "certs", "saml", "mfa", "exec", "imds", "workload", "approve", "messages"),
 )
 """Modules of this package, `-` being `_` there. Each has `add_parser(subparsers)`, which sets the default `run`: a

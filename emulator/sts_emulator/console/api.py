@@ -16,7 +16,7 @@ from pydantic import Field, model_validator
 from starlette.types import ASGIApp
 
 from sts_emulator.accounts import documents
-from sts_emulator.console import people
+from sts_emulator.console import inspection, people
 from sts_emulator.console.dependencies import Strict, TheServer, TheWorld, server_of
 from sts_emulator.console.guarded import Guarded
 from sts_emulator.console.reference import reference_page
@@ -121,6 +121,7 @@ def _mount(app: FastAPI, server: Server, apply_scenario: ApplyScenario) -> None:
     app.state.apply_scenario = apply_scenario
     app.include_router(router, prefix="/_emulator/api")
     app.include_router(people.router, prefix="/_emulator/api")
+    app.include_router(inspection.router, prefix="/_emulator/api")
     app.add_api_route("/_emulator/docs", reference_page, include_in_schema=False)
     app.add_middleware(Guarded, settings=server.settings)
 

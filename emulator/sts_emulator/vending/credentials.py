@@ -69,7 +69,7 @@ def recover(world: World, access_key_id: str, token: str) -> Session:
             or generation; ExpiredToken 403 when its time is over by the world's clock
             (docs/aws/signatures.md, "Order of checks").
     """
-    session = _open(world, access_key_id, token)
+    session = unsealed(world, access_key_id, token)
     if session.expires <= world.now():
         raise AwsError("ExpiredToken", EXPIRED_TOKEN, status=403)
     return session
@@ -105,7 +105,8 @@ def unseal(world: World, purpose: str, text: str) -> bytes | None:
         return None
 
 
-def _open(world: World, access_key_id: str, token: str) -> Session:
+def unsealed(world: World, access_key_id: str, token: str) -> Session:
+    """The session that a token carries, also one that is over. Raises AwsError as `recover` does."""
     from cryptography.exceptions import InvalidTag
 
     if len(token) > _TOKEN_LIMIT:

@@ -1,0 +1,113 @@
+"""`inspect`: what a token, an assertion, a certificate, a session token or an encoded message says."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from sts_emulator.cli.control import ControlError, add_server_options, control
+from sts_emulator.cli.errors import UNUSABLE, CommandError
+from sts_emulator.core.terminal import printable
+
+_EPILOG = """\
+examples:
+  sts-emulator token github --repo acme/shop | sts-emulator inspect -
+  sts-emulator inspect response.xml
+  sts-emulator inspect certs/server.pem
+  aws sts assume-role --role-arn … --role-session-name me | sts-emulator inspect -
+
+Nothing is verified. A token, an assertion and a certificate are read without a server. A session token (in the answer
+that came with it, or with --access-key-id) and an encoded authorization message are opened by who made it.
+"""
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command."""
+    parser = subparsers.add_parser(
+        "inspect",
+        help="say what a token, assertion, certificate or session token holds",
+        description="Take a piece of evidence or a credential apart.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("what", metavar="TEXT | FILE | -", help="the thing itself, a file of it, or standard input")
+    parser.add_argument("--access-key-id", metavar="ID", default="", help="to which a session token belongs")
+    parser.add_argument("--json", action="store_true", help="print it as JSON")
+    add_server_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Print what it holds. Raises CommandError for what nobody can read."""
+    from sts_emulator.analysis import inspection
+
+    data = _data(arguments.what)
+    inspected = inspection.inspect(data)
+    if inspected is None:
+        told = _opened(data.decode("utf-8", "replace").strip(), arguments)
+    else:
+        told = {
+            inspected.kind: inspected.facts,
+            "a trust policy may test": inspected.keys,
+            "notes": ["its signature was not checked", *inspected.notes],
+        }
+    if arguments.json:
+        print(json.dumps(told, indent=2, ensure_ascii=False))
+    else:
+        print("\n".join(map(printable, _lines(told))))
+
+
+def _data(what: str) -> bytes:
+    if what == "-":
+        return sys.stdin.buffer.read()
+    try:
+        if Path(what).is_file():
+            return Path(what).read_bytes()
+    except (OSError, ValueError):  # longer than a name can be, or with a NUL in it
+        pass
+    return what.encode("utf-8", "surrogateescape")
+
+
+def _opened(text: str, arguments: argparse.Namespace) -> dict[str, Any]:
+    """What the emulator opens. Raises CommandError."""
+    key, token = _credentials(text)
+    key = arguments.access_key_id or key
+    if not token or not token.isascii() or not token.isprintable() or " " in token:
+        raise CommandError("this is no token, assertion, certificate, session token or encoded message", UNUSABLE)
+    body = {"session_token": token, "access_key_id": key} if key else {"message": token}
+    with control(arguments) as emulator:
+        try:
+            opened: dict[str, Any] = emulator.api("POST", "worlds", arguments.world, "inspect", body=body)
+        except ControlError as refused:
+            hint = "" if key else "; a session token needs --access-key-id"
+            raise CommandError(f"{refused}{hint}") from None
+    return opened
+
+
+def _credentials(text: str) -> tuple[str, str]:
+    """Access key id and session token of an answer of STS or of a credential process; else no id and the text."""
+    try:
+        given = json.loads(text)
+        given = given.get("Credentials", given)
+        return str(given["AccessKeyId"]), str(given["SessionToken"])
+    except (ValueError, RecursionError, AttributeError, KeyError, TypeError):
+        return "", text
+
+
+def _lines(value: Any, indent: str = "") -> Iterator[str]:
+    """Data as indented lines, what is empty left out."""
+    pairs = value.items() if isinstance(value, Mapping) else [("-", item) for item in value]
+    for name, item in pairs:
+        label = f"{indent}{name}" if name == "-" else f"{indent}{name}:"
+        if item in ({}, [], ""):
+            continue
+        if isinstance(item, Mapping) or name == "notes":
+            yield label
+            yield from _lines(item, f"{indent}  ")
+        else:
+            yield f"{label} {', '.join(map(str, item)) if isinstance(item, list) else item}"
