@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 import ast
+import inspect
 from pathlib import Path
 
 import pytest
+
+from sts_emulator.analysis import callers
+from sts_emulator.catalogue import METHODS
+from sts_emulator.policy.caller_keys import class_named
+from sts_emulator.policy.deciding.engine import Principal
+from sts_emulator.policy.deciding.matching import CALLER_TYPES, principals
+from sts_emulator.policy.explaining.single_changes import principal_entry
+from sts_emulator.policy.federated import KINDS
+from sts_emulator.scenario import evidence
+from sts_emulator.scenario.model import section_of
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "emulator" / "sts_emulator"
@@ -112,7 +123,7 @@ def test_every_operation_of_every_method_agrees_with_its_model():
     """Loading a module checks its operations against botocore's models; the server itself loads them lazily."""
     import importlib
 
-    from sts_emulator.app import METHODS, SERVICES
+    from sts_emulator.catalogue import METHODS, SERVICES
 
     for method in METHODS + SERVICES:
         for modules in method.operations.values():
@@ -121,6 +132,42 @@ def test_every_operation_of_every_method_agrees_with_its_model():
         for modules in method.pages.values():
             for module in modules:
                 importlib.import_module(module)
+
+
+@pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
+def test_no_method_is_half_there(method):
+    """What each brings, all of it found and of the right form (docs/adding-a-method.md)."""
+    assert method.operations or method.pages
+    assert method.sections
+    for row in method.sections:
+        assert (section_of(row).key, section_of(row).scope) == (row.key, row.scope)
+    assert method.evidence
+    for proof in method.evidence:
+        kind = evidence.kind(proof.key)
+        assert list(inspect.signature(kind.present).parameters)[:3] == ["call", "expectation", "role_arn"]
+        assert len(inspect.signature(kind.supposed).parameters) == 3
+    assert (ROOT / "docs" / f"{PAGES_OF_METHODS.get(method.name, method.name.replace(' ', '-'))}.md").exists()
+
+
+PAGES_OF_METHODS = {"instance profile": "instance-profiles", "web identity": "oidc"}
+
+
+@pytest.mark.parametrize("caller", sorted(CALLER_TYPES - {"anonymous"}))
+def test_every_kind_of_caller_is_proven_by_a_method(caller):
+    principal = Principal(caller, "arn:aws:iam::111111111111:user/somebody", user_arn="arn")
+    assert evidence.kind_for(principal)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.type)
+def test_each_kind_of_provider_is_known_to_every_analysis(kind):
+    """Its callers are told apart from others wherever a policy is judged, explained or searched."""
+    provider = kind.arn("111111111111", "example.com")
+    caller = callers.federated(provider)
+    assert (caller.principal.type, caller.action) == (kind.type, kind.action)
+    assert class_named("Federated", provider).kind == kind.type
+    assert principal_entry(caller.principal) == ("Federated", provider)
+    assert principals({"Federated": [provider]}).match(caller.principal) == "direct"
+    assert principals({"AWS": ["*"]}).match(caller.principal) is None
 
 
 def imported_within(room: Path) -> dict[str, set[str]]:

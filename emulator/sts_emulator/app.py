@@ -1,4 +1,4 @@
-"""The composition root: the methods, their routes, and `handle`, the life of a request in eight visible steps."""
+"""The composition root: a server made of the catalogue, and `handle`, the life of a request in eight visible steps."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ import contextlib
 import inspect
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from sts_emulator.catalogue import METHODS, SERVICES
 from sts_emulator.core import clock, faults
 from sts_emulator.core.backends import open_store
 from sts_emulator.core.errors import AwsError
@@ -35,191 +36,6 @@ log = logging.getLogger("emulator")
 
 LONGEST_WAIT = 3.0  # seconds that a call waits for a state that another process has locked
 UNAVAILABLE = "The request has failed due to a temporary failure of the server."  # AWS's, IAM API common errors
-
-
-@dataclass(frozen=True, slots=True)
-class Method:
-    """One way to get credentials: the modules of its operations by service, and of its pages by first segment."""
-
-    name: str
-    operations: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    pages: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    approvers: tuple[str, ...] = ()  # modules whose pages a script may approve on: see pages.approvals
-
-
-def _rooms(package: str, *modules: str) -> tuple[str, ...]:
-    return tuple(f"{package}.{module}" for module in modules)
-
-
-METHODS = (
-    Method("access keys", {"sts": ("sts_emulator.methods.access_keys.session_tokens",)}),
-    Method(
-        "instance profile",
-        {
-            "ec2": ("sts_emulator.methods.instance_profile.ec2",),
-            "eks": ("sts_emulator.methods.instance_profile.eks",),
-            "eks-auth": ("sts_emulator.methods.instance_profile.pods",),
-        },
-        {
-            "imds": ("sts_emulator.methods.instance_profile.imds",),
-            "ecs": ("sts_emulator.methods.instance_profile.ecs",),
-            "pod-identity": ("sts_emulator.methods.instance_profile.pods",),
-            "lambda": ("sts_emulator.methods.instance_profile.functions",),
-        },
-    ),
-    Method(
-        "identity center",
-        {
-            "sso-oidc": ("sts_emulator.methods.identity_center.oidc",),
-            "sso": ("sts_emulator.methods.identity_center.portal",),
-        },
-        {
-            "start": _rooms("sts_emulator.methods.identity_center", "portal_pages", "sign_in_pages", "consent_pages"),
-            "authorize": ("sts_emulator.methods.identity_center.consent_pages",),
-            "/federation/console": ("sts_emulator.methods.identity_center.portal_pages",),
-        },
-        approvers=("sts_emulator.methods.identity_center.approvers",),
-    ),
-    Method(
-        "console login",
-        {"signin": ("sts_emulator.methods.console_login.operation",)},
-        {
-            "signin": ("sts_emulator.methods.console_login.sign_in_pages",),
-            "/v1/authorize": ("sts_emulator.methods.console_login.authorize_pages",),
-            "/v1/sessions/confirmation": ("sts_emulator.methods.console_login.authorize_pages",),
-        },
-        approvers=("sts_emulator.methods.console_login.approvers",),
-    ),
-    Method(
-        "assume role",
-        {
-            "sts": _rooms(
-                "sts_emulator.methods.assume_role", "operation", "assume_root", "scoped_credentials", "delegated_access"
-            )
-        },
-    ),
-    Method(
-        "web identity",
-        {"sts": ("sts_emulator.methods.web_identity.operation",)},
-        {"issuers": ("sts_emulator.idp.issuer_pages",)},
-    ),
-    Method(
-        "saml",
-        {"sts": ("sts_emulator.methods.saml.operation",)},
-        {
-            "saml": ("sts_emulator.methods.saml.signin",),
-            "idp": ("sts_emulator.idp.saml_pages",),
-            "console": ("sts_emulator.console.landing",),
-            "/federation": ("sts_emulator.console.federation",),  # this path alone: below it is the SSO portal
-        },
-    ),
-    Method(
-        "cognito",
-        {
-            "cognito-identity": _rooms(
-                "sts_emulator.methods.cognito", "sign_in", "pool_settings", "role_settings", "developers"
-            )
-        },
-    ),
-    Method(
-        "roles anywhere",
-        {
-            "rolesanywhere": _rooms(
-                "sts_emulator.methods.roles_anywhere", "session", "anchors", "profiles", "crls", "subjects", "tagging"
-            )
-        },
-        {"private-ca": ("sts_emulator.idp.private_ca",)},
-    ),
-)
-
-# What is no way to get credentials, and stands beside the ways.
-SERVICES = (
-    # Where the identities of all methods are set up.
-    Method(
-        "identities",
-        {
-            "iam": _rooms(
-                "sts_emulator.iam",
-                "principals.users",  # first what scenarios are made of: the others then load later, if ever
-                "principals.roles",
-                "policies.policy_holders",
-                "policies.managed",
-                "providers.oidc_providers",
-                "principals.groups",
-                "credentials.access_keys",
-                "reporting.account",
-                "reporting.account_properties",
-                "reporting.root_access",
-                "credentials.mfa_devices",
-                "credentials.passwords",
-                "credentials.service_credentials",
-                "credentials.ssh_keys",
-                "credentials.signing_certificates",
-                "credentials.server_certificates",
-                "principals.service_linked_roles",
-                "principals.instance_profiles",
-                "providers.saml_providers",
-                "delegation.requests",
-                "reporting.authorization_details",
-                "reporting.credential_reports",
-                "reporting.context_keys",
-                "reporting.simulate",
-            )
-        },
-    ),
-    Method(
-        "organizations",
-        {"organizations": _rooms("sts_emulator.organizations", "structure", "control_policies", "trusted_access")},
-    ),
-    # The control plane of people, who come in through Identity Center.
-    Method(
-        "people",
-        {
-            "sso-admin": _rooms(
-                "sts_emulator.identity",
-                "instances",
-                "permission_sets",
-                "account_assignments",
-                "resource_tags",
-                "applications",
-                "application_settings",
-                "token_issuers",
-            ),
-            "identitystore": _rooms("sts_emulator.identity", "users", "groups", "stores"),
-        },
-    ),
-    Method(
-        "explanations",
-        {
-            "sts": ("sts_emulator.audit.explanations",),
-            "iam-toolbox": ("sts_emulator.audit.explanations",),
-            "cloudtrail": ("sts_emulator.audit.cloudtrail",),
-        },
-    ),
-    # The token that STS signs for others to verify is evidence, so it is made where evidence is made.
-    Method(
-        "user pools",
-        {
-            "cognito-idp": _rooms(
-                "sts_emulator.idp.user_pools",
-                "signin",  # first what an app calls: the others then load later, if ever
-                "own_account",
-                "sign_up",
-                "refreshing",
-                "mfa",
-                "pools",
-                "clients",
-                "users",
-                "groups",
-                "domains",
-            )
-        },
-        {"*/.well-known": ("sts_emulator.idp.user_pools.pages",)},
-    ),
-    Method(
-        "outbound federation", {"sts": ("sts_emulator.idp.outbound",)}, {"outbound": ("sts_emulator.idp.outbound",)}
-    ),
-)
 
 
 def modules_by_service() -> dict[str, tuple[str, ...]]:

@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 from scenario_lab import Lab
 
+from sts_emulator.catalogue import SECTIONS
 from sts_emulator.cli.main import main
 from sts_emulator.scenario import parse
 from sts_emulator.scenario.expect import Because, Caller, Expectation
-from sts_emulator.scenario.model import SECTIONS, Account, Head
+from sts_emulator.scenario.model import Account, Head, section_of
 from sts_emulator.scenario.organization import Organization
 from sts_emulator.scenario.policies import ManagedPolicy
 from sts_emulator.scenario.providers import Issuer, OidcProvider
@@ -94,6 +95,6 @@ def test_every_key_is_on_the_page(shape: type[Shape]):
 
 def test_every_shape_that_a_section_is_made_of_has_a_docstring():
     for row in SECTIONS:
-        for kind in (row.section.shape, *typing.get_args(row.section.shape)):
+        for kind in (section_of(row).shape, *typing.get_args(section_of(row).shape)):
             if isinstance(kind, type) and issubclass(kind, Shape):
                 assert kind.__doc__

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scenario_lab import problems, yaml
 
+from sts_emulator.catalogue import SECTIONS
 from sts_emulator.scenario import ScenarioError, parse
-from sts_emulator.scenario.model import SECTIONS
+from sts_emulator.scenario.model import section_of
 
 
 def test_a_misspelt_key_is_told_with_the_right_one():
@@ -145,7 +146,9 @@ def test_a_policy_is_written_as_in_aws_or_as_json_or_as_bare_statements():
 
 def test_sections_are_registered_once_and_as_what_they_are():
     assert len({row.key for row in SECTIONS}) == len(SECTIONS)
-    assert [(row.key, row.scope) for row in SECTIONS] == [(row.section.key, row.section.scope) for row in SECTIONS]
+    assert [(row.key, row.scope) for row in SECTIONS] == [
+        (section_of(row).key, section_of(row).scope) for row in SECTIONS
+    ]
 
 
 words = st.sampled_from(

@@ -14,6 +14,7 @@ from sts_emulator.accounts import resources
 from sts_emulator.accounts.documents import Role, Tags
 from sts_emulator.core.store import Kind
 from sts_emulator.core.world import World
+from sts_emulator.policy.federated import SAML
 
 USER, GROUP = "USER", "GROUP"
 SIGN_IN_AUDIENCE = "https://signin.aws.amazon.com/saml"
@@ -305,7 +306,7 @@ def role_for(world: World, account: str, permission_set: str) -> Role | None:
 
 def provider_arn(instance: Instance, account: str) -> str:
     """The ARN of the SAML provider through which the instance's people reach an account's reserved roles."""
-    return f"arn:aws:iam::{account}:saml-provider/{provider_name(instance, account)}"
+    return SAML.arn(account, provider_name(instance, account))
 
 
 def provider_name(instance: Instance, account: str) -> str:

@@ -12,7 +12,7 @@ from typing import Final, Literal
 from sts_emulator.policy.deciding.document import Document, Statement
 from sts_emulator.policy.deciding.engine import Principal
 from sts_emulator.policy.deciding.matching import ARN_PARTS, is_account
-from sts_emulator.policy.federated import ACTIONS, OIDC, SAML, issuer_of, kind_of
+from sts_emulator.policy.federated import ACTIONS, KINDS, OIDC, SAML, kind_of
 
 Context = Mapping[str, tuple[str, ...]]
 Presence = Literal["never", "free", "always"]
@@ -184,7 +184,7 @@ def presence(name: str, caller: Caller, action: str) -> Presence:
     if name in _ALWAYS or (name == "aws:tagkeys" and action == "sts:TagSession"):
         return "always"
     issuer, colon, claim = name.rpartition(":")
-    if name.startswith("saml:") or (colon and "." in issuer):
+    if issuer in _PREFIXES or (colon and "." in issuer):
         return _claim_presence(issuer, claim, caller)
     if name.startswith("aws:source") and name not in _EVERYBODYS_SOURCE:
         return "free" if kind == "service" else "never"
@@ -192,16 +192,17 @@ def presence(name: str, caller: Caller, action: str) -> Presence:
 
 
 def _claim_presence(issuer: str, claim: str, caller: Caller) -> Presence:
-    kind = SAML if issuer == SAML.prefix else OIDC
-    if caller.principal.type != kind.type or (kind is OIDC and issuer != issuer_of(caller.principal.value).lower()):
+    kind = _PREFIXES.get(issuer, OIDC)
+    if caller.principal.type != kind.type or issuer != kind.prefix_of(caller.principal.value):
         return "never"
-    return "always" if claim in ("sub", "aud") or (issuer, claim) == ("saml", "iss") else "free"
+    return "always" if claim in ("sub", "aud") or (kind, claim) == (SAML, "iss") else "free"
 
 
 def _family(name: str) -> str:
     return next((start for start in _ONLY_FOR if name.startswith(start)), "")
 
 
+_PREFIXES: Final = {kind.prefix: kind for kind in KINDS if kind.prefix}
 _OWN: Final = ("aws:principaltag/", "aws:principalorg")
 _SIGNERS: Final = ("user", "assumed-role")
 _ONLY_FOR: Final[Mapping[str, tuple[str, ...]]] = {

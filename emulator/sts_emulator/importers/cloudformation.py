@@ -15,6 +15,7 @@ from sts_emulator.importers.placeholders import MARK, Filling, marked
 from sts_emulator.importers.places import at_lines
 from sts_emulator.importers.template_macros import Origins, expanded
 from sts_emulator.importers.template_parameters import parameters_of, pseudo, told
+from sts_emulator.policy.federated import OIDC, SAML
 
 CDK_PROVIDER: Final = "Custom::AWSCDKOpenIdConnectProvider"
 CDK_JSON: Final = "Custom::AWSCDKCfnJson"
@@ -163,7 +164,7 @@ class _Taking:
         if shape is None:
             return self._made_up(kind, logical, attribute)
         segment, member, ref = shape
-        if segment == "oidc-provider":
+        if segment == OIDC.segment:
             return self._provider(logical, attribute)
         name = self.name(logical, member)
         if attribute in ("Arn", "PolicyArn") or (not attribute and ref == "arn"):
@@ -199,7 +200,7 @@ class _Taking:
         url = self._filling.filled(self.resolver.value(self._written(logical).get("Url")), "Url")
         if not isinstance(url, str) or attribute not in ("", "Arn"):
             return None
-        return f"arn:aws:iam::{self.account}:oidc-provider/{provider_host(url)}"
+        return OIDC.arn(self.account, provider_host(url))
 
     def held(self, listed: Any, section: str) -> list[Thing]:
         """The things of a section that a list of names means."""
@@ -213,9 +214,9 @@ _SHAPES: Mapping[str, tuple[str, str, str]] = {
     "AWS::IAM::Group": ("group", "GroupName", "name"),
     "AWS::IAM::ManagedPolicy": ("policy", "ManagedPolicyName", "arn"),
     "AWS::IAM::InstanceProfile": ("instance-profile", "InstanceProfileName", "name"),
-    "AWS::IAM::SAMLProvider": ("saml-provider", "Name", "arn"),
-    "AWS::IAM::OIDCProvider": ("oidc-provider", "Url", "arn"),
-    CDK_PROVIDER: ("oidc-provider", "Url", "arn"),
+    "AWS::IAM::SAMLProvider": (SAML.segment, "Name", "arn"),
+    "AWS::IAM::OIDCProvider": (OIDC.segment, "Url", "arn"),
+    CDK_PROVIDER: (OIDC.segment, "Url", "arn"),
 }
 """Type to the segment of its ARN, the property that names it, and whether `Ref` gives its name or its ARN."""
 

@@ -17,6 +17,7 @@ from sts_emulator.importers.inventory import Inventory, Thing, arn, kept, provid
 from sts_emulator.importers.json_text import BadInput, JsonText
 from sts_emulator.importers.terraform_documents import Documents
 from sts_emulator.importers.terraform_references import Configuration, Key
+from sts_emulator.policy.federated import OIDC, SAML
 
 _PREFIXES: Final = ("aws_iam_", "aws_rolesanywhere_")
 _CALLER = re.compile(r'"account_id"\s*:\s*"([0-9]{12})"')
@@ -218,7 +219,7 @@ _ARNS: Mapping[str, str] = {
     "aws_iam_group": "group",
     "aws_iam_policy": "policy",
     "aws_iam_instance_profile": "instance-profile",
-    "aws_iam_saml_provider": "saml-provider",
+    "aws_iam_saml_provider": SAML.segment,
 }
 
 
@@ -230,11 +231,11 @@ def _arn_of(plan: Plan, resource: Resource) -> str:
     if resource.is_data:
         return ""
     if resource.type == "aws_iam_openid_connect_provider" and isinstance(resource.values.get("url"), str):
-        return f"arn:aws:iam::{plan.account}:oidc-provider/{provider_host(resource.values['url'])}"
+        return OIDC.arn(plan.account, provider_host(resource.values["url"]))
     kind, name = _ARNS.get(resource.type), resource.values.get("name")
     if kind is None or not isinstance(name, str):
         return ""
-    path = resource.values.get("path") if kind != "saml-provider" else "/"
+    path = resource.values.get("path") if kind != SAML.segment else "/"
     return arn(plan.account, kind, name, path if isinstance(path, str) else "/")
 
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from sts_emulator.policy.deciding.matching import AWS_TYPES
-from sts_emulator.policy.federated import COGNITO, GITHUB, issuer_of, kind_of
+from sts_emulator.policy.federated import BUILT_IN, GITHUB, KINDS, SAML, FederatedType, ProviderKind, issuer_of, kind_of
 from sts_emulator.policy.keys import MORE_CLAIMS, is_claim
 
 if TYPE_CHECKING:
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 
     from sts_emulator.policy.deciding.engine import Principal
 
-CallerKind = Literal["aws", "oidc", "saml", "service", "anonymous"]
+CallerKind = FederatedType | Literal["aws", "service", "anonymous"]
 
 
 class CallerClass(NamedTuple):
@@ -33,8 +32,6 @@ class CallerClass(NamedTuple):
 
 
 ANY_AWS = CallerClass("aws")
-CHAINED = (COGNITO, "accounts.google.com", "www.amazon.com", "graph.facebook.com")
-"""Providers whose keys a role session keeps and brings into its next AssumeRole; saml:… likewise."""
 _SESSION_ONLY = frozenset({"aws:multifactorauthpresent", "aws:multifactorauthage", "aws:tokenissuetime"})
 _SERVICE_ONLY = frozenset(
     {
@@ -58,14 +55,6 @@ WITH_SOURCE = frozenset(
     )
 )
 """Services whose own guides tell to test aws:SourceArn or aws:SourceAccount in the trust policies of their roles."""
-SAML_KEYS = frozenset(
-    {
-        *("aud", "iss", "doc", "sub", "sub_type", "namequalifier", "cn", "commonname", "givenname", "mail", "name"),
-        *("organizationstatus", "primarygroupsid", "surname", "uid", "x500uniqueidentifier"),
-    }
-)
-"""User Guide, reference_policies_iam-condition-keys, "Available keys for SAML-based AWS STS federation"."""
-SAML_STARTS = ("eduperson", "eduorg")
 _SENT_BY_SERVICE: Mapping[str, tuple[str, ...]] = {
     "rolesanywhere.amazonaws.com": (
         *("aws:principaltag/x509", "aws:requesttag/x509", "aws:tagkeys", "sts:sourceidentity", "sts:rolesessionname"),
@@ -83,13 +72,13 @@ _FIXED = ("gitlab.com", GITHUB, "api.bitbucket.org", "oidc.circleci.com", "app.t
 
 def class_of(caller: Principal) -> CallerClass:
     """The class of a caller that asked."""
-    if caller.type in AWS_TYPES:
-        return ANY_AWS
-    if caller.type == "oidc":
-        return CallerClass("oidc", caller.value)
-    if caller.type == "saml":
-        return CallerClass("saml", caller.value)
-    return CallerClass("service", caller.value) if caller.type == "service" else CallerClass("anonymous")
+    match caller.type:
+        case "user" | "assumed-role" | "root" | "federated-user":
+            return ANY_AWS
+        case "anonymous":
+            return CallerClass("anonymous")
+        case _ as kind:
+            return CallerClass(kind, caller.value)
 
 
 def class_named(kind: str, text: str) -> CallerClass:
@@ -110,8 +99,9 @@ def never_there(key: str, caller: CallerClass) -> str:
         return _never_claimed(key, caller)
     if _is_issuers(name):
         return _foreign_issuer(key, name, caller)
-    if name.startswith("saml:"):
-        return _never_asserted(key, name.removeprefix("saml:"), caller)
+    asserted = next((kind for kind in KINDS if kind.prefix and name.startswith(f"{kind.prefix}:")), None)
+    if asserted is not None:
+        return _never_asserted(key, asserted, caller)
     return _never_said(key, name, caller)
 
 
@@ -126,7 +116,7 @@ def meant(key: str, caller: CallerClass, *, have: Collection[str] = ()) -> str:
         claim = claim if claim in _PLAIN_TOKENS or claim in MORE_CLAIMS.get(caller.issuer.lower(), ()) else "sub"
         wanted = f"{caller.issuer}:{claim}"
     elif caller.kind == "saml" and (_is_issuers(name) or ":" not in name):
-        wanted = f"saml:{claim}" if claim in SAML_KEYS else "saml:sub"
+        wanted = f"saml:{claim}" if claim in SAML.keys else "saml:sub"
     else:
         return ""
     return wanted if not have or wanted.lower() in have else ""
@@ -186,17 +176,18 @@ def _never_claimed(key: str, caller: CallerClass) -> str:
 def _foreign_issuer(key: str, name: str, caller: CallerClass) -> str:
     if caller.kind == "oidc":
         return f"a token has no such key: those of this provider begin with {caller.issuer}:"
-    if caller.kind == "aws" and name.startswith(tuple(f"{issuer}:" for issuer in CHAINED)):
+    if caller.kind == "aws" and name.startswith(tuple(f"{issuer}:" for issuer in BUILT_IN)):
         return ""
     return f"{key} exists for callers with a token of that issuer, not for {_WORDS[caller.kind]}"
 
 
-def _never_asserted(key: str, attribute: str, caller: CallerClass) -> str:
-    if caller.kind not in ("saml", "aws"):
-        return f"{key} exists for callers with a SAML assertion, not for {_WORDS[caller.kind]}"
-    if attribute in SAML_KEYS or attribute.startswith(SAML_STARTS):
+def _never_asserted(key: str, asserted: ProviderKind, caller: CallerClass) -> str:
+    if caller.kind not in (asserted.type, "aws"):
+        return f"{key} exists for {_WORDS[asserted.type]}, not for {_WORDS[caller.kind]}"
+    attribute = key.lower().removeprefix(f"{asserted.prefix}:")
+    if not asserted.keys or attribute in asserted.keys or attribute.startswith(asserted.more_keys):
         return ""
-    return f"AWS makes no condition key of the attribute {attribute}, so there never is a {key}"
+    return f"AWS makes no condition key of the {asserted.part} {attribute}, so there never is a {key}"
 
 
 def _never_said(key: str, name: str, caller: CallerClass) -> str:
@@ -212,14 +203,12 @@ def _never_said(key: str, name: str, caller: CallerClass) -> str:
 
 _UNSIGNED = frozenset({*_SESSION_ONLY, "aws:username"})
 _NEVER: Mapping[CallerKind, frozenset[str]] = {
-    "oidc": _UNSIGNED | {"aws:principalarn", "sts:externalid", "aws:sourceidentity"},
-    "saml": _UNSIGNED | {"aws:principalarn", "sts:externalid", "aws:sourceidentity"},
+    **{kind.type: _UNSIGNED | {"aws:principalarn", "sts:externalid", "aws:sourceidentity"} for kind in KINDS},
     "service": _UNSIGNED | {"aws:principalorgid"},
 }
 _WORDS: Mapping[CallerKind, str] = {
     "aws": "users and roles",
-    "oidc": "callers with an OIDC token",
-    "saml": "callers with a SAML assertion",
+    **{kind.type: f"callers with {kind.evidence}" for kind in KINDS},
     "service": "AWS services",
     "anonymous": "anonymous callers",
 }

@@ -1,90 +1,66 @@
-"""The proofs from outside AWS that an expectation can be made `with`: each turns what is supposed into a request."""
+"""The proofs that an expectation can suppose: each turns what is supposed into a request, and back.
+
+Each kind is a module that the catalogue names, with `present` and `supposed`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from sts_emulator.accounts import documents
-from sts_emulator.core import names
-from sts_emulator.scenario import identity_pools, roles_anywhere, saml_evidence
-from sts_emulator.scenario.expect import Expectation, ask_for
+from sts_emulator.catalogue import EVIDENCE
+from sts_emulator.core.world import World
+from sts_emulator.policy.deciding.engine import Principal
+from sts_emulator.scenario.expect import Expectation
 from sts_emulator.scenario.problems import ScenarioError
+from sts_emulator.scenario.supposed import Keys, Supposed
 
 if TYPE_CHECKING:
     from sts_emulator.scenario.rehearse import Call
 
-WEB_IDENTITY = "AssumeRoleWithWebIdentity"
-TOKEN_LIFETIME = 600  # seconds, of a token made from bare claims
+
+class Kind(Protocol):
+    """A module of evidence."""
+
+    def present(self, call: Call, expectation: Expectation, role_arn: str, given: Any, /) -> None:
+        """Make the request that is meant. Raises AwsError as the server would, ScenarioError for nonsense."""
+
+    def supposed(self, world: World, principal: Principal, keys: Keys, /) -> Supposed:
+        """What to suppose for a request of `principal` with these keys."""
+
+
+def kind(key: str) -> Kind:
+    """The kind of evidence of that key in the catalogue."""
+    return cast("Kind", import_module(EVIDENCE[key].module))
+
+
+def kind_for(principal: Principal) -> Kind:
+    """The kind that proves a principal: by its name, as of a service, else by its type."""
+    for who in (principal.value, principal.type):
+        for evidence in EVIDENCE.values():
+            if who in evidence.callers:
+                return kind(evidence.key)
+    message = f"no method proves a caller of type {principal.type}"
+    raise LookupError(message)
 
 
 def present(call: Call, expectation: Expectation, role_arn: str) -> None:
-    """Make the request that an expectation's `with` means.
+    """Make the request that an expectation means.
 
     Raises:
         AwsError: as the server would.
         ScenarioError: no such kind of evidence, or one that makes no sense.
     """
-    ((kind, given),) = expectation.with_.items()
+    if expectation.caller is not None:
+        kind("caller").present(call, expectation, role_arn, expectation.caller)
+        return
+    ((key, given),) = expectation.with_.items()
     if not isinstance(given, Mapping | None):
-        raise ScenarioError.at(expectation.where.at("with"), f"`{kind}` takes a mapping of claims")
-    known = EVIDENCE.get(kind)
-    if known is not None:
-        known(call, expectation, role_arn, given or {})
+        raise ScenarioError.at(expectation.where.at("with"), f"`{key}` takes a mapping of claims")
+    if key in EVIDENCE and key != "caller":
+        kind(key).present(call, expectation, role_arn, given or {})
     else:
-        _issuer_token(call, expectation, role_arn, kind, given or {})
+        from sts_emulator.scenario.token_evidence import present_issuers
 
-
-def _issuer_token(call: Call, expectation: Expectation, role_arn: str, name: str, given: Mapping[str, Any]) -> None:
-    """A token of one of the scenario's issuers or of a preset: options and claims as for `sts-emulator token`."""
-    from sts_emulator.idp import oidc
-    from sts_emulator.idp.presets import PRESETS
-
-    try:
-        issuer = call.world.get(documents.ISSUER, name) or oidc.ensure_issuer(call.world, name)
-        options = PRESETS[issuer["preset"]].options
-        claims = oidc.compose(
-            issuer, {key: _typed(options.get(key), value) for key, value in given.items()}, _now(call)
-        )
-    except ValueError as bad:
-        raise ScenarioError.at(expectation.where.at("with"), str(bad)) from None
-    _web_identity(call, expectation, role_arn, claims)
-
-
-def _bare_claims(call: Call, expectation: Expectation, role_arn: str, given: Mapping[str, Any]) -> None:
-    """A token of any issuer, by its claims; the times may be left out."""
-    issued = int(_now(call))
-    claims = {"iat": issued, "exp": issued + TOKEN_LIFETIME, **given}
-    _web_identity(call, expectation, role_arn, {name: value for name, value in claims.items() if value is not None})
-
-
-def _web_identity(call: Call, expectation: Expectation, role_arn: str, claims: Mapping[str, Any]) -> None:
-    from sts_emulator.methods.assume_role.operation import check_role_arn
-    from sts_emulator.methods.web_identity import operation as web_identity
-
-    call.operation = WEB_IDENTITY
-    check_role_arn(role_arn)
-    arn = names.parse_arn(role_arn)
-    assert arn is not None  # checked
-    provider = web_identity.provider_of(call.world, arn.account, claims.get("iss"))
-    web_identity.vend(call, provider, claims, ask_for(expectation, role_arn))
-
-
-def _typed(default: Any, value: Any) -> Any:
-    """An option's value in the type of its default: YAML's values are texts here."""
-    if value in ("true", "false") and (default is None or isinstance(default, bool)):
-        return value == "true"
-    return value
-
-
-def _now(call: Call) -> float:
-    return call.world.now()
-
-
-EVIDENCE = {
-    "claims": _bare_claims,
-    "certificate": roles_anywhere.present,
-    "saml": saml_evidence.present,
-    "cognito": identity_pools.present,
-}
-"""Kinds of evidence by the key under `with`; any other key names an issuer. A new access method adds its own here."""
+        present_issuers(call, expectation, role_arn, key, given or {})

@@ -11,12 +11,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from sts_emulator.accounts import documents
 from sts_emulator.accounts.documents import IdentityPool
 from sts_emulator.core import names
+from sts_emulator.core.world import World
 from sts_emulator.methods.cognito import identity_pools as stored_pools
+from sts_emulator.policy.deciding.engine import Principal
+from sts_emulator.scenario import token_evidence
 from sts_emulator.scenario.expect import Expectation, ask_for
 from sts_emulator.scenario.load import Node
 from sts_emulator.scenario.problems import ScenarioError, Where
 from sts_emulator.scenario.seed import Section, Seed
 from sts_emulator.scenario.shape import Mistake, Reader, Shape, text
+from sts_emulator.scenario.supposed import Keys, Supposed, taken
 from sts_emulator.vending.authorize import access_denied
 
 if TYPE_CHECKING:
@@ -268,6 +272,18 @@ def present(call: Call, expectation: Expectation, role_arn: str, given: Mapping[
         call.evidence["refused"] = told = f"the identity pool gives them the role {given_role}"
         raise access_denied(told)
     sign_in.vend(call, pool, identity, logins, wanted)
+
+
+def supposed(world: World, principal: Principal, keys: Keys) -> Supposed:
+    """A user or guest of the pool that a request's keys tell of; where the scenario has no such pool, bare claims."""
+    start = f"{principal.value}:"
+    pool = world.find(documents.IDENTITY_POOL, keys.get(f"{start}aud", ("",))[0])
+    if pool is None:
+        return token_evidence.supposed(world, principal, keys)
+    said = {name.removeprefix(start): taken(keys, name) for name in list(keys) if name.startswith(start)}
+    guest = {"guest": "true"} if said.get("amr") == "unauthenticated" else {}
+    identity = {"identity": said["sub"]} if "sub" in said else {}
+    return Supposed({"with": {"cognito": {"pool": pool["id"], **guest, **identity, "flow": "basic"}}})
 
 
 def _login(call: Call, place: Where, pool: IdentityPool, given: Mapping[str, Any]) -> Login:

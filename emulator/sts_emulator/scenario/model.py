@@ -1,4 +1,4 @@
-"""The vocabulary: the tuple of sections that a scenario may have, and how a file of it is read."""
+"""How a file of the vocabulary is read; which sections a scenario may have is told by the catalogue."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+from sts_emulator.catalogue import SECTIONS, Row
 from sts_emulator.core import names
 from sts_emulator.scenario.expect import Expectation
 from sts_emulator.scenario.load import Node, load, read_bytes
@@ -19,50 +20,11 @@ from sts_emulator.scenario.seed import AccessKey, Section
 from sts_emulator.scenario.shape import Mistake, Reader, Shape, mapping, shape_fields, text, unknown_key
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A key of the vocabulary: where it is written, and the module and name of its section.
+def section_of(row: Row) -> Section:
+    """The section of a row; its module is loaded now."""
+    section: Section = getattr(import_module(row.module), row.name)
+    return section
 
-    The module is loaded when a scenario has the key: all of them would take 15 ms of every start.
-    """
-
-    key: str
-    scope: Literal["account", "world"]
-    module: str
-    name: str
-
-    @property
-    def section(self) -> Section:
-        """The section itself."""
-        found: Section = getattr(import_module(f"sts_emulator.scenario.{self.module}"), self.name)
-        return found
-
-
-SECTIONS = (
-    Row("import", "world", "imports", "SECTION"),
-    Row("issuers", "world", "providers", "ISSUERS"),
-    Row("saml_idps", "world", "saml", "IDPS"),
-    Row("policies", "account", "policies", "SECTION"),
-    Row("groups", "account", "users_and_groups", "GROUPS"),
-    Row("users", "account", "users_and_groups", "USERS"),
-    Row("roles", "account", "roles", "ROLES"),
-    Row("instance_profiles", "account", "roles", "INSTANCE_PROFILES"),
-    Row("instances", "account", "workloads", "INSTANCES"),
-    Row("tasks", "account", "workloads", "TASKS"),
-    Row("clusters", "account", "workloads", "CLUSTERS"),
-    Row("functions", "account", "workloads", "FUNCTIONS"),
-    Row("oidc_providers", "account", "providers", "OIDC_PROVIDERS"),
-    Row("saml_providers", "account", "saml", "PROVIDERS"),
-    Row("trust_anchors", "account", "roles_anywhere", "TRUST_ANCHORS"),
-    Row("roles_anywhere_profiles", "account", "roles_anywhere", "PROFILES"),
-    Row("identity_pools", "account", "identity_pools", "SECTION"),
-    Row("delegation_templates", "account", "delegation", "SECTION"),
-    Row("organization", "world", "organization", "SECTION"),
-    Row("identity_center", "world", "identity_center", "SECTION"),  # its accounts are the organization's
-    Row("decider", "world", "deciders", "SECTION"),
-    Row("eventual_consistency", "world", "consistency", "SECTION"),  # last: what a scenario declares is known
-)
-"""In the order in which they come about. A new access method adds its section here, and nowhere else."""
 
 # What may be a file of another tool: JSON, an archive, UTF-16, a CloudFormation template. `imports` looks closer.
 _FOREIGN = re.compile(
@@ -258,7 +220,7 @@ def _refuse_unknown(reader: Reader, node: Node, members: Mapping[str, Node], kno
 
 
 def _entry(reader: Reader, row: Row, account: str, node: Node) -> Entry:
-    section = row.section
+    section = section_of(row)
     return Entry(section, account, reader.read(section.shape, node), reader.where(node))
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from sts_emulator.accounts import documents
 from sts_emulator.accounts.resources import Stored
 from sts_emulator.core import names
+from sts_emulator.policy.federated import OIDC
 from sts_emulator.scenario.load import Node
 from sts_emulator.scenario.policies import tag_list
 from sts_emulator.scenario.problems import ScenarioError
@@ -114,7 +115,7 @@ def _url(seed: Seed, provider: OidcProvider) -> str:
 
 
 def _oidc_arn(seed: Seed, url: str) -> str:
-    return f"arn:{names.PARTITION}:iam::{seed.account}:oidc-provider/{url.partition('://')[2]}"
+    return OIDC.arn(seed.account, url.partition("://")[2], names.PARTITION)
 
 
 def _update_oidc(seed: Seed, arn: str, stored: Stored, provider: OidcProvider) -> None:

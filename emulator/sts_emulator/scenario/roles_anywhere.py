@@ -11,13 +11,17 @@ from typing import TYPE_CHECKING, Any
 from sts_emulator.accounts import documents, resources
 from sts_emulator.accounts.resources import Stored
 from sts_emulator.core import names
+from sts_emulator.core.world import World
 from sts_emulator.methods.roles_anywhere import kinds as nouns
 from sts_emulator.methods.roles_anywhere.kinds import CRL, PROFILE, TRUST_ANCHOR, Noun
+from sts_emulator.policy.deciding.engine import Principal
+from sts_emulator.scenario import signed_evidence
 from sts_emulator.scenario.load import Node
 from sts_emulator.scenario.policies import Policy
 from sts_emulator.scenario.problems import ScenarioError, Where
 from sts_emulator.scenario.seed import Section, Seed
 from sts_emulator.scenario.shape import Mistake, Reader, Shape, mapping, text
+from sts_emulator.scenario.supposed import Keys, Supposed, taken
 
 if TYPE_CHECKING:
     from sts_emulator.scenario.expect import Expectation
@@ -272,6 +276,17 @@ def present(call: Call, expectation: Expectation, role_arn: str, given: Mapping[
         raise ScenarioError.at(place, str(bad)) from None
     name = expectation.session_name if "session_name" in expectation.where.lines else ""
     session.vend(call, anchor, certificate, profile["arn"], role_arn, name, expectation.duration)
+
+
+def supposed(world: World, principal: Principal, keys: Keys) -> Supposed:
+    """A certificate of the subject that a request tells of; where it tells none, the service as any other."""
+    start = "aws:principaltag/x509subject/"
+    subject = {name.removeprefix(start).upper(): taken(keys, name) for name in list(keys) if name.startswith(start)}
+    if not subject:
+        return signed_evidence.supposed(world, principal, keys)
+    for source in ("aws:sourcearn", "aws:sourceaccount"):
+        keys.pop(source, None)  # the anchor's, which vouches for the certificate
+    return Supposed({"with": {"certificate": {"subject": subject}}})
 
 
 def _only(call: Call, place: Where, noun: Noun, role_arn: str, name: str | None) -> Stored:

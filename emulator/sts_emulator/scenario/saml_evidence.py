@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from sts_emulator.core.world import World
+from sts_emulator.policy.deciding.engine import Principal
 from sts_emulator.scenario import assumed_providers
 from sts_emulator.scenario.expect import Expectation, ask_for
 from sts_emulator.scenario.problems import ScenarioError
+from sts_emulator.scenario.supposed import Keys, Supposed
 
 if TYPE_CHECKING:
     from sts_emulator.scenario.rehearse import Call
@@ -43,6 +46,13 @@ def present(call: Call, expectation: Expectation, role_arn: str, given: Mapping[
 
 def _origin(call: Call) -> str:
     return f"http://{call.server.settings.host}:{call.server.settings.port}"
+
+
+def supposed(_world: World, principal: Principal, keys: Keys) -> Supposed:
+    """Somebody of the provider; which user of an identity provider it could be, nobody can tell from the keys."""
+    said = ", ".join(f"{key}={','.join(keys.pop(key))}" for key in list(keys) if key.startswith("saml:"))
+    told = f"an assertion of {principal.value}{f' with {said}' if said else ''}, of a user that you have"
+    return Supposed({"with": {"saml": {"user": "somebody"}}}, told)
 
 
 def _idp(call: Call, name: str) -> Mapping[str, Any]:

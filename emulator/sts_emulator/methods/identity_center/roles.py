@@ -11,10 +11,11 @@ from sts_emulator.core.world import World
 from sts_emulator.methods.identity_center.portal_sessions import PortalSession
 from sts_emulator.methods.identity_center.refusals import portal_refused
 from sts_emulator.policy.deciding.engine import Principal
+from sts_emulator.policy.federated import SAML
 from sts_emulator.vending.assume import Ask, Proof, Vended, assume
 from sts_emulator.vending.context import Context
 
-ACTION: Final = "sts:AssumeRoleWithSAML"
+ACTION: Final = SAML.action
 
 
 def offered(world: World, session: PortalSession) -> Mapping[str, Mapping[str, PermissionSet]]:

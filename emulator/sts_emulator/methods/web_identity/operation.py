@@ -18,13 +18,14 @@ from sts_emulator.methods.tokens.id_token import NOT_VALIDATED, IdToken, refuse
 from sts_emulator.methods.tokens.issuers import KeysUnavailableError, Provider, ThumbprintError
 from sts_emulator.methods.tokens.jwk import ALGORITHMS, KeySet
 from sts_emulator.policy.deciding.engine import Principal
+from sts_emulator.policy.federated import BUILT_IN_ISSUERS, OIDC
 from sts_emulator.vending.assume import Ask, Proof, assume
 from sts_emulator.vending.authorize import access_denied
 from sts_emulator.vending.context import FALSE, TRUE, Context
 from sts_emulator.vending.session_policies import CLAIMS_AT_LEAST
 from sts_emulator.wire.dispatch import operation
 
-ACTION = "sts:AssumeRoleWithWebIdentity"
+ACTION = OIDC.action
 NOT_AUTHORIZED = f"Not authorized to perform {ACTION}"
 
 # Texts as recorded from AWS (docs/aws/web-identity.md, "Errors").
@@ -34,13 +35,6 @@ NO_KEY = (
     "documentation for requirements"
 )
 BAD_THUMBPRINT = "OpenIDConnect provider's HTTPS certificate doesn't match configured thumbprint"
-
-BUILT_IN = {
-    "https://accounts.google.com": "accounts.google.com",
-    "accounts.google.com": "accounts.google.com",
-    "https://cognito-identity.amazonaws.com": "cognito-identity.amazonaws.com",
-}
-"""Issuers that need no provider of the account (docs/aws/web-identity.md, "Built-in providers"): `iss` -> principal."""
 
 MOST_TOLD = 5  # providers or client ids that an event lists
 _MAX_URL = 255  # characters of a provider's URL, by IAM's model: a longer issuer has none
@@ -184,7 +178,7 @@ def provider_of(world: World, account: str, issuer: Any) -> Provider:
         refuse("Missing a required claim: iss")
     if not isinstance(issuer, str):
         refuse("Issuer must be a valid URL")
-    built_in = BUILT_IN.get(issuer)
+    built_in = BUILT_IN_ISSUERS.get(issuer)
     if built_in is not None:
         return Provider(built_in, f"https://{built_in}", built_in)
     return world.memo(("oidc-provider", account, issuer), lambda: _registered(world, account, issuer))
@@ -192,7 +186,7 @@ def provider_of(world: World, account: str, issuer: Any) -> Provider:
 
 def _registered(world: World, account: str, issuer: str) -> Provider:
     name = _name(issuer)
-    arn = f"arn:aws:iam::{account}:oidc-provider/{name}"
+    arn = OIDC.arn(account, name)
     stored = world.find(documents.OIDC_PROVIDER, arn) if 0 < len(name) <= _MAX_URL else None
     if stored is None:
         refuse(f"No OpenIDConnect provider found in your account for {issuer}")

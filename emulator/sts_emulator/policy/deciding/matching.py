@@ -8,7 +8,7 @@ the pattern.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, Never, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 from sts_emulator.policy.federated import FederatedType
 
@@ -262,16 +262,14 @@ class Principals:
         if deny and (self.everyone or self.any_aws):
             return "direct"
         match caller.type:
-            case "oidc" | "saml":
-                return "direct" if self.everyone or caller.value in self.federated else None
             case "user" | "assumed-role" | "root" | "federated-user":
                 return "direct" if self.everyone else self._match_aws(caller)
             case "service":
                 return "direct" if self.everyone or caller.value in self.services else None
             case "anonymous":
                 return "direct" if self.everyone or self.any_aws else None
-            case _ as unknown:
-                return _nobody(unknown)
+            case _ as federated:
+                return self._match_federated(federated, caller)
 
     def matched_by(self, caller: Principal, *, deny: bool = False) -> str | None:
         """The listed text that names the caller most closely."""
@@ -281,6 +279,11 @@ class Principals:
             if (grant := principals({kind: [text]} if kind != "*" else text).match(caller, deny=deny)) is not None
         ]
         return max(found, key=lambda pair: pair[0])[1] if found else None
+
+    def _match_federated(self, kind: FederatedType, caller: Principal) -> Grant | None:
+        """INVARIANT: a caller of no known type, which mypy refuses already, is not admitted at run time either."""
+        named = self.everyone or caller.value in self.federated
+        return "direct" if named and kind in FEDERATED_TYPES else None
 
     def _match_aws(self, caller: Principal) -> Grant | None:
         direct = self.direct
@@ -311,10 +314,6 @@ class Principals:
             return True
         itself = caller.value in self.direct or caller.user_arn in self.direct or caller.id in self.direct
         return itself and (not caller.role_arn or self._names_role(caller))
-
-
-def _nobody(_unknown: Never) -> None:
-    """A caller of no known type, which mypy refuses already, is not admitted at run time either."""
 
 
 def principals(element: str | Mapping[str, Sequence[str]]) -> Principals:

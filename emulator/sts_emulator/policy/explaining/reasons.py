@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sts_emulator.policy.caller_keys import class_of, meant, never_there
 from sts_emulator.policy.deciding.matching import (
-    AWS_TYPES,
-    FEDERATED_TYPES,
     ArnPattern,
     Glob,
     glob,
@@ -17,7 +15,7 @@ from sts_emulator.policy.deciding.matching import (
 )
 from sts_emulator.policy.deciding.typed_values import read_address, read_date, read_number
 from sts_emulator.policy.deciding.variables import LANGUAGE_WITH_VARIABLES, value_of
-from sts_emulator.policy.federated import issuer_of
+from sts_emulator.policy.federated import KINDS, ProviderKind, kind_of_type
 from sts_emulator.policy.keys import MULTIVALUED
 
 if TYPE_CHECKING:
@@ -74,9 +72,10 @@ def absence(key: str, caller: Principal) -> str:
     for start, text in ABSENT_PREFIXES.items():
         if name.startswith(start):
             return text
-    if caller.type == "oidc" and name.startswith(f"{issuer_of(caller.value).lower()}:"):
-        return f"the token has no claim {name.rpartition(':')[2]}"
-    return "the assertion has no such attribute" if caller.type == "saml" and name.startswith("saml:") else ""
+    kind = next((kind for kind in KINDS if kind.type == caller.type), None)
+    if kind is None or not name.startswith(f"{kind.prefix_of(caller.value)}:"):
+        return ""
+    return f"the {kind.noun} has no {kind.part} {name.rpartition(':')[2]}"
 
 
 def condition_reason(  # noqa: PLR0911 # one return per reason
@@ -312,12 +311,19 @@ def principal_reason(
     if match:
         strict = statement.effect == "Deny" and principals.match(caller) is None
         return Reason("matched", STRICT_DENY if strict else "")
-    entries = [(kind, names.get(text, text)) for kind, text in principals.entries]
-    if caller.type in FEDERATED_TYPES:
-        return _federated_reason(entries, caller)
-    if caller.type in AWS_TYPES:
-        return _aws_reason(entries, caller)
-    return _other_reason(entries, caller)
+    return _unnamed_reason([(kind, names.get(text, text)) for kind, text in principals.entries], caller)
+
+
+def _unnamed_reason(entries: Sequence[tuple[str, str]], caller: Principal) -> Reason:
+    match caller.type:
+        case "user" | "assumed-role" | "root" | "federated-user":
+            return _aws_reason(entries, caller)
+        case "service":
+            return _service_reason(entries, caller)
+        case "anonymous":
+            return Reason("no_match", _named(entries))
+        case _ as kind:
+            return _federated_reason(entries, caller, kind_of_type(kind))
 
 
 def _not_principal_reason(statement: Statement, *, bounded: bool, match: bool) -> Reason:
@@ -338,8 +344,8 @@ def _some(texts: Sequence[str]) -> str:
     return f"{', '.join(texts[:MOST_NAMED])}{f' and {more} more' if more > 0 else ''}"
 
 
-def _federated_reason(entries: Sequence[tuple[str, str]], caller: Principal) -> Reason:
-    listed = [text for kind, text in entries if kind == "Federated"]
+def _federated_reason(entries: Sequence[tuple[str, str]], caller: Principal, kind: ProviderKind) -> Reason:
+    listed = [text for element, text in entries if element == "Federated"]
     if any(text.lower() == caller.value.lower() for text in listed):
         return Reason("case_differs", "only upper and lower case differ between the providers")
     if caller.value.startswith("arn:"):
@@ -348,10 +354,10 @@ def _federated_reason(entries: Sequence[tuple[str, str]], caller: Principal) -> 
             return reason
     if listed:
         return Reason("provider_differs", f"{_named(entries)}; the caller was verified by {caller.value}")
-    if any(kind == "AWS" for kind, _ in entries):
+    if any(element == "AWS" for element, _ in entries):
         return Reason(
             "federated_not_covered_by_AWS",
-            f'an AWS principal admits no OIDC or SAML caller; name "Federated": "{caller.value}"',
+            f'an AWS principal admits no caller with {kind.evidence}; name "Federated": "{caller.value}"',
         )
     return Reason("no_match", "the statement names no OIDC or SAML provider")
 
@@ -365,10 +371,10 @@ def _same_provider(text: str, arn: str) -> Reason | None:
     return Reason("account_differs", f"the same provider in another account or partition: `{text}`")
 
 
-def _other_reason(entries: Sequence[tuple[str, str]], caller: Principal) -> Reason:
-    if caller.type == "service" and any(kind == "Service" for kind, _ in entries):
+def _service_reason(entries: Sequence[tuple[str, str]], caller: Principal) -> Reason:
+    if any(kind == "Service" for kind, _ in entries):
         return Reason("service_differs", f"{_named(entries)}; the calling service is {caller.value}")
-    return Reason("no_match", f'name "Service": "{caller.value}"' if caller.type == "service" else _named(entries))
+    return Reason("no_match", f'name "Service": "{caller.value}"')
 
 
 def _aws_reason(entries: Sequence[tuple[str, str]], caller: Principal) -> Reason:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from sts_emulator.policy.caller_keys import can_send, class_of, meant
 from sts_emulator.policy.deciding.document import as_list, parse
-from sts_emulator.policy.deciding.matching import AWS_TYPES
 from sts_emulator.policy.deciding.operators import OPERATORS
 from sts_emulator.policy.deciding.variables import LANGUAGE_WITH_VARIABLES
 from sts_emulator.policy.explaining.sample_values import completing, falsifying, satisfying
+from sts_emulator.policy.federated import kind_of_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -198,25 +198,31 @@ def _add_to_list(place: Place, element: str, text: str, *, cost: int) -> Edit:
 
 def principal_entry(caller: Principal) -> tuple[str, str]:
     """How a policy names a caller: the principal type and its text."""
-    if caller.type in AWS_TYPES:
-        return "AWS", caller.role_arn or caller.user_arn or caller.value
-    if caller.type == "service":
-        return "Service", caller.value
-    return ("AWS", "*") if caller.type == "anonymous" else ("Federated", caller.value)
+    match caller.type:
+        case "user" | "assumed-role" | "root" | "federated-user":
+            return "AWS", caller.role_arn or caller.user_arn or caller.value
+        case "service":
+            return "Service", caller.value
+        case "anonymous":
+            return "AWS", "*"
+        case _ as kind:
+            return kind_of_type(kind).element, caller.value
 
 
 def _others_named(caller: Principal) -> str:
     """Who else is named by the entry that names a caller without saying more of it."""
     _, text = principal_entry(caller)
-    if text == "*":
-        return "everybody, of every account"
-    if caller.type == "root":
-        return f"every user and role of account {caller.account} whose own policies allow it"
-    if caller.type == "oidc":
-        return f"everybody with a token of {text}, whatever it says"
-    if caller.type == "saml":
-        return f"everybody with an assertion of {text}, whatever it says"
-    return f"{text} on behalf of anybody's resources" if caller.type == "service" else ""
+    match caller.type:
+        case "anonymous":
+            return "everybody, of every account"
+        case "root":
+            return f"every user and role of account {caller.account} whose own policies allow it"
+        case "service":
+            return f"{text} on behalf of anybody's resources"
+        case "user" | "assumed-role" | "federated-user":
+            return ""
+        case _ as kind:
+            return f"everybody with {kind_of_type(kind).evidence} of {text}, whatever it says"
 
 
 MISSPELT = frozenset({"case_differs", "path_differs"})
