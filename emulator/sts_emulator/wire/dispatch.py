@@ -16,6 +16,7 @@ from typing import Any, Final, TypeVar
 
 from sts_emulator.core.errors import AwsError
 from sts_emulator.wire import http, models
+from sts_emulator.wire.foreign import foreign
 from sts_emulator.wire.models import Operation, Service
 
 REGISTRY: Final[dict[tuple[str, str], Callable[..., Any]]] = {}
@@ -97,6 +98,22 @@ def match(request: http.Request) -> tuple[Service, Operation]:
         UnmatchedRequestError: no such operation; its `protocol` says which shape the error takes.
         AwsError: `MalformedQueryString`.
     """
+    try:
+        return _match(request)
+    except (NoAction, UnmatchedRequestError) as unmatched:
+        if elsewhere := foreign(request, _Signed()):
+            raise UnmatchedRequestError(elsewhere.protocol, "NotImplemented", elsewhere.advice, status=501) from None
+        raise unmatched from None
+
+
+class _Signed:
+    """The names that the services here sign with; their models are read only when one is looked for."""
+
+    def __contains__(self, name: object) -> bool:
+        return any(models.service(service).signing_name == name for service in MODULES)
+
+
+def _match(request: http.Request) -> tuple[Service, Operation]:
     path = request.raw_path
     if path in ("/", ""):
         target = request.headers.get("x-amz-target")

@@ -69,7 +69,19 @@ def render_fault(
         return _query(service, declared, error, request_id, accept_json=accept_json)
     if protocol == "ec2":
         return _ec2(error, request_id)
+    if protocol == "rest-xml":
+        return _rest_xml(error, request_id)
     return _json(service, declared, protocol, error, request_id)
+
+
+def _rest_xml(error: AwsError, request_id: str) -> Response:
+    """S3's form, which Route 53's and CloudFront's clients read as well; only services that are not here have it."""
+    text = (
+        f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{error.code}</Code>'
+        f"<Message>{escape(error.message)}</Message><RequestId>{request_id}</RequestId></Error>"
+    )
+    headers = [("x-amz-request-id", request_id), ("content-type", "application/xml")]
+    return Response(error.status or 400, headers, text.encode("utf-8", "replace"))
 
 
 def _query(
