@@ -267,7 +267,10 @@ SERVICES = (
                 "domains",
             )
         },
-        {"*/.well-known": ("sts_emulator.idp.user_pools.pages",)},
+        {
+            "*/.well-known": ("sts_emulator.idp.user_pools.pages",),
+            "user-pools": ("sts_emulator.idp.user_pools.token_page",),
+        },
     ),
     # The token that STS signs for others to verify is evidence, so it is made where evidence is made.
     Method(

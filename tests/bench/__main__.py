@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import botocore.session
+from botocore import UNSIGNED
+from botocore.config import Config
 
 import sts_emulator
 from tests.bench import go_sdk, load
@@ -168,6 +170,65 @@ def other_sdk(seconds: float, rounds: int) -> list[Row]:
     return [at_most("GetCallerIdentity from the SDK for Go, of boto3's", go / boto3, 1.5)]
 
 
+# -- identity pools ------------------------------------------------------------------------------------------------
+
+
+def identity_pools(seconds: float, rounds: int) -> list[Row]:
+    """GetCredentialsForIdentity of users with distinct tokens, against AssumeRole."""
+    with running("ours") as ours:
+        pool = furnish_pool(ours)
+        calls = {"Logins": [{"token.actions.githubusercontent.com": token} for token in distinct_tokens(ours)]}
+        identity = unsigned(ours.port).get_id(IdentityPoolId=pool, Logins=calls["Logins"][0])["IdentityId"]
+        requests = [plain(ours.port, {"IdentityId": identity, "Logins": logins}) for logins in calls["Logins"]]
+        given = in_turns({ours: requests}, seconds, rounds)[ours].cpu_us
+        assumed = load.signed(ours.port, METHODS[ASSUME_ROLE], ALICE, **RELEASE)
+        cost = in_turns({ours: assumed}, seconds, rounds)[ours].cpu_us
+    say(f"GetCredentialsForIdentity: {given:.1f} us CPU, AssumeRole {cost:.1f}")
+    return [at_most("GetCredentialsForIdentity, of AssumeRole", given / cost, 3)]
+
+
+def furnish_pool(server: Running) -> str:
+    """An identity pool for the benchmark's issuer, with a role; its id."""
+    session = botocore.session.get_session()
+    session.set_credentials("AKIARTX3GSDSAAAAAAAA", "bench-root-secret")
+    options = {"region_name": "us-east-1", "endpoint_url": f"http://127.0.0.1:{server.port}"}
+    cognito, iam = session.create_client("cognito-identity", **options), session.create_client("iam", **options)
+    issuer = DEPLOY.replace("role/github-deploy", "oidc-provider/token.actions.githubusercontent.com")
+    pool = cognito.create_identity_pool(
+        IdentityPoolName="bench", AllowUnauthenticatedIdentities=False, OpenIdConnectProviderARNs=[issuer]
+    )["IdentityPoolId"]
+    trust = {
+        "Effect": "Allow",
+        "Principal": {"Federated": "cognito-identity.amazonaws.com"},
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": {
+            "StringEquals": {"cognito-identity.amazonaws.com:aud": pool},
+            "ForAnyValue:StringLike": {"cognito-identity.amazonaws.com:amr": "authenticated"},
+        },
+    }
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    role = iam.create_role(RoleName="phone", AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    cognito.set_identity_pool_roles(IdentityPoolId=pool, Roles={"authenticated": role})
+    return pool
+
+
+def unsigned(port: int):
+    config = Config(signature_version=UNSIGNED)
+    return botocore.session.get_session().create_client(
+        "cognito-identity", region_name="us-east-1", endpoint_url=f"http://127.0.0.1:{port}", config=config
+    )
+
+
+def plain(port: int, parameters: Mapping[str, object]) -> bytes:
+    """A GetCredentialsForIdentity as clients send it, who do not sign."""
+    body = json.dumps(parameters).encode()
+    head = (
+        f"POST / HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nX-Amz-Target: AWSCognitoIdentityService.GetCredentialsForIdentity\r\n"
+        f"Content-Type: application/x-amz-json-1.1\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
 # -- growth -------------------------------------------------------------------------------------------------------
 
 
@@ -289,6 +350,7 @@ def main() -> int:
     say(f"{platform.python_implementation()} {platform.python_version()}, {'' if optimized else 'not '}profile-guided")
     rows = throughput(*((1.0, 2) if quick else (1.5, 12)), before)
     rows += other_sdk(*((1.0, 2) if quick else (1.5, 6)))
+    rows += identity_pools(*((1.0, 2) if quick else (1.5, 6)))
     rows += growth(*((2_000, 20_000, 1.0) if quick else (10_000, 100_000, 2.0)))
     rows += start(3 if quick else 9, before)
     rows += decisions()

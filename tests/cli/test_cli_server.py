@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import shutil
@@ -154,6 +155,19 @@ def test_claims_and_options_of_a_token(cli: Cli):
     assert claims["aud"] == ["one", "two"]
     assert (claims["extra"], claims["more"]) == ("text", {"a": 1})
     assert claims["exp"] - claims["iat"] == 60
+
+
+def test_a_token_of_a_user_pool_s_user(cli: Cli):
+    admin = cli.aws.client("cognito-idp")
+    pool = admin.create_user_pool(PoolName="cli")["UserPool"]["Id"]
+    admin.create_user_pool_client(UserPoolId=pool, ClientName="app")
+    admin.admin_create_user(UserPoolId=pool, Username="ada", MessageAction="SUPPRESS")
+    body = cli("token", "cognito", "--pool", pool, "--user", "ada").split(".")[1]
+    claims = json.loads(base64.urlsafe_b64decode(body + "=="))
+    assert (claims["cognito:username"], claims["token_use"]) == ("ada", "id")
+    access = cli("token", "cognito", "--pool", "cli", "--client", "app", "--user", "ada", "--access")
+    answer = admin.get_user(AccessToken=access.strip())
+    assert answer["Username"] == "ada"
 
 
 def test_a_token_of_another_issuer_of_the_same_kind(cli: Cli):

@@ -272,3 +272,15 @@ def test_a_service_that_nobody_knows_is_refused_as_on_saving():
 def test_a_confused_deputy_is_told_where_the_service_sends_what_guards_against_it():
     assert "confused-deputy" in rules(trust({"Service": "scheduler.amazonaws.com"}))
     assert "confused-deputy" not in rules(trust({"Service": "autoscaling.amazonaws.com"}))
+
+
+def test_a_role_of_an_identity_pool_that_does_not_ask_how_somebody_signed_in_admits_guests():
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Federated": "cognito-identity.amazonaws.com"},
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": {"StringEquals": {"cognito-identity.amazonaws.com:aud": "us-east-1:pool"}},
+    }
+    (finding,) = lint(json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
+    assert finding.rule == "oidc-subject"
+    assert "guests of the identity pool" in finding.message

@@ -27,6 +27,7 @@ def add_parser(subparsers: Any) -> None:
     kinds = parser.add_subparsers(metavar="KIND", required=True)
     for name, preset in PRESETS.items():
         _add_kind(kinds, name, preset)
+    _add_cognito(kinds)
 
 
 def _add_kind(kinds: Any, name: str, preset: Preset) -> None:
@@ -52,12 +53,37 @@ def _add_kind(kinds: Any, name: str, preset: Preset) -> None:
     parser.set_defaults(run=run)
 
 
+def _add_cognito(kinds: Any) -> None:
+    parser = kinds.add_parser(
+        "cognito", help="of a user of a Cognito user pool, as a sign-in gives it", allow_abbrev=False
+    )
+    parser.add_argument("--pool", default="", help="id or name of the user pool (default: the only one)")
+    parser.add_argument("--user", required=True, help="username, alias or sub")
+    parser.add_argument("--client", default="", help="id or name of the app client (default: the only one)")
+    parser.add_argument("--access", action="store_true", help="print the access token, not the ID token")
+    add_server_options(parser)
+    parser.set_defaults(run=run_cognito)
+
+
+def run_cognito(arguments: argparse.Namespace) -> None:
+    """Print the token of a user pool's user, and nothing else."""
+    body = {"pool": arguments.pool, "user": arguments.user, "client": arguments.client}
+    with control(arguments) as emulator:
+        tokens = emulator.page("POST", f"{_prefix(arguments)}/user-pools/tokens", body=body)
+    print(tokens["AccessToken" if arguments.access else "IdToken"])
+
+
+def _prefix(arguments: argparse.Namespace) -> str:
+    return "" if arguments.world == DEFAULT_WORLD else f"/w/{quote(arguments.world, safe='')}"
+
+
 def run(arguments: argparse.Namespace) -> None:
     """Print the token, and nothing else."""
     body = request(arguments)
     with control(arguments) as emulator:
-        prefix = "" if arguments.world == DEFAULT_WORLD else f"/w/{quote(arguments.world, safe='')}"
-        minted = emulator.page("POST", f"{prefix}/issuers/{quote(arguments.issuer, safe='')}/token", body=body)
+        minted = emulator.page(
+            "POST", f"{_prefix(arguments)}/issuers/{quote(arguments.issuer, safe='')}/token", body=body
+        )
     print(json.dumps(minted["claims"], indent=2) if arguments.claims else minted["token"])
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sts_emulator.policy.caller_keys import WITH_SOURCE
 from sts_emulator.policy.deciding.document import texts
 from sts_emulator.policy.deciding.matching import ARN_PARTS, has_wildcard, is_account
-from sts_emulator.policy.federated import ACTIONS, BUILT_IN, GITHUB, issuer_of, kind_of
+from sts_emulator.policy.federated import ACTIONS, BUILT_IN, COGNITO, GITHUB, issuer_of, kind_of
 from sts_emulator.policy.linting.findings import (
     EVERY_KIND,
     Hit,
@@ -179,7 +179,12 @@ def _subject(subject: Subject) -> Iterator[Hit]:
     for statement, issuer in _claims(subject, "sub"):
         tested = {condition.name for condition in statement.conditions}
         own = f"{issuer.lower()}:"
-        if not any(name.startswith(own) and name != f"{own}aud" for name in tested):
+        if any(name.startswith(own) and name != f"{own}aud" for name in tested):
+            continue
+        if issuer == COGNITO:
+            message = "guests of the identity pool may assume the role too, where it has any"
+            yield statement.path, message, f"test {issuer}:amr, with ForAnyValue:StringLike"
+        else:
             yield statement.path, f"every subject of {issuer} may assume the role", f"test {issuer}:sub"
 
 
