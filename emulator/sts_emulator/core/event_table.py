@@ -9,10 +9,12 @@ import asyncio
 import contextlib
 import json
 import logging
+import marshal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from sts_emulator.core import clock
 from sts_emulator.core.events import Event, Listener
@@ -28,7 +30,7 @@ BATCH = 500
 
 log = logging.getLogger("emulator")
 
-_encode = json.JSONEncoder(check_circular=False, separators=(",", ":")).encode
+FORMAT = 4  # marshal's since Python 3.4, which every later one reads
 
 
 @dataclass(slots=True, eq=False)
@@ -104,7 +106,7 @@ class EventTable:
         pending, self._pending = self._pending, []
         for event in pending:
             try:
-                self._rows.append(NewEvent(event.world, event.id, event.at, _encode(event.record())))
+                self._rows.append(NewEvent(event.world, event.id, event.at, _dumps(event.record())))
             except Exception:  # a mistake of ours must not keep the others from being written
                 log.exception("event %s cannot be rendered", event.id)
         try:
@@ -186,6 +188,17 @@ def _event(row: EventRow) -> TableEvent:
     return TableEvent(row.id, row.world, row.at, partial(_loads, row.body), row.position)
 
 
-def _loads(body: str) -> dict[str, object]:
-    record: dict[str, object] = json.loads(body)
+def _dumps(record: dict[str, Any]) -> str | bytes:
+    """A record of plain data; a quarter of what JSON costs, and of a call's whole cost that is a tenth.
+
+    Who could forge a state file has root's keys already: they are in it.
+    """
+    try:
+        return marshal.dumps(record, FORMAT)
+    except ValueError:  # something that is nearly plain, such as a text of a class of its own
+        return json.dumps(record)
+
+
+def _loads(body: str | bytes) -> dict[str, object]:
+    record: dict[str, object] = json.loads(body) if isinstance(body, str) else marshal.loads(body)  # noqa: S302 - as above
     return record

@@ -55,12 +55,12 @@ class UnusableError(Exception):
 
 
 class NewEvent(NamedTuple):
-    """An event to append; `body` is its record as JSON."""
+    """An event to append; `body` is its record in a form that the store does not look into."""
 
     world: str
     id: str
     at: float
-    body: str
+    body: str | bytes
 
 
 class EventRow(NamedTuple):
@@ -70,7 +70,7 @@ class EventRow(NamedTuple):
     world: str
     id: str
     at: float
-    body: str
+    body: str | bytes
 
 
 class Reads(Protocol):

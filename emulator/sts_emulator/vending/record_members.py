@@ -172,9 +172,15 @@ def _told(service: str, member: str) -> tuple[str, bool]:
 
 
 def _date(ctx: Context, value: float | datetime) -> str:
+    if isinstance(value, datetime):
+        value = (value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp()
+    return _date_at(int(value), "," if ctx.service == "sts" else "")
+
+
+@lru_cache(maxsize=64)  # what is vended in one second mostly ends in one
+def _date_at(second: int, comma: str) -> str:
     """`Jul 30, 2024, 9:46:15 PM`; IAM writes it without the second comma."""
-    moment = value if isinstance(value, datetime) else datetime.fromtimestamp(value, UTC)
-    comma = "," if ctx.service == "sts" else ""
+    moment = datetime.fromtimestamp(second, UTC)
     hour, half = moment.hour % 12 or 12, "AM" if moment.hour < 12 else "PM"  # noqa: PLR2004 - noon
     month = _MONTHS[moment.month - 1]
     return f"{month} {moment.day}, {moment.year}{comma} {hour}:{moment.minute:02}:{moment.second:02} {half}"
