@@ -1,7 +1,7 @@
 """Approvals: a script plays the person who signs in and says yes (or no) on a page, with the checks of the page itself.
 
 Whoever has such a page plugs in a resolver with `@approver`, and names its module in the `approvers` of its row in
-`app.METHODS`. A resolver stands for the password and the second factor and for nothing else: who is disabled,
+`catalogue.METHODS`. A resolver stands for the password and the second factor and for nothing else: who is disabled,
 unassigned or not allowed is refused as on the page.
 """
 

@@ -18,7 +18,7 @@ from sts_emulator.policy.deciding.document import (
     texts,
 )
 from sts_emulator.policy.deciding.matching import ACCOUNT_DIGITS, ARN_PARTS, glob, has_wildcard
-from sts_emulator.policy.federated import SEGMENTS
+from sts_emulator.policy.federated import ACTIONS, SEGMENTS
 from sts_emulator.policy.saving.identity_policies import PARTITION, check_sids, conditions_well_formed, values_readable
 from sts_emulator.policy.saving.service_principals import is_known
 from sts_emulator.policy.shared_issuers import unguarded
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 SYNTAX = "Syntax error in policy."
 TRUST_ACTIONS = (
-    *("sts:assumerole", "sts:assumerolewithsaml", "sts:assumerolewithwebidentity"),
+    *("sts:assumerole", *(action.lower() for action in ACTIONS.values())),
     *("sts:tagsession", "sts:setsourceidentity", "sts:setcontext"),
 )
 FEDERATED = "Federated principals must be valid domain names or SAML metadata ARNs"
