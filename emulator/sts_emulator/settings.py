@@ -55,6 +55,12 @@ def endpoint_in_environment(environment: Mapping[str, str] | None = None) -> str
     return values.get("AWS_ENDPOINT_URL", "")
 
 
+def colour_wanted(environment: Mapping[str, str] | None = None) -> bool:
+    """Whether a terminal wants colour: https://no-color.org, and terminals that say that they are dumb."""
+    values = os.environ if environment is None else environment
+    return not values.get("NO_COLOR") and values.get("TERM") != "dumb"
+
+
 def state_folder(environment: Mapping[str, str] | None = None) -> Path:
     """Where servers in the background keep their logs, as the XDG base directory specification has it."""
     values = os.environ if environment is None else environment

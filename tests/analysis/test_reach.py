@@ -189,7 +189,8 @@ def test_files_may_follow_what_is_asked(asked: list[str], capsys: pytest.Capture
 
 
 @pytest.mark.usefixtures("stage")
-def test_the_table(capsys: pytest.CaptureFixture[str]):
+def test_the_table(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("COLUMNS", "200")  # wherever this test runs
     assert main(["who-can", "vendor", "--in", "stage.yaml"]) == 0
     head, row = capsys.readouterr().out.splitlines()
     assert re.split(r"\s{2,}", head) == ["WHO", "ROLE", "WITH", "WHEN"]

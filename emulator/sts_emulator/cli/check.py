@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from sts_emulator.cli.errors import REFUSED, UNUSABLE, CommandError
+from sts_emulator.cli.screen import painted
 from sts_emulator.core.terminal import printable
 
 if TYPE_CHECKING:
@@ -207,7 +208,7 @@ def _print_trial(trial: Trial, *, quiet: bool, told: _Progress) -> None:
     lines = list(_lines(trial, quiet=quiet))
     if lines:
         told.clear()
-        print("\n".join(map(printable, lines)))
+        print(painted("\n".join(map(printable, lines))))
 
 
 def _lines(trial: Trial, *, quiet: bool) -> Iterator[str]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from sts_emulator.cli import screen
 from sts_emulator.cli.errors import REFUSED, UNUSABLE, CommandError
 from sts_emulator.core.terminal import printable
 
@@ -73,9 +74,14 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the differences."""
     if arguments.old == arguments.new == "-":
         raise CommandError("only one of the two can be standard input", UNUSABLE)
-    with _estate(arguments.old, arguments) as old, _estate(arguments.new, arguments) as new:
+    with (
+        _estate(arguments.old, arguments) as old,
+        _estate(arguments.new, arguments) as new,
+        screen.patience("comparing"),
+    ):
         found = list(_differences(old, new, arguments.role))
-    print(_FORMATS[arguments.format](found), end="")
+    told = _FORMATS[arguments.format](found)
+    print(screen.painted(told) if arguments.format == "text" else told, end="")
     counted = [
         w for difference in found for w in difference.witnesses if arguments.fail_on == "any" or w.direction == "gains"
     ]

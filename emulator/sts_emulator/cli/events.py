@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sts_emulator.cli.control import add_server_options, control
+from sts_emulator.cli.screen import painted
 from sts_emulator.core.terminal import printable
 
 
@@ -41,7 +42,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _print(event: Mapping[str, Any], arguments: argparse.Namespace) -> None:
-    print(json.dumps(event) if arguments.json else line(event), flush=True)
+    print(json.dumps(event) if arguments.json else painted(line(event)), flush=True)
 
 
 def line(event: Mapping[str, Any]) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from sts_emulator.cli.check import explanation, outcomes_of, scenario_files
 from sts_emulator.cli.control import add_server_options, control
 from sts_emulator.cli.errors import UNUSABLE, CommandError
+from sts_emulator.cli.screen import painted
 from sts_emulator.core.terminal import printable
 
 LAST = "last"
@@ -59,7 +60,7 @@ def _explain_files(paths: list[str], only: str) -> None:
                 where = outcome.expectation.where
                 lines = (f"  {line}" for line in explanation(outcome))
                 head = f"{where.file}:{where.line}: {outcome.expectation.title}: {outcome.verdict}"
-                print("\n".join(map(printable, (head, *lines))))
+                print(painted("\n".join(map(printable, (head, *lines)))))
 
 
 def _explain_event(event: str, arguments: argparse.Namespace) -> None:
@@ -71,4 +72,6 @@ def _explain_event(event: str, arguments: argparse.Namespace) -> None:
     if arguments.json:
         print(json.dumps(answer, indent=2))
     else:
-        print("\n".join(map(printable, answer.rstrip().split("\n"))))  # what others sent may hold escape sequences
+        print(
+            painted("\n".join(map(printable, answer.rstrip().split("\n"))))
+        )  # what others sent may hold escape sequences

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from sts_emulator.cli.errors import REFUSED, UNUSABLE, CommandError
+from sts_emulator.cli.screen import painted
 from sts_emulator.core.terminal import printable
 
 if TYPE_CHECKING:
@@ -82,7 +83,8 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     _refuse_unknown([*arguments.select, *arguments.ignore])
     found, policies, problems = _lint(arguments)
-    print(_FORMATS[arguments.format](found, problems, arguments.quiet), end="")
+    told = _FORMATS[arguments.format](found, problems, arguments.quiet)
+    print(painted(told) if arguments.format == "text" else told, end="")
     if arguments.format == "text":
         print("\n".join(_summary(found, policies, problems)))
     if problems:

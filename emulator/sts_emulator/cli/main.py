@@ -7,21 +7,40 @@ import importlib
 import importlib.util
 import keyword
 import os
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import NoReturn
 
 from sts_emulator.cli.errors import CommandError
 
 COMMANDS = (
     *("serve", "start", "stop", "status", "logs"),
     *("env", "inspect", "token", "check", "lint", "who-can", "what-can", "diff", "import"),
-    *("explain", "events", "world", "certs", "saml", "mfa", "exec", "imds", "workload", "approve", "messages"),
+    *(
+        "explain",
+        "events",
+        "world",
+        "certs",
+        "saml",
+        "mfa",
+        "exec",
+        "imds",
+        "workload",
+        "approve",
+        "messages",
+        "completion",
+    ),
 )
 """Modules of this package, `-` being `_` there. Each has `add_parser(subparsers)`, which sets the default `run`: a
 function of the parsed arguments that returns an exit code or None."""
 
 INTERRUPTED = 130  # as shells write it: 128 and the signal's number
 BROKEN_PIPE = 141
+
+# What argparse says of a choice and of a flag that it does not know
+_CHOICE = re.compile(r"invalid choice: '([^']*)'( \(choose from .*\))", re.DOTALL)
+_UNKNOWN = re.compile(r"unrecognized arguments: .*?(--[\w-]+)")
 
 _EPILOG = """\
 exit codes: 0 done; 1 the answer is no, or the server refused; 2 the command or its input cannot be used
@@ -31,7 +50,7 @@ exit codes: 0 done; 1 the answer is no, or the server refused; 2 the command or 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    parser = _parser(given)
+    parser = parser_of(given)
     parsed = parser.parse_args(given)
     try:
         code: int = parsed.run(parsed) or 0
@@ -58,14 +77,42 @@ class _Version(argparse.Action):
         parser.exit()
 
 
-def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+class _Parser(argparse.ArgumentParser):
+    """Says what was probably meant by a command, choice or flag that there is not."""
+
+    given: Sequence[str] = ()
+
+    def error(self, message: str) -> NoReturn:
+        """Likewise argparse's, with the nearest name."""
+        from sts_emulator.cli.screen import near
+
+        if choice := _CHOICE.search(message):
+            message = message[: choice.end(1) + 1] + (near(choice[1], re.findall(r"[\w-]+", choice[2])) or choice[2])
+        elif flag := _UNKNOWN.search(message):
+            message += near(flag[1], _flags(self, self.given))
+        super().error(message)
+
+
+def _flags(parser: argparse.ArgumentParser, given: Sequence[str]) -> Iterator[str]:
+    """The flags of the command that was given, and of those above it."""
+    for action in parser._actions:  # noqa: SLF001 - argparse has no other way to list them
+        yield from (flag for flag in action.option_strings if flag.startswith("--"))
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - likewise
+            chosen = next((word for word in given if word in action.choices), None)
+            if chosen is not None:
+                yield from _flags(action.choices[chosen], given[given.index(chosen) + 1 :])
+
+
+def parser_of(given: Sequence[str]) -> argparse.ArgumentParser:
+    """The parser: with the command that is given, or with all of them."""
+    parser = _Parser(
         prog="sts-emulator",
         description="Every way to get AWS credentials, on your own machine, with a real trust decision.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
+    parser.given = given
     parser.add_argument("--version", action=_Version, nargs=0, help="say which version this is")
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
     # Only the module that is asked for is loaded, all of them for help and for mistakes.

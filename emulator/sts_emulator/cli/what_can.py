@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from sts_emulator.cli import screen
 from sts_emulator.cli.errors import REFUSED, UNUSABLE, CommandError
 from sts_emulator.cli.who_can import add_estate_options, estate, one_of, reach, show
 
@@ -43,8 +44,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Print what it can."""
     with estate(arguments) as found:
         who = principal(found, arguments.principal)
-        ways = reach(found, arguments).what_can(who, chains=not arguments.direct)
-        show(ways, arguments.format, f"What {who} can assume", [who])
+        with screen.patience("trying every role"):
+            ways = reach(found, arguments).what_can(who, chains=not arguments.direct)
+        show(ways, arguments.format, f"What {who} can assume", [who], wide=arguments.wide)
         if not ways and arguments.format == "table":
             print(f"{who} can assume no role")
     return 0 if ways else REFUSED

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from sts_emulator.cli import screen
 from sts_emulator.cli.errors import REFUSED, UNUSABLE, CommandError
 from sts_emulator.core.terminal import printable
 
@@ -58,6 +59,8 @@ def add_estate_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--direct", action="store_true", help="without chains of roles")
     parser.add_argument("--format", choices=FORMATS, default="table", help="of the output (default: table)")
+    parser.add_argument("--json", dest="format", action="store_const", const="json", help="the same as --format json")
+    parser.add_argument("--wide", action="store_true", help="write long names whole, wider than the terminal")
     parser.add_argument(
         "--key", action="append", default=[], metavar="NAME=VALUE", help="a condition key that holds; several times"
     )
@@ -67,9 +70,11 @@ def add_estate_options(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print who can."""
     with estate(arguments) as found:
-        (arn,) = one_of(found.named(arguments.role, ("roles",)), f"role `{arguments.role}`")
-        ways = reach(found, arguments).who_can(arn, chains=not arguments.direct)
-        show(ways, arguments.format, f"Who can assume {arn}", [arn])
+        names = (name for arn, role in found.roles.items() for name in (arn, role["name"]))
+        (arn,) = one_of(found.named(arguments.role, ("roles",)), f"role `{arguments.role}`", names)
+        with screen.patience("trying everybody"):
+            ways = reach(found, arguments).who_can(arn, chains=not arguments.direct)
+        show(ways, arguments.format, f"Who can assume {arn}", [arn], wide=arguments.wide)
         if not ways and arguments.format == "table":
             print(f"nobody can assume {arn}")
     return 0 if ways else REFUSED
@@ -104,15 +109,16 @@ def reach(found: Estate, arguments: argparse.Namespace) -> Reach:
     return Reach(found, keys)
 
 
-def one_of(found: Sequence[str], what: str) -> Sequence[str]:
-    """The only one of what was found. Raises CommandError."""
+def one_of(found: Sequence[str], what: str, names: Iterable[str] = ()) -> Sequence[str]:
+    """The only one of what was found. Raises CommandError, with the nearest of all names where there is none."""
     if len(found) == 1:
         return found
-    told = f"more than one {what}; write its ARN: {', '.join(found)}" if found else f"no {what}"
+    meant = "" if found else screen.near(what.split("`")[1], names)
+    told = f"more than one {what}; write its ARN: {', '.join(found)}" if found else f"no {what}{meant}"
     raise CommandError(told, UNUSABLE)
 
 
-def show(ways: Sequence[Way], form: str, title: str, targets: Sequence[str]) -> None:
+def show(ways: Sequence[Way], form: str, title: str, targets: Sequence[str], *, wide: bool = False) -> None:
     """Print ways in one of the formats."""
     if form == "json":
         print(json.dumps({"schema": 1, "ways": [way.to_json() for way in ways]}, indent=2, ensure_ascii=False))
@@ -121,16 +127,25 @@ def show(ways: Sequence[Way], form: str, title: str, targets: Sequence[str]) -> 
 
         print(draw(ways, title, targets=targets), end="")
     elif ways:
-        print("\n".join(map(printable, table(ways))))
+        print("\n".join(_table(ways, None if wide else screen.room())))
 
 
-def table(ways: Sequence[Way]) -> Iterator[str]:
-    """The ways as lines of columns, the last one as wide as it wants to be."""
-    rows = [("WHO", "ROLE", "BY WAY OF", "WITH", "WHEN"), *map(_row, ways)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    shown = [column for column in range(len(rows[0])) if any(row[column] for row in rows[1:])]
-    for row in rows:
-        yield "  ".join(row[column].ljust(widths[column]) for column in shown).rstrip()
+def _table(ways: Sequence[Way], room: int | None) -> Iterator[str]:
+    """A table as wide as it wants to be, or one that fits, with what else there is to say below its lines."""
+    rows = [tuple(map(printable, row)) for row in (_HEADS, *map(_row, ways))]
+    whole = list(screen.table(rows, None))
+    if room is None or max(map(len, whole)) <= room:
+        yield from whole
+        return
+    heads, *lines = screen.table([row[:3] for row in rows], room)
+    yield heads
+    for line, row in zip(lines, rows[1:], strict=True):
+        yield line
+        for label, text in zip(_HEADS[3:], row[3:], strict=True):
+            yield from screen.below(label.lower(), text, room)
+
+
+_HEADS: Final = ("WHO", "ROLE", "BY WAY OF", "WITH", "WHEN")
 
 
 def _row(way: Way) -> tuple[str, str, str, str, str]:

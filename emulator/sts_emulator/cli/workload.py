@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -31,7 +32,9 @@ def add_parser(subparsers: Any) -> None:
     start.add_argument("--folder", type=Path, metavar="DIR", help="where token files go (default: a new one)")
     start.add_argument("--format", choices=tuple(FORMATS), default="sh", help="how to write them (default: sh)")
     _finish(start, _start)
-    _finish(actions.add_parser("list", help="list a world's workloads", allow_abbrev=False), _list)
+    listed = actions.add_parser("list", help="list a world's workloads", allow_abbrev=False)
+    listed.add_argument("--json", action="store_true", help="print them as JSON")
+    _finish(listed, _list)
     stop = actions.add_parser(
         "stop", help="forget one; what it was given lives on until it expires", allow_abbrev=False
     )
@@ -110,9 +113,13 @@ def _start(arguments: argparse.Namespace) -> None:
 
 def _list(arguments: argparse.Namespace) -> None:
     with control(arguments) as emulator:
-        for workload in emulator.api("GET", "worlds", arguments.world, "workloads"):
-            who = workload.get("role") or workload.get("profile") or "-"
-            print(f"{workload['kind']}\t{workload['id']}\t{workload['name'] or '-'}\t{workload['account']}\t{who}")
+        workloads = emulator.api("GET", "worlds", arguments.world, "workloads")
+    if arguments.json:
+        print(json.dumps(workloads, indent=2))
+        return
+    for workload in workloads:
+        who = workload.get("role") or workload.get("profile") or "-"
+        print(f"{workload['kind']}\t{workload['id']}\t{workload['name'] or '-'}\t{workload['account']}\t{who}")
 
 
 def _stop(arguments: argparse.Namespace) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,9 @@ def add_parser(subparsers: Any) -> None:
     delete = actions.add_parser("delete", help="delete a world; its credentials stop working", allow_abbrev=False)
     delete.add_argument("name", metavar="NAME")
     _finish(delete, _delete)
-    _finish(actions.add_parser("list", help="list the worlds", allow_abbrev=False), _list)
+    listed = actions.add_parser("list", help="list the worlds", allow_abbrev=False)
+    listed.add_argument("--json", action="store_true", help="print names and endpoints as JSON")
+    _finish(listed, _list)
     advance = actions.add_parser("advance", help="move a world's clock forward", allow_abbrev=False)
     advance.add_argument("duration", metavar="DURATION", help="such as 90, 30m, 2h or 1d12h")
     add_world_option(advance)
@@ -73,8 +76,11 @@ def _delete(arguments: argparse.Namespace) -> None:
 
 def _list(arguments: argparse.Namespace) -> None:
     with control(arguments) as emulator:
-        for name in emulator.api("GET", "worlds"):
-            print(f"{name}\t{emulator.endpoint(name)}")
+        worlds = {name: emulator.endpoint(name) for name in emulator.api("GET", "worlds")}
+    if arguments.json:
+        print(json.dumps(worlds, indent=2))
+    else:
+        print("\n".join(f"{name}\t{endpoint}" for name, endpoint in worlds.items()))
 
 
 def _advance(arguments: argparse.Namespace) -> None:

@@ -1,0 +1,119 @@
+"""What a command shows on a terminal: tables that fit it, colour with meaning, and that it is still at work."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final
+
+from sts_emulator.settings import colour_wanted
+
+GAP: Final = 2
+NARROWEST: Final = 8  # characters that a column keeps, whatever the terminal
+PATIENCE: Final = 1.0  # seconds without a word
+
+_COLOURS: Final = {"✓": 32, "✗": 31, "~": 33, "!": 35, "+": 32, "-": 31}
+_WORDS: Final = {"ALLOWED": 32, "DENIED": 31, "allowed": 32, "denied": 31}
+_PAINTED: Final = re.compile(r"(?<!\S)[✓✗~!](?= )|^ {2}[+-](?= )|(?<!\S)(?:ALLOWED|DENIED|allowed|denied)(?!\S)")
+
+
+def table(rows: Sequence[Sequence[str]], room: int | None) -> Iterator[str]:
+    """Lines of columns, the first row the heads; cells are shortened in the middle until the lines fit into `room`.
+
+    A column that is empty below its head is left out. Without room everything is whole.
+    """
+    columns = [column for column in zip(*rows, strict=True) if any(column[1:])]
+    widths = [max(map(len, column)) for column in columns]
+    if room is not None:
+        widths = fitted(widths, room - GAP * (len(widths) - 1))
+    for row in zip(*columns, strict=True):
+        cells = (shortened(cell, width).ljust(width) for cell, width in zip(row, widths, strict=True))
+        yield (" " * GAP).join(cells).rstrip()
+
+
+def below(label: str, text: str, room: int) -> Iterator[str]:
+    """Lines below one of a table: `label` and the text, whole, as many lines as it takes."""
+    import textwrap
+
+    begin = f"    {label} "
+    width = max(room, len(begin) + NARROWEST)
+    yield from textwrap.wrap(
+        text, width, initial_indent=begin, subsequent_indent=" " * len(begin), break_on_hyphens=False
+    )
+
+
+def fitted(widths: Sequence[int], room: int) -> list[int]:
+    """Widths that together take no more than `room`: the widest give way first, and none below NARROWEST."""
+    limit = max(widths, default=0)
+    while limit > NARROWEST and sum(min(width, limit) for width in widths) > room:
+        limit -= 1
+    left = room - sum(min(width, limit) for width in widths)
+    fit = []
+    for width in widths:
+        more = 1 if width > limit and left > 0 else 0  # what the last step took too much goes to the first columns
+        left -= more
+        fit.append(min(width, limit) + more)
+    return fit
+
+
+def shortened(text: str, width: int) -> str:
+    """The text with an ellipsis in its middle where it is too long; ends of ARNs tell more than beginnings."""
+    if len(text) <= width:
+        return text
+    head = (width - 1) // 3
+    return f"{text[:head]}…{text[len(text) - (width - 1 - head) :]}"
+
+
+def room() -> int | None:
+    """How many columns there are, None where output goes into a file or pipe (and COLUMNS does not say)."""
+    return shutil.get_terminal_size((0, 0)).columns or None
+
+
+def painted(text: str) -> str:
+    """The text in colour, where standard output is a terminal that wants it."""
+    if not sys.stdout.isatty() or not colour_wanted():
+        return text
+    return "\n".join(_PAINTED.sub(_paint, line) for line in text.split("\n"))
+
+
+def _paint(seen: re.Match[str]) -> str:
+    word = seen[0]
+    colour = _WORDS.get(word) or _COLOURS[word.strip()]
+    return f"\033[{colour}m{word}\033[0m"
+
+
+@contextmanager
+def patience(told: str) -> Iterator[None]:
+    """Say on a terminal's standard error what is being done, once it takes a second; nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    done = threading.Event()
+    teller = threading.Thread(target=_tell, args=(told, done), daemon=True)
+    teller.start()
+    try:
+        yield
+    finally:
+        done.set()
+        teller.join()
+
+
+def _tell(told: str, done: threading.Event) -> None:
+    seconds = 0
+    while not done.wait(PATIENCE):
+        seconds += 1
+        print(f"\r\033[K{told} … {seconds} s", end="", file=sys.stderr, flush=True)
+    if seconds:
+        print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+
+def near(text: str, known: Iterable[str]) -> str:
+    """`; did you mean …?` where a known name is near, else nothing."""
+    import difflib
+
+    found = difflib.get_close_matches(text, list(known), n=1)
+    return f"; did you mean `{found[0]}`?" if found else ""
