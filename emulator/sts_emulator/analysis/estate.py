@@ -186,23 +186,36 @@ class Estate:
         return self._compiled[arn]
 
     @cached_property
-    def _permitted(self) -> tuple[dict[str, list[str]], list[tuple[Glob, str]]]:
-        """Whose identity policies allow to assume which roles, conditions aside: by exact ARN, and by pattern."""
-        exact: dict[str, list[str]] = {}
-        patterns: list[tuple[Glob, str]] = []
+    def _permitted(self) -> dict[str, tuple[frozenset[str], tuple[Glob, ...]]]:
+        """Which roles each user's and role's own policies allow to assume, conditions aside: by ARN, and by pattern."""
+        found = {}
         for arn, stored in [*self.users.items(), *self.roles.items()]:
-            for text in {text for document in self._identity(stored) for text in _assumable(document)}:
-                if has_wildcard(text) or "${" in text:
-                    patterns.append((glob(_VARIABLE.sub("*", text)), arn))
-                else:
-                    exact.setdefault(text, []).append(arn)
-        return exact, patterns
+            texts = {text for document in self._identity(stored) for text in _assumable(document)}
+            patterns = {text for text in texts if has_wildcard(text) or "${" in text}
+            if texts:
+                found[arn] = (frozenset(texts - patterns), tuple(glob(_VARIABLE.sub("*", text)) for text in patterns))
+        return found
+
+    @cached_property
+    def _permitted_of(self) -> dict[str, list[str]]:
+        """Those of whom `_permitted` tells, by account."""
+        found: dict[str, list[str]] = {}
+        for arn in self._permitted:
+            found.setdefault(arn.split(":")[4], []).append(arn)
+        return found
+
+    def may_any(self, arn: str) -> bool:
+        """Whether the own policies of a user or role allow to assume any role."""
+        return arn in self._permitted
+
+    def may(self, arn: str, role_arn: str) -> bool:
+        """Whether a user's or role's own policies may allow it to assume a role, conditions aside."""
+        exact, patterns = self._permitted.get(arn, (frozenset(), ()))
+        return role_arn in exact or any(pattern.matches(role_arn) for pattern in patterns)
 
     def permitted(self, role_arn: str, account: str) -> list[str]:
         """The users and roles of an account whose own policies may allow them to assume a role; the others cannot."""
-        exact, patterns = self._permitted
-        found = [*exact.get(role_arn, ()), *(arn for pattern, arn in patterns if pattern.matches(role_arn))]
-        return [arn for arn in dict.fromkeys(found) if f"::{account}:" in arn]
+        return [arn for arn in self._permitted_of.get(account, ()) if self.may(arn, role_arn)]
 
     def of_account(self, account: str) -> Iterator[str]:
         """Every user and role of an account, or of all of them when it is empty."""
@@ -238,6 +251,11 @@ class Estate:
                     named = text.split(":")[4] if kind == "AWS" and text.endswith(":root") else text
                     found.setdefault(named, {})[arn] = None
         return {named: list(arns) for named, arns in found.items()}
+
+    @cached_property
+    def trusted_sessions(self) -> list[str]:
+        """The sessions that trust policies name."""
+        return [name for name in self.trusting if ":assumed-role/" in name]
 
     def resource_keys(self, role: Stored) -> Context:
         """The condition keys of a role as the resource of a request."""

@@ -6,7 +6,7 @@ search finds. Session tags are not chosen on a role's behalf; a role calls with 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
@@ -109,6 +109,7 @@ class Reach:
         found: list[Way] = []
         seen = {role_arn}
         front = [Way((step,)) for step in self.into(role_arn)]
+        known = {way.origin.key for way in front}
         for _ in range(LONGEST_CHAIN):
             found += front
             if not chains:
@@ -118,9 +119,10 @@ class Reach:
                 origin = way.origin
                 if origin.kind == "role" and origin.who not in seen and origin.who in self._estate.roles:
                     seen.add(origin.who)
-                    following += [Way((step, *way.steps)) for step in self.into(origin.who)]
-            known = {way.origin.key for way in found}
-            front = [way for way in following if way.origin.key not in known]
+                    for step in self.into(origin.who, known):
+                        following.append(Way((step, *way.steps)))
+                        known.add(step.key)
+            front = following
             if not front:
                 break
         return found
@@ -135,40 +137,45 @@ class Reach:
             found += front
             if not chains or not front:
                 break
-            front = [Way((*way.steps, step)) for way in front for step in self.out_of(way.role)]
+            front = [Way((*way.steps, step)) for way in front for step in self.out_of(way.role, seen)]
         return found
 
     # -- one step -----------------------------------------------------------------------------------------------------
 
-    def into(self, role_arn: str) -> Iterator[Step]:
-        """Who can assume a role directly."""
+    def into(self, role_arn: str, known: Collection[tuple[Kind, str, str]] = ()) -> Iterator[Step]:
+        """Who can assume a role directly, but for those of whom a way is known already."""
         role = self._estate.roles[role_arn]
         trust = self._estate.shown_trust(role)
-        seen: set[tuple[str, str, str]] = set()
+        seen: set[tuple[Kind, str, str]] = {*known}
         for statement in trust.allows:
             entries = statement.principals.entries if statement.principals else ()
             for kind, text in entries if not statement.not_principal else (("AWS", "*"),):
-                for step in self._named(role, kind, text):
+                for step in self._named(role, kind, text, seen):
                     if step.key not in seen:
                         seen.add(step.key)
                         yield step
 
-    def _named(self, role: Stored, kind: str, text: str) -> Iterator[Step]:
+    def _named(self, role: Stored, kind: str, text: str, seen: Collection[tuple[Kind, str, str]]) -> Iterator[Step]:
         estate = self._estate
         if kind in ("Federated", "Service"):
             caller = callers.federated(text) if kind == "Federated" else callers.service(text)
             yield from self._made_up(role, caller, "service" if kind == "Service" else _federated_kind(text))
         elif text == "*":
             for arn in estate.of_account(""):
-                yield from self._held(role, arn)
+                if _key(arn) not in seen:
+                    yield from self._held(role, arn)
             yield from self._classes(role, "")
         elif is_account(text):
             account = text if ":" not in text else text.split(":")[4]
-            known = [step for arn in estate.permitted(str(role["arn"]), account) for step in self._held(role, arn)]
-            yield from known
-            if not known and account not in estate.whole:
+            there = False
+            for arn in estate.permitted(str(role["arn"]), account):
+                there = there or _key(arn) in seen
+                for step in self._held(role, arn) if _key(arn) not in seen else ():
+                    there = True
+                    yield step
+            if not there and account not in estate.whole:
                 yield from self._classes(role, account)
-        else:
+        elif _key(_without_session(text)) not in seen:
             yield from self._held(role, _without_session(text))
 
     def _classes(self, role: Stored, account: str) -> Iterator[Step]:
@@ -189,14 +196,20 @@ class Reach:
             if ("any", owner) in let_in and (account or owner == callers.FOREIGN):
                 return
 
-    def out_of(self, who: str) -> Iterator[Step]:
-        """Which roles a principal can assume directly: an ARN of the estate, a provider, a service or an account."""
+    def out_of(self, who: str, known: Collection[str] = ()) -> Iterator[Step]:
+        """Which roles but those that are known a principal can assume directly.
+
+        It is an ARN of the estate, a provider, a service or an account.
+        """
         estate, trusting = self._estate, self._estate.trusting
         holder = estate.holder(who)
         if holder is not None:
-            names = (who, holder.stored["account"], "*", *self._session_names(who))
-            for arn in dict.fromkeys(arn for name in names for arn in trusting.get(name, ())):
-                yield from self._held(estate.roles[arn], who, holder)
+            others = [arn for arn in trusting.get(holder.stored["account"], ()) if arn not in known]
+            asked = [arn for arn in others if estate.may(who, arn)] if estate.may_any(who) else []
+            named = [arn for name in (who, "*", *self._session_names(who)) for arn in trusting.get(name, ())]
+            for arn in dict.fromkeys((*named, *asked)):
+                if arn not in known:
+                    yield from self._held(estate.roles[arn], who, holder)
             return
         if who.isdigit():
             for arn in dict.fromkeys((*trusting.get(who, ()), *trusting.get("*", ()))):
@@ -210,7 +223,7 @@ class Reach:
 
     def _session_names(self, arn: str) -> list[str]:
         role = arn.replace(":iam:", ":sts:").replace(":role/", ":assumed-role/")
-        return [name for name in self._estate.trusting if name.startswith(f"{role}/")]
+        return [name for name in self._estate.trusted_sessions if name.startswith(f"{role}/")]
 
     def _held(self, role: Stored, who: str, known: Holder | None = None) -> Iterator[Step]:
         """A user or role of the estate, as far as its own policies are known."""
@@ -263,6 +276,11 @@ class Reach:
         brought = search.chosen(context, caller, caller.action)
         brings = {key: values for key, values in brought.items() if BASE.get(key.lower()) != values}
         return Step(kind, who, str(role["arn"]), caller.action, brings, when, statement, depends)
+
+
+def _key(arn: str) -> tuple[Kind, str, str]:
+    """As Step.key has it."""
+    return ("user" if ":user/" in arn else "role"), arn, ""
 
 
 def _allowing(trust: Document, asked: Any) -> tuple[tuple[str, ...], str]:
