@@ -12,7 +12,7 @@ from typing import Final, Literal
 from sts_emulator.policy.deciding.document import Document, Statement
 from sts_emulator.policy.deciding.engine import Principal
 from sts_emulator.policy.deciding.matching import ARN_PARTS, is_account
-from sts_emulator.policy.federated import ACTIONS, KINDS, OIDC, SAML, kind_of
+from sts_emulator.policy.federated import ACTIONS, COGNITO, KINDS, OIDC, SAML, kind_of
 
 Context = Mapping[str, tuple[str, ...]]
 Presence = Literal["never", "free", "always"]
@@ -195,7 +195,8 @@ def _claim_presence(issuer: str, claim: str, caller: Caller) -> Presence:
     kind = _PREFIXES.get(issuer, OIDC)
     if caller.principal.type != kind.type or issuer != kind.prefix_of(caller.principal.value):
         return "never"
-    return "always" if claim in ("sub", "aud") or (kind, claim) == (SAML, "iss") else "free"
+    said = claim in ("sub", "aud") or (kind, claim) == (SAML, "iss") or (issuer, claim) == (COGNITO, "amr")
+    return "always" if said else "free"
 
 
 def _family(name: str) -> str:

@@ -275,15 +275,31 @@ def present(call: Call, expectation: Expectation, role_arn: str, given: Mapping[
 
 
 def supposed(world: World, principal: Principal, keys: Keys) -> Supposed:
-    """A user or guest of the pool that a request's keys tell of; where the scenario has no such pool, bare claims."""
+    """A user or guest of the pool that a request's keys tell of.
+
+    Bare claims where the scenario has no such pool or nobody of it signs in so, and where apps cannot take the pool's
+    token to a role of their choice.
+    """
     start = f"{principal.value}:"
     pool = world.find(documents.IDENTITY_POOL, keys.get(f"{start}aud", ("",))[0])
-    if pool is None:
+    who = _who(pool, keys.get(f"{start}amr", ("",))[0]) if pool else {}
+    if pool is None or not who or pool["settings"].get("AllowClassicFlow") is False:
         return token_evidence.supposed(world, principal, keys)
     said = {name.removeprefix(start): taken(keys, name) for name in list(keys) if name.startswith(start)}
-    guest = {"guest": "true"} if said.get("amr") == "unauthenticated" else {}
     identity = {"identity": said["sub"]} if "sub" in said else {}
-    return Supposed({"with": {"cognito": {"pool": pool["id"], **guest, **identity, "flow": "basic"}}})
+    return Supposed({"with": {"cognito": {"pool": pool["id"], **who, **identity, "flow": "basic"}}})
+
+
+def _who(pool: IdentityPool, way: str) -> dict[str, str]:
+    """Who has such an `amr`: a guest, a user of any provider or of the one that it names, or nobody."""
+    from sts_emulator.methods.cognito import logins
+
+    known = logins.providers(pool)
+    if way == "unauthenticated":
+        return {"guest": "true"}
+    if way == "authenticated" and known:
+        return {"provider": known[0]}
+    return {"provider": way} if way in known else {}
 
 
 def _login(call: Call, place: Where, pool: IdentityPool, given: Mapping[str, Any]) -> Login:

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from cognito_stage import Stage
 
+from sts_emulator.cli.main import main
+
 EXAMPLE = Path(__file__).parents[3] / "trust_policies" / "cognito.yaml"
 POOL = "us-east-1:0f2c7a3e-5b1d-4c8e-9a6f-3d2b1c0e9f8a"
 USERS = "cognito-idp.us-east-1.amazonaws.com/us-east-1_PhoneApp1"
@@ -58,3 +60,16 @@ def test_a_mistake_is_told_at_its_line(aws, old, new, told):
     with pytest.raises(Exception, match=re.escape(told)) as caught:
         aws.load(text.replace(old, new, 1) if old != POOL else text.replace(f"id: {POOL}", f"id: {new}"))
     assert re.search(r"scenario:\d+: ", str(caught.value))
+
+
+@pytest.mark.parametrize("classic", ["true", "false"])
+def test_every_expectation_that_check_suggests_can_be_tried_and_holds(tmp_path, capsys, classic):
+    text = EXAMPLE.read_text().replace("guests: true", f"guests: true\n        classic_flow: {classic}")
+    scenario = tmp_path / "cognito.yaml"
+    scenario.write_text(text.replace("  - name: the basic flow is switched off\n", "  - name: the basic flow\n"))
+    main(["check", "--mutate", str(scenario)])
+    suggested = re.findall(r"^ +(- \{assume: .*\})$", capsys.readouterr().out, re.MULTILINE)
+    assert suggested
+    head = text.partition("\nexpect:\n")[0]
+    scenario.write_text("\n".join([head, "expect:", *(f"  {line}" for line in dict.fromkeys(suggested)), ""]))
+    assert main(["check", str(scenario)]) == 0, capsys.readouterr().out
