@@ -165,7 +165,7 @@ def _claims(subject: Subject, claim: str) -> Iterator[tuple[Statement, str]]:
         tested = {
             condition.name
             for condition in statement.conditions
-            if not condition.operator.negated and condition.operator.family != "null"
+            if not condition.operator.negated and condition.operator.family != "null" and _asks_something(condition)
         }
         if any(is_required(condition) for condition, _, _ in never_true(statement)):
             continue  # nobody gets in, which key-never-there says
@@ -175,9 +175,14 @@ def _claims(subject: Subject, claim: str) -> Iterator[tuple[Statement, str]]:
                 yield statement, issuer
 
 
+def _asks_something(condition: Condition) -> bool:
+    """Whether a condition is more than `*`."""
+    return any(value.raw.strip("*") for value in condition.values)
+
+
 def _subject(subject: Subject) -> Iterator[Hit]:
     for statement, issuer in _claims(subject, "sub"):
-        tested = {condition.name for condition in statement.conditions}
+        tested = {condition.name for condition in statement.conditions if _asks_something(condition)}
         own = f"{issuer.lower()}:"
         if any(name.startswith(own) and name != f"{own}aud" for name in tested):
             continue
