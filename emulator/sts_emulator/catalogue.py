@@ -167,7 +167,10 @@ METHODS = (
                 "sts_emulator.methods.cognito", "sign_in", "pool_settings", "role_settings", "developers"
             )
         },
-        sections=(Row("identity_pools", "account", "sts_emulator.scenario.identity_pools"),),
+        sections=(
+            Row("user_pools", "account", "sts_emulator.scenario.user_pools"),
+            Row("identity_pools", "account", "sts_emulator.scenario.identity_pools"),
+        ),
         evidence=(Evidence("cognito", ("cognito-identity.amazonaws.com",), "sts_emulator.scenario.identity_pools"),),
     ),
     Method(

@@ -138,7 +138,7 @@ def _connect(seed: Seed, declared: Mapping[str, Pool]) -> None:
                 "cognito-identity",
                 "SetIdentityPoolRoles",
                 IdentityPoolId=stored["id"],
-                Roles={kind: _role_arn(seed, pool.where.at(kind), role) for kind, role in kinds.items() if role},
+                Roles={kind: role_arn(seed, pool.where.at(kind), role) for kind, role in kinds.items() if role},
                 RoleMappings={key: _mapping(seed, mapping) for key, mapping in pool.role_mappings.items()} or None,
             )
             for provider, claims in pool.principal_tags.items():
@@ -186,7 +186,7 @@ def _mapping(seed: Seed, mapping: RoleMapping) -> dict[str, Any]:
             "Claim": rule.claim,
             "MatchType": rule.match,
             "Value": rule.value,
-            "RoleARN": _role_arn(seed, rule.where.at("role"), rule.role),
+            "RoleARN": role_arn(seed, rule.where.at("role"), rule.role),
         }
         for rule in mapping.rules
     ]
@@ -194,7 +194,7 @@ def _mapping(seed: Seed, mapping: RoleMapping) -> dict[str, Any]:
     return {**kind, "AmbiguousRoleResolution": mapping.ambiguous}
 
 
-def _role_arn(seed: Seed, where: Where, name: str) -> str:
+def role_arn(seed: Seed, where: Where, name: str) -> str:
     if name.startswith("arn:"):
         return name
     role = seed.stored(documents.ROLE, name)

@@ -60,35 +60,22 @@ def create_user_pool(
     if settings.get("MfaConfiguration", "OFF") != "OFF":
         raise invalid("Invalid MFA configuration given.")  # a factor comes with SetUserPoolMfaConfig only
     identifier = f"{ctx.region}_" + "".join(secrets.choice(LETTERS) for _ in range(9))
-    pool = new_pool(ctx, identifier, PoolName, attributes.schema(Schema), tags, settings)
-    return {"UserPool": _shown(ctx.world, pool)}
-
-
-def new_pool(
-    ctx: Context,
-    identifier: str,
-    name: str,
-    schema: list[dict[str, Any]],
-    tags: dict[str, str],
-    settings: dict[str, Any],
-) -> Pool:
-    """Store a pool and its issuer."""
     now, account = ctx.world.now(), ctx.identity.account
     pool = Pool(
         id=identifier,
         account=account,
         region=ctx.region,
         arn=arn_of(ctx.region, account, identifier),
-        name=name,
+        name=PoolName,
         created=now,
         modified=now,
         tags=tags,
-        schema=schema,
+        schema=attributes.schema(Schema),
         settings=settings,
     )
     ctx.world.add(POOL, identifier, pool, uid=pool["arn"])
     publish_issuer(ctx.world, pool, [])
-    return pool
+    return {"UserPool": _shown(ctx.world, pool)}
 
 
 @operation("cognito-idp", "DescribeUserPool")
@@ -293,6 +280,17 @@ def publish_issuer(world: World, pool: Pool, public_keys: list[dict[str, Any]]) 
     )
     world.take(documents.ISSUER, key)  # its uid may be another now
     world.add(documents.ISSUER, key, document, uid=url)
+
+
+def rename(world: World, identifier: str, wanted: str) -> None:
+    """Give a pool that holds nothing yet another id: a scenario fixes those that apps know beforehand."""
+    pool = world.take(POOL, identifier)
+    if pool is None:
+        raise not_found(f"User pool {identifier} does not exist.")
+    world.take(documents.ISSUER, issuer_key(pool))
+    renamed: Pool = {**pool, "id": wanted, "arn": arn_of(pool["region"], pool["account"], wanted)}
+    world.add(POOL, wanted, renamed, uid=renamed["arn"])
+    publish_issuer(world, renamed, [])
 
 
 def domain_of(world: World, pool: Pool) -> str:

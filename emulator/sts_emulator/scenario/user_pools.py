@@ -1,0 +1,213 @@
+"""Cognito user pools in a scenario: their app clients, groups, and users with passwords."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from sts_emulator.idp.user_pools import kinds, passwords, pools
+from sts_emulator.scenario.identity_pools import Word, role_arn
+from sts_emulator.scenario.problems import ScenarioError
+from sts_emulator.scenario.seed import Section, Seed
+from sts_emulator.scenario.shape import Shape
+
+_CLIENT_ID = re.compile(r"[\w+]{1,128}")
+_FLOWS = ("USER_SRP_AUTH", "USER_PASSWORD_AUTH", "ADMIN_USER_PASSWORD_AUTH", "REFRESH_TOKEN_AUTH")
+
+
+class Mfa(Word):
+    """Whether users must or may have a second factor."""
+
+    __slots__ = ()
+    words = MappingProxyType({"off": "OFF", "optional": "OPTIONAL", "on": "ON"})
+
+
+_OFF = Mfa("OFF")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Client(Shape):
+    """An app client. `id` and `secret` are fixed; `flows` are those of the API, without ALLOW_."""
+
+    id: str = ""
+    secret: str = ""
+    flows: tuple[str, ...] = _FLOWS
+    hide_users: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group(Shape):
+    """A group of users, with a role by name or ARN."""
+
+    role: str = ""
+    precedence: int | None = None
+    description: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class User(Shape):
+    """A user with a password for good, or with a temporary one."""
+
+    password: str = ""
+    temporary_password: str = ""
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    groups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pool(Shape):
+    """A user pool. `id` fixes its id; `sign_in_with` are attributes that stand in for usernames."""
+
+    id: str = ""
+    mfa: Mfa = _OFF
+    sign_in_with: tuple[str, ...] = ()
+    verify: tuple[str, ...] = ()
+    sign_up: bool = True
+    custom_attributes: tuple[str, ...] = ()
+    clients: Mapping[str, Client] = field(default_factory=dict)
+    groups: Mapping[str, Group] = field(default_factory=dict)
+    users: Mapping[str, User] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+def _create(seed: Seed, declared: Mapping[str, Pool]) -> None:
+    for name, pool in declared.items():
+        with seed.blame(pool.where, f"user pool `{name}`"):
+            identifier = _ensure_pool(seed, name, pool)
+            if pool.mfa != _OFF:
+                seed.call(
+                    "cognito-idp",
+                    "SetUserPoolMfaConfig",
+                    UserPoolId=identifier,
+                    MfaConfiguration=pool.mfa,
+                    SoftwareTokenMfaConfiguration={"Enabled": True},
+                )
+        for client_name, client in pool.clients.items():
+            with seed.blame(client.where, f"app client `{client_name}`"):
+                _ensure_client(seed, identifier, client_name, client)
+
+
+def _connect(seed: Seed, declared: Mapping[str, Pool]) -> None:
+    """Groups name roles, which are there by now, and users name groups."""
+    for name, pool in declared.items():
+        stored = _named(seed, name, pool)
+        assert stored is not None, "it was just made"
+        for group_name, group in pool.groups.items():
+            with seed.blame(group.where, f"group `{group_name}`"):
+                _ensure_group(seed, stored, group_name, group)
+        for username, user in pool.users.items():
+            with seed.blame(user.where, f"user `{username}`"):
+                _ensure_user(seed, stored, username, user)
+
+
+def _ensure_pool(seed: Seed, name: str, wanted: Pool) -> str:
+    given: dict[str, Any] = {
+        "AutoVerifiedAttributes": list(wanted.verify) or None,
+        "AdminCreateUserConfig": {"AllowAdminCreateUserOnly": not wanted.sign_up},
+        "UserPoolTags": dict(wanted.tags),
+    }
+    schema = [
+        {"Name": attribute, "AttributeDataType": "String", "Mutable": True} for attribute in wanted.custom_attributes
+    ]
+    stored = _named(seed, name, wanted)
+    if stored is None:
+        made = seed.call(
+            "cognito-idp",
+            "CreateUserPool",
+            PoolName=name,
+            Schema=schema or None,
+            UsernameAttributes=list(wanted.sign_in_with) or None,
+            UsernameConfiguration={"CaseSensitive": False},
+            **given,
+        )
+        return _fix_id(seed, str(made["UserPool"]["Id"]), wanted)
+    seed.call("cognito-idp", "UpdateUserPool", UserPoolId=stored["id"], **given)
+    known = {attribute["Name"] for attribute in stored["schema"]}
+    added = [attribute for attribute in schema if f"custom:{attribute['Name']}" not in known]
+    if added:
+        seed.call("cognito-idp", "AddCustomAttributes", UserPoolId=stored["id"], CustomAttributes=added)
+    return stored["id"]
+
+
+def _named(seed: Seed, name: str, wanted: Pool) -> kinds.Pool | None:
+    own = (seed.account, seed.server.settings.region)
+    found = [pool for pool in seed.world.page(kinds.POOL) if (pool["account"], pool["region"]) == own]
+    return next((pool for pool in found if pool["id"] == wanted.id or (not wanted.id and pool["name"] == name)), None)
+
+
+def _fix_id(seed: Seed, made: str, wanted: Pool) -> str:
+    """Give a new pool the id that the scenario fixes."""
+    if not wanted.id:
+        return made
+    place, region = wanted.where.at("id"), seed.server.settings.region
+    if not re.fullmatch(rf"{re.escape(region)}_[0-9A-Za-z]{{1,40}}", wanted.id):
+        raise ScenarioError.at(place, f"`{wanted.id[:60]}` is not `{region}_` and letters and digits")
+    if seed.world.get(kinds.POOL, wanted.id) is not None:
+        raise ScenarioError.at(place, f"another user pool has the id `{wanted.id}`")
+    pools.rename(seed.world, made, wanted.id)
+    return wanted.id
+
+
+def _ensure_client(seed: Seed, pool: str, name: str, wanted: Client) -> None:
+    given = {
+        "UserPoolId": pool,
+        "ClientName": name,
+        "ExplicitAuthFlows": [f"ALLOW_{flow.removeprefix('ALLOW_')}" for flow in wanted.flows],
+        "PreventUserExistenceErrors": "ENABLED" if wanted.hide_users else "LEGACY",
+    }
+    clients = [client for client in seed.world.page(kinds.CLIENT) if client["pool"] == pool]
+    known = next((client for client in clients if client["id"] == wanted.id or client["name"] == name), None)
+    if known is not None:
+        seed.call("cognito-idp", "UpdateUserPoolClient", ClientId=known["id"], **given)
+        made = known["id"]
+    else:
+        made = str(seed.call("cognito-idp", "CreateUserPoolClient", **given)["UserPoolClient"]["ClientId"])
+    body = seed.world.take(kinds.CLIENT, made)
+    assert body is not None, "it was just made"
+    identifier = wanted.id or made
+    if not _CLIENT_ID.fullmatch(identifier) or seed.world.get(kinds.CLIENT, identifier) is not None:
+        raise ScenarioError.at(wanted.where.at("id"), f"`{identifier[:60]}` is no client's id, or another's")
+    seed.world.add(kinds.CLIENT, identifier, {**body, "id": identifier, "secret": wanted.secret or body["secret"]})
+
+
+def _ensure_group(seed: Seed, pool: kinds.Pool, name: str, wanted: Group) -> None:
+    exists = seed.world.get(kinds.GROUP, f"{pool['id']}/{name}") is not None
+    seed.call(
+        "cognito-idp",
+        "UpdateGroup" if exists else "CreateGroup",
+        UserPoolId=pool["id"],
+        GroupName=name,
+        RoleArn=role_arn(seed, wanted.where.at("role"), wanted.role) if wanted.role else None,
+        Precedence=wanted.precedence,
+        Description=wanted.description or None,
+    )
+
+
+def _ensure_user(seed: Seed, pool: kinds.Pool, name: str, wanted: User) -> None:
+    place = {"UserPoolId": pool["id"], "Username": name}
+    pairs = [{"Name": attribute, "Value": value} for attribute, value in wanted.attributes.items()]
+    known = kinds.find_user(seed.world, pool, name)
+    if known is None:
+        temporary = wanted.temporary_password or wanted.password or None
+        seed.call(
+            "cognito-idp",
+            "AdminCreateUser",
+            UserAttributes=pairs or None,
+            TemporaryPassword=temporary,
+            MessageAction="SUPPRESS",
+            **place,
+        )
+        known = kinds.user_of(seed.world, pool, name)
+    elif pairs:
+        seed.call("cognito-idp", "AdminUpdateUserAttributes", UserAttributes=pairs, **place)
+    is_set = known["status"] == "CONFIRMED" and passwords.is_password(pool, known, wanted.password)
+    if wanted.password and not is_set:
+        seed.call("cognito-idp", "AdminSetUserPassword", Password=wanted.password, Permanent=True, **place)
+    for group in wanted.groups:
+        seed.call("cognito-idp", "AdminAddUserToGroup", GroupName=group, **place)
+
+
+SECTION = Section("user_pools", Mapping[str, Pool], _create, _connect)
