@@ -66,14 +66,18 @@ def test_a_result_of_sts():
     )
 
 
-def test_timestamps_may_be_fractions_or_datetimes():
-    moments = (EXPIRATION, EXPIRATION + 0.9, datetime(2026, 11, 23, 20, tzinfo=UTC))
-    bodies = {
-        protocols.render(operation("sts:AssumeRole"), {"Credentials": {"Expiration": moment}}, "rid").body
-        for moment in moments
-    }
-    assert len(bodies) == 1
-    assert b"<Expiration>2026-11-23T20:00:00Z</Expiration>" in bodies.pop()
+@pytest.mark.parametrize(
+    ("moment", "written"),
+    [
+        (EXPIRATION, b"2026-11-23T20:00:00Z"),
+        (EXPIRATION + 0.9, b"2026-11-23T20:00:00Z"),
+        # an operation that means milliseconds gives a datetime, as GetWebIdentityToken does
+        (datetime(2026, 11, 23, 20, tzinfo=UTC), b"2026-11-23T20:00:00.000Z"),
+    ],
+)
+def test_timestamps_are_written_in_whole_seconds_unless_they_are_datetimes(moment, written):
+    body = protocols.render(operation("sts:AssumeRole"), {"Credentials": {"Expiration": moment}}, "rid").body
+    assert b"<Expiration>%s</Expiration>" % written in body
 
 
 def test_a_result_of_sts_as_json():

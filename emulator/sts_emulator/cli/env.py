@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from sts_emulator.cli.control import add_server_options, control, settings_from_environment
 
 SERVICES = (
-    *("STS", "IAM", "ROLESANYWHERE", "EKS_AUTH", "SSO", "SSO_OIDC"),
+    *("STS", "IAM", "ROLESANYWHERE", "EKS_AUTH", "SSO", "SSO_OIDC", "SIGNIN"),
     *("COGNITO_IDENTITY", "COGNITO_IDENTITY_PROVIDER"),
 )
 """Services of the emulator whose own endpoint variable is needed beside the global one.
