@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
@@ -9,6 +10,7 @@ from sts_emulator.idp.user_pools.kinds import Client, Pool, invalid, not_authori
 
 Pairs = Iterable[Mapping[str, str]]
 
+_NUMBER = re.compile(r"-?[0-9]{1,18}")
 _LENGTHS = {"sub": ("1", "2048"), "birthdate": ("10", "10")}
 _STRINGS = (
     *("sub", "name", "given_name", "family_name", "middle_name", "nickname", "preferred_username", "profile"),
@@ -42,6 +44,7 @@ def schema(given: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     for wanted in given:
         name = wanted.get("Name", "")
         if name in table:
+            _check_constraints(wanted)
             table[name] = {**table[name], **wanted}
         else:
             custom = custom_attribute(wanted)
@@ -60,6 +63,7 @@ def custom_attribute(wanted: Mapping[str, Any]) -> dict[str, Any]:
         raise invalid("Required custom attributes are not supported currently.")
     if wanted.get("DeveloperOnlyAttribute"):
         raise unsupported("developer-only attributes")
+    _check_constraints(wanted)
     kind = wanted.get("AttributeDataType", "String")
     full = name if name.startswith("custom:") else f"custom:{name}"
     constraints = {"String": "StringAttributeConstraints", "Number": "NumberAttributeConstraints"}.get(kind)
@@ -71,6 +75,14 @@ def custom_attribute(wanted: Mapping[str, Any]) -> dict[str, Any]:
         "Required": False,
     }
     return {**shown, constraints: dict(wanted.get(constraints) or {})} if constraints else shown
+
+
+def _check_constraints(attribute: Mapping[str, Any]) -> None:
+    """Limits are numbers, though the wire has them as texts."""
+    for member in ("StringAttributeConstraints", "NumberAttributeConstraints"):
+        for limit in (attribute.get(member) or {}).values():
+            if not _NUMBER.fullmatch(limit):
+                raise invalid(f"Invalid {member} of the attribute {attribute.get('Name', '')}")
 
 
 def checked(pool: Pool, pairs: Pairs | None) -> dict[str, str]:
@@ -96,12 +108,20 @@ def _check_value(attribute: Mapping[str, Any], value: str) -> None:
             raise invalid(f"Attributes did not conform to the schema: {name}: Invalid length\n")
     elif attribute["AttributeDataType"] == "Boolean" and value.lower() not in ("true", "false"):
         raise invalid(f"Attributes did not conform to the schema: {name}: Invalid boolean\n")
-    elif attribute["AttributeDataType"] == "Number" and not value.lstrip("-").isdigit():
+    elif attribute["AttributeDataType"] == "Number" and not _fits(attribute, value):
         raise invalid(f"Attributes did not conform to the schema: {name}: Invalid number\n")
     if name == "email" and value and ("@" not in value[1:-1] or " " in value):
         raise invalid("Invalid email address format.")
     if name == "phone_number" and value and not (value.startswith("+") and value[1:].isdigit()):
         raise invalid("Invalid phone number format.")
+
+
+def _fits(attribute: Mapping[str, Any], value: str) -> bool:
+    if not _NUMBER.fullmatch(value):
+        return False
+    limits = attribute.get("NumberAttributeConstraints") or {}
+    least, most = limits.get("MinValue") or value, limits.get("MaxValue") or value
+    return int(least) <= int(value) <= int(most)
 
 
 def check_mutable(pool: Pool, given: Mapping[str, str]) -> None:
