@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from sts_emulator.importers import authorization_details, bare, cloudformation, terraform
+from sts_emulator.importers import authorization_details, bare, cloudformation, pulumi, terraform
 from sts_emulator.importers.inventory import Inventory
 from sts_emulator.importers.json_text import BadInput, JsonText
 
 KNOWN: Final = (
-    "`terraform show -json` of a plan or state, a CloudFormation or CDK template, "
+    "`terraform show -json` of a plan or state, `pulumi preview --json`, `pulumi stack export`, "
+    "a CloudFormation or CDK template, "
     "`aws iam get-account-authorization-details`, get-role or list-roles, a bare policy, "
     "an OIDC provider or IAM Roles Anywhere definitions"
 )
@@ -39,6 +40,7 @@ def read_json(source: JsonText, account: str = "", parameters: Mapping[str, str]
 
 _KINDS: Final[tuple[tuple[tuple[frozenset[str], ...], Callable[[JsonText, str], Inventory]], ...]] = (
     ((frozenset({"planned_values"}), frozenset({"values", "terraform_version"})), terraform.read),
+    ((frozenset({"steps"}), frozenset({"deployment"})), pulumi.read),
     ((frozenset({"RoleDetailList"}), frozenset({"UserDetailList"})), authorization_details.read_account),
     ((frozenset({"Role"}), frozenset({"Roles"})), authorization_details.read_roles),
     ((frozenset({"Statement"}),), bare.read_policy),

@@ -64,7 +64,7 @@ def read(source: JsonText, account: str) -> Inventory:
     if at is None:
         raise BadInput("has neither `planned_values` nor `values`: an empty state, or a plan that failed", 1)
     configuration = Configuration(source.value(top["configuration"]) if "configuration" in top else {})
-    plan = Plan(account or _account(source.text), source, configuration)
+    plan = Plan(account or account_in(source.text), source, configuration)
     plan.found.exists = "planned_values" not in top
     for name, place in source.members(at):
         if name == "root_module":
@@ -79,11 +79,12 @@ def read(source: JsonText, account: str) -> Inventory:
             else []
         )
         plan.resources += [resource for resource in prior if resource.address not in known]
-    _take(plan)
+    take(plan)
     return plan.found
 
 
-def _account(text: str) -> str:
+def account_in(text: str) -> str:
+    """The account that a file gives away."""
     for pattern in (_CALLER, _OWN_ARN):
         match = pattern.search(text)
         if match:
@@ -132,7 +133,8 @@ def _resource(source: JsonText, at: int, module: tuple[str, ...]) -> Resource | 
 # -- taking over -----------------------------------------------------------------------------------------------------
 
 
-def _take(plan: Plan) -> None:
+def take(plan: Plan) -> None:
+    """Take over the resources of a plan."""
     taking = _Taking(plan)
     for resource in plan.resources:
         if not resource.is_data and resource.type in MAKERS:
