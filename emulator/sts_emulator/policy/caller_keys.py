@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from sts_emulator.policy.federated import BUILT_IN, GITHUB, KINDS, SAML, FederatedType, ProviderKind, issuer_of, kind_of
-from sts_emulator.policy.keys import MORE_CLAIMS, is_claim
+from sts_emulator.policy.keys import is_claim
+from sts_emulator.policy.token_claims import more_claims
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -113,7 +114,7 @@ def meant(key: str, caller: CallerClass, *, have: Collection[str] = ()) -> str:
     name = key.lower()
     claim = name.rpartition(":")[2].rpartition("/")[2]
     if caller.kind == "oidc":
-        claim = claim if claim in _PLAIN_TOKENS or claim in MORE_CLAIMS.get(caller.issuer.lower(), ()) else "sub"
+        claim = claim if claim in _PLAIN_TOKENS or claim in more_claims(caller.issuer.lower()) else "sub"
         wanted = f"{caller.issuer}:{claim}"
     elif caller.kind == "saml" and (_is_issuers(name) or ":" not in name):
         wanted = f"saml:{claim}" if claim in SAML.keys else "saml:sub"
@@ -167,7 +168,7 @@ def _never_claimed(key: str, caller: CallerClass) -> str:
     issuer, claim = caller.issuer.lower(), key[len(caller.issuer) + 1 :].lower()
     if not is_claim(issuer, claim):
         return f"AWS makes no condition key of the claim {claim}, so there never is a {key}"
-    told = _PLAIN_TOKENS | MORE_CLAIMS.get(issuer, frozenset())
+    told = (*_PLAIN_TOKENS, *more_claims(issuer))
     if _is_fixed(issuer) and claim in ("amr", "azp", "email") and claim not in told:
         return f"{caller.issuer} puts no {claim} into its tokens"
     return ""

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from sts_emulator.policy.deciding.matching import edit_distance
-from sts_emulator.policy.federated import COGNITO, GITHUB
+from sts_emulator.policy.federated import COGNITO
+from sts_emulator.policy.token_claims import more_claims
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,19 +68,6 @@ MULTIVALUED = frozenset(
 )
 SINGLE_CLAIMS = frozenset({"aud", "sub", "oaud"})
 CLAIMS = SINGLE_CLAIMS | {"amr", "azp", "email"}
-MORE_CLAIMS: Mapping[str, frozenset[str]] = {
-    GITHUB: frozenset(
-        {
-            *("actor", "actor_id", "enterprise_id", "environment", "job_workflow_ref", "ref", "repository"),
-            *("repository_id", "repository_owner_id", "workflow"),
-        }
-    ),
-    "gitlab.com": frozenset({"namespace_id", "pipeline_source", "project_id", "ref_protected", "runner_environment"}),
-    "www.amazon.com": frozenset({"app_id", "user_id"}),
-    "graph.facebook.com": frozenset({"app_id", "id"}),
-}
-UNCHECKED_ISSUERS = ("circleci.com", "buildkite.com", "oraclecloud.com")
-"""Issuers that have more claims as keys, of which no full list is at hand."""
 CLOSE = 2
 
 
@@ -102,6 +90,5 @@ def misspelt(name: str) -> str:
 
 
 def is_claim(issuer: str, claim: str) -> bool:
-    """Whether AWS makes a condition key of a token's claim; unknown issuers with keys of their own are let pass."""
-    known = CLAIMS | MORE_CLAIMS.get(issuer, frozenset())
-    return claim in known or claim.startswith("user_") or issuer.partition("/")[0].endswith(UNCHECKED_ISSUERS)
+    """Whether AWS makes a condition key of a token's claim."""
+    return claim in CLAIMS or claim in more_claims(issuer)

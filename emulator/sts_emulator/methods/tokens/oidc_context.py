@@ -2,62 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
 from sts_emulator.methods.tokens.id_token import IdToken
 from sts_emulator.methods.tokens.issuers import Provider
-
-# The claims beside aud, sub and amr that AWS turns into condition keys, by provider: its URL without scheme
-# (docs/aws/oidc-issuers.md, "Condition keys"). Every other claim is no key, and a condition on it never matches.
-_CLAIMS = (
-    (
-        re.compile(r"token\.actions\.(githubusercontent\.com|[^/]+\.ghe\.com)(/.*)?|github\.com/enterprises/.+"),
-        (
-            "actor",
-            "actor_id",
-            "enterprise_id",
-            "environment",
-            "job_workflow_ref",
-            "ref",
-            "repository",
-            "repository_id",
-            "repository_owner_id",
-            "workflow",
-        ),
-    ),
-    (
-        re.compile(r"gitlab\.com"),
-        (
-            "namespace_id",
-            "pipeline_source",
-            "project_id",
-            "ref_protected",
-            "runner_environment",
-            "user_access_level",
-            "user_email",
-            "user_id",
-            "user_login",
-        ),
-    ),
-    (
-        re.compile(r"agent\.(buildkite\.com|[^/]+\.buildkite\.(dev|site))"),
-        (
-            "build_branch",
-            "cluster_id",
-            "cluster_name",
-            "organization_id",
-            "organization_slug",
-            "pipeline_id",
-            "pipeline_slug",
-        ),
-    ),
-    (re.compile(r"oidc\.circleci\.com/org/.+"), ("oidc.circleci.com/project-id",)),
-    (re.compile(r"idcs-[^/]+\.identity\.oraclecloud\.com"), ("rpst_id",)),
-    (re.compile(r"accounts\.google\.com"), ("google/organization_number",)),
-)
+from sts_emulator.policy.token_claims import more_claims
 
 
 def at_login(provider: Provider, token: IdToken, claims: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
@@ -102,8 +53,7 @@ def in_session(provider: Provider, context: Mapping[str, tuple[str, ...]]) -> di
 @lru_cache(maxsize=1024)
 def _extra_claims(provider: str) -> tuple[tuple[str, str], ...]:
     """The claims that become keys, and the names of these."""
-    names = next((claims for pattern, claims in _CLAIMS if pattern.fullmatch(provider)), ())
-    return tuple((name, f"{provider}:{name}".lower()) for name in names)
+    return tuple((name, f"{provider}:{name}".lower()) for name in more_claims(provider))
 
 
 def _claim(claims: Mapping[str, Any], name: str) -> Any:
