@@ -246,6 +246,49 @@ class SeededScenario(TypedDict):
     # and `try`: commands by method; a keyword, which no class can have as a member
 
 
+class MetadataOptions(TypedDict):
+    """How an instance's metadata can be had."""
+
+    tokens: str  # optional, required
+    hop_limit: int
+    endpoint: str  # enabled, disabled; and so the others
+    ipv6: str
+    tags: str
+
+
+class ProfileAssociation(TypedDict):
+    """What gives an instance its profile."""
+
+    id: str
+    profile: str  # an ARN
+    profile_id: str
+    since: int
+
+
+class Instance(TypedDict):
+    """An emulated instance."""
+
+    id: str
+    name: str
+    account: str
+    region: str
+    zone: str
+    type: str
+    image: str
+    market: str  # on-demand, spot
+    launched: int
+    state: str  # running, terminated
+    options: MetadataOptions
+    user_data: str  # base64
+    tags: Tags
+    key_name: str
+    association: ProfileAssociation | None
+    metadata: dict[str, str]  # texts by path, that override
+    notices: dict[str, float]  # when, by kind
+    port: int  # of its own listener, 0 for any
+    lifetime: int  # seconds of its credentials
+
+
 class Cluster(TypedDict):
     """An EKS cluster."""
 
@@ -331,6 +374,7 @@ MFA_DEVICE: Kind[MfaDevice] = Kind("mfa-device")  # named, uid: ARN
 ORGANIZATION: Kind[Organization] = Kind("organization")  # key: `organization`: one at most
 PRIVATE_CA: Kind[PrivateCa] = Kind("private-ca")  # key: ARN, uid: id
 IMPORT: Kind[Import] = Kind("import")  # key: file
+INSTANCE: Kind[Instance] = Kind("instance")  # key: its id
 CLUSTER: Kind[Cluster] = Kind("eks-cluster")  # key: `ACCOUNT/REGION/name`, uid: ARN
 ASSOCIATION: Kind[PodIdentityAssociation] = Kind("pod-identity-association")  # key: `…/cluster/a-…`, uid: ARN
 IDENTITY_POOL: Kind[IdentityPool] = Kind("identity-pool")  # key: `ACCOUNT/REGION/id`, uid: its id

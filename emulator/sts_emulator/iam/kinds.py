@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final, Generic, TypeAlias
 
+from sts_emulator.accounts import documents
 from sts_emulator.accounts.resources import Stored, key_of
 from sts_emulator.core import names
 from sts_emulator.core.errors import AwsError
-from sts_emulator.core.world import World
+from sts_emulator.core.store import Kind
+from sts_emulator.core.world import Body, World
 from sts_emulator.vending.context import Context
 
 
 @dataclass(frozen=True, slots=True)
-class Noun:
+class Noun(Generic[Body]):
     """One kind of thing.
 
     `wire` is its name in operations (`Tag` + `Role`), `member` the request member that names one, `segment` the word in
@@ -23,7 +25,7 @@ class Noun:
     `spoken` is how denials call one that is there (`role app`); without it they give its ARN.
     """
 
-    kind: str
+    kind: Kind[Body]
     wire: str
     member: str
     segment: str
@@ -44,7 +46,7 @@ class Noun:
         """The key that a stored one has in its world."""
         return f"{thing['account']}/{thing['url']}" if "url" in thing else key_of(thing["account"], thing["name"])
 
-    def find(self, world: World, account: str, value: str) -> Stored | None:
+    def find(self, world: World, account: str, value: str) -> Body | None:
         """The account's one that `value` (a name in any case of letters, or an ARN) names, or None."""
         if not self.by_arn:
             return world.get(self.kind, key_of(account, value))
@@ -56,8 +58,10 @@ class Noun:
         return AwsError("NoSuchEntity", self.missing.format(value), status=404)
 
 
-USER = Noun(
-    "user",
+AnyNoun: TypeAlias = Noun[Any]
+
+USER: Final = Noun(
+    documents.USER,
     "User",
     "UserName",
     "user",
@@ -69,8 +73,8 @@ USER = Noun(
     folds_tags=True,
     spoken="user {}",
 )
-GROUP = Noun(
-    "group",
+GROUP: Final = Noun(
+    documents.GROUP,
     "Group",
     "GroupName",
     "group",
@@ -81,8 +85,8 @@ GROUP = Noun(
     300,
     spoken="group {}",
 )
-ROLE = Noun(
-    "role",
+ROLE: Final = Noun(
+    documents.ROLE,
     "Role",
     "RoleName",
     "role",
@@ -94,8 +98,8 @@ ROLE = Noun(
     folds_tags=True,
     spoken="role {}",
 )
-POLICY = Noun(
-    "policy",
+POLICY: Final = Noun(
+    documents.POLICY,
     "Policy",
     "PolicyArn",
     "policy",
@@ -107,8 +111,8 @@ POLICY = Noun(
     by_arn=True,
     spoken="policy {}",
 )
-INSTANCE_PROFILE = Noun(
-    "instance-profile",
+INSTANCE_PROFILE: Final = Noun(
+    documents.INSTANCE_PROFILE,
     "InstanceProfile",
     "InstanceProfileName",
     "instance-profile",
@@ -119,8 +123,8 @@ INSTANCE_PROFILE = Noun(
     1000,
     spoken="instance profile {}",
 )
-MFA_DEVICE = Noun(
-    "mfa-device",
+MFA_DEVICE: Final = Noun(
+    documents.MFA_DEVICE,
     "MFADevice",
     "SerialNumber",
     "mfa",
@@ -128,8 +132,8 @@ MFA_DEVICE = Noun(
     "MFA device already exists.",
     by_arn=True,
 )
-OIDC_PROVIDER = Noun(
-    "oidc-provider",
+OIDC_PROVIDER: Final = Noun(
+    documents.OIDC_PROVIDER,
     "OpenIDConnectProvider",
     "OpenIDConnectProviderArn",
     "oidc-provider",
@@ -141,13 +145,13 @@ OIDC_PROVIDER = Noun(
 )
 
 
-def listing(world: World, noun: Noun, account: str, path_prefix: str = "/") -> list[Stored]:
+def listing(world: World, noun: Noun[Body], account: str, path_prefix: str = "/") -> list[Body]:
     """An account's things of a kind under a path, in the order of their names."""
     everything = world.page(noun.kind, f"{account}/")
-    return [thing for thing in everything if thing.get("path", "/").startswith(path_prefix)]
+    return [thing for thing in everything if str(thing.get("path", "/")).startswith(path_prefix)]
 
 
-def claim(ctx: Context, noun: Noun, name: str) -> None:
+def claim(ctx: Context, noun: AnyNoun, name: str) -> None:
     """Make sure that a new thing may take the name.
 
     Raises:
@@ -165,7 +169,7 @@ def over_quota(name: str, limit: int) -> AwsError:
     return AwsError("LimitExceeded", f"Cannot exceed quota for {name}: {limit}", status=409)
 
 
-def born(ctx: Context, noun: Noun, path: str, name: str) -> dict[str, Any]:
+def born(ctx: Context, noun: AnyNoun, path: str, name: str) -> dict[str, Any]:
     """The members that every new named thing has."""
     account = ctx.identity.account
     return {

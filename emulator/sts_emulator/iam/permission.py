@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from sts_emulator.accounts import organizations
+from sts_emulator.accounts.documents import User
 from sts_emulator.accounts.kit import resource_tag_keys
 from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.names import root_arn
-from sts_emulator.iam.kinds import USER, Noun
+from sts_emulator.core.world import Body
+from sts_emulator.iam.kinds import USER, AnyNoun, Noun
 from sts_emulator.vending.authorize import authorize
 from sts_emulator.vending.context import Context, Keys
 from sts_emulator.vending.tags import tag_keys
@@ -35,7 +37,7 @@ def permit(ctx: Context, action: str, resource: str, keys: Keys | None = None, n
 def permit_new(
     ctx: Context,
     action: str,
-    noun: Noun,
+    noun: AnyNoun,
     arn: str,
     labels: Mapping[str, str],
     keys: Keys | None = None,
@@ -51,19 +53,19 @@ def permit_new(
         permit(ctx, f"Tag{noun.wire}", arn, tag_keys(labels), named)
 
 
-def consult(ctx: Context, action: str, noun: Noun, value: str, keys: Keys | None = None) -> Stored | None:
+def consult(ctx: Context, action: str, noun: Noun[Body], value: str, keys: Keys | None = None) -> Body | None:
     """The named thing, or None, once the caller may do `action` to it; a missing one is authorized by name as well."""
     account = ctx.identity.account
     thing = noun.find(ctx.world, account, value)
     named = noun.spoken.format(value)
     if thing is not None:
-        permit(ctx, action, thing["arn"], {**resource_keys(noun, thing), **(keys or {})}, named)
+        permit(ctx, action, str(thing["arn"]), {**resource_keys(noun, thing), **(keys or {})}, named)
     else:
         permit(ctx, action, value if noun.by_arn else noun.arn(account, "/", value), keys, named)
     return thing
 
 
-def reach(ctx: Context, action: str, noun: Noun, value: str, keys: Keys | None = None) -> Stored:
+def reach(ctx: Context, action: str, noun: Noun[Body], value: str, keys: Keys | None = None) -> Body:
     """The named thing, once the caller may do `action` to it.
 
     Raises:
@@ -75,7 +77,7 @@ def reach(ctx: Context, action: str, noun: Noun, value: str, keys: Keys | None =
     return thing
 
 
-def reach_user(ctx: Context, action: str, name: str | None) -> Stored | None:
+def reach_user(ctx: Context, action: str, name: str | None) -> User | None:
     """The user that a call without `UserName` means, which is the caller; None for the account's root.
 
     Raises:
@@ -93,7 +95,7 @@ def reach_user(ctx: Context, action: str, name: str | None) -> Stored | None:
     return None
 
 
-def resource_keys(noun: Noun, thing: Stored) -> dict[str, tuple[str, ...]]:
+def resource_keys(noun: AnyNoun, thing: Stored) -> dict[str, tuple[str, ...]]:
     """The condition keys that a thing's own tags and boundary contribute."""
     # iam:ResourceTag is defined for users and roles only
     keys = resource_tag_keys(thing, "iam") if noun.folds_tags else resource_tag_keys(thing)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from sts_emulator.core.errors import AwsError
-from sts_emulator.iam.kinds import Noun
+from sts_emulator.iam.kinds import AnyNoun
 from sts_emulator.iam.paging import page
 from sts_emulator.iam.permission import reach
 from sts_emulator.vending.context import Context
@@ -19,7 +19,7 @@ Operation = Callable[..., Mapping[str, Any]]
 Pairs = Iterable[Mapping[str, str]]
 
 
-def checked(noun: Noun, pairs: Pairs | None) -> dict[str, str]:
+def checked(noun: AnyNoun, pairs: Pairs | None) -> dict[str, str]:
     """Tags of a request as a mapping.
 
     Raises:
@@ -50,12 +50,12 @@ def echoed(tags: Mapping[str, str]) -> dict[str, Any]:
     return {"Tags": [{"Key": key, "Value": value} for key, value in tags.items()]} if tags else {}
 
 
-def operations(noun: Noun) -> tuple[Operation, Operation, Operation]:
+def operations(noun: AnyNoun) -> tuple[Operation, Operation, Operation]:
     """Register and return the noun's TagX, UntagX and ListXTags."""
     return _tag(noun), _untag(noun), _list(noun)
 
 
-def _tag(noun: Noun) -> Operation:
+def _tag(noun: AnyNoun) -> Operation:
     @operation("iam", f"Tag{noun.wire}")
     def tag(ctx: Context, *, Tags: Pairs, **named: str) -> Mapping[str, Any]:
         """Add tags, or change their values."""
@@ -69,7 +69,7 @@ def _tag(noun: Noun) -> Operation:
     return tag
 
 
-def _untag(noun: Noun) -> Operation:
+def _untag(noun: AnyNoun) -> Operation:
     @operation("iam", f"Untag{noun.wire}")
     def untag(ctx: Context, *, TagKeys: Iterable[str], **named: str) -> Mapping[str, Any]:
         """Remove tags; keys that are not there are ignored."""
@@ -87,7 +87,7 @@ def _untag(noun: Noun) -> Operation:
     return untag
 
 
-def _list(noun: Noun) -> Operation:
+def _list(noun: AnyNoun) -> Operation:
     @operation("iam", f"List{noun.wire}Tags")
     def list_tags(
         ctx: Context, *, Marker: str | None = None, MaxItems: int | None = None, **named: str
@@ -99,7 +99,7 @@ def _list(noun: Noun) -> Operation:
     return list_tags
 
 
-def _merged(noun: Noun, body: Mapping[str, Any], new: Mapping[str, str]) -> dict[str, str]:
+def _merged(noun: AnyNoun, body: Mapping[str, Any], new: Mapping[str, str]) -> dict[str, str]:
     replaced = {_folded(noun, key) for key in new}
     tags = {key: value for key, value in body.get("tags", {}).items() if _folded(noun, key) not in replaced}
     tags.update(new)
@@ -108,5 +108,5 @@ def _merged(noun: Noun, body: Mapping[str, Any], new: Mapping[str, str]) -> dict
     return tags
 
 
-def _folded(noun: Noun, key: str) -> str:
+def _folded(noun: AnyNoun, key: str) -> str:
     return key.lower() if noun.folds_tags else key

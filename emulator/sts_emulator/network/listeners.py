@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from sts_emulator.accounts import documents
 from sts_emulator.serving.answers import TRANSPORT
 from sts_emulator.vending.context import Server
 
@@ -111,7 +112,7 @@ class Listeners:
             Asked("imds", name, instance["id"], instance["port"])
             for name in self._server.worlds.names()
             if (world := self._server.worlds.get(name)) is not None
-            for instance in world.page("instance")
+            for instance in world.page(documents.INSTANCE)
             if instance["port"] and instance["state"] == "running"
         ]
         opened = []
@@ -159,7 +160,7 @@ class Listeners:
             return False
         if asked.kind != "imds":
             return True
-        instance = world.get("instance", asked.workload)
+        instance = world.get(documents.INSTANCE, asked.workload)
         return instance is not None and instance["state"] == "running"
 
     async def _listen(self, asked: Asked) -> Listener:

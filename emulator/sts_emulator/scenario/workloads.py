@@ -94,7 +94,7 @@ def _create_instances(seed: Seed, declared: Mapping[str, Instance]) -> None:
         if instance.port not in DEFAULT_PORTS:
             raise ScenarioError.at(instance.where.at("port"), f"`{instance.port}` is no port")
         identifier = instances.new_id(seed.account, name)
-        known = seed.world.get(instances.KIND, identifier) or {}
+        known: Mapping[str, Any] = seed.world.get(instances.KIND, identifier) or {}
         made = instances.make(
             seed.world,
             seed.account,
@@ -144,7 +144,8 @@ def _one_of(options: MetadataOptions, name: str, *allowed: str) -> str:
 
 
 def _set_profile(seed: Seed, identifier: str, profile: str) -> None:
-    associated = (seed.world.get(instances.KIND, identifier) or {}).get("association")
+    instance = seed.world.get(instances.KIND, identifier)
+    associated = instance["association"] if instance is not None else None
     if not profile:
         if associated:
             seed.call("ec2", "DisassociateIamInstanceProfile", AssociationId=associated["id"])
@@ -169,7 +170,7 @@ def _set_profile(seed: Seed, identifier: str, profile: str) -> None:
 def _connect_tasks(seed: Seed, declared: Mapping[str, Task]) -> None:
     for name, task in declared.items():
         identifier = ecs.new_id(seed.account, name)
-        known = seed.world.get(ecs.KIND, identifier) or {}
+        known: Mapping[str, Any] = seed.world.get(ecs.KIND, identifier) or {}
         made = ecs.make(
             seed.world,
             seed.account,
@@ -216,7 +217,7 @@ def _connect_clusters(seed: Seed, declared: Mapping[str, Cluster]) -> None:
                 _associate(seed, stored, who, pod)
 
 
-def _ensure_cluster(seed: Seed, name: str, cluster: Cluster) -> Stored:
+def _ensure_cluster(seed: Seed, name: str, cluster: Cluster) -> documents.Cluster:
     from sts_emulator.idp import oidc
 
     region = seed.server.settings.region
@@ -235,7 +236,7 @@ def _ensure_cluster(seed: Seed, name: str, cluster: Cluster) -> Stored:
     return seed.world.update(clusters.CLUSTER, key, lambda body: {**body, "issuer": issuer})
 
 
-def _associate(seed: Seed, cluster: Stored, who: str, pod: PodRole) -> None:
+def _associate(seed: Seed, cluster: documents.Cluster, who: str, pod: PodRole) -> None:
     namespace, slash, service_account = who.partition("/")
     if not slash or not namespace or not service_account:
         raise ScenarioError.at(pod.where, f"pods are called NAMESPACE/SERVICE-ACCOUNT, got `{who[:60]}`")

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from sts_emulator.accounts import documents, resources
-from sts_emulator.accounts.resources import Stored
+from sts_emulator.core import store
 from sts_emulator.core.errors import AwsError
-from sts_emulator.core.world import World
+from sts_emulator.core.world import Body, World
 from sts_emulator.methods.instance_profile import clusters, delivery, ecs, functions, instances, pods
 from sts_emulator.policy.federated import issuer_of
 from sts_emulator.vending.authenticate import root_caller
@@ -94,27 +94,27 @@ async def start(server: Server, world: World, wanted: Wanted) -> Started:
 
 def stop(world: World, kind: Kind, identifier: str) -> bool:
     """Forget a workload; False when there is none of that id."""
-    if kind == "lambda":
-        found = world.find(functions.KIND, identifier)
-        return (
-            found is not None
-            and world.take(functions.KIND, functions.key_of(*_place(found), found["name"])) is not None
-        )
-    if kind == "eks":
-        found = next(
-            (association for association in world.page(clusters.ASSOCIATION) if association["id"] == identifier), None
-        )
-        if found is None:
-            return False
-        return (
-            world.take(clusters.ASSOCIATION, clusters.key_of(*_place(found), found["cluster"], found["id"])) is not None
-        )
-    if kind in _KINDS:
-        return world.take(_KINDS[kind], identifier) is not None
-    return True  # an IRSA pod is nothing but its token
+    match kind:
+        case "ec2":
+            stopped: object = world.take(instances.KIND, identifier)
+        case "ecs":
+            stopped = world.take(ecs.KIND, identifier)
+        case "lambda":
+            function = world.find(functions.KIND, identifier)
+            stopped = function and world.take(
+                functions.KIND, functions.key_of(function["account"], function["region"], function["name"])
+            )
+        case "eks":
+            found = next((known for known in world.page(clusters.ASSOCIATION) if known["id"] == identifier), None)
+            stopped = found and world.take(
+                clusters.ASSOCIATION, clusters.key_of(found["account"], found["region"], found["cluster"], found["id"])
+            )
+        case "irsa":
+            stopped = True  # nothing but its token
+    return bool(stopped)
 
 
-def find_instance(world: World, text: str) -> Stored | None:
+def find_instance(world: World, text: str) -> documents.Instance | None:
     """The running instance of that id or name, or None."""
     found = instances.running(world, text)
     return found or _named(world, instances.KIND, text)
@@ -132,17 +132,18 @@ def listing(world: World) -> list[dict[str, Any]]:
         }
         for instance in world.page(instances.KIND)
     ]
-    for kind, started in (("ecs", world.page(ecs.KIND)), ("lambda", world.page(functions.KIND))):
-        found += [
+    tasks = [("ecs", task["id"], task) for task in world.page(ecs.KIND)]
+    lambdas = [("lambda", function["arn"], function) for function in world.page(functions.KIND)]
+    for kind, identifier, workload in (*tasks, *lambdas):
+        found.append(
             {
                 "kind": kind,
-                "id": workload.get("id") or workload["arn"],
+                "id": identifier,
                 "name": workload["name"],
                 "account": workload["account"],
                 "role": workload["role"],
             }
-            for workload in started
-        ]
+        )
     found += [
         {
             "kind": "eks",
@@ -182,7 +183,7 @@ def _start_instance(server: Server, world: World, wanted: Wanted) -> Started:
     return Started("ec2", identifier, made["region"], {}, listens=("imds",), made=True)
 
 
-def _profile(server: Server, world: World, role: Stored) -> Stored:
+def _profile(server: Server, world: World, role: documents.Role) -> documents.InstanceProfile:
     """An instance profile with the role; made under the role's name when there is none, as the console does."""
     for profile in world.page(documents.INSTANCE_PROFILE, f"{role['account']}/"):
         if role["name"] in profile["roles"]:
@@ -233,7 +234,12 @@ def _start_function(server: Server, world: World, wanted: Wanted) -> Started:
         name = f"{role['name'][:50]}-{os.urandom(4).hex()}"
         given = {"role": role["arn"], "lifetime": int(wanted.options.get("lifetime", functions.LIFETIME))}
         function = functions.make(role["account"], server.settings.region, name, **given)
-        world.add(functions.KIND, functions.key_of(*_place(function), name), function, uid=function["arn"])
+        world.add(
+            functions.KIND,
+            functions.key_of(function["account"], function["region"], name),
+            function,
+            uid=function["arn"],
+        )
     details: dict[str, Any] = {"environment": functions.environment(function)}
     if wanted.options.get("snapstart"):
         details |= {"credentials": functions.path_of(function), "token": functions.token_of(world, function)}
@@ -255,7 +261,7 @@ def _start_pod(server: Server, world: World, wanted: Wanted) -> Started:
     made = association is None
     if association is None:
         association = _associate(server, world, wanted)
-    cluster = clusters.cluster(world, *_place(association), association["cluster"])
+    cluster = clusters.cluster(world, association["account"], association["region"], association["cluster"])
     assert cluster is not None
     namespace, service_account = association["namespace"], association["service_account"]
     token, renew_at = _token(world, cluster["issuer"], wanted, (namespace, service_account), pods.AUDIENCE)
@@ -271,7 +277,7 @@ def _start_pod(server: Server, world: World, wanted: Wanted) -> Started:
     )
 
 
-def _association(world: World, wanted: Wanted) -> Stored | None:
+def _association(world: World, wanted: Wanted) -> documents.PodIdentityAssociation | None:
     if not wanted.name:
         return None
     for association in world.page(clusters.ASSOCIATION):
@@ -284,7 +290,7 @@ def _association(world: World, wanted: Wanted) -> Stored | None:
     raise LaunchError(f"no pod identity association `{wanted.name}` in world `{world.name}`")
 
 
-def _associate(server: Server, world: World, wanted: Wanted) -> Stored:
+def _associate(server: Server, world: World, wanted: Wanted) -> documents.PodIdentityAssociation:
     role = _role(world, wanted)
     account, region = role["account"], server.settings.region
     name = str(wanted.options.get("cluster", LAB_CLUSTER))
@@ -322,7 +328,7 @@ def _start_irsa(server: Server, world: World, wanted: Wanted) -> Started:
     return Started("irsa", role["arn"], server.settings.region, details, files, renew_at=renew_at)
 
 
-def _federation(role: Stored) -> tuple[str, str]:
+def _federation(role: documents.Role) -> tuple[str, str]:
     """The issuer of the first OIDC provider that a role's trust policy names, and the subject that it wants, if one."""
     statements = json.loads(role["trust"])["Statement"]
     for statement in statements if isinstance(statements, list) else [statements]:
@@ -363,7 +369,7 @@ def _token(world: World, issuer: str, wanted: Wanted, who: tuple[str, str], audi
 # -- what they share ---------------------------------------------------------------------------------------------------
 
 
-def _role(world: World, wanted: Wanted) -> Stored:
+def _role(world: World, wanted: Wanted) -> documents.Role:
     if not wanted.role:
         raise LaunchError("say which role, or the name of an existing workload")
     if wanted.role.startswith("arn:"):
@@ -376,14 +382,10 @@ def _role(world: World, wanted: Wanted) -> Stored:
     return found
 
 
-def _named(world: World, kind: str, name: str) -> Stored | None:
+def _named(world: World, kind: store.Kind[Body], name: str) -> Body | None:
     return next(
         (document for document in world.page(kind) if name and name in (document["name"], document.get("arn"))), None
     )
-
-
-def _place(document: Stored) -> tuple[str, str]:
-    return document["account"], document["region"]
 
 
 def _call(
@@ -407,7 +409,6 @@ def _call(
     return result or {}
 
 
-_KINDS: Final[Mapping[str, str]] = {"ec2": instances.KIND, "ecs": ecs.KIND}
 _STARTS: Final[Mapping[str, Callable[[Server, World, Wanted], Started]]] = {
     "ec2": _start_instance,
     "ecs": _start_task,

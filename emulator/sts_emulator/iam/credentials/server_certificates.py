@@ -9,8 +9,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from sts_emulator.accounts.documents import Named
 from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.errors import AwsError
+from sts_emulator.core.store import Kind
 from sts_emulator.iam import tags
 from sts_emulator.iam.kinds import Noun, born, claim, listing
 from sts_emulator.iam.paging import page
@@ -21,8 +23,18 @@ from sts_emulator.wire.dispatch import operation
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
-SERVER_CERTIFICATE: Final = Noun(
-    "server-certificate",
+
+class ServerCertificate(Named):
+    """A certificate for HTTPS; its private key is checked and not kept."""
+
+    body: str
+    chain: str
+    expires: int
+    tags: dict[str, str]
+
+
+SERVER_CERTIFICATE: Final[Noun[ServerCertificate]] = Noun(
+    Kind("server-certificate"),
     "ServerCertificate",
     "ServerCertificateName",
     "server-certificate",
@@ -95,7 +107,12 @@ def update_server_certificate(
     path, name = NewPath or old["path"], NewServerCertificateName or old["name"]
     if (path, name) == (old["path"], old["name"]):
         return {}
-    moved = {**old, "path": path, "name": name, "arn": SERVER_CERTIFICATE.arn(old["account"], path, name)}
+    moved: ServerCertificate = {
+        **old,
+        "path": path,
+        "name": name,
+        "arn": SERVER_CERTIFICATE.arn(old["account"], path, name),
+    }
     permit(ctx, "UpdateServerCertificate", moved["arn"])
     if name.lower() != old["name"].lower():
         claim(ctx, SERVER_CERTIFICATE, name)

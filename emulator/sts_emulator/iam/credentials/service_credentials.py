@@ -5,11 +5,12 @@ from __future__ import annotations
 import base64
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final, TypedDict
 
-from sts_emulator.accounts.resources import Stored
+from sts_emulator.accounts.documents import User
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.names import unique_id
+from sts_emulator.core.store import Kind
 from sts_emulator.iam.kinds import USER, over_quota
 from sts_emulator.iam.paging import page
 from sts_emulator.iam.permission import permit, reach, reach_user
@@ -17,7 +18,20 @@ from sts_emulator.iam.principals import users
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import operation
 
-KIND = "service-credential"
+
+class Credential(TypedDict):
+    """A user's credential for one service; its secret is not kept."""
+
+    id: str
+    owner: str  # a user's unique id
+    service: str
+    alias: str
+    status: str  # Active, Inactive
+    created: int
+    expires: int  # 0: never
+
+
+KIND: Final[Kind[Credential]] = Kind("service-credential")  # key: `owner/id`
 PER_SERVICE = 2
 DAY = 86_400
 PASSWORDS = ("codecommit.amazonaws.com", "cassandra.amazonaws.com")
@@ -36,7 +50,7 @@ def create_service_specific_credential(
     if len(same) >= PER_SERVICE:
         raise over_quota("ContextSpecificCredentialsPerUserPerContext", PER_SERVICE)
     now = int(ctx.world.now())
-    credential = {
+    credential: Credential = {
         "id": unique_id("ACCA", user["account"]),
         "owner": user["id"],
         "service": service,
@@ -61,7 +75,7 @@ def list_service_specific_credentials(
     MaxItems: int | None = None,
 ) -> Mapping[str, Any]:
     """The credentials of a user, of the caller, or of all users, without their secrets."""
-    pairs: list[tuple[Stored | None, Stored]]
+    pairs: list[tuple[User | None, Credential]]
     if AllUsers:
         permit(ctx, "ListServiceSpecificCredentials", "*")
         pairs = [(users.by_id(ctx.world, credential["owner"]), credential) for credential in ctx.world.page(KIND)]
@@ -117,11 +131,11 @@ def _service(name: str) -> str:
     return service
 
 
-def _of_user(ctx: Context, user: Stored) -> list[Stored]:
+def _of_user(ctx: Context, user: User) -> list[Credential]:
     return sorted(ctx.world.page(KIND, f"{user['id']}/"), key=lambda credential: credential["created"])
 
 
-def _find(ctx: Context, action: str, name: str | None, identifier: str) -> tuple[Stored, Stored]:
+def _find(ctx: Context, action: str, name: str | None, identifier: str) -> tuple[User, Credential]:
     user = reach_user(ctx, action, name)
     everything = ctx.world.page(KIND)
     credential = next((credential for credential in everything if credential["id"] == identifier), None)
@@ -133,7 +147,7 @@ def _find(ctx: Context, action: str, name: str | None, identifier: str) -> tuple
     return user, credential
 
 
-def _number(user: Stored, same: list[Stored]) -> str:
+def _number(user: User, same: list[Credential]) -> str:
     taken = {credential["alias"] for credential in same}
     return "+1" if f"{user['name']}-at-{user['account']}" in taken else ""
 
@@ -145,7 +159,7 @@ def _secret(service: str) -> dict[str, str]:
     return {"ServiceCredentialSecret": base64.b64encode(os.urandom(111)).decode()}
 
 
-def _shown(user: Stored, credential: Stored) -> dict[str, Any]:
+def _shown(user: User, credential: Credential) -> dict[str, Any]:
     label = "ServiceUserName" if credential["service"] in PASSWORDS else "ServiceCredentialAlias"
     result = {
         "CreateDate": credential["created"],

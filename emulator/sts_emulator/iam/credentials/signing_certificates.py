@@ -6,10 +6,11 @@ import base64
 import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, TypedDict
 
-from sts_emulator.accounts.resources import Stored
+from sts_emulator.accounts.documents import User
 from sts_emulator.core.errors import AwsError
+from sts_emulator.core.store import Kind
 from sts_emulator.core.world import World
 from sts_emulator.iam.kinds import changed, over_quota
 from sts_emulator.iam.paging import page
@@ -17,7 +18,19 @@ from sts_emulator.iam.permission import reach_user
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import operation
 
-KIND: Final = "signing-certificate"
+
+class Certificate(TypedDict):
+    """A certificate of a user, or of root."""
+
+    id: str
+    account: str
+    owner: str  # a user's unique id, or the account's
+    body: str
+    status: str  # Active, Inactive
+    created: int
+
+
+KIND: Final[Kind[Certificate]] = Kind("signing-certificate")  # key: `owner/id`, uid: its id
 PER_USER: Final = 2
 
 
@@ -76,7 +89,7 @@ def delete_signing_certificate(ctx: Context, *, CertificateId: str, UserName: st
     return {}
 
 
-def of_owner(world: World, owner: str) -> list[Stored]:
+def of_owner(world: World, owner: str) -> list[Certificate]:
     """The certificates of the user of that unique id, or of an account's root, oldest first."""
     return sorted(world.page(KIND, f"{owner}/"), key=lambda certificate: certificate["created"])
 
@@ -100,7 +113,7 @@ def _identifier(body: str, now: float) -> str:
     return base64.b32encode(hashlib.sha1(certificate.public_bytes(Encoding.DER)).digest()).decode()  # noqa: S324 - an id
 
 
-def _find(ctx: Context, action: str, name: str | None, identifier: str) -> Stored:
+def _find(ctx: Context, action: str, name: str | None, identifier: str) -> Certificate:
     user = reach_user(ctx, action, name)
     certificate = ctx.world.find(KIND, identifier)
     if certificate is None or certificate["owner"] != (user["id"] if user else ctx.identity.account):
@@ -108,11 +121,11 @@ def _find(ctx: Context, action: str, name: str | None, identifier: str) -> Store
     return certificate
 
 
-def _key(certificate: Stored) -> str:
+def _key(certificate: Certificate) -> str:
     return f"{certificate['owner']}/{certificate['id']}"
 
 
-def _shown(user: Stored | None, certificate: Stored) -> dict[str, Any]:
+def _shown(user: User | None, certificate: Certificate) -> dict[str, Any]:
     return {
         "UserName": user["name"] if user else "root",
         "CertificateId": certificate["id"],

@@ -5,18 +5,32 @@ from __future__ import annotations
 import hashlib
 from base64 import b64decode
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, TypedDict
 
-from sts_emulator.accounts.resources import Stored
+from sts_emulator.accounts.documents import User
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.names import key_id
+from sts_emulator.core.store import Kind
 from sts_emulator.iam.kinds import USER, changed, over_quota
 from sts_emulator.iam.paging import page
 from sts_emulator.iam.permission import reach, reach_user
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import operation
 
-KIND: Final = "ssh-public-key"
+
+class SshKey(TypedDict):
+    """A user's key."""
+
+    id: str
+    account: str
+    owner: str  # a user's unique id
+    body: str
+    fingerprint: str
+    status: str  # Active, Inactive
+    created: int
+
+
+KIND: Final[Kind[SshKey]] = Kind("ssh-public-key")  # key: `owner/id`, uid: its id
 PER_USER: Final = 5  # IAM quotas; AWS's name of the quota is not recorded
 MIN_BITS: Final = 2048
 
@@ -32,7 +46,7 @@ def upload_ssh_public_key(ctx: Context, *, UserName: str, SSHPublicKeyBody: str)
     if len(others) >= PER_USER:
         raise over_quota("SSHPublicKeysPerUser", PER_USER)
     digest = hashlib.md5(b64decode(body.split()[1]), usedforsecurity=False).hexdigest()
-    key = {
+    key: SshKey = {
         "id": key_id("APKA", user["account"]),
         "account": user["account"],
         "owner": user["id"],
@@ -59,7 +73,7 @@ def list_ssh_public_keys(
     """The keys of a user, or of the caller, without their bodies."""
     user = reach_user(ctx, "ListSSHPublicKeys", UserName)
     keys = _of_user(ctx, user) if user else []
-    return page(ctx, "SSHPublicKeys", keys, Marker, MaxItems, lambda key: _listed(user or {}, key))
+    return page(ctx, "SSHPublicKeys", keys, Marker, MaxItems, lambda key: _listed(user, key))
 
 
 @operation("iam", "UpdateSSHPublicKey")
@@ -115,7 +129,7 @@ def _pem(body: str) -> str:
     return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 
 
-def _find(ctx: Context, action: str, name: str, identifier: str) -> tuple[Stored, Stored]:
+def _find(ctx: Context, action: str, name: str, identifier: str) -> tuple[User, SshKey]:
     user = reach(ctx, action, USER, name)
     key = ctx.world.find(KIND, identifier)
     if key is None or key["account"] != user["account"]:
@@ -125,22 +139,22 @@ def _find(ctx: Context, action: str, name: str, identifier: str) -> tuple[Stored
     return user, key
 
 
-def _of_user(ctx: Context, user: Stored) -> list[Stored]:
+def _of_user(ctx: Context, user: User) -> list[SshKey]:
     return sorted(ctx.world.page(KIND, f"{user['id']}/"), key=lambda key: key["created"])
 
 
-def _key(key: Stored) -> str:
+def _key(key: SshKey) -> str:
     return f"{key['owner']}/{key['id']}"
 
 
-def _listed(user: Stored, key: Stored) -> dict[str, Any]:
+def _listed(user: User | None, key: SshKey) -> dict[str, Any]:
     return {
-        "UserName": user["name"],
+        "UserName": user["name"] if user else "",
         "SSHPublicKeyId": key["id"],
         "Status": key["status"],
         "UploadDate": key["created"],
     }
 
 
-def _shown(user: Stored, key: Stored, body: str) -> dict[str, Any]:
+def _shown(user: User, key: SshKey, body: str) -> dict[str, Any]:
     return {**_listed(user, key), "Fingerprint": key["fingerprint"], "SSHPublicKeyBody": body}

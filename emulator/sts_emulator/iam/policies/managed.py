@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from sts_emulator.accounts import managed_policies
 from sts_emulator.accounts.resources import Stored
@@ -12,7 +12,7 @@ from sts_emulator.core.errors import AwsError
 from sts_emulator.core.names import parse_arn
 from sts_emulator.core.world import World
 from sts_emulator.iam import tags
-from sts_emulator.iam.kinds import GROUP, POLICY, ROLE, USER, born, changed, claim, listing
+from sts_emulator.iam.kinds import GROUP, POLICY, ROLE, USER, AnyNoun, born, changed, claim, listing
 from sts_emulator.iam.paging import page
 from sts_emulator.iam.permission import permit, permit_new, reach, resource_keys
 from sts_emulator.iam.policies.policy_documents import check, quoted
@@ -20,7 +20,7 @@ from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import operation
 
 VERSIONS = 5
-HOLDERS = (USER, GROUP, ROLE)
+HOLDERS: Final[tuple[AnyNoun, ...]] = (USER, GROUP, ROLE)
 
 tag_policy, untag_policy, list_policy_tags = tags.operations(POLICY)
 
@@ -77,7 +77,7 @@ def list_policies(
     """The account's and AWS's policies; the usage filter counts only with `OnlyAttached` (recorded 2026-09)."""
     permit(ctx, "ListPolicies", "*", named=f"policy path {PathPrefix}")
     account = ctx.identity.account
-    listed = listing(ctx.world, POLICY, account) if Scope != "AWS" else []
+    listed: list[Stored] = [*listing(ctx.world, POLICY, account)] if Scope != "AWS" else []
     listed += managed_policies.everything() if Scope != "Local" else []
     if OnlyAttached:
         attached, bounding = usage(ctx.world, account)

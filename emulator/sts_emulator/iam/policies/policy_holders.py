@@ -9,7 +9,7 @@ from sts_emulator.accounts import managed_policies
 from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.names import parse_arn
-from sts_emulator.iam.kinds import GROUP, POLICY, ROLE, USER, Noun, changed, over_quota
+from sts_emulator.iam.kinds import GROUP, POLICY, ROLE, USER, AnyNoun, changed, over_quota
 from sts_emulator.iam.paging import page
 from sts_emulator.iam.permission import reach
 from sts_emulator.iam.policies.policy_documents import check, quoted
@@ -24,14 +24,14 @@ Operation = Callable[..., Mapping[str, Any]]
 Three = tuple[Operation, Operation, Operation]
 
 
-def _for_each(make: Callable[[Noun], Operation]) -> Three:
+def _for_each(make: Callable[[AnyNoun], Operation]) -> Three:
     return make(USER), make(GROUP), make(ROLE)
 
 
 # -- inline policies ----------------------------------------------------------------------------------------------
 
 
-def _put(noun: Noun) -> Operation:
+def _put(noun: AnyNoun) -> Operation:
     @operation("iam", f"Put{noun.wire}Policy")
     def put(ctx: Context, *, PolicyName: str, PolicyDocument: str, **named: str) -> Mapping[str, Any]:
         """Embed a policy, or replace the one of that name, whatever its case of letters."""
@@ -44,7 +44,7 @@ def _put(noun: Noun) -> Operation:
     return put
 
 
-def _get(noun: Noun) -> Operation:
+def _get(noun: AnyNoun) -> Operation:
     @operation("iam", f"Get{noun.wire}Policy")
     def get(ctx: Context, *, PolicyName: str, **named: str) -> Mapping[str, Any]:
         """One embedded policy; its name is given back as asked for."""
@@ -55,7 +55,7 @@ def _get(noun: Noun) -> Operation:
     return get
 
 
-def _delete(noun: Noun) -> Operation:
+def _delete(noun: AnyNoun) -> Operation:
     @operation("iam", f"Delete{noun.wire}Policy")
     def delete(ctx: Context, *, PolicyName: str, **named: str) -> Mapping[str, Any]:
         """Remove an embedded policy."""
@@ -72,7 +72,7 @@ def _delete(noun: Noun) -> Operation:
     return delete
 
 
-def _list(noun: Noun) -> Operation:
+def _list(noun: AnyNoun) -> Operation:
     @operation("iam", f"List{noun.wire}Policies")
     def names(
         ctx: Context, *, Marker: str | None = None, MaxItems: int | None = None, **named: str
@@ -84,10 +84,10 @@ def _list(noun: Noun) -> Operation:
     return names
 
 
-def _with_inline(noun: Noun, body: Mapping[str, Any], name: str, text: str) -> dict[str, Any]:
+def _with_inline(noun: AnyNoun, body: Mapping[str, Any], name: str, text: str) -> dict[str, Any]:
     spelt = next((known for known in body["inline"] if known.lower() == name.lower()), name)
     inline = {**body["inline"], spelt: text}
-    quota = INLINE_QUOTA[noun.kind]
+    quota = INLINE_QUOTA[noun.segment]
     if sum(len("".join(document.split())) for document in inline.values()) > quota:
         raise AwsError(
             "LimitExceeded", f"Maximum policy size of {quota} bytes exceeded for {noun.kind} {body['name']}", status=409
@@ -95,7 +95,7 @@ def _with_inline(noun: Noun, body: Mapping[str, Any], name: str, text: str) -> d
     return {**body, "inline": inline}
 
 
-def _inline_name(noun: Noun, holder: Stored, name: str) -> str:
+def _inline_name(noun: AnyNoun, holder: Stored, name: str) -> str:
     for known in holder["inline"]:
         if known.lower() == name.lower():
             return str(known)
@@ -105,7 +105,7 @@ def _inline_name(noun: Noun, holder: Stored, name: str) -> str:
 # -- attached policies --------------------------------------------------------------------------------------------
 
 
-def _attach(noun: Noun) -> Operation:
+def _attach(noun: AnyNoun) -> Operation:
     @operation("iam", f"Attach{noun.wire}Policy")
     def attach(ctx: Context, *, PolicyArn: str, **named: str) -> Mapping[str, Any]:
         """Attach a managed policy; attaching it again changes nothing."""
@@ -121,7 +121,7 @@ def _attach(noun: Noun) -> Operation:
     return attach
 
 
-def _detach(noun: Noun) -> Operation:
+def _detach(noun: AnyNoun) -> Operation:
     @operation("iam", f"Detach{noun.wire}Policy")
     def detach(ctx: Context, *, PolicyArn: str, **named: str) -> Mapping[str, Any]:
         """Detach a managed policy."""
@@ -140,7 +140,7 @@ def _detach(noun: Noun) -> Operation:
     return detach
 
 
-def _list_attached(noun: Noun) -> Operation:
+def _list_attached(noun: AnyNoun) -> Operation:
     @operation("iam", f"ListAttached{noun.wire}Policies")
     def attached(
         ctx: Context,
@@ -186,7 +186,7 @@ def can_attach(ctx: Context, arn: str) -> bool:
     return managed_policies.find(arn) is not None or POLICY.find(ctx.world, ctx.identity.account, arn) is not None
 
 
-def _with_attached(noun: Noun, body: Mapping[str, Any], arn: str) -> dict[str, Any]:
+def _with_attached(noun: AnyNoun, body: Mapping[str, Any], arn: str) -> dict[str, Any]:
     if arn in body["attached"]:
         return dict(body)
     if len(body["attached"]) >= ATTACHED_QUOTA:
@@ -229,7 +229,7 @@ def shown_boundary(holder: Stored) -> dict[str, Any]:
     }
 
 
-def _put_boundary(noun: Noun) -> Operation:
+def _put_boundary(noun: AnyNoun) -> Operation:
     @operation("iam", f"Put{noun.wire}PermissionsBoundary")
     def put_boundary(ctx: Context, *, PermissionsBoundary: str, **named: str) -> Mapping[str, Any]:
         """Set the permissions boundary."""
@@ -243,7 +243,7 @@ def _put_boundary(noun: Noun) -> Operation:
     return put_boundary
 
 
-def _delete_boundary(noun: Noun) -> Operation:
+def _delete_boundary(noun: AnyNoun) -> Operation:
     @operation("iam", f"Delete{noun.wire}PermissionsBoundary")
     def delete_boundary(ctx: Context, **named: str) -> Mapping[str, Any]:
         """Remove the permissions boundary."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sts_emulator.accounts.resources import Stored, role
@@ -109,7 +109,7 @@ def shown(world: World, profile: Stored) -> dict[str, Any]:
     }
 
 
-def _page(ctx: Context, profiles: list[Stored], marker: str | None, limit: int | None) -> dict[str, Any]:
+def _page(ctx: Context, profiles: Sequence[Stored], marker: str | None, limit: int | None) -> dict[str, Any]:
     return page(ctx, "InstanceProfiles", profiles, marker, limit, lambda profile: shown(ctx.world, profile))
 
 

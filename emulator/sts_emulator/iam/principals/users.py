@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sts_emulator.accounts import documents
+from sts_emulator.accounts.documents import User
 from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.names import root_arn
@@ -132,7 +133,7 @@ def devices_of(world: World, account: str, owner: str) -> list[Stored]:
     return [device for device in listing(world, MFA_DEVICE, account) if device["owner"] == owner]
 
 
-def by_id(world: World, identifier: str) -> Stored | None:
+def by_id(world: World, identifier: str) -> User | None:
     """The user of that unique id, or None."""
     return world.find(USER.kind, identifier)
 

@@ -7,8 +7,10 @@ import secrets
 import string
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, TypedDict
 
+from sts_emulator.accounts import documents
+from sts_emulator.accounts.documents import SamlProvider
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.iam import tags
@@ -20,7 +22,7 @@ from sts_emulator.wire import xml
 from sts_emulator.wire.dispatch import operation
 
 SAML_PROVIDER: Final = Noun(
-    "saml-provider",
+    documents.SAML_PROVIDER,
     "SAMLProvider",
     "SAMLProviderArn",
     "saml-provider",
@@ -62,14 +64,17 @@ def create_saml_provider(
     refuse(propagation)
     claim(ctx, SAML_PROVIDER, Name)
     now = int(ctx.world.now())
-    provider: dict[str, Any] = {
+    known = described(SAMLMetadataDocument, now)
+    provider: SamlProvider = {
         "account": account,
         "name": Name,
         "arn": arn,
         "uuid": identifier("SAMLSP"),
         "created": now,
         "tags": given,
-        **described(SAMLMetadataDocument, now),
+        "metadata": known["metadata"],
+        "issuers": known["issuers"],
+        "valid_until": known["valid_until"],
     }
     if AssertionEncryptionMode == REQUIRED and not AddPrivateKey:
         raise AwsError(
@@ -93,7 +98,7 @@ def update_saml_provider(
     **propagation: Any,
 ) -> Mapping[str, Any]:
     """Replace the metadata, change the encryption mode, add or remove a private key."""
-    provider = dict(reach(ctx, "UpdateSAMLProvider", SAML_PROVIDER, SAMLProviderArn))
+    provider = reach(ctx, "UpdateSAMLProvider", SAML_PROVIDER, SAMLProviderArn).copy()
     refuse(propagation)
     if AddPrivateKey and RemovePrivateKey:
         raise AwsError(
@@ -108,7 +113,7 @@ def update_saml_provider(
         )
     now = int(ctx.world.now())
     if SAMLMetadataDocument:
-        provider |= described(SAMLMetadataDocument, now)
+        provider = {**provider, **described(SAMLMetadataDocument, now)}
     _set_encryption(provider, now, AssertionEncryptionMode, AddPrivateKey, RemovePrivateKey)
     ctx.world.update(SAML_PROVIDER.kind, SAML_PROVIDER.key(provider), lambda _: provider)
     return {"SAMLProviderArn": SAMLProviderArn}
@@ -171,7 +176,15 @@ def set_switches(world: World, arn: str, **switches: bool) -> None:
 # -- metadata -----------------------------------------------------------------------------------------------------
 
 
-def described(document: str, now: int) -> dict[str, Any]:
+class Described(TypedDict):
+    """What a metadata document gives to its provider."""
+
+    metadata: str
+    issuers: dict[str, list[str]]
+    valid_until: int
+
+
+def described(document: str, now: int) -> Described:
     """The members that a metadata document gives: the text, its issuers with their certificates, and its end.
 
     An issuer without certificates is taken, and no assertion of it ever verifies (recorded 2026-09).
@@ -234,7 +247,7 @@ def _unreadable() -> AwsError:
 # -- encryption ---------------------------------------------------------------------------------------------------
 
 
-def _set_encryption(provider: dict[str, Any], now: int, mode: str, added: str, removed: str) -> None:
+def _set_encryption(provider: SamlProvider, now: int, mode: str, added: str, removed: str) -> None:
     """Change encryption mode and private keys in place; AWS's sentences of 2026-09."""
     keys = list(provider.get("private_keys", ()))
     if removed:

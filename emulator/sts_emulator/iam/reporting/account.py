@@ -10,6 +10,7 @@ from sts_emulator.accounts import documents
 from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.names import is_account_id
+from sts_emulator.core.store import Kind
 from sts_emulator.core.world import World
 from sts_emulator.iam.credentials import signing_certificates
 from sts_emulator.iam.credentials.access_keys import PER_USER
@@ -126,7 +127,7 @@ def _counts(world: World, account: str) -> dict[str, int]:
     devices = listing(world, MFA_DEVICE, account)
     attached, bounding = policies.usage(world, account)
 
-    def count(kind: str) -> int:
+    def count(kind: Kind[Any]) -> int:
         return world.count(kind, f"{account}/")
 
     return {
@@ -141,7 +142,7 @@ def _counts(world: World, account: str) -> dict[str, int]:
         "MFADevicesInUse": sum(1 for device in devices if device["owner"]),
         "Policies": count(POLICY.kind),
         "PolicyVersionsInUse": len({*attached, *bounding}),
-        "Providers": count(OIDC_PROVIDER.kind) + count("saml-provider"),
+        "Providers": count(OIDC_PROVIDER.kind) + count(documents.SAML_PROVIDER),
         "Roles": count(ROLE.kind),
         "ServerCertificates": count(SERVER_CERTIFICATE.kind),
         "Users": count(USER.kind),

@@ -10,7 +10,7 @@ from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.iam import tags
-from sts_emulator.iam.kinds import GROUP, POLICY, ROLE, USER, listing
+from sts_emulator.iam.kinds import GROUP, POLICY, ROLE, USER, AnyNoun, listing
 from sts_emulator.iam.paging import page
 from sts_emulator.iam.permission import permit
 from sts_emulator.iam.policies import managed as policies
@@ -62,8 +62,8 @@ def _things(world: World, account: str, kind: str) -> list[Stored]:
         return [
             policy for policy in managed_policies.everything() if attached[policy["arn"]] or bounding[policy["arn"]]
         ]
-    noun = {"LocalManagedPolicy": POLICY, "User": USER, "Role": ROLE, "Group": GROUP}[kind]
-    return listing(world, noun, account)
+    nouns: Mapping[str, AnyNoun] = {"LocalManagedPolicy": POLICY, "User": USER, "Role": ROLE, "Group": GROUP}
+    return listing(world, nouns[kind], account)
 
 
 def _detail(world: World, account: str, kind: str, thing: Stored) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from sts_emulator.accounts.resources import Stored, key_of, managed_policy_text
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.names import parse_arn
 from sts_emulator.core.world import World
-from sts_emulator.iam.kinds import GROUP, ROLE, USER, Noun
+from sts_emulator.iam.kinds import GROUP, ROLE, USER, AnyNoun
 from sts_emulator.iam.permission import reach
 from sts_emulator.vending.context import Context
 
@@ -32,7 +32,7 @@ class Source:
     holder: tuple[str, str] = ("", "")
 
 
-def reach_holder(ctx: Context, action: str, arn: str) -> tuple[Noun, Stored]:
+def reach_holder(ctx: Context, action: str, arn: str) -> tuple[AnyNoun, Stored]:
     """The user, group or role of an ARN, of which only kind and name count, not the path (recorded 2026-09).
 
     Raises:
@@ -40,13 +40,13 @@ def reach_holder(ctx: Context, action: str, arn: str) -> tuple[Noun, Stored]:
     """
     parts = parse_arn(arn)
     kind, _, rest = parts.resource.partition("/") if parts else ("", "", "")
-    noun = HOLDERS.get(kind)
+    noun: AnyNoun | None = HOLDERS.get(kind)
     if parts is None or parts.service != "iam" or noun is None or not rest:
         raise AwsError("InvalidInput", f"Invalid Entity Arn: {arn} does not clearly define entity type and name.")
     return noun, reach(ctx, action, noun, rest.rsplit("/", 1)[-1])
 
 
-def sources(world: World, noun: Noun, holder: Stored) -> list[Source]:
+def sources(world: World, noun: AnyNoun, holder: Stored) -> list[Source]:
     """The identity policies of a holder, of a user with those of its groups."""
     listed = _own(world, noun, holder)
     for name in holder.get("groups", ()):
@@ -63,10 +63,10 @@ def boundary(world: World, holder: Stored) -> Source | None:
     return _managed(arn, text) if arn and text else None
 
 
-def _own(world: World, noun: Noun, holder: Stored) -> list[Source]:
-    where = (noun.kind, holder["name"])
+def _own(world: World, noun: AnyNoun, holder: Stored) -> list[Source]:
+    where = (noun.segment, holder["name"])
     inline = [
-        Source(f"{noun.kind}_{holder['name']}_{name}", text, "inline", name=name, holder=where)
+        Source(f"{noun.segment}_{holder['name']}_{name}", text, "inline", name=name, holder=where)
         for name, text in sorted(holder["inline"].items())
     ]
     attached = ((arn, managed_policy_text(world, arn)) for arn in holder["attached"])

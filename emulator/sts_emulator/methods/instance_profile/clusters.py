@@ -1,22 +1,16 @@
-"""EKS clusters and their pod identity associations, as documents.
-
-eks-cluster               key: `ACCOUNT/REGION/name`, uid: ARN. name, account, region, arn, issuer (URL of its tokens),
-                          role, version, created, tags
-pod-identity-association  key: `ACCOUNT/REGION/cluster/a-…`, uid: ARN. id, arn, account, region, cluster, namespace,
-                          service_account, role (ARN), target_role (ARN or ""), external_id, session_tags (bool),
-                          policy, created, modified, tags
-"""
+"""EKS clusters and their pod identity associations: how they are named and found (accounts.documents)."""
 
 from __future__ import annotations
 
 import hashlib
 from typing import Final
 
-from sts_emulator.accounts.resources import Stored
+from sts_emulator.accounts import documents
+from sts_emulator.accounts.documents import Cluster, PodIdentityAssociation
 from sts_emulator.core.world import World
 
-CLUSTER: Final = "eks-cluster"
-ASSOCIATION: Final = "pod-identity-association"
+CLUSTER: Final = documents.CLUSTER
+ASSOCIATION: Final = documents.ASSOCIATION
 
 
 def key_of(account: str, region: str, *parts: str) -> str:
@@ -35,23 +29,25 @@ def issuer_of(account: str, region: str, name: str) -> str:
     return f"https://oidc.eks.{region}.amazonaws.com/id/{digest[:32].upper()}"
 
 
-def cluster(world: World, account: str, region: str, name: str) -> Stored | None:
+def cluster(world: World, account: str, region: str, name: str) -> Cluster | None:
     """The account's cluster of that name in a region, or None."""
     return world.get(CLUSTER, key_of(account, region, name))
 
 
-def cluster_of_issuer(world: World, issuer: str) -> Stored | None:
+def cluster_of_issuer(world: World, issuer: str) -> Cluster | None:
     """The cluster whose pods' tokens have that issuer, or None."""
     table = world.memo("clusters-by-issuer", lambda: {known["issuer"]: known for known in world.page(CLUSTER)})
     return table.get(issuer)
 
 
-def associations(world: World, cluster: Stored) -> list[Stored]:
+def associations(world: World, cluster: Cluster) -> list[PodIdentityAssociation]:
     """A cluster's pod identity associations, in order of their ids."""
     return world.page(ASSOCIATION, key_of(cluster["account"], cluster["region"], cluster["name"], ""))
 
 
-def association_for(world: World, cluster: Stored, namespace: str, service_account: str) -> Stored | None:
+def association_for(
+    world: World, cluster: Cluster, namespace: str, service_account: str
+) -> PodIdentityAssociation | None:
     """The association of a service account, or None; there is one at most."""
     wanted = (namespace, service_account)
     for association in associations(world, cluster):

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sts_emulator.accounts import documents
+from sts_emulator.accounts.documents import Instance
 from sts_emulator.accounts.kit import resource_tag_keys
-from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.errors import AwsError
 from sts_emulator.methods.instance_profile import instances
 from sts_emulator.methods.instance_profile.instance_credentials import SERVICE
@@ -150,8 +150,13 @@ def modify_instance_metadata_options(
     if changed.get("hop_limit", 1) not in _HOPS:
         message = f"Value ({changed['hop_limit']}) for parameter HttpPutResponseHopLimit is invalid."
         raise AwsError("InvalidParameterValue", message)
-    after = ctx.world.update(KIND, InstanceId, lambda body: {**body, "options": {**body["options"], **changed}})
+    after = ctx.world.update(KIND, InstanceId, lambda body: _with_options(body, changed))
     return {"InstanceId": InstanceId, "InstanceMetadataOptions": {**_options(after), "State": "pending"}}
+
+
+def _with_options(instance: Instance, changed: Mapping[str, Any]) -> Instance:
+    options: Any = {**instance["options"], **changed}  # as _read names them
+    return {**instance, "options": options}
 
 
 # -- tags ----------------------------------------------------------------------------------------------------------
@@ -196,7 +201,7 @@ def delete_tags(
         _set_tags(ctx, instance, kept)
 
 
-def _set_tags(ctx: Context, instance: Stored, tags: Mapping[str, str]) -> None:
+def _set_tags(ctx: Context, instance: Instance, tags: Mapping[str, str]) -> None:
     ctx.world.update(KIND, instance["id"], lambda body: {**body, "tags": dict(tags)})
 
 
@@ -259,12 +264,12 @@ def describe_iam_instance_profile_associations(
     return {"IamInstanceProfileAssociations": [_association(instance) for instance in found]}
 
 
-def _set_profile(ctx: Context, instance: Stored, profile: Stored) -> dict[str, Any]:
+def _set_profile(ctx: Context, instance: Instance, profile: documents.InstanceProfile) -> dict[str, Any]:
     made = instances.association(ctx.world, profile, instance["id"])
     return _association(ctx.world.update(KIND, instance["id"], lambda body: {**body, "association": made}))
 
 
-def _associated(ctx: Context, identifier: str) -> Stored:
+def _associated(ctx: Context, identifier: str) -> Instance:
     for instance in _mine(ctx):
         if instance["association"] and instance["association"]["id"] == identifier:
             return instance
@@ -272,8 +277,9 @@ def _associated(ctx: Context, identifier: str) -> Stored:
     raise AwsError("InvalidAssociationID.NotFound", message)
 
 
-def _association(instance: Stored) -> dict[str, Any]:
+def _association(instance: Instance) -> dict[str, Any]:
     made = instance["association"]
+    assert made is not None, "the caller looked"
     return {
         "AssociationId": made["id"],
         "InstanceId": instance["id"],
@@ -286,7 +292,7 @@ def _association(instance: Stored) -> dict[str, Any]:
 # -- who may, and what is shown --------------------------------------------------------------------------------------
 
 
-def _find(ctx: Context, identifier: str) -> Stored:
+def _find(ctx: Context, identifier: str) -> Instance:
     if not instances.INSTANCE_ID.fullmatch(identifier):
         raise AwsError("InvalidInstanceID.Malformed", f'Invalid id: "{identifier}"')
     found = ctx.world.get(KIND, identifier)
@@ -295,12 +301,14 @@ def _find(ctx: Context, identifier: str) -> Stored:
     return found
 
 
-def _mine(ctx: Context) -> list[Stored]:
+def _mine(ctx: Context) -> list[Instance]:
     wanted = (ctx.identity.account, ctx.region)
     return [instance for instance in ctx.world.page(KIND) if (instance["account"], instance["region"]) == wanted]
 
 
-def _permitted(ctx: Context, action: str, identifier: str, keys: Mapping[str, tuple[str, ...]] | None = None) -> Stored:
+def _permitted(
+    ctx: Context, action: str, identifier: str, keys: Mapping[str, tuple[str, ...]] | None = None
+) -> Instance:
     instance = _find(ctx, identifier)
     about = {**resource_tag_keys(instance, "ec2"), **_option_keys(instance["options"])}
     about["ec2:instancetype"] = (instance["type"],)
@@ -325,8 +333,9 @@ def _read(options: Mapping[str, Any]) -> dict[str, Any]:
     return {_OPTION_NAMES[name]: value for name, value in options.items() if name in _OPTION_NAMES}
 
 
-def _options(instance: Stored) -> dict[str, Any]:
-    return {name: instance["options"][mine] for name, mine in _OPTION_NAMES.items()}
+def _options(instance: Instance) -> dict[str, Any]:
+    options: Mapping[str, Any] = instance["options"]
+    return {name: options[mine] for name, mine in _OPTION_NAMES.items()}
 
 
 def _option_keys(options: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
@@ -341,11 +350,11 @@ def _state(name: str) -> dict[str, Any]:
     return {"Code": _STATES[name], "Name": name}
 
 
-def _reservation(instance: Stored) -> dict[str, Any]:
+def _reservation(instance: Instance) -> dict[str, Any]:
     return {"ReservationId": place_of(instance).reservation, "OwnerId": instance["account"]}
 
 
-def _shown(instance: Stored) -> dict[str, Any]:
+def _shown(instance: Instance) -> dict[str, Any]:
     place, made = place_of(instance), instance["association"]
     shown = {
         "InstanceId": instance["id"],
@@ -373,7 +382,7 @@ def _shown(instance: Stored) -> dict[str, Any]:
     return shown
 
 
-_INSTANCE_FILTERS: Mapping[str, Callable[[Stored], str]] = {
+_INSTANCE_FILTERS: Mapping[str, Callable[[Instance], str]] = {
     "instance-id": lambda instance: str(instance["id"]),
     "instance-state-name": lambda instance: str(instance["state"]),
     "instance-type": lambda instance: str(instance["type"]),
@@ -382,14 +391,14 @@ _INSTANCE_FILTERS: Mapping[str, Callable[[Stored], str]] = {
     ),
     "private-ip-address": lambda instance: place_of(instance).private_ip,
 }
-_ASSOCIATION_FILTERS: Mapping[str, Callable[[Stored], str]] = {
+_ASSOCIATION_FILTERS: Mapping[str, Callable[[Instance], str]] = {
     "instance-id": lambda instance: str(instance["id"]),
     "state": lambda _: "associated",
 }
 
 
 def _matches(
-    instance: Stored, filters: Sequence[Mapping[str, Any]], known: Mapping[str, Callable[[Stored], str]]
+    instance: Instance, filters: Sequence[Mapping[str, Any]], known: Mapping[str, Callable[[Instance], str]]
 ) -> bool:
     for wanted in filters:
         name, values = wanted.get("Name", ""), wanted.get("Values", ())

@@ -2,10 +2,6 @@
 
 Page `ecs/…` of a world, which stands for http://169.254.170.2. Behaviour:
 docs/aws/containers-and-pods.md, "Environment", "Responses".
-
-Document `ecs-task`, key: task id, uid: credentials id. id, name, account, region, cluster, role (ARN), family, image,
-container, credentials_id, token (authorization token, "" where none is asked for), lifetime, started, state (RUNNING,
-STOPPED).
 """
 
 from __future__ import annotations
@@ -15,12 +11,12 @@ import hmac
 import json
 import uuid
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, TypedDict, cast
 
 from sts_emulator.accounts import resources
-from sts_emulator.accounts.resources import Stored
 from sts_emulator.core import clock
 from sts_emulator.core.errors import AwsError
+from sts_emulator.core.store import Kind
 from sts_emulator.core.world import World
 from sts_emulator.methods.instance_profile import delivery
 from sts_emulator.methods.instance_profile.delivery import Delivered, Workload
@@ -28,7 +24,27 @@ from sts_emulator.pages.routes import ANY, page
 from sts_emulator.pages.visit import Visit
 from sts_emulator.wire.http import Response
 
-KIND: Final = "ecs-task"
+
+class Task(TypedDict):
+    """An emulated task."""
+
+    id: str
+    name: str
+    account: str
+    region: str
+    cluster: str
+    role: str  # an ARN
+    family: str
+    image: str
+    container: str
+    credentials_id: str
+    token: str  # which the credentials ask for; empty: none
+    lifetime: int
+    started: int
+    state: str  # RUNNING, STOPPED
+
+
+KIND: Final[Kind[Task]] = Kind("ecs-task")  # key: its id, uid: the id of its credentials
 SERVICE: Final = "ecs-tasks.amazonaws.com"
 _PREFIX = "CredentialsV2Request"
 
@@ -38,9 +54,9 @@ def new_id(account: str, name: str) -> str:
     return hashlib.sha256(f"task\0{account}\0{name}".encode()).hexdigest()[:32]
 
 
-def make(world: World, account: str, region: str, identifier: str, **given: Any) -> dict[str, Any]:
+def make(world: World, account: str, region: str, identifier: str, **given: Any) -> Task:
     """The document of a new, running task; `given` are members that differ from the defaults, `role` among them."""
-    return {
+    document: dict[str, Any] = {
         "id": identifier,
         "name": "",
         "account": account,
@@ -57,14 +73,15 @@ def make(world: World, account: str, region: str, identifier: str, **given: Any)
         "state": "RUNNING",
         **given,
     }
+    return cast("Task", document)
 
 
-def arn_of(task: Stored) -> str:
+def arn_of(task: Task) -> str:
     """The task's ARN."""
     return f"arn:aws:ecs:{task['region']}:{task['account']}:task/{task['cluster']}/{task['id']}"
 
 
-def metadata_id(task: Stored) -> str:
+def metadata_id(task: Task) -> str:
     """What stands for the task's container in the URI of the metadata endpoint."""
     digits = int(hashlib.sha256(task["container"].encode()).hexdigest()[:8], 16)
     return f"{task['id']}-{digits:010}"
@@ -129,8 +146,8 @@ def members(delivered: Delivered) -> dict[str, str]:
     }
 
 
-def _deliver(visit: Visit, task: Stored) -> Delivered:
-    place = (KIND, task["id"], task["role"])
+def _deliver(visit: Visit, task: Task) -> Delivered:
+    place = ("ecs-task", task["id"], task["role"])
     held = delivery.kept(visit.world, place)
     if held is not None:
         return held
@@ -164,7 +181,7 @@ def _metadata(world: World, identifier: str, path: str) -> Response:
     return _json(404, {"message": "404 page not found"}) if document is None else _json(200, document(task))
 
 
-def _container(task: Stored) -> dict[str, Any]:
+def _container(task: Task) -> dict[str, Any]:
     digest = hashlib.sha256(f"{task['id']}\0{task['container']}".encode()).hexdigest()
     return {
         "DockerId": f"{metadata_id(task)}",
@@ -190,7 +207,7 @@ def _container(task: Stored) -> dict[str, Any]:
     }
 
 
-def _task(task: Stored) -> dict[str, Any]:
+def _task(task: Task) -> dict[str, Any]:
     return {
         "Cluster": f"{_account_arn(task)}:cluster/{task['cluster']}",
         "TaskARN": arn_of(task),
@@ -207,12 +224,12 @@ def _task(task: Stored) -> dict[str, Any]:
     }
 
 
-def _statistics(_: Stored) -> dict[str, Any]:
+def _statistics(_: Task) -> dict[str, Any]:
     """What a container uses; an emulated one uses nothing."""
     return {"cpu_stats": {}, "memory_stats": {}, "networks": {}}
 
 
-_METADATA: Final[Mapping[str, Callable[[Stored], Any]]] = {
+_METADATA: Final[Mapping[str, Callable[[Task], Any]]] = {
     "": _container,
     "task": _task,
     "taskWithTags": lambda task: {**_task(task), "TaskTags": {}},
@@ -221,11 +238,11 @@ _METADATA: Final[Mapping[str, Callable[[Stored], Any]]] = {
 }
 
 
-def _account_arn(task: Stored) -> str:
+def _account_arn(task: Task) -> str:
     return f"arn:aws:ecs:{task['region']}:{task['account']}"
 
 
-def _address(task: Stored) -> str:
+def _address(task: Task) -> str:
     mine = bytes.fromhex(task["id"][:4])
     return f"10.0.{mine[0] & 0x0F}.{4 + mine[1] % 250}"
 

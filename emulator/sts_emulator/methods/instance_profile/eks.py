@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from sts_emulator.accounts import resources
+from sts_emulator.accounts.documents import Cluster, PodIdentityAssociation, Role
 from sts_emulator.accounts.kit import resource_tag_keys
-from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.errors import AwsError
 from sts_emulator.methods.instance_profile import clusters
 from sts_emulator.methods.instance_profile.clusters import ASSOCIATION, CLUSTER
@@ -46,7 +46,7 @@ def create_cluster(
     authorize(ctx, "eks:CreateCluster", arn, tag_keys(tags or {}))
     if clusters.cluster(ctx.world, account, region, name) is not None:
         raise AwsError("ResourceInUseException", f"Cluster already exists with name: {name}")
-    made = {
+    made: Cluster = {
         "name": name,
         "account": account,
         "region": region,
@@ -85,7 +85,7 @@ def delete_cluster(ctx: Context, *, name: str) -> Mapping[str, Any]:
     return {"cluster": {**_shown_cluster(cluster), "status": "DELETING"}}
 
 
-def _reach_cluster(ctx: Context, action: str, name: str) -> Stored:
+def _reach_cluster(ctx: Context, action: str, name: str) -> Cluster:
     account, region = ctx.identity.account, ctx.region
     found = clusters.cluster(ctx.world, account, region, name)
     keys = resource_tag_keys(found)
@@ -95,7 +95,7 @@ def _reach_cluster(ctx: Context, action: str, name: str) -> Stored:
     return found
 
 
-def _shown_cluster(cluster: Stored) -> dict[str, Any]:
+def _shown_cluster(cluster: Cluster) -> dict[str, Any]:
     return {
         "name": cluster["name"],
         "arn": cluster["arn"],
@@ -134,7 +134,7 @@ def create_pod_identity_association(
         raise AwsError("ResourceInUseException", f"Association already exists: {existing['id']}")
     identifier = "a-" + "".join(_ID_LETTERS[byte % len(_ID_LETTERS)] for byte in os.urandom(_ID_LENGTH))
     account, region, now = cluster["account"], cluster["region"], int(ctx.world.now())
-    made = {
+    made: PodIdentityAssociation = {
         "id": identifier,
         "arn": f"arn:aws:eks:{region}:{account}:podidentityassociation/{clusterName}/{identifier}",
         "account": account,
@@ -170,19 +170,19 @@ def update_pod_identity_association(
 ) -> Mapping[str, Any]:
     """Change an association; pods get the new role with their next credentials."""
     known = _reach(ctx, "UpdatePodIdentityAssociation", clusterName, associationId)
-    changed: dict[str, Any] = {"modified": int(ctx.world.now())}
+    wanted: PodIdentityAssociation = {**known, "modified": int(ctx.world.now())}
     if roleArn:
-        changed["role"] = roleArn
+        wanted["role"] = roleArn
     if disableSessionTags is not None:
-        changed["session_tags"] = not disableSessionTags
+        wanted["session_tags"] = not disableSessionTags
     if policy is not None:
-        changed["policy"] = policy
+        wanted["policy"] = policy
     if targetRoleArn is not None:
         place = (known["region"], known["account"], clusterName, known["namespace"], known["service_account"])
-        changed |= {"target_role": targetRoleArn, "external_id": "/".join(place) if targetRoleArn else ""}
-    wanted = {**known, **changed}
+        wanted["target_role"] = targetRoleArn
+        wanted["external_id"] = "/".join(place) if targetRoleArn else ""
     _check(ctx, wanted["role"], wanted["policy"], tagged=wanted["session_tags"])
-    return {"association": _shown(ctx.world.update(ASSOCIATION, _key(known), lambda body: {**body, **changed}))}
+    return {"association": _shown(ctx.world.update(ASSOCIATION, _key(known), lambda _: wanted))}
 
 
 @operation("eks", "DescribePodIdentityAssociation")
@@ -226,7 +226,7 @@ def list_pod_identity_associations(
     return {"associations": shown, **({"nextToken": found[maxResults - 1]["id"]} if len(found) > maxResults else {})}
 
 
-def _reach(ctx: Context, action: str, cluster: str, identifier: str) -> Stored:
+def _reach(ctx: Context, action: str, cluster: str, identifier: str) -> PodIdentityAssociation:
     """The association, once the caller may. Raises AwsError: AccessDenied, ResourceNotFoundException."""
     account, region = ctx.identity.account, ctx.region
     arn = f"arn:aws:eks:{region}:{account}:podidentityassociation/{cluster}/{identifier}"
@@ -257,7 +257,7 @@ def _check(ctx: Context, role_arn: str, policy: str, *, tagged: bool) -> None:
             raise AwsError("InvalidParameterException", bad.message) from None
 
 
-def _check_trust(role: Stored, *, tagged: bool) -> None:
+def _check_trust(role: Role, *, tagged: bool) -> None:
     """Refuse a role that pods could not have: the service must be named for the actions of the documented policy.
 
     Conditions are not looked at (they are about pods that do not exist yet), nor tagging where no tags will be sent.
@@ -277,12 +277,12 @@ def _check_trust(role: Stored, *, tagged: bool) -> None:
             )
 
 
-def _key(association: Stored) -> str:
+def _key(association: PodIdentityAssociation) -> str:
     place = (association["account"], association["region"], association["cluster"], association["id"])
     return clusters.key_of(*place)
 
 
-def _shown(association: Stored) -> dict[str, Any]:
+def _shown(association: PodIdentityAssociation) -> dict[str, Any]:
     shown = {
         "clusterName": association["cluster"],
         "namespace": association["namespace"],

@@ -1,29 +1,41 @@
 """Lambda: what the environment of a function holds, which is all that its code learns of its role.
 
-Document `lambda-function`, key: `ACCOUNT/REGION/name`, uid: ARN. name, account, region, arn, role (ARN), memory,
-lifetime. Behaviour: docs/aws/containers-and-pods.md, "Lambda", "Other workloads".
+Behaviour: docs/aws/containers-and-pods.md, "Lambda", "Other workloads".
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, TypedDict, cast
 
 from sts_emulator.accounts import resources
-from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.errors import AwsError
+from sts_emulator.core.store import Kind
 from sts_emulator.core.world import World
 from sts_emulator.methods.instance_profile import delivery
 from sts_emulator.methods.instance_profile.delivery import Delivered, Workload
-from sts_emulator.methods.instance_profile.ecs import members
+from sts_emulator.methods.instance_profile.ecs import members as credential_members
 from sts_emulator.pages.routes import page
 from sts_emulator.pages.visit import Visit
 from sts_emulator.vending.context import Server
 from sts_emulator.vending.credentials import seal, unseal
 from sts_emulator.wire.http import Response
 
-KIND: Final = "lambda-function"
+
+class Function(TypedDict):
+    """An emulated function."""
+
+    name: str
+    account: str
+    region: str
+    arn: str
+    role: str  # an ARN
+    memory: int
+    lifetime: int
+
+
+KIND: Final[Kind[Function]] = Kind("lambda-function")  # key: `ACCOUNT/REGION/name`, uid: ARN
 SERVICE: Final = "lambda.amazonaws.com"
 LIFETIME: Final = 12 * 3600
 """Seconds that a function's credentials live. AWS publishes no number; an execution environment lives for hours."""
@@ -34,9 +46,9 @@ def key_of(account: str, region: str, name: str) -> str:
     return f"{account}/{region}/{name}"
 
 
-def make(account: str, region: str, name: str, **given: Any) -> dict[str, Any]:
+def make(account: str, region: str, name: str, **given: Any) -> Function:
     """The document of a new function; `given` are members that differ from the defaults, `role` among them."""
-    return {
+    members: dict[str, Any] = {
         "name": name,
         "account": account,
         "region": region,
@@ -46,15 +58,16 @@ def make(account: str, region: str, name: str, **given: Any) -> dict[str, Any]:
         "lifetime": LIFETIME,
         **given,
     }
+    return cast("Function", members)
 
 
-def deliver(server: Server, world: World, function: Stored) -> Delivered:
+def deliver(server: Server, world: World, function: Function) -> Delivered:
     """The credentials of the function's execution environment, renewed in time.
 
     Raises:
         AwsError: AccessDenied when the role's trust policy does not let Lambda in.
     """
-    place = (KIND, function["arn"], function["role"])
+    place = ("lambda-function", function["arn"], function["role"])
     held = delivery.kept(world, place)
     if held is not None:
         return held
@@ -71,7 +84,7 @@ def deliver(server: Server, world: World, function: Stored) -> Delivered:
     return delivery.deliver(server, world, workload, resources.role_by_arn(world, function["role"]), place)
 
 
-def environment(function: Stored) -> dict[str, str]:
+def environment(function: Function) -> dict[str, str]:
     """The variables that Lambda sets beside credentials."""
     return {
         "AWS_REGION": function["region"],
@@ -88,12 +101,12 @@ def environment(function: Stored) -> dict[str, str]:
 # -- SnapStart: no keys in the environment, an endpoint in their place -------------------------------------------------
 
 
-def path_of(function: Stored) -> str:
+def path_of(function: Function) -> str:
     """The path of the function's credentials, below the page `lambda`."""
     return f"/{function['account']}/{function['region']}/{function['name']}/credentials"
 
 
-def token_of(world: World, function: Stored) -> str:
+def token_of(world: World, function: Function) -> str:
     """The authorization token that the function's environment holds."""
     return seal(world, _purpose(function), b"snapstart")
 
@@ -112,10 +125,10 @@ def credentials(visit: Visit, account: str, region: str, name: str) -> Response:
         raise AwsError("NotFound", status=404)
     if unseal(visit.world, _purpose(function), visit.request.headers.get("authorization", "")) is None:
         raise AwsError("AccessDenied", "The authorization token is missing or wrong", status=403)
-    return _json(200, members(deliver(visit.server, visit.world, function)))
+    return _json(200, credential_members(deliver(visit.server, visit.world, function)))
 
 
-def _purpose(function: Stored) -> str:
+def _purpose(function: Function) -> str:
     return f"lambda:{function['arn']}"
 
 

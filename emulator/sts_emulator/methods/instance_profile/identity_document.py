@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final, TypedDict
 
-from sts_emulator.accounts.resources import Stored
+from sts_emulator.accounts.documents import Instance
 from sts_emulator.core import clock
-from sts_emulator.core.store import AlreadyExistsError
+from sts_emulator.core.store import AlreadyExistsError, Kind
 from sts_emulator.core.world import World
 from sts_emulator.methods.instance_profile.instances import place_of
 
@@ -18,12 +17,21 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
     from cryptography.x509 import Certificate
 
-KIND: Final = "identity-document-key"
+
+class SigningKey(TypedDict):
+    """What signs the identity documents of a world, in PEM."""
+
+    key: str
+    certificate: str
+
+
+KIND: Final[Kind[SigningKey]] = Kind("identity-document-key")  # key: its own name: one at most
+_ONLY: Final = "identity-document-key"
 SIGNATURES: Final = ("pkcs7", "rsa2048", "signature")
 _LINE: Final = 64
 
 
-def document(instance: Stored) -> str:
+def document(instance: Instance) -> str:
     """The document as text, its keys in AWS's order (docs/aws/instance-metadata.md, "Credentials")."""
     values = {
         "accountId": instance["account"],
@@ -68,8 +76,7 @@ def signature(world: World, text: str, form: str) -> str:
 
 def certificate_pem(world: World) -> str:
     """The certificate that checks this world's identity documents, in PEM; AWS publishes its own by region."""
-    text: str = _stored(world)["certificate"]
-    return text
+    return _stored(world)["certificate"]
 
 
 def _signer(world: World) -> tuple[RSAPrivateKey, Certificate]:
@@ -83,19 +90,19 @@ def _signer(world: World) -> tuple[RSAPrivateKey, Certificate]:
     return key, x509.load_pem_x509_certificate(stored["certificate"].encode())
 
 
-def _stored(world: World) -> Mapping[str, Any]:
-    found = world.get(KIND, KIND)
+def _stored(world: World) -> SigningKey:
+    found = world.get(KIND, _ONLY)
     if found is not None:
         return found
     made = _make_key()
     try:
-        world.add(KIND, KIND, made)
+        world.add(KIND, _ONLY, made)
     except AlreadyExistsError:  # another process was quicker
         return _stored(world)
     return made
 
 
-def _make_key() -> dict[str, Any]:
+def _make_key() -> SigningKey:
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import rsa

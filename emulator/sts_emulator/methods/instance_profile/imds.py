@@ -11,7 +11,7 @@ import os
 import struct
 from typing import Final
 
-from sts_emulator.accounts.resources import Stored
+from sts_emulator.accounts.documents import Instance
 from sts_emulator.core.clock import http_date
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
@@ -80,14 +80,14 @@ def metadata_service(visit: Visit, identifier: str, path: str) -> Response:
     return _answer(visit, _instance(visit.world, identifier), _segments(path))
 
 
-def _instance(world: World, identifier: str) -> Stored:
+def _instance(world: World, identifier: str) -> Instance:
     instance = instances.running(world, identifier)
     if instance is None:
         raise Refused(404)
     return instance
 
 
-def _answer(visit: Visit, instance: Stored, segments: list[str]) -> Response:
+def _answer(visit: Visit, instance: Instance, segments: list[str]) -> Response:
     request, options = visit.request, instance["options"]
     if options["endpoint"] == "disabled" or (options["ipv6"] == "disabled" and "fd00:ec2::254" in _host(request)):
         raise Refused(403)
@@ -109,7 +109,7 @@ def _answer(visit: Visit, instance: Stored, segments: list[str]) -> Response:
 # -- tokens --------------------------------------------------------------------------------------------------------
 
 
-def _token(visit: Visit, instance: Stored, version: str) -> Response:
+def _token(visit: Visit, instance: Instance, version: str) -> Response:
     request = visit.request
     if request.method != "PUT":
         raise Refused(405, ("allow", "OPTIONS, PUT"))
@@ -127,12 +127,12 @@ def _token(visit: Visit, instance: Stored, version: str) -> Response:
     return Response(200, [*headers, (TTL_HEADER, ttl), hop_limit], token.encode())
 
 
-def new_token(world: World, instance: Stored, ttl: int) -> str:
+def new_token(world: World, instance: Instance, ttl: int) -> str:
     """Forty sealed bytes: 56 characters of base64, as long as AWS's."""
     return seal(world, _purpose(instance), struct.pack(">d", world.now() + ttl) + os.urandom(4)) + "=="
 
 
-def seconds_left(world: World, instance: Stored, request: Request) -> int | None:
+def seconds_left(world: World, instance: Instance, request: Request) -> int | None:
     """How long the request's token is still good; None when it has none.
 
     Raises:
@@ -150,14 +150,14 @@ def seconds_left(world: World, instance: Stored, request: Request) -> int | None
     return math.ceil(left)
 
 
-def _purpose(instance: Stored) -> str:
+def _purpose(instance: Instance) -> str:
     return f"imds:{instance['id']}:{instance['launched']}"
 
 
 # -- what is read ---------------------------------------------------------------------------------------------------
 
 
-def _look_up(visit: Visit, instance: Stored, segments: list[str], how: str) -> tuple[bytes, str]:
+def _look_up(visit: Visit, instance: Instance, segments: list[str], how: str) -> tuple[bytes, str]:
     """The body and content type at a path. Raises Refused: 404."""
     if not segments:
         return "\n".join(metadata.VERSIONS).encode(), "text/plain"

@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from sts_emulator.accounts.resources import Stored
+from sts_emulator.accounts.documents import Instance, ProfileAssociation
 from sts_emulator.core import clock, names
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
@@ -31,7 +31,7 @@ _HELP = (
 )
 
 
-def info(world: World, instance: Stored) -> str | None:
+def info(world: World, instance: Instance) -> str | None:
     """The document `iam/info`; None where no instance profile is associated."""
     associated = instance["association"]
     if associated is None:
@@ -48,7 +48,7 @@ def info(world: World, instance: Stored) -> str | None:
     return _text({**members, "InstanceProfileArn": profile["arn"], "InstanceProfileId": profile["id"]})
 
 
-def role_name(world: World, instance: Stored) -> str | None:
+def role_name(world: World, instance: Instance) -> str | None:
     """The role whose credentials the instance finds, or None.
 
     Another role in the profile shows with the next renewal; another profile shows at once.
@@ -63,7 +63,7 @@ def role_name(world: World, instance: Stored) -> str | None:
     return role["name"] if role else None
 
 
-def role_document(server: Server, world: World, instance: Stored, how: str, *, extended: bool = False) -> str:
+def role_document(server: Server, world: World, instance: Instance, how: str, *, extended: bool = False) -> str:
     """The credentials of the instance's role, or why there are none; `how` is V1 or V2.
 
     `extended` adds the account, as the newer path does.
@@ -86,7 +86,7 @@ def role_document(server: Server, world: World, instance: Stored, how: str, *, e
     return _text(_members(delivered, instance["account"] if extended else ""))
 
 
-def identity_document(world: World, instance: Stored) -> str:
+def identity_document(world: World, instance: Instance) -> str:
     """The credentials of the instance itself: no role of the account, no trust policy, hardly any permission."""
     place = ("instance-identity", instance["id"])
     delivered = delivery.kept(world, place)
@@ -95,12 +95,12 @@ def identity_document(world: World, instance: Stored) -> str:
     return _text(_members(delivered, ""))
 
 
-def identity_info(world: World, instance: Stored) -> str:
+def identity_info(world: World, instance: Instance) -> str:
     """The document `identity-credentials/ec2/info`."""
     return _text({"Code": "Success", "LastUpdated": clock.iso(world.now()), "AccountId": instance["account"]})
 
 
-def _identity(world: World, instance: Stored) -> Vended:
+def _identity(world: World, instance: Instance) -> Vended:
     issued, account = int(world.now()), instance["account"]
     session = Session(
         kind=INSTANCE,
@@ -122,7 +122,7 @@ def _identity(world: World, instance: Stored) -> Vended:
     )
 
 
-def _workload(instance: Stored, how: str) -> Workload:
+def _workload(instance: Instance, how: str) -> Workload:
     return Workload(
         service=SERVICE,
         method="EC2 instance profile",
@@ -131,11 +131,11 @@ def _workload(instance: Stored, how: str) -> Workload:
         session_name=instance["id"],
         lifetime=instance["lifetime"],
         lasting=_lasting(instance, how),
-        evidence={"instance": instance["id"], "instanceProfile": instance["association"]["profile"], "imds": how},
+        evidence={"instance": instance["id"], "instanceProfile": _associated(instance)["profile"], "imds": how},
     )
 
 
-def _lasting(instance: Stored, how: str) -> dict[str, list[str]]:
+def _lasting(instance: Instance, how: str) -> dict[str, list[str]]:
     """What every call with the credentials says about where they came from."""
     place = place_of(instance)
     return {
@@ -146,12 +146,18 @@ def _lasting(instance: Stored, how: str) -> dict[str, list[str]]:
     }
 
 
-def _kept(world: World, instance: Stored) -> Delivered | None:
+def _kept(world: World, instance: Instance) -> Delivered | None:
     return delivery.kept(world, _place(instance, V2)) or delivery.kept(world, _place(instance, V1))
 
 
-def _place(instance: Stored, how: str) -> tuple[str, ...]:
-    return ("instance", instance["id"], instance["association"]["id"], how)
+def _place(instance: Instance, how: str) -> tuple[str, ...]:
+    return ("instance", instance["id"], _associated(instance)["id"], how)
+
+
+def _associated(instance: Instance) -> ProfileAssociation:
+    association = instance["association"]
+    assert association is not None, "whoever asks for its role's credentials has found its profile"
+    return association
 
 
 def _members(delivered: Delivered, account: str) -> dict[str, str]:

@@ -1,10 +1,4 @@
-"""Instances: what an emulated EC2 instance is, how it comes about, and which role its profile gives it.
-
-Document `instance`, key: instance id. id, name, account, region, zone, type, image, market (`on-demand`, `spot`),
-launched, state (running, terminated), options {tokens, hop_limit, endpoint, ipv6, tags}, user_data (base64), tags,
-key_name, association (None, or id, profile (ARN), profile_id, since), metadata {path: text} that overrides,
-notices {kind: at}, port (of its own listener, 0 for any), lifetime (seconds of its credentials).
-"""
+"""Instances: what an emulated EC2 instance is, how it comes about, and which role its profile gives it."""
 
 from __future__ import annotations
 
@@ -13,16 +7,16 @@ import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from sts_emulator.accounts import documents, resources
-from sts_emulator.accounts.resources import Stored
+from sts_emulator.accounts.documents import Instance, ProfileAssociation
 from sts_emulator.core import names
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.methods.instance_profile.delivery import LIFETIME
 
-KIND: Final = "instance"
+KIND: Final = documents.INSTANCE
 INSTANCE_ID: Final = re.compile(r"i-(?:[0-9a-f]{8}|[0-9a-f]{17})")
 
 OPTIONS: Final[Mapping[str, Any]] = {
@@ -61,9 +55,9 @@ def new_id(account: str, name: str) -> str:
     return f"i-0{_digest('instance', account, name)[:16]}"
 
 
-def make(world: World, account: str, region: str, identifier: str, **given: Any) -> dict[str, Any]:
+def make(world: World, account: str, region: str, identifier: str, **given: Any) -> Instance:
     """The document of a new, running instance; `given` are members that differ from the defaults."""
-    return {
+    members: dict[str, Any] = {
         "id": identifier,
         "name": "",
         "account": account,
@@ -85,22 +79,23 @@ def make(world: World, account: str, region: str, identifier: str, **given: Any)
         **given,
         "options": {**OPTIONS, **given.get("options", {})},
     }
+    return cast("Instance", members)
 
 
-def running(world: World, identifier: str) -> Stored | None:
+def running(world: World, identifier: str) -> Instance | None:
     """The instance that runs under that id, or None."""
     found = world.get(KIND, identifier)
     return found if found is not None and found["state"] == "running" else None
 
 
-def association(world: World, profile: Stored, identifier: str) -> dict[str, Any]:
+def association(world: World, profile: documents.InstanceProfile, identifier: str) -> ProfileAssociation:
     """A new association of an instance with an instance profile."""
     at = int(world.now())
     tail = _digest("association", identifier, profile["id"], str(at), str(world.settings["generation"]))[:17]
     return {"id": f"iip-assoc-{tail}", "profile": profile["arn"], "profile_id": profile["id"], "since": at}
 
 
-def profile_of(world: World, instance: Stored) -> documents.InstanceProfile | None:
+def profile_of(world: World, instance: Instance) -> documents.InstanceProfile | None:
     """The instance profile that the instance is associated with; None without one, or when it is gone.
 
     A profile that was deleted and made again under the same name is another one, as on AWS
@@ -138,12 +133,12 @@ def find_profile(world: World, account: str, given: Mapping[str, str]) -> docume
     return found
 
 
-def arn_of(instance: Stored) -> str:
+def arn_of(instance: Instance) -> str:
     """The instance's ARN."""
     return f"arn:{names.PARTITION}:ec2:{instance['region']}:{instance['account']}:instance/{instance['id']}"
 
 
-def place_of(instance: Stored) -> Place:
+def place_of(instance: Instance) -> Place:
     """The instance's names and addresses, derived from its id and account."""
     mine, net = bytes.fromhex(_digest("place", instance["id"])), _digest("vpc", instance["account"], instance["region"])
     private = str(ipaddress.IPv4Address(b"\x0a\x00" + bytes([mine[0] & 0x0F, 4 + mine[1] % 250])))

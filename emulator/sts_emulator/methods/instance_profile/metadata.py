@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from sts_emulator.accounts.resources import Stored
+from sts_emulator.accounts.documents import Instance
 from sts_emulator.core import clock
 from sts_emulator.core.world import World
 from sts_emulator.methods.instance_profile import identity_document, instance_credentials
@@ -57,7 +57,7 @@ Value = str | bytes | Callable[[], str]
 Tree = Mapping[str, Value]
 
 
-def tree(server: Server, world: World, instance: Stored, how: str) -> Tree:
+def tree(server: Server, world: World, instance: Instance, how: str) -> Tree:
     """Everything the instance can read, by path; `how` is the metadata version by which it asks."""
     place = place_of(instance)
     found: dict[str, Value] = {f"meta-data/{path}": text for path, text in _general(instance, place).items()}
@@ -95,7 +95,7 @@ def _key_name(paths: Tree) -> str:
     return str(key).rsplit(" ", 1)[-1]
 
 
-def _general(instance: Stored, place: Place) -> dict[str, str]:
+def _general(instance: Instance, place: Place) -> dict[str, str]:
     found = {
         "ami-id": instance["image"],
         "ami-launch-index": "0",
@@ -131,7 +131,7 @@ def _general(instance: Stored, place: Place) -> dict[str, str]:
 _PUBLIC_KEY = "AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 
 
-def _interface(instance: Stored, place: Place) -> dict[str, str]:
+def _interface(instance: Instance, place: Place) -> dict[str, str]:
     return {
         "device-number": "0",
         "interface-id": place.interface,
@@ -152,7 +152,7 @@ def _interface(instance: Stored, place: Place) -> dict[str, str]:
     }
 
 
-def _credentials(server: Server, world: World, instance: Stored, how: str) -> dict[str, Value]:
+def _credentials(server: Server, world: World, instance: Instance, how: str) -> dict[str, Value]:
     found: dict[str, Value] = {
         "identity-credentials/ec2/info": lambda: instance_credentials.identity_info(world, instance),
         "identity-credentials/ec2/security-credentials/ec2-instance": (
@@ -170,7 +170,7 @@ def _credentials(server: Server, world: World, instance: Stored, how: str) -> di
     return found
 
 
-def extended(server: Server, world: World, instance: Stored, how: str) -> Tree:
+def extended(server: Server, world: World, instance: Instance, how: str) -> Tree:
     """The newer folder of credentials, which real listings do not show and which some SDKs ask for first."""
     role = instance_credentials.role_name(world, instance)
     if role is None:
@@ -179,7 +179,7 @@ def extended(server: Server, world: World, instance: Stored, how: str) -> Tree:
     return {path: lambda: instance_credentials.role_document(server, world, instance, how, extended=True)}
 
 
-def _notices(instance: Stored) -> dict[str, str]:
+def _notices(instance: Instance) -> dict[str, str]:
     found: dict[str, str] = {}
     for kind, at in instance["notices"].items():
         if kind == "spot-interruption":

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sts_emulator.accounts import resources
-from sts_emulator.accounts.resources import Stored
+from sts_emulator.accounts.documents import Cluster, PodIdentityAssociation
 from sts_emulator.core import hosts
 from sts_emulator.core.errors import AwsError
 from sts_emulator.methods.instance_profile import clusters, delivery
@@ -82,7 +82,7 @@ def assume_role_for_pod_identity(ctx: Context, *, clusterName: str, token: str, 
 # -- the proof -------------------------------------------------------------------------------------------------------
 
 
-def prove(ctx: Context, cluster: Stored, text: str) -> Pod:
+def prove(ctx: Context, cluster: Cluster, text: str) -> Pod:
     """The pod that a token proves to be, by the keys of the cluster's issuer.
 
     Raises:
@@ -150,7 +150,7 @@ def _invalid(message: str) -> AwsError:
 # -- the role --------------------------------------------------------------------------------------------------------
 
 
-def _association(ctx: Context, cluster: Stored, pod: Pod) -> Stored:
+def _association(ctx: Context, cluster: Cluster, pod: Pod) -> PodIdentityAssociation:
     found = clusters.association_for(ctx.world, cluster, pod.namespace, pod.service_account)
     if found is None:
         message = (
@@ -161,7 +161,7 @@ def _association(ctx: Context, cluster: Stored, pod: Pod) -> Stored:
     return found
 
 
-def _vend(ctx: Context, cluster: Stored, association: Stored, pod: Pod) -> Vended:
+def _vend(ctx: Context, cluster: Cluster, association: PodIdentityAssociation, pod: Pod) -> Vended:
     """The session of the associated role, or of its target role.
 
     Raises:
@@ -178,7 +178,7 @@ def _vend(ctx: Context, cluster: Stored, association: Stored, pod: Pod) -> Vende
     return vended
 
 
-def _workload(cluster: Stored, association: Stored, pod: Pod) -> Workload:
+def _workload(cluster: Cluster, association: PodIdentityAssociation, pod: Pod) -> Workload:
     tags = {
         "eks-cluster-arn": cluster["arn"],
         "eks-cluster-name": cluster["name"],
@@ -210,7 +210,7 @@ def _session_name(cluster: str, pod: str) -> str:
     return f"{f'eks-{cluster}-{pod}'[: _SESSION_NAME_LIMIT - 1 - len(tail)]}-{tail}"
 
 
-def _chain(ctx: Context, association: Stored, first: Vended) -> Vended:
+def _chain(ctx: Context, association: PodIdentityAssociation, first: Vended) -> Vended:
     """The second call: the associated role assumes the target role, perhaps of another account."""
     caller = caller_of_session(ctx.world, first.session, first.credentials.access_key_id)
     proof = Proof(
@@ -272,7 +272,7 @@ def _check_address(visit: Visit) -> None:
         raise AwsError("Refused", message, status=403)
 
 
-def _cluster_of(visit: Visit, text: str) -> Stored:
+def _cluster_of(visit: Visit, text: str) -> Cluster:
     """The cluster that the token claims to be of; nothing else of it is believed yet. Raises AwsError."""
     try:
         issuer = jwt.parse(text).hint("iss")
@@ -284,7 +284,7 @@ def _cluster_of(visit: Visit, text: str) -> Stored:
     return cluster
 
 
-def _deliver(visit: Visit, cluster: Stored, text: str) -> Delivered:
+def _deliver(visit: Visit, cluster: Cluster, text: str) -> Delivered:
     """The pod's credentials: those that it has, or new ones, which is then an event. Raises AwsError."""
     ctx = _agents_call(visit, cluster)
     pod = prove(ctx, cluster, text)
@@ -299,7 +299,7 @@ def _deliver(visit: Visit, cluster: Stored, text: str) -> Delivered:
     return delivery.keep(visit.world, place, vended)
 
 
-def _agents_call(visit: Visit, cluster: Stored) -> Context:
+def _agents_call(visit: Visit, cluster: Cluster) -> Context:
     """The agent's call to EKS, which is made in the visit's name."""
     ctx = visit.context("eks-auth", "AssumeRoleForPodIdentity", {"clusterName": cluster["name"]})
     ctx.request_id = visit.request_id
