@@ -159,6 +159,64 @@ def test_a_drawing_is_sound_and_shows_everybody(estate: Estate):
     assert "<script" not in drawing
 
 
+def test_names_are_whole_and_arrows_go_around_boxes():
+    """`last` trusts the first, the middle and itself in a circle, so that arrows skip columns and lead back."""
+    name = "a-role-with-the-longest-name-that-iam-takes-sixty-four-letters-x"
+    trust = "{Version: '2012-10-17', Statement: [{Effect: Allow, Principal: {AWS: [%s]}, Action: 'sts:AssumeRole'}]}"
+    arns = {role: f"'arn:aws:iam::{DEV}:role/{role}'" for role in ("first", "second", name, "last")}
+    trusted = {"first": ("last",), "second": ("first",), name: ("second",), "last": ("first", "second", name)}
+    roles = "".join(
+        f"      {role}: {{trust: {trust % ', '.join(arns[other] for other in others)}, "
+        f"inline: {{all: {{Version: '2012-10-17', Statement: [{{Effect: Allow, Action: '*', Resource: '*'}}]}}}}}}\n"
+        for role, others in trusted.items()
+    )
+    with Estate([parse(f'accounts:\n  "{DEV}":\n    roles:\n{roles}')]) as tangle:
+        asked = [f"arn:aws:iam::{DEV}:role/{role}" for role in trusted]
+        ways = [way for arn in asked for way in Reach(tangle).who_can(arn)]
+        root = ET.fromstring(draw(ways, "a tangle", targets=asked[-1:]))
+    svg = "{http://www.w3.org/2000/svg}"
+    assert name in {element.text for element in root.iter(f"{svg}text")}
+    boxes = [
+        [float(element.get(side)) for side in ("x", "y", "width", "height")]
+        for element in root.iter(f"{svg}rect")
+        if element.get("class") != "paper"
+    ]
+    arrows = [element.get("d") for element in root.iter(f"{svg}path") if "edge" in element.get("class")]
+    assert (len(boxes), len(arrows)) == (4, 6)
+    crossed = [
+        (arrow, box)
+        for arrow in arrows
+        for point in _points(arrow)
+        for box in boxes
+        if box[0] + 1 < point[0] < box[0] + box[2] - 1 and box[1] + 1 < point[1] < box[1] + box[3] - 1
+    ]
+    assert not crossed
+
+
+def _points(path: str) -> list[tuple[float, float]]:
+    """Points along a path of lines and cubic curves, twenty of each piece."""
+    numbers = [(letter, list(map(float, rest.split()))) for letter, rest in re.findall(r"([MLC])([^MLC]+)", path)]
+    points: list[tuple[float, float]] = []
+    here = (0.0, 0.0)
+    for letter, values in numbers:
+        pairs = list(zip(values[::2], values[1::2], strict=True))
+        if letter != "M":
+            controls = [here, *pairs] if letter == "C" else [here, here, pairs[0], pairs[0]]
+            weights = ((((1 - t) ** 3), 3 * t * (1 - t) ** 2, 3 * t * t * (1 - t), t**3) for t in _SHARES)
+            points += [
+                (
+                    sum(w * c[0] for w, c in zip(four, controls, strict=True)),
+                    sum(w * c[1] for w, c in zip(four, controls, strict=True)),
+                )
+                for four in weights
+            ]
+        here = pairs[-1]
+    return points
+
+
+_SHARES = [number / 20 for number in range(21)]
+
+
 def _overlap(a: list[float], b: list[float]) -> bool:
     return a[0] < b[0] + b[2] and b[0] < a[0] + a[2] and a[1] < b[1] + b[3] and b[1] < a[1] + a[3]
 

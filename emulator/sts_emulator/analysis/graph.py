@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -11,7 +12,9 @@ from sts_emulator.analysis import descriptions as words
 from sts_emulator.analysis.reach import Step, Way
 from sts_emulator.core import names
 
-WIDTH, HEIGHT, COLUMN_GAP, ROW_GAP, MARGIN = 300, 62, 96, 20, 28
+NARROWEST, WIDEST, HEIGHT, COLUMN_GAP, ROW_GAP, MARGIN = 300, 720, 62, 96, 20, 28
+BADGE_SPACE: Final = 60
+LANE: Final = 7  # between the arrows that lead back
 TITLE_SPACE: Final = 46
 MOST_IN_A_COLUMN: Final = 40
 MOST_COLUMNS: Final = 24
@@ -57,6 +60,12 @@ class Node:
     row: float = 0.0
     is_target: bool = False
 
+    @property
+    def texts(self) -> Iterator[tuple[str, int]]:
+        """What stands in the box, and the size of its letters."""
+        yield self.name, 13
+        yield from ((line, 11) for line in self.lines)
+
 
 @dataclass
 class Graph:
@@ -64,6 +73,22 @@ class Graph:
 
     nodes: dict[str, Node] = field(default_factory=dict)
     edges: dict[tuple[str, str], Step] = field(default_factory=dict)
+    bends: dict[tuple[str, str], list[Node]] = field(default_factory=dict)
+    """Places without a box, by which an arrow leads through the columns that it skips."""
+
+    @property
+    def width(self) -> int:
+        """Of every box: so that names are whole."""
+        longest = max(
+            (_wide(text, size) for node in self.nodes.values() for text, size in node.texts), default=NARROWEST
+        )
+        return min(max(NARROWEST, BADGE_SPACE + int(longest) + 1), WIDEST)
+
+    @property
+    def links(self) -> Iterator[tuple[Node, Node]]:
+        """What stands in neighbouring columns and belongs together."""
+        for (source, target), bends in self.bends.items():
+            yield from itertools.pairwise([self.nodes[source], *bends, self.nodes[target]])
 
 
 def draw(ways: Sequence[Way], title: str, *, targets: Iterable[str]) -> str:
@@ -115,18 +140,40 @@ def _node(graph: Graph, key: str, kind: str, targets: frozenset[str]) -> None:
 def _arranged(graph: Graph) -> list[list[Node]]:
     """Columns by the longest way from an origin, rows so that arrows cross little."""
     _set_columns(graph)
+    used = sorted({node.column for node in graph.nodes.values()})  # circles may have left some empty
+    for node in graph.nodes.values():
+        node.column = used.index(node.column)
     columns: list[list[Node]] = [[] for _ in range(max((node.column for node in graph.nodes.values()), default=0) + 1)]
     for node in graph.nodes.values():
         columns[node.column].append(node)
     columns = [_shortened(graph, number, column) for number, column in enumerate(columns)]
+    _set_bends(graph, columns)
     tallest = max(map(len, columns), default=1)
     for column in columns:
         for row, node in enumerate(column):
             node.row = row + (tallest - len(column)) / 2
+    near: dict[str, list[Node]] = {}
+    for source, target in graph.links:
+        near.setdefault(source.key, []).append(target)
+        near.setdefault(target.key, []).append(source)
     for _ in range(_ROUNDS):
         for column in columns:
-            _sort(graph, column, tallest)
+            _sort(near, column, tallest)
     return columns
+
+
+def _set_bends(graph: Graph, columns: list[list[Node]]) -> None:
+    """Give each arrow a place of its own in the columns that it skips; arrows to one box share it."""
+    places: dict[tuple[str, int], Node] = {}
+    for pair in graph.edges:
+        source, target = (graph.nodes[key] for key in pair)
+        graph.bends[pair] = []
+        for number in range(source.column + 1, target.column):
+            if (target.key, number) not in places:
+                bend = Node(f"to {target.key} in {number}", "bend", "", (), number)
+                places[target.key, number] = bend
+                columns[number].append(bend)
+            graph.bends[pair].append(places[target.key, number])
 
 
 def _set_columns(graph: Graph) -> None:
@@ -161,10 +208,9 @@ def _shortened(graph: Graph, number: int, column: list[Node]) -> list[Node]:
     return [*kept, more]
 
 
-def _sort(graph: Graph, column: list[Node], tallest: int) -> None:
+def _sort(near: Mapping[str, Sequence[Node]], column: list[Node], tallest: int) -> None:
     def pull(node: Node) -> float:
-        rows = [graph.nodes[a].row for a, b in graph.edges if b == node.key]
-        rows += [graph.nodes[b].row for a, b in graph.edges if a == node.key]
+        rows = [other.row for other in near.get(node.key, ())]
         return sum(rows) / len(rows) if rows else node.row
 
     column.sort(key=pull)
@@ -177,17 +223,21 @@ def _sort(graph: Graph, column: list[Node], tallest: int) -> None:
 
 def _document(graph: Graph, columns: Sequence[Sequence[Node]], title: str) -> Iterator[str]:
     tallest = max(map(len, columns), default=1)
-    width = 2 * MARGIN + len(columns) * WIDTH + (len(columns) - 1) * COLUMN_GAP
+    box, back = graph.width, _leading_back(graph)
+    width = 2 * MARGIN + len(columns) * box + (len(columns) - 1) * COLUMN_GAP + (COLUMN_GAP if back else 0)
     width = max(width, int(2 * MARGIN + len(title) * 9.2))
-    height = TITLE_SPACE + 2 * MARGIN + tallest * HEIGHT + max(0, tallest - 1) * ROW_GAP + 22
+    floor = TITLE_SPACE + MARGIN + tallest * HEIGHT + max(0, tallest - 1) * ROW_GAP
+    height = floor + MARGIN + 22 + len(back) * LANE
     yield f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}">'
     yield f"<title>{escape(title)}</title><style>{_STYLE}</style>"
     yield f'<rect class="paper" width="{width}" height="{height}"/>'
     yield f'<text class="title" x="{MARGIN}" y="{MARGIN + 12}">{escape(title)}</text>'
     for (source, target), step in graph.edges.items():
-        yield _edge(graph.nodes[source], graph.nodes[target], step)
+        number = back.index((source, target)) if (source, target) in back else None
+        path = _forward(graph, source, target) if number is None else _back(graph, source, target, floor, number)
+        yield _edge(path, step)
     for node in graph.nodes.values():
-        yield from _box(node)
+        yield from _box(node, box)
     yield f'<text class="note" x="{MARGIN}" y="{height - 14}">{_LEGEND}</text>'
     yield "</svg>\n"
 
@@ -197,32 +247,56 @@ _LEGEND: Final = (
 )
 
 
-def _place(node: Node) -> tuple[float, float]:
-    x = MARGIN + node.column * (WIDTH + COLUMN_GAP)
+def _place(node: Node, width: int) -> tuple[float, float]:
+    x = MARGIN + node.column * (width + COLUMN_GAP)
     return x, MARGIN + TITLE_SPACE + node.row * (HEIGHT + ROW_GAP)
 
 
-def _edge(source: Node, target: Node, step: Step) -> str:
-    (x1, y1), (x2, y2) = _place(source), _place(target)
-    start, end = (x1 + WIDTH, y1 + HEIGHT / 2), (x2 - 9, y2 + HEIGHT / 2)
-    bend = max(46.0, abs(end[0] - start[0]) / 2)
-    style = "edge depends" if step.depends else "edge"
-    told = escape("; ".join((step.action, *step.when)))
-    curve = f"M{start[0]:.0f} {start[1]:.0f} C{start[0] + bend:.0f} {start[1]:.0f} {end[0] - bend:.0f} {end[1]:.0f}"
-    tip = f"M{end[0]:.0f} {end[1] - 5:.0f} l9 5 l-9 5 z"
+def _leading_back(graph: Graph) -> list[tuple[str, str]]:
+    """Arrows of circles: to a box in the same column, or further left."""
+    return [(a, b) for a, b in graph.edges if graph.nodes[b].column <= graph.nodes[a].column]
+
+
+def _forward(graph: Graph, source: str, target: str) -> str:
+    """From box to box, straight through the places between them; curves stay in the gaps."""
+    places = [graph.nodes[source], *graph.bends[source, target], graph.nodes[target]]
+    path = ""
+    for node, following in itertools.pairwise(places):
+        (x1, y1), (x2, y2) = _place(node, graph.width), _place(following, graph.width)
+        left, start, middle = x1, x1 + graph.width, y1 + HEIGHT / 2
+        end, bend, arrival = x2 - (9 if following.kind != "bend" else 0), COLUMN_GAP / 2, y2 + HEIGHT / 2
+        path += f" L{left:.0f} {middle:.0f} L{start:.0f} {middle:.0f}" if path else f"M{start:.0f} {middle:.0f}"
+        path += f" C{start + bend:.0f} {middle:.0f} {end - bend:.0f} {arrival:.0f} {end:.0f} {arrival:.0f}"
+    return path
+
+
+def _back(graph: Graph, source: str, target: str, floor: float, number: int) -> str:
+    """Down in the gap behind its box, left below all boxes, up in the gap before the other."""
+    (x1, y1), (x2, y2) = (_place(graph.nodes[key], graph.width) for key in (source, target))
+    shift = number % 5 * LANE
+    down, up, lane = x1 + graph.width + 14 + shift, x2 - 16 - min(shift, MARGIN - 20), floor + 8 + number * LANE
+    start, end = y1 + HEIGHT / 2 + 9, y2 + HEIGHT / 2
     return (
-        f'<g><title>{told}</title><path class="{style}" d="{curve} {end[0]:.0f} {end[1]:.0f}"/>'
-        f'<path class="tip" d="{tip}"/></g>'
+        f"M{x1 + graph.width:.0f} {start:.0f} L{down:.0f} {start:.0f} L{down:.0f} {lane:.0f} "
+        f"L{up:.0f} {lane:.0f} L{up:.0f} {end:.0f} L{x2 - 9:.0f} {end:.0f}"
     )
 
 
-def _box(node: Node) -> Iterator[str]:
-    x, y = _place(node)
+def _edge(path: str, step: Step) -> str:
+    style = "edge depends" if step.depends else "edge"
+    told = escape("; ".join((step.action, *step.when)))
+    x, y = (float(number.lstrip("L")) for number in path.split()[-2:])
+    tip = f"M{x:.0f} {y - 5:.0f} l9 5 l-9 5 z"
+    return f'<g><title>{told}</title><path class="{style}" d="{path}"/><path class="tip" d="{tip}"/></g>'
+
+
+def _box(node: Node, width: int) -> Iterator[str]:
+    x, y = _place(node, width)
     badge = _KINDS[node.kind][0]
     target = " target" if node.is_target else ""
-    room = WIDTH - 60
+    room = width - BADGE_SPACE
     yield f"<g><title>{escape(node.key)}</title>"
-    yield f'<rect class="box{target}" x="{x:.0f}" y="{y:.0f}" width="{WIDTH}" height="{HEIGHT}" rx="9"/>'
+    yield f'<rect class="box{target}" x="{x:.0f}" y="{y:.0f}" width="{width}" height="{HEIGHT}" rx="9"/>'
     yield f'<circle class="{node.kind}" cx="{x + 27:.0f}" cy="{y + HEIGHT / 2:.0f}" r="15"/>'
     yield f'<text class="badge" x="{x + 27:.0f}" y="{y + HEIGHT / 2 + 5:.0f}">{escape(badge)}</text>'
     lines = [line for line in node.lines if line]
@@ -232,6 +306,10 @@ def _box(node: Node) -> Iterator[str]:
         place = first + 15.5 * number
         yield f'<text class="line" x="{x + 52:.0f}" y="{place:.0f}">{escape(_fit(line, 11, room))}</text>'
     yield "</g>"
+
+
+def _wide(text: str, size: int) -> float:
+    return len(text) * _PER_CHARACTER[size]
 
 
 def _fit(text: str, size: int, room: float) -> str:
