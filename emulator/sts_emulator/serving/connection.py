@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, Final
@@ -15,6 +16,8 @@ from sts_emulator.wire import messages
 from sts_emulator.wire.http import Request, Response
 
 Answer = Callable[[Request], Response | Awaitable[Response]]
+
+_OFFER: Final = re.compile(rb"\r\nUpgrade: *h2c(?=\r\n)", re.IGNORECASE)
 
 IDLE: Final = 120
 """Seconds that an idle connection lives: longer than the 90 s for which Go's clients keep one, so that none of them
@@ -55,6 +58,16 @@ class OneWrite(asyncio.Transport):
 
 class Connection(HttpToolsProtocol):
     """uvicorn's connection, each answer leaving in one write; its application finds the transport in the scope."""
+
+    def data_received(self, data: bytes) -> None:
+        """Read what came, without an offer of HTTP/2, which Java's own client makes with each first request.
+
+        uvicorn declines it, but httptools takes what follows for the other protocol: a body that comes apart was lost.
+        """
+        if (self.cycle is None or self.cycle.response_complete) and _OFFER.search(data):
+            head, end, body = data.partition(b"\r\n\r\n")
+            data = _OFFER.sub(b"", head) + end + body
+        super().data_received(data)
 
     def on_headers_complete(self) -> None:
         """A request begins."""
