@@ -70,7 +70,7 @@ class Witness:
 
 def compare(old: Document | None, new: Document | None, role_arn: str) -> list[Witness]:
     """The differences that the search finds, gains first; None stands for a role that is not there."""
-    documents = [each for each in (old, new) if each is not None]
+    documents = [document for document in (old, new) if document is not None]
     account = names.account_in(role_arn)
     search = Search(documents)
     found = [
@@ -79,7 +79,7 @@ def compare(old: Document | None, new: Document | None, role_arn: str) -> list[W
         for action in (caller.action, *ALONG)
         for witness in _of(search, caller, action, old, new, role_arn)
     ]
-    return sorted(_once(found), key=lambda each: each.direction)
+    return sorted(_once(found), key=lambda witness: witness.direction)
 
 
 def grade(document: Document | None, asked: Request) -> Grade:
@@ -128,7 +128,7 @@ def _deciding(old: Document | None, new: Document | None, both: tuple[Grade, Gra
 
     more, less, names = (new, old, ("new", "old")) if both[1] > both[0] else (old, new, ("old", "new"))
     if less is not None:
-        denying = [each for each in trace_statements(less, asked, bounded=False) if each.applies]
+        denying = [trace for trace in trace_statements(less, asked, bounded=False) if trace.applies]
         for trace in denying:
             if trace.statement.effect == "Deny":
                 return f"{names[1]} {trace.statement.path} denies it"
@@ -141,10 +141,18 @@ def _deciding(old: Document | None, new: Document | None, both: tuple[Grade, Gra
 
 def _once(witnesses: list[Witness]) -> Iterator[Witness]:
     """Leave out repetitions: session tags beside the assuming itself, an account's users beside its roles."""
-    assumes = {(*each.caller.key, each.direction) for each in witnesses if each.action not in ALONG}
+    assumes = {(*witness.caller.key, witness.direction) for witness in witnesses if witness.action not in ALONG}
     told: set[tuple[Any, ...]] = set()
-    for each in witnesses:
-        mark = (each.caller.named, each.action, each.before, each.after, tuple(sorted(each.chosen.items())))
-        if mark not in told and (each.action not in ALONG or (*each.caller.key, each.direction) not in assumes):
+    for witness in witnesses:
+        mark = (
+            witness.caller.named,
+            witness.action,
+            witness.before,
+            witness.after,
+            tuple(sorted(witness.chosen.items())),
+        )
+        if mark not in told and (
+            witness.action not in ALONG or (*witness.caller.key, witness.direction) not in assumes
+        ):
             told.add(mark)
-            yield each
+            yield witness

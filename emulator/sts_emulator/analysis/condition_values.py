@@ -59,7 +59,7 @@ def candidates(name: str, conditions: Sequence[Condition], fixed: Context, *, al
     Variables in policy values stand for what `fixed` holds.
     """
     found: dict[Values, None] = {} if always else {ABSENT: None}
-    found.update((each, None) for each in neutral(name, conditions))
+    found.update((values, None) for values in neutral(name, conditions))
     singles: dict[str, None] = {}
     for condition in conditions:
         for value in condition.values:

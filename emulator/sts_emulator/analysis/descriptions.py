@@ -41,7 +41,7 @@ SHOWN_VALUES = 3
 
 def conditions(statement: Statement) -> tuple[str, ...]:
     """Each condition of a statement, as `sub is like repo:octo-org/*`."""
-    return tuple(condition(each) for each in statement.conditions)
+    return tuple(condition(test) for test in statement.conditions)
 
 
 def condition(tested: Condition) -> str:

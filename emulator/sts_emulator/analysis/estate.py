@@ -174,8 +174,8 @@ class Estate:
         keys = [resources.key_of(stored["account"], name) for name in stored.get("groups", ())]
         groups = [self.world.get(documents.GROUP, key) for key in keys]
         holders = [stored, *(group for group in groups if group is not None)]
-        found = [_about_sts(text) for each in holders for text in each.get("inline", {}).values()]
-        found += [self._managed(arn) for each in holders for arn in each.get("attached", ())]
+        found = [_about_sts(text) for holder in holders for text in holder.get("inline", {}).values()]
+        found += [self._managed(arn) for holder in holders for arn in holder.get("attached", ())]
         return tuple(document for document in found if document is not None)
 
     def _managed(self, arn: str) -> Document | None:

@@ -47,8 +47,8 @@ def mutants(text: str) -> list[Mutant]:
 
 def _with(source: Mapping[str, Any], index: int, changed: Statement | None) -> str:
     listed = as_list(source["Statement"])
-    kept = [each if number != index else changed for number, each in enumerate(listed)]
-    edited = {**source, "Statement": [each for each in kept if each is not None]}
+    kept = [statement if number != index else changed for number, statement in enumerate(listed)]
+    edited = {**source, "Statement": [statement for statement in kept if statement is not None]}
     return json.dumps(edited, separators=(",", ":"), ensure_ascii=False)
 
 
@@ -83,7 +83,7 @@ def _of_deny(statement: Statement) -> Iterator[Change]:
     for element in ("Action", "Resource"):
         listed = texts(statement.get(element, []))
         for value in listed if len(listed) > 1 else ():
-            kept = [each for each in listed if each != value]
+            kept = [other for other in listed if other != value]
             yield f".{element}", f"no longer deny {value}", {**statement, element: kept}
 
 
@@ -163,7 +163,7 @@ def _widened_principals(statement: Statement) -> Iterator[Change]:
     for text in texts(principal.get("AWS", [])):
         wider = _wider_principal(text)
         if wider:
-            kept = [wider if each == text else each for each in texts(principal["AWS"])]
+            kept = [wider if other == text else other for other in texts(principal["AWS"])]
             told = f"name {'every AWS account' if wider == '*' else 'its whole account'} instead of {text}"
             yield ".Principal.AWS", told, {**statement, "Principal": {**principal, "AWS": kept}}
 
@@ -181,7 +181,7 @@ def _widened_resources(statement: Statement) -> Iterator[Change]:
     listed = texts(statement.get("Resource", []))
     for value in listed:
         if value != "*":
-            kept = ["*" if each == value else each for each in listed]
+            kept = ["*" if element == value else element for element in listed]
             yield ".Resource", f"widen the resource {value} to *", {**statement, "Resource": kept}
 
 
@@ -216,7 +216,7 @@ def _rename(name: str, key: str, other: str) -> Edit:
 def _without(name: str, key: str, value: str) -> Edit:
     def change(statement: Statement) -> None:
         block = statement["Condition"][name]
-        block[key] = [each for each in texts(block[key]) if each != value]
+        block[key] = [text for text in texts(block[key]) if text != value]
 
     return change
 
@@ -224,6 +224,6 @@ def _without(name: str, key: str, value: str) -> Edit:
 def _swap(name: str, key: str, value: str, other: str) -> Edit:
     def change(statement: Statement) -> None:
         block = statement["Condition"][name]
-        block[key] = [other if each == value else each for each in texts(block[key])]
+        block[key] = [other if text == value else text for text in texts(block[key])]
 
     return change

@@ -55,7 +55,7 @@ def mutation(rehearsal: Rehearsal, outcomes: Sequence[Outcome]) -> Iterator[Muta
 
     Expectations that do not come as expected anyway notice nothing.
     """
-    asked = _by_document([each for each in outcomes if each.passed])
+    asked = _by_document([outcome for outcome in outcomes if outcome.passed])
     for policy in held(rehearsal.world, rehearsal.scenario):
         text, shown = policy.text(rehearsal.world), policy.shown(rehearsal.world)
         if text is None or shown is None or text not in asked:
@@ -76,7 +76,7 @@ def _by_document(outcomes: Sequence[Outcome]) -> dict[str, list[Expectation]]:
 def documents_of(consulted: Consulted) -> Iterator[Document]:
     """Every document that had a say in a decision."""
     policies = consulted.policies
-    yield from (each for each in (policies.trust, policies.boundary) if each is not None)
+    yield from (document for document in (policies.trust, policies.boundary) if document is not None)
     yield from policies.identity
     yield from policies.session or ()
     for level in (*policies.scps, *policies.rcps):

@@ -72,7 +72,11 @@ class Search:
                 yield from ({**start, first: a, second: b} for a in keys[first] for b in keys[second])
 
     def _statements(self) -> list[tuple[int, int]]:
-        return [(number, index) for number, each in enumerate(self._documents) for index in range(len(each.statements))]
+        return [
+            (number, index)
+            for number, document in enumerate(self._documents)
+            for index in range(len(document.statements))
+        ]
 
     def _satisfying(self, place: tuple[int, int], keys: dict[str, list[Values]], fixed: Context) -> Context:
         """A context in which as many conditions of a statement hold as can."""

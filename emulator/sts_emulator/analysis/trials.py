@@ -97,7 +97,7 @@ def try_file(path: Path, plan: Plan) -> Trial:
     try:
         return _tried(server, path, plan)
     except ScenarioError as error:
-        problems = tuple(Problem(each.where.file, each.where.line, each.message) for each in error.problems)
+        problems = tuple(Problem(problem.where.file, problem.where.line, problem.message) for problem in error.problems)
         return Trial(str(path), problems=problems)
     finally:
         server.worlds.store.close()
@@ -108,16 +108,16 @@ def _tried(server: Any, path: Path, plan: Plan) -> Trial:
     from sts_emulator.scenario import apply, parse_file
     from sts_emulator.scenario.rehearse import Rehearsal
 
-    base = [parse_file(each, plan.account, plan.parameters) for each in plan.imports]
-    for each in base:
-        apply(server, server.worlds.get(DEFAULT), each)
+    base = [parse_file(file, plan.account, plan.parameters) for file in plan.imports]
+    for earlier in base:
+        apply(server, server.worlds.get(DEFAULT), earlier)
     scenario = parse_file(path, plan.account, plan.parameters)
     rehearsal = Rehearsal(server, scenario)
     trial = Trial(str(path), imported=_imported(scenario), notes=_notes(scenario))
     if plan.mutate or plan.coverage:
         _examine(trial, rehearsal, plan)
     else:  # one after the other, so that a long list of expectations takes no memory
-        trial.cases = tuple(case(each) for each in rehearsal.outcomes())
+        trial.cases = tuple(case(outcome) for outcome in rehearsal.outcomes())
     return trial
 
 
@@ -126,7 +126,7 @@ def _examine(trial: Trial, rehearsal: Any, plan: Plan) -> None:
     from sts_emulator.analysis.mutation import mutation
 
     outcomes = list(rehearsal.outcomes())
-    trial.cases = tuple(case(each) for each in outcomes)
+    trial.cases = tuple(case(outcome) for outcome in outcomes)
     if plan.coverage:
         trial.covered = tuple(coverage(rehearsal, outcomes))
     if plan.mutate:
@@ -169,12 +169,12 @@ def explanation(outcome: Outcome) -> list[str]:
 def _imported(scenario: Scenario) -> tuple[str, ...]:
     found = []
     for entry in scenario.entries:
-        for each in entry.value or () if entry.section.key == "import" else ():
+        for source in entry.value or () if entry.section.key == "import" else ():
             counts: dict[str, int] = {}
-            for thing in each.inventory.things:
+            for thing in source.inventory.things:
                 counts[thing.section] = counts.get(thing.section, 0) + 1
             told = ", ".join(_counted(section, number) for section, number in counts.items()) or "nothing"
-            found.append(f"{each.file}: {each.inventory.kind}: {told}")
+            found.append(f"{source.file}: {source.inventory.kind}: {told}")
     return tuple(found)
 
 
@@ -187,9 +187,9 @@ def _counted(section: str, number: int) -> str:
 
 def _notes(scenario: Scenario) -> tuple[str, ...]:
     return tuple(
-        f"{each.file}:{note.line}: {note.message}"
+        f"{source.file}:{note.line}: {note.message}"
         for entry in scenario.entries
         if entry.section.key == "import"
-        for each in entry.value or ()
-        for note in each.inventory.notes
+        for source in entry.value or ()
+        for note in source.inventory.notes
     )

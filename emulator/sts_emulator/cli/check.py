@@ -85,7 +85,7 @@ def add_account_options(group: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print a line an expectation, the tree of each failure, and a count."""
     paths, plan = scenario_files(arguments.paths), _plan(arguments)
-    reports = [_report(each) for each in arguments.report]
+    reports = [_report(report) for report in arguments.report]
     text = arguments.format == "text"
     trials: list[Trial] = []
     with _Progress(len(paths)) as told:
@@ -107,7 +107,7 @@ def _plan(arguments: argparse.Namespace) -> Plan:
     from sts_emulator.analysis.trials import Plan
 
     return Plan(
-        imports=tuple(Path(each) for each in arguments.imports),
+        imports=tuple(Path(file) for file in arguments.imports),
         account=account(arguments.account),
         parameters=parameters(arguments.parameter),
         mutate=arguments.mutate or arguments.min_score is not None,
@@ -217,8 +217,8 @@ def _lines(trial: Trial, *, quiet: bool) -> Iterator[str]:
         return
     if not quiet:
         yield trial.file
-        yield from (f"  · {each}" for each in trial.imported)
-        yield from (f"  · {each}" for each in trial.notes)
+        yield from (f"  · {line}" for line in trial.imported)
+        yield from (f"  · {line}" for line in trial.notes)
     for case in trial.cases:
         if not case.passed:
             yield f"  ✗ {case.title}"
@@ -231,16 +231,16 @@ def _lines(trial: Trial, *, quiet: bool) -> Iterator[str]:
 
 
 def _mutation_lines(trial: Trial) -> Iterator[str]:
-    for each in trial.mutated:
-        if each.outcome == "missed":
-            yield f"  ~ {each.file}:{each.line}: {each.label}: nothing notices: {each.words}"
-            yield from (f"      {line}" for line in each.suggestion)
+    for mutant in trial.mutated:
+        if mutant.outcome == "missed":
+            yield f"  ~ {mutant.file}:{mutant.line}: {mutant.label}: nothing notices: {mutant.words}"
+            yield from (f"      {line}" for line in mutant.suggestion)
 
 
 def _coverage_lines(trial: Trial) -> Iterator[str]:
-    for each in trial.covered:
-        if not each.times:
-            yield f"  ○ {each.file}:{each.line}: {each.label}: never: {each.words}"
+    for covered in trial.covered:
+        if not covered.times:
+            yield f"  ○ {covered.file}:{covered.line}: {covered.label}: never: {covered.words}"
 
 
 def _summary(trials: Sequence[Trial], arguments: argparse.Namespace) -> Iterator[str]:
@@ -251,7 +251,7 @@ def _summary(trials: Sequence[Trial], arguments: argparse.Namespace) -> Iterator
         told = f"{percent(noticed, noticed + missed):.0f} % of the weakenings noticed"
         yield f"{told}: {noticed} of {noticed + missed} ({other} more cannot do harm or would not be saved)"
     if arguments.coverage or arguments.min_coverage is not None:
-        covered = [each.times > 0 for trial in trials for each in trial.covered]
+        covered = [part.times > 0 for trial in trials for part in trial.covered]
         yield f"{percent(sum(covered), len(covered)):.0f} % of the policies exercised: {sum(covered)} of {len(covered)}"
     unusable = sum(bool(trial.problems) for trial in trials)
     if unusable:
@@ -259,7 +259,7 @@ def _summary(trials: Sequence[Trial], arguments: argparse.Namespace) -> Iterator
 
 
 def _score(trials: Sequence[Trial]) -> tuple[int, int, int]:
-    outcomes = [each.outcome for trial in trials for each in trial.mutated]
+    outcomes = [mutant.outcome for trial in trials for mutant in trial.mutated]
     noticed, missed = outcomes.count("noticed"), outcomes.count("missed")
     return noticed, missed, len(outcomes) - noticed - missed
 
@@ -278,7 +278,7 @@ def _code(trials: Sequence[Trial], arguments: argparse.Namespace) -> int:
     if any(trial.problems for trial in trials):
         return UNUSABLE
     noticed, missed, _ = _score(trials)
-    covered = [each.times > 0 for trial in trials for each in trial.covered]
+    covered = [part.times > 0 for trial in trials for part in trial.covered]
     low = arguments.min_score is not None and percent(noticed, noticed + missed) < arguments.min_score
     low = low or (arguments.min_coverage is not None and percent(sum(covered), len(covered)) < arguments.min_coverage)
     return REFUSED if low or any(trial.failed for trial in trials) else 0
@@ -296,8 +296,8 @@ def _as_json(trials: Sequence[Trial]) -> str:
             "imported": list(trial.imported),
             "notes": list(trial.notes),
             "expectations": [case.to_json() for case in trial.cases],
-            "mutants": [each.to_json() for each in trial.mutated],
-            "coverage": [each.to_json() for each in trial.covered],
+            "mutants": [mutant.to_json() for mutant in trial.mutated],
+            "coverage": [covered.to_json() for covered in trial.covered],
         }
         for trial in trials
     ]
@@ -339,8 +339,8 @@ def _messages(trials: Sequence[Trial]) -> Iterator[Message]:
     from sts_emulator.analysis.reports.message import Message
 
     for trial in trials:
-        for each in trial.problems:
-            yield Message(each.file, each.line, "error", "unusable", "cannot be used", each.message)
+        for problem in trial.problems:
+            yield Message(problem.file, problem.line, "error", "unusable", "cannot be used", problem.message)
         for case in trial.cases:
             if not case.passed:
                 text = "\n".join((case.mismatch, *case.tree))

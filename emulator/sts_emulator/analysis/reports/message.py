@@ -30,10 +30,10 @@ class Message:
 
 def github(messages: Iterable[Message]) -> Iterator[str]:
     """GitHub's workflow commands, one a message (docs.github.com: Workflow commands for GitHub Actions)."""
-    for each in messages:
-        command = "notice" if each.level == "note" else each.level
-        place = f"file={_property(each.file)},line={max(each.line, 1)},title={_property(each.title)}"
-        yield f"::{command} {place}::{_data(each.text)}"
+    for message in messages:
+        command = "notice" if message.level == "note" else message.level
+        place = f"file={_property(message.file)},line={max(message.line, 1)},title={_property(message.title)}"
+        yield f"::{command} {place}::{_data(message.text)}"
 
 
 def _data(text: str) -> str:

@@ -16,7 +16,7 @@ SCHEMA: Final = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/sche
 
 def sarif(messages: Sequence[Message], rules: Mapping[str, tuple[str, str]]) -> str:
     """One run; `rules` are title and help text by rule id, for every rule that a message names."""
-    used = sorted({each.rule for each in messages})
+    used = sorted({message.rule for message in messages})
     index = {rule: number for number, rule in enumerate(used)}
     driver = {
         "name": "sts-emulator",
@@ -27,7 +27,7 @@ def sarif(messages: Sequence[Message], rules: Mapping[str, tuple[str, str]]) -> 
         "tool": {"driver": driver},
         "columnKind": "unicodeCodePoints",
         "originalUriBaseIds": {"ROOT": {"description": {"text": "the folder that the command was run in"}}},
-        "results": [_result(each, index[each.rule]) for each in messages],
+        "results": [_result(message, index[message.rule]) for message in messages],
     }
     return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2, ensure_ascii=False) + "\n"
 

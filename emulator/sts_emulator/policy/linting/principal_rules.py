@@ -184,6 +184,8 @@ def _subject(subject: Subject) -> Iterator[Hit]:
     for statement, issuer in _claims(subject, "sub"):
         tested = {condition.name for condition in statement.conditions if _asks_something(condition)}
         own = f"{issuer.lower()}:"
+        if f"{own}sub" in {condition.name for condition in statement.conditions} and unguarded(statement.source):
+            continue  # it is `*`, which shared-issuer-guard says
         if any(name.startswith(own) and name != f"{own}aud" for name in tested):
             continue
         if issuer == COGNITO:
