@@ -169,7 +169,7 @@ def over_quota(name: str, limit: int) -> AwsError:
     return AwsError("LimitExceeded", f"Cannot exceed quota for {name}: {limit}", status=409)
 
 
-def born(ctx: Context, noun: AnyNoun, path: str, name: str) -> dict[str, Any]:
+def born(ctx: Context, noun: AnyNoun, path: str, name: str) -> documents.Named:
     """The members that every new named thing has."""
     account = ctx.identity.account
     return {

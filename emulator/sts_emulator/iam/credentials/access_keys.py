@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sts_emulator.accounts import documents
-from sts_emulator.accounts.resources import Stored
+from sts_emulator.accounts.documents import AccessKey, User
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.names import root_arn
 from sts_emulator.iam.kinds import USER, changed, over_quota
@@ -31,7 +31,7 @@ def create_access_key(ctx: Context, *, UserName: str | None = None) -> Mapping[s
     return {"AccessKey": {**_shown(key), "SecretAccessKey": secret}}
 
 
-def add_access_key(ctx: Context, user: Stored | None, key_id: str, secret: str) -> Stored:
+def add_access_key(ctx: Context, user: User | None, key_id: str, secret: str) -> AccessKey:
     """Give a user, or the account's root when `user` is None, the key with this id and secret.
 
     Raises:
@@ -92,7 +92,7 @@ def get_access_key_last_used(ctx: Context, *, AccessKeyId: str) -> Mapping[str, 
     return {"UserName": key["user"] or ROOT_NAME, "AccessKeyLastUsed": last_used(ctx, key)}
 
 
-def last_used(ctx: Context, key: Stored) -> dict[str, Any]:
+def last_used(ctx: Context, key: AccessKey) -> dict[str, Any]:
     """`AccessKeyLastUsed`; a key that never signed has no date and `N/A` elsewhere (recorded 2026-02)."""
     used = ctx.world.touched(documents.ACCESS_KEY, key["id"])
     if not used:
@@ -101,7 +101,7 @@ def last_used(ctx: Context, key: Stored) -> dict[str, Any]:
     return {"LastUsedDate": int(at), "ServiceName": service, "Region": region}
 
 
-def _own_key(ctx: Context, action: str, user_name: str | None, key_id: str) -> Stored:
+def _own_key(ctx: Context, action: str, user_name: str | None, key_id: str) -> AccessKey:
     user = reach_user(ctx, action, user_name)
     key = ctx.world.get(documents.ACCESS_KEY, key_id)
     owner = user["name"] if user else ""
@@ -110,7 +110,7 @@ def _own_key(ctx: Context, action: str, user_name: str | None, key_id: str) -> S
     return key
 
 
-def _shown(key: Stored) -> dict[str, Any]:
+def _shown(key: AccessKey) -> dict[str, Any]:
     return {
         "UserName": key["user"] or ROOT_NAME,
         "AccessKeyId": key["id"],

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from sts_emulator.accounts import people
-from sts_emulator.accounts.resources import Stored, key_of
+from sts_emulator.accounts.documents import MfaDevice, User
+from sts_emulator.accounts.resources import key_of
 from sts_emulator.core.errors import AwsError
 from sts_emulator.iam import tags
 from sts_emulator.iam.kinds import MFA_DEVICE, USER, changed, listing, over_quota
@@ -40,7 +41,7 @@ def create_virtual_mfa_device(
     permit_new(ctx, "CreateVirtualMFADevice", MFA_DEVICE, arn, labels)
     if ctx.world.get(MFA_DEVICE.kind, key_of(account, VirtualMFADeviceName)) is not None:
         raise AwsError("EntityAlreadyExists", MFA_DEVICE.taken, status=409)
-    device = {
+    device: MfaDevice = {
         "account": account,
         "name": VirtualMFADeviceName,
         "path": Path,
@@ -154,7 +155,7 @@ def get_mfa_device(ctx: Context, *, SerialNumber: str, UserName: str | None = No
     )
 
 
-def _refuse_unproven(ctx: Context, user: Stored) -> None:
+def _refuse_unproven(ctx: Context, user: User) -> None:
     """Users who have a device change their own devices only with MFA, whatever else they know about them.
 
     Resynchronizing is allowed, and so is everything about other users (recorded 2026-09; AWS-2023-001).
@@ -173,7 +174,7 @@ def _refuse_unproven(ctx: Context, user: Stored) -> None:
         )
 
 
-def _owned(ctx: Context, user: Stored | None, serial: str) -> Stored:
+def _owned(ctx: Context, user: User | None, serial: str) -> MfaDevice:
     account = ctx.identity.account
     device = MFA_DEVICE.find(ctx.world, account, serial)
     if device is None:
@@ -183,18 +184,18 @@ def _owned(ctx: Context, user: Stored | None, serial: str) -> Stored:
     return device
 
 
-def _proven(ctx: Context, device: Stored, first: str, second: str) -> dict[str, Any]:
+def _proven(ctx: Context, device: MfaDevice, first: str, second: str) -> dict[str, Any]:
     changes = people.synchronized(device, first, second, ctx.world.now())
     if changes is None:
         raise AwsError("InvalidAuthenticationCode", "Authentication code for device is not valid.", status=403)
     return changes
 
 
-def _update(ctx: Context, device: Stored, **members: Any) -> None:
+def _update(ctx: Context, device: MfaDevice, **members: Any) -> None:
     ctx.world.update(MFA_DEVICE.kind, MFA_DEVICE.key(device), changed(**members))
 
 
-def _shown(user: Stored | None, device: Stored) -> dict[str, Any]:
+def _shown(user: User | None, device: MfaDevice) -> dict[str, Any]:
     return {
         "UserName": user["name"] if user else "root",
         "SerialNumber": device["arn"],
@@ -202,7 +203,7 @@ def _shown(user: Stored | None, device: Stored) -> dict[str, Any]:
     }
 
 
-def _shown_virtual(ctx: Context, device: Stored) -> dict[str, Any]:
+def _shown_virtual(ctx: Context, device: MfaDevice) -> dict[str, Any]:
     user = users.by_id(ctx.world, device["owner"]) if device["owner"] else None
     if user is None:
         return {"SerialNumber": device["arn"]}
@@ -217,6 +218,6 @@ def _picture(address: str) -> bytes:
     return picture.getvalue()
 
 
-def _otpauth(device: Stored) -> str:
+def _otpauth(device: MfaDevice) -> str:
     """The address that authenticator applications scan, as the API's reference gives it."""
     return f"otpauth://totp/{device['name']}@{device['account']}?secret={device['seed']}"

@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from sts_emulator.accounts.documents import Named
-from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.store import Kind
 from sts_emulator.iam import tags
@@ -66,7 +65,7 @@ def upload_server_certificate(
     permit_new(ctx, "UploadServerCertificate", SERVER_CERTIFICATE, arn, labels)
     expires = _checked(CertificateBody, PrivateKey, CertificateChain, ctx.world.now())
     claim(ctx, SERVER_CERTIFICATE, ServerCertificateName)
-    certificate = {
+    certificate: ServerCertificate = {
         **born(ctx, SERVER_CERTIFICATE, Path, ServerCertificateName),
         "body": CertificateBody.strip(),
         "chain": CertificateChain.strip(),
@@ -129,7 +128,7 @@ def delete_server_certificate(ctx: Context, *, ServerCertificateName: str) -> Ma
     return {}
 
 
-def _shown(certificate: Stored) -> dict[str, Any]:
+def _shown(certificate: ServerCertificate) -> dict[str, Any]:
     return {
         "Path": certificate["path"],
         "ServerCertificateName": certificate["name"],

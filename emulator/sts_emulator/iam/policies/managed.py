@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from sts_emulator.accounts import managed_policies
+from sts_emulator.accounts.documents import Policy
 from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.names import parse_arn
@@ -41,7 +42,7 @@ def create_policy(
     permit_new(ctx, "CreatePolicy", POLICY, arn, labels, named=POLICY.spoken.format(PolicyName))
     check("identity", PolicyDocument)
     claim(ctx, POLICY, PolicyName)
-    policy = {
+    policy: dict[str, Any] = {
         **born(ctx, POLICY, Path, PolicyName),
         "description": Description,
         "tags": labels,
@@ -253,7 +254,7 @@ def _reach(ctx: Context, action: str, arn: str) -> Stored:
     return known
 
 
-def _reach_own(ctx: Context, action: str, arn: str, deed: str) -> Stored:
+def _reach_own(ctx: Context, action: str, arn: str, deed: str) -> Policy:
     """A policy that the caller's account may change; `deed` is what AWS says that it cannot do to others."""
     _refuse_foreign(ctx, action, arn, deed)
     return reach(ctx, action, POLICY, arn)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sts_emulator.accounts.resources import Stored, key_of
+from sts_emulator.accounts.documents import Group, User
+from sts_emulator.accounts.resources import key_of
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.iam.kinds import GROUP, USER, born, claim, listing, over_quota
@@ -24,7 +25,7 @@ def create_group(ctx: Context, *, GroupName: str, Path: str = "/") -> Mapping[st
     """Create a group."""
     permit(ctx, "CreateGroup", GROUP.arn(ctx.identity.account, Path, GroupName))
     claim(ctx, GROUP, GroupName)
-    group = {**born(ctx, GROUP, Path, GroupName), "inline": {}, "attached": []}
+    group: Group = {**born(ctx, GROUP, Path, GroupName), "inline": {}, "attached": []}
     ctx.world.add(GROUP.kind, GROUP.key(group), group, uid=group["id"])
     return {"Group": shown(group)}
 
@@ -110,7 +111,7 @@ def list_groups_for_user(
     return page(ctx, "Groups", [group for group in groups if group is not None], Marker, MaxItems, shown)
 
 
-def shown(group: Stored) -> dict[str, Any]:
+def shown(group: Group) -> dict[str, Any]:
     """A group as every result shows it."""
     return {
         "Path": group["path"],
@@ -121,12 +122,12 @@ def shown(group: Stored) -> dict[str, Any]:
     }
 
 
-def members(world: World, group: Stored) -> list[Stored]:
+def members(world: World, group: Group) -> list[User]:
     """The users in a group."""
     return [user for user in listing(world, USER, group["account"]) if group["name"] in user["groups"]]
 
 
-def _pair(ctx: Context, action: str, group_name: str, user_name: str) -> tuple[Stored, Stored]:
+def _pair(ctx: Context, action: str, group_name: str, user_name: str) -> tuple[Group, User]:
     """The group and the user; of two that are missing IAM names the user (recorded 2026-02)."""
     account = ctx.identity.account
     group = GROUP.find(ctx.world, account, group_name)
@@ -140,5 +141,5 @@ def _pair(ctx: Context, action: str, group_name: str, user_name: str) -> tuple[S
     return group, user
 
 
-def _set_groups(world: World, user: Stored, change: Any) -> None:
+def _set_groups(world: World, user: User, change: Any) -> None:
     world.update(USER.kind, USER.key(user), lambda body: {**body, "groups": change(body["groups"])})

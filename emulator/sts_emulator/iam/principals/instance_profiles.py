@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sts_emulator.accounts.resources import Stored, role
+from sts_emulator.accounts.documents import InstanceProfile, Role
+from sts_emulator.accounts.resources import role
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.iam import tags
@@ -29,7 +30,7 @@ def create_instance_profile(
     arn = INSTANCE_PROFILE.arn(ctx.identity.account, Path, InstanceProfileName)
     permit_new(ctx, "CreateInstanceProfile", INSTANCE_PROFILE, arn, labels)
     claim(ctx, INSTANCE_PROFILE, InstanceProfileName)
-    profile = {**born(ctx, INSTANCE_PROFILE, Path, InstanceProfileName), "tags": labels, "roles": []}
+    profile: InstanceProfile = {**born(ctx, INSTANCE_PROFILE, Path, InstanceProfileName), "tags": labels, "roles": []}
     ctx.world.add(INSTANCE_PROFILE.kind, INSTANCE_PROFILE.key(profile), profile, uid=profile["id"])
     return {"InstanceProfile": {**shown(ctx.world, profile), **tags.echoed(labels)}}
 
@@ -96,7 +97,7 @@ def delete_instance_profile(ctx: Context, *, InstanceProfileName: str) -> Mappin
     return {}
 
 
-def shown(world: World, profile: Stored) -> dict[str, Any]:
+def shown(world: World, profile: InstanceProfile) -> dict[str, Any]:
     """An instance profile with its role, as every result shows it."""
     inside = (role(world, profile["account"], name) for name in profile["roles"])
     return {
@@ -109,11 +110,11 @@ def shown(world: World, profile: Stored) -> dict[str, Any]:
     }
 
 
-def _page(ctx: Context, profiles: Sequence[Stored], marker: str | None, limit: int | None) -> dict[str, Any]:
+def _page(ctx: Context, profiles: Sequence[InstanceProfile], marker: str | None, limit: int | None) -> dict[str, Any]:
     return page(ctx, "InstanceProfiles", profiles, marker, limit, lambda profile: shown(ctx.world, profile))
 
 
-def _pair(ctx: Context, action: str, profile_name: str, role_name: str) -> tuple[Stored, Stored]:
+def _pair(ctx: Context, action: str, profile_name: str, role_name: str) -> tuple[InstanceProfile, Role]:
     profile = reach(ctx, action, INSTANCE_PROFILE, profile_name)
     role = ROLE.find(ctx.world, profile["account"], role_name)
     if role is None:
@@ -121,5 +122,5 @@ def _pair(ctx: Context, action: str, profile_name: str, role_name: str) -> tuple
     return profile, role
 
 
-def _set_roles(world: World, profile: Stored, names: list[str]) -> None:
+def _set_roles(world: World, profile: InstanceProfile, names: list[str]) -> None:
     world.update(INSTANCE_PROFILE.kind, INSTANCE_PROFILE.key(profile), lambda body: {**body, "roles": names})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sts_emulator.accounts.documents import Role
 from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.errors import AwsError
 
@@ -9,7 +10,7 @@ SERVICE_LINKED = "/aws-service-role/"
 RESERVED = "/aws-reserved/"
 
 
-def is_service_linked(role: Stored) -> bool:
+def is_service_linked(role: Role) -> bool:
     """Whether a role belongs to a service."""
     return bool(role.get("path", "").startswith(SERVICE_LINKED))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from sts_emulator.accounts.documents import InstanceProfile, Role
 from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
@@ -48,7 +49,7 @@ def create_role(
     if PermissionsBoundary:
         check_boundary(ctx, PermissionsBoundary)
     claim(ctx, ROLE, RoleName)
-    role = {
+    role: dict[str, Any] = {
         **born(ctx, ROLE, Path, RoleName),
         "trust": trust,
         "description": Description,
@@ -167,7 +168,7 @@ def shown(world: World, role: Stored) -> dict[str, Any]:
     }
 
 
-def shown_in_list(world: World, role: Stored) -> dict[str, Any]:
+def shown_in_list(world: World, role: Role) -> dict[str, Any]:
     """A role as ListRoles shows it."""
     result = {**shown(world, role), **_description(role), "MaxSessionDuration": role["max_duration"]}
     if role.get("max_signin_duration"):
@@ -175,17 +176,17 @@ def shown_in_list(world: World, role: Stored) -> dict[str, Any]:
     return result
 
 
-def last_used(world: World, role: Stored) -> dict[str, Any]:
+def last_used(world: World, role: Role) -> dict[str, Any]:
     """`RoleLastUsed`: an empty element for a role that was not used."""
     used = world.touched(ROLE.kind, role["id"])
     return {"LastUsedDate": used[0], "Region": used[1]} if used else {}
 
 
-def profiles_of(world: World, role: Stored) -> list[Stored]:
+def profiles_of(world: World, role: Role) -> list[InstanceProfile]:
     """The instance profiles that hold a role."""
     everything = listing(world, INSTANCE_PROFILE, role["account"])
     return [profile for profile in everything if role["name"] in profile["roles"]]
 
 
-def _description(role: Stored) -> dict[str, str]:
+def _description(role: Role) -> dict[str, str]:
     return {"Description": role["description"]} if role.get("description") else {}

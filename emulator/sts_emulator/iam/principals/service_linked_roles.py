@@ -64,7 +64,7 @@ def ensure(ctx: Context, service: str) -> None:
 
 
 def _make(ctx: Context, service: str, known: linked_services.LinkedService, name: str, description: str) -> Stored:
-    role = {
+    role: dict[str, Any] = {
         **born(ctx, ROLE, f"{SERVICE_LINKED}{service}/", name),
         "trust": _trust(service),
         "description": description,

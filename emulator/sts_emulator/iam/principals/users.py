@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sts_emulator.accounts import documents
-from sts_emulator.accounts.documents import User
+from sts_emulator.accounts.documents import AccessKey, MfaDevice, User
 from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.names import root_arn
@@ -41,7 +41,13 @@ def create_user(
     if PermissionsBoundary:
         check_boundary(ctx, PermissionsBoundary)
     claim(ctx, USER, UserName)
-    user = {**born(ctx, USER, Path, UserName), "tags": labels, "inline": {}, "attached": [], "groups": []}
+    user: dict[str, Any] = {
+        **born(ctx, USER, Path, UserName),
+        "tags": labels,
+        "inline": {},
+        "attached": [],
+        "groups": [],
+    }
     if PermissionsBoundary:
         user["boundary"] = PermissionsBoundary
     ctx.world.add(USER.kind, USER.key(user), user, uid=user["id"])
@@ -122,13 +128,13 @@ def shown(user: Stored) -> dict[str, Any]:
     return result
 
 
-def keys_of(world: World, account: str, name: str) -> list[Stored]:
+def keys_of(world: World, account: str, name: str) -> list[AccessKey]:
     """The access keys of a user, oldest first; an empty name means the account's root."""
     keys = [key for key in world.page(documents.ACCESS_KEY) if key["account"] == account]
     return sorted((key for key in keys if key["user"].lower() == name.lower()), key=lambda key: key["created"])
 
 
-def devices_of(world: World, account: str, owner: str) -> list[Stored]:
+def devices_of(world: World, account: str, owner: str) -> list[MfaDevice]:
     """The MFA devices that belong to the user of that unique id."""
     return [device for device in listing(world, MFA_DEVICE, account) if device["owner"] == owner]
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sts_emulator.accounts import managed_policies
+from sts_emulator.accounts.documents import Role, User
 from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
@@ -66,7 +67,7 @@ def _things(world: World, account: str, kind: str) -> list[Stored]:
     return listing(world, nouns[kind], account)
 
 
-def _detail(world: World, account: str, kind: str, thing: Stored) -> dict[str, Any]:
+def _detail(world: World, account: str, kind: str, thing: Any) -> dict[str, Any]:
     if LISTS[kind] == "Policies":
         return _policy(world, account, thing)
     if kind == "User":
@@ -94,7 +95,7 @@ def _policy(world: World, account: str, policy: Stored) -> dict[str, Any]:
     return result
 
 
-def _user(user: Stored) -> dict[str, Any]:
+def _user(user: User) -> dict[str, Any]:
     result = {
         **users.shown(user),
         "GroupList": sorted(user["groups"]),
@@ -108,7 +109,7 @@ def _user(user: Stored) -> dict[str, Any]:
     return result
 
 
-def _role(world: World, role: Stored) -> dict[str, Any]:
+def _role(world: World, role: Role) -> dict[str, Any]:
     profiles = roles.profiles_of(world, role)
     return {
         **roles.shown(world, role),

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Awaitable, Iterable, Mapping
 from typing import Any
 
+from sts_emulator.accounts.documents import AccessKey, User
 from sts_emulator.accounts.resources import Stored, managed_policy_text
 from sts_emulator.core import clock
 from sts_emulator.core.errors import AwsError
@@ -92,7 +93,7 @@ def _root_row(ctx: Context) -> dict[str, str]:
     }
 
 
-def _user_row(ctx: Context, user: Stored) -> dict[str, str]:
+def _user_row(ctx: Context, user: User) -> dict[str, str]:
     row = {
         "user": user["name"],
         "arn": user["arn"],
@@ -111,7 +112,7 @@ def _user_row(ctx: Context, user: Stored) -> dict[str, str]:
     return row
 
 
-def _keys(ctx: Context, keys: list[Stored]) -> dict[str, str]:
+def _keys(ctx: Context, keys: list[AccessKey]) -> dict[str, str]:
     """Columns of two keys, those that are switched on first."""
     ordered = sorted(keys, key=lambda key: key["status"] != "Active")
     row = {f"access_key_{number}_active": "false" for number in (1, 2)}
