@@ -11,10 +11,11 @@ from strategies import HERE, documents, policy_sets, policy_texts, requests, sta
 
 from sts_emulator.policy.caller_keys import can_send
 from sts_emulator.policy.deciding.document import MalformedPolicy, as_list, parse
-from sts_emulator.policy.deciding.engine import LAYERS, PolicySet, combine, decide, evaluate
+from sts_emulator.policy.deciding.engine import PolicySet, combine, decide, evaluate
 from sts_emulator.policy.deciding.matching import AWS_TYPES
 from sts_emulator.policy.explaining.explain import explain
 from sts_emulator.policy.explaining.single_changes import State
+from sts_emulator.policy.layers import LAYERS
 from sts_emulator.policy.linting.lint import RULES, Finding, lint
 from sts_emulator.policy.saving.validate import restore_principals, rewrite_principals, validate
 

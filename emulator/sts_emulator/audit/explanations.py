@@ -8,28 +8,13 @@ from typing import Any
 
 from sts_emulator.accounts import organizations
 from sts_emulator.core.errors import AwsError
+from sts_emulator.policy.layers import WORDS
 from sts_emulator.vending import denials
 from sts_emulator.vending.authorize import authorize
 from sts_emulator.vending.context import Context
 from sts_emulator.vending.record import told
 from sts_emulator.wire.dispatch import operation
 
-_CHECKS = {
-    "scp": "SERVICE_CONTROL_POLICY",
-    "rcp": "RESOURCE_CONTROL_POLICY",
-    "trust": "RESOURCE",
-    "identity": "PRINCIPAL",
-    "boundary": "PERMISSIONS_BOUNDARY",
-    "session": "SESSION",
-}
-_POLICY_TYPES = {
-    "scp": "SERVICE_CONTROL_POLICY",
-    "rcp": "RESOURCE_CONTROL_POLICY",
-    "trust": "RESOURCE_BASED_POLICY",
-    "identity": "IDENTITY_BASED_POLICY",
-    "boundary": "PERMISSIONS_BOUNDARY",
-    "session": "SESSION_POLICY",
-}
 _EFFECTS = {"allow": "ALLOW", "explicit_deny": "EXPLICIT_DENY", "implicit_deny": "IMPLICIT_DENY"}
 
 
@@ -112,9 +97,9 @@ def _check(layer: Mapping[str, Any]) -> dict[str, Any]:
     if effect == "IMPLICIT_DENY" and not layer["required"]:
         effect = "NO_IMPACT"
     return {
-        "checkType": _CHECKS[layer["layer"]],
+        "checkType": WORDS[layer["layer"]].check,
         "evaluatedEffect": effect,
-        "relevantPolicyTypes": [_POLICY_TYPES[layer["layer"]]],
+        "relevantPolicyTypes": [WORDS[layer["layer"]].policy_type],
         "matchedPolicies": _matched(layer),
     }
 
@@ -134,4 +119,4 @@ def _matched(layer: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _policy(policy: Mapping[str, Any]) -> dict[str, Any]:
-    return {"type": _POLICY_TYPES[policy["layer"]], "uri": policy["uri"], "inline": True}
+    return {"type": WORDS[policy["layer"]].policy_type, "uri": policy["uri"], "inline": True}

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sts_emulator.core import clock, names
+from sts_emulator.policy.layers import LAYERS
 from sts_emulator.scenario.load import Node
 from sts_emulator.scenario.policies import Policy
 from sts_emulator.scenario.problems import Where
@@ -15,7 +16,6 @@ from sts_emulator.vending.assume import Ask
 
 ALLOW = "allow"
 DENY = "deny"
-LAYERS = ("scp", "rcp", "trust", "identity", "boundary", "session")
 
 
 class Result(str):

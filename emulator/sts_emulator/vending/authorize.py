@@ -8,23 +8,9 @@ from sts_emulator.accounts import organizations, resources
 from sts_emulator.core.errors import AwsError
 from sts_emulator.policy.deciding.document import Document, parse
 from sts_emulator.policy.deciding.engine import Decision, PolicySet, Principal, Request, evaluate
+from sts_emulator.policy.layers import WORDS
 from sts_emulator.vending import deciders, denials
 from sts_emulator.vending.context import Caller, Consulted, Context, Keys
-
-_ALLOWED_BY = {
-    "identity": "because no identity-based policy allows the {action} action",
-    "boundary": "because no permissions boundary allows the {action} action",
-    "session": "because no session policy allows the {action} action",
-    "scp": "because no service control policy allows the {action} action",
-    "rcp": "because no resource control policy allows the {action} action",
-}
-_DENIED_BY = {
-    "identity": "with an explicit deny in an identity-based policy",
-    "boundary": "with an explicit deny in a permissions boundary",
-    "session": "with an explicit deny in a session policy",
-    "scp": "with an explicit deny in a service control policy",
-    "rcp": "with an explicit deny in a resource control policy",
-}
 
 
 def authorize(ctx: Context, action: str, resource: str, keys: Keys | None = None, named: str = "") -> Decision:
@@ -107,12 +93,20 @@ def denial(ctx: Context, caller: Caller, action: str, resource: str, decision: D
     That one it names (recorded 2026). Source: docs/aws/sts.md, "Denials of AssumeRole", "Endings of denials".
     """
     sentence = f"User: {caller.arn} is not authorized to perform: {action} on resource: {resource}"
-    table = _DENIED_BY if decision.verdict == "explicit_deny" else _ALLOWED_BY
     arn = _denying_rcp(ctx, caller, decision)
     if arn:
-        return f"{sentence} {table[decision.layer]}: {arn}"
-    why = table.get(decision.layer, "") if same_account else ""
-    return f"{sentence} {why.format(action=action)}".rstrip()
+        return f"{sentence} {_why(decision, action)}: {arn}"
+    return f"{sentence} {_why(decision, action)}".rstrip() if same_account else sentence
+
+
+def _why(decision: Decision, action: str) -> str:
+    """The end of a denial; a trust policy is not named."""
+    noun = WORDS[decision.layer].denial if decision.layer else ""
+    if not noun:
+        return ""
+    if decision.verdict == "explicit_deny":
+        return f"with an explicit deny in {'an' if noun[0] == 'i' else 'a'} {noun}"
+    return f"because no {noun} allows the {action} action"
 
 
 def _denying_rcp(ctx: Context, caller: Caller, decision: Decision) -> str:

@@ -11,6 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from sts_emulator.policy.deciding.matching import AWS_TYPES, CALLER_TYPES, RANK, CallerType, Grant
+from sts_emulator.policy.layers import LAYERS, Layer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from sts_emulator.policy.deciding.document import Document, Statement
 
 Verdict = Literal["allow", "explicit_deny", "implicit_deny"]
-Layer = Literal["", "scp", "rcp", "trust", "identity", "boundary", "session"]
 
 ROLE_SESSION_ACTIONS = frozenset({"sts:tagsession", "sts:setsourceidentity", "sts:setcontext"})
 
@@ -176,8 +176,6 @@ class Says(NamedTuple):
     session: Verdict | None = None
 
 
-LAYERS: tuple[Layer, ...] = ("scp", "rcp", "trust", "identity", "boundary", "session")
-"""In the order of the fields of `Says`."""
 FEDERATED_NEEDS: frozenset[Layer] = frozenset({"trust"})
 GUARDS: tuple[Layer, ...] = ("identity", "boundary", "session")
 """The layers on the caller's side, which a grant by the resource's policy may spare."""

@@ -13,6 +13,7 @@ from sts_emulator.policy.deciding import engine
 from sts_emulator.policy.deciding.matching import LONGEST_COMPARED, edit_distance
 from sts_emulator.policy.explaining.single_changes import Edit, Place, State, lift_deny, repair_element, widen
 from sts_emulator.policy.explaining.traces import LayerTrace, PolicyTrace, StatementTrace, Tree, tree_of
+from sts_emulator.policy.layers import LAYERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -174,7 +175,7 @@ def _distance(candidate: Candidate) -> int:
 
 def _would(tree: Tree, layer: LayerTrace, candidate: Candidate) -> Verdict:
     """The verdict if the statement had applied."""
-    says = {name: tree.says(name) for name in engine.LAYERS}
+    says = {name: tree.says(name) for name in LAYERS}
     says[layer.layer] = "allow"
     grant = tree.decision.grant
     if layer.layer == "trust":

@@ -4,18 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sts_emulator.policy.layers import WORDS
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 YES, NO, IDLE = "✓", "✗", "·"
-LAYER_NAMES: Mapping[str, str] = {
-    "scp": "service control policies",
-    "rcp": "resource control policies",
-    "trust": "trust policy",
-    "identity": "identity policies",
-    "boundary": "permissions boundary",
-    "session": "session policies",
-}
 VERDICTS: Mapping[str, str] = {
     "allow": "ALLOWED",
     "explicit_deny": "DENIED by an explicit Deny",
@@ -66,7 +60,7 @@ def _plain(told: Any) -> str:
 
 def _head(explanation: Mapping[str, Any]) -> Iterator[str]:
     asked, caller = explanation["request"], explanation["request"]["principal"]
-    decided = "".join(f" ({LAYER_NAMES[layer]})" for layer in explanation["decided_by"])
+    decided = "".join(f" ({WORDS[layer].all})" for layer in explanation["decided_by"])
     mark = YES if explanation["decision"] == "allow" else NO
     yield f"{mark} {asked['action']} {VERDICTS[explanation['decision']]}{decided}"
     yield f"  on      {asked['resource']}"
@@ -75,7 +69,7 @@ def _head(explanation: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _layer(layer: Mapping[str, Any]) -> Iterator[str]:
-    name = LAYER_NAMES[layer["layer"]]
+    name = WORDS[layer["layer"]].all
     if layer["layer"] in ("scp", "rcp"):
         name += f", level {layer['level']}"
     if not layer["consulted"]:

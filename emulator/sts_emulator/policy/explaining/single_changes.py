@@ -13,22 +13,15 @@ from sts_emulator.policy.deciding.operators import OPERATORS
 from sts_emulator.policy.deciding.variables import LANGUAGE_WITH_VARIABLES
 from sts_emulator.policy.explaining.sample_values import completing, falsifying, satisfying
 from sts_emulator.policy.federated import kind_of_type
+from sts_emulator.policy.layers import WORDS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from sts_emulator.policy.deciding.document import Document, Statement
-    from sts_emulator.policy.deciding.engine import Layer, PolicySet, Principal, Request
+    from sts_emulator.policy.deciding.engine import PolicySet, Principal, Request
     from sts_emulator.policy.explaining.traces import ConditionTrace, StatementTrace
-
-LAYER_WORDS: Mapping[str, str] = {
-    "scp": "service control policy",
-    "rcp": "resource control policy",
-    "trust": "trust policy",
-    "identity": "identity policy",
-    "boundary": "permissions boundary",
-    "session": "session policy",
-}
+    from sts_emulator.policy.layers import Layer
 
 
 class State(NamedTuple):
@@ -63,7 +56,7 @@ class Place(NamedTuple):
         """The document, as a person would say it; further ones of a layer are numbered as the tree numbers them."""
         level = f" at level {self.level}" if self.layer in ("scp", "rcp") else ""
         number = f" {self.layer}[{self.policy}]" if self.policy else ""
-        return f"{LAYER_WORDS[self.layer]}{number}{level}"
+        return f"{WORDS[self.layer].one}{number}{level}"
 
 
 @dataclass(frozen=True, slots=True)

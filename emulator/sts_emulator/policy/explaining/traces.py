@@ -18,13 +18,15 @@ from sts_emulator.policy.explaining.reasons import (
     resource_reason,
 )
 from sts_emulator.policy.keys import MULTIVALUED
+from sts_emulator.policy.layers import LAYERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from sts_emulator.policy.deciding.conditions import Condition
     from sts_emulator.policy.deciding.document import Document, Statement
-    from sts_emulator.policy.deciding.engine import Layer, Principal
+    from sts_emulator.policy.deciding.engine import Principal
+    from sts_emulator.policy.layers import Layer
 
 NOBODY: Mapping[str, str] = {}
 
@@ -155,7 +157,7 @@ class Tree:
     @cached_property
     def decision(self) -> Decision:
         """Folded from the tree."""
-        says = {layer: self.says(layer) for layer in engine.LAYERS}
+        says = {layer: self.says(layer) for layer in LAYERS}
         trust = next((trace for trace in self.layers if trace.layer == "trust"), None)
         grant = trust.grant if trust else None
         needed = engine.needed_layers(self.request, self.policies, says["trust"], grant)

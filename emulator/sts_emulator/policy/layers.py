@@ -1,0 +1,69 @@
+"""Owns the layers of policies that a decision is made of: their order, and how each is called, here and by AWS."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Layer = Literal["", "scp", "rcp", "trust", "identity", "boundary", "session"]
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A layer in words: one policy of it, all of them, and what AWS's denials call one (a trust policy: nothing).
+
+    `check` and `policy_type` are iam-toolbox's (docs/aws/sts.md, "DecodeAuthorizationMessage").
+    """
+
+    one: str
+    all: str
+    denial: str
+    check: str
+    policy_type: str
+
+
+WORDS: Mapping[str, Words] = {
+    "scp": Words(
+        one="service control policy",
+        all="service control policies",
+        denial="service control policy",
+        check="SERVICE_CONTROL_POLICY",
+        policy_type="SERVICE_CONTROL_POLICY",
+    ),
+    "rcp": Words(
+        one="resource control policy",
+        all="resource control policies",
+        denial="resource control policy",
+        check="RESOURCE_CONTROL_POLICY",
+        policy_type="RESOURCE_CONTROL_POLICY",
+    ),
+    "trust": Words(
+        one="trust policy", all="trust policy", denial="", check="RESOURCE", policy_type="RESOURCE_BASED_POLICY"
+    ),
+    "identity": Words(
+        one="identity policy",
+        all="identity policies",
+        denial="identity-based policy",
+        check="PRINCIPAL",
+        policy_type="IDENTITY_BASED_POLICY",
+    ),
+    "boundary": Words(
+        one="permissions boundary",
+        all="permissions boundary",
+        denial="permissions boundary",
+        check="PERMISSIONS_BOUNDARY",
+        policy_type="PERMISSIONS_BOUNDARY",
+    ),
+    "session": Words(
+        one="session policy",
+        all="session policies",
+        denial="session policy",
+        check="SESSION",
+        policy_type="SESSION_POLICY",
+    ),
+}
+LAYERS: tuple[Layer, ...] = ("scp", "rcp", "trust", "identity", "boundary", "session")
+"""In the order of the fields of `engine.Says`: the first that denies is the one that is told."""
