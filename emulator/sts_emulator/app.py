@@ -19,10 +19,10 @@ from sts_emulator.core.errors import AwsError
 from sts_emulator.core.event_table import EventTable
 from sts_emulator.core.events import EventLog
 from sts_emulator.core.store import StaleError, UnavailableError
-from sts_emulator.core.world import DEFAULT, World, Worlds
+from sts_emulator.core.world import DEFAULT, PENDING, World, Worlds
 from sts_emulator.pages import approvals, routes
 from sts_emulator.serving import sockets
-from sts_emulator.serving.front import Front, apply_scenario
+from sts_emulator.serving.front import SHOWING, Front, apply_scenario, plant
 from sts_emulator.settings import Settings
 from sts_emulator.vending import authenticate
 from sts_emulator.vending.context import Context, Server
@@ -77,6 +77,8 @@ def handle(
         fault = faults.take(world, ctx.service, ctx.operation) if faulty else None  # 3
         if fault is not None:
             return meet(fault, partial(_failure, call), partial(_handle_later, server, world, request, base_url))
+        if PENDING in world.settings and service.name in SHOWING:
+            plant(server, world)
         # 4; before the parameters are looked at (docs/aws/sts.md, "Order of processing")
         authenticate.authenticate(ctx, request, service, operation)
         parameters = ctx.parameters = protocols.parse(operation, request)  # 5

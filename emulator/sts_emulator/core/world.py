@@ -13,6 +13,7 @@ from sts_emulator.core import clock
 from sts_emulator.core.store import Change, Kind, NotFoundError, Reads, StaleError, Store, Transaction
 
 DEFAULT = "default"
+PENDING = "later"  # a setting: part of its scenario is planted when somebody first looks (scenario.later)
 SNAPSHOT_LIMIT = 50_000  # documents (and absences) that a world's snapshot holds before it starts afresh
 LONGEST_REMEMBERED = 512  # characters of a key whose absence is remembered: strangers may ask for megabytes
 WORLD_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")  # one path segment that needs no escaping, also a DNS label

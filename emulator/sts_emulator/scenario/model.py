@@ -26,6 +26,9 @@ def section_of(row: Row) -> Section:
     return section
 
 
+LATER = Row("identity_center", "world", "later", "SECTION")
+"""In place of the section of that key where it is put off."""
+
 # What may be a file of another tool: JSON, an archive, UTF-16, a CloudFormation template. `imports` looks closer.
 _FOREIGN = re.compile(
     rb"\A(?:\xef\xbb\xbf)?(?:PK|\xff\xfe|\xfe\xff|\s*[{\[])|^(?:AWSTemplateFormatVersion|Resources)[ \t]*:",
@@ -124,10 +127,15 @@ def parse(source: str | bytes, file: str = "scenario", folder: Path | None = Non
     return _parse(data, file, folder)
 
 
-def _parse(data: bytes, file: str, folder: Path | None = None) -> Scenario:
+def read_whole(data: bytes, file: str) -> Scenario:
+    """Like `parse`, with the sections of the default scenario that are otherwise put off."""
+    return _parse(data, file, put_off=())
+
+
+def _parse(data: bytes, file: str, folder: Path | None = None, put_off: tuple[str, ...] | None = None) -> Scenario:
     node = load(data, file)
     reader = Reader(file, folder)
-    read = _read(reader, node)
+    read = _read(reader, node, _put_off(data) if put_off is None else put_off)
     reader.finish()
     assert read is not None
     head, accounts, entries = read
@@ -174,7 +182,15 @@ def _of_import(data: bytes, file: str, account: str, parameters: Mapping[str, st
     return Scenario(file, hashlib.sha256(data).hexdigest(), (), Head(), {}, (entry,))
 
 
-def _read(reader: Reader, node: Node) -> tuple[Head, dict[str, Account], tuple[Entry, ...]] | None:
+def _put_off(data: bytes) -> tuple[str, ...]:
+    """The sections that wait until somebody looks: of the scenario that the emulator brings along, see `later`."""
+    built_in = Path(__file__).with_name("default.yaml")
+    return ("identity_center",) if built_in.stat().st_size == len(data) and built_in.read_bytes() == data else ()
+
+
+def _read(
+    reader: Reader, node: Node, put_off: tuple[str, ...]
+) -> tuple[Head, dict[str, Account], tuple[Entry, ...]] | None:
     try:
         members = mapping(node)
     except Mistake as mistake:
@@ -185,7 +201,8 @@ def _read(reader: Reader, node: Node) -> tuple[Head, dict[str, Account], tuple[E
     head, rest = _split(node, members, shape_fields(Head))
     _refuse_unknown(reader, node, rest, known)
     accounts, entries = _read_accounts(reader, rest.get("accounts", Node(None, node.line)))
-    entries |= {("", key): _entry(reader, world[key], "", rest[key]) for key in world if key in rest}
+    rows = {key: LATER if key in put_off else row for key, row in world.items()}
+    entries |= {("", key): _entry(reader, row, "", rest[key]) for key, row in rows.items() if key in rest}
     in_order = [entry for row in SECTIONS for (_, key), entry in entries.items() if key == row.key]
     return reader.read(Head, head), accounts, tuple(in_order)
 

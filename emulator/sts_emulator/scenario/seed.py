@@ -101,6 +101,15 @@ class Seed:
         """The current account's resource of that name, or None."""
         return self.world.get(kind, resources.key_of(self.account, name))
 
+    def set_organization_aside(self) -> None:
+        """Service control policies must not stop the hand that sows: the organization is put back at the end."""
+        self.organization = self.world.take(documents.ORGANIZATION, "organization")
+
+    def put_organization_back(self) -> None:
+        """With what sections have made of it."""
+        if self.organization is not None:
+            self.world.put(documents.ORGANIZATION, "organization", self.organization)
+
     @contextmanager
     def blame(self, where: Where, what: str) -> Iterator[None]:
         """Turn a refusal inside into the scenario's mistake: `file:line: what: AWS's code and words`."""
@@ -174,8 +183,7 @@ def apply(server: Server, world: World, scenario: Scenario) -> None:
 
 
 def _apply(seed: Seed, scenario: Scenario) -> None:
-    # Service control policies must not stop the hand that sows: the organization stands aside until the end.
-    seed.organization = seed.world.take(documents.ORGANIZATION, "organization")
+    seed.set_organization_aside()
     for account, header in scenario.accounts.items():
         seed.account = account
         _account(seed, header.name, header.alias)
@@ -184,8 +192,7 @@ def _apply(seed: Seed, scenario: Scenario) -> None:
         for entry in scenario.entries:
             seed.account, seed.where = entry.account, entry.where
             getattr(entry.section, step)(seed, entry.value)
-    if seed.organization is not None:
-        seed.world.put(documents.ORGANIZATION, "organization", seed.organization)
+    seed.put_organization_back()
     seed.world.put("scenario", scenario.file, scenario.record())
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.store import UnavailableError
-from sts_emulator.core.world import DEFAULT, World
+from sts_emulator.core.world import DEFAULT, PENDING, World
 from sts_emulator.pages import answering, guard, routes
 from sts_emulator.serving.answers import send_answer
 from sts_emulator.vending.context import Server
@@ -23,6 +23,10 @@ log = logging.getLogger("emulator")
 
 Answer = Response | Awaitable[Response]  # awaitable only where something must be waited for
 Handle = Callable[[Server, World, Request, str], Answer]
+
+# Services that can show what is PENDING.
+SHOWING = frozenset({"iam", "sso", "sso-admin", "sso-oidc", "identitystore", "signin"})
+_SHOWING_PARTS = ("accounts", "approve", "scim")  # and parts of the control API
 
 PATIENCE = 0.1  # seconds that all wait while one waits for another process's lock
 _MOUNT = "emulator.mount"  # in a scope: the (world, page) of an app that `mounted` made
@@ -44,6 +48,7 @@ class Front:
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
         elif scope["path"].startswith("/_emulator") and _MOUNT not in scope:
+            self._plant_for_api(scope["path"])
             await (await self._loaded_api())(scope, receive, send)
         else:
             body = await read_body(receive, MAX_BODY)
@@ -79,6 +84,8 @@ class Front:
         request.raw_path = rest
         base_url = f"{request.scheme}://{request.headers.get('host', '')}{prefix}"
         if rest != "/" and routes.is_page(rest):
+            if PENDING in world.settings:
+                plant(self.server, world)
             return answering.answer(self.server, world, request, base_url)
         if self.server.settings.permissive:  # no signature tells who asks: a foreign page must not
             try:
@@ -86,6 +93,13 @@ class Front:
             except AwsError as foreign:
                 return protocols.render_error(None, None, foreign, new_request_id())
         return self._handle(self.server, world, request, base_url)
+
+    def _plant_for_api(self, path: str) -> None:
+        _, _, below = path.partition("/worlds/")
+        name, _, part = below.partition("/")
+        world = self.server.worlds.get(name) if part.partition("/")[0] in _SHOWING_PARTS else None
+        if world is not None and PENDING in world.settings:
+            plant(self.server, world)
 
     async def _loaded_api(self) -> Any:
         if self._api is None:
@@ -117,6 +131,13 @@ def apply_scenario(server: Server, world: World, text: str) -> None:
         apply(server, world, parse(text))
     except ScenarioError as mistakes:
         raise ValueError(str(mistakes)) from None
+
+
+def plant(server: Server, world: World) -> None:
+    """Bring a world to what its scenario has put off until somebody looks."""
+    from sts_emulator.scenario import later
+
+    later.plant(server, world)
 
 
 def _too_large() -> Response:
