@@ -244,6 +244,7 @@ SERVICES = (
             ),
             "identitystore": _rooms("sts_emulator.identity", "users", "groups", "stores"),
         },
+        {"scim": ("sts_emulator.identity.scim",)},
     ),
     Method(
         "explanations",

@@ -42,7 +42,7 @@ def test_an_application_lives_a_whole_life(lab, application):
     assert application.startswith(f"arn:aws:sso::{MANAGEMENT}:application/{instance}/apl-")
     shown = sso.describe_application(**named)
     assert (shown["Name"], shown["Status"], shown["ApplicationAccount"]) == ("shop", "ENABLED", MANAGEMENT)
-    assert shown["PortalOptions"]["SignInOptions"] == {"Origin": "IDENTITY_CENTER"}
+    assert shown["PortalOptions"] == {"Visibility": "ENABLED"}
     sso.update_application(**named, Description="Sells", Status="DISABLED")
     shown = sso.describe_application(**named)
     assert (shown["Description"], shown["Status"], shown["Name"]) == ("Sells", "DISABLED", "shop")

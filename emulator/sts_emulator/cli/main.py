@@ -17,20 +17,8 @@ from sts_emulator.cli.errors import CommandError
 COMMANDS = (
     *("serve", "start", "stop", "status", "logs"),
     *("env", "inspect", "token", "check", "lint", "who-can", "what-can", "diff", "import"),
-    *(
-        "explain",
-        "events",
-        "world",
-        "certs",
-        "saml",
-        "mfa",
-        "exec",
-        "imds",
-        "workload",
-        "approve",
-        "messages",
-        "completion",
-    ),
+    *("explain", "events", "world", "certs", "saml", "mfa", "exec", "imds", "workload", "approve", "messages"),
+    *("completion", "sso"),
 )
 """Modules of this package, `-` being `_` there. Each has `add_parser(subparsers)`, which sets the default `run`: a
 function of the parsed arguments that returns an exit code or None."""

@@ -52,6 +52,22 @@ async def approve(request: Request, server: TheServer, world: TheWorld, approval
         raise HTTPException(refusal.status or 400, refusal.message or refusal.code) from None
 
 
+@router.post("/worlds/{world}/scim", status_code=201, summary="A bearer token for SCIM")
+async def create_scim_token(request: Request, world: TheWorld, instance: str = "") -> dict[str, Any]:
+    """The endpoint, and a token that is good for a year, as the console of AWS shows them; AWS has no API for it.
+
+    `instance` is the ARN of one, where the world has several.
+    """
+    from sts_emulator.accounts import directory, scim_tokens
+
+    known = [found for found in directory.instances(world) if instance in ("", found["arn"])]
+    if not known:
+        raise HTTPException(404, f"no instance of Identity Center in world `{world.name}`")
+    if len(known) > 1:
+        raise HTTPException(409, f"say which instance: {', '.join(found['arn'] for found in known)}")
+    return dict(scim_tokens.create(world, _base_url(request, world.name), known[0]))
+
+
 def _request(request: Request) -> http.Request:
     return http.Request(
         method=request.method,

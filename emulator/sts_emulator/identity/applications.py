@@ -40,7 +40,7 @@ _PROVIDERS: Mapping[str, Mapping[str, Any]] = {
         "DisplayData": {"DisplayName": "Custom SAML 2.0 application", "Description": "An application of your own"},
     },
 }
-_PORTAL_DEFAULT = {"SignInOptions": {"Origin": "IDENTITY_CENTER"}, "Visibility": "ENABLED"}
+_PORTAL_DEFAULT = {"Visibility": "ENABLED"}  # and no more, as Terraform's provider says of it
 
 
 # -- providers ----------------------------------------------------------------------------------------------------

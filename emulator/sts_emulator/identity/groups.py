@@ -187,7 +187,7 @@ def is_member_in_groups(
 # -- shared with SCIM ---------------------------------------------------------------------------------------------
 
 
-def add(ctx: Context, store: str, name: str, description: str = "", external: str = "") -> DirectoryGroup:
+def add(ctx: Context, store: str, name: str, description: str = "") -> DirectoryGroup:
     """Store a new group.
 
     Raises:
@@ -196,8 +196,6 @@ def add(ctx: Context, store: str, name: str, description: str = "", external: st
     group: DirectoryGroup = {**stores.born(ctx, store), "name": name}  # type: ignore[typeddict-item]  # these members
     if description:
         group["description"] = description
-    if external:
-        group["external_ids"] = [{"Issuer": "SCIM", "Id": external}]
     _check(ctx.world, group)
     _store(ctx.world, group)
     return group
@@ -213,7 +211,7 @@ def replace(ctx: Context, group: DirectoryGroup, **changed: Any) -> DirectoryGro
         **group,
         **changed,  # type: ignore[typeddict-item]  # members of it
         "updated": int(ctx.world.now()),
-        "updated_by": ctx.identity.arn if ctx.caller else "SCIM",
+        "updated_by": stores.author(ctx),
         "revision": stores.next_revision(group["revision"]),
     }
     _check(ctx.world, after)
@@ -247,7 +245,7 @@ def join(ctx: Context, group: DirectoryGroup, user: str) -> Membership:
         "group": group["id"],
         "user": user,
         "created": int(ctx.world.now()),
-        "created_by": ctx.identity.arn if ctx.caller else "SCIM",
+        "created_by": stores.author(ctx),
     }
     uid = f"{store}/{membership['id']}"
     ctx.world.add(directory.MEMBERSHIP, f"{store}/{group['id']}/{user}", membership, uid=uid)

@@ -75,7 +75,7 @@ def check_revision(document: Mapping[str, Any], revision: str) -> None:
 
 def born(ctx: Context, store: str) -> dict[str, Any]:
     """What every new user or group has."""
-    now, who = int(ctx.world.now()), ctx.identity.arn
+    now, who = int(ctx.world.now()), author(ctx)
     return {
         "store": store,
         "id": str(uuid.uuid4()),
@@ -86,6 +86,11 @@ def born(ctx: Context, store: str) -> dict[str, Any]:
         "updated_by": who,
         "revision": next_revision(0),
     }
+
+
+def author(ctx: Context) -> str:
+    """Who makes and changes things: the caller, or SCIM, which has none."""
+    return ctx.identity.arn if ctx.caller else "SCIM"
 
 
 def next_revision(before: int) -> int:

@@ -116,9 +116,7 @@ def _alternate(world: World, store: str, alternate: Mapping[str, Any]) -> Direct
 # -- shared with SCIM ---------------------------------------------------------------------------------------------
 
 
-def add(
-    ctx: Context, store: str, profile: Mapping[str, Any], *, enabled: bool = True, external: str = ""
-) -> DirectoryUser:
+def add(ctx: Context, store: str, profile: Mapping[str, Any], *, enabled: bool = True) -> DirectoryUser:
     """Store a new person.
 
     Raises:
@@ -130,8 +128,6 @@ def add(
         "enabled": enabled,
         "profile": dict(profile),
     }
-    if external:
-        person["external_ids"] = [{"Issuer": "SCIM", "Id": external}]
     _check(ctx.world, person)
     _store(ctx.world, person)
     return person
@@ -149,7 +145,7 @@ def replace(ctx: Context, person: DirectoryUser, **members: Any) -> DirectoryUse
         **members,  # type: ignore[typeddict-item]  # members of it
         "name": profile.get("UserName", ""),
         "updated": int(ctx.world.now()),
-        "updated_by": ctx.identity.arn if ctx.caller else "SCIM",
+        "updated_by": stores.author(ctx),
         "revision": stores.next_revision(person["revision"]),
     }
     _check(ctx.world, after)

@@ -26,7 +26,7 @@ def section_of(row: Row) -> Section:
     return section
 
 
-LATER = Row("identity_center", "world", "later", "SECTION")
+LATER = Row("identity_center", "world", "sts_emulator.scenario.later", "SECTION")
 """In place of the section of that key where it is put off."""
 
 # What may be a file of another tool: JSON, an archive, UTF-16, a CloudFormation template. `imports` looks closer.

@@ -1,0 +1,43 @@
+"""`sso`: what people and their tools need for Identity Center."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+from sts_emulator.cli.control import add_server_options, control
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command."""
+    parser = subparsers.add_parser(
+        "sso",
+        help="what identity providers and tools need for Identity Center",
+        description="Identity Center of a running emulator.",
+        allow_abbrev=False,
+    )
+    actions = parser.add_subparsers(metavar="ACTION", required=True)
+    _add_scim(actions)
+
+
+def _add_scim(actions: Any) -> None:
+    scim = actions.add_parser(
+        "scim",
+        help="print the SCIM endpoint and a new bearer token, for an identity provider",
+        description="The token is good for a year by the world's clock; two work at a time, and the oldest makes room.",
+        allow_abbrev=False,
+    )
+    scim.add_argument("--instance", metavar="ARN", default=None, help="where the world has several instances")
+    scim.add_argument("--json", action="store_true", help="as JSON, with the time at which it ends")
+    add_server_options(scim)
+    scim.set_defaults(run=_scim)
+
+
+def _scim(arguments: argparse.Namespace) -> None:
+    with control(arguments) as emulator:
+        access = emulator.api("POST", "worlds", arguments.world, "scim", instance=arguments.instance)
+    if arguments.json:
+        print(json.dumps(access))
+    else:
+        print(f"endpoint {access['endpoint']}\ntoken    {access['token']}")
