@@ -154,6 +154,33 @@ def test_an_identity_pool_lives_a_whole_life(aws, terraform):
     assert not cognito.list_identity_pools(MaxResults=10)["IdentityPools"]
 
 
+@pytest.mark.scenario(f"""
+organization: {{management: "{HOME}", accounts: {{"444455556666": {{}}}}}}
+accounts: {{"{HOME}": {{}}, "444455556666": {{}}}}
+identity_center: {{}}
+""")
+def test_identity_center_lives_a_whole_life(aws, terraform):
+    sso = aws.client("sso-admin", aws.credentials(account=HOME))
+    iam = aws.client("iam", aws.credentials(account="444455556666"))
+
+    def check(number: int) -> None:
+        (role,) = iam.list_roles(PathPrefix="/aws-reserved/")["Roles"]
+        assert role["RoleName"].startswith("AWSReservedSSO_Developer_")
+        attached = iam.list_attached_role_policies(RoleName=role["RoleName"])["AttachedPolicies"]
+        assert [policy["PolicyName"] for policy in attached] == ["ReadOnlyAccess"]
+        assert iam.list_role_policies(RoleName=role["RoleName"])["PolicyNames"] == ["AwsSSOInlinePolicy"]
+        named = {"InstanceArn": sso.list_instances()["Instances"][0]["InstanceArn"]}
+        (arn,) = sso.list_permission_sets(**named)["PermissionSets"]
+        shown = sso.describe_permission_set(**named, PermissionSetArn=arn)["PermissionSet"]
+        assert shown["SessionDuration"] == ("PT2H", "PT8H")[number]
+
+    first, second = (
+        [f"-var=duration={hours}", f"-var=title={title}"] for hours, title in (("PT2H", "a"), ("PT8H", "b"))
+    )
+    live(terraform(HERE / "identity_center", aws.credentials(account=HOME)), first, second, check)
+    assert not iam.list_roles(PathPrefix="/aws-reserved/")["Roles"]
+
+
 def write_certificates(folder: Path) -> None:
     """A key, a certificate of it that is an authority's as well, and the key as SSH writes it."""
     today = dt.datetime.now(dt.UTC)
