@@ -181,7 +181,7 @@ class ScimToken(TypedDict):
     id: str
     store: str
     tenant: str
-    created: int
+    created: float
     expires: int
 
 

@@ -34,13 +34,13 @@ def create(world: World, base_url: str, instance: Instance) -> Access:
     mine = [key for key, other in known if other["store"] == instance["store"]]
     for key in mine[: max(len(mine) - MOST + 1, 0)]:
         world.take(directory.SCIM_TOKEN, key)
-    now = int(world.now())
+    now = world.now()
     body: ScimToken = {
         "id": token.partition(":")[0],
         "store": instance["store"],
         "tenant": tenant,
         "created": now,
-        "expires": now + YEAR,
+        "expires": int(now) + YEAR,
     }
     world.add(directory.SCIM_TOKEN, _digest(token), body)
     return {"endpoint": f"{base_url}/scim/{tenant}/scim/v2", "token": token, "expires": body["expires"]}
