@@ -29,6 +29,17 @@ def test_the_example_s_guest_and_its_staff(example):
     assert ":assumed-role/PhoneUser/" in example.caller(answer)
 
 
+def test_the_example_s_users_sign_in_with_their_passwords(example):
+    for user, role in (("ana", "PhonePremium"), ("ben", "PhoneUser")):
+        answer = example.unsigned("cognito-idp").initiate_auth(
+            AuthFlow="USER_PASSWORD_AUTH",
+            ClientId=APP,
+            AuthParameters={"USERNAME": user, "PASSWORD": "Correct-horse-1"},
+        )
+        given = example.credentials({USERS: answer["AuthenticationResult"]["IdToken"]})
+        assert f":assumed-role/{role}/" in example.caller(given)
+
+
 def test_a_scenario_may_be_applied_again(example):
     guest = example.credentials()["IdentityId"]
     example.aws.load(EXAMPLE.read_text())
