@@ -123,12 +123,6 @@ class Listeners:
                 log.error("instance %s has no listener: %s", asked.workload, why)  # noqa: TRY400 - no traceback of ours
         return opened
 
-    def extend(self, app: Any) -> None:
-        """Add the part of the control API that opens listeners to the application behind `/_emulator`."""
-        from sts_emulator.workloads import control as api
-
-        api.extend(app, self)
-
     def close(self, listener: Listener) -> None:
         """Close a listener; connections that it has accepted end with their request."""
         listener.server.close()

@@ -31,7 +31,7 @@ async def _serve(front: Front, ready: Callable[[Server], None]) -> None:
 
     server, settings = front.server, front.server.settings
     listeners = Listeners(server, front.mounted)
-    front.extensions.append(listeners.extend)
+    front.extensions.append(partial(_extend, listeners))
     sockets = [uvicorn.Server(_socket(front, settings.host, settings.port))]
     if settings.tls_port:
         sockets.append(uvicorn.Server(_socket(front, settings.host, settings.tls_port, **_certificate(settings))))
@@ -46,6 +46,13 @@ async def _serve(front: Front, ready: Callable[[Server], None]) -> None:
         listeners.close_all()
         for task in beside:
             task.cancel()
+
+
+def _extend(listeners: Any, app: Any) -> None:
+    """Add the part of the control API that opens listeners; it loads with the rest of that API."""
+    from sts_emulator.workloads import control
+
+    control.extend(app, listeners)
 
 
 def _socket(front: Front, host: str, port: int, **tls: Any) -> Any:
