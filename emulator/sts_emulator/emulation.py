@@ -64,9 +64,11 @@ class Emulator:
         text = _default_scenario() if scenario is None else scenario
         with self.control() as control:
             control.api("POST", "worlds", body={"name": chosen, "scenario": text})
+            aws = Aws(control, chosen)
             try:
-                yield Aws(control, chosen)
+                yield aws
             finally:
+                aws.close()
                 control.api("DELETE", "worlds", chosen)
 
 
@@ -78,6 +80,7 @@ class Aws:
         self.world = world
         self.endpoint_url = control.endpoint(world)
         self._keys: dict[str, dict[str, str]] = {}
+        self._homes = ExitStack()
 
     # -- clients --------------------------------------------------------------------------------------------------
 
@@ -191,6 +194,28 @@ class Aws:
         outcome: dict[str, str] = self._api("POST", "approve", body={kind: what, "user": user, "deny": deny})
         return outcome
 
+    def sso_login(self, user: str, account: str, role: str) -> dict[str, str]:
+        """Sign somebody in at Identity Center, and leave a profile with their token as `aws sso login` does.
+
+        Returns the variables that lead an AWS client there: HOME, AWS_PROFILE and the world's endpoint. Raises
+        CommandError for who cannot sign in; that the role is assigned, the first call finds out.
+        """
+        from sts_emulator.cli import sso_profile
+
+        center = self._api("GET", "identity-center")
+        token = sso_profile.sign_in(
+            lambda path, body: self.page("POST", path, body=body), lambda code: self.approve(code, user), center
+        )
+        home = self._new_home()
+        config = sso_profile.blocks(center, [{"account": account, "name": role}], REGION)
+        sso_profile.leave(home, token, config)
+        return {
+            "HOME": str(home),
+            "AWS_PROFILE": f"{role}-{account}",
+            "AWS_CONFIG_FILE": str(home / ".aws" / "config"),
+            "AWS_ENDPOINT_URL": self.endpoint_url,
+        }
+
     def explain(self, what: Any = "last") -> str:
         """Why an attempt was allowed or denied, as text: of a ClientError, a response, an event or its id."""
         return str(self._api("GET", "explain", _event_id(what), format="text"))
@@ -199,6 +224,15 @@ class Aws:
         """Like `explain`, as data: every question that the attempt put to the policy engine, with its tree."""
         found: list[dict[str, Any]] = self._api("GET", "explain", _event_id(what), format="json")
         return found
+
+    def close(self) -> None:
+        """Remove what was left in the file system."""
+        self._homes.close()
+
+    def _new_home(self) -> Path:
+        from tempfile import TemporaryDirectory
+
+        return Path(self._homes.enter_context(TemporaryDirectory(prefix="sts-emulator-")))
 
     def _api(self, method: str, *path: str, body: Any = None, **query: Any) -> Any:
         return self._control.api(method, "worlds", self.world, *path, body=body, **query)

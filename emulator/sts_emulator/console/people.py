@@ -7,6 +7,7 @@ from typing import Any, Self
 from fastapi import APIRouter, HTTPException, Request
 from pydantic import Field, model_validator
 
+from sts_emulator.accounts import directory
 from sts_emulator.console.dependencies import Strict, TheServer, TheWorld
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import DEFAULT
@@ -39,6 +40,29 @@ class Approval(Strict):
 async def list_messages(world: TheWorld, to: str = "") -> list[dict[str, Any]]:
     """Mails and text messages, oldest first, of one address or number or of all: nothing is really sent."""
     return mailbox.messages(world, to)
+
+
+@router.get("/worlds/{world}/identity-center", summary="The access portal and its roles")
+async def identity_center(world: TheWorld, user: str = "") -> dict[str, Any]:
+    """Start URL and home region of the world's first Identity Center, and the roles of a person, or of everybody."""
+    instance = next(iter(directory.instances(world)), None)
+    if instance is None:
+        raise HTTPException(404, f"no Identity Center in world `{world.name}`")
+    person = directory.user_by_name(world, instance["store"], user) if user else None
+    if user and person is None:
+        raise HTTPException(404, f"Identity Center has no user `{user[:200]}`")
+    names = {known["arn"]: known["name"] for known in directory.permission_sets(world, instance)}
+    reaching = (
+        directory.assignments_of(world, instance, person)
+        if person
+        else [assignment for arn in names for assignment in directory.assignments(world, arn)]
+    )
+    roles = sorted({(assignment["account"], names[assignment["permission_set"]]) for assignment in reaching})
+    return {
+        "start_url": instance["start_url"],
+        "region": instance["region"],
+        "roles": [{"account": account, "name": name} for account, name in roles],
+    }
 
 
 @router.post("/worlds/{world}/approve", summary="Approve or deny a sign-in")
