@@ -1,0 +1,145 @@
+"""Logins listed and revoked, and their tokens looked at (docs/aws/console-sign-in.md, "Account access and sign-in")."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from sts_emulator.core.errors import AwsError
+from sts_emulator.methods.console_login import logins
+from sts_emulator.methods.console_login.logins import Login
+from sts_emulator.methods.console_login.refusals import invalid
+from sts_emulator.pages.console import arn_of
+from sts_emulator.vending.authorize import authorize
+from sts_emulator.vending.context import Context
+from sts_emulator.wire.dispatch import operation
+
+_MOST: Final = 100
+_CLIENT_TYPE: Final = "CLI"
+
+
+@operation("signin", "ListSessions")
+def list_sessions(
+    ctx: Context,
+    *,
+    principalArn: str = "",
+    maxResults: int | None = None,
+    nextToken: str = "",
+    status: str = "",
+    clientId: str = "",
+    issuedAfter: int | None = None,
+    issuedBefore: int | None = None,
+) -> Mapping[str, Any]:
+    """The account's logins that are not over, the oldest first."""
+    authorize(ctx, "signin:ListSessions", "*")
+    wanted = [
+        login
+        for login in logins.logins(ctx.world, ctx.identity.account)
+        if _is_of(login, principalArn)
+        and status in ("", login.status)
+        and clientId in ("", login.client)
+        and (issuedAfter is None or login.issued > issuedAfter)
+        and (issuedBefore is None or login.issued < issuedBefore)
+    ]
+    if nextToken and not (nextToken.isascii() and nextToken.isdigit() and int(nextToken[:9]) < len(wanted)):
+        raise invalid("The pagination token is invalid")
+    start = int(nextToken or 0)
+    end = start + (maxResults or _MOST)
+    items = [_summary(login) for login in wanted[start:end]]
+    return {"items": items, **({"nextToken": str(end)} if end < len(wanted) else {})}
+
+
+@operation("signin", "GetSession")
+def get_session(ctx: Context, *, sessionArn: str, principalArn: str = "") -> Mapping[str, Any]:
+    authorize(ctx, "signin:GetSession", sessionArn)
+    login = _find(ctx, sessionArn, principalArn)
+    if login is None:
+        raise AwsError(
+            "ResourceNotFoundException", "The session was not found.", members={"error": "RESOURCE_NOT_FOUND"}
+        )
+    return {
+        **_summary(login),
+        "lastUsedAt": login.used,
+        "issuedInRegion": login.region,
+        "userAgent": login.user_agent,
+    }
+
+
+@operation("signin", "BatchRevokeSessions")
+def batch_revoke_sessions(
+    ctx: Context, *, sessionArns: list[str], principalArn: str = "", reason: str = ""
+) -> Mapping[str, Any]:
+    """Their tools renew nothing any more; credentials that were given last out their quarter of an hour."""
+    if reason:
+        ctx.evidence["reason"] = reason
+    revoked, errors = [], []
+    for arn in sessionArns:
+        authorize(ctx, "signin:BatchRevokeSessions", arn)
+        login = _find(ctx, arn, principalArn)
+        if login is None:
+            errors.append({"sessionArn": arn, "code": "RESOURCE_NOT_FOUND", "message": "The session was not found."})
+        else:
+            logins.revoke(ctx.world, login)
+            revoked.append({"sessionArn": arn})
+    return {"revokedSessions": revoked, "errors": errors}
+
+
+@operation("signin", "IntrospectOAuth2TokenWithIAM")
+def introspect(ctx: Context, *, token: str, tokenTypeHint: str = "") -> Mapping[str, Any]:
+    """What a refresh token of the account says; of any other, no more than that it is not active (RFC 7662, 2.2)."""
+    del tokenTypeHint  # a hint: what the token is, it says itself
+    authorize(ctx, "signin:IntrospectOAuth2TokenWithIAM", "*")
+    login = logins.of_refresh_token(ctx.world, token)
+    if login is None or login.status != logins.ACTIVE or login.session.account != ctx.identity.account:
+        return {"active": False}
+    return {
+        "active": True,
+        "clientId": login.client,
+        "userId": login.session.id,
+        "tokenType": "refresh_token",
+        "exp": login.until,
+        "iat": login.issued,
+        "nbf": login.issued,
+        "sub": arn_of(login.session),
+        "aud": login.client,
+        "jti": login.id,
+        "accountId": login.session.account,
+        "signinSession": session_arn(login),
+    }
+
+
+@operation("signin", "RevokeOAuth2TokenWithIAM")
+def revoke(ctx: Context, *, token: str) -> None:
+    """Of what is no token of the account nothing is said (RFC 7009, 2.2)."""
+    authorize(ctx, "signin:RevokeOAuth2TokenWithIAM", "*")
+    login = logins.of_refresh_token(ctx.world, token)
+    if login is not None and login.session.account == ctx.identity.account:
+        logins.revoke(ctx.world, login)
+
+
+def session_arn(login: Login) -> str:
+    return f"arn:aws:signin:{login.region}:{login.session.account}:session/{login.id}"
+
+
+def _find(ctx: Context, arn: str, principal: str) -> Login | None:
+    login = logins.find(ctx.world, arn.rpartition("/")[2])
+    own = login is not None and login.session.account == ctx.identity.account and session_arn(login) == arn
+    return login if own and login is not None and _is_of(login, principal) else None
+
+
+def _is_of(login: Login, principal: str) -> bool:
+    """Whether somebody's it is; `arn:aws:iam::ACCOUNT:*` is everybody's."""
+    everybody = f"arn:aws:iam::{login.session.account}:*"
+    return principal in ("", everybody, arn_of(login.session))
+
+
+def _summary(login: Login) -> dict[str, Any]:
+    return {
+        "sessionArn": session_arn(login),
+        "principalArn": arn_of(login.session),
+        "status": login.status,
+        "issuedAt": login.issued,
+        "expiresAt": login.until,
+        "clientId": login.client,
+        "clientType": _CLIENT_TYPE,
+    }
