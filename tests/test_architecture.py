@@ -149,7 +149,7 @@ def test_no_method_is_half_there(method):
     assert (ROOT / "docs" / f"{PAGES_OF_METHODS.get(method.name, method.name.replace(' ', '-'))}.md").exists()
 
 
-PAGES_OF_METHODS = {"instance profile": "instance-profiles", "web identity": "oidc", "console login": "access-keys"}
+PAGES_OF_METHODS = {"instance profile": "instance-profiles", "web identity": "oidc"}
 
 
 @pytest.mark.parametrize("caller", sorted(CALLER_TYPES - {"anonymous"}))

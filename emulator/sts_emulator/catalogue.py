@@ -115,7 +115,7 @@ METHODS = (
     ),
     Method(
         "console login",
-        {"signin": ("sts_emulator.methods.console_login.operation",)},
+        {"signin": _rooms("sts_emulator.methods.console_login", "operation", "sessions")},
         {
             "signin": ("sts_emulator.methods.console_login.sign_in_pages",),
             "/v1/authorize": ("sts_emulator.methods.console_login.authorize_pages",),

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
+
+from sts_emulator.core import clock
 
 SESSION: Final = "emulator"
 _DEVICE_CODE: Final = "urn:ietf:params:oauth:grant-type:device_code"
@@ -49,9 +50,9 @@ def sign_in(post: Post, approve: Callable[[str], Any], center: Mapping[str, Any]
         "startUrl": center["start_url"],
         "region": center["region"],
         "accessToken": tokens["accessToken"],
-        "expiresAt": _iso(time.time() + tokens["expiresIn"]),
+        "expiresAt": clock.iso(clock.real() + tokens["expiresIn"]),
         **client,
-        "registrationExpiresAt": _iso(registered["clientSecretExpiresAt"]),
+        "registrationExpiresAt": clock.iso(registered["clientSecretExpiresAt"]),
         "refreshToken": tokens["refreshToken"],
     }
 
@@ -63,7 +64,3 @@ def leave(home: Path, token: Mapping[str, Any], config: str) -> None:
     name = hashlib.sha1(SESSION.encode(), usedforsecurity=False).hexdigest()
     (cache / f"{name}.json").write_text(json.dumps(token), encoding="utf-8")
     (home / ".aws" / "config").write_text(config, encoding="utf-8")
-
-
-def _iso(moment: float) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment))

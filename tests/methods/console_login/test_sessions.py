@@ -10,7 +10,18 @@ ALICE = f"{DEV}/alice"
 
 @pytest.fixture
 def signin(aws):
-    return aws.client("signin")
+    return signed(aws)
+
+
+def signed(aws, credentials=None):
+    """A client led here by hand: botocore's rules give these operations an address that no setting overrules."""
+    client = aws.client("signin", credentials)
+
+    def lead(params, **_) -> None:
+        params["url"] = f"{aws.endpoint_url}{params['url_path']}"
+
+    client.meta.events.register("before-call.signin", lead)
+    return client
 
 
 def test_a_login_is_listed_and_revoked(tool, signin, denied):
@@ -38,25 +49,27 @@ def test_pages_and_filters(aws, signin, denied):
     assert len(signin.list_sessions(principalArn=f"arn:aws:iam::{DEV}:user/alice")["items"]) == 2
     assert len(signin.list_sessions(principalArn=f"arn:aws:iam::{DEV}:*")["items"]) == 3
     assert denied(signin.list_sessions, nextToken="999")[0] == "ValidationException"
-    assert denied(signin.get_session, sessionArn="arn:aws:signin:us-east-1:1:session/x")[0] == "ResourceNotFoundException"
+    assert (
+        denied(signin.get_session, sessionArn="arn:aws:signin:us-east-1:1:session/x")[0] == "ResourceNotFoundException"
+    )
 
 
 def test_tokens_are_looked_at_and_revoked(tool, signin, denied):
     tokens = tool.login(ALICE)
-    known = signin.introspect_o_auth2_token_with_iam(token=tokens["refreshToken"])
+    known = signin.introspect_oauth2_token_with_iam(token=tokens["refreshToken"])
     assert (known["active"], known["sub"]) == (True, f"arn:aws:iam::{DEV}:user/alice")
-    assert signin.introspect_o_auth2_token_with_iam(token="ASORx")["active"] is False
-    signin.revoke_o_auth2_token_with_iam(token="ASORx")
-    signin.revoke_o_auth2_token_with_iam(token=tokens["refreshToken"])
-    assert signin.introspect_o_auth2_token_with_iam(token=tokens["refreshToken"])["active"] is False
+    assert signin.introspect_oauth2_token_with_iam(token="ASORx")["active"] is False
+    signin.revoke_oauth2_token_with_iam(token="ASORx")
+    signin.revoke_oauth2_token_with_iam(token=tokens["refreshToken"])
+    assert signin.introspect_oauth2_token_with_iam(token=tokens["refreshToken"])["active"] is False
     assert denied(tool.refresh, tokens)[1] == "TOKEN_EXPIRED"
 
 
 def test_who_is_not_allowed_sees_and_ends_nothing(aws, tool, denied):
     tool.login(ALICE)
-    arn = aws.client("signin").list_sessions()["items"][0]["sessionArn"]
+    arn = signed(aws).list_sessions()["items"][0]["sessionArn"]
     key = aws.client("iam").create_access_key(UserName="dora")["AccessKey"]
-    dora = aws.client("signin", {"AccessKeyId": key["AccessKeyId"], "SecretAccessKey": key["SecretAccessKey"]})
+    dora = signed(aws, {"AccessKeyId": key["AccessKeyId"], "SecretAccessKey": key["SecretAccessKey"]})
     assert denied(dora.list_sessions)[0] == "AccessDeniedException"
     assert denied(dora.batch_revoke_sessions, sessionArns=[arn])[0] == "AccessDeniedException"
-    assert denied(dora.revoke_o_auth2_token_with_iam, token="ASORx")[0] == "AccessDeniedException"
+    assert denied(dora.revoke_oauth2_token_with_iam, token="ASORx")[0] == "AccessDeniedException"
