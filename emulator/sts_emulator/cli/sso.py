@@ -6,6 +6,7 @@ import argparse
 import json
 from typing import Any
 
+from sts_emulator.cli import sso_profile
 from sts_emulator.cli.control import add_server_options, control
 
 
@@ -18,7 +19,27 @@ def add_parser(subparsers: Any) -> None:
         allow_abbrev=False,
     )
     actions = parser.add_subparsers(metavar="ACTION", required=True)
+    _add_config(actions)
     _add_scim(actions)
+
+
+def _add_config(actions: Any) -> None:
+    config = actions.add_parser(
+        "config",
+        help="print the blocks for ~/.aws/config",
+        description="Print a profile for every role that somebody is assigned, and the sso-session that they share.",
+    )
+    config.add_argument("--user", default=None, metavar="NAME", help="only the roles of this person")
+    config.add_argument("--endpoints", action="store_true", help="with a services section that names the emulator")
+    add_server_options(config)
+    config.set_defaults(run=_config)
+
+
+def _config(arguments: argparse.Namespace) -> None:
+    with control(arguments) as emulator:
+        center = emulator.api("GET", "worlds", arguments.world, "identity-center", user=arguments.user)
+        endpoint = emulator.endpoint(arguments.world) if arguments.endpoints else ""
+    print(sso_profile.blocks(center, center["roles"], center["region"], endpoint), end="")
 
 
 def _add_scim(actions: Any) -> None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import boto3
 import pytest
 from sso_lab import DEV, PROD
 
@@ -55,6 +56,21 @@ def test_signing_in_says_nothing_of_the_role(aws):
     assert "No access" in run(variables, sys.executable, "-c", WHO).stderr
     with pytest.raises(CommandError, match="no user `eve`"):
         aws.sso_login("eve", DEV, "Developer")
+
+
+def test_the_command_prints_profiles_that_work(aws, emulator_server, tmp_path):
+    port = emulator_server.url.rsplit(":", 1)[1]
+    command = [sys.executable, "-m", "sts_emulator", "sso", "config", "--port", port, "--world", aws.world]
+    printed = subprocess.run([*command, "--user", "jane", "--endpoints"], capture_output=True, text=True, check=True)
+    variables = aws.sso_login("jane", DEV, "Developer")
+    config = tmp_path / "config"
+    config.write_text(printed.stdout)
+    assert boto3.Session(profile_name=None).available_profiles is not None
+    given = {"HOME": variables["HOME"], "AWS_CONFIG_FILE": str(config), "AWS_PROFILE": f"ReadOnly-{PROD}"}
+    assert "AWSReservedSSO_ReadOnly" in run(given, sys.executable, "-c", WHO).stdout
+    assert subprocess.run([*command, "--user", "eve"], capture_output=True, check=False).returncode == 1
+    everybody = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert f"[profile ReadOnly-{DEV}]" in everybody
 
 
 JAVASCRIPT = Path(__file__).parents[2] / "clients" / "js"
