@@ -229,6 +229,32 @@ def plain(port: int, parameters: Mapping[str, object]) -> bytes:
     return head.encode() + body
 
 
+# -- user pools ----------------------------------------------------------------------------------------------------
+
+
+def user_pools(rounds: int) -> list[Row]:
+    """Whole SRP sign-ins by pycognito, its password verified: the server's CPU alone, all its threads."""
+    import boto3
+    from pycognito.aws_srp import AWSSRP
+
+    with running("ours", cpu=None) as ours:
+        session = boto3.Session("AKIARTX3GSDSAAAAAAAA", "bench-root-secret", region_name="us-east-1")
+        pools = session.client("cognito-idp", endpoint_url=f"http://127.0.0.1:{ours.port}")
+        pool = pools.create_user_pool(PoolName="bench")["UserPool"]["Id"]
+        flows = ["ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]
+        client = pools.create_user_pool_client(UserPoolId=pool, ClientName="app", ExplicitAuthFlows=flows)
+        pools.admin_create_user(UserPoolId=pool, Username="ada", MessageAction="SUPPRESS")
+        pools.admin_set_user_password(UserPoolId=pool, Username="ada", Password="Password-1", Permanent=True)
+        taken = []
+        for _ in range(rounds + 1):  # the first loads what the others find loaded
+            begun = ours.cpu_seconds()
+            AWSSRP("ada", "Password-1", pool, client["UserPoolClient"]["ClientId"], client=pools).authenticate_user()
+            taken.append((ours.cpu_seconds() - begun) * 1e3)
+    cost = statistics.median(taken[1:])
+    say(f"SRP sign-in: {cost:.1f} ms CPU")
+    return [at_most("ms CPU for an SRP sign-in", cost, 25)]
+
+
 # -- growth -------------------------------------------------------------------------------------------------------
 
 
@@ -351,6 +377,7 @@ def main() -> int:
     rows = throughput(*((1.0, 2) if quick else (1.5, 12)), before)
     rows += other_sdk(*((1.0, 2) if quick else (1.5, 6)))
     rows += identity_pools(*((1.0, 2) if quick else (1.5, 6)))
+    rows += user_pools(10 if quick else 40)
     rows += growth(*((2_000, 20_000, 1.0) if quick else (10_000, 100_000, 2.0)))
     rows += start(3 if quick else 9, before)
     rows += decisions()
