@@ -227,7 +227,7 @@ def _policies(world: World, permission_set: PermissionSet, account: str) -> list
 def _customer_policy(world: World, account: str, reference: Mapping[str, str]) -> str:
     """The ARN of the account's own policy that a reference names; the account must have it.
 
-    Source: IAM Identity Center User Guide, "Customer managed policies"; the sentence is from users' reports.
+    Source: IAM Identity Center User Guide, "Customer managed policies"; the sentence is ours, AWS's is not recorded.
     """
     arn = names.iam_arn(account, "policy", reference.get("Path", "/"), reference["Name"])
     if world.find(documents.POLICY, arn) is None:

@@ -299,7 +299,7 @@ def _name(value: Any) -> str:
 
 @page("GET", f"{ROOT}/ServiceProviderConfig", refusal=refusal, own_hosts=True)
 def get_service_provider_config(visit: Visit, tenant: str) -> Response:
-    """What of SCIM is supported, as AWS says it."""
+    """What of SCIM is supported. The members are RFC 7643's; AWS's own answer is not recorded."""
 
     def work(_: Context, __: Instance) -> Response:
         return answer(
