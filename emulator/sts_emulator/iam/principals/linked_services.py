@@ -1,9 +1,10 @@
 """Which services have roles of their own, what AWS calls the roles, and the policy that it attaches to each.
 
-The list is in linked_services.json, by principal without `.amazonaws.com`: what follows `AWSServiceRoleFor`, the policy
-(empty: not known), and whether several may be made under different endings. Names are AWS's: from
-LocalStack's list, which was validated on AWS (localstack/localstack services/iam/resources/service_linked_roles.py,
-Apache-2.0), and by the pattern of the guides (Application Auto Scaling, "Service-linked role ARN reference") where it leaves one out. Not of every policy there is a text here.
+The list is in linked_services.json, by principal without `.amazonaws.com`: what follows `AWSServiceRoleFor`, the
+policy (empty: not known), and whether several may be made under different endings. Names are AWS's: from LocalStack's
+list, which was validated on AWS (localstack/localstack services/iam/resources/service_linked_roles.py, Apache-2.0);
+where it leaves one out, by the pattern of the guides (Application Auto Scaling, "Service-linked role ARN reference").
+Not of every policy there is a text here.
 """
 
 from __future__ import annotations
