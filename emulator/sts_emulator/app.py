@@ -78,7 +78,10 @@ def handle(
         if fault is not None:
             return meet(fault, partial(_failure, call), partial(_handle_later, server, world, request, base_url))
         if PENDING in world.settings and service.name in SHOWING:
-            plant(server, world)
+            try:
+                plant(server, world)
+            except UnavailableError:
+                return _handle_planted(call, server, world, base_url)
         # 4; before the parameters are looked at (docs/aws/sts.md, "Order of processing")
         authenticate.authenticate(ctx, request, service, operation)
         parameters = ctx.parameters = protocols.parse(operation, request)  # 5
@@ -94,6 +97,16 @@ def handle(
 def _handle_later(server: Server, world: World, request: Request, base_url: str) -> Response | Awaitable[Response]:
     """A call whose fault was but a delay, in the world as it is now."""
     return handle(server, server.worlds.get(world.name) or world, request, base_url, faulty=False)
+
+
+async def _handle_planted(call: Call, server: Server, world: World, base_url: str) -> Response:
+    """A call that waits, as every write does, for the state to take what its world's scenario has put off."""
+    try:
+        await _run_when_free(partial(plant, server, world))
+    except UnavailableError as error:
+        return _failure(call, error)
+    answer = _handle_later(server, world, call.request, base_url)
+    return await answer if inspect.isawaitable(answer) else answer
 
 
 @dataclass(slots=True)
@@ -178,7 +191,7 @@ def _run_again(
         return function(ctx, **parameters)
 
 
-async def _run_when_free(again: Callable[[], Any]) -> Mapping[str, Any]:
+async def _run_when_free(again: Callable[[], Any]) -> Any:
     """Try again until the state takes a write, while others have their turn; for some seconds only."""
     end = clock.monotonic() + LONGEST_WAIT
     while True:
@@ -189,7 +202,7 @@ async def _run_when_free(again: Callable[[], Any]) -> Mapping[str, Any]:
             if clock.monotonic() > end:
                 raise
         else:
-            return await result if inspect.isawaitable(result) else result  # type: ignore[no-any-return]  # likewise
+            return await result if inspect.isawaitable(result) else result
 
 
 def _context(
