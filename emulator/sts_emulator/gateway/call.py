@@ -1,0 +1,36 @@
+"""A call of a foreign service as the door has read it, and what its caller needs so that it may pass."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final
+
+NO_KEYS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call, signature checked: what botocore's model calls it, and what of HTTP an action may hang on."""
+
+    service: str  # botocore's name of the service, such as `s3` or `stepfunctions`
+    operation: str
+    parameters: Mapping[str, Any]  # by the model's names, without what is streamed
+    method: str
+    path: str  # of the service, decoded, in path style: `/bucket/key`
+    query: Mapping[str, list[str]]
+    headers: Mapping[str, str]  # names in lower case
+    account: str  # the caller's
+    region: str  # the signature's
+    partition: str
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """One action on one resource that the caller must be allowed, for the call to pass."""
+
+    action: str  # `s3:GetObject`
+    resource: str  # an ARN, or `*`
+    keys: Mapping[str, tuple[str, ...]] = NO_KEYS  # condition keys that the request brings, such as `s3:prefix`
+    optional: bool = False  # a dependent permission: asked only where `serve` is told to
