@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from sts_emulator.accounts import single_use
 from sts_emulator.core import clock
 from sts_emulator.methods.console_login.refusals import invalid
-from sts_emulator.methods.tokens import jwt, single_use
+from sts_emulator.methods.tokens import jwt
 from sts_emulator.methods.tokens.jwk import KeySet
 from sts_emulator.vending.context import Context
 

@@ -9,7 +9,7 @@ import os
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from sts_emulator.accounts import documents
+from sts_emulator.accounts import documents, single_use
 from sts_emulator.core.world import World
 from sts_emulator.methods.console_login.refusals import (
     AUTHCODE_EXPIRED,
@@ -18,7 +18,7 @@ from sts_emulator.methods.console_login.refusals import (
     denied,
     invalid,
 )
-from sts_emulator.methods.tokens import pkce, single_use
+from sts_emulator.methods.tokens import pkce
 from sts_emulator.pages.sessions import open_sealed, seal_until
 from sts_emulator.vending import credentials
 from sts_emulator.vending.credentials import Credentials

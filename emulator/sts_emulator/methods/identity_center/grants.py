@@ -8,13 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from sts_emulator.accounts import single_use
 from sts_emulator.accounts.directory import Instance
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.methods.identity_center.clients import Client
 from sts_emulator.methods.identity_center.portal_sessions import PortalSession
 from sts_emulator.methods.identity_center.refusals import refused
-from sts_emulator.methods.tokens import pkce, single_use
+from sts_emulator.methods.tokens import pkce
 
 DEVICE: Final = "device-authorization"
 CODE: Final = "portal-authorization-code"

@@ -10,11 +10,10 @@ import os
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sts_emulator.accounts import directory
+from sts_emulator.accounts import directory, single_use
 from sts_emulator.accounts.directory import DirectoryUser, Instance
 from sts_emulator.core.world import World
 from sts_emulator.methods.identity_center.clients import Client
-from sts_emulator.methods.tokens import single_use
 from sts_emulator.pages.sessions import open_sealed, seal_until
 
 KIND: Final = "portal-session"
