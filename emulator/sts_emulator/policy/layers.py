@@ -18,7 +18,7 @@ class Words:
     `check` and `policy_type` are iam-toolbox's (docs/aws/sts.md, "DecodeAuthorizationMessage").
     """
 
-    one: str
+    single: str
     all: str
     denial: str
     check: str
@@ -27,38 +27,38 @@ class Words:
 
 WORDS: Mapping[str, Words] = {
     "scp": Words(
-        one="service control policy",
+        single="service control policy",
         all="service control policies",
         denial="service control policy",
         check="SERVICE_CONTROL_POLICY",
         policy_type="SERVICE_CONTROL_POLICY",
     ),
     "rcp": Words(
-        one="resource control policy",
+        single="resource control policy",
         all="resource control policies",
         denial="resource control policy",
         check="RESOURCE_CONTROL_POLICY",
         policy_type="RESOURCE_CONTROL_POLICY",
     ),
     "trust": Words(
-        one="trust policy", all="trust policy", denial="", check="RESOURCE", policy_type="RESOURCE_BASED_POLICY"
+        single="trust policy", all="trust policy", denial="", check="RESOURCE", policy_type="RESOURCE_BASED_POLICY"
     ),
     "identity": Words(
-        one="identity policy",
+        single="identity policy",
         all="identity policies",
         denial="identity-based policy",
         check="PRINCIPAL",
         policy_type="IDENTITY_BASED_POLICY",
     ),
     "boundary": Words(
-        one="permissions boundary",
+        single="permissions boundary",
         all="permissions boundary",
         denial="permissions boundary",
         check="PERMISSIONS_BOUNDARY",
         policy_type="PERMISSIONS_BOUNDARY",
     ),
     "session": Words(
-        one="session policy",
+        single="session policy",
         all="session policies",
         denial="session policy",
         check="SESSION",

@@ -100,11 +100,11 @@ def evaluate(document: Document, request: Request, *, bounded: bool = False) -> 
             return "explicit_deny", None
     best: Grant | Literal[""] | None = None
     for statement in document.allows:
-        found = _applies(statement, action, request, bounded=bounded)
-        if found is None or (best and RANK.get(found, 0) <= RANK[best]):
+        grant = _applies(statement, action, request, bounded=bounded)
+        if grant is None or (best and RANK.get(grant, 0) <= RANK[best]):
             continue
-        best = found
-        if found == "direct":
+        best = grant
+        if grant == "direct":
             break
     return ("implicit_deny", None) if best is None else ("allow", best or None)
 

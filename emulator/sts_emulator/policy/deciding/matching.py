@@ -273,12 +273,12 @@ class Principals:
 
     def matched_by(self, caller: Principal, *, deny: bool = False) -> str | None:
         """The listed text that names the caller most closely."""
-        found = [
+        matches = [
             (RANK[grant], text)
             for kind, text in self.entries
             if (grant := principals({kind: [text]} if kind != "*" else text).match(caller, deny=deny)) is not None
         ]
-        return max(found, key=lambda pair: pair[0])[1] if found else None
+        return max(matches, key=lambda pair: pair[0])[1] if matches else None
 
     def _match_federated(self, kind: FederatedType, caller: Principal) -> Grant | None:
         """INVARIANT: a caller of no known type, which mypy refuses already, is not admitted at run time either."""

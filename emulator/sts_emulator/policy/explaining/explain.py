@@ -86,7 +86,7 @@ def notes(explanation: Explanation) -> Iterable[str]:
             for trace in policy.statements:
                 for condition in trace.conditions:
                     why = absence(condition.condition.key, explanation.request.principal)
-                    if not condition.found and why:
+                    if not condition.requested and why:
                         said[f"{condition.condition.key} is absent: {why}"] = None
     return tuple(said)
 
@@ -168,7 +168,7 @@ def _condition_json(trace: ConditionTrace) -> dict[str, Any]:
         "key": trace.condition.key,
         "quantifier": op.quantifier,
         "if_exists": op.if_exists,
-        "request_values": list(trace.found) if trace.found else None,
+        "request_values": list(trace.requested) if trace.requested else None,
         "policy_values": [
             {"raw": value.raw, "resolved": value.resolved, "match": value.match} for value in trace.values
         ],

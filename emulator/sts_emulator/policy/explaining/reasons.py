@@ -79,7 +79,7 @@ def absence(key: str, caller: Principal) -> str:
 
 
 def condition_reason(  # noqa: PLR0911 # one return per reason
-    condition: Condition, found: Sequence[str], request: Request, version: str, *, result: bool
+    condition: Condition, requested: Sequence[str], request: Request, version: str, *, result: bool
 ) -> Reason:
     """Why one condition is true or false for the values found in the request."""
     op, context = condition.operator, request.context
@@ -88,33 +88,33 @@ def condition_reason(  # noqa: PLR0911 # one return per reason
             "unknown_operator", f"{op.text} is no condition operator: no Allow can satisfy it, a Deny always does"
         )
     if op.family == "null":
-        return _null_reason(condition, found)
-    if not found:
+        return _null_reason(condition, requested)
+    if not requested:
         return _absent_reason(condition, request)
     broken = [value.raw for value in condition.values if op.family == "arn" and value.is_broken_arn(context)]
     if broken:
         return Reason("type_error", f"`{broken[0]}` is no ARN pattern: it refuses under Allow and Deny alike")
     if result:
-        return _true_reason(condition, found, context)
-    if op.quantifier is None and (len(found) > 1 or condition.name in MULTIVALUED):
+        return _true_reason(condition, requested, context)
+    if op.quantifier is None and (len(requested) > 1 or condition.name in MULTIVALUED):
         return Reason(
             "multivalued_without_set_operator",
             f"{condition.key} holds several values; a plain {op.text} is never true when it is there: use ForAnyValue: "
             "or ForAllValues:",
         )
     if op.negated:
-        return _unreadable(op.family, found) or Reason(
+        return _unreadable(op.family, requested) or Reason(
             "negated_value_matched", f"{op.text} is false because the value is one of those listed"
         )
-    return _mismatch_reason(condition, found, request, version)
+    return _mismatch_reason(condition, requested, request, version)
 
 
-def _null_reason(condition: Condition, found: Sequence[str]) -> Reason:
+def _null_reason(condition: Condition, requested: Sequence[str]) -> Reason:
     if any(not value.valid for value in condition.values):
         return Reason(
             "type_error", "Null takes true (the key must be absent) or false; whatever else is written counts as false"
         )
-    there = "is in the request" if found else "is not in the request"
+    there = "is in the request" if requested else "is not in the request"
     return Reason("null_check", f"{condition.key} {there}; Null:true asks for absence, Null:false for presence")
 
 
@@ -136,41 +136,41 @@ def _absent_reason(condition: Condition, request: Request) -> Reason:
     return Reason("key_missing", f"{condition.key} is not in the request{tail}")
 
 
-def _true_reason(condition: Condition, found: Sequence[str], context: Mapping[str, tuple[str, ...]]) -> Reason:
+def _true_reason(condition: Condition, requested: Sequence[str], context: Mapping[str, tuple[str, ...]]) -> Reason:
     if condition.operator.negated:
         unresolved = [value.raw for value in condition.values if value.resolved(context) is None]
         if unresolved:
             return Reason("unresolved_variable", f"{unresolved[0]} has no value, so nothing equals it")
         if any(not value.valid for value in condition.values) or not all(
-            map(_reader(condition.operator.family), found)
+            map(_reader(condition.operator.family), requested)
         ):
             return Reason("type_error", "a value that cannot be read matches nothing, so the negated operator is true")
     return Reason("matched")
 
 
-def _mismatch_reason(condition: Condition, found: Sequence[str], request: Request, version: str) -> Reason:
+def _mismatch_reason(condition: Condition, requested: Sequence[str], request: Request, version: str) -> Reason:
     """The most telling difference between any request value and any policy value."""
     op, context = condition.operator, request.context
     if not condition.values:
         return Reason("value_mismatch", "the policy lists no value, so nothing equals one")
-    unreadable = _unreadable(op.family, found)
+    unreadable = _unreadable(op.family, requested)
     if unreadable is not None:
         return unreadable
     for diagnose in (_invalid, _old_variable, _unresolved, _literal_wildcard, _case):
         for value in condition.values:
-            for text in found:
+            for text in requested:
                 reason = diagnose(condition, value, text, request, version)
                 if reason is not None:
                     return reason
     if op.family == "arn":
-        return _arn_reason(condition, found, context)
+        return _arn_reason(condition, requested, context)
     return Reason(
-        "value_mismatch", _difference(found, [value.resolved(context) or value.raw for value in condition.values])
+        "value_mismatch", _difference(requested, [value.resolved(context) or value.raw for value in condition.values])
     )
 
 
-def _unreadable(family: Family, found: Sequence[str]) -> Reason | None:
-    text = next((text for text in found if not _reader(family)(text)), None)
+def _unreadable(family: Family, requested: Sequence[str]) -> Reason | None:
+    text = next((text for text in requested if not _reader(family)(text)), None)
     if text is None:
         return None
     return Reason("type_error", f"the request's `{text}` cannot be read as {_TYPES[family]}")
@@ -245,12 +245,12 @@ def _case(condition: Condition, value: Value, text: str, request: Request, _vers
     return Reason("case_differs", f"only upper and lower case differ: `{text}`, policy `{value.raw}`") if same else None
 
 
-def _arn_reason(condition: Condition, found: Sequence[str], context: Mapping[str, tuple[str, ...]]) -> Reason:
+def _arn_reason(condition: Condition, requested: Sequence[str], context: Mapping[str, tuple[str, ...]]) -> Reason:
     best = 0
     for value in condition.values:
         pieces = value.template.pieces(context)
         if pieces is not None:
-            best = max([best, *(ArnPattern(pieces).mismatch(text) or 0 for text in found)])
+            best = max([best, *(ArnPattern(pieces).mismatch(text) or 0 for text in requested)])
     hint = f"the ARNs differ in part {best}, the {ARN_PART_NAMES[best - 1]}" if best else ""
     if any(":assumed-role/" in value.raw for value in condition.values) and condition.name == "aws:principalarn":
         hint = "aws:PrincipalArn holds the role's ARN, never that of the session"
@@ -259,9 +259,9 @@ def _arn_reason(condition: Condition, found: Sequence[str], context: Mapping[str
     return Reason(f"arn_segment_mismatch({best})", hint)
 
 
-def _difference(found: Sequence[str], listed: Sequence[str]) -> str:
+def _difference(requested: Sequence[str], listed: Sequence[str]) -> str:
     """Where the closest pair of texts parts ways; nothing when no pair is close."""
-    pairs = [(common, text, other) for text in found for other in listed if (common := _common_start(text, other))]
+    pairs = [(common, text, other) for text in requested for other in listed if (common := _common_start(text, other))]
     if not pairs:
         return ""
     common, text, other = max(pairs)

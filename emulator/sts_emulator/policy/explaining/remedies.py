@@ -93,8 +93,8 @@ def remedy(tree: Tree) -> Remedy:
     if tree.decision.allowed:
         return Remedy(depends_on=tuple(_dependencies(tree)))
     misses = tuple(_near_misses(tree))[:MOST_NEAR_MISSES] if not tree.decision.explicit else ()
-    found = [change for side in ("request", "policy") if (change := _repair(tree, side)) is not None]
-    unique = {tuple(edit.text for edit in change.edits): change for change in found}
+    changes = [change for side in ("request", "policy") if (change := _repair(tree, side)) is not None]
+    unique = {tuple(edit.text for edit in change.edits): change for change in changes}
     narrow_first = sorted(unique.values(), key=lambda change: (bool(change.admits), change.cost))
     return Remedy(near_misses=misses, changes=tuple(narrow_first))
 
@@ -107,7 +107,7 @@ def _dependencies(tree: Tree) -> Iterator[tuple[str, Verdict]]:
         for policy in layer.policies
         for trace in policy.statements
         for condition in trace.conditions
-        if condition.found
+        if condition.requested
     }
     for name, key in keys.items():
         context = {other: values for other, values in tree.request.context.items() if other != name}
@@ -168,7 +168,7 @@ def _distance(candidate: Candidate) -> int:
     for trace in candidate.trace.conditions:
         if trace.result:
             continue
-        pairs = [(text, value.resolved or value.raw) for text in trace.found for value in trace.values]
+        pairs = [(text, value.resolved or value.raw) for text in trace.requested for value in trace.values]
         total += min((edit_distance(text, other) for text, other in pairs), default=LONGEST_COMPARED)
     return total
 

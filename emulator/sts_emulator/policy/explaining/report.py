@@ -114,8 +114,8 @@ def _condition(condition: Mapping[str, Any]) -> Iterator[str]:
     mark = YES if condition["result"] else NO
     yield f"          {mark} {condition['operator']} {condition['key']}"
     if not condition["result"] or condition["reason"] != "matched":
-        found = condition["request_values"]
-        yield f"              request: {', '.join(found) if found else '(absent)'}"
+        requested = condition["request_values"]
+        yield f"              request: {', '.join(requested) if requested else '(absent)'}"
         yield f"              policy:  {', '.join(map(_value, condition['policy_values'])) or '(nothing)'}"
     yield from _hint(condition)
 

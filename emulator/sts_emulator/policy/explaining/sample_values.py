@@ -58,13 +58,13 @@ def _satisfying(trace: ConditionTrace, context: Mapping[str, tuple[str, ...]]) -
     if op.family == "unknown":
         return None
     if op.family == "null":
-        return () if trace.found else (_some(trace),)
+        return () if trace.requested else (_some(trace),)
     if op.negated:
         return () if op.quantifier != "ForAnyValue" else (_some(trace),)
     sample = _sample(trace, context)
     if sample is None:
         return None
-    return (*trace.found, sample) if op.quantifier == "ForAnyValue" else (sample,)
+    return (*trace.requested, sample) if op.quantifier == "ForAnyValue" else (sample,)
 
 
 def completing(trace: ConditionTrace, context: Mapping[str, tuple[str, ...]]) -> tuple[Variable, str] | None:
@@ -74,7 +74,7 @@ def completing(trace: ConditionTrace, context: Mapping[str, tuple[str, ...]]) ->
         if len(unknown) != 1:
             continue
         start, end = value.raw.split(unknown[0].text, 1)
-        for text in trace.found:
+        for text in trace.requested:
             middle = text.removeprefix(start).removesuffix(end)
             if start + middle + end == text and middle:
                 return unknown[0], middle
@@ -86,7 +86,7 @@ def _falsifying(trace: ConditionTrace) -> tuple[str, ...] | None:
     if op.family == "unknown":
         return None
     if op.family == "null":
-        return () if trace.found else (_some(trace),)
+        return () if trace.requested else (_some(trace),)
     if op.negated:
         sample = _sample(trace, {})
         return None if sample is None else (sample,)

@@ -56,7 +56,7 @@ class Place(NamedTuple):
         """The document, as a person would say it; further ones of a layer are numbered as the tree numbers them."""
         level = f" at level {self.level}" if self.layer in ("scp", "rcp") else ""
         number = f" {self.layer}[{self.policy}]" if self.policy else ""
-        return f"{WORDS[self.layer].one}{number}{level}"
+        return f"{WORDS[self.layer].single}{number}{level}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ def _mend_request(condition: ConditionTrace, request: Request) -> Edit | None:
             variable, text = completed
             return set_key(variable.key, context.get(variable.name, ()), (text,))
     values = satisfying(condition, request)
-    return None if values is None else set_key(condition.condition.key, condition.found, values)
+    return None if values is None else set_key(condition.condition.key, condition.requested, values)
 
 
 def lift_deny(place: Place, trace: StatementTrace, request: Request, *, prefer_request: bool) -> Edit:
@@ -125,7 +125,7 @@ def lift_deny(place: Place, trace: StatementTrace, request: Request, *, prefer_r
         for condition in trace.conditions:
             values = falsifying(condition, request)
             if values is not None:
-                return set_key(condition.condition.key, condition.found, values)
+                return set_key(condition.condition.key, condition.requested, values)
     return Edit(
         "policy",
         place.path,
@@ -144,23 +144,25 @@ def _silence(statement: dict[str, Any]) -> None:
     statement["Action"] = []
 
 
-def set_key(key: str, found: tuple[str, ...], values: tuple[str, ...]) -> Edit:
+def set_key(key: str, requested: tuple[str, ...], values: tuple[str, ...]) -> Edit:
     """Give a condition key other values in the request, or none."""
     told = ", ".join(f"`{value}`" for value in values)
     if key.lower() == "aws:principalorgid":
         text = f"make the request from an account of the organization {told}"
     elif not values:
         text = f"make the request without {key}"
-    elif not found:
+    elif not requested:
         text = f"make the request with {key} {told} (it is absent now)"
     else:
-        text = f"make the request with {key} {told} instead of {', '.join(f'`{value}`' for value in found)}"
+        text = f"make the request with {key} {told} instead of {', '.join(f'`{value}`' for value in requested)}"
 
     def apply(state: State) -> State:
         context = {**state.request.context, key.lower(): values}
         return State(replace(state.request, context=context), state.policies)
 
-    return Edit("request", f"context.{key}", text, list(found) or None, list(values) or None, 3 if found else 2, apply)
+    return Edit(
+        "request", f"context.{key}", text, list(requested) or None, list(values) or None, 3 if requested else 2, apply
+    )
 
 
 def widen(place: Place, state: State) -> Edit:
@@ -280,7 +282,7 @@ def _mend_condition(  # noqa: PLR0911 # one per reason
         return _drop_value(place, trace)
     if code == "type_error":
         return drop
-    if trace.found and op.family != "null" and not op.negated and op.relation == "equal":
+    if trace.requested and op.family != "null" and not op.negated and op.relation == "equal":
         return _add_value(place, trace, misspelt=code == "case_differs")
     return drop
 
@@ -331,7 +333,7 @@ def _closest_operator(text: str) -> str:
 def _add_value(place: Place, trace: ConditionTrace, *, misspelt: bool) -> Edit:
     condition = trace.condition
     listed = {value.raw for value in trace.values}
-    added = [value for value in trace.found if value not in listed]
+    added = [value for value in trace.requested if value not in listed]
 
     def change(statement: dict[str, Any]) -> None:
         block = statement["Condition"][condition.operator.text]

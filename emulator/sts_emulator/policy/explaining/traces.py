@@ -45,7 +45,7 @@ class ConditionTrace:
     """One condition against one request."""
 
     condition: Condition
-    found: tuple[str, ...]
+    requested: tuple[str, ...]
     values: tuple[ValueTrace, ...]
     result: bool
     reason: Reason
@@ -314,22 +314,22 @@ def _trace_resource(statement: Statement, request: Request) -> ElementTrace | No
 def trace_condition(condition: Condition, statement: Statement, request: Request, version: str) -> ConditionTrace:
     """One condition, every request value against every policy value."""
     context = request.context
-    found = tuple(context.get(condition.name) or ())
-    rows = [[value.matches(text, context) for value in condition.values] for text in found]
+    requested = tuple(context.get(condition.name) or ())
+    rows = [[value.matches(text, context) for value in condition.values] for text in requested]
     values = tuple(
         ValueTrace(value.raw, value.resolved(context), any(row[column] for row in rows))
         for column, value in enumerate(condition.values)
     )
     matched = [any(row) for row in rows]
-    result = _result(condition, found, matched, context, deny=statement.effect == "Deny")
+    result = _result(condition, requested, matched, context, deny=statement.effect == "Deny")
     return ConditionTrace(
-        condition, found, values, result, condition_reason(condition, found, request, version, result=result)
+        condition, requested, values, result, condition_reason(condition, requested, request, version, result=result)
     )
 
 
 def _result(  # noqa: PLR0911 # one for each way in which a condition ends
     condition: Condition,
-    found: Sequence[str],
+    requested: Sequence[str],
     matched: Sequence[bool],
     context: Mapping[str, tuple[str, ...]],
     *,
@@ -340,13 +340,13 @@ def _result(  # noqa: PLR0911 # one for each way in which a condition ends
     if op.family == "unknown":
         return deny
     if op.family == "null":
-        return (not found) in {value.raw.lower() == "true" for value in condition.values}
-    if found and op.family == "arn" and any(value.is_broken_arn(context) for value in condition.values):
+        return (not requested) in {value.raw.lower() == "true" for value in condition.values}
+    if requested and op.family == "arn" and any(value.is_broken_arn(context) for value in condition.values):
         return deny
     readable = READABLE.get(op.family)
     outcomes = [
         match is not op.negated and (readable is None or readable(text))
-        for text, match in zip(found, matched, strict=True)
+        for text, match in zip(requested, matched, strict=True)
     ]
     if op.quantifier == "ForAllValues":
         return all(outcomes)

@@ -48,7 +48,7 @@ def lint(
         subject = Subject(parse(text), kind, role_account, known_principals)
     except MalformedPolicy as error:
         return [Finding(MALFORMED, "error", "", error.message, "see the grammar of the JSON policy language")]
-    found = [finding for rule in RULES for finding in rule.findings(subject)]
-    if any(finding.severity == "error" and finding.rule != REFUSED for finding in found):
-        found = [finding for finding in found if finding.rule != REFUSED]
-    return sorted(dict.fromkeys(found), key=lambda finding: ORDER[finding.severity])
+    findings = [finding for rule in RULES for finding in rule.findings(subject)]
+    if any(finding.severity == "error" and finding.rule != REFUSED for finding in findings):
+        findings = [finding for finding in findings if finding.rule != REFUSED]
+    return sorted(dict.fromkeys(findings), key=lambda finding: ORDER[finding.severity])

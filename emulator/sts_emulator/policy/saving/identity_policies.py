@@ -191,9 +191,9 @@ def _passes_legacy_clock(text: str) -> bool:
         return True
     seconds, zone = rest[1], ""
     for mark in ("z", "+", "-"):
-        seconds, found, tail = seconds.partition(mark)
+        seconds, separator, tail = seconds.partition(mark)
         zone = zone or (tail if mark != "z" else "")
-        if found and not (tail == "" if mark == "z" else _passes_legacy_zone(tail)):
+        if separator and not (tail == "" if mark == "z" else _passes_legacy_zone(tail)):
             return False
     whole, point, fraction = seconds.partition(".")
     return _is_number(whole, 0, 59) and (not point or _is_number(fraction, 0, 10**LONGEST_FRACTION - 1))
