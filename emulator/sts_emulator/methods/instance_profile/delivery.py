@@ -66,11 +66,11 @@ class Delivered:
 
 def kept(world: World, place: tuple[str, ...]) -> Delivered | None:
     """What was delivered at `place`, unless it is time for new credentials, or the world's clock went back."""
-    found = _kept(world).get(place)
-    if found is None or not found.at <= world.now() < found.renew_at:
+    delivered = _kept(world).get(place)
+    if delivered is None or not delivered.at <= world.now() < delivered.renew_at:
         return None
     _kept(world).move_to_end(place)
-    return found
+    return delivered
 
 
 def deliver(server: Server, world: World, workload: Workload, role: Role | None, place: tuple[str, ...]) -> Delivered:

@@ -113,9 +113,9 @@ def describe_instances(
     """The account's instances in the region, each in a reservation of its own."""
     authorize(ctx, "ec2:DescribeInstances", "*")
     _dry_run(DryRun)
-    found = [_find(ctx, identifier) for identifier in InstanceIds] if InstanceIds else _mine(ctx)
-    found = [instance for instance in found if _matches(instance, Filters, _INSTANCE_FILTERS)]
-    return {"Reservations": [{**_reservation(instance), "Instances": [_shown(instance)]} for instance in found]}
+    instances = [_find(ctx, identifier) for identifier in InstanceIds] if InstanceIds else _mine(ctx)
+    instances = [instance for instance in instances if _matches(instance, Filters, _INSTANCE_FILTERS)]
+    return {"Reservations": [{**_reservation(instance), "Instances": [_shown(instance)]} for instance in instances]}
 
 
 @operation("ec2", "TerminateInstances")
@@ -123,9 +123,9 @@ def terminate_instances(
     ctx: Context, *, InstanceIds: Sequence[str], DryRun: bool = False, **_: Any
 ) -> Mapping[str, Any]:
     """End instances; their metadata service no longer answers."""
-    found = [_permitted(ctx, "ec2:TerminateInstances", identifier) for identifier in InstanceIds]
+    instances = [_permitted(ctx, "ec2:TerminateInstances", identifier) for identifier in InstanceIds]
     _dry_run(DryRun)
-    for instance in found:
+    for instance in instances:
         ctx.world.update(KIND, instance["id"], lambda body: {**body, "state": "terminated", "association": None})
     return {
         "TerminatingInstances": [
@@ -134,7 +134,7 @@ def terminate_instances(
                 "PreviousState": _state(instance["state"]),
                 "CurrentState": _state("terminated"),
             }
-            for instance in found
+            for instance in instances
         ]
     }
 
@@ -257,11 +257,11 @@ def describe_iam_instance_profile_associations(
 ) -> Mapping[str, Any]:
     """Which instances of the account have which instance profile."""
     authorize(ctx, "ec2:DescribeIamInstanceProfileAssociations", "*")
-    found = [instance for instance in _mine(ctx) if instance["association"]]
+    instances = [instance for instance in _mine(ctx) if instance["association"]]
     if AssociationIds:
-        found = [_associated(ctx, identifier) for identifier in AssociationIds]
-    found = [instance for instance in found if _matches(instance, Filters, _ASSOCIATION_FILTERS)]
-    return {"IamInstanceProfileAssociations": [_association(instance) for instance in found]}
+        instances = [_associated(ctx, identifier) for identifier in AssociationIds]
+    instances = [instance for instance in instances if _matches(instance, Filters, _ASSOCIATION_FILTERS)]
+    return {"IamInstanceProfileAssociations": [_association(instance) for instance in instances]}
 
 
 def _set_profile(ctx: Context, instance: Instance, profile: documents.InstanceProfile) -> dict[str, Any]:
@@ -295,10 +295,10 @@ def _association(instance: Instance) -> dict[str, Any]:
 def _find(ctx: Context, identifier: str) -> Instance:
     if not instances.INSTANCE_ID.fullmatch(identifier):
         raise AwsError("InvalidInstanceID.Malformed", f'Invalid id: "{identifier}"')
-    found = ctx.world.get(KIND, identifier)
-    if found is None or (found["account"], found["region"]) != (ctx.identity.account, ctx.region):
+    instance = ctx.world.get(KIND, identifier)
+    if instance is None or (instance["account"], instance["region"]) != (ctx.identity.account, ctx.region):
         raise AwsError("InvalidInstanceID.NotFound", f"The instance ID '{identifier}' does not exist")
-    return found
+    return instance
 
 
 def _mine(ctx: Context) -> list[Instance]:
@@ -403,11 +403,11 @@ def _matches(
     for wanted in filters:
         name, values = wanted.get("Name", ""), wanted.get("Values", ())
         if name.startswith("tag:"):
-            found = instance["tags"].get(name[4:])
+            value = instance["tags"].get(name[4:])
         elif name in known:
-            found = known[name](instance)
+            value = known[name](instance)
         else:
             raise AwsError("InvalidParameterValue", f"The filter '{name}' is invalid")
-        if found not in values:
+        if value not in values:
             return False
     return True

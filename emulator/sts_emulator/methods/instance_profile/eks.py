@@ -71,8 +71,8 @@ def describe_cluster(ctx: Context, *, name: str) -> Mapping[str, Any]:
 def list_clusters(ctx: Context, **_: Any) -> Mapping[str, Any]:
     """The names of the account's clusters in the region."""
     authorize(ctx, "eks:ListClusters", "*")
-    found = ctx.world.page(CLUSTER, clusters.key_of(ctx.identity.account, ctx.region, ""))
-    return {"clusters": [cluster["name"] for cluster in found]}
+    page = ctx.world.page(CLUSTER, clusters.key_of(ctx.identity.account, ctx.region, ""))
+    return {"clusters": [cluster["name"] for cluster in page]}
 
 
 @operation("eks", "DeleteCluster")
@@ -87,12 +87,12 @@ def delete_cluster(ctx: Context, *, name: str) -> Mapping[str, Any]:
 
 def _reach_cluster(ctx: Context, action: str, name: str) -> Cluster:
     account, region = ctx.identity.account, ctx.region
-    found = clusters.cluster(ctx.world, account, region, name)
-    keys = resource_tag_keys(found)
+    cluster = clusters.cluster(ctx.world, account, region, name)
+    keys = resource_tag_keys(cluster)
     authorize(ctx, f"eks:{action}", clusters.arn_of(account, region, name), keys)
-    if found is None:
+    if cluster is None:
         raise AwsError("ResourceNotFoundException", f"No cluster found for name: {name}.", status=404)
-    return found
+    return cluster
 
 
 def _shown_cluster(cluster: Cluster) -> dict[str, Any]:
@@ -211,7 +211,7 @@ def list_pod_identity_associations(
 ) -> Mapping[str, Any]:
     """A cluster's associations, perhaps only those of a namespace and a service account."""
     cluster = _reach_cluster(ctx, "ListPodIdentityAssociations", clusterName)
-    found = [
+    associations = [
         association
         for association in clusters.associations(ctx.world, cluster)
         if association["id"] > nextToken
@@ -221,24 +221,27 @@ def list_pod_identity_associations(
     names = ("clusterName", "namespace", "serviceAccount", "associationArn", "associationId")
     shown = [
         {name: value for name, value in _shown(association).items() if name in names}
-        for association in found[:maxResults]
+        for association in associations[:maxResults]
     ]
-    return {"associations": shown, **({"nextToken": found[maxResults - 1]["id"]} if len(found) > maxResults else {})}
+    return {
+        "associations": shown,
+        **({"nextToken": associations[maxResults - 1]["id"]} if len(associations) > maxResults else {}),
+    }
 
 
 def _reach(ctx: Context, action: str, cluster: str, identifier: str) -> PodIdentityAssociation:
     """The association, once the caller may. Raises AwsError: AccessDenied, ResourceNotFoundException."""
     account, region = ctx.identity.account, ctx.region
     arn = f"arn:aws:eks:{region}:{account}:podidentityassociation/{cluster}/{identifier}"
-    found = ctx.world.find(ASSOCIATION, arn)
-    keys = resource_tag_keys(found)
+    association = ctx.world.find(ASSOCIATION, arn)
+    keys = resource_tag_keys(association)
     authorize(ctx, f"eks:{action}", arn, keys)
     if clusters.cluster(ctx.world, account, region, cluster) is None:
         raise AwsError("ResourceNotFoundException", f"No cluster found for name: {cluster}.", status=404)
-    if found is None:
+    if association is None:
         message = f"No pod identity association found for associationId: {identifier}"
         raise AwsError("ResourceNotFoundException", message, status=404)
-    return found
+    return association
 
 
 def _check(ctx: Context, role_arn: str, policy: str, *, tagged: bool) -> None:

@@ -91,9 +91,9 @@ def _signer(world: World) -> tuple[RSAPrivateKey, Certificate]:
 
 
 def _stored(world: World) -> SigningKey:
-    found = world.get(KIND, _ONLY)
-    if found is not None:
-        return found
+    kept = world.get(KIND, _ONLY)
+    if kept is not None:
+        return kept
     made = _make_key()
     try:
         world.add(KIND, _ONLY, made)

@@ -84,8 +84,8 @@ def make(world: World, account: str, region: str, identifier: str, **given: Any)
 
 def running(world: World, identifier: str) -> Instance | None:
     """The instance that runs under that id, or None."""
-    found = world.get(KIND, identifier)
-    return found if found is not None and found["state"] == "running" else None
+    instance = world.get(KIND, identifier)
+    return instance if instance is not None and instance["state"] == "running" else None
 
 
 def association(world: World, profile: documents.InstanceProfile, identifier: str) -> ProfileAssociation:
@@ -121,16 +121,16 @@ def find_profile(world: World, account: str, given: Mapping[str, str]) -> docume
     arn, name = given.get("Arn", ""), given.get("Name", "")
     if arn:
         wanted = arn.rsplit("/", 1)[-1]
-        found = world.settled(world.get(documents.INSTANCE_PROFILE, resources.key_of(account, wanted)))
-        if found is None or found["arn"] != arn:
+        profile = world.settled(world.get(documents.INSTANCE_PROFILE, resources.key_of(account, wanted)))
+        if profile is None or profile["arn"] != arn:
             message = f"Value ({arn}) for parameter iamInstanceProfile.arn is invalid. Invalid IAM Instance Profile ARN"
             raise AwsError("InvalidParameterValue", message)
-        return found
-    found = world.settled(world.get(documents.INSTANCE_PROFILE, resources.key_of(account, name)))
-    if found is None:
+        return profile
+    profile = world.settled(world.get(documents.INSTANCE_PROFILE, resources.key_of(account, name)))
+    if profile is None:
         message = f"Value ({name}) for parameter iamInstanceProfile.name is invalid. Invalid IAM Instance Profile name"
         raise AwsError("InvalidParameterValue", message)
-    return found
+    return profile
 
 
 def arn_of(instance: Instance) -> str:

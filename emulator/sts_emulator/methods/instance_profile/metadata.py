@@ -60,20 +60,20 @@ Tree = Mapping[str, Value]
 def tree(server: Server, world: World, instance: Instance, how: str) -> Tree:
     """Everything the instance can read, by path; `how` is the metadata version by which it asks."""
     place = place_of(instance)
-    found: dict[str, Value] = {f"meta-data/{path}": text for path, text in _general(instance, place).items()}
+    leaves: dict[str, Value] = {f"meta-data/{path}": text for path, text in _general(instance, place).items()}
     mac = f"meta-data/network/interfaces/macs/{place.mac}"
-    found.update({f"{mac}/{path}": text for path, text in _interface(instance, place).items()})
-    found.update({f"meta-data/{path}": value for path, value in _credentials(server, world, instance, how).items()})
-    found.update({f"meta-data/{path}": text for path, text in _notices(instance).items()})
+    leaves.update({f"{mac}/{path}": text for path, text in _interface(instance, place).items()})
+    leaves.update({f"meta-data/{path}": value for path, value in _credentials(server, world, instance, how).items()})
+    leaves.update({f"meta-data/{path}": text for path, text in _notices(instance).items()})
     if instance["options"]["tags"] == "enabled":
-        found.update({f"meta-data/tags/instance/{key}": value for key, value in instance["tags"].items()})
-    found["dynamic/instance-identity/document"] = text = identity_document.document(instance)
+        leaves.update({f"meta-data/tags/instance/{key}": value for key, value in instance["tags"].items()})
+    leaves["dynamic/instance-identity/document"] = text = identity_document.document(instance)
     for form in identity_document.SIGNATURES:
-        found[f"dynamic/instance-identity/{form}"] = lambda form=form: identity_document.signature(world, text, form)  # type: ignore[misc]  # bound as a default because the loop goes on
+        leaves[f"dynamic/instance-identity/{form}"] = lambda form=form: identity_document.signature(world, text, form)  # type: ignore[misc]  # bound as a default because the loop goes on
     if instance["user_data"]:
-        found["user-data"] = base64.b64decode(instance["user_data"])
-    found.update({f"meta-data/{path}": text for path, text in instance["metadata"].items()})
-    return found
+        leaves["user-data"] = base64.b64decode(instance["user_data"])
+    leaves.update({f"meta-data/{path}": text for path, text in instance["metadata"].items()})
+    return leaves
 
 
 def listing(paths: Tree, folder: str) -> str | None:
@@ -96,7 +96,7 @@ def _key_name(paths: Tree) -> str:
 
 
 def _general(instance: Instance, place: Place) -> dict[str, str]:
-    found = {
+    texts = {
         "ami-id": instance["image"],
         "ami-launch-index": "0",
         "ami-manifest-path": "(unknown)",
@@ -123,8 +123,8 @@ def _general(instance: Instance, place: Place) -> dict[str, str]:
         "system": "nitro",
     }
     if instance["key_name"]:
-        found["public-keys/0/openssh-key"] = f"ssh-ed25519 {_PUBLIC_KEY} {instance['key_name']}"
-    return found
+        texts["public-keys/0/openssh-key"] = f"ssh-ed25519 {_PUBLIC_KEY} {instance['key_name']}"
+    return texts
 
 
 # Of a key that nobody has: enough for programs that install what they find.
@@ -153,7 +153,7 @@ def _interface(instance: Instance, place: Place) -> dict[str, str]:
 
 
 def _credentials(server: Server, world: World, instance: Instance, how: str) -> dict[str, Value]:
-    found: dict[str, Value] = {
+    values: dict[str, Value] = {
         "identity-credentials/ec2/info": lambda: instance_credentials.identity_info(world, instance),
         "identity-credentials/ec2/security-credentials/ec2-instance": (
             lambda: instance_credentials.identity_document(world, instance)
@@ -162,12 +162,12 @@ def _credentials(server: Server, world: World, instance: Instance, how: str) -> 
     info = instance_credentials.info(world, instance)
     role = instance_credentials.role_name(world, instance)
     if info is not None:
-        found["iam/info"] = info
+        values["iam/info"] = info
     if role is not None:
-        found[f"iam/security-credentials/{role}"] = lambda: instance_credentials.role_document(
+        values[f"iam/security-credentials/{role}"] = lambda: instance_credentials.role_document(
             server, world, instance, how
         )
-    return found
+    return values
 
 
 def extended(server: Server, world: World, instance: Instance, how: str) -> Tree:
@@ -180,17 +180,17 @@ def extended(server: Server, world: World, instance: Instance, how: str) -> Tree
 
 
 def _notices(instance: Instance) -> dict[str, str]:
-    found: dict[str, str] = {}
+    texts: dict[str, str] = {}
     for kind, at in instance["notices"].items():
         if kind == "spot-interruption":
             ends = clock.iso(at + NOTICE)
-            found["spot/instance-action"] = json.dumps({"action": "terminate", "time": ends})
-            found["spot/termination-time"] = ends
+            texts["spot/instance-action"] = json.dumps({"action": "terminate", "time": ends})
+            texts["spot/termination-time"] = ends
         elif kind == "rebalance":
-            found["events/recommendations/rebalance"] = json.dumps({"noticeTime": clock.iso(at)})
+            texts["events/recommendations/rebalance"] = json.dumps({"noticeTime": clock.iso(at)})
         else:
-            found["events/maintenance/scheduled"] = json.dumps([_maintenance(at)])
-    return found
+            texts["events/maintenance/scheduled"] = json.dumps([_maintenance(at)])
+    return texts
 
 
 def _maintenance(at: float) -> dict[str, str]:

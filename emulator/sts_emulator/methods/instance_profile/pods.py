@@ -121,14 +121,14 @@ def _check_claims(claims: Mapping[str, Any], now: float) -> None:
 def _pod(claims: Mapping[str, Any]) -> Pod:
     """The pod of a token's `kubernetes.io` claim, which must agree with its subject."""
     about = claims.get("kubernetes.io")
-    found = {
+    members = {
         "namespace": _text(about, "namespace"),
         "service_account": _text(about, "serviceaccount", "name"),
         "name": _text(about, "pod", "name"),
         "uid": _text(about, "pod", "uid"),
     }
-    pod = Pod(**found)
-    if not all(found.values()) or claims.get("sub") != f"system:serviceaccount:{pod.namespace}:{pod.service_account}":
+    pod = Pod(**members)
+    if not all(members.values()) or claims.get("sub") != f"system:serviceaccount:{pod.namespace}:{pod.service_account}":
         raise _invalid("The token is not that of a pod's service account")
     return pod
 
@@ -151,14 +151,14 @@ def _invalid(message: str) -> AwsError:
 
 
 def _association(ctx: Context, cluster: Cluster, pod: Pod) -> PodIdentityAssociation:
-    found = clusters.association_for(ctx.world, cluster, pod.namespace, pod.service_account)
-    if found is None:
+    association = clusters.association_for(ctx.world, cluster, pod.namespace, pod.service_account)
+    if association is None:
         message = (
             f"No pod identity association found for service account {pod.service_account} "
             f"in namespace {pod.namespace} of cluster {cluster['name']}"
         )
         raise AwsError("ResourceNotFoundException", message, status=404)
-    return found
+    return association
 
 
 def _vend(ctx: Context, cluster: Cluster, association: PodIdentityAssociation, pod: Pod) -> Vended:

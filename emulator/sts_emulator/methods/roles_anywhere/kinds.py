@@ -72,14 +72,14 @@ def find(ctx: Context, noun: Noun, identifier: str) -> Stored | None:
     alias_of = noun.alias_arn(ctx.identity.account, ctx.region, "")
     if identifier.startswith(alias_of):
         return holder(ctx, noun, identifier[len(alias_of) :])
-    found = ctx.world.find(noun.kind, identifier)
-    return found if found is not None and key(found).startswith(home(ctx)) else None
+    body = ctx.world.find(noun.kind, identifier)
+    return body if body is not None and key(body).startswith(home(ctx)) else None
 
 
 def find_by_arn(world: World, noun: Noun, arn: str, region: str) -> Stored | None:
     """The resource that bears exactly this ARN and lives in this region, in any account, or None."""
-    found = world.find(noun.kind, arn)
-    return found if found is not None and found["region"] == region else None
+    body = world.find(noun.kind, arn)
+    return body if body is not None and body["region"] == region else None
 
 
 def holder(ctx: Context, noun: Noun, alias: str) -> Stored | None:
@@ -203,8 +203,8 @@ def page(ctx: Context, noun: Noun, token: str, size: int | None) -> tuple[Iterab
             raise invalid("Invalid nextToken")
         after = opened.decode()
     limit = min(size or PAGE, PAGE)
-    found = ctx.world.page_keys(noun.kind, home(ctx), after, limit + 1)
+    rows = ctx.world.page_keys(noun.kind, home(ctx), after, limit + 1)
     rest = {}
-    if len(found) > limit:
-        rest["nextToken"] = seal(ctx.world, f"rolesanywhere:{noun.kind}", found[limit - 1][0].encode())
-    return [body for _, body in found[:limit]], rest
+    if len(rows) > limit:
+        rest["nextToken"] = seal(ctx.world, f"rolesanywhere:{noun.kind}", rows[limit - 1][0].encode())
+    return [body for _, body in rows[:limit]], rest

@@ -142,10 +142,10 @@ class Claims:
             Refused: a tag with several values, or one that STS would not accept as a parameter. The sentences are ours.
         """
         prefix = f"{ATTRIBUTE}PrincipalTag:"
-        found = {name[len(prefix) :]: values for name, values in self.attributes.items() if name.startswith(prefix)}
-        if len(found) > _MAX_TAGS:
+        tags = {name[len(prefix) :]: values for name, values in self.attributes.items() if name.startswith(prefix)}
+        if len(tags) > _MAX_TAGS:
             raise refused(f"AuthnResponse has more than {_MAX_TAGS} principal tags")
-        return [_tag(key, values) for key, values in found.items()]
+        return [_tag(key, values) for key, values in tags.items()]
 
     @property
     def transitive(self) -> tuple[str, ...]:
@@ -190,12 +190,12 @@ def split_pair(value: str) -> tuple[str, str] | None:
 
 def attributes_of(assertion: Any) -> dict[str, tuple[str, ...]]:
     """All attributes by name, their values without white space around them; empty values are left out."""
-    found: dict[str, tuple[str, ...]] = {}
+    attributes: dict[str, tuple[str, ...]] = {}
     for attribute in assertion.iterfind(f"{SAML}AttributeStatement/{SAML}Attribute"):
         values = tuple(text for value in attribute.iterfind(f"{SAML}AttributeValue") if (text := _value(value)))
         name = attribute.get("Name") or ""
-        found[name] = found.get(name, ()) + values
-    return found
+        attributes[name] = attributes.get(name, ()) + values
+    return attributes
 
 
 def read(assertion: Any) -> Claims:
@@ -244,10 +244,10 @@ def read(assertion: Any) -> Claims:
 
 
 def _one(parent: Any, name: str) -> Any:
-    found = parent.findall(f"{SAML}{name}")
-    if len(found) != 1:
-        raise malformed(f"{len(found) or 'no'} {name}")
-    return found[0]
+    elements = parent.findall(f"{SAML}{name}")
+    if len(elements) != 1:
+        raise malformed(f"{len(elements) or 'no'} {name}")
+    return elements[0]
 
 
 def _some(value: float | None) -> list[float]:

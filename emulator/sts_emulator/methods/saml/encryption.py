@@ -69,10 +69,10 @@ def _decrypt(encrypted: Any, keys: tuple[str, ...]) -> Any:
 
 
 def _only(parent: Any, tag: str) -> Any:
-    found = parent.findall(tag)
-    if len(found) != 1 or any(child.tag not in (tag, f"{XENC}EncryptedKey") for child in parent):
+    elements = parent.findall(tag)
+    if len(elements) != 1 or any(child.tag not in (tag, f"{XENC}EncryptedKey") for child in parent):
         raise malformed("not one encrypted assertion")
-    return found[0]
+    return elements[0]
 
 
 def _cipher_value(element: Any) -> bytes:

@@ -50,8 +50,8 @@ class Message:
     def issuer(self) -> str:
         """Whoever the assertion, or else the response, claims to be from."""
         for element in (self.assertion, self.response):
-            if element is not None and (found := element.find(f"{SAML}Issuer")) is not None:
-                return (found.text or "").strip()
+            if element is not None and (issuer := element.find(f"{SAML}Issuer")) is not None:
+                return (issuer.text or "").strip()
         return ""
 
 
@@ -83,12 +83,12 @@ def signature_of(assertion: Any) -> Any:
     Raises:
         Refused: there is none, or more than one.
     """
-    found = assertion.findall(SIGNATURE)
-    if not found:
+    signatures = assertion.findall(SIGNATURE)
+    if not signatures:
         raise unsigned("no signature on the assertion")
-    if len(found) > 1:
+    if len(signatures) > 1:
         raise badly_signed("several signatures on one assertion")
-    return found[0]
+    return signatures[0]
 
 
 def check_assertion(assertion: Any) -> None:

@@ -87,31 +87,31 @@ def _check_permitted(ctx: Context, issuer: str) -> None:
 def _from_cache(ctx: Context, provider: Provider, key_id: str | None) -> KeySet | None:
     """Fresh keys that have the id, or whatever there is where it is too early to ask again; None to ask (again)."""
     place, now = _place(ctx.world, provider), ctx.world.now()
-    found = _fetched.get(place)
-    if found is None:
+    entry = _fetched.get(place)
+    if entry is None:
         return None
-    age = now - found.at
-    if not (0 <= age < FRESH and found.keys.has(key_id)):
-        if place in _running or not 0 <= now - found.tried < RETRY:
+    age = now - entry.at
+    if not (0 <= age < FRESH and entry.keys.has(key_id)):
+        if place in _running or not 0 <= now - entry.tried < RETRY:
             return None
         if not 0 <= age < STALE:
-            raise found.why
+            raise entry.why
     ctx.evidence["keys"] = f"fetched from the issuer {int(age)} s ago"
-    return found.keys
+    return entry.keys
 
 
 async def _refresh(place: tuple[str, ...], now: float, provider: Provider) -> None:
     from sts_emulator.methods.tokens.issuer_fetch import fetch_jwks
 
-    found = _fetched.setdefault(place, _Fetched())
+    entry = _fetched.setdefault(place, _Fetched())
     _fetched.move_to_end(place)
     while len(_fetched) > _MAX_ISSUERS:
         _fetched.popitem(last=False)
-    found.tried = now
+    entry.tried = now
     try:
-        found.keys, found.at = KeySet(await fetch_jwks(provider.issuer, provider.thumbprints)), now
+        entry.keys, entry.at = KeySet(await fetch_jwks(provider.issuer, provider.thumbprints)), now
     except (KeysUnavailableError, ThumbprintError) as why:
-        found.why = why
+        entry.why = why
 
 
 def _place(world: World, provider: Provider) -> tuple[str, ...]:

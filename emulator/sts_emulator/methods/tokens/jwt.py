@@ -73,10 +73,10 @@ def parse(text: str) -> Token:
         NotAToken: too long, not three base64url parts, not JSON objects in UTF-8, numbers that JSON does not have,
             a `crit` header, an unencoded payload (`b64`), or an `alg` or `kid` that is not a string.
     """
-    found = _SHAPE.fullmatch(text) if len(text) <= MAX_LENGTH else None
-    if found is None:
+    match = _SHAPE.fullmatch(text) if len(text) <= MAX_LENGTH else None
+    if match is None:
         raise NotAToken("not three base64url parts of permitted length")
-    head, body, signature = found.groups()
+    head, body, signature = match.groups()
     algorithm, key_id = (_short_header if len(head) <= _SHORT else _header)(head)
     claims = _object(body)
     signed = text[: len(head) + 1 + len(body)].encode("ascii")
