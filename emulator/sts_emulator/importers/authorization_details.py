@@ -25,7 +25,7 @@ def read_account(source: JsonText, account: str) -> Inventory:
         BadInput: what is not JSON, or not of its shape.
     """
     account = account or inventory.DEFAULT_ACCOUNT
-    found = Inventory("get-account-authorization-details", exists=True, complete=True)
+    contents = Inventory("get-account-authorization-details", exists=True, complete=True)
     top = source.top
     if "IsTruncated" in top and source.value(top["IsTruncated"]) is True:
         message = (
@@ -33,7 +33,7 @@ def read_account(source: JsonText, account: str) -> Inventory:
         )
         raise BadInput(message, source.line(top["IsTruncated"]))
     if top.keys() & {"UserDetailList", "GroupDetailList", "Policies"} == set():
-        found.complete = False
+        contents.complete = False
     for list_name, read in (
         ("UserDetailList", _user),
         ("GroupDetailList", _group),
@@ -42,8 +42,8 @@ def read_account(source: JsonText, account: str) -> Inventory:
     ):
         for at in source.elements(top[list_name]) if list_name in top else ():
             for thing in read(source, at, account):
-                found.add(thing)
-    return found
+                contents.add(thing)
+    return contents
 
 
 def read_roles(source: JsonText, account: str) -> Inventory:
@@ -53,13 +53,13 @@ def read_roles(source: JsonText, account: str) -> Inventory:
         BadInput: what is not JSON, or not of its shape.
     """
     account = account or inventory.DEFAULT_ACCOUNT
-    found = Inventory("roles as `aws iam` shows them", exists=True)
+    contents = Inventory("roles as `aws iam` shows them", exists=True)
     top = source.top
     places = [top["Role"]] if "Role" in top else list(source.elements(top["Roles"]))
     for at in places:
         for thing in _role(source, at, account):
-            found.add(thing)
-    return found
+            contents.add(thing)
+    return contents
 
 
 def _role(source: JsonText, at: int, account: str) -> Iterator[Thing]:
@@ -176,12 +176,12 @@ def _inline(value: Mapping[str, Any], member: str) -> dict[str, str]:
 
 
 def _inline_places(source: JsonText, places: Mapping[str, int], member: str) -> dict[str, int]:
-    found = {}
+    documents = {}
     for at in source.elements(places[member]) if member in places and source.is_list(places[member]) else ():
         inner = dict(source.members(at)) if source.is_object(at) else {}
         if "PolicyName" in inner and "PolicyDocument" in inner:
-            found[f"inline.{source.value(inner['PolicyName'])}"] = inner["PolicyDocument"]
-    return found
+            documents[f"inline.{source.value(inner['PolicyName'])}"] = inner["PolicyDocument"]
+    return documents
 
 
 def _document(written: Any) -> str:

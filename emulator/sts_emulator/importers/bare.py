@@ -27,17 +27,19 @@ def read_policy(source: JsonText, account: str) -> Inventory:
         BadInput: not JSON.
     """
     value = source.plain()
-    found = Inventory("a policy document")
+    contents = Inventory("a policy document")
     name = _NOT_A_NAME.sub("-", PurePath(source.file).name.partition(".")[0]).strip("-")[:64] or "role"
     whole = in_json(source, {"trust": source.start, "document": source.start})
     if _is_trust(value):
         named = _OWN_PROVIDER.search(source.text)
         owner = account or (named[1] if named else inventory.DEFAULT_ACCOUNT)
-        found.add(Thing("roles", owner, name, {"trust": compact(value)}, source.line(source.start), locate=whole))
+        contents.add(Thing("roles", owner, name, {"trust": compact(value)}, source.line(source.start), locate=whole))
     else:
         owner = account or inventory.DEFAULT_ACCOUNT
-        found.add(Thing("policies", owner, name, {"document": compact(value)}, source.line(source.start), locate=whole))
-    return found
+        contents.add(
+            Thing("policies", owner, name, {"document": compact(value)}, source.line(source.start), locate=whole)
+        )
+    return contents
 
 
 def _is_trust(value: Any) -> bool:
@@ -56,7 +58,7 @@ def read_oidc_provider(source: JsonText, account: str) -> Inventory:
         BadInput: not JSON, or without a URL.
     """
     value = source.plain()
-    found = Inventory("an OIDC provider")
+    contents = Inventory("an OIDC provider")
     url = value.get("Url")
     if not isinstance(url, str) or not url:
         raise BadInput("expected `Url` to be a text", source.line(source.top["Url"]))
@@ -67,8 +69,8 @@ def read_oidc_provider(source: JsonText, account: str) -> Inventory:
         tags=inventory.tags(value.get("Tags")),
     )
     owner = account or inventory.DEFAULT_ACCOUNT
-    found.add(Thing("oidc_providers", owner, provider_host(url), body, source.line(source.start)))
-    return found
+    contents.add(Thing("oidc_providers", owner, provider_host(url), body, source.line(source.start)))
+    return contents
 
 
 def read_provider_list(source: JsonText, account: str) -> Inventory:
@@ -77,7 +79,7 @@ def read_provider_list(source: JsonText, account: str) -> Inventory:
     Raises:
         BadInput: not JSON.
     """
-    found = Inventory("a list of OIDC providers", exists=True)
+    contents = Inventory("a list of OIDC providers", exists=True)
     for at in source.elements(source.top["OpenIDConnectProviderList"]):
         arn = source.value(at)
         arn = arn.get("Arn") if isinstance(arn, Mapping) else arn
@@ -85,8 +87,8 @@ def read_provider_list(source: JsonText, account: str) -> Inventory:
         if not isinstance(arn, str) or host == arn:
             raise BadInput("expected the ARN of an OIDC provider", source.line(at))
         body = {"url": f"https://{host}"}
-        found.add(Thing("oidc_providers", account or arn.split(":")[4], host, body, source.line(at)))
-    return found
+        contents.add(Thing("oidc_providers", account or arn.split(":")[4], host, body, source.line(at)))
+    return contents
 
 
 def read_roles_anywhere(source: JsonText, account: str) -> Inventory:
@@ -95,21 +97,21 @@ def read_roles_anywhere(source: JsonText, account: str) -> Inventory:
     Raises:
         BadInput: not JSON.
     """
-    found = Inventory("IAM Roles Anywhere definitions")
+    contents = Inventory("IAM Roles Anywhere definitions")
     top = source.top
     for member, read in (("trustAnchor", _anchor), ("profile", _profile)):
         places = [top[member]] if member in top else []
         places += list(source.elements(top[f"{member}s"])) if f"{member}s" in top else []
         for at in places:
-            read(found, source, at, account)
-    if not found.things and "source" in top:
-        _anchor(found, source, source.start, account)
-    elif not found.things and "roleArns" in top:
-        _profile(found, source, source.start, account)
-    return found
+            read(contents, source, at, account)
+    if not contents.things and "source" in top:
+        _anchor(contents, source, source.start, account)
+    elif not contents.things and "roleArns" in top:
+        _profile(contents, source, source.start, account)
+    return contents
 
 
-def _anchor(found: Inventory, source: JsonText, at: int, account: str) -> None:
+def _anchor(contents: Inventory, source: JsonText, at: int, account: str) -> None:
     value = source.value(at)
     data = value.get("source", {}).get("sourceData", {}) if isinstance(value, Mapping) else {}
     name = value.get("name") if isinstance(value, Mapping) else None
@@ -117,14 +119,16 @@ def _anchor(found: Inventory, source: JsonText, at: int, account: str) -> None:
         raise BadInput("expected a trust anchor with a `name`", source.line(at))
     bundle = data.get("x509CertificateData") if isinstance(data, Mapping) else None
     if not isinstance(bundle, str):
-        found.note(source.line(at), f"trust anchor `{name}`: its certificates are not in this file, so it is left out")
+        contents.note(
+            source.line(at), f"trust anchor `{name}`: its certificates are not in this file, so it is left out"
+        )
         return
     body = kept(certificates=bundle, id=value.get("trustAnchorId"))
     _enabled(body, value)
-    found.add(Thing("trust_anchors", _owner(value, "trustAnchorArn", account), name, body, source.line(at)))
+    contents.add(Thing("trust_anchors", _owner(value, "trustAnchorArn", account), name, body, source.line(at)))
 
 
-def _profile(found: Inventory, source: JsonText, at: int, account: str) -> None:
+def _profile(contents: Inventory, source: JsonText, at: int, account: str) -> None:
     value = source.value(at)
     name = value.get("name") if isinstance(value, Mapping) else None
     if not isinstance(name, str):
@@ -140,7 +144,7 @@ def _profile(found: Inventory, source: JsonText, at: int, account: str) -> None:
         body["session_names"] = "true"
     _enabled(body, value)
     owner = _owner(value, "profileArn", account)
-    found.add(Thing("roles_anywhere_profiles", owner, name, body, source.line(at)))
+    contents.add(Thing("roles_anywhere_profiles", owner, name, body, source.line(at)))
 
 
 def _enabled(body: dict[str, Any], value: Mapping[str, Any]) -> None:

@@ -52,7 +52,7 @@ def read(template: Template, account: str, parameters: Mapping[str, str]) -> Inv
             if isinstance(kind, str) and kind in step and taking.exists(logical):
                 step[kind](taking, logical, taking.properties(logical))
     taking.tell(parameters)
-    return taking.found
+    return taking.inventory
 
 
 def _section(value: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -76,7 +76,7 @@ class _Taking:
         parameters = {**parameters_of(value), **pseudo(account), **given}
         self._place = template_attributes.Place(str(parameters["AWS::Region"]), account)
         self._filling = Filling(account, self._place.region)
-        self.found = Inventory("a CloudFormation template", made_up=self._filling.made_up)
+        self.inventory = Inventory("a CloudFormation template", made_up=self._filling.made_up)
         self._origins = origins
         self._declared = _section(value, "Parameters")
         self.things: dict[str, Thing] = {}
@@ -100,7 +100,7 @@ class _Taking:
         try:
             return self.resolver.holds(condition)
         except Unresolved as gap:
-            self.found.note(self.line(logical), f"{logical}: its condition is not known ({gap}); taken to hold")
+            self.inventory.note(self.line(logical), f"{logical}: its condition is not known ({gap}); taken to hold")
             return True
 
     def properties(self, logical: str) -> Mapping[str, Any]:
@@ -118,10 +118,10 @@ class _Taking:
             line = self.template.line_at(["Parameters"])
             if near:
                 raise BadInput(f"has no parameter `{name}`; did you mean `{near[0]}`?", line)
-            self.found.note(line, f"has no parameter `{name}`")
+            self.inventory.note(line, f"has no parameter `{name}`")
         if self.resolver.unresolved:
             line = self.template.line_at(["Parameters"] if self._declared else ["Resources"])
-            self.found.note(line, told(self.resolver.unresolved, self._declared))
+            self.inventory.note(line, told(self.resolver.unresolved, self._declared))
 
     def line(self, logical: str, *path: str | int) -> int:
         return self.template.line_at([*self._origins.get(logical, ["Resources", logical]), *path])
@@ -150,7 +150,7 @@ class _Taking:
         thing = Thing(section, self.account, name, body, self.line(logical), logical, at_lines(lines))
         self.things[logical] = thing
         self._by_name.setdefault((section, name), []).append(thing)
-        return self.found.add(thing)
+        return self.inventory.add(thing)
 
     def attribute(self, logical: str, attribute: str) -> Any:
         """What `Ref` (no attribute) and `Fn::GetAtt` give of a resource; None when there is none of that name."""
@@ -226,7 +226,7 @@ Properties = Mapping[str, Any]
 def _role(taking: _Taking, logical: str, properties: Properties) -> None:
     trust = properties.get("AssumeRolePolicyDocument")
     if trust is None:
-        taking.found.note(taking.line(logical), f"{logical}: has no AssumeRolePolicyDocument, so it is left out")
+        taking.inventory.note(taking.line(logical), f"{logical}: has no AssumeRolePolicyDocument, so it is left out")
         return
     duration = str(properties.get("MaxSessionDuration") or "")
     body = kept(
@@ -324,7 +324,7 @@ def _instance_profile(taking: _Taking, logical: str, properties: Properties) -> 
 def _oidc_provider(taking: _Taking, logical: str, properties: Properties) -> None:
     url = properties.get("Url")
     if not isinstance(url, str) or MARK in url:
-        taking.found.note(taking.line(logical), f"{logical}: its URL is not known, so it is left out")
+        taking.inventory.note(taking.line(logical), f"{logical}: its URL is not known, so it is left out")
         return
     body = kept(
         url=url if "://" in url else f"https://{url}",
@@ -340,7 +340,7 @@ def _saml_provider(taking: _Taking, logical: str, properties: Properties) -> Non
     if isinstance(metadata, str) and MARK not in metadata:
         taking.add("saml_providers", logical, taking.name(logical, "Name"), {"metadata": metadata}, {})
     else:
-        taking.found.note(taking.line(logical), f"{logical}: its metadata is not known, so it is left out")
+        taking.inventory.note(taking.line(logical), f"{logical}: its metadata is not known, so it is left out")
 
 
 def _anchor(taking: _Taking, logical: str, properties: Properties) -> None:
@@ -348,7 +348,7 @@ def _anchor(taking: _Taking, logical: str, properties: Properties) -> None:
     for member in ("SourceData", "X509CertificateData"):
         data = data.get(member) if isinstance(data, Mapping) else None
     if not isinstance(data, str) or MARK in data:
-        taking.found.note(taking.line(logical), f"{logical}: its certificates are not known, so it is left out")
+        taking.inventory.note(taking.line(logical), f"{logical}: its certificates are not known, so it is left out")
         return
     body = {"certificates": data, **_switch(properties)}
     taking.add("trust_anchors", logical, taking.name(logical, "Name"), body, {})

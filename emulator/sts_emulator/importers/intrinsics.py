@@ -135,19 +135,19 @@ class Resolver:
             return NO_VALUE
         if isinstance(name, str) and name in self._parameters:
             return self._parameters[name]
-        found = self._attribute(name, "") if isinstance(name, str) else None
-        if found is None:
+        value = self._attribute(name, "") if isinstance(name, str) else None
+        if value is None:
             raise Unresolved(f"Ref {_shown(name)}")
-        return found
+        return value
 
     def _get_att(self, argument: Any) -> Any:
         parts = argument.split(".", 1) if isinstance(argument, str) else argument
         if not isinstance(parts, list) or len(parts) != 2 or not all(isinstance(part, str) for part in parts):  # noqa: PLR2004
             raise Unresolved(f"Fn::GetAtt {_shown(argument)}")
-        found = self._attribute(parts[0], parts[1])
-        if found is None:
+        value = self._attribute(parts[0], parts[1])
+        if value is None:
             raise Unresolved(f"Fn::GetAtt {'.'.join(parts)}")
-        return found
+        return value
 
     def _sub(self, argument: Any) -> str:
         text, given = argument, {}

@@ -17,18 +17,18 @@ def steps(path: str) -> list[str | int]:
 
     Keys and operators may hold dots; what follows `Condition` is therefore an operator and the rest one key.
     """
-    found: list[str | int] = []
+    keys: list[str | int] = []
     rest = path
     while rest:
-        if found and found[-1] == "Condition":
+        if keys and keys[-1] == "Condition":
             name, _, key = rest.partition(".")
             if operator(name).family == "unknown" and key and "." in key:
                 name, _, key = rest.rpartition(".")
-            return [*found, name, *([key] if key else [])]
+            return [*keys, name, *([key] if key else [])]
         part, _, rest = rest.partition(".")
         indexed = _INDEX.fullmatch(part)
-        found += [indexed[1], int(indexed[2])] if indexed else [part]
-    return found
+        keys += [indexed[1], int(indexed[2])] if indexed else [part]
+    return keys
 
 
 def in_json(source: JsonText, members: Mapping[str, int]) -> Locate:

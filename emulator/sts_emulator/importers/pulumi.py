@@ -37,7 +37,7 @@ def read(source: JsonText, account: str) -> Inventory:
     """
     exists = "deployment" in source.top
     plan = Plan(account or terraform.account_in(source.text), source, Configuration({}))
-    plan.found = Inventory("an exported Pulumi stack" if exists else "a Pulumi preview", exists=exists)
+    plan.inventory = Inventory("an exported Pulumi stack" if exists else "a Pulumi preview", exists=exists)
     states = {str(state.get("urn")): (state, line) for state, line in _states(source)}
     for state, line in states.values():
         resource = _resource(state, line)
@@ -45,7 +45,7 @@ def read(source: JsonText, account: str) -> Inventory:
             resource.values = {**resource.values, **_depended_on(state, states, plan.account)}
             plan.resources.append(resource)
     terraform.take(plan)
-    return plan.found
+    return plan.inventory
 
 
 def _states(source: JsonText) -> Iterator[tuple[Mapping[str, Any], int]]:
@@ -76,13 +76,13 @@ def _resource(state: Mapping[str, Any], line: int) -> Resource | None:
 
 def _values(state: Mapping[str, Any]) -> dict[str, Any]:
     """The members that are known, as Terraform names them."""
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for side in ("inputs", "outputs"):
         members = state.get(side)
         for name, value in members.items() if isinstance(members, Mapping) else ():
             if not _is_unknown(value):
-                found[_MEMBERS.get(name, _snake(name))] = value
-    return found
+                values[_MEMBERS.get(name, _snake(name))] = value
+    return values
 
 
 def _is_unknown(value: Any) -> bool:
@@ -96,7 +96,7 @@ def _depended_on(
 ) -> dict[str, Any]:
     """Members that are not known yet, from the resources that they are taken from."""
     listed = state.get("propertyDependencies")
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for member, urns in listed.items() if isinstance(listed, Mapping) else ():
         known = states.get(str(urns[0])) if isinstance(urns, list) and len(urns) == 1 else None
         other = _resource(*known) if known is not None else None
@@ -105,12 +105,12 @@ def _depended_on(
         name = other.values.get("name")
         name = name if isinstance(name, str) else other.name
         if member in ("role", "user", "group"):
-            found[member] = name
+            values[member] = name
         elif member.endswith("Arn"):
             arn = other.values.get("arn")
             kind = other.type.removeprefix("aws_iam_")
-            found[_snake(member)] = arn if isinstance(arn, str) else inventory.arn(account, kind, name)
-    return found
+            values[_snake(member)] = arn if isinstance(arn, str) else inventory.arn(account, kind, name)
+    return values
 
 
 def _name(urn: str) -> str:

@@ -31,10 +31,10 @@ def read_json(source: JsonText, account: str = "", parameters: Mapping[str, str]
         return cloudformation.read(JsonTemplate(source), account, parameters or {})
     for members, read in _KINDS:
         if any(member <= names for member in members):
-            found = read(source, account)
+            contents = read(source, account)
             for name in parameters or ():
-                found.note(1, f"is no template, so it has no parameter `{name}`")
-            return found
+                contents.note(1, f"is no template, so it has no parameter `{name}`")
+            return contents
     raise BadInput(_complaint(source), 1)
 
 

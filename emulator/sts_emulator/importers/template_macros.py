@@ -49,15 +49,15 @@ class _Unrolling:
 
     def resources(self, origins: dict[str, list[str | int]]) -> dict[str, Any]:
         """The resources, each with its loops unrolled."""
-        found: dict[str, Any] = {}
+        resources: dict[str, Any] = {}
         for name, written in self._template["Resources"].items():
             if not name.startswith(LOOP):
-                found[name] = self.unrolled(written)
+                resources[name] = self.unrolled(written)
                 continue
             for logical, resource in self.unrolled({name: written}).items():
-                found[logical] = resource
+                resources[logical] = resource
                 origins[logical] = ["Resources", name]
-        return found
+        return resources
 
     def unrolled(self, written: Any, depth: int = 0) -> Any:
         """A value with the loops in it unrolled."""
@@ -65,25 +65,25 @@ class _Unrolling:
             return [self.unrolled(item, depth) for item in written] if _has_loop(written) else written
         if not isinstance(written, Mapping) or not _has_loop(written):
             return written
-        found: dict[str, Any] = {}
+        members: dict[str, Any] = {}
         for name, item in written.items():
             if name.startswith(LOOP) and depth < DEEPEST:
-                found |= self._turns(item, depth)
+                members |= self._turns(item, depth)
             else:
-                found[name] = self.unrolled(item, depth)
-        return found
+                members[name] = self.unrolled(item, depth)
+        return members
 
     def _turns(self, loop: Any, depth: int) -> dict[str, Any]:
-        found: dict[str, Any] = {}
+        members: dict[str, Any] = {}
         if not isinstance(loop, list) or len(loop) != 3 or not isinstance(loop[2], Mapping):  # noqa: PLR2004 - name, values, body
-            return found
+            return members
         variable, listed, body = loop
         for value in self._values(listed):
             self._made += len(body)
             if self._made > MOST:
                 break
-            found |= self.unrolled(_put(body, str(variable), str(value)), depth + 1)
-        return found
+            members |= self.unrolled(_put(body, str(variable), str(value)), depth + 1)
+        return members
 
     def _values(self, listed: Any) -> list[Any]:
         """A list as written, or the values of a parameter that is one."""
@@ -118,7 +118,7 @@ def _put(written: Any, variable: str, value: str) -> Any:
 
 
 def _serverless_roles(resources: Mapping[str, Any], common: Any) -> list[tuple[str, dict[str, Any]]]:
-    found = []
+    roles = []
     for logical, resource in resources.items():
         kind = resource.get("Type") if isinstance(resource, Mapping) else None
         service = _RUNNERS.get(kind) if isinstance(kind, str) else None
@@ -134,8 +134,8 @@ def _serverless_roles(resources: Mapping[str, Any], common: Any) -> list[tuple[s
             role = {"Type": "AWS::IAM::Role", "Properties": _role(properties, service)}
             if "Condition" in resource:
                 role["Condition"] = resource["Condition"]
-            found.append((f"{logical}Role", role))
-    return found
+            roles.append((f"{logical}Role", role))
+    return roles
 
 
 def _role(properties: Mapping[str, Any], service: str) -> dict[str, Any]:

@@ -23,7 +23,7 @@ _PREFIXES: Mapping[str, str] = {
 def parameters_of(template: Mapping[str, Any]) -> dict[str, Any]:
     """The values that a template gives its own parameters: defaults, or the first of those that it allows."""
     declared = template.get("Parameters")
-    found: dict[str, Any] = {}
+    parameters: dict[str, Any] = {}
     for name, parameter in declared.items() if isinstance(declared, Mapping) else ():
         if not isinstance(parameter, Mapping):
             continue
@@ -37,8 +37,8 @@ def parameters_of(template: Mapping[str, Any]) -> dict[str, Any]:
             default = f"{_PREFIXES[match[1]]}-0123456789abcdef0"
         if default is not None:
             is_list = kind.startswith(("CommaDelimitedList", "List<"))
-            found[name] = [item.strip() for item in str(default).split(",")] if is_list else default
-    return found
+            parameters[name] = [item.strip() for item in str(default).split(",")] if is_list else default
+    return parameters
 
 
 def pseudo(account: str) -> dict[str, str]:

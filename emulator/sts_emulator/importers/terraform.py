@@ -46,7 +46,7 @@ class Plan:
     source: JsonText
     configuration: Configuration
     resources: list[Resource] = field(default_factory=list)
-    found: Inventory = field(default_factory=lambda: Inventory("terraform show -json"))
+    inventory: Inventory = field(default_factory=lambda: Inventory("terraform show -json"))
 
     def of(self, *types: str) -> Iterator[Resource]:
         """Resources of these types."""
@@ -65,7 +65,7 @@ def read(source: JsonText, account: str) -> Inventory:
         raise BadInput("has neither `planned_values` nor `values`: an empty state, or a plan that failed", 1)
     configuration = Configuration(source.value(top["configuration"]) if "configuration" in top else {})
     plan = Plan(account or account_in(source.text), source, configuration)
-    plan.found.exists = "planned_values" not in top
+    plan.inventory.exists = "planned_values" not in top
     for name, place in source.members(at):
         if name == "root_module":
             plan.resources += _module(source, place, (), 0)
@@ -80,7 +80,7 @@ def read(source: JsonText, account: str) -> Inventory:
         )
         plan.resources += [resource for resource in prior if resource.address not in known]
     take(plan)
-    return plan.found
+    return plan.inventory
 
 
 def account_in(text: str) -> str:
@@ -93,18 +93,18 @@ def account_in(text: str) -> str:
 
 
 def _module(source: JsonText, at: int, path: tuple[str, ...], depth: int) -> list[Resource]:
-    found: list[Resource] = []
+    resources: list[Resource] = []
     if depth > DEEPEST:
         raise BadInput("has modules nested too deeply", source.line(at))
     for name, place in source.members(at) if source.is_object(at) else ():
         if name == "resources":
-            found += [each for element in source.elements(place) if (each := _resource(source, element, path))]
+            resources += filter(None, (_resource(source, element, path) for element in source.elements(place)))
         elif name == "child_modules":
             for element in source.elements(place):
                 address = source.find(element, ["address"])
                 inner = source.value(address) if address != element else ""
-                found += _module(source, element, _module_path(str(inner)), depth + 1)
-    return found
+                resources += _module(source, element, _module_path(str(inner)), depth + 1)
+    return resources
 
 
 def _module_path(address: str) -> tuple[str, ...]:
@@ -159,7 +159,7 @@ class _Taking:
     def add(self, section: str, resource: Resource, name: str, body: dict[str, Any]) -> Thing:
         thing = Thing(section, self.plan.account, name, body, resource.line, resource.address)
         self.things[section, name] = thing
-        return self.plan.found.add(thing)
+        return self.plan.inventory.add(thing)
 
     def name(self, resource: Resource) -> str:
         """Its name, or a made-up one where AWS will choose it."""
@@ -168,7 +168,7 @@ class _Taking:
             return given
         prefix = resource.values.get("name_prefix")
         made = f"{prefix}x" if isinstance(prefix, str) and prefix else resource.name
-        self.plan.found.note(resource.line, f"{resource.address}: its name is made at apply; called `{made}` here")
+        self.plan.inventory.note(resource.line, f"{resource.address}: its name is made at apply; called `{made}` here")
         return made
 
     def document(self, resource: Resource, member: str) -> str | None:
@@ -178,9 +178,9 @@ class _Taking:
             return given
         made, why = self.documents.made(resource.module, resource.type, resource.name, member)
         if made is None:
-            self.plan.found.note(resource.line, f"{resource.address}: {member} is not known before apply{why}")
+            self.plan.inventory.note(resource.line, f"{resource.address}: {member} is not known before apply{why}")
         elif why:
-            self.plan.found.note(resource.line, f"{resource.address}: {member}: {why}")
+            self.plan.inventory.note(resource.line, f"{resource.address}: {member}: {why}")
         return made
 
     def text(self, resource: Resource, member: str) -> str:
@@ -188,8 +188,8 @@ class _Taking:
         given = resource.values.get(member)
         if isinstance(given, str):
             return given
-        found = self.texts(resource, member)
-        return found[0] if found else ""
+        texts = self.texts(resource, member)
+        return texts[0] if texts else ""
 
     def texts(self, resource: Resource, member: str) -> list[str]:
         """A list of texts of a resource likewise."""
@@ -207,12 +207,12 @@ def _key(resource: Resource) -> Key:
 
 def _unambiguous(pairs: list[tuple[Key, str]]) -> dict[Key, str]:
     """ARNs by key; of a resource with several instances a reference does not say which is meant, so it has none."""
-    found: dict[Key, str] = {}
+    texts: dict[Key, str] = {}
     several: set[Key] = set()
     for key, text in pairs:
-        if found.setdefault(key, text) != text:
+        if texts.setdefault(key, text) != text:
             several.add(key)
-    return {key: text for key, text in found.items() if key not in several}
+    return {key: text for key, text in texts.items() if key not in several}
 
 
 _ARNS: Mapping[str, str] = {
@@ -294,7 +294,7 @@ def _instance_profile(taking: _Taking, resource: Resource) -> None:
 def _oidc_provider(taking: _Taking, resource: Resource) -> None:
     url = resource.values.get("url")
     if not isinstance(url, str) or not url:
-        taking.plan.found.note(resource.line, f"{resource.address}: its URL is not known before apply")
+        taking.plan.inventory.note(resource.line, f"{resource.address}: its URL is not known before apply")
         return
     body = kept(
         url=url if "://" in url else f"https://{url}",
@@ -310,7 +310,7 @@ def _saml_provider(taking: _Taking, resource: Resource) -> None:
     if isinstance(metadata, str) and metadata:
         taking.add("saml_providers", resource, taking.name(resource), {"metadata": metadata})
     else:
-        taking.plan.found.note(resource.line, f"{resource.address}: its metadata is not known before apply")
+        taking.plan.inventory.note(resource.line, f"{resource.address}: its metadata is not known before apply")
 
 
 def _profile(taking: _Taking, resource: Resource) -> None:
@@ -326,7 +326,7 @@ def _profile(taking: _Taking, resource: Resource) -> None:
     if body.get("roles"):
         taking.add("roles_anywhere_profiles", resource, taking.name(resource), body)
     else:
-        taking.plan.found.note(resource.line, f"{resource.address}: its roles are not known before apply")
+        taking.plan.inventory.note(resource.line, f"{resource.address}: its roles are not known before apply")
 
 
 def _anchor(taking: _Taking, resource: Resource) -> None:
@@ -336,7 +336,7 @@ def _anchor(taking: _Taking, resource: Resource) -> None:
             bundle = bundle or (data.get("x509_certificate_data") if isinstance(data, Mapping) else "") or ""
     if not bundle:
         note = f"{resource.address}: its certificates are not known before apply, so it is left out"
-        taking.plan.found.note(resource.line, note)
+        taking.plan.inventory.note(resource.line, note)
         return
     body: dict[str, Any] = {"certificates": bundle}
     if resource.values.get("enabled") is not True:
@@ -380,7 +380,9 @@ def _attachment(*places: tuple[str, str]) -> Callable[[_Taking, Resource], None]
                 if holder is not None and policy:
                     holder.body.setdefault("policies", []).append(policy)
                 elif holder is not None:
-                    taking.plan.found.note(resource.line, f"{resource.address}: its policy is not known before apply")
+                    taking.plan.inventory.note(
+                        resource.line, f"{resource.address}: its policy is not known before apply"
+                    )
 
     return link
 

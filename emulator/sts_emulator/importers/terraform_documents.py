@@ -86,14 +86,14 @@ class Documents:
         return "*" if named == {"*": ["*"]} else named
 
     def _conditions(self, module: tuple[str, ...], listed: Any, blocks: Any) -> dict[str, Any]:
-        found: dict[str, dict[str, list[str]]] = {}
+        conditions: dict[str, dict[str, list[str]]] = {}
         for item in listed or []:
             written = _block(blocks, item, "test", "variable")
             if not isinstance(item.get("test"), str) or not isinstance(item.get("variable"), str):
                 raise _Unknown("a condition whose test or variable is not known")
             values = self._filled(module, item.get("values") or [], written.get("values"))
-            found.setdefault(item["test"], {}).setdefault(item["variable"], []).extend(values)
-        return found
+            conditions.setdefault(item["test"], {}).setdefault(item["variable"], []).extend(values)
+        return conditions
 
     def _filled(self, module: tuple[str, ...], listed: Any, expression: Any) -> list[str]:
         """The values with their gaps filled by the ARNs that the expression refers to, in order."""
