@@ -66,12 +66,12 @@ class Caller:
 
 def named_in(documents: Iterable[Document], account: str) -> list[Caller]:
     """The callers that documents name, or by a wildcard, an account or aws:PrincipalArn could mean; once each."""
-    found: dict[tuple[str, str], Caller] = {}
+    callers: dict[tuple[str, str], Caller] = {}
     for document in documents:
         for statement in document.statements:
             for caller in _named_by(statement, account):
-                found.setdefault(caller.key, caller)
-    return list(found.values())
+                callers.setdefault(caller.key, caller)
+    return list(callers.values())
 
 
 def _named_by(statement: Statement, account: str) -> Iterator[Caller]:

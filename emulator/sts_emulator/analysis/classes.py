@@ -60,10 +60,10 @@ def classes(trust: Document, account: str) -> Iterator[Class]:
             continue
         if name.kind == "user" and session != SESSION:
             continue
-        found = _class(
+        population = _class(
             name, name.account or owner, session, identifier, is_any=not account and owner == callers.FOREIGN
         )
-        made.setdefault((*found.caller.key, found.caller.principal.id), found)
+        made.setdefault((*population.caller.key, population.caller.principal.id), population)
     yield from islice(made.values(), MOST)
 
 

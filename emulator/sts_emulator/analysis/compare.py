@@ -73,13 +73,13 @@ def compare(old: Document | None, new: Document | None, role_arn: str) -> list[W
     documents = [document for document in (old, new) if document is not None]
     account = names.account_in(role_arn)
     search = Search(documents)
-    found = [
+    witnesses = [
         witness
         for caller in named_in(documents, account)
         for action in (caller.action, *ALONG)
         for witness in _of(search, caller, action, old, new, role_arn)
     ]
-    return sorted(_once(found), key=lambda witness: witness.direction)
+    return sorted(_once(witnesses), key=lambda witness: witness.direction)
 
 
 def grade(document: Document | None, asked: Request) -> Grade:

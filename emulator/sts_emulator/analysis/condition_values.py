@@ -30,27 +30,27 @@ _NEUTRAL = {"aws:securetransport": ("true",), "aws:sourceip": ("198.51.100.99",)
 
 def conditions_of(documents: Iterable[Document]) -> dict[str, list[Condition]]:
     """All conditions by lower-cased key."""
-    found: dict[str, list[Condition]] = {}
+    conditions: dict[str, list[Condition]] = {}
     for document in documents:
         for statement in document.statements:
             for condition in statement.conditions:
-                found.setdefault(condition.name, []).append(condition)
+                conditions.setdefault(condition.name, []).append(condition)
                 for value in condition.values:
                     for variable in value.template.variables:
-                        found.setdefault(variable.name, [])
-    return found
+                        conditions.setdefault(variable.name, [])
+    return conditions
 
 
 def spelling(documents: Iterable[Document]) -> dict[str, str]:
     """How the policies write each lower-cased key."""
-    found: dict[str, str] = {}
+    spellings: dict[str, str] = {}
     for document in documents:
         for statement in document.statements:
             for condition in statement.conditions:
-                found[condition.name] = condition.key
+                spellings[condition.name] = condition.key
                 for value in condition.values:
-                    found |= {variable.name: variable.key for variable in value.template.variables}
-    return found
+                    spellings |= {variable.name: variable.key for variable in value.template.variables}
+    return spellings
 
 
 def candidates(name: str, conditions: Sequence[Condition], fixed: Context, *, always: bool) -> list[Values]:
@@ -58,20 +58,20 @@ def candidates(name: str, conditions: Sequence[Condition], fixed: Context, *, al
 
     Variables in policy values stand for what `fixed` holds.
     """
-    found: dict[Values, None] = {} if always else {ABSENT: None}
-    found.update((values, None) for values in neutral(name, conditions))
+    options: dict[Values, None] = {} if always else {ABSENT: None}
+    options.update((values, None) for values in neutral(name, conditions))
     singles: dict[str, None] = {}
     for condition in conditions:
         for value in condition.values:
             for text in _near(condition, value, fixed):
                 singles[text] = None
-    found.update(((text,), None) for text in singles)
+    options.update(((text,), None) for text in singles)
     several = is_multivalued(name) or any(condition.operator.quantifier for condition in conditions)
     if several and is_multivalued(name) is not False:
-        found.update(((text, STRANGER), None) for text in singles if text != STRANGER)
+        options.update(((text, STRANGER), None) for text in singles if text != STRANGER)
         if len(singles) > 1:
-            found[tuple(singles)] = None
-    return list(found)[:MOST]
+            options[tuple(singles)] = None
+    return list(options)[:MOST]
 
 
 def neutral(name: str, conditions: Sequence[Condition]) -> list[Values]:

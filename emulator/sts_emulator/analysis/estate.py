@@ -174,9 +174,9 @@ class Estate:
         keys = [resources.key_of(stored["account"], name) for name in stored.get("groups", ())]
         groups = [self.world.get(documents.GROUP, key) for key in keys]
         holders = [stored, *(group for group in groups if group is not None)]
-        found = [_about_sts(text) for holder in holders for text in holder.get("inline", {}).values()]
-        found += [self._managed(arn) for holder in holders for arn in holder.get("attached", ())]
-        return tuple(document for document in found if document is not None)
+        policies = [_about_sts(text) for holder in holders for text in holder.get("inline", {}).values()]
+        policies += [self._managed(arn) for holder in holders for arn in holder.get("attached", ())]
+        return tuple(document for document in policies if document is not None)
 
     def _managed(self, arn: str) -> Document | None:
         """A managed policy, compiled once: many hold the same."""
@@ -188,21 +188,24 @@ class Estate:
     @cached_property
     def _permitted(self) -> dict[str, tuple[frozenset[str], tuple[Glob, ...]]]:
         """Which roles each user's and role's own policies allow to assume, conditions aside: by ARN, and by pattern."""
-        found = {}
+        permitted = {}
         for arn, stored in [*self.users.items(), *self.roles.items()]:
             texts = {text for document in self._identity(stored) for text in _assumable(document)}
             patterns = {text for text in texts if has_wildcard(text) or "${" in text}
             if texts:
-                found[arn] = (frozenset(texts - patterns), tuple(glob(_VARIABLE.sub("*", text)) for text in patterns))
-        return found
+                permitted[arn] = (
+                    frozenset(texts - patterns),
+                    tuple(glob(_VARIABLE.sub("*", text)) for text in patterns),
+                )
+        return permitted
 
     @cached_property
     def _permitted_of(self) -> dict[str, list[str]]:
         """Those of whom `_permitted` tells, by account."""
-        found: dict[str, list[str]] = {}
+        arns: dict[str, list[str]] = {}
         for arn in self._permitted:
-            found.setdefault(arn.split(":")[4], []).append(arn)
-        return found
+            arns.setdefault(arn.split(":")[4], []).append(arn)
+        return arns
 
     def may_any(self, arn: str) -> bool:
         """Whether the own policies of a user or role allow to assume any role."""
@@ -236,21 +239,21 @@ class Estate:
     def _arn_of(self, identifier: str) -> str | None:
         if not identifier.startswith(("AROA", "AIDA")):
             return None
-        found = self.world.find(documents.ROLE, identifier) or self.world.find(documents.USER, identifier)
-        return None if found is None else str(found["arn"])
+        principal = self.world.find(documents.ROLE, identifier) or self.world.find(documents.USER, identifier)
+        return None if principal is None else str(principal["arn"])
 
     @cached_property
     def trusting(self) -> dict[str, list[str]]:
         """ARNs of the roles that allow something to a principal, by how they name it; an account by its digits."""
-        found: dict[str, dict[str, None]] = {}
+        trusting: dict[str, dict[str, None]] = {}
         for arn, role in self.roles.items():
             for statement in self.shown_trust(role).allows:
                 if statement.not_principal:
-                    found.setdefault("*", {})[arn] = None
+                    trusting.setdefault("*", {})[arn] = None
                 for kind, text in statement.principals.entries if statement.principals else ():
                     named = text.split(":")[4] if kind == "AWS" and text.endswith(":root") else text
-                    found.setdefault(named, {})[arn] = None
-        return {named: list(arns) for named, arns in found.items()}
+                    trusting.setdefault(named, {})[arn] = None
+        return {named: list(arns) for named, arns in trusting.items()}
 
     @cached_property
     def trusted_sessions(self) -> list[str]:

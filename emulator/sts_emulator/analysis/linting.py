@@ -46,7 +46,7 @@ class Linted(NamedTuple):
     """What came of a file: how many policies it holds, what is to be said about them, and what it does not tell."""
 
     policies: int = 0
-    found: tuple[Found, ...] = ()
+    findings: tuple[Found, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -66,15 +66,15 @@ class Subject:
 
 def files(paths: Iterable[str]) -> list[Path]:
     """The files that a command names; of folders everything below them that may hold policies. Raises ScenarioError."""
-    found: list[Path] = []
+    policy_files: list[Path] = []
     for given in paths:
         path = Path(given)
         if path.is_dir():
             inside = (file for file in path.rglob("*") if file.suffix in SUFFIXES and file.is_file())
-            found += sorted(file for file in inside if not any(part.startswith(".") for part in file.parts))
+            policy_files += sorted(file for file in inside if not any(part.startswith(".") for part in file.parts))
         else:
-            found.append(path)
-    return list(dict.fromkeys(found))
+            policy_files.append(path)
+    return list(dict.fromkeys(policy_files))
 
 
 def lint_file(
@@ -126,7 +126,7 @@ def _linted(subjects: list[Subject], known: Collection[str] | None, data: bytes)
 
     ignored = _ignored(data)
     told: dict[tuple[str, str, str], list[Finding]] = {}  # many roles trust in the same words
-    found = []
+    placed = []
     for subject in subjects:
         key = (subject.kind, subject.account, subject.text)
         if key not in told:
@@ -137,8 +137,8 @@ def _linted(subjects: list[Subject], known: Collection[str] | None, data: bytes)
             if finding.rule in ignored.get(line, ()) or finding.rule in ignored.get(subject.line, ()):
                 continue
             place = (subject.file, line, finding.rule, finding.severity, subject.label, finding.path)
-            found.append(Found(*place, finding.message, finding.fix))
-    return found
+            placed.append(Found(*place, finding.message, finding.fix))
+    return placed
 
 
 def _of_the_author(findings: Iterable[Finding], subject: Subject) -> Iterator[Finding]:
@@ -170,13 +170,13 @@ def _ignored(data: bytes) -> dict[int, frozenset[str]]:
     """Rules that a comment tells to pass over, by the lines that it is about: its own and the next."""
     if b"sts-emulator:" not in data:
         return {}
-    found: dict[int, frozenset[str]] = {}
+    ignored: dict[int, frozenset[str]] = {}
     for number, line in enumerate(data.decode("utf-8", "replace").splitlines(), start=1):
         match = _IGNORED.search(line)
         if match:
             for about in (number, number + 1):
-                found[about] = found.get(about, frozenset()) | frozenset(match[1].split(","))
-    return found
+                ignored[about] = ignored.get(about, frozenset()) | frozenset(match[1].split(","))
+    return ignored
 
 
 # -- imports ---------------------------------------------------------------------------------------------------------
@@ -212,13 +212,13 @@ def _declared(scenario: Any, imported: list[Imported]) -> set[str] | None:
     """Users and roles that there are; None when an import tells of a part of its account only."""
     if any(not source.inventory.complete for source in imported):
         return None
-    found = {arn for source in imported for arn in _principals(source.inventory)}
+    arns = {arn for source in imported for arn in _principals(source.inventory)}
     for entry in scenario.entries:
         kind = {"roles": "role", "users": "user"}.get(entry.section.key)
         for name, holder in (entry.value or {}).items() if kind else ():
             path = holder.path if holder is not None else "/"
-            found.add(f"arn:aws:iam::{entry.account}:{kind}{path}{name}")
-    return found
+            arns.add(f"arn:aws:iam::{entry.account}:{kind}{path}{name}")
+    return arns
 
 
 def _of_scenario(data: bytes, path: Path) -> Iterator[Subject]:

@@ -36,13 +36,13 @@ def mutants(text: str) -> list[Mutant]:
         listed = as_list(source["Statement"])
     except (MalformedPolicy, KeyError, TypeError):
         return []
-    found = (
+    weakenings = (
         Mutant(f"Statement[{index}]{below}", words, _with(source, index, changed))
         for index, statement in enumerate(listed)
         if isinstance(statement, dict)
         for below, words, changed in (_of_deny if statement.get("Effect") == "Deny" else _of_allow)(statement)
     )
-    return list(islice(found, MOST))
+    return list(islice(weakenings, MOST))
 
 
 def _with(source: Mapping[str, Any], index: int, changed: Statement | None) -> str:
@@ -128,9 +128,9 @@ def wider_patterns(value: str) -> list[str]:
     if value.startswith("repo:"):
         owner, slash, rest = body.removeprefix("repo:").partition("/")
         repository, _, subject = rest.partition(":")
-        found = [f"repo:{owner}/{repository}:*"] if subject else []
-        found += [f"repo:{owner}/*"] if repository else []
-        return [*found, f"repo:{owner}*"] if slash else []
+        patterns = [f"repo:{owner}/{repository}:*"] if subject else []
+        patterns += [f"repo:{owner}/*"] if repository else []
+        return [*patterns, f"repo:{owner}*"] if slash else []
     for separator in (":", "/"):
         head, found_one, _ = body.rstrip(":/").rpartition(separator)
         if found_one and head:

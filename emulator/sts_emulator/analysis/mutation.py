@@ -65,12 +65,12 @@ def mutation(rehearsal: Rehearsal, outcomes: Sequence[Outcome]) -> Iterator[Muta
 
 
 def _by_document(outcomes: Sequence[Outcome]) -> dict[str, list[Expectation]]:
-    found: dict[str, dict[int, Expectation]] = {}
+    documents: dict[str, dict[int, Expectation]] = {}
     for number, outcome in enumerate(outcomes):
         for consulted in outcome.decisions:
             for document in documents_of(consulted):
-                found.setdefault(document.text, {})[number] = outcome.expectation
-    return {text: list(expectations.values()) for text, expectations in found.items()}
+                documents.setdefault(document.text, {})[number] = outcome.expectation
+    return {text: list(expectations.values()) for text, expectations in documents.items()}
 
 
 def documents_of(consulted: Consulted) -> Iterator[Document]:
@@ -108,10 +108,10 @@ def _missed(rehearsal: Rehearsal, policy: Held, shown: str, mutant: Mutant) -> t
     """Whether what no expectation noticed can be noticed at all, and by which one."""
     if policy.kind != "trust":
         return MISSED, "", ()
-    found = compare(parse(shown), parse(mutant.text), policy.role_arn)
+    witnesses = compare(parse(shown), parse(mutant.text), policy.role_arn)
     why = ""
     unsure: tuple[str, ...] = ()
-    for witness in (gained for gained in found if gained.direction == "gains"):
+    for witness in (gained for gained in witnesses if gained.direction == "gains"):
         lines = tuple(suggestion(witness, rehearsal.world))
         try:
             expectation = parse_scenario("\n".join(["expect:", *lines])).expect[0]

@@ -164,10 +164,10 @@ def _fixed(line: int) -> Callable[[str], int]:
 def _arn_of(world: World, identifier: str) -> str | None:
     if not identifier.startswith(("AROA", "AIDA")):
         return None
-    found = world.find(documents.ROLE, identifier) or world.find(documents.USER, identifier)
-    return None if found is None else str(found["arn"])
+    principal = world.find(documents.ROLE, identifier) or world.find(documents.USER, identifier)
+    return None if principal is None else str(principal["arn"])
 
 
 def _id_of(world: World, arn: str) -> str | None:
-    found = role_by_arn(world, arn) or user_by_arn(world, arn)
-    return None if found is None else str(found["id"])
+    principal = role_by_arn(world, arn) or user_by_arn(world, arn)
+    return None if principal is None else str(principal["id"])

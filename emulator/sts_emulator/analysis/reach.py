@@ -106,12 +106,12 @@ class Reach:
 
     def who_can(self, role_arn: str, *, chains: bool = True) -> list[Way]:
         """The ways into a role, the shortest for each origin; direct ones first."""
-        found: list[Way] = []
+        ways: list[Way] = []
         seen = {role_arn}
         front = [Way((step,)) for step in self.into(role_arn)]
         known = {way.origin.key for way in front}
         for _ in range(LONGEST_CHAIN):
-            found += front
+            ways += front
             if not chains:
                 break
             following: list[Way] = []
@@ -125,20 +125,20 @@ class Reach:
             front = following
             if not front:
                 break
-        return found
+        return ways
 
     def what_can(self, who: str, *, chains: bool = True) -> list[Way]:
         """The roles that a principal can get to, the shortest way to each."""
-        found: list[Way] = []
+        ways: list[Way] = []
         seen: set[str] = {who}
         front = [Way((step,)) for step in self.out_of(who)]
         for _ in range(LONGEST_CHAIN):
             front = [way for way in front if way.role not in seen and not seen.add(way.role)]  # type: ignore[func-returns-value]  # add() says nothing, which is falsy
-            found += front
+            ways += front
             if not chains or not front:
                 break
             front = [Way((*way.steps, step)) for way in front for step in self.out_of(way.role, seen)]
-        return found
+        return ways
 
     # -- one step -----------------------------------------------------------------------------------------------------
 
@@ -235,18 +235,18 @@ class Reach:
         policies = self._estate.policies(role, holder)
         kind: Kind = "user" if holder.caller.principal.type == "user" else "role"
         for caller in sessions_of(holder.caller, self._estate.shown_trust(role)):
-            found = self._first(role, caller, policies, (*holder.identity, *_some(holder.boundary)))
-            if found is not None:
-                yield self._step(role, caller, kind, holder.arn, found, depends=holder.is_assumed)
+            answer = self._first(role, caller, policies, (*holder.identity, *_some(holder.boundary)))
+            if answer is not None:
+                yield self._step(role, caller, kind, holder.arn, answer, depends=holder.is_assumed)
                 return
 
     def _made_up(self, role: Stored, caller: Caller, kind: Kind, who: str = "", account: str = "") -> Iterator[Step]:
         """Somebody of whom only the name is known: what its own policies say is taken to be yes."""
         policies = self._estate.policies(role, None, (self._anything,), account)
-        found = self._first(role, caller, policies, ())
-        if found is not None:
+        answer = self._first(role, caller, policies, ())
+        if answer is not None:
             depends = kind in ("account", "anybody")
-            yield self._step(role, caller, kind, who or caller.named, found, depends=depends)
+            yield self._step(role, caller, kind, who or caller.named, answer, depends=depends)
 
     def _first(
         self, role: Stored, caller: Caller, policies: PolicySet, own: tuple[Document, ...]
@@ -268,9 +268,9 @@ class Reach:
         return None
 
     def _step(
-        self, role: Stored, caller: Caller, kind: Kind, who: str, found: tuple[Search, Context], *, depends: bool
+        self, role: Stored, caller: Caller, kind: Kind, who: str, answer: tuple[Search, Context], *, depends: bool
     ) -> Step:
-        search, context = found
+        search, context = answer
         asked = request(caller, caller.action, str(role["arn"]), {**context, **self._given})
         when, statement = _allowing(self._estate.trust(role), asked)
         brought = search.chosen(context, caller, caller.action)

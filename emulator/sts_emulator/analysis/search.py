@@ -41,12 +41,12 @@ class Search:
 
     def keys(self, caller: Caller, action: str) -> dict[str, list[Values]]:
         """The keys that such a caller can choose, with the values to try."""
-        found = {}
+        values = {}
         for name, conditions in self._conditions.items():
             there = presence(name, caller, action)
             if there != "never":
-                found[name] = candidates(name, conditions, {**BASE, **caller.context}, always=there == "always")
-        return found
+                values[name] = candidates(name, conditions, {**BASE, **caller.context}, always=there == "always")
+        return values
 
     def contexts(self, caller: Caller, action: str, base: Context = BASE) -> Iterator[Context]:
         """Contexts to try, the plainest first."""

@@ -167,15 +167,15 @@ def explanation(outcome: Outcome) -> list[str]:
 
 
 def _imported(scenario: Scenario) -> tuple[str, ...]:
-    found = []
+    notes = []
     for entry in scenario.entries:
         for source in entry.value or () if entry.section.key == "import" else ():
             counts: dict[str, int] = {}
             for thing in source.inventory.things:
                 counts[thing.section] = counts.get(thing.section, 0) + 1
             told = ", ".join(_counted(section, number) for section, number in counts.items()) or "nothing"
-            found.append(f"{source.file}: {source.inventory.kind}: {told}")
-    return tuple(found)
+            notes.append(f"{source.file}: {source.inventory.kind}: {told}")
+    return tuple(notes)
 
 
 def _counted(section: str, number: int) -> str:
