@@ -126,13 +126,13 @@ def account(given: str) -> str:
 
 def parameters(given: Sequence[str]) -> dict[str, str]:
     """NAME=VALUE options as a mapping. Raises CommandError."""
-    found = {}
+    values = {}
     for pair in given:
         name, equals, value = pair.partition("=")
         if not equals:
             raise CommandError(f"--parameter takes NAME=VALUE, got `{pair}`", UNUSABLE)
-        found[name] = value
-    return found
+        values[name] = value
+    return values
 
 
 def _percent(text: str) -> float:
@@ -374,12 +374,12 @@ def scenario_files(paths: list[str]) -> list[Path]:
 
     try:
         # Never the built-in one: a job in the wrong folder must not pass.
-        found = sources(tuple(paths) or (str(FOLDER),))
+        files = sources(tuple(paths) or (str(FOLDER),))
     except ScenarioError as error:
         raise CommandError(str(error), UNUSABLE) from None
-    if not found:
+    if not files:
         raise CommandError(f"no scenario in {', '.join(paths) or FOLDER}", UNUSABLE)
-    return found
+    return files
 
 
 def untold(notes: Sequence[str]) -> Iterator[str]:

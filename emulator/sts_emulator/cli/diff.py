@@ -79,11 +79,14 @@ def run(arguments: argparse.Namespace) -> int:
         _estate(arguments.new, arguments) as new,
         screen.patience("comparing"),
     ):
-        found = list(_differences(old, new, arguments.role))
-    told = _FORMATS[arguments.format](found)
+        differences = list(_differences(old, new, arguments.role))
+    told = _FORMATS[arguments.format](differences)
     print(screen.painted(told) if arguments.format == "text" else told, end="")
     counted = [
-        w for difference in found for w in difference.witnesses if arguments.fail_on == "any" or w.direction == "gains"
+        witness
+        for difference in differences
+        for witness in difference.witnesses
+        if arguments.fail_on == "any" or witness.direction == "gains"
     ]
     return REFUSED if counted and arguments.fail_on != "never" else 0
 
@@ -136,13 +139,13 @@ def _trusts(estate: Estate, only: str) -> dict[str, Document]:
 # -- output ----------------------------------------------------------------------------------------------------------
 
 
-def _text(found: Sequence[Difference]) -> str:
-    lines = list(_text_lines(found)) or ["no difference found"]
+def _text(differences: Sequence[Difference]) -> str:
+    lines = list(_text_lines(differences)) or ["no difference found"]
     return "".join(f"{printable(line)}\n" for line in lines)
 
 
-def _text_lines(found: Sequence[Difference]) -> Iterator[str]:
-    for difference in found:
+def _text_lines(differences: Sequence[Difference]) -> Iterator[str]:
+    for difference in differences:
         yield f"{difference.role}{'' if difference.state == 'changed' else f' ({difference.state})'}"
         for witness in difference.witnesses:
             sign = "+" if witness.direction == "gains" else "-"
@@ -162,13 +165,13 @@ def _who(witness: Witness) -> str:
     return named
 
 
-def _markdown(found: Sequence[Difference]) -> str:
-    gains = sum(witness.direction == "gains" for difference in found for witness in difference.witnesses)
-    loses = sum(witness.direction == "loses" for difference in found for witness in difference.witnesses)
+def _markdown(differences: Sequence[Difference]) -> str:
+    gains = sum(witness.direction == "gains" for difference in differences for witness in difference.witnesses)
+    loses = sum(witness.direction == "loses" for difference in differences for witness in difference.witnesses)
     if not gains and not loses:
         return "**Trust policies:** no difference in who can assume which role was found.\n"
     lines = [f"**Trust policies:** {gains} gain{'s' * (gains != 1)}, {loses} loss{'es' * (loses != 1)} of access.", ""]
-    for difference in found:
+    for difference in differences:
         if not difference.witnesses:
             continue
         lines += [
@@ -193,12 +196,12 @@ def _cell(text: str) -> str:
     return shown.replace("|", "\\|").replace("`", "'")
 
 
-def _json(found: Sequence[Difference]) -> str:
-    told = {"schema": 1, "differences": [difference.to_json() for difference in found]}
+def _json(differences: Sequence[Difference]) -> str:
+    told = {"schema": 1, "differences": [difference.to_json() for difference in differences]}
     return json.dumps(told, indent=2, ensure_ascii=False) + "\n"
 
 
-def _github(found: Sequence[Difference]) -> str:
+def _github(differences: Sequence[Difference]) -> str:
     from sts_emulator.analysis.reports.message import Message, github
 
     messages = [
@@ -211,7 +214,7 @@ def _github(found: Sequence[Difference]) -> str:
             f"{witness.before.words} → {witness.after.words}; "
             + "; ".join(f"{key} = {', '.join(values)}" for key, values in witness.chosen.items()),
         )
-        for difference in found
+        for difference in differences
         for witness in difference.witnesses
     ]
     return "".join(f"{line}\n" for line in github(messages))

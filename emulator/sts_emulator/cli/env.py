@@ -72,7 +72,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 def variables(endpoint: str, key: Mapping[str, str], region: str) -> dict[str, str]:
     """Every variable, in order; `key` has access_key_id, secret_access_key and perhaps session_token."""
-    found = {
+    environment = {
         "AWS_ACCESS_KEY_ID": key["access_key_id"],
         "AWS_SECRET_ACCESS_KEY": key["secret_access_key"],
         "AWS_REGION": region,
@@ -81,34 +81,34 @@ def variables(endpoint: str, key: Mapping[str, str], region: str) -> dict[str, s
         **{f"AWS_ENDPOINT_URL_{service}": endpoint for service in SERVICES},
     }
     if key.get("session_token"):
-        found["AWS_SESSION_TOKEN"] = key["session_token"]
-    return found
+        environment["AWS_SESSION_TOKEN"] = key["session_token"]
+    return environment
 
 
-def _sh(found: Mapping[str, str]) -> Iterator[str]:
-    if gone := [name for name in OVERRULING if name not in found]:
+def _sh(environment: Mapping[str, str]) -> Iterator[str]:
+    if gone := [name for name in OVERRULING if name not in environment]:
         yield f"unset {' '.join(gone)}"
-    for name, value in found.items():
+    for name, value in environment.items():
         yield f"export {name}={shlex.quote(value)}"
 
 
-def _powershell(found: Mapping[str, str]) -> Iterator[str]:
+def _powershell(environment: Mapping[str, str]) -> Iterator[str]:
     for name in OVERRULING:
-        if name not in found:
+        if name not in environment:
             yield f"Remove-Item Env:{name} -ErrorAction Ignore"
-    for name, value in found.items():
+    for name, value in environment.items():
         quoted = value.replace("'", "''")
         yield f"$Env:{name} = '{quoted}'"
 
 
-def _dotenv(found: Mapping[str, str]) -> Iterator[str]:
-    for name, value in found.items():
+def _dotenv(environment: Mapping[str, str]) -> Iterator[str]:
+    for name, value in environment.items():
         plain = value.replace("_", "").replace("-", "").replace("/", "").replace(":", "").replace(".", "").isalnum()
         yield f"{name}={value}" if plain else f"{name}='{value}'"
 
 
-def _json(found: Mapping[str, str]) -> Iterator[str]:
-    yield json.dumps(found, indent=2)
+def _json(environment: Mapping[str, str]) -> Iterator[str]:
+    yield json.dumps(environment, indent=2)
 
 
 FORMATS: Mapping[str, Callable[[Mapping[str, str]], Iterator[str]]] = {

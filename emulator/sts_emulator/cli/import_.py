@@ -57,12 +57,12 @@ def run(arguments: argparse.Namespace) -> None:
         try:
             data = sys.stdin.buffer.read() if file == "-" else read_bytes(Path(file))
             name = "(standard input)" if file == "-" else file
-            found = read_inventory(data, name, account(arguments.account), parameters(arguments.parameter))
+            inventory = read_inventory(data, name, account(arguments.account), parameters(arguments.parameter))
         except ScenarioError as error:
             raise CommandError(str(error), UNUSABLE) from None
-        inventories.append((name, found))
+        inventories.append((name, inventory))
         if not arguments.quiet:
-            for note in found.notes:
+            for note in inventory.notes:
                 print(f"{name}:{note.line}: {note.message}", file=sys.stderr)
     lines = scenario_lines(inventories)
     if arguments.output:

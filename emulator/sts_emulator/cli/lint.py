@@ -82,15 +82,15 @@ def run(arguments: argparse.Namespace) -> int:
         print("\n".join(_rule_list() if arguments.rules else _rule_page(arguments.explain)))
         return 0
     _refuse_unknown([*arguments.select, *arguments.ignore])
-    found, policies, problems = _lint(arguments)
-    told = _FORMATS[arguments.format](found, problems, arguments.quiet)
+    findings, policies, problems = _lint(arguments)
+    told = _FORMATS[arguments.format](findings, problems, arguments.quiet)
     print(painted(told) if arguments.format == "text" else told, end="")
     if arguments.format == "text":
-        print("\n".join(_summary(found, policies, problems)))
+        print("\n".join(_summary(findings, policies, problems)))
     if problems:
         return UNUSABLE
     grave = SEVERITIES.index(arguments.fail_on) if arguments.fail_on != "never" else -1
-    return REFUSED if any(SEVERITIES.index(finding.severity) <= grave for finding in found) else 0
+    return REFUSED if any(SEVERITIES.index(finding.severity) <= grave for finding in findings) else 0
 
 
 def _lint(arguments: argparse.Namespace) -> tuple[list[Found], int, list[Any]]:
@@ -98,7 +98,7 @@ def _lint(arguments: argparse.Namespace) -> tuple[list[Found], int, list[Any]]:
     from sts_emulator.cli.check import account, parameters, untold
     from sts_emulator.scenario import ScenarioError
 
-    found: list[Found] = []
+    findings: list[Found] = []
     problems: list[Any] = []
     known = _baseline(arguments.baseline) if arguments.baseline else frozenset()
     owner, values = account(arguments.account), parameters(arguments.parameter)
@@ -113,13 +113,15 @@ def _lint(arguments: argparse.Namespace) -> tuple[list[Found], int, list[Any]]:
         if arguments.format == "text" and not arguments.quiet:
             print("".join(f"{line}\n" for line in untold(linted.notes)), end="", file=sys.stderr)
         policies += linted.policies
-        found += [
-            finding for finding in linted.found if _wanted(finding.rule, arguments) and _identity(finding) not in known
+        findings += [
+            finding
+            for finding in linted.findings
+            if _wanted(finding.rule, arguments) and _identity(finding) not in known
         ]
     if not policies and not problems and not any(Path(path).is_file() for path in given):
         raise CommandError(f"no policies in {', '.join(given)}", UNUSABLE)
     return (
-        sorted(found, key=lambda finding: (finding.file, SEVERITIES.index(finding.severity), finding.line)),
+        sorted(findings, key=lambda finding: (finding.file, SEVERITIES.index(finding.severity), finding.line)),
         policies,
         problems,
     )
@@ -166,9 +168,9 @@ def _refuse_unknown(rules: Sequence[str]) -> None:
 _MARKS: Final[Mapping[str, str]] = {"error": "✗", "security": "!", "warning": "~", "suggestion": "·"}
 
 
-def _text(found: Sequence[Found], problems: Sequence[Any], quiet: bool) -> str:
+def _text(findings: Sequence[Found], problems: Sequence[Any], quiet: bool) -> str:
     lines = [str(problem) for problem in problems]
-    for finding in found:
+    for finding in findings:
         if quiet and finding.severity == "suggestion":
             continue
         lines.append(f"{finding.file}:{finding.line}: {_MARKS[finding.severity]} {finding.severity} {finding.rule}")
@@ -182,8 +184,8 @@ def _text(found: Sequence[Found], problems: Sequence[Any], quiet: bool) -> str:
     return "".join(f"{printable(line)}\n" for line in lines)
 
 
-def _summary(found: Sequence[Found], policies: int, problems: Sequence[Any]) -> Iterator[str]:
-    counts = {severity: sum(finding.severity == severity for finding in found) for severity in SEVERITIES}
+def _summary(findings: Sequence[Found], policies: int, problems: Sequence[Any]) -> Iterator[str]:
+    counts = {severity: sum(finding.severity == severity for finding in findings) for severity in SEVERITIES}
     told = ", ".join(f"{number} {severity}" for severity, number in counts.items() if number) or "nothing found"
     yield f"{policies:,} polic{'y' if policies == 1 else 'ies'}: {told}"
     if problems:
@@ -191,21 +193,21 @@ def _summary(found: Sequence[Found], policies: int, problems: Sequence[Any]) -> 
         yield f"{unusable} file{'s' if unusable > 1 else ''} could not be used"
 
 
-def _json(found: Sequence[Found], problems: Sequence[Any], _quiet: bool) -> str:
+def _json(findings: Sequence[Found], problems: Sequence[Any], _quiet: bool) -> str:
     told = {
         "schema": 1,
-        "findings": [finding.to_json() for finding in found],
+        "findings": [finding.to_json() for finding in findings],
         "problems": [{"file": p.where.file, "line": p.where.line, "message": p.message} for p in problems],
     }
     return json.dumps(told, indent=2, ensure_ascii=False) + "\n"
 
 
-def _messages(found: Sequence[Found], problems: Sequence[Any]) -> Iterator[Message]:
+def _messages(findings: Sequence[Found], problems: Sequence[Any]) -> Iterator[Message]:
     from sts_emulator.analysis.reports.message import LEVELS, Message
 
     for problem in problems:
         yield Message(problem.where.file, problem.where.line, "error", "unusable", "cannot be used", problem.message)
-    for finding in found:
+    for finding in findings:
         text = f"{finding.message}. Fix: {finding.fix}"
         yield Message(
             finding.file,
@@ -217,18 +219,18 @@ def _messages(found: Sequence[Found], problems: Sequence[Any]) -> Iterator[Messa
         )
 
 
-def _sarif(found: Sequence[Found], problems: Sequence[Any], _quiet: bool) -> str:
+def _sarif(findings: Sequence[Found], problems: Sequence[Any], _quiet: bool) -> str:
     from sts_emulator.analysis.reports.sarif import sarif
     from sts_emulator.policy.linting.lint import RULES
 
     rules = {rule.id: (rule.title, f"Wrong:\n{rule.wrong}\n\nRight:\n{rule.right}") for rule in RULES}
-    return sarif(list(_messages(found, problems)), rules)
+    return sarif(list(_messages(findings, problems)), rules)
 
 
-def _github(found: Sequence[Found], problems: Sequence[Any], _quiet: bool) -> str:
+def _github(findings: Sequence[Found], problems: Sequence[Any], _quiet: bool) -> str:
     from sts_emulator.analysis.reports.message import github
 
-    return "".join(f"{line}\n" for line in github(_messages(found, problems)))
+    return "".join(f"{line}\n" for line in github(_messages(findings, problems)))
 
 
 _FORMATS: Final[Mapping[str, Callable[[Sequence[Found], Sequence[Any], bool], str]]] = {

@@ -19,15 +19,15 @@ def add_parser(subparsers: Any) -> None:
         "saml", help="make an assertion of a lab identity provider", allow_abbrev=False, description=_DESCRIPTION
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    one = commands.add_parser(
+    command = commands.add_parser(
         "assert",
         help="print a SAMLResponse, in base64, for AssumeRoleWithSAML",
         epilog='example: aws sts assume-role-with-saml --saml-assertion "$(sts-emulator saml assert --user jane)" …',
         allow_abbrev=False,
     )
-    _add_options(one)
-    add_server_options(one)
-    one.set_defaults(run=run)
+    _add_options(command)
+    add_server_options(command)
+    command.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> None:

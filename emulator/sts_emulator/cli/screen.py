@@ -115,5 +115,5 @@ def near(text: str, known: Iterable[str]) -> str:
     """`; did you mean …?` where a known name is near, else nothing."""
     import difflib
 
-    found = difflib.get_close_matches(text, list(known), n=1)
-    return f"; did you mean `{found[0]}`?" if found else ""
+    neighbours = difflib.get_close_matches(text, list(known), n=1)
+    return f"; did you mean `{neighbours[0]}`?" if neighbours else ""

@@ -26,12 +26,14 @@ def run(arguments: argparse.Namespace) -> None:
     """Ask it. Raises CommandError where none answers."""
     with control(arguments) as emulator:
         worlds = [_world(emulator, name) for name in emulator.api("GET", "worlds")]
-        found = {"url": emulator.url, "worlds": worlds, **_background(port(arguments))}
+        status = {"url": emulator.url, "worlds": worlds, **_background(port(arguments))}
     if arguments.json:
-        print(json.dumps(found, indent=2))
+        print(json.dumps(status, indent=2))
         return
-    where = f"in the background (process {found['pid']}, log {found['log']})" if found["pid"] else "in the foreground"
-    print(f"sts-emulator runs on {found['url']}, {where}")
+    where = (
+        f"in the background (process {status['pid']}, log {status['log']})" if status["pid"] else "in the foreground"
+    )
+    print(f"sts-emulator runs on {status['url']}, {where}")
     for world in worlds:
         print(
             f"  world {world['name']}: accounts {', '.join(world['accounts']) or 'none'}; its time is {world['time']}"

@@ -42,22 +42,22 @@ def add_parser(subparsers: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print what it can."""
-    with estate(arguments) as found:
-        who = principal(found, arguments.principal)
+    with estate(arguments) as accounts:
+        who = principal(accounts, arguments.principal)
         with screen.patience("trying every role"):
-            ways = reach(found, arguments).what_can(who, chains=not arguments.direct)
+            ways = reach(accounts, arguments).what_can(who, chains=not arguments.direct)
         show(ways, arguments.format, f"What {who} can assume", [who], wide=arguments.wide)
         if not ways and arguments.format == "table":
             print(f"{who} can assume no role")
     return 0 if ways else REFUSED
 
 
-def principal(found: Estate, text: str) -> str:
+def principal(accounts: Estate, text: str) -> str:
     """How the estate calls what a person means. Raises CommandError."""
-    providers = dict(found.providers())
-    named = [text] if text in providers or text in found.trusting else []
+    providers = dict(accounts.providers())
+    named = [text] if text in providers or text in accounts.trusting else []
     named = named or [arn for arn, host in providers.items() if host == text.removeprefix("https://")]
-    named = named or found.named(text)
+    named = named or accounts.named(text)
     if not named and text.isdigit():
         named = [text]
     if not named and text.startswith("arn:"):

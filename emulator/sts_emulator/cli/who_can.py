@@ -69,11 +69,11 @@ def add_estate_options(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print who can."""
-    with estate(arguments) as found:
-        names = (name for arn, role in found.roles.items() for name in (arn, role["name"]))
-        (arn,) = one_of(found.named(arguments.role, ("roles",)), f"role `{arguments.role}`", names)
+    with estate(arguments) as accounts:
+        names = (name for arn, role in accounts.roles.items() for name in (arn, role["name"]))
+        (arn,) = one_of(accounts.named(arguments.role, ("roles",)), f"role `{arguments.role}`", names)
         with screen.patience("trying everybody"):
-            ways = reach(found, arguments).who_can(arn, chains=not arguments.direct)
+            ways = reach(accounts, arguments).who_can(arn, chains=not arguments.direct)
         show(ways, arguments.format, f"Who can assume {arn}", [arn], wide=arguments.wide)
         if not ways and arguments.format == "table":
             print(f"nobody can assume {arn}")
@@ -88,15 +88,15 @@ def estate(arguments: argparse.Namespace) -> Estate:
 
     try:
         given = (account(arguments.account), parameters(arguments.parameter))
-        found = Estate.of_files(scenario_files([*arguments.paths, *arguments.files]), *given)
+        accounts = Estate.of_files(scenario_files([*arguments.paths, *arguments.files]), *given)
     except ScenarioError as error:
         raise CommandError(str(error), UNUSABLE) from None
-    for notes in found.notes if arguments.format == "table" else ():
+    for notes in accounts.notes if arguments.format == "table" else ():
         print("".join(f"{line}\n" for line in untold(notes)), end="", file=sys.stderr)
-    return found
+    return accounts
 
 
-def reach(found: Estate, arguments: argparse.Namespace) -> Reach:
+def reach(accounts: Estate, arguments: argparse.Namespace) -> Reach:
     """What answers, with the keys that the command says hold. Raises CommandError."""
     from sts_emulator.analysis.reach import Reach
 
@@ -106,15 +106,15 @@ def reach(found: Estate, arguments: argparse.Namespace) -> Reach:
         if not equals:
             raise CommandError(f"--key takes NAME=VALUE, got `{pair}`", UNUSABLE)
         keys[name.lower()] = (*keys.get(name.lower(), ()), value)
-    return Reach(found, keys)
+    return Reach(accounts, keys)
 
 
-def one_of(found: Sequence[str], what: str, names: Iterable[str] = ()) -> Sequence[str]:
+def one_of(matches: Sequence[str], what: str, names: Iterable[str] = ()) -> Sequence[str]:
     """The only one of what was found. Raises CommandError, with the nearest of all names where there is none."""
-    if len(found) == 1:
-        return found
-    meant = "" if found else screen.near(what.split("`")[1], names)
-    told = f"more than one {what}; write its ARN: {', '.join(found)}" if found else f"no {what}{meant}"
+    if len(matches) == 1:
+        return matches
+    meant = "" if matches else screen.near(what.split("`")[1], names)
+    told = f"more than one {what}; write its ARN: {', '.join(matches)}" if matches else f"no {what}{meant}"
     raise CommandError(told, UNUSABLE)
 
 
