@@ -177,8 +177,8 @@ class Aws:
 
     def events(self, *, outcome: str | None = None) -> list[dict[str, Any]]:
         """What was attempted, oldest first, as CloudTrail-shaped records; `outcome` is allowed or denied."""
-        found: list[dict[str, Any]] = self._api("GET", "events", limit=10_000, outcome=outcome)
-        return found
+        events: list[dict[str, Any]] = self._api("GET", "events", limit=10_000, outcome=outcome)
+        return events
 
     def messages(self, to: str = "") -> list[dict[str, Any]]:
         """Mails and text messages that people got, oldest first: those to an address or number, or all."""
@@ -222,8 +222,8 @@ class Aws:
 
     def decisions(self, what: Any = "last") -> list[dict[str, Any]]:
         """Like `explain`, as data: every question that the attempt put to the policy engine, with its tree."""
-        found: list[dict[str, Any]] = self._api("GET", "explain", _event_id(what), format="json")
-        return found
+        decisions: list[dict[str, Any]] = self._api("GET", "explain", _event_id(what), format="json")
+        return decisions
 
     def close(self) -> None:
         """Remove what was left in the file system."""

@@ -36,13 +36,13 @@ class Settings:
             ValueError: a variable that no setting has, or a value that is none; so a misspelt name never passes.
         """
         values = os.environ if environment is None else environment
-        found = {name: value for name, value in values.items() if name.startswith(PREFIX)}
+        variables = {name: value for name, value in values.items() if name.startswith(PREFIX)}
         known = {PREFIX + field.name.upper(): field for field in fields(cls)}
-        unknown = sorted(set(found) - set(known))
+        unknown = sorted(set(variables) - set(known))
         if unknown:
             raise ValueError(f"unknown setting `{unknown[0]}`; known are {', '.join(sorted(known))}")
         converted: dict[str, Any] = {
-            known[name].name: _convert(name, value, known[name].default) for name, value in found.items()
+            known[name].name: _convert(name, value, known[name].default) for name, value in variables.items()
         }
         return cls(**converted)
 

@@ -84,11 +84,11 @@ async def create_scim_token(request: Request, world: TheWorld, instance: str = "
     """
     from sts_emulator.accounts import directory, scim_tokens
 
-    known = [found for found in directory.instances(world) if instance in ("", found["arn"])]
+    known = [candidate for candidate in directory.instances(world) if instance in ("", candidate["arn"])]
     if not known:
         raise HTTPException(404, f"no instance of Identity Center in world `{world.name}`")
     if len(known) > 1:
-        raise HTTPException(409, f"say which instance: {', '.join(found['arn'] for found in known)}")
+        raise HTTPException(409, f"say which instance: {', '.join(candidate['arn'] for candidate in known)}")
     return dict(scim_tokens.create(world, _base_url(request, world.name), known[0]))
 
 

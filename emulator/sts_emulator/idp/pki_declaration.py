@@ -147,21 +147,21 @@ class _Reader:
             return {}
         if not isinstance(node.value, list) or not all(isinstance(pair, tuple) for pair in node.value):
             raise self.mistake(node, "expected names with values")
-        found: dict[str, Any] = {}
+        members: dict[str, Any] = {}
         for key, value in node.value:
             name = str(key.value)
-            if name in found:
+            if name in members:
                 raise self.mistake(key, f"`{name}` stands here twice")
             if known and name not in known:
                 raise self.mistake(key, f"unknown key `{name}`; known are {', '.join(known)}")
-            found[name] = value
-        return found
+            members[name] = value
+        return members
 
     def distinguished_name(self, node: Any) -> dict[str, str | tuple[str, ...]]:
-        found: dict[str, str | tuple[str, ...]] = {}
+        attributes: dict[str, str | tuple[str, ...]] = {}
         for kind, value in self.mapping(node, tuple(RDN)).items():
-            found[kind] = value.value if self.is_scalar(value) else self.items(value)
-        return found
+            attributes[kind] = value.value if self.is_scalar(value) else self.items(value)
+        return attributes
 
     def text(self, members: Mapping[str, Any], name: str, default: str) -> str:
         node = members.get(name)

@@ -91,15 +91,15 @@ class Listeners:
         """
         self._sweep()
         place = (asked.kind, asked.world, asked.workload, asked.relayed)
-        found = self._open.get(place)
-        if found is not None and asked.port in (0, found.port):
-            return found
+        listener = self._open.get(place)
+        if listener is not None and asked.port in (0, listener.port):
+            return listener
         if not self._is_there(asked):
             raise ListenerError(f"no {asked.kind} `{asked.workload}` in world `{asked.world}`")
         if len(self._open) >= MOST:
             raise ListenerError(f"there are {MOST} listeners already")
-        if found is not None:
-            self.close(found)
+        if listener is not None:
+            self.close(listener)
         try:
             opened = self._open[place] = await self._listen(asked)
         except OSError as error:

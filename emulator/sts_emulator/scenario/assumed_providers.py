@@ -20,13 +20,13 @@ from sts_emulator.scenario.providers import STS_AUDIENCE
 
 def named_by(trusts: Iterable[Document]) -> dict[str, tuple[str, ...]]:
     """The ARNs of providers that trust policies name, each with the audiences that they ask for."""
-    found: dict[str, dict[str, None]] = {}
+    audiences_of: dict[str, dict[str, None]] = {}
     for trust in trusts:
         for statement in trust.statements:
             for kind, text in statement.principals.entries if statement.principals else ():
                 if kind == "Federated" and text.startswith("arn:"):
-                    found.setdefault(text, {}).update(dict.fromkeys(_audiences(statement, issuer_of(text))))
-    return {arn: tuple(audiences) for arn, audiences in found.items()}
+                    audiences_of.setdefault(text, {}).update(dict.fromkeys(_audiences(statement, issuer_of(text))))
+    return {arn: tuple(audiences) for arn, audiences in audiences_of.items()}
 
 
 def _audiences(statement: Statement, issuer: str) -> list[str]:

@@ -120,8 +120,8 @@ def _instance(seed: Seed, center: IdentityCenter) -> Instance:
     }
     if wanted != known:
         seed.world.update(directory.INSTANCE, known["id"], lambda _: wanted)
-    found: Instance = wanted
-    return found
+    instance: Instance = wanted
+    return instance
 
 
 def _check(center: IdentityCenter, account: str, kind: str) -> None:

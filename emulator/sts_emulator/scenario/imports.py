@@ -252,8 +252,8 @@ class _Planting:
         self._world.update(documents.ROLE, key, lambda body: {**body, "trust": text})
 
     def _unique_id(self, arn: str) -> str | None:
-        found = _principal(self._seed, arn)
-        return None if found is None else str(found["id"])
+        principal = _principal(self._seed, arn)
+        return None if principal is None else str(principal["id"])
 
     def _assume(self) -> Iterator[str]:
         """Make users and roles that trust policies name and nobody declares; those of a whole account do not exist."""

@@ -143,10 +143,10 @@ class _Builder:
         elif name in ("MappingEndEvent", "SequenceEndEvent"):
             self._close(self._stack.pop())
         elif name == "AliasEvent":
-            found = self._anchors.get(event.anchor)
-            if found is None:
+            anchored = self._anchors.get(event.anchor)
+            if anchored is None:
                 raise self._error(line, f"`*{event.anchor}` refers to no anchor above it")
-            self._add(found, line, plain=False)
+            self._add(anchored, line, plain=False)
         elif name == "DocumentStartEvent" and self._root is not None:
             raise self._error(line, "is a second document; a scenario file holds one")
 

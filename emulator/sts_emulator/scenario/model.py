@@ -177,8 +177,8 @@ def parse_data(
 def _of_import(data: bytes, file: str, account: str, parameters: Mapping[str, str]) -> Scenario:
     from sts_emulator.scenario import imports
 
-    found = (imports.imported(data, file, account, parameters),)
-    entry = Entry(imports.SECTION, "", found, Where(file, 1))
+    imported = (imports.imported(data, file, account, parameters),)
+    entry = Entry(imports.SECTION, "", imported, Where(file, 1))
     return Scenario(file, hashlib.sha256(data).hexdigest(), (), Head(), {}, (entry,))
 
 

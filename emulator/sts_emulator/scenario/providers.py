@@ -105,13 +105,13 @@ def _url(seed: Seed, provider: OidcProvider) -> str:
         return provider.url
     if not provider.issuer:
         raise ScenarioError.at(provider.where, "an OIDC provider needs a `url` or an `issuer`")
-    found: Stored | None = seed.world.get(documents.ISSUER, provider.issuer)
-    if found is None:
+    issuer: Stored | None = seed.world.get(documents.ISSUER, provider.issuer)
+    if issuer is None:
         try:
-            found = ensure_issuer(seed, provider.issuer, Issuer())
+            issuer = ensure_issuer(seed, provider.issuer, Issuer())
         except ValueError as bad:
             raise ScenarioError.at(provider.where.at("issuer"), str(bad)) from None
-    return str(found["url"])
+    return str(issuer["url"])
 
 
 def _oidc_arn(seed: Seed, url: str) -> str:

@@ -103,9 +103,9 @@ def _pem(reader: Reader, node: Node, member: str, suffix: str) -> str:
     if reader.folder is None:
         raise Mistake("only a scenario that is itself a file may name a lab PKI")
     place = reader.folder / text(members["pki"])
-    found = "".join(_lab_file(place, name, suffix) for name in names)
-    reader.files[f"{text(members['pki'])}#{','.join(names)}{suffix}"] = found
-    return found
+    bundle = "".join(_lab_file(place, name, suffix) for name in names)
+    reader.files[f"{text(members['pki'])}#{','.join(names)}{suffix}"] = bundle
+    return bundle
 
 
 def _lab_file(declaration: Path, name: str, suffix: str) -> str:
@@ -204,10 +204,10 @@ def _set_mappings(seed: Seed, profile: Stored, wanted: Mapping[str, tuple[str, .
 
 
 def _role_arn(seed: Seed, where: Where, name: str) -> str:
-    found = resources.role_by_arn(seed.world, name) if name.startswith("arn:") else seed.stored(documents.ROLE, name)
-    if found is None:
+    role = resources.role_by_arn(seed.world, name) if name.startswith("arn:") else seed.stored(documents.ROLE, name)
+    if role is None:
         raise ScenarioError.at(where.at("roles"), f"no role `{name}` in account {seed.account}")
-    return str(found["arn"])
+    return str(role["arn"])
 
 
 def _listed(seed: Seed, noun: Noun) -> list[Stored]:
@@ -291,15 +291,15 @@ def supposed(world: World, principal: Principal, keys: Keys) -> Supposed:
 
 def _only(call: Call, place: Where, noun: Noun, role_arn: str, name: str | None) -> Stored:
     account = names.account_in(role_arn)
-    found = [
+    candidates = [
         stored
         for stored in call.world.page(noun.kind, f"{account}/{call.region}/")
         if name is None or stored["name"] == name
     ]
-    if len(found) != 1:
-        which = "no" if not found else "more than one"
+    if len(candidates) != 1:
+        which = "no" if not candidates else "more than one"
         raise ScenarioError.at(place, f"{which} {noun.title.lower()} {f'`{name}` ' if name else ''}in {account}")
-    return found[0]
+    return candidates[0]
 
 
 def _texts(given: Any) -> tuple[str, ...]:

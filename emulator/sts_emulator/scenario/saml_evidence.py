@@ -59,11 +59,11 @@ def _idp(call: Call, name: str) -> Mapping[str, Any]:
     from sts_emulator.idp.saml import KIND
 
     known = call.world.page(KIND)
-    found = [idp for idp in known if not name or idp["name"] == name]
-    if len(found) != 1:
+    providers = [idp for idp in known if not name or idp["name"] == name]
+    if len(providers) != 1:
         listed = ", ".join(idp["name"] for idp in known) or "none"
         raise ValueError(f"`saml` needs an `idp` of the scenario; there are: {listed}")
-    return found[0]
+    return providers[0]
 
 
 def _wishes(given: Mapping[str, Any]) -> dict[str, Any]:

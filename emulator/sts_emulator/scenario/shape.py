@@ -150,9 +150,9 @@ def shape_fields(kind: type[Any]) -> dict[str, Field[Any]]:
     return known
 
 
-def is_required(each: Field[Any]) -> bool:
+def is_required(member: Field[Any]) -> bool:
     """Whether the key must be written."""
-    return each.default is MISSING and each.default_factory is MISSING
+    return member.default is MISSING and member.default_factory is MISSING
 
 
 def unknown_key(name: str, known: Mapping[str, Any]) -> str:

@@ -134,8 +134,8 @@ def _ensure_pool(seed: Seed, name: str, wanted: Pool) -> str:
 
 def _named(seed: Seed, name: str, wanted: Pool) -> kinds.Pool | None:
     own = (seed.account, seed.server.settings.region)
-    found = [pool for pool in seed.world.page(kinds.POOL) if (pool["account"], pool["region"]) == own]
-    return next((pool for pool in found if pool["id"] == wanted.id or (not wanted.id and pool["name"] == name)), None)
+    pools = [pool for pool in seed.world.page(kinds.POOL) if (pool["account"], pool["region"]) == own]
+    return next((pool for pool in pools if pool["id"] == wanted.id or (not wanted.id and pool["name"] == name)), None)
 
 
 def _fix_id(seed: Seed, made: str, wanted: Pool) -> str:

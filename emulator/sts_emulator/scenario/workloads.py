@@ -154,8 +154,8 @@ def _set_profile(seed: Seed, identifier: str, profile: str) -> None:
     if associated is None:
         seed.call("ec2", "AssociateIamInstanceProfile", InstanceId=identifier, IamInstanceProfile=wanted)
         return
-    found = seed.stored(documents.INSTANCE_PROFILE, profile)
-    if found is None or found["id"] != associated["profile_id"]:
+    stored = seed.stored(documents.INSTANCE_PROFILE, profile)
+    if stored is None or stored["id"] != associated["profile_id"]:
         seed.call(
             "ec2",
             "ReplaceIamInstanceProfileAssociation",
@@ -200,10 +200,10 @@ def _connect_functions(seed: Seed, declared: Mapping[str, Function]) -> None:
 
 def _role(seed: Seed, where: Where, name: str) -> Stored:
     """A role by its name in the account, or by ARN."""
-    found = resources.role_by_arn(seed.world, name) if name.startswith("arn:") else seed.stored(documents.ROLE, name)
-    if found is None:
+    role = resources.role_by_arn(seed.world, name) if name.startswith("arn:") else seed.stored(documents.ROLE, name)
+    if role is None:
         raise ScenarioError.at(where.at("role"), f"no role `{name}` in account {seed.account}")
-    return found
+    return role
 
 
 # -- clusters --------------------------------------------------------------------------------------------------------
@@ -227,10 +227,10 @@ def _ensure_cluster(seed: Seed, name: str, cluster: Cluster) -> documents.Cluste
         seed.call("eks", "CreateCluster", name=name, roleArn=role, resourcesVpcConfig={})
     issuer = clusters.issuer_of(seed.account, region, name)
     if cluster.issuer:
-        found = seed.world.get(documents.ISSUER, cluster.issuer)
-        if found is None:
+        stored = seed.world.get(documents.ISSUER, cluster.issuer)
+        if stored is None:
             raise ScenarioError.at(cluster.where.at("issuer"), f"no issuer `{cluster.issuer}` in this scenario")
-        issuer = found["url"]
+        issuer = stored["url"]
     elif seed.world.find(documents.ISSUER, issuer) is None:
         oidc.ensure_issuer(seed.world, "kubernetes", issuer, f"eks-{issuer.rsplit('/', 1)[1].lower()}")
     return seed.world.update(clusters.CLUSTER, key, lambda body: {**body, "issuer": issuer})
@@ -246,13 +246,13 @@ def _associate(seed: Seed, cluster: documents.Cluster, who: str, pod: PodRole) -
         "targetRoleArn": pod.target_role or None,
         "policy": pod.policy,
     }
-    found = clusters.association_for(seed.world, cluster, namespace, service_account)
-    if found is not None:
+    association = clusters.association_for(seed.world, cluster, namespace, service_account)
+    if association is not None:
         seed.call(
             "eks",
             "UpdatePodIdentityAssociation",
             clusterName=cluster["name"],
-            associationId=found["id"],
+            associationId=association["id"],
             **given,
         )
         return

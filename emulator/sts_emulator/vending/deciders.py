@@ -63,10 +63,10 @@ def load(name: str, folder: str = "") -> Decider:
     Raises:
         DeciderError: there is none.
     """
-    found = _callable(name, folder) if ":" in name else _entry_point(name)
-    if not callable(found):
+    target = _callable(name, folder) if ":" in name else _entry_point(name)
+    if not callable(target):
         raise DeciderError(f"decider `{name}` is not callable")
-    decider: Decider = found
+    decider: Decider = target
     return decider
 
 

@@ -82,12 +82,12 @@ def operations() -> dict[str, list[str]]:
 
 def find(service: str, name: str) -> Callable[..., Any] | None:
     """The function that carries out an operation, or None where none is registered."""
-    found = REGISTRY.get((service, name))
-    while found is None and MODULES.get(service):
+    function = REGISTRY.get((service, name))
+    while function is None and MODULES.get(service):
         importlib.import_module(MODULES[service][0])
         MODULES[service] = MODULES[service][1:]  # after the import: a module that fails to load fails again
-        found = REGISTRY.get((service, name))
-    return found
+        function = REGISTRY.get((service, name))
+    return function
 
 
 def match(request: http.Request) -> tuple[Service, Operation]:
@@ -137,8 +137,8 @@ def _match_action(request: http.Request) -> tuple[Service, Operation]:
     if name is not None:
         service = models.service(name)
         if action in service.operations:
-            found = _FOUND[version, action] = service, service.operations[action]
-            return found
+            match = _FOUND[version, action] = service, service.operations[action]
+            return match
     shown = "NO_VERSION_SPECIFIED" if version is None else version
     raise UnmatchedRequestError("query", "InvalidAction", f"Could not find operation {action} for version {shown}")
 

@@ -312,8 +312,8 @@ def _unreadable(token: str, wanted: str) -> AwsError:
 
 def _unexpected(value: Any, wanted: str) -> AwsError:
     if isinstance(value, dict | list):
-        found = "list" if isinstance(value, list) else "structure or map"
-        return AwsError("SerializationException", f"Start of {found} found where not expected.")
+        start = "list" if isinstance(value, list) else "structure or map"
+        return AwsError("SerializationException", f"Start of {start} found where not expected.")
     return AwsError("SerializationException", f"Unexpected {_token(value)} where a {wanted} was expected")
 
 

@@ -165,10 +165,10 @@ class _Reader:
         return node
 
     def quantified(self, node: Node) -> Node:
-        if found := _COUNT.match(self.text, self.place):
-            self.place = found.end()
-            low = int(found[1])
-            high = int(found[3]) if found[3] else (UNLIMITED if found[2] else low)
+        if count := _COUNT.match(self.text, self.place):
+            self.place = count.end()
+            low = int(count[1])
+            high = int(count[3]) if count[3] else (UNLIMITED if count[2] else low)
         elif (character := self.peek()) in ("*", "+", "?"):
             self.place += 1
             low, high = {"*": (0, UNLIMITED), "+": (1, UNLIMITED), "?": (0, 1)}[character]

@@ -142,4 +142,4 @@ def escape(text: str) -> str:
     plain = text.isascii() and text.isprintable() and "&" not in text and "<" not in text and ">" not in text
     if plain or _SPECIAL.search(text) is None:  # what nearly all values are is found out without a regex
         return text
-    return _SPECIAL.sub(lambda found: _ENTITIES.get(found[0], "\ufffd"), text)
+    return _SPECIAL.sub(lambda match: _ENTITIES.get(match[0], "\ufffd"), text)

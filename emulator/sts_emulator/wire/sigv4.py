@@ -133,8 +133,8 @@ def _read_header(request: Request, header: str, algorithms: Collection[str]) -> 
 
 @lru_cache(maxsize=1024)
 def _usual(front: str) -> Claim | None:
-    found = _USUAL.fullmatch(front)
-    return _claim(HMAC, *found.groups()) if found else None
+    match = _USUAL.fullmatch(front)
+    return _claim(HMAC, *match.groups()) if match else None
 
 
 def _read_query(request: Request, algorithms: Collection[str]) -> Signed:

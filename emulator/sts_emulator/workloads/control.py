@@ -82,10 +82,10 @@ async def open_listener(
 @router.delete("/listeners/{port}", status_code=204, summary="Close a listener")
 async def close_listener(listeners: TheListeners, world: TheWorld, port: int) -> Response:
     """Connections that are open end with their request."""
-    found = listeners.find(world.name, port)
-    if found is None:
+    listener = listeners.find(world.name, port)
+    if listener is None:
         raise HTTPException(404, f"world `{world.name}` has no listener at port {port}")
-    listeners.close(found)
+    listeners.close(listener)
     return Response(status_code=204)
 
 

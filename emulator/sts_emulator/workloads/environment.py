@@ -34,23 +34,23 @@ def variables(started: Mapping[str, Any], addresses: Mapping[str, str], folder: 
     machine), and `folder` holds the workload's token files.
     """
     details = started["details"]
-    found = {"AWS_REGION": started["region"], "AWS_DEFAULT_REGION": started["region"]}
+    environment = {"AWS_REGION": started["region"], "AWS_DEFAULT_REGION": started["region"]}
     if started["kind"] == "ec2":
-        return found | ({"AWS_EC2_METADATA_SERVICE_ENDPOINT": addresses["imds"]} if addresses["imds"] else {})
-    return found | {"AWS_EC2_METADATA_DISABLED": "true"} | _KINDS[started["kind"]](details, addresses, folder)
+        return environment | ({"AWS_EC2_METADATA_SERVICE_ENDPOINT": addresses["imds"]} if addresses["imds"] else {})
+    return environment | {"AWS_EC2_METADATA_DISABLED": "true"} | _KINDS[started["kind"]](details, addresses, folder)
 
 
 def _task(details: Mapping[str, Any], addresses: Mapping[str, str], _: Path) -> dict[str, str]:
     base = addresses["ecs"]
-    found = {
+    environment = {
         "ECS_CONTAINER_METADATA_URI_V4": base + details["metadata"],
         "AWS_EXECUTION_ENV": "AWS_ECS_FARGATE",
     }
     if details["token"]:
-        found["AWS_CONTAINER_AUTHORIZATION_TOKEN"] = details["token"]
+        environment["AWS_CONTAINER_AUTHORIZATION_TOKEN"] = details["token"]
     elif base == REAL["ecs"]:
-        return {**found, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": details["credentials"]}
-    return {**found, "AWS_CONTAINER_CREDENTIALS_FULL_URI": base + details["credentials"]}
+        return {**environment, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": details["credentials"]}
+    return {**environment, "AWS_CONTAINER_CREDENTIALS_FULL_URI": base + details["credentials"]}
 
 
 def _pod(details: Mapping[str, Any], addresses: Mapping[str, str], folder: Path) -> dict[str, str]:
@@ -70,11 +70,11 @@ def _service_account(details: Mapping[str, Any], _: Mapping[str, str], folder: P
 
 
 def _function(details: Mapping[str, Any], addresses: Mapping[str, str], _: Path) -> dict[str, str]:
-    found = dict(details["environment"])
+    environment = dict(details["environment"])
     if "credentials" in details:  # SnapStart
-        found["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = addresses["lambda"] + details["credentials"]
-        found["AWS_CONTAINER_AUTHORIZATION_TOKEN"] = details["token"]
-    return found
+        environment["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = addresses["lambda"] + details["credentials"]
+        environment["AWS_CONTAINER_AUTHORIZATION_TOKEN"] = details["token"]
+    return environment
 
 
 _KINDS = {"ecs": _task, "eks": _pod, "irsa": _service_account, "lambda": _function}

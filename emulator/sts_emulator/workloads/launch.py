@@ -105,9 +105,12 @@ def stop(world: World, kind: Kind, identifier: str) -> bool:
                 functions.KIND, functions.key_of(function["account"], function["region"], function["name"])
             )
         case "eks":
-            found = next((known for known in world.page(clusters.ASSOCIATION) if known["id"] == identifier), None)
-            stopped = found and world.take(
-                clusters.ASSOCIATION, clusters.key_of(found["account"], found["region"], found["cluster"], found["id"])
+            association = next((known for known in world.page(clusters.ASSOCIATION) if known["id"] == identifier), None)
+            stopped = association and world.take(
+                clusters.ASSOCIATION,
+                clusters.key_of(
+                    association["account"], association["region"], association["cluster"], association["id"]
+                ),
             )
         case "irsa":
             stopped = True  # nothing but its token
@@ -116,13 +119,13 @@ def stop(world: World, kind: Kind, identifier: str) -> bool:
 
 def find_instance(world: World, text: str) -> documents.Instance | None:
     """The running instance of that id or name, or None."""
-    found = instances.running(world, text)
-    return found or _named(world, instances.KIND, text)
+    instance = instances.running(world, text)
+    return instance or _named(world, instances.KIND, text)
 
 
 def listing(world: World) -> list[dict[str, Any]]:
     """Every workload of a world, briefly."""
-    found = [
+    workloads = [
         {
             "kind": "ec2",
             "id": instance["id"],
@@ -135,7 +138,7 @@ def listing(world: World) -> list[dict[str, Any]]:
     tasks = [("ecs", task["id"], task) for task in world.page(ecs.KIND)]
     lambdas = [("lambda", function["arn"], function) for function in world.page(functions.KIND)]
     for kind, identifier, workload in (*tasks, *lambdas):
-        found.append(
+        workloads.append(
             {
                 "kind": kind,
                 "id": identifier,
@@ -144,7 +147,7 @@ def listing(world: World) -> list[dict[str, Any]]:
                 "role": workload["role"],
             }
         )
-    found += [
+    workloads += [
         {
             "kind": "eks",
             "id": association["id"],
@@ -154,18 +157,18 @@ def listing(world: World) -> list[dict[str, Any]]:
         }
         for association in world.page(clusters.ASSOCIATION)
     ]
-    return found
+    return workloads
 
 
 # -- EC2 ---------------------------------------------------------------------------------------------------------------
 
 
 def _start_instance(server: Server, world: World, wanted: Wanted) -> Started:
-    found = find_instance(world, wanted.name) if wanted.name else None
-    if wanted.name and found is None:
+    instance = find_instance(world, wanted.name) if wanted.name else None
+    if wanted.name and instance is None:
         raise LaunchError(f"no instance `{wanted.name}` runs in world `{world.name}`")
-    if found is not None:
-        return Started("ec2", found["id"], found["region"], {}, listens=("imds",))
+    if instance is not None:
+        return Started("ec2", instance["id"], instance["region"], {}, listens=("imds",))
     role = _role(world, wanted)
     profile = _profile(server, world, role)
     identifier = f"i-0{os.urandom(8).hex()}"
@@ -308,9 +311,9 @@ def _associate(server: Server, world: World, wanted: Wanted) -> documents.PodIde
         serviceAccount=str(wanted.options.get("service_account", f"exec-{os.urandom(4).hex()}")),
         roleArn=role["arn"],
     )
-    found = world.find(clusters.ASSOCIATION, made["association"]["associationArn"])
-    assert found is not None
-    return found
+    association = world.find(clusters.ASSOCIATION, made["association"]["associationArn"])
+    assert association is not None
+    return association
 
 
 def _start_irsa(server: Server, world: World, wanted: Wanted) -> Started:
@@ -373,13 +376,14 @@ def _role(world: World, wanted: Wanted) -> documents.Role:
     if not wanted.role:
         raise LaunchError("say which role, or the name of an existing workload")
     if wanted.role.startswith("arn:"):
-        found = resources.role_by_arn(world, wanted.role)
+        role = resources.role_by_arn(world, wanted.role)
     else:
         accounts = [wanted.account] if wanted.account else [account["id"] for account in world.page(documents.ACCOUNT)]
-        found = next((role for account in accounts if (role := resources.role(world, account, wanted.role))), None)
-    if found is None:
+        held = (resources.role(world, account, wanted.role) for account in accounts)
+        role = next(filter(None, held), None)
+    if role is None:
         raise LaunchError(f"no role `{wanted.role}` in world `{world.name}`")
-    return found
+    return role
 
 
 def _named(world: World, kind: store.Kind[Body], name: str) -> Body | None:
