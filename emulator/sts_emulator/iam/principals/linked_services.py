@@ -2,9 +2,9 @@
 
 The list is in linked_services.json, by principal without `.amazonaws.com`: what follows `AWSServiceRoleFor`, the
 policy (empty: not known), and whether several may be made under different endings. Names are AWS's: from LocalStack's
-list, which was validated on AWS (localstack/localstack services/iam/resources/service_linked_roles.py, Apache-2.0);
-where it leaves one out, by the pattern of the guides (Application Auto Scaling, "Service-linked role ARN reference").
-Not of every policy there is a text here.
+list, which was validated on AWS (localstack/localstack services/iam/resources/service_linked_roles.py, Apache-2.0),
+and where it leaves one out, from what `aws iam list-roles` printed in an account that had been given every such role
+(a public Terraform module's own listing, 2022). Not of every policy there is a text here.
 """
 
 from __future__ import annotations

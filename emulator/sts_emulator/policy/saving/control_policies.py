@@ -18,11 +18,18 @@ CODE = "MalformedPolicyDocumentException"
 REFUSED = "The provided policy document does not meet the requirements of the specified policy type."
 RESOURCE_SERVICES = frozenset(
     {
-        *("s3", "sts", "kms", "sqs", "secretsmanager", "ecr", "aoss", "dynamodb", "logs"),
-        *("cognito-idp", "cognito-identity", "cognito-sync"),
+        *("appconfig", "appstream", "aoss", "autoscaling", "autoscaling-plans", "budgets", "cloudfront"),
+        *("cloudsearch", "clouddirectory", "cloudtrail-data", "codeartifact", "codebuild", "codecommit"),
+        *("codepipeline", "cognito-identity", "cognito-idp", "comprehend", "comprehendmedical"),
+        *("compute-optimizer", "cost-optimization-hub", "dax", "dsql", "dynamodb", "ecr", "ecr-public", "events"),
+        *("firehose", "fis", "fms", "gamelift", "health", "inspector-scan", "kendra", "kinesisvideo", "kms"),
+        *("logs", "memorydb", "networkmonitor", "notifications", "opensearch", "pca-connector-ad", "personalize"),
+        *("polly", "pricing", "resource-groups", "rolesanywhere", "s3", "secretsmanager", "servicediscovery"),
+        *("signin", "sqs", "sts", "support", "swf", "textract", "timestream-influxdb", "transcribe", "transfer"),
+        *("translate", "wafv2", "workspaces", "xray"),
     }
 )
-"""The services that an RCP can speak of (Organizations User Guide, "List of AWS services that support RCPs")."""
+"""The services that an RCP can speak of (Organizations User Guide, "List of AWS services that support RCPs", 2026)."""
 
 
 def check(kind: Literal["scp", "rcp"], text: str) -> None:
