@@ -18,7 +18,8 @@ from botocore.model import Shape
 from sts_emulator.app import modules_by_service
 from sts_emulator.wire import dispatch
 
-CALLS_BY_PEOPLE = {"sso", "sso-oidc", "signin"}  # without a signature: their own tests look at their records
+IN_NO_SDK = {"CreateSession"}  # of Roles Anywhere
+HIDDEN = "HIDDEN_DUE_TO_SECURITY_REASONS"  # what CloudTrail writes for a secret that a caller sent
 IDENTITIES = {
     *("IAMUser", "Root", "AssumedRole", "FederatedUser", "AWSAccount", "AWSService", "WebIdentityUser", "SAMLUser"),
     *("IdentityCenterUser", "Unknown"),
@@ -42,13 +43,13 @@ def served() -> dict[str, list[str]]:
     return {
         service: [name for name in names if dispatch.find(service, name)]
         for service, names in dispatch.operations().items()
-        if service not in CALLS_BY_PEOPLE
     }
 
 
 @pytest.mark.parametrize("service", sorted(served()))
 def test_each_leaves_a_record_that_a_strict_reader_takes(aws, service):
     client = aws.client(service, config=Config(parameter_validation=False, retries={"total_max_attempts": 1}))
+    client.meta.events.register("before-call.signin", lambda params, **_: lead(aws, params))
     called = set()
     for name, operation in calls(client):
         if name in served()[service]:
@@ -59,9 +60,14 @@ def test_each_leaves_a_record_that_a_strict_reader_takes(aws, service):
     records = [record for record in aws.events() if record["eventName"] in called]
 
     assert {record["eventName"] for record in records} == called
-    assert called == set(served()[service]) - {"CreateSession"}  # of Roles Anywhere: in no SDK's model
+    assert called == set(served()[service]) - IN_NO_SDK
     for record in records:
         assert complaints(record) == [], record
+
+
+def lead(aws, params: dict) -> None:
+    """By hand: botocore's rules give some operations of sign-in an address that no setting overrules."""
+    params["url"] = f"{aws.endpoint_url}{params['url_path']}"
 
 
 def calls(client) -> Iterator:
@@ -100,7 +106,9 @@ RULES = {
     "has a time that is none": lambda record: TIME.fullmatch(record["eventTime"]),
     "has an error with a response": lambda record: "errorCode" not in record or record["responseElements"] is None,
     "has no parameters, and not null": lambda record: record["requestParameters"] != {},
-    "tells a secret": lambda record: NEVER.isdisjoint(name.lower() for name in names_in(shown(record))),
+    "tells a secret": lambda record: (
+        not any(name.lower() in NEVER and value != HIDDEN for name, value in members_of(shown(record)))
+    ),
     "has members in capitals": lambda record: (
         not any(name[:1].isupper() for part in shown(record) for name in part or ())
     ),
@@ -111,9 +119,9 @@ def shown(record: dict) -> list:
     return [record["requestParameters"], record["responseElements"]]
 
 
-def names_in(value) -> Iterator[str]:
-    """The names of all members within a value."""
+def members_of(value) -> Iterator[tuple[str, object]]:
+    """The name and value of every member within a value."""
     if isinstance(value, dict):
-        yield from value
+        yield from value.items()
     for member in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
-        yield from names_in(member)
+        yield from members_of(member)

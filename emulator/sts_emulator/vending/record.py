@@ -131,7 +131,7 @@ def _render(ctx: Context, at: float, result: Mapping[str, Any] | None, error: Aw
         "requestID": ctx.request_id,
         "eventID": event_id(ctx.request_id),
         "readOnly": record_members.is_read(ctx),
-        "eventType": "AwsConsoleSignIn" if ctx.service == "signin" else "AwsApiCall",
+        "eventType": "AwsConsoleSignIn" if record_members.is_console_sign_in(ctx) else "AwsApiCall",
         "managementEvent": True,
         "eventCategory": "Management",
     }
@@ -151,10 +151,12 @@ def _additional(ctx: Context, error: AwsError | None) -> dict[str, Any]:
     shown: dict[str, Any] = {"outcome": "allowed", "world": ctx.world.name}
     if error is not None:
         shown |= {"outcome": "denied", "told": {"code": error.code, "message": error.message}}
-    if ctx.service == "signin":
+    if record_members.is_console_sign_in(ctx):
         shown |= _SIGN_IN | {
             name: ctx.evidence[name] for name in ("LoginTo", "SamlProviderArn", "MFAUsed") if name in ctx.evidence
         }
+    elif ctx.service == "signin":
+        shown["success"] = str(error is None).lower()
     shown["evidence"] = record_members.evidence(ctx)
     shown["decisions"] = [questions.kept(ctx.world, consulted) for consulted in ctx.decisions]
     return shown

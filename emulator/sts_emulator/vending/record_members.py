@@ -27,6 +27,8 @@ _WRITES = frozenset(  # in spite of their names
         "GetCredentialsForIdentity",
     )
 )
+_BY_BROWSER = frozenset(("ConsoleLogin", "GetSigninToken"))
+_GRANTS = frozenset(("AuthorizeOAuth2Access", "CreateOAuth2Token"))  # of `aws login`; their records are samples of AWS
 _SECRETS = frozenset(
     {
         *("SecretAccessKey", "WebIdentityToken", "SAMLAssertion", "TokenCode", "TradeInToken", "Token", "SigninToken"),
@@ -42,7 +44,12 @@ _UNTOLD = "An unknown error occurred"  # instead of the sentence that a web iden
 def is_read(ctx: Context) -> bool:
     """Whether the operation changes nothing, as CloudTrail counts it: assuming a role is reading."""
     name = ctx.operation
-    return name in _VENDING or (name.startswith(_READS) and name not in _WRITES)
+    return name in _VENDING or name in _GRANTS or (name.startswith(_READS) and name not in _WRITES)
+
+
+def is_console_sign_in(ctx: Context) -> bool:
+    """Whether a browser signed in, which has an event type of its own; `aws login` and its tokens are API calls."""
+    return ctx.service == "signin" and ctx.operation in _BY_BROWSER
 
 
 def without_secrets(parameters: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -54,6 +61,8 @@ def without_secrets(parameters: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def parameters(ctx: Context) -> dict[str, Any] | None:
     """`requestParameters`: None when there are none."""
+    if ctx.operation == "CreateOAuth2Token":
+        return {"client_id": ctx.parameters.get("tokenInput", {}).get("clientId")}
     shown = _members(ctx, ctx.parameters, _shapes(ctx.service, ctx.operation)[0])
     if ctx.service == "sts":
         shown.update(_asked(ctx))
@@ -62,9 +71,9 @@ def parameters(ctx: Context) -> dict[str, Any] | None:
 
 def answer(ctx: Context, result: Mapping[str, Any] | None) -> Any:
     """`responseElements`: None for what only reads, but for those who are given credentials."""
-    if ctx.service == "signin":
+    if is_console_sign_in(ctx):
         return dict(result) if result else {ctx.operation: "Failure"}
-    if not result or (is_read(ctx) and ctx.operation not in _VENDING):
+    if not result or ctx.operation in _GRANTS or (is_read(ctx) and ctx.operation not in _VENDING):
         return None
     return _members(ctx, result, _shapes(ctx.service, ctx.operation)[1]) or None
 

@@ -190,3 +190,16 @@ def test_boto3_renews_by_itself(aws, tool, tmp_path, monkeypatch):
 
     assert boto3.Session(profile_name="me").client("sts").get_caller_identity()["Arn"] == arn
     assert json.loads(file.read_text())["accessToken"]["accessKeyId"] != access["accessKeyId"]
+
+
+def test_a_login_leaves_the_records_of_aws(aws, tool):
+    """The samples of the IAM User Guide, "Log file examples" (docs/aws/cloudtrail.md, "ConsoleLogin")."""
+    tool.login(ALICE)
+    records = {record["eventName"]: record for record in aws.events()}
+    asked, given = records["AuthorizeOAuth2Access"], records["CreateOAuth2Token"]
+    assert set(asked["requestParameters"]) == {"scope", "redirect_uri", "code_challenge_method", "client_id"}
+    assert given["requestParameters"] == {"client_id": SAME_DEVICE}
+    for record in (asked, given):
+        assert (record["eventType"], record["readOnly"]) == ("AwsApiCall", True)
+        assert record["responseElements"] is None
+        assert record["additionalEventData"]["success"] == "true"

@@ -20,12 +20,11 @@ def approve(visit: Visit, request: Request, /) -> Outcome | None:
     if not request.url or parts.path not in (f"{visit.root}/v1/authorize", "/v1/authorize"):
         return None
     asked = authorizing.read(visit, form(parts.query))
-    with visit.attempt("signin", "AuthorizeOAuth2Access") as attempt:
+    with visit.attempt("signin", "AuthorizeOAuth2Access", asked.parameters()) as attempt:
         session = _session(visit, request.user)
         if request.deny:
             return Outcome() if asked.remote else Outcome(location=asked.denied())
         members = asked.granted(attempt.ctx, session)
-        attempt.result = {"AuthorizeOAuth2Access": "Success"}
     return Outcome(paste=authorizing.pasted(members)) if asked.remote else Outcome(location=asked.location(members))
 
 

@@ -47,9 +47,8 @@ def answer(visit: Visit) -> Response:
         if asked.remote:
             return render.page("told.html", visit.root, title="Request denied. You can close this window.", again="/")
         return render.redirect(asked.denied())
-    with visit.attempt("signin", "AuthorizeOAuth2Access") as attempt:
+    with visit.attempt("signin", "AuthorizeOAuth2Access", asked.parameters()) as attempt:
         members = asked.granted(attempt.ctx, console.session)
-        attempt.result = {"AuthorizeOAuth2Access": "Success"}
     if not asked.remote:
         return render.redirect(asked.location(members))
     return render.page("pasted.html", visit.root, text=authorizing.pasted(members))

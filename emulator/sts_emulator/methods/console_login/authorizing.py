@@ -41,6 +41,15 @@ class Authorization:
     def remote(self) -> bool:
         return self.client == CROSS_DEVICE
 
+    def parameters(self) -> dict[str, str]:
+        """What CloudTrail shows of the request."""
+        return {
+            "scope": "openid",
+            "redirect_uri": self.redirect,
+            "code_challenge_method": "SHA-256",
+            "client_id": self.client,
+        }
+
     def granted(self, ctx: Context, session: Session) -> dict[str, str]:
         """The code, as members of the answer. Raises AwsError where policies do not allow it."""
         permission.ask(ctx, session, self.client, permission.AUTHORIZE)
