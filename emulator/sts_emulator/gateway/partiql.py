@@ -1,0 +1,60 @@
+"""Which table a PartiQL statement is about, and which action it is; nothing is taken from what is not plain.
+
+A reader that understands less than the upstream's must not be talked into another table: a statement with a comment, a
+second FROM, or a shape that is not known is taken to be about any table, which only a policy for every table allows.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+ACTIONS: Final = {
+    "SELECT": "PartiQLSelect",
+    "EXISTS": "PartiQLSelect",
+    "INSERT": "PartiQLInsert",
+    "UPDATE": "PartiQLUpdate",
+    "DELETE": "PartiQLDelete",
+}
+_TOKEN: Final = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|[A-Za-z_]\w*|\S""")
+_AFTER: Final = frozenset(("WHERE", "ORDER", "VALUE", "SET", "REMOVE", ")", ";"))
+"""What may follow the table: nothing that brings in another one, such as a comma or a join."""
+_NAME: Final = re.compile(r'"(?P<quoted>[\w.:/-]+)"|(?P<plain>[A-Za-z_]\w*)')
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """The actions that a statement may be, the table and the index that it is about (`*`: any)."""
+
+    actions: tuple[str, ...]
+    table: str
+    index: str = ""
+
+
+def read(text: str) -> Statement:
+    """What the statement is, as far as it is plain."""
+    tokens = _TOKEN.findall(text)
+    verb = tokens[0].upper() if tokens else ""
+    actions = (ACTIONS[verb],) if verb in ACTIONS else tuple(dict.fromkeys(ACTIONS.values()))
+    table, index = _table(verb, tokens) if "--" not in text and "/*" not in text else ("*", "")
+    return Statement(actions, table, index)
+
+
+def _table(verb: str, tokens: list[str]) -> tuple[str, str]:
+    """The table's and the index's name, after the one word that a table follows."""
+    words = [token.upper() for token in tokens]
+    before = {"SELECT": "FROM", "EXISTS": "FROM", "DELETE": "FROM", "INSERT": "INTO", "UPDATE": "UPDATE"}.get(verb, "")
+    if words.count(before) != 1 or words.count("FROM") > 1:
+        return "*", ""
+    rest = tokens[words.index(before) + 1 :]
+    has_index = rest[1:2] == ["."]
+    table, index = _name(rest[:1]), _name(rest[2:3]) if has_index else ""
+    after = rest[3:4] if has_index else rest[1:2]
+    plain = table and bool(index) == has_index and (not after or after[0].upper() in _AFTER)
+    return (table, index) if plain else ("*", "")
+
+
+def _name(tokens: list[str]) -> str:
+    match = _NAME.fullmatch(tokens[0]) if tokens else None
+    return (match["quoted"] or match["plain"] or "") if match else ""

@@ -1,0 +1,114 @@
+"""DynamoDB: item by item, with leading keys and attributes; statements are read strictly."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from sts_emulator.gateway.call import Call, Need
+from sts_emulator.gateway.map import required
+
+TABLE = "arn:aws:dynamodb:eu-central-1:111122223333:table/"
+
+
+def needs(operation: str, partition_key: str = "", **parameters: Any) -> tuple[Need, ...]:
+    call = Call("dynamodb", operation, parameters, "POST", "/", {}, {}, "111122223333", "eu-central-1", "aws")
+    return required(call, lambda _arn: partition_key)
+
+
+def pairs(answer: tuple[Need, ...]) -> list[tuple[str, str]]:
+    return [(need.action, need.resource.removeprefix(TABLE)) for need in answer]
+
+
+def test_the_leading_key_is_the_partition_key_where_its_name_is_known():
+    key = {"user": {"S": "ann"}, "score": {"N": "7"}}
+    assert needs("GetItem", "user", TableName="games", Key=key)[0].keys["dynamodb:leadingkeys"] == ("ann",)
+
+
+def test_where_the_name_is_not_known_every_value_of_the_key_counts():
+    key = {"user": {"S": "ann"}, "score": {"N": "7"}}
+    assert needs("GetItem", TableName="games", Key=key)[0].keys["dynamodb:leadingkeys"] == ("ann", "7")
+
+
+def test_a_query_tells_its_leading_key_however_it_is_written():
+    expression = {
+        "KeyConditionExpression": "#u = :u AND begins_with(score, :s)",
+        "ExpressionAttributeNames": {"#u": "user"},
+        "ExpressionAttributeValues": {":u": {"S": "ann"}, ":s": {"S": "7"}},
+    }
+    turned = {**expression, "KeyConditionExpression": ":u = #u"}
+    old = {"KeyConditions": {"user": {"ComparisonOperator": "EQ", "AttributeValueList": [{"S": "ann"}]}}}
+    for asked in (expression, turned, old):
+        answer = needs("Query", "user", TableName="games", **asked)
+        assert answer[0].keys["dynamodb:leadingkeys"] == ("ann",)
+        assert "user" in answer[0].keys["dynamodb:attributes"]
+
+
+def test_an_index_is_a_resource_of_its_own():
+    assert pairs(needs("Query", TableName="games", IndexName="by-score")) == [
+        ("dynamodb:Query", "games/index/by-score")
+    ]
+
+
+def test_attributes_are_those_of_every_expression():
+    answer = needs(
+        "UpdateItem",
+        "user",
+        TableName="games",
+        Key={"user": {"S": "ann"}},
+        UpdateExpression="SET #a.b = if_not_exists(c, :zero), d[0] = :one",
+        ConditionExpression="attribute_exists(e) AND NOT size(f) > :zero",
+        ExpressionAttributeNames={"#a": "a"},
+    )
+    assert set(answer[0].keys["dynamodb:attributes"]) == {"user", "a", "c", "d", "e", "f"}
+
+
+def test_batches_and_transactions_ask_table_by_table():
+    batch = {"games": {"Keys": [{"user": {"S": "ann"}}, {"user": {"S": "bob"}}]}, "users": {"Keys": []}}
+    answer = needs("BatchGetItem", "user", RequestItems=batch)
+    assert pairs(answer) == [("dynamodb:BatchGetItem", "games"), ("dynamodb:BatchGetItem", "users")]
+    assert answer[0].keys["dynamodb:leadingkeys"] == ("ann", "bob")
+    items = [{"Put": {"TableName": "a", "Item": {"k": {"S": "1"}}}}, {"ConditionCheck": {"TableName": "b", "Key": {}}}]
+    written = needs("TransactWriteItems", "k", TransactItems=items)
+    assert pairs(written) == [("dynamodb:PutItem", "a"), ("dynamodb:ConditionCheckItem", "b")]
+    assert written[0].keys["dynamodb:enclosingoperation"] == ("TransactWriteItems",)
+
+
+def test_nobody_passes_by_naming_nothing():
+    assert pairs(needs("BatchWriteItem", RequestItems={})) == [("dynamodb:BatchWriteItem", "*")]
+
+
+@pytest.mark.parametrize(
+    ("statement", "action", "table"),
+    [
+        ('SELECT * FROM "games" WHERE user = ?', "PartiQLSelect", "games"),
+        ("select * from games", "PartiQLSelect", "games"),
+        ('SELECT a FROM "games"."by-score"', "PartiQLSelect", "games/index/by-score"),
+        ("INSERT INTO games VALUE {'user': 'x FROM y'}", "PartiQLInsert", "games"),
+        ('UPDATE "games" SET a = 1', "PartiQLUpdate", "games"),
+        ("DELETE FROM games WHERE user = 'ann'", "PartiQLDelete", "games"),
+    ],
+)
+def test_a_plain_statement_tells_its_table(statement, action, table):
+    assert pairs(needs("ExecuteStatement", Statement=statement)) == [(f"dynamodb:{action}", table)]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT * FROM games, users",
+        "SELECT * FROM games -- x",
+        "SELECT * FROM /* games */ users",
+        "SELECT a FROM games WHERE b IN (SELECT c FROM users)",
+        'SELECT "FROM games" FROM FROM users',
+        "SELECT * FROM games JOIN users",
+        "SELECT * FROM games.users.more",
+    ],
+)
+def test_a_statement_that_is_not_plain_is_about_any_table(statement):
+    assert pairs(needs("ExecuteStatement", Statement=statement))[0][1] == "*"
+
+
+def test_what_is_no_statement_may_be_any_action_on_any_table():
+    assert len(pairs(needs("ExecuteStatement", Statement="; ?"))) == 4
