@@ -49,13 +49,16 @@ WITHOUT_SOURCE = frozenset({"ec2.amazonaws.com", "lambda.amazonaws.com"})
 WITH_SOURCE = frozenset(
     f"{name}.amazonaws.com"
     for name in (
-        *("appflow", "batchoperations.s3", "bedrock", "cloudformation", "codebuild", "codepipeline", "config"),
-        *("datasync", "ecs-tasks", "events", "firehose", "glue", "iot", "kinesisanalytics", "lexv2", "logs", "omics"),
+        *("appflow", "bedrock", "cloudformation", "codebuild", "config", "datasync", "ecs-tasks", "firehose", "glue"),
+        *("iot", "kinesisanalytics", "lexv2", "logs", "omics"),
         *("monitoring.rds", "osis-pipelines", "personalize", "pipes", "pods.eks", "rekognition", "rolesanywhere"),
         *("sagemaker", "scheduler", "ssm", "states", "transcribe", "transfer", "translate", "vpc-flow-logs"),
     )
 )
-"""Services whose own guides tell to test aws:SourceArn or aws:SourceAccount in the trust policies of their roles."""
+"""Services whose own guides tell to test aws:SourceArn or aws:SourceAccount in the trust policies of their roles.
+
+A guide that shows such a trust policy without them (S3 Batch Operations, CodePipeline, EventBridge rules) is no source.
+"""
 _SENT_BY_SERVICE: Mapping[str, tuple[str, ...]] = {
     "rolesanywhere.amazonaws.com": (
         *("aws:principaltag/x509", "aws:requesttag/x509", "aws:tagkeys", "sts:sourceidentity", "sts:rolesessionname"),
