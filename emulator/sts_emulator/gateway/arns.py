@@ -12,6 +12,7 @@ from sts_emulator.gateway.call import Call
 
 _PLACEHOLDER: Final = re.compile(r"\$\{(\w+)\}")
 _ENDING: Final = re.compile(r"(?:Name|Id|Arn|ARN)$")
+_KNOWN: Final = ("Partition", "Region", "Account")
 ANY: Final = "*"
 """What stands for a name that the request does not tell: only a policy that covers every name matches it."""
 
@@ -22,20 +23,26 @@ def named(form: str, call: Call, parameters: Mapping[str, Any], members: Mapping
     `members` are paths of parameters by placeholder; for others a parameter of the same name is looked for. A parameter
     that holds an ARN already is taken as it is.
     """
-    names = [name for name in _PLACEHOLDER.findall(form) if name not in ("Partition", "Region", "Account")]
+    names = [name for name in _PLACEHOLDER.findall(form) if name not in _KNOWN]
     values = {name: bound(name, parameters, members) for name in names}
     whole = tuple(value for name in names for value in values[name] if value.startswith("arn:"))
-    if whole:
-        return whole
-    choices = product(*(values[name] for name in names))
-    return tuple(filled(form, call, dict(zip(names, choice, strict=True))) for choice in choices)
+    plain = [tuple(value for value in values[name] if not value.startswith("arn:")) for name in names]
+    owner = _owner(parameters, members)
+    filled_in = (filled(form, call, {**owner, **dict(zip(names, choice, strict=True))}) for choice in product(*plain))
+    return tuple(dict.fromkeys((*whole, *filled_in)))
 
 
 def with_gaps(form: str, call: Call, parameters: Mapping[str, Any], members: Mapping[str, str]) -> tuple[str, ...]:
     """Likewise for a resource that is always needed: what is not named is any."""
-    names = _PLACEHOLDER.findall(form)
+    names = [name for name in _PLACEHOLDER.findall(form) if name not in _KNOWN]
     values = {name: value for name in names for value in bound(name, parameters, members)[:1]}
-    return named(form, call, parameters, members) or (filled(form, call, values),)
+    return named(form, call, parameters, members) or (filled(form, call, {**_owner(parameters, members), **values}),)
+
+
+def _owner(parameters: Mapping[str, Any], members: Mapping[str, str]) -> dict[str, str]:
+    """The account, where a parameter names another one than the caller's."""
+    account = read.first(parameters, members["Account"]) if "Account" in members else ""
+    return {"Account": account} if account else {}
 
 
 def filled(form: str, call: Call, names: Mapping[str, str]) -> str:

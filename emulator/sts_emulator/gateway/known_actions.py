@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Final
 
 PREFIXES: Final = {
-    **{name: name for name in ("s3", "dynamodb", "sqs")},
+    **{name: name for name in ("s3", "dynamodb", "sqs", "sns", "lambda", "secretsmanager", "ssm", "kms", "logs")},
+    **{name: name for name in ("events", "kinesis", "ecr", "ec2")},
+    "stepfunctions": "states",
 }
 """The prefix of IAM's actions for each service that the map has, under botocore's name of the service."""
 

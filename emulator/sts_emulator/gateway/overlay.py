@@ -29,7 +29,9 @@ class Overlay:
     is not called so. `on`: types of resources by action, instead of the dataset's; an empty tuple is `*`. `keys`: a
     parameter's path by condition key. `rules`: operations whose needs hang on the request. `besides`: what any call of
     the service may need in addition. `more_keys`: condition keys that are not one parameter. `whole_arns`: parameters
-    that hold the ARN of whatever the call is about.
+    that hold the ARN of whatever the call is about. `passes`: the parameter of a role that a call hands to a service,
+    and that service. `tags_with`: the action that tags at creation need besides. A member's placeholder may be told
+    from another type's of that name: `type.placeholder`.
     """
 
     members: Mapping[str, str] = field(default_factory=dict)
@@ -39,6 +41,8 @@ class Overlay:
     rules: Mapping[str, Rule] = field(default_factory=dict)
     besides: Rule | None = None
     more_keys: Callable[[Call, Action], Mapping[str, tuple[str, ...]]] | None = None
+    passes: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    tags_with: Mapping[str, str] = field(default_factory=dict)
     whole_arns: tuple[str, ...] = ("ResourceArn", "ResourceARN", "resourceArn", "resourceARN")
 
 
@@ -79,13 +83,42 @@ class Question:
             whole = [arn for path in self.overlay.whole_arns for arn in read.at(parameters, path)]
             if whole:
                 return whole
-        members, forms = self.overlay.members, self.known.arns
+        forms = self.known.arns
         resources: list[str] = []
         for kind in always:
-            resources += arns.with_gaps(forms[kind], self.call, parameters, members)
+            resources += arns.with_gaps(forms[kind], self.call, parameters, self._members(kind))
         for kind in also:
-            resources += arns.named(forms[kind], self.call, parameters, members)
+            resources += arns.named(forms[kind], self.call, parameters, self._members(kind))
         return resources
+
+    def _members(self, kind: str) -> Mapping[str, str]:
+        return {name.removeprefix(f"{kind}."): path for name, path in self.overlay.members.items()}
+
+    def besides(self, needs: Iterable[Need]) -> Iterable[Need]:
+        """What the call needs in addition: to tag what it makes, and to pass a role on."""
+        operation, resources = self.call.operation, dict.fromkeys(need.resource for need in needs)
+        if operation in self.overlay.tags_with and read.tags(self.call.parameters):
+            for resource in list(resources)[:1]:
+                yield self.need(self.overlay.tags_with[operation], resource)
+        path, service = self.overlay.passes.get(operation, ("", ""))
+        for role in read.at(self.call.parameters, path) if path else ():
+            yield self.passed(role, service)
+        if self.overlay.besides:
+            yield from self.overlay.besides(self)
+
+    def passed(self, role: str, service: str) -> Need:
+        """The need to pass a role on to a service; a role that is not named by its ARN is one of the caller's."""
+        arn = role if role.startswith("arn:") else f"arn:{self.call.partition}:iam::{self.call.account}:role/{role}"
+        return Need("iam:PassRole", arn, {"iam:passedtoservice": (service,)})
+
+    def dependent(self, action: str, key: str, keys: Mapping[str, tuple[str, ...]] | None = None) -> Need:
+        """A permission on the key behind a resource, through the service; `key` is an id, an ARN, or any."""
+        call = self.call
+        arn = (
+            key if key.startswith("arn:") else f"arn:{call.partition}:kms:{call.region}:{call.account}:key/{key or '*'}"
+        )
+        via = {"kms:viaservice": (f"{self.known.prefix}.{call.region}.amazonaws.com",)}
+        return Need(action, arn, {**via, "kms:calleraccount": (call.account,), **(keys or {})}, optional=True)
 
     def _keys(self, action: Action, parameters: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
         keys = {key: read.at(parameters, path) for key, path in self.overlay.keys.items() if key in action.keys}

@@ -8,12 +8,11 @@ from urllib.parse import parse_qsl
 
 
 def at(parameters: Any, paths: str) -> tuple[str, ...]:
-    """The scalars at a dotted path, as text; a list on the way stands for all its items. `A|B`: at A, or else at B."""
-    for path in paths.split("|"):
-        values = tuple(_scalars(parameters, path.split(".")))
-        if values:
-            return values
-    return ()
+    """The scalars at a dotted path, as text; a list on the way stands for all its items.
+
+    `A|B` is all that is at A and at B: where a request names a thing in two ways, both may be what is meant.
+    """
+    return tuple(value for path in paths.split("|") for value in _scalars(parameters, path.split(".")))
 
 
 def first(parameters: Any, path: str) -> str:
@@ -47,7 +46,7 @@ _TAGS = (
     *("Tags", "tags", "TagList", "ResourceTags", "TagSpecifications.Tags", "TagSpecification.Tags", "Tag"),
     "CreateBucketConfiguration.Tags",
 )
-_TAG_KEYS = ("TagKeys", "tagKeys", "tagKeyList")
+_TAG_KEYS = ("TagKeys", "tagKeys", "tagKeyList", "tags")
 _PAIRS = (("Key", "Value"), ("key", "value"), ("TagKey", "TagValue"))
 
 

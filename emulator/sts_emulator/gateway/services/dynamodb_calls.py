@@ -177,8 +177,8 @@ def _stated(question: Question) -> Iterable[Need]:
 
 def _copied_table(question: Question) -> Iterable[Need]:
     """A restored table is made from another, of which the request may tell the name or the ARN."""
-    source = question.first("SourceTableArn") or question.first("SourceTableName")
-    yield question.need(question.call.operation, _table(question, source))
+    for source in read.at(question.call.parameters, "SourceTableArn|SourceTableName") or ("",):
+        yield question.need(question.call.operation, _table(question, source))
     yield question.need(question.call.operation, _table(question, question.first("TargetTableName")))
 
 
@@ -203,6 +203,7 @@ OVERLAY = Overlay(
         "dynamodb:returnvalues": "ReturnValues",
         "dynamodb:returnconsumedcapacity": "ReturnConsumedCapacity",
     },
+    tags_with={"CreateTable": "TagResource"},
     rules={
         **dict.fromkeys((*_PLAIN, "Query", "Scan"), _item),
         "BatchGetItem": _some(_batch_read, "BatchGetItem"),

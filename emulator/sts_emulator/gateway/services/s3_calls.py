@@ -149,15 +149,9 @@ def _encrypted(question: Question, *actions: str) -> list[Need]:
     """The key's permissions, where the request asks for encryption under a key of KMS."""
     if not question.first("ServerSideEncryption").startswith("aws:kms"):
         return []
-    call, key = question.call, question.first("SSEKMSKeyId")
-    named = key if key.startswith("arn:") else f"arn:{call.partition}:kms:{call.region}:{call.account}:key/{key or '*'}"
-    keys = {
-        "kms:viaservice": (f"s3.{call.region}.amazonaws.com",),
-        "kms:calleraccount": (call.account,),
-        "kms:encryptioncontext:aws:s3:arn": (_object_arn(call, question.first("Bucket"), question.first("Key")),),
-        "kms:encryptioncontextkeys": ("aws:s3:arn",),
-    }
-    return [Need(action, named, keys, optional=True) for action in actions]
+    arn = _object_arn(question.call, question.first("Bucket"), question.first("Key"))
+    context = {"kms:encryptioncontext:aws:s3:arn": (arn,), "kms:encryptioncontextkeys": ("aws:s3:arn",)}
+    return [question.dependent(action, question.first("SSEKMSKeyId"), context) for action in actions]
 
 
 def _started_in_parts(question: Question) -> list[Need]:

@@ -10,6 +10,8 @@ from sts_emulator.gateway.overlay import Overlay, Question, Rule
 
 _ACCOUNT: Final = re.compile(r"[0-9]{12}")
 
+_QUEUE_PATH: Final = re.compile(r"/[0-9]{12}/[^/]+")
+
 _ACTIONS: Final = {
     "ChangeMessageVisibilityBatch": "ChangeMessageVisibility",
     "DeleteMessageBatch": "DeleteMessage",
@@ -24,14 +26,15 @@ _OF_KEYS: Final = {"SendMessage": ("kms:GenerateDataKey", "kms:Decrypt"), "Recei
 """What a queue that is encrypted under a key of KMS needs besides; the request does not tell whether it is."""
 
 
-def _queue(question: Question) -> str:
+def _queues(question: Question) -> list[str]:
     """The ARN of the queue that a URL names: its last two steps are account and name, whatever stands before them.
 
-    The query protocol may post to the queue's URL and name it nowhere else.
+    The query protocol may post to the queue's URL and name it nowhere else; who names two needs both.
     """
-    url = question.first("QueueUrl") or question.call.path
-    owner, _, name = url.rpartition("/")
-    return _named(question.call, name, owner.rpartition("/")[2])
+    posted_to = question.call.path if _QUEUE_PATH.fullmatch(question.call.path) else ""
+    steps = [url.rpartition("/") for url in (question.first("QueueUrl"), posted_to) if url]
+    arns = [_named(question.call, name, owner.rpartition("/")[2]) for owner, _, name in steps]
+    return list(dict.fromkeys(arns)) or [question.arn("queue")]
 
 
 def _named(call: Call, name: str, owner: str = "") -> str:
@@ -41,11 +44,8 @@ def _named(call: Call, name: str, owner: str = "") -> str:
 
 def _on_queue(action: str) -> Rule:
     def rule(question: Question) -> list[Need]:
-        queue, call = _queue(question), question.call
-        keys = {"kms:viaservice": (f"sqs.{call.region}.amazonaws.com",), "kms:calleraccount": (call.account,)}
-        key = f"arn:{call.partition}:kms:{call.region}:{queue.split(':')[4]}:key/*"
-        besides = [Need(name, key, keys, optional=True) for name in _OF_KEYS.get(action, ())]
-        return [question.need(action, queue), *besides]
+        besides = [question.dependent(name, "") for name in _OF_KEYS.get(action, ())]
+        return [*(question.need(action, queue) for queue in _queues(question)), *besides]
 
     return rule
 
@@ -77,5 +77,6 @@ OVERLAY = Overlay(
         "StartMessageMoveTask": _moved,
         "ListMessageMoveTasks": _of_moves,
         "CancelMessageMoveTask": _of_moves,
-    }
+    },
+    tags_with={"CreateQueue": "TagQueue"},
 )

@@ -1,0 +1,10 @@
+"""ECR: repositories, in the registry of the caller or of the account that a call names."""
+
+from __future__ import annotations
+
+from sts_emulator.gateway.overlay import Overlay
+
+OVERLAY = Overlay(
+    members={"RepositoryName": "repositoryName|repositoryNames", "Account": "registryId"},
+    tags_with={"CreateRepository": "TagResource"},
+)

@@ -1,0 +1,73 @@
+"""Secrets Manager: a secret's ARN ends in six characters that its name does not tell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from sts_emulator.gateway import parameters as read
+from sts_emulator.gateway.call import Need
+from sts_emulator.gateway.overlay import Overlay, Question
+
+_SUFFIX: Final = "-??????"
+"""AWS's six characters, in the way policies write them: `name-*` and `name-??????` cover it, `name` does not."""
+
+_READ: Final = ("GetSecretValue",)
+_WRITTEN: Final = ("CreateSecret", "PutSecretValue", "UpdateSecret")
+_OTHERS: Final = (
+    *("CancelRotateSecret", "DeleteResourcePolicy", "DeleteSecret", "DescribeSecret", "GetResourcePolicy"),
+    *("ListSecretVersionIds", "PutResourcePolicy", "RemoveRegionsFromReplication", "ReplicateSecretToRegions"),
+    *("RestoreSecret", "RotateSecret", "StopReplicationToReplica", "TagResource", "UntagResource"),
+    *("UpdateSecretVersionStage", "ValidateResourcePolicy"),
+)
+
+
+def _secret(question: Question, name: str) -> str:
+    if name.startswith("arn:"):
+        return name
+    return question.arn("Secret", SecretId=f"{name}{_SUFFIX}" if name else "*")
+
+
+def _on_secret(action: str) -> Callable[[Question], list[Need]]:
+    def rule(question: Question) -> list[Need]:
+        named = question.first("SecretId|Name")
+        return [question.need(action, _secret(question, named)), *_on_key(question, action)]
+
+    return rule
+
+
+def _on_key(question: Question, action: str) -> list[Need]:
+    """The key that the secret lies under; the request tells it where it sets it."""
+    actions = ("kms:Decrypt",) if action in _READ else ("kms:GenerateDataKey", "kms:Decrypt")
+    return [question.dependent(name, question.first("KmsKeyId")) for name in actions] if action in _KEYED else []
+
+
+_KEYED: Final = (*_READ, *_WRITTEN)
+
+
+def _batch(question: Question) -> list[Need]:
+    """Each secret that is named; with filters it may be any."""
+    names = read.at(question.call.parameters, "SecretIdList") or ("",)
+    each = [question.need("GetSecretValue", _secret(question, name)) for name in names]
+    return [question.need("BatchGetSecretValue", "*"), *each]
+
+
+OVERLAY = Overlay(
+    rules={
+        **{name: _on_secret(name) for name in (*_READ, *_WRITTEN, *_OTHERS)},
+        "BatchGetSecretValue": _batch,
+    },
+    keys={
+        "secretsmanager:name": "Name",
+        "secretsmanager:secretid": "SecretId",
+        "secretsmanager:description": "Description",
+        "secretsmanager:kmskeyid": "KmsKeyId",
+        "secretsmanager:versionid": "VersionId",
+        "secretsmanager:versionstage": "VersionStage",
+        "secretsmanager:forcedeletewithoutrecovery": "ForceDeleteWithoutRecovery",
+        "secretsmanager:recoverywindowindays": "RecoveryWindowInDays",
+        "secretsmanager:blockpublicpolicy": "BlockPublicPolicy",
+        "secretsmanager:rotationlambdaarn": "RotationLambdaARN",
+    },
+    tags_with={"CreateSecret": "TagResource"},
+)

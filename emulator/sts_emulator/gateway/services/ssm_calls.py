@@ -1,0 +1,187 @@
+"""Systems Manager: parameters by their path, documents (AWS's own have no account), instances and managed nodes.
+
+Source: docs/aws/s3-and-gateway.md, "Resources as denials name them".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from sts_emulator.gateway import parameters as read
+from sts_emulator.gateway.call import Need
+from sts_emulator.gateway.overlay import Overlay, Question
+
+_OF_PARAMETERS: Final = (
+    *("DeleteParameter", "DeleteParameters", "GetParameter", "GetParameters", "GetParametersByPath"),
+    *("GetParameterHistory", "LabelParameterVersion", "PutParameter", "UnlabelParameterVersion"),
+)
+_OF_INSTANCES: Final = (
+    *("DescribeEffectiveInstanceAssociations", "DescribeInstanceAssociationsStatus"),
+    *("DescribeInstancePatchStates", "DescribeInstancePatches"),
+)
+_OF_DOCUMENTS: Final = (
+    *("CreateDocument", "DeleteDocument", "DescribeDocument", "DescribeDocumentPermission", "GetDocument"),
+    *("ListDocumentMetadataHistory", "ListDocumentVersions", "ModifyDocumentPermission", "UpdateDocument"),
+    *("UpdateDocumentDefaultVersion", "UpdateDocumentMetadata"),
+)
+_AWS_OWNED: Final = ("AWS-", "Amazon", "AWSEC2-", "AWSSupport-", "AWSConfigRemediation-", "AWSFleetManager-")
+_TAGGED: Final = {  # the type and the placeholder of what tagging calls name by ResourceType
+    "Document": "document",
+    "ManagedInstance": "managed-instance",
+    "MaintenanceWindow": "maintenancewindow",
+    "Parameter": "parameter",
+    "PatchBaseline": "patchbaseline",
+    "OpsItem": "opsitem",
+    "OpsMetadata": "opsmetadata",
+    "Automation": "automation-execution",
+    "Association": "association",
+}
+
+
+def _parameter(question: Question, name: str) -> str:
+    """A parameter's ARN: without the leading slash, and without the version or label that a call may add."""
+    if name.startswith("arn:"):
+        head, _, path = name.partition(":parameter/")
+        return f"{head}:parameter/{path.partition(':')[0]}"
+    plain = name.partition(":")[0].removeprefix("/")
+    return question.arn("parameter", ParameterNameWithoutLeadingSlash=plain.rstrip("/") if name else "*")
+
+
+def _on_parameters(question: Question) -> list[Need]:
+    """The need for each; where values come or go in plain text that lie encrypted, the key's permission besides."""
+    operation = question.call.operation
+    names = read.at(question.call.parameters, "Name|Names|Path") or ("",)
+    needs = [question.need(operation, _parameter(question, name)) for name in dict.fromkeys(names)]
+    if question.first("WithDecryption") == "true":
+        needs.append(question.dependent("kms:Decrypt", ""))
+    if question.first("Type") == "SecureString":
+        needs.append(question.dependent("kms:Encrypt", question.first("KeyId")))
+    return needs
+
+
+def _document(question: Question, name: str) -> str:
+    if name.startswith("arn:"):
+        return name
+    owner = "" if name.startswith(_AWS_OWNED) else question.call.account
+    return question.arn("document", DocumentName=name or "*", Account=owner)
+
+
+def _on_document(question: Question) -> list[Need]:
+    return [question.need(question.call.operation, _document(question, question.first("Name")))]
+
+
+def _instance(question: Question, name: str) -> str:
+    """An instance of EC2, or a managed node (`mi-…`)."""
+    return question.arn("managed-instance" if name.startswith("mi-") else "instance", InstanceId=name or "*")
+
+
+def _on_instances(question: Question) -> list[Need]:
+    names = read.at(question.call.parameters, "InstanceId|InstanceIds|Target") or ("",)
+    return [question.need(question.call.operation, _instance(question, name)) for name in names]
+
+
+def _sent(question: Question) -> list[Need]:
+    """A command needs its document and every instance; one that goes by tags may reach any."""
+    instances = read.at(question.call.parameters, "InstanceIds")
+    reached = (*instances, "") if question.call.parameters.get("Targets") or not instances else instances
+    arns = [_document(question, question.first("DocumentName")), *(_instance(question, name) for name in reached)]
+    return [question.need("SendCommand", arn) for arn in arns]
+
+
+def _opened(question: Question) -> list[Need]:
+    """A session needs its target, and its document where it names one."""
+    document = question.first("DocumentName")
+    arns = [_instance(question, question.first("Target")), *([_document(question, document)] if document else [])]
+    return [question.need("StartSession", arn) for arn in arns]
+
+
+def _automated(question: Question) -> list[Need]:
+    name, version = question.first("DocumentName"), question.first("DocumentVersion") or "$DEFAULT"
+    owner = "" if name.startswith(_AWS_OWNED) else question.call.account
+    names = {"AutomationDefinitionName": name or "*", "VersionId": version, "Account": owner}
+    arn = name if name.startswith("arn:") else question.arn("automation-definition", **names)
+    return [question.need(question.call.operation, arn)]
+
+
+def _associated(question: Question) -> list[Need]:
+    """An association by its id, or by its document and instance."""
+    association = question.first("AssociationId")
+    arns = [question.arn("association", AssociationId=association)] if association else []
+    document, instance = question.first("Name"), question.first("InstanceId")
+    arns += [_document(question, document)] if document else []
+    arns += [_instance(question, instance)] if instance else []
+    return [question.need(question.call.operation, arn) for arn in arns or [question.arn("association")]]
+
+
+def _several_associated(question: Question) -> list[Need]:
+    documents = read.at(question.call.parameters, "Entries.Name") or ("",)
+    arns = [_document(question, name) for name in documents]
+    arns += [_instance(question, name) for name in read.at(question.call.parameters, "Entries.InstanceId")]
+    return [question.need("CreateAssociationBatch", arn) for arn in dict.fromkeys(arns)]
+
+
+def _tagged(question: Question) -> list[Need]:
+    kind, name = _TAGGED.get(question.first("ResourceType"), ""), question.first("ResourceId")
+    if name.startswith("arn:"):
+        return [question.need(question.call.operation, name)]
+    if kind == "parameter":
+        return [question.need(question.call.operation, _parameter(question, name))]
+    if not kind or not name:
+        return [question.need(question.call.operation, f"arn:{question.call.partition}:ssm:*:*:*")]
+    arn = question.arn(kind).removesuffix("*") + name
+    return [question.need(question.call.operation, arn)]
+
+
+def _setting(operation: str) -> Callable[[Question], list[Need]]:
+    def rule(question: Question) -> list[Need]:
+        name = question.first("SettingId").removeprefix("/")
+        arn = name if name.startswith("arn:") else question.arn("servicesetting", ResourceId=name or "*")
+        return [question.need(operation, arn)]
+
+    return rule
+
+
+OVERLAY = Overlay(
+    members={
+        **{f"{kind}.ResourceId": path for kind, path in (("maintenancewindow", "WindowId"), ("opsitem", "OpsItemId"))},
+        "opsmetadata.ResourceId": "OpsMetadataArn",
+        "PatchBaselineIdResourceId": "BaselineId",
+        "DocumentName": "DocumentName",
+        "document.DocumentName": "CalendarNames",
+        "iam-role.RoleName": "IamRole",
+        "BucketName": "S3Destination.BucketName",
+    },
+    rules={
+        **dict.fromkeys(_OF_PARAMETERS, _on_parameters),
+        **dict.fromkeys(_OF_INSTANCES, _on_instances),
+        **dict.fromkeys(_OF_DOCUMENTS, _on_document),
+        **dict.fromkeys(("CreateAssociation", "DeleteAssociation", "DescribeAssociation"), _associated),
+        **dict.fromkeys(("UpdateAssociation", "UpdateAssociationStatus"), _associated),
+        "CreateAssociationBatch": _several_associated,
+        **dict.fromkeys(("AddTagsToResource", "RemoveTagsFromResource", "ListTagsForResource"), _tagged),
+        **{name: _setting(name) for name in ("GetServiceSetting", "ResetServiceSetting", "UpdateServiceSetting")},
+        **dict.fromkeys(("StartAutomationExecution", "StartChangeRequestExecution"), _automated),
+        "SendCommand": _sent,
+        "StartSession": _opened,
+        "GetConnectionStatus": _on_instances,
+    },
+    keys={
+        "ssm:recursive": "Recursive",
+        "ssm:overwrite": "Overwrite",
+        "ssm:policies": "Policies",
+        "ssm:documenttype": "DocumentType",
+        "ssm:synctype": "SyncType",
+    },
+    passes={
+        "CreateActivation": ("IamRole", "ssm.amazonaws.com"),
+        "SendCommand": ("ServiceRoleArn", "ssm.amazonaws.com"),
+        "RegisterTaskWithMaintenanceWindow": ("ServiceRoleArn", "ssm.amazonaws.com"),
+        "UpdateMaintenanceWindowTask": ("ServiceRoleArn", "ssm.amazonaws.com"),
+        "UpdateManagedInstanceRole": ("IamRole", "ssm.amazonaws.com"),
+    },
+    tags_with=dict.fromkeys(
+        ("PutParameter", "CreateDocument", "CreateMaintenanceWindow", "CreatePatchBaseline", "CreateOpsItem"),
+        "AddTagsToResource",
+    ),
+)

@@ -1,0 +1,83 @@
+"""Step Functions: state machines, with the version or alias that a call names, executions, activities, map runs."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sts_emulator.gateway import parameters as read
+from sts_emulator.gateway.call import Call, Need
+from sts_emulator.gateway.known_actions import Action
+from sts_emulator.gateway.overlay import Overlay, Question
+
+_STEPS: Final = 7  # of a state machine's ARN; a version or alias is an eighth
+
+
+def _machine(question: Question) -> list[Need]:
+    return [question.need(question.call.operation, _unqualified(_named(question.call)) or question.arn("statemachine"))]
+
+
+def _named(call: Call) -> str:
+    return read.first(call.parameters, "stateMachineArn|stateMachineAliasArn|stateMachineVersionArn")
+
+
+def _unqualified(arn: str) -> str:
+    """The state machine's own ARN: policies tell versions and aliases by a condition key."""
+    return ":".join(arn.split(":")[:_STEPS])
+
+
+def _listed(question: Question) -> list[Need]:
+    """Executions are listed by state machine or by map run."""
+    run = question.first("mapRunArn")
+    runs = [question.need("ListExecutions", run)] if run else []
+    return runs + (_machine(question) if _named(question.call) or not run else [])
+
+
+def _aliased(question: Question) -> list[Need]:
+    """A new alias routes to versions of a state machine."""
+    version = question.first("routingConfiguration.stateMachineVersionArn")
+    return [question.need("CreateStateMachineAlias", _unqualified(version) or question.arn("statemachine"))]
+
+
+def _published(question: Question) -> list[Need]:
+    """A version may be published along with a change."""
+    arns = [question.arn("statemachine", StateMachineName=question.first("name") or "*")]
+    if question.call.operation == "UpdateStateMachine":
+        arns = [_unqualified(_named(question.call)) or question.arn("statemachine")]
+    actions = [question.call.operation]
+    if question.first("publish") == "true":
+        actions.append("PublishStateMachineVersion")
+    return [question.need(action, arn) for action in actions for arn in arns]
+
+
+def _more_keys(call: Call, action: Action) -> dict[str, tuple[str, ...]]:
+    qualifier = _named(call).split(":")[_STEPS:]
+    known = "states:statemachinequalifier" in action.keys and qualifier
+    return {"states:statemachinequalifier": (qualifier[0],)} if known else {}
+
+
+_ROLE: Final = ("roleArn", "states.amazonaws.com")
+
+OVERLAY = Overlay(
+    members={
+        "ActivityName": "activityArn|name",
+        "execution.StateMachineName": "executionArn",
+        "maprun.StateMachineName": "mapRunArn",
+    },
+    on={"DescribeExecution": ("execution",)},
+    rules={
+        **dict.fromkeys(
+            (
+                *("DeleteStateMachine", "DescribeStateMachine", "ListStateMachineVersions", "ListStateMachineAliases"),
+                *("DeleteStateMachineAlias", "DescribeStateMachineAlias", "UpdateStateMachineAlias"),
+                *("DeleteStateMachineVersion", "PublishStateMachineVersion", "StartExecution", "StartSyncExecution"),
+            ),
+            _machine,
+        ),
+        **dict.fromkeys(("CreateStateMachine", "UpdateStateMachine"), _published),
+        "CreateStateMachineAlias": _aliased,
+        "ListExecutions": _listed,
+    },
+    passes=dict.fromkeys(("CreateStateMachine", "UpdateStateMachine", "TestState"), _ROLE),
+    tags_with={"CreateStateMachine": "TagResource", "CreateActivity": "TagResource"},
+    more_keys=_more_keys,
+)

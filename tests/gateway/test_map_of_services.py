@@ -1,0 +1,176 @@
+"""What the tables cannot show: names in several forms, strict readings, and who names a thing twice."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from sts_emulator.gateway.call import Call, Need
+from sts_emulator.gateway.map import Unmapped, required
+
+HERE = "eu-central-1:111122223333"
+
+
+def needs(service: str, operation: str, *, path: str = "/", **parameters: Any) -> tuple[Need, ...]:
+    return required(Call(service, operation, parameters, "POST", path, {}, {}, "111122223333", "eu-central-1", "aws"))
+
+
+def resources(answer: tuple[Need, ...]) -> list[str]:
+    return [need.resource for need in answer if not need.optional]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://sqs.eu-central-1.amazonaws.com/444455556666/jobs",
+        "http://127.0.0.1:4600/444455556666/jobs",
+        "http://localhost/w/dev/444455556666/jobs",
+    ],
+)
+def test_a_queue_is_the_end_of_its_url(url):
+    assert resources(needs("sqs", "SendMessage", QueueUrl=url)) == ["arn:aws:sqs:eu-central-1:444455556666:jobs"]
+
+
+def test_who_names_two_queues_needs_both():
+    answer = needs("sqs", "DeleteQueue", path="/111122223333/mine", QueueUrl="http://x/111122223333/yours")
+    assert resources(answer) == [f"arn:aws:sqs:{HERE}:yours", f"arn:aws:sqs:{HERE}:mine"]
+
+
+def test_who_names_two_streams_needs_both():
+    mine = f"arn:aws:kinesis:{HERE}:stream/mine"
+    answer = needs("kinesis", "PutRecord", StreamARN=mine, StreamName="yours")
+    assert resources(answer) == [mine, f"arn:aws:kinesis:{HERE}:stream/yours"]
+
+
+def test_who_names_two_groups_of_logs_needs_both():
+    answer = needs("logs", "StartQuery", logGroupName="mine", logGroupIdentifiers=["yours"])
+    assert resources(answer) == [f"arn:aws:logs:{HERE}:log-group:{name}:log-stream:" for name in ("mine", "yours")]
+
+
+@pytest.mark.parametrize(
+    ("name", "qualifier", "resource"),
+    [
+        ("greet", "", f"{HERE}:function:greet"),
+        ("greet", "prod", f"{HERE}:function:greet:prod"),
+        ("greet:prod", "", f"{HERE}:function:greet:prod"),
+        ("444455556666:function:greet", "", "eu-central-1:444455556666:function:greet"),
+        ("arn:aws:lambda:us-east-1:444455556666:function:greet", "7", "us-east-1:444455556666:function:greet:7"),
+        ("arn:aws:lambda:us-east-1:444455556666:function:greet:7", "7", "us-east-1:444455556666:function:greet:7"),
+    ],
+)
+def test_a_function_has_many_names(name, qualifier, resource):
+    answer = needs("lambda", "Invoke", FunctionName=name, Qualifier=qualifier)
+    assert [(need.action, need.resource) for need in answer] == [
+        ("lambda:InvokeFunction", f"arn:aws:lambda:{resource}")
+    ]
+
+
+def test_a_function_is_made_with_a_role_that_is_passed_on():
+    role = "arn:aws:iam::111122223333:role/worker"
+    passed = needs("lambda", "CreateFunction", FunctionName="greet", Role=role)[-1]
+    assert (passed.action, passed.resource) == ("iam:PassRole", role)
+    assert passed.keys == {"iam:passedtoservice": ("lambda.amazonaws.com",)}
+
+
+@pytest.mark.parametrize(
+    ("operation", "parameters", "resource"),
+    [
+        ("GetParameter", {"Name": "/app/db"}, "app/db"),
+        ("GetParameter", {"Name": "app:3"}, "app"),
+        ("GetParameter", {"Name": f"arn:aws:ssm:{HERE}:parameter/app/db"}, "app/db"),
+        ("GetParametersByPath", {"Path": "/app/"}, "app"),
+        ("GetParametersByPath", {"Path": "/"}, ""),
+        ("AddTagsToResource", {"ResourceType": "Parameter", "ResourceId": "/app/db"}, "app/db"),
+    ],
+)
+def test_a_parameter_has_no_slash_at_its_ends(operation, parameters, resource):
+    assert resources(needs("ssm", operation, **parameters)) == [f"arn:aws:ssm:{HERE}:parameter/{resource}"]
+
+
+def test_a_document_of_aws_has_no_account_and_a_node_is_no_instance():
+    answer = needs("ssm", "SendCommand", DocumentName="AWS-RunShellScript", InstanceIds=["i-1", "mi-2"])
+    assert resources(answer) == [
+        "arn:aws:ssm:eu-central-1::document/AWS-RunShellScript",
+        f"arn:aws:ec2:{HERE}:instance/i-1",
+        f"arn:aws:ssm:{HERE}:managed-instance/mi-2",
+    ]
+
+
+def test_a_secret_by_name_ends_in_six_characters_that_nobody_knows():
+    assert resources(needs("secretsmanager", "GetSecretValue", SecretId="db")) == [
+        f"arn:aws:secretsmanager:{HERE}:secret:db-??????"
+    ]
+
+
+def test_the_key_of_a_ciphertext_and_of_an_alias_is_any():
+    any_key = f"arn:aws:kms:{HERE}:key/*"
+    assert resources(needs("kms", "Decrypt", CiphertextBlob=b"x")) == [any_key]
+    aliased = needs("kms", "Encrypt", KeyId="alias/app", EncryptionContext={"Team": "a"})
+    assert resources(aliased) == [any_key]
+    assert aliased[0].keys["kms:requestalias"] == ("alias/app",)
+    assert aliased[0].keys["kms:encryptioncontext:team"] == ("a",)
+    assert resources(needs("kms", "ReEncrypt", SourceKeyId="k1", DestinationKeyId="k2")) == [
+        f"arn:aws:kms:{HERE}:key/k1",
+        f"arn:aws:kms:{HERE}:key/k2",
+    ]
+
+
+def test_events_go_to_each_bus_that_entries_name():
+    entries = [{"Source": "a", "DetailType": "t"}, {"Source": "b", "EventBusName": "orders"}]
+    answer = needs("events", "PutEvents", Entries=entries)
+    assert resources(answer) == [f"arn:aws:events:{HERE}:event-bus/{bus}" for bus in ("default", "orders")]
+    assert answer[0].keys == {"events:source": ("a",), "events:detail-type": ("t",)}
+
+
+def test_a_rule_of_another_bus_has_the_bus_in_its_arn():
+    bus = f"arn:aws:events:{HERE}:event-bus/orders"
+    for named in ("orders", bus):
+        assert resources(needs("events", "DeleteRule", Name="r", EventBusName=named)) == [
+            f"arn:aws:events:{HERE}:rule/orders/r"
+        ]
+    assert resources(needs("events", "DeleteRule", Name="r", EventBusName="default")) == [
+        f"arn:aws:events:{HERE}:rule/r"
+    ]
+
+
+def test_a_version_of_a_state_machine_is_a_condition_key():
+    machine = f"arn:aws:states:{HERE}:stateMachine:flow"
+    need = needs("stepfunctions", "StartExecution", stateMachineArn=f"{machine}:prod")[0]
+    assert (need.resource, need.keys) == (machine, {"states:statemachinequalifier": ("prod",)})
+
+
+def test_tags_at_creation_need_the_permission_to_tag():
+    volume = needs("ec2", "CreateVolume", TagSpecifications=[{"ResourceType": "volume", "Tags": [{"Key": "a"}]}])
+    assert [need.action for need in volume] == ["ec2:CreateVolume", "ec2:CreateTags"]
+    assert volume[1].keys["ec2:createaction"] == ("CreateVolume",)
+    assert [need.action for need in needs("sqs", "CreateQueue", QueueName="q", tags={"a": "b"})] == [
+        "sqs:CreateQueue",
+        "sqs:TagQueue",
+    ]
+
+
+def test_a_repository_may_be_of_another_registry():
+    assert resources(needs("ecr", "BatchGetImage", repositoryName="app", registryId="444455556666")) == [
+        "arn:aws:ecr:eu-central-1:444455556666:repository/app"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("service", "operation"), [("glue", "GetTables"), ("s3", "CreateSession"), ("s3", "Nothing"), ("sqs", "Nothing")]
+)
+def test_what_the_map_lacks_it_says(service, operation):
+    with pytest.raises(Unmapped, match=f"the map of actions lacks {service}:{operation}"):
+        needs(service, operation)
+
+
+def test_parameters_of_the_wrong_form_make_no_accident():
+    for service, operation, parameters in (
+        ("s3", "DeleteObjects", {"Bucket": "b", "Delete": "x"}),
+        ("s3", "CopyObject", {"Bucket": "b", "Key": "k", "CopySource": None}),
+        ("dynamodb", "BatchGetItem", {"RequestItems": {"t": None}}),
+        ("dynamodb", "Query", {"TableName": None, "KeyConditions": {"a": None}}),
+        ("events", "PutRule", {"Name": "r", "EventPattern": "[" * 100_000}),
+        ("lambda", "CreateFunction", {"FunctionName": 7, "Layers": [None]}),
+    ):
+        assert needs(service, operation, **parameters)
