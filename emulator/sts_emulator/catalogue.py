@@ -59,7 +59,7 @@ def _rooms(package: str, *modules: str) -> tuple[str, ...]:
 
 GROUPS = Row("groups", "account", "sts_emulator.scenario.users_and_groups", "GROUPS")
 USERS = Row("users", "account", "sts_emulator.scenario.users_and_groups", "USERS")
-ROLES = Row("roles", "account", "sts_emulator.scenario.roles", "ROLES")
+ROLES = Row("roles", "account", "sts_emulator.scenario.roles_and_profiles", "ROLES")
 
 SIGNATURE = Evidence(
     "caller",
@@ -89,7 +89,7 @@ METHODS = (
             "lambda": ("sts_emulator.methods.instance_profile.functions",),
         },
         sections=(
-            Row("instance_profiles", "account", "sts_emulator.scenario.roles", "INSTANCE_PROFILES"),
+            Row("instance_profiles", "account", "sts_emulator.scenario.roles_and_profiles", "INSTANCE_PROFILES"),
             *(
                 Row(key, "account", "sts_emulator.scenario.workloads", key.upper())
                 for key in ("instances", "tasks", "clusters", "functions")
@@ -129,7 +129,11 @@ METHODS = (
         "assume role",
         {
             "sts": _rooms(
-                "sts_emulator.methods.assume_role", "operation", "assume_root", "scoped_credentials", "delegated_access"
+                "sts_emulator.methods.assume_role",
+                "assume_role",
+                "assume_root",
+                "scoped_credentials",
+                "delegated_access",
             )
         },
         sections=(ROLES,),
@@ -137,7 +141,7 @@ METHODS = (
     ),
     Method(
         "web identity",
-        {"sts": ("sts_emulator.methods.web_identity.operation",)},
+        {"sts": ("sts_emulator.methods.web_identity.assume_role_with_web_identity",)},
         {"issuers": ("sts_emulator.idp.issuer_pages",)},
         sections=(
             Row("issuers", "world", "sts_emulator.scenario.providers", "ISSUERS"),
@@ -147,7 +151,7 @@ METHODS = (
     ),
     Method(
         "saml",
-        {"sts": ("sts_emulator.methods.saml.operation",)},
+        {"sts": ("sts_emulator.methods.saml.assume_role_with_saml",)},
         {
             "saml": ("sts_emulator.methods.saml.signin",),
             "idp": ("sts_emulator.idp.saml_pages",),
@@ -208,7 +212,7 @@ SERVICES = (
                 "reporting.account_properties",
                 "reporting.root_access",
                 "credentials.mfa_devices",
-                "credentials.passwords",
+                "credentials.login_profiles",
                 "credentials.service_credentials",
                 "credentials.ssh_keys",
                 "credentials.signing_certificates",
@@ -266,8 +270,8 @@ SERVICES = (
                 "mfa",
                 "pools",
                 "clients",
-                "users",
-                "groups",
+                "pool_users",
+                "pool_groups",
                 "domains",
             )
         },

@@ -16,7 +16,7 @@ from sts_emulator.idp import oidc
 from sts_emulator.methods.tokens import id_token, jwt, oidc_context
 from sts_emulator.methods.tokens.issuers import Provider
 from sts_emulator.methods.tokens.jwk import KeySet
-from sts_emulator.methods.web_identity.operation import assume_role_with_web_identity
+from sts_emulator.methods.web_identity.assume_role_with_web_identity import assume_role_with_web_identity
 from sts_emulator.settings import Settings
 from sts_emulator.vending.context import Context, Server
 

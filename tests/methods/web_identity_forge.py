@@ -19,7 +19,7 @@ from cryptography.x509.oid import NameOID
 from sts_emulator.core.backends import open_store
 from sts_emulator.core.events import EventLog
 from sts_emulator.core.world import Worlds
-from sts_emulator.methods.web_identity.operation import assume_role_with_web_identity
+from sts_emulator.methods.web_identity.assume_role_with_web_identity import assume_role_with_web_identity
 from sts_emulator.settings import Settings
 from sts_emulator.vending.context import Context, Server
 

@@ -22,7 +22,7 @@ from sts_emulator.scenario.organization import Organization
 from sts_emulator.scenario.policies import ManagedPolicy
 from sts_emulator.scenario.providers import Issuer, OidcProvider
 from sts_emulator.scenario.rehearse import Rehearsal
-from sts_emulator.scenario.roles import Role
+from sts_emulator.scenario.roles_and_profiles import Role
 from sts_emulator.scenario.seed import AccessKey
 from sts_emulator.scenario.shape import Shape, shape_fields
 from sts_emulator.scenario.users_and_groups import Group, User

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from sts_emulator.core.errors import AwsError
-from sts_emulator.iam.kinds import AnyNoun
+from sts_emulator.iam.nouns import AnyNoun
 from sts_emulator.iam.paging import page
-from sts_emulator.iam.permission import reach
+from sts_emulator.iam.permits import reach
 from sts_emulator.vending.context import Context
 from sts_emulator.vending.tags import tag_keys
 from sts_emulator.wire.dispatch import operation

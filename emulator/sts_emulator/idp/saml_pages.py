@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.errors import AwsError
-from sts_emulator.idp.saml import KIND, Wish, assert_user, chosen_roles, metadata, provider_arn
+from sts_emulator.idp.identity_providers import KIND, Wish, assert_user, chosen_roles, metadata, provider_arn
 from sts_emulator.pages import render
 from sts_emulator.pages.refusals import as_page
 from sts_emulator.pages.routes import page

@@ -65,7 +65,7 @@ def assume(world: World, arn: str, audiences: Iterable[str]) -> bool:
 def of_idp(world: World, arn: str, idp: Mapping[str, object], origin: str) -> None:
     """Make the SAML provider that an import takes to exist, now that there is an identity provider of its name."""
     from sts_emulator.iam.providers.saml_providers import described, identifier
-    from sts_emulator.idp import saml
+    from sts_emulator.idp import identity_providers
 
     taken = any(arn in source["assumed"] for source in world.page(documents.IMPORT))
     if not taken or world.find(documents.SAML_PROVIDER, arn) is not None:
@@ -80,6 +80,6 @@ def of_idp(world: World, arn: str, idp: Mapping[str, object], origin: str) -> No
         "uuid": identifier("SAMLSP"),
         "created": now,
         "tags": {},
-        **described(saml.metadata(idp, origin), now),
+        **described(identity_providers.metadata(idp, origin), now),
     }
     world.add(documents.SAML_PROVIDER, key_of(parts.account, name), body, uid=arn)

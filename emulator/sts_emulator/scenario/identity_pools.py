@@ -246,7 +246,7 @@ def present(call: Call, expectation: Expectation, role_arn: str, given: Mapping[
         ScenarioError: an unknown member, or no such pool or provider.
     """
     from sts_emulator.methods.cognito import pool_tokens, sign_in
-    from sts_emulator.methods.web_identity import operation as web_identity
+    from sts_emulator.methods.web_identity import assume_role_with_web_identity as web_identity
 
     place = expectation.where.at("with")
     flow = given.get("flow", _FLOWS[0])

@@ -21,7 +21,7 @@ from sts_emulator.core.errors import AwsError
 from sts_emulator.importers.inventory import Inventory, Thing
 from sts_emulator.importers.json_text import BadInput, JsonText
 from sts_emulator.policy.deciding.document import Document, MalformedPolicy, as_list, parse
-from sts_emulator.scenario import assumed_providers, providers, roles, roles_anywhere, saml
+from sts_emulator.scenario import assumed_providers, providers, roles_and_profiles, roles_anywhere, saml
 from sts_emulator.scenario.load import Node, read_bytes
 from sts_emulator.scenario.problems import Problem, ScenarioError, Where
 from sts_emulator.scenario.seed import Section, Seed
@@ -37,7 +37,7 @@ _ORDINARY = {
     for section in (
         providers.OIDC_PROVIDERS,
         saml.PROVIDERS,
-        roles.INSTANCE_PROFILES,
+        roles_and_profiles.INSTANCE_PROFILES,
         roles_anywhere.TRUST_ANCHORS,
         roles_anywhere.PROFILES,
     )
@@ -336,8 +336,8 @@ def _stored(seed: Seed, thing: Thing) -> dict[str, Any]:
         base["boundary"] = body["boundary"]
     if kind == "user":
         return {**base, "groups": list(body.get("groups", ()))}
-    duration = str(body.get("max_session_duration") or roles.HOUR)
-    longest = int(duration) if duration.isdecimal() and len(duration) < 6 else roles.HOUR  # noqa: PLR2004 - 43200 at most
+    duration = str(body.get("max_session_duration") or roles_and_profiles.HOUR)
+    longest = int(duration) if duration.isdecimal() and len(duration) < 6 else roles_and_profiles.HOUR  # noqa: PLR2004 - 43200 at most
     return {**base, "trust": PLACEHOLDER, "description": body.get("description", ""), "max_duration": longest}
 
 

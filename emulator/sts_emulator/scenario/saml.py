@@ -72,7 +72,7 @@ class Idp(Shape):
 
 
 def _create_idps(seed: Seed, idps: Mapping[str, Idp]) -> None:
-    from sts_emulator.idp.saml import ensure_idp
+    from sts_emulator.idp.identity_providers import ensure_idp
 
     for name, idp in idps.items():
         try:
@@ -119,15 +119,17 @@ def _metadata(seed: Seed, provider: SamlProvider) -> str:
         return provider.metadata
     if not provider.idp:
         raise ScenarioError.at(provider.where, "a SAML provider needs `metadata` or an `idp`")
-    from sts_emulator.idp import saml
+    from sts_emulator.idp import identity_providers
 
     try:
-        idp: Stored = seed.world.get(saml.KIND, provider.idp) or saml.ensure_idp(seed.world, provider.idp)
+        idp: Stored = seed.world.get(identity_providers.KIND, provider.idp) or identity_providers.ensure_idp(
+            seed.world, provider.idp
+        )
     except ValueError as bad:
         raise ScenarioError.at(provider.where.at("idp"), str(bad)) from None
     settings = seed.server.settings
     prefix = "" if seed.world.name == DEFAULT else f"/w/{seed.world.name}"
-    return saml.metadata(idp, f"http://{settings.host}:{settings.port}{prefix}")
+    return identity_providers.metadata(idp, f"http://{settings.host}:{settings.port}{prefix}")
 
 
 IDPS = Section("saml_idps", Mapping[str, Idp], _create_idps, scope="world")

@@ -25,23 +25,23 @@ def present(call: Call, expectation: Expectation, role_arn: str, given: Mapping[
         AwsError: as the server would.
         ScenarioError: no such identity provider or user, or a member that makes no sense.
     """
-    from sts_emulator.idp import saml
-    from sts_emulator.methods.assume_role.operation import check_role_arn
-    from sts_emulator.methods.saml import message, operation, verify
+    from sts_emulator.idp import identity_providers
+    from sts_emulator.methods.assume_role.assume_role import check_role_arn
+    from sts_emulator.methods.saml import assume_role_with_saml, message, verify
 
     call.operation = "AssumeRoleWithSAML"
     check_role_arn(role_arn)
     where = expectation.where.at("with")
     try:
         idp = _idp(call, given.get("idp", ""))
-        wish = saml.Wish(**_wishes(given))
-        text = saml.assert_user(idp, given.get("user", ""), call.world.now(), wish)
+        wish = identity_providers.Wish(**_wishes(given))
+        text = identity_providers.assert_user(idp, given.get("user", ""), call.world.now(), wish)
     except (ValueError, TypeError) as bad:
         raise ScenarioError.at(where, str(bad)) from None
-    assumed_providers.of_idp(call.world, saml.provider_arn(idp, role_arn), idp, _origin(call))
-    provider = operation.trusted(call.world, saml.provider_arn(idp, role_arn))
+    assumed_providers.of_idp(call.world, identity_providers.provider_arn(idp, role_arn), idp, _origin(call))
+    provider = assume_role_with_saml.trusted(call.world, identity_providers.provider_arn(idp, role_arn))
     claims = verify.verify(provider, message.read(text), call.world.now(), verify.SIGN_IN)
-    operation.vend(call, provider, claims, ask_for(expectation, role_arn))
+    assume_role_with_saml.vend(call, provider, claims, ask_for(expectation, role_arn))
 
 
 def _origin(call: Call) -> str:
@@ -56,7 +56,7 @@ def supposed(_world: World, principal: Principal, keys: Keys) -> Supposed:
 
 
 def _idp(call: Call, name: str) -> Mapping[str, Any]:
-    from sts_emulator.idp.saml import KIND
+    from sts_emulator.idp.identity_providers import KIND
 
     known = call.world.page(KIND)
     providers = [idp for idp in known if not name or idp["name"] == name]

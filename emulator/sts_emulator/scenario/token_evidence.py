@@ -45,8 +45,8 @@ def present(call: Call, expectation: Expectation, role_arn: str, given: Mapping[
 
 
 def _web_identity(call: Call, expectation: Expectation, role_arn: str, claims: Mapping[str, Any]) -> None:
-    from sts_emulator.methods.assume_role.operation import check_role_arn
-    from sts_emulator.methods.web_identity import operation as web_identity
+    from sts_emulator.methods.assume_role.assume_role import check_role_arn
+    from sts_emulator.methods.web_identity import assume_role_with_web_identity as web_identity
 
     call.operation = WEB_IDENTITY
     check_role_arn(role_arn)

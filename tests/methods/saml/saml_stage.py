@@ -12,7 +12,7 @@ from sts_emulator.core.backends import open_store
 from sts_emulator.core.events import EventLog
 from sts_emulator.core.world import Worlds
 from sts_emulator.iam.providers import saml_providers
-from sts_emulator.methods.saml.operation import assume_role_with_saml
+from sts_emulator.methods.saml.assume_role_with_saml import assume_role_with_saml
 from sts_emulator.settings import Settings
 from sts_emulator.vending import authenticate
 from sts_emulator.vending.context import Context, Server

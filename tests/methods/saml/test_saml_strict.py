@@ -95,7 +95,7 @@ def test_a_denied_attempt_does_not_spend_it(strict):
 
 
 def test_of_many_at_once_one_wins(strict):
-    from sts_emulator.methods.saml.operation import assume_role_with_saml
+    from sts_emulator.methods.saml.assume_role_with_saml import assume_role_with_saml
 
     once = saml_response()
 

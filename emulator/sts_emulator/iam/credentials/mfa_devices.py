@@ -11,9 +11,9 @@ from sts_emulator.accounts.documents import MfaDevice, User
 from sts_emulator.accounts.resources import key_of
 from sts_emulator.core.errors import AwsError
 from sts_emulator.iam import tags
-from sts_emulator.iam.kinds import MFA_DEVICE, USER, changed, listing, over_quota
+from sts_emulator.iam.nouns import MFA_DEVICE, USER, changed, listing, over_quota
 from sts_emulator.iam.paging import page
-from sts_emulator.iam.permission import consult, permit, permit_new, reach, reach_user
+from sts_emulator.iam.permits import consult, permit, permit_new, reach, reach_user
 from sts_emulator.iam.principals import users
 from sts_emulator.vending.context import TRUE, Context
 from sts_emulator.wire.dispatch import operation

@@ -13,9 +13,9 @@ from sts_emulator.accounts.documents import Named
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.store import Kind
 from sts_emulator.iam import tags
-from sts_emulator.iam.kinds import Noun, born, claim, listing
+from sts_emulator.iam.nouns import Noun, born, claim, listing
 from sts_emulator.iam.paging import page
-from sts_emulator.iam.permission import permit, permit_new, reach
+from sts_emulator.iam.permits import permit, permit_new, reach
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import operation
 

@@ -12,9 +12,9 @@ from sts_emulator.accounts.documents import User
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.store import Kind
 from sts_emulator.core.world import World
-from sts_emulator.iam.kinds import changed, over_quota
+from sts_emulator.iam.nouns import changed, over_quota
 from sts_emulator.iam.paging import page
-from sts_emulator.iam.permission import reach_user
+from sts_emulator.iam.permits import reach_user
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import operation
 

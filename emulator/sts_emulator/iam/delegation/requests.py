@@ -23,9 +23,9 @@ from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.iam.delegation import templates
 from sts_emulator.iam.delegation.notices import notify
-from sts_emulator.iam.kinds import changed
+from sts_emulator.iam.nouns import changed
 from sts_emulator.iam.paging import page
-from sts_emulator.iam.permission import permit
+from sts_emulator.iam.permits import permit
 from sts_emulator.policy.deciding.document import as_list, parse
 from sts_emulator.vending import trade_in
 from sts_emulator.vending.authorize import consult, denial, refused

@@ -9,9 +9,9 @@ from sts_emulator.accounts.documents import Group, User
 from sts_emulator.accounts.resources import key_of
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
-from sts_emulator.iam.kinds import GROUP, USER, born, claim, listing, over_quota
+from sts_emulator.iam.nouns import GROUP, USER, born, claim, listing, over_quota
 from sts_emulator.iam.paging import page
-from sts_emulator.iam.permission import permit, reach
+from sts_emulator.iam.permits import permit, reach
 from sts_emulator.iam.policies.policy_holders import check_bare
 from sts_emulator.iam.principals import users
 from sts_emulator.vending.context import Context

@@ -10,9 +10,9 @@ from sts_emulator.accounts.resources import role
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.iam import tags
-from sts_emulator.iam.kinds import INSTANCE_PROFILE, ROLE, born, claim, listing, over_quota
+from sts_emulator.iam.nouns import INSTANCE_PROFILE, ROLE, born, claim, listing, over_quota
 from sts_emulator.iam.paging import page
-from sts_emulator.iam.permission import permit, permit_new, reach, resource_keys
+from sts_emulator.iam.permits import permit, permit_new, reach, resource_keys
 from sts_emulator.iam.principals import roles
 from sts_emulator.iam.principals.protected_roles import check_modifiable
 from sts_emulator.vending.context import Context

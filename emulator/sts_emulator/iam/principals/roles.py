@@ -10,9 +10,9 @@ from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.iam import tags
-from sts_emulator.iam.kinds import INSTANCE_PROFILE, ROLE, born, changed, claim, listing
+from sts_emulator.iam.nouns import INSTANCE_PROFILE, ROLE, born, changed, claim, listing
 from sts_emulator.iam.paging import page
-from sts_emulator.iam.permission import permit, permit_new, reach
+from sts_emulator.iam.permits import permit, permit_new, reach
 from sts_emulator.iam.policies.policy_documents import quoted, trust_to_show, trust_to_store
 from sts_emulator.iam.policies.policy_holders import boundary_keys, check_bare, check_boundary, shown_boundary
 from sts_emulator.iam.principals.protected_roles import RESERVED, SERVICE_LINKED, check_modifiable, is_service_linked

@@ -11,8 +11,8 @@ from typing import Any
 from sts_emulator.accounts.managed_policies import PREFIX
 from sts_emulator.accounts.resources import Stored, key_of
 from sts_emulator.core.errors import AwsError
-from sts_emulator.iam.kinds import ROLE, born
-from sts_emulator.iam.permission import permit, reach
+from sts_emulator.iam.nouns import ROLE, born
+from sts_emulator.iam.permits import permit, reach
 from sts_emulator.iam.policies.policy_documents import quoted
 from sts_emulator.iam.principals import linked_services, roles
 from sts_emulator.iam.principals.protected_roles import SERVICE_LINKED, is_service_linked

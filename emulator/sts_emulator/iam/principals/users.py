@@ -12,9 +12,9 @@ from sts_emulator.core.errors import AwsError
 from sts_emulator.core.names import root_arn
 from sts_emulator.core.world import World
 from sts_emulator.iam import tags
-from sts_emulator.iam.kinds import MFA_DEVICE, USER, born, claim, listing
+from sts_emulator.iam.nouns import MFA_DEVICE, USER, born, claim, listing
 from sts_emulator.iam.paging import page
-from sts_emulator.iam.permission import permit, permit_new, reach, reach_user
+from sts_emulator.iam.permits import permit, permit_new, reach, reach_user
 from sts_emulator.iam.policies.policy_holders import boundary_keys, check_bare, check_boundary, shown_boundary
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import operation

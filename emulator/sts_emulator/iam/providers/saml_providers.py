@@ -14,8 +14,8 @@ from sts_emulator.accounts.documents import SamlProvider
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.iam import tags
-from sts_emulator.iam.kinds import Noun, changed, claim
-from sts_emulator.iam.permission import permit, permit_new, reach
+from sts_emulator.iam.nouns import Noun, changed, claim
+from sts_emulator.iam.permits import permit, permit_new, reach
 from sts_emulator.iam.providers.propagation import refuse
 from sts_emulator.vending.context import Context
 from sts_emulator.wire import xml

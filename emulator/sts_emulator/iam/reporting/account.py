@@ -15,7 +15,7 @@ from sts_emulator.core.world import World
 from sts_emulator.iam.credentials import signing_certificates
 from sts_emulator.iam.credentials.access_keys import PER_USER
 from sts_emulator.iam.credentials.server_certificates import SERVER_CERTIFICATE
-from sts_emulator.iam.kinds import (
+from sts_emulator.iam.nouns import (
     GROUP,
     INSTANCE_PROFILE,
     MFA_DEVICE,
@@ -27,7 +27,7 @@ from sts_emulator.iam.kinds import (
     listing,
 )
 from sts_emulator.iam.paging import page
-from sts_emulator.iam.permission import permit
+from sts_emulator.iam.permits import permit
 from sts_emulator.iam.policies import managed as policies
 from sts_emulator.iam.policies import policy_holders as holders
 from sts_emulator.iam.principals import groups

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from sts_emulator.core.errors import AwsError
-from sts_emulator.iam.permission import permit
+from sts_emulator.iam.permits import permit
 from sts_emulator.iam.principals import service_linked_roles
 from sts_emulator.iam.reporting import account
 from sts_emulator.vending.context import Context

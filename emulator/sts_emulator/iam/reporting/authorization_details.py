@@ -11,9 +11,9 @@ from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.iam import tags
-from sts_emulator.iam.kinds import GROUP, POLICY, ROLE, USER, AnyNoun, listing
+from sts_emulator.iam.nouns import GROUP, POLICY, ROLE, USER, AnyNoun, listing
 from sts_emulator.iam.paging import page
-from sts_emulator.iam.permission import permit
+from sts_emulator.iam.permits import permit
 from sts_emulator.iam.policies import managed as policies
 from sts_emulator.iam.policies.policy_documents import quoted
 from sts_emulator.iam.policies.policy_holders import attached_policy, shown_boundary

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from sts_emulator.core.errors import AwsError
-from sts_emulator.iam.permission import permit
+from sts_emulator.iam.permits import permit
 from sts_emulator.iam.reporting.policy_sources import boundary, reach_holder, sources
 from sts_emulator.policy.deciding.document import ELEMENTS, TOP_LEVEL, MalformedPolicy, as_list, load
 from sts_emulator.policy.deciding.operators import operator

@@ -11,11 +11,11 @@ from sts_emulator.accounts.resources import Stored, managed_policy_text
 from sts_emulator.core import clock
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.names import root_arn
-from sts_emulator.iam.credentials import passwords, signing_certificates
+from sts_emulator.iam.credentials import login_profiles, signing_certificates
 from sts_emulator.iam.credentials.access_keys import last_used
-from sts_emulator.iam.kinds import POLICY, USER, listing
+from sts_emulator.iam.nouns import POLICY, USER, listing
 from sts_emulator.iam.paging import page
-from sts_emulator.iam.permission import permit
+from sts_emulator.iam.permits import permit
 from sts_emulator.iam.principals.users import devices_of, keys_of
 from sts_emulator.iam.reporting import account
 from sts_emulator.iam.reporting.policy_sources import reach_holder, sources
@@ -104,7 +104,7 @@ def _user_row(ctx: Context, user: User) -> dict[str, str]:
         **_certificates(ctx, user["id"]),
     }
     if user.get("password"):
-        rotation = passwords.next_rotation(ctx, user)
+        rotation = login_profiles.next_rotation(ctx, user)
         used = user["password"].get("used")
         row["password_last_used"] = clock.iso(used) if used else "no_information"
         row["password_last_changed"] = clock.iso(user["password"]["changed"])

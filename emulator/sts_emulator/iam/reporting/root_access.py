@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from sts_emulator.accounts import documents, organizations
 from sts_emulator.core.errors import AwsError
-from sts_emulator.iam.permission import permit
+from sts_emulator.iam.permits import permit
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import operation
 

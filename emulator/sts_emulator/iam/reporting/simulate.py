@@ -12,9 +12,9 @@ from sts_emulator.accounts.resources import role_by_arn, user_by_arn
 from sts_emulator.core import clock
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.names import is_account_id, parse_arn, session_arn
-from sts_emulator.iam.kinds import GROUP, USER
+from sts_emulator.iam.nouns import GROUP, USER
 from sts_emulator.iam.paging import page
-from sts_emulator.iam.permission import permit
+from sts_emulator.iam.permits import permit
 from sts_emulator.iam.policies.policy_documents import refused
 from sts_emulator.iam.reporting import statement_positions as positions
 from sts_emulator.iam.reporting.policy_sources import Source, boundary, reach_holder, sources

@@ -8,7 +8,7 @@ from typing import Any
 
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
-from sts_emulator.idp.user_pools import attempts, attributes, codes, mfa, passwords, tokens, users
+from sts_emulator.idp.user_pools import attempts, attributes, codes, mfa, passwords, pool_users, tokens
 from sts_emulator.idp.user_pools.attributes import Pairs
 from sts_emulator.idp.user_pools.kinds import PoolUser, change_user, find_user, invalid, not_authorized, unsupported
 from sts_emulator.vending.context import Context
@@ -55,7 +55,7 @@ def delete_user_attributes(ctx: Context, *, UserAttributeNames: Iterable[str], A
     names = list(UserAttributeNames)
     party, _ = tokens.bearer(ctx.world, AccessToken)
     attributes.check_writable(party.client, names)
-    change_user(ctx.world, party.pool, party.user, attributes=users.without(party.pool, party.user, names))
+    change_user(ctx.world, party.pool, party.user, attributes=pool_users.without(party.pool, party.user, names))
     return {}
 
 
@@ -104,7 +104,7 @@ async def change_password(
 def delete_user(ctx: Context, *, AccessToken: str) -> Mapping[str, Any]:
     """Delete the user, by themselves."""
     party, _ = tokens.bearer(ctx.world, AccessToken)
-    users.remove(ctx.world, party.pool, party.user)
+    pool_users.remove(ctx.world, party.pool, party.user)
     return {}
 
 

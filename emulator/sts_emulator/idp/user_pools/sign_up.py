@@ -9,7 +9,7 @@ from typing import Any
 
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
-from sts_emulator.idp.user_pools import attributes, clients, codes, passwords, tokens, users
+from sts_emulator.idp.user_pools import attributes, clients, codes, passwords, pool_users, tokens
 from sts_emulator.idp.user_pools.attributes import Pairs
 from sts_emulator.idp.user_pools.kinds import (
     Client,
@@ -62,7 +62,7 @@ async def sign_up(
     passwords.check(pool, Password)
     given = attributes.checked(pool, UserAttributes)
     attributes.check_writable(client, given)
-    user = users.new_user(world, pool, Username, given, "UNCONFIRMED")
+    user = pool_users.new_user(world, pool, Username, given, "UNCONFIRMED")
     attributes.check_required(pool, user["attributes"])
     kept = await asyncio.to_thread(passwords.stored, pool, user["username"], Password)
     user = {**user, "salt": kept["salt"], "verifier": kept["verifier"]}

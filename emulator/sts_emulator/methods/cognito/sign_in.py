@@ -11,7 +11,7 @@ from sts_emulator.methods.cognito import guests, identities, identity_pools, poo
 from sts_emulator.methods.cognito.identity_pools import absent, invalid, misconfigured, unauthorized
 from sts_emulator.methods.cognito.logins import Login, prove
 from sts_emulator.methods.tokens.issuers import Provider
-from sts_emulator.methods.web_identity import operation as web_identity
+from sts_emulator.methods.web_identity import assume_role_with_web_identity as web_identity
 from sts_emulator.policy.federated import COGNITO
 from sts_emulator.vending.assume import Ask
 from sts_emulator.vending.context import Context

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sts_emulator.core import clock
+from sts_emulator.methods.saml.assertion_refusals import malformed, nobody, refused
 from sts_emulator.methods.saml.message import SAML
-from sts_emulator.methods.saml.refusals import malformed, nobody, refused
 from sts_emulator.policy import federated
 
 ATTRIBUTE: Final = "https://aws.amazon.com/SAML/Attributes/"

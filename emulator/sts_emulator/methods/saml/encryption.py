@@ -13,8 +13,8 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, Final
 
+from sts_emulator.methods.saml.assertion_refusals import Refused, malformed
 from sts_emulator.methods.saml.message import DS, MAX_MESSAGE, SAML, check_assertion
-from sts_emulator.methods.saml.refusals import Refused, malformed
 from sts_emulator.wire import xml
 
 XENC: Final = "{http://www.w3.org/2001/04/xmlenc#}"

@@ -16,8 +16,8 @@ import re
 from functools import lru_cache
 from typing import Any, Final
 
+from sts_emulator.methods.saml.assertion_refusals import badly_signed
 from sts_emulator.methods.saml.message import DS, Message, signature_of
-from sts_emulator.methods.saml.refusals import badly_signed
 
 EXCLUSIVE: Final = "http://www.w3.org/2001/10/xml-exc-c14n#"
 ENVELOPED: Final = "http://www.w3.org/2000/09/xmldsig#enveloped-signature"

@@ -12,10 +12,10 @@ from sts_emulator.accounts import documents
 from sts_emulator.core import names
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
-from sts_emulator.methods.saml import message, operation
+from sts_emulator.methods.saml import assume_role_with_saml, message
+from sts_emulator.methods.saml.assertion_refusals import Refused, malformed, missing_pair
 from sts_emulator.methods.saml.claims import ROLE_ATTRIBUTE, Claims, attributes_of, split_pair
 from sts_emulator.methods.saml.message import Message
-from sts_emulator.methods.saml.refusals import Refused, malformed, missing_pair
 from sts_emulator.methods.saml.verify import Trusted, check_audience, verify
 from sts_emulator.pages import render
 from sts_emulator.pages.console import COOKIE, ConsoleSession, landing
@@ -165,8 +165,8 @@ def _enter(visit: Visit, offer: Offer, relay_state: str) -> Response:
     with visit.attempt(*_CALL, {"RoleArn": offer.role, "PrincipalArn": offer.provider.arn}) as attempt:
         # In the console SessionDuration is the length of the session, as in an API call DurationSeconds is.
         ask = Ask.of_call(offer.role, DurationSeconds=offer.claims.session_duration)
-        vended = operation.vend(attempt.ctx, offer.provider, offer.claims, ask)
-        attempt.result = {**vended.to_wire(), **operation.described(offer.provider, offer.claims)}
+        vended = assume_role_with_saml.vend(attempt.ctx, offer.provider, offer.claims, ask)
+        attempt.result = {**vended.to_wire(), **assume_role_with_saml.described(offer.provider, offer.claims)}
     with visit.attempt("signin", "ConsoleLogin") as login:
         key_id = vended.credentials.access_key_id
         login.ctx.caller = authenticate.caller_of_session(visit.world, vended.session, key_id)

@@ -13,9 +13,7 @@ from typing import Any, Final
 
 from sts_emulator.core import clock
 from sts_emulator.methods.saml import claims, encryption, message, signature
-from sts_emulator.methods.saml.claims import Claims
-from sts_emulator.methods.saml.message import ENCRYPTED, SIGNATURE, Message
-from sts_emulator.methods.saml.refusals import (
+from sts_emulator.methods.saml.assertion_refusals import (
     badly_signed,
     expired,
     foreign_issuer,
@@ -25,6 +23,8 @@ from sts_emulator.methods.saml.refusals import (
     refused,
     wrong_audience,
 )
+from sts_emulator.methods.saml.claims import Claims
+from sts_emulator.methods.saml.message import ENCRYPTED, SIGNATURE, Message
 from sts_emulator.wire import xml
 
 SIGN_IN: Final = "https://signin.aws.amazon.com/saml"

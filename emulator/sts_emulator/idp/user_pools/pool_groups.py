@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sts_emulator.core.errors import AwsError
-from sts_emulator.idp.user_pools import tokens, users
+from sts_emulator.idp.user_pools import pool_users, tokens
 from sts_emulator.idp.user_pools.kinds import (
     GROUP,
     USER,
@@ -137,7 +137,7 @@ def list_users_in_group(
     """The users of a group."""
     pool, _ = _reach(ctx, UserPoolId, GroupName)
     members = [user for user in ctx.world.page(USER, f"{pool['id']}/") if GroupName in user["groups"]]
-    page, following = paged([users.shown(user) for user in members], Limit, NextToken)
+    page, following = paged([pool_users.shown(user) for user in members], Limit, NextToken)
     return {"Users": page, "NextToken": following}
 
 

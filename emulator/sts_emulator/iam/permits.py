@@ -11,7 +11,7 @@ from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.names import root_arn
 from sts_emulator.core.world import Body
-from sts_emulator.iam.kinds import USER, AnyNoun, Noun
+from sts_emulator.iam.nouns import USER, AnyNoun, Noun
 from sts_emulator.vending.authorize import authorize
 from sts_emulator.vending.context import Context, Keys
 from sts_emulator.vending.tags import tag_keys

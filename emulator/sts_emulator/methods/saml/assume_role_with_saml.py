@@ -14,10 +14,10 @@ from sts_emulator.core import clock, names
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.store import AlreadyExistsError
 from sts_emulator.core.world import World
-from sts_emulator.methods.assume_role.operation import check_role_arn
+from sts_emulator.methods.assume_role.assume_role import check_role_arn
 from sts_emulator.methods.saml import message
+from sts_emulator.methods.saml.assertion_refusals import Refused, missing_pair, refused, unknown_provider
 from sts_emulator.methods.saml.claims import Claims
-from sts_emulator.methods.saml.refusals import Refused, missing_pair, refused, unknown_provider
 from sts_emulator.methods.saml.verify import Trusted, verify
 from sts_emulator.policy.deciding.engine import Principal
 from sts_emulator.vending.assume import Ask, Proof, Vended, assume

@@ -8,8 +8,8 @@ from typing import Any
 from sts_emulator.accounts import people
 from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.errors import AwsError
-from sts_emulator.iam.kinds import USER, changed
-from sts_emulator.iam.permission import permit, reach, reach_user
+from sts_emulator.iam.nouns import USER, changed
+from sts_emulator.iam.permits import permit, reach, reach_user
 from sts_emulator.iam.reporting import account
 from sts_emulator.vending.authorize import access_denied
 from sts_emulator.vending.context import Context

@@ -12,7 +12,7 @@ from sts_emulator.core import names
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.hosts import is_loopback
 from sts_emulator.core.world import World
-from sts_emulator.methods.assume_role.operation import check_role_arn
+from sts_emulator.methods.assume_role.assume_role import check_role_arn
 from sts_emulator.methods.tokens import id_token, issuer_keys, jwt, oidc_context
 from sts_emulator.methods.tokens.id_token import NOT_VALIDATED, IdToken, refuse
 from sts_emulator.methods.tokens.issuers import KeysUnavailableError, Provider, ThumbprintError
