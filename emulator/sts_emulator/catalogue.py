@@ -100,7 +100,7 @@ METHODS = (
     Method(
         "identity center",
         {
-            "sso-oidc": ("sts_emulator.methods.identity_center.oidc",),
+            "sso-oidc": _rooms("sts_emulator.methods.identity_center", "oidc", "application_tokens"),
             "sso": ("sts_emulator.methods.identity_center.portal",),
         },
         {

@@ -238,6 +238,15 @@ def user_by_name(world: World, store: str, name: str) -> DirectoryUser | None:
     return world.find(USERS, f"{store}/{name.lower()}")
 
 
+def user_by_attribute(world: World, store: str, path: str, value: str) -> DirectoryUser | None:
+    """The only user whose attribute has that value, exactly; None when there is none, or more than one."""
+    if path == "userName":
+        known = user_by_name(world, store, value)
+        return known if known is not None and known["name"] == value else None
+    matching = [person for person in world.page(USERS, f"{store}/") if value and attribute(person, path) == value]
+    return matching[0] if len(matching) == 1 else None
+
+
 def group_by_name(world: World, store: str, name: str) -> DirectoryGroup | None:
     """The group of that display name, in any case of letters."""
     return world.find(GROUPS, f"{store}/{name.lower()}")
@@ -280,6 +289,17 @@ def assignments_of(world: World, instance: Instance, person: DirectoryUser) -> t
         for assignment in _assignments(world, instance)
         if (assignment["principal"] == person["id"] and assignment["principal_type"] == USER)
         or (assignment["principal"] in groups and assignment["principal_type"] == GROUP)
+    )
+
+
+def is_assigned(world: World, application: Application, person: DirectoryUser) -> bool:
+    """Whether a person may use an application: by name, through a group, or because nobody needs to be assigned."""
+    if not application["assignment_required"]:
+        return True
+    groups = {membership["group"] for membership in memberships(world, person["store"], person["id"])}
+    return any(
+        identifier == person["id"] if kind == USER else identifier in groups
+        for kind, identifier in application["assignments"]
     )
 
 
@@ -347,6 +367,8 @@ def attribute(person: DirectoryUser, source: str) -> str:
     path = path.removeprefix("path:").removeprefix("user:")
     if path in ("userName", "subject"):
         return person["name"]
+    if path == "externalIds.id":
+        return next((identifier["Id"] for identifier in person["external_ids"]), "")
     first, _, rest = path.partition(".")
     if first == "enterprise":
         extensions = person["profile"].get("Extensions", {})

@@ -348,6 +348,8 @@ def _explanation_text(told: dict[str, Any]) -> str:
         lines.append(f"  {data['told']['code']}: {data['told']['message']}")
     if not data["decisions"]:
         lines += [f"  {line}" for line in refused_before(data["evidence"])]
+    elif "refused" in data["evidence"] and all(decision["verdict"] == "allow" for decision in data["decisions"]):
+        lines.append(f"  refused, though policies allow it: {data['evidence']['refused']}")
     lines += [line for decision in data["decisions"] for line in lines_of(decision["explanation"])]
     return "\n".join(map(printable, lines)) + "\n"
 

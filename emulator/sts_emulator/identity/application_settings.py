@@ -9,6 +9,7 @@ from typing import Any
 from sts_emulator.accounts import directory
 from sts_emulator.identity.applications import change, reach
 from sts_emulator.identity.permission import absent, invalid, page
+from sts_emulator.policy.deciding.document import MalformedPolicy, parse
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import operation
 
@@ -120,7 +121,12 @@ def put_authentication_method(
     policy = AuthenticationMethod["Iam"]["ActorPolicy"]
     if not isinstance(policy, Mapping) or "Statement" not in policy:
         raise invalid("ActorPolicy must be a policy document.")
-    change(ctx, application, actor_policy=json.loads(json.dumps(policy)))
+    kept = json.loads(json.dumps(policy))
+    try:
+        parse(json.dumps(kept))
+    except MalformedPolicy as wrong:
+        raise invalid(f"ActorPolicy cannot be read: {wrong.message}") from None
+    change(ctx, application, actor_policy=kept)
     return {}
 
 

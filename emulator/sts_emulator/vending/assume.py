@@ -16,6 +16,7 @@ from sts_emulator.vending import credentials
 from sts_emulator.vending.authorize import access_denied, consult, consult_unsigned, denial, refused
 from sts_emulator.vending.context import Caller, Context, Keys
 from sts_emulator.vending.credentials import Credentials
+from sts_emulator.vending.identity_context import IdentityContext
 from sts_emulator.vending.inheritance import LONGEST_CHAINED, Inheritance, inheritance
 from sts_emulator.vending.session import ROLE, Session
 from sts_emulator.vending.session_policies import check_session_policies, packed_size
@@ -32,7 +33,8 @@ class Proof:
     `caller` is set when the proof is an AWS signature; then the caller's own policies have a say too. `context` are
     condition keys that hold while the role is assumed, `lasting` those that stay with the session. `evidence` is
     written to the event. `denied` is the sentence for a refusal where it does not name the caller. `claims`: how many
-    characters PackedPolicySize counts for the proof itself, where AWS does.
+    characters PackedPolicySize counts for the proof itself, where AWS does. `person`: the id and directory of whom the
+    session acts for, where the proof itself tells.
     """
 
     method: str
@@ -44,13 +46,15 @@ class Proof:
     provider: str = ""
     denied: str = ""
     claims: int = 0
+    person: tuple[str, str] | None = None
 
 
 @dataclass(slots=True)
 class Ask:
     """What the new session should be. `duration` in seconds, None for the default.
 
-    `by_service`: an AWS service asks for what it runs, and the role's longest session does not bind it.
+    `by_service`: an AWS service asks for what it runs, and the role's longest session does not bind it. `provided`: the
+    context of a person that the request brings, proven.
     """
 
     session_name: str
@@ -60,7 +64,7 @@ class Ask:
     tags: Mapping[str, str] = field(default_factory=dict)
     transitive: tuple[str, ...] = ()
     source_identity: str = ""
-    set_context: bool = False
+    provided: IdentityContext | None = None
     role_arn: str = ""
     default_duration: int = DEFAULT_DURATION
     latest_expiry: int | None = None
@@ -80,7 +84,7 @@ class Ask:
         Tags: list[Mapping[str, str]] | None = None,
         TransitiveTagKeys: list[str] | None = None,
         SourceIdentity: str = "",
-        ProvidedContexts: list[Mapping[str, str]] | None = None,
+        provided: IdentityContext | None = None,
     ) -> Ask:
         """What the parameters of an AssumeRole* call ask for; a proof's own claims come on top (`replace`)."""
         return cls(
@@ -91,7 +95,7 @@ class Ask:
             tags=tag_map(Tags),
             transitive=tuple(TransitiveTagKeys or ()),
             source_identity=SourceIdentity,
-            set_context=bool(ProvidedContexts),
+            provided=provided,
             role_arn=role_arn,
             minimum_token_size=MinimumSessionTokenSize,
         )
@@ -159,10 +163,11 @@ def assume(ctx: Context, proof: Proof, action: str, role: Role | None, ask: Ask)
         mfa_at=brought.mfa_at,
         policy=ask.policy,
         policy_arns=ask.policy_arns,
-        context=_lasting(proof, brought),
+        context=_lasting(proof, ask, brought),
         provider=proof.provider or brought.provider,
         method=proof.method,
         chained=brought.session,
+        extra=_extra(proof, ask),
     )
     ctx.world.touch(documents.ROLE, role["id"], (issued, ctx.region))
     return Vended(
@@ -214,7 +219,7 @@ def _actions(action: str, ask: Ask, source_identity: str, brought: Inheritance) 
         actions.append("sts:TagSession")
     if source_identity:
         actions.append("sts:SetSourceIdentity")
-    if ask.set_context:
+    if ask.provided:
         actions.append("sts:SetContext")
     return actions
 
@@ -234,6 +239,8 @@ def _assume_keys(
     keys["sts:rolesessionname"] = (ask.session_name,)
     if source_identity:
         keys["sts:sourceidentity"] = (source_identity,)
+    if ask.provided:
+        keys.update(ask.provided.request_keys())
     keys["aws:resourceaccount"] = (role["account"],)
     keys.update(organizations.resource_keys(ctx.world, role["account"]))
     if role.get("tags"):
@@ -318,8 +325,15 @@ def _packed(
     return packed_size(ask.policy, ask.policy_arns, tags, claims)
 
 
-def _lasting(proof: Proof, brought: Inheritance) -> dict[str, list[str]]:
+def _lasting(proof: Proof, ask: Ask, brought: Inheritance) -> dict[str, list[str]]:
     lasting = dict(brought.context)
     for key, values in proof.lasting.items():
         lasting[key] = list(values)
+    if ask.provided and not ask.provided.audit_only:
+        lasting |= {key: list(values) for key, values in ask.provided.keys().items()}
     return lasting
+
+
+def _extra(proof: Proof, ask: Ask) -> dict[str, Any]:
+    person = ask.provided.person if ask.provided else proof.person
+    return {"person": list(person)} if person else {}

@@ -13,7 +13,7 @@ from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.policy.deciding.document import Document, parse
 from sts_emulator.policy.deciding.engine import Principal
-from sts_emulator.vending import credentials
+from sts_emulator.vending import credentials, identity_context
 from sts_emulator.vending.context import FALSE, TRUE, Caller, Context, Keys, bearer_tags
 from sts_emulator.vending.session import CONSOLE_LOGIN, FEDERATED, INSTANCE, ROLE, USER, Session
 from sts_emulator.vending.tags import principal_tag_keys
@@ -148,8 +148,8 @@ def caller_of_session(world: World, session: Session, key_id: str) -> Caller:
         AwsError: InvalidClientTokenId when its role or user is gone, also when a namesake was made since.
     """
     caller = _caller_of_session(world, session, key_id)
-    scopes = session.extra.get("scopes")
-    return replace(caller, scopes=tuple(parse(text) for text in scopes)) if scopes else caller
+    scopes = (*map(parse, session.extra.get("scopes", ())), *identity_context.limits(session))
+    return replace(caller, scopes=scopes) if scopes else caller
 
 
 def _caller_of_session(world: World, session: Session, key_id: str) -> Caller:

@@ -35,6 +35,8 @@ def identity(ctx: Context) -> dict[str, Any]:
         shown["userName"] = (caller.user or {"name": caller.arn.rpartition("/")[2]})["name"]
     if caller.session is not None:
         shown["sessionContext"] = _session(caller, caller.session)
+        if "person" in caller.session.extra:
+            shown["onBehalfOf"] = on_behalf_of(*caller.session.extra["person"])
         if "delegate" in caller.session.extra:
             # UG temporary-delegation-cloudtrail: the account that acts with what somebody delegated to it.
             shown["invokedByDelegate"] = {"accountId": caller.session.extra["delegate"]}
@@ -44,6 +46,11 @@ def identity(ctx: Context) -> dict[str, Any]:
 def foreign(caller: Caller) -> dict[str, Any]:
     """The same caller in the trail of another account."""
     return {"type": "AWSAccount", "principalId": caller.user_id, "accountId": caller.account}
+
+
+def on_behalf_of(user: str, store: str) -> dict[str, str]:
+    """A person of Identity Center (docs/aws/trusted-identity-propagation.md, "With Identity Center")."""
+    return {"userId": user, "identityStoreArn": store}
 
 
 def account(ctx: Context) -> str:

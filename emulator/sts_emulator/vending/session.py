@@ -27,7 +27,8 @@ class Session:
     `name` and `id` are those of the role, the user or the federated user; an account's root has an empty name and the
     account as its id. `context` holds the condition keys of the original login that outlive it.
     `extra` may hold `scopes` (policy texts that narrowed the session afterwards: each must allow as well), `scoped`
-    (how many are GetScopedCredentials') and `delegate` (the account to which a delegation gave the session).
+    (how many are GetScopedCredentials'), `delegate` (the account to which a delegation gave the session) and `person`
+    (id and directory of a user of Identity Center, on whose behalf it acts).
     """
 
     kind: str

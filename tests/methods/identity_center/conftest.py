@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 from botocore.exceptions import ClientError
+from propagation_lab import SCENARIO as PROPAGATION
+from propagation_lab import Company
 from sso_lab import SCENARIO, Tool
 
 
@@ -16,6 +18,12 @@ def aws(emulator_server):
 @pytest.fixture
 def tool(aws):
     return Tool(aws)
+
+
+@pytest.fixture
+def company(emulator_server):
+    with emulator_server.world(PROPAGATION) as world:
+        yield Company(world)
 
 
 @pytest.fixture

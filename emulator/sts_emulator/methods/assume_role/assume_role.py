@@ -8,7 +8,7 @@ from typing import Any
 from sts_emulator.accounts import resources
 from sts_emulator.core import names
 from sts_emulator.core.errors import AwsError
-from sts_emulator.vending import authenticate
+from sts_emulator.vending import authenticate, identity_context
 from sts_emulator.vending.assume import Ask, Proof, assume
 from sts_emulator.vending.authorize import access_denied
 from sts_emulator.vending.context import Caller, Context
@@ -54,7 +54,7 @@ def assume_role(
         Tags=Tags,
         TransitiveTagKeys=TransitiveTagKeys,
         SourceIdentity=SourceIdentity,
-        ProvidedContexts=ProvidedContexts,
+        provided=identity_context.provided(ctx.world, ProvidedContexts),
     )
     proof = Proof(method="AssumeRole", principal=caller.principal, context=context, caller=caller)
     return assume(ctx, proof, "sts:AssumeRole", resources.role_by_arn(ctx.world, RoleArn), ask).to_wire()

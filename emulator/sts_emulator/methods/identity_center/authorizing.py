@@ -14,7 +14,7 @@ from sts_emulator.accounts import directory
 from sts_emulator.accounts.directory import Instance
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
-from sts_emulator.methods.identity_center import clients, grants
+from sts_emulator.methods.identity_center import applications, clients, grants
 from sts_emulator.methods.identity_center.clients import AUTHORIZATION_CODE, Client
 from sts_emulator.methods.identity_center.portal_sessions import PortalSession
 from sts_emulator.methods.tokens import pkce
@@ -40,7 +40,11 @@ class Authorization:
     scopes: tuple[str, ...]
 
     def granted(self, world: World, session: PortalSession) -> str:
-        """Where the browser goes after a yes."""
+        """Where the browser goes after a yes. Raises AwsError: Refused 403, the person may not use the application."""
+        application = world.get(directory.APPLICATION, self.client.application) if self.client.application else None
+        if application is not None and not directory.is_assigned(world, application, session.person):
+            who, where = session.person["name"], application["name"]
+            raise AwsError("Refused", f"{who} is not assigned to the application {where}.", status=403)
         code = grants.issue_code(world, self.client, session, self.redirect, self.challenge)
         return self._back(code=code)
 
@@ -61,7 +65,8 @@ def read(world: World, query: Mapping[str, str]) -> Authorization:
     Raises:
         AwsError: Refused 400.
     """
-    client = clients.find(world, query.get("client_id", ""))
+    client_id = query.get("client_id", "")
+    client = clients.find(world, client_id) or applications.as_client(world, client_id)
     if client is None:
         raise _wrong("the client is not registered here, or no longer")
     if not client.may_use(AUTHORIZATION_CODE):

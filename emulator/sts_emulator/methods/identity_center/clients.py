@@ -41,6 +41,8 @@ class Client:
     issued: int = 0
     key: str = ""
     """What codes and tokens that are made for it name it by."""
+    application: str = ""
+    """The ARN of the application that it is, which nobody registers here (identity_center.applications)."""
 
     @property
     def expires(self) -> int:
@@ -63,6 +65,8 @@ class Client:
 
         Source: docs/aws/identity-center.md, "Clients".
         """
+        if self.application:
+            return uri in self.redirects
         return is_redirect(uri) and _without_port(uri) in [_without_port(redirect) for redirect in self.redirects]
 
 

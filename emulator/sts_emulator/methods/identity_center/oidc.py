@@ -131,7 +131,7 @@ def _by_code(world: World, client: Client, given: Given) -> PortalSession:
 def _by_refresh_token(world: World, client: Client, given: Given) -> PortalSession:
     if not given.refresh_token:
         raise refused("InvalidRequestException", "Refresh token is required for this grant type")
-    session = portal_sessions.redeem(world, given.refresh_token, client)
+    session = portal_sessions.redeem(world, given.refresh_token, client.key)
     if session is None:  # recorded: docs/aws/identity-center.md, "OIDC service"
         raise refused("InvalidGrantException", "Invalid refresh token provided")
     return session

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sts_emulator.accounts import directory, single_use
-from sts_emulator.accounts.directory import DirectoryUser, Instance
+from sts_emulator.accounts.directory import Application, DirectoryUser, Instance
 from sts_emulator.core.world import World
-from sts_emulator.methods.identity_center.clients import Client
+from sts_emulator.methods.identity_center.clients import ACCOUNT_ACCESS, Client
 from sts_emulator.pages.sessions import open_sealed, seal_until
 
 KIND: Final = "portal-session"
@@ -29,20 +29,30 @@ _REFRESH_TOKEN: Final = "portal-refresh-token"  # noqa: S105 - likewise
 
 @dataclass(frozen=True, slots=True)
 class PortalSession:
-    """Who is signed in at which instance's portal, and until when."""
+    """Who is signed in at which instance's portal, and until when; or at an application (its ARN), for some scopes."""
 
     id: str
     instance: Instance
     person: DirectoryUser
     until: int
+    application: str = ""
+    scopes: tuple[str, ...] = ()
 
 
-def start(world: World, instance: Instance, person: DirectoryUser, until: int | None = None) -> PortalSession:
+def start(
+    world: World,
+    instance: Instance,
+    person: DirectoryUser,
+    until: int | None = None,
+    application: str = "",
+    scopes: tuple[str, ...] = (),
+) -> PortalSession:
     """Sign a person in; whoever calls has seen who it is. `until`: an identity provider's own end, if sooner."""
     end = int(world.now()) + instance["portal_session"]
     end = end if until is None else min(end, until)
-    session = PortalSession(os.urandom(16).hex(), instance, person, end)
-    single_use.keep(world, KIND, session.id, end, {"instance": instance["id"], "user": person["id"]})
+    session = PortalSession(os.urandom(16).hex(), instance, person, end, application, scopes)
+    body = {"instance": instance["id"], "user": person["id"], "application": application, "scopes": list(scopes)}
+    single_use.keep(world, KIND, session.id, end, body)
     return session
 
 
@@ -55,7 +65,10 @@ def find(world: World, identifier: str) -> PortalSession | None:
     person = directory.user(world, instance["store"], kept["user"]) if instance else None
     if instance is None or person is None or not person["enabled"]:
         return None
-    return PortalSession(identifier, instance, person, kept["until"])
+    # a session of before applications had any lacks the last two
+    return PortalSession(
+        identifier, instance, person, kept["until"], kept.get("application", ""), tuple(kept.get("scopes", ()))
+    )
 
 
 def end(world: World, session: PortalSession) -> None:
@@ -63,36 +76,50 @@ def end(world: World, session: PortalSession) -> None:
     single_use.take(world, KIND, session.id)
 
 
-def of_access_token(world: World, token: str) -> PortalSession | None:
+def holder(world: World, token: str) -> PortalSession | None:
     """Whose access token it is; None when it is none of ours, or over, or its session is."""
     body = open_sealed(world, _ACCESS_TOKEN, token)
     return None if body is None else find(world, body.decode())
+
+
+def of_access_token(world: World, token: str) -> PortalSession | None:
+    """The same, for the portal: an application must have, and have kept, the scope for people's accounts."""
+    session = holder(world, token)
+    if session is None or not session.application:
+        return session
+    application: Application | None = world.get(directory.APPLICATION, session.application)
+    may = application is not None and application["status"] == "ENABLED" and ACCOUNT_ACCESS in application["scopes"]
+    return session if may and ACCOUNT_ACCESS in session.scopes else None
 
 
 def tokens(world: World, session: PortalSession, client: Client) -> dict[str, Any]:
     """The answer of CreateToken. It lasts no longer than the portal's session does."""
     now = int(world.now())
     seconds = min(ACCESS if client.is_refreshable else ACCESS_OF_OLD_KIND, session.until - now)
-    access = seal_until(world, _ACCESS_TOKEN, session.id.encode(), now + seconds)
-    answer = {"accessToken": access, "tokenType": "Bearer", "expiresIn": seconds}
+    answer = {"accessToken": access_token(world, session, now + seconds), "tokenType": "Bearer", "expiresIn": seconds}
     if client.is_refreshable:
-        answer["refreshToken"] = _refresh_token(world, session, client)
+        answer["refreshToken"] = refresh_token(world, session, client.key, client.expires)
     return answer
 
 
-def redeem(world: World, token: str, client: Client) -> PortalSession | None:
+def access_token(world: World, session: PortalSession, until: int) -> str:
+    return seal_until(world, _ACCESS_TOKEN, session.id.encode(), until)
+
+
+def redeem(world: World, token: str, client: str) -> PortalSession | None:
     """Whose refresh token it is. It is used up: the next one comes with the answer."""
     body = open_sealed(world, _REFRESH_TOKEN, token)
     if body is None:
         return None
-    number, session, holder = json.loads(body)
-    if holder != client.key:
+    number, session, owner = json.loads(body)
+    if owner != client:
         return None
     return find(world, session) if single_use.take(world, REFRESH, number) is not None else None
 
 
-def _refresh_token(world: World, session: PortalSession, client: Client) -> str:
+def refresh_token(world: World, session: PortalSession, client: str, until: int | None = None) -> str:
+    """A token that renews the access of a client, which its key names: once, while the session lasts."""
     number = os.urandom(16).hex()
-    until = min(session.until, client.expires)
+    until = session.until if until is None else min(session.until, until)
     single_use.keep(world, REFRESH, number, until, {})
-    return seal_until(world, _REFRESH_TOKEN, json.dumps([number, session.id, client.key]).encode(), until)
+    return seal_until(world, _REFRESH_TOKEN, json.dumps([number, session.id, client]).encode(), until)

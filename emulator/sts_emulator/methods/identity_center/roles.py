@@ -101,6 +101,7 @@ def _proof(session: PortalSession, account: str) -> Proof:
         principal=Principal("saml", provider, account, id=provider),
         context=keys,
         denied=f"Not authorized to perform {ACTION}",
+        person=(session.person["id"], directory.store_arn(session.instance)),
     )
 
 
