@@ -222,7 +222,7 @@ class Aws:
 
     def decisions(self, what: Any = "last") -> list[dict[str, Any]]:
         """Like `explain`, as data: every question that the attempt put to the policy engine, with its tree."""
-        decisions: list[dict[str, Any]] = self._api("GET", "explain", _event_id(what), format="json")
+        decisions: list[dict[str, Any]] = self._api("GET", "explain", _event_id(what), format="json")["decisions"]
         return decisions
 
     def close(self) -> None:

@@ -11,9 +11,12 @@ import compileall
 import contextlib
 import json
 import platform
+import resource
 import statistics
+import subprocess
 import sys
 import sysconfig
+import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Mapping
@@ -319,6 +322,54 @@ def first_answer(name: str) -> tuple[float, float]:
         return server.cpu_seconds(), server.resident_mib()
 
 
+# -- lint ---------------------------------------------------------------------------------------------------------
+
+
+def linting(rounds: int) -> list[Row]:
+    """What a commit waits for: one file, and 200 of them, against a Python that loads what every command needs."""
+    compileall.compile_dir(Path(sts_emulator.__file__).parent, quiet=1)
+    nothing = [sys.executable, "-c", "import argparse, dataclasses, json, pathlib, re"]
+    program = [sys.executable, "-m", "sts_emulator", "lint", "-q"]
+    with tempfile.TemporaryDirectory() as folder:
+        policies = [str(policy_file(Path(folder), number)) for number in range(200)]
+        scenario = str(Path(__file__).parents[2] / "trust_policies" / "default.yaml")
+        commands = {
+            "nothing": nothing,
+            "policy": [*program, policies[0]],
+            "scenario": [*program, scenario],
+            "200": [*program, *policies],
+        }
+        taken = [{name: child_cpu(command) for name, command in commands.items()} for _ in range(rounds)]
+    cost = {name: min(run[name] for run in taken) for name in commands}
+    say("CPU " + ", ".join(f"{name} {seconds * 1e3:.0f} ms" for name, seconds in cost.items()))
+    return [
+        at_most("lint of a policy, of a Python that does nothing", cost["policy"] / cost["nothing"], 4),
+        at_most("lint of a scenario, of a Python that does nothing", cost["scenario"] / cost["nothing"], 6),
+        at_most("lint of 200 policies, of one", cost["200"] / cost["policy"], 5),
+    ]
+
+
+def policy_file(folder: Path, number: int) -> Path:
+    """A trust policy of its own."""
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"AWS": f"arn:aws:iam::{444455550000 + number}:root"},
+        "Action": "sts:AssumeRole",
+        "Condition": {"StringEquals": {"sts:ExternalId": f"customer-{number}"}},
+    }
+    path = folder / f"trust-{number}.json"
+    path.write_text(json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
+    return path
+
+
+def child_cpu(command: list[str]) -> float:
+    """CPU seconds of a command from its start to its end."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
 # -- decisions ----------------------------------------------------------------------------------------------------
 
 
@@ -380,6 +431,7 @@ def main() -> int:
     rows += user_pools(10 if quick else 40)
     rows += growth(*((2_000, 20_000, 1.0) if quick else (10_000, 100_000, 2.0)))
     rows += start(3 if quick else 9, before)
+    rows += linting(3 if quick else 9)
     rows += decisions()
     print("\n".join(["", *map(str, rows)]))
     return 0 if all(row.good for row in rows) else 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -136,6 +137,19 @@ def test_a_start_loads_nothing_heavy():
     }
 
 
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize("file", ["trust.json", "good.yaml"])
+def test_lint_loads_nothing_that_answers_calls(here: Path, file: str):
+    """It runs on every commit: what it costs is in tests/bench."""
+    (here / "trust.json").write_text('{"Version": "2012-10-17", "Statement": []}')
+    code = f"import sys; from sts_emulator.cli.main import main; main(['lint', {file!r}]); print(*sys.modules)"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    loaded = set(ended.stdout.split())
+    assert "sts_emulator.policy.linting.lint" in loaded
+    heavy = {"asyncio", "ssl", "sqlite3", "cryptography", "sts_emulator.wire.models", "sts_emulator.vending.context"}
+    assert not loaded & (heavy | ({"yaml"} if file.endswith(".json") else set()))
+
+
 # -- check ----------------------------------------------------------------------------------------------------------
 
 
@@ -207,6 +221,15 @@ def test_explain_works_on_a_file(capsys: pytest.CaptureFixture[str]):
     assert told.startswith("failing.yaml:7: alice gets in: allow\n")
     assert "✓ sts:AssumeRole ALLOWED" in told
     assert "stays out" not in told
+
+
+@pytest.mark.usefixtures("here")
+def test_explain_of_a_file_as_data(capsys: pytest.CaptureFixture[str]):
+    assert main(["explain", "failing.yaml", "--json"]) == 0
+    kept, broken = json.loads(capsys.readouterr().out)["expectations"]
+    assert (kept["name"], kept["line"], kept["passed"], kept["outcome"]) == ("alice gets in", 7, True, "allowed")
+    assert (broken["name"], broken["passed"]) == ("alice stays out", False)
+    assert broken["explanation"]["decision"] == "allow"
 
 
 @pytest.mark.usefixtures("here")

@@ -242,8 +242,24 @@ def test_the_last_event_and_one_by_its_id_are_explained(cli: Cli):
 
 def test_an_explanation_as_data(cli: Cli):
     refused(cli.aws)
-    (decision,) = json.loads(cli("explain", "--json"))
+    told = json.loads(cli("explain", "--json"))
+    assert (told["operation"], told["outcome"], told["error"]["code"]) == ("AssumeRole", "denied", "AccessDenied")
+    (decision,) = told["decisions"]
     assert decision["layer"] == "identity"
+
+
+def test_a_proof_that_was_refused_is_in_the_data_too(cli: Cli):
+    sts = cli.aws.client("sts")
+    with pytest.raises(sts.exceptions.ClientError):
+        sts.assume_role_with_web_identity(
+            RoleArn="arn:aws:iam::111122223333:role/github-deploy",
+            RoleSessionName="build",
+            WebIdentityToken="not-a-token",
+        )
+    told = json.loads(cli("explain", "--json"))
+    assert told["decisions"] == []
+    assert told["error"]["code"] == "InvalidIdentityToken"
+    assert f"no policy was asked: {told['evidence']['refused']}" in cli("explain", "--last")
 
 
 def test_an_event_that_there_is_none_of(cli: Cli):

@@ -13,7 +13,7 @@ from sts_emulator.importers.inventory import Inventory
 from sts_emulator.importers.json_text import BadInput, JsonText
 from sts_emulator.importers.read import JsonTemplate
 from sts_emulator.scenario import ScenarioError
-from sts_emulator.scenario.imports import read_inventory
+from sts_emulator.scenario.inventories import read_inventory
 from sts_emulator.scenario.templates import YamlTemplate
 
 ACCOUNT = "111122223333"

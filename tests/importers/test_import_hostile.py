@@ -19,7 +19,7 @@ from sts_emulator.cli.main import main
 from sts_emulator.importers.json_text import BadInput, JsonText
 from sts_emulator.importers.read import read_json
 from sts_emulator.scenario import ScenarioError
-from sts_emulator.scenario.imports import read_inventory
+from sts_emulator.scenario.inventories import read_inventory
 
 WORDS = st.sampled_from(
     [

@@ -14,11 +14,38 @@ Levels = tuple[tuple[Document, ...], ...]
 
 SERVICE_CONTROL = "SERVICE_CONTROL_POLICY"
 RESOURCE_CONTROL = "RESOURCE_CONTROL_POLICY"
+FULL_ACCESS = "FullAWSAccess"
+FULL_ACCESS_ID = f"p-{FULL_ACCESS}"
+FULL_ACCESS_TEXT = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}'
+RCP_FULL_ACCESS_ID = f"p-RCP{FULL_ACCESS}"
+RCP_FULL_ACCESS_TEXT = (
+    '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}]}'
+)
 
 
 def organization(world: World) -> Organization | None:
     """The world's organization, or None. One world has one organization at most."""
     return world.get(documents.ORGANIZATION, "organization")
+
+
+def aws_policies() -> dict[str, documents.ControlPolicy]:
+    """AWS's own two policies, attached to nothing; that of RCPs need not be stored: it always allows."""
+    return {
+        FULL_ACCESS_ID: {
+            "name": FULL_ACCESS,
+            "type": SERVICE_CONTROL,
+            "text": FULL_ACCESS_TEXT,
+            "targets": [],
+            "description": "Allows access to every operation",
+        },
+        RCP_FULL_ACCESS_ID: {
+            "name": f"RCP{FULL_ACCESS}",
+            "type": RESOURCE_CONTROL,
+            "text": RCP_FULL_ACCESS_TEXT,
+            "targets": [],
+            "description": "Allows access to every operation",
+        },
+    }
 
 
 def enabled(org: Organization) -> tuple[str, ...]:

@@ -8,17 +8,18 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sts_emulator.importers.inventory import Inventory
 from sts_emulator.importers.json_text import BadInput, JsonText
 from sts_emulator.importers.places import steps
 from sts_emulator.policy.linting.findings import Finding, LintKind
-from sts_emulator.scenario import ScenarioError, parse_file
-from sts_emulator.scenario.imports import Imported, is_importable, read_inventory
+from sts_emulator.scenario.inventories import is_importable, read_inventory
 from sts_emulator.scenario.load import Node, load, read_bytes
-from sts_emulator.scenario.policies import Policy
-from sts_emulator.scenario.shape import Reader
+from sts_emulator.scenario.problems import ScenarioError
+
+if TYPE_CHECKING:
+    from sts_emulator.scenario.imports import Imported
 
 SUFFIXES: Final = (".yaml", ".yml", ".json", ".template")
 _IGNORED = re.compile(r"#\s*sts-emulator:\s*ignore=([a-z0-9,-]+)")
@@ -101,6 +102,8 @@ def lint_file(
     elif not strict and path.suffix != ".json" and not _is_scenario(data):
         return Linted()
     else:
+        from sts_emulator.scenario import parse_file
+
         scenario = parse_file(path)
         subjects = list(_of_scenario(data, path))
         sections = [entry for entry in scenario.entries if entry.section.key == "import"]
@@ -244,6 +247,8 @@ class _Reading:
     """Policies of one scenario file, in the forms that the vocabulary allows."""
 
     def __init__(self, path: Path) -> None:
+        from sts_emulator.scenario.shape import Reader
+
         self._file = str(path)
         self._reader = Reader(str(path), path.parent)
 
@@ -251,6 +256,8 @@ class _Reading:
         """One policy, unless there is none."""
         if node is None or node.value is None:
             return
+        from sts_emulator.scenario.policies import Policy
+
         text = self._reader.read(Policy, node)
         if text is None:
             return

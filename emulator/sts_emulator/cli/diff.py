@@ -75,9 +75,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.old == arguments.new == "-":
         raise CommandError("only one of the two can be standard input", UNUSABLE)
     with (
+        screen.patience("comparing"),
         _estate(arguments.old, arguments) as old,
         _estate(arguments.new, arguments) as new,
-        screen.patience("comparing"),
     ):
         differences = list(_differences(old, new, arguments.role))
     told = _FORMATS[arguments.format](differences)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sts_emulator.cli.check import explanation, outcomes_of, scenario_files
 from sts_emulator.cli.control import add_server_options, control
 from sts_emulator.cli.errors import UNUSABLE, CommandError
 from sts_emulator.cli.screen import painted
 from sts_emulator.core.terminal import printable
+
+if TYPE_CHECKING:
+    from sts_emulator.scenario.judge import Outcome
 
 LAST = "last"
 
@@ -26,7 +30,9 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("what", nargs="*", metavar="EVENT_ID | FILE", help="default: the last event")
     parser.add_argument("--last", action="store_true", help="the last event")
-    parser.add_argument("--json", action="store_true", help="the decisions of an event as JSON")
+    parser.add_argument(
+        "--json", action="store_true", help="evidence and decisions of an event, or of expectations, as JSON"
+    )
     parser.add_argument("--only", metavar="TEXT", default="", help="of a file, expectations whose name has this in it")
     add_server_options(parser)
     parser.set_defaults(run=run)
@@ -38,7 +44,7 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.last and arguments.what:
         raise CommandError("--last stands for an event, so no other can be named", UNUSABLE)
     if all(map(_is_path, wanted)):
-        _explain_files(wanted, arguments.only)
+        _explain_files(wanted, arguments)
     elif len(wanted) == 1 and not wanted[0].endswith((".yaml", ".yml")):
         _explain_event(wanted[0], arguments)
     else:
@@ -53,19 +59,39 @@ def _is_path(text: str) -> bool:
         return False
 
 
-def _explain_files(paths: list[str], only: str) -> None:
+def _explain_files(paths: list[str], arguments: argparse.Namespace) -> None:
+    told = []
     for path in scenario_files(paths):
         for outcome in outcomes_of(path):
-            if only in outcome.expectation.title:
-                where = outcome.expectation.where
-                lines = (f"  {line}" for line in explanation(outcome))
-                head = f"{where.file}:{where.line}: {outcome.expectation.title}: {outcome.verdict}"
-                print(painted("\n".join(map(printable, (head, *lines)))))
+            if arguments.only not in outcome.expectation.title:
+                continue
+            if arguments.json:
+                told.append(_expectation(outcome))
+                continue
+            where = outcome.expectation.where
+            lines = (f"  {line}" for line in explanation(outcome))
+            head = f"{where.file}:{where.line}: {outcome.expectation.title}: {outcome.verdict}"
+            print(painted("\n".join(map(printable, (head, *lines)))))
+    if arguments.json:
+        print(json.dumps({"schema": 1, "expectations": told}, indent=2))
+
+
+def _expectation(outcome: Outcome) -> dict[str, Any]:
+    """Like the explanation of an event, of what a file expects."""
+    error, where = outcome.error, outcome.expectation.where
+    return {
+        "name": outcome.expectation.title,
+        "file": where.file,
+        "line": where.line,
+        "passed": outcome.passed,
+        "outcome": "denied" if error else "allowed",
+        "error": {"code": error.code, "message": error.message} if error else None,
+        "evidence": dict(outcome.evidence),
+        "explanation": outcome.tree,
+    }
 
 
 def _explain_event(event: str, arguments: argparse.Namespace) -> None:
-    import json
-
     form = "json" if arguments.json else "text"
     with control(arguments) as emulator:
         answer = emulator.api("GET", "worlds", arguments.world, "explain", event, format=form)

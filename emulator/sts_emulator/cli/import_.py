@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sts_emulator.cli.errors import UNUSABLE, CommandError
+from sts_emulator.core.terminal import printable
 
 _EPILOG = """\
 examples:
@@ -46,9 +47,10 @@ def add_parser(subparsers: Any) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Write the scenario."""
     from sts_emulator.cli.check import account, parameters
+    from sts_emulator.cli.screen import patience
     from sts_emulator.cli.who_can import save
     from sts_emulator.scenario import ScenarioError
-    from sts_emulator.scenario.imports import read_inventory
+    from sts_emulator.scenario.inventories import read_inventory
     from sts_emulator.scenario.load import read_bytes
     from sts_emulator.scenario.write import scenario_lines
 
@@ -57,13 +59,14 @@ def run(arguments: argparse.Namespace) -> None:
         try:
             data = sys.stdin.buffer.read() if file == "-" else read_bytes(Path(file))
             name = "(standard input)" if file == "-" else file
-            inventory = read_inventory(data, name, account(arguments.account), parameters(arguments.parameter))
+            with patience(f"reading {name}"):
+                inventory = read_inventory(data, name, account(arguments.account), parameters(arguments.parameter))
         except ScenarioError as error:
             raise CommandError(str(error), UNUSABLE) from None
         inventories.append((name, inventory))
         if not arguments.quiet:
             for note in inventory.notes:
-                print(f"{name}:{note.line}: {note.message}", file=sys.stderr)
+                print(printable(f"{name}:{note.line}: {note.message}"), file=sys.stderr)
     lines = scenario_lines(inventories)
     if arguments.output:
         save(Path(arguments.output), lines)

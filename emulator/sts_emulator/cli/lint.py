@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from sts_emulator.cli.errors import REFUSED, UNUSABLE, CommandError
-from sts_emulator.cli.screen import painted
+from sts_emulator.cli.screen import painted, patience
 from sts_emulator.core.terminal import printable
 
 if TYPE_CHECKING:
@@ -82,7 +82,9 @@ def run(arguments: argparse.Namespace) -> int:
         print("\n".join(_rule_list() if arguments.rules else _rule_page(arguments.explain)))
         return 0
     _refuse_unknown([*arguments.select, *arguments.ignore])
-    findings, policies, problems = _lint(arguments)
+    with patience("looking at policies"):
+        findings, policies, problems, notes = _lint(arguments)
+    print("".join(f"{line}\n" for line in notes), end="", file=sys.stderr)
     told = _FORMATS[arguments.format](findings, problems, arguments.quiet)
     print(painted(told) if arguments.format == "text" else told, end="")
     if arguments.format == "text":
@@ -93,13 +95,15 @@ def run(arguments: argparse.Namespace) -> int:
     return REFUSED if any(SEVERITIES.index(finding.severity) <= grave for finding in findings) else 0
 
 
-def _lint(arguments: argparse.Namespace) -> tuple[list[Found], int, list[Any]]:
+def _lint(arguments: argparse.Namespace) -> tuple[list[Found], int, list[Any], list[str]]:
+    """The findings, how many policies there are, the files that cannot be used, and what others do not tell."""
     from sts_emulator.analysis.linting import files, lint_file
     from sts_emulator.cli.check import account, parameters, untold
     from sts_emulator.scenario import ScenarioError
 
     findings: list[Found] = []
     problems: list[Any] = []
+    notes: list[str] = []
     known = _baseline(arguments.baseline) if arguments.baseline else frozenset()
     owner, values = account(arguments.account), parameters(arguments.parameter)
     policies = 0
@@ -111,7 +115,7 @@ def _lint(arguments: argparse.Namespace) -> tuple[list[Found], int, list[Any]]:
             problems += error.problems
             continue
         if arguments.format == "text" and not arguments.quiet:
-            print("".join(f"{line}\n" for line in untold(linted.notes)), end="", file=sys.stderr)
+            notes += untold(linted.notes)
         policies += linted.policies
         findings += [
             finding
@@ -124,6 +128,7 @@ def _lint(arguments: argparse.Namespace) -> tuple[list[Found], int, list[Any]]:
         sorted(findings, key=lambda finding: (finding.file, SEVERITIES.index(finding.severity), finding.line)),
         policies,
         problems,
+        notes,
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import importlib.util
 import keyword
 import os
 import re
@@ -104,8 +103,7 @@ def parser_of(given: Sequence[str]) -> argparse.ArgumentParser:
     parser.add_argument("--version", action=_Version, nargs=0, help="say which version this is")
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
     # Only the module that is asked for is loaded, all of them for help and for mistakes.
-    for name in given[:1] if given and given[0] in COMMANDS else COMMANDS:
+    for name in given[:1] if given and given[0] in COMMANDS else () if list(given) == ["--version"] else COMMANDS:
         module = f"sts_emulator.cli.{name.replace('-', '_')}{'_' if keyword.iskeyword(name) else ''}"
-        if importlib.util.find_spec(module) is not None:
-            importlib.import_module(module).add_parser(subparsers)
+        importlib.import_module(module).add_parser(subparsers)
     return parser

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-import shutil
 import sys
-import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from sts_emulator.settings import colour_wanted
+
+if TYPE_CHECKING:
+    import threading
 
 GAP: Final = 2
 NARROWEST: Final = 8  # characters that a column keeps, whatever the terminal
@@ -70,6 +71,8 @@ def shortened(text: str, width: int) -> str:
 
 def room() -> int | None:
     """How many columns there are, None where output goes into a file or pipe (and COLUMNS does not say)."""
+    import shutil
+
     return shutil.get_terminal_size((0, 0)).columns or None
 
 
@@ -92,6 +95,8 @@ def patience(told: str) -> Iterator[None]:
     if not sys.stderr.isatty():
         yield
         return
+    import threading
+
     done = threading.Event()
     teller = threading.Thread(target=_tell, args=(told, done), daemon=True)
     teller.start()

@@ -88,7 +88,8 @@ def estate(arguments: argparse.Namespace) -> Estate:
 
     try:
         given = (account(arguments.account), parameters(arguments.parameter))
-        accounts = Estate.of_files(scenario_files([*arguments.paths, *arguments.files]), *given)
+        with screen.patience("reading files"):
+            accounts = Estate.of_files(scenario_files([*arguments.paths, *arguments.files]), *given)
     except ScenarioError as error:
         raise CommandError(str(error), UNUSABLE) from None
     for notes in accounts.notes if arguments.format == "table" else ():

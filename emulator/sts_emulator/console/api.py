@@ -318,11 +318,9 @@ async def explain_event(
     event: str,
     form: Annotated[Literal["json", "text"], Query(alias="format")] = "json",
 ) -> Response:
-    """The decision tree of every question that the attempt put to the policy engine."""
+    """The evidence, and the decision tree of every question that the attempt put to the policy engine."""
     told = _event(server, world, event)
-    if form == "json":
-        return JSONResponse(told["additionalEventData"]["decisions"])
-    return PlainTextResponse(_explanation_text(told))
+    return JSONResponse(_explanation(told)) if form == "json" else PlainTextResponse(_explanation_text(told))
 
 
 def _event(server: Server, world: World, identifier: str) -> dict[str, Any]:
@@ -337,6 +335,21 @@ def _found(server: Server, world: World, identifier: str) -> Event | None:
     """An event by the request's id, or by its own."""
     log = server.events
     return log.get(world.name, identifier) or log.get(world.name, record.event_id(identifier))
+
+
+def _explanation(told: dict[str, Any]) -> dict[str, Any]:
+    """As data; where no policy was asked, `evidence` says in `refused` what was wrong with the proof."""
+    data = told["additionalEventData"]
+    return {
+        "schema": 1,
+        "event": told["eventID"],
+        "time": told["eventTime"],
+        "operation": told["eventName"],
+        "outcome": data["outcome"],
+        "error": data.get("told"),
+        "evidence": data["evidence"],
+        "decisions": data["decisions"],
+    }
 
 
 def _explanation_text(told: dict[str, Any]) -> str:

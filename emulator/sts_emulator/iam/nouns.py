@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Generic, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias
 
 from sts_emulator.accounts import documents
 from sts_emulator.accounts.resources import Stored, key_of
@@ -12,7 +12,9 @@ from sts_emulator.core import names
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.store import Kind
 from sts_emulator.core.world import Body, World
-from sts_emulator.vending.context import Context
+
+if TYPE_CHECKING:
+    from sts_emulator.vending.context import Context
 
 
 @dataclass(frozen=True, slots=True)

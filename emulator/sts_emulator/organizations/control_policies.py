@@ -144,7 +144,7 @@ def detach_policy(ctx: Context, *, PolicyId: str, TargetId: str) -> Mapping[str,
     """Let a policy hold no longer for a place; one SCP must stay."""
     org = manage(ctx, "DetachPolicy", PolicyId, TargetId)
     policy, place = _all(org)[_known(org, PolicyId)], _target(org, TargetId)
-    if PolicyId == tree.RCP_FULL_ACCESS_ID:
+    if PolicyId == organizations.RCP_FULL_ACCESS_ID:
         raise invalid("NON_DETACHABLE_POLICY", "You can't detach the RCPFullAWSAccess policy.")
     if place not in policy["targets"]:
         message = "The policy isn't attached to the specified target in the specified root."
@@ -205,10 +205,10 @@ def disable_policy_type(ctx: Context, *, RootId: str, PolicyType: str) -> Mappin
 
 def _all(org: Org) -> dict[str, Policy]:
     """The policies by id, with AWS's own, of which that of RCPs is attached everywhere once they are enabled."""
-    known: dict[str, Policy] = {**tree.aws_policies(), **org["policies"]}
+    known: dict[str, Policy] = {**organizations.aws_policies(), **org["policies"]}
     if organizations.RESOURCE_CONTROL in organizations.enabled(org):
         everywhere = [org["root"], *org["parents"]]
-        known[tree.RCP_FULL_ACCESS_ID] = {**known[tree.RCP_FULL_ACCESS_ID], "targets": everywhere}
+        known[organizations.RCP_FULL_ACCESS_ID] = {**known[organizations.RCP_FULL_ACCESS_ID], "targets": everywhere}
     return known
 
 
@@ -227,7 +227,7 @@ def _known(org: Org, identifier: str) -> str:
 
 def _own(org: Org, identifier: str) -> Policy:
     """A policy that may be changed."""
-    if _known(org, identifier) in tree.aws_policies():
+    if _known(org, identifier) in organizations.aws_policies():
         raise invalid("IMMUTABLE_POLICY", "You specified a policy that is managed by AWS and can't be modified.")
     return org["policies"][identifier]
 
@@ -292,7 +292,7 @@ def _summary(org: Org, identifier: str) -> dict[str, Any]:
         "Name": policy["name"],
         "Description": policy.get("description", ""),
         "Type": policy["type"],
-        "AwsManaged": identifier in tree.aws_policies(),
+        "AwsManaged": identifier in organizations.aws_policies(),
     }
 
 

@@ -16,13 +16,6 @@ Org = documents.Organization
 Item = TypeVar("Item")
 
 PAGE = 20  # the most, and the default, of MaxResults
-FULL_ACCESS = "FullAWSAccess"
-FULL_ACCESS_ID = f"p-{FULL_ACCESS}"
-FULL_ACCESS_TEXT = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}'
-RCP_FULL_ACCESS_ID = f"p-RCP{FULL_ACCESS}"
-RCP_FULL_ACCESS_TEXT = (
-    '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}]}'
-)
 # AWS's sentences, from clients' error reports.
 NOT_IN_USE = "Your account is not a member of an organization."
 NOT_YOURS = "You don't have permissions to access this resource."
@@ -99,32 +92,12 @@ def children(org: Org, parent: str, kind: str) -> list[str]:
     return sorted(place for place, above in org["parents"].items() if above == parent and kind_of(org, place) == kind)
 
 
-def aws_policies() -> dict[str, documents.ControlPolicy]:
-    """AWS's own two policies, attached to nothing; that of RCPs need not be stored: it always allows."""
-    return {
-        FULL_ACCESS_ID: {
-            "name": FULL_ACCESS,
-            "type": organizations.SERVICE_CONTROL,
-            "text": FULL_ACCESS_TEXT,
-            "targets": [],
-            "description": "Allows access to every operation",
-        },
-        RCP_FULL_ACCESS_ID: {
-            "name": f"RCP{FULL_ACCESS}",
-            "type": organizations.RESOURCE_CONTROL,
-            "text": RCP_FULL_ACCESS_TEXT,
-            "targets": [],
-            "description": "Allows access to every operation",
-        },
-    }
-
-
 def with_full_access(org: Org, places: Sequence[str]) -> dict[str, Any]:
     """The organization's policies once FullAWSAccess is attached to the places too, if SCPs are enabled."""
     policies = dict(org["policies"])
     if organizations.SERVICE_CONTROL in organizations.enabled(org):
-        known = policies.get(FULL_ACCESS_ID) or aws_policies()[FULL_ACCESS_ID]
-        policies[FULL_ACCESS_ID] = {**known, "targets": [*dict.fromkeys([*known["targets"], *places])]}
+        known = policies.get(organizations.FULL_ACCESS_ID) or organizations.aws_policies()[organizations.FULL_ACCESS_ID]
+        policies[organizations.FULL_ACCESS_ID] = {**known, "targets": [*dict.fromkeys([*known["targets"], *places])]}
     return policies
 
 

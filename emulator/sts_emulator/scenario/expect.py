@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sts_emulator.core import clock, names
 from sts_emulator.policy.layers import LAYERS
@@ -12,7 +12,9 @@ from sts_emulator.scenario.load import Node
 from sts_emulator.scenario.policies import Policy
 from sts_emulator.scenario.problems import Where
 from sts_emulator.scenario.shape import Mistake, Reader, Shape, mapping, text
-from sts_emulator.vending.assume import Ask
+
+if TYPE_CHECKING:
+    from sts_emulator.vending.assume import Ask
 
 ALLOW = "allow"
 DENY = "deny"
@@ -170,6 +172,8 @@ def _in_short(written: str, where: Where) -> Caller:
 
 def ask_for(expectation: Expectation, role_arn: str) -> Ask:
     """What the session that an expectation asks for should be."""
+    from sts_emulator.vending.assume import Ask
+
     return Ask(
         session_name=expectation.session_name,
         duration=expectation.duration,

@@ -8,7 +8,6 @@ tells of a whole account.
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -19,9 +18,9 @@ from sts_emulator.accounts.resources import key_of
 from sts_emulator.core import names
 from sts_emulator.core.errors import AwsError
 from sts_emulator.importers.inventory import Inventory, Thing
-from sts_emulator.importers.json_text import BadInput, JsonText
 from sts_emulator.policy.deciding.document import Document, MalformedPolicy, as_list, parse
 from sts_emulator.scenario import assumed_providers, providers, roles_and_profiles, roles_anywhere, saml
+from sts_emulator.scenario.inventories import read_inventory
 from sts_emulator.scenario.load import Node, read_bytes
 from sts_emulator.scenario.problems import Problem, ScenarioError, Where
 from sts_emulator.scenario.seed import Section, Seed
@@ -44,8 +43,6 @@ _ORDINARY = {
 }
 _PREFIXES = {"users": "AIDA", "groups": "AGPA", "roles": "AROA", "policies": "ANPA"}
 _KINDS = {"users": "user", "groups": "group", "roles": "role", "policies": "policy"}
-_TEMPLATE = re.compile(rb"^(AWSTemplateFormatVersion|Resources)[ \t]*:", re.MULTILINE)
-_SCENARIO_KEYS = frozenset({"accounts", "expect", "organization", "issuers", "import", "saml_idps"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,20 +87,6 @@ class Imported:
     entries: tuple[tuple[Section, str, Any], ...]
 
 
-def is_importable(data: bytes, name: str) -> bool:
-    """Whether a file is something to import rather than a scenario (which may be written as JSON too)."""
-    start = data[:4096].removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
-    if data[:2] in (b"PK", b"\xff\xfe", b"\xfe\xff"):
-        return True
-    if start not in (b"{", b"["):
-        return _TEMPLATE.search(data) is not None
-    try:
-        members = JsonText(data, name).top.keys()
-    except BadInput:
-        return name.endswith(".json")
-    return not members & _SCENARIO_KEYS and (bool(members) or name.endswith(".json"))
-
-
 def imported(data: bytes, file: str, account: str = "", parameters: Mapping[str, str] | None = None) -> Imported:
     """Read a file of another tool.
 
@@ -113,20 +96,6 @@ def imported(data: bytes, file: str, account: str = "", parameters: Mapping[str,
     inventory = read_inventory(data, file, account, parameters)
     reader = Reader(file)
     return Imported(file, inventory, tuple(_ordinary_entries(reader, inventory)))
-
-
-def read_inventory(data: bytes, file: str, account: str, parameters: Mapping[str, str] | None = None) -> Inventory:
-    """What a file declares. Raises ScenarioError."""
-    from sts_emulator.importers import cloudformation, read
-
-    try:
-        if data.lstrip()[:1] not in (b"{", b"[") and _TEMPLATE.search(data):
-            from sts_emulator.scenario.templates import YamlTemplate
-
-            return cloudformation.read(YamlTemplate(data, file), account, parameters or {})
-        return read.read_json(JsonText(data, file), account, parameters)
-    except BadInput as bad:
-        raise ScenarioError.at(Where(file, bad.line), str(bad)) from None
 
 
 def _ordinary_entries(reader: Reader, inventory: Inventory) -> Iterator[tuple[Section, str, Any]]:

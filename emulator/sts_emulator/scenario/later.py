@@ -5,12 +5,14 @@ Nobody can tell: whatever could show it, the services and pages named here, plan
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sts_emulator.core.world import PENDING, World
 from sts_emulator.scenario import model
 from sts_emulator.scenario.seed import Section, Seed
-from sts_emulator.vending.context import Server
+
+if TYPE_CHECKING:
+    from sts_emulator.vending.context import Server
 
 
 def plant(server: Server, world: World) -> None:

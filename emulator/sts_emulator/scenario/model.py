@@ -167,9 +167,9 @@ def parse_data(
         ScenarioError: it has mistakes.
     """
     if _FOREIGN.search(data):
-        from sts_emulator.scenario import imports
+        from sts_emulator.scenario import inventories
 
-        if imports.is_importable(data, file):
+        if inventories.is_importable(data, file):
             return _of_import(data, file, account, parameters or {})
     return _parse(data, file, folder)
 

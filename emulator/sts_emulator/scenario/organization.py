@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sts_emulator.accounts.documents import ControlPolicy
-from sts_emulator.accounts.organizations import RESOURCE_CONTROL, SERVICE_CONTROL
+from sts_emulator.accounts.organizations import FULL_ACCESS_ID, RESOURCE_CONTROL, SERVICE_CONTROL, aws_policies
 from sts_emulator.core import names
 from sts_emulator.core.errors import AwsError
-from sts_emulator.organizations.membership import FULL_ACCESS_ID, aws_policies
 from sts_emulator.policy.deciding.document import MalformedPolicy
 from sts_emulator.policy.saving.validate import Kind, validate
 from sts_emulator.scenario.policies import Policy

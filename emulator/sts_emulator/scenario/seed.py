@@ -17,13 +17,10 @@ from sts_emulator.core.store import Kind
 from sts_emulator.core.world import Body, World
 from sts_emulator.scenario.problems import ScenarioError, Where
 from sts_emulator.scenario.shape import Shape
-from sts_emulator.vending import credentials
-from sts_emulator.vending.authenticate import root_caller
-from sts_emulator.vending.context import Context, Server
-from sts_emulator.wire import dispatch, models, validate
 
 if TYPE_CHECKING:
     from sts_emulator.scenario.model import Scenario
+    from sts_emulator.vending.context import Server
 
 ACTIVE = "Active"
 KEY_ID = re.compile(r"[A-Z0-9]{16,128}")
@@ -73,6 +70,11 @@ class Seed:
 
         Parameters that are None are left out. Raises AwsError.
         """
+        # Here and not above: whoever only reads scenarios, as `lint` does, has no use for what answers calls.
+        from sts_emulator.vending.authenticate import root_caller
+        from sts_emulator.vending.context import Context
+        from sts_emulator.wire import dispatch, models, validate
+
         given = {name: value for name, value in parameters.items() if value is not None}
         model = models.service(service)
         validate.validate(model.operations[operation], given)
@@ -147,6 +149,8 @@ class Seed:
             self._set_key(user, key)
 
     def _set_key(self, user: str, key: AccessKey) -> None:
+        from sts_emulator.vending import credentials
+
         made_id, made_secret = credentials.new_long_term_key(self.account)
         if key.id and not KEY_ID.fullmatch(key.id):
             shown = key.id[:140]
