@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from sts_emulator.cli.control import TIMEOUT, add_server_options, control
 from sts_emulator.cli.errors import CommandError
+from sts_emulator.cli.screen import add_json, answer
 from sts_emulator.core.hosts import is_loopback
 
 
@@ -28,6 +29,7 @@ def add_parser(subparsers: Any) -> None:
         help="a person of Identity Center, ACCOUNT/NAME (an IAM user), ACCOUNT/root, or POOL/NAME (a pool's user)",
     )
     parser.add_argument("--deny", action="store_true", help="say no")
+    add_json(parser)
     add_server_options(parser)
     parser.set_defaults(run=run)
 
@@ -43,8 +45,9 @@ def run(arguments: argparse.Namespace) -> None:
     location = outcome.get("location", "")
     if location:
         _go(location)
-    told = outcome.get("paste") or location
-    print(told or ("denied" if arguments.deny else "approved"))
+    said = "denied" if arguments.deny else "approved"
+    told = {"outcome": said, "location": location or None, "paste": outcome.get("paste")}
+    answer(arguments, told, outcome.get("paste") or location or said)
 
 
 def _world_of(what: str) -> str:

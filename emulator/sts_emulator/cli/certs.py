@@ -6,7 +6,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from sts_emulator.cli import screen
 from sts_emulator.cli.errors import UNUSABLE, CommandError
+from sts_emulator.core.terminal import printable
 
 FOLDER = Path("certs")
 _COLUMNS = ("NAME", "STATUS", "ISSUER", "SERIAL", "ENDS", "SUBJECT")
@@ -28,6 +30,8 @@ def add_parser(subparsers: Any) -> None:
     revoking.add_argument("name", metavar="NAME", help="what the certificate is called in pki.yaml")
     serving = actions.add_parser("server", help="make the certificate that the TLS port shows")
     serving.add_argument("names", metavar="NAME", nargs="*", help="further host names or addresses")
+    for action in (parser, *actions.choices.values()):
+        screen.add_json(action)
     parser.set_defaults(run=certs)
 
 
@@ -46,10 +50,10 @@ def certs(arguments: argparse.Namespace) -> None:
 def _generate(arguments: argparse.Namespace) -> None:
     from sts_emulator.idp import pki
 
-    made = pki.generate(arguments.folder)
-    for name in made:
-        print(arguments.folder / f"{name}.pem")
-    print(f"{len(made)} made" if made else "nothing to make: all that pki.yaml declares is there")
+    with screen.patience("making keys and certificates"):
+        made = [str(arguments.folder / f"{name}.pem") for name in pki.generate(arguments.folder)]
+    told = f"{len(made)} made" if made else "nothing to make: all that pki.yaml declares is there"
+    screen.answer(arguments, {"made": made}, *made, told)
 
 
 def _list(arguments: argparse.Namespace) -> None:
@@ -67,24 +71,34 @@ def _list(arguments: argparse.Namespace) -> None:
         )
         for certificate in pki.show(arguments.folder)
     ]
-    widths = [max(map(len, column)) for column in zip(_COLUMNS, *rows, strict=True)]
-    for row in (_COLUMNS, *rows):
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    told = [dict(zip(map(str.lower, _COLUMNS), row, strict=True)) for row in rows]
+    shown = [tuple(map(printable, row)) for row in (_COLUMNS, *rows)]
+    screen.answer(arguments, told, *screen.table(shown, screen.room()))
 
 
 def _revoke(arguments: argparse.Namespace) -> None:
     from sts_emulator.idp import pki
 
     crl = pki.revoke(arguments.folder, arguments.name)
-    print(crl)
-    print("it counts as soon as it is imported:")
-    print(f"  aws rolesanywhere import-crl --name {crl.stem} --crl-data fileb://{crl} --enabled \\")
-    print("    --trust-anchor-arn ARN-OF-THE-TRUST-ANCHOR")
-    print(f"or, where a list of that authority was imported before: update-crl --crl-id ID --crl-data fileb://{crl}")
+    screen.answer(
+        arguments,
+        {"crl": str(crl)},
+        str(crl),
+        "it counts as soon as it is imported:",
+        f"  aws rolesanywhere import-crl --name {crl.stem} --crl-data fileb://{crl} --enabled \\",
+        "    --trust-anchor-arn ARN-OF-THE-TRUST-ANCHOR",
+        f"or, where a list of that authority was imported before: update-crl --crl-id ID --crl-data fileb://{crl}",
+    )
 
 
 def _server(arguments: argparse.Namespace) -> None:
     from sts_emulator.idp import pki
 
     certificate, key, authority = pki.server_certificate(arguments.folder, arguments.names)
-    print(f"certificate  {certificate}\nkey          {key}\nauthority    {authority}  (what clients must trust)")
+    screen.answer(
+        arguments,
+        {"certificate": str(certificate), "key": str(key), "authority": str(authority)},
+        f"certificate  {certificate}",
+        f"key          {key}",
+        f"authority    {authority}  (what clients must trust)",
+    )

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from sts_emulator.cli.errors import REFUSED, UNUSABLE, CommandError
-from sts_emulator.cli.screen import painted
+from sts_emulator.cli.screen import add_json_format, painted
 from sts_emulator.core.terminal import printable
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ def add_parser(subparsers: Any) -> None:
     deeper.add_argument("--min-coverage", type=_percent, metavar="N", help="fail below N percent (with --coverage)")
     output = parser.add_argument_group("output")
     output.add_argument("--format", choices=FORMATS, default="text", help="of what is printed (default: text)")
+    add_json_format(output)
     output.add_argument(
         "--report", action="append", default=[], metavar="FORMAT=FILE", help="write a report too; several times"
     )

@@ -50,6 +50,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--format", choices=tuple(_FORMATS), default="text", help="of the output; markdown is for a comment"
     )
+    screen.add_json_format(parser)
     parser.add_argument(
         "--fail-on", choices=("any", "gains", "never"), default="any", help="exit with 1 for this (default: any)"
     )

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from sts_emulator.cli.control import add_server_options, control, settings_from_environment
+from sts_emulator.cli.screen import add_json_format
 
 SERVICES = (
     *("STS", "IAM", "ROLESANYWHERE", "EKS_AUTH", "SSO", "SSO_OIDC", "SIGNIN"),
@@ -52,6 +53,7 @@ def add_parser(subparsers: Any) -> None:
         help="how to write them (default: sh); "
         "`credential-process` is what a profile runs, `profile` is a profile that does, for ~/.aws/config",
     )
+    add_json_format(parser)
     parser.add_argument("--profile", metavar="NAME", default="sts-emulator", help="how `--format profile` calls it")
     add_server_options(parser)
     parser.set_defaults(run=run)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from sts_emulator.cli.control import Control, add_server_options, control
 from sts_emulator.cli.errors import UNUSABLE, CommandError
+from sts_emulator.cli.screen import add_json, answer
 
 if TYPE_CHECKING:
     import socket
@@ -47,6 +48,7 @@ def add_parser(subparsers: Any) -> None:
         type=Path,
         help="there also serve TLS and DNS for AWS's host names, and write the authority to trust into FILE",
     )
+    add_json(parser)
     add_server_options(parser)
     parser.set_defaults(run=run)
 
@@ -60,9 +62,8 @@ def run(arguments: argparse.Namespace) -> None:
     if not arguments.link_local and not any(namespace for _, namespace in wanted):
         if arguments.transparent:
             raise CommandError("--transparent needs a namespace: @NETNS or --link-local", UNUSABLE)
-        for instance, _ in wanted:
-            opened = _open(emulator, arguments.world, "imds", instance, arguments.listen)
-            print(f"export AWS_EC2_METADATA_SERVICE_ENDPOINT={opened['url']}")
+        urls = {name: _open(emulator, arguments.world, "imds", name, arguments.listen)["url"] for name, _ in wanted}
+        answer(arguments, urls, *(f"export AWS_EC2_METADATA_SERVICE_ENDPOINT={url}" for url in urls.values()))
         return
     if not sys.platform.startswith("linux"):
         raise CommandError("namespaces are Linux's", UNUSABLE)

@@ -11,7 +11,7 @@ from typing import Any
 
 from sts_emulator.cli.control import ControlError, add_server_options, control
 from sts_emulator.cli.errors import UNUSABLE, CommandError
-from sts_emulator.core.terminal import printable
+from sts_emulator.cli.screen import add_json, answer
 
 _EPILOG = """\
 examples:
@@ -37,7 +37,7 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("what", metavar="TEXT | FILE | -", help="the thing itself, a file of it, or standard input")
     parser.add_argument("--access-key-id", metavar="ID", default="", help="to which a session token belongs")
-    parser.add_argument("--json", action="store_true", help="print it as JSON")
+    add_json(parser)
     add_server_options(parser)
     parser.set_defaults(run=run)
 
@@ -56,10 +56,7 @@ def run(arguments: argparse.Namespace) -> None:
             "a trust policy may test": inspected.keys,
             "notes": ["its signature was not checked", *inspected.notes],
         }
-    if arguments.json:
-        print(json.dumps(told, indent=2, ensure_ascii=False))
-    else:
-        print("\n".join(map(printable, _lines(told))))
+    answer(arguments, told, *_lines(told))
 
 
 def _data(what: str) -> bytes:

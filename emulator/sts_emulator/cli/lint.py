@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from sts_emulator.cli.errors import REFUSED, UNUSABLE, CommandError
-from sts_emulator.cli.screen import painted, patience
+from sts_emulator.cli.screen import add_json_format, painted, patience
 from sts_emulator.core.terminal import printable
 
 if TYPE_CHECKING:
@@ -67,6 +67,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--format", choices=("text", "json", "sarif", "github"), default="text", help="of the output (default: text)"
     )
+    add_json_format(parser)
     parser.add_argument("--quiet", "-q", action="store_true", help="leave out suggestions, and the fixes")
     parser.add_argument("--rules", action="store_true", help="list the rules")
     parser.add_argument(

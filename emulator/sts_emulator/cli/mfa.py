@@ -6,6 +6,7 @@ import argparse
 from typing import Any
 
 from sts_emulator.cli.control import add_server_options, control
+from sts_emulator.cli.screen import add_json, answer
 
 
 def add_parser(subparsers: Any) -> None:
@@ -19,10 +20,12 @@ def add_parser(subparsers: Any) -> None:
     actions = parser.add_subparsers(metavar="ACTION", required=True)
     code = actions.add_parser("code", help="print the current code, for a script or a prompt", allow_abbrev=False)
     code.add_argument("serial", metavar="ARN", help="the device's serial number")
+    add_json(code)
     add_server_options(code)
     code.set_defaults(run=_code)
 
 
 def _code(arguments: argparse.Namespace) -> None:
     with control(arguments) as emulator:
-        print(emulator.api("GET", "worlds", arguments.world, "mfa-code", serial=arguments.serial)["code"])
+        code = emulator.api("GET", "worlds", arguments.world, "mfa-code", serial=arguments.serial)["code"]
+    answer(arguments, {"serial": arguments.serial, "code": code}, code)

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from sts_emulator.cli.control import DEFAULT_WORLD, Control, add_server_options, control
 from sts_emulator.cli.errors import UNUSABLE, CommandError
+from sts_emulator.cli.screen import add_json, answer
 
 
 def add_parser(subparsers: Any) -> None:
@@ -34,7 +35,9 @@ def run(arguments: argparse.Namespace) -> None:
     """Print the assertion, and nothing else."""
     with closing(control(arguments)) as emulator:
         made = _made(emulator, arguments)
-    if arguments.xml:
+    if getattr(arguments, "json", False):
+        answer(arguments, made)
+    elif arguments.xml:
         print(base64.b64decode(made["SAMLResponse"]).decode())
     elif arguments.pairs:
         for pair in made["roles"]:
@@ -87,6 +90,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     says.add_argument("--expires-in", type=int, metavar="SECONDS", help="lifetime; negative for one that is over")
     shown = parser.add_mutually_exclusive_group()
     shown.add_argument("--xml", action="store_true", help="print the XML instead of base64")
+    add_json(shown)
     shown.add_argument("--pairs", action="store_true", help="print `role provider` lines instead")
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
+import json
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from sts_emulator.core.terminal import printable
 from sts_emulator.settings import colour_wanted
 
 if TYPE_CHECKING:
@@ -87,6 +90,25 @@ def _paint(seen: re.Match[str]) -> str:
     word = seen[0]
     colour = _WORDS.get(word) or _COLOURS[word.strip()]
     return f"\033[{colour}m{word}\033[0m"
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """Give a command the option by which programs read its answer."""
+    parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print the answer as JSON")
+
+
+def add_json_format(parser: Any) -> None:
+    """The same for a command that has a `--format`."""
+    parser.add_argument("--json", dest="format", action="store_const", const="json", help="the same as --format json")
+
+
+def answer(arguments: argparse.Namespace, told: Any, *lines: str) -> None:
+    """Print what a command has to say: as JSON where that is wanted, else as lines."""
+    if getattr(arguments, "json", False):
+        print(json.dumps(told, indent=2, ensure_ascii=False))
+        return
+    for line in lines:
+        print(painted(printable(line)))
 
 
 @contextmanager

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 from typing import Any
 
 from sts_emulator.cli import sso_profile
 from sts_emulator.cli.control import add_server_options, control
+from sts_emulator.cli.screen import add_json, answer
 
 
 def add_parser(subparsers: Any) -> None:
@@ -31,6 +31,7 @@ def _add_config(actions: Any) -> None:
     )
     config.add_argument("--user", default=None, metavar="NAME", help="only the roles of this person")
     config.add_argument("--endpoints", action="store_true", help="with a services section that names the emulator")
+    add_json(config)
     add_server_options(config)
     config.set_defaults(run=_config)
 
@@ -39,7 +40,8 @@ def _config(arguments: argparse.Namespace) -> None:
     with control(arguments) as emulator:
         center = emulator.api("GET", "worlds", arguments.world, "identity-center", user=arguments.user)
         endpoint = emulator.endpoint(arguments.world) if arguments.endpoints else ""
-    print(sso_profile.blocks(center, center["roles"], center["region"], endpoint), end="")
+    blocks = sso_profile.blocks(center, center["roles"], center["region"], endpoint)
+    answer(arguments, center, *blocks.rstrip("\n").split("\n"))
 
 
 def _add_scim(actions: Any) -> None:
@@ -50,7 +52,7 @@ def _add_scim(actions: Any) -> None:
         allow_abbrev=False,
     )
     scim.add_argument("--instance", metavar="ARN", default=None, help="where the world has several instances")
-    scim.add_argument("--json", action="store_true", help="as JSON, with the time at which it ends")
+    add_json(scim)
     add_server_options(scim)
     scim.set_defaults(run=_scim)
 
@@ -58,7 +60,4 @@ def _add_scim(actions: Any) -> None:
 def _scim(arguments: argparse.Namespace) -> None:
     with control(arguments) as emulator:
         access = emulator.api("POST", "worlds", arguments.world, "scim", instance=arguments.instance)
-    if arguments.json:
-        print(json.dumps(access))
-    else:
-        print(f"endpoint {access['endpoint']}\ntoken    {access['token']}")
+    answer(arguments, access, f"endpoint {access['endpoint']}", f"token    {access['token']}")

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from sts_emulator.cli.control import Control, url_of
 from sts_emulator.cli.errors import UNUSABLE, CommandError
+from sts_emulator.cli.screen import add_json, answer
 from sts_emulator.cli.serve import add_settings, flags_of, free_port, settings
 
 if TYPE_CHECKING:
     import subprocess
 
     from sts_emulator.cli.background import Background
+    from sts_emulator.settings import Settings
 
 START_LIMIT = 120.0  # seconds until it answers; it takes a quarter of one
 
@@ -31,6 +33,7 @@ def add_parser(subparsers: Any) -> None:
         allow_abbrev=False,
     )
     add_settings(parser)
+    add_json(parser)
     parser.set_defaults(run=run)
 
 
@@ -43,16 +46,23 @@ def run(arguments: argparse.Namespace) -> None:
     chosen = settings(arguments)
     server = Background(chosen.port)
     if chosen.port and server.pid() is not None:
-        print(f"sts-emulator runs already on {url_of(chosen.host, chosen.port)}; `sts-emulator stop` ends it")
+        _tell(arguments, server, chosen, "runs already", "`sts-emulator stop` ends it")
         return
     chosen = replace(chosen, port=free_port(chosen.host, chosen.port))
     arguments.port = chosen.port
     server = Background(chosen.port)
     _wait(server, server.start([*flags_of(arguments)]), url_of(chosen.host, chosen.port))
     port = "" if chosen.port == type(chosen)().port else f" --port {chosen.port}"
-    print(f"sts-emulator runs on {url_of(chosen.host, chosen.port)}; its log: {server.log}")
-    if sys.stdout.isatty():
-        print(f'next: eval "$(sts-emulator env{port})", and later: sts-emulator stop{port}')
+    following = (f'next: eval "$(sts-emulator env{port})", and later: sts-emulator stop{port}',)
+    _tell(arguments, server, chosen, "runs", f"its log: {server.log}", *(following if sys.stdout.isatty() else ()))
+
+
+def _tell(
+    arguments: argparse.Namespace, server: Background, chosen: Settings, runs: str, more: str, *following: str
+) -> None:
+    url = url_of(chosen.host, chosen.port)
+    told = {"url": url, "pid": server.pid(), "log": str(server.log), "started": runs == "runs"}
+    answer(arguments, told, f"sts-emulator {runs} on {url}; {more}", *following)
 
 
 def _wait(server: Background, process: subprocess.Popen[bytes], url: str) -> None:

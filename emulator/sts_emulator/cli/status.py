@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
+from collections.abc import Mapping
 from typing import Any
 
 from sts_emulator.cli.control import Control, add_server_options, control, port
+from sts_emulator.cli.screen import add_json, answer
 
 
 def add_parser(subparsers: Any) -> None:
@@ -17,7 +18,7 @@ def add_parser(subparsers: Any) -> None:
         description="Say whether an emulator answers, and what its worlds hold. Exit code 1: none answers.",
         allow_abbrev=False,
     )
-    parser.add_argument("--json", action="store_true", help="print it as JSON")
+    add_json(parser)
     add_server_options(parser, world=False)
     parser.set_defaults(run=run)
 
@@ -27,17 +28,13 @@ def run(arguments: argparse.Namespace) -> None:
     with control(arguments) as emulator:
         worlds = [_world(emulator, name) for name in emulator.api("GET", "worlds")]
         status = {"url": emulator.url, "worlds": worlds, **_background(port(arguments))}
-    if arguments.json:
-        print(json.dumps(status, indent=2))
-        return
-    where = (
-        f"in the background (process {status['pid']}, log {status['log']})" if status["pid"] else "in the foreground"
-    )
-    print(f"sts-emulator runs on {status['url']}, {where}")
-    for world in worlds:
-        print(
-            f"  world {world['name']}: accounts {', '.join(world['accounts']) or 'none'}; its time is {world['time']}"
-        )
+    where = f"in the background (process {status['pid']}, log {status['log']})" if status["pid"] else "in the foreground"
+    answer(arguments, status, f"sts-emulator runs on {status['url']}, {where}", *map(_line, worlds))
+
+
+def _line(world: Mapping[str, Any]) -> str:
+    accounts = ", ".join(world["accounts"]) or "none"
+    return f"  world {world['name']}: accounts {accounts}; its time is {world['time']}"
 
 
 def _world(emulator: Control, name: str) -> dict[str, Any]:

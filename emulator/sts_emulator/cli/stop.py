@@ -6,6 +6,7 @@ import argparse
 from typing import Any
 
 from sts_emulator.cli.control import add_server_options, port
+from sts_emulator.cli.screen import add_json, answer
 
 
 def add_parser(subparsers: Any) -> None:
@@ -16,6 +17,7 @@ def add_parser(subparsers: Any) -> None:
         description="End an emulator that `sts-emulator start` started. What it had in memory is gone.",
         allow_abbrev=False,
     )
+    add_json(parser)
     add_server_options(parser, world=False)
     parser.set_defaults(run=run)
 
@@ -26,4 +28,4 @@ def run(arguments: argparse.Namespace) -> None:
 
     server = Background(port(arguments))
     server.end()
-    print(f"sts-emulator on port {server.port} has ended")
+    answer(arguments, {"port": server.port, "ended": True}, f"sts-emulator on port {server.port} has ended")

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from sts_emulator.cli.control import DEFAULT_WORLD, add_server_options, control
 from sts_emulator.cli.errors import UNUSABLE, CommandError
+from sts_emulator.cli.screen import add_json, answer
 from sts_emulator.idp.presets import PRESETS, Preset
 
 _OPTION = "option_"
@@ -49,6 +50,7 @@ def _add_kind(kinds: Any, name: str, preset: Preset) -> None:
         "--issuer", default=name, metavar="NAME", help="which issuer of the world (default: %(default)s)"
     )
     parser.add_argument("--claims", action="store_true", help="print the claims, not the token")
+    add_json(parser)
     add_server_options(parser)
     parser.set_defaults(run=run)
 
@@ -61,6 +63,7 @@ def _add_cognito(kinds: Any) -> None:
     parser.add_argument("--user", required=True, help="username, alias or sub")
     parser.add_argument("--client", default="", help="id or name of the app client (default: the only one)")
     parser.add_argument("--access", action="store_true", help="print the access token, not the ID token")
+    add_json(parser)
     add_server_options(parser)
     parser.set_defaults(run=run_cognito)
 
@@ -70,7 +73,7 @@ def run_cognito(arguments: argparse.Namespace) -> None:
     body = {"pool": arguments.pool, "user": arguments.user, "client": arguments.client}
     with control(arguments) as emulator:
         tokens = emulator.page("POST", f"{_prefix(arguments)}/user-pools/tokens", body=body)
-    print(tokens["AccessToken" if arguments.access else "IdToken"])
+    answer(arguments, tokens, tokens["AccessToken" if arguments.access else "IdToken"])
 
 
 def _prefix(arguments: argparse.Namespace) -> str:
@@ -84,7 +87,10 @@ def run(arguments: argparse.Namespace) -> None:
         minted = emulator.page(
             "POST", f"{_prefix(arguments)}/issuers/{quote(arguments.issuer, safe='')}/token", body=body
         )
-    print(json.dumps(minted["claims"], indent=2) if arguments.claims else minted["token"])
+    if arguments.claims:
+        print(json.dumps(minted["claims"], indent=2))
+    else:
+        answer(arguments, minted, minted["token"])
 
 
 def request(arguments: argparse.Namespace) -> dict[str, Any]:

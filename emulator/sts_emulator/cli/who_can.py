@@ -59,7 +59,7 @@ def add_estate_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--direct", action="store_true", help="without chains of roles")
     parser.add_argument("--format", choices=FORMATS, default="table", help="of the output (default: table)")
-    parser.add_argument("--json", dest="format", action="store_const", const="json", help="the same as --format json")
+    screen.add_json_format(parser)
     parser.add_argument("--wide", action="store_true", help="write long names whole, wider than the terminal")
     parser.add_argument(
         "--key", action="append", default=[], metavar="NAME=VALUE", help="a condition key that holds; several times"

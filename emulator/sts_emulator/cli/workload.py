@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +11,10 @@ from typing import Any, Final
 from sts_emulator.cli.control import Control, add_server_options, control
 from sts_emulator.cli.env import FORMATS, SERVICES
 from sts_emulator.cli.errors import UNUSABLE, CommandError
+from sts_emulator.cli.screen import add_json, add_json_format, answer, room, table
+from sts_emulator.core.terminal import printable
 
+_HEADS: Final = ("KIND", "ID", "NAME", "ACCOUNT", "ROLE")
 KINDS: Final = ("ec2", "ecs", "eks", "irsa", "lambda")
 
 
@@ -31,14 +33,16 @@ def add_parser(subparsers: Any) -> None:
     add_workload_options(start)
     start.add_argument("--folder", type=Path, metavar="DIR", help="where token files go (default: a new one)")
     start.add_argument("--format", choices=tuple(FORMATS), default="sh", help="how to write them (default: sh)")
+    add_json_format(start)
     _finish(start, _start)
     listed = actions.add_parser("list", help="list a world's workloads", allow_abbrev=False)
-    listed.add_argument("--json", action="store_true", help="print them as JSON")
+    add_json(listed)
     _finish(listed, _list)
     stop = actions.add_parser(
         "stop", help="forget one; what it was given lives on until it expires", allow_abbrev=False
     )
     stop.add_argument("workload", metavar="ID", help="its id or name")
+    add_json(stop)
     _finish(stop, _stop)
 
 
@@ -114,12 +118,12 @@ def _start(arguments: argparse.Namespace) -> None:
 def _list(arguments: argparse.Namespace) -> None:
     with control(arguments) as emulator:
         workloads = emulator.api("GET", "worlds", arguments.world, "workloads")
-    if arguments.json:
-        print(json.dumps(workloads, indent=2))
-        return
-    for workload in workloads:
-        who = workload.get("role") or workload.get("profile") or "-"
-        print(f"{workload['kind']}\t{workload['id']}\t{workload['name'] or '-'}\t{workload['account']}\t{who}")
+    rows = [
+        (work["kind"], work["id"], work["name"], work["account"], work.get("role") or work.get("profile") or "")
+        for work in workloads
+    ]
+    shown = [tuple(map(printable, row)) for row in (_HEADS, *rows)]
+    answer(arguments, workloads, *(table(shown, room()) if rows else ()))
 
 
 def _stop(arguments: argparse.Namespace) -> None:
@@ -127,6 +131,7 @@ def _stop(arguments: argparse.Namespace) -> None:
         for workload in emulator.api("GET", "worlds", arguments.world, "workloads"):
             if arguments.workload and arguments.workload in (workload["id"], workload["name"]):
                 emulator.api("DELETE", "worlds", arguments.world, "workloads", workload["kind"], workload["id"])
+                answer(arguments, {"stopped": workload["id"]})
                 return
     raise CommandError(f"no workload `{arguments.workload}` in world `{arguments.world}`")
 

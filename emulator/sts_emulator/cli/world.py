@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 import re
 from pathlib import Path
 from typing import Any
 
 from sts_emulator.cli.control import add_server_options, add_world_option, control
 from sts_emulator.cli.errors import UNUSABLE, CommandError
+from sts_emulator.cli.screen import add_json, answer, room, table
 
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)([smhd]?)")
@@ -32,7 +32,6 @@ def add_parser(subparsers: Any) -> None:
     delete.add_argument("name", metavar="NAME")
     _finish(delete, _delete)
     listed = actions.add_parser("list", help="list the worlds", allow_abbrev=False)
-    listed.add_argument("--json", action="store_true", help="print names and endpoints as JSON")
     _finish(listed, _list)
     advance = actions.add_parser("advance", help="move a world's clock forward", allow_abbrev=False)
     advance.add_argument("duration", metavar="DURATION", help="such as 90, 30m, 2h or 1d12h")
@@ -47,6 +46,7 @@ def add_parser(subparsers: Any) -> None:
 
 
 def _finish(parser: argparse.ArgumentParser, run: Any) -> None:
+    add_json(parser)
     add_server_options(parser, world=False)
     parser.set_defaults(run=run)
 
@@ -57,7 +57,8 @@ def _create(arguments: argparse.Namespace) -> None:
         body["scenario"] = _text(Path(arguments.scenario))
     with control(arguments) as emulator:
         emulator.api("POST", "worlds", body=body)
-        print(emulator.endpoint(arguments.name))
+        endpoint = emulator.endpoint(arguments.name)
+    answer(arguments, {"name": arguments.name, "endpoint": endpoint}, endpoint)
 
 
 def _text(path: Path) -> str:
@@ -72,28 +73,27 @@ def _text(path: Path) -> str:
 def _delete(arguments: argparse.Namespace) -> None:
     with control(arguments) as emulator:
         emulator.api("DELETE", "worlds", arguments.name)
+    answer(arguments, {"deleted": arguments.name})
 
 
 def _list(arguments: argparse.Namespace) -> None:
     with control(arguments) as emulator:
         worlds = {name: emulator.endpoint(name) for name in emulator.api("GET", "worlds")}
-    if arguments.json:
-        print(json.dumps(worlds, indent=2))
-    else:
-        print("\n".join(f"{name}\t{endpoint}" for name, endpoint in worlds.items()))
+    answer(arguments, worlds, *table([("WORLD", "ENDPOINT"), *worlds.items()], room()))
 
 
 def _advance(arguments: argparse.Namespace) -> None:
     seconds = duration(arguments.duration)
     with control(arguments) as emulator:
         world = emulator.api("POST", "worlds", arguments.world, "clock", body={"advance_seconds": seconds})
-    print(world["time"])
+    answer(arguments, world, world["time"])
 
 
 def _eventual_consistency(arguments: argparse.Namespace) -> None:
     seconds = duration(arguments.duration)
     with control(arguments) as emulator:
         emulator.api("PUT", "worlds", arguments.world, "eventual-consistency", body={"seconds": seconds})
+    answer(arguments, {"seconds": seconds})
 
 
 def duration(text: str) -> float:
