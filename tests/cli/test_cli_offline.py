@@ -280,3 +280,16 @@ def test_serve_says_which_of_its_scenarios_is_not_there():
 def test_durations_that_are_none(text: str, capsys: pytest.CaptureFixture[str]):
     assert main(["world", "advance", "--port", "9", "--", text]) == 2
     assert "is not a duration such as 90, 30m, 2h or 1d12h" in capsys.readouterr().err
+
+
+# -- which emulator -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "url", ["http://[", "http://[x]:4600", "http://127.0.0.1:x", "http://:1", "ftp://host", "nonsense"]
+)
+def test_an_endpoint_that_is_none_is_said_to_be_none(url: str, monkeypatch, capsys: pytest.CaptureFixture[str]):
+    monkeypatch.delenv("EMULATOR_PORT", raising=False)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+    assert main(["status"]) == 2
+    assert capsys.readouterr().err == f"sts-emulator: `{url}` is not the URL of an emulator\n"

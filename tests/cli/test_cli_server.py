@@ -280,7 +280,10 @@ def lab(cli: Cli) -> Iterator[str]:
 def test_a_world_from_its_creation_to_its_end(cli: Cli, lab: str):
     endpoint = cli("world", "create", lab, "--scenario", str(EXAMPLES / "default.yaml"), world=False).strip()
     assert endpoint.endswith(f"/w/{lab}")
-    assert f"{lab}\t{endpoint}\n" in cli("world", "list", world=False)
+    assert json.loads(cli("world", "list", "--json", world=False))[lab] == endpoint
+    heads, *rows = cli("world", "list", world=False).splitlines()
+    assert heads.split() == ["WORLD", "ENDPOINT"]
+    assert [lab, endpoint] in [row.split() for row in rows]
     assert json.loads(cli("env", "--format", "json", "--world", lab, world=False))["AWS_ENDPOINT_URL"] == endpoint
     cli("world", "delete", lab, world=False)
     assert lab not in cli("world", "list", world=False)
@@ -471,3 +474,51 @@ def test_env_names_only_services_that_are_here():
     # And a service with a credential provider of its own in SDKs is not forgotten once it is here
     own = {"SSO", "SSO_OIDC", "SIGNIN", "COGNITO_IDENTITY", "COGNITO_IDENTITY_PROVIDER"}
     assert own & there <= set(env.SERVICES)
+
+
+# -- what was meant ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("command", "meant"),
+    [
+        (("env", "--user", "alise"), "alice"),
+        (("env", "--account", "111122223334"), "111122223333"),
+        (("token", "gitlab", "--issuer", "gihub"), "github"),
+        (("saml", "assert", "--user", "jan"), "there are jane, omar"),
+        (("sso", "config", "--user", "jayne"), "jane"),
+        (("workload", "start", "ecs", "--role", "develper"), "developer"),
+        (("exec", "--as", "ecs", "--role", "develper", "--", "true"), "developer"),
+    ],
+    ids=" ".join,
+)
+def test_names_that_are_nearly_there(cli: Cli, command: tuple[str, ...], meant: str):
+    cli.aws.load((EXAMPLES / "saml.yaml").read_text("utf-8"))
+    split = command.index("--") if "--" in command else len(command)
+    where = ("--port", cli.port, "--world", cli.aws.world)
+    assert main([*command[:split], *where, *command[split:]]) == 1
+    told = cli.capsys.readouterr().err
+    assert (meant if meant.startswith("there") else f"; did you mean `{meant}`?") in told
+
+
+def test_a_world_that_is_nearly_there(cli: Cli):
+    told = cli("events", "--world", f"{cli.aws.world}x", world=False, code=1)
+    assert told == f"sts-emulator: no world `{cli.aws.world}x`; did you mean `{cli.aws.world}`?\n"
+    told = cli("world", "delete", f"{cli.aws.world}x", world=False, code=1)
+    assert told.endswith(f"; did you mean `{cli.aws.world}`?\n")
+
+
+def test_a_device_that_is_nearly_there(cli: Cli):
+    iam = cli.aws.client("iam")
+    arn = iam.create_virtual_mfa_device(VirtualMFADeviceName="phone")["VirtualMFADevice"]["SerialNumber"]
+    told = cli("mfa", "code", arn.replace("phone", "fone"), code=1)
+    assert told.endswith(f"; did you mean `{arn}`?\n")
+
+
+def test_a_person_who_is_nearly_there(cli: Cli):
+    wish = {"clientName": "test", "clientType": "public", "scopes": ["sso:account:access"]}
+    client = cli.aws.page("POST", "client/register", body=wish)
+    asked = {"clientId": client["clientId"], "clientSecret": client["clientSecret"]}
+    start = {"startUrl": "https://d-9067000000.awsapps.com/start"}
+    code = cli.aws.page("POST", "device_authorization", body={**asked, **start})["userCode"]
+    assert cli("approve", code, "--user", "jayne", code=1).endswith("no user `jayne`; did you mean `jane`?\n")

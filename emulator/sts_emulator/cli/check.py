@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from sts_emulator.cli.errors import REFUSED, UNUSABLE, CommandError
 from sts_emulator.cli.screen import add_json_format, painted
-from sts_emulator.core.terminal import printable
+from sts_emulator.core.terminal import printable, printable_json
 
 if TYPE_CHECKING:
     from sts_emulator.analysis.reports.message import Message
@@ -303,7 +302,7 @@ def _as_json(trials: Sequence[Trial]) -> str:
         for trial in trials
     ]
     totals = {"expectations": cases, "failed": failed, "unusable": sum(bool(trial.problems) for trial in trials)}
-    return json.dumps({"schema": 1, "totals": totals, "files": files}, indent=2, ensure_ascii=False) + "\n"
+    return printable_json({"schema": 1, "totals": totals, "files": files}) + "\n"
 
 
 def _as_text(trials: Sequence[Trial]) -> str:

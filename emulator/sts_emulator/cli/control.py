@@ -33,11 +33,15 @@ class Control:
         from http.client import HTTPConnection, HTTPSConnection
 
         self.url = url.rstrip("/")
-        parts = urlsplit(self.url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        try:
+            parts = urlsplit(self.url)
+            host, port = parts.hostname, parts.port
+        except ValueError:  # brackets without an address between them, a port that is none
+            host = None
+        if not host or parts.scheme not in ("http", "https"):
             raise CommandError(f"`{url}` is not the URL of an emulator", UNUSABLE)
         kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-        self._connection = kind(parts.hostname, parts.port, timeout=TIMEOUT)
+        self._connection = kind(host, port, timeout=TIMEOUT)
 
     def __enter__(self) -> Self:
         return self

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from sts_emulator.cli import screen
 from sts_emulator.cli.errors import REFUSED, UNUSABLE, CommandError
-from sts_emulator.core.terminal import printable
+from sts_emulator.core.terminal import printable, printable_json
 
 if TYPE_CHECKING:
     from sts_emulator.analysis.compare import Witness
@@ -199,7 +198,7 @@ def _cell(text: str) -> str:
 
 def _json(differences: Sequence[Difference]) -> str:
     told = {"schema": 1, "differences": [difference.to_json() for difference in differences]}
-    return json.dumps(told, indent=2, ensure_ascii=False) + "\n"
+    return printable_json(told) + "\n"
 
 
 def _github(differences: Sequence[Difference]) -> str:

@@ -57,8 +57,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise CommandError("say what to run, behind `--`", UNUSABLE)
     if arguments.isolated and not sys.platform.startswith("linux"):
         raise CommandError("--isolated needs Linux; --proxy works everywhere", UNUSABLE)
-    emulator = control(arguments)
     with ExitStack() as stack:
+        emulator = stack.enter_context(control(arguments))
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sts-emulator-")))
         stage = Stage(emulator, arguments.world, folder, arguments.isolated)
         if arguments.kind in KINDS:

@@ -55,21 +55,22 @@ def add_parser(subparsers: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Print where each instance is, or stay and carry its connections."""
-    emulator = control(arguments)
     if not 0 <= arguments.listen < PORTS:
         raise CommandError(f"`{arguments.listen}` is no port", UNUSABLE)
     wanted = [text.partition("@")[::2] for text in arguments.instances]
     if not arguments.link_local and not any(namespace for _, namespace in wanted):
         if arguments.transparent:
             raise CommandError("--transparent needs a namespace: @NETNS or --link-local", UNUSABLE)
-        urls = {name: _open(emulator, arguments.world, "imds", name, arguments.listen)["url"] for name, _ in wanted}
+        with control(arguments) as emulator:
+            urls = {name: _open(emulator, arguments.world, "imds", name, arguments.listen)["url"] for name, _ in wanted}
         answer(arguments, urls, *(f"export AWS_EC2_METADATA_SERVICE_ENDPOINT={url}" for url in urls.values()))
         return
     if not sys.platform.startswith("linux"):
         raise CommandError("namespaces are Linux's", UNUSABLE)
     if len({namespace for _, namespace in wanted}) < len(wanted):
         raise CommandError("one namespace has room for one instance", UNUSABLE)
-    carried = [_carry(emulator, arguments, instance, namespace) for instance, namespace in wanted]
+    with control(arguments) as emulator:
+        carried = [_carry(emulator, arguments, instance, namespace) for instance, namespace in wanted]
     asyncio.run(_serve(carried))
 
 

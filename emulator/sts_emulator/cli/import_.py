@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from sts_emulator.cli.errors import UNUSABLE, CommandError
-from sts_emulator.core.terminal import printable
+from sts_emulator.cli.screen import add_json, patience
+from sts_emulator.core.terminal import printable, printable_json
 
 _EPILOG = """\
 examples:
@@ -39,6 +41,7 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("files", nargs="+", metavar="FILE", help="what to import; `-` is standard input")
     parser.add_argument("--output", "-o", metavar="FILE", help="write it there")
+    add_json(parser)
     parser.add_argument("--quiet", "-q", action="store_true", help="do not tell what was left out")
     add_account_options(parser)
     parser.set_defaults(run=run)
@@ -47,12 +50,11 @@ def add_parser(subparsers: Any) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Write the scenario."""
     from sts_emulator.cli.check import account, parameters
-    from sts_emulator.cli.screen import patience
     from sts_emulator.cli.who_can import save
     from sts_emulator.scenario import ScenarioError
     from sts_emulator.scenario.inventories import read_inventory
     from sts_emulator.scenario.load import read_bytes
-    from sts_emulator.scenario.write import scenario_lines
+    from sts_emulator.scenario.write import scenario_data, scenario_lines
 
     inventories = []
     for file in arguments.files:
@@ -67,7 +69,9 @@ def run(arguments: argparse.Namespace) -> None:
         if not arguments.quiet:
             for note in inventory.notes:
                 print(printable(f"{name}:{note.line}: {note.message}"), file=sys.stderr)
-    lines = scenario_lines(inventories)
+    lines: Iterable[str] = scenario_lines(inventories)
+    if getattr(arguments, "json", False):
+        lines = (printable_json(scenario_data(inventories)), "\n")
     if arguments.output:
         save(Path(arguments.output), lines)
     else:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sts_emulator.cli.errors import REFUSED, UNUSABLE, CommandError
 from sts_emulator.cli.screen import add_json_format, painted, patience
-from sts_emulator.core.terminal import printable
+from sts_emulator.core.spelling import meant
+from sts_emulator.core.terminal import printable, printable_json
 
 if TYPE_CHECKING:
     from sts_emulator.analysis.linting import Found
@@ -80,7 +81,7 @@ def add_parser(subparsers: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print the findings, the gravest of each file first."""
     if arguments.rules or arguments.explain:
-        print("\n".join(_rule_list() if arguments.rules else _rule_page(arguments.explain)))
+        _print_rules(arguments)
         return 0
     _refuse_unknown([*arguments.select, *arguments.ignore])
     with patience("looking at policies"):
@@ -162,10 +163,7 @@ def _refuse_unknown(rules: Sequence[str]) -> None:
     known = {rule.id for rule in RULES} | {MALFORMED}
     for rule in rules:
         if rule not in known:
-            import difflib
-
-            near = difflib.get_close_matches(rule, known, n=1)
-            hint = f"; did you mean `{near[0]}`?" if near else "; `sts-emulator lint --rules` lists them"
+            hint = meant(rule, known) or "; `sts-emulator lint --rules` lists them"
             raise CommandError(f"there is no rule `{rule}`{hint}", UNUSABLE)
 
 
@@ -205,7 +203,7 @@ def _json(findings: Sequence[Found], problems: Sequence[Any], _quiet: bool) -> s
         "findings": [finding.to_json() for finding in findings],
         "problems": [{"file": p.where.file, "line": p.where.line, "message": p.message} for p in problems],
     }
-    return json.dumps(told, indent=2, ensure_ascii=False) + "\n"
+    return printable_json(told) + "\n"
 
 
 def _messages(findings: Sequence[Found], problems: Sequence[Any]) -> Iterator[Message]:
@@ -248,6 +246,23 @@ _FORMATS: Final[Mapping[str, Callable[[Sequence[Found], Sequence[Any], bool], st
 
 
 # -- rules -----------------------------------------------------------------------------------------------------------
+
+
+def _print_rules(arguments: argparse.Namespace) -> None:
+    from sts_emulator.policy.linting.lint import RULES
+
+    if arguments.format != "json":
+        print("\n".join(_rule_list() if arguments.rules else _rule_page(arguments.explain)))
+        return
+    if arguments.explain:
+        _refuse_unknown([arguments.explain])
+    members = ("id", "severity", "title", "wrong", "right")
+    told = [
+        {member: getattr(rule, member) for member in members}
+        for rule in RULES
+        if arguments.rules or rule.id == arguments.explain
+    ]
+    print(printable_json({"schema": 1, "rules": told}))
 
 
 def _rule_list() -> Iterator[str]:

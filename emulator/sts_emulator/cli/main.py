@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import NoReturn
 
 from sts_emulator.cli.errors import CommandError
+from sts_emulator.core.terminal import printable
 
 COMMANDS = (
     *("serve", "start", "stop", "status", "logs"),
@@ -43,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code: int = parsed.run(parsed) or 0
         sys.stdout.flush()
     except CommandError as error:
-        print(f"sts-emulator: {error}", file=sys.stderr)
+        print(f"sts-emulator: {_shown(str(error), given)}", file=sys.stderr)
         return error.code
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -52,6 +53,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
     return code
+
+
+def _shown(message: str, given: Sequence[str]) -> str:
+    """A message as a terminal may show it; what a word of the command line has in it starts no line of its own."""
+    for word in given:
+        message = message.replace(word, printable(word)) if not word.isprintable() else message
+    return "\n".join(map(printable, message.split("\n")))
 
 
 class _Version(argparse.Action):
@@ -71,13 +79,13 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Likewise argparse's, with the nearest name."""
-        from sts_emulator.cli.screen import near
+        from sts_emulator.core.spelling import meant
 
         if choice := _CHOICE.search(message):
-            message = message[: choice.end(1) + 1] + (near(choice[1], re.findall(r"[\w-]+", choice[2])) or choice[2])
+            message = message[: choice.end(1) + 1] + (meant(choice[1], re.findall(r"[\w-]+", choice[2])) or choice[2])
         elif flag := _UNKNOWN.search(message):
-            message += near(flag[1], _flags(self, self.given))
-        super().error(message)
+            message += meant(flag[1], _flags(self, self.given))
+        super().error(printable(message))
 
 
 def _flags(parser: argparse.ArgumentParser, given: Sequence[str]) -> Iterator[str]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from sts_emulator.core.terminal import printable
+from sts_emulator.core.terminal import printable, printable_json
 from sts_emulator.settings import colour_wanted
 
 if TYPE_CHECKING:
@@ -92,7 +91,7 @@ def _paint(seen: re.Match[str]) -> str:
     return f"\033[{colour}m{word}\033[0m"
 
 
-def add_json(parser: argparse.ArgumentParser) -> None:
+def add_json(parser: Any) -> None:
     """Give a command the option by which programs read its answer."""
     parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print the answer as JSON")
 
@@ -105,7 +104,7 @@ def add_json_format(parser: Any) -> None:
 def answer(arguments: argparse.Namespace, told: Any, *lines: str) -> None:
     """Print what a command has to say: as JSON where that is wanted, else as lines."""
     if getattr(arguments, "json", False):
-        print(json.dumps(told, indent=2, ensure_ascii=False))
+        print(printable_json(told))
         return
     for line in lines:
         print(painted(printable(line)))
@@ -136,11 +135,3 @@ def _tell(told: str, done: threading.Event) -> None:
         print(f"\r\033[K{told} … {seconds} s", end="", file=sys.stderr, flush=True)
     if seconds:
         print("\r\033[K", end="", file=sys.stderr, flush=True)
-
-
-def near(text: str, known: Iterable[str]) -> str:
-    """`; did you mean …?` where a known name is near, else nothing."""
-    import difflib
-
-    neighbours = difflib.get_close_matches(text, list(known), n=1)
-    return f"; did you mean `{neighbours[0]}`?" if neighbours else ""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
-from sts_emulator.cli.control import Control, add_server_options, control, port
+from sts_emulator.cli.control import Control, ControlError, add_server_options, control, port
 from sts_emulator.cli.screen import add_json, answer
 
 
@@ -26,9 +27,11 @@ def add_parser(subparsers: Any) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Ask it. Raises CommandError where none answers."""
     with control(arguments) as emulator:
-        worlds = [_world(emulator, name) for name in emulator.api("GET", "worlds")]
+        worlds = [*filter(None, (_world(emulator, name) for name in emulator.api("GET", "worlds")))]
         status = {"url": emulator.url, "worlds": worlds, **_background(port(arguments))}
-    where = f"in the background (process {status['pid']}, log {status['log']})" if status["pid"] else "in the foreground"
+    where = (
+        f"in the background (process {status['pid']}, log {status['log']})" if status["pid"] else "in the foreground"
+    )
     answer(arguments, status, f"sts-emulator runs on {status['url']}, {where}", *map(_line, worlds))
 
 
@@ -37,9 +40,15 @@ def _line(world: Mapping[str, Any]) -> str:
     return f"  world {world['name']}: accounts {accounts}; its time is {world['time']}"
 
 
-def _world(emulator: Control, name: str) -> dict[str, Any]:
-    accounts = [account["id"] for account in emulator.api("GET", "worlds", name, "accounts")]
-    return {"name": name, "accounts": accounts, "time": emulator.api("GET", "worlds", name)["time"]}
+def _world(emulator: Control, name: str) -> dict[str, Any] | None:
+    """A world, or None where somebody has just deleted it."""
+    try:
+        accounts = [account["id"] for account in emulator.api("GET", "worlds", name, "accounts")]
+        return {"name": name, "accounts": accounts, "time": emulator.api("GET", "worlds", name)["time"]}
+    except ControlError as refused:
+        if refused.status != HTTPStatus.NOT_FOUND:
+            raise
+        return None
 
 
 def _background(number: int) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -11,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sts_emulator.cli import screen
 from sts_emulator.cli.errors import REFUSED, UNUSABLE, CommandError
-from sts_emulator.core.terminal import printable
+from sts_emulator.core import spelling
+from sts_emulator.core.terminal import printable, printable_json
 
 if TYPE_CHECKING:
     from sts_emulator.analysis.estate import Estate
@@ -114,7 +114,7 @@ def one_of(matches: Sequence[str], what: str, names: Iterable[str] = ()) -> Sequ
     """The only one of what was found. Raises CommandError, with the nearest of all names where there is none."""
     if len(matches) == 1:
         return matches
-    meant = "" if matches else screen.near(what.split("`")[1], names)
+    meant = "" if matches else spelling.meant(what.split("`")[1], names)
     told = f"more than one {what}; write its ARN: {', '.join(matches)}" if matches else f"no {what}{meant}"
     raise CommandError(told, UNUSABLE)
 
@@ -122,7 +122,7 @@ def one_of(matches: Sequence[str], what: str, names: Iterable[str] = ()) -> Sequ
 def show(ways: Sequence[Way], form: str, title: str, targets: Sequence[str], *, wide: bool = False) -> None:
     """Print ways in one of the formats."""
     if form == "json":
-        print(json.dumps({"schema": 1, "ways": [way.to_json() for way in ways]}, indent=2, ensure_ascii=False))
+        print(printable_json({"schema": 1, "ways": [way.to_json() for way in ways]}))
     elif form == "svg":
         from sts_emulator.analysis.graph import draw
 

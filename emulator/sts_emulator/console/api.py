@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Annotated, Any, Literal, Self
 
 from fastapi import APIRouter, Body, FastAPI, HTTPException, Query, Request, Response
@@ -23,6 +23,7 @@ from sts_emulator.console.reference import reference_page
 from sts_emulator.core import clock
 from sts_emulator.core.events import Event
 from sts_emulator.core.faults import Spoilt, misspelt
+from sts_emulator.core.spelling import meant
 from sts_emulator.core.store import UnavailableError
 from sts_emulator.core.terminal import printable
 from sts_emulator.core.world import DEFAULT, World
@@ -32,6 +33,7 @@ from sts_emulator.wire import dispatch
 
 log = logging.getLogger("emulator")
 
+SHOWN = 10  # names that a refusal lists
 STREAM_BACKLOG = 1_000  # events that a slow reader of the stream may lag behind before it is cut off
 
 
@@ -166,7 +168,7 @@ async def delete_world(server: TheServer, world: str) -> Response:
     if world == DEFAULT:
         raise HTTPException(409, "the default world cannot be deleted")
     if not server.worlds.delete(world):
-        raise HTTPException(404, f"no world `{world}`")
+        raise HTTPException(404, f"no world `{world}`{meant(world, server.worlds.names())}")
     server.events.drop(world)
     return Response(status_code=204)
 
@@ -220,14 +222,22 @@ async def get_credentials(world: TheWorld, account: str | None = None, user: str
         if not accounts:
             raise HTTPException(404, "this world has no accounts; apply a scenario first")
         account = accounts[0]["id"]
-    wanted = (
-        key for key in world.page(documents.ACCESS_KEY) if key["account"] == account and key["status"] == "Active"
-    )
-    for key in wanted:
-        if key["user"].lower() == user.lower():
-            return {"account": account, "access_key_id": key["id"], "secret_access_key": key["secret"]}
-    holder = f"user `{user}`" if user else "root"
-    raise HTTPException(404, f"{holder} of account `{account}` has no active access key")
+    keys = {
+        key["user"].lower(): key
+        for key in reversed(world.page(documents.ACCESS_KEY))
+        if key["account"] == account and key["status"] == "Active"
+    }
+    if key := keys.get(user.lower()):
+        return {"account": account, "access_key_id": key["id"], "secret_access_key": key["secret"]}
+    if world.get(documents.ACCOUNT, account) is None:
+        known = [there["id"] for there in world.page(documents.ACCOUNT)]
+        raise HTTPException(404, f"no account `{account}`{meant(account, known) or f'; there are {_some(known)}'}")
+    holder, near = f"user `{user}`" if user else "root", meant(user, (key["user"] for key in keys.values()))
+    raise HTTPException(404, f"{holder} of account `{account}` has no active access key{near}")
+
+
+def _some(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:SHOWN])}{', …' if len(names) > SHOWN else ''}" if names else "none"
 
 
 @router.get("/worlds/{world}/mfa-code", summary="The code that a virtual MFA device shows")
@@ -237,7 +247,8 @@ async def get_mfa_code(world: TheWorld, serial: str) -> dict[str, str]:
 
     device = world.find(people.KIND, serial)
     if device is None:
-        raise HTTPException(404, f"no virtual MFA device `{serial}`")
+        near = meant(serial, (known["arn"] for known in world.page(people.KIND)))
+        raise HTTPException(404, f"no virtual MFA device `{serial}`{near}")
     return {"serial": serial, "code": people.next_code(device, world.now())}
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import Depends, HTTPException, Request
 from pydantic import BaseModel, ConfigDict
 
+from sts_emulator.core.spelling import meant
 from sts_emulator.core.world import World
 from sts_emulator.vending.context import Server
 
@@ -25,7 +26,7 @@ def server_of(request: Request) -> Server:
 def _world(request: Request, world: str) -> World:
     asked = server_of(request).worlds.get(world)
     if asked is None:
-        raise HTTPException(404, f"no world `{world}`")
+        raise HTTPException(404, f"no world `{world}`{meant(world, server_of(request).worlds.names())}")
     return asked
 
 

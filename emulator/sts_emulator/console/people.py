@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from sts_emulator.accounts import directory
 from sts_emulator.console.dependencies import Strict, TheServer, TheWorld
 from sts_emulator.core.errors import AwsError
+from sts_emulator.core.spelling import meant
 from sts_emulator.core.world import DEFAULT
 from sts_emulator.pages import approvals, mailbox
 from sts_emulator.pages.visit import Visit
@@ -50,7 +51,8 @@ async def identity_center(world: TheWorld, user: str = "") -> dict[str, Any]:
         raise HTTPException(404, f"no Identity Center in world `{world.name}`")
     person = directory.user_by_name(world, instance["store"], user) if user else None
     if user and person is None:
-        raise HTTPException(404, f"Identity Center has no user `{user[:200]}`")
+        near = meant(user, (known["name"] for known in world.page(directory.USERS, f"{instance['store']}/")))
+        raise HTTPException(404, f"Identity Center has no user `{user[:200]}`{near}")
     names = {known["arn"]: known["name"] for known in directory.permission_sets(world, instance)}
     reaching = (
         directory.assignments_of(world, instance, person)

@@ -91,8 +91,8 @@ def misspelt(service: str, operation: str, names: Mapping[str, Collection[str]])
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:
-    import difflib
+    from sts_emulator.core.spelling import nearest
 
-    by_lower = {spelling.lower(): spelling for spelling in known}
-    near = difflib.get_close_matches(name.lower(), by_lower, n=1)
-    return f"did you mean `{by_lower[near[0]]}`?" if near else f"there are {', '.join(sorted(by_lower.values())[:40])}"
+    there = sorted(known)
+    near = nearest(name, there)
+    return f"did you mean `{near}`?" if near else f"there are {', '.join(there[:40])}"

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from sts_emulator.accounts import documents
 from sts_emulator.accounts.resources import Stored
+from sts_emulator.core.spelling import meant
 from sts_emulator.core.store import AlreadyExistsError
 from sts_emulator.core.world import World
 from sts_emulator.idp.keys import ALGORITHMS, Key, make_key, sign
@@ -138,7 +139,10 @@ def issuer_of(world: World, name: str) -> Stored:
     if issuer is not None and issuer.get("preset") in PRESETS:
         return issuer
     if issuer is not None or name not in PRESETS:
-        raise UnknownIssuerError(f"no issuer `{name}` that mints tokens in this world, and no preset of that name")
+        near = meant(name, [*(known["name"] for known in world.page(documents.ISSUER)), *PRESETS])
+        raise UnknownIssuerError(
+            f"no issuer `{name}` that mints tokens in this world, and no preset of that name{near}"
+        )
     return ensure_issuer(world, name)
 
 

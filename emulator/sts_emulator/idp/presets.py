@@ -409,7 +409,7 @@ def misspelt(issuer: str, given: Iterable[str]) -> str:
 
     Any name may be a claim of somebody's own; of an issuer that is not called as its preset none is known.
     """
-    import difflib
+    from sts_emulator.core.spelling import nearest
 
     if issuer not in PRESETS:
         return ""
@@ -417,7 +417,7 @@ def misspelt(issuer: str, given: Iterable[str]) -> str:
     known = {"expires_in", "iss", "sub", "aud", "exp", "iat", "nbf", "jti", *preset.options}
     known |= preset.claims(dict(preset.options), "https://issuer.example").keys()
     for name in given:
-        near = difflib.get_close_matches(name, known, n=1, cutoff=0.85)
+        near = nearest(name, known, likeness=0.85)
         if near and name not in known:
-            return f"`{name}` is no option or claim of issuer `{issuer}`; did you mean `{near[0]}`?"
+            return f"`{name}` is no option or claim of issuer `{issuer}`; did you mean `{near}`?"
     return ""

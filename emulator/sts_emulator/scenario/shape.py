@@ -157,10 +157,10 @@ def is_required(member: Field[Any]) -> bool:
 
 def unknown_key(name: str, known: Mapping[str, Any]) -> str:
     """The message for a key that is not in the vocabulary, with the nearest one that is."""
-    import difflib
+    from sts_emulator.core.spelling import nearest
 
-    near = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean `{near[0]}`?" if near else f"known here: {', '.join(known)}"
+    near = nearest(name, known)
+    hint = f"did you mean `{near}`?" if near else f"known here: {', '.join(known)}"
     return f"unknown key `{name[:60]}`; {hint}"
 
 

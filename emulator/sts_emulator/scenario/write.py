@@ -18,8 +18,7 @@ _DOCUMENTS = ("trust", "document", "session_policy")
 
 def scenario_lines(inventories: Sequence[tuple[str, Inventory]]) -> Iterator[str]:
     """The YAML of a scenario that declares everything of some imports, piece by piece."""
-    sources = ", ".join(f"{name} ({inventory.kind})" for name, inventory in inventories)
-    yield _yaml({"description": f"imported from {sources}"[:200]}, 0)
+    yield _yaml({"description": _description(inventories)}, 0)
     yield "accounts:\n"
     things = [thing for _, inventory in inventories for thing in inventory.things]
     for account in dict.fromkeys(thing.account for thing in things):
@@ -31,11 +30,31 @@ def scenario_lines(inventories: Sequence[tuple[str, Inventory]]) -> Iterator[str
                 yield from (_yaml(_entry(thing), 6) for thing in mine)
 
 
+def scenario_data(inventories: Sequence[tuple[str, Inventory]]) -> dict[str, Any]:
+    """The same as data: a scenario may be written as JSON too."""
+    accounts: dict[str, Any] = {}
+    for _, inventory in inventories:
+        for thing in inventory.things:
+            sections = accounts.setdefault(thing.account, {})
+            entry = _entry(thing)
+            if isinstance(entry, list):
+                sections.setdefault(thing.section, []).extend(entry)
+            else:
+                sections.setdefault(thing.section, {}).update(entry)
+    return {"description": _description(inventories), "accounts": accounts}
+
+
+def _description(inventories: Sequence[tuple[str, Inventory]]) -> str:
+    return f"imported from {', '.join(f'{name} ({inventory.kind})' for name, inventory in inventories)}"[:200]
+
+
 def _yaml(value: Any, indent: int) -> str:
     import yaml
 
     dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
     text: str = yaml.dump(value, Dumper=dumper, sort_keys=False, allow_unicode=True, width=110)
+    if not text.replace("\n", "").isprintable():  # such as text that is turned round
+        text = yaml.dump(value, Dumper=dumper, sort_keys=False, width=110)
     return textwrap.indent(text, " " * indent)
 
 

@@ -26,7 +26,7 @@ Handle = Callable[[Server, World, Request, str], Answer]
 
 # Services that can show what is PENDING.
 SHOWING = frozenset({"iam", "sso", "sso-admin", "sso-oidc", "identitystore", "signin"})
-_SHOWING_PARTS = ("accounts", "approve", "scim")  # and parts of the control API
+_SHOWING_PARTS = ("accounts", "approve", "identity-center", "scim")  # and parts of the control API
 
 PATIENCE = 0.1  # seconds that all wait while one waits for another process's lock
 _MOUNT = "emulator.mount"  # in a scope: the (world, page) of an app that `mounted` made

@@ -12,6 +12,7 @@ from typing import Any, Final, Literal
 from sts_emulator.accounts import documents, resources
 from sts_emulator.core import store
 from sts_emulator.core.errors import AwsError
+from sts_emulator.core.spelling import meant
 from sts_emulator.core.world import Body, World
 from sts_emulator.methods.instance_profile import clusters, delivery, ecs, functions, instances, pods
 from sts_emulator.policy.federated import issuer_of
@@ -382,7 +383,8 @@ def _role(world: World, wanted: Wanted) -> documents.Role:
         held = (resources.role(world, account, wanted.role) for account in accounts)
         role = next(filter(None, held), None)
     if role is None:
-        raise LaunchError(f"no role `{wanted.role}` in world `{world.name}`")
+        known = (known[member] for known in world.page(documents.ROLE) for member in ("name", "arn"))
+        raise LaunchError(f"no role `{wanted.role}` in world `{world.name}`{meant(wanted.role, known)}")
     return role
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from sts_emulator.core.spelling import meant
 from sts_emulator.idp.user_pools import tokens
-from sts_emulator.idp.user_pools.kinds import CLIENT, POOL, Client, find_user
+from sts_emulator.idp.user_pools.kinds import CLIENT, POOL, USER, Client, find_user
 from sts_emulator.pages import render
 from sts_emulator.pages.forms import json_body
 from sts_emulator.pages.routes import page
@@ -23,7 +24,9 @@ async def user_tokens(visit: Visit) -> Response:
     client: Client = _named(clients, body, "client")
     user = find_user(visit.world, pool, _text(body, "user"))
     if user is None:
-        raise ValueError(f"user pool `{pool['name']}` has no user `{_text(body, 'user')[:80]}`")
+        name = _text(body, "user")
+        near = meant(name, (known["username"] for known in visit.world.page(USER, f"{pool['id']}/")))
+        raise ValueError(f"user pool `{pool['name']}` has no user `{name[:80]}`{near}")
     if not user["enabled"]:
         raise ValueError(f"user `{user['username']}` is disabled")
     return render.data(200, await tokens.sign_in(visit.world, tokens.Party(pool, client, user)))

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from sts_emulator.accounts import directory
 from sts_emulator.accounts.directory import Instance
 from sts_emulator.core.errors import AwsError
+from sts_emulator.core.spelling import meant
 from sts_emulator.methods.identity_center import authorizing, grants, portal_sessions
 from sts_emulator.methods.identity_center.portal_sessions import PortalSession
 from sts_emulator.pages.approvals import Outcome, Request, approver
@@ -47,7 +48,8 @@ def sign_in(visit: Visit, instance: Instance, name: str) -> PortalSession:
     """What stands for password and second factor, and for nothing else. Raises AwsError."""
     person = directory.user_by_name(visit.world, instance["store"], name[:200])
     if person is None:
-        raise AwsError("NotFound", f"Identity Center has no user `{name[:200]}`", status=404)
+        near = meant(name, (known["name"] for known in visit.world.page(directory.USERS, f"{instance['store']}/")))
+        raise AwsError("NotFound", f"Identity Center has no user `{name[:200]}`{near}", status=404)
     if not person["enabled"]:
         raise AwsError("Refused", f"the user `{name}` is disabled", status=403)
     return portal_sessions.start(visit.world, instance, person)
