@@ -23,7 +23,20 @@ PACKAGE = ROOT / "emulator" / "sts_emulator"
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 
 # Loaded at server start, so nothing heavy may be imported at their top level (facts: FastAPI 266 ms, PyJWT 83, …).
-HEAVY = {"fastapi", "pydantic", "jwt", "lxml", "onelogin", "xmlsec", "jinja2", "httpx", "yaml", "psycopg", "botocore"}
+HEAVY = {
+    "fastapi",
+    "webauthn",
+    "pydantic",
+    "jwt",
+    "lxml",
+    "onelogin",
+    "xmlsec",
+    "jinja2",
+    "httpx",
+    "yaml",
+    "psycopg",
+    "botocore",
+}
 
 
 def imports(path: Path, *, top_level: bool = False) -> set[str]:

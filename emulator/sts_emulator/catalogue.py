@@ -104,7 +104,9 @@ METHODS = (
             "sso": ("sts_emulator.methods.identity_center.portal",),
         },
         {
-            "start": _rooms("sts_emulator.methods.identity_center", "portal_pages", "sign_in_pages", "consent_pages"),
+            "start": _rooms(
+                "sts_emulator.methods.identity_center", "portal_pages", "sign_in_pages", "mfa_pages", "consent_pages"
+            ),
             "authorize": ("sts_emulator.methods.identity_center.consent_pages",),
             "/federation/console": ("sts_emulator.methods.identity_center.portal_pages",),
         },
@@ -117,7 +119,7 @@ METHODS = (
         "console login",
         {"signin": _rooms("sts_emulator.methods.console_login", "operation", "sessions")},
         {
-            "signin": ("sts_emulator.methods.console_login.sign_in_pages",),
+            "signin": _rooms("sts_emulator.methods.console_login", "sign_in_pages", "mfa_pages"),
             "/v1/authorize": ("sts_emulator.methods.console_login.authorize_pages",),
             "/v1/sessions/confirmation": ("sts_emulator.methods.console_login.authorize_pages",),
         },

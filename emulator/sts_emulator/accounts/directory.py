@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, NotRequired, TypedDict
 
 from sts_emulator.accounts import resources
-from sts_emulator.accounts.documents import Role, Tags
+from sts_emulator.accounts.documents import Passkey, Role, Tags
 from sts_emulator.core.store import Kind
 from sts_emulator.core.world import World
 from sts_emulator.policy.federated import SAML
@@ -54,9 +54,7 @@ class MfaMeans(TypedDict):
     seed: NotRequired[str]  # base32
     drift: NotRequired[int]
     used: NotRequired[list[int]]  # steps whose codes were taken
-    credential: NotRequired[str]  # of a passkey: its id, base64url
-    public_key: NotRequired[str]  # of a passkey: PEM
-    count: NotRequired[int]  # of a passkey: its last signature's
+    passkey: NotRequired[Passkey]
 
 
 class DirectoryUser(TypedDict):

@@ -192,6 +192,29 @@ class MfaDevice(TypedDict):
     used: list[int]
 
 
+class Passkey(TypedDict):
+    """What is kept of a passkey (accounts.passkeys); nothing of it is secret."""
+
+    credential: str  # base64url
+    public_key: str  # COSE, base64url
+    count: int  # of its last signature
+    party: str
+    verified: bool  # the person was known again when it was made
+    synced: bool  # it may be on several devices
+    transports: list[str]
+
+
+class FidoDevice(TypedDict):
+    """A passkey or security key of a user or root, which only a browser can show."""
+
+    account: str
+    name: str
+    arn: str
+    owner: str  # a unique id, or the account's id for root
+    enabled: int
+    passkey: Passkey
+
+
 class ControlPolicy(TypedDict):
     """An SCP or RCP of an organization."""
 
@@ -371,6 +394,7 @@ SAML_PROVIDER: Kind[SamlProvider] = Kind("saml-provider")  # named, uid: ARN
 SAML_IDP: Kind[SamlIdp] = Kind("saml-idp")  # key: name
 ISSUER: Kind[Issuer] = Kind("issuer")  # key: name, uid: its URL
 MFA_DEVICE: Kind[MfaDevice] = Kind("mfa-device")  # named, uid: ARN
+FIDO_DEVICE: Kind[FidoDevice] = Kind("fido-device")  # key: `ACCOUNT/ARN`, uid: ARN
 ORGANIZATION: Kind[Organization] = Kind("organization")  # key: `organization`: one at most
 PRIVATE_CA: Kind[PrivateCa] = Kind("private-ca")  # key: ARN, uid: id
 IMPORT: Kind[Import] = Kind("import")  # key: file

@@ -20,13 +20,18 @@ SOURCES = ("directory", "external")
 
 @dataclass(frozen=True, kw_only=True)
 class Person(Shape):
-    """A user. Without names of their own they are made of the user name; `totp` are authenticator apps by name."""
+    """A user. Without names of their own they are made of the user name; `totp` are authenticator apps by name.
+
+    A `one_time_password` is as an administrator gives it out: at the first sign-in a password of one's own takes its
+    place, and applying the scenario again leaves that one alone.
+    """
 
     given_name: str = ""
     family_name: str = ""
     display_name: str = ""
     email: str = ""
     password: str = ""
+    one_time_password: str = ""
     totp: Mapping[str, MfaSeed] = field(default_factory=dict)
     disabled: bool = False
     groups: tuple[str, ...] = ()
@@ -297,11 +302,15 @@ def _secrets(known: directory.DirectoryUser, person: Person, now: float) -> dict
     password = known.get("password")
     if person.password and (password is None or not people.is_password(password, person.password)):
         secrets["password"] = people.new_password(person.password)
-    devices = {device["name"]: device for device in known.get("mfa", ())}
+    given = person.one_time_password
+    if given and (password is None or (password.get("once") and not people.is_password(password, given))):
+        secrets["password"] = {**people.new_password(given), "once": True}
+    devices = {device["id"]: device for device in known.get("mfa", ())}
     for name, secret in person.totp.items():
-        old = devices.get(name)
+        device = _device(name, secret, int(now))
+        old = devices.get(device["id"])
         if old is None or (secret and old.get("seed") != secret):
-            devices[name] = _device(name, secret, int(now))
+            devices[device["id"]] = device
     if devices:
         secrets["mfa"] = list(devices.values())
     return secrets

@@ -23,6 +23,7 @@ MOST_ITEMS = 50
 MOST_DECISIONS = 50
 
 _SIGN_IN = {"MobileVersion": "No", "MFAUsed": "No"}
+_SIGN_IN_EVIDENCE = ("LoginTo", "SamlProviderArn", "MFAUsed", "MFAIdentifier")
 _EVENT, _SHARED, _FOREIGN = (int(digit * 12, 16) for digit in "f53")  # none is the other two together
 
 
@@ -153,7 +154,9 @@ def _additional(ctx: Context, error: AwsError | None) -> dict[str, Any]:
         shown |= {"outcome": "denied", "told": {"code": error.code, "message": error.message}}
     if record_members.is_console_sign_in(ctx):
         shown |= _SIGN_IN | {
-            name: ctx.evidence[name] for name in ("LoginTo", "SamlProviderArn", "MFAUsed") if name in ctx.evidence
+            name: ctx.evidence[name]
+            for name in ("LoginTo", "SamlProviderArn", "MFAUsed", "MFAIdentifier")
+            if name in ctx.evidence
         }
     elif ctx.service == "signin":
         shown["success"] = str(error is None).lower()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sts_emulator.accounts import people
+from sts_emulator.accounts import password_rules, people
 from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.errors import AwsError
 from sts_emulator.iam.nouns import USER, changed
@@ -14,15 +14,6 @@ from sts_emulator.iam.reporting import account
 from sts_emulator.vending.authorize import access_denied
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import operation
-
-DAY = 86_400
-SYMBOLS = frozenset("!@#$%^&*()_+-=[]{}|'")
-# Without a policy of the account's own (UG id_credentials_passwords_account-policy): eight characters of three kinds.
-DEFAULT_LENGTH = 8
-DEFAULT_KINDS = 3
-
-Password = dict[str, Any]
-
 
 # -- login profiles -----------------------------------------------------------------------------------------------
 
@@ -43,7 +34,7 @@ def create_login_profile(
     if Password is None:
         raise AwsError("PasswordPolicyViolation", "A password must be given.")
     now = int(ctx.world.now())
-    password = {**_hashed(ctx, user, Password), "created": now, "reset": PasswordResetRequired}
+    password = {**password_rules.hashed(ctx.world, user, Password), "created": now, "reset": PasswordResetRequired}
     if MaxSigninSessionDuration is not None:
         password["max_signin_duration"] = MaxSigninSessionDuration
     _store(ctx, user, password)
@@ -71,7 +62,7 @@ def update_login_profile(
     user = _user(ctx, "UpdateLoginProfile", UserName)
     password = dict(_password(user))
     if Password is not None:
-        password |= _hashed(ctx, user, Password)
+        password |= password_rules.hashed(ctx.world, user, Password)
     if PasswordResetRequired is not None:
         password["reset"] = PasswordResetRequired
     if MaxSigninSessionDuration is not None:
@@ -101,7 +92,7 @@ def change_password(ctx: Context, *, OldPassword: str, NewPassword: str) -> Mapp
     password = _password(user)
     if not people.is_password(password, OldPassword) or OldPassword == NewPassword:
         raise access_denied("The old password was incorrect.")
-    _store(ctx, user, {**password, **_hashed(ctx, user, NewPassword), "reset": False})
+    _store(ctx, user, {**password, **password_rules.hashed(ctx.world, user, NewPassword), "reset": False})
     return {}
 
 
@@ -164,13 +155,6 @@ def delete_account_password_policy(ctx: Context) -> Mapping[str, Any]:
     return {}
 
 
-def next_rotation(ctx: Context, user: Stored) -> int | None:
-    """When the user's password must be changed, or None."""
-    policy = account.settings(ctx.world, user["account"]).get("password_policy") or {}
-    age = policy.get("MaxPasswordAge", 0)
-    return user["password"]["changed"] + age * DAY if age else None
-
-
 # -- parts --------------------------------------------------------------------------------------------------------
 
 
@@ -188,7 +172,7 @@ def _password(user: Stored) -> Mapping[str, Any]:
     return password
 
 
-def _store(ctx: Context, user: Stored, password: Password | None) -> None:
+def _store(ctx: Context, user: Stored, password: password_rules.Password | None) -> None:
     ctx.world.update(USER.kind, USER.key(user), changed(password=password))
 
 
@@ -201,39 +185,3 @@ def _shown(user: Stored, password: Mapping[str, Any]) -> dict[str, Any]:
     if password.get("max_signin_duration"):
         result["MaxSigninSessionDuration"] = password["max_signin_duration"]
     return result
-
-
-def _hashed(ctx: Context, user: Stored, text: str) -> Password:
-    """A new password that the policy allows, with the hashes of earlier ones that may not come back.
-
-    Raises:
-        AwsError: PasswordPolicyViolation.
-    """
-    policy = account.settings(ctx.world, user["account"]).get("password_policy")
-    if not (_satisfies_default(user, text) if policy is None else _satisfies(policy, text)):
-        raise AwsError("PasswordPolicyViolation", "Password does not conform to the account password policy.")
-    kept = (policy or {}).get("PasswordReusePrevention", 0)
-    old = user.get("password") or {}
-    earlier = [*([{"salt": old["salt"], "hash": old["hash"]}] if old else []), *old.get("earlier", [])][:kept]
-    if any(people.is_password(password, text) for password in earlier):
-        raise AwsError("PasswordPolicyViolation", "Password was used before.")
-    return {**people.new_password(text), "changed": int(ctx.world.now()), "earlier": earlier}
-
-
-def _satisfies(policy: Mapping[str, Any], text: str) -> bool:
-    return len(text) >= policy["MinimumPasswordLength"] and all(
-        not policy[f"Require{kind}"] or any(map(test, text)) for kind, test in _KINDS.items()
-    )
-
-
-def _satisfies_default(user: Stored, text: str) -> bool:
-    kinds = sum(any(map(test, text)) for test in _KINDS.values())
-    return len(text) >= DEFAULT_LENGTH and kinds >= DEFAULT_KINDS and text.lower() != user["name"].lower()
-
-
-_KINDS = {
-    "Symbols": SYMBOLS.__contains__,
-    "Numbers": str.isdecimal,
-    "UppercaseCharacters": str.isupper,
-    "LowercaseCharacters": str.islower,
-}

@@ -1,4 +1,7 @@
-"""Virtual MFA devices: made, given to users, synchronized and taken back."""
+"""MFA devices: virtual ones are made, given to users, synchronized and taken back; passkeys are listed and taken away.
+
+A passkey or security key is registered in a browser only (methods.console_login).
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,8 @@ import io
 from collections.abc import Mapping
 from typing import Any
 
-from sts_emulator.accounts import people
-from sts_emulator.accounts.documents import MfaDevice, User
+from sts_emulator.accounts import documents, people
+from sts_emulator.accounts.documents import FidoDevice, MfaDevice, User
 from sts_emulator.accounts.resources import key_of
 from sts_emulator.core.errors import AwsError
 from sts_emulator.iam import tags
@@ -99,10 +102,14 @@ def resync_mfa_device(
 
 @operation("iam", "DeactivateMFADevice")
 def deactivate_mfa_device(ctx: Context, *, SerialNumber: str, UserName: str | None = None) -> Mapping[str, Any]:
-    """Take a device back from its user, or from the caller."""
+    """Take a device back from its user, or from the caller; a passkey is then gone."""
     user = reach_user(ctx, "DeactivateMFADevice", UserName)
     if user is not None:
         _refuse_unproven(ctx, user)
+    fido = _fido(ctx, user, SerialNumber)
+    if fido is not None:
+        ctx.world.take(documents.FIDO_DEVICE, f"{fido['account']}/{fido['arn']}")
+        return {}
     device = _owned(ctx, user, SerialNumber)
     _update(ctx, device, owner="", enabled=None)
     return {}
@@ -143,11 +150,18 @@ def list_virtual_mfa_devices(
 
 @operation("iam", "GetMFADevice")
 def get_mfa_device(ctx: Context, *, SerialNumber: str, UserName: str | None = None) -> Mapping[str, Any]:
-    """Refuse: AWS answers for hardware security keys only, and says so for a virtual device (recorded 2026-09)."""
+    """A passkey or security key; for a virtual device AWS refuses, in these words (recorded 2026-09).
+
+    What the FIDO Alliance certified of it is not told: no attestation is asked for at its registration.
+    """
+    user = None
     if UserName:
-        reach(ctx, "GetMFADevice", USER, UserName)
+        user = reach(ctx, "GetMFADevice", USER, UserName)
     else:
         consult(ctx, "GetMFADevice", MFA_DEVICE, SerialNumber)
+    fido = _fido(ctx, user or ctx.identity.user, SerialNumber)
+    if fido is not None:
+        return _shown(user or ctx.identity.user, fido)
     raise AwsError(
         "ValidationError",
         "The MFA device serial number sent in the request is invalid or not supported by this API. Currently, only "
@@ -174,6 +188,13 @@ def _refuse_unproven(ctx: Context, user: User) -> None:
         )
 
 
+def _fido(ctx: Context, user: User | None, serial: str) -> FidoDevice | None:
+    """The passkey of that ARN, if it is the user's, or root's where there is none."""
+    device = ctx.world.find(documents.FIDO_DEVICE, serial)
+    owner = user["id"] if user else ctx.identity.account
+    return device if device is not None and device["owner"] == owner else None
+
+
 def _owned(ctx: Context, user: User | None, serial: str) -> MfaDevice:
     account = ctx.identity.account
     device = MFA_DEVICE.find(ctx.world, account, serial)
@@ -195,7 +216,7 @@ def _update(ctx: Context, device: MfaDevice, **members: Any) -> None:
     ctx.world.update(MFA_DEVICE.kind, MFA_DEVICE.key(device), changed(**members))
 
 
-def _shown(user: User | None, device: MfaDevice) -> dict[str, Any]:
+def _shown(user: User | None, device: MfaDevice | FidoDevice) -> dict[str, Any]:
     return {
         "UserName": user["name"] if user else "root",
         "SerialNumber": device["arn"],

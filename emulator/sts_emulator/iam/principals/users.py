@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sts_emulator.accounts import documents
-from sts_emulator.accounts.documents import AccessKey, MfaDevice, User
+from sts_emulator.accounts.documents import AccessKey, FidoDevice, MfaDevice, User
 from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.names import root_arn
@@ -134,9 +134,15 @@ def keys_of(world: World, account: str, name: str) -> list[AccessKey]:
     return sorted((key for key in keys if key["user"].lower() == name.lower()), key=lambda key: key["created"])
 
 
-def devices_of(world: World, account: str, owner: str) -> list[MfaDevice]:
-    """The MFA devices that belong to the user of that unique id."""
-    return [device for device in listing(world, MFA_DEVICE, account) if device["owner"] == owner]
+def devices_of(world: World, account: str, owner: str) -> list[MfaDevice | FidoDevice]:
+    """The MFA devices that belong to the user of that unique id: virtual ones, passkeys and security keys."""
+    devices: list[MfaDevice | FidoDevice] = [*listing(world, MFA_DEVICE, account), *fido_devices(world, account)]
+    return [device for device in devices if device["owner"] == owner]
+
+
+def fido_devices(world: World, account: str) -> list[FidoDevice]:
+    """The passkeys and security keys of an account."""
+    return world.page(documents.FIDO_DEVICE, f"{account}/")
 
 
 def by_id(world: World, identifier: str) -> User | None:

@@ -31,7 +31,7 @@ from sts_emulator.iam.permits import permit
 from sts_emulator.iam.policies import managed as policies
 from sts_emulator.iam.policies import policy_holders as holders
 from sts_emulator.iam.principals import groups
-from sts_emulator.iam.principals.users import devices_of, keys_of
+from sts_emulator.iam.principals.users import devices_of, fido_devices, keys_of
 from sts_emulator.policy.saving.validate import QUOTAS
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import operation
@@ -124,7 +124,7 @@ _QUOTAS = {
 
 def _counts(world: World, account: str) -> dict[str, int]:
     known = settings(world, account)
-    devices = listing(world, MFA_DEVICE, account)
+    devices = [*listing(world, MFA_DEVICE, account), *fido_devices(world, account)]
     attached, bounding = policies.usage(world, account)
 
     def count(kind: Kind[Any]) -> int:

@@ -6,12 +6,13 @@ import uuid
 from collections.abc import Awaitable, Iterable, Mapping
 from typing import Any
 
+from sts_emulator.accounts import password_rules
 from sts_emulator.accounts.documents import AccessKey, User
 from sts_emulator.accounts.resources import Stored, managed_policy_text
 from sts_emulator.core import clock
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.names import root_arn
-from sts_emulator.iam.credentials import login_profiles, signing_certificates
+from sts_emulator.iam.credentials import signing_certificates
 from sts_emulator.iam.credentials.access_keys import last_used
 from sts_emulator.iam.nouns import POLICY, USER, listing
 from sts_emulator.iam.paging import page
@@ -104,7 +105,7 @@ def _user_row(ctx: Context, user: User) -> dict[str, str]:
         **_certificates(ctx, user["id"]),
     }
     if user.get("password"):
-        rotation = login_profiles.next_rotation(ctx, user)
+        rotation = password_rules.expires(ctx.world, user)
         used = user["password"].get("used")
         row["password_last_used"] = clock.iso(used) if used else "no_information"
         row["password_last_changed"] = clock.iso(user["password"]["changed"])

@@ -6,7 +6,7 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 from sts_emulator.core.errors import AwsError
-from sts_emulator.methods.console_login import authorizing, console_people
+from sts_emulator.methods.console_login import authorizing, console_people, second_factors
 from sts_emulator.pages.approvals import Outcome, Request, approver
 from sts_emulator.pages.visit import Visit
 from sts_emulator.vending.session import Session
@@ -35,6 +35,6 @@ def _session(visit: Visit, who: str) -> Session:
     if session is None:
         message = f"`{who[:200]}` is no one who signs in to the console; say ACCOUNT/NAME or ACCOUNT/root"
         raise AwsError("NotFound", message, status=404)
-    if console_people.devices(visit.world, session):
+    if second_factors.of(visit.world, session):
         return replace(session, mfa_at=session.issued)
     return session

@@ -1,4 +1,4 @@
-"""Users and root at the console's sign-in page: their passwords and second factors, and the session that they get."""
+"""Users and root at the console's sign-in page: their passwords, and the session that they get."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from sts_emulator.accounts import documents, people, resources
-from sts_emulator.accounts.documents import MfaDevice
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.names import is_account_id
 from sts_emulator.core.world import World
@@ -53,22 +52,6 @@ def session_of(world: World, account: str, name: str) -> Session | None:
     if user is None:
         return None
     return Session(name=user["name"], id=user["id"], issued=now, expires=now + _LIFETIME, **given)
-
-
-def devices(world: World, session: Session) -> list[MfaDevice]:
-    """The second factors of who signs in."""
-    return [device for device in world.page(documents.MFA_DEVICE) if device["owner"] == session.id]
-
-
-def use_code(world: World, session: Session, code: str) -> None:
-    """Prove one of the devices. Raises AwsError: Refused 403."""
-    for device in devices(world, session):
-        try:
-            people.authenticate(world, session.id, device["arn"], code[:20])
-        except AwsError:
-            continue
-        return
-    raise AwsError("Refused", WRONG, status=403)
 
 
 def _is_password(world: World, session: Session, text: str) -> bool:

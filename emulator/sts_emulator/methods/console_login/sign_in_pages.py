@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from sts_emulator.core.errors import AwsError
-from sts_emulator.methods.console_login import console_people
-from sts_emulator.pages import render
-from sts_emulator.pages.console import ConsoleSession, sign_in_header
+from sts_emulator.methods.console_login import console_people, own_passwords, second_factors
+from sts_emulator.pages import passkeys, render
+from sts_emulator.pages.console import ConsoleSession, arn_of, sign_in_header
 from sts_emulator.pages.refusals import as_page
 from sts_emulator.pages.routes import page
 from sts_emulator.pages.sessions import Cookie, open_sealed, seal_until
 from sts_emulator.pages.visit import Visit, own_place
 from sts_emulator.vending import authenticate
+from sts_emulator.vending.context import Context
 from sts_emulator.vending.session import Session
 from sts_emulator.wire.http import Response
 
 _VISITOR: Final = Cookie("sts-emulator-console-visitor", "console-visitor", 3_600)
 _FORM: Final = "console-sign-in"
 _STEP: Final = "console-second-step"
+_NEW_PASSWORD: Final = "console-new-password"  # noqa: S105 - what a step is sealed for
 _STEP_LIFETIME: Final = 300
 
 
@@ -30,7 +33,7 @@ def sign_in_form(visit: Visit) -> Response:
 
 @page("POST", "/signin", refusal=as_page)
 def sign_in(visit: Visit) -> Response:
-    """Account, name and password: signed in, asked for a code, or the form again."""
+    """Account, name and password: signed in, asked for more, or the form again."""
     _VISITOR.check_form(visit, _FORM)
     fields = visit.posted
     account = console_people.account_of(visit.world, fields.get("account", "")[:64])
@@ -40,31 +43,78 @@ def sign_in(visit: Visit) -> Response:
         )
     except AwsError as refusal:
         return _refused(visit, refusal)
-    if console_people.devices(visit.world, session):
-        return _ask_code(visit, session)
-    return _enter(visit, session)
+    return _ask_second(visit, session) if second_factors.of(visit.world, session) else _proven(visit, session)
 
 
 @page("POST", "/signin/code", refusal=as_page)
 def second_step(visit: Visit) -> Response:
-    _VISITOR.check_form(visit, _FORM)
-    step = open_sealed(visit.world, _STEP, visit.posted.get("step", ""))
-    if step is None:
-        raise AwsError("Refused", "That took too long. Sign in again.", status=403)
-    session = Session.from_bytes(step)
+    """The code of a device."""
+    session = _in_step(visit, _STEP)
+    code = visit.posted.get("code", "")
+    return _second(visit, session, "Virtual MFA", lambda ctx: second_factors.use_code(ctx.world, session, code))
+
+
+@page("POST", "/signin/code/passkey", refusal=as_page)
+def second_step_by_passkey(visit: Visit) -> Response:
+    """The answer of an authenticator."""
+    session = _in_step(visit, _STEP)
+    site, answer = passkeys.here(visit), visit.posted.get("credential", "")
+    return _second(visit, session, "U2F MFA", lambda ctx: second_factors.use_passkey(ctx, site, session, answer))
+
+
+def _second(visit: Visit, session: Session, kind: str, prove: Callable[[Context], str]) -> Response:
     try:
-        console_people.use_code(visit.world, session, visit.posted.get("code", ""))
+        with visit.attempt("signin", "CheckMfa") as attempt:
+            attempt.ctx.evidence |= {"MfaType": kind, "arn": arn_of(session)}
+            device = prove(attempt.ctx)
+            attempt.result = {"CheckMfa": "Success"}
     except AwsError as refusal:
-        return _ask_code(visit, session, refusal)
-    return _enter(visit, replace(session, mfa_at=int(visit.world.now())))
+        return _ask_second(visit, session, refusal)
+    return _proven(visit, replace(session, mfa_at=int(visit.world.now())), device)
 
 
-def _enter(visit: Visit, session: Session) -> Response:
+@page("POST", "/signin/password", refusal=as_page)
+def change_password(visit: Visit) -> Response:
+    """A password of the user's own, in the place of the one that may not stay."""
+    session, fields = _in_step(visit, _NEW_PASSWORD), visit.posted
+    try:
+        with visit.attempt("iam", "ChangePassword") as attempt:
+            own_passwords.change(attempt.ctx, session, fields)
+            attempt.result = {}
+    except AwsError as refusal:
+        return _ask_new_password(visit, session, refusal)
+    return _enter(visit, replace(session, issued=int(visit.world.now())))  # no older than the password
+
+
+def _in_step(visit: Visit, step: str) -> Session:
+    """Who came as far as this step, with the form of it. Raises AwsError: Refused 403."""
+    _VISITOR.check_form(visit, _FORM)
+    sealed = open_sealed(visit.world, step, visit.posted.get("step", ""))
+    if sealed is None:
+        raise AwsError("Refused", "That took too long. Sign in again.", status=403)
+    session = Session.from_bytes(sealed)
+    if session.name and console_people.session_of(visit.world, session.account, session.name) is None:
+        raise AwsError("Refused", console_people.WRONG, status=403)  # deleted meanwhile
+    return session
+
+
+def _proven(visit: Visit, session: Session, device: str = "") -> Response:
+    try:
+        must_change = own_passwords.must_change(visit.world, session)
+    except AwsError as refusal:
+        return _refused(visit, refusal)
+    return _ask_new_password(visit, session) if must_change else _enter(visit, session, device)
+
+
+def _enter(visit: Visit, session: Session, device: str = "") -> Response:
     place = visit.posted.get("then", "")
-    place = place if own_place(place, "/console", "/v1/authorize") else "/console"
+    place = place if own_place(place, "/console", "/v1/authorize", "/signin/mfa") else "/console"
     with visit.attempt("signin", "ConsoleLogin") as attempt:
         attempt.ctx.caller = authenticate.caller_of_session(visit.world, session, "")
         attempt.ctx.evidence |= {"LoginTo": place, "MFAUsed": "Yes" if session.mfa_at else "No"}
+        if device:
+            attempt.ctx.evidence["MFAIdentifier"] = device
+        own_passwords.note_use(visit.world, session)
         attempt.result = {"ConsoleLogin": "Success"}
     return render.redirect(f"{visit.root}{place}", [sign_in_header(visit, ConsoleSession(session, session.expires))])
 
@@ -93,17 +143,51 @@ def _form(visit: Visit, refusal: AwsError | None = None) -> Response:
     )
 
 
-def _ask_code(visit: Visit, session: Session, refusal: AwsError | None = None) -> Response:
+def _ask_second(visit: Visit, session: Session, refusal: AwsError | None = None) -> Response:
+    """By code or passkey, whichever there is; a passkey only where it was made."""
+    party = passkeys.party(visit)
+    known = second_factors.passkeys_of(visit.world, session)
+    here = party is not None and any(passkey["party"] == party.id for passkey in known)
+    return _step(
+        visit,
+        "second_factor.html",
+        _STEP,
+        session,
+        refusal,
+        action="/signin/code",
+        code=bool(second_factors.virtual(visit.world, session)),
+        passkey=second_factors.asks_passkey(visit.world, party, session) if party and here else None,
+        elsewhere=passkeys.elsewhere(visit, "/signin") if known else "",
+    )
+
+
+def _ask_new_password(visit: Visit, session: Session, refusal: AwsError | None = None) -> Response:
+    told = "It must be as the password policy of the account says."
+    return _step(
+        visit,
+        "new_password.html",
+        _NEW_PASSWORD,
+        session,
+        refusal,
+        action="/signin/password",
+        told=told,
+        old=True,
+    )
+
+
+def _step(
+    visit: Visit, template: str, step: str, session: Session, refusal: AwsError | None, **values: Any
+) -> Response:
     header, token = _VISITOR.begin(visit, _FORM)
     until = int(visit.world.now()) + _STEP_LIFETIME
     return render.page(
-        "second_factor.html",
+        template,
         visit.root,
         status=200 if refusal is None else refusal.status or 400,
         headers=[header],
-        action="/signin/code",
         token=token,
         wrong=refusal.message if refusal else "",
         then=visit.posted.get("then", ""),
-        step=seal_until(visit.world, _STEP, session.to_bytes(), until),
+        step=seal_until(visit.world, step, session.to_bytes(), until),
+        **values,
     )

@@ -1,4 +1,4 @@
-"""What a person shows at the sign-in page: a password, and the code of a second factor where they have one."""
+"""What a person shows first at the sign-in page: a name and a password, which may be good once only."""
 
 from __future__ import annotations
 
@@ -13,7 +13,13 @@ from sts_emulator.core.world import World
 TOO_MANY: Final = "Too many tries. Wait some minutes."
 
 WRONG: Final = "We could not verify your sign-in credentials. Please try again."
-WRONG_CODE: Final = "That code is not right, or was used. Wait for the next one."
+RULE: Final = (
+    "8 to 64 characters, with a lowercase and an uppercase letter, a digit and another character; none of your last "
+    "three passwords."
+)
+"""What a password of one's own must be like (docs/aws/identity-center.md, "Passwords and second factors")."""
+
+_SHORTEST, _LONGEST, _REMEMBERED = 8, 64, 3
 
 
 def verify(world: World, instance: Instance, name: str, password: str) -> DirectoryUser:
@@ -32,28 +38,34 @@ def verify(world: World, instance: Instance, name: str, password: str) -> Direct
     return person
 
 
-def needs_code(person: DirectoryUser) -> bool:
-    """Whether a second factor is asked for."""
-    return any(means["type"] == "totp" for means in person.get("mfa", ()))
+def is_once(person: DirectoryUser) -> bool:
+    """Whether the password is one that an administrator gave out, to be changed at the first sign-in."""
+    return bool(person.get("password", {}).get("once"))
 
 
-def use_code(world: World, person: DirectoryUser, code: str) -> None:
-    """Prove possession of one of the person's devices, and use the code up. Raises AwsError: Refused 403."""
-    if not people.may_try_password(world, f"{person['store']}/{person['id']}"):
-        raise AwsError("Refused", TOO_MANY, status=429)
-    now = int(world.now() // people.STEP)
+def change_once(world: World, person: DirectoryUser, text: str, repeated: str) -> None:
+    """A password of the person's own for the one that was good once.
 
-    def use(stored: DirectoryUser) -> DirectoryUser:
-        for means in stored.get("mfa", ()):
-            device: dict[str, Any] = {"drift": 0, "used": [], **means}
-            step = people.fresh_step(device, code[:20], now) if means["type"] == "totp" else None
-            if step is not None:
-                used = [*(known for known in device["used"] if known >= now - people.WINDOW), step]
-                others = [other for other in stored.get("mfa", ()) if other is not means]
-                return {**stored, "mfa": [*others, {**means, "used": used}]}
-        raise AwsError("Refused", WRONG_CODE, status=403)
+    Raises:
+        AwsError: Refused 403, there is none to change; 400, the new one is not as it must be.
+    """
+    if not is_once(person):
+        raise AwsError("Refused", "Your password needs no change. Sign in again.", status=403)
+    if text != repeated:
+        raise AwsError("Refused", "The two passwords are not the same.")
+    kinds = (str.islower, str.isupper, str.isdigit, lambda letter: not letter.isalnum())
+    if not _SHORTEST <= len(text) <= _LONGEST or not all(any(map(kind, text)) for kind in kinds):
+        raise AwsError("Refused", f"A password has {RULE}")
+    old = person.get("password")
+    earlier = [*([_without_history(old)] if old else []), *(old or {}).get("earlier", [])][:_REMEMBERED]
+    if any(people.is_password(password, text) for password in earlier):
+        raise AwsError("Refused", "You had that password before. Choose another one.")
+    new = {**people.new_password(text), "earlier": earlier}
+    world.update(directory.USERS, f"{person['store']}/{person['id']}", lambda stored: {**stored, "password": new})
 
-    world.update(directory.USERS, f"{person['store']}/{person['id']}", use)
+
+def _without_history(password: dict[str, Any]) -> dict[str, Any]:
+    return {"salt": password["salt"], "hash": password["hash"]}
 
 
 def _is_password(person: DirectoryUser, text: str) -> bool:

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import json
-from typing import Final
+from typing import Any, Final
 
 from sts_emulator.accounts import directory
 from sts_emulator.accounts.directory import DirectoryUser, Instance
 from sts_emulator.core.errors import AwsError
-from sts_emulator.methods.identity_center import browsers, passwords, portal_sessions
-from sts_emulator.pages import render
+from sts_emulator.methods.identity_center import browsers, passwords, portal_sessions, second_factors
+from sts_emulator.pages import passkeys, render
 from sts_emulator.pages.refusals import as_page
 from sts_emulator.pages.routes import page
 from sts_emulator.pages.sessions import Cookie, open_sealed, seal_until
 from sts_emulator.pages.visit import Visit
 from sts_emulator.wire.http import Response
 
-_STEP_LIFETIME: Final = 300  # between the password and the code
+_STEP_LIFETIME: Final = 300  # between the password and what comes next
 _STEP: Final = "identity-center-second-step"
+_NEW_PASSWORD: Final = "identity-center-new-password"  # noqa: S105 - what a step is sealed for
 _VISITOR: Final = Cookie("sts-emulator-visitor", "identity-center-visitor", 3_600)
 _FORM: Final = "sign-in"
 
@@ -29,7 +30,7 @@ def sign_in_form(visit: Visit) -> Response:
 
 @page("POST", "/start/signin", refusal=as_page)
 def sign_in(visit: Visit) -> Response:
-    """The name and password: signed in, asked for a code, or the form again."""
+    """The name and password: signed in, asked for more, or the form again."""
     _VISITOR.check_form(visit, _FORM)
     fields = visit.posted
     instance = browsers.instance_of(visit, fields.get("instance", ""))
@@ -41,28 +42,50 @@ def sign_in(visit: Visit) -> Response:
             attempt.result = {"CredentialVerification": "Success"}
     except AwsError as refusal:
         return _form(visit, instance, refusal)
-    return _ask_code(visit, instance, person) if passwords.needs_code(person) else _enter(visit, instance, person)
+    return _ask_second(visit, instance, person) if second_factors.of(person) else _proven(visit, instance, person)
 
 
 @page("POST", "/start/signin/code", refusal=as_page)
 def second_step(visit: Visit) -> Response:
-    """The code of the person's device."""
-    _VISITOR.check_form(visit, _FORM)
-    step = open_sealed(visit.world, _STEP, visit.posted.get("step", ""))
-    if step is None:
-        raise AwsError("Refused", "That took too long. Sign in again.", status=403)
-    instance_id, user_id = json.loads(step)
-    instance = browsers.instance_of(visit, instance_id)
-    person = directory.user(visit.world, instance["store"], user_id)
-    if person is None or not person["enabled"]:
-        raise AwsError("Refused", passwords.WRONG, status=403)
+    """The code of the person's app."""
+    instance, person = _in_step(visit, _STEP)
     try:
         with visit.attempt("signin", "CredentialVerification") as attempt:
             attempt.ctx.evidence.update(person=person["name"], credential="TOTP")
-            passwords.use_code(visit.world, person, visit.posted.get("code", ""))
+            second_factors.use_code(visit.world, person, visit.posted.get("code", ""))
             attempt.result = {"CredentialVerification": "Success"}
     except AwsError as refusal:
-        return _ask_code(visit, instance, person, refusal)
+        return _ask_second(visit, instance, person, refusal)
+    return _proven(visit, instance, person)
+
+
+@page("POST", "/start/signin/code/passkey", refusal=as_page)
+def second_step_by_passkey(visit: Visit) -> Response:
+    """The answer of the person's authenticator."""
+    instance, person = _in_step(visit, _STEP)
+    party = passkeys.here(visit)
+    try:
+        with visit.attempt("signin", "CredentialVerification") as attempt:
+            attempt.ctx.evidence.update(person=person["name"], credential="WEBAUTHN")
+            second_factors.use_passkey(attempt.ctx, party, person, visit.posted.get("credential", ""))
+            attempt.result = {"CredentialVerification": "Success"}
+    except AwsError as refusal:
+        return _ask_second(visit, instance, person, refusal)
+    return _proven(visit, instance, person)
+
+
+@page("POST", "/start/signin/password", refusal=as_page)
+def change_password(visit: Visit) -> Response:
+    """A password of the person's own, in the place of the one that was good once."""
+    instance, person = _in_step(visit, _NEW_PASSWORD)
+    fields = visit.posted
+    try:
+        with visit.attempt("sso-directory", "UpdatePassword") as attempt:
+            attempt.ctx.evidence.update(person=person["name"])
+            passwords.change_once(visit.world, person, fields.get("new_password", ""), fields.get("repeated", ""))
+            attempt.result = {}
+    except AwsError as refusal:
+        return _ask_new_password(visit, instance, person, refusal)
     return _enter(visit, instance, person)
 
 
@@ -75,6 +98,26 @@ def sign_out(visit: Visit) -> Response:
     return render.page(
         "told.html", visit.root, headers=[browsers.COOKIE.take(visit)], title="You are signed out.", again="/start"
     )
+
+
+def _in_step(visit: Visit, step: str) -> tuple[Instance, DirectoryUser]:
+    """Who came as far as this step, with the form of it. Raises AwsError: Refused 403."""
+    _VISITOR.check_form(visit, _FORM)
+    sealed = open_sealed(visit.world, step, visit.posted.get("step", ""))
+    if sealed is None:
+        raise AwsError("Refused", "That took too long. Sign in again.", status=403)
+    instance_id, user_id = json.loads(sealed)
+    instance = browsers.instance_of(visit, instance_id)
+    person = directory.user(visit.world, instance["store"], user_id)
+    if person is None or not person["enabled"]:
+        raise AwsError("Refused", passwords.WRONG, status=403)
+    return instance, person
+
+
+def _proven(visit: Visit, instance: Instance, person: DirectoryUser) -> Response:
+    if passwords.is_once(person):
+        return _ask_new_password(visit, instance, person)
+    return _enter(visit, instance, person)
 
 
 def _enter(visit: Visit, instance: Instance, person: DirectoryUser) -> Response:
@@ -102,17 +145,58 @@ def _form(visit: Visit, instance: Instance, refusal: AwsError | None = None) -> 
     )
 
 
-def _ask_code(visit: Visit, instance: Instance, person: DirectoryUser, refusal: AwsError | None = None) -> Response:
+def _ask_second(visit: Visit, instance: Instance, person: DirectoryUser, refusal: AwsError | None = None) -> Response:
+    """By code or passkey, whichever the person has; a passkey only where it was made."""
+    party = passkeys.party(visit)
+    known = second_factors.passkeys_of(person)
+    here = party is not None and any(passkey["party"] == party.id for passkey in known)
+    return _step(
+        visit,
+        "second_factor.html",
+        _STEP,
+        (instance, person),
+        refusal,
+        action="/start/signin/code",
+        code=second_factors.has_code(person),
+        passkey=second_factors.asks_passkey(visit.world, party, person) if party and here else None,
+        elsewhere=passkeys.elsewhere(visit, "/start") if known else "",
+    )
+
+
+def _ask_new_password(
+    visit: Visit, instance: Instance, person: DirectoryUser, refusal: AwsError | None = None
+) -> Response:
+    return _step(
+        visit,
+        "new_password.html",
+        _NEW_PASSWORD,
+        (instance, person),
+        refusal,
+        action="/start/signin/password",
+        told=passwords.RULE,
+        old=False,
+    )
+
+
+def _step(
+    visit: Visit,
+    template: str,
+    step: str,
+    who: tuple[Instance, DirectoryUser],
+    refusal: AwsError | None,
+    **values: Any,
+) -> Response:
     until = int(visit.world.now()) + _STEP_LIFETIME
     header, token = _VISITOR.begin(visit, _FORM)
+    instance, person = who
     return render.page(
-        "second_factor.html",
+        template,
         visit.root,
-        action="/start/signin/code",
         status=200 if refusal is None else refusal.status or 400,
         headers=[header],
         token=token,
         wrong=refusal.message if refusal else "",
         then=visit.posted.get("then", ""),
-        step=seal_until(visit.world, _STEP, json.dumps([instance["id"], person["id"]]).encode(), until),
+        step=seal_until(visit.world, step, json.dumps([instance["id"], person["id"]]).encode(), until),
+        **values,
     )

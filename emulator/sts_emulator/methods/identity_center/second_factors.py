@@ -1,0 +1,132 @@
+"""A person's second factors: authenticator apps, whose codes are used up, and passkeys. Either will do."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Final
+
+from sts_emulator.accounts import directory, passkeys, people
+from sts_emulator.accounts.directory import DirectoryUser, MfaMeans
+from sts_emulator.accounts.documents import Passkey
+from sts_emulator.accounts.passkeys import NotProvenError, Party
+from sts_emulator.core.errors import AwsError
+from sts_emulator.core.world import World
+from sts_emulator.methods.identity_center.passwords import TOO_MANY
+from sts_emulator.vending.context import Context
+
+MOST: Final = 8  # of a person (IAM Identity Center user guide, "Register an MFA device")
+WRONG_CODE: Final = "That code is not right, or was used. Wait for the next one."
+WRONG_PASSKEY: Final = "That passkey could not be verified. Please try again."
+
+
+def of(person: DirectoryUser) -> list[MfaMeans]:
+    """What the person has; none: a password is enough."""
+    return person.get("mfa", [])
+
+
+def has_code(person: DirectoryUser) -> bool:
+    return any(means["type"] == "totp" for means in of(person))
+
+
+def passkeys_of(person: DirectoryUser) -> list[Passkey]:
+    return [means["passkey"] for means in of(person) if "passkey" in means]
+
+
+def use_code(world: World, person: DirectoryUser, code: str) -> None:
+    """Prove possession of one of the person's apps, and use the code up. Raises AwsError: Refused 403."""
+    _check_tries(world, person)
+    now = int(world.now() // people.STEP)
+
+    def use(stored: DirectoryUser) -> DirectoryUser:
+        for means in of(stored):
+            device: dict[str, Any] = {"drift": 0, "used": [], **means}
+            step = people.fresh_step(device, code[:20], now) if means["type"] == "totp" else None
+            if step is not None:
+                used = [*(known for known in device["used"] if known >= now - people.WINDOW), step]
+                return _with(stored, {**means, "used": used})
+        raise AwsError("Refused", WRONG_CODE, status=403)
+
+    world.update(directory.USERS, _key(person), use)
+
+
+def asks_passkey(world: World, party: Party, person: DirectoryUser) -> dict[str, Any]:
+    """What the browser is asked for a proof by one of the person's passkeys."""
+    return passkeys.to_prove(world, party, _proof(person), passkeys_of(person))
+
+
+def use_passkey(ctx: Context, party: Party, person: DirectoryUser, response: str) -> None:
+    """Prove possession of one of the person's passkeys. Raises AwsError: Refused 403."""
+    world = ctx.world
+    _check_tries(world, person)
+    try:  # by itself: what is refused uses its challenge up, too
+        proven = passkeys.prove(world, party, _proof(person), response, passkeys_of(person))
+    except NotProvenError as why:
+        ctx.evidence["refused"] = f"the passkey is refused: {why}"
+        raise AwsError("Refused", WRONG_PASSKEY, status=403) from why
+
+    def use(stored: DirectoryUser) -> DirectoryUser:
+        for means in of(stored):
+            if "passkey" in means and passkeys.follows(means["passkey"], proven):
+                return _with(stored, {**means, "passkey": proven})
+        raise AwsError("Refused", WRONG_PASSKEY, status=403)
+
+    world.update(directory.USERS, _key(person), use)
+
+
+def asks_registration(world: World, party: Party, person: DirectoryUser) -> dict[str, Any]:
+    """What the browser is asked for a new passkey of the person."""
+    return passkeys.to_register(
+        world, party, _registration(person), handle=person["id"], name=person["name"], known=passkeys_of(person)
+    )
+
+
+def add_passkey(ctx: Context, party: Party, person: DirectoryUser, name: str, response: str) -> None:
+    """Keep a new passkey. Raises AwsError: Refused 400, 403."""
+    world = ctx.world
+    if len(of(person)) >= MOST:
+        raise AwsError("Refused", f"You have {MOST} devices already; remove one first.")
+    try:
+        passkey = passkeys.register(world, party, _registration(person), response, known=passkeys_of(person))
+    except NotProvenError as why:
+        ctx.evidence["refused"] = f"the passkey is refused: {why}"
+        raise AwsError("Refused", WRONG_PASSKEY, status=403) from why
+    means: MfaMeans = {
+        "id": os.urandom(16).hex(),
+        "type": "passkey",
+        "name": name,
+        "created": int(world.now()),
+        "passkey": passkey,
+    }
+    world.update(directory.USERS, _key(person), lambda stored: _with(stored, means))
+
+
+def remove(world: World, person: DirectoryUser, identifier: str) -> None:
+    """Raises AwsError: NotFound 404."""
+    if all(means["id"] != identifier for means in of(person)):
+        raise AwsError("NotFound", "You have no such device.", status=404)
+
+    def without(stored: DirectoryUser) -> DirectoryUser:
+        return {**stored, "mfa": [means for means in of(stored) if means["id"] != identifier]}
+
+    world.update(directory.USERS, _key(person), without)
+
+
+def _check_tries(world: World, person: DirectoryUser) -> None:
+    if not people.may_try_password(world, _key(person)):
+        raise AwsError("Refused", TOO_MANY, status=429)
+
+
+def _with(stored: DirectoryUser, means: MfaMeans) -> DirectoryUser:
+    return {**stored, "mfa": [*(other for other in of(stored) if other["id"] != means["id"]), means]}
+
+
+def _key(person: DirectoryUser) -> str:
+    return f"{person['store']}/{person['id']}"
+
+
+def _proof(person: DirectoryUser) -> str:
+    return f"identity-center:prove:{_key(person)}"
+
+
+def _registration(person: DirectoryUser) -> str:
+    return f"identity-center:register:{_key(person)}"
