@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 PREFIX = "EMULATOR_"
+_WITH_COMMAS = (f"{PREFIX}ALLOWED_HOSTS", f"{PREFIX}UPSTREAM")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,11 @@ class Settings:
     scenario: tuple[str, ...] = ()  # files or folders, separated by the system's path separator in the environment
     permissive: bool = False  # accept any credentials: for migrating test suites, never the default
     fetch_issuers: str = "loopback"  # whose keys are fetched: `loopback`, or `https` for any registered issuer
-    authorization_ids: str = "iam"  # whose denials name an authorization id: `iam` as AWS does, `all`, or `none`
+    upstream: tuple[str, ...] = ()  # where services that are not here are: URLs, or SERVICE=URL (commas)
+    upstream_account: str = ""  # the account as which all calls go on, for upstreams that know but one
+    upstream_patience: int = 60  # seconds in which an upstream has to answer
+    allow_unmapped: bool = False  # let calls pass undecided of which the map lacks what they need: loudly
+    authorization_ids: str = "iam"  # whose denials name an id: `iam` as AWS does (and the door's), `all`, or `none`
     region: str = "us-east-1"
     account: str = "000000000000"  # whom `--permissive` takes an unknown key for
 
@@ -77,7 +82,7 @@ def _convert(name: str, value: str, default: object) -> object:
             raise ValueError(f"{name}: expected a number, got `{value}`")
         return int(value)
     if isinstance(default, tuple):
-        # Host names may be followed by commas, paths by what the system puts between paths.
-        parts = value.split("," if name == f"{PREFIX}ALLOWED_HOSTS" else os.pathsep)
+        # Host names and URLs may be followed by commas, paths by what the system puts between paths.
+        parts = value.split("," if name in _WITH_COMMAS else os.pathsep)
         return tuple(part.strip() for part in parts if part.strip())
     return value

@@ -31,6 +31,11 @@ _HELP = {
     "scenario": "scenario file, or folder of them, to start from and to watch; may be given several times "
     "(default: the folder trust_policies, or else a built-in one)",
     "permissive": "accept any credentials: for moving test suites over, never otherwise",
+    "upstream": "where services are that are not here, as a URL, or SERVICE=URL for one of them; may be given several "
+    "times (docs/gateway.md)",
+    "upstream_account": "account as which all calls go on to upstreams, for those that know but one",
+    "upstream_patience": "seconds in which an upstream has to answer",
+    "allow_unmapped": "let calls pass undecided of which the map lacks what they need",
     "fetch_issuers": "whose keys are fetched: `loopback`, or `https` for every registered issuer",
     "region": "region of requests that name none",
     "account": "account for which --permissive takes an unknown access key",
@@ -40,6 +45,9 @@ _METAVARS = {
     "allowed_hosts": "NAME",
     "scenario": "PATH",
     "account": "ID",
+    "upstream": "URL",
+    "upstream_account": "ID",
+    "upstream_patience": "N",
     "port": "N",
     "tls_port": "N",
 }
@@ -106,6 +114,7 @@ def run(arguments: argparse.Namespace) -> None:
     from sts_emulator.scenario import ScenarioError
 
     chosen = settings(arguments)
+    _check_upstreams(chosen)
     chosen = replace(chosen, port=free_port(chosen.host, chosen.port))
     try:
         serve(chosen, ready=announce)
@@ -115,6 +124,16 @@ def run(arguments: argparse.Namespace) -> None:
         raise CommandError(str(error), UNUSABLE) from None
     except UnavailableError as error:
         raise CommandError(f"state `{chosen.state}`: {error}; end what uses it, or name another file") from None
+
+
+def _check_upstreams(chosen: Settings) -> None:
+    if chosen.upstream:
+        from sts_emulator.gateway.upstreams import Upstreams
+
+        try:
+            Upstreams(chosen.upstream, chosen.upstream_account)
+        except ValueError as error:
+            raise CommandError(str(error), UNUSABLE) from None
 
 
 def settings(arguments: argparse.Namespace) -> Settings:
@@ -157,6 +176,10 @@ def _announcement(settings: Settings, world: World) -> Iterator[str]:
             "",
             f"  EVERYBODY who reaches {settings.host} may use the control API: root keys, clock, scenarios.",
         )
+    for upstream in settings.upstream:
+        yield from ("", f"  calls of {_passed_on(upstream)} pass on, once they are decided")
+    if settings.upstream and settings.allow_unmapped:
+        yield from ("", "  ALLOW UNMAPPED: calls pass undecided of which the map lacks what they need.")
     if settings.permissive:
         yield from ("", "  PERMISSIVE: any credentials are accepted, and nothing that follows from them is proven.")
     roots = {key["account"]: key for key in world.page(documents.ACCESS_KEY) if not key["user"]}
@@ -176,6 +199,14 @@ def _announcement(settings: Settings, world: World) -> Iterator[str]:
             yield f"  # {method}"
             yield from (f"  {line}" for line in _with_port(text, settings).strip().splitlines())
     yield from ("", "ready; Ctrl-C stops it")
+
+
+def _passed_on(upstream: str) -> str:
+    """What goes where, without the secret that the URL may hold."""
+    service, equals, url = upstream.rpartition("=") if "=" in upstream.partition(":")[0] else ("", "", upstream)
+    scheme, _, rest = url.partition("://")
+    where = f"{scheme}://{rest.rpartition('@')[2]}"
+    return f"{service} to {where}" if equals else f"services that are not here to {where}"
 
 
 def _with_port(command: str, settings: Settings) -> str:

@@ -67,3 +67,16 @@ WORDS: Mapping[str, Words] = {
 }
 LAYERS: tuple[Layer, ...] = ("scp", "rcp", "trust", "identity", "boundary", "session")
 """In the order of the fields of `engine.Says`: the first that denies is the one that is told."""
+
+_RESOURCE = Words(
+    single="resource policy",
+    all="resource policies",
+    denial="resource-based policy",
+    check="RESOURCE",
+    policy_type="RESOURCE_BASED_POLICY",
+)
+
+
+def words(layer: str, action: str) -> Words:
+    """A layer in words, for a decision on an action: only a role's own policy is a trust policy."""
+    return _RESOURCE if layer == "trust" and not action.lower().startswith("sts:") else WORDS[layer]

@@ -15,7 +15,7 @@ from sts_emulator.serving.answers import TRANSPORT, send_answer
 from sts_emulator.wire import messages
 from sts_emulator.wire.http import Request, Response
 
-Answer = Callable[[Request], Response | Awaitable[Response]]
+Answer = Callable[[Request], Response | Awaitable[Response] | None]  # None: as an ASGI application
 
 _OFFER: Final = re.compile(rb"\r\nUpgrade: *h2c(?=\r\n)", re.IGNORECASE)
 
@@ -143,6 +143,9 @@ class CallConnection(Connection):
 
     def _take(self, request: Request, data: bytes) -> None:
         answer = self._answer(request)
+        if answer is None:
+            super().data_received(data)
+            return
         if isinstance(answer, Response) and answer.fault is None:
             self._is_held = True
             self._events.hold(partial(self._send, messages.write(answer)))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import importlib
 import logging
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.store import UnavailableError
@@ -18,6 +19,9 @@ from sts_emulator.vending.record import new_request_id
 from sts_emulator.wire import protocols
 from sts_emulator.wire.asgi import App, Receive, Scope, Send, headers_of, read_body
 from sts_emulator.wire.http import MAX_BODY, Request, Response
+
+if TYPE_CHECKING:
+    from sts_emulator.gateway.door import Door
 
 log = logging.getLogger("emulator")
 
@@ -39,6 +43,7 @@ class Front:
     def __init__(self, server: Server, handle: Handle) -> None:
         self.server = server
         self._handle = handle
+        self._door = _door(server)
         self._api: Any = None
         self.extensions: list[Callable[[Any], None]] = []
         """What else to mount on the FastAPI application behind `/_emulator`."""
@@ -47,7 +52,31 @@ class Front:
         """Serve one ASGI event stream."""
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
-        elif scope["path"].startswith("/_emulator") and _MOUNT not in scope:
+        elif self._door is not None and (scope.get(_MOUNT) or ("", ""))[1] == "":
+            await self._by_door(self._door, scope, receive, send)
+        else:
+            await self._serve(scope, receive, send)
+
+    async def _by_door(self, door: Door, scope: Scope, receive: Receive, send: Send) -> None:
+        """Give a request to the door, if it is one of the door's."""
+        request, (mounted, _) = _request(scope, b""), scope.get(_MOUNT) or ("", "")
+        name, prefix, rest = (mounted, "", request.raw_path) if mounted else _split_world(request.raw_path)
+        request.raw_path = rest
+        service = door.service_of(request)
+        if not service and door.may_share(request):
+            request.body = await read_body(receive, MAX_BODY) or b""
+            receive, service = _again(request.body, receive), door.shared_service(request)
+        world = self.server.worlds.get(name) if service else None
+        if world is None:
+            await self._serve(scope, receive, send)
+            return
+        base_url = f"{request.scheme}://{request.headers.get('host', '')}{prefix}"
+        request.body = b""
+        await door.answer(world, service, request, base_url, scope, receive, send)
+        self.server.events.settle()
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"].startswith("/_emulator") and _MOUNT not in scope:
             self._plant_for_api(scope["path"])
             await (await self._loaded_api())(scope, receive, send)
         else:
@@ -64,6 +93,14 @@ class Front:
             await self({**scope, _MOUNT: (world, page)}, receive, send)
 
         return app
+
+    def answer_call(self, request: Request) -> Answer | None:
+        """Answer a plain call; None for one that goes to the door, which takes it as an ASGI application."""
+        if self._door is not None:
+            asked = replace(request, raw_path=_split_world(request.raw_path)[2])
+            if self._door.service_of(asked) or self._door.shared_service(asked):
+                return None
+        return self.answer(request)
 
     def answer(self, request: Request, mount: tuple[str, str] | None = None) -> Answer:
         """Answer a request; its `raw_path` is still the whole path. `mount` is the (world, page) of a listener."""
@@ -138,6 +175,25 @@ def plant(server: Server, world: World) -> None:
     from sts_emulator.scenario import later
 
     later.plant(server, world)
+
+
+def _door(server: Server) -> Door | None:
+    """The door to other emulators, where there are any: it loads then alone. Raises ValueError for a wrong URL."""
+    if not server.settings.upstream:
+        return None
+    from sts_emulator.gateway.door import Door
+
+    return Door.of(server)
+
+
+def _again(body: bytes, receive: Receive) -> Receive:
+    """What brings a body once more, and then what comes after it."""
+    waiting = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def bring() -> Mapping[str, Any]:
+        return waiting.pop() if waiting else await receive()
+
+    return bring
 
 
 def _too_large() -> Response:

@@ -8,7 +8,7 @@ from sts_emulator.accounts import organizations, resources
 from sts_emulator.core.errors import AwsError
 from sts_emulator.policy.deciding.document import Document, parse
 from sts_emulator.policy.deciding.engine import Decision, PolicySet, Principal, Request, evaluate
-from sts_emulator.policy.layers import WORDS
+from sts_emulator.policy.layers import words
 from sts_emulator.vending import deciders, denials
 from sts_emulator.vending.context import Caller, Consulted, Context, Keys
 
@@ -101,7 +101,7 @@ def denial(ctx: Context, caller: Caller, action: str, resource: str, decision: D
 
 def _why(decision: Decision, action: str) -> str:
     """The end of a denial; a trust policy is not named."""
-    noun = WORDS[decision.layer].denial if decision.layer else ""
+    noun = words(decision.layer, action).denial if decision.layer else ""
     if not noun:
         return ""
     if decision.verdict == "explicit_deny":
@@ -124,9 +124,9 @@ def _denying_rcp(ctx: Context, caller: Caller, decision: Decision) -> str:
 def refused(ctx: Context, sentence: str) -> AwsError:
     """A policy's refusal, with what the service adds for whoever asks why.
 
-    IAM names the authorization id that iam-toolbox takes (AWS's message of 2026, with a link that works here); STS adds
-    nothing, as recorded (docs/aws/sts.md, "Denials of AssumeRole"), unless the setting `authorization_ids` is `all`.
-    EC2 encodes why.
+    IAM names the authorization id that iam-toolbox takes (AWS's message of 2026, with a link that works here), and so
+    does what the door refuses; STS adds nothing, as recorded (docs/aws/sts.md, "Denials of AssumeRole"), unless the
+    setting `authorization_ids` is `all`. EC2 encodes why.
     """
     if ctx.service == "ec2" and ctx.decisions:
         encoded = denials.encode(ctx.world, ctx.decisions[-1])
@@ -135,7 +135,7 @@ def refused(ctx: Context, sentence: str) -> AwsError:
             "UnauthorizedOperation", f"{opening} Encoded authorization failure message: {encoded}", status=403
         )
     wanted = ctx.server.settings.authorization_ids
-    if wanted == "all" or (wanted == "iam" and ctx.service == "iam"):
+    if wanted == "all" or (wanted == "iam" and (ctx.service == "iam" or ctx.upstream)):
         known = denials.authorization_id(ctx.request_id)
         origin = ctx.base_url.removesuffix(f"/w/{ctx.world.name}")
         page = f"{origin}/_emulator/api/worlds/{ctx.world.name}/explain/{ctx.request_id}?format=text"

@@ -115,6 +115,7 @@ class Context:
     referer: str = ""
     request: HttpRequest | None = None
     base_url: str = ""
+    upstream: str = ""  # where a foreign service's call goes to
     caller: Caller | None = None
     parameters: Mapping[str, Any] = field(default_factory=dict)
     decisions: list[Consulted] = field(default_factory=list)

@@ -31,8 +31,9 @@ class Foreign:
         """What to do, as the error's message."""
         name = self.service.upper().replace("-", "_") if self.service in _OWN_NAME else "<SERVICE>"
         return (
-            f"sts-emulator does not have the service {self.service}. Point its clients at an emulator that does, such "
-            f"as moto, LocalStack or MinIO: AWS_ENDPOINT_URL_{name}=http://... goes before AWS_ENDPOINT_URL."
+            f"sts-emulator does not have the service {self.service}. Start it with `serve --upstream URL` to pass such "
+            "calls, once they are decided, to an emulator that has it, such as moto, LocalStack or MinIO; or point "
+            f"clients there: AWS_ENDPOINT_URL_{name}=http://... goes before AWS_ENDPOINT_URL."
         )
 
 

@@ -11,6 +11,7 @@ import gzip
 import importlib.util
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
@@ -21,6 +22,12 @@ _QUERY = ("sts", "iam", "ec2")
 _JSON = ("cognito-idp", "cognito-identity", "sso-admin", "identitystore", "organizations", "cloudtrail")
 _REST = ("sso", "sso-oidc", "signin", "eks-auth", "rolesanywhere", "iam-toolbox", "eks")
 _PROTOCOLS: Final = ("query", "ec2", "json", "rest-json")
+_FOREIGN_PROTOCOLS: Final = ("json", "rest-json", "rest-xml", "query", "ec2", "smithy-rpc-v2-cbor")
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+_SIGNING = re.compile(r'"signingName"\s*:\s*"([^"]+)"')
+_PREFIX = re.compile(r'"endpointPrefix"\s*:\s*"([^"]+)"')
+_HEAD: Final = 4096  # characters of a model that hold its metadata
 
 _OVERLAYS = Path(__file__).parent / "overlays"
 
@@ -148,6 +155,8 @@ class Shape:
     timestamp_format: str = ""
     payload: str = ""
     location_name: str = ""
+    flattened: bool = False  # a list without an element around it, in XML; only foreign services have them
+    streaming: bool = False  # likewise: a payload that is read as it comes
 
 
 @dataclass(slots=True)
@@ -181,12 +190,15 @@ class Operation:
 class Service:
     """A service's model: metadata, its operations (built when looked up) and its declared errors."""
 
-    def __init__(self, name: str, model: Mapping[str, Any]) -> None:
-        """Check every trait of `model` and take its metadata."""
-        _check(name, model)
+    def __init__(self, name: str, model: Mapping[str, Any], *, foreign: bool = False) -> None:
+        """Check every trait of `model`, unless its service is a foreign one, and take its metadata."""
+        if foreign:
+            _drop_documentation(model)
+        else:
+            _check(name, model)
         metadata = model["metadata"]
         self.name = name
-        self.protocol = _protocol(name, metadata)
+        self.protocol = _protocol(name, metadata, _FOREIGN_PROTOCOLS if foreign else _PROTOCOLS)
         self.endpoint_prefix: str = metadata["endpointPrefix"]
         self.signing_name: str = metadata.get("signingName", self.endpoint_prefix)
         self.api_version: str = metadata["apiVersion"]
@@ -233,6 +245,7 @@ class Service:
         shape.sensitive, shape.document = bool(raw.get("sensitive")), bool(raw.get("document"))
         shape.timestamp_format = raw.get("timestampFormat", "")
         shape.payload, shape.location_name = raw.get("payload", ""), raw.get("locationName", "")
+        shape.flattened, shape.streaming = bool(raw.get("flattened")), bool(raw.get("streaming"))
         shape.members = {name: self._member(name, member) for name, member in raw.get("members", {}).items()}
         for part in ("member", "key", "value"):
             if part in raw:
@@ -319,6 +332,49 @@ def service(name: str) -> Service:
 
 
 @cache
+def foreign(name: str) -> Service:
+    """The model of any service that botocore knows, as it is: nothing of it is answered here, requests are only read.
+
+    Raises:
+        KeyError: botocore has no such service.
+    """
+    if name in services():
+        return service(name)
+    if not _NAME.fullmatch(name) or not (_data() / name).is_dir():
+        raise KeyError(name)
+    return Service(name, _read(_directory(name)), foreign=True)
+
+
+@cache
+def signed_as(signing_name: str) -> tuple[str, ...]:
+    """Names of all services whose requests are signed under a name, the one that is called so first.
+
+    It looks into every model of botocore, which may take a second: ask only where the name alone is not enough.
+    """
+    known = _signing_names()
+    return tuple(sorted((name for name in known if known[name] == signing_name), key=lambda name: name != signing_name))
+
+
+@cache
+def _signing_names() -> dict[str, str]:
+    with os.scandir(_data()) as entries:
+        names = [entry.name for entry in entries if entry.is_dir()]
+    return {name: told for name in names if (told := signing_name(name))}
+
+
+@cache
+def signing_name(name: str) -> str:
+    """What a service's requests are signed as, from the head of its model; "" for a folder that holds none."""
+    packed = _directory(name) / "service-2.json.gz"
+    if not packed.exists():
+        return ""
+    with gzip.open(packed) as file:
+        head = file.read(_HEAD).decode("utf-8", "replace")
+    told = _SIGNING.search(head) or _PREFIX.search(head)
+    return told[1] if told else ""
+
+
+@cache
 def _directory(name: str) -> Path:
     with os.scandir(_data() / name) as entries:
         return Path(max(entry.path for entry in entries if entry.is_dir()))
@@ -339,10 +395,10 @@ def _read(directory: Path) -> Any:
     return json.loads(gzip.decompress((directory / "service-2.json.gz").read_bytes()))
 
 
-def _protocol(name: str, metadata: Mapping[str, Any]) -> str:
+def _protocol(name: str, metadata: Mapping[str, Any], known: Iterable[str]) -> str:
     offered = metadata.get("protocols") or [metadata["protocol"]]
     for protocol in offered:
-        if protocol in _PROTOCOLS:
+        if protocol in known:
             return str(protocol)
     raise UnsupportedModelError(f"{name}: none of its protocols {offered} is implemented")
 
@@ -366,6 +422,14 @@ def _check(name: str, model: Mapping[str, Any]) -> None:
         inputs.add(operation.get("input", {}).get("shape"))
     for key, shape in model["shapes"].items():
         _check_shape(name, key, shape, top=key in inputs)
+
+
+def _drop_documentation(model: Mapping[str, Any]) -> None:
+    """It is most of a model's memory."""
+    for described in (*model["operations"].values(), *model["shapes"].values()):
+        described.pop("documentation", None)
+        for member in described.get("members", {}).values():
+            member.pop("documentation", None)
 
 
 def _check_shape(name: str, key: str, shape: dict[str, Any], *, top: bool) -> None:

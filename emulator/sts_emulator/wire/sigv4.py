@@ -287,10 +287,19 @@ def verify(request: Request, signed: Signed, secret: str) -> None:
 
 def is_genuine(signed: Signed, secret: str, text: str) -> bool:
     """Whether the signature is that of a string to sign; compared in constant time."""
+    return is_equal(signed.signature, signature_of(signed, secret, text))
+
+
+def is_equal(given: str, mine: str) -> bool:
+    """Whether two signatures are the same, in constant time."""
+    return given.isascii() and hmac.compare_digest(mine, given)
+
+
+def signature_of(signed: Signed, secret: str, text: str) -> str:
+    """What a key's secret makes of a string to sign, in the scope that was claimed."""
     inner, outer = _signing_key(secret, signed.scope_date, signed.region, signed.service)
     digest = hashlib.sha256(inner + text.encode("utf-8", "replace")).digest()
-    mine = hashlib.sha256(outer + digest).hexdigest()
-    return signed.signature.isascii() and hmac.compare_digest(mine, signed.signature)
+    return hashlib.sha256(outer + digest).hexdigest()
 
 
 @lru_cache(maxsize=4096)
@@ -325,20 +334,25 @@ def digested(signed: Signed, canonical: str) -> str:
 
 def canonical_request(request: Request, signed: Signed, path: str | None = None) -> str:
     """The canonical request over the signed headers, as the client should have built it."""
+    uri = request.signed_path if path is None else path
+    return canonical(request, signed, uri if uri == "/" else canonical_path(uri), _payload(request))
+
+
+def canonical(request: Request, signed: Signed, uri: str, payload: str) -> str:
+    """The canonical request of a canonical path and a payload's digest: S3 has its own of both."""
     headers = request.headers
     lines = []
     for name in signed.signed_headers:
         value = headers.get("host" if name == ":authority" else name, "")
         lines.append(f"{name}:{' '.join(value.split())}\n")
-    uri = request.signed_path if path is None else path
     return (
-        f"{request.method}\n{uri if uri == '/' else _canonical_path(uri)}\n"
+        f"{request.method}\n{uri}\n"
         f"{_canonical_query(request.query) if request.query else ''}\n"
-        f"{''.join(lines)}\n{';'.join(signed.signed_headers)}\n{_payload(request)}"
+        f"{''.join(lines)}\n{';'.join(signed.signed_headers)}\n{payload}"
     )
 
 
-def _canonical_path(path: str) -> str:
+def canonical_path(path: str) -> str:
     """Dot segments and empty ones removed, then each escaped again (once more than on the wire: all but S3 do so)."""
     segments: list[str] = []
     for segment in path.split("/"):

@@ -156,6 +156,11 @@ def needs_trust(request: Request) -> bool:
     return action.startswith("sts:assumerole") or (action in ROLE_SESSION_ACTIONS and ":role/" in request.resource)
 
 
+def needs_key_policy(request: Request) -> bool:
+    """Whether the resource is a KMS key: nobody uses one without its policy (KMS Developer Guide, "Key policies")."""
+    return request.action.lower().startswith("kms:") and ":key/" in request.resource
+
+
 def is_cross_account(request: Request, policies: PolicySet) -> bool:
     """Whether caller and resource live in different accounts; a resource of no known account is the caller's."""
     owner = policies.resource_account
@@ -269,7 +274,7 @@ def needed_layers(
         return FEDERATED_NEEDS
     if policies.trust is not None and is_cross_account(request, policies):
         return _EVERYTHING
-    resource = needs_trust(request)
+    resource = needs_trust(request) or needs_key_policy(request)
     if trust == "allow" and grant == "direct":
         return FEDERATED_NEEDS if resource else _NOTHING
     if trust == "allow" and grant == "role":

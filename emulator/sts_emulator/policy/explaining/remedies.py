@@ -128,7 +128,7 @@ def _near_misses(tree: Tree) -> Sequence[NearMiss]:
             _weight(statement),
             _distance(statement),
         )
-        for statement in _candidates(layer)
+        for statement in _candidates(layer, tree.request.action)
     ]
     return sorted(misses, key=lambda miss: (miss.weight, miss.distance))
 
@@ -146,11 +146,11 @@ def _deciding(tree: Tree) -> LayerTrace | None:
     )
 
 
-def _candidates(layer: LayerTrace) -> Iterator[Candidate]:
+def _candidates(layer: LayerTrace, action: str) -> Iterator[Candidate]:
     for number, policy in enumerate(layer.policies):
         for trace in policy.statements:
             if trace.statement.effect == "Allow":
-                yield Candidate(Place(layer.layer, layer.level, number, trace.statement.index), policy, trace)
+                yield Candidate(Place(layer.layer, layer.level, number, trace.statement.index, action), policy, trace)
 
 
 def _weight(candidate: Candidate) -> int:
@@ -205,10 +205,10 @@ def _next_edit(tree: Tree, state: State, side: Side) -> Edit | None:
     if tree.decision.explicit:
         return _lift(layer, state.request, side) if layer else None
     if layer is None:
-        return widen(Place(tree.decision.layer, 0, 0, 0), state)
-    best = min(_candidates(layer), key=lambda near: (_weight(near), _distance(near)), default=None)
+        return widen(Place(tree.decision.layer, 0, 0, 0, state.request.action), state)
+    best = min(_candidates(layer, tree.request.action), key=lambda near: (_weight(near), _distance(near)), default=None)
     if best is None or ("action" in best.trace.failing and len(best.trace.failing) > 1):
-        return widen(Place(layer.layer, layer.level, 0, 0), state)
+        return widen(Place(layer.layer, layer.level, 0, 0, state.request.action), state)
     return repair_element(best.place, best.trace, best.policy.document, state, prefer_request=side == "request")
 
 
@@ -216,6 +216,6 @@ def _lift(layer: LayerTrace, request: Request, side: Side) -> Edit | None:
     for number, policy in enumerate(layer.policies):
         for trace in policy.statements:
             if trace.statement.effect == "Deny" and trace.applies:
-                place = Place(layer.layer, layer.level, number, trace.statement.index)
+                place = Place(layer.layer, layer.level, number, trace.statement.index, request.action)
                 return lift_deny(place, trace, request, prefer_request=side == "request")
     return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sts_emulator.policy.layers import WORDS
+from sts_emulator.policy.layers import words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -28,7 +28,7 @@ def lines_of(explanation: Mapping[str, Any]) -> list[str]:
     """The same line by line; what others sent is in them as it came, perhaps with line breaks of its own."""
     return [
         *_head(explanation),
-        *(line for layer in explanation["layers"] for line in _layer(layer)),
+        *(line for layer in explanation["layers"] for line in _layer(layer, explanation["request"]["action"])),
         *_tail(explanation),
     ]
 
@@ -60,7 +60,7 @@ def _plain(told: Any) -> str:
 
 def _head(explanation: Mapping[str, Any]) -> Iterator[str]:
     asked, caller = explanation["request"], explanation["request"]["principal"]
-    decided = "".join(f" ({WORDS[layer].all})" for layer in explanation["decided_by"])
+    decided = "".join(f" ({words(layer, asked['action']).all})" for layer in explanation["decided_by"])
     mark = YES if explanation["decision"] == "allow" else NO
     yield f"{mark} {asked['action']} {VERDICTS[explanation['decision']]}{decided}"
     yield f"  on      {asked['resource']}"
@@ -68,8 +68,8 @@ def _head(explanation: Mapping[str, Any]) -> Iterator[str]:
     yield ""
 
 
-def _layer(layer: Mapping[str, Any]) -> Iterator[str]:
-    name = WORDS[layer["layer"]].all
+def _layer(layer: Mapping[str, Any], action: str) -> Iterator[str]:
+    name = words(layer["layer"], action).all
     if layer["layer"] in ("scp", "rcp"):
         name += f", level {layer['level']}"
     if not layer["consulted"]:

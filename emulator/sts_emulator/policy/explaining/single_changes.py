@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from sts_emulator.policy.caller_keys import can_send, class_of, meant
+from sts_emulator.policy.deciding import engine
 from sts_emulator.policy.deciding.document import as_list, parse
 from sts_emulator.policy.deciding.operators import OPERATORS
 from sts_emulator.policy.deciding.variables import LANGUAGE_WITH_VARIABLES
 from sts_emulator.policy.explaining.sample_values import completing, falsifying, satisfying
 from sts_emulator.policy.federated import kind_of_type
-from sts_emulator.policy.layers import WORDS
+from sts_emulator.policy.layers import words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,12 +33,16 @@ class State(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where a statement stands; `level` counts from the organization's root, `policy` within its layer and level."""
+    """Where a statement stands; `level` counts from the organization's root, `policy` within its layer and level.
+
+    `action` is what is asked for: by it the resource's own policy is called.
+    """
 
     layer: Layer
     level: int
     policy: int
     statement: int
+    action: str
 
     @property
     def path(self) -> str:
@@ -56,7 +61,7 @@ class Place(NamedTuple):
         """The document, as a person would say it; further ones of a layer are numbered as the tree numbers them."""
         level = f" at level {self.level}" if self.layer in ("scp", "rcp") else ""
         number = f" {self.layer}[{self.policy}]" if self.policy else ""
-        return f"{WORDS[self.layer].single}{number}{level}"
+        return f"{words(self.layer, self.action).single}{number}{level}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +177,9 @@ def widen(place: Place, state: State) -> Edit:
         kind, principal = principal_entry(state.request.principal)
         statement["Principal"] = {kind: principal}
         told = f"that names {principal} and allows {state.request.action}"
+        if not engine.needs_trust(state.request):  # a role's policy names no resources, all others do
+            statement["Resource"] = state.request.resource
+            told += f" on {state.request.resource}"
     else:
         statement["Resource"] = state.request.resource
         told = f"that allows {state.request.action} on {state.request.resource}"

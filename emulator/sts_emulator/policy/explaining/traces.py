@@ -18,7 +18,7 @@ from sts_emulator.policy.explaining.reasons import (
     resource_reason,
 )
 from sts_emulator.policy.keys import MULTIVALUED
-from sts_emulator.policy.layers import LAYERS
+from sts_emulator.policy.layers import LAYERS, words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -253,8 +253,14 @@ def _why(layer: Layer, request: Request, grant: Grant | None, *, required: bool,
     if layer == "rcp":
         return "only its denies count"
     if layer == "trust":
-        return "a role's trust policy must always allow" if engine.needs_trust(request) else "the resource's own policy"
+        return _why_resource(request)
     return _why_guard(layer, request, grant, required=required, cross=cross)
+
+
+def _why_resource(request: Request) -> str:
+    if engine.needs_trust(request):
+        return "a role's trust policy must always allow"
+    return "a key's own policy must always allow" if engine.needs_key_policy(request) else "the resource's own policy"
 
 
 def _why_guard(layer: Layer, request: Request, grant: Grant | None, *, required: bool, cross: bool) -> str:
@@ -264,7 +270,7 @@ def _why_guard(layer: Layer, request: Request, grant: Grant | None, *, required:
         return "caller and resource live in different accounts, so both sides must allow"
     if grant is None:
         return "the caller's own permissions must allow"
-    named = f"the trust policy {_NAMED[grant]}"
+    named = f"the {words('trust', request.action).single} {_NAMED[grant]}"
     return f"{named}, so this must allow too" if required else f"{named}, so a missing allow here does not limit"
 
 

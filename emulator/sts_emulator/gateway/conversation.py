@@ -1,0 +1,99 @@
+"""A whole request to an upstream and its whole answer: what the door asks for itself, and calls with small bodies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from sts_emulator.gateway import resigning
+from sts_emulator.gateway.exchange import BrokenError, Exchange
+from sts_emulator.gateway.upstreams import Upstream
+
+_LARGEST: Final = 8 << 20
+_SAFE_TO_REPEAT: Final = frozenset({"GET", "HEAD"})
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """An answer with all of its body."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes
+
+
+async def start(upstream: Upstream, method: str, head: bytes, body: bytes = b"") -> Exchange:
+    """Send a request and wait for the head of its answer; a connection that ended unseen is replaced.
+
+    Raises:
+        LateError: there was no answer in time.
+        BrokenError: there was none.
+    """
+    exchange, is_used = await upstream.open()
+    try:
+        return await _ask(exchange, method, head, body)
+    except BrokenError:
+        # Who reads a request answers it or resets the connection: what ends an idle one has not read it. Yet only what
+        # changes nothing is asked again.
+        if not is_used or exchange.has_answered or method not in _SAFE_TO_REPEAT:
+            raise
+    return await _ask(await upstream.connect(), method, head, body)
+
+
+async def _ask(exchange: Exchange, method: str, head: bytes, body: bytes) -> Exchange:
+    exchange.begin(for_head=method == "HEAD")
+    await exchange.send(head + body)
+    await exchange.head()
+    return exchange
+
+
+async def ask(
+    upstream: Upstream,
+    account: str,
+    service: str,
+    region: str,
+    method: str,
+    path: str,
+    *,
+    query: str = "",
+    headers: Mapping[str, str] | None = None,
+    body: bytes = b"",
+) -> Whole:
+    """A request of the door's own, as an account. Raises LateError and BrokenError."""
+    payload = resigning.digest(body)
+    head = resigning.head(
+        upstream,
+        account=account,
+        service=service,
+        region=region,
+        method=method,
+        path=path,
+        query=query,
+        headers=headers or {},
+        payload=payload,
+        length=len(body) if body else None,
+    )
+    exchange = await start(upstream, method, head, body)
+    return await whole(upstream, exchange, _LARGEST)
+
+
+async def whole(upstream: Upstream, exchange: Exchange, limit: int) -> Whole:
+    """The rest of an answer. Raises LateError, and BrokenError also for one that is too large."""
+    try:
+        body = await _read(exchange, limit)
+    except BaseException:
+        exchange.abort()
+        raise
+    upstream.release(exchange)
+    return Whole(exchange.status, exchange.headers, body)
+
+
+async def _read(exchange: Exchange, limit: int) -> bytes:
+    pieces, size = [], 0
+    while piece := await exchange.read():
+        pieces.append(piece)
+        size += len(piece)
+        if size > limit:
+            raise BrokenError("answered with more than it may")
+    return b"".join(pieces)

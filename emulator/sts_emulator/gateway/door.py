@@ -1,0 +1,257 @@
+"""The door: the life of a call that goes to another emulator, in visible steps.
+
+1 take the world, as every request (the caller has) · 2 see whose service is meant · 3 find who signed · 4 read the
+body, unless it is streamed · 5 match the operation and read its parameters · 6 ask the map what it needs, and the
+engine whether that is allowed · 7 forward it, signed as the caller's account · 8 send the answer on, and record the
+event.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import Any, Final
+
+from sts_emulator.core.errors import AwsError
+from sts_emulator.core.store import UnavailableError
+from sts_emulator.core.world import World
+from sts_emulator.gateway import (
+    batches,
+    conversation,
+    error_forms,
+    forwarding,
+    recognition,
+    signer,
+    verdicts,
+)
+from sts_emulator.gateway.exchange import BrokenError, Exchange, LateError
+from sts_emulator.gateway.forwarding import HalfError
+from sts_emulator.gateway.passage import Passage, need
+from sts_emulator.gateway.recognition import S3, SHARED
+from sts_emulator.gateway.resource_policies import ResourcePolicies
+from sts_emulator.gateway.uploads import GoneError, Upload
+from sts_emulator.gateway.upstreams import Upstream, Upstreams
+from sts_emulator.pages import guard
+from sts_emulator.settings import Settings
+from sts_emulator.vending.context import Context, Server
+from sts_emulator.vending.record import new_request_id, record
+from sts_emulator.wire import dispatch, foreign_parameters, foreign_routing
+from sts_emulator.wire.asgi import Receive, Scope, Send, read_body
+from sts_emulator.wire.http import Request, Response
+
+log = logging.getLogger("emulator")
+
+_LARGEST: Final = 100 << 20
+"""Bytes of a body that is not streamed: the largest that AWS takes is the code of a Lambda function."""
+
+_LARGEST_DOCUMENT: Final = 8 << 20  # of S3: ten thousand parts of an upload
+_INTERNAL: Final = "The request processing has failed because of an internal error."
+_MISSING: Final = 404
+_FAILED: Final = 400
+
+
+class Door:
+    """Whose calls go where, and whether they may."""
+
+    def __init__(self, server: Server, upstreams: Upstreams) -> None:
+        self._server = server
+        self._upstreams = upstreams
+        self._policies = ResourcePolicies(upstreams)
+
+    @classmethod
+    def of(cls, server: Server) -> Door:
+        """The door that a server's settings ask for. Raises ValueError for an upstream that is none."""
+        return cls(server, upstreams_of(server.settings))
+
+    def service_of(self, request: Request) -> str:
+        """The name that a call of the door's is signed with; "" for one that is answered here."""
+        name = recognition.service_of(request)
+        return name if name and self._upstreams.of(name) is not None else ""
+
+    def may_share(self, request: Request) -> bool:
+        """Whether a call is to a service of which only some operations are here: its body tells which it is."""
+        return recognition.signed_service(request.headers, request.query) in SHARED
+
+    def shared_service(self, request: Request) -> str:
+        """Likewise of a call with its body, to a service of which only some operations are here."""
+        name = recognition.signed_service(request.headers, request.query)
+        if name not in SHARED or self._upstreams.of(name) is None:
+            return ""
+        try:
+            service, operation = dispatch.match(request)
+        except (AwsError, dispatch.NoAction):
+            return ""
+        return name if dispatch.find(service.name, operation.name) is None else ""
+
+    async def answer(
+        self, world: World, name: str, request: Request, base_url: str, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """Answer one call, whatever comes of it."""
+        upstream = self._upstreams.of(name)
+        assert upstream is not None
+        ctx = _context(self._server, world, name, request, base_url, upstream)
+        passage = Passage(name, request, ctx, upstream, scope, receive, send)
+        try:
+            await self._pass(passage)
+        except GoneError:
+            record(ctx, error=AwsError("IncompleteBody", "The caller has gone in the middle of its body"))
+        except HalfError:
+            record(ctx, error=forwarding.unreachable(passage, "broke off in the middle of its answer"))
+            await _break_off(passage)
+        except Exception as error:  # noqa: BLE001 - told to the client, or logged whole
+            await forwarding.send_response(passage, _failure(passage, error))
+
+    async def _pass(self, passage: Passage) -> None:
+        if self._server.settings.permissive:  # no signature tells who asks: a foreign page must not
+            guard.check_call(passage.request.headers, self._server.settings, passage.request.scheme)
+        if passage.signing_name == S3:
+            passage.request = replace(passage.request, raw_path=recognition.in_path_style(passage.request))
+        else:
+            recognition.straight(passage.request.raw_path)
+        signer.identify(passage)  # 3
+        if passage.signing_name == S3:
+            await self._pass_to_s3(passage)
+            return
+        await _read(passage)  # 4
+        signer.verify(passage)
+        _match(passage)  # 5
+        await verdicts.allow(passage, self._policies, verdicts.needs_of(passage))  # 6
+        exchange = await self._forward(passage, passage.request.body)  # 7
+        await _answer(passage, exchange)  # 8
+
+    async def _pass_to_s3(self, passage: Passage) -> None:
+        meant = passage.meant = foreign_routing.match(S3, passage.request)
+        passage.ctx.operation = meant.operation.name
+        upload = Upload(passage.request.headers, passage.said, passage.receive, passage.signed, passage.secret)
+        is_streamed = foreign_parameters.is_streamed(meant)
+        if not is_streamed:
+            passage.request.body = await upload.whole(_LARGEST_DOCUMENT)
+        _match(passage)
+        needs = verdicts.needs_of(passage)
+        if passage.operation == batches.OPERATION and needs:
+            await self._delete(passage, needs)
+            return
+        await verdicts.allow(passage, self._policies, needs)
+        exchange = await (
+            self._upload(passage, upload) if is_streamed else self._forward(passage, passage.request.body)
+        )
+        await self._hide_missing(passage, exchange)
+        await _answer(passage, exchange)
+
+    async def _forward(self, passage: Passage, body: bytes) -> Exchange:
+        self._policies.drop(passage.signing_name, passage.operation)
+        try:
+            return await forwarding.send(passage, body)
+        finally:
+            self._policies.drop(passage.signing_name, passage.operation)
+
+    async def _upload(self, passage: Passage, upload: Upload) -> Exchange:
+        return await forwarding.send_upload(passage, upload)
+
+    async def _delete(self, passage: Passage, needs: tuple[Any, ...]) -> None:
+        allowed, refused = await batches.sort_out(passage, self._policies, needs)
+        if not refused.errors:
+            await _answer(passage, await self._forward(passage, passage.request.body))
+            return
+        if not allowed:
+            body = batches.nothing_deleted(refused)
+            record(passage.ctx, error=refused.errors[0][1])
+        else:
+            body = batches.body_of(allowed, passage.parameters)
+            passage.request = replace(
+                passage.request, headers=batches.without_digests(passage.request.headers), body=body
+            )
+            exchange = await self._forward(passage, body)
+            answer = await conversation.whole(passage.upstream, exchange, _LARGEST_DOCUMENT)
+            if answer.status >= _FAILED:
+                raise _of_upstream(passage, answer.status)
+            body = batches.with_refused(answer.body, refused)
+            record(passage.ctx, error=refused.errors[0][1])
+        headers = [("content-type", "application/xml"), ("x-amz-request-id", passage.ctx.request_id)]
+        await forwarding.send_response(passage, Response(200, headers, body))
+
+    async def _hide_missing(self, passage: Passage, exchange: Exchange) -> None:
+        """Who may not list a bucket does not learn which keys are missing (S3 API Reference, "GetObject")."""
+        key = passage.parameters.get("Key")
+        if exchange.status != _MISSING or not key or passage.request.method not in ("GET", "HEAD"):
+            return
+        listing = need("s3:ListBucket", f"arn:aws:s3:::{passage.parameters['Bucket']}")
+        try:
+            await verdicts.allow(passage, self._policies, [listing])
+        except AwsError:
+            exchange.abort()
+            raise
+
+
+def upstreams_of(settings: Settings) -> Upstreams:
+    """The upstreams that settings name. Raises ValueError for one that is none."""
+    return Upstreams(settings.upstream, settings.upstream_account, settings.upstream_patience)
+
+
+def _context(server: Server, world: World, name: str, request: Request, base_url: str, upstream: Upstream) -> Context:
+    return Context(
+        server=server,
+        world=world,
+        service=name,
+        operation="",
+        request_id=new_request_id(),
+        region=server.settings.region,
+        source_ip=request.client,
+        user_agent=request.headers.get("user-agent", ""),
+        secure=request.scheme == "https",
+        referer=request.headers.get("referer", ""),
+        request=request,
+        base_url=base_url,
+        upstream=upstream.origin,
+    )
+
+
+async def _read(passage: Passage) -> None:
+    body = await read_body(passage.receive, _LARGEST)
+    if body is None:
+        raise AwsError("RequestEntityTooLarge", f"The request is larger than {_LARGEST} bytes", status=413)
+    passage.request.body = body
+
+
+def _match(passage: Passage) -> None:
+    if passage.meant is None:
+        passage.meant = foreign_routing.match(passage.signing_name, passage.request)
+    passage.ctx.operation = passage.operation
+    passage.parameters = foreign_parameters.read(passage.meant, passage.request)
+    passage.ctx.parameters = foreign_parameters.without_secrets(passage.meant, passage.parameters)
+
+
+async def _answer(passage: Passage, exchange: Exchange) -> None:
+    status = exchange.status
+    passage.ctx.evidence |= {"upstream": passage.upstream.origin, "status": status}
+    await forwarding.relay(passage, exchange)
+    record(passage.ctx, error=_of_upstream(passage, status) if status >= _FAILED else None)
+
+
+def _of_upstream(passage: Passage, status: int) -> AwsError:
+    return AwsError("UpstreamError", f"The upstream {passage.upstream.origin} answered {status}", status=status)
+
+
+def _failure(passage: Passage, error: Exception) -> Response:
+    ctx = passage.ctx
+    if isinstance(error, LateError):
+        error = forwarding.late(passage)
+    elif isinstance(error, BrokenError):
+        error = forwarding.unreachable(passage, str(error))
+    elif isinstance(error, UnavailableError):
+        error = AwsError("ServiceUnavailable", "The state is unavailable.", status=503)
+    elif not isinstance(error, AwsError):
+        log.error("%s %s failed inside", passage.request.method, passage.request.signed_path, exc_info=error)
+        error = AwsError("InternalFailure", _INTERNAL, status=500)
+    record(ctx, error=error)
+    return error_forms.render(passage.signing_name, passage.meant, passage.request, error, ctx.request_id)
+
+
+async def _break_off(passage: Passage) -> None:
+    """End the connection in the middle of an answer, as the upstream did: its end must not look like a whole one."""
+    transport = passage.scope.get("emulator.transport")
+    if transport is None:
+        raise RuntimeError("the upstream broke off in the middle of its answer")
+    transport.abort()
+    while (await passage.receive())["type"] != "http.disconnect":
+        pass

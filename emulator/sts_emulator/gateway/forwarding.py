@@ -1,0 +1,246 @@
+"""A call that may pass goes to its upstream and its answer comes back, streamed; neither side keeps half of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Final
+
+from sts_emulator.core.errors import AwsError
+from sts_emulator.gateway import conversation, naming, resigning, uploads
+from sts_emulator.gateway.exchange import Exchange
+from sts_emulator.gateway.passage import Passage
+from sts_emulator.gateway.recognition import S3
+from sts_emulator.gateway.uploads import Upload
+from sts_emulator.wire import sigv4_s3
+from sts_emulator.wire.http import Response
+
+_LARGEST_READ: Final = 8 << 20
+_KEPT: Final = 65_536
+"""Bytes of an answer that is sent in one piece: one that breaks off before is a 502."""
+
+_HOP_BY_HOP: Final = frozenset(
+    {
+        *("connection", "keep-alive", "proxy-authenticate", "proxy-connection", "te", "trailer", "transfer-encoding"),
+        *("upgrade", "content-length", "date", "server", "alt-svc", "strict-transport-security", "set-cookie"),
+    }
+)
+_REQUEST_IDS: Final = frozenset({"x-amz-request-id", "x-amzn-requestid"})
+_REQUEST_ID = re.compile(r"(<RequestI[dD]>)[^<]*(</RequestI[dD]>)")
+_NO_BODY: Final = frozenset({204, 304})
+_NOTHING_READ: Final = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
+
+
+async def send(passage: Passage, body: bytes) -> Exchange:
+    """Send a call whose body is known; the head of its answer has come then. Raises LateError and BrokenError."""
+    if passage.signing_name == "sqs" and passage.meant is not None and passage.meant.protocol == "json":
+        body = naming.for_upstream(passage.upstream, passage.ctx.base_url, body)
+    has_none = not body and passage.request.method in _NOTHING_READ
+    head = _head(
+        passage, resigning.passing(passage.request.headers), resigning.digest(body), None if has_none else len(body)
+    )
+    return await conversation.start(passage.upstream, passage.request.method, head, body)
+
+
+async def send_upload(passage: Passage, upload: Upload) -> Exchange:
+    """Send a call whose body is still coming.
+
+    Raises:
+        AwsError: the body is not what was signed; the upstream has then not got all of it.
+        GoneError: the caller has gone.
+        LateError: the upstream does not take it, or does not answer, in time.
+        BrokenError: the upstream ended before.
+    """
+    headers = _headers_of_upload(passage, upload)
+    if upload.trailer:
+        pieces, length, said = uploads.framed(upload), uploads.framed_length(upload), sigv4_s3.UNSIGNED_TRAILER
+    else:
+        is_digest = passage.said not in sigv4_s3.STREAMED
+        pieces, length, said = upload.pieces(), upload.length, passage.said if is_digest else sigv4_s3.UNSIGNED
+    head = _head(passage, headers, said, length)
+    async with aclosing(pieces) as stream:  # type: ignore[type-var]  # an async generator, which has aclose
+        first = await anext(stream, b"")
+        # What has ended by now was checked; what has not, holds back its end.
+        exchange, _ = await passage.upstream.open()
+        try:
+            exchange.begin(for_head=False)
+            await exchange.send(head + first)
+            await _send_rest(exchange, stream)
+            await exchange.head()
+        except BaseException:
+            exchange.abort()
+            raise
+    return exchange
+
+
+async def _send_rest(exchange: Exchange, stream: AsyncIterator[bytes]) -> None:
+    async for piece in stream:
+        if exchange.has_answered:  # it does not want the rest
+            return
+        await exchange.send(piece)
+
+
+def _headers_of_upload(passage: Passage, upload: Upload) -> dict[str, str]:
+    headers = resigning.passing(passage.request.headers)
+    codings = [part.strip() for part in headers.pop("content-encoding", "").split(",")]
+    codings = [part for part in codings if part and part.lower() != "aws-chunked"]
+    if upload.trailer:
+        codings.insert(0, "aws-chunked")
+        headers |= {"x-amz-trailer": upload.trailer, "x-amz-decoded-content-length": str(upload.length)}
+    if codings:
+        headers["content-encoding"] = ",".join(codings)
+    return headers
+
+
+def _head(passage: Passage, headers: dict[str, str], payload: str, length: int | None) -> bytes:
+    request = passage.request
+    path = sigv4_s3.canonical_path(request.raw_path) if passage.signing_name == S3 else request.raw_path
+    return resigning.head(
+        passage.upstream,
+        account=passage.account,
+        service=passage.signing_name,
+        region=passage.ctx.region,
+        method=request.method,
+        path=path,
+        query=resigning.query_without_signature(request.query),
+        headers=headers,
+        payload=payload,
+        length=length,
+    )
+
+
+async def relay(passage: Passage, exchange: Exchange) -> None:
+    """Send the answer on as it comes. Raises LateError and BrokenError while nothing of it has left."""
+    try:
+        if _is_short(exchange) or _names_upstream(passage):
+            await _relay_whole(passage, exchange)
+        else:
+            await _relay_stream(passage, exchange)
+    except BaseException:
+        exchange.abort()
+        raise
+    passage.upstream.release(exchange)
+
+
+def _is_short(exchange: Exchange) -> bool:
+    length = next((value for name, value in exchange.headers if name == "content-length"), "")
+    return exchange.status in _NO_BODY or (length.isascii() and length.isdigit() and int(length) <= _KEPT)
+
+
+def _names_upstream(passage: Passage) -> bool:
+    return passage.meant is None or naming.holds_urls(passage.meant.service.name, passage.operation)
+
+
+async def _relay_whole(passage: Passage, exchange: Exchange) -> None:
+    pieces, size = [], 0
+    while piece := await exchange.read():
+        pieces.append(piece)
+        size += len(piece)
+        if size > _LARGEST_READ:
+            break
+    body = b"".join(pieces)
+    if size > _LARGEST_READ:  # too large to be looked through: it goes on as it is
+        await _start(passage, exchange, None)
+        await passage.send({"type": "http.response.body", "body": body, "more_body": True})
+        await _send_on(passage, exchange)
+        return
+    if passage.request.method != "HEAD":
+        body = named(passage, exchange, body)
+        await _start(passage, exchange, len(body))
+    else:
+        await _start(passage, exchange, None)
+    await passage.send({"type": "http.response.body", "body": body})
+
+
+def named(passage: Passage, exchange: Exchange, body: bytes) -> bytes:
+    """An answer's body in which the door stands for the upstream, where it may name it."""
+    if not body or not _is_text(exchange):
+        return body
+    text = body.decode("utf-8", "surrogateescape")
+    base_url, meant = passage.ctx.base_url, passage.meant
+    if meant is not None and _names_upstream(passage):
+        if meant.service.name == S3:
+            parameters = passage.parameters
+            text = naming.object_location(base_url, parameters.get("Bucket", ""), parameters.get("Key", ""), text)
+        else:
+            text = naming.renamed(passage.upstream, base_url, meant.service.name, meant.operation.name, text)
+    if passage.signing_name != S3 or exchange.status >= 400:  # noqa: PLR2004 - an error: an object is never looked into
+        text = _REQUEST_ID.sub(lambda tag: tag[1] + passage.ctx.request_id + tag[2], text)
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _is_text(exchange: Exchange) -> bool:
+    kind = next((value for name, value in exchange.headers if name == "content-type"), "")
+    return any(part in kind for part in ("xml", "json", "text"))
+
+
+async def _relay_stream(passage: Passage, exchange: Exchange) -> None:
+    first = await exchange.read()  # what breaks off before is a 502
+    length = next((value for name, value in exchange.headers if name == "content-length"), None)
+    await _start(passage, exchange, int(length) if length and length.isascii() and length.isdigit() else None)
+    await passage.send({"type": "http.response.body", "body": first, "more_body": True})
+    await _send_on(passage, exchange)
+
+
+async def _send_on(passage: Passage, exchange: Exchange) -> None:
+    from sts_emulator.gateway.exchange import BrokenError, LateError
+
+    try:
+        while piece := await exchange.read():
+            await passage.send({"type": "http.response.body", "body": piece, "more_body": True})
+    except (BrokenError, LateError):
+        raise HalfError from None
+    await passage.send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+class HalfError(Exception):
+    """The upstream has broken off in the middle of an answer of which a part has left."""
+
+
+async def _start(passage: Passage, exchange: Exchange, length: int | None) -> None:
+    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in _answer_headers(passage, exchange)]
+    if length is not None and exchange.status not in _NO_BODY:
+        headers.append((b"content-length", str(length).encode()))
+    elif passage.request.method == "HEAD":
+        headers += [
+            (b"content-length", value.encode("latin-1")) for name, value in exchange.headers if name == "content-length"
+        ]
+    await passage.send({"type": "http.response.start", "status": exchange.status, "headers": headers})
+
+
+def _answer_headers(passage: Passage, exchange: Exchange) -> list[tuple[str, str]]:
+    dropped = _HOP_BY_HOP | _REQUEST_IDS | _named_by_connection(exchange)
+    kept = [(name, value) for name, value in exchange.headers if name not in dropped]
+    kept = [
+        (name, naming.location(passage.upstream, passage.ctx.base_url, value) if name == "location" else value)
+        for name, value in kept
+    ]
+    kept.append(("x-amz-request-id" if passage.signing_name == S3 else "x-amzn-requestid", passage.ctx.request_id))
+    return kept
+
+
+def _named_by_connection(exchange: Exchange) -> frozenset[str]:
+    named_there = (value for name, value in exchange.headers if name == "connection")
+    return frozenset(part.strip().lower() for value in named_there for part in value.split(","))
+
+
+async def send_response(passage: Passage, response: Response) -> None:
+    """Send an answer of the door's own."""
+    headers = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in response.headers]
+    headers.append((b"content-length", str(len(response.body)).encode()))
+    await passage.send({"type": "http.response.start", "status": response.status, "headers": headers})
+    body = b"" if passage.request.method == "HEAD" else response.body
+    await passage.send({"type": "http.response.body", "body": body})
+
+
+def unreachable(passage: Passage, why: str) -> AwsError:
+    """What a caller is told whose upstream gives no answer."""
+    origin = passage.upstream.origin
+    return AwsError("BadGateway", f"The upstream {origin} {why}", status=502)
+
+
+def late(passage: Passage) -> AwsError:
+    """Likewise, where it takes longer than it may."""
+    told = f"The upstream {passage.upstream.origin} has not answered in {passage.upstream.patience:g} seconds"
+    return AwsError("GatewayTimeout", told, status=504)

@@ -1,0 +1,70 @@
+"""A call on its way through the door: what is known of it so far."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sts_emulator.gateway.call import Call, Need
+from sts_emulator.gateway.upstreams import Upstream
+from sts_emulator.vending.context import Context
+from sts_emulator.wire import http
+from sts_emulator.wire.asgi import Receive, Scope, Send
+from sts_emulator.wire.foreign_routing import Meant
+from sts_emulator.wire.http import Request
+from sts_emulator.wire.sigv4 import Signed
+
+
+@dataclass(slots=True)
+class Passage:
+    """One call, from its request to its answer."""
+
+    signing_name: str
+    request: Request  # its path is the service's own: of S3 always in path style
+    ctx: Context
+    upstream: Upstream
+    scope: Scope
+    receive: Receive
+    send: Send
+    signed: Signed | None = None
+    secret: str = ""
+    said: str = ""  # what a request to S3 says of its payload
+    meant: Meant | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    call: Call | None = None
+    needs: tuple[Need, ...] = ()
+
+    @property
+    def account(self) -> str:
+        """Whose call it is; nobody's is made as the account that `--permissive` takes strangers for."""
+        return self.ctx.caller.account if self.ctx.caller is not None else self.ctx.server.settings.account
+
+    @property
+    def operation(self) -> str:
+        """The operation's name."""
+        return self.meant.operation.name if self.meant is not None else ""
+
+    def as_call(self) -> Call:
+        """What the map is asked with."""
+        assert self.meant is not None
+        query: dict[str, list[str]] = {}
+        for name, value in http.pairs(self.request.query):
+            query.setdefault(name, []).append(value)
+        return Call(
+            service=self.meant.service.name,
+            operation=self.meant.operation.name,
+            parameters=self.parameters,
+            method=self.request.method,
+            path=http.unquote(self.request.raw_path),
+            query=query,
+            headers=self.request.headers,
+            account=self.account,
+            region=self.ctx.region,
+            partition="aws",
+        )
+
+
+def need(action: str, resource: str) -> Need:
+    """A need of the door's own, without keys of the request."""
+    return Need(action, resource)

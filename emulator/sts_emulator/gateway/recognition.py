@@ -1,0 +1,125 @@
+"""Which requests are the door's: those signed for services that are not here, and S3's that nobody has signed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from typing import Final
+
+from sts_emulator.core import hosts
+from sts_emulator.core.errors import AwsError
+from sts_emulator.pages import routes
+from sts_emulator.wire import dispatch, http, models
+from sts_emulator.wire.http import Request
+
+S3: Final = "s3"
+SHARED: Final = frozenset({"ec2", "eks", "cloudtrail"})
+"""Services of which some operations are here: the others may pass."""
+
+_SCOPE = re.compile(r"/([a-z0-9-]{1,64})/aws4_request", re.ASCII)
+_CREDENTIAL = re.compile(
+    r"X-Amz-Credential=[^&]{1,512}?(?:/|%2[Ff])([a-z0-9-]{1,64})(?:/|%2[Ff])aws4_request", re.ASCII
+)
+_S3_HOST = re.compile(
+    r"(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])\.(?:s3(?:[.-][a-z0-9-]+)*\.amazonaws\.com|(?:s3\.)?localhost)",
+    re.ASCII,
+)
+_SERVED_HOST = re.compile(r"s3(?:[.-][a-z0-9-]+)*\.amazonaws\.com|s3\.localhost", re.ASCII)
+_NEW_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_BUCKET = re.compile(r"[A-Za-z0-9._-]{3,255}")
+_BAD_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})|%00")
+_ANONYMOUS_METHODS: Final = frozenset({"GET", "HEAD", "PUT", "POST", "DELETE", "OPTIONS"})
+_FORM: Final = "multipart/form-data"
+
+
+def service_of(request: Request) -> str:
+    """The name that a request of the door's is signed with; "" for one that is not the door's.
+
+    What nobody has signed is S3's where it is nobody else's: of an anonymous caller, or a browser with a form.
+    """
+    signed = signed_service(request.headers, request.query)
+    if signed:
+        return "" if signed in _here() else signed
+    if "authorization" in request.headers or "x-amz-target" in request.headers or request.raw_path == "/":
+        return S3 if bucket_in_host(request.headers) and "x-amz-target" not in request.headers else ""
+    if request.method not in _ANONYMOUS_METHODS or not _may_be_a_bucket(request.raw_path):
+        return ""
+    if request.method == "POST" and not request.headers.get("content-type", "").startswith(_FORM):
+        return ""
+    return "" if _is_an_operation(request) else S3
+
+
+def signed_service(headers: Mapping[str, str], query: str) -> str:
+    """The service in the scope of a request's signature, or ""."""
+    found = _SCOPE.search(headers.get("authorization", "")) or (_CREDENTIAL.search(query) if query else None)
+    return found[1] if found else ""
+
+
+@cache
+def _here() -> frozenset[str]:
+    """The names that the services here sign with."""
+    return frozenset(models.signing_name(service) for service in dispatch.MODULES)
+
+
+def _may_be_a_bucket(path: str) -> bool:
+    """Whether a path that nobody has signed may begin with a bucket: pages of ours go first."""
+    first = path[1:].partition("/")[0]
+    return _NEW_BUCKET.fullmatch(first) is not None and path != "/health" and not routes.is_page(path)
+
+
+def _is_an_operation(request: Request) -> bool:
+    """Whether an unsigned request is one of the operations here that need no signature."""
+    try:
+        dispatch.match(request)
+    except (AwsError, dispatch.NoAction):
+        return False
+    return True
+
+
+def bucket_in_host(headers: Mapping[str, str]) -> str:
+    """The bucket that the host names, as `BUCKET.localhost` does; "" where none does."""
+    host = headers.get("host", "").rpartition(":")[0] or headers.get("host", "")
+    host = host.lower().rstrip(".")
+    if hosts.is_address(host.strip("[]")) or _SERVED_HOST.fullmatch(host):
+        return ""
+    found = _S3_HOST.fullmatch(host)
+    return found["bucket"] if found else ""
+
+
+def in_path_style(request: Request) -> str:
+    """The path of a request to S3 as `/bucket/key`, escaped as it came.
+
+    Raises:
+        AwsError: `InvalidURI`, or `InvalidBucketName`.
+    """
+    bucket = bucket_in_host(request.headers)
+    path = f"/{bucket}{request.raw_path}" if bucket else request.raw_path
+    if _BAD_ESCAPE.search(path) or not path.startswith("/"):
+        raise AwsError("InvalidURI", "Couldn't parse the specified URI.", status=400)
+    decoded = http.unquote(path)
+    # Strict reading: who takes `..` for a step upwards would act on another key than the one that was decided on.
+    if {".", ".."} & set(decoded.replace("\\", "/").split("/")) or any(character < " " for character in decoded):
+        raise AwsError("InvalidURI", "Couldn't parse the specified URI.", status=400)
+    name = decoded[1:].partition("/")[0]
+    if decoded != "/" and not path.startswith("/v20180820/") and not _BUCKET.fullmatch(name):
+        raise AwsError("InvalidBucketName", "The specified bucket is not valid.", status=400)
+    return path
+
+
+def straight(path: str) -> str:
+    """A path of another service, if it can only be read in one way.
+
+    Raises:
+        AwsError: `InvalidRequest`.
+    """
+    decoded = [http.unquote(segment) for segment in path[1:].split("/")]
+    inner = decoded[:-1]
+    if (
+        not path.startswith("/")
+        or _BAD_ESCAPE.search(path)
+        or "" in inner
+        or {".", ".."} & {part for segment in decoded for part in segment.replace("\\", "/").split("/")}
+    ):
+        raise AwsError("InvalidRequest", "The path of this request can be read in two ways.", status=400)
+    return path

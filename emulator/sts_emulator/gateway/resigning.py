@@ -1,0 +1,128 @@
+"""What goes to an upstream: the headers that may pass, and a signature of the caller's account."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import quote
+
+from sts_emulator.core import clock
+from sts_emulator.gateway.upstreams import Upstream
+from sts_emulator.wire import http, sigv4, sigv4_s3, timestamps
+from sts_emulator.wire.http import Request
+from sts_emulator.wire.sigv4 import HMAC, Signed
+
+ACCOUNT: Final = "x-moto-account-id"
+"""The header in which moto is told whose call it is; a caller's own does not pass."""
+
+_PASSING: Final = frozenset(
+    {
+        *("accept", "cache-control", "content-disposition", "content-encoding", "content-language", "content-md5"),
+        *("content-type", "expires", "if-match", "if-modified-since", "if-none-match", "if-unmodified-since"),
+        *("origin", "range", "user-agent", "access-control-request-headers", "access-control-request-method"),
+        *("smithy-protocol", "amz-sdk-invocation-id", "amz-sdk-request"),
+    }
+)
+_PASSING_NAME = re.compile(r"x-amzn?-[a-z0-9._-]{1,200}")  # metadata may have underscores in their names
+_OUR_OWN: Final = frozenset(
+    {
+        *("x-amz-date", "x-amz-security-token", "x-amz-content-sha256", "x-amz-decoded-content-length"),
+        *("x-amz-trailer", "x-amz-region-set"),
+    }
+)
+_UNSAFE_VALUE = re.compile("[\x00-\x08\x0a-\x1f\x7f]")
+
+
+def passing(headers: Mapping[str, str]) -> dict[str, str]:
+    """The headers of a request that its upstream is told; all others are dropped.
+
+    INVARIANT: what says who calls, how long the body is, or how the connection is to be handled never passes.
+    """
+    return {
+        name: value
+        for name, value in headers.items()
+        if (name in _PASSING or _PASSING_NAME.fullmatch(name))
+        and name not in _OUR_OWN
+        and not _UNSAFE_VALUE.search(value)
+    }
+
+
+def query_without_signature(query: str) -> str:
+    """A query as it goes on: of a presigned URL without what signed it."""
+    kept = [(name, value) for name, value in http.pairs(query) if name.lower() not in _SIGNING]
+    bare = {pair for pair in query.split("&") if "=" not in pair}
+    escaped = [(quote(name, safe="~"), quote(value, safe="~")) for name, value in kept]
+    return "&".join(name if name in bare and not value else f"{name}={value}" for name, value in escaped)
+
+
+_SIGNING: Final = frozenset(
+    {
+        *("x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-expires", "x-amz-signedheaders"),
+        *("x-amz-signature", "x-amz-security-token", "x-amz-content-sha256", "x-amz-region-set"),
+    }
+)
+
+
+def head(
+    upstream: Upstream,
+    *,
+    account: str,
+    service: str,
+    region: str,
+    method: str,
+    path: str,
+    query: str,
+    headers: Mapping[str, str],
+    payload: str,
+    length: int | None,
+) -> bytes:
+    """The head of a request to an upstream, signed.
+
+    `path` is escaped as it goes on the wire. `payload` is the body's digest, or what S3 says instead. Without a
+    length there is no body.
+    """
+    caller = upstream.account or account
+    key_id, secret = upstream.credentials(caller)
+    date = timestamps.iso(int(clock.real())).replace("-", "").replace(":", "")
+    sent = {"host": upstream.authority, **headers, "x-amz-date": date, "x-amz-content-sha256": payload}
+    whole = upstream.prefix + path
+    request = Request(method, whole, whole, query, sent)
+    signed = Signed(
+        algorithm=HMAC,
+        credential=f"{key_id}/{date[:8]}/{region}/{service}/aws4_request",
+        access_key_id=key_id,
+        scope_date=date[:8],
+        region=region,
+        service=service,
+        terminator="aws4_request",
+        signed_headers=sorted(name for name in sent if name not in _UNSIGNED),
+        signature="",
+        date=date,
+        time=0,
+        token="",
+        presigned=False,
+    )
+    uri = sigv4_s3.canonical_path(whole) if service == "s3" else whole if whole == "/" else sigv4.canonical_path(whole)
+    text = sigv4.digested(signed, sigv4.canonical(request, signed, uri, payload))
+    signature = sigv4.signature_of(signed, secret, text)
+    sent["authorization"] = (
+        f"{HMAC} Credential={signed.credential}, SignedHeaders={';'.join(signed.signed_headers)}, Signature={signature}"
+    )
+    sent[ACCOUNT] = caller
+    if length is not None:
+        sent["content-length"] = str(length)
+    lines = [
+        f"{method} {whole}{f'?{query}' if query else ''} HTTP/1.1",
+        *(f"{name}: {value}" for name, value in sent.items()),
+    ]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace")
+
+
+_UNSIGNED: Final = frozenset({"user-agent", "amz-sdk-invocation-id", "amz-sdk-request", "accept", "origin"})
+
+
+def digest(body: bytes) -> str:
+    """The digest of a body, as it is signed."""
+    return hashlib.sha256(body).hexdigest() if body else sigv4.EMPTY_DIGEST

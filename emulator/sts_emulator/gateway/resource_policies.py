@@ -1,0 +1,302 @@
+"""The policies that resources have at their upstream, and whose the resources are: asked for there, and remembered.
+
+What is remembered goes when a call through the door changes it; what changes past the door is seen half a minute later.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import quote
+
+from sts_emulator.core import clock
+from sts_emulator.core.errors import AwsError
+from sts_emulator.core.names import parse_arn
+from sts_emulator.gateway import conversation
+from sts_emulator.gateway.conversation import Whole
+from sts_emulator.gateway.upstreams import Upstream, Upstreams
+from sts_emulator.policy.deciding.document import Document, MalformedPolicy, parse
+
+_LASTING: Final = 30.0
+_MOST: Final = 10_000
+_FAILED: Final = 500
+_OK: Final = 200
+
+# Operations after which what is remembered of a service's policies and owners may be wrong.
+_CHANGING: Final = {
+    "s3": frozenset({"CreateBucket", "DeleteBucket", "PutBucketPolicy", "DeleteBucketPolicy"}),
+    "sqs": frozenset({"CreateQueue", "DeleteQueue", "SetQueueAttributes", "AddPermission", "RemovePermission"}),
+    "sns": frozenset({"CreateTopic", "DeleteTopic", "SetTopicAttributes", "AddPermission", "RemovePermission"}),
+    "kms": frozenset({"CreateKey", "PutKeyPolicy", "CreateAlias", "UpdateAlias", "DeleteAlias", "ReplicateKey"}),
+    "secretsmanager": frozenset({"CreateSecret", "DeleteSecret", "PutResourcePolicy", "DeleteResourcePolicy"}),
+    "lambda": frozenset({"CreateFunction", "DeleteFunction", "AddPermission", "RemovePermission"}),
+}
+
+NOBODYS: Final = parse('{"Version": "2012-10-17", "Statement": []}')
+"""What a resource without a policy says to other accounts: nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Guarded:
+    """Whose a resource is ("" where that is not known), and its own policy, if it has one."""
+
+    owner: str
+    policy: Document | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where to ask: the upstream, and as whom."""
+
+    upstream: Upstream
+    account: str
+    region: str
+    accounts: tuple[str, ...]
+
+
+class ResourcePolicies:
+    """What the resources behind the door say themselves of who may use them."""
+
+    def __init__(self, upstreams: Upstreams) -> None:
+        self._upstreams = upstreams
+        self._known: dict[tuple[str, ...], tuple[float, Any]] = {}
+        self._changes: dict[str, int] = {}
+
+    async def of(self, resource: str, account: str, region: str, accounts: Iterable[str]) -> Guarded:
+        """The owner and the policy of a resource, for a caller of `account`; `accounts` are all that there are.
+
+        Raises:
+            AwsError: the policy cannot be read.
+            LateError: the upstream does not answer in time.
+            BrokenError: the upstream does not answer.
+        """
+        arn = parse_arn(resource)
+        read = _READERS.get(arn.service) if arn is not None else None
+        upstream = self._upstreams.of(arn.service) if arn is not None else None
+        if arn is None or read is None or upstream is None or not arn.resource.strip("*"):
+            return Guarded(arn.account if arn is not None else "", None)
+        owner = arn.account or account
+        place = _Place(upstream, upstream.account or owner, arn.region or region, (account, *accounts))
+        return await read(self, place, arn.resource, owner)
+
+    def drop(self, service: str, operation: str) -> None:
+        """Forget what a call may change, before it is made and when it has been."""
+        if operation in _CHANGING.get(service, ()):
+            self._changes[service] = self._changes.get(service, 0) + 1
+            for key in [key for key in self._known if key[0] == service]:
+                del self._known[key]
+
+    async def recall(self, key: tuple[str, ...], read: Callable[[], Awaitable[Any]]) -> Any:
+        """What is remembered under a key, whose first part is the service; or else what is read now."""
+        now = clock.monotonic()
+        known = self._known.get(key)
+        if known is not None and known[0] > now:
+            return known[1]
+        changes = self._changes.get(key[0], 0)
+        value = await read()
+        if changes == self._changes.get(key[0], 0):  # else it may be older than what was changed meanwhile
+            if len(self._known) >= _MOST:
+                self._known.clear()
+            self._known[key] = now + _LASTING, value
+        return value
+
+
+Reader = Callable[[ResourcePolicies, _Place, str, str], Awaitable[Guarded]]
+
+
+async def _bucket(known: ResourcePolicies, place: _Place, resource: str, _: str) -> Guarded:
+    name = resource.partition("/")[0]
+    owner = await _owner(known, place, name)
+    asked = _Place(place.upstream, owner or place.account, place.region, ())
+
+    async def read() -> Document | None:
+        answer = await _ask(asked, "s3", "GET", f"/{quote(name)}", query="policy=")
+        return _document(answer.body.decode("utf-8", "replace")) if answer.status == _OK else None
+
+    return Guarded(owner, await known.recall(("s3", "policy", name), read))
+
+
+async def _owner(known: ResourcePolicies, place: _Place, name: str) -> str:
+    """Whose a bucket is: the caller's, where it stands in the caller's list; else that account's whose list has it."""
+    if place.upstream.account:
+        return place.upstream.account
+    for account in dict.fromkeys(place.accounts):
+
+        async def read(account: str = account) -> frozenset[str]:
+            asked = _Place(place.upstream, account, place.region, ())
+            return _bucket_names(await _ask(asked, "s3", "GET", "/"))
+
+        if name in await known.recall(("s3", "buckets", account), read):
+            return account
+    return ""
+
+
+def _bucket_names(answer: Whole) -> frozenset[str]:
+    from lxml import etree
+
+    if answer.status != _OK:
+        return frozenset()
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False)
+    try:
+        root = etree.fromstring(answer.body, parser)
+    except (etree.XMLSyntaxError, ValueError):
+        return frozenset()
+    buckets = (element for element in root.iter("{*}Bucket"))
+    return frozenset(name for bucket in buckets if (name := bucket.findtext("{*}Name")))
+
+
+async def _queue(known: ResourcePolicies, place: _Place, resource: str, owner: str) -> Guarded:
+    url = f"{place.upstream.origin}{place.upstream.prefix}/{place.account}/{resource}"
+
+    async def read() -> Document | None:
+        asked = {"QueueUrl": url, "AttributeNames": ["Policy"]}
+        answer = await _json(place, "sqs", "AmazonSQS.GetQueueAttributes", asked, "1.0")
+        return _document(_text(answer, "Attributes", "Policy"))
+
+    return Guarded(owner, await known.recall(("sqs", place.account, place.region, resource), read))
+
+
+async def _topic(known: ResourcePolicies, place: _Place, resource: str, owner: str) -> Guarded:
+    name = resource.partition(":")[0]  # a subscription's ARN goes on
+    arn = f"arn:aws:sns:{place.region}:{owner}:{name}"
+
+    async def read() -> Document | None:
+        form = f"Action=GetTopicAttributes&Version=2010-03-31&TopicArn={quote(arn, safe='')}"
+        headers = {"content-type": "application/x-www-form-urlencoded; charset=utf-8"}
+        answer = await _ask(place, "sns", "POST", "/", headers=headers, body=form.encode())
+        return _document(_entry(answer, "Policy"))
+
+    return Guarded(owner, await known.recall(("sns", place.account, place.region, name), read))
+
+
+def _entry(answer: Whole, wanted: str) -> str:
+    """A value of a query service's map."""
+    from lxml import etree
+
+    if answer.status != _OK:
+        return ""
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False)
+    try:
+        root = etree.fromstring(answer.body, parser)
+    except (etree.XMLSyntaxError, ValueError):
+        raise _unreadable() from None
+    entries = root.iter("{*}entry")
+    return next((entry.findtext("{*}value") or "" for entry in entries if entry.findtext("{*}key") == wanted), "")
+
+
+async def _key(known: ResourcePolicies, place: _Place, resource: str, owner: str) -> Guarded:
+    kind, _, name = resource.partition("/")
+    if kind != "key" or "*" in name:
+        return Guarded(owner, None)
+
+    async def read() -> Document | None:
+        asked = {"KeyId": name, "PolicyName": "default"}
+        answer = await _json(place, "kms", "TrentService.GetKeyPolicy", asked, "1.1")
+        # Without its policy nobody may use a key; what is not there yet, or not told, has the one that AWS gives it.
+        return _document(_text(answer, "Policy")) or parse(_default_key_policy(owner))
+
+    return Guarded(owner, await known.recall(("kms", place.account, place.region, name), read))
+
+
+def _default_key_policy(owner: str) -> str:
+    """Source: KMS Developer Guide, "Default key policy"."""
+    statement = {
+        "Sid": "Enable IAM User Permissions",
+        "Effect": "Allow",
+        "Principal": {"AWS": f"arn:aws:iam::{owner}:root"},
+        "Action": "kms:*",
+        "Resource": "*",
+    }
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+async def _secret(known: ResourcePolicies, place: _Place, resource: str, owner: str) -> Guarded:
+    name = resource.removeprefix("secret:")
+    full = f"arn:aws:secretsmanager:{place.region}:{owner}:secret:{name}"
+    asked = {"SecretId": name[: -len("-??????")] if name.endswith("-??????") else full}
+
+    async def read() -> Document | None:
+        answer = await _json(place, "secretsmanager", "secretsmanager.GetResourcePolicy", asked, "1.1")
+        return _document(_text(answer, "ResourcePolicy"))
+
+    return Guarded(owner, await known.recall(("secretsmanager", place.account, place.region, name), read))
+
+
+async def _function(known: ResourcePolicies, place: _Place, resource: str, owner: str) -> Guarded:
+    kind, _, named = resource.partition(":")
+    name, _, qualifier = named.partition(":")
+    if kind != "function":
+        return Guarded(owner, None)
+
+    async def read() -> Document | None:
+        path = f"/2015-03-31/functions/{quote(name, safe='')}/policy"
+        query = f"Qualifier={quote(qualifier, safe='')}" if qualifier else ""
+        answer = await _ask(place, "lambda", "GET", path, query=query)
+        return _document(_text(_content(answer), "Policy"))
+
+    return Guarded(owner, await known.recall(("lambda", place.account, place.region, named), read))
+
+
+_READERS: Final[Mapping[str, Reader]] = {
+    "s3": _bucket,
+    "sqs": _queue,
+    "sns": _topic,
+    "kms": _key,
+    "secretsmanager": _secret,
+    "lambda": _function,
+}
+
+
+async def _ask(
+    place: _Place,
+    service: str,
+    method: str,
+    path: str,
+    *,
+    query: str = "",
+    headers: Mapping[str, str] | None = None,
+    body: bytes = b"",
+) -> Whole:
+    """An upstream's answer; one that fails inside tells nothing, so nothing is decided by it."""
+    answer = await conversation.ask(
+        place.upstream, place.account, service, place.region, method, path, query=query, headers=headers, body=body
+    )
+    if answer.status >= _FAILED and answer.status != 501:  # noqa: PLR2004 - not implemented: then there is no policy
+        raise _unreadable()
+    return answer
+
+
+async def _json(place: _Place, service: str, target: str, asked: Any, version: str) -> Any:
+    headers = {"content-type": f"application/x-amz-json-{version}", "x-amz-target": target}
+    return _content(await _ask(place, service, "POST", "/", headers=headers, body=json.dumps(asked).encode()))
+
+
+def _content(answer: Whole) -> Any:
+    if answer.status != _OK:
+        return None
+    try:
+        return json.loads(answer.body)
+    except ValueError:
+        raise _unreadable() from None
+
+
+def _text(content: Any, *path: str) -> str:
+    for name in path:
+        content = content.get(name) if isinstance(content, dict) else None
+    return content if isinstance(content, str) else ""
+
+
+def _document(text: str) -> Document | None:
+    if not text:
+        return None
+    try:
+        return parse(text)
+    except MalformedPolicy:
+        raise _unreadable() from None
+
+
+def _unreadable() -> AwsError:
+    """What is not understood allows nothing."""
+    return AwsError("AccessDenied", "The upstream does not tell the policy of this resource", status=403)

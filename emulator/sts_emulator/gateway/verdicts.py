@@ -1,0 +1,102 @@
+"""May this call pass: each of its needs is put to the engine, with the policy that the resource has at its upstream."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from sts_emulator.accounts import documents, organizations
+from sts_emulator.core.errors import AwsError
+from sts_emulator.gateway.call import Need
+from sts_emulator.gateway.passage import Passage
+from sts_emulator.gateway.resource_policies import NOBODYS, Guarded, ResourcePolicies
+from sts_emulator.policy.deciding.engine import Decision, PolicySet, Principal
+from sts_emulator.policy.saving.control_policies import RESOURCE_SERVICES
+from sts_emulator.vending.authorize import access_denied, consult, consult_unsigned, denial, refused
+from sts_emulator.vending.context import Keys
+
+log = logging.getLogger("emulator")
+
+_ANONYMOUS = Principal("anonymous", "*")
+
+
+def needs_of(passage: Passage) -> tuple[Need, ...]:
+    """What the caller needs for a call, by the map; dependent permissions are left out.
+
+    Raises:
+        AwsError: the map has no line for the operation, and nothing says that it may pass nevertheless.
+    """
+    from sts_emulator.gateway.map import Unmapped, required
+
+    call = passage.call = passage.as_call()
+    try:
+        return tuple(need for need in required(call) if not need.optional)
+    except Unmapped:
+        named = f"{call.service}:{call.operation}"
+        passage.ctx.evidence["unmapped"] = named
+        if not passage.ctx.server.settings.allow_unmapped:
+            told = (
+                f"sts-emulator's map has no line for {named}, so it cannot be decided and is denied; "
+                "`serve --allow-unmapped` lets such calls pass"
+            )
+            raise access_denied(told) from None
+    log.warning("%s passes undecided: the map has no line for it, and --allow-unmapped is on", named)
+    return ()
+
+
+async def allow(passage: Passage, known: ResourcePolicies, needs: Sequence[Need]) -> None:
+    """Let a call go on, or refuse it. Raises AwsError, and what reading a policy raises."""
+    for need in needs:
+        decision, guarded = await decide(passage, known, need)
+        if decision.verdict != "allow":
+            raise refusal(passage, need, decision, guarded)
+
+
+async def decide(passage: Passage, known: ResourcePolicies, need: Need) -> tuple[Decision, Guarded]:
+    """One question to the engine, and what the resource said for itself."""
+    ctx, caller = passage.ctx, passage.ctx.caller
+    accounts = [account["id"] for account in ctx.world.page(documents.ACCOUNT)]
+    guarded = await known.of(need.resource, passage.account, ctx.region, accounts)
+    owner = guarded.owner or passage.account
+    keys: dict[str, tuple[str, ...]] = {name.lower(): tuple(values) for name, values in need.keys.items()}
+    keys.update(_resource_keys(passage, owner))
+    if caller is None:
+        rcps = _control(passage, need, owner)
+        side = PolicySet(trust=guarded.policy or NOBODYS, rcps=rcps, resource_account=owner)
+        return consult_unsigned(ctx, _ANONYMOUS, need.action, need.resource, keys, side), guarded
+    policy = guarded.policy or (NOBODYS if owner != caller.account else None)
+    rcps = () if organizations.is_exempt(caller.role) else _control(passage, need, owner)
+    decision = consult(ctx, caller, need.action, need.resource, keys, trust=policy, rcps=rcps, resource_account=owner)
+    return decision, guarded
+
+
+def _control(passage: Passage, need: Need, owner: str) -> organizations.Levels:
+    service = need.action.partition(":")[0]
+    return organizations.resource_control(passage.ctx.world, owner) if service in RESOURCE_SERVICES else ()
+
+
+def _resource_keys(passage: Passage, owner: str) -> Keys:
+    keys: dict[str, tuple[str, ...]] = {"aws:resourceaccount": (owner,)}
+    keys.update(organizations.resource_keys(passage.ctx.world, owner))
+    if passage.signing_name == "s3":
+        keys["s3:resourceaccount"] = (owner,)
+        keys["s3:authtype"] = (_way_of_signing(passage),)
+        keys["s3:signatureversion"] = ("AWS4-HMAC-SHA256" if passage.signed is None else passage.signed.algorithm,)
+        if passage.signed is not None and passage.said:
+            keys["s3:x-amz-content-sha256"] = (passage.said,)
+    return keys
+
+
+def _way_of_signing(passage: Passage) -> str:
+    return "REST-QUERY-STRING" if passage.signed is not None and passage.signed.presigned else "REST-HEADER"
+
+
+def refusal(passage: Passage, need: Need, decision: Decision, guarded: Guarded) -> AwsError:
+    """What a denied caller is told."""
+    ctx, caller = passage.ctx, passage.ctx.caller
+    if caller is None:
+        return refused(
+            ctx, f"An anonymous caller is not authorized to perform: {need.action} on resource: {need.resource}"
+        )
+    same_account = (guarded.owner or caller.account) == caller.account
+    return refused(ctx, denial(ctx, caller, need.action, need.resource, decision, same_account=same_account))

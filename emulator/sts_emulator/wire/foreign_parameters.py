@@ -1,0 +1,279 @@
+"""The parameters of a foreign service's call, for whoever decides on it: any protocol, under the model's names.
+
+What a parser of the service might read in another way than this one (a member twice, or spelt in another case) is
+refused; values are not judged, that is the service's business.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from sts_emulator.core.errors import AwsError
+from sts_emulator.wire import foreign_routing, http
+from sts_emulator.wire.foreign_routing import Meant
+from sts_emulator.wire.http import Request
+from sts_emulator.wire.models import Member, Shape
+
+if TYPE_CHECKING:
+    from lxml.etree import _Element
+
+_MAX_DEPTH: Final = 64
+_HIDDEN: Final = "HIDDEN_DUE_TO_SECURITY_REASONS"
+_NONE = Shape("", "structure")
+
+
+def read(meant: Meant, request: Request) -> dict[str, Any]:
+    """The parameters of a call, without what is streamed.
+
+    Raises:
+        AwsError: `SerializationException`, `MalformedXML` or `InvalidRequest`.
+    """
+    shape = meant.operation.input or _NONE
+    if meant.protocol in ("query", "ec2"):
+        return _structure_of_pairs(http.parameters(request), shape)
+    if meant.protocol == "json":
+        content: dict[str, Any] = _renamed(_json(request.body), shape, 0)
+        return content
+    return _located(meant, request, shape) | _payload(meant, request, shape)
+
+
+def is_streamed(meant: Meant) -> bool:
+    """Whether the body of a call is read as it comes, and is no parameter."""
+    shape = meant.operation.input or _NONE
+    return bool(shape.payload) and shape.members[shape.payload].shape.streaming
+
+
+def without_secrets(meant: Meant, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters as an event may keep them: what the model calls sensitive is left out."""
+    shown: dict[str, Any] = _shown(parameters, meant.operation.input or _NONE)
+    return shown
+
+
+def _shown(value: Any, shape: Shape) -> Any:
+    if isinstance(value, Mapping) and shape.type == "structure":
+        members = shape.members
+        return {
+            name: _HIDDEN if members[name].shape.sensitive else _shown(item, members[name].shape)
+            for name, item in value.items()
+            if name in members
+        }
+    if isinstance(value, Mapping) and shape.value is not None:
+        inner = shape.value.shape
+        return {name: _HIDDEN if inner.sensitive else _shown(item, inner) for name, item in value.items()}
+    if isinstance(value, list) and shape.member is not None:
+        inner = shape.member.shape
+        return [_HIDDEN if inner.sensitive else _shown(item, inner) for item in value]
+    return value
+
+
+# What is not in the body -------------------------------------------------------------------------------------------
+
+
+def _located(meant: Meant, request: Request, shape: Shape) -> dict[str, Any]:
+    labels = foreign_routing.route(meant.operation).labels(request.raw_path)
+    query = http.pairs(request.query)
+    found: dict[str, Any] = {}
+    for member in shape.members.values():
+        name = member.location_name or member.name
+        if member.location == "uri" and name in labels:
+            found[member.name] = http.unquote(labels[name])
+        elif member.location == "querystring":
+            found.update(_from_query(member, [value for key, value in query if key == name]))
+        elif member.location == "header" and name.lower() in request.headers:
+            found[member.name] = request.headers[name.lower()]
+        elif member.location == "headers":
+            prefix = name.lower()
+            named = {key[len(prefix) :]: value for key, value in request.headers.items() if key.startswith(prefix)}
+            found.update({member.name: named} if named else {})
+    return found
+
+
+def _from_query(member: Member, values: list[str]) -> dict[str, Any]:
+    if not values:
+        return {}
+    if member.shape.type == "list":
+        return {member.name: values}
+    if len(values) > 1:
+        raise _in_doubt(f"`{member.location_name}` twice")
+    return {member.name: values[0]}
+
+
+def _payload(meant: Meant, request: Request, shape: Shape) -> dict[str, Any]:
+    if is_streamed(meant) or not request.body:
+        return {}
+    inside = {name: member for name, member in shape.members.items() if not member.location}
+    payload = shape.members.get(shape.payload)
+    if payload is not None and payload.shape.type not in ("structure", "list", "map"):
+        return {}  # bytes or text of the caller's own
+    if meant.protocol == "rest-xml":
+        if payload is None and not inside:
+            return {}
+        described = payload.shape if payload is not None else Shape("", "structure", members=inside)
+        content = _of_element(_xml(request.body), described, 0)
+    elif payload is not None:
+        content = _renamed(_json(request.body), payload.shape, 0)
+    else:
+        content = _renamed(_json(request.body), Shape("", "structure", members=inside), 0)
+    return {payload.name: content} if payload is not None else content
+
+
+# JSON --------------------------------------------------------------------------------------------------------------
+
+
+def _json(body: bytes) -> Any:
+    if not body.strip():
+        return {}
+    try:
+        return json.loads(body.decode("utf-8"), object_pairs_hook=_once)
+    except (ValueError, RecursionError):
+        raise AwsError("SerializationException", "The body is no JSON that has one meaning", status=400) from None
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) != len(pairs):
+        raise ValueError
+    return content
+
+
+def _renamed(value: Any, shape: Shape, depth: int) -> Any:
+    """A decoded value under the names of the model."""
+    if depth > _MAX_DEPTH:
+        raise AwsError("SerializationException", "The body is nested too deeply", status=400)
+    if shape.type == "structure" and isinstance(value, dict):
+        members = {member.location_name or member.name: member for member in shape.members.values()}
+        lowered = {name.lower() for name in members}
+        if any(key not in members and key.lower() in lowered for key in value):
+            raise AwsError("SerializationException", "A member is spelt in another case than it has", status=400)
+        known = ((members[key], item) for key, item in value.items() if key in members and item is not None)
+        return {member.name: _renamed(item, member.shape, depth + 1) for member, item in known}
+    if shape.type == "list" and isinstance(value, list) and shape.member is not None:
+        return [_renamed(item, shape.member.shape, depth + 1) for item in value]
+    if shape.type == "map" and isinstance(value, dict) and shape.value is not None:
+        return {key: _renamed(item, shape.value.shape, depth + 1) for key, item in value.items()}
+    if shape.type in ("structure", "list", "map"):
+        if depth == 0 and shape.type == "structure":
+            raise AwsError("SerializationException", "The body is no JSON object", status=400)
+        return {} if shape.type != "list" else []
+    return value
+
+
+# Forms -------------------------------------------------------------------------------------------------------------
+
+
+def _structure_of_pairs(pairs: Mapping[str, str], shape: Shape) -> dict[str, Any]:
+    groups = _grouped(pairs)
+    found = {}
+    for member in shape.members.values():
+        flat = member.shape.member.location_name if member.shape.flattened and member.shape.member else ""
+        names = [member.query_name, flat, member.location_name, member.name, _capital(member.location_name)]
+        group = next((groups[name] for name in names if name and name in groups), None)
+        if group is not None:
+            found[member.name] = _of_pairs(group, member.shape)
+    return found
+
+
+def _capital(name: str) -> str:
+    return name[:1].upper() + name[1:]
+
+
+def _grouped(pairs: Iterable[tuple[str, str]] | Mapping[str, str]) -> dict[str, dict[str, str]]:
+    groups: dict[str, dict[str, str]] = {}
+    for name, value in dict(pairs).items():
+        head, _, rest = name.partition(".")
+        groups.setdefault(head, {})[rest] = value
+    return groups
+
+
+def _of_pairs(group: dict[str, str], shape: Shape) -> Any:
+    if shape.type == "structure":
+        return _structure_of_pairs(group, shape)
+    if shape.type == "list" and shape.member is not None:
+        return [_of_pairs(inner, shape.member.shape) for inner in _entries(group, shape.member.location_name)]
+    if shape.type == "map" and shape.key is not None and shape.value is not None:
+        key, value = shape.key.location_name or "key", shape.value.location_name or "value"
+        entries = [_grouped(inner) for inner in _entries(group, "entry")]
+        return {
+            entry[key].get("", ""): _of_pairs(entry[value], shape.value.shape)
+            for entry in entries
+            if key in entry and value in entry
+        }
+    return group.get("", "")
+
+
+def _entries(group: dict[str, str], marker: str) -> list[dict[str, str]]:
+    """What stands at each number, with or without the name of a list's member before it."""
+    groups = _grouped(group)
+    for name in (marker, "member", "entry"):
+        if name and name in groups and not any(part.isdigit() for part in groups):
+            groups = _grouped(groups[name])
+            break
+    return [groups[number] for number in sorted(filter(str.isdigit, groups), key=int)]
+
+
+# XML ---------------------------------------------------------------------------------------------------------------
+
+
+def _xml(body: bytes) -> _Element:
+    from lxml import etree
+
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False, remove_comments=True)
+    try:
+        root = etree.fromstring(body, parser)
+    except (etree.XMLSyntaxError, ValueError):
+        raise _malformed() from None
+    if root.getroottree().docinfo.internalDTD is not None:
+        raise _malformed()
+    return root
+
+
+def _malformed() -> AwsError:
+    return AwsError(
+        "MalformedXML",
+        "The XML you provided was not well-formed or did not validate against our published schema",
+        status=400,
+    )
+
+
+def _of_element(element: _Element, shape: Shape, depth: int) -> Any:
+    if depth > _MAX_DEPTH:
+        raise _malformed()
+    if shape.type == "structure":
+        return _members_of(element, shape, depth)
+    if shape.type == "list" and shape.member is not None:
+        item = shape.member
+        return [_of_element(child, item.shape, depth + 1) for child in element if isinstance(child.tag, str)]
+    return element.text or ""
+
+
+def _members_of(element: _Element, shape: Shape, depth: int) -> dict[str, Any]:
+    children: dict[str, list[_Element]] = {}
+    for child in element:
+        if isinstance(child.tag, str):
+            children.setdefault(child.tag.rpartition("}")[2], []).append(child)
+    found: dict[str, Any] = {}
+    for member in shape.members.values():
+        given = children.get(_tag(member), [])
+        if member.shape.flattened and member.shape.member is not None:
+            if given:
+                found[member.name] = [_of_element(child, member.shape.member.shape, depth + 1) for child in given]
+        elif len(given) > 1:
+            raise _malformed()
+        elif given:
+            found[member.name] = _of_element(given[0], member.shape, depth + 1)
+    return found
+
+
+def _tag(member: Member) -> str:
+    inner = member.shape.member
+    return (
+        member.location_name
+        or (inner.location_name if member.shape.flattened and inner is not None else "")
+        or member.name
+    )
+
+
+def _in_doubt(what: str) -> AwsError:
+    return AwsError("InvalidRequest", f"This request can be read in two ways: it has {what}.", status=400)

@@ -1,0 +1,182 @@
+"""Which operation of a foreign service a request means: as its client's model has it, and nothing that is in doubt.
+
+Who decides on one reading of a request while its service acts on another lets callers past their policies: so a
+request that could be read in two ways is refused.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Final
+
+from sts_emulator.core.errors import AwsError
+from sts_emulator.wire import http, models
+from sts_emulator.wire.http import Request
+from sts_emulator.wire.models import Operation, Service
+
+_CONTROL_PATH: Final = "/v20180820/"  # of s3control, which is signed for as S3 is
+_FORM: Final = "application/x-www-form-urlencoded"
+_LABEL = re.compile(r"\{([^}+]+)(\+?)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Meant:
+    """What a request means, and the protocol that it speaks, which is not always the model's first."""
+
+    service: Service
+    operation: Operation
+    protocol: str
+
+
+def match(signing_name: str, request: Request) -> Meant:
+    """The operation that a request means.
+
+    Raises:
+        AwsError: `UnknownOperationException`, or `InvalidRequest` for a request that can be read in two ways.
+    """
+    for service in _candidates(signing_name, request):
+        meant = _match(service, request)
+        if meant is not None:
+            return meant
+    raise AwsError("UnknownOperationException", f"No operation of {signing_name} is meant by this request", status=404)
+
+
+def service_of(signing_name: str, request: Request) -> Service | None:
+    """The service itself, for errors before its operation is known."""
+    return next(_candidates(signing_name, request), None)
+
+
+def _candidates(signing_name: str, request: Request) -> Iterator[Service]:
+    """The service that is called as it signs first: the others are rarely meant, and looking for them takes long."""
+    if signing_name == "s3" and request.raw_path.startswith(_CONTROL_PATH):
+        yield models.foreign("s3control")
+        return
+    with contextlib.suppress(KeyError):
+        yield models.foreign(signing_name)
+    for name in models.signed_as(signing_name):
+        if name != signing_name:
+            yield models.foreign(name)
+
+
+def _match(service: Service, request: Request) -> Meant | None:
+    target = request.headers.get("x-amz-target", "")
+    is_form = request.headers.get("content-type", "").lstrip().lower().startswith(_FORM)
+    if target:
+        if is_form:
+            raise _in_doubt("X-Amz-Target and a form")
+        prefix, _, action = target.rpartition(".")
+        return _named(service, action, "json") if prefix == service.target_prefix else None
+    if "smithy-protocol" in request.headers:
+        return None  # RPC over CBOR is not read here
+    if is_form or (service.protocol in ("query", "ec2") and "Action=" in request.query):
+        return _match_action(service, request)
+    return _match_path(service, request)
+
+
+def _named(service: Service, action: str, protocol: str) -> Meant | None:
+    return Meant(service, service.operations[action], protocol) if action in service.operations else None
+
+
+def _match_action(service: Service, request: Request) -> Meant | None:
+    posted = request.body.decode("utf-8", "replace") if request.method == "POST" else ""
+    given = [name for name, _ in http.pairs(request.query) + http.pairs(posted)]
+    if len(set(given)) != len(given):
+        raise _in_doubt("the same parameter twice")
+    parameters = http.parameters(request)
+    if parameters.get("Version", service.api_version) != service.api_version:
+        return None
+    protocol = "ec2" if service.protocol == "ec2" else "query"
+    return _named(service, parameters.get("Action", ""), protocol)
+
+
+def _match_path(service: Service, request: Request) -> Meant | None:
+    names = [name for name, _ in http.pairs(request.query)]
+    found = [
+        route
+        for route in _routes(service.name)
+        if route.method == request.method and route.matches(request.raw_path, names, request.headers)
+    ]
+    if not found:
+        return None
+    best = max(found, key=lambda route: route.weight)
+    strays = (set(names) & _subresources(service.name)) - best.names
+    if strays:
+        raise _in_doubt(f"`{min(strays)}`, which {best.operation} does not have")
+    return Meant(service, service.operations[best.operation], service.protocol)
+
+
+def _in_doubt(what: str) -> AwsError:
+    return AwsError("InvalidRequest", f"This request can be read in two ways: it has {what}.", status=400)
+
+
+class Route:
+    """A URI template: its path, and what of query and headers the operation cannot be without."""
+
+    def __init__(self, service: Service, operation: str, method: str, uri: str) -> None:
+        path, _, query = uri.partition("?")
+        self.operation = operation
+        self.method = method
+        self._path = re.compile("".join(_pattern(path)) + "/?")
+        literals = [pair.partition("=")[0] for pair in query.split("&")] if query else []
+        members = described.members if (described := service.operations[operation].input) else {}
+        required = described.required if described else frozenset()
+        asked = [member for member in members.values() if member.location == "querystring"]
+        self.names = {*literals, *(member.location_name for member in asked)}
+        self.needed = {*literals, *(member.location_name for member in asked if member.name in required)}
+        self._headers = {
+            member.location_name.lower()
+            for member in members.values()
+            if member.location == "header" and member.name in required
+        }
+        labels = path.count("{")
+        self.weight = (-labels, len(self.needed) + len(self._headers), len(path))
+
+    def matches(self, path: str, names: list[str], headers: Mapping[str, str]) -> bool:
+        """Whether a request has all that the operation needs."""
+        return (
+            self._path.fullmatch(path) is not None and self.needed.issubset(names) and self._headers.issubset(headers)
+        )
+
+    def labels(self, path: str) -> dict[str, str]:
+        """What stands at the labels of the path, still escaped."""
+        found = self._path.fullmatch(path)
+        return {} if found is None else {_plain(name): value for name, value in found.groupdict().items()}
+
+
+def _pattern(path: str) -> Iterator[str]:
+    end = 0
+    for label in _LABEL.finditer(path):
+        yield re.escape(path[end : label.start()])
+        yield f"(?P<{_group(label[1])}>{'.+' if label[2] else '[^/]+'})"
+        end = label.end()
+    yield re.escape(path[end:].removesuffix("/"))
+
+
+def _group(label: str) -> str:
+    """A label as the name of a group: labels may hold hyphens."""
+    return "L" + label.encode().hex()
+
+
+def _plain(group: str) -> str:
+    return bytes.fromhex(group[1:]).decode()
+
+
+@cache
+def _routes(name: str) -> list[Route]:
+    service = models.foreign(name)
+    return [Route(service, operation, method, uri) for operation, method, uri in service.uris]
+
+
+def route(operation: Operation) -> Route:
+    """The URI template of an operation."""
+    return next(route for route in _routes(operation.service.name) if route.operation == operation.name)
+
+
+@cache
+def _subresources(name: str) -> set[str]:
+    """Names in a query that make another operation of a request."""
+    return {part for route in _routes(name) for part in route.needed if part != "x-id"}

@@ -1,0 +1,95 @@
+"""The door before a real moto server, each a process of its own; a world of its own for each test."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+
+import pytest
+from door_lab import client
+
+from sts_emulator import Aws, Emulator
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextlib.contextmanager
+def running(*command: str, ready: str) -> Iterator[subprocess.Popen]:
+    """A server in a process of its own, once it answers."""
+    process = subprocess.Popen(command, env=dict(os.environ), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        until = time.monotonic() + 240
+        while time.monotonic() < until and process.poll() is None:
+            try:
+                urllib.request.urlopen(ready, timeout=20).close()
+            except urllib.error.HTTPError:
+                break
+            except OSError:
+                time.sleep(0.05)
+            else:
+                break
+        yield process
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@contextlib.contextmanager
+def door_before(upstream: str, *flags: str) -> Iterator[Emulator]:
+    """An emulator of its own, which passes on what it does not have."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    command = [sys.executable, "-m", "sts_emulator", "serve", "--port", str(port), "--upstream", upstream, *flags]
+    with running(*command, ready=f"{url}/health"):
+        yield Emulator(url)
+
+
+@pytest.fixture(scope="session")
+def moto() -> Iterator[str]:
+    """The URL of a real moto server."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    with running(*command, ready=f"{url}/moto-api/"):
+        yield url
+
+
+@pytest.fixture(scope="session")
+def door(moto) -> Iterator[Emulator]:
+    """An emulator with moto as its upstream."""
+    with door_before(moto) as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def another_door() -> Callable[..., contextlib.AbstractContextManager[Emulator]]:
+    """`with another_door(upstream, *flags) as emulator:` one with other settings."""
+    return door_before
+
+
+@pytest.fixture
+def lab(request, door, moto) -> Iterator[Aws]:
+    """A world of the test's own behind that door, seeded from its `scenario` marker; moto is emptied before."""
+    urllib.request.urlopen(urllib.request.Request(f"{moto}/moto-api/reset", method="POST")).close()
+    marker = request.node.get_closest_marker("scenario")
+    with door.world(marker.args[0] if marker else None) as aws:
+        yield aws
+
+
+@pytest.fixture
+def photos(lab: Aws):
+    """Root's client of S3, with a bucket."""
+    root = client(lab, "s3")
+    root.create_bucket(Bucket="photos")
+    return root

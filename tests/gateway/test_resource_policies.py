@@ -1,0 +1,95 @@
+"""What resources say themselves: policies of buckets, queues, topics, keys and secrets, read through the upstream."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from door_lab import MINE, OTHERS, PEOPLE, client, refused, statement, stranger
+
+from sts_emulator import Aws
+
+pytestmark = pytest.mark.scenario(PEOPLE)
+
+
+def test_a_bucket_lets_in_whom_its_policy_names(lab: Aws, photos):
+    photos.put_object(Bucket="photos", Key="ann/1", Body=b"1")
+    eve = stranger(lab, "s3")
+    bob = client(lab, "s3", "bob")
+    for outsider in (eve, bob):
+        assert refused(outsider.get_object, Bucket="photos", Key="ann/1")["Error"]["Code"] == "AccessDenied"
+    names = f"arn:aws:iam::{OTHERS}:user/eve", f"arn:aws:iam::{MINE}:user/bob"
+    photos.put_bucket_policy(
+        Bucket="photos", Policy=statement("Allow", "s3:GetObject", "arn:aws:s3:::photos/*", *names)
+    )
+    for guest in (eve, bob):
+        assert guest.get_object(Bucket="photos", Key="ann/1")["Body"].read() == b"1"
+    photos.delete_bucket_policy(Bucket="photos")
+    answer = refused(eve.get_object, Bucket="photos", Key="ann/1")
+    told = lab.explain(answer)
+    assert "resource policies" in told
+    assert "trust policy" not in told
+
+
+def test_a_bucket_keeps_out_whom_its_policy_denies(lab: Aws, photos):
+    ann = client(lab, "s3", "ann")
+    ann.put_object(Bucket="photos", Key="ann/1", Body=b"1")
+    denial = statement("Deny", "s3:GetObject", "arn:aws:s3:::photos/*", f"arn:aws:iam::{MINE}:user/ann")
+    photos.put_bucket_policy(Bucket="photos", Policy=denial)
+    message = refused(ann.get_object, Bucket="photos", Key="ann/1")["Error"]["Message"]
+    assert "with an explicit deny in a resource-based policy" in message
+
+
+def test_a_queue_and_a_topic_let_in_whom_their_policies_name(lab: Aws):
+    ann_sqs, ann_sns = client(lab, "sqs", "ann"), client(lab, "sns", "ann")
+    queue = ann_sqs.create_queue(QueueName="jobs")["QueueUrl"]
+    bob = f"arn:aws:iam::{MINE}:user/bob"
+    send = {"QueueUrl": queue, "MessageBody": "x"}
+    assert refused(client(lab, "sqs", "bob").send_message, **send)["Error"]["Code"] == "AccessDeniedException"
+    policy = statement("Allow", "sqs:SendMessage", f"arn:aws:sqs:us-east-1:{MINE}:jobs", bob)
+    ann_sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy})
+    assert client(lab, "sqs", "bob").send_message(**send)["MessageId"]
+    topic = ann_sns.create_topic(Name="news")["TopicArn"]
+    publish = {"TopicArn": topic, "Message": "x"}
+    assert refused(client(lab, "sns", "bob").publish, **publish)["Error"]["Code"] == "AuthorizationError"
+    ann_sns.set_topic_attributes(
+        TopicArn=topic, AttributeName="Policy", AttributeValue=statement("Allow", "sns:Publish", topic, bob)
+    )
+    assert client(lab, "sns", "bob").publish(**publish)["MessageId"]
+
+
+def test_nobody_uses_a_key_without_its_policy(lab: Aws):
+    ann = client(lab, "kms", "ann")
+    key = ann.create_key()["KeyMetadata"]
+    assert ann.describe_key(KeyId=key["KeyId"])["KeyMetadata"]["KeyId"] == key["KeyId"]
+    only_root = statement("Allow", "kms:PutKeyPolicy", "*", f"arn:aws:iam::{MINE}:user/ann")
+    ann.put_key_policy(KeyId=key["KeyId"], PolicyName="default", Policy=only_root)
+    answer = refused(ann.describe_key, KeyId=key["KeyId"])
+    assert "because no resource-based policy allows the kms:DescribeKey action" in answer["Error"]["Message"]
+
+
+def test_a_secret_lets_in_whom_its_policy_names(lab: Aws):
+    secret = client(lab, "secretsmanager", "ann").create_secret(Name="db", SecretString="x")["ARN"]
+    bob = client(lab, "secretsmanager", "bob")
+    assert refused(bob.get_secret_value, SecretId=secret)["Error"]["Code"] == "AccessDeniedException"
+    policy = statement("Allow", "secretsmanager:GetSecretValue", "*", f"arn:aws:iam::{MINE}:user/bob")
+    client(lab, "secretsmanager", "ann").put_resource_policy(SecretId=secret, ResourcePolicy=policy)
+    assert bob.get_secret_value(SecretId=secret)["SecretString"] == "x"
+
+
+def test_secrets_are_not_in_events(lab: Aws):
+    client(lab, "secretsmanager", "ann").create_secret(Name="db", SecretString="tell-nobody")
+    assert "tell-nobody" not in json.dumps(lab.events())
+
+
+@pytest.mark.parametrize("service", ["dynamodb", "sns", "secretsmanager", "lambda", "kms"])
+def test_services_of_every_protocol_pass(lab: Aws, service):
+    calls = {
+        "dynamodb": ("list_tables", "TableNames"),
+        "sns": ("list_topics", "Topics"),
+        "secretsmanager": ("list_secrets", "SecretList"),
+        "lambda": ("list_functions", "Functions"),
+        "kms": ("list_keys", "Keys"),
+    }
+    name, member = calls[service]
+    assert getattr(client(lab, service, "ann"), name)()[member] == []
