@@ -117,7 +117,11 @@ METHODS = (
     ),
     Method(
         "console login",
-        {"signin": _rooms("sts_emulator.methods.console_login", "operation", "sessions")},
+        {
+            "signin": _rooms(
+                "sts_emulator.methods.console_login", "operation", "sessions", "bearer_tokens", "console_authorization"
+            )
+        },
         {
             "signin": _rooms("sts_emulator.methods.console_login", "sign_in_pages", "mfa_pages"),
             "/v1/authorize": ("sts_emulator.methods.console_login.authorize_pages",),

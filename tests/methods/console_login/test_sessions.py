@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from login_lab import DEV, LoginTool
+from login_lab import DEV, LoginTool, signed
 
 ALICE = f"{DEV}/alice"
 
@@ -11,17 +11,6 @@ ALICE = f"{DEV}/alice"
 @pytest.fixture
 def signin(aws):
     return signed(aws)
-
-
-def signed(aws, credentials=None):
-    """A client led here by hand: botocore's rules give these operations an address that no setting overrules."""
-    client = aws.client("signin", credentials)
-
-    def lead(params, **_) -> None:
-        params["url"] = f"{aws.endpoint_url}{params['url_path']}"
-
-    client.meta.events.register("before-call.signin", lead)
-    return client
 
 
 def test_a_login_is_listed_and_revoked(tool, signin, denied):

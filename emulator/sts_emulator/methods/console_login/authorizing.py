@@ -52,7 +52,7 @@ class Authorization:
 
     def granted(self, ctx: Context, session: Session) -> dict[str, str]:
         """The code, as members of the answer. Raises AwsError where policies do not allow it."""
-        permission.ask(ctx, session, self.client, permission.AUTHORIZE)
+        permission.ask(ctx, session, self.client, permission.AUTHORIZE, {"signin:oauthredirecturi": self.redirect})
         code = logins.issue_code(ctx.world, session, self.client, self.redirect, self.challenge)
         return {"state": self.state, "code": code}
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from sts_emulator.accounts import documents, people, resources
+from sts_emulator.core import names
 from sts_emulator.core.errors import AwsError
-from sts_emulator.core.names import is_account_id
 from sts_emulator.core.world import World
 from sts_emulator.vending.session import CONSOLE_LOGIN, USER, Session
 
@@ -20,7 +20,7 @@ TOO_MANY: Final = "Too many tries. Wait some minutes."
 
 def account_of(world: World, text: str) -> str:
     """The id of an account that is named by its id or alias; empty when there is none."""
-    if is_account_id(text):
+    if names.is_account_id(text):
         return text if world.get(documents.ACCOUNT, text) else ""
     known = (account["id"] for account in world.page(documents.ACCOUNT) if account["alias"] == text.lower())
     return next(known, "") if text else ""
@@ -52,6 +52,11 @@ def session_of(world: World, account: str, name: str) -> Session | None:
     if user is None:
         return None
     return Session(name=user["name"], id=user["id"], issued=now, expires=now + _LIFETIME, **given)
+
+
+def arn(account: str, name: str) -> str:
+    """What somebody would be if they are who they say."""
+    return names.root_arn(account) if name == ROOT else names.iam_arn(account, "user", "/", name[:64])
 
 
 def _is_password(world: World, session: Session, text: str) -> bool:

@@ -39,7 +39,7 @@ def _by_code(ctx: Context, given: Mapping[str, str], thumbprint: str) -> Login:
         raise invalid("code and codeVerifier are required for the grant authorization_code")
     client = given["clientId"]
     session = logins.redeem_code(ctx.world, client, given["code"], given.get("redirectUri", ""), given["codeVerifier"])
-    permission.ask(ctx, session, client, permission.CREATE)
+    permission.ask(ctx, session, client, permission.CREATE, _keys("authorization_code", given.get("redirectUri", "")))
     return logins.start(ctx.world, session, client, thumbprint, region=ctx.region, user_agent=ctx.user_agent)
 
 
@@ -47,8 +47,17 @@ def _by_refresh_token(ctx: Context, given: Mapping[str, str], thumbprint: str) -
     if not given.get("refreshToken"):
         raise invalid("refreshToken is required for the grant refresh_token")
     login = logins.redeem(ctx.world, given["refreshToken"], given["clientId"], thumbprint)
-    permission.ask(ctx, login.session, login.client, permission.CREATE)
+    permission.ask(ctx, login.session, login.client, permission.CREATE, _keys("refresh_token"))
     return login
+
+
+def _keys(grant: str, redirect: str = "") -> Mapping[str, str]:
+    """What policies may ask of a token's request (docs/aws/console-sign-in.md, "Actions and resources")."""
+    return {
+        "signin:oauthgranttype": grant,
+        "signin:oauthclientauthentication": "none",
+        "signin:oauthredirecturi": redirect,
+    }
 
 
 def _id_token(world: World, login: Login) -> str:

@@ -21,3 +21,7 @@ def denied(error: str, message: str) -> AwsError:
 
 def invalid(message: str, error: str = "INVALID_REQUEST") -> AwsError:
     return AwsError("ValidationException", message, members={"error": error})
+
+
+def not_found(message: str) -> AwsError:
+    return AwsError("ResourceNotFoundException", message, members={"error": "RESOURCE_NOT_FOUND"})

@@ -1,14 +1,13 @@
-"""Logins listed and revoked, and their tokens looked at (docs/aws/console-sign-in.md, "Account access and sign-in")."""
+"""Logins listed and revoked (docs/aws/console-sign-in.md, "Account access and sign-in")."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Final
 
-from sts_emulator.core.errors import AwsError
 from sts_emulator.methods.console_login import logins
 from sts_emulator.methods.console_login.logins import Login
-from sts_emulator.methods.console_login.refusals import invalid
+from sts_emulator.methods.console_login.refusals import invalid, not_found
 from sts_emulator.pages.console import arn_of
 from sts_emulator.vending.authorize import authorize
 from sts_emulator.vending.context import Context
@@ -54,9 +53,7 @@ def get_session(ctx: Context, *, sessionArn: str, principalArn: str = "") -> Map
     authorize(ctx, "signin:GetSession", sessionArn)
     login = _find(ctx, sessionArn, principalArn)
     if login is None:
-        raise AwsError(
-            "ResourceNotFoundException", "The session was not found.", members={"error": "RESOURCE_NOT_FOUND"}
-        )
+        raise not_found("The session was not found.")
     return {
         **_summary(login),
         "lastUsedAt": login.used,
@@ -82,39 +79,6 @@ def batch_revoke_sessions(
             logins.revoke(ctx.world, login)
             revoked.append({"sessionArn": arn})
     return {"revokedSessions": revoked, "errors": errors}
-
-
-@operation("signin", "IntrospectOAuth2TokenWithIAM")
-def introspect(ctx: Context, *, token: str, tokenTypeHint: str = "") -> Mapping[str, Any]:
-    """What a refresh token of the account says; of any other, no more than that it is not active (RFC 7662, 2.2)."""
-    del tokenTypeHint  # a hint: what the token is, it says itself
-    authorize(ctx, "signin:IntrospectOAuth2TokenWithIAM", "*")
-    login = logins.of_refresh_token(ctx.world, token)
-    if login is None or login.status != logins.ACTIVE or login.session.account != ctx.identity.account:
-        return {"active": False}
-    return {
-        "active": True,
-        "clientId": login.client,
-        "userId": login.session.id,
-        "tokenType": "refresh_token",
-        "exp": login.until,
-        "iat": login.issued,
-        "nbf": login.issued,
-        "sub": arn_of(login.session),
-        "aud": login.client,
-        "jti": login.id,
-        "accountId": login.session.account,
-        "signinSession": session_arn(login),
-    }
-
-
-@operation("signin", "RevokeOAuth2TokenWithIAM")
-def revoke(ctx: Context, *, token: str) -> None:
-    """Of what is no token of the account nothing is said (RFC 7009, 2.2)."""
-    authorize(ctx, "signin:RevokeOAuth2TokenWithIAM", "*")
-    login = logins.of_refresh_token(ctx.world, token)
-    if login is not None and login.session.account == ctx.identity.account:
-        logins.revoke(ctx.world, login)
 
 
 def session_arn(login: Login) -> str:

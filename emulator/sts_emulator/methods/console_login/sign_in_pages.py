@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from sts_emulator.core.errors import AwsError
-from sts_emulator.methods.console_login import console_people, own_passwords, second_factors
+from sts_emulator.methods.console_login import console_people, own_passwords, permission, second_factors
 from sts_emulator.pages import passkeys, render
 from sts_emulator.pages.console import ConsoleSession, arn_of, sign_in_header
 from sts_emulator.pages.refusals import as_page
@@ -16,6 +16,7 @@ from sts_emulator.pages.sessions import Cookie, open_sealed, seal_until
 from sts_emulator.pages.visit import Visit, own_place
 from sts_emulator.vending import authenticate
 from sts_emulator.vending.context import Context
+from sts_emulator.vending.record import record
 from sts_emulator.vending.session import Session
 from sts_emulator.wire.http import Response
 
@@ -37,12 +38,13 @@ def sign_in(visit: Visit) -> Response:
     _VISITOR.check_form(visit, _FORM)
     fields = visit.posted
     account = console_people.account_of(visit.world, fields.get("account", "")[:64])
+    name = fields.get("username", "") or console_people.ROOT
+    before = visit.context("signin", "ConsoleLogin")
     try:
-        session = console_people.verify(
-            visit.world, account, fields.get("username", "") or console_people.ROOT, fields.get("password", "")
-        )
+        permission.check_before(before, account, console_people.arn(account, name))
+        session = console_people.verify(visit.world, account, name, fields.get("password", ""))
     except AwsError as refusal:
-        return _refused(visit, refusal)
+        return _refused(visit, refusal, before)
     return _ask_second(visit, session) if second_factors.of(visit.world, session) else _proven(visit, session)
 
 
@@ -109,22 +111,29 @@ def _proven(visit: Visit, session: Session, device: str = "") -> Response:
 def _enter(visit: Visit, session: Session, device: str = "") -> Response:
     place = visit.posted.get("then", "")
     place = place if own_place(place, "/console", "/v1/authorize", "/signin/mfa") else "/console"
+    try:
+        _log_in(visit, session, device, place)
+    except AwsError as refusal:
+        return _form(visit, refusal)
+    return render.redirect(f"{visit.root}{place}", [sign_in_header(visit, ConsoleSession(session, session.expires))])
+
+
+def _log_in(visit: Visit, session: Session, device: str, place: str) -> None:
+    """Raises AwsError: Refused 403, a policy denies it."""
     with visit.attempt("signin", "ConsoleLogin") as attempt:
         attempt.ctx.caller = authenticate.caller_of_session(visit.world, session, "")
         attempt.ctx.evidence |= {"LoginTo": place, "MFAUsed": "Yes" if session.mfa_at else "No"}
         if device:
             attempt.ctx.evidence["MFAIdentifier"] = device
+        permission.check_after(attempt.ctx, session)
         own_passwords.note_use(visit.world, session)
         attempt.result = {"ConsoleLogin": "Success"}
-    return render.redirect(f"{visit.root}{place}", [sign_in_header(visit, ConsoleSession(session, session.expires))])
 
 
-def _refused(visit: Visit, refusal: AwsError) -> Response:
-    try:
-        with visit.attempt("signin", "ConsoleLogin"):
-            raise refusal
-    except AwsError:
-        return _form(visit, refusal)
+def _refused(visit: Visit, refusal: AwsError, ctx: Context | None = None) -> Response:
+    """The form again, and an event with what was asked on the way."""
+    record(ctx or visit.context("signin", "ConsoleLogin"), error=refusal)
+    return _form(visit, refusal)
 
 
 def _form(visit: Visit, refusal: AwsError | None = None) -> Response:
