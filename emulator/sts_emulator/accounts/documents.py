@@ -153,7 +153,7 @@ class SamlProvider(TypedDict):
 
 
 class SamlIdp(TypedDict):
-    """A lab identity provider (idp.saml). What verifies assertions does not read it."""
+    """A lab identity provider (idp.identity_providers). What verifies assertions does not read it."""
 
     name: str
     entity_id: str
