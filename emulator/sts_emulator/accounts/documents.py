@@ -10,6 +10,7 @@ Kinds that only one file reads and writes may be declared there, in the same way
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NotRequired, TypedDict
 
 from sts_emulator.core.store import Kind
@@ -346,6 +347,59 @@ class PodIdentityAssociation(TypedDict):
     tags: Tags
 
 
+class AnywhereResource(TypedDict):
+    """What every resource of IAM Roles Anywhere has."""
+
+    id: str
+    arn: str
+    account: str
+    region: str
+    name: NotRequired[str]
+    enabled: bool
+    created: float
+    updated: float
+    tags: Tags
+    alias: NotRequired[str]  # "" once it was taken away
+
+
+class TrustAnchor(AnywhereResource):
+    """Which certificate authority an account trusts."""
+
+    source: dict[str, str]  # type, and pem or pca: the ARN of a Private CA
+    crl_dp: bool
+    notifications: dict[str, Any]  # settings by event
+
+
+class AnywhereProfile(AnywhereResource):
+    """Which roles certificates may become, and within what."""
+
+    created_by: str
+    roles: list[str]  # ARNs
+    session_policy: str
+    policy_arns: list[str]
+    duration: int
+    accept_name: bool
+    require_properties: bool
+    mappings: dict[str, list[str]]  # specifiers by certificate field
+    tip: dict[str, str]  # tipConfiguration, as the wire has it
+
+
+class Crl(AnywhereResource):
+    """A revocation list of a trust anchor."""
+
+    anchor: str  # its ARN
+    data: str  # what was imported, in base64
+
+
+class Subject(AnywhereResource):
+    """A distinguished name that authenticated, with what it showed; the latest last."""
+
+    subject: str
+    seen: float
+    credentials: list[dict[str, Any]]  # serial, issuer, pem, seen, failed
+    instances: list[dict[str, Any]]  # properties, seen, failed
+
+
 class IdentityPool(TypedDict):
     """An identity pool of Cognito; members with the wire's names hold what the wire had."""
 
@@ -382,6 +436,15 @@ def new_account(account: str, now: float) -> Account:
     return {"id": account, "name": "", "alias": "", "created": int(now)}
 
 
+def changed(**members: Any) -> Any:
+    """A change for `World.update` that sets members; one that is set to None is removed."""
+
+    def change(body: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in {**body, **members}.items() if value is not None}
+
+    return change
+
+
 ACCOUNT: Kind[Account] = Kind("account")  # key: account id
 ACCESS_KEY: Kind[AccessKey] = Kind("access-key")  # key: key id
 USER: Kind[User] = Kind("user")  # named, uid: `AIDA…`
@@ -401,6 +464,11 @@ IMPORT: Kind[Import] = Kind("import")  # key: file
 INSTANCE: Kind[Instance] = Kind("instance")  # key: its id
 CLUSTER: Kind[Cluster] = Kind("eks-cluster")  # key: `ACCOUNT/REGION/name`, uid: ARN
 ASSOCIATION: Kind[PodIdentityAssociation] = Kind("pod-identity-association")  # key: `…/cluster/a-…`, uid: ARN
+# Of Roles Anywhere. Key: `ACCOUNT/REGION/id`, uid: ARN
+TRUST_ANCHOR: Kind[TrustAnchor] = Kind("trust-anchor")
+ANYWHERE_PROFILE: Kind[AnywhereProfile] = Kind("roles-anywhere-profile")
+CRL: Kind[Crl] = Kind("crl")
+SUBJECT: Kind[Subject] = Kind("x509-subject")
 IDENTITY_POOL: Kind[IdentityPool] = Kind("identity-pool")  # key: `ACCOUNT/REGION/id`, uid: its id
 POOL_IDENTITY: Kind[PoolIdentity] = Kind("pool-identity")  # key: `POOL/id`, uid: its id
 POOL_LOGIN: Kind[PoolLogin] = Kind("pool-login")  # key: `POOL/digest of provider and subject`

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, Self
 
 from sts_emulator.accounts import documents, organizations, resources
-from sts_emulator.accounts.kit import resource_tag_keys
 from sts_emulator.analysis import callers
 from sts_emulator.analysis.callers import Caller, Context
+from sts_emulator.control_plane.reach import resource_tag_keys
 from sts_emulator.core.world import DEFAULT, World
 from sts_emulator.policy.deciding.document import Document, parse
 from sts_emulator.policy.deciding.engine import PolicySet, Principal

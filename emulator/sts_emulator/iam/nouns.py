@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias
 
@@ -182,12 +181,3 @@ def born(ctx: Context, noun: AnyNoun, path: str, name: str) -> documents.Named:
         "arn": noun.arn(account, path, name),
         "created": int(ctx.world.now()),
     }
-
-
-def changed(**members: Any) -> Any:
-    """A change for `World.update` that sets members; one that is set to None is removed."""
-
-    def change(body: Mapping[str, Any]) -> dict[str, Any]:
-        return {name: value for name, value in {**body, **members}.items() if value is not None}
-
-    return change

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from sts_emulator.accounts import organizations
 from sts_emulator.accounts.documents import User
-from sts_emulator.accounts.kit import resource_tag_keys
 from sts_emulator.accounts.resources import Stored
+from sts_emulator.control_plane.reach import resource_tag_keys
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.names import root_arn
 from sts_emulator.core.world import Body

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from sts_emulator.control_plane import tagging
+from sts_emulator.control_plane.tagging import Tagging, without
 from sts_emulator.core.errors import AwsError
 from sts_emulator.iam.nouns import AnyNoun
 from sts_emulator.iam.paging import page
@@ -13,31 +15,23 @@ from sts_emulator.vending.context import Context
 from sts_emulator.vending.tags import tag_keys
 from sts_emulator.wire.dispatch import operation
 
-QUOTA = 50
+Pairs = tagging.Pairs
+TAGGING = Tagging(
+    lambda sentence: AwsError("InvalidInput", sentence),
+    lambda: AwsError("LimitExceeded", "The number of tags has reached the maximum limit.", status=409),
+)
+shown = TAGGING.shown
 
 Operation = Callable[..., Mapping[str, Any]]
-Pairs = Iterable[Mapping[str, str]]
 
 
 def checked(noun: AnyNoun, pairs: Pairs | None) -> dict[str, str]:
-    """Tags of a request as a mapping.
+    """Tags of a request as a mapping; users and roles take keys that differ in case only for one and the same.
 
     Raises:
-        AwsError: InvalidInput for a key twice (users and roles ignore case, the others do not) or one of AWS's own.
+        AwsError: InvalidInput for a key twice, or one of AWS's own.
     """
-    listed = list(pairs or ())
-    keys = [pair["Key"].lower() if noun.folds_tags else pair["Key"] for pair in listed]
-    if len(set(keys)) != len(keys):
-        hint = " Please note that Tag keys are case insensitive." if noun.folds_tags else ""
-        raise AwsError("InvalidInput", f"Duplicate tag keys found.{hint}")
-    if any(key.lower().startswith("aws:") for key in keys):
-        raise AwsError("InvalidInput", "Tag keys beginning with aws: are reserved for system use.")
-    return {pair["Key"]: pair["Value"] for pair in listed}
-
-
-def shown(tags: Mapping[str, str]) -> list[dict[str, str]]:
-    """Tags as every result shows them, sorted by key."""
-    return [{"Key": key, "Value": tags[key]} for key in sorted(tags)]
+    return TAGGING.checked(pairs, folded=noun.folds_tags)
 
 
 def shown_if_any(tags: Mapping[str, str]) -> dict[str, Any]:
@@ -63,7 +57,11 @@ def _tag(noun: AnyNoun) -> Operation:
         thing = reach(ctx, f"Tag{noun.wire}", noun, named[noun.member], tag_keys(new))
         if not new:
             raise AwsError("InvalidInput", "Tags must not be empty.")
-        ctx.world.update(noun.kind, noun.key(thing), lambda body: {**body, "tags": _merged(noun, body, new)})
+
+        def change(body: Any) -> Any:
+            return {**body, "tags": TAGGING.merged(body.get("tags", {}), new, folded=noun.folds_tags)}
+
+        ctx.world.update(noun.kind, noun.key(thing), change)
         return {}
 
     return tag
@@ -76,12 +74,11 @@ def _untag(noun: AnyNoun) -> Operation:
         keys = list(TagKeys)
         asked = {"aws:tagkeys": tuple(keys)} if keys else {}
         thing = reach(ctx, f"Untag{noun.wire}", noun, named[noun.member], asked)
-        gone = {_folded(noun, key) for key in keys}
-        ctx.world.update(
-            noun.kind,
-            noun.key(thing),
-            lambda body: {**body, "tags": {k: v for k, v in body["tags"].items() if _folded(noun, k) not in gone}},
-        )
+
+        def change(body: Any) -> Any:
+            return {**body, "tags": without(body["tags"], keys, folded=noun.folds_tags)}
+
+        ctx.world.update(noun.kind, noun.key(thing), change)
         return {}
 
     return untag
@@ -97,16 +94,3 @@ def _list(noun: AnyNoun) -> Operation:
         return page(ctx, "Tags", shown(thing.get("tags", {})), Marker, MaxItems)
 
     return list_tags
-
-
-def _merged(noun: AnyNoun, body: Mapping[str, Any], new: Mapping[str, str]) -> dict[str, str]:
-    replaced = {_folded(noun, key) for key in new}
-    tags = {key: value for key, value in body.get("tags", {}).items() if _folded(noun, key) not in replaced}
-    tags.update(new)
-    if len(tags) > QUOTA:
-        raise AwsError("LimitExceeded", "The number of tags has reached the maximum limit.", status=409)
-    return tags
-
-
-def _folded(noun: AnyNoun, key: str) -> str:
-    return key.lower() if noun.folds_tags else key

@@ -12,7 +12,7 @@ from typing import Any
 
 from sts_emulator.accounts import directory
 from sts_emulator.accounts.directory import Application, Instance
-from sts_emulator.accounts.kit import resource_tag_keys
+from sts_emulator.control_plane.reach import resource_tag_keys
 from sts_emulator.identity import resource_tags
 from sts_emulator.identity.permission import (
     absent,

@@ -5,19 +5,16 @@ Where AWS's sentences are not recorded they are ours; the codes are the model's.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import Any
 
 from sts_emulator.accounts import directory
 from sts_emulator.accounts.directory import Instance, PermissionSet
-from sts_emulator.accounts.kit import resource_tag_keys
+from sts_emulator.control_plane.listing import Listing
+from sts_emulator.control_plane.reach import resource_tag_keys
 from sts_emulator.core.errors import AwsError
 from sts_emulator.vending.authorize import access_denied, authorize
 from sts_emulator.vending.context import Context, Keys
-from sts_emulator.vending.credentials import seal, unseal
-
-PAGE = 100
-Item = TypeVar("Item")
 
 
 def permit(ctx: Context, *resources: str, keys: Keys | None = None) -> None:
@@ -107,30 +104,7 @@ def conflict(message: str) -> AwsError:
     return AwsError("ConflictException", message)
 
 
-def page(
-    ctx: Context,
-    member: str,
-    items: Sequence[Item],
-    token: str,
-    limit: int | None,
-    render: Callable[[Item], Any] = lambda item: item,
-) -> dict[str, Any]:
-    """One page of `items` as the result member `member`, and `NextToken` when there is more.
-
-    Raises:
-        AwsError: ValidationException for a token that no page of this list gave.
-    """
-    purpose, start = f"{_action(ctx)}", 0
-    if token:
-        opened = unseal(ctx.world, purpose, token)
-        if opened is None:
-            raise invalid("The NextToken is not one of this list.")
-        start = int(opened)
-    end = start + (limit or PAGE)
-    result: dict[str, Any] = {member: [render(item) for item in items[start:end]]}
-    if end < len(items):
-        result["NextToken"] = seal(ctx.world, purpose, str(end).encode())
-    return result
+page = Listing(100, lambda: invalid("The NextToken is not one of this list.")).page
 
 
 def present(members: Mapping[str, Any]) -> dict[str, Any]:

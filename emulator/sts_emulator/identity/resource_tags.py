@@ -6,15 +6,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sts_emulator.accounts import directory
-from sts_emulator.accounts.kit import resource_tag_keys
+from sts_emulator.control_plane import tagging
+from sts_emulator.control_plane.reach import resource_tag_keys
+from sts_emulator.control_plane.tagging import QUOTA, Tagging, without
 from sts_emulator.core.errors import AwsError
 from sts_emulator.identity.permission import absent, foreign, invalid, is_administrator, page, permit
 from sts_emulator.vending.context import Context
 from sts_emulator.vending.tags import tag_keys
 from sts_emulator.wire.dispatch import operation
-
-QUOTA = 50
-Pairs = Iterable[Mapping[str, str]]
 
 KINDS: Mapping[str, Any] = {
     "permissionSet": directory.PERMISSION_SET,
@@ -23,19 +22,11 @@ KINDS: Mapping[str, Any] = {
 }
 
 
-def checked(pairs: Pairs | None) -> dict[str, str]:
-    """Tags of a request as a mapping.
-
-    Raises:
-        AwsError: ValidationException.
-    """
-    listed = list(pairs or ())
-    tags = {pair["Key"]: pair["Value"] for pair in listed}
-    if len(tags) != len(listed):
-        raise invalid("Duplicate tag keys found.")
-    if any(key.lower().startswith("aws:") for key in tags):
-        raise invalid("Tag keys beginning with aws: are reserved for system use.")
-    return tags
+Pairs = tagging.Pairs
+TAGGING = Tagging(
+    invalid, lambda: AwsError("ServiceQuotaExceededException", f"A resource can have {QUOTA} tags at most.")
+)
+checked = TAGGING.checked
 
 
 @operation("sso-admin", "TagResource")
@@ -43,9 +34,7 @@ def tag_resource(ctx: Context, *, ResourceArn: str, Tags: Pairs, **_: str) -> Ma
     """Add tags, or change their values."""
     new = checked(Tags)
     kind, key, thing = _reach(ctx, ResourceArn, tag_keys(new))
-    merged = {**thing["tags"], **new}
-    if len(merged) > QUOTA:
-        raise AwsError("ServiceQuotaExceededException", f"A resource can have {QUOTA} tags at most.")
+    merged = TAGGING.merged(thing["tags"], new)
     ctx.world.update(kind, key, lambda body: {**body, "tags": merged})
     return {}
 
@@ -55,7 +44,7 @@ def untag_resource(ctx: Context, *, ResourceArn: str, TagKeys: Iterable[str], **
     """Remove tags; keys that are not there are ignored."""
     gone = set(TagKeys)
     kind, key, thing = _reach(ctx, ResourceArn, {"aws:tagkeys": tuple(sorted(gone))})
-    kept = {name: value for name, value in thing["tags"].items() if name not in gone}
+    kept = without(thing["tags"], gone)
     ctx.world.update(kind, key, lambda body: {**body, "tags": kept})
     return {}
 
@@ -64,8 +53,7 @@ def untag_resource(ctx: Context, *, ResourceArn: str, TagKeys: Iterable[str], **
 def list_tags_for_resource(ctx: Context, *, ResourceArn: str, NextToken: str = "", **_: str) -> Mapping[str, Any]:
     """The tags, sorted by key."""
     thing = _reach(ctx, ResourceArn, {})[2]
-    listed = [{"Key": key, "Value": value} for key, value in sorted(thing["tags"].items())]
-    return page(ctx, "Tags", listed, NextToken, None)
+    return page(ctx, "Tags", TAGGING.shown(thing["tags"]), NextToken, None)
 
 
 def _reach(ctx: Context, arn: str, keys: Mapping[str, tuple[str, ...]]) -> tuple[Any, str, Mapping[str, Any]]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from sts_emulator.accounts import directory
 from sts_emulator.accounts.directory import Instance, TrustedTokenIssuer
-from sts_emulator.accounts.kit import resource_tag_keys
+from sts_emulator.control_plane.reach import resource_tag_keys
 from sts_emulator.identity import resource_tags
 from sts_emulator.identity.permission import absent, conflict, foreign, invalid, is_administrator, manage, page, permit
 from sts_emulator.vending.context import Context

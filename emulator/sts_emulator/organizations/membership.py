@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 from sts_emulator.accounts import documents, organizations
+from sts_emulator.control_plane.listing import Listing
 from sts_emulator.core import names
 from sts_emulator.core.errors import AwsError
-from sts_emulator.vending import credentials
 from sts_emulator.vending.authorize import authorize
 from sts_emulator.vending.context import Context
 
 Org = documents.Organization
-Item = TypeVar("Item")
 
-PAGE = 20  # the most, and the default, of MaxResults
 # AWS's sentences, from clients' error reports.
 NOT_IN_USE = "Your account is not a member of an organization."
 NOT_YOURS = "You don't have permissions to access this resource."
@@ -109,32 +107,6 @@ def detached(org: Org, place: str) -> dict[str, Any]:
     }
 
 
-def page(
-    ctx: Context,
-    member_name: str,
-    items: Sequence[Item],
-    token: str | None,
-    limit: int | None,
-    render: Callable[[Item], Any],
-) -> dict[str, Any]:
-    """One page of `items` as the result member `member_name`, and `NextToken` when there is more.
-
-    Raises:
-        AwsError: InvalidInputException for a token that no page of this list gave.
-    """
-    purpose, start = f"organizations:{member_name}", 0
-    if token:
-        opened = credentials.unseal(ctx.world, purpose, token)
-        if opened is None:
-            raise invalid("INVALID_NEXT_TOKEN", "You provided an invalid value for NextToken.")
-        start = int(opened)
-    end = start + (limit or PAGE)
-    result: dict[str, Any] = {member_name: [render(item) for item in items[start:end]]}
-    if end < len(items):
-        result["NextToken"] = credentials.seal(ctx.world, purpose, str(end).encode())
-    return result
-
-
 def invalid(reason: str, message: str) -> AwsError:
     """An InvalidInputException with its reason."""
     return AwsError("InvalidInputException", message, members={"Reason": reason})
@@ -143,3 +115,7 @@ def invalid(reason: str, message: str) -> AwsError:
 def constraint(reason: str, message: str) -> AwsError:
     """A ConstraintViolationException with its reason."""
     return AwsError("ConstraintViolationException", message, members={"Reason": reason})
+
+
+# 20 is the most, and the default, of MaxResults.
+page = Listing(20, lambda: invalid("INVALID_NEXT_TOKEN", "You provided an invalid value for NextToken.")).page

@@ -13,7 +13,7 @@ from sts_emulator.accounts.resources import Stored
 from sts_emulator.core import names
 from sts_emulator.core.world import World
 from sts_emulator.methods.roles_anywhere import kinds as nouns
-from sts_emulator.methods.roles_anywhere.kinds import CRL, PROFILE, TRUST_ANCHOR, Noun
+from sts_emulator.methods.roles_anywhere.kinds import CRL, PROFILE, TRUST_ANCHOR, Noun, Resource
 from sts_emulator.policy.deciding.engine import Principal
 from sts_emulator.scenario import signed_evidence
 from sts_emulator.scenario.load import Node
@@ -210,19 +210,19 @@ def _role_arn(seed: Seed, where: Where, name: str) -> str:
     return str(role["arn"])
 
 
-def _listed(seed: Seed, noun: Noun) -> list[Stored]:
+def _listed(seed: Seed, noun: Noun[Resource]) -> list[Resource]:
     return seed.world.page(noun.kind, f"{seed.account}/{seed.server.settings.region}/")
 
 
-def _named(seed: Seed, noun: Noun, name: str) -> Stored | None:
+def _named(seed: Seed, noun: Noun[Resource], name: str) -> Resource | None:
     return next((stored for stored in _listed(seed, noun) if stored["name"] == name), None)
 
 
-def _settled(seed: Seed, noun: Noun, name: str, wanted: TrustAnchor | Profile) -> Stored:
+def _settled(seed: Seed, noun: Noun[Resource], name: str, wanted: TrustAnchor | Profile) -> Resource:
     """The resource as it now is: under the id that the scenario fixes, and enabled or not as it says."""
     stored = _named(seed, noun, name)
     assert stored is not None, "it was just made"
-    body = {**stored, "enabled": wanted.enabled}
+    body: Any = {**stored, "enabled": wanted.enabled}
     if wanted.id and wanted.id != stored["id"]:
         if not _ID.fullmatch(wanted.id):
             raise ScenarioError.at(wanted.where.at("id"), f"`{wanted.id[:60]}` is not a lower-case UUID")
@@ -230,7 +230,8 @@ def _settled(seed: Seed, noun: Noun, name: str, wanted: TrustAnchor | Profile) -
         body |= {"id": wanted.id, "arn": noun.arn(stored["account"], stored["region"], wanted.id)}
     if body != stored:
         seed.world.put(noun.kind, nouns.key(body), body, uid=body["arn"])
-    return body
+    settled: Resource = body
+    return settled
 
 
 TRUST_ANCHORS = Section("trust_anchors", Mapping[str, TrustAnchor], _create_anchors)
@@ -289,7 +290,7 @@ def supposed(world: World, principal: Principal, keys: Keys) -> Supposed:
     return Supposed({"with": {"certificate": {"subject": subject}}})
 
 
-def _only(call: Call, place: Where, noun: Noun, role_arn: str, name: str | None) -> Stored:
+def _only(call: Call, place: Where, noun: Noun[Resource], role_arn: str, name: str | None) -> Resource:
     account = names.account_in(role_arn)
     candidates = [
         stored

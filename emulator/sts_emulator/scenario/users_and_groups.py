@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sts_emulator.accounts import documents, people
+from sts_emulator.accounts.documents import changed
 from sts_emulator.accounts.resources import Stored, key_of
 from sts_emulator.core import names
-from sts_emulator.iam.nouns import changed
 from sts_emulator.scenario.load import Node
 from sts_emulator.scenario.policies import Holder, Policy, tag_list
 from sts_emulator.scenario.problems import ScenarioError

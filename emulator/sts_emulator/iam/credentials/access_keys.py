@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from sts_emulator.accounts import documents
-from sts_emulator.accounts.documents import AccessKey, User
+from sts_emulator.accounts.documents import AccessKey, User, changed
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.names import root_arn
-from sts_emulator.iam.nouns import USER, changed, over_quota
+from sts_emulator.iam.nouns import USER, over_quota
 from sts_emulator.iam.paging import page
 from sts_emulator.iam.permits import permit, reach_user
 from sts_emulator.iam.principals.users import keys_of

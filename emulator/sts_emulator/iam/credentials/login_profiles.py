@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from sts_emulator.accounts import password_rules, people
+from sts_emulator.accounts.documents import changed
 from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.errors import AwsError
-from sts_emulator.iam.nouns import USER, changed
+from sts_emulator.iam.nouns import USER
 from sts_emulator.iam.permits import permit, reach, reach_user
 from sts_emulator.iam.reporting import account
 from sts_emulator.vending.authorize import access_denied

@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from sts_emulator.accounts import documents, people
-from sts_emulator.accounts.documents import FidoDevice, MfaDevice, User
+from sts_emulator.accounts.documents import FidoDevice, MfaDevice, User, changed
 from sts_emulator.accounts.resources import key_of
 from sts_emulator.core.errors import AwsError
 from sts_emulator.iam import tags
-from sts_emulator.iam.nouns import MFA_DEVICE, USER, changed, listing, over_quota
+from sts_emulator.iam.nouns import MFA_DEVICE, USER, listing, over_quota
 from sts_emulator.iam.paging import page
 from sts_emulator.iam.permits import consult, permit, permit_new, reach, reach_user
 from sts_emulator.iam.principals import users

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, TypedDict
 
-from sts_emulator.accounts.documents import User
+from sts_emulator.accounts.documents import User, changed
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.store import Kind
 from sts_emulator.core.world import World
-from sts_emulator.iam.nouns import changed, over_quota
+from sts_emulator.iam.nouns import over_quota
 from sts_emulator.iam.paging import page
 from sts_emulator.iam.permits import reach_user
 from sts_emulator.vending.context import Context

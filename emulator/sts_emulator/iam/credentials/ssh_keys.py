@@ -7,11 +7,11 @@ from base64 import b64decode
 from collections.abc import Mapping
 from typing import Any, Final, TypedDict
 
-from sts_emulator.accounts.documents import User
+from sts_emulator.accounts.documents import User, changed
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.names import key_id
 from sts_emulator.core.store import Kind
-from sts_emulator.iam.nouns import USER, changed, over_quota
+from sts_emulator.iam.nouns import USER, over_quota
 from sts_emulator.iam.paging import page
 from sts_emulator.iam.permits import reach, reach_user
 from sts_emulator.vending.context import Context

@@ -17,13 +17,13 @@ from itertools import product
 from typing import Any
 
 from sts_emulator.accounts import documents
+from sts_emulator.accounts.documents import changed
 from sts_emulator.accounts.resources import Stored
 from sts_emulator.core import names
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.iam.delegation import templates
 from sts_emulator.iam.delegation.notices import notify
-from sts_emulator.iam.nouns import changed
 from sts_emulator.iam.paging import page
 from sts_emulator.iam.permits import permit
 from sts_emulator.policy.deciding.document import as_list, parse

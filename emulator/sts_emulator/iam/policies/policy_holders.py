@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from sts_emulator.accounts import managed_policies
+from sts_emulator.accounts.documents import changed
 from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.names import parse_arn
-from sts_emulator.iam.nouns import GROUP, POLICY, ROLE, USER, AnyNoun, changed, over_quota
+from sts_emulator.iam.nouns import GROUP, POLICY, ROLE, USER, AnyNoun, over_quota
 from sts_emulator.iam.paging import page
 from sts_emulator.iam.permits import reach
 from sts_emulator.iam.policies.policy_documents import check, quoted

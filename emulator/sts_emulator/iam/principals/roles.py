@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sts_emulator.accounts.documents import InstanceProfile, Role
+from sts_emulator.accounts.documents import InstanceProfile, Role, changed
 from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.iam import tags
-from sts_emulator.iam.nouns import INSTANCE_PROFILE, ROLE, born, changed, claim, listing
+from sts_emulator.iam.nouns import INSTANCE_PROFILE, ROLE, born, claim, listing
 from sts_emulator.iam.paging import page
 from sts_emulator.iam.permits import permit, permit_new, reach
 from sts_emulator.iam.policies.policy_documents import quoted, trust_to_show, trust_to_store

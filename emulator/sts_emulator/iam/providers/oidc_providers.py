@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from sts_emulator.accounts.documents import changed
 from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.errors import AwsError
 from sts_emulator.iam import tags
-from sts_emulator.iam.nouns import OIDC_PROVIDER, changed, listing, over_quota
+from sts_emulator.iam.nouns import OIDC_PROVIDER, listing, over_quota
 from sts_emulator.iam.permits import consult, permit, permit_new, reach
 from sts_emulator.iam.providers.propagation import refuse
 from sts_emulator.vending.context import Context

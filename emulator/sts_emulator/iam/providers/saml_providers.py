@@ -10,11 +10,11 @@ from datetime import UTC, datetime
 from typing import Any, Final, TypedDict
 
 from sts_emulator.accounts import documents
-from sts_emulator.accounts.documents import SamlProvider
+from sts_emulator.accounts.documents import SamlProvider, changed
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.iam import tags
-from sts_emulator.iam.nouns import Noun, changed, claim
+from sts_emulator.iam.nouns import Noun, claim
 from sts_emulator.iam.permits import permit, permit_new, reach
 from sts_emulator.iam.providers.propagation import refuse
 from sts_emulator.vending.context import Context

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sts_emulator.accounts import documents
+from sts_emulator.accounts.documents import changed
 from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.names import is_account_id
@@ -15,17 +16,7 @@ from sts_emulator.core.world import World
 from sts_emulator.iam.credentials import signing_certificates
 from sts_emulator.iam.credentials.access_keys import PER_USER
 from sts_emulator.iam.credentials.server_certificates import SERVER_CERTIFICATE
-from sts_emulator.iam.nouns import (
-    GROUP,
-    INSTANCE_PROFILE,
-    MFA_DEVICE,
-    OIDC_PROVIDER,
-    POLICY,
-    ROLE,
-    USER,
-    changed,
-    listing,
-)
+from sts_emulator.iam.nouns import GROUP, INSTANCE_PROFILE, MFA_DEVICE, OIDC_PROVIDER, POLICY, ROLE, USER, listing
 from sts_emulator.iam.paging import page
 from sts_emulator.iam.permits import permit
 from sts_emulator.iam.policies import managed as policies

@@ -12,7 +12,7 @@ from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.iam import tags
 from sts_emulator.iam.nouns import GROUP, POLICY, ROLE, USER, AnyNoun, listing
-from sts_emulator.iam.paging import page
+from sts_emulator.iam.paging import LISTING
 from sts_emulator.iam.permits import permit
 from sts_emulator.iam.policies import managed as policies
 from sts_emulator.iam.policies.policy_documents import quoted
@@ -50,11 +50,10 @@ def _page(
 ) -> dict[str, Any]:
     """A page whose marker belongs to one filter."""
     try:
-        part = page(ctx, f"details {kinds}", things, marker, limit)
+        part = LISTING.page(ctx, "things", things, marker, limit, of=kinds)
     except AwsError:
         raise AwsError("ValidationError", "Marker and Filter do not match") from None
-    part["things"] = part.pop(f"details {kinds}")
-    return part
+    return {**part, "IsTruncated": LISTING.token in part}
 
 
 def _things(world: World, account: str, kind: str) -> list[Stored]:

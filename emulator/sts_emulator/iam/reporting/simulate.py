@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sts_emulator.accounts import organizations
-from sts_emulator.accounts.kit import resource_tag_keys
 from sts_emulator.accounts.resources import role_by_arn, user_by_arn
+from sts_emulator.control_plane.reach import resource_tag_keys
 from sts_emulator.core import clock
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.names import is_account_id, parse_arn, session_arn

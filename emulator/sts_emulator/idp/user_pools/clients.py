@@ -15,7 +15,7 @@ from sts_emulator.idp.user_pools.kinds import (
     client_of,
     invalid,
     not_authorized,
-    paged,
+    page,
     reach,
     unsupported,
 )
@@ -79,8 +79,7 @@ def list_user_pool_clients(
     reach(ctx, UserPoolId)
     clients = [client for client in ctx.world.page(CLIENT) if client["pool"] == UserPoolId]
     told = [{"ClientId": client["id"], "UserPoolId": UserPoolId, "ClientName": client["name"]} for client in clients]
-    page, following = paged(told, MaxResults, NextToken)
-    return {"UserPoolClients": page, "NextToken": following}
+    return page(ctx, "UserPoolClients", told, NextToken, MaxResults)
 
 
 @operation("cognito-idp", "UpdateUserPoolClient")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sts_emulator.idp.user_pools.kinds import Pool, invalid, not_found, paged, reach, unsupported
+from sts_emulator.idp.user_pools.kinds import Pool, invalid, not_found, page, reach, unsupported
 from sts_emulator.idp.user_pools.pools import DOMAIN, RESOURCE_SERVER, domain_of
 from sts_emulator.vending.authorize import authorize
 from sts_emulator.vending.context import Context
@@ -133,9 +133,8 @@ def list_resource_servers(
 ) -> Mapping[str, Any]:
     """All of the pool."""
     pool = reach(ctx, UserPoolId)
-    servers = [dict(server) for server in ctx.world.page(RESOURCE_SERVER, f"{pool['id']}/")]
-    page, following = paged(servers, MaxResults, NextToken)
-    return {"ResourceServers": page, "NextToken": following}
+    servers = ctx.world.page(RESOURCE_SERVER, f"{pool['id']}/")
+    return page(ctx, "ResourceServers", servers, NextToken, MaxResults, dict)
 
 
 def _server(pool: str, identifier: str, name: str, scopes: Iterable[Mapping[str, str]] | None) -> dict[str, Any]:

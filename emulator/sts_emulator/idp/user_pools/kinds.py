@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from typing import Any, Final, NotRequired, TypedDict
 
 from sts_emulator.accounts.documents import Tags
-from sts_emulator.accounts.kit import resource_tag_keys
+from sts_emulator.control_plane.listing import Listing
+from sts_emulator.control_plane.reach import own, reached
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.store import Kind
 from sts_emulator.core.world import World
-from sts_emulator.vending.authorize import authorize
 from sts_emulator.vending.context import Context
 
 
@@ -121,15 +121,10 @@ def reach(ctx: Context, pool_id: str, keys: Mapping[str, tuple[str, ...]] | None
     Raises:
         AwsError: AccessDenied; ResourceNotFoundException.
     """
-    account = ctx.identity.account
-    pool = ctx.world.get(POOL, pool_id)
-    if pool is not None and (pool["account"], pool["region"]) != (account, ctx.region):
-        pool = None
-    arn = arn_of(ctx.region, account, pool_id)
-    authorize(ctx, f"cognito-idp:{ctx.operation}", arn, {**resource_tag_keys(pool), **(keys or {})})
-    if pool is None:
-        raise not_found(f"User pool {pool_id} does not exist.")
-    return pool
+    pool = own(ctx, ctx.world.get(POOL, pool_id))
+    arn = arn_of(ctx.region, ctx.identity.account, pool_id)
+    missing = not_found(f"User pool {pool_id} does not exist.")
+    return reached(ctx, f"cognito-idp:{ctx.operation}", arn, pool, missing, keys)
 
 
 def client_of(world: World, client_id: str, pool_id: str = "") -> Client:
@@ -219,10 +214,5 @@ def change_user(world: World, pool: Pool, user: PoolUser, **changes: Any) -> Poo
     return save_user(world, pool, changed)
 
 
-def paged(items: list[dict[str, Any]], limit: int | None, token: str | None) -> tuple[list[dict[str, Any]], str | None]:
-    """A page of a list, and the token of the next. Raises AwsError: InvalidParameterException."""
-    if token is not None and not (token.isascii() and token.isdigit() and len(token) <= 9):  # noqa: PLR2004 - far off
-        raise invalid("Invalid pagination token")
-    start, size = int(token or 0), limit or 60  # docs: 60 is the most that a list operation answers
-    end = start + size
-    return items[start:end], str(end) if end < len(items) else None
+LISTING: Final = Listing(60, lambda: invalid("Invalid pagination token"))  # docs: 60 is the most that a list answers
+page = LISTING.page

@@ -14,7 +14,7 @@ from sts_emulator.idp.user_pools.kinds import (
     PoolGroup,
     change_user,
     not_found,
-    paged,
+    page,
     reach,
     user_of,
 )
@@ -96,8 +96,7 @@ def list_groups(
 ) -> Mapping[str, Any]:
     """The pool's groups."""
     pool = reach(ctx, UserPoolId)
-    page, following = paged([_shown(group) for group in ctx.world.page(GROUP, f"{pool['id']}/")], Limit, NextToken)
-    return {"Groups": page, "NextToken": following}
+    return page(ctx, "Groups", ctx.world.page(GROUP, f"{pool['id']}/"), NextToken, Limit, _shown)
 
 
 @operation("cognito-idp", "AdminAddUserToGroup")
@@ -126,8 +125,7 @@ def admin_list_groups_for_user(
     """The groups of a user."""
     pool = reach(ctx, UserPoolId)
     groups = tokens.groups_of(ctx.world, pool, user_of(ctx.world, pool, Username))
-    page, following = paged([_shown(group) for group in groups], Limit, NextToken)
-    return {"Groups": page, "NextToken": following}
+    return page(ctx, "Groups", groups, NextToken, Limit, _shown)
 
 
 @operation("cognito-idp", "ListUsersInGroup")
@@ -137,8 +135,7 @@ def list_users_in_group(
     """The users of a group."""
     pool, _ = _reach(ctx, UserPoolId, GroupName)
     members = [user for user in ctx.world.page(USER, f"{pool['id']}/") if GroupName in user["groups"]]
-    page, following = paged([pool_users.shown(user) for user in members], Limit, NextToken)
-    return {"Users": page, "NextToken": following}
+    return page(ctx, "Users", members, NextToken, Limit, pool_users.shown)
 
 
 def _key(pool: Pool, name: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from sts_emulator.core.errors import AwsError
@@ -13,6 +14,7 @@ from sts_emulator.idp.user_pools import attributes, codes, mfa, passwords, token
 from sts_emulator.idp.user_pools.attributes import Pairs
 from sts_emulator.idp.user_pools.kinds import (
     ALIAS,
+    LISTING,
     USER,
     Pool,
     PoolUser,
@@ -22,7 +24,6 @@ from sts_emulator.idp.user_pools.kinds import (
     folded,
     invalid,
     not_authorized,
-    paged,
     reach,
     save_user,
     user_key,
@@ -31,6 +32,7 @@ from sts_emulator.idp.user_pools.kinds import (
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import operation
 
+USERS: Final = replace(LISTING, token="PaginationToken")  # noqa: S106 - a member's name
 _DAY: Final = 86_400
 _FILTER = re.compile(r'\s*"?(?P<name>[\w:]+)"?\s*(?P<how>\^?=)\s*"(?P<value>(?:[^"\\]|\\.)*)"\s*')
 _SEARCHABLE = (
@@ -97,8 +99,7 @@ def list_users(
         wanted = set(AttributesToGet)
         for user in told:
             user["Attributes"] = [pair for pair in user["Attributes"] if pair["Name"] in wanted]
-    page, following = paged(told, Limit, PaginationToken)
-    return {"Users": page, "PaginationToken": following}
+    return USERS.page(ctx, "Users", told, PaginationToken, Limit)
 
 
 @operation("cognito-idp", "AdminDeleteUser")

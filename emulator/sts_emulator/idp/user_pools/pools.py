@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from sts_emulator.accounts import documents
+from sts_emulator.control_plane.reach import own
+from sts_emulator.control_plane.tagging import without
 from sts_emulator.core.world import World
 from sts_emulator.idp.user_pools import attributes, passwords
 from sts_emulator.idp.user_pools.kinds import (
@@ -19,7 +21,7 @@ from sts_emulator.idp.user_pools.kinds import (
     arn_of,
     invalid,
     not_found,
-    paged,
+    page,
     reach,
     unsupported,
 )
@@ -88,20 +90,18 @@ def describe_user_pool(ctx: Context, *, UserPoolId: str) -> Mapping[str, Any]:
 def list_user_pools(ctx: Context, *, MaxResults: int, NextToken: str | None = None) -> Mapping[str, Any]:
     """The account's pools in the region."""
     authorize(ctx, "cognito-idp:ListUserPools", "*")
-    own = (ctx.identity.account, ctx.region)
-    pools = [pool for pool in ctx.world.page(POOL) if (pool["account"], pool["region"]) == own]
-    told = [
-        {
-            "Id": pool["id"],
-            "Name": pool["name"],
-            "LambdaConfig": {},
-            "LastModifiedDate": pool["modified"],
-            "CreationDate": pool["created"],
-        }
-        for pool in pools
-    ]
-    page, following = paged(told, MaxResults, NextToken)
-    return {"UserPools": page, "NextToken": following}
+    pools = [pool for pool in ctx.world.page(POOL) if own(ctx, pool)]
+    return page(ctx, "UserPools", pools, NextToken, MaxResults, _brief)
+
+
+def _brief(pool: Pool) -> dict[str, Any]:
+    return {
+        "Id": pool["id"],
+        "Name": pool["name"],
+        "LambdaConfig": {},
+        "LastModifiedDate": pool["modified"],
+        "CreationDate": pool["created"],
+    }
 
 
 @operation("cognito-idp", "UpdateUserPool")
@@ -234,7 +234,7 @@ def untag_resource(ctx: Context, *, ResourceArn: str, TagKeys: Iterable[str]) ->
     """Remove tags; keys that are not there are ignored."""
     gone = set(TagKeys)
     pool = _by_arn(ctx, ResourceArn, {"aws:tagkeys": tuple(sorted(gone))})
-    _change(ctx.world, pool, tags={name: value for name, value in pool["tags"].items() if name not in gone})
+    _change(ctx.world, pool, tags=without(pool["tags"], gone))
     return {}
 
 

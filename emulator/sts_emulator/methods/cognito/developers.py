@@ -9,7 +9,7 @@ from sts_emulator.accounts import documents
 from sts_emulator.accounts.documents import IdentityPool, PoolIdentity
 from sts_emulator.core.errors import AwsError
 from sts_emulator.methods.cognito import identities, pool_tokens
-from sts_emulator.methods.cognito.identity_pools import absent, invalid, page, permit, reach
+from sts_emulator.methods.cognito.identity_pools import absent, invalid, permit, reach, rows
 from sts_emulator.methods.cognito.logins import prove, vouched
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import operation
@@ -123,7 +123,7 @@ def list_identities(
 ) -> Mapping[str, Any]:
     """The identities of a pool, disabled ones too unless they are to be hidden."""
     pool = reach(ctx, "ListIdentities", IdentityPoolId)
-    listed, rest = page(ctx, documents.POOL_IDENTITY, f"{pool['id']}/", MaxResults, NextToken)
+    listed, rest = rows(ctx, documents.POOL_IDENTITY, f"{pool['id']}/", NextToken, MaxResults)
     shown = [identities.shown(identity) for identity in listed if not (HideDisabled and identity["disabled"])]
     return {"IdentityPoolId": pool["id"], "Identities": shown, **rest}
 

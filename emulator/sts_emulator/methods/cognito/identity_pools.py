@@ -7,13 +7,13 @@ from typing import Any
 
 from sts_emulator.accounts import documents
 from sts_emulator.accounts.documents import IdentityPool
-from sts_emulator.accounts.kit import resource_tag_keys
+from sts_emulator.control_plane.listing import Listing
+from sts_emulator.control_plane.reach import own, reached
 from sts_emulator.core import names
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.vending.authorize import authorize
 from sts_emulator.vending.context import Context, Keys
-from sts_emulator.vending.credentials import seal, unseal
 
 SERVICE = "cognito-identity"
 MISCONFIGURED = "Invalid identity pool configuration. Check assigned IAM roles for this pool."
@@ -52,34 +52,14 @@ def reach(ctx: Context, action: str, identifier: str, keys: Keys | None = None) 
     Raises:
         AwsError: AccessDenied first, then ResourceNotFoundException: who may not do it learns nothing.
     """
-    pool = ctx.world.find(documents.IDENTITY_POOL, identifier)
-    if pool is None or (pool["account"], pool["region"]) != (ctx.identity.account, ctx.region):
-        permit(ctx, action, arn_of(ctx.identity.account, ctx.region, identifier), keys)
-        raise absent(f"IdentityPool '{identifier}' not found.")
-    permit(ctx, action, pool["arn"], {**resource_tag_keys(pool), **(keys or {})})
-    return pool
+    pool = own(ctx, ctx.world.find(documents.IDENTITY_POOL, identifier))
+    arn = arn_of(ctx.identity.account, ctx.region, identifier)
+    return reached(ctx, f"{SERVICE}:{action}", arn, pool, absent(f"IdentityPool '{identifier}' not found."), keys)
 
 
 def change(ctx: Context, pool: IdentityPool, members: Mapping[str, Any]) -> IdentityPool:
     """Replace members of a pool and return it as it then is."""
     return ctx.world.update(documents.IDENTITY_POOL, key(pool), lambda body: {**body, **members})  # type: ignore[typeddict-item]  # members of that shape
-
-
-def page(ctx: Context, kind: Any, prefix: str, size: int, token: str) -> tuple[list[Any], dict[str, str]]:
-    """One page of documents by key, and the `NextToken` member where there is more.
-
-    Raises:
-        AwsError: InvalidParameterException for a token that no page of this list gave.
-    """
-    purpose, after = f"{SERVICE}:{kind}:{prefix}", ""
-    if token:
-        opened = unseal(ctx.world, purpose, token)
-        if opened is None:
-            raise invalid("Invalid NextToken")
-        after = opened.decode()
-    pairs = ctx.world.page_keys(kind, prefix, after, size + 1)
-    rest = {"NextToken": seal(ctx.world, purpose, pairs[size - 1][0].encode())} if len(pairs) > size else {}
-    return [body for _, body in pairs[:size]], rest
 
 
 # -- refusals: all of the service's have status 400 ------------------------------------------------------------------
@@ -93,6 +73,9 @@ def absent(message: str) -> AwsError:
 def invalid(message: str) -> AwsError:
     """InvalidParameterException."""
     return AwsError("InvalidParameterException", message)
+
+
+rows = Listing(60, lambda: invalid("Invalid NextToken")).rows
 
 
 def unauthorized(ctx: Context, message: str, why: str = "") -> AwsError:

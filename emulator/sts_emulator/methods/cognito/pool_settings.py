@@ -8,21 +8,20 @@ from typing import Any
 
 from sts_emulator.accounts import documents
 from sts_emulator.accounts.documents import IdentityPool
+from sts_emulator.control_plane.tagging import QUOTA, without
 from sts_emulator.core.names import parse_arn
 from sts_emulator.methods.cognito.identity_pools import (
     arn_of,
     change,
     invalid,
     key,
-    page,
     permit,
     reach,
+    rows,
 )
 from sts_emulator.vending.context import Context
 from sts_emulator.vending.tags import tag_keys
 from sts_emulator.wire.dispatch import operation
-
-MOST_TAGS = 50
 
 
 @operation("cognito-identity", "CreateIdentityPool")
@@ -94,7 +93,7 @@ def list_identity_pools(ctx: Context, *, MaxResults: int, NextToken: str = "") -
     """The account's pools in this region."""
     permit(ctx, "ListIdentityPools")
     prefix = f"{ctx.identity.account}/{ctx.region}/"
-    pools, rest = page(ctx, documents.IDENTITY_POOL, prefix, MaxResults, NextToken)
+    pools, rest = rows(ctx, documents.IDENTITY_POOL, prefix, NextToken, MaxResults)
     names = [{"IdentityPoolId": pool["id"], "IdentityPoolName": pool["settings"]["IdentityPoolName"]} for pool in pools]
     return {"IdentityPools": names, **rest}
 
@@ -111,7 +110,7 @@ def tag_resource(ctx: Context, *, ResourceArn: str, Tags: Mapping[str, str]) -> 
 def untag_resource(ctx: Context, *, ResourceArn: str, TagKeys: Sequence[str]) -> Mapping[str, Any]:
     """Remove tags; keys that are not there are ignored."""
     pool = reach(ctx, "UntagResource", _pool_id(ResourceArn), {"aws:tagkeys": tuple(TagKeys)})
-    change(ctx, pool, {"tags": {name: value for name, value in pool["tags"].items() if name not in TagKeys}})
+    change(ctx, pool, {"tags": without(pool["tags"], TagKeys)})
     return {}
 
 
@@ -136,6 +135,6 @@ def _pool_id(arn: str) -> str:
 
 
 def _checked(tags: Mapping[str, str]) -> dict[str, str]:
-    if len(tags) > MOST_TAGS or any(name.lower().startswith("aws:") for name in tags):
-        raise invalid(f"A resource has {MOST_TAGS} tags at most, and none that begins with aws:")
+    if len(tags) > QUOTA or any(name.lower().startswith("aws:") for name in tags):
+        raise invalid(f"A resource has {QUOTA} tags at most, and none that begins with aws:")
     return dict(tags)

@@ -8,7 +8,7 @@ from typing import Any
 
 from sts_emulator.accounts import documents
 from sts_emulator.accounts.documents import Instance
-from sts_emulator.accounts.kit import resource_tag_keys
+from sts_emulator.control_plane.reach import own, resource_tag_keys
 from sts_emulator.core.errors import AwsError
 from sts_emulator.methods.instance_profile import instances
 from sts_emulator.methods.instance_profile.instance_credentials import SERVICE
@@ -295,15 +295,14 @@ def _association(instance: Instance) -> dict[str, Any]:
 def _find(ctx: Context, identifier: str) -> Instance:
     if not instances.INSTANCE_ID.fullmatch(identifier):
         raise AwsError("InvalidInstanceID.Malformed", f'Invalid id: "{identifier}"')
-    instance = ctx.world.get(KIND, identifier)
-    if instance is None or (instance["account"], instance["region"]) != (ctx.identity.account, ctx.region):
+    instance = own(ctx, ctx.world.get(KIND, identifier))
+    if instance is None:
         raise AwsError("InvalidInstanceID.NotFound", f"The instance ID '{identifier}' does not exist")
     return instance
 
 
 def _mine(ctx: Context) -> list[Instance]:
-    wanted = (ctx.identity.account, ctx.region)
-    return [instance for instance in ctx.world.page(KIND) if (instance["account"], instance["region"]) == wanted]
+    return [instance for instance in ctx.world.page(KIND) if own(ctx, instance)]
 
 
 def _permitted(

@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from sts_emulator.accounts import resources
 from sts_emulator.accounts.documents import Cluster, PodIdentityAssociation, Role
-from sts_emulator.accounts.kit import resource_tag_keys
+from sts_emulator.control_plane.listing import Listing
+from sts_emulator.control_plane.reach import reached
 from sts_emulator.core.errors import AwsError
 from sts_emulator.methods.instance_profile import clusters
 from sts_emulator.methods.instance_profile.clusters import ASSOCIATION, CLUSTER
@@ -24,7 +25,9 @@ _ID_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
 _ID_LENGTH = 17
 _VERSION = "1.33"
 PODS: Final = "pods.eks.amazonaws.com"
-_PAGE = 100
+_LISTING: Final = Listing(  # AWS's sentence is not recorded, this one is ours
+    100, lambda: AwsError("InvalidParameterException", "nextToken is not one of this list."), "nextToken"
+)
 
 
 # -- clusters --------------------------------------------------------------------------------------------------------
@@ -88,11 +91,11 @@ def delete_cluster(ctx: Context, *, name: str) -> Mapping[str, Any]:
 def _reach_cluster(ctx: Context, action: str, name: str) -> Cluster:
     account, region = ctx.identity.account, ctx.region
     cluster = clusters.cluster(ctx.world, account, region, name)
-    keys = resource_tag_keys(cluster)
-    authorize(ctx, f"eks:{action}", clusters.arn_of(account, region, name), keys)
-    if cluster is None:
-        raise AwsError("ResourceNotFoundException", f"No cluster found for name: {name}.", status=404)
-    return cluster
+    return reached(ctx, f"eks:{action}", clusters.arn_of(account, region, name), cluster, _no_cluster(name))
+
+
+def _no_cluster(name: str) -> AwsError:
+    return AwsError("ResourceNotFoundException", f"No cluster found for name: {name}.", status=404)
 
 
 def _shown_cluster(cluster: Cluster) -> dict[str, Any]:
@@ -206,7 +209,7 @@ def list_pod_identity_associations(
     clusterName: str,
     namespace: str = "",
     serviceAccount: str = "",
-    maxResults: int = _PAGE,
+    maxResults: int | None = None,
     nextToken: str = "",
 ) -> Mapping[str, Any]:
     """A cluster's associations, perhaps only those of a namespace and a service account."""
@@ -214,34 +217,25 @@ def list_pod_identity_associations(
     associations = [
         association
         for association in clusters.associations(ctx.world, cluster)
-        if association["id"] > nextToken
-        and namespace in ("", association["namespace"])
-        and serviceAccount in ("", association["service_account"])
+        if namespace in ("", association["namespace"]) and serviceAccount in ("", association["service_account"])
     ]
+    return _LISTING.page(ctx, "associations", associations, nextToken, maxResults, _listed)
+
+
+def _listed(association: PodIdentityAssociation) -> dict[str, Any]:
     names = ("clusterName", "namespace", "serviceAccount", "associationArn", "associationId")
-    shown = [
-        {name: value for name, value in _shown(association).items() if name in names}
-        for association in associations[:maxResults]
-    ]
-    return {
-        "associations": shown,
-        **({"nextToken": associations[maxResults - 1]["id"]} if len(associations) > maxResults else {}),
-    }
+    return {name: value for name, value in _shown(association).items() if name in names}
 
 
 def _reach(ctx: Context, action: str, cluster: str, identifier: str) -> PodIdentityAssociation:
     """The association, once the caller may. Raises AwsError: AccessDenied, ResourceNotFoundException."""
     account, region = ctx.identity.account, ctx.region
     arn = f"arn:aws:eks:{region}:{account}:podidentityassociation/{cluster}/{identifier}"
-    association = ctx.world.find(ASSOCIATION, arn)
-    keys = resource_tag_keys(association)
-    authorize(ctx, f"eks:{action}", arn, keys)
-    if clusters.cluster(ctx.world, account, region, cluster) is None:
-        raise AwsError("ResourceNotFoundException", f"No cluster found for name: {cluster}.", status=404)
-    if association is None:
-        message = f"No pod identity association found for associationId: {identifier}"
-        raise AwsError("ResourceNotFoundException", message, status=404)
-    return association
+    message = f"No pod identity association found for associationId: {identifier}"
+    absent = AwsError("ResourceNotFoundException", message, status=404)
+    if clusters.cluster(ctx.world, account, region, cluster) is None:  # its associations went with it
+        absent = _no_cluster(cluster)
+    return reached(ctx, f"eks:{action}", arn, ctx.world.find(ASSOCIATION, arn), absent)
 
 
 def _check(ctx: Context, role_arn: str, policy: str, *, tagged: bool) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from sts_emulator.accounts.resources import Stored
-from sts_emulator.methods.roles_anywhere.kinds import Noun, holder, invalid
+from sts_emulator.accounts.documents import AnywhereResource
+from sts_emulator.methods.roles_anywhere.kinds import Noun, Resource, holder, invalid
 from sts_emulator.vending.context import Context
 
 _RESERVED = "aws/"
 
 
-def claimed(ctx: Context, noun: Noun, name: str | None, thing: Stored | None = None) -> dict[str, str]:
+def claimed(ctx: Context, noun: Noun[Resource], name: str | None, thing: Resource | None = None) -> dict[str, str]:
     """The `alias` member to store for a request's `aliasName`; empty where the request leaves it alone.
 
     The pattern is the model's. An empty name takes the alias away.
@@ -29,7 +29,7 @@ def claimed(ctx: Context, noun: Noun, name: str | None, thing: Stored | None = N
     return {"alias": name}
 
 
-def previous(before: Stored, after: Stored) -> dict[str, Any]:
+def previous(before: AnywhereResource, after: AnywhereResource) -> dict[str, Any]:
     """The `previousAliasName` member of an update that changed or removed an alias."""
     old = before.get("alias", "")
     return {"previousAliasName": old} if old and after.get("alias", "") != old else {}

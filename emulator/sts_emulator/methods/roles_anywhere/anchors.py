@@ -1,7 +1,6 @@
 """Trust anchors: which certificate authorities an account trusts, from a bundle or from a Private CA.
 
-A trust anchor has, beside what all resources have: source {type, pem or pca}, crl_dp, notifications. The certificate of
-a Private CA is read from the world's `private-ca` document of that ARN.
+The certificate of a Private CA is read from the world's `private-ca` document of that ARN.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from sts_emulator.accounts import documents
-from sts_emulator.accounts.resources import Stored
+from sts_emulator.accounts.documents import TrustAnchor
 from sts_emulator.core.world import World
 from sts_emulator.methods.roles_anywhere import aliases, certificates, notifications, tagging
 from sts_emulator.methods.roles_anywhere import kinds as nouns
@@ -134,7 +133,7 @@ def reset_notification_settings(
     return {"trustAnchor": detail(nouns.change(ctx, TRUST_ANCHOR, anchor, notifications=settings))}
 
 
-def trusted(world: World, anchor: Stored) -> list[x509.Certificate]:
+def trusted(world: World, anchor: TrustAnchor) -> list[x509.Certificate]:
     """The certificates that an anchor stands for; empty when its Private CA is gone."""
 
     def read() -> list[x509.Certificate]:
@@ -146,7 +145,7 @@ def trusted(world: World, anchor: Stored) -> list[x509.Certificate]:
     return world.memo(("anchor", anchor["arn"]), read)
 
 
-def detail(anchor: Stored) -> dict[str, Any]:
+def detail(anchor: TrustAnchor) -> dict[str, Any]:
     """The TrustAnchorDetail structure."""
     source = anchor["source"]
     data = {"x509CertificateData": source["pem"]} if "pem" in source else {"acmPcaArn": source["pca"]}

@@ -1,7 +1,4 @@
-"""Certificate revocation lists: imported for a trust anchor, replaced, enabled and disabled.
-
-A list has, beside what all resources have: anchor (its ARN), data (what was imported, in base64).
-"""
+"""Certificate revocation lists: imported for a trust anchor, replaced, enabled and disabled."""
 
 from __future__ import annotations
 
@@ -9,7 +6,7 @@ import base64
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from sts_emulator.accounts.resources import Stored
+from sts_emulator.accounts.documents import Crl
 from sts_emulator.methods.roles_anywhere import aliases, revocation, tagging
 from sts_emulator.methods.roles_anywhere import kinds as nouns
 from sts_emulator.methods.roles_anywhere.kinds import CRL, TRUST_ANCHOR, invalid
@@ -96,7 +93,7 @@ def disable_crl(ctx: Context, *, crlId: str) -> Mapping[str, Any]:
     return {"crl": detail(nouns.change(ctx, CRL, crl, enabled=False))}
 
 
-def detail(crl: Stored) -> dict[str, Any]:
+def detail(crl: Crl) -> dict[str, Any]:
     """The CrlDetail structure."""
     return {
         **nouns.shown(crl, CRL, "crl"),

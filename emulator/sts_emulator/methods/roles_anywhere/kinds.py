@@ -1,37 +1,41 @@
 """The four kinds of resources of IAM Roles Anywhere: how they are named, kept, found, and who may touch them.
 
-Each belongs to one account and region; the document's key is `ACCOUNT/REGION/id`, its uid the ARN. Documents have id,
-arn, account, region, name, enabled, created, updated, tags and, where the model knows aliases, alias.
+Each belongs to one account and region (accounts.documents).
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final, Generic, TypeAlias, TypeVar
 
-from sts_emulator.accounts.kit import resource_tag_keys
-from sts_emulator.accounts.resources import Stored
+from sts_emulator.accounts import documents
+from sts_emulator.accounts.documents import AnywhereResource, changed
+from sts_emulator.control_plane.listing import Listing
+from sts_emulator.control_plane.reach import own, reached
 from sts_emulator.core import names
 from sts_emulator.core.errors import AwsError
+from sts_emulator.core.store import Kind
 from sts_emulator.core.world import World
 from sts_emulator.vending.authorize import authorize
 from sts_emulator.vending.context import Context, Keys
-from sts_emulator.vending.credentials import seal, unseal
 
-PAGE = 100
-"""Resources in a page when `pageSize` does not say; AWS's own default is not recorded."""
+Resource = TypeVar("Resource", bound=AnywhereResource)
+
+SERVICE = "rolesanywhere"
+# AWS's own default of pageSize is not recorded.
+LISTING = Listing(100, lambda: invalid("Invalid nextToken"), "nextToken")
 
 
 @dataclass(frozen=True, slots=True)
-class Noun:
+class Noun(Generic[Resource]):
     """One kind of resource: `kind` in the store, `word` in ARNs, `title` in sentences, `quota` per account and region.
 
     The quotas are those of the user guide (docs/aws/roles-anywhere.md, "Errors"); None where it has none.
     """
 
-    kind: str
+    kind: Kind[Resource]
     word: str
     title: str
     quota: int | None = None
@@ -45,11 +49,13 @@ class Noun:
         return f"arn:{names.PARTITION}:rolesanywhere:{region}:{account}:alias/{self.word}/{alias}"
 
 
-TRUST_ANCHOR = Noun("trust-anchor", "trust-anchor", "Trust anchor", 50)
-PROFILE = Noun("roles-anywhere-profile", "profile", "Profile", 250)
-CRL = Noun("crl", "crl", "Crl")
-SUBJECT = Noun("x509-subject", "subject", "Subject")
-NOUNS = (TRUST_ANCHOR, PROFILE, CRL, SUBJECT)
+AnyNoun: TypeAlias = Noun[Any]
+
+TRUST_ANCHOR: Final = Noun(documents.TRUST_ANCHOR, "trust-anchor", "Trust anchor", 50)
+PROFILE: Final = Noun(documents.ANYWHERE_PROFILE, "profile", "Profile", 250)
+CRL: Final = Noun(documents.CRL, "crl", "Crl")
+SUBJECT: Final = Noun(documents.SUBJECT, "subject", "Subject")
+NOUNS: tuple[AnyNoun, ...] = (TRUST_ANCHOR, PROFILE, CRL, SUBJECT)
 
 
 # -- finding ------------------------------------------------------------------------------------------------------
@@ -60,34 +66,33 @@ def home(ctx: Context) -> str:
     return f"{ctx.identity.account}/{ctx.region}/"
 
 
-def listed(ctx: Context, noun: Noun) -> list[Stored]:
+def listed(ctx: Context, noun: Noun[Resource]) -> list[Resource]:
     """All resources of a kind in the caller's account and region."""
     return ctx.world.page(noun.kind, home(ctx))
 
 
-def find(ctx: Context, noun: Noun, identifier: str) -> Stored | None:
+def find(ctx: Context, noun: Noun[Resource], identifier: str) -> Resource | None:
     """The caller's resource with that id, ARN or alias ARN in the request's region, or None."""
     if not identifier.startswith("arn:"):
         return ctx.world.get(noun.kind, home(ctx) + identifier)
     alias_of = noun.alias_arn(ctx.identity.account, ctx.region, "")
     if identifier.startswith(alias_of):
         return holder(ctx, noun, identifier[len(alias_of) :])
-    body = ctx.world.find(noun.kind, identifier)
-    return body if body is not None and key(body).startswith(home(ctx)) else None
+    return own(ctx, ctx.world.find(noun.kind, identifier))
 
 
-def find_by_arn(world: World, noun: Noun, arn: str, region: str) -> Stored | None:
+def find_by_arn(world: World, noun: Noun[Resource], arn: str, region: str) -> Resource | None:
     """The resource that bears exactly this ARN and lives in this region, in any account, or None."""
     body = world.find(noun.kind, arn)
     return body if body is not None and body["region"] == region else None
 
 
-def holder(ctx: Context, noun: Noun, alias: str) -> Stored | None:
+def holder(ctx: Context, noun: Noun[Resource], alias: str) -> Resource | None:
     """The caller's resource that holds an alias; names are case-sensitive."""
     return next((thing for thing in listed(ctx, noun) if alias and thing.get("alias") == alias), None)
 
 
-def key(thing: Stored) -> str:
+def key(thing: AnywhereResource) -> str:
     """The key under which a resource is kept."""
     return f"{thing['account']}/{thing['region']}/{thing['id']}"
 
@@ -101,25 +106,21 @@ def permit(ctx: Context, action: str, resource: str = "*", keys: Keys | None = N
     Raises:
         AwsError: AccessDenied.
     """
-    authorize(ctx, f"rolesanywhere:{action}", resource, keys)
+    authorize(ctx, f"{SERVICE}:{action}", resource, keys)
 
 
-def reach(ctx: Context, action: str, noun: Noun, identifier: str, keys: Keys | None = None) -> Stored:
+def reach(ctx: Context, action: str, noun: Noun[Resource], identifier: str, keys: Keys | None = None) -> Resource:
     """The caller's resource, once the caller may do `action` to it.
 
     Raises:
         AwsError: AccessDenied first, then ResourceNotFoundException: a caller without the permission learns nothing.
     """
     thing = find(ctx, noun, identifier)
-    if thing is None:
-        name = identifier if identifier.startswith("arn:") else noun.arn(ctx.identity.account, ctx.region, identifier)
-        permit(ctx, action, name, keys)
-        raise absent(noun)
-    permit(ctx, action, thing["arn"], {**resource_tag_keys(thing), **(keys or {})})
-    return thing
+    name = identifier if identifier.startswith("arn:") else noun.arn(ctx.identity.account, ctx.region, identifier)
+    return reached(ctx, f"{SERVICE}:{action}", thing["arn"] if thing else name, thing, absent(noun), keys)
 
 
-def absent(noun: Noun) -> AwsError:
+def absent(noun: AnyNoun) -> AwsError:
     """The error for a resource that does not exist; AWS's sentence is not recorded, this one is ours."""
     return AwsError("ResourceNotFoundException", f"{noun.title} not found", status=404)
 
@@ -132,7 +133,7 @@ def invalid(message: str) -> AwsError:
 # -- writing ------------------------------------------------------------------------------------------------------
 
 
-def create(ctx: Context, noun: Noun, name: str, own: Mapping[str, Any], *, enabled: bool) -> Stored:
+def create(ctx: Context, noun: Noun[Resource], name: str, own: Mapping[str, Any], *, enabled: bool) -> Resource:
     """Store a new resource of the caller; `own` are the members that only this kind has.
 
     Raises:
@@ -142,7 +143,7 @@ def create(ctx: Context, noun: Noun, name: str, own: Mapping[str, Any], *, enabl
         raise invalid(f"The limit of {noun.quota} per account is reached: {noun.title}")
     account, region, identifier = ctx.identity.account, ctx.region, str(uuid.uuid4())
     now = ctx.world.now()
-    body = {
+    body: Any = {
         "id": identifier,
         "arn": noun.arn(account, region, identifier),
         "account": account,
@@ -153,14 +154,14 @@ def create(ctx: Context, noun: Noun, name: str, own: Mapping[str, Any], *, enabl
         "updated": now,
         **own,
     }
-    ctx.world.add(noun.kind, key(body), body, uid=body["arn"])
-    return body
+    made: Resource = body
+    ctx.world.add(noun.kind, key(made), made, uid=made["arn"])
+    return made
 
 
-def change(ctx: Context, noun: Noun, thing: Stored, **members: Any) -> Stored:
+def change(ctx: Context, noun: Noun[Resource], thing: Resource, **members: Any) -> Resource:
     """Replace members of a resource and return it as it then is."""
-    now = ctx.world.now()
-    return ctx.world.update(noun.kind, key(thing), lambda body: {**body, **members, "updated": now})
+    return ctx.world.update(noun.kind, key(thing), changed(**members, updated=ctx.world.now()))
 
 
 def given(members: Mapping[str, Any]) -> dict[str, Any]:
@@ -171,7 +172,7 @@ def given(members: Mapping[str, Any]) -> dict[str, Any]:
 # -- showing ------------------------------------------------------------------------------------------------------
 
 
-def shown(thing: Stored, noun: Noun, stem: str) -> dict[str, Any]:
+def shown(thing: AnywhereResource, noun: AnyNoun, stem: str) -> dict[str, Any]:
     """The members that every kind's detail has; `stem` begins the names of its id and ARN."""
     detail: dict[str, Any] = {
         f"{stem}Id": thing["id"],
@@ -188,7 +189,7 @@ def shown(thing: Stored, noun: Noun, stem: str) -> dict[str, Any]:
     return detail
 
 
-def page(ctx: Context, noun: Noun, token: str, size: int | None) -> tuple[Iterable[Stored], dict[str, str]]:
+def page(ctx: Context, noun: Noun[Resource], token: str, size: int | None) -> tuple[list[Resource], dict[str, str]]:
     """One page of the caller's resources, and the `nextToken` member where there is more.
 
     Raises:
@@ -196,15 +197,4 @@ def page(ctx: Context, noun: Noun, token: str, size: int | None) -> tuple[Iterab
     """
     if size is not None and size < 1:
         raise invalid(f"Value '{size}' at 'pageSize' failed to satisfy constraint: Member must be positive")
-    after = ""
-    if token:
-        opened = unseal(ctx.world, f"rolesanywhere:{noun.kind}", token)
-        if opened is None or not opened.decode().startswith(home(ctx)):
-            raise invalid("Invalid nextToken")
-        after = opened.decode()
-    limit = min(size or PAGE, PAGE)
-    rows = ctx.world.page_keys(noun.kind, home(ctx), after, limit + 1)
-    rest = {}
-    if len(rows) > limit:
-        rest["nextToken"] = seal(ctx.world, f"rolesanywhere:{noun.kind}", rows[limit - 1][0].encode())
-    return [body for _, body in rows[:limit]], rest
+    return LISTING.rows(ctx, noun.kind, home(ctx), token, min(size or LISTING.size, LISTING.size))

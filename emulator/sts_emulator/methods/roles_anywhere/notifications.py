@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from sts_emulator.accounts.resources import Stored
+from sts_emulator.accounts.documents import TrustAnchor
 from sts_emulator.methods.roles_anywhere.kinds import invalid
 
 EVENTS: Final = ("CA_CERTIFICATE_EXPIRY", "END_ENTITY_CERTIFICATE_EXPIRY")
@@ -42,7 +42,7 @@ def without(kept: Mapping[str, Any], keys: Settings) -> dict[str, Any]:
     return {event: setting for event, setting in kept.items() if event not in gone}
 
 
-def detail(anchor: Stored) -> list[dict[str, Any]]:
+def detail(anchor: TrustAnchor) -> list[dict[str, Any]]:
     """The NotificationSettingDetails of an anchor, defaults included."""
     default = {"enabled": True, "threshold": DAYS, "channel": "ALL"}
     return [

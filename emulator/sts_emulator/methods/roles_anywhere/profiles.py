@@ -1,15 +1,11 @@
-"""Profiles: which roles a certificate may become, for how long, and within which session policies.
-
-A profile has, beside what all resources have: created_by, roles, session_policy, policy_arns, duration, accept_name,
-require_properties, mappings {field: [specifier]}, tip (the TipConfiguration as the wire has it).
-"""
+"""Profiles: which roles a certificate may become, for how long, and within which session policies."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from sts_emulator.accounts.resources import Stored
+from sts_emulator.accounts.documents import AnywhereProfile
 from sts_emulator.core import names
 from sts_emulator.methods.roles_anywhere import aliases, mappings, tagging
 from sts_emulator.methods.roles_anywhere import kinds as nouns
@@ -153,7 +149,7 @@ def delete_attribute_mapping(
     return {"profile": detail(nouns.change(ctx, PROFILE, profile, mappings=changed))}
 
 
-def detail(profile: Stored) -> dict[str, Any]:
+def detail(profile: AnywhereProfile) -> dict[str, Any]:
     """The ProfileDetail structure."""
     shown: dict[str, Any] = {
         **nouns.shown(profile, PROFILE, "profile"),

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-from sts_emulator.accounts.resources import Stored
+from sts_emulator.accounts.documents import TrustAnchor
 from sts_emulator.core.world import World
 from sts_emulator.methods.roles_anywhere import certificates, distribution
 from sts_emulator.methods.roles_anywhere import kinds as nouns
@@ -44,7 +44,7 @@ def load(data: bytes) -> x509.CertificateRevocationList:
     return crl
 
 
-def imported(world: World, anchor: Stored) -> list[x509.CertificateRevocationList]:
+def imported(world: World, anchor: TrustAnchor) -> list[x509.CertificateRevocationList]:
     """The enabled lists of a trust anchor."""
     prefix = f"{anchor['account']}/{anchor['region']}/"
 

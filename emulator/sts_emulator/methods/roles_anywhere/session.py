@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from sts_emulator.accounts import resources
-from sts_emulator.accounts.resources import Stored
+from sts_emulator.accounts.documents import AnywhereProfile, TrustAnchor
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.methods.roles_anywhere import (
@@ -92,7 +92,7 @@ def _signer(ctx: Context) -> signature.Signer:
     return signer
 
 
-def _anchor(ctx: Context, arn: str) -> Stored:
+def _anchor(ctx: Context, arn: str) -> TrustAnchor:
     anchor = nouns.find_by_arn(ctx.world, nouns.TRUST_ANCHOR, arn, ctx.region)
     if anchor is None:
         raise _refused(ctx, NO_ANCHOR, f"there is no trust anchor {arn} in {ctx.region}")
@@ -102,7 +102,7 @@ def _anchor(ctx: Context, arn: str) -> Stored:
     return anchor
 
 
-async def _trust(ctx: Context, anchor: Stored, signer: signature.Signer) -> None:
+async def _trust(ctx: Context, anchor: TrustAnchor, signer: signature.Signer) -> None:
     """Refuse a certificate that has no valid path to the anchor, or that is revoked."""
     now, trusted = ctx.world.now(), anchors.trusted(ctx.world, anchor)
     try:
@@ -119,7 +119,7 @@ async def _trust(ctx: Context, anchor: Stored, signer: signature.Signer) -> None
 
 def vend(
     ctx: Context,
-    anchor: Stored,
+    anchor: TrustAnchor,
     certificate: x509.Certificate,
     profile_arn: str,
     role_arn: str,
@@ -162,7 +162,7 @@ def vend(
         raise access_denied(f"{_unable(role_arn)} {error.message}") from None
 
 
-def _profile(ctx: Context, anchor: Stored, arn: str) -> Stored:
+def _profile(ctx: Context, anchor: TrustAnchor, arn: str) -> AnywhereProfile:
     profile = nouns.find_by_arn(ctx.world, nouns.PROFILE, arn, ctx.region)
     if profile is None or profile["account"] != anchor["account"]:
         raise _refused(ctx, NO_PROFILE, f"there is no profile {arn} beside the trust anchor")
@@ -172,7 +172,7 @@ def _profile(ctx: Context, anchor: Stored, arn: str) -> Stored:
     return profile
 
 
-def _proof(world: World, anchor: Stored, tags: Mapping[str, str], origin: Mapping[str, str], denied: str) -> Proof:
+def _proof(world: World, anchor: TrustAnchor, tags: Mapping[str, str], origin: Mapping[str, str], denied: str) -> Proof:
     """What the service tells STS. The tags being set count as the principal's already, as AWS's samples need.
 
     Source: docs/aws/roles-anywhere.md, "Sessions".

@@ -1,8 +1,6 @@
 """Subjects: one for each distinguished name that ever authenticated, with the certificates that it showed.
 
-A subject has, beside what all resources have (without a name): subject (the DN), seen, credentials [{serial, issuer,
-pem, seen, failed}] and instances [{properties, seen, failed}], the latest last. Only certificates that a trust anchor
-vouches for are remembered, so that strangers cannot fill the store.
+Only certificates that a trust anchor vouches for are remembered, so that strangers cannot fill the store.
 """
 
 from __future__ import annotations
@@ -12,7 +10,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from sts_emulator.accounts.resources import Stored
+from sts_emulator.accounts.documents import Subject, TrustAnchor
 from sts_emulator.core.store import AlreadyExistsError
 from sts_emulator.methods.roles_anywhere import certificates
 from sts_emulator.methods.roles_anywhere import kinds as nouns
@@ -58,13 +56,13 @@ def list_subjects(ctx: Context, *, nextToken: str = "", pageSize: int | None = N
     return {"subjects": [_summary(ctx, subject) for subject in subjects], **rest}
 
 
-def arn_of(anchor: Stored, certificate: x509.Certificate) -> str:
+def arn_of(anchor: TrustAnchor, certificate: x509.Certificate) -> str:
     """The ARN of a certificate's subject in the anchor's account and region, whether or not it was seen before."""
     return SUBJECT.arn(anchor["account"], anchor["region"], _id(anchor, certificate.subject.rfc4514_string()))
 
 
 def remember(
-    ctx: Context, anchor: Stored, certificate: x509.Certificate, properties: Mapping[str, str], *, failed: bool
+    ctx: Context, anchor: TrustAnchor, certificate: x509.Certificate, properties: Mapping[str, str], *, failed: bool
 ) -> None:
     """Write down that a certificate was shown, and what came of it.
 
@@ -93,7 +91,7 @@ def remember(
     ctx.world.update(SUBJECT.kind, key, lambda body: _told(body, shown, instance, now))
 
 
-def _new(anchor: Stored, identifier: str, name: str, now: float) -> dict[str, Any]:
+def _new(anchor: TrustAnchor, identifier: str, name: str, now: float) -> Subject:
     return {
         "id": identifier,
         "arn": SUBJECT.arn(anchor["account"], anchor["region"], identifier),
@@ -110,7 +108,7 @@ def _new(anchor: Stored, identifier: str, name: str, now: float) -> dict[str, An
     }
 
 
-def _told(body: dict[str, Any], shown: dict[str, Any], instance: dict[str, Any], now: float) -> dict[str, Any]:
+def _told(body: Subject, shown: dict[str, Any], instance: dict[str, Any], now: float) -> Subject:
     credentials = [credential for credential in body["credentials"] if credential["pem"] != shown["pem"]]
     instances = [other for other in body["instances"] if other["properties"] != instance["properties"]]
     if instance["properties"]:
@@ -124,7 +122,7 @@ def _told(body: dict[str, Any], shown: dict[str, Any], instance: dict[str, Any],
     }
 
 
-def _is_news(subject: Stored, shown: Mapping[str, Any], instance: Mapping[str, Any]) -> bool:
+def _is_news(subject: Subject, shown: Mapping[str, Any], instance: Mapping[str, Any]) -> bool:
     known = any(
         credential["pem"] == shown["pem"] and credential["failed"] == shown["failed"]
         for credential in subject["credentials"]
@@ -137,7 +135,7 @@ def _is_news(subject: Stored, shown: Mapping[str, Any], instance: Mapping[str, A
     )
 
 
-def _summary(ctx: Context, subject: Stored) -> dict[str, Any]:
+def _summary(ctx: Context, subject: Subject) -> dict[str, Any]:
     return {
         **nouns.shown(subject, SUBJECT, "subject"),
         "x509Subject": subject["subject"],
@@ -145,6 +143,6 @@ def _summary(ctx: Context, subject: Stored) -> dict[str, Any]:
     }
 
 
-def _id(anchor: Stored, name: str) -> str:
+def _id(anchor: TrustAnchor, name: str) -> str:
     """The same name is the same subject in every replica, without a look-up."""
     return str(uuid.uuid5(uuid.NAMESPACE_X500, f"{anchor['account']}/{anchor['region']}/{name}"))

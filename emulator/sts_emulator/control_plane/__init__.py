@@ -1,0 +1,1 @@
+"""What every control plane does alike: reach a resource, list many in pages, tag them."""
