@@ -39,10 +39,20 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
+class Trail:
+    """How CloudTrail records an operation that gives credentials: as reading, with its answer.
+
+    `stranger` is the type of the caller where nobody signed and the proof failed.
+    """
+
+    stranger: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Method:
     """One way to get credentials: its operations by service, its pages by first segment, and what scenarios know of it.
 
-    `approvers` are modules whose pages a script may approve on (pages/approvals.py).
+    `approvers` are modules whose pages a script may approve on (pages/approvals.py), `trails` are told by operation.
     """
 
     name: str
@@ -51,6 +61,7 @@ class Method:
     approvers: tuple[str, ...] = ()
     sections: tuple[Row, ...] = ()
     evidence: tuple[Evidence, ...] = ()
+    trails: Mapping[str, Trail] = field(default_factory=dict)
 
 
 def _rooms(package: str, *modules: str) -> tuple[str, ...]:
@@ -74,6 +85,7 @@ METHODS = (
         {"sts": ("sts_emulator.methods.access_keys.session_tokens",)},
         sections=(GROUPS, USERS),
         evidence=(SIGNATURE,),
+        trails={"GetSessionToken": Trail()},
     ),
     Method(
         "instance profile",
@@ -144,6 +156,7 @@ METHODS = (
         },
         sections=(ROLES,),
         evidence=(SIGNATURE,),
+        trails={"AssumeRole": Trail()},
     ),
     Method(
         "web identity",
@@ -154,6 +167,7 @@ METHODS = (
             Row("oidc_providers", "account", "sts_emulator.scenario.providers", "OIDC_PROVIDERS"),
         ),
         evidence=(Evidence("claims", ("oidc",), "sts_emulator.scenario.token_evidence"),),
+        trails={"AssumeRoleWithWebIdentity": Trail("WebIdentityUser")},
     ),
     Method(
         "saml",
@@ -169,6 +183,7 @@ METHODS = (
             Row("saml_providers", "account", "sts_emulator.scenario.saml", "PROVIDERS"),
         ),
         evidence=(Evidence("saml", ("saml",), "sts_emulator.scenario.saml_evidence"),),
+        trails={"AssumeRoleWithSAML": Trail("SAMLUser")},
     ),
     Method(
         "cognito",
@@ -307,3 +322,5 @@ SECTIONS = tuple(dict.fromkeys(_SECTIONS))
 """The vocabulary of scenarios, in the order in which things come about."""
 
 EVIDENCE = {evidence.key: evidence for method in METHODS for evidence in method.evidence}
+
+TRAILS = {operation: trail for method in METHODS for operation, trail in method.trails.items()}

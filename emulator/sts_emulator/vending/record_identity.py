@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from sts_emulator.catalogue import TRAILS
 from sts_emulator.core import clock
 from sts_emulator.core.names import parse_arn
 from sts_emulator.vending.context import Caller, Context
 from sts_emulator.vending.session import FEDERATED, INSTANCE, ROLE, ROOT_TASK, Session
 
 _TYPES = {"User": "IAMUser", "Account": "Root"}
-_UNSIGNED = {"AssumeRoleWithWebIdentity": "WebIdentityUser", "AssumeRoleWithSAML": "SAMLUser"}
 
 
 def identity(ctx: Context) -> dict[str, Any]:
@@ -73,7 +73,8 @@ def _unsigned(ctx: Context) -> dict[str, Any]:
         return {"type": "AWSService", "invokedBy": ctx.decisions[0].request.principal.value}
     if ctx.source_ip.endswith(".amazonaws.com"):
         return {"type": "AWSService", "invokedBy": ctx.source_ip}
-    return {"type": _UNSIGNED.get(ctx.operation, "Unknown")}
+    trail = TRAILS.get(ctx.operation)
+    return {"type": trail.stranger if trail and trail.stranger else "Unknown"}
 
 
 def _vouched(kind: str, provider: str, subject: str, audience: str = "") -> dict[str, Any]:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
+from sts_emulator.catalogue import TRAILS
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.names import parse_arn
 from sts_emulator.vending.context import Context
@@ -17,7 +18,6 @@ from sts_emulator.wire import models
 from sts_emulator.wire.models import Shape
 
 _READS = ("Get", "List", "Describe", "Lookup", "Decode", "Simulate", "Generate", "Is", "Search", "BatchGet")
-_VENDING = frozenset(("AssumeRole", "AssumeRoleWithSAML", "AssumeRoleWithWebIdentity", "GetSessionToken"))
 _WRITES = frozenset(  # in spite of their names
     (
         "GetFederationToken",
@@ -44,7 +44,7 @@ _UNTOLD = "An unknown error occurred"  # instead of the sentence that a web iden
 def is_read(ctx: Context) -> bool:
     """Whether the operation changes nothing, as CloudTrail counts it: assuming a role is reading."""
     name = ctx.operation
-    return name in _VENDING or name in _GRANTS or (name.startswith(_READS) and name not in _WRITES)
+    return name in TRAILS or name in _GRANTS or (name.startswith(_READS) and name not in _WRITES)
 
 
 def is_console_sign_in(ctx: Context) -> bool:
@@ -73,7 +73,7 @@ def answer(ctx: Context, result: Mapping[str, Any] | None) -> Any:
     """`responseElements`: None for what only reads, but for those who are given credentials."""
     if is_console_sign_in(ctx):
         return dict(result) if result else {ctx.operation: "Failure"}
-    if not result or ctx.operation in _GRANTS or (is_read(ctx) and ctx.operation not in _VENDING):
+    if not result or ctx.operation in _GRANTS or (is_read(ctx) and ctx.operation not in TRAILS):
         return None
     return _members(ctx, result, _shapes(ctx.service, ctx.operation)[1]) or None
 
@@ -85,7 +85,7 @@ def evidence(ctx: Context) -> dict[str, Any]:
 
 def resources(ctx: Context) -> list[dict[str, str]]:
     """`resources`: the role that was asked for, and the provider that vouched."""
-    if ctx.service != "sts" or ctx.operation not in _VENDING:
+    if ctx.service != "sts" or ctx.operation not in TRAILS:
         return []
     given = [("RoleArn", "AWS::IAM::Role"), ("PrincipalArn", "AWS::IAM::SAMLProvider")]
     named = [(str(ctx.parameters[member]), kind) for member, kind in given if member in ctx.parameters]
@@ -118,7 +118,7 @@ def _asked(ctx: Context) -> dict[str, Any]:
             incoming = {key: session.tags[key] for key in session.transitive if key in session.tags}
             shown["incomingTransitiveTags"] = incoming
         return shown
-    if ctx.operation not in _VENDING or asked is None:
+    if ctx.operation not in TRAILS or asked is None:
         return shown
     if "assertion" in ctx.evidence:
         shown["sAMLAssertionID"] = ctx.evidence["assertion"]
