@@ -164,6 +164,28 @@ def test_all_answers_are_tried():
     assert [name for name in missing if not name.startswith("token ")] == []
 
 
+# -- tables -----------------------------------------------------------------------------------------------------------
+
+LISTS = (
+    *("certs list", "workload list", "world list", "who-can developer trust_policies/default.yaml"),
+    "what-can token.actions.githubusercontent.com trust_policies/default.yaml",
+)
+
+
+@pytest.mark.parametrize("command", LISTS)
+def test_a_table_fits_its_terminal_and_is_whole_when_asked(shell, monkeypatch, command: str):
+    shell("certs generate")
+    monkeypatch.setenv("COLUMNS", "0")
+    whole = shell(command)
+    for columns in (40, 80, 200):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        lines = shell(command).splitlines()
+        assert max(map(len, lines)) <= columns
+        assert lines[0].split()[0] == whole.split()[0]  # the head
+    monkeypatch.setenv("COLUMNS", "40")
+    assert {word for word in whole.split() if ":" in word} <= {*shell(command, "--wide").split()}
+
+
 # -- hostile names ----------------------------------------------------------------------------------------------------
 
 

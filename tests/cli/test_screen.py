@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -141,31 +143,92 @@ def test_a_role_that_is_nearly_there(capsys):
 # -- completion -----------------------------------------------------------------------------------------------------
 
 
-def test_bash_completes_commands_flags_and_choices(capsys, tmp_path: Path):
-    script = tmp_path / "completion.bash"
-    script.write_text("\n".join(shown(capsys, "completion", "bash")))
+@pytest.fixture(scope="module")
+def scripts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the scripts of all shells, named as zsh wants its own to be."""
+    folder = tmp_path_factory.mktemp("completion")
+    for shell in ("bash", "zsh", "fish"):
+        command = [sys.executable, "-m", "sts_emulator", "completion", shell]
+        (folder / shell).write_bytes(subprocess.run(command, capture_output=True, check=True).stdout)
+    (folder / "zsh").rename(folder / "_sts-emulator")
+    return folder
 
-    def completed(*words: str) -> set[str]:
-        line = " ".join(f"'{word}'" for word in words)
-        program = (
-            f"source {script}; COMP_WORDS=({line}); COMP_CWORD={len(words) - 1}; "
-            f"_shtab_sts_emulator sts-emulator '{words[-1]}' '{words[-2]}'; printf '%s\\n' \"${{COMPREPLY[@]}}\""
-        )
-        ended = subprocess.run(["bash", "-c", program], capture_output=True, text=True, check=False)
-        return set(ended.stdout.split())
 
-    assert {"serve", "start", "status", "stop", "inspect"} <= completed("sts-emulator", "s") | completed(
-        "sts-emulator", "i"
+def by_bash(scripts: Path, line: str) -> str:
+    """What the line becomes by its Tab."""
+    words = line.split()
+    quoted = " ".join(f"'{word}'" for word in words)
+    program = (
+        f"source {scripts / 'bash'}; COMP_WORDS=({quoted}); COMP_CWORD={len(words) - 1}; "
+        f"_shtab_sts_emulator sts-emulator '{words[-1]}' '{words[-2]}'; printf '%s\\n' \"${{COMPREPLY[@]}}\""
     )
-    assert "--coverage" in completed("sts-emulator", "check", "--cov")
-    assert "github" in completed("sts-emulator", "token", "git")
+    ended = subprocess.run(["bash", "-c", program], capture_output=True, text=True, check=False)
+    return " ".join([*words[:-1], ended.stdout.strip()])
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_the_script_is_one_of_its_shell(capsys, tmp_path: Path, shell):
-    script = tmp_path / "completion"
-    script.write_text("\n".join(shown(capsys, "completion", shell)))
-    assert "who-can" in script.read_text()
-    if shutil.which(shell) is None:
-        pytest.skip(f"no `{shell}` here: its syntax is not checked")
-    assert subprocess.run([shell, "-n", str(script)], capture_output=True, check=False).returncode == 0
+def by_fish(scripts: Path, line: str) -> str:
+    program = f"source {scripts / 'fish'}; complete -C '{line}'"
+    environment = {"PATH": os.environ["PATH"], "HOME": str(scripts)}
+    ended = subprocess.run(["fish", "-c", program], capture_output=True, text=True, env=environment, check=False)
+    (completed,) = (offered.split("\t")[0] for offered in ended.stdout.splitlines())
+    return " ".join([*line.split()[:-1], completed])
+
+
+def by_zsh(scripts: Path, line: str) -> str:
+    """Typed into a shell, the command being one that says with what it was called."""
+    child, terminal = pty.fork()
+    if child == 0:
+        os.execvpe("zsh", ["zsh", "-f", "-i"], {"PATH": os.environ["PATH"], "HOME": str(scripts), "TERM": "dumb"})
+    told = b""
+
+    def type_in(keys: str, until: bytes) -> None:
+        nonlocal told
+        os.write(terminal, keys.encode())
+        while until not in told:
+            told += os.read(terminal, 65_536)
+
+    # A Tab that is typed ahead is to be one too; the marks are written so that the echo of them is none.
+    type_in(
+        f"fpath=({scripts} $fpath); autoload -Uz compinit; compinit -u -D; zstyle ':completion:*' insert-tab false; "
+        "sts-emulator() { print -r -- 'CAL''LED' $* 'E''ND' }; print 'REA''DY'\n",
+        b"READY\r\n",
+    )
+    type_in(f"{line}\t\n", b" END\r\n")
+    os.close(terminal)
+    os.waitpid(child, 0)
+    called = re.search(rb"CALLED (.*?) END\r\n", told)
+    assert called
+    return f"sts-emulator {called[1].decode()}"
+
+
+@pytest.mark.parametrize("shell", [by_bash, by_zsh, by_fish], ids=lambda shell: shell.__name__[3:])
+@pytest.mark.parametrize(
+    ("typed", "completed"),
+    [
+        ("sts-emulator insp", "sts-emulator inspect"),
+        ("sts-emulator token gith", "sts-emulator token github"),
+        ("sts-emulator world adv", "sts-emulator world advance"),
+        ("sts-emulator check --cov", "sts-emulator check --coverage"),
+        ("sts-emulator token github --immu", "sts-emulator token github --immutable"),
+    ],
+)
+def test_a_shell_completes(scripts: Path, shell: Callable[[Path, str], str], typed: str, completed: str):
+    if shutil.which(shell.__name__[3:]) is None:
+        pytest.skip(f"no `{shell.__name__[3:]}` here")
+    assert shell(scripts, typed) == completed
+
+
+@pytest.mark.parametrize("shell", [by_bash, by_fish], ids=lambda shell: shell.__name__[3:])
+def test_a_shell_completes_choices(scripts: Path, shell: Callable[[Path, str], str]):
+    if shutil.which(shell.__name__[3:]) is None:
+        pytest.skip(f"no `{shell.__name__[3:]}` here")
+    assert shell(scripts, "sts-emulator check --format js") == "sts-emulator check --format json"
+
+
+@pytest.mark.parametrize("shell", [by_bash, by_zsh, by_fish], ids=lambda shell: shell.__name__[3:])
+def test_a_shell_completes_files(scripts: Path, shell: Callable[[Path, str], str], monkeypatch):
+    if shutil.which(shell.__name__[3:]) is None:
+        pytest.skip(f"no `{shell.__name__[3:]}` here")
+    (scripts / "plan.json").touch()
+    monkeypatch.chdir(scripts)
+    assert shell(scripts, "sts-emulator lint pla") == "sts-emulator lint plan.json"

@@ -22,10 +22,11 @@ def add_parser(subparsers: Any) -> None:
         description="Make, list and revoke the certificates of a lab PKI. What it consists of is declared in pki.yaml.",
         allow_abbrev=False,
     )
-    parser.add_argument("--folder", type=Path, default=FOLDER, help="where pki.yaml is (default: certs)")
+    parser.add_argument("--folder", metavar="DIR", type=Path, default=FOLDER, help="where pki.yaml is (default: certs)")
     actions = parser.add_subparsers(metavar="ACTION", dest="action")
     actions.add_parser("generate", help="make what is declared and not there yet; the default")
-    actions.add_parser("list", help="list every certificate with its status")
+    listing = actions.add_parser("list", help="list every certificate with its status")
+    screen.add_wide(listing)
     revoking = actions.add_parser("revoke", help="revoke a certificate and issue its authority's list anew")
     revoking.add_argument("name", metavar="NAME", help="what the certificate is called in pki.yaml")
     serving = actions.add_parser("server", help="make the certificate that the TLS port shows")
@@ -73,7 +74,7 @@ def _list(arguments: argparse.Namespace) -> None:
     ]
     told = [dict(zip(map(str.lower, _COLUMNS), row, strict=True)) for row in rows]
     shown = [tuple(map(printable, row)) for row in (_COLUMNS, *rows)]
-    screen.answer(arguments, told, *screen.table(shown, screen.room()))
+    screen.answer(arguments, told, *screen.table(shown, screen.room(arguments)))
 
 
 def _revoke(arguments: argparse.Namespace) -> None:

@@ -6,6 +6,9 @@ import argparse
 from typing import Any, Final
 
 SHELLS: Final = ("bash", "zsh", "fish")
+_FILES: Final = ("PATH", "FILE", "OLD", "NEW", "EVENT_ID | FILE", "TEXT | FILE | -")
+_FOLDERS: Final = ("DIR",)
+_UNKNOWN: Final = {"zsh": "( )"}
 _EPILOG = """\
 examples:
   source <(sts-emulator completion bash)                                   also in ~/.bashrc
@@ -34,4 +37,19 @@ def run(arguments: argparse.Namespace) -> None:
 
     from sts_emulator.cli.main import parser_of
 
-    print(shtab.complete(parser_of([]), arguments.shell))
+    parser = parser_of([])
+    _say_what_words_are(parser)
+    print(shtab.complete(parser, arguments.shell))
+
+
+def _say_what_words_are(parser: argparse.ArgumentParser) -> None:
+    """Tell shtab which words are files; of the others that no shell can know, which would stop zsh from completing."""
+    import shtab
+
+    for action in parser._actions:  # noqa: SLF001 - argparse has no other way to list them
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - likewise
+            for child in action.choices.values():
+                _say_what_words_are(child)
+        elif action.nargs != 0 and action.choices is None:
+            known = {**dict.fromkeys(_FILES, shtab.FILE), **dict.fromkeys(_FOLDERS, shtab.DIRECTORY)}
+            action.complete = known.get(str(action.metavar), _UNKNOWN)  # type: ignore[attr-defined]  # shtab's own

@@ -71,11 +71,11 @@ def shortened(text: str, width: int) -> str:
     return f"{text[:head]}…{text[len(text) - (width - 1 - head) :]}"
 
 
-def room() -> int | None:
-    """How many columns there are, None where output goes into a file or pipe (and COLUMNS does not say)."""
+def room(arguments: argparse.Namespace) -> int | None:
+    """How many columns there are; None with `--wide`, and in a file or pipe where COLUMNS does not say."""
     import shutil
 
-    return shutil.get_terminal_size((0, 0)).columns or None
+    return None if arguments.wide else shutil.get_terminal_size((0, 0)).columns or None
 
 
 def painted(text: str) -> str:
@@ -99,6 +99,13 @@ def add_json(parser: Any) -> None:
 def add_json_format(parser: Any) -> None:
     """The same for a command that has a `--format`."""
     parser.add_argument("--json", dest="format", action="store_const", const="json", help="the same as --format json")
+
+
+def add_wide(parser: argparse.ArgumentParser) -> None:
+    """Give a command that shows a table the option to show it whole."""
+    parser.add_argument(
+        "--wide", action="store_true", default=False, help="write long names whole, wider than the terminal"
+    )
 
 
 def answer(arguments: argparse.Namespace, told: Any, *lines: str) -> None:

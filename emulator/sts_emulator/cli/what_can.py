@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
         who = principal(accounts, arguments.principal)
         with screen.patience("trying every role"):
             ways = reach(accounts, arguments).what_can(who, chains=not arguments.direct)
-        show(ways, arguments.format, f"What {who} can assume", [who], wide=arguments.wide)
+        show(ways, arguments.format, f"What {who} can assume", [who], room=screen.room(arguments))
         if not ways and arguments.format == "table":
             print(f"{who} can assume no role")
     return 0 if ways else REFUSED

@@ -60,7 +60,7 @@ def add_estate_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--direct", action="store_true", help="without chains of roles")
     parser.add_argument("--format", choices=FORMATS, default="table", help="of the output (default: table)")
     screen.add_json_format(parser)
-    parser.add_argument("--wide", action="store_true", help="write long names whole, wider than the terminal")
+    screen.add_wide(parser)
     parser.add_argument(
         "--key", action="append", default=[], metavar="NAME=VALUE", help="a condition key that holds; several times"
     )
@@ -74,7 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
         (arn,) = one_of(accounts.named(arguments.role, ("roles",)), f"role `{arguments.role}`", names)
         with screen.patience("trying everybody"):
             ways = reach(accounts, arguments).who_can(arn, chains=not arguments.direct)
-        show(ways, arguments.format, f"Who can assume {arn}", [arn], wide=arguments.wide)
+        show(ways, arguments.format, f"Who can assume {arn}", [arn], room=screen.room(arguments))
         if not ways and arguments.format == "table":
             print(f"nobody can assume {arn}")
     return 0 if ways else REFUSED
@@ -119,7 +119,7 @@ def one_of(matches: Sequence[str], what: str, names: Iterable[str] = ()) -> Sequ
     raise CommandError(told, UNUSABLE)
 
 
-def show(ways: Sequence[Way], form: str, title: str, targets: Sequence[str], *, wide: bool = False) -> None:
+def show(ways: Sequence[Way], form: str, title: str, targets: Sequence[str], *, room: int | None) -> None:
     """Print ways in one of the formats."""
     if form == "json":
         print(printable_json({"schema": 1, "ways": [way.to_json() for way in ways]}))
@@ -128,7 +128,7 @@ def show(ways: Sequence[Way], form: str, title: str, targets: Sequence[str], *, 
 
         print(draw(ways, title, targets=targets), end="")
     elif ways:
-        print("\n".join(_table(ways, None if wide else screen.room())))
+        print("\n".join(_table(ways, room)))
 
 
 def _table(ways: Sequence[Way], room: int | None) -> Iterator[str]:

@@ -11,7 +11,7 @@ from typing import Any, Final
 from sts_emulator.cli.control import Control, add_server_options, control
 from sts_emulator.cli.env import FORMATS, SERVICES
 from sts_emulator.cli.errors import UNUSABLE, CommandError
-from sts_emulator.cli.screen import add_json, add_json_format, answer, room, table
+from sts_emulator.cli.screen import add_json, add_json_format, add_wide, answer, room, table
 from sts_emulator.core.terminal import printable
 
 _HEADS: Final = ("KIND", "ID", "NAME", "ACCOUNT", "ROLE")
@@ -37,6 +37,7 @@ def add_parser(subparsers: Any) -> None:
     _finish(start, _start)
     listed = actions.add_parser("list", help="list a world's workloads", allow_abbrev=False)
     add_json(listed)
+    add_wide(listed)
     _finish(listed, _list)
     stop = actions.add_parser(
         "stop", help="forget one; what it was given lives on until it expires", allow_abbrev=False
@@ -123,7 +124,7 @@ def _list(arguments: argparse.Namespace) -> None:
         for work in workloads
     ]
     shown = [tuple(map(printable, row)) for row in (_HEADS, *rows)]
-    answer(arguments, workloads, *(table(shown, room()) if rows else ()))
+    answer(arguments, workloads, *(table(shown, room(arguments)) if rows else ()))
 
 
 def _stop(arguments: argparse.Namespace) -> None:

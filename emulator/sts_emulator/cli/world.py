@@ -9,7 +9,7 @@ from typing import Any
 
 from sts_emulator.cli.control import add_server_options, add_world_option, control
 from sts_emulator.cli.errors import UNUSABLE, CommandError
-from sts_emulator.cli.screen import add_json, answer, room, table
+from sts_emulator.cli.screen import add_json, add_wide, answer, room, table
 
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)([smhd]?)")
@@ -32,6 +32,7 @@ def add_parser(subparsers: Any) -> None:
     delete.add_argument("name", metavar="NAME")
     _finish(delete, _delete)
     listed = actions.add_parser("list", help="list the worlds", allow_abbrev=False)
+    add_wide(listed)
     _finish(listed, _list)
     advance = actions.add_parser("advance", help="move a world's clock forward", allow_abbrev=False)
     advance.add_argument("duration", metavar="DURATION", help="such as 90, 30m, 2h or 1d12h")
@@ -79,7 +80,7 @@ def _delete(arguments: argparse.Namespace) -> None:
 def _list(arguments: argparse.Namespace) -> None:
     with control(arguments) as emulator:
         worlds = {name: emulator.endpoint(name) for name in emulator.api("GET", "worlds")}
-    answer(arguments, worlds, *table([("WORLD", "ENDPOINT"), *worlds.items()], room()))
+    answer(arguments, worlds, *table([("WORLD", "ENDPOINT"), *worlds.items()], room(arguments)))
 
 
 def _advance(arguments: argparse.Namespace) -> None:

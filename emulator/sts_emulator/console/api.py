@@ -338,7 +338,8 @@ def _event(server: Server, world: World, identifier: str) -> dict[str, Any]:
     log = server.events
     event = log.last(world.name) if identifier == "last" else _found(server, world, identifier)
     if event is None:
-        raise HTTPException(404, f"no event `{identifier}` in world `{world.name}`")
+        told = "nothing was attempted yet" if identifier == "last" else f"no event `{identifier}`"
+        raise HTTPException(404, f"{told} in world `{world.name}`")
     return record.told(event)
 
 
