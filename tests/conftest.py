@@ -6,7 +6,6 @@ import contextlib
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -14,13 +13,10 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+import clusters
 import pytest
 
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+from sts_emulator.shared_server import free_port
 
 
 @contextlib.contextmanager
@@ -76,3 +72,23 @@ def terraform_plugins() -> Path:
 def serve():
     """`with serve("--permissive") as (url, process):` a server of the test's own."""
     return serving
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[clusters.Cluster]:
+    """A PostgreSQL of the tests' own."""
+    pytest.importorskip("psycopg", reason="psycopg is not installed: the extra `postgres`")
+    bin_dir = clusters.programs()
+    if bin_dir is None:
+        pytest.skip("no PostgreSQL server here: Debian's package `postgresql`")
+    with clusters.cluster(bin_dir) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def pooler(postgres) -> Iterator[int]:
+    """The port of a pgbouncer before it."""
+    if not Path("/usr/sbin/pgbouncer").exists():
+        pytest.skip("no pgbouncer here: Debian's package of that name")
+    with clusters.pooler(postgres) as port:
+        yield port

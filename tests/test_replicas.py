@@ -1,8 +1,10 @@
-"""Two servers on one state file are one emulator: sessions, writes and events are shared, and survive a restart."""
+"""Two servers on one state are one emulator: sessions, writes and events are shared, and survive a restart."""
 
 from __future__ import annotations
 
 import contextlib
+
+import pytest
 
 from sts_emulator import Emulator
 
@@ -13,8 +15,15 @@ def sts(url: str, credentials, service: str = "sts"):
     return Aws(Emulator(url).control(), "default").client(service, credentials)
 
 
-def test_two_servers_on_one_file_are_one_emulator(serve, tmp_path):
-    state = ("--state", str(tmp_path / "state.sqlite"))
+@pytest.fixture(params=["file", "postgres"])
+def state(request, tmp_path):
+    """The flags of a state that servers may share."""
+    if request.param == "postgres":
+        return "--state", request.getfixturevalue("postgres").database()
+    return "--state", str(tmp_path / "state.sqlite")
+
+
+def test_two_servers_on_one_state_are_one_emulator(serve, state):
     with (
         serve(*state) as (first, _),
         serve(*state) as (second, _),
@@ -41,8 +50,7 @@ def test_two_servers_on_one_file_are_one_emulator(serve, tmp_path):
         assert denied[-1]["errorCode"] == "ExpiredToken"
 
 
-def test_a_state_file_outlives_its_server(serve, tmp_path):
-    state = ("--state", str(tmp_path / "state.sqlite"))
+def test_a_state_outlives_its_server(serve, state):
     with serve(*state) as (url, _), contextlib.closing(Emulator(url).control()) as api:
         root = api.api("GET", "worlds", "default", "credentials")
         session = sts(url, root).get_session_token()["Credentials"]

@@ -12,9 +12,30 @@ from sts_emulator.core.store import AlreadyExistsError, NewEvent, NotFoundError,
 from sts_emulator.core.world import Worlds
 
 
-@pytest.fixture(params=["memory", "file"])
+@pytest.fixture(params=["memory", "file", "postgres", "pooler"])
 def address(request, tmp_path):
-    return "" if request.param == "memory" else str(tmp_path / "state.sqlite")
+    return _address(request, tmp_path)
+
+
+@pytest.fixture(params=["file", "postgres", "pooler"])
+def shared(request, tmp_path):
+    """The address of a state that several processes may share."""
+    return _address(request, tmp_path)
+
+
+def _address(request, tmp_path) -> str:
+    match request.param:
+        case "memory":
+            return ""
+        case "file":
+            return str(tmp_path / "state.sqlite")
+        case "postgres":
+            return request.getfixturevalue("postgres").database()
+        case _:
+            url = request.getfixturevalue("postgres").database()
+            return url.replace(
+                f":{request.getfixturevalue('postgres').port}/", f":{request.getfixturevalue('pooler')}/"
+            )
 
 
 @pytest.fixture
@@ -149,7 +170,10 @@ def test_events_are_read_by_id_and_in_order_from_either_end(store):
     assert [row.id for row in store.events_before("w", event.position, 10)] == ["e1", "e0"]
     assert [row.id for row in store.events_before("w", None, 2)] == ["e4", "e3"]
     assert [row.id for row in store.events_since(event.position, 1)] == ["e3"]
-    assert store.last_event() == store.event("w", "e4").position
+    last = store.last_event()
+    assert store.events_since(last, 9) == []
+    store.append_events([NewEvent("w", "e5", 1.0, b"\x00")], keep=100)
+    assert [(row.id, row.body) for row in store.events_since(last, 9)] == [("e5", b"\x00")]
     assert store.event("w", "other") is None
 
 
@@ -162,22 +186,21 @@ def test_events_keep_only_the_newest(store):
 # -- several at once ----------------------------------------------------------------------------------------------
 
 
-def increment(path: str, times: int) -> None:
-    store = open_store(path)
+def increment(address: str, times: int) -> None:
+    store = open_store(address)
     for _ in range(times):
         with Writing(store) as transaction:
             transaction.update("w", "counter", "c", lambda body: {"n": body["n"] + 1})
     store.close()
 
 
-def test_two_processes_lose_no_update(tmp_path):
-    path = str(tmp_path / "state.sqlite")
-    store = open_store(path)
+def test_two_processes_lose_no_update(shared):
+    store = open_store(shared)
     with Writing(store) as transaction:
         transaction.add_world("w", {"key": "", "generation": "", "offset": 0})
         transaction.add("w", "counter", "c", {"n": 0}, "")
 
-    workers = [multiprocessing.get_context("spawn").Process(target=increment, args=(path, 200)) for _ in range(2)]
+    workers = [multiprocessing.get_context("spawn").Process(target=increment, args=(shared, 200)) for _ in range(2)]
     for worker in workers:
         worker.start()
     for worker in workers:
@@ -237,8 +260,8 @@ def test_units_of_one_thread_cannot_be_mixed_up(address):
     assert [worlds.get("lab").get("role", key) for key in ("1/a", "1/b")] == [{}, None]
 
 
-def test_nobody_sees_what_is_not_committed(tmp_path):
-    worlds = Worlds(open_store(str(tmp_path / "state.sqlite")))
+def test_nobody_sees_what_is_not_committed(shared):
+    worlds = Worlds(open_store(shared))
     worlds.create("lab")
     mine, other = worlds.get("lab"), worlds.get("lab")
     with mine.unit():
@@ -252,9 +275,8 @@ def test_nobody_sees_what_is_not_committed(tmp_path):
 # -- worlds -------------------------------------------------------------------------------------------------------
 
 
-def test_a_world_sees_at_once_what_another_process_wrote(tmp_path):
-    path = str(tmp_path / "state.sqlite")
-    mine, theirs = Worlds(open_store(path)), Worlds(open_store(path))
+def test_a_world_sees_at_once_what_another_process_wrote(shared):
+    mine, theirs = Worlds(open_store(shared)), Worlds(open_store(shared))
     mine.create("lab")
     theirs.get("lab").add("role", "1/a", {"n": 1})
     assert mine.get("lab").get("role", "1/a") == {"n": 1}
@@ -263,9 +285,8 @@ def test_a_world_sees_at_once_what_another_process_wrote(tmp_path):
     assert mine.get("lab").get("role", "1/a") == {"n": 2}
 
 
-def test_a_world_that_was_made_again_is_another_one_for_every_process(tmp_path):
-    path = str(tmp_path / "state.sqlite")
-    mine, theirs = Worlds(open_store(path)), Worlds(open_store(path))
+def test_a_world_that_was_made_again_is_another_one_for_every_process(shared):
+    mine, theirs = Worlds(open_store(shared)), Worlds(open_store(shared))
     first = mine.create("lab").generation
     assert theirs.get("lab").generation == first
     mine.delete("lab")
@@ -273,9 +294,8 @@ def test_a_world_that_was_made_again_is_another_one_for_every_process(tmp_path):
     assert theirs.get("lab").generation == second != first
 
 
-def test_a_unit_that_read_what_has_changed_since_starts_again(tmp_path):
-    path = str(tmp_path / "state.sqlite")
-    mine, theirs = Worlds(open_store(path)), Worlds(open_store(path))
+def test_a_unit_that_read_what_has_changed_since_starts_again(shared):
+    mine, theirs = Worlds(open_store(shared)), Worlds(open_store(shared))
     mine.create("lab").add("role", "1/a", {"n": 1})
     world = mine.get("lab")
 

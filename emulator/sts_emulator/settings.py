@@ -21,7 +21,7 @@ class Settings:
     allowed_hosts: tuple[str, ...] = ()  # further names under which pages and the control API are reached (commas)
     tls_port: int = 0  # https beside http, with a certificate of the lab's authority; 0 is none
     certs: str = "certs"  # folder of the lab's authorities, keys and certificates
-    state: str = ""  # path of an SQLite file; empty keeps everything in memory
+    state: str = ""  # path of an SQLite file, or a postgresql:// URL; empty keeps everything in memory
     scenario: tuple[str, ...] = ()  # files or folders, separated by the system's path separator in the environment
     permissive: bool = False  # accept any credentials: for migrating test suites, never the default
     fetch_issuers: str = "loopback"  # whose keys are fetched: `loopback`, or `https` for any registered issuer

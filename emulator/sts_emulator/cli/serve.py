@@ -25,7 +25,7 @@ _HELP = {
     "port": "port to listen on",
     "allowed_hosts": "a further name under which pages and the control API may be reached, as containers name each "
     "other; may be given several times",
-    "state": "SQLite file that keeps the state; without it everything is in memory",
+    "state": "SQLite file that keeps the state, or a postgresql:// URL; without it everything is in memory",
     "tls_port": "port of https beside http, with a certificate of the lab's authority",
     "certs": "folder of the lab's authorities, keys and certificates",
     "scenario": "scenario file, or folder of them, to start from and to watch; may be given several times "
@@ -41,7 +41,7 @@ _HELP = {
     "account": "account for which --permissive takes an unknown access key",
 }
 _METAVARS = {
-    "state": "FILE",
+    "state": "FILE|URL",
     "allowed_hosts": "NAME",
     "scenario": "PATH",
     "account": "ID",

@@ -2,18 +2,40 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+from sts_emulator.core.store import UnusableError
 
 if TYPE_CHECKING:
     from sts_emulator.core.store import Store
 
+_POSTGRES: Final = ("postgresql://", "postgres://")
+
+
+def is_shared(address: str) -> bool:
+    """Whether a state is a database that servers on several machines may share, and no file."""
+    return address.startswith(_POSTGRES)
+
 
 def open_store(address: str = "") -> Store:
-    """The store at `address`: empty for memory, else the path of an SQLite file, which is created when missing.
+    """The store at `address`: empty for memory, a `postgresql://` URL, else the path of an SQLite file, which is made.
 
     Raises:
         UnusableError: what is there cannot be used.
     """
+    if is_shared(address):
+        return _open_postgres(address)
     from sts_emulator.core.sqlite import SqliteStore
 
     return SqliteStore(address or ":memory:")
+
+
+def _open_postgres(address: str) -> Store:
+    try:
+        from sts_emulator.core.postgres import PostgresStore
+    except ImportError as missing:
+        raise UnusableError(
+            f"state `{address.partition('://')[0]}://…`: {missing}; install what PostgreSQL needs with "
+            "`pip install 'sts-emulator[postgres]'`"
+        ) from missing
+    return PostgresStore(address)

@@ -17,6 +17,7 @@ from sts_emulator.core.store import (
     EventRow,
     NewEvent,
     NotFoundError,
+    Place,
     UnavailableError,
 )
 
@@ -119,6 +120,17 @@ class SqliteStore(_Reading):
         self._patience = seconds
         self._writer.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
 
+    remote = False
+
+    def look(self) -> None:
+        """See Store; each question is asked of what stands there now."""
+
+    def is_known(self, world: str) -> bool:  # noqa: ARG002 - nothing is far away
+        return True
+
+    def changed(self, world: str, since: int | None) -> set[Place] | None:  # noqa: ARG002 - it is not written down
+        return None
+
     def revision(self, world: str) -> int | None:
         """See Reads."""
         if self._revisions is None:
@@ -162,15 +174,19 @@ class SqliteStore(_Reading):
         db = self._event_writer
         try:
             db.execute("BEGIN IMMEDIATE")
-            for event in events:
-                db.execute(_APPEND, event)
-            self._make_room(db, events, keep)
+            self.insert_events(db, events, keep)
             db.execute("COMMIT")
         except sqlite3.Error as error:
             _roll_back(db)
             raise _unavailable(error) from error
         finally:
             self.end()
+
+    def insert_events(self, db: sqlite3.Connection, events: list[NewEvent], keep: int) -> None:
+        """Append events inside a transaction. For transactions."""
+        for event in events:
+            db.execute(_APPEND, event)
+        self._make_room(db, events, keep)
 
     def _make_room(self, db: sqlite3.Connection, events: list[NewEvent], keep: int) -> None:
         """Drop a world's oldest events when there are too many; looked at now and then, because counting takes time."""
@@ -293,6 +309,12 @@ class SqliteTransaction(_Reading):
         self._write("DELETE FROM events WHERE world = ? AND position < (SELECT MAX(position) FROM events)", (world,))
         self._write("UPDATE events SET world = '', body = '' WHERE world = ?", (world,))
         return gone is not None
+
+    def append_events(self, events: list[NewEvent], keep: int) -> None:
+        try:
+            self._store.insert_events(self._db, events, keep)
+        except sqlite3.Error as error:
+            raise _unavailable(error) from error
 
     def commit(self) -> None:
         try:

@@ -29,6 +29,8 @@ else:
 
 
 Change = Callable[[Document], Document]
+Place = tuple[Any, str]
+"""A kind and a key."""
 
 
 class AlreadyExistsError(Exception):
@@ -41,6 +43,10 @@ class NotFoundError(KeyError):
 
 class StaleError(Exception):
     """Somebody wrote to this world after this unit read from it; the request starts again under the lock."""
+
+
+class NotAtHandError(Exception):
+    """What is wanted must be fetched from a backend elsewhere; the request starts again where it may wait for that."""
 
 
 class UnavailableError(Exception):
@@ -80,7 +86,7 @@ class Reads(Protocol):
     """
 
     def revision(self, world: str) -> int | None:
-        """A number that grows with each write to the world; None when there is no such world."""
+        """A number that grows with each write to the world, as of the last `look`; None when there is no such world."""
 
     def get(self, world: str, kind: str, key: str) -> Document | None:
         """The document, or None."""
@@ -126,8 +132,14 @@ class Transaction(Reads, Protocol):
     def drop_world(self, world: str) -> bool:
         """Delete a world with all that it holds; False when there was none."""
 
+    def append_events(self, events: list[NewEvent], keep: int) -> None:
+        """Append events, which become true together with what is written; see Store."""
+
     def commit(self) -> None:
-        """Make it all so. Raises UnavailableError, and then nothing is."""
+        """Make it all so. Raises UnavailableError, and then nothing is.
+
+        A database that was lost in the middle cannot tell: then the error says that the outcome is unknown.
+        """
 
     def rollback(self) -> None:
         """Make nothing of it so."""
@@ -138,6 +150,18 @@ class Store(Reads, Protocol):
 
     patience: float
     """Seconds that a writer waits for another process's lock: long at the start, short while others want answers."""
+
+    remote: bool
+    """Whether each question is a round trip: who has others to serve asks beside them."""
+
+    def look(self) -> None:
+        """Learn what other processes have committed. What embeds its data knows at once, and has nothing to learn."""
+
+    def is_known(self, world: str) -> bool:
+        """Whether the world's revision and settings can be told without asking."""
+
+    def changed(self, world: str, since: int | None) -> set[Place] | None:
+        """The places that were written since a revision; None for any, the world's own settings among them."""
 
     def begin(self, world: str) -> Transaction:
         """Begin to write to a world. A backend may let writers of different worlds in at the same time."""

@@ -10,7 +10,17 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, cast, overload
 
 from sts_emulator.core import clock
-from sts_emulator.core.store import Change, Kind, NotFoundError, Reads, StaleError, Store, Transaction
+from sts_emulator.core.store import (
+    Change,
+    Kind,
+    NotAtHandError,
+    NotFoundError,
+    Place,
+    Reads,
+    StaleError,
+    Store,
+    Transaction,
+)
 
 DEFAULT = "default"
 PENDING = "later"  # a setting: part of its scenario is planted when somebody first looks (scenario.later)
@@ -20,8 +30,6 @@ WORLD_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")  # one path segment that nee
 
 Value = TypeVar("Value")
 Body = TypeVar("Body", bound=Mapping[str, object])
-Place = tuple[Any, str]  # a kind and a key
-
 
 NEW, WAS, UNTIL = "_new", "_was", "_until"  # members of documents on which eventual consistency keeps book
 _LAG = (NEW, WAS, UNTIL)
@@ -55,6 +63,15 @@ class Snapshot:
             self.lag = row.get("eventual_consistency", 0.0)
             self.revision = revision
 
+    def advance(self, places: set[Place], revision: int) -> None:
+        """Forget what others have written since."""
+        with self.lock:
+            for place in places:
+                self.documents.pop(place, None)
+            self.keys_by_uid.clear()
+            self.memo.clear()
+            self.revision = revision
+
     def follow(self, before: int | None, after: int | None, written: set[Place]) -> None:
         """Take up what a unit has committed, unless somebody else wrote as well: then the next request loads anew."""
         with self.lock:
@@ -67,12 +84,25 @@ class Snapshot:
             self.revision = after
 
 
+class _NotAtHand:
+    """What a request reads from that may wait for nothing: whatever is not in the snapshot has it start again."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise NotAtHandError(name)
+
+
+_NOT_AT_HAND = cast("Any", _NotAtHand())
+
+
 class World:
     """One world as one request sees it: the shared snapshot, and the request's own unit of work.
 
     Reads come from the snapshot, which is checked against the world's revision when the request begins, so a hot
     request costs one look at the revision and no document reads, and yet sees what other processes wrote. Documents
     are shared: treat what `get` returns as immutable and change it through `update`.
+
+    With a database elsewhere a request first runs with what is in the snapshot, in a hurry: where it needs more, or
+    writes, NotAtHandError has it start again where it may wait (serving.beside).
     """
 
     def __init__(self, store: Store, snapshot: Snapshot) -> None:
@@ -93,6 +123,16 @@ class World:
         self._documents = snapshot.documents
         self._keys_by_uid = snapshot.keys_by_uid
         self._memo = snapshot.memo
+
+    def hurry(self) -> None:
+        """From now on this request waits for nothing: see NotAtHandError."""
+        self._store = _NOT_AT_HAND
+        self._look()
+
+    def take_time(self, store: Store) -> None:
+        """From now on this request may wait: it is answered, and only its event remains to be told."""
+        self._store = store
+        self._look()
 
     # -- time ---------------------------------------------------------------------------------------------------
 
@@ -143,11 +183,8 @@ class World:
         revision = self._store.revision(self.name)
         if revision is None:
             return False
-        if revision != self._snapshot.revision:
-            row = self._store.world_row(self.name)
-            if row is None:
-                return False
-            self._snapshot.load(row, revision)
+        if not _catch_up(self._store, self._store, self._snapshot, revision):
+            return False
         self._look()
         return True
 
@@ -329,10 +366,8 @@ class World:
         transaction = self._store.begin(self.name)
         try:
             revision = transaction.revision(self.name)
-            if revision is not None and revision != self._snapshot.revision:
-                row = transaction.world_row(self.name)
-                if row is not None:
-                    self._snapshot.load(row, revision)
+            if revision is not None:
+                _catch_up(self._store, transaction, self._snapshot, revision)
         except BaseException:
             transaction.rollback()
             raise
@@ -396,6 +431,20 @@ class World:
             self._snapshot.follow(self._begun, revision, self._written)
 
 
+def _catch_up(store: Store, reads: Reads, snapshot: Snapshot, revision: int) -> bool:
+    """Bring a snapshot to a revision; False when the world is gone."""
+    if revision == snapshot.revision:
+        return True
+    places = store.changed(snapshot.name, snapshot.revision)
+    if places is not None:
+        snapshot.advance(places, revision)
+        return True
+    row = reads.world_row(snapshot.name)
+    if row is not None:
+        snapshot.load(row, revision)
+    return row is not None
+
+
 class Unit:
     """What `World.unit` returns; a class, because a generator-based context manager costs twice as much."""
 
@@ -421,15 +470,26 @@ class Worlds:
         self.store = store
         self._snapshots: dict[str, Snapshot] = {}
 
-    def get(self, name: str) -> World | None:
-        """The world for one request, caught up with the store; None when there is none of that name."""
+    def get(self, name: str, *, in_a_hurry: bool = False) -> World | None:
+        """The world for one request, caught up with the store; None when there is none of that name.
+
+        In a hurry it is as of the store's last look, and NotAtHandError is raised for what that does not tell.
+        """
+        store = self.store
+        if in_a_hurry:
+            if not store.is_known(name) or name not in self._snapshots:
+                raise NotAtHandError(name)
+        else:
+            store.look()
         snapshot = self._snapshots.get(name)
         if snapshot is None:
-            if not WORLD_NAME.fullmatch(name) or self.store.revision(name) is None:
+            if not WORLD_NAME.fullmatch(name) or store.revision(name) is None:
                 return None
-            snapshot = self._snapshots[name] = Snapshot(name)
-        world = World(self.store, snapshot)
+            snapshot = self._snapshots.setdefault(name, Snapshot(name))
+        world = World(store, snapshot)
         if world.refresh():
+            if in_a_hurry:
+                world.hurry()
             return world
         self._snapshots.pop(name, None)
         return None

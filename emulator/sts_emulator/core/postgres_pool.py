@@ -1,0 +1,126 @@
+"""Connections to PostgreSQL: none waits longer than a caller can, and a lost database is told as such at once."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from sts_emulator.core import clock
+from sts_emulator.core.store import UnavailableError
+
+if TYPE_CHECKING:
+    from psycopg.abc import PQGen
+
+SILENCE = 3.0  # seconds that a database may be silent; a stopped one still acknowledges what TCP sends it
+NO_MORE_WAITING = 0.3  # seconds that nobody asks a database that has just been silent
+MOST = 32  # connections of one process
+
+logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)  # what it says for each attempt, we say once
+
+Row = tuple[Any, ...]
+
+
+class Connection(psycopg.Connection[Row]):
+    """A connection that gives up on a silent database."""
+
+    def wait(self, gen: PQGen[Any], interval: float = 0.1, timeout: float | None = None) -> Any:
+        """See psycopg. The connection is of no use afterwards: the answer may still come."""
+        limit = getattr(self, "patience", SILENCE) if timeout is None else timeout
+        try:
+            return super().wait(gen, interval, limit)
+        except psycopg.errors._WaitTimeout as silent:  # noqa: SLF001 - has no public name
+            self.pgconn.finish()
+            raise psycopg.OperationalError(f"the database has not answered for {limit:g} seconds") from silent
+
+    patience: float = SILENCE
+
+
+class Pool:
+    """The connections of one process.
+
+    They keep nothing in their sessions (no settings, no prepared statements), so that a pooler may stand between which
+    gives each transaction another one of its own.
+    """
+
+    def __init__(self, address: str) -> None:
+        given = {"autocommit": True, "prepare_threshold": None, "connect_timeout": 3, "tcp_user_timeout": 5000}
+        self._pool = ConnectionPool(
+            address,
+            connection_class=Connection,
+            kwargs=given,
+            min_size=0,
+            max_size=MOST,
+            timeout=SILENCE,
+            reconnect_timeout=0.1,  # who needs a connection asks for one: nobody tries in vain in between
+            open=True,
+        )
+        self._silent_until = 0.0
+
+    def take(self) -> Connection:
+        """A connection, for `give` to take back."""
+        if clock.monotonic() < self._silent_until:
+            raise UnavailableError("the database does not answer")
+        try:
+            return self._pool.getconn()
+        except (PoolTimeout, psycopg.Error) as error:
+            self._silent_until = clock.monotonic() + NO_MORE_WAITING
+            raise UnavailableError("no connection to the database") from error
+
+    def give(self, connection: Connection) -> None:
+        """Give a connection back; what is left open on it is rolled back."""
+        self._pool.putconn(connection)
+
+    @contextlib.contextmanager
+    def connection(self) -> Iterator[Connection]:
+        """A connection for the time of a `with` block."""
+        connection = self.take()
+        try:
+            yield connection
+        finally:
+            self.give(connection)
+
+    def run(self, statement: str, values: tuple[Any, ...] = ()) -> list[Row]:
+        """The rows of one statement that is a transaction by itself, and may be run twice.
+
+        A connection may have died in the pool, with all others, when the database was started anew.
+        """
+        began = clock.monotonic()
+        try:
+            return self._run(statement, values)
+        except psycopg.OperationalError as error:
+            if clock.monotonic() - began >= SILENCE:
+                self._silent_until = clock.monotonic() + NO_MORE_WAITING
+                raise unavailable(error) from error
+        except psycopg.Error as error:
+            raise unavailable(error) from error
+        self._pool.drain()
+        try:
+            return self._run(statement, values)
+        except psycopg.Error as error:
+            raise unavailable(error) from error
+
+    def _run(self, statement: str, values: tuple[Any, ...]) -> list[Row]:
+        with self.connection() as connection:
+            return rows_of(connection, statement, values)
+
+    def close(self) -> None:
+        """Close them all."""
+        self._pool.close(timeout=SILENCE)
+
+
+def rows_of(connection: Connection, statement: str, values: tuple[Any, ...] = ()) -> list[Row]:
+    """The rows of the last statement of a text of statements."""
+    cursor = connection.execute(statement, values or None)
+    while cursor.nextset():
+        pass
+    return cursor.fetchall() if cursor.description else []
+
+
+def unavailable(error: psycopg.Error) -> UnavailableError:
+    """In the database's words, on one line."""
+    return UnavailableError((str(error).strip() or type(error).__name__).splitlines()[0])

@@ -1,0 +1,82 @@
+"""What is read of documents in PostgreSQL, inside a transaction or outside, and how their texts are written there."""
+
+from __future__ import annotations
+
+import json
+
+from sts_emulator.core.postgres_pool import Row
+from sts_emulator.core.store import Document, NewEvent
+
+_LAST_CHARACTER = "\U0010ffff"
+
+APPEND = """
+INSERT INTO sts_emulator.events (n, world, id, at, body)
+SELECT e.n + %s, w.number, e.id, e.at, e.body
+FROM unnest(%b::text[], %b::text[], %b::float8[], %b::bytea[]) WITH ORDINALITY AS e (world, id, at, body, n)
+JOIN sts_emulator.worlds w ON w.name = e.world ON CONFLICT DO NOTHING
+"""
+"""Append events: the first ordinal less one, and `columns` of them."""
+
+
+class Reading:
+    """The reading half of both the store and its transactions; see core.store.Reads."""
+
+    def _rows(self, statement: str, *values: object) -> list[Row]:
+        raise NotImplementedError
+
+    def get(self, world: str, kind: str, key: str) -> Document | None:
+        rows = self._rows(
+            "SELECT body FROM sts_emulator.documents WHERE world = %s AND kind = %s AND key = %s",
+            *(plain(world), kind, plain(key)),
+        )
+        return json.loads(rows[0][0]) if rows else None
+
+    def find(self, world: str, kind: str, uid: str) -> tuple[str, Document] | None:
+        rows = self._rows(
+            "SELECT key, body FROM sts_emulator.documents WHERE world = %s AND kind = %s AND uid = %s AND uid <> ''",
+            *(plain(world), kind, plain(uid)),
+        )
+        return (original(rows[0][0]), json.loads(rows[0][1])) if rows else None
+
+    def page(self, world: str, kind: str, prefix: str, after: str, limit: int) -> list[tuple[str, Document]]:
+        first = plain(prefix)
+        rows = self._rows(
+            "SELECT key, body FROM sts_emulator.documents WHERE world = %s AND kind = %s AND key > %s AND key >= %s "
+            "AND key < %s ORDER BY key LIMIT %s",
+            *(plain(world), kind, plain(after), first, first + _LAST_CHARACTER, limit),
+        )
+        return [(original(key), json.loads(body)) for key, body in rows]
+
+    def count(self, world: str, kind: str, prefix: str) -> int:
+        first = plain(prefix)
+        rows = self._rows(
+            "SELECT count(*) FROM sts_emulator.documents WHERE world = %s AND kind = %s AND key >= %s AND key < %s",
+            *(plain(world), kind, first, first + _LAST_CHARACTER),
+        )
+        return int(rows[0][0])
+
+    def worlds(self) -> list[str]:
+        return [name for (name,) in self._rows("SELECT name FROM sts_emulator.worlds ORDER BY name")]
+
+
+def columns(events: list[NewEvent]) -> tuple[list[str], list[str], list[float], list[bytes]]:
+    worlds, ids, times, bodies = zip(*events, strict=True)
+    return list(worlds), list(ids), list(times), list(map(_packed, bodies))
+
+
+def _packed(body: str | bytes) -> bytes:
+    """A body with a first byte that tells whether it is text."""
+    return b"t" + body.encode() if isinstance(body, str) else b"b" + body
+
+
+def dump(body: Document) -> str:
+    return json.dumps(body, separators=(",", ":"))
+
+
+def plain(text: str) -> str:
+    """A text that PostgreSQL takes: it knows no NUL. Others stay as they are, and no two become the same."""
+    return text.replace("\x01", "\x01\x02").replace("\x00", "\x01\x01") if "\x00" in text or "\x01" in text else text
+
+
+def original(text: str) -> str:
+    return text.replace("\x01\x01", "\x00").replace("\x01\x02", "\x01") if "\x01" in text else text
