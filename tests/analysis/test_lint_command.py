@@ -58,7 +58,7 @@ accounts:
 def test_the_line_in_every_form_of_policy(here: Path):
     (here / "forms.yaml").write_text(FORMS)
     (here / "open.json").write_text(json.dumps(OPEN, indent=2))
-    number, found, _ = lint_file(Path("forms.yaml"))
+    number, found, *_ = lint_file(Path("forms.yaml"))
     places = {each.label: (each.file, each.line) for each in found if each.rule == "anybody"}
     assert number == 5
     assert places["role listed"] == ("forms.yaml", 10)
@@ -93,7 +93,7 @@ def test_principals_that_a_scenario_does_not_declare(here: Path):
     (here / "s.yaml").write_text(
         f"accounts: {{'{ACCOUNT}': {{roles: {{a: {{trust: {json.dumps(trust)}}}, there: {{path: /x/, trust: {json.dumps(trust)}}}}}}}}}\n"
     )
-    _, found, _ = lint_file(Path("s.yaml"))
+    _, found, *_ = lint_file(Path("s.yaml"))
     assert {each.fix for each in found if each.rule == "unknown-principal"} == {
         f"write arn:aws:iam::{ACCOUNT}:role/x/there"
     }
@@ -120,6 +120,7 @@ def test_a_finding_says_where_what_and_how_to_mend_it(here: Path, capsys: pytest
         textwrap.dedent("""\
             open.json:8: ! security anybody
                 role `open`, Statement[0].Principal.AWS: every AWS principal of every account may assume the role
+                for example: any role of account 999999999999, which is somebody else's, gets in
                 → name accounts, or test aws:PrincipalOrgID
             1 policy: 1 security
         """),

@@ -17,10 +17,15 @@ HEAD = """\
 bare policy documents, without a server and without an AWS account. A finding names the rule, the file and line, what is
 wrong and what to write instead.
 
+It also shows whom it is about: a stranger who gets in, or a legitimate caller who is kept out, with what they bring. The
+policy engine decided that very request; `--format json` has it whole, as `witness` (SARIF: `properties.witness`). A finding
+that concerns nobody in particular has none.
+
 ```console
 $ sts-emulator lint trust.json
 trust.json:9: ! security open-github-subject
     role `trust`, Statement[0].Condition.StringLike.token.actions.githubusercontent.com:sub: `repo:octo-org*` also admits repositories of other owners, such as `octo-org-evil/…`
+    for example: a token of token.actions.githubusercontent.com gets in with token.actions.githubusercontent.com:sub = repo:octo-org-evil/x:ref:refs/heads/main, token.actions.githubusercontent.com:aud = sts.amazonaws.com
     → write repo:<owner>/<repository>:…
 1 policy: 1 security
 ```
@@ -37,7 +42,7 @@ The command exits with 1 from `--fail-on security` on (the default), with 2 when
 above, passes it over there. For JSON, which has no comments, and for an estate that has many old findings: write them down
 once with `--format json > baseline.json` (a `reason` may be added to each), and pass them over with
 `--baseline baseline.json`; only new ones are told then. `--format` is `text`, `json`, `sarif` (code scanning) or `github` (annotations). `--explain RULE` shows
-what stands below. What cannot be read at all gives the one finding `malformed`.
+what stands below. Times are judged as of now, or of `--now 2026-11-23T12:00:00Z`. What cannot be read at all gives the one finding `malformed`.
 
 | rule | severity | of |
 |---|---|---|

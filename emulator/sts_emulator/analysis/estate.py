@@ -25,6 +25,7 @@ Stored = Mapping[str, Any]
 
 # Where an sts: action may be named: by its name, by a wildcard, or by a NotAction that leaves it out.
 _MAY_NAME_STS = re.compile(r'"(?:\*|\?|s\*|s\?|st\*|st\?|sts:|sts\*|sts\?)|NotAction', re.IGNORECASE)
+_UNIQUE_ID = re.compile('"(?:AROA|AIDA)')
 _VARIABLE = re.compile(r"\$\{[^}]*\}")
 
 
@@ -74,6 +75,13 @@ def _whole(scenario: Scenario) -> Iterator[str]:
                 yield from {thing.account for thing in source.inventory.things}
 
 
+def _merged(scenario: Scenario) -> Iterator[str]:
+    """The templates of nested stacks, which imports of a scenario took in."""
+    for entry in scenario.entries:
+        for source in entry.value or () if entry.section.key == "import" else ():
+            yield from source.inventory.merged
+
+
 class Estate:
     """What some files declare, in a private world. A context manager.
 
@@ -101,7 +109,9 @@ class Estate:
         """The estate of scenario files and imports. Raises ScenarioError."""
         from sts_emulator.scenario import parse_file
 
-        return cls([parse_file(path, account, parameters) for path in paths])
+        scenarios = [parse_file(path, account, parameters) for path in paths]
+        nested = {Path(file) for scenario in scenarios for file in _merged(scenario)}
+        return cls([scenario for scenario in scenarios if Path(scenario.file) not in nested])
 
     def __enter__(self) -> Self:
         return self
@@ -234,7 +244,12 @@ class Estate:
 
     def shown_trust(self, role: Stored) -> Document:
         """The trust policy as people write it."""
-        return parse(restore_principals(role["trust"], self._arn_of))
+        return parse(self.shown_text(role))
+
+    def shown_text(self, role: Stored) -> str:
+        """Its text: users and roles by their ARNs."""
+        text: str = role["trust"]
+        return restore_principals(text, self._arn_of) if _UNIQUE_ID.search(text) else text
 
     def _arn_of(self, identifier: str) -> str | None:
         if not identifier.startswith(("AROA", "AIDA")):

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from sts_emulator.importers.inventory import Inventory
+from sts_emulator.core import clock
+from sts_emulator.importers.inventory import DEFAULT_ACCOUNT, Inventory
 from sts_emulator.importers.json_text import BadInput, JsonText
 from sts_emulator.importers.places import steps
 from sts_emulator.policy.linting.findings import Finding, LintKind
@@ -19,6 +20,7 @@ from sts_emulator.scenario.load import Node, load, read_bytes
 from sts_emulator.scenario.problems import ScenarioError
 
 if TYPE_CHECKING:
+    from sts_emulator.analysis.witnesses import Witness
     from sts_emulator.scenario.imports import Imported
 
 SUFFIXES: Final = (".yaml", ".yml", ".json", ".template")
@@ -37,10 +39,17 @@ class Found:
     path: str
     message: str
     fix: str
+    witness: Witness | None = None
+
+    @property
+    def shown(self) -> str:
+        """Who shows it, in words; empty where it concerns nobody in particular."""
+        return "" if self.witness is None or self.witness.who in self.message else self.witness.words
 
     def to_json(self) -> dict[str, Any]:
         """As JSON data."""
-        return {name: getattr(self, name) for name in self.__slots__}
+        told = {name: getattr(self, name) for name in self.__slots__ if name != "witness"}
+        return {**told, "witness": None if self.witness is None else self.witness.to_json()}
 
 
 class Linted(NamedTuple):
@@ -49,11 +58,15 @@ class Linted(NamedTuple):
     policies: int = 0
     findings: tuple[Found, ...] = ()
     notes: tuple[str, ...] = ()
+    merged: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """One policy to lint; `lines` finds the line of a JSON path in it, `made_up` is as in Inventory."""
+    """One policy to lint; `lines` finds the line of a JSON path in it, `made_up` is as in Inventory.
+
+    `role` is the name and path of the role that a trust policy is of.
+    """
 
     kind: LintKind
     label: str
@@ -63,6 +76,12 @@ class Subject:
     line: int
     lines: Callable[[str], int] | None = None
     made_up: Mapping[str, str] = field(default_factory=dict)
+    role: str = ""
+
+    @property
+    def role_arn(self) -> str:
+        """The role whom a witness asks for."""
+        return f"arn:aws:iam::{self.account or DEFAULT_ACCOUNT}:role/{self.role or 'role'}"
 
 
 def files(paths: Iterable[str]) -> list[Path]:
@@ -79,9 +98,14 @@ def files(paths: Iterable[str]) -> list[Path]:
 
 
 def lint_file(
-    path: Path, *, strict: bool = True, account: str = "", parameters: Mapping[str, str] | None = None
+    path: Path,
+    *,
+    strict: bool = True,
+    account: str = "",
+    parameters: Mapping[str, str] | None = None,
+    now: float | None = None,
 ) -> Linted:
-    """Look at every policy of a file.
+    """Look at every policy of a file, as of `now` (seconds since 1970; None: of the real time).
 
     Without `strict` a file that is neither a scenario nor anything to import holds none: a folder may hold others.
 
@@ -112,8 +136,10 @@ def lint_file(
             subjects += _of_inventory(source.file, source.inventory)
         known = _declared(scenario, imported)
         inventories = [(source.file, source.inventory) for source in imported]
-    notes = tuple(f"{file}:{note.line}: {note.message}" for file, source in inventories for note in source.notes)
-    return Linted(len(subjects), tuple(_linted(subjects, known, data)), notes)
+    notes = tuple(note.told(file) for file, source in inventories for note in source.notes)
+    merged = tuple(file for _, source in inventories for file in source.merged)
+    found = _linted(subjects, known, data, clock.real() if now is None else now)
+    return Linted(len(subjects), tuple(found), notes, merged)
 
 
 def _looks_ours(data: bytes) -> bool:
@@ -124,32 +150,51 @@ def _is_scenario(data: bytes) -> bool:
     return re.search(rb"^(accounts|expect|organization|import)[ \t]*:", data, re.MULTILINE) is not None
 
 
-def _linted(subjects: list[Subject], known: Collection[str] | None, data: bytes) -> list[Found]:
-    from sts_emulator.policy.linting.lint import lint
-
+def _linted(subjects: list[Subject], known: Collection[str] | None, data: bytes, now: float) -> list[Found]:
     ignored = _ignored(data)
-    told: dict[tuple[str, str, str], list[Finding]] = {}  # many roles trust in the same words
+    told: dict[tuple[str, str, str], list[tuple[Finding, Witness | None]]] = {}  # many roles trust in the same words
     placed = []
     for subject in subjects:
         key = (subject.kind, subject.account, subject.text)
         if key not in told:
-            findings = lint(subject.text, kind=subject.kind, role_account=subject.account, known_principals=known)
-            told[key] = list(_of_the_author(findings, subject))
-        for finding in told[key]:
+            told[key] = list(_shown(subject, known, now))
+        for finding, witness in told[key]:
             line = subject.line if subject.lines is None else subject.lines(finding.path)
             if finding.rule in ignored.get(line, ()) or finding.rule in ignored.get(subject.line, ()):
                 continue
             place = (subject.file, line, finding.rule, finding.severity, subject.label, finding.path)
-            placed.append(Found(*place, finding.message, finding.fix))
+            own = None if witness is None else witness.of_role(subject.role_arn)
+            placed.append(Found(*place, finding.message, finding.fix, own))
     return placed
 
 
-def _of_the_author(findings: Iterable[Finding], subject: Subject) -> Iterator[Finding]:
-    """The findings without those that blame somebody for a made-up value, which is shown as `${what it stands for}`."""
+def _shown(subject: Subject, known: Collection[str] | None, now: float) -> Iterator[tuple[Finding, Witness | None]]:
+    """The findings about a policy, each with who shows it."""
+    from sts_emulator.analysis.witnesses import Witnesses
+    from sts_emulator.policy.linting.lint import lint
+
+    account = subject.account
+    findings = lint(subject.text, kind=subject.kind, role_account=account, known_principals=known, now=now)
+    if not findings:
+        return
+    time = {"aws:currenttime": (clock.iso(now),), "aws:epochtime": (str(int(now)),)}
+    witnesses = Witnesses(subject.text, subject.kind, subject.role_arn, time)
+    shown = {finding: witnesses.of(finding) for finding in findings}
+    made_up = {text: name for text, name in subject.made_up.items() if text in subject.text}
+    for finding, told in _of_the_author(findings, subject):
+        witness = shown[finding]
+        yield told, None if witness is None else witness.naming(made_up)
+
+
+def _of_the_author(findings: Iterable[Finding], subject: Subject) -> Iterator[tuple[Finding, Finding]]:
+    """The findings without those that blame somebody for a made-up value, which is shown as `${what it stands for}`.
+
+    Each as it is, and as it is told.
+    """
     made_up = {text: name for text, name in subject.made_up.items() if text in subject.text}
     for finding in findings:
         if not made_up:
-            yield finding
+            yield finding, finding
             continue
         words = (finding.message, _text_at(subject.text, finding.path))
         if finding.severity == "error" and any(text in told for text in made_up for told in words):
@@ -157,7 +202,7 @@ def _of_the_author(findings: Iterable[Finding], subject: Subject) -> Iterator[Fi
         message, fix = finding.message, finding.fix
         for text in sorted(made_up, key=len, reverse=True):
             message, fix = (told.replace(text, f"${{{made_up[text]}}}") for told in (message, fix))
-        yield replace(finding, message=message, fix=fix)
+        yield finding, replace(finding, message=message, fix=fix)
 
 
 def _text_at(text: str, path: str) -> str:
@@ -193,8 +238,9 @@ def _of_inventory(file: str, inventory: Inventory) -> Iterator[Subject]:
             def lines(path: str, thing: Any = thing, member: str = member) -> int:
                 return int(thing.line_of(member, path))
 
-            place = (file, thing.line, lines, inventory.made_up)
-            yield Subject(kind, f"{thing.called}{tail}", thing.account, text, *place)
+            place = (thing.file or file, thing.line, lines, inventory.made_up)
+            role = f"{thing.body.get('path', '/')}{thing.name}".lstrip("/") if kind == "trust" else ""
+            yield Subject(kind, f"{thing.called}{tail}", thing.account, text, *place, role)
 
 
 def _principals(inventory: Inventory) -> set[str]:
@@ -264,7 +310,8 @@ class _Reading:
         file, lines = self._file, self._lines(node, text)
         if isinstance(node.value, dict) and set(node.value) == {"file"}:
             file = str(Path(self._file).parent / str(node.value["file"].value))
-        yield Subject(kind, label, account, text, file, node.line, lines)
+        role = label.partition(" ")[2] if kind == "trust" else ""
+        yield Subject(kind, label, account, text, file, node.line, lines, role=role)
 
     def _lines(self, node: Node, text: str) -> Any:
         value = node.value

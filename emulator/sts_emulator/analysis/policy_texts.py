@@ -99,7 +99,7 @@ def _policies(world: World, file: str, account: str, declared: Any) -> Iterator[
 def _imports(world: World, _file: str, _account: str, declared: tuple[Imported, ...]) -> Iterator[Held]:
     for source in declared:
         for thing in source.inventory.things:
-            yield from _thing(world, source.file, thing)
+            yield from _thing(world, thing.file or source.file, thing)
 
 
 def _thing(world: World, file: str, thing: Thing) -> Iterator[Held]:

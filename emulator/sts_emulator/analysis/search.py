@@ -62,7 +62,7 @@ class Search:
             yield context
 
     def _around_statements(self, keys: dict[str, list[Values]], fixed: Context) -> Iterator[Context]:
-        starts = [self._satisfying(index, keys, fixed) for index in self._statements()]
+        starts = [self._satisfying(place, keys, fixed) for place in self._statements()]
         yield from starts
         for start in starts:
             for name, values in keys.items():
@@ -70,6 +70,10 @@ class Search:
         for start in starts:
             for first, second in combinations(keys, 2):
                 yield from ({**start, first: a, second: b} for a in keys[first] for b in keys[second])
+
+    def best(self, index: int, caller: Caller, action: str) -> Context:
+        """A context that fits a statement of the first document as far as such a caller can."""
+        return self._satisfying((0, index), self.keys(caller, action), {**BASE, **caller.context})
 
     def _statements(self) -> list[tuple[int, int]]:
         return [

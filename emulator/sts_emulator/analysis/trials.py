@@ -187,7 +187,7 @@ def _counted(section: str, number: int) -> str:
 
 def _notes(scenario: Scenario) -> tuple[str, ...]:
     return tuple(
-        f"{source.file}:{note.line}: {note.message}"
+        note.told(source.file)
         for entry in scenario.entries
         if entry.section.key == "import"
         for source in entry.value or ()

@@ -14,7 +14,6 @@ from sts_emulator.core.terminal import printable, printable_json
 if TYPE_CHECKING:
     from sts_emulator.analysis.compare import Witness
     from sts_emulator.analysis.estate import Estate
-    from sts_emulator.policy.deciding.document import Document
 
 _EPILOG = """\
 examples:
@@ -117,20 +116,22 @@ def _differences(old: Estate, new: Estate, only: str) -> Iterator[Difference]:
         (arn,) = after
         before = {arn: next(iter(before.values()))}
     from sts_emulator.analysis.compare import compare
+    from sts_emulator.policy.deciding.document import parse
 
     for arn in dict.fromkeys([*before, *after]):
         first, second = before.get(arn), after.get(arn)
-        if first is not None and second is not None and first.text == second.text:
+        if first == second:
             continue
-        witnesses = tuple(compare(first, second, arn))
+        versions = (None if text is None else parse(text) for text in (first, second))
+        witnesses = tuple(compare(*versions, arn))
         state = "added" if first is None else "removed" if second is None else "changed"
         if witnesses or state != "changed":
             yield Difference(arn, state, witnesses)
 
 
-def _trusts(estate: Estate, only: str) -> dict[str, Document]:
+def _trusts(estate: Estate, only: str) -> dict[str, str]:
     return {
-        arn: estate.shown_trust(role)
+        arn: estate.shown_text(role)
         for arn, role in estate.roles.items()
         if arn not in estate.assumed and (not only or only in (arn, role["name"]))
     }

@@ -68,7 +68,7 @@ def run(arguments: argparse.Namespace) -> None:
         inventories.append((name, inventory))
         if not arguments.quiet:
             for note in inventory.notes:
-                print(printable(f"{name}:{note.line}: {note.message}"), file=sys.stderr)
+                print(printable(note.told(name)), file=sys.stderr)
     lines: Iterable[str] = scenario_lines(inventories)
     if getattr(arguments, "json", False):
         lines = (printable_json(scenario_data(inventories)), "\n")

@@ -15,7 +15,7 @@ from sts_emulator.core.spelling import meant
 from sts_emulator.core.terminal import printable, printable_json
 
 if TYPE_CHECKING:
-    from sts_emulator.analysis.linting import Found
+    from sts_emulator.analysis.linting import Found, Linted
     from sts_emulator.analysis.reports.message import Message
 
 SEVERITIES: Final = ("error", "security", "warning", "suggestion")
@@ -69,6 +69,9 @@ def add_parser(subparsers: Any) -> None:
         "--format", choices=("text", "json", "sarif", "github"), default="text", help="of the output (default: text)"
     )
     add_json_format(parser)
+    parser.add_argument(
+        "--now", metavar="TIME", help="judge times as of then, such as 2026-11-23T12:00:00Z (default: now)"
+    )
     parser.add_argument("--quiet", "-q", action="store_true", help="leave out suggestions, and the fixes")
     parser.add_argument("--rules", action="store_true", help="list the rules")
     parser.add_argument(
@@ -103,27 +106,25 @@ def _lint(arguments: argparse.Namespace) -> tuple[list[Found], int, list[Any], l
     from sts_emulator.cli.check import account, parameters, untold
     from sts_emulator.scenario import ScenarioError
 
-    findings: list[Found] = []
+    linted: dict[Path, Linted] = {}
     problems: list[Any] = []
-    notes: list[str] = []
     known = _baseline(arguments.baseline) if arguments.baseline else frozenset()
-    owner, values = account(arguments.account), parameters(arguments.parameter)
-    policies = 0
+    how: dict[str, Any] = {"account": account(arguments.account), "parameters": parameters(arguments.parameter)}
+    how["now"] = _moment(arguments.now) if arguments.now else None
     given = arguments.paths or ["trust_policies"]
     for path in files(given):
         try:
-            linted = lint_file(path, strict=str(path) in given, account=owner, parameters=values)
+            linted[path] = lint_file(path, strict=str(path) in given, **how)
         except ScenarioError as error:
             problems += error.problems
-            continue
-        if arguments.format == "text" and not arguments.quiet:
-            notes += untold(linted.notes)
-        policies += linted.policies
-        findings += [
-            finding
-            for finding in linted.findings
-            if _wanted(finding.rule, arguments) and _identity(finding) not in known
-        ]
+    for file in [Path(name) for outcome in linted.values() for name in outcome.merged]:
+        if str(file) not in given:  # a nested stack is told of with the one around it
+            linted.pop(file, None)
+    are_told = arguments.format == "text" and not arguments.quiet
+    notes = [line for outcome in linted.values() if are_told for line in untold(outcome.notes)]
+    policies = sum(outcome.policies for outcome in linted.values())
+    every = [finding for outcome in linted.values() for finding in outcome.findings]
+    findings = [finding for finding in every if _wanted(finding.rule, arguments) and _identity(finding) not in known]
     if not policies and not problems and not any(Path(path).is_file() for path in given):
         raise CommandError(f"no policies in {', '.join(given)}", UNUSABLE)
     return (
@@ -132,6 +133,16 @@ def _lint(arguments: argparse.Namespace) -> tuple[list[Found], int, list[Any], l
         problems,
         notes,
     )
+
+
+def _moment(text: str) -> float:
+    """Seconds since 1970 of an ISO time. Raises CommandError."""
+    from sts_emulator.core.clock import parse_iso
+
+    try:
+        return parse_iso(text)
+    except ValueError:
+        raise CommandError(f"--now takes a time like 2026-11-23T12:00:00Z, got `{text}`", UNUSABLE) from None
 
 
 def _baseline(file: str) -> frozenset[tuple[str, ...]]:
@@ -184,6 +195,7 @@ def _text(findings: Sequence[Found], problems: Sequence[Any], quiet: bool) -> st
             else f"    {finding.label}: {finding.message}"
         )
         if not quiet:
+            lines += [f"    for example: {finding.shown}"] if finding.shown else []
             lines.append(f"    → {finding.fix}")
     return "".join(f"{printable(line)}\n" for line in lines)
 
@@ -212,14 +224,15 @@ def _messages(findings: Sequence[Found], problems: Sequence[Any]) -> Iterator[Me
     for problem in problems:
         yield Message(problem.where.file, problem.where.line, "error", "unusable", "cannot be used", problem.message)
     for finding in findings:
-        text = f"{finding.message}. Fix: {finding.fix}"
+        shown = f" For example: {finding.shown}." if finding.shown else ""
         yield Message(
             finding.file,
             finding.line,
             LEVELS[finding.severity],
             finding.rule,
             f"{finding.label}, {finding.path}".rstrip(", "),
-            text,
+            f"{finding.message}.{shown} Fix: {finding.fix}",
+            None if finding.witness is None else finding.witness.to_json(),
         )
 
 

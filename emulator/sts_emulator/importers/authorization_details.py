@@ -63,11 +63,11 @@ def read_roles(source: JsonText, account: str) -> Inventory:
 
 
 def _role(source: JsonText, at: int, account: str) -> Iterator[Thing]:
-    value, places = _object(source, at)
+    value = _object(source, at)
     name, owner = _named(source, at, value, "RoleName", account)
     if "AssumeRolePolicyDocument" not in value:
         raise BadInput(f"role `{name}` has no AssumeRolePolicyDocument", source.line(at))
-    members = {"trust": places["AssumeRolePolicyDocument"], **_inline_places(source, places, "RolePolicyList")}
+    members = {"trust": ["AssumeRolePolicyDocument"], **_inline_places(value, "RolePolicyList")}
     body = kept(
         path=value.get("Path"),
         description=value.get("Description"),
@@ -79,14 +79,14 @@ def _role(source: JsonText, at: int, account: str) -> Iterator[Thing]:
     )
     body["trust"] = _document(value["AssumeRolePolicyDocument"])
     identifier = _id(value, "RoleId")
-    yield Thing("roles", owner, name, body, source.line(at), locate=in_json(source, members), id=identifier)
+    yield Thing("roles", owner, name, body, source.line(at), locate=in_json(source, members, at), id=identifier)
     for profile in _listed(value, "InstanceProfileList"):
         if isinstance(profile.get("InstanceProfileName"), str):
             yield Thing("instance_profiles", owner, profile["InstanceProfileName"], {"role": name}, source.line(at))
 
 
 def _user(source: JsonText, at: int, account: str) -> Iterator[Thing]:
-    value, places = _object(source, at)
+    value = _object(source, at)
     name, owner = _named(source, at, value, "UserName", account)
     body = kept(
         path=value.get("Path"),
@@ -96,21 +96,21 @@ def _user(source: JsonText, at: int, account: str) -> Iterator[Thing]:
         inline=_inline(value, "UserPolicyList"),
         boundary=_boundary(value),
     )
-    members = _inline_places(source, places, "UserPolicyList")
+    members = _inline_places(value, "UserPolicyList")
     identifier = _id(value, "UserId")
-    yield Thing("users", owner, name, body, source.line(at), locate=in_json(source, members), id=identifier)
+    yield Thing("users", owner, name, body, source.line(at), locate=in_json(source, members, at), id=identifier)
 
 
 def _group(source: JsonText, at: int, account: str) -> Iterator[Thing]:
-    value, places = _object(source, at)
+    value = _object(source, at)
     name, owner = _named(source, at, value, "GroupName", account)
     body = kept(path=value.get("Path"), policies=_attached(value), inline=_inline(value, "GroupPolicyList"))
-    members = _inline_places(source, places, "GroupPolicyList")
-    yield Thing("groups", owner, name, body, source.line(at), locate=in_json(source, members))
+    members = _inline_places(value, "GroupPolicyList")
+    yield Thing("groups", owner, name, body, source.line(at), locate=in_json(source, members, at))
 
 
 def _policy(source: JsonText, at: int, account: str) -> Iterator[Thing]:
-    value, places = _object(source, at)
+    value = _object(source, at)
     name, owner = _named(source, at, value, "PolicyName", account)
     if owner == "aws":
         return  # AWS's own policies are known already, or are not needed to say who may assume what
@@ -120,17 +120,18 @@ def _policy(source: JsonText, at: int, account: str) -> Iterator[Thing]:
         raise BadInput(f"policy `{name}` has no default version with a document", source.line(at))
     body = kept(path=value.get("Path"), description=value.get("Description"))
     body["document"] = _document(versions[number]["Document"])
-    place = source.find(places["PolicyVersionList"], [number, "Document"])
-    yield Thing("policies", owner, name, body, source.line(at), locate=in_json(source, {"document": place}))
+    members: dict[str, list[str | int]] = {"document": ["PolicyVersionList", number, "Document"]}
+    yield Thing("policies", owner, name, body, source.line(at), locate=in_json(source, members, at))
 
 
 # -- members ---------------------------------------------------------------------------------------------------------
 
 
-def _object(source: JsonText, at: int) -> tuple[Mapping[str, Any], Mapping[str, int]]:
-    places = dict(source.members(at))
+def _object(source: JsonText, at: int) -> Mapping[str, Any]:
     value = source.value(at)
-    return value, places
+    if not isinstance(value, Mapping):
+        raise BadInput("expected an object", source.line(at))
+    return value
 
 
 def _named(source: JsonText, at: int, value: Mapping[str, Any], member: str, account: str) -> tuple[str, str]:
@@ -175,13 +176,14 @@ def _inline(value: Mapping[str, Any], member: str) -> dict[str, str]:
     }
 
 
-def _inline_places(source: JsonText, places: Mapping[str, int], member: str) -> dict[str, int]:
-    documents = {}
-    for at in source.elements(places[member]) if member in places and source.is_list(places[member]) else ():
-        inner = dict(source.members(at)) if source.is_object(at) else {}
-        if "PolicyName" in inner and "PolicyDocument" in inner:
-            documents[f"inline.{source.value(inner['PolicyName'])}"] = inner["PolicyDocument"]
-    return documents
+def _inline_places(value: Mapping[str, Any], member: str) -> dict[str, list[str | int]]:
+    """Where inline policies stand below their holder."""
+    listed = value.get(member)
+    return {
+        f"inline.{item['PolicyName']}": [member, number, "PolicyDocument"]
+        for number, item in enumerate(listed if isinstance(listed, list) else ())
+        if isinstance(item, Mapping) and "PolicyName" in item
+    }
 
 
 def _document(written: Any) -> str:

@@ -29,7 +29,7 @@ def read_policy(source: JsonText, account: str) -> Inventory:
     value = source.plain()
     contents = Inventory("a policy document")
     name = _NOT_A_NAME.sub("-", PurePath(source.file).name.partition(".")[0]).strip("-")[:64] or "role"
-    whole = in_json(source, {"trust": source.start, "document": source.start})
+    whole = in_json(source, {"trust": [], "document": []}, source.start)
     if _is_trust(value):
         named = _OWN_PROVIDER.search(source.text)
         owner = account or (named[1] if named else inventory.DEFAULT_ACCOUNT)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from sts_emulator.importers import inventory, template_attributes
 from sts_emulator.importers.intrinsics import NO_VALUE, Resolver, Unresolved
@@ -13,44 +13,31 @@ from sts_emulator.importers.inventory import Inventory, Thing, arn, compact, kep
 from sts_emulator.importers.json_text import BadInput
 from sts_emulator.importers.placeholders import MARK, Filling, marked
 from sts_emulator.importers.places import at_lines
-from sts_emulator.importers.template_macros import Origins, expanded
-from sts_emulator.importers.template_parameters import parameters_of, pseudo, told
+from sts_emulator.importers.stacks import DEEPEST, Stack, Template, template_of
+from sts_emulator.importers.template_macros import expanded
+from sts_emulator.importers.template_parameters import given_to, parameters_of, pseudo, told
 from sts_emulator.policy.federated import OIDC, SAML
 
 CDK_PROVIDER: Final = "Custom::AWSCDKOpenIdConnectProvider"
 CDK_JSON: Final = "Custom::AWSCDKCfnJson"
 
 
-class Template(Protocol):
-    """A template that was read: its value, and the line of a place in it."""
-
-    file: str
-
-    def plain(self) -> Any:
-        """The whole template."""
-
-    def line_at(self, path: list[str | int]) -> int:
-        """The line of what `path` leads to, or of the nearest place on the way."""
+NESTED: Final = frozenset({"AWS::CloudFormation::Stack", "AWS::Serverless::Application"})
+_STANDS_FOR_OTHERS: Final = ("AWS::IAM::", "AWS::RolesAnywhere::", "AWS::Organizations::Policy", "AWS::SSO::")
+"""Starts of types that decide who may assume what; of those that are not taken over it is said."""
 
 
-def read(template: Template, account: str, parameters: Mapping[str, str]) -> Inventory:
-    """The IAM of a template; `parameters` overrule the defaults of its own.
+def read(template: Template, account: str, parameters: Mapping[str, str], stack: Stack | None = None) -> Inventory:
+    """The IAM of a template, and of the nested stacks whose templates stand beside it.
+
+    `parameters` overrule the defaults of its own; `account` overrules that of the stack.
 
     Raises:
         BadInput: not of a template's shape.
     """
-    value = template.plain()
-    resources = value.get("Resources") if isinstance(value, Mapping) else None
-    if not isinstance(resources, Mapping):
-        raise BadInput("expected `Resources` to be a mapping", 1)
-    account = account or inventory.DEFAULT_ACCOUNT
-    whole, origins = expanded(value, parameters_of(value))
-    taking = _Taking(template, whole, origins, account, parameters)
-    for step in (MAKERS, LINKERS):
-        for logical, resource in whole["Resources"].items():
-            kind = resource.get("Type") if isinstance(resource, Mapping) else None
-            if isinstance(kind, str) and kind in step and taking.exists(logical):
-                step[kind](taking, logical, taking.properties(logical))
+    stack = stack or Stack()
+    taking = _Taking(template, account or stack.account or inventory.DEFAULT_ACCOUNT, parameters, stack)
+    taking.take()
     taking.tell(parameters)
     return taking.inventory
 
@@ -63,24 +50,27 @@ def _section(value: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 class _Taking:
     """One template being taken over."""
 
-    def __init__(
-        self,
-        template: Template,
-        value: Mapping[str, Any],
-        origins: Origins,
-        account: str,
-        given: Mapping[str, str],
-    ) -> None:
+    def __init__(self, template: Template, account: str, given: Mapping[str, Any], stack: Stack) -> None:
         self.template = template
         self.account = account
-        parameters = {**parameters_of(value), **pseudo(account), **given}
+        self._stack = stack
+        written = template.plain()
+        if not isinstance(written, Mapping) or not isinstance(written.get("Resources"), Mapping):
+            raise BadInput("expected `Resources` to be a mapping", 1)
+        known = {**parameters_of(written), **pseudo(account, stack.region, stack.name), **given_to(written, given)}
+        parameters = {**known, **{name: value for name, value in stack.parameters.items() if name not in given}}
+        self._expanded = expanded(written, parameters)
+        value = self._expanded.template
         self._place = template_attributes.Place(str(parameters["AWS::Region"]), account)
         self._filling = Filling(account, self._place.region)
         self.inventory = Inventory("a CloudFormation template", made_up=self._filling.made_up)
-        self._origins = origins
         self._declared = _section(value, "Parameters")
         self.things: dict[str, Thing] = {}
         self._resources = _section(value, "Resources")
+        self._outputs = _section(value, "Outputs")
+        self._children: dict[str, _Taking | None] = {}
+        self._taken = frozenset(stack.used)
+        stack.used.update(logical for logical, resource in self._resources.items() if _kind_of(resource) in _SHAPES)
         self._properties: dict[str, Mapping[str, Any]] = {}
         self._names: dict[str, str] = {}
         self._by_name: dict[tuple[str, str], list[Thing]] = {}
@@ -91,6 +81,50 @@ class _Taking:
             _section(value, "Conditions"),
             self.attribute,
         )
+
+    def take(self) -> None:
+        """Take over everything that there is."""
+        for line, message in self._expanded.notes:
+            self.inventory.note(self.template.line_at(line), message)
+        for step in (MAKERS, LINKERS):
+            for logical, resource in self._resources.items():
+                kind = _kind_of(resource)
+                if kind in step and self.exists(logical):
+                    step[kind](self, logical, self.properties(logical))
+        for logical, resource in self._resources.items():
+            kind = _kind_of(resource)
+            if kind.startswith(_STANDS_FOR_OTHERS) and kind not in MAKERS and kind not in LINKERS:
+                self.inventory.note(self.line(logical), f"{logical}: {kind} is not taken over")
+
+    def child(self, logical: str) -> _Taking | None:
+        """A nested stack, taken over when it is first asked for; None where its template is not at hand."""
+        if logical not in self._children:
+            self._children[logical] = None  # while it is read: a stack does not hold itself
+            self._children[logical] = self._nested(logical)
+        return self._children[logical]
+
+    def _nested(self, logical: str) -> _Taking | None:
+        path = template_of(self._resources[logical])
+        try:
+            template = self._stack.beside(self.template.file, path) if path and self._stack.depth < DEEPEST else None
+            if template is None:
+                note = "its template is not beside this one; name it too, for what it holds is not in this answer"
+                self.inventory.note(self.line(logical), f"{logical}: {note}")
+                return None
+            given = self.resolver.value(self._written(logical).get("Parameters") or {})
+            child = _Taking(template, self.account, given, self._stack.nested(logical))
+            child.take()
+            child.tell({})
+        except BadInput as bad:
+            self.inventory.note(self.line(logical), f"{logical}: {path}:{bad.line}: {bad}")
+            return None
+        self.inventory.take_in(child.inventory, template.file, f"{logical}.")
+        return child
+
+    def output(self, name: str) -> Any:
+        """What the stack gives out under a name, or None."""
+        given = self._outputs.get(name)
+        return self.resolver.value(given["Value"]) if isinstance(given, Mapping) and "Value" in given else None
 
     def exists(self, logical: str) -> bool:
         """Whether the resource's condition holds; one that cannot be judged is taken to, and noted."""
@@ -121,22 +155,27 @@ class _Taking:
             self.inventory.note(line, f"has no parameter `{name}`")
         if self.resolver.unresolved:
             line = self.template.line_at(["Parameters"] if self._declared else ["Resources"])
-            self.inventory.note(line, told(self.resolver.unresolved, self._declared))
+            self.inventory.note(line, told(self.resolver.unresolved, self._declared, is_nested=self._stack.depth > 0))
 
     def line(self, logical: str, *path: str | int) -> int:
-        return self.template.line_at([*self._origins.get(logical, ["Resources", logical]), *path])
+        return self.template.line_at([*self._expanded.origins.get(logical, ["Resources", logical]), *path])
 
     def name(self, logical: str, member: str) -> str:
         """A resource's name: as given, else the logical id, of which CloudFormation makes `STACK-LOGICALID-…`."""
         given = self._written(logical).get(member)
+        made = self._stack.called(logical, is_taken=self._is_taken(logical))
         if given is None or logical in self._resolving:
-            return logical[:64]
+            return made
         if logical not in self._names:
             self._resolving.add(logical)
             name = self.resolver.value(given)
             self._resolving.discard(logical)
-            self._names[logical] = name if isinstance(name, str) and name and MARK not in name else logical[:64]
+            self._names[logical] = name if isinstance(name, str) and name and MARK not in name else made
         return self._names[logical]
+
+    def _is_taken(self, logical: str) -> bool:
+        """Whether a stack around this one has such a name, or each stage of the app may have it."""
+        return logical in self._taken or (bool(self._stack.prefix) and not self._stack.depth)
 
     def add(
         self, section: str, logical: str, name: str, body: dict[str, Any], members: Mapping[str, list[Any]]
@@ -160,16 +199,23 @@ class _Taking:
             return None
         if kind == CDK_JSON:
             return self._parsed(logical)
-        shape = _SHAPES.get(kind)
-        if shape is None:
-            return self._made_up(kind, logical, attribute)
-        segment, member, ref = shape
+        if kind in NESTED and attribute.startswith("Outputs."):
+            return self._given_out(logical, attribute.removeprefix("Outputs."))
+        return self._of_iam(kind, logical, attribute) if kind in _SHAPES else self._made_up(kind, logical, attribute)
+
+    def _of_iam(self, kind: str, logical: str, attribute: str) -> Any:
+        segment, member, ref = _SHAPES[kind]
         if segment == OIDC.segment:
             return self._provider(logical, attribute)
         name = self.name(logical, member)
         if attribute in ("Arn", "PolicyArn") or (not attribute and ref == "arn"):
             return arn(self.account, segment, name, self._path(logical))
         return name if not attribute else self._filling.filled(marked(f"{logical}.{attribute}"))
+
+    def _given_out(self, logical: str, name: str) -> Any:
+        """An output of a nested stack."""
+        child = self.child(logical)
+        return None if child is None else child.output(name)
 
     def _made_up(self, kind: str, logical: str, attribute: str) -> Any:
         """What a resource that is not IAM's will have: of the right form, with the name that it is given, if any."""
@@ -206,6 +252,11 @@ class _Taking:
         """The things of a section that a list of names means."""
         names = dict.fromkeys(item for item in listed if isinstance(item, str)) if isinstance(listed, list) else {}
         return [thing for name in names for thing in self._by_name.get((section, name), ())]
+
+
+def _kind_of(resource: Any) -> str:
+    kind = resource.get("Type") if isinstance(resource, Mapping) else None
+    return kind if isinstance(kind, str) else ""
 
 
 _SHAPES: Mapping[str, tuple[str, str, str]] = {
@@ -296,10 +347,13 @@ def _inline_policy(taking: _Taking, logical: str, properties: Properties) -> Non
     listed = [(properties.get(member), section) for member, section in places]
     listed += [([properties[member]], section) for member, section in single if member in properties]
     name, document = str(properties.get("PolicyName", logical)), properties.get("PolicyDocument")
-    for names, section in listed:
-        for holder in taking.held(names, section):
-            if document is not None:
-                holder.body.setdefault("inline", {})[name] = _document(document)
+    holders = [holder for names, section in listed for holder in taking.held(names, section)]
+    for holder in holders if document is not None else ():
+        holder.body.setdefault("inline", {})[name] = _document(document)
+    if not holders:
+        taking.inventory.note(
+            taking.line(logical), f"{logical}: whom it is for is not in this template, so it is left out"
+        )
 
 
 def _membership(taking: _Taking, _logical: str, properties: Properties) -> None:
@@ -319,6 +373,8 @@ def _instance_profile(taking: _Taking, logical: str, properties: Properties) -> 
     if roles:
         name = taking.name(logical, "InstanceProfileName")
         taking.add("instance_profiles", logical, name, {"role": roles[0].name}, {})
+    else:
+        taking.inventory.note(taking.line(logical), f"{logical}: its role is not in this template, so it is left out")
 
 
 def _oidc_provider(taking: _Taking, logical: str, properties: Properties) -> None:
@@ -380,7 +436,12 @@ def _document(value: Any) -> str:
     return value if isinstance(value, str) else compact({} if value is NO_VALUE or value is None else value)
 
 
+def _nested_stack(taking: _Taking, logical: str, _properties: Properties) -> None:
+    taking.child(logical)
+
+
 MAKERS: Mapping[str, Callable[[_Taking, str, Properties], None]] = {
+    **dict.fromkeys(NESTED, _nested_stack),
     "AWS::IAM::Role": _role,
     "AWS::IAM::User": _user,
     "AWS::IAM::Group": _group,

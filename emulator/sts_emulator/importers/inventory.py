@@ -20,7 +20,7 @@ class Thing:
     """One declared thing: `section` and `body` are the vocabulary's, policies in it are JSON texts.
 
     `label` is what its source calls it (a Terraform address, a logical id), `id` its unique id where that is known.
-    `locate` finds lines inside its documents.
+    `locate` finds lines inside its documents. `file` is set where it is not the inventory's own (a nested stack's).
     """
 
     section: str
@@ -31,6 +31,7 @@ class Thing:
     label: str = ""
     locate: Locate | None = None
     id: str = ""
+    file: str = ""
 
     @property
     def called(self) -> str:
@@ -70,6 +71,11 @@ class Note:
 
     line: int
     message: str
+    file: str = ""
+
+    def told(self, file: str) -> str:
+        """For people; `file` is the inventory's own."""
+        return f"{self.file or file}:{self.line}: {self.message}"
 
 
 @dataclass(slots=True)
@@ -78,13 +84,14 @@ class Inventory:
 
     `kind` says what the file is, in words. `exists`: it describes what AWS holds already, so that nothing in it is
     refused; otherwise it is yet to be saved. `complete`: principals of its accounts that are not in it do not exist.
-    `made_up`: values that the file does not tell, with what they stand for.
+    `made_up`: values that the file does not tell, with what they stand for. `merged`: other files that it took in.
     """
 
     kind: str
     exists: bool = False
     complete: bool = False
-    made_up: Mapping[str, str] = field(default_factory=dict)
+    made_up: dict[str, str] = field(default_factory=dict)
+    merged: list[str] = field(default_factory=list)
     things: list[Thing] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
 
@@ -96,6 +103,15 @@ class Inventory:
     def note(self, line: int, message: str) -> None:
         """Say that something was not taken over."""
         self.notes.append(Note(line, message))
+
+    def take_in(self, other: Inventory, file: str, label: str) -> None:
+        """Add what another file declares; `label` goes before the labels of its things."""
+        for thing in other.things:
+            thing.file, thing.label = thing.file or file, f"{label}{thing.label}"
+            self.things.append(thing)
+        self.notes += [Note(note.line, note.message, note.file or file) for note in other.notes]
+        self.made_up |= other.made_up
+        self.merged += [file, *other.merged]
 
     def of(self, section: str) -> Iterator[Thing]:
         """The things of a section."""

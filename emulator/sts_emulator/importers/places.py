@@ -31,12 +31,12 @@ def steps(path: str) -> list[str | int]:
     return keys
 
 
-def in_json(source: JsonText, members: Mapping[str, int]) -> Locate:
-    """Lines inside documents that are JSON objects at known places."""
+def in_json(source: JsonText, members: Mapping[str, list[str | int]], at: int) -> Locate:
+    """Lines inside documents that are JSON objects, by their paths below the place `at`."""
 
     def locate(member: str, path: str) -> int:
-        at = members.get(member)
-        return 1 if at is None else source.line(source.find(at, steps(path)))
+        below = members.get(member)
+        return 1 if below is None else source.line(source.find(at, [*below, *steps(path)]))
 
     return locate
 

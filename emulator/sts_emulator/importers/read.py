@@ -8,6 +8,7 @@ from typing import Any, Final
 from sts_emulator.importers import authorization_details, bare, cloudformation, pulumi, terraform
 from sts_emulator.importers.inventory import Inventory
 from sts_emulator.importers.json_text import BadInput, JsonText
+from sts_emulator.importers.stacks import Stack
 
 KNOWN: Final = (
     "`terraform show -json` of a plan or state, `pulumi preview --json`, `pulumi stack export`, "
@@ -18,17 +19,20 @@ KNOWN: Final = (
 _ROLES_ANYWHERE = ("trustAnchor", "trustAnchors", "profile", "profiles", "roleArns")
 
 
-def read_json(source: JsonText, account: str = "", parameters: Mapping[str, str] | None = None) -> Inventory:
+def read_json(
+    source: JsonText, account: str = "", parameters: Mapping[str, str] | None = None, stack: Stack | None = None
+) -> Inventory:
     """Everything of a JSON file that can be imported.
 
-    `account` is the one of what does not say in which it lives; empty: guessed. `parameters` are those of a template.
+    `account` is the one of what does not say in which it lives; empty: guessed. `parameters` are those of a template,
+    and `stack` is what is known about it beside.
 
     Raises:
         BadInput: not JSON, of no known kind, or with a mistake.
     """
     names = source.top.keys()
     if "Resources" in names:
-        return cloudformation.read(JsonTemplate(source), account, parameters or {})
+        return cloudformation.read(JsonTemplate(source), account, parameters or {}, stack)
     for members, read in _KINDS:
         if any(member <= names for member in members):
             contents = read(source, account)
@@ -75,9 +79,9 @@ class JsonTemplate:
         self.file = source.file
 
     def plain(self) -> Any:
-        """See cloudformation.Template."""
+        """See stacks.Template."""
         return self._source.plain()
 
     def line_at(self, path: list[str | int]) -> int:
-        """See cloudformation.Template."""
+        """See stacks.Template."""
         return self._source.line(self._source.find(self._source.start, path))

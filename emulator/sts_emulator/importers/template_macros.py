@@ -7,36 +7,64 @@ Source: AWS CloudFormation User Guide, "Fn::ForEach"; AWS SAM Developer Guide, "
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
+
+from sts_emulator.importers.intrinsics import Resolver
+from sts_emulator.importers.placeholders import MARK
+from sts_emulator.importers.serverless import serverless_roles, unexpanded
 
 Origins = Mapping[str, list[str | int]]
 """Where in the file a resource that a transform made is written."""
+
+
+class Expanded(NamedTuple):
+    """A template after its transforms, and what is to be said about them: where, and what."""
+
+    template: Mapping[str, Any]
+    origins: Origins
+    notes: list[tuple[list[str | int], str]]
+
 
 LOOP: Final = "Fn::ForEach::"
 MOST: Final = 5_000
 """Resources that loops may make; a template has 500 at most."""
 DEEPEST: Final = 5
-_RUNNERS: Mapping[str, str] = {
-    "AWS::Serverless::Function": "lambda.amazonaws.com",
-    "AWS::Serverless::StateMachine": "states.amazonaws.com",
-}
-_MANAGED: Final = "arn:aws:iam::aws:policy/"
-_BASIC: Final = f"{_MANAGED}service-role/AWSLambdaBasicExecutionRole"
+_KNOWN: Final = frozenset({"AWS::Serverless-2016-10-31", "AWS::LanguageExtensions"})
 
 
-def expanded(template: Mapping[str, Any], parameters: Mapping[str, Any]) -> tuple[dict[str, Any], Origins]:
-    """The template with loops unrolled and SAM's roles made, and where what is new is written."""
+def expanded(template: Mapping[str, Any], parameters: Mapping[str, Any]) -> Expanded:
+    """The template with loops unrolled and SAM's roles made."""
     origins: dict[str, list[str | int]] = {}
     unrolling = _Unrolling(template, parameters)
     resources = unrolling.resources(origins)
-    for logical, role in _serverless_roles(resources, template.get("Globals")):
-        origins[logical] = origins.get(logical.removesuffix("Role"), ["Resources", logical.removesuffix("Role")])
-        resources[logical] = role
+    notes = unrolling.notes
+    if is_serverless(template):
+        for maker, logical, role in serverless_roles(resources, template.get("Globals")):
+            origins[logical] = origins.get(maker, ["Resources", maker])
+            resources[logical] = role
+        notes += [(["Resources", *where], told) for where, told in unexpanded(resources)]
     conditions = template.get("Conditions")
     whole = {**template, "Resources": resources}
     if isinstance(conditions, Mapping):
         whole["Conditions"] = unrolling.unrolled(conditions)
-    return whole, origins
+    return Expanded(whole, origins, notes + _transforms(template))
+
+
+def is_serverless(template: Mapping[str, Any]) -> bool:
+    """Whether any resource is SAM's."""
+    return any(
+        isinstance(resource, Mapping) and str(resource.get("Type")).startswith("AWS::Serverless::")
+        for resource in template["Resources"].values()
+    )
+
+
+def _transforms(template: Mapping[str, Any]) -> list[tuple[list[str | int], str]]:
+    """Macros of somebody's own may make anything; what they would make is not known here."""
+    named, inside = template.get("Transform"), template["Resources"].get("Fn::Transform")
+    macros = [*(named if isinstance(named, list) else [named]), inside]
+    names = [str(macro.get("Name") if isinstance(macro, Mapping) else macro) for macro in macros if macro]
+    told = "what the macro {} makes of it is not known here"
+    return [(["Transform"], told.format(name)) for name in names if name not in _KNOWN]
 
 
 class _Unrolling:
@@ -46,6 +74,9 @@ class _Unrolling:
         self._template = template
         self._parameters = parameters
         self._made = 0
+        self.notes: list[tuple[list[str | int], str]] = []
+        mappings = template.get("Mappings")
+        self._resolver = Resolver(parameters, mappings if isinstance(mappings, Mapping) else {}, {}, lambda *_: None)
 
     def resources(self, origins: dict[str, list[str | int]]) -> dict[str, Any]:
         """The resources, each with its loops unrolled."""
@@ -68,30 +99,40 @@ class _Unrolling:
         members: dict[str, Any] = {}
         for name, item in written.items():
             if name.startswith(LOOP) and depth < DEEPEST:
-                members |= self._turns(item, depth)
+                members |= self._turns(name, item, depth)
             else:
                 members[name] = self.unrolled(item, depth)
         return members
 
-    def _turns(self, loop: Any, depth: int) -> dict[str, Any]:
+    def _turns(self, name: str, loop: Any, depth: int) -> dict[str, Any]:
         members: dict[str, Any] = {}
         if not isinstance(loop, list) or len(loop) != 3 or not isinstance(loop[2], Mapping):  # noqa: PLR2004 - name, values, body
+            self._say(name, "is no loop of a name, values and a body, so it is left out")
             return members
         variable, listed, body = loop
-        for value in self._values(listed):
+        values = _flat(self._resolver.value(listed))
+        if not isinstance(values, list) or any(MARK in str(value) for value in values):
+            wanted = listed["Ref"] if isinstance(listed, Mapping) and "Ref" in listed else ""
+            passing = f"; pass --parameter {wanted}=A,B" if wanted else ""
+            self._say(name, f"its values are not known, so what it makes is left out{passing}")
+            return members
+        for value in values:
             self._made += len(body)
             if self._made > MOST:
+                self._say(name, f"makes more than {MOST:,} resources; the rest is left out")
                 break
             members |= self.unrolled(_put(body, str(variable), str(value)), depth + 1)
         return members
 
-    def _values(self, listed: Any) -> list[Any]:
-        """A list as written, or the values of a parameter that is one."""
-        name = listed.get("Ref") if isinstance(listed, Mapping) else None
-        values = self._parameters.get(name) if isinstance(name, str) else listed
-        if not isinstance(values, list):
-            return []
-        return [inner for value in values for inner in (self._values(value) if isinstance(value, Mapping) else [value])]
+    def _say(self, name: str, told: str) -> None:
+        self.notes.append((["Resources", name], f"{name.removeprefix('Fn::')}: {told}"))
+
+
+def _flat(values: Any) -> Any:
+    """A list whose elements may be lists of parameters."""
+    if not isinstance(values, list):
+        return values
+    return [inner for value in values for inner in (value if isinstance(value, list) else [value])]
 
 
 def _has_loop(written: Any) -> bool:
@@ -112,58 +153,3 @@ def _put(written: Any, variable: str, value: str) -> Any:
     if dict(written) == {"Ref": variable}:
         return value
     return {_put(name, variable, value): _put(item, variable, value) for name, item in written.items()}
-
-
-# -- SAM -------------------------------------------------------------------------------------------------------------
-
-
-def _serverless_roles(resources: Mapping[str, Any], common: Any) -> list[tuple[str, dict[str, Any]]]:
-    roles = []
-    for logical, resource in resources.items():
-        kind = resource.get("Type") if isinstance(resource, Mapping) else None
-        service = _RUNNERS.get(kind) if isinstance(kind, str) else None
-        given = resource.get("Properties") if service else None
-        if service is None or f"{logical}Role" in resources:
-            continue
-        shared = common.get(str(kind).rpartition("::")[2]) if isinstance(common, Mapping) else None
-        properties = {
-            **(shared if isinstance(shared, Mapping) else {}),
-            **(given if isinstance(given, Mapping) else {}),
-        }
-        if "Role" not in properties:
-            role = {"Type": "AWS::IAM::Role", "Properties": _role(properties, service)}
-            if "Condition" in resource:
-                role["Condition"] = resource["Condition"]
-            roles.append((f"{logical}Role", role))
-    return roles
-
-
-def _role(properties: Mapping[str, Any], service: str) -> dict[str, Any]:
-    statement = {"Effect": "Allow", "Principal": {"Service": [service]}, "Action": ["sts:AssumeRole"]}
-    listed = properties.get("Policies") or []
-    listed = listed if isinstance(listed, list) else [listed]
-    documents = [item for item in listed if isinstance(item, Mapping) and "Statement" in item]
-    managed: list[Any] = [_BASIC] if service.startswith("lambda") else []
-    managed += [_managed(item) for item in listed if not _is_template(item)]
-    role: dict[str, Any] = {
-        "AssumeRolePolicyDocument": properties.get("AssumeRolePolicyDocument")
-        or {"Version": "2012-10-17", "Statement": [statement]},
-        "ManagedPolicyArns": managed,
-        "Policies": [
-            {"PolicyName": f"Policy{number}", "PolicyDocument": document} for number, document in enumerate(documents)
-        ],
-    }
-    for member, name in (("PermissionsBoundary", "PermissionsBoundary"), ("RolePath", "Path")):
-        if member in properties:
-            role[name] = properties[member]
-    return role
-
-
-def _is_template(item: Any) -> bool:
-    """Whether it is a document, or one of SAM's policy templates, none of which is about assuming roles."""
-    return isinstance(item, Mapping) and not any(name == "Ref" or name.startswith("Fn::") for name in item)
-
-
-def _managed(item: Any) -> Any:
-    """AWS's own policies may be written by name."""
-    return f"{_MANAGED}{item}" if isinstance(item, str) and not item.startswith("arn:") else item

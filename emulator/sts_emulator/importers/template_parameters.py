@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 REGION: Final = "us-east-1"
+STACK: Final = "stack"
 MOST_TOLD: Final = 6
 
 _ID = re.compile(r"AWS::EC2::([A-Za-z]+)::Id")
@@ -36,31 +37,50 @@ def parameters_of(template: Mapping[str, Any]) -> dict[str, Any]:
         if default is None and (match := _ID.search(kind)) and match[1] in _PREFIXES:
             default = f"{_PREFIXES[match[1]]}-0123456789abcdef0"
         if default is not None:
-            is_list = kind.startswith(("CommaDelimitedList", "List<"))
-            parameters[name] = [item.strip() for item in str(default).split(",")] if is_list else default
+            parameters[name] = _typed(kind, default)
     return parameters
 
 
-def pseudo(account: str) -> dict[str, str]:
+def _typed(kind: str, value: Any) -> Any:
+    """A value as a parameter of that type has it."""
+    if isinstance(value, list) or not kind.startswith(("CommaDelimitedList", "List<")):
+        return value
+    return [item.strip() for item in str(value).split(",")]
+
+
+def given_to(template: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Values that were passed for a template's parameters, lists as lists."""
+    declared = template.get("Parameters")
+    kinds = {
+        name: str(parameter.get("Type", ""))
+        for name, parameter in (declared.items() if isinstance(declared, Mapping) else ())
+        if isinstance(parameter, Mapping)
+    }
+    return {name: _typed(kinds.get(name, ""), value) for name, value in given.items()}
+
+
+def pseudo(account: str, region: str = "", stack: str = "") -> dict[str, str]:
     """AWS's own parameters; all but the account may be given as others are."""
+    region, stack = region or REGION, stack or STACK
     return {
         "AWS::AccountId": account,
         "AWS::Partition": "aws",
-        "AWS::Region": REGION,
+        "AWS::Region": region,
         "AWS::URLSuffix": "amazonaws.com",
-        "AWS::StackName": "stack",
-        "AWS::StackId": f"arn:aws:cloudformation:{REGION}:{account}:stack/stack/1",
+        "AWS::StackName": stack,
+        "AWS::StackId": f"arn:aws:cloudformation:{region}:{account}:stack/{stack}/1",
     }
 
 
-def told(unresolved: Sequence[str], declared: Mapping[str, Any]) -> str:
-    """What a template alone does not tell, in a sentence, and what to pass."""
+def told(unresolved: Sequence[str], declared: Mapping[str, Any], *, is_nested: bool = False) -> str:
+    """What a template alone does not tell, in a sentence, and what to pass: to a nested stack by the one around it."""
     names = [what.removeprefix("Ref ") for what in unresolved]
     wanted = [name for name in names if name in declared]
     others = [name for name in names if name not in declared]
     parts = []
     if wanted:
         shown = " ".join(f"--parameter {name}=VALUE" for name in wanted[:MOST_TOLD])
+        shown = "it under Parameters of the stack" if is_nested else shown
         parts.append(f"without a value for {_listed(wanted)} one is made up; pass {shown}")
     if others:
         parts.append(f"not told by the template, so made up: {_listed(others)}")

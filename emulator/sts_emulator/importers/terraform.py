@@ -16,10 +16,27 @@ from sts_emulator.importers import inventory
 from sts_emulator.importers.inventory import Inventory, Thing, arn, kept, provider_host
 from sts_emulator.importers.json_text import BadInput, JsonText
 from sts_emulator.importers.terraform_documents import Documents
-from sts_emulator.importers.terraform_references import Configuration, Key
+from sts_emulator.importers.terraform_references import Configuration, Instances, Key
 from sts_emulator.policy.federated import OIDC, SAML
 
-_PREFIXES: Final = ("aws_iam_", "aws_rolesanywhere_")
+_PREFIXES: Final = ("aws_iam_", "aws_rolesanywhere_", "aws_organizations_policy", "aws_ssoadmin_")
+NOTHING_TO_SAY: Final = frozenset(
+    {
+        "aws_iam_access_key",
+        "aws_iam_account_alias",
+        "aws_iam_account_password_policy",
+        "aws_iam_role_policies_exclusive",
+        "aws_iam_role_policy_attachments_exclusive",
+        "aws_iam_security_token_service_preferences",
+        "aws_iam_server_certificate",
+        "aws_iam_signing_certificate",
+        "aws_iam_user_login_profile",
+        "aws_iam_user_ssh_key",
+        "aws_ssoadmin_instance_access_control_attributes",
+    }
+)
+"""What changes nothing about who may assume a role."""
+MOST_TOLD: Final = 6
 _CALLER = re.compile(r'"account_id"\s*:\s*"([0-9]{12})"')
 _OWN_ARN = re.compile(r'"arn"\s*:\s*"arn:aws[a-z-]*:iam::([0-9]{12}):(?:role|user|policy|oidc-provider|group)/')
 DEEPEST: Final = 64
@@ -27,7 +44,10 @@ DEEPEST: Final = 64
 
 @dataclass(slots=True)
 class Resource:
-    """One instance of a resource: `module` is the configuration's path of modules, without indexes."""
+    """One instance of a resource: `module` is the configuration's path of modules, without indexes.
+
+    `instance` tells it from others of the same block: its modules' indexes and its own.
+    """
 
     address: str
     type: str
@@ -36,6 +56,7 @@ class Resource:
     values: Mapping[str, Any]
     line: int
     is_data: bool = False
+    instance: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -68,13 +89,13 @@ def read(source: JsonText, account: str) -> Inventory:
     plan.inventory.exists = "planned_values" not in top
     for name, place in source.members(at):
         if name == "root_module":
-            plan.resources += _module(source, place, (), 0)
+            plan.resources += _module(source, place, "", 0)
     # Data sources that were read already stand in the prior state.
     if "prior_state" in top and source.is_object(top["prior_state"]):
         place = source.find(top["prior_state"], ["values", "root_module"])
         known = {resource.address for resource in plan.resources}
         prior = (
-            [resource for resource in _module(source, place, (), 0) if resource.is_data]
+            [resource for resource in _module(source, place, "", 0) if resource.is_data]
             if source.is_object(place)
             else []
         )
@@ -92,7 +113,8 @@ def account_in(text: str) -> str:
     return inventory.DEFAULT_ACCOUNT
 
 
-def _module(source: JsonText, at: int, path: tuple[str, ...], depth: int) -> list[Resource]:
+def _module(source: JsonText, at: int, path: str, depth: int) -> list[Resource]:
+    """The resources of a module; `path` is its address."""
     resources: list[Resource] = []
     if depth > DEEPEST:
         raise BadInput("has modules nested too deeply", source.line(at))
@@ -103,7 +125,7 @@ def _module(source: JsonText, at: int, path: tuple[str, ...], depth: int) -> lis
             for element in source.elements(place):
                 address = source.find(element, ["address"])
                 inner = source.value(address) if address != element else ""
-                resources += _module(source, element, _module_path(str(inner)), depth + 1)
+                resources += _module(source, element, str(inner), depth + 1)
     return resources
 
 
@@ -112,21 +134,28 @@ def _module_path(address: str) -> tuple[str, ...]:
     return tuple(re.findall(r"module\.([A-Za-z0-9_-]+)", re.sub(r"\[[^]]*\]", "", address)))
 
 
-def _resource(source: JsonText, at: int, module: tuple[str, ...]) -> Resource | None:
+def _indexes(address: str) -> tuple[str, ...]:
+    """The indexes in an address of modules or of a resource, in order."""
+    return tuple(re.findall(r"\[([^]]*)\]", address))
+
+
+def _resource(source: JsonText, at: int, module: str) -> Resource | None:
     value = source.value(at)
     if not isinstance(value, Mapping) or not isinstance(value.get("type"), str):
         raise BadInput("expected a resource with a `type`", source.line(at))
     if not value["type"].startswith(_PREFIXES):
         return None
     values = value.get("values")
+    address = str(value.get("address", value["type"]))
     return Resource(
-        str(value.get("address", value["type"])),
+        address,
         value["type"],
         str(value.get("name", "")),
-        module,
+        _module_path(module),
         values if isinstance(values, Mapping) else {},
         source.line(at),
         value.get("mode") == "data",
+        (*_indexes(module), *_indexes(address.removeprefix(module))),
     )
 
 
@@ -142,6 +171,17 @@ def take(plan: Plan) -> None:
     for resource in plan.resources:
         if not resource.is_data and resource.type in LINKERS:
             LINKERS[resource.type](taking, resource)
+    ignored: dict[str, list[Resource]] = {}
+    for resource in plan.resources:
+        if not resource.is_data and resource.type not in {*MAKERS, *LINKERS, *NOTHING_TO_SAY}:
+            ignored.setdefault(resource.type, []).append(resource)
+    for kind, resources in ignored.items():
+        plan.inventory.note(resources[0].line, f"{kind} is not taken over: {_listed(resources)}")
+
+
+def _listed(resources: list[Resource]) -> str:
+    more = f" and {len(resources) - MOST_TOLD} more" if len(resources) > MOST_TOLD else ""
+    return ", ".join(resource.address for resource in resources[:MOST_TOLD]) + more
 
 
 class _Taking:
@@ -150,10 +190,14 @@ class _Taking:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.things: dict[tuple[str, str], Thing] = {}
-        self.arns = _unambiguous(
-            [(_key(resource), text) for resource in plan.resources if (text := _arn_of(plan, resource))]
-        )
-        data = {_key(resource): resource.values for resource in plan.resources if resource.is_data}
+        self.arns = Instances[str]()
+        data = Instances[Mapping[str, Any]]()
+        for resource in plan.resources:
+            text = _arn_of(plan, resource)
+            if text:
+                self.arns.add(_key(resource), resource.instance, text)
+            if resource.is_data:
+                data.add(_key(resource), resource.instance, resource.values)
         self.documents = Documents(data, self.arns, plan.configuration)
 
     def add(self, section: str, resource: Resource, name: str, body: dict[str, Any]) -> Thing:
@@ -176,12 +220,18 @@ class _Taking:
         given = resource.values.get(member)
         if isinstance(given, str) and given:
             return given
-        made, why = self.documents.made(resource.module, resource.type, resource.name, member)
+        block = (resource.module, f"{resource.type}.{resource.name}")
+        made, why = self.documents.made(block, resource.instance, member)
         if made is None:
             self.plan.inventory.note(resource.line, f"{resource.address}: {member} is not known before apply{why}")
         elif why:
             self.plan.inventory.note(resource.line, f"{resource.address}: {member}: {why}")
         return made
+
+    def without(self, resource: Resource, member: str, name: str) -> None:
+        """Note that what a resource is for is not in this file."""
+        which = f"the {member} `{name}` is not in this file" if name else f"its {member} is not known before apply"
+        self.plan.inventory.note(resource.line, f"{resource.address}: {which}, so it is left out")
 
     def text(self, resource: Resource, member: str) -> str:
         """A text of a resource, taken from a reference where the plan does not know it."""
@@ -197,22 +247,13 @@ class _Taking:
         if isinstance(given, list) and all(isinstance(item, str) for item in given):
             return list(given)
         references = self.plan.configuration.references(resource.module, resource.type, resource.name, member)
-        return [self.arns[reference] for reference in references if reference in self.arns]
+        known = (self.arns.of(reference, resource.instance) for reference in references)
+        return [text for text in known if text is not None]
 
 
 def _key(resource: Resource) -> Key:
     """Under which key references find it."""
     return resource.module, f"{'data.' if resource.is_data else ''}{resource.type}.{resource.name}"
-
-
-def _unambiguous(pairs: list[tuple[Key, str]]) -> dict[Key, str]:
-    """ARNs by key; of a resource with several instances a reference does not say which is meant, so it has none."""
-    texts: dict[Key, str] = {}
-    several: set[Key] = set()
-    for key, text in pairs:
-        if texts.setdefault(key, text) != text:
-            several.add(key)
-    return {key: text for key, text in texts.items() if key not in several}
 
 
 _ARNS: Mapping[str, str] = {
@@ -289,6 +330,8 @@ def _instance_profile(taking: _Taking, resource: Resource) -> None:
     role = taking.text(resource, "role")
     if role and ("roles", role) in taking.things:
         taking.add("instance_profiles", resource, taking.name(resource), {"role": role})
+    else:
+        taking.without(resource, "role", role)
 
 
 def _oidc_provider(taking: _Taking, resource: Resource) -> None:
@@ -359,6 +402,7 @@ def _inline_policy(section: str, member: str) -> Callable[[_Taking, Resource], N
     def link(taking: _Taking, resource: Resource) -> None:
         holder = taking.things.get((section, taking.text(resource, member)))
         if holder is None:
+            taking.without(resource, member, taking.text(resource, member))
             return
         document = taking.document(resource, "policy")
         if document is not None:
@@ -377,6 +421,8 @@ def _attachment(*places: tuple[str, str]) -> Callable[[_Taking, Resource], None]
             names = given if isinstance(given, list) else [taking.text(resource, member)]
             for name in names:
                 holder = taking.things.get((section, str(name)))
+                if holder is None and member == section[:-1]:
+                    taking.without(resource, member, str(name))
                 if holder is not None and policy:
                     holder.body.setdefault("policies", []).append(policy)
                 elif holder is not None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 from sts_emulator.importers.inventory import compact
-from sts_emulator.importers.terraform_references import Configuration, Key
+from sts_emulator.importers.terraform_references import Configuration, Instances, Key
 
 DATA = "data.aws_iam_policy_document."
 MOST_STATEMENTS = 1_000
@@ -17,35 +18,37 @@ class _Unknown(Exception):  # noqa: N818 - never leaves this module
 
 
 class Documents:
-    """Makes policies from data sources: `data` holds their values by key, `arns` those of all resources."""
+    """Makes policies from data sources: `data` holds their values, `arns` those of all resources."""
 
-    def __init__(self, data: Mapping[Key, Mapping[str, Any]], arns: Mapping[Key, str], known: Configuration) -> None:
+    def __init__(self, data: Instances[Mapping[str, Any]], arns: Instances[str], known: Configuration) -> None:
         self._data = data
         self._arns = arns
         self._configuration = known
+        self._asking: tuple[str, ...] = ()
+        self._making: set[Key] = set()
 
-    def made(self, module: tuple[str, ...], kind: str, name: str, member: str) -> tuple[str | None, str]:
-        """A member's policy, and what to say about it: why there is none, or what was assumed."""
-        references = self._configuration.references(module, kind, name, member)
+    def made(self, block: Key, instance: tuple[str, ...], member: str) -> tuple[str | None, str]:
+        """A member's policy for an instance of a block, and what to say: why there is none, or what was assumed."""
+        references = list(self._configuration.targets(block[0], self._configuration.expression(block, member)))
         sources = [key for key in references if key[1].startswith(DATA)]
         if len(sources) != 1 or sources[0] not in self._data:
             needs = ", ".join(key[1] for key in references)
             return None, f": it needs {needs}" if needs else ""
-        values = self._data[sources[0]]
+        self._asking = instance
+        values = self._data.of(sources[0], instance)
+        if values is None:
+            return None, f": which of the instances of {sources[0][1]} is meant is not known"
         known = values.get("json")
         if isinstance(known, str) and known:
             return known, ""
         try:
-            return self._document(sources[0], values), f"put together from {sources[0][1]}"
+            return compact(self._document(sources[0], values)), f"put together from {sources[0][1]}"
         except _Unknown as gap:
             return None, f": {sources[0][1]} has {gap}"
 
-    def _document(self, key: Key, values: Mapping[str, Any]) -> str:
-        for member in ("source_policy_documents", "override_policy_documents", "source_json", "override_json"):
-            if values.get(member):
-                raise _Unknown(f"{member}, which only Terraform merges")
-        statements = values.get("statement")
-        if not isinstance(statements, list) or not statements or len(statements) > MOST_STATEMENTS:
+    def _document(self, key: Key, values: Mapping[str, Any]) -> dict[str, Any]:
+        statements = values.get("statement") or []
+        if not isinstance(statements, list) or len(statements) > MOST_STATEMENTS:
             raise _Unknown("no statements yet")
         written = self._configuration.expression(key, "statement")
         blocks = written if isinstance(written, list) else []
@@ -54,8 +57,43 @@ class Documents:
             for number, statement in enumerate(statements)
             if isinstance(statement, Mapping)
         ]
+        whole = _merged([*self._sources(key, values, "source"), *made], self._sources(key, values, "override"))
+        if not whole:
+            raise _Unknown("no statements yet")
         version = values.get("version")
-        return compact({"Version": version if isinstance(version, str) else "2012-10-17", "Statement": made})
+        return {"Version": version if isinstance(version, str) else "2012-10-17", "Statement": whole}
+
+    def _sources(self, key: Key, values: Mapping[str, Any], kind: str) -> list[Any]:
+        """The statements of the documents that one builds on, in order."""
+        member = f"{kind}_policy_documents"
+        given = values.get(member) or []
+        listed = [*given, values[f"{kind}_json"]] if values.get(f"{kind}_json") else list(given)
+        if not listed or None in listed:
+            listed = self._referred(key, member, listed)
+        found: list[Any] = []
+        for document in listed:
+            source = json.loads(document) if isinstance(document, str) else document
+            statements = source.get("Statement") if isinstance(source, Mapping) else None
+            found += statements if isinstance(statements, list) else [statements] if statements else []
+        return found
+
+    def _referred(self, key: Key, member: str, listed: list[Any]) -> list[Any]:
+        """Documents that are not known before apply, made from the data sources that are named in their place."""
+        targets = list(self._configuration.targets(key[0], self._configuration.expression(key, member)))
+        if not targets and not listed:
+            return []
+        found = []
+        for target in targets:
+            values = self._data.of(target, self._asking)
+            if values is None or target in self._making:
+                raise _Unknown(f"{member} that are not known before apply: it needs {target[1]}")
+            self._making.add(target)
+            known = values.get("json")
+            found.append(known if isinstance(known, str) and known else self._document(target, values))
+            self._making.discard(target)
+        if len(found) < len(listed):
+            raise _Unknown(f"{member} that are not known before apply")
+        return found
 
     def _statement(self, module: tuple[str, ...], values: Mapping[str, Any], block: Any) -> dict[str, Any]:
         block = block if isinstance(block, Mapping) else {}
@@ -102,12 +140,25 @@ class Documents:
         if not gaps:
             return [str(value) for value in values]
         targets = list(self._configuration.targets(module, expression))
-        arns = [self._arns[key] for key in targets if key in self._arns]
+        arns = [arn for key in targets if (arn := self._arns.of(key, self._asking)) is not None]
         if len(arns) != gaps:
             needs = ", ".join(key[1] for key in targets) or "something"
             raise _Unknown(f"a value that is not known before apply: it needs {needs}")
         filling = iter(arns)
         return [next(filling) if value is None else str(value) for value in values]
+
+
+def _merged(statements: list[Any], overriding: list[Any]) -> list[Any]:
+    """Statements in order; one that overrides stands in the place of that with its Sid, as Terraform has it."""
+    found = list(statements)
+    for other in overriding:
+        sid = other.get("Sid") if isinstance(other, Mapping) else None
+        places = [number for number, statement in enumerate(found) if sid and statement.get("Sid") == sid]
+        if places:
+            found[places[0]] = other
+        else:
+            found.append(other)
+    return found
 
 
 def _block(blocks: Any, values: Mapping[str, Any], *members: str) -> Mapping[str, Any]:

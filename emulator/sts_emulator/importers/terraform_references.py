@@ -3,12 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 Key = tuple[tuple[str, ...], str]
 """The path of modules, and `type.name` (with `data.` before a data source)."""
 
 DEEPEST = 32
+Item = TypeVar("Item")
+
+
+class Instances(Generic[Item]):
+    """Something of each instance of resources, found by the block and by whoever refers to it."""
+
+    def __init__(self) -> None:
+        self._known: dict[Key, list[tuple[tuple[str, ...], Item]]] = {}
+
+    def __contains__(self, key: Key) -> bool:
+        return key in self._known
+
+    def add(self, key: Key, instance: tuple[str, ...], item: Item) -> None:
+        """Keep what an instance has."""
+        self._known.setdefault(key, []).append((instance, item))
+
+    def of(self, key: Key, asking: tuple[str, ...] = ()) -> Item | None:
+        """What the instance has that is meant by an instance `asking`: that of its own indexes, or the only one.
+
+        A reference does not tell the index: `for_each` over the same keys is what people write.
+        """
+        known = self._known.get(key, [])
+        for length in range(len(asking), 0, -1):
+            meant = [item for instance, item in known if instance == asking[:length]]
+            if meant:
+                return _single(meant)
+        return _single([item for _, item in known])
+
+
+def _single(items: list[Item]) -> Item | None:
+    return items[0] if items and all(item == items[0] for item in items) else None
 
 
 class Configuration:

@@ -8,7 +8,7 @@ tells of a whole account.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -160,14 +160,16 @@ class _Planting:
 
     def connect(self) -> None:
         """Set trust policies, and make what they name; then the ordinary sections."""
-        assumed = sorted((*self._assume(), *self._assume_providers()))
+        named: dict[str, None] = {}
+        providers = assumed_providers.named_by(self._trusts(named))
+        assumed = sorted((*self._assume(named), *self._assume_providers(providers)))
         for thing in self._inventory.of("roles"):
             self._trust(thing)
         self._finish()
         for section, account, value in self._source.entries:
             self._seed.account = account
             section.connect(self._seed, value)
-        notes = [f"{self._source.file}:{note.line}: {note.message}" for note in self._inventory.notes]
+        notes = [note.told(self._source.file) for note in self._inventory.notes]
         body = documents.Import(file=self._source.file, kind=self._inventory.kind, assumed=assumed, notes=notes)
         self._world.put(documents.IMPORT, self._source.file, body)
 
@@ -224,10 +226,10 @@ class _Planting:
         principal = _principal(self._seed, arn)
         return None if principal is None else str(principal["id"])
 
-    def _assume(self) -> Iterator[str]:
+    def _assume(self, named: Iterable[str]) -> Iterator[str]:
         """Make users and roles that trust policies name and nobody declares; those of a whole account do not exist."""
         whole = {thing.account for thing in self._inventory.things} if self._inventory.complete else set()
-        for arn in self._named():
+        for arn in named:
             parts = names.parse_arn(arn)
             if parts is None or parts.account in whole or not names.is_account_id(parts.account):
                 continue
@@ -242,30 +244,23 @@ class _Planting:
             self._put(Thing(section, parts.account, name, {**body, "trust": PLACEHOLDER}))
             yield arn
 
-    def _assume_providers(self) -> Iterator[str]:
-        for arn, audiences in assumed_providers.named_by(self._trusts()).items():
+    def _assume_providers(self, named: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
+        for arn, audiences in named.items():
             if assumed_providers.assume(self._world, arn, audiences):
                 self._account(arn.split(":")[4])
                 yield arn
 
-    def _trusts(self) -> Iterator[Document]:
-        """The trust policies that can be read."""
+    def _trusts(self, named: dict[str, None]) -> Iterator[Document]:
+        """The trust policies that can be read; `named` takes the AWS principals that they name, once each."""
         for thing in self._inventory.of("roles"):
             with suppress(MalformedPolicy):
-                yield parse(thing.body["trust"])
-
-    def _named(self) -> dict[str, None]:
-        """AWS principals of all trust policies, once each."""
-        return {
-            text: None
-            for trust in self._trusts()
-            for statement in trust.statements
-            for kind, text in (statement.principals.entries if statement.principals else ())
-            if kind == "AWS"
-        }
+                trust = parse(thing.body["trust"])
+                entries = [entry for item in trust.statements if item.principals for entry in item.principals.entries]
+                named.update((text, None) for kind, text in entries if kind == "AWS")
+                yield trust
 
     def _blame(self, thing: Thing, member: str, code: str, message: str) -> None:
-        where = Where(self._source.file, thing.line_of(member))
+        where = Where(thing.file or self._source.file, thing.line_of(member))
         self._problems.append(Problem(where, f"{thing.called}: {code}: {message}".rstrip(": ")))
 
     def _finish(self) -> None:

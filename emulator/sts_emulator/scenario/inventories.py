@@ -5,15 +5,14 @@ It loads nothing of a world: `lint` reads plans and policies by it, and has to b
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 from sts_emulator.importers import cloudformation, read
 from sts_emulator.importers.inventory import Inventory
 from sts_emulator.importers.json_text import BadInput, JsonText
+from sts_emulator.scenario import templates
 from sts_emulator.scenario.problems import ScenarioError, Where
 
-_TEMPLATE = re.compile(rb"^(AWSTemplateFormatVersion|Resources)[ \t]*:", re.MULTILINE)
 _SCENARIO_KEYS = frozenset({"accounts", "expect", "organization", "issuers", "import", "saml_idps"})
 
 
@@ -23,7 +22,7 @@ def is_importable(data: bytes, name: str) -> bool:
     if data[:2] in (b"PK", b"\xff\xfe", b"\xfe\xff"):
         return True
     if start not in (b"{", b"["):
-        return _TEMPLATE.search(data) is not None
+        return templates.is_yaml(data)
     try:
         members = JsonText(data, name).top.keys()
     except BadInput:
@@ -34,10 +33,9 @@ def is_importable(data: bytes, name: str) -> bool:
 def read_inventory(data: bytes, file: str, account: str, parameters: Mapping[str, str] | None = None) -> Inventory:
     """What a file declares. Raises ScenarioError."""
     try:
-        if data.lstrip()[:1] not in (b"{", b"[") and _TEMPLATE.search(data):
-            from sts_emulator.scenario.templates import YamlTemplate
-
-            return cloudformation.read(YamlTemplate(data, file), account, parameters or {})
-        return read.read_json(JsonText(data, file), account, parameters)
+        stack = templates.stack_of(file)
+        if templates.is_yaml(data):
+            return cloudformation.read(templates.YamlTemplate(data, file), account, parameters or {}, stack)
+        return read.read_json(JsonText(data, file), account, parameters, stack)
     except BadInput as bad:
         raise ScenarioError.at(Where(file, bad.line), str(bad)) from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 Level = Literal["error", "warning", "note"]
 LEVELS: Final[Mapping[str, Level]] = {
@@ -26,6 +26,7 @@ class Message:
     rule: str
     title: str
     text: str
+    witness: Mapping[str, Any] | None = None
 
 
 def github(messages: Iterable[Message]) -> Iterator[str]:

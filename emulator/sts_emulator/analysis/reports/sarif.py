@@ -50,7 +50,7 @@ def _result(message: Message, index: int) -> dict[str, Any]:
         "message": {"text": f"{message.title}: {message.text}"},
         "locations": [{"physicalLocation": place}],
         "partialFingerprints": {"text/v1": print_of[:32]},
-    }
+    } | ({"properties": {"witness": dict(message.witness)}} if message.witness is not None else {})
 
 
 def _artifact(file: str) -> dict[str, str]:

@@ -9,6 +9,7 @@ from sts_emulator.policy.deciding.matching import has_wildcard
 from sts_emulator.policy.deciding.operators import TAKES_VARIABLES
 from sts_emulator.policy.deciding.variables import LANGUAGE_WITH_VARIABLES, template
 from sts_emulator.policy.federated import GITHUB
+from sts_emulator.policy.issued import never_on_github
 from sts_emulator.policy.keys import TYPES, is_claim, is_multivalued, misspelt
 from sts_emulator.policy.linting.findings import (
     EVERY_KIND,
@@ -220,6 +221,8 @@ def _mfa_deny(subject: Subject) -> Iterator[Hit]:
 
 def _mfa_allow(subject: Subject) -> Iterator[Hit]:
     for statement in subject.allows:
+        if statement.principals and all(":role/" in text for _, text in statement.principals.entries):
+            continue  # sessions of roles always have the key
         for condition, wanted in _mfa(statement):
             if wanted and condition.operator.if_exists:
                 yield (
@@ -294,7 +297,7 @@ def _mutable_github(subject: Subject) -> Iterator[Hit]:
                 continue
             for value in condition.values:
                 owner, slash, _ = value.raw.removeprefix("repo:").partition("/")
-                if value.raw.startswith("repo:") and slash and "@" not in owner:
+                if value.raw.startswith("repo:") and slash and "@" not in owner and not never_on_github(value.raw):
                     yield (
                         condition_path(statement, condition),
                         f"`{value.raw}`: somebody else can register these names once they are given up",
@@ -506,8 +509,8 @@ RULES = (
         "mfa-allow-takes-keys",
         "An Allow with MFA that takes long-term keys",
         "security",
-        policy(allow({"AWS": ROLE}, BoolIfExists={"aws:MultiFactorAuthPresent": "true"})),
-        policy(allow({"AWS": ROLE}, Bool={"aws:MultiFactorAuthPresent": "true"})),
+        policy(allow({"AWS": ACCOUNT}, BoolIfExists={"aws:MultiFactorAuthPresent": "true"})),
+        policy(allow({"AWS": ACCOUNT}, Bool={"aws:MultiFactorAuthPresent": "true"})),
         _mfa_allow,
         EVERY_KIND,
     ),

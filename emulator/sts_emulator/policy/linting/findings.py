@@ -41,12 +41,13 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What is linted; `role_account` may be empty and `known_principals` (ARNs) None when they are not known."""
+    """What is linted; `role_account` may be empty, `known_principals` (ARNs) and `now` None when they are not known."""
 
     document: Document
     kind: LintKind
     role_account: str = ""
     known_principals: Collection[str] | None = None
+    now: float | None = None
 
     @property
     def statements(self) -> tuple[Statement, ...]:

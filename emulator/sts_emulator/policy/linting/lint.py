@@ -17,10 +17,19 @@ from sts_emulator.policy.linting import (
     document_rules as lint_documents,
 )
 from sts_emulator.policy.linting import (
+    presence_rules as lint_presence,
+)
+from sts_emulator.policy.linting import (
     principal_rules as lint_principals,
 )
 from sts_emulator.policy.linting import (
     subject_rules as lint_subjects,
+)
+from sts_emulator.policy.linting import (
+    time_rules as lint_times,
+)
+from sts_emulator.policy.linting import (
+    token_rules as lint_tokens,
 )
 from sts_emulator.policy.linting.findings import Finding, LintKind, Rule, Severity, Subject
 
@@ -29,23 +38,37 @@ if TYPE_CHECKING:
 
 __all__ = ["RULES", "Finding", "Rule", "lint"]
 
-RULES: tuple[Rule, ...] = (*lint_principals.RULES, *lint_conditions.RULES, *lint_subjects.RULES, *lint_documents.RULES)
+RULES: tuple[Rule, ...] = (
+    *lint_principals.RULES,
+    *lint_conditions.RULES,
+    *lint_presence.RULES,
+    *lint_times.RULES,
+    *lint_subjects.RULES,
+    *lint_tokens.RULES,
+    *lint_documents.RULES,
+)
 REFUSED = "refused-on-save"
 MALFORMED = "malformed"
 ORDER: Mapping[Severity, int] = {"error": 0, "security": 1, "warning": 2, "suggestion": 3}
 
 
 def lint(
-    text: str, *, kind: LintKind = "trust", role_account: str = "", known_principals: Collection[str] | None = None
+    text: str,
+    *,
+    kind: LintKind = "trust",
+    role_account: str = "",
+    known_principals: Collection[str] | None = None,
+    now: float | None = None,
 ) -> list[Finding]:
     """All findings, the gravest first.
 
-    `role_account` (12 digits) lets own and foreign accounts be told apart; `known_principals` (ARNs of the users and
-    roles that exist) lets missing ones be found. What cannot be read at all gives the single finding `malformed`; that
-    saving fails is said only where no other error explains it.
+    `role_account` (12 digits) lets own and foreign accounts be told apart; `known_principals` (ARNs of the users, roles
+    and providers that exist) lets missing ones be found, and `now` (seconds since 1970) times that are over. What
+    cannot be read at all gives the single finding `malformed`; that saving fails is said only where no other error
+    explains it.
     """
     try:
-        subject = Subject(parse(text), kind, role_account, known_principals)
+        subject = Subject(parse(text), kind, role_account, known_principals, now)
     except MalformedPolicy as error:
         return [Finding(MALFORMED, "error", "", error.message, "see the grammar of the JSON policy language")]
     findings = [finding for rule in RULES for finding in rule.findings(subject)]

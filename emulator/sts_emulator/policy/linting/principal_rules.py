@@ -232,7 +232,7 @@ def _external_id(subject: Subject) -> Iterator[Hit]:
         return
     for statement, kind, text, path in subject.principals():
         foreign = kind == "AWS" and _account_of(text) not in ("", subject.role_account)
-        names = {condition.name for condition in statement.conditions if is_required(condition)}
+        names = {c.name for c in statement.conditions if is_required(c) or c.operator.if_exists}  # see if-exists-open
         if foreign and statement.effect == "Allow" and not names & {"sts:externalid", "aws:principalorgid"}:
             yield (
                 path,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sts_emulator.policy.deciding.matching import has_wildcard
 from sts_emulator.policy.federated import GITHUB
+from sts_emulator.policy.issued import never_on_github
 from sts_emulator.policy.linting.findings import Hit, Rule, Subject, allow, condition_path, policy
 from sts_emulator.policy.linting.principal_rules import ACCOUNT
 
@@ -66,32 +67,13 @@ def _open(subject: Subject) -> Iterator[Hit]:
 def _impossible(subject: Subject) -> Iterator[Hit]:
     for family in ("string", "like"):
         for path, issuer, text in _patterns(subject, family):
-            why = _never_issued(text) if issuer == GITHUB else ""
+            why = never_on_github(text) if issuer == GITHUB else ""
             if why:
                 yield (
                     path,
                     f"GitHub never issues the subject `{text}`: {why}",
                     "write repo:<owner>/<repository>:ref:refs/heads/<branch>, …:environment:<name> or …:pull_request",
                 )
-
-
-def _never_issued(text: str) -> str:  # noqa: PLR0911 # one return per reason
-    """Why no token of GitHub Actions has such a subject; empty for what may be one, also a customized one."""
-    if "://" in text or text.startswith("github.com/"):
-        return "it names no URL"
-    if not text.startswith("repo:"):
-        return ""
-    name, _, tail = text.removeprefix("repo:").partition(":")
-    if name.startswith("github.com/"):
-        return "the repository is named without its host"
-    if has_wildcard(name):
-        return ""
-    if not tail:
-        return "the name of the repository is followed by what runs"
-    kind, _, rest = tail.partition(":")
-    if kind == "ref" and rest and not has_wildcard(rest[:5]) and not rest.startswith("refs/"):
-        return "a ref begins with refs/heads/ or refs/tags/"
-    return f"there is no claim {kind}" if kind in ("branch", "tag", "heads", "refs", "main", "master") else ""
 
 
 def _oidc(issuer: str, subject: str, operator: str = "StringLike") -> str:

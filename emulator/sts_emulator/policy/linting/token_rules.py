@@ -1,0 +1,80 @@
+"""Owns the lint rules about what an issuer's tokens can say: subjects and audiences that never come, or only once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sts_emulator.policy.issued import AUDIENCES, SUBJECTS, form_of, may_issue, once
+from sts_emulator.policy.linting.findings import Hit, Rule, Subject, allow, condition_path, policy
+from sts_emulator.policy.linting.principal_rules import ACCOUNT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sts_emulator.policy.deciding.conditions import Condition
+    from sts_emulator.policy.issued import Form
+
+
+def _asked(subject: Subject, claim: str) -> Iterator[tuple[str, str, Condition]]:
+    """JSON path, issuer and condition of what positive conditions ask of a claim."""
+    for statement in subject.allows:
+        for condition in statement.conditions:
+            issuer, _, asked = condition.name.rpartition(":")
+            op = condition.operator
+            if asked == claim and op.family in ("string", "like") and not op.negated:
+                yield condition_path(statement, condition), issuer, condition
+
+
+def _impossible(subject: Subject) -> Iterator[Hit]:
+    for claim, noun, forms in (("sub", "subject", SUBJECTS), ("aud", "audience", AUDIENCES)):
+        for path, issuer, condition in _asked(subject, claim):
+            form = form_of(issuer, forms)
+            for value in condition.values if form else ():
+                if form and _never(form, value.raw, wild=condition.operator.family == "like"):
+                    message = f"{form.issuer} never issues the {noun} `{value.raw}`"
+                    yield path, message, f"write {form.shown}"
+
+
+def _never(form: Form, text: str, *, wild: bool) -> bool:
+    """Whether no token has what a value asks for; a wildcard that is taken literally has a rule of its own."""
+    if "${" in text or (not wild and ("*" in text or "?" in text)):
+        return False
+    return not may_issue(form, text, wild=wild)
+
+
+def _once(subject: Subject) -> Iterator[Hit]:
+    for path, issuer, condition in _asked(subject, "sub"):
+        form = form_of(issuer, SUBJECTS)
+        for value in condition.values if form and form.changes else ():
+            if form and once(form, value.raw, wild=condition.operator.family == "like"):
+                message = f"`{value.raw}` fits one {form.changes} only, and the next has another"
+                yield path, message, f"use StringLike with `*` in the place of the {form.changes}"
+
+
+def _oidc(issuer: str, subject: str, operator: str, audience: str = "sts.amazonaws.com") -> str:
+    provider = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{issuer}"
+    tested = {operator: {f"{issuer}:sub": subject}}
+    tested["StringEquals"] = {**tested.get("StringEquals", {}), f"{issuer}:aud": audience}
+    return policy(allow({"Federated": provider}, "sts:AssumeRoleWithWebIdentity", **tested))
+
+
+_STEPS = "organization:acme:pipeline:shop:ref:refs/heads/main:commit:"
+
+RULES = (
+    Rule(
+        "impossible-token",
+        "The issuer never issues such a token",
+        "error",
+        _oidc("gitlab.com", "project_path:acme/shop:ref_type:branch:ref:refs/heads/main", "StringEquals"),
+        _oidc("gitlab.com", "project_path:acme/shop:ref_type:branch:ref:main", "StringEquals"),
+        _impossible,
+    ),
+    Rule(
+        "subject-of-one-run",
+        "The subject changes with every run",
+        "warning",
+        _oidc("agent.buildkite.com", f"{_STEPS}9f3c1e5a7b2d4c6e8f0a1b3c5d7e9f1a2b4c6d8e:step:deploy", "StringEquals"),
+        _oidc("agent.buildkite.com", f"{_STEPS}*:step:deploy", "StringLike"),
+        _once,
+    ),
+)
