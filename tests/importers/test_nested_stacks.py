@@ -155,7 +155,7 @@ def test_stages_live_where_their_manifest_says(tmp_path: Path, capsys: pytest.Ca
     assert main(["who-can", "Prod-App-Ci", str(out), "--format", "json"]) == 0
     assert json.loads(capsys.readouterr().out)["ways"][0]["role"] == "arn:aws:iam::444455556666:role/Prod-App-Ci"
     assert main(["who-can", "Deploy", str(out), "--format", "json"]) == 0
-    (way,) = json.loads(capsys.readouterr().out)["ways"]
+    way = json.loads(capsys.readouterr().out)["ways"][0]
     assert (way["who"], way["role"]) == (
         "arn:aws:iam::444455556666:role/Prod-App-Ci",
         "arn:aws:iam::444455556666:role/Deploy",

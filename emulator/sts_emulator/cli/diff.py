@@ -122,8 +122,8 @@ def _differences(old: Estate, new: Estate, only: str) -> Iterator[Difference]:
         first, second = before.get(arn), after.get(arn)
         if first == second:
             continue
-        versions = (None if text is None else parse(text) for text in (first, second))
-        witnesses = tuple(compare(*versions, arn))
+        old_trust, new_trust = (None if text is None else parse(text) for text in (first, second))
+        witnesses = tuple(compare(old_trust, new_trust, arn))
         state = "added" if first is None else "removed" if second is None else "changed"
         if witnesses or state != "changed":
             yield Difference(arn, state, witnesses)

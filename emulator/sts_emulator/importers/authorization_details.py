@@ -67,7 +67,8 @@ def _role(source: JsonText, at: int, account: str) -> Iterator[Thing]:
     name, owner = _named(source, at, value, "RoleName", account)
     if "AssumeRolePolicyDocument" not in value:
         raise BadInput(f"role `{name}` has no AssumeRolePolicyDocument", source.line(at))
-    members = {"trust": ["AssumeRolePolicyDocument"], **_inline_places(value, "RolePolicyList")}
+    members: dict[str, list[str | int]] = {"trust": ["AssumeRolePolicyDocument"]}
+    members |= _inline_places(value, "RolePolicyList")
     body = kept(
         path=value.get("Path"),
         description=value.get("Description"),
