@@ -298,3 +298,19 @@ def test_the_picture_of_the_page_is_that_of_the_scenarios():
         ways = [way for arn in arns for way in Reach(ours).who_can(arn)]
         drawing = draw(ways, "Who can assume migrate-database and vault", targets=arns)
     assert (root / "docs" / "pictures" / "who-can.svg").read_text("utf-8") == drawing
+
+
+@pytest.mark.parametrize(
+    ("until", "told"),
+    [("2020-01-01T00:00:00Z", "nobody can assume"), ("2999-01-01T00:00:00Z", "any principal of account")],
+)
+def test_nobody_goes_back_in_time(until: str, told: str, here: Path, capsys: pytest.CaptureFixture[str]):
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"AWS": "111122223333"},
+        "Action": "sts:AssumeRole",
+        "Condition": {"DateLessThan": {"aws:CurrentTime": until}},
+    }
+    (here / "trust.json").write_text(json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
+    main(["who-can", "trust", "trust.json", "--account", "111122223333", "--wide"])
+    assert told in capsys.readouterr().out

@@ -232,3 +232,29 @@ accounts:
 expect:
   - {assume: ci, with: {github: {repo: acme/shop}}}
 """
+
+
+MANY_PLACES = f"""\
+accounts:
+  "{ACCOUNT}":
+    oidc_providers: [{{url: "https://{GITHUB}", client_ids: [our-audience]}}]
+    roles:
+      ci:
+        trust:
+          - Effect: Allow
+            Principal: {{Federated: "{PROVIDER}"}}
+            Action: sts:AssumeRoleWithWebIdentity
+            Condition:
+              StringLike: {{"{GITHUB}:sub": "repo:acme/shop:*"}}
+              StringNotEquals: {{"{GITHUB}:aud": [a, b, c, d, e, f, g]}}
+expect:
+  - {{assume: ci, with: {{claims: {{iss: "https://{GITHUB}", aud: our-audience, sub: "repo:acme/shop:pull_request"}}}}}}
+"""
+
+
+def test_tokens_that_the_provider_refuses_do_not_make_a_hole_harmless(here: Path):
+    """The first witnesses come with audiences that the policy names; the provider takes another one."""
+    outcomes = {item.words: item for item in examined(here, MANY_PLACES).mutated}
+    widened = outcomes[f"widen {GITHUB}:sub `repo:acme/shop:*` to `repo:acme*`"]
+    assert widened.outcome == "missed"
+    assert "our-audience" in widened.suggestion[0]

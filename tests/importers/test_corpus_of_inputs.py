@@ -54,7 +54,7 @@ def test_there_are_enough_and_each_is_of_its_own():
 def test_what_lint_finds(expected: Path):
     linted = lint_file(input_of(expected), account=OWN, now=NOW)
 
-    told = sorted(f"{finding.severity} {finding.rule} {finding.label}" for finding in grave(linted.found))
+    told = sorted(f"{finding.severity} {finding.rule} {finding.label}" for finding in grave(linted.findings))
     assert told == lines(expected, notes=False)
     wanted = [line.removeprefix("note ") for line in lines(expected, notes=True)]
     assert [words for words in wanted if not any(words in note for note in linted.notes)] == []
@@ -64,7 +64,7 @@ def test_what_lint_finds(expected: Path):
 @pytest.mark.parametrize("expected", EXPECTED, ids=name)
 def test_who_shows_it_is_confirmed(expected: Path):
     """The witness of each finding about a trust policy, asked of the engine again."""
-    for finding in grave(lint_file(input_of(expected), account=OWN, now=NOW).found):
+    for finding in grave(lint_file(input_of(expected), account=OWN, now=NOW).findings):
         assert finding.witness is not None, finding.rule
         assert finding.witness.words
 
@@ -80,7 +80,7 @@ def test_whom_who_can_names_the_engine_lets_in(expected: Path):
     with estate:
         reach = Reach(estate)
         into = {arn: list(reach.into(arn)) for arn in estate.roles if arn not in estate.assumed}
-        for finding in grave(lint_file(path, account=OWN, now=NOW).found):
+        for finding in grave(lint_file(path, account=OWN, now=NOW).findings):
             if finding.witness is None or finding.witness.asked is None or finding.witness.outcome != "gets in":
                 continue
             asked = finding.witness.asked

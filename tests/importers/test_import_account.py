@@ -211,7 +211,7 @@ def test_roles_anywhere():
         (b'{"foo": 1}', 1, "is none of what can be imported"),
         (b'{"artifacts": {}, "version": "1"}', 1, "is the manifest of a CDK app"),
         (b"7", 1, "is none of what can be imported"),
-        (b'{"RoleDetailList": [7]}', 1, "is not JSON: `{` is expected"),
+        (b'{"RoleDetailList": [7]}', 1, "expected an object"),
         (b'{"RoleDetailList": [{"RoleName": "x"}]}', 1, "role `x` has no AssumeRolePolicyDocument"),
         (b'{"RoleDetailList": [{"RoleName": 7, "Arn": 7}]}', 1, "has no AssumeRolePolicyDocument"),
     ],

@@ -7,14 +7,14 @@ account a policy that names the caller itself asks nothing more, and one that na
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from functools import cache
 from typing import Any, Final, Literal
 
-from sts_emulator.analysis.callers import ALONG, Caller, Context, named_in
+from sts_emulator.analysis.callers import ALONG, Caller, Context, named_in, presence
 from sts_emulator.analysis.search import Search, request
-from sts_emulator.core import names
+from sts_emulator.core import clock, names
 from sts_emulator.policy.deciding.document import Document, parse
 from sts_emulator.policy.deciding.engine import PolicySet, Request, decide
 
@@ -68,18 +68,27 @@ class Witness:
         }
 
 
-def compare(old: Document | None, new: Document | None, role_arn: str) -> list[Witness]:
-    """The differences that the search finds, gains first; None stands for a role that is not there."""
+def compare(old: Document | None, new: Document | None, role_arn: str, given: Context | None = None) -> list[Witness]:
+    """The differences that the search finds, gains first; None stands for a role that is not there.
+
+    `given` are keys that callers have where they can have them at all.
+    """
     documents = [document for document in (old, new) if document is not None]
     account = names.account_in(role_arn)
-    search = Search(documents)
+    search = Search(documents, clock.real())
     witnesses = [
         witness
-        for caller in named_in(documents, account)
+        for caller in _bringing(named_in(documents, account), given or {})
         for action in (caller.action, *ALONG)
         for witness in _of(search, caller, action, old, new, role_arn)
     ]
     return sorted(_once(witnesses), key=lambda witness: witness.direction)
+
+
+def _bringing(named: list[Caller], given: Context) -> Iterator[Caller]:
+    for caller in named:
+        own = {key: values for key, values in given.items() if presence(key, caller, caller.action) != "never"}
+        yield replace(caller, context={**caller.context, **own}) if own else caller
 
 
 def grade(document: Document | None, asked: Request) -> Grade:

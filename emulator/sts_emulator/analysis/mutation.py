@@ -6,10 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sts_emulator.analysis.compare import compare
+from sts_emulator.accounts import documents
+from sts_emulator.analysis.compare import Witness, compare
 from sts_emulator.analysis.mutants import Mutant, mutants
 from sts_emulator.analysis.policy_texts import Held, held
 from sts_emulator.analysis.suggest import suggestion
+from sts_emulator.core.world import World
 from sts_emulator.policy.deciding.document import Document, MalformedPolicy, parse
 from sts_emulator.policy.saving.validate import validate
 from sts_emulator.scenario import ScenarioError
@@ -23,6 +25,8 @@ NOTICED: Final = "noticed"
 REFUSED: Final = "refused"
 EQUIVALENT: Final = "equivalent"
 MISSED: Final = "missed"
+MOST_AUDIENCES: Final = 3
+"""Of one provider, that are tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +112,9 @@ def _missed(rehearsal: Rehearsal, policy: Held, shown: str, mutant: Mutant) -> t
     """Whether what no expectation noticed can be noticed at all, and by which one."""
     if policy.kind != "trust":
         return MISSED, "", ()
-    witnesses = compare(parse(shown), parse(mutant.text), policy.role_arn)
     why = ""
     unsure: tuple[str, ...] = ()
-    for witness in (gained for gained in witnesses if gained.direction == "gains"):
+    for witness in _gaining(rehearsal.world, parse(shown), parse(mutant.text), policy.role_arn):
         lines = tuple(suggestion(witness, rehearsal.world))
         try:
             expectation = parse_scenario("\n".join(["expect:", *lines])).expect[0]
@@ -123,3 +126,17 @@ def _missed(rehearsal: Rehearsal, policy: Held, shown: str, mutant: Mutant) -> t
             return MISSED, "", lines
         why = f"{outcome.error.code}: {outcome.error.message}" if outcome.error else ""
     return (MISSED, "", unsure) if unsure else (EQUIVALENT, why, ())
+
+
+def _gaining(world: World, old: Document, new: Document, role_arn: str) -> Iterator[Witness]:
+    """Who gains: as they come, and with tokens for the audiences that the world's providers take.
+
+    A witness whose token the provider refuses says nothing about the policy.
+    """
+    gains = [witness for witness in compare(old, new, role_arn) if witness.direction == "gains"]
+    yield from gains
+    for provider in world.page(documents.OIDC_PROVIDER) if gains else ():
+        for audience in provider["client_ids"][:MOST_AUDIENCES]:
+            given = {f"{provider['url']}:aud".lower(): (audience,)}
+            again = compare(old, new, role_arn, given)
+            yield from (witness for witness in again if witness.direction == "gains" and witness not in gains)

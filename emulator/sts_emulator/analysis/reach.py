@@ -254,7 +254,8 @@ class Reach:
         """The smallest context of the first that is allowed, or None."""
         assert policies.trust is not None  # every role has one
         action, arn = caller.action, str(role["arn"])
-        search = Search([policies.trust, *(document for document in own if _speaks_of(document, action, arn))])
+        speaking = [document for document in own if _speaks_of(document, action, arn)]
+        search = Search([policies.trust, *speaking], self._estate.world.now())
         base = {**BASE, **self._estate.resource_keys(role), **self._given}
 
         def holds(context: Context) -> bool:
@@ -274,7 +275,8 @@ class Reach:
         asked = request(caller, caller.action, str(role["arn"]), {**context, **self._given})
         when, statement = _allowing(self._estate.trust(role), asked)
         brought = search.chosen(context, caller, caller.action)
-        brings = {key: values for key, values in brought.items() if BASE.get(key.lower()) != values}
+        plain = {**BASE, **search.clock}
+        brings = {key: values for key, values in brought.items() if plain.get(key.lower()) != values}
         return Step(kind, who, str(role["arn"]), caller.action, brings, when, statement, depends)
 
 

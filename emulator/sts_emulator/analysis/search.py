@@ -13,8 +13,10 @@ from typing import Final
 
 from sts_emulator.analysis.callers import Caller, Context, presence
 from sts_emulator.analysis.condition_values import ABSENT, Values, candidates, conditions_of, neutral, spelling
+from sts_emulator.core.clock import iso
 from sts_emulator.policy.deciding.document import Document
 from sts_emulator.policy.deciding.engine import Request
+from sts_emulator.policy.deciding.typed_values import read_date
 
 EXHAUSTIVE: Final = 2_000
 BUDGET: Final = 6_000
@@ -32,10 +34,14 @@ BASE: Final[Context] = {
 
 
 class Search:
-    """Contexts for the conditions of some documents."""
+    """Contexts for the conditions of some documents; with `now` (seconds since 1970) none of a time that is past."""
 
-    def __init__(self, documents: Sequence[Document]) -> None:
+    def __init__(self, documents: Sequence[Document], now: float | None = None) -> None:
         self._documents = documents
+        self._now = now
+        self.clock: dict[str, Values] = {}
+        if now is not None:
+            self.clock = {"aws:currenttime": (iso(now),), "aws:epochtime": (str(int(now)),)}
         self._conditions = conditions_of(documents)
         self.spelling = spelling(documents)
 
@@ -45,8 +51,15 @@ class Search:
         for name, conditions in self._conditions.items():
             there = presence(name, caller, action)
             if there != "never":
-                values[name] = candidates(name, conditions, {**BASE, **caller.context}, always=there == "always")
+                tried = candidates(name, conditions, {**BASE, **caller.context}, always=there == "always")
+                values[name] = self._to_come(name, tried) if name in self.clock else tried
         return values
+
+    def _to_come(self, name: str, listed: list[Values]) -> list[Values]:
+        """Those moments that are not past, now first."""
+        moments = [(values, read_date(values[0])) for values in listed if values]
+        later = [values for values, moment in moments if moment is not None and moment >= (self._now or 0)]
+        return [self.clock[name], *later]
 
     def contexts(self, caller: Caller, action: str, base: Context = BASE) -> Iterator[Context]:
         """Contexts to try, the plainest first."""
