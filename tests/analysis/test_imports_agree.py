@@ -87,7 +87,7 @@ def test_explain_says_what_the_engine_decides(estate: Estate):
     for arn, role in roles(estate):
         policies = generous(estate, role)
         for witness in compare(None, estate.shown_trust(role), arn):
-            assert explain(witness.request, policies)["decision"] == decide(witness.request, policies).verdict
+            assert explain(witness.request, policies).to_json()["decision"] == decide(witness.request, policies).verdict
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.stem}")

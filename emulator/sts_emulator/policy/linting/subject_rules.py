@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sts_emulator.policy.deciding.matching import has_wildcard
 from sts_emulator.policy.federated import GITHUB
-from sts_emulator.policy.issued import never_on_github
+from sts_emulator.policy.issued import SUBJECTS, form_of, may_issue, never_on_github
 from sts_emulator.policy.linting.findings import Hit, Rule, Subject, allow, condition_path, policy
 from sts_emulator.policy.linting.principal_rules import ACCOUNT
 
@@ -50,9 +50,9 @@ def _patterns(subject: Subject, family: str) -> Iterator[tuple[str, str, str]]:
 
 def _open(subject: Subject) -> Iterator[Hit]:
     for path, issuer, pattern in _patterns(subject, "like"):
-        form = _form(issuer)
-        if form is None or not pattern.strip("*"):
-            continue  # `*` alone is the business of like-everything
+        form, issued = _form(issuer), form_of(issuer, SUBJECTS)
+        if form is None or not pattern.strip("*") or (issued and not may_issue(issued, pattern, wild=True)):
+            continue  # `*` alone is the business of like-everything, what is never issued that of impossible-token
         owner, ended, rest = pattern.removeprefix(form.start).partition(form.owner_ends)
         if not pattern.startswith(form.start) or has_wildcard(owner) or not ended:
             message = f"`{pattern}` also admits another {form.owner}: whose name only starts or ends like yours"
