@@ -81,7 +81,7 @@ def test_values_of_the_wrong_kind(line: str, message: str):
 @pytest.mark.parametrize(
     ("entry", "message"),
     [
-        ("{}", "`assume` is missing"),
+        ("{}", "an expectation needs `assume`, `may`, or both"),
         ("{assume: r}", "an expectation needs either `caller` or `with`"),
         ("{assume: r, caller: ec2.amazonaws.com, with: {github: }}", "an expectation needs either `caller` or `with`"),
         ("{assume: r, with: x}", "expected a mapping, got `x`"),

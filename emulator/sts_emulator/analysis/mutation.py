@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from sts_emulator.accounts import documents
@@ -16,7 +16,7 @@ from sts_emulator.policy.deciding.document import Document, MalformedPolicy, par
 from sts_emulator.policy.saving.validate import validate
 from sts_emulator.scenario import ScenarioError
 from sts_emulator.scenario import parse as parse_scenario
-from sts_emulator.scenario.expect import ALLOW, Expectation
+from sts_emulator.scenario.expect import ALLOW, Expectation, Permission
 from sts_emulator.scenario.judge import Outcome
 from sts_emulator.scenario.rehearse import Rehearsal
 from sts_emulator.vending.context import Consulted
@@ -103,15 +103,31 @@ def _tried(
         for expectation in expectations:
             if not rehearsal.outcome(expectation).passed:
                 return told(NOTICED, expectation.title)
+        if policy.kind != "trust":
+            return told(MISSED, "", _elsewhere(rehearsal, expectations))
         return told(*_missed(rehearsal, policy, shown, mutant))
     finally:
         policy.put(rehearsal.world, text)
 
 
+_OTHER: Final = "something-else"
+
+
+def _elsewhere(rehearsal: Rehearsal, expectations: list[Expectation]) -> tuple[str, ...]:
+    """The expectation that would notice what a permission now reaches: an allowed one's, of another resource."""
+    for expectation in expectations:
+        if expectation.may is None or expectation.result != ALLOW:
+            continue
+        head, colon, _ = expectation.may.resource.rpartition(":")
+        elsewhere = Permission(expectation.may.action, f"{head}{colon}{_OTHER}")
+        if rehearsal.outcome(replace(expectation, may=elsewhere, because=None)).verdict == ALLOW:
+            words = f"{elsewhere.action} on {elsewhere.resource}"
+            return (f"# like `{expectation.title}`, but", f'- {{may: "{words}", result: deny, …}}')
+    return ()
+
+
 def _missed(rehearsal: Rehearsal, policy: Held, shown: str, mutant: Mutant) -> tuple[str, str, tuple[str, ...]]:
     """Whether what no expectation noticed can be noticed at all, and by which one."""
-    if policy.kind != "trust":
-        return MISSED, "", ()
     why = ""
     unsure: tuple[str, ...] = ()
     for witness in _gaining(rehearsal.world, parse(shown), parse(mutant.text), policy.role_arn):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -47,6 +48,27 @@ class Layer(str):
         if node.value not in LAYERS:
             raise Mistake(f"expected one of {', '.join(LAYERS)}, got {node.kind}")
         return cls(text(node))
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """An action on a resource: `s3:PutObject on arn:aws:s3:::bucket/key`."""
+
+    action: str
+    resource: str
+
+    @classmethod
+    def read_node(cls, _reader: Reader, node: Node) -> Permission:
+        """Read one."""
+        written = _PERMISSION.fullmatch(text(node))
+        if written is None:
+            raise Mistake(f"expected an action on a resource (`s3:GetObject on arn:aws:s3:::b/k`), got {node.kind}")
+        if "*" in written["action"]:
+            raise Mistake(f"`{written['action']}`: a request is for one action, without wildcards")
+        return cls(written["action"], written["resource"])
+
+
+_PERMISSION = re.compile(r"(?P<action>[a-z0-9-]+:[A-Za-z0-9*]+) on (?P<resource>arn:\S.*|\*)")
 
 
 class Moment(float):
@@ -109,14 +131,18 @@ class Because(Shape):
 
 @dataclass(frozen=True, kw_only=True)
 class Expectation(Shape):
-    """One request to assume a role, and what must come of it.
+    """One request, and what must come of it: to assume a role, to do something (`may`), or the one after the other.
 
     `assume` is a role's ARN, or its name when only one account has a role of that name. The request is signed by
     `caller` or proven `with` evidence from outside AWS: `{ISSUER: claims}` for a lab issuer, `{claims: …}` for any.
-    `keys` are further condition keys, `time` and `source_ip` when and from where.
+    What `may` names is asked for by the session that comes of `assume`, or by `caller`; `resource_policy` is the
+    resource's own. `keys` are further condition keys, `time` and `source_ip` when and from where.
     """
 
-    assume: str
+    assume: str = ""
+    may: Permission | None = None
+    resource_policy: Policy | None = None
+    resource_account: str = ""
     result: Result = _ALLOW
     name: str = ""
     caller: Caller | None = None
@@ -138,17 +164,25 @@ class Expectation(Shape):
     def read_node(cls, reader: Reader, node: Node) -> Expectation:
         """Read one, and see that exactly one proof is given."""
         expectation = reader.shape(cls, node)
-        if ("caller" in mapping(node)) == ("with" in mapping(node)):
+        members = mapping(node)
+        if "assume" not in members and "may" not in members:
+            raise Mistake("an expectation needs `assume`, `may`, or both")
+        if ("caller" in members) == ("with" in members):
             raise Mistake("an expectation needs either `caller` or `with`")
+        if "with" in members and "assume" not in members:
+            raise Mistake("`with` is a proof for a role: say which one it is to `assume`")
+        if "may" not in members and ("resource_policy" in members or "resource_account" in members):
+            raise Mistake("`resource_policy` and `resource_account` are of what one `may` do")
         is_read = expectation.with_ is not None  # None stands in for what was refused already
-        if "with" in mapping(node) and is_read and len(expectation.with_) != 1:
+        if "with" in members and is_read and len(expectation.with_) != 1:
             raise Mistake("`with` takes one kind of evidence")
         return expectation
 
     @property
     def title(self) -> str:
         """What to call it."""
-        return self.name or f"{self.assume} {self.result}"
+        asked = f"{self.may.action} on {self.may.resource}" if self.may else ""
+        return self.name or f"{' '.join(part for part in (self.assume, asked) if part)} {self.result}"
 
 
 def _in_short(written: str, where: Where) -> Caller:

@@ -68,9 +68,14 @@ class Outcome:
 
     @property
     def deciding(self) -> Consulted | None:
-        """The question whose answer decided: the one that was refused, else the first; None if none was put."""
+        """The question whose answer decided: the one that was refused, else the first; None if none was put.
+
+        Of a role that is assumed to do something, it is what it does.
+        """
         refused = [decision for decision in self.decisions if not decision.decision.allowed]
-        return refused[-1] if refused else self.decisions[0] if self.decisions else None
+        if refused or not self.decisions:
+            return refused[-1] if refused else None
+        return self.decisions[-1 if self.expectation.may else 0]
 
     @cached_property
     def tree(self) -> Tree | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from sts_emulator.accounts import documents
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import DEFAULT, World
+from sts_emulator.scenario import permissions
 from sts_emulator.scenario.evidence import present
 from sts_emulator.scenario.expect import Expectation
 from sts_emulator.scenario.judge import Outcome
@@ -64,7 +65,10 @@ class Rehearsal:
         call = self._call(expectation)
         error: AwsError | None = None
         try:
-            present(call, expectation, self._role_arn(expectation))
+            if expectation.assume:
+                present(call, expectation, self._role_arn(expectation))
+            if expectation.may is not None:
+                permissions.ask(call, expectation, expectation.may)
         except AwsError as refused:
             error = refused
         return Outcome(expectation, error, tuple(call.decisions), call.evidence, call.world)

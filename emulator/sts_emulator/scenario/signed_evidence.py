@@ -39,7 +39,7 @@ def present(call: Call, expectation: Expectation, role_arn: str, caller: Caller)
         role = resources.role_by_arn(call.world, role_arn)
         assume(call, _service_proof(call.world, caller), "sts:AssumeRole", role, ask_for(expectation, role_arn))
     else:
-        call.caller = _signer(call.world, caller)
+        call.caller = signer(call.world, caller)
         _assume_role(call, _parameters(expectation, role_arn))
 
 
@@ -108,7 +108,8 @@ def _only(world: World, caller: Caller, kind: Kind[Body], name: str) -> Body:
     return named[0]
 
 
-def _signer(world: World, caller: Caller) -> Signer:
+def signer(world: World, caller: Caller) -> Signer:
+    """Who signs: a user, root, or a session of a role that nobody had to assume. Raises ScenarioError: nobody such."""
     if caller.root:
         return authenticate.root_caller(world, caller.root, "")
     if caller.user and not caller.mfa:

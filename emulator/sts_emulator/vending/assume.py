@@ -169,6 +169,7 @@ def assume(ctx: Context, proof: Proof, action: str, role: Role | None, ask: Ask)
         chained=brought.session,
         extra=_extra(proof, ask),
     )
+    ctx.vended = session
     ctx.world.touch(documents.ROLE, role["id"], (issued, ctx.region))
     return Vended(
         credentials=credentials.mint(ctx.world, session, minimum_token_size=ask.minimum_token_size),

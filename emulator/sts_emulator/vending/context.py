@@ -100,7 +100,10 @@ class Asked(Protocol):
 
 @dataclass(slots=True)
 class Context:
-    """One call on its way through. Operations read it; `decisions`, `evidence` and `asked` are what its event tells."""
+    """One call on its way through. Operations read it; `decisions`, `evidence` and `asked` are what its event tells.
+
+    `vended` is the role session that came of it, if one did.
+    """
 
     server: Server
     world: World
@@ -121,6 +124,7 @@ class Context:
     decisions: list[Consulted] = field(default_factory=list)
     evidence: dict[str, Any] = field(default_factory=dict)
     asked: Asked | None = None
+    vended: Session | None = None
 
     @property
     def identity(self) -> Caller:
