@@ -13,7 +13,7 @@ from typing import Any
 from sts_emulator.accounts import directory, scim_tokens
 from sts_emulator.accounts.directory import DirectoryGroup, DirectoryUser, Instance
 from sts_emulator.core.errors import AwsError
-from sts_emulator.identity import groups, scim_shapes, users
+from sts_emulator.identity import groups, scim_schemas, scim_shapes, users
 from sts_emulator.identity.scim_shapes import answer, bad, body_of, operations_of, refusal
 from sts_emulator.pages.routes import page
 from sts_emulator.pages.visit import Visit
@@ -355,7 +355,7 @@ def list_schemas(visit: Visit, tenant: str) -> Response:
     """The schemas, by name."""
 
     def work(_: Context, __: Instance) -> Response:
-        return answer(200, _whole([_schema(identifier) for identifier in _SCHEMAS]))
+        return answer(200, _whole(scim_schemas.every()))
 
     return _carry_out(visit, tenant, "ListSchemas", work)
 
@@ -365,44 +365,22 @@ def get_schema(visit: Visit, tenant: str, identifier: str) -> Response:
     """One schema."""
 
     def work(_: Context, __: Instance) -> Response:
-        if identifier not in _SCHEMAS:
+        known = scim_schemas.find(identifier)
+        if known is None:
             raise _absent("Schema")
-        return answer(200, _schema(identifier))
+        return answer(200, known)
 
     return _carry_out(visit, tenant, "GetSchema", work)
 
 
-_SCHEMAS: Mapping[str, tuple[str, tuple[str, ...]]] = {
-    scim_shapes.USER_SCHEMA: ("User", ("userName", "displayName", "name", "emails", "active")),
-    scim_shapes.GROUP_SCHEMA: ("Group", ("displayName", "members")),
-    scim_shapes.ENTERPRISE_SCHEMA: (
-        "EnterpriseUser",
-        ("employeeNumber", "costCenter", "organization", "division", "department", "manager"),
-    ),
-}
-
-
-def _schema(identifier: str) -> dict[str, Any]:
-    name, attributes = _SCHEMAS[identifier]
-    return {
-        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:Schema"],
-        "id": identifier,
-        "name": name,
-        "attributes": [_attribute(attribute) for attribute in attributes],
-    }
-
-
-def _attribute(name: str) -> dict[str, Any]:
-    kinds = {"name": "complex", "emails": "complex", "members": "complex", "manager": "complex", "active": "boolean"}
-    return {
-        "name": name,
-        "type": kinds.get(name, "string"),
-        "multiValued": name in ("emails", "members"),
-        "required": name in ("userName", "displayName", "name"),
-        "mutability": "readWrite",
-        "returned": "default",
-        "uniqueness": "server" if name == "userName" else "none",
-    }
+@page("*", f"{ROOT}/{{*rest}}", refusal=refusal, foreign=True, own_hosts=True)
+def nothing(visit: Visit, tenant: str, rest: str) -> Response:
+    """Whatever else a standard server has: refused in the form of the others, and after the token like them."""
+    scim_tokens.authenticate(visit.world, visit.request.headers.get("authorization", ""), tenant)
+    known = rest.partition("/")[0] in ("Users", "Groups", "ServiceProviderConfig", "ResourceTypes", "Schemas")
+    if known and visit.request.method not in ("GET", "HEAD"):
+        raise AwsError("MethodNotAllowed", f"{visit.request.method} is not supported here.", status=405)
+    raise AwsError("ResourceNotFoundException", "Resource not found.", status=404)
 
 
 # -- lists --------------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import secrets
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
@@ -27,12 +28,21 @@ accounts:
 """
 
 
+def new_key() -> EC:
+    """A key that survives being written and read: of what awscrt 0.38 writes, one in seven hundred does not."""
+    while True:
+        key = EC.new_generate(ECType.P_256)
+        with contextlib.suppress(RuntimeError):
+            EC.new_key_from_der_data(key.export_key(ECExportFormat.SEC1))
+            return key
+
+
 class LoginTool:
     def __init__(self, aws, client: str = SAME_DEVICE) -> None:
         self.aws = aws
         self.client = client
         self.redirect = CALLBACK if client == SAME_DEVICE else f"{aws.endpoint_url}/v1/sessions/confirmation"
-        self.key = EC.new_generate(ECType.P_256)
+        self.key = new_key()
         self.verifier = secrets.token_urlsafe(48)
         options = {"endpoint_url": aws.endpoint_url, "region_name": "us-east-1"}
         self.signin = boto3.client("signin", config=Config(signature_version=UNSIGNED), **options)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
+import os
+import subprocess
+from pathlib import Path
 
 import boto3
 import jwt
@@ -165,8 +168,9 @@ def test_who_is_nobody_and_who_says_no(aws, tool):
     assert "error=access_denied" in aws.approve(tool.url(), ALICE, deny=True)["location"]
 
 
-def test_boto3_renews_by_itself(aws, tool, tmp_path, monkeypatch):
-    """botocore's LoginProvider: a cached login whose credentials are over is renewed, and written back."""
+@pytest.fixture
+def cached(tool, tmp_path):
+    """What `aws login` leaves of a login of alice's, its credentials over: variables for a tool, file, and the ARN."""
     tokens = tool.login(ALICE)
     arn = tool.who(tokens)
     cache = tmp_path / "cache"
@@ -182,24 +186,44 @@ def test_boto3_renews_by_itself(aws, tool, tmp_path, monkeypatch):
     file = cache / f"{hashlib.sha256(arn.encode()).hexdigest()}.json"
     file.write_text(json.dumps(login))
     (tmp_path / "config").write_text(f"[profile me]\nlogin_session = {arn}\nregion = us-east-1\n")
-    monkeypatch.setenv("AWS_LOGIN_CACHE_DIRECTORY", str(cache))
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
-    monkeypatch.setenv("AWS_ENDPOINT_URL", aws.endpoint_url)
+    variables = {
+        "AWS_LOGIN_CACHE_DIRECTORY": str(cache),
+        "AWS_CONFIG_FILE": str(tmp_path / "config"),
+        "AWS_ENDPOINT_URL": tool.aws.endpoint_url,
+    }
+    return variables, file, arn
+
+
+def test_boto3_renews_by_itself(cached, monkeypatch):
+    """botocore's LoginProvider: a cached login whose credentials are over is renewed, and written back."""
+    variables, file, arn = cached
+    before = json.loads(file.read_text())["accessToken"]["accessKeyId"]
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
 
     assert boto3.Session(profile_name="me").client("sts").get_caller_identity()["Arn"] == arn
-    assert json.loads(file.read_text())["accessToken"]["accessKeyId"] != access["accessKeyId"]
+    assert json.loads(file.read_text())["accessToken"]["accessKeyId"] != before
 
 
-def test_a_login_leaves_the_records_of_aws(aws, tool):
-    """The samples of the IAM User Guide, "Log file examples" (docs/aws/cloudtrail.md, "ConsoleLogin")."""
-    tool.login(ALICE)
-    records = {record["eventName"]: record for record in aws.events()}
-    asked, given = records["AuthorizeOAuth2Access"], records["CreateOAuth2Token"]
-    assert set(asked["requestParameters"]) == {"scope", "redirect_uri", "code_challenge_method", "client_id"}
-    assert given["requestParameters"] == {"client_id": SAME_DEVICE}
-    for record in (asked, given):
-        assert (record["eventType"], record["readOnly"]) == ("AwsApiCall", True)
-        assert record["responseElements"] is None
-        assert record["additionalEventData"]["success"] == "true"
+JAVASCRIPT = Path(__file__).parents[2] / "clients" / "js"
+
+
+def test_the_sdk_for_javascript_renews_it_too(cached, tmp_path):
+    """`fromLoginCredentials` of the AWS SDK for JavaScript."""
+    if not (JAVASCRIPT / "node_modules").is_dir():
+        pytest.skip("the AWS SDK for JavaScript is not installed: tests/clients/test_sdks.py does that")
+    variables, file, arn = cached
+    before = json.loads(file.read_text())["accessToken"]["accessKeyId"]
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "AWS_REGION": "us-east-1", "AWS_PROFILE": "me"}
+    said = subprocess.run(
+        ["node", str(JAVASCRIPT / "login.mjs")],
+        env={**environment, **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert json.loads(said.stdout or "{}").get("arn") == arn, said
+    assert json.loads(file.read_text())["accessToken"]["accessKeyId"] != before
