@@ -107,7 +107,7 @@ def test_a_process_that_only_has_the_number_is_never_ended(run: Run, tmp_path: P
 
 def test_one_that_cannot_start_says_why(run: Run):
     refused = run("start", "--port", "0", "--scenario", "nowhere.yaml")
-    assert refused.returncode == 1
+    assert refused.returncode == 2
     assert "nowhere.yaml: no such file or folder" in refused.stderr
     assert "no log for port 1;" in run("logs", "--port", "1").stderr
 

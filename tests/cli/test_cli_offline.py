@@ -190,7 +190,9 @@ def test_check_of_what_is_not_there(capsys: pytest.CaptureFixture[str]):
 @pytest.mark.usefixtures("here")
 def test_check_without_a_folder_to_look_in_does_not_pass(capsys: pytest.CaptureFixture[str]):
     assert main(["check"]) == 2
-    assert capsys.readouterr().err == "sts-emulator: trust_policies: no such file or folder\n"
+    assert capsys.readouterr().err == (
+        "sts-emulator: there is no folder `trust_policies` here; name files or folders\n"
+    )
 
 
 def test_check_takes_folders_and_by_default_the_one_here(here: Path, capsys: pytest.CaptureFixture[str]):
@@ -293,3 +295,30 @@ def test_an_endpoint_that_is_none_is_said_to_be_none(url: str, monkeypatch, caps
     monkeypatch.setenv("AWS_ENDPOINT_URL", url)
     assert main(["status"]) == 2
     assert capsys.readouterr().err == f"sts-emulator: `{url}` is not the URL of an emulator\n"
+
+
+# -- what to do next ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["lint"], "there is no folder `trust_policies` here; name files or folders"),
+        (["who-can", "app"], "there is no folder `trust_policies` here; name files or folders"),
+        (["certs"], "certs/pki.yaml: no such file; name the folder that has one by --folder"),
+        (["certs", "list"], "no certificates in certs; `sts-emulator certs` makes them"),
+        (["inspect", "nothing.pem"], "nothing.pem: no such file"),
+        (["explain", "nothing.json"], "nothing.json: no such file or folder"),
+        (["lint", "--select", "rot-trust"], "there is no rule `rot-trust`; did you mean `root-trust`?"),
+        (["lint", "--select", "zzzz"], "there is no rule `zzzz`; `sts-emulator lint --rules` lists them"),
+        (
+            ["env", "--format", "profile", "--profile", "a]b"],
+            "`a]b` cannot be a profile's name: letters, digits and . _ @ + - can",
+        ),
+    ],
+    ids=lambda words: " ".join(words) if isinstance(words, list) else "",
+)
+def test_a_refusal_says_what_to_do_next(arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]):
+    assert main(arguments) == 2
+    assert capsys.readouterr().err == f"sts-emulator: {told}\n"

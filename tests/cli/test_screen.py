@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
+import io
 import os
 import pty
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -107,6 +111,72 @@ def test_colour_means_something_and_can_be_switched_off():
 
 def test_there_is_no_colour_in_a_pipe(capsys):
     assert "\033" not in "\n".join(shown(capsys, "check", SCENARIOS))
+
+
+# -- patience -------------------------------------------------------------------------------------------------------
+
+
+class Terminal(io.StringIO):
+    """Standard error that is one, and says when something has been written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = threading.Event()
+
+    def isatty(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        self.written.set()
+        return super().write(text)
+
+
+def test_what_takes_long_says_so_on_a_terminal_and_cleans_up(monkeypatch):
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setattr(screen, "PATIENCE", 0.001)
+    with screen.patience("looking at policies"):
+        assert terminal.written.wait(60)
+    told = terminal.getvalue()
+    assert told.startswith("\r\033[Klooking at policies … 1 s")
+    assert told.endswith("\r\033[K")
+
+
+def test_nothing_is_said_where_nobody_looks(monkeypatch):
+    nobody = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", nobody)
+    monkeypatch.setattr(screen, "PATIENCE", 0.001)
+    with screen.patience("looking at policies"):
+        pass
+    assert nobody.getvalue() == ""
+
+
+def test_every_command_that_may_take_long_is_patient(tmp_path: Path, monkeypatch):
+    """Whatever reads files of others, which may be large."""
+    told: list[str] = []
+
+    @contextlib.contextmanager
+    def patience(what: str) -> Iterator[None]:
+        told.append(what)
+        yield
+
+    for module in ("lint", "import_", "check", "certs", "who_can", "what_can", "diff"):
+        imported = importlib.import_module(f"sts_emulator.cli.{module}")
+        monkeypatch.setattr(imported if hasattr(imported, "patience") else screen, "patience", patience)
+    monkeypatch.chdir(tmp_path)
+    Path("certs").mkdir()
+    Path("certs/pki.yaml").write_text("authorities: {root: {subject: {CN: Root}}}")
+    for command in (
+        ["lint", SCENARIOS],
+        ["check", SCENARIOS],
+        ["who-can", "developer", SCENARIOS],
+        ["what-can", "alice", SCENARIOS],
+        ["diff", SCENARIOS, SCENARIOS],
+        ["certs"],
+    ):
+        told.clear()
+        main(command)
+        assert told, command
 
 
 # -- what was meant -------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from sts_emulator.cli.errors import REFUSED, UNUSABLE, CommandError
-from sts_emulator.cli.screen import add_json_format, painted
+from sts_emulator.cli.screen import add_json_format, painted, patience
 from sts_emulator.core.terminal import printable, printable_json
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sts_emulator.analysis.trials import Plan, Trial
     from sts_emulator.scenario.judge import Outcome
 
+FOLDER: Final = "trust_policies"
 FORMATS: Final = ("text", "json", "junit", "sarif", "github")
 _EPILOG = """\
 examples:
@@ -165,7 +166,12 @@ def _trials(paths: Sequence[Path], plan: Plan, jobs: int) -> Iterator[Trial]:
     from sts_emulator.analysis.parallel import spread
     from sts_emulator.analysis.trials import try_file
 
-    yield from spread(try_file, paths, plan, jobs=jobs)
+    if len(paths) == 1:  # which has no progress of its own to show
+        with patience("trying expectations"):
+            tried = [try_file(paths[0], plan)]
+        yield from tried
+    else:
+        yield from spread(try_file, paths, plan, jobs=jobs)
 
 
 class _Progress:
@@ -370,16 +376,24 @@ _FORMATS: Final[Mapping[str, Callable[[Sequence[Trial]], str]]] = {
 def scenario_files(paths: list[str]) -> list[Path]:
     """The scenario files that a command names. Raises CommandError."""
     from sts_emulator.scenario import ScenarioError
-    from sts_emulator.scenario.watch import FOLDER, sources
+    from sts_emulator.scenario.watch import sources
 
+    named = named_paths(paths)
     try:
-        # Never the built-in one: a job in the wrong folder must not pass.
-        files = sources(tuple(paths) or (str(FOLDER),))
+        files = sources(tuple(named))
     except ScenarioError as error:
         raise CommandError(str(error), UNUSABLE) from None
     if not files:
-        raise CommandError(f"no scenario in {', '.join(paths) or FOLDER}", UNUSABLE)
+        raise CommandError(f"no scenario in {', '.join(named)}", UNUSABLE)
     return files
+
+
+def named_paths(paths: list[str]) -> list[str]:
+    """What a command names, or the folder that it takes where nothing is named. Raises CommandError."""
+    if not paths and not Path(FOLDER).exists():
+        # Never the built-in scenario: a job in the wrong folder must not pass.
+        raise CommandError(f"there is no folder `{FOLDER}` here; name files or folders", UNUSABLE)
+    return paths or [FOLDER]
 
 
 def untold(notes: Sequence[str]) -> Iterator[str]:

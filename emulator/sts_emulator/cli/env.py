@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -12,6 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from sts_emulator.cli.control import add_server_options, control, settings_from_environment
+from sts_emulator.cli.errors import UNUSABLE, CommandError
 from sts_emulator.cli.screen import add_json_format
 
 SERVICES = (
@@ -23,6 +25,7 @@ SERVICES = (
 Inside their credential providers some SDKs, Go's among them, read only that
 (docs/aws/clients.md, "Endpoint variables")."""
 
+_PROFILE = re.compile(r"[\w.@+-]+")
 OVERRULING = ("AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")
 """Variables that would defeat the ones printed."""
 
@@ -61,6 +64,10 @@ def add_parser(subparsers: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Ask the server for the credentials and print everything."""
+    if not _PROFILE.fullmatch(arguments.profile):
+        raise CommandError(
+            f"`{arguments.profile}` cannot be a profile's name: letters, digits and . _ @ + - can", UNUSABLE
+        )
     with control(arguments) as emulator:
         key = emulator.api(
             "GET", "worlds", arguments.world, "credentials", account=arguments.account, user=arguments.user or None

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sts_emulator.cli.check import explanation, outcomes_of, scenario_files
-from sts_emulator.cli.control import add_server_options, control
+from sts_emulator.cli.control import ControlError, add_server_options, control
 from sts_emulator.cli.errors import UNUSABLE, CommandError
 from sts_emulator.cli.screen import painted
 from sts_emulator.core.terminal import printable
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sts_emulator.scenario.judge import Outcome
 
 LAST = "last"
+_SUFFIXES = (".yaml", ".yml", ".json", ".template")
 
 
 def add_parser(subparsers: Any) -> None:
@@ -45,7 +46,7 @@ def run(arguments: argparse.Namespace) -> None:
         raise CommandError("--last stands for an event, so no other can be named", UNUSABLE)
     if all(map(_is_path, wanted)):
         _explain_files(wanted, arguments)
-    elif len(wanted) == 1 and not wanted[0].endswith((".yaml", ".yml")):
+    elif len(wanted) == 1 and not wanted[0].endswith(_SUFFIXES):
         _explain_event(wanted[0], arguments)
     else:
         missing = next(named for named in wanted if not _is_path(named))
@@ -94,7 +95,11 @@ def _expectation(outcome: Outcome) -> dict[str, Any]:
 def _explain_event(event: str, arguments: argparse.Namespace) -> None:
     form = "json" if arguments.json else "text"
     with control(arguments) as emulator:
-        answer = emulator.api("GET", "worlds", arguments.world, "explain", event, format=form)
+        try:
+            answer = emulator.api("GET", "worlds", arguments.world, "explain", event, format=form)
+        except ControlError as refused:
+            hint = "; `sts-emulator events` lists them" if "no event" in str(refused) else ""
+            raise CommandError(f"{refused}{hint}") from None
     if arguments.json:
         print(json.dumps(answer, indent=2))
     else:

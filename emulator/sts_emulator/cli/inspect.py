@@ -13,6 +13,7 @@ from sts_emulator.cli.control import ControlError, add_server_options, control
 from sts_emulator.cli.errors import UNUSABLE, CommandError
 from sts_emulator.cli.screen import add_json, answer
 
+_SUFFIXES = (".pem", ".crt", ".cer", ".der", ".xml", ".json", ".txt", ".jwt")
 _EPILOG = """\
 examples:
   sts-emulator token github --repo acme/shop | sts-emulator inspect -
@@ -67,6 +68,8 @@ def _data(what: str) -> bytes:
             return Path(what).read_bytes()
     except (OSError, ValueError):  # longer than a name can be, or with a NUL in it
         pass
+    if what.endswith(_SUFFIXES):
+        raise CommandError(f"{what}: no such file", UNUSABLE)
     return what.encode("utf-8", "surrogateescape")
 
 

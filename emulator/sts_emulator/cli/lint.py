@@ -103,7 +103,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _lint(arguments: argparse.Namespace) -> tuple[list[Found], int, list[Any], list[str]]:
     """The findings, how many policies there are, the files that cannot be used, and what others do not tell."""
     from sts_emulator.analysis.linting import files, lint_file
-    from sts_emulator.cli.check import account, parameters, untold
+    from sts_emulator.cli.check import account, named_paths, parameters, untold
     from sts_emulator.scenario import ScenarioError
 
     linted: dict[Path, Linted] = {}
@@ -111,7 +111,7 @@ def _lint(arguments: argparse.Namespace) -> tuple[list[Found], int, list[Any], l
     known = _baseline(arguments.baseline) if arguments.baseline else frozenset()
     how: dict[str, Any] = {"account": account(arguments.account), "parameters": parameters(arguments.parameter)}
     how["now"] = _moment(arguments.now) if arguments.now else None
-    given = arguments.paths or ["trust_policies"]
+    given = named_paths(arguments.paths)
     for path in files(given):
         try:
             linted[path] = lint_file(path, strict=str(path) in given, **how)

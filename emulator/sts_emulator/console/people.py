@@ -86,9 +86,12 @@ async def create_scim_token(request: Request, world: TheWorld, instance: str = "
     """
     from sts_emulator.accounts import directory, scim_tokens
 
-    known = [candidate for candidate in directory.instances(world) if instance in ("", candidate["arn"])]
+    there = list(directory.instances(world))
+    known = [candidate for candidate in there if instance in ("", candidate["arn"])]
     if not known:
-        raise HTTPException(404, f"no instance of Identity Center in world `{world.name}`")
+        others = f"; there are {', '.join(candidate['arn'] for candidate in there)}" if there else ""
+        asked = f"instance `{instance[:200]}`" if instance else "instance"
+        raise HTTPException(404, f"no {asked} of Identity Center in world `{world.name}`{others}")
     if len(known) > 1:
         raise HTTPException(409, f"say which instance: {', '.join(candidate['arn'] for candidate in known)}")
     return dict(scim_tokens.create(world, _base_url(request, world.name), known[0]))

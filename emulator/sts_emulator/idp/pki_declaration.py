@@ -57,8 +57,10 @@ def read(path: Path) -> Declaration:
     """
     try:
         text = path.read_text("utf-8")
+    except FileNotFoundError:
+        raise DeclarationError(f"{path}: no such file; name the folder that has one by --folder") from None
     except (OSError, UnicodeDecodeError) as why:
-        raise DeclarationError(f"{path}: cannot be read: {why}") from None
+        raise DeclarationError(f"{path}: cannot be read: {getattr(why, 'strerror', None) or why}") from None
     return parse(text, str(path))
 
 
