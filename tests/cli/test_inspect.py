@@ -123,6 +123,25 @@ def test_an_encoded_message_is_the_denial_that_it_tells_of(aws: Aws, inspect):
     assert told["context"]["action"] == "ec2:DescribeIamInstanceProfileAssociations"
 
 
+@pytest.mark.parametrize(
+    "token",
+    [
+        "..",
+        "a.b.c",
+        f"{'x' * 9}.e30.",
+        jwt({"alg": "RS256"}, []),
+        jwt([], {}),
+        jwt({"alg": "RS256"}, {"exp": float("nan")}),
+    ],
+)
+def test_what_is_nearly_a_token(inspect, token):
+    assert "its header and claims are not JSON objects" in inspect(token, code=2)
+
+
+def test_what_is_too_long(inspect):
+    assert "this is longer than whatever can be opened" in inspect("A" * 200_001, code=2)
+
+
 @pytest.mark.parametrize("nonsense", ["", "hello there", "a.b.c d", "\0", "\N{SNOWMAN}"])
 def test_what_is_nothing_of_all_that(inspect, nonsense):
     assert "this is no token, assertion, certificate" in inspect(nonsense, code=2)

@@ -56,10 +56,15 @@ def _token(text: str) -> Inspected | None:
 
 def _object(part: str) -> dict[str, Any] | None:
     try:
-        value = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+        value = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)), parse_constant=_refuse)
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
+
+
+def _refuse(constant: str) -> None:
+    """NaN and its like are no JSON, though Python reads them. Raises ValueError."""
+    raise ValueError(constant)
 
 
 def _is_instant(value: Any) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,6 +14,7 @@ from sts_emulator.cli.control import ControlError, add_server_options, control
 from sts_emulator.cli.errors import UNUSABLE, CommandError
 from sts_emulator.cli.screen import add_json, answer
 
+_LONGEST = 200_000  # as the control API takes them
 _SUFFIXES = (".pem", ".crt", ".cer", ".der", ".xml", ".json", ".txt", ".jwt")
 _EPILOG = """\
 examples:
@@ -79,6 +81,12 @@ def _opened(text: str, arguments: argparse.Namespace) -> dict[str, Any]:
     key = arguments.access_key_id or key
     if not token or not token.isascii() or not token.isprintable() or " " in token:
         raise CommandError("this is no token, assertion, certificate, session token or encoded message", UNUSABLE)
+    if len(token) > _LONGEST:
+        raise CommandError(f"this is longer than whatever can be opened ({_LONGEST:,} characters)", UNUSABLE)
+    if re.fullmatch(r"[^.]*\.[^.]*\.[^.]*", token):
+        raise CommandError(
+            "this looks like a token, but its header and claims are not JSON objects in base64url", UNUSABLE
+        )
     body = {"session_token": token, "access_key_id": key} if key else {"message": token}
     with control(arguments) as emulator:
         try:
