@@ -72,7 +72,7 @@ def _list(arguments: argparse.Namespace) -> None:
         )
         for certificate in pki.show(arguments.folder)
     ]
-    if not rows:
+    if not rows and not getattr(arguments, "json", False):
         raise CommandError(f"no certificates in {arguments.folder}; `sts-emulator certs` makes them", UNUSABLE)
     told = [dict(zip(map(str.lower, _COLUMNS), row, strict=True)) for row in rows]
     shown = [tuple(map(printable, row)) for row in (_COLUMNS, *rows)]
