@@ -19,6 +19,7 @@ from sts_emulator.gateway import (
     batches,
     conversation,
     error_forms,
+    form_upload,
     forwarding,
     recognition,
     signer,
@@ -108,6 +109,9 @@ class Door:
             passage.request = replace(passage.request, raw_path=recognition.in_path_style(passage.request))
         else:
             recognition.straight(passage.request.raw_path)
+        if passage.signing_name == S3 and form_upload.is_form(passage):
+            await self._pass_form(passage)
+            return
         signer.identify(passage)  # 3
         if passage.signing_name == S3:
             await self._pass_to_s3(passage)
@@ -137,6 +141,24 @@ class Door:
         )
         await self._hide_missing(passage, exchange)
         await _answer(passage, exchange)
+
+    async def _pass_form(self, passage: Passage) -> None:
+        """An upload by a browser's form, which holds its own signature."""
+        reader = form_upload.reader(passage)
+        form = await reader.fields()
+        assert form.file is not None
+        with form.file:
+            policy = form_upload.judge(passage, form)
+            await verdicts.allow(passage, self._policies, verdicts.needs_of(passage))
+            await reader.file(policy.largest)
+            policy.check_size(form.size)
+            exchange = await form_upload.send(passage, form)
+        if exchange.status >= _FAILED:
+            await _answer(passage, exchange)
+            return
+        made = await conversation.whole(passage.upstream, exchange, _LARGEST_DOCUMENT)
+        record(passage.ctx)
+        await forwarding.send_response(passage, form_upload.answer(passage, form.fields, made.headers))
 
     async def _forward(self, passage: Passage, body: bytes) -> Exchange:
         self._policies.drop(passage.signing_name, passage.operation)

@@ -41,6 +41,8 @@ def service_of(request: Request) -> str:
     signed = signed_service(request.headers, request.query)
     if signed:
         return "" if signed in _here() else signed
+    if request.headers.get("authorization", "").startswith("AWS "):  # SigV2, which is S3's alone
+        return S3
     if "authorization" in request.headers or "x-amz-target" in request.headers or request.raw_path == "/":
         return S3 if bucket_in_host(request.headers) and "x-amz-target" not in request.headers else ""
     if request.method not in _ANONYMOUS_METHODS or not _may_be_a_bucket(request.raw_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from sts_emulator.accounts import documents
 from sts_emulator.core import clock
 from sts_emulator.core.errors import AwsError
@@ -10,6 +12,7 @@ from sts_emulator.gateway.recognition import S3
 from sts_emulator.vending import authenticate
 from sts_emulator.wire import http, sigv4, sigv4_s3
 
+_OLDER = re.compile(r"(?:^|&)AWSAccessKeyId=")  # SigV2, which S3 does not take for new buckets
 _WHOLE_REGION_SETS = ("*", "")
 
 
@@ -20,6 +23,12 @@ def identify(passage: Passage) -> None:
         AwsError: in the words that services other than S3 use.
     """
     ctx, request = passage.ctx, passage.request
+    if _OLDER.search(request.query) or request.headers.get("authorization", "").startswith("AWS "):
+        raise AwsError(
+            "InvalidRequest",
+            "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.",
+            status=400,
+        )
     signed = sigv4.read(request)
     if ctx.server.settings.permissive:
         key_id, token = (signed.access_key_id, signed.token) if signed else ("", "")

@@ -88,7 +88,7 @@ class Upload:
         return b"".join([piece async for piece in self.pieces()])
 
     async def _decoded(self) -> AsyncIterator[bytes]:
-        async for data in _bytes(self._receive):
+        async for data in received(self._receive):
             if self._decoder is None:
                 yield data
                 continue
@@ -173,7 +173,8 @@ def _incomplete() -> AwsError:
     )
 
 
-async def _bytes(receive: Receive) -> AsyncIterator[bytes]:
+async def received(receive: Receive) -> AsyncIterator[bytes]:
+    """The bytes of a body as they come. Raises GoneError."""
     more = True
     while more:
         message = await receive()

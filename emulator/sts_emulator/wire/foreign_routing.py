@@ -19,6 +19,9 @@ from sts_emulator.wire.http import Request
 from sts_emulator.wire.models import Operation, Service
 
 _CONTROL_PATH: Final = "/v20180820/"  # of s3control, which is signed for as S3 is
+_NAMING: Final = ("query", "ec2", "json", "smithy-rpc-v2-cbor")
+"""Protocols whose services may take a form, too; others look at the path, whatever the body is said to be."""
+
 _FORM: Final = "application/x-www-form-urlencoded"
 _LABEL = re.compile(r"\{([^}+]+)(\+?)\}")
 
@@ -72,7 +75,7 @@ def _match(service: Service, request: Request) -> Meant | None:
         return _named(service, action, "json") if prefix == service.target_prefix else None
     if "smithy-protocol" in request.headers:
         return None  # RPC over CBOR is not read here
-    if is_form or (service.protocol in ("query", "ec2") and "Action=" in request.query):
+    if service.protocol in _NAMING and (is_form or "Action=" in request.query):
         return _match_action(service, request)
     return _match_path(service, request)
 
