@@ -120,6 +120,7 @@ METHODS = (
                 "sts_emulator.methods.identity_center", "portal_pages", "sign_in_pages", "mfa_pages", "consent_pages"
             ),
             "authorize": ("sts_emulator.methods.identity_center.consent_pages",),
+            "platform": ("sts_emulator.methods.identity_center.corporate_pages",),
             "/federation/console": ("sts_emulator.methods.identity_center.portal_pages",),
         },
         approvers=("sts_emulator.methods.identity_center.approvers",),

@@ -35,6 +35,7 @@ class Instance(TypedDict):
     region: str  # its home, which shows in paths of roles
     start_url: str
     source: str  # of identities: directory, external
+    identity_provider: NotRequired[IdentityProvider]
     portal_session: int  # seconds
     tags: Tags
     delegated: NotRequired[str]  # the account that administers it as well
@@ -42,6 +43,13 @@ class Instance(TypedDict):
     regions: NotRequired[dict[str, int]]  # added ones, since when
     settings: NotRequired[dict[str, Any]]  # as the wire has them
     network: NotRequired[dict[str, Any]]  # of the identity store, as the wire has it
+
+
+class IdentityProvider(TypedDict):
+    """A company's own identity provider, at which an instance's people sign in."""
+
+    issuers: dict[str, list[str]]  # its signing certificates by its entity id, base64 of DER
+    sign_in: str  # where it takes requests (HTTP-Redirect); of the lab's own, the path in this world
 
 
 class MfaMeans(TypedDict):
@@ -217,6 +225,24 @@ def instance_of_store(world: World, store: str) -> Instance | None:
 def store_arn(instance: Instance) -> str:
     """The ARN of the instance's identity store."""
     return f"arn:aws:identitystore::{instance['account']}:identitystore/{instance['store']}"
+
+
+def service_provider(instance: Instance) -> str:
+    """The entity id by which identity providers know an instance (docs/aws/identity-center.md, "SAML and SCIM")."""
+    return f"https://{instance['region']}.signin.aws.amazon.com/platform/saml/{instance['store']}"
+
+
+def acs_path(instance: Instance) -> str:
+    """Where an instance takes their responses; AWS's address has the same path, and an id that means nothing either."""
+    return f"/platform/saml/acs/{acs_id(instance)}"
+
+
+def acs_id(instance: Instance) -> str:
+    """The last part of that path."""
+    import hashlib
+
+    digits = hashlib.sha256(instance["id"].encode()).hexdigest()
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:32]}"
 
 
 def _bare(url: str) -> str:

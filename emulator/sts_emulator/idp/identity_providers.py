@@ -38,6 +38,7 @@ class Wish:
     """What an assertion should be beside what its user is; None stands for the user's own or the usual.
 
     `roles` are ARNs or names, of those that the user has. `expires_in` seconds, negative for one that is over.
+    `second_factor`: the user showed a code as well.
     """
 
     roles: Sequence[str] | None = None
@@ -50,6 +51,8 @@ class Wish:
     tags: Mapping[str, str] | None = None
     transitive: Sequence[str] | None = None
     expires_in: int | None = None
+    in_response_to: str | None = None
+    second_factor: bool = False
 
 
 # -- providers ----------------------------------------------------------------------------------------------------
@@ -65,9 +68,10 @@ def ensure_idp(
 ) -> Stored:
     """The world's lab identity provider of that name, made when it is not there; users and groups replace what it had.
 
-    A user has `groups`, `roles` (ARNs), `password` (default: its name), `email`, `session_name`, `session_duration`,
-    `source_identity`, `tags`, `transitive` and `attributes` (lists by name), all optional. A group is a list of role
-    ARNs. `provider` is the name under which IAM knows this identity provider (default: `name`).
+    A user has `groups`, `roles` (ARNs), `password` (default: its name), `totp` (seeds of authenticator apps by name),
+    `email`, `session_name`, `session_duration`, `source_identity`, `tags`, `transitive` and `attributes` (lists by
+    name), all optional. A group is a list of role ARNs. `provider` is the name under which IAM knows this identity
+    provider (default: `name`).
 
     Raises:
         ValueError: a name that cannot be one, a group that is not there, a role that is no ARN of a role.
@@ -97,7 +101,7 @@ def ensure_idp(
 def metadata(idp: Stored, base_url: str) -> str:
     """The metadata document that IAM's CreateSAMLProvider takes; `base_url` is the world's address."""
     location = _escaped(f"{base_url}/idp/{idp['name']}/sso")
-    binding = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST"
+    binding = "urn:oasis:names:tc:SAML:2.0:bindings"
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         '<md:EntityDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata" '
@@ -107,7 +111,8 @@ def metadata(idp: Stored, base_url: str) -> str:
         '<md:KeyDescriptor use="signing"><ds:KeyInfo xmlns:ds="http://www.w3.org/2000/09/xmldsig#"><ds:X509Data>'
         f"<ds:X509Certificate>{idp['certificate']}</ds:X509Certificate></ds:X509Data></ds:KeyInfo></md:KeyDescriptor>\n"
         f"<md:NameIDFormat>{PERSISTENT}</md:NameIDFormat>\n"
-        f'<md:SingleSignOnService Binding="{binding}" Location="{location}"/>\n'
+        f'<md:SingleSignOnService Binding="{binding}:HTTP-Redirect" Location="{location}"/>\n'
+        f'<md:SingleSignOnService Binding="{binding}:HTTP-POST" Location="{location}"/>\n'
         "</md:IDPSSODescriptor>\n</md:EntityDescriptor>\n"
     )
 
@@ -118,7 +123,7 @@ def assert_user(idp: Stored, user: str, now: float, wish: Wish, base_url: str = 
     Raises:
         ValueError: no such user, or a role that the user does not have.
     """
-    from sts_emulator.idp.saml_assertion import Facts, signed_response
+    from sts_emulator.idp.saml_assertion import ONE_TIME_CODE, PASSWORD, Facts, signed_response
 
     person = idp["users"].get(user)
     if person is None:
@@ -133,6 +138,8 @@ def assert_user(idp: Stored, user: str, now: float, wish: Wish, base_url: str = 
         recipient=wish.recipient or SIGN_IN,
         audience=wish.audience or "urn:amazon:webservices",
         attributes=_attributes(idp, user, person, wish),
+        in_response_to=wish.in_response_to or "",
+        authentication=ONE_TIME_CODE if wish.second_factor else PASSWORD,
     )
     return signed_response(facts, idp["private_key"], idp["certificate"])
 

@@ -23,6 +23,7 @@ RSA_SHA256: Final = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"
 SHA256: Final = "http://www.w3.org/2001/04/xmlenc#sha256"
 PERSISTENT: Final = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"
 BEARER: Final = "urn:oasis:names:tc:SAML:2.0:cm:bearer"
+ONE_TIME_CODE: Final = "urn:oasis:names:tc:SAML:2.0:ac:classes:TimeSyncToken"
 PASSWORD: Final = "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport"  # noqa: S105 - a class of login
 SUCCESS: Final = "urn:oasis:names:tc:SAML:2.0:status:Success"
 
@@ -39,6 +40,8 @@ class Facts:
     recipient: str
     audience: str
     attributes: Mapping[str, Sequence[str]]
+    in_response_to: str = ""
+    authentication: str = PASSWORD
 
 
 def signed_response(facts: Facts, private_key: str, certificate: str) -> str:
@@ -49,6 +52,8 @@ def signed_response(facts: Facts, private_key: str, certificate: str) -> str:
     _sign(assertion, private_key, certificate)
     response = _element(None, SAMLP, "Response", ID=_identifier(), Version="2.0", IssueInstant=clock.iso(facts.now))
     response.set("Destination", facts.destination)
+    if facts.in_response_to:
+        response.set("InResponseTo", facts.in_response_to)
     _element(response, SAML, "Issuer").text = facts.issuer
     _element(_element(response, SAMLP, "Status"), SAMLP, "StatusCode", Value=SUCCESS)
     response.append(assertion)
@@ -62,12 +67,14 @@ def _assertion(facts: Facts) -> Any:
     subject = _element(assertion, SAML, "Subject")
     _element(subject, SAML, "NameID", Format=PERSISTENT).text = facts.subject
     confirmation = _element(subject, SAML, "SubjectConfirmation", Method=BEARER)
-    _element(confirmation, SAML, "SubjectConfirmationData", NotOnOrAfter=expires, Recipient=facts.recipient)
+    data = _element(confirmation, SAML, "SubjectConfirmationData", NotOnOrAfter=expires, Recipient=facts.recipient)
+    if facts.in_response_to:
+        data.set("InResponseTo", facts.in_response_to)
     start = clock.iso(min(facts.now, facts.now + facts.lifetime) - 60)  # for clocks that run behind
     conditions = _element(assertion, SAML, "Conditions", NotBefore=start, NotOnOrAfter=expires)
     _element(_element(conditions, SAML, "AudienceRestriction"), SAML, "Audience").text = facts.audience
     statement = _element(assertion, SAML, "AuthnStatement", AuthnInstant=issued, SessionIndex=_identifier())
-    _element(_element(statement, SAML, "AuthnContext"), SAML, "AuthnContextClassRef").text = PASSWORD
+    _element(_element(statement, SAML, "AuthnContext"), SAML, "AuthnContextClassRef").text = facts.authentication
     listed = _element(assertion, SAML, "AttributeStatement")
     for name, values in facts.attributes.items():
         attribute = _element(listed, SAML, "Attribute", Name=name)

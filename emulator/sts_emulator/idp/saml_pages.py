@@ -6,17 +6,24 @@ import asyncio
 import hmac
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
+from sts_emulator.accounts import people
+from sts_emulator.accounts.documents import SamlIdp
 from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.errors import AwsError
+from sts_emulator.core.world import World
+from sts_emulator.idp import authn_requests
 from sts_emulator.idp.identity_providers import KIND, Wish, assert_user, chosen_roles, metadata, provider_arn
 from sts_emulator.pages import render
 from sts_emulator.pages.refusals import as_page
 from sts_emulator.pages.routes import page
+from sts_emulator.pages.sessions import open_sealed, seal_until
 from sts_emulator.pages.visit import Visit
 from sts_emulator.wire.http import Response
 
+_STEP_LIFETIME: Final = 300  # between the password and the code
 _AWS_SIGN_IN = ("https://signin.aws.amazon.com", "https://*.signin.aws.amazon.com")
 
 
@@ -33,23 +40,87 @@ def sign_in_form(visit: Visit, name: str) -> Response:
     return _form(visit, _idp(visit, name), visit.query.get("RelayState", ""))
 
 
+@page("GET", "/idp/{name}/sso", refusal=as_page, mistakes=(ValueError,))
+def asked_form(visit: Visit, name: str) -> Response:
+    """The same, for a service provider that asks (SAML bindings, 3.4): the answer goes back there."""
+    idp, query = _idp(visit, name), visit.query
+    request = query.get("SAMLRequest", "")
+    authn_requests.read(visit, idp, request)
+    return _form(visit, idp, query.get("RelayState", ""), request=request)
+
+
 @page("POST", "/idp/{name}/sso", refusal=as_page, mistakes=(ValueError,))
 async def sign_in(visit: Visit, name: str) -> Response:
-    """The form comes back: an assertion for AWS's sign-in, or the form again."""
+    """The form comes back: a code is asked for, an assertion made, or the form shown again."""
     idp, fields = _idp(visit, name), visit.posted
-    user, relay_state = fields.get("username", ""), fields.get("RelayState", "")
+    user, relay_state, request = (fields.get(field, "") for field in ("username", "RelayState", "SAMLRequest"))
+    if not people.may_try_password(visit.world, f"idp/{name}/{user[:200]}"):
+        raise AwsError("Refused", "Too many tries. Wait some minutes.", status=429)
     if not _knows(idp, user, fields.get("password", "")):
-        return _form(visit, idp, relay_state, username=user, wrong=True)
-    response = await asyncio.to_thread(assert_user, idp, user, visit.world.now(), Wish(), visit.base_url)
+        return _form(visit, idp, relay_state, request=request, username=user, wrong=True)
+    if idp["users"][user].get("totp"):
+        return _code_form(visit, idp, [user, relay_state, request])
+    return await _back(visit, idp, user, relay_state, request)
+
+
+@page("POST", "/idp/{name}/sso/code", refusal=as_page, mistakes=(ValueError,))
+async def second_step(visit: Visit, name: str) -> Response:
+    """The code of the person's authenticator app."""
+    idp = _idp(visit, name)
+    step = open_sealed(visit.world, f"idp-second-step:{name}", visit.posted.get("step", ""))
+    if step is None:
+        raise AwsError("Refused", "That took too long. Sign in again.", status=403)
+    user, relay_state, request = json.loads(step)
+    if not people.may_try_password(visit.world, f"idp/{name}/{user}"):
+        raise AwsError("Refused", "Too many tries. Wait some minutes.", status=429)
+    if not _use_code(visit.world, name, user, visit.posted.get("code", "")):
+        return _code_form(visit, idp, [user, relay_state, request], wrong=True)
+    return await _back(visit, idp, user, relay_state, request, second_factor=True)
+
+
+async def _back(
+    visit: Visit, idp: Stored, user: str, relay_state: str, request: str, *, second_factor: bool = False
+) -> Response:
+    """An assertion for whoever asked, or else for AWS's sign-in."""
+    wish, action = Wish(second_factor=second_factor), f"{visit.base_url}/saml"
+    if request:
+        asking = authn_requests.read(visit, idp, request)
+        action = asking.place
+        wish = replace(
+            wish,
+            roles=(),
+            audience=asking.service_provider,
+            recipient=action,
+            destination=action,
+            in_response_to=asking.id,
+        )
+    response = await asyncio.to_thread(assert_user, idp, user, visit.world.now(), wish, visit.base_url)
     return render.page(
         "post.html",
         visit.root,
         posts_to=_AWS_SIGN_IN,
-        name=idp["name"],
-        action=f"{visit.base_url}/saml",
+        place=f"Identity provider {idp['name']}",
+        action=action,
         response=response,
         relay_state=relay_state,
+        again=False,
     )
+
+
+def _use_code(world: World, name: str, user: str, code: str) -> bool:
+    """Whether one of the user's apps shows the code; it is used up."""
+    now = int(world.now() // people.STEP)
+    shown: list[int] = []
+
+    def use(stored: SamlIdp) -> SamlIdp:
+        person = stored["users"].get(user, {})
+        used = [step for step in person.get("used_codes", ()) if step >= now - people.WINDOW]
+        devices = [{"drift": 0, "used": used, "seed": seed} for seed in person.get("totp", {}).values()]
+        shown[:] = [step for device in devices if (step := people.fresh_step(device, code[:20], now)) is not None]
+        return {**stored, "users": {**stored["users"], user: {**person, "used_codes": [*used, *shown[:1]]}}}
+
+    world.update(KIND, name, use)
+    return bool(shown)
 
 
 @page("GET", "/idp/{name}/metadata")
@@ -121,10 +192,13 @@ _WISHES: Final[Mapping[str, Callable[[Any], bool]]] = {
     "tags": _is_text_table,
     "transitive": _is_texts,
     "expires_in": _is_number,
+    "in_response_to": _is_text,
 }
 
 
-def _form(visit: Visit, idp: Stored, relay_state: str, *, username: str = "", wrong: bool = False) -> Response:
+def _form(
+    visit: Visit, idp: Stored, relay_state: str, *, request: str = "", username: str = "", wrong: bool = False
+) -> Response:
     return render.page(
         "idp.html",
         visit.root,
@@ -133,7 +207,25 @@ def _form(visit: Visit, idp: Stored, relay_state: str, *, username: str = "", wr
         users=list(idp["users"]),
         username=username,
         relay_state=relay_state,
+        request=request,
         wrong=wrong,
+    )
+
+
+def _code_form(visit: Visit, idp: Stored, step: list[str], *, wrong: bool = False) -> Response:
+    until = int(visit.world.now()) + _STEP_LIFETIME
+    return render.page(
+        "second_factor.html",
+        visit.root,
+        action=f"/idp/{idp['name']}/sso/code",
+        status=401 if wrong else 200,
+        token="",
+        wrong="That code is not right, or was used. Wait for the next one." if wrong else "",
+        then="",
+        code=True,
+        passkey=None,
+        elsewhere="",
+        step=seal_until(visit.world, f"idp-second-step:{idp['name']}", json.dumps(step).encode(), until),
     )
 
 

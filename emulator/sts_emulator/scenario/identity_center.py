@@ -9,13 +9,12 @@ from typing import Any
 from sts_emulator.accounts import directory, people
 from sts_emulator.accounts.directory import Instance, MfaMeans
 from sts_emulator.core import names
+from sts_emulator.scenario.identity_source import IdentitySource
 from sts_emulator.scenario.policies import Policy, policy_arn, tag_list
 from sts_emulator.scenario.problems import ScenarioError, Where
 from sts_emulator.scenario.seed import Section, Seed
 from sts_emulator.scenario.shape import Shape
 from sts_emulator.scenario.users_and_groups import MfaSeed
-
-SOURCES = ("directory", "external")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +75,7 @@ class IdentityCenter(Shape):
 
     account: str = ""
     start_url: str = ""
-    identity_source: str = SOURCES[0]
+    identity_source: IdentitySource = field(default_factory=IdentitySource)
     delegated_administrator: str = ""
     attributes: Mapping[str, str] = field(default_factory=dict)
     users: Mapping[str, Person] = field(default_factory=dict)
@@ -117,9 +116,9 @@ def _instance(seed: Seed, center: IdentityCenter) -> Instance:
         region = seed.server.settings.region
         known = new_instance(seed.world, account, kind, region=region, start_url=center.start_url)
     wanted: Any = {
-        **known,
+        **{member: value for member, value in known.items() if member != "identity_provider"},
         "start_url": center.start_url or known["start_url"],
-        "source": center.identity_source,
+        **center.identity_source.connected(seed),
         **({"delegated": center.delegated_administrator} if center.delegated_administrator else {}),
         **({"attributes": {key: [path] for key, path in center.attributes.items()}} if center.attributes else {}),
     }
@@ -133,8 +132,6 @@ def _check(center: IdentityCenter, account: str, kind: str) -> None:
     where = center.where
     if not names.is_account_id(account):
         raise ScenarioError.at(where.at("account"), "`account` must be an account id of twelve digits")
-    if center.identity_source not in SOURCES:
-        raise ScenarioError.at(where.at("identity_source"), f"`identity_source` is one of {', '.join(SOURCES)}")
     if center.start_url and not center.start_url.startswith("https://"):
         raise ScenarioError.at(where.at("start_url"), "`start_url` must begin with https://")
     if kind == "account" and (center.permission_sets or center.assignments):

@@ -6,14 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sts_emulator.accounts import documents
+from sts_emulator.accounts import documents, people
 from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.world import DEFAULT
 from sts_emulator.scenario.load import Node
 from sts_emulator.scenario.policies import tag_list
-from sts_emulator.scenario.problems import ScenarioError
+from sts_emulator.scenario.problems import ScenarioError, Where
 from sts_emulator.scenario.seed import Section, Seed
 from sts_emulator.scenario.shape import Mistake, Reader, Shape
+from sts_emulator.scenario.users_and_groups import MfaSeed
 
 
 class Metadata(str):
@@ -48,9 +49,10 @@ class SamlProvider(Shape):
 
 @dataclass(frozen=True, kw_only=True)
 class IdpUser(Shape):
-    """A user of a lab identity provider; without `password` its name is its password."""
+    """A user of a lab identity provider; without `password` its name is its password. `totp`: apps by name."""
 
     password: str = ""
+    totp: Mapping[str, MfaSeed] = field(default_factory=dict)
     email: str = ""
     groups: tuple[str, ...] = ()
     roles: tuple[str, ...] = ()
@@ -90,7 +92,9 @@ def _create_idps(seed: Seed, idps: Mapping[str, Idp]) -> None:
 def _written(user: IdpUser) -> dict[str, Any]:
     """What is written of a user, as the world keeps it."""
     members = {name: getattr(user, name) for name in IdpUser.__dataclass_fields__ if name != "where"}
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in members.items() if value}
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in members.items() if value} | (
+        {"totp": {name: seed or people.new_seed() for name, seed in user.totp.items()}} if user.totp else {}
+    )
 
 
 def _create_providers(seed: Seed, providers: Mapping[str, SamlProvider]) -> None:
@@ -121,15 +125,20 @@ def _metadata(seed: Seed, provider: SamlProvider) -> str:
         raise ScenarioError.at(provider.where, "a SAML provider needs `metadata` or an `idp`")
     from sts_emulator.idp import identity_providers
 
-    try:
-        idp: Stored = seed.world.get(identity_providers.KIND, provider.idp) or identity_providers.ensure_idp(
-            seed.world, provider.idp
-        )
-    except ValueError as bad:
-        raise ScenarioError.at(provider.where.at("idp"), str(bad)) from None
+    idp = idp_named(seed, provider.idp, provider.where)
     settings = seed.server.settings
     prefix = "" if seed.world.name == DEFAULT else f"/w/{seed.world.name}"
     return identity_providers.metadata(idp, f"http://{settings.host}:{settings.port}{prefix}")
+
+
+def idp_named(seed: Seed, name: str, where: Where) -> Stored:
+    """The lab identity provider of that name, made when it is not there yet. Raises ScenarioError."""
+    from sts_emulator.idp import identity_providers
+
+    try:
+        return seed.world.get(identity_providers.KIND, name) or identity_providers.ensure_idp(seed.world, name)
+    except ValueError as bad:
+        raise ScenarioError.at(where.at("idp"), str(bad)) from None
 
 
 IDPS = Section("saml_idps", Mapping[str, Idp], _create_idps, scope="world")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 from botocore.exceptions import ClientError
 from propagation_lab import SCENARIO as PROPAGATION
@@ -24,6 +26,43 @@ def tool(aws):
 def company(emulator_server):
     with emulator_server.world(PROPAGATION) as world:
         yield Company(world)
+
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+@pytest.fixture
+def chromium():
+    """Chromium without a screen."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if CHROMIUM is None:
+        pytest.skip("no Chromium on this machine")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(chromium):
+    """A page of it, into which axe may look."""
+    return chromium.new_context(viewport={"width": 960, "height": 640}, bypass_csp=True).new_page()
+
+
+@pytest.fixture
+def inspect():
+    """`inspect(page)`: nothing serious that axe would find: labels, contrast, structure."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed")
+
+    def inspect(page) -> None:
+        violations = axe.Axe().run(page).response["violations"]
+        assert [
+            (violation["id"], violation["nodes"][0]["html"])
+            for violation in violations
+            if violation["impact"] in ("serious", "critical")
+        ] == []
+
+    return inspect
 
 
 @pytest.fixture

@@ -2,38 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
-
-import pytest
 from sso_lab import DEV, Tool
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
-
-@pytest.fixture
-def page():
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if CHROMIUM is None:
-        pytest.skip("no Chromium on this machine")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_context(viewport={"width": 960, "height": 640}, bypass_csp=True).new_page()
-        yield page
-        browser.close()
-
-
-def inspect(page) -> None:
-    """Nothing serious that axe would find: labels, contrast, structure."""
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed")
-    violations = axe.Axe().run(page).response["violations"]
-    assert [
-        (violation["id"], violation["nodes"][0]["html"])
-        for violation in violations
-        if violation["impact"] in ("serious", "critical")
-    ] == []
-
-
-def test_sign_in_look_around_copy_keys_and_sign_out(aws, page):
+def test_sign_in_look_around_copy_keys_and_sign_out(aws, page, inspect):
     page.goto(f"{aws.endpoint_url}/start/#/console?account_id={DEV}&role_name=Developer")
     inspect(page)
     page.fill("#username", "jane")
@@ -56,7 +28,7 @@ def test_sign_in_look_around_copy_keys_and_sign_out(aws, page):
     assert page.inner_text("#sentence") == "You are signed out."
 
 
-def test_confirm_a_device(aws, page):
+def test_confirm_a_device(aws, page, inspect):
     tool = Tool(aws)
     device = tool.start()
     page.goto(device["verificationUri"])

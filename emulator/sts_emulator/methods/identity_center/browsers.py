@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlencode
 
 from sts_emulator.accounts import directory
-from sts_emulator.accounts.directory import Instance
+from sts_emulator.accounts.directory import DirectoryUser, Instance
 from sts_emulator.core.errors import AwsError
 from sts_emulator.methods.identity_center import portal_sessions
 from sts_emulator.methods.identity_center.portal_sessions import PortalSession
@@ -38,6 +39,22 @@ def present(visit: Visit) -> PortalSession:
 def carried(visit: Visit, session: PortalSession) -> Header:
     """The header that makes the browser carry a session."""
     return COOKIE.give(visit, session.id.encode(), session.until - int(visit.world.now()))
+
+
+def enter(
+    visit: Visit,
+    instance: Instance,
+    person: DirectoryUser,
+    place: str,
+    until: int | None = None,
+    attributes: Mapping[str, str] | None = None,
+) -> Response:
+    """Sign a person in who has proven who they are, and send the browser on."""
+    with visit.attempt("signin", "UserAuthentication") as attempt:
+        attempt.ctx.evidence.update(person=person["name"], instance=instance["arn"])
+        session = portal_sessions.start(visit.world, instance, person, until, attributes=attributes)
+        attempt.result = {"UserAuthentication": "Success"}
+    return render.redirect(f"{visit.root}{place_after(place)}", [carried(visit, session)])
 
 
 def to_sign_in(visit: Visit, instance: Instance | None = None) -> Response:

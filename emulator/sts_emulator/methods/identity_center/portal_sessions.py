@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from sts_emulator.accounts import directory, single_use
@@ -37,6 +38,8 @@ class PortalSession:
     until: int
     application: str = ""
     scopes: tuple[str, ...] = ()
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    """For access control, as an identity provider asserted them: they replace the directory's."""
 
 
 def start(
@@ -46,12 +49,19 @@ def start(
     until: int | None = None,
     application: str = "",
     scopes: tuple[str, ...] = (),
+    attributes: Mapping[str, str] | None = None,
 ) -> PortalSession:
     """Sign a person in; whoever calls has seen who it is. `until`: an identity provider's own end, if sooner."""
     end = int(world.now()) + instance["portal_session"]
     end = end if until is None else min(end, until)
-    session = PortalSession(os.urandom(16).hex(), instance, person, end, application, scopes)
-    body = {"instance": instance["id"], "user": person["id"], "application": application, "scopes": list(scopes)}
+    session = PortalSession(os.urandom(16).hex(), instance, person, end, application, scopes, attributes or {})
+    body = {
+        "instance": instance["id"],
+        "user": person["id"],
+        "application": application,
+        "scopes": list(scopes),
+        "attributes": dict(session.attributes),
+    }
     single_use.keep(world, KIND, session.id, end, body)
     return session
 
@@ -65,9 +75,14 @@ def find(world: World, identifier: str) -> PortalSession | None:
     person = directory.user(world, instance["store"], kept["user"]) if instance else None
     if instance is None or person is None or not person["enabled"]:
         return None
-    # a session of before applications had any lacks the last two
     return PortalSession(
-        identifier, instance, person, kept["until"], kept.get("application", ""), tuple(kept.get("scopes", ()))
+        id=identifier,
+        instance=instance,
+        person=person,
+        until=kept["until"],
+        application=kept.get("application", ""),  # older sessions lack this, and what follows
+        scopes=tuple(kept.get("scopes", ())),
+        attributes=kept.get("attributes", {}),
     )
 
 

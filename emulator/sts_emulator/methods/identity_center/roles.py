@@ -48,7 +48,7 @@ def vend(ctx: Context, session: PortalSession, account: str, name: str) -> Vende
     ask = Ask(
         session_name=person["name"],
         duration=directory.session_seconds(there["duration"]),
-        tags=directory.session_tags(instance, person),
+        tags={**directory.session_tags(instance, person), **session.attributes},
         role_arn=role["arn"],
     )
     return assume(ctx, _proof(session, account), ACTION, role, ask)

@@ -8,7 +8,7 @@ from typing import Any, Final
 from sts_emulator.accounts import directory
 from sts_emulator.accounts.directory import DirectoryUser, Instance
 from sts_emulator.core.errors import AwsError
-from sts_emulator.methods.identity_center import browsers, passwords, portal_sessions, second_factors
+from sts_emulator.methods.identity_center import browsers, corporate, passwords, portal_sessions, second_factors
 from sts_emulator.pages import passkeys, render
 from sts_emulator.pages.refusals import as_page
 from sts_emulator.pages.routes import page
@@ -25,7 +25,12 @@ _FORM: Final = "sign-in"
 
 @page("GET", "/start/signin", refusal=as_page)
 def sign_in_form(visit: Visit) -> Response:
-    return _form(visit, browsers.instance_of(visit, visit.query.get("instance", "")))
+    """The form, or off to the company's own identity provider."""
+    instance = browsers.instance_of(visit, visit.query.get("instance", ""))
+    if "identity_provider" not in instance:
+        return _form(visit, instance)
+    location, cookie = corporate.ask(visit, instance, browsers.place_after(visit.query.get("then", "")))
+    return render.redirect(location, [cookie])
 
 
 @page("POST", "/start/signin", refusal=as_page)
@@ -34,6 +39,8 @@ def sign_in(visit: Visit) -> Response:
     _VISITOR.check_form(visit, _FORM)
     fields = visit.posted
     instance = browsers.instance_of(visit, fields.get("instance", ""))
+    if "identity_provider" in instance:
+        raise AwsError("Refused", "People of this directory sign in at their own identity provider.", status=403)
     name = fields.get("username", "")
     try:
         with visit.attempt("signin", "CredentialVerification") as attempt:
@@ -121,12 +128,7 @@ def _proven(visit: Visit, instance: Instance, person: DirectoryUser) -> Response
 
 
 def _enter(visit: Visit, instance: Instance, person: DirectoryUser) -> Response:
-    with visit.attempt("signin", "UserAuthentication") as attempt:
-        attempt.ctx.evidence.update(person=person["name"], instance=instance["arn"])
-        session = portal_sessions.start(visit.world, instance, person)
-        attempt.result = {"UserAuthentication": "Success"}
-    place = browsers.place_after(visit.posted.get("then", ""))
-    return render.redirect(f"{visit.root}{place}", [browsers.carried(visit, session)])
+    return browsers.enter(visit, instance, person, visit.posted.get("then", ""))
 
 
 def _form(visit: Visit, instance: Instance, refusal: AwsError | None = None) -> Response:

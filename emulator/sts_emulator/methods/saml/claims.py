@@ -63,7 +63,8 @@ class Claims:
     """What an assertion says, each member read from what was digested under a good signature.
 
     Times are seconds since the epoch. `ends` is when the first of its time limits passes, `starts` the latest of its
-    NotBefore. `attributes` holds all attributes by name; `subject` is empty where there is no NameID.
+    NotBefore. `attributes` holds all attributes by name; `subject` is empty where there is no NameID, and
+    `in_response_to` where nobody had asked.
     """
 
     id: str
@@ -77,6 +78,7 @@ class Claims:
     ends: float
     session_ends: float | None
     attributes: Mapping[str, tuple[str, ...]]
+    in_response_to: str = ""
 
     @property
     def subject_type(self) -> str:
@@ -240,6 +242,7 @@ def read(assertion: Any) -> Claims:
         ends=min(limits),
         session_ends=min(sessions, default=None),
         attributes=attributes_of(assertion),
+        in_response_to=data.get("InResponseTo", ""),
     )
 
 
