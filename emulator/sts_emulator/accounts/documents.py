@@ -260,14 +260,121 @@ class Import(TypedDict):
     notes: list[str]
 
 
-class SeededScenario(TypedDict):
+# A keyword, which no class can have as a member: commands by method.
+_Try = TypedDict("_Try", {"try": dict[str, str]})
+
+
+class SeededScenario(_Try):
     """What a world was seeded from."""
 
     file: str
     digest: str
     files: list[str]
     description: str
-    # and `try`: commands by method; a keyword, which no class can have as a member
+
+
+class Decider(TypedDict):
+    """What decides in the place of IAM's engine (vending.deciders)."""
+
+    name: str
+    folder: str
+
+
+class Message(TypedDict):
+    """What a person was sent (pages.mailbox)."""
+
+    id: str
+    at: float
+    channel: str  # email, sms
+    sender: str
+    to: str
+    subject: str
+    text: str
+
+
+class Notification(TypedDict):
+    """What an SNS topic would have received; members have the wire's names."""
+
+    Type: str
+    MessageId: str
+    TopicArn: str
+    Message: str
+    Timestamp: str
+
+
+class DelegationTemplate(TypedDict):
+    """A policy template that a partner registered."""
+
+    account: str
+    name: str
+    text: str
+
+
+class Approver(TypedDict):
+    """Who approved a delegation: an ARN, and the session as it then was (vending.session)."""
+
+    arn: str
+    session: str
+
+
+class DelegationRequest(TypedDict):
+    """A partner's request for temporary delegation."""
+
+    id: str
+    requestor: str  # an account
+    workflow: str
+    template: str  # an ARN
+    parameters: list[dict[str, Any]]  # as the wire has them
+    policy: str  # the template, filled in
+    boundaries: list[str]
+    description: str
+    message: NotRequired[str]
+    channel: str  # the ARN of a topic
+    redirect: NotRequired[str]
+    duration: int
+    only_owner: bool
+    owner_account: NotRequired[str]
+    owner: NotRequired[str]  # an ARN
+    state: str
+    created: int
+    updated: int
+    expires: int
+    notes: NotRequired[str]
+    rejection: NotRequired[str]
+    approver: NotRequired[Approver]
+    released: NotRequired[int]
+
+
+class RoleDeletion(TypedDict):
+    """The task that deleted a service-linked role."""
+
+    account: str
+    role: str  # an ARN
+
+
+class CredentialReport(TypedDict):
+    """An account's credential report."""
+
+    at: int
+    text: str  # CSV
+
+
+class LastAccessedJob(TypedDict):
+    """A report on the services that somebody's policies allow."""
+
+    account: str
+    at: int
+    holder: str  # a unique id; empty for a policy
+    granularity: str
+    services: list[str]
+
+
+class SpentAssertion(TypedDict):
+    """That an assertion was used; its key says all."""
+
+
+class UserPoolSignIn(TypedDict):
+    """A sign-in at a user pool that still holds; what else it holds is told in idp.user_pools.tokens."""
 
 
 class MetadataOptions(TypedDict):
@@ -473,4 +580,14 @@ IDENTITY_POOL: Kind[IdentityPool] = Kind("identity-pool")  # key: `ACCOUNT/REGIO
 POOL_IDENTITY: Kind[PoolIdentity] = Kind("pool-identity")  # key: `POOL/id`, uid: its id
 POOL_LOGIN: Kind[PoolLogin] = Kind("pool-login")  # key: `POOL/digest of provider and subject`
 # Of a sign-in at a user pool other rooms know only whether it still holds. Key: `USER POOL/sub/event_id`
-USER_POOL_SIGN_IN = "user-pool-sign-in"
+USER_POOL_SIGN_IN: Kind[UserPoolSignIn] = Kind("user-pool-sign-in")
+SCENARIO: Kind[SeededScenario] = Kind("scenario")  # key: file
+DECIDER: Kind[Decider] = Kind("decider")  # key: `decider`: one at most
+MESSAGE: Kind[Message] = Kind("message")  # key: its id, which orders by arrival
+NOTIFICATION: Kind[Notification] = Kind("notification")  # key: `TOPIC/number`
+DELEGATION_TEMPLATE: Kind[DelegationTemplate] = Kind("delegation-template")  # key: ARN
+DELEGATION_REQUEST: Kind[DelegationRequest] = Kind("delegation-request")  # key: its id
+ROLE_DELETION: Kind[RoleDeletion] = Kind("service-linked-role-deletion")  # key: `ACCOUNT/task`
+CREDENTIAL_REPORT: Kind[CredentialReport] = Kind("credential-report")  # key: account id
+LAST_ACCESSED_JOB: Kind[LastAccessedJob] = Kind("last-accessed-job")  # key: its id
+SPENT_ASSERTION: Kind[SpentAssertion] = Kind("saml-assertion")  # key: `EXPIRY/digest of issuer and id`

@@ -16,9 +16,10 @@ from typing import Any, Final, Literal
 
 from sts_emulator.accounts import single_use
 from sts_emulator.accounts.documents import Passkey
+from sts_emulator.core.store import Kind
 from sts_emulator.core.world import World
 
-CHALLENGE: Final = "passkey-challenge"
+CHALLENGE: Final[Kind[Any]] = Kind("passkey-challenge")
 LIFETIME: Final = 300
 """Seconds that a challenge waits: as long as the browser is told to."""
 

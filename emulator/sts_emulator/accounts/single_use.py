@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from sts_emulator.core.store import Kind
 from sts_emulator.core.world import World
 
 _SWEPT: Final = 50  # of a kind that are over and removed whenever one is added
 
 
-def keep(world: World, kind: str, name: str, until: int, body: dict[str, Any]) -> None:
+def keep(world: World, kind: Kind[Any], name: str, until: int, body: dict[str, Any]) -> None:
     """Keep something under a name that nobody can guess, or that is none of a secret."""
     with world.unit():
         for key, _ in world.page_keys(kind, limit=_SWEPT):
@@ -22,19 +23,19 @@ def keep(world: World, kind: str, name: str, until: int, body: dict[str, Any]) -
         world.add(kind, _key(until, name), {**body, "name": name, "until": until}, uid=name)
 
 
-def look(world: World, kind: str, name: str) -> Any | None:
+def look(world: World, kind: Kind[Any], name: str) -> Any | None:
     """What is kept under a name, though its time may be over; None when nothing is."""
     return world.find(kind, name)
 
 
-def change(world: World, kind: str, name: str, **members: Any) -> None:
+def change(world: World, kind: Kind[Any], name: str, **members: Any) -> None:
     """Change members of what is kept under a name, which must be there."""
     kept = world.find(kind, name)
     assert kept is not None, "whoever changes it has looked"
     world.update(kind, _key(kept["until"], name), lambda body: {**body, **members})
 
 
-def take(world: World, kind: str, name: str) -> Any | None:
+def take(world: World, kind: Kind[Any], name: str) -> Any | None:
     """Take it away; None for everybody but the first, and when its time is over."""
     kept = world.find(kind, name)
     taken = None if kept is None else world.take(kind, _key(kept["until"], name))

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from sts_emulator.accounts import documents
 from sts_emulator.accounts.resources import key_of, role_by_arn, user_by_arn
+from sts_emulator.core.store import Kind
 from sts_emulator.core.world import World
 from sts_emulator.importers.inventory import Thing
 from sts_emulator.policy.saving.validate import restore_principals, rewrite_principals
@@ -30,7 +31,7 @@ class Held:
     label: str
     file: str
     line: Callable[[str], int]
-    place: tuple[str, str, tuple[str, ...]]
+    place: tuple[Kind[Any], str, tuple[str, ...]]
     role_arn: str = ""
 
     def text(self, world: World) -> str | None:
@@ -67,6 +68,9 @@ class Held:
         world.update(self.place[0], self.place[1], change)
 
 
+_HOLDERS: Mapping[str, Kind[Any]] = {"roles": documents.ROLE, "users": documents.USER, "groups": documents.GROUP}
+
+
 def held(world: World, scenario: Scenario) -> Iterator[Held]:
     """The policies that a scenario, and what it imports, declare."""
     for entry in scenario.entries:
@@ -78,17 +82,17 @@ def held(world: World, scenario: Scenario) -> Iterator[Held]:
 def _roles(world: World, file: str, account: str, declared: Any) -> Iterator[Held]:
     for name, role in declared.items():
         yield _trust(account, name, file, _fixed(role.where.at("trust").line), world)
-        yield from _inline(world, file, ("role", account, name), role)
+        yield from _inline(world, file, (documents.ROLE, account, name), role)
 
 
 def _users(world: World, file: str, account: str, declared: Any) -> Iterator[Held]:
     for name, user in declared.items():
-        yield from _inline(world, file, ("user", account, name), user)
+        yield from _inline(world, file, (documents.USER, account, name), user)
 
 
 def _groups(world: World, file: str, account: str, declared: Any) -> Iterator[Held]:
     for name, group in declared.items():
-        yield from _inline(world, file, ("group", account, name), group)
+        yield from _inline(world, file, (documents.GROUP, account, name), group)
 
 
 def _policies(world: World, file: str, account: str, declared: Any) -> Iterator[Held]:
@@ -105,11 +109,12 @@ def _imports(world: World, _file: str, _account: str, declared: tuple[Imported, 
 def _thing(world: World, file: str, thing: Thing) -> Iterator[Held]:
     if thing.section == "roles":
         yield _trust(thing.account, thing.name, file, partial(thing.line_of, "trust"), world)
-    kind = {"roles": "role", "users": "user", "groups": "group"}.get(thing.section)
-    for name in thing.body.get("inline", ()) if kind else ():
-        place = (str(kind), key_of(thing.account, thing.name), ("inline", name))
-        label = f"{kind} {thing.name}, policy {name}"
-        yield Held("inline", label, file, partial(thing.line_of, f"inline.{name}"), place)
+    if thing.section in _HOLDERS:
+        kind = _HOLDERS[thing.section]
+        for name in thing.body.get("inline", ()):
+            place = (kind, key_of(thing.account, thing.name), ("inline", name))
+            label = f"{kind} {thing.name}, policy {name}"
+            yield Held("inline", label, file, partial(thing.line_of, f"inline.{name}"), place)
     if thing.section == "policies":
         yield from _managed(world, thing.account, thing.name, file, partial(thing.line_of, "document"))
 
@@ -117,10 +122,10 @@ def _thing(world: World, file: str, thing: Thing) -> Iterator[Held]:
 def _trust(account: str, name: str, file: str, line: Callable[[str], int], world: World) -> Held:
     key = key_of(account, name)
     role = world.get(documents.ROLE, key)
-    return Held("trust", f"role {name}", file, line, ("role", key, ("trust",)), role["arn"] if role else "")
+    return Held("trust", f"role {name}", file, line, (documents.ROLE, key, ("trust",)), role["arn"] if role else "")
 
 
-def _inline(world: World, file: str, holder: tuple[str, str, str], declared: Any) -> Iterator[Held]:
+def _inline(world: World, file: str, holder: tuple[Kind[Any], str, str], declared: Any) -> Iterator[Held]:
     kind, account, name = holder
     key = key_of(account, name)
     for policy in declared.inline if declared is not None and world.get(kind, key) else ():
@@ -133,7 +138,7 @@ def _managed(world: World, account: str, name: str, file: str, line: Callable[[s
     stored = world.get(documents.POLICY, key)
     if stored is not None:
         way = ("versions", stored["default"], "text")
-        yield Held("identity", f"policy {name}", file, line, ("policy", key, way))
+        yield Held("identity", f"policy {name}", file, line, (documents.POLICY, key, way))
 
 
 def _organization(world: World, file: str, _account: str, declared: Any) -> Iterator[Held]:
@@ -143,7 +148,7 @@ def _organization(world: World, file: str, _account: str, declared: Any) -> Iter
         key = "service_control_policies" if kind == "scp" else "resource_control_policies"
         listed = getattr(declared, key)
         if policy["name"] in listed:
-            place = ("organization", "organization", ("policies", identifier, "text"))
+            place = (documents.ORGANIZATION, "organization", ("policies", identifier, "text"))
             yield Held(kind, f"{kind} {policy['name']}", file, _fixed(declared.where.at(key).line), place)
 
 

@@ -192,7 +192,7 @@ def _announcement(settings: Settings, world: World) -> Iterator[str]:
         yield f"  export AWS_ACCESS_KEY_ID={shlex.quote(first['id'])}"
         yield f"  export AWS_SECRET_ACCESS_KEY={shlex.quote(first['secret'])}"
         yield f"  export AWS_DEFAULT_REGION={settings.region}"
-    commands = {method: text for record in world.page("scenario") for method, text in record["try"].items()}
+    commands = {method: text for record in world.page(documents.SCENARIO) for method, text in record["try"].items()}
     if commands:
         yield from ("", "then try:", "")
         for method, text in commands.items():

@@ -255,7 +255,7 @@ async def get_mfa_code(world: TheWorld, serial: str) -> dict[str, str]:
 @router.get("/worlds/{world}/notifications", summary="What SNS topics would have received")
 async def list_notifications(world: TheWorld, topic: str | None = None) -> list[dict[str, Any]]:
     """SNS messages, oldest first, of one topic (its ARN) or all: there is no SNS here to deliver them."""
-    return [dict(message) for message in world.page("notification", f"{topic}/" if topic else "")]
+    return [dict(message) for message in world.page(documents.NOTIFICATION, f"{topic}/" if topic else "")]
 
 
 @router.post("/worlds/{world}/scenario", summary="Apply a scenario")

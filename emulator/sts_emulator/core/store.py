@@ -7,25 +7,16 @@ which a new adapter joins by adding itself there.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 Document = dict[str, Any]
 Shape_co = TypeVar("Shape_co", bound=Mapping[str, object], covariant=True)
 
 
-if TYPE_CHECKING:
+class Kind(str, Generic[Shape_co]):
+    """A kind of document, by its name in the table; typed by the shape that such documents have."""
 
-    class Kind(Generic[Shape_co]):
-        """A kind of document, by its name in the table; typed by the shape that such documents have."""
-
-        def __init__(self, name: str) -> None: ...
-
-else:
-    # To the type checker it is no text, so that a document of the wrong shape cannot pass for one of no known shape.
-    class Kind(str, Generic[Shape_co]):
-        """See above."""
-
-        __slots__ = ()
+    __slots__ = ()
 
 
 Change = Callable[[Document], Document]

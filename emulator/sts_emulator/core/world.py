@@ -7,7 +7,7 @@ import os
 import re
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar, cast, overload
+from typing import Any, TypeVar, cast
 
 from sts_emulator.core import clock
 from sts_emulator.core.store import (
@@ -188,24 +188,17 @@ class World:
         self._look()
         return True
 
-    @overload
-    def get(self, kind: Kind[Body], key: str) -> Body | None: ...
-    @overload
-    def get(self, kind: str, key: str) -> Mapping[str, Any] | None: ...
-    def get(self, kind: Any, key: str) -> Any:
+    def get(self, kind: Kind[Body], key: str) -> Body | None:
         """The document, or None."""
         try:
-            return self._documents[kind, key]
+            document: Any = self._documents[kind, key]
         except KeyError:
             document = self._reads.get(self.name, kind, key)
             self._remember(self._documents, (kind, key), document)
-            return document
+        body: Body | None = document
+        return body
 
-    @overload
-    def find(self, kind: Kind[Body], uid: str) -> Body | None: ...
-    @overload
-    def find(self, kind: str, uid: str) -> Mapping[str, Any] | None: ...
-    def find(self, kind: Any, uid: str) -> Any:
+    def find(self, kind: Kind[Body], uid: str) -> Body | None:
         """The document that bears the unique id or ARN `uid`, or None."""
         place = (kind, uid)
         try:
@@ -228,19 +221,19 @@ class World:
                 known.clear()
             known[place] = value
 
-    @overload
-    def page(self, kind: Kind[Body], prefix: str = "", after: str = "", limit: int = ...) -> list[Body]: ...
-    @overload
-    def page(self, kind: str, prefix: str = "", after: str = "", limit: int = ...) -> list[Mapping[str, Any]]: ...
-    def page(self, kind: Any, prefix: str = "", after: str = "", limit: int = 1_000_000) -> Any:
+    def page(self, kind: Kind[Body], prefix: str = "", after: str = "", limit: int = 1_000_000) -> list[Body]:
         """Documents of a kind whose key begins with `prefix`, behind the key `after`, in key order."""
-        return [body for _, body in self._reads.page(self.name, kind, prefix, after, limit)]
+        rows: Any = self._reads.page(self.name, kind, prefix, after, limit)
+        return [body for _, body in rows]
 
-    def page_keys(self, kind: Any, prefix: str = "", after: str = "", limit: int = 1_000_000) -> list[tuple[str, Any]]:
+    def page_keys(
+        self, kind: Kind[Body], prefix: str = "", after: str = "", limit: int = 1_000_000
+    ) -> list[tuple[str, Body]]:
         """Like `page`, as (key, document) pairs, for paging."""
-        return list(self._reads.page(self.name, kind, prefix, after, limit))
+        rows: Any = self._reads.page(self.name, kind, prefix, after, limit)
+        return list(rows)
 
-    def count(self, kind: Any, prefix: str = "") -> int:
+    def count(self, kind: Kind[Any], prefix: str = "") -> int:
         """How many documents of a kind have a key that begins with `prefix`."""
         return self._reads.count(self.name, kind, prefix)
 
@@ -256,36 +249,23 @@ class World:
                 self._memo[key] = value
             return value
 
-    @overload
-    def add(self, kind: Kind[Body], key: str, body: Body, *, uid: str = "") -> None: ...
-    @overload
-    def add(self, kind: str, key: str, body: dict[str, Any], *, uid: str = "") -> None: ...
-    def add(self, kind: Any, key: str, body: Any, *, uid: str = "") -> None:
+    def add(self, kind: Kind[Body], key: str, body: Body, *, uid: str = "") -> None:
         """Store a new document. Raises AlreadyExistsError."""
-        if self._snapshot.lag:
-            body = {**body, NEW: self.now() + self._snapshot.lag}
+        document: Any = {**body, NEW: self.now() + self._snapshot.lag} if self._snapshot.lag else body
         with self._own_unit():
-            self._writing().add(self.name, kind, key, body, uid)
+            self._writing().add(self.name, kind, key, document, uid)
             self._wrote(kind, key)
 
-    @overload
-    def update(self, kind: Kind[Body], key: str, change: Callable[[Body], Body]) -> Body: ...
-    @overload
-    def update(self, kind: str, key: str, change: Change) -> dict[str, Any]: ...
-    def update(self, kind: Any, key: str, change: Any) -> Any:
+    def update(self, kind: Kind[Body], key: str, change: Callable[[Body], Body]) -> Body:
         """Replace a document by `change(document)`, with nothing in between. Raises NotFoundError."""
-        if self._snapshot.lag:
-            change = self._lagging(change)
+        made: Any = self._lagging(change) if self._snapshot.lag else change
         with self._own_unit():
-            body = self._writing().update(self.name, kind, key, change)
+            document: Any = self._writing().update(self.name, kind, key, made)
             self._wrote(kind, key)
+        body: Body = document
         return body
 
-    @overload
-    def put(self, kind: Kind[Body], key: str, body: Body, *, uid: str = "") -> None: ...
-    @overload
-    def put(self, kind: str, key: str, body: dict[str, Any], *, uid: str = "") -> None: ...
-    def put(self, kind: Any, key: str, body: Any, *, uid: str = "") -> None:
+    def put(self, kind: Kind[Body], key: str, body: Body, *, uid: str = "") -> None:
         """Store a document whether or not it exists."""
         with self._own_unit():
             try:
@@ -293,15 +273,12 @@ class World:
             except NotFoundError:
                 self.add(kind, key, body, uid=uid)
 
-    @overload
-    def take(self, kind: Kind[Body], key: str) -> Body | None: ...
-    @overload
-    def take(self, kind: str, key: str) -> dict[str, Any] | None: ...
-    def take(self, kind: Any, key: str) -> Any:
+    def take(self, kind: Kind[Body], key: str) -> Body | None:
         """Remove a document and return it; exactly one caller gets it, everybody else gets None."""
         with self._own_unit():
-            body = self._writing().take(self.name, kind, key)
+            document: Any = self._writing().take(self.name, kind, key)
             self._wrote(kind, key)
+        body: Body | None = document
         return body
 
     # -- eventual consistency -----------------------------------------------------------------------------------
@@ -319,7 +296,7 @@ class World:
             return None
         return document[WAS] if document.get(UNTIL, 0) > now else document  # type: ignore[no-any-return]  # same shape
 
-    def _lagging(self, change: Change) -> Change:
+    def _lagging(self, change: Callable[[Any], Any]) -> Change:
         """A change that leaves in the document what it was, and until when it is known as that."""
 
         def changed(body: dict[str, Any]) -> dict[str, Any]:

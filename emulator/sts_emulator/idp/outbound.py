@@ -7,11 +7,11 @@ import json
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from sts_emulator.accounts import documents, organizations
 from sts_emulator.core.errors import AwsError
-from sts_emulator.core.store import AlreadyExistsError
+from sts_emulator.core.store import AlreadyExistsError, Kind
 from sts_emulator.core.world import World
 from sts_emulator.idp import keys
 from sts_emulator.pages import render
@@ -28,7 +28,7 @@ KEY_IDS = {"RS256": "RSA_0", "ES384": "EC384_0"}
 ALGORITHMS = tuple(KEY_IDS)
 MAX_PAYLOAD = 16_384  # bytes of claims; AWS does not publish its own limit
 PAGE = "outbound"
-KIND = "outbound-keys"
+KIND: Final[Kind[keys.Key]] = Kind("outbound-keys")  # key: `ISSUER/algorithm`
 
 
 @operation("sts", "GetWebIdentityToken")

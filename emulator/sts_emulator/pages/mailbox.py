@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Final
+from typing import Final
 
+from sts_emulator.accounts.documents import MESSAGE, Message
 from sts_emulator.core import clock
 from sts_emulator.core.world import World
-
-KIND: Final = "message"
-"""Document: id, at (seconds by the world's clock), channel, sender, to, subject, text. Its key orders by arrival."""
 
 KEPT: Final = 1_000
 """Messages of a world that are kept; then the oldest go."""
@@ -20,10 +18,10 @@ LONGEST: Final = 20_000
 
 def deliver(
     world: World, to: str, text: str, *, subject: str = "", channel: str = "email", sender: str = ""
-) -> dict[str, Any]:
+) -> Message:
     """Put a message into the mailbox of `to`, an address or a telephone number."""
     key = f"{int(clock.real() * 1_000_000):020}-{os.urandom(4).hex()}"
-    message = {
+    message: Message = {
         "id": key,
         "at": world.now(),
         "channel": channel,
@@ -33,13 +31,13 @@ def deliver(
         "text": text[:LONGEST],
     }
     with world.unit():
-        world.add(KIND, key, message)
-        if world.count(KIND) > KEPT:
-            oldest, _ = world.page_keys(KIND, limit=1)[0]
-            world.take(KIND, oldest)
+        world.add(MESSAGE, key, message)
+        if world.count(MESSAGE) > KEPT:
+            oldest, _ = world.page_keys(MESSAGE, limit=1)[0]
+            world.take(MESSAGE, oldest)
     return message
 
 
-def messages(world: World, to: str = "") -> list[dict[str, Any]]:
+def messages(world: World, to: str = "") -> list[Message]:
     """What was sent, oldest first: to one person, or to all."""
-    return [dict(message) for message in world.page(KIND) if message["to"] == to or not to]
+    return [message for message in world.page(MESSAGE) if message["to"] == to or not to]

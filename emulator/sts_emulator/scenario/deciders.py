@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sts_emulator.accounts import documents
 from sts_emulator.scenario.load import Node
 from sts_emulator.scenario.seed import Section, Seed
 from sts_emulator.scenario.shape import Mistake, Reader, Shape, text
@@ -32,7 +33,7 @@ class Decider(Shape):
 
 def _connect(seed: Seed, decider: Decider) -> None:
     body = {"name": decider.name, "folder": decider.folder}
-    seed.world.put(deciders.KIND, deciders.KIND, body)
+    seed.world.put(documents.DECIDER, deciders.KEY, body)
 
 
 SECTION = Section("decider", Decider, connect=_connect, scope="world")

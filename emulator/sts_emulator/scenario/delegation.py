@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from sts_emulator.accounts import documents
 from sts_emulator.iam.delegation import templates
 from sts_emulator.scenario.policies import Policy
 from sts_emulator.scenario.problems import ScenarioError
@@ -18,7 +19,7 @@ def _create(seed: Seed, declared: Mapping[str, Policy]) -> None:
             message = f"template `{name}` is no policy: expected statements, each a mapping"
             raise ScenarioError.at(seed.where, message)
         arn = templates.arn(seed.account, name)
-        seed.world.put(templates.KIND, arn, {"account": seed.account, "name": name, "text": text})
+        seed.world.put(documents.DELEGATION_TEMPLATE, arn, {"account": seed.account, "name": name, "text": text})
 
 
 def _is_template(text: str) -> bool:

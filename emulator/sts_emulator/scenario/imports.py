@@ -17,6 +17,7 @@ from sts_emulator.accounts import documents
 from sts_emulator.accounts.resources import key_of
 from sts_emulator.core import names
 from sts_emulator.core.errors import AwsError
+from sts_emulator.core.store import Kind
 from sts_emulator.importers.inventory import Inventory, Thing
 from sts_emulator.policy.deciding.document import Document, MalformedPolicy, as_list, parse
 from sts_emulator.scenario import assumed_providers, providers, roles_and_profiles, roles_anywhere, saml
@@ -42,7 +43,12 @@ _ORDINARY = {
     )
 }
 _PREFIXES = {"users": "AIDA", "groups": "AGPA", "roles": "AROA", "policies": "ANPA"}
-_KINDS = {"users": "user", "groups": "group", "roles": "role", "policies": "policy"}
+_KINDS: Mapping[str, Kind[Any]] = {
+    "users": documents.USER,
+    "groups": documents.GROUP,
+    "roles": documents.ROLE,
+    "policies": documents.POLICY,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,14 +189,14 @@ class _Planting:
 
     def _put(self, thing: Thing) -> None:
         kind, body = _KINDS[thing.section], _stored(self._seed, thing)
-        uid = body["arn"] if kind == "policy" else body["id"]
+        uid = body["arn"] if kind is documents.POLICY else body["id"]
         key = key_of(thing.account, thing.name)
         known = self._world.take(kind, key)
         if known is not None and known["arn"] == body["arn"]:  # the same thing again, of which others hold the id
             body |= {"id": thing.id or known["id"], "created": known["created"]}
-            uid = body["arn"] if kind == "policy" else body["id"]
+            uid = body["arn"] if kind is documents.POLICY else body["id"]
         self._world.add(kind, key, body, uid=uid)
-        if kind == "user":
+        if kind is documents.USER:
             self._seed.account = thing.account
             self._seed.set_keys(thing.name, None)
 
@@ -287,18 +293,18 @@ def _stored(seed: Seed, thing: Thing) -> dict[str, Any]:
         "arn": names.iam_arn(account, kind, path, thing.name),
         "created": created,
     }
-    if kind == "policy":
+    if kind is documents.POLICY:
         versions = {"v1": {"text": body["document"], "created": created}}
         more = {"updated": created, "description": body.get("description", ""), "tags": body.get("tags", {})}
         return {**base, **more, "default": "v1", "versions": versions}
     attached = [_policy_arn(account, item) for item in as_list(body.get("policies", []))]
     base |= {"inline": dict(body.get("inline", {})), "attached": list(dict.fromkeys(attached))}
-    if kind == "group":
+    if kind is documents.GROUP:
         return base
     base["tags"] = dict(body.get("tags", {}))
     if body.get("boundary"):
         base["boundary"] = body["boundary"]
-    if kind == "user":
+    if kind is documents.USER:
         return {**base, "groups": list(body.get("groups", ()))}
     duration = str(body.get("max_session_duration") or roles_and_profiles.HOUR)
     longest = int(duration) if duration.isdecimal() and len(duration) < 6 else roles_and_profiles.HOUR  # noqa: PLR2004 - 43200 at most

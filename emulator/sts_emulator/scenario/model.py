@@ -11,6 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from sts_emulator.accounts.documents import SeededScenario
 from sts_emulator.catalogue import SECTIONS, Row
 from sts_emulator.core import names
 from sts_emulator.scenario.expect import Expectation
@@ -103,7 +104,7 @@ class Scenario:
         """What the scenario expects of itself."""
         return self.head.expect
 
-    def record(self) -> dict[str, Any]:
+    def record(self) -> SeededScenario:
         """What a world remembers of having been seeded with this."""
         return {
             "file": self.file,

@@ -11,6 +11,7 @@ from typing import Any
 from sts_emulator.accounts import documents, managed_policies
 from sts_emulator.accounts.resources import Stored, key_of
 from sts_emulator.core import names
+from sts_emulator.core.store import Kind
 from sts_emulator.scenario.load import Node
 from sts_emulator.scenario.problems import ScenarioError, Where
 from sts_emulator.scenario.seed import Section, Seed
@@ -103,6 +104,9 @@ def policy_arn(seed: Seed, where: Where, text: str) -> str:
     raise ScenarioError.at(where, f"no policy `{text}` in account {seed.account}, and AWS has none of that name here")
 
 
+_KINDS: Mapping[str, Kind[Any]] = {"User": documents.USER, "Group": documents.GROUP, "Role": documents.ROLE}
+
+
 class Holder:
     """A User, Group or Role (`kind`) of the current account, brought to exactly what the scenario says it has."""
 
@@ -112,7 +116,7 @@ class Holder:
         self._named = {f"{kind}Name": name}
         self._what = f"{kind.lower()} `{name}`"
         self._where = where
-        self._stored: Stored = seed.world.get(kind.lower(), key_of(seed.account, name)) or {}
+        self._stored: Stored = seed.world.get(_KINDS[kind], key_of(seed.account, name)) or {}
 
     def set_inline(self, wanted: Mapping[str, Policy]) -> None:
         """Embedded policies by name."""

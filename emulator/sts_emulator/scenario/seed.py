@@ -197,7 +197,7 @@ def _apply(seed: Seed, scenario: Scenario) -> None:
             seed.account, seed.where = entry.account, entry.where
             getattr(entry.section, step)(seed, entry.value)
     seed.put_organization_back()
-    seed.world.put("scenario", scenario.file, scenario.record())
+    seed.world.put(documents.SCENARIO, scenario.file, scenario.record())
 
 
 def _account(seed: Seed, name: str, alias: str) -> None:

@@ -6,8 +6,8 @@ import asyncio
 import logging
 from collections.abc import Callable, Container, Mapping
 from pathlib import Path
-from typing import Any
 
+from sts_emulator.accounts import documents
 from sts_emulator.core.world import DEFAULT, World
 from sts_emulator.scenario.model import Scenario, parse_file
 from sts_emulator.scenario.problems import ScenarioError, Where
@@ -103,9 +103,9 @@ def _apply_new(server: Server, world: World, scenario: Scenario) -> bool:
     return True
 
 
-def _record(world: World, path: Path) -> Mapping[str, Any] | None:
+def _record(world: World, path: Path) -> documents.SeededScenario | None:
     """What the world remembers of having been seeded from a file."""
-    return world.get("scenario", str(path))
+    return world.get(documents.SCENARIO, str(path))
 
 
 def _look(server: Server) -> dict[Path, tuple[int, int]]:
@@ -118,7 +118,8 @@ def _look(server: Server) -> dict[Path, tuple[int, int]]:
 
 
 def _named(server: Server, path: Path) -> list[Path]:
-    return [path.parent / name for name in (_record(_world(server), path) or {}).get("files", ())]
+    record = _record(_world(server), path)
+    return [path.parent / name for name in record["files"]] if record else []
 
 
 def _state(paths: list[Path]) -> tuple[int, int]:

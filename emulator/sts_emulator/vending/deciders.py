@@ -14,13 +14,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+from sts_emulator.accounts import documents
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.policy.deciding.engine import Decision, PolicySet, Request, decide, needs_trust
 
 Decider = Callable[[Request, PolicySet], Decision]
 
-KIND: Final = "decider"
+KEY: Final = "decider"
 GROUP: Final = "sts_emulator.deciders"
 
 
@@ -34,9 +35,9 @@ def decision(world: World, request: Request, policies: PolicySet) -> Decision:
     Raises:
         AwsError: InternalFailure when the world's own decider fails, or answers with something else.
     """
-    if world.get(KIND, KIND) is None or not needs_trust(request):
+    if world.get(documents.DECIDER, KEY) is None or not needs_trust(request):
         return decide(request, policies)
-    name, decider = world.memo(KIND, lambda: _of(world))
+    name, decider = world.memo(KEY, lambda: _of(world))
     try:
         decided = decider(request, policies)
     except Exception as failure:  # whatever a stranger's code raises
@@ -49,7 +50,7 @@ def decision(world: World, request: Request, policies: PolicySet) -> Decision:
 
 
 def _of(world: World) -> tuple[str, Decider]:
-    stored = world.get(KIND, KIND)
+    stored = world.get(documents.DECIDER, KEY)
     assert stored is not None, "decision() looked"
     try:
         return stored["name"], load(stored["name"], stored["folder"])

@@ -5,23 +5,21 @@ Rules: UG temporary-delegation-building-integration, "Exchange Tokens".
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
+from sts_emulator.accounts.documents import DELEGATION_REQUEST, Approver, DelegationRequest
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.vending import credentials
 from sts_emulator.vending.context import Caller
 from sts_emulator.vending.session import USER, Session
 
-KIND = "delegation-request"
 RELEASED = "FINALIZED"
 PURPOSE = "trade-in-token"
 INVALID = "Invalid trade-in token"  # recorded 2026-09, with ValidationError, for a token that is none
 
 
-def approver(caller: Caller) -> dict[str, str]:
+def approver(caller: Caller) -> Approver:
     """Who approves, with the state of their identity at that time: as a request keeps it."""
     session = caller.session or Session(
         kind=USER,
@@ -49,7 +47,7 @@ def redeem(world: World, token: str, account: str) -> tuple[Session, str]:
             that another account than `account` may exchange.
     """
     sealed = credentials.unseal(world, PURPOSE, token)
-    request = world.get(KIND, sealed.decode()) if sealed else None
+    request = world.get(DELEGATION_REQUEST, sealed.decode()) if sealed else None
     if request is None or request["state"] != RELEASED or request["requestor"] != account:
         raise AwsError("ValidationError", INVALID)
     expires = request["released"] + request["duration"]
@@ -58,7 +56,7 @@ def redeem(world: World, token: str, account: str) -> tuple[Session, str]:
     return _delegated(request, expires), request["approver"]["arn"]
 
 
-def _delegated(request: Mapping[str, Any], expires: int) -> Session:
+def _delegated(request: DelegationRequest, expires: int) -> Session:
     approved = Session.from_bytes(request["approver"]["session"].encode())
     scopes = [*approved.extra.get("scopes", ()), request["policy"]]
     extra = {**approved.extra, "scopes": scopes, "delegate": request["requestor"]}

@@ -8,14 +8,12 @@ from __future__ import annotations
 import json
 import uuid
 
-from sts_emulator.accounts.resources import Stored
+from sts_emulator.accounts.documents import NOTIFICATION, DelegationRequest, Notification
 from sts_emulator.core import clock
 from sts_emulator.core.world import World
 
-KIND = "notification"
 
-
-def notify(world: World, request: Stored, token: str = "") -> None:
+def notify(world: World, request: DelegationRequest, token: str = "") -> None:
     """Tell of a new state, or, with a trade-in token, of the token."""
     message = {
         "Type": "ExchangeToken" if token else "StateChange",
@@ -27,12 +25,12 @@ def notify(world: World, request: Stored, token: str = "") -> None:
     }
     if token:
         message |= {"ExchangeToken": token, "ExpiresAt": clock.iso(request["released"] + request["duration"])}
-    number = world.count(KIND, f"{request['channel']}/")
-    body = {
+    number = world.count(NOTIFICATION, f"{request['channel']}/")
+    body: Notification = {
         "Type": "Notification",
         "MessageId": str(uuid.uuid4()),
         "TopicArn": request["channel"],
         "Message": json.dumps(message),
         "Timestamp": clock.iso(request["updated"]),
     }
-    world.add(KIND, f"{request['channel']}/{number:09}", body)
+    world.add(NOTIFICATION, f"{request['channel']}/{number:09}", body)

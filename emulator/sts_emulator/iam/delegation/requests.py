@@ -2,10 +2,6 @@
 
 Rules: the operations' models; UG access_policies-temporary-delegation and temporary-delegation-building-integration.
 Texts of refusals, and the answers to what comes in the wrong state, are not recorded.
-
-A stored request: id, requestor (account), workflow, template, parameters, policy (filled in), boundaries, description,
-message, channel, redirect, duration, only_owner, owner_account, owner (ARN), state, created, updated, expires, notes,
-rejection, and once approved `approver` (vending.trade_in) and `released`.
 """
 
 from __future__ import annotations
@@ -17,8 +13,7 @@ from itertools import product
 from typing import Any
 
 from sts_emulator.accounts import documents
-from sts_emulator.accounts.documents import changed
-from sts_emulator.accounts.resources import Stored
+from sts_emulator.accounts.documents import DELEGATION_REQUEST, DelegationRequest, changed
 from sts_emulator.core import names
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
@@ -32,7 +27,6 @@ from sts_emulator.vending.authorize import consult, denial, refused
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import operation
 
-KIND = trade_in.KIND
 UNASSIGNED, ASSIGNED, PENDING, ACCEPTED = "UNASSIGNED", "ASSIGNED", "PENDING_APPROVAL", "ACCEPTED"
 FINALIZED, REJECTED, EXPIRED = trade_in.RELEASED, "REJECTED", "EXPIRED"
 DAY = 86_400
@@ -72,19 +66,19 @@ def create_delegation_request(
         "iam:delegationduration": (str(SessionDuration),),
     }
     permit(ctx, "CreateDelegationRequest", _arn(OwnerAccountId or account, identifier), asked)
-    registered = ctx.world.get(templates.KIND, template)
+    registered = ctx.world.get(documents.DELEGATION_TEMPLATE, template)
     if registered is None or registered["account"] != account:
         raise AwsError("InvalidInput", f"Policy template {template} is not registered for account {account}.")
     channel = names.parse_arn(NotificationChannel)
     if channel is None or channel.service != "sns" or channel.account != account:
         raise AwsError("InvalidInput", f"{NotificationChannel} is not an SNS topic of account {account}.")
-    if any(_of_workflow(request, account, RequestorWorkflowId) for request in ctx.world.page(KIND)):
+    if any(_of_workflow(request, account, RequestorWorkflowId) for request in ctx.world.page(DELEGATION_REQUEST)):
         message = f"A delegation request with workflow id {RequestorWorkflowId} already exists."
         raise AwsError("EntityAlreadyExists", message, status=409)
     parameters = [dict(parameter) for parameter in Permissions.get("Parameters", ())]
     policy = templates.render(registered["text"], templates.values(parameters))
     now = int(ctx.world.now())
-    request = {
+    request: DelegationRequest = {
         "id": identifier,
         "requestor": account,
         "workflow": RequestorWorkflowId,
@@ -93,22 +87,20 @@ def create_delegation_request(
         "policy": policy,
         "boundaries": templates.boundaries(policy),
         "description": Description,
-        "message": RequestMessage,
         "channel": NotificationChannel,
-        "redirect": RedirectUrl,
         "duration": SessionDuration,
         "only_owner": OnlySendByOwner,
-        "owner_account": OwnerAccountId,
         "state": UNASSIGNED,
         "created": now,
         "updated": now,
         "expires": now + LIFE[UNASSIGNED],
     }
-    ctx.world.add(KIND, identifier, {name: value for name, value in request.items() if value is not None})
+    said = {"message": RequestMessage, "redirect": RedirectUrl, "owner_account": OwnerAccountId}
+    ctx.world.add(DELEGATION_REQUEST, identifier, changed(**said)(request))
     return {"DelegationRequestId": identifier, "ConsoleDeepLink": f"{ctx.base_url}/console?delegation={identifier}"}
 
 
-def _of_workflow(request: Stored, account: str, workflow: str) -> bool:
+def _of_workflow(request: DelegationRequest, account: str, workflow: str) -> bool:
     return bool(request["requestor"] == account and request["workflow"] == workflow)
 
 
@@ -199,7 +191,7 @@ def list_delegation_requests(
         permit(ctx, "ListDelegationRequests", "*", {"iam:delegationrequestowner": (OwnerId,)} if OwnerId else {})
     requests = [
         request
-        for request in ctx.world.page(KIND)
+        for request in ctx.world.page(DELEGATION_REQUEST)
         if request.get("owner_account") == caller.account
         and request.get("owner")
         and OwnerId in (None, request["owner"])
@@ -209,8 +201,8 @@ def list_delegation_requests(
     return listed
 
 
-def _shown(world: World, request: Stored) -> dict[str, Any]:
-    account: Stored = world.get(documents.ACCOUNT, request["requestor"]) or {}
+def _shown(world: World, request: DelegationRequest) -> dict[str, Any]:
+    account = world.get(documents.ACCOUNT, request["requestor"])
     shown = {
         "DelegationRequestId": request["id"],
         "OwnerAccountId": request.get("owner_account"),
@@ -220,11 +212,11 @@ def _shown(world: World, request: Stored) -> dict[str, Any]:
         "PermissionPolicy": request["policy"],
         "RolePermissionRestrictionArns": request["boundaries"],
         "OwnerId": request.get("owner"),
-        "ApproverId": request.get("approver", {}).get("arn"),
+        "ApproverId": request["approver"]["arn"] if "approver" in request else None,
         "State": _state(world, request),
         "ExpirationTime": request["expires"],
         "RequestorId": request["requestor"],
-        "RequestorName": account.get("name", "")[:30] or None,
+        "RequestorName": account["name"][:30] or None if account else None,
         "CreateDate": request["created"],
         "SessionDuration": request["duration"],
         "RedirectUrl": request.get("redirect"),
@@ -263,13 +255,13 @@ def _arn(account: str, identifier: str) -> str:
     return names.iam_arn(account, "delegation-request", "/", identifier)
 
 
-def _reach(ctx: Context, action: str, identifier: str, *states: str) -> Stored:
+def _reach(ctx: Context, action: str, identifier: str, *states: str) -> DelegationRequest:
     """The request, once the caller may do `action` to it and it is in one of the states (none: any).
 
     Raises:
         AwsError: AccessDenied; NoSuchEntity; InvalidInput for another state.
     """
-    request = ctx.world.get(KIND, identifier)
+    request = ctx.world.get(DELEGATION_REQUEST, identifier)
     name = action if action.startswith("Send") else f"{action}DelegationRequest"
     if request is None:
         permit(ctx, name, _arn(ctx.identity.account, identifier))
@@ -281,7 +273,7 @@ def _reach(ctx: Context, action: str, identifier: str, *states: str) -> Stored:
     return request
 
 
-def _permit(ctx: Context, action: str, name: str, request: Stored) -> None:
+def _permit(ctx: Context, action: str, name: str, request: DelegationRequest) -> None:
     account, owner = request.get("owner_account") or ctx.identity.account, request.get("owner", "")
     arn = _arn(account, request["id"])
     keys = {"iam:delegationrequestowner": (owner,)} if owner else {}
@@ -293,7 +285,7 @@ def _permit(ctx: Context, action: str, name: str, request: Stored) -> None:
         raise refused(ctx, denial(ctx, ctx.identity, f"iam:{name}", arn, decision, same_account=same_account))
 
 
-def _default_permissions(request: Stored) -> str:
+def _default_permissions(request: DelegationRequest) -> str:
     """Who may do what to a request without a policy of their own, as if the request had one itself."""
     owner, account = request.get("owner"), request.get("owner_account")
     statement: dict[str, Any] = {"Effect": "Allow", "Resource": "*"}
@@ -307,15 +299,15 @@ def _default_permissions(request: Stored) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
-def _state(world: World, request: Stored) -> str:
+def _state(world: World, request: DelegationRequest) -> str:
     return EXPIRED if request["expires"] <= world.now() else str(request["state"])
 
 
-def _move(ctx: Context, request: Stored, state: str, **members: Any) -> Stored:
+def _move(ctx: Context, request: DelegationRequest, state: str, **members: Any) -> DelegationRequest:
     """Bring a request to another state, and tell its partner."""
     now = int(ctx.world.now())
     moved = ctx.world.update(
-        KIND,
+        DELEGATION_REQUEST,
         request["id"],
         changed(**members, state=state, updated=now, expires=now + LIFE.get(state, LONG_LIFE)),
     )

@@ -16,7 +16,6 @@ from sts_emulator.core.errors import AwsError
 from sts_emulator.policy.deciding.document import MalformedPolicy, as_list
 from sts_emulator.policy.saving.validate import validate
 
-KIND = "delegation-template"
 LONGEST = 2048  # characters of a filled-in policy
 ENABLED = "@Enabled"
 _PLACE = re.compile(r"@\{([^{}]{1,256})\}")

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
+from sts_emulator.accounts import documents
 from sts_emulator.accounts.managed_policies import PREFIX
 from sts_emulator.accounts.resources import Stored, key_of
 from sts_emulator.core.errors import AwsError
@@ -20,7 +21,6 @@ from sts_emulator.vending.assume import DEFAULT_MAX_DURATION
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import operation
 
-DELETION = "service-linked-role-deletion"
 TASK = re.compile(r"task/aws-service-role/[^/]{1,128}/[^/]{1,64}/[0-9a-f-]{36}")
 
 
@@ -86,7 +86,9 @@ def delete_service_linked_role(ctx: Context, *, RoleName: str) -> Mapping[str, A
     service = role["path"].split("/")[2]
     task = f"task/aws-service-role/{service}/{role['name']}/{uuid.uuid4()}"
     ctx.world.take(ROLE.kind, ROLE.key(role))
-    ctx.world.add(DELETION, f"{role['account']}/{task}", {"account": role["account"], "role": role["arn"]})
+    ctx.world.add(
+        documents.ROLE_DELETION, f"{role['account']}/{task}", {"account": role["account"], "role": role["arn"]}
+    )
     return {"DeletionTaskId": task}
 
 
@@ -94,7 +96,7 @@ def delete_service_linked_role(ctx: Context, *, RoleName: str) -> Mapping[str, A
 def get_service_linked_role_deletion_status(ctx: Context, *, DeletionTaskId: str) -> Mapping[str, Any]:
     """How a deletion went."""
     account = ctx.identity.account
-    task = ctx.world.get(DELETION, f"{account}/{DeletionTaskId}")
+    task = ctx.world.get(documents.ROLE_DELETION, f"{account}/{DeletionTaskId}")
     permit(ctx, "GetServiceLinkedRoleDeletionStatus", task["role"] if task else ROLE.arn(account, "/", "*"))
     if not TASK.fullmatch(DeletionTaskId):
         raise AwsError("InvalidInput", "Invalid task id")

@@ -10,6 +10,7 @@ from sts_emulator.accounts.documents import AccessKey, FidoDevice, MfaDevice, Us
 from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.names import root_arn
+from sts_emulator.core.store import Kind
 from sts_emulator.core.world import World
 from sts_emulator.iam import tags
 from sts_emulator.iam.nouns import MFA_DEVICE, USER, born, claim, listing
@@ -19,8 +20,9 @@ from sts_emulator.iam.policies.policy_holders import boundary_keys, check_bare, 
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import operation
 
-CREDENTIALS = ("service-credential", "ssh-public-key")  # kinds of thing that belong to a user by its unique id
-CERTIFICATE = "signing-certificate"  # likewise
+# What belongs to a user by its unique id; the files that own these kinds import this one.
+CREDENTIALS: tuple[Kind[Any], ...] = (Kind("service-credential"), Kind("ssh-public-key"))
+CERTIFICATE: Kind[Any] = Kind("signing-certificate")
 
 tag_user, untag_user, list_user_tags = tags.operations(USER)
 

@@ -6,9 +6,9 @@ import uuid
 from collections.abc import Awaitable, Iterable, Mapping
 from typing import Any
 
-from sts_emulator.accounts import password_rules
+from sts_emulator.accounts import documents, password_rules
 from sts_emulator.accounts.documents import AccessKey, User
-from sts_emulator.accounts.resources import Stored, managed_policy_text
+from sts_emulator.accounts.resources import managed_policy_text
 from sts_emulator.core import clock
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.names import root_arn
@@ -24,8 +24,6 @@ from sts_emulator.policy.deciding.document import as_list, load
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import operation
 
-REPORT = "credential-report"
-JOB = "last-accessed-job"
 LIFETIME = 4 * 3600  # a report is good for four hours (UG id_credentials_getting-report)
 NONE = "N/A"
 COLUMNS = (
@@ -47,11 +45,11 @@ COLUMNS = (
 def generate_credential_report(ctx: Context) -> Mapping[str, Any]:
     """Write the report unless there is a fresh one; it is ready at once, though the first answer is `STARTED`."""
     permit(ctx, "GenerateCredentialReport", "*")
-    report = ctx.world.get(REPORT, ctx.identity.account)
+    report = ctx.world.get(documents.CREDENTIAL_REPORT, ctx.identity.account)
     now = int(ctx.world.now())
     if report is not None and now - report["at"] < LIFETIME:
         return {"State": "COMPLETE"}
-    ctx.world.put(REPORT, ctx.identity.account, {"at": now, "text": _report(ctx)})
+    ctx.world.put(documents.CREDENTIAL_REPORT, ctx.identity.account, {"at": now, "text": _report(ctx)})
     if report is None:
         return {"State": "STARTED", "Description": "No report exists. Starting a new report generation task"}
     return {"State": "STARTED"}
@@ -61,7 +59,7 @@ def generate_credential_report(ctx: Context) -> Mapping[str, Any]:
 def get_credential_report(ctx: Context) -> Mapping[str, Any]:
     """The report as CSV."""
     permit(ctx, "GetCredentialReport", "*")
-    report = ctx.world.get(REPORT, ctx.identity.account)
+    report = ctx.world.get(documents.CREDENTIAL_REPORT, ctx.identity.account)
     if report is None:
         raise AwsError("ReportNotPresent", status=410)
     if int(ctx.world.now()) - report["at"] >= LIFETIME:
@@ -148,7 +146,7 @@ def generate_service_last_accessed_details(
 ) -> Mapping[str, Any]:
     """Start a report on the services that a user, group, role or policy allows; it is ready at once."""
     holder, texts = _named(ctx, Arn)
-    job = {
+    job: documents.LastAccessedJob = {
         "account": ctx.identity.account,
         "at": int(ctx.world.now()),
         "holder": holder,
@@ -156,7 +154,7 @@ def generate_service_last_accessed_details(
         "services": sorted(set(_services(texts))),
     }
     identifier = str(uuid.uuid4())
-    ctx.world.add(JOB, identifier, job)
+    ctx.world.add(documents.LAST_ACCESSED_JOB, identifier, job)
     return {"JobId": identifier}
 
 
@@ -169,7 +167,9 @@ def get_service_last_accessed_details(
     return _last_accessed(ctx, job, Marker, MaxItems)
 
 
-async def _last_accessed(ctx: Context, job: Stored, marker: str | None, limit: int | None) -> Mapping[str, Any]:
+async def _last_accessed(
+    ctx: Context, job: documents.LastAccessedJob, marker: str | None, limit: int | None
+) -> Mapping[str, Any]:
     seen = await _last_calls(ctx, job["holder"])
     part = page(ctx, "ServicesLastAccessed", job["services"], marker, limit, lambda name: _service(name, seen))
     return {
@@ -181,9 +181,9 @@ async def _last_accessed(ctx: Context, job: Stored, marker: str | None, limit: i
     }
 
 
-def _job(ctx: Context, action: str, identifier: str) -> Stored:
+def _job(ctx: Context, action: str, identifier: str) -> documents.LastAccessedJob:
     permit(ctx, action, "*")
-    job = ctx.world.get(JOB, identifier)
+    job = ctx.world.get(documents.LAST_ACCESSED_JOB, identifier)
     if job is None or job["account"] != ctx.identity.account:
         raise AwsError("NoSuchEntity", f"JobId {identifier} cannot be found.", status=404)
     return job

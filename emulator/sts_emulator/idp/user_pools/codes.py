@@ -10,7 +10,6 @@ from typing import Any, Final, TypedDict
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.store import Kind
 from sts_emulator.core.world import World
-from sts_emulator.idp.user_pools import pools
 from sts_emulator.idp.user_pools.kinds import Pool, PoolUser, invalid
 from sts_emulator.pages.mailbox import deliver
 
@@ -24,7 +23,7 @@ class Code(TypedDict):
     wrong: int
 
 
-CODE: Final[Kind[Code]] = Kind(pools.CODE)  # key: `POOL/sub/purpose`
+CODE: Final[Kind[Code]] = Kind("user-pool-code")  # key: `POOL/sub/purpose`
 
 SIGN_UP: Final = "sign-up"
 FORGOTTEN: Final = "forgotten"

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sts_emulator.idp.user_pools.kinds import Pool, invalid, not_found, page, reach, unsupported
-from sts_emulator.idp.user_pools.pools import DOMAIN, RESOURCE_SERVER, domain_of
+from sts_emulator.idp.user_pools.pools import DOMAIN, RESOURCE_SERVER, Domain, ResourceServer, domain_of
 from sts_emulator.vending.authorize import authorize
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import operation
@@ -72,7 +72,7 @@ def delete_user_pool_domain(ctx: Context, *, Domain: str, UserPoolId: str) -> Ma
     return {}
 
 
-def _domain(ctx: Context, pool: Pool, name: str) -> Mapping[str, Any]:
+def _domain(ctx: Context, pool: Pool, name: str) -> Domain:
     domain = ctx.world.get(DOMAIN, name)
     if domain is None or domain["pool"] != pool["id"]:
         raise invalid("No such domain or user pool exists.")
@@ -137,7 +137,7 @@ def list_resource_servers(
     return page(ctx, "ResourceServers", servers, NextToken, MaxResults, dict)
 
 
-def _server(pool: str, identifier: str, name: str, scopes: Iterable[Mapping[str, str]] | None) -> dict[str, Any]:
+def _server(pool: str, identifier: str, name: str, scopes: Iterable[Mapping[str, str]] | None) -> ResourceServer:
     return {
         "UserPoolId": pool,
         "Identifier": identifier,
@@ -146,9 +146,9 @@ def _server(pool: str, identifier: str, name: str, scopes: Iterable[Mapping[str,
     }
 
 
-def _reach_server(ctx: Context, pool_id: str, identifier: str) -> dict[str, Any]:
+def _reach_server(ctx: Context, pool_id: str, identifier: str) -> ResourceServer:
     pool = reach(ctx, pool_id)
     server = ctx.world.get(RESOURCE_SERVER, f"{pool['id']}/{identifier}")
     if server is None:
         raise not_found(f"Resource server {identifier} does not exist.")
-    return dict(server)
+    return server

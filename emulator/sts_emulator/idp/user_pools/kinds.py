@@ -73,6 +73,12 @@ class PoolUser(TypedDict):
     token: NotRequired[Token]
 
 
+class Alias(TypedDict):
+    """By what else a user can sign in."""
+
+    user: str  # the user's key
+
+
 class PoolGroup(TypedDict):
     """A group of a pool's users; they name it."""
 
@@ -89,7 +95,7 @@ POOL: Final[Kind[Pool]] = Kind("user-pool")  # key: its id, uid: ARN
 CLIENT: Final[Kind[Client]] = Kind("user-pool-client")  # key: its id, uid: `POOL/id`
 USER: Final[Kind[PoolUser]] = Kind("user-pool-user")  # key: `POOL/name`, uid: `POOL/sub`
 GROUP: Final[Kind[PoolGroup]] = Kind("user-pool-group")  # key: `POOL/name`
-ALIAS: Final = "user-pool-alias"  # key: `POOL/attribute/value`; document: the user's key
+ALIAS: Final[Kind[Alias]] = Kind("user-pool-alias")  # key: `POOL/attribute/value`
 
 WRONG_PASSWORD: Final = "Incorrect username or password."  # noqa: S105 - AWS's sentence
 

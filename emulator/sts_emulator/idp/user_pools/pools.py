@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final
+from typing import Any, Final, TypedDict
 
 from sts_emulator.accounts import documents
 from sts_emulator.control_plane.reach import own
 from sts_emulator.control_plane.tagging import without
+from sts_emulator.core.store import Kind
 from sts_emulator.core.world import World
 from sts_emulator.idp.user_pools import attributes, passwords
 from sts_emulator.idp.user_pools.kinds import (
@@ -140,7 +141,8 @@ def delete_user_pool(ctx: Context, *, UserPoolId: str) -> Mapping[str, Any]:
         )
     if domain_of(ctx.world, pool):
         raise invalid("User pool cannot be deleted. It has a domain configured that should be deleted first.")
-    for kind in (USER, GROUP, ALIAS, RESOURCE_SERVER, SIGN_IN, CODE):
+    held: tuple[Kind[Any], ...] = (USER, GROUP, ALIAS, RESOURCE_SERVER, SIGN_IN, CODE)
+    for kind in held:
         for key, _ in ctx.world.page_keys(kind, f"{UserPoolId}/"):
             ctx.world.take(kind, key)
     for client in ctx.world.page(CLIENT):
@@ -254,11 +256,30 @@ def _by_arn(ctx: Context, arn: str, keys: Mapping[str, tuple[str, ...]]) -> Pool
 
 # -- what the others of this room need -------------------------------------------------------------------------------
 
-KEYS: Final = "user-pool-keys"
+
+class Domain(TypedDict):
+    """A prefix of managed login."""
+
+    name: str
+    pool: str
+    version: int
+
+
+class ResourceServer(TypedDict):
+    """An API with scopes, as the wire has it."""
+
+    UserPoolId: str
+    Identifier: str
+    Name: str
+    Scopes: list[dict[str, str]]
+
+
+DOMAIN: Final[Kind[Domain]] = Kind("user-pool-domain")  # key: its name
+RESOURCE_SERVER: Final[Kind[ResourceServer]] = Kind("user-pool-resource-server")  # key: `POOL/identifier`
+# Of these `tokens` and `codes`, which import this file, know more.
+KEYS: Final[Kind[Any]] = Kind("user-pool-keys")
 SIGN_IN: Final = documents.USER_POOL_SIGN_IN
-CODE: Final = "user-pool-code"
-DOMAIN: Final = "user-pool-domain"
-RESOURCE_SERVER: Final = "user-pool-resource-server"
+CODE: Final[Kind[Any]] = Kind("user-pool-code")
 
 
 def issuer_key(pool: Pool) -> str:

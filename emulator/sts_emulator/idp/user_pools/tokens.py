@@ -57,8 +57,8 @@ class SignIn(TypedDict):
     turned: float
 
 
-KEYS: Final[Kind[Keys]] = Kind(pools.KEYS)  # key: the pool's id, uid: the key id of access tokens
-SIGN_IN: Final[Kind[SignIn]] = Kind(pools.SIGN_IN)  # key: `POOL/sub/id`
+KEYS: Final[Kind[Keys]] = Kind("user-pool-keys")  # key: the pool's id, uid: the key id of access tokens
+SIGN_IN: Final[Kind[SignIn]] = Kind("user-pool-sign-in")  # key: `POOL/sub/id`
 
 
 # -- keys ------------------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from sts_emulator.accounts import single_use
 from sts_emulator.core import clock
+from sts_emulator.core.store import Kind
 from sts_emulator.methods.console_login.refusals import invalid
 from sts_emulator.methods.tokens import jwt
 from sts_emulator.methods.tokens.jwk import KeySet
@@ -20,7 +21,7 @@ HEADER: Final = "dpop"
 _TOLERANCE: Final = 300  # seconds that the tool's clock may be off: as for signatures, by real time
 _LONGEST: Final = 4_096
 _LONGEST_ID: Final = 256
-_SPENT: Final = "dpop-proof"
+_SPENT: Final[Kind[Any]] = Kind("dpop-proof")
 
 
 def prove(ctx: Context, url: str) -> str:

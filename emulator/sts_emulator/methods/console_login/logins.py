@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from sts_emulator.accounts import documents, single_use
+from sts_emulator.core.store import Kind
 from sts_emulator.core.world import World
 from sts_emulator.methods.console_login.refusals import (
     AUTHCODE_EXPIRED,
@@ -24,8 +25,8 @@ from sts_emulator.vending import credentials
 from sts_emulator.vending.credentials import Credentials
 from sts_emulator.vending.session import ROLE, USER, Session
 
-LOGIN: Final = "console-login"
-CODE: Final = "console-login-code"
+LOGIN: Final[Kind[Any]] = Kind("console-login")
+CODE: Final[Kind[Any]] = Kind("console-login-code")
 LIFETIME: Final = 12 * 3_600
 ACCESS: Final = 900
 """Seconds (docs/aws/console-sign-in.md, "Account access and sign-in")."""

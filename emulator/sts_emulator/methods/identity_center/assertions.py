@@ -10,6 +10,7 @@ from typing import Any, Final
 from sts_emulator.accounts import directory, single_use
 from sts_emulator.accounts.directory import Application, DirectoryUser, Instance, TrustedTokenIssuer
 from sts_emulator.core.errors import AwsError
+from sts_emulator.core.store import Kind
 from sts_emulator.methods.identity_center.refusals import refused
 from sts_emulator.methods.tokens import checks, issuer_keys, jwt
 from sts_emulator.methods.tokens.issuers import KeysUnavailableError, Provider, ThumbprintError
@@ -17,7 +18,7 @@ from sts_emulator.methods.tokens.jwk import ALGORITHMS, KeySet
 from sts_emulator.vending.context import Context
 
 JWT_BEARER: Final = "urn:ietf:params:oauth:grant-type:jwt-bearer"
-_SPENT: Final = "spent-assertion"
+_SPENT: Final[Kind[Any]] = Kind("spent-assertion")
 _TOLERANCE: Final = 300  # seconds that clocks may differ: what STS allows; Identity Center publishes none
 _LONGEST: Final = 256  # characters of a claim that an event tells
 

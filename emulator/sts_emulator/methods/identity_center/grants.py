@@ -11,14 +11,15 @@ from typing import Any, Final
 from sts_emulator.accounts import single_use
 from sts_emulator.accounts.directory import Instance
 from sts_emulator.core.errors import AwsError
+from sts_emulator.core.store import Kind
 from sts_emulator.core.world import World
 from sts_emulator.methods.identity_center.clients import Client
 from sts_emulator.methods.identity_center.portal_sessions import PortalSession
 from sts_emulator.methods.identity_center.refusals import refused
 from sts_emulator.methods.tokens import pkce
 
-DEVICE: Final = "device-authorization"
-CODE: Final = "portal-authorization-code"
+DEVICE: Final[Kind[Any]] = Kind("device-authorization")
+CODE: Final[Kind[Any]] = Kind("portal-authorization-code")
 
 DEVICE_LIFETIME: Final = 600
 INTERVAL: Final = 1

@@ -13,12 +13,13 @@ from typing import Any, Final
 
 from sts_emulator.accounts import directory, single_use
 from sts_emulator.accounts.directory import Application, DirectoryUser, Instance
+from sts_emulator.core.store import Kind
 from sts_emulator.core.world import World
 from sts_emulator.methods.identity_center.clients import ACCOUNT_ACCESS, Client
 from sts_emulator.pages.sessions import open_sealed, seal_until
 
-KIND: Final = "portal-session"
-REFRESH: Final = "portal-refresh"
+KIND: Final[Kind[Any]] = Kind("portal-session")
+REFRESH: Final[Kind[Any]] = Kind("portal-refresh")
 
 ACCESS: Final = 3_600
 ACCESS_OF_OLD_KIND: Final = 8 * 3_600

@@ -173,11 +173,11 @@ def _evidence(provider: Trusted, claims: Claims) -> dict[str, Any]:
 def _spend(world: World, claims: Claims) -> None:
     """Mark an assertion as used until it has expired. Keys begin with the expiry, so that old ones are found first."""
     digest = hashlib.sha256(f"{claims.issuer}\0{claims.id}".encode()).hexdigest()
-    for key, _ in world.page_keys("saml-assertion", limit=_KEPT_ASSERTIONS):
+    for key, _ in world.page_keys(documents.SPENT_ASSERTION, limit=_KEPT_ASSERTIONS):
         if key[:20] >= clock.iso(world.now()):
             break
-        world.take("saml-assertion", key)
+        world.take(documents.SPENT_ASSERTION, key)
     try:
-        world.add("saml-assertion", f"{clock.iso(claims.ends)}/{digest}", {})
+        world.add(documents.SPENT_ASSERTION, f"{clock.iso(claims.ends)}/{digest}", {})
     except AlreadyExistsError:
         raise refused("Response has been used before") from None
