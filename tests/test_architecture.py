@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -134,6 +135,26 @@ def test_every_file_says_what_it_owns_and_none_is_long():
         text = path.read_text("utf-8")
         assert ast.get_docstring(ast.parse(text)), f"{name(path)} has no docstring"
         assert text.count("\n") <= 900, f"{name(path)} is too long: is there a second noun in it?"
+
+
+def test_no_base_name_of_a_module_occurs_three_times():
+    """So that a name says what a file holds, also without its folder."""
+    names = Counter(path.stem for path in SOURCES if path.stem != "__init__")
+    assert [name for name, number in names.items() if number > 2] == []
+
+
+LOOSE = {"each", "found", "one"}
+
+
+def test_locals_are_named_by_nouns_of_the_field():
+    loose = [
+        f"{name(path)}:{node.lineno}"
+        for path in SOURCES
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if (isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id in LOOSE)
+        or (isinstance(node, ast.arg) and node.arg in LOOSE)
+    ]
+    assert not loose
 
 
 def test_every_operation_of_every_method_agrees_with_its_model():

@@ -138,8 +138,8 @@ def lint_file(
         inventories = [(source.file, source.inventory) for source in imported]
     notes = tuple(note.told(file) for file, source in inventories for note in source.notes)
     merged = tuple(file for _, source in inventories for file in source.merged)
-    found = _linted(subjects, known, data, clock.real() if now is None else now)
-    return Linted(len(subjects), tuple(found), notes, merged)
+    placed = _linted(subjects, known, data, clock.real() if now is None else now)
+    return Linted(len(subjects), tuple(placed), notes, merged)
 
 
 def _looks_ours(data: bytes) -> bool:

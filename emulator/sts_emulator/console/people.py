@@ -8,7 +8,6 @@ from fastapi import APIRouter, HTTPException, Request
 from pydantic import Field, model_validator
 
 from sts_emulator.accounts import directory
-from sts_emulator.accounts.documents import Message
 from sts_emulator.console.dependencies import Strict, TheServer, TheWorld
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.spelling import meant
@@ -39,9 +38,9 @@ class Approval(Strict):
 
 
 @router.get("/worlds/{world}/messages", summary="Messages that people got")
-async def list_messages(world: TheWorld, to: str = "") -> list[Message]:
+async def list_messages(world: TheWorld, to: str = "") -> list[dict[str, Any]]:
     """Mails and text messages, oldest first, of one address or number or of all: nothing is really sent."""
-    return mailbox.messages(world, to)
+    return [dict(message) for message in mailbox.messages(world, to)]
 
 
 @router.get("/worlds/{world}/identity-center", summary="The access portal and its roles")

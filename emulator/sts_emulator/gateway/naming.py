@@ -53,7 +53,7 @@ def location(upstream: Upstream, base_url: str, value: str) -> str:
 def object_location(base_url: str, bucket: str, key: str, body: str) -> str:
     """What CompleteMultipartUpload answers, with the object's place at the door."""
     place = escape(f"{base_url}/{quote(bucket)}/{quote(key)}")
-    return _LOCATION.sub(lambda found: found[1] + place + found[2], body, count=1)
+    return _LOCATION.sub(lambda location: location[1] + place + location[2], body, count=1)
 
 
 def for_upstream(upstream: Upstream, base_url: str, body: bytes) -> bytes:

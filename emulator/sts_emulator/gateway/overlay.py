@@ -59,8 +59,8 @@ class Question:
         """The needs for an action on every resource of its types that the parameters name."""
         parameters = self.call.parameters if parameters is None else parameters
         action = self.known.actions[name]
-        found = self._resources(action, types, parameters)
-        return [self.need(name, resource, parameters) for resource in dict.fromkeys(found) or ("*",)]
+        resources = self._resources(action, types, parameters)
+        return [self.need(name, resource, parameters) for resource in dict.fromkeys(resources) or ("*",)]
 
     def need(self, name: str, resource: str, parameters: Mapping[str, Any] | None = None) -> Need:
         """The need for an action on a resource, with the condition keys that the request brings."""

@@ -54,8 +54,8 @@ def service_of(request: Request) -> str:
 
 def signed_service(headers: Mapping[str, str], query: str) -> str:
     """The service in the scope of a request's signature, or ""."""
-    found = _SCOPE.search(headers.get("authorization", "")) or (_CREDENTIAL.search(query) if query else None)
-    return found[1] if found else ""
+    scope = _SCOPE.search(headers.get("authorization", "")) or (_CREDENTIAL.search(query) if query else None)
+    return scope[1] if scope else ""
 
 
 @cache
@@ -85,8 +85,8 @@ def bucket_in_host(headers: Mapping[str, str]) -> str:
     host = host.lower().rstrip(".")
     if hosts.is_address(host.strip("[]")) or _SERVED_HOST.fullmatch(host):
         return ""
-    found = _S3_HOST.fullmatch(host)
-    return found["bucket"] if found else ""
+    host_name = _S3_HOST.fullmatch(host)
+    return host_name["bucket"] if host_name else ""
 
 
 def in_path_style(request: Request) -> str:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from sts_emulator.accounts import organizations
-from sts_emulator.accounts.documents import User
+from sts_emulator.accounts.documents import Named, User
 from sts_emulator.accounts.resources import Stored
 from sts_emulator.control_plane.reach import resource_tag_keys
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.names import root_arn
 from sts_emulator.core.world import Body
-from sts_emulator.iam.nouns import USER, AnyNoun, Noun
+from sts_emulator.iam.nouns import USER, AnyNoun, Noun, claim, listing
 from sts_emulator.vending.authorize import authorize
 from sts_emulator.vending.context import Context, Keys
 from sts_emulator.vending.tags import tag_keys
@@ -93,6 +93,31 @@ def reach_user(ctx: Context, action: str, name: str | None) -> User | None:
         raise AwsError("ValidationError", "Must specify userName when calling with non-User credentials")
     permit(ctx, action, root_arn(caller.account))
     return None
+
+
+def list_under(ctx: Context, noun: Noun[Body], path_prefix: str) -> list[Body]:
+    """The account's things under a path, once the caller may do the call (`ListUsers` …) to them. Raises AwsError."""
+    account = ctx.identity.account
+    permit(ctx, ctx.operation, noun.arn(account, path_prefix, ""))
+    return listing(ctx.world, noun, account, path_prefix)
+
+
+def renamed(
+    ctx: Context, noun: AnyNoun, thing: Named, new_path: str | None, new_name: str | None
+) -> dict[str, str] | None:
+    """Path, name and ARN that a thing is to have, once the caller may give it those; None where it has them already.
+
+    Raises:
+        AwsError: AccessDenied; EntityAlreadyExists.
+    """
+    path, name = new_path or thing["path"], new_name or thing["name"]
+    if (path, name) == (thing["path"], thing["name"]):
+        return None
+    arn = noun.arn(thing["account"], path, name)
+    permit(ctx, ctx.operation, arn)
+    if name.lower() != thing["name"].lower():
+        claim(ctx, noun, name)
+    return {"path": path, "name": name, "arn": arn}
 
 
 def resource_keys(noun: AnyNoun, thing: Stored) -> dict[str, tuple[str, ...]]:

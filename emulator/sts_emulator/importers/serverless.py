@@ -34,7 +34,7 @@ Made = tuple[str, str, dict[str, Any]]
 
 def serverless_roles(resources: Mapping[str, Any], common: Any) -> list[Made]:
     """The roles that SAM adds to a template's resources; `common` are its Globals."""
-    found: dict[str, Made] = {}
+    roles: dict[str, Made] = {}
     for logical, resource in resources.items():
         kind = resource.get("Type") if isinstance(resource, Mapping) else None
         if not isinstance(kind, str) or kind not in _RUNNERS:
@@ -46,8 +46,8 @@ def serverless_roles(resources: Mapping[str, Any], common: Any) -> list[Made]:
         condition = {"Condition": resource["Condition"]} if "Condition" in resource else {}
         for name, role in _roles(logical, kind, properties):
             if name not in resources:
-                found.setdefault(name, (logical, name, {"Type": "AWS::IAM::Role", "Properties": role, **condition}))
-    return list(found.values())
+                roles.setdefault(name, (logical, name, {"Type": "AWS::IAM::Role", "Properties": role, **condition}))
+    return list(roles.values())
 
 
 def _roles(logical: str, kind: str, properties: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:

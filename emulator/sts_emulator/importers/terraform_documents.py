@@ -70,30 +70,30 @@ class Documents:
         listed = [*given, values[f"{kind}_json"]] if values.get(f"{kind}_json") else list(given)
         if not listed or None in listed:
             listed = self._referred(key, member, listed)
-        found: list[Any] = []
+        sources: list[Any] = []
         for document in listed:
             source = json.loads(document) if isinstance(document, str) else document
             statements = source.get("Statement") if isinstance(source, Mapping) else None
-            found += statements if isinstance(statements, list) else [statements] if statements else []
-        return found
+            sources += statements if isinstance(statements, list) else [statements] if statements else []
+        return sources
 
     def _referred(self, key: Key, member: str, listed: list[Any]) -> list[Any]:
         """Documents that are not known before apply, made from the data sources that are named in their place."""
         targets = list(self._configuration.targets(key[0], self._configuration.expression(key, member)))
         if not targets and not listed:
             return []
-        found = []
+        documents = []
         for target in targets:
             values = self._data.of(target, self._asking)
             if values is None or target in self._making:
                 raise _Unknown(f"{member} that are not known before apply: it needs {target[1]}")
             self._making.add(target)
             known = values.get("json")
-            found.append(known if isinstance(known, str) and known else self._document(target, values))
+            documents.append(known if isinstance(known, str) and known else self._document(target, values))
             self._making.discard(target)
-        if len(found) < len(listed):
+        if len(documents) < len(listed):
             raise _Unknown(f"{member} that are not known before apply")
-        return found
+        return documents
 
     def _statement(self, module: tuple[str, ...], values: Mapping[str, Any], block: Any) -> dict[str, Any]:
         block = block if isinstance(block, Mapping) else {}
@@ -150,15 +150,15 @@ class Documents:
 
 def _merged(statements: list[Any], overriding: list[Any]) -> list[Any]:
     """Statements in order; one that overrides stands in the place of that with its Sid, as Terraform has it."""
-    found = list(statements)
+    merged = list(statements)
     for other in overriding:
         sid = other.get("Sid") if isinstance(other, Mapping) else None
-        places = [number for number, statement in enumerate(found) if sid and statement.get("Sid") == sid]
+        places = [number for number, statement in enumerate(merged) if sid and statement.get("Sid") == sid]
         if places:
-            found[places[0]] = other
+            merged[places[0]] = other
         else:
-            found.append(other)
-    return found
+            merged.append(other)
+    return merged
 
 
 def _block(blocks: Any, values: Mapping[str, Any], *members: str) -> Mapping[str, Any]:

@@ -113,16 +113,16 @@ _Part = tuple[frozenset[str], frozenset[str], bool]
 
 
 def _parts(shape: str) -> list[_Part]:
-    found: list[_Part] = []
+    parts: list[_Part] = []
     written = list(_PART.finditer(shape))
     for number, match in enumerate(written):
         if match[2]:
-            found.append((frozenset(match[2]), frozenset(), False))
+            parts.append((frozenset(match[2]), frozenset(), False))
             continue
         ends = written[number + 1][2] if number + 1 < len(written) else ""
         allowed, refused = _CLASSES.get(match[1], frozenset()), frozenset(ends or "")
-        found += [(allowed, refused, False), (allowed, refused, True)]
-    return found
+        parts += [(allowed, refused, False), (allowed, refused, True)]
+    return parts
 
 
 def _meet(text: str, parts: list[_Part], *, wild: bool) -> bool:

@@ -23,7 +23,6 @@ MOST_ITEMS = 50
 MOST_DECISIONS = 50
 
 _SIGN_IN = {"MobileVersion": "No", "MFAUsed": "No"}
-_SIGN_IN_EVIDENCE = ("LoginTo", "SamlProviderArn", "MFAUsed", "MFAIdentifier")
 _EVENT, _SHARED, _FOREIGN = (int(digit * 12, 16) for digit in "f53")  # none is the other two together
 
 

@@ -74,20 +74,20 @@ def _shown(value: Any, shape: Shape) -> Any:
 def _located(meant: Meant, request: Request, shape: Shape) -> dict[str, Any]:
     labels = foreign_routing.route(meant.operation).labels(request.raw_path)
     query = http.pairs(request.query)
-    found: dict[str, Any] = {}
+    members: dict[str, Any] = {}
     for member in shape.members.values():
         name = member.location_name or member.name
         if member.location == "uri" and name in labels:
-            found[member.name] = http.unquote(labels[name])
+            members[member.name] = http.unquote(labels[name])
         elif member.location == "querystring":
-            found.update(_from_query(member, [value for key, value in query if key == name]))
+            members.update(_from_query(member, [value for key, value in query if key == name]))
         elif member.location == "header" and name.lower() in request.headers:
-            found[member.name] = request.headers[name.lower()]
+            members[member.name] = request.headers[name.lower()]
         elif member.location == "headers":
             prefix = name.lower()
             named = {key[len(prefix) :]: value for key, value in request.headers.items() if key.startswith(prefix)}
-            found.update({member.name: named} if named else {})
-    return found
+            members.update({member.name: named} if named else {})
+    return members
 
 
 def _from_query(member: Member, values: list[str]) -> dict[str, Any]:
@@ -165,14 +165,14 @@ def _renamed(value: Any, shape: Shape, depth: int) -> Any:
 
 def _structure_of_pairs(pairs: Mapping[str, str], shape: Shape) -> dict[str, Any]:
     groups = _grouped(pairs)
-    found = {}
+    members = {}
     for member in shape.members.values():
         flat = member.shape.member.location_name if member.shape.flattened and member.shape.member else ""
         names = [member.query_name, flat, member.location_name, member.name, _capital(member.location_name)]
         group = next((groups[name] for name in names if name and name in groups), None)
         if group is not None:
-            found[member.name] = _of_pairs(group, member.shape)
-    return found
+            members[member.name] = _of_pairs(group, member.shape)
+    return members
 
 
 def _capital(name: str) -> str:
@@ -253,17 +253,17 @@ def _members_of(element: _Element, shape: Shape, depth: int) -> dict[str, Any]:
     for child in element:
         if isinstance(child.tag, str):
             children.setdefault(child.tag.rpartition("}")[2], []).append(child)
-    found: dict[str, Any] = {}
+    members: dict[str, Any] = {}
     for member in shape.members.values():
         given = children.get(_tag(member), [])
         if member.shape.flattened and member.shape.member is not None:
             if given:
-                found[member.name] = [_of_element(child, member.shape.member.shape, depth + 1) for child in given]
+                members[member.name] = [_of_element(child, member.shape.member.shape, depth + 1) for child in given]
         elif len(given) > 1:
             raise _malformed()
         elif given:
-            found[member.name] = _of_element(given[0], member.shape, depth + 1)
-    return found
+            members[member.name] = _of_element(given[0], member.shape, depth + 1)
+    return members
 
 
 def _tag(member: Member) -> str:

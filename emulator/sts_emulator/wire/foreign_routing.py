@@ -98,14 +98,14 @@ def _match_action(service: Service, request: Request) -> Meant | None:
 
 def _match_path(service: Service, request: Request) -> Meant | None:
     names = [name for name, _ in http.pairs(request.query)]
-    found = [
+    routes = [
         route
         for route in _routes(service.name)
         if route.method == request.method and route.matches(request.raw_path, names, request.headers)
     ]
-    if not found:
+    if not routes:
         return None
-    best = max(found, key=lambda route: route.weight)
+    best = max(routes, key=lambda route: route.weight)
     strays = (set(names) & _subresources(service.name)) - best.names
     if strays:
         raise _in_doubt(f"`{min(strays)}`, which {best.operation} does not have")
@@ -146,8 +146,8 @@ class Route:
 
     def labels(self, path: str) -> dict[str, str]:
         """What stands at the labels of the path, still escaped."""
-        found = self._path.fullmatch(path)
-        return {} if found is None else {_plain(name): value for name, value in found.groupdict().items()}
+        match = self._path.fullmatch(path)
+        return {} if match is None else {_plain(name): value for name, value in match.groupdict().items()}
 
 
 def _pattern(path: str) -> Iterator[str]:

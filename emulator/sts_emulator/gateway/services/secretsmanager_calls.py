@@ -48,8 +48,8 @@ _KEYED: Final = (*_READ, *_WRITTEN)
 def _batch(question: Question) -> list[Need]:
     """Each secret that is named; with filters it may be any."""
     names = read.at(question.call.parameters, "SecretIdList") or ("",)
-    each = [question.need("GetSecretValue", _secret(question, name)) for name in names]
-    return [question.need("BatchGetSecretValue", "*"), *each]
+    secrets = [question.need("GetSecretValue", _secret(question, name)) for name in names]
+    return [question.need("BatchGetSecretValue", "*"), *secrets]
 
 
 OVERLAY = Overlay(

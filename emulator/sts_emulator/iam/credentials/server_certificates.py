@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from sts_emulator.accounts.documents import Named
+from sts_emulator.accounts.documents import Named, changed
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.store import Kind
 from sts_emulator.iam import tags
-from sts_emulator.iam.nouns import Noun, born, claim, listing
+from sts_emulator.iam.nouns import Noun, born, claim
 from sts_emulator.iam.paging import page
-from sts_emulator.iam.permits import permit, permit_new, reach
+from sts_emulator.iam.permits import list_under, permit_new, reach, renamed
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import operation
 
@@ -91,9 +91,7 @@ def list_server_certificates(
     ctx: Context, *, PathPrefix: str = "/", Marker: str | None = None, MaxItems: int | None = None
 ) -> Mapping[str, Any]:
     """The account's certificates under a path, without their bodies."""
-    account = ctx.identity.account
-    permit(ctx, "ListServerCertificates", SERVER_CERTIFICATE.arn(account, PathPrefix, ""))
-    under = listing(ctx.world, SERVER_CERTIFICATE, account, PathPrefix)
+    under = list_under(ctx, SERVER_CERTIFICATE, PathPrefix)
     return page(ctx, "ServerCertificateMetadataList", under, Marker, MaxItems, _shown)
 
 
@@ -103,18 +101,10 @@ def update_server_certificate(
 ) -> Mapping[str, Any]:
     """Rename or move a certificate; what it is stays."""
     old = reach(ctx, "UpdateServerCertificate", SERVER_CERTIFICATE, ServerCertificateName)
-    path, name = NewPath or old["path"], NewServerCertificateName or old["name"]
-    if (path, name) == (old["path"], old["name"]):
+    named = renamed(ctx, SERVER_CERTIFICATE, old, NewPath, NewServerCertificateName)
+    if named is None:
         return {}
-    moved: ServerCertificate = {
-        **old,
-        "path": path,
-        "name": name,
-        "arn": SERVER_CERTIFICATE.arn(old["account"], path, name),
-    }
-    permit(ctx, "UpdateServerCertificate", moved["arn"])
-    if name.lower() != old["name"].lower():
-        claim(ctx, SERVER_CERTIFICATE, name)
+    moved = changed(**named)(old)
     ctx.world.take(SERVER_CERTIFICATE.kind, SERVER_CERTIFICATE.key(old))
     ctx.world.add(SERVER_CERTIFICATE.kind, SERVER_CERTIFICATE.key(moved), moved, uid=old["id"])
     return {}

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sts_emulator.accounts.documents import Group, User
+from sts_emulator.accounts.documents import Group, User, changed
 from sts_emulator.accounts.resources import key_of
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.iam.nouns import GROUP, USER, born, claim, listing, over_quota
 from sts_emulator.iam.paging import page
-from sts_emulator.iam.permits import permit, reach
+from sts_emulator.iam.permits import list_under, permit, reach, renamed
 from sts_emulator.iam.policies.policy_holders import check_bare
 from sts_emulator.iam.principals import users
 from sts_emulator.vending.context import Context
@@ -44,9 +44,7 @@ def list_groups(
     ctx: Context, *, PathPrefix: str = "/", Marker: str | None = None, MaxItems: int | None = None
 ) -> Mapping[str, Any]:
     """The account's groups under a path."""
-    account = ctx.identity.account
-    permit(ctx, "ListGroups", GROUP.arn(account, PathPrefix, ""))
-    return page(ctx, "Groups", listing(ctx.world, GROUP, account, PathPrefix), Marker, MaxItems, shown)
+    return page(ctx, "Groups", list_under(ctx, GROUP, PathPrefix), Marker, MaxItems, shown)
 
 
 @operation("iam", "UpdateGroup")
@@ -55,18 +53,17 @@ def update_group(
 ) -> Mapping[str, Any]:
     """Rename or move a group; members and policies stay with it."""
     group = reach(ctx, "UpdateGroup", GROUP, GroupName)
-    path, name = NewPath or group["path"], NewGroupName or group["name"]
-    if (path, name) == (group["path"], group["name"]):
+    named = renamed(ctx, GROUP, group, NewPath, NewGroupName)
+    if named is None:
         return {}
-    permit(ctx, "UpdateGroup", GROUP.arn(group["account"], path, name))
-    if name.lower() != group["name"].lower():
-        claim(ctx, GROUP, name)
     inside = members(ctx.world, group)
     ctx.world.take(GROUP.kind, GROUP.key(group))
-    moved = {**group, "path": path, "name": name, "arn": GROUP.arn(group["account"], path, name)}
+    moved = changed(**named)(group)
     ctx.world.add(GROUP.kind, GROUP.key(moved), moved, uid=group["id"])
     for user in inside:
-        _set_groups(ctx.world, user, lambda known: [name if member == group["name"] else member for member in known])
+        _set_groups(
+            ctx.world, user, lambda known: [moved["name"] if member == group["name"] else member for member in known]
+        )
     return {}
 
 

@@ -10,9 +10,9 @@ from sts_emulator.accounts.resources import role
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.iam import tags
-from sts_emulator.iam.nouns import INSTANCE_PROFILE, ROLE, born, claim, listing, over_quota
+from sts_emulator.iam.nouns import INSTANCE_PROFILE, ROLE, born, claim, over_quota
 from sts_emulator.iam.paging import page
-from sts_emulator.iam.permits import permit, permit_new, reach, resource_keys
+from sts_emulator.iam.permits import list_under, permit, permit_new, reach, resource_keys
 from sts_emulator.iam.principals import roles
 from sts_emulator.iam.principals.protected_roles import check_modifiable
 from sts_emulator.vending.context import Context
@@ -47,10 +47,7 @@ def list_instance_profiles(
     ctx: Context, *, PathPrefix: str = "/", Marker: str | None = None, MaxItems: int | None = None
 ) -> Mapping[str, Any]:
     """The account's instance profiles under a path."""
-    account = ctx.identity.account
-    permit(ctx, "ListInstanceProfiles", INSTANCE_PROFILE.arn(account, PathPrefix, ""))
-    under = listing(ctx.world, INSTANCE_PROFILE, account, PathPrefix)
-    return _page(ctx, under, Marker, MaxItems)
+    return _page(ctx, list_under(ctx, INSTANCE_PROFILE, PathPrefix), Marker, MaxItems)
 
 
 @operation("iam", "ListInstanceProfilesForRole")

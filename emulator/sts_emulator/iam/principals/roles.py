@@ -12,7 +12,7 @@ from sts_emulator.core.world import World
 from sts_emulator.iam import tags
 from sts_emulator.iam.nouns import INSTANCE_PROFILE, ROLE, born, claim, listing
 from sts_emulator.iam.paging import page
-from sts_emulator.iam.permits import permit, permit_new, reach
+from sts_emulator.iam.permits import list_under, permit_new, reach
 from sts_emulator.iam.policies.policy_documents import quoted, trust_to_show, trust_to_store
 from sts_emulator.iam.policies.policy_holders import boundary_keys, check_bare, check_boundary, shown_boundary
 from sts_emulator.iam.principals.protected_roles import RESERVED, SERVICE_LINKED, check_modifiable, is_service_linked
@@ -90,9 +90,7 @@ def list_roles(
     ctx: Context, *, PathPrefix: str = "/", Marker: str | None = None, MaxItems: int | None = None
 ) -> Mapping[str, Any]:
     """The account's roles under a path, without tags, boundary and last use (docs/aws/iam.md, "Members of results")."""
-    account = ctx.identity.account
-    permit(ctx, "ListRoles", ROLE.arn(account, PathPrefix, ""))
-    under = listing(ctx.world, ROLE, account, PathPrefix)
+    under = list_under(ctx, ROLE, PathPrefix)
     return page(ctx, "Roles", under, Marker, MaxItems, lambda role: shown_in_list(ctx.world, role))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sts_emulator.accounts import documents
-from sts_emulator.accounts.documents import AccessKey, FidoDevice, MfaDevice, User
+from sts_emulator.accounts.documents import AccessKey, FidoDevice, MfaDevice, User, changed
 from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.names import root_arn
@@ -15,7 +15,7 @@ from sts_emulator.core.world import World
 from sts_emulator.iam import tags
 from sts_emulator.iam.nouns import MFA_DEVICE, USER, born, claim, listing
 from sts_emulator.iam.paging import page
-from sts_emulator.iam.permits import permit, permit_new, reach, reach_user
+from sts_emulator.iam.permits import list_under, permit_new, reach, reach_user, renamed
 from sts_emulator.iam.policies.policy_holders import boundary_keys, check_bare, check_boundary, shown_boundary
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import operation
@@ -70,9 +70,7 @@ def list_users(
     ctx: Context, *, PathPrefix: str = "/", Marker: str | None = None, MaxItems: int | None = None
 ) -> Mapping[str, Any]:
     """The account's users under a path, without tags and boundary."""
-    account = ctx.identity.account
-    permit(ctx, "ListUsers", USER.arn(account, PathPrefix, ""))
-    return page(ctx, "Users", listing(ctx.world, USER, account, PathPrefix), Marker, MaxItems, shown)
+    return page(ctx, "Users", list_under(ctx, USER, PathPrefix), Marker, MaxItems, shown)
 
 
 @operation("iam", "UpdateUser")
@@ -81,17 +79,14 @@ def update_user(
 ) -> Mapping[str, Any]:
     """Rename or move a user; keys, groups, devices and policies stay with it."""
     user = reach(ctx, "UpdateUser", USER, UserName)
-    path, name = NewPath or user["path"], NewUserName or user["name"]
-    if (path, name) == (user["path"], user["name"]):
+    named = renamed(ctx, USER, user, NewPath, NewUserName)
+    if named is None:
         return {}
-    permit(ctx, "UpdateUser", USER.arn(user["account"], path, name))
-    if name.lower() != user["name"].lower():
-        claim(ctx, USER, name)
     ctx.world.take(USER.kind, USER.key(user))
-    moved = {**user, "path": path, "name": name, "arn": USER.arn(user["account"], path, name)}
+    moved = changed(**named)(user)
     ctx.world.add(USER.kind, USER.key(moved), moved, uid=user["id"])
     for key in keys_of(ctx.world, user["account"], user["name"]):
-        ctx.world.update(documents.ACCESS_KEY, key["id"], lambda body: {**body, "user": name})
+        ctx.world.update(documents.ACCESS_KEY, key["id"], changed(user=moved["name"]))
     return {}
 
 

@@ -15,8 +15,8 @@ from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.methods.console_login import logins, permission
 from sts_emulator.methods.console_login.logins import Login
-from sts_emulator.methods.console_login.refusals import invalid
 from sts_emulator.methods.console_login.sessions import session_arn
+from sts_emulator.methods.console_login.sign_in_errors import invalid
 from sts_emulator.pages.console import arn_of
 from sts_emulator.pages.sessions import open_sealed, seal_until
 from sts_emulator.vending.authorize import authorize

@@ -16,7 +16,7 @@ from sts_emulator.accounts import organizations
 from sts_emulator.core.errors import AwsError
 from sts_emulator.methods.console_login import console_policies
 from sts_emulator.methods.console_login.console_policies import PermissionStatement
-from sts_emulator.methods.console_login.refusals import INSUFFICIENT_PERMISSIONS, denied, invalid, not_found
+from sts_emulator.methods.console_login.sign_in_errors import INSUFFICIENT_PERMISSIONS, denied, invalid, not_found
 from sts_emulator.vending.authorize import authorize
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import operation

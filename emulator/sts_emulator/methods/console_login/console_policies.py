@@ -90,18 +90,18 @@ def condition(statement: PermissionStatement, principal: str = "aws:PrincipalArn
     """When a statement denies: whoever comes from elsewhere, but for the excluded principal."""
     asked = statement["asked"]
     networks = _networks(asked)
-    found: Condition = {"StringEquals": {"aws:ResourceAccount": [statement["account"]]}}
+    tests: Condition = {"StringEquals": {"aws:ResourceAccount": [statement["account"]]}}
     if "excludedPrincipal" in asked:
-        found["ArnNotEquals"] = {principal: [asked["excludedPrincipal"]]}
+        tests["ArnNotEquals"] = {principal: [asked["excludedPrincipal"]]}
     if "sourceIp" in asked:  # a request has an address or a network, never both
-        found["NotIpAddressIfExists" if networks else "NotIpAddress"] = {"aws:SourceIp": [asked["sourceIp"]]}
+        tests["NotIpAddressIfExists" if networks else "NotIpAddress"] = {"aws:SourceIp": [asked["sourceIp"]]}
     if networks:
-        found["StringNotEquals"] = networks
+        tests["StringNotEquals"] = networks
     if "vpcSourceIp" in asked:
-        found.setdefault("NotIpAddressIfExists", {})["aws:VpcSourceIp"] = [asked["vpcSourceIp"]]
+        tests.setdefault("NotIpAddressIfExists", {})["aws:VpcSourceIp"] = [asked["vpcSourceIp"]]
     if "requestedRegion" in asked and not networks:
-        found["StringNotEquals"] = {"aws:RequestedRegion": [asked["requestedRegion"]]}
-    return found
+        tests["StringNotEquals"] = {"aws:RequestedRegion": [asked["requestedRegion"]]}
+    return tests
 
 
 def _networks(asked: Mapping[str, str]) -> dict[str, list[str]]:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from sts_emulator.accounts import single_use
 from sts_emulator.core import clock
 from sts_emulator.core.store import Kind
-from sts_emulator.methods.console_login.refusals import invalid
+from sts_emulator.methods.console_login.sign_in_errors import invalid
 from sts_emulator.methods.tokens import jwt
 from sts_emulator.methods.tokens.jwk import KeySet
 from sts_emulator.vending.context import Context

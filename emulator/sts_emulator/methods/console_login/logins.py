@@ -12,7 +12,7 @@ from typing import Any, Final
 from sts_emulator.accounts import documents, single_use
 from sts_emulator.core.store import Kind
 from sts_emulator.core.world import World
-from sts_emulator.methods.console_login.refusals import (
+from sts_emulator.methods.console_login.sign_in_errors import (
     AUTHCODE_EXPIRED,
     CREDENTIALS_CHANGED,
     TOKEN_EXPIRED,

@@ -8,7 +8,7 @@ from typing import Any
 from sts_emulator.core.world import World
 from sts_emulator.methods.console_login import dpop, logins, permission
 from sts_emulator.methods.console_login.logins import Login
-from sts_emulator.methods.console_login.refusals import invalid
+from sts_emulator.methods.console_login.sign_in_errors import invalid
 from sts_emulator.pages.console import arn_of
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import operation

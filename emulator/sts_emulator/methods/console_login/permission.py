@@ -7,7 +7,7 @@ from typing import Final
 
 from sts_emulator.core.errors import AwsError
 from sts_emulator.methods.console_login import console_policies
-from sts_emulator.methods.console_login.refusals import CREDENTIALS_CHANGED, INSUFFICIENT_PERMISSIONS, denied
+from sts_emulator.methods.console_login.sign_in_errors import CREDENTIALS_CHANGED, INSUFFICIENT_PERMISSIONS, denied
 from sts_emulator.policy.deciding.engine import PolicySet, Principal
 from sts_emulator.vending import authenticate
 from sts_emulator.vending.authorize import consult, consult_unsigned

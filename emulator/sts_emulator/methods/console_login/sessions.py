@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from sts_emulator.methods.console_login import logins
 from sts_emulator.methods.console_login.logins import Login
-from sts_emulator.methods.console_login.refusals import invalid, not_found
+from sts_emulator.methods.console_login.sign_in_errors import invalid, not_found
 from sts_emulator.pages.console import arn_of
 from sts_emulator.vending.authorize import authorize
 from sts_emulator.vending.context import Context

@@ -148,9 +148,6 @@ def members(delivered: Delivered) -> dict[str, str]:
 
 def _deliver(visit: Visit, task: Task) -> Delivered:
     place = ("ecs-task", task["id"], task["role"])
-    held = delivery.kept(visit.world, place)
-    if held is not None:
-        return held
     workload = Workload(
         service=SERVICE,
         method="ECS task role",
@@ -162,7 +159,7 @@ def _deliver(visit: Visit, task: Task) -> Delivered:
         evidence={"task": arn_of(task)},
     )
     role = resources.role_by_arn(visit.world, task["role"])
-    return delivery.deliver(visit.server, visit.world, workload, role, place)
+    return delivery.kept(visit.world, place) or delivery.deliver(visit.server, visit.world, workload, role, place)
 
 
 def _failed(status: int, code: str, message: str) -> Response:

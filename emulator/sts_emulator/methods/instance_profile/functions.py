@@ -68,9 +68,6 @@ def deliver(server: Server, world: World, function: Function) -> Delivered:
         AwsError: AccessDenied when the role's trust policy does not let Lambda in.
     """
     place = ("lambda-function", function["arn"], function["role"])
-    held = delivery.kept(world, place)
-    if held is not None:
-        return held
     workload = Workload(
         service=SERVICE,
         method="Lambda execution role",
@@ -81,7 +78,8 @@ def deliver(server: Server, world: World, function: Function) -> Delivered:
         lasting={"lambda:sourcefunctionarn": [function["arn"]]},
         evidence={"function": function["arn"]},
     )
-    return delivery.deliver(server, world, workload, resources.role_by_arn(world, function["role"]), place)
+    role = resources.role_by_arn(world, function["role"])
+    return delivery.kept(world, place) or delivery.deliver(server, world, workload, role, place)
 
 
 def environment(function: Function) -> dict[str, str]:

@@ -30,7 +30,6 @@ OPTIONS: Final[Mapping[str, Any]] = {
 
 DEFAULT_TYPE: Final = "t3.micro"
 DEFAULT_IMAGE: Final = "ami-0abcdef1234567890"
-NOTICES: Final = ("spot-interruption", "rebalance", "maintenance")
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,6 @@ from sts_emulator.vending.tags import tag_map
 from sts_emulator.wire.dispatch import operation
 
 ACTION = "sts:AssumeRoleWithSAML"
-_DEFAULT_DURATION = 3600
 _KEPT_ASSERTIONS = 50  # expired ids that are removed whenever one is added
 
 

@@ -32,10 +32,6 @@ class Condition:
     values: tuple[Value, ...]
     check: Check
 
-    def matches_any(self, text: str, context: Context) -> bool:
-        """Whether one request value equals any policy value, before negation."""
-        return any(value.matches(text, context) for value in self.values)
-
 
 def compile_condition(text: str, key: str, texts: Sequence[str], *, version: str, deny: bool) -> Condition:
     """Compile one key of an operator block.
