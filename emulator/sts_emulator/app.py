@@ -10,6 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from sts_emulator.catalogue import METHODS, SERVICES
@@ -18,7 +19,7 @@ from sts_emulator.core.backends import open_store
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.event_table import EventTable
 from sts_emulator.core.events import EventLog
-from sts_emulator.core.store import StaleError, UnavailableError
+from sts_emulator.core.store import StaleError, UnavailableError, UnusableError
 from sts_emulator.core.world import DEFAULT, PENDING, World, Worlds
 from sts_emulator.pages import approvals, routes
 from sts_emulator.serving import sockets
@@ -61,9 +62,22 @@ def create_server(settings: Settings) -> Server:
         Worlds(store),
         EventLog(EventTable(store) if settings.state else None),
         tuple(page.lstrip("/") for page in PAGES if not page.startswith("*")),
+        _used(settings.record),
     )
     server.worlds.create(DEFAULT)
     return server
+
+
+def _used(path: str) -> Callable[[Context, AwsError | None], None] | None:
+    """What is told of each call, where a recording is wished for. Raises UnusableError: it cannot be written."""
+    if not path:
+        return None
+    from sts_emulator.vending.usage import UsageFile
+
+    try:
+        return UsageFile(Path(path)).note
+    except OSError as error:
+        raise UnusableError(f"--record {path}: {(error.strerror or 'cannot be written').lower()}") from None
 
 
 def handle(

@@ -16,7 +16,7 @@ from sts_emulator.core.terminal import printable
 
 COMMANDS = (
     *("serve", "start", "stop", "status", "logs"),
-    *("env", "inspect", "token", "check", "lint", "who-can", "what-can", "diff", "import"),
+    *("env", "inspect", "token", "check", "lint", "who-can", "what-can", "diff", "import", "least-privilege"),
     *("explain", "events", "world", "certs", "saml", "mfa", "exec", "imds", "workload", "approve", "messages"),
     *("completion", "sso"),
 )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Protocol
 
 from sts_emulator.accounts.documents import Role, User
 from sts_emulator.core import clock
+from sts_emulator.core.errors import AwsError
 from sts_emulator.core.events import EventLog
 from sts_emulator.core.world import World, Worlds
 from sts_emulator.policy.deciding.document import Document
@@ -25,12 +26,13 @@ FALSE = ("false",)
 
 @dataclass(slots=True)
 class Server:
-    """What one running emulator shares between its calls."""
+    """What one running emulator shares between its calls; `used` is told of each, to record what was used."""
 
     settings: Settings
     worlds: Worlds
     events: EventLog
     endpoints: Collection[str] = ()  # the first segments of pages, such as `imds`
+    used: Callable[[Context, AwsError | None], None] | None = None
 
 
 @dataclass(slots=True)

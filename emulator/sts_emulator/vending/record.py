@@ -31,6 +31,8 @@ def record(ctx: Context, result: Mapping[str, Any] | None = None, error: AwsErro
 
     A role of another account was assumed: that account's trail has the event too.
     """
+    if ctx.server.used is not None:
+        ctx.server.used(ctx, error)
     if ctx.request is not None and len(ctx.request.body) + len(ctx.request.query) > LONGEST_REQUEST:
         ctx.parameters, ctx.evidence = _shortened(ctx.parameters), _shortened(ctx.evidence)
     if error is not None and len(error.message) > LONGEST_TEXT:
