@@ -309,6 +309,7 @@ def test_an_endpoint_that_is_none_is_said_to_be_none(url: str, monkeypatch, caps
         (["certs"], "certs/pki.yaml: no such file; name the folder that has one by --folder"),
         (["certs", "list"], "no certificates in certs; `sts-emulator certs` makes them"),
         (["inspect", "nothing.pem"], "nothing.pem: no such file"),
+        (["check", "failng.yaml"], "failng.yaml: no such file or folder; did you mean `failing.yaml`?"),
         (["explain", "nothing.json"], "nothing.json: no such file or folder"),
         (["lint", "--select", "rot-trust"], "there is no rule `rot-trust`; did you mean `root-trust`?"),
         (["lint", "--select", "zzzz"], "there is no rule `zzzz`; `sts-emulator lint --rules` lists them"),

@@ -486,6 +486,11 @@ def test_env_names_only_services_that_are_here():
         (("env", "--account", "111122223334"), "111122223333"),
         (("token", "gitlab", "--issuer", "gihub"), "github"),
         (("saml", "assert", "--user", "jan"), "there are jane, omar"),
+        (("saml", "assert", "--user", "jane", "--idp", "crop"), "corp"),
+        (("workload", "start", "ec2", "--name", "wep-1"), "web-1"),
+        (("workload", "start", "ecs", "--name", "wroker"), "worker"),
+        (("workload", "start", "lambda", "--name", "resise"), "resize"),
+        (("workload", "stop", "wep-1"), "web-1"),
         (("sso", "config", "--user", "jayne"), "jane"),
         (("workload", "start", "ecs", "--role", "develper"), "developer"),
         (("exec", "--as", "ecs", "--role", "develper", "--", "true"), "developer"),
@@ -493,7 +498,8 @@ def test_env_names_only_services_that_are_here():
     ids=" ".join,
 )
 def test_names_that_are_nearly_there(cli: Cli, command: tuple[str, ...], meant: str):
-    cli.aws.load((EXAMPLES / "saml.yaml").read_text("utf-8"))
+    for file in ("saml.yaml", "workloads.yaml"):
+        cli.aws.load((EXAMPLES / file).read_text("utf-8"))
     split = command.index("--") if "--" in command else len(command)
     where = ("--port", cli.port, "--world", cli.aws.world)
     assert main([*command[:split], *where, *command[split:]]) == 1

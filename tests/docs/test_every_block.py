@@ -104,7 +104,7 @@ def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
         "GIT_CONFIG_GLOBAL": os.devnull,
         "GIT_CONFIG_SYSTEM": os.devnull,
     }
-    bash(variables, tmp_path, "sts-emulator certs > certs.log; sts-emulator start")
+    bash(variables, tmp_path, "sts-emulator certs > certs.log; sts-emulator start --scenario trust_policies")
     yield variables
     bash(variables, tmp_path, "sts-emulator stop")
 

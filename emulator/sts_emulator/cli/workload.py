@@ -12,6 +12,7 @@ from sts_emulator.cli.control import Control, add_server_options, control
 from sts_emulator.cli.env import FORMATS, SERVICES
 from sts_emulator.cli.errors import UNUSABLE, CommandError
 from sts_emulator.cli.screen import add_json, add_json_format, add_wide, answer, room, table
+from sts_emulator.core.spelling import meant
 from sts_emulator.core.terminal import printable
 
 _HEADS: Final = ("KIND", "ID", "NAME", "ACCOUNT", "ROLE")
@@ -129,12 +130,15 @@ def _list(arguments: argparse.Namespace) -> None:
 
 def _stop(arguments: argparse.Namespace) -> None:
     with control(arguments) as emulator:
-        for workload in emulator.api("GET", "worlds", arguments.world, "workloads"):
+        workloads = emulator.api("GET", "worlds", arguments.world, "workloads")
+        for workload in workloads:
             if arguments.workload and arguments.workload in (workload["id"], workload["name"]):
                 emulator.api("DELETE", "worlds", arguments.world, "workloads", workload["kind"], workload["id"])
                 answer(arguments, {"stopped": workload["id"]})
                 return
-    raise CommandError(f"no workload `{arguments.workload}` in world `{arguments.world}`")
+    near = meant(arguments.workload, (workload[member] for workload in workloads for member in ("id", "name")))
+    hint = near or "; `sts-emulator workload list` lists them"
+    raise CommandError(f"no workload `{arguments.workload}` in world `{arguments.world}`{hint}")
 
 
 def _pair(text: str) -> tuple[str, str]:

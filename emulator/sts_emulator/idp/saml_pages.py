@@ -13,6 +13,7 @@ from sts_emulator.accounts import people
 from sts_emulator.accounts.documents import SamlIdp
 from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.errors import AwsError
+from sts_emulator.core.spelling import meant
 from sts_emulator.core.world import World
 from sts_emulator.idp import authn_requests
 from sts_emulator.idp.identity_providers import KIND, Wish, assert_user, chosen_roles, metadata, provider_arn
@@ -144,7 +145,8 @@ async def assertion(visit: Visit, name: str) -> Response:
 def _idp(visit: Visit, name: str) -> Stored:
     idp = visit.world.get(KIND, name)
     if idp is None:
-        raise AwsError("NotFound", f"no identity provider `{name[:80]}`", status=404)
+        near = meant(name, (known["name"] for known in visit.world.page(KIND)))
+        raise AwsError("NotFound", f"no identity provider `{name[:80]}`{near}", status=404)
     return idp
 
 

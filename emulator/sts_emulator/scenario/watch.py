@@ -8,6 +8,7 @@ from collections.abc import Callable, Container, Mapping
 from pathlib import Path
 
 from sts_emulator.accounts import documents
+from sts_emulator.core.spelling import nearest
 from sts_emulator.core.world import DEFAULT, World
 from sts_emulator.scenario.model import Scenario, parse_file
 from sts_emulator.scenario.problems import ScenarioError, Where
@@ -42,8 +43,13 @@ def sources(given: tuple[str, ...]) -> list[Path]:
         elif place.exists():
             files.append(place)
         else:
-            raise ScenarioError.at(Where(str(place)), "no such file or folder")
+            raise ScenarioError.at(Where(str(place)), f"no such file or folder{_meant(place)}")
     return list(dict.fromkeys(files))
+
+
+def _meant(place: Path) -> str:
+    near = nearest(place.name, (path.name for path in place.parent.glob("*")), likeness=0.8)
+    return f"; did you mean `{place.with_name(near)}`?" if near else ""
 
 
 def seed(server: Server) -> None:

@@ -167,7 +167,8 @@ def listing(world: World) -> list[dict[str, Any]]:
 def _start_instance(server: Server, world: World, wanted: Wanted) -> Started:
     instance = find_instance(world, wanted.name) if wanted.name else None
     if wanted.name and instance is None:
-        raise LaunchError(f"no instance `{wanted.name}` runs in world `{world.name}`")
+        near = _meant(world, documents.INSTANCE, wanted.name)
+        raise LaunchError(f"no instance `{wanted.name}` runs in world `{world.name}`{near}")
     if instance is not None:
         return Started("ec2", instance["id"], instance["region"], {}, listens=("imds",))
     role = _role(world, wanted)
@@ -206,7 +207,7 @@ def _profile(server: Server, world: World, role: documents.Role) -> documents.In
 def _start_task(server: Server, world: World, wanted: Wanted) -> Started:
     task = (world.get(ecs.KIND, wanted.name) or _named(world, ecs.KIND, wanted.name)) if wanted.name else None
     if wanted.name and task is None:
-        raise LaunchError(f"no task `{wanted.name}` in world `{world.name}`")
+        raise LaunchError(f"no task `{wanted.name}` in world `{world.name}`{_meant(world, ecs.KIND, wanted.name)}")
     if task is None:
         role = _role(world, wanted)
         identifier = os.urandom(16).hex()
@@ -232,7 +233,8 @@ def _start_task(server: Server, world: World, wanted: Wanted) -> Started:
 def _start_function(server: Server, world: World, wanted: Wanted) -> Started:
     function = _named(world, functions.KIND, wanted.name) if wanted.name else None
     if wanted.name and function is None:
-        raise LaunchError(f"no function `{wanted.name}` in world `{world.name}`")
+        near = _meant(world, functions.KIND, wanted.name)
+        raise LaunchError(f"no function `{wanted.name}` in world `{world.name}`{near}")
     if function is None:
         role = _role(world, wanted)
         name = f"{role['name'][:50]}-{os.urandom(4).hex()}"
@@ -392,6 +394,10 @@ def _named(world: World, kind: store.Kind[Body], name: str) -> Body | None:
     return next(
         (document for document in world.page(kind) if name and name in (document["name"], document.get("arn"))), None
     )
+
+
+def _meant(world: World, kind: store.Kind[Body], name: str) -> str:
+    return meant(name, (str(document.get(member, "")) for document in world.page(kind) for member in ("name", "id")))
 
 
 def _call(
