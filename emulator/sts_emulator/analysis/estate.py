@@ -67,6 +67,19 @@ def _assumable(document: Document) -> Iterator[str]:
             yield from ("*",) if statement.not_resource else statement.resources.texts
 
 
+class _Assumable:
+    """The roles that somebody's own policies allow to assume, by ARN and by pattern."""
+
+    def __init__(self, texts: frozenset[str]) -> None:
+        patterns = {text for text in texts if has_wildcard(text) or "${" in text}
+        self._exact = texts - patterns
+        self._patterns: tuple[Glob, ...] = tuple(glob(_VARIABLE.sub("*", text)) for text in patterns)
+
+    def takes(self, role_arn: str) -> bool:
+        """Whether a role is one of them."""
+        return role_arn in self._exact or any(pattern.matches(role_arn) for pattern in self._patterns)
+
+
 def _whole(scenario: Scenario) -> Iterator[str]:
     """The accounts that imports of a scenario tell of as a whole."""
     for entry in scenario.entries:
@@ -196,25 +209,22 @@ class Estate:
         return self._compiled[arn]
 
     @cached_property
-    def _permitted(self) -> dict[str, tuple[frozenset[str], tuple[Glob, ...]]]:
-        """Which roles each user's and role's own policies allow to assume, conditions aside: by ARN, and by pattern."""
-        permitted = {}
+    def _permitted(self) -> dict[str, _Assumable]:
+        """Which roles each user's and role's own policies allow to assume, conditions aside."""
+        permitted: dict[str, _Assumable] = {}
+        known: dict[frozenset[str], _Assumable] = {}
         for arn, stored in [*self.users.items(), *self.roles.items()]:
-            texts = {text for document in self._identity(stored) for text in _assumable(document)}
-            patterns = {text for text in texts if has_wildcard(text) or "${" in text}
+            texts = frozenset(text for document in self._identity(stored) for text in _assumable(document))
             if texts:
-                permitted[arn] = (
-                    frozenset(texts - patterns),
-                    tuple(glob(_VARIABLE.sub("*", text)) for text in patterns),
-                )
+                permitted[arn] = known.setdefault(texts, _Assumable(texts))
         return permitted
 
     @cached_property
-    def _permitted_of(self) -> dict[str, list[str]]:
-        """Those of whom `_permitted` tells, by account."""
-        arns: dict[str, list[str]] = {}
-        for arn in self._permitted:
-            arns.setdefault(arn.split(":")[4], []).append(arn)
+    def _permitted_of(self) -> dict[str, dict[_Assumable, list[str]]]:
+        """Those of whom `_permitted` tells, by account and by what they may: many may the same."""
+        arns: dict[str, dict[_Assumable, list[str]]] = {}
+        for arn, assumable in self._permitted.items():
+            arns.setdefault(arn.split(":")[4], {}).setdefault(assumable, []).append(arn)
         return arns
 
     def may_any(self, arn: str) -> bool:
@@ -223,12 +233,12 @@ class Estate:
 
     def may(self, arn: str, role_arn: str) -> bool:
         """Whether a user's or role's own policies may allow it to assume a role, conditions aside."""
-        exact, patterns = self._permitted.get(arn, (frozenset(), ()))
-        return role_arn in exact or any(pattern.matches(role_arn) for pattern in patterns)
+        return arn in self._permitted and self._permitted[arn].takes(role_arn)
 
     def permitted(self, role_arn: str, account: str) -> list[str]:
         """The users and roles of an account whose own policies may allow them to assume a role; the others cannot."""
-        return [arn for arn in self._permitted_of.get(account, ()) if self.may(arn, role_arn)]
+        groups = self._permitted_of.get(account, {})
+        return [arn for assumable, arns in groups.items() if assumable.takes(role_arn) for arn in arns]
 
     def of_account(self, account: str) -> Iterator[str]:
         """Every user and role of an account, or of all of them when it is empty."""

@@ -36,6 +36,7 @@ _TAILS: Final = (
     ":x",
 )
 _SPELT: Final = {
+    "aws:principaltag/x509subject/cn": "aws:PrincipalTag/x509Subject/CN",
     "aws:multifactorauthpresent": "aws:MultiFactorAuthPresent",
     "aws:sourceaccount": "aws:SourceAccount",
     "aws:sourceip": "aws:SourceIp",
@@ -109,6 +110,12 @@ def _anybody(subject: Subject, _finding: Finding, _index: int) -> Iterator[Suspe
             yield _of(group.caller, who=f"{_named(group.caller)}, which is somebody else's,")
 
 
+def _any_certificate(subject: Subject, _finding: Finding, index: int) -> Iterator[Suspect]:
+    for caller in _callers(subject, index):
+        keys = {"aws:principaltag/x509subject/cn": ("somebody",)}
+        yield _of(caller, keys, "any certificate of the trust anchor")
+
+
 def _named_callers(subject: Subject, _finding: Finding, index: int) -> Iterator[Suspect]:
     for caller in _callers(subject, index):
         yield _of(caller)
@@ -141,6 +148,13 @@ def _any_audience(subject: Subject, finding: Finding, index: int) -> Iterator[Su
     for caller, issuer in _federated(subject, index):
         if issuer in finding.message.lower():
             yield _of(caller, {f"{issuer}:aud": ("another-audience",)})
+
+
+def _other_audience(subject: Subject, finding: Finding, index: int) -> Iterator[Suspect]:
+    condition = _condition(subject, finding, index)
+    for caller, issuer in _federated(subject, index):
+        for value in condition.values if condition else ():
+            yield _of(caller, {f"{issuer}:aud": (value.raw.replace("*", "evil").replace("?", "x"),)})
 
 
 def _federated(subject: Subject, index: int) -> Iterator[tuple[Caller, str]]:
@@ -229,6 +243,7 @@ def _what_is_left(subject: Subject, _finding: Finding, index: int) -> Iterator[S
 
 LET_IN: Mapping[str, Suspects] = {
     "allow-not-action": _what_is_left,
+    "any-certificate": _any_certificate,
     "anybody": _anybody,
     "assume-any-role": _everywhere,
     "confused-deputy": _any_source,
@@ -242,6 +257,7 @@ LET_IN: Mapping[str, Suspects] = {
     "mutable-github-subject": _same_names,
     "negated-allow": _without_key,
     "oidc-audience": _any_audience,
+    "open-audience": _other_audience,
     "oidc-subject": _any_subject,
     "open-github-subject": _other_subject,
     "open-subject": _other_subject,

@@ -33,8 +33,8 @@ GITHUB_ARN = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{GITHUB}"
 PRIVATE = "idp.example.org/realms/main"
 PRIVATE_ARN = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{PRIVATE}"
 SAML_ARN = f"arn:aws:iam::{ACCOUNT}:saml-provider/Okta"
-LIMITING_KEYS = ("aws:principalorg", "aws:principalaccount", "aws:source", "sts:externalid", "aws:vpce")
-"""Starts of keys that say who may call, so that a wide principal is narrowed again."""
+LIMITING_KEYS = ("aws:principalorg", "aws:principalaccount", "aws:source", "aws:vpce")
+"""Starts of keys that say who may call, so that a wide principal is narrowed again; an external id is no secret."""
 GUARD_KEYS = frozenset({"aws:sourcearn", "aws:sourceaccount", "aws:sourceorgid", "aws:sourceorgpaths"})
 ROLES_ANYWHERE, POD_IDENTITY = "rolesanywhere.amazonaws.com", "pods.eks.amazonaws.com"
 NEEDED_ACTIONS = {

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sts_emulator.policy.deciding.matching import has_wildcard
 from sts_emulator.policy.issued import AUDIENCES, SUBJECTS, form_of, may_issue, once
 from sts_emulator.policy.linting.findings import Hit, Rule, Subject, allow, condition_path, policy
-from sts_emulator.policy.linting.principal_rules import ACCOUNT
+from sts_emulator.policy.linting.principal_rules import ACCOUNT, ROLES_ANYWHERE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sts_emulator.policy.deciding.conditions import Condition
     from sts_emulator.policy.issued import Form
+
+CERTIFICATE = "aws:principaltag/x509"
 
 
 def _asked(subject: Subject, claim: str) -> Iterator[tuple[str, str, Condition]]:
@@ -51,6 +54,23 @@ def _once(subject: Subject) -> Iterator[Hit]:
                 yield path, message, f"use StringLike with `*` in the place of the {form.changes}"
 
 
+def _open_audience(subject: Subject) -> Iterator[Hit]:
+    for path, issuer, condition in _asked(subject, "aud"):
+        for value in condition.values if condition.operator.family == "like" else ():
+            if has_wildcard(value.raw) and value.raw.strip("*"):
+                message = f"`{value.raw}` also takes tokens that {issuer or 'the issuer'} made for other audiences"
+                yield path, message, "write the audience whole"
+
+
+def _any_certificate(subject: Subject) -> Iterator[Hit]:
+    for statement in subject.allows:
+        services = statement.principals.services if statement.principals else ()
+        asked = {condition.name for condition in statement.conditions}
+        if ROLES_ANYWHERE in services and not any(name.startswith(CERTIFICATE) for name in asked):
+            message = "every certificate that the trust anchor vouches for may assume the role"
+            yield statement.path, message, "test aws:PrincipalTag/x509Subject/CN, or another part of the certificate"
+
+
 def _oidc(issuer: str, subject: str, operator: str, audience: str = "sts.amazonaws.com") -> str:
     provider = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{issuer}"
     tested = {operator: {f"{issuer}:sub": subject}}
@@ -60,7 +80,38 @@ def _oidc(issuer: str, subject: str, operator: str, audience: str = "sts.amazona
 
 _STEPS = "organization:acme:pipeline:shop:ref:refs/heads/main:commit:"
 
+_FOR_ANYWHERE = ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"]
+
 RULES = (
+    Rule(
+        "open-audience",
+        "The audience also admits tokens for others",
+        "security",
+        policy(
+            allow(
+                {"Federated": f"arn:aws:iam::{ACCOUNT}:oidc-provider/gitlab.com"},
+                "sts:AssumeRoleWithWebIdentity",
+                StringEquals={"gitlab.com:sub": "project_path:acme/shop:ref_type:branch:ref:main"},
+                StringLike={"gitlab.com:aud": "https://*"},
+            )
+        ),
+        _oidc("gitlab.com", "project_path:acme/shop:ref_type:branch:ref:main", "StringEquals", "https://gitlab.com"),
+        _open_audience,
+    ),
+    Rule(
+        "any-certificate",
+        "Every certificate of the trust anchor is admitted",
+        "suggestion",
+        policy(allow({"Service": ROLES_ANYWHERE}, _FOR_ANYWHERE)),
+        policy(
+            allow(
+                {"Service": ROLES_ANYWHERE},
+                _FOR_ANYWHERE,
+                StringEquals={"aws:PrincipalTag/x509Subject/CN": "build-7"},
+            )
+        ),
+        _any_certificate,
+    ),
     Rule(
         "impossible-token",
         "The issuer never issues such a token",
