@@ -98,3 +98,55 @@ def test_every_command_takes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     assert main(["lint", "preview.json", "--account", ACCOUNT]) in (0, 1)
     assert main(["who-can", "deploy", "preview.json", "--account", ACCOUNT]) == 0
     assert f"arn:aws:iam::{ACCOUNT}:role/deploy" in capsys.readouterr().out
+
+
+# -- aws-native -------------------------------------------------------------------------------------------------------------
+
+
+def native(kind: str, name: str, inputs: dict[str, Any], **more: Any) -> dict[str, Any]:
+    address = f"urn:pulumi:dev::shop::aws-native:iam:{kind}::{name}"
+    return {"urn": address, "custom": True, "type": f"aws-native:iam:{kind}", "inputs": inputs, **more}
+
+
+def test_native_resources_are_cloudformations_in_camel_case():
+    provider = native("OidcProvider", "github", {"url": f"https://{GITHUB}", "clientIdList": ["sts.amazonaws.com"]})
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Federated": UNKNOWN},
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": {"StringEquals": {f"{GITHUB}:sub": "repo:acme/shop:ref:refs/heads/main"}},
+    }
+    inline = {"policyName": "own", "policyDocument": json.loads(ALLOWED)}
+    role = native(
+        "Role",
+        "deploy",
+        {
+            "roleName": "deploy",
+            "assumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [statement]},
+            "policies": [inline],
+        },
+        propertyDependencies={"assumeRolePolicyDocument": [provider["urn"]]},
+    )
+    steps = [{"op": "create", "urn": item["urn"], "newState": item} for item in (provider, role)]
+
+    found = read_json(JsonText(json.dumps({"steps": steps}).encode(), "preview.json"), ACCOUNT)
+
+    (deploy,) = found.of("roles")
+    told = json.loads(deploy.body["trust"])["Statement"][0]
+    assert told["Principal"] == {"Federated": f"arn:aws:iam::{ACCOUNT}:oidc-provider/{GITHUB}"}
+    assert told["Condition"] == statement["Condition"]
+    assert json.loads(deploy.body["inline"]["own"]) == json.loads(ALLOWED)
+    assert [thing.name for thing in found.of("oidc_providers")] == [GITHUB]
+
+
+def test_what_of_pulumi_is_not_taken_over_is_said():
+    guard = {
+        "urn": "urn:pulumi:dev::s::aws:organizations/policy:Policy::guard",
+        "type": "aws:organizations/policy:Policy",
+    }
+    linked = native("ServiceLinkedRole", "es", {"awsServiceName": "es.amazonaws.com"})
+    steps = [{"op": "create", "urn": item["urn"], "newState": item} for item in (guard, linked)]
+    found = read_json(JsonText(json.dumps({"steps": steps}).encode(), "preview.json"), ACCOUNT)
+    said = [note.message for note in found.notes]
+    assert "aws_organizations_policy is not taken over: policy guard" in said
+    assert "es: AWS::IAM::ServiceLinkedRole is not taken over" in said

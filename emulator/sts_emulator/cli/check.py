@@ -403,7 +403,7 @@ def untold(notes: Sequence[str]) -> Iterator[str]:
         yield printable(f"{notes[0]}{more if len(notes) > 1 else ''}")
 
 
-def outcomes_of(path: Path) -> Iterator[Outcome]:
+def outcomes_of(path: Path, account: str = "", parameters: Mapping[str, str] | None = None) -> Iterator[Outcome]:
     """What came of each expectation of a file. Raises CommandError."""
     from sts_emulator.app import create_server
     from sts_emulator.scenario import ScenarioError, parse_file
@@ -412,7 +412,7 @@ def outcomes_of(path: Path) -> Iterator[Outcome]:
 
     server = create_server(Settings())
     try:
-        yield from Rehearsal(server, parse_file(path)).outcomes()
+        yield from Rehearsal(server, parse_file(path, account, parameters)).outcomes()
     except ScenarioError as error:
         raise CommandError(str(error), UNUSABLE) from None
     finally:

@@ -7,7 +7,14 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sts_emulator.cli.check import explanation, outcomes_of, scenario_files
+from sts_emulator.cli.check import (
+    account,
+    add_account_options,
+    explanation,
+    outcomes_of,
+    parameters,
+    scenario_files,
+)
 from sts_emulator.cli.control import ControlError, add_server_options, control
 from sts_emulator.cli.errors import UNUSABLE, CommandError
 from sts_emulator.cli.screen import painted
@@ -36,6 +43,7 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("--only", metavar="TEXT", default="", help="of a file, expectations whose name has this in it")
     add_server_options(parser)
+    add_account_options(parser.add_argument_group("imports"))
     parser.set_defaults(run=run)
 
 
@@ -62,8 +70,9 @@ def _is_path(text: str) -> bool:
 
 def _explain_files(paths: list[str], arguments: argparse.Namespace) -> None:
     told = []
+    given = (account(arguments.account), parameters(arguments.parameter))
     for path in scenario_files(paths):
-        for outcome in outcomes_of(path):
+        for outcome in outcomes_of(path, *given):
             if arguments.only not in outcome.expectation.title:
                 continue
             if arguments.json:

@@ -111,7 +111,7 @@ class Inventory:
             self.things.append(thing)
         self.notes += [Note(note.line, note.message, note.file or file) for note in other.notes]
         self.made_up |= other.made_up
-        self.merged += [file, *other.merged]
+        self.merged += [name for name in (file, *other.merged) if name]
 
     def of(self, section: str) -> Iterator[Thing]:
         """The things of a section."""

@@ -10,15 +10,16 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from sts_emulator.importers import inventory, terraform
+from sts_emulator.importers import cloudformation, inventory, terraform
 from sts_emulator.importers.inventory import Inventory
 from sts_emulator.importers.json_text import BadInput, JsonText
+from sts_emulator.importers.pulumi_native import NativeTemplate, kind_of
 from sts_emulator.importers.terraform import Plan, Resource
 from sts_emulator.importers.terraform_references import Configuration
 
 UNKNOWN: Final = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 """Stands in a preview for what is known at deployment only."""
-_TYPE = re.compile(r"aws:(iam|rolesanywhere)/([A-Za-z]+):[A-Za-z]+")
+_TYPE = re.compile(r"aws:(iam|rolesanywhere|organizations|ssoadmin)/([A-Za-z]+):[A-Za-z]+")
 _UPPER = re.compile(r"(?<=[a-z0-9])([A-Z])")
 _TYPES: Mapping[str, str] = {"aws_iam_open_id_connect_provider": "aws_iam_openid_connect_provider"}
 _MEMBERS: Mapping[str, str] = {
@@ -45,6 +46,10 @@ def read(source: JsonText, account: str) -> Inventory:
             resource.values = {**resource.values, **_depended_on(state, states, plan.account)}
             plan.resources.append(resource)
     terraform.take(plan)
+    native = [(state, line) for state, line in states.values() if kind_of(state)]
+    if native:
+        made = cloudformation.read(NativeTemplate(source.file, native, UNKNOWN), plan.account, {})
+        plan.inventory.take_in(made, "", "")
     return plan.inventory
 
 
