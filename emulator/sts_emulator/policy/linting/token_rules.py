@@ -65,8 +65,11 @@ def _open_audience(subject: Subject) -> Iterator[Hit]:
 def _any_certificate(subject: Subject) -> Iterator[Hit]:
     for statement in subject.allows:
         services = statement.principals.services if statement.principals else ()
+        assumes = statement.actions.match("sts:assumerole") is not statement.not_action
         asked = {condition.name for condition in statement.conditions}
-        if ROLES_ANYWHERE in services and not any(name.startswith(CERTIFICATE) for name in asked):
+        values = [value for condition in statement.conditions for value in condition.values]
+        asked |= {variable.name for value in values for variable in value.template.variables}
+        if assumes and ROLES_ANYWHERE in services and not any(name.startswith(CERTIFICATE) for name in asked):
             message = "every certificate that the trust anchor vouches for may assume the role"
             yield statement.path, message, "test aws:PrincipalTag/x509Subject/CN, or another part of the certificate"
 
