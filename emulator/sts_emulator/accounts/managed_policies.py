@@ -14,6 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from sts_emulator.accounts.documents import Policy
 from sts_emulator.core import clock
 
 ACCOUNT = "aws"
@@ -29,7 +30,7 @@ def text(arn: str) -> str | None:
     return None if known is None else str(known["versions"][known["default"]]["text"])
 
 
-def find(arn: str) -> Mapping[str, Any] | None:
+def find(arn: str) -> Policy | None:
     """An AWS-managed policy shaped like a stored one (its default version only), or None."""
     return _find(arn.removeprefix(PREFIX)) if arn.startswith(PREFIX) else None
 
@@ -39,13 +40,13 @@ def catalogue() -> list[str]:
     return [name for name, _ in _entries()]
 
 
-def everything() -> list[Mapping[str, Any]]:
+def everything() -> list[Policy]:
     """All of the catalogue, shaped like stored policies, by name."""
     return [_stored(name, json.loads(entry)) for name, entry in _entries()]
 
 
 @lru_cache(maxsize=_KEPT)
-def _find(full_name: str) -> Mapping[str, Any] | None:
+def _find(full_name: str) -> Policy | None:
     return next((_stored(name, json.loads(entry)) for name, entry in _entries() if name == full_name), None)
 
 
@@ -66,7 +67,7 @@ def _in_order(document: Any) -> Any:
     return {name: _in_order(document[name]) for name in dict.fromkeys([*known, *document])}
 
 
-def _stored(full_name: str, entry: Mapping[str, Any]) -> Mapping[str, Any]:
+def _stored(full_name: str, entry: Mapping[str, Any]) -> Policy:
     path, _, name = full_name.rpartition("/")
     updated = int(clock.parse_iso(entry["updated"]))
     document = json.dumps(_in_order(entry["document"]), indent=2)

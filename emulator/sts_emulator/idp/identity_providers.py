@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sts_emulator.accounts import documents
-from sts_emulator.accounts.resources import Stored
+from sts_emulator.accounts.documents import SamlIdp
 from sts_emulator.core import names
 from sts_emulator.core.store import AlreadyExistsError
 from sts_emulator.core.world import World
@@ -65,7 +65,7 @@ def ensure_idp(
     users: Mapping[str, Mapping[str, Any]] | None = None,
     groups: Mapping[str, Sequence[str]] | None = None,
     provider: str = "",
-) -> Stored:
+) -> SamlIdp:
     """The world's lab identity provider of that name, made when it is not there; users and groups replace what it had.
 
     A user has `groups`, `roles` (ARNs), `password` (default: its name), `totp` (seeds of authenticator apps by name),
@@ -85,20 +85,21 @@ def ensure_idp(
         "provider": provider or None,
     }
     given = {member: value for member, value in wanted.items() if value is not None}
-    known = existing or {"name": name, "entity_id": f"https://{name}.idp.test/saml", "provider": name}
-    body = {"users": {}, "groups": {}, **known, **given}
+    known: Any = existing or {"name": name, "entity_id": f"https://{name}.idp.test/saml", "provider": name}
+    body: Any = {"users": {}, "groups": {}, **known, **given}
     _check(body)
     if existing is not None:
-        return existing if body == existing else world.update(KIND, name, lambda old: {**old, **given})
+        return existing if body == existing else world.update(KIND, name, documents.changed(**given))
     body |= _make_key(name, world.now())
     try:
         world.add(KIND, name, body)
     except AlreadyExistsError:  # made by another process this very moment
         return ensure_idp(world, name, users=users, groups=groups, provider=provider)
-    return body
+    made: SamlIdp = body
+    return made
 
 
-def metadata(idp: Stored, base_url: str) -> str:
+def metadata(idp: SamlIdp, base_url: str) -> str:
     """The metadata document that IAM's CreateSAMLProvider takes; `base_url` is the world's address."""
     location = _escaped(f"{base_url}/idp/{idp['name']}/sso")
     binding = "urn:oasis:names:tc:SAML:2.0:bindings"
@@ -117,7 +118,7 @@ def metadata(idp: Stored, base_url: str) -> str:
     )
 
 
-def assert_user(idp: Stored, user: str, now: float, wish: Wish, base_url: str = "") -> str:
+def assert_user(idp: SamlIdp, user: str, now: float, wish: Wish, base_url: str = "") -> str:
     """A signed response about a user, in base64. Takes a millisecond: servers make it in a thread.
 
     Raises:
@@ -144,7 +145,7 @@ def assert_user(idp: Stored, user: str, now: float, wish: Wish, base_url: str = 
     return signed_response(facts, idp["private_key"], idp["certificate"])
 
 
-def roles_of(idp: Stored, user: str) -> list[str]:
+def roles_of(idp: SamlIdp, user: str) -> list[str]:
     """The ARNs of a user's roles: its own, and those of its groups."""
     person = idp["users"][user]
     listed = [*person.get("roles", ())]
@@ -153,7 +154,7 @@ def roles_of(idp: Stored, user: str) -> list[str]:
     return list(dict.fromkeys(listed))
 
 
-def _attributes(idp: Stored, user: str, person: Mapping[str, Any], wish: Wish) -> dict[str, list[str]]:
+def _attributes(idp: SamlIdp, user: str, person: Mapping[str, Any], wish: Wish) -> dict[str, list[str]]:
     def chosen(member: str, fallback: Any = None) -> Any:
         wished = getattr(wish, member)
         return person.get(member, fallback) if wished is None else wished
@@ -174,7 +175,7 @@ def _attributes(idp: Stored, user: str, person: Mapping[str, Any], wish: Wish) -
     return attributes | {name: list(values) for name, values in person.get("attributes", {}).items()}
 
 
-def chosen_roles(idp: Stored, user: str, wish: Wish) -> list[str]:
+def chosen_roles(idp: SamlIdp, user: str, wish: Wish) -> list[str]:
     """The ARNs of the roles that an assertion will hold. Raises ValueError for one that the user does not have."""
     has = roles_of(idp, user)
     if wish.roles is None:
@@ -186,7 +187,7 @@ def chosen_roles(idp: Stored, user: str, wish: Wish) -> list[str]:
     return [by_name[role] for role in wish.roles]
 
 
-def provider_arn(idp: Stored, role: str) -> str:
+def provider_arn(idp: SamlIdp, role: str) -> str:
     """The ARN of the SAML provider that stands for this identity provider in a role's account."""
     parts = names.parse_arn(role)
     assert parts is not None  # _check has seen it

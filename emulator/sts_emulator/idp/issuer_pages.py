@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sts_emulator.accounts import documents
-from sts_emulator.accounts.resources import Stored
+from sts_emulator.accounts.documents import Issuer
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.idp.keys import make_key, sign
@@ -140,16 +140,16 @@ def _claims_of_job(visit: Visit, name: str) -> dict[str, Any]:
     return claims
 
 
-async def _keyed(world: World, name: str) -> Stored:
+async def _keyed(world: World, name: str) -> Issuer:
     document = issuer_of(world, name)
     if document["keys"]:
         return document
     return publish_first(world, name, await asyncio.to_thread(make_key, document["algorithm"]))
 
 
-async def _signed(document: Stored, claims: Mapping[str, Any]) -> str:
+async def _signed(document: Issuer, claims: Mapping[str, Any]) -> str:
     return await asyncio.to_thread(sign, document["keys"][0], document["algorithm"], claims)
 
 
-def _public(document: Stored) -> dict[str, Any]:
+def _public(document: Issuer) -> dict[str, Any]:
     return {name: document[name] for name in ("name", "url", "preset", "algorithm", "jwks")}

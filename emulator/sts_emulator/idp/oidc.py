@@ -14,7 +14,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from sts_emulator.accounts import documents
-from sts_emulator.accounts.resources import Stored
+from sts_emulator.accounts.documents import Issuer
 from sts_emulator.core.spelling import meant
 from sts_emulator.core.store import AlreadyExistsError
 from sts_emulator.core.world import World
@@ -42,7 +42,7 @@ class UnknownIssuerError(ValueError):
 
 def ensure_issuer(
     world: World, preset: str, url: str | None = None, name: str | None = None, *, algorithm: str = "RS256"
-) -> Stored:
+) -> Issuer:
     """The world's issuer of that name, made when it is not there; without a name it is called as its preset.
 
     The URL defaults to the real issuer's. Keys come with the first token.
@@ -83,7 +83,7 @@ def mint_token(world: World, issuer: str, /, **claims: Any) -> str:
     return sign(document["keys"][0], document["algorithm"], compose(document, claims, world.now()))
 
 
-def compose(issuer: Stored, given: Mapping[str, Any], now: float) -> dict[str, Any]:
+def compose(issuer: Issuer, given: Mapping[str, Any], now: float) -> dict[str, Any]:
     """The claims of a token that `mint_token` would sign at `now`, in seconds since the epoch.
 
     Raises:
@@ -111,7 +111,7 @@ def compose(issuer: Stored, given: Mapping[str, Any], now: float) -> dict[str, A
     return {name: value for name, value in claims.items() if value is not None}
 
 
-def rotate(world: World, issuer: str, *, keep: bool = True) -> Stored:
+def rotate(world: World, issuer: str, *, keep: bool = True) -> Issuer:
     """Give an issuer a new signing key; the one before stays published unless `keep` is false.
 
     Raises:
@@ -133,7 +133,7 @@ def job_token(world: World, issuer: str, /, **claims: Any) -> str:
     return seal(world, f"job:{document['name']}", json.dumps(body, separators=(",", ":")).encode())
 
 
-def issuer_of(world: World, name: str) -> Stored:
+def issuer_of(world: World, name: str) -> Issuer:
     """The world's issuer of that name, made when a preset has it. Raises UnknownIssuerError."""
     issuer = world.get(documents.ISSUER, name)
     if issuer is not None and issuer.get("preset") in PRESETS:

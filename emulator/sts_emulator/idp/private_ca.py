@@ -17,7 +17,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from sts_emulator.accounts import documents
-from sts_emulator.accounts.resources import Stored
+from sts_emulator.accounts.documents import PrivateCa
 from sts_emulator.core import names
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
@@ -54,12 +54,12 @@ def create(world: World, account: str, region: str, subject: Names, key: Any) ->
     return body
 
 
-def issue(world: World, authority: Stored, wish: Wish, key: Any) -> Pair:
+def issue(world: World, authority: PrivateCa, wish: Wish, key: Any) -> Pair:
     """A private key with its certificate by that authority."""
     return certificates.certify(wish, key, _pair(authority), world.now())
 
 
-def revocation_list(world: World, authority: Stored) -> str:
+def revocation_list(world: World, authority: PrivateCa) -> str:
     """The authority's list of revoked certificates, as PEM."""
     serials = [int(serial, 16) for serial in authority["revoked"]]
     return certificates.certificate_pem(certificates.revocation_list(_pair(authority), serials, world.now()))
@@ -121,14 +121,14 @@ def revoked_certificates(visit: Visit, identifier: str) -> Response:
     return render.text(200, "application/x-pem-file", revocation_list(visit.world, _authority(visit, identifier)))
 
 
-def _authority(visit: Visit, identifier: str) -> Stored:
+def _authority(visit: Visit, identifier: str) -> PrivateCa:
     authority = visit.world.find(KIND, identifier)
     if authority is None:
         raise AwsError("NotFound", f"there is no private authority `{identifier[:80]}`", status=404)
     return authority
 
 
-def _pair(authority: Stored) -> Pair:
+def _pair(authority: PrivateCa) -> Pair:
     return certificates.load_pair(authority["certificate"], authority["key"])
 
 

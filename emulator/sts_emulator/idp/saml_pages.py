@@ -11,7 +11,6 @@ from typing import Any, Final
 
 from sts_emulator.accounts import people
 from sts_emulator.accounts.documents import SamlIdp
-from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.spelling import meant
 from sts_emulator.core.world import World
@@ -80,7 +79,7 @@ async def second_step(visit: Visit, name: str) -> Response:
 
 
 async def _back(
-    visit: Visit, idp: Stored, user: str, relay_state: str, request: str, *, second_factor: bool = False
+    visit: Visit, idp: SamlIdp, user: str, relay_state: str, request: str, *, second_factor: bool = False
 ) -> Response:
     """An assertion for whoever asked, or else for AWS's sign-in."""
     wish, action = Wish(second_factor=second_factor), f"{visit.base_url}/saml"
@@ -142,7 +141,7 @@ async def assertion(visit: Visit, name: str) -> Response:
     return render.data(200, {"SAMLResponse": response, "roles": pairs, "action": f"{visit.base_url}/saml"})
 
 
-def _idp(visit: Visit, name: str) -> Stored:
+def _idp(visit: Visit, name: str) -> SamlIdp:
     idp = visit.world.get(KIND, name)
     if idp is None:
         near = meant(name, (known["name"] for known in visit.world.page(KIND)))
@@ -199,7 +198,7 @@ _WISHES: Final[Mapping[str, Callable[[Any], bool]]] = {
 
 
 def _form(
-    visit: Visit, idp: Stored, relay_state: str, *, request: str = "", username: str = "", wrong: bool = False
+    visit: Visit, idp: SamlIdp, relay_state: str, *, request: str = "", username: str = "", wrong: bool = False
 ) -> Response:
     return render.page(
         "idp.html",
@@ -214,7 +213,7 @@ def _form(
     )
 
 
-def _code_form(visit: Visit, idp: Stored, step: list[str], *, wrong: bool = False) -> Response:
+def _code_form(visit: Visit, idp: SamlIdp, step: list[str], *, wrong: bool = False) -> Response:
     until = int(visit.world.now()) + _STEP_LIFETIME
     return render.page(
         "second_factor.html",
@@ -231,13 +230,13 @@ def _code_form(visit: Visit, idp: Stored, step: list[str], *, wrong: bool = Fals
     )
 
 
-def _knows(idp: Stored, user: str, password: str) -> bool:
+def _knows(idp: SamlIdp, user: str, password: str) -> bool:
     person = idp["users"].get(user)
     known = "" if person is None else person.get("password") or user
     return hmac.compare_digest(known.encode(), password.encode()) and person is not None
 
 
-def _public(idp: Stored, base_url: str) -> dict[str, Any]:
+def _public(idp: SamlIdp, base_url: str) -> dict[str, Any]:
     return {
         "name": idp["name"],
         "entity_id": idp["entity_id"],

@@ -6,7 +6,7 @@ policies); so this holds for whole accounts too.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from sts_emulator.accounts import documents
 from sts_emulator.accounts.resources import key_of
@@ -62,7 +62,7 @@ def assume(world: World, arn: str, audiences: Iterable[str]) -> bool:
     return True
 
 
-def of_idp(world: World, arn: str, idp: Mapping[str, object], origin: str) -> None:
+def of_idp(world: World, arn: str, idp: documents.SamlIdp, origin: str) -> None:
     """Make the SAML provider that an import takes to exist, now that there is an identity provider of its name."""
     from sts_emulator.iam.providers.saml_providers import described, identifier
     from sts_emulator.idp import identity_providers

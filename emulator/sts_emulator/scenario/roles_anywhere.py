@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sts_emulator.accounts import documents, resources
-from sts_emulator.accounts.resources import Stored
 from sts_emulator.core import names
 from sts_emulator.core.world import World
 from sts_emulator.methods.roles_anywhere import kinds as nouns
@@ -145,13 +144,13 @@ def _create_anchors(seed: Seed, declared: Mapping[str, TrustAnchor]) -> None:
                 _set_crl(seed, stored, called, data)
 
 
-def _source(seed: Seed, anchor: TrustAnchor, stored: Stored | None) -> dict[str, Any]:
+def _source(seed: Seed, anchor: TrustAnchor, stored: documents.TrustAnchor | None) -> dict[str, Any]:
     if (anchor.certificates is None) is not bool(anchor.private_ca):
         raise ScenarioError.at(anchor.where, "a trust anchor needs either `certificates` or a `private_ca`")
     if anchor.certificates is not None:
         data = {"x509CertificateData": str(anchor.certificates)}
         return {"sourceType": "CERTIFICATE_BUNDLE", "sourceData": data}
-    arn = (stored or {}).get("source", {}).get("pca")
+    arn = stored["source"].get("pca") if stored else None
     if arn is None:
         from sts_emulator.idp import private_ca
         from sts_emulator.idp.certificates import make_key
@@ -162,7 +161,7 @@ def _source(seed: Seed, anchor: TrustAnchor, stored: Stored | None) -> dict[str,
     return {"sourceType": "AWS_ACM_PCA", "sourceData": {"acmPcaArn": arn}}
 
 
-def _set_crl(seed: Seed, anchor: Stored, name: str, data: str) -> None:
+def _set_crl(seed: Seed, anchor: documents.TrustAnchor, name: str, data: str) -> None:
     mine = (crl for crl in _listed(seed, CRL) if crl["anchor"] == anchor["arn"] and crl["name"] == name)
     stored, given = next(mine, None), {"crlData": data.encode()}
     if stored is not None:
@@ -192,7 +191,7 @@ def _connect_profiles(seed: Seed, declared: Mapping[str, Profile]) -> None:
             _set_mappings(seed, stored, profile.mappings)
 
 
-def _set_mappings(seed: Seed, profile: Stored, wanted: Mapping[str, tuple[str, ...]] | None) -> None:
+def _set_mappings(seed: Seed, profile: documents.AnywhereProfile, wanted: Mapping[str, tuple[str, ...]] | None) -> None:
     if wanted is None:
         return
     for certificate_field in {*profile["mappings"], *wanted}:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sts_emulator.accounts import documents, people
-from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.world import DEFAULT
 from sts_emulator.scenario.load import Node
 from sts_emulator.scenario.policies import tag_list

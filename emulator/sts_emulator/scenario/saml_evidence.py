@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from sts_emulator.accounts.documents import SamlIdp
 from sts_emulator.core.world import World
 from sts_emulator.policy.deciding.engine import Principal
 from sts_emulator.scenario import assumed_providers
@@ -55,7 +56,7 @@ def supposed(_world: World, principal: Principal, keys: Keys) -> Supposed:
     return Supposed({"with": {"saml": {"user": "somebody"}}}, told)
 
 
-def _idp(call: Call, name: str) -> Mapping[str, Any]:
+def _idp(call: Call, name: str) -> SamlIdp:
     from sts_emulator.idp.identity_providers import KIND
 
     known = call.world.page(KIND)

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sts_emulator.accounts import documents, resources
-from sts_emulator.accounts.resources import Stored
 from sts_emulator.methods.instance_profile import clusters, delivery, ecs, functions, instances
 from sts_emulator.scenario.policies import Policy
 from sts_emulator.scenario.problems import ScenarioError, Where
@@ -198,7 +197,7 @@ def _connect_functions(seed: Seed, declared: Mapping[str, Function]) -> None:
         seed.world.put(functions.KIND, functions.key_of(seed.account, region, name), made, uid=made["arn"])
 
 
-def _role(seed: Seed, where: Where, name: str) -> Stored:
+def _role(seed: Seed, where: Where, name: str) -> documents.Role:
     """A role by its name in the account, or by ARN."""
     role = resources.role_by_arn(seed.world, name) if name.startswith("arn:") else seed.stored(documents.ROLE, name)
     if role is None:

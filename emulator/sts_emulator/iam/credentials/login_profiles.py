@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sts_emulator.accounts import password_rules, people
-from sts_emulator.accounts.documents import changed
-from sts_emulator.accounts.resources import Stored
+from sts_emulator.accounts.documents import User, changed
 from sts_emulator.core.errors import AwsError
 from sts_emulator.iam.nouns import USER
 from sts_emulator.iam.permits import permit, reach, reach_user
@@ -159,25 +158,25 @@ def delete_account_password_policy(ctx: Context) -> Mapping[str, Any]:
 # -- parts --------------------------------------------------------------------------------------------------------
 
 
-def _user(ctx: Context, action: str, name: str | None) -> Stored:
+def _user(ctx: Context, action: str, name: str | None) -> User:
     user = reach_user(ctx, action, name)
     if user is None:
         raise AwsError("ValidationError", "Must specify userName when calling with non-User credentials")
     return user
 
 
-def _password(user: Stored) -> Mapping[str, Any]:
+def _password(user: User) -> Mapping[str, Any]:
     password: Mapping[str, Any] | None = user.get("password")
     if not password:
         raise AwsError("NoSuchEntity", f"Login Profile for User {user['name']} cannot be found.", status=404)
     return password
 
 
-def _store(ctx: Context, user: Stored, password: password_rules.Password | None) -> None:
+def _store(ctx: Context, user: User, password: password_rules.Password | None) -> None:
     ctx.world.update(USER.kind, USER.key(user), changed(password=password))
 
 
-def _shown(user: Stored, password: Mapping[str, Any]) -> dict[str, Any]:
+def _shown(user: User, password: Mapping[str, Any]) -> dict[str, Any]:
     result = {
         "UserName": user["name"],
         "CreateDate": password["created"],

@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from sts_emulator.accounts import managed_policies
 from sts_emulator.accounts.documents import Policy, changed
-from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.names import parse_arn
 from sts_emulator.core.world import World
@@ -42,14 +41,15 @@ def create_policy(
     permit_new(ctx, "CreatePolicy", POLICY, arn, labels, named=POLICY.spoken.format(PolicyName))
     check("identity", PolicyDocument)
     claim(ctx, POLICY, PolicyName)
-    policy: dict[str, Any] = {
-        **born(ctx, POLICY, Path, PolicyName),
+    named = born(ctx, POLICY, Path, PolicyName)
+    policy: Any = {
+        **named,
+        "updated": named["created"],
         "description": Description,
         "tags": labels,
         "default": "v1",
         "versions": {"v1": {"text": PolicyDocument, "created": int(ctx.world.now())}},
     }
-    policy["updated"] = policy["created"]
     ctx.world.add(POLICY.kind, POLICY.key(policy), policy, uid=policy["arn"])
     return {"Policy": {**shown(ctx.world, ctx.identity.account, policy), **tags.echoed(labels)}}
 
@@ -78,7 +78,7 @@ def list_policies(
     """The account's and AWS's policies; the usage filter counts only with `OnlyAttached` (recorded 2026-09)."""
     permit(ctx, "ListPolicies", "*", named=f"policy path {PathPrefix}")
     account = ctx.identity.account
-    listed: list[Stored] = [*listing(ctx.world, POLICY, account)] if Scope != "AWS" else []
+    listed: list[Policy] = [*listing(ctx.world, POLICY, account)] if Scope != "AWS" else []
     listed += managed_policies.everything() if Scope != "Local" else []
     if OnlyAttached:
         attached, bounding = usage(ctx.world, account)
@@ -203,7 +203,7 @@ def list_entities_for_policy(
     return part
 
 
-def shown(world: World, account: str, policy: Stored) -> dict[str, Any]:
+def shown(world: World, account: str, policy: Policy) -> dict[str, Any]:
     """A policy as every result shows it; the counts are those of the asking account."""
     attached, bounding = usage(world, account)
     return {
@@ -225,17 +225,17 @@ def usage(world: World, account: str) -> tuple[Counter[str], Counter[str]]:
     return world.memo(("policy-usage", account), lambda: _count(world, account))
 
 
-def newest_first(policy: Stored) -> list[str]:
+def newest_first(policy: Policy) -> list[str]:
     """The names of a policy's versions."""
     return sorted(policy["versions"], key=lambda name: int(name[1:]), reverse=True)
 
 
-def version_with_document(policy: Stored, name: str) -> dict[str, Any]:
+def version_with_document(policy: Policy, name: str) -> dict[str, Any]:
     """A version with its document, percent-encoded."""
     return {"Document": quoted(policy["versions"][name]["text"]), **_version(policy, name)}
 
 
-def _version(policy: Stored, name: str) -> dict[str, Any]:
+def _version(policy: Policy, name: str) -> dict[str, Any]:
     return {
         "VersionId": name,
         "IsDefaultVersion": name == policy["default"],
@@ -243,7 +243,7 @@ def _version(policy: Stored, name: str) -> dict[str, Any]:
     }
 
 
-def _reach(ctx: Context, action: str, arn: str) -> Stored:
+def _reach(ctx: Context, action: str, arn: str) -> Policy:
     """A policy that may also be AWS's own."""
     if parse_arn(arn) is None:
         raise AwsError("ValidationError", "Invalid ARN:  Could not be parsed!")
@@ -260,7 +260,7 @@ def _reach_own(ctx: Context, action: str, arn: str, deed: str) -> Policy:
     return reach(ctx, action, POLICY, arn)
 
 
-def _reach_own_version(ctx: Context, action: str, arn: str, version: str, deed: str) -> Stored:
+def _reach_own_version(ctx: Context, action: str, arn: str, version: str, deed: str) -> Policy:
     _refuse_foreign(ctx, action, arn, deed)
     return _reach_version(ctx, action, arn, version)
 
@@ -277,7 +277,7 @@ def _refuse_foreign(ctx: Context, action: str, arn: str, deed: str) -> None:
         raise AwsError("AccessDenied", f"Cannot {deed} outside your own account.", status=403)
 
 
-def _reach_version(ctx: Context, action: str, arn: str, version: str) -> Stored:
+def _reach_version(ctx: Context, action: str, arn: str, version: str) -> Policy:
     known = managed_policies.find(arn) or POLICY.find(ctx.world, ctx.identity.account, arn)
     permit(ctx, action, arn, resource_keys(POLICY, known or {}), POLICY.spoken.format(arn))
     if known is None or version not in known["versions"]:
@@ -296,7 +296,7 @@ def _count(world: World, account: str) -> tuple[Counter[str], Counter[str]]:
     return attached, bounding
 
 
-def _uses(holder: Stored, arn: str, usage_filter: str | None) -> bool:
+def _uses(holder: Any, arn: str, usage_filter: str | None) -> bool:
     if usage_filter != "PermissionsBoundary" and arn in holder["attached"]:
         return True
     return usage_filter != "PermissionsPolicy" and holder.get("boundary") == arn

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from sts_emulator.accounts.documents import InstanceProfile, Role, changed
-from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.iam import tags
@@ -49,7 +48,7 @@ def create_role(
     if PermissionsBoundary:
         check_boundary(ctx, PermissionsBoundary)
     claim(ctx, ROLE, RoleName)
-    role: dict[str, Any] = {
+    role: Any = {
         **born(ctx, ROLE, Path, RoleName),
         "trust": trust,
         "description": Description,
@@ -154,7 +153,7 @@ def delete_role(ctx: Context, *, RoleName: str) -> Mapping[str, Any]:
     return {}
 
 
-def shown(world: World, role: Stored) -> dict[str, Any]:
+def shown(world: World, role: Role) -> dict[str, Any]:
     """A role as every result shows it, and no more."""
     return {
         "Path": role["path"],

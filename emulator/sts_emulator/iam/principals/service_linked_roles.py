@@ -10,7 +10,7 @@ from typing import Any
 
 from sts_emulator.accounts import documents
 from sts_emulator.accounts.managed_policies import PREFIX
-from sts_emulator.accounts.resources import Stored, key_of
+from sts_emulator.accounts.resources import key_of
 from sts_emulator.core.errors import AwsError
 from sts_emulator.iam.nouns import ROLE, born
 from sts_emulator.iam.permits import permit, reach
@@ -63,8 +63,10 @@ def ensure(ctx: Context, service: str) -> None:
         _make(ctx, service, known, name, "")
 
 
-def _make(ctx: Context, service: str, known: linked_services.LinkedService, name: str, description: str) -> Stored:
-    role: dict[str, Any] = {
+def _make(
+    ctx: Context, service: str, known: linked_services.LinkedService, name: str, description: str
+) -> documents.Role:
+    role: Any = {
         **born(ctx, ROLE, f"{SERVICE_LINKED}{service}/", name),
         "trust": _trust(service),
         "description": description,
@@ -74,7 +76,8 @@ def _make(ctx: Context, service: str, known: linked_services.LinkedService, name
         "attached": [f"{PREFIX}aws-service-role/{known.policy}"] if known.policy else [],
     }
     ctx.world.add(ROLE.kind, ROLE.key(role), role, uid=role["id"])
-    return role
+    made: documents.Role = role
+    return made
 
 
 @operation("iam", "DeleteServiceLinkedRole")

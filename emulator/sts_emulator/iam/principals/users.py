@@ -43,7 +43,7 @@ def create_user(
     if PermissionsBoundary:
         check_boundary(ctx, PermissionsBoundary)
     claim(ctx, USER, UserName)
-    user: dict[str, Any] = {
+    user: Any = {
         **born(ctx, USER, Path, UserName),
         "tags": labels,
         "inline": {},
@@ -111,7 +111,7 @@ def delete_user(ctx: Context, *, UserName: str) -> Mapping[str, Any]:
     return {}
 
 
-def shown(user: Stored) -> dict[str, Any]:
+def shown(user: User) -> dict[str, Any]:
     """A user as every result shows it."""
     result = {
         "Path": user["path"],

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sts_emulator.accounts import managed_policies
-from sts_emulator.accounts.documents import Role, User
+from sts_emulator.accounts.documents import Policy, Role, User
 from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
@@ -84,7 +84,7 @@ def _detail(world: World, account: str, kind: str, thing: Any) -> dict[str, Any]
     }
 
 
-def _policy(world: World, account: str, policy: Stored) -> dict[str, Any]:
+def _policy(world: World, account: str, policy: Policy) -> dict[str, Any]:
     result = {
         **policies.shown(world, account, policy),
         "PolicyVersionList": [policies.version_with_document(policy, name) for name in policies.newest_first(policy)],
