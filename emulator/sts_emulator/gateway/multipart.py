@@ -36,10 +36,10 @@ class FormReader:
 
     def __init__(self, content_type: str, pieces: AsyncIterator[bytes]) -> None:
         """Raises AwsError where the content type is not that of a form."""
-        found = _BOUNDARY.match(content_type)
-        if found is None:
+        match = _BOUNDARY.match(content_type)
+        if match is None:
             raise _malformed()
-        self._boundary = b"\r\n--" + (found[1] or found[2]).encode("latin-1")
+        self._boundary = b"\r\n--" + (match[1] or match[2]).encode("latin-1")
         self._pieces = pieces
         self._waiting = bytearray(b"\r\n")  # the first boundary has no line before it
         self._form = Form()

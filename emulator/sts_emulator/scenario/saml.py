@@ -130,7 +130,7 @@ def _metadata(seed: Seed, provider: SamlProvider) -> str:
     return identity_providers.metadata(idp, f"http://{settings.host}:{settings.port}{prefix}")
 
 
-def idp_named(seed: Seed, name: str, where: Where) -> Stored:
+def idp_named(seed: Seed, name: str, where: Where) -> documents.SamlIdp:
     """The lab identity provider of that name, made when it is not there yet. Raises ScenarioError."""
     from sts_emulator.idp import identity_providers
 

@@ -13,13 +13,14 @@ import re
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlencode
 
 from sts_emulator.accounts import directory, single_use
 from sts_emulator.accounts.directory import DirectoryUser, Instance
 from sts_emulator.core import clock
 from sts_emulator.core.errors import AwsError
+from sts_emulator.core.store import Kind
 from sts_emulator.core.world import World
 from sts_emulator.methods.saml import message
 from sts_emulator.methods.saml.assertion_refusals import refused
@@ -28,8 +29,8 @@ from sts_emulator.methods.saml.verify import Trusted, verify
 from sts_emulator.pages.sessions import Cookie, Header
 from sts_emulator.pages.visit import Visit
 
-_REQUEST: Final = "corporate-sign-in"
-_SPENT: Final = "spent-corporate-assertion"
+_REQUEST: Final[Kind[Any]] = Kind("corporate-sign-in")
+_SPENT: Final[Kind[Any]] = Kind("spent-corporate-assertion")
 _LIFETIME: Final = 600  # seconds for which a request may be answered
 _FRESH: Final = 300  # seconds after which an assertion is too old, as STS documents it for its own
 _COOKIE: Final = Cookie("sts-emulator-corporate", "identity-center-corporate", _LIFETIME)
