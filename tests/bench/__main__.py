@@ -29,6 +29,7 @@ from botocore.config import Config
 
 import sts_emulator
 from tests.bench import go_sdk, load
+from tests.bench.people import People
 from tests.bench.servers import Running, running
 
 ALICE = ("AKIARTX3GSDSBBBBBBBB", "bench-alice-secret", None)
@@ -258,6 +259,31 @@ def user_pools(rounds: int) -> list[Row]:
     return [at_most("ms CPU for an SRP sign-in", cost, 25)]
 
 
+# -- Identity Center ------------------------------------------------------------------------------------------------
+
+
+def people(seconds: float, rounds: int) -> list[Row]:
+    """Whole device sign-ins by script, the server's CPU alone; and GetRoleCredentials against AssumeRole."""
+    with running("ours") as ours:
+        signing_in = People(ours)
+        tokens = [signing_in.sign_in() for _ in range(20)]  # the first loads what the others find loaded
+        begun = ours.cpu_seconds()
+        for _ in range(50 * rounds):
+            signing_in.sign_in()
+        whole = (ours.cpu_seconds() - begun) / (50 * rounds) * 1e3
+        requests = [signing_in.credentials(token) for token in tokens]
+        assumed = load.signed(ours.port, METHODS[ASSUME_ROLE], ALICE, **RELEASE)
+        ratios = []
+        for _ in range(rounds):  # in turns, so that a neighbour disturbs both
+            given = in_turns({ours: requests}, seconds, 1)[ours].cpu_us
+            ratios.append(given / in_turns({ours: assumed}, seconds, 1)[ours].cpu_us)
+    say(f"device sign-in: {whole:.2f} ms CPU; GetRoleCredentials, of AssumeRole: {[round(r, 2) for r in ratios]}")
+    return [
+        at_most("ms CPU for a device sign-in by script", whole, 10),
+        at_most("GetRoleCredentials, of AssumeRole", statistics.median(ratios), 1.3),
+    ]
+
+
 # -- growth -------------------------------------------------------------------------------------------------------
 
 
@@ -429,6 +455,7 @@ def main() -> int:
     rows += other_sdk(*((1.0, 2) if quick else (1.5, 6)))
     rows += identity_pools(*((1.0, 2) if quick else (1.5, 6)))
     rows += user_pools(10 if quick else 40)
+    rows += people(*((1.0, 2) if quick else (1.5, 6)))
     rows += growth(*((2_000, 20_000, 1.0) if quick else (10_000, 100_000, 2.0)))
     rows += start(3 if quick else 9, before)
     rows += linting(3 if quick else 9)

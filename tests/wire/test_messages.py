@@ -154,6 +154,57 @@ def test_what_is_taken_is_read_as_a_parser_reads_it(lines, end, body, beyond):
         assert parsed.parser.should_keep_alive()
 
 
+FETCH = [b"GET /w/lab/federation/credentials?role_name=R&account_id=111122223333 HTTP/1.1", HEAD[1], b"X-A: 1"]
+
+
+def test_credentials_of_the_portal_are_fetched_without_a_body():
+    data = message(FETCH, b"")
+    request, missing = messages.read(data, "127.0.0.1", "http")
+
+    parsed = Parsed(data)
+    assert (request.method, request.body, missing) == ("GET", b"", 0)
+    assert f"{request.raw_path}?{request.query}" == parsed.url.decode()
+    assert request.headers == dict(parsed.headers)
+    assert parsed.complete == 1
+
+
+@pytest.mark.parametrize(
+    ("what", "data"),
+    [
+        ("another page", message([b"GET /federation/console?a=b HTTP/1.1", *FETCH[1:]], b"")),
+        ("no query", message([b"GET /federation/credentials HTTP/1.1", *FETCH[1:]], b"")),
+        ("a fragment", message([b"GET /federation/credentials?a=b#c HTTP/1.1", *FETCH[1:]], b"")),
+        ("another method", message([FETCH[0].replace(b"GET", b"PUT"), *FETCH[1:]], b"")),
+        ("an old version", message([FETCH[0].replace(b"1.1", b"1.0"), *FETCH[1:]], b"")),
+        ("a long query", message([FETCH[0].replace(b"role", b"r" * 3_000), *FETCH[1:]], b"")),
+        ("a body", message([*FETCH, b"Content-Length: 1"], b"x")),
+        ("no body, and its length", message([*FETCH, b"Content-Length: 0"], b"")),
+        ("chunks", message([*FETCH, b"Transfer-Encoding: chunked"], b"")),
+        ("the next message", message(FETCH, b"") * 2),
+        ("a last request", message([*FETCH, b"Connection: close"], b"")),
+        ("a header twice", message([*FETCH, b"x-a: 2"], b"")),
+        ("half a head", b"\r\n".join(FETCH)),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_of_other_gets_the_parser_reads_all(what, data):
+    assert messages.read(data, "", "http") is None, what
+
+
+@settings(max_examples=300)
+@given(lines=LINES, query=st.text("ab=&%2e.~#? /\r\n", min_size=1, max_size=8))
+def test_a_get_that_is_taken_is_read_as_a_parser_reads_it(lines, query):
+    line = b"GET /federation/credentials?" + query.encode() + b" HTTP/1.1"
+    taken = messages.read(message([line, b"Accept: a", *lines], b""), "", "http")
+
+    if taken is not None:
+        parsed = Parsed(message([line, b"Accept: a", *lines], b""))
+        assert parsed.url.decode() == f"{taken[0].raw_path}?{taken[0].query}"
+        assert dict(parsed.headers) == taken[0].headers
+        assert (parsed.body, parsed.complete) == (b"", 1)
+        assert parsed.parser.should_keep_alive()
+
+
 def test_an_answer_is_one_message():
     written = messages.write(Response(403, [("content-type", "text/xml"), ("x-amzn-RequestId", "1-2")], b"<no/>"))
 

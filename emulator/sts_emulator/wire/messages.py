@@ -16,6 +16,7 @@ LONGEST: Final = 65_536
 """Bytes of a message that `read` looks at."""
 
 _PATH = re.compile(r"/(?:w/[a-z0-9-]{1,63}/?)?")  # where SDKs post to: a world's root
+_FETCH = re.compile(r"GET (/(?:w/[a-z0-9-]{1,63}/)?federation/credentials)\?([A-Za-z0-9_=&%.~+-]{1,2000}) HTTP/1\.1")
 _TOKEN = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]{1,64}")  # RFC 9110 §5.6.2, lower-cased
 _PRINTABLE = bytes(range(0x20, 0x7F))
 _LENGTH = re.compile("[1-9][0-9]{0,4}|0")
@@ -26,7 +27,7 @@ _NAMES: Final = {
     for name in (
         *("host", "accept", "accept-encoding", "user-agent", "authorization", "content-type", "content-length"),
         *("x-amz-date", "x-amz-security-token", "x-amz-target", "x-amz-user-agent", "x-amz-content-sha256"),
-        *("amz-sdk-invocation-id", "amz-sdk-request", "connection"),
+        *("amz-sdk-invocation-id", "amz-sdk-request", "connection", "x-amz-sso_bearer_token"),
     )
     for spelt in (name, name.title(), name.upper())
 }
@@ -36,35 +37,49 @@ _NAMES: Final = {
 def read(data: bytes, client: str, scheme: str) -> tuple[Request, int] | None:
     """The request that `data` begins with, and how many bytes of its body are still to come; None to look closer.
 
-    Taken are only POSTs to `/` or a world, alone, with one Content-Length, printable ASCII in the head, and no header
-    twice: whoever reads such a message reads the same.
+    Taken are only POSTs to `/` or a world, with one Content-Length, and GETs for credentials of the access portal,
+    without a body: each alone, with printable ASCII in the head, and no header twice. Whoever reads such a message
+    reads the same.
     """
     if len(data) > LONGEST:
         return None
     raw_head, ends, body = data.partition(b"\r\n\r\n")
     head = raw_head.decode("latin-1")
     line, *lines = head.split("\r\n")
-    path = line[5:-9]
-    if (
-        not ends
-        or line != f"POST {path} HTTP/1.1"
-        or (path != "/" and not _PATH.fullmatch(path))
-        or raw_head.translate(None, _PRINTABLE) != b"\r\n" * len(lines)  # no other control characters, no other bytes
-    ):
+    # no other control characters, no other bytes
+    if not ends or raw_head.translate(None, _PRINTABLE) != b"\r\n" * len(lines):
         return None
+    if line.startswith("GET "):
+        return _fetch(line, lines, body, client, scheme)
+    path = line[5:-9]
+    if line != f"POST {path} HTTP/1.1" or (path != "/" and not _PATH.fullmatch(path)):
+        return None
+    headers = _headers(lines)
+    length = headers.get("content-length", "") if headers else ""
+    if headers is None or not _LENGTH.fullmatch(length) or not len(body) <= int(length) <= LONGEST:
+        return None
+    return Request("POST", path, path, "", headers, body, client, scheme), int(length) - len(body)
+
+
+def _fetch(line: str, lines: list[str], body: bytes, client: str, scheme: str) -> tuple[Request, int] | None:
+    asked, headers = _FETCH.fullmatch(line), _headers(lines)
+    if asked is None or body or headers is None or "content-length" in headers:
+        return None
+    return Request("GET", asked[1], asked[1], asked[2], headers, b"", client, scheme), 0
+
+
+def _headers(lines: list[str]) -> dict[str, str] | None:
+    """The headers, by name in lower case; None where any is for the parser to read."""
     pairs = [text.partition(":") for text in lines]
     headers = {_NAMES.get(name) or _name(name): value.strip(" ") for name, _, value in pairs}
-    length = headers.get("content-length", "")
     if (
         len(headers) != len(lines)
         or "" in headers
         or "" in headers.values()  # also where a line has no colon
-        or not _LENGTH.fullmatch(length)
-        or not len(body) <= int(length) <= LONGEST
         or ("connection" in headers and headers["connection"].lower() != "keep-alive")
     ):
         return None
-    return Request("POST", path, path, "", headers, body, client, scheme), int(length) - len(body)
+    return headers
 
 
 def _name(spelt: str) -> str:
