@@ -121,6 +121,7 @@ METHODS = (
             ),
             "authorize": ("sts_emulator.methods.identity_center.consent_pages",),
             "platform": ("sts_emulator.methods.identity_center.corporate_pages",),
+            "instance": ("sts_emulator.methods.identity_center.app_instances",),
             "/federation/console": ("sts_emulator.methods.identity_center.portal_pages",),
         },
         approvers=("sts_emulator.methods.identity_center.approvers",),

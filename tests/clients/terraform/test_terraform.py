@@ -30,14 +30,17 @@ CALLERS = 2
 
 @pytest.fixture
 def terraform(aws, tmp_path, terraform_plugins):
-    """`terraform(folder, credentials)` in a folder of its own: a function of arguments that answers the exit code."""
+    """`terraform(folder, credentials)` in a folder of its own: a function of arguments that answers the exit code.
 
-    def initialised(folder: Path, credentials: dict | None = None):
+    `profile`: the variables that lead to a profile, instead of keys.
+    """
+
+    def initialised(folder: Path, credentials: dict | None = None, profile: dict | None = None):
         shutil.copy(folder / "main.tf", tmp_path)
         environment = {
-            **aws.env(credentials),
-            "PATH": os.environ["PATH"],
             "HOME": str(tmp_path),
+            **(profile or aws.env(credentials)),
+            "PATH": os.environ["PATH"],
             "CHECKPOINT_DISABLE": "1",
             "TF_IN_AUTOMATION": "1",
         }
@@ -179,6 +182,33 @@ def test_identity_center_lives_a_whole_life(aws, terraform):
     )
     live(terraform(HERE / "identity_center", aws.credentials(account=HOME)), first, second, check)
     assert not iam.list_roles(PathPrefix="/aws-reserved/")["Roles"]
+
+
+@pytest.mark.scenario(f"""
+organization: {{management: "{HOME}", accounts: {{"444455556666": {{}}}}}}
+accounts: {{"{HOME}": {{}}, "444455556666": {{}}}}
+identity_center:
+  users: {{ada: {{}}}}
+  permission_sets: {{Admin: {{policies: AdministratorAccess}}}}
+  assignments: [{{users: ada, permission_sets: Admin, accounts: "{HOME}"}}]
+""")
+def test_a_person_who_signed_in_applies_through_their_sso_session(aws, terraform):
+    """The provider finds the profile, its sso-session and the cached token, and gets the role's credentials itself."""
+    profile = aws.sso_login("ada", HOME, "Admin")
+    portal = {"AWS_ENDPOINT_URL_SSO": aws.endpoint_url}  # its own sign-in does not read AWS_ENDPOINT_URL
+    run = terraform(HERE / "identity_center", profile={**profile, **portal})
+    variables = ["-input=false", "-var=duration=PT2H", "-var=title=a"]
+    run("apply", "-auto-approve", *variables)
+    assert run("plan", "-detailed-exitcode", *variables, good=(0, 2)) == 0, "drift"
+    made = next(
+        event
+        for event in aws.events()
+        if event["eventName"] == "CreatePermissionSet" and event["userIdentity"]["type"] == "AssumedRole"
+    )
+    assert made["userIdentity"]["arn"].endswith("/ada")
+    assert made["userIdentity"]["onBehalfOf"]["identityStoreArn"].startswith(f"arn:aws:identitystore::{HOME}:")
+    assert "GetRoleCredentials" in {event["eventName"] for event in aws.events()}
+    run("destroy", "-auto-approve", *variables)
 
 
 def write_certificates(folder: Path) -> None:

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import httpx
 import pytest
 from lxml import html
-from sso_lab import DEV, SCENARIO, SEED, START_URL, Tool, key_of_credentials
+from sso_lab import DEV, PROD, SCENARIO, SEED, START_URL, Tool, key_of_credentials
 
 from sts_emulator.accounts.people import totp
 from sts_emulator.cli.errors import CommandError
@@ -264,6 +264,25 @@ def test_a_sign_in_leads_to_pages_of_the_portal_only(aws, person, place):
     )
     prefix = urlsplit(aws.endpoint_url).path
     assert sent.headers["location"] == f"{prefix}/start"
+
+
+def test_browser_extensions_list_the_tiles_of_the_portal(aws, tool):
+    """As public extensions read them: `result`, of tiles `searchMetadata`, of profiles `name` and `url`."""
+    headers = {"x-amz-sso_bearer_token": tool.exchange(aws.approve(tool.url(), "jane")["location"])["accessToken"]}
+    tiles = httpx.get(f"{aws.endpoint_url}/instance/appinstances", headers=headers).json()["result"]
+    told = {tile["searchMetadata"]["AccountId"]: tile["searchMetadata"]["AccountName"] for tile in tiles}
+    assert told == {DEV: "dev", PROD: "prod"}
+    assert {tile["applicationName"] for tile in tiles} == {"AWS Account"}
+
+    place = f"{aws.endpoint_url}/instance/appinstance/{tiles[0]['id']}/profiles"
+    (profile,) = httpx.get(place, headers=headers).json()["result"]
+    assert profile["name"] == "Developer"
+    assert f"account_id={DEV}" in profile["url"]
+
+    assert httpx.get(f"{aws.endpoint_url}/instance/appinstances").status_code == 401
+    for other in ("ins-000000000000", "x", "ins-"):
+        foreign = f"{aws.endpoint_url}/instance/appinstance/{other}/profiles"
+        assert httpx.get(foreign, headers=headers).status_code == 404
 
 
 def test_browser_extensions_get_a_console_link(aws, tool):

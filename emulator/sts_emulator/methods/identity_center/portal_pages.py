@@ -10,10 +10,8 @@ from urllib.parse import urlencode
 
 from sts_emulator.accounts import documents
 from sts_emulator.core import clock
-from sts_emulator.core.errors import AwsError
-from sts_emulator.methods.identity_center import browsers, portal_sessions, roles
+from sts_emulator.methods.identity_center import app_instances, browsers, roles
 from sts_emulator.methods.identity_center.portal_sessions import PortalSession
-from sts_emulator.methods.identity_center.refusals import portal_refused
 from sts_emulator.pages import render
 from sts_emulator.pages.console import ConsoleSession, is_console, sign_in_token
 from sts_emulator.pages.refusals import as_page
@@ -91,18 +89,10 @@ def deep_link(visit: Visit) -> Response:
     )
 
 
-def _refusal(_: Visit, error: AwsError) -> Response:
-    return render.data(error.status or 400, {"message": error.message, **error.members})
-
-
-@page("GET", "/federation/console", refusal=_refusal)
+@page("GET", "/federation/console", refusal=app_instances.as_portal)
 def federation_console(visit: Visit) -> Response:
     """A sign-in token for the federation endpoint, for who has an access token of the portal."""
-    headers, query = visit.request.headers, visit.query
-    bearer = headers.get("x-amz-sso_bearer_token") or headers.get("x-amz-sso-bearer-token") or ""
-    session = portal_sessions.of_access_token(visit.world, bearer)
-    if session is None:
-        raise portal_refused("UnauthorizedException", "Session token not found or invalid")
+    session, query = app_instances.bearer(visit), visit.query
     vended = _vend(visit, session, query.get("account_id", ""), query.get("role_name", ""))
     token = sign_in_token(visit.world, ConsoleSession(vended.session, vended.session.expires))
     return render.data(200, {"signInToken": token, "signInFederationLocation": f"{visit.base_url}/federation"})
