@@ -39,7 +39,8 @@ trust.json:9: ! security open-github-subject
 
 The command exits with 1 from `--fail-on security` on (the default), with 2 when a file cannot be used, else with 0.
 `--select RULE` and `--ignore RULE` choose; `# sts-emulator: ignore=RULE: the reason` on the line of a finding, or on the one
-above, passes it over there. For JSON, which has no comments, and for an estate that has many old findings: write them down
+above, passes it over there; a resource of a template may say so in its metadata, also in JSON:
+`"Metadata": {"sts-emulator": {"ignore": {"RULE": "the reason"}}}`. For other JSON, which has no comments, and for an estate that has many old findings: write them down
 once with `--format json > baseline.json` (a `reason` may be added to each), and pass them over with
 `--baseline baseline.json`; only new ones are told then. `--format` is `text`, `json`, `sarif` (code scanning) or `github` (annotations). `--explain RULE` shows
 what stands below. Times are judged as of now, or of `--now 2026-11-23T12:00:00Z`. What cannot be read at all gives the one finding `malformed`.

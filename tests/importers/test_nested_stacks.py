@@ -239,3 +239,24 @@ def test_the_roles_that_sam_makes(tmp_path: Path):
     }
     assert "SAM's policy templates are not expanded, none lets a role be assumed: S3ReadPolicy" in told(found)
     assert "SAM's connectors are not expanded, none lets a role be assumed: Link" in told(found)
+
+
+# -- passing over -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("ignore", "is_told"),
+    [
+        ({"anybody": "a public demonstration"}, False),
+        ({"anybody": ""}, True),
+        ({"other": "why"}, True),
+        (["anybody"], True),
+    ],
+)
+def test_a_resource_says_what_to_pass_over_and_why(
+    ignore: Any, is_told: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    role = {**trusting("*"), "Metadata": {"sts-emulator": {"ignore": ignore}}}
+    written(tmp_path, parent={"Resources": {"Open": role}})
+    assert main(["lint", str(tmp_path / "parent.json")]) == int(is_told)
+    assert ("anybody" in capsys.readouterr().out) == is_told

@@ -65,7 +65,7 @@ class Linted(NamedTuple):
 class Subject:
     """One policy to lint; `lines` finds the line of a JSON path in it, `made_up` is as in Inventory.
 
-    `role` is the name and path of the role that a trust policy is of.
+    `role` is the name and path of the role that a trust policy is of, `ignored` are rules to pass over.
     """
 
     kind: LintKind
@@ -77,6 +77,7 @@ class Subject:
     lines: Callable[[str], int] | None = None
     made_up: Mapping[str, str] = field(default_factory=dict)
     role: str = ""
+    ignored: frozenset[str] = frozenset()
 
     @property
     def role_arn(self) -> str:
@@ -159,6 +160,8 @@ def _linted(subjects: list[Subject], known: Collection[str] | None, data: bytes,
         if key not in told:
             told[key] = list(_shown(subject, known, now))
         for finding, witness in told[key]:
+            if finding.rule in subject.ignored:
+                continue
             line = subject.line if subject.lines is None else subject.lines(finding.path)
             if finding.rule in ignored.get(line, ()) or finding.rule in ignored.get(subject.line, ()):
                 continue
@@ -240,7 +243,7 @@ def _of_inventory(file: str, inventory: Inventory) -> Iterator[Subject]:
 
             place = (thing.file or file, thing.line, lines, inventory.made_up)
             role = f"{thing.body.get('path', '/')}{thing.name}".lstrip("/") if kind == "trust" else ""
-            yield Subject(kind, f"{thing.called}{tail}", thing.account, text, *place, role)
+            yield Subject(kind, f"{thing.called}{tail}", thing.account, text, *place, role, thing.ignored)
 
 
 def _principals(inventory: Inventory) -> set[str]:

@@ -187,6 +187,7 @@ class _Taking:
             return self.line(logical) if below is None else self.line(logical, "Properties", *below, *steps)
 
         thing = Thing(section, self.account, name, body, self.line(logical), logical, at_lines(lines))
+        thing.ignored = _ignored(self._resources[logical])
         self.things[logical] = thing
         self._by_name.setdefault((section, name), []).append(thing)
         return self.inventory.add(thing)
@@ -252,6 +253,12 @@ class _Taking:
         """The things of a section that a list of names means."""
         names = dict.fromkeys(item for item in listed if isinstance(item, str)) if isinstance(listed, list) else {}
         return [thing for name in names for thing in self._by_name.get((section, name), ())]
+
+
+def _ignored(resource: Mapping[str, Any]) -> frozenset[str]:
+    """The rules that `Metadata: {sts-emulator: {ignore: {RULE: the reason}}}` tells to pass over."""
+    own = _section(_section(resource, "Metadata"), "sts-emulator")
+    return frozenset(rule for rule, reason in _section(own, "ignore").items() if isinstance(reason, str) and reason)
 
 
 def _kind_of(resource: Any) -> str:

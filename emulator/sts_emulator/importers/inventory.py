@@ -21,6 +21,7 @@ class Thing:
 
     `label` is what its source calls it (a Terraform address, a logical id), `id` its unique id where that is known.
     `locate` finds lines inside its documents. `file` is set where it is not the inventory's own (a nested stack's).
+    `ignored` are the rules of lint that its source tells to pass over.
     """
 
     section: str
@@ -32,6 +33,7 @@ class Thing:
     locate: Locate | None = None
     id: str = ""
     file: str = ""
+    ignored: frozenset[str] = frozenset()
 
     @property
     def called(self) -> str:
