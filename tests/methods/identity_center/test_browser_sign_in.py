@@ -250,6 +250,26 @@ def test_other_sites_and_other_forms_are_refused(aws, person):
     assert person.http.post(f"{aws.endpoint_url}/start/credentials", data=nobody).status_code == 403
 
 
+def test_no_other_site_says_yes_in_a_persons_place(aws, tool, person):
+    """Neither to a tool's request nor to a device's code; and no form but the one that this session was shown."""
+    waiting = Tool(aws)
+    device = waiting.start()
+    for place in (tool.url(), device["verificationUriComplete"]):
+        person.open(place)
+        if "Sign in" in person.text:
+            person.sign_in("jane")
+        shown = person.page
+        assert person.send(answer="allow", headers={"Origin": "http://evil.example"}).page.status_code == 403
+        person.page = shown
+        assert person.send(answer="allow", headers={"Sec-Fetch-Site": "cross-site"}).page.status_code == 403
+        person.page = shown
+        assert person.send(answer="allow", token="forged").page.status_code == 403
+        person.page = shown
+        assert person.send(answer="allow", token="").page.status_code == 403
+    with pytest.raises(waiting.oidc.exceptions.AuthorizationPendingException):
+        waiting.token(device)
+
+
 @pytest.mark.parametrize(
     "place", ["//evil.example", "https://evil.example", "/\\evil.example", "/start/..//x", "/console"]
 )
