@@ -13,7 +13,7 @@ from sts_emulator.gateway.exchange import Exchange
 from sts_emulator.gateway.passage import Passage
 from sts_emulator.gateway.recognition import S3
 from sts_emulator.gateway.uploads import Upload
-from sts_emulator.wire import sigv4_s3
+from sts_emulator.wire import foreign_parameters, sigv4_s3
 from sts_emulator.wire.http import Response
 
 _LARGEST_READ: Final = 8 << 20
@@ -113,7 +113,7 @@ def _head(passage: Passage, headers: dict[str, str], payload: str, length: int |
 async def relay(passage: Passage, exchange: Exchange) -> None:
     """Send the answer on as it comes. Raises LateError and BrokenError while nothing of it has left."""
     try:
-        if _is_short(exchange) or _names_upstream(passage):
+        if _is_short(exchange) or not _is_stream(passage, exchange):
             await _relay_whole(passage, exchange)
         else:
             await _relay_stream(passage, exchange)
@@ -126,6 +126,13 @@ async def relay(passage: Passage, exchange: Exchange) -> None:
 def _is_short(exchange: Exchange) -> bool:
     length = next((value for name, value in exchange.headers if name == "content-length"), "")
     return exchange.status in _NO_BODY or (length.isascii() and length.isdigit() and int(length) <= _KEPT)
+
+
+def _is_stream(passage: Passage, exchange: Exchange) -> bool:
+    """Whether an answer is sent on as it comes; one that is not is a 502 where it breaks off."""
+    if passage.meant is None or exchange.status >= 400:  # noqa: PLR2004 - an error
+        return False
+    return foreign_parameters.answers_with_a_stream(passage.meant)
 
 
 def _names_upstream(passage: Passage) -> bool:

@@ -119,9 +119,12 @@ async def _bucket(known: ResourcePolicies, place: _Place, resource: str, _: str)
 
 
 async def _owner(known: ResourcePolicies, place: _Place, name: str) -> str:
-    """Whose a bucket is: the caller's, where it stands in the caller's list; else that account's whose list has it."""
+    """Whose a bucket is: the caller's, where it stands in the caller's list; else that account's whose list has it.
+
+    Where an upstream knows one account only, nobody can tell: everything is the caller's own.
+    """
     if place.upstream.account:
-        return place.upstream.account
+        return ""
     for account in dict.fromkeys(place.accounts):
 
         async def read(account: str = account) -> frozenset[str]:

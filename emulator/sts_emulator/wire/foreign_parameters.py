@@ -41,8 +41,16 @@ def read(meant: Meant, request: Request) -> dict[str, Any]:
 
 def is_streamed(meant: Meant) -> bool:
     """Whether the body of a call is read as it comes, and is no parameter."""
-    shape = meant.operation.input or _NONE
-    return bool(shape.payload) and shape.members[shape.payload].shape.streaming
+    return _has_stream(meant.operation.input or _NONE)
+
+
+def answers_with_a_stream(meant: Meant) -> bool:
+    """Whether the answer of a call is read as it comes: an object, or events."""
+    return _has_stream(meant.operation.output or _NONE)
+
+
+def _has_stream(shape: Shape) -> bool:
+    return any(member.streaming for member in shape.members.values())
 
 
 def without_secrets(meant: Meant, parameters: Mapping[str, Any]) -> dict[str, Any]:

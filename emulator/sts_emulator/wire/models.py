@@ -133,6 +133,7 @@ class Member:
     location: str = ""
     location_name: str = ""
     query_name: str = ""
+    streaming: bool = False  # read as it comes; only foreign services have such members
 
 
 @dataclass(slots=True, repr=False, eq=False)  # shapes may contain themselves
@@ -156,7 +157,7 @@ class Shape:
     payload: str = ""
     location_name: str = ""
     flattened: bool = False  # a list without an element around it, in XML; only foreign services have them
-    streaming: bool = False  # likewise: a payload that is read as it comes
+    streaming: bool = False  # likewise: a payload, or events, read as they come
 
 
 @dataclass(slots=True)
@@ -245,7 +246,10 @@ class Service:
         shape.sensitive, shape.document = bool(raw.get("sensitive")), bool(raw.get("document"))
         shape.timestamp_format = raw.get("timestampFormat", "")
         shape.payload, shape.location_name = raw.get("payload", ""), raw.get("locationName", "")
-        shape.flattened, shape.streaming = bool(raw.get("flattened")), bool(raw.get("streaming"))
+        shape.flattened, shape.streaming = (
+            bool(raw.get("flattened")),
+            bool(raw.get("streaming") or raw.get("eventstream")),
+        )
         shape.members = {name: self._member(name, member) for name, member in raw.get("members", {}).items()}
         for part in ("member", "key", "value"):
             if part in raw:
@@ -253,7 +257,11 @@ class Service:
 
     def _member(self, name: str, raw: Mapping[str, Any]) -> Member:
         shape = self.shape(raw["shape"])
-        return Member(name, shape, raw.get("location", ""), raw.get("locationName", ""), raw.get("queryName", ""))
+        streaming = bool(raw.get("streaming") or shape.streaming)
+        location, location_name, query_name = (
+            raw.get(trait, "") for trait in ("location", "locationName", "queryName")
+        )
+        return Member(name, shape, location, location_name, query_name, streaming)
 
     def operation(self, name: str) -> Operation:
         """Build the operation of that name (`operations` keeps what this makes)."""

@@ -96,7 +96,7 @@ def verify(request: Request, signed: Signed, secret: str) -> str:
     said = payload(request, signed)
     canonical = sigv4.canonical(request, signed, canonical_path(request.signed_path), said)
     text = sigv4.digested(signed, canonical)
-    if not is_genuine(signed, secret, signed.signature, text):
+    if not (is_genuine(signed, secret, signed.signature, text) or _signed_as_sent(request, signed, secret, said)):
         members = {
             "AWSAccessKeyId": signed.access_key_id,
             "StringToSign": text,
@@ -120,6 +120,14 @@ def verify(request: Request, signed: Signed, secret: str) -> str:
             members={"HeadersNotSigned": ", ".join(sorted(unsigned))},
         )
     return said
+
+
+def _signed_as_sent(request: Request, signed: Signed, secret: str, said: str) -> bool:
+    """Whether the path was signed as it was sent, as botocore does: other bytes may be escaped then."""
+    if canonical_path(request.signed_path) == request.signed_path:
+        return False
+    text = sigv4.digested(signed, sigv4.canonical(request, signed, request.signed_path, said))
+    return is_genuine(signed, secret, signed.signature, text)
 
 
 def is_genuine(signed: Signed, secret: str, signature: str, text: str) -> bool:

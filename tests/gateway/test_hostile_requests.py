@@ -1,0 +1,358 @@
+"""What is sent to get past the door, and upstreams that answer late, half or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import socket
+import threading
+import urllib.parse
+from collections.abc import Iterator
+
+import pytest
+from botocore.auth import S3SigV4Auth, SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.config import Config
+from botocore.credentials import Credentials
+from door_lab import MINE, OTHERS, PEOPLE, client, refused
+
+from sts_emulator import Aws
+
+pytestmark = pytest.mark.scenario(PEOPLE)
+
+
+def signed(lab: Aws, method: str, path: str, body: bytes = b"", service: str = "s3", user: str = "ann", **headers: str):
+    """A request whose path goes out as it is, signed rightly."""
+    given = lab.credentials(user=user)
+    kind = S3SigV4Auth if service == "s3" else SigV4Auth
+    request = AWSRequest(method, f"{lab.endpoint_url}{path}", data=body, headers=headers)
+    kind(Credentials(given["access_key_id"], given["secret_access_key"]), service, "us-east-1").add_auth(request)
+    return request
+
+
+def send(request, *more: tuple[str, str]) -> tuple[int, str]:
+    """Status and body of a request that is sent to the letter, with headers that nobody has signed."""
+    where = urllib.parse.urlsplit(request.url)
+    connection = http.client.HTTPConnection(where.hostname, where.port)
+    connection.putrequest(request.method, request.url.partition(where.netloc)[2], skip_accept_encoding=True)
+    for name, value in [*request.headers.items(), *more]:
+        connection.putheader(name, value)
+    if "Content-Length" not in request.headers and (request.body or request.method in ("PUT", "POST")):
+        connection.putheader("Content-Length", str(len(request.body or b"")))
+    connection.endheaders(request.body or None)
+    answer = connection.getresponse()
+    told = answer.read().decode("utf-8", "replace")
+    connection.close()
+    return answer.status, told
+
+
+# -- paths -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/photos/ann/../bob/1",
+        "/photos/ann/%2e%2e/bob/1",
+        "/photos/ann%2F..%2Fbob%2F1",
+        "/photos/ann/..%5Cbob/1",
+        "/photos/ann/./../bob/1",
+        "//photos/ann/1",
+        "/photos/ann/%00",
+        "/photos/ann/%zz",
+        "/ph*otos/ann/1",
+    ],
+)
+def test_a_path_that_leads_elsewhere_is_refused(lab: Aws, photos, path):
+    photos.put_object(Bucket="photos", Key="bob/1", Body=b"secret")
+    status, told = send(signed(lab, "GET", path))
+    assert 400 <= status < 500
+    assert "secret" not in told
+
+
+@pytest.mark.parametrize(
+    ("path", "key"), [("/photos/ann%2F1", "ann/1"), ("/photos/ann//1", "ann//1"), ("/photos//ann/1", "/ann/1")]
+)
+def test_a_key_is_what_is_decided_on(lab: Aws, photos, path, key):
+    """`%2F` is a slash of the key, and two slashes are two: the upstream stores under the name that was decided on."""
+    status, told = send(signed(lab, "PUT", path, b"x"))
+    if key.startswith("ann/"):
+        assert status == 200
+        assert [thing["Key"] for thing in photos.list_objects_v2(Bucket="photos")["Contents"]] == [key]
+    else:
+        assert (status, f"s3:PutObject on resource: arn:aws:s3:::photos/{key}" in told) == (403, True)
+
+
+def test_a_path_of_another_service_has_one_reading(lab: Aws):
+    for path in ("/2015-03-31//functions/", "/2015-03-31/functions/../functions/", "/2015-03-31/functions/%2e%2e/x"):
+        status, told = send(signed(lab, "GET", path, service="lambda"))
+        assert (status, "two ways" in told) == (400, True)
+
+
+# -- requests with two meanings ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/photos/ann/1?acl&tagging"),
+        ("PUT", "/photos?policy&acl"),
+        ("PUT", "/photos/ann/1?uploadId=x"),
+        ("GET", "/photos/ann/1?versionId=1&versionId=2"),
+    ],
+)
+@pytest.mark.usefixtures("photos")
+def test_two_operations_in_one_query_are_refused(lab: Aws, method, path):
+    status, told = send(signed(lab, method, path))
+    assert (status, "two ways" in told) == (400, True)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"TableName": "open", "TableName": "closed", "Key": {"id": {"S": "1"}}}',
+        b'{"TableName": "open", "tablename": "closed", "Key": {"id": {"S": "1"}}}',
+        b'{"TableName": "open", "Key": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+        b"\xff\xfe{\x00}\x00",
+        b"[]",
+        b"nothing",
+    ],
+)
+def test_a_body_with_two_meanings_is_refused(lab: Aws, body):
+    headers = {"X-Amz-Target": "DynamoDB_20120810.GetItem", "Content-Type": "application/x-amz-json-1.0"}
+    status, told = send(signed(lab, "POST", "/", body, "dynamodb", **headers))
+    assert (status, json.loads(told)["__type"]) == (400, "SerializationException")
+
+
+def test_a_form_with_a_parameter_twice_is_refused(lab: Aws):
+    body = b"Action=ListTopics&Version=2010-03-31&Action=CreateTopic"
+    request = signed(lab, "POST", "/", body, "sns", **{"Content-Type": "application/x-www-form-urlencoded"})
+    status, told = send(request)
+    assert (status, "two ways" in told) == (400, True)
+
+
+def test_xml_with_a_document_type_is_refused(lab: Aws, photos):
+    body = b'<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]><Delete><Object><Key>&e;</Key></Object></Delete>'
+    status, told = send(signed(lab, "POST", "/photos?delete", body))
+    assert (status, "MalformedXML" in told) == (400, True)
+    assert photos.list_objects_v2(Bucket="photos")["KeyCount"] == 0
+
+
+# -- signatures ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_signature_is_for_one_host_one_path_and_one_service(lab: Aws, photos):
+    photos.put_object(Bucket="photos", Key="ann/1", Body=b"x")
+    request = signed(lab, "GET", "/photos/ann/1")
+    assert send(request)[0] == 200
+    other = signed(lab, "GET", "/photos/ann/1", Host="photos.example")
+    other.headers.replace_header("Host", "127.0.0.1")
+    assert "SignatureDoesNotMatch" in send(other)[1]
+    request.url = request.url.replace("ann/1", "ann/2")
+    assert "SignatureDoesNotMatch" in send(request)[1]
+    as_another = signed(lab, "GET", "/photos/ann/1")
+    value = as_another.headers["Authorization"].replace("/s3/", "/sqs/")
+    as_another.headers.replace_header("Authorization", value)
+    assert send(as_another)[0] in (400, 403)
+
+
+def test_a_header_that_nobody_signed_changes_nothing(lab: Aws, photos):
+    status, told = send(signed(lab, "PUT", "/photos/ann/1", b"x"), ("x-amz-acl", "public-read"))
+    assert (status, "were not signed" in told) == (403, True)
+    status, told = send(signed(lab, "PUT", "/photos/ann/1", b"x"), ("x-amz-copy-source", "/photos/bob/1"))
+    assert status in (400, 403)
+    assert photos.list_objects_v2(Bucket="photos")["KeyCount"] == 0
+
+
+# -- what reaches the upstream -------------------------------------------------------------------------------------------
+
+
+NOTHING = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+NOT_FOUND = NOTHING.replace(b"200 OK", b"404 Not Found")
+
+
+class Listener:
+    """An upstream that keeps what it is sent, and answers with given bytes."""
+
+    def __init__(self, answer: bytes, *, hangs: bool = False) -> None:
+        self.answer = answer
+        self.heard: list[bytes] = []
+        self._hangs = hangs
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def _run(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                threading.Thread(target=self._answer, args=self._socket.accept()[:1], daemon=True).start()
+
+    def _answer(self, connection: socket.socket) -> None:
+        heard = b""
+        with connection, contextlib.suppress(OSError):
+            while b"\r\n\r\n" not in heard and (data := connection.recv(65_536)):
+                heard += data
+            head, _, body = heard.partition(b"\r\n\r\n")
+            length = next(
+                (
+                    int(line.split(b":")[1])
+                    for line in head.split(b"\r\n")
+                    if line.lower().startswith(b"content-length")
+                ),
+                0,
+            )
+            while len(body) < length and (data := connection.recv(65_536)):
+                body += data
+            self.heard.append(head + b"\r\n\r\n" + body)
+            asks_first = head.startswith((b"GET / ", b"GET /photos?policy"))  # the door's own questions
+            while self._hangs and not asks_first and connection.recv(65_536):
+                pass
+            connection.sendall(NOT_FOUND if asks_first else self.answer)
+
+    def close(self) -> None:
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+
+
+@contextlib.contextmanager
+def listening(answer: bytes, **options) -> Iterator[Listener]:
+    upstream = Listener(answer, **options)
+    try:
+        yield upstream
+    finally:
+        upstream.close()
+
+
+def test_only_what_an_api_has_reaches_the_upstream(another_door):
+    with listening(NOTHING) as upstream, another_door(upstream.url) as emulator, emulator.world(PEOPLE) as lab:
+        smuggled = [
+            ("x-moto-account-id", OTHERS),
+            ("X_Moto_Account_Id", OTHERS),
+            ("Forwarded", "for=1.2.3.4"),
+            ("X-Forwarded-Host", "elsewhere.example"),
+            ("Cookie", "a=b"),
+            ("Connection", "x-amz-meta-kept"),
+            ("TE", "trailers"),
+            ("X-HTTP-Method-Override", "DELETE"),
+        ]
+        request = signed(lab, "PUT", "/photos/ann/1", b"x", **{"x-amz-meta-kept": "yes", "content-type": "text/plain"})
+        assert send(request, *smuggled)[0] == 200
+        head = next(heard for heard in upstream.heard if heard.startswith(b"PUT")).decode().lower()
+        names = {line.partition(":")[0] for line in head.split("\r\n")[1:] if ":" in line}
+        assert names == {
+            *("host", "content-type", "x-amz-meta-kept", "x-amz-date", "x-amz-content-sha256"),
+            *("authorization", "x-moto-account-id", "content-length"),
+        }
+        assert f"x-moto-account-id: {MINE}" in head
+        assert f"credential={MINE}/" in head
+        assert OTHERS not in head
+
+
+def test_an_upstream_that_checks_signatures_gets_its_own(another_door):
+    """Recomputed by botocore, with the key that the upstream's URL names."""
+    with listening(NOTHING) as upstream:
+        url = upstream.url.replace("http://", "http://minio:sec%2Fret@")
+        with another_door(url, "--upstream-account", OTHERS) as emulator, emulator.world(PEOPLE) as lab:
+            ann = client(lab, "s3", "ann")
+            ann.put_object(Bucket="photos", Key="ann/a b+ü//c", Body=b"x" * 300_000)
+            heard = next(heard for heard in upstream.heard if heard.startswith(b"PUT"))
+    head, _, body = heard.partition(b"\r\n\r\n")
+    line, *lines = head.decode().split("\r\n")
+    headers = dict(text.split(": ", 1) for text in lines)
+    assert body == b"x" * 300_000
+    scope = headers["authorization"].split("Credential=")[1].split(",")[0]
+    assert scope.startswith("minio/")
+    names = headers["authorization"].split("SignedHeaders=")[1].split(",")[0].split(";")
+    again = AWSRequest("PUT", upstream.url + line.split(" ")[1], headers={name: headers[name] for name in names})
+    again.context["timestamp"] = headers["x-amz-date"]
+    signer = S3SigV4Auth(Credentials("minio", "sec/ret"), "s3", "us-east-1")
+    signer.payload = lambda _: headers["x-amz-content-sha256"]
+    text = signer.string_to_sign(again, signer.canonical_request(again))
+    assert headers["authorization"].rpartition("Signature=")[2] == signer.signature(text, again)
+
+
+def test_an_upload_that_breaks_off_is_not_ended_upstream(another_door):
+    """A wrong digest is known when the last byte has come: the upstream has not got that by then."""
+    with listening(NOTHING) as upstream, another_door(upstream.url) as emulator, emulator.world(PEOPLE) as lab:
+        request = signed(lab, "PUT", "/photos/ann/1", b"x" * 1_000_000)
+        request.data = b"y" * 1_000_000
+        status, told = send(request.prepare())
+        assert (status, "XAmzContentSHA256Mismatch" in told) == (400, True)
+        puts = [heard for heard in upstream.heard if heard.startswith(b"PUT")]
+        assert all(len(heard.partition(b"\r\n\r\n")[2]) < 1_000_000 for heard in puts)
+
+
+# -- upstreams ---------------------------------------------------------------------------------------------------------
+
+
+def ask(lab: Aws, service: str, call: str, **parameters) -> tuple[int, str, str]:
+    answer = refused(getattr(client(lab, service, "ann"), call), **parameters)
+    return answer["ResponseMetadata"]["HTTPStatusCode"], answer["Error"]["Code"], answer["Error"].get("Message", "")
+
+
+CALLS = [
+    ("dynamodb", "get_item", {"TableName": "t", "Key": {"id": {"S": "1"}}}),
+    ("s3", "put_object", {"Bucket": "photos", "Key": "ann/1", "Body": b"x"}),
+]
+
+
+@pytest.mark.parametrize(("service", "call", "parameters"), CALLS)
+def test_an_upstream_that_is_not_there_is_a_502(another_door, service, call, parameters):
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        url = f"http://127.0.0.1:{probe.getsockname()[1]}"
+    with another_door(url) as emulator, emulator.world(PEOPLE) as lab:
+        status, code, message = ask(lab, service, call, **parameters)
+        assert (status, code) == (502, "BadGateway")
+        assert url in message
+        assert client(lab, "sts", "ann").get_caller_identity()["Account"] == MINE
+
+
+@pytest.mark.parametrize(("service", "call", "parameters"), CALLS)
+def test_an_upstream_that_is_late_is_a_504(another_door, service, call, parameters):
+    with (
+        listening(NOTHING, hangs=True) as upstream,
+        another_door(upstream.url, "--upstream-patience", "1") as emulator,
+        emulator.world(PEOPLE) as lab,
+    ):
+        assert ask(lab, service, call, **parameters)[:2] == (504, "GatewayTimeout")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"HTTP/1.1 200",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhalf",
+        b"no HTTP at all\r\n\r\n",
+    ],
+    ids=["nothing", "half a head", "half a body", "half a chunk", "nonsense"],
+)
+@pytest.mark.parametrize(("service", "call", "parameters"), CALLS)
+def test_half_an_answer_is_a_502(another_door, service, call, parameters, answer):
+    with listening(answer) as upstream, another_door(upstream.url) as emulator, emulator.world(PEOPLE) as lab:
+        assert ask(lab, service, call, **parameters)[:2] == (502, "BadGateway")
+
+
+def test_a_long_answer_that_breaks_off_does_not_look_whole(another_door):
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n" + b"x" * 900_000
+    with listening(answer) as upstream, another_door(upstream.url) as emulator, emulator.world(PEOPLE) as lab:
+        ann = lab.client("s3", user="ann", config=Config(retries={"total_max_attempts": 1}))
+        with pytest.raises(Exception, match=r"(?i)incomplete|broken|reset|read"):
+            ann.get_object(Bucket="photos", Key="ann/1")["Body"].read()
+
+
+def test_an_answer_cannot_be_split(another_door):
+    """What an upstream writes in headers stays in its header; what names the connection does not come through."""
+    answer = (
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: keep-alive, x-internal\r\nX-Internal: 1\r\n"
+        b"Set-Cookie: a=b\r\nx-amz-meta-kept: yes\r\n\r\nok"
+    )
+    with listening(answer) as upstream, another_door(upstream.url) as emulator, emulator.world(PEOPLE) as lab:
+        got = client(lab, "s3", "ann").get_object(Bucket="photos", Key="ann/1")
+        assert got["Body"].read() == b"ok"
+        headers = got["ResponseMetadata"]["HTTPHeaders"]
+        assert "x-internal" not in headers
+        assert "set-cookie" not in headers
+        assert headers["x-amz-meta-kept"] == "yes"
