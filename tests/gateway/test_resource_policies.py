@@ -93,3 +93,38 @@ def test_services_of_every_protocol_pass(lab: Aws, service):
     }
     name, member = calls[service]
     assert getattr(client(lab, service, "ann"), name)()[member] == []
+
+
+LEADING = """
+accounts:
+  "111122223333":
+    users:
+      ann:
+        inline:
+          mine:
+            - Effect: Allow
+              Action: ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"]
+              Resource: "arn:aws:dynamodb:us-east-1:111122223333:table/notes"
+              Condition: {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": "${aws:username}"}}
+"""
+
+
+@pytest.mark.scenario(LEADING)
+def test_everybody_has_items_of_their_own(lab: Aws):
+    """Which attribute leads, only the upstream knows."""
+    client(lab, "dynamodb").create_table(
+        TableName="notes",
+        KeySchema=[{"AttributeName": "owner", "KeyType": "HASH"}, {"AttributeName": "number", "KeyType": "RANGE"}],
+        AttributeDefinitions=[
+            {"AttributeName": "owner", "AttributeType": "S"},
+            {"AttributeName": "number", "AttributeType": "N"},
+        ],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    ann = client(lab, "dynamodb", "ann")
+    note = {"owner": {"S": "ann"}, "number": {"N": "1"}, "text": {"S": "bread"}}
+    ann.put_item(TableName="notes", Item=note)
+    key = {name: note[name] for name in ("owner", "number")}
+    assert ann.get_item(TableName="notes", Key=key)["Item"]["text"] == {"S": "bread"}
+    answer = refused(ann.put_item, TableName="notes", Item={**note, "owner": {"S": "bob"}})
+    assert answer["Error"]["Code"] == "AccessDeniedException"

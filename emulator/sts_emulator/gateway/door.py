@@ -119,7 +119,7 @@ class Door:
         await _read(passage)  # 4
         signer.verify(passage)
         _match(passage)  # 5
-        await verdicts.allow(passage, self._policies, verdicts.needs_of(passage))  # 6
+        await verdicts.allow(passage, self._policies, await verdicts.needs_of(passage, self._policies))  # 6
         exchange = await self._forward(passage, passage.request.body)  # 7
         await _answer(passage, exchange)  # 8
 
@@ -131,7 +131,7 @@ class Door:
         if not is_streamed:
             passage.request.body = await upload.whole(_LARGEST_DOCUMENT)
         _match(passage)
-        needs = verdicts.needs_of(passage)
+        needs = await verdicts.needs_of(passage, self._policies)
         if passage.operation == batches.OPERATION and needs:
             await self._delete(passage, needs)
             return
@@ -149,7 +149,7 @@ class Door:
         assert form.file is not None
         with form.file:
             policy = form_upload.judge(passage, form)
-            await verdicts.allow(passage, self._policies, verdicts.needs_of(passage))
+            await verdicts.allow(passage, self._policies, await verdicts.needs_of(passage, self._policies))
             await reader.file(policy.largest)
             policy.check_size(form.size)
             exchange = await form_upload.send(passage, form)

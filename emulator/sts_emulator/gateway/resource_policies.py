@@ -31,6 +31,7 @@ _CHANGING: Final = {
     "sns": frozenset({"CreateTopic", "DeleteTopic", "SetTopicAttributes", "AddPermission", "RemovePermission"}),
     "kms": frozenset({"CreateKey", "PutKeyPolicy", "CreateAlias", "UpdateAlias", "DeleteAlias", "ReplicateKey"}),
     "secretsmanager": frozenset({"CreateSecret", "DeleteSecret", "PutResourcePolicy", "DeleteResourcePolicy"}),
+    "dynamodb": frozenset({"CreateTable", "DeleteTable", "UpdateTable"}),
     "lambda": frozenset({"CreateFunction", "DeleteFunction", "AddPermission", "RemovePermission"}),
 }
 
@@ -80,6 +81,22 @@ class ResourcePolicies:
         owner = arn.account or account
         place = _Place(upstream, upstream.account or owner, arn.region or region, (account, *accounts))
         return await read(self, place, arn.resource, owner)
+
+    async def table(self, account: str, region: str, name: str) -> Mapping[str, Any]:
+        """What the upstream tells of a table of DynamoDB, as its account; empty where there is none."""
+        upstream = self._upstreams.of("dynamodb")
+        if upstream is None:
+            return {}
+        place = _Place(upstream, upstream.account or account, region, ())
+
+        async def read() -> Mapping[str, Any]:
+            target = "DynamoDB_20120810.DescribeTable"
+            content = await _json(place, "dynamodb", target, {"TableName": name}, "1.0")
+            described = content.get("Table") if isinstance(content, dict) else None
+            return described if isinstance(described, dict) else {}
+
+        table: Mapping[str, Any] = await self.recall(("dynamodb", place.account, region, name), read)
+        return table
 
     def drop(self, service: str, operation: str) -> None:
         """Forget what a call may change, before it is made and when it has been."""

@@ -20,17 +20,18 @@ log = logging.getLogger("emulator")
 _ANONYMOUS = Principal("anonymous", "*")
 
 
-def needs_of(passage: Passage) -> tuple[Need, ...]:
+async def needs_of(passage: Passage, known: ResourcePolicies) -> tuple[Need, ...]:
     """What the caller needs for a call, by the map; dependent permissions are left out.
 
     Raises:
         AwsError: the map has no line for the operation, and nothing says that it may pass nevertheless.
     """
-    from sts_emulator.gateway.map import Unmapped, required
+    from sts_emulator.gateway.map import Unmapped
+    from sts_emulator.gateway.table_keys import required
 
     call = passage.call = passage.as_call()
     try:
-        return tuple(need for need in required(call) if not need.optional)
+        return tuple(need for need in await required(passage, known, call) if not need.optional)
     except Unmapped:
         named = f"{call.service}:{call.operation}"
         passage.ctx.evidence["unmapped"] = named
