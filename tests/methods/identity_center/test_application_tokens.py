@@ -235,6 +235,21 @@ def test_tokens_that_no_honest_issuer_makes(company, refusal):
     assert company.exchange(good)
 
 
+def test_claims_that_are_nested_deeply(company, refusal):
+    deep = "[" * 900 + "]" * 900
+    for claim in ("iss", "aud", "email", "jti", "exp"):
+        body = json.dumps({**claims_of(company.token()), claim: "DEEP"}).replace('"DEEP"', deep)
+        forged = Key().token(body.encode())
+        assert refusal(company.exchange, assertion=forged)[1] == "InvalidGrantException"
+        minted = company.aws.page("POST", "issuers/corp/token", body=json.loads(body.replace(deep, "[[[[]]]]")))
+        refused = company.oidc().create_token_with_iam
+        if claim != "jti":
+            assert (
+                refusal(refused, clientId=company.application, grantType=JWT_BEARER, assertion=minted["token"])[0]
+                == 400
+            )
+
+
 def test_an_issuer_that_is_trusted_no_more(company, refusal):
     token = company.token()
     company.sso.delete_trusted_token_issuer(TrustedTokenIssuerArn=company.issuer)

@@ -58,9 +58,7 @@ def read(ctx: Context, application: Application, text: str) -> Assertion:
         if issuer is not None and issuer["url"] == claimed:
             ctx.evidence.update(issuer=issuer["url"], trustedTokenIssuer=issuer["arn"])
             return Assertion(text, token, issuer, tuple(entry.get("AuthorizedAudiences", ())))
-    raise invalid(
-        ctx, f"the application names no trusted token issuer for `{str(claimed)[:_LONGEST]}`, exact to a slash"
-    )
+    raise invalid(ctx, f"the application names no trusted token issuer for `{_shown(claimed)}`, exact to a slash")
 
 
 def keys(ctx: Context, assertion: Assertion) -> KeySet | None:
@@ -90,7 +88,8 @@ def redeem(ctx: Context, instance: Instance, assertion: Assertion, proving: KeyS
     claims = _proven(ctx, assertion, proving)
     ends = _check_claims(ctx, assertion, claims)
     person = _person(ctx, instance, assertion.issuer, claims)
-    number = str(claims["jti"]) if "jti" in claims else assertion.text
+    number = claims.get("jti")
+    number = number if isinstance(number, str) else assertion.text
     digest = hashlib.sha256(f"{assertion.issuer['arn']}\0{number}".encode()).hexdigest()
     # Of two who bring it at once one writes first, and the other's unit of work starts again.
     if single_use.look(ctx.world, _SPENT, digest) is not None:
@@ -103,6 +102,11 @@ def invalid(ctx: Context, why: str) -> AwsError:
     """The refusal that says nothing; its reason stands in the event."""
     ctx.evidence["refused"] = why
     return refused("InvalidGrantException", "Invalid grant provided")
+
+
+def _shown(claim: Any) -> str:
+    """A claim for an event: only text, for anything else may be nested deeper than can be written."""
+    return claim[:_LONGEST] if isinstance(claim, str) else "no text"
 
 
 def _proven(ctx: Context, assertion: Assertion, proving: KeySet) -> Mapping[str, Any]:
@@ -120,7 +124,9 @@ def _check_claims(ctx: Context, assertion: Assertion, claims: Mapping[str, Any])
     told = checks.audiences(claims)
     if not any(isinstance(audience, str) and audience in assertion.audiences for audience in told):
         admitted = ", ".join(assertion.audiences[:5]) or "none"
-        raise invalid(ctx, f"the assertion is for `{str(told)[:_LONGEST]}`; the application admits {admitted}")
+        raise invalid(
+            ctx, f"the assertion is for `{_shown(told[0] if told else '')}`; the application admits {admitted}"
+        )
     try:
         issued, starts, ends = checks.lifetime(claims)
     except ValueError:
