@@ -155,7 +155,8 @@ def test_what_may_be_endless_is_json_line_by_line(shell, aws: Aws, command: str)
 
 def test_all_answers_are_tried():
     """But those of a token's many kinds, of which two are."""
-    begun = {*ANSWERS, "certs revoke", "events", "messages", "start", "stop"}
+    elsewhere = {"least-privilege"}  # which takes a recording: tests/gateway/test_least_privilege.py
+    begun = {*ANSWERS, *elsewhere, "certs revoke", "events", "messages", "start", "stop"}
     missing = [
         name
         for name, parser in leaves(parser_of([]))
@@ -248,7 +249,15 @@ HOSTILE = (
         ("serve", "--scenario", EVIL),
         ("start", "--host", EVIL),
     ),
-    *(("stop", "--host", EVIL), ("logs", "--host", EVIL), ("messages", "--to", EVIL), (EVIL,), ("lint", f"--{EVIL}")),
+    *(
+        ("stop", "--host", EVIL),
+        ("logs", "--host", EVIL),
+        ("least-privilege", EVIL, EVIL),
+        ("least-privilege", "trust.json", EVIL),
+        ("messages", "--to", EVIL),
+        (EVIL,),
+        ("lint", f"--{EVIL}"),
+    ),
     *(
         ("completion", EVIL),
         ("certs", "revoke", EVIL),
