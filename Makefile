@@ -3,10 +3,13 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: run test lint format bench clean
+.PHONY: run demo test lint format bench clean
 
 run: $(VENV)/installed  ## serve the seeded default world on http://127.0.0.1:4600
 	@$(BIN)/sts-emulator serve
+
+demo: $(VENV)/installed-test  ## the eight ways to get credentials, each used behind the door, and refused once
+	@$(BIN)/python examples/demo/stories.py
 
 test: $(VENV)/installed-test lint  ## everything that must be green
 	$(BIN)/pytest -n 2 --dist loadgroup -m "not clients" tests
