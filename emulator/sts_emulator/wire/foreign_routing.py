@@ -100,8 +100,8 @@ def _match_path(service: Service, request: Request) -> Meant | None:
     names = [name for name, _ in http.pairs(request.query)]
     routes = [
         route
-        for route in _routes(service.name)
-        if route.method == request.method and route.matches(request.raw_path, names, request.headers)
+        for route in _by_method(service.name).get(request.method, ())
+        if route.matches(request.raw_path, names, request.headers)
     ]
     if not routes:
         return None
@@ -140,8 +140,8 @@ class Route:
 
     def matches(self, path: str, names: list[str], headers: Mapping[str, str]) -> bool:
         """Whether a request has all that the operation needs."""
-        return (
-            self._path.fullmatch(path) is not None and self.needed.issubset(names) and self._headers.issubset(headers)
+        return (  # what is cheap to see, and tells most apart, comes first
+            self.needed.issubset(names) and self._headers.issubset(headers) and self._path.fullmatch(path) is not None
         )
 
     def labels(self, path: str) -> dict[str, str]:
@@ -174,9 +174,22 @@ def _routes(name: str) -> list[Route]:
     return [Route(service, operation, method, uri) for operation, method, uri in service.uris]
 
 
+@cache
+def _by_method(name: str) -> dict[str, list[Route]]:
+    table: dict[str, list[Route]] = {}
+    for route in _routes(name):
+        table.setdefault(route.method, []).append(route)
+    return table
+
+
+@cache
+def _by_operation(name: str) -> dict[str, Route]:
+    return {route.operation: route for route in _routes(name)}
+
+
 def route(operation: Operation) -> Route:
     """The URI template of an operation."""
-    return next(route for route in _routes(operation.service.name) if route.operation == operation.name)
+    return _by_operation(operation.service.name)[operation.name]
 
 
 @cache
