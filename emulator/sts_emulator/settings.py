@@ -29,6 +29,7 @@ class Settings:
     upstream_account: str = ""  # the account as which all calls go on, for upstreams that know but one
     upstream_patience: int = 60  # seconds in which an upstream has to answer
     allow_unmapped: bool = False  # let calls pass undecided of which the map lacks what they need: loudly
+    dependent_permissions: bool = False  # ask for those on KMS keys behind objects, queues, topics and secrets, too
     record: str = ""  # a file to which what was used is appended, by principal, for least policies
     authorization_ids: str = "iam"  # whose denials name an id: `iam` as AWS does (and the door's), `all`, or `none`
     region: str = "us-east-1"

@@ -36,6 +36,7 @@ _HELP = {
     "upstream_account": "account as which all calls go on to upstreams, for those that know but one",
     "upstream_patience": "seconds in which an upstream has to answer",
     "allow_unmapped": "let calls pass undecided of which the map lacks what they need",
+    "dependent_permissions": "ask for the permissions on KMS keys behind objects, queues, topics and secrets, too",
     "record": "file to which what was used is appended, by principal (`sts-emulator least-privilege` reads it)",
     "fetch_issuers": "whose keys are fetched: `loopback`, or `https` for every registered issuer",
     "region": "region of requests that name none",

@@ -21,7 +21,7 @@ _ANONYMOUS = Principal("anonymous", "*")
 
 
 async def needs_of(passage: Passage, known: ResourcePolicies) -> tuple[Need, ...]:
-    """What the caller needs for a call, by the map; dependent permissions are left out.
+    """What the caller needs for a call, by the map; dependent permissions where the settings ask for them.
 
     Raises:
         AwsError: the map has no line for the operation, and nothing says that it may pass nevertheless.
@@ -30,8 +30,11 @@ async def needs_of(passage: Passage, known: ResourcePolicies) -> tuple[Need, ...
     from sts_emulator.gateway.table_keys import required
 
     call = passage.call = passage.as_call()
+    every = passage.ctx.server.settings.dependent_permissions
     try:
-        return tuple(need for need in await required(passage, known, call) if not need.optional)
+        return tuple(
+            need for need in await required(passage, known, call) if not need.optional or (every and _is_named(need))
+        )
     except Unmapped:
         named = f"{call.service}:{call.operation}"
         passage.ctx.evidence["unmapped"] = named
@@ -43,6 +46,11 @@ async def needs_of(passage: Passage, known: ResourcePolicies) -> tuple[Need, ...
             raise access_denied(told) from None
     log.warning("%s passes undecided: the map has no line for it, and --allow-unmapped is on", named)
     return ()
+
+
+def _is_named(need: Need) -> bool:
+    """Whether the request tells which key it is: AWS's own keys, used otherwise, let everybody in by their service."""
+    return not need.resource.endswith(":key/*")
 
 
 async def allow(passage: Passage, known: ResourcePolicies, needs: Sequence[Need]) -> None:
