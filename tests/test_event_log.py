@@ -7,6 +7,7 @@ import contextlib
 import json
 import sqlite3
 import time
+import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 
@@ -88,10 +89,12 @@ class Stubborn:
     def __init__(self, store) -> None:
         self._store = store
         self.refuses = False
+        self.refused = 0
         self.commits = 0
 
     def append_events(self, events, keep) -> None:
         if self.refuses:
+            self.refused += 1
             raise UnavailableError("database or disk is full")
         self.commits += 1
         self._store.append_events(events, keep)
@@ -107,34 +110,61 @@ def stubborn(tmp_path):
     return store
 
 
-def test_nothing_is_lost_while_the_state_takes_nothing(stubborn):
-    log = EventLog(EventTable(stubborn))
-    log.record(event(0))
-    stubborn.refuses = True
-    for number in range(1, 10):
-        log.record(event(number))
-
-    assert log.get("lab", "e5").record()["number"] == 5
-    assert [event.id for event in log.newest("lab", 3)] == ["e9", "e8", "e7"]
-    assert [event.id for event in log.page("lab", log.get("lab", "e0"), 2)] == ["e1", "e2"]
-
-    stubborn.refuses = False
-    log.close()
-    assert [row.id for row in stubborn.events_before("lab", None, 99)] == [f"e{number}" for number in range(9, -1, -1)]
+async def answered(log, number: int) -> str:
+    """What becomes of one call: `sent` or `refused`."""
+    outcome: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    log.record(event(number))
+    log.hold(lambda: outcome.set_result("sent"), lambda _: outcome.set_result("refused"))
+    return await outcome
 
 
-def test_it_is_tried_again_without_being_asked(stubborn):
-    async def scene() -> int:
+def test_answers_wait_for_a_state_that_takes_nothing_and_leave_when_it_does(stubborn):
+    async def scene() -> list[str]:
         log = EventLog(EventTable(stubborn))
         stubborn.refuses = True
-        log.record(event(1))
-        log.settle()
+        calls = [asyncio.create_task(answered(log, number)) for number in range(3)]
+        while not stubborn.refused:  # noqa: ASYNC110 - there is nothing to wait for
+            await asyncio.sleep(0)
+        assert not any(call.done() for call in calls)
         stubborn.refuses = False
-        while not stubborn.last_event():  # noqa: ASYNC110 - there is nothing to wait for
-            await asyncio.sleep(event_table.RETRY)
-        return stubborn.last_event()
+        return await asyncio.gather(*calls)
 
-    assert asyncio.run(asyncio.wait_for(scene(), 30))
+    assert asyncio.run(asyncio.wait_for(scene(), 60)) == ["sent"] * 3
+    assert [row.id for row in stubborn.events_before("lab", None, 9)] == ["e2", "e1", "e0"]
+
+
+def test_calls_are_refused_when_it_takes_nothing_for_long_and_have_no_event_then(stubborn, monkeypatch):
+    monkeypatch.setattr(event_table, "LONGEST_WAIT", 0.2)
+
+    async def scene() -> list[str]:
+        log = EventLog(EventTable(stubborn))
+        stubborn.refuses = True
+        first = await answered(log, 1)
+        log.record(event(2))
+        with pytest.raises(UnavailableError):
+            await log.settled()
+        stubborn.refuses = False
+        return [first, await answered(log, 3)]
+
+    assert asyncio.run(asyncio.wait_for(scene(), 60)) == ["refused", "sent"]
+    assert [row.id for row in stubborn.events_before("lab", None, 9)] == ["e3"]
+
+
+def test_it_is_said_once_that_the_state_takes_nothing_and_once_that_it_does_again(stubborn, monkeypatch, caplog):
+    monkeypatch.setattr(event_table, "LONGEST_WAIT", 0.2)
+
+    async def scene() -> None:
+        log = EventLog(EventTable(stubborn))
+        stubborn.refuses = True
+        await asyncio.gather(*(answered(log, number) for number in range(20)))
+        stubborn.refuses = False
+        await answered(log, 21)
+
+    asyncio.run(asyncio.wait_for(scene(), 60))
+    assert [record.message for record in caplog.records] == [
+        "the state is unavailable (database or disk is full): calls that need it are refused until it is back",
+        "the state is available again",
+    ]
 
 
 def test_the_events_of_one_turn_are_one_commit_and_their_answers_wait_for_it(stubborn):
@@ -145,7 +175,7 @@ def test_the_events_of_one_turn_are_one_commit_and_their_answers_wait_for_it(stu
     async def turn() -> None:
         for number in range(3):
             log.record(event(number))
-            log.hold(lambda number=number: sent.append((number, stubborn.event("lab", "e2") is not None)))
+            log.hold(lambda number=number: sent.append((number, stubborn.event("lab", "e2") is not None)), sent.append)
         assert sent == []
         assert stubborn.commits == 0
         await asyncio.sleep(0)
@@ -155,52 +185,33 @@ def test_the_events_of_one_turn_are_one_commit_and_their_answers_wait_for_it(stu
     assert stubborn.commits == 1
 
 
-def test_answers_leave_and_events_wait_while_the_state_takes_nothing(stubborn):
-    log = EventLog(EventTable(stubborn))
-    stubborn.refuses = True
-    sent: list[int] = []
-
-    async def turns() -> None:
-        for number in range(3):
-            log.record(event(number))
-            log.hold(lambda number=number: sent.append(number))
-            await asyncio.sleep(0)
-            assert sent[-1] == number
-
-    asyncio.run(turns())
-    stubborn.refuses = False
-    log.close()
-    assert [row.id for row in stubborn.events_before("lab", None, 9)] == ["e2", "e1", "e0"]
-
-
-def test_what_waits_is_bounded_and_then_refused(stubborn, monkeypatch):
-    monkeypatch.setattr(event_table, "LONGEST_BACKLOG", 5)
-    log = EventLog(EventTable(stubborn))
-    stubborn.refuses = True
-    for number in range(5):
-        log.record(event(number))
-    with pytest.raises(UnavailableError):
-        log.record(event(5))
-
-
-def test_while_another_process_holds_the_lock_others_go_on_and_nothing_is_lost(serve, tmp_path):
+def test_while_another_process_holds_the_lock_calls_are_refused_others_go_on_and_nothing_is_lost(serve, tmp_path):
     """found: 30 s of standstill, 500s for what was done, and 99 of 129 events gone."""
     state = tmp_path / "state.sqlite"
     with serve("--state", str(state)) as (url, _), contextlib.closing(Emulator(url).control()) as api:
         root = api.api("GET", "worlds", "default", "credentials")
         aws = Aws(api, "default")
         sts, iam = (aws.client(service, root, config=ONCE) for service in ("sts", "iam"))
+        sts.get_caller_identity()
         holder = sqlite3.connect(state, isolation_level=None)
         holder.execute("BEGIN IMMEDIATE")
         try:
-            for _ in range(10):
-                assert sts.get_caller_identity()["Account"] == root["account"]
-            with pytest.raises(ClientError) as refused:
-                iam.create_user(UserName="late")
-            assert refused.value.response["Error"]["Code"] == "ServiceUnavailable"
-            assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 503
-            with urllib.request.urlopen(f"{url}/health", timeout=20) as answer:
-                assert answer.status == 200
+            with ThreadPoolExecutor(2) as threads:
+                calls = [
+                    threads.submit(sts.get_caller_identity),  # its event needs the state
+                    threads.submit(iam.create_user, UserName="late"),
+                ]
+                with urllib.request.urlopen(f"{url}/health", timeout=20) as answer:
+                    assert answer.status == 200
+                with pytest.raises(urllib.error.HTTPError) as unready:
+                    urllib.request.urlopen(f"{url}/ready", timeout=20)
+                assert unready.value.code == 503
+                assert "locked" in json.load(unready.value)["reason"]
+                for call in calls:
+                    with pytest.raises(ClientError) as refused:
+                        call.result()
+                    assert refused.value.response["Error"]["Code"] == "ServiceUnavailable"
+                    assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 503
             with pytest.raises(ControlError) as untold:
                 api.api("POST", "worlds", "default", "clock", body={"advance_seconds": 1})
             assert untold.value.status == 503
@@ -209,14 +220,45 @@ def test_while_another_process_holds_the_lock_others_go_on_and_nothing_is_lost(s
             holder.close()
         iam.create_user(UserName="late")
         names = [record["eventName"] for record in api.api("GET", "worlds", "default", "events")]
-        assert names == ["GetCallerIdentity"] * 10 + ["CreateUser"] * 2
+        assert names == ["GetCallerIdentity", "CreateUser"], "who was refused has left nothing"
+        with urllib.request.urlopen(f"{url}/ready", timeout=20) as answer:
+            assert answer.status == 200
+
+
+def test_a_write_and_its_event_are_one_transaction(tmp_path):
+    """Whoever reads the file meanwhile sees both or neither."""
+    store = open_store(str(tmp_path / "state.sqlite"))
+    world = Worlds(store).create("lab")
+    log = EventLog(EventTable(store))
+
+    def refused() -> None:
+        with world.unit():
+            world.add("role", "1/b", {})
+            log.record(event(2), world)
+            raise RuntimeError
+
+    with world.unit():
+        world.add("role", "1/a", {})
+        log.record(event(1), world)
+        assert store.event("lab", "e1") is None
+    assert (store.get("lab", "role", "1/a"), store.event("lab", "e1").id) == ({}, "e1")
+    with pytest.raises(RuntimeError):
+        refused()
+    assert (store.get("lab", "role", "1/b"), store.event("lab", "e2")) == (None, None)
 
 
 # -- several processes --------------------------------------------------------------------------------------------
 
 
-def test_the_stream_tells_what_another_process_wrote(tmp_path):
-    path = str(tmp_path / "state.sqlite")
+@pytest.fixture(params=["file", "postgres"])
+def path(request, tmp_path) -> str:
+    """The address of a state that processes may share."""
+    if request.param == "postgres":
+        return request.getfixturevalue("postgres").database()
+    return str(tmp_path / "state.sqlite")
+
+
+def test_the_stream_tells_what_another_process_wrote(path):
     mine, theirs = open_store(path), open_store(path)
     Worlds(mine).create("lab")
     EventLog(EventTable(theirs)).record(event(0))
@@ -225,7 +267,9 @@ def test_the_stream_tells_what_another_process_wrote(tmp_path):
         seen: list[str] = []
         log = EventLog(EventTable(mine))
         stop = log.listen(lambda told: seen.append(told.id))
-        EventLog(EventTable(theirs)).record(event(1))
+        other = EventLog(EventTable(theirs))
+        other.record(event(1))
+        await other.settled()
         log.record(event(2))
         while len(seen) < 2:  # noqa: ASYNC110 - there is nothing to wait for
             await asyncio.sleep(0.01)
@@ -235,9 +279,9 @@ def test_the_stream_tells_what_another_process_wrote(tmp_path):
     assert asyncio.run(asyncio.wait_for(scene(), 30)) == ["e1", "e2"], "in one order, without what was before"
 
 
-def test_an_answered_call_has_its_event_whatever_happens_then(serve, tmp_path):
+def test_an_answered_call_has_its_event_whatever_happens_then(serve, path):
     """found: 240 of 1,763 events were lost by kill -9."""
-    state = ("--state", str(tmp_path / "state.sqlite"))
+    state = ("--state", path)
     with serve(*state) as (url, process), contextlib.closing(Emulator(url).control()) as api:
         root = api.api("GET", "worlds", "default", "credentials")
         sts = Aws(api, "default").client("sts", root)
@@ -249,9 +293,9 @@ def test_an_answered_call_has_its_event_whatever_happens_then(serve, tmp_path):
     assert kept == answered
 
 
-def test_of_many_answered_at_once_each_has_its_event_whatever_happens_then(serve, tmp_path):
+def test_of_many_answered_at_once_each_has_its_event_whatever_happens_then(serve, path):
     """They share commits; the server is killed in the middle of it."""
-    state = ("--state", str(tmp_path / "state.sqlite"))
+    state = ("--state", path)
     answered: list[str] = []
 
     def ask(sts) -> None:
@@ -293,7 +337,7 @@ def test_a_unit_that_is_run_again_leaves_no_trace_of_the_first_run(lab_context):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(app.dispatch, "find", lambda *_: function)
         operation = type("Operation", (), {"name": "Any"})
-        app._run(ctx, type("Service", (), {"name": "sts"}), operation, {})
+        app._run(ctx, type("Service", (), {"name": "sts"}), operation, {}, lambda result: result)
 
     assert ctx.evidence == {"key": "from authentication", "run 2": True}
     assert ctx.decisions == [2]

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import urllib.error
+import urllib.request
 
 import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
 
-from sts_emulator import Emulator
+from sts_emulator import Aws, Emulator
 
 
 def sts(url: str, credentials, service: str = "sts"):
-    from sts_emulator import Aws
-
     return Aws(Emulator(url).control(), "default").client(service, credentials)
 
 
@@ -67,3 +70,36 @@ def test_without_a_state_file_nothing_is_kept(serve):
         old = api.api("GET", "worlds", "default", "credentials")
     with serve() as (url, _), contextlib.closing(Emulator(url).control()) as api:
         assert api.api("GET", "worlds", "default", "credentials") != old
+
+
+def test_while_the_database_is_gone_calls_are_refused_and_ready_says_why_and_then_all_goes_on(serve, postgres):
+    def fetch(path: str) -> tuple[int, dict[str, str]]:
+        try:
+            with urllib.request.urlopen(url + path, timeout=60) as answer:
+                return answer.status, json.load(answer)
+        except urllib.error.HTTPError as error:
+            return error.code, json.load(error)
+
+    with serve("--state", postgres.database()) as (url, _), contextlib.closing(Emulator(url).control()) as api:
+        root = api.api("GET", "worlds", "default", "credentials")
+        once = Config(retries={"total_max_attempts": 1})
+        iam = Aws(api, "default").client("iam", root, config=once)
+        iam.create_user(UserName="before")
+        assert fetch("/ready")[0] == 200
+        postgres.stop()
+        try:
+            with pytest.raises(ClientError) as refused:
+                iam.create_user(UserName="meanwhile")
+            assert refused.value.response["Error"]["Code"] == "ServiceUnavailable"
+            assert fetch("/health") == (200, {"status": "ok"})
+            status, told = fetch("/ready")
+            assert (status, told["status"]) == (503, "unavailable")
+            assert told["reason"]
+        finally:
+            postgres.start()
+        while fetch("/ready")[0] != 200:
+            continue
+        iam.create_user(UserName="after")
+        names = {user["UserName"] for user in iam.list_users()["Users"]}
+        assert {"before", "after"} <= names
+        assert "meanwhile" not in names

@@ -19,7 +19,8 @@ from sts_emulator.core.backends import open_store
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.event_table import EventTable
 from sts_emulator.core.events import EventLog
-from sts_emulator.core.store import StaleError, UnavailableError, UnusableError
+from sts_emulator.core.health import Health
+from sts_emulator.core.store import NotAtHandError, StaleError, UnavailableError, UnusableError
 from sts_emulator.core.world import DEFAULT, PENDING, World, Worlds
 from sts_emulator.pages import approvals, routes
 from sts_emulator.serving import sockets
@@ -56,11 +57,13 @@ def create_server(settings: Settings) -> Server:
     dispatch.register_modules(modules_by_service())
     routes.register_modules(PAGES)
     approvals.register_modules(module for method in METHODS for module in method.approvers)
-    store = open_store(settings.state)
+    store = open_store(settings.state, durable=settings.durable)
+    health = Health()
     server = Server(
         settings,
         Worlds(store),
-        EventLog(EventTable(store) if settings.state else None),
+        EventLog(EventTable(store, health) if settings.state else None),
+        health,
         tuple(page.lstrip("/") for page in PAGES if not page.startswith("*")),
         _used(settings.record),
     )
@@ -100,10 +103,9 @@ def handle(
         authenticate.authenticate(ctx, request, service, operation)
         parameters = ctx.parameters = protocols.parse(operation, request)  # 5
         validate.validate(operation, parameters)  # 6
-        result = _run(ctx, service, operation, parameters)  # 7
-        if type(result) is not dict and inspect.isawaitable(result):
-            return _finish(call, ctx, operation, result)
-        return _success(call, ctx, operation, result)  # 8
+        return _run(ctx, service, operation, parameters, partial(_answer, call, ctx, operation))  # 7 and 8, in one unit
+    except NotAtHandError:
+        raise
     except Exception as error:  # noqa: BLE001 - told to the client, or logged whole
         return _failure(call, error)
 
@@ -134,6 +136,22 @@ class Call:
     ctx: Context | None = None
 
 
+def _answer(
+    call: Call, ctx: Context, operation: Operation, result: Mapping[str, Any] | Awaitable[Mapping[str, Any]] | None
+) -> Response | Awaitable[Response]:
+    if type(result) is not dict and inspect.isawaitable(result):
+        return _finish(call, ctx, operation, result)
+    return _success(call, ctx, operation, result)
+
+
+def refuse(request: Request, error: UnavailableError) -> Response:
+    """The answer to a call that the state cannot serve; its path is without the world's prefix."""
+    call = Call(request, new_request_id())
+    with contextlib.suppress(Exception):  # what is no call is refused all the same
+        call.service, call.operation = dispatch.match(request)
+    return _failure(call, error)
+
+
 async def _finish(call: Call, ctx: Context, operation: Operation, result: Awaitable[Mapping[str, Any]]) -> Response:
     try:
         return _success(call, ctx, operation, await result)
@@ -155,8 +173,10 @@ def _failure(call: Call, error: Exception) -> Response:
     request = call.request
     if isinstance(error, dispatch.NoAction):
         return Response(302, [("location", error.location)], b"")
-    if isinstance(error, UnavailableError):
-        log.warning("%s %s: the state is unavailable (%s)", request.method, request.signed_path, error)
+    if isinstance(error, UnavailableError):  # which takes no event of this either
+        if call.ctx is not None:
+            call.ctx.server.health.failed(error)
+            call.ctx = None
         error = AwsError("ServiceUnavailable", UNAVAILABLE, status=503)
     if not isinstance(error, AwsError):
         log.error("%s %s failed inside", request.method, request.signed_path, exc_info=error)
@@ -164,8 +184,7 @@ def _failure(call: Call, error: Exception) -> Response:
             "InternalFailure", "The request processing has failed because of an internal error.", status=500
         )
     elif call.ctx is not None:
-        with contextlib.suppress(UnavailableError):  # a state that takes no events does not take this one
-            record(call.ctx, error=error)
+        record(call.ctx, error=error)
     accept_json = protocols.wants_json(request)
     response = protocols.render_error(call.service, call.operation, error, call.request_id, accept_json=accept_json)
     if call.ctx is not None and call.ctx.service == "sts":
@@ -179,30 +198,41 @@ def _extended_request_id(ctx: Context) -> tuple[str, str]:
     return "x-amz-sts-extended-request-id", binascii.b2a_base64(text.encode(), newline=False).decode()
 
 
+Answering = Callable[[Any], Response | Awaitable[Response]]
+
+
 def _run(
-    ctx: Context, service: Service, operation: Operation, parameters: Mapping[str, Any]
-) -> Mapping[str, Any] | Awaitable[Mapping[str, Any]] | None:
-    """The operation's result; an awaitable one goes on outside the unit: see World.unit."""
+    ctx: Context, service: Service, operation: Operation, parameters: Mapping[str, Any], answering: Answering
+) -> Response | Awaitable[Response]:
+    """The answer that `answering` makes of the operation's result, which is recorded together with what it has written.
+
+    An awaitable result goes on outside the unit: see World.unit.
+    """
     function = dispatch.find(service.name, operation.name)
     if function is None:
         raise AwsError("NotImplemented", f"sts-emulator does not have {service.name}:{operation.name}", status=501)
-    evidence = dict(ctx.evidence) if ctx.evidence else {}
+    evidence, request = dict(ctx.evidence) if ctx.evidence else {}, ctx.request
     try:
         with ctx.world.unit():
-            return function(ctx, **parameters)  # type: ignore[no-any-return]  # as every operation's signature says
+            return answering(function(ctx, **parameters))
     except (StaleError, UnavailableError) as reason:
-        again = partial(_run_again, ctx, function, parameters, evidence)
-        return again() if isinstance(reason, StaleError) else _run_when_free(again)
+        ctx.request, ctx.parameters = request, parameters  # if it was recorded: its commit has failed
+        again = partial(_run_again, ctx, partial(function, ctx, **parameters), evidence, answering)
+        if isinstance(reason, StaleError):
+            return again()
+        if ctx.server.worlds.store.remote:  # which has waited already, beside the others
+            raise
+        return _run_when_free(again)
 
 
 def _run_again(
-    ctx: Context, function: Callable[..., Any], parameters: Mapping[str, Any], evidence: Mapping[str, Any]
-) -> Any:
+    ctx: Context, function: Callable[[], Any], evidence: Mapping[str, Any], answering: Answering
+) -> Response | Awaitable[Response]:
     """From the start, under the lock; its event tells nothing of the run that came to nothing."""
     ctx.decisions.clear()
     ctx.evidence = dict(evidence)
     with ctx.world.unit(lock=True):
-        return function(ctx, **parameters)
+        return answering(function())
 
 
 async def _run_when_free(again: Callable[[], Any]) -> Any:
@@ -256,7 +286,7 @@ def serve(settings: Settings, *, ready: Callable[[Server], None] = lambda _: Non
 
     server = create_server(settings)
     seed(server)
-    sockets.serve(Front(server, handle), ready)
+    sockets.serve(Front(server, handle, refuse), ready)
 
 
 def __getattr__(name: str) -> Any:
@@ -268,5 +298,5 @@ def __getattr__(name: str) -> Any:
 
     server = create_server(Settings.from_environment())
     seed(server)
-    globals()["app"] = create_app(server, Front(server, handle), apply_scenario)
+    globals()["app"] = create_app(server, Front(server, handle, refuse), apply_scenario)
     return globals()["app"]

@@ -11,8 +11,7 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
-from sts_emulator.app import create_server, handle
-from sts_emulator.core.events import EventLog
+from sts_emulator.app import create_server, handle, refuse
 from sts_emulator.serving.connection import IDLE, CallConnection
 from sts_emulator.serving.front import Front
 from sts_emulator.settings import Settings
@@ -110,12 +109,12 @@ def test_an_answer_leaves_in_one_write(what):
             pass
 
     async def run():
-        front = Front(create_server(Settings()), handle)
+        front = Front(create_server(Settings()), handle, refuse)
         config = uvicorn.Config(front, interface="asgi3", log_config=None, ws="none", date_header=False)
         config.load()
         kept = Kept()
         state = ServerState()
-        connection = CallConnection(front.answer, front.server.events, config=config, server_state=state, app_state={})
+        connection = CallConnection(front, config=config, server_state=state, app_state={})
         connection.connection_made(kept)
         connection.data_received(messages[what])
         while state.tasks:
@@ -141,11 +140,11 @@ def test_a_call_whose_head_and_body_come_apart_is_still_a_short_one(pieces):
         config.load()
         seen = []
 
-        def answer_with(request):
+        def answer_with(_server, _world, request, _base_url):
             seen.append(request.body)
             return Response(204, [], b"")
 
-        answers = partial(CallConnection, answer_with, EventLog())
+        answers = partial(CallConnection, Front(create_server(Settings()), answer_with, refuse))
         loop = asyncio.get_running_loop()
         server = await loop.create_server(
             lambda: answers(config=config, server_state=ServerState(), app_state={}), "127.0.0.1"
@@ -253,7 +252,8 @@ def test_an_idle_connection_is_closed_and_a_busy_one_is_not():
     async def run():
         config = uvicorn.Config(nothing, interface="asgi3", log_config=None, ws="none", timeout_keep_alive=0.2)
         config.load()
-        answers = partial(CallConnection, lambda _: Response(204, [], b""), EventLog())
+        front = Front(create_server(Settings()), lambda *_: Response(204, [], b""), refuse)
+        answers = partial(CallConnection, front)
         state = ServerState()
         loop = asyncio.get_running_loop()
         server = await loop.create_server(lambda: answers(config=config, server_state=state, app_state={}), "127.0.0.1")

@@ -26,6 +26,8 @@ _HELP = {
     "allowed_hosts": "a further name under which pages and the control API may be reached, as containers name each "
     "other; may be given several times",
     "state": "SQLite file that keeps the state, or a postgresql:// URL; without it everything is in memory",
+    "durable": "let answers outlive a power cut, too: each commit to a state file waits for the disk",
+    "fresh_ms": "milliseconds for which what other replicas wrote may go unseen, with a database",
     "tls_port": "port of https beside http, with a certificate of the lab's authority",
     "certs": "folder of the lab's authorities, keys and certificates",
     "scenario": "scenario file, or folder of them, to start from and to watch; may be given several times "
@@ -53,6 +55,7 @@ _METAVARS = {
     "record": "FILE",
     "port": "N",
     "tls_port": "N",
+    "fresh_ms": "N",
 }
 _FLAGS = {"allowed_hosts": "--allow-host"}
 _CHOICES = {"fetch_issuers": ("loopback", "https")}

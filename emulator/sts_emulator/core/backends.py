@@ -17,8 +17,10 @@ def is_shared(address: str) -> bool:
     return address.startswith(_POSTGRES)
 
 
-def open_store(address: str = "") -> Store:
+def open_store(address: str = "", *, durable: bool = False) -> Store:
     """The store at `address`: empty for memory, a `postgresql://` URL, else the path of an SQLite file, which is made.
+
+    `durable` has a file's commits wait for the disk; a database is told by its own settings.
 
     Raises:
         UnusableError: what is there cannot be used.
@@ -27,7 +29,7 @@ def open_store(address: str = "") -> Store:
         return _open_postgres(address)
     from sts_emulator.core.sqlite import SqliteStore
 
-    return SqliteStore(address or ":memory:")
+    return SqliteStore(address or ":memory:", durable=durable)
 
 
 def _open_postgres(address: str) -> Store:

@@ -1,31 +1,32 @@
 """Events in a state's table: written before answers leave, read by id and by page, streamed whoever wrote them.
 
-What one turn of the event loop records is one commit, and the answers wait for it: `hold`.
+What one turn of the event loop records is one commit, and the answers wait for it: `hold`. A state that takes nothing
+for some seconds has the calls of those answers refused instead: no answer leaves without its event.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import logging
 import marshal
-import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 from sts_emulator.core import clock
-from sts_emulator.core.events import Event, Listener
+from sts_emulator.core.events import Event, Listener, Refuse, Send
+from sts_emulator.core.health import Health
 from sts_emulator.core.store import EventRow, NewEvent, Store, UnavailableError
+from sts_emulator.core.world import World
 
 KEPT_IN_STATE = 100_000  # per world
 POLL = 0.1  # seconds between two looks for what other processes wrote, while somebody listens
 RETRY = 0.05  # seconds until a write is tried again that another process's lock, or a full disk, prevented
-LONGEST_BACKLOG = 10_000
-"""Events that wait for a state that takes none; from then on calls are refused, for none may go without its event."""
-LAST_CHANCE = 5.0  # seconds that a server which ends tries to write what is left
+LONGEST_WAIT = 3.0  # seconds that answers wait for a state that takes none; then their calls are refused
+WRITERS = 4  # commits at the same time, where they are round trips
 BATCH = 500
 
 log = logging.getLogger("emulator")
@@ -40,110 +41,130 @@ class TableEvent(Event):
     position: int = 0
 
 
+@dataclass(slots=True)
+class Turn:
+    """What was recorded in one turn of the loop, and the answers that wait for it."""
+
+    events: list[Event]
+    answers: list[tuple[Send, Refuse]]
+    since: float = field(default_factory=clock.monotonic)
+
+
 class EventTable:
     """See core.events.Kept."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, health: Health | None = None) -> None:
         self._store = store
+        self._health = Health() if health is None else health
         self._pending: list[Event] = []
-        self._rows: list[NewEvent] = []  # rendered, not yet written
-        self._held: list[Callable[[], object]] = []  # answers that leave at the end of the turn
+        self._held: list[tuple[Send, Refuse]] = []
         self._turn_ends = False
-        self._tries_again = False
-        self._failing = False
+        self._turns: list[Turn] = []  # oldest first
+        self._writing = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._threads = ThreadPoolExecutor(WRITERS, "events") if store.remote else None
         self._listeners: list[Listener] = []
         self._seen = 0
 
-    def append(self, event: Event) -> None:
-        """Keep an event.
+    def append(self, event: Event, world: World | None = None) -> None:
+        """See Kept.
 
         Raises:
-            UnavailableError: the state has taken no event for long; this one could not be kept.
+            UnavailableError: no loop is running, whose turn could end, and the state does not take it now.
         """
-        if self._failing and len(self._pending) + len(self._rows) >= LONGEST_BACKLOG:
-            raise UnavailableError("the state takes no events")
-        self._pending.append(event)
-        if self._turn_ends or self._tries_again:
+        if world is not None and world.attach(partial(_row, event), KEPT_IN_STATE):
             return
         try:
-            asyncio.get_running_loop().call_soon(self.settle)
+            loop = self._loop = asyncio.get_running_loop()
+        except RuntimeError:
+            if self._loop is not None and self._loop.is_running():  # a thread beside it, whose answer settles it
+                self._pending.append(event)
+            else:
+                self._store.append_events(_rows([event]), KEPT_IN_STATE)
+            return
+        self._pending.append(event)
+        if not self._turn_ends:
             self._turn_ends = True
-        except RuntimeError:  # no loop is running: no turn ends, and whoever records closes the log at the end
-            self.flush()
+            loop.call_soon(self.settle)
 
-    def hold(self, send: Callable[[], object]) -> None:
-        """See Kept. While the state takes nothing, answers leave and events wait."""
-        if self._turn_ends:
-            self._held.append(send)
+    def hold(self, send: Send, refuse: Refuse) -> None:
+        """See Kept."""
+        if self._turn_ends or self._pending:
+            self._held.append((send, refuse))
         else:
             send()
 
     def settle(self) -> None:
         """See Kept."""
         self._turn_ends = False
+        if self._pending or self._held:
+            self._turns.append(Turn(self._pending, self._held))
+            self._pending, self._held = [], []
+            self._write()
+
+    async def settled(self) -> None:
+        """See Kept."""
+        if not self._turn_ends and not self._pending:
+            return
+        written: asyncio.Future[UnavailableError | None] = asyncio.get_running_loop().create_future()
+        self._held.append((partial(_tell, written, None), partial(_tell, written)))
+        self.settle()
+        error = await written
+        if error is not None:
+            raise error
+
+    def _write(self) -> None:
+        """Write what waits, in one commit."""
+        if not self._turns or self._writing >= (WRITERS if self._threads else 1):
+            return
+        turns, self._turns = self._turns, []
+        self._writing += 1
+        if self._threads is None:
+            self._wrote(turns, self._try(turns))
+        else:
+            self._loop = asyncio.get_running_loop()
+            self._loop.run_in_executor(self._threads, self._try, turns).add_done_callback(
+                lambda done: self._wrote(turns, done.result())
+            )
+
+    def _try(self, turns: list[Turn]) -> UnavailableError | None:
         try:
-            if not self._tries_again and not self.flush():
-                self._try_again_soon()
-        finally:
-            held, self._held = self._held, []
-            for send in held:
-                send()
+            self._store.append_events(_rows([event for turn in turns for event in turn.events]), KEPT_IN_STATE)
+        except UnavailableError as error:
+            return error
+        return None
 
-    def _try_again_soon(self) -> None:
-        with contextlib.suppress(RuntimeError):  # as above
-            asyncio.get_running_loop().call_later(RETRY, self._try_again)
-            self._tries_again = True
-
-    def _try_again(self) -> None:
-        self._tries_again = False
-        if not self.flush():
-            self._try_again_soon()
-
-    def flush(self) -> bool:
-        """Write what is pending. A state that is locked or full is not waited for: it is tried again soon."""
-        if not self._pending and not self._rows:
-            return True
-        pending, self._pending = self._pending, []
-        for event in pending:
-            try:
-                self._rows.append(NewEvent(event.world, event.id, event.at, _dumps(event.record())))
-            except Exception:  # a mistake of ours must not keep the others from being written
-                log.exception("event %s cannot be rendered", event.id)
-        try:
-            self._store.append_events(self._rows, KEPT_IN_STATE)
-        except UnavailableError as reason:
-            if not self._failing:
-                log.warning("events cannot be written (%s): they are kept, and tried again", reason)
-            self._failing = True
-            return False
-        if self._failing:
-            log.warning("events are written again")
-        self._failing = False
-        self._rows = []
-        if self._listeners:
-            self._announce()
-        return True
+    def _wrote(self, turns: list[Turn], error: UnavailableError | None) -> None:
+        self._writing -= 1
+        if error is None:
+            self._health.recovered()
+            for turn in turns:
+                for send, _ in turn.answers:
+                    send()
+            if self._listeners and self._threads is None:
+                self._announce()
+            self._write()
+            return
+        self._health.failed(error)
+        old = [turn for turn in turns if clock.monotonic() - turn.since >= LONGEST_WAIT]
+        self._turns = [turn for turn in turns if turn not in old] + self._turns
+        for turn in old:
+            for _, refuse in turn.answers:
+                refuse(error)
+        if self._turns:
+            asyncio.get_running_loop().call_later(RETRY, self._write)
 
     def get(self, world: str, identifier: str) -> Event | None:
-        self.flush()
         row = self._store.event(world, identifier)
-        if row is not None:
-            return _event(row)
-        return next((event for event in self._unwritten(world) if event.id == identifier), None)
+        return None if row is None else _event(row)
 
     def newest(self, world: str, limit: int, before: Event | None = None) -> list[Event]:
-        self.flush()
-        unwritten = self._unwritten(world)[::-1] if before is None else []
         position = before.position if isinstance(before, TableEvent) else None
-        rows = self._store.events_before(world, position, max(0, limit - len(unwritten)))
-        return [*unwritten[:limit], *map(_event, rows)]
+        return list(map(_event, self._store.events_before(world, position, limit)))
 
     def page(self, world: str, after: Event, limit: int) -> list[Event]:
-        if not isinstance(after, TableEvent):  # not written yet: nothing can lie behind it but what is neither
-            return []
-        self.flush()
-        events = [_event(row) for row in self._store.events_after(world, after.position, limit)]
-        return [*events, *self._unwritten(world)][:limit]
+        assert isinstance(after, TableEvent), "whoever has an event has it from here"
+        return list(map(_event, self._store.events_after(world, after.position, limit)))
 
     def watch(self, listener: Listener) -> Callable[[], None]:
         """See Kept. What other processes write comes too."""
@@ -154,12 +175,27 @@ class EventTable:
         return lambda: self._listeners.remove(listener)
 
     def _poll(self) -> None:
-        if self._listeners:
+        if not self._listeners:
+            return
+        loop = asyncio.get_running_loop()
+        if self._threads is None:
             self._announce()
-            asyncio.get_running_loop().call_later(POLL, self._poll)
+            loop.call_later(POLL, self._poll)
+        else:
+            loop.run_in_executor(self._threads, self._news).add_done_callback(self._polled)
+
+    def _polled(self, done: asyncio.Future[list[EventRow]]) -> None:
+        if done.exception() is None:
+            self._tell(done.result())
+        asyncio.get_running_loop().call_later(POLL, self._poll)
 
     def _announce(self) -> None:
-        rows = self._store.events_since(self._seen, BATCH)
+        self._tell(self._news())
+
+    def _news(self) -> list[EventRow]:
+        return self._store.events_since(self._seen, BATCH)
+
+    def _tell(self, rows: list[EventRow]) -> None:
         for row in rows:
             self._seen = row.position
             event = _event(row)
@@ -167,21 +203,33 @@ class EventTable:
                 listener(event)
 
     def drop(self, world: str) -> None:
-        """See Kept; the store drops what is written, together with the world."""
-        self._pending = [event for event in self._pending if event.world != world]
-        self._rows = [row for row in self._rows if row.world != world]
+        """See Kept; the store drops what is written, together with the world, and takes nothing more for it."""
 
     def close(self) -> None:
-        """Write what is left, and wait some seconds for that if need be."""
-        end = clock.monotonic() + LAST_CHANCE
-        while not self.flush() and clock.monotonic() < end:
-            time.sleep(RETRY)
-        if self._rows:
-            log.error("%d events were not written", len(self._rows))
+        """Write what is left."""
+        self.settle()
+        if self._threads is not None:
+            self._threads.shutdown(wait=True)
 
-    def _unwritten(self, world: str) -> list[Event]:
-        """What the table could not take yet, oldest first."""
-        return [Event(row.id, row.world, row.at, partial(_loads, row.body)) for row in self._rows if row.world == world]
+
+def _tell(written: asyncio.Future[UnavailableError | None], error: UnavailableError | None) -> None:
+    if not written.done():
+        written.set_result(error)
+
+
+def _rows(events: list[Event]) -> list[NewEvent]:
+    """A mistake of ours in one must not keep the others from being written."""
+    rows = []
+    for event in events:
+        try:
+            rows.append(_row(event))
+        except Exception:
+            log.exception("event %s cannot be rendered", event.id)
+    return rows
+
+
+def _row(event: Event) -> NewEvent:
+    return NewEvent(event.world, event.id, event.at, _dumps(event.record()))
 
 
 def _event(row: EventRow) -> TableEvent:

@@ -6,12 +6,19 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+from sts_emulator.core.store import UnavailableError
+
+if TYPE_CHECKING:
+    from sts_emulator.core.world import World
 
 KEPT_IN_MEMORY = 1_000  # per world: bounds memory whatever the load (docs/performance.md)
 SLICE = 50  # events that a scan looks at before others have their turn: less than five milliseconds
 
 Listener = Callable[["Event"], None]
+Send = Callable[[], object]
+Refuse = Callable[[UnavailableError], object]
 
 
 @dataclass(slots=True, eq=False)
@@ -35,8 +42,8 @@ class Event:
 class Kept(Protocol):
     """Where a log keeps its events: `Rings` in memory, or the table of a state (core.event_table)."""
 
-    def append(self, event: Event) -> None:
-        """Keep a new event."""
+    def append(self, event: Event, world: World | None = None) -> None:
+        """Keep a new event: together with what `world`'s unit has written, if it has and what it did is allowed."""
 
     def get(self, world: str, identifier: str) -> Event | None:
         """The event of that id; None when it is not kept, or not any more."""
@@ -50,11 +57,17 @@ class Kept(Protocol):
     def watch(self, listener: Listener) -> Callable[[], None]:
         """Call `listener` with every new event until the returned function is called."""
 
-    def hold(self, send: Callable[[], object]) -> None:
-        """Call `send` once what was recorded is durable: now, or with others at the end of this turn of the loop."""
+    def hold(self, send: Send, refuse: Refuse) -> None:
+        """Call `send` once what was recorded is durable: now, or with others when this turn of the loop has ended.
+
+        `refuse` is called instead when it cannot be made durable; then it is not kept either.
+        """
 
     def settle(self) -> None:
-        """Make durable what was recorded, and let go what `hold` holds."""
+        """End this turn, and begin to make durable what was recorded in it."""
+
+    async def settled(self) -> None:
+        """Wait until what was recorded is durable. Raises UnavailableError when it cannot be made so."""
 
     def drop(self, world: str) -> None:
         """Forget a deleted world's events."""
@@ -75,6 +88,7 @@ class EventLog:
         self.listen = self._kept.watch
         self.hold = self._kept.hold
         self.settle = self._kept.settle
+        self.settled = self._kept.settled
         self.drop = self._kept.drop
         self.close = self._kept.close
 
@@ -101,7 +115,7 @@ class Rings:
         self._rings: dict[str, deque[Event]] = {}
         self._listeners: list[Listener] = []
 
-    def append(self, event: Event) -> None:
+    def append(self, event: Event, world: World | None = None) -> None:  # noqa: ARG002 - memory takes everything
         ring = self._rings.get(event.world)
         if ring is None:
             ring = self._rings[event.world] = deque(maxlen=KEPT_IN_MEMORY)
@@ -126,12 +140,15 @@ class Rings:
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 
-    def hold(self, send: Callable[[], object]) -> None:
+    def hold(self, send: Send, refuse: Refuse) -> None:  # noqa: ARG002 - likewise
         """See Kept; nothing is durable in memory."""
         send()
 
     def settle(self) -> None:
         """See Kept; nothing is held."""
+
+    async def settled(self) -> None:
+        """See Kept."""
 
     def drop(self, world: str) -> None:
         self._rings.pop(world, None)

@@ -77,6 +77,9 @@ class PostgresStore(Reading):
         rows = self._pool.run(self.news.question(world))
         self.news.learn(rows[0], world)
 
+    def probe(self) -> None:
+        self._rows("SELECT pg_logical_emit_message(true, 'sts-emulator', '')")
+
     def is_known(self, world: str) -> bool:
         return self.news.known(world) is not None
 

@@ -94,7 +94,7 @@ class SqliteStore(_Reading):
     while another thread writes. Memory has one connection only: there a reader waits until the writer is done.
     """
 
-    def __init__(self, path: str = MEMORY) -> None:
+    def __init__(self, path: str = MEMORY, *, durable: bool = False) -> None:
         self._path = path
         self._lock = threading.RLock()  # one writer a process; SQLite itself allows one in all
         self._writing = False
@@ -110,6 +110,9 @@ class SqliteStore(_Reading):
             self._db = sqlite_file.open_file(path)
             self._writer = sqlite_file.connect(path, PATIENCE)
             self._event_writer = sqlite_file.connect(path, 0)
+            if durable:
+                for connection in (self._writer, self._event_writer):
+                    connection.execute("PRAGMA synchronous = FULL")
 
     @property
     def patience(self) -> float:
@@ -124,6 +127,19 @@ class SqliteStore(_Reading):
 
     def look(self) -> None:
         """See Store; each question is asked of what stands there now."""
+
+    def probe(self) -> None:
+        self._take_lock(0)
+        db = self._event_writer
+        try:
+            db.execute("BEGIN IMMEDIATE")
+            db.execute(f"PRAGMA user_version = {sqlite_file.VERSION}")
+            db.execute("COMMIT")
+        except sqlite3.Error as error:
+            _roll_back(db)
+            raise _unavailable(error) from error
+        finally:
+            self.end()
 
     def is_known(self, world: str) -> bool:  # noqa: ARG002 - nothing is far away
         return True

@@ -148,6 +148,9 @@ class Store(Reads, Protocol):
     def look(self) -> None:
         """Learn what other processes have committed. What embeds its data knows at once, and has nothing to learn."""
 
+    def probe(self) -> None:
+        """Write something that means nothing. Raises UnavailableError when it takes nothing."""
+
     def is_known(self, world: str) -> bool:
         """Whether the world's revision and settings can be told without asking."""
 

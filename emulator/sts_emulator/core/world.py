@@ -13,6 +13,7 @@ from sts_emulator.core import clock
 from sts_emulator.core.store import (
     Change,
     Kind,
+    NewEvent,
     NotAtHandError,
     NotFoundError,
     Place,
@@ -113,6 +114,8 @@ class World:
         self._transaction: Transaction | None = None
         self._written: set[Place] = set()
         self._row_changed = False
+        self._attached: list[Callable[[], NewEvent]] = []
+        self._keep = 0
         self._look()
 
     def _look(self) -> None:
@@ -131,8 +134,9 @@ class World:
 
     def take_time(self, store: Store) -> None:
         """From now on this request may wait: it is answered, and only its event remains to be told."""
-        self._store = store
-        self._look()
+        if self._store is _NOT_AT_HAND:
+            self._store = store
+            self._look()
 
     # -- time ---------------------------------------------------------------------------------------------------
 
@@ -376,6 +380,14 @@ class World:
         self._enter(transaction)
         return transaction
 
+    def attach(self, event: Callable[[], NewEvent], keep: int) -> bool:
+        """Have an event become true together with what the unit has written; False when it has written nothing."""
+        if self._transaction is None:
+            return False
+        self._attached.append(event)
+        self._keep = keep
+        return True
+
     def _wrote(self, kind: str, key: str) -> None:
         self._documents.pop((kind, key), None)
         self._keys_by_uid.clear()
@@ -389,16 +401,19 @@ class World:
         if self._depth or transaction is None:
             return
         self._transaction = None
+        attached, self._attached = self._attached, []
         try:
             if error is not None:
                 transaction.rollback()
             else:
-                self._commit(transaction)
+                self._commit(transaction, attached)
         finally:
             self._look()
 
-    def _commit(self, transaction: Transaction) -> None:
+    def _commit(self, transaction: Transaction, attached: list[Callable[[], NewEvent]]) -> None:
         try:
+            if attached:
+                transaction.append_events([event() for event in attached], self._keep)
             revision = transaction.revision(self.name)
         except BaseException:
             transaction.rollback()

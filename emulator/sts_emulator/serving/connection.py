@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
+from collections import deque
 from functools import partial
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from sts_emulator.core.events import EventLog
+from sts_emulator.core.store import UnavailableError
 from sts_emulator.serving.answers import TRANSPORT, send_answer
 from sts_emulator.wire import messages
 from sts_emulator.wire.http import Request, Response
 
-Answer = Callable[[Request], Response | Awaitable[Response] | None]  # None: as an ASGI application
+if TYPE_CHECKING:
+    from sts_emulator.serving.front import Front
 
 _OFFER: Final = re.compile(rb"\r\nUpgrade: *h2c(?=\r\n)", re.IGNORECASE)
 
@@ -82,14 +83,18 @@ class CallConnection(Connection):
     What an SDK sends is one small POST at a time, and ASGI (a scope, a task, events for the body and for both halves
     of the answer) costs more than reading it. What the shortcut does not take is uvicorn's, from its first byte.
 
-    No answer leaves before the event of its call is durable.
+    No answer leaves before the event of its call is durable. With a database elsewhere no call is answered before
+    `looks` has told what other replicas wrote.
     """
 
-    def __init__(self, answer: Answer, events: EventLog, **given: Any) -> None:
+    def __init__(self, front: Front, **given: Any) -> None:
         super().__init__(**given)
-        self._answer = answer
-        self._events = events
+        self._front = front
+        self._events = front.server.events
+        self._looks = front.looks
         self._is_held = False  # the last answer
+        self._later: deque[bytes] = deque()  # what came meanwhile
+        self._ends = False  # once that answer has left
         self._between_messages = True
         self._active = 0.0
         self._begun: Request | None = None  # whose body is still coming,
@@ -109,7 +114,9 @@ class CallConnection(Connection):
     def data_received(self, data: bytes) -> None:
         """Answer what is a plain call, unless an earlier request or a slow reader must be waited for."""
         if self._is_held:  # whoever sends the next call before the last one's answer gets them in order
-            self._events.settle()
+            self._later.append(data)
+            self.flow.pause_reading()
+            return
         if self._begun is not None:
             self._go_on(self._begun, data)
             return
@@ -142,24 +149,45 @@ class CallConnection(Connection):
             self._take(request, whole)
 
     def _take(self, request: Request, data: bytes) -> None:
-        answer = self._answer(request)
+        if self._looks is None:
+            self._carry_out(request, data)
+        else:
+            self._is_held = True
+            self._looks.then(partial(self._looked, request, data))
+
+    def _looked(self, request: Request, data: bytes, error: UnavailableError | None) -> None:
+        self._is_held = False
+        if self.transport.is_closing():
+            return
+        if error is None:
+            self._carry_out(request, data)
+        else:
+            self._send(messages.write(self._front.refuse(request, error)))
+        if not self._is_held:
+            self._go_on_later()
+
+    def _carry_out(self, request: Request, data: bytes) -> None:
+        answer = self._front.answer_call(request)
         if answer is None:
             super().data_received(data)
             return
         if isinstance(answer, Response) and answer.fault is None:
             self._is_held = True
-            self._events.hold(partial(self._send, messages.write(answer)))
             self.server_state.total_requests += 1
             self._active = self.loop.time()
             if self.timeout_keep_alive_task is None:
                 self._watch(self.timeout_keep_alive)
+            self._events.hold(partial(self._send, messages.write(answer)), partial(self._send_refusal, request))
             return
         # What has to wait goes on as an application of its own, which uvicorn runs for this one request.
         pending = answer
 
         async def app(scope: Any, receive: Any, send: Any) -> None:
             response = pending if isinstance(pending, Response) else await pending
-            self._events.settle()
+            try:
+                await self._events.settled()
+            except UnavailableError as error:
+                response = self._front.refuse(request, error)
             await send_answer(scope, receive, send, response)
 
         usual, self.app = self.app, app
@@ -168,14 +196,31 @@ class CallConnection(Connection):
         finally:
             self.app = usual
 
+    def _send_refusal(self, request: Request, error: UnavailableError) -> None:
+        self._send(messages.write(self._front.refuse(request, error)))
+
     def _send(self, answer: bytes) -> None:
         self._is_held = False
         self.transport.write(answer)
+        if self._ends:
+            self.transport.close()
+        elif self._later:
+            self._go_on_later()
+
+    def _go_on_later(self) -> None:
+        """Read what came while an answer was held."""
+        while self._later and not self._is_held:
+            self.data_received(self._later.popleft())
+        if not self._later and not self.flow.write_paused:
+            self.flow.resume_reading()
 
     def shutdown(self) -> None:
         """The server stops: what was answered leaves before."""
         self._events.settle()
-        super().shutdown()
+        if self._is_held:
+            self._ends = True
+        else:
+            super().shutdown()
 
     def timeout_keep_alive_handler(self) -> None:
         """Close the connection if nothing happened for so long: one timer, not a new one for each answer."""

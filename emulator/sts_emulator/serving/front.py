@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-import logging
+import json
 from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sts_emulator.core.errors import AwsError
-from sts_emulator.core.store import UnavailableError
+from sts_emulator.core.looks import Looks
+from sts_emulator.core.store import NotAtHandError, UnavailableError
 from sts_emulator.core.world import DEFAULT, PENDING, World
 from sts_emulator.pages import answering, guard, routes
 from sts_emulator.serving.answers import send_answer
@@ -23,26 +26,34 @@ from sts_emulator.wire.http import MAX_BODY, Request, Response
 if TYPE_CHECKING:
     from sts_emulator.gateway.door import Door
 
-log = logging.getLogger("emulator")
-
 Answer = Response | Awaitable[Response]  # awaitable only where something must be waited for
 Handle = Callable[[Server, World, Request, str], Answer]
+Refuse = Callable[[Request, UnavailableError], Response]
 
 # Services that can show what is PENDING.
 SHOWING = frozenset({"iam", "sso", "sso-admin", "sso-oidc", "identitystore", "signin"})
 _SHOWING_PARTS = ("accounts", "approve", "identity-center", "scim")  # and parts of the control API
 
+UNITS = 16  # calls at the same time that wait for a database elsewhere
+PATIENCE_BESIDE = 2.0  # seconds that such a call waits for another one that writes to its world
 PATIENCE = 0.1  # seconds that all wait while one waits for another process's lock
 _MOUNT = "emulator.mount"  # in a scope: the (world, page) of an app that `mounted` made
 _TOO_LARGE = AwsError("RequestEntityTooLarge", f"The request is larger than {MAX_BODY} bytes", status=413)
 
 
 class Front:
-    """One emulator on one socket. `handle` answers AWS calls."""
+    """One emulator on one socket. `handle` answers AWS calls, `refuse` those that the state cannot serve."""
 
-    def __init__(self, server: Server, handle: Handle) -> None:
+    def __init__(self, server: Server, handle: Handle, refuse: Refuse) -> None:
         self.server = server
         self._handle = handle
+        self._refuse = refuse
+        self._store = server.worlds.store
+        self.looks: Looks | None = None
+        self._threads: ThreadPoolExecutor | None = None
+        if self._store.remote:
+            self.looks = Looks(self._store, server.health, server.settings.fresh_ms / 1000)
+            self._threads = ThreadPoolExecutor(UNITS, "units")
         self._door = _door(server)
         self._api: Any = None
         self.extensions: list[Callable[[Any], None]] = []
@@ -77,14 +88,57 @@ class Front:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"].startswith("/_emulator") and _MOUNT not in scope:
-            self._plant_for_api(scope["path"])
-            await (await self._loaded_api())(scope, receive, send)
+            await self._serve_api(scope, receive, send)
+            return
+        body = await read_body(receive, MAX_BODY)
+        if body is None:
+            response = _too_large()
         else:
-            body = await read_body(receive, MAX_BODY)
-            answer = _too_large() if body is None else self.answer(_request(scope, body), scope.get(_MOUNT))
-            response = answer if isinstance(answer, Response) else await answer
-            self.server.events.settle()
-            await send_answer(scope, receive, send, response)
+            request = _request(scope, body)
+            response = await self._answer_when_looked(request, scope.get(_MOUNT))
+            try:
+                await self.server.events.settled()
+            except UnavailableError as error:
+                response = self.refuse(request, error)
+        await send_answer(scope, receive, send, response)
+
+    async def _serve_api(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Give a request to the control API. What it waits for a database elsewhere, others wait for too."""
+        try:
+            if self.looks is not None:
+                await self.looks.wait()
+            self._plant_for_api(scope["path"])
+        except UnavailableError as error:
+            self.server.health.failed(error)
+            await send_answer(scope, receive, send, _json(503, b'{"message":"the state is unavailable"}'))
+            return
+        await (await self._loaded_api())(scope, receive, send)
+
+    async def _answer_when_looked(self, request: Request, mount: tuple[str, str] | None) -> Response:
+        path = request.raw_path
+        if path == "/ready":
+            return await self._ready()
+        try:
+            if self.looks is not None and path != "/health":
+                await self.looks.wait()
+        except UnavailableError as error:
+            return self.refuse(request, error)
+        answer = self.answer(request, mount)
+        return answer if isinstance(answer, Response) else await answer
+
+    async def _ready(self) -> Response:
+        """Whether the state takes what is written, tried out; why not, where it does not."""
+        try:
+            if self._threads is None:
+                self._store.probe()
+            else:
+                await asyncio.get_running_loop().run_in_executor(self._threads, self._store.probe)
+        except UnavailableError as error:
+            self.server.health.failed(error)
+            told = json.dumps({"status": "unavailable", "reason": self.server.health.reason})
+            return _json(503, told.encode())
+        self.server.health.recovered()
+        return _json(200, b'{"status":"ok"}')
 
     def mounted(self, world: str, page: str = "") -> App:
         """This emulator for a listener of its own that stands for one world, and for one page of it (`/imds/…`)."""
@@ -103,24 +157,46 @@ class Front:
         return self.answer(request)
 
     def answer(self, request: Request, mount: tuple[str, str] | None = None) -> Answer:
-        """Answer a request; its `raw_path` is still the whole path. `mount` is the (world, page) of a listener."""
-        try:
-            return self._answer(request, mount)
-        except UnavailableError as reason:
-            log.warning("%s %s: the state is unavailable (%s)", request.method, request.signed_path, reason)
-            return _json(503, b'{"message":"the state is unavailable"}')
+        """Answer a request. `mount` is the (world, page) of a listener.
 
-    def _answer(self, request: Request, mount: tuple[str, str] | None) -> Answer:
-        path = request.raw_path
+        With a database elsewhere what has been read before suffices for most requests: they are answered at once. The
+        others start again beside the loop, where they may wait.
+        """
+        try:
+            return self._answer(request, mount, in_a_hurry=self._store.remote)
+        except NotAtHandError:
+            return self._answer_beside(request, mount)
+        except UnavailableError as error:
+            return self.refuse(request, error)
+
+    def refuse(self, request: Request, error: UnavailableError) -> Response:
+        """The answer to a request that the state cannot serve."""
+        self.server.health.failed(error)
+        request.raw_path = _split_world(request.signed_path)[2]
+        if request.raw_path != "/" and routes.is_page(request.raw_path):
+            return _json(503, b'{"message":"the state is unavailable"}')
+        return self._refuse(request, error)
+
+    async def _answer_beside(self, request: Request, mount: tuple[str, str] | None) -> Response:
+        work = partial(self._answer, request, mount, in_a_hurry=False)
+        try:
+            answer = await asyncio.get_running_loop().run_in_executor(self._threads, work)
+            return answer if isinstance(answer, Response) else await answer
+        except UnavailableError as error:
+            return self.refuse(request, error)
+
+    def _answer(self, request: Request, mount: tuple[str, str] | None, *, in_a_hurry: bool) -> Answer:
+        path = request.signed_path
         name, prefix, rest = _split_world(path) if mount is None else (mount[0], "", mount[1] + path)
         if rest == "/health":
             return _json(200, b'{"status":"ok"}')
-        world = self.server.worlds.get(name)
+        world = self.server.worlds.get(name, in_a_hurry=in_a_hurry)
         if world is None:
             return _json(404, b'{"message":"no such world"}')
         request.raw_path = rest
         base_url = f"{request.scheme}://{request.headers.get('host', '')}{prefix}"
         if rest != "/" and routes.is_page(rest):
+            world.take_time(self._store)  # it may await what belongs to the loop, and so stays there
             if PENDING in world.settings:
                 plant(self.server, world)
             return answering.answer(self.server, world, request, base_url)
@@ -151,11 +227,11 @@ class Front:
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
-                self.server.worlds.store.patience = PATIENCE
+                self._store.patience = PATIENCE_BESIDE if self._store.remote else PATIENCE
                 await send({"type": "lifespan.startup.complete"})
             else:
                 self.server.events.close()
-                self.server.worlds.store.close()
+                self._store.close()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
 

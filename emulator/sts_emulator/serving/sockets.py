@@ -64,7 +64,7 @@ def _socket(front: Front, host: str, port: int, **tls: Any) -> Any:
         front,
         host,
         port,
-        http=partial(CallConnection, front.answer_call, front.server.events),  # type: ignore[arg-type]  # all it does is call it
+        http=partial(CallConnection, front),  # type: ignore[arg-type]  # all it does is call it
         access_log=False,  # 38 us a request
         log_config=None,  # what is said goes to standard error as it is; configuring takes 2 ms
         ws="none",  # 24 ms at start

@@ -11,6 +11,7 @@ from sts_emulator.accounts.documents import Role, User
 from sts_emulator.core import clock
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.events import EventLog
+from sts_emulator.core.health import Health
 from sts_emulator.core.world import World, Worlds
 from sts_emulator.policy.deciding.document import Document
 from sts_emulator.policy.deciding.engine import Decision, PolicySet, Principal, Request
@@ -31,6 +32,7 @@ class Server:
     settings: Settings
     worlds: Worlds
     events: EventLog
+    health: Health = field(default_factory=Health)
     endpoints: Collection[str] = ()  # the first segments of pages, such as `imds`
     used: Callable[[Context, AwsError | None], None] | None = None
 

@@ -44,12 +44,14 @@ def record(ctx: Context, result: Mapping[str, Any] | None = None, error: AwsErro
     ctx.request = None  # the event keeps the context: not the body with it, nor tokens and assertions
     ctx.parameters = record_members.without_secrets(ctx.parameters)
     at = ctx.world.now()
+    ctx.world.take_time(ctx.server.worlds.store)
+    with_writes = ctx.world if error is None else None
     owner = _other_account(ctx) if error is None else ""
     if owner:
         copy = partial(_foreign, ctx, at, result, owner)
-        ctx.server.events.record(Event(_relative(ctx.request_id, _FOREIGN), ctx.world.name, at, copy))
+        ctx.server.events.record(Event(_relative(ctx.request_id, _FOREIGN), ctx.world.name, at, copy), with_writes)
     event = Event(ctx.request_id, ctx.world.name, at, partial(_render, ctx, at, result, error))
-    ctx.server.events.record(event)
+    ctx.server.events.record(event, with_writes)
     return event
 
 
