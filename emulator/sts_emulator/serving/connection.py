@@ -5,24 +5,37 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import deque
+from collections.abc import Awaitable
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Protocol
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from sts_emulator.core.looks import Looks
 from sts_emulator.core.store import UnavailableError
 from sts_emulator.serving.answers import TRANSPORT, send_answer
+from sts_emulator.vending.context import Server
 from sts_emulator.wire import messages
 from sts_emulator.wire.http import Request, Response
-
-if TYPE_CHECKING:
-    from sts_emulator.serving.front import Front
 
 _OFFER: Final = re.compile(rb"\r\nUpgrade: *h2c(?=\r\n)", re.IGNORECASE)
 
 IDLE: Final = 120
 """Seconds that an idle connection lives: longer than the 90 s for which Go's clients keep one, so that none of them
 sends a call into a connection that closes."""
+
+
+class Calls(Protocol):
+    """What answers calls: serving.front."""
+
+    server: Server
+    looks: Looks | None
+
+    def answer_call(self, request: Request) -> Response | Awaitable[Response] | None:
+        """The answer; None for what is answered as an ASGI application."""
+
+    def refuse(self, request: Request, error: UnavailableError) -> Response:
+        """The answer to what the state cannot serve."""
 
 
 class OneWrite(asyncio.Transport):
@@ -87,7 +100,7 @@ class CallConnection(Connection):
     `looks` has told what other replicas wrote.
     """
 
-    def __init__(self, front: Front, **given: Any) -> None:
+    def __init__(self, front: Calls, **given: Any) -> None:
         super().__init__(**given)
         self._front = front
         self._events = front.server.events
