@@ -31,7 +31,7 @@ def free_port() -> int:
 
 
 def wait_for(url: str) -> None:
-    until = time.monotonic() + 60
+    until = time.monotonic() + 600  # `make run` may have to install first
     while time.monotonic() < until:
         try:
             urllib.request.urlopen(url, timeout=1).close()
@@ -58,10 +58,12 @@ def served(environment):
     process = subprocess.Popen(
         ["bash", "-c", first], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, start_new_session=True
     )
-    wait_for(f"http://127.0.0.1:{environment['EMULATOR_PORT']}/health")
-    yield process
-    os.killpg(process.pid, signal.SIGTERM)
-    process.wait()
+    try:
+        wait_for(f"http://127.0.0.1:{environment['EMULATOR_PORT']}/health")
+        yield process
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait()
 
 
 @pytest.mark.usefixtures("served")
