@@ -353,3 +353,11 @@ def test_a_form_is_held_to_the_signers_own_policies(lab: Aws, photos):
     expired = signing(lab, "ann").generate_presigned_post("photos", "ann/1", ExpiresIn=-1)
     assert "Policy expired" in post(expired["url"], expired["fields"], b"x").text
     assert keys(photos) == []
+
+
+def test_a_client_whose_upload_was_refused_goes_on(lab: Aws, photos):
+    """boto3 asks before it sends a body (`Expect: 100-continue`); its next call is not read as the body that it kept."""
+    photos.put_object(Bucket="photos", Key="ann/1", Body=b"hers")
+    ann = client(lab, "s3", user="ann")
+    assert refused(ann.put_object, Bucket="photos", Key="bob/1", Body=b"x")["Error"]["Code"] == "AccessDenied"
+    assert ann.get_object(Bucket="photos", Key="ann/1")["Body"].read() == b"hers"

@@ -41,6 +41,9 @@ class Calls(Protocol):
 class OneWrite(asyncio.Transport):
     """What a request's answer is written to: its head waits for its body, and both leave in one write.
 
+    A client that asked whether to send its body (`Expect: 100-continue`) and was refused sends its next request
+    instead, which uvicorn would read as that body: such a connection ends with the answer (RFC 9110, 10.1.1).
+
     Go's client writes head and body of a request one after the other; when it has read the head of the answer before
     its own last write returns, it closes the connection, and a body that follows is lost (aws-sdk-go-v2#1825, #2737).
     """
@@ -50,14 +53,25 @@ class OneWrite(asyncio.Transport):
         self._transport = transport
         self._cycle = cycle
         self._head: bytes | None = None
+        self._is_asked = cycle.waiting_for_100_continue
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Send what has come together; uvicorn writes nothing after the head of an answer to HEAD."""
+        if not self._cycle.response_started:  # go on, the client hears
+            self._is_asked = False
+        elif self._is_asked:
+            data, self._is_asked = self._last(bytes(data)), False
         if self._head is None and self._cycle.response_started and self._cycle.scope["method"] != "HEAD":
             self._head = bytes(data)
         else:
             self._transport.write((self._head or b"") + data)
             self._head = b""
+
+    def _last(self, head: bytes) -> bytes:
+        if not (self._cycle.more_body and self._cycle.keep_alive):
+            return head
+        self._cycle.keep_alive = False
+        return head[:-2] + b"connection: close\r\n\r\n"
 
     def close(self) -> None:
         """Close the connection once all is sent."""
