@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 
 import pytest
 from botocore.config import Config
@@ -62,3 +63,9 @@ def statement(effect: str, action: str, resource: str, *principals: str) -> str:
     """A resource's policy of one statement."""
     said = {"Effect": effect, "Action": action, "Resource": resource, "Principal": {"AWS": list(principals)}}
     return json.dumps({"Version": "2012-10-17", "Statement": [said]})
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]

@@ -18,7 +18,7 @@ from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.credentials import Credentials
-from door_lab import PEOPLE, client, refused
+from door_lab import PEOPLE, client, free_port, refused
 
 from sts_emulator import Aws
 
@@ -244,8 +244,6 @@ def test_a_body_that_has_another_digest_is_not_stored(lab: Aws, photos):
 @pytest.mark.usefixtures("lab")
 def test_boto3_sends_trailers_over_tls(another_door, moto, tmp_path):
     """The commonest upload of all: an SDK's default over https."""
-    from conftest import free_port
-
     port = free_port()
     with another_door(moto, "--tls-port", str(port), "--certs", str(tmp_path)) as secure, secure.world(PEOPLE) as aws:
         authority = tmp_path / "tls-ca.pem"
