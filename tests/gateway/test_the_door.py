@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import urllib.error
+import urllib.request
+
 import pytest
+from botocore.config import Config
 from door_lab import MINE, ONCE, PEOPLE, client, refused, stranger
 
 from sts_emulator import Aws
@@ -77,6 +81,41 @@ def test_the_authorization_id_opens_on_the_deciding_statement(lab: Aws):
     details = client(lab, "iam-toolbox").get_request_authorization_details(authorizationId=message.rpartition(" ")[2])
     assert details["evaluations"][0]["action"] == "sqs:DeleteQueue"
     assert details["evaluations"][0]["evaluatedEffect"] == "EXPLICIT_DENY"
+
+
+def test_explain_takes_the_authorization_id_of_the_message(lab: Aws):
+    message = refused(client(lab, "sqs", "bob").list_queues)["Error"]["Message"]
+    assert lab.explain(message.rpartition(" ")[2]).startswith("ListQueues: denied")
+
+
+@pytest.mark.usefixtures("photos")
+def test_what_failed_behind_the_door_is_not_called_denied(lab: Aws):
+    missing = refused(client(lab, "s3").get_object, Bucket="photos", Key="none")
+    assert lab.explain(missing).startswith("GetObject: failed")
+
+
+@pytest.mark.parametrize(
+    ("service", "call", "operation"), [("s3", "list_buckets", "ListBuckets"), ("sqs", "list_queues", "ListQueues")]
+)
+def test_a_wrong_signature_is_explained(lab: Aws, service, call, operation):
+    """As everywhere: what was called, the canonical request, and what is wrong as far as it can be told."""
+    forged = {"AccessKeyId": lab.root["access_key_id"], "SecretAccessKey": "x" * 40}
+    told = lab.explain(refused(getattr(lab.client(service, forged, config=ONCE), call)))
+    assert told.startswith(f"{operation}: denied")
+    assert "the secret is another one than this key's" in told
+    assert "the canonical request, as it arrived:" in told
+
+
+@pytest.mark.usefixtures("photos")
+def test_s3_says_what_should_have_been_signed(lab: Aws):
+    signer = lab.client("s3", config=Config(signature_version="s3v4"))
+    url = signer.generate_presigned_url("get_object", Params={"Bucket": "photos", "Key": "ann/1"})
+    with pytest.raises(urllib.error.HTTPError) as error:
+        urllib.request.urlopen(url.replace("ann/1", "bob/1"))
+    told = error.value.read().decode()
+    assert "<Code>SignatureDoesNotMatch</Code>" in told
+    assert "/photos/bob/1\nX-Amz-Algorithm=AWS4-HMAC-SHA256&amp;" in told.partition("<CanonicalRequest>GET\n")[2]
+    assert "<Resource>/photos/bob/1</Resource>" in told
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ from sts_emulator.core.spelling import meant
 from sts_emulator.core.store import UnavailableError
 from sts_emulator.core.terminal import printable
 from sts_emulator.core.world import DEFAULT, World
-from sts_emulator.vending import record
+from sts_emulator.vending import denials, record
 from sts_emulator.vending.context import Server
 from sts_emulator.wire import dispatch
 
@@ -344,9 +344,13 @@ def _event(server: Server, world: World, identifier: str) -> dict[str, Any]:
 
 
 def _found(server: Server, world: World, identifier: str) -> Event | None:
-    """An event by the request's id, or by its own."""
+    """An event by the request's id, by the authorization id that a denial names, or by its own."""
     log = server.events
-    return log.get(world.name, identifier) or log.get(world.name, record.event_id(identifier))
+    return (
+        log.get(world.name, identifier)
+        or log.get(world.name, record.event_id(identifier))
+        or log.get(world.name, denials.request_id(identifier))
+    )
 
 
 def _explanation(told: dict[str, Any]) -> dict[str, Any]:
@@ -368,12 +372,14 @@ def _explanation_text(told: dict[str, Any]) -> str:
     from sts_emulator.policy.explaining.report import lines_of, refused_before
 
     data = told["additionalEventData"]
-    lines = [f"{told['eventName']}: {data['outcome']}  ({told['eventTime']}, event {told['eventID']})"]
+    is_allowed = bool(data["decisions"]) and all(decision["verdict"] == "allow" for decision in data["decisions"])
+    outcome = "failed" if is_allowed and "told" in data and "refused" not in data["evidence"] else data["outcome"]
+    lines = [f"{told['eventName'] or told['eventSource']}: {outcome}  ({told['eventTime']}, event {told['eventID']})"]
     if "told" in data:
         lines.append(f"  {data['told']['code']}: {data['told']['message']}")
     if not data["decisions"]:
         lines += [f"  {line}" for line in refused_before(data["evidence"])]
-    elif "refused" in data["evidence"] and all(decision["verdict"] == "allow" for decision in data["decisions"]):
+    elif "refused" in data["evidence"] and is_allowed:
         lines.append(f"  refused, though policies allow it: {data['evidence']['refused']}")
     lines += [line for decision in data["decisions"] for line in lines_of(decision["explanation"])]
     return "\n".join(map(printable, lines)) + "\n"

@@ -265,8 +265,17 @@ def _failure(passage: Passage, error: Exception) -> Response:
     elif not isinstance(error, AwsError):
         log.error("%s %s failed inside", passage.request.method, passage.request.signed_path, exc_info=error)
         error = AwsError("InternalFailure", _INTERNAL, status=500)
+    ctx.operation = ctx.operation or _attempted(passage)
     record(ctx, error=error)
     return error_forms.render(passage.signing_name, passage.meant, passage.request, error, ctx.request_id)
+
+
+def _attempted(passage: Passage) -> str:
+    """The operation of a call that was refused before it was matched, for its event; "" where none is meant."""
+    try:
+        return foreign_routing.match(passage.signing_name, passage.request).operation.name
+    except AwsError:
+        return ""
 
 
 async def _break_off(passage: Passage) -> None:

@@ -11,6 +11,7 @@ from sts_emulator.gateway.passage import Passage
 from sts_emulator.gateway.recognition import S3
 from sts_emulator.vending import authenticate
 from sts_emulator.wire import http, sigv4, sigv4_s3
+from sts_emulator.wire.sigv4 import Signed
 
 _OLDER = re.compile(r"(?:^|&)AWSAccessKeyId=")  # SigV2, which S3 does not take for new buckets
 _WHOLE_REGION_SETS = ("*", "")
@@ -45,15 +46,31 @@ def identify(passage: Passage) -> None:
     _check(passage)
     ctx.caller, passage.secret = authenticate.identify(ctx.world, signed.access_key_id, signed.token)
     if passage.signing_name == S3:
-        passage.said = sigv4_s3.verify(request, signed, passage.secret)
+        try:
+            passage.said = sigv4_s3.verify(request, signed, passage.secret)
+        except AwsError as refused:
+            _diagnose(passage, signed, refused.members.get("CanonicalRequest", ""))
+            raise
         _touch(passage)
 
 
 def verify(passage: Passage) -> None:
     """Recompute the signature of a call whose body has been read. Raises AwsError."""
     if passage.signed is not None and passage.signing_name != S3:
-        sigv4.verify(passage.request, passage.signed, passage.secret)
+        try:
+            sigv4.verify(passage.request, passage.signed, passage.secret)
+        except AwsError:
+            _diagnose(passage, passage.signed)
+            raise
         _touch(passage)
+
+
+def _diagnose(passage: Passage, signed: Signed, canonical: str = "") -> None:
+    if passage.signing_name == S3 and not canonical:
+        return  # the signature is right, and something else is wrong
+    from sts_emulator.wire.signature_diagnosis import diagnose
+
+    passage.ctx.evidence.update(diagnose(passage.request, signed, passage.secret, canonical))
 
 
 def _check(passage: Passage) -> None:

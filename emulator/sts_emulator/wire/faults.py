@@ -76,9 +76,10 @@ def render_fault(
 
 def _rest_xml(error: AwsError, request_id: str) -> Response:
     """S3's form, which Route 53's and CloudFront's clients read as well; only services that are not here have it."""
+    members = "".join(f"<{name}>{escape(str(value))}</{name}>" for name, value in error.members.items())
     text = (
         f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{error.code}</Code>'
-        f"<Message>{escape(error.message)}</Message><RequestId>{request_id}</RequestId></Error>"
+        f"<Message>{escape(error.message)}</Message>{members}<RequestId>{request_id}</RequestId></Error>"
     )
     headers = [("x-amz-request-id", request_id), ("content-type", "application/xml")]
     return Response(error.status or 400, headers, text.encode("utf-8", "replace"))

@@ -24,20 +24,24 @@ _METHOD, _PATH, _QUERY = range(3)
 _NAMES = {_METHOD: "the method", _PATH: "the path", _QUERY: "the query"}
 
 
-def diagnose(request: Request, signed: Signed, secret: str) -> dict[str, Any]:
-    """What the event of a refused signature tells: the canonical request, the string to sign, and what differs."""
-    canonical = sigv4.canonical_request(request, signed)
+def diagnose(request: Request, signed: Signed, secret: str, canonical: str = "") -> dict[str, Any]:
+    """What the event of a refused signature tells: the canonical request, the string to sign, and what differs.
+
+    The canonical request is built as all services but S3 do it, unless it is given.
+    """
+    canonical = canonical or sigv4.canonical_request(request, signed)
+    why = _why(request, signed, secret, canonical)
     return {
-        "refused": f"the signature is not that of this request with this key's secret: {_why(request, signed, secret)}",
+        "refused": f"the signature is not that of this request with this key's secret: {why}",
         "canonicalRequest": _shown(canonical),
         "stringToSign": sigv4.digested(signed, canonical),
     }
 
 
-def _why(request: Request, signed: Signed, secret: str) -> str:
+def _why(request: Request, signed: Signed, secret: str, canonical: str) -> str:
     if signed.algorithm != sigv4.HMAC:
         return UNEXPLAINED
-    lines = sigv4.canonical_request(request, signed).split("\n")
+    lines = canonical.split("\n")
     for number, instead in _suspicions(request, signed, lines):
         if instead == lines[number]:
             continue
