@@ -114,6 +114,7 @@ METHODS = (
         {
             "sso-oidc": _rooms("sts_emulator.methods.identity_center", "oidc", "application_tokens"),
             "sso": ("sts_emulator.methods.identity_center.portal",),
+            "account-access-runtime": ("sts_emulator.methods.identity_center.access_runtime",),
         },
         {
             "start": _rooms(
@@ -270,6 +271,7 @@ SERVICES = (
                 "token_issuers",
             ),
             "identitystore": _rooms("sts_emulator.identity", "users", "groups", "stores"),
+            "account-access": _rooms("sts_emulator.identity", "access_applications", "entitlements"),
         },
         {"scim": ("sts_emulator.identity.scim",)},
     ),

@@ -79,7 +79,7 @@ def test_every_served_model_loads_with_all_its_operations(name):
     assert service.api_version == models.api_version(name)
     assert service.signing_name
     for operation in service.operations.values():
-        assert operation.auth in ("v4", "none")
+        assert operation.auth in ("v4", "none", "bearer")
         assert all(400 <= status < 600 for status in operation.errors.values())
     assert models.service(name) is service
 

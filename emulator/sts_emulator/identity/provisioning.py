@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any, TypedDict
 
-from sts_emulator.accounts import directory, documents, managed_policies, resources
+from sts_emulator.accounts import account_access, directory, documents, managed_policies, resources
 from sts_emulator.accounts.directory import Assignment, Instance, PermissionSet, Provisioned
 from sts_emulator.core import clock, names
 from sts_emulator.core.store import Kind
@@ -174,6 +174,7 @@ def unassign_principal(world: World, store: str, principal: str) -> None:
     for assignment in world.page(directory.ASSIGNMENT, prefix):
         if assignment["principal"] == principal:
             unassign(world, assignment)
+    account_access.forget_principal(world, principal)
     for application in world.page(directory.APPLICATION):
         kept = [assigned for assigned in application["assignments"] if assigned[1] != principal]
         if kept != application["assignments"]:
@@ -200,14 +201,21 @@ def forget_instance(world: World, instance: Instance) -> None:
     for kind in (directory.USERS, directory.GROUPS, directory.MEMBERSHIP):
         for key, _ in world.page_keys(kind, f"{instance['store']}/"):
             world.take(kind, key)
-    for owned in (directory.APPLICATION, directory.TRUSTED_ISSUER):
-        for key, thing in world.page_keys(owned):
-            if thing["instance"] == instance["id"]:
-                world.take(owned, key)
+    _forget_applications(world, instance)
     for key, token in world.page_keys(directory.SCIM_TOKEN):
         if token["store"] == instance["store"]:
             world.take(directory.SCIM_TOKEN, key)
     world.take(directory.INSTANCE, instance["id"])
+
+
+def _forget_applications(world: World, instance: Instance) -> None:
+    managed = account_access.of_instance(world, instance)
+    if managed is not None:
+        account_access.forget(world, managed)
+    for owned in (directory.APPLICATION, directory.TRUSTED_ISSUER):
+        for key, thing in world.page_keys(owned):
+            if thing["instance"] == instance["id"]:
+                world.take(owned, key)
 
 
 # -- parts of a role ----------------------------------------------------------------------------------------------

@@ -31,7 +31,12 @@ Handle = Callable[[Server, World, Request, str], Answer]
 Refuse = Callable[[Request, UnavailableError], Response]
 
 # Services that can show what is PENDING.
-SHOWING = frozenset({"iam", "sso", "sso-admin", "sso-oidc", "identitystore", "signin"})
+SHOWING = frozenset(
+    {
+        *("iam", "sso", "sso-admin", "sso-oidc", "identitystore", "signin"),
+        *("account-access", "account-access-runtime"),
+    }
+)
 _SHOWING_PARTS = ("accounts", "approve", "identity-center", "scim")  # and parts of the control API
 
 UNITS = 16  # calls at the same time that wait for a database elsewhere

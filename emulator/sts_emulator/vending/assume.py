@@ -54,7 +54,7 @@ class Ask:
     """What the new session should be. `duration` in seconds, None for the default.
 
     `by_service`: an AWS service asks for what it runs, and the role's longest session does not bind it. `provided`: the
-    context of a person that the request brings, proven.
+    context of a person that the request brings, proven. `may_tag`: sts:TagSession is asked, though there be no tags.
     """
 
     session_name: str
@@ -70,6 +70,7 @@ class Ask:
     latest_expiry: int | None = None
     minimum_token_size: int = 0
     by_service: bool = False
+    may_tag: bool = False
 
     @classmethod
     def of_call(
@@ -215,7 +216,7 @@ def _source_identity(proof: Proof, ask: Ask, role_arn: str, brought: Inheritance
 
 def _actions(action: str, ask: Ask, source_identity: str, brought: Inheritance) -> list[str]:
     actions = [action]
-    if ask.tags or ask.transitive or brought.tags:
+    if ask.tags or ask.transitive or brought.tags or ask.may_tag:
         # Tags that a session hands on ask for it too, though the call passes none (aws/eks-pod-identity-agent#80).
         actions.append("sts:TagSession")
     if source_identity:

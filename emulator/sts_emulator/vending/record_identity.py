@@ -69,6 +69,9 @@ def _unsigned(ctx: Context) -> dict[str, Any]:
         return _vouched("SAMLUser", known["nameQualifier"], known["subject"])
     if ctx.operation == "AssumeRoleWithWebIdentity" and "provider" in known:
         return _vouched("WebIdentityUser", known["provider"], known["subject"], known["audience"])
+    if ctx.service == "account-access-runtime" and "userId" in known:
+        on_behalf = on_behalf_of(known["userId"], known["identityStoreArn"])
+        return {"type": "IdentityCenterUser", "accountId": known["instanceAccount"], "onBehalfOf": on_behalf}
     if ctx.decisions and ctx.decisions[0].request.principal.type == "service":
         return {"type": "AWSService", "invokedBy": ctx.decisions[0].request.principal.value}
     if ctx.source_ip.endswith(".amazonaws.com"):

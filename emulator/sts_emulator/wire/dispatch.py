@@ -16,7 +16,7 @@ from typing import Any, Final, TypeVar
 
 from sts_emulator.core.errors import AwsError
 from sts_emulator.wire import http, models
-from sts_emulator.wire.foreign import foreign
+from sts_emulator.wire.foreign import foreign, signed_for
 from sts_emulator.wire.models import Operation, Service
 
 REGISTRY: Final[dict[tuple[str, str], Callable[..., Any]]] = {}
@@ -174,11 +174,22 @@ def _match_uri(request: http.Request) -> tuple[Service, Operation]:
     given = (
         {pair.partition("=")[0]: pair.partition("=")[2] for pair in request.query.split("&")} if request.query else {}
     )
-    for route in _routes().get((request.method, len(segments)), ()):
-        if route.matches(segments, given):
-            service = models.service(route.service)
-            return service, service.operations[route.operation]
-    raise UnmatchedRequestError("rest-json", "UnknownOperationException", status=404)
+    meant = [route for route in _routes().get((request.method, len(segments)), ()) if route.matches(segments, given)]
+    if not meant:
+        raise UnmatchedRequestError("rest-json", "UnknownOperationException", status=404)
+    route = meant[0] if len(meant) == 1 else _signed_route(meant, request)
+    service = models.service(route.service)
+    return service, service.operations[route.operation]
+
+
+def _signed_route(meant: list[_Route], request: http.Request) -> _Route:
+    """Of the most demanding routes the one of the service that the request is signed for.
+
+    Several services have `/tags/{resourceArn}`: on AWS their hosts tell them apart.
+    """
+    equals = [route for route in meant if route.rank == meant[0].rank]
+    name = signed_for(request)
+    return next((route for route in equals if models.service(route.service).signing_name == name), equals[0])
 
 
 class _Route:
@@ -191,6 +202,11 @@ class _Route:
         self.segments = path[1:].split("/")
         self.literals = [(place, text) for place, text in enumerate(self.segments) if not text.startswith("{")]
         self.query = [pair.partition("=")[::2] for pair in query.split("&")] if query else []
+
+    @property
+    def rank(self) -> tuple[int, int]:
+        """How much it demands: literals, then query."""
+        return len(self.literals), len(self.query)
 
     def matches(self, segments: list[str], given: Mapping[str, str]) -> bool:
         return all(segments[place] == text for place, text in self.literals) and all(
@@ -207,7 +223,7 @@ def _routes() -> dict[tuple[str, int], list[_Route]]:
             route = _Route(name, action, uri)
             table.setdefault((method, len(route.segments)), []).append(route)
     for routes in table.values():
-        routes.sort(key=lambda route: (len(route.literals), len(route.query)), reverse=True)
+        routes.sort(key=lambda route: route.rank, reverse=True)
     return table
 
 

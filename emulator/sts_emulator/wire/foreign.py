@@ -37,10 +37,15 @@ class Foreign:
         )
 
 
+def signed_for(request: http.Request) -> str:
+    """The name of the service that the header's signature is for; "" without one."""
+    signed = _SCOPE.search(request.headers.get("authorization", ""))
+    return signed[1] if signed else ""
+
+
 def foreign(request: http.Request, here: Container[str]) -> Foreign | None:
     """The service that a request is signed for, unless it is one of those `here`."""
-    signed = _SCOPE.search(request.headers.get("authorization", ""))
-    service = signed[1] if signed else ""
+    service = signed_for(request)
     return Foreign(service, _protocol(request, service)) if service and service not in here else None
 
 

@@ -20,7 +20,10 @@ from typing import Any, Final
 
 _QUERY = ("sts", "iam", "ec2")
 _JSON = ("cognito-idp", "cognito-identity", "sso-admin", "identitystore", "organizations", "cloudtrail")
-_REST = ("sso", "sso-oidc", "signin", "eks-auth", "rolesanywhere", "iam-toolbox", "eks")
+_REST = (
+    *("sso", "sso-oidc", "signin", "eks-auth", "rolesanywhere", "iam-toolbox", "eks"),
+    *("account-access", "account-access-runtime"),
+)
 _PROTOCOLS: Final = ("query", "ec2", "json", "rest-json")
 _FOREIGN_PROTOCOLS: Final = ("json", "rest-json", "rest-xml", "query", "ec2", "smithy-rpc-v2-cbor")
 
@@ -118,6 +121,7 @@ _TYPES = frozenset(
 _INPUT_LOCATIONS = frozenset(("uri", "querystring", "header", "queryOrBody", ""))
 _NO_LOCATION = frozenset(("",))
 _NO_AUTH = "smithy.api#noAuth"
+_BEARER = "smithy.api#httpBearerAuth"
 
 
 class UnsupportedModelError(Exception):
@@ -172,7 +176,10 @@ class ErrorShape:
 
 @dataclass(slots=True, repr=False, eq=False)  # there is one of each
 class Operation:
-    """An operation of a service. `auth` is "none" where the model says noAuth, otherwise "v4"; `status` is success."""
+    """An operation of a service; `status` is success.
+
+    `auth` is "none" where the model says noAuth, "bearer" where the whole service takes bearer tokens, otherwise "v4".
+    """
 
     service: Service
     name: str
@@ -273,12 +280,17 @@ class Service:
             http_method=raw["http"]["method"],
             uri=raw["http"]["requestUri"],
             status=raw["http"].get("responseCode", 200),
-            auth="none" if raw.get("authtype") == "none" or _NO_AUTH in raw.get("auth", ()) else "v4",
+            auth=self._auth(raw),
             input=self.shape(raw["input"]["shape"]) if "input" in raw else None,
             output=self.shape(output["shape"]) if output else None,
             result_wrapper=output.get("resultWrapper", ""),
             errors={self.errors[e["shape"]].code: self.errors[e["shape"]].status for e in raw.get("errors", ())},
         )
+
+    def _auth(self, raw: Mapping[str, Any]) -> str:
+        if raw.get("authtype") == "none" or _NO_AUTH in raw.get("auth", ()):
+            return "none"
+        return "bearer" if _BEARER in raw.get("auth", self._model["metadata"].get("auth", ())) else "v4"
 
 
 class _Operations(Mapping[str, Operation]):

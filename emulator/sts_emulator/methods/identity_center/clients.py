@@ -17,6 +17,11 @@ from sts_emulator.vending.credentials import seal, unseal
 
 LIFETIME: Final = 90 * 86_400
 ACCOUNT_ACCESS: Final = "sso:account:access"
+READ_ROLES: Final = "account_access:read_only"
+ASSUME_ROLES: Final = "account_access:assume"
+CHECKED: Final = (ACCOUNT_ACCESS, READ_ROLES, ASSUME_ROLES)
+"""The scopes that somebody here asks for: the portal the first, the account access manager the others."""
+
 DEVICE_CODE: Final = "urn:ietf:params:oauth:grant-type:device_code"
 AUTHORIZATION_CODE: Final = "authorization_code"
 REFRESH_TOKEN: Final = "refresh_token"  # noqa: S105 - the name of a grant
@@ -58,7 +63,7 @@ class Client:
 
         Source: docs/aws/identity-center.md, "Recorded in 2026".
         """
-        return ACCOUNT_ACCESS in self.scopes and self.may_use(REFRESH_TOKEN)
+        return not set(CHECKED).isdisjoint(self.scopes) and self.may_use(REFRESH_TOKEN)
 
     def takes_redirect(self, uri: str) -> bool:
         """Whether the browser may be sent to `uri`: as registered, but for the port, which a tool is free to choose.

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from sts_emulator.accounts import directory, single_use
 from sts_emulator.accounts.directory import Application, DirectoryUser, Instance
 from sts_emulator.core.store import Kind
 from sts_emulator.core.world import World
-from sts_emulator.methods.identity_center.clients import ACCOUNT_ACCESS, Client
+from sts_emulator.methods.identity_center.clients import ACCOUNT_ACCESS, CHECKED, Client
 from sts_emulator.pages.sessions import open_sealed, seal_until
 
 KIND: Final[Kind[Any]] = Kind("portal-session")
@@ -95,31 +95,46 @@ def end(world: World, session: PortalSession) -> None:
 def holder(world: World, token: str) -> PortalSession | None:
     """Whose access token it is; None when it is none of ours, or over, or its session is."""
     body = open_sealed(world, _ACCESS_TOKEN, token)
-    return None if body is None else find(world, body.decode())
+    if body is None:
+        return None
+    identifier, *scopes = body.decode().split()
+    session = find(world, identifier)
+    return session if session is None or not scopes else replace(session, scopes=tuple(scopes))
 
 
 def of_access_token(world: World, token: str) -> PortalSession | None:
-    """The same, for the portal: an application must have, and have kept, the scope for people's accounts."""
+    """The same, for the portal: an application must have, and have kept, the scope for people's accounts.
+
+    So must a tool that asked for scopes of the account access manager alone; who asked for none is of the old kind.
+    """
     session = holder(world, token)
-    if session is None or not session.application:
+    if session is None or not (session.application or session.scopes):
         return session
+    return session if allows(world, session, ACCOUNT_ACCESS) else None
+
+
+def allows(world: World, session: PortalSession, scope: str) -> bool:
+    """Whether the token was given for a scope, and its application, if it is of one, has the scope still."""
+    if not session.application or scope not in session.scopes:
+        return scope in session.scopes
     application: Application | None = world.get(directory.APPLICATION, session.application)
-    may = application is not None and application["status"] == "ENABLED" and ACCOUNT_ACCESS in application["scopes"]
-    return session if may and ACCOUNT_ACCESS in session.scopes else None
+    return application is not None and application["status"] == "ENABLED" and scope in application["scopes"]
 
 
 def tokens(world: World, session: PortalSession, client: Client) -> dict[str, Any]:
     """The answer of CreateToken. It lasts no longer than the portal's session does."""
     now = int(world.now())
     seconds = min(ACCESS if client.is_refreshable else ACCESS_OF_OLD_KIND, session.until - now)
-    answer = {"accessToken": access_token(world, session, now + seconds), "tokenType": "Bearer", "expiresIn": seconds}
+    token = access_token(world, session, now + seconds, [scope for scope in client.scopes if scope in CHECKED])
+    answer = {"accessToken": token, "tokenType": "Bearer", "expiresIn": seconds}
     if client.is_refreshable:
         answer["refreshToken"] = refresh_token(world, session, client.key, client.expires)
     return answer
 
 
-def access_token(world: World, session: PortalSession, until: int) -> str:
-    return seal_until(world, _ACCESS_TOKEN, session.id.encode(), until)
+def access_token(world: World, session: PortalSession, until: int, scopes: Sequence[str] = ()) -> str:
+    """A token of the session; `scopes` are a tool's, an application's are the session's own."""
+    return seal_until(world, _ACCESS_TOKEN, " ".join((session.id, *scopes)).encode(), until)
 
 
 def redeem(world: World, token: str, client: str) -> PortalSession | None:
