@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from pathlib import Path
 
 import pytest
 from access_lab import BARE, BUILD, DEPLOY, PLAIN, SCENARIO, SCOPES, Firm
@@ -310,6 +311,13 @@ def test_who_signs_out_or_is_disabled_gets_no_more(firm, refused):
     (known,) = firm.sso.list_applications(InstanceArn=firm.instance)["Applications"]
     firm.sso.update_application(ApplicationArn=known["ApplicationArn"], Status="DISABLED")
     assert refused(firm.runtime(token).list_roles, tenantId=firm.tenant)[:2] == (401, "UnauthorizedException")
+
+
+def test_the_page_tells_the_whole_way():
+    """The example of docs/identity-center.md, run as it stands."""
+    page = (Path(__file__).parents[3] / "docs/identity-center.md").read_text()
+    (example,) = re.findall(r"```python\n(from sts_emulator(?:(?!```).)*account-access.*?)```", page, re.DOTALL)
+    exec(compile(example, "docs/identity-center.md", "exec"), {})
 
 
 # -- parts --------------------------------------------------------------------------------------------------------

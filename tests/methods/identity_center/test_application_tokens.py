@@ -36,7 +36,7 @@ ROOT = Path(__file__).parents[3]
 
 def test_the_page_tells_the_whole_way():
     """The example of docs/identity-center.md, run as it stands."""
-    (example,) = re.findall(
+    example, *_ = re.findall(
         r"```python\n(from sts_emulator.*?)```", (ROOT / "docs/identity-center.md").read_text(), re.DOTALL
     )
     subprocess.run([sys.executable, "-c", example], check=True, timeout=120)
