@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 import subprocess
 from datetime import timedelta
@@ -165,16 +166,16 @@ def test_the_command_makes_lists_and_revokes(tmp_path, capsys):
     assert main(run) == 0
     assert "16 made" in capsys.readouterr().out
     assert main([*run, "list"]) == 0
-    assert "web-01             valid          lab-issuing" in capsys.readouterr().out
+    assert re.search(r"^web-01 +valid +lab-issuing ", capsys.readouterr().out, re.MULTILINE)
     assert main([*run, "revoke", "web-01"]) == 0
     assert f"aws rolesanywhere import-crl --name lab-issuing --crl-data fileb://{tmp_path}" in capsys.readouterr().out
     assert main([*run, "list"]) == 0
-    assert "web-01             revoked        lab-issuing" in capsys.readouterr().out
+    assert re.search(r"^web-01 +revoked +lab-issuing ", capsys.readouterr().out, re.MULTILINE)
 
 
 def test_the_command_says_what_is_wrong(tmp_path, capsys):
     assert main(["certs", "--folder", str(tmp_path)]) == 2
-    assert f"sts-emulator: {tmp_path / 'pki.yaml'}: cannot be read" in capsys.readouterr().err
+    assert f"sts-emulator: {tmp_path / 'pki.yaml'}: no such file" in capsys.readouterr().err
     assert main(["certs", "--folder", str(tmp_path), "revoke", "web-01"]) == 2
     assert "is missing" in capsys.readouterr().err
 
