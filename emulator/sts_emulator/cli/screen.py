@@ -24,15 +24,19 @@ _WORDS: Final = {"ALLOWED": 32, "DENIED": 31, "allowed": 32, "denied": 31}
 _PAINTED: Final = re.compile(r"(?<!\S)[✓✗~!](?= )|^ {2}[+-](?= )|(?<!\S)(?:ALLOWED|DENIED|allowed|denied)(?!\S)")
 
 
-def table(rows: Sequence[Sequence[str]], room: int | None) -> Iterator[str]:
+def table(rows: Sequence[Sequence[str]], room: int | None, whole: str = "") -> Iterator[str]:
     """Lines of columns, the first row the heads; cells are shortened in the middle until the lines fit into `room`.
 
-    A column that is empty below its head is left out. Without room everything is whole.
+    A column that is empty below its head is left out. Without room everything is whole; the column with the head
+    `whole` always is, because the next command needs what stands there.
     """
     columns = [column for column in zip(*rows, strict=True) if any(column[1:])]
     widths = [max(map(len, column)) for column in columns]
     if room is not None:
-        widths = fitted(widths, room - GAP * (len(widths) - 1))
+        place = [column[0] for column in columns].index(whole) if whole else len(widths)
+        kept = widths[place : place + 1]
+        others = fitted(widths[:place] + widths[place + 1 :], room - sum(kept) - GAP * (len(widths) - 1))
+        widths = [*others[:place], *kept, *others[place:]]
     for row in zip(*columns, strict=True):
         cells = (shortened(cell, width).ljust(width) for cell, width in zip(row, widths, strict=True))
         yield (" " * GAP).join(cells).rstrip()

@@ -125,7 +125,7 @@ def _list(arguments: argparse.Namespace) -> None:
         for work in workloads
     ]
     shown = [tuple(map(printable, row)) for row in (_HEADS, *rows)]
-    answer(arguments, workloads, *(table(shown, room(arguments)) if rows else ()))
+    answer(arguments, workloads, *(table(shown, room(arguments), whole="ID") if rows else ()))
 
 
 def _stop(arguments: argparse.Namespace) -> None:
