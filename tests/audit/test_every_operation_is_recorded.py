@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
+from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.model import Shape
@@ -48,7 +49,10 @@ def served() -> dict[str, list[str]]:
 
 @pytest.mark.parametrize("service", sorted(served()))
 def test_each_leaves_a_record_that_a_strict_reader_takes(aws, service):
-    client = aws.client(service, config=Config(parameter_validation=False, retries={"total_max_attempts": 1}))
+    config = Config(parameter_validation=False, retries={"total_max_attempts": 1})
+    if service == "account-access-runtime":  # boto3 sends no bearer token over http
+        config = config.merge(Config(signature_version=UNSIGNED))
+    client = aws.client(service, config=config)
     client.meta.events.register("before-call.signin", lambda params, **_: lead(aws, params))
     called = set()
     for name, operation in calls(client):
