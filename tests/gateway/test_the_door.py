@@ -194,3 +194,12 @@ def test_a_copy_needs_its_source_too(lab: Aws, photos):
     ann.put_object(Bucket="photos", Key="ann/1", Body=b"2")
     ann.copy_object(Bucket="photos", Key="ann/2", CopySource={"Bucket": "photos", "Key": "ann/1"})
     assert ann.get_object(Bucket="photos", Key="ann/2")["Body"].read() == b"2"
+
+
+@pytest.mark.parametrize("name", ["access", "applications", "clusters", "tags"])
+def test_a_bucket_may_be_named_like_a_path_of_ours(lab: Aws, name: str):
+    s3 = client(lab, "s3")
+    s3.create_bucket(Bucket=name)
+    s3.put_object(Bucket=name, Key="one", Body=b"1")
+    assert [thing["Key"] for thing in s3.list_objects_v2(Bucket=name)["Contents"]] == ["one"]
+    assert s3.get_object(Bucket=name, Key="one")["Body"].read() == b"1"
