@@ -138,7 +138,9 @@ def _unused_of(number: int, document: Document, statement: Statement, requests: 
     if statement.resources is not None and not statement.not_resource:
         plain = [text for text in statement.resources.texts if "${" not in text]
         resources = _idle(plain, [request.resource for request in applied], fold=False)
-    return Unused(number, name, False, actions, resources) if actions or resources else None  # noqa: FBT003
+    if not (actions or resources):
+        return None
+    return Unused(number, name, whole=False, actions=actions, resources=resources)
 
 
 def _idle(patterns: Sequence[str], values: Sequence[str], *, fold: bool = True) -> tuple[str, ...]:

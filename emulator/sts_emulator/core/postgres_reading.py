@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 
 from sts_emulator.core.postgres_pool import Row
 from sts_emulator.core.store import Document, NewEvent
@@ -18,11 +19,12 @@ JOIN sts_emulator.worlds w ON w.name = e.world ON CONFLICT DO NOTHING
 """Append events: the first ordinal less one, and `columns` of them."""
 
 
-class Reading:
+class Reading(ABC):
     """The reading half of both the store and its transactions; see core.store.Reads."""
 
+    @abstractmethod
     def _rows(self, statement: str, *values: object) -> list[Row]:
-        raise NotImplementedError
+        """What the statement answers."""
 
     def get(self, world: str, kind: str, key: str) -> Document | None:
         rows = self._rows(
