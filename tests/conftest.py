@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import clusters
+import javascript
 import pytest
 
 from sts_emulator.shared_server import free_port
@@ -72,6 +73,12 @@ def terraform_plugins() -> Path:
 def serve():
     """`with serve("--permissive") as (url, process):` a server of the test's own."""
     return serving
+
+
+@pytest.fixture(scope="session")
+def javascript_clients() -> Path:
+    """The folder of the programs in JavaScript, with the libraries that they use."""
+    return javascript.installed(Path(__file__).parent / "clients" / "js")
 
 
 @pytest.fixture(scope="session")

@@ -4,31 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
-HERE = Path(__file__).parent / "js"
 EXAMPLE = Path(__file__).parents[2] / "trust_policies" / "cognito.yaml"
 POOL = "us-east-1:0f2c7a3e-5b1d-4c8e-9a6f-3d2b1c0e9f8a"
 
 
-@pytest.fixture(scope="module")
-def sdk() -> Path:
-    """The SDK as npm installs it; found again by later runs."""
-    if not shutil.which("npm"):
-        pytest.skip("no `npm` here")
-    command = ["npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--silent"]
-    done = subprocess.run(command, cwd=HERE, capture_output=True, text=True, check=False)
-    if done.returncode:
-        pytest.skip(f"`npm` cannot install the SDK here: {done.stderr.strip()[-300:]}")
-    return HERE / "cognito.mjs"
-
-
 @pytest.fixture
-def says(aws, sdk):
+def says(aws, javascript_clients):
     """`says(logins)`: what the program prints."""
     aws.load(EXAMPLE.read_text())
 
@@ -41,7 +27,13 @@ def says(aws, sdk):
             "POOL": POOL,
             **({"LOGINS": json.dumps(logins)} if logins else {}),
         }
-        done = subprocess.run(["node", str(sdk)], env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            ["node", str(javascript_clients / "cognito.mjs")],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 

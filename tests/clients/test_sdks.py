@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import javascript
 import pytest
 
 HERE = Path(__file__).parent
@@ -31,8 +32,7 @@ BUILD_LIMIT = 1_500  # seconds: the Rust SDK takes minutes on two cores
 
 
 def _javascript(folder: Path) -> list[str]:
-    _build(folder, "npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--silent")
-    return ["node", str(folder / "who.mjs")]
+    return ["node", str(javascript.installed(folder) / "who.mjs")]
 
 
 def _go(folder: Path) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -17,21 +16,8 @@ HERE = Path(__file__).parent / "js"
 PASSWORD, NEW = "Correct-horse-1", "Another-horse-2"
 
 
-@pytest.fixture(scope="session")
-def node() -> str:
-    """Node, with what `package.json` names installed; skips where it is not to be had."""
-    if shutil.which("npm") is None:
-        pytest.skip("no `npm` here")
-    if not (HERE / "node_modules" / "aws-amplify").is_dir():
-        command = ["npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--silent"]
-        done = subprocess.run(command, cwd=HERE, capture_output=True, text=True, timeout=900, check=False)
-        if done.returncode:
-            pytest.skip(f"npm cannot install the clients here: {done.stderr.strip()[-300:]}")
-    return "node"
-
-
 @pytest.fixture(params=["identity-js", "amplify"])
-def app(request, aws, node):
+def app(request, aws, javascript_clients):
     """`app(user, password, …)`: what the library tells of a sign-in."""
     admin = aws.client("cognito-idp")
     pool = admin.create_user_pool(PoolName="shop")["UserPool"]["Id"]
@@ -40,8 +26,18 @@ def app(request, aws, node):
     client_id = client["UserPoolClient"]["ClientId"]
 
     def run(user: str, password: str, *more: str) -> dict:
-        command = [node, "user_pool.mjs", request.param, f"{aws.endpoint_url}/", pool, client_id, user, password, *more]
-        done = subprocess.run(command, cwd=HERE, capture_output=True, text=True, timeout=300, check=False)
+        command = [
+            "node",
+            "user_pool.mjs",
+            request.param,
+            f"{aws.endpoint_url}/",
+            pool,
+            client_id,
+            user,
+            password,
+            *more,
+        ]
+        done = subprocess.run(command, cwd=javascript_clients, capture_output=True, text=True, timeout=300, check=False)
         assert done.stdout, done.stderr
         return json.loads(done.stdout.splitlines()[-1])
 

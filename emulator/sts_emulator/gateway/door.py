@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
 from sts_emulator.core.errors import AwsError
@@ -246,8 +247,8 @@ def _match(passage: Passage) -> None:
 async def _answer(passage: Passage, exchange: Exchange) -> None:
     status = exchange.status
     passage.ctx.evidence |= {"upstream": passage.upstream.origin, "status": status}
-    await forwarding.relay(passage, exchange)
-    record(passage.ctx, error=_of_upstream(passage, status) if status >= _FAILED else None)
+    error = _of_upstream(passage, status) if status >= _FAILED else None
+    await forwarding.relay(passage, exchange, partial(record, passage.ctx, error=error))
 
 
 def _of_upstream(passage: Passage, status: int) -> AwsError:

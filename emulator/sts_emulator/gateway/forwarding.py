@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from typing import Final
 
@@ -110,13 +110,16 @@ def _head(passage: Passage, headers: dict[str, str], payload: str, length: int |
     )
 
 
-async def relay(passage: Passage, exchange: Exchange) -> None:
-    """Send the answer on as it comes. Raises LateError and BrokenError while nothing of it has left."""
+async def relay(passage: Passage, exchange: Exchange, write_down: Callable[[], None]) -> None:
+    """Send the answer on as it comes; `write_down` is called when all of it is here, before its last piece leaves.
+
+    Raises LateError and BrokenError while nothing of it has left.
+    """
     try:
         if _is_short(exchange) or not _is_stream(passage, exchange):
-            await _relay_whole(passage, exchange)
+            await _relay_whole(passage, exchange, write_down)
         else:
-            await _relay_stream(passage, exchange)
+            await _relay_stream(passage, exchange, write_down)
     except BaseException:
         exchange.abort()
         raise
@@ -139,7 +142,7 @@ def _names_upstream(passage: Passage) -> bool:
     return passage.meant is None or naming.holds_urls(passage.meant.service.name, passage.operation)
 
 
-async def _relay_whole(passage: Passage, exchange: Exchange) -> None:
+async def _relay_whole(passage: Passage, exchange: Exchange, write_down: Callable[[], None]) -> None:
     pieces, size = [], 0
     while piece := await exchange.read():
         pieces.append(piece)
@@ -149,9 +152,9 @@ async def _relay_whole(passage: Passage, exchange: Exchange) -> None:
     body = b"".join(pieces)
     if size > _LARGEST_READ:  # too large to be looked through: it goes on as it is
         await _start(passage, exchange, None)
-        await passage.send({"type": "http.response.body", "body": body, "more_body": True})
-        await _send_on(passage, exchange)
+        await _send_on(passage, exchange, body, None, write_down)
         return
+    write_down()  # before its head leaves, which is the whole answer where the body is empty
     if passage.request.method != "HEAD":
         body = named(passage, exchange, body)
         await _start(passage, exchange, len(body))
@@ -182,22 +185,32 @@ def _is_text(exchange: Exchange) -> bool:
     return any(part in kind for part in ("xml", "json", "text"))
 
 
-async def _relay_stream(passage: Passage, exchange: Exchange) -> None:
+async def _relay_stream(passage: Passage, exchange: Exchange, write_down: Callable[[], None]) -> None:
     first = await exchange.read()  # what breaks off before is a 502
-    length = next((value for name, value in exchange.headers if name == "content-length"), None)
-    await _start(passage, exchange, int(length) if length and length.isascii() and length.isdigit() else None)
-    await passage.send({"type": "http.response.body", "body": first, "more_body": True})
-    await _send_on(passage, exchange)
+    said = next((value for name, value in exchange.headers if name == "content-length"), "")
+    length = int(said) if said.isascii() and said.isdigit() else None
+    await _start(passage, exchange, length)
+    await _send_on(passage, exchange, first, length, write_down)
 
 
-async def _send_on(passage: Passage, exchange: Exchange) -> None:
+async def _send_on(
+    passage: Passage, exchange: Exchange, piece: bytes, length: int | None, write_down: Callable[[], None]
+) -> None:
+    """Send a piece and those that follow it. Whoever knows the length takes the last one for the end."""
     from sts_emulator.gateway.exchange import BrokenError, LateError
 
+    sent = 0
     try:
-        while piece := await exchange.read():
+        while piece:
+            sent += len(piece)
+            if sent == length:
+                write_down()
             await passage.send({"type": "http.response.body", "body": piece, "more_body": True})
+            piece = await exchange.read()
     except (BrokenError, LateError):
         raise HalfError from None
+    if sent != length:
+        write_down()
     await passage.send({"type": "http.response.body", "body": b"", "more_body": False})
 
 

@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 import httpx
+import javascript
 import pytest
 
 HERE = Path(__file__).parent
@@ -43,14 +44,8 @@ pytestmark = [pytest.mark.clients, pytest.mark.scenario(SCENARIO), pytest.mark.x
 @pytest.fixture(scope="session")
 def node() -> str:
     """Node, with npm's samlp installed beside `produce.mjs`."""
-    program, npm = shutil.which("node"), shutil.which("npm")
-    if program is None or npm is None:
-        pytest.skip("node and npm are not on this machine")
-    if not (HERE / "node_modules" / "samlp").exists():
-        done = subprocess.run([npm, "install"], cwd=HERE, capture_output=True, text=True, timeout=300, check=False)
-        if done.returncode:
-            pytest.skip(f"npm install is not possible here: {done.stderr.strip()[-200:]}")
-    return program
+    javascript.installed(HERE)
+    return "node"
 
 
 def produced(command: list[str], wish: dict) -> str:

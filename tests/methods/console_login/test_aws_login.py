@@ -7,7 +7,6 @@ import hashlib
 import json
 import os
 import subprocess
-from pathlib import Path
 
 import boto3
 import jwt
@@ -207,18 +206,13 @@ def test_boto3_renews_by_itself(cached, monkeypatch):
     assert json.loads(file.read_text())["accessToken"]["accessKeyId"] != before
 
 
-JAVASCRIPT = Path(__file__).parents[2] / "clients" / "js"
-
-
-def test_the_sdk_for_javascript_renews_it_too(cached, tmp_path):
+def test_the_sdk_for_javascript_renews_it_too(cached, javascript_clients, tmp_path):
     """`fromLoginCredentials` of the AWS SDK for JavaScript."""
-    if not (JAVASCRIPT / "node_modules").is_dir():
-        pytest.skip("the AWS SDK for JavaScript is not installed: tests/clients/test_sdks.py does that")
     variables, file, arn = cached
     before = json.loads(file.read_text())["accessToken"]["accessKeyId"]
     environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "AWS_REGION": "us-east-1", "AWS_PROFILE": "me"}
     said = subprocess.run(
-        ["node", str(JAVASCRIPT / "login.mjs")],
+        ["node", str(javascript_clients / "login.mjs")],
         env={**environment, **variables},
         capture_output=True,
         text=True,

@@ -73,15 +73,10 @@ def test_the_command_prints_profiles_that_work(aws, emulator_server, tmp_path):
     assert f"[profile ReadOnly-{DEV}]" in everybody
 
 
-JAVASCRIPT = Path(__file__).parents[2] / "clients" / "js"
-
-
-def test_the_sdk_for_javascript_finds_it_too(aws):
+def test_the_sdk_for_javascript_finds_it_too(aws, javascript_clients):
     """`fromSSO`, in the default chain of the AWS SDK for JavaScript."""
-    if not (JAVASCRIPT / "node_modules").is_dir():
-        pytest.skip("the AWS SDK for JavaScript is not installed: tests/clients/test_sdks.py does that")
     variables = aws.sso_login("jane", DEV, "Developer")
-    command = ["node", str(JAVASCRIPT / "who.mjs")]
+    command = ["node", str(javascript_clients / "who.mjs")]
     environment = {"PATH": os.environ["PATH"], "AWS_REGION": "us-east-1", **variables}
     said = subprocess.run(
         command, env=environment, capture_output=True, text=True, check=False, timeout=120, stdin=subprocess.DEVNULL
