@@ -110,7 +110,7 @@ def _head(passage: Passage, headers: dict[str, str], payload: str, length: int |
     )
 
 
-async def relay(passage: Passage, exchange: Exchange, write_down: Callable[[], None]) -> None:
+async def relay(passage: Passage, exchange: Exchange, write_down: Callable[[], object]) -> None:
     """Send the answer on as it comes; `write_down` is called when all of it is here, before its last piece leaves.
 
     Raises LateError and BrokenError while nothing of it has left.
@@ -142,7 +142,7 @@ def _names_upstream(passage: Passage) -> bool:
     return passage.meant is None or naming.holds_urls(passage.meant.service.name, passage.operation)
 
 
-async def _relay_whole(passage: Passage, exchange: Exchange, write_down: Callable[[], None]) -> None:
+async def _relay_whole(passage: Passage, exchange: Exchange, write_down: Callable[[], object]) -> None:
     pieces, size = [], 0
     while piece := await exchange.read():
         pieces.append(piece)
@@ -185,7 +185,7 @@ def _is_text(exchange: Exchange) -> bool:
     return any(part in kind for part in ("xml", "json", "text"))
 
 
-async def _relay_stream(passage: Passage, exchange: Exchange, write_down: Callable[[], None]) -> None:
+async def _relay_stream(passage: Passage, exchange: Exchange, write_down: Callable[[], object]) -> None:
     first = await exchange.read()  # what breaks off before is a 502
     said = next((value for name, value in exchange.headers if name == "content-length"), "")
     length = int(said) if said.isascii() and said.isdigit() else None
@@ -194,7 +194,7 @@ async def _relay_stream(passage: Passage, exchange: Exchange, write_down: Callab
 
 
 async def _send_on(
-    passage: Passage, exchange: Exchange, piece: bytes, length: int | None, write_down: Callable[[], None]
+    passage: Passage, exchange: Exchange, piece: bytes, length: int | None, write_down: Callable[[], object]
 ) -> None:
     """Send a piece and those that follow it. Whoever knows the length takes the last one for the end."""
     from sts_emulator.gateway.exchange import BrokenError, LateError
