@@ -90,6 +90,22 @@ def test_people_change_their_own_password(iam, ann):
     assert refusal(ann.change_password, OldPassword=PASSWORD, NewPassword="Third-Horse-9")[1] == "AccessDenied"
 
 
+def test_the_account_may_let_all_its_users_change_theirs(aws, iam):
+    iam.create_user(UserName="eve")
+    iam.create_login_profile(UserName="eve", Password=PASSWORD)
+    eve = aws.client("iam", iam.create_access_key(UserName="eve")["AccessKey"])
+    wish = {"OldPassword": PASSWORD, "NewPassword": "Better-Horse-8"}
+    status, code, message = refusal(eve.change_password, **wish)
+    assert (status, code) == (403, "AccessDenied")
+    assert "not authorized to perform: iam:ChangePassword on resource: user eve because no identity-based" in message
+    iam.update_account_password_policy(AllowUsersToChangePassword=True, MinimumPasswordLength=8)
+    deny = {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "iam:*", "Resource": "*"}]}
+    iam.put_user_policy(UserName="eve", PolicyName="no", PolicyDocument=json.dumps(deny))
+    assert "explicit deny" in refusal(eve.change_password, **wish)[2]
+    iam.delete_user_policy(UserName="eve", PolicyName="no")
+    eve.change_password(**wish)
+
+
 @pytest.mark.parametrize("password", ["short-1", "onlylowercase", "ONLY-UPPERCASE", "ann"])
 def test_without_a_policy_eight_characters_of_three_kinds_are_asked_for(iam, password):
     iam.create_user(UserName="ann")

@@ -124,7 +124,7 @@ def _render(ctx: Context, at: float, result: Mapping[str, Any] | None, error: Aw
         "eventVersion": "1.11",
         "userIdentity": record_identity.identity(ctx),
         "eventTime": clock.iso(at),
-        "eventSource": f"{ctx.service}.amazonaws.com",
+        "eventSource": f"{record_members.source(ctx)}.amazonaws.com",
         "eventName": ctx.operation,
         "awsRegion": ctx.region,
         "sourceIPAddress": ctx.source_ip,
@@ -135,12 +135,14 @@ def _render(ctx: Context, at: float, result: Mapping[str, Any] | None, error: Aw
         "requestID": ctx.request_id,
         "eventID": event_id(ctx.request_id),
         "readOnly": record_members.is_read(ctx),
-        "eventType": "AwsConsoleSignIn" if record_members.is_console_sign_in(ctx) else "AwsApiCall",
+        "eventType": record_members.kind(ctx),
         "managementEvent": True,
         "eventCategory": "Management",
     }
     if error is not None:
         event |= record_members.error_members(ctx, error)
+    if details := record_members.service_details(ctx):
+        event["serviceEventDetails"] = details
     if resources := record_members.resources(ctx):
         event["resources"] = resources
     if account := record_identity.account(ctx):

@@ -54,9 +54,14 @@ def on_behalf_of(user: str, store: str) -> dict[str, str]:
 
 
 def account(ctx: Context) -> str:
-    """The account that the record belongs to: the caller's, or the role's that somebody outside AWS asked for."""
+    """The account that the record belongs to: the caller's, or the role's that somebody outside AWS asked for.
+
+    What people do at Identity Center belongs to its owner, in whose account ever they become a role.
+    """
     if ctx.caller is not None:
         return ctx.caller.account
+    if "instanceAccount" in ctx.evidence:
+        return str(ctx.evidence["instanceAccount"])
     if ctx.decisions and ctx.decisions[0].policies.resource_account:
         return ctx.decisions[0].policies.resource_account
     arn = parse_arn(str(ctx.parameters.get("RoleArn", "")))
@@ -69,15 +74,24 @@ def _unsigned(ctx: Context) -> dict[str, Any]:
         return _vouched("SAMLUser", known["nameQualifier"], known["subject"])
     if ctx.operation == "AssumeRoleWithWebIdentity" and "provider" in known:
         return _vouched("WebIdentityUser", known["provider"], known["subject"], known["audience"])
-    if ctx.service == "account-access-runtime" and "userId" in known:
-        on_behalf = on_behalf_of(known["userId"], known["identityStoreArn"])
-        return {"type": "IdentityCenterUser", "accountId": known["instanceAccount"], "onBehalfOf": on_behalf}
+    if "instanceAccount" in known:
+        return _person(known)
     if ctx.decisions and ctx.decisions[0].request.principal.type == "service":
         return {"type": "AWSService", "invokedBy": ctx.decisions[0].request.principal.value}
     if ctx.source_ip.endswith(".amazonaws.com"):
         return {"type": "AWSService", "invokedBy": ctx.source_ip}
     trail = TRAILS.get(ctx.operation)
     return {"type": trail.stranger if trail and trail.stranger else "Unknown"}
+
+
+def _person(known: Mapping[str, Any]) -> dict[str, Any]:
+    """Who is signed in at Identity Center, or proves to be somebody of its directory."""
+    shown = {
+        "type": "IdentityCenterUser",
+        "accountId": known["instanceAccount"],
+        "onBehalfOf": on_behalf_of(known["userId"], known["identityStoreArn"]),
+    }
+    return {**shown, "credentialId": known["credentialId"]} if "credentialId" in known else shown
 
 
 def _vouched(kind: str, provider: str, subject: str, audience: str = "") -> dict[str, Any]:

@@ -28,6 +28,13 @@ _WRITES = frozenset(  # in spite of their names
     )
 )
 _BY_BROWSER = frozenset(("ConsoleLogin", "GetSigninToken"))
+_PORTAL = frozenset(("ListAccounts", "ListAccountRoles", "GetRoleCredentials", "Logout"))  # of people with a token
+_DETAILS = {"roleName": "role_name", "accountId": "account_id"}
+_SOURCES: Mapping[str | tuple[str, str], str] = {
+    "sso-admin": "sso",
+    "sso-oidc": "sso",
+    ("sso-oidc", "CreateTokenWithIAM"): "sso-oauth",
+}
 _GRANTS = frozenset(("AuthorizeOAuth2Access", "CreateOAuth2Token"))  # of `aws login`; their records are samples of AWS
 _SECRETS = frozenset(
     {
@@ -52,6 +59,29 @@ def is_console_sign_in(ctx: Context) -> bool:
     return ctx.service == "signin" and ctx.operation in _BY_BROWSER
 
 
+def source(ctx: Context) -> str:
+    """`eventSource`, without its domain: Identity Center's services share one."""
+    return _SOURCES.get((ctx.service, ctx.operation)) or _SOURCES.get(ctx.service, ctx.service)
+
+
+def kind(ctx: Context) -> str:
+    """`eventType`."""
+    if is_console_sign_in(ctx):
+        return "AwsConsoleSignIn"
+    return "AwsServiceEvent" if _is_portal(ctx) else "AwsApiCall"
+
+
+def service_details(ctx: Context) -> dict[str, Any]:
+    """`serviceEventDetails`: the portal's records tell there what was asked for, and have no parameters."""
+    if not _is_portal(ctx):
+        return {}
+    return {told: ctx.parameters[name] for name, told in _DETAILS.items() if name in ctx.parameters}
+
+
+def _is_portal(ctx: Context) -> bool:
+    return ctx.service == "sso" and ctx.operation in _PORTAL
+
+
 def without_secrets(parameters: Mapping[str, Any]) -> Mapping[str, Any]:
     """The parameters as an event may keep them."""
     if _SECRETS.isdisjoint(parameters):
@@ -61,6 +91,8 @@ def without_secrets(parameters: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def parameters(ctx: Context) -> dict[str, Any] | None:
     """`requestParameters`: None when there are none."""
+    if _is_portal(ctx):
+        return None
     if ctx.operation == "CreateOAuth2Token":
         return {"client_id": ctx.parameters.get("tokenInput", {}).get("clientId")}
     shown = _members(ctx, ctx.parameters, _shapes(ctx.service, ctx.operation)[0])
@@ -73,7 +105,7 @@ def answer(ctx: Context, result: Mapping[str, Any] | None) -> Any:
     """`responseElements`: None for what only reads, but for those who are given credentials."""
     if is_console_sign_in(ctx):
         return dict(result) if result else {ctx.operation: "Failure"}
-    if not result or ctx.operation in _GRANTS or (is_read(ctx) and ctx.operation not in TRAILS):
+    if not result or ctx.operation in _GRANTS or _is_portal(ctx) or (is_read(ctx) and ctx.operation not in TRAILS):
         return None
     return _members(ctx, result, _shapes(ctx.service, ctx.operation)[1]) or None
 

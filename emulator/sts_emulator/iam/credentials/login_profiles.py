@@ -7,9 +7,10 @@ from typing import Any
 
 from sts_emulator.accounts import password_rules, people
 from sts_emulator.accounts.documents import User, changed
+from sts_emulator.control_plane.own_password import authorize_change
 from sts_emulator.core.errors import AwsError
 from sts_emulator.iam.nouns import USER
-from sts_emulator.iam.permits import permit, reach, reach_user
+from sts_emulator.iam.permits import permit, reach_user
 from sts_emulator.iam.reporting import account
 from sts_emulator.vending.authorize import access_denied
 from sts_emulator.vending.context import Context
@@ -88,7 +89,8 @@ def change_password(ctx: Context, *, OldPassword: str, NewPassword: str) -> Mapp
     caller = ctx.identity
     if caller.user is None:
         raise AwsError("InvalidUserType", "Only an IAM user can change a password.")
-    user = reach(ctx, "ChangePassword", USER, caller.user["name"])
+    user = caller.user
+    authorize_change(ctx, user)
     password = _password(user)
     if not people.is_password(password, OldPassword) or OldPassword == NewPassword:
         raise access_denied("The old password was incorrect.")

@@ -7,10 +7,10 @@ from typing import Any, Final
 
 from sts_emulator.accounts import documents, password_rules, people, resources
 from sts_emulator.accounts.documents import User
+from sts_emulator.control_plane.own_password import authorize_change
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.vending import authenticate
-from sts_emulator.vending.authorize import consult
 from sts_emulator.vending.context import Context
 from sts_emulator.vending.session import Session
 
@@ -45,7 +45,11 @@ def change(ctx: Context, session: Session, fields: Mapping[str, str]) -> None:
     if user is None or "password" not in user or not people.is_password(user["password"], old):
         raise AwsError("Refused", "The old password was incorrect.", status=403)
     ctx.caller = authenticate.caller_of_session(ctx.world, session, "")
-    if old == new or not _may_change(ctx, user):
+    try:
+        authorize_change(ctx, user)
+    except AwsError as why:
+        raise AwsError("Refused", REFUSED, status=403) from why
+    if old == new:
         raise AwsError("Refused", REFUSED, status=403)
     try:
         fresh = password_rules.hashed(ctx.world, user, new)
@@ -59,17 +63,6 @@ def note_use(world: World, session: Session) -> None:
     user = _user(world, session)
     if user is not None and "password" in user:
         _set(world, user, {"used": int(world.now())})
-
-
-def _may_change(ctx: Context, user: User) -> bool:
-    """By policy, or where the account lets all its users; a Deny counts for them as well."""
-    decision = consult(
-        ctx, ctx.identity, "iam:ChangePassword", user["arn"], {"aws:resourceaccount": (user["account"],)}
-    )
-    if decision.verdict == "allow":
-        return True
-    all_may = (password_rules.policy(ctx.world, user["account"]) or {}).get("AllowUsersToChangePassword", False)
-    return bool(all_may) and decision.verdict == "implicit_deny" and decision.layer == "identity"
 
 
 def _user(world: World, session: Session) -> User | None:

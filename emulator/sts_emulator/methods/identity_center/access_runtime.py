@@ -94,10 +94,7 @@ def _visitor(ctx: Context, tenant: str, scope: str) -> _Visitor:
     if session is None:
         raise _unauthorized(ctx, "the token is none of this world, or it, its portal session or its user is over")
     person, instance = session.person, session.instance
-    store = directory.store_arn(instance)
-    ctx.evidence.update(
-        person=person["name"], userId=person["id"], identityStoreArn=store, instanceAccount=instance["account"]
-    )
+    ctx.evidence.update(session.evidence)
     if not portal_sessions.allows(ctx.world, session, scope):
         raise _unauthorized(ctx, f"the token is not for the scope {scope}: register the client with it")
     application = account_access.of_tenant(ctx.world, tenant)

@@ -30,6 +30,7 @@ def approve(visit: Visit, request: Request, /) -> Outcome | None:
         instance = visit.world.get(directory.INSTANCE, device.instance)
         assert instance is not None, "a device waits for one of these"
         session = sign_in(visit, instance, request.user)
+        attempt.ctx.evidence.update(session.evidence)
         grants.answer(visit.world, device, None if request.deny else session)
     return Outcome()
 
@@ -39,6 +40,7 @@ def _authorize(visit: Visit, request: Request, query: dict[str, str]) -> Outcome
     with visit.attempt("sso", "UserAuthentication") as attempt:
         attempt.ctx.evidence.update(person=request.user, tool=asked.client.name)
         session = sign_in(visit, asked.instance, request.user)
+        attempt.ctx.evidence.update(session.evidence)
         if request.deny:
             return Outcome(location=asked.denied())
         return Outcome(location=asked.granted(visit.world, session))

@@ -51,8 +51,8 @@ def enter(
 ) -> Response:
     """Sign a person in who has proven who they are, and send the browser on."""
     with visit.attempt("signin", "UserAuthentication") as attempt:
-        attempt.ctx.evidence.update(person=person["name"], instance=instance["arn"])
         session = portal_sessions.start(visit.world, instance, person, until, attributes=attributes)
+        attempt.ctx.evidence.update(session.evidence, instance=instance["arn"])
         attempt.result = {"UserAuthentication": "Success"}
     return render.redirect(f"{visit.root}{place_after(place)}", [carried(visit, session)])
 

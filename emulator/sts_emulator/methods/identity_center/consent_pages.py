@@ -44,7 +44,7 @@ def answer_device(visit: Visit) -> Response:
     browsers.COOKIE.check_form(visit, device.user_code)
     allowed = visit.posted.get("answer") == "allow"
     with visit.attempt("sso", "AuthorizeDevice") as attempt:
-        attempt.ctx.evidence.update(person=session.person["name"], tool=device.client_name)
+        attempt.ctx.evidence.update(session.evidence, tool=device.client_name)
         if session.instance["id"] != device.instance:
             raise AwsError("Refused", "That code belongs to another Identity Center.", status=403)
         grants.answer(visit.world, device, session if allowed else None)
@@ -78,7 +78,7 @@ def answer_tool(visit: Visit) -> Response:
     browsers.COOKIE.check_form(visit, asked.challenge)
     allowed = visit.posted.get("answer") == "allow"
     with visit.attempt("sso", "Authorize") as attempt:
-        attempt.ctx.evidence.update(person=session.person["name"], tool=asked.client.name)
+        attempt.ctx.evidence.update(session.evidence, tool=asked.client.name)
         location = asked.granted(visit.world, session) if allowed else asked.denied()
         attempt.result = {"Authorize": "Success" if allowed else "Denied"}
     return render.redirect(location)

@@ -7,7 +7,7 @@ import asyncio
 from sts_emulator.accounts import directory
 from sts_emulator.accounts.directory import Instance
 from sts_emulator.core.errors import AwsError
-from sts_emulator.methods.identity_center import browsers, corporate
+from sts_emulator.methods.identity_center import browsers, corporate, portal_sessions
 from sts_emulator.methods.identity_center.corporate import Arrival
 from sts_emulator.methods.saml.assertion_refusals import Refused
 from sts_emulator.pages import render
@@ -58,6 +58,7 @@ async def _received(visit: Visit, instance: Instance, text: str) -> Arrival:
             evidence.update(person=claims.subject[:200], issuer=claims.issuer, assertion=claims.id)
             with visit.world.unit(lock=True):
                 arrival = corporate.receive(visit, instance, claims)
+            evidence.update(portal_sessions.evidence(instance, arrival.person))
         except Refused as no:
             evidence["refused"] = no.why
             raise AwsError("Refused", _NOT_ACCEPTED, status=403) from None

@@ -31,7 +31,7 @@ def register(visit: Visit) -> Response:
     session, fields = _present(visit), visit.posted
     try:
         with visit.attempt("sso-directory", "CompleteWebAuthnDeviceRegistration") as attempt:
-            attempt.ctx.evidence.update(person=session.person["name"], device=fields.get("name", "")[:64])
+            attempt.ctx.evidence.update(session.evidence, device=fields.get("name", "")[:64])
             name, response = passkeys.device_name(visit), fields.get("credential", "")
             second_factors.add_passkey(attempt.ctx, passkeys.here(visit), session.person, name, response)
             attempt.result = {}
@@ -44,7 +44,7 @@ def register(visit: Visit) -> Response:
 def remove(visit: Visit) -> Response:
     session = _present(visit)
     with visit.attempt("sso-directory", "DeleteMfaDeviceForUser") as attempt:
-        attempt.ctx.evidence.update(person=session.person["name"])
+        attempt.ctx.evidence.update(session.evidence)
         second_factors.remove(visit.world, session.person, visit.posted.get("device", ""))
         attempt.result = {}
     return render.redirect(f"{visit.root}/start/mfa")

@@ -100,7 +100,7 @@ def create_token(
     if not client.may_use(grantType):
         raise refused("UnauthorizedClientException", "The client did not register for this grant type")
     session = redeem(ctx.world, client, Given(deviceCode, code, refreshToken, redirectUri, codeVerifier))
-    ctx.evidence.update(person=session.person["name"], grant=grantType)
+    ctx.evidence.update(session.evidence, grant=grantType)
     return portal_sessions.tokens(ctx.world, session, client)
 
 

@@ -76,6 +76,7 @@ def _session(ctx: Context, access_token: str) -> PortalSession:
             f"the access token is none of the world `{ctx.world.name}`, or it, its portal session or its user is over"
         )
         raise portal_refused("UnauthorizedException", "Session token not found or invalid")
+    ctx.evidence.update(session.evidence)
     return session
 
 

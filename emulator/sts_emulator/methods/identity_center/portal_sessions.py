@@ -42,6 +42,11 @@ class PortalSession:
     attributes: Mapping[str, str] = field(default_factory=dict)
     """For access control, as an identity provider asserted them: they replace the directory's."""
 
+    @property
+    def evidence(self) -> dict[str, str]:
+        """Whose it is, for the event."""
+        return evidence(self.instance, self.person, self.id)
+
 
 def start(
     world: World,
@@ -85,6 +90,17 @@ def find(world: World, identifier: str) -> PortalSession | None:
         scopes=tuple(kept.get("scopes", ())),
         attributes=kept.get("attributes", {}),
     )
+
+
+def evidence(instance: Instance, person: DirectoryUser, credential: str = "") -> dict[str, str]:
+    """Who it is, for the event: its `userIdentity` is made of it."""
+    told = {
+        "person": person["name"],
+        "userId": person["id"],
+        "identityStoreArn": directory.store_arn(instance),
+        "instanceAccount": instance["account"],
+    }
+    return {**told, "credentialId": credential} if credential else told
 
 
 def end(world: World, session: PortalSession) -> None:

@@ -39,7 +39,7 @@ def vend(ctx: Context, session: PortalSession, account: str, name: str) -> Vende
         AwsError: ForbiddenException 403, "No access".
     """
     instance, person, world = session.instance, session.person, ctx.world
-    ctx.evidence.update(person=person["name"], instance=instance["arn"])
+    ctx.evidence.update(session.evidence, instance=instance["arn"])
     permission_set = _assigned(ctx, session, account, name)
     there = directory.provisioned(world, permission_set["arn"], account)
     role = directory.role_for(world, account, permission_set["arn"])

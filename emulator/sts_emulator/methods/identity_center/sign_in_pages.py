@@ -46,6 +46,7 @@ def sign_in(visit: Visit) -> Response:
         with visit.attempt("signin", "CredentialVerification") as attempt:
             attempt.ctx.evidence.update(person=name[:200], credential="PASSWORD")
             person = passwords.verify(visit.world, instance, name, fields.get("password", ""))
+            attempt.ctx.evidence.update(portal_sessions.evidence(instance, person))
             attempt.result = {"CredentialVerification": "Success"}
     except AwsError as refusal:
         return _form(visit, instance, refusal)
@@ -58,7 +59,7 @@ def second_step(visit: Visit) -> Response:
     instance, person = _in_step(visit, _STEP)
     try:
         with visit.attempt("signin", "CredentialVerification") as attempt:
-            attempt.ctx.evidence.update(person=person["name"], credential="TOTP")
+            attempt.ctx.evidence.update(portal_sessions.evidence(instance, person), credential="TOTP")
             second_factors.use_code(visit.world, person, visit.posted.get("code", ""))
             attempt.result = {"CredentialVerification": "Success"}
     except AwsError as refusal:
@@ -73,7 +74,7 @@ def second_step_by_passkey(visit: Visit) -> Response:
     party = passkeys.here(visit)
     try:
         with visit.attempt("signin", "CredentialVerification") as attempt:
-            attempt.ctx.evidence.update(person=person["name"], credential="WEBAUTHN")
+            attempt.ctx.evidence.update(portal_sessions.evidence(instance, person), credential="WEBAUTHN")
             second_factors.use_passkey(attempt.ctx, party, person, visit.posted.get("credential", ""))
             attempt.result = {"CredentialVerification": "Success"}
     except AwsError as refusal:
@@ -88,7 +89,7 @@ def change_password(visit: Visit) -> Response:
     fields = visit.posted
     try:
         with visit.attempt("sso-directory", "UpdatePassword") as attempt:
-            attempt.ctx.evidence.update(person=person["name"])
+            attempt.ctx.evidence.update(portal_sessions.evidence(instance, person))
             passwords.change_once(visit.world, person, fields.get("new_password", ""), fields.get("repeated", ""))
             attempt.result = {}
     except AwsError as refusal:
