@@ -53,6 +53,22 @@ def test_there_and_back_with_a_second_factor(aws, page, inspect):
     inspect(page)
 
 
+def test_a_deep_link_survives_the_way_there(aws, page):
+    page.goto(f"{aws.endpoint_url}/start/#/console?account_id=111122223333&role_name=Developer")
+    page.wait_for_selector("text=Sign in to corp")
+    page.fill("#username", "omar")
+    page.fill("#password", "omar")
+    page.click("#submit")
+    page.wait_for_selector("text=Open the console of 111122223333")
+    assert page.text_content("button") == "Developer"
+
+
+def test_without_scripts_a_browser_gets_there_too(aws, chromium):
+    page = chromium.new_context(java_script_enabled=False).new_page()
+    page.goto(f"{aws.endpoint_url}/start")
+    page.wait_for_selector("text=Sign in to corp")
+
+
 def test_who_is_not_provisioned_is_told_so(aws, page, inspect):
     aws.load(LAB.replace("omar: {}", "omar: {}\n      eve: {}", 1))
     page.goto(f"{aws.endpoint_url}/start")

@@ -17,6 +17,7 @@ from sts_emulator.pages.visit import Visit, own_place
 from sts_emulator.wire.http import Response
 
 LONGEST: Final = 90 * 86_400  # of a portal's session, docs/aws/identity-center.md, "OIDC service"
+PORTAL: Final = "/start"
 COOKIE: Final = Cookie("sts-emulator-portal", "identity-center-portal", LONGEST)
 
 
@@ -67,7 +68,7 @@ def to_sign_in(visit: Visit, instance: Instance | None = None) -> Response:
 
 def place_after(text: str) -> str:
     """Where to go after a sign-in: the page that asked for it, or the portal."""
-    return text if own_place(text, "/start", "/authorize") else "/start"
+    return text if own_place(text, PORTAL, "/authorize") else PORTAL
 
 
 def instance_of(visit: Visit, identifier: str) -> Instance:

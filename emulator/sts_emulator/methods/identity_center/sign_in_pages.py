@@ -29,7 +29,11 @@ def sign_in_form(visit: Visit) -> Response:
     instance = browsers.instance_of(visit, visit.query.get("instance", ""))
     if "identity_provider" not in instance:
         return _form(visit, instance)
-    location, cookie = corporate.ask(visit, instance, browsers.place_after(visit.query.get("then", "")))
+    place = browsers.place_after(visit.query.get("then", ""))
+    location, cookie = corporate.ask(visit, instance, place)
+    if place.rstrip("/") == browsers.PORTAL and visit.request.headers.get("sec-fetch-dest") == "document":
+        # A browser that scripts may run in: its script looks for a deep link, whose `#` the way there would lose.
+        return render.page("portal_leaving.html", visit.root, headers=[cookie], location=location)
     return render.redirect(location, [cookie])
 
 
