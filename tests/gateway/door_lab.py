@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import json
 import socket
+import threading
+import urllib.parse
+from collections.abc import Iterator
 
 import pytest
+from botocore.auth import S3SigV4Auth, SigV4Auth
+from botocore.awsrequest import AWSRequest
 from botocore.config import Config
+from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
 from sts_emulator import Aws
@@ -69,3 +77,90 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+# -- requests to the letter -------------------------------------------------------------------------------------------
+
+
+def signed(lab: Aws, method: str, path: str, body: bytes = b"", service: str = "s3", user: str = "ann", **headers: str):
+    """A request whose path goes out as it is, signed rightly."""
+    given = lab.credentials(user=user)
+    kind = S3SigV4Auth if service == "s3" else SigV4Auth
+    request = AWSRequest(method, f"{lab.endpoint_url}{path}", data=body, headers=headers)
+    kind(Credentials(given["access_key_id"], given["secret_access_key"]), service, "us-east-1").add_auth(request)
+    return request
+
+
+def send(request, *more: tuple[str, str]) -> tuple[int, str]:
+    """Status and body of a request that is sent to the letter, with headers that nobody has signed."""
+    where = urllib.parse.urlsplit(request.url)
+    connection = http.client.HTTPConnection(where.hostname, where.port)
+    connection.putrequest(request.method, request.url.partition(where.netloc)[2], skip_accept_encoding=True)
+    for name, value in [*request.headers.items(), *more]:
+        connection.putheader(name, value)
+    if "Content-Length" not in request.headers and (request.body or request.method in ("PUT", "POST")):
+        connection.putheader("Content-Length", str(len(request.body or b"")))
+    connection.endheaders(request.body or None)
+    answer = connection.getresponse()
+    told = answer.read().decode("utf-8", "replace")
+    connection.close()
+    return answer.status, told
+
+
+# -- upstreams that are none --------------------------------------------------------------------------------------------
+
+
+NOTHING = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+NOT_FOUND = NOTHING.replace(b"200 OK", b"404 Not Found")
+
+
+class Listener:
+    """An upstream that keeps what it is sent, and answers with given bytes."""
+
+    def __init__(self, answer: bytes, *, hangs: bool = False) -> None:
+        self.answer = answer
+        self.heard: list[bytes] = []
+        self._hangs = hangs
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def _run(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                threading.Thread(target=self._answer, args=self._socket.accept()[:1], daemon=True).start()
+
+    def _answer(self, connection: socket.socket) -> None:
+        heard = b""
+        with connection, contextlib.suppress(OSError):
+            while b"\r\n\r\n" not in heard and (data := connection.recv(65_536)):
+                heard += data
+            head, _, body = heard.partition(b"\r\n\r\n")
+            length = next(
+                (
+                    int(line.split(b":")[1])
+                    for line in head.split(b"\r\n")
+                    if line.lower().startswith(b"content-length")
+                ),
+                0,
+            )
+            while len(body) < length and (data := connection.recv(65_536)):
+                body += data
+            self.heard.append(head + b"\r\n\r\n" + body)
+            asks_first = head.startswith((b"GET / ", b"GET /photos?policy"))  # the door's own questions
+            while self._hangs and not asks_first and connection.recv(65_536):
+                pass
+            connection.sendall(NOT_FOUND if asks_first else self.answer)
+
+    def close(self) -> None:
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+
+
+@contextlib.contextmanager
+def listening(answer: bytes, **options) -> Iterator[Listener]:
+    upstream = Listener(answer, **options)
+    try:
+        yield upstream
+    finally:
+        upstream.close()

@@ -87,3 +87,28 @@ def test_who_has_no_account_reads_what_a_bucket_gives_to_all(lab: Aws, photos):
     assert ask(lab, "GET", "127.0.0.1", "/photos/public/1") == (200, "hello")
     assert ask(lab, "GET", "127.0.0.1", "/photos/ann/1")[0] == 403
     assert ask(lab, "PUT", "127.0.0.1", "/photos/public/2", b"x")[0] == 403
+
+
+RULES = {"CORSRules": [{"AllowedOrigins": ["https://app.example"], "AllowedMethods": ["PUT"], "AllowedHeaders": ["*"]}]}
+
+
+def preflight(lab: Aws, path: str, **headers: str) -> tuple[int, dict[str, str]]:
+    """A browser's question whether a page may write: nobody signs it."""
+    where = urllib.parse.urlsplit(lab.endpoint_url)
+    connection = http.client.HTTPConnection(where.hostname, where.port)
+    connection.request("OPTIONS", where.path + path, headers=headers)
+    answer = connection.getresponse()
+    answer.read()
+    connection.close()
+    return answer.status, dict(answer.getheaders())
+
+
+def test_a_browser_asks_before_it_writes(lab: Aws, photos):
+    photos.put_bucket_cors(Bucket="photos", CORSConfiguration=RULES)
+    asked = {"Origin": "https://app.example", "Access-Control-Request-Method": "PUT"}
+    signed = photos.generate_presigned_url("put_object", Params={"Bucket": "photos", "Key": "ann/1"})
+    for path in ("/photos/ann/1", f"/photos/ann/1?{urllib.parse.urlsplit(signed).query}"):
+        status, headers = preflight(lab, path, **asked)
+        assert (status, headers["access-control-allow-origin"]) == (200, "https://app.example")
+    assert lab.events()[-1]["eventName"] == "PreflightRequest"
+    assert preflight(lab, "/photos/ann/1")[0] == 400

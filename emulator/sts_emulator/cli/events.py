@@ -23,7 +23,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--follow", "-f", action="store_true", help="go on with new ones as they happen")
     parser.add_argument("--json", action="store_true", help="print whole records, one a line")
     parser.add_argument("--limit", type=int, default=100, metavar="N", help="the newest N (default: 100)")
-    parser.add_argument("--outcome", choices=("allowed", "denied"), help="only these")
+    parser.add_argument("--outcome", choices=("allowed", "denied", "failed"), help="only these")
     add_server_options(parser)
     parser.set_defaults(run=run)
 

@@ -6,8 +6,9 @@ It is for the machine's own user, so that no web page can drive it: see `console
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from typing import Annotated, Any, Literal, Self
 
 from fastapi import APIRouter, Body, FastAPI, HTTPException, Query, Request, Response
@@ -29,7 +30,7 @@ from sts_emulator.core.terminal import printable
 from sts_emulator.core.world import DEFAULT, World
 from sts_emulator.vending import denials, record
 from sts_emulator.vending.context import Server
-from sts_emulator.wire import dispatch
+from sts_emulator.wire import dispatch, models
 
 log = logging.getLogger("emulator")
 
@@ -191,12 +192,23 @@ async def set_eventual_consistency(world: TheWorld, change: EventualConsistency)
 async def set_faults(server: TheServer, world: TheWorld, faults: list[Fault]) -> dict[str, Any]:
     """Faults to inject; an empty list removes them all. A name that nothing has is a 422 with the nearest one."""
     declared = [fault.model_dump() for fault in faults]
-    names = {**dispatch.operations(), **dict.fromkeys(server.endpoints, ())}
+    names: dict[str, Collection[str]] = {**dispatch.operations(), **dict.fromkeys(server.endpoints, ())}
+    if server.settings.upstream:
+        names |= _operations_behind(fault.service for fault in faults)
     for fault in faults:
         if wrong := misspelt(fault.service, fault.operation, names):
             raise HTTPException(422, wrong)
     world.change_settings(lambda row: {**row, "faults": declared})
     return _describe(world)
+
+
+def _operations_behind(services: Iterable[str]) -> dict[str, Collection[str]]:
+    """The operations of services that may be at an upstream, as far as they are named."""
+    known: dict[str, Collection[str]] = {}
+    for name in services:
+        with contextlib.suppress(KeyError):
+            known[name] = models.foreign(name).operations
+    return known
 
 
 @router.get("/worlds/{world}/accounts", summary="List a world's accounts")
@@ -271,7 +283,7 @@ async def list_events(
     world: TheWorld,
     limit: Annotated[int, Query(ge=1, le=10_000)] = 100,
     after: str | None = None,
-    outcome: Literal["allowed", "denied"] | None = None,
+    outcome: Literal["allowed", "denied", "failed"] | None = None,
 ) -> StreamingResponse:
     """CloudTrail-shaped records, oldest first: the newest `limit`, or those behind the event id `after`."""
     log = server.events

@@ -22,6 +22,8 @@ from sts_emulator.gateway import (
     error_forms,
     form_upload,
     forwarding,
+    header_sizes,
+    leaving,
     recognition,
     signer,
     verdicts,
@@ -93,6 +95,7 @@ class Door:
         assert upstream is not None
         ctx = _context(self._server, world, name, request, base_url, upstream)
         passage = Passage(name, request, ctx, upstream, scope, receive, send)
+        passage.send = leaving.outlet(passage, send)
         try:
             await self._pass(passage)
         except GoneError:
@@ -100,6 +103,8 @@ class Door:
         except HalfError:
             record(ctx, error=forwarding.unreachable(passage, "broke off in the middle of its answer"))
             await _break_off(passage)
+        except leaving.HeldBackError:
+            await leaving.wait_until_gone(receive)
         except Exception as error:  # noqa: BLE001 - told to the client, or logged whole
             await forwarding.send_response(passage, _failure(passage, error))
 
@@ -108,8 +113,12 @@ class Door:
             guard.check_call(passage.request.headers, self._server.settings, passage.request.scheme)
         if passage.signing_name == S3:
             passage.request = replace(passage.request, raw_path=recognition.in_path_style(passage.request))
+            header_sizes.check(passage.request)
         else:
-            recognition.straight(passage.request.raw_path)
+            recognition.straight(passage.request)
+        if passage.signing_name == S3 and passage.request.method == "OPTIONS":
+            await self._pass_preflight(passage)
+            return
         if passage.signing_name == S3 and form_upload.is_form(passage):
             await self._pass_form(passage)
             return
@@ -120,6 +129,7 @@ class Door:
         await _read(passage)  # 4
         signer.verify(passage)
         _match(passage)  # 5
+        await leaving.meet_fault(passage)
         await verdicts.allow(passage, self._policies, await verdicts.needs_of(passage, self._policies))  # 6
         exchange = await self._forward(passage, passage.request.body)  # 7
         await _answer(passage, exchange)  # 8
@@ -127,6 +137,7 @@ class Door:
     async def _pass_to_s3(self, passage: Passage) -> None:
         meant = passage.meant = foreign_routing.match(S3, passage.request)
         passage.ctx.operation = meant.operation.name
+        await leaving.meet_fault(passage)
         upload = Upload(passage.request.headers, passage.said, passage.receive, passage.signed, passage.secret)
         is_streamed = foreign_parameters.is_streamed(meant)
         if not is_streamed:
@@ -143,6 +154,18 @@ class Door:
         await self._hide_missing(passage, exchange)
         await _answer(passage, exchange)
 
+    async def _pass_preflight(self, passage: Passage) -> None:
+        """A browser asks whether a page may call: without credentials, so that nothing is decided but by the bucket.
+
+        Source: docs/aws/s3-and-gateway.md, "Requests and errors".
+        """
+        passage.ctx.operation = "PreflightRequest"
+        for name in ("origin", "access-control-request-method"):
+            if not passage.request.headers.get(name):
+                told = f"Insufficient information. {name.title()} request header needed."
+                raise AwsError("BadRequest", told, status=400)
+        await _answer(passage, await forwarding.send(passage, b""))
+
     async def _pass_form(self, passage: Passage) -> None:
         """An upload by a browser's form, which holds its own signature."""
         reader = form_upload.reader(passage)
@@ -150,6 +173,7 @@ class Door:
         assert form.file is not None
         with form.file:
             policy = form_upload.judge(passage, form)
+            await leaving.meet_fault(passage)
             await verdicts.allow(passage, self._policies, await verdicts.needs_of(passage, self._policies))
             await reader.file(policy.largest)
             policy.check_size(form.size)
@@ -281,9 +305,7 @@ def _attempted(passage: Passage) -> str:
 
 async def _break_off(passage: Passage) -> None:
     """End the connection in the middle of an answer, as the upstream did: its end must not look like a whole one."""
-    transport = passage.scope.get("emulator.transport")
-    if transport is None:
+    if passage.transport is None:
         raise RuntimeError("the upstream broke off in the middle of its answer")
-    transport.abort()
-    while (await passage.receive())["type"] != "http.disconnect":
-        pass
+    passage.transport.abort()
+    await leaving.wait_until_gone(passage.receive)

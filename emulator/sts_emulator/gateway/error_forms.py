@@ -58,6 +58,7 @@ def _protocol(meant: Meant | None, service: Service | None, request: Request) ->
         return _PROTOCOLS.get(meant.protocol, meant.protocol)
     if "x-amz-target" in request.headers:
         return "json"
-    if request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+    is_form = request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
+    if is_form or "Action=" in request.query:
         return "ec2" if service is not None and service.protocol == "ec2" else "query"
     return _PROTOCOLS.get(service.protocol, service.protocol) if service is not None else "rest-json"

@@ -15,7 +15,7 @@ from xml.sax.saxutils import escape
 
 from sts_emulator.core import clock
 from sts_emulator.core.errors import AwsError
-from sts_emulator.gateway import post_policy, resigning, uploads
+from sts_emulator.gateway import post_policy, resigning, signer, uploads
 from sts_emulator.gateway.exchange import Exchange
 from sts_emulator.gateway.multipart import Form, FormReader
 from sts_emulator.gateway.passage import Passage
@@ -88,7 +88,7 @@ def _signed_policy(passage: Passage, fields: Mapping[str, str]) -> PostPolicy:
     signed = _claim(fields)
     sigv4.check(signed, signed.time, "s3")
     ctx.region = signed.region
-    caller, secret = authenticate.identify(ctx.world, signed.access_key_id, signed.token)
+    caller, secret = signer.identified(passage, signed)
     if not sigv4_s3.is_genuine(signed, secret, signed.signature, fields["policy"]):
         raise AwsError(
             "SignatureDoesNotMatch",

@@ -8,8 +8,8 @@ from contextlib import aclosing
 from typing import Final
 
 from sts_emulator.core.errors import AwsError
-from sts_emulator.gateway import conversation, naming, resigning, uploads
-from sts_emulator.gateway.exchange import Exchange
+from sts_emulator.gateway import answers, conversation, naming, resigning, uploads
+from sts_emulator.gateway.exchange import BrokenError, Exchange, LateError
 from sts_emulator.gateway.passage import Passage
 from sts_emulator.gateway.recognition import S3
 from sts_emulator.gateway.uploads import Upload
@@ -150,6 +150,8 @@ async def _relay_whole(passage: Passage, exchange: Exchange, write_down: Callabl
         if size > _LARGEST_READ:
             break
     body = b"".join(pieces)
+    if not answers.is_one(passage.meant, exchange.status, body):
+        raise BrokenError(f"answered {exchange.status}, and in no form of {passage.signing_name}")
     if size > _LARGEST_READ:  # too large to be looked through: it goes on as it is
         await _start(passage, exchange, None)
         await _send_on(passage, exchange, body, None, write_down)
@@ -197,8 +199,6 @@ async def _send_on(
     passage: Passage, exchange: Exchange, piece: bytes, length: int | None, write_down: Callable[[], object]
 ) -> None:
     """Send a piece and those that follow it. Whoever knows the length takes the last one for the end."""
-    from sts_emulator.gateway.exchange import BrokenError, LateError
-
     sent = 0
     try:
         while piece:

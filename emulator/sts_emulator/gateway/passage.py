@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from sts_emulator.core.faults import Fault
 from sts_emulator.gateway.call import Call, Need
 from sts_emulator.gateway.upstreams import Upstream
 from sts_emulator.vending.context import Context
@@ -34,6 +35,12 @@ class Passage:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     call: Call | None = None
     needs: tuple[Need, ...] = ()
+    fault: Fault | None = None
+
+    @property
+    def transport(self) -> Any:
+        """The connection's transport, where the socket is one of our own; else None."""
+        return self.scope.get("emulator.transport")
 
     @property
     def account(self) -> str:

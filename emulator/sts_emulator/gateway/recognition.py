@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from functools import cache
 from typing import Final
+from urllib.parse import unquote_to_bytes
 
 from sts_emulator.core import hosts
 from sts_emulator.core.errors import AwsError
@@ -97,7 +98,7 @@ def in_path_style(request: Request) -> str:
     """
     bucket = bucket_in_host(request.headers)
     path = f"/{bucket}{request.raw_path}" if bucket else request.raw_path
-    if _BAD_ESCAPE.search(path) or not path.startswith("/"):
+    if _BAD_ESCAPE.search(path) or not path.startswith("/") or not (_is_text(path) and _is_text(request.query)):
         raise AwsError("InvalidURI", "Couldn't parse the specified URI.", status=400)
     decoded = http.unquote(path)
     # Strict reading: who takes `..` for a step upwards would act on another key than the one that was decided on.
@@ -109,19 +110,32 @@ def in_path_style(request: Request) -> str:
     return path
 
 
-def straight(path: str) -> str:
-    """A path of another service, if it can only be read in one way.
+def _is_text(escaped: str) -> bool:
+    """Whether it is UTF-8: of what is not, the decision would be about another name than the upstream acts on."""
+    if "%" not in escaped:
+        return True
+    try:
+        unquote_to_bytes(escaped).decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def straight(request: Request) -> str:
+    """The path of another service, if it and the query can only be read in one way.
 
     Raises:
         AwsError: `InvalidRequest`.
     """
+    path = request.raw_path
     decoded = [http.unquote(segment) for segment in path[1:].split("/")]
     inner = decoded[:-1]
     if (
         not path.startswith("/")
         or _BAD_ESCAPE.search(path)
+        or not (_is_text(path) and _is_text(request.query))
         or "" in inner
         or {".", ".."} & {part for segment in decoded for part in segment.replace("\\", "/").split("/")}
     ):
-        raise AwsError("InvalidRequest", "The path of this request can be read in two ways.", status=400)
+        raise AwsError("InvalidRequest", "The path or the query of this request can be read in two ways.", status=400)
     return path

@@ -10,6 +10,7 @@ from sts_emulator.core.errors import AwsError
 from sts_emulator.gateway.passage import Passage
 from sts_emulator.gateway.recognition import S3
 from sts_emulator.vending import authenticate
+from sts_emulator.vending.context import Caller
 from sts_emulator.wire import http, sigv4, sigv4_s3
 from sts_emulator.wire.sigv4 import Signed
 
@@ -44,7 +45,7 @@ def identify(passage: Passage) -> None:
         return
     passage.signed = signed
     _check(passage)
-    ctx.caller, passage.secret = authenticate.identify(ctx.world, signed.access_key_id, signed.token)
+    ctx.caller, passage.secret = identified(passage, signed)
     if passage.signing_name == S3:
         try:
             passage.said = sigv4_s3.verify(request, signed, passage.secret)
@@ -52,6 +53,17 @@ def identify(passage: Passage) -> None:
             _diagnose(passage, signed, refused.members.get("CanonicalRequest", ""))
             raise
         _touch(passage)
+
+
+def identified(passage: Passage, signed: Signed) -> tuple[Caller, str]:
+    """Whose key signed, and its secret. Raises AwsError; of a token that is none S3 speaks in words of its own."""
+    try:
+        return authenticate.identify(passage.ctx.world, signed.access_key_id, signed.token)
+    except AwsError as refused:
+        if passage.signing_name == S3 and signed.token and refused.code == "InvalidClientTokenId":
+            told = "The provided token is malformed or otherwise invalid."
+            raise AwsError("InvalidToken", told, status=400) from None
+        raise
 
 
 def verify(passage: Passage) -> None:

@@ -16,6 +16,8 @@ from sts_emulator.core.names import parse_arn
 from sts_emulator.vending import questions, record_identity, record_members
 from sts_emulator.vending.context import Context
 
+# Codes of the door's for what became of a call behind it, which nobody here has refused (gateway/).
+BEHIND = frozenset(("UpstreamError", "BadGateway", "GatewayTimeout"))
 # What an event keeps at most: a thousand of a world are in memory, and a failed call must not keep its megabyte.
 LONGEST_REQUEST = 16_384  # bytes; of a longer one only the beginnings of its texts
 LONGEST_TEXT = 1_024
@@ -156,7 +158,8 @@ def _additional(ctx: Context, error: AwsError | None) -> dict[str, Any]:
     """What services add as they like, and so do we: what came of it and why, with what the client was told."""
     shown: dict[str, Any] = {"outcome": "allowed", "world": ctx.world.name}
     if error is not None:
-        shown |= {"outcome": "denied", "told": {"code": error.code, "message": error.message}}
+        outcome = "failed" if error.code in BEHIND else "denied"
+        shown |= {"outcome": outcome, "told": {"code": error.code, "message": error.message}}
     if record_members.is_console_sign_in(ctx):
         shown |= _SIGN_IN | {
             name: ctx.evidence[name]

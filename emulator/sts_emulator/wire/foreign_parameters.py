@@ -1,12 +1,14 @@
 """The parameters of a foreign service's call, for whoever decides on it: any protocol, under the model's names.
 
 What a parser of the service might read in another way than this one (a member twice, or spelt in another case) is
-refused; values are not judged, that is the service's business.
+refused, and so is a value of another type than its member has, or a required one that is not there. What a value says
+is not judged: that is the service's business.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 _MAX_DEPTH: Final = 64
 _HIDDEN: Final = "HIDDEN_DUE_TO_SECURITY_REASONS"
 _NONE = Shape("", "structure")
+_INTEGER: Final = re.compile("[+-]?[0-9]{1,19}", re.ASCII)
 
 
 def read(meant: Meant, request: Request) -> dict[str, Any]:
@@ -35,6 +38,8 @@ def read(meant: Meant, request: Request) -> dict[str, Any]:
         return _structure_of_pairs(http.parameters(request), shape)
     if meant.protocol == "json":
         content: dict[str, Any] = _renamed(_json(request.body), shape, 0)
+        if missing := _missing(content, shape, ""):
+            raise _lacking(meant, missing)
         return content
     return _located(meant, request, shape) | _payload(meant, request, shape)
 
@@ -88,7 +93,7 @@ def _located(meant: Meant, request: Request, shape: Shape) -> dict[str, Any]:
         if member.location == "uri" and name in labels:
             members[member.name] = http.unquote(labels[name])
         elif member.location == "querystring":
-            members.update(_from_query(member, [value for key, value in query if key == name]))
+            members.update(_from_query(meant, member, [value for key, value in query if key == name]))
         elif member.location == "header" and name.lower() in request.headers:
             members[member.name] = request.headers[name.lower()]
         elif member.location == "headers":
@@ -98,13 +103,19 @@ def _located(meant: Meant, request: Request, shape: Shape) -> dict[str, Any]:
     return members
 
 
-def _from_query(member: Member, values: list[str]) -> dict[str, Any]:
+def _from_query(meant: Meant, member: Member, values: list[str]) -> dict[str, Any]:
     if not values:
         return {}
     if member.shape.type == "list":
         return {member.name: values}
     if len(values) > 1:
         raise _in_doubt(f"`{member.location_name}` twice")
+    if member.shape.type in ("integer", "long") and not _INTEGER.fullmatch(values[0]):
+        if meant.protocol == "rest-xml":
+            named = {"ArgumentName": member.location_name, "ArgumentValue": values[0]}
+            told = f"Provided {member.location_name} not an integer or within integer range"
+            raise AwsError("InvalidArgument", told, status=400, members=named)
+        raise _mistyped("STRING_VALUE", "an Integer")
     return {member.name: values[0]}
 
 
@@ -118,12 +129,15 @@ def _payload(meant: Meant, request: Request, shape: Shape) -> dict[str, Any]:
     if meant.protocol == "rest-xml":
         if payload is None and not inside:
             return {}
-        described = payload.shape if payload is not None else Shape("", "structure", members=inside)
+        described = payload.shape if payload is not None else _of_body(shape, inside)
         content = _of_element(_xml(request.body), described, 0)
-    elif payload is not None:
-        content = _renamed(_json(request.body), payload.shape, 0)
+        if _missing(content, described, ""):
+            raise _malformed()
     else:
-        content = _renamed(_json(request.body), Shape("", "structure", members=inside), 0)
+        described = payload.shape if payload is not None else _of_body(shape, inside)
+        content = _renamed(_json(request.body), described, 0)
+        if missing := _missing(content, described, ""):
+            raise _lacking(meant, missing)
     return {payload.name: content} if payload is not None else content
 
 
@@ -161,11 +175,79 @@ def _renamed(value: Any, shape: Shape, depth: int) -> Any:
         return [_renamed(item, shape.member.shape, depth + 1) for item in value]
     if shape.type == "map" and isinstance(value, dict) and shape.value is not None:
         return {key: _renamed(item, shape.value.shape, depth + 1) for key, item in value.items()}
-    if shape.type in ("structure", "list", "map"):
-        if depth == 0 and shape.type == "structure":
-            raise AwsError("SerializationException", "The body is no JSON object", status=400)
-        return {} if shape.type != "list" else []
-    return value
+    if shape.document or _is_of_type(value, shape.type):
+        return value
+    if depth == 0:
+        raise AwsError("SerializationException", "The body is no JSON object", status=400)
+    if shape.type in ("structure", "list", "map") or isinstance(value, dict | list):
+        told = "Unexpected value type" if not isinstance(value, dict | list) else "Start of structure or map found"
+        raise AwsError("SerializationException", f"{told} where not expected.", status=400)
+    raise _mistyped(_said(value), f"{'an' if shape.type[0] in 'aeiou' else 'a'} {shape.type.capitalize()}")
+
+
+def _is_of_type(value: Any, kind: str) -> bool:
+    """Whether JSON's value is one of a model's scalars; bytes come as text, and dates as they like."""
+    if kind in ("string", "blob"):
+        return isinstance(value, str)
+    if kind == "boolean":
+        return isinstance(value, bool) or value in ("true", "false")
+    if kind in ("integer", "long"):
+        return isinstance(value, int | float) and not isinstance(value, bool) and value == value // 1
+    if kind in ("float", "double"):
+        return not isinstance(value, bool) and (isinstance(value, int | float) or value in _NO_NUMBERS)
+    return kind == "timestamp" and isinstance(value, str | int | float)
+
+
+_NO_NUMBERS: Final = ("NaN", "Infinity", "-Infinity")
+
+
+def _said(value: Any) -> str:
+    """What AWS's reader of JSON calls a value."""
+    if value is None or isinstance(value, bool):
+        return "NULL_VALUE" if value is None else "TRUE_VALUE" if value else "FALSE_VALUE"
+    return "STRING_VALUE" if isinstance(value, str) else "NUMBER_VALUE" if isinstance(value, int) else "DECIMAL_VALUE"
+
+
+def _mistyped(said: str, kind: str) -> AwsError:
+    return AwsError("SerializationException", f"{said} can not be converted to {kind}", status=400)
+
+
+# What has to be there ----------------------------------------------------------------------------------------------
+
+
+def _of_body(shape: Shape, inside: dict[str, Member]) -> Shape:
+    """What of a call is in its body, as a shape."""
+    return Shape("", "structure", members=inside, required=shape.required & inside.keys())
+
+
+def _missing(value: Any, shape: Shape, path: str) -> str:
+    """The path of a required member that is not there, as AWS writes it; "" where all are."""
+    if shape.type == "structure" and isinstance(value, Mapping):
+        found = ((f"{path}{name[:1].lower()}{name[1:]}", name, member) for name, member in shape.members.items())
+        inner = (
+            (place if name in shape.required else "")
+            if name not in value
+            else _missing(value[name], member.shape, f"{place}.")
+            for place, name, member in found
+        )
+    elif shape.type == "list" and isinstance(value, list) and shape.member is not None:
+        item = shape.member.shape
+        inner = (_missing(one, item, f"{path}{number}.member.") for number, one in enumerate(value, 1))
+    elif shape.type == "map" and isinstance(value, Mapping) and shape.value is not None:
+        item = shape.value.shape
+        inner = (_missing(one, item, f"{path}{name}.member.") for name, one in value.items())
+    else:
+        return ""
+    return next(filter(None, inner), "")
+
+
+def _lacking(meant: Meant, path: str) -> AwsError:
+    if meant.service.name == "sqs":  # its API Reference, "Common errors"
+        return AwsError(
+            "MissingParameter", f"The request must contain the parameter {path[:1].upper()}{path[1:]}.", status=400
+        )
+    told = f"1 validation error detected: Value null at '{path}' failed to satisfy constraint: Member must not be null"
+    return AwsError("ValidationException", told, status=400)
 
 
 # Forms -------------------------------------------------------------------------------------------------------------

@@ -45,12 +45,23 @@ def match(signing_name: str, request: Request) -> Meant:
         meant = _match(service, request)
         if meant is not None:
             return meant
-    raise AwsError("UnknownOperationException", f"No operation of {signing_name} is meant by this request", status=404)
+    raise _unknown(signing_name, request)
 
 
 def service_of(signing_name: str, request: Request) -> Service | None:
     """The service itself, for errors before its operation is known."""
     return next(_candidates(signing_name, request), None)
+
+
+def _unknown(signing_name: str, request: Request) -> AwsError:
+    """In the words of the protocol that the request speaks (SQS API Reference, "Common errors")."""
+    service = service_of(signing_name, request)
+    action = http.parameters(request).get("Action", "") if service is not None and service.protocol in _NAMING else ""
+    if action:
+        return AwsError("InvalidAction", f"The action {action} is not valid for this endpoint.", status=400)
+    status = 400 if "x-amz-target" in request.headers else 404
+    told = f"No operation of {signing_name} is meant by this request"
+    return AwsError("UnknownOperationException", told, status=status)
 
 
 def _candidates(signing_name: str, request: Request) -> Iterator[Service]:

@@ -1,0 +1,66 @@
+"""How an answer leaves the door: with its date, and as a fault of the world wants it spoilt."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from sts_emulator.core import faults
+from sts_emulator.gateway.passage import Passage
+from sts_emulator.wire import messages
+from sts_emulator.wire.asgi import Receive, Send
+from sts_emulator.wire.http import Response
+
+
+class HeldBackError(Exception):
+    """A fault wants this call neither carried out nor answered."""
+
+
+async def meet_fault(passage: Passage) -> None:
+    """Let a call whose operation is known meet the fault that its world has for it, if any.
+
+    Raises:
+        AwsError: the one that the fault is.
+        HeldBackError: nothing is to be done or said.
+    """
+    assert passage.meant is not None
+    fault = passage.fault = faults.take(passage.ctx.world, passage.meant.service.name, passage.operation)
+    if fault is None:
+        return
+    await asyncio.sleep(fault.delay_seconds)
+    if fault.holds_back:
+        if fault.answer == "drop" and passage.transport is not None:
+            passage.transport.close()
+        raise HeldBackError
+    if fault.error is not None:
+        raise fault.error
+
+
+def outlet(passage: Passage, send: Send) -> Send:
+    """What sends the answer of a passage."""
+
+    async def leave(message: Any) -> None:
+        fault, transport = passage.fault, passage.transport
+        is_start = message["type"] == "http.response.start"
+        if is_start:
+            date = messages.date(Response(message["status"], [], b"", fault))
+            message = {**message, "headers": [*message["headers"], (b"date", date.encode())]}
+        if fault is None or fault.answer not in ("lose", "half"):
+            await send(message)
+        elif transport is not None and not transport.is_closing():
+            if fault.answer == "lose":
+                transport.close()
+            elif is_start:
+                await send(message)
+            else:
+                body = message.get("body", b"")
+                await send({**message, "body": body[: len(body) // 2], "more_body": True})
+                transport.close()
+
+    return leave
+
+
+async def wait_until_gone(receive: Receive) -> None:
+    """Say nothing until the client gives up, or its connection has ended."""
+    while (await receive())["type"] != "http.disconnect":
+        pass  # the rest of its request
