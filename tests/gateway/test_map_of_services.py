@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
 from sts_emulator.gateway.call import Call, Need
 from sts_emulator.gateway.map import Unmapped, required
+from sts_emulator.wire import foreign_parameters, foreign_routing
+from sts_emulator.wire.http import Request
 
 HERE = "eu-central-1:111122223333"
 
@@ -148,6 +151,29 @@ def test_tags_at_creation_need_the_permission_to_tag():
         "sqs:CreateQueue",
         "sqs:TagQueue",
     ]
+
+
+def test_forms_of_sqs_have_names_of_their_own():
+    """Its model is of JSON; who still sends forms needs no less."""
+    form = {"Action": "CreateQueue", "QueueName": "q", "Tag.1.Key": "team", "Tag.1.Value": "blue"}
+    form |= {"Attribute.1.Name": "DelaySeconds", "Attribute.1.Value": "5"}
+    read = parameters_of("sqs", form)
+    assert read == {"QueueName": "q", "tags": {"team": "blue"}, "Attributes": {"DelaySeconds": "5"}}
+    assert [need.action for need in needs("sqs", "CreateQueue", **read)] == ["sqs:CreateQueue", "sqs:TagQueue"]
+    entry = "SendMessageBatchRequestEntry.1"
+    form = {"Action": "SendMessageBatch", f"{entry}.Id": "1", f"{entry}.MessageBody": "x"}
+    form |= {f"{entry}.MessageAttribute.1.Name": "a", f"{entry}.MessageAttribute.1.Value.StringValue": "b"}
+    assert parameters_of("sqs", form) == {
+        "Entries": [{"Id": "1", "MessageBody": "x", "MessageAttributes": {"a": {"StringValue": "b"}}}]
+    }
+    assert parameters_of("sqs", {"Action": "UntagQueue", "TagKey.1": "a", "TagKey.2": "b"}) == {"TagKeys": ["a", "b"]}
+
+
+def parameters_of(service: str, form: dict[str, str]) -> dict[str, Any]:
+    """As the door reads a form."""
+    body = urlencode(form).encode()
+    request = Request("POST", "/", "/", headers={"content-type": "application/x-www-form-urlencoded"}, body=body)
+    return foreign_parameters.read(foreign_routing.match(service, request), request)
 
 
 def test_a_repository_may_be_of_another_registry():

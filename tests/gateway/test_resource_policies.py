@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 
+import boto3
 import pytest
 from door_lab import MINE, OTHERS, PEOPLE, client, refused, statement, stranger
 
@@ -75,6 +78,57 @@ def test_a_secret_lets_in_whom_its_policy_names(lab: Aws):
     policy = statement("Allow", "secretsmanager:GetSecretValue", "*", f"arn:aws:iam::{MINE}:user/bob")
     client(lab, "secretsmanager", "ann").put_resource_policy(SecretId=secret, ResourcePolicy=policy)
     assert bob.get_secret_value(SecretId=secret)["SecretString"] == "x"
+
+
+def packed() -> bytes:
+    """The code of a function, as it is uploaded."""
+    code = io.BytesIO()
+    with zipfile.ZipFile(code, "w") as archive:
+        archive.writestr("main.py", "def handler(event, context): return event")
+    return code.getvalue()
+
+
+ACCOUNT = "x-moto-account-id"
+
+
+def role_for_moto(moto: str) -> None:
+    """moto looks for a function's role in its own IAM."""
+    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    its_own = {"aws_access_key_id": "any", "aws_secret_access_key": "any", "region_name": "us-east-1"}
+    iam = boto3.client("iam", endpoint_url=moto, **its_own)
+    iam.meta.events.register("before-sign.iam", lambda request, **_: request.headers.add_header(ACCOUNT, MINE))
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    iam.create_role(RoleName="app", AssumeRolePolicyDocument=policy)
+
+
+def test_a_function_lets_in_whom_its_policy_names(lab: Aws, moto):
+    role_for_moto(moto)
+    root, bob, eve = client(lab, "lambda"), client(lab, "lambda", "bob"), stranger(lab, "lambda")
+    function = root.create_function(
+        FunctionName="greet",
+        Runtime="python3.13",
+        Role=f"arn:aws:iam::{MINE}:role/app",
+        Handler="main.handler",
+        Code={"ZipFile": packed()},
+    )["FunctionArn"]
+    for guest in (bob, eve):
+        assert (
+            refused(guest.get_function_configuration, FunctionName=function)["Error"]["Code"] == "AccessDeniedException"
+        )
+    for number, principal in enumerate((f"arn:aws:iam::{MINE}:user/bob", f"arn:aws:iam::{OTHERS}:user/eve")):
+        root.add_permission(
+            FunctionName="greet",
+            StatementId=str(number),
+            Action="lambda:GetFunctionConfiguration",
+            Principal=principal,
+        )
+    assert bob.get_function_configuration(FunctionName="greet")["FunctionArn"] == function
+    # who is of another account is let past the door; moto finds no function of that account
+    assert (
+        refused(eve.get_function_configuration, FunctionName=function)["Error"]["Code"] == "ResourceNotFoundException"
+    )
+    root.remove_permission(FunctionName="greet", StatementId="0")
+    assert refused(bob.get_function_configuration, FunctionName="greet")["Error"]["Code"] == "AccessDeniedException"
 
 
 def test_secrets_are_not_in_events(lab: Aws):

@@ -12,17 +12,15 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from sts_emulator.core import clock
-from sts_emulator.core.errors import AwsError
 from sts_emulator.core.names import parse_arn
-from sts_emulator.gateway import conversation
+from sts_emulator.gateway import asking
+from sts_emulator.gateway.asking import OK, Place
 from sts_emulator.gateway.conversation import Whole
-from sts_emulator.gateway.upstreams import Upstream, Upstreams
+from sts_emulator.gateway.upstreams import Upstreams
 from sts_emulator.policy.deciding.document import Document, MalformedPolicy, parse
 
 _LASTING: Final = 30.0
 _MOST: Final = 10_000
-_FAILED: Final = 500
-_OK: Final = 200
 
 # Operations after which what is remembered of a service's policies and owners may be wrong.
 _CHANGING: Final = {
@@ -47,16 +45,6 @@ class Guarded:
     policy: Document | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where to ask: the upstream, and as whom."""
-
-    upstream: Upstream
-    account: str
-    region: str
-    accounts: tuple[str, ...]
-
-
 class ResourcePolicies:
     """What the resources behind the door say themselves of who may use them."""
 
@@ -79,19 +67,23 @@ class ResourcePolicies:
         if arn is None or read is None or upstream is None or not arn.resource.strip("*"):
             return Guarded(arn.account if arn is not None else "", None)
         owner = arn.account or account
-        place = _Place(upstream, upstream.account or owner, arn.region or region, (account, *accounts))
+        place = Place(upstream, upstream.account or owner, arn.region or region, (account, *accounts))
         return await read(self, place, arn.resource, owner)
+
+    def place(self, service: str, account: str, region: str) -> Place | None:
+        """Where to ask about a resource of an account; None where nobody serves its service."""
+        upstream = self._upstreams.of(service)
+        return Place(upstream, upstream.account or account, region, ()) if upstream is not None else None
 
     async def table(self, account: str, region: str, name: str) -> Mapping[str, Any]:
         """What the upstream tells of a table of DynamoDB, as its account; empty where there is none."""
-        upstream = self._upstreams.of("dynamodb")
-        if upstream is None:
+        place = self.place("dynamodb", account, region)
+        if place is None:
             return {}
-        place = _Place(upstream, upstream.account or account, region, ())
 
         async def read() -> Mapping[str, Any]:
             target = "DynamoDB_20120810.DescribeTable"
-            content = await _json(place, "dynamodb", target, {"TableName": name}, "1.0")
+            content = await asking.ask_json(place, "dynamodb", target, {"TableName": name}, "1.0")
             described = content.get("Table") if isinstance(content, dict) else None
             return described if isinstance(described, dict) else {}
 
@@ -120,22 +112,22 @@ class ResourcePolicies:
         return value
 
 
-Reader = Callable[[ResourcePolicies, _Place, str, str], Awaitable[Guarded]]
+Reader = Callable[[ResourcePolicies, Place, str, str], Awaitable[Guarded]]
 
 
-async def _bucket(known: ResourcePolicies, place: _Place, resource: str, _: str) -> Guarded:
+async def _bucket(known: ResourcePolicies, place: Place, resource: str, _: str) -> Guarded:
     name = resource.partition("/")[0]
     owner = await _owner(known, place, name)
-    asked = _Place(place.upstream, owner or place.account, place.region, ())
+    asked = Place(place.upstream, owner or place.account, place.region, ())
 
     async def read() -> Document | None:
-        answer = await _ask(asked, "s3", "GET", f"/{quote(name)}", query="policy=")
-        return _document(answer.body.decode("utf-8", "replace")) if answer.status == _OK else None
+        answer = await asking.ask(asked, "s3", "GET", f"/{quote(name)}", query="policy=")
+        return _document(answer.body.decode("utf-8", "replace")) if answer.status == OK else None
 
     return Guarded(owner, await known.recall(("s3", "policy", name), read))
 
 
-async def _owner(known: ResourcePolicies, place: _Place, name: str) -> str:
+async def _owner(known: ResourcePolicies, place: Place, name: str) -> str:
     """Whose a bucket is: the caller's, where it stands in the caller's list; else that account's whose list has it.
 
     Where an upstream knows one account only, nobody can tell: everything is the caller's own.
@@ -145,8 +137,8 @@ async def _owner(known: ResourcePolicies, place: _Place, name: str) -> str:
     for account in dict.fromkeys(place.accounts):
 
         async def read(account: str = account) -> frozenset[str]:
-            asked = _Place(place.upstream, account, place.region, ())
-            return _bucket_names(await _ask(asked, "s3", "GET", "/"))
+            asked = Place(place.upstream, account, place.region, ())
+            return _bucket_names(await asking.ask(asked, "s3", "GET", "/"))
 
         if name in await known.recall(("s3", "buckets", account), read):
             return account
@@ -154,68 +146,48 @@ async def _owner(known: ResourcePolicies, place: _Place, name: str) -> str:
 
 
 def _bucket_names(answer: Whole) -> frozenset[str]:
-    from lxml import etree
-
-    if answer.status != _OK:
-        return frozenset()
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False)
-    try:
-        root = etree.fromstring(answer.body, parser)
-    except (etree.XMLSyntaxError, ValueError):
-        return frozenset()
-    buckets = (element for element in root.iter("{*}Bucket"))
+    root = asking.xml(answer)
+    buckets = root.iter("{*}Bucket") if root is not None else ()
     return frozenset(name for bucket in buckets if (name := bucket.findtext("{*}Name")))
 
 
-async def _queue(known: ResourcePolicies, place: _Place, resource: str, owner: str) -> Guarded:
+async def _queue(known: ResourcePolicies, place: Place, resource: str, owner: str) -> Guarded:
     url = f"{place.upstream.origin}{place.upstream.prefix}/{place.account}/{resource}"
 
     async def read() -> Document | None:
         asked = {"QueueUrl": url, "AttributeNames": ["Policy"]}
-        answer = await _json(place, "sqs", "AmazonSQS.GetQueueAttributes", asked, "1.0")
-        return _document(_text(answer, "Attributes", "Policy"))
+        answer = await asking.ask_json(place, "sqs", "AmazonSQS.GetQueueAttributes", asked, "1.0")
+        return _document(asking.text(answer, "Attributes", "Policy"))
 
     return Guarded(owner, await known.recall(("sqs", place.account, place.region, resource), read))
 
 
-async def _topic(known: ResourcePolicies, place: _Place, resource: str, owner: str) -> Guarded:
+async def _topic(known: ResourcePolicies, place: Place, resource: str, owner: str) -> Guarded:
     name = resource.partition(":")[0]  # a subscription's ARN goes on
     arn = f"arn:aws:sns:{place.region}:{owner}:{name}"
 
     async def read() -> Document | None:
         form = f"Action=GetTopicAttributes&Version=2010-03-31&TopicArn={quote(arn, safe='')}"
         headers = {"content-type": "application/x-www-form-urlencoded; charset=utf-8"}
-        answer = await _ask(place, "sns", "POST", "/", headers=headers, body=form.encode())
-        return _document(_entry(answer, "Policy"))
+        answer = await asking.ask(place, "sns", "POST", "/", headers=headers, body=form.encode())
+        root = asking.xml(answer)
+        entries = root.iter("{*}entry") if root is not None else ()
+        found = (entry.findtext("{*}value") for entry in entries if entry.findtext("{*}key") == "Policy")
+        return _document(next(found, "") or "")
 
     return Guarded(owner, await known.recall(("sns", place.account, place.region, name), read))
 
 
-def _entry(answer: Whole, wanted: str) -> str:
-    """A value of a query service's map."""
-    from lxml import etree
-
-    if answer.status != _OK:
-        return ""
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False)
-    try:
-        root = etree.fromstring(answer.body, parser)
-    except (etree.XMLSyntaxError, ValueError):
-        raise _unreadable() from None
-    entries = root.iter("{*}entry")
-    return next((entry.findtext("{*}value") or "" for entry in entries if entry.findtext("{*}key") == wanted), "")
-
-
-async def _key(known: ResourcePolicies, place: _Place, resource: str, owner: str) -> Guarded:
+async def _key(known: ResourcePolicies, place: Place, resource: str, owner: str) -> Guarded:
     kind, _, name = resource.partition("/")
     if kind != "key" or "*" in name:
         return Guarded(owner, None)
 
     async def read() -> Document | None:
         asked = {"KeyId": name, "PolicyName": "default"}
-        answer = await _json(place, "kms", "TrentService.GetKeyPolicy", asked, "1.1")
+        answer = await asking.ask_json(place, "kms", "TrentService.GetKeyPolicy", asked, "1.1")
         # Without its policy nobody may use a key; what is not there yet, or not told, has the one that AWS gives it.
-        return _document(_text(answer, "Policy")) or parse(_default_key_policy(owner))
+        return _document(asking.text(answer, "Policy")) or parse(_default_key_policy(owner))
 
     return Guarded(owner, await known.recall(("kms", place.account, place.region, name), read))
 
@@ -232,19 +204,19 @@ def _default_key_policy(owner: str) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
-async def _secret(known: ResourcePolicies, place: _Place, resource: str, owner: str) -> Guarded:
+async def _secret(known: ResourcePolicies, place: Place, resource: str, owner: str) -> Guarded:
     name = resource.removeprefix("secret:")
     full = f"arn:aws:secretsmanager:{place.region}:{owner}:secret:{name}"
     asked = {"SecretId": name[: -len("-??????")] if name.endswith("-??????") else full}
 
     async def read() -> Document | None:
-        answer = await _json(place, "secretsmanager", "secretsmanager.GetResourcePolicy", asked, "1.1")
-        return _document(_text(answer, "ResourcePolicy"))
+        answer = await asking.ask_json(place, "secretsmanager", "secretsmanager.GetResourcePolicy", asked, "1.1")
+        return _document(asking.text(answer, "ResourcePolicy"))
 
     return Guarded(owner, await known.recall(("secretsmanager", place.account, place.region, name), read))
 
 
-async def _function(known: ResourcePolicies, place: _Place, resource: str, owner: str) -> Guarded:
+async def _function(known: ResourcePolicies, place: Place, resource: str, owner: str) -> Guarded:
     kind, _, named = resource.partition(":")
     name, _, qualifier = named.partition(":")
     if kind != "function":
@@ -253,10 +225,26 @@ async def _function(known: ResourcePolicies, place: _Place, resource: str, owner
     async def read() -> Document | None:
         path = f"/2015-03-31/functions/{quote(name, safe='')}/policy"
         query = f"Qualifier={quote(qualifier, safe='')}" if qualifier else ""
-        answer = await _ask(place, "lambda", "GET", path, query=query)
-        return _document(_text(_content(answer), "Policy"))
+        answer = await asking.ask(place, "lambda", "GET", path, query=query)
+        return _document(_with_named_principals(asking.text(asking.content(answer), "Policy")))
 
     return Guarded(owner, await known.recall(("lambda", place.account, place.region, named), read))
+
+
+def _with_named_principals(text: str) -> str:
+    """Lambda writes what kind of principal it is; moto keeps it as AddPermission was given it."""
+    try:
+        policy = json.loads(text) if text else {}
+    except ValueError:
+        raise asking.unreadable() from None
+    for statement in policy.get("Statement", ()) if isinstance(policy, dict) else ():
+        if (
+            isinstance(statement, dict)
+            and isinstance(principal := statement.get("Principal"), str)
+            and principal != "*"
+        ):
+            statement["Principal"] = {"AWS": principal}
+    return json.dumps(policy) if policy else ""
 
 
 _READERS: Final[Mapping[str, Reader]] = {
@@ -269,54 +257,10 @@ _READERS: Final[Mapping[str, Reader]] = {
 }
 
 
-async def _ask(
-    place: _Place,
-    service: str,
-    method: str,
-    path: str,
-    *,
-    query: str = "",
-    headers: Mapping[str, str] | None = None,
-    body: bytes = b"",
-) -> Whole:
-    """An upstream's answer; one that fails inside tells nothing, so nothing is decided by it."""
-    answer = await conversation.ask(
-        place.upstream, place.account, service, place.region, method, path, query=query, headers=headers, body=body
-    )
-    if answer.status >= _FAILED and answer.status != 501:  # noqa: PLR2004 - not implemented: then there is no policy
-        raise _unreadable()
-    return answer
-
-
-async def _json(place: _Place, service: str, target: str, asked: Any, version: str) -> Any:
-    headers = {"content-type": f"application/x-amz-json-{version}", "x-amz-target": target}
-    return _content(await _ask(place, service, "POST", "/", headers=headers, body=json.dumps(asked).encode()))
-
-
-def _content(answer: Whole) -> Any:
-    if answer.status != _OK:
-        return None
-    try:
-        return json.loads(answer.body)
-    except ValueError:
-        raise _unreadable() from None
-
-
-def _text(content: Any, *path: str) -> str:
-    for name in path:
-        content = content.get(name) if isinstance(content, dict) else None
-    return content if isinstance(content, str) else ""
-
-
 def _document(text: str) -> Document | None:
     if not text:
         return None
     try:
         return parse(text)
     except MalformedPolicy:
-        raise _unreadable() from None
-
-
-def _unreadable() -> AwsError:
-    """What is not understood allows nothing."""
-    return AwsError("AccessDenied", "The upstream does not tell the policy of this resource", status=403)
+        raise asking.unreadable() from None

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain
 
 from sts_emulator.accounts import documents, organizations
 from sts_emulator.core.errors import AwsError
+from sts_emulator.gateway import resource_tags
 from sts_emulator.gateway.call import Need
 from sts_emulator.gateway.passage import Passage
 from sts_emulator.gateway.resource_policies import NOBODYS, Guarded, ResourcePolicies
+from sts_emulator.policy.deciding.document import Document
 from sts_emulator.policy.deciding.engine import Decision, PolicySet, Principal
 from sts_emulator.policy.saving.control_policies import RESOURCE_SERVICES
 from sts_emulator.vending.authorize import access_denied, consult, consult_unsigned, denial, refused
@@ -69,14 +72,31 @@ async def decide(passage: Passage, known: ResourcePolicies, need: Need) -> tuple
     owner = guarded.owner or passage.account
     keys: dict[str, tuple[str, ...]] = {name.lower(): tuple(values) for name, values in need.keys.items()}
     keys.update(_resource_keys(passage, owner))
+    rcps = () if caller is not None and organizations.is_exempt(caller.role) else _control(passage, need, owner)
+    policies = _in_play(passage, guarded, rcps)
+    keys.update(await resource_tags.keys(known, need, owner, ctx.region, policies))
     if caller is None:
-        rcps = _control(passage, need, owner)
         side = PolicySet(trust=guarded.policy or NOBODYS, rcps=rcps, resource_account=owner)
         return consult_unsigned(ctx, _ANONYMOUS, need.action, need.resource, keys, side), guarded
     policy = guarded.policy or (NOBODYS if owner != caller.account else None)
-    rcps = () if organizations.is_exempt(caller.role) else _control(passage, need, owner)
     decision = consult(ctx, caller, need.action, need.resource, keys, trust=policy, rcps=rcps, resource_account=owner)
     return decision, guarded
+
+
+def _in_play(passage: Passage, guarded: Guarded, rcps: organizations.Levels) -> Iterator[Document]:
+    """Every policy that has a say in whether a call passes."""
+    caller = passage.ctx.caller
+    if guarded.policy is not None:
+        yield guarded.policy
+    yield from chain.from_iterable(rcps)
+    if caller is None:
+        return
+    yield from caller.identity
+    yield from caller.session_policies or ()
+    yield from caller.scopes
+    if caller.boundary is not None:
+        yield caller.boundary
+    yield from chain.from_iterable(organizations.service_control(passage.ctx.world, caller.account))
 
 
 def _control(passage: Passage, need: Need, owner: str) -> organizations.Levels:

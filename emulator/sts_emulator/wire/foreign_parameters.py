@@ -253,12 +253,32 @@ def _lacking(meant: Meant, path: str) -> AwsError:
 # Forms -------------------------------------------------------------------------------------------------------------
 
 
+# What SQS's forms call otherwise than its model, which is of JSON (SQS Developer Guide, "Making Query API requests").
+_SQS_NAMES: Final = {
+    "Actions": "ActionName",
+    "AttributeNames": "AttributeName",
+    "Attributes": "Attribute",
+    "AWSAccountIds": "AWSAccountId",
+    "MessageAttributeNames": "MessageAttributeName",
+    "MessageAttributes": "MessageAttribute",
+    "MessageSystemAttributeNames": "MessageSystemAttributeName",
+    "MessageSystemAttributes": "MessageSystemAttribute",
+    "TagKeys": "TagKey",
+    "Tags": "Tag",
+    "tags": "Tag",
+}
+_BATCH: Final = "BatchRequestEntry"
+
+
 def _structure_of_pairs(pairs: Mapping[str, str], shape: Shape) -> dict[str, Any]:
     groups = _grouped(pairs)
     members = {}
     for member in shape.members.values():
         flat = member.shape.member.location_name if member.shape.flattened and member.shape.member else ""
         names = [member.query_name, flat, member.location_name, member.name, _capital(member.location_name)]
+        names.append(_SQS_NAMES.get(member.name, ""))
+        if member.name == "Entries":
+            names += [name for name in groups if name.endswith(_BATCH)]
         group = next((groups[name] for name in names if name and name in groups), None)
         if group is not None:
             members[member.name] = _of_pairs(group, member.shape)
@@ -283,13 +303,14 @@ def _of_pairs(group: dict[str, str], shape: Shape) -> Any:
     if shape.type == "list" and shape.member is not None:
         return [_of_pairs(inner, shape.member.shape) for inner in _entries(group, shape.member.location_name)]
     if shape.type == "map" and shape.key is not None and shape.value is not None:
-        key, value = shape.key.location_name or "key", shape.value.location_name or "value"
-        entries = [_grouped(inner) for inner in _entries(group, "entry")]
-        return {
-            entry[key].get("", ""): _of_pairs(entry[value], shape.value.shape)
-            for entry in entries
-            if key in entry and value in entry
-        }
+        keys = (shape.key.location_name or "key", "Key", "Name")
+        values = (shape.value.location_name or "value", "Value")
+        content = {}
+        for entry in map(_grouped, _entries(group, "entry")):
+            key, value = (next((name for name in names if name in entry), "") for names in (keys, values))
+            if key and value:
+                content[entry[key].get("", "")] = _of_pairs(entry[value], shape.value.shape)
+        return content
     return group.get("", "")
 
 

@@ -1,0 +1,91 @@
+"""What the door asks of an upstream itself, before it decides: as an account, and nothing where that fails inside."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from sts_emulator.core.errors import AwsError
+from sts_emulator.gateway import conversation
+from sts_emulator.gateway.conversation import Whole
+from sts_emulator.gateway.upstreams import Upstream
+
+if TYPE_CHECKING:
+    from lxml.etree import _Element
+
+OK: Final = 200
+_FAILED: Final = 500
+_UNKNOWN_HERE: Final = 501  # not implemented: then there is nothing to be told
+_KEPT_BACK: Final = (401, 403)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where to ask: the upstream, and as whom."""
+
+    upstream: Upstream
+    account: str
+    region: str
+    accounts: tuple[str, ...]
+
+
+async def ask(
+    place: Place,
+    service: str,
+    method: str,
+    path: str,
+    *,
+    query: str = "",
+    headers: Mapping[str, str] | None = None,
+    body: bytes = b"",
+) -> Whole:
+    """An upstream's answer; one that fails inside tells nothing, so nothing is decided by it."""
+    answer = await conversation.ask(
+        place.upstream, place.account, service, place.region, method, path, query=query, headers=headers, body=body
+    )
+    if (answer.status >= _FAILED and answer.status != _UNKNOWN_HERE) or answer.status in _KEPT_BACK:
+        raise unreadable()
+    return answer
+
+
+async def ask_json(place: Place, service: str, target: str, asked: Any, version: str) -> Any:
+    """What an upstream's answer in JSON holds; None where it is an error."""
+    headers = {"content-type": f"application/x-amz-json-{version}", "x-amz-target": target}
+    return content(await ask(place, service, "POST", "/", headers=headers, body=json.dumps(asked).encode()))
+
+
+def content(answer: Whole) -> Any:
+    """What an answer in JSON holds; None where it is an error."""
+    if answer.status != OK:
+        return None
+    try:
+        return json.loads(answer.body)
+    except ValueError:
+        raise unreadable() from None
+
+
+def text(found: Any, *path: str) -> str:
+    """The text at a path of what an answer holds, or ""."""
+    for name in path:
+        found = found.get(name) if isinstance(found, dict) else None
+    return found if isinstance(found, str) else ""
+
+
+def xml(answer: Whole) -> _Element | None:
+    """The root of an answer in XML; None where there is none."""
+    from lxml import etree
+
+    if answer.status != OK:
+        return None
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False)
+    try:
+        return etree.fromstring(answer.body, parser)
+    except (etree.XMLSyntaxError, ValueError):
+        raise unreadable() from None
+
+
+def unreadable() -> AwsError:
+    """What is not understood allows nothing."""
+    return AwsError("AccessDenied", "The upstream does not tell the policy or the tags of this resource", status=403)

@@ -1,0 +1,136 @@
+"""The tags that resources have at their upstream: read before each decision that hangs on them, and only then."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
+from typing import Final
+from urllib.parse import quote, urlencode
+
+from sts_emulator.core.names import parse_arn
+from sts_emulator.gateway import asking, known_actions, parameters
+from sts_emulator.gateway.asking import Place
+from sts_emulator.gateway.call import Need
+from sts_emulator.gateway.conversation import Whole
+from sts_emulator.gateway.known_actions import PREFIXES
+from sts_emulator.gateway.resource_policies import ResourcePolicies
+from sts_emulator.policy.deciding.document import Document
+from sts_emulator.vending.context import Keys
+from sts_emulator.wire import models
+
+_KEYS: Final = re.compile(r"([a-z0-9-]+:(?:existingobjecttag|resourcetag)/)", re.IGNORECASE)
+_OBJECTS: Final = "s3:existingobjecttag/"
+_SERVICES: Final = {prefix: name for name, prefix in PREFIXES.items()}
+
+Tags = Mapping[str, str]
+
+
+async def keys(known: ResourcePolicies, need: Need, owner: str, region: str, policies: Iterable[Document]) -> Keys:
+    """The condition keys of a resource's tags, where a policy asks for them and the action has them.
+
+    Raises:
+        AwsError: the upstream does not tell.
+        LateError: it does not answer in time.
+        BrokenError: it does not answer.
+    """
+    wanted = frozenset[str]().union(*(_asked_for(document.text) for document in policies))
+    prefix, _, name = need.action.partition(":")
+    arn = parse_arn(need.resource)
+    place = known.place(prefix, owner, (arn and arn.region) or region)
+    if not wanted or arn is None or place is None or prefix not in _SERVICES or "*" in arn.resource:
+        return {}
+    action = known_actions.of_service(_SERVICES[prefix]).actions[name]
+    wanted &= {key.partition("/")[0] + "/" for key in action.keys | action.resource_keys}
+    wanted &= {_OBJECTS} if prefix == "s3" else wanted  # a bucket's own count only where it is told so, on AWS
+    if not wanted:
+        return {}
+    if prefix == "s3":
+        tags = await _of_object(place, arn.resource, need.keys.get("s3:versionid", ("",))[0])
+    else:
+        tags = await _of_resource(place, prefix, need.resource, arn.resource)
+    return {f"{family}{key.lower()}": (value,) for family in wanted for key, value in tags.items()}
+
+
+@lru_cache(maxsize=4096)
+def _asked_for(text: str) -> frozenset[str]:
+    """The kinds of tags that a policy's conditions and variables name."""
+    return frozenset(key.lower() for key in _KEYS.findall(text))
+
+
+async def _of_object(place: Place, named: str, version: str) -> Tags:
+    query = f"tagging=&versionId={quote(version, safe='')}" if version else "tagging="
+    bucket, _, key = named.partition("/")
+    return _in_xml(
+        await asking.ask(place, "s3", "GET", f"/{quote(bucket)}/{quote(key, safe='/~')}", query=query), "Tag"
+    )
+
+
+def _in_xml(answer: Whole, *elements: str) -> Tags:
+    root = asking.xml(answer)
+    found = root.iter(*(f"{{*}}{element}" for element in elements)) if root is not None else ()
+    pairs = ((tag.findtext("{*}Key") or tag.findtext("{*}key"), tag) for tag in found)
+    return {key: tag.findtext("{*}Value") or tag.findtext("{*}value") or "" for key, tag in pairs if key}
+
+
+# How each service is asked --------------------------------------------------------------------------------------------
+
+_SUFFIX: Final = "-??????"  # of a secret that was named without what AWS adds
+
+
+def _queue(place: Place, _: str, name: str) -> dict[str, str]:
+    return {"QueueUrl": f"{place.upstream.origin}{place.upstream.prefix}/{place.account}/{name}"}
+
+
+def _secret(_: Place, arn: str, resource: str) -> dict[str, str]:
+    return {"SecretId": resource.removeprefix("secret:").removesuffix(_SUFFIX) if arn.endswith(_SUFFIX) else arn}
+
+
+def _parameter(_: Place, _arn: str, resource: str) -> dict[str, str]:
+    """By its name: its ARN leaves out the slash before a path."""
+    name = resource.removeprefix("parameter/")
+    return {"ResourceType": "Parameter", "ResourceId": f"/{name}" if "/" in name else name}
+
+
+Naming = Callable[[Place, str, str], dict[str, str]]
+"""What a call names a resource with, by its ARN and what of that names it within its account."""
+
+_IN_JSON: Final[Mapping[str, tuple[str, Naming]]] = {
+    "dynamodb": ("ListTagsOfResource", lambda _, arn, __: {"ResourceArn": arn.partition("/index/")[0]}),
+    "ecr": ("ListTagsForResource", lambda _, arn, __: {"resourceArn": arn}),
+    "events": ("ListTagsForResource", lambda _, arn, __: {"ResourceARN": arn}),
+    "kinesis": ("ListTagsForStream", lambda _, __, resource: {"StreamName": resource.partition("/")[2]}),
+    "kms": ("ListResourceTags", lambda _, __, resource: {"KeyId": resource.partition("/")[2]}),
+    "logs": ("ListTagsForResource", lambda _, arn, __: {"resourceArn": arn.partition(":log-stream:")[0]}),
+    "secretsmanager": ("DescribeSecret", _secret),
+    "sqs": ("ListQueueTags", _queue),
+    "ssm": ("ListTagsForResource", _parameter),
+    "states": ("ListTagsForResource", lambda _, arn, __: {"resourceArn": arn}),
+}
+_IN_FORMS: Final[Mapping[str, tuple[str, Naming]]] = {
+    "ec2": (
+        "DescribeTags",
+        lambda _, __, resource: {"Filter.1.Name": "resource-id", "Filter.1.Value.1": resource.partition("/")[2]},
+    ),
+    "sns": ("ListTagsForResource", lambda _, arn, __: {"ResourceArn": arn}),
+}
+
+
+async def _of_resource(place: Place, prefix: str, arn: str, resource: str) -> Tags:
+    if prefix == "lambda":
+        whole = ":".join(arn.split(":")[:7])  # its versions have its tags
+        told = asking.content(await asking.ask(place, "lambda", "GET", f"/2017-03-31/tags/{quote(whole, safe='')}"))
+    elif prefix in _IN_JSON:
+        operation, naming = _IN_JSON[prefix]
+        model = models.foreign(_SERVICES[prefix])
+        target = f"{model.target_prefix}.{operation}"
+        told = await asking.ask_json(place, prefix, target, naming(place, arn, resource), model.json_version)
+    elif prefix in _IN_FORMS:
+        operation, naming = _IN_FORMS[prefix]
+        form = {"Action": operation, "Version": models.foreign(prefix).api_version, **naming(place, arn, resource)}
+        headers = {"content-type": "application/x-www-form-urlencoded; charset=utf-8"}
+        body = urlencode(form).encode()
+        return _in_xml(await asking.ask(place, prefix, "POST", "/", headers=headers, body=body), "item", "member")
+    else:
+        return {}
+    return parameters.tags(told) if isinstance(told, dict) else {}
