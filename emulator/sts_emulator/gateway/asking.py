@@ -66,11 +66,11 @@ def content(answer: Whole) -> Any:
         raise unreadable() from None
 
 
-def text(found: Any, *path: str) -> str:
+def text(answer: Any, *path: str) -> str:
     """The text at a path of what an answer holds, or ""."""
     for name in path:
-        found = found.get(name) if isinstance(found, dict) else None
-    return found if isinstance(found, str) else ""
+        answer = answer.get(name) if isinstance(answer, dict) else None
+    return answer if isinstance(answer, str) else ""
 
 
 def xml(answer: Whole) -> _Element | None:

@@ -172,8 +172,8 @@ async def _topic(known: ResourcePolicies, place: Place, resource: str, owner: st
         answer = await asking.ask(place, "sns", "POST", "/", headers=headers, body=form.encode())
         root = asking.xml(answer)
         entries = root.iter("{*}entry") if root is not None else ()
-        found = (entry.findtext("{*}value") for entry in entries if entry.findtext("{*}key") == "Policy")
-        return _document(next(found, "") or "")
+        values = (entry.findtext("{*}value") for entry in entries if entry.findtext("{*}key") == "Policy")
+        return _document(next(values, "") or "")
 
     return Guarded(owner, await known.recall(("sns", place.account, place.region, name), read))
 

@@ -68,8 +68,8 @@ async def _of_object(place: Place, named: str, version: str) -> Tags:
 
 def _in_xml(answer: Whole, *elements: str) -> Tags:
     root = asking.xml(answer)
-    found = root.iter(*(f"{{*}}{element}" for element in elements)) if root is not None else ()
-    pairs = ((tag.findtext("{*}Key") or tag.findtext("{*}key"), tag) for tag in found)
+    tagged = root.iter(*(f"{{*}}{element}" for element in elements)) if root is not None else ()
+    pairs = ((tag.findtext("{*}Key") or tag.findtext("{*}key"), tag) for tag in tagged)
     return {key: tag.findtext("{*}Value") or tag.findtext("{*}value") or "" for key, tag in pairs if key}
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from sts_emulator.core.errors import AwsError
@@ -38,7 +38,7 @@ def read(meant: Meant, request: Request) -> dict[str, Any]:
         return _structure_of_pairs(http.parameters(request), shape)
     if meant.protocol == "json":
         content: dict[str, Any] = _renamed(_json(request.body), shape, 0)
-        if missing := _missing(content, shape, ""):
+        if missing := next(_missing(content, shape, ""), ""):
             raise _lacking(meant, missing)
         return content
     return _located(meant, request, shape) | _payload(meant, request, shape)
@@ -131,12 +131,12 @@ def _payload(meant: Meant, request: Request, shape: Shape) -> dict[str, Any]:
             return {}
         described = payload.shape if payload is not None else _of_body(shape, inside)
         content = _of_element(_xml(request.body), described, 0)
-        if _missing(content, described, ""):
+        if any(_missing(content, described, "")):
             raise _malformed()
     else:
         described = payload.shape if payload is not None else _of_body(shape, inside)
         content = _renamed(_json(request.body), described, 0)
-        if missing := _missing(content, described, ""):
+        if missing := next(_missing(content, described, ""), ""):
             raise _lacking(meant, missing)
     return {payload.name: content} if payload is not None else content
 
@@ -220,25 +220,21 @@ def _of_body(shape: Shape, inside: dict[str, Member]) -> Shape:
     return Shape("", "structure", members=inside, required=shape.required & inside.keys())
 
 
-def _missing(value: Any, shape: Shape, path: str) -> str:
-    """The path of a required member that is not there, as AWS writes it; "" where all are."""
+def _missing(value: Any, shape: Shape, path: str) -> Iterator[str]:
+    """The paths of required members that are not there, as AWS writes them."""
     if shape.type == "structure" and isinstance(value, Mapping):
-        found = ((f"{path}{name[:1].lower()}{name[1:]}", name, member) for name, member in shape.members.items())
-        inner = (
-            (place if name in shape.required else "")
-            if name not in value
-            else _missing(value[name], member.shape, f"{place}.")
-            for place, name, member in found
-        )
+        for name, member in shape.members.items():
+            place = f"{path}{name[:1].lower()}{name[1:]}"
+            if name in value:
+                yield from _missing(value[name], member.shape, f"{place}.")
+            elif name in shape.required:
+                yield place
     elif shape.type == "list" and isinstance(value, list) and shape.member is not None:
-        item = shape.member.shape
-        inner = (_missing(one, item, f"{path}{number}.member.") for number, one in enumerate(value, 1))
+        for number, item in enumerate(value, 1):
+            yield from _missing(item, shape.member.shape, f"{path}{number}.member.")
     elif shape.type == "map" and isinstance(value, Mapping) and shape.value is not None:
-        item = shape.value.shape
-        inner = (_missing(one, item, f"{path}{name}.member.") for name, one in value.items())
-    else:
-        return ""
-    return next(filter(None, inner), "")
+        for name, item in value.items():
+            yield from _missing(item, shape.value.shape, f"{path}{name}.member.")
 
 
 def _lacking(meant: Meant, path: str) -> AwsError:
