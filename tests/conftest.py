@@ -16,8 +16,13 @@ from pathlib import Path
 import clusters
 import javascript
 import pytest
+from hypothesis import settings
 
 from sts_emulator.shared_server import free_port
+
+settings.register_profile("whole")
+settings.register_profile("short", max_examples=20)
+settings.load_profile("short")  # unless pytest's own option asks for the other
 
 
 @contextlib.contextmanager

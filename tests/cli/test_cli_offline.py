@@ -108,7 +108,7 @@ def test_a_setting_that_there_is_none_of(monkeypatch: pytest.MonkeyPatch, capsys
 
 def test_whoever_stops_reading_is_not_complained_at():
     ended = subprocess.run(
-        f"{sys.executable} -m emulator check {EXAMPLES} | head -1; echo ${{PIPESTATUS[0]}} >&2",
+        f"{sys.executable} -m sts_emulator check {EXAMPLES} | head -1; echo ${{PIPESTATUS[0]}} >&2",
         shell=True,
         executable="/bin/bash",
         capture_output=True,
@@ -205,12 +205,12 @@ def test_check_takes_folders_and_by_default_the_one_here(here: Path, capsys: pyt
 @pytest.mark.parametrize(
     "data", [b"\x00", b"\xff", b"[" * 5000, b"a: &a [*a]", b"- 1\n- 2", b"accounts: 7", b'{"accounts": {"1": []}}']
 )
-def test_check_never_ends_in_a_traceback(here: Path, data: bytes):
+def test_check_never_ends_in_a_traceback(here: Path, data: bytes, capsys: pytest.CaptureFixture[str]):
     (here / "bad.yaml").write_bytes(data)
-    ended = run("check", "bad.yaml")
-    assert ended.returncode == 2
-    assert ended.stdout.startswith("bad.yaml:1: ")
-    assert ended.stderr == ""
+    assert main(["check", "bad.yaml"]) == 2
+    captured = capsys.readouterr()
+    assert captured.out.startswith("bad.yaml:1: ")
+    assert captured.err == ""
 
 
 # -- explain --------------------------------------------------------------------------------------------------------

@@ -46,7 +46,7 @@ OURS = Path(sys.executable).parent / "sts-emulator"
 URL = r"http://127\.0\.0\.1:\S+"
 SECONDS = 300
 
-pytestmark = [pytest.mark.clients, pytest.mark.scenario(SCENARIO)]
+pytestmark = pytest.mark.scenario(SCENARIO)
 
 
 class Cli:

@@ -18,8 +18,6 @@ import pytest
 
 FOLDER = Path(__file__).parent / "go"
 
-pytestmark = pytest.mark.clients
-
 
 @contextlib.contextmanager
 def busy_machine():

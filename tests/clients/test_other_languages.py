@@ -17,8 +17,6 @@ ROOT = HERE.parents[1]
 PAGE = (ROOT / "docs" / "testing-other-languages.md").read_text("utf-8")
 SCENARIO = ROOT / "trust_policies" / "default.yaml"
 
-pytestmark = pytest.mark.clients
-
 
 def block(language: str) -> str:
     return re.search(rf"^```{language}\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)[1]

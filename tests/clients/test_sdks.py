@@ -1,7 +1,7 @@
 """The AWS SDKs of other languages, unmodified, where workloads run: each finds its role in every way that it has.
 
 Each folder beside this file holds one small program, which says who its SDK's default chain is: once, and again for
-each line of its input. JavaScript is part of every test run; the others are compiled first, and run with `-m clients`.
+each line of its input.
 """
 
 from __future__ import annotations
@@ -67,17 +67,11 @@ SDKS: dict[str, Callable[[Path], list[str]]] = {
 }
 
 
-@pytest.fixture(
-    scope="session",
-    params=["js", *(pytest.param(one, marks=pytest.mark.clients) for one in ("go", "java", "rust"))],
-)
+@pytest.fixture(scope="session", params=list(SDKS))
 def sdk(request, tmp_path_factory) -> Sdk:
     """One SDK's program, built once in a folder that later runs find again."""
-    name = request.param
-    if name != "js" and "clients" not in request.config.getoption("-m"):
-        pytest.skip("is compiled first: run `pytest tests/clients -m clients`")
     with _alone(tmp_path_factory):
-        return Sdk(name, SDKS[name](HERE / name))
+        return Sdk(request.param, SDKS[request.param](HERE / request.param))
 
 
 @contextmanager

@@ -23,7 +23,7 @@ sys.path[:0] = [str(LAB), str(LAB.parent / "methods" / "instance_profile")]
 
 from command_lab import CommandLab, namespaces_forbidden  # noqa: E402 - its folder was just added
 
-pytestmark = [pytest.mark.clients, pytest.mark.scenario(str(Path(__file__).with_name("stubborn.yaml")))]
+pytestmark = pytest.mark.scenario(str(Path(__file__).with_name("stubborn.yaml")))
 
 PACKAGES = ("pyarrow", "obstore", "deltalake", "awscrt", "hvac", "google-auth", "requests")
 FORM = "Action=GetCallerIdentity&Version=2011-06-15"

@@ -5,6 +5,7 @@ import json
 
 import jwt as pyjwt
 import pytest
+from example_counts import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from web_identity_forge import Key, b64, self_signed, unsigned
@@ -66,7 +67,7 @@ class TestAgreesWithPyJwt:
         token = key_for(keys, algorithm).token(CLAIMS, algorithm=algorithm)
         assert ours(token, jwks(keys)) == theirs(token, jwks(keys)) == CLAIMS
 
-    @settings(UNHURRIED, max_examples=1500)
+    @settings(UNHURRIED, max_examples=examples(1500))
     @given(data=st.data())
     def test_of_a_mangled_token(self, keys, data):
         algorithm = data.draw(st.sampled_from(["RS256", "PS384", "ES256", "ES512"]))
@@ -76,7 +77,7 @@ class TestAgreesWithPyJwt:
         # RFC 7515 §2 wants base64url without padding; PyJWT forgives it.
         assert ours(token, jwks(keys)) == (None if "=" in token else theirs(token, jwks(keys)))
 
-    @settings(UNHURRIED, max_examples=1000)
+    @settings(UNHURRIED, max_examples=examples(1000))
     @given(data=st.data())
     def test_of_a_header_that_its_maker_chose(self, keys, data):
         header = data.draw(
@@ -100,7 +101,7 @@ class TestAgreesWithPyJwt:
             return  # PyJWT lets an empty list pass and refuses a null id; the RFCs leave neither open, tested below
         assert ours(token, jwks(keys)) == theirs(token, jwks(keys))
 
-    @settings(UNHURRIED, max_examples=500)
+    @settings(UNHURRIED, max_examples=examples(500))
     @given(
         claims=st.dictionaries(
             st.text(),
@@ -121,7 +122,7 @@ class TestAgreesWithPyJwt:
         assert ours(token, jwks(keys)) == claims
         assert theirs(token, jwks(keys)) == claims
 
-    @settings(UNHURRIED, max_examples=500)
+    @settings(UNHURRIED, max_examples=examples(500))
     @given(text=st.text(max_size=200) | st.text(alphabet="abcXYZ019-_.=+/ ", max_size=200))
     def test_of_text_that_is_no_token(self, keys, text):
         assert ours(text, jwks(keys)) is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+from example_counts import examples
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from strategies import HERE, documents, policy_sets, policy_texts, requests, statements
@@ -20,9 +21,9 @@ from sts_emulator.policy.linting.lint import RULES, Finding, lint
 from sts_emulator.policy.saving.validate import restore_principals, rewrite_principals, validate
 
 laws = settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    max_examples=examples(100), deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
-fuzz = settings(laws, max_examples=150)
+fuzz = settings(laws, max_examples=examples(150))
 KINDS = ("trust", "identity", "inline", "session", "scp", "rcp")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
+from example_counts import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scenario_lab import yaml
@@ -141,7 +142,7 @@ def test_nothing_at_all_is_an_empty_scenario():
         assert parse(text).accounts == {}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(
     st.one_of(st.binary(max_size=200), st.text(alphabet="ab:-[]{}&*!|>'\"#%@`,? \n\t0<~", max_size=80).map(str.encode))
 )

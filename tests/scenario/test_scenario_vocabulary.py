@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from example_counts import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scenario_lab import problems, yaml
@@ -178,7 +179,7 @@ trees = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(trees)
 def test_whatever_is_written_is_understood_or_refused(tree: object):
     try:

@@ -2,6 +2,7 @@
 
 import httptools
 import pytest
+from example_counts import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -134,7 +135,7 @@ LINES = st.lists(
 ENDS = st.sampled_from([b"\r\n"] * 4 + [b"\n", b"\r"])
 
 
-@settings(max_examples=500)  # few are taken
+@settings(max_examples=examples(500))  # few are taken
 @given(lines=LINES, end=ENDS, body=st.binary(max_size=4), beyond=st.sampled_from([0, 0, 0, -1, 1]))
 def test_what_is_taken_is_read_as_a_parser_reads_it(lines, end, body, beyond):
     head = [b"POST / HTTP/1.1", b"Accept: a", *lines, b"Content-Length: %d" % (len(body) + beyond)]
@@ -191,7 +192,7 @@ def test_of_other_gets_the_parser_reads_all(what, data):
     assert messages.read(data, "", "http") is None, what
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(lines=LINES, query=st.text("ab=&%2e.~#? /\r\n", min_size=1, max_size=8))
 def test_a_get_that_is_taken_is_read_as_a_parser_reads_it(lines, query):
     line = b"GET /federation/credentials?" + query.encode() + b" HTTP/1.1"

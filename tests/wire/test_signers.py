@@ -18,6 +18,7 @@ from botocore.auth import S3SigV4Auth, SigV4Auth, SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore_side import received
+from example_counts import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from requests_aws4auth import AWS4Auth
@@ -173,7 +174,7 @@ header_values = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_
     extra=st.dictionaries(st.sampled_from(["X-A", "X-B", "x-c"]), header_values),
     body=st.binary(max_size=40),
 )
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(100), deadline=None, suppress_health_check=list(HealthCheck))
 def test_any_path_query_header_and_body(path, query, extra, body):
     # given any request, escaped as RFC 3986 has it, when botocore and the common runtime sign it, then the signature holds
     target = "/".join(quote(segment, safe="~") for segment in path)

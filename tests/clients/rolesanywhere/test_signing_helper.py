@@ -24,7 +24,6 @@ ROOT = Path(__file__).parents[3]
 MODULE = "github.com/aws/rolesanywhere-credential-helper"
 
 pytestmark = [
-    pytest.mark.clients,
     pytest.mark.skipif(shutil.which("go") is None, reason="the Go toolchain is missing"),
     pytest.mark.skipif(shutil.which("cc") is None, reason="a C compiler is missing, which the helper's build needs"),
     pytest.mark.xdist_group("signing-helper"),

@@ -21,8 +21,6 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 HERE = Path(__file__).parent
 HOME, MANAGEMENT = "111122223333", "100000000001"
 
-pytestmark = pytest.mark.clients
-
 
 CYCLES = 5
 CALLERS = 2
