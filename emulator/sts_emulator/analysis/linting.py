@@ -322,8 +322,8 @@ class _Reading:
             first = node.line if isinstance(value, str) else 0
             return lambda path: _line_in_text(text, path, first)
         if isinstance(value, list):  # a bare list of statements
-            return lambda path: _line_of(node, steps(path)[1:])
-        return lambda path: _line_of(node, steps(path))
+            return lambda path: node.line_at(steps(path)[1:])
+        return lambda path: node.line_at(steps(path))
 
 
 def _line_in_text(text: str, path: str, first: int) -> int:
@@ -335,19 +335,6 @@ def _line_in_text(text: str, path: str, first: int) -> int:
         return first + source.line(source.find(source.start, steps(path)))
     except (BadInput, UnicodeEncodeError):
         return first or 1
-
-
-def _line_of(node: Node, path: list[str | int]) -> int:
-    line = node.line
-    for step in path:
-        below = node.value
-        if isinstance(below, dict) and isinstance(step, str) and step in below:
-            node, line = below[step], node.key_lines.get(step, below[step].line)
-        elif isinstance(below, list) and isinstance(step, int) and step < len(below):
-            node, line = below[step], below[step].line
-        elif step != 0:  # a single value stands for a list of one
-            break
-    return line
 
 
 def _below(node: Node | None, key: str) -> Node | None:

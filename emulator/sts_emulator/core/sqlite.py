@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sqlite3
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sts_emulator.core import clock, sqlite_file
@@ -129,17 +130,8 @@ class SqliteStore(_Reading):
         """See Store; each question is asked of what stands there now."""
 
     def probe(self) -> None:
-        self._take_lock(0)
-        db = self._event_writer
-        try:
-            db.execute("BEGIN IMMEDIATE")
+        with self._at_once() as db:
             db.execute(f"PRAGMA user_version = {sqlite_file.VERSION}")
-            db.execute("COMMIT")
-        except sqlite3.Error as error:
-            _roll_back(db)
-            raise _unavailable(error) from error
-        finally:
-            self.end()
 
     def is_known(self, world: str) -> bool:  # noqa: ARG002 - nothing is far away
         return True
@@ -186,11 +178,17 @@ class SqliteStore(_Reading):
         self._lock.release()
 
     def append_events(self, events: list[NewEvent], keep: int) -> None:
+        with self._at_once() as db:
+            self.insert_events(db, events, keep)
+
+    @contextlib.contextmanager
+    def _at_once(self) -> Iterator[sqlite3.Connection]:
+        """A transaction of its own, which waits for nobody. Raises UnavailableError."""
         self._take_lock(0)
         db = self._event_writer
         try:
             db.execute("BEGIN IMMEDIATE")
-            self.insert_events(db, events, keep)
+            yield db
             db.execute("COMMIT")
         except sqlite3.Error as error:
             _roll_back(db)

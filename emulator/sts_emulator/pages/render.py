@@ -11,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
+from sts_emulator.core.errors import AwsError
 from sts_emulator.wire.http import Response
 
 ROOM: Final = Path(__file__).parent
@@ -48,6 +49,11 @@ def page(
     body = _templates().get_template(template).render(root=root, **values)
     content = [("content-type", "text/html; charset=utf-8"), ("content-security-policy", policy)]
     return Response(status, [*content, *_ALWAYS, *headers], body.encode())
+
+
+def refused(refusal: AwsError | None) -> dict[str, Any]:
+    """The status and the text `wrong` of a form that is shown again, or for the first time."""
+    return {"status": 200 if refusal is None else refusal.status or 400, "wrong": refusal.message if refusal else ""}
 
 
 def redirect(location: str, headers: Iterable[tuple[str, str]] = ()) -> Response:

@@ -50,6 +50,19 @@ class Node:
             return f"`{self.value[:60]}`"
         return "a list" if isinstance(self.value, list) else "a mapping"
 
+    def line_at(self, path: list[str | int]) -> int:
+        """The line of what `path` leads to, or of the nearest place on the way."""
+        node, line = self, self.line
+        for step in path:
+            below = node.value
+            if isinstance(below, dict) and isinstance(step, str) and step in below:
+                node, line = below[step], node.key_lines.get(step, below[step].line)
+            elif isinstance(below, list) and isinstance(step, int) and step < len(below):
+                node, line = below[step], below[step].line
+            elif step != 0:  # a single value stands for a list of one, everywhere in a policy
+                break
+        return line
+
     def plain(self) -> Any:
         """The value as texts, lists and dicts; nothing written is None."""
         if isinstance(self.value, list):

@@ -68,17 +68,8 @@ class YamlTemplate:
         return self._node.plain()
 
     def line_at(self, path: list[str | int]) -> int:
-        """The line of what `path` leads to, or of the nearest place on the way."""
-        node, line = self._node, self._node.line
-        for step in path:
-            below = node.value
-            if isinstance(below, dict) and isinstance(step, str) and step in below:
-                node, line = below[step], node.key_lines.get(step, below[step].line)
-            elif isinstance(below, list) and isinstance(step, int) and step < len(below):
-                node, line = below[step], below[step].line
-            elif step != 0:  # a single value stands for a list of one, everywhere in a policy
-                break
-        return line
+        """See Node."""
+        return self._node.line_at(path)
 
 
 def _meaning(tag: str, node: Node) -> Node | None:

@@ -92,15 +92,14 @@ def _shown(visit: Visit, session: Session, refusal: AwsError | None = None) -> R
     return render.page(
         "mfa.html",
         visit.root,
-        status=200 if refusal is None else refusal.status or 400,
         place="Console",
         person=arn_of(session),
-        wrong=refusal.message if refusal else "",
         devices=[_told(device) for device in second_factors.fido(visit.world, session)],
         action="/signin/mfa",
         passkey=second_factors.asks_registration(visit.world, party, session) if party else None,
         elsewhere=passkeys.elsewhere(visit, "/signin/mfa"),
         token=COOKIE.form_token(visit, _FORM),
+        **render.refused(refusal),
         back="/console",
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from sts_emulator.core.errors import AwsError
 from sts_emulator.methods.console_login import console_people, own_passwords, permission, second_factors
@@ -12,7 +12,8 @@ from sts_emulator.pages import passkeys, render
 from sts_emulator.pages.console import ConsoleSession, arn_of, sign_in_header
 from sts_emulator.pages.refusals import as_page
 from sts_emulator.pages.routes import page
-from sts_emulator.pages.sessions import Cookie, open_sealed, seal_until
+from sts_emulator.pages.sessions import Cookie
+from sts_emulator.pages.steps import Steps, passkey_values
 from sts_emulator.pages.visit import Visit, own_place
 from sts_emulator.vending import authenticate
 from sts_emulator.vending.context import Context
@@ -20,11 +21,9 @@ from sts_emulator.vending.record import record
 from sts_emulator.vending.session import Session
 from sts_emulator.wire.http import Response
 
-_VISITOR: Final = Cookie("sts-emulator-console-visitor", "console-visitor", 3_600)
-_FORM: Final = "console-sign-in"
+_STEPS: Final = Steps(Cookie("sts-emulator-console-visitor", "console-visitor", 3_600), "console-sign-in")
 _STEP: Final = "console-second-step"
 _NEW_PASSWORD: Final = "console-new-password"  # noqa: S105 - what a step is sealed for
-_STEP_LIFETIME: Final = 300
 
 
 @page("GET", "/signin", refusal=as_page)
@@ -35,7 +34,7 @@ def sign_in_form(visit: Visit) -> Response:
 @page("POST", "/signin", refusal=as_page)
 def sign_in(visit: Visit) -> Response:
     """Account, name and password: signed in, asked for more, or the form again."""
-    _VISITOR.check_form(visit, _FORM)
+    _STEPS.check(visit)
     fields = visit.posted
     account = console_people.account_of(visit.world, fields.get("account", "")[:64])
     name = fields.get("username", "") or console_people.ROOT
@@ -90,11 +89,7 @@ def change_password(visit: Visit) -> Response:
 
 def _in_step(visit: Visit, step: str) -> Session:
     """Who came as far as this step, with the form of it. Raises AwsError: Refused 403."""
-    _VISITOR.check_form(visit, _FORM)
-    sealed = open_sealed(visit.world, step, visit.posted.get("step", ""))
-    if sealed is None:
-        raise AwsError("Refused", "That took too long. Sign in again.", status=403)
-    session = Session.from_bytes(sealed)
+    session = Session.from_bytes(_STEPS.opened(visit, step))
     if session.name and console_people.session_of(visit.world, session.account, session.name) is None:
         raise AwsError("Refused", console_people.WRONG, status=403)  # deleted meanwhile
     return session
@@ -138,65 +133,23 @@ def _refused(visit: Visit, refusal: AwsError, ctx: Context | None = None) -> Res
 
 def _form(visit: Visit, refusal: AwsError | None = None) -> Response:
     given = visit.posted if refusal else visit.query
-    header, token = _VISITOR.begin(visit, _FORM)
-    return render.page(
-        "console_signin.html",
-        visit.root,
-        status=200 if refusal is None else refusal.status or 400,
-        headers=[header],
-        token=token,
-        wrong=refusal.message if refusal else "",
-        account=given.get("account", ""),
-        username=given.get("username", ""),
-        then=given.get("then", ""),
-    )
+    asked = {name: given.get(name, "") for name in ("account", "username", "then")}
+    return _STEPS.ask(visit, "console_signin.html", refusal, **asked)
 
 
 def _ask_second(visit: Visit, session: Session, refusal: AwsError | None = None) -> Response:
     """By code or passkey, whichever there is; a passkey only where it was made."""
-    party = passkeys.party(visit)
-    known = second_factors.passkeys_of(visit.world, session)
-    here = party is not None and any(passkey["party"] == party.id for passkey in known)
-    return _step(
-        visit,
-        "second_factor.html",
-        _STEP,
-        session,
-        refusal,
-        action="/signin/code",
-        code=bool(second_factors.virtual(visit.world, session)),
-        passkey=second_factors.asks_passkey(visit.world, party, session) if party and here else None,
-        elsewhere=passkeys.elsewhere(visit, "/signin") if known else "",
-    )
+    world = visit.world
+    known = second_factors.passkeys_of(world, session)
+    values = {
+        "action": "/signin/code",
+        "code": bool(second_factors.virtual(world, session)),
+        **passkey_values(visit, "/signin", known, lambda party: second_factors.asks_passkey(world, party, session)),
+    }
+    return _STEPS.ask_next(visit, "second_factor.html", _STEP, session.to_bytes(), refusal, **values)
 
 
 def _ask_new_password(visit: Visit, session: Session, refusal: AwsError | None = None) -> Response:
     told = "It must be as the password policy of the account says."
-    return _step(
-        visit,
-        "new_password.html",
-        _NEW_PASSWORD,
-        session,
-        refusal,
-        action="/signin/password",
-        told=told,
-        old=True,
-    )
-
-
-def _step(
-    visit: Visit, template: str, step: str, session: Session, refusal: AwsError | None, **values: Any
-) -> Response:
-    header, token = _VISITOR.begin(visit, _FORM)
-    until = int(visit.world.now()) + _STEP_LIFETIME
-    return render.page(
-        template,
-        visit.root,
-        status=200 if refusal is None else refusal.status or 400,
-        headers=[header],
-        token=token,
-        wrong=refusal.message if refusal else "",
-        then=visit.posted.get("then", ""),
-        step=seal_until(visit.world, step, session.to_bytes(), until),
-        **values,
-    )
+    values = {"action": "/signin/password", "told": told, "old": True}
+    return _STEPS.ask_next(visit, "new_password.html", _NEW_PASSWORD, session.to_bytes(), refusal, **values)

@@ -61,15 +61,14 @@ def _shown(visit: Visit, session: PortalSession, refusal: AwsError | None = None
     return render.page(
         "mfa.html",
         visit.root,
-        status=200 if refusal is None else refusal.status or 400,
         place="Access portal",
         person=session.person["name"],
-        wrong=refusal.message if refusal else "",
         devices=[_told(means) for means in second_factors.of(session.person)],
         action="/start/mfa",
         passkey=second_factors.asks_registration(visit.world, party, session.person) if party else None,
         elsewhere=passkeys.elsewhere(visit, "/start/mfa"),
         token=browsers.COOKIE.form_token(visit, _FORM),
+        **render.refused(refusal),
         back="/start",
     )
 

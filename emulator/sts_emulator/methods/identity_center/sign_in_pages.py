@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Final
+from typing import Final
 
 from sts_emulator.accounts import directory
 from sts_emulator.accounts.directory import DirectoryUser, Instance
@@ -12,15 +12,14 @@ from sts_emulator.methods.identity_center import browsers, corporate, passwords,
 from sts_emulator.pages import passkeys, render
 from sts_emulator.pages.refusals import as_page
 from sts_emulator.pages.routes import page
-from sts_emulator.pages.sessions import Cookie, open_sealed, seal_until
+from sts_emulator.pages.sessions import Cookie
+from sts_emulator.pages.steps import Steps, passkey_values
 from sts_emulator.pages.visit import Visit
 from sts_emulator.wire.http import Response
 
-_STEP_LIFETIME: Final = 300  # between the password and what comes next
 _STEP: Final = "identity-center-second-step"
 _NEW_PASSWORD: Final = "identity-center-new-password"  # noqa: S105 - what a step is sealed for
-_VISITOR: Final = Cookie("sts-emulator-visitor", "identity-center-visitor", 3_600)
-_FORM: Final = "sign-in"
+_STEPS: Final = Steps(Cookie("sts-emulator-visitor", "identity-center-visitor", 3_600), "sign-in")
 
 
 @page("GET", "/start/signin", refusal=as_page)
@@ -40,7 +39,7 @@ def sign_in_form(visit: Visit) -> Response:
 @page("POST", "/start/signin", refusal=as_page)
 def sign_in(visit: Visit) -> Response:
     """The name and password: signed in, asked for more, or the form again."""
-    _VISITOR.check_form(visit, _FORM)
+    _STEPS.check(visit)
     fields = visit.posted
     instance = browsers.instance_of(visit, fields.get("instance", ""))
     if "identity_provider" in instance:
@@ -114,11 +113,7 @@ def sign_out(visit: Visit) -> Response:
 
 def _in_step(visit: Visit, step: str) -> tuple[Instance, DirectoryUser]:
     """Who came as far as this step, with the form of it. Raises AwsError: Refused 403."""
-    _VISITOR.check_form(visit, _FORM)
-    sealed = open_sealed(visit.world, step, visit.posted.get("step", ""))
-    if sealed is None:
-        raise AwsError("Refused", "That took too long. Sign in again.", status=403)
-    instance_id, user_id = json.loads(sealed)
+    instance_id, user_id = json.loads(_STEPS.opened(visit, step))
     instance = browsers.instance_of(visit, instance_id)
     person = directory.user(visit.world, instance["store"], user_id)
     if person is None or not person["enabled"]:
@@ -138,72 +133,27 @@ def _enter(visit: Visit, instance: Instance, person: DirectoryUser) -> Response:
 
 def _form(visit: Visit, instance: Instance, refusal: AwsError | None = None) -> Response:
     given = visit.posted if refusal else visit.query
-    header, token = _VISITOR.begin(visit, _FORM)
-    return render.page(
-        "portal_signin.html",
-        visit.root,
-        status=200 if refusal is None else refusal.status or 400,
-        headers=[header],
-        token=token,
-        wrong=refusal.message if refusal else "",
-        username=given.get("username", ""),
-        then=given.get("then", ""),
-        instance=instance,
-    )
+    asked = {name: given.get(name, "") for name in ("username", "then")}
+    return _STEPS.ask(visit, "portal_signin.html", refusal, instance=instance, **asked)
 
 
 def _ask_second(visit: Visit, instance: Instance, person: DirectoryUser, refusal: AwsError | None = None) -> Response:
     """By code or passkey, whichever the person has; a passkey only where it was made."""
-    party = passkeys.party(visit)
     known = second_factors.passkeys_of(person)
-    here = party is not None and any(passkey["party"] == party.id for passkey in known)
-    return _step(
-        visit,
-        "second_factor.html",
-        _STEP,
-        (instance, person),
-        refusal,
-        action="/start/signin/code",
-        code=second_factors.has_code(person),
-        passkey=second_factors.asks_passkey(visit.world, party, person) if party and here else None,
-        elsewhere=passkeys.elsewhere(visit, "/start") if known else "",
-    )
+    values = {
+        "action": "/start/signin/code",
+        "code": second_factors.has_code(person),
+        **passkey_values(visit, "/start", known, lambda party: second_factors.asks_passkey(visit.world, party, person)),
+    }
+    return _STEPS.ask_next(visit, "second_factor.html", _STEP, _who(instance, person), refusal, **values)
 
 
 def _ask_new_password(
     visit: Visit, instance: Instance, person: DirectoryUser, refusal: AwsError | None = None
 ) -> Response:
-    return _step(
-        visit,
-        "new_password.html",
-        _NEW_PASSWORD,
-        (instance, person),
-        refusal,
-        action="/start/signin/password",
-        told=passwords.RULE,
-        old=False,
-    )
+    values = {"action": "/start/signin/password", "told": passwords.RULE, "old": False}
+    return _STEPS.ask_next(visit, "new_password.html", _NEW_PASSWORD, _who(instance, person), refusal, **values)
 
 
-def _step(
-    visit: Visit,
-    template: str,
-    step: str,
-    who: tuple[Instance, DirectoryUser],
-    refusal: AwsError | None,
-    **values: Any,
-) -> Response:
-    until = int(visit.world.now()) + _STEP_LIFETIME
-    header, token = _VISITOR.begin(visit, _FORM)
-    instance, person = who
-    return render.page(
-        template,
-        visit.root,
-        status=200 if refusal is None else refusal.status or 400,
-        headers=[header],
-        token=token,
-        wrong=refusal.message if refusal else "",
-        then=visit.posted.get("then", ""),
-        step=seal_until(visit.world, step, json.dumps([instance["id"], person["id"]]).encode(), until),
-        **values,
-    )
+def _who(instance: Instance, person: DirectoryUser) -> bytes:
+    return json.dumps([instance["id"], person["id"]]).encode()

@@ -251,15 +251,11 @@ def _ip_deny(subject: Subject) -> Iterator[Hit]:
 
 
 def _subjects(subject: Subject, issuer: str) -> Iterator[tuple[str, str]]:
-    for statement in subject.allows:
-        for condition in statement.conditions:
-            if (
-                condition.name == f"{issuer}:sub"
-                and condition.operator.family == "like"
-                and not condition.operator.negated
-            ):
-                for value in condition.values:
-                    yield condition_path(statement, condition), value.raw
+    for _, condition, path in subject.conditions(subject.allows):
+        op = condition.operator
+        if condition.name == f"{issuer}:sub" and op.family == "like" and not op.negated:
+            for value in condition.values:
+                yield path, value.raw
 
 
 def _open_github(subject: Subject) -> Iterator[Hit]:
@@ -306,16 +302,12 @@ def _mutable_github(subject: Subject) -> Iterator[Hit]:
 
 
 def _like_everything(subject: Subject) -> Iterator[Hit]:
-    for statement in subject.allows:
-        for condition in statement.conditions:
-            op = condition.operator
-            everything = [value for value in condition.values if value.raw and not value.raw.strip("*")]
-            if op.family == "like" and not op.negated and everything:
-                yield (
-                    condition_path(statement, condition),
-                    f"`*` takes every {condition.key}: it only asks for the key to be there",
-                    "write the values that are allowed",
-                )
+    for _, condition, path in subject.conditions(subject.allows):
+        op = condition.operator
+        everything = [value for value in condition.values if value.raw and not value.raw.strip("*")]
+        if op.family == "like" and not op.negated and everything:
+            message = f"`*` takes every {condition.key}: it only asks for the key to be there"
+            yield path, message, "write the values that are allowed"
 
 
 def _misspelt(subject: Subject) -> Iterator[Hit]:

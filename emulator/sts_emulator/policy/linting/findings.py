@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -58,9 +58,9 @@ class Subject:
         """The Allow statements."""
         return self.document.allows
 
-    def conditions(self) -> Iterator[tuple[Statement, Condition, str]]:
-        """Every condition with its statement and JSON path."""
-        for statement in self.statements:
+    def conditions(self, statements: Iterable[Statement] | None = None) -> Iterator[tuple[Statement, Condition, str]]:
+        """Every condition with its statement and JSON path; of these statements, or of all."""
+        for statement in self.statements if statements is None else statements:
             for condition in statement.conditions:
                 yield statement, condition, condition_path(statement, condition)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from sts_emulator.policy.deciding.matching import has_wildcard
 from sts_emulator.policy.federated import GITHUB
 from sts_emulator.policy.issued import SUBJECTS, form_of, may_issue, never_on_github
-from sts_emulator.policy.linting.findings import Hit, Rule, Subject, allow, condition_path, policy
+from sts_emulator.policy.linting.findings import Hit, Rule, Subject, allow, policy
 from sts_emulator.policy.linting.principal_rules import ACCOUNT
 
 if TYPE_CHECKING:
@@ -40,12 +40,11 @@ def _form(issuer: str) -> SubjectForm | None:
 
 def _patterns(subject: Subject, family: str) -> Iterator[tuple[str, str, str]]:
     """JSON path, issuer and text of what positive conditions on subjects take."""
-    for statement in subject.allows:
-        for condition in statement.conditions:
-            issuer, _, claim = condition.name.rpartition(":")
-            if claim == "sub" and condition.operator.family == family and not condition.operator.negated:
-                for value in condition.values:
-                    yield condition_path(statement, condition), issuer, value.raw
+    for _, condition, path in subject.conditions(subject.allows):
+        issuer, _, claim = condition.name.rpartition(":")
+        if claim == "sub" and condition.operator.family == family and not condition.operator.negated:
+            for value in condition.values:
+                yield path, issuer, value.raw
 
 
 def _open(subject: Subject) -> Iterator[Hit]:

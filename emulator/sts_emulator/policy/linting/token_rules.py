@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sts_emulator.policy.deciding.matching import has_wildcard
 from sts_emulator.policy.issued import AUDIENCES, SUBJECTS, form_of, may_issue, once
-from sts_emulator.policy.linting.findings import Hit, Rule, Subject, allow, condition_path, policy
+from sts_emulator.policy.linting.findings import Hit, Rule, Subject, allow, policy
 from sts_emulator.policy.linting.principal_rules import ACCOUNT, ROLES_ANYWHERE
 
 if TYPE_CHECKING:
@@ -20,12 +20,11 @@ CERTIFICATE = "aws:principaltag/x509"
 
 def _asked(subject: Subject, claim: str) -> Iterator[tuple[str, str, Condition]]:
     """JSON path, issuer and condition of what positive conditions ask of a claim."""
-    for statement in subject.allows:
-        for condition in statement.conditions:
-            issuer, _, asked = condition.name.rpartition(":")
-            op = condition.operator
-            if asked == claim and op.family in ("string", "like") and not op.negated:
-                yield condition_path(statement, condition), issuer, condition
+    for _, condition, path in subject.conditions(subject.allows):
+        issuer, _, asked = condition.name.rpartition(":")
+        op = condition.operator
+        if asked == claim and op.family in ("string", "like") and not op.negated:
+            yield path, issuer, condition
 
 
 def _impossible(subject: Subject) -> Iterator[Hit]:
