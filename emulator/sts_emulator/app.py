@@ -64,7 +64,7 @@ def create_server(settings: Settings) -> Server:
         Worlds(store),
         EventLog(EventTable(store, health) if settings.state else None),
         health,
-        tuple(page.lstrip("/") for page in PAGES if not page.startswith("*")),
+        tuple(page.lstrip("/") for page in PAGES if not page.startswith(("*", "_"))),
         _used(settings.record),
     )
     server.worlds.create(DEFAULT)
@@ -172,7 +172,8 @@ def _failure(call: Call, error: Exception) -> Response:
     """An error in the protocol's shape. What is no AwsError is a mistake of ours: logged whole, and told as such."""
     request = call.request
     if isinstance(error, dispatch.NoAction):
-        return Response(302, [("location", error.location)], b"")
+        place = f"{request.signed_path.rstrip('/')}/_emulator/" if _is_a_person(request) else error.location
+        return Response(302, [("location", place)], b"")
     if isinstance(error, UnavailableError):  # which takes no event of this either
         if call.ctx is not None:
             call.ctx.server.health.failed(error)
@@ -190,6 +191,18 @@ def _failure(call: Call, error: Exception) -> Response:
     if call.ctx is not None and call.ctx.service == "sts":
         response.headers.append(_extended_request_id(call.ctx))
     return response
+
+
+def _is_a_person(request: Request) -> bool:
+    """Whether a browser looks at the endpoint: AWS's own redirect leads a client to a page about IAM."""
+    headers = request.headers
+    return (
+        request.method in ("GET", "HEAD")
+        and "text/html" in headers.get("accept", "")
+        and "authorization" not in headers
+        and not any(name.startswith("x-amz-") for name in headers)
+        and "x-amz-" not in request.query.lower()
+    )
 
 
 def _extended_request_id(ctx: Context) -> tuple[str, str]:

@@ -305,6 +305,11 @@ SERVICES = (
             "user-pools": ("sts_emulator.idp.user_pools.token_page",),
         },
     ),
+    Method(
+        "console",
+        {},
+        {"_emulator": _rooms("sts_emulator.web", "frame", "timeline", "live")},
+    ),
     # The token that STS signs for others to verify is evidence, so it is made where evidence is made.
     Method(
         "outbound federation", {"sts": ("sts_emulator.idp.outbound",)}, {"outbound": ("sts_emulator.idp.outbound",)}

@@ -204,7 +204,7 @@ def _announcement(settings: Settings, world: World) -> Iterator[str]:
         for method, text in commands.items():
             yield f"  # {method}"
             yield from (f"  {line}" for line in _with_port(text, settings).strip().splitlines())
-    yield from ("", "ready; Ctrl-C stops it")
+    yield from ("", f"console: {url}/_emulator/", "", "ready; Ctrl-C stops it")
 
 
 def _passed_on(upstream: str) -> str:

@@ -28,7 +28,7 @@ async def answer(server: Server, world: World, request: Request, base_url: str) 
     try:
         page, values = routes.match(request.method, request.raw_path)
         _guard(visit, page)
-        fault = faults.take(world, *_place(request))
+        fault = None if page.own else faults.take(world, *_place(request))
     except Exception as error:  # noqa: BLE001 - told to the visitor, or logged whole
         return _failure(visit, page, error)
     if fault is None:

@@ -6,7 +6,7 @@ Templates and the files that they load stand in this room; nothing is loaded fro
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import AsyncGenerator, Iterable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -36,19 +36,28 @@ def page(
     status: int = 200,
     headers: Iterable[tuple[str, str]] = (),
     posts_to: Iterable[str] = (),
+    live: bool = False,
     **values: Any,
 ) -> Response:
     """A page from a template.
 
     `root` is the path of the world, "" or `/w/name`; `posts_to` are origins beside our own that its forms may go to.
+    `live`: its script may ask this server for what is new.
     """
     policy = (
-        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; base-uri 'none'; "
+        f"default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; base-uri 'none'; "
+        f"{f'connect-src {_SELF}; ' if live else ''}"
         f"frame-ancestors 'none'; form-action {' '.join([_SELF, *posts_to])}"
     )
-    body = _templates().get_template(template).render(root=root, **values)
+    body = fragment(template, root=root, **values)
     content = [("content-type", "text/html; charset=utf-8"), ("content-security-policy", policy)]
-    return Response(status, [*content, *_ALWAYS, *headers], body.encode())
+    return Response(status, [*content, *_ALWAYS, *headers], body.encode("utf-8", "replace"))
+
+
+def fragment(template: str, **values: Any) -> str:
+    """A part of a page from a template."""
+    text: str = _templates().get_template(template).render(values)
+    return text
 
 
 def refused(refusal: AwsError | None) -> dict[str, Any]:
@@ -59,6 +68,12 @@ def refused(refusal: AwsError | None) -> dict[str, Any]:
 def redirect(location: str, headers: Iterable[tuple[str, str]] = ()) -> Response:
     """Send the browser on, with GET."""
     return Response(302, [("location", location), ("content-security-policy", NOTHING), *_ALWAYS, *headers], b"")
+
+
+def stream(content_type: str, chunks: AsyncGenerator[bytes, None]) -> Response:
+    """An answer without an end."""
+    content = [("content-type", content_type), ("content-security-policy", NOTHING), ("x-accel-buffering", "no")]
+    return Response(200, [*content, *_ALWAYS], b"", stream=chunks)
 
 
 def data(status: int, value: Any) -> Response:

@@ -26,6 +26,7 @@ class Page:
 
     `foreign`: other sites' pages may send people here, with a form
     or a link that proves something itself. `own_hosts`: it judges the Host header itself, as what it stands for does.
+    `own`: it is the emulator's own, and nothing of AWS's that faults could be about.
     """
 
     method: str
@@ -35,6 +36,7 @@ class Page:
     mistakes: tuple[type[Exception], ...]
     foreign: bool
     own_hosts: bool
+    own: bool
 
     def values(self, segments: list[str]) -> dict[str, str] | None:
         """What stands in a path for the names of this page's; None when the path is another."""
@@ -66,6 +68,7 @@ def page(
     mistakes: tuple[type[Exception], ...] = (),
     foreign: bool = False,
     own_hosts: bool = False,
+    own: bool = False,
 ) -> Callable[[Function], Function]:
     """Declare the decorated function as a page: it is given the Visit, and by name what stands in the path.
 
@@ -83,6 +86,7 @@ def page(
             mistakes=mistakes,
             foreign=foreign,
             own_hosts=own_hosts,
+            own=own,
         )
         first = _below_any(path) if parts[0].startswith("{") else parts[0]
         rivals = _PAGES.setdefault(first, [])

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Final
 
 from sts_emulator.wire import messages
@@ -18,10 +21,37 @@ async def send_answer(scope: Scope, receive: Receive, send: Send, response: Resp
         await _spoil(scope, receive, response, response.fault.answer)
         return
     headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
+    if response.stream is not None and scope["method"] != "HEAD":
+        headers.append((b"date", messages.date(response).encode()))
+        await send({"type": "http.response.start", "status": response.status, "headers": headers})
+        await _flow(receive, send, response.stream)
+        return
     headers.append((b"content-length", str(len(response.body)).encode()))
     headers.append((b"date", messages.date(response).encode()))
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else response.body})
+
+
+async def _flow(receive: Receive, send: Send, chunks: AsyncGenerator[bytes, None]) -> None:
+    """Send what comes until it ends, or the reader has gone."""
+
+    async def sending() -> None:
+        async with aclosing(chunks):
+            async for chunk in chunks:
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def leaving() -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    tasks = {asyncio.ensure_future(sending()), asyncio.ensure_future(leaving())}
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _spoil(scope: Scope, receive: Receive, response: Response, how: str) -> None:

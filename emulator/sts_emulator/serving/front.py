@@ -39,6 +39,9 @@ SHOWING = frozenset(
 )
 _SHOWING_PARTS = ("accounts", "approve", "identity-center", "scim")  # and parts of the control API
 
+_API = ("/_emulator/api", "/_emulator/docs", "/_emulator/openapi.json")
+_CONSOLE = "/_emulator"  # which is no place of a workload's listener
+
 UNITS = 16  # calls at the same time that wait for a database elsewhere
 PATIENCE_BESIDE = 2.0  # seconds that such a call waits for another one that writes to its world
 PATIENCE = 0.1  # seconds that all wait while one waits for another process's lock
@@ -92,7 +95,7 @@ class Front:
         self.server.events.settle()
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["path"].startswith("/_emulator") and _MOUNT not in scope:
+        if scope["path"].startswith(_API) and _MOUNT not in scope:
             await self._serve_api(scope, receive, send)
             return
         body = await read_body(receive, MAX_BODY)
@@ -200,9 +203,11 @@ class Front:
             return _json(404, b'{"message":"no such world"}')
         request.raw_path = rest
         base_url = f"{request.scheme}://{request.headers.get('host', '')}{prefix}"
+        if mount is not None and rest.startswith(_CONSOLE):
+            return _json(404, b'{"message":"no such page"}')
         if rest != "/" and routes.is_page(rest):
             world.take_time(self._store)  # it may await what belongs to the loop, and so stays there
-            if PENDING in world.settings:
+            if PENDING in world.settings and not rest.startswith(_CONSOLE):  # whose pages plant when they show it
                 plant(self.server, world)
             return answering.answer(self.server, world, request, base_url)
         if self.server.settings.permissive:  # no signature tells who asks: a foreign page must not

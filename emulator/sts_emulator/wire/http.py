@@ -6,6 +6,7 @@ Everything here is hostile input: sizes are checked before anything is built fro
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
@@ -50,12 +51,16 @@ class Request:
 
 @dataclass(slots=True)
 class Response:
-    """What is sent back; whoever writes the socket adds `content-length` and `date`, and spoils it by its `fault`."""
+    """What is sent back; whoever writes the socket adds `content-length` and `date`, and spoils it by its `fault`.
+
+    With a `stream` that is sent instead of the body, for as long as somebody reads it.
+    """
 
     status: int
     headers: list[tuple[str, str]]
     body: bytes
     fault: Fault | None = None
+    stream: AsyncGenerator[bytes, None] | None = None
 
 
 def parameters(request: Request) -> dict[str, str]:

@@ -1,0 +1,156 @@
+"""The timeline: where browsers are led, what a row says, filters, pages, and what comes live."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from urllib.parse import urlsplit
+
+import pytest
+from console_lab import console, deploy, tries, visit, window
+
+DENIED = "//li[contains(@class,'denied')]"
+
+
+@pytest.fixture
+def tried(aws):
+    tries(aws)
+    return aws
+
+
+def operations(page) -> list[str]:
+    return [text.split()[-1] for text in page.texts("//li//a[@class='what']")]
+
+
+def test_a_browser_at_the_endpoint_is_led_to_the_console(aws):
+    root = visit(aws.endpoint_url)
+    assert (root.status, root.headers["location"]) == (302, f"/w/{aws.world}/_emulator/")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Accept": "*/*"},
+        {"Authorization": "AWS4-HMAC-SHA256 Credential=x"},
+        {"X_Amz_Date": "20261129T000000Z"},
+    ],
+)
+def test_a_client_is_not(aws, headers):
+    assert "_emulator" not in visit(f"{aws.endpoint_url}/", **headers).headers.get("location", "")
+    assert visit(f"{aws.endpoint_url}/?Action=GetCallerIdentity&Version=2011-06-15").status == 403
+
+
+def test_an_empty_timeline_says_what_to_do_first(emulator_server):
+    with emulator_server.world("accounts: {}") as fresh:
+        page = visit(console(fresh))
+    assert page.status == 200
+    assert f"sts-emulator env --world {fresh.world}" in page.text
+
+
+def test_rows_say_who_for_what_and_what_decided(tried):
+    page = visit(console(tried))
+    (feature,) = [text for text in page.texts(DENIED) if "web identity" in text]
+    assert "repo:acme/shop:ref:refs/heads/feature → role/github-deploy" in feature
+    assert "trust policy: token.actions.githubusercontent.com:sub is repo:acme/shop:ref:refs/heads/feature" in feature
+    (bob,) = [text for text in page.texts(DENIED) if "user/bob" in text]
+    assert "identity policy: nothing allows it" in bob
+    assert any("the signature is not that of this request" in text for text in page.texts(DENIED))
+    (release,) = [text for text in page.texts("//li") if "✓ allowed" in text and "role/release" in text]
+    assert "trust policy: Allow “DeployFromDev” with sts:ExternalId" in release
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("outcome=denied&method=web+identity", ["AssumeRoleWithWebIdentity"]),
+        ("role=role/release&not_outcome=denied", ["AssumeRole"]),
+        ("principal=user/alice,user/bob", ["AssumeRole", "AssumeRole"]),
+        ("q=acme-release", ["AssumeRole"]),
+        ("q=refs%2Fheads%2Ffeature", ["AssumeRoleWithWebIdentity"]),
+        ("operation=createaccesskey&not_principal=root", []),
+    ],
+)
+def test_filters_and_search(tried, query, expected):
+    assert operations(visit(console(tried, f"?{query}"))) == expected
+
+
+def test_errors_first(tried):
+    classes = [row.get("class") for row in visit(console(tried, "?order=refused")).tree.xpath("//ol/li")]
+    kinds = ["allowed" in known for known in classes]
+    assert kinds == sorted(kinds)
+
+
+def test_pages_of_a_hundred_lead_to_the_oldest(aws):
+    sts = aws.client("sts")
+    for _ in range(205):
+        sts.get_caller_identity()
+    seen, path = [], ""
+    while path is not None:
+        page = visit(console(aws, path))
+        rows = page.tree.xpath("//input[@name='pick']/@value")
+        assert len(rows) <= 100
+        seen += rows
+        older = page.tree.xpath("//a[@rel='next']/@href")
+        path = urlsplit(older[0]).query and f"?{urlsplit(older[0]).query}" if older else None
+    assert len(seen) == len(set(seen)) == 205
+
+
+def test_a_place_that_is_not_kept_any_more(aws):
+    assert visit(console(aws, "?before=nothing")).status == 404
+
+
+def test_faults_of_a_world_do_not_hit_its_console(aws):
+    aws.faults({"service": "*", "status": 500})
+    assert visit(console(aws)).status == 200
+    assert visit(f"{aws.endpoint_url}/issuers").status == 500
+
+
+def test_what_happens_appears_at_once(aws, chromium):
+    page = window(chromium)
+    page.goto(console(aws))
+    page.wait_for_function("document.getElementById('news').textContent === 'Live'")
+    deploy(aws, "refs/heads/feature")
+    page.wait_for_selector("li.denied >> text=refs/heads/feature")
+    assert page.locator("#empty").count() == 0
+    assert page.complaints == []
+
+
+def stream(aws, last: str = "") -> socket.socket:
+    target = urlsplit(console(aws, "live"))
+    connection = socket.create_connection((target.hostname, target.port), timeout=20)
+    lines = [f"GET {target.path} HTTP/1.1", f"Host: {target.netloc}", *([f"Last-Event-ID: {last}"] if last else [])]
+    connection.sendall("\r\n".join([*lines, "", ""]).encode())
+    return connection
+
+
+def read_until(connection: socket.socket, text: bytes) -> bytes:
+    received = b""
+    while text not in received:
+        chunk = connection.recv(65536)
+        assert chunk, received
+        received += chunk
+    return received
+
+
+def test_whoever_comes_back_misses_nothing(aws):
+    deploy(aws, "refs/heads/main")
+    last = aws.events()[-1]["requestID"]
+    deploy(aws, "refs/heads/feature")
+    with stream(aws, last) as connection:
+        assert b"refs/heads/feature" in read_until(connection, b"event: attempts")
+
+
+def test_all_readers_are_sent_the_same_and_what_is_too_fast_is_counted(aws):
+    connections = [stream(aws) for _ in range(5)]
+    for connection in connections:
+        read_until(connection, b": listening")
+    calls = threading.Thread(target=lambda: [aws.client("sts").get_caller_identity() for _ in range(60)])
+    calls.start()
+    told = [read_until(connection, b"event: attempts") for connection in connections]
+    calls.join()
+    assert all(b"GetCallerIdentity" in text for text in told)
+    for connection in connections:
+        connection.close()
+    time.sleep(0)  # their ends are noticed by the server alone
+    assert visit(console(aws)).status == 200
