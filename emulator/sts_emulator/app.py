@@ -27,7 +27,7 @@ from sts_emulator.serving import sockets
 from sts_emulator.serving.front import SHOWING, Front, apply_scenario, plant
 from sts_emulator.settings import Settings
 from sts_emulator.vending import authenticate
-from sts_emulator.vending.context import Context, Server
+from sts_emulator.vending.context import LARGEST_EXCHANGE, Context, Exchange, Server
 from sts_emulator.vending.record import new_request_id, record
 from sts_emulator.wire import dispatch, protocols, validate
 from sts_emulator.wire.http import Request, Response
@@ -165,7 +165,13 @@ def _success(call: Call, ctx: Context, operation: Operation, result: Mapping[str
     if ctx.service == "sts":
         response.headers.append(_extended_request_id(ctx))
     record(ctx, result)
+    _keep(ctx.server, call, response)
     return response
+
+
+def _keep(server: Server, call: Call, response: Response) -> None:
+    if len(call.request.body) <= LARGEST_EXCHANGE and len(response.body) <= LARGEST_EXCHANGE:
+        server.exchanges.append(Exchange(call.request_id, call.request, response))
 
 
 def _failure(call: Call, error: Exception) -> Response:
@@ -188,8 +194,10 @@ def _failure(call: Call, error: Exception) -> Response:
         record(call.ctx, error=error)
     accept_json = protocols.wants_json(request)
     response = protocols.render_error(call.service, call.operation, error, call.request_id, accept_json=accept_json)
-    if call.ctx is not None and call.ctx.service == "sts":
-        response.headers.append(_extended_request_id(call.ctx))
+    if call.ctx is not None:
+        if call.ctx.service == "sts":
+            response.headers.append(_extended_request_id(call.ctx))
+        _keep(call.ctx.server, call, response)
     return response
 
 

@@ -308,7 +308,7 @@ SERVICES = (
     Method(
         "console",
         {},
-        {"_emulator": _rooms("sts_emulator.web", "frame", "timeline", "live")},
+        {"_emulator": _rooms("sts_emulator.web", "frame", "timeline", "live", "attempt", "replay")},
     ),
     # The token that STS signs for others to verify is evidence, so it is made where evidence is made.
     Method(

@@ -123,6 +123,11 @@ def serious(page) -> list[tuple[str, str]]:
     ]
 
 
-def told(aws) -> list[dict]:
-    """The ids and outcomes of all attempts, newest first."""
-    return json.loads(json.dumps(aws.events()))[::-1]
+def event_of(aws, name: str, outcome: str, whose: str = "") -> str:
+    return next(
+        event["requestID"]
+        for event in reversed(aws.events())
+        if event["eventName"] == name
+        and event["additionalEventData"]["outcome"] == outcome
+        and whose in json.dumps(event["requestParameters"]) + json.dumps(event["userIdentity"])
+    )

@@ -8,19 +8,27 @@ from typing import Any
 
 from sts_emulator.analysis.compare import Witness
 from sts_emulator.core.world import World
+from sts_emulator.policy.deciding.engine import Request, needs_trust
 from sts_emulator.scenario import evidence
 
 
 def suggestion(witness: Witness, world: World) -> Iterator[str]:
     """The expectation; its first line is a comment where the caller is not one of the scenario's."""
-    entry: dict[str, Any] = {"assume": witness.request.resource}
-    principal = witness.request.principal
     keys = {key.lower(): values for key, values in witness.chosen.items()}
-    supposed = evidence.kind_for(principal).supposed(world, principal, keys)
+    yield from expectation(world, witness.request, keys, "deny")
+
+
+def expectation(
+    world: World, request: Request, keys: Mapping[str, tuple[str, ...]], result: str, because: Any = None
+) -> Iterator[str]:
+    """The expectation that makes a request with the keys that its caller brings. Raises LookupError: nobody such."""
+    brought = dict(keys)
+    asked = {"assume": request.resource} if needs_trust(request) else {"may": f"{request.action} on {request.resource}"}
+    supposed = evidence.kind_for(request.principal).supposed(world, request.principal, brought)
     if supposed.told:
         yield f"# {supposed.told}"
-    entry |= {**supposed.members, **_rest(keys), "result": "deny"}
-    yield f"- {_flow(entry)}"
+    entry = {**asked, **supposed.members, **_rest(brought), "result": result}
+    yield f"- {_flow({**entry, 'because': because} if because else entry)}"
 
 
 def _rest(brought: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:

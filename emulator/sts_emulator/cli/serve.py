@@ -177,6 +177,7 @@ def _announcement(settings: Settings, world: World) -> Iterator[str]:
     url = url_of(settings.host, settings.port)
     accounts = world.page(documents.ACCOUNT)
     yield f"sts-emulator serves {len(accounts)} account{'s' if len(accounts) != 1 else ''} on {url}"
+    yield f"console: {url}/_emulator/"
     if not is_loopback(settings.host):
         yield from (
             "",
@@ -204,7 +205,7 @@ def _announcement(settings: Settings, world: World) -> Iterator[str]:
         for method, text in commands.items():
             yield f"  # {method}"
             yield from (f"  {line}" for line in _with_port(text, settings).strip().splitlines())
-    yield from ("", f"console: {url}/_emulator/", "", "ready; Ctrl-C stops it")
+    yield from ("", "ready; Ctrl-C stops it")
 
 
 def _passed_on(upstream: str) -> str:

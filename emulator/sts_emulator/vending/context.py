@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from sts_emulator.accounts.documents import Role, User
 from sts_emulator.core import clock
@@ -18,11 +19,25 @@ from sts_emulator.policy.deciding.engine import Decision, PolicySet, Principal, 
 from sts_emulator.settings import Settings
 from sts_emulator.vending.session import Session
 from sts_emulator.wire.http import Request as HttpRequest
+from sts_emulator.wire.http import Response as HttpResponse
 
 Keys = Mapping[str, tuple[str, ...]]
 
 TRUE = ("true",)
 FALSE = ("false",)
+
+
+EXCHANGES: Final = 200
+LARGEST_EXCHANGE: Final = 32_768
+"""Bytes of a body: the newest calls are kept in memory as they came and went, and none of them may take much of it."""
+
+
+class Exchange(NamedTuple):
+    """A call as it came, and its answer as it left."""
+
+    id: str
+    request: HttpRequest
+    response: HttpResponse
 
 
 @dataclass(slots=True)
@@ -35,6 +50,7 @@ class Server:
     health: Health = field(default_factory=Health)
     endpoints: Collection[str] = ()  # the first segments of pages, such as `imds`
     used: Callable[[Context, AwsError | None], None] | None = None
+    exchanges: deque[Exchange] = field(default_factory=lambda: deque(maxlen=EXCHANGES))
 
 
 @dataclass(slots=True)

@@ -1,0 +1,172 @@
+"""What a call proved itself with, decoded: tokens, assertions, certificates, signatures, while the call is kept."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sts_emulator.core.errors import AwsError
+from sts_emulator.vending.context import Exchange, Server
+from sts_emulator.wire import http, sigv4
+from sts_emulator.wire.http import Request
+
+LONGEST: Final = 40_000
+"""Characters of a token or assertion that are decoded."""
+
+_JWT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
+_TIMES: Final = ("iat", "exp", "nbf", "auth_time")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One piece of evidence in a readable form: `rows` by name, or a `text` as it stands."""
+
+    title: str
+    rows: Mapping[str, str]
+    text: str = ""
+
+
+def exchange_of(server: Server, identifier: str) -> Exchange | None:
+    """The call of an attempt as it came, while it is kept."""
+    return next((kept for kept in server.exchanges if kept.id == identifier), None)
+
+
+def parts(request: Request) -> Iterator[Part]:
+    """What can be read out of a call."""
+    for name, value in _texts(request):
+        if _JWT.fullmatch(value) and len(value) <= LONGEST:
+            yield from _token(name, value)
+        elif name.lower().endswith("samlassertion") and len(value) <= LONGEST:
+            yield from _assertion(value)
+    if certificate := request.headers.get("x-amz-x509", ""):
+        yield from _certificate(certificate[:LONGEST])
+    yield from _signature(request)
+
+
+def _texts(request: Request) -> Iterator[tuple[str, str]]:
+    """Parameters of a call, in a form or in JSON."""
+    try:
+        yield from http.parameters(request).items()
+        body = json.loads(request.body) if "json" in request.headers.get("content-type", "") else {}
+    except (AwsError, ValueError, RecursionError):
+        return
+    if isinstance(body, dict):
+        yield from ((name, value) for name, value in body.items() if isinstance(value, str))
+        logins = body.get("Logins")
+        if isinstance(logins, dict):
+            yield from ((name, value) for name, value in logins.items() if isinstance(value, str))
+
+
+def _token(name: str, value: str) -> Iterator[Part]:
+    header, claims, _ = value.split(".")
+    read = (_json(header), _json(claims))
+    if not all(isinstance(told, dict) for told in read):
+        return
+    yield Part(f"{name}: the token's header", _rows(read[0]))
+    yield Part(f"{name}: the token's claims", _rows(read[1]))
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+    except (ValueError, RecursionError):
+        return None
+
+
+def _rows(told: Mapping[str, Any]) -> dict[str, str]:
+    from sts_emulator.core import clock
+
+    rows = {}
+    for name, value in told.items():
+        shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        if name in _TIMES and isinstance(value, int | float) and 0 <= value < 10**11:
+            shown += f" ({clock.iso(value)})"
+        rows[str(name)] = shown
+    return rows
+
+
+def _assertion(value: str) -> Iterator[Part]:
+    try:
+        text = base64.b64decode(value, validate=False).decode("utf-8", "replace")
+    except (binascii.Error, ValueError):
+        return
+    yield Part("SAMLAssertion: the response", {}, re.sub(r"><", ">\n<", text))
+
+
+def _certificate(value: str) -> Iterator[Part]:
+    from cryptography import x509
+
+    try:
+        certificate = x509.load_der_x509_certificate(base64.b64decode(value))
+        rows = {
+            "subject": certificate.subject.rfc4514_string(),
+            "issuer": certificate.issuer.rfc4514_string(),
+            "serial number": str(certificate.serial_number),
+            "not before": certificate.not_valid_before_utc.isoformat(),
+            "not after": certificate.not_valid_after_utc.isoformat(),
+            **{extension.oid._name: str(extension.value) for extension in certificate.extensions},  # noqa: SLF001 # the only name there is
+        }
+    except ValueError:
+        return
+    yield Part("X-Amz-X509: the certificate", rows)
+
+
+def _signature(request: Request) -> Iterator[Part]:
+    try:
+        signed = sigv4.read(request, (sigv4.HMAC, sigv4.ECDSA))
+    except AwsError:
+        return
+    if signed is None:
+        return
+    rows = {
+        "algorithm": signed.algorithm,
+        "access key": signed.access_key_id,
+        "day": signed.scope_date,
+        "region": signed.region,
+        "service": signed.service,
+        "date": signed.date,
+        "signed headers": ", ".join(signed.signed_headers),
+        "session token": "there is one" if signed.token else "none",
+        "signature": signed.signature,
+    }
+    yield Part("The signature", rows)
+    try:
+        yield Part("The canonical request", {}, sigv4.canonical_request(request, signed))
+        yield Part("The string to sign", {}, sigv4.string_to_sign(request, signed))
+    except AwsError:
+        return
+
+
+def as_text(exchange: Exchange) -> tuple[str, str]:
+    """Request and response as they went over the wire."""
+    request, response = exchange.request, exchange.response
+    target = request.signed_path + (f"?{request.query}" if request.query else "")
+    lines = [f"{request.method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in request.headers.items())]
+    answer = [f"HTTP/1.1 {response.status}", *(f"{name}: {value}" for name, value in response.headers)]
+    return _message(lines, request.body), _message(answer, response.body)
+
+
+def _message(lines: list[str], body: bytes) -> str:
+    return "\n".join([*lines, "", body.decode("utf-8", "replace")])
+
+
+def claims(request: Request) -> Mapping[str, Any]:
+    """The claims of the token that a call carries; empty when it carries none."""
+    for _, value in _texts(request):
+        if _JWT.fullmatch(value) and len(value) <= LONGEST:
+            told = _json(value.split(".")[1])
+            if isinstance(told, dict):
+                return told
+    return {}
+
+
+def lifetime(request: Request) -> tuple[float | None, float | None]:
+    """From when to when the token of a call is good, in seconds."""
+    told = claims(request)
+    begins, ends = (told.get(name) for name in ("nbf", "exp"))
+    return tuple(value if isinstance(value, int | float) and abs(value) < 10**11 else None for value in (begins, ends))  # type: ignore[return-value]  # two of two
