@@ -308,7 +308,19 @@ SERVICES = (
     Method(
         "console",
         {},
-        {"_emulator": _rooms("sts_emulator.web", "frame", "timeline", "live", "attempt", "replay")},
+        {
+            "_emulator": _rooms(
+                "sts_emulator.web",
+                "frame",
+                "timeline",
+                "live",
+                "attempt",
+                "replay",
+                "worlds",
+                "time_and_faults",
+                "mail",
+            )
+        },
     ),
     # The token that STS signs for others to verify is evidence, so it is made where evidence is made.
     Method(

@@ -20,6 +20,9 @@ PAGES = {
     "compare": "compare?pick={denied}&pick={allowed}",
     "replay": "attempts/{denied}/replay?change=0",
     "refused": "attempts/nothing",
+    "world": "world?amount=2&unit=hours",
+    "mailbox": "mailbox",
+    "worlds": "worlds",
 }
 
 
