@@ -163,24 +163,27 @@ def in_words(tree: Tree) -> str:
     if layer == "identity" and tree.request.principal.type == "root" and verdict == "allow":
         return "a root user needs no policy"
     place = words(layer, tree.request.action).single
-    statements = [
-        (trace, statement) for trace in traces for policy in trace.policies for statement in policy.statements
-    ]
+    statements = [statement for trace in traces for policy in trace.policies for statement in policy.statements]
     if verdict != "implicit_deny":
         effect = "Allow" if verdict == "allow" else "Deny"
-        applying = [found for _, found in statements if found.applies and found.statement.effect == effect]
+        applying = [statement for statement in statements if statement.applies and statement.statement.effect == effect]
         return f"{place}: {_named(applying[0])}" if applying else place
-    silent = _silent(traces, statements)
+    silent = _silent(traces)
     return f"{place}: {silent}" if silent else f"{place}: nothing allows it"
 
 
-def _silent(traces: list[LayerTrace], statements: list[tuple[LayerTrace, StatementTrace]]) -> str:
+def _silent(traces: list[LayerTrace]) -> str:
     """What the Allow statement that came nearest lacked."""
-    allows = [
-        found for trace, found in statements if found.statement.effect == "Allow" and trace.decision == "implicit_deny"
+    lacking = [
+        statement
+        for trace in traces
+        if trace.decision == "implicit_deny"
+        for policy in trace.policies
+        for statement in policy.statements
+        if statement.statement.effect == "Allow" and not statement.applies
     ]
-    nearest = min((found for found in allows if not found.applies), key=lambda found: len(found.failing), default=None)
-    if nearest is None or not traces:
+    nearest = min(lacking, key=lambda statement: len(statement.failing), default=None)
+    if nearest is None:
         return ""
     for condition in nearest.conditions:
         if not condition.result:
