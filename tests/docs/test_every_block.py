@@ -137,6 +137,7 @@ BEFORE: Final[Mapping[str, str]] = {
 """What a page supposes to be there."""
 
 
+@pytest.mark.clients
 @pytest.mark.parametrize("page", here("sh", "console"))
 def test_the_commands_of_a_page_run_as_its_story(page: str, environment: dict[str, str], tmp_path: Path):
     """In one shell, one after the other; what a page shows of their output is what they print."""
@@ -229,16 +230,33 @@ PRELUDE: Final[Mapping[str, str]] = {
 """What the Python of a page supposes to be there."""
 
 
-@pytest.mark.parametrize(
-    "block",
-    [block for page in here("python") if page != EXCERPTS for block in blocks(page, "python")],
-    ids=lambda block: f"{Path(block.page).stem}-{block.line}",
-)
-def test_python_of_a_page_runs(block: Block, tmp_path: Path):
-    """A test as one, anything else as a program."""
-    prelude = textwrap.dedent(PRELUDE.get(block.page, ""))
-    (tmp_path / "test_page.py").write_text(f"import boto3\nimport pytest\n{prelude}\n{block.text}")
-    is_test = "def test_" in block.text
-    command = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "test_page.py"] if is_test else ["test_page.py"]
-    done = subprocess.run([sys.executable, *command], cwd=tmp_path, capture_output=True, text=True, check=False)
+PYTHON = {
+    f"{Path(block.page).stem}_{block.line}": block
+    for page in here("python")
+    if page != EXCERPTS
+    for block in blocks(page, "python")
+}
+TESTS = {name for name, block in PYTHON.items() if "def test_" in block.text}
+
+
+def program(name: str) -> str:
+    block = PYTHON[name]
+    return f"import boto3\nimport pytest\n{textwrap.dedent(PRELUDE.get(block.page, ''))}\n{block.text}"
+
+
+def test_the_tests_of_pages_pass(tmp_path: Path):
+    for name in TESTS:
+        (tmp_path / f"test_{name}.py").write_text(program(name))
+    done = python(tmp_path, "-m", "pytest", "-v", "-p", "no:cacheprovider", str(tmp_path))
     assert done.returncode == 0, done.stdout + done.stderr
+    assert {match[1] for match in re.finditer(r"test_(\S+)\.py::\S+ PASSED", done.stdout)} == TESTS
+
+
+@pytest.mark.parametrize("name", sorted(PYTHON.keys() - TESTS))
+def test_a_program_of_a_page_runs(name: str, tmp_path: Path):
+    done = python(tmp_path, "-c", program(name))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def python(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, *arguments], cwd=folder, capture_output=True, text=True, check=False)

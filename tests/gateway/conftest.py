@@ -65,7 +65,7 @@ def door(moto) -> Iterator[Emulator]:
         yield emulator
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def another_door() -> Callable[..., contextlib.AbstractContextManager[Emulator]]:
     """`with another_door(upstream, *flags) as emulator:` one with other settings."""
     return door_before

@@ -10,9 +10,9 @@ from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.credentials import Credentials
-from door_lab import MINE, NOTHING, OTHERS, PEOPLE, client, listening, refused, send, signed
+from door_lab import MINE, NOTHING, OTHERS, PEOPLE, Listener, client, listening, refused, send, signed
 
-from sts_emulator import Aws
+from sts_emulator import Aws, Emulator
 
 pytestmark = pytest.mark.scenario(PEOPLE)
 
@@ -138,29 +138,53 @@ def test_a_header_that_nobody_signed_changes_nothing(lab: Aws, photos):
 # -- what reaches the upstream -------------------------------------------------------------------------------------------
 
 
-def test_only_what_an_api_has_reaches_the_upstream(another_door):
-    with listening(NOTHING) as upstream, another_door(upstream.url) as emulator, emulator.world(PEOPLE) as lab:
-        smuggled = [
-            ("x-moto-account-id", OTHERS),
-            ("X_Moto_Account_Id", OTHERS),
-            ("Forwarded", "for=1.2.3.4"),
-            ("X-Forwarded-Host", "elsewhere.example"),
-            ("Cookie", "a=b"),
-            ("Connection", "x-amz-meta-kept"),
-            ("TE", "trailers"),
-            ("X-HTTP-Method-Override", "DELETE"),
-        ]
-        request = signed(lab, "PUT", "/photos/ann/1", b"x", **{"x-amz-meta-kept": "yes", "content-type": "text/plain"})
-        assert send(request, *smuggled)[0] == 200
-        head = next(heard for heard in upstream.heard if heard.startswith(b"PUT")).decode().lower()
-        names = {line.partition(":")[0] for line in head.split("\r\n")[1:] if ":" in line}
-        assert names == {
-            *("host", "content-type", "x-amz-meta-kept", "x-amz-date", "x-amz-content-sha256"),
-            *("authorization", "x-moto-account-id", "content-length"),
-        }
-        assert f"x-moto-account-id: {MINE}" in head
-        assert f"credential={MINE}/" in head
-        assert OTHERS not in head
+@pytest.fixture(scope="module")
+def listener_and_door(another_door) -> Iterator[tuple[Listener, Emulator]]:
+    with listening(NOTHING) as upstream, another_door(upstream.url) as emulator:
+        yield upstream, emulator
+
+
+@pytest.fixture
+def upstream(listener_and_door) -> Listener:
+    """One that all these tests share; each says what it answers."""
+    upstream, _ = listener_and_door
+    upstream.answer = NOTHING
+    upstream.heard.clear()
+    return upstream
+
+
+@pytest.fixture
+def before_it(listener_and_door) -> Iterator[Aws]:
+    """A world behind the door that stands before it."""
+    _, emulator = listener_and_door
+    with emulator.world(PEOPLE) as aws:
+        yield aws
+
+
+def test_only_what_an_api_has_reaches_the_upstream(upstream, before_it):
+    smuggled = [
+        ("x-moto-account-id", OTHERS),
+        ("X_Moto_Account_Id", OTHERS),
+        ("Forwarded", "for=1.2.3.4"),
+        ("X-Forwarded-Host", "elsewhere.example"),
+        ("Cookie", "a=b"),
+        ("Connection", "x-amz-meta-kept"),
+        ("TE", "trailers"),
+        ("X-HTTP-Method-Override", "DELETE"),
+    ]
+    request = signed(
+        before_it, "PUT", "/photos/ann/1", b"x", **{"x-amz-meta-kept": "yes", "content-type": "text/plain"}
+    )
+    assert send(request, *smuggled)[0] == 200
+    head = next(heard for heard in upstream.heard if heard.startswith(b"PUT")).decode().lower()
+    names = {line.partition(":")[0] for line in head.split("\r\n")[1:] if ":" in line}
+    assert names == {
+        *("host", "content-type", "x-amz-meta-kept", "x-amz-date", "x-amz-content-sha256"),
+        *("authorization", "x-moto-account-id", "content-length"),
+    }
+    assert f"x-moto-account-id: {MINE}" in head
+    assert f"credential={MINE}/" in head
+    assert OTHERS not in head
 
 
 def test_an_upstream_that_checks_signatures_gets_its_own(another_door):
@@ -186,15 +210,14 @@ def test_an_upstream_that_checks_signatures_gets_its_own(another_door):
     assert headers["authorization"].rpartition("Signature=")[2] == signer.signature(text, again)
 
 
-def test_an_upload_that_breaks_off_is_not_ended_upstream(another_door):
+def test_an_upload_that_breaks_off_is_not_ended_upstream(upstream, before_it):
     """A wrong digest is known when the last byte has come: the upstream has not got that by then."""
-    with listening(NOTHING) as upstream, another_door(upstream.url) as emulator, emulator.world(PEOPLE) as lab:
-        request = signed(lab, "PUT", "/photos/ann/1", b"x" * 1_000_000)
-        request.data = b"y" * 1_000_000
-        status, told = send(request.prepare())
-        assert (status, "XAmzContentSHA256Mismatch" in told) == (400, True)
-        puts = [heard for heard in upstream.heard if heard.startswith(b"PUT")]
-        assert all(len(heard.partition(b"\r\n\r\n")[2]) < 1_000_000 for heard in puts)
+    request = signed(before_it, "PUT", "/photos/ann/1", b"x" * 1_000_000)
+    request.data = b"y" * 1_000_000
+    status, told = send(request.prepare())
+    assert (status, "XAmzContentSHA256Mismatch" in told) == (400, True)
+    puts = [heard for heard in upstream.heard if heard.startswith(b"PUT")]
+    assert all(len(heard.partition(b"\r\n\r\n")[2]) < 1_000_000 for heard in puts)
 
 
 # -- upstreams ---------------------------------------------------------------------------------------------------------
@@ -244,29 +267,27 @@ def test_an_upstream_that_is_late_is_a_504(another_door, service, call, paramete
     ids=["nothing", "half a head", "half a body", "half a chunk", "nonsense"],
 )
 @pytest.mark.parametrize(("service", "call", "parameters"), CALLS)
-def test_half_an_answer_is_a_502(another_door, service, call, parameters, answer):
-    with listening(answer) as upstream, another_door(upstream.url) as emulator, emulator.world(PEOPLE) as lab:
-        assert ask(lab, service, call, **parameters)[:2] == (502, "BadGateway")
+def test_half_an_answer_is_a_502(upstream, before_it, service, call, parameters, answer):
+    upstream.answer = answer
+    assert ask(before_it, service, call, **parameters)[:2] == (502, "BadGateway")
 
 
-def test_a_long_answer_that_breaks_off_does_not_look_whole(another_door):
-    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n" + b"x" * 900_000
-    with listening(answer) as upstream, another_door(upstream.url) as emulator, emulator.world(PEOPLE) as lab:
-        ann = lab.client("s3", user="ann", config=Config(retries={"total_max_attempts": 1}))
-        with pytest.raises(Exception, match=r"(?i)incomplete|broken|reset|read"):
-            ann.get_object(Bucket="photos", Key="ann/1")["Body"].read()
+def test_a_long_answer_that_breaks_off_does_not_look_whole(upstream, before_it):
+    upstream.answer = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n" + b"x" * 900_000
+    ann = before_it.client("s3", user="ann", config=Config(retries={"total_max_attempts": 1}))
+    with pytest.raises(Exception, match=r"(?i)incomplete|broken|reset|read"):
+        ann.get_object(Bucket="photos", Key="ann/1")["Body"].read()
 
 
-def test_an_answer_cannot_be_split(another_door):
+def test_an_answer_cannot_be_split(upstream, before_it):
     """What an upstream writes in headers stays in its header; what names the connection does not come through."""
-    answer = (
+    upstream.answer = (
         b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: keep-alive, x-internal\r\nX-Internal: 1\r\n"
         b"Set-Cookie: a=b\r\nx-amz-meta-kept: yes\r\n\r\nok"
     )
-    with listening(answer) as upstream, another_door(upstream.url) as emulator, emulator.world(PEOPLE) as lab:
-        got = client(lab, "s3", "ann").get_object(Bucket="photos", Key="ann/1")
-        assert got["Body"].read() == b"ok"
-        headers = got["ResponseMetadata"]["HTTPHeaders"]
-        assert "x-internal" not in headers
-        assert "set-cookie" not in headers
-        assert headers["x-amz-meta-kept"] == "yes"
+    got = client(before_it, "s3", "ann").get_object(Bucket="photos", Key="ann/1")
+    assert got["Body"].read() == b"ok"
+    headers = got["ResponseMetadata"]["HTTPHeaders"]
+    assert "x-internal" not in headers
+    assert "set-cookie" not in headers
+    assert headers["x-amz-meta-kept"] == "yes"
