@@ -32,6 +32,7 @@ def aws(lab: Aws, *command: str, user: str = "") -> subprocess.CompletedProcess:
     )
 
 
+@pytest.mark.clients
 @pytest.mark.usefixtures("photos")
 def test_the_cli_sends_and_fetches_parts(lab: Aws, tmp_path):
     large = tmp_path / "large"

@@ -29,6 +29,7 @@ def cli(aws):
     return run
 
 
+@pytest.mark.clients
 def test_a_role_from_its_creation_to_its_end(cli, tmp_path):
     # given a user who may assume roles
     cli("iam", "create-user", "--user-name", "ann")
