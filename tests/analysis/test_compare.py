@@ -181,7 +181,7 @@ STATEMENTS = st.builds(
 DOCUMENTS = st.lists(STATEMENTS, min_size=1, max_size=4).map(lambda statements: document(*statements))
 
 
-@settings(max_examples=examples(150), deadline=None)
+@settings(max_examples=examples(150))
 @given(DOCUMENTS, DOCUMENTS)
 def test_every_witness_is_decided_as_it_is_said_to_be(old: Document, new: Document):
     for witness in compare(old, new, ROLE):
@@ -190,13 +190,13 @@ def test_every_witness_is_decided_as_it_is_said_to_be(old: Document, new: Docume
         assert witness.before != witness.after
 
 
-@settings(max_examples=examples(50), deadline=None)
+@settings(max_examples=examples(50))
 @given(DOCUMENTS)
 def test_a_policy_does_not_differ_from_itself(policy: Document):
     assert compare(policy, policy, ROLE) == []
 
 
-@settings(max_examples=examples(100), deadline=None)
+@settings(max_examples=examples(100))
 @given(DOCUMENTS, DOCUMENTS)
 def test_the_other_way_round_gains_are_losses(old: Document, new: Document):
     forth = {(each.direction, each.caller.named) for each in compare(old, new, ROLE)}

@@ -98,7 +98,7 @@ TREES = st.recursive(
 TOPS = st.dictionaries(WORDS, TREES, min_size=1, max_size=4)
 
 
-@settings(max_examples=examples(400), deadline=None)
+@settings(max_examples=examples(400))
 @given(TOPS)
 def test_any_json_is_read_or_refused(tree: Any):
     try:
@@ -107,7 +107,7 @@ def test_any_json_is_read_or_refused(tree: Any):
         assert str(bad)  # noqa: PT017 - both are right
 
 
-@settings(max_examples=examples(200), deadline=None)
+@settings(max_examples=examples(200))
 @given(
     st.binary(max_size=200),
     st.sampled_from([b"", b"Resources:\n  R: ", b'{"Statement": ', b'{"Resources": {"R": ', b'{"RoleDetailList": [']),
@@ -119,7 +119,7 @@ def test_any_bytes_are_read_or_refused(data: bytes, head: bytes):
         assert str(error).startswith("x.json")  # noqa: PT017 - both are right
 
 
-@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(TOPS)
 def test_what_is_read_goes_all_the_way_or_is_refused(tmp_path: Path, tree: Any):
     file = tmp_path / "x.json"

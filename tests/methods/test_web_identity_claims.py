@@ -202,7 +202,7 @@ class TestRoles:
         assert refusal(**{ROLES: value}) == ("InvalidIdentityToken", None, message)
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy machine is no failure
+@settings(suppress_health_check=[HealthCheck.too_slow])  # a busy machine is no failure
 @given(
     st.dictionaries(
         st.sampled_from([*CLAIMS, "nbf", "azp", "amr", TAGS, SOURCE_IDENTITY, ROLES, f"{TAGS}/transitive_tag_keys"]),

@@ -56,7 +56,7 @@ def theirs(token: str, jwks: dict):
         return None
 
 
-UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy machine is no failure
+UNHURRIED = settings(suppress_health_check=[HealthCheck.too_slow])  # a busy machine is no failure
 
 
 class TestAgreesWithPyJwt:

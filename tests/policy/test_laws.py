@@ -20,9 +20,7 @@ from sts_emulator.policy.layers import LAYERS
 from sts_emulator.policy.linting.lint import RULES, Finding, lint
 from sts_emulator.policy.saving.validate import restore_principals, rewrite_principals, validate
 
-laws = settings(
-    max_examples=examples(100), deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
-)
+laws = settings(max_examples=examples(100), suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 fuzz = settings(laws, max_examples=examples(150))
 KINDS = ("trust", "identity", "inline", "session", "scp", "rcp")
 

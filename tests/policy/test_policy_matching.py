@@ -52,7 +52,7 @@ def naive(pattern: str, text: str) -> bool:
     return row[-1]
 
 
-@settings(max_examples=examples(400), deadline=None)
+@settings(max_examples=examples(400))
 @given(st.text("ab*?", max_size=9), st.text("ab", max_size=12))
 def test_globs_agree_with_the_textbook(pattern, text):
     assert glob(pattern).matches(text) is naive(pattern, text)

@@ -142,7 +142,7 @@ def test_nothing_at_all_is_an_empty_scenario():
         assert parse(text).accounts == {}
 
 
-@settings(max_examples=examples(300), deadline=None)
+@settings(max_examples=examples(300))
 @given(
     st.one_of(st.binary(max_size=200), st.text(alphabet="ab:-[]{}&*!|>'\"#%@`,? \n\t0<~", max_size=80).map(str.encode))
 )

@@ -179,7 +179,7 @@ trees = st.recursive(
 )
 
 
-@settings(max_examples=examples(300), deadline=None)
+@settings(max_examples=examples(300))
 @given(trees)
 def test_whatever_is_written_is_understood_or_refused(tree: object):
     try:

@@ -63,7 +63,7 @@ def test_only_reviewed_patterns_are_left_to_a_backtracking_matcher():
 
 
 @given(st.data())
-@settings(max_examples=examples(150), deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(150), suppress_health_check=list(HealthCheck))
 def test_what_re_generates_matches(data):
     pattern = data.draw(st.sampled_from(AS_PYTHON))
     value = data.draw(st.from_regex(re.compile(pattern, re.ASCII), fullmatch=True))
@@ -72,7 +72,7 @@ def test_what_re_generates_matches(data):
 
 
 @given(st.data())
-@settings(max_examples=examples(150), deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(150), suppress_health_check=list(HealthCheck))
 def test_what_re_refuses_is_refused(data):
     pattern = data.draw(st.sampled_from(AS_PYTHON))
     value = data.draw(st.from_regex(re.compile(pattern, re.ASCII), fullmatch=True))

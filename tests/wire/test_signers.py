@@ -174,7 +174,7 @@ header_values = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_
     extra=st.dictionaries(st.sampled_from(["X-A", "X-B", "x-c"]), header_values),
     body=st.binary(max_size=40),
 )
-@settings(max_examples=examples(100), deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(100), suppress_health_check=list(HealthCheck))
 def test_any_path_query_header_and_body(path, query, extra, body):
     # given any request, escaped as RFC 3986 has it, when botocore and the common runtime sign it, then the signature holds
     target = "/".join(quote(segment, safe="~") for segment in path)

@@ -12,7 +12,7 @@ from sts_emulator.core.errors import AwsError
 from sts_emulator.wire import dispatch, models, protocols, sigv4, validate
 from sts_emulator.wire.http import Request
 
-RELAXED = settings(max_examples=examples(250), deadline=None, suppress_health_check=list(HealthCheck))
+RELAXED = settings(max_examples=examples(250), suppress_health_check=list(HealthCheck))
 FORM = "application/x-www-form-urlencoded"
 
 latin = st.binary(max_size=60).map(lambda raw: raw.decode("latin-1"))
