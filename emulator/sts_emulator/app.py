@@ -25,6 +25,7 @@ from sts_emulator.core.world import DEFAULT, PENDING, World, Worlds
 from sts_emulator.pages import approvals, routes
 from sts_emulator.serving import sockets
 from sts_emulator.serving.front import SHOWING, Front, apply_scenario, plant
+from sts_emulator.serving.workers import Worker
 from sts_emulator.settings import Settings
 from sts_emulator.vending import authenticate
 from sts_emulator.vending.context import LARGEST_EXCHANGE, Context, Exchange, Server
@@ -258,14 +259,15 @@ def _run_again(
 
 async def _run_when_free(again: Callable[[], Any]) -> Any:
     """Try again until the state takes a write, while others have their turn; for some seconds only."""
-    end = clock.monotonic() + LONGEST_WAIT
+    end, pause = clock.monotonic() + LONGEST_WAIT, 0.005
     while True:
-        await asyncio.sleep(0.05)  # who finds the lock held by others is told so at once: see SqliteStore.begin
+        await asyncio.sleep(pause)  # who finds the lock held by others is told so at once: see SqliteStore.begin
         try:
             result = again()
         except UnavailableError:
             if clock.monotonic() > end:
                 raise
+            pause = min(2 * pause, 0.05)
         else:
             return await result if inspect.isawaitable(result) else result
 
@@ -297,8 +299,12 @@ def _context(
     )
 
 
-def serve(settings: Settings, *, ready: Callable[[Server], None] = lambda _: None) -> None:
+def serve(
+    settings: Settings, *, ready: Callable[[Server], None] = lambda _: None, worker: Worker | None = None
+) -> None:
     """Seed the default world and serve until interrupted; `ready` is called once requests are answered.
+
+    Of several workers the first seeds, when it starts for the first time.
 
     Raises:
         ScenarioError: a scenario has a mistake; nothing is served then.
@@ -306,8 +312,9 @@ def serve(settings: Settings, *, ready: Callable[[Server], None] = lambda _: Non
     from sts_emulator.scenario.watch import seed
 
     server = create_server(settings)
-    seed(server)
-    sockets.serve(Front(server, handle, refuse), ready)
+    if worker is None or (worker.is_first and not worker.is_again):
+        seed(server)
+    sockets.serve(Front(server, handle, refuse), ready, worker)
 
 
 def __getattr__(name: str) -> Any:

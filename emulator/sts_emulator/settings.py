@@ -22,6 +22,7 @@ class Settings:
     tls_port: int = 0  # https beside http, with a certificate of the lab's authority; 0 is none
     certs: str = "certs"  # folder of the lab's authorities, keys and certificates
     state: str = ""  # path of an SQLite file, or a postgresql:// URL; empty keeps everything in memory
+    workers: int = 1  # processes that share the port, with a state; 1 serves without a parent
     durable: bool = False  # answers outlive a power cut, too: each commit to a state file waits for the disk
     fresh_ms: int = 0  # milliseconds for which what other replicas wrote may go unseen, with a database
     scenario: tuple[str, ...] = ()  # files or folders, separated by the system's path separator in the environment

@@ -15,12 +15,21 @@ _SWEPT: Final = 50  # of a kind that are over and removed whenever one is added
 
 def keep(world: World, kind: Kind[Any], name: str, until: int, body: dict[str, Any]) -> None:
     """Keep something under a name that nobody can guess, or that is none of a secret."""
-    with world.unit():
+    with world.unit(lock=True):  # pages keep things too, whom nobody would start again
         for key, _ in world.page_keys(kind, limit=_SWEPT):
             if int(key.partition("/")[0]) >= world.now():
                 break
             world.take(kind, key)
         world.add(kind, _key(until, name), {**body, "name": name, "until": until}, uid=name)
+
+
+def spend(world: World, kind: Kind[Any], name: str, until: int) -> bool:
+    """Use a name up until its time is over; False for everybody but the first."""
+    with world.unit(lock=True):
+        if look(world, kind, name) is not None:
+            return False
+        keep(world, kind, name, until, {})
+    return True
 
 
 def look(world: World, kind: Kind[Any], name: str) -> Any | None:

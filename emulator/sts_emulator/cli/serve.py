@@ -8,7 +8,8 @@ import re
 import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import Field, fields, replace
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from sts_emulator.accounts import documents
 from sts_emulator.cli.control import settings_from_environment, url_of
@@ -18,6 +19,9 @@ from sts_emulator.core.world import DEFAULT, World
 from sts_emulator.settings import Settings
 from sts_emulator.vending.context import Server
 
+if TYPE_CHECKING:
+    from sts_emulator.serving.workers import Worker
+
 LAST_PORT = 65_535
 
 _HELP = {
@@ -26,6 +30,7 @@ _HELP = {
     "allowed_hosts": "a further name under which pages and the control API may be reached, as containers name each "
     "other; may be given several times",
     "state": "SQLite file that keeps the state, or a postgresql:// URL; without it everything is in memory",
+    "workers": "processes that answer on the port, with --state",
     "durable": "let answers outlive a power cut, too: each commit to a state file waits for the disk",
     "fresh_ms": "milliseconds for which what other replicas wrote may go unseen, with a database",
     "tls_port": "port of https beside http, with a certificate of the lab's authority",
@@ -56,6 +61,7 @@ _METAVARS = {
     "port": "N",
     "tls_port": "N",
     "fresh_ms": "N",
+    "workers": "N",
 }
 _FLAGS = {"allowed_hosts": "--allow-host"}
 _CHOICES = {"fetch_issuers": ("loopback", "https")}
@@ -122,14 +128,44 @@ def run(arguments: argparse.Namespace) -> None:
     chosen = settings(arguments)
     _check_upstreams(chosen)
     chosen = replace(chosen, port=free_port(chosen.host, chosen.port))
+    worker = _worker(chosen) if chosen.workers != 1 else None
     try:
-        serve(chosen, ready=announce)
+        serve(chosen, ready=partial(_ready, worker), worker=worker)
     except ScenarioError as error:
         raise CommandError(f"nothing was started\n{error}", UNUSABLE) from None
     except UnusableError as error:
         raise CommandError(str(error), UNUSABLE) from None
     except UnavailableError as error:
         raise CommandError(f"state `{chosen.state}`: {error}; end what uses it, or name another file") from None
+
+
+def _worker(chosen: Settings) -> Worker:
+    """This process as one of several. Raises CommandError where there cannot be several."""
+    import os
+
+    from sts_emulator.serving import workers
+
+    if chosen.workers < 1:
+        raise CommandError(f"--workers {chosen.workers}: at least 1", UNUSABLE)
+    if not chosen.state:
+        raise CommandError(
+            f"--workers {chosen.workers}: memory belongs to one process; name what they share with --state FILE or "
+            "--state postgresql://…",
+            UNUSABLE,
+        )
+    if not hasattr(os, "fork"):
+        raise CommandError("--workers: this system cannot fork; start servers on ports of their own", UNUSABLE)
+    try:
+        return workers.fork(chosen)
+    except OSError as error:
+        raise CommandError(f"cannot listen: {(error.strerror or str(error)).lower()}", UNUSABLE) from None
+
+
+def _ready(worker: Worker | None, server: Server) -> None:
+    if worker is None or (worker.is_first and not worker.is_again):
+        announce(server)
+    if worker is not None:
+        worker.tell_ready()
 
 
 def _check_upstreams(chosen: Settings) -> None:

@@ -24,7 +24,7 @@ from sts_emulator.core.world import World
 
 KEPT_IN_STATE = 100_000  # per world
 POLL = 0.1  # seconds between two looks for what other processes wrote, while somebody listens
-RETRY = 0.05  # seconds until a write is tried again that another process's lock, or a full disk, prevented
+SOON, RETRY = 0.001, 0.05  # seconds until a write is tried again: another process holds the lock, or the disk is full
 LONGEST_WAIT = 3.0  # seconds that answers wait for a state that takes none; then their calls are refused
 WRITERS = 4  # commits at the same time, where they are round trips
 BATCH = 500
@@ -61,6 +61,7 @@ class EventTable:
         self._turn_ends = False
         self._turns: list[Turn] = []  # oldest first
         self._writing = 0
+        self._retry = SOON
         self._loop: asyncio.AbstractEventLoop | None = None
         self._threads = ThreadPoolExecutor(WRITERS, "events") if store.remote else None
         self._listeners: list[Listener] = []
@@ -137,6 +138,7 @@ class EventTable:
     def _wrote(self, turns: list[Turn], error: UnavailableError | None) -> None:
         self._writing -= 1
         if error is None:
+            self._retry = SOON
             self._health.recovered()
             for turn in turns:
                 for send, _ in turn.answers:
@@ -145,14 +147,16 @@ class EventTable:
                 self._announce()
             self._write()
             return
-        self._health.failed(error)
         old = [turn for turn in turns if clock.monotonic() - turn.since >= LONGEST_WAIT]
         self._turns = [turn for turn in turns if turn not in old] + self._turns
+        if old:  # before, it was but busy: another process of ours writes most of the time
+            self._health.failed(error)
         for turn in old:
             for _, refuse in turn.answers:
                 refuse(error)
         if self._turns:
-            asyncio.get_running_loop().call_later(RETRY, self._write)
+            asyncio.get_running_loop().call_later(self._retry, self._write)
+            self._retry = min(2 * self._retry, RETRY)
 
     def get(self, world: str, identifier: str) -> Event | None:
         row = self._store.event(world, identifier)

@@ -30,7 +30,7 @@ def deliver(
         "subject": subject[:LONGEST],
         "text": text[:LONGEST],
     }
-    with world.unit():
+    with world.unit(lock=True):
         world.add(MESSAGE, key, message)
         if world.count(MESSAGE) > KEPT:
             oldest, _ = world.page_keys(MESSAGE, limit=1)[0]

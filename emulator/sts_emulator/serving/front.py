@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from sts_emulator.core import clock
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.looks import Looks
 from sts_emulator.core.store import NotAtHandError, UnavailableError
@@ -45,6 +46,7 @@ _CONSOLE = "/_emulator"  # which is no place of a workload's listener
 UNITS = 16  # calls at the same time that wait for a database elsewhere
 PATIENCE_BESIDE = 2.0  # seconds that such a call waits for another one that writes to its world
 PATIENCE = 0.1  # seconds that all wait while one waits for another process's lock
+PATIENCE_READY = 1.0  # seconds for which a state may be busy and yet be ready
 _MOUNT = "emulator.mount"  # in a scope: the (world, page) of an app that `mounted` made
 _TOO_LARGE = AwsError("RequestEntityTooLarge", f"The request is larger than {MAX_BODY} bytes", status=413)
 
@@ -137,16 +139,28 @@ class Front:
     async def _ready(self) -> Response:
         """Whether the state takes what is written, tried out; why not, where it does not."""
         try:
-            if self._threads is None:
-                self._store.probe()
-            else:
-                await asyncio.get_running_loop().run_in_executor(self._threads, self._store.probe)
+            await self._probe()
         except UnavailableError as error:
             self.server.health.failed(error)
             told = json.dumps({"status": "unavailable", "reason": self.server.health.reason})
             return _json(503, told.encode())
         self.server.health.recovered()
         return _json(200, b'{"status":"ok"}')
+
+    async def _probe(self) -> None:
+        if self._threads is not None:
+            await asyncio.get_running_loop().run_in_executor(self._threads, self._store.probe)
+            return
+        end = clock.monotonic() + PATIENCE_READY
+        while True:
+            try:
+                self._store.probe()
+            except UnavailableError:
+                if clock.monotonic() > end:
+                    raise
+                await asyncio.sleep(0.02)  # another process writes just now, and then others have their turn
+            else:
+                return
 
     def mounted(self, world: str, page: str = "") -> App:
         """This emulator for a listener of its own that stands for one world, and for one page of it (`/imds/…`)."""

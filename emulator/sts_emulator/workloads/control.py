@@ -12,6 +12,7 @@ from sts_emulator.console.dependencies import Strict, TheServer, TheWorld
 from sts_emulator.network.listeners import Asked, Kind, Listener, ListenerError, Listeners
 from sts_emulator.workloads import launch
 from sts_emulator.workloads.launch import LaunchError, Wanted
+from sts_emulator.workloads.relaying import Relayed, relay
 
 NOTICE_KINDS = Literal["spot-interruption", "rebalance", "maintenance"]
 
@@ -41,10 +42,20 @@ class Notice(Strict):
     kind: NOTICE_KINDS
 
 
-def extend(app: FastAPI, listeners: Listeners) -> None:
-    """Add this part to the control API; it is for the machine's own user, as the rest is."""
+def extend(app: FastAPI, listeners: Listeners, first: str = "") -> None:
+    """Add this part to the control API; it is for the machine's own user, as the rest is.
+
+    `first` is where the one worker of several is that opens listeners: what comes here is answered there.
+    """
     app.state.listeners = listeners
-    app.include_router(router, prefix="/_emulator/api/worlds/{world}")
+    app.state.first = first
+    app.add_exception_handler(Relayed, _relayed)
+    app.include_router(router, prefix="/_emulator/api/worlds/{world}", dependencies=[Depends(relay)] if first else [])
+
+
+async def _relayed(_: Request, answered: Exception) -> Response:
+    assert isinstance(answered, Relayed), "it is registered for these"
+    return answered.response
 
 
 def _listeners(request: Request) -> Listeners:

@@ -51,7 +51,7 @@ def send(world: World, pool: Pool, user: PoolUser, purpose: str, attribute: str)
         wrong=0,
     )
     address = user["attributes"][attribute]
-    with world.unit():
+    with world.unit(lock=True):
         world.put(CODE, _key(pool, user, purpose), sent)
         subject, text = _words(pool, attribute)
         _deliver(world, attribute, address, subject, text.replace("{####}", code))

@@ -65,9 +65,8 @@ def _check(ctx: Context, claims: Mapping[str, Any], url: str) -> None:
 
 def _spend(ctx: Context, thumbprint: str, identifier: str) -> None:
     name = hashlib.sha256(f"{thumbprint}\0{identifier}".encode("utf-8", "replace")).hexdigest()
-    if single_use.look(ctx.world, _SPENT, name) is not None:
+    if not single_use.spend(ctx.world, _SPENT, name, int(ctx.world.now()) + 2 * _TOLERANCE):
         raise _wrong(ctx, "it was used before")
-    single_use.keep(ctx.world, _SPENT, name, int(ctx.world.now()) + 2 * _TOLERANCE, {})
 
 
 def _header(text: str) -> dict[str, Any]:

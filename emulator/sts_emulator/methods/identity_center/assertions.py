@@ -91,10 +91,8 @@ def redeem(ctx: Context, instance: Instance, assertion: Assertion, proving: KeyS
     number = claims.get("jti")
     number = number if isinstance(number, str) else assertion.text
     digest = hashlib.sha256(f"{assertion.issuer['arn']}\0{number}".encode()).hexdigest()
-    # Of two who bring it at once one writes first, and the other's unit of work starts again.
-    if single_use.look(ctx.world, _SPENT, digest) is not None:
+    if not single_use.spend(ctx.world, _SPENT, digest, ends + _TOLERANCE):
         raise invalid(ctx, "the assertion was used before")
-    single_use.keep(ctx.world, _SPENT, digest, ends + _TOLERANCE, {})
     return person
 
 

@@ -114,9 +114,8 @@ def receive(visit: Visit, instance: Instance, claims: Claims) -> Arrival:
     """
     world, place = visit.world, ""
     digest = hashlib.sha256(f"{claims.issuer}\0{claims.id}".encode()).hexdigest()
-    if single_use.look(world, _SPENT, digest) is not None:
+    if not single_use.spend(world, _SPENT, digest, int(claims.ends) + 1):
         raise refused("the assertion was used before")
-    single_use.keep(world, _SPENT, digest, int(claims.ends) + 1, {})
     if claims.in_response_to:  # without: the sign-in began at the identity provider, which AWS lets it
         asked = single_use.take(world, _REQUEST, claims.in_response_to[:100])
         if asked is None or asked["instance"] != instance["id"] or claims.in_response_to not in _asked(visit):
