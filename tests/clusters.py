@@ -67,14 +67,23 @@ class Cluster:
             self._process.wait(LIMIT)
             self._process = None
 
+    def crash(self) -> None:
+        """End it without its own shutting down; the next start reads its log."""
+        self._process.send_signal(signal.SIGQUIT)
+        self._process.wait(LIMIT)
+        self._process = None
+
     def freeze(self) -> None:
         """Let it be silent: connections stay, and nothing answers."""
-        for pid in self._pids():
-            os.kill(pid, signal.SIGSTOP)
+        self._tell_all(signal.SIGSTOP)
 
     def thaw(self) -> None:
+        self._tell_all(signal.SIGCONT)
+
+    def _tell_all(self, what: signal.Signals) -> None:
         for pid in self._pids():
-            os.kill(pid, signal.SIGCONT)
+            with contextlib.suppress(ProcessLookupError):  # a connection that has just ended
+                os.kill(pid, what)
 
     def _pids(self) -> list[int]:
         """The server's process and those of its connections."""

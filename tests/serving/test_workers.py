@@ -135,7 +135,9 @@ def test_what_one_worker_gave_another_takes(serve, state):
             assert aws.client("sts", session).get_caller_identity()["Account"] == root["account"]
             aws.client("iam", root).get_user(UserName="from-one")
             hidden = {field.get("name"): field.get("value") for field in form.xpath(".//input[@type='hidden']")}
-            page = browser.post(f"{url}{form.get('action')}", data={**hidden, "username": "jane", "password": "jane-password"})
+            page = browser.post(
+                f"{url}{form.get('action')}", data={**hidden, "username": "jane", "password": "jane-password"}
+            )
             assert page.status_code == 200
             assert "Sign out" in page.text
             api.api("POST", "worlds", "default", "approve", body={"code": device["userCode"], "user": "jane"})

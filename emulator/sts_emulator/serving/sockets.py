@@ -56,7 +56,7 @@ async def _serve(front: Front, ready: Callable[[Server], None], worker: Worker |
         if worker is not None and is_first:
             inner = await asyncio.get_running_loop().create_unix_server(protocol_factory(front), sock=worker.inner)
         bound = [None] * len(sockets) if worker is None else worker.sockets
-        await asyncio.gather(*[each.serve(given and list(given)) for each, given in zip(sockets, bound, strict=True)])
+        await asyncio.gather(*[socket.serve(places) for socket, places in zip(sockets, bound, strict=True)])
     finally:
         if inner is not None:
             inner.close()

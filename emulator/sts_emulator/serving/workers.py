@@ -37,7 +37,7 @@ class Worker:
     number: int
     is_again: bool
     """Whether it stands for one that has died."""
-    sockets: Sequence[Sequence[socket.socket]]
+    sockets: Sequence[list[socket.socket]]
     """Where it accepts connections: of http, and of https where that is wanted."""
     inner: socket.socket
     """Where the first worker takes from the others what only one can do."""
@@ -81,7 +81,7 @@ def bound(host: str, port: int) -> list[socket.socket]:
 class _Parent:
     """INVARIANT: no threads, no event loop and no open state before a fork, which none of them would survive."""
 
-    def __init__(self, sockets: Sequence[Sequence[socket.socket]]) -> None:
+    def __init__(self, sockets: Sequence[list[socket.socket]]) -> None:
         self._sockets = sockets
         self._folder = tempfile.mkdtemp(prefix="sts-emulator-")  # for its owner alone
         self._inner = socket.socket(socket.AF_UNIX)
@@ -134,7 +134,7 @@ class _Parent:
                 return worker
         return None
 
-    def _end_all(self, told: signal.Signals) -> NoReturn:
+    def _end_all(self, told: int) -> NoReturn:
         self._tell_all(signal.SIGTERM)
         signal.alarm(PATIENCE)
         while self._workers:
