@@ -254,7 +254,11 @@ SERVICES = (
     ),
     Method(
         "organizations",
-        {"organizations": _rooms("sts_emulator.organizations", "structure", "control_policies", "trusted_access")},
+        {
+            "organizations": _rooms(
+                "sts_emulator.organizations", "structure", "control_policies", "trusted_access", "delegation"
+            )
+        },
     ),
     # The control plane of people, who come in through Identity Center.
     Method(

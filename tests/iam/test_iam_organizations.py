@@ -103,6 +103,32 @@ def test_what_there_is(org, root):
     assert org.list_delegated_administrators()["DelegatedAdministrators"] == []
 
 
+def test_a_member_administers_a_service_for_the_organization(aws, org, refused):
+    service = {"ServicePrincipal": "account-access.amazonaws.com"}
+    wish = {"AccountId": MEMBER, **service}
+    org.register_delegated_administrator(**wish)
+    assert refused(org.register_delegated_administrator, **wish)[0] == "AccountAlreadyRegisteredException"
+    (known,) = org.list_delegated_administrators(**service)["DelegatedAdministrators"]
+    assert (known["Id"], known["Name"], known["Status"]) == (MEMBER, "shop", "ACTIVE")
+    assert org.list_delegated_administrators(ServicePrincipal="sso.amazonaws.com")["DelegatedAdministrators"] == []
+    (delegated,) = org.list_delegated_services_for_account(AccountId=MEMBER)["DelegatedServices"]
+    assert delegated["ServicePrincipal"] == service["ServicePrincipal"]
+    # whoever administers a service may read of the organization, and change nothing
+    member = aws.client("organizations", aws.credentials(account=MEMBER))
+    assert [account["Id"] for account in member.list_accounts()["Accounts"]] == [MANAGEMENT, MEMBER]
+    assert refused(member.create_organizational_unit, ParentId=member.list_roots()["Roots"][0]["Id"], Name="x")[0] == (
+        "AccessDeniedException"
+    )
+    org.deregister_delegated_administrator(**wish)
+    assert refused(member.list_accounts)[0] == "AccessDeniedException"
+    assert refused(org.deregister_delegated_administrator, **wish)[0] == "AccountNotRegisteredException"
+    assert refused(org.list_delegated_services_for_account, AccountId=MEMBER)[0] == "AccountNotRegisteredException"
+    owner = {"AccountId": MANAGEMENT, **service}
+    assert refused(org.register_delegated_administrator, **owner)[0] == "ConstraintViolationException"
+    unknown = {"AccountId": OUTSIDE, **service}
+    assert refused(org.register_delegated_administrator, **unknown)[0] == "AccountNotFoundException"
+
+
 def test_lists_come_in_pages(org):
     pages = org.get_paginator("list_accounts").paginate(PaginationConfig={"PageSize": 1})
     assert [[account["Id"] for account in page["Accounts"]] for page in pages] == [[MANAGEMENT], [MEMBER]]

@@ -70,6 +70,19 @@ def test_a_delegated_administrator_manages_all_but_the_management_account(aws):
     assert refusal(lab.sso.delete_instance, **lab.of)[0] == DENIED
 
 
+@pytest.mark.scenario(f"{ORGANIZATION}\nidentity_center: {{start_url: {START}, users: {{jane: {{}}}}}}")
+def test_organizations_registers_the_delegated_administrator(aws):
+    lab = Lab(aws)
+    org = aws.client("organizations", aws.credentials(account=MANAGEMENT))
+    wish = {"AccountId": MEMBER, "ServicePrincipal": "sso.amazonaws.com"}
+    member = aws.client("sso-admin", aws.credentials(account=MEMBER))
+    assert refusal(member.list_permission_sets, **lab.of)[0] == DENIED
+    org.register_delegated_administrator(**wish)
+    assert member.list_permission_sets(**lab.of)["PermissionSets"] == []
+    org.deregister_delegated_administrator(**wish)
+    assert refusal(member.list_permission_sets, **lab.of)[0] == DENIED
+
+
 def test_regions_are_stored(lab):
     named = {**lab.of, "RegionName": "eu-west-1"}
     assert refusal(lab.sso.describe_region, **named)[0] == "ResourceNotFoundException"

@@ -38,7 +38,6 @@ class Instance(TypedDict):
     identity_provider: NotRequired[IdentityProvider]
     portal_session: int  # seconds
     tags: Tags
-    delegated: NotRequired[str]  # the account that administers it as well
     attributes: NotRequired[dict[str, list[str]]]  # for access control: sources by the key of the session tag
     regions: NotRequired[dict[str, int]]  # added ones, since when
     settings: NotRequired[dict[str, Any]]  # as the wire has them

@@ -238,6 +238,7 @@ class Organization(TypedDict):
     enabled: NotRequired[list[str]]  # types of policies; where nobody has said, those of which there are any
     tags: NotRequired[dict[str, Tags]]  # by the id of what bears them
     trusted: NotRequired[dict[str, int]]  # services, since when
+    delegated: NotRequired[dict[str, dict[str, int]]]  # by service, the accounts that administer it, since when
     features: NotRequired[list[str]]  # of central root access
 
 

@@ -10,6 +10,7 @@ from sts_emulator.accounts.documents import Organization
 from sts_emulator.core.world import World
 from sts_emulator.policy.deciding.document import Document, parse
 
+IDENTITY_CENTER = "sso.amazonaws.com"
 Levels = tuple[tuple[Document, ...], ...]
 
 SERVICE_CONTROL = "SERVICE_CONTROL_POLICY"
@@ -26,6 +27,12 @@ RCP_FULL_ACCESS_TEXT = (
 def organization(world: World) -> Organization | None:
     """The world's organization, or None. One world has one organization at most."""
     return world.get(documents.ORGANIZATION, "organization")
+
+
+def is_delegate(org: Organization, account: str, service: str = "") -> bool:
+    """Whether an account administers a service, or any, in the management account's place."""
+    delegated = org.get("delegated", {})
+    return any(account in accounts for name, accounts in delegated.items() if service in ("", name))
 
 
 def aws_policies() -> dict[str, documents.ControlPolicy]:

@@ -11,7 +11,7 @@ import string
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from sts_emulator.accounts import account_access, directory, organizations
+from sts_emulator.accounts import account_access, directory, documents, organizations, resources
 from sts_emulator.accounts.account_access import AccessApplication
 from sts_emulator.accounts.directory import Application, Instance
 from sts_emulator.control_plane.listing import Listing
@@ -24,6 +24,7 @@ from sts_emulator.identity.permission import foreign, invalid, permit
 from sts_emulator.vending.authorize import access_denied, authorize
 from sts_emulator.vending.context import Context, Keys
 from sts_emulator.vending.tags import tag_keys
+from sts_emulator.wire import dispatch
 from sts_emulator.wire.dispatch import operation
 
 TAGGING: Final = Tagging(invalid, lambda: invalid(f"A resource can have {QUOTA} tags at most."))
@@ -37,6 +38,7 @@ _IN_IDENTITY_CENTER: Final = (
 )
 """What the caller is asked for besides (IAM User Guide, "Security in account access manager")."""
 
+_LINKED_ROLE: Final = "AWSServiceRoleForAccountAccessManager"
 _LONGEST_KEY, _LONGEST_VALUE = 128, 256  # of every service's tags; this model sets no bounds
 _TENANT: Final = string.ascii_lowercase + string.digits
 
@@ -56,6 +58,7 @@ def create_application(
         if known["tags"] != given:
             raise AwsError("AlreadyCreatedException", "The instance of IAM Identity Center has an application already.")
         return {"applicationArn": known["arn"]}
+    _ensure_linked_role(ctx)
     made = _new(ctx, instance, given)
     ctx.world.add(account_access.ACCESS_APPLICATION, made["arn"], made, uid=made["tenant"])
     return {"applicationArn": made["arn"]}
@@ -79,9 +82,9 @@ def get_application(ctx: Context, *, applicationArn: str) -> Mapping[str, Any]:
 
 @operation("account-access", "ListApplications")
 def list_applications(ctx: Context, *, maxResults: int | None = None, nextToken: str = "") -> Mapping[str, Any]:
-    """The account's applications in the Region."""
+    """The account's applications in the Region, or those that it administers."""
     permit(ctx)
-    home = (ctx.identity.account, ctx.region)
+    home = (_owner(ctx), ctx.region)
     mine = [
         known
         for known in ctx.world.page(account_access.ACCESS_APPLICATION)
@@ -156,8 +159,8 @@ def _change_tags(ctx: Context, application: AccessApplication, tags: dict[str, s
 def find(ctx: Context, arn: str, keys: Keys | None = None) -> AccessApplication | None:
     """The application of that ARN, if there is one, once the caller may do the call to it.
 
-    The owner alone administers it here: accounts to which it would be delegated are registered with Organizations,
-    which has no such registration here.
+    Accounts that administer it for the owner may do all but make and delete one (IAM User Guide, "Security in account
+    access manager").
 
     Raises:
         AwsError: AccessDenied, also for another account's.
@@ -165,9 +168,18 @@ def find(ctx: Context, arn: str, keys: Keys | None = None) -> AccessApplication 
     known = ctx.world.get(account_access.ACCESS_APPLICATION, arn)
     permit(ctx, arn, keys={**resource_tag_keys(known), **(keys or {})})
     named = parse_arn(arn)
-    if named is None or named.account != ctx.identity.account:
+    owner = _owner(ctx) if ctx.operation != "DeleteApplication" else ctx.identity.account
+    if named is None or named.account != owner:
         raise foreign(ctx, arn)
     return known if known is not None and known["region"] == ctx.region else None
+
+
+def _owner(ctx: Context) -> str:
+    """Whose applications the caller administers: those of its own account, or of the one that delegated it."""
+    org = organizations.organization(ctx.world)
+    account = ctx.identity.account
+    is_delegate = org is not None and organizations.is_delegate(org, account, account_access.SERVICE)
+    return org["management"] if org is not None and is_delegate else account
 
 
 def reach(ctx: Context, arn: str, keys: Keys | None = None) -> AccessApplication:
@@ -211,6 +223,14 @@ def _connected(ctx: Context, arn: str) -> Instance:
             f"Trusted access for {account_access.SERVICE} is not enabled in the organization (EnableAWSServiceAccess)."
         )
     return instance
+
+
+def _ensure_linked_role(ctx: Context) -> None:
+    """The service makes its role with the caller's permission (same guide). Raises AwsError: AccessDenied."""
+    if ctx.world.get(documents.ROLE, resources.key_of(ctx.identity.account, _LINKED_ROLE)) is None:
+        create = dispatch.find("iam", "CreateServiceLinkedRole")
+        assert create is not None, "IAM is always served"
+        create(ctx, AWSServiceName=account_access.SERVICE)
 
 
 def _new(ctx: Context, instance: Instance, tags: dict[str, str]) -> AccessApplication:

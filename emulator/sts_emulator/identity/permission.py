@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sts_emulator.accounts import directory
+from sts_emulator.accounts import directory, organizations
 from sts_emulator.accounts.directory import Instance, PermissionSet
 from sts_emulator.control_plane.listing import Listing
 from sts_emulator.control_plane.reach import resource_tag_keys
@@ -45,7 +45,11 @@ def manage(ctx: Context, instance_arn: str, *resources: str, keys: Keys | None =
 
 def is_administrator(ctx: Context, instance: Instance) -> bool:
     """Whether the caller's account owns the instance, or administers it for its owner."""
-    return ctx.identity.account in (instance["account"], instance.get("delegated"))
+    account, org = ctx.identity.account, organizations.organization(ctx.world)
+    if account == instance["account"]:
+        return True
+    is_of_org = org is not None and org["management"] == instance["account"]
+    return is_of_org and organizations.is_delegate(org, account, organizations.IDENTITY_CENTER)
 
 
 def reach(ctx: Context, instance_arn: str, permission_set_arn: str) -> tuple[Instance, PermissionSet]:

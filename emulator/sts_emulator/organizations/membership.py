@@ -35,7 +35,7 @@ def member(ctx: Context, action: str) -> Org:
 def manage(ctx: Context, action: str, *resources: str, keys: Mapping[str, tuple[str, ...]] | None = None) -> Org:
     """The caller's organization, once the caller may do `action` to all of the resources (ids; none: `*`).
 
-    Only the management account may: there are no delegated administrators here.
+    Only the management account may, and to read whoever administers a service in its place.
 
     Raises:
         AwsError: AccessDeniedException; AWSOrganizationsNotInUseException.
@@ -46,7 +46,10 @@ def manage(ctx: Context, action: str, *resources: str, keys: Mapping[str, tuple[
         authorize(ctx, f"organizations:{action}", arn, keys)
     if org is None or ctx.identity.account not in org["parents"]:
         raise AwsError("AWSOrganizationsNotInUseException", NOT_IN_USE)
-    if ctx.identity.account != org["management"]:
+    is_read = action.startswith(("List", "Describe"))
+    if ctx.identity.account != org["management"] and not (
+        is_read and organizations.is_delegate(org, ctx.identity.account)
+    ):
         raise AwsError("AccessDeniedException", NOT_YOURS)
     return org
 

@@ -64,7 +64,7 @@ def list_accounts(ctx: Context, *, NextToken: str | None = None, MaxResults: int
     """All accounts."""
     org = manage(ctx, "ListAccounts")
     accounts = sorted(place for place in org["parents"] if kind_of(org, place) == ACCOUNT)
-    return page(ctx, "Accounts", accounts, NextToken, MaxResults, lambda account: _account(ctx, org, account))
+    return page(ctx, "Accounts", accounts, NextToken, MaxResults, lambda account: shown_account(ctx, org, account))
 
 
 @operation("organizations", "ListAccountsForParent")
@@ -74,21 +74,21 @@ def list_accounts_for_parent(
     """The accounts right below a place."""
     org = manage(ctx, "ListAccountsForParent", ParentId)
     accounts = children(org, ParentId, ACCOUNT)
-    return page(ctx, "Accounts", accounts, NextToken, MaxResults, lambda account: _account(ctx, org, account))
+    return page(ctx, "Accounts", accounts, NextToken, MaxResults, lambda account: shown_account(ctx, org, account))
 
 
 @operation("organizations", "DescribeAccount")
 def describe_account(ctx: Context, *, AccountId: str) -> Mapping[str, Any]:
     """One account."""
     org = manage(ctx, "DescribeAccount", AccountId)
-    return {"Account": _account(ctx, org, _known_account(org, AccountId))}
+    return {"Account": shown_account(ctx, org, known_account(org, AccountId))}
 
 
 @operation("organizations", "MoveAccount")
 def move_account(ctx: Context, *, AccountId: str, SourceParentId: str, DestinationParentId: str) -> Mapping[str, Any]:
     """Put an account below another place; the policies there are its own from now on."""
     org = manage(ctx, "MoveAccount", AccountId, SourceParentId, DestinationParentId)
-    _known_account(org, AccountId)
+    known_account(org, AccountId)
     if org["parents"][AccountId] != SourceParentId:
         message = "We can't find a root or OU with the SourceParentId that you specified."
         raise AwsError("SourceParentNotFoundException", message)
@@ -101,13 +101,13 @@ def move_account(ctx: Context, *, AccountId: str, SourceParentId: str, Destinati
     return {}
 
 
-def _known_account(org: Org, account: str) -> str:
+def known_account(org: Org, account: str) -> str:
     if kind_of(org, account) != ACCOUNT:
         raise AwsError("AccountNotFoundException", "We can't find an Amazon Web Services account with that AccountId.")
     return account
 
 
-def _account(ctx: Context, org: Org, account: str) -> dict[str, Any]:
+def shown_account(ctx: Context, org: Org, account: str) -> dict[str, Any]:
     known: Mapping[str, Any] = ctx.world.get(documents.ACCOUNT, account) or {}
     shown = {
         "Id": account,
@@ -251,19 +251,6 @@ def list_parents(
     return page(
         ctx, "Parents", [parent], NextToken, MaxResults, lambda place: {"Id": place, "Type": kind_of(org, place)}
     )
-
-
-@operation("organizations", "ListDelegatedAdministrators")
-def list_delegated_administrators(
-    ctx: Context,
-    *,
-    ServicePrincipal: str | None = None,  # noqa: ARG001 - there are none of any service
-    NextToken: str | None = None,  # noqa: ARG001 - there is one page
-    MaxResults: int | None = None,  # noqa: ARG001 - likewise
-) -> Mapping[str, Any]:
-    """No account is trusted with another's work here."""
-    manage(ctx, "ListDelegatedAdministrators")
-    return {"DelegatedAdministrators": []}
 
 
 # -- tags ---------------------------------------------------------------------------------------------------------

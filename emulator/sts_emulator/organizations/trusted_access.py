@@ -13,7 +13,7 @@ from sts_emulator.wire.dispatch import operation
 @operation("organizations", "EnableAWSServiceAccess")
 def enable_aws_service_access(ctx: Context, *, ServicePrincipal: str) -> Mapping[str, Any]:
     """Trust a service; once more changes nothing."""
-    manage(ctx, "EnableAWSServiceAccess", keys=_service(ServicePrincipal))
+    manage(ctx, "EnableAWSServiceAccess", keys=service_keys(ServicePrincipal))
     now = int(ctx.world.now())
     change(ctx, lambda body: {**body, "trusted": {ServicePrincipal: now, **body.get("trusted", {})}})
     return {}
@@ -22,7 +22,7 @@ def enable_aws_service_access(ctx: Context, *, ServicePrincipal: str) -> Mapping
 @operation("organizations", "DisableAWSServiceAccess")
 def disable_aws_service_access(ctx: Context, *, ServicePrincipal: str) -> Mapping[str, Any]:
     """Trust a service no longer; one that was not trusted is no error."""
-    manage(ctx, "DisableAWSServiceAccess", keys=_service(ServicePrincipal))
+    manage(ctx, "DisableAWSServiceAccess", keys=service_keys(ServicePrincipal))
 
     def without(body: dict[str, Any]) -> dict[str, Any]:
         trusted = body.get("trusted", {})
@@ -48,5 +48,6 @@ def list_aws_service_access_for_organization(
     )
 
 
-def _service(principal: str) -> dict[str, tuple[str, ...]]:
+def service_keys(principal: str) -> dict[str, tuple[str, ...]]:
+    """The condition key of calls about a service."""
     return {"organizations:serviceprincipal": (principal,)}

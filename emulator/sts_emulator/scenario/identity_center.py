@@ -8,7 +8,9 @@ from typing import Any
 
 from sts_emulator.accounts import directory, people
 from sts_emulator.accounts.directory import Instance, MfaMeans
+from sts_emulator.accounts.organizations import IDENTITY_CENTER
 from sts_emulator.core import names
+from sts_emulator.scenario.access_manager import Entitlement, entitle
 from sts_emulator.scenario.identity_source import IdentitySource
 from sts_emulator.scenario.policies import Policy, policy_arn, tag_list
 from sts_emulator.scenario.problems import ScenarioError, Where
@@ -70,6 +72,16 @@ class Assignment(Shape):
 
 
 @dataclass(frozen=True, kw_only=True)
+class TrustedIssuer(Shape):
+    """An issuer whose tokens applications exchange: its `claim` names a user by an `attribute` of the directory."""
+
+    url: str
+    claim: str = "email"
+    attribute: str = "emails.value"
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
 class IdentityCenter(Shape):
     """An instance, owned by the organization's management account; without an organization `account` says whose."""
 
@@ -82,11 +94,14 @@ class IdentityCenter(Shape):
     groups: Mapping[str, Group] = field(default_factory=dict)
     permission_sets: Mapping[str, PermissionSet] = field(default_factory=dict)
     assignments: tuple[Assignment, ...] = ()
+    trusted_token_issuers: Mapping[str, TrustedIssuer] = field(default_factory=dict)
+    entitlements: tuple[Entitlement, ...] = ()
 
 
 def _connect(seed: Seed, center: IdentityCenter) -> None:
     instance = _instance(seed, center)
     seed.account = instance["account"]
+    _delegate(seed, center)
     sown = _Sown(seed, instance)
     for name, group in center.groups.items():
         sown.group(name, group)
@@ -101,6 +116,9 @@ def _connect(seed: Seed, center: IdentityCenter) -> None:
         sown.permission_set(name, permission_set)
     for assignment in center.assignments:
         sown.assignment(assignment)
+    for name, issuer in center.trusted_token_issuers.items():
+        sown.trusted_issuer(name, issuer)
+    entitle(seed, instance, center.entitlements, sown.principals)
 
 
 def _instance(seed: Seed, center: IdentityCenter) -> Instance:
@@ -119,13 +137,22 @@ def _instance(seed: Seed, center: IdentityCenter) -> Instance:
         **{member: value for member, value in known.items() if member != "identity_provider"},
         "start_url": center.start_url or known["start_url"],
         **center.identity_source.connected(seed),
-        **({"delegated": center.delegated_administrator} if center.delegated_administrator else {}),
         **({"attributes": {key: [path] for key, path in center.attributes.items()}} if center.attributes else {}),
     }
     if wanted != known:
         seed.world.update(directory.INSTANCE, known["id"], lambda _: wanted)
     instance: Instance = wanted
     return instance
+
+
+def _delegate(seed: Seed, center: IdentityCenter) -> None:
+    account, org = center.delegated_administrator, seed.organization
+    if not account:
+        return
+    if org is None or account not in org["parents"] or account == org["management"]:
+        where = center.where.at("delegated_administrator")
+        raise ScenarioError.at(where, f"account `{account[:60]}` is not a member of the organization")
+    org["delegated"] = {**org.get("delegated", {}), IDENTITY_CENTER: {account: int(seed.world.now())}}
 
 
 def _check(center: IdentityCenter, account: str, kind: str) -> None:
@@ -227,7 +254,7 @@ class _Sown:
             self._call("PutPermissionsBoundaryToPermissionSet", **of_set, PermissionsBoundary=boundary)
 
     def assignment(self, wanted: Assignment) -> None:
-        for kind, principal in self._principals(wanted):
+        for kind, principal in self.principals(wanted):
             for name in wanted.permission_sets:
                 known = directory.permission_set_by_name(self._world, self._instance, name)
                 if known is None:
@@ -255,7 +282,32 @@ class _Sown:
         if ended["Status"] == "FAILED":
             raise ScenarioError.at(where, f"the assignment in account {account} fails: {ended['FailureReason']}")
 
-    def _principals(self, wanted: Assignment) -> Iterator[tuple[str, str]]:
+    def trusted_issuer(self, name: str, wanted: TrustedIssuer) -> None:
+        """Made, or brought to what is wanted but for its URL, which stays (as on AWS)."""
+        paths = {"ClaimAttributePath": wanted.claim, "IdentityStoreAttributePath": wanted.attribute}
+        issuers = self._world.page(directory.TRUSTED_ISSUER)
+        known = next((it for it in issuers if (it["instance"], it["name"]) == (self._instance["id"], name)), None)
+        with self._seed.blame(wanted.where, f"trusted token issuer `{name}`"):
+            if known is None:
+                made = {"IssuerUrl": wanted.url, **paths, "JwksRetrievalOption": "OPEN_ID_DISCOVERY"}
+                self._call(
+                    "CreateTrustedTokenIssuer",
+                    Name=name,
+                    TrustedTokenIssuerType="OIDC_JWT",
+                    TrustedTokenIssuerConfiguration={"OidcJwtConfiguration": made},
+                    Tags=tag_list(wanted.tags),
+                )
+            elif known["url"] != wanted.url:
+                raise ScenarioError.at(wanted.where.at("url"), "the URL of a trusted token issuer cannot be changed")
+            else:
+                self._seed.call(
+                    "sso-admin",
+                    "UpdateTrustedTokenIssuer",
+                    TrustedTokenIssuerArn=known["arn"],
+                    TrustedTokenIssuerConfiguration={"OidcJwtConfiguration": paths},
+                )
+
+    def principals(self, wanted: Assignment | Entitlement) -> Iterator[tuple[str, str]]:
         for name in wanted.users:
             yield directory.USER, self._user(name, wanted.where.at("users"))
         for name in wanted.groups:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from sts_emulator.accounts.documents import ControlPolicy
 from sts_emulator.accounts.organizations import FULL_ACCESS_ID, RESOURCE_CONTROL, SERVICE_CONTROL, aws_policies
@@ -59,7 +60,9 @@ def _connect(seed: Seed, organization: Organization) -> None:
     identifier = organization.id or known or f"o-{_digits(organization.management, 10)}"
     tree = _Tree(organization, f"r-{_digits(identifier, 4)}")
     tree.grow(organization, tree.root)
+    kept: Any = {key: seed.organization[key] for key in ("trusted", "delegated") if key in (seed.organization or {})}
     seed.organization = {
+        **kept,
         "id": identifier,
         "management": organization.management,
         "root": tree.root,

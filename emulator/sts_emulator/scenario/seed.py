@@ -113,6 +113,13 @@ class Seed:
             self.world.put(documents.ORGANIZATION, "organization", self.organization)
 
     @contextmanager
+    def organization_in_place(self) -> Iterator[None]:
+        """For calls about the organization, by its management account, which its policies do not reach."""
+        self.put_organization_back()
+        yield
+        self.set_organization_aside()
+
+    @contextmanager
     def blame(self, where: Where, what: str) -> Iterator[None]:
         """Turn a refusal inside into the scenario's mistake: `file:line: what: AWS's code and words`."""
         try:

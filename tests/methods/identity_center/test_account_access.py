@@ -10,8 +10,10 @@ import uuid
 from pathlib import Path
 
 import pytest
-from access_lab import BARE, BUILD, DEPLOY, PLAIN, SCENARIO, SCOPES, Firm
+from access_lab import BARE, BUILD, DEPLOY, PLAIN, SCENARIO, SCOPES, SERVICE, Firm
 from sso_lab import DEV, PROD
+
+from sts_emulator.cli.errors import CommandError
 
 DENIED, ABSENT, INVALID = "AccessDeniedException", "ResourceNotFoundException", "ValidationException"
 UNKNOWN = f"arn:aws:account-access:us-east-1:{DEV}:application/0123456789abcdef"
@@ -114,6 +116,53 @@ def test_who_may_call(firm, refused):
     elsewhere = firm.abroad()
     assert refused(elsewhere.get_application, applicationArn=arn)[1] == ABSENT
     assert elsewhere.list_applications()["applications"] == []
+
+
+def test_a_delegated_administrator_gives_roles_and_leaves_the_manager_be(firm, refused):
+    arn = firm.enable()
+    member = firm.aws.client("account-access", firm.aws.credentials(account=PROD))
+    firm.organizations.register_delegated_administrator(AccountId=PROD, ServicePrincipal=SERVICE)
+    (listed,) = member.list_applications()["applications"]
+    assert listed["applicationArn"] == arn
+    made = member.create_entitlement(**firm.wish(BUILD, user="jane"))["entitlementId"]
+    member.tag_resource(resourceArn=arn, tags={"team": "identity"})
+    member.delete_entitlement(applicationArn=arn, entitlementId=made)
+    assert refused(member.delete_application, applicationArn=arn)[1] == DENIED
+    assert refused(member.create_application, identitySource=firm.source)[1] == DENIED
+    firm.organizations.deregister_delegated_administrator(AccountId=PROD, ServicePrincipal=SERVICE)
+    assert refused(member.get_application, applicationArn=arn)[1] == DENIED
+
+
+def test_the_service_has_a_role_of_its_own(firm):
+    firm.enable()
+    role = firm.aws.client("iam", firm.owner).get_role(RoleName="AWSServiceRoleForAccountAccessManager")["Role"]
+    assert role["Path"] == f"/aws-service-role/{SERVICE}/"
+    attached = firm.aws.client("iam", firm.owner).list_attached_role_policies(RoleName=role["RoleName"])
+    assert [policy["PolicyName"] for policy in attached["AttachedPolicies"]] == [
+        "AccountAccessManagerServiceRolePolicy"
+    ]
+
+
+def test_a_scenario_gives_roles(emulator_server):
+    entitlements = f"""
+  entitlements:
+    - {{users: omar, groups: builders, roles: ["{BUILD}", "{DEPLOY}"]}}
+accounts:"""
+    text = SCENARIO.replace("\naccounts:", entitlements, 1)
+    with emulator_server.world(text) as aws:
+        firm = Firm(aws)
+        (listed,) = firm.manager.list_applications()["applications"]
+        firm.application, firm.tenant = listed["applicationArn"], listed["tenantId"]
+        given = firm.manager.list_entitlements(applicationArn=firm.application, filter={})["entitlements"]
+        assert len(given) == 4
+        roles = firm.runtime(firm.token("jane")).list_roles(tenantId=firm.tenant)["roles"]
+        assert [role["roleArn"] for role in roles] == [BUILD, DEPLOY]
+        aws.load(text)  # once more changes nothing
+        assert len(firm.manager.list_entitlements(applicationArn=firm.application, filter={})["entitlements"]) == 4
+        with pytest.raises(
+            CommandError, match=r"scenario:\d+: entitlement to `arn:.*/gone`: ResourceNotFoundException"
+        ):
+            aws.load(text.replace(DEPLOY, f"arn:aws:iam::{PROD}:role/gone"))
 
 
 def test_tags(firm, refused):
