@@ -118,7 +118,13 @@ METHODS = (
         },
         {
             "start": _rooms(
-                "sts_emulator.methods.identity_center", "portal_pages", "sign_in_pages", "mfa_pages", "consent_pages"
+                "sts_emulator.methods.identity_center",
+                "portal_pages",
+                "sign_in_pages",
+                "mfa_pages",
+                "authenticator_pages",
+                "access_pages",
+                "consent_pages",
             ),
             "authorize": ("sts_emulator.methods.identity_center.consent_pages",),
             "platform": ("sts_emulator.methods.identity_center.corporate_pages",),

@@ -48,8 +48,9 @@ def is_administrator(ctx: Context, instance: Instance) -> bool:
     account, org = ctx.identity.account, organizations.organization(ctx.world)
     if account == instance["account"]:
         return True
-    is_of_org = org is not None and org["management"] == instance["account"]
-    return is_of_org and organizations.is_delegate(org, account, organizations.IDENTITY_CENTER)
+    if org is None or org["management"] != instance["account"]:
+        return False
+    return organizations.is_delegate(org, account, organizations.IDENTITY_CENTER)
 
 
 def reach(ctx: Context, instance_arn: str, permission_set_arn: str) -> tuple[Instance, PermissionSet]:

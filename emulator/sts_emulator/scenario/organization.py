@@ -60,7 +60,8 @@ def _connect(seed: Seed, organization: Organization) -> None:
     identifier = organization.id or known or f"o-{_digits(organization.management, 10)}"
     tree = _Tree(organization, f"r-{_digits(identifier, 4)}")
     tree.grow(organization, tree.root)
-    kept: Any = {key: seed.organization[key] for key in ("trusted", "delegated") if key in (seed.organization or {})}
+    old: Any = seed.organization or {}
+    kept: Any = {key: old[key] for key in ("trusted", "delegated") if key in old}  # which no scenario says
     seed.organization = {
         **kept,
         "id": identifier,

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sts_emulator.accounts import account_access, directory, resources
-from sts_emulator.accounts.account_access import SERVICE, AccessApplication, Entitlement
+from sts_emulator.accounts.account_access import SERVICE, AccessApplication
 from sts_emulator.control_plane.listing import Listing
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.names import parse_arn
+from sts_emulator.core.world import World
 from sts_emulator.methods.identity_center import portal_sessions
 from sts_emulator.methods.identity_center.clients import ASSUME_ROLES, READ_ROLES
 from sts_emulator.methods.identity_center.portal_sessions import PortalSession
@@ -44,11 +45,11 @@ page = Listing(_MOST, lambda: _invalid("The nextToken is not one of this list.")
 
 @operation("account-access-runtime", "ListRoles")
 def list_roles(ctx: Context, *, tenantId: str, maxResults: int | None = None, nextToken: str = "") -> Mapping[str, Any]:
-    """The roles to which the person is entitled, each once, though several groups should lead to it."""
+    """The roles to which the person is entitled."""
     visitor = _visitor(ctx, tenantId, READ_ROLES)
     if maxResults is not None and not 1 <= maxResults <= _MOST:
         raise _invalid(f"maxResults must be between 1 and {_MOST}.")
-    roles = sorted({entitlement["role"] for entitlement in _entitlements(ctx, visitor)})
+    roles = entitled(ctx.world, visitor)
     of = f"{visitor.application['arn']}/{visitor.session.person['id']}"
     return page(ctx, "roles", roles, nextToken, maxResults, lambda role: _shown(ctx, role), of=of)
 
@@ -67,7 +68,7 @@ def get_role_credentials(
     visitor = _visitor(ctx, tenantId, ASSUME_ROLES)
     if sessionDuration is not None and sessionDuration < _SHORTEST:
         raise _invalid(f"sessionDuration must be at least {_SHORTEST} seconds.")
-    credentials = _vend(ctx, visitor, roleArn, sessionName, sessionDuration).credentials
+    credentials = vend(ctx, visitor, roleArn, sessionName, sessionDuration).credentials
     access = {
         "accessKeyId": credentials.access_key_id,
         "secretAccessKey": credentials.secret_access_key,
@@ -81,29 +82,33 @@ def get_role_credentials(
 
 
 @dataclass(frozen=True, slots=True)
-class _Visitor:
+class Visitor:
     """A person who is signed in, and the application whose roles they ask for."""
 
     session: PortalSession
     application: AccessApplication
 
 
-def _visitor(ctx: Context, tenant: str, scope: str) -> _Visitor:
+def _visitor(ctx: Context, tenant: str, scope: str) -> Visitor:
     """Raises AwsError: UnauthorizedException 401."""
     session = portal_sessions.holder(ctx.world, _bearer_token(ctx))
     if session is None:
         raise _unauthorized(ctx, "the token is none of this world, or it, its portal session or its user is over")
-    person, instance = session.person, session.instance
     ctx.evidence.update(session.evidence)
     if not portal_sessions.allows(ctx.world, session, scope):
         raise _unauthorized(ctx, f"the token is not for the scope {scope}: register the client with it")
     application = account_access.of_tenant(ctx.world, tenant)
-    if application is None or application["instance"] != instance["id"]:
+    if application is None or application["instance"] != session.instance["id"]:
         raise _unauthorized(ctx, f"the tenant {tenant} is not one of the person's instance of Identity Center")
-    known = ctx.world.get(directory.APPLICATION, application["application"])
-    if known is None or known["status"] != "ENABLED" or not directory.is_assigned(ctx.world, known, person):
+    if not is_open(ctx.world, application, session):
         raise _unauthorized(ctx, "its application in Identity Center is gone or disabled, or not the person's")
-    return _Visitor(session, application)
+    return Visitor(session, application)
+
+
+def is_open(world: World, application: AccessApplication, session: PortalSession) -> bool:
+    """Whether it is enabled in Identity Center, and the person's."""
+    known = world.get(directory.APPLICATION, application["application"])
+    return known is not None and known["status"] == "ENABLED" and directory.is_assigned(world, known, session.person)
 
 
 def _bearer_token(ctx: Context) -> str:
@@ -114,8 +119,10 @@ def _bearer_token(ctx: Context) -> str:
     return token
 
 
-def _entitlements(ctx: Context, visitor: _Visitor) -> list[Entitlement]:
-    return account_access.entitlements_of(ctx.world, visitor.application["arn"], visitor.session.person)
+def entitled(world: World, visitor: Visitor) -> list[str]:
+    """The ARNs of the roles, each once, though several groups should lead to it."""
+    known = account_access.entitlements_of(world, visitor.application["arn"], visitor.session.person)
+    return sorted({entitlement["role"] for entitlement in known})
 
 
 def _shown(ctx: Context, role: str) -> dict[str, str]:
@@ -127,10 +134,10 @@ def _shown(ctx: Context, role: str) -> dict[str, str]:
 # -- what they get ------------------------------------------------------------------------------------------------
 
 
-def _vend(ctx: Context, visitor: _Visitor, role_arn: str, session_name: str, duration: int | None) -> Vended:
+def vend(ctx: Context, visitor: Visitor, role_arn: str, session_name: str, duration: int | None) -> Vended:
     """A session of the role. Raises AwsError: AccessDeniedException 403; ValidationException 400."""
     session = visitor.session
-    if not any(entitlement["role"] == role_arn for entitlement in _entitlements(ctx, visitor)):
+    if role_arn not in entitled(ctx.world, visitor):
         raise _refused(ctx, _missing(ctx, visitor, role_arn))
     if not account_access.is_member(ctx.world, _account(role_arn)):
         raise _refused(ctx, "the role's account is not one of the organization any more")
@@ -154,7 +161,7 @@ def _vend(ctx: Context, visitor: _Visitor, role_arn: str, session_name: str, dur
         raise _invalid(refusal.message) from None
 
 
-def _context(visitor: _Visitor) -> IdentityContext:
+def _context(visitor: Visitor) -> IdentityContext:
     """Whom the trail tells of. The other kind of context would keep the session to what AWS's allow list has."""
     session = visitor.session
     return IdentityContext(
@@ -167,13 +174,13 @@ def _context(visitor: _Visitor) -> IdentityContext:
     )
 
 
-def _proof(ctx: Context, visitor: _Visitor) -> Proof:
+def _proof(ctx: Context, visitor: Visitor) -> Proof:
     application = visitor.application
     keys = service_keys(ctx.world, SERVICE, source_arn=application["arn"], source_account=application["account"])
     return Proof(method="AccountAccess", principal=Principal("service", SERVICE), context=keys, denied=NO_ENTITLEMENT)
 
 
-def _missing(ctx: Context, visitor: _Visitor, role_arn: str) -> str:
+def _missing(ctx: Context, visitor: Visitor, role_arn: str) -> str:
     """Which entitlement, or membership, is missing."""
     name = visitor.session.person["name"]
     known = account_access.entitlements(ctx.world, visitor.application["arn"])
@@ -197,7 +204,7 @@ def _account(role: str) -> str:
 
 def _refused(ctx: Context, why: str) -> AwsError:
     ctx.evidence["refused"] = why
-    return AwsError("AccessDeniedException", NO_ENTITLEMENT)
+    return AwsError("AccessDeniedException", NO_ENTITLEMENT, status=403)
 
 
 def _unauthorized(ctx: Context, why: str) -> AwsError:

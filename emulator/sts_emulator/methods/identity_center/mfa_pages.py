@@ -1,4 +1,4 @@
-"""Pages `start/mfa…`: a person registers passkeys, and takes devices away."""
+"""Pages `start/mfa…`: a person registers passkeys, and takes devices away (apps: authenticator_pages)."""
 
 from __future__ import annotations
 
@@ -65,6 +65,7 @@ def _shown(visit: Visit, session: PortalSession, refusal: AwsError | None = None
         person=session.person["name"],
         devices=[_told(means) for means in second_factors.of(session.person)],
         action="/start/mfa",
+        app="/start/mfa/app",
         passkey=second_factors.asks_registration(visit.world, party, session.person) if party else None,
         elsewhere=passkeys.elsewhere(visit, "/start/mfa"),
         token=browsers.COOKIE.form_token(visit, _FORM),

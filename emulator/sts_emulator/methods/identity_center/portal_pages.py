@@ -6,14 +6,13 @@ The paths that browser extensions know are here as well (docs/aws/identity-cente
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlencode
 
 from sts_emulator.accounts import documents
 from sts_emulator.core import clock
-from sts_emulator.methods.identity_center import app_instances, browsers, roles
+from sts_emulator.methods.identity_center import access_pages, app_instances, browsers, handing, roles
 from sts_emulator.methods.identity_center.portal_sessions import PortalSession
 from sts_emulator.pages import render
-from sts_emulator.pages.console import ConsoleSession, is_console, sign_in_token
+from sts_emulator.pages.console import ConsoleSession, sign_in_token
 from sts_emulator.pages.refusals import as_page
 from sts_emulator.pages.routes import page
 from sts_emulator.pages.visit import Visit
@@ -21,7 +20,6 @@ from sts_emulator.vending.assume import Vended
 from sts_emulator.wire.http import Response
 
 _FORM = "portal"
-_CONSOLE = "https://console.aws.amazon.com/"
 
 
 @page("GET", "/start", refusal=as_page)
@@ -39,6 +37,7 @@ def portal(visit: Visit) -> Response:
         visit.root,
         person=session.person["name"],
         accounts=accounts,
+        manager=access_pages.PLACE if access_pages.of(visit.world, session) else "",
         until=clock.iso(session.until),
         token=browsers.COOKIE.form_token(visit, _FORM),
     )
@@ -48,26 +47,14 @@ def portal(visit: Visit) -> Response:
 def command_line_access(visit: Visit) -> Response:
     """Credentials to copy, in three forms."""
     session, vended = _chosen(visit)
-    return render.page(
-        "portal_access.html",
-        visit.root,
-        session=vended.session,
-        credentials=vended.credentials,
-        role=visit.posted.get("role", ""),
-        arn=vended.arn,
-        expiration=clock.iso(vended.session.expires),
-        endpoint=visit.base_url,
-        region=visit.server.settings.region,
-        start_url=session.instance["start_url"],
-        home=session.instance["region"],
-    )
+    return handing.shown(visit, vended, visit.posted.get("role", ""), session.instance)
 
 
 @page("POST", "/start/console", refusal=as_page)
 def management_console(visit: Visit) -> Response:
     """Into the console, by the federation endpoint."""
     _, vended = _chosen(visit)
-    return _to_console(visit, vended, visit.posted.get("destination", ""))
+    return handing.to_console(visit, vended, visit.posted.get("destination", ""))
 
 
 @page("GET", "/start/console", refusal=as_page)
@@ -110,17 +97,6 @@ def _vend(visit: Visit, session: PortalSession, account: str, role: str) -> Vend
         vended = roles.vend(attempt.ctx, session, account, role)
         attempt.result = {}
     return vended
-
-
-def _to_console(visit: Visit, vended: Vended, destination: str) -> Response:
-    token = sign_in_token(visit.world, ConsoleSession(vended.session, vended.session.expires))
-    query = {
-        "Action": "login",
-        "Issuer": f"{visit.base_url}/start",
-        "Destination": destination if is_console(destination) else _CONSOLE,
-        "SigninToken": token,
-    }
-    return render.redirect(f"{visit.root}/federation?{urlencode(query)}")
 
 
 def _name(visit: Visit, account: str) -> str:

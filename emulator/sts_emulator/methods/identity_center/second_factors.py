@@ -83,8 +83,7 @@ def asks_registration(world: World, party: Party, person: DirectoryUser) -> dict
 def add_passkey(ctx: Context, party: Party, person: DirectoryUser, name: str, response: str) -> None:
     """Keep a new passkey. Raises AwsError: Refused 400, 403."""
     world = ctx.world
-    if len(of(person)) >= MOST:
-        raise AwsError("Refused", f"You have {MOST} devices already; remove one first.")
+    _check_room(person)
     try:
         passkey = passkeys.register(world, party, _registration(person), response, known=passkeys_of(person))
     except NotProvenError as why:
@@ -98,6 +97,25 @@ def add_passkey(ctx: Context, party: Party, person: DirectoryUser, name: str, re
         "passkey": passkey,
     }
     world.update(directory.USERS, _key(person), lambda stored: _with(stored, means))
+
+
+def add_app(world: World, person: DirectoryUser, name: str, seed: str, code: str) -> None:
+    """Keep an authenticator app that shows the right code, which is used up. Raises AwsError: Refused 400, 403."""
+    _check_room(person)
+    means: MfaMeans = {
+        "id": os.urandom(16).hex(),
+        "type": "totp",
+        "name": name,
+        "created": int(world.now()),
+        "seed": seed,
+        "drift": 0,
+        "used": [],
+    }
+    step = people.fresh_step(dict(means), code[:20], int(world.now() // people.STEP))
+    if step is None:
+        raise AwsError("Refused", WRONG_CODE, status=403)
+    proven: MfaMeans = {**means, "used": [step]}
+    world.update(directory.USERS, _key(person), lambda stored: _with(stored, proven))
 
 
 def remove(world: World, person: DirectoryUser, identifier: str) -> None:
@@ -114,6 +132,11 @@ def remove(world: World, person: DirectoryUser, identifier: str) -> None:
 def _check_tries(world: World, person: DirectoryUser) -> None:
     if not people.may_try_password(world, _key(person)):
         raise AwsError("Refused", TOO_MANY, status=429)
+
+
+def _check_room(person: DirectoryUser) -> None:
+    if len(of(person)) >= MOST:
+        raise AwsError("Refused", f"You have {MOST} devices already; remove one first.")
 
 
 def _with(stored: DirectoryUser, means: MfaMeans) -> DirectoryUser:
