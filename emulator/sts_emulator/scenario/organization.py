@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from sts_emulator.accounts.documents import ControlPolicy
 from sts_emulator.accounts.organizations import FULL_ACCESS_ID, RESOURCE_CONTROL, SERVICE_CONTROL, aws_policies
@@ -60,10 +59,8 @@ def _connect(seed: Seed, organization: Organization) -> None:
     identifier = organization.id or known or f"o-{_digits(organization.management, 10)}"
     tree = _Tree(organization, f"r-{_digits(identifier, 4)}")
     tree.grow(organization, tree.root)
-    old: Any = seed.organization or {}
-    kept: Any = {key: old[key] for key in ("trusted", "delegated") if key in old}  # which no scenario says
+    old = seed.organization
     seed.organization = {
-        **kept,
         "id": identifier,
         "management": organization.management,
         "root": tree.root,
@@ -72,6 +69,9 @@ def _connect(seed: Seed, organization: Organization) -> None:
         "policies": tree.policies,
         "enabled": sorted({policy["type"] for policy in tree.policies.values()}),
     }
+    if old is not None:  # what no scenario says stays
+        seed.organization["trusted"] = old.get("trusted", {})
+        seed.organization["delegated"] = old.get("delegated", {})
 
 
 class _Tree:
