@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from identity_stories import EMPTY, MANAGEMENT, MEMBER, refusal
 
+from sts_emulator.cli.errors import CommandError
+
 pytestmark = pytest.mark.scenario(EMPTY)
 
 CUSTOM = "arn:aws:sso::aws:applicationProvider/custom"
@@ -160,3 +162,19 @@ def test_another_accounts_callers_are_refused(aws, application, issuer):
     assert refusal(member.describe_application, ApplicationArn=application)[0] == "AccessDeniedException"
     assert refusal(member.delete_trusted_token_issuer, TrustedTokenIssuerArn=issuer)[0] == "AccessDeniedException"
     assert refusal(member.list_tags_for_resource, ResourceArn=application)[0] == "AccessDeniedException"
+
+
+def test_a_scenario_trusts_token_issuers(aws, lab):
+    def wish(claim: str = "email", url: str = "https://login.corp.example") -> str:
+        return f"{EMPTY.rstrip()[:-1]}, trusted_token_issuers: {{corp: {{url: '{url}', claim: {claim}, tags: {{a: b}}}}}}}}"
+
+    for claim in ("email", "upn", "upn"):
+        aws.load(wish(claim))
+        (known,) = lab.sso.list_trusted_token_issuers(**lab.of)["TrustedTokenIssuers"]
+        named = {"TrustedTokenIssuerArn": known["TrustedTokenIssuerArn"]}
+        shown = lab.sso.describe_trusted_token_issuer(**named)["TrustedTokenIssuerConfiguration"][
+            "OidcJwtConfiguration"
+        ]
+        assert (shown["ClaimAttributePath"], shown["IdentityStoreAttributePath"]) == (claim, "emails.value")
+    with pytest.raises(CommandError, match="the URL of a trusted token issuer cannot be changed"):
+        aws.load(wish(url="https://another.example"))

@@ -394,7 +394,8 @@ def _listed(
 ) -> Response:
     """A page of what a filter leaves: by `startIndex`, or by `cursor` where the query has one."""
     query = visit.query
-    if "attributes" in query or "excludedAttributes" in query:
+    # Entra asks for groups without their members, and provisions AWS; groups never tell them anyway.
+    if "attributes" in query or query.get("excludedAttributes", "members") != "members":
         raise bad("attributes and excludedAttributes are not supported.")
     if query.get("filter"):
         wanted = scim_shapes.conditions(query["filter"], known)
