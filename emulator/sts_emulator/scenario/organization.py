@@ -69,9 +69,10 @@ def _connect(seed: Seed, organization: Organization) -> None:
         "policies": tree.policies,
         "enabled": sorted({policy["type"] for policy in tree.policies.values()}),
     }
-    if old is not None:  # what no scenario says stays
-        seed.organization["trusted"] = old.get("trusted", {})
-        seed.organization["delegated"] = old.get("delegated", {})
+    if old is not None and "trusted" in old:  # which no scenario says; likewise who is delegated
+        seed.organization["trusted"] = old["trusted"]
+    if old is not None and "delegated" in old:
+        seed.organization["delegated"] = old["delegated"]
 
 
 class _Tree:
