@@ -1,4 +1,4 @@
-"""`python -m emulator` and the command `sts-emulator`."""
+"""`python -m sts_emulator` and the command `sts-emulator`."""
 
 import sys
 

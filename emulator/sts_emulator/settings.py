@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 PREFIX = "EMULATOR_"
-_WITH_COMMAS = (f"{PREFIX}ALLOWED_HOSTS", f"{PREFIX}UPSTREAM")
+_SEPARATORS = {f"{PREFIX}ALLOWED_HOSTS": ",", f"{PREFIX}UPSTREAM": ",", f"{PREFIX}PARAMETER": "\n"}
+"""Between values where it is not what the system puts between paths, as values may hold that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ class Settings:
     durable: bool = False  # answers outlive a power cut, too: each commit to a state file waits for the disk
     fresh_ms: int = 0  # milliseconds for which what other replicas wrote may go unseen, with a database
     scenario: tuple[str, ...] = ()  # files or folders, separated by the system's path separator in the environment
+    parameter: tuple[str, ...] = ()  # NAME=VALUE of CloudFormation templates among them (lines in the environment)
     permissive: bool = False  # accept any credentials: for migrating test suites, never the default
     fetch_issuers: str = "loopback"  # whose keys are fetched: `loopback`, or `https` for any registered issuer
     upstream: tuple[str, ...] = ()  # where services that are not here are: URLs, or SERVICE=URL (commas)
@@ -55,6 +57,16 @@ class Settings:
             known[name].name: _convert(name, value, known[name].default) for name, value in variables.items()
         }
         return cls(**converted)
+
+
+def pairs(given: Iterable[str]) -> dict[str, str]:
+    """NAME=VALUE texts as a mapping. Raises ValueError."""
+    values = {}
+    for text in given:
+        name, equals, values[name] = text.partition("=")
+        if not equals:
+            raise ValueError(f"takes NAME=VALUE, got `{text}`")
+    return values
 
 
 def endpoint_in_environment(environment: Mapping[str, str] | None = None) -> str:
@@ -87,7 +99,6 @@ def _convert(name: str, value: str, default: object) -> object:
             raise ValueError(f"{name}: expected a number, got `{value}`")
         return int(value)
     if isinstance(default, tuple):
-        # Host names and URLs may be followed by commas, paths by what the system puts between paths.
-        parts = value.split("," if name in _WITH_COMMAS else os.pathsep)
+        parts = value.split(_SEPARATORS.get(name, os.pathsep))
         return tuple(part.strip() for part in parts if part.strip())
     return value

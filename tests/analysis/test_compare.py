@@ -52,6 +52,7 @@ def told(witnesses: list[Witness]) -> list[tuple[str, str, dict[str, str]]]:
     ]
 
 
+DEPLOY = "arn:aws:iam::444455556666:role/deploy"
 OWN, FOREIGN = {"AWS": ACCOUNT}, {"AWS": "444455556666"}
 
 
@@ -100,6 +101,26 @@ OWN, FOREIGN = {"AWS": ACCOUNT}, {"AWS": "444455556666"}
             [("gains", "lambda.amazonaws.com", {}), ("loses", "ec2.amazonaws.com", {})],
         ),
         (document(allow(FOREIGN)), document(allow({"AWS": "*"})), [("gains", "*", {}), ("gains", ACCOUNT, {})]),
+        (
+            document(allow({"AWS": "*"}, StringLike={"aws:PrincipalArn": "*/deploy"})),
+            document(allow({"AWS": "*"}, StringLike={"aws:PrincipalArn": "*/admin"})),
+            [
+                ("gains", "any role called admin in any AWS account", {}),
+                ("gains", "any user called admin in any AWS account", {}),
+                ("loses", "any role called deploy in any AWS account", {}),
+                ("loses", "any user called deploy in any AWS account", {}),
+            ],
+        ),
+        (
+            None,
+            document(allow({"AWS": DEPLOY}, StringLike={"aws:userid": "*:admin"})),
+            [("gains", "arn:aws:sts::444455556666:assumed-role/deploy/admin", {})],
+        ),
+        (
+            document(allow(OWN, StringEquals={"aws:username": "bob"})),
+            document(allow(OWN)),
+            [("gains", ACCOUNT, {})],
+        ),
         (None, document(allow(FOREIGN)), [("gains", "444455556666", {})]),
         (document(allow(FOREIGN)), None, [("loses", "444455556666", {})]),
     ],

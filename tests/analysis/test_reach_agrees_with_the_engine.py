@@ -1,4 +1,4 @@
-"""`who-can`, `what-can` and the engine never contradict each other, over trust policies made by chance and imported ones.
+"""`who-can`, `what-can`, `diff` and the engine never contradict each other, over trust policies made by chance and imported ones.
 
 The engine is asked directly, about callers that the search has no part in making.
 """
@@ -17,6 +17,7 @@ import pytest
 from sts_emulator.analysis import callers
 from sts_emulator.analysis.callers import Caller
 from sts_emulator.analysis.classes import sessions_of
+from sts_emulator.analysis.compare import compare
 from sts_emulator.analysis.estate import Estate
 from sts_emulator.analysis.reach import Reach, Step
 from sts_emulator.analysis.search import BASE, request
@@ -172,6 +173,21 @@ def test_who_can_and_what_can_are_two_sides_of_one_thing(seed: int):
         forwards = {(who, step.role) for who in known for step in reach.out_of(who)}
         backwards = {(step.who, step.role) for role in estate.roles for step in reach.into(role)}
         assert forwards == {(who, role) for who, role in backwards if who in known}
+
+
+@pytest.mark.parametrize("seed", range(20, 28))
+def test_diff_from_nothing_gains_where_the_engine_lets_somebody_in(seed: int):
+    chance = random.Random(seed)
+    trusts = {f"r{number}": trust_by(chance) for number in range(15)}
+    with estate_of(trusts) as estate:
+        for name, trust in trusts.items():
+            arn = f"arn:aws:iam::{OWN}:role/{name}"
+            shown = estate.shown_trust(estate.roles[arn])
+            gains = [witness for witness in compare(None, shown, arn) if witness.direction == "gains"]
+            assert gains or not [*let_in(trust, arn, estate), *Reach(estate).into(arn)], json.dumps(trust)
+            assert compare(shown, shown, arn) == []
+            for witness in gains:
+                assert decide(witness.request, PolicySet(trust=shown, identity=(ANYTHING,))).allowed
 
 
 TEMPLATE = Path(__file__).parents[1] / "importers" / "cases" / "template.yaml"

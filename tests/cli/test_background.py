@@ -11,7 +11,9 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -118,4 +120,23 @@ def test_a_port_that_somebody_has_is_refused(run: Run):
         holder.listen()
         refused = run("start", "--port", str(holder.getsockname()[1]))
     assert refused.returncode == 2
-    assert "address already in use" in refused.stderr
+    assert "address already in use; `--port 0` takes a free one" in refused.stderr
+
+
+def test_a_port_that_an_emulator_has_is_refused_with_how_to_end_that_one(run: Run):
+    port = started(run)
+    refused = run("serve", "--port", port)
+    assert refused.returncode == 2
+    assert f"an emulator runs there: use it, or `sts-emulator stop --port {port}`" in refused.stderr
+
+
+def test_what_answers_and_is_no_emulator_is_said(run: Run):
+    class Page(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_error(404)
+
+    with HTTPServer(("127.0.0.1", 0), Page) as server:
+        Thread(target=server.handle_request).start()
+        told = run("status", "--port", str(server.server_port))
+    assert told.returncode == 1
+    assert "is no emulator (404)" in told.stderr

@@ -91,9 +91,28 @@ def test_certificates_as_roles_anywhere_sees_them(inspect, tmp_path: Path, capsy
     told = inspect(leaf.read_bytes())["certificate"]
     assert told["subject"]
     assert len(told["serial"]) % 2 == 0
-    assert inspect("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----")["notes"][1].startswith(
-        "it cannot be"
-    )
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----", "openssl x509 -noout -text` must read it"),
+        ("-----BEGIN CERTIFICATE-----\nMII", "is a damaged certificate"),
+        ("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----", "holds a private key; what proves"),
+    ],
+)
+def test_what_is_no_whole_certificate_is_refused_with_the_next_step(content: str, told: str, tmp_path: Path, capsys):
+    file = tmp_path / "leaf.pem"
+    file.write_text(content)
+    assert main(["inspect", str(file)]) == 2
+    refused = capsys.readouterr().err
+    assert refused.startswith(f"sts-emulator: {file}: ")
+    assert told in refused
+
+
+def test_a_folder_is_not_taken_for_a_token(tmp_path: Path, capsys):
+    assert main(["inspect", str(tmp_path)]) == 2
+    assert "is a folder; name a file in it" in capsys.readouterr().err
 
 
 def test_a_session_is_opened_by_its_world_also_when_it_is_over(aws: Aws, inspect):

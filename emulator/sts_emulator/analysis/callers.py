@@ -78,6 +78,8 @@ def _named_by(statement: Statement, account: str) -> Iterator[Caller]:
     entries = statement.principals.entries if statement.principals else ()
     for kind, text in entries:
         yield from of(kind, text, account)
+    if statement.not_principal:
+        yield from of("AWS", "*", account)
     if any(kind in ("AWS", "*") for kind, _ in entries):
         for condition in statement.conditions:
             if condition.name == "aws:principalarn":

@@ -50,7 +50,8 @@ def classes(trust: Document, account: str) -> Iterator[Class]:
     identities = [_Name("role", "", *_parts(SOMEBODY)), _Name("user", "", *_parts(SOMEBODY))]
     identities += _named(conditions)
     asked = [text for text in _values(conditions, "aws:principalaccount") if text.isdigit()]
-    accounts = [account] if account else [callers.FOREIGN, *asked]
+    asked += [name.account for name in identities if name.account]
+    accounts = [account] if account else list(dict.fromkeys([callers.FOREIGN, *asked]))
     sessions, ids = _sessions(conditions)
     made: dict[tuple[str, str, str], Class] = {}
     for name, owner, session, identifier in product(identities, accounts, sessions, ids):

@@ -12,11 +12,13 @@ from enum import IntEnum
 from functools import cache
 from typing import Any, Final, Literal
 
-from sts_emulator.analysis.callers import ALONG, Caller, Context, named_in, presence
+from sts_emulator.analysis.callers import ALONG, FOREIGN, Caller, Context, named_in, presence
+from sts_emulator.analysis.classes import classes, sessions_of
 from sts_emulator.analysis.search import Search, request
 from sts_emulator.core import clock, names
 from sts_emulator.policy.deciding.document import Document, parse
 from sts_emulator.policy.deciding.engine import PolicySet, Request, decide
+from sts_emulator.policy.deciding.matching import is_account
 
 MOST_WITNESSES: Final = 5
 """For one caller and action."""
@@ -76,13 +78,73 @@ def compare(old: Document | None, new: Document | None, role_arn: str, given: Co
     documents = [document for document in (old, new) if document is not None]
     account = names.account_in(role_arn)
     search = Search(documents, clock.real())
-    witnesses = [
-        witness
-        for caller in _bringing(named_in(documents, account), given or {})
-        for action in (caller.action, *ALONG)
-        for witness in _of(search, caller, action, old, new, role_arn)
-    ]
+
+    def of(caller: Caller) -> list[Witness]:
+        (bringing,) = _bringing([caller], given or {})
+        return [
+            witness
+            for action in (caller.action, *ALONG)
+            for witness in _of(search, bringing, action, old, new, role_arn)
+        ]
+
+    named = named_in(documents, account)
+    witnesses = [witness for caller in named for witness in of(caller)]
+    told: set[tuple[str, str]] = {(witness.caller.named, witness.direction) for witness in witnesses}
+    for group in _unnamed(documents, named):
+        if all((group.text, direction) in told for direction in ("gains", "loses")):
+            continue
+        found = [
+            each for each in of(group.caller) if not told & {(group.text, each.direction), (group.key, each.direction)}
+        ]
+        told |= {(mark, each.direction) for each in found for mark in group.stands_for}
+        witnesses += found
     return sorted(_once(witnesses), key=lambda witness: witness.direction)
+
+
+@dataclass(frozen=True)
+class _Unnamed:
+    """A caller whom a principal of a policy (`text`) means only because of what the conditions ask of it."""
+
+    text: str
+    key: str
+    caller: Caller
+    is_anybody: bool = False
+
+    @property
+    def stands_for(self) -> tuple[str, ...]:
+        """Of whom nothing more is to be said once this caller shows it."""
+        return (self.key, self.text) if self.is_anybody else (self.key,)
+
+
+def _unnamed(documents: list[Document], named: list[Caller]) -> Iterator[_Unnamed]:
+    """The sessions of roles that are named, and the classes of those whom `*` or an account means."""
+    for caller in named:
+        for document in documents if caller.named.startswith("arn:") else ():
+            for session in sessions_of(caller, document):
+                if session.key != caller.key:
+                    key = session.principal.value
+                    yield _Unnamed(caller.named, key, replace(session, named=key))
+    for text in dict.fromkeys(text for document in documents for text in _populations(document)):
+        owner = text.split(":")[4] if ":" in text else text.strip("*")
+        for document in documents:
+            for group in classes(document, owner):
+                account = group.caller.principal.account
+                caller = replace(group.caller, named=group.arn or group.words)
+                is_anybody = group.kind == "any" and account == (owner or FOREIGN)
+                yield _Unnamed(text, f"{text} {group.kind} {account}", caller, is_anybody)
+
+
+def _populations(document: Document) -> Iterator[str]:
+    """The principals of a policy that stand for many: `*` and accounts."""
+    for statement in document.statements:
+        if statement.not_principal:
+            yield "*"
+        elif statement.principals is not None:
+            yield from (
+                text
+                for kind, text in statement.principals.entries
+                if kind in ("AWS", "*") and (text == "*" or is_account(text))
+            )
 
 
 def _bringing(named: list[Caller], given: Context) -> Iterator[Caller]:

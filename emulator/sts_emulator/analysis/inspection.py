@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -15,6 +16,7 @@ from sts_emulator.core.errors import AwsError
 
 MOST: Final = 1 << 20  # bytes of evidence that are looked at; a SAML response ends at 100,000 characters
 _TIMES: Final = ("iat", "nbf", "exp", "auth_time")
+_PEM: Final = re.compile("-----BEGIN ([A-Z0-9 ]+)-----")
 _END_OF_TIME: Final = 253_370_764_800  # the year 9999: what ISO dates can say
 
 
@@ -29,10 +31,17 @@ class Inspected:
 
 
 def inspect(data: bytes) -> Inspected | None:
-    """What the evidence says, or None where it is of no kind known here."""
+    """What the evidence says, or None where it is of no kind known here.
+
+    Raises:
+        ValueError: it is of a known kind, and damaged.
+    """
     if len(data) > MOST:
         return None
     text = data.decode("utf-8", "replace").strip()
+    pem = _PEM.findall(text)
+    if pem and "CERTIFICATE" not in pem:
+        raise ValueError(f"holds a {pem[0].lower()}; what proves somebody's identity is a certificate: name its file")
     return _token(text) or _assertion(text) or _certificate(data, text)
 
 
@@ -155,8 +164,11 @@ def _certificate(data: bytes, text: str) -> Inspected | None:
         constraints = certificates.extension(certificate, x509.BasicConstraints)
         names = certificates.extension(certificate, x509.SubjectAlternativeName)
         tags = attributes.tags(certificate, mappings.defaults())
-    except ValueError as unreadable:
-        return Inspected("certificate", {}, {}, (f"it cannot be read: {unreadable}",))
+    except ValueError:
+        raise ValueError(
+            "is a damaged certificate: what was cut off or changed on the way? "
+            f"`openssl x509 -noout -text{'' if pem else ' -inform der'}` must read it; copy it again, whole"
+        ) from None
     authority = constraints is not None and constraints.ca
     begins, ends = (when.timestamp() for when in (certificate.not_valid_before_utc, certificate.not_valid_after_utc))
     facts = {

@@ -6,10 +6,12 @@ import argparse
 from typing import Any
 from urllib.parse import urlsplit
 
-from sts_emulator.cli.control import TIMEOUT, add_server_options, control
-from sts_emulator.cli.errors import CommandError
+from sts_emulator.cli.control import TIMEOUT, ControlError, add_server_options, control
+from sts_emulator.cli.errors import UNUSABLE, CommandError
 from sts_emulator.cli.screen import add_json, answer
 from sts_emulator.core.hosts import is_loopback
+
+_BEGIN = "; begin a sign-in (`aws sso login`, `aws login`) and give what it shows, while it waits"
 
 
 def add_parser(subparsers: Any) -> None:
@@ -36,12 +38,18 @@ def add_parser(subparsers: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Approve, go where the browser would (on this machine), and print it."""
-    what = arguments.what
+    what = arguments.what.strip()
+    if not what or not arguments.user:
+        lacking = "--user is empty: say who approves" if what else "say the URL that the tool opened, or its code"
+        raise CommandError(f"there is nothing to approve with: {lacking}", UNUSABLE)
     kind = "url" if "://" in what else "code"
     body = {kind: what, "user": arguments.user, "deny": arguments.deny}
     with control(arguments) as emulator:
         world = _world_of(what) or arguments.world
-        outcome = emulator.api("POST", "worlds", world, "approve", body=body)
+        try:
+            outcome = emulator.api("POST", "worlds", world, "approve", body=body)
+        except ControlError as refused:
+            raise CommandError(f"{refused}{_BEGIN}" if "waits for" in str(refused) else str(refused)) from None
     location = outcome.get("location", "")
     if location:
         _go(location)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from sts_emulator.cli.errors import REFUSED, UNUSABLE, CommandError
 from sts_emulator.cli.screen import add_json_format, painted, patience
 from sts_emulator.core.terminal import printable, printable_json
+from sts_emulator.settings import pairs
 
 if TYPE_CHECKING:
     from sts_emulator.analysis.reports.message import Message
@@ -127,13 +128,10 @@ def account(given: str) -> str:
 
 def parameters(given: Sequence[str]) -> dict[str, str]:
     """NAME=VALUE options as a mapping. Raises CommandError."""
-    values = {}
-    for pair in given:
-        name, equals, value = pair.partition("=")
-        if not equals:
-            raise CommandError(f"--parameter takes NAME=VALUE, got `{pair}`", UNUSABLE)
-        values[name] = value
-    return values
+    try:
+        return pairs(given)
+    except ValueError as error:
+        raise CommandError(f"--parameter {error}", UNUSABLE) from None
 
 
 def _percent(text: str) -> float:

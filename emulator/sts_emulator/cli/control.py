@@ -74,6 +74,8 @@ class Control:
         text = data.decode("utf-8", "replace")
         value = json.loads(text) if "json" in response.headers.get("content-type", "") else text
         if response.status >= 400:  # noqa: PLR2004 - the first status that is an error
+            if text.startswith("<"):  # nothing that the command line asks for is a page
+                raise ControlError(f"what answers at {self.url} is no emulator ({response.status})", response.status)
             raise ControlError(_complaint(value) or f"the server answered {response.status}", response.status)
         return value
 
@@ -121,6 +123,15 @@ class Control:
         # An idle connection that the server has closed meanwhile: ask again on a new one.
         self._connection.request(method, target, body, headers)
         return self._connection.getresponse()
+
+
+def answers(url: str) -> bool:
+    """Whether an emulator answers there."""
+    with Control(url) as control:
+        try:
+            return bool(control.page("GET", "/health")["status"] == "ok")
+        except (CommandError, KeyError, TypeError):
+            return False
 
 
 def add_server_options(parser: argparse.ArgumentParser, *, world: bool = True) -> None:
@@ -181,6 +192,7 @@ def _complaint(value: Any) -> str:
     detail = value.get("detail", value.get("message", ""))
     if isinstance(detail, list):  # FastAPI's validation errors
         return "; ".join(
-            f"{'.'.join(map(str, problem.get('loc', ())[1:]))}: {problem.get('msg', '')}" for problem in detail
+            ": ".join(filter(None, (".".join(map(str, problem.get("loc", ())[1:])), problem.get("msg", ""))))
+            for problem in detail
         )
     return str(detail)

@@ -15,6 +15,7 @@ from sts_emulator.cli.errors import UNUSABLE, CommandError
 from sts_emulator.cli.screen import add_json, answer
 
 _LONGEST = 200_000  # as the control API takes them
+_LONGEST_NAME = 200
 _SUFFIXES = (".pem", ".crt", ".cer", ".der", ".xml", ".json", ".txt", ".jwt")
 _EPILOG = """\
 examples:
@@ -50,7 +51,10 @@ def run(arguments: argparse.Namespace) -> None:
     from sts_emulator.analysis import inspection
 
     data = _data(arguments.what)
-    inspected = inspection.inspect(data)
+    try:
+        inspected = inspection.inspect(data)
+    except ValueError as unreadable:
+        raise CommandError(f"{_called(arguments.what)}: {unreadable}", UNUSABLE) from None
     if inspected is None:
         told = _opened(data.decode("utf-8", "replace").strip(), arguments)
     else:
@@ -66,13 +70,20 @@ def _data(what: str) -> bytes:
     if what == "-":
         return sys.stdin.buffer.read()
     try:
+        is_folder = Path(what).is_dir()
         if Path(what).is_file():
             return Path(what).read_bytes()
     except (OSError, ValueError):  # longer than a name can be, or with a NUL in it
-        pass
+        is_folder = False
+    if is_folder and what:
+        raise CommandError(f"{what}: is a folder; name a file in it", UNUSABLE)
     if what.endswith(_SUFFIXES):
         raise CommandError(f"{what}: no such file", UNUSABLE)
     return what.encode("utf-8", "surrogateescape")
+
+
+def _called(what: str) -> str:
+    return "(standard input)" if what == "-" else what if len(what) < _LONGEST_NAME and "\n" not in what else "this"
 
 
 def _opened(text: str, arguments: argparse.Namespace) -> dict[str, Any]:

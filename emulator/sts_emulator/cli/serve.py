@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import gc
 import re
 import shlex
@@ -12,7 +13,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sts_emulator.accounts import documents
-from sts_emulator.cli.control import settings_from_environment, url_of
+from sts_emulator.cli.check import parameters, untold
+from sts_emulator.cli.control import answers, settings_from_environment, url_of
 from sts_emulator.cli.errors import UNUSABLE, CommandError
 from sts_emulator.core.hosts import is_loopback
 from sts_emulator.core.world import DEFAULT, World
@@ -37,6 +39,7 @@ _HELP = {
     "certs": "folder of the lab's authorities, keys and certificates",
     "scenario": "scenario file, or folder of them, to start from and to watch; may be given several times "
     "(default: the folder trust_policies, or else a built-in one)",
+    "parameter": "of CloudFormation templates among the scenarios; may be given several times",
     "permissive": "accept any credentials: for moving test suites over, never otherwise",
     "upstream": "where services are that are not here, as a URL, or SERVICE=URL for one of them; may be given several "
     "times (docs/gateway.md)",
@@ -53,6 +56,7 @@ _METAVARS = {
     "state": "FILE|URL",
     "allowed_hosts": "NAME",
     "scenario": "PATH",
+    "parameter": "NAME=VALUE",
     "account": "ID",
     "upstream": "URL",
     "upstream_account": "ID",
@@ -126,6 +130,7 @@ def run(arguments: argparse.Namespace) -> None:
     from sts_emulator.scenario import ScenarioError
 
     chosen = settings(arguments)
+    parameters(chosen.parameter)
     _check_upstreams(chosen)
     chosen = replace(chosen, port=free_port(chosen.host, chosen.port))
     worker = _worker(chosen) if chosen.workers != 1 else None
@@ -199,7 +204,17 @@ def free_port(host: str, port: int) -> int:
             return int(probe.getsockname()[1])
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise CommandError(f"cannot listen on {host} port {port}: {reason.lower()}", UNUSABLE) from None
+        told = f"cannot listen on {host} port {port}: {reason.lower()}{_instead(host, port, error)}"
+        raise CommandError(told, UNUSABLE) from None
+
+
+def _instead(host: str, port: int, error: Exception) -> str:
+    """What to do where a port is taken."""
+    if getattr(error, "errno", None) != errno.EADDRINUSE:
+        return ""
+    if answers(url_of(host, port)):
+        return f"; an emulator runs there: use it, or `sts-emulator stop --port {port}`, or take another port"
+    return "; `--port 0` takes a free one"
 
 
 def announce(server: Server) -> None:
@@ -223,6 +238,8 @@ def _announcement(settings: Settings, world: World) -> Iterator[str]:
         yield from ("", f"  calls of {_passed_on(upstream)} pass on, once they are decided")
     if settings.upstream and settings.allow_unmapped:
         yield from ("", "  ALLOW UNMAPPED: calls pass undecided of which the map lacks what they need.")
+    made_up = [f"  {line}" for source in world.page(documents.IMPORT) for line in untold(source["notes"])]
+    yield from ("", *made_up) if made_up else ()
     if settings.permissive:
         yield from ("", "  PERMISSIVE: any credentials are accepted, and nothing that follows from them is proven.")
     roots = {key["account"]: key for key in world.page(documents.ACCESS_KEY) if not key["user"]}

@@ -8,7 +8,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sts_emulator.cli.control import Control, url_of
+from sts_emulator.cli.control import answers, url_of
 from sts_emulator.cli.errors import REFUSED, UNUSABLE, CommandError
 from sts_emulator.cli.screen import add_json, answer
 from sts_emulator.cli.serve import add_settings, flags_of, free_port, settings
@@ -74,12 +74,3 @@ def _wait(server: Background, process: subprocess.Popen[bytes], url: str) -> Non
         time.sleep(0.02)
     told = server.log.read_text("utf-8", "replace").strip()
     raise CommandError(f"it did not start:\n{told}" if told else "it did not start", process.returncode or REFUSED)
-
-
-def answers(url: str) -> bool:
-    """Whether an emulator answers there."""
-    with Control(url) as control:
-        try:
-            return bool(control.page("GET", "/health")["status"] == "ok")
-        except (CommandError, KeyError, TypeError):
-            return False

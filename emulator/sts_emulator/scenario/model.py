@@ -180,7 +180,9 @@ def _of_import(data: bytes, file: str, account: str, parameters: Mapping[str, st
 
     imported = (imports.imported(data, file, account, parameters),)
     entry = Entry(imports.SECTION, "", imported, Where(file, 1))
-    return Scenario(file, hashlib.sha256(data).hexdigest(), (), Head(), {}, (entry,))
+    texts = [f"{name}={value}".encode("utf-8", "surrogatepass") for name, value in sorted(parameters.items())]
+    digest = hashlib.sha256(b"\0".join([data, *texts])).hexdigest()
+    return Scenario(file, digest, (), Head(), {}, (entry,))
 
 
 def _put_off(data: bytes) -> tuple[str, ...]:

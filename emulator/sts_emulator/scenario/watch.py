@@ -13,6 +13,7 @@ from sts_emulator.core.world import DEFAULT, World
 from sts_emulator.scenario.model import Scenario, parse_file
 from sts_emulator.scenario.problems import ScenarioError, Where
 from sts_emulator.scenario.seed import apply
+from sts_emulator.settings import pairs
 from sts_emulator.vending.context import Server
 
 log = logging.getLogger("emulator")
@@ -66,7 +67,7 @@ def seed(server: Server) -> None:
     files = sources(given)
     if not given and FOLDER / BUILT_IN.name in files:
         files = [FOLDER / BUILT_IN.name]
-    scenarios = [parse_file(path) for path in files]
+    scenarios = [_read(server, path) for path in files]
     world = _world(server)
     with world.unit(lock=True):
         for scenario in scenarios:
@@ -91,13 +92,17 @@ async def _take_up(server: Server, seen: Seen, report: Callable[[str], None], *,
         if seen.get(path) == state:
             continue
         try:
-            changed = _apply_new(server, _world(server), await asyncio.to_thread(parse_file, path))
+            changed = _apply_new(server, _world(server), await asyncio.to_thread(_read, server, path))
         except ScenarioError as error:
             report(f"{error}\n{path}: not taken up; what was there before stays")
         else:
             if changed and path not in no_news:
                 report(f"{path}: taken up")
     return now
+
+
+def _read(server: Server, path: Path) -> Scenario:
+    return parse_file(path, parameters=pairs(server.settings.parameter))
 
 
 def _apply_new(server: Server, world: World, scenario: Scenario) -> bool:
