@@ -19,6 +19,7 @@ from sts_emulator.policy.deciding.engine import PolicySet, Principal
 from sts_emulator.policy.deciding.matching import Glob, glob, has_wildcard
 from sts_emulator.policy.saving.validate import restore_principals
 from sts_emulator.scenario import Scenario
+from sts_emulator.scenario.repeats import repeated
 from sts_emulator.vending.context import Server
 
 Stored = Mapping[str, Any]
@@ -113,6 +114,7 @@ class Estate:
         self._compiled: dict[str, Document | None] = {}
         self.whole: frozenset[str] = frozenset()
         """Accounts of which everybody is known."""
+        self._repeated = tuple(repeated(scenarios))
         for scenario in scenarios:
             apply(self._server, world, scenario)
             self.whole |= frozenset(_whole(scenario))
@@ -161,8 +163,8 @@ class Estate:
 
     @property
     def notes(self) -> list[tuple[str, ...]]:
-        """What each imported file does not tell."""
-        return [tuple(source["notes"]) for source in self.world.page(documents.IMPORT)]
+        """What each imported file does not tell, and what the files declare twice."""
+        return [*(tuple(source["notes"]) for source in self.world.page(documents.IMPORT)), self._repeated]
 
     def holder(self, arn: str) -> Holder | None:
         """A user or role as a caller, or None."""

@@ -107,13 +107,15 @@ def _tried(server: Any, path: Path, plan: Plan) -> Trial:
     from sts_emulator.core.world import DEFAULT
     from sts_emulator.scenario import apply, parse_file
     from sts_emulator.scenario.rehearse import Rehearsal
+    from sts_emulator.scenario.repeats import repeated
 
     base = [parse_file(file, plan.account, plan.parameters) for file in plan.imports]
     for earlier in base:
         apply(server, server.worlds.get(DEFAULT), earlier)
     scenario = parse_file(path, plan.account, plan.parameters)
     rehearsal = Rehearsal(server, scenario)
-    trial = Trial(str(path), imported=_imported(scenario), notes=_notes(scenario))
+    notes = (*_notes(scenario), *repeated([*base, scenario]))
+    trial = Trial(str(path), imported=_imported(scenario), notes=notes)
     if plan.mutate or plan.coverage:
         _examine(trial, rehearsal, plan)
     else:  # one after the other, so that a long list of expectations takes no memory

@@ -382,8 +382,14 @@ def scenario_files(paths: list[str]) -> list[Path]:
     except ScenarioError as error:
         raise CommandError(str(error), UNUSABLE) from None
     if not files:
-        raise CommandError(f"no scenario in {', '.join(named)}", UNUSABLE)
+        raise CommandError(f"no scenario in {', '.join(named)}{_json_in(named)}", UNUSABLE)
     return files
+
+
+def _json_in(folders: Sequence[str]) -> str:
+    """A hint where a folder holds what could be imported; which of it is meant is not for us to say."""
+    found = next((path for folder in folders for path in sorted(Path(folder).glob("*.json"))), None)
+    return f"; files to import are named themselves, such as {found}" if found else ""
 
 
 def named_paths(paths: list[str]) -> list[str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sts_emulator.cli import screen
 from sts_emulator.cli.errors import REFUSED, UNUSABLE, CommandError
+from sts_emulator.cli.who_can import tell_notes
 from sts_emulator.core.terminal import printable, printable_json
 
 if TYPE_CHECKING:
@@ -78,6 +79,8 @@ def run(arguments: argparse.Namespace) -> int:
         _estate(arguments.old, arguments) as old,
         _estate(arguments.new, arguments) as new,
     ):
+        for accounts in (old, new) if arguments.format == "text" else ():
+            tell_notes(accounts)
         differences = list(_differences(old, new, arguments.role))
     told = _FORMATS[arguments.format](differences)
     print(screen.painted(told) if arguments.format == "text" else told, end="")

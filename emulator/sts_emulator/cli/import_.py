@@ -54,6 +54,7 @@ def run(arguments: argparse.Namespace) -> None:
     from sts_emulator.scenario import ScenarioError
     from sts_emulator.scenario.inventories import read_inventory
     from sts_emulator.scenario.load import read_bytes
+    from sts_emulator.scenario.repeats import repeated_things
     from sts_emulator.scenario.write import scenario_data, scenario_lines
 
     inventories = []
@@ -66,9 +67,9 @@ def run(arguments: argparse.Namespace) -> None:
         except ScenarioError as error:
             raise CommandError(str(error), UNUSABLE) from None
         inventories.append((name, inventory))
-        if not arguments.quiet:
-            for note in inventory.notes:
-                print(printable(note.told(name)), file=sys.stderr)
+    notes = [note.told(name) for name, inventory in inventories for note in inventory.notes]
+    for line in () if arguments.quiet else (*notes, *repeated_things(inventories)):
+        print(printable(line), file=sys.stderr)
     lines: Iterable[str] = scenario_lines(inventories)
     if getattr(arguments, "json", False):
         lines = (printable_json(scenario_data(inventories)), "\n")

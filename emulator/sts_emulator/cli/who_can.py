@@ -83,7 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
 def estate(arguments: argparse.Namespace) -> Estate:
     """What the files of a command declare. Raises CommandError."""
     from sts_emulator.analysis.estate import Estate
-    from sts_emulator.cli.check import account, parameters, scenario_files, untold
+    from sts_emulator.cli.check import account, parameters, scenario_files
     from sts_emulator.scenario import ScenarioError
 
     try:
@@ -92,9 +92,17 @@ def estate(arguments: argparse.Namespace) -> Estate:
             accounts = Estate.of_files(scenario_files([*arguments.paths, *arguments.files]), *given)
     except ScenarioError as error:
         raise CommandError(str(error), UNUSABLE) from None
-    for notes in accounts.notes if arguments.format == "table" else ():
-        print("".join(f"{line}\n" for line in untold(notes)), end="", file=sys.stderr)
+    if arguments.format == "table":
+        tell_notes(accounts)
     return accounts
+
+
+def tell_notes(accounts: Estate) -> None:
+    """Say on standard error what the files do not tell."""
+    from sts_emulator.cli.check import untold
+
+    for notes in accounts.notes:
+        print("".join(f"{line}\n" for line in untold(notes)), end="", file=sys.stderr)
 
 
 def reach(accounts: Estate, arguments: argparse.Namespace) -> Reach:

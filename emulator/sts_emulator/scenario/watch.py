@@ -12,6 +12,7 @@ from sts_emulator.core.spelling import nearest
 from sts_emulator.core.world import DEFAULT, World
 from sts_emulator.scenario.model import Scenario, parse_file
 from sts_emulator.scenario.problems import ScenarioError, Where
+from sts_emulator.scenario.repeats import repeated
 from sts_emulator.scenario.seed import apply
 from sts_emulator.settings import pairs
 from sts_emulator.vending.context import Server
@@ -68,6 +69,8 @@ def seed(server: Server) -> None:
     if not given and FOLDER / BUILT_IN.name in files:
         files = [FOLDER / BUILT_IN.name]
     scenarios = [_read(server, path) for path in files]
+    for line in repeated(scenarios):
+        log.warning(line)
     world = _world(server)
     with world.unit(lock=True):
         for scenario in scenarios:

@@ -25,9 +25,10 @@ def scenario_lines(inventories: Sequence[tuple[str, Inventory]]) -> Iterator[str
         yield f'  "{account}":\n'
         for section in _ORDER:
             mine = [thing for thing in things if (thing.account, thing.section) == (account, section)]
-            if mine:
+            named = {thing.name.lower() if section != "oidc_providers" else id(thing): thing for thing in mine}
+            if named:  # of two with one name the later
                 yield f"    {section}:\n"
-                yield from (_yaml(_entry(thing), 6) for thing in mine)
+                yield from (_yaml(_entry(thing), 6) for thing in named.values())
 
 
 def scenario_data(inventories: Sequence[tuple[str, Inventory]]) -> dict[str, Any]:
