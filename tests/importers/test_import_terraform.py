@@ -231,7 +231,14 @@ def test_modules_within_modules():
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        ({"version": 4, "lineage": "x", "resources": []}, "is Terraform's own state file"),
+        ({"version": 3, "lineage": "x", "modules": []}, "is Terraform's own state file of an old version"),
+        ({"version": 5, "lineage": "x", "resources": []}, "is a state of version 5; `terraform show -json`"),
+        ({"version": 4, "lineage": "x", "resources": [{"name": "r"}]}, "expected a resource with a `type`"),
+        ({"version": 4, "lineage": "x", "resources": 7}, "is not JSON: `[` is expected"),
+        (
+            {"serial": 1, "lineage": "x", "meta": {}, "encrypted_data": "x"},
+            "is encrypted by OpenTofu; `tofu show -json`",
+        ),
         ({"format_version": "1.0", "terraform_version": "1.11.4"}, "is an empty state"),
         ({**plan(), "planned_values": {"root_module": {"resources": [7]}}}, "expected a resource with a `type`"),
         ({**plan(), "planned_values": {"root_module": {"resources": 7}}}, "is not JSON: `[` is expected"),
@@ -241,6 +248,29 @@ def test_modules_within_modules():
 def test_files_that_are_something_else(content: Any, complaint: str):
     with pytest.raises(BadInput, match=complaint.replace("[", r"\[").replace("{", r"\{")):
         read(content)
+
+
+def state(*resources: dict[str, Any]) -> dict[str, Any]:
+    return {"version": 4, "terraform_version": "1.11.4", "lineage": "x", "outputs": {}, "resources": list(resources)}
+
+
+def test_a_state_file_itself_says_what_terraform_shows_of_it():
+    block = {"module": 'module.m["x"]', "mode": "managed", "type": "aws_iam_role", "name": "r"}
+    instances = [
+        {"index_key": key, "attributes": {"name": f"r-{key}", "path": "/ci/", "assume_role_policy": TRUST}}
+        for key in (0, "a")
+    ]
+    found = read(state({**block, "instances": instances}, {"mode": "managed", "type": "aws_s3_bucket", "name": "b"}))
+    assert found.exists
+    assert [(thing.label, thing.name, thing.body["path"]) for thing in found.things] == [
+        ('module.m["x"].aws_iam_role.r[0]', "r-0", "/ci/"),
+        ('module.m["x"].aws_iam_role.r["a"]', "r-a", "/ci/"),
+    ]
+    assert found.things[0].line < found.things[1].line
+
+
+def test_a_state_without_iam_is_nothing_to_complain_about():
+    assert read(state()).things == []
 
 
 def test_a_saved_plan_itself():

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sts_emulator.analysis.witnesses import Witness
     from sts_emulator.scenario.imports import Imported
 
-SUFFIXES: Final = (".yaml", ".yml", ".json", ".template")
+SUFFIXES: Final = (".yaml", ".yml", ".json", ".template", ".tfstate")
 _IGNORED = re.compile(r"#\s*sts-emulator:\s*ignore=([a-z0-9,-]+)")
 
 

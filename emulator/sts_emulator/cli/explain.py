@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from sts_emulator.scenario.judge import Outcome
 
 LAST = "last"
-_SUFFIXES = (".yaml", ".yml", ".json", ".template")
+_SUFFIXES = (".yaml", ".yml", ".json", ".template", ".tfstate")
 
 
 def add_parser(subparsers: Any) -> None:

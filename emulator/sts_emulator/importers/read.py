@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from sts_emulator.importers import authorization_details, bare, cloudformation, pulumi, terraform
+from sts_emulator.importers import authorization_details, bare, cloudformation, pulumi, terraform, terraform_state
 from sts_emulator.importers.inventory import Inventory
 from sts_emulator.importers.json_text import BadInput, JsonText
 from sts_emulator.importers.stacks import Stack
 
 KNOWN: Final = (
-    "`terraform show -json` of a plan or state, `pulumi preview --json`, `pulumi stack export`, "
+    "`terraform show -json` of a plan or state, `terraform.tfstate`, `pulumi preview --json`, `pulumi stack export`, "
     "a CloudFormation or CDK template, "
     "`aws iam get-account-authorization-details`, get-role or list-roles, a bare policy, "
     "an OIDC provider or IAM Roles Anywhere definitions"
@@ -44,6 +44,7 @@ def read_json(
 
 _KINDS: Final[tuple[tuple[tuple[frozenset[str], ...], Callable[[JsonText, str], Inventory]], ...]] = (
     ((frozenset({"planned_values"}), frozenset({"values", "terraform_version"})), terraform.read),
+    ((frozenset({"lineage", "resources"}), frozenset({"terraform_version", "resources"})), terraform_state.read),
     ((frozenset({"steps"}), frozenset({"deployment"})), pulumi.read),
     ((frozenset({"RoleDetailList"}), frozenset({"UserDetailList"})), authorization_details.read_account),
     ((frozenset({"Role"}), frozenset({"Roles"})), authorization_details.read_roles),
@@ -60,8 +61,10 @@ _KINDS: Final[tuple[tuple[tuple[frozenset[str], ...], Callable[[JsonText, str], 
 
 def _complaint(source: JsonText) -> str:
     names = source.top.keys()
-    if "lineage" in names or ("resources" in names and "terraform_version" in names):
-        return "is Terraform's own state file; `terraform show -json` writes what can be read here"
+    if "encrypted_data" in names:
+        return "is encrypted by OpenTofu; `tofu show -json` writes what can be read here"
+    if "lineage" in names:
+        return "is Terraform's own state file of an old version; `terraform show -json` writes what can be read here"
     if "format_version" in names or "terraform_version" in names:
         return "is an empty state, or a plan without resources"
     if "artifacts" in names:

@@ -143,8 +143,16 @@ def _resource(source: JsonText, at: int, module: str) -> Resource | None:
     value = source.value(at)
     if not isinstance(value, Mapping) or not isinstance(value.get("type"), str):
         raise BadInput("expected a resource with a `type`", source.line(at))
-    if not value["type"].startswith(_PREFIXES):
-        return None
+    return resource(value, module, source.line(at)) if matters(value["type"]) else None
+
+
+def matters(kind: str) -> bool:
+    """Whether a type of resource may decide who may assume what."""
+    return kind.startswith(_PREFIXES)
+
+
+def resource(value: Mapping[str, Any], module: str, line: int) -> Resource:
+    """An instance as `terraform show -json` writes it, in the module of that address."""
     values = value.get("values")
     address = str(value.get("address", value["type"]))
     return Resource(
@@ -153,7 +161,7 @@ def _resource(source: JsonText, at: int, module: str) -> Resource | None:
         str(value.get("name", "")),
         _module_path(module),
         values if isinstance(values, Mapping) else {},
-        source.line(at),
+        line,
         value.get("mode") == "data",
         (*_indexes(module), *_indexes(address.removeprefix(module))),
     )
