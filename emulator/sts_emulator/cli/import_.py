@@ -19,9 +19,9 @@ examples:
   sts-emulator import cdk.out/App.template.json --parameter Stage=prod
 
 What can be imported: `terraform show -json` of a plan or state, `terraform.tfstate`, CloudFormation and CDK templates
-(JSON and YAML), `aws iam get-account-authorization-details`, get-role and list-roles, bare policies, definitions of OIDC
-providers and of IAM Roles Anywhere. What cannot be taken over is told on standard error. The same files go straight into
-`check`, `lint`, `who-can`, `what-can`, `diff` and `serve --scenario`.
+(JSON and YAML), `aws iam get-account-authorization-details`, get-role and list-roles, bare policies, OIDC providers
+and IAM Roles Anywhere. What cannot be taken over is told on standard error. The same files go straight into `check`,
+`lint`, `who-can`, `what-can`, `diff` and `serve --scenario`.
 
 exit codes: 0 done; 2 a file cannot be used
 """
