@@ -93,11 +93,13 @@ def compare(old: Document | None, new: Document | None, role_arn: str, given: Co
     for group in _unnamed(documents, named):
         if all((group.text, direction) in told for direction in ("gains", "loses")):
             continue
-        found = [
-            each for each in of(group.caller) if not told & {(group.text, each.direction), (group.key, each.direction)}
+        shown = [
+            witness
+            for witness in of(group.caller)
+            if not told & {(group.text, witness.direction), (group.key, witness.direction)}
         ]
-        told |= {(mark, each.direction) for each in found for mark in group.stands_for}
-        witnesses += found
+        told |= {(mark, witness.direction) for witness in shown for mark in group.stands_for}
+        witnesses += shown
     return sorted(_once(witnesses), key=lambda witness: witness.direction)
 
 

@@ -388,8 +388,8 @@ def scenario_files(paths: list[str]) -> list[Path]:
 
 def _json_in(folders: Sequence[str]) -> str:
     """A hint where a folder holds what could be imported; which of it is meant is not for us to say."""
-    found = next((path for folder in folders for path in sorted(Path(folder).glob("*.json"))), None)
-    return f"; files to import are named themselves, such as {found}" if found else ""
+    first = next((path for folder in folders for path in sorted(Path(folder).glob("*.json"))), None)
+    return f"; files to import are named themselves, such as {first}" if first else ""
 
 
 def named_paths(paths: list[str]) -> list[str]:

@@ -33,13 +33,13 @@ def repeated_things(inventories: Iterable[tuple[str, Inventory]]) -> list[str]:
 
 def _told(declared: Iterable[_Declared]) -> Iterator[str]:
     known: dict[tuple[str, str, str], _Declared] = {}
-    for one in declared:
-        key = (one.section, one.account, one.name.lower())  # IAM tells names apart by more than their case
-        other = known.get(key)
-        known[key] = one
-        if other is not None and other.body != one.body:
-            what = f"{WORDS[one.section]} `{one.name}` of account {one.account}"
-            yield f"{one.place}: {what} replaces that of {other.place}"
+    for declaration in declared:
+        key = (declaration.section, declaration.account, declaration.name.lower())  # no two may differ in case alone
+        earlier = known.get(key)
+        known[key] = declaration
+        if earlier is not None and earlier.body != declaration.body:
+            what = f"{WORDS[declaration.section]} `{declaration.name}` of account {declaration.account}"
+            yield f"{declaration.place}: {what} replaces that of {earlier.place}"
 
 
 def _of_scenario(scenario: Scenario) -> Iterator[_Declared]:
