@@ -423,7 +423,9 @@ def test_permissive_says_so_loudly(tmp_path: Path):
 
 def test_a_port_that_is_taken(served: Served):
     ended = served.shell(f"sts-emulator serve --port {served.port}")
-    told = f"sts-emulator: cannot listen on 127.0.0.1 port {served.port}: address already in use; an emulator runs there"
+    told = (
+        f"sts-emulator: cannot listen on 127.0.0.1 port {served.port}: address already in use; an emulator runs there"
+    )
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr.startswith(told)
 
