@@ -329,6 +329,9 @@ SERVICES = (
                 "worlds",
                 "time_and_faults",
                 "mail",
+                "explorer",
+                "trust_editor",
+                "workbench",
             )
         },
     ),

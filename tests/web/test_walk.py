@@ -23,6 +23,9 @@ PAGES = {
     "world": "world?amount=2&unit=hours",
     "mailbox": "mailbox",
     "worlds": "worlds",
+    "explorer": "explorer",
+    "workbench": "workbench",
+    "role": "explorer/role?arn=arn:aws:iam::444455556666:role/release",
 }
 
 

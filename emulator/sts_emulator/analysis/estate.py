@@ -97,27 +97,35 @@ def _merged(scenario: Scenario) -> Iterator[str]:
 
 
 class Estate:
-    """What some files declare, in a private world. A context manager.
+    """What some files declare, in a private world; or `running`, a world of a server. A context manager.
 
     Raises ScenarioError for files that cannot be used.
     """
 
-    def __init__(self, scenarios: Sequence[Scenario]) -> None:
-        from sts_emulator.app import create_server
-        from sts_emulator.scenario import apply
-        from sts_emulator.settings import Settings
-
-        self._server: Server = create_server(Settings())
-        world = self._server.worlds.get(DEFAULT)
-        assert world is not None  # made with the server
-        self.world: World = world
+    def __init__(self, scenarios: Sequence[Scenario], running: World | None = None) -> None:
         self._compiled: dict[str, Document | None] = {}
         self.whole: frozenset[str] = frozenset()
         """Accounts of which everybody is known."""
         self._repeated = tuple(repeated(scenarios))
+        self._server: Server | None = None
+        if running is None:
+            self.world = self._made(scenarios)
+        else:
+            self.world = running
+            self.whole = frozenset(account["id"] for account in running.page(documents.ACCOUNT))
+
+    def _made(self, scenarios: Sequence[Scenario]) -> World:
+        from sts_emulator.app import create_server
+        from sts_emulator.scenario import apply
+        from sts_emulator.settings import Settings
+
+        server = self._server = create_server(Settings())
+        world = server.worlds.get(DEFAULT)
+        assert world is not None  # made with the server
         for scenario in scenarios:
-            apply(self._server, world, scenario)
+            apply(server, world, scenario)
             self.whole |= frozenset(_whole(scenario))
+        return world
 
     @classmethod
     def of_files(cls, paths: Sequence[Path], account: str = "", parameters: Mapping[str, str] | None = None) -> Self:
@@ -132,7 +140,8 @@ class Estate:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._server.worlds.store.close()
+        if self._server is not None:
+            self._server.worlds.store.close()
 
     # -- who and what there is ----------------------------------------------------------------------------------------
 

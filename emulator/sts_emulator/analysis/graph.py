@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
-from xml.sax.saxutils import escape
+from xml.sax.saxutils import escape, quoteattr
 
 from sts_emulator.analysis import descriptions as words
 from sts_emulator.analysis.reach import Step, Way
@@ -31,7 +31,7 @@ _KINDS: Final[Mapping[str, tuple[str, str]]] = {
     "service": ("⚙", "AWS service"),
     "more": ("…", ""),
 }
-_STYLE: Final = """
+STYLE: Final = """
 text { font-family: ui-sans-serif, system-ui, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; fill: #1f2933 }
 .title { font-size: 17px; font-weight: 600 } .note { font-size: 12px; fill: #616e7c }
 .name { font-size: 13px; font-weight: 600 } .line { font-size: 11px; fill: #52606d }
@@ -91,11 +91,17 @@ class Graph:
             yield from itertools.pairwise([self.nodes[source], *bends, self.nodes[target]])
 
 
-def draw(ways: Sequence[Way], title: str, *, targets: Iterable[str]) -> str:
-    """The ways as one SVG document; `targets` are the ARNs that the question was about."""
+Link = Callable[[Step], str]
+
+
+def draw(ways: Sequence[Way], title: str, *, targets: Iterable[str], link: Link | None = None) -> str:
+    """The ways as one SVG document; `targets` are the ARNs that the question was about.
+
+    With a `link` for each arrow it is a part of a page instead, which brings STYLE itself.
+    """
     graph = _graph(ways, frozenset(targets))
     columns = _arranged(graph)
-    return "\n".join(_document(graph, columns, title))
+    return "\n".join(_document(graph, columns, title, link))
 
 
 def _graph(ways: Sequence[Way], targets: frozenset[str]) -> Graph:
@@ -221,7 +227,7 @@ def _sort(near: Mapping[str, Sequence[Node]], column: list[Node], tallest: int) 
 # -- drawing ---------------------------------------------------------------------------------------------------------
 
 
-def _document(graph: Graph, columns: Sequence[Sequence[Node]], title: str) -> Iterator[str]:
+def _document(graph: Graph, columns: Sequence[Sequence[Node]], title: str, link: Link | None) -> Iterator[str]:
     tallest = max(map(len, columns), default=1)
     box, back = graph.width, _leading_back(graph)
     width = 2 * MARGIN + len(columns) * box + (len(columns) - 1) * COLUMN_GAP + (COLUMN_GAP if back else 0)
@@ -229,13 +235,14 @@ def _document(graph: Graph, columns: Sequence[Sequence[Node]], title: str) -> It
     floor = TITLE_SPACE + MARGIN + tallest * HEIGHT + max(0, tallest - 1) * ROW_GAP
     height = floor + MARGIN + 22 + len(back) * LANE
     yield f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}">'
-    yield f"<title>{escape(title)}</title><style>{_STYLE}</style>"
+    yield f"<title>{escape(title)}</title>{'' if link else f'<style>{STYLE}</style>'}"
     yield f'<rect class="paper" width="{width}" height="{height}"/>'
     yield f'<text class="title" x="{MARGIN}" y="{MARGIN + 12}">{escape(title)}</text>'
     for (source, target), step in graph.edges.items():
         number = back.index((source, target)) if (source, target) in back else None
         path = _forward(graph, source, target) if number is None else _back(graph, source, target, floor, number)
-        yield _edge(path, step)
+        edge = _edge(path, step)
+        yield f"<a href={quoteattr(link(step))}>{edge}</a>" if link else edge
     for node in graph.nodes.values():
         yield from _box(node, box)
     yield f'<text class="note" x="{MARGIN}" y="{height - 14}">{_LEGEND}</text>'

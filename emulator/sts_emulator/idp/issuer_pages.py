@@ -91,9 +91,15 @@ async def published_keys(visit: Visit, name: str) -> Response:
 @page("POST", "/issuers/{name}/token", mistakes=MISTAKES)
 async def mint(visit: Visit, name: str) -> Response:
     """A token with the claims that the body shapes."""
-    document = await _keyed(visit.world, name)
-    claims = compose(document, json_body(visit), visit.world.now())
-    return render.data(200, {"token": await _signed(document, claims), "claims": claims})
+    token, claims = await minted(visit.world, name, json_body(visit))
+    return render.data(200, {"token": token, "claims": claims})
+
+
+async def minted(world: World, name: str, given: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """A token and its claims. Raises ValueError."""
+    document = await _keyed(world, name)
+    claims = compose(document, given, world.now())
+    return await _signed(document, claims), claims
 
 
 @page("POST", "/issuers/{name}/rotate", mistakes=MISTAKES)

@@ -39,13 +39,20 @@ def exchange_of(server: Server, identifier: str) -> Exchange | None:
 def parts(request: Request) -> Iterator[Part]:
     """What can be read out of a call."""
     for name, value in _texts(request):
-        if _JWT.fullmatch(value) and len(value) <= LONGEST:
-            yield from _token(name, value)
-        elif name.lower().endswith("samlassertion") and len(value) <= LONGEST:
-            yield from _assertion(value)
+        yield from decoded(name, value)
     if certificate := request.headers.get("x-amz-x509", ""):
         yield from _certificate(certificate[:LONGEST])
     yield from _signature(request)
+
+
+def decoded(name: str, value: str) -> Iterator[Part]:
+    """A token's header and claims, or an assertion's text; nothing of what is neither."""
+    if len(value) > LONGEST:
+        return
+    if _JWT.fullmatch(value):
+        yield from _token(name, value)
+    elif name.lower().endswith("samlassertion"):
+        yield from _assertion(value)
 
 
 def _texts(request: Request) -> Iterator[tuple[str, str]]:

@@ -21,3 +21,18 @@ if (list) {
     news.textContent = `Live: ${event.data} more than are shown; reload to see them`;
   });
 }
+// A trust policy is checked while it is typed.
+const editor = document.querySelector("form[data-check]");
+if (editor) {
+  let waiting;
+  const check = async () => {
+    const fields = new URLSearchParams(new FormData(editor));
+    fields.set("part", "1");
+    const answer = await fetch(editor.dataset.check, { method: "POST", body: fields });
+    if (!answer.ok) return;
+    const part = document.createElement("template");
+    part.innerHTML = await answer.text();
+    document.getElementById("checked").replaceWith(part.content.querySelector("#checked"));
+  };
+  editor.elements.trust.addEventListener("input", () => { clearTimeout(waiting); waiting = setTimeout(check, 300); });
+}
