@@ -319,20 +319,14 @@ SERVICES = (
         "console",
         {},
         {
-            "_emulator": _rooms(
-                "sts_emulator.web",
-                "frame",
-                "timeline",
-                "live",
-                "attempt",
-                "replay",
-                "worlds",
-                "time_and_faults",
-                "mail",
-                "explorer",
-                "trust_editor",
-                "workbench",
-            )
+            "_emulator": _rooms("sts_emulator.web", "timeline", "live"),
+            "_emulator/attempts": _rooms("sts_emulator.web", "attempt", "replay"),
+            "_emulator/compare": ("sts_emulator.web.attempt",),
+            "_emulator/world": ("sts_emulator.web.time_and_faults",),
+            "_emulator/mailbox": ("sts_emulator.web.mail",),
+            "_emulator/worlds": ("sts_emulator.web.worlds",),
+            "_emulator/explorer": _rooms("sts_emulator.web", "explorer", "trust_editor"),
+            "_emulator/workbench": ("sts_emulator.web.workbench",),
         },
     ),
     # The token that STS signs for others to verify is evidence, so it is made where evidence is made.

@@ -15,6 +15,10 @@ def monotonic() -> float:
     return time.monotonic()
 
 
+busy = time.thread_time
+"""Seconds that this thread has computed, for measuring what something costs."""
+
+
 def iso(epoch: float) -> str:
     """`2026-11-23T20:00:00Z`: whole seconds, as AWS writes expirations."""
     return _iso(int(epoch // 1))

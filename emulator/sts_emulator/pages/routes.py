@@ -54,7 +54,7 @@ class Page:
 
 
 MODULES: Final[dict[str, list[str]]] = {}
-"""First segment, whole path with its slash, or `*/second` -> modules of its pages that are not imported yet."""
+"""First segment, the first two, whole path with its slash, or `*/second` -> modules of its pages, not imported yet."""
 
 _PAGES: Final[dict[str, list[Page]]] = {}
 """First segment, or `*/second` -> its pages, the most particular first."""
@@ -125,7 +125,7 @@ def match(method: str, path: str) -> tuple[Page, dict[str, str]]:
         AwsError: NotFound 404, MethodNotAllowed 405; MalformedQueryString: an escape that is none.
     """
     first = path[1:].partition("/")[0]
-    places = (path, first, _below_any(path))
+    places = (path, "/".join(path[1:].split("/", 2)[:2]), first, _below_any(path))
     _load(next((place for place in places if place in MODULES), first))
     if first not in MODULES and places[-1] in MODULES:
         first = places[-1]

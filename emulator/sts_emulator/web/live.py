@@ -13,6 +13,7 @@ from functools import partial
 from typing import Final
 from weakref import WeakKeyDictionary
 
+from sts_emulator.core import clock
 from sts_emulator.core.events import Event, EventLog
 from sts_emulator.pages import render
 from sts_emulator.pages.routes import page
@@ -26,7 +27,9 @@ SOON: Final = 0.02
 """Seconds until an attempt is told when nothing was told lately."""
 LOST: Final = b"event: passed\ndata: some\n\n"
 PERIOD: Final = 0.5
-"""Seconds between two tellings."""
+"""Seconds between two tellings at least."""
+TIMES: Final = 60
+"""A telling is not followed by the next before it is this many times as long ago as sending it to all has taken."""
 SHOWN: Final = 20
 """Attempts of a telling; of others only their number is told."""
 KEPT: Final = 16
@@ -58,10 +61,12 @@ class Feed:
         self._number_of_new = 0
         self._tellings: deque[Telling] = deque(maxlen=KEPT)
         self._number = 0
-        self._next: asyncio.Future[None] | None = None
+        self._next = asyncio.Event()
+        self._cost = 0.0  # seconds that the last telling has taken, all its readers together
         self._timer: asyncio.TimerHandle | None = None
         self._told_at = float("-inf")
         self._readers = 0
+        self._keepalive: asyncio.TimerHandle = self._loop.call_later(QUIET, lambda: None)
         self._stop: Callable[[], None] | None = None
 
     async def read(self, last: str) -> AsyncGenerator[bytes, None]:
@@ -75,10 +80,11 @@ class Feed:
                 if missed and missed[0].number > number + 1:
                     yield LOST
                 for telling in missed:
-                    number = telling.number
+                    number, begun = telling.number, clock.busy()
                     yield telling.text
-                if number == self._number and not await self._told():
-                    yield b": quiet\n\n"
+                    self._cost += clock.busy() - begun
+                if number == self._number:
+                    await self._next.wait()
         finally:
             self._end()
 
@@ -86,12 +92,14 @@ class Feed:
         self._readers += 1
         if self._stop is None:
             self._stop = self._events.listen(self._note)
+            self._quiet()
 
     def _end(self) -> None:
         self._readers -= 1
         if not self._readers and self._stop is not None:
             self._stop()
             self._stop = None
+            self._keepalive.cancel()
             self._ended()
 
     def _missed(self, last: str) -> bytes:
@@ -105,26 +113,29 @@ class Feed:
         self._new.append(event)
         self._number_of_new += 1
         if self._timer is None:
-            self._timer = self._loop.call_at(max(self._loop.time() + SOON, self._told_at + PERIOD), self._tell)
+            pause = max(PERIOD, TIMES * self._cost)
+            self._timer = self._loop.call_at(max(self._loop.time() + SOON, self._told_at + pause), self._tell)
 
     def _tell(self) -> None:
         self._timer = None
-        self._told_at = self._loop.time()
+        self._told_at, begun = self._loop.time(), clock.busy()
         events, passed_over = list(self._new)[::-1], self._number_of_new - len(self._new)
         self._new.clear()
         self._number_of_new = 0
-        self._number += 1
-        self._tellings.append(Telling(self._number, self._text(events, passed_over)))
-        if self._next is not None:
-            self._next.set_result(None)
-            self._next = None
+        self._send(self._text(events, passed_over))
+        self._cost = clock.busy() - begun
 
-    async def _told(self) -> bool:
-        """Wait for the next telling, for some seconds."""
-        if self._next is None:
-            self._next = self._loop.create_future()
-        done, _ = await asyncio.wait([self._next], timeout=QUIET)
-        return bool(done)
+    def _send(self, text: bytes) -> None:
+        """Wake all readers."""
+        self._number += 1
+        self._tellings.append(Telling(self._number, text))
+        self._next.set()
+        self._next = asyncio.Event()
+
+    def _quiet(self) -> None:
+        if self._loop.time() - self._told_at >= QUIET:
+            self._send(b": quiet\n\n")
+        self._keepalive = self._loop.call_later(QUIET, self._quiet)
 
     def _text(self, events: list[Event], passed_over: int) -> bytes:
         if not events:
