@@ -1,4 +1,4 @@
-"""A browser for all tests of the console."""
+"""A browser for each file of the tests of the console."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import console_lab
 import pytest
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # no longer: Playwright keeps an event loop running, and other tests start their own
 def chromium():
     with console_lab.chromium() as browser:
         yield browser
