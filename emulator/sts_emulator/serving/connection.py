@@ -9,11 +9,12 @@ from collections.abc import Awaitable
 from functools import partial
 from typing import Any, Final, Protocol
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from sts_emulator.core.looks import Looks
 from sts_emulator.core.store import UnavailableError
 from sts_emulator.serving.answers import TRANSPORT, send_answer
+from sts_emulator.serving.bounds import BoundedConnection
 from sts_emulator.vending.context import Server
 from sts_emulator.wire import messages
 from sts_emulator.wire.http import Request, Response
@@ -84,8 +85,8 @@ class OneWrite(asyncio.Transport):
         return self._transport.is_closing()
 
 
-class Connection(HttpToolsProtocol):
-    """uvicorn's connection, each answer leaving in one write; its application finds the transport in the scope."""
+class Connection(BoundedConnection):
+    """A bounded connection, each answer leaving in one write; its application finds the transport in the scope."""
 
     def data_received(self, data: bytes) -> None:
         """Read what came, without an offer of HTTP/2, which Java's own client makes with each first request.
@@ -140,6 +141,7 @@ class CallConnection(Connection):
 
     def data_received(self, data: bytes) -> None:
         """Answer what is a plain call, unless an earlier request or a slow reader must be waited for."""
+        self._arrivals += 1
         if self._is_held:  # whoever sends the next call before the last one's answer gets them in order
             self._later.append(data)
             self.flow.pause_reading()
@@ -150,6 +152,7 @@ class CallConnection(Connection):
         if (
             self._between_messages
             and (self.cycle is None or self.cycle.response_complete)
+            and not self._held
             and not self.flow.write_paused
             and (taken := messages.read(data, self.client[0] if self.client else "", self.scheme or "http"))
         ):
@@ -240,6 +243,10 @@ class CallConnection(Connection):
             self.data_received(self._later.popleft())
         if not self._later and not self.flow.write_paused:
             self.flow.resume_reading()
+
+    def is_half_sent(self) -> bool:
+        """Likewise for a call that the shortcut has begun to read."""
+        return self._begun is not None or super().is_half_sent()
 
     def shutdown(self) -> None:
         """The server stops: what was answered leaves before."""

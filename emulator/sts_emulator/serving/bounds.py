@@ -1,0 +1,120 @@
+"""What one connection may cost: the length of a head, what waits unread in it, and how long a request may stay half sent."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import Any, Final
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+LONGEST_HEAD: Final = 65_536
+"""Bytes of a request line and its headers. Servers of AWS take less: S3 8 KiB of headers."""
+
+PATIENCE: Final = 30
+"""Seconds without a byte after which what is half sent is given up; a head has twice as many in all."""
+
+_PIECE: Final = 8_192  # bytes that are read before it is looked at what they have become,
+_BODY_PIECE: Final = 65_536  # and within a body
+_TOO_LARGE: Final = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: text/plain\r\ncontent-length: 31\r\n"
+    b"connection: close\r\n\r\nthe head is longer than 64 KiB\n"
+)
+
+
+class BoundedConnection(HttpToolsProtocol):
+    """uvicorn's connection, with bounds that it lacks."""
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self._held: deque[bytes] = deque()  # what came behind requests that wait
+        self._head = 0  # bytes of the head that is being read
+        self._in_head = self._is_refused = False
+        self._is_new_head = False  # since the last look
+        self._arrivals = self._seen = 0  # how often something came, in all and at the last look
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
+        """Look from now on whether anything comes."""
+        super().connection_made(transport)
+        self.loop.call_later(PATIENCE, self.look)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nothing that is held is needed any more."""
+        self._held.clear()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Read, but not more than one piece ahead of what is answered."""
+        self._arrivals += 1
+        if self._is_refused:
+            return
+        self._held.append(data)
+        self._read_on()
+
+    def _read_on(self) -> None:
+        """Read what has come, as long as no request waits for its turn."""
+        while self._held and not self.pipeline and not self.transport.is_closing():
+            self._read(self._held.popleft())
+        if self._held or self.pipeline:
+            self.flow.pause_reading()
+
+    def _read(self, data: bytes) -> None:
+        while data and not self._is_refused and not self.transport.is_closing():
+            if self.pipeline:
+                self._held.appendleft(data)
+                return
+            is_body = not self._in_head and self.cycle is not None and self.cycle.more_body
+            piece = data[: _BODY_PIECE if is_body else _PIECE]
+            data = data[len(piece) :]
+            super().data_received(piece)
+            if self._in_head:
+                self._head += len(piece)
+                if self._head > LONGEST_HEAD:
+                    self._refuse()
+
+    def _refuse(self) -> None:
+        """Say so, if that is no answer to an earlier request, and read to no purpose until the client has heard it."""
+        self._is_refused = True
+        is_next = self.cycle is None or self.cycle.response_complete
+        if is_next:
+            self.transport.write(_TOO_LARGE)
+        if is_next and self.transport.can_write_eof():
+            self.transport.write_eof()
+        else:
+            self.transport.close()
+
+    def on_message_begin(self) -> None:
+        """A head begins."""
+        self._in_head = self._is_new_head = True
+        self._head = 0
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """It has ended."""
+        self._in_head = False
+        super().on_headers_complete()
+
+    def on_response_complete(self) -> None:
+        """The next request has its turn, and what came behind it."""
+        super().on_response_complete()
+        self._read_on()
+
+    def look(self) -> None:
+        """Give up what is half sent and does not go on."""
+        if self.transport.is_closing():
+            return
+        is_over = self._is_refused or (self._in_head and not self._is_new_head)
+        is_silent = self._arrivals == self._seen and self.is_half_sent()
+        if (is_over or is_silent) and not self.flow.read_paused:  # else it is us who hold the client up
+            self.transport.abort()
+            return
+        self._seen, self._is_new_head = self._arrivals, self.flow.read_paused
+        self.loop.call_later(PATIENCE, self.look)
+
+    def is_half_sent(self) -> bool:
+        """Whether it is the client's turn to go on; before its first request, too."""
+        if self._in_head or not self._arrivals:
+            return True
+        cycle = self.cycle
+        is_open = cycle is not None and cycle.more_body and not cycle.response_complete
+        return is_open and not cycle.waiting_for_100_continue
