@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
 from typing import Annotated, Any, Literal, Self
 
 from fastapi import APIRouter, Body, FastAPI, HTTPException, Query, Request, Response
@@ -83,7 +83,7 @@ class Fault(Strict):
         return self
 
 
-ApplyScenario = Callable[[Server, World, str], None]
+ApplyScenario = Callable[[Server, World, str], Awaitable[None]]
 """Brings a world to what a scenario's text declares; raises ValueError with its mistakes."""
 
 
@@ -150,7 +150,7 @@ async def create_world(request: Request, server: TheServer, new: NewWorld) -> di
         raise HTTPException(409, f"world `{new.name}` exists")
     if new.scenario is not None:
         try:
-            _apply(request, world, new.scenario)
+            await _apply(request, world, new.scenario)
         except HTTPException:
             server.worlds.delete(new.name)
             raise
@@ -273,7 +273,7 @@ async def list_notifications(world: TheWorld, topic: str | None = None) -> list[
 @router.post("/worlds/{world}/scenario", summary="Apply a scenario")
 async def apply_scenario(request: Request, world: TheWorld, text: Annotated[str, Body(media_type="text/yaml")]) -> Any:
     """Create or update what the YAML declares, all or nothing; a mistake is a 422 with `line: what is wrong`."""
-    _apply(request, world, text)
+    await _apply(request, world, text)
     return _describe(world)
 
 
@@ -415,9 +415,9 @@ def _offer(queue: asyncio.Queue[Event], event: Event) -> None:
         queue.put_nowait(event)
 
 
-def _apply(request: Request, world: World, text: str) -> None:
+async def _apply(request: Request, world: World, text: str) -> None:
     try:
-        request.app.state.apply_scenario(server_of(request), world, text)
+        await request.app.state.apply_scenario(server_of(request), world, text)
     except ValueError as mistakes:
         raise HTTPException(422, str(mistakes)) from None
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from sts_emulator.core.world import World
 
 KEPT_IN_MEMORY = 1_000  # per world: bounds memory whatever the load (docs/performance.md)
+MOST_BYTES = 256 << 20  # of all worlds, in memory; beyond, a world's new event costs it old ones,
+KEPT_AT_LEAST = 50  # but for its newest
 SLICE = 50  # events that a scan looks at before others have their turn: less than five milliseconds
 
 Listener = Callable[["Event"], None]
@@ -26,13 +28,14 @@ class Event:
     """One attempt. `id` is the request id that the client was given.
 
     `render` makes its record on demand, because most are never read. In it a decision is kept as the question that was
-    asked; who tells the record to somebody has it answered then (vending.record.told).
+    asked; who tells the record to somebody has it answered then (vending.record.told). `size` is about what it takes.
     """
 
     id: str
     world: str
     at: float
     render: Callable[[], Mapping[str, Any]]
+    size: int = 2_000
 
     def record(self) -> dict[str, Any]:
         """The record as JSON-ready data."""
@@ -113,13 +116,17 @@ class Rings:
 
     def __init__(self) -> None:
         self._rings: dict[str, deque[Event]] = {}
+        self._size = 0
         self._listeners: list[Listener] = []
 
     def append(self, event: Event, world: World | None = None) -> None:  # noqa: ARG002 - memory takes everything
         ring = self._rings.get(event.world)
         if ring is None:
-            ring = self._rings[event.world] = deque(maxlen=KEPT_IN_MEMORY)
+            ring = self._rings[event.world] = deque()
         ring.append(event)
+        self._size += event.size
+        while len(ring) > KEPT_IN_MEMORY or (self._size > MOST_BYTES and len(ring) > KEPT_AT_LEAST):
+            self._size -= ring.popleft().size
         for listener in self._listeners:
             listener(event)
 
@@ -151,7 +158,7 @@ class Rings:
         """See Kept."""
 
     def drop(self, world: str) -> None:
-        self._rings.pop(world, None)
+        self._size -= sum(event.size for event in self._rings.pop(world, ()))
 
     def close(self) -> None:
         """See Kept."""

@@ -26,6 +26,7 @@ from sts_emulator.core.store import (
 DEFAULT = "default"
 PENDING = "later"  # a setting: part of its scenario is planted when somebody first looks (scenario.later)
 SNAPSHOT_LIMIT = 50_000  # documents (and absences) that a world's snapshot holds before it starts afresh
+MOST_WORLDS = 10_000
 LONGEST_REMEMBERED = 512  # characters of a key whose absence is remembered: strangers may ask for megabytes
 WORLD_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")  # one path segment that needs no escaping, also a DNS label
 
@@ -490,11 +491,13 @@ class Worlds:
         """A new, empty world with keys of its own; None when the name is taken.
 
         Raises:
-            ValueError: the name is not a DNS label.
+            ValueError: the name is not a DNS label, or there are too many worlds.
         """
         if not WORLD_NAME.fullmatch(name):
             message = f"world names are lower-case letters, digits and hyphens, 63 at most; got `{name[:80]}`"
             raise ValueError(message)
+        if len(names := self.names()) >= MOST_WORLDS and name not in names:
+            raise ValueError(f"there are {MOST_WORLDS:,} worlds already; delete some")
         row = {
             "generation": os.urandom(8).hex(),
             "key": base64.b64encode(os.urandom(32)).decode(),

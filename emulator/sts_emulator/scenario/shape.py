@@ -20,6 +20,9 @@ from sts_emulator.scenario.problems import Problem, ScenarioError, Where
 
 AnyShape = TypeVar("AnyShape", bound="Shape")
 
+MOST_PROBLEMS = 1_000  # that are told of one file
+MOST_HINTS = 20  # unknown keys of a mapping for which the nearest known one is looked up
+
 _WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
 
@@ -78,7 +81,7 @@ class Reader:
     def finish(self) -> None:
         """Raise ScenarioError when there were mistakes."""
         if self.problems:
-            raise ScenarioError(sorted(self.problems, key=lambda problem: problem.where.line))
+            raise ScenarioError(sorted(self.problems, key=lambda problem: problem.where.line)[:MOST_PROBLEMS])
 
     def blame(self, node: Node, message: str) -> None:
         """Keep a mistake."""
@@ -123,8 +126,9 @@ class Reader:
         members = mapping(node)
         known = shape_fields(kind)  # type: ignore[arg-type]  # a class is hashable, whatever mypy makes of its variable
         unknown = [name for name in members if name not in known]
-        for name in unknown:
-            self.blame(Node(None, node.key_lines[name]), unknown_key(name, known))
+        for number, name in enumerate(unknown):
+            told = unknown_key(name, known) if number < MOST_HINTS else f"unknown key `{name[:60]}`"
+            self.blame(Node(None, node.key_lines[name]), told)
         values = {
             described.name: self.read(described.type, members[name])
             for name, described in known.items()

@@ -1,4 +1,4 @@
-"""What one connection may cost: the length of a head, what waits unread in it, and how long a request may stay half sent."""
+"""What one connection may cost: how long a head is, what waits unread, how long a request may stay half sent."""
 
 from __future__ import annotations
 
@@ -36,11 +36,12 @@ class BoundedConnection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
         """Look from now on whether anything comes."""
         super().connection_made(transport)
-        self.loop.call_later(PATIENCE, self.look)
+        self._next_look = self.loop.call_later(PATIENCE, self.look)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Nothing that is held is needed any more."""
         self._held.clear()
+        self._next_look.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -109,7 +110,7 @@ class BoundedConnection(HttpToolsProtocol):
             self.transport.abort()
             return
         self._seen, self._is_new_head = self._arrivals, self.flow.read_paused
-        self.loop.call_later(PATIENCE, self.look)
+        self._next_look = self.loop.call_later(PATIENCE, self.look)
 
     def is_half_sent(self) -> bool:
         """Whether it is the client's turn to go on; before its first request, too."""

@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sts_emulator.core import clock
+from sts_emulator.core.beside import beside
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.looks import Looks
 from sts_emulator.core.store import NotAtHandError, UnavailableError
@@ -260,12 +261,12 @@ class Front:
                 return
 
 
-def apply_scenario(server: Server, world: World, text: str) -> None:
-    """Bring a world to what a scenario declares. Raises ValueError with its mistakes."""
+async def apply_scenario(server: Server, world: World, text: str) -> None:
+    """Bring a world to what a scenario declares; it is read beside the loop. Raises ValueError with its mistakes."""
     from sts_emulator.scenario import ScenarioError, apply, parse
 
     try:
-        apply(server, world, parse(text))
+        apply(server, world, await beside(partial(parse, text)))
     except ScenarioError as mistakes:
         raise ValueError(str(mistakes)) from None
 

@@ -23,6 +23,7 @@ LONGEST_REQUEST = 16_384  # bytes; of a longer one only the beginnings of its te
 LONGEST_TEXT = 1_024
 MOST_ITEMS = 50
 MOST_DECISIONS = 50
+SIZE = 2_000  # what an event takes beside its request
 
 _SIGN_IN = {"MobileVersion": "No", "MFAUsed": "No"}
 _EVENT, _SHARED, _FOREIGN = (int(digit * 12, 16) for digit in "f53")  # none is the other two together
@@ -35,8 +36,12 @@ def record(ctx: Context, result: Mapping[str, Any] | None = None, error: AwsErro
     """
     if ctx.server.used is not None:
         ctx.server.used(ctx, error)
-    if ctx.request is not None and len(ctx.request.body) + len(ctx.request.query) > LONGEST_REQUEST:
-        ctx.parameters, ctx.evidence = _shortened(ctx.parameters), _shortened(ctx.evidence)
+    size = SIZE
+    if ctx.request is not None:
+        sent = len(ctx.request.body) + len(ctx.request.query)
+        if sent > LONGEST_REQUEST:
+            ctx.parameters, ctx.evidence = _shortened(ctx.parameters), _shortened(ctx.evidence)
+        size += 2 * min(sent, LONGEST_REQUEST)
     if error is not None and len(error.message) > LONGEST_TEXT:
         error = AwsError(error.code, _shortened(error.message), status=error.status, members=error.members)
     if len(ctx.user_agent) > LONGEST_TEXT:
@@ -52,7 +57,7 @@ def record(ctx: Context, result: Mapping[str, Any] | None = None, error: AwsErro
     if owner:
         copy = partial(_foreign, ctx, at, result, owner)
         ctx.server.events.record(Event(_relative(ctx.request_id, _FOREIGN), ctx.world.name, at, copy), with_writes)
-    event = Event(ctx.request_id, ctx.world.name, at, partial(_render, ctx, at, result, error))
+    event = Event(ctx.request_id, ctx.world.name, at, partial(_render, ctx, at, result, error), size)
     ctx.server.events.record(event, with_writes)
     return event
 

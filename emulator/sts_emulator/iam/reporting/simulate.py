@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sts_emulator.accounts import organizations
+from sts_emulator.accounts import documents, organizations
 from sts_emulator.accounts.resources import role_by_arn, user_by_arn
 from sts_emulator.control_plane.reach import resource_tag_keys
 from sts_emulator.core import clock
+from sts_emulator.core.beside import beside
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.names import is_account_id, parse_arn, session_arn
 from sts_emulator.iam.nouns import GROUP, USER
-from sts_emulator.iam.paging import page
+from sts_emulator.iam.paging import LISTING, page
 from sts_emulator.iam.permits import permit
 from sts_emulator.iam.policies.policy_documents import refused
 from sts_emulator.iam.reporting import statement_positions as positions
@@ -41,6 +42,8 @@ ALL = "*"
 SESSION = "simulated"
 WORDS = {"allow": "allowed", "explicit_deny": "explicitDeny", "implicit_deny": "implicitDeny"}
 SEVERITY = ("explicitDeny", "implicitDeny", "allowed")
+FEW, SHORT = 10, 8_192  # questions, and bytes of a request, that are answered while all wait: milliseconds
+MOST = 50_000  # statements that one page reads: a second or two, while others go on
 
 Listed = list[dict[str, Any]]
 
@@ -57,6 +60,30 @@ class Stage:
     resource_policy: Source | None
     owner: str
     scps: tuple[tuple[Document, ...], ...]
+    documents: dict[str, Document] = field(default_factory=dict)
+    places: dict[str, Listed] = field(default_factory=dict)
+
+    def parsed(self, text: str) -> Document:
+        """A policy, compiled once for all that is asked. Raises AwsError."""
+        if text not in self.documents:
+            self.documents[text] = _parsed(text)
+        return self.documents[text]
+
+    def positions(self, text: str) -> Listed:
+        """Where its statements stand, likewise."""
+        if text not in self.places:
+            self.places[text] = positions.statements(text)
+        return self.places[text]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A resource that is asked about, with what the world knows of it."""
+
+    arn: str
+    owner: str
+    role: documents.Role | None
+    rcps: tuple[tuple[Document, ...], ...]
 
 
 @operation("iam", "SimulateCustomPolicy")
@@ -75,22 +102,29 @@ def simulate_custom_policy(
     ResourceHandlingOption: str | None = None,  # noqa: ARG001 - EC2's launch scenarios, which nothing here launches
     MaxItems: int | None = None,
     Marker: str | None = None,
-) -> Mapping[str, Any]:
+) -> Mapping[str, Any] | Awaitable[Mapping[str, Any]]:
     """What the given policies would allow to a caller who has just them."""
     permit(ctx, "SimulateCustomPolicy", ALL)
     levels = [level.get("ServiceControlPolicyInputList", []) for level in OrderedOrganizationPolicyInputList or ()]
     principal, known = _caller(ctx, CallerArn or "")
-    stage = Stage(
-        ctx=ctx,
-        principal=principal,
-        context=_context(ctx, known, ContextEntries),
-        identity=_given(PolicyInputList, "PolicyInputList"),
-        boundary=next(iter(_given(PermissionsBoundaryPolicyInputList, "PermissionsBoundaryPolicyInputList")), None),
-        resource_policy=_resource_policy(ResourcePolicy),
-        owner=_owner(ResourceOwner) or principal.account,
-        scps=tuple(tuple(_parsed(text) for text in level) for level in levels),
-    )
-    return _page(stage, ActionNames, ResourceArns, Marker, MaxItems)
+    context = _context(ctx, known, ContextEntries)
+    owner = _owner(ResourceOwner) or principal.account
+    targets = _targets(ctx, ActionNames, ResourceArns, owner)
+
+    def work() -> dict[str, Any]:
+        stage = Stage(
+            ctx=ctx,
+            principal=principal,
+            context=context,
+            identity=_given(PolicyInputList, "PolicyInputList"),
+            boundary=next(iter(_given(PermissionsBoundaryPolicyInputList, "PermissionsBoundaryPolicyInputList")), None),
+            resource_policy=_resource_policy(ResourcePolicy),
+            owner=owner,
+            scps=tuple(tuple(_parsed(text) for text in level) for level in levels),
+        )
+        return _page(stage, ActionNames, targets, Marker, MaxItems)
+
+    return _worked(ctx, len(ActionNames) * len(targets), work)
 
 
 @operation("iam", "SimulatePrincipalPolicy")
@@ -110,7 +144,7 @@ def simulate_principal_policy(
     ResourceHandlingOption: str | None = None,  # noqa: ARG001 - EC2's launch scenarios, which nothing here launches
     MaxItems: int | None = None,
     Marker: str | None = None,
-) -> Mapping[str, Any]:
+) -> Mapping[str, Any] | Awaitable[Mapping[str, Any]]:
     """What a user, group or role could do, by its own policies, its boundary and its organization's."""
     noun, holder = reach_holder(ctx, "SimulatePrincipalPolicy", PolicySourceArn)
     exclusions = PolicyExclusionList or []
@@ -120,48 +154,86 @@ def simulate_principal_policy(
     own_sources = [source for source in sources(ctx.world, noun, holder) if not _is_excluded(source, exclusions)]
     principal, known = _caller(ctx, CallerArn or (holder["arn"] if noun is not GROUP else ""))
     without_scps = any(exclusion.get("PolicyType") == "scp" for exclusion in exclusions)
-    stage = Stage(
-        ctx=ctx,
-        principal=principal,
-        context=_context(ctx, known, ContextEntries),
-        identity=(*own_sources, *_given(PolicyInputList, "PolicyInputList")),
-        boundary=bounding,
-        resource_policy=_resource_policy(ResourcePolicy),
-        owner=_owner(ResourceOwner) or principal.account,
-        scps=()
-        if without_scps or organizations.is_exempt(holder)
-        else organizations.service_control(ctx.world, holder["account"]),
-    )
-    return _page(stage, ActionNames, ResourceArns, Marker, MaxItems)
+    context = _context(ctx, known, ContextEntries)
+    owner = _owner(ResourceOwner) or principal.account
+    exempt = without_scps or organizations.is_exempt(holder)
+    scps = () if exempt else organizations.service_control(ctx.world, holder["account"])
+    targets = _targets(ctx, ActionNames, ResourceArns, owner)
+
+    def work() -> dict[str, Any]:
+        stage = Stage(
+            ctx=ctx,
+            principal=principal,
+            context=context,
+            identity=(*own_sources, *_given(PolicyInputList, "PolicyInputList")),
+            boundary=bounding,
+            resource_policy=_resource_policy(ResourcePolicy),
+            owner=owner,
+            scps=scps,
+        )
+        return _page(stage, ActionNames, targets, Marker, MaxItems)
+
+    return _worked(ctx, len(ActionNames) * len(targets), work)
 
 
 # -- results ------------------------------------------------------------------------------------------------------
 
 
-def _page(
-    stage: Stage, actions: list[str], resources: list[str] | None, marker: str | None, limit: int | None
-) -> dict[str, Any]:
+def _worked(
+    ctx: Context, questions: int, work: Callable[[], dict[str, Any]]
+) -> Mapping[str, Any] | Awaitable[Mapping[str, Any]]:
+    """What comes of the work; done beside the loop unless it is little."""
+    is_little = ctx.request is None or (questions <= FEW and len(ctx.request.body) <= SHORT)
+    return work() if is_little else beside(work)
+
+
+def _targets(ctx: Context, actions: list[str], resources: list[str] | None, owner: str) -> list[Target]:
     for action in actions:
         if ":" not in action or ALL in action:
             raise AwsError("InvalidInput", f"Invalid Action Name: {action}")
-    listed = [] if not resources or resources == [ALL] else resources
-    for resource in listed:
-        if resource != ALL and parse_arn(resource) is None:
+    targets = []
+    for resource in resources or [ALL]:
+        parts = parse_arn(resource)
+        if resource != ALL and parts is None:
             raise AwsError("InvalidInput", f"Invalid Resource Arn: {resource}")
-    return page(stage.ctx, "EvaluationResults", actions, marker, limit, lambda name: _result(stage, name, listed))
+        account = (parts.account if parts else "") or owner
+        rcps = organizations.resource_control(ctx.world, account)
+        targets.append(Target(resource, account, role_by_arn(ctx.world, resource), rcps))
+    return targets
 
 
-def _result(stage: Stage, action: str, resources: list[str]) -> dict[str, Any]:
+def _page(
+    stage: Stage, actions: list[str], targets: list[Target], marker: str | None, limit: int | None
+) -> dict[str, Any]:
+    """One page of results; as AWS says that its own may be, shorter than was asked for where there is much to do."""
+    each = len(targets) * _statements(stage)
+    if each > MOST:
+        raise AwsError("InvalidInput", f"A simulation may read {MOST} statements for an action, this one {each}")
+    here = min(limit or LISTING.size, MOST // each)
+    return page(stage.ctx, "EvaluationResults", actions, marker, here, lambda name: _result(stage, name, targets))
+
+
+def _statements(stage: Stage) -> int:
+    """How many statements are read for one action on one resource."""
+    read = [stage.parsed(source.text) for source in (*stage.identity, stage.boundary, stage.resource_policy) if source]
+    return sum(len(document.statements) for document in (*read, *(scp for level in stage.scps for scp in level))) or 1
+
+
+def _result(stage: Stage, action: str, targets: list[Target]) -> dict[str, Any]:
     """One action: with resources, the strictest of their decisions and everything that led to them."""
-    if not resources:
-        return {"EvalActionName": action, "EvalResourceName": ALL, **_evaluation(stage, action, ALL, "EvalDecision")}
+    if [target.arn for target in targets] == [ALL]:
+        return {
+            "EvalActionName": action,
+            "EvalResourceName": ALL,
+            **_evaluation(stage, action, targets[0], "EvalDecision"),
+        }
     results = [
-        {"EvalResourceName": resource, **_evaluation(stage, action, resource, "EvalResourceDecision")}
-        for resource in resources
+        {"EvalResourceName": target.arn, **_evaluation(stage, action, target, "EvalResourceDecision")}
+        for target in targets
     ]
     result: dict[str, Any] = {
         "EvalActionName": action,
-        "EvalResourceName": resources[0] if len(resources) == 1 else _template(action),
+        "EvalResourceName": targets[0].arn if len(targets) == 1 else _template(action),
         "EvalDecision": min((part["EvalResourceDecision"] for part in results), key=SEVERITY.index),
         "MatchedStatements": _distinct(statement for part in results for statement in part["MatchedStatements"]),
         "MissingContextValues": sorted({key for part in results for key in part["MissingContextValues"]}),
@@ -189,15 +261,15 @@ def _template(action: str) -> str:
     return "arn:aws:s3:::${BucketName}/${KeyName}" if service == "s3" and "object" in name else ALL
 
 
-def _evaluation(stage: Stage, action: str, resource: str, decision_member: str) -> dict[str, Any]:
+def _evaluation(stage: Stage, action: str, target: Target, decision_member: str) -> dict[str, Any]:
     from sts_emulator.policy.explaining.traces import trace_statements
 
-    request, policies, named = _question(stage, action, resource)
+    request, policies, named = _question(stage, action, target)
     decision = decide(request, policies)
     traces = [
         (source, trace)
         for source in named
-        for trace in trace_statements(_parsed(source.text), request, bounded=policies.boundary is not None)
+        for trace in trace_statements(stage.parsed(source.text), request, bounded=policies.boundary is not None)
     ]
     read = traces
     if stage.boundary is not None and policies.boundary is not None:
@@ -206,7 +278,7 @@ def _evaluation(stage: Stage, action: str, resource: str, decision_member: str) 
         ]
     result: dict[str, Any] = {
         decision_member: WORDS[decision.verdict],
-        "MatchedStatements": _matched(decision, traces),
+        "MatchedStatements": _matched(decision, traces, stage.positions),
         "MissingContextValues": sorted({key for _, trace in read for key in _missing(trace, request)}),
     }
     if stage.scps:
@@ -223,14 +295,16 @@ def _evaluation(stage: Stage, action: str, resource: str, decision_member: str) 
     return result
 
 
-def _matched(decision: Decision, traces: Iterable[tuple[Source, StatementTrace]]) -> Listed:
+def _matched(
+    decision: Decision, traces: Iterable[tuple[Source, StatementTrace]], positions_of: Callable[[str], Listed]
+) -> Listed:
     """The statements that decided: the denying ones, or the allowing ones."""
     effect = {"allow": "Allow", "explicit_deny": "Deny"}.get(decision.verdict)
     return [
         {
             "SourcePolicyId": source.id,
             "SourcePolicyType": "IAM Policy",
-            **positions.statements(source.text)[trace.statement.index],
+            **positions_of(source.text)[trace.statement.index],
         }
         for source, trace in traces
         if trace.applies and trace.statement.effect == effect
@@ -267,26 +341,24 @@ def _strictest(details: Iterable[Mapping[str, str]]) -> dict[str, str]:
 # -- the question -------------------------------------------------------------------------------------------------
 
 
-def _question(stage: Stage, action: str, resource: str) -> tuple[Request, PolicySet, list[Source]]:
+def _question(stage: Stage, action: str, target: Target) -> tuple[Request, PolicySet, list[Source]]:
     """The request, the policies that have a say, and those of them that are named in results."""
-    parts = parse_arn(resource)
-    owner = (parts.account if parts else "") or stage.owner
-    role = role_by_arn(stage.ctx.world, resource)
+    owner, role = target.owner, target.role
     context = {**stage.context, "aws:resourceaccount": (owner,), **resource_tag_keys(role, "iam")}
-    request = Request(action, resource, stage.principal, context)
+    request = Request(action, target.arn, stage.principal, context)
     guard = stage.resource_policy
     if guard is None and needs_trust(request):
         if role is not None:
             guard = Source(f"role_{role['name']}_trust", role["trust"])
-        elif resource == ALL:
+        elif target.arn == ALL:
             # No role is named, so none can refuse: ask the caller's own side, as for a role that trusts the account.
             guard = Source("", _TRUSTING % stage.principal.account)
     policies = PolicySet(
-        trust=_parsed(guard.text) if guard else None,
-        identity=tuple(_parsed(source.text) for source in stage.identity),
-        boundary=_parsed(stage.boundary.text) if stage.boundary else None,
+        trust=stage.parsed(guard.text) if guard else None,
+        identity=tuple(stage.parsed(source.text) for source in stage.identity),
+        boundary=stage.parsed(stage.boundary.text) if stage.boundary else None,
         scps=stage.scps,
-        rcps=organizations.resource_control(stage.ctx.world, owner),
+        rcps=target.rcps,
         resource_account=owner,
     )
     named = [*stage.identity, *([guard] if guard is not None and guard.id else [])]
@@ -341,17 +413,11 @@ def _context(ctx: Context, known: Keys, entries: Listed | None) -> dict[str, tup
 
 
 def _given(texts: list[str] | None, member: str) -> tuple[Source, ...]:
-    given = tuple(Source(f"{member}.{number}", text) for number, text in enumerate(texts or (), 1))
-    for source in given:
-        _parsed(source.text)
-    return given
+    return tuple(Source(f"{member}.{number}", text) for number, text in enumerate(texts or (), 1))
 
 
 def _resource_policy(text: str | None) -> Source | None:
-    if not text:
-        return None
-    _parsed(text)
-    return Source("ResourcePolicy", text)
+    return Source("ResourcePolicy", text) if text else None
 
 
 def _owner(text: str | None) -> str:

@@ -1,0 +1,113 @@
+"""While one request is long, others are answered: docs/limits.md."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlsplit
+
+import pytest
+import urllib3
+from botocore.exceptions import ClientError
+
+from sts_emulator import Aws
+
+ACCOUNT = "111122223333"
+
+
+@pytest.fixture
+def others(aws: Aws) -> Iterator[Callable[[Callable[[], object]], tuple[object, int]]]:
+    """What a slow request comes to, and how many others were answered meanwhile."""
+    url = urlsplit(aws.endpoint_url)
+    with (
+        urllib3.HTTPConnectionPool(url.hostname, url.port, maxsize=1) as pool,
+        ThreadPoolExecutor(1) as thread,
+    ):
+
+        def count(slow: Callable[[], object]) -> tuple[object, int]:
+            pool.request("GET", "/health")
+            running, answered = thread.submit(slow), 0
+            while not running.done():
+                assert pool.request("GET", "/health").status == 200
+                answered += 1
+            return running.result(), answered
+
+        yield count
+
+
+def posted(aws: Aws, text: str) -> int:
+    """The status of the answer to a scenario."""
+    url = urlsplit(aws.endpoint_url)
+    path = f"http://{url.netloc}/_emulator/api/worlds/{aws.world}/scenario"
+    headers = {"content-type": "text/yaml"}
+    return urllib3.request("POST", path, body=text.encode(), headers=headers, timeout=600, retries=False).status
+
+
+def policies(number: int, statements: int) -> list[str]:
+    statement = {"Effect": "Allow", "Action": "s3:Get*", "Resource": "*", "Condition": {"StringLike": {"aws:a": "*b*"}}}
+    return [json.dumps({"Version": "2012-10-17", "Statement": [statement] * statements})] * number
+
+
+def test_a_long_simulation_comes_in_pages_while_others_go_on(aws: Aws, others):
+    """One request kept the server for 25 seconds, another for 38 minutes."""
+    iam = aws.client("iam")
+    actions = [f"s3:GetThing{number}" for number in range(128)]
+    asked = {"PolicyInputList": policies(20, 200), "ActionNames": actions}
+
+    first, answered = others(lambda: iam.simulate_custom_policy(**asked))
+
+    assert answered > 20
+    assert first["IsTruncated"]
+    names = [result["EvalActionName"] for result in first["EvaluationResults"]]
+    assert names == actions[: len(names)]
+    assert 1 <= len(names) <= 50_000 // 4_000
+    following = iam.simulate_custom_policy(**asked, Marker=first["Marker"], MaxItems=1)
+    assert following["EvaluationResults"][0]["EvalActionName"] == actions[len(names)]
+
+
+def test_a_simulation_that_is_too_much_for_one_page_is_refused(aws: Aws):
+    with pytest.raises(ClientError, match=r"InvalidInput.*may read 50000 statements") as refused:
+        aws.client("iam").simulate_custom_policy(
+            PolicyInputList=policies(20, 200),
+            ActionNames=["s3:GetObject"],
+            ResourceArns=[f"arn:aws:s3:::bucket/{number}" for number in range(100)],
+        )
+    assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
+
+
+def test_patterns_that_take_long_to_compare_hold_nobody_up(aws: Aws, others):
+    condition = {"StringLike": {"aws:a": ["*" + "?a" * 20 + "*" + str(number) for number in range(40)]}}
+    policy = {"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": condition}
+    entry = {"ContextKeyName": "aws:a", "ContextKeyType": "stringList", "ContextKeyValues": ["a" * 5_000] * 100}
+    _, answered = others(
+        lambda: aws.client("iam").simulate_custom_policy(
+            PolicyInputList=[json.dumps({"Version": "2012-10-17", "Statement": policy})],
+            ActionNames=["s3:GetObject"],
+            ContextEntries=[entry],
+        )
+    )
+    assert answered > 20
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["- b\n" * 400_000, "".join(f"key{number}: 1\n" for number in range(90_000))],
+    ids=["many values", "many unknown keys"],
+)
+def test_a_long_scenario_is_read_while_others_go_on(aws: Aws, others, text):
+    status, answered = others(lambda: posted(aws, text))
+    assert status == 422
+    assert answered > 20
+
+
+def test_a_long_credential_report_is_made_while_others_go_on(aws: Aws, others):
+    users = "".join(f"      user-{number}: {{}}\n" for number in range(1_500))
+    assert posted(aws, f'accounts:\n  "{ACCOUNT}":\n    users:\n{users}') == 200
+    iam = aws.client("iam", aws.credentials(account=ACCOUNT))
+
+    made, answered = others(iam.generate_credential_report)
+
+    assert made["State"] == "STARTED"
+    assert answered > 20
+    assert iam.get_credential_report()["Content"].count(b"\n") == 1_501
