@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scenario_lab import problems, yaml
 
 from sts_emulator.catalogue import SECTIONS
-from sts_emulator.scenario import ScenarioError, parse
+from sts_emulator.scenario import ScenarioError, parse, shape
 from sts_emulator.scenario.model import section_of
 
 
@@ -186,3 +186,13 @@ def test_whatever_is_written_is_understood_or_refused(tree: object):
         parse(json.dumps(tree))
     except ScenarioError as error:
         assert all(line.startswith("scenario:") for line in str(error).splitlines())  # noqa: PT017 - both are right
+
+
+def test_not_all_of_too_many_mistakes_are_told():
+    text = "\n".join(f"acounts{number}: x" for number in range(shape.MOST_PROBLEMS + 50))
+    with pytest.raises(ScenarioError) as mistakes:
+        parse(text)
+    lines = str(mistakes.value).splitlines()
+    assert len(lines) == shape.MOST_PROBLEMS
+    assert lines[0].endswith("unknown key `acounts0`; did you mean `accounts`?")
+    assert lines[-1].endswith(f"unknown key `acounts{shape.MOST_PROBLEMS - 1}`")

@@ -121,7 +121,7 @@ def test_requests_that_wait_for_answers_are_not_read(message):
         connection.data_received(message * 4_000)
 
         assert kept.is_paused
-        assert len(connection.pipeline) <= bounds._PIECE // len(message) + 1
+        assert len(connection.pipeline) <= bounds.AHEAD // len(message) + 1
         assert sum(map(len, connection._held)) > len(message) * 3_000
         for _ in range(3):
             connection.look()

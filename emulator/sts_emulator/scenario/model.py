@@ -18,7 +18,7 @@ from sts_emulator.scenario.expect import Expectation
 from sts_emulator.scenario.load import Node, load, read_bytes
 from sts_emulator.scenario.problems import Where
 from sts_emulator.scenario.seed import AccessKey, Section
-from sts_emulator.scenario.shape import Mistake, Reader, Shape, mapping, shape_fields, text, unknown_key
+from sts_emulator.scenario.shape import Mistake, Reader, Shape, mapping, shape_fields, text
 
 
 def section_of(row: Row) -> Section:
@@ -49,7 +49,7 @@ class RootKey(AccessKey):
         members = mapping(node)
         for name in members:
             if name not in _ROOT_KEY:
-                reader.blame(Node(None, node.key_lines[name]), unknown_key(name, _ROOT_KEY))
+                reader.blame_key(node, name, _ROOT_KEY)
         values = {_ROOT_KEY[name]: text(value) for name, value in members.items() if name in _ROOT_KEY}
         return cls(**values, where=reader.where(node))
 
@@ -236,7 +236,7 @@ def _split(node: Node, members: Mapping[str, Node], ours: Mapping[str, Any]) -> 
 def _refuse_unknown(reader: Reader, node: Node, members: Mapping[str, Node], known: Mapping[str, Any]) -> None:
     for key in members:
         if key not in known:
-            reader.blame(Node(None, node.key_lines[key]), unknown_key(key, known))
+            reader.blame_key(node, key, known)
 
 
 def _entry(reader: Reader, row: Row, account: str, node: Node) -> Entry:

@@ -21,7 +21,7 @@ from sts_emulator.scenario.problems import Problem, ScenarioError, Where
 AnyShape = TypeVar("AnyShape", bound="Shape")
 
 MOST_PROBLEMS = 1_000  # that are told of one file
-MOST_HINTS = 20  # unknown keys of a mapping for which the nearest known one is looked up
+MOST_HINTS = 200  # mistakes after which the key that was meant is not looked for any more
 
 _WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
@@ -87,6 +87,11 @@ class Reader:
         """Keep a mistake."""
         self.problems.append(Problem(Where(self.file, node.line), message))
 
+    def blame_key(self, node: Node, name: str, known: Mapping[str, Any]) -> None:
+        """Keep the mistake that a mapping has a key which is not in the vocabulary."""
+        told = unknown_key(name, known) if len(self.problems) < MOST_HINTS else f"unknown key `{name[:60]}`"
+        self.blame(Node(None, node.key_lines[name]), told)
+
     def where(self, node: Node) -> Where:
         """The node's place."""
         return Where(self.file, node.line, node.key_lines)
@@ -126,9 +131,8 @@ class Reader:
         members = mapping(node)
         known = shape_fields(kind)  # type: ignore[arg-type]  # a class is hashable, whatever mypy makes of its variable
         unknown = [name for name in members if name not in known]
-        for number, name in enumerate(unknown):
-            told = unknown_key(name, known) if number < MOST_HINTS else f"unknown key `{name[:60]}`"
-            self.blame(Node(None, node.key_lines[name]), told)
+        for name in unknown:
+            self.blame_key(node, name, known)
         values = {
             described.name: self.read(described.type, members[name])
             for name, described in known.items()

@@ -14,7 +14,7 @@ LONGEST_HEAD: Final = 65_536
 PATIENCE: Final = 30
 """Seconds without a byte after which what is half sent is given up; a head has twice as many in all."""
 
-_PIECE: Final = 8_192  # bytes that are read before it is looked at what they have become,
+AHEAD: Final = 8_192  # bytes that are read before it is looked at what they have become,
 _BODY_PIECE: Final = 65_536  # and within a body
 _TOO_LARGE: Final = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: text/plain\r\ncontent-length: 31\r\n"
@@ -65,7 +65,7 @@ class BoundedConnection(HttpToolsProtocol):
                 self._held.appendleft(data)
                 return
             is_body = not self._in_head and self.cycle is not None and self.cycle.more_body
-            piece = data[: _BODY_PIECE if is_body else _PIECE]
+            piece = data[: _BODY_PIECE if is_body else AHEAD]
             data = data[len(piece) :]
             super().data_received(piece)
             if self._in_head:
