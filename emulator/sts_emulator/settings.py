@@ -19,6 +19,9 @@ class Settings:
 
     host: str = "127.0.0.1"
     port: int = 4600
+    token: str = (
+        ""  # what the control API, the console and the lab's issuers ask for beyond loopback; `none` for nothing
+    )
     allowed_hosts: tuple[str, ...] = ()  # further names under which pages and the control API are reached (commas)
     tls_port: int = 0  # https beside http, with a certificate of the lab's authority; 0 is none
     certs: str = "certs"  # folder of the lab's authorities, keys and certificates
@@ -67,6 +70,12 @@ def pairs(given: Iterable[str]) -> dict[str, str]:
         if not equals:
             raise ValueError(f"takes NAME=VALUE, got `{text}`")
     return values
+
+
+def token_in_environment(environment: Mapping[str, str] | None = None) -> str:
+    """The token for a running emulator, "" for none."""
+    values = os.environ if environment is None else environment
+    return values.get(f"{PREFIX}TOKEN", "")
 
 
 def endpoint_in_environment(environment: Mapping[str, str] | None = None) -> str:

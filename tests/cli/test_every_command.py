@@ -129,7 +129,7 @@ ANSWERS = (
     *("world list", "check trust_policies/default.yaml", "lint trust_policies/default.yaml", "lint --rules"),
     *("diff trust_policies/default.yaml trust_policies/saml.yaml", "import trust.json"),
     *("who-can developer trust_policies/default.yaml", "what-can alice trust_policies/default.yaml"),
-    *("certs generate", "certs list", "certs server"),
+    *("certs generate", "certs list", "certs server", "access --token a-token-of-the-server --read"),
 )
 
 
@@ -261,6 +261,7 @@ HOSTILE = (
     ),
     *(
         ("completion", EVIL),
+        ("access", "--token", "a-token-of-the-server", "--world", EVIL),
         ("certs", "revoke", EVIL),
         ("events", "--outcome", EVIL),
         ("sso", "scim", "--instance", EVIL),

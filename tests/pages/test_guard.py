@@ -113,7 +113,7 @@ def test_listening_everywhere_opens_no_name_and_is_said(serve):
         assert ask(url, "PUT", "/issuers/x9", Host="evil.example:5211").status == 403
         assert ask(url, "GET", "/_emulator/api/worlds", Host="dotless").status == 403
         process.terminate()
-        assert "EVERYBODY who reaches 0.0.0.0" in process.stdout.read()
+        assert "EVERYBODY who reaches every address of this machine" in process.stdout.read()
 
 
 def test_the_control_api_refuses_before_it_reads(emulator_server):

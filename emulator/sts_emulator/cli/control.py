@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote, urlencode, urlsplit
 
 from sts_emulator.cli.errors import UNUSABLE, CommandError
-from sts_emulator.settings import Settings, endpoint_in_environment
+from sts_emulator.settings import Settings, endpoint_in_environment, token_in_environment
 
 if TYPE_CHECKING:
     from http.client import HTTPResponse  # with what it needs 13 ms, which `serve` has no use for
@@ -29,10 +29,11 @@ class ControlError(CommandError):
 class Control:
     """One running emulator, spoken to directly: proxy settings of the environment are for other hosts."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, token: str | None = None) -> None:
         from http.client import HTTPConnection, HTTPSConnection
 
         self.url = url.rstrip("/")
+        self._token = token_in_environment() if token is None else token
         try:
             parts = urlsplit(self.url)
             host, port = parts.hostname, parts.port
@@ -92,7 +93,7 @@ class Control:
                 yield json.loads(line[5:])
 
     def _send(self, method: str, target: str, body: Any) -> HTTPResponse:
-        headers: dict[str, str] = {}
+        headers = {"authorization": f"Bearer {self._token}"} if self._token else {}
         if isinstance(body, str):
             headers["content-type"] = "text/yaml; charset=utf-8"
             body = body.encode()
@@ -139,6 +140,7 @@ def add_server_options(parser: argparse.ArgumentParser, *, world: bool = True) -
     group = parser.add_argument_group("which emulator")
     group.add_argument("--host", help="address of the running emulator (default: EMULATOR_HOST, or as for the port)")
     group.add_argument("--port", type=int, help="its port (default: EMULATOR_PORT, else AWS_ENDPOINT_URL's, else 4600)")
+    group.add_argument("--token", help="its token, where it asks for one (default: EMULATOR_TOKEN)")
     if world:
         add_world_option(group)
 
@@ -155,7 +157,8 @@ def control(arguments: argparse.Namespace) -> Control:
     url, world = _place_of(endpoint) if endpoint else ("", DEFAULT_WORLD)
     if getattr(arguments, "world", None) is None:
         arguments.world = world
-    return Control(url or url_of(arguments.host or settings.host, arguments.port or settings.port))
+    address = url or url_of(arguments.host or settings.host, arguments.port or settings.port)
+    return Control(address, getattr(arguments, "token", None))
 
 
 def port(arguments: argparse.Namespace) -> int:

@@ -18,6 +18,7 @@ from sts_emulator.cli.control import answers, settings_from_environment, url_of
 from sts_emulator.cli.errors import UNUSABLE, CommandError
 from sts_emulator.core.hosts import is_loopback
 from sts_emulator.core.world import DEFAULT, World
+from sts_emulator.pages.tokens import settled
 from sts_emulator.settings import Settings
 from sts_emulator.vending.context import Server
 
@@ -25,10 +26,13 @@ if TYPE_CHECKING:
     from sts_emulator.serving.workers import Worker
 
 LAST_PORT = 65_535
+ANYWHERE = ("0.0.0.0", "::")  # noqa: S104 - compared, not listened on
 
 _HELP = {
     "host": "address to listen on",
     "port": "port to listen on",
+    "token": "what the control API, the console and the lab's issuers ask for, `none` for nothing; without it one is "
+    "made where others than this machine can reach them",
     "allowed_hosts": "a further name under which pages and the control API may be reached, as containers name each "
     "other; may be given several times",
     "state": "SQLite file that keeps the state, or a postgresql:// URL; without it everything is in memory",
@@ -132,10 +136,14 @@ def run(arguments: argparse.Namespace) -> None:
     chosen = settings(arguments)
     parameters(chosen.parameter)
     _check_upstreams(chosen)
-    chosen = replace(chosen, port=free_port(chosen.host, chosen.port))
+    try:
+        token, is_made = settled(chosen), not chosen.token
+    except ValueError as error:
+        raise CommandError(f"--token: {error}", UNUSABLE) from None
+    chosen = replace(chosen, port=free_port(chosen.host, chosen.port), token=token)
     worker = _worker(chosen) if chosen.workers != 1 else None
     try:
-        serve(chosen, ready=partial(_ready, worker), worker=worker)
+        serve(chosen, ready=partial(_ready, worker, is_made=is_made), worker=worker)
     except ScenarioError as error:
         raise CommandError(f"nothing was started\n{error}", UNUSABLE) from None
     except UnusableError as error:
@@ -166,9 +174,9 @@ def _worker(chosen: Settings) -> Worker:
         raise CommandError(f"cannot listen: {(error.strerror or str(error)).lower()}", UNUSABLE) from None
 
 
-def _ready(worker: Worker | None, server: Server) -> None:
+def _ready(worker: Worker | None, server: Server, *, is_made: bool) -> None:
     if worker is None or (worker.is_first and not worker.is_again):
-        announce(server)
+        announce(server, is_made=is_made)
     if worker is not None:
         worker.tell_ready()
 
@@ -217,23 +225,20 @@ def _instead(host: str, port: int, error: Exception) -> str:
     return "; `--port 0` takes a free one"
 
 
-def announce(server: Server) -> None:
+def announce(server: Server, *, is_made: bool = False) -> None:
     """Print what is served, the root credentials, what to paste into a shell and what to try then."""
     world = server.worlds.get(DEFAULT)
     if world is not None:
-        print("\n".join(_announcement(server.settings, world)), flush=True)
+        print("\n".join(_announcement(server.settings, world, is_made=is_made)), flush=True)
 
 
-def _announcement(settings: Settings, world: World) -> Iterator[str]:
+def _announcement(settings: Settings, world: World, *, is_made: bool = False) -> Iterator[str]:
     url = url_of(settings.host, settings.port)
     accounts = world.page(documents.ACCOUNT)
     yield f"sts-emulator serves {len(accounts)} account{'s' if len(accounts) != 1 else ''} on {url}"
     yield f"console: {url}/_emulator/"
     if not is_loopback(settings.host):
-        yield from (
-            "",
-            f"  EVERYBODY who reaches {settings.host} may use the control API: root keys, clock, scenarios.",
-        )
+        yield from ("", *_who_reaches(settings, is_made=is_made))
     for upstream in settings.upstream:
         yield from ("", f"  calls of {_passed_on(upstream)} pass on, once they are decided")
     if settings.upstream and settings.allow_unmapped:
@@ -259,6 +264,18 @@ def _announcement(settings: Settings, world: World) -> Iterator[str]:
             yield f"  # {method}"
             yield from (f"  {line}" for line in _with_port(text, settings).strip().splitlines())
     yield from ("", "ready; Ctrl-C stops it")
+
+
+def _who_reaches(settings: Settings, *, is_made: bool) -> Iterator[str]:
+    """Who can do what, where others than this machine can connect."""
+    where = "every address of this machine" if settings.host in ANYWHERE else settings.host
+    yield f"  EVERYBODY who reaches {where} may call the AWS endpoint, and see its sign-in pages and metadata services."
+    if not settings.token:
+        yield "  EVERYBODY may also use the control API (root keys, clock, scenarios) and the lab's issuers."
+        return
+    yield "  The control API, the console and the lab's issuers ask for " + ("this token:" if is_made else "the token.")
+    if is_made:
+        yield f"  export EMULATOR_TOKEN={shlex.quote(settings.token)}"
 
 
 def _passed_on(upstream: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from sts_emulator.core.errors import AwsError
-from sts_emulator.pages import guard, render
+from sts_emulator.pages import guard, render, tokens
 from sts_emulator.settings import Settings
 from sts_emulator.wire.asgi import App, Receive, Scope, Send, headers_of, read_body
 
@@ -46,9 +46,17 @@ class Guarded:
         headers = headers_of(scope)
         guard.check_host(headers, self._settings, scope["scheme"])
         guard.check_origin(headers, scope["method"])
+        world, part = _place(scope["path"])
+        guard.check_token(headers, self._settings, scope["method"], world, part)
         length = headers.get("content-length", "")
         if length.isascii() and length.isdigit() and int(length[:20]) > LARGEST:
             raise _too_large()
+
+
+def _place(path: str) -> tuple[str, str]:
+    """The world that a path is about, or all of them, and what of it."""
+    name, _, part = path.partition("/api/worlds/")[2].partition("/")
+    return name or tokens.ALL, part
 
 
 async def _read(receive: Receive) -> bytes:
@@ -92,6 +100,7 @@ async def _refuse(send: Send, refusal: AwsError) -> None:
     headers = [
         (b"content-type", b"application/json"),
         (b"content-length", str(len(body)).encode()),
+        *([(b"www-authenticate", guard.CHALLENGE.encode())] if refusal.code == "Unauthorized" else []),
         (b"connection", b"close"),  # what was not read of the body must not be taken for a request
         *_HEADERS,
     ]

@@ -49,7 +49,7 @@ def describe_issuer(visit: Visit, name: str) -> Response:
     return render.data(200, _public(issuer_of(visit.world, name)))
 
 
-@page("PUT", "/issuers/{name}", mistakes=MISTAKES)
+@page("PUT", "/issuers/{name}", trusted=True, mistakes=MISTAKES)
 def put_issuer(visit: Visit, name: str) -> Response:
     """Make an issuer from a preset, at the real URL, another, or `local`: its own page on this server."""
     body = json_body(visit)
@@ -88,7 +88,7 @@ async def published_keys(visit: Visit, name: str) -> Response:
     return render.data(200, (await _keyed(visit.world, name))["jwks"])
 
 
-@page("POST", "/issuers/{name}/token", mistakes=MISTAKES)
+@page("POST", "/issuers/{name}/token", trusted=True, mistakes=MISTAKES)
 async def mint(visit: Visit, name: str) -> Response:
     """A token with the claims that the body shapes."""
     token, claims = await minted(visit.world, name, json_body(visit))
@@ -102,7 +102,7 @@ async def minted(world: World, name: str, given: Mapping[str, Any]) -> tuple[str
     return await _signed(document, claims), claims
 
 
-@page("POST", "/issuers/{name}/rotate", mistakes=MISTAKES)
+@page("POST", "/issuers/{name}/rotate", trusted=True, mistakes=MISTAKES)
 async def rotate_key(visit: Visit, name: str) -> Response:
     """A new signing key; the one before stays published, unless `keep` is false."""
     keep = json_body(visit).get("keep", True) is not False
@@ -111,7 +111,7 @@ async def rotate_key(visit: Visit, name: str) -> Response:
     return render.data(200, _public(publish_next(visit.world, name, key, keep=keep)))
 
 
-@page("POST", "/issuers/{name}/job", mistakes=MISTAKES)
+@page("POST", "/issuers/{name}/job", trusted=True, mistakes=MISTAKES)
 def job(visit: Visit, name: str) -> Response:
     """The variables with which one CI job asks for its tokens."""
     # The toolkit appends `&audience=…`, so the URL must have a query already

@@ -70,7 +70,7 @@ def revocation_list(world: World, authority: PrivateCa) -> str:
 MISTAKES: Final = (ValueError, TypeError)
 
 
-@page("POST", "/private-ca", mistakes=MISTAKES)
+@page("POST", "/private-ca", trusted=True, mistakes=MISTAKES)
 async def create_authority(visit: Visit) -> Response:
     """A new root authority of an account."""
     body = json_body(visit)
@@ -82,7 +82,7 @@ async def create_authority(visit: Visit) -> Response:
     return render.data(201, {name: made[name] for name in ("arn", "id", "certificate")})
 
 
-@page("POST", "/private-ca/{identifier}/certificates", mistakes=MISTAKES)
+@page("POST", "/private-ca/{identifier}/certificates", trusted=True, mistakes=MISTAKES)
 async def issue_certificate(visit: Visit, identifier: str) -> Response:
     """A private key and its certificate."""
     authority, body = _authority(visit, identifier), json_body(visit)
@@ -106,7 +106,7 @@ async def issue_certificate(visit: Visit, identifier: str) -> Response:
     return render.data(201, shown)
 
 
-@page("POST", "/private-ca/{identifier}/revocations", mistakes=MISTAKES)
+@page("POST", "/private-ca/{identifier}/revocations", trusted=True, mistakes=MISTAKES)
 def revoke_certificate(visit: Visit, identifier: str) -> Response:
     """Revoke a serial number; the list that names it."""
     authority = _authority(visit, identifier)

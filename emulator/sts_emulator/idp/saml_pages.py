@@ -129,7 +129,7 @@ def metadata_document(visit: Visit, name: str) -> Response:
     return render.text(200, "application/samlmetadata+xml", metadata(_idp(visit, name), visit.base_url))
 
 
-@page("POST", "/idp/{name}/assertions", mistakes=(ValueError,))
+@page("POST", "/idp/{name}/assertions", trusted=True, mistakes=(ValueError,))
 async def assertion(visit: Visit, name: str) -> Response:
     """An assertion for a script."""
     idp = _idp(visit, name)

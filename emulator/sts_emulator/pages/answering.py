@@ -11,7 +11,7 @@ from sts_emulator.core import faults
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.store import UnavailableError
 from sts_emulator.core.world import World
-from sts_emulator.pages import guard, refusals, routes
+from sts_emulator.pages import guard, refusals, routes, tokens
 from sts_emulator.pages.routes import Page
 from sts_emulator.pages.visit import Visit
 from sts_emulator.vending.context import Server
@@ -63,6 +63,9 @@ def _guard(visit: Visit, page: Page) -> None:
         guard.check_host(request.headers, visit.server.settings, request.scheme)
     if not page.foreign:
         guard.check_origin(request.headers, request.method)
+    if page.own or page.trusted:
+        name = tokens.ALL if request.raw_path.startswith("/_emulator/worlds") else visit.world.name
+        guard.check_token(request.headers, visit.server.settings, request.method, name, request.raw_path)
 
 
 def _misfortune(visit: Visit, page: Page, error: AwsError) -> Response:
@@ -80,4 +83,7 @@ def _failure(visit: Visit, page: Page | None, error: Exception) -> Response:
         log.error("%s %s failed inside", visit.request.method, visit.request.signed_path, exc_info=error)
         error = AwsError("InternalFailure", "internal failure", status=500)
     refusal = refusals.as_json if page is None else page.refusal
-    return refusal(visit, error)
+    response = refusal(visit, error)
+    if error.code == "Unauthorized" and page is not None and (page.own or page.trusted):
+        response.headers.append(("www-authenticate", guard.CHALLENGE))
+    return response

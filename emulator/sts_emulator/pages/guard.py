@@ -1,7 +1,8 @@
 """Who may ask for a page: requests that name a host of ours, and none that another site's page makes a browser send.
 
-The first defeats DNS rebinding (a foreign name that is pointed at us), the second forged requests across sites. One
-guard for pages, for the control API, and for AWS calls under `--permissive`, where no signature tells who asks.
+The first defeats DNS rebinding (a foreign name that is pointed at us), the second forged requests across sites. What is
+the emulator's own also takes a token where others than this machine reach it. One guard for pages, for the control API,
+and for AWS calls under `--permissive`, where no signature tells who asks.
 """
 
 from __future__ import annotations
@@ -12,9 +13,13 @@ from typing import Final
 
 from sts_emulator.core import hosts
 from sts_emulator.core.errors import AwsError
+from sts_emulator.pages import tokens
 from sts_emulator.settings import Settings
 
 Headers = Mapping[str, str]
+
+CHALLENGE: Final = 'Basic realm="sts-emulator", charset="UTF-8"'
+"""What has a browser ask for the token, as the password of any name."""
 
 FOREIGN: Final = "requests of other web pages are refused"
 
@@ -50,6 +55,16 @@ def check_origin(headers: Headers, method: str) -> None:
         raise AwsError("AccessDenied", FOREIGN, status=403)
     if method not in _READS and headers.get("sec-fetch-site", "") not in _OWN_SITES:
         raise AwsError("AccessDenied", FOREIGN, status=403)
+
+
+def check_token(headers: Headers, settings: Settings, method: str, world: str, path: str) -> None:
+    """Refuse who brings no token for the emulator's own, where one is asked for. `world` may be tokens.ALL.
+
+    Raises:
+        AwsError: Unauthorized 401, AccessDenied 403.
+    """
+    if settings.token not in ("", tokens.NONE):
+        tokens.check(settings.token, headers.get("authorization", ""), world, writes=method not in _READS, path=path)
 
 
 def check_call(headers: Headers, settings: Settings, scheme: str) -> None:

@@ -26,7 +26,8 @@ class Page:
 
     `foreign`: other sites' pages may send people here, with a form
     or a link that proves something itself. `own_hosts`: it judges the Host header itself, as what it stands for does.
-    `own`: it is the emulator's own, and nothing of AWS's that faults could be about.
+    `own`: it is the emulator's own, and nothing of AWS's that faults could be about. `trusted`: it makes evidence for
+    whoever asks, and so asks for the server's token, as what is its own does.
     """
 
     method: str
@@ -37,6 +38,7 @@ class Page:
     foreign: bool
     own_hosts: bool
     own: bool
+    trusted: bool
 
     def values(self, segments: list[str]) -> dict[str, str] | None:
         """What stands in a path for the names of this page's; None when the path is another."""
@@ -69,6 +71,7 @@ def page(
     foreign: bool = False,
     own_hosts: bool = False,
     own: bool = False,
+    trusted: bool = False,
 ) -> Callable[[Function], Function]:
     """Declare the decorated function as a page: it is given the Visit, and by name what stands in the path.
 
@@ -87,6 +90,7 @@ def page(
             foreign=foreign,
             own_hosts=own_hosts,
             own=own,
+            trusted=trusted,
         )
         first = _below_any(path) if parts[0].startswith("{") else parts[0]
         rivals = _PAGES.setdefault(first, [])

@@ -20,7 +20,7 @@ def list_worlds(visit: Visit) -> Response:
 
 
 @page("POST", "/_emulator/worlds", refusal=refused, own=True)
-def create(visit: Visit) -> Response:
+async def create(visit: Visit) -> Response:
     """Make one, with what a scenario declares; with a mistake in it none is made."""
     name, scenario = visit.posted.get("name", "").strip(), visit.posted.get("scenario", "")
     worlds = visit.server.worlds
@@ -32,7 +32,7 @@ def create(visit: Visit) -> Response:
         return _list(visit, wrong=f"world `{name}` exists", name=name, scenario=scenario)
     if scenario.strip():
         try:
-            apply_scenario(visit.server, world, scenario)
+            await apply_scenario(visit.server, world, scenario)
         except ValueError as mistakes:
             worlds.delete(name)
             return _list(visit, wrong=str(mistakes), name=name, scenario=scenario)

@@ -1,0 +1,180 @@
+"""Who reaches the emulator's own from elsewhere needs its token, or one derived from it: docs/security.md."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+
+import pytest
+from raw_http import Answer, ask
+
+from sts_emulator.cli.main import main
+from sts_emulator.core.errors import AwsError
+from sts_emulator.pages import tokens
+from sts_emulator.settings import Settings
+
+TOKEN = "the-token-of-a-class-room"
+JSON = {"Content_Type": "application/json"}
+OWN = [
+    ("GET", "/_emulator/api/worlds"),
+    ("POST", "/_emulator/api/worlds"),
+    ("GET", "/_emulator/api/worlds/default/credentials"),
+    ("POST", "/_emulator/api/worlds/default/clock"),
+    ("POST", "/_emulator/api/worlds/default/scenario"),
+    ("GET", "/_emulator/api/worlds/default/events/stream"),
+    ("GET", "/_emulator/docs"),
+    ("GET", "/_emulator/openapi.json"),
+    ("GET", "/_emulator"),
+    ("GET", "/w/default/_emulator/mailbox"),
+    ("GET", "/_emulator/worlds"),
+    ("POST", "/_emulator/worlds/delete"),
+    ("PUT", "/issuers/x9"),
+    ("POST", "/issuers/github/token"),
+    ("POST", "/issuers/github/rotate"),
+    ("POST", "/issuers/github/job"),
+    ("POST", "/idp/corp/assertions"),
+    ("POST", "/private-ca"),
+    ("POST", "/private-ca/x/certificates"),
+    ("POST", "/private-ca/x/revocations"),
+]
+OTHERS = [
+    ("GET", "/health"),
+    ("GET", "/ready"),
+    ("GET", "/issuers"),
+    ("GET", "/console"),
+    ("GET", "/idp/corp/metadata"),
+]
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+def basic(token: str) -> dict[str, str]:
+    return {"Authorization": "Basic " + base64.b64encode(f"anybody:{token}".encode()).decode()}
+
+
+def test_beyond_loopback_the_emulators_own_needs_the_token(serve):
+    with serve("--host", "0.0.0.0", "--token", TOKEN) as (url, process):
+        for method, path in OWN:
+            for headers in ({}, bearer("wrong"), bearer(f"write:*:{TOKEN}"), basic("wrong"), {"Authorization": "x"}):
+                refused = ask(url, method, path, b"{}", **JSON, **headers)
+                assert (refused.status, path) == (401, path)
+                assert refused.headers["www-authenticate"].startswith("Basic realm=")
+        for method, path in OTHERS:
+            assert ask(url, method, path).status == 200, path
+
+        assert ask(url, "GET", "/_emulator/api/worlds", **bearer(TOKEN)).status == 200
+        assert ask(url, "GET", "/_emulator", **basic(TOKEN)).status == 200
+        assert ask(url, "POST", "/issuers/github/token", b"{}", **JSON, **bearer(TOKEN)).status == 200
+        foreign = ask(url, "GET", "/_emulator/api/worlds", Origin="http://evil.example", **bearer(TOKEN))
+        assert foreign.status == 403
+        process.terminate()
+        assert TOKEN not in process.stdout.read()
+
+
+def test_a_token_is_made_where_none_is_given(serve):
+    with serve("--host", "0.0.0.0") as (url, process):
+        assert ask(url, "GET", "/_emulator/api/worlds").status == 401
+        printed = "".join(iter(process.stdout.readline, "ready; Ctrl-C stops it\n"))
+        made = re.search(r"export EMULATOR_TOKEN=(\S+)", printed)
+        assert made
+        assert len(made[1]) >= 32
+        assert ask(url, "GET", "/_emulator/api/worlds", **bearer(made[1])).status == 200
+
+
+def test_none_is_asked_for_on_loopback_or_where_none_is_wished(serve, emulator_server):
+    assert ask(emulator_server.url, "GET", "/_emulator/api/worlds").status == 200
+    with serve("--host", "0.0.0.0", "--token", "none") as (url, process):
+        assert ask(url, "GET", "/_emulator/api/worlds").status == 200
+        process.terminate()
+        assert "EVERYBODY may also use the control API" in process.stdout.read()
+
+
+def answer_to(url: str, token: str, method: str, path: str, body: object = None) -> Answer:
+    return ask(url, method, path, json.dumps(body or {}).encode(), **JSON, **bearer(token))
+
+
+def test_tokens_for_one_world_and_for_reading(serve):
+    mine, reading = tokens.derived(TOKEN, "mine"), tokens.derived(TOKEN, reads=True)
+    both = tokens.derived(TOKEN, "mine", reads=True)
+    with serve("--host", "0.0.0.0", "--token", TOKEN) as (url, _):
+        for world in ("mine", "yours"):
+            assert answer_to(url, TOKEN, "POST", "/_emulator/api/worlds", {"name": world}).status == 201
+        move = {"advance_seconds": 1}
+        statuses = {
+            (method, path): [answer_to(url, token, method, path, move).status for token in (mine, reading, both)]
+            for method, path in (
+                ("GET", "/_emulator/api/worlds/mine"),
+                ("POST", "/_emulator/api/worlds/mine/clock"),
+                ("GET", "/w/mine/_emulator"),
+                ("GET", "/_emulator/api/worlds/yours"),
+                ("POST", "/_emulator/api/worlds/yours/clock"),
+                ("GET", "/w/yours/_emulator"),
+                ("GET", "/_emulator/api/worlds"),
+                ("GET", "/w/mine/_emulator/worlds"),
+                ("GET", "/_emulator/api/worlds/yours/credentials"),
+                ("GET", "/_emulator/api/worlds/mine/mfa-code?serial=x"),
+                ("GET", "/w/mine/_emulator/mailbox"),
+                ("PUT", "/w/mine/issuers/x9"),
+                ("PUT", "/w/yours/issuers/x9"),
+            )
+        }
+    assert statuses == {
+        ("GET", "/_emulator/api/worlds/mine"): [200, 200, 200],
+        ("POST", "/_emulator/api/worlds/mine/clock"): [200, 403, 403],
+        ("GET", "/w/mine/_emulator"): [200, 200, 200],
+        ("GET", "/_emulator/api/worlds/yours"): [403, 200, 403],
+        ("POST", "/_emulator/api/worlds/yours/clock"): [403, 403, 403],
+        ("GET", "/w/yours/_emulator"): [403, 200, 403],
+        ("GET", "/_emulator/api/worlds"): [403, 200, 403],
+        ("GET", "/w/mine/_emulator/worlds"): [403, 200, 403],
+        ("GET", "/_emulator/api/worlds/yours/credentials"): [403, 403, 403],
+        ("GET", "/_emulator/api/worlds/mine/mfa-code?serial=x"): [404, 403, 403],
+        ("GET", "/w/mine/_emulator/mailbox"): [200, 403, 403],
+        ("PUT", "/w/mine/issuers/x9"): [404, 403, 403],
+        ("PUT", "/w/yours/issuers/x9"): [403, 403, 403],
+    }
+
+
+def test_commands_bring_the_token_and_make_others(serve, capsys, monkeypatch):
+    monkeypatch.setenv("EMULATOR_TOKEN", TOKEN)
+    assert main(["access", "--read"]) == 0
+    reading = capsys.readouterr().out.strip()
+    with serve("--host", "0.0.0.0", "--token", TOKEN) as (url, _):
+        port = url.rpartition(":")[2]
+        assert main(["world", "list", "--port", port]) == 0
+        assert "default" in capsys.readouterr().out
+        assert main(["world", "list", "--port", port, "--token", reading]) == 0
+        assert main(["world", "advance", "1s", "--port", port, "--token", reading]) == 1
+        assert "this token is for reading" in capsys.readouterr().err
+        monkeypatch.delenv("EMULATOR_TOKEN")
+        assert main(["world", "list", "--port", port]) == 1
+        assert "needs the token of the server" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "",
+        "x",
+        "::",
+        "write:*:",
+        "read:*:x",
+        "write:*:" + tokens.derived(TOKEN, "a").rpartition(":")[2],
+        "é",
+        f"{TOKEN} ",
+    ],
+)
+def test_what_is_no_token_is_refused(token):
+    with pytest.raises(AwsError) as refused:
+        tokens.check(TOKEN, f"Basic {base64.b64encode(f'x:{token}'.encode()).decode()}", "a", writes=False, path="")
+    assert refused.value.status == 401
+
+
+def test_a_token_that_can_be_guessed_is_none():
+    with pytest.raises(ValueError, match="16 characters at least"):
+        tokens.settled(Settings(token="secret"))
+    assert tokens.settled(Settings()) == ""
+    assert tokens.settled(Settings(host="10.0.0.1")) != tokens.settled(Settings(host="10.0.0.1"))
