@@ -27,7 +27,7 @@ def proofs_in(file: str) -> set[str]:
     return {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
 
 
-@pytest.mark.parametrize("page", ["limits.md"])
+@pytest.mark.parametrize("page", ["limits.md", "security.md"])
 def test_each_line_has_a_test_that_is_there(page):
     table = rows(page)
     assert len(table) > 15

@@ -42,7 +42,6 @@ OTHERS = [
     ("GET", "/health"),
     ("GET", "/ready"),
     ("GET", "/issuers"),
-    ("GET", "/console"),
     ("GET", "/idp/corp/metadata"),
 ]
 
