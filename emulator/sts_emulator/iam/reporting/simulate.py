@@ -206,10 +206,10 @@ def _page(
     stage: Stage, actions: list[str], targets: list[Target], marker: str | None, limit: int | None
 ) -> dict[str, Any]:
     """One page of results; as AWS says that its own may be, shorter than was asked for where there is much to do."""
-    each = len(targets) * _statements(stage)
-    if each > MOST:
-        raise AwsError("InvalidInput", f"A simulation may read {MOST} statements for an action, this one {each}")
-    here = min(limit or LISTING.size, MOST // each)
+    cost = len(targets) * _statements(stage)
+    if cost > MOST:
+        raise AwsError("InvalidInput", f"A simulation may read {MOST} statements for an action, this one {cost}")
+    here = min(limit or LISTING.size, MOST // cost)
     return page(stage.ctx, "EvaluationResults", actions, marker, here, lambda name: _result(stage, name, targets))
 
 
