@@ -11,7 +11,6 @@ import sys
 import urllib.error
 import urllib.request
 
-import boto3
 import pytest
 from botocore import UNSIGNED
 from botocore.config import Config
@@ -55,7 +54,7 @@ def role(name: str, account: str = DEV) -> str:
 def sts(aws):
     """A client without credentials, as a CI job is before it has a role."""
     config = Config(signature_version=UNSIGNED, retries={"total_max_attempts": 1})
-    return boto3.session.Session(region_name="us-east-1").client("sts", endpoint_url=aws.endpoint_url, config=config)
+    return aws.client("sts", config=config)
 
 
 @pytest.fixture

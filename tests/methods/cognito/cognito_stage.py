@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 
-import boto3
 from botocore import UNSIGNED
 from botocore.config import Config
 
@@ -45,8 +44,7 @@ class Stage:
 
     def unsigned(self, service: str):
         config = Config(signature_version=UNSIGNED, retries={"total_max_attempts": 1})
-        session = boto3.session.Session(region_name="us-east-1")
-        return session.client(service, endpoint_url=self.aws.endpoint_url, config=config)
+        return self.aws.client(service, config=config)
 
     def create(self, **settings: object) -> str:
         given = {
