@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from signin_lab import DEV, DEVELOPER, LAB
 
-pytestmark = pytest.mark.scenario(LAB)
+pytestmark = [pytest.mark.clients, pytest.mark.scenario(LAB)]
 
 PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

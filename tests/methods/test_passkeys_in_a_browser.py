@@ -9,7 +9,7 @@ import pytest
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 DEV = "111122223333"
 
-pytestmark = pytest.mark.scenario(f"""
+SCENARIO = f"""
 accounts:
   "{DEV}":
     users:
@@ -17,7 +17,8 @@ accounts:
 organization: {{management: "{DEV}"}}
 identity_center:
   users: {{jane: {{}}}}
-""")
+"""
+pytestmark = [pytest.mark.clients, pytest.mark.scenario(SCENARIO)]
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import base64
 import json
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 
@@ -371,13 +372,19 @@ class TestTheWrongRole:
         assert message == "The requested DurationSeconds exceeds the MaxSessionDuration set for this role."
 
 
+@pytest.fixture(scope="module")
+def keys():
+    return Key("RS256", "rsa"), Key("ES256", "ec")
+
+
+@pytest.mark.scenario('accounts: {"111122223333": {}}')
 class TestForgeries:
     """Tokens that the issuer never made. `own` is an issuer on a loopback port, so that its keys are the test's."""
 
     @pytest.fixture
-    def own(self, aws):
+    def own(self, aws, keys):
         with issuer_on_socket() as issuer:
-            issuer.key, issuer.elliptic = Key("RS256", "rsa"), Key("ES256", "ec")
+            issuer.key, issuer.elliptic = keys
             issuer.serve([issuer.key.jwk(alg="RS256", use="sig"), issuer.elliptic.jwk()])
             arn = aws.client("iam").create_open_id_connect_provider(Url=issuer.url, ClientIDList=["sts.amazonaws.com"])
             trust = {
@@ -391,7 +398,7 @@ class TestForgeries:
                 ],
             }
             aws.client("iam").create_role(RoleName="own", AssumeRolePolicyDocument=json.dumps(trust))
-            now = aws.page("POST", "issuers/corp/token")["claims"]["iat"]
+            now = int(time.time())
             issuer.claims = {"iss": issuer.url, "sub": "me", "aud": "sts.amazonaws.com", "iat": now, "exp": now + 300}
             yield issuer
 

@@ -15,6 +15,8 @@ from sso_lab import SEED
 
 from sts_emulator.accounts.people import totp
 
+pytestmark = pytest.mark.clients
+
 LAB = f"""
 saml_idps:
   corp:

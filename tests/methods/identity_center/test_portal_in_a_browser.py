@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 from sso_lab import DEV, Tool
+
+pytestmark = pytest.mark.clients
 
 
 def test_sign_in_look_around_copy_keys_and_sign_out(aws, page, inspect):
