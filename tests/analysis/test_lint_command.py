@@ -99,6 +99,61 @@ def test_principals_that_a_scenario_does_not_declare(here: Path):
     }
 
 
+PARTNER = "444455556666"
+
+
+def test_identity_providers_that_a_scenario_does_not_declare(here: Path):
+    def federated(provider: str, action: str) -> str:
+        named = {"Federated": f"arn:aws:iam::{ACCOUNT}:{provider}"}
+        return json.dumps([{"Effect": "Allow", "Action": action, "Principal": named}])
+
+    web, saml = "sts:AssumeRoleWithWebIdentity", "sts:AssumeRoleWithSAML"
+    (here / "s.yaml").write_text(
+        f"""issuers: {{ci: {{preset: gitlab, url: "https://gitlab.example.org"}}}}
+saml_idps: {{corp: {{}}}}
+accounts:
+  "{ACCOUNT}":
+    oidc_providers: [{{issuer: github}}, {{issuer: ci}}, {{url: "https://id.example.org/x"}}]
+    roles:
+      github: {{trust: {federated("oidc-provider/token.actions.githubusercontent.com", web)}}}
+      ci: {{trust: {federated("oidc-provider/gitlab.example.org", web)}}}
+      other: {{trust: {federated("oidc-provider/id.example.org/x", web)}}}
+      corp: {{trust: {federated("saml-provider/corp", saml)}}}
+      missing: {{trust: {federated("oidc-provider/gitlab.com", web)}}}
+      misspelt: {{trust: {federated("saml-provider/Corp", saml)}}}
+"""
+    )
+    _, findings, *_ = lint_file(Path("s.yaml"))
+    told = {(each.label, each.fix) for each in findings if each.rule == "unknown-provider"}
+    assert told == {
+        ("role missing", "create it first, or name one that there is"),
+        ("role misspelt", f"write arn:aws:iam::{ACCOUNT}:saml-provider/corp"),
+    }
+
+
+def dump(account: str, trusted: str) -> str:
+    """A whole account with the role `ci`, which trusts somebody."""
+    trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": trusted}}
+    document = {"Version": "2012-10-17", "Statement": [trust]}
+    role = {"RoleName": "ci", "Arn": f"arn:aws:iam::{account}:role/ci", "AssumeRolePolicyDocument": document}
+    return json.dumps({"UserDetailList": [], "GroupDetailList": [], "Policies": [], "RoleDetailList": [role]})
+
+
+def test_principals_that_another_whole_account_lacks(here: Path, capsys: pytest.CaptureFixture[str]):
+    (here / "own.json").write_text(dump(ACCOUNT, f"arn:aws:iam::{PARTNER}:role/CI"))
+    (here / "partner.json").write_text(dump(PARTNER, f"arn:aws:iam::{ACCOUNT}:role/ci"))
+
+    def unknown(*files: str) -> list[tuple[str, str]]:
+        main(["lint", *files, "--json", "--select", "unknown-principal"])
+        return [(each["file"], each["fix"]) for each in json.loads(capsys.readouterr().out)["findings"]]
+
+    assert unknown("own.json", "partner.json") == [("own.json", f"write arn:aws:iam::{PARTNER}:role/ci")]
+    assert unknown("own.json") == []
+
+    (here / "both.yaml").write_text("import: [own.json, partner.json]\n")
+    assert unknown("both.yaml") == [("own.json", f"write arn:aws:iam::{PARTNER}:role/ci")]
+
+
 # -- the command -----------------------------------------------------------------------------------------------------------------
 
 

@@ -12,12 +12,14 @@ from sts_emulator.analysis.witnesses import Witness, Witnesses
 from sts_emulator.cli.main import main
 from sts_emulator.policy.deciding.document import parse
 from sts_emulator.policy.deciding.engine import PolicySet, decide
-from sts_emulator.policy.linting.findings import Rule
+from sts_emulator.policy.linting.findings import Known, Rule
 from sts_emulator.policy.linting.lint import RULES, lint
 
 OWN = "111122223333"
 ROLE = f"arn:aws:iam::{OWN}:role/r"
-KNOWN = (f"arn:aws:iam::{OWN}:role/ci/Deployer",)
+DEPLOYER = f"arn:aws:iam::{OWN}:role/ci/Deployer"
+OKTA = f"arn:aws:iam::{OWN}:saml-provider/Okta"
+KNOWN = Known(frozenset({DEPLOYER, OKTA}), frozenset({OWN}), frozenset({OWN}))
 NOW = 1_795_435_200.0
 CLOCK = {"aws:currenttime": ("2026-11-23T12:00:00Z",), "aws:epochtime": ("1795435200",)}
 GITHUB = "token.actions.githubusercontent.com"
@@ -33,7 +35,7 @@ ANYTHING = parse('{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action"
 
 def witness_of(rule: Rule) -> Witness | None:
     kind = rule.kinds[0]
-    listed = lint(rule.wrong, kind=kind, role_account=OWN, known_principals=KNOWN, now=NOW)
+    listed = lint(rule.wrong, kind=kind, role_account=OWN, known=KNOWN, now=NOW)
     (finding, *_) = [finding for finding in listed if finding.rule == rule.id]
     return Witnesses(rule.wrong, kind, ROLE, CLOCK).of(finding)
 

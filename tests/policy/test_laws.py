@@ -17,7 +17,7 @@ from sts_emulator.policy.deciding.matching import AWS_TYPES
 from sts_emulator.policy.explaining.explain import explain
 from sts_emulator.policy.explaining.single_changes import State
 from sts_emulator.policy.layers import LAYERS
-from sts_emulator.policy.linting.lint import RULES, Finding, lint
+from sts_emulator.policy.linting.lint import RULES, Finding, Known, lint
 from sts_emulator.policy.saving.validate import restore_principals, rewrite_principals, validate
 
 laws = settings(max_examples=examples(100), suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
@@ -301,6 +301,6 @@ def test_whatever_is_saved_is_refused_or_can_be_evaluated(kind, text):
 def test_whatever_is_linted_gives_findings(kind, text):
     known = {rule.id for rule in RULES} | {"malformed"}
 
-    found = lint(text, kind=kind, role_account="111122223333", known_principals=())
+    found = lint(text, kind=kind, role_account="111122223333", known=Known(accounts=frozenset({"111122223333"})))
 
     assert all(isinstance(finding, Finding) and finding.rule in known and finding.fix for finding in found)

@@ -6,31 +6,35 @@ import json
 
 import pytest
 
-from sts_emulator.policy.linting.findings import Finding
+from sts_emulator.policy.linting.findings import Finding, Known
 from sts_emulator.policy.linting.lint import RULES, lint
 
 ACCOUNT = "111122223333"
-KNOWN = (f"arn:aws:iam::{ACCOUNT}:role/ci/Deployer",)
-NOW = 1_795_435_200.0  # 2026-11-23T12:00:00Z
 GITHUB = "token.actions.githubusercontent.com"
+DEPLOYER = f"arn:aws:iam::{ACCOUNT}:role/ci/Deployer"
+KNOWN = Known(frozenset({DEPLOYER}), frozenset({ACCOUNT}))
+WITH_PROVIDERS = KNOWN | Known(
+    frozenset({f"arn:aws:iam::{ACCOUNT}:saml-provider/Okta"}), frozenset(), frozenset({ACCOUNT})
+)
+NOW = 1_795_435_200.0  # 2026-11-23T12:00:00Z
 
 
-def found(text, kind="trust"):
-    return lint(text, kind=kind, role_account=ACCOUNT, known_principals=KNOWN, now=NOW)
+def found(text, kind="trust", known=KNOWN):
+    return lint(text, kind=kind, role_account=ACCOUNT, known=known, now=NOW)
 
 
-def rules(text, kind="trust"):
-    return [finding.rule for finding in found(text, kind)]
+def rules(text, kind="trust", known=KNOWN):
+    return [finding.rule for finding in found(text, kind, known)]
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
 def test_a_rule_fires_on_its_wrong_example_and_not_on_its_right_one(rule):
     kind = rule.kinds[0]
 
-    (hit, *_) = [finding for finding in found(rule.wrong, kind) if finding.rule == rule.id]
+    (hit, *_) = [finding for finding in found(rule.wrong, kind, WITH_PROVIDERS) if finding.rule == rule.id]
 
     assert (hit.severity, bool(hit.message), bool(hit.fix)) == (rule.severity, True, True)
-    assert rule.id not in rules(rule.right, kind)
+    assert rule.id not in rules(rule.right, kind, WITH_PROVIDERS)
     assert "refused-on-save" not in rules(rule.right, kind)
 
 
@@ -44,10 +48,10 @@ def test_a_finding_says_where_it_is():
         {
             "Version": "2012-10-17",
             "Statement": [
-                {"Effect": "Allow", "Principal": {"AWS": KNOWN[0]}, "Action": "sts:TagSession"},
+                {"Effect": "Allow", "Principal": {"AWS": DEPLOYER}, "Action": "sts:TagSession"},
                 {
                     "Effect": "Allow",
-                    "Principal": {"AWS": KNOWN[0]},
+                    "Principal": {"AWS": DEPLOYER},
                     "Action": "sts:AssumeRole",
                     "Condition": {"StringEquals": {"sts:ExternalId": "a*"}},
                 },
@@ -115,7 +119,7 @@ def test_a_forgotten_path_is_recognized():
     (finding,) = found(text)
 
     assert "its path is missing or wrong" in finding.message
-    assert finding.fix == f"write {KNOWN[0]}"
+    assert finding.fix == f"write {DEPLOYER}"
 
 
 @pytest.mark.parametrize(
@@ -285,3 +289,17 @@ def test_a_role_of_an_identity_pool_that_does_not_ask_how_somebody_signed_in_adm
     (finding,) = lint(json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
     assert finding.rule == "oidc-subject"
     assert "guests of the identity pool" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("named", "told"),
+    [
+        ("saml-provider/okta", f"write arn:aws:iam::{ACCOUNT}:saml-provider/Okta"),
+        (f"oidc-provider/{GITHUB}", "create it first, or name one that there is"),
+    ],
+)
+def test_a_provider_that_is_missing_is_told_with_the_one_that_was_meant(named, told):
+    text = trust({"Federated": f"arn:aws:iam::{ACCOUNT}:{named}"}, "sts:AssumeRoleWithSAML")
+    fixes = [finding.fix for finding in found(text, known=WITH_PROVIDERS) if finding.rule == "unknown-provider"]
+    assert fixes == [told]
+    assert "unknown-provider" not in rules(text)

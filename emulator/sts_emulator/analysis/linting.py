@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sts_emulator.core import clock
-from sts_emulator.importers.inventory import DEFAULT_ACCOUNT, Inventory
+from sts_emulator.importers.inventory import DEFAULT_ACCOUNT, Inventory, provider_host
 from sts_emulator.importers.json_text import BadInput, JsonText
 from sts_emulator.importers.places import steps
-from sts_emulator.policy.linting.findings import Finding, LintKind
+from sts_emulator.policy.federated import OIDC, SAML
+from sts_emulator.policy.linting.findings import Finding, Known, LintKind
 from sts_emulator.scenario.inventories import is_importable, read_inventory
 from sts_emulator.scenario.load import Node, load, read_bytes
 from sts_emulator.scenario.problems import ScenarioError
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from sts_emulator.scenario.imports import Imported
 
 SUFFIXES: Final = (".yaml", ".yml", ".json", ".template", ".tfstate")
+_WHOLE: Final = b'"RoleDetailList"'
 _IGNORED = re.compile(r"#\s*sts-emulator:\s*ignore=([a-z0-9,-]+)")
 
 
@@ -105,9 +107,11 @@ def lint_file(
     account: str = "",
     parameters: Mapping[str, str] | None = None,
     now: float | None = None,
+    estate: Known | None = None,
 ) -> Linted:
     """Look at every policy of a file, as of `now` (seconds since 1970; None: of the real time).
 
+    `estate` says who exists beside: see `whole_accounts`.
     Without `strict` a file that is neither a scenario nor anything to import holds none: a folder may hold others.
 
     Raises:
@@ -123,7 +127,7 @@ def lint_file(
             return Linted()
         subjects = list(_of_inventory(str(path), inventory))
         inventories = [(str(path), inventory)]
-        known = _principals(inventory) if inventory.complete else None
+        known = _known(inventory)
     elif not strict and path.suffix != ".json" and not _is_scenario(data):
         return Linted()
     else:
@@ -139,8 +143,19 @@ def lint_file(
         inventories = [(source.file, source.inventory) for source in imported]
     notes = tuple(note.told(file) for file, source in inventories for note in source.notes)
     merged = tuple(file for _, source in inventories for file in source.merged)
-    placed = _linted(subjects, known, data, clock.real() if now is None else now)
+    placed = _linted(subjects, known | (estate or Known()), data, clock.real() if now is None else now)
     return Linted(len(subjects), tuple(placed), notes, merged)
+
+
+def whole_accounts(paths: Iterable[Path], account: str = "", parameters: Mapping[str, str] | None = None) -> Known:
+    """Who exists in the accounts of which some files tell everybody: dumps that are linted together are one estate."""
+    known = Known()
+    for path in paths:
+        with suppress(ScenarioError):  # which is told when it is linted
+            data = read_bytes(path)
+            if _WHOLE in data:
+                known |= _known(read_inventory(data, str(path), account, parameters))
+    return known
 
 
 def _looks_ours(data: bytes) -> bool:
@@ -151,7 +166,7 @@ def _is_scenario(data: bytes) -> bool:
     return re.search(rb"^(accounts|expect|organization|import)[ \t]*:", data, re.MULTILINE) is not None
 
 
-def _linted(subjects: list[Subject], known: Collection[str] | None, data: bytes, now: float) -> list[Found]:
+def _linted(subjects: list[Subject], known: Known, data: bytes, now: float) -> list[Found]:
     ignored = _ignored(data)
     told: dict[tuple[str, str, str], list[tuple[Finding, Witness | None]]] = {}  # many roles trust in the same words
     placed = []
@@ -171,13 +186,13 @@ def _linted(subjects: list[Subject], known: Collection[str] | None, data: bytes,
     return placed
 
 
-def _shown(subject: Subject, known: Collection[str] | None, now: float) -> Iterator[tuple[Finding, Witness | None]]:
+def _shown(subject: Subject, known: Known, now: float) -> Iterator[tuple[Finding, Witness | None]]:
     """The findings about a policy, each with who shows it."""
     from sts_emulator.analysis.witnesses import Witnesses
     from sts_emulator.policy.linting.lint import lint
 
     account = subject.account
-    findings = lint(subject.text, kind=subject.kind, role_account=account, known_principals=known, now=now)
+    findings = lint(subject.text, kind=subject.kind, role_account=account, known=known, now=now)
     if not findings:
         return
     time = {"aws:currenttime": (clock.iso(now),), "aws:epochtime": (str(int(now)),)}
@@ -246,6 +261,12 @@ def _of_inventory(file: str, inventory: Inventory) -> Iterator[Subject]:
             yield Subject(kind, f"{thing.called}{tail}", thing.account, text, *place, role, thing.ignored)
 
 
+def _known(inventory: Inventory) -> Known:
+    """Who exists as a file tells it; no dump tells of providers."""
+    accounts = {thing.account for thing in inventory.things} if inventory.complete else ()
+    return Known(frozenset(_principals(inventory)), frozenset(accounts))
+
+
 def _principals(inventory: Inventory) -> set[str]:
     from sts_emulator.importers.inventory import arn
 
@@ -260,17 +281,49 @@ def _principals(inventory: Inventory) -> set[str]:
 # -- scenarios -------------------------------------------------------------------------------------------------------
 
 
-def _declared(scenario: Any, imported: list[Imported]) -> set[str] | None:
-    """Users and roles that there are; None when an import tells of a part of its account only."""
-    if any(not source.inventory.complete for source in imported):
-        return None
-    arns = {arn for source in imported for arn in _principals(source.inventory)}
+def _declared(scenario: Any, imported: list[Imported]) -> Known:
+    """Who there is; an import that tells of a part of its account only leaves open who else."""
+    known = Known()
+    for source in imported:
+        known |= _known(source.inventory)
+    arns: set[str] = set()
     for entry in scenario.entries:
         kind = {"roles": "role", "users": "user"}.get(entry.section.key)
         for name, holder in (entry.value or {}).items() if kind else ():
             path = holder.path if holder is not None else "/"
             arns.add(f"arn:aws:iam::{entry.account}:{kind}{path}{name}")
+    if any(not source.inventory.complete for source in imported):
+        return Known(known.arns | arns)
+    accounts = frozenset(scenario.accounts)
+    own = (
+        Known(frozenset(arns), accounts)
+        if imported
+        else Known(frozenset(arns | _providers(scenario)), accounts, accounts)
+    )
+    return known | own
+
+
+def _providers(scenario: Any) -> set[str]:
+    """The ARNs of the identity providers of a scenario."""
+    sections = {(entry.account, entry.section.key): entry.value for entry in scenario.entries if entry.value}
+    issuers = sections.get(("", "issuers"), {})
+    idps = sections.get(("", "saml_idps"), {})
+    arns: set[str] = set()
+    for account in scenario.accounts:
+        for provider in sections.get((account, "oidc_providers"), ()):
+            url = provider.url or _issuer_url(provider.issuer, issuers)
+            arns.add(OIDC.arn(account, provider_host(url)))
+        named = [*sections.get((account, "saml_providers"), {}), *(idp.provider or name for name, idp in idps.items())]
+        arns |= {SAML.arn(account, name) for name in named}
     return arns
+
+
+def _issuer_url(name: str, issuers: Mapping[str, Any]) -> str:
+    from sts_emulator.idp.presets import PRESETS
+
+    issuer = issuers.get(name)
+    preset = PRESETS.get((issuer.preset if issuer else "") or name)
+    return (issuer.url if issuer else "") or (preset.url if preset else "")
 
 
 def _of_scenario(data: bytes, path: Path) -> Iterator[Subject]:

@@ -423,9 +423,10 @@ def _with_arn(subject: Subject, _finding: Finding, index: int) -> Iterator[Suspe
 
 
 def _other_path(subject: Subject, finding: Finding, _index: int) -> Iterator[Suspect]:
-    """The principal that exists under another path."""
+    """The principal that exists under another path, or in other letters."""
     text = finding.fix.removeprefix("write ")
-    yield from (_of(caller) for caller in callers.of("AWS", text, subject.role_account) if text.startswith("arn:"))
+    kind = "Federated" if finding.rule == "unknown-provider" else "AWS"
+    yield from (_of(caller) for caller in callers.of(kind, text, subject.role_account) if text.startswith("arn:"))
 
 
 def _for_you(subject: Subject, _finding: Finding, _index: int) -> Iterator[Suspect]:
@@ -460,6 +461,7 @@ KEPT_OUT: Mapping[str, Suspects] = {
     "time-is-over": _named_callers,
     "type-mismatch": _meant,
     "unknown-principal": _other_path,
+    "unknown-provider": _other_path,
     "unreachable-statement": _named_callers,
     "value-never-taken": _taken,
     "variable-in-old-version": _variable_put_in,

@@ -102,7 +102,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _lint(arguments: argparse.Namespace) -> tuple[list[Found], int, list[Any], list[str]]:
     """The findings, how many policies there are, the files that cannot be used, and what others do not tell."""
-    from sts_emulator.analysis.linting import files, lint_file
+    from sts_emulator.analysis.linting import files, lint_file, whole_accounts
     from sts_emulator.cli.check import account, named_paths, parameters, untold
     from sts_emulator.scenario import ScenarioError
 
@@ -112,7 +112,10 @@ def _lint(arguments: argparse.Namespace) -> tuple[list[Found], int, list[Any], l
     how: dict[str, Any] = {"account": account(arguments.account), "parameters": parameters(arguments.parameter)}
     how["now"] = _moment(arguments.now) if arguments.now else None
     given = named_paths(arguments.paths)
-    for path in files(given):
+    paths = files(given)
+    if len(paths) > 1:
+        how["estate"] = whole_accounts(paths, how["account"], how["parameters"])
+    for path in paths:
         try:
             linted[path] = lint_file(path, strict=str(path) in given, **how)
         except ScenarioError as error:

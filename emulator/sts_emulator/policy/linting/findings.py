@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -40,13 +40,33 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class Known:
+    """Who exists: `arns` of users, roles and identity providers.
+
+    `accounts` are those of which every user and role is among them, `provider_accounts` those of which every provider.
+    """
+
+    arns: frozenset[str] = frozenset()
+    accounts: frozenset[str] = frozenset()
+    provider_accounts: frozenset[str] = frozenset()
+
+    def __or__(self, other: Known) -> Known:
+        """What both know together."""
+        return Known(
+            self.arns | other.arns,
+            self.accounts | other.accounts,
+            self.provider_accounts | other.provider_accounts,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Subject:
-    """What is linted; `role_account` may be empty, `known_principals` (ARNs) and `now` None when they are not known."""
+    """What is linted; `role_account` may be empty, and `now` None when it does not matter."""
 
     document: Document
     kind: LintKind
     role_account: str = ""
-    known_principals: Collection[str] | None = None
+    known: Known = Known()
     now: float | None = None
 
     @property

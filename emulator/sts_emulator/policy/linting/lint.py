@@ -31,12 +31,12 @@ from sts_emulator.policy.linting import (
 from sts_emulator.policy.linting import (
     token_rules as lint_tokens,
 )
-from sts_emulator.policy.linting.findings import Finding, LintKind, Rule, Severity, Subject
+from sts_emulator.policy.linting.findings import Finding, Known, LintKind, Rule, Severity, Subject
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Mapping
 
-__all__ = ["RULES", "Finding", "Rule", "lint"]
+__all__ = ["RULES", "Finding", "Known", "Rule", "lint"]
 
 RULES: tuple[Rule, ...] = (
     *lint_principals.RULES,
@@ -57,18 +57,17 @@ def lint(
     *,
     kind: LintKind = "trust",
     role_account: str = "",
-    known_principals: Collection[str] | None = None,
+    known: Known | None = None,
     now: float | None = None,
 ) -> list[Finding]:
     """All findings, the gravest first.
 
-    `role_account` (12 digits) lets own and foreign accounts be told apart; `known_principals` (ARNs of the users, roles
-    and providers that exist) lets missing ones be found, and `now` (seconds since 1970) times that are over. What
-    cannot be read at all gives the single finding `malformed`; that saving fails is said only where no other error
-    explains it.
+    `role_account` (12 digits) lets own and foreign accounts be told apart; `known` lets missing principals be found,
+    and `now` (seconds since 1970) times that are over. What cannot be read at all gives the single finding `malformed`;
+    that saving fails is said only where no other error explains it.
     """
     try:
-        subject = Subject(parse(text), kind, role_account, known_principals, now)
+        subject = Subject(parse(text), kind, role_account, known or Known(), now)
     except MalformedPolicy as error:
         return [Finding(MALFORMED, "error", "", error.message, "see the grammar of the JSON policy language")]
     findings = [finding for rule in RULES for finding in rule.findings(subject)]

@@ -11,6 +11,7 @@ from sts_emulator.policy.federated import ACTIONS, BUILT_IN, COGNITO, GITHUB, is
 from sts_emulator.policy.linting.findings import (
     EVERY_KIND,
     Hit,
+    Known,
     Rule,
     Subject,
     allow,
@@ -264,19 +265,36 @@ def _stale(subject: Subject) -> Iterator[Hit]:
 
 
 def _unknown(subject: Subject) -> Iterator[Hit]:
-    known = subject.known_principals
-    if known is None or not subject.role_account:
-        return
+    known = subject.known
     for _, kind, text, path in subject.principals():
-        local = kind == "AWS" and text.startswith("arn:") and _account_of(text) == subject.role_account
-        if not local or ":iam:" not in text or is_account(text) or text in known:
+        is_covered = kind == "AWS" and text.startswith("arn:") and _account_of(text) in known.accounts
+        if not is_covered or ":iam:" not in text or is_account(text) or text in known.arns:
             continue
-        name = f"/{text.rpartition('/')[2]}"
-        other = next((arn for arn in known if arn.endswith(name)), None)  # looked for only where one is missing
+        other = _alike(known, _account_of(text), f"/{text.rpartition('/')[2]}")  # only where one is missing
         yield (
             path,
             f"`{text}` does not exist" + (": its path is missing or wrong" if other else ""),
             f"write {other}" if other else "create it first, or correct the name (upper and lower case count)",
+        )
+
+
+def _alike(known: Known, account: str, end: str) -> str | None:
+    """The first that exists in an account and ends like this, upper and lower case aside."""
+    alike = (arn for arn in known.arns if f"::{account}:" in arn and arn.lower().endswith(end.lower()))
+    return min(alike, default=None)
+
+
+def _unknown_provider(subject: Subject) -> Iterator[Hit]:
+    known = subject.known
+    for _, kind, text, path in subject.principals():
+        is_covered = kind == "Federated" and text.startswith("arn:") and _account_of(text) in known.provider_accounts
+        if not is_covered or has_wildcard(text) or text in known.arns:
+            continue
+        other = _alike(known, _account_of(text), text.split(":", ARN_PARTS - 1)[-1])
+        yield (
+            path,
+            f"there is no identity provider `{text}`, so nobody whom it vouches for gets in",
+            f"write {other}" if other else "create it first, or name one that there is",
         )
 
 
@@ -452,6 +470,26 @@ RULES = (
         policy(allow({"AWS": f"arn:aws:iam::{ACCOUNT}:role/Deployer"})),
         policy(allow({"AWS": ROLE})),
         _unknown,
+    ),
+    Rule(
+        "unknown-provider",
+        "The identity provider does not exist",
+        "warning",
+        policy(
+            allow(
+                {"Federated": f"arn:aws:iam::{ACCOUNT}:saml-provider/okta"},
+                "sts:AssumeRoleWithSAML",
+                StringEquals={"SAML:aud": "https://signin.aws.amazon.com/saml"},
+            )
+        ),
+        policy(
+            allow(
+                {"Federated": SAML_ARN},
+                "sts:AssumeRoleWithSAML",
+                StringEquals={"SAML:aud": "https://signin.aws.amazon.com/saml"},
+            )
+        ),
+        _unknown_provider,
     ),
     Rule(
         "sts-wildcard",
