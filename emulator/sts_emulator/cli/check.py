@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from sts_emulator.cli.errors import REFUSED, UNUSABLE, CommandError
-from sts_emulator.cli.screen import add_json_format, painted, patience
+from sts_emulator.cli.screen import HelpText, add_json_format, painted, patience
 from sts_emulator.core.terminal import printable, printable_json
 from sts_emulator.settings import pairs
 
@@ -41,7 +41,7 @@ def add_parser(subparsers: Any) -> None:
         help="try the expectations of scenarios, without a server",
         description="Try every `expect:` entry of scenario files: allow or deny, and because of what.",
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpText,
         allow_abbrev=False,
     )
     parser.add_argument("paths", nargs="*", metavar="PATH", help="files and folders (default: trust_policies)")

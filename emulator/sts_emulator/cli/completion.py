@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any, Final
 
+from sts_emulator.cli.screen import HelpText
+
 SHELLS: Final = ("bash", "zsh", "fish")
 _FILES: Final = ("PATH", "FILE", "OLD", "NEW", "EVENT_ID | FILE", "TEXT | FILE | -")
 _FOLDERS: Final = ("DIR",)
@@ -24,7 +26,7 @@ def add_parser(subparsers: Any) -> None:
         help="print the completions of a shell",
         description="Print a script by which a shell completes commands, flags and choices.",
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpText,
         allow_abbrev=False,
     )
     parser.add_argument("shell", choices=SHELLS)

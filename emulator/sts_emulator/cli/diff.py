@@ -40,7 +40,7 @@ def add_parser(subparsers: Any) -> None:
         description="Say who gains and who loses access to roles between two versions of their trust policies: bare "
         "policies, scenarios, plans, templates or account dumps.",
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=screen.HelpText,
         allow_abbrev=False,
     )
     parser.add_argument("old", metavar="OLD", help="a file or folder; `-` is standard input")

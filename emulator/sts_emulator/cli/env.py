@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from sts_emulator.cli.control import add_server_options, control, settings_from_environment
 from sts_emulator.cli.errors import UNUSABLE, CommandError
-from sts_emulator.cli.screen import add_json_format
+from sts_emulator.cli.screen import HelpText, add_json_format
 
 SERVICES = (
     *("STS", "IAM", "ROLESANYWHERE", "EKS_AUTH", "SSO", "SSO_OIDC", "SIGNIN"),
@@ -44,7 +44,7 @@ def add_parser(subparsers: Any) -> None:
         help="print the environment variables for a running emulator",
         description="Print credentials and endpoint variables for AWS clients.",
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpText,
         allow_abbrev=False,
     )
     parser.add_argument("--account", metavar="ID", help="whose credentials (default: the first account)")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sts_emulator.cli.errors import UNUSABLE, CommandError
-from sts_emulator.cli.screen import add_json, patience
+from sts_emulator.cli.screen import HelpText, add_json, patience
 from sts_emulator.core.terminal import printable, printable_json
 
 _EPILOG = """\
@@ -36,7 +36,7 @@ def add_parser(subparsers: Any) -> None:
         help="turn a plan, template, account dump or policy into a scenario file",
         description="Turn what other tools write into a scenario file, on standard output.",
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpText,
         allow_abbrev=False,
     )
     parser.add_argument("files", nargs="+", metavar="FILE", help="what to import; `-` is standard input")

@@ -12,7 +12,7 @@ from typing import Any
 
 from sts_emulator.cli.control import ControlError, add_server_options, control
 from sts_emulator.cli.errors import UNUSABLE, CommandError
-from sts_emulator.cli.screen import add_json, answer
+from sts_emulator.cli.screen import HelpText, add_json, answer
 
 _LONGEST = 200_000  # as the control API takes them
 _LONGEST_NAME = 200
@@ -36,7 +36,7 @@ def add_parser(subparsers: Any) -> None:
         help="say what a token, assertion, certificate or session token holds",
         description="Take a piece of evidence or a credential apart.",
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpText,
         allow_abbrev=False,
     )
     parser.add_argument("what", metavar="TEXT | FILE | -", help="the thing itself, a file of it, or standard input")

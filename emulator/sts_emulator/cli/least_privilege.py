@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sts_emulator.cli.errors import REFUSED, UNUSABLE, CommandError
-from sts_emulator.cli.screen import add_json_format
+from sts_emulator.cli.screen import HelpText, add_json_format
 from sts_emulator.core.terminal import printable
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def add_parser(subparsers: Any) -> None:
         help="propose the least policy for what a role used",
         description="Propose the least policy for what was recorded of a role or user (`serve --record FILE`).",
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpText,
         allow_abbrev=False,
     )
     parser.add_argument("file", metavar="FILE", help="what `serve --record FILE` wrote")

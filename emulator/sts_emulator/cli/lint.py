@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from sts_emulator.cli.errors import REFUSED, UNUSABLE, CommandError
-from sts_emulator.cli.screen import add_json_format, painted, patience
+from sts_emulator.cli.screen import HelpText, add_json_format, painted, patience
 from sts_emulator.core.spelling import meant
 from sts_emulator.core.terminal import printable, printable_json
 
@@ -46,7 +46,7 @@ def add_parser(subparsers: Any) -> None:
         description="Find what is wrong, wide or surprising in the policies of scenarios, of Terraform plans, "
         "CloudFormation templates and account dumps, and in bare policy documents.",
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpText,
         allow_abbrev=False,
     )
     parser.add_argument("paths", nargs="*", metavar="PATH", help="files and folders (default: trust_policies)")

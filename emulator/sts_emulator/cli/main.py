@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import NoReturn
 
 from sts_emulator.cli.errors import CommandError
+from sts_emulator.cli.screen import HelpText
 from sts_emulator.core.terminal import printable
 
 COMMANDS = (
@@ -105,7 +106,7 @@ def parser_of(given: Sequence[str]) -> argparse.ArgumentParser:
         prog="sts-emulator",
         description="Every way to get AWS credentials, on your own machine, with a real trust decision.",
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpText,
         allow_abbrev=False,
     )
     parser.given = given

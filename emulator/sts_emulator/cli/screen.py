@@ -24,6 +24,18 @@ _WORDS: Final = {"ALLOWED": 32, "DENIED": 31, "allowed": 32, "denied": 31}
 _PAINTED: Final = re.compile(r"(?<!\S)[✓✗~!](?= )|^ {2}[+-](?= )|(?<!\S)(?:ALLOWED|DENIED|allowed|denied)(?!\S)")
 
 
+class HelpText(argparse.HelpFormatter):
+    """Help as wide as the terminal; what is indented, such as examples, stands as it is written."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        """The paragraphs, each in lines that fit."""
+        import textwrap
+
+        paragraphs = text.strip("\n").split("\n\n")
+        filled = (part if "\n  " in part else textwrap.fill(part, width, break_on_hyphens=False) for part in paragraphs)
+        return textwrap.indent("\n\n".join(filled), indent) + "\n"
+
+
 def table(rows: Sequence[Sequence[str]], room: int | None, whole: str = "") -> Iterator[str]:
     """Lines of columns, the first row the heads; cells are shortened in the middle until the lines fit into `room`.
 

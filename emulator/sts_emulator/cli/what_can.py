@@ -32,7 +32,7 @@ def add_parser(subparsers: Any) -> None:
         help="say which roles a principal can get to",
         description="Say which roles a user, role, provider, service or account can assume, also one after the other.",
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=screen.HelpText,
         allow_abbrev=False,
     )
     parser.add_argument("principal", metavar="PRINCIPAL", help="a name or ARN, a provider, a service, an account id")

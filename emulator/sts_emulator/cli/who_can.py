@@ -39,7 +39,7 @@ def add_parser(subparsers: Any) -> None:
         help="say who can assume a role, also by way of other roles",
         description="Say who can assume a role, directly and by way of other roles, and what it takes.",
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=screen.HelpText,
         allow_abbrev=False,
     )
     parser.add_argument("role", metavar="ROLE", help="its name or ARN")
