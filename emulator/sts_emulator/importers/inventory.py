@@ -120,9 +120,13 @@ class Inventory:
         return (thing for thing in self.things if thing.section == section)
 
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
+"""One for all: `json.dumps` makes another for each of an account's thousands of policies."""
+
+
 def compact(document: Any) -> str:
     """A policy document as IAM takes it."""
-    return json.dumps(document, separators=(",", ":"), ensure_ascii=False)
+    return _ENCODER.encode(document)
 
 
 def arn(account: str, kind: str, name: str, path: str = "/") -> str:

@@ -118,6 +118,9 @@ def _as_root(principal: str) -> str | None:
     return f"arn:aws:iam::{principal}:root" if is_account(principal) and ":" not in principal else None
 
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
+
+
 def _map_principals(text: str, change: Callable[[str], str | None]) -> str:
     """Apply `change` to every `AWS` principal; the text is returned untouched when nothing changes."""
     source = json.loads(text, parse_int=JsonText, parse_float=JsonText)
@@ -130,7 +133,7 @@ def _map_principals(text: str, change: Callable[[str], str | None]) -> str:
             mapped = _mapped(principals["AWS"], change)
             changed = changed or mapped != principals["AWS"]
             principals["AWS"] = mapped
-    return json.dumps(source, separators=(",", ":"), ensure_ascii=False) if changed else text
+    return _ENCODER.encode(source) if changed else text
 
 
 def _mapped(principals: Any, change: Callable[[str], str | None]) -> Any:
