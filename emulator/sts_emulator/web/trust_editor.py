@@ -17,7 +17,7 @@ from sts_emulator.pages.routes import page
 from sts_emulator.pages.visit import Visit
 from sts_emulator.policy.deciding.document import MalformedPolicy, parse
 from sts_emulator.policy.deciding.engine import decide
-from sts_emulator.policy.linting.lint import lint
+from sts_emulator.policy.linting.lint import Known, lint
 from sts_emulator.policy.saving.validate import validate
 from sts_emulator.scenario.write import scenario_lines
 from sts_emulator.vending import authenticate, questions
@@ -79,8 +79,9 @@ def _file(name: str) -> str:
 
 
 async def _checked(visit: Visit, estate: Estate, role: Role, text: str) -> Mapping[str, Any]:
-    known = [*estate.roles, *estate.users, *(arn for arn, _ in estate.providers())]
-    findings = lint(text, role_account=role["account"], known_principals=known, now=visit.world.now())
+    arns = frozenset((*estate.roles, *estate.users, *(arn for arn, _ in estate.providers())))
+    known = Known(arns, estate.accounts, estate.accounts)
+    findings = lint(text, role_account=role["account"], known=known, now=visit.world.now())
     try:
         new = parse(text)
         validate("trust", text)
