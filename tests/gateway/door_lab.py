@@ -84,7 +84,7 @@ def free_port() -> int:
 
 def signed(lab: Aws, method: str, path: str, body: bytes = b"", service: str = "s3", user: str = "ann", **headers: str):
     """A request whose path goes out as it is, signed rightly."""
-    given = lab.credentials(user=user)
+    given = lab.credentials(user=user) if user else lab.root
     kind = S3SigV4Auth if service == "s3" else SigV4Auth
     request = AWSRequest(method, f"{lab.endpoint_url}{path}", data=body, headers=headers)
     kind(Credentials(given["access_key_id"], given["secret_access_key"]), service, "us-east-1").add_auth(request)
@@ -92,7 +92,13 @@ def signed(lab: Aws, method: str, path: str, body: bytes = b"", service: str = "
 
 
 def send(request, *more: tuple[str, str]) -> tuple[int, str]:
-    """Status and body of a request that is sent to the letter, with headers that nobody has signed."""
+    """Status and text of a request that is sent to the letter, with headers that nobody has signed."""
+    status, told = exchanged(request, *more)
+    return status, told.decode("utf-8", "replace")
+
+
+def exchanged(request, *more: tuple[str, str]) -> tuple[int, bytes]:
+    """Likewise, with the body as it comes."""
     where = urllib.parse.urlsplit(request.url)
     connection = http.client.HTTPConnection(where.hostname, where.port)
     connection.putrequest(request.method, request.url.partition(where.netloc)[2], skip_accept_encoding=True)
@@ -102,7 +108,7 @@ def send(request, *more: tuple[str, str]) -> tuple[int, str]:
         connection.putheader("Content-Length", str(len(request.body or b"")))
     connection.endheaders(request.body or None)
     answer = connection.getresponse()
-    told = answer.read().decode("utf-8", "replace")
+    told = answer.read()
     connection.close()
     return answer.status, told
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import urllib.error
 import urllib.request
 
+import cbor2
 import pytest
 from botocore.config import Config
-from door_lab import MINE, ONCE, PEOPLE, client, refused, stranger
+from door_lab import MINE, ONCE, PEOPLE, client, exchanged, listening, refused, signed, stranger
 
 from sts_emulator import Aws
 
@@ -203,3 +205,45 @@ def test_a_bucket_may_be_named_like_a_path_of_ours(lab: Aws, name: str):
     s3.put_object(Bucket=name, Key="one", Body=b"1")
     assert [thing["Key"] for thing in s3.list_objects_v2(Bucket=name)["Contents"]] == ["one"]
     assert s3.get_object(Bucket=name, Key="one")["Body"].read() == b"1"
+
+
+# -- CBOR -----------------------------------------------------------------------------------------------------------------
+
+
+def rpc(lab: Aws, operation: str, content: object, user: str = "") -> tuple[int, dict]:
+    """A call as newer SDKs make it of CloudWatch; decoded by the library that the door reads with."""
+    headers = {"smithy-protocol": "rpc-v2-cbor", "content-type": "application/cbor", "accept": "application/cbor"}
+    path = f"/service/GraniteServiceVersion20100801/operation/{operation}"
+    body = content if isinstance(content, bytes) else cbor2.dumps(content)
+    status, told = exchanged(signed(lab, "POST", path, body, "monitoring", user, **headers))
+    return status, cbor2.loads(told)
+
+
+def test_cbor_is_refused_in_cbor(lab: Aws):
+    status, told = rpc(lab, "ListMetrics", {})
+    assert (status, told["__type"], "map has no line" in told["message"]) == (400, "AccessDeniedException", True)
+    for wrong in (
+        b"\xff\xff",
+        cbor2.dumps({"Namespace": 5}),
+        cbor2.dumps([]),
+        b"\xa2\x61a\x01\x61a\x02",
+        b"\x9b" + b"\xff" * 8,
+    ):
+        status, told = rpc(lab, "ListMetrics", wrong)
+        assert (status, told["__type"]) == (400, "SerializationException")
+
+
+def test_cbor_passes_on(another_door):
+    """To an upstream that takes it: moto does not."""
+    body = cbor2.dumps({"Metrics": []})
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: application/cbor\r\nContent-Length: {len(body)}\r\n\r\n"
+    with (
+        listening(head.encode() + body) as upstream,
+        another_door(upstream.url, "--allow-unmapped") as emulator,
+        emulator.world(PEOPLE) as lab,
+    ):
+        datum = {"MetricName": "m", "Value": 1.0, "Timestamp": dt.datetime.now(tz=dt.UTC)}
+        asked = {"Namespace": "app", "MetricData": [datum]}
+        assert rpc(lab, "PutMetricData", asked) == (200, {"Metrics": []})
+        assert upstream.heard[-1].endswith(cbor2.dumps(asked))
+        assert lab.events()[-1]["eventName"] == "PutMetricData"

@@ -22,7 +22,7 @@ def is_one(meant: Meant | None, status: int, body: bytes) -> bool:
         return _is_data(meant) or not start.startswith(_HTML)
     if meant.protocol in _JSON:
         return start.startswith(b"{")
-    return meant.protocol not in _XML or (start.startswith(b"<") and not start.startswith(_HTML))
+    return not start.startswith(_HTML) and (start.startswith(b"<") or meant.protocol not in _XML)
 
 
 def _is_data(meant: Meant) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -31,7 +32,7 @@ _S3_CODES: Final[Mapping[str, tuple[str, int, str]]] = {
     ),
     "ServiceUnavailable": ("ServiceUnavailable", 503, "Service is unable to handle request."),
 }
-_PROTOCOLS: Final = {"smithy-rpc-v2-cbor": "json"}
+_PROTOCOLS: Final = {foreign_routing.CBOR: "json"}
 
 
 def render(signing_name: str, meant: Meant | None, request: Request, error: AwsError, request_id: str) -> Response:
@@ -42,7 +43,18 @@ def render(signing_name: str, meant: Meant | None, request: Request, error: AwsE
     if signing_name == "sns" and error.code == "AccessDenied":
         error = AwsError("AuthorizationError", error.message, status=403)
     protocol = _protocol(meant, service, request)
+    if "smithy-protocol" in request.headers:
+        return _of_cbor(faults.render_fault(service, "json", error, request_id, accept_json=False))
     return faults.render_fault(service, protocol, error, request_id, accept_json=False)
+
+
+def _of_cbor(response: Response) -> Response:
+    """An error of JSON as CBOR (Smithy, "RPC v2 CBOR protocol")."""
+    import cbor2
+
+    kept = [(name, value) for name, value in response.headers if name != "content-type"]
+    headers = [*kept, ("content-type", "application/cbor"), ("smithy-protocol", "rpc-v2-cbor")]
+    return Response(response.status, headers, cbor2.dumps(json.loads(response.body)))
 
 
 def _of_s3(request: Request, error: AwsError, request_id: str) -> Response:

@@ -7,14 +7,16 @@ is not judged: that is the service's business.
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from sts_emulator.core.errors import AwsError
 from sts_emulator.wire import foreign_routing, http
-from sts_emulator.wire.foreign_routing import Meant
+from sts_emulator.wire.foreign_routing import CBOR, Meant
 from sts_emulator.wire.http import Request
 from sts_emulator.wire.models import Member, Shape
 
@@ -36,8 +38,9 @@ def read(meant: Meant, request: Request) -> dict[str, Any]:
     shape = meant.operation.input or _NONE
     if meant.protocol in ("query", "ec2"):
         return _structure_of_pairs(http.parameters(request), shape)
-    if meant.protocol == "json":
-        content: dict[str, Any] = _renamed(_json(request.body), shape, 0)
+    if meant.protocol in ("json", CBOR):
+        decoded = _json(request.body) if meant.protocol == "json" else _cbor(request.body)
+        content: dict[str, Any] = _renamed(decoded, shape, 0)
         if missing := next(_missing(content, shape, ""), ""):
             raise _lacking(meant, missing)
         return content
@@ -158,6 +161,34 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(content) != len(pairs):
         raise ValueError
     return content
+
+
+def _cbor(body: bytes) -> Any:
+    import cbor2
+
+    if not body:
+        return {}
+    try:
+        return _as_json(cbor2.loads(body, max_depth=_MAX_DEPTH, allow_duplicate_keys=False))
+    except (cbor2.CBORDecodeError, ValueError, RecursionError):
+        raise AwsError("SerializationException", "The body is no CBOR that has one meaning", status=400) from None
+
+
+def _as_json(value: Any) -> Any:
+    """What CBOR has beyond JSON, as JSON's protocols write it."""
+    if isinstance(value, Mapping):
+        if not all(isinstance(key, str) for key in value):
+            raise ValueError
+        return {key: _as_json(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_as_json(item) for item in value]
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    if isinstance(value, datetime):
+        return value.timestamp()
+    if value is None or isinstance(value, str | int | float):
+        return value
+    raise ValueError
 
 
 def _renamed(value: Any, shape: Shape, depth: int) -> Any:

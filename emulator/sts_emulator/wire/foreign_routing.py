@@ -19,10 +19,12 @@ from sts_emulator.wire.http import Request
 from sts_emulator.wire.models import Operation, Service
 
 _CONTROL_PATH: Final = "/v20180820/"  # of s3control, which is signed for as S3 is
-_NAMING: Final = ("query", "ec2", "json", "smithy-rpc-v2-cbor")
+CBOR: Final = "smithy-rpc-v2-cbor"
+_NAMING: Final = ("query", "ec2", "json", CBOR)
 """Protocols whose services may take a form, too; others look at the path, whatever the body is said to be."""
 
 _FORM: Final = "application/x-www-form-urlencoded"
+_RPC_PATH = re.compile(r"/service/([A-Za-z0-9_.]+)/operation/([A-Za-z0-9_]+)", re.ASCII)
 _LABEL = re.compile(r"\{([^}+]+)(\+?)\}")
 
 
@@ -85,7 +87,7 @@ def _match(service: Service, request: Request) -> Meant | None:
         prefix, _, action = target.rpartition(".")
         return _named(service, action, "json") if prefix == service.target_prefix else None
     if "smithy-protocol" in request.headers:
-        return None  # RPC over CBOR is not read here
+        return _match_rpc(service, request)
     if service.protocol in _NAMING and (is_form or "Action=" in request.query):
         return _match_action(service, request)
     return _match_path(service, request)
@@ -105,6 +107,14 @@ def _match_action(service: Service, request: Request) -> Meant | None:
         return None
     protocol = "ec2" if service.protocol == "ec2" else "query"
     return _named(service, parameters.get("Action", ""), protocol)
+
+
+def _match_rpc(service: Service, request: Request) -> Meant | None:
+    """Smithy, "RPC v2 CBOR protocol": service and operation stand in the path."""
+    named = _RPC_PATH.fullmatch(request.raw_path)
+    if request.headers["smithy-protocol"] != "rpc-v2-cbor" or named is None or named[1] != service.target_prefix:
+        return None
+    return _named(service, named[2], CBOR)
 
 
 def _match_path(service: Service, request: Request) -> Meant | None:

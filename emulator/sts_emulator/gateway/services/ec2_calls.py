@@ -8,7 +8,7 @@ from typing import Final
 from sts_emulator.gateway import parameters as read
 from sts_emulator.gateway.call import Call, Need
 from sts_emulator.gateway.known_actions import Action
-from sts_emulator.gateway.overlay import Overlay, Question
+from sts_emulator.gateway.overlay import Overlay, Question, Rule
 
 _TYPES: Final = {  # of resources whose ids begin so; `Resources` of tagging calls have nothing else to tell it
     "i": "instance",
@@ -29,6 +29,102 @@ _TYPES: Final = {  # of resources whose ids begin so; `Resources` of tagging cal
     "vpce": "vpc-endpoint",
     "dopt": "dhcp-options",
     "key": "key-pair",
+    "vgw": "vpn-gateway",
+    "vpce-svc": "vpc-endpoint-service",
+    "tgw": "transit-gateway",
+    "tgw-attach": "transit-gateway-attachment",
+    "export-ami": "export-image-task",
+    "export-i": "export-instance-task",
+    "import-ami": "import-image-task",
+    "import-snap": "import-snapshot-task",
+}
+
+_LAUNCHES: Final = ("LaunchSpecification", "SpotFleetRequestConfig.LaunchSpecifications")
+_OVERRIDES: Final = ("LaunchTemplateConfigs", "SpotFleetRequestConfig.LaunchTemplateConfigs")
+
+
+def _in_launches(*paths: str) -> tuple[str, ...]:
+    """The same parameters where a call describes what is to be launched."""
+    return tuple(f"{launch}.{path}" for launch in _LAUNCHES for path in paths)
+
+
+# Where calls name a resource, by its type and its ARN's placeholder, beside a parameter that is called like that.
+_MEMBERS: Final = {
+    "AllocationId": ("AllocationId", "AllocationIds"),
+    "capacity-reservation.CapacityReservationId": (
+        *("CapacityReservationId", "CapacityReservationIds", "SourceCapacityReservationId"),
+        "DestinationCapacityReservationId",
+        "CapacityReservationSpecification.CapacityReservationTarget.CapacityReservationId",
+    ),
+    "coip-pool.Ipv4PoolCoipId": ("CoipPoolId", "PoolId"),
+    "declarative-policies-report.DeclarativePoliciesReportId": ("ReportId",),
+    "dedicated-host.DedicatedHostId": ("HostId", "HostIds"),
+    "image.ImageId": (
+        *("ImageId", "ImageIds", *_in_launches("ImageId")),
+        *(f"{configs}.Overrides.ImageId" for configs in _OVERRIDES),
+    ),
+    "image-usage-report.ImageUsageReportId": ("ReportId",),
+    "instance.InstanceId": ("InstanceId", "InstanceIds", "Instances", "InstanceCreditSpecifications.InstanceId"),
+    "ipam-pool.IpamPoolId": (
+        *("IpamPoolId", "Ipv4IpamPoolId", "Ipv6IpamPoolId", "SourceIpamPoolId", "AllocationRules.SourceIpamPoolId"),
+    ),
+    "ipam-scope.IpamScopeId": ("IpamScopeId", "CurrentIpamScopeId", "DestinationIpamScopeId", "Rules.IpamScopeId"),
+    "ipv4pool-ec2.Ipv4PoolEc2Id": ("PoolId", "PoolIds", "PublicIpv4Pool"),
+    "ipv6pool-ec2.Ipv6PoolEc2Id": ("PoolId", "PoolIds", "Ipv6Pool"),
+    "key-pair.KeyPairName": ("KeyName", *_in_launches("KeyName")),
+    "launch-template.LaunchTemplateId": (
+        *("LaunchTemplateId", "LaunchTemplateIds", "LaunchTemplate.LaunchTemplateId"),
+        *(f"{configs}.LaunchTemplateSpecification.LaunchTemplateId" for configs in _OVERRIDES),
+    ),
+    "NaclId": ("NetworkAclId",),
+    "NetworkAclId": ("NetworkAclId",),
+    "network-interface.NetworkInterfaceId": (
+        *("NetworkInterfaceId", "NetworkInterfaceIds", *_in_launches("NetworkInterfaces.NetworkInterfaceId")),
+        "NetworkInterfaceOptions.NetworkInterfaceId",
+    ),
+    "placement-group.PlacementGroupName": (
+        *("GroupName", *_in_launches("Placement.GroupName")),
+        *(f"{configs}.Overrides.Placement.GroupName" for configs in _OVERRIDES),
+    ),
+    "prefix-list.PrefixListId": (
+        *("PrefixListId", "PrefixListIds", "DestinationPrefixListId"),
+        "SecurityGroupRules.SecurityGroupRule.PrefixListId",
+    ),
+    "reserved-instances.ReservationId": ("ReservedInstanceIds", "ReservedInstancesId", "ReservedInstancesIds"),
+    "route-table.RouteTableId": ("RouteTableId", "RouteTableIds", "AddRouteTableIds", "RemoveRouteTableIds"),
+    "SecurityGroupId": (
+        *("SecurityGroupId", "GroupId", "SecurityGroupIds", "GroupIds", "Groups"),
+        *("AddSecurityGroupIds", "RemoveSecurityGroupIds", "LaunchSpecification.GroupIds"),
+        *_in_launches("SecurityGroupIds", "SecurityGroups.GroupId", "NetworkInterfaces.Groups"),
+    ),
+    "security-group-rule.SecurityGroupRuleId": (
+        *("SecurityGroupRuleId", "SecurityGroupRuleIds", "SecurityGroupRules.SecurityGroupRuleId"),
+    ),
+    "snapshot.SnapshotId": (
+        *("SnapshotId", "SnapshotIds", "SourceSnapshotIds", "DiskContainers.SnapshotId"),
+        *("BlockDeviceMappings.Ebs.SnapshotId", *_in_launches("BlockDeviceMappings.Ebs.SnapshotId")),
+    ),
+    "subnet.SubnetId": (
+        *("SubnetId", "SubnetIds", "AddSubnetIds", "RemoveSubnetIds", "TargetVpcSubnetId", "AssociatedSubnetIds"),
+        *("LoadBalancerOptions.SubnetIds", "RdsOptions.SubnetIds"),
+        *_in_launches("SubnetId", "NetworkInterfaces.SubnetId"),
+        *(f"{configs}.Overrides.SubnetId" for configs in _OVERRIDES),
+    ),
+    "transit-gateway-attachment.TransitGatewayAttachmentId": (
+        *("TransitGatewayAttachmentId", "TransitGatewayAttachmentIds", "TransportTransitGatewayAttachmentId"),
+        *("SourceTransitGatewayAttachmentId", "DestinationTransitGatewayAttachmentId", "MiddleboxAttachmentIds"),
+        *("AddMiddleboxAttachmentIds", "RemoveMiddleboxAttachmentIds", "PeeringAttachmentId"),
+    ),
+    "transit-gateway-route-table.TransitGatewayRouteTableId": (
+        *("TransitGatewayRouteTableId", "TransitGatewayRouteTableIds", "Options.AssociationDefaultRouteTableId"),
+        "Options.PropagationDefaultRouteTableId",
+    ),
+    "volume.VolumeId": (*("VolumeId", "VolumeIds", "SourceVolumeId", "BlockDeviceMappings.Ebs.VolumeId"),),
+    "vpc-block-public-access-exclusion.VpcBlockPublicAccessExclusionId": ("ExclusionId",),
+    "vpc-endpoint.VpcEndpointId": ("VpcEndpointId", "VpcEndpointIds", "GatewayLoadBalancerEndpointId"),
+    "vpc-endpoint-service.VpcEndpointServiceId": ("ServiceId", "ServiceIds"),
+    "vpc-flow-log.VpcFlowLogId": ("FlowLogId", "FlowLogIds"),
+    "vpn-gateway.VpnGatewayId": ("VpnGatewayId", "GatewayId"),
 }
 
 
@@ -40,9 +136,39 @@ def _tagged(question: Question) -> list[Need]:
 
 
 def _by_prefix(call: Call, name: str) -> str:
-    kind = _TYPES.get(name.partition("-")[0], "*")
+    if name.startswith("arn:"):
+        return name
+    kind = _TYPES.get(name.rpartition("-")[0], "*")
     owner = "" if kind in ("image", "snapshot") else call.account
     return f"arn:{call.partition}:ec2:{call.region}:{owner}:{kind}/{name}"
+
+
+def _told_by_prefix(paths: str, *types: str) -> Rule:
+    """Of these parameters only the value tells what type it is of; resources of `types` are named as usual.
+
+    A type with a star is always needed, any other only where it is named, as in the dataset.
+    """
+
+    def rule(question: Question) -> list[Need]:
+        call = question.call
+        usual = [need for kind in types for need in question.needs(call.operation, kind.rstrip("*"))]
+        always = {question.arn(kind.rstrip("*")) for kind in types if kind.endswith("*")}
+        usual = [need for need in usual if need.resource in always or not need.resource.endswith("/*")]
+        named = dict.fromkeys(_by_prefix(call, name) for name in read.at(call.parameters, paths))
+        return [*usual, *(question.need(call.operation, arn) for arn in named)] or question.needs(call.operation)
+
+    return rule
+
+
+def _besides_what_it_takes(kind: str) -> Rule:
+    """What is made of another of its type has no id yet: any; the other one is named."""
+
+    def rule(question: Question) -> list[Need]:
+        operation = question.call.operation
+        needs = [*question.needs(operation), question.need(operation, question.arn(kind))]
+        return list({need.resource: need for need in needs}.values())
+
+    return rule
 
 
 def _tagged_at_creation(question: Question) -> Iterable[Need]:
@@ -60,13 +186,7 @@ def _more_keys(call: Call, action: Action) -> dict[str, tuple[str, ...]]:
 
 
 OVERLAY = Overlay(
-    members={
-        "SecurityGroupId": "SecurityGroupId|GroupId|SecurityGroupIds|GroupIds|Groups",
-        "NaclId": "NetworkAclId",
-        "NetworkAclId": "NetworkAclId",
-        "KeyPairName": "KeyName",
-        "AllocationId": "AllocationId|AllocationIds",
-    },
+    members={kind: "|".join(paths) for kind, paths in _MEMBERS.items()},
     keys={
         "ec2:instancetype": "InstanceType",
         "ec2:volumetype": "VolumeType",
@@ -77,7 +197,31 @@ OVERLAY = Overlay(
         "ec2:tenancy": "InstanceTenancy",
         "ec2:attribute": "Attribute",
     },
-    rules={"CreateTags": _tagged, "DeleteTags": _tagged},
+    on={
+        # Their association's id does not tell them: any address, any route table.
+        "DisassociateAddress": ("elastic-ip",),
+        "DisassociateRouteTable": ("route-table", "subnet"),
+        "DisassociateVpcCidrBlock": ("vpc",),
+        "DeleteNetworkInterfacePermission": ("network-interface",),
+    },
+    rules={
+        "CreateTags": _tagged,
+        "DeleteTags": _tagged,
+        "AssociateRouteTable": _told_by_prefix("GatewayId", "route-table*", "subnet", "ipv4pool-ec2"),
+        "CancelExportTask": _told_by_prefix("ExportTaskId"),
+        "CancelImportTask": _told_by_prefix("ImportTaskId"),
+        "CreateFlowLogs": _told_by_prefix("ResourceIds", "vpc-flow-log*"),
+        "CreateNetworkInsightsPath": _told_by_prefix("Source|Destination", "network-insights-path*"),
+        "CopyVolumes": _besides_what_it_takes("volume"),
+        "CreateCapacityReservationBySplitting": _besides_what_it_takes("capacity-reservation"),
+        "CreateImage": _besides_what_it_takes("snapshot"),
+        "CreateIpamPool": _besides_what_it_takes("ipam-pool"),
+        "CreateTransitGatewayConnect": _besides_what_it_takes("transit-gateway-attachment"),
+    },
+    passes={
+        "CreateFlowLogs": ("DeliverLogsPermissionArn", "vpc-flow-logs.amazonaws.com"),
+        "RequestSpotFleet": ("SpotFleetRequestConfig.IamFleetRole", "spotfleet.amazonaws.com"),
+    },
     besides=_tagged_at_creation,
     more_keys=_more_keys,
     whole_arns=(),

@@ -7,4 +7,7 @@ from sts_emulator.gateway.overlay import Overlay
 OVERLAY = Overlay(
     members={"RepositoryName": "repositoryName|repositoryNames", "Account": "registryId"},
     tags_with={"CreateRepository": "TagResource"},
+    passes={
+        f"{verb}RepositoryCreationTemplate": ("customRoleArn", "ecr.amazonaws.com") for verb in ("Create", "Update")
+    },
 )
