@@ -40,10 +40,11 @@ def running(*command: str, ready: str) -> Iterator[subprocess.Popen]:
 
 @contextlib.contextmanager
 def door_before(upstream: str, *flags: str) -> Iterator[Emulator]:
-    """An emulator of its own, which passes on what it does not have."""
+    """An emulator of its own, which passes on what it does not have: to `upstream`, or where its environment says."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    command = [sys.executable, "-m", "sts_emulator", "serve", "--port", str(port), "--upstream", upstream, *flags]
+    to = ["--upstream", upstream] if upstream else []
+    command = [sys.executable, "-m", "sts_emulator", "serve", "--port", str(port), *to, *flags]
     with running(*command, ready=f"{url}/health"):
         yield Emulator(url)
 
