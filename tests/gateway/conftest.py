@@ -12,7 +12,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 
 import pytest
-from door_lab import client, free_port
+from door_lab import NOTHING, PEOPLE, Listener, client, free_port, listening
 
 from sts_emulator import Aws, Emulator
 
@@ -87,3 +87,26 @@ def photos(lab: Aws):
     root = client(lab, "s3")
     root.create_bucket(Bucket="photos")
     return root
+
+
+@pytest.fixture(scope="session")
+def listener_and_door(another_door) -> Iterator[tuple[Listener, Emulator]]:
+    with listening(NOTHING) as upstream, another_door(upstream.url) as emulator:
+        yield upstream, emulator
+
+
+@pytest.fixture
+def upstream(listener_and_door) -> Listener:
+    """One that all these tests share; each says what it answers."""
+    upstream, _ = listener_and_door
+    upstream.answer = NOTHING
+    upstream.heard.clear()
+    return upstream
+
+
+@pytest.fixture
+def before_it(listener_and_door) -> Iterator[Aws]:
+    """A world behind the door that stands before it."""
+    _, emulator = listener_and_door
+    with emulator.world(PEOPLE) as aws:
+        yield aws

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from door_lab import PEOPLE, client, listening, refused, send, signed
+from door_lab import PEOPLE, client, refused, send, signed
 
 from sts_emulator import Aws
 
@@ -148,15 +148,11 @@ def answer_of(status: str, kind: str, body: bytes) -> bytes:
 
 @pytest.mark.parametrize("status", ["200 OK", "404 Not Found", "500 Internal Server Error"])
 @pytest.mark.parametrize(("service", "call", "parameters"), CALLS)
-def test_a_page_is_no_answer(another_door, status, service, call, parameters):
-    with (
-        listening(answer_of(status, "text/html", PAGE)) as upstream,
-        another_door(upstream.url) as emulator,
-        emulator.world(PEOPLE) as lab,
-    ):
-        answer = refused(getattr(client(lab, service), call), **parameters)
-        assert (answer["ResponseMetadata"]["HTTPStatusCode"], answer["Error"]["Code"]) == (502, "BadGateway")
-        assert f"in no form of {service}" in answer["Error"]["Message"]
+def test_a_page_is_no_answer(upstream, before_it, status, service, call, parameters):
+    upstream.answer = answer_of(status, "text/html", PAGE)
+    answer = refused(getattr(client(before_it, service), call), **parameters)
+    assert (answer["ResponseMetadata"]["HTTPStatusCode"], answer["Error"]["Code"]) == (502, "BadGateway")
+    assert f"in no form of {service}" in answer["Error"]["Message"]
 
 
 def test_an_object_may_be_a_page(photos):

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Iterator
 
 import pytest
 from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.credentials import Credentials
-from door_lab import MINE, NOTHING, OTHERS, PEOPLE, Listener, client, listening, refused, send, signed
+from door_lab import MINE, NOTHING, OTHERS, PEOPLE, client, listening, refused, send, signed
 
-from sts_emulator import Aws, Emulator
+from sts_emulator import Aws
 
 pytestmark = pytest.mark.scenario(PEOPLE)
 
@@ -137,29 +136,6 @@ def test_a_header_that_nobody_signed_changes_nothing(lab: Aws, photos):
 
 
 # -- what reaches the upstream -------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def listener_and_door(another_door) -> Iterator[tuple[Listener, Emulator]]:
-    with listening(NOTHING) as upstream, another_door(upstream.url) as emulator:
-        yield upstream, emulator
-
-
-@pytest.fixture
-def upstream(listener_and_door) -> Listener:
-    """One that all these tests share; each says what it answers."""
-    upstream, _ = listener_and_door
-    upstream.answer = NOTHING
-    upstream.heard.clear()
-    return upstream
-
-
-@pytest.fixture
-def before_it(listener_and_door) -> Iterator[Aws]:
-    """A world behind the door that stands before it."""
-    _, emulator = listener_and_door
-    with emulator.world(PEOPLE) as aws:
-        yield aws
 
 
 def test_only_what_an_api_has_reaches_the_upstream(upstream, before_it):

@@ -24,12 +24,14 @@ from sts_emulator.gateway import (
     forwarding,
     header_sizes,
     leaving,
+    object_names,
     recognition,
     signer,
     verdicts,
 )
 from sts_emulator.gateway.exchange import BrokenError, Exchange, LateError
 from sts_emulator.gateway.forwarding import HalfError
+from sts_emulator.gateway.known_actions import PREFIXES
 from sts_emulator.gateway.passage import Passage, need
 from sts_emulator.gateway.recognition import S3, SHARED
 from sts_emulator.gateway.resource_policies import ResourcePolicies
@@ -45,8 +47,10 @@ from sts_emulator.wire.http import Request, Response
 
 log = logging.getLogger("emulator")
 
-_LARGEST: Final = 100 << 20
-"""Bytes of a body that is not streamed: the largest that AWS takes is the code of a Lambda function."""
+_LARGEST: Final = 32 << 20
+"""Bytes of a body that is not streamed: a part of a layer in ECR, in base64."""
+
+_LARGEST_CODE: Final = 100 << 20  # of a Lambda function
 
 _LARGEST_DOCUMENT: Final = 8 << 20  # of S3: ten thousand parts of an upload
 _INTERNAL: Final = "The request processing has failed because of an internal error."
@@ -115,7 +119,8 @@ class Door:
             passage.request = replace(passage.request, raw_path=recognition.in_path_style(passage.request))
             header_sizes.check(passage.request)
         else:
-            recognition.straight(passage.request)
+            is_mapped = passage.signing_name in PREFIXES.values()
+            recognition.straight(passage.request, has_plain_names=is_mapped)
         if passage.signing_name == S3 and passage.request.method == "OPTIONS":
             await self._pass_preflight(passage)
             return
@@ -254,9 +259,10 @@ def _context(server: Server, world: World, name: str, request: Request, base_url
 
 
 async def _read(passage: Passage) -> None:
-    body = await read_body(passage.receive, _LARGEST)
+    largest = _LARGEST_CODE if passage.signing_name == "lambda" else _LARGEST
+    body = await read_body(passage.receive, largest)
     if body is None:
-        raise AwsError("RequestEntityTooLarge", f"The request is larger than {_LARGEST} bytes", status=413)
+        raise AwsError("RequestEntityTooLarge", f"The request is larger than {largest} bytes", status=413)
     passage.request.body = body
 
 
@@ -266,6 +272,8 @@ def _match(passage: Passage) -> None:
     passage.ctx.operation = passage.operation
     passage.parameters = foreign_parameters.read(passage.meant, passage.request)
     passage.ctx.parameters = foreign_parameters.without_secrets(passage.meant, passage.parameters)
+    if passage.signing_name == S3:
+        passage.request = object_names.straightened(passage.request, passage.parameters)
 
 
 async def _answer(passage: Passage, exchange: Exchange) -> None:

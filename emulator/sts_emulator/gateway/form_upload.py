@@ -20,6 +20,7 @@ from sts_emulator.gateway.exchange import Exchange
 from sts_emulator.gateway.multipart import Form, FormReader
 from sts_emulator.gateway.passage import Passage
 from sts_emulator.gateway.post_policy import PostPolicy
+from sts_emulator.gateway.recognition import check_key
 from sts_emulator.vending import authenticate
 from sts_emulator.wire import foreign_parameters, sigv4, sigv4_s3, timestamps
 from sts_emulator.wire.foreign_routing import Meant
@@ -66,6 +67,7 @@ def judge(passage: Passage, form: Form) -> PostPolicy:
     if form.fields.get("bucket", bucket) != bucket:
         raise AwsError("AccessDenied", "Invalid according to Policy: the form names another bucket", status=403)
     key = form.fields["key"].replace("${filename}", form.file_name)
+    check_key(key)
     _become_put(passage, bucket, key, form)
     return policy
 

@@ -29,6 +29,9 @@ _S3_HOST = re.compile(
 _SERVED_HOST = re.compile(r"s3(?:[.-][a-z0-9-]+)*\.amazonaws\.com|s3\.localhost", re.ASCII)
 _NEW_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _BUCKET = re.compile(r"[A-Za-z0-9._-]{3,255}")
+_UPSTREAMS_OWN: Final = frozenset({"moto-api", "_localstack", "_aws", "minio"})
+"""Where other emulators are run from: no buckets, whoever asks."""
+
 _BAD_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})|%00")
 _ANONYMOUS_METHODS: Final = frozenset({"GET", "HEAD", "PUT", "POST", "DELETE", "OPTIONS"})
 _FORM: Final = "multipart/form-data"
@@ -98,19 +101,28 @@ def in_path_style(request: Request) -> str:
     """
     bucket = bucket_in_host(request.headers)
     path = f"/{bucket}{request.raw_path}" if bucket else request.raw_path
-    if _BAD_ESCAPE.search(path) or not path.startswith("/") or not (_is_text(path) and _is_text(request.query)):
+    if _BAD_ESCAPE.search(path) or not path.startswith("/") or not (is_text(path) and is_text(request.query)):
         raise AwsError("InvalidURI", "Couldn't parse the specified URI.", status=400)
     decoded = http.unquote(path)
-    # Strict reading: who takes `..` for a step upwards would act on another key than the one that was decided on.
-    if {".", ".."} & set(decoded.replace("\\", "/").split("/")) or any(character < " " for character in decoded):
-        raise AwsError("InvalidURI", "Couldn't parse the specified URI.", status=400)
+    check_key(decoded)
     name = decoded[1:].partition("/")[0]
-    if decoded != "/" and not path.startswith("/v20180820/") and not _BUCKET.fullmatch(name):
+    is_bucket = _BUCKET.fullmatch(name) and name not in _UPSTREAMS_OWN
+    if decoded != "/" and not path.startswith("/v20180820/") and not is_bucket:
         raise AwsError("InvalidBucketName", "The specified bucket is not valid.", status=400)
     return path
 
 
-def _is_text(escaped: str) -> bool:
+def check_key(key: str) -> None:
+    """Strict reading: who takes `..` for a step upwards would act on another key than the one that was decided on.
+
+    Raises:
+        AwsError: `InvalidURI`.
+    """
+    if {".", ".."} & set(key.replace("\\", "/").split("/")) or any(character < " " for character in key):
+        raise AwsError("InvalidURI", "Couldn't parse the specified URI.", status=400)
+
+
+def is_text(escaped: str) -> bool:
     """Whether it is UTF-8: of what is not, the decision would be about another name than the upstream acts on."""
     if "%" not in escaped:
         return True
@@ -121,8 +133,10 @@ def _is_text(escaped: str) -> bool:
     return True
 
 
-def straight(request: Request) -> str:
+def straight(request: Request, *, has_plain_names: bool) -> str:
     """The path of another service, if it and the query can only be read in one way.
+
+    `has_plain_names`: no name in its paths has a slash, so an escaped one is there to be taken for one of the path.
 
     Raises:
         AwsError: `InvalidRequest`.
@@ -133,8 +147,9 @@ def straight(request: Request) -> str:
     if (
         not path.startswith("/")
         or _BAD_ESCAPE.search(path)
-        or not (_is_text(path) and _is_text(request.query))
+        or not (is_text(path) and is_text(request.query))
         or "" in inner
+        or (has_plain_names and any({"/", "\\"} & set(segment) for segment in decoded))
         or {".", ".."} & {part for segment in decoded for part in segment.replace("\\", "/").split("/")}
     ):
         raise AwsError("InvalidRequest", "The path or the query of this request can be read in two ways.", status=400)

@@ -25,7 +25,8 @@ _PASSING: Final = frozenset(
         *("smithy-protocol", "amz-sdk-invocation-id", "amz-sdk-request"),
     }
 )
-_PASSING_NAME = re.compile(r"x-amzn?-[a-z0-9._-]{1,200}")  # metadata may have underscores in their names
+# Metadata may have underscores in their names; elsewhere a server might take them for hyphens.
+_PASSING_NAME = re.compile(r"x-amz-meta-[a-z0-9._-]{1,200}|x-amzn?-[a-z0-9-]{1,200}")
 _OUR_OWN: Final = frozenset(
     {
         *("x-amz-date", "x-amz-security-token", "x-amz-content-sha256", "x-amz-decoded-content-length"),

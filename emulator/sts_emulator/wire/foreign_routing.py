@@ -25,6 +25,7 @@ _NAMING: Final = ("query", "ec2", "json", CBOR)
 
 _FORM: Final = "application/x-www-form-urlencoded"
 _RPC_PATH = re.compile(r"/service/([A-Za-z0-9_.]+)/operation/([A-Za-z0-9_]+)", re.ASCII)
+_QUEUE_PATH = re.compile(r"/[0-9]{12}/[A-Za-z0-9_.-]{1,80}", re.ASCII)
 _LABEL = re.compile(r"\{([^}+]+)(\+?)\}")
 
 
@@ -85,12 +86,20 @@ def _match(service: Service, request: Request) -> Meant | None:
         if is_form:
             raise _in_doubt("X-Amz-Target and a form")
         prefix, _, action = target.rpartition(".")
-        return _named(service, action, "json") if prefix == service.target_prefix else None
+        is_here = prefix == service.target_prefix and _is_posted_to(service, request.raw_path)
+        return _named(service, action, "json") if is_here else None
     if "smithy-protocol" in request.headers:
         return _match_rpc(service, request)
-    if service.protocol in _NAMING and (is_form or "Action=" in request.query):
-        return _match_action(service, request)
-    return _match_path(service, request)
+    if service.protocol not in _NAMING:
+        return _match_path(service, request)
+    if is_form or "Action=" in request.query:
+        return _match_action(service, request) if _is_posted_to(service, request.raw_path) else None
+    return None
+
+
+def _is_posted_to(service: Service, path: str) -> bool:
+    """Whether calls that are named elsewhere go to a path: an upstream might find pages of its own at another."""
+    return path == "/" or (service.name == "sqs" and _QUEUE_PATH.fullmatch(path) is not None)
 
 
 def _named(service: Service, action: str, protocol: str) -> Meant | None:

@@ -1,0 +1,97 @@
+"""Requests that the door and its upstream might read in two ways, each tried at moto itself."""
+
+from __future__ import annotations
+
+import pytest
+from door_lab import PEOPLE, send, signed
+
+from sts_emulator import Aws
+
+pytestmark = pytest.mark.scenario(PEOPLE)
+
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+JSON = {"Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": "AmazonSQS.ListQueues"}
+
+
+@pytest.mark.parametrize(
+    ("service", "body", "headers"),
+    [
+        ("sqs", b"{}", JSON),
+        ("sqs", b"Action=ListQueues&Version=2012-11-05", FORM),
+        ("sns", b"Action=ListTopics&Version=2010-03-31", FORM),
+    ],
+)
+@pytest.mark.parametrize("path", ["/moto-api/reset", "/_localstack/state/reset", "/other"])
+def test_who_runs_the_upstream_is_not_asked_through_the_door(lab: Aws, photos, service, body, headers, path):
+    """moto forgets everything at a POST to one of its paths."""
+    photos.put_object(Bucket="photos", Key="1", Body=b"x")
+    assert send(signed(lab, "POST", path, body, service, **headers))[0] in (400, 404)
+    assert photos.list_objects_v2(Bucket="photos")["KeyCount"] == 1
+
+
+@pytest.mark.parametrize("path", ["/moto-api/data.json", "/moto-api/", "/_localstack/health", "/minio/health/live"])
+def test_a_path_of_the_upstreams_own_is_no_bucket(lab: Aws, path):
+    status, told = send(signed(lab, "GET", path, user=""))
+    assert (status, "<Code>InvalidBucketName</Code>" in told) == (400, True)
+
+
+@pytest.mark.parametrize(("service", "body"), [("sns", b"Action=ListTopics"), ("dynamodb", b"{}"), ("sqs", b"{}")])
+@pytest.mark.parametrize("kind", ["text/plain", "application/json", "multipart/form-data; boundary=x"])
+def test_a_call_that_names_no_operation_is_none(lab: Aws, service, body, kind):
+    status, told = send(signed(lab, "POST", "/", body, service, user="", **{"Content-Type": kind}))
+    assert (status, "UnknownOperationException" in told) == (404, True)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/2015-03-31/functions/greet%2Fpolicy"),
+        ("DELETE", "/2015-03-31/functions/greet%2Fconcurrency"),
+        ("GET", "/2015-03-31/functions/greet%5Cpolicy"),
+    ],
+)
+def test_a_name_with_a_slash_is_not_another_path(lab: Aws, method, path):
+    status, told = send(signed(lab, method, path, service="lambda"))
+    assert (status, "two ways" in told) == (400, True)
+
+
+DOTS = ["ann/../bob/1", "ann/./1", "ann/..", "../photos/bob/1", "ann\\..\\bob"]
+
+
+@pytest.mark.parametrize("key", DOTS)
+def test_a_step_upwards_is_no_key_anywhere(lab: Aws, photos, key):
+    """Not where a copy comes from, nor in the list of a batch: upstreams may keep objects as files."""
+    photos.put_object(Bucket="photos", Key="bob/1", Body=b"secret")
+    for source in (f"photos/{key}", f"/photos/{key}".replace(".", "%2E")):
+        status, told = send(signed(lab, "PUT", "/photos/ann/1", **{"x-amz-copy-source": source}))
+        assert (status, "<Code>InvalidURI</Code>" in told) == (400, True)
+    body = f"<Delete><Object><Key>{key}</Key></Object></Delete>".encode()
+    status, told = send(signed(lab, "POST", "/photos?delete", body))
+    assert (status, "<Code>InvalidURI</Code>" in told) == (400, True)
+    assert [thing["Key"] for thing in photos.list_objects_v2(Bucket="photos")["Contents"]] == ["bob/1"]
+
+
+@pytest.mark.parametrize(
+    ("source", "read"),
+    [
+        ("photos/ann/a+b", "photos/ann/a%2Bb"),
+        ("/photos/ann/a%20b", "/photos/ann/a%20b"),
+        ("photos/ann/1?x=1", "photos/ann/1%3Fx%3D1"),
+        ("photos/ann/%C3%BC?versionId=v1", "photos/ann/%C3%BC?versionId=v1"),
+    ],
+)
+def test_a_source_is_written_in_one_way(upstream, before_it, source, read):
+    """What was decided on is what the upstream is told."""
+    send(signed(before_it, "PUT", "/photos/ann/1", user="", **{"x-amz-copy-source": source}))
+    head = next(heard for heard in upstream.heard if heard.startswith(b"PUT")).decode()
+    assert f"x-amz-copy-source: {read}\r\n" in head
+
+
+def test_a_header_is_not_another_with_a_hyphen(upstream, before_it):
+    """Servers that fold `_` and `-` would take the one for the other; metadata may have either."""
+    names = {"x-amz-copy_source": "/photos/bob/1", "x-amz-grant_read": "id=x", "x-amz-meta-a_b": "kept"}
+    assert send(signed(before_it, "PUT", "/photos/ann/1", b"x", **names))[0] == 200
+    head = next(heard for heard in upstream.heard if heard.startswith(b"PUT")).decode().lower()
+    assert "x-amz-copy_source" not in head
+    assert "x-amz-grant_read" not in head
+    assert "x-amz-meta-a_b: kept" in head
