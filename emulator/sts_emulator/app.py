@@ -187,7 +187,8 @@ def _failure(call: Call, error: Exception) -> Response:
             call.ctx = None
         error = AwsError("ServiceUnavailable", UNAVAILABLE, status=503)
     if not isinstance(error, AwsError):
-        log.error("%s %s failed inside", request.method, request.signed_path, exc_info=error)
+        told = {"request_id": call.request_id}
+        log.error("%s %s failed inside", request.method, request.signed_path, exc_info=error, extra={"told": told})
         error = AwsError(
             "InternalFailure", "The request processing has failed because of an internal error.", status=500
         )

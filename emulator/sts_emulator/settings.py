@@ -40,6 +40,7 @@ class Settings:
     dependent_permissions: bool = False  # ask for those on KMS keys behind objects, queues, topics and secrets, too
     record: str = ""  # a file to which what was used is appended, by principal, for least policies
     authorization_ids: str = "iam"  # whose denials name an id: `iam` as AWS does (and the door's), `all`, or `none`
+    log_format: str = "text"  # or `json`: one object a line, with one for each attempt, and without root credentials
     region: str = "us-east-1"
     account: str = "000000000000"  # whom `--permissive` takes an unknown key for
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import errno
 import gc
+import logging
 import re
 import shlex
 from collections.abc import Iterable, Iterator
@@ -16,6 +17,7 @@ from sts_emulator.accounts import documents
 from sts_emulator.cli.check import parameters, untold
 from sts_emulator.cli.control import answers, settings_from_environment, url_of
 from sts_emulator.cli.errors import UNUSABLE, CommandError
+from sts_emulator.core import log_lines
 from sts_emulator.core.hosts import is_loopback
 from sts_emulator.core.world import DEFAULT, World
 from sts_emulator.pages.tokens import settled
@@ -24,6 +26,8 @@ from sts_emulator.vending.context import Server
 
 if TYPE_CHECKING:
     from sts_emulator.serving.workers import Worker
+
+log = logging.getLogger("emulator")
 
 LAST_PORT = 65_535
 ANYWHERE = ("0.0.0.0", "::")  # noqa: S104 - compared, not listened on
@@ -53,6 +57,7 @@ _HELP = {
     "dependent_permissions": "ask for the permissions on KMS keys behind objects, queues, topics and secrets, too",
     "record": "file to which what was used is appended, by principal (`sts-emulator least-privilege` reads it)",
     "fetch_issuers": "whose keys are fetched: `loopback`, or `https` for every registered issuer",
+    "log_format": "`text`, or `json`: one object a line, also one for each attempt, and no credentials at start",
     "region": "region of requests that name none",
     "account": "account for which --permissive takes an unknown access key",
 }
@@ -72,7 +77,7 @@ _METAVARS = {
     "workers": "N",
 }
 _FLAGS = {"allowed_hosts": "--allow-host"}
-_CHOICES = {"fetch_issuers": ("loopback", "https")}
+_CHOICES = {"log_format": ("text", "json"), "fetch_issuers": ("loopback", "https")}
 
 
 def add_parser(subparsers: Any) -> None:
@@ -140,6 +145,10 @@ def run(arguments: argparse.Namespace) -> None:
         token, is_made = settled(chosen), not chosen.token
     except ValueError as error:
         raise CommandError(f"--token: {error}", UNUSABLE) from None
+    if chosen.log_format == "json":
+        if is_made and token:
+            raise CommandError("--log-format json: give a --token; one that is made would stand in the log", UNUSABLE)
+        log_lines.configure()
     chosen = replace(chosen, port=free_port(chosen.host, chosen.port), token=token)
     worker = _worker(chosen) if chosen.workers != 1 else None
     try:
@@ -228,7 +237,9 @@ def _instead(host: str, port: int, error: Exception) -> str:
 def announce(server: Server, *, is_made: bool = False) -> None:
     """Print what is served, the root credentials, what to paste into a shell and what to try then."""
     world = server.worlds.get(DEFAULT)
-    if world is not None:
+    if server.settings.log_format == "json":
+        log.info("ready", extra={"told": {"url": url_of(server.settings.host, server.settings.port)}})
+    elif world is not None:
         print("\n".join(_announcement(server.settings, world, is_made=is_made)), flush=True)
 
 

@@ -29,6 +29,10 @@ class Looks:
         self._is_looking = False
         self._last = float("-inf")
 
+    def age(self) -> float:
+        """Seconds since the last look began; zero before the first."""
+        return max(clock.monotonic() - self._last, 0.0) if self._last > 0 else 0.0
+
     def then(self, go: Go) -> None:
         """Call `go` after a look: with None, or with why there could be none."""
         if self._fresh and clock.monotonic() - self._last < self._fresh:

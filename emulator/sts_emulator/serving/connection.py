@@ -129,6 +129,16 @@ class CallConnection(Connection):
         self._missing = 0  # so many bytes,
         self._received = bytearray()  # behind these
 
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
+        """It is counted while it is open."""
+        self._front.server.metrics.connections += 1
+        super().connection_made(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Not any more."""
+        self._front.server.metrics.connections -= 1
+        super().connection_lost(exc)
+
     def on_message_begin(self) -> None:
         """From here on bytes belong to a message that uvicorn reads."""
         self._between_messages = False

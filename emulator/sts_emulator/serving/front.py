@@ -15,9 +15,11 @@ from sts_emulator.core import clock
 from sts_emulator.core.beside import beside
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.looks import Looks
+from sts_emulator.core.metrics import CONTENT_TYPE
 from sts_emulator.core.store import NotAtHandError, UnavailableError
 from sts_emulator.core.world import DEFAULT, PENDING, World
 from sts_emulator.pages import answering, guard, routes
+from sts_emulator.pages.tokens import ALL
 from sts_emulator.serving.answers import send_answer
 from sts_emulator.vending.context import Server
 from sts_emulator.vending.record import new_request_id
@@ -129,6 +131,8 @@ class Front:
         path = request.raw_path
         if path == "/ready":
             return await self._ready()
+        if path == "/metrics" and mount is None:
+            return self._metrics(request)
         try:
             if self.looks is not None and path != "/health":
                 await self.looks.wait()
@@ -162,6 +166,21 @@ class Front:
                 await asyncio.sleep(0.02)  # another process writes just now, and then others have their turn
             else:
                 return
+
+    def _metrics(self, request: Request) -> Response:
+        """What is counted, for whom the control API would answer."""
+        headers, settings = request.headers, self.server.settings
+        try:
+            guard.check_host(headers, settings, request.scheme)
+            guard.check_origin(headers, request.method)
+            guard.check_token(headers, settings, request.method, ALL, request.raw_path)
+        except AwsError as refusal:
+            response = _json(refusal.status or 400, json.dumps({"detail": refusal.message}).encode())
+            response.headers.append(("www-authenticate", guard.CHALLENGE))
+            return response
+        lag = self.looks.age() if self.looks is not None else 0.0
+        text = self.server.metrics.text(is_available=not self.server.health.reason, lag=lag)
+        return Response(200, [("content-type", CONTENT_TYPE)], text.encode())
 
     def mounted(self, world: str, page: str = "") -> App:
         """This emulator for a listener of its own that stands for one world, and for one page of it (`/imds/…`)."""

@@ -13,6 +13,7 @@ from sts_emulator.core import clock
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.events import EventLog
 from sts_emulator.core.health import Health
+from sts_emulator.core.metrics import Metrics
 from sts_emulator.core.world import World, Worlds
 from sts_emulator.policy.deciding.document import Document
 from sts_emulator.policy.deciding.engine import Decision, PolicySet, Principal, Request
@@ -50,6 +51,7 @@ class Server:
     health: Health = field(default_factory=Health)
     endpoints: Collection[str] = ()  # the first segments of pages, such as `imds`
     used: Callable[[Context, AwsError | None], None] | None = None
+    metrics: Metrics = field(default_factory=Metrics)
     exchanges: deque[Exchange] = field(default_factory=lambda: deque(maxlen=EXCHANGES))
 
 
@@ -145,6 +147,7 @@ class Context:
     evidence: dict[str, Any] = field(default_factory=dict)
     asked: Asked | None = None
     vended: Session | None = None
+    begun: float = field(default_factory=clock.monotonic)
 
     @property
     def identity(self) -> Caller:

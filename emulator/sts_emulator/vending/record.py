@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Mapping
 from functools import lru_cache, partial
@@ -18,6 +19,8 @@ from sts_emulator.vending.context import Context
 
 # Codes of the door's for what became of a call behind it, which nobody here has refused (gateway/).
 BEHIND = frozenset(("UpstreamError", "BadGateway", "GatewayTimeout"))
+log = logging.getLogger("emulator")
+
 # What an event keeps at most: a thousand of a world are in memory, and a failed call must not keep its megabyte.
 LONGEST_REQUEST = 16_384  # bytes; of a longer one only the beginnings of its texts
 LONGEST_TEXT = 1_024
@@ -59,7 +62,25 @@ def record(ctx: Context, result: Mapping[str, Any] | None = None, error: AwsErro
         ctx.server.events.record(Event(_relative(ctx.request_id, _FOREIGN), ctx.world.name, at, copy), with_writes)
     event = Event(ctx.request_id, ctx.world.name, at, partial(_render, ctx, at, result, error), size)
     ctx.server.events.record(event, with_writes)
+    _count(ctx, error)
     return event
+
+
+def _count(ctx: Context, error: AwsError | None) -> None:
+    """Have the attempt in the metrics, and in a log that programs read."""
+    outcome, seconds = "allowed" if error is None else "denied", clock.monotonic() - ctx.begun
+    ctx.server.metrics.count(ctx.service, ctx.operation, outcome, seconds)
+    if ctx.server.settings.log_format == "json":
+        told = {
+            "request_id": ctx.request_id,
+            "world": ctx.world.name,
+            "service": ctx.service,
+            "operation": ctx.operation,
+            "outcome": outcome,
+            "error": "" if error is None else error.code,
+            "milliseconds": round(seconds * 1000, 2),
+        }
+        log.info("call", extra={"told": told})
 
 
 def event_id(key: str) -> str:
