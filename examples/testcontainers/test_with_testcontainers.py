@@ -57,6 +57,7 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         .with_exposed_ports(PORT)
         .with_volume_mapping(str(folder), "/scenarios", "ro")
         .with_env("EMULATOR_HOST", "0.0.0.0")
+        .with_env("EMULATOR_TOKEN", "none")  # the port is published on this machine's loopback alone
         .with_env("EMULATOR_SCENARIO", "/scenarios")
     )
     with container as running:
