@@ -317,7 +317,7 @@ def test_iam_names_the_exception(aws, trail):
 def test_signing_in_to_the_console_is_a_sign_in(aws, trail):
     """docs/aws/cloudtrail.md, "ConsoleLogin"."""
     assertion = aws.page("POST", "idp/corp/assertions", body={"user": "jane"})["SAMLResponse"]
-    httpx.post(f"{aws.endpoint_url}/saml", data={"SAMLResponse": assertion, "RelayState": ""})
+    httpx.post(f"{aws.endpoint_url}/saml", data={"SAMLResponse": assertion, "RelayState": ""}, verify=False)
 
     record = trail.record("ConsoleLogin")
 

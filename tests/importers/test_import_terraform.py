@@ -301,6 +301,7 @@ KINDS = (
 # -- Terraform itself --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.clients
 def test_a_plan_that_terraform_makes(tmp_path: Path, terraform_plugins: Path):
     shutil.copy(Path(__file__).parent / "cases" / "main.tf", tmp_path)
     environment = {**os.environ, "CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1"}

@@ -21,7 +21,7 @@ class Person:
     def __init__(self, aws) -> None:
         self.base = aws.endpoint_url.replace("127.0.0.1", "localhost")
         self.origin = re.match(r"https?://[^/]+", self.base)[0]
-        self.http = httpx.Client(follow_redirects=True)
+        self.http = httpx.Client(verify=False, follow_redirects=True)  # loading certificates takes 40 ms
         self.page = None
 
     @property
@@ -162,5 +162,5 @@ def test_other_forms_and_other_sessions(person, authenticator):
     fields = {"token": "forged", "name": "x", "credential": "x", "device": "x"}
     for path in ("/signin/mfa/passkey", "/signin/mfa/remove"):
         assert person.http.post(f"{person.base}{path}", data=fields).status_code == 403
-        assert httpx.post(f"{person.base}{path}", data=fields).status_code == 401
+        assert httpx.post(f"{person.base}{path}", data=fields, verify=False).status_code == 401
     assert person.sign_in(ALICE).prove(authenticator).send("/mfa/remove", device="x").page.status_code == 404

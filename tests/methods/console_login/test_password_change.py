@@ -14,7 +14,9 @@ GIVEN, OWN = "Correct-Horse-7", "Battery-Staple-8"
 
 class Person:
     def __init__(self, aws) -> None:
-        self.http = httpx.Client(base_url=aws.endpoint_url, follow_redirects=True)
+        self.http = httpx.Client(
+            verify=False, base_url=aws.endpoint_url, follow_redirects=True
+        )  # loading certificates takes 40 ms
         self.page = None
 
     def send(self, **fields: str):

@@ -15,7 +15,7 @@ class Person:
 
     def __init__(self, aws) -> None:
         self.base = aws.endpoint_url
-        self.http = httpx.Client(follow_redirects=True)
+        self.http = httpx.Client(verify=False, follow_redirects=True)  # loading certificates takes 40 ms
         self.page = self.http.get(f"{self.base}/start/mfa/app")
 
     def send(self, **fields: str):
@@ -74,7 +74,7 @@ def test_keys_are_good_for_a_while_and_for_whom_they_were_shown(aws, jane):
     forged = {**wish, "key": hidden["key"], "code": "123456", "token": "forged"}
     url = f"{aws.endpoint_url}/start/mfa/app"
     assert jane.http.post(url, data=forged).status_code == 403
-    assert httpx.post(url, data=forged).status_code == 401
+    assert httpx.post(url, data=forged, verify=False).status_code == 401
     assert jane.http.post(url, data=forged, headers={"Origin": "http://evil.example"}).status_code == 403
 
 
