@@ -17,7 +17,7 @@ from functools import partial
 from typing import Any
 
 from sts_emulator.core import clock
-from sts_emulator.core.events import Event, Listener, Refuse, Send
+from sts_emulator.core.events import Copy, Event, Listener, Refuse, Send
 from sts_emulator.core.health import Health
 from sts_emulator.core.store import EventRow, NewEvent, Store, UnavailableError
 from sts_emulator.core.world import World
@@ -160,15 +160,34 @@ class EventTable:
 
     def get(self, world: str, identifier: str) -> Event | None:
         row = self._store.event(world, identifier)
-        return None if row is None else _event(row)
+        return None if row is None else next(iter(self._read([row])), None)
 
     def newest(self, world: str, limit: int, before: Event | None = None) -> list[Event]:
         position = before.position if isinstance(before, TableEvent) else None
-        return list(map(_event, self._store.events_before(world, position, limit)))
+        return self._read(self._store.events_before(world, position, limit))
 
     def page(self, world: str, after: Event, limit: int) -> list[Event]:
         assert isinstance(after, TableEvent), "whoever has an event has it from here"
-        return list(map(_event, self._store.events_after(world, after.position, limit)))
+        return self._read(self._store.events_after(world, after.position, limit))
+
+    def _read(self, rows: list[EventRow]) -> list[Event]:
+        """The events of rows. What a copy shares with its original stands there only: in the next row, or the last."""
+        bodies = {(row.world, row.id): _loads(row.body) for row in rows}
+        events: list[Event] = []
+        for row in rows:
+            record = bodies[row.world, row.id]
+            if not isinstance(record, dict):
+                identifier, differing = record
+                original = bodies.get((row.world, identifier)) or self._body(row.world, identifier)
+                if original is None:  # its world was deleted a moment ago
+                    continue
+                record = {**original, **differing}
+            events.append(TableEvent(row.id, row.world, row.at, partial(dict, record), position=row.position))
+        return events
+
+    def _body(self, world: str, identifier: str) -> Any:
+        row = self._store.event(world, identifier)
+        return None if row is None else _loads(row.body)
 
     def watch(self, listener: Listener) -> Callable[[], None]:
         """See Kept. What other processes write comes too."""
@@ -200,9 +219,9 @@ class EventTable:
         return self._store.events_since(self._seen, BATCH)
 
     def _tell(self, rows: list[EventRow]) -> None:
-        for row in rows:
-            self._seen = row.position
-            event = _event(row)
+        if rows:
+            self._seen = rows[-1].position
+        for event in self._read([row for row in rows if row.world]):  # the last event of a deleted world is nobody's
             for listener in self._listeners:
                 listener(event)
 
@@ -233,24 +252,20 @@ def _rows(events: list[Event]) -> list[NewEvent]:
 
 
 def _row(event: Event) -> NewEvent:
-    return NewEvent(event.world, event.id, event.at, _dumps(event.record()))
+    body = (event.original.id, event.render()) if isinstance(event, Copy) else event.record()
+    return NewEvent(event.world, event.id, event.at, _dumps(body))
 
 
-def _event(row: EventRow) -> TableEvent:
-    return TableEvent(row.id, row.world, row.at, partial(_loads, row.body), row.position)
-
-
-def _dumps(record: dict[str, Any]) -> str | bytes:
-    """A record of plain data; a quarter of what JSON costs, and of a call's whole cost that is a tenth.
+def _dumps(body: Any) -> str | bytes:
+    """What is written of an event, plain data; a quarter of what JSON costs.
 
     Who could forge a state file has root's keys already: they are in it.
     """
     try:
-        return marshal.dumps(record, FORMAT)
+        return marshal.dumps(body, FORMAT)
     except ValueError:  # something that is nearly plain, such as a text of a class of its own
-        return json.dumps(record)
+        return json.dumps(body)
 
 
-def _loads(body: str | bytes) -> dict[str, object]:
-    record: dict[str, object] = json.loads(body) if isinstance(body, str) else marshal.loads(body)  # noqa: S302 - as above
-    return record
+def _loads(body: str | bytes) -> Any:
+    return json.loads(body) if isinstance(body, str) else marshal.loads(body)  # noqa: S302 - as above

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -40,6 +40,17 @@ class Event:
     def record(self) -> dict[str, Any]:
         """The record as JSON-ready data."""
         return dict(self.render())
+
+
+@dataclass(slots=True, eq=False)
+class Copy(Event):
+    """An event that another account's trail has, too: `render` makes what differs there from the original."""
+
+    original: Event = field(kw_only=True)
+
+    def record(self) -> dict[str, Any]:
+        """See Event."""
+        return {**self.original.record(), **self.render()}
 
 
 class Kept(Protocol):

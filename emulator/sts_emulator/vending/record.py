@@ -12,7 +12,7 @@ from typing import Any
 
 from sts_emulator.core import clock
 from sts_emulator.core.errors import AwsError
-from sts_emulator.core.events import Event
+from sts_emulator.core.events import Copy, Event
 from sts_emulator.core.names import parse_arn
 from sts_emulator.vending import questions, record_identity, record_members
 from sts_emulator.vending.context import Context
@@ -56,11 +56,12 @@ def record(ctx: Context, result: Mapping[str, Any] | None = None, error: AwsErro
     at = ctx.world.now()
     ctx.world.take_time(ctx.server.worlds.store)
     with_writes = ctx.world if error is None else None
+    event = Event(ctx.request_id, ctx.world.name, at, partial(_render, ctx, at, result, error), size)
     owner = _other_account(ctx) if error is None else ""
     if owner:
-        copy = partial(_foreign, ctx, at, result, owner)
-        ctx.server.events.record(Event(_relative(ctx.request_id, _FOREIGN), ctx.world.name, at, copy), with_writes)
-    event = Event(ctx.request_id, ctx.world.name, at, partial(_render, ctx, at, result, error), size)
+        identifier = _relative(ctx.request_id, _FOREIGN)
+        copy = Copy(identifier, ctx.world.name, at, partial(_foreign, ctx, identifier, owner), original=event)
+        ctx.server.events.record(copy, with_writes)
     ctx.server.events.record(event, with_writes)
     _count(ctx, error)
     return event
@@ -138,13 +139,13 @@ def _other_account(ctx: Context) -> str:
     return role.account if role is not None and role.account != ctx.caller.account else ""
 
 
-def _foreign(ctx: Context, at: float, result: Mapping[str, Any] | None, owner: str) -> dict[str, Any]:
-    """The event in the trail of the role's account, which learns no more of the caller than its id."""
-    event = _render(ctx, at, result, None)
-    event["eventID"] = event_id(_relative(ctx.request_id, _FOREIGN))
-    event["userIdentity"] = record_identity.foreign(ctx.identity)
-    event["recipientAccountId"] = owner
-    return event
+def _foreign(ctx: Context, identifier: str, owner: str) -> dict[str, Any]:
+    """What differs in the trail of the role's account, which learns no more of the caller than its id."""
+    return {
+        "eventID": event_id(identifier),
+        "userIdentity": record_identity.foreign(ctx.identity),
+        "recipientAccountId": owner,
+    }
 
 
 def _render(ctx: Context, at: float, result: Mapping[str, Any] | None, error: AwsError | None) -> dict[str, Any]:
