@@ -41,6 +41,7 @@ class Exchange(asyncio.Protocol):
         self._is_complete = False
         self._is_for_head = False
         self._broken: str | None = None
+        self._is_late = False
         self._news = asyncio.Event()
         self._writable = asyncio.Event()
         self._writable.set()
@@ -174,12 +175,19 @@ class Exchange(asyncio.Protocol):
     async def _wait(self, event: asyncio.Event) -> None:
         if event.is_set():
             return
+        tired = asyncio.get_running_loop().call_later(self._patience, self._tire)
         try:
-            async with asyncio.timeout(self._patience):
-                await event.wait()
-        except TimeoutError:
-            self.abort()
-            raise LateError from None
+            await event.wait()
+        finally:
+            tired.cancel()
+        if self._is_late:
+            raise LateError
+
+    def _tire(self) -> None:
+        self._is_late = True
+        self.abort()
+        self._news.set()
+        self._writable.set()
 
     def _end(self) -> None:
         self._is_complete = True

@@ -20,13 +20,13 @@ _LARGEST_READ: Final = 8 << 20
 _KEPT: Final = 65_536
 """Bytes of an answer that is sent in one piece: one that breaks off before is a 502."""
 
-_HOP_BY_HOP: Final = frozenset(
+_DROPPED: Final = frozenset(  # of an answer: what is between two neighbours, or has another value here
     {
         *("connection", "keep-alive", "proxy-authenticate", "proxy-connection", "te", "trailer", "transfer-encoding"),
         *("upgrade", "content-length", "date", "server", "alt-svc", "strict-transport-security", "set-cookie"),
+        *("x-amz-request-id", "x-amzn-requestid"),
     }
 )
-_REQUEST_IDS: Final = frozenset({"x-amz-request-id", "x-amzn-requestid"})
 _REQUEST_ID = re.compile(r"(<RequestI[dD]>)[^<]*(</RequestI[dD]>)")
 _NO_BODY: Final = frozenset({204, 304})
 _NOTHING_READ: Final = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
@@ -230,11 +230,11 @@ async def _start(passage: Passage, exchange: Exchange, length: int | None) -> No
 
 
 def _answer_headers(passage: Passage, exchange: Exchange) -> list[tuple[str, str]]:
-    dropped = _HOP_BY_HOP | _REQUEST_IDS | _named_by_connection(exchange)
-    kept = [(name, value) for name, value in exchange.headers if name not in dropped]
+    named_there = _named_by_connection(exchange)
     kept = [
         (name, naming.location(passage.upstream, passage.ctx.base_url, value) if name == "location" else value)
-        for name, value in kept
+        for name, value in exchange.headers
+        if name not in _DROPPED and name not in named_there
     ]
     kept.append(("x-amz-request-id" if passage.signing_name == S3 else "x-amzn-requestid", passage.ctx.request_id))
     return kept

@@ -17,6 +17,9 @@ def at(parameters: Any, paths: str) -> tuple[str, ...]:
 
 def first(parameters: Any, path: str) -> str:
     """The first of the scalars at a path, or an empty text."""
+    value = parameters.get(path) if isinstance(parameters, dict) else None
+    if isinstance(value, str):  # nearly always
+        return value
     return next(iter(at(parameters, path)), "")
 
 

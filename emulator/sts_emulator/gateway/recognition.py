@@ -8,7 +8,6 @@ from functools import cache
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
-from sts_emulator.core import hosts
 from sts_emulator.core.errors import AwsError
 from sts_emulator.pages import routes
 from sts_emulator.wire import dispatch, http, models
@@ -87,10 +86,8 @@ def bucket_in_host(headers: Mapping[str, str]) -> str:
     """The bucket that the host names, as `BUCKET.localhost` does; "" where none does."""
     host = headers.get("host", "").rpartition(":")[0] or headers.get("host", "")
     host = host.lower().rstrip(".")
-    if hosts.is_address(host.strip("[]")) or _SERVED_HOST.fullmatch(host):
-        return ""
     host_name = _S3_HOST.fullmatch(host)
-    return host_name["bucket"] if host_name else ""
+    return host_name["bucket"] if host_name and not _SERVED_HOST.fullmatch(host) else ""
 
 
 def in_path_style(request: Request) -> str:

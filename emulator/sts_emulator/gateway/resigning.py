@@ -52,6 +52,8 @@ def passing(headers: Mapping[str, str]) -> dict[str, str]:
 
 def query_without_signature(query: str) -> str:
     """A query as it goes on: of a presigned URL without what signed it."""
+    if not query:
+        return ""
     kept = [(name, value) for name, value in http.pairs(query) if name.lower() not in _SIGNING]
     bare = {pair for pair in query.split("&") if "=" not in pair}
     escaped = [(quote(name, safe="~"), quote(value, safe="~")) for name, value in kept]

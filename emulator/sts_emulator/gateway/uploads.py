@@ -85,6 +85,9 @@ class Upload:
             raise AwsError(
                 "EntityTooLarge", "Your proposed upload exceeds the maximum allowed object size.", status=400
             )
+        if not self.length and self._decoder is None:  # nothing comes
+            self._verify()
+            return b""
         return b"".join([piece async for piece in self.pieces()])
 
     async def _decoded(self) -> AsyncIterator[bytes]:

@@ -67,7 +67,7 @@ async def allow(passage: Passage, known: ResourcePolicies, needs: Sequence[Need]
 async def decide(passage: Passage, known: ResourcePolicies, need: Need) -> tuple[Decision, Guarded]:
     """One question to the engine, and what the resource said for itself."""
     ctx, caller = passage.ctx, passage.ctx.caller
-    accounts = [account["id"] for account in ctx.world.page(documents.ACCOUNT)]
+    accounts = ctx.world.memo("accounts", lambda: [account["id"] for account in ctx.world.page(documents.ACCOUNT)])
     guarded = await known.of(need.resource, passage.account, ctx.region, accounts)
     owner = guarded.owner or passage.account
     keys: dict[str, tuple[str, ...]] = {name.lower(): tuple(values) for name, values in need.keys.items()}

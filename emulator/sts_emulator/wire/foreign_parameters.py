@@ -49,16 +49,23 @@ def read(meant: Meant, request: Request) -> dict[str, Any]:
 
 def is_streamed(meant: Meant) -> bool:
     """Whether the body of a call is read as it comes, and is no parameter."""
-    return _has_stream(meant.operation.input or _NONE)
+    return _streams(meant)[0]
 
 
 def answers_with_a_stream(meant: Meant) -> bool:
     """Whether the answer of a call is read as it comes: an object, or events."""
-    return _has_stream(meant.operation.output or _NONE)
+    return _streams(meant)[1]
 
 
-def _has_stream(shape: Shape) -> bool:
-    return any(member.streaming for member in shape.members.values())
+def _streams(meant: Meant) -> tuple[bool, bool]:
+    compiled = meant.operation.compiled
+    if "streams" not in compiled:
+        compiled["streams"] = tuple(
+            any(member.streaming for member in (shape or _NONE).members.values())
+            for shape in (meant.operation.input, meant.operation.output)
+        )
+    streams: tuple[bool, bool] = compiled["streams"]
+    return streams
 
 
 def without_secrets(meant: Meant, parameters: Mapping[str, Any]) -> dict[str, Any]:

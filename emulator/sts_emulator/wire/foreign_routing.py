@@ -127,16 +127,18 @@ def _match_rpc(service: Service, request: Request) -> Meant | None:
 
 
 def _match_path(service: Service, request: Request) -> Meant | None:
-    names = [name for name, _ in http.pairs(request.query)]
+    names = frozenset([name for name, _ in http.pairs(request.query)])
     routes = [
         route
-        for route in _by_method(service.name).get(request.method, ())
-        if route.matches(request.raw_path, names, request.headers)
+        for needed, alike in _by_method(service.name).get(request.method, {}).items()
+        if needed <= names  # what is cheap to see, and tells most apart, comes first
+        for route in alike
+        if route.matches(request.raw_path, request.headers)
     ]
     if not routes:
         return None
     best = max(routes, key=lambda route: route.weight)
-    strays = (set(names) & _subresources(service.name)) - best.names
+    strays = (names & _subresources(service.name)) - best.names
     if strays:
         raise _in_doubt(f"`{min(strays)}`, which {best.operation} does not have")
     return Meant(service, service.operations[best.operation], service.protocol)
@@ -159,7 +161,7 @@ class Route:
         required = described.required if described else frozenset()
         asked = [member for member in members.values() if member.location == "querystring"]
         self.names = {*literals, *(member.location_name for member in asked)}
-        self.needed = {*literals, *(member.location_name for member in asked if member.name in required)}
+        self.needed = frozenset([*literals, *(member.location_name for member in asked if member.name in required)])
         self._headers = {
             member.location_name.lower()
             for member in members.values()
@@ -168,11 +170,9 @@ class Route:
         labels = path.count("{")
         self.weight = (-labels, len(self.needed) + len(self._headers), len(path))
 
-    def matches(self, path: str, names: list[str], headers: Mapping[str, str]) -> bool:
-        """Whether a request has all that the operation needs."""
-        return (  # what is cheap to see, and tells most apart, comes first
-            self.needed.issubset(names) and self._headers.issubset(headers) and self._path.fullmatch(path) is not None
-        )
+    def matches(self, path: str, headers: Mapping[str, str]) -> bool:
+        """Whether a request, whose query has what is needed, has all else that the operation cannot be without."""
+        return self._headers.issubset(headers) and self._path.fullmatch(path) is not None
 
     def labels(self, path: str) -> dict[str, str]:
         """What stands at the labels of the path, still escaped."""
@@ -205,10 +205,11 @@ def _routes(name: str) -> list[Route]:
 
 
 @cache
-def _by_method(name: str) -> dict[str, list[Route]]:
-    table: dict[str, list[Route]] = {}
+def _by_method(name: str) -> dict[str, dict[frozenset[str], list[Route]]]:
+    """Routes by method, and by what they need of the query."""
+    table: dict[str, dict[frozenset[str], list[Route]]] = {}
     for route in _routes(name):
-        table.setdefault(route.method, []).append(route)
+        table.setdefault(route.method, {}).setdefault(route.needed, []).append(route)
     return table
 
 

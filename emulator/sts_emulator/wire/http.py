@@ -109,6 +109,8 @@ def _short_value(text: str) -> str:
 
 def pairs(text: str) -> list[tuple[str, str]]:
     """Pairs of a query string in the order sent, decoded, repeated names kept (rest-json lists)."""
+    if not text:
+        return []
     split = (pair.partition("=") for pair in _pairs(text))
     return [(unquote(name, plus=True), unquote(value, plus=True)) for name, _, value in split]
 

@@ -17,6 +17,7 @@ LONGEST: Final = 65_536
 
 _PATH = re.compile(r"/(?:w/[a-z0-9-]{1,63}/?)?")  # where SDKs post to: a world's root
 _FETCH = re.compile(r"GET (/(?:w/[a-z0-9-]{1,63}/)?federation/credentials)\?([A-Za-z0-9_=&%.~+-]{1,2000}) HTTP/1\.1")
+_BEGINNINGS = (b"POST /", b"GET /federation/", b"GET /w/")
 _TOKEN = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]{1,64}")  # RFC 9110 §5.6.2, lower-cased
 _PRINTABLE = bytes(range(0x20, 0x7F))
 _LENGTH = re.compile("[1-9][0-9]{0,4}|0")
@@ -41,7 +42,7 @@ def read(data: bytes, client: str, scheme: str) -> tuple[Request, int] | None:
     without a body: each alone, with printable ASCII in the head, and no header twice. Whoever reads such a message
     reads the same.
     """
-    if len(data) > LONGEST:
+    if len(data) > LONGEST or not data.startswith(_BEGINNINGS):
         return None
     raw_head, ends, body = data.partition(b"\r\n\r\n")
     head = raw_head.decode("latin-1")

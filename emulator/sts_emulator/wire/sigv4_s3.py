@@ -29,6 +29,7 @@ STREAMED: Final = {
 
 LONGEST_LIFE: Final = 604_800
 _DIGEST = re.compile("[0-9a-f]{64}")
+_NOTHING_TO_ESCAPE = re.compile("[A-Za-z0-9/~._-]*")
 _HEADERS_FREE: Final = frozenset({"x-amz-content-sha256", "x-amz-security-token"})
 
 
@@ -139,6 +140,8 @@ def is_genuine(signed: Signed, secret: str, signature: str, text: str) -> bool:
 
 def canonical_path(path: str) -> str:
     """The path with each byte escaped that has to be, once."""
+    if _NOTHING_TO_ESCAPE.fullmatch(path):
+        return path
     return quote(unquote_to_bytes(path), safe="/~-._")
 
 

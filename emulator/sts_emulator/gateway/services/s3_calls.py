@@ -263,7 +263,8 @@ def _more_keys(call: Call, action: Action) -> dict[str, tuple[str, ...]]:
     if "x-amz-content-sha256" in call.headers:
         keys["s3:x-amz-content-sha256"] = (call.headers["x-amz-content-sha256"],)
     keys["s3:objectcreationoperation"] = ("false" if call.operation in _PARTS else "true",)
-    tags = read.encoded_tags(read.first(call.parameters, "Tagging"))
+    given = read.first(call.parameters, "Tagging")
+    tags = read.encoded_tags(given) if given else {}
     for tag in read.structures(call.parameters, "Tagging.TagSet"):
         tags[str(tag.get("Key", ""))] = str(tag.get("Value", ""))
     if "s3:requestobjecttagkeys" in action.keys and tags:
