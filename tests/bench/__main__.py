@@ -28,7 +28,7 @@ from botocore import UNSIGNED
 from botocore.config import Config
 
 import sts_emulator
-from tests.bench import go_sdk, load
+from tests.bench import door, go_sdk, load
 from tests.bench.people import People
 from tests.bench.servers import Running, running
 
@@ -75,9 +75,9 @@ def throughput(seconds: float, rounds: int, before: str) -> list[Row]:
     with contextlib.ExitStack() as servers:
         names = ["ours", "state", "moto", "bare", *([before] if before else [])]
         ours, state, moto, *others = [servers.enter_context(running(name)) for name in names]
-        tokens = distinct_tokens(ours)
-        own = {ASSUME_ROLE: RELEASE, WHO: {}, WEB_IDENTITY: web_identity(DEPLOY, tokens)}
-        calls = {ours: own, state: own, moto: furnish(moto, tokens)} | dict.fromkeys(others, own)
+        calls = {server: own_calls(server) for server in (ours, state, *others[1:])}
+        calls[moto] = furnish(moto, calls[ours][WEB_IDENTITY]["WebIdentityToken"])
+        calls[others[0]] = calls[ours]  # the bare app answers anything
         results = {
             (server.name, operation): result
             for operation, method in METHODS.items()
@@ -90,7 +90,8 @@ def throughput(seconds: float, rounds: int, before: str) -> list[Row]:
                 rounds,
             ).items()
         }
-        p99 = tail(ours, own, seconds, rounds) / tail(moto, calls[moto], seconds, rounds)
+        singles = one_by_one({server: calls[server] for server in (ours, *others[1:])}, seconds, rounds)
+        p99 = tail(ours, calls[ours], seconds, rounds) / tail(moto, calls[moto], seconds, rounds)
     for (name, operation), result in results.items():
         say(
             f"{operation:<26} {Path(name).name:<6} {result.cpu_us:7.1f} us CPU  {result.rps:7.0f}/s  "
@@ -111,17 +112,43 @@ def throughput(seconds: float, rounds: int, before: str) -> list[Row]:
     ]
     if before:
         rows += [at_most(f"{operation}, of before", 1 / cost(before, operation), 1.05) for operation in METHODS]
+        rows += [
+            at_most(f"{operation} over one connection, of before", cost, 1.05)
+            for operation, cost in zip((WHO, ASSUME_ROLE), singles, strict=True)
+        ]
     return rows
 
 
-def in_turns(requests: Mapping[Running, list[bytes]], seconds: float, rounds: int) -> dict[Running, load.Result]:
+def own_calls(server: Running) -> dict[str, dict[str, str | list[str]]]:
+    """The calls of a server of ours; its tokens are of its own issuer."""
+    return {ASSUME_ROLE: RELEASE, WHO: {}, WEB_IDENTITY: web_identity(DEPLOY, distinct_tokens(server))}
+
+
+def one_by_one(
+    calls: Mapping[Running, Mapping[str, Mapping[str, str | list[str]]]], seconds: float, rounds: int
+) -> list[float]:
+    """GetCallerIdentity and AssumeRole as most SDK users make them, one after the other: the first server's, of the last's."""
+    ratios = []
+    for operation in (WHO, ASSUME_ROLE):
+        requests = {
+            server: load.signed(server.port, METHODS[operation], ALICE, **given[operation])
+            for server, given in calls.items()
+        }
+        first, *_, last = in_turns(requests, seconds, rounds, connections=1).values()
+        ratios.append(first.cpu_us / last.cpu_us)
+    return ratios
+
+
+def in_turns(
+    requests: Mapping[Running, list[bytes]], seconds: float, rounds: int, connections: int = CONNECTIONS
+) -> dict[Running, load.Result]:
     """The best of each server's rounds, figure by figure: what is more in the others is somebody else's noise."""
     for server, given in requests.items():
-        load.drive(server, given, CONNECTIONS, 0.5)
+        load.drive(server, given, connections, 0.5)
     taken: dict[Running, list[load.Result]] = {server: [] for server in requests}
     for _ in range(rounds):
         for server, given in requests.items():
-            taken[server].append(load.drive(server, given, CONNECTIONS, seconds))
+            taken[server].append(load.drive(server, given, connections, seconds))
     return {server: load.best(results) for server, results in taken.items()}
 
 
@@ -281,6 +308,29 @@ def people(seconds: float, rounds: int) -> list[Row]:
     return [
         at_most("ms CPU for a device sign-in by script", whole, 10),
         at_most("GetRoleCredentials, of AssumeRole", statistics.median(ratios), 1.3),
+    ]
+
+
+# -- the door -----------------------------------------------------------------------------------------------------
+
+
+def the_door(seconds: float, rounds: int) -> list[Row]:
+    """GetObject of 1 KiB through the door: our CPU, against AssumeRole's and against moto's own for a GetObject."""
+    with running("moto") as moto, running(f"http://127.0.0.1:{moto.port}") as ours:
+        door.put_object(ours)
+        through, behind = [door.get_object(ours)], [door.get_object(moto)]
+        assumed = load.signed(ours.port, METHODS[ASSUME_ROLE], ALICE, **RELEASE)
+        ratios, parts = [], []
+        for _ in range(rounds):  # in turns, so that a neighbour disturbs all
+            passed = in_turns({ours: through}, seconds, 1)[ours].cpu_us
+            ratios.append(passed / in_turns({ours: assumed}, seconds, 1)[ours].cpu_us)
+            parts.append(passed / in_turns({moto: behind}, seconds, 1)[moto].cpu_us)
+    say(
+        f"GetObject of 1 KiB through the door: {passed:.1f} us CPU of ours; of AssumeRole {[round(r, 2) for r in ratios]}"
+    )
+    return [
+        at_most("GetObject through the door, our CPU of AssumeRole", statistics.median(ratios), 1.5),
+        at_most("GetObject through the door, our CPU of the upstream's (moto)", statistics.median(parts), 0.25),
     ]
 
 
@@ -456,6 +506,7 @@ def main() -> int:
     rows += identity_pools(*((1.0, 2) if quick else (1.5, 6)))
     rows += user_pools(10 if quick else 40)
     rows += people(*((1.0, 2) if quick else (1.5, 6)))
+    rows += the_door(*((1.0, 4) if quick else (1.5, 8)))
     rows += growth(*((2_000, 20_000, 1.0) if quick else (10_000, 100_000, 2.0)))
     rows += start(3 if quick else 9, before)
     rows += linting(3 if quick else 9)

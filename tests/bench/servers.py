@@ -39,7 +39,10 @@ class Running:
 
 
 def command(name: str, port: int, folder: Path) -> list[str]:
-    """How the server called `name` is started on a port; `folder` is its own. A path is another tree of this project."""
+    """How the server called `name` is started on a port; `folder` is its own.
+
+    A path is another tree of this project, and a URL the upstream of a door.
+    """
     bin_dir = Path(sys.executable).parent
     serve = ["serve", "--port", str(port), "--scenario", str(SCENARIO)]
     match name:
@@ -51,6 +54,8 @@ def command(name: str, port: int, folder: Path) -> list[str]:
             return [str(bin_dir / "moto_server"), "-p", str(port)]
         case "bare":
             return [sys.executable, str(HERE / "bare.py"), str(port)]
+        case door if door.startswith("http://"):
+            return [str(bin_dir / "sts-emulator"), *serve, "--upstream", door]
         case tree:
             return [str(Path(tree) / ".venv" / "bin" / "sts-emulator"), *serve]
 
