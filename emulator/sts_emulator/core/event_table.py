@@ -88,9 +88,13 @@ class EventTable:
             self._turn_ends = True
             loop.call_soon(self.settle)
 
+    def waits(self) -> bool:
+        """See Kept."""
+        return self._turn_ends or bool(self._pending)
+
     def hold(self, send: Send, refuse: Refuse) -> None:
         """See Kept."""
-        if self._turn_ends or self._pending:
+        if self.waits():
             self._held.append((send, refuse))
         else:
             send()
@@ -105,7 +109,7 @@ class EventTable:
 
     async def settled(self) -> None:
         """See Kept."""
-        if not self._turn_ends and not self._pending:
+        if not self.waits():
             return
         written: asyncio.Future[UnavailableError | None] = asyncio.get_running_loop().create_future()
         self._held.append((partial(_tell, written, None), partial(_tell, written)))

@@ -71,6 +71,9 @@ class Kept(Protocol):
     def watch(self, listener: Listener) -> Callable[[], None]:
         """Call `listener` with every new event until the returned function is called."""
 
+    def waits(self) -> bool:
+        """Whether something that was recorded is not durable yet."""
+
     def hold(self, send: Send, refuse: Refuse) -> None:
         """Call `send` once what was recorded is durable: now, or with others when this turn of the loop has ended.
 
@@ -100,6 +103,7 @@ class EventLog:
         self.newest = self._kept.newest
         self.page = self._kept.page
         self.listen = self._kept.watch
+        self.waits = self._kept.waits
         self.hold = self._kept.hold
         self.settle = self._kept.settle
         self.settled = self._kept.settled
@@ -157,6 +161,10 @@ class Rings:
     def watch(self, listener: Listener) -> Callable[[], None]:
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
+
+    def waits(self) -> bool:
+        """See Kept; nothing is durable in memory."""
+        return False
 
     def hold(self, send: Send, refuse: Refuse) -> None:  # noqa: ARG002 - likewise
         """See Kept; nothing is durable in memory."""

@@ -190,7 +190,8 @@ class World:
             return False
         if not _catch_up(self._store, self._store, self._snapshot, revision):
             return False
-        self._look()
+        if self._begun != revision:
+            self._look()
         return True
 
     def get(self, kind: Kind[Body], key: str) -> Body | None:
@@ -340,7 +341,7 @@ class World:
         if self._depth == 0:
             if lock:
                 self._open_transaction()
-            else:
+            elif self._begun != self._snapshot.revision:
                 self._look()
         self._depth += 1
 

@@ -217,7 +217,11 @@ class CallConnection(Connection):
             self._active = self.loop.time()
             if self.timeout_keep_alive_task is None:
                 self._watch(self.timeout_keep_alive)
-            self._events.hold(partial(self._send, messages.write(answer)), partial(self._send_refusal, request))
+            whole = messages.write(answer)
+            if self._events.waits():
+                self._events.hold(partial(self._send, whole), partial(self._send_refusal, request))
+            else:
+                self._send(whole)
             return
         # What has to wait goes on as an application of its own, which uvicorn runs for this one request.
         pending = answer
