@@ -11,7 +11,6 @@ PARTITION = "aws"
 UNIQUE_ID_LENGTH = 21
 _ACCOUNT_MASK = 0x7FFFFFFFFF80
 _ACCOUNT_DIGITS = 12
-_RANDOM_BITS = (1 << 39) - 1
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 _PAIRS = [first + second for first in _LETTERS for second in _LETTERS]  # ten bits at a time; b32encode is 4 us dearer
 
@@ -66,30 +65,20 @@ def key_id(prefix: str, account: str, noise: bytes = b"") -> str:
 
     `noise`: five random bytes, from whoever has drawn some already.
     """
-    stem, low_bit = _stem(account)
-    rest = low_bit | int.from_bytes(noise or os.urandom(5), "big") & _RANDOM_BITS
-    pairs = _PAIRS
-    return f"{prefix}{stem}{pairs[rest >> 30]}{pairs[rest >> 20 & 1023]}{pairs[rest >> 10 & 1023]}{pairs[rest & 1023]}"
+    return prefix + _embed(account, noise or os.urandom(5))
 
 
 def unique_id(prefix: str, account: str) -> str:
     """A new 21-character unique id (`AROA…`, `AIDA…`, …) that embeds its account."""
-    return prefix + _embed(account, 15)[: UNIQUE_ID_LENGTH - len(prefix)]
+    return prefix + _embed(account, os.urandom(10))[: UNIQUE_ID_LENGTH - len(prefix)]
 
 
-@lru_cache(maxsize=512)
-def _stem(account: str) -> tuple[str, int]:
-    """The first eight characters of the account's key ids, and its last bit in front of 39 random ones."""
-    head = 0x800000000000 | (int(account) << 7 & _ACCOUNT_MASK)
-    return "".join([_PAIRS[head >> shift & 1023] for shift in (38, 28, 18, 8)]), (head >> 7 & 1) << 39
-
-
-def _embed(account: str, size: int) -> str:
-    """Base32 of `size` bytes (a multiple of five): the account in the first six, the rest random."""
-    head = 0x800000000000 | (int(account) << 7 & _ACCOUNT_MASK)
-    noise = int.from_bytes(os.urandom(size - 5), "big") & ((1 << 8 * size - 41) - 1)
-    packed = head << 8 * (size - 6) | noise
-    return "".join([_PAIRS[packed >> shift & 1023] for shift in range(8 * size - 10, -1, -10)])
+def _embed(account: str, noise: bytes) -> str:
+    """Base32 of the account in 41 bits, and random ones: `noise` is a multiple of five bytes, its first bit unused."""
+    bits = 8 * len(noise) - 1
+    head = 0x10000000000 | int(account) & _ACCOUNT_MASK >> 7
+    packed = head << bits | int.from_bytes(noise, "big") & ((1 << bits) - 1)
+    return "".join([_PAIRS[packed >> shift & 1023] for shift in range(bits + 31, -1, -10)])
 
 
 def account_of(identifier: str) -> str | None:

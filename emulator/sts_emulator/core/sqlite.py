@@ -198,8 +198,7 @@ class SqliteStore(_Reading):
 
     def insert_events(self, db: sqlite3.Connection, events: list[NewEvent], keep: int) -> None:
         """Append events inside a transaction. For transactions."""
-        for event in events:
-            db.execute(_APPEND, event)
+        db.executemany(_APPEND, events)
         self._make_room(db, events, keep)
 
     def _make_room(self, db: sqlite3.Connection, events: list[NewEvent], keep: int) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any, Final, NamedTuple, Protocol
 
 from sts_emulator.accounts.documents import Role, User
@@ -159,10 +158,10 @@ class Context:
 
     def request_keys(self) -> dict[str, tuple[str, ...]]:
         """The condition keys that every request has (docs/aws/policy-evaluation.md, "Condition keys")."""
-        current_time, epoch_time = _moment(int(self.world.now()))
+        now = int(self.world.now())
         keys: dict[str, tuple[str, ...]] = {
-            "aws:currenttime": current_time,
-            "aws:epochtime": epoch_time,
+            "aws:currenttime": (clock.iso(now),),
+            "aws:epochtime": (str(now),),
             "aws:securetransport": TRUE if self.secure else FALSE,
             "aws:requestedregion": (self.region,),
             "aws:sourceip": (self.source_ip,),
@@ -174,9 +173,3 @@ class Context:
         if self.referer:
             keys["aws:referer"] = (self.referer,)
         return keys
-
-
-@lru_cache(maxsize=64)
-def _moment(second: int) -> tuple[tuple[str], tuple[str]]:
-    """aws:CurrentTime and aws:EpochTime, the same for all requests of a second."""
-    return (clock.iso(second),), (str(second),)

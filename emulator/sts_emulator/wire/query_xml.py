@@ -139,7 +139,4 @@ def _text(shape: Shape, style: _Style) -> Callable[[Any], str]:
 
 def escape(text: str) -> str:
     """Character data: markup escaped, a carriage return kept, and what XML 1.0 cannot hold replaced by U+FFFD."""
-    plain = text.isascii() and text.isprintable() and "&" not in text and "<" not in text and ">" not in text
-    if plain or _SPECIAL.search(text) is None:  # what nearly all values are is found out without a regex
-        return text
     return _SPECIAL.sub(lambda match: _ENTITIES.get(match[0], "\ufffd"), text)
