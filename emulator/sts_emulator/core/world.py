@@ -107,16 +107,17 @@ class World:
     writes, NotAtHandError has it start again where it may wait (serving.beside).
     """
 
+    __slots__ = (  # the event of each request keeps one
+        *("name", "_store", "_snapshot", "_reads", "_begun", "_documents", "_keys_by_uid", "_memo"),
+        *("_depth", "_transaction", "_written", "_row_changed", "_attached", "_keep"),
+    )
+
     def __init__(self, store: Store, snapshot: Snapshot) -> None:
         self.name = snapshot.name
         self._store = store
         self._snapshot = snapshot
         self._depth = 0  # of units inside one another
         self._transaction: Transaction | None = None
-        self._written: set[Place] = set()
-        self._row_changed = False
-        self._attached: list[Callable[[], NewEvent]] = []
-        self._keep = 0
         self._look()
 
     def _look(self) -> None:
@@ -360,8 +361,10 @@ class World:
     def _enter(self, transaction: Transaction) -> None:
         """From here on read what the unit itself writes, and let nobody else see it."""
         self._transaction = self._reads = transaction
-        self._written = set()
+        self._written: set[Place] = set()
         self._row_changed = False
+        self._attached: list[Callable[[], NewEvent]] = []
+        self._keep = 0
         self._documents, self._keys_by_uid, self._memo = {}, {}, {}
 
     def _writing(self) -> Transaction:
@@ -403,19 +406,18 @@ class World:
         if self._depth or transaction is None:
             return
         self._transaction = None
-        attached, self._attached = self._attached, []
         try:
             if error is not None:
                 transaction.rollback()
             else:
-                self._commit(transaction, attached)
+                self._commit(transaction)
         finally:
             self._look()
 
-    def _commit(self, transaction: Transaction, attached: list[Callable[[], NewEvent]]) -> None:
+    def _commit(self, transaction: Transaction) -> None:
         try:
-            if attached:
-                transaction.append_events([event() for event in attached], self._keep)
+            if self._attached:
+                transaction.append_events([event() for event in self._attached], self._keep)
             revision = transaction.revision(self.name)
         except BaseException:
             transaction.rollback()
