@@ -14,10 +14,10 @@ demo: $(VENV)/installed-test  ## the eight ways to get credentials, each used be
 test: $(VENV)/installed-test lint  ## everything that must be green
 	$(BIN)/pytest -n 2 --dist loadgroup -m "not clients" tests
 
-lint: $(VENV)/installed-test  ## style, types and layers; all four speak before it fails
-	@failed=0; for tool in "ruff format --check emulator tests" "ruff check emulator tests" mypy lint-imports; do \
-		$(BIN)/$$tool || failed=1; \
-	done; exit $$failed
+lint: $(VENV)/installed-test  ## style, types and layers, all four at once; all speak before it fails
+	@pids=; for tool in "ruff format --check emulator tests" "ruff check emulator tests" mypy lint-imports; do \
+		$(BIN)/$$tool & pids="$$pids $$!"; \
+	done; failed=0; for pid in $$pids; do wait $$pid || failed=1; done; exit $$failed
 
 format: $(VENV)/installed-test  ## write the code as `make lint` wants it
 	$(BIN)/ruff check --fix emulator tests

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 from collections import Counter
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -40,9 +41,14 @@ HEAVY = {
 }
 
 
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text("utf-8"))
+
+
 def imports(path: Path, *, top_level: bool = False) -> set[str]:
     """First names of the modules that a file imports."""
-    tree = ast.parse(path.read_text("utf-8"))
+    tree = parsed(path)
     nodes = tree.body if top_level else ast.walk(tree)
     found = set()
     for node in nodes:
@@ -55,9 +61,7 @@ def imports(path: Path, *, top_level: bool = False) -> set[str]:
 
 def calls(path: Path) -> set[str]:
     """Dotted names that a file calls or reads."""
-    return {
-        ast.unparse(node) for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Attribute)
-    }
+    return {ast.unparse(node) for node in ast.walk(parsed(path)) if isinstance(node, ast.Attribute)}
 
 
 def name(path: Path) -> str:
@@ -94,7 +98,7 @@ def test_only_credentials_builds_credentials():
     builders = {
         name(p)
         for p in SOURCES
-        for node in ast.walk(ast.parse(p.read_text("utf-8")))
+        for node in ast.walk(parsed(p))
         if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("Credentials")
     }
     assert builders <= {"emulator/sts_emulator/vending/credentials.py"}
@@ -123,7 +127,7 @@ def test_values_are_not_changed_after_they_are_built(room):
     for path in (PACKAGE / room).rglob("*.py"):
         stored = [
             node
-            for node in ast.walk(ast.parse(path.read_text("utf-8")))
+            for node in ast.walk(parsed(path))
             if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
         ]
         changed = {ast.unparse(node) for node in stored if ast.unparse(node.value) not in ("self", "ctx")}
@@ -133,7 +137,7 @@ def test_values_are_not_changed_after_they_are_built(room):
 def test_every_file_says_what_it_owns_and_none_is_long():
     for path in SOURCES:
         text = path.read_text("utf-8")
-        assert ast.get_docstring(ast.parse(text)), f"{name(path)} has no docstring"
+        assert ast.get_docstring(parsed(path)), f"{name(path)} has no docstring"
         assert text.count("\n") <= 900, f"{name(path)} is too long: is there a second noun in it?"
 
 
@@ -150,7 +154,7 @@ def test_locals_are_named_by_nouns_of_the_field():
     loose = [
         f"{name(path)}:{node.lineno}"
         for path in SOURCES
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        for node in ast.walk(parsed(path))
         if (isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id in LOOSE)
         or (isinstance(node, ast.arg) and node.arg in LOOSE)
     ]
@@ -215,7 +219,7 @@ def imported_within(room: Path) -> dict[str, set[str]]:
 
 
 def run_time_imports(path: Path) -> set[str]:
-    tree = ast.parse(path.read_text("utf-8"))
+    tree = parsed(path)
     for_types = {
         id(node)
         for branch in ast.walk(tree)

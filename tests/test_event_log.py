@@ -279,6 +279,7 @@ def test_the_stream_tells_what_another_process_wrote(path):
     assert asyncio.run(asyncio.wait_for(scene(), 30)) == ["e1", "e2"], "in one order, without what was before"
 
 
+@pytest.mark.clients
 def test_an_answered_call_has_its_event_whatever_happens_then(serve, path):
     """found: 240 of 1,763 events were lost by kill -9."""
     state = ("--state", path)
@@ -293,6 +294,7 @@ def test_an_answered_call_has_its_event_whatever_happens_then(serve, path):
     assert kept == answered
 
 
+@pytest.mark.clients
 def test_of_many_answered_at_once_each_has_its_event_whatever_happens_then(serve, path):
     """They share commits; the server is killed in the middle of it."""
     state = ("--state", path)

@@ -138,6 +138,7 @@ def test_loading_the_plugin_loads_nothing_heavy():
     assert {name.partition(".")[0] for name in ended.stdout.split()} <= {"sts_emulator", "secrets", "hmac", "_hashlib"}
 
 
+@pytest.mark.clients
 def test_all_workers_of_a_run_share_one_server_which_ends_with_it(project: Project):
     project.write(
         "test_shared.py",
@@ -187,6 +188,7 @@ def test_a_run_that_is_killed_leaves_no_server_behind(project: Project):
     assert not answers(url)
 
 
+@pytest.mark.clients
 def test_a_running_emulator_may_be_used_instead(project: Project, emulator_server: Emulator):
     project.write(
         "test_given.py",
@@ -197,6 +199,7 @@ def test_a_running_emulator_may_be_used_instead(project: Project, emulator_serve
     assert "1 passed" in told
 
 
+@pytest.mark.clients
 def test_scenarios_come_from_files_beside_the_test(project: Project):
     project.write("mine.yaml", 'accounts: {"999988887777": {users: {zoe: }}}\n')
     project.write("typo.yaml", "acounts: {}\n")

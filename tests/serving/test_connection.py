@@ -223,6 +223,7 @@ def test_a_client_that_leaves_early_harms_nobody(connect):
     assert answer(reader) == REFUSED_WHO
 
 
+@pytest.mark.clients
 def test_a_client_that_does_not_read_is_waited_for(connect):
     """Far more answers than its socket takes: they are held back until it reads, and none is lost."""
     connection, reader = connect()

@@ -36,6 +36,7 @@ accounts:
 # -- as whom ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.clients
 @pytest.mark.parametrize(
     ("arguments", "caller"),
     [
