@@ -266,7 +266,7 @@ def test_the_stream_tells_what_another_process_wrote(path):
     async def scene() -> list[str]:
         seen: list[str] = []
         log = EventLog(EventTable(mine))
-        stop = log.listen(lambda told: seen.append(told.id))
+        stop = log.listen(lambda told: seen.append(told.id), log.position())
         other = EventLog(EventTable(theirs))
         other.record(event(1))
         await other.settled()

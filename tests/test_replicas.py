@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
+import time
 import urllib.error
 import urllib.request
+from concurrent.futures import Future, ThreadPoolExecutor
 
+import httpx
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
@@ -103,3 +106,51 @@ def test_while_the_database_is_gone_calls_are_refused_and_ready_says_why_and_the
         names = {user["UserName"] for user in iam.list_users()["Users"]}
         assert {"before", "after"} <= names
         assert "meanwhile" not in names
+
+
+def test_while_the_database_is_silent_nobody_waits_for_those_who_ask_it(serve, postgres):
+    """Pages, the control API and calls that await something read it beside the event loop."""
+    flags = ("--state", postgres.database(), "--fresh-ms", "600000")  # so that they are let in without a look
+    with serve(*flags) as (url, _):
+        asked = ("/start", "/_emulator/api/worlds/default", "/oauth2/.well-known/openid-configuration")
+        for path in asked:
+            with contextlib.suppress(urllib.error.HTTPError):
+                urllib.request.urlopen(url + path, timeout=60).close()
+        with ThreadPoolExecutor(len(asked)) as threads:
+            postgres.freeze()
+            try:
+                waiting = [threads.submit(httpx.get, url + path, timeout=60) for path in asked]
+                while not any(map(Future.running, waiting)):
+                    time.sleep(0.01)
+                for _ in range(10):
+                    assert httpx.get(f"{url}/health", timeout=60).status_code == 200
+                assert not any(map(Future.done, waiting))
+            finally:
+                postgres.thaw()
+            assert all(answer.result().status_code < 600 for answer in waiting)
+
+
+def test_calls_that_await_something_are_answered_by_a_replica_that_knows_nothing_yet(serve, postgres):
+    state = ("--state", postgres.database())
+    with (
+        serve(*state) as (first, _),
+        serve(*state) as (second, _),
+        contextlib.closing(Emulator(first).control()) as api,
+    ):
+        root = api.api("GET", "worlds", "default", "credentials")
+        pools = sts(first, root, "cognito-idp")
+        pool = pools.create_user_pool(PoolName="app")["UserPool"]["Id"]
+        flows = ["ALLOW_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]
+        client = pools.create_user_pool_client(UserPoolId=pool, ClientName="app", ExplicitAuthFlows=flows)
+        client_id = client["UserPoolClient"]["ClientId"]
+        pools.admin_create_user(UserPoolId=pool, Username="ada", MessageAction="SUPPRESS")
+        pools.admin_set_user_password(UserPoolId=pool, Username="ada", Password="Password-1", Permanent=True)
+
+        signed_in = sts(second, root, "cognito-idp").initiate_auth(
+            AuthFlow="USER_PASSWORD_AUTH",
+            ClientId=client_id,
+            AuthParameters={"USERNAME": "ada", "PASSWORD": "Password-1"},
+        )
+        assert signed_in["AuthenticationResult"]["IdToken"]
+        with contextlib.closing(Emulator(second).control()) as other:
+            assert other.api("GET", "worlds", "default", "events")[-1]["eventName"] == "InitiateAuth"

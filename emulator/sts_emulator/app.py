@@ -16,6 +16,7 @@ from typing import Any
 from sts_emulator.catalogue import METHODS, SERVICES
 from sts_emulator.core import clock, faults
 from sts_emulator.core.backends import open_store
+from sts_emulator.core.threads import Beside
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.event_table import EventTable
 from sts_emulator.core.events import EventLog
@@ -32,7 +33,7 @@ from sts_emulator.vending.context import LARGEST_EXCHANGE, Context, Exchange, Se
 from sts_emulator.vending.record import new_request_id, record
 from sts_emulator.wire import dispatch, protocols, validate
 from sts_emulator.wire.http import Request, Response
-from sts_emulator.wire.injected import meet
+from sts_emulator.wire.injected import Met
 from sts_emulator.wire.models import Operation, Service
 
 log = logging.getLogger("emulator")
@@ -67,6 +68,7 @@ def create_server(settings: Settings) -> Server:
         health,
         tuple(page.lstrip("/") for page in PAGES if not page.startswith(("*", "_"))),
         _used(settings.record),
+        beside=Beside() if store.remote else None,
     )
     server.worlds.create(DEFAULT)
     return server
@@ -94,7 +96,8 @@ def handle(
         ctx = call.ctx = _context(server, world, request, base_url, service, operation, call.request_id)
         fault = faults.take(world, ctx.service, ctx.operation) if faulty else None  # 3
         if fault is not None:
-            return meet(fault, partial(_failure, call), partial(_handle_later, server, world, request, base_url))
+            later = partial(_handle_later, server, world, request, base_url)
+            return Met(fault, partial(_failure, call), partial(server.run, later))
         if PENDING in world.settings and service.name in SHOWING:
             try:
                 plant(server, world)
@@ -141,6 +144,9 @@ def _answer(
     call: Call, ctx: Context, operation: Operation, result: Mapping[str, Any] | Awaitable[Mapping[str, Any]] | None
 ) -> Response | Awaitable[Response]:
     if type(result) is not dict and inspect.isawaitable(result):
+        if ctx.world.is_in_a_hurry:
+            getattr(result, "close", lambda: None)()  # a coroutine that has not begun
+            raise NotAtHandError
         return _finish(call, ctx, operation, result)
     return _success(call, ctx, operation, result)
 

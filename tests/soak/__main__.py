@@ -69,8 +69,9 @@ def run(scene: Scene, seconds: float, seed: int) -> list[str]:
         user.join()
     history.write(scene.folder / "history.jsonl")
     tell(history, misfortunes)
+    users_left = names_of_users(first)
     events = {name: recorded_requests(scene, name, history) for name in ("default", AGING)}
-    return check(history.entries, events, names_of_users(first)) + idle(history)
+    return check(history.entries, events, users_left) + idle(history)
 
 
 def people(history: History, port: int, seed: int) -> list[Owner | KeyOwner | SessionOwner | ClockMover | Tools]:

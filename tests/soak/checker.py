@@ -33,7 +33,7 @@ def refusals(entries: Sequence[Entry]) -> Iterator[str]:
         is_gateways = entry.status in (502, 504) and not entry.request
         if entry.status in (0, 200) or is_gateways or (entry.what, entry.code) in EXPECTED:
             continue
-        if entry.status == 503 and (entry.code == "ServiceUnavailable" or not entry.request):
+        if entry.status == 503 and (entry.code.startswith("ServiceUnavailable") or not entry.request):
             continue
         yield f"{entry.client}: {entry.what} of {entry.subject} was refused with {entry.status} {entry.code}"
 

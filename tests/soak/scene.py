@@ -63,7 +63,7 @@ class Replica:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [*command, "--state", self._state, "--scenario", scenario],
-                env={"PATH": os.environ["PATH"], "PYTHONUNBUFFERED": "1"},
+                env={name: value for name, value in os.environ.items() if not name.startswith("EMULATOR_")},
                 stdout=log,
                 stderr=log,
             )
@@ -151,6 +151,9 @@ class Misfortunes:
             *(self._cut, self._no_way_to_replica, self._database_restarted, self._database_crashed),
             self._database_silent,
         )
+        for replica in self._scene.replicas:
+            if replica.process.poll() is not None:  # it found no database when it started, and said so
+                replica.start()
         kind = self._random.choice(kinds)
         name = kind.__name__.removeprefix("_").replace("_", " ")
         self.told[name] = self.told.get(name, 0) + 1
@@ -209,7 +212,7 @@ class Misfortunes:
     def mend(self) -> None:
         """Wait until all of it answers."""
         for replica in self._scene.replicas:
-            if replica.process.poll() is not None:  # it found no database when it started, and said so
+            if replica.process.poll() is not None:
                 replica.start()
             self._scene.wait_until(replica.is_ready)
 

@@ -18,7 +18,7 @@ from starlette.types import ASGIApp
 
 from sts_emulator.accounts import documents
 from sts_emulator.console import inspection, people
-from sts_emulator.console.dependencies import Strict, TheServer, TheWorld, server_of
+from sts_emulator.console.dependencies import Beside, Strict, TheServer, TheWorld, server_of
 from sts_emulator.console.guarded import Guarded
 from sts_emulator.console.reference import reference_page
 from sts_emulator.core import clock
@@ -129,8 +129,7 @@ def _mount(app: FastAPI, server: Server, apply_scenario: ApplyScenario) -> None:
     app.add_middleware(Guarded, settings=server.settings)
 
 
-# FastAPI runs plain functions in threads; the store lives on the event loop, so every endpoint is a coroutine.
-router = APIRouter()
+router = APIRouter(route_class=Beside)
 
 
 @router.get("/worlds", summary="List the worlds")
@@ -325,7 +324,7 @@ async def _array(events: list[Event]) -> AsyncIterator[str]:
 @router.get("/worlds/{world}/events/stream", summary="Follow a world's events")
 async def stream_events(server: TheServer, world: TheWorld) -> StreamingResponse:
     """Server-sent events, one a record, from now on."""
-    return StreamingResponse(_follow(server, world.name), media_type="text/event-stream")
+    return StreamingResponse(_follow(server, world.name, server.events.position()), media_type="text/event-stream")
 
 
 @router.get("/worlds/{world}/events/{event}", summary="Read one event")
@@ -397,9 +396,9 @@ def _explanation_text(told: dict[str, Any]) -> str:
     return "\n".join(map(printable, lines)) + "\n"
 
 
-async def _follow(server: Server, world: str) -> AsyncIterator[str]:
+async def _follow(server: Server, world: str, position: int) -> AsyncIterator[str]:
     queue: asyncio.Queue[Event] = asyncio.Queue(STREAM_BACKLOG)
-    stop: Callable[[], None] = server.events.listen(lambda event: _offer(queue, event))
+    stop: Callable[[], None] = server.events.listen(lambda event: _offer(queue, event), position)
     try:
         yield ": listening\n\n"
         while not queue.full():

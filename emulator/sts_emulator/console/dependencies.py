@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Annotated, Any
 
-from fastapi import Depends, HTTPException, Request
+from fastapi import Depends, HTTPException, Request, Response
+from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict
 
 from sts_emulator.core.spelling import meant
 from sts_emulator.core.world import World
 from sts_emulator.vending.context import Server
+
+
+class Beside(APIRoute):
+    """An endpoint that waits for a database elsewhere without anybody else: see core.threads.
+
+    Coroutines, because an embedded store lives on the event loop, and FastAPI runs plain functions in threads.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def handle_beside(request: Request) -> Response:
+            await request.body()  # which the request keeps: it comes from the server's loop
+            return await server_of(request).run(partial(handle, request))
+
+        return handle_beside
 
 
 class Strict(BaseModel):
@@ -23,12 +42,16 @@ def server_of(request: Request) -> Server:
     return request.app.state.server  # type: ignore[no-any-return]  # set when the application is made
 
 
-def _world(request: Request, world: str) -> World:
+async def _world(request: Request, world: str) -> World:
     asked = server_of(request).worlds.get(world)
     if asked is None:
         raise HTTPException(404, f"no world `{world}`{meant(world, server_of(request).worlds.names())}")
     return asked
 
 
-TheServer = Annotated[Server, Depends(server_of)]
+async def _server(request: Request) -> Server:
+    return server_of(request)
+
+
+TheServer = Annotated[Server, Depends(_server)]
 TheWorld = Annotated[World, Depends(_world)]

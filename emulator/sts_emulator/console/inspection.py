@@ -9,12 +9,12 @@ from typing import Any, Self
 from fastapi import APIRouter, HTTPException
 from pydantic import Field, model_validator
 
-from sts_emulator.console.dependencies import Strict, TheWorld
+from sts_emulator.console.dependencies import Beside, Strict, TheWorld
 from sts_emulator.core import clock
 from sts_emulator.core.errors import AwsError
 from sts_emulator.vending import credentials, denials
 
-router = APIRouter()
+router = APIRouter(route_class=Beside)
 
 
 class Sealed(Strict):

@@ -8,7 +8,7 @@ from fastapi import APIRouter, HTTPException, Request
 from pydantic import Field, model_validator
 
 from sts_emulator.accounts import directory
-from sts_emulator.console.dependencies import Strict, TheServer, TheWorld
+from sts_emulator.console.dependencies import Beside, Strict, TheServer, TheWorld
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.spelling import meant
 from sts_emulator.core.world import DEFAULT
@@ -16,7 +16,7 @@ from sts_emulator.pages import approvals, mailbox
 from sts_emulator.pages.visit import Visit
 from sts_emulator.wire import http
 
-router = APIRouter()
+router = APIRouter(route_class=Beside)
 
 
 class Approval(Strict):

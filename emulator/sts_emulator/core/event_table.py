@@ -18,6 +18,7 @@ from typing import Any
 
 from sts_emulator.core import clock
 from sts_emulator.core.events import Copy, Event, Listener, Refuse, Send
+from sts_emulator.core.threads import afterwards
 from sts_emulator.core.health import Health
 from sts_emulator.core.store import EventRow, NewEvent, Store, UnavailableError
 from sts_emulator.core.world import World
@@ -62,7 +63,6 @@ class EventTable:
         self._turns: list[Turn] = []  # oldest first
         self._writing = 0
         self._retry = SOON
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._threads = ThreadPoolExecutor(WRITERS, "events") if store.remote else None
         self._listeners: list[Listener] = []
         self._seen = 0
@@ -75,13 +75,12 @@ class EventTable:
         """
         if world is not None and world.attach(partial(_row, event), KEPT_IN_STATE):
             return
+        if afterwards(partial(self.append, event)):  # else others' answers could settle it, and this one not wait
+            return
         try:
-            loop = self._loop = asyncio.get_running_loop()
+            loop = asyncio.get_running_loop()
         except RuntimeError:
-            if self._loop is not None and self._loop.is_running():  # a thread beside it, whose answer settles it
-                self._pending.append(event)
-            else:
-                self._store.append_events(_rows([event]), KEPT_IN_STATE)
+            self._store.append_events(_rows([event]), KEPT_IN_STATE)
             return
         self._pending.append(event)
         if not self._turn_ends:
@@ -127,8 +126,7 @@ class EventTable:
         if self._threads is None:
             self._wrote(turns, self._try(turns))
         else:
-            self._loop = asyncio.get_running_loop()
-            self._loop.run_in_executor(self._threads, self._try, turns).add_done_callback(
+            asyncio.get_running_loop().run_in_executor(self._threads, self._try, turns).add_done_callback(
                 lambda done: self._wrote(turns, done.result())
             )
 
@@ -193,10 +191,13 @@ class EventTable:
         row = self._store.event(world, identifier)
         return None if row is None else _loads(row.body)
 
-    def watch(self, listener: Listener) -> Callable[[], None]:
+    def position(self) -> int:
+        return self._store.last_event()
+
+    def watch(self, listener: Listener, position: int) -> Callable[[], None]:
         """See Kept. What other processes write comes too."""
         if not self._listeners:
-            self._seen = self._store.last_event()
+            self._seen = position
             asyncio.get_running_loop().call_later(POLL, self._poll)
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)

@@ -68,8 +68,11 @@ class Kept(Protocol):
     def page(self, world: str, after: Event, limit: int) -> list[Event]:
         """Up to `limit` events behind `after`, oldest first."""
 
-    def watch(self, listener: Listener) -> Callable[[], None]:
-        """Call `listener` with every new event until the returned function is called."""
+    def position(self) -> int:
+        """Where the newest event stands: what comes after is new."""
+
+    def watch(self, listener: Listener, position: int) -> Callable[[], None]:
+        """Call `listener` with every event behind a position until the returned function is called."""
 
     def waits(self) -> bool:
         """Whether something that was recorded is not durable yet."""
@@ -102,6 +105,7 @@ class EventLog:
         self.get = self._kept.get
         self.newest = self._kept.newest
         self.page = self._kept.page
+        self.position = self._kept.position
         self.listen = self._kept.watch
         self.waits = self._kept.waits
         self.hold = self._kept.hold
@@ -158,7 +162,11 @@ class Rings:
         start = len(ring) - self._behind(ring, after)
         return list(islice(ring, start, start + limit))
 
-    def watch(self, listener: Listener) -> Callable[[], None]:
+    def position(self) -> int:
+        """See Kept; here everything is told as it comes."""
+        return 0
+
+    def watch(self, listener: Listener, position: int) -> Callable[[], None]:  # noqa: ARG002 - likewise
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 

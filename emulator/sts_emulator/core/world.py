@@ -134,9 +134,14 @@ class World:
         self._store = _NOT_AT_HAND
         self._look()
 
+    @property
+    def is_in_a_hurry(self) -> bool:
+        """Whether this request may wait for nothing."""
+        return self._store is _NOT_AT_HAND
+
     def take_time(self, store: Store) -> None:
         """From now on this request may wait: it is answered, and only its event remains to be told."""
-        if self._store is _NOT_AT_HAND:
+        if self.is_in_a_hurry:
             self._store = store
             self._look()
 

@@ -81,6 +81,7 @@ class Listeners:
     def __init__(self, server: Server, mounted: Mounted) -> None:
         self._server = server
         self._mounted = mounted
+        self._loop = asyncio.get_running_loop()
         self._open: dict[tuple[str, str, str, bool], Listener] = {}
 
     async def open(self, asked: Asked) -> Listener:
@@ -89,12 +90,20 @@ class Listeners:
         Raises:
             ListenerError: no such world or workload, the port is taken, or there are too many.
         """
-        self._sweep()
+        gone = [listener for listener in self.all() if not self._is_there(listener.asked)]
+        opening = self._opened(asked, gone, is_there=self._is_there(asked))
+        if asyncio.get_running_loop() is self._loop:
+            return await opening
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(opening, self._loop))
+
+    async def _opened(self, asked: Asked, gone: list[Listener], *, is_there: bool) -> Listener:
+        for old in gone:
+            self.close(old)
         place = (asked.kind, asked.world, asked.workload, asked.relayed)
         listener = self._open.get(place)
         if listener is not None and asked.port in (0, listener.port):
             return listener
-        if not self._is_there(asked):
+        if not is_there:
             raise ListenerError(f"no {asked.kind} `{asked.workload}` in world `{asked.world}`")
         if len(self._open) >= MOST:
             raise ListenerError(f"there are {MOST} listeners already")
@@ -125,7 +134,7 @@ class Listeners:
 
     def close(self, listener: Listener) -> None:
         """Close a listener; connections that it has accepted end with their request."""
-        listener.server.close()
+        self._loop.call_soon_threadsafe(listener.server.close)
         self._open = {place: other for place, other in self._open.items() if other is not listener}
 
     def close_all(self) -> None:
@@ -142,11 +151,6 @@ class Listeners:
         return next(
             (listener for listener in self.all() if (listener.asked.world, listener.port) == (world, port)), None
         )
-
-    def _sweep(self) -> None:
-        for listener in self.all():
-            if not self._is_there(listener.asked):
-                self.close(listener)
 
     def _is_there(self, asked: Asked) -> bool:
         world = self._server.worlds.get(asked.world)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from functools import partial
 
 from sts_emulator.core import faults
@@ -16,12 +16,12 @@ from sts_emulator.pages.routes import Page
 from sts_emulator.pages.visit import Visit
 from sts_emulator.vending.context import Server
 from sts_emulator.wire.http import Request, Response
-from sts_emulator.wire.injected import meet
+from sts_emulator.wire.injected import Met
 
 log = logging.getLogger("emulator")
 
 
-async def answer(server: Server, world: World, request: Request, base_url: str) -> Response:
+def answer(server: Server, world: World, request: Request, base_url: str) -> Response | Awaitable[Response]:
     """Answer one visit. The size of the request was checked by whoever read it."""
     visit = Visit(server, world, request, base_url)
     page: Page | None = None
@@ -32,8 +32,12 @@ async def answer(server: Server, world: World, request: Request, base_url: str) 
     except Exception as error:  # noqa: BLE001 - told to the visitor, or logged whole
         return _failure(visit, page, error)
     if fault is None:
-        return await _carry_out(visit, page, values)
-    return await meet(fault, partial(_misfortune, visit, page), partial(_carry_out_late, visit, page, values))
+        return _carry_out(visit, page, values)
+
+    def carry_out() -> Awaitable[Response]:
+        return server.run(partial(_carry_out_late, visit, page, values))
+
+    return Met(fault, partial(_misfortune, visit, page), carry_out)
 
 
 async def _carry_out_late(visit: Visit, page: Page, values: Mapping[str, str]) -> Response:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Container, Mapping
+from functools import partial
 from pathlib import Path
 
 from sts_emulator.accounts import documents
@@ -79,7 +80,7 @@ def seed(server: Server) -> None:
 
 async def watch(server: Server, report: Callable[[str], None] = log.warning) -> None:
     """Take up changed and new scenario files until cancelled; a mistake is reported, and the last good state stays."""
-    standing = _look(server)
+    standing = await server.run(partial(_look, server))
     seen: Seen = {path: state for path, state in standing.items() if _record(_world(server), path)}
     await asyncio.sleep(EVERY)
     seen = await _take_up(server, seen, report, no_news=standing)
@@ -90,12 +91,13 @@ async def watch(server: Server, report: Callable[[str], None] = log.warning) -> 
 
 async def _take_up(server: Server, seen: Seen, report: Callable[[str], None], *, no_news: Container[Path] = ()) -> Seen:
     """Apply what differs from `seen`; of files in `no_news` only mistakes are reported."""
-    now = _look(server)
+    now = await server.run(partial(_look, server))
     for path, state in now.items():
         if seen.get(path) == state:
             continue
         try:
-            changed = _apply_new(server, _world(server), await asyncio.to_thread(_read, server, path))
+            scenario = await asyncio.to_thread(_read, server, path)
+            changed = await server.run(partial(_apply_to_default, server, scenario))
         except ScenarioError as error:
             report(f"{error}\n{path}: not taken up; what was there before stays")
         else:
@@ -115,6 +117,10 @@ def _apply_new(server: Server, world: World, scenario: Scenario) -> bool:
         return False
     apply(server, world, scenario)
     return True
+
+
+def _apply_to_default(server: Server, scenario: Scenario) -> bool:
+    return _apply_new(server, _world(server), scenario)
 
 
 def _record(world: World, path: Path) -> documents.SeededScenario | None:

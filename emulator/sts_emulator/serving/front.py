@@ -6,7 +6,6 @@ import asyncio
 import importlib
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -45,8 +44,6 @@ _SHOWING_PARTS = ("accounts", "approve", "identity-center", "scim")  # and parts
 
 _API = ("/_emulator/api", "/_emulator/docs", "/_emulator/openapi.json")
 _CONSOLE = "/_emulator"  # which is no place of a workload's listener
-
-UNITS = 16  # calls at the same time that wait for a database elsewhere
 PATIENCE_BESIDE = 2.0  # seconds that such a call waits for another one that writes to its world
 PATIENCE = 0.1  # seconds that all wait while one waits for another process's lock
 PATIENCE_READY = 1.0  # seconds for which a state may be busy and yet be ready
@@ -63,10 +60,8 @@ class Front:
         self._refuse = refuse
         self._store = server.worlds.store
         self.looks: Looks | None = None
-        self._threads: ThreadPoolExecutor | None = None
         if self._store.remote:
             self.looks = Looks(self._store, server.health, server.settings.fresh_ms / 1000)
-            self._threads = ThreadPoolExecutor(UNITS, "units")
         self._door = _door(server)
         self._api: Any = None
         self.extensions: list[Callable[[Any], None]] = []
@@ -116,11 +111,11 @@ class Front:
         await send_answer(scope, receive, send, response)
 
     async def _serve_api(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Give a request to the control API. What it waits for a database elsewhere, others wait for too."""
+        """Give a request to the control API, which does beside the loop what may wait for a database elsewhere."""
         try:
             if self.looks is not None:
                 await self.looks.wait()
-            self._plant_for_api(scope["path"])
+            await self.server.run(partial(self._plant_for_api, scope["path"]))
         except UnavailableError as error:
             self.server.health.failed(error)
             await send_answer(scope, receive, send, _json(503, b'{"message":"the state is unavailable"}'))
@@ -153,8 +148,8 @@ class Front:
         return _json(200, b'{"status":"ok"}')
 
     async def _probe(self) -> None:
-        if self._threads is not None:
-            await asyncio.get_running_loop().run_in_executor(self._threads, self._store.probe)
+        if self._store.remote:
+            await self.server.run(self._store.probe)
             return
         end = clock.monotonic() + PATIENCE_READY
         while True:
@@ -220,10 +215,8 @@ class Front:
         return self._refuse(request, error)
 
     async def _answer_beside(self, request: Request, mount: tuple[str, str] | None) -> Response:
-        work = partial(self._answer, request, mount, in_a_hurry=False)
         try:
-            answer = await asyncio.get_running_loop().run_in_executor(self._threads, work)
-            return answer if isinstance(answer, Response) else await answer
+            return await self.server.run(partial(self._answer, request, mount, in_a_hurry=False))
         except UnavailableError as error:
             return self.refuse(request, error)
 
@@ -240,7 +233,8 @@ class Front:
         if mount is not None and rest.startswith(_CONSOLE):
             return _json(404, b'{"message":"no such page"}')
         if rest != "/" and routes.is_page(rest):
-            world.take_time(self._store)  # it may await what belongs to the loop, and so stays there
+            if in_a_hurry:  # a page is not made to be started again
+                raise NotAtHandError
             if PENDING in world.settings and not rest.startswith(_CONSOLE):  # whose pages plant when they show it
                 plant(self.server, world)
             return answering.answer(self.server, world, request, base_url)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from sts_emulator.accounts.documents import Role, User
 from sts_emulator.core import clock
+from sts_emulator.core.threads import Beside, Value, Work
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.events import EventLog
 from sts_emulator.core.health import Health
@@ -52,6 +54,14 @@ class Server:
     used: Callable[[Context, AwsError | None], None] | None = None
     metrics: Metrics = field(default_factory=Metrics)
     exchanges: deque[Exchange] = field(default_factory=lambda: deque(maxlen=EXCHANGES))
+    beside: Beside | None = None  # where what may wait for a database elsewhere is done; an embedded one is at hand
+
+    async def run(self, work: Work[Value]) -> Value:
+        """What `work` returns, or what comes of awaiting it, while others have their turn."""
+        if self.beside is not None:
+            return await self.beside.run(work)
+        made = work()
+        return await made if inspect.isawaitable(made) else made
 
 
 @dataclass(slots=True)

@@ -54,7 +54,6 @@ class Feed:
     def __init__(self, events: EventLog, world: str, root: str, ended: Callable[[], object]) -> None:
         self._events = events
         self._ended = ended
-        self._loop = asyncio.get_running_loop()
         self._world = world
         self._root = root
         self._new: deque[Event] = deque(maxlen=SHOWN)
@@ -66,15 +65,15 @@ class Feed:
         self._timer: asyncio.TimerHandle | None = None
         self._told_at = float("-inf")
         self._readers = 0
-        self._keepalive: asyncio.TimerHandle = self._loop.call_later(QUIET, lambda: None)
+        self._keepalive: asyncio.TimerHandle | None = None
         self._stop: Callable[[], None] | None = None
 
-    async def read(self, last: str) -> AsyncGenerator[bytes, None]:
-        """Everything from now on, or from the event of that id on."""
-        self._begin()
+    async def read(self, position: int, missed_before: bytes) -> AsyncGenerator[bytes, None]:
+        """What was missed, and everything from a position on."""
+        self._begin(position)
         try:
             number = self._number
-            yield self._missed(last) or b": listening\n\n"
+            yield missed_before or b": listening\n\n"
             while True:
                 missed = [known for known in self._tellings if known.number > number]
                 if missed and missed[0].number > number + 1:
@@ -88,10 +87,11 @@ class Feed:
         finally:
             self._end()
 
-    def _begin(self) -> None:
+    def _begin(self, position: int) -> None:
+        self._loop = asyncio.get_running_loop()  # the reader's, which is not the one that made this: core.threads
         self._readers += 1
         if self._stop is None:
-            self._stop = self._events.listen(self._note)
+            self._stop = self._events.listen(self._note, position)
             self._quiet()
 
     def _end(self) -> None:
@@ -99,10 +99,12 @@ class Feed:
         if not self._readers and self._stop is not None:
             self._stop()
             self._stop = None
-            self._keepalive.cancel()
+            if self._keepalive is not None:
+                self._keepalive.cancel()
             self._ended()
 
-    def _missed(self, last: str) -> bytes:
+    def missed(self, last: str) -> bytes:
+        """What came behind the event of that id."""
         event = self._events.get(self._world, last) if last else None
         return b"" if event is None else self._text(self._events.page(self._world, event, CAUGHT_UP)[::-1], 0)
 
@@ -154,12 +156,12 @@ _FEEDS: Final[WeakKeyDictionary[EventLog, dict[tuple[str, str], Feed]]] = WeakKe
 def live(visit: Visit) -> Response:
     """New attempts as server-sent events."""
     feed = _feed(visit.server, visit.world.name, visit.root)
-    return render.stream("text/event-stream", feed.read(visit.request.headers.get("last-event-id", "")[:64]))
+    position = visit.server.events.position()
+    missed = feed.missed(visit.request.headers.get("last-event-id", "")[:64])
+    return render.stream("text/event-stream", feed.read(position, missed))
 
 
 def _feed(server: Server, world: str, root: str) -> Feed:
     feeds = _FEEDS.setdefault(server.events, {})
     place = world, root
-    if place not in feeds:
-        feeds[place] = Feed(server.events, world, root, partial(feeds.pop, place, None))
-    return feeds[place]
+    return feeds.setdefault(place, Feed(server.events, world, root, partial(feeds.pop, place, None)))

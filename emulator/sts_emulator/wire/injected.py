@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
+from dataclasses import dataclass
+from typing import Any
 
+from sts_emulator.core.threads import OnLoop
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.faults import Fault
 from sts_emulator.wire.http import Response
 
 
-async def meet(
-    fault: Fault, fail: Callable[[AwsError], Response], carry_out: Callable[[], Response | Awaitable[Response]]
-) -> Response:
+@dataclass(frozen=True, slots=True)
+class Met(OnLoop[Response]):
     """The answer to a call or visit that meets a fault, marked with it."""
-    await asyncio.sleep(fault.delay_seconds)
-    if fault.holds_back:
-        return Response(503, [], b"", fault)
-    if fault.error is not None:
-        response = fail(fault.error)
-    else:
-        answer = carry_out()
-        response = answer if isinstance(answer, Response) else await answer
-    response.fault = fault
-    return response
+
+    fault: Fault
+    fail: Callable[[AwsError], Response]
+    carry_out: Callable[[], Awaitable[Response]]
+
+    def __await__(self) -> Generator[Any, None, Response]:
+        return self._answer().__await__()
+
+    async def _answer(self) -> Response:
+        await asyncio.sleep(self.fault.delay_seconds)
+        if self.fault.holds_back:
+            return Response(503, [], b"", self.fault)
+        response = await self.carry_out() if self.fault.error is None else self.fail(self.fault.error)
+        response.fault = self.fault
+        return response

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Respons
 from pydantic import Field
 
 from sts_emulator.accounts import documents
-from sts_emulator.console.dependencies import Strict, TheServer, TheWorld
+from sts_emulator.console.dependencies import Beside, Strict, TheServer, TheWorld
 from sts_emulator.network.listeners import Asked, Kind, Listener, ListenerError, Listeners
 from sts_emulator.workloads import launch
 from sts_emulator.workloads.launch import LaunchError, Wanted
@@ -64,7 +64,7 @@ def _listeners(request: Request) -> Listeners:
 
 TheListeners = Annotated[Listeners, Depends(_listeners)]
 
-router = APIRouter()
+router = APIRouter(route_class=Beside)
 
 
 @router.get("/listeners", summary="List a world's listeners")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -38,7 +40,9 @@ class _Fetched:
 
 
 _fetched: OrderedDict[tuple[str, ...], _Fetched] = OrderedDict()
-_running: dict[tuple[str, ...], asyncio.Task[None]] = {}
+_running: dict[tuple[str, ...], Future[None]] = {}  # of any thread: see core.threads
+
+_tasks: set[asyncio.Task[None]] = set()  # a loop holds its tasks but weakly
 
 
 def known(ctx: Context, provider: Provider, key_id: str | None) -> KeySet | None:
@@ -63,11 +67,21 @@ def known(ctx: Context, provider: Provider, key_id: str | None) -> KeySet | None
 async def fetch(ctx: Context, provider: Provider) -> None:
     """Ask the issuer for its keys; what comes of it, `known` tells. Simultaneous calls share one fetch."""
     place = _place(ctx.world, provider)
-    running = _running.get(place)
-    if running is None:
-        running = _running[place] = asyncio.create_task(_refresh(place, ctx.world.now(), provider))
-        running.add_done_callback(lambda _: _running.pop(place, None))
-    await asyncio.shield(running)
+    mine: Future[None] = Future()
+    if (running := _running.setdefault(place, mine)) is mine:
+        task = asyncio.create_task(_refresh(place, ctx.world.now(), provider))
+        _tasks.add(task)
+        task.add_done_callback(partial(_end, place))
+    await asyncio.shield(asyncio.wrap_future(running))
+
+
+def _end(place: tuple[str, ...], task: asyncio.Task[None]) -> None:
+    _tasks.discard(task)
+    running = _running.pop(place)
+    if error := task.exception():
+        running.set_exception(error)
+    else:
+        running.set_result(None)
 
 
 def _local(world: World, issuer: str) -> KeySet | None:
