@@ -35,8 +35,9 @@ class Cluster:
 
     _numbers = itertools.count(1)
 
-    def __init__(self, folder: Path, bin_dir: Path) -> None:
+    def __init__(self, folder: Path, bin_dir: Path, *, is_durable: bool = False) -> None:
         self.folder = folder
+        self._is_durable = is_durable
         self.port = free_port()
         self._bin = bin_dir
         self._process: subprocess.Popen | None = None
@@ -48,7 +49,7 @@ class Cluster:
             "port": self.port,
             "listen_addresses": "127.0.0.1",
             "unix_socket_directories": self.folder,
-            "fsync": "off",
+            "fsync": "on" if self._is_durable else "off",
         }
         options = [part for name, value in flags.items() for part in ("-c", f"{name}={value}")]
         command = [str(self._bin / "postgres"), "-D", str(self.folder / "data"), *options]
@@ -128,13 +129,13 @@ def _user() -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def cluster(bin_dir: Path) -> Iterator[Cluster]:
-    """A running cluster, gone afterwards."""
+def cluster(bin_dir: Path, *, is_durable: bool = False) -> Iterator[Cluster]:
+    """A running cluster, gone afterwards; one that is durable waits for the disk."""
     folder = Path(tempfile.mkdtemp(prefix="sts-emulator-pg-"))
     if os.getuid() == 0:
         shutil.chown(folder, "postgres", "postgres")
     try:
-        made = Cluster(folder, bin_dir)
+        made = Cluster(folder, bin_dir, is_durable=is_durable)
         made.start()
         try:
             yield made

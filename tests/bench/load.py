@@ -102,7 +102,7 @@ def drive(
     clients = []
     for number in range(connections):
         clients.append([None, number, 0.0, b""])
-        _connect(selector, clients[-1], server.port)
+        _connect(selector, clients[-1], server.ports[number % len(server.ports)])
     latencies: list[float] = []
     errors = done = 0
     cpu, start = server.cpu_seconds(), clock()

@@ -20,15 +20,27 @@ SCENARIO = HERE / "world.yaml"
 
 @dataclass(eq=False)
 class Running:
-    """A server process and its port."""
+    """A server process, or several that are one emulator, and where they listen."""
 
     name: str
     process: subprocess.Popen
     port: int
+    others: tuple[Running, ...] = ()
+    """Replicas on the same state."""
+
+    @property
+    def ports(self) -> list[int]:
+        """All of its ports."""
+        return [self.port, *(other.port for other in self.others)]
+
+    def pids(self) -> list[int]:
+        """Its processes: a parent's workers are children of it."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        return [self.process.pid, *map(int, children), *(pid for other in self.others for pid in other.pids())]
 
     def cpu_seconds(self) -> float:
-        """CPU time of the process so far, user and system, all its threads (clock_getcpuclockid(3), made by hand)."""
-        return time.clock_gettime(~self.process.pid << 3 | 2)
+        """CPU time of the processes so far, user and system, all threads (clock_getcpuclockid(3), made by hand)."""
+        return sum(time.clock_gettime(~pid << 3 | 2) for pid in self.pids())
 
     def resident_mib(self) -> float:
         """Resident memory of the process."""
@@ -41,23 +53,21 @@ class Running:
 def command(name: str, port: int, folder: Path) -> list[str]:
     """How the server called `name` is started on a port; `folder` is its own.
 
-    A path is another tree of this project, and a URL the upstream of a door.
+    A path is another tree of this project, and a URL the upstream of a door, or a state.
     """
     bin_dir = Path(sys.executable).parent
     serve = ["serve", "--port", str(port), "--scenario", str(SCENARIO)]
-    match name:
-        case "ours":
-            return [str(bin_dir / "sts-emulator"), *serve]
-        case "state":
-            return [str(bin_dir / "sts-emulator"), *serve, "--state", str(folder / "world.sqlite")]
-        case "moto":
-            return [str(bin_dir / "moto_server"), "-p", str(port)]
-        case "bare":
-            return [sys.executable, str(HERE / "bare.py"), str(port)]
-        case door if door.startswith("http://"):
-            return [str(bin_dir / "sts-emulator"), *serve, "--upstream", door]
-        case tree:
-            return [str(Path(tree) / ".venv" / "bin" / "sts-emulator"), *serve]
+    file = ["--state", str(folder / "world.sqlite")]
+    flags = {"ours": [], "state": file, "workers": [*file, "--workers", "2"]}
+    if "://" in name:
+        flags[name] = ["--upstream" if name.startswith("http://") else "--state", name]
+    if name in flags:
+        return [str(bin_dir / "sts-emulator"), *serve, *flags[name]]
+    if name == "moto":
+        return [str(bin_dir / "moto_server"), "-p", str(port)]
+    if name == "bare":
+        return [sys.executable, str(HERE / "bare.py"), str(port)]
+    return [str(Path(name) / ".venv" / "bin" / "sts-emulator"), *serve]
 
 
 @contextlib.contextmanager

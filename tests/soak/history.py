@@ -17,6 +17,7 @@ import botocore.credentials
 
 LONGEST_WAIT = 20.0  # seconds: nginx gives up before
 
+PAUSE = 0.1  # seconds after a call that nobody took
 _CODE = re.compile(rb"<Code>([^<]*)</Code>")
 
 
@@ -115,6 +116,8 @@ class Client:
             self._connection = None
         entry.end = time.time()
         self._history.add(entry)
+        if entry.status in (0, 502):
+            time.sleep(PAUSE)
         return entry
 
 

@@ -115,7 +115,7 @@ def _new_app(title: str) -> FastAPI:
 
 
 async def _unavailable(request: Request, reason: Exception) -> JSONResponse:
-    log.warning("%s %s: the state is unavailable (%s)", request.method, request.url.path, reason)
+    server_of(request).health.failed(reason)
     return JSONResponse({"detail": "the state is unavailable"}, 503)
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Annotated, Any
 
 from fastapi import Depends, HTTPException, Request, Response
+from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict
 
@@ -26,7 +28,10 @@ class Beside(APIRoute):
 
         async def handle_beside(request: Request) -> Response:
             await request.body()  # which the request keeps: it comes from the server's loop
-            return await server_of(request).run(partial(handle, request))
+            try:
+                return await server_of(request).run(partial(handle, request))
+            except asyncio.CancelledError:  # the server ends, and has waited for this as long as it does
+                return JSONResponse({"detail": "the server is stopping"}, 503)
 
         return handle_beside
 

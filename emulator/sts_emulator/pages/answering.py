@@ -81,7 +81,7 @@ def _failure(visit: Visit, page: Page | None, error: Exception) -> Response:
     if page is not None and isinstance(error, page.mistakes):
         error = AwsError("Refused", str(error), status=getattr(error, "status", 400))
     if isinstance(error, UnavailableError):
-        log.warning("%s %s: the state is unavailable (%s)", visit.request.method, visit.request.signed_path, error)
+        visit.server.health.failed(error)
         error = AwsError("ServiceUnavailable", "the state is unavailable", status=503)
     if not isinstance(error, AwsError):
         log.error("%s %s failed inside", visit.request.method, visit.request.signed_path, exc_info=error)

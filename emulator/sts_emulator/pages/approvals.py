@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import threading
 from collections.abc import Awaitable, Iterable
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -62,6 +63,7 @@ MODULES: Final[list[str]] = []
 """Modules whose approvers are not loaded yet."""
 
 _APPROVERS: Final[list[Approver]] = []
+_LOADING: Final = threading.RLock()  # approvals come by threads where the state is elsewhere: core.beside
 
 
 def approver(function: Approver) -> Approver:
@@ -81,9 +83,10 @@ async def approve(visit: Visit, request: Request) -> Outcome:
     Raises:
         AwsError: NotFound 404, nobody waits for it; or what the page would refuse with.
     """
-    while MODULES:
-        importlib.import_module(MODULES[0])
-        MODULES.pop(0)
+    with _LOADING:
+        while MODULES:
+            importlib.import_module(MODULES[0])
+            MODULES.pop(0)
     for candidate in _APPROVERS:
         answered = candidate(visit, request)
         outcome = await answered if inspect.isawaitable(answered) else answered

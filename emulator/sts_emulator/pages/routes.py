@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -57,6 +58,8 @@ class Page:
 
 MODULES: Final[dict[str, list[str]]] = {}
 """First segment, the first two, whole path with its slash, or `*/second` -> modules of its pages, not imported yet."""
+
+_LOADING: Final = threading.RLock()  # visits come by threads where the state is elsewhere: core.beside
 
 _PAGES: Final[dict[str, list[Page]]] = {}
 """First segment, or `*/second` -> its pages, the most particular first."""
@@ -153,6 +156,9 @@ def _values(rival: Page, segments: list[str]) -> dict[str, str] | None:
 
 def _load(place: str) -> None:
     modules = MODULES.get(place, [])
-    while modules:
-        importlib.import_module(modules[0])
-        modules.pop(0)
+    if not modules:
+        return
+    with _LOADING:
+        while modules:
+            importlib.import_module(modules[0])
+            modules.pop(0)

@@ -227,11 +227,13 @@ class CallConnection(Connection):
         pending = answer
 
         async def app(scope: Any, receive: Any, send: Any) -> None:
-            response = pending if isinstance(pending, Response) else await pending
             try:
+                response = pending if isinstance(pending, Response) else await pending
                 await self._events.settled()
             except UnavailableError as error:
                 response = self._front.refuse(request, error)
+            except asyncio.CancelledError:  # the server ends, and has waited for this as long as it does
+                response = Response(503, [("connection", "close")], b"")
             await send_answer(scope, receive, send, response)
 
         usual, self.app = self.app, app

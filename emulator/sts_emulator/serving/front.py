@@ -134,7 +134,12 @@ class Front:
         except UnavailableError as error:
             return self.refuse(request, error)
         answer = self.answer(request, mount)
-        return answer if isinstance(answer, Response) else await answer
+        try:
+            return answer if isinstance(answer, Response) else await answer
+        except UnavailableError as error:
+            return self.refuse(request, error)
+        except asyncio.CancelledError:  # the server ends, and has waited for this as long as it does
+            return Response(503, [("connection", "close")], b"")
 
     async def _ready(self) -> Response:
         """Whether the state takes what is written, tried out; why not, where it does not."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any, Final, TypeVar
@@ -31,6 +32,8 @@ _PAGE = "https://aws.amazon.com/iam"
 _QUERY_METHODS: Final = ("POST", "GET")
 _BAD_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
 
+
+_LOADING: Final = threading.RLock()  # calls come by threads where the state is elsewhere: core.beside
 
 _FOUND: Final[dict[tuple[str | None, str], tuple[Service, Operation]]] = {}
 """(version, action) -> what a query request has meant before."""
@@ -83,10 +86,12 @@ def operations() -> dict[str, list[str]]:
 def find(service: str, name: str) -> Callable[..., Any] | None:
     """The function that carries out an operation, or None where none is registered."""
     function = REGISTRY.get((service, name))
-    while function is None and MODULES.get(service):
-        importlib.import_module(MODULES[service][0])
-        MODULES[service] = MODULES[service][1:]  # after the import: a module that fails to load fails again
-        function = REGISTRY.get((service, name))
+    if function is not None:
+        return function
+    with _LOADING:
+        while (function := REGISTRY.get((service, name))) is None and MODULES.get(service):
+            importlib.import_module(MODULES[service][0])
+            MODULES[service] = MODULES[service][1:]  # after the import: a module that fails to load fails again
     return function
 
 
