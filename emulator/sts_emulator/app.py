@@ -16,12 +16,12 @@ from typing import Any
 from sts_emulator.catalogue import METHODS, SERVICES
 from sts_emulator.core import clock, faults
 from sts_emulator.core.backends import open_store
-from sts_emulator.core.threads import Beside
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.event_table import EventTable
 from sts_emulator.core.events import EventLog
 from sts_emulator.core.health import Health
 from sts_emulator.core.store import NotAtHandError, StaleError, UnavailableError, UnusableError
+from sts_emulator.core.threads import Beside
 from sts_emulator.core.world import DEFAULT, PENDING, World, Worlds
 from sts_emulator.pages import approvals, routes
 from sts_emulator.serving import sockets

@@ -18,9 +18,9 @@ from typing import Any
 
 from sts_emulator.core import clock
 from sts_emulator.core.events import Copy, Event, Listener, Refuse, Send
-from sts_emulator.core.threads import afterwards
 from sts_emulator.core.health import Health
 from sts_emulator.core.store import EventRow, NewEvent, Store, UnavailableError
+from sts_emulator.core.threads import afterwards
 from sts_emulator.core.world import World
 
 KEPT_IN_STATE = 100_000  # per world

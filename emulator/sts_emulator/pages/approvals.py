@@ -63,7 +63,7 @@ MODULES: Final[list[str]] = []
 """Modules whose approvers are not loaded yet."""
 
 _APPROVERS: Final[list[Approver]] = []
-_LOADING: Final = threading.RLock()  # approvals come by threads where the state is elsewhere: core.beside
+_LOADING: Final = threading.RLock()  # approvals come by threads where the state is elsewhere: core.threads
 
 
 def approver(function: Approver) -> Approver:

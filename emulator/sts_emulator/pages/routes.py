@@ -59,7 +59,7 @@ class Page:
 MODULES: Final[dict[str, list[str]]] = {}
 """First segment, the first two, whole path with its slash, or `*/second` -> modules of its pages, not imported yet."""
 
-_LOADING: Final = threading.RLock()  # visits come by threads where the state is elsewhere: core.beside
+_LOADING: Final = threading.RLock()  # visits come by threads where the state is elsewhere: core.threads
 
 _PAGES: Final[dict[str, list[Page]]] = {}
 """First segment, or `*/second` -> its pages, the most particular first."""

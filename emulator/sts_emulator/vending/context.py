@@ -10,11 +10,11 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from sts_emulator.accounts.documents import Role, User
 from sts_emulator.core import clock
-from sts_emulator.core.threads import Beside, Value, Work
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.events import EventLog
 from sts_emulator.core.health import Health
 from sts_emulator.core.metrics import Metrics
+from sts_emulator.core.threads import Beside, Value, Work
 from sts_emulator.core.world import World, Worlds
 from sts_emulator.policy.deciding.document import Document
 from sts_emulator.policy.deciding.engine import Decision, PolicySet, Principal, Request

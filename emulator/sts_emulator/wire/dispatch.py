@@ -33,7 +33,7 @@ _QUERY_METHODS: Final = ("POST", "GET")
 _BAD_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
 
 
-_LOADING: Final = threading.RLock()  # calls come by threads where the state is elsewhere: core.beside
+_LOADING: Final = threading.RLock()  # calls come by threads where the state is elsewhere: core.threads
 
 _FOUND: Final[dict[tuple[str | None, str], tuple[Service, Operation]]] = {}
 """(version, action) -> what a query request has meant before."""

@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass
 from typing import Any
 
-from sts_emulator.core.threads import OnLoop
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.faults import Fault
+from sts_emulator.core.threads import OnLoop
 from sts_emulator.wire.http import Response
 
 
