@@ -212,21 +212,23 @@ class EventTable:
         else:
             loop.run_in_executor(self._threads, self._news).add_done_callback(self._polled)
 
-    def _polled(self, done: asyncio.Future[list[EventRow]]) -> None:
+    def _polled(self, done: asyncio.Future[tuple[int, list[Event]]]) -> None:
         if done.exception() is None:
-            self._tell(done.result())
+            self._tell(*done.result())
         asyncio.get_running_loop().call_later(POLL, self._poll)
 
     def _announce(self) -> None:
-        self._tell(self._news())
+        self._tell(*self._news())
 
-    def _news(self) -> list[EventRow]:
-        return self._store.events_since(self._seen, BATCH)
+    def _news(self) -> tuple[int, list[Event]]:
+        """What is new, and up to where that is."""
+        rows = self._store.events_since(self._seen, BATCH)
+        named = [row for row in rows if row.world]  # the last event of a deleted world is nobody's
+        return rows[-1].position if rows else self._seen, self._read(named)
 
-    def _tell(self, rows: list[EventRow]) -> None:
-        if rows:
-            self._seen = rows[-1].position
-        for event in self._read([row for row in rows if row.world]):  # the last event of a deleted world is nobody's
+    def _tell(self, position: int, events: list[Event]) -> None:
+        self._seen = position
+        for event in events:
             for listener in self._listeners:
                 listener(event)
 
