@@ -87,6 +87,13 @@ def test_a_source_is_written_in_one_way(upstream, before_it, source, read):
     assert f"x-amz-copy-source: {read}\r\n" in head
 
 
+def test_a_query_holds_what_s3_knows(upstream, before_it):
+    """An upstream may have operations of its own: `?events` makes another of MinIO's lists."""
+    send(signed(before_it, "GET", "/photos?list-type=2&prefix=a%20b%2B&events=x&ping=1&fetch-owner=", user=""))
+    line = next(heard for heard in upstream.heard if b"list-type" in heard).partition(b"\r\n")[0]
+    assert line == b"GET /photos?list-type=2&prefix=a%20b%2B&fetch-owner= HTTP/1.1"
+
+
 def test_a_header_is_not_another_with_a_hyphen(upstream, before_it):
     """Servers that fold `_` and `-` would take the one for the other; metadata may have either."""
     names = {"x-amz-copy_source": "/photos/bob/1", "x-amz-grant_read": "id=x", "x-amz-meta-a_b": "kept"}

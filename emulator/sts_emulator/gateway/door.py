@@ -8,6 +8,7 @@ event.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from dataclasses import replace
 from functools import partial
@@ -50,6 +51,7 @@ log = logging.getLogger("emulator")
 _LARGEST: Final = 32 << 20
 """Bytes of a body that is not streamed: a part of a layer in ECR, in base64."""
 
+_LONG: Final = 1 << 20  # bytes of a body that takes long to read
 _LARGEST_CODE: Final = 100 << 20  # of a Lambda function
 
 _LARGEST_DOCUMENT: Final = 8 << 20  # of S3: ten thousand parts of an upload
@@ -133,7 +135,7 @@ class Door:
             return
         await _read(passage)  # 4
         signer.verify(passage)
-        _match(passage)  # 5
+        await _match(passage)  # 5
         await leaving.meet_fault(passage)
         await verdicts.allow(passage, self._policies, await verdicts.needs_of(passage, self._policies))  # 6
         exchange = await self._forward(passage, passage.request.body)  # 7
@@ -147,7 +149,7 @@ class Door:
         is_streamed = foreign_parameters.is_streamed(meant)
         if not is_streamed:
             passage.request.body = await upload.whole(_LARGEST_DOCUMENT)
-        _match(passage)
+        await _match(passage)
         needs = await verdicts.needs_of(passage, self._policies)
         if passage.operation == batches.OPERATION and needs:
             await self._delete(passage, needs)
@@ -266,14 +268,22 @@ async def _read(passage: Passage) -> None:
     passage.request.body = body
 
 
-def _match(passage: Passage) -> None:
+async def _match(passage: Passage) -> None:
     if passage.meant is None:
         passage.meant = foreign_routing.match(passage.signing_name, passage.request)
     passage.ctx.operation = passage.operation
-    passage.parameters = foreign_parameters.read(passage.meant, passage.request)
-    passage.ctx.parameters = foreign_parameters.without_secrets(passage.meant, passage.parameters)
+    if len(passage.request.body) > _LONG:
+        await asyncio.to_thread(_read_parameters, passage)  # others have their turn meanwhile
+    else:
+        _read_parameters(passage)
     if passage.signing_name == S3:
         passage.request = object_names.straightened(passage.request, passage.parameters)
+
+
+def _read_parameters(passage: Passage) -> None:
+    assert passage.meant is not None
+    passage.parameters = foreign_parameters.read(passage.meant, passage.request)
+    passage.ctx.parameters = foreign_parameters.without_secrets(passage.meant, passage.parameters)
 
 
 async def _answer(passage: Passage, exchange: Exchange) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Container
 from contextlib import aclosing
 from typing import Final
 
@@ -13,7 +13,7 @@ from sts_emulator.gateway.exchange import BrokenError, Exchange, LateError
 from sts_emulator.gateway.passage import Passage
 from sts_emulator.gateway.recognition import S3
 from sts_emulator.gateway.uploads import Upload
-from sts_emulator.wire import foreign_parameters, sigv4_s3
+from sts_emulator.wire import foreign_parameters, foreign_routing, sigv4_s3
 from sts_emulator.wire.http import Response
 
 _LARGEST_READ: Final = 8 << 20
@@ -103,11 +103,18 @@ def _head(passage: Passage, headers: dict[str, str], payload: str, length: int |
         region=passage.ctx.region,
         method=request.method,
         path=path,
-        query=resigning.query_without_signature(request.query),
+        query=resigning.query_of(request.query, _known_names(passage)),
         headers=headers,
         payload=payload,
         length=length,
     )
+
+
+def _known_names(passage: Passage) -> Container[str] | None:
+    """What a query of S3 may hold, by its model; None where any name may pass."""
+    if passage.signing_name != S3:
+        return None
+    return foreign_routing.route(passage.meant.operation).names if passage.meant is not None else ()
 
 
 async def relay(passage: Passage, exchange: Exchange, write_down: Callable[[], object]) -> None:

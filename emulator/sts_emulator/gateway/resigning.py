@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Final
 from urllib.parse import quote
 
@@ -50,12 +50,19 @@ def passing(headers: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def query_without_signature(query: str) -> str:
-    """A query as it goes on: of a presigned URL without what signed it."""
+def query_of(query: str, known: Container[str] | None = None) -> str:
+    """A query as it goes on: of a presigned URL without what signed it, and without names that are not `known`.
+
+    S3 heeds no others, but an upstream might.
+    """
     if not query:
         return ""
-    kept = [(name, value) for name, value in http.pairs(query) if name.lower() not in _SIGNING]
-    bare = {pair for pair in query.split("&") if "=" not in pair}
+    kept = [
+        (name, value)
+        for name, value in http.pairs(query)
+        if name.lower() not in _SIGNING and (known is None or name in known)
+    ]
+    bare = {http.unquote(pair, plus=True) for pair in query.split("&") if "=" not in pair}
     escaped = [(quote(name, safe="~"), quote(value, safe="~")) for name, value in kept]
     return "&".join(name if name in bare and not value else f"{name}={value}" for name, value in escaped)
 

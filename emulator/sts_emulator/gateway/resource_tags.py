@@ -35,10 +35,12 @@ async def keys(known: ResourcePolicies, need: Need, owner: str, region: str, pol
         BrokenError: it does not answer.
     """
     wanted = frozenset[str]().union(*(_asked_for(document.text) for document in policies))
+    if not wanted:
+        return {}
     prefix, _, name = need.action.partition(":")
     arn = parse_arn(need.resource)
     place = known.place(prefix, owner, (arn and arn.region) or region)
-    if not wanted or arn is None or place is None or prefix not in _SERVICES or "*" in arn.resource:
+    if arn is None or place is None or prefix not in _SERVICES or "*" in arn.resource:
         return {}
     action = known_actions.of_service(_SERVICES[prefix]).actions[name]
     wanted &= {key.partition("/")[0] + "/" for key in action.keys | action.resource_keys}

@@ -10,12 +10,13 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from sts_emulator.core.errors import AwsError
-from sts_emulator.wire import foreign_routing, http
+from sts_emulator.wire import foreign_routing, foreign_types, http
 from sts_emulator.wire.foreign_routing import CBOR, Meant
 from sts_emulator.wire.http import Request
 from sts_emulator.wire.models import Member, Shape
@@ -41,8 +42,7 @@ def read(meant: Meant, request: Request) -> dict[str, Any]:
     if meant.protocol in ("json", CBOR):
         decoded = _json(request.body) if meant.protocol == "json" else _cbor(request.body)
         content: dict[str, Any] = _renamed(decoded, shape, 0)
-        if missing := next(_missing(content, shape, ""), ""):
-            raise _lacking(meant, missing)
+        foreign_types.require(meant, content, shape)
         return content
     return _located(meant, request, shape) | _payload(meant, request, shape)
 
@@ -125,7 +125,7 @@ def _from_query(meant: Meant, member: Member, values: list[str]) -> dict[str, An
             named = {"ArgumentName": member.location_name, "ArgumentValue": values[0]}
             told = f"Provided {member.location_name} not an integer or within integer range"
             raise AwsError("InvalidArgument", told, status=400, members=named)
-        raise _mistyped("STRING_VALUE", "an Integer")
+        raise foreign_types.mistyped(values[0], "integer")
     return {member.name: values[0]}
 
 
@@ -141,13 +141,12 @@ def _payload(meant: Meant, request: Request, shape: Shape) -> dict[str, Any]:
             return {}
         described = payload.shape if payload is not None else _of_body(shape, inside)
         content = _of_element(_xml(request.body), described, 0)
-        if any(_missing(content, described, "")):
+        if any(foreign_types.missing(content, described, "")):
             raise _malformed()
     else:
         described = payload.shape if payload is not None else _of_body(shape, inside)
         content = _renamed(_json(request.body), described, 0)
-        if missing := next(_missing(content, described, ""), ""):
-            raise _lacking(meant, missing)
+        foreign_types.require(meant, content, described)
     return {payload.name: content} if payload is not None else content
 
 
@@ -203,85 +202,43 @@ def _renamed(value: Any, shape: Shape, depth: int) -> Any:
     if depth > _MAX_DEPTH:
         raise AwsError("SerializationException", "The body is nested too deeply", status=400)
     if shape.type == "structure" and isinstance(value, dict):
-        members = {member.location_name or member.name: member for member in shape.members.values()}
-        lowered = {name.lower() for name in members}
-        if any(key not in members and key.lower() in lowered for key in value):
-            raise AwsError("SerializationException", "A member is spelt in another case than it has", status=400)
-        known = ((members[key], item) for key, item in value.items() if key in members and item is not None)
-        return {member.name: _renamed(item, member.shape, depth + 1) for member, item in known}
+        return _members(value, shape, depth)
     if shape.type == "list" and isinstance(value, list) and shape.member is not None:
         return [_renamed(item, shape.member.shape, depth + 1) for item in value]
     if shape.type == "map" and isinstance(value, dict) and shape.value is not None:
         return {key: _renamed(item, shape.value.shape, depth + 1) for key, item in value.items()}
-    if shape.document or _is_of_type(value, shape.type):
+    if shape.document or foreign_types.is_of_type(value, shape.type):
         return value
     if depth == 0:
         raise AwsError("SerializationException", "The body is no JSON object", status=400)
     if shape.type in ("structure", "list", "map") or isinstance(value, dict | list):
         told = "Unexpected value type" if not isinstance(value, dict | list) else "Start of structure or map found"
         raise AwsError("SerializationException", f"{told} where not expected.", status=400)
-    raise _mistyped(_said(value), f"{'an' if shape.type[0] in 'aeiou' else 'a'} {shape.type.capitalize()}")
+    raise foreign_types.mistyped(value, shape.type)
 
 
-def _is_of_type(value: Any, kind: str) -> bool:
-    """Whether JSON's value is one of a model's scalars; bytes come as text, and dates as they like."""
-    if kind in ("string", "blob"):
-        return isinstance(value, str)
-    if kind == "boolean":
-        return isinstance(value, bool) or value in ("true", "false")
-    if kind in ("integer", "long"):
-        return isinstance(value, int | float) and not isinstance(value, bool) and value == value // 1
-    if kind in ("float", "double"):
-        return not isinstance(value, bool) and (isinstance(value, int | float) or value in _NO_NUMBERS)
-    return kind == "timestamp" and isinstance(value, str | int | float)
+def _members(values: Mapping[str, Any], shape: Shape, depth: int) -> dict[str, Any]:
+    members, lowered = _spelt(shape)
+    content = {}
+    for key, value in values.items():
+        member = members.get(key)
+        if member is not None and value is not None:
+            content[member.name] = _renamed(value, member.shape, depth + 1)
+        elif member is None and key.lower() in lowered:
+            raise AwsError("SerializationException", "A member is spelt in another case than it has", status=400)
+    return content
 
 
-_NO_NUMBERS: Final = ("NaN", "Infinity", "-Infinity")
-
-
-def _said(value: Any) -> str:
-    """What AWS's reader of JSON calls a value."""
-    if value is None or isinstance(value, bool):
-        return "NULL_VALUE" if value is None else "TRUE_VALUE" if value else "FALSE_VALUE"
-    return "STRING_VALUE" if isinstance(value, str) else "NUMBER_VALUE" if isinstance(value, int) else "DECIMAL_VALUE"
-
-
-def _mistyped(said: str, kind: str) -> AwsError:
-    return AwsError("SerializationException", f"{said} can not be converted to {kind}", status=400)
-
-
-# What has to be there ----------------------------------------------------------------------------------------------
+@lru_cache(maxsize=4_096)
+def _spelt(shape: Shape) -> tuple[dict[str, Member], frozenset[str]]:
+    """The members of a structure as they are spelt on the wire, and their names in lower case."""
+    members = {member.location_name or member.name: member for member in shape.members.values()}
+    return members, frozenset(map(str.lower, members))
 
 
 def _of_body(shape: Shape, inside: dict[str, Member]) -> Shape:
     """What of a call is in its body, as a shape."""
     return Shape("", "structure", members=inside, required=shape.required & inside.keys())
-
-
-def _missing(value: Any, shape: Shape, path: str) -> Iterator[str]:
-    """The paths of required members that are not there, as AWS writes them."""
-    if shape.type == "structure" and isinstance(value, Mapping):
-        for name, member in shape.members.items():
-            place = f"{path}{name[:1].lower()}{name[1:]}"
-            if name in value:
-                yield from _missing(value[name], member.shape, f"{place}.")
-            elif name in shape.required:
-                yield place
-    elif shape.type == "list" and isinstance(value, list) and shape.member is not None:
-        for number, item in enumerate(value, 1):
-            yield from _missing(item, shape.member.shape, f"{path}{number}.member.")
-    elif shape.type == "map" and isinstance(value, Mapping) and shape.value is not None:
-        for name, item in value.items():
-            yield from _missing(item, shape.value.shape, f"{path}{name}.member.")
-
-
-def _lacking(meant: Meant, path: str) -> AwsError:
-    if meant.service.name == "sqs":  # its API Reference, "Common errors"
-        return AwsError(
-            "MissingParameter", f"The request must contain the parameter {path[:1].upper()}{path[1:]}.", status=400
-        )
-    told = f"1 validation error detected: Value null at '{path}' failed to satisfy constraint: Member must not be null"
-    return AwsError("ValidationException", told, status=400)
 
 
 # Forms -------------------------------------------------------------------------------------------------------------
