@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
 import time
@@ -9,6 +10,12 @@ from urllib.parse import urlsplit
 
 import pytest
 from console_lab import console, deploy, tries, visit, window
+
+from sts_emulator.app import create_server
+from sts_emulator.core.store import NewEvent
+from sts_emulator.settings import Settings
+from sts_emulator.vending.context import Context
+from sts_emulator.vending.record import record as record_attempt
 
 DENIED = "//li[contains(@class,'denied')]"
 
@@ -94,6 +101,25 @@ def test_pages_of_a_hundred_lead_to_the_oldest(aws):
         older = page.tree.xpath("//a[@rel='next']/@href")
         path = urlsplit(older[0]).query and f"?{urlsplit(older[0]).query}" if older else None
     assert len(seen) == len(set(seen)) == 205
+
+
+def test_a_hundred_thousand_attempts_open_at_once(serve, tmp_path):
+    path = str(tmp_path / "state.sqlite")
+    server = create_server(Settings(state=path))
+    context = Context(server, server.worlds.get("default"), "sts", "GetCallerIdentity", "")
+    record = record_attempt(context).record()
+    body = json.dumps(record)
+    for first in range(0, 100_000, 10_000):
+        rows = [NewEvent("default", f"attempt-{number:06}", 0.0, body) for number in range(first, first + 10_000)]
+        server.worlds.store.append_events(rows, 100_000)
+    server.worlds.store.close()
+    with serve("--state", path, "--scenario", "/dev/null") as (url, _):
+        newest = visit(f"{url}/_emulator/").tree.xpath("//input[@name='pick']/@value")
+        oldest = visit(f"{url}/_emulator/?before=attempt-000100").tree.xpath("//input[@name='pick']/@value")
+        searched = visit(f"{url}/_emulator/?q=nothing+like+that")
+    assert newest == [f"attempt-{number:06}" for number in range(99_999, 99_899, -1)]
+    assert oldest == [f"attempt-{number:06}" for number in range(99, -1, -1)]
+    assert "5000 attempts were looked at, and there are more" in searched.text
 
 
 def test_a_place_that_is_not_kept_any_more(aws):

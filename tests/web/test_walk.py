@@ -35,9 +35,12 @@ def walked(aws):
     return aws
 
 
+SHOWN = ("timeline", "attempt", "replay", "role", "workbench")
+
+
 def picture(page, name: str) -> None:
     """Renew a picture of the docs, when asked to with CONSOLE_PICTURES=1."""
-    if os.environ.get("CONSOLE_PICTURES"):
+    if os.environ.get("CONSOLE_PICTURES") and name in SHOWN:
         page.screenshot(path=PICTURES / f"console-{name}.png")
 
 
