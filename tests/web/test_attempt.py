@@ -13,6 +13,8 @@ from urllib.parse import urlencode
 import pytest
 from console_lab import DEPLOY, DEV, RELEASE, console, deploy, event_of, keys_of, tries, visit
 
+from sts_emulator.pages import tokens
+
 SCENARIO = Path(__file__).parents[2] / "trust_policies" / "default.yaml"
 
 
@@ -207,3 +209,16 @@ def test_a_foreign_page_cannot_post(aws):
     keys_of(aws, "alice")
     url = console(aws, "attempts/last/replay")
     assert visit(url, b"question=0", Origin="https://evil.test").status == 403
+
+
+def test_who_may_only_read_sees_no_secret_of_a_call(serve):
+    token = "the-token-of-a-class-room"
+    with serve("--token", token) as (url, _):
+        body = b"Action=AssumeRoleWithWebIdentity&Version=2011-06-15&RoleSessionName=x&WebIdentityToken=a.secret.b"
+        form = {"Content_Type": "application/x-www-form-urlencoded"}
+        assert visit(url, body, **form).status == 400
+        whole = visit(f"{url}/_emulator/attempts/last", Authorization=f"Bearer {token}")
+        reader = visit(f"{url}/_emulator/attempts/last", Authorization=f"Bearer {tokens.derived(token, reads=True)}")
+    assert "a.secret.b" in whole.text
+    assert reader.status == 200
+    assert "a.secret.b" not in reader.text

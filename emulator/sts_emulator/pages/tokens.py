@@ -81,3 +81,8 @@ def _given(authorization: str) -> str:
         return base64.b64decode(value, validate=True).decode().partition(":")[2]
     except (binascii.Error, ValueError):
         return ""
+
+
+def only_reads(settings: Settings, authorization: str) -> bool:
+    """Whether the token that was checked is good for reading alone, so that secrets are left out."""
+    return settings.token not in ("", NONE) and _given(authorization).startswith("read:")

@@ -9,6 +9,7 @@ from typing import Any
 from sts_emulator.accounts import resources
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.events import Event
+from sts_emulator.pages import tokens
 from sts_emulator.pages.routes import page
 from sts_emulator.pages.visit import Visit
 from sts_emulator.policy.explaining.report import BLOCKS, GRANTS, SAYS, VERDICTS
@@ -64,7 +65,8 @@ def whole(visit: Visit, identifier: str) -> Response:
     """The attempt of a request id, an event's id, or the authorization id of a denial."""
     event = found(visit, identifier)
     short, told = attempt(event), record.told(event)
-    kept = proofs.exchange_of(visit.server, event.id)
+    is_reader = tokens.only_reads(visit.server.settings, visit.request.headers.get("authorization", ""))
+    kept = None if is_reader else proofs.exchange_of(visit.server, event.id)
     request, response = proofs.as_text(kept) if kept else ("", "")
     data = told["additionalEventData"]
     return view(
