@@ -6,7 +6,7 @@ COPY trust_policies ./trust_policies
 COPY emulator ./emulator
 # Byte code is compiled now: without it a start takes four times as long (docs/performance.md).
 RUN python -m venv /opt/sts-emulator \
- && /opt/sts-emulator/bin/pip install --no-cache-dir -c constraints.txt . \
+ && /opt/sts-emulator/bin/pip install --no-cache-dir -c constraints.txt '.[postgres]' \
  && /opt/sts-emulator/bin/python -m compileall -q /opt/sts-emulator
 
 FROM python:3.13-slim
