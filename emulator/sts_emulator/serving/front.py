@@ -116,11 +116,15 @@ class Front:
             if self.looks is not None:
                 await self.looks.wait()
             await self.server.run(partial(self._plant_for_api, scope["path"]))
+            api = await self._loaded_api()
         except UnavailableError as error:
             self.server.health.failed(error)
             await send_answer(scope, receive, send, _json(503, b'{"message":"the state is unavailable"}'))
             return
-        await (await self._loaded_api())(scope, receive, send)
+        except asyncio.CancelledError:  # the server ends, and has waited for this as long as it does
+            await send_answer(scope, receive, send, Response(503, [("connection", "close")], b""))
+            return
+        await api(scope, receive, send)
 
     async def _answer_when_looked(self, request: Request, mount: tuple[str, str] | None) -> Response:
         path = request.raw_path
