@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import socket
+import subprocess
+import sys
 import threading
 import time
 from urllib.parse import urlsplit
@@ -180,3 +182,13 @@ def test_all_readers_are_sent_the_same_and_what_is_too_fast_is_counted(aws):
         connection.close()
     time.sleep(0)  # their ends are noticed by the server alone
     assert visit(console(aws)).status == 200
+
+
+def test_a_server_that_nobody_looks_at_loads_nothing_of_it():
+    program = (
+        "import sys; from sts_emulator.app import create_server; from sts_emulator.settings import Settings; "
+        "from sts_emulator.scenario.watch import seed; seed(create_server(Settings())); "
+        "print([name for name in sys.modules if name.startswith(('sts_emulator.web', 'jinja2', 'fastapi'))])"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    assert ended.stdout == "[]\n"
