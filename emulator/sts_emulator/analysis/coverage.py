@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sts_emulator.analysis.mutation import documents_of
-from sts_emulator.analysis.policy_texts import held
 from sts_emulator.policy.deciding.document import Document, parse
 from sts_emulator.policy.deciding.engine import Request
 from sts_emulator.policy.explaining.traces import StatementTrace, trace_statements
 from sts_emulator.scenario.judge import Outcome
+from sts_emulator.scenario.policy_texts import held
 from sts_emulator.scenario.rehearse import Rehearsal
 
 

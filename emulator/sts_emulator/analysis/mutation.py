@@ -9,7 +9,6 @@ from typing import Any, Final
 from sts_emulator.accounts import documents
 from sts_emulator.analysis.compare import Witness, compare
 from sts_emulator.analysis.mutants import Mutant, mutants
-from sts_emulator.analysis.policy_texts import Held, held
 from sts_emulator.analysis.suggest import suggestion
 from sts_emulator.core.world import World
 from sts_emulator.policy.deciding.document import Document, MalformedPolicy, parse
@@ -18,6 +17,7 @@ from sts_emulator.scenario import ScenarioError
 from sts_emulator.scenario import parse as parse_scenario
 from sts_emulator.scenario.expect import ALLOW, Expectation, Permission
 from sts_emulator.scenario.judge import Outcome
+from sts_emulator.scenario.policy_texts import Held, held
 from sts_emulator.scenario.rehearse import Rehearsal
 from sts_emulator.vending.context import Consulted
 

@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from sts_emulator.accounts import documents
@@ -18,11 +19,13 @@ from sts_emulator.accounts.resources import key_of
 from sts_emulator.core import names
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.store import Kind
+from sts_emulator.core.world import World
 from sts_emulator.importers.inventory import Inventory, Thing
 from sts_emulator.policy.deciding.document import Document, MalformedPolicy, as_list, parse
-from sts_emulator.scenario import assumed_providers, providers, roles_and_profiles, roles_anywhere, saml
+from sts_emulator.scenario import assumed_providers, policy_texts, providers, roles_and_profiles, roles_anywhere, saml
 from sts_emulator.scenario.inventories import read_inventory
 from sts_emulator.scenario.load import Node, read_bytes
+from sts_emulator.scenario.policy_texts import Held
 from sts_emulator.scenario.problems import Problem, ScenarioError, Where
 from sts_emulator.scenario.seed import Section, Seed
 from sts_emulator.scenario.shape import Mistake, Reader, Shape
@@ -315,4 +318,25 @@ def _policy_arn(account: str, text: str) -> str:
     return text if text.startswith("arn:") else names.iam_arn(account, "policy", "/", text)
 
 
-SECTION = Section("import", tuple[Import, ...], _create, _connect, scope="world")
+def _policies(world: World, _file: str, _account: str, declared: tuple[Imported, ...]) -> Iterator[Held]:
+    for source in declared:
+        for thing in source.inventory.things:
+            yield from _policies_of(world, thing.file or source.file, thing)
+
+
+def _policies_of(world: World, file: str, thing: Thing) -> Iterator[Held]:
+    if thing.section == "policies":
+        yield from policy_texts.managed(world, thing.account, thing.name, file, partial(thing.line_of, "document"))
+        return
+    if thing.section == "roles":
+        yield policy_texts.trust(thing.account, thing.name, file, partial(thing.line_of, "trust"), world)
+    kind = _KINDS.get(thing.section)
+    if kind is None:
+        return
+    for name in thing.body.get("inline", ()):
+        place = (kind, key_of(thing.account, thing.name), ("inline", name))
+        label = f"{kind} {thing.name}, policy {name}"
+        yield Held("inline", label, file, partial(thing.line_of, f"inline.{name}"), place)
+
+
+SECTION = Section("import", tuple[Import, ...], _create, _connect, scope="world", policies=_policies)

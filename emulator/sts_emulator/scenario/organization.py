@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
-from sts_emulator.accounts.documents import ControlPolicy
+from sts_emulator.accounts.documents import ORGANIZATION, ControlPolicy
 from sts_emulator.accounts.organizations import FULL_ACCESS_ID, RESOURCE_CONTROL, SERVICE_CONTROL, aws_policies
 from sts_emulator.core import names
 from sts_emulator.core.errors import AwsError
+from sts_emulator.core.world import World
 from sts_emulator.policy.deciding.document import MalformedPolicy
 from sts_emulator.policy.saving.validate import Kind, validate
+from sts_emulator.scenario import policy_texts
 from sts_emulator.scenario.policies import Policy
+from sts_emulator.scenario.policy_texts import Held
 from sts_emulator.scenario.problems import ScenarioError, Where
 from sts_emulator.scenario.seed import Section, Seed
 from sts_emulator.scenario.shape import Shape
@@ -141,4 +145,15 @@ def _digits(text: str, length: int) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:length]
 
 
-SECTION = Section("organization", Organization, connect=_connect, scope="world")
+def _policies(world: World, file: str, _account: str, declared: Organization) -> Iterator[Held]:
+    stored = world.get(ORGANIZATION, "organization")
+    for identifier, policy in stored["policies"].items() if stored else ():
+        kind: Literal["scp", "rcp"] = "scp" if policy["type"] == SERVICE_CONTROL else "rcp"
+        key = "service_control_policies" if kind == "scp" else "resource_control_policies"
+        if policy["name"] in getattr(declared, key):
+            place = (ORGANIZATION, "organization", ("policies", identifier, "text"))
+            line = policy_texts.fixed(declared.where.at(key).line)
+            yield Held(kind, f"{kind} {policy['name']}", file, line, place)
+
+
+SECTION = Section("organization", Organization, connect=_connect, scope="world", policies=_policies)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +12,10 @@ from sts_emulator.accounts import documents, managed_policies
 from sts_emulator.accounts.resources import Stored, key_of
 from sts_emulator.core import names
 from sts_emulator.core.store import Kind
+from sts_emulator.core.world import World
+from sts_emulator.scenario import policy_texts
 from sts_emulator.scenario.load import Node
+from sts_emulator.scenario.policy_texts import Held
 from sts_emulator.scenario.problems import ScenarioError, Where
 from sts_emulator.scenario.seed import Section, Seed
 from sts_emulator.scenario.shape import Mistake, Reader, Shape
@@ -173,4 +176,9 @@ def _compact(document: Any) -> str:
     return json.dumps(document, separators=(",", ":"), ensure_ascii=False)
 
 
-SECTION = Section("policies", Mapping[str, ManagedPolicy], create)
+def _policies(world: World, file: str, account: str, declared: Mapping[str, ManagedPolicy]) -> Iterator[Held]:
+    for name, policy in declared.items():
+        yield from policy_texts.managed(world, account, name, file, policy_texts.fixed(policy.where.line))
+
+
+SECTION = Section("policies", Mapping[str, ManagedPolicy], create, policies=_policies)

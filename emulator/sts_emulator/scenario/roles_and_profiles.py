@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from sts_emulator.accounts import documents
 from sts_emulator.accounts.resources import Stored
 from sts_emulator.core import names
+from sts_emulator.core.world import World
+from sts_emulator.scenario import policy_texts
 from sts_emulator.scenario.policies import Holder, Policy, tag_list
+from sts_emulator.scenario.policy_texts import Held
 from sts_emulator.scenario.seed import Section, Seed
 from sts_emulator.scenario.shape import Shape
 from sts_emulator.scenario.users_and_groups import refuse_move
@@ -84,5 +87,13 @@ def _connect_profiles(seed: Seed, profiles: Mapping[str, str]) -> None:
                 seed.iam("AddRoleToInstanceProfile", InstanceProfileName=name, RoleName=role)
 
 
-ROLES = Section("roles", Mapping[str, Role], _create_roles, _connect_roles)
+def _policies(world: World, file: str, account: str, roles: Mapping[str, Role | None]) -> Iterator[Held]:
+    for name, role in roles.items():
+        if role is not None:
+            line = policy_texts.fixed(role.where.at("trust").line)
+            yield policy_texts.trust(account, name, file, line, world)
+            yield from policy_texts.inline(world, file, (documents.ROLE, account, name), role)
+
+
+ROLES = Section("roles", Mapping[str, Role], _create_roles, _connect_roles, policies=_policies)
 INSTANCE_PROFILES = Section("instance_profiles", Mapping[str, str], connect=_connect_profiles)

@@ -20,6 +20,7 @@ from sts_emulator.scenario.shape import Shape
 
 if TYPE_CHECKING:
     from sts_emulator.scenario.model import Scenario
+    from sts_emulator.scenario.policy_texts import Held
     from sts_emulator.vending.context import Server
 
 ACTIVE = "Active"
@@ -39,12 +40,18 @@ def _nothing(_seed: Seed, _value: Any) -> None:
     """What a section does in a step that it has no part in."""
 
 
+def _no_policies(_world: World, _file: str, _account: str, _value: Any) -> Iterator[Held]:
+    """Of a section that declares none."""
+    return iter(())
+
+
 @dataclass(frozen=True, slots=True)
 class Section:
     """One key of the vocabulary: how it is read, and how it comes about.
 
     `create` makes what is declared, for every section in order, before any `connect` links it to what others declare;
     so a trust policy may name a role that stands further below. `scope` says where the key is written.
+    `policies` tells which policies came of it, given world, file, account and value: `check` counts and changes them.
     """
 
     key: str
@@ -52,6 +59,7 @@ class Section:
     create: Callable[[Seed, Any], None] = _nothing
     connect: Callable[[Seed, Any], None] = _nothing
     scope: Literal["account", "world"] = "account"
+    policies: Callable[[World, str, str, Any], Iterator[Held]] = _no_policies
 
 
 class Seed:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from sts_emulator.accounts import documents, people
 from sts_emulator.accounts.documents import changed
 from sts_emulator.accounts.resources import Stored, key_of
 from sts_emulator.core import names
+from sts_emulator.core.store import Kind
+from sts_emulator.core.world import World
+from sts_emulator.scenario import policy_texts
 from sts_emulator.scenario.load import Node
 from sts_emulator.scenario.policies import Holder, Policy, tag_list
+from sts_emulator.scenario.policy_texts import Held
 from sts_emulator.scenario.problems import ScenarioError
 from sts_emulator.scenario.seed import AccessKey, Section, Seed
 from sts_emulator.scenario.shape import Mistake, Reader, Shape, text
@@ -149,5 +154,12 @@ def refuse_move(shape: Shape, what: str, old: str, new: str) -> None:
         raise ScenarioError.at(shape.where.at("path"), message)
 
 
-USERS = Section("users", Mapping[str, User], _create_users, _connect_users)
-GROUPS = Section("groups", Mapping[str, Group], _create_groups, _connect_groups)
+def _policies(kind: Kind[Any], world: World, file: str, account: str, holders: Mapping[str, Any]) -> Iterator[Held]:
+    for name, holder in holders.items():
+        yield from policy_texts.inline(world, file, (kind, account, name), holder)
+
+
+USERS = Section("users", Mapping[str, User], _create_users, _connect_users, policies=partial(_policies, documents.USER))
+GROUPS = Section(
+    "groups", Mapping[str, Group], _create_groups, _connect_groups, policies=partial(_policies, documents.GROUP)
+)
