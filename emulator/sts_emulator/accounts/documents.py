@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NotRequired, TypedDict
 
+from sts_emulator.accounts.propagation import Propagation
 from sts_emulator.core.store import Kind
 
 Tags = dict[str, str]
@@ -133,6 +134,7 @@ class OidcProvider(TypedDict):
     created: int
     tags: Tags
     jwks: NotRequired[dict[str, Any] | None]  # a static key set
+    propagation: NotRequired[Propagation]
 
 
 class SamlProvider(TypedDict):
@@ -151,6 +153,7 @@ class SamlProvider(TypedDict):
     private_keys: NotRequired[list[dict[str, Any]]]  # id, pem, created
     strict: NotRequired[bool]
     sha1: NotRequired[bool]
+    propagation: NotRequired[Propagation]
 
 
 class SamlIdp(TypedDict):

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
+from unicodedata import category
 
 from sts_emulator.accounts import documents, organizations
 from sts_emulator.core.errors import AwsError
@@ -17,8 +18,9 @@ from sts_emulator.idp import keys
 from sts_emulator.pages import render
 from sts_emulator.pages.routes import page
 from sts_emulator.pages.visit import Visit
-from sts_emulator.vending.authorize import authorize
+from sts_emulator.vending.authorize import access_denied, authorize
 from sts_emulator.vending.context import Caller, Context
+from sts_emulator.vending.origin import Origin, known
 from sts_emulator.vending.tags import tag_keys, tag_map
 from sts_emulator.wire.dispatch import operation
 from sts_emulator.wire.http import Response
@@ -28,6 +30,7 @@ KEY_IDS = {"RS256": "RSA_0", "ES384": "EC384_0"}
 ALGORITHMS = tuple(KEY_IDS)
 MAX_PAYLOAD = 16_384  # bytes of claims; AWS does not publish its own limit
 PAGE = "outbound"
+ORIGIN: Final = "OriginIdentity"
 KIND: Final[Kind[keys.Key]] = Kind("outbound-keys")  # key: `ISSUER/algorithm`
 
 
@@ -52,10 +55,10 @@ async def get_web_identity_token(
             "Requested SigningAlgorithm is not supported. See the GetWebIdentityToken documentation for supported "
             "algorithms",
         )
-    if Scope or SubjectMode != "AWSIdentity":
-        # Both need a trusted identity propagation context, which no session here carries.
-        raise AwsError("ValidationError", "The calling session has no trusted identity propagation context.")
-    _permit(ctx, Audience, SigningAlgorithm, DurationSeconds, tags)
+    origin = _origin(caller) if SubjectMode == ORIGIN else None
+    if Scope:
+        _check_scope(Scope, Audience, origin)
+    _permit(ctx, Audience, SigningAlgorithm, DurationSeconds, tags, SubjectMode, Scope)
     account = ctx.world.get(documents.ACCOUNT, caller.account)
     if account is None or not account.get("outbound_enabled"):
         raise AwsError(
@@ -72,13 +75,17 @@ async def get_web_identity_token(
         )
     claims = {
         "iss": f"{ctx.base_url}/{PAGE}/{account['outbound_issuer']}",
-        "sub": caller.context["aws:principalarn"][0],
+        "sub": _subject(origin) if origin else caller.context["aws:principalarn"][0],
         "aud": Audience[0] if len(Audience) == 1 else Audience,
         "iat": now,
         "exp": expires,
         "jti": str(uuid.uuid4()),
         "https://sts.amazonaws.com/": _details(ctx, caller, tags),
     }
+    if origin:
+        claims["subject_mode"] = SubjectMode
+    if Scope:
+        claims["scope"] = Scope
     if len(json.dumps(claims)) > MAX_PAYLOAD:
         raise AwsError("JWTPayloadSizeExceededException", "The requested token payload is too large.")
     key = await _key(ctx.world, account["outbound_issuer"], SigningAlgorithm)
@@ -109,18 +116,64 @@ def _check_issuer(visit: Visit, issuer: str) -> None:
         raise AwsError("NotFound", "no such issuer", status=404)
 
 
-def _permit(ctx: Context, audience: list[str], algorithm: str, duration: int, tags: Mapping[str, str]) -> None:
-    """The account's own `self` is the resource; tags need a permission of their own (UG, outbound federation)."""
+def _origin(caller: Caller) -> Origin:
+    """Who the calling session acts for. Raises AwsError ValidationError; the sentence is ours, the rule the model's."""
+    origin = known(caller.context)
+    if origin is None or not origin.subject.strip() or not (origin.issuer or origin.provider):
+        raise AwsError("ValidationError", "The calling session has no trusted identity propagation context.")
+    return origin
+
+
+def _subject(origin: Origin) -> str:
+    """The subject of a token that speaks for the origin.
+
+    Raises:
+        AwsError: AccessDenied for one that could be taken for an ARN, or for another than it is (the model).
+    """
+    subject = origin.subject
+    strange = any(character != " " and category(character)[0] in "CZ" for character in subject)
+    if subject.lower().startswith("arn:") or subject != subject.strip(" ") or strange:
+        raise access_denied("The subject of the origin identity cannot be the subject of a token.")
+    return subject
+
+
+def _check_scope(scope: str, audience: list[str], origin: Origin | None) -> None:
+    """Refuse what the model's pattern lets through. Raises AwsError; the sentences are ours."""
+    if origin is None or len(audience) != 1:
+        raise AwsError("ValidationError", "Scope needs the SubjectMode OriginIdentity and exactly one audience.")
+    values = scope.split(" ")
+    if len(set(values)) < len(values):
+        raise AwsError("ValidationError", "A scope value can be there once only.")
+
+
+def _permit(
+    ctx: Context,
+    audience: list[str],
+    algorithm: str,
+    duration: int,
+    tags: Mapping[str, str],
+    mode: str,
+    scope: str,
+) -> None:
+    """The account's own `self` is the resource; tags and scopes need permissions of their own.
+
+    Source: UG, outbound federation; the model.
+    """
     resource = f"arn:aws:sts::{ctx.identity.account}:self"
     asked = {
         "sts:identitytokenaudience": tuple(audience),
         "sts:signingalgorithm": (algorithm,),
         "sts:durationseconds": (str(duration),),
+        "sts:subjectmode": (mode,),
         **tag_keys(tags),
     }
+    if scope:
+        asked["sts:identitytokenscope"] = tuple(scope.split(" "))
     authorize(ctx, "sts:GetWebIdentityToken", resource, asked)
     if tags:
         authorize(ctx, "sts:TagGetWebIdentityToken", resource, asked)
+    if scope:
+        authorize(ctx, "sts:SetWebIdentityTokenScope", resource, asked)
 
 
 def _details(ctx: Context, caller: Caller, tags: Mapping[str, str]) -> dict[str, Any]:

@@ -25,13 +25,18 @@ _STRINGS = (
     *("aws:SourceVpc", "aws:SourceVpce", "aws:TagKeys", "aws:UserAgent", "aws:userid", "aws:username"),
     *("aws:VpceAccount", "aws:VpceOrgID", "aws:VpceOrgPaths", "aws:Ec2InstanceSourceVpc"),
     *("sts:ExternalId", "sts:RoleSessionName", "sts:SourceIdentity", "sts:TransitiveTagKeys", "sts:AWSServiceName"),
-    *("sts:RequestContextProviders", "sts:IdentityTokenAudience", "sts:SigningAlgorithm"),
+    *("aws:OriginIdentity/Subject", "aws:OriginIdentity/SubjectType", "aws:OriginIdentity/Issuer"),
+    *("sts:RequestContextProviders", "sts:IdentityTokenAudience", "sts:SigningAlgorithm", "sts:SubjectMode"),
+    "sts:IdentityTokenScope",
 )
 _TYPED: Mapping[str, KeyType] = {
     "aws:PrincipalArn": "arn",
     "aws:SourceArn": "arn",
     "aws:SourceVpcArn": "arn",
     "sts:TaskPolicyArn": "arn",
+    "aws:OriginIdentity/FederatedProviderArn": "arn",
+    "aws:IdentityCenterInstanceArn": "arn",
+    "aws:IdentityStoreArn": "arn",
     "aws:MultiFactorAuthPresent": "bool",
     "aws:PrincipalIsAWSService": "bool",
     "aws:SecureTransport": "bool",
@@ -52,11 +57,13 @@ NAMES: Mapping[str, str] = {name.lower(): name for name in (*_STRINGS, *_TYPED)}
 TYPES: Mapping[str, KeyType] = {name.lower(): kind for name, kind in _TYPED.items()}
 TAG_PREFIXES = (
     *("aws:principaltag/", "aws:requesttag/", "aws:resourcetag/", "iam:resourcetag/", "sts:requestcontext/"),
+    "aws:transactioncontext/identityprovider/",
 )
 MULTIVALUED = frozenset(
     {
         *("aws:calledvia", "aws:principalorgpaths", "aws:principalservicenameslist", "aws:resourceorgpaths"),
         *("aws:sourceorgpaths", "aws:tagkeys", "aws:vpceorgpaths", "sts:transitivetagkeys", f"{COGNITO}:amr"),
+        "sts:identitytokenscope",
         *(
             "saml:edupersonaffiliation",
             "saml:edupersonnickname",

@@ -18,6 +18,7 @@ from sts_emulator.vending.context import Caller, Context, Keys
 from sts_emulator.vending.credentials import Credentials
 from sts_emulator.vending.identity_context import IdentityContext
 from sts_emulator.vending.inheritance import LONGEST_CHAINED, Inheritance, inheritance
+from sts_emulator.vending.origin import Origin
 from sts_emulator.vending.session import ROLE, Session
 from sts_emulator.vending.session_policies import check_session_policies, packed_size
 from sts_emulator.vending.tags import tag_keys, tag_map
@@ -34,7 +35,7 @@ class Proof:
     condition keys that hold while the role is assumed, `lasting` those that stay with the session. `evidence` is
     written to the event. `denied` is the sentence for a refusal where it does not name the caller. `claims`: how many
     characters PackedPolicySize counts for the proof itself, where AWS does. `person`: the id and directory of whom the
-    session acts for, where the proof itself tells.
+    session acts for, where the proof itself tells. `origin`: who that is for good, where somebody has set that up.
     """
 
     method: str
@@ -47,6 +48,7 @@ class Proof:
     denied: str = ""
     claims: int = 0
     person: tuple[str, str] | None = None
+    origin: Origin | None = None
 
 
 @dataclass(slots=True)
@@ -111,6 +113,7 @@ class Vended:
     arn: str
     role_id: str
     packed: int | None
+    origin: Origin | None = None
 
     def to_wire(self) -> dict[str, Any]:
         """The members that every AssumeRole* result has."""
@@ -178,6 +181,7 @@ def assume(ctx: Context, proof: Proof, action: str, role: Role | None, ask: Ask)
         arn=names.session_arn(role["account"], role["name"], ask.session_name),
         role_id=f"{role['id']}:{ask.session_name}",
         packed=packed,
+        origin=proof.origin,
     )
 
 
@@ -235,6 +239,8 @@ def _assume_keys(
     brought: Inheritance,
 ) -> dict[str, tuple[str, ...]]:
     keys = dict(proof.context)
+    if proof.origin:
+        keys |= proof.origin.keys()
     if ask.tags or ask.transitive or brought.tags:
         # Inherited tags count as the request's: the EKS User Guide tests them so in the policy of a target role.
         keys.update(tag_keys({**brought.tags, **ask.tags}, (*ask.transitive, *brought.tags)))
@@ -331,6 +337,8 @@ def _lasting(proof: Proof, ask: Ask, brought: Inheritance) -> dict[str, list[str
     lasting = dict(brought.context)
     for key, values in proof.lasting.items():
         lasting[key] = list(values)
+    if proof.origin:
+        lasting |= {key: list(values) for key, values in proof.origin.keys().items()}
     if ask.provided and not ask.provided.audit_only:
         lasting |= {key: list(values) for key, values in ask.provided.keys().items()}
     return lasting

@@ -15,6 +15,7 @@ from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.policy.deciding.document import Document, parse
 from sts_emulator.vending.credentials import seal, unseal
+from sts_emulator.vending.origin import SUBJECT
 from sts_emulator.vending.session import Session
 
 PROVIDER: Final = "arn:aws:iam::aws:contextProvider/IdentityCenter"
@@ -67,10 +68,13 @@ class IdentityContext:
         return seal(world, _PURPOSE, json.dumps([until, asdict(self)]).encode())
 
 
-def provided(world: World, contexts: Sequence[Mapping[str, str]] | None) -> IdentityContext | None:
+def provided(
+    world: World, contexts: Sequence[Mapping[str, str]] | None, session: Session | None
+) -> IdentityContext | None:
     """The context that a request provides; None when it provides none.
 
-    A session has one at most. Whether AWS looks at the person again when the context is used is not known: here whoever
+    A session has one at most, and none beside the origin that it has for good: that another may not be added is our
+    reading. Whether AWS looks at the person again when the context is used is not known: here whoever
     was disabled or deleted meanwhile gets no session.
 
     Raises:
@@ -78,6 +82,8 @@ def provided(world: World, contexts: Sequence[Mapping[str, str]] | None) -> Iden
     """
     if not contexts:
         return None
+    if session is not None and SUBJECT in session.context:
+        raise _invalid("The origin identity of the calling session cannot be changed.")
     if len(contexts) > 1:
         raise _invalid("A session can have one context only.")
     if contexts[0].get("ProviderArn") != PROVIDER:

@@ -116,6 +116,21 @@ def test_encrypted_by_another_implementation(decrypting):
     assert decrypting.assume(encode(ticket.response(by_xmlsec(sign(ticket.assertion())))))["Subject"] == "subject-123"
 
 
+def test_the_origin_of_an_encrypted_assertion_is_in_the_session_and_not_in_the_answer(decrypting):
+    from sts_emulator.iam.providers import saml_providers
+
+    saml_providers.update_saml_provider(
+        decrypting.context("iam", "UpdateSAMLProvider"),
+        SAMLProviderArn=decrypting.provider,
+        ContextProvider={"SubjectSourceKey": "Subject/NameID"},
+    )
+    ticket = Ticket()
+    answer = decrypting.assume(encode(ticket.response(encrypted(sign(ticket.assertion())))))
+
+    assert "TrustedIdentityPropagationContext" not in answer
+    assert decrypting.last.vended.context["aws:originidentity/subject"] == ["subject-123"]
+
+
 def test_a_signature_on_the_response_covers_the_cipher_text(decrypting):
     ticket = Ticket()
     response = sign(ticket.response(encrypted(sign(ticket.assertion()))))

@@ -296,10 +296,3 @@ def test_operations_are_authorized(aws, iam):
         lambda: theirs.tag_saml_provider(SAMLProviderArn=ARN, Tags=[]),
     ):
         assert refusal(call)[0] == "AccessDenied"
-
-
-def test_trusted_identity_propagation_is_refused_rather_than_ignored(iam):
-    refused = refusal(create, iam, ContextProvider={"SubjectSourceKey": "sub", "SubjectTypeValue": "user"})
-
-    assert refused[0] == "InvalidInput"
-    assert "trusted identity propagation" in refused[1]

@@ -12,7 +12,7 @@ from sts_emulator.core.errors import AwsError
 from sts_emulator.iam import tags
 from sts_emulator.iam.nouns import OIDC_PROVIDER, listing, over_quota
 from sts_emulator.iam.permits import consult, permit, permit_new, reach
-from sts_emulator.iam.providers.propagation import refuse
+from sts_emulator.iam.providers import propagation
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import operation
 
@@ -33,15 +33,14 @@ def create_open_id_connect_provider(
     ClientIDList: list[str] | None = None,
     ThumbprintList: list[str] | None = None,
     Tags: tags.Pairs | None = None,
-    **propagation: Any,
+    **given: Any,
 ) -> Mapping[str, Any]:
     """Believe an issuer. Its keys are fetched, or served from this world, when a token comes; never here."""
     labels = tags.checked(OIDC_PROVIDER, Tags)
     url = _without_scheme(Url)
     account = ctx.identity.account
     arn = OIDC_PROVIDER.arn(account, "/", url)
-    permit_new(ctx, "CreateOpenIDConnectProvider", OIDC_PROVIDER, arn, labels)
-    refuse(propagation)
+    permit_new(ctx, "CreateOpenIDConnectProvider", OIDC_PROVIDER, arn, labels, propagation.guards(given, (url,)))
     thumbprints = _thumbprints(ThumbprintList or [])
     client_ids = list(dict.fromkeys(ClientIDList or []))
     if len(client_ids) > CLIENT_IDS:
@@ -59,6 +58,7 @@ def create_open_id_connect_provider(
         "thumbprints": thumbprints,
         "created": int(ctx.world.now()),
         "tags": labels,
+        **propagation.created(ctx.world, given),
     }
     ctx.world.add(OIDC_PROVIDER.kind, OIDC_PROVIDER.key(provider), provider, uid=arn)
     return {"OpenIDConnectProviderArn": arn, **tags.echoed(labels)}
@@ -74,6 +74,7 @@ def get_open_id_connect_provider(ctx: Context, *, OpenIDConnectProviderArn: str)
         "ThumbprintList": provider["thumbprints"],
         "CreateDate": provider["created"],
         "Tags": tags.shown(provider["tags"]),
+        **propagation.shown(provider),
     }
 
 
@@ -95,6 +96,33 @@ def update_open_id_connect_provider_thumbprint(
     if not ThumbprintList:
         raise AwsError("InvalidInput", "Thumbprint list must contain at least one entry.")
     _update(ctx, provider, thumbprints=_thumbprints(ThumbprintList))
+    return {}
+
+
+@operation("iam", "UpdateOpenIDConnectProvider")
+def update_open_id_connect_provider(
+    ctx: Context,
+    *,
+    OpenIDConnectProviderArn: str,
+    ContextProvider: Mapping[str, Any] | None = None,
+    IdentityCenterInstanceArn: str = "",
+    RemoveContextProvider: bool = False,
+    RemoveIdentityCenterInstance: bool = False,
+) -> Mapping[str, Any]:
+    """Set up trusted identity propagation, change it, or take it away."""
+    given = {
+        "ContextProvider": ContextProvider,
+        "IdentityCenterInstanceArn": IdentityCenterInstanceArn,
+        "RemoveContextProvider": RemoveContextProvider,
+        "RemoveIdentityCenterInstance": RemoveIdentityCenterInstance,
+    }
+    stored = OIDC_PROVIDER.find(ctx.world, ctx.identity.account, OpenIDConnectProviderArn)
+    asked = propagation.guards(given, (), stored)
+    provider = reach(ctx, "UpdateOpenIDConnectProvider", OIDC_PROVIDER, OpenIDConnectProviderArn, asked)
+    if not any(given.values()):
+        raise AwsError("InvalidInput", "No update is defined for the OpenID Connect provider.")
+    after = propagation.updated(ctx.world, provider.get("propagation", {}), given)
+    _update(ctx, provider, propagation=after)
     return {}
 
 

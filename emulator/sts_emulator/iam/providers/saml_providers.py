@@ -11,12 +11,13 @@ from typing import Any, Final, TypedDict
 
 from sts_emulator.accounts import documents
 from sts_emulator.accounts.documents import SamlProvider, changed
+from sts_emulator.accounts.propagation import key_hash
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.iam import tags
 from sts_emulator.iam.nouns import Noun, claim
 from sts_emulator.iam.permits import permit, permit_new, reach
-from sts_emulator.iam.providers.propagation import refuse
+from sts_emulator.iam.providers import propagation
 from sts_emulator.vending.context import Context
 from sts_emulator.wire import xml
 from sts_emulator.wire.dispatch import operation
@@ -54,16 +55,17 @@ def create_saml_provider(
     Tags: list[Mapping[str, str]] | None = None,
     AssertionEncryptionMode: str = "",
     AddPrivateKey: str = "",
-    **propagation: Any,
+    **propagated: Any,
 ) -> Mapping[str, Any]:
     """Register an identity provider by its metadata."""
     account = ctx.identity.account
     arn = SAML_PROVIDER.arn(account, "/", Name)
     given = tags.checked(SAML_PROVIDER, Tags)
-    permit_new(ctx, "CreateSAMLProvider", SAML_PROVIDER, arn, given)
-    refuse(propagation)
-    claim(ctx, SAML_PROVIDER, Name)
     now = int(ctx.world.now())
+    issuers = _issuers(SAMLMetadataDocument, now) if propagated else ()
+    guards = propagation.guards(propagated, issuers)
+    permit_new(ctx, "CreateSAMLProvider", SAML_PROVIDER, arn, given, guards)
+    claim(ctx, SAML_PROVIDER, Name)
     known = described(SAMLMetadataDocument, now)
     provider: SamlProvider = {
         "account": account,
@@ -75,6 +77,7 @@ def create_saml_provider(
         "metadata": known["metadata"],
         "issuers": known["issuers"],
         "valid_until": known["valid_until"],
+        **propagation.created(ctx.world, propagated),  # type: ignore[typeddict-item]
     }
     if AssertionEncryptionMode == REQUIRED and not AddPrivateKey:
         raise AwsError(
@@ -95,23 +98,30 @@ def update_saml_provider(
     AssertionEncryptionMode: str = "",
     AddPrivateKey: str = "",
     RemovePrivateKey: str = "",
-    **propagation: Any,
+    **propagated: Any,
 ) -> Mapping[str, Any]:
-    """Replace the metadata, change the encryption mode, add or remove a private key."""
-    provider = reach(ctx, "UpdateSAMLProvider", SAML_PROVIDER, SAMLProviderArn).copy()
-    refuse(propagation)
+    """Replace the metadata, change the encryption mode, add or remove a private key, set up propagation."""
+    now = int(ctx.world.now())
+    issuers = _issuers(SAMLMetadataDocument, now) if SAMLMetadataDocument else ()
+    stored = SAML_PROVIDER.find(ctx.world, ctx.identity.account, SAMLProviderArn)
+    guards = propagation.guards(propagated, issuers, stored)
+    provider = reach(ctx, "UpdateSAMLProvider", SAML_PROVIDER, SAMLProviderArn, guards).copy()
     if AddPrivateKey and RemovePrivateKey:
         raise AwsError(
             "ValidationError",
             "Unable to add and remove private keys in the same request. Set a value for only one of the two "
             "parameters.",
         )
-    if not (SAMLMetadataDocument or AssertionEncryptionMode or AddPrivateKey or RemovePrivateKey):
+    metadata = SAMLMetadataDocument or AssertionEncryptionMode or AddPrivateKey or RemovePrivateKey
+    if not (metadata or any(propagated.values())):
         raise AwsError(
             "ValidationError",
             "Unable to update identity provider. No updates are defined for metadata or encryption assertion.",
         )
-    now = int(ctx.world.now())
+    if metadata and (propagated.get("ContextProvider") or propagated.get("RemoveContextProvider")):
+        raise AwsError("InvalidInput", "A request can change either the context provider or the provider metadata.")
+    if any(propagated.values()):
+        provider["propagation"] = propagation.updated(ctx.world, provider.get("propagation", {}), propagated)
     if SAMLMetadataDocument:
         provider = {**provider, **described(SAMLMetadataDocument, now)}
     _set_encryption(provider, now, AssertionEncryptionMode, AddPrivateKey, RemovePrivateKey)
@@ -133,6 +143,11 @@ def get_saml_provider(ctx: Context, *, SAMLProviderArn: str) -> Mapping[str, Any
         "PrivateKeyList": [
             {"KeyId": key["id"], "Timestamp": key["created"]} for key in provider.get("private_keys", ())
         ],
+        "SAMLKeyHashes": [
+            {"IssuerURL": issuer, "KeyHashes": [key_hash(base64.b64decode(text)) for text in certificates]}
+            for issuer, certificates in provider["issuers"].items()
+        ],
+        **propagation.shown(provider),
     }
 
 
@@ -212,6 +227,14 @@ def described(document: str, now: int) -> Described:
     if not issuers:
         raise AwsError("InvalidInput", "SAML Providers must reference at least one SAML assertion issuer.")
     return {"metadata": document, "issuers": issuers, "valid_until": _years_later(now)}
+
+
+def _issuers(document: str, now: int) -> tuple[str, ...]:
+    """The issuers that a request names, for policies; none of metadata that is going to be refused."""
+    try:
+        return tuple(described(document, now)["issuers"])
+    except AwsError:
+        return ()
 
 
 def _certificate(text: str) -> str:

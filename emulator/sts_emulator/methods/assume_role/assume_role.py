@@ -54,7 +54,7 @@ def assume_role(
         Tags=Tags,
         TransitiveTagKeys=TransitiveTagKeys,
         SourceIdentity=SourceIdentity,
-        provided=identity_context.provided(ctx.world, ProvidedContexts),
+        provided=identity_context.provided(ctx.world, ProvidedContexts, caller.session),
     )
     proof = Proof(method="AssumeRole", principal=caller.principal, context=context, caller=caller)
     return assume(ctx, proof, "sts:AssumeRole", resources.role_by_arn(ctx.world, RoleArn), ask).to_wire()

@@ -11,6 +11,7 @@ from sts_emulator.core.errors import AwsError
 from sts_emulator.vending import credentials
 from sts_emulator.vending.authorize import access_denied, authorize
 from sts_emulator.vending.context import Context
+from sts_emulator.vending.origin import kept
 from sts_emulator.vending.session import ROOT_TASK, Session
 from sts_emulator.wire.dispatch import operation
 
@@ -54,6 +55,7 @@ def assume_root(
         policy_arns=(task,),
         source_identity=caller.session.source_identity if caller.session else "",
         method="AssumeRoot",
+        context=kept(caller.session),
     )
     minted = credentials.mint(ctx.world, session, minimum_token_size=MinimumSessionTokenSize)
     result: dict[str, Any] = {"Credentials": minted.to_wire()}

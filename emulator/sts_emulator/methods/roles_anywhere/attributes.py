@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from sts_emulator.methods.roles_anywhere import certificates
+from sts_emulator.vending.origin import Origin
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -182,18 +183,17 @@ def source_identity(certificate: x509.Certificate) -> str:
     return identity
 
 
-def origin(tags_of_session: Mapping[str, str], settings: Mapping[str, str]) -> dict[str, str]:
-    """The aws:OriginIdentity keys of a profile with trusted identity propagation, by their lower-case names.
+def origin(tags_of_session: Mapping[str, str], settings: Mapping[str, str]) -> Origin | None:
+    """Who it was originally, by a profile with trusted identity propagation.
+
+    Of issuer and provider its documentation says nothing: the session has no such keys.
 
     Raises:
         ValueError: the certificate has no value for the profile's subject, or the mappings leave it out.
     """
     if settings.get("status") != "ENABLED":
-        return {}
+        return None
     source = settings.get("subjectSource", "x509Subject/CN")
     if source not in tags_of_session:
         raise ValueError(f"the certificate has no {source} for the profile's trusted identity propagation")
-    keys = {"aws:originidentity/subject": tags_of_session[source]}
-    if settings.get("subjectType"):
-        keys["aws:originidentity/subjecttype"] = settings["subjectType"]
-    return keys
+    return Origin(tags_of_session[source], settings.get("subjectType", ""))

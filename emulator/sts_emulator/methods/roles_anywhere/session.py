@@ -30,6 +30,7 @@ from sts_emulator.policy.deciding.engine import Principal
 from sts_emulator.vending.assume import Ask, Proof, Vended, assume
 from sts_emulator.vending.authorize import access_denied
 from sts_emulator.vending.context import Context
+from sts_emulator.vending.origin import Origin
 from sts_emulator.vending.services import service_keys
 from sts_emulator.wire.dispatch import operation
 
@@ -172,20 +173,19 @@ def _profile(ctx: Context, anchor: TrustAnchor, arn: str) -> AnywhereProfile:
     return profile
 
 
-def _proof(world: World, anchor: TrustAnchor, tags: Mapping[str, str], origin: Mapping[str, str], denied: str) -> Proof:
+def _proof(world: World, anchor: TrustAnchor, tags: Mapping[str, str], origin: Origin | None, denied: str) -> Proof:
     """What the service tells STS. The tags being set count as the principal's already, as AWS's samples need.
 
     Source: docs/aws/roles-anywhere.md, "Sessions".
     """
     context: dict[str, tuple[str, ...]] = {f"aws:principaltag/{key.lower()}": (value,) for key, value in tags.items()}
-    context |= {key: (value,) for key, value in origin.items()}
     context |= service_keys(world, SERVICE, source_arn=anchor["arn"], source_account=anchor["account"])
     return Proof(
         method="RolesAnywhere",
         principal=Principal("service", SERVICE),
         context=context,
-        lasting={key: [value] for key, value in origin.items()},
         denied=denied,
+        origin=origin,
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from sts_emulator.accounts import documents, resources
 from sts_emulator.accounts.documents import Role
+from sts_emulator.accounts.propagation import key_hash
 from sts_emulator.core import clock, names
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.store import AlreadyExistsError
@@ -22,6 +23,7 @@ from sts_emulator.methods.saml.verify import Trusted, verify
 from sts_emulator.policy.deciding.engine import Principal
 from sts_emulator.vending.assume import Ask, Proof, Vended, assume
 from sts_emulator.vending.context import Context
+from sts_emulator.vending.origin import Origin, UnfitContextError, propagated
 from sts_emulator.vending.tags import tag_map
 from sts_emulator.wire.dispatch import operation
 
@@ -57,7 +59,7 @@ async def assume_role_with_saml(
     except Refused as no:
         ctx.evidence["refused"] = no.why
         raise
-    return {**vended.to_wire(), **described(provider, claims)}
+    return {**vended.to_wire(), **described(provider, claims), **propagation(vended, claims)}
 
 
 def trusted(world: World, arn: str) -> Trusted:
@@ -108,6 +110,11 @@ def described(provider: Trusted, claims: Claims) -> dict[str, Any]:
     }
 
 
+def propagation(vended: Vended, claims: Claims) -> dict[str, Any]:
+    """The origin that the session got; not told of an encrypted assertion, by STS's model."""
+    return vended.origin.to_wire() if vended.origin and not claims.encrypted else {}
+
+
 def _verified(provider: Trusted, text: str, now: float, sign_in: str) -> Claims:
     return verify(provider, message.read(text), now, sign_in)
 
@@ -152,7 +159,15 @@ def _proof(provider: Trusted, claims: Claims) -> Proof:
         context=keys,
         lasting=lasting,
         denied=f"Not authorized to perform {ACTION}",
+        origin=_origin(provider, claims) if provider.propagation else None,
     )
+
+
+def _origin(provider: Trusted, claims: Claims) -> Origin:
+    try:
+        return propagated(provider.propagation, claims.texts, key_hash(claims.signer), provider.arn)
+    except UnfitContextError as why:
+        raise refused(f"Trusted identity propagation: {why}") from None
 
 
 def _evidence(provider: Trusted, claims: Claims) -> dict[str, Any]:

@@ -79,6 +79,8 @@ class Claims:
     session_ends: float | None
     attributes: Mapping[str, tuple[str, ...]]
     in_response_to: str = ""
+    signer: bytes = b""  # the certificate whose key signed, in DER
+    encrypted: bool = False
 
     @property
     def subject_type(self) -> str:
@@ -169,6 +171,13 @@ class Claims:
                 # One claim for a key: later ones are passed over, as the User Guide says.
                 keys.setdefault(f"saml:{key}", values[:1] if key in _SINGLE else values)
         return keys
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        """The values of what a context provider names: `Subject/NameID`, or an attribute.
+
+        How it names attributes is not documented: here by the Name that they have in the assertion.
+        """
+        return (self.subject,) if name == "Subject/NameID" else self.attributes.get(name, ())
 
     def _single(self, name: str) -> str:
         values = self.attributes.get(f"{ATTRIBUTE}{name}", ())

@@ -42,8 +42,12 @@ _ID = re.compile(r"[A-Za-z_][\w.\-]{0,255}", re.ASCII)
 _PREFIXES = f"{{{EXCLUSIVE}}}InclusiveNamespaces"
 
 
-def verify(message: Message, assertion: Any, certificates: tuple[bytes, ...], *, sha1: bool = False) -> Any:
-    """The assertion as its signer wrote it: a tree made anew from the bytes that the signature's digest covers.
+def verify(
+    message: Message, assertion: Any, certificates: tuple[bytes, ...], *, sha1: bool = False
+) -> tuple[Any, bytes]:
+    """The assertion as its signer wrote it, and the certificate whose key signed it.
+
+    It is a tree made anew from the bytes that the signature's digest covers.
 
     `assertion` is the message's own, or what was decrypted. `certificates` are the provider's, in DER; a KeyInfo in the
     message is never asked, and a certificate's validity does not matter, as on AWS
@@ -58,8 +62,8 @@ def verify(message: Message, assertion: Any, certificates: tuple[bytes, ...], *,
     if message.response_signature is not None:
         check_form(message.response_signature, sha1=sha1)
         _check(message.response_signature, certificates, sha1=sha1)
-    _check(signature, certificates, sha1=sha1)
-    return _as_digested(signature)
+    signer = _check(signature, certificates, sha1=sha1)
+    return _as_digested(signature), signer
 
 
 def check_form(signature: Any, *, sha1: bool = False) -> None:
@@ -112,7 +116,7 @@ def _need(condition: bool, why: str) -> None:
         raise badly_signed(why)
 
 
-def _check(signature: Any, certificates: tuple[bytes, ...], *, sha1: bool) -> None:
+def _check(signature: Any, certificates: tuple[bytes, ...], *, sha1: bool) -> bytes:
     import xmlsec
 
     for certificate in certificates:
@@ -123,7 +127,7 @@ def _check(signature: Any, certificates: tuple[bytes, ...], *, sha1: bool) -> No
             context.verify(signature)
         except xmlsec.Error:
             continue
-        return
+        return certificate
     raise badly_signed("no certificate of the provider verifies it")
 
 

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, Final
 
+from sts_emulator.accounts.propagation import Propagation
 from sts_emulator.core import clock
 from sts_emulator.methods.saml import claims, encryption, message, signature
 from sts_emulator.methods.saml.assertion_refusals import (
@@ -53,6 +54,7 @@ class Trusted:
     strict: bool = False
     sha1: bool = False
     valid_until: float = 0.0
+    propagation: Propagation = field(default_factory=Propagation)
 
     @classmethod
     def of(cls, stored: Mapping[str, Any]) -> Trusted:
@@ -70,6 +72,7 @@ class Trusted:
             strict=bool(stored.get("strict")),
             sha1=bool(stored.get("sha1")),
             valid_until=_metadata_ends(stored["metadata"]) if stored.get("strict") else 0.0,
+            propagation=stored.get("propagation", {}),
         )
 
 
@@ -144,12 +147,12 @@ def _proven(provider: Trusted, response: Message, now: float) -> Claims:
         raise foreign_issuer(f"issuer `{issuer[:200]}`")
     if provider.strict:
         certificates = _valid(certificates, now)
-    verified = signature.verify(response, assertion, certificates, sha1=provider.sha1)
+    verified, signer = signature.verify(response, assertion, certificates, sha1=provider.sha1)
     _concur(response, assertion, _settings(issuer, certificates, sha1=provider.sha1))
     proven = claims.read(verified)
     if proven.issuer != issuer:
         raise badly_signed("the issuer that was looked up is not the one that signed")
-    return proven
+    return replace(proven, signer=signer, encrypted=response.assertion is None)
 
 
 def _check_strictly(provider: Trusted, response: Message, proven: Claims, now: float, sign_in: str) -> None:

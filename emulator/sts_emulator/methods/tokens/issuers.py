@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+
+from sts_emulator.accounts.propagation import Propagation
 
 
 class KeysUnavailableError(Exception):
@@ -30,3 +32,4 @@ class Provider:
     client_ids: tuple[str, ...] | None = None
     thumbprints: tuple[str, ...] = ()
     jwks: Mapping[str, Any] | None = None
+    propagation: Propagation = field(default_factory=Propagation)

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from sts_emulator.methods.tokens.id_token import IdToken
+from sts_emulator.methods.tokens.id_token import IdToken, refuse
 from sts_emulator.methods.tokens.issuers import Provider
 from sts_emulator.policy.token_claims import more_claims
+from sts_emulator.vending.origin import Origin, UnfitContextError, propagated
 
 
 def at_login(provider: Provider, token: IdToken, claims: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
@@ -48,6 +49,26 @@ def in_session(provider: Provider, context: Mapping[str, tuple[str, ...]]) -> di
     prefix = provider.name.lower()
     kept = ("aud", "sub", "amr", "oaud") if provider.name == "accounts.google.com" else ("aud", "sub", "amr")
     return {key: list(context[key]) for claim in kept if (key := f"{prefix}:{claim}") in context}
+
+
+def origin(provider: Provider, claims: Mapping[str, Any]) -> Origin | None:
+    """Who it was originally, where the provider's settings propagate it.
+
+    Raises:
+        AwsError: InvalidIdentityToken where the token does not tell; the sentence is ours.
+    """
+    if not provider.propagation:
+        return None
+
+    def texts(name: str) -> tuple[str, ...]:
+        claim = _claim(claims, name)
+        values = claim if isinstance(claim, list) else [claim]
+        return tuple(text for value in values if (text := _text(value)) is not None)
+
+    try:
+        return propagated(provider.propagation, texts, provider.name, provider.principal)
+    except UnfitContextError as why:
+        refuse(f"Trusted identity propagation: {why}")
 
 
 @lru_cache(maxsize=1024)

@@ -112,6 +112,7 @@ def vend(ctx: Context, provider: Provider, claims: Mapping[str, Any], ask: Ask) 
         provider=provider.principal,
         denied=NOT_AUTHORIZED,
         claims=CLAIMS_AT_LEAST + len(checked.subject),
+        origin=oidc_context.origin(provider, claims),
     )
     role = resources.role_by_arn(ctx.world, ask.role_arn)
     vended = assume(ctx, proof, ACTION, role, _with_claims(ask, checked))
@@ -120,6 +121,7 @@ def vend(ctx: Context, provider: Provider, claims: Mapping[str, Any], ask: Ask) 
         "SubjectFromWebIdentityToken": checked.subject,
         "Audience": checked.audience,
         "Provider": provider.principal,
+        **(vended.origin.to_wire() if vended.origin else {}),
     }
 
 
@@ -198,6 +200,7 @@ def _registered(world: World, account: str, issuer: str) -> Provider:
         client_ids=tuple(stored["client_ids"]),
         thumbprints=tuple(stored.get("thumbprints", ())),
         jwks=stored.get("jwks"),
+        propagation=stored.get("propagation", {}),
     )
 
 
