@@ -46,7 +46,7 @@ def test_a_failure_shows_why(tmp_path: Path):
     ("text", "told"),
     [
         ("accounts: 7\n", "bad.trust.yaml:1: expected a mapping, got `7`"),
-        ("accounts: {}\n", "bad.trust.yaml: expects nothing"),
+        ("accounts: {'111122223333': {}}\n", "bad.trust.yaml: expects nothing"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_an_error(tmp_path: Path, text: str, told: str):

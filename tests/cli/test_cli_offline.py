@@ -80,6 +80,24 @@ def test_a_command_line_that_cannot_be_understood(arguments: list[str], capsys: 
 
 
 @pytest.mark.parametrize(
+    ("line", "usage", "told"),
+    [
+        ("lint --formt json", "lint", "unrecognized arguments: --formt; did you mean `--format`?"),
+        ("who-can --hepl", "who-can", "are required: ROLE; there is no `--hepl`; did you mean `--help`?"),
+        ("who-can", "who-can", "are required: ROLE; `sts-emulator who-can --help` tells more"),
+    ],
+)
+def test_a_slip_is_told_with_the_usage_of_its_command(
+    line: str, usage: str, told: str, capsys: pytest.CaptureFixture[str]
+):
+    with pytest.raises(SystemExit):
+        main(line.split())
+    shown = capsys.readouterr().err
+    assert shown.startswith(f"usage: sts-emulator {usage} ")
+    assert shown.endswith(f"{told}\n")
+
+
+@pytest.mark.parametrize(
     "arguments",
     [
         ["env"],
@@ -295,6 +313,20 @@ def test_an_endpoint_that_is_none_is_said_to_be_none(url: str, monkeypatch, caps
     monkeypatch.setenv("AWS_ENDPOINT_URL", url)
     assert main(["status"]) == 2
     assert capsys.readouterr().err == f"sts-emulator: `{url}` is not the URL of an emulator\n"
+
+
+# -- files that hold nothing -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize("text", ["", " \n", "# a comment\n", "null"])
+@pytest.mark.parametrize("command", ["lint", "check", "who-can deploy", "what-can deploy", "explain", "diff none.yaml"])
+def test_a_file_that_holds_nothing_is_said_to(command: str, text: str, capsys: pytest.CaptureFixture[str]):
+    Path("none.yaml").write_text(text)
+    assert main([*command.split(), "none.yaml"]) == 2
+    told = "".join(capsys.readouterr())
+    assert "none.yaml: holds nothing; name another file, or run again what was to write it\n" in told
+    assert "nothing found" not in told
 
 
 # -- what to do next ------------------------------------------------------------------------------------------------

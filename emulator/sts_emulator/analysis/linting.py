@@ -128,13 +128,14 @@ def lint_file(
         subjects = list(_of_inventory(str(path), inventory))
         inventories = [(str(path), inventory)]
         known = _known(inventory)
-    elif not strict and path.suffix != ".json" and not _is_scenario(data):
+    elif not strict and (not data or data.isspace() or (path.suffix != ".json" and not _is_scenario(data))):
         return Linted()
     else:
-        from sts_emulator.scenario import parse_file
+        from sts_emulator.scenario.model import of_tree
 
-        scenario = parse_file(path)
-        subjects = list(_of_scenario(data, path))
+        root = load(data, str(path))
+        scenario = of_tree(root, data, str(path), path.parent).filled()
+        subjects = list(_of_scenario(root, path))
         sections = [entry for entry in scenario.entries if entry.section.key == "import"]
         imported = [source for section in sections for source in section.value or ()]
         for source in imported:
@@ -319,15 +320,16 @@ def _providers(scenario: Any) -> set[str]:
 
 
 def _issuer_url(name: str, issuers: Mapping[str, Any]) -> str:
+    issuer = issuers.get(name)
+    if issuer and issuer.url:
+        return str(issuer.url)
     from sts_emulator.idp.presets import PRESETS
 
-    issuer = issuers.get(name)
     preset = PRESETS.get((issuer.preset if issuer else "") or name)
-    return (issuer.url if issuer else "") or (preset.url if preset else "")
+    return preset.url if preset else ""
 
 
-def _of_scenario(data: bytes, path: Path) -> Iterator[Subject]:
-    root = load(data, str(path))
+def _of_scenario(root: Node, path: Path) -> Iterator[Subject]:
     reading = _Reading(path)
     for account, body in _members(_below(root, "accounts")):
         for name, role in _members(_below(body, "roles")):

@@ -22,9 +22,9 @@ FOLDER: Final = "trust_policies"
 FORMATS: Final = ("text", "json", "junit", "sarif", "github")
 _EPILOG = """\
 examples:
-  sts-emulator check                                 the scenarios in trust_policies/
-  sts-emulator check --import plan.json access.yaml  what a Terraform plan would allow
-  sts-emulator check --mutate --coverage             what the expectations do not notice
+  sts-emulator check                                 those in trust_policies/
+  sts-emulator check --import plan.json access.yaml  a Terraform plan
+  sts-emulator check --mutate --coverage             what nothing notices
   sts-emulator check --format github --report junit=results.xml
 
 exit codes:
@@ -249,7 +249,9 @@ def _coverage_lines(trial: Trial) -> Iterator[str]:
 
 def _summary(trials: Sequence[Trial], arguments: argparse.Namespace) -> Iterator[str]:
     cases, failed = sum(len(trial.cases) for trial in trials), sum(trial.failed for trial in trials)
-    yield f"{counted(cases, 'expectation')}: {cases - failed} came as expected, {failed} did not"
+    unusable = sum(bool(trial.problems) for trial in trials)
+    if cases or not unusable:
+        yield f"{counted(cases, 'expectation')}: {cases - failed} came as expected, {failed} did not"
     if arguments.mutate or arguments.min_score is not None:
         noticed, missed, other = _score(trials)
         told = f"{percent(noticed, noticed + missed):.0f} % of the weakenings noticed"
@@ -257,7 +259,6 @@ def _summary(trials: Sequence[Trial], arguments: argparse.Namespace) -> Iterator
     if arguments.coverage or arguments.min_coverage is not None:
         covered = [part.times > 0 for trial in trials for part in trial.covered]
         yield f"{percent(sum(covered), len(covered)):.0f} % of the policies exercised: {sum(covered)} of {len(covered)}"
-    unusable = sum(bool(trial.problems) for trial in trials)
     if unusable:
         yield f"{counted(unusable, 'file')} could not be used"
 

@@ -13,8 +13,8 @@ _FOLDERS: Final = ("DIR",)
 _UNKNOWN: Final = {"zsh": "( )"}
 _EPILOG = """\
 examples:
-  source <(sts-emulator completion bash)                                   also in ~/.bashrc
-  sts-emulator completion zsh > "${fpath[1]}/_sts-emulator"                 then start zsh anew
+  source <(sts-emulator completion bash)                     also in ~/.bashrc
+  sts-emulator completion zsh > "${fpath[1]}/_sts-emulator"  then start zsh anew
   sts-emulator completion fish > ~/.config/fish/completions/sts-emulator.fish
 """
 

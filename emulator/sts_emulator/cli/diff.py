@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 _EPILOG = """\
 examples:
-  sts-emulator diff old.json new.json                    two versions of a trust policy
-  sts-emulator diff main/trust_policies trust_policies   of scenarios, role by role
+  sts-emulator diff old.json new.json                   a trust policy
+  sts-emulator diff main/trust_policies trust_policies  role by role
   sts-emulator diff before.json plan.json --format markdown > comment.md
   git show main:trust.json | sts-emulator diff - trust.json
 

@@ -52,8 +52,9 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--format",
         choices=(*FORMATS, *KEY_FORMATS),
+        metavar="FORMAT",
         default="sh",
-        help="how to write them (default: sh); "
+        help="how to write them: sh (the default), json, dotenv, powershell; "
         "`credential-process` is what a profile runs, `profile` is a profile that does, for ~/.aws/config",
     )
     add_json_format(parser)

@@ -14,8 +14,10 @@ from sts_emulator.core.terminal import printable, printable_json
 
 _EPILOG = """\
 examples:
-  terraform show -json plan.bin > plan.json && sts-emulator import plan.json > scenario.yaml
-  aws iam get-account-authorization-details > account.json && sts-emulator import account.json -o scenario.yaml
+  terraform show -json plan.bin > plan.json
+  sts-emulator import plan.json > scenario.yaml
+  aws iam get-account-authorization-details > account.json
+  sts-emulator import account.json -o scenario.yaml
   sts-emulator import cdk.out/App.template.json --parameter Stage=prod
 
 What can be imported: `terraform show -json` of a plan or state, `terraform.tfstate`, CloudFormation and CDK templates

@@ -20,7 +20,8 @@ _EPILOG = """\
 examples:
   sts-emulator serve --upstream http://127.0.0.1:5000 --record used.jsonl
   sts-emulator least-privilege used.jsonl deploy
-  sts-emulator least-privilege used.jsonl arn:aws:iam::111122223333:role/deploy --format policy > deploy.json
+  sts-emulator least-privilege used.jsonl arn:aws:iam::111122223333:role/deploy \\
+    --format policy > deploy.json
 
 Everything that was recorded is decided again with the proposal before it is shown. Statements that deny stay.
 

@@ -206,7 +206,8 @@ def _text(findings: Sequence[Found], problems: Sequence[Any], quiet: bool) -> st
 def _summary(findings: Sequence[Found], policies: int, problems: Sequence[Any]) -> Iterator[str]:
     counts = {severity: sum(finding.severity == severity for finding in findings) for severity in SEVERITIES}
     told = ", ".join(f"{number} {severity}" for severity, number in counts.items() if number) or "nothing found"
-    yield f"{policies:,} polic{'y' if policies == 1 else 'ies'}: {told}"
+    if policies or not problems:
+        yield f"{policies:,} polic{'y' if policies == 1 else 'ies'}: {told}"
     if problems:
         unusable = len({problem.where.file for problem in problems})
         yield f"{unusable} file{'s' if unusable > 1 else ''} could not be used"

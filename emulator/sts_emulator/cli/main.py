@@ -8,8 +8,8 @@ import keyword
 import os
 import re
 import sys
-from collections.abc import Iterator, Sequence
-from typing import NoReturn
+from collections.abc import Sequence
+from typing import Any, NoReturn
 
 from sts_emulator.cli.errors import CommandError
 from sts_emulator.cli.screen import HelpText
@@ -75,9 +75,17 @@ class _Version(argparse.Action):
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says what was probably meant by a command, choice or flag that there is not."""
+    """Says what was probably meant by a command, choice or flag that there is not, with the usage of its command."""
 
     given: Sequence[str] = ()
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Likewise argparse's, but what is unknown is refused here, not by the parser above."""
+        self.given = [*(args or ())]
+        parsed, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return parsed, unknown
 
     def error(self, message: str) -> NoReturn:
         """Likewise argparse's, with the nearest name."""
@@ -86,18 +94,14 @@ class _Parser(argparse.ArgumentParser):
         if choice := _CHOICE.search(message):
             message = message[: choice.end(1) + 1] + (meant(choice[1], re.findall(r"[\w-]+", choice[2])) or choice[2])
         elif flag := _UNKNOWN.search(message):
-            message += meant(flag[1], _flags(self, self.given))
+            message += meant(flag[1], self._option_string_actions)
+        elif "required: " in message and not any(action.nargs == argparse.REMAINDER for action in self._actions):
+            # argparse misses arguments before it sees a flag that there is not
+            flags = [word.partition("=")[0] for word in self.given if word.startswith("--")]
+            unknown = [flag for flag in flags if flag not in self._option_string_actions]
+            told = [f"; there is no `{flag}`{meant(flag, self._option_string_actions)}" for flag in unknown]
+            message += "".join(told) or f"; `{self.prog} --help` tells more"
         super().error(printable(message))
-
-
-def _flags(parser: argparse.ArgumentParser, given: Sequence[str]) -> Iterator[str]:
-    """The flags of the command that was given, and of those above it."""
-    for action in parser._actions:  # noqa: SLF001 - argparse has no other way to list them
-        yield from (flag for flag in action.option_strings if flag.startswith("--"))
-        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - likewise
-            chosen = next((word for word in given if word in action.choices), None)
-            if chosen is not None:
-                yield from _flags(action.choices[chosen], given[given.index(chosen) + 1 :])
 
 
 def parser_of(given: Sequence[str]) -> argparse.ArgumentParser:
@@ -109,7 +113,6 @@ def parser_of(given: Sequence[str]) -> argparse.ArgumentParser:
         formatter_class=HelpText,
         allow_abbrev=False,
     )
-    parser.given = given
     parser.add_argument("--version", action=_Version, nargs=0, help="say which version this is")
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
     # Only the module that is asked for is loaded, all of them for help and for mistakes.

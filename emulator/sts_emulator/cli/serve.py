@@ -230,7 +230,10 @@ def _instead(host: str, port: int, error: Exception) -> str:
     if getattr(error, "errno", None) != errno.EADDRINUSE:
         return ""
     if answers(url_of(host, port)):
-        return f"; an emulator runs there: use it, or `sts-emulator stop --port {port}`, or take another port"
+        from sts_emulator.cli.status import background
+
+        end = f"`sts-emulator stop --port {port}`" if background(port)["pid"] else "end it"
+        return f"; an emulator runs there: use it, or {end}, or take another port"
     return "; `--port 0` takes a free one"
 
 

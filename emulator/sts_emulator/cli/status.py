@@ -28,7 +28,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Ask it. Raises CommandError where none answers."""
     with control(arguments) as emulator:
         worlds = [*filter(None, (_world(emulator, name) for name in emulator.api("GET", "worlds")))]
-        status = {"url": emulator.url, "worlds": worlds, **_background(port(arguments))}
+        status = {"url": emulator.url, "worlds": worlds, **background(port(arguments))}
     where = (
         f"in the background (process {status['pid']}, log {status['log']})" if status["pid"] else "in the foreground"
     )
@@ -51,7 +51,8 @@ def _world(emulator: Control, name: str) -> dict[str, Any] | None:
         return None
 
 
-def _background(number: int) -> dict[str, Any]:
+def background(number: int) -> dict[str, Any]:
+    """The process and the log of the one that `start` started on a port, None where there is none."""
     try:
         from sts_emulator.cli.background import Background
     except ImportError:  # fcntl: no background on this system

@@ -14,12 +14,13 @@ if TYPE_CHECKING:
 
 _EPILOG = """\
 examples:
-  sts-emulator what-can alice                     a user (or role) of the scenarios of trust_policies/
+  sts-emulator what-can alice           a user or role in trust_policies/
   sts-emulator what-can arn:aws:iam::111122223333:role/ci account.json
   sts-emulator what-can token.actions.githubusercontent.com plan.json
-  sts-emulator what-can token.actions.githubusercontent.com --key token.actions.githubusercontent.com:sub=repo:a/b:x
+  sts-emulator what-can token.actions.githubusercontent.com \\
+    --key token.actions.githubusercontent.com:sub=repo:a/b:x
   sts-emulator what-can ec2.amazonaws.com
-  sts-emulator what-can 444455556666              whoever acts for another account
+  sts-emulator what-can 444455556666    whoever acts for another account
 
 exit codes: 0 there are roles; 1 there are none; 2 the files, or the principal, cannot be used
 """

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _EPILOG = """\
 examples:
-  sts-emulator who-can deploy                     in the scenarios of trust_policies/
+  sts-emulator who-can deploy    in the scenarios of trust_policies/
   sts-emulator who-can arn:aws:iam::111122223333:role/deploy account.json
   sts-emulator who-can deploy plan.json --format svg > deploy.svg
   sts-emulator who-can deploy --key aws:SourceIp=203.0.113.7
@@ -52,7 +52,11 @@ def add_estate_options(parser: argparse.ArgumentParser) -> None:
     from sts_emulator.cli.check import add_account_options
 
     parser.add_argument(
-        "paths", nargs="*", metavar="PATH", help="scenarios, plans, templates, account dumps (default: trust_policies)"
+        "paths",
+        nargs="*",
+        default=[],
+        metavar="PATH",
+        help="scenarios, plans, templates, account dumps (default: trust_policies)",
     )
     parser.add_argument(
         "--in", dest="files", action="append", default=[], metavar="PATH", help="the same; several times"

@@ -11,7 +11,7 @@ from sts_emulator.importers import cloudformation, read
 from sts_emulator.importers.inventory import Inventory
 from sts_emulator.importers.json_text import BadInput, JsonText
 from sts_emulator.scenario import templates
-from sts_emulator.scenario.problems import ScenarioError, Where
+from sts_emulator.scenario.problems import NOTHING, ScenarioError, Where
 
 _SCENARIO_KEYS = frozenset({"accounts", "expect", "organization", "issuers", "import", "saml_idps"})
 
@@ -32,6 +32,8 @@ def is_importable(data: bytes, name: str) -> bool:
 
 def read_inventory(data: bytes, file: str, account: str, parameters: Mapping[str, str] | None = None) -> Inventory:
     """What a file declares. Raises ScenarioError."""
+    if not data or data.isspace():
+        raise ScenarioError.at(Where(file), NOTHING)
     try:
         stack = templates.stack_of(file)
         if templates.is_yaml(data):

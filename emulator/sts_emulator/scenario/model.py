@@ -16,7 +16,7 @@ from sts_emulator.catalogue import SECTIONS, Row
 from sts_emulator.core import names
 from sts_emulator.scenario.expect import Expectation
 from sts_emulator.scenario.load import Node, load, read_bytes
-from sts_emulator.scenario.problems import Where
+from sts_emulator.scenario.problems import NOTHING, ScenarioError, Where
 from sts_emulator.scenario.seed import AccessKey, Section
 from sts_emulator.scenario.shape import Mistake, Reader, Shape, mapping, shape_fields, text
 
@@ -104,6 +104,12 @@ class Scenario:
         """What the scenario expects of itself."""
         return self.head.expect
 
+    def filled(self) -> Scenario:
+        """The scenario itself. Raises ScenarioError where it declares nothing at all."""
+        if not self.accounts and not self.entries and self.head == Head():
+            raise ScenarioError.at(Where(self.file), NOTHING)
+        return self
+
     def record(self) -> SeededScenario:
         """What a world remembers of having been seeded with this."""
         return {
@@ -134,7 +140,17 @@ def read_whole(data: bytes, file: str) -> Scenario:
 
 
 def _parse(data: bytes, file: str, folder: Path | None = None, put_off: tuple[str, ...] | None = None) -> Scenario:
-    node = load(data, file)
+    return of_tree(load(data, file), data, file, folder, put_off)
+
+
+def of_tree(
+    node: Node, data: bytes, file: str, folder: Path | None, put_off: tuple[str, ...] | None = None
+) -> Scenario:
+    """Like `parse`, of what `load` made of the data.
+
+    Raises:
+        ScenarioError: every mistake in it, with its line.
+    """
     reader = Reader(file, folder)
     read = _read(reader, node, _put_off(data) if put_off is None else put_off)
     reader.finish()
@@ -154,9 +170,9 @@ def parse_file(path: Path, account: str = "", parameters: Mapping[str, str] | No
     `account` and `parameters` are for the latter, as under the key `import`.
 
     Raises:
-        ScenarioError: it cannot be read, or has mistakes.
+        ScenarioError: it cannot be read, has mistakes, or holds nothing: whoever asks about it expects more.
     """
-    return parse_data(read_bytes(path), str(path), path.parent, account, parameters)
+    return parse_data(read_bytes(path), str(path), path.parent, account, parameters).filled()
 
 
 def parse_data(

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from sts_emulator.core.terminal import printable
+
+NOTHING: Final = "holds nothing; name another file, or run again what was to write it"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ from pathlib import Path
 from sts_emulator.accounts import documents
 from sts_emulator.core.spelling import nearest
 from sts_emulator.core.world import DEFAULT, World
-from sts_emulator.scenario.model import Scenario, parse_file
+from sts_emulator.scenario.load import read_bytes
+from sts_emulator.scenario.model import Scenario, parse_data
 from sts_emulator.scenario.problems import ScenarioError, Where
 from sts_emulator.scenario.repeats import repeated
 from sts_emulator.scenario.seed import apply
@@ -107,7 +108,8 @@ async def _take_up(server: Server, seen: Seen, report: Callable[[str], None], *,
 
 
 def _read(server: Server, path: Path) -> Scenario:
-    return parse_file(path, parameters=pairs(server.settings.parameter))
+    # A file that holds nothing is welcome here: it may be filled later, and /dev/null stands for an empty account
+    return parse_data(read_bytes(path), str(path), path.parent, parameters=pairs(server.settings.parameter))
 
 
 def _apply_new(server: Server, world: World, scenario: Scenario) -> bool:

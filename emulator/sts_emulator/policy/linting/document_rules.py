@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from sts_emulator.policy.deciding.document import MalformedPolicy
@@ -124,7 +123,7 @@ RULES = (
         "missing-version",
         "The policy does not say its language version",
         "suggestion",
-        json.dumps({"Statement": allow({"AWS": ROLE})}, indent=2),
+        {"Statement": allow({"AWS": ROLE})},
         policy(allow({"AWS": ROLE})),
         _version,
         EVERY_KIND,

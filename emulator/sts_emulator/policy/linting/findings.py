@@ -128,16 +128,26 @@ Hit = tuple[str, str, str]
 class Rule:
     """A lint rule, declared once: documentation and tests are made from it.
 
-    `wrong` and `right` are whole documents: the rule fires on the first and is silent on the second.
+    The examples are whole documents: the rule fires on the wrong one and is silent on the right one.
     """
 
     id: str
     title: str
     severity: Severity
-    wrong: str
-    right: str
+    wrong_example: Mapping[str, Any]
+    right_example: Mapping[str, Any]
     check: Callable[[Subject], Iterator[Hit]]
     kinds: tuple[LintKind, ...] = ("trust",)
+
+    @property
+    def wrong(self) -> str:
+        """The wrong example as text; made when it is asked for, because most runs show none."""
+        return json.dumps(self.wrong_example, indent=2)
+
+    @property
+    def right(self) -> str:
+        """Likewise the right one."""
+        return json.dumps(self.right_example, indent=2)
 
     def findings(self, subject: Subject) -> Iterator[Finding]:
         """What the rule finds."""
@@ -151,9 +161,9 @@ def condition_path(statement: Statement, condition: Condition) -> str:
     return f"{statement.path}.Condition.{condition.operator.text}.{condition.key}"
 
 
-def policy(*statements: Mapping[str, Any], version: str = "2012-10-17") -> str:
+def policy(*statements: Mapping[str, Any], version: str = "2012-10-17") -> dict[str, Any]:
     """An example document."""
-    return json.dumps({"Version": version, "Statement": list(statements)}, indent=2)
+    return {"Version": version, "Statement": list(statements)}
 
 
 def allow(principal: Any, action: Any = "sts:AssumeRole", **condition: Any) -> dict[str, Any]:

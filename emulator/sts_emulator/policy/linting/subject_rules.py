@@ -12,6 +12,7 @@ from sts_emulator.policy.linting.principal_rules import ACCOUNT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
 
 class SubjectForm(NamedTuple):
@@ -75,7 +76,7 @@ def _impossible(subject: Subject) -> Iterator[Hit]:
                 )
 
 
-def _oidc(issuer: str, subject: str, operator: str = "StringLike") -> str:
+def _oidc(issuer: str, subject: str, operator: str = "StringLike") -> dict[str, Any]:
     provider = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{issuer}"
     tested = {operator: {f"{issuer}:sub": subject}}
     audience = {f"{issuer}:aud": "sts.amazonaws.com"}
