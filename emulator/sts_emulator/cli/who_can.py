@@ -68,6 +68,9 @@ def add_estate_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--key", action="append", default=[], metavar="NAME=VALUE", help="a condition key that holds; several times"
     )
+    parser.add_argument(
+        "--origin", metavar="SUBJECT", default="", help="who it is originally (aws:OriginIdentity/Subject)"
+    )
     add_account_options(parser.add_argument_group("imports"))
 
 
@@ -119,6 +122,8 @@ def reach(accounts: Estate, arguments: argparse.Namespace) -> Reach:
         if not equals:
             raise CommandError(f"--key takes NAME=VALUE, got `{pair}`", UNUSABLE)
         keys[name.lower()] = (*keys.get(name.lower(), ()), value)
+    if arguments.origin:
+        keys["aws:originidentity/subject"] = (arguments.origin,)
     return Reach(accounts, keys)
 
 

@@ -388,6 +388,8 @@ def _explanation_text(told: dict[str, Any]) -> str:
     lines = [f"{told['eventName'] or told['eventSource']}: {outcome}  ({told['eventTime']}, event {told['eventID']})"]
     if "told" in data:
         lines.append(f"  {data['told']['code']}: {data['told']['message']}")
+    if not data["decisions"] and "origin" in data:
+        lines.append(f"  origin  {data['origin']}")
     if not data["decisions"]:
         lines += [f"  {line}" for line in refused_before(data["evidence"])]
     elif "refused" in data["evidence"] and is_allowed:

@@ -136,7 +136,8 @@ class Expectation(Shape):
     `assume` is a role's ARN, or its name when only one account has a role of that name. The request is signed by
     `caller` or proven `with` evidence from outside AWS: `{ISSUER: claims}` for a lab issuer, `{claims: …}` for any.
     What `may` names is asked for by the session that comes of `assume`, or by `caller`; `resource_policy` is the
-    resource's own. `keys` are further condition keys, `time` and `source_ip` when and from where.
+    resource's own. `origin` is the subject that the session of `assume` keeps for good. `keys` are further condition
+    keys, `time` and `source_ip` when and from where.
     """
 
     assume: str = ""
@@ -144,6 +145,7 @@ class Expectation(Shape):
     resource_policy: Policy | None = None
     resource_account: str = ""
     result: Result = _ALLOW
+    origin: str = ""
     name: str = ""
     caller: Caller | None = None
     with_: Mapping[str, Any] = field(default_factory=dict)
@@ -171,6 +173,8 @@ class Expectation(Shape):
             raise Mistake("an expectation needs either `caller` or `with`")
         if "with" in members and "assume" not in members:
             raise Mistake("`with` is a proof for a role: say which one it is to `assume`")
+        if "origin" in members and "assume" not in members:
+            raise Mistake("`origin` is of the session that comes of a role: say which one it is to `assume`")
         if "may" not in members and ("resource_policy" in members or "resource_account" in members):
             raise Mistake("`resource_policy` and `resource_account` are of what one `may` do")
         is_read = expectation.with_ is not None  # None stands in for what was refused already

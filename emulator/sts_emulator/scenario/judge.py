@@ -37,6 +37,7 @@ class Outcome:
     decisions: tuple[Consulted, ...]
     evidence: Mapping[str, Any]
     world: World = field(repr=False, compare=False)
+    origin: str = ""  # the subject that the session keeps
 
     @property
     def verdict(self) -> str:
@@ -60,6 +61,8 @@ class Outcome:
         if self.verdict != expected and not (because.error and expected == DENY):
             got = f"{self.verdict}: {self.error.code}: {self.error.message}" if self.error else self.verdict
             return f"expected {expected}, got {got}"
+        if self.expectation.origin and self.expectation.origin != self.origin:
+            return f"expected the origin {self.expectation.origin}, got {self.origin or 'none'}"
         if not (because.layer or because.statement or because.condition):
             return ""
         if self.tree is None:

@@ -12,6 +12,7 @@ from sts_emulator.accounts.resources import Stored
 from sts_emulator.core import names
 from sts_emulator.policy.federated import OIDC
 from sts_emulator.scenario.load import Node
+from sts_emulator.scenario.origins import Origin, set_origin
 from sts_emulator.scenario.policies import tag_list
 from sts_emulator.scenario.problems import ScenarioError
 from sts_emulator.scenario.seed import Section, Seed
@@ -57,6 +58,7 @@ class OidcProvider(Shape):
     client_ids: tuple[str, ...] = (STS_AUDIENCE,)
     thumbprints: tuple[str, ...] = ()
     jwks: KeySet | None = None
+    origin: Origin | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -97,6 +99,8 @@ def _create_oidc(seed: Seed, providers: tuple[OidcProvider, ...]) -> None:
                 )
             else:
                 _update_oidc(seed, arn, stored, provider)
+            named = {"OpenIDConnectProviderArn": arn}
+            set_origin(seed, "UpdateOpenIDConnectProvider", named, stored, provider.origin)
         _set_keys(seed, arn, provider.jwks)
 
 

@@ -17,6 +17,7 @@ from sts_emulator.scenario.problems import ScenarioError
 from sts_emulator.scenario.seed import apply
 from sts_emulator.scenario.signed_evidence import stored_by_name
 from sts_emulator.vending.context import Context, Keys, Server
+from sts_emulator.vending.origin import known
 
 
 @dataclass(slots=True)
@@ -71,7 +72,9 @@ class Rehearsal:
                 permissions.ask(call, expectation, expectation.may)
         except AwsError as refused:
             error = refused
-        return Outcome(expectation, error, tuple(call.decisions), call.evidence, call.world)
+        origin = known(call.vended.context) if call.vended else None
+        subject = origin.subject if origin else ""
+        return Outcome(expectation, error, tuple(call.decisions), call.evidence, call.world, subject)
 
     def _call(self, expectation: Expectation) -> Call:
         return Call(

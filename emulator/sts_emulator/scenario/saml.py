@@ -9,6 +9,7 @@ from typing import Any
 from sts_emulator.accounts import documents, people
 from sts_emulator.core.world import DEFAULT
 from sts_emulator.scenario.load import Node
+from sts_emulator.scenario.origins import Origin, set_origin
 from sts_emulator.scenario.policies import tag_list
 from sts_emulator.scenario.problems import ScenarioError, Where
 from sts_emulator.scenario.seed import Section, Seed
@@ -43,6 +44,7 @@ class SamlProvider(Shape):
     idp: str = ""
     strict: bool = False
     sha1: bool = False
+    origin: Origin | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -112,6 +114,7 @@ def _create_providers(seed: Seed, providers: Mapping[str, SamlProvider]) -> None
                 arn = stored["arn"]
                 if stored["metadata"] != metadata:
                     seed.iam("UpdateSAMLProvider", SAMLProviderArn=arn, SAMLMetadataDocument=metadata)
+            set_origin(seed, "UpdateSAMLProvider", {"SAMLProviderArn": arn}, stored, provider.origin)
         strict, sha1 = bool(stored and stored.get("strict")), bool(stored and stored.get("sha1"))
         if (provider.strict, provider.sha1) != (strict, sha1):
             set_switches(seed.world, arn, strict=provider.strict, sha1=provider.sha1)

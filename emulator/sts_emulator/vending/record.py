@@ -14,6 +14,7 @@ from sts_emulator.core import clock
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.events import Copy, Event
 from sts_emulator.core.names import parse_arn
+from sts_emulator.policy.explaining.origin import origin_line
 from sts_emulator.vending import questions, record_identity, record_members
 from sts_emulator.vending.context import Context
 
@@ -181,6 +182,12 @@ def _render(ctx: Context, at: float, result: Mapping[str, Any] | None, error: Aw
     return event
 
 
+def _origin(ctx: Context) -> str:
+    """Who it was originally: the caller, or whom the call has just made a session of."""
+    caller = ctx.caller.context if ctx.caller else {}
+    return origin_line(caller) or origin_line(ctx.vended.context if ctx.vended else {})
+
+
 def _additional(ctx: Context, error: AwsError | None) -> dict[str, Any]:
     """What services add as they like, and so do we: what came of it and why, with what the client was told."""
     shown: dict[str, Any] = {"outcome": "allowed", "world": ctx.world.name}
@@ -195,6 +202,8 @@ def _additional(ctx: Context, error: AwsError | None) -> dict[str, Any]:
         }
     elif ctx.service == "signin":
         shown["success"] = str(error is None).lower()
+    if origin := _origin(ctx):
+        shown["origin"] = origin
     shown["evidence"] = record_members.evidence(ctx)
     shown["decisions"] = [questions.kept(ctx.world, consulted) for consulted in ctx.decisions]
     return shown

@@ -10,6 +10,7 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from sts_emulator.policy.deciding import engine
+from sts_emulator.policy.explaining.origin import origin_line
 from sts_emulator.policy.explaining.reasons import absence
 from sts_emulator.policy.explaining.remedies import Remedy, remedy
 from sts_emulator.policy.explaining.report import text_of
@@ -94,6 +95,7 @@ def notes(explanation: Explanation) -> Iterable[str]:
 def _request_json(request: Request) -> dict[str, Any]:
     caller = request.principal
     parts = {"role_arn": caller.role_arn, "user_arn": caller.user_arn, "id": caller.id}
+    origin = origin_line(request.context)
     return {
         "action": request.action,
         "resource": request.resource,
@@ -103,6 +105,7 @@ def _request_json(request: Request) -> dict[str, Any]:
             "account": caller.account,
             **{name: text for name, text in parts.items() if text},
         },
+        **({"origin": origin} if origin else {}),
         "context": {key: list(values) for key, values in sorted(request.context.items())},
     }
 

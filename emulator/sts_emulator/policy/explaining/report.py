@@ -65,6 +65,8 @@ def _head(explanation: Mapping[str, Any]) -> Iterator[str]:
     yield f"{mark} {asked['action']} {VERDICTS[explanation['decision']]}{decided}"
     yield f"  on      {asked['resource']}"
     yield f"  caller  {caller['value']} ({caller['type']})"
+    if "origin" in asked:
+        yield f"  origin  {asked['origin']}"
     yield ""
 
 
