@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sts_emulator.policy.deciding.matching import has_wildcard
 from sts_emulator.policy.issued import AUDIENCES, SUBJECTS, form_of, may_issue, once
-from sts_emulator.policy.linting.findings import Hit, Rule, Subject, allow, policy
+from sts_emulator.policy.linting.findings import EVERY_KIND, Hit, Rule, Subject, allow, policy
 from sts_emulator.policy.linting.principal_rules import ACCOUNT, ROLES_ANYWHERE
 
 if TYPE_CHECKING:
@@ -83,6 +83,29 @@ def _oidc(issuer: str, subject: str, operator: str, audience: str = "sts.amazona
 
 _STEPS = "organization:acme:pipeline:shop:ref:refs/heads/main:commit:"
 
+
+def _chosen_name(subject: Subject) -> Iterator[Hit]:
+    for statement, condition, path in subject.conditions(subject.allows):
+        op = condition.operator
+        if op.negated or op.family not in ("string", "like"):
+            continue
+        federated = any(
+            kind == "Federated" for kind, _ in (statement.principals.entries if statement.principals else ())
+        )
+        for value in condition.values:
+            if condition.name == "aws:userid":
+                name = value.raw.rpartition(":")[2] if ":" in value.raw else ""
+            else:
+                name = value.raw if condition.name == "sts:rolesessionname" and federated else ""
+            # An instance's session is named by EC2, which nobody chooses.
+            if name.strip("*") and "${" not in name and not name.startswith("i-"):
+                yield (
+                    path,
+                    f"whoever assumes the role chooses the session name `{name}`",
+                    "test aws:OriginIdentity/Subject, which nobody chooses, where the identity provider propagates it",
+                )
+
+
 _FOR_ANYWHERE = ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"]
 
 RULES = (
@@ -114,6 +137,20 @@ RULES = (
             )
         ),
         _any_certificate,
+    ),
+    Rule(
+        "session-name-for-origin",
+        "A session name says who somebody is",
+        "suggestion",
+        policy(allow({"AWS": f"arn:aws:iam::{ACCOUNT}:role/ci"}, StringLike={"aws:userid": "*:jane"})),
+        policy(
+            allow(
+                {"AWS": f"arn:aws:iam::{ACCOUNT}:role/ci"},
+                StringEquals={"aws:OriginIdentity/Subject": "jane@corp.example"},
+            )
+        ),
+        _chosen_name,
+        EVERY_KIND,
     ),
     Rule(
         "impossible-token",
