@@ -116,6 +116,14 @@ def _any_certificate(subject: Subject, _finding: Finding, index: int) -> Iterato
         yield _of(caller, keys, "any certificate of the trust anchor")
 
 
+def _namesake(subject: Subject, finding: Finding, index: int) -> Iterator[Suspect]:
+    condition = _condition(subject, finding, index)
+    for value in condition.values if condition else ():
+        for caller in _callers(subject, index):
+            text = value.raw.replace("*", "AROA2EXAMPLE22EXAMPLE", 1)
+            yield _of(caller, {condition.name: (text,)}, f"{_named(caller)}, whoever took it and named the session so")
+
+
 def _named_callers(subject: Subject, _finding: Finding, index: int) -> Iterator[Suspect]:
     for caller in _callers(subject, index):
         yield _of(caller)
@@ -262,6 +270,7 @@ LET_IN: Mapping[str, Suspects] = {
     "open-github-subject": _other_subject,
     "open-subject": _other_subject,
     "root-trust": _named_callers,
+    "session-name-for-origin": _namesake,
     "shared-issuer-guard": _any_subject,
     "whole-github-owner": _other_subject,
 }
