@@ -118,7 +118,9 @@ def _any_certificate(subject: Subject, _finding: Finding, index: int) -> Iterato
 
 def _namesake(subject: Subject, finding: Finding, index: int) -> Iterator[Suspect]:
     condition = _condition(subject, finding, index)
-    for value in condition.values if condition else ():
+    if condition is None:
+        return
+    for value in condition.values:
         for caller in _callers(subject, index):
             text = value.raw.replace("*", "AROA2EXAMPLE22EXAMPLE", 1)
             yield _of(caller, {condition.name: (text,)}, f"{_named(caller)}, whoever took it and named the session so")
