@@ -315,6 +315,21 @@ def test_an_endpoint_that_is_none_is_said_to_be_none(url: str, monkeypatch, caps
     assert capsys.readouterr().err == f"sts-emulator: `{url}` is not the URL of an emulator\n"
 
 
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        ("--tls-port 99999", "--tls-port 99999: from 0 to 65535"),
+        ("--fresh-ms -5", "--fresh-ms -5: from 0"),
+        ("--upstream-patience -1", "--upstream-patience -1: from 0"),
+        ("--account abc", "--account takes an account id of twelve digits, got `abc`"),
+        ("--upstream-account 12", "--upstream-account takes an account id of twelve digits, got `12`"),
+    ],
+)
+def test_a_value_that_cannot_be_meant_starts_nothing(flags: str, told: str, capsys: pytest.CaptureFixture[str]):
+    assert main(["serve", "--port", "0", *flags.split()]) == 2
+    assert capsys.readouterr().err == f"sts-emulator: {told}\n"
+
+
 # -- files that hold nothing -----------------------------------------------------------------------------------------
 
 

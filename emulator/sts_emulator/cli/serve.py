@@ -19,6 +19,7 @@ from sts_emulator.cli.control import answers, settings_from_environment, url_of
 from sts_emulator.cli.errors import UNUSABLE, CommandError
 from sts_emulator.core import log_lines
 from sts_emulator.core.hosts import is_loopback
+from sts_emulator.core.names import is_account_id
 from sts_emulator.core.world import DEFAULT, World
 from sts_emulator.pages.tokens import settled
 from sts_emulator.settings import Settings
@@ -77,7 +78,11 @@ _METAVARS = {
     "workers": "N",
 }
 _FLAGS = {"allowed_hosts": "--allow-host"}
-_CHOICES = {"log_format": ("text", "json"), "fetch_issuers": ("loopback", "https")}
+_CHOICES = {
+    "log_format": ("text", "json"),
+    "fetch_issuers": ("loopback", "https"),
+    "authorization_ids": ("iam", "all", "none"),
+}
 
 
 def add_parser(subparsers: Any) -> None:
@@ -140,6 +145,7 @@ def run(arguments: argparse.Namespace) -> None:
 
     chosen = settings(arguments)
     parameters(chosen.parameter)
+    _check_values(chosen)
     _check_upstreams(chosen)
     try:
         token, is_made = settled(chosen), not chosen.token
@@ -188,6 +194,19 @@ def _ready(worker: Worker | None, server: Server, *, is_made: bool) -> None:
         announce(server, is_made=is_made)
     if worker is not None:
         worker.tell_ready()
+
+
+def _check_values(chosen: Settings) -> None:
+    for flag, number, limit in (
+        ("--tls-port", chosen.tls_port, LAST_PORT),
+        ("--fresh-ms", chosen.fresh_ms, None),
+        ("--upstream-patience", chosen.upstream_patience, None),
+    ):
+        if number < 0 or (limit is not None and number > limit):
+            raise CommandError(f"{flag} {number}: from 0{f' to {limit}' if limit else ''}", UNUSABLE)
+    for flag, account in (("--account", chosen.account), ("--upstream-account", chosen.upstream_account)):
+        if account and not is_account_id(account):
+            raise CommandError(f"{flag} takes an account id of twelve digits, got `{account}`", UNUSABLE)
 
 
 def _check_upstreams(chosen: Settings) -> None:

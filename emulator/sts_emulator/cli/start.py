@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> None:
     chosen = settings(arguments)
     server = Background(chosen.port)
     if chosen.port and server.pid() is not None:
-        _tell(arguments, server, chosen, "runs already", "`sts-emulator stop` ends it")
+        _tell(arguments, server, chosen, "runs already", f"`sts-emulator stop --port {chosen.port}` ends it")
         return
     chosen = replace(chosen, port=free_port(chosen.host, chosen.port))
     arguments.port = chosen.port
