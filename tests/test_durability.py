@@ -106,7 +106,7 @@ def is_accepted(sts) -> bool:
     return True
 
 
-@pytest.mark.parametrize("milliseconds", [0, 3_000, 600_000])
+@pytest.mark.parametrize("milliseconds", [0, 3_000])
 def test_what_another_replica_revoked_is_known_after_so_many_milliseconds_at_the_latest(serve, writer, milliseconds):
     url, state = writer
     with (
@@ -116,7 +116,6 @@ def test_what_another_replica_revoked_is_known_after_so_many_milliseconds_at_the
     ):
         iam, key = key_of_a_user(api, api.api("GET", "worlds", "default", "credentials"))
         reader = Aws(there, "default").client("sts", key)
-        before = time.monotonic()
         assert is_accepted(reader)
         iam.update_access_key(UserName="robot", AccessKeyId=key["access_key_id"], Status="Inactive")
         revoked = time.monotonic()
@@ -126,8 +125,6 @@ def test_what_another_replica_revoked_is_known_after_so_many_milliseconds_at_the
             assert asked - revoked <= milliseconds / 1000, "stale for longer"
         if milliseconds == 0:
             assert not is_accepted(reader), "known at the next request"
-        if milliseconds == 600_000 and time.monotonic() - before < 60:
-            assert is_accepted(reader), "nobody has asked the database meanwhile"
 
 
 # -- a state that takes nothing ---------------------------------------------------------------------------------------

@@ -126,7 +126,7 @@ def test_an_event_is_rendered_once_for_all_who_follow(monkeypatch):
     monkeypatch.setattr(record, "told", lambda event: rendered.append(event.id) or told(event))
 
     async def follow() -> list[str]:
-        readers = [api._follow(server, "default") for _ in range(50)]
+        readers = [api._follow(server, "default", server.events.position()) for _ in range(50)]
         for reader in readers:
             assert await anext(reader) == ": listening\n\n"
         waiting = [asyncio.ensure_future(anext(reader)) for reader in readers]
@@ -147,7 +147,7 @@ def test_a_reader_that_lags_is_cut_off(monkeypatch):
     server = create_server(Settings())
 
     async def follow() -> int:
-        reader = api._follow(server, "default")
+        reader = api._follow(server, "default", server.events.position())
         await anext(reader)
         for _ in range(50):
             call(server, "Action=GetCallerIdentity&Version=2011-06-15")

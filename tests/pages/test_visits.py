@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import inspect
 
 import pytest
 from raw_http import ask
@@ -31,6 +32,10 @@ def visit(server, request: Request | None = None, world: str = "default", **head
     return Visit(server, server.worlds.get(world) or server.worlds.create(world), request, f"http://localhost{root}")
 
 
+async def answered(answer):
+    return await answer if inspect.isawaitable(answer) else answer
+
+
 @pytest.fixture
 def lab(server, monkeypatch):
     """Pages of a room `lab`, and a way to visit them."""
@@ -40,7 +45,7 @@ def lab(server, monkeypatch):
     def go(method: str, path: str, body: bytes = b"", **headers: str):
         request = Request(method, path, path, headers={"host": "localhost", **headers}, body=body)
         world = server.worlds.get("default")
-        return asyncio.run(answering.answer(server, world, request, "http://localhost"))
+        return asyncio.run(answered(answering.answer(server, world, request, "http://localhost")))
 
     return go
 

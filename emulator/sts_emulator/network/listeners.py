@@ -6,13 +6,15 @@ import asyncio
 import logging
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
 
 from sts_emulator.accounts import documents
 from sts_emulator.serving.answers import TRANSPORT
 from sts_emulator.vending.context import Server
+
+Found = TypeVar("Found")
 
 log = logging.getLogger("emulator")
 
@@ -91,14 +93,11 @@ class Listeners:
             ListenerError: no such world or workload, the port is taken, or there are too many.
         """
         gone = [listener for listener in self.all() if not self._is_there(listener.asked)]
-        opening = self._opened(asked, gone, is_there=self._is_there(asked))
-        if asyncio.get_running_loop() is self._loop:
-            return await opening
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(opening, self._loop))
+        return await self._beside(self._opened(asked, gone, is_there=self._is_there(asked)))
 
     async def _opened(self, asked: Asked, gone: list[Listener], *, is_there: bool) -> Listener:
         for old in gone:
-            self.close(old)
+            self._close(old)
         place = (asked.kind, asked.world, asked.workload, asked.relayed)
         listener = self._open.get(place)
         if listener is not None and asked.port in (0, listener.port):
@@ -108,7 +107,7 @@ class Listeners:
         if len(self._open) >= MOST:
             raise ListenerError(f"there are {MOST} listeners already")
         if listener is not None:
-            self.close(listener)
+            self._close(listener)
         try:
             opened = self._open[place] = await self._listen(asked)
         except OSError as error:
@@ -132,15 +131,28 @@ class Listeners:
                 log.error("instance %s has no listener: %s", asked.workload, why)  # noqa: TRY400 - no traceback of ours
         return opened
 
-    def close(self, listener: Listener) -> None:
+    async def close(self, listener: Listener) -> None:
         """Close a listener; connections that it has accepted end with their request."""
-        self._loop.call_soon_threadsafe(listener.server.close)
+
+        async def closing() -> None:
+            self._close(listener)
+
+        await self._beside(closing())
+
+    async def _beside(self, work: Coroutine[Any, Any, Found]) -> Found:
+        """What sockets belong to is the loop that opened them."""
+        if asyncio.get_running_loop() is self._loop:
+            return await work
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
+
+    def _close(self, listener: Listener) -> None:
+        listener.server.close()
         self._open = {place: other for place, other in self._open.items() if other is not listener}
 
     def close_all(self) -> None:
         """Close every listener."""
         for listener in self.all():
-            self.close(listener)
+            self._close(listener)
 
     def all(self) -> list[Listener]:
         """Every open listener."""

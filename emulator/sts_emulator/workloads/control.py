@@ -96,7 +96,7 @@ async def close_listener(listeners: TheListeners, world: TheWorld, port: int) ->
     listener = listeners.find(world.name, port)
     if listener is None:
         raise HTTPException(404, f"world `{world.name}` has no listener at port {port}")
-    listeners.close(listener)
+    await listeners.close(listener)
     return Response(status_code=204)
 
 
@@ -128,7 +128,7 @@ async def stop_workload(listeners: TheListeners, world: TheWorld, kind: launch.K
         raise HTTPException(404, f"no {kind} workload `{identifier}`")
     for listener in listeners.all():
         if (listener.asked.world, listener.asked.workload) == (world.name, identifier):
-            listeners.close(listener)
+            await listeners.close(listener)
     return Response(status_code=204)
 
 

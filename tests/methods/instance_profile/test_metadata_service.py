@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from functools import partial
 
 import pytest
 from workload_lab import ACCOUNT, as_keys, request
@@ -75,14 +76,15 @@ def test_a_token_is_shown_its_remaining_time_and_ends_with_it(lab):
 def test_a_token_lives_as_long_as_it_was_promised_wherever_in_a_second_it_began(monkeypatch):
     """By the clock's fractions, which no test on a socket can choose."""
     world, instance = create_server(Settings()).worlds.get("default"), {"id": "i-1", "launched": 0}
+    now = partial(monkeypatch.setattr, type(world), "now")
     for begun in (1000.0, 1000.001, 1000.5, 1000.999):
-        monkeypatch.setattr(world, "now", lambda begun=begun: begun)
+        now(lambda _, begun=begun: begun)
         token = imds.new_token(world, instance, 5)
         asked = Request("GET", "/", "/", headers={imds.TOKEN_HEADER: token})
         for later, left in ((0.0, 5), (0.001, 5), (3.5, 2), (4.999, 1)):
-            monkeypatch.setattr(world, "now", lambda begun=begun, later=later: begun + later)
+            now(lambda _, begun=begun, later=later: begun + later)
             assert imds.seconds_left(world, instance, asked) == left
-        monkeypatch.setattr(world, "now", lambda begun=begun: begun + 5)
+        now(lambda _, begun=begun: begun + 5)
         with pytest.raises(imds.Refused):
             imds.seconds_left(world, instance, asked)
 

@@ -164,7 +164,7 @@ def test_a_chain_that_runs_in_a_circle(stage):
     assert "no path to the trust anchor" in stage.evidence()["refused"]
 
 
-@pytest.mark.parametrize("header", ["AAAA", "not base64!", ",", ",".join(["AAAA"] * 6), "A" * 200_000])
+@pytest.mark.parametrize("header", ["AAAA", "not base64!", ",", ",".join(["AAAA"] * 6), "A" * 60_000])
 def test_chains_that_are_none(stage, header):
     identity = stage.identity()
 
@@ -280,7 +280,7 @@ def test_requests_that_are_not_signed_at_all(stage, headers):
     refused(send(stage.aws.endpoint_url, {"content-type": "application/json", **headers}, body), INVALID)
 
 
-@pytest.mark.parametrize("text", ["", "AAAA", "not base64", "A" * 100_000])
+@pytest.mark.parametrize("text", ["", "AAAA", "not base64", "A" * 60_000])
 def test_a_certificate_header_that_is_none(stage, text):
     identity = stage.identity()
     answer = stage.session(identity, headers={"content-type": "application/json", "x-amz-x509": text})
