@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
+# Containers often set it: then each start of a command would compile the package anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: run demo test lint format bench clean
 
 run: $(VENV)/installed  ## serve the seeded default world on http://127.0.0.1:4600

@@ -111,10 +111,12 @@ def test_a_mistake_in_a_scenario_is_told_once_and_nothing_is_left(tmp_path):
 # -- one emulator -----------------------------------------------------------------------------------------------------
 
 
-def test_what_one_worker_gave_another_takes(serve, tmp_path):
-    """Sessions, writes, device codes, browser sessions with their forms, and codes that are good once."""
-    state = "--state", str(tmp_path / "state.sqlite")
-    with serve("--workers", "2", *state) as (url, process):
+def test_what_one_worker_gave_another_takes(serve, state, tmp_path):
+    """Sessions, writes, device codes, browser sessions with their forms, and codes that are good once.
+
+    Away from the folder of examples: nobody is stopped in the middle of taking them up.
+    """
+    with serve("--workers", "2", *state, cwd=tmp_path) as (url, process):
         one, other = workers_of(process)
         wait_for(lambda: answers(url))
         with stopped(other), contextlib.closing(Emulator(url).control()) as api:
