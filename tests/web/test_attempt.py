@@ -36,6 +36,18 @@ def test_the_five_steps_of_a_refusal(tried):
     assert "repo:acme/shop:ref:refs/heads/feature" in steps[1]
 
 
+def test_who_it_was_originally_is_said_of_every_call_that_follows(aws):
+    provider = f"arn:aws:iam::{DEV}:oidc-provider/token.actions.githubusercontent.com"
+    aws.client("iam").update_open_id_connect_provider(
+        OpenIDConnectProviderArn=provider,
+        ContextProvider={"SubjectSourceKey": "sub", "SubjectTypeValue": "workload", "KeyDefinitionList": []},
+    )
+    session = deploy(aws, "refs/heads/main")
+    aws.client("sts", session).get_caller_identity()
+    steps = attempt(aws, "GetCallerIdentity", "allowed").texts("//ol[@class='steps']/li")
+    assert "originally repo:acme/shop:ref:refs/heads/main (workload)" in steps[1]
+
+
 def test_the_condition_that_decided_is_marked_where_it_stands(tried):
     page = attempt(tried, "AssumeRoleWithWebIdentity", "denied")
     (wrong,) = page.texts("//span[contains(@class,'l no')]")

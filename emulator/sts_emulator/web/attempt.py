@@ -178,7 +178,7 @@ def steps(short: Attempt) -> list[Step]:
             WRONG if is_refused else DONE,
             data["evidence"]["refused"] if is_refused else f"by {short.method}",
         ),
-        Step("Principal", OPEN if is_refused else DONE, "" if is_refused else short.who),
+        Step("Principal", OPEN if is_refused else DONE, "" if is_refused else _principal(short.who, data)),
         Step(
             "Decision",
             OPEN if not decisions else WRONG if is_denied else DONE,
@@ -187,6 +187,11 @@ def steps(short: Attempt) -> list[Step]:
         _vending(yielded, is_allowed=is_allowed),
         Step("Event", DONE, f"{short.outcome}: {short.time}"),
     ]
+
+
+def _principal(who: str, data: Mapping[str, Any]) -> str:
+    """Who asks, and who it was originally where providers propagate that."""
+    return f"{who}; originally {data['origin']}" if "origin" in data else who
 
 
 def _vending(yielded: Mapping[str, Any], *, is_allowed: bool) -> Step:
