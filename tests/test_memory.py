@@ -61,6 +61,26 @@ def test_parameters_in_great_number_are_not_kept_either():
     assert weight(server.events.last("default").record()) < record.SIZE + 2 * record.LONGEST_REQUEST
 
 
+def test_a_state_file_and_a_list_of_events_grow_little_by_large_refused_calls(tmp_path):
+    """100 calls made a file larger by 225 MB, and a list of 1,000 events was an answer of 2 GB."""
+    path, calls = tmp_path / "state.sqlite", 40
+
+    async def scene() -> list[str]:
+        server = create_server(Settings(state=str(path)))
+        for _ in range(calls):
+            call(server, f"Action=AssumeRoleWithWebIdentity&Version=2011-06-15&Policy={'x' * BIG}")
+        await server.events.settled()
+        listed = [record.text(event) for event in server.events.newest("default", 1_000)]
+        server.worlds.store.close()
+        return listed
+
+    listed = asyncio.run(scene())
+    bound = calls * (record.SIZE + 2 * record.LONGEST_REQUEST)
+    assert len(listed) == calls
+    assert sum(map(len, listed)) < bound
+    assert sum(file.stat().st_size for file in tmp_path.iterdir()) < bound + 1_000_000  # the tables themselves
+
+
 def test_events_of_all_worlds_share_their_bytes(monkeypatch):
     monkeypatch.setattr(events, "MOST_BYTES", 100_000)
     log = EventLog()

@@ -154,6 +154,24 @@ def test_a_full_disk_is_told_as_such():
         open_store("/dev/full")
 
 
+def test_one_that_may_only_be_read_is_refused_by_name(tmp_path):
+    """Root may write to any file, but not on a disk that is mounted for reading."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)]
+    if os.getuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("only root can mount a disk, and not everywhere")
+    try:
+        path = state_with_world(folder / "state.sqlite")
+        subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
+        with pytest.raises(UnusableError, match=r"Read-only|readonly") as refused:
+            open_store(str(path))
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+    assert str(refused.value).startswith(f"state `{path}`: ")
+    assert "; " in str(refused.value), "it says what to do"
+
+
 def test_nobody_else_can_read_it(tmp_path):
     path = tmp_path / "state.sqlite"
     path.touch(0o644)

@@ -160,7 +160,17 @@ def test_a_token_of_another_kind_or_world_is_none(browser, new_browser, role, em
     assert stranger.get("console").status_code == 401
 
 
-@pytest.mark.parametrize("destination", ["https://evil.test/", "//evil.test", "javascript:alert(1)", "\r\nx: y", ""])
+@pytest.mark.parametrize(
+    "destination",
+    [
+        "https://evil.test/",
+        r"https://evil.test\.aws.amazon.com/login",
+        "//evil.test",
+        "javascript:alert(1)",
+        "\r\nx: y",
+        "",
+    ],
+)
 def test_login_leads_nowhere_else(browser, role, destination):
     token = exchange(browser, role).json()["SigninToken"]
     login = browser.get("federation", params={"Action": "login", "SigninToken": token, "Destination": destination})

@@ -250,6 +250,7 @@ def test_nothing_that_others_wrote_becomes_markup(browser):
         ("javascript:alert(1)", False),
         ("https://console.aws.amazon.com@evil.test/", False),
         ("https://[", False),
+        (r"https://evil.test\.aws.amazon.com/login", False),
         ("http://console.aws.amazon.com/", False),
     ],
 )

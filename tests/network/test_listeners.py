@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 
 import pytest
-from command_lab import WORKLOADS
+from command_lab import WORKLOADS, CommandLab
 from workload_lab import request
 
+from sts_emulator.app import create_server
 from sts_emulator.cli.errors import CommandError
+from sts_emulator.network import listeners
+from sts_emulator.settings import Settings
 
 pytestmark = pytest.mark.scenario(str(WORKLOADS))
 
@@ -52,6 +56,37 @@ def test_a_terminated_instances_listener_is_closed_when_the_next_is_opened(lab):
     lab.aws.client("ec2").terminate_instances(InstanceIds=[web.instance])
     lab.imds("strict")
     assert [one["workload"] for one in lab.api("GET", "listeners")] == [lab.imds("strict").instance]
+
+
+def test_a_deleted_worlds_listener_is_closed_when_the_next_is_opened(lab, emulator_server):
+    """300 of 300 stayed open."""
+    with emulator_server.world() as other:
+        left = CommandLab(other, emulator_server.url).api("POST", "listeners", body={"kind": "world"})
+    lab.imds("web")
+    with pytest.raises(OSError, match="refused"):
+        request("GET", f"{left['url']}/")
+
+
+def test_listeners_are_bounded_and_those_of_deleted_worlds_do_not_count(monkeypatch):
+    monkeypatch.setattr(listeners, "MOST", 2)
+    server = create_server(Settings())
+    for world in ("a", "b", "c"):
+        server.worlds.create(world)
+
+    async def scene() -> list[str]:
+        opened = listeners.Listeners(server, lambda *_: None)
+        try:
+            await opened.open(listeners.Asked("world", "a"))
+            await opened.open(listeners.Asked("world", "b"))
+            with pytest.raises(listeners.ListenerError, match="there are 2 listeners already"):
+                await opened.open(listeners.Asked("world", "c"))
+            server.worlds.delete("a")
+            await opened.open(listeners.Asked("world", "c"))
+            return [one.asked.world for one in opened.all()]
+        finally:
+            opened.close_all()
+
+    assert asyncio.run(scene()) == ["b", "c"]
 
 
 def test_the_command_line_says_where_an_instance_is(lab):

@@ -125,13 +125,14 @@ def test_the_control_api_refuses_before_it_reads(emulator_server):
         assert connection.recv(100).startswith(b"HTTP/1.1 403")
 
 
-def test_the_control_api_reads_no_large_body(emulator_server):
+@pytest.mark.parametrize("path", ["/_emulator/api/worlds", "/_emulator/api/worlds/default/scenario"])
+def test_the_control_api_reads_no_large_body(emulator_server, path):
     target = urlsplit(emulator_server.url)
-    declared = f"POST /_emulator/api/worlds HTTP/1.1\r\nHost: {target.netloc}\r\nContent-Length: 400000000\r\n\r\n"
+    declared = f"POST {path} HTTP/1.1\r\nHost: {target.netloc}\r\nContent-Length: 400000000\r\n\r\n"
     with socket.create_connection((target.hostname, target.port), timeout=30) as connection:
         connection.sendall(declared.encode())
         assert connection.recv(100).startswith(b"HTTP/1.1 413")
-    chunked = f"POST /_emulator/api/worlds HTTP/1.1\r\nHost: {target.netloc}\r\nTransfer-Encoding: chunked\r\n\r\n"
+    chunked = f"POST {path} HTTP/1.1\r\nHost: {target.netloc}\r\nTransfer-Encoding: chunked\r\n\r\n"
     with socket.create_connection((target.hostname, target.port), timeout=30) as connection:
         connection.sendall(chunked.encode())
         for _ in range(5):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
 import socket
 from urllib.parse import urlsplit
 
@@ -198,3 +199,19 @@ def test_an_upload_that_we_hold_up_ourselves_is_left_alone():
         connection.look()
         connection.look()
         assert not kept.end
+
+
+# -- the end ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT], ids=lambda how: how.name)
+def test_a_stream_that_is_open_does_not_keep_the_server_from_ending(serve, how):
+    """It went on for as long as the client held on; what is half sent is given up anyway, as above."""
+    stream = b"GET /_emulator/api/worlds/default/events/stream HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with serve() as (url, process):
+        target = urlsplit(url)
+        with socket.create_connection((target.hostname, target.port), timeout=30) as connection:
+            connection.sendall(stream)
+            assert connection.recv(100).startswith(b"HTTP/1.1 200")
+            process.send_signal(how)
+            process.wait(timeout=60)  # or never

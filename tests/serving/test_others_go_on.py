@@ -98,3 +98,18 @@ def test_a_long_credential_report_is_made_while_others_go_on(aws: Aws, others):
     assert made["State"] == "STARTED"
     assert answered > FEW
     assert iam.get_credential_report()["Content"].count(b"user-") >= 600
+
+
+def test_a_long_list_of_events_is_told_while_others_go_on(aws: Aws, others):
+    """1,000 events of a megabyte each were an answer of 2 GB, for which everybody waited 15 seconds."""
+    url, number = urlsplit(aws.endpoint_url), 300
+    form = {"Action": "AssumeRoleWithWebIdentity", "Version": "2011-06-15", "Policy": "x" * 20_000}
+    with urllib3.HTTPConnectionPool(url.hostname, url.port, maxsize=1) as pool:
+        for _ in range(number):
+            pool.request_encode_body("POST", f"{url.path}/", form, encode_multipart=False)
+    path = f"http://{url.netloc}/_emulator/api/worlds/{aws.world}/events?limit=1000"
+
+    listed, answered = others(lambda: urllib3.request("GET", path).json())
+
+    assert len(listed) == number
+    assert answered > FEW

@@ -213,3 +213,13 @@ def test_a_trust_anchor_with_a_bit_string_in_its_name_is_refused(stage):
     with pytest.raises(ClientError) as caught:
         stage.control.create_trust_anchor(name="broken", source=source, enabled=True)
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
+
+
+def test_a_revocation_list_with_a_bit_string_in_its_name_is_refused(stage):
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    builder = x509.CertificateRevocationListBuilder().issuer_name(name("root"))
+    builder = builder.last_update(now).next_update(now + timedelta(days=1))
+    broken = with_bit_string(builder.sign(key, hashes.SHA256()).public_bytes(Encoding.DER), b"root")
+    with pytest.raises(ClientError) as caught:
+        stage.control.import_crl(name="broken", crlData=broken, trustAnchorArn=stage.anchor)
+    assert caught.value.response["Error"]["Code"] == "ValidationException"
