@@ -3,31 +3,25 @@
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 
+import browsers
 import pytest
 from signin_lab import DEV, DEVELOPER, LAB
 
 pytestmark = [pytest.mark.clients, pytest.mark.scenario(LAB)]
 
 PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
 @pytest.fixture
 def page():
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if CHROMIUM is None:
-        pytest.skip("no Chromium on this machine")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with browsers.chromium() as browser:
         page = browser.new_context(viewport={"width": 960, "height": 640}).new_page()
         page.complaints = []
         page.on("console", lambda message: page.complaints.append(message.text))
         page.on("requestfailed", lambda request: page.complaints.append(f"failed: {request.url}"))
         yield page
-        browser.close()
 
 
 def picture(page, name: str) -> None:

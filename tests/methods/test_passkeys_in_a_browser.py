@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
-
+import browsers
 import pytest
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 DEV = "111122223333"
 
 SCENARIO = f"""
@@ -23,15 +21,10 @@ pytestmark = [pytest.mark.clients, pytest.mark.scenario(SCENARIO)]
 
 @pytest.fixture
 def page():
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if CHROMIUM is None:
-        pytest.skip("no Chromium on this machine")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with browsers.chromium() as browser:
         page = browser.new_context(viewport={"width": 960, "height": 640}, bypass_csp=True).new_page()
         page.set_default_timeout(120_000)
         yield page
-        browser.close()
 
 
 def plug_in(page, **options) -> None:

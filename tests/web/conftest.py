@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import console_lab
+import browsers
 import pytest
 
 
 @pytest.fixture(scope="module")  # no longer: Playwright keeps an event loop running, and other tests start their own
 def chromium():
-    with console_lab.chromium() as browser:
+    with browsers.chromium() as browser:
         yield browser

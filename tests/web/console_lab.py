@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import shutil
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
@@ -13,7 +12,6 @@ import pytest
 from botocore.exceptions import ClientError
 from lxml import html
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 THEMES = ("light", "dark")
 WIDTHS = (400, 900, 1600)
 DEV = "111122223333"
@@ -85,18 +83,6 @@ def deploy(aws, ref: str, session: str = "build-1"):
             RoleArn=DEPLOY, RoleSessionName=session, WebIdentityToken=token
         )["Credentials"]
     return None
-
-
-@contextlib.contextmanager
-def chromium():
-    """Chromium without a screen."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if CHROMIUM is None:
-        pytest.skip("no Chromium on this machine")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 def window(browser, *, theme: str = "light", width: int = 1600, **options):

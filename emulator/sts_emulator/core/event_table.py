@@ -275,4 +275,4 @@ def _dumps(body: Any) -> str | bytes:
 
 
 def _loads(body: str | bytes) -> Any:
-    return json.loads(body) if isinstance(body, str) else marshal.loads(body)  # noqa: S302 - as above
+    return json.loads(body) if isinstance(body, str) else marshal.loads(body)  # noqa: S302 - who could forge it has root's keys

@@ -166,7 +166,7 @@ class Rings:
         """See Kept; here everything is told as it comes."""
         return 0
 
-    def watch(self, listener: Listener, position: int) -> Callable[[], None]:  # noqa: ARG002 - likewise
+    def watch(self, listener: Listener, position: int) -> Callable[[], None]:  # noqa: ARG002 - there are no positions in memory
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-
+import browsers
 import pytest
 from botocore.exceptions import ClientError
 from propagation_lab import SCENARIO as PROPAGATION
@@ -28,19 +27,11 @@ def company(emulator_server):
         yield Company(world)
 
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-
-
 @pytest.fixture
 def chromium():
     """Chromium without a screen."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if CHROMIUM is None:
-        pytest.skip("no Chromium on this machine")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with browsers.chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -77,7 +77,7 @@ def create_saml_provider(
         "metadata": known["metadata"],
         "issuers": known["issuers"],
         "valid_until": known["valid_until"],
-        **propagation.created(ctx.world, propagated),  # type: ignore[typeddict-item]
+        **propagation.created(ctx.world, propagated),  # type: ignore[typeddict-item]  # members of it
     }
     if AssertionEncryptionMode == REQUIRED and not AddPrivateKey:
         raise AwsError(
