@@ -13,7 +13,7 @@ FORM = "application/x-www-form-urlencoded"
 def raw(aws, request: bytes) -> tuple[int, bytes]:
     """Send bytes as they are, and read the answer's status and body."""
     target = urlsplit(aws.endpoint_url)
-    with socket.create_connection((target.hostname, target.port), timeout=10) as connection:
+    with socket.create_connection((target.hostname, target.port), timeout=120) as connection:
         connection.sendall(request)
         connection.shutdown(socket.SHUT_WR)
         answer = b""
@@ -134,7 +134,7 @@ def test_header_injection_stays_in_its_value(aws):
     evil = b"Action=GetCallerIdentity&Version=%0d%0aSet-Cookie:%20x=1"
     target = urlsplit(aws.endpoint_url)
     head = f"POST {target.path}/ HTTP/1.1\r\nHost: x\r\nContent-Type: {FORM}\r\nContent-Length: {len(evil)}\r\n"
-    with socket.create_connection((target.hostname, target.port), timeout=10) as connection:
+    with socket.create_connection((target.hostname, target.port), timeout=120) as connection:
         connection.sendall(head.encode() + b"Connection: close\r\n\r\n" + evil)
         answer = connection.makefile("rb").read()
     headers = answer.partition(b"\r\n\r\n")[0].lower()
@@ -145,7 +145,7 @@ def test_a_body_that_never_ends_is_cut(aws):
     target = urlsplit(aws.endpoint_url)
     head = f"POST {target.path}/ HTTP/1.1\r\nHost: x\r\nContent-Type: {FORM}\r\nTransfer-Encoding: chunked\r\n\r\n"
     chunk = b"10000\r\n" + b"a" * 65536 + b"\r\n"
-    with socket.create_connection((target.hostname, target.port), timeout=10) as connection:
+    with socket.create_connection((target.hostname, target.port), timeout=120) as connection:
         connection.sendall(head.encode())
         answer = b""
         try:

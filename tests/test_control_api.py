@@ -94,7 +94,7 @@ def test_events_are_streamed_as_they_happen(aws, emulator_server):
     listening = threading.Event()
 
     def follow():
-        with urllib.request.urlopen(url, timeout=10) as stream:
+        with urllib.request.urlopen(url, timeout=120) as stream:
             assert stream.headers["content-type"].startswith("text/event-stream")
             for line in stream:
                 listening.set()
@@ -104,7 +104,7 @@ def test_events_are_streamed_as_they_happen(aws, emulator_server):
 
     reader = threading.Thread(target=follow)
     reader.start()
-    assert listening.wait(10)
+    assert listening.wait(120)
     aws.client("sts").get_caller_identity()
     reader.join(10)
     assert [event["eventName"] for event in seen] == ["GetCallerIdentity"]

@@ -201,10 +201,10 @@ def test_while_another_process_holds_the_lock_calls_are_refused_others_go_on_and
                     threads.submit(sts.get_caller_identity),  # its event needs the state
                     threads.submit(iam.create_user, UserName="late"),
                 ]
-                with urllib.request.urlopen(f"{url}/health", timeout=20) as answer:
+                with urllib.request.urlopen(f"{url}/health", timeout=120) as answer:
                     assert answer.status == 200
                 with pytest.raises(urllib.error.HTTPError) as unready:
-                    urllib.request.urlopen(f"{url}/ready", timeout=20)
+                    urllib.request.urlopen(f"{url}/ready", timeout=120)
                 assert unready.value.code == 503
                 assert "locked" in json.load(unready.value)["reason"]
                 for call in calls:
@@ -221,7 +221,7 @@ def test_while_another_process_holds_the_lock_calls_are_refused_others_go_on_and
         iam.create_user(UserName="late")
         names = [record["eventName"] for record in api.api("GET", "worlds", "default", "events")]
         assert names == ["GetCallerIdentity", "CreateUser"], "who was refused has left nothing"
-        with urllib.request.urlopen(f"{url}/ready", timeout=20) as answer:
+        with urllib.request.urlopen(f"{url}/ready", timeout=120) as answer:
             assert answer.status == 200
 
 

@@ -11,6 +11,8 @@ from sts_emulator.core.backends import open_store
 from sts_emulator.core.store import AlreadyExistsError, NewEvent, NotFoundError, StaleError, UnavailableError
 from sts_emulator.core.world import Worlds
 
+LONG = 120  # seconds that a thread waits for another one: a machine may stand still for many
+
 
 @pytest.fixture(params=["memory", "file", "postgres", "pooler"])
 def address(request, tmp_path):
@@ -220,12 +222,12 @@ def test_two_threads_lose_no_update_and_a_refused_unit_takes_nothing_with_it(add
         world = worlds.get("lab")
         with world.unit():
             world.add("role", "1/refused", {})
-            wrote.wait(10)  # now the other unit begins
+            wrote.wait(LONG)  # now the other unit begins
             raise RuntimeError
 
     def committed() -> None:
         world = worlds.get("lab")
-        wrote.wait(10)
+        wrote.wait(LONG)
         for number in range(50):
             with world.unit(lock=True):
                 world.update("counter", "c", lambda body: {"n": body["n"] + 1})

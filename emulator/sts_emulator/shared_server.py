@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 START_LIMIT = 30.0  # seconds for the server to answer; it takes a quarter of one
 ATTEMPTS = 5  # ports to try: between choosing one and listening on it, somebody else may take it
+PORTS = (20_000, 32_000)
 
 
-@contextmanager
+@contextlib.contextmanager
 def shared(folder: Path) -> Iterator[str]:
     """The URL of one server for everybody who shares `folder`; it ends with the last of them, however they end.
 
@@ -59,7 +60,7 @@ def _try_lock(file: Any) -> bool:
     return True
 
 
-@contextmanager
+@contextlib.contextmanager
 def _own() -> Iterator[str]:
     url, process = _start(None)
     try:
@@ -99,13 +100,19 @@ def _start(users: Path | None) -> tuple[str, Any]:
 
 
 def free_port() -> int:
-    """A port that nobody listens on now."""
+    """A port that nobody listens on now.
+
+    It lies below those that systems hand out by themselves (Linux from 32768, others from 49152): else the next
+    connection that any program opens may get it before the one who asked listens there.
+    """
+    import random
     import socket
 
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+    while True:
+        port = random.randrange(*PORTS)  # noqa: S311 - no secret
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def _answers(url: str) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import http.client
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -13,6 +12,8 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from sts_emulator.shared_server import free_port
 
 HERE = Path(__file__).parent
 SCENARIO = HERE / "world.yaml"
@@ -73,9 +74,7 @@ def command(name: str, port: int, folder: Path) -> list[str]:
 @contextlib.contextmanager
 def running(name: str, cpu: int | None = 0) -> Iterator[Running]:
     """Start a server, pinned to one CPU, and stop it afterwards."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         process = subprocess.Popen(
             command(name, port, Path(folder)), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -94,7 +93,7 @@ def _wait(port: int) -> None:
     until = time.monotonic() + 30
     while time.monotonic() < until:
         try:
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
             connection.request("GET", "/health")
             connection.getresponse().read()
         except OSError:

@@ -359,14 +359,14 @@ class Served:
         with ThreadPoolExecutor(1) as reader:
             line = reader.submit(self.process.stderr.readline)
             try:
-                return line.result(timeout=30)
+                return line.result(timeout=120)
             except TimeoutError:
                 self.process.kill()
                 raise
 
     def stop(self) -> tuple[str, str]:
         self.process.terminate()
-        return self.process.communicate(timeout=30)
+        return self.process.communicate(timeout=120)
 
 
 @pytest.fixture
@@ -434,7 +434,7 @@ def test_an_interrupt_ends_it_quietly(served: Served):
     import signal
 
     served.process.send_signal(signal.SIGINT)
-    _, errors = served.process.communicate(timeout=30)
+    _, errors = served.process.communicate(timeout=120)
     assert "Traceback" not in errors
 
 

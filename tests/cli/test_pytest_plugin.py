@@ -182,7 +182,7 @@ def test_a_run_that_is_killed_leaves_no_server_behind(project: Project):
         assert run.stdout is not None
         url = next(line for line in run.stdout if "http://" in line).strip()
         url = url[url.index("http://") :]
-        with socket.create_connection(("127.0.0.1", urlsplit(url).port), timeout=30) as line:
+        with socket.create_connection(("127.0.0.1", urlsplit(url).port), timeout=120) as line:
             run.send_signal(signal.SIGKILL)
             assert line.recv(1) == b"", "the server hangs up when it ends"
     assert not answers(url)

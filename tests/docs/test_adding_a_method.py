@@ -140,7 +140,7 @@ def url(copy: Path) -> Iterator[str]:
             yield address[0]
             break
     server.terminate()
-    server.communicate(timeout=30)
+    server.communicate(timeout=120)
     assert "http://" in printed, printed
 
 

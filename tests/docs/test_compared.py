@@ -41,7 +41,7 @@ def moto_url() -> Iterator[str]:
         url = f"http://127.0.0.1:{port}"
         while process.poll() is None:
             try:
-                urllib.request.urlopen(f"{url}/moto-api/", timeout=5).close()
+                urllib.request.urlopen(f"{url}/moto-api/", timeout=120).close()
                 break
             except OSError:
                 time.sleep(0.1)

@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from sts_emulator.cli.main import COMMANDS, main
+from sts_emulator.shared_server import free_port
 
 ROOT = Path(__file__).parents[2]
 ACTION = yaml.safe_load((ROOT / "action.yml").read_text("utf-8"))
@@ -110,11 +111,7 @@ def test_the_action_serves_for_the_steps_that_follow(tmp_path: Path, unused_port
 
 @pytest.fixture
 def unused_port() -> int:
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    return free_port()
 
 
 # -- pre-commit ---------------------------------------------------------------------------------------------------------------

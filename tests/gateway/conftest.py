@@ -12,9 +12,10 @@ import urllib.request
 from collections.abc import Callable, Iterator
 
 import pytest
-from door_lab import NOTHING, PEOPLE, Listener, client, free_port, listening
+from door_lab import NOTHING, PEOPLE, Listener, client, listening
 
 from sts_emulator import Aws, Emulator
+from sts_emulator.shared_server import free_port
 
 
 @contextlib.contextmanager
@@ -25,7 +26,7 @@ def running(*command: str, ready: str) -> Iterator[subprocess.Popen]:
         until = time.monotonic() + 240
         while time.monotonic() < until and process.poll() is None:
             try:
-                urllib.request.urlopen(ready, timeout=20).close()
+                urllib.request.urlopen(ready, timeout=120).close()
             except urllib.error.HTTPError:
                 break
             except OSError:

@@ -73,12 +73,6 @@ def statement(effect: str, action: str, resource: str, *principals: str) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": [said]})
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 # -- requests to the letter -------------------------------------------------------------------------------------------
 
 

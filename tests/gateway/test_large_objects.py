@@ -16,7 +16,8 @@ from urllib.parse import urlsplit
 import botocore.session
 import pytest
 from botocore.config import Config
-from door_lab import free_port
+
+from sts_emulator.shared_server import free_port
 
 SIZE = int(os.environ.get("LARGE_OBJECT_MIB", "256")) << 20
 GROWTH = 32 << 20  # bytes: what is on its way, and what the allocator keeps

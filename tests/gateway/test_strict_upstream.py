@@ -17,9 +17,10 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from door_lab import MINE, PEOPLE, client, free_port, refused, send, signed
+from door_lab import MINE, PEOPLE, client, refused, send, signed
 
 from sts_emulator import Aws
+from sts_emulator.shared_server import free_port
 
 MODULE = "github.com/versity/versitygw/cmd/versitygw@v1.8.0"
 LIMIT = 900  # seconds: it is large
@@ -60,7 +61,7 @@ def strict(program, tmp_path_factory) -> Iterator[str]:
     with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
         while server.poll() is None:
             try:
-                socket.create_connection(("127.0.0.1", port), timeout=5).close()
+                socket.create_connection(("127.0.0.1", port), timeout=120).close()
                 break
             except OSError:
                 continue

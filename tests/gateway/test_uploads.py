@@ -18,9 +18,10 @@ from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.credentials import Credentials
-from door_lab import PEOPLE, client, free_port, refused
+from door_lab import PEOPLE, client, refused
 
 from sts_emulator import Aws
+from sts_emulator.shared_server import free_port
 
 pytestmark = pytest.mark.scenario(PEOPLE)
 

@@ -36,7 +36,7 @@ class Provider:
             request.add_header("Authorization", f"Bearer {bearer}")
         request.add_header("Content-Type", "application/scim+json")
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
+            with urllib.request.urlopen(request, timeout=120) as answer:
                 text = answer.read()
                 return answer.status, json.loads(text) if text else None
         except urllib.error.HTTPError as error:

@@ -47,7 +47,7 @@ def send(aws, case: dict) -> tuple[http.client.HTTPResponse, str]:
         signer = Credentials(key["access_key_id"], key["secret_access_key"])
         SigV4Auth(signer, case.get("sign", {}).get("service", "sts"), "us-east-1").add_auth(request)
     target = urlsplit(url)
-    connection = http.client.HTTPConnection(target.hostname, target.port, timeout=10)
+    connection = http.client.HTTPConnection(target.hostname, target.port, timeout=120)
     path = target.path + (f"?{target.query}" if target.query else "")
     connection.request(method, path, form if method == "POST" else None, dict(request.headers.items()))
     answer = connection.getresponse()

@@ -13,6 +13,7 @@ from sts_emulator.app import create_server
 from sts_emulator.cli.errors import CommandError
 from sts_emulator.network import listeners
 from sts_emulator.settings import Settings
+from sts_emulator.shared_server import free_port
 
 pytestmark = pytest.mark.scenario(str(WORKLOADS))
 
@@ -29,9 +30,7 @@ def test_asking_again_gives_the_same_listener(lab):
 
 
 def test_a_listener_can_be_moved_and_closed(lab):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     moved = lab.api("POST", "listeners", body={"kind": "imds", "workload": "web", "port": port})
     assert moved["port"] == port
     assert request("GET", f"{moved['url']}/latest/").status == 200

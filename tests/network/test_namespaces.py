@@ -27,7 +27,7 @@ TTL = "X-aws-ec2-metadata-token-ttl-seconds=60"
 
 
 def _ip(*arguments: str) -> None:
-    subprocess.run(["ip", *arguments], check=True, capture_output=True, timeout=10)
+    subprocess.run(["ip", *arguments], check=True, capture_output=True, timeout=120)
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def _ask(namespace: str, *arguments: str) -> str:
         env=clean_environment(),
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
         check=False,
     )
     return done.stdout if done.returncode == 0 else done.stderr.strip().rpartition("\n")[2]

@@ -29,7 +29,7 @@ def tls(lab):
     context = ssl.create_default_context(cadata=opened["authority"])
 
     def connect(name):
-        plain = socket.create_connection((opened["host"], opened["port"]), timeout=10)
+        plain = socket.create_connection((opened["host"], opened["port"]), timeout=120)
         return context.wrap_socket(plain, server_hostname=name)
 
     return connect
@@ -122,7 +122,7 @@ def test_only_whole_labels_make_a_name_one_of_awss():
 
 def _ask_proxy(lab, head: bytes) -> bytes:
     opened = urlsplit(lab.listener("proxy"))
-    with socket.create_connection((opened.hostname, opened.port), timeout=10) as connection:
+    with socket.create_connection((opened.hostname, opened.port), timeout=120) as connection:
         connection.sendall(head)
         return connection.recv(200)
 

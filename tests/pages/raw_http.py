@@ -20,7 +20,7 @@ def ask(url: str, method: str, path: str, body: bytes = b"", **headers: str) -> 
     lines = {"Host": target.netloc, "Content-Length": str(len(body)), "Connection": "close"}
     lines |= {name.replace("_", "-"): value for name, value in headers.items()}
     head = f"{method} {target.path}{path} HTTP/1.1\r\n" + "".join(f"{name}: {lines[name]}\r\n" for name in lines)
-    with socket.create_connection((target.hostname, target.port), timeout=30) as connection:
+    with socket.create_connection((target.hostname, target.port), timeout=120) as connection:
         connection.sendall(head.encode("latin-1") + b"\r\n" + body)
         answer = b""
         while chunk := connection.recv(65536):

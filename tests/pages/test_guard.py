@@ -120,7 +120,7 @@ def test_the_control_api_refuses_before_it_reads(emulator_server):
     """A foreign page's request of 400 MiB cost 885 MB of memory before it was refused; now its head is enough."""
     target = urlsplit(emulator_server.url)
     head = "POST /_emulator/api/worlds HTTP/1.1\r\nHost: evil.example\r\nContent-Length: 400000000\r\n\r\n"
-    with socket.create_connection((target.hostname, target.port), timeout=30) as connection:
+    with socket.create_connection((target.hostname, target.port), timeout=120) as connection:
         connection.sendall(head.encode())  # and never a body
         assert connection.recv(100).startswith(b"HTTP/1.1 403")
 
@@ -129,11 +129,11 @@ def test_the_control_api_refuses_before_it_reads(emulator_server):
 def test_the_control_api_reads_no_large_body(emulator_server, path):
     target = urlsplit(emulator_server.url)
     declared = f"POST {path} HTTP/1.1\r\nHost: {target.netloc}\r\nContent-Length: 400000000\r\n\r\n"
-    with socket.create_connection((target.hostname, target.port), timeout=30) as connection:
+    with socket.create_connection((target.hostname, target.port), timeout=120) as connection:
         connection.sendall(declared.encode())
         assert connection.recv(100).startswith(b"HTTP/1.1 413")
     chunked = f"POST {path} HTTP/1.1\r\nHost: {target.netloc}\r\nTransfer-Encoding: chunked\r\n\r\n"
-    with socket.create_connection((target.hostname, target.port), timeout=30) as connection:
+    with socket.create_connection((target.hostname, target.port), timeout=120) as connection:
         connection.sendall(chunked.encode())
         for _ in range(5):
             connection.sendall(b"100000\r\n" + b"x" * 0x100000 + b"\r\n")

@@ -98,7 +98,7 @@ def headers(size: int) -> bytes:
 def test_a_long_head_is_refused_before_it_ends(emulator_server, head):
     """64 MiB of one header took 8 seconds of CPU, 300,000 headers 700 MB."""
     target = urlsplit(emulator_server.url)
-    with socket.create_connection((target.hostname, target.port), timeout=30) as connection:
+    with socket.create_connection((target.hostname, target.port), timeout=120) as connection:
         with contextlib.suppress(OSError):  # it may be closed before all is sent
             connection.sendall(head)
         assert connection.recv(100).startswith(b"HTTP/1.1 431")
@@ -107,7 +107,7 @@ def test_a_long_head_is_refused_before_it_ends(emulator_server, head):
 def test_a_head_of_a_good_size_is_read(emulator_server):
     target = urlsplit(emulator_server.url)
     head = b"GET /health HTTP/1.1\r\nHost: localhost\r\n" + headers(LONGEST_HEAD - 16_384) + b"\r\n"
-    with socket.create_connection((target.hostname, target.port), timeout=30) as connection:
+    with socket.create_connection((target.hostname, target.port), timeout=120) as connection:
         connection.sendall(head)
         assert connection.recv(100).startswith(b"HTTP/1.1 200")
 
@@ -132,7 +132,7 @@ def test_requests_that_wait_for_answers_are_not_read(message):
 @pytest.mark.parametrize("message", [WHO, PAGE], ids=["calls", "pages"])
 def test_all_of_them_are_answered_when_their_turn_comes(emulator_server, message):
     target = urlsplit(emulator_server.url)
-    with socket.create_connection((target.hostname, target.port), timeout=30) as connection:
+    with socket.create_connection((target.hostname, target.port), timeout=120) as connection:
         connection.sendall(message * 2_000)
         answers = b""
         while answers.count(b"HTTP/1.1 ") < 2_000:
@@ -210,7 +210,7 @@ def test_a_stream_that_is_open_does_not_keep_the_server_from_ending(serve, how):
     stream = b"GET /_emulator/api/worlds/default/events/stream HTTP/1.1\r\nHost: localhost\r\n\r\n"
     with serve() as (url, process):
         target = urlsplit(url)
-        with socket.create_connection((target.hostname, target.port), timeout=30) as connection:
+        with socket.create_connection((target.hostname, target.port), timeout=120) as connection:
             connection.sendall(stream)
             assert connection.recv(100).startswith(b"HTTP/1.1 200")
             process.send_signal(how)

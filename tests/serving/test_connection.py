@@ -45,7 +45,7 @@ def connect(request, emulator_server, serve, tmp_path):
         address = urlsplit(url)
 
         def open_one():
-            connection = stack.enter_context(socket.create_connection((address.hostname, address.port), timeout=10))
+            connection = stack.enter_context(socket.create_connection((address.hostname, address.port), timeout=120))
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             return connection, stack.enter_context(connection.makefile("rb"))
 

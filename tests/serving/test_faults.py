@@ -101,7 +101,7 @@ def test_everything_can_be_meant(aws, visitor):
 def test_an_instances_own_port_has_its_faults_too(aws):
     listener = aws._api("POST", "listeners", body={"kind": "imds", "workload": "web"})
     aws.faults({"service": "imds", "answer": "half", "times": 1})
-    connection = http.client.HTTPConnection(listener["host"], listener["port"], timeout=20)
+    connection = http.client.HTTPConnection(listener["host"], listener["port"], timeout=120)
     connection.request("GET", "/latest/meta-data/")
     with pytest.raises(http.client.IncompleteRead):
         connection.getresponse().read()

@@ -70,7 +70,7 @@ def wait_for(condition) -> None:
 
 def answers(url: str) -> bool:
     with contextlib.suppress(OSError):
-        urllib.request.urlopen(f"{url}/health", timeout=30).close()
+        urllib.request.urlopen(f"{url}/health", timeout=120).close()
         return True
     return False
 

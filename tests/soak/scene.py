@@ -75,7 +75,7 @@ class Replica:
 
     def is_ready(self) -> bool:
         with contextlib.suppress(OSError):
-            urllib.request.urlopen(f"http://127.0.0.1:{self.port}/ready", timeout=20).close()
+            urllib.request.urlopen(f"http://127.0.0.1:{self.port}/ready", timeout=120).close()
             return True
         return False
 
@@ -104,7 +104,7 @@ class Scene:
 
     def _answers(self) -> bool:
         with contextlib.suppress(OSError):
-            urllib.request.urlopen(f"http://127.0.0.1:{self.port}/health", timeout=20).close()
+            urllib.request.urlopen(f"http://127.0.0.1:{self.port}/health", timeout=120).close()
             return True
         return False
 

@@ -146,7 +146,7 @@ def test_what_happens_appears_at_once(aws, chromium):
 
 def stream(aws, last: str = "") -> socket.socket:
     target = urlsplit(console(aws, "live"))
-    connection = socket.create_connection((target.hostname, target.port), timeout=20)
+    connection = socket.create_connection((target.hostname, target.port), timeout=120)
     lines = [f"GET {target.path} HTTP/1.1", f"Host: {target.netloc}", *([f"Last-Event-ID: {last}"] if last else [])]
     connection.sendall("\r\n".join([*lines, "", ""]).encode())
     return connection

@@ -250,7 +250,7 @@ def test_curl(path):
     subprocess.run(
         ["curl", "-sS", f"http://127.0.0.1:{server.server_port}{path}", "--user", f"{KEY}:{SECRET}",
          "--aws-sigv4", "aws:amz:us-east-1:sts", "--data", BODY.decode(), "--noproxy", "*"],
-        check=True, timeout=20,
+        check=True, timeout=120,
     )  # fmt: skip
     thread.join()
     server.server_close()

@@ -70,5 +70,5 @@ def namespaces_forbidden() -> str:
     if not sys.platform.startswith("linux"):
         return "not Linux"
     code = "from sts_emulator.network.namespace import enter, set_up; enter(); set_up()"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=30)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120)
     return done.stderr.strip().rpartition("\n")[2] if done.returncode else ""

@@ -9,7 +9,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 from configparser import ConfigParser
@@ -18,6 +17,8 @@ from pathlib import Path
 
 import pytest
 from roles_anywhere_stage import tls
+
+from sts_emulator.shared_server import free_port
 
 HERE = Path(__file__).parent
 ROOT = Path(__file__).parents[3]
@@ -162,9 +163,7 @@ def test_update_writes_the_credentials_file_that_sdks_read(client):
 @contextmanager
 def serving(client, name):
     """The endpoint of the helper's own metadata service, while it runs."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = client.command("serve", name, "--port", str(port))
     process = subprocess.Popen(command, env=client.env, stderr=subprocess.PIPE, text=True)
     try:
@@ -187,9 +186,7 @@ def test_an_sdk_takes_its_serve_mode_for_an_instances_metadata_service(client):
 @contextmanager
 def emulator(scenario):
     """The port of a server that starts from a scenario file, as a reader of the documentation starts it."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
+    port = str(free_port())
     command = [sys.executable, "-m", "sts_emulator", "serve", "--port", port, "--scenario", scenario]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     try:

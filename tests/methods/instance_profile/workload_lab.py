@@ -100,7 +100,7 @@ class Metadata:
 def request(method: str, url: str, headers: dict[str, str] | None = None) -> Answer:
     asked = urllib.request.Request(url, headers=headers or {}, method=method)
     try:
-        with _OPENER.open(asked, timeout=10) as answer:
+        with _OPENER.open(asked, timeout=120) as answer:
             return Answer(answer.status, answer.read().decode(), {k.lower(): v for k, v in answer.headers.items()})
     except urllib.error.HTTPError as error:
         return Answer(error.code, error.read().decode(), {k.lower(): v for k, v in error.headers.items()})

@@ -116,7 +116,7 @@ def tls(endpoint_url, folder):
 
     class Relay(BaseHTTPRequestHandler):
         def do_POST(self):
-            connection = http.client.HTTPConnection(inner.hostname, inner.port, timeout=30)
+            connection = http.client.HTTPConnection(inner.hostname, inner.port, timeout=120)
             headers = {k: v for k, v in self.headers.items() if k.lower() != "transfer-encoding"}
             connection.request("POST", self.path, body=self.body(), headers=headers)
             answer = connection.getresponse()

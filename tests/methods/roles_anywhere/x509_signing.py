@@ -119,7 +119,7 @@ def create_session(
 
 def send(endpoint: str, headers: dict[str, str], body: bytes, query: str = "") -> Answer:
     url = urlsplit(endpoint)
-    connection = http.client.HTTPConnection(url.hostname, url.port, timeout=30)
+    connection = http.client.HTTPConnection(url.hostname, url.port, timeout=120)
     path = f"{url.path}/sessions" + (f"?{query}" if query else "")
     connection.request("POST", path, body=body, headers=headers)
     response = connection.getresponse()
