@@ -17,6 +17,7 @@ _STRINGS = (
     *("picture", "website", "email", "gender", "birthdate", "zoneinfo", "locale", "phone_number", "address"),
 )
 _BOOLEANS: Final = ("email_verified", "phone_number_verified")
+_ALWAYS: Final = ("sub", "identities")
 
 
 def _standard(name: str) -> dict[str, Any]:
@@ -149,9 +150,9 @@ def check_writable(client: Client, given: Iterable[str]) -> None:
 
 
 def readable(client: Client, attributes: Mapping[str, str]) -> dict[str, str]:
-    """What a client may read of a user; their sub always."""
+    """What a client may read of a user; always who they are."""
     names = client["settings"].get("ReadAttributes")
-    return {name: value for name, value in attributes.items() if not names or name in names or name == "sub"}
+    return {name: value for name, value in attributes.items() if not names or name in names or name in _ALWAYS}
 
 
 def shown(attributes: Mapping[str, str]) -> list[dict[str, str]]:

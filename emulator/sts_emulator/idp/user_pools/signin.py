@@ -56,11 +56,15 @@ _USER_ATTRIBUTE = "userAttributes."
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One sign-in, as far as it has come."""
+    """One sign-in, as far as it has come.
+
+    `on_page`: on a page of managed login, where no client proves itself by a hash, and tokens come later, for a code.
+    """
 
     world: World
     pool: Pool
     client: Client
+    on_page: bool = False
 
     def party(self, user: PoolUser) -> tokens.Party:
         return tokens.Party(self.pool, self.client, user)
@@ -75,7 +79,7 @@ async def initiate_auth(
     attempt = Attempt(ctx.world, pool_of(ctx.world, client), client)
     if AuthFlow in _ADMIN:
         raise invalid("Initiate Auth method not supported.")
-    return await _begin(attempt, AuthFlow, AuthParameters or {})
+    return await begin_flow(attempt, AuthFlow, AuthParameters or {})
 
 
 @operation("cognito-idp", "AdminInitiateAuth")
@@ -87,7 +91,7 @@ async def admin_initiate_auth(
     attempt = Attempt(ctx.world, pool, client_of(ctx.world, ClientId, UserPoolId))
     if AuthFlow == "USER_PASSWORD_AUTH":
         raise invalid("Initiate Auth method not supported.")
-    return await _begin(attempt, AuthFlow, AuthParameters or {})
+    return await begin_flow(attempt, AuthFlow, AuthParameters or {})
 
 
 @operation("cognito-idp", "RespondToAuthChallenge")
@@ -103,7 +107,7 @@ async def respond_to_auth_challenge(
     """Answer a challenge."""
     client = client_of(ctx.world, ClientId)
     attempt = Attempt(ctx.world, pool_of(ctx.world, client), client)
-    return await _answer(attempt, ChallengeName, Session, ChallengeResponses or {})
+    return await answer_challenge(attempt, ChallengeName, Session, ChallengeResponses or {})
 
 
 @operation("cognito-idp", "AdminRespondToAuthChallenge")
@@ -120,13 +124,14 @@ async def admin_respond_to_auth_challenge(
     """The same by a server that has AWS credentials."""
     pool = reach(ctx, UserPoolId)
     attempt = Attempt(ctx.world, pool, client_of(ctx.world, ClientId, UserPoolId))
-    return await _answer(attempt, ChallengeName, Session, ChallengeResponses or {})
+    return await answer_challenge(attempt, ChallengeName, Session, ChallengeResponses or {})
 
 
 # -- the flows -------------------------------------------------------------------------------------------------------
 
 
-async def _begin(attempt: Attempt, flow: str, given: Strings) -> Mapping[str, Any]:
+async def begin_flow(attempt: Attempt, flow: str, given: Strings) -> Mapping[str, Any]:
+    """What a flow answers: tokens, or a challenge. On a page, the `UserSub` of who has proven themselves."""
     if flow in _REFRESHING:
         return await refreshing.by_flow(attempt.world, attempt.pool, attempt.client, given)
     begin = {
@@ -137,10 +142,11 @@ async def _begin(attempt: Attempt, flow: str, given: Strings) -> Mapping[str, An
     if begin is None:
         raise unsupported(f"the flow {flow}")
     allowed = "ALLOW_ADMIN_USER_PASSWORD_AUTH" if flow in _ADMIN else f"ALLOW_{flow}"
-    if not clients.allows(attempt.client, allowed):
-        raise invalid(f"{flow} flow not enabled for this client")
     username = _demanded(given, "USERNAME")
-    clients.check_secret_hash(attempt.client, username, given.get("SECRET_HASH"))
+    if not attempt.on_page:
+        if not clients.allows(attempt.client, allowed):
+            raise invalid(f"{flow} flow not enabled for this client")
+        clients.check_secret_hash(attempt.client, username, given.get("SECRET_HASH"))
     user = find_user(attempt.world, attempt.pool, username)
     if user is None and not clients.hides_users(attempt.client):
         raise AwsError("UserNotFoundException", "User does not exist.")
@@ -189,7 +195,8 @@ async def _begin_srp(attempt: Attempt, user: PoolUser | None, username: str, giv
 # -- the answers -----------------------------------------------------------------------------------------------------
 
 
-async def _answer(attempt: Attempt, name: str, session: str | None, given: Strings) -> Mapping[str, Any]:
+async def answer_challenge(attempt: Attempt, name: str, session: str | None, given: Strings) -> Mapping[str, Any]:
+    """What comes after the answer to a challenge, as of `begin_flow`."""
     answer = {
         NEW_PASSWORD: _answer_new_password,
         mfa.SOFTWARE_TOKEN: _answer_software_token,
@@ -198,7 +205,8 @@ async def _answer(attempt: Attempt, name: str, session: str | None, given: Strin
     if answer is None and name != VERIFIER:
         raise unsupported(f"the challenge {name}")
     username = _demanded(given, "USERNAME")
-    clients.check_secret_hash(attempt.client, username, given.get("SECRET_HASH"))
+    if not attempt.on_page:
+        clients.check_secret_hash(attempt.client, username, given.get("SECRET_HASH"))
     if answer is None:
         return await _answer_srp(attempt, given)
     if not session:
@@ -308,6 +316,8 @@ async def _proven(attempt: Attempt, user: PoolUser, *, has_second_factor: bool =
     if factor:
         return _ask(attempt, user, factor, {})
     attempts.succeeded(world, pool, user["username"])
+    if attempt.on_page:
+        return {"UserSub": user["sub"]}
     result = await tokens.sign_in(world, attempt.party(user))
     return {"ChallengeParameters": {}, "AuthenticationResult": result}
 

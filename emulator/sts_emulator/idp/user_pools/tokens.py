@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
 import json
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, TypedDict
+from typing import Any, Final, NotRequired, TypedDict
 
 from sts_emulator.core.store import Kind
 from sts_emulator.core.world import World
@@ -55,6 +57,7 @@ class SignIn(TypedDict):
     until: float  # when its refresh token is over
     turn: int  # of its refresh token, where they rotate
     turned: float
+    scopes: NotRequired[list[str]]  # of a sign-in by managed login
 
 
 KEYS: Final[Kind[Keys]] = Kind("user-pool-keys")  # key: the pool's id, uid: the key id of access tokens
@@ -95,7 +98,16 @@ class Party:
     user: PoolUser
 
 
-async def sign_in(world: World, party: Party) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Authorized:
+    """What a sign-in by managed login gives to the app: scopes, since when the person is signed in, and its nonce."""
+
+    scopes: tuple[str, ...]
+    at: float
+    nonce: str = ""
+
+
+async def sign_in(world: World, party: Party, authorized: Authorized | None = None) -> dict[str, Any]:
     """The AuthenticationResult of somebody who has proven themselves."""
     pool, client, user = party.pool, party.client, party.user
     await keys_of(world, pool)
@@ -111,35 +123,51 @@ async def sign_in(world: World, party: Party) -> dict[str, Any]:
         turn=0,
         turned=now,
     )
+    nonce = ""
+    if authorized is not None:
+        begun["scopes"], begun["at"], nonce = list(authorized.scopes), authorized.at, authorized.nonce
     with world.unit(lock=True):
         for key, known in world.page_keys(SIGN_IN, f"{pool['id']}/{user['sub']}/"):
             if known["until"] <= now:
                 world.take(SIGN_IN, key)
         world.add(SIGN_IN, _key(begun), begun)
-    return {**await tokens(world, party, begun), "RefreshToken": refresh_token(world, begun)}
+    return {**await tokens(world, party, begun, nonce), "RefreshToken": refresh_token(world, begun)}
 
 
-async def tokens(world: World, party: Party, begun: SignIn) -> dict[str, Any]:
-    """An ID and an access token of a sign-in."""
+async def tokens(world: World, party: Party, begun: SignIn, nonce: str = "") -> dict[str, Any]:
+    """An ID and an access token of a sign-in; of managed login, the first only for the scope `openid`."""
     signers, now = await keys_of(world, party.pool), int(world.now())
     both = {**_common(party, begun, now), **_revocable(party.client, begun)}
     groups = groups_of(world, party.pool, party.user)
-    id_claims = {**_id_claims(party, groups), **both, "token_use": "id", "aud": party.client["id"]}
+    scopes = begun.get("scopes", [SCOPE])
+    id_claims = {**_id_claims(party, groups, begun.get("scopes")), **both, "token_use": "id", "aud": party.client["id"]}
     access_claims = {
         "sub": party.user["sub"],
         **({"cognito:groups": [group["name"] for group in groups]} if groups else {}),
         **both,
         "client_id": party.client["id"],
         "token_use": "access",
-        "scope": SCOPE,
+        "scope": " ".join(scopes),
         "username": party.user["username"],
+        **({"version": 2} if "scopes" in begun else {}),
     }
     lifetime = clients.lifetime(party.client, "AccessToken")
     id_claims |= {"exp": now + clients.lifetime(party.client, "IdToken"), "jti": str(uuid.uuid4())}
     access_claims |= {"exp": now + lifetime, "jti": str(uuid.uuid4())}
-    id_token = await asyncio.to_thread(keys.sign, signers["id"], ALGORITHM, id_claims, typ=None)
     access_token = await asyncio.to_thread(keys.sign, signers["access"], ALGORITHM, access_claims, typ=None)
-    return {"AccessToken": access_token, "ExpiresIn": lifetime, "TokenType": "Bearer", "IdToken": id_token}
+    result = {"AccessToken": access_token, "ExpiresIn": lifetime, "TokenType": "Bearer"}
+    if "scopes" in begun:
+        if "openid" not in scopes:
+            return result
+        id_claims |= {"at_hash": _half_hash(access_token), **({"nonce": nonce} if nonce else {})}
+    id_token = await asyncio.to_thread(keys.sign, signers["id"], ALGORITHM, id_claims, typ=None)
+    return {**result, "IdToken": id_token}
+
+
+def _half_hash(token: str) -> str:
+    """`at_hash` of an access token (OpenID Connect Core, 3.1.3.6)."""
+    digest = hashlib.sha256(token.encode()).digest()
+    return base64.urlsafe_b64encode(digest[:16]).decode().rstrip("=")
 
 
 def _common(party: Party, begun: SignIn, now: int) -> dict[str, Any]:
@@ -150,9 +178,9 @@ def _revocable(client: Client, begun: SignIn) -> dict[str, Any]:
     return {"origin_jti": begun["origin"]} if clients.is_revocable(client) else {}
 
 
-def _id_claims(party: Party, groups: list[PoolGroup]) -> dict[str, Any]:
+def _id_claims(party: Party, groups: list[PoolGroup], scopes: list[str] | None) -> dict[str, Any]:
     told: dict[str, Any] = {"sub": party.user["sub"]}
-    for name, value in attributes.readable(party.client, party.user["attributes"]).items():
+    for name, value in scoped(party, scopes).items():
         told[name] = _claim(name, value)
     if groups:
         told["cognito:groups"] = [group["name"] for group in groups]
@@ -165,7 +193,29 @@ def _id_claims(party: Party, groups: list[PoolGroup]) -> dict[str, Any]:
     return {**told, "cognito:username": party.user["username"], "sub": party.user["sub"]}
 
 
+def scoped(party: Party, scopes: list[str] | None) -> dict[str, str]:
+    """The attributes that an app is told: what it may read, and of that what its scopes are for.
+
+    With `openid` alone, or `profile`, that is all (docs/aws/cognito.md, "Managed login").
+    """
+    told = attributes.readable(party.client, party.user["attributes"])
+    if scopes is None or "profile" in scopes or not {"email", "phone"} & set(scopes):
+        return told
+    wanted = {"sub", "identities"}
+    for scope, attribute in (("email", "email"), ("phone", "phone_number")):
+        wanted |= {attribute, f"{attribute}_verified"} if scope in scopes else set()
+    return {name: value for name, value in told.items() if name in wanted}
+
+
 def _claim(name: str, value: str) -> Any:
+    if name == "identities":  # texts, where the attribute has other types (docs/aws/cognito.md, "Federation")
+        return [
+            {
+                key: member if member is None or isinstance(member, str) else json.dumps(member)
+                for key, member in identity.items()
+            }
+            for identity in json.loads(value)
+        ]
     if name in ("email_verified", "phone_number_verified"):
         return value.lower() == "true"
     return {"formatted": value} if name == "address" else value
@@ -228,18 +278,18 @@ def sign_out_everywhere(world: World, pool: Pool, user: PoolUser) -> None:
         world.take(SIGN_IN, key)
 
 
-def bearer(world: World, access_token: str) -> tuple[Party, str]:
+def bearer(world: World, access_token: str, scope: str = SCOPE) -> tuple[Party, str]:
     """Whom an access token of ours stands for, and the key of its sign-in; what it says is read once it is verified.
 
     Raises:
         AwsError: NotAuthorizedException: no access token, forged, expired or revoked; UserNotFoundException.
     """
-    claims = _verified(world, access_token)
+    claims = _verified(world, access_token, scope)
     pool, client = world.get(POOL, claims["pool"]), world.get(CLIENT, claims["client_id"])
     user = world.find(USER, f"{claims['pool']}/{claims['sub']}")
     if claims["exp"] <= world.now():
         raise not_authorized("Access Token has expired")
-    key = f"{claims['pool']}/{claims['sub']}/{claims['event_id']}"
+    key = f"{claims['pool']}/{claims['sub']}/{claims.get('event_id', '')}"
     if pool is None or client is None or user is None or world.get(SIGN_IN, key) is None:
         raise not_authorized("Access Token has been revoked")
     if not user["enabled"]:
@@ -247,7 +297,7 @@ def bearer(world: World, access_token: str) -> tuple[Party, str]:
     return Party(pool, client, user), key
 
 
-def _verified(world: World, text: str) -> Mapping[str, Any]:
+def _verified(world: World, text: str, scope: str) -> Mapping[str, Any]:
     import jwt
 
     if len(text) > LONGEST:
@@ -265,6 +315,6 @@ def _verified(world: World, text: str) -> Mapping[str, Any]:
         )
     except jwt.PyJWTError:
         raise not_authorized("Could not verify signature for Access Token") from None
-    if claims.get("token_use") != "access" or SCOPE not in claims.get("scope", "").split():
+    if claims.get("token_use") != "access" or scope not in claims.get("scope", "").split():
         raise not_authorized("Access Token does not have required scopes")
     return {**claims, "pool": stored["pool"]}

@@ -19,7 +19,7 @@ from sts_emulator.methods.console_login.sign_in_errors import (
     denied,
     invalid,
 )
-from sts_emulator.methods.tokens import pkce
+from sts_emulator.pages import pkce
 from sts_emulator.pages.sessions import open_sealed, seal_until
 from sts_emulator.vending import credentials
 from sts_emulator.vending.credentials import Credentials

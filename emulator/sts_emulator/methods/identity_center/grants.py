@@ -16,7 +16,7 @@ from sts_emulator.core.world import World
 from sts_emulator.methods.identity_center.clients import Client
 from sts_emulator.methods.identity_center.portal_sessions import PortalSession
 from sts_emulator.methods.identity_center.refusals import refused
-from sts_emulator.methods.tokens import pkce
+from sts_emulator.pages import pkce
 
 DEVICE: Final[Kind[Any]] = Kind("device-authorization")
 CODE: Final[Kind[Any]] = Kind("portal-authorization-code")
