@@ -113,3 +113,17 @@ def test_a_browser_asks_before_it_writes(lab: Aws, photos):
         assert (status, headers["access-control-allow-origin"]) == (200, "https://app.example")
     assert lab.events()[-1]["eventName"] == "PreflightRequest"
     assert preflight(lab, "/photos/ann/1")[0] == 400
+
+
+def test_a_page_may_read_why_it_was_refused(lab: Aws, photos):
+    """Else a browser tells it of nothing but a failed network."""
+    photos.put_bucket_cors(Bucket="photos", CORSConfiguration=RULES)
+    where = urllib.parse.urlsplit(lab.endpoint_url)
+    connection = http.client.HTTPConnection(where.hostname, where.port)
+    connection.request("PUT", f"{where.path}/photos/ann/1", b"1", {"Origin": "https://app.example"})
+    answer = connection.getresponse()
+    assert (answer.status, answer.getheader("access-control-allow-origin")) == (403, "https://app.example")
+    assert b"<Code>AccessDenied</Code>" in answer.read()
+    connection.request("PUT", f"{where.path}/photos/ann/1", b"1")
+    assert connection.getresponse().getheader("access-control-allow-origin") is None
+    connection.close()

@@ -34,6 +34,43 @@ def test_a_bucket_lets_in_whom_its_policy_names(lab: Aws, photos):
     assert "trust policy" not in told
 
 
+def test_a_bucket_of_no_account_of_this_world_is_a_strangers(lab: Aws, moto):
+    """Made at the upstream itself, as an account that the world does not have."""
+    past = boto3.client(
+        "s3", endpoint_url=moto, region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x"
+    )
+    for name in ("theirs", "shared"):
+        past.create_bucket(Bucket=name)
+    policy = statement("Allow", "s3:ListBucket", "arn:aws:s3:::shared", f"arn:aws:iam::{MINE}:root")
+    past.put_bucket_policy(Bucket="shared", Policy=policy)
+    root = client(lab, "s3")
+    for call, parameters in ((root.list_objects_v2, {}), (root.put_object, {"Key": "1", "Body": b"1"})):
+        assert refused(call, Bucket="theirs", **parameters)["Error"]["Code"] == "AccessDenied"
+    assert refused(root.list_objects_v2, Bucket="nobodys")["Error"]["Code"] == "NoSuchBucket"
+    assert root.list_objects_v2(Bucket="shared")["KeyCount"] == 0
+
+
+def test_a_bucket_is_of_the_owner_whom_its_caller_expects(photos):
+    photos.put_object(Bucket="photos", Key="ann/1", Body=b"1", ExpectedBucketOwner=MINE)
+    photos.copy_object(
+        Bucket="photos",
+        Key="ann/2",
+        CopySource="photos/ann/1",
+        ExpectedSourceBucketOwner=MINE,
+        ExpectedBucketOwner=MINE,
+    )
+    for call, parameters in (
+        (photos.get_object, {"Key": "ann/1", "ExpectedBucketOwner": OTHERS}),
+        (photos.list_objects_v2, {"ExpectedBucketOwner": OTHERS}),
+        (photos.delete_objects, {"Delete": {"Objects": [{"Key": "ann/1"}]}, "ExpectedBucketOwner": OTHERS}),
+        (photos.copy_object, {"Key": "ann/3", "CopySource": "photos/ann/1", "ExpectedSourceBucketOwner": OTHERS}),
+    ):
+        assert refused(call, Bucket="photos", **parameters)["Error"]["Code"] == "AccessDenied"
+    answer = refused(photos.get_object, Bucket="photos", Key="ann/1", ExpectedBucketOwner="me")
+    assert answer["Error"]["Code"] == "InvalidBucketOwnerAWSAccountID"
+    assert [item["Key"] for item in photos.list_objects_v2(Bucket="photos")["Contents"]] == ["ann/1", "ann/2"]
+
+
 def test_a_bucket_keeps_out_whom_its_policy_denies(lab: Aws, photos):
     ann = client(lab, "s3", "ann")
     ann.put_object(Bucket="photos", Key="ann/1", Body=b"1")

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lxml.etree import _Element
 
 OK: Final = 200
+MISSING: Final = 404
 _FAILED: Final = 500
 _UNKNOWN_HERE: Final = 501  # not implemented: then there is nothing to be told
 _KEPT_BACK: Final = (401, 403)

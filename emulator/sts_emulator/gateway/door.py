@@ -21,6 +21,7 @@ from sts_emulator.gateway import (
     batches,
     conversation,
     error_forms,
+    expected_owners,
     form_upload,
     forwarding,
     header_sizes,
@@ -30,6 +31,7 @@ from sts_emulator.gateway import (
     signer,
     verdicts,
 )
+from sts_emulator.gateway.asking import MISSING
 from sts_emulator.gateway.exchange import BrokenError, Exchange, LateError
 from sts_emulator.gateway.forwarding import HalfError
 from sts_emulator.gateway.known_actions import PREFIXES
@@ -56,7 +58,6 @@ _LARGEST_CODE: Final = 100 << 20  # of a Lambda function
 
 _LARGEST_DOCUMENT: Final = 8 << 20  # of S3: ten thousand parts of an upload
 _INTERNAL: Final = "The request processing has failed because of an internal error."
-_MISSING: Final = 404
 _FAILED: Final = 400
 
 
@@ -152,9 +153,11 @@ class Door:
         await _match(passage)
         needs = await verdicts.needs_of(passage, self._policies)
         if passage.operation == batches.OPERATION and needs:
+            await expected_owners.check(passage, self._policies)
             await self._delete(passage, needs)
             return
         await verdicts.allow(passage, self._policies, needs)
+        await expected_owners.check(passage, self._policies)
         exchange = await (
             self._upload(passage, upload) if is_streamed else self._forward(passage, passage.request.body)
         )
@@ -227,7 +230,7 @@ class Door:
     async def _hide_missing(self, passage: Passage, exchange: Exchange) -> None:
         """Who may not list a bucket does not learn which keys are missing (S3 API Reference, "GetObject")."""
         key = passage.parameters.get("Key")
-        if exchange.status != _MISSING or not key or passage.request.method not in ("GET", "HEAD"):
+        if exchange.status != MISSING or not key or passage.request.method not in ("GET", "HEAD"):
             return
         listing = need("s3:ListBucket", f"arn:aws:s3:::{passage.parameters['Bucket']}")
         try:

@@ -8,7 +8,7 @@ from contextlib import aclosing
 from typing import Final
 
 from sts_emulator.core.errors import AwsError
-from sts_emulator.gateway import answers, conversation, naming, resigning, uploads
+from sts_emulator.gateway import answers, conversation, cross_origin, naming, resigning, uploads
 from sts_emulator.gateway.exchange import BrokenError, Exchange, LateError
 from sts_emulator.gateway.passage import Passage
 from sts_emulator.gateway.recognition import S3
@@ -254,7 +254,8 @@ def _named_by_connection(exchange: Exchange) -> frozenset[str]:
 
 async def send_response(passage: Passage, response: Response) -> None:
     """Send an answer of the door's own."""
-    headers = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in response.headers]
+    told = [*response.headers, *await cross_origin.headers(passage)]
+    headers = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in told]
     headers.append((b"content-length", str(len(response.body)).encode()))
     await passage.send({"type": "http.response.start", "status": response.status, "headers": headers})
     body = b"" if passage.request.method == "HEAD" else response.body

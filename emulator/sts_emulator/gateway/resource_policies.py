@@ -14,7 +14,7 @@ from urllib.parse import quote
 from sts_emulator.core import clock
 from sts_emulator.core.names import parse_arn
 from sts_emulator.gateway import asking
-from sts_emulator.gateway.asking import OK, Place
+from sts_emulator.gateway.asking import MISSING, OK, Place
 from sts_emulator.gateway.conversation import Whole
 from sts_emulator.gateway.upstreams import Upstreams
 from sts_emulator.policy.deciding.document import Document, MalformedPolicy, parse
@@ -32,6 +32,9 @@ _CHANGING: Final = {
     "dynamodb": frozenset({"CreateTable", "DeleteTable", "UpdateTable"}),
     "lambda": frozenset({"CreateFunction", "DeleteFunction", "AddPermission", "RemovePermission"}),
 }
+
+STRANGER: Final = "000000000000"
+"""The owner of a bucket that is in the list of no account of the world."""
 
 NOBODYS: Final = parse('{"Version": "2012-10-17", "Statement": []}')
 """What a resource without a policy says to other accounts: nothing."""
@@ -94,8 +97,12 @@ class ResourcePolicies:
         """Forget what a call may change, before it is made and when it has been."""
         if operation in _CHANGING.get(service, ()):
             self._changes[service] = self._changes.get(service, 0) + 1
-            for key in [key for key in self._known if key[0] == service]:
-                del self._known[key]
+            self.forget(service)
+
+    def forget(self, *path: str) -> None:
+        """Forget what is remembered under keys that begin so."""
+        for key in [key for key in self._known if key[: len(path)] == path]:
+            del self._known[key]
 
     async def recall(self, key: tuple[str, ...], read: Callable[[], Awaitable[Any]]) -> Any:
         """What is remembered under a key, whose first part is the service; or else what is read now."""
@@ -130,10 +137,26 @@ async def _bucket(known: ResourcePolicies, place: Place, resource: str, _: str) 
 async def _owner(known: ResourcePolicies, place: Place, name: str) -> str:
     """Whose a bucket is: the caller's, where it stands in the caller's list; else that account's whose list has it.
 
-    Where an upstream knows one account only, nobody can tell: everything is the caller's own.
+    What is there and in nobody's list is a stranger's. What is not there is the caller's own to make, and so is
+    everything where an upstream knows one account only: nobody can tell.
     """
     if place.upstream.account:
         return ""
+    owner = await _listed_owner(known, place, name)
+    if owner:
+        return owner
+
+    async def look_again() -> str:
+        answer = await asking.ask(place, "s3", "HEAD", f"/{quote(name)}")
+        if answer.status == MISSING:
+            return ""
+        known.forget("s3", "buckets")  # it may have been made past the door a moment ago
+        return await _listed_owner(known, place, name) or STRANGER
+
+    return str(await known.recall(("s3", "owner", name), look_again))
+
+
+async def _listed_owner(known: ResourcePolicies, place: Place, name: str) -> str:
     for account in dict.fromkeys(place.accounts):
 
         async def read(account: str = account) -> frozenset[str]:

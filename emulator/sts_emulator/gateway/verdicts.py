@@ -67,8 +67,7 @@ async def allow(passage: Passage, known: ResourcePolicies, needs: Sequence[Need]
 async def decide(passage: Passage, known: ResourcePolicies, need: Need) -> tuple[Decision, Guarded]:
     """One question to the engine, and what the resource said for itself."""
     ctx, caller = passage.ctx, passage.ctx.caller
-    accounts = ctx.world.memo("accounts", lambda: [account["id"] for account in ctx.world.page(documents.ACCOUNT)])
-    guarded = await known.of(need.resource, passage.account, ctx.region, accounts)
+    guarded = await guarded_by(passage, known, need.resource)
     owner = guarded.owner or passage.account
     keys: dict[str, tuple[str, ...]] = {name.lower(): tuple(values) for name, values in need.keys.items()}
     keys.update(_resource_keys(passage, owner))
@@ -81,6 +80,13 @@ async def decide(passage: Passage, known: ResourcePolicies, need: Need) -> tuple
     policy = guarded.policy or (NOBODYS if owner != caller.account else None)
     decision = consult(ctx, caller, need.action, need.resource, keys, trust=policy, rcps=rcps, resource_account=owner)
     return decision, guarded
+
+
+async def guarded_by(passage: Passage, known: ResourcePolicies, resource: str) -> Guarded:
+    """Whose a resource is, and what it says itself. Raises what reading it does."""
+    world = passage.ctx.world
+    accounts = world.memo("accounts", lambda: [account["id"] for account in world.page(documents.ACCOUNT)])
+    return await known.of(resource, passage.account, passage.ctx.region, accounts)
 
 
 def _in_play(passage: Passage, guarded: Guarded, rcps: organizations.Levels) -> Iterator[Document]:
