@@ -35,11 +35,6 @@ def find(arn: str) -> Policy | None:
     return _find(arn.removeprefix(PREFIX)) if arn.startswith(PREFIX) else None
 
 
-def catalogue() -> list[str]:
-    """Path-and-name (`service-role/AWSLambdaBasicExecutionRole`) of all that are known."""
-    return [name for name, _ in _entries()]
-
-
 def everything() -> list[Policy]:
     """All of the catalogue, shaped like stored policies, by name."""
     return [_stored(name, json.loads(entry)) for name, entry in _entries()]

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
+from sts_emulator.core.names import account_in
 from sts_emulator.policy.deciding.document import Document, Statement
 from sts_emulator.policy.deciding.engine import Principal
 from sts_emulator.policy.deciding.matching import ARN_PARTS, is_account
@@ -98,7 +99,7 @@ def of(kind: str, text: str, account: str) -> Iterator[Caller]:
         if account:
             yield role(account, SOMEBODY, account)
     elif is_account(text):
-        number = text if ":" not in text else text.split(":")[4]
+        number = text if ":" not in text else account_in(text)
         yield from (role(number, SOMEBODY, text), user(number, SOMEBODY, text))
     else:
         yield from _of_arn(text)

@@ -16,6 +16,7 @@ from sts_emulator.analysis.callers import ALONG, FOREIGN, Caller, Context, named
 from sts_emulator.analysis.classes import classes, sessions_of
 from sts_emulator.analysis.search import Search, request
 from sts_emulator.core import clock, names
+from sts_emulator.core.names import account_in
 from sts_emulator.policy.deciding.document import Document, parse
 from sts_emulator.policy.deciding.engine import PolicySet, Request, decide
 from sts_emulator.policy.deciding.matching import is_account
@@ -127,7 +128,7 @@ def _unnamed(documents: list[Document], named: list[Caller]) -> Iterator[_Unname
                     key = session.principal.value
                     yield _Unnamed(caller.named, key, replace(session, named=key))
     for text in dict.fromkeys(text for document in documents for text in _populations(document)):
-        owner = text.split(":")[4] if ":" in text else text.strip("*")
+        owner = account_in(text) if ":" in text else text.strip("*")
         for document in documents:
             for group in classes(document, owner):
                 account = group.caller.principal.account

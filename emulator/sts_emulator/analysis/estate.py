@@ -13,6 +13,7 @@ from sts_emulator.accounts import documents, organizations, resources
 from sts_emulator.analysis import callers
 from sts_emulator.analysis.callers import Caller, Context
 from sts_emulator.control_plane.reach import resource_tag_keys
+from sts_emulator.core.names import account_in
 from sts_emulator.core.world import DEFAULT, World
 from sts_emulator.policy.deciding.document import Document, parse
 from sts_emulator.policy.deciding.engine import PolicySet, Principal
@@ -235,7 +236,7 @@ class Estate:
         """Those of whom `_permitted` tells, by account and by what they may: many may the same."""
         arns: dict[str, dict[_Assumable, list[str]]] = {}
         for arn, assumable in self._permitted.items():
-            arns.setdefault(arn.split(":")[4], {}).setdefault(assumable, []).append(arn)
+            arns.setdefault(account_in(arn), {}).setdefault(assumable, []).append(arn)
         return arns
 
     def may_any(self, arn: str) -> bool:
@@ -287,7 +288,7 @@ class Estate:
                 if statement.not_principal:
                     trusting.setdefault("*", {})[arn] = None
                 for kind, text in statement.principals.entries if statement.principals else ():
-                    named = text.split(":")[4] if kind == "AWS" and text.endswith(":root") else text
+                    named = account_in(text) if kind == "AWS" and text.endswith(":root") else text
                     trusting.setdefault(named, {})[arn] = None
         return {named: list(arns) for named, arns in trusting.items()}
 

@@ -16,6 +16,7 @@ from typing import Any, Final, Literal
 from sts_emulator.analysis.callers import Caller, Context
 from sts_emulator.analysis.search import BASE, Search, request
 from sts_emulator.analysis.strangers import KEPT_OUT, LET_IN, Suspect
+from sts_emulator.core.names import account_in
 from sts_emulator.policy.deciding.document import Document, MalformedPolicy, parse
 from sts_emulator.policy.deciding.engine import PolicySet, Request, decide
 from sts_emulator.policy.linting.findings import Finding, LintKind, Subject
@@ -89,7 +90,7 @@ class Witnesses:
         self._text = text
         self._kind = kind
         self._role_arn = role_arn
-        self._account = role_arn.split(":")[4]
+        self._account = account_in(role_arn)
         self._clock = clock
 
     @cached_property
@@ -164,7 +165,7 @@ class Witnesses:
             trust = parse(_TRUSTING % suspect.caller.principal.account)
             own = (document,) if document.allows else (anything, document)
             scps = ((anything, document),) if self._kind == "scp" else ()
-            account = asked.resource.split(":")[4]
+            account = account_in(asked.resource)
             policies = PolicySet(
                 trust=trust, identity=(anything,) if scps else own, scps=scps, resource_account=account
             )

@@ -8,6 +8,7 @@ from pathlib import PurePath
 from typing import Any
 
 from sts_emulator.core import names
+from sts_emulator.core.names import account_in
 from sts_emulator.importers import inventory
 from sts_emulator.importers.inventory import Inventory, Thing, compact, kept, provider_host
 from sts_emulator.importers.json_text import BadInput, JsonText
@@ -87,7 +88,7 @@ def read_provider_list(source: JsonText, account: str) -> Inventory:
         if not isinstance(arn, str) or host == arn:
             raise BadInput("expected the ARN of an OIDC provider", source.line(at))
         body = {"url": f"https://{host}"}
-        contents.add(Thing("oidc_providers", account or arn.split(":")[4], host, body, source.line(at)))
+        contents.add(Thing("oidc_providers", account or account_in(arn), host, body, source.line(at)))
     return contents
 
 

@@ -18,6 +18,7 @@ from sts_emulator.accounts import documents
 from sts_emulator.accounts.resources import key_of
 from sts_emulator.core import names
 from sts_emulator.core.errors import AwsError
+from sts_emulator.core.names import account_in
 from sts_emulator.core.store import Kind
 from sts_emulator.core.world import World
 from sts_emulator.importers.inventory import Inventory, Thing
@@ -256,7 +257,7 @@ class _Planting:
     def _assume_providers(self, named: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
         for arn, audiences in named.items():
             if assumed_providers.assume(self._world, arn, audiences):
-                self._account(arn.split(":")[4])
+                self._account(account_in(arn))
                 yield arn
 
     def _trusts(self, named: dict[str, None]) -> Iterator[Document]:

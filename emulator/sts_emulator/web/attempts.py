@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from sts_emulator.catalogue import METHODS
 from sts_emulator.core.events import Event
+from sts_emulator.core.names import parse_arn
 from sts_emulator.policy.explaining.traces import LayerTrace, StatementTrace, Tree, tree_of
 from sts_emulator.policy.layers import words
 from sts_emulator.vending import questions
@@ -110,7 +111,8 @@ def principal(identity: Mapping[str, Any]) -> str:
 
 def short(arn: str) -> str:
     """What tells an ARN from others: `user/alice`, `role/deploy`."""
-    return arn.split(":", 5)[5] if arn.startswith("arn:") and arn.count(":") >= 5 else arn  # noqa: PLR2004 # its parts
+    parsed = parse_arn(arn)
+    return parsed.resource if parsed is not None else arn
 
 
 def _assumed(record: Mapping[str, Any]) -> str:

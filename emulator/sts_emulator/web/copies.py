@@ -11,6 +11,7 @@ from typing import Any, Final
 from sts_emulator.accounts import documents
 from sts_emulator.analysis.suggest import expectation
 from sts_emulator.core.errors import AwsError
+from sts_emulator.core.names import account_in
 from sts_emulator.core.world import World
 from sts_emulator.policy.deciding.engine import Request
 from sts_emulator.vending.context import Exchange
@@ -125,7 +126,7 @@ def _shell_of(known: Attempt) -> Iterator[str]:
     """How a shell becomes the caller."""
     kind, _, name = known.who.partition("/")
     if kind == "user" and known.principal.startswith("arn:"):
-        account = known.principal.split(":")[4]
+        account = account_in(known.principal)
         yield f'eval "$(sts-emulator env --account {account} --user {shlex.quote(name.rpartition("/")[2])})"'
     elif kind == "assumed-role":
         yield f"# with the credentials of {known.principal}".replace("\n", " ")
