@@ -138,10 +138,6 @@ def test_a_federated_user_is_named_by_whoever_vouches(aws, alice):
     assert (who["Arn"], who["UserId"]) == (f"arn:aws:sts::{HOME}:federated-user/guest", f"{HOME}:guest")
 
 
-def test_without_a_policy_the_packed_size_is_nought(alice):
-    assert alice.get_federation_token(Name="guest")["PackedPolicySize"] == 0
-
-
 def test_a_federated_user_can_only_ask_who_it_is(aws, alice, refused):
     given = alice.get_federation_token(Name="guest", Policy=EVERYTHING)["Credentials"]
     guest = aws.client("sts", given)

@@ -317,12 +317,6 @@ def test_an_arn_of_something_else_is_refused(alice, refused):
     )
 
 
-def test_a_minimum_token_size_pads_the_token(alice):
-    small = alice.assume_role(RoleArn=TRUSTED, RoleSessionName="who")["Credentials"]["SessionToken"]
-    large = alice.assume_role(RoleArn=TRUSTED, RoleSessionName="who", MinimumSessionTokenSize=4096)
-    assert len(small) < 4096 <= len(large["Credentials"]["SessionToken"]) < 4200
-
-
 # -- revocation ---------------------------------------------------------------------------------------------------
 
 

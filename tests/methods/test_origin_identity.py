@@ -102,6 +102,12 @@ def test_the_answer_tells_what_the_session_carries(login):
     assert set(context["TransactionContext"]["IdentityProvider"]) == {"Repo", "run_id"}
 
 
+@pytest.mark.usefixtures("propagating")
+def test_the_answer_has_every_member_of_the_model(aws, login):
+    shape = aws.client("sts").meta.service_model.operation_model("AssumeRoleWithWebIdentity").output_shape
+    assert set(login()) - {"ResponseMetadata"} == set(shape.members) - {"SourceIdentity"}  # which no claim sets here
+
+
 def test_a_provider_that_is_not_set_up_propagates_nothing(aws, iam, login, refused):
     only_if(iam, "first", aws_OriginIdentity__Subject=MAIN)
     answer = login()

@@ -24,6 +24,9 @@ PLACES = {
     "<expiration>": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ",
 }
 
+# The answers were recorded before STS told how large its tokens are (docs/aws/sts.md, "Sizes of session tokens").
+SINCE_SEPTEMBER = re.compile(r" *<SessionToken(?:Size|Utilization)>\d+</SessionToken\w+>\n")
+
 pytestmark = pytest.mark.scenario("sts_world.yaml")
 
 
@@ -66,7 +69,8 @@ def test_recorded(aws, case):
     if "location" in case:
         assert answer.headers["location"] == case["location"]
     if "body" in case:
-        assert pattern(case["body"]).fullmatch(body), body
+        recorded = SINCE_SEPTEMBER.sub("", body)
+        assert pattern(case["body"]).fullmatch(recorded), body
     if "json" in case:
         assert pattern(json.dumps(case["json"], sort_keys=True)).fullmatch(json.dumps(json.loads(body), sort_keys=True))
     for text in case.get("contains", ()):

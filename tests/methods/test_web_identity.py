@@ -165,7 +165,7 @@ class TestWhoGetsIn:
         ],
     )
     def test_the_packed_size_is_always_told(self, aws, assume, claims, percent):
-        """Recorded on AWS on 2026-09-11; see docs/assume-role.md, "Session policies, and PackedPolicySize"."""
+        """Recorded on AWS on 2026-09-11; see docs/assume-role.md, "Session policies, and the size of the token"."""
         assert assume("whatever-corp-says", corp(aws, **claims))["PackedPolicySize"] == percent
 
     def test_a_token_that_names_the_role(self, aws, assume):

@@ -119,10 +119,11 @@ class Vended:
         """The members that every AssumeRole* result has."""
         result: dict[str, Any] = {
             "AssumedRoleUser": {"AssumedRoleId": self.role_id, "Arn": self.arn},
-            "Credentials": self.credentials.to_wire(),
+            **self.credentials.with_sizes(),
         }
         if self.packed is not None:
-            result["PackedPolicySize"] = self.packed
+            # One number with two names since 2026-09 (docs/aws/sts.md, "Sizes of session tokens").
+            result["PackedPolicySize"] = self.credentials.utilization
         if self.session.source_identity:
             result["SourceIdentity"] = self.session.source_identity
         return result
@@ -176,7 +177,9 @@ def assume(ctx: Context, proof: Proof, action: str, role: Role | None, ask: Ask)
     ctx.vended = session
     ctx.world.touch(documents.ROLE, role["id"], (issued, ctx.region))
     return Vended(
-        credentials=credentials.mint(ctx.world, session, minimum_token_size=ask.minimum_token_size),
+        credentials=credentials.mint(
+            ctx.world, session, minimum_token_size=max(ask.minimum_token_size, credentials.token_size(packed))
+        ),
         session=session,
         arn=names.session_arn(role["account"], role["name"], ask.session_name),
         role_id=f"{role['id']}:{ask.session_name}",

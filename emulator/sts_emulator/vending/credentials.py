@@ -6,6 +6,7 @@ import base64
 import binascii
 import hashlib
 import os
+import zlib
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,11 @@ if TYPE_CHECKING:
 # What a real token begins with: byte 0x21 and the field name "origin_ec" (docs/aws/sts.md, "Session tokens").
 _TOKEN_HEAD = b"!\n\torigin_ec"
 _NONCE = 12
-_TOKEN_LIMIT = 16_384  # characters; the longest that mint() makes is far below
+_TAG = 16
+LARGEST_TOKEN = 4_096  # characters: the one limit since 2026-09 (docs/aws/sts.md, "Sizes of session tokens")
+_AROUND = len(_TOKEN_HEAD) + _NONCE + _TAG  # bytes of a token that are not the session's
+_LARGEST_PLAIN = LARGEST_TOKEN // 4 * 3 - _AROUND  # bytes of a session that fit as they are
+_PLAIN = b"["  # what a session begins with that is not compressed
 _SECRET_BYTES = 30  # 40 characters of base64
 
 INVALID_TOKEN = "The security token included in the request is invalid"  # noqa: S105 - AWS's text: no final period
@@ -46,19 +51,42 @@ class Credentials:
             "Expiration": self.expires,
         }
 
+    @property
+    def utilization(self) -> int:
+        """How much of the largest session token this one takes, in percent."""
+        return round(len(self.session_token) * 100 / LARGEST_TOKEN)
+
+    def with_sizes(self) -> dict[str, Any]:
+        """The members that STS's results have: the credentials, and how large their token is."""
+        return {
+            "Credentials": self.to_wire(),
+            "SessionTokenSize": len(self.session_token),
+            "SessionTokenUtilization": self.utilization,
+        }
+
 
 def mint(world: World, session: Session, *, minimum_token_size: int = 0) -> Credentials:
-    """Credentials of a session. Nothing is stored: the token carries the session, sealed under the world's key."""
+    """Credentials of a session. Nothing is stored: the token carries the session, sealed under the world's key.
+
+    Raises:
+        AwsError: PackedPolicyTooLarge for a session whose token would be longer than AWS's may be.
+    """
     random = os.urandom(_NONCE + 5)
     nonce, key_id = random[:_NONCE], names.key_id("ASIA", session.account, random[_NONCE:])
     body = session.to_bytes()
-    # Padding stands behind a NUL, which JSON never holds; MinimumSessionTokenSize counts characters of base64.
-    short = minimum_token_size * 3 // 4 - len(_TOKEN_HEAD) - _NONCE - 16 - len(body)
-    if short > 0:
-        body += b"\0" * (short + 2)
+    if len(body) > _LARGEST_PLAIN:
+        body = _compressed(body)
+    if minimum_token_size:
+        # So many bytes give so many characters of base64, and no group of four more; padding is of NULs.
+        body = body.ljust(-(-minimum_token_size // 4) * 3 - 2 - _AROUND, b"\0")
     sealed = _cipher(world.key).encrypt(nonce, body, _bound(world, key_id))
     token = binascii.b2a_base64(_TOKEN_HEAD + nonce + sealed, newline=False).decode()
     return Credentials(key_id, derive_secret(world, key_id), token, session.expires)
+
+
+def token_size(packed: int | None) -> int:
+    """Characters of AWS's token of a session with policies, tags or claims that take so many percent of it."""
+    return (packed or 0) * LARGEST_TOKEN // 100
 
 
 def recover(world: World, access_key_id: str, token: str) -> Session:
@@ -109,7 +137,7 @@ def unsealed(world: World, access_key_id: str, token: str) -> Session:
     """The session that a token carries, also one that is over. Raises AwsError as `recover` does."""
     from cryptography.exceptions import InvalidTag
 
-    if len(token) > _TOKEN_LIMIT:
+    if len(token) > LARGEST_TOKEN:
         raise AwsError("InvalidClientTokenId", INVALID_TOKEN, status=403)
     try:
         raw = binascii.a2b_base64(token, strict_mode=True)
@@ -119,7 +147,19 @@ def unsealed(world: World, access_key_id: str, token: str) -> Session:
         body = _cipher(world.key).decrypt(nonce, sealed, _bound(world, access_key_id))
     except (InvalidTag, ValueError, binascii.Error):
         raise AwsError("InvalidClientTokenId", INVALID_TOKEN, status=403) from None
-    return Session.from_bytes(body.split(b"\0", 1)[0])
+    if body.startswith(_PLAIN):
+        return Session.from_bytes(body.rstrip(b"\0"))
+    return Session.from_bytes(zlib.decompressobj().decompress(body))  # what is padded stands behind it
+
+
+def _compressed(body: bytes) -> bytes:
+    """A large session, made to fit."""
+    packed = zlib.compress(body)
+    if len(packed) > _LARGEST_PLAIN:
+        # By the model's word on the context of an origin; AWS's sentence is not recorded.
+        share = -(-(len(packed) + _AROUND) * 4 * 100 // (3 * LARGEST_TOKEN))
+        raise AwsError("PackedPolicyTooLarge", f"The session token consumes {share}% of its maximum size.")
+    return packed
 
 
 def _bound(world: World, name: str) -> bytes:

@@ -19,7 +19,8 @@ MAX_PLAIN = 2048
 
 # The packed binary format is not published. Policies and tags are deflated here, in percent of so many bytes; the
 # number gives the one recorded value (16 for a policy of 155 bytes, 2026-09). What a web identity's claims take is
-# counted in characters, by the four recorded values (24 to 26, 2026-09): docs/assume-role.md, "PackedPolicySize".
+# counted in characters, by the four recorded values (24 to 26, 2026-09):
+# docs/assume-role.md, "Session policies, and the size of the token".
 PACKED_ALLOTMENT = 890
 CLAIMS_ALLOTMENT = 1300
 CLAIMS_AT_LEAST = 304

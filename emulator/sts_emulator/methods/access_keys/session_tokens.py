@@ -69,7 +69,7 @@ def get_session_token(
         method="GetSessionToken",
     )
     minted = credentials.mint(ctx.world, session, minimum_token_size=MinimumSessionTokenSize)
-    return {"Credentials": minted.to_wire()}
+    return minted.with_sizes()
 
 
 @operation("sts", "GetFederationToken")
@@ -111,12 +111,12 @@ def get_federation_token(
         method="GetFederationToken",
         extra={"maker": caller.user_id},
     )
-    minted = credentials.mint(ctx.world, session, minimum_token_size=MinimumSessionTokenSize)
+    size = max(MinimumSessionTokenSize, credentials.token_size(packed))
+    minted = credentials.mint(ctx.world, session, minimum_token_size=size)
     return {
-        "Credentials": minted.to_wire(),
+        **minted.with_sizes(),
         "FederatedUser": {"FederatedUserId": session.id, "Arn": arn},
-        # Present and 0 without a policy, unlike AssumeRole's (docs/aws/wire.md, "Results").
-        "PackedPolicySize": packed or 0,
+        "PackedPolicySize": minted.utilization,  # also without a policy, unlike AssumeRole's
     }
 
 

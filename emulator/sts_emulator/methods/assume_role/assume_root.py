@@ -58,7 +58,7 @@ def assume_root(
         context=kept(caller.session),
     )
     minted = credentials.mint(ctx.world, session, minimum_token_size=MinimumSessionTokenSize)
-    result: dict[str, Any] = {"Credentials": minted.to_wire()}
+    result: dict[str, Any] = minted.with_sizes()
     if session.source_identity:
         result["SourceIdentity"] = session.source_identity
     return result

@@ -41,7 +41,7 @@ def get_scoped_credentials(
     session = _narrowed(ctx, caller, caller.session, Policy, DurationSeconds)
     minted = credentials.mint(ctx.world, session, minimum_token_size=MinimumSessionTokenSize)
     result = {
-        "Credentials": minted.to_wire(),
+        **minted.with_sizes(),
         "SessionInfo": {"ScopedSessionId": caller.user_id, "Arn": caller.arn},
         "ScopedPoliciesCount": session.extra.get("scoped", 0),
     }
