@@ -130,6 +130,7 @@ ANSWERS = (
     *("diff trust_policies/default.yaml trust_policies/saml.yaml", "import trust.json"),
     *("who-can developer trust_policies/default.yaml", "what-can alice trust_policies/default.yaml"),
     *("certs generate", "certs list", "certs server", "access --token a-token-of-the-server --read"),
+    *("choose --who program --takes keys", "choose --list"),
 )
 
 
@@ -262,6 +263,7 @@ HOSTILE = (
     *(
         ("completion", EVIL),
         ("access", "--token", "a-token-of-the-server", "--world", EVIL),
+        ("choose", "--who", EVIL),
         ("certs", "revoke", EVIL),
         ("events", "--outcome", EVIL),
         ("sso", "scim", "--instance", EVIL),
