@@ -323,8 +323,15 @@ def test_an_endpoint_that_is_none_is_said_to_be_none(url: str, monkeypatch, caps
         ("--upstream-patience -1", "--upstream-patience -1: from 0"),
         ("--account abc", "--account takes an account id of twelve digits, got `abc`"),
         ("--upstream-account 12", "--upstream-account takes an account id of twelve digits, got `12`"),
+        ("--region eu_central", "--region takes a region such as us-east-1, got `eu_central`"),
+        ("--region=", "--region is blank: give it a value, or leave it out"),
+        ("--record=", "--record is blank: give it a value, or leave it out"),
+        ("--state=", "--state is blank: give it a value, or leave it out"),
+        ("--scenario=", "--scenario is blank: give it a value, or leave it out"),
+        ("--record .", "--record .: is a directory"),
     ],
 )
+@pytest.mark.usefixtures("here")
 def test_a_value_that_cannot_be_meant_starts_nothing(flags: str, told: str, capsys: pytest.CaptureFixture[str]):
     assert main(["serve", "--port", "0", *flags.split()]) == 2
     assert capsys.readouterr().err == f"sts-emulator: {told}\n"
@@ -342,6 +349,20 @@ def test_a_file_that_holds_nothing_is_said_to(command: str, text: str, capsys: p
     told = "".join(capsys.readouterr())
     assert "none.yaml: holds nothing; name another file, or run again what was to write it\n" in told
     assert "nothing found" not in told
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize("command", ["check", "who-can r", "what-can alice", "lint"])
+def test_a_folder_may_have_a_file_that_holds_nothing(command: str, capsys: pytest.CaptureFixture[str]):
+    Path("estate").mkdir()
+    Path("estate", "none.yaml").write_text("# to be written\n\n")
+    main([*command.split(), "estate"])
+    assert ("no scenario in estate; estate/none.yaml holds nothing" in capsys.readouterr().err) == (command != "lint")
+    Path("estate", "roles.yaml").write_text(GOOD)
+    assert main([*command.split(), "estate"]) in (0, 1)
+    told = capsys.readouterr()
+    assert ("estate/none.yaml: holds nothing, and is left out\n" in told.err) == (command != "lint")
+    assert "could not be used" not in told.out
 
 
 # -- what to do next ------------------------------------------------------------------------------------------------

@@ -157,10 +157,19 @@ def test_what_is_nearly_a_token(inspect, token):
     assert "its header and claims are not JSON objects" in inspect(token, code=2)
 
 
+@pytest.mark.parametrize("text", ["", " \n"])
+def test_a_file_that_holds_nothing_is_said_to(text: str, tmp_path: Path, capsys, inspect):
+    file = tmp_path / "empty.json"
+    file.write_text(text)
+    assert main(["inspect", str(file)]) == 2
+    assert f"{file}: holds nothing; name another file" in capsys.readouterr().err
+    assert "(standard input): holds nothing" in inspect(text, code=2)
+
+
 def test_what_is_too_long(inspect):
     assert "this is longer than whatever can be opened" in inspect("A" * 200_001, code=2)
 
 
-@pytest.mark.parametrize("nonsense", ["", "hello there", "a.b.c d", "\0", "\N{SNOWMAN}"])
+@pytest.mark.parametrize("nonsense", ["hello there", "a.b.c d", "\0", "\N{SNOWMAN}"])
 def test_what_is_nothing_of_all_that(inspect, nonsense):
     assert "this is no token, assertion, certificate" in inspect(nonsense, code=2)

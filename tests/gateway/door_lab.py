@@ -147,7 +147,9 @@ class Listener:
             while len(body) < length and (data := connection.recv(65_536)):
                 body += data
             self.heard.append(head + b"\r\n\r\n" + body)
-            asks_first = head.startswith((b"GET / ", b"HEAD /photos ", b"GET /photos?policy"))  # the door's own questions
+            asks_first = head.startswith(
+                (b"GET / ", b"HEAD /photos ", b"GET /photos?policy")
+            )  # the door's own questions
             while self._hangs and not asks_first and connection.recv(65_536):
                 pass
             connection.sendall(NOT_FOUND if asks_first else self.answer)

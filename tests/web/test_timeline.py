@@ -15,6 +15,7 @@ from console_lab import console, deploy, tries, visit, window
 
 from sts_emulator.app import create_server
 from sts_emulator.core.store import NewEvent
+from sts_emulator.pages import tokens
 from sts_emulator.settings import Settings
 from sts_emulator.vending.context import Context
 from sts_emulator.vending.record import record as record_attempt
@@ -144,10 +145,11 @@ def test_what_happens_appears_at_once(aws, chromium):
     assert page.complaints == []
 
 
-def stream(aws, last: str = "") -> socket.socket:
-    target = urlsplit(console(aws, "live"))
+def stream(url: str, **headers: str) -> socket.socket:
+    target = urlsplit(url)
     connection = socket.create_connection((target.hostname, target.port), timeout=120)
-    lines = [f"GET {target.path} HTTP/1.1", f"Host: {target.netloc}", *([f"Last-Event-ID: {last}"] if last else [])]
+    given = {"Host": target.netloc, **{name.replace("_", "-"): value for name, value in headers.items()}}
+    lines = [f"GET {target.path} HTTP/1.1", *(f"{name}: {value}" for name, value in given.items())]
     connection.sendall("\r\n".join([*lines, "", ""]).encode())
     return connection
 
@@ -165,12 +167,20 @@ def test_whoever_comes_back_misses_nothing(aws):
     deploy(aws, "refs/heads/main")
     last = aws.events()[-1]["requestID"]
     deploy(aws, "refs/heads/feature")
-    with stream(aws, last) as connection:
+    with stream(console(aws, "live"), Last_Event_ID=last) as connection:
         assert b"refs/heads/feature" in read_until(connection, b"event: attempts")
 
 
+def test_a_token_for_reading_is_good_for_watching(serve):
+    token = "0123456789abcdef"
+    with serve("--host", "0.0.0.0", "--token", token) as (url, _):
+        for given, told in ((tokens.derived(token, reads=True), b": listening"), ("read:*:forged", b" 401 ")):
+            with stream(f"{url}/_emulator/live", Authorization=f"Bearer {given}") as connection:
+                read_until(connection, told)
+
+
 def test_all_readers_are_sent_the_same_and_what_is_too_fast_is_counted(aws):
-    connections = [stream(aws) for _ in range(5)]
+    connections = [stream(console(aws, "live")) for _ in range(5)]
     for connection in connections:
         read_until(connection, b": listening")
     calls = threading.Thread(target=lambda: [aws.client("sts").get_caller_identity() for _ in range(60)])

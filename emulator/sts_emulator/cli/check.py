@@ -373,8 +373,12 @@ _FORMATS: Final[Mapping[str, Callable[[Sequence[Trial]], str]]] = {
 
 
 def scenario_files(paths: list[str]) -> list[Path]:
-    """The scenario files that a command names. Raises CommandError."""
+    """The scenario files that a command names. Raises CommandError.
+
+    Of a folder those that hold nothing are left out, and it is said which.
+    """
     from sts_emulator.scenario import ScenarioError
+    from sts_emulator.scenario.problems import NOTHING
     from sts_emulator.scenario.watch import sources
 
     named = named_paths(paths)
@@ -382,9 +386,25 @@ def scenario_files(paths: list[str]) -> list[Path]:
         files = sources(tuple(named))
     except ScenarioError as error:
         raise CommandError(str(error), UNUSABLE) from None
+    empty = [path for path in files if str(path) not in named and _holds_nothing(path)]
+    files = [path for path in files if path not in empty]
     if not files:
-        raise CommandError(f"no scenario in {', '.join(named)}{_json_in(named)}", UNUSABLE)
+        told = f"; {empty[0]} {NOTHING}" if empty else _json_in(named)
+        raise CommandError(f"no scenario in {', '.join(named)}{told}", UNUSABLE)
+    for path in empty:
+        print(printable(f"{path}: holds nothing, and is left out"), file=sys.stderr)
     return files
+
+
+def _holds_nothing(path: Path) -> bool:
+    """Whether a file has comments and white space alone; one that cannot be read is told of by whoever reads it."""
+    try:
+        with path.open("rb") as lines:
+            return all(
+                line.lstrip(b"\xef\xbb\xbf \t").startswith((b"#", b"\n", b"\r")) or not line.strip() for line in lines
+            )
+    except OSError:
+        return False
 
 
 def _json_in(folders: Sequence[str]) -> str:

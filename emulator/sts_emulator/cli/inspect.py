@@ -13,6 +13,7 @@ from typing import Any
 from sts_emulator.cli.control import ControlError, add_server_options, control
 from sts_emulator.cli.errors import UNUSABLE, CommandError
 from sts_emulator.cli.screen import HelpText, add_json, answer
+from sts_emulator.scenario.problems import NOTHING
 
 _LONGEST = 200_000  # as the control API takes them
 _LONGEST_NAME = 200
@@ -51,6 +52,8 @@ def run(arguments: argparse.Namespace) -> None:
     from sts_emulator.analysis import inspection
 
     data = _data(arguments.what)
+    if not data.strip():
+        raise CommandError(f"{_called(arguments.what) or 'this'}: {NOTHING}", UNUSABLE)
     try:
         inspected = inspection.inspect(data)
     except ValueError as unreadable:

@@ -83,6 +83,7 @@ _CHOICES = {
     "fetch_issuers": ("loopback", "https"),
     "authorization_ids": ("iam", "all", "none"),
 }
+_REGION = re.compile("[a-z0-9]+(-[a-z0-9]+)*")
 
 
 def add_parser(subparsers: Any) -> None:
@@ -207,6 +208,8 @@ def _check_values(chosen: Settings) -> None:
     for flag, account in (("--account", chosen.account), ("--upstream-account", chosen.upstream_account)):
         if account and not is_account_id(account):
             raise CommandError(f"{flag} takes an account id of twelve digits, got `{account}`", UNUSABLE)
+    if not _REGION.fullmatch(chosen.region):
+        raise CommandError(f"--region takes a region such as us-east-1, got `{chosen.region}`", UNUSABLE)
 
 
 def _check_upstreams(chosen: Settings) -> None:
@@ -220,8 +223,12 @@ def _check_upstreams(chosen: Settings) -> None:
 
 
 def settings(arguments: argparse.Namespace) -> Settings:
-    """The settings of the environment, overruled by the flags."""
+    """The settings of the environment, overruled by the flags. Raises CommandError for one that is blank."""
     given: dict[str, Any] = {setting.name: getattr(arguments, setting.name) for setting in fields(Settings)}
+    for setting in fields(Settings):
+        texts = given[setting.name] if isinstance(given[setting.name], list) else [given[setting.name]]
+        if any(isinstance(text, str) and not text.strip() for text in texts):  # such as "$NAME" of no such variable
+            raise CommandError(f"{_flag(setting)} is blank: give it a value, or leave it out", UNUSABLE)
     flags: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
     return replace(settings_from_environment(), **{name: value for name, value in flags.items() if value is not None})
 

@@ -23,7 +23,7 @@ ALL: Final = "*"
 
 LEAST: Final = 16  # characters of a token that somebody chooses
 
-_SECRETS: Final = frozenset(("credentials", "mfa-code", "messages", "mailbox", "live"))
+_SECRETS: Final = frozenset(("credentials", "mfa-code", "messages", "mailbox"))
 """What whoever may only read does not see: with it they could do more."""
 
 
