@@ -7,6 +7,7 @@ What is set up and shown is AWS's model; which claims are refused is our strict 
 from __future__ import annotations
 
 import json
+from random import Random
 from typing import ClassVar
 
 import jwt
@@ -171,6 +172,40 @@ def test_control_policies_of_the_organization_ask_for_it(aws, login, chain, refu
 
 
 @pytest.mark.usefixtures("propagating")
+def test_permissions_boundaries_ask_for_it(aws, iam, login, refused):
+    def bounded_to(subject: str) -> None:
+        condition = {"StringEquals": {"aws:OriginIdentity/Subject": subject}}
+        may = {"Effect": "Allow", "Action": "iam:*", "Resource": "*", "Condition": condition}
+        document = json.dumps({"Version": "2012-10-17", "Statement": [may]})
+        name = f"only-{len(subject)}"
+        policy = iam.create_policy(PolicyName=name, PolicyDocument=document)["Policy"]["Arn"]
+        iam.put_role_permissions_boundary(RoleName="first", PermissionsBoundary=policy)
+
+    session = aws.client("iam", login()["Credentials"])
+    bounded_to(MAIN)
+    assert session.list_roles()
+    bounded_to("somebody else")
+    assert refused(session.list_roles)[1] == "AccessDenied"
+
+
+@pytest.mark.usefixtures("propagating")
+def test_session_policies_ask_for_it(aws, login, chain, refused):
+    def narrowed_to(subject: str) -> str:
+        condition = {"StringEquals": {"aws:OriginIdentity/Subject": subject}}
+        may = {"Effect": "Allow", "Action": "iam:*", "Resource": "*", "Condition": condition}
+        return json.dumps({"Version": "2012-10-17", "Statement": [may]})
+
+    job = login()["Credentials"]
+    assert aws.client("iam", chain(job, "second", Policy=narrowed_to(MAIN))).list_roles()
+    other = aws.client("iam", chain(job, "second", Policy=narrowed_to("somebody else")))
+    assert refused(other.list_roles)[1] == "AccessDenied"
+    scoped = aws.client("sts", job).get_scoped_credentials(Policy=narrowed_to(MAIN))["Credentials"]
+    assert aws.client("iam", scoped).list_roles()
+    scoped = aws.client("sts", job).get_scoped_credentials(Policy=narrowed_to("somebody else"))["Credentials"]
+    assert refused(aws.client("iam", scoped).list_roles)[1] == "AccessDenied"
+
+
+@pytest.mark.usefixtures("propagating")
 def test_another_account_s_role_keeps_it(aws, login, chain):
     theirs = chain(login()["Credentials"], "second", role("other", PROD))
     other = aws.client("iam", aws.credentials(account=PROD))
@@ -239,12 +274,10 @@ def test_a_token_that_does_not_say_it_gets_no_session(aws, corp, login, refused,
 
 
 def test_an_oversized_context_is_refused(aws, corp, login, refused):
-    names = [f"claim{number}" for number in range(10)]
-    longest = dict.fromkeys(names, "v" * 128)
-    corp(
-        SubjectSourceKey="sub",
-        KeyDefinitionList=[{"SourceKey": name, "TargetKey": name.ljust(120, "x")} for name in names],
-    )
+    """Each claim is as long as it may be, in a script that takes three bytes a character."""
+    ideograms = Random(7).choices([chr(code) for code in range(0x4E00, 0x9FA5)], k=1280)
+    longest = {f"claim{number}": "".join(ideograms[number::10]) for number in range(10)}
+    corp(SubjectSourceKey="sub", KeyDefinitionList=[{"SourceKey": name} for name in longest])
     token = aws.token("corp", aud="shop", sub="jane", **longest)
     assert refused(login, token=token)[:2] == (400, "PackedPolicyTooLarge")
 

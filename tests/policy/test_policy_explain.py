@@ -67,6 +67,7 @@ def test_a_newcomer_sees_at_a_glance_what_is_wrong_and_what_to_do():
 ✗ sts:AssumeRoleWithWebIdentity DENIED because nothing allows it (trust policy)
   on      {TARGET}
   caller  {OIDC} (oidc)
+  origin  {BRANCH}, as token.actions.githubusercontent.com says
 
   ✗ trust policy: says nothing; a role's trust policy must always allow
       ✗ Statement[0] Allow: does not apply

@@ -18,7 +18,7 @@ from sts_emulator.vending.context import Caller, Context, Keys
 from sts_emulator.vending.credentials import Credentials
 from sts_emulator.vending.identity_context import IdentityContext
 from sts_emulator.vending.inheritance import LONGEST_CHAINED, Inheritance, inheritance
-from sts_emulator.vending.origin import Origin
+from sts_emulator.vending.origin import Origin, passed
 from sts_emulator.vending.session import ROLE, Session
 from sts_emulator.vending.session_policies import check_session_policies, packed_size
 from sts_emulator.vending.tags import tag_keys, tag_map
@@ -35,7 +35,8 @@ class Proof:
     condition keys that hold while the role is assumed, `lasting` those that stay with the session. `evidence` is
     written to the event. `denied` is the sentence for a refusal where it does not name the caller. `claims`: how many
     characters PackedPolicySize counts for the proof itself, where AWS does. `person`: the id and directory of whom the
-    session acts for, where the proof itself tells. `origin`: who that is for good, where somebody has set that up.
+    session acts for, where the proof itself tells. `origin`: who that is for good, where somebody has set that up;
+    `witness` says it in words, for people alone.
     """
 
     method: str
@@ -49,6 +50,7 @@ class Proof:
     claims: int = 0
     person: tuple[str, str] | None = None
     origin: Origin | None = None
+    witness: str = ""
 
 
 @dataclass(slots=True)
@@ -173,6 +175,7 @@ def assume(ctx: Context, proof: Proof, action: str, role: Role | None, ask: Ask)
         method=proof.method,
         chained=brought.session,
         extra=_extra(proof, ask),
+        chain=passed(proof.caller, "" if proof.origin else proof.witness),
     )
     ctx.vended = session
     ctx.world.touch(documents.ROLE, role["id"], (issued, ctx.region))

@@ -15,6 +15,7 @@ from sts_emulator.policy.deciding.document import Document, parse
 from sts_emulator.policy.deciding.engine import Principal
 from sts_emulator.vending import credentials, identity_context
 from sts_emulator.vending.context import FALSE, TRUE, Caller, Context, Keys, bearer_tags
+from sts_emulator.vending.origin import came_of
 from sts_emulator.vending.session import CONSOLE_LOGIN, FEDERATED, INSTANCE, ROLE, USER, Session
 from sts_emulator.vending.tags import principal_tag_keys
 from sts_emulator.wire import sigv4
@@ -217,7 +218,9 @@ def _role_caller(world: World, session: Session, key_id: str) -> Caller:
     user_id = f"{session.id}:{session.session_name}"
     keys = _keys(world, role["arn"], session.account, "AssumedRole", user_id, tags=bearer_tags(role, session))
     return Caller(
-        principal=Principal("assumed-role", arn, session.account, role_arn=role["arn"], id=user_id),
+        principal=Principal(
+            "assumed-role", arn, session.account, role_arn=role["arn"], id=user_id, chain=came_of(session)
+        ),
         arn=arn,
         account=session.account,
         user_id=user_id,
@@ -238,7 +241,7 @@ def _federated_caller(world: World, session: Session, key_id: str) -> Caller:
     plain = _owner(world, session.account, session.extra["maker"], key_id)
     keys = _keys(world, arn, session.account, "FederatedUser", user_id, tags=session.tags)
     return Caller(
-        principal=Principal("federated-user", arn, session.account, id=user_id),
+        principal=Principal("federated-user", arn, session.account, id=user_id, chain=came_of(session)),
         arn=arn,
         account=session.account,
         user_id=user_id,
@@ -259,7 +262,9 @@ def _instance_caller(world: World, session: Session, key_id: str) -> Caller:
     role_arn = names.iam_arn(session.account, "role", "/", session.name)
     keys = _keys(world, role_arn, session.account, "AssumedRole", user_id)
     return Caller(
-        principal=Principal("assumed-role", arn, session.account, role_arn=role_arn, id=user_id),
+        principal=Principal(
+            "assumed-role", arn, session.account, role_arn=role_arn, id=user_id, chain=came_of(session)
+        ),
         arn=arn,
         account=session.account,
         user_id=user_id,
@@ -274,7 +279,8 @@ def _root_task_caller(world: World, session: Session, key_id: str) -> Caller:
     # Task policies only deny: all but their task, of what root may do otherwise.
     limits = (parse(resources.FULL_ACCESS), *(_session_documents(world, session) or ()))
     context = {**plain.context, **_session_keys(world, session)}
-    return replace(plain, context=context, session_policies=limits, session=session)
+    principal = replace(plain.principal, chain=came_of(session))
+    return replace(plain, principal=principal, context=context, session_policies=limits, session=session)
 
 
 def _session_documents(world: World, session: Session) -> tuple[Document, ...] | None:

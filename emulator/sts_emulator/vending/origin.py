@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from sts_emulator.accounts.propagation import Propagation
-from sts_emulator.core.errors import AwsError
-from sts_emulator.vending.session import Session
+from sts_emulator.vending.context import Caller
+from sts_emulator.vending.session import USER, Session
 
 SUBJECT: Final = "aws:originidentity/subject"
 _MEMBERS: Final = {
@@ -28,7 +28,11 @@ _KEYS: Final = ("aws:originidentity/", _TRANSACTION, _INSTANCE, _STORE)
 
 LONGEST_CLAIM: Final = 128  # characters, by STS's model
 LONGEST_SUBJECT: Final = 256  # AWS's own limit is not known
-LARGEST: Final = 2_048  # characters of all keys and values; AWS's is that of its session tokens, and not published
+
+
+LONGEST_CHAIN: Final = 8  # of what a session comes of: nothing bounds how often roles are assumed from roles
+LONGEST_WITNESS: Final = 256  # characters
+_LEFT_OUT: Final = "…"
 
 
 class UnfitContextError(ValueError):
@@ -75,8 +79,7 @@ def propagated(settings: Propagation, claim: Callable[[str], Sequence[str]], iss
 
     Raises:
         UnfitContextError: no subject, or a claim with several values or too long a one. Whether AWS refuses these too,
-            or leaves them out, is not known.
-        AwsError: PackedPolicyTooLarge for all of it together.
+            or leaves them out, is not known. All of it together may be too large for the session's token.
     """
     context = settings["context"]
     subject = _single(claim, context["SubjectSourceKey"], LONGEST_SUBJECT)
@@ -89,7 +92,7 @@ def propagated(settings: Propagation, claim: Callable[[str], Sequence[str]], iss
         definition.get("TargetKey", definition["SourceKey"]): _single(claim, definition["SourceKey"], LONGEST_CLAIM)
         for definition in context.get("KeyDefinitionList", ())
     }
-    origin = Origin(
+    return Origin(
         subject=subject,
         subject_type=_single(claim, kind_from, LONGEST_CLAIM) if kind_from else context.get("SubjectTypeValue", ""),
         issuer=issuer,
@@ -98,9 +101,6 @@ def propagated(settings: Propagation, claim: Callable[[str], Sequence[str]], iss
         instance=settings.get("instance", ""),
         store=settings.get("store", ""),
     )
-    if sum(len(name) + len(value) for name, (value,) in origin.keys().items()) > LARGEST:
-        raise AwsError("PackedPolicyTooLarge", "The trusted identity propagation context is too large for a session.")
-    return origin
 
 
 def known(context: Mapping[str, Sequence[str]]) -> Origin | None:
@@ -120,6 +120,24 @@ def kept(session: Session | None) -> dict[str, list[str]]:
     """The keys of the origin that a session hands on where the other keys of its login end."""
     context = session.context if session else {}
     return {name: values for name, values in context.items() if name.startswith(_KEYS)}
+
+
+def passed(caller: Caller | None, witness: str = "") -> tuple[str, ...]:
+    """The chain of a new session: what its caller comes of, and the caller; in words, where nobody signed."""
+    if caller is None:
+        return (witness[:LONGEST_WITNESS],) if witness else ()
+    session = caller.session
+    if session is None or session.kind == USER:  # which is the user, by another key
+        return (caller.arn,)
+    chain = (*came_of(session), caller.arn)
+    if len(chain) <= LONGEST_CHAIN:
+        return chain
+    return (*chain[:2], _LEFT_OUT, *chain[3 - LONGEST_CHAIN :])
+
+
+def came_of(session: Session) -> tuple[str, ...]:
+    """What a session comes of, oldest first; where that was not told, by which method it was proven."""
+    return session.chain or (session.method,)
 
 
 def _single(claim: Callable[[str], Sequence[str]], name: str, longest: int) -> str:

@@ -61,7 +61,7 @@ def restored(question: Mapping[str, Any]) -> Consulted:
     request = Request(
         action=question["action"],
         resource=question["resource"],
-        principal=Principal(**question["principal"]),
+        principal=_principal(question["principal"]),
         context={key: tuple(values) for key, values in question["context"].items()},
     )
     policies = PolicySet(
@@ -74,6 +74,10 @@ def restored(question: Mapping[str, Any]) -> Consulted:
         resource_account=question["account"],
     )
     return Consulted(request, policies, Decision(question["verdict"], question["grant"], question["layer"]))
+
+
+def _principal(members: Mapping[str, Any]) -> Principal:
+    return Principal(**{**members, "chain": tuple(members.get("chain", ()))})
 
 
 def _text(document: Document | None) -> str | None:

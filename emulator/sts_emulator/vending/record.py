@@ -183,9 +183,10 @@ def _render(ctx: Context, at: float, result: Mapping[str, Any] | None, error: Aw
 
 
 def _origin(ctx: Context) -> str:
-    """Who it was originally: the caller, or whom the call has just made a session of."""
-    caller = ctx.caller.context if ctx.caller else {}
-    return origin_line(caller) or origin_line(ctx.vended.context if ctx.vended else {})
+    """Who it was originally: the caller, or whoever proved to be somebody without a signature."""
+    if ctx.caller is not None:
+        return origin_line(ctx.caller.context, ctx.caller.principal)
+    return origin_line(ctx.decisions[0].request.context, ctx.decisions[0].request.principal) if ctx.decisions else ""
 
 
 def _additional(ctx: Context, error: AwsError | None) -> dict[str, Any]:

@@ -28,7 +28,8 @@ class Session:
     account as its id. `context` holds the condition keys of the original login that outlive it.
     `extra` may hold `scopes` (policy texts that narrowed the session afterwards: each must allow as well), `scoped`
     (how many are GetScopedCredentials'), `delegate` (the account to which a delegation gave the session) and `person`
-    (id and directory of a user of Identity Center, on whose behalf it acts).
+    (id and directory of a user of Identity Center, on whose behalf it acts). `chain` is what it comes of, oldest first:
+    the first proof, in words or as the ARN of who signed, and the sessions between (vending/origin.py).
     """
 
     kind: str
@@ -49,6 +50,7 @@ class Session:
     provider: str = ""
     chained: bool = False
     extra: dict[str, Any] = field(default_factory=dict)
+    chain: tuple[str, ...] = ()
 
     def to_bytes(self) -> bytes:
         """A compact form: a JSON array in field order, cut behind the last member that is not empty."""
@@ -58,7 +60,11 @@ class Session:
             f"{_text(self.session_name)},{_text(self.method)}"
         )
         rest = _REST(self)
-        if any(rest):
+        if self.chain and not any(rest):
+            text = f"{text},{_NOTHING_ELSE},[{','.join(map(_text, self.chain))}]"
+        elif self.chain:
+            text = f"{text},{_encode((*rest, self.chain))[1:-1]}"
+        elif any(rest):
             last = max(place for place, value in enumerate(rest) if value)
             text = f"{text},{_encode(rest[: last + 1])[1:-1]}"
         return f"{text}]".encode()
@@ -67,11 +73,12 @@ class Session:
     def from_bytes(cls, data: bytes) -> Session:
         """The inverse of `to_bytes`; only ever called on bytes that this server sealed itself."""
         values = dict(zip(_FIELDS, json.loads(data), strict=False))
-        for name in ("transitive", "policy_arns"):
+        for name in ("transitive", "policy_arns", "chain"):
             values[name] = tuple(values.get(name, ()))
         return cls(**values)
 
 
 _FIELDS = tuple(Session.__dataclass_fields__)
-_REST = attrgetter(*_FIELDS[_FIELDS.index("method") + 1 :])
+_REST = attrgetter(*_FIELDS[_FIELDS.index("method") + 1 : -1])
 _encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+_NOTHING_ELSE = _encode(_REST(Session("", "", "", "", 0, 0)))[1:-1]

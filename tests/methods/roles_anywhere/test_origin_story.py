@@ -86,6 +86,9 @@ def test_the_last_policy_asks_about_the_first_proof(aws, machine):
     with pytest.raises(dev.exceptions.ClientError, match="not authorized to perform: iam:ListRoles"):
         dev.list_roles()
     event = aws.events()[-1]
-    line = "repo:acme/shop:ref:refs/heads/dev (workload), as a certificate of Roles Anywhere says"
-    assert event["additionalEventData"]["origin"] == line
+    line = event["additionalEventData"]["origin"]
+    session = event["userIdentity"]["arn"].partition(":assumed-role/")[2]
+    assert line == (
+        f"repo:acme/shop:ref:refs/heads/dev (workload), as a certificate of Roles Anywhere says → {session}"
+    )
     assert f"  origin  {line}\n" in aws.explain(event["requestID"])

@@ -11,6 +11,7 @@ from sts_emulator.core.errors import AwsError
 from sts_emulator.vending import authenticate, credentials
 from sts_emulator.vending.authorize import access_denied, authorize
 from sts_emulator.vending.context import Caller, Context
+from sts_emulator.vending.origin import passed
 from sts_emulator.vending.session import FEDERATED, USER, Session
 from sts_emulator.vending.session_policies import check_session_policies, packed_size
 from sts_emulator.vending.tags import tag_keys, tag_map
@@ -110,6 +111,7 @@ def get_federation_token(
         policy_arns=policy_arns,
         method="GetFederationToken",
         extra={"maker": caller.user_id},
+        chain=passed(caller),
     )
     size = max(MinimumSessionTokenSize, credentials.token_size(packed))
     minted = credentials.mint(ctx.world, session, minimum_token_size=size)

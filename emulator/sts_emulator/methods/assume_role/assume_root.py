@@ -11,7 +11,7 @@ from sts_emulator.core.errors import AwsError
 from sts_emulator.vending import credentials
 from sts_emulator.vending.authorize import access_denied, authorize
 from sts_emulator.vending.context import Context
-from sts_emulator.vending.origin import kept
+from sts_emulator.vending.origin import kept, passed
 from sts_emulator.vending.session import ROOT_TASK, Session
 from sts_emulator.wire.dispatch import operation
 
@@ -56,6 +56,7 @@ def assume_root(
         source_identity=caller.session.source_identity if caller.session else "",
         method="AssumeRoot",
         context=kept(caller.session),
+        chain=passed(caller),
     )
     minted = credentials.mint(ctx.world, session, minimum_token_size=MinimumSessionTokenSize)
     result: dict[str, Any] = minted.with_sizes()

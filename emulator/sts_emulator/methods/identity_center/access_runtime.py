@@ -22,6 +22,7 @@ from sts_emulator.methods.identity_center import portal_sessions
 from sts_emulator.methods.identity_center.clients import ASSUME_ROLES, READ_ROLES
 from sts_emulator.methods.identity_center.portal_sessions import PortalSession
 from sts_emulator.policy.deciding.engine import Principal
+from sts_emulator.policy.explaining.origin import IDENTITY_CENTER, said
 from sts_emulator.vending.assume import Ask, Proof, Vended, assume
 from sts_emulator.vending.context import Context
 from sts_emulator.vending.identity_context import IdentityContext
@@ -177,7 +178,13 @@ def _context(visitor: Visitor) -> IdentityContext:
 def _proof(ctx: Context, visitor: Visitor) -> Proof:
     application = visitor.application
     keys = service_keys(ctx.world, SERVICE, source_arn=application["arn"], source_account=application["account"])
-    return Proof(method="AccountAccess", principal=Principal("service", SERVICE), context=keys, denied=NO_ENTITLEMENT)
+    return Proof(
+        method="AccountAccess",
+        principal=Principal("service", SERVICE),
+        context=keys,
+        denied=NO_ENTITLEMENT,
+        witness=said(visitor.session.person["name"], IDENTITY_CENTER),
+    )
 
 
 def _missing(ctx: Context, visitor: Visitor, role_arn: str) -> str:

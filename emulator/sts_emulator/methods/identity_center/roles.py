@@ -11,6 +11,7 @@ from sts_emulator.core.world import World
 from sts_emulator.methods.identity_center.portal_sessions import PortalSession
 from sts_emulator.methods.identity_center.refusals import portal_refused
 from sts_emulator.policy.deciding.engine import Principal
+from sts_emulator.policy.explaining.origin import IDENTITY_CENTER, said
 from sts_emulator.policy.federated import SAML
 from sts_emulator.vending.assume import Ask, Proof, Vended, assume
 from sts_emulator.vending.context import Context
@@ -102,6 +103,7 @@ def _proof(session: PortalSession, account: str) -> Proof:
         context=keys,
         denied=f"Not authorized to perform {ACTION}",
         person=(session.person["id"], directory.store_arn(session.instance)),
+        witness=said(session.person["name"], IDENTITY_CENTER),
     )
 
 

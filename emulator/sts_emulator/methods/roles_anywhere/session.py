@@ -27,6 +27,7 @@ from sts_emulator.methods.roles_anywhere import (
     kinds as nouns,
 )
 from sts_emulator.policy.deciding.engine import Principal
+from sts_emulator.policy.explaining.origin import CERTIFICATE, said
 from sts_emulator.vending.assume import Ask, Proof, Vended, assume
 from sts_emulator.vending.authorize import access_denied
 from sts_emulator.vending.context import Context
@@ -154,6 +155,7 @@ def vend(
     except ValueError as why:
         raise _refused(ctx, _unable(role_arn, unmapped), str(why)) from None
     proof = _proof(ctx.world, anchor, tags, origin, _unable(role_arn, unmapped))
+    proof.witness = said(certificate.subject.rfc4514_string(), CERTIFICATE)
     try:
         return assume(ctx, proof, "sts:AssumeRole", resources.role_by_arn(ctx.world, role_arn), ask)
     except AwsError as error:

@@ -21,6 +21,7 @@ from sts_emulator.methods.saml.assertion_refusals import Refused, missing_pair, 
 from sts_emulator.methods.saml.claims import Claims
 from sts_emulator.methods.saml.verify import Trusted, verify
 from sts_emulator.policy.deciding.engine import Principal
+from sts_emulator.policy.explaining.origin import said
 from sts_emulator.vending.assume import Ask, Proof, Vended, assume
 from sts_emulator.vending.context import Context
 from sts_emulator.vending.origin import Origin, UnfitContextError, propagated
@@ -160,6 +161,7 @@ def _proof(provider: Trusted, claims: Claims) -> Proof:
         lasting=lasting,
         denied=f"Not authorized to perform {ACTION}",
         origin=_origin(provider, claims) if provider.propagation else None,
+        witness=said(keys["saml:sub"][0], provider.arn),
     )
 
 

@@ -18,7 +18,8 @@ from sts_emulator.methods.tokens.id_token import NOT_VALIDATED, IdToken, refuse
 from sts_emulator.methods.tokens.issuers import KeysUnavailableError, Provider, ThumbprintError
 from sts_emulator.methods.tokens.jwk import ALGORITHMS, KeySet
 from sts_emulator.policy.deciding.engine import Principal
-from sts_emulator.policy.federated import BUILT_IN_ISSUERS, OIDC
+from sts_emulator.policy.explaining.origin import said
+from sts_emulator.policy.federated import BUILT_IN_ISSUERS, OIDC, issuer_of
 from sts_emulator.vending.assume import Ask, Proof, assume
 from sts_emulator.vending.authorize import access_denied
 from sts_emulator.vending.context import FALSE, TRUE, Context
@@ -113,6 +114,7 @@ def vend(ctx: Context, provider: Provider, claims: Mapping[str, Any], ask: Ask) 
         denied=NOT_AUTHORIZED,
         claims=CLAIMS_AT_LEAST + len(checked.subject),
         origin=oidc_context.origin(provider, claims),
+        witness=said(checked.subject, issuer_of(provider.principal)),
     )
     role = resources.role_by_arn(ctx.world, ask.role_arn)
     vended = assume(ctx, proof, ACTION, role, _with_claims(ask, checked))

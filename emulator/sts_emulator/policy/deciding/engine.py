@@ -29,7 +29,8 @@ class Principal:
 
     `value` is the ARN (of the session for assumed-role), the provider's ARN or host (oidc, saml) or the service's name.
     `role_arn` carries the path. `id` is the unique id: `AIDA…`, or `AROA…:session`, whose role part matches stored
-    `AROA…` principals. A caller of any other type is admitted by nothing.
+    `AROA…` principals. A caller of any other type is admitted by nothing. `chain` is what a session comes of, oldest
+    first: no policy asks for it, explanations tell it.
     """
 
     type: CallerType
@@ -38,6 +39,7 @@ class Principal:
     role_arn: str = ""
     user_arn: str = ""
     id: str = ""
+    chain: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)

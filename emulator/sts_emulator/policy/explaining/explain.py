@@ -95,7 +95,7 @@ def notes(explanation: Explanation) -> Iterable[str]:
 def _request_json(request: Request) -> dict[str, Any]:
     caller = request.principal
     parts = {"role_arn": caller.role_arn, "user_arn": caller.user_arn, "id": caller.id}
-    origin = origin_line(request.context)
+    origin = origin_line(request.context, caller)
     return {
         "action": request.action,
         "resource": request.resource,

@@ -1,20 +1,52 @@
-"""Owns the line that says who it was originally, whatever roles lie between."""
+"""Owns the line that says who it was originally: the first proof, and every role from there to the caller."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+from sts_emulator.policy.federated import issuer_of, kind_of_type
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-_PREFIX = "aws:originidentity/"
+    from sts_emulator.policy.deciding.engine import Principal
+
+    Keys = Mapping[str, Sequence[str]]
+
+_PREFIX: Final = "aws:originidentity/"
+CERTIFICATE: Final = "a certificate of Roles Anywhere"
+IDENTITY_CENTER: Final = "Identity Center"
+_NAME: Final = "aws:principaltag/x509subject/cn"
+_METHODS: Final[Mapping[str, str]] = {
+    "EC2 instance identity": "an EC2 instance",
+    "EC2 instance profile": "an EC2 instance",
+    "ECS task role": "an ECS task",
+    "EKS Pod Identity": "a pod of EKS",
+    "Lambda execution role": "a Lambda function",
+}
+"""What AWS runs with a role: the first proof of its sessions."""
 
 
-def origin_line(context: Mapping[str, Sequence[str]]) -> str:
-    """`repo:acme/shop:… (workload), as token.actions.githubusercontent.com says`; empty for who came without an origin.
+def origin_line(context: Keys, caller: Principal) -> str:
+    """`repo:acme/shop:… (workload), as token.actions.githubusercontent.com says → ci/job → release/job`.
 
-    `context` is a request's or session's, with lower-case keys.
+    Empty for callers who are the first proof themselves, with a key of their own, and for services. `context` is a
+    request's or session's, with lower-case keys.
     """
+    first, *between = caller.chain or ("",)
+    who = _propagated(context) or (_proven(context, caller) if not caller.chain else "")
+    if not caller.chain:
+        return who
+    roles = [*between, caller.value]
+    if not who and first.startswith("arn:"):
+        roles.insert(0, first)
+    elif not who:
+        who = _METHODS.get(first, first)
+    return " → ".join([*([who] if who else []), *_named(roles)])
+
+
+def _propagated(context: Keys) -> str:
+    """What the provider's word was that stays with the session."""
     subject, kind, issuer, provider = (
         context.get(f"{_PREFIX}{member}", ("",))[0]
         for member in ("subject", "subjecttype", "issuer", "federatedproviderarn")
@@ -22,5 +54,31 @@ def origin_line(context: Mapping[str, Sequence[str]]) -> str:
     if not subject:
         return ""
     # A SAML provider's issuer is a hash, which tells nobody anything.
-    witness = provider if ":saml-provider/" in provider else issuer or "a certificate of Roles Anywhere"
-    return f"{subject}{f' ({kind})' if kind else ''}, as {witness} says"
+    witness = provider if ":saml-provider/" in provider else issuer or CERTIFICATE
+    return said(f"{subject}{f' ({kind})' if kind else ''}", witness)
+
+
+def said(subject: str, witness: str) -> str:
+    """`SUBJECT, as WITNESS says`."""
+    return f"{subject}, as {witness} says"
+
+
+def _proven(context: Keys, caller: Principal) -> str:
+    """Who comes with a token, an assertion or a certificate right now."""
+    if caller.type in ("oidc", "saml"):
+        subject = context.get(f"{kind_of_type(caller.type).prefix_of(caller.value)}:sub", ("",))[0]
+        return said(subject, issuer_of(caller.value)) if subject else ""
+    name = context.get(_NAME, ("",))[0] if caller.value == "rolesanywhere.amazonaws.com" else ""
+    return said(name, CERTIFICATE) if name else ""
+
+
+def _named(arns: Sequence[str]) -> list[str]:
+    """Users, roles and sessions without what all their ARNs share."""
+    parts = [arn.split(":", 5) for arn in arns]
+    accounts = {part[4] for part in parts if len(part) == 6}  # noqa: PLR2004 - parts of an ARN
+    return [_short(part, with_account=len(accounts) > 1) for part in parts]
+
+
+def _short(parts: Sequence[str], *, with_account: bool) -> str:
+    name = parts[-1].removeprefix("assumed-role/")
+    return f"{parts[4]}:{name}" if with_account and len(parts) > 1 else name
