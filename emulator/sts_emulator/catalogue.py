@@ -303,6 +303,7 @@ SERVICES = (
                 "sign_up",
                 "refreshing",
                 "mfa",
+                "devices",
                 "pools",
                 "clients",
                 "pool_users",

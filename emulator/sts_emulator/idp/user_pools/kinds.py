@@ -6,6 +6,7 @@ Passwords are kept as SRP verifiers, as on AWS (docs/cognito.md, "What is stored
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final, NotRequired, TypedDict
 
 from sts_emulator.accounts.documents import Tags
@@ -221,4 +222,6 @@ def change_user(world: World, pool: Pool, user: PoolUser, **changes: Any) -> Poo
 
 
 LISTING: Final = Listing(60, lambda: invalid("Invalid pagination token"))  # docs: 60 is the most that a list answers
+PAGES: Final = replace(LISTING, token="PaginationToken")  # noqa: S106 - a member's name
+"""Lists whose token has another name."""
 page = LISTING.page

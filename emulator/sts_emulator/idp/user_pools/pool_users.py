@@ -5,16 +5,15 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Any, Final
 
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
-from sts_emulator.idp.user_pools import attributes, codes, mfa, passwords, tokens
+from sts_emulator.idp.user_pools import attributes, codes, devices, mfa, passwords, tokens
 from sts_emulator.idp.user_pools.attributes import Pairs
 from sts_emulator.idp.user_pools.kinds import (
     ALIAS,
-    LISTING,
+    PAGES,
     USER,
     Pool,
     PoolUser,
@@ -32,7 +31,6 @@ from sts_emulator.idp.user_pools.kinds import (
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import operation
 
-USERS: Final = replace(LISTING, token="PaginationToken")  # noqa: S106 - a member's name
 _DAY: Final = 86_400
 _FILTER = re.compile(r'\s*"?(?P<name>[\w:]+)"?\s*(?P<how>\^?=)\s*"(?P<value>(?:[^"\\]|\\.)*)"\s*')
 _SEARCHABLE = (
@@ -99,7 +97,7 @@ def list_users(
         wanted = set(AttributesToGet)
         for user in told:
             user["Attributes"] = [pair for pair in user["Attributes"] if pair["Name"] in wanted]
-    return USERS.page(ctx, "Users", told, PaginationToken, Limit)
+    return PAGES.page(ctx, "Users", told, PaginationToken, Limit)
 
 
 @operation("cognito-idp", "AdminDeleteUser")
@@ -236,6 +234,7 @@ def remove(world: World, pool: Pool, user: PoolUser) -> None:
         if row is not None and row["user"] == user_key(pool, user["username"]):
             world.take(ALIAS, alias)
     codes.forget(world, pool, user)
+    devices.forget_all(world, pool, user)
     world.take(USER, user_key(pool, user["username"]))
 
 

@@ -34,7 +34,6 @@ from sts_emulator.wire.dispatch import operation
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 _ABSENT: Final = {
     "LambdaConfig": "Lambda triggers",
-    "DeviceConfiguration": "remembered devices",
     "DcrConfiguration": "dynamic client registration",
     "KeyConfiguration": "customer managed keys",
     "AcrConfiguration": "authentication context classes",
@@ -141,7 +140,7 @@ def delete_user_pool(ctx: Context, *, UserPoolId: str) -> Mapping[str, Any]:
         )
     if domain_of(ctx.world, pool):
         raise invalid("User pool cannot be deleted. It has a domain configured that should be deleted first.")
-    held: tuple[Kind[Any], ...] = (USER, GROUP, ALIAS, RESOURCE_SERVER, SIGN_IN, CODE)
+    held: tuple[Kind[Any], ...] = (USER, GROUP, ALIAS, RESOURCE_SERVER, SIGN_IN, CODE, DEVICE)
     for kind in held:
         for key, _ in ctx.world.page_keys(kind, f"{UserPoolId}/"):
             ctx.world.take(kind, key)
@@ -276,10 +275,11 @@ class ResourceServer(TypedDict):
 
 DOMAIN: Final[Kind[Domain]] = Kind("user-pool-domain")  # key: its name
 RESOURCE_SERVER: Final[Kind[ResourceServer]] = Kind("user-pool-resource-server")  # key: `POOL/identifier`
-# Of these `tokens` and `codes`, which import this file, know more.
+# Of these `tokens`, `codes` and `devices`, which import this file, know more.
 KEYS: Final[Kind[Any]] = Kind("user-pool-keys")
 SIGN_IN: Final = documents.USER_POOL_SIGN_IN
 CODE: Final[Kind[Any]] = Kind("user-pool-code")
+DEVICE: Final[Kind[Any]] = Kind("user-pool-device")
 
 
 def issuer_key(pool: Pool) -> str:

@@ -7,11 +7,12 @@ from typing import Any
 
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
-from sts_emulator.idp.user_pools import clients, tokens
+from sts_emulator.idp.user_pools import clients, devices, tokens
 from sts_emulator.idp.user_pools.kinds import (
     USER,
     Client,
     Pool,
+    PoolUser,
     client_of,
     invalid,
     not_authorized,
@@ -32,20 +33,27 @@ async def by_flow(world: World, pool: Pool, client: Client, given: Mapping[str, 
         raise invalid("Missing required parameter REFRESH_TOKEN")
     if client["secret"]:
         _check_hash(world, client, token, given)
-    result = await _refresh(world, pool, client, token)
+    result = await _refresh(world, pool, client, token, given.get("DEVICE_KEY", ""))
     return {"ChallengeParameters": {}, "AuthenticationResult": result}
 
 
 @operation("cognito-idp", "GetTokensFromRefreshToken")
 async def get_tokens_from_refresh_token(
-    ctx: Context, *, RefreshToken: str, ClientId: str, ClientSecret: str | None = None, **_: Any
+    ctx: Context,
+    *,
+    RefreshToken: str,
+    ClientId: str,
+    ClientSecret: str | None = None,
+    DeviceKey: str = "",
+    **_: Any,
 ) -> Mapping[str, Any]:
     """New tokens for a refresh token, and another refresh token where the client rotates them."""
     client = client_of(ctx.world, ClientId)
     clients.check_secret(client, ClientSecret)
     if not (clients.rotates(client) or clients.allows(client, "ALLOW_REFRESH_TOKEN_AUTH")):
         raise invalid("REFRESH_TOKEN_AUTH flow not enabled for this client")
-    return {"AuthenticationResult": await _refresh(ctx.world, pool_of(ctx.world, client), client, RefreshToken)}
+    pool = pool_of(ctx.world, client)
+    return {"AuthenticationResult": await _refresh(ctx.world, pool, client, RefreshToken, DeviceKey)}
 
 
 @operation("cognito-idp", "RevokeToken")
@@ -86,7 +94,7 @@ def admin_user_global_sign_out(ctx: Context, *, UserPoolId: str, Username: str) 
     return {}
 
 
-async def _refresh(world: World, pool: Pool, client: Client, token: str) -> dict[str, Any]:
+async def _refresh(world: World, pool: Pool, client: Client, token: str, device: str) -> dict[str, Any]:
     key, turn = tokens.read_refresh_token(world, token, client)
     with world.unit(lock=True):
         begun = world.get(tokens.SIGN_IN, key)
@@ -97,12 +105,25 @@ async def _refresh(world: World, pool: Pool, client: Client, token: str) -> dict
             raise not_authorized("Invalid Refresh Token")
         if not user["enabled"]:
             raise not_authorized("User is disabled.")
+        _check_device(world, pool, user, begun, device)
         if clients.rotates(client):
             begun = _turned(world, client, key, begun, turn)
     result = await tokens.tokens(world, tokens.Party(pool, client, user), begun)
     if clients.rotates(client):
         result["RefreshToken"] = tokens.refresh_token(world, begun)
     return result
+
+
+def _check_device(world: World, pool: Pool, user: PoolUser, begun: tokens.SignIn, given: str) -> None:
+    """A token of a sign-in on a device is refreshed on that device only, which an app has confirmed.
+
+    Source: docs/aws/cognito.md, "Devices".
+    """
+    held = begun.get("device")
+    if held is None or not devices.tracks(pool):
+        return
+    if given != held["key"] or devices.find(world, pool, user, given) is None:
+        raise not_authorized("Invalid Refresh Token")
 
 
 def _turned(world: World, client: Client, key: str, begun: tokens.SignIn, turn: int) -> tokens.SignIn:

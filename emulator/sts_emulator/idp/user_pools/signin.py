@@ -9,7 +9,7 @@ import hmac
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -20,6 +20,8 @@ from sts_emulator.idp.user_pools import (
     attributes,
     challenges,
     clients,
+    device_proof,
+    devices,
     mfa,
     passwords,
     refreshing,
@@ -65,6 +67,8 @@ class Attempt:
     pool: Pool
     client: Client
     on_page: bool = False
+    address: str = ""
+    device: str = ""  # the key of one that this request names
 
     def party(self, user: PoolUser) -> tokens.Party:
         return tokens.Party(self.pool, self.client, user)
@@ -76,7 +80,7 @@ async def initiate_auth(
 ) -> Mapping[str, Any]:
     """Begin to sign in, by the user's own app."""
     client = client_of(ctx.world, ClientId)
-    attempt = Attempt(ctx.world, pool_of(ctx.world, client), client)
+    attempt = Attempt(ctx.world, pool_of(ctx.world, client), client, address=ctx.source_ip)
     if AuthFlow in _ADMIN:
         raise invalid("Initiate Auth method not supported.")
     return await begin_flow(attempt, AuthFlow, AuthParameters or {})
@@ -88,7 +92,7 @@ async def admin_initiate_auth(
 ) -> Mapping[str, Any]:
     """Begin to sign in, by a server that has AWS credentials."""
     pool = reach(ctx, UserPoolId)
-    attempt = Attempt(ctx.world, pool, client_of(ctx.world, ClientId, UserPoolId))
+    attempt = Attempt(ctx.world, pool, client_of(ctx.world, ClientId, UserPoolId), address=ctx.source_ip)
     if AuthFlow == "USER_PASSWORD_AUTH":
         raise invalid("Initiate Auth method not supported.")
     return await begin_flow(attempt, AuthFlow, AuthParameters or {})
@@ -106,7 +110,7 @@ async def respond_to_auth_challenge(
 ) -> Mapping[str, Any]:
     """Answer a challenge."""
     client = client_of(ctx.world, ClientId)
-    attempt = Attempt(ctx.world, pool_of(ctx.world, client), client)
+    attempt = Attempt(ctx.world, pool_of(ctx.world, client), client, address=ctx.source_ip)
     return await answer_challenge(attempt, ChallengeName, Session, ChallengeResponses or {})
 
 
@@ -123,7 +127,7 @@ async def admin_respond_to_auth_challenge(
 ) -> Mapping[str, Any]:
     """The same by a server that has AWS credentials."""
     pool = reach(ctx, UserPoolId)
-    attempt = Attempt(ctx.world, pool, client_of(ctx.world, ClientId, UserPoolId))
+    attempt = Attempt(ctx.world, pool, client_of(ctx.world, ClientId, UserPoolId), address=ctx.source_ip)
     return await answer_challenge(attempt, ChallengeName, Session, ChallengeResponses or {})
 
 
@@ -132,6 +136,7 @@ async def admin_respond_to_auth_challenge(
 
 async def begin_flow(attempt: Attempt, flow: str, given: Strings) -> Mapping[str, Any]:
     """What a flow answers: tokens, or a challenge. On a page, the `UserSub` of who has proven themselves."""
+    attempt = _on_device(attempt, given)
     if flow in _REFRESHING:
         return await refreshing.by_flow(attempt.world, attempt.pool, attempt.client, given)
     begin = {
@@ -197,18 +202,22 @@ async def _begin_srp(attempt: Attempt, user: PoolUser | None, username: str, giv
 
 async def answer_challenge(attempt: Attempt, name: str, session: str | None, given: Strings) -> Mapping[str, Any]:
     """What comes after the answer to a challenge, as of `begin_flow`."""
+    attempt = _on_device(attempt, given)
     answer = {
         NEW_PASSWORD: _answer_new_password,
         mfa.SOFTWARE_TOKEN: _answer_software_token,
         mfa.SETUP: _answer_setup,
+        device_proof.SRP: _answer_device,
     }.get(name)
-    if answer is None and name != VERIFIER:
+    if answer is None and name not in (VERIFIER, device_proof.VERIFIER):
         raise unsupported(f"the challenge {name}")
     username = _demanded(given, "USERNAME")
     if not attempt.on_page:
         clients.check_secret_hash(attempt.client, username, given.get("SECRET_HASH"))
     if answer is None:
-        return await _answer_srp(attempt, given)
+        return await (_answer_srp if name == VERIFIER else _answer_device_proof)(attempt, given)
+    if not session and name == device_proof.SRP:
+        session = device_proof.session_of(attempt.world, attempt.pool, given)
     if not session:
         raise invalid("Missing required parameter Session")
     challenge = challenges.take(attempt.world, session, attempt.client, name)
@@ -243,7 +252,19 @@ async def _answer_srp(attempt: Attempt, given: Strings) -> Mapping[str, Any]:
     if user is None or not (is_right and is_same and _is_timestamp(timestamp)):
         attempts.failed(world, pool, name)
         raise not_authorized()
+    _check_device(attempt, challenge, user)
     return await _proven(attempt, user)
+
+
+def _check_device(attempt: Attempt, challenge: challenges.Challenge, user: PoolUser) -> None:
+    """Apps that named a device which is not there answer the same challenge once more, without it."""
+    try:
+        devices.to_challenge(attempt.world, attempt.pool, user, attempt.device)
+    except AwsError:
+        if "again" not in challenge["data"]:
+            again: challenges.Challenge = {**challenge, "data": {**challenge["data"], "again": True}}
+            attempt.world.add(challenges.CHALLENGE, challenge["key"], again)
+        raise
 
 
 def _signature(pool: Pool, challenge: challenges.Challenge, block: bytes, timestamp: str) -> bytes | None:
@@ -299,6 +320,19 @@ async def _answer_setup(
     return await _proven(attempt, user, has_second_factor=True)
 
 
+async def _answer_device(
+    attempt: Attempt, _challenge: challenges.Challenge, user: PoolUser, given: Strings
+) -> Mapping[str, Any]:
+    return await device_proof.offer(attempt.world, attempt.pool, attempt.client, user, given)
+
+
+async def _answer_device_proof(attempt: Attempt, given: Strings) -> Mapping[str, Any]:
+    is_right = _is_timestamp(_demanded(given, "TIMESTAMP"))
+    user, device = await device_proof.proven(attempt.world, attempt.pool, attempt.client, given, is_right)
+    _check_able(user)
+    return await _signed_in(replace(attempt, device=device), user)
+
+
 # -- what comes next -------------------------------------------------------------------------------------------------
 
 
@@ -310,16 +344,33 @@ async def _proven(attempt: Attempt, user: PoolUser, *, has_second_factor: bool =
         if user.get("temporary_until", world.now() + 1) <= world.now():
             raise not_authorized("Temporary password has expired and must be reset by an administrator.")
         return _ask(attempt, user, NEW_PASSWORD, _of_new_password(pool, user))
-    factor = "" if has_second_factor else mfa.wanted_of(pool, user)
+    device = devices.to_challenge(world, pool, user, attempt.device)
+    is_enough = has_second_factor or (device is not None and devices.stands_in_for_codes(pool))
+    factor = "" if is_enough else mfa.wanted_of(pool, user)
     if factor == mfa.SETUP:
         return _ask(attempt, user, factor, {"MFAS_CAN_SETUP": json.dumps([mfa.SOFTWARE_TOKEN])})
     if factor:
         return _ask(attempt, user, factor, {})
+    if device is not None:
+        asked = _ask(attempt, user, device_proof.SRP, {})
+        devices.ask(world, pool, user, device["key"], asked["Session"])
+        return asked
+    return await _signed_in(attempt, user)
+
+
+async def _signed_in(attempt: Attempt, user: PoolUser) -> Mapping[str, Any]:
+    """Tokens, and the keys of a new device where the pool tracks them."""
+    world, pool = attempt.world, attempt.pool
     attempts.succeeded(world, pool, user["username"])
     if attempt.on_page:
         return {"UserSub": user["sub"]}
-    result = await tokens.sign_in(world, attempt.party(user))
-    return {"ChallengeParameters": {}, "AuthenticationResult": result}
+    held: tokens.Held | None = None
+    told: Mapping[str, Any] = {}
+    if devices.tracks(pool):
+        with world.unit(lock=True):
+            held, told = devices.for_sign_in(world, pool, user, attempt.device, attempt.address)
+    result = await tokens.sign_in(world, attempt.party(user), device=held)
+    return {"ChallengeParameters": {}, "AuthenticationResult": {**result, **told}}
 
 
 def _ask(attempt: Attempt, user: PoolUser, name: str, parameters: Strings) -> Mapping[str, Any]:
@@ -329,6 +380,11 @@ def _ask(attempt: Attempt, user: PoolUser, name: str, parameters: Strings) -> Ma
         "Session": challenges.session_of(waiting),
         "ChallengeParameters": {"USER_ID_FOR_SRP": user["username"], **parameters},
     }
+
+
+def _on_device(attempt: Attempt, given: Strings) -> Attempt:
+    """Each request names its device anew; pages have none."""
+    return attempt if attempt.on_page else replace(attempt, device=given.get("DEVICE_KEY", ""))
 
 
 def _of_new_password(pool: Pool, user: PoolUser) -> dict[str, str]:

@@ -45,6 +45,13 @@ class Keys(TypedDict):
     access: dict[str, Any]
 
 
+class Held(TypedDict):
+    """The device that a sign-in is on."""
+
+    key: str
+    group: str
+
+
 class SignIn(TypedDict):
     """One sign-in of a user: as long as it is there, its access tokens are good, and it can be refreshed."""
 
@@ -58,6 +65,7 @@ class SignIn(TypedDict):
     turn: int  # of its refresh token, where they rotate
     turned: float
     scopes: NotRequired[list[str]]  # of a sign-in by managed login
+    device: NotRequired[Held]  # where the pool tracks them
 
 
 KEYS: Final[Kind[Keys]] = Kind("user-pool-keys")  # key: the pool's id, uid: the key id of access tokens
@@ -107,7 +115,9 @@ class Authorized:
     nonce: str = ""
 
 
-async def sign_in(world: World, party: Party, authorized: Authorized | None = None) -> dict[str, Any]:
+async def sign_in(
+    world: World, party: Party, authorized: Authorized | None = None, device: Held | None = None
+) -> dict[str, Any]:
     """The AuthenticationResult of somebody who has proven themselves."""
     pool, client, user = party.pool, party.client, party.user
     await keys_of(world, pool)
@@ -126,6 +136,8 @@ async def sign_in(world: World, party: Party, authorized: Authorized | None = No
     nonce = ""
     if authorized is not None:
         begun["scopes"], begun["at"], nonce = list(authorized.scopes), authorized.at, authorized.nonce
+    if device is not None:
+        begun["device"] = device
     with world.unit(lock=True):
         for key, known in world.page_keys(SIGN_IN, f"{pool['id']}/{user['sub']}/"):
             if known["until"] <= now:
@@ -141,7 +153,7 @@ async def tokens(world: World, party: Party, begun: SignIn, nonce: str = "") -> 
     groups = groups_of(world, party.pool, party.user)
     scopes = begun.get("scopes", [SCOPE])
     id_claims = {**_id_claims(party, groups, begun.get("scopes")), **both, "token_use": "id", "aud": party.client["id"]}
-    access_claims = {
+    access_claims: dict[str, Any] = {
         "sub": party.user["sub"],
         **({"cognito:groups": [group["name"] for group in groups]} if groups else {}),
         **both,
@@ -150,6 +162,7 @@ async def tokens(world: World, party: Party, begun: SignIn, nonce: str = "") -> 
         "scope": " ".join(scopes),
         "username": party.user["username"],
         **({"version": 2} if "scopes" in begun else {}),
+        **({"device_key": begun["device"]["key"]} if "device" in begun else {}),
     }
     lifetime = clients.lifetime(party.client, "AccessToken")
     id_claims |= {"exp": now + clients.lifetime(party.client, "IdToken"), "jti": str(uuid.uuid4())}
