@@ -113,3 +113,43 @@ def test_a_long_list_of_events_is_told_while_others_go_on(aws: Aws, others):
 
     assert len(listed) == number
     assert answered > FEW
+
+
+def everybody(number: int) -> str:
+    """A scenario of as many roles."""
+    trust = [{"Effect": "Allow", "Principal": {"AWS": ACCOUNT}, "Action": "sts:AssumeRole"}]
+    return json.dumps({"accounts": {ACCOUNT: {"roles": {f"r{role}": {"trust": trust} for role in range(number)}}}})
+
+
+def test_a_large_scenario_is_applied_while_others_go_on(aws: Aws, others):
+    """All of it becomes true at once: whoever asks meanwhile sees none of it."""
+    iam = aws.client("iam")
+    before = len(iam.list_roles()["Roles"])
+
+    status, answered = others(lambda: posted(aws, everybody(400)))
+
+    assert status == 200
+    assert answered > FEW
+    assert len(list(iam.get_paginator("list_roles").paginate().search("Roles[]"))) == before + 400
+
+
+def test_what_others_write_while_a_large_scenario_is_applied_stays(aws: Aws):
+    iam = aws.client("iam")
+    with ThreadPoolExecutor(1) as thread:
+        applied, made = thread.submit(posted, aws, everybody(400)), 0
+        while not applied.done():
+            iam.create_user(UserName=f"u{made}")
+            made += 1
+        assert applied.result() == 200
+    assert made
+    names = set(iam.get_paginator("list_users").paginate().search("Users[].UserName"))
+    assert {f"u{number}" for number in range(made)} <= names
+    assert iam.get_role(RoleName="r399")["Role"]["AssumeRolePolicyDocument"]
+
+
+def test_a_large_scenario_with_a_mistake_changes_nothing(aws: Aws):
+    text = json.loads(everybody(100))
+    text["accounts"][ACCOUNT]["roles"]["r99"]["managed"] = ["arn:aws:iam::aws:policy/None"]
+    before = aws.client("iam").list_roles()["Roles"]
+    assert posted(aws, json.dumps(text)) == 422
+    assert aws.client("iam").list_roles()["Roles"] == before

@@ -22,6 +22,9 @@ from sts_emulator.core.store import (
     UnavailableError,
 )
 
+Row = tuple[str, str, str, str]
+"""A document as it is kept: its kind, key, unique id and text."""
+
 MEMORY = ":memory:"
 PATIENCE = 30.0  # seconds
 NO_MORE_WAITING = 0.3  # seconds that nobody waits for a lock after somebody has waited in vain
@@ -31,6 +34,7 @@ _APPEND = (
     "INSERT INTO events (world, id, at, body) SELECT ?1, ?2, ?3, ?4 "
     "WHERE EXISTS (SELECT 1 FROM worlds WHERE name = ?1) ON CONFLICT DO NOTHING"
 )
+_INSERT = "INSERT INTO documents (world, kind, key, uid, body) VALUES (?, ?, ?, ?, ?)"
 _EVENT_COLUMNS = "SELECT position, world, id, at, body FROM events"
 
 
@@ -135,6 +139,22 @@ class SqliteStore(_Reading):
 
     def is_known(self, world: str) -> bool:  # noqa: ARG002 - nothing is far away
         return True
+
+    def documents(self, world: str) -> list[Row]:
+        """All documents of a world as they are kept, in the order of their keys."""
+        return self._rows("SELECT kind, key, uid, body FROM documents WHERE world = ? ORDER BY kind, key", (world,))
+
+    def settings(self, world: str) -> str:
+        """A world's own row as it is kept. Raises NotFoundError."""
+        row = self._row("SELECT body FROM worlds WHERE name = ?", (world,))
+        if row is None:
+            raise NotFoundError(world)
+        return str(row[0])
+
+    def load(self, world: str, settings: str, rows: list[Row]) -> None:
+        """Take in a world of another store."""
+        self._db.execute("INSERT INTO worlds (name, revision, body) VALUES (?, 1, ?)", (world, settings))
+        self._db.executemany(_INSERT, [(world, *row) for row in rows])
 
     def changed(self, world: str, since: int | None) -> set[Place] | None:  # noqa: ARG002 - it is not written down
         return None
@@ -269,10 +289,7 @@ class SqliteTransaction(_Reading):
 
     def add(self, world: str, kind: str, key: str, body: Document, uid: str) -> None:
         try:
-            self._db.execute(
-                "INSERT INTO documents (world, kind, key, uid, body) VALUES (?, ?, ?, ?, ?)",
-                (world, kind, key, uid, _dump(body)),
-            )
+            self._db.execute(_INSERT, (world, kind, key, uid, _dump(body)))
         except sqlite3.IntegrityError as error:
             raise AlreadyExistsError(key) from error
         except sqlite3.Error as error:
@@ -298,6 +315,16 @@ class SqliteTransaction(_Reading):
             return None
         self._count_revision(world)
         return json.loads(row[0])  # type: ignore[no-any-return]  # documents are objects
+
+    def replace(self, world: str, settings: str, gone: list[Row], made: list[Row]) -> None:
+        """Take some documents away and put others in, and give the world this row."""
+        places = [(world, kind, key) for kind, key, _, _ in gone]
+        try:
+            self._db.executemany("DELETE FROM documents WHERE world = ? AND kind = ? AND key = ?", places)
+            self._db.executemany(_INSERT, [(world, *row) for row in made])
+        except sqlite3.Error as error:
+            raise _unavailable(error) from error
+        self._write("UPDATE worlds SET body = ?, revision = revision + 1 WHERE name = ?", (settings, world))
 
     def add_world(self, world: str, row: Document) -> bool:
         done = self._row(

@@ -11,6 +11,7 @@ from pathlib import Path
 from sts_emulator.accounts import documents
 from sts_emulator.core.spelling import nearest
 from sts_emulator.core.world import DEFAULT, World
+from sts_emulator.scenario.drafting import apply_beside
 from sts_emulator.scenario.load import read_bytes
 from sts_emulator.scenario.model import Scenario, parse_data
 from sts_emulator.scenario.problems import ScenarioError, Where
@@ -76,7 +77,8 @@ def seed(server: Server) -> None:
     world = _world(server)
     with world.unit(lock=True):
         for scenario in scenarios:
-            _apply_new(server, world, scenario)
+            if _is_news(server, scenario):
+                apply(server, world, scenario)
 
 
 async def watch(server: Server, report: Callable[[str], None] = log.warning) -> None:
@@ -98,7 +100,9 @@ async def _take_up(server: Server, seen: Seen, report: Callable[[str], None], *,
             continue
         try:
             scenario = await asyncio.to_thread(_read, server, path)
-            changed = await server.run(partial(_apply_to_default, server, scenario))
+            changed = await server.run(partial(_is_news, server, scenario))
+            if changed:
+                await apply_beside(server, _world(server), scenario)
         except ScenarioError as error:
             report(f"{error}\n{path}: not taken up; what was there before stays")
         else:
@@ -112,17 +116,10 @@ def _read(server: Server, path: Path) -> Scenario:
     return parse_data(read_bytes(path), str(path), path.parent, parameters=pairs(server.settings.parameter))
 
 
-def _apply_new(server: Server, world: World, scenario: Scenario) -> bool:
-    """Apply a scenario unless the world was seeded from this very text; whether it was applied."""
-    known = _record(world, Path(scenario.file))
-    if known is not None and known["digest"] == scenario.digest:
-        return False
-    apply(server, world, scenario)
-    return True
-
-
-def _apply_to_default(server: Server, scenario: Scenario) -> bool:
-    return _apply_new(server, _world(server), scenario)
+def _is_news(server: Server, scenario: Scenario) -> bool:
+    """Whether the world was not seeded from this very text."""
+    known = _record(_world(server), Path(scenario.file))
+    return known is None or known["digest"] != scenario.digest
 
 
 def _record(world: World, path: Path) -> documents.SeededScenario | None:

@@ -285,10 +285,11 @@ class Front:
 
 async def apply_scenario(server: Server, world: World, text: str) -> None:
     """Bring a world to what a scenario declares; it is read beside the loop. Raises ValueError with its mistakes."""
-    from sts_emulator.scenario import ScenarioError, apply, parse
+    from sts_emulator.scenario import ScenarioError, parse
+    from sts_emulator.scenario.drafting import apply_beside
 
     try:
-        apply(server, world, await beside(partial(parse, text)))
+        await apply_beside(server, world, await beside(partial(parse, text)))
     except ScenarioError as mistakes:
         raise ValueError(str(mistakes)) from None
 
