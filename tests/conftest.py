@@ -74,7 +74,7 @@ def terraform_plugins() -> Path:
     pytest.skip("no mirror of Terraform's AWS provider here")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def serve():
     """`with serve("--permissive") as (url, process):` a server of the test's own."""
     return serving

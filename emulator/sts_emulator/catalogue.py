@@ -336,6 +336,9 @@ SERVICES = (
     ),
 )
 
+APIS = ("sts_emulator.labs.api",)
+"""Modules whose `router` is part of the control API, from rooms above it."""
+
 _SECTIONS = (
     Row("import", "world", "sts_emulator.scenario.imports"),
     *(section for method in METHODS for section in method.sections if section.scope == "world" and not section.is_last),

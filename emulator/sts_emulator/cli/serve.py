@@ -14,6 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sts_emulator.accounts import documents
+from sts_emulator.cli import moto_server
 from sts_emulator.cli.check import parameters, untold
 from sts_emulator.cli.control import answers, settings_from_environment, url_of
 from sts_emulator.cli.errors import UNUSABLE, CommandError
@@ -50,8 +51,8 @@ _HELP = {
     "(default: the folder trust_policies, or else a built-in one)",
     "parameter": "of CloudFormation templates among the scenarios; may be given several times",
     "permissive": "accept any credentials: for moving test suites over, never otherwise",
-    "upstream": "where services are that are not here, as a URL, or SERVICE=URL for one of them; may be given several "
-    "times (docs/gateway.md)",
+    "upstream": "where services are that are not here, as a URL, or SERVICE=URL for one of them, or `moto`, which is "
+    "started then; may be given several times (docs/gateway.md)",
     "upstream_account": "account as which all calls go on to upstreams, for those that know but one",
     "upstream_patience": "seconds in which an upstream has to answer",
     "allow_unmapped": "let calls pass undecided of which the map lacks what they need",
@@ -140,11 +141,16 @@ def _add_flag(parser: argparse.ArgumentParser, setting: Field[Any]) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Serve until interrupted. Raises CommandError for a mistake in a scenario and for a port that is taken."""
     gc.disable()  # what is loaded and seeded now stays: collecting meanwhile is a tenth of the start
+    chosen = settings(arguments)
+    with moto_server.started(chosen.upstream) as upstreams:
+        _run(replace(chosen, upstream=upstreams))
+
+
+def _run(chosen: Settings) -> None:
     from sts_emulator.app import serve
     from sts_emulator.core.store import UnavailableError, UnusableError
     from sts_emulator.scenario import ScenarioError
 
-    chosen = settings(arguments)
     parameters(chosen.parameter)
     _check_values(chosen)
     _check_upstreams(chosen)

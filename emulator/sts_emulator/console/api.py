@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
 from typing import Annotated, Any, Literal, Self
@@ -17,6 +18,7 @@ from pydantic import Field, model_validator
 from starlette.types import ASGIApp
 
 from sts_emulator.accounts import documents
+from sts_emulator.catalogue import APIS
 from sts_emulator.console import inspection, people
 from sts_emulator.console.dependencies import Beside, Strict, TheServer, TheWorld, server_of
 from sts_emulator.console.guarded import Guarded
@@ -125,6 +127,8 @@ def _mount(app: FastAPI, server: Server, apply_scenario: ApplyScenario) -> None:
     app.include_router(router, prefix="/_emulator/api")
     app.include_router(people.router, prefix="/_emulator/api")
     app.include_router(inspection.router, prefix="/_emulator/api")
+    for module in APIS:
+        app.include_router(importlib.import_module(module).router, prefix="/_emulator/api")
     app.add_api_route("/_emulator/docs", reference_page, include_in_schema=False)
     app.add_middleware(Guarded, settings=server.settings)
 

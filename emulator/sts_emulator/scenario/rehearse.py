@@ -46,6 +46,13 @@ class Rehearsal:
         self.world: World = world
         apply(server, world, scenario)
 
+    @classmethod
+    def in_world(cls, server: Server, world: World) -> Rehearsal:
+        """For expectations of a world that is there: nothing is applied, and nothing of what is tried is recorded."""
+        rehearsal = cls.__new__(cls)
+        rehearsal.server, rehearsal.world = server, world
+        return rehearsal
+
     def outcomes(self) -> Iterator[Outcome]:
         """Each expectation's outcome, in the order of the file."""
         for expectation in self.scenario.expect:

@@ -1,0 +1,76 @@
+"""Somebody who does labs in a world of a running emulator, over its control API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sts_emulator.cli.control import Control
+from sts_emulator.labs.hands import Hands
+
+
+class Learner:
+    """A learner, whose world is made when they begin a lab."""
+
+    def __init__(self, control: Control, world: str) -> None:
+        self.world = world
+        self._control = control
+
+    @property
+    def endpoint(self) -> str:
+        """The address of their world."""
+        return self._control.endpoint(self.world)
+
+    def overview(self) -> Any:
+        """All labs, with how far they are."""
+        return self._api("GET", "labs")
+
+    def start(self, lab: str) -> dict[str, Any]:
+        """Begin a lab, or begin it again."""
+        told: dict[str, Any] = self._api("POST", "labs", lab, "start")
+        return told
+
+    def read(self, lab: str) -> dict[str, Any]:
+        """A lab as it stands."""
+        told: dict[str, Any] = self._api("GET", "labs", lab)
+        return told
+
+    def predict(self, lab: str, step: str, answer: str, layer: str = "") -> dict[str, Any]:
+        """Say what will come of a step."""
+        guess = {"step": step, "answer": answer, "layer": layer if answer == "deny" else ""}
+        told: dict[str, Any] = self._api("POST", "labs", lab, "predictions", body=guess)
+        return told
+
+    def hint(self, lab: str) -> str:
+        """The next hint."""
+        return str(self._api("POST", "labs", lab, "hints")["hint"])
+
+    def check(self, lab: str) -> dict[str, Any]:
+        """Have it checked."""
+        told: dict[str, Any] = self._api("POST", "labs", lab, "check")
+        return told
+
+    def note_solution(self, lab: str) -> None:
+        """Say that a solution was shown."""
+        self._api("POST", "labs", lab, "solution")
+
+    def untrue(self, lab: str, *, solved: bool) -> list[str]:
+        """What the lab's hints say that is not so."""
+        told: list[str] = self._api("GET", "labs", lab, "untrue", solved=str(solved).lower())
+        return told
+
+    def values(self, lab: str) -> dict[str, str]:
+        """The values of the lab's placeholders."""
+        return dict(self.read(lab)["values"])
+
+    def hands(self, lab: str) -> Hands:
+        """Hands with the learner's keys."""
+        told = self.read(lab)
+        keys = (told["environment"]["access_key_id"], told["environment"]["secret_access_key"])
+        return Hands(self.endpoint, told["values"], keys, self._api, self._page)
+
+    def _api(self, method: str, *path: str, body: Any = None, **query: Any) -> Any:
+        return self._control.api(method, "worlds", self.world, *path, body=body, **query)
+
+    def _page(self, method: str, path: str, body: Any = None) -> Any:
+        prefix = self.endpoint.removeprefix(self._control.url)
+        return self._control.page(method, f"{prefix}/{path}", body=body)

@@ -1,0 +1,126 @@
+"""What Dana, the thief and the administrator do, and whether the thief is out and Dana is not."""
+
+from __future__ import annotations
+
+from sts_emulator.accounts import documents
+from sts_emulator.core import clock
+from sts_emulator.labs.hands import Hands
+from sts_emulator.labs.seen import Seen
+
+LEAKED = "AKIALEAKEDBYDANA0001"
+SECRET = "danas-secret-as-it-stands-in-the-history"  # noqa: S105 - the one of the story
+YEAR = 365 * 86_400
+LONGEST = 129_600  # seconds of a user's session
+
+
+# -- steps -----------------------------------------------------------------------------------------------------------
+
+
+def look(hands: Hands) -> None:
+    hands.client("iam").list_access_keys(UserName="dana")
+
+
+def steal(hands: Hands) -> None:
+    _read(hands, "payroll", "salaries.csv", (LEAKED, SECRET))
+
+
+def wait(hands: Hands) -> None:
+    hands.advance(YEAR)
+    hands.keep("session", hands.client("sts", (LEAKED, SECRET)).get_session_token(DurationSeconds=LONGEST))
+
+
+def repair(hands: Hands) -> None:
+    iam = hands.client("iam")
+    iam.create_access_key(UserName="dana")
+    iam.update_access_key(UserName="dana", AccessKeyId=LEAKED, Status="Inactive")
+    reports = f"arn:aws:s3:::reports-{hands.values['account']}/*"
+    hands.put_user_policy("dana", "storage", {"Effect": "Allow", "Action": "s3:GetObject", "Resource": reports})
+
+
+def again(hands: Hands) -> None:
+    _read(hands, "reports", "today.csv", hands.session("session"))
+
+
+def end(hands: Hands) -> None:
+    hands.advance(60)
+    old = {"DateLessThan": {"aws:TokenIssueTime": hands.now()}}
+    deny = {"Effect": "Deny", "Action": "*", "Resource": "*", "Condition": old}
+    hands.put_user_policy("dana", "end-old-sessions", deny)
+
+
+def last(hands: Hands) -> None:
+    with hands.tries():
+        again(hands)
+
+
+def _read(hands: Hands, bucket: str, key: str, keys: tuple[str, ...]) -> None:
+    s3 = hands.client("s3", keys)
+    s3.get_object(Bucket=f"{bucket}-{hands.values['account']}", Key=key)["Body"].read()
+
+
+# -- wrong ways ------------------------------------------------------------------------------------------------------
+
+
+def new_key_only(hands: Hands) -> None:
+    hands.client("iam").create_access_key(UserName="dana")
+
+
+def delete_the_key(hands: Hands) -> None:
+    hands.client("iam").delete_access_key(UserName="dana", AccessKeyId=LEAKED)
+
+
+def nothing_more(_: Hands) -> None:
+    """The key is off, so it is over."""
+
+
+def deny_everything(hands: Hands) -> None:
+    hands.put_user_policy("dana", "end-old-sessions", {"Effect": "Deny", "Action": "*", "Resource": "*"})
+
+
+# -- checks ----------------------------------------------------------------------------------------------------------
+
+
+def leaked_key_is_off(seen: Seen) -> str:
+    key = seen.world.get(documents.ACCESS_KEY, LEAKED)
+    if key is not None and key["status"] == "Active":
+        return f"The key {LEAKED} is still Active: whoever has it can still use it."
+    return ""
+
+
+def dana_goes_on(seen: Seen) -> str:
+    keys = [key for key in seen.world.page(documents.ACCESS_KEY) if key["user"] == "dana"]
+    active = [key["id"] for key in keys if key["status"] == "Active"]
+    if not active:
+        return "Dana has no access key that works: her program has stopped."
+    if not _may_read(seen, "reports", "today.csv"):
+        return "Dana's policies do not let her read the reports any more: her program has stopped."
+    if active == [LEAKED]:
+        return "Dana's only key is the one that leaked: switch it off, and her program stops. Make her a new one."
+    return ""
+
+
+def only_the_reports(seen: Seen) -> str:
+    if _may_read(seen, "payroll", "salaries.csv"):
+        return "Dana's policies still let her read the salaries. Her program needs the reports only."
+    if _may(seen, "s3:DeleteObject", "reports", "today.csv"):
+        return "Dana's policies still let her delete reports. Her program only reads them."
+    return ""
+
+
+def old_sessions_are_over(seen: Seen) -> str:
+    made = seen.last({"eventName": "GetSessionToken", "userIdentity.accessKeyId": LEAKED})
+    if made is None or not made.is_allowed:
+        return "The thief has not made a session yet: do the step `wait` first."
+    if _may_read(seen, "reports", "today.csv", issued=clock.iso(made.at)):
+        return "The session that the thief made with the leaked key is still good, and can read the reports."
+    return ""
+
+
+def _may_read(seen: Seen, bucket: str, key: str, issued: str = "") -> bool:
+    return _may(seen, "s3:GetObject", bucket, key, issued)
+
+
+def _may(seen: Seen, action: str, bucket: str, key: str, issued: str = "") -> bool:
+    resource = f"arn:aws:s3:::{bucket}-{seen.values['account']}/{key}"
+    keys = f', keys: {{"aws:TokenIssueTime": "{issued}"}}' if issued else ""
+    return seen.may(f'{{may: "{action} on {resource}", caller: {{user: dana}}{keys}}}')
