@@ -31,6 +31,7 @@ def enrol(school: str) -> Iterator[Callable[[], Learner]]:
     yield new
     with Control(school) as control:
         for learner in learners:
+            learner.close()
             if learner.world in control.api("GET", "worlds"):
                 control.api("DELETE", "worlds", learner.world)
 

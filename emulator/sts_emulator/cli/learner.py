@@ -15,6 +15,10 @@ class Learner:
         self.world = world
         self._control = control
 
+    def close(self) -> None:
+        """Close the connection to the emulator."""
+        self._control.close()
+
     @property
     def endpoint(self) -> str:
         """The address of their world."""

@@ -29,6 +29,7 @@ class Hands:
         self._keys = keys
         self._control = control
         self._kept: dict[str, Any] = {}
+        self._clients: list[Any] = []
 
     def client(self, service: str, keys: tuple[str, ...] | None = None, **options: Any) -> Any:
         """A client with the learner's keys, or others: id, secret and, of a session, its token; () signs nothing."""
@@ -37,7 +38,7 @@ class Hands:
         given = self._keys if keys is None else keys
         config = Config(retries={"max_attempts": 1}, **({} if given else {"signature_version": _unsigned()}))
         token = given[2] if len(given) > 2 else None  # noqa: PLR2004 - id, secret, token
-        return _session().create_client(
+        client = _session().create_client(
             service,
             region_name=REGION,
             endpoint_url=self.endpoint,
@@ -47,6 +48,13 @@ class Hands:
             config=config,
             **options,
         )
+        self._clients.append(client)
+        return client
+
+    def close(self) -> None:
+        """Close the connections of all clients."""
+        while self._clients:
+            self._clients.pop().close()
 
     def keep(self, name: str, value: Any) -> Any:
         """Keep something for a later step, as a shell keeps a variable."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any, Protocol
 
 from sts_emulator.labs import shelf
@@ -38,7 +39,8 @@ class Learner(Protocol):
 def solve(learner: Learner, lab: str, tell: Any = lambda _: None) -> None:
     """Do a lab that has begun, step by step, and say what is done (`tell(step)`)."""
     read = shelf.lab(lab, learner.values(lab))
-    _walk(learner.hands(lab), lab, read, tell=tell)
+    with closing(learner.hands(lab)) as hands:
+        _walk(hands, lab, read, tell=tell)
 
 
 def _walk(hands: Hands, lab: str, read: Lab, *, instead: str = "", way: str = "", tell: Any = lambda _: None) -> None:
@@ -61,7 +63,8 @@ def faults(learner: Learner, name: str) -> Iterator[str]:
     if learner.check(name)["solved"]:
         yield "it is solved before anything was done"
     yield from (f"not so at the start: {wrong}" for wrong in learner.untrue(name, solved=False))
-    yield from _solved(learner, name, read)
+    with closing(learner.hands(name)) as hands:
+        yield from _solved(learner, hands, name, read)
     yield from (f"not so when it is solved: {wrong}" for wrong in learner.untrue(name, solved=True))
     for way in read.wrong:
         yield from _refused(learner, name, way)
@@ -79,9 +82,8 @@ def _unwritten(name: str) -> Iterator[str]:
     yield from (f"nothing fills {place}" for text in texts for place in shelf.unfilled(text))
 
 
-def _solved(learner: Learner, name: str, read: Lab) -> Iterator[str]:
+def _solved(learner: Learner, hands: Hands, name: str, read: Lab) -> Iterator[str]:
     """Walk the whole way, predicting what the lab says is right."""
-    hands = learner.hands(name)
     for step_name, step in read.steps.items():
         if step.predict is not None:
             learner.predict(name, step_name, step.predict.answer, step.predict.layer or "")
@@ -101,6 +103,7 @@ def _refused(learner: Learner, name: str, way: str) -> Iterator[str]:
     learner.start(name)
     read = shelf.lab(name, learner.values(name))
     wrong = read.wrong[way]
-    _walk(learner.hands(name), name, read, instead=wrong.instead, way=way)
+    with closing(learner.hands(name)) as hands:
+        _walk(hands, name, read, instead=wrong.instead, way=way)
     if next(check for check in learner.check(name)["checks"] if check["name"] == wrong.refused_by)["is_passed"]:
         yield f"the wrong way `{way}` passes `{wrong.refused_by}`"
