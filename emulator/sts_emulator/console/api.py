@@ -289,21 +289,18 @@ async def list_events(
     outcome: Literal["allowed", "denied", "failed"] | None = None,
 ) -> StreamingResponse:
     """CloudTrail-shaped records, oldest first: the newest `limit`, or those behind the event id `after`."""
-    log = server.events
-    if after is None and outcome is None:
-        events = log.newest(world.name, limit)[::-1]
-    elif after is None:
+    if after is None:
         events = await _newest(server, world, limit, outcome)
     else:
         start = _found(server, world, after)
         if start is None:
             raise HTTPException(404, f"no event `{after}`")
-        events = [event for event in log.page(world.name, start, limit) if _came_to(event, outcome)]
+        events = [event async for event in server.events.behind(world.name, start, limit) if _came_to(event, outcome)]
     return StreamingResponse(_array(events), media_type="application/json")
 
 
 async def _newest(server: Server, world: World, limit: int, outcome: str | None) -> list[Event]:
-    """The newest events that came to an outcome, oldest first."""
+    """The newest events (that came to an outcome), oldest first."""
     events: list[Event] = []
     async for event in server.events.scan(world.name):
         if _came_to(event, outcome):

@@ -130,6 +130,17 @@ class EventLog:
             events = self._kept.newest(world, SLICE, events[-1])
 
 
+    async def behind(self, world: str, after: Event, limit: int) -> AsyncIterator[Event]:
+        """Up to `limit` events of a world behind `after`, oldest first; others have their turn in between."""
+        from asyncio import sleep
+
+        while limit > 0 and (events := self._kept.page(world, after, min(SLICE, limit))):
+            for event in events:
+                yield event
+            await sleep(0)
+            after, limit = events[-1], limit - len(events)
+
+
 class Rings:
     """The newest events of each world, in memory."""
 
