@@ -27,7 +27,7 @@ class Hands:
         self.values = values
         self.page = page
         self._keys = keys
-        self._control = control
+        self.control = control
         self._kept: dict[str, Any] = {}
         self._clients: list[Any] = []
 
@@ -70,6 +70,20 @@ class Hands:
         given = self._kept[name]["Credentials"]
         return (given["AccessKeyId"], given.get("SecretAccessKey", given.get("SecretKey", "")), given["SessionToken"])
 
+    def fetch(self, path: str, *, method: str = "GET", headers: Mapping[str, str] | None = None) -> tuple[int, str]:
+        """What `curl` would get from a page of the world: status and text."""
+        from http.client import HTTPConnection
+        from urllib.parse import urlsplit
+
+        place = urlsplit(self.endpoint)
+        connection = HTTPConnection(place.hostname or "", place.port)
+        try:
+            connection.request(method, f"{place.path}/{path}", headers=dict(headers or {}))
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+        finally:
+            connection.close()
+
     @contextmanager
     def tries(self) -> Iterator[None]:
         """What may be refused: the step goes on, as a person does."""
@@ -82,11 +96,11 @@ class Hands:
 
     def advance(self, seconds: float) -> None:
         """Move the world's clock."""
-        self._control("POST", "clock", body={"advance_seconds": seconds})
+        self.control("POST", "clock", body={"advance_seconds": seconds})
 
     def now(self) -> str:
         """The world's time."""
-        return str(self._control("GET")["time"])
+        return str(self.control("GET")["time"])
 
     def put_user_policy(self, user: str, name: str, *statements: Mapping[str, Any]) -> None:
         """Write a policy of a user."""

@@ -1,0 +1,135 @@
+"""What Heidi, the thief, Igor and the administrator do, and whether the old session is over and Heidi can go on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sts_emulator.accounts import documents
+from sts_emulator.core import clock
+from sts_emulator.labs.hands import Hands
+from sts_emulator.labs.seen import Seen
+
+HEIDI = ("AKIAHEIDIONCALL00001", "heidis-secret-key-for-this-lab-only-0001")
+IGOR = ("AKIAIGORTHEINTERN001", "igors-secret-key-for-this-lab-only-00001")
+HALF_A_DAY, AN_HOUR = 43_200, 3_600
+
+
+# -- steps -----------------------------------------------------------------------------------------------------------
+
+
+def night(hands: Hands) -> None:
+    hands.keep("old", _assume(hands, HEIDI, "heidi", DurationSeconds=HALF_A_DAY))
+    hands.client("sts", hands.session("old")).get_caller_identity()
+
+
+def morning(hands: Hands) -> None:
+    hands.advance(5 * AN_HOUR)
+    still(hands)
+
+
+def intern(hands: Hands) -> None:
+    _assume(hands, IGOR, "igor")
+
+
+def repair(hands: Hands) -> None:
+    _trust_heidi(hands, Condition={"Bool": {"aws:MultiFactorAuthPresent": "true"}})
+
+
+def still(hands: Hands) -> None:
+    hands.client("iam", hands.session("old")).list_users()
+
+
+def revoke(hands: Hands) -> None:
+    hands.advance(60)
+    old = {"DateLessThan": {"aws:TokenIssueTime": hands.now()}}
+    deny = {"Effect": "Deny", "Action": "*", "Resource": "*", "Condition": old}
+    hands.put_role_policy("emergency", "revoke-older-sessions", deny)
+
+
+def last(hands: Hands) -> None:
+    with hands.tries():
+        still(hands)
+
+
+def next_night(hands: Hands) -> None:
+    serial = f"arn:aws:iam::{hands.values['account']}:mfa/heidi"
+    code = hands.control("GET", "mfa-code", serial=serial)["code"]
+    _assume(hands, HEIDI, "heidi", SerialNumber=serial, TokenCode=code)
+
+
+def _assume(hands: Hands, keys: tuple[str, ...], name: str, **more: Any) -> Any:
+    role = f"arn:aws:iam::{hands.values['account']}:role/emergency"
+    return hands.client("sts", keys).assume_role(RoleArn=role, RoleSessionName=name, **more)
+
+
+def _trust_heidi(hands: Hands, **more: Any) -> None:
+    heidi = {"AWS": f"arn:aws:iam::{hands.values['account']}:user/heidi"}
+    hands.trust("emergency", {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": heidi, **more})
+    hands.client("iam").update_role(RoleName="emergency", MaxSessionDuration=AN_HOUR)
+
+
+# -- wrong ways ------------------------------------------------------------------------------------------------------
+
+
+def trust_alone(_: Hands) -> None:
+    """The trust policy is repaired, so it is over."""
+
+
+def deny_all(hands: Hands) -> None:
+    hands.put_role_policy("emergency", "revoke-older-sessions", {"Effect": "Deny", "Action": "*", "Resource": "*"})
+
+
+def no_mfa(hands: Hands) -> None:
+    _trust_heidi(hands)
+
+
+# -- checks ----------------------------------------------------------------------------------------------------------
+
+
+def igor_is_out(seen: Seen) -> str:
+    if seen.may("{assume: emergency, caller: {user: igor}}") or seen.may(
+        "{assume: emergency, caller: {user: igor, mfa: true}}"
+    ):
+        return "Igor still gets the role `emergency`."
+    return ""
+
+
+def heidi_needs_mfa(seen: Seen) -> str:
+    if not seen.may("{assume: emergency, caller: {user: heidi, mfa: true}}"):
+        return "Heidi does not get the role even with MFA: nobody is there at night."
+    if seen.may("{assume: emergency, caller: {user: heidi}}"):
+        return "Heidi gets the role without MFA: whoever finds her access key gets it as well."
+    return ""
+
+
+def an_hour_at_most(seen: Seen) -> str:
+    role = seen.world.get(documents.ROLE, f"{seen.values['account']}/emergency")
+    if role is None:
+        return "The role `emergency` is gone: nobody can repair anything at night."
+    longest = role["max_duration"]
+    if longest > AN_HOUR:
+        return f"A session of the role may still last {longest // AN_HOUR} hours."
+    return ""
+
+
+def old_session_is_over(seen: Seen) -> str:
+    made = next(seen.find({"eventName": "AssumeRole", "userIdentity.arn": "*:user/heidi", "errorCode": ""}), None)
+    if made is None:
+        return "Heidi has not assumed the role yet: do the step `night` first."
+    issued = clock.iso(made.at)
+    if _may_list(seen, f', keys: {{"aws:TokenIssueTime": "{issued}"}}'):
+        return f"The session that was made at {issued} is still good: the thief can use it."
+    return ""
+
+
+def heidi_goes_on(seen: Seen) -> str:
+    if not _may_list(seen):
+        return "A new session of the role may do nothing: Heidi cannot repair anything."
+    made = list(seen.find({"eventName": "AssumeRole", "userIdentity.arn": "*:user/heidi", "errorCode": ""}))
+    if not any(attempt.value("requestParameters.serialNumber") for attempt in made):
+        return "Heidi has not come back with her phone: do the step `next-night`."
+    return ""
+
+
+def _may_list(seen: Seen, keys: str = "") -> bool:
+    return seen.may(f'{{may: "iam:ListUsers on *", caller: {{role: emergency, session: heidi}}{keys}}}')
