@@ -212,15 +212,27 @@ def _reset(arguments: argparse.Namespace) -> None:
 
 
 def _lint(arguments: argparse.Namespace) -> int:
-    from sts_emulator.labs import proof, shelf
+    from sts_emulator.labs import shelf
 
     unknown = [name for name in arguments.names if name not in shelf.names()]
     if unknown:
         raise CommandError(f"no lab `{unknown[0]}`; there are {', '.join(shelf.names())}", UNUSABLE)
     learner = _learner(arguments)
-    told = {name: list(proof.faults(learner, name)) for name in arguments.names or shelf.names()}
+    told = {name: _faults(learner, name) for name in arguments.names or shelf.names()}
     lines = []
     for name, faults in told.items():
         lines += [f"{'✗' if faults else '✓'} {name}", *(f"    {fault}" for fault in faults)]
     answer(arguments, told, *lines)
     return REFUSED if any(told.values()) else 0
+
+
+def _faults(learner: Learner, name: str) -> list[str]:
+    from sts_emulator.labs import proof
+    from sts_emulator.scenario import ScenarioError
+
+    try:
+        return list(proof.faults(learner, name))
+    except ScenarioError as error:
+        return [f"{problem.where.file}:{problem.where.line}: {problem.message}" for problem in error.problems]
+    except CommandError as error:  # a scenario that the server refuses, a server that is gone
+        return [str(error)]

@@ -129,7 +129,6 @@ class EventLog:
             await sleep(0)
             events = self._kept.newest(world, SLICE, events[-1])
 
-
     async def behind(self, world: str, after: Event, limit: int) -> AsyncIterator[Event]:
         """Up to `limit` events of a world behind `after`, oldest first; others have their turn in between."""
         from asyncio import sleep

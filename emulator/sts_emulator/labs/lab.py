@@ -67,9 +67,13 @@ class Step(Shape):
 
 @dataclass(frozen=True, kw_only=True)
 class Hint(Shape):
-    """A hint, and what makes it true: expectations that hold at the `start`, or once the lab is `solved`."""
+    """A hint, and what makes it true: expectations that hold at the `start`, or once the lab is `solved`.
+
+    Where they cannot say it, `so` names functions like those of checks, which find nothing wrong at the start.
+    """
 
     text: str
+    so: tuple[str, ...] = ()
     start: tuple[Expectation, ...] = ()
     solved: tuple[Expectation, ...] = ()
 
@@ -77,8 +81,8 @@ class Hint(Shape):
     def read_node(cls, reader: Reader, node: Node) -> Hint:
         """Read one, and see that it can be tried."""
         hint = reader.shape(cls, node)
-        if not (hint.start or hint.solved):
-            raise Mistake("a hint says what makes it true: expectations at the `start`, or when it is `solved`")
+        if not (hint.so or hint.start or hint.solved):
+            raise Mistake("a hint says what makes it true: expectations at the `start` or when it is `solved`, or `so`")
         return hint
 
 

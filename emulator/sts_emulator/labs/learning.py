@@ -284,11 +284,13 @@ def hint(world: World, name: str, endpoint: str) -> str:
 def untrue(server: Server, world: World, name: str, endpoint: str, *, solved: bool) -> list[str]:
     """What hints say of the world, as it is at the start or when it is solved, and is not so."""
     progress = _begun(world, name)
-    seen = _seen(server, world, progress)
+    seen, functions = _seen(server, world, progress), vars(shelf.module(name))
     told: list[str] = []
     for number, hint in enumerate(_lab(world, name, endpoint).hints, 1):
         outcomes = seen.outcomes(hint.solved if solved else hint.start)
         told += [f"hint {number}: {tried.expectation.title}: {tried.mismatch}" for tried in outcomes if tried.mismatch]
+        claims = {} if solved else {claim: _wrong(functions[_function(claim)], seen) for claim in hint.so}
+        told += [f"hint {number}: {claim}: {wrong}" for claim, wrong in claims.items() if wrong]
     return told
 
 
@@ -306,10 +308,14 @@ def check(server: Server, world: World, name: str, endpoint: str) -> list[dict[s
     functions = vars(shelf.module(name))
     results = []
     for check_name, title in lab.checks.items():
-        wrong = _wrong(functions[check_name.replace("-", "_")], seen)
+        wrong = _wrong(functions[_function(check_name)], seen)
         results.append({"name": check_name, "title": title, "is_passed": not wrong, "wrong": wrong})
     _note(world, name, results)
     return results
+
+
+def _function(name: str) -> str:
+    return name.replace("-", "_")
 
 
 def _wrong(function: Any, seen: Seen) -> str:

@@ -73,7 +73,8 @@ def faults(learner: Learner, name: str) -> Iterator[str]:
 def _unwritten(name: str) -> Iterator[str]:
     """Functions that are named and missing, and placeholders that nothing fills."""
     lab, functions = shelf.lab(name), vars(shelf.module(name))
-    for wanted in (*lab.checks, *lab.wrong, *(step for step, there in lab.steps.items() if there.commands)):
+    steps = [step for step, there in lab.steps.items() if there.commands or there.solution]
+    for wanted in (*lab.checks, *lab.wrong, *steps, *(claim for hint in lab.hints for claim in hint.so)):
         if wanted.replace("-", "_") not in functions:
             yield f"{lab.module}.py has no function `{wanted.replace('-', '_')}`"
     texts = [lab.story, lab.learned, *(hint.text for hint in lab.hints), *lab.environment.values(), *lab.buckets]
