@@ -314,6 +314,12 @@ SERVICES = (
         {
             "*/.well-known": ("sts_emulator.idp.user_pools.pages",),
             "user-pools": ("sts_emulator.idp.user_pools.token_page",),
+            "oauth2": _rooms("sts_emulator.idp.user_pools.managed_login", "login_pages", "token_endpoints"),
+            **dict.fromkeys(("login", "logout", "error"), ("sts_emulator.idp.user_pools.managed_login.login_pages",)),
+            **dict.fromkeys(
+                ("signup", "confirmUser", "resendcode", "forgotPassword", "confirmForgotPassword"),
+                ("sts_emulator.idp.user_pools.managed_login.sign_up_pages",),
+            ),
         },
     ),
     Method(

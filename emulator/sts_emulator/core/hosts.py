@@ -5,7 +5,10 @@ from __future__ import annotations
 import ipaddress
 from typing import Final
 
-AWS_DOMAINS: Final = ("amazonaws.com", "api.aws", "app.aws", "awsapps.com", "signin.aws", "aws.amazon.com")
+AWS_DOMAINS: Final = (
+    *("amazonaws.com", "api.aws", "app.aws", "awsapps.com", "signin.aws", "aws.amazon.com"),
+    "amazoncognito.com",
+)
 """Domains whose hosts the emulator answers for (docs/aws/clients.md, "Transparent mode")."""
 
 

@@ -9,12 +9,14 @@ from types import MappingProxyType
 from typing import Any
 
 from sts_emulator.idp.user_pools import kinds, passwords, pools
+from sts_emulator.idp.user_pools.managed_login.app_settings import LOCAL
 from sts_emulator.scenario.identity_pools import Word, role_arn
 from sts_emulator.scenario.problems import ScenarioError
 from sts_emulator.scenario.seed import Section, Seed
 from sts_emulator.scenario.shape import Shape
 
 _CLIENT_ID = re.compile(r"[\w+]{1,128}")
+_SCOPES = ("openid", "email", "phone", "profile", "aws.cognito.signin.user.admin")
 _FLOWS = ("USER_SRP_AUTH", "USER_PASSWORD_AUTH", "ADMIN_USER_PASSWORD_AUTH", "REFRESH_TOKEN_AUTH")
 
 
@@ -30,12 +32,20 @@ _OFF = Mfa("OFF")
 
 @dataclass(frozen=True, kw_only=True)
 class Client(Shape):
-    """An app client. `id` and `secret` are fixed; `flows` are those of the API, without ALLOW_."""
+    """An app client. `id` and `secret` are fixed; `flows` are those of the API, without ALLOW_.
+
+    With `callbacks` its users sign in by managed login, or with `oauth: [client_credentials]` the app itself does.
+    """
 
     id: str = ""
     secret: str = ""
     flows: tuple[str, ...] = _FLOWS
     hide_users: bool = False
+    oauth: tuple[str, ...] = ()
+    scopes: tuple[str, ...] = ()
+    callbacks: tuple[str, ...] = ()
+    logouts: tuple[str, ...] = ()
+    identity_providers: tuple[str, ...] = (LOCAL,)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,14 +69,19 @@ class User(Shape):
 
 @dataclass(frozen=True, kw_only=True)
 class Pool(Shape):
-    """A user pool. `id` fixes its id; `sign_in_with` are attributes that stand in for usernames."""
+    """A user pool. `id` fixes its id; `sign_in_with` are attributes that stand in for usernames.
+
+    `domain` switches managed login on; `resource_servers` are APIs, by identifier, with the names of their scopes.
+    """
 
     id: str = ""
+    domain: str = ""
     mfa: Mfa = _OFF
     sign_in_with: tuple[str, ...] = ()
     verify: tuple[str, ...] = ()
     sign_up: bool = True
     custom_attributes: tuple[str, ...] = ()
+    resource_servers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     clients: Mapping[str, Client] = field(default_factory=dict)
     groups: Mapping[str, Group] = field(default_factory=dict)
     users: Mapping[str, User] = field(default_factory=dict)
@@ -85,6 +100,7 @@ def _create(seed: Seed, declared: Mapping[str, Pool]) -> None:
                     MfaConfiguration=pool.mfa,
                     SoftwareTokenMfaConfiguration={"Enabled": True},
                 )
+            _ensure_domain(seed, identifier, pool)
         for client_name, client in pool.clients.items():
             with seed.blame(client.where, f"app client `{client_name}`"):
                 _ensure_client(seed, identifier, client_name, client)
@@ -157,6 +173,7 @@ def _ensure_client(seed: Seed, pool: str, name: str, wanted: Client) -> None:
         "ClientName": name,
         "ExplicitAuthFlows": [f"ALLOW_{flow.removeprefix('ALLOW_')}" for flow in wanted.flows],
         "PreventUserExistenceErrors": "ENABLED" if wanted.hide_users else "LEGACY",
+        **_managed_login(wanted),
     }
     clients = [client for client in seed.world.page(kinds.CLIENT) if client["pool"] == pool]
     known = next((client for client in clients if client["id"] == wanted.id or client["name"] == name), None)
@@ -164,13 +181,55 @@ def _ensure_client(seed: Seed, pool: str, name: str, wanted: Client) -> None:
         seed.call("cognito-idp", "UpdateUserPoolClient", ClientId=known["id"], **given)
         made = known["id"]
     else:
-        made = str(seed.call("cognito-idp", "CreateUserPoolClient", **given)["UserPoolClient"]["ClientId"])
+        made = str(_new_client(seed, given, has_secret=bool(wanted.secret))["ClientId"])
     body = seed.world.take(kinds.CLIENT, made)
     assert body is not None, "it was just made"
     identifier = wanted.id or made
     if not _CLIENT_ID.fullmatch(identifier) or seed.world.get(kinds.CLIENT, identifier) is not None:
         raise ScenarioError.at(wanted.where.at("id"), f"`{identifier[:60]}` is no client's id, or another's")
     seed.world.add(kinds.CLIENT, identifier, {**body, "id": identifier, "secret": wanted.secret or body["secret"]})
+
+
+def _managed_login(wanted: Client) -> dict[str, Any]:
+    """Without callbacks and flows, an app that signs its users in by the API alone."""
+    if not wanted.callbacks and not wanted.oauth:
+        return {}
+    flows = wanted.oauth or ("code",)
+    return {
+        "AllowedOAuthFlowsUserPoolClient": True,
+        "AllowedOAuthFlows": list(flows),
+        "AllowedOAuthScopes": list(wanted.scopes or (() if "client_credentials" in flows else _SCOPES)),
+        "CallbackURLs": list(wanted.callbacks) or None,
+        "LogoutURLs": list(wanted.logouts) or None,
+        "SupportedIdentityProviders": list(wanted.identity_providers),
+    }
+
+
+def _new_client(seed: Seed, given: Mapping[str, Any], *, has_secret: bool) -> Mapping[str, Any]:
+    made = seed.call("cognito-idp", "CreateUserPoolClient", GenerateSecret=has_secret, **given)
+    client: Mapping[str, Any] = made["UserPoolClient"]
+    return client
+
+
+def _ensure_domain(seed: Seed, pool: str, wanted: Pool) -> None:
+    """Its own, in the place of another that it may have; and its APIs, whose scopes clients name."""
+    for identifier, scopes in wanted.resource_servers.items():
+        exists = seed.world.get(pools.RESOURCE_SERVER, f"{pool}/{identifier}") is not None
+        seed.call(
+            "cognito-idp",
+            "UpdateResourceServer" if exists else "CreateResourceServer",
+            UserPoolId=pool,
+            Identifier=identifier,
+            Name=re.sub(r"[^\w\s+=,.@-]", "-", identifier),
+            Scopes=[{"ScopeName": scope, "ScopeDescription": scope} for scope in scopes] or None,
+        )
+    stored = seed.world.get(kinds.POOL, pool)
+    assert stored is not None, "it was just made"
+    has = pools.domain_of(seed.world, stored)
+    if wanted.domain and has != wanted.domain:
+        if has:
+            seed.call("cognito-idp", "DeleteUserPoolDomain", Domain=has, UserPoolId=pool)
+        seed.call("cognito-idp", "CreateUserPoolDomain", Domain=wanted.domain, UserPoolId=pool, ManagedLoginVersion=2)
 
 
 def _ensure_group(seed: Seed, pool: kinds.Pool, name: str, wanted: Group) -> None:

@@ -19,6 +19,7 @@ from sts_emulator.idp.user_pools.kinds import (
     reach,
     unsupported,
 )
+from sts_emulator.idp.user_pools.managed_login import app_settings
 from sts_emulator.idp.user_pools.pools import LETTERS
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import operation
@@ -49,6 +50,7 @@ def create_user_pool_client(
     """A client, with a secret if it is to have one."""
     pool = reach(ctx, UserPoolId)
     _check(pool, settings)
+    app_settings.check(ctx.world, pool, settings, has_secret=GenerateSecret or bool(ClientSecret))
     now = ctx.world.now()
     generated = "".join(secrets.choice(LETTERS.lower()) for _ in range(51)) if GenerateSecret else ""
     client = Client(
@@ -90,6 +92,7 @@ def update_user_pool_client(
     pool = reach(ctx, UserPoolId)
     client = client_of(ctx.world, ClientId, UserPoolId)
     _check(pool, settings)
+    app_settings.check(ctx.world, pool, settings, has_secret=bool(client["secret"]))
     changed: Client = {
         **client,
         "name": ClientName or client["name"],
@@ -149,9 +152,16 @@ def check_secret_hash(client: Client, username: str, given: str | None) -> None:
         return
     if not given:
         raise not_authorized(f"Client {client['id']} is configured with secret but SECRET_HASH was not received")
-    digest = hmac.digest(client["secret"].encode(), f"{username}{client['id']}".encode(), "sha256")
-    if not hmac.compare_digest(base64.b64encode(digest), given.encode()):
+    if not hmac.compare_digest((secret_hash(client, username) or "").encode(), given.encode()):
         raise not_authorized(f"Unable to verify secret hash for client {client['id']}")
+
+
+def secret_hash(client: Client, username: str) -> str | None:
+    """What proves the client's secret for a name; None where it has none."""
+    if not client["secret"]:
+        return None
+    digest = hmac.digest(client["secret"].encode(), f"{username}{client['id']}".encode(), "sha256")
+    return base64.b64encode(digest).decode()
 
 
 def check_secret(client: Client, given: str | None) -> None:

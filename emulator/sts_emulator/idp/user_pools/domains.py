@@ -1,4 +1,4 @@
-"""Domains and resource servers of a user pool: kept and told. Managed login, which they are for, is not here."""
+"""Domains and resource servers of a user pool: where its managed login is, and which scopes that gives."""
 
 from __future__ import annotations
 
@@ -19,17 +19,23 @@ _CLOUD_FRONT = "d3oia8etllorh5.cloudfront.net"  # made up: nothing is served the
 
 @operation("cognito-idp", "CreateUserPoolDomain")
 def create_user_pool_domain(
-    ctx: Context, *, Domain: str, UserPoolId: str, ManagedLoginVersion: int = 1, **others: Any
+    ctx: Context,
+    *,
+    Domain: str,
+    UserPoolId: str,
+    ManagedLoginVersion: int = 1,
+    CustomDomainConfig: Mapping[str, str] | None = None,
+    **others: Any,
 ) -> Mapping[str, Any]:
-    """Reserve a prefix for a pool, in the whole region."""
+    """Reserve a prefix for a pool, in the whole region, or a domain of the customer's own."""
     pool = reach(ctx, UserPoolId)
-    _check_domain(others)
+    _check_domain(Domain, CustomDomainConfig, others)
     if ctx.world.get(DOMAIN, Domain) is not None:
         raise invalid(f"Domain already associated with another user pool: {Domain}")
     if domain_of(ctx.world, pool):
         raise invalid("User pool already has a domain configured.")
-    ctx.world.add(DOMAIN, Domain, {"name": Domain, "pool": pool["id"], "version": ManagedLoginVersion})
-    return {"ManagedLoginVersion": ManagedLoginVersion}
+    ctx.world.add(DOMAIN, Domain, _kept(pool, Domain, ManagedLoginVersion, CustomDomainConfig))
+    return _told(ManagedLoginVersion, CustomDomainConfig)
 
 
 @operation("cognito-idp", "DescribeUserPoolDomain")
@@ -47,7 +53,7 @@ def describe_user_pool_domain(ctx: Context, *, Domain: str) -> Mapping[str, Any]
         "CloudFrontDistribution": _CLOUD_FRONT,
         "Version": "20260101000000",
         "Status": "ACTIVE",
-        "CustomDomainConfig": {},
+        "CustomDomainConfig": {"CertificateArn": domain["certificate"]} if "certificate" in domain else {},
         "ManagedLoginVersion": domain["version"],
     }
     return {"DomainDescription": told}
@@ -55,13 +61,20 @@ def describe_user_pool_domain(ctx: Context, *, Domain: str) -> Mapping[str, Any]
 
 @operation("cognito-idp", "UpdateUserPoolDomain")
 def update_user_pool_domain(
-    ctx: Context, *, Domain: str, UserPoolId: str, ManagedLoginVersion: int = 1, **others: Any
+    ctx: Context,
+    *,
+    Domain: str,
+    UserPoolId: str,
+    ManagedLoginVersion: int = 1,
+    CustomDomainConfig: Mapping[str, str] | None = None,
+    **others: Any,
 ) -> Mapping[str, Any]:
-    """Change which pages the domain is for."""
-    domain = _domain(ctx, reach(ctx, UserPoolId), Domain)
-    _check_domain(others)
-    ctx.world.put(DOMAIN, Domain, {**domain, "version": ManagedLoginVersion})
-    return {"ManagedLoginVersion": ManagedLoginVersion}
+    """Change which pages the domain is for, or its certificate."""
+    pool = reach(ctx, UserPoolId)
+    _domain(ctx, pool, Domain)
+    _check_domain(Domain, CustomDomainConfig, others)
+    ctx.world.put(DOMAIN, Domain, _kept(pool, Domain, ManagedLoginVersion, CustomDomainConfig))
+    return _told(ManagedLoginVersion, CustomDomainConfig)
 
 
 @operation("cognito-idp", "DeleteUserPoolDomain")
@@ -79,10 +92,27 @@ def _domain(ctx: Context, pool: Pool, name: str) -> Domain:
     return domain
 
 
-def _check_domain(others: Mapping[str, Any]) -> None:
-    for name, value in others.items():
+def _check_domain(name: str, custom: Mapping[str, str] | None, others: Mapping[str, Any]) -> None:
+    """A prefix has no dot, and another domain has a certificate; who owns a domain, nobody here can tell."""
+    for member, value in others.items():
         if value:
-            raise unsupported(name)
+            raise unsupported(member)
+    if ("." in name) != bool(custom):
+        raise invalid(f"Domain {name} does not go with CustomDomainConfig." if custom else f"Invalid domain: {name}")
+    reserved = next((word for word in ("aws", "amazon", "cognito") if word in name), "")
+    if reserved and not custom:
+        raise invalid(f"Domain cannot contain reserved word: {reserved}")
+
+
+def _kept(pool: Pool, name: str, version: int, custom: Mapping[str, str] | None) -> Domain:
+    kept: Domain = {"name": name, "pool": pool["id"], "version": version}
+    if custom:
+        kept["certificate"] = custom["CertificateArn"]
+    return kept
+
+
+def _told(version: int, custom: Mapping[str, str] | None) -> dict[str, Any]:
+    return {"ManagedLoginVersion": version, **({"CloudFrontDomain": _CLOUD_FRONT} if custom else {})}
 
 
 # -- resource servers ------------------------------------------------------------------------------------------------

@@ -92,10 +92,24 @@ class PoolGroup(TypedDict):
     modified: float
 
 
+class IdentityProvider(TypedDict):
+    """Who else vouches for a pool's users; members are the wire's."""
+
+    pool: str
+    name: str
+    type: str
+    details: dict[str, str]
+    mapping: dict[str, str]  # attribute of the pool -> claim or attribute of the provider
+    identifiers: list[str]
+    created: float
+    modified: float
+
+
 POOL: Final[Kind[Pool]] = Kind("user-pool")  # key: its id, uid: ARN
 CLIENT: Final[Kind[Client]] = Kind("user-pool-client")  # key: its id, uid: `POOL/id`
 USER: Final[Kind[PoolUser]] = Kind("user-pool-user")  # key: `POOL/name`, uid: `POOL/sub`
 GROUP: Final[Kind[PoolGroup]] = Kind("user-pool-group")  # key: `POOL/name`
+IDENTITY_PROVIDER: Final[Kind[IdentityProvider]] = Kind("user-pool-identity-provider")  # key: `POOL/name`
 ALIAS: Final[Kind[Alias]] = Kind("user-pool-alias")  # key: `POOL/attribute/value`
 
 WRONG_PASSWORD: Final = "Incorrect username or password."  # noqa: S105 - AWS's sentence

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, TypedDict
+from typing import Any, Final, NotRequired, TypedDict
 
 from sts_emulator.accounts import documents
 from sts_emulator.control_plane.reach import own
@@ -16,6 +16,7 @@ from sts_emulator.idp.user_pools.kinds import (
     ALIAS,
     CLIENT,
     GROUP,
+    IDENTITY_PROVIDER,
     POOL,
     USER,
     Pool,
@@ -140,7 +141,7 @@ def delete_user_pool(ctx: Context, *, UserPoolId: str) -> Mapping[str, Any]:
         )
     if domain_of(ctx.world, pool):
         raise invalid("User pool cannot be deleted. It has a domain configured that should be deleted first.")
-    held: tuple[Kind[Any], ...] = (USER, GROUP, ALIAS, RESOURCE_SERVER, SIGN_IN, CODE, DEVICE)
+    held: tuple[Kind[Any], ...] = (USER, GROUP, ALIAS, IDENTITY_PROVIDER, RESOURCE_SERVER, SIGN_IN, CODE, DEVICE)
     for kind in held:
         for key, _ in ctx.world.page_keys(kind, f"{UserPoolId}/"):
             ctx.world.take(kind, key)
@@ -257,11 +258,12 @@ def _by_arn(ctx: Context, arn: str, keys: Mapping[str, tuple[str, ...]]) -> Pool
 
 
 class Domain(TypedDict):
-    """A prefix of managed login."""
+    """A domain of managed login: a prefix of AWS's, or one of the customer's own, with a certificate's ARN."""
 
     name: str
     pool: str
     version: int
+    certificate: NotRequired[str]
 
 
 class ResourceServer(TypedDict):
@@ -344,6 +346,7 @@ def _check(settings: Mapping[str, Any]) -> None:
 def _shown(world: World, pool: Pool) -> dict[str, Any]:
     settings = {name: value for name, value in pool["settings"].items() if name not in _MFA}
     domain = domain_of(world, pool)
+    told = {"CustomDomain" if "." in domain else "Domain": domain} if domain else {}
     return {
         "DeletionProtection": "INACTIVE",
         "LambdaConfig": {},
@@ -371,5 +374,5 @@ def _shown(world: World, pool: Pool) -> dict[str, Any]:
         "SchemaAttributes": pool["schema"],
         "EstimatedNumberOfUsers": world.count(USER, f"{pool['id']}/"),
         "UserPoolTags": dict(pool["tags"]),
-        **({"Domain": domain} if domain else {}),
+        **told,
     }

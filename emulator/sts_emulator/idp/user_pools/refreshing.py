@@ -33,7 +33,7 @@ async def by_flow(world: World, pool: Pool, client: Client, given: Mapping[str, 
         raise invalid("Missing required parameter REFRESH_TOKEN")
     if client["secret"]:
         _check_hash(world, client, token, given)
-    result = await _refresh(world, pool, client, token, given.get("DEVICE_KEY", ""))
+    result = await renew(world, pool, client, token, given.get("DEVICE_KEY", ""))
     return {"ChallengeParameters": {}, "AuthenticationResult": result}
 
 
@@ -53,7 +53,7 @@ async def get_tokens_from_refresh_token(
     if not (clients.rotates(client) or clients.allows(client, "ALLOW_REFRESH_TOKEN_AUTH")):
         raise invalid("REFRESH_TOKEN_AUTH flow not enabled for this client")
     pool = pool_of(ctx.world, client)
-    return {"AuthenticationResult": await _refresh(ctx.world, pool, client, RefreshToken, DeviceKey)}
+    return {"AuthenticationResult": await renew(ctx.world, pool, client, RefreshToken, DeviceKey)}
 
 
 @operation("cognito-idp", "RevokeToken")
@@ -94,7 +94,8 @@ def admin_user_global_sign_out(ctx: Context, *, UserPoolId: str, Username: str) 
     return {}
 
 
-async def _refresh(world: World, pool: Pool, client: Client, token: str, device: str) -> dict[str, Any]:
+async def renew(world: World, pool: Pool, client: Client, token: str, device: str = "") -> dict[str, Any]:
+    """New tokens for a refresh token, with the scopes that the sign-in had. Raises AwsError."""
     key, turn = tokens.read_refresh_token(world, token, client)
     with world.unit(lock=True):
         begun = world.get(tokens.SIGN_IN, key)

@@ -66,6 +66,7 @@ class SignIn(TypedDict):
     turned: float
     scopes: NotRequired[list[str]]  # of a sign-in by managed login
     device: NotRequired[Held]  # where the pool tracks them
+    resource: NotRequired[str]  # `aud` of its access tokens
 
 
 KEYS: Final[Kind[Keys]] = Kind("user-pool-keys")  # key: the pool's id, uid: the key id of access tokens
@@ -108,11 +109,15 @@ class Party:
 
 @dataclass(frozen=True, slots=True)
 class Authorized:
-    """What a sign-in by managed login gives to the app: scopes, since when the person is signed in, and its nonce."""
+    """What a sign-in by managed login gives to the app: scopes, since when the person is signed in, and its nonce.
+
+    `resource`: whom the access token is for, where the app says so.
+    """
 
     scopes: tuple[str, ...]
     at: float
     nonce: str = ""
+    resource: str = ""
 
 
 async def sign_in(
@@ -136,6 +141,8 @@ async def sign_in(
     nonce = ""
     if authorized is not None:
         begun["scopes"], begun["at"], nonce = list(authorized.scopes), authorized.at, authorized.nonce
+        if authorized.resource:
+            begun["resource"] = authorized.resource
     if device is not None:
         begun["device"] = device
     with world.unit(lock=True):
@@ -163,12 +170,13 @@ async def tokens(world: World, party: Party, begun: SignIn, nonce: str = "") -> 
         "username": party.user["username"],
         **({"version": 2} if "scopes" in begun else {}),
         **({"device_key": begun["device"]["key"]} if "device" in begun else {}),
+        **({"aud": begun["resource"]} if "resource" in begun else {}),
     }
     lifetime = clients.lifetime(party.client, "AccessToken")
     id_claims |= {"exp": now + clients.lifetime(party.client, "IdToken"), "jti": str(uuid.uuid4())}
     access_claims |= {"exp": now + lifetime, "jti": str(uuid.uuid4())}
     access_token = await asyncio.to_thread(keys.sign, signers["access"], ALGORITHM, access_claims, typ=None)
-    result = {"AccessToken": access_token, "ExpiresIn": lifetime, "TokenType": "Bearer"}
+    result: dict[str, Any] = {"AccessToken": access_token, "ExpiresIn": lifetime, "TokenType": "Bearer"}
     if "scopes" in begun:
         if "openid" not in scopes:
             return result
