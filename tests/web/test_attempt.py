@@ -113,33 +113,42 @@ def copies(page) -> dict[str, str]:
     }
 
 
-def test_the_program_to_take_away_runs(tried):
-    page = attempt(tried, "AssumeRoleWithWebIdentity", "allowed")
-    environment = {**tried.env(), "PATH": ""}
-    program = copies(page)["boto3"]
+def runs(aws, program: str) -> str:
+    """What a program prints that stands alone."""
+    environment = {**aws.env(), "PATH": ""}
     ended = subprocess.run(
         [sys.executable, "-c", program], env=environment, check=False, capture_output=True, text=True
     )
-    assert f"assumed-role/{DEPLOY.rpartition('/')[2]}/build-1" in ended.stdout, ended.stderr
+    return ended.stdout + ended.stderr
+
+
+def passes(aws, tmp_path, test: str) -> None:
+    """A test that stands alone, in a world of its own."""
+    (tmp_path / "test_copied.py").write_text(test)
+    server = aws.endpoint_url.partition("/w/")[0]
+    options = ["-q", "-p", "no:cacheprovider", "--sts-emulator", server, str(tmp_path)]
+    ended = subprocess.run(
+        [sys.executable, "-m", "pytest", *options], check=False, capture_output=True, text=True, cwd=tmp_path
+    )
+    assert "1 passed" in ended.stdout, test + ended.stdout + ended.stderr
+
+
+def shell(aws, commands: str) -> str:
+    """What a shell prints that has the emulator's commands and those of AWS."""
+    folder = str(Path(sys.executable).parent)
+    environment = {**aws.env(), "PATH": f"{folder}:/usr/bin:/bin", "HOME": "/nonexistent"}
+    ended = subprocess.run(["bash", "-ec", commands], env=environment, check=False, capture_output=True, text=True)
+    return ended.stdout + ended.stderr
+
+
+def test_the_program_to_take_away_runs(tried):
+    printed = runs(tried, copies(attempt(tried, "AssumeRoleWithWebIdentity", "allowed"))["boto3"])
+    assert f"assumed-role/{DEPLOY.rpartition('/')[2]}/build-1" in printed
 
 
 def test_the_test_to_take_away_passes(tried, tmp_path):
     for which in (("AssumeRoleWithWebIdentity", "denied"), ("AssumeRole", "denied", "bob")):
-        (tmp_path / "test_copied.py").write_text(copies(attempt(tried, *which))["pytest"])
-        server = tried.endpoint_url.partition("/w/")[0]
-        command = [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-q",
-            "-p",
-            "no:cacheprovider",
-            "--sts-emulator",
-            server,
-            str(tmp_path),
-        ]
-        ended = subprocess.run(command, check=False, capture_output=True, text=True, cwd=tmp_path)
-        assert "1 passed" in ended.stdout, ended.stdout + ended.stderr
+        passes(tried, tmp_path, copies(attempt(tried, *which))["pytest"])
 
 
 def test_the_expectation_to_take_away_holds(tried, tmp_path):
@@ -178,6 +187,64 @@ def test_replay_with_another_claim(tried):
     page = replay(tried, event, context=context.replace("heads/feature", "heads/main"))
     assert page.texts("//*[@id='verdict']") == ["ALLOWED"]
     assert "result: allow" in copies(page)["Expectation of a scenario"]
+
+
+def test_a_replay_with_another_claim_is_taken_away_with_it(tried, tmp_path):
+    event = event_of(tried, "AssumeRoleWithWebIdentity", "denied")
+    context = visit(console(tried, f"attempts/{event}/replay")).tree.xpath("string(//textarea[@id='context'])")
+    copied = copies(replay(tried, event, context=context.replace("heads/feature", "heads/main")))
+    session = f"assumed-role/{DEPLOY.rpartition('/')[2]}/build-1"
+    assert session in runs(tried, copied["boto3"])
+    assert session in shell(tried, copied["curl"])
+    assert session in shell(tried, copied["AWS CLI"])
+    passes(tried, tmp_path, copied["pytest"])
+    assert "carry" not in copied["curl"]
+
+
+def test_a_replay_with_other_parameters_and_another_policy_is_taken_away_with_them(tried, tmp_path):
+    event = event_of(tried, "AssumeRole", "allowed", "alice")
+    context = visit(console(tried, f"attempts/{event}/replay")).tree.xpath("string(//textarea[@id='context'])")
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": {
+            "Effect": "Allow",
+            "Principal": {"AWS": f"arn:aws:iam::{DEV}:root"},
+            "Action": "sts:AssumeRole",
+            "Condition": {"StringEquals": {"sts:ExternalId": "acme-4711"}},
+        },
+    }
+    more = f"{context}\nsts:externalid = acme-4711\naws:sourceip = 203.0.113.7"
+    refused = copies(replay(tried, event, context=context, **{"policy trust[0]": json.dumps(trust)}))
+    passes(tried, tmp_path, refused["pytest"])
+    assert "AccessDenied" in shell(tried, refused["AWS CLI"])
+    allowed = copies(replay(tried, event, context=more, **{"policy trust[0]": json.dumps(trust)}))
+    passes(tried, tmp_path, allowed["pytest"])
+    assert "assumed-role/developer/alice" in shell(tried, allowed["AWS CLI"])
+    assert "assumed-role/developer/alice" in shell(tried, allowed["curl"])
+    assert "#   aws:sourceip is 127.0.0.1, 203.0.113.7" in allowed["boto3"]
+
+
+def test_a_replay_at_another_time_and_by_another_user_is_taken_away_with_them(tried):
+    event = event_of(tried, "AssumeRole", "denied", "bob")
+    later = dt.datetime.now(dt.UTC) + dt.timedelta(days=2)
+    moved = {"clock": later.strftime("%Y-%m-%dT%H:%M:%SZ"), "value": f"arn:aws:iam::{DEV}:user/alice"}
+    copied = copies(replay(tried, event, **moved))
+    assert "aws.advance(17" in copied["pytest"]
+    assert f"--account {DEV} --user alice" in copied["AWS CLI"]
+    assert '"advance_seconds": 17' in copied["curl"]
+
+
+def test_what_a_replay_does_not_ask_is_said(tried):
+    event = event_of(tried, "AssumeRole", "allowed", "alice")
+    context = visit(console(tried, f"attempts/{event}/replay")).tree.xpath("string(//textarea[@id='context'])")
+    copied = copies(replay(tried, event, context=f"{context}\naws:requesttag/team = shop"))
+    assert "a call with Tags is asked for sts:TagSession as well, which this attempt was not" in copied["pytest"]
+    assert "Tags.member.1.Value=shop" in copied["curl"]
+
+
+def test_what_no_tool_calls_is_not_offered_as_a_call(aws):
+    visit(f"{aws.endpoint_url}/sessions", b"{}", Content_Type="application/json")
+    assert "AWS CLI" not in copies(visit(console(aws, "attempts/last")))
 
 
 def test_replay_without_a_change_flips_nothing(tried):

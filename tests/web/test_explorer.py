@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 from urllib.parse import quote, urlencode
 
 import pytest
 from botocore.exceptions import ClientError
 from console_lab import DEPLOY, DEV, RELEASE, console, deploy, visit, window
 
+EXAMPLES = Path(__file__).parents[2] / "trust_policies"
 ANY_BRANCH = {
     "Version": "2012-10-17",
     "Statement": [
@@ -83,24 +85,73 @@ def test_a_policy_that_iam_would_not_save(aws, trust):
     assert deploy(aws, "refs/heads/main")
 
 
+def expected(page) -> list[str]:
+    return page.texts("//ul[@id='expectations']/li")
+
+
+def test_what_the_scenario_expects_is_tried_with_the_edited_policy(aws):
+    assert expected(role(aws, DEPLOY))[:2] == ["✓ the main branch may deploy", "✓ another branch may not"]
+    before = len(aws.events())
+    told = expected(post(aws, "explorer/role", ANY_BRANCH))
+    assert told[0] == "✗ the main branch may deploy: the trust layer has no statement `MainBranch`"
+    assert told[1] == "✗ another branch may not: expected deny, got allow"
+    assert expected(role(aws, DEPLOY))[1] == "✓ another branch may not"
+    assert len(aws.events()) == before
+    assert deploy(aws, "refs/heads/feature") is None
+
+
+def test_expectations_speak_of_their_own_time_and_of_the_policy_that_is_not_known_yet(emulator_server):
+    scenario = """
+    eventual_consistency: 30
+    accounts:
+      "111122223333":
+        users: {alice: }
+        roles:
+          r:
+            trust:
+              - Effect: Allow
+                Principal: {AWS: "arn:aws:iam::111122223333:user/alice"}
+                Action: sts:AssumeRole
+                Condition: {DateLessThan: {aws:CurrentTime: "2031-01-01T00:00:00Z"}}
+    expect:
+      - {name: alice may, assume: r, caller: {user: alice}}
+      - {name: not for ever, assume: r, caller: {user: alice}, time: "2031-06-01T00:00:00Z", result: deny}
+      - {name: bob is gone, assume: r, caller: {user: bob}, result: deny}
+    """
+    with emulator_server.world(scenario) as world:
+        arn = f"arn:aws:iam::{DEV}:role/r"
+        assert expected(role(world, arn))[:2] == ["✓ alice may", "✓ not for ever"]
+        assert "no user `bob`" in expected(role(world, arn))[2]
+        trust = json.dumps(world.client("iam").get_role(RoleName="r")["Role"]["AssumeRolePolicyDocument"])
+        later = expected(post(world, "explorer/role", trust.replace("2031", "2041"), arn))
+        assert later[:2] == ["✓ alice may", "✗ not for ever: expected deny, got allow"]
+        assert "no user `bob`" in later[2]
+
+
 def test_a_reserved_role_stays_as_it_is(aws):
     reserved = next(
         known["Arn"] for known in aws.client("iam").list_roles()["Roles"] if "AWSReservedSSO" in known["RoleName"]
     )
     assert post(aws, "explorer/role/save", ANY_BRANCH, reserved).status == 400
+    assert "IAM would not save it: UnmodifiableEntity" in post(aws, "explorer/role", ANY_BRANCH, reserved).text
 
 
-def test_the_download_is_a_scenario(aws, tmp_path):
+def test_the_download_is_a_scenario_with_what_is_expected(aws, tmp_path):
     answer = post(aws, "explorer/role/download", ANY_BRANCH)
     assert answer.headers["content-disposition"] == 'attachment; filename="github-deploy.yaml"'
-    (tmp_path / "role.yaml").write_text(answer.text)
+    file = tmp_path / "role.yaml"
+    file.write_text(answer.text)
+    assert "github-deploy" in command("lint", file)
+    told = command("check", "--import", EXAMPLES / "default.yaml", file)
+    assert "✗ another branch may not" in told
+    assert "6 expectations: " in told
+
+
+def command(*arguments: object) -> str:
     ended = subprocess.run(
-        [sys.executable, "-m", "sts_emulator", "lint", str(tmp_path / "role.yaml")],
-        check=False,
-        capture_output=True,
-        text=True,
+        [sys.executable, "-m", "sts_emulator", *map(str, arguments)], check=False, capture_output=True, text=True
     )
-    assert "github-deploy" in ended.stdout, ended.stdout + ended.stderr
+    return ended.stdout + ended.stderr
 
 
 def test_lint_and_consequences_come_while_typing(aws, chromium):

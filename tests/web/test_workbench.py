@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
 from console_lab import DEPLOY, DEV, console, visit
+
+from sts_emulator.cli.main import main
+
+EXAMPLES = Path(__file__).parents[2] / "trust_policies"
+CERTS = Path(__file__).parents[2] / "certs"
+START_URL = "https://d-9067000000.awsapps.com/start"
 
 SAML = """
 saml_idps:
@@ -74,8 +82,8 @@ def test_tokens_that_cannot_be_made(aws, fields, told):
 def test_an_assertion_is_made_and_used(aws):
     page = post(aws, "assertion", person="corp/jane")
     assert "<saml" in page.tree.xpath("string(//section[@id='made'])")
-    pair = page.tree.xpath("//select[@name='pair']/option/@value")[0]
-    attempt = follow(aws, post(aws, "use", kind="assertion", pair=pair, text=made(page)))
+    role = page.texts("//select[@name='role']/option")[0]
+    attempt = follow(aws, post(aws, "use", kind="assertion", idp="corp", role=role, text=made(page)))
     assert attempt.texts("//h1") == ["✓ allowed AssumeRoleWithSAML"]
     assert post(aws, "assertion", person="corp/nobody").status == 400
 
@@ -88,28 +96,137 @@ def test_a_pools_user_signs_in(aws):
     assert post(aws, "sign-in", user="nobody/x").status == 400
 
 
-def test_a_certificate_of_a_private_authority(aws):
-    assert "no private authority" in visit(console(aws, "workbench")).text
-    authority = aws.page("POST", "private-ca", body={"account": DEV})["arn"]
-    page = post(aws, "certificate", authority=authority, cn="payroll", dns="payroll.example.com")
+def with_authority(aws):
+    """Load what the page says to load where there is no authority, as a reader does."""
+    page = visit(console(aws, "workbench"))
+    assert "no private authority" in page.texts("//p[@id='no-authority']")[0]
+    aws.load(page.tree.xpath("string(//pre[@id='authority-scenario'])"))
+
+
+def certificate(aws, **wish: str):
+    page = visit(console(aws, "workbench"))
+    return post(aws, "certificate", authority=page.tree.xpath("//select[@name='authority']/option")[0].text, **wish)
+
+
+def use_certificate(aws, page, role: str = "", **changed: str):
+    """The first that is offered of everything, as a click on the button takes it."""
+    first = {
+        name: page.tree.xpath(f"//section[@id='made']//select[@name='{name}']/option/@value")[0]
+        for name in ("anchor", "profile")
+    }
+    role = role or page.texts("//section[@id='made']//select[@name='role']/option")[0]
+    return follow(
+        aws, post(aws, "use", **{"kind": "certificate", "text": made(page), **first, "role": role, **changed})
+    )
+
+
+def test_a_certificate_is_made_and_gets_a_session(aws):
+    with_authority(aws)
+    page = certificate(aws, subject="CN = workload\nO = Shop", dns="payroll.example.com, payroll", uri="spiffe://lab/x")
     assert made(page).startswith("-----BEGIN CERTIFICATE-----")
     assert "PRIVATE KEY" in made(page)
+    assert "CN=workload" in page.texts("//section[@id='made']//dd")[0]
+    attempt = use_certificate(aws, page)
+    assert attempt.texts("//h1") == ["✓ allowed CreateSession"]
+    assert "X-Amz-X509: the certificate" in attempt.texts("//summary")
+    assert "no token, assertion, certificate or signature was checked" not in attempt.text
 
 
-def test_each_way_into_a_role_is_one_click(aws):
-    page = visit(console(aws, "workbench"))
-    presets = dict(
-        zip(
-            page.texts("//ul[@class='presets']//button"),
-            page.tree.xpath("//ul[@class='presets']//input/@value"),
-            strict=True,
-        )
-    )
-    assert f"user/alice becomes developer ({DEV})" in presets
-    for words, expectation in presets.items():
-        attempt = follow(aws, post(aws, "try", expectation=expectation))
-        assert attempt.texts("//h1")[0].startswith("✓ allowed"), words
-        assert "no token, assertion, certificate or signature was checked" in attempt.text
+def test_a_certificate_is_refused_as_it_would_be(aws):
+    with_authority(aws)
+    stranger = certificate(aws, subject="CN = stranger")
+    refused = use_certificate(aws, stranger)
+    assert refused.texts("//h1") == ["✗ denied CreateSession"]
+    (decided,) = refused.texts("//p[@id='decided']")
+    assert decided == "Decided by trust policy: aws:PrincipalTag/x509Subject/CN is stranger"
+    assert "the profile does not list" in use_certificate(aws, stranger, DEPLOY).text
+    missing = f"arn:aws:rolesanywhere:us-east-1:{DEV}:trust-anchor/11111111-1111-4111-8111-111111111111"
+    assert "there is no trust anchor" in use_certificate(aws, stranger, anchor=missing).text
+    assert use_certificate(aws, stranger, anchor="").texts("//h1") == ["✗ failed CreateSession"]
+    key = made(certificate(aws)).partition("-----BEGIN PRIVATE")[2]
+    mixed = made(stranger).partition("-----BEGIN PRIVATE")[0] + "-----BEGIN PRIVATE" + key
+    assert "the key is not that of the first certificate" in post(aws, "use", kind="certificate", text=mixed).text
+
+
+def test_a_certificate_of_a_lab_authority_is_pasted(aws, tmp_path):
+    shutil.copy(CERTS / "pki.yaml", tmp_path)
+    assert main(["certs", "--folder", str(tmp_path)]) == 0
+    root = (tmp_path / "lab-root.pem").read_text()
+    anywhere = aws.client("rolesanywhere", region_name="us-east-1")
+    source = {"sourceType": "CERTIFICATE_BUNDLE", "sourceData": {"x509CertificateData": root}}
+    with_authority(aws)
+    anchor = anywhere.create_trust_anchor(name="pki", source=source, enabled=True)["trustAnchor"]["trustAnchorArn"]
+    pem = "".join((tmp_path / f"web-01{end}").read_text() for end in (".pem", ".chain.pem", ".key"))
+    page = post(aws, "certificate", pem=pem)
+    attempt = use_certificate(aws, page, anchor=anchor)
+    assert attempt.texts("//h1")[0].endswith("CreateSession")
+    assert "Untrusted" not in attempt.text
+    (decided,) = attempt.texts("//p[@id='decided']")
+    assert decided == "Decided by trust policy: aws:PrincipalTag/x509Subject/CN is web-01.lab.example"
+
+
+@pytest.mark.parametrize(
+    "pem", ["nonsense", "-----BEGIN CERTIFICATE-----\n", "A" * 65_000, "-----BEGIN PRIVATE KEY-----"]
+)
+def test_what_is_no_certificate_with_a_key(aws, pem):
+    assert "paste a certificate and its private key" in post(aws, "certificate", pem=pem).texts("//*[@id='wrong']")[0]
+
+
+def test_a_person_signs_in_and_gets_a_permission_set(aws):
+    page = post(aws, "person", **hidden(visit(console(aws, "workbench")), "jane"))
+    sets = page.texts("//select[@name='set']/option")
+    assert sets[0] == f"{DEV}/Developer"
+    assert f"{DEV}/ReadOnly (not assigned)" in sets
+    given = follow(aws, post(aws, "use", kind="access token", text=made(page), set=f"{DEV}/Developer"))
+    assert given.texts("//h1") == ["✓ allowed GetRoleCredentials"]
+    refused = follow(aws, post(aws, "use", kind="access token", text=made(page), set=f"{DEV}/ReadOnly"))
+    assert refused.texts("//h1") == ["✗ denied GetRoleCredentials"]
+    assert "no user `nobody`" in post(aws, "person", person="nobody", start_url=START_URL).text
+    assert post(aws, "person", person="jane", start_url="https://x.test/").status == 400
+
+
+@pytest.mark.scenario((EXAMPLES / "cognito.yaml").read_text())
+def test_a_pools_user_gets_the_role_that_an_identity_pool_chooses(aws):
+    page = post(aws, "sign-in", **hidden(visit(console(aws, "workbench")), "ana of phone-app"))
+    (pool,) = page.tree.xpath("//select[@name='pool']/option/@value")
+    provider = page.tree.xpath("//input[@name='provider']/@value")[0]
+    given = follow(aws, post(aws, "use", kind="id token", text=made(page), pool=pool, provider=provider))
+    assert given.texts("//h1") == ["✓ allowed GetCredentialsForIdentity"]
+    assert "PhonePremium" in given.text
+
+
+def hidden(page, button: str) -> dict[str, str]:
+    """The fields that a button of one click sends."""
+    (form,) = page.tree.xpath(f"//ul[@class='presets']//form[normalize-space(button)='{button}']")
+    return {field.get("name"): field.get("value") for field in form.xpath("input")}
+
+
+@pytest.mark.parametrize(
+    ("name", "kinds"),
+    [
+        ("default", ["Tokens", "People of Identity Center", "What the scenario expects", "Ways into roles"]),
+        ("github-actions", ["Tokens", "What the scenario expects", "Ways into roles"]),
+        ("saml", ["Assertions", "What the scenario expects"]),
+        ("cognito", ["Users of pools", "What the scenario expects", "Ways into roles"]),
+    ],
+)
+def test_what_a_scenario_names_is_one_click(emulator_server, name, kinds):
+    with emulator_server.world((EXAMPLES / f"{name}.yaml").read_text()) as aws:
+        page = visit(console(aws, "workbench"))
+        assert [title for title in page.texts("//section//details[ul]/summary") if title in kinds] == kinds
+        for group in page.tree.xpath("//ul[@class='presets']"):
+            for form in group.xpath(".//form")[:12]:
+                title, words = group.get("aria-label"), form.xpath("string(button)")
+                fields = {field.get("name"): field.get("value") for field in form.xpath("input")}
+                answer = post(aws, form.get("action").rpartition("/")[2], **fields)
+                if not form.get("action").endswith("/try"):
+                    assert answer.status == 200, (title, words)
+                    assert made(answer), (title, words)
+                    continue
+                attempt = follow(aws, answer)
+                allowed = title == "Ways into roles" or words.endswith("(allow)")
+                assert attempt.texts("//h1")[0].startswith("✓ allowed" if allowed else "✗"), words
+                assert "no token, assertion, certificate or signature was checked" in attempt.text
 
 
 def test_a_supposed_request_may_be_refused(aws):

@@ -277,6 +277,13 @@ class SeededScenario(_Try):
     description: str
 
 
+class Expectations(TypedDict):
+    """What a scenario that a world was seeded from expects of itself, as it is written (scenario.kept)."""
+
+    file: str
+    expect: list[dict[str, Any]]
+
+
 class Decider(TypedDict):
     """What decides in the place of IAM's engine (vending.deciders)."""
 
@@ -586,6 +593,7 @@ POOL_LOGIN: Kind[PoolLogin] = Kind("pool-login")  # key: `POOL/digest of provide
 # Of a sign-in at a user pool other rooms know only whether it still holds. Key: `USER POOL/sub/event_id`
 USER_POOL_SIGN_IN: Kind[UserPoolSignIn] = Kind("user-pool-sign-in")
 SCENARIO: Kind[SeededScenario] = Kind("scenario")  # key: file
+EXPECTATIONS: Kind[Expectations] = Kind("expectations")  # key: file
 DECIDER: Kind[Decider] = Kind("decider")  # key: `decider`: one at most
 MESSAGE: Kind[Message] = Kind("message")  # key: its id, which orders by arrival
 NOTIFICATION: Kind[Notification] = Kind("notification")  # key: `TOPIC/number`

@@ -28,7 +28,7 @@ def expectation(
     if supposed.told:
         yield f"# {supposed.told}"
     entry = {**asked, **supposed.members, **_rest(brought), "result": result}
-    yield f"- {_flow({**entry, 'because': because} if because else entry)}"
+    yield f"- {flow({**entry, 'because': because} if because else entry)}"
 
 
 def _rest(brought: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
@@ -47,13 +47,15 @@ def _rest(brought: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
     return entry
 
 
-def _flow(value: Any) -> str:
+def flow(value: Any) -> str:
     """YAML's flow style: JSON, with plain keys."""
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{_key(key)}: {_flow(member)}" for key, member in value.items()) + "}"
+        return "{" + ", ".join(f"{_key(key)}: {flow(member)}" for key, member in value.items()) + "}"
     if isinstance(value, list):
-        return "[" + ", ".join(map(_flow, value)) + "]"
-    return str(value) if str(value).replace("_", "a").isalnum() and not str(value).isdigit() else json.dumps(value)
+        return "[" + ", ".join(map(flow, value)) + "]"
+    text = "~" if value is None else str(value)
+    is_plain = text.replace("_", "a").isalnum() and not text.isdigit() and text.lower() != "null"
+    return text if is_plain or value is None else json.dumps(value)
 
 
 def _key(text: str) -> str:

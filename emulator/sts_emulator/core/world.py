@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import copy
 import os
 import re
 import threading
@@ -155,6 +156,14 @@ class World:
         """Move the world's clock and return its new time."""
         self.change_settings(lambda row: {**row, "offset": row["offset"] + seconds})
         return self.now()
+
+    def apart(self, seconds: float) -> World:
+        """This world with its clock moved and all news known, for trials in a unit that will be undone."""
+        assert self._transaction is not None, "what it does ends with the unit that has begun"
+        world, snapshot = copy.copy(self), copy.copy(self._snapshot)
+        snapshot.offset, snapshot.lag = snapshot.offset + seconds, 0.0
+        world._snapshot = snapshot  # noqa: SLF001 # its own class
+        return world
 
     # -- settings -----------------------------------------------------------------------------------------------
 

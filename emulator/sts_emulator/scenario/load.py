@@ -41,6 +41,15 @@ class Node:
         self.size = 1 + sum([node.size for node in below])
         self.depth = 1 + max([node.depth for node in below], default=0)
 
+    @classmethod
+    def of(cls, value: Any) -> Node:
+        """What `plain` gave, without lines."""
+        if isinstance(value, list):
+            return cls([cls.of(item) for item in value], 0)
+        if isinstance(value, dict):
+            return cls({key: cls.of(item) for key, item in value.items()}, 0, dict.fromkeys(value, 0))
+        return cls(value, 0)
+
     @property
     def kind(self) -> str:
         """What was written, for messages."""

@@ -89,7 +89,8 @@ class Head(Shape):
 class Scenario:
     """A scenario as read: well-formed, but not yet tried against the rules of IAM.
 
-    `digest` is that of its text and of the `files` that it names, which stand beside it.
+    `digest` is that of its text and of the `files` that it names, which stand beside it. `written` are its expectations
+    as data; None where it says nothing of any.
     """
 
     file: str
@@ -98,6 +99,7 @@ class Scenario:
     head: Head
     accounts: Mapping[str, Account]
     entries: tuple[Entry, ...]
+    written: tuple[Any, ...] | None = None
 
     @property
     def expect(self) -> tuple[Expectation, ...]:
@@ -158,7 +160,26 @@ def of_tree(
     head, accounts, entries = read
     texts = [data, *(part.encode() for part in reader.files.values())]
     digest = hashlib.sha256(b"\0".join(texts)).hexdigest()
-    return Scenario(file, digest, tuple(reader.files), head, accounts, entries)
+    return Scenario(file, digest, tuple(reader.files), head, accounts, entries, _written(node, reader.files))
+
+
+def _written(node: Node, files: Mapping[str, str]) -> tuple[Any, ...] | None:
+    """The expectations as they are written, with the texts of the files that they name."""
+    members = node.value if isinstance(node.value, dict) else {}
+    if "expect" not in members:
+        return None
+    listed = members["expect"].plain() or []
+    return tuple(_with_texts(listed if isinstance(listed, list) else [listed], files))
+
+
+def _with_texts(value: Any, files: Mapping[str, str]) -> Any:
+    if isinstance(value, list):
+        return [_with_texts(item, files) for item in value]
+    if isinstance(value, dict):
+        if set(value) == {"file"} and value["file"] in files:
+            return files[value["file"]]
+        return {key: _with_texts(item, files) for key, item in value.items()}
+    return value
 
 
 _parse_cached = lru_cache(maxsize=CACHED_TEXTS)(_parse)

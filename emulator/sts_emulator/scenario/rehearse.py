@@ -64,45 +64,49 @@ class Rehearsal:
         if shift:
             self.world.advance(shift)
         try:
-            return self._tried(expectation)
+            return tried(self.server, self.world, expectation)
         finally:
             if shift:
                 self.world.advance(-shift)
 
-    def _tried(self, expectation: Expectation) -> Outcome:
-        call = self._call(expectation)
-        error: AwsError | None = None
-        try:
-            if expectation.assume:
-                present(call, expectation, self._role_arn(expectation))
-            if expectation.may is not None:
-                permissions.ask(call, expectation, expectation.may)
-        except AwsError as refused:
-            error = refused
-        origin = known(call.vended.context) if call.vended else None
-        subject = origin.subject if origin else ""
-        return Outcome(expectation, error, tuple(call.decisions), call.evidence, call.world, subject)
 
-    def _call(self, expectation: Expectation) -> Call:
-        return Call(
-            server=self.server,
-            world=self.world,
-            service="sts",
-            operation="AssumeRole",
-            request_id="",
-            source_ip=expectation.source_ip,
-            secure=expectation.secure,
-            keys={name.lower(): values for name, values in expectation.keys.items()},
-        )
+def tried(server: Server, world: World, expectation: Expectation) -> Outcome:
+    """What comes of an expectation's request in a world, at the world's time. Raises ScenarioError."""
+    call = call_of(server, world, expectation)
+    error: AwsError | None = None
+    try:
+        if expectation.assume:
+            present(call, expectation, role_arn(world, expectation))
+        if expectation.may is not None:
+            permissions.ask(call, expectation, expectation.may)
+    except AwsError as refused:
+        error = refused
+    origin = known(call.vended.context) if call.vended else None
+    subject = origin.subject if origin else ""
+    return Outcome(expectation, error, tuple(call.decisions), call.evidence, world, subject)
 
-    # -- roles ----------------------------------------------------------------------------------------------------
 
-    def _role_arn(self, expectation: Expectation) -> str:
-        wanted = expectation.assume
-        if wanted.startswith("arn:"):
-            return wanted
-        roles = stored_by_name(self.world, documents.ROLE, wanted)
-        if len(roles) != 1:
-            problem = f"more than one account has a role `{wanted}`; write its ARN" if roles else f"no role `{wanted}`"
-            raise ScenarioError.at(expectation.where.at("assume"), problem)
-        return str(roles[0]["arn"])
+def call_of(server: Server, world: World, expectation: Expectation) -> Call:
+    """The call that an expectation's request is."""
+    return Call(
+        server=server,
+        world=world,
+        service="sts",
+        operation="AssumeRole",
+        request_id="",
+        source_ip=expectation.source_ip,
+        secure=expectation.secure,
+        keys={name.lower(): values for name, values in expectation.keys.items()},
+    )
+
+
+def role_arn(world: World, expectation: Expectation) -> str:
+    """The role that an expectation assumes. Raises ScenarioError."""
+    wanted = expectation.assume
+    if wanted.startswith("arn:"):
+        return wanted
+    roles = stored_by_name(world, documents.ROLE, wanted)
+    if len(roles) != 1:
+        problem = f"more than one account has a role `{wanted}`; write its ARN" if roles else f"no role `{wanted}`"
+        raise ScenarioError.at(expectation.where.at("assume"), problem)
+    return str(roles[0]["arn"])

@@ -213,6 +213,9 @@ def _apply(seed: Seed, scenario: Scenario) -> None:
             getattr(entry.section, step)(seed, entry.value)
     seed.put_organization_back()
     seed.world.put(documents.SCENARIO, scenario.file, scenario.record())
+    if scenario.written is not None:
+        expectations = documents.Expectations(file=scenario.file, expect=list(scenario.written))
+        seed.world.put(documents.EXPECTATIONS, scenario.file, expectations)
 
 
 def _account(seed: Seed, name: str, alias: str) -> None:

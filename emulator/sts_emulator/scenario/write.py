@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sts_emulator.importers.inventory import Inventory, Thing
@@ -16,8 +16,10 @@ _ORDER = (
 _DOCUMENTS = ("trust", "document", "session_policy")
 
 
-def scenario_lines(inventories: Sequence[tuple[str, Inventory]]) -> Iterator[str]:
-    """The YAML of a scenario that declares everything of some imports, piece by piece."""
+def scenario_lines(
+    inventories: Sequence[tuple[str, Inventory]], expect: Sequence[Mapping[str, Any]] = ()
+) -> Iterator[str]:
+    """The YAML of a scenario that declares everything of some imports, and what it expects, piece by piece."""
     yield _yaml({"description": _description(inventories)}, 0)
     yield "accounts:\n"
     things = [thing for _, inventory in inventories for thing in inventory.things]
@@ -29,6 +31,8 @@ def scenario_lines(inventories: Sequence[tuple[str, Inventory]]) -> Iterator[str
             if named:  # of two with one name the later
                 yield f"    {section}:\n"
                 yield from (_yaml(_entry(thing), 6) for thing in named.values())
+    if expect:
+        yield _yaml({"expect": [dict(entry) for entry in expect]}, 0)
 
 
 def scenario_data(inventories: Sequence[tuple[str, Inventory]]) -> dict[str, Any]:

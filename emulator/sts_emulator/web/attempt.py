@@ -16,7 +16,7 @@ from sts_emulator.policy.explaining.report import BLOCKS, GRANTS, SAYS, VERDICTS
 from sts_emulator.policy.layers import words
 from sts_emulator.vending import denials, questions, record
 from sts_emulator.vending.context import Exchange
-from sts_emulator.web import copies, proofs
+from sts_emulator.web import again, copies, proofs
 from sts_emulator.web.attempts import ALLOWED, Attempt, attempt
 from sts_emulator.web.frame import refused, view
 from sts_emulator.web.marks import MarkedPolicy, marked
@@ -92,7 +92,8 @@ def whole(visit: Visit, identifier: str) -> Response:
 
 
 def _copies(visit: Visit, short: Attempt, decisions: list[dict[str, Any]], kept: Exchange | None) -> dict[str, str]:
-    copied = copies.of_attempt(visit.world, visit.base_url, short, kept)
+    call = again.of_attempt(visit.world, short, kept)
+    copied = copies.of_call(visit, call) if call is not None else {}
     asked = short.record["additionalEventData"]["decisions"][:1]
     if asked and "explanation" not in asked[0]:
         request = questions.restored(asked[0]).request

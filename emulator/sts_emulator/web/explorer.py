@@ -19,6 +19,7 @@ from sts_emulator.pages import render
 from sts_emulator.pages.routes import page
 from sts_emulator.pages.visit import Visit
 from sts_emulator.serving.front import plant
+from sts_emulator.web import expectations
 from sts_emulator.web.frame import HOME, refused, view
 from sts_emulator.wire.http import Response
 
@@ -94,6 +95,7 @@ def role_page(visit: Visit, estate: Estate, role: documents.Role, text: str, **m
         out_picture=_picture(visit, out, f"What {role['name']} can become", arn) if out else "",
         chains=chains,
         documents=[pretty(document.text) for document in resources.principal_documents(visit.world, "role", role)],
+        expectations=expectations.verdicts(visit, role),
         **{"wrong": "", "checked": None, **more},
     )
 

@@ -8,12 +8,15 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sts_emulator.core.errors import AwsError
 from sts_emulator.vending.context import Exchange, Server
 from sts_emulator.wire import http, sigv4
 from sts_emulator.wire.http import Request
+
+if TYPE_CHECKING:
+    from cryptography import x509
 
 LONGEST: Final = 40_000
 """Characters of a token or assertion that are decoded."""
@@ -109,18 +112,24 @@ def _certificate(value: str) -> Iterator[Part]:
     from cryptography import x509
 
     try:
-        certificate = x509.load_der_x509_certificate(base64.b64decode(value))
-        rows = {
+        yield certificate_part(x509.load_der_x509_certificate(base64.b64decode(value)))
+    except ValueError:
+        return
+
+
+def certificate_part(certificate: x509.Certificate) -> Part:
+    """What a certificate says. Raises ValueError: it cannot be read."""
+    return Part(
+        "X-Amz-X509: the certificate",
+        {
             "subject": certificate.subject.rfc4514_string(),
             "issuer": certificate.issuer.rfc4514_string(),
             "serial number": str(certificate.serial_number),
             "not before": certificate.not_valid_before_utc.isoformat(),
             "not after": certificate.not_valid_after_utc.isoformat(),
             **{extension.oid._name: str(extension.value) for extension in certificate.extensions},  # noqa: SLF001 # the only name there is
-        }
-    except ValueError:
-        return
-    yield Part("X-Amz-X509: the certificate", rows)
+        },
+    )
 
 
 def _signature(request: Request) -> Iterator[Part]:

@@ -9,6 +9,7 @@ from typing import Final
 
 from sts_emulator.core import clock
 from sts_emulator.core.errors import AwsError
+from sts_emulator.pages import tokens
 from sts_emulator.pages.routes import page
 from sts_emulator.pages.visit import Visit
 from sts_emulator.policy.deciding.document import Document, MalformedPolicy, parse
@@ -19,9 +20,9 @@ from sts_emulator.policy.explaining.report import VERDICTS
 from sts_emulator.policy.explaining.single_changes import State
 from sts_emulator.vending import denials, questions
 from sts_emulator.vending.context import Consulted
-from sts_emulator.web import copies
+from sts_emulator.web import again, copies
 from sts_emulator.web.attempt import found, layers
-from sts_emulator.web.attempts import attempt
+from sts_emulator.web.attempts import Attempt, attempt
 from sts_emulator.web.differences import differences
 from sts_emulator.web.frame import refused, view
 from sts_emulator.web.proofs import exchange_of, lifetime
@@ -219,8 +220,27 @@ async def _page(
         layers=list(layers(told, texts, "after")),
         changes=told["changes"],
         proof=_proof(visit, known.id, state.request),
-        copies=copies.of_question(visit.world, state.request, told) if answered else {},
+        copies=_copies(visit, known, question, state, after) if answered else {},
     )
+
+
+def _copies(visit: Visit, known: Attempt, question: Question, state: State, after: Explanation) -> dict[str, str]:
+    """The replay to take away: the call with the change where a call carries it, and the expectation."""
+    kept = (
+        None if tokens.only_reads(visit.server.settings, _authorization(visit)) else exchange_of(visit.server, known.id)
+    )
+    call = again.of_attempt(visit.world, known, kept)
+    copied: dict[str, str] = {}
+    if call is not None:
+        before, now = question.texts(question.state), question.texts(state)
+        texts = {uri: now.get(uri, "") for uri in before if now.get(uri, "") != before[uri]}
+        changed = again.replayed(call, visit.world, question.state, state, texts, allowed=after.decision.allowed)
+        copied = copies.of_call(visit, changed)
+    return copied | copies.of_question(visit.world, state.request, after.to_json())
+
+
+def _authorization(visit: Visit) -> str:
+    return visit.request.headers.get("authorization", "")
 
 
 def _explained(question: Question, state: State) -> Explanation:

@@ -18,13 +18,12 @@ from sts_emulator.pages.visit import Visit
 from sts_emulator.policy.deciding.document import MalformedPolicy, parse
 from sts_emulator.policy.deciding.engine import decide
 from sts_emulator.policy.linting.lint import Known, lint
-from sts_emulator.policy.saving.validate import validate
 from sts_emulator.scenario.write import scenario_lines
-from sts_emulator.vending import authenticate, questions
+from sts_emulator.vending import questions
+from sts_emulator.web import expectations
 from sts_emulator.web.attempts import attempt
 from sts_emulator.web.explorer import place, role_of, role_page
 from sts_emulator.web.frame import refused, view
-from sts_emulator.wire import dispatch
 from sts_emulator.wire.http import Response
 
 LOOKED: Final = 300
@@ -49,13 +48,9 @@ def save(visit: Visit) -> Response:
     """Save it as the account's root would, by IAM's own operation."""
     role, text = role_of(visit, visit.posted.get("arn", "")), visit.posted.get("trust", "")[:LONGEST]
     given = {"RoleName": role["name"], "PolicyDocument": text}
-    function = dispatch.find("iam", "UpdateAssumeRolePolicy")
-    assert function is not None  # the catalogue has it
     try:
         with visit.attempt("iam", "UpdateAssumeRolePolicy", given) as saving:
-            saving.ctx.caller = authenticate.root_caller(visit.world, role["account"], "")
-            with visit.world.unit():
-                function(saving.ctx, **given)
+            expectations.save(saving.ctx, role, text)
     except AwsError as wrong:
         return role_page(visit, Estate((), visit.world), role, text, wrong=f"{wrong.code}: {wrong.message}")
     return render.redirect(place(visit, role["arn"]))
@@ -68,7 +63,7 @@ def download(visit: Visit) -> Response:
     body: dict[str, Any] = {"path": role["path"]} if role["path"] != "/" else {}
     thing = Thing("roles", role["account"], role["name"], {**body, "trust": text})
     inventory = Inventory("the explorer", things=[thing])
-    lines = "".join(scenario_lines([("sts-emulator", inventory)]))
+    lines = "".join(scenario_lines([("sts-emulator", inventory)], expectations.written(visit, role)))
     response = render.text(200, "application/yaml", lines)
     response.headers.append(("content-disposition", f'attachment; filename="{_file(role["name"])}.yaml"'))
     return response
@@ -83,10 +78,10 @@ async def _checked(visit: Visit, estate: Estate, role: Role, text: str) -> Mappi
     known = Known(arns, estate.accounts, estate.accounts)
     findings = lint(text, role_account=role["account"], known=known, now=visit.world.now())
     try:
+        tried = expectations.verdicts_with(visit, role, text)
         new = parse(text)
-        validate("trust", text)
-    except MalformedPolicy as wrong:
-        return {"wrong": f"{wrong.code}: {wrong.message}", "findings": findings, "witnesses": [], "flips": []}
+    except (AwsError, MalformedPolicy) as wrong:
+        return {"wrong": f"{wrong.code}: {wrong.message}", "findings": findings}
     old = estate.shown_trust(role)
     witnesses = [
         {
@@ -98,7 +93,8 @@ async def _checked(visit: Visit, estate: Estate, role: Role, text: str) -> Mappi
         }
         for witness in compare(old, new, role["arn"])
     ]
-    return {"wrong": "", "findings": findings, "witnesses": witnesses, "flips": await _flips(visit, role, text)}
+    flips = await _flips(visit, role, text)
+    return {"wrong": "", "findings": findings, "expectations": tried, "witnesses": witnesses, "flips": flips}
 
 
 async def _flips(visit: Visit, role: Role, text: str) -> list[dict[str, str]]:
