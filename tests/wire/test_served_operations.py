@@ -53,6 +53,6 @@ def test_one_that_is_not_there_says_so(aws):
     from botocore.exceptions import ClientError
 
     with pytest.raises(ClientError) as refused:
-        aws.client("iam").get_role_template_version(TemplateArn="arn:aws:iam::aws:role-template/x")
+        aws.client("organizations").create_account(Email="new@example.com", AccountName="new")
     assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
     assert refused.value.response["Error"]["Code"] == "NotImplemented"

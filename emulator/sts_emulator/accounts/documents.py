@@ -94,6 +94,14 @@ class Group(Holder):
     """A group of users; they name it, it does not name them."""
 
 
+class SourceTemplate(TypedDict):
+    """What a role was made from: a role template, its version, and the values that were filled in."""
+
+    arn: str
+    minor: int
+    values: dict[str, list[str]]
+
+
 class Role(Holder):
     """An IAM role."""
 
@@ -103,6 +111,7 @@ class Role(Holder):
     max_duration: int
     boundary: NotRequired[str]
     max_signin_duration: NotRequired[int]
+    template: NotRequired[SourceTemplate]
 
 
 class Policy(Named):
@@ -375,9 +384,19 @@ class LastAccessedJob(TypedDict):
 
     account: str
     at: int
-    holder: str  # a unique id; empty for a policy
+    entities: list[str]  # unique ids of users and roles
     granularity: str
     services: list[str]
+
+
+class OrganizationsJob(TypedDict):
+    """A report on the services that control policies let accounts use; or why there is none: code and sentence."""
+
+    account: str
+    at: int
+    services: NotRequired[list[str]]
+    accounts: NotRequired[dict[str, str]]  # paths
+    failed: NotRequired[list[str]]
 
 
 class SpentAssertion(TypedDict):
@@ -602,4 +621,5 @@ DELEGATION_REQUEST: Kind[DelegationRequest] = Kind("delegation-request")  # key:
 ROLE_DELETION: Kind[RoleDeletion] = Kind("service-linked-role-deletion")  # key: `ACCOUNT/task`
 CREDENTIAL_REPORT: Kind[CredentialReport] = Kind("credential-report")  # key: account id
 LAST_ACCESSED_JOB: Kind[LastAccessedJob] = Kind("last-accessed-job")  # key: its id
+ORGANIZATIONS_JOB: Kind[OrganizationsJob] = Kind("organizations-job")  # key: job id
 SPENT_ASSERTION: Kind[SpentAssertion] = Kind("saml-assertion")  # key: `EXPIRY/digest of issuer and id`

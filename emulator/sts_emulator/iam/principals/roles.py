@@ -170,6 +170,8 @@ def shown_in_list(world: World, role: Role) -> dict[str, Any]:
     result = {**shown(world, role), **_description(role), "MaxSessionDuration": role["max_duration"]}
     if role.get("max_signin_duration"):
         result["MaxSigninSessionDuration"] = role["max_signin_duration"]
+    if source := role.get("template"):
+        result["SourceRoleTemplate"] = {"TemplateArn": source["arn"], "TemplateMinorVersion": source["minor"]}
     return result
 
 

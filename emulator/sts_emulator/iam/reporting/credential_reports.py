@@ -1,14 +1,12 @@
-"""Reports about credentials and their use: the credential report, and which services somebody last reached."""
+"""The credential report: passwords, keys and second factors of all users, as CSV."""
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import AsyncIterator, Awaitable, Collection, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Collection, Mapping
 from typing import Any
 
 from sts_emulator.accounts import documents, password_rules
 from sts_emulator.accounts.documents import AccessKey, User
-from sts_emulator.accounts.resources import managed_policy_text
 from sts_emulator.core import clock
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.names import root_arn
@@ -16,12 +14,9 @@ from sts_emulator.core.store import Kind
 from sts_emulator.core.world import Body
 from sts_emulator.iam.credentials import signing_certificates
 from sts_emulator.iam.credentials.access_keys import last_used
-from sts_emulator.iam.nouns import MFA_DEVICE, POLICY, USER
-from sts_emulator.iam.paging import page
+from sts_emulator.iam.nouns import MFA_DEVICE, USER
 from sts_emulator.iam.permits import permit
 from sts_emulator.iam.reporting import account
-from sts_emulator.iam.reporting.policy_sources import reach_holder, sources
-from sts_emulator.policy.deciding.document import as_list, load
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import operation
 
@@ -38,9 +33,6 @@ COLUMNS = (
     ),
     *("cert_1_active", "cert_1_last_rotated", "cert_2_active", "cert_2_last_rotated"),
 )
-
-
-# -- the credential report ----------------------------------------------------------------------------------------
 
 
 @operation("iam", "GenerateCredentialReport")
@@ -167,97 +159,3 @@ def _certificates(ctx: Context, owner: str) -> dict[str, str]:
 
 def _truth(value: object) -> str:
     return "true" if value else "false"
-
-
-# -- which services were last reached -----------------------------------------------------------------------------
-
-
-@operation("iam", "GenerateServiceLastAccessedDetails")
-def generate_service_last_accessed_details(
-    ctx: Context, *, Arn: str, Granularity: str = "SERVICE_LEVEL"
-) -> Mapping[str, Any]:
-    """Start a report on the services that a user, group, role or policy allows; it is ready at once."""
-    holder, texts = _named(ctx, Arn)
-    job: documents.LastAccessedJob = {
-        "account": ctx.identity.account,
-        "at": int(ctx.world.now()),
-        "holder": holder,
-        "granularity": Granularity,
-        "services": sorted(set(_services(texts))),
-    }
-    identifier = str(uuid.uuid4())
-    ctx.world.add(documents.LAST_ACCESSED_JOB, identifier, job)
-    return {"JobId": identifier}
-
-
-@operation("iam", "GetServiceLastAccessedDetails")
-def get_service_last_accessed_details(
-    ctx: Context, *, JobId: str, MaxItems: int | None = None, Marker: str | None = None
-) -> Awaitable[Mapping[str, Any]]:
-    """The report: each service that the policies name, and when this emulator last saw it called."""
-    job = _job(ctx, "GetServiceLastAccessedDetails", JobId)
-    return _last_accessed(ctx, job, Marker, MaxItems)
-
-
-async def _last_accessed(
-    ctx: Context, job: documents.LastAccessedJob, marker: str | None, limit: int | None
-) -> Mapping[str, Any]:
-    seen = await _last_calls(ctx, job["holder"])
-    part = page(ctx, "ServicesLastAccessed", job["services"], marker, limit, lambda name: _service(name, seen))
-    return {
-        "JobStatus": "COMPLETED",
-        "JobType": job["granularity"],
-        "JobCreationDate": job["at"],
-        "JobCompletionDate": job["at"],
-        **part,
-    }
-
-
-def _job(ctx: Context, action: str, identifier: str) -> documents.LastAccessedJob:
-    permit(ctx, action, "*")
-    job = ctx.world.get(documents.LAST_ACCESSED_JOB, identifier)
-    if job is None or job["account"] != ctx.identity.account:
-        raise AwsError("NoSuchEntity", f"JobId {identifier} cannot be found.", status=404)
-    return job
-
-
-def _named(ctx: Context, arn: str) -> tuple[str, list[str]]:
-    """The unique id of who has the ARN (nobody, for a policy), and the texts of the policies behind it."""
-    if ":policy/" in arn:
-        permit(ctx, "GenerateServiceLastAccessedDetails", arn)
-        text = managed_policy_text(ctx.world, arn)
-        if text is None:
-            raise POLICY.absent(arn)
-        return "", [text]
-    noun, holder = reach_holder(ctx, "GenerateServiceLastAccessedDetails", arn)
-    return holder["id"], [source.text for source in sources(ctx.world, noun, holder)]
-
-
-def _services(texts: Iterable[str]) -> Iterable[str]:
-    for text in texts:
-        for statement in as_list(load(text)["Statement"]):
-            if statement["Effect"] == "Allow":
-                for action in as_list(statement.get("Action", [])):
-                    service = action.partition(":")[0].lower()
-                    if service.replace("-", "").isalnum():
-                        yield service
-
-
-async def _last_calls(ctx: Context, holder: str) -> dict[str, str]:
-    """When each service was last called by the user or role with this unique id, from the audit trail."""
-    seen: dict[str, str] = {}
-    if not holder:
-        return seen
-    async for event in ctx.server.events.scan(ctx.world.name):
-        record = event.record()
-        if record["userIdentity"].get("principalId", "").partition(":")[0] == holder:
-            seen.setdefault(record["eventSource"].partition(".")[0], record["eventTime"])
-    return seen
-
-
-def _service(name: str, seen: Mapping[str, str]) -> dict[str, Any]:
-    result: dict[str, Any] = {"ServiceName": name, "ServiceNamespace": name, "TotalAuthenticatedEntities": 0}
-    if name in seen:
-        result["LastAuthenticated"] = int(clock.parse_iso(seen[name]))
-        result["TotalAuthenticatedEntities"] = 1
-    return result

@@ -23,6 +23,8 @@ IAM_PATHS = (
     *("user/", "federated-user/", "role/", "group/", "instance-profile/", "mfa/", "server-certificate/"),
     *("policy/", "sms-mfa/", "saml-provider/", "oidc-provider/", "report/", "access-report/"),
 )
+NEWER_IAM_PATHS = ("role-template/",)
+"""AWS takes these too (probed 2026-09); its sentence was recorded before."""
 LARGEST_EPOCH = 2**63 - 1
 YEARS = range(-292_275_054, 292_278_994)  # what a Java Date can hold
 LONGEST_FRACTION = 9
@@ -256,6 +258,6 @@ def _vendor_complaint(resource: str, service: str, region: str, path: str) -> st
         return f"IAM resource {resource} cannot contain region information."
     if region and service == "s3" and not path.startswith("accesspoint/"):
         return f"Resource {resource} can not contain region information."
-    if service == "iam" and path != "*" and not path.startswith(IAM_PATHS):
+    if service == "iam" and path != "*" and not path.startswith((*IAM_PATHS, *NEWER_IAM_PATHS)):
         return f'IAM resource path must either be "*" or start with {", ".join(IAM_PATHS)}.'
     return ""
