@@ -204,6 +204,7 @@ METHODS = (
         sections=(
             Row("user_pools", "account", "sts_emulator.scenario.user_pools"),
             Row("identity_pools", "account", "sts_emulator.scenario.identity_pools"),
+            Row("hooks", "world", "sts_emulator.scenario.trigger_hooks"),
         ),
         evidence=(Evidence("cognito", ("cognito-identity.amazonaws.com",), "sts_emulator.scenario.identity_pools"),),
     ),

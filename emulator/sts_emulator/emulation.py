@@ -175,6 +175,10 @@ class Aws:
         """Let calls and visits fail, wait, hang or lose their answers: the members are in docs/worlds-and-time.md."""
         self._api("PUT", "faults", body=list(faults))
 
+    def hooks(self, hooks: Mapping[str, str]) -> None:
+        """Say which URLs on this machine play the Lambda functions that user pools name, by ARN."""
+        self._api("PUT", "hooks", body=dict(hooks))
+
     def events(self, *, outcome: str | None = None) -> list[dict[str, Any]]:
         """What was attempted, oldest first, as CloudTrail-shaped records; `outcome` is allowed or denied."""
         events: list[dict[str, Any]] = self._api("GET", "events", limit=10_000, outcome=outcome)

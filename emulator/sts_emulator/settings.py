@@ -9,7 +9,12 @@ from pathlib import Path
 from typing import Any
 
 PREFIX = "EMULATOR_"
-_SEPARATORS = {f"{PREFIX}ALLOWED_HOSTS": ",", f"{PREFIX}UPSTREAM": ",", f"{PREFIX}PARAMETER": "\n"}
+_SEPARATORS = {
+    f"{PREFIX}ALLOWED_HOSTS": ",",
+    f"{PREFIX}UPSTREAM": ",",
+    f"{PREFIX}HOOK_HOST": ",",
+    f"{PREFIX}PARAMETER": "\n",
+}
 """Between values where it is not what the system puts between paths, as values may hold that."""
 
 
@@ -38,11 +43,19 @@ class Settings:
     upstream_patience: int = 60  # seconds in which an upstream has to answer
     allow_unmapped: bool = False  # let calls pass undecided of which the map lacks what they need: loudly
     dependent_permissions: bool = False  # ask for those on KMS keys behind objects, queues, topics and secrets, too
+    triggers: tuple[str, ...] = ()  # Python modules whose functions play triggers of user pools
+    hook_host: tuple[str, ...] = ()  # hosts beside this machine to which triggers may be posted (commas)
+    trigger_patience: int = 5  # seconds in which a trigger has to answer, of three tries each
     record: str = ""  # a file to which what was used is appended, by principal, for least policies
     authorization_ids: str = "iam"  # whose denials name an id: `iam` as AWS does (and the door's), `all`, or `none`
     log_format: str = "text"  # or `json`: one object a line, with one for each attempt, and without root credentials
     region: str = "us-east-1"
     account: str = "000000000000"  # whom `--permissive` takes an unknown key for
+
+    @property
+    def own_ports(self) -> tuple[int, ...]:
+        """The ports on which this server itself is reached."""
+        return tuple(port for port in (self.port, self.tls_port) if port)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:

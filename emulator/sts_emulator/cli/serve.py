@@ -57,6 +57,10 @@ _HELP = {
     "upstream_patience": "seconds in which an upstream has to answer",
     "allow_unmapped": "let calls pass undecided of which the map lacks what they need",
     "dependent_permissions": "ask for the permissions on KMS keys behind objects, queues, topics and secrets, too",
+    "triggers": "Python module or file whose functions play Lambda triggers of user pools; may be given several times "
+    "(docs/cognito.md)",
+    "hook_host": "a host beside this machine to which triggers may be posted; may be given several times",
+    "trigger_patience": "seconds in which a trigger of a user pool has to answer, three times",
     "record": "file to which what was used is appended, by principal (`sts-emulator least-privilege` reads it)",
     "fetch_issuers": "whose keys are fetched: `loopback`, or `https` for every registered issuer",
     "log_format": "`text`, or `json`: one object a line, also one for each attempt, and no credentials at start",
@@ -72,6 +76,9 @@ _METAVARS = {
     "upstream": "URL",
     "upstream_account": "ID",
     "upstream_patience": "N",
+    "triggers": "MODULE",
+    "hook_host": "NAME",
+    "trigger_patience": "N",
     "record": "FILE",
     "port": "N",
     "tls_port": "N",
@@ -154,6 +161,7 @@ def _run(chosen: Settings) -> None:
     parameters(chosen.parameter)
     _check_values(chosen)
     _check_upstreams(chosen)
+    _check_triggers(chosen)
     try:
         token, is_made = settled(chosen), not chosen.token
     except ValueError as error:
@@ -208,6 +216,7 @@ def _check_values(chosen: Settings) -> None:
         ("--tls-port", chosen.tls_port, LAST_PORT),
         ("--fresh-ms", chosen.fresh_ms, None),
         ("--upstream-patience", chosen.upstream_patience, None),
+        ("--trigger-patience", chosen.trigger_patience, None),
     ):
         if number < 0 or (limit is not None and number > limit):
             raise CommandError(f"{flag} {number}: from 0{f' to {limit}' if limit else ''}", UNUSABLE)
@@ -225,6 +234,16 @@ def _check_upstreams(chosen: Settings) -> None:
         try:
             Upstreams(chosen.upstream, chosen.upstream_account)
         except ValueError as error:
+            raise CommandError(str(error), UNUSABLE) from None
+
+
+def _check_triggers(chosen: Settings) -> None:
+    if chosen.triggers:
+        from sts_emulator.idp.user_pools.triggers import callables
+
+        try:
+            callables.load(chosen.triggers)
+        except callables.ModuleError as error:
             raise CommandError(str(error), UNUSABLE) from None
 
 

@@ -17,7 +17,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
 from pydantic import Field, model_validator
 from starlette.types import ASGIApp
 
-from sts_emulator.accounts import documents
+from sts_emulator.accounts import documents, trigger_hooks
 from sts_emulator.catalogue import APIS
 from sts_emulator.console import inspection, people
 from sts_emulator.console.dependencies import Beside, Strict, TheServer, TheWorld, server_of
@@ -212,6 +212,25 @@ def _operations_behind(services: Iterable[str]) -> dict[str, Collection[str]]:
         with contextlib.suppress(KeyError):
             known[name] = models.foreign(name).operations
     return known
+
+
+@router.get("/worlds/{world}/hooks", summary="Read what plays Lambda triggers")
+async def get_hooks(world: TheWorld) -> dict[str, str]:
+    """URLs by the ARN of a Lambda function that a user pool may name."""
+    return trigger_hooks.hooks(world)
+
+
+@router.put("/worlds/{world}/hooks", summary="Say what plays Lambda triggers")
+async def set_hooks(server: TheServer, world: TheWorld, hooks: dict[str, str]) -> dict[str, str]:
+    """URLs by ARN, in place of those before: on this machine, or a host that `serve --hook-host` names."""
+    settings = server.settings
+    for arn, url in hooks.items():
+        if wrong := trigger_hooks.fault(arn, url, hosts=settings.hook_host, own_ports=settings.own_ports):
+            raise HTTPException(422, wrong)
+    if len(hooks) > trigger_hooks.MOST:
+        raise HTTPException(422, f"more than {trigger_hooks.MOST} hooks")
+    trigger_hooks.replace(world, hooks)
+    return trigger_hooks.hooks(world)
 
 
 @router.get("/worlds/{world}/accounts", summary="List a world's accounts")

@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from sts_emulator.core.spelling import meant
 from sts_emulator.idp.user_pools import kinds, passwords, pools
 from sts_emulator.idp.user_pools.managed_login.app_settings import LOCAL
+from sts_emulator.idp.user_pools.triggers import configuration
 from sts_emulator.scenario.identity_pools import Word, role_arn
 from sts_emulator.scenario.problems import ScenarioError
 from sts_emulator.scenario.seed import Section, Seed
@@ -17,6 +19,7 @@ from sts_emulator.scenario.shape import Shape
 
 _CLIENT_ID = re.compile(r"[\w+]{1,128}")
 _SCOPES = ("openid", "email", "phone", "profile", "aws.cognito.signin.user.admin")
+_VERSIONS = {"PreTokenGenerationV2": "V2_0", "PreTokenGenerationV3": "V3_0"}
 _FLOWS = ("USER_SRP_AUTH", "USER_PASSWORD_AUTH", "ADMIN_USER_PASSWORD_AUTH", "REFRESH_TOKEN_AUTH")
 
 
@@ -72,6 +75,7 @@ class Pool(Shape):
     """A user pool. `id` fixes its id; `sign_in_with` are attributes that stand in for usernames.
 
     `domain` switches managed login on; `resource_servers` are APIs, by identifier, with the names of their scopes.
+    `triggers` are ARNs of Lambda functions by the names of LambdaConfig, `PreTokenGenerationV2` and `…V3` among them.
     """
 
     id: str = ""
@@ -80,6 +84,7 @@ class Pool(Shape):
     sign_in_with: tuple[str, ...] = ()
     verify: tuple[str, ...] = ()
     sign_up: bool = True
+    triggers: Mapping[str, str] = field(default_factory=dict)
     custom_attributes: tuple[str, ...] = ()
     resource_servers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     clients: Mapping[str, Client] = field(default_factory=dict)
@@ -117,14 +122,19 @@ def _connect(seed: Seed, declared: Mapping[str, Pool]) -> None:
         for username, user in pool.users.items():
             with seed.blame(user.where, f"user `{username}`"):
                 _ensure_user(seed, stored, username, user)
+        if pool.triggers:  # last: nothing fires for what a scenario declares
+            with seed.blame(pool.where.at("triggers"), f"user pool `{name}`"):
+                seed.call(
+                    "cognito-idp",
+                    "UpdateUserPool",
+                    UserPoolId=stored["id"],
+                    LambdaConfig=_lambda_config(pool),
+                    **_settings(pool),
+                )
 
 
 def _ensure_pool(seed: Seed, name: str, wanted: Pool) -> str:
-    given: dict[str, Any] = {
-        "AutoVerifiedAttributes": list(wanted.verify) or None,
-        "AdminCreateUserConfig": {"AllowAdminCreateUserOnly": not wanted.sign_up},
-        "UserPoolTags": dict(wanted.tags),
-    }
+    given = _settings(wanted)
     schema = [
         {"Name": attribute, "AttributeDataType": "String", "Mutable": True} for attribute in wanted.custom_attributes
     ]
@@ -146,6 +156,28 @@ def _ensure_pool(seed: Seed, name: str, wanted: Pool) -> str:
     if added:
         seed.call("cognito-idp", "AddCustomAttributes", UserPoolId=stored["id"], CustomAttributes=added)
     return stored["id"]
+
+
+def _settings(wanted: Pool) -> dict[str, Any]:
+    return {
+        "AutoVerifiedAttributes": list(wanted.verify) or None,
+        "AdminCreateUserConfig": {"AllowAdminCreateUserOnly": not wanted.sign_up},
+        "UserPoolTags": dict(wanted.tags),
+    }
+
+
+def _lambda_config(wanted: Pool) -> dict[str, Any]:
+    config: dict[str, Any] = {}
+    for name, arn in wanted.triggers.items():
+        version = _VERSIONS.get(name)
+        if version:
+            config["PreTokenGenerationConfig"] = {"LambdaVersion": version, "LambdaArn": arn}
+        elif name in (*configuration.TRIGGERS, configuration.TOKENS):
+            config[name] = arn
+        else:
+            known = (*configuration.TRIGGERS, configuration.TOKENS, *_VERSIONS)
+            raise ScenarioError.at(wanted.where.at("triggers"), f"no trigger `{name[:80]}`{meant(name, known)}")
+    return config
 
 
 def _named(seed: Seed, name: str, wanted: Pool) -> kinds.Pool | None:

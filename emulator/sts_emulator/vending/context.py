@@ -157,6 +157,7 @@ class Context:
     asked: Asked | None = None
     vended: Session | None = None
     begun: float = field(default_factory=clock.monotonic)
+    weight: int = 0  # bytes that its event takes beside the request
 
     @property
     def identity(self) -> Caller:

@@ -40,7 +40,7 @@ def record(ctx: Context, result: Mapping[str, Any] | None = None, error: AwsErro
     """
     if ctx.server.used is not None:
         ctx.server.used(ctx, error)
-    size = SIZE
+    size = SIZE + ctx.weight
     if ctx.request is not None:
         sent = len(ctx.request.body) + len(ctx.request.query)
         if sent > LONGEST_REQUEST:

@@ -114,7 +114,7 @@ async def sign_in(visit: Visit) -> Response:
     client = next((known for known in visit.world.page(kinds.CLIENT) if known["pool"] == pool_id), None)
     if pool is None or user is None or client is None:
         return _page(visit, wrong="There is no such user, or its pool has no app client.")
-    given = await tokens.sign_in(visit.world, tokens.Party(pool, client, user))
+    given = await tokens.sign_in(visit.context("cognito-idp", "AdminInitiateAuth"), tokens.Party(pool, client, user))
     text = str(given["IdToken"])
     provider = f"cognito-idp.{pool['region']}.amazonaws.com/{pool_id}"
     pools = [(known["id"], known["settings"]["IdentityPoolName"]) for known in _pools_of(visit, provider)]

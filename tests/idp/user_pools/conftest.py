@@ -12,6 +12,7 @@ import pytest
 from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from hook_server import playing
 
 PASSWORD = "Correct-horse-1"
 
@@ -105,3 +106,10 @@ def refusal():
         return error["Code"], error["Message"]
 
     return refused
+
+
+@pytest.fixture
+def hooks():
+    """A server of the test's own whose functions play triggers: `hooks.play(app, PreSignUp=function)`."""
+    with playing() as server:
+        yield server

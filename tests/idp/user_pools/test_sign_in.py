@@ -165,14 +165,6 @@ def test_the_admins_flow(app, refusal):
     assert unsigned[0] == "MissingAuthenticationTokenException"
 
 
-@pytest.mark.parametrize("flow", ["CUSTOM_AUTH", "USER_AUTH"])
-def test_flows_that_are_not_there_say_so(app, refusal, flow):
-    code, message = refusal(
-        app.idp.initiate_auth, AuthFlow=flow, ClientId=app.client, AuthParameters={"USERNAME": "ada"}
-    )
-    assert (code, flow in message) == ("NotImplemented", True)
-
-
 def test_a_flow_that_the_client_does_not_let_through(app, refusal):
     client = app.add_client(ExplicitAuthFlows=["ALLOW_USER_SRP_AUTH"])["ClientId"]
     assert refusal(app.sign_in, client=client) == (

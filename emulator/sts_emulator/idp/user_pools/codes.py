@@ -5,12 +5,14 @@ from __future__ import annotations
 import hmac
 import secrets
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, TypedDict
+from typing import Any, Final, NamedTuple, TypedDict
 
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.store import Kind
 from sts_emulator.core.world import World
 from sts_emulator.idp.user_pools.kinds import Pool, PoolUser, invalid
+from sts_emulator.idp.user_pools.triggers import firing, responses
+from sts_emulator.idp.user_pools.triggers.firing import Occasion
 from sts_emulator.pages.mailbox import deliver
 
 
@@ -23,10 +25,18 @@ class Code(TypedDict):
     wrong: int
 
 
+class Words(NamedTuple):
+    """Subject and text of a message; `{####}` stands for the code."""
+
+    subject: str
+    text: str
+
+
 CODE: Final[Kind[Code]] = Kind("user-pool-code")  # key: `POOL/sub/purpose`
 
 SIGN_UP: Final = "sign-up"
 FORGOTTEN: Final = "forgotten"
+AUTHENTICATION: Final = "Authentication"  # the source of CustomMessage for codes that sign in
 TRIES: Final = 5
 """Wrong answers to a code. AWS publishes no number; this one is ours."""
 
@@ -34,28 +44,56 @@ _SENDER: Final = "no-reply@verificationemail.com"
 _LIFETIME: Final = {SIGN_UP: 86_400, FORGOTTEN: 3_600}  # Cognito's developer guide: a day, and an hour
 _ATTRIBUTE_LIFETIME: Final = 86_400
 _CHANNELS: Final = {"email": "EMAIL", "phone_number": "SMS"}
+_CODE: Final = "{####}"
+_USERNAME: Final = "{username}"
 _TEXT: Final = "Your verification code is {####}"
+_LOGIN_TEXT: Final = "Your authentication code is {####}"
+_LOGIN_SUBJECT: Final = "Your authentication code"
 _SUBJECT: Final = "Your verification code"
 _INVITATION: Final = "Your username is {username} and temporary password is {####}."
 
 
-def send(world: World, pool: Pool, user: PoolUser, purpose: str, attribute: str) -> dict[str, str]:
-    """Send a fresh code to an address of the user's, and tell where it went."""
+async def send(
+    occasion: Occasion,
+    user: PoolUser,
+    purpose: str,
+    attribute: str,
+    source: str,
+    metadata: Mapping[str, str] | None = None,
+) -> dict[str, str]:
+    """Send a fresh code to an address of the user's, and tell where it went; `source` is that of CustomMessage."""
     if not attribute or not user["attributes"].get(attribute):
         raise invalid("Cannot send a code: the user has no such address.")
-    code = f"{secrets.randbelow(10**6):06}"
+    code = new_code()
+    address = user["attributes"][attribute]
+    worded = await words(occasion, user, source, attribute, metadata)
+    world, pool = occasion.ctx.world, occasion.pool
     sent = Code(
         code=code,
         attribute=attribute,
         until=world.now() + _LIFETIME.get(purpose, _ATTRIBUTE_LIFETIME),
         wrong=0,
     )
-    address = user["attributes"][attribute]
     with world.unit(lock=True):
         world.put(CODE, _key(pool, user, purpose), sent)
-        subject, text = _words(pool, attribute)
-        _deliver(world, attribute, address, subject, text.replace("{####}", code))
+        deliver_code(world, attribute, address, worded, code)
     return details(attribute, address)
+
+
+def new_code(digits: int = 6) -> str:
+    return f"{secrets.randbelow(10**digits):0{digits}}"
+
+
+async def words(
+    occasion: Occasion, user: PoolUser, source: str, attribute: str, metadata: Mapping[str, str] | None = None
+) -> Words:
+    """Subject and text of a message with a code: those of the pool's function, or of its settings."""
+    return await _customized(occasion, user, source, attribute, _template(occasion.pool, source, attribute), metadata)
+
+
+def deliver_code(world: World, attribute: str, address: str, worded: Words, code: str) -> None:
+    """Put a message with a code into the mailbox."""
+    _deliver(world, attribute, address, worded.subject, worded.text.replace(_CODE, code))
 
 
 def use(world: World, pool: Pool, user: PoolUser, purpose: str, answer: str) -> Code:
@@ -119,27 +157,69 @@ def pretended(world: World, pool: Pool, username: str) -> dict[str, str]:
     return details("email", f"{first}x@{second}x")
 
 
-def invite(world: World, pool: Pool, user: PoolUser, password: str, mediums: Iterable[str]) -> None:
+async def invite(
+    occasion: Occasion,
+    user: PoolUser,
+    password: str,
+    mediums: Iterable[str],
+    metadata: Mapping[str, str] | None = None,
+) -> None:
     """Tell a user of the temporary password, where they have an address that is wanted."""
+    pool, wanted = occasion.pool, set(mediums)
     template = pool["settings"].get("AdminCreateUserConfig", {}).get("InviteMessageTemplate", {})
-    wanted = set(mediums)
     for attribute, medium in _CHANNELS.items():
         address = user["attributes"].get(attribute)
         if not address or medium not in wanted:
             continue
         text = template.get("EmailMessage" if medium == "EMAIL" else "SMSMessage") or _INVITATION
+        usual = Words(template.get("EmailSubject") or "Your temporary password", text)
+        worded = await _customized(occasion, user, "AdminCreateUser", attribute, usual, metadata)
         name = address if pool["settings"].get("UsernameAttributes") else user["username"]
-        text = text.replace("{username}", name).replace("{####}", password)
-        _deliver(world, attribute, address, template.get("EmailSubject") or "Your temporary password", text)
+        text = worded.text.replace(_USERNAME, name).replace(_CODE, password)
+        _deliver(occasion.ctx.world, attribute, address, worded.subject, text)
 
 
-def _words(pool: Pool, attribute: str) -> tuple[str, str]:
+async def _customized(
+    occasion: Occasion,
+    user: PoolUser,
+    source: str,
+    attribute: str,
+    usual: Words,
+    metadata: Mapping[str, str] | None,
+) -> Words:
+    """The words of the trigger CustomMessage, where it has some for this channel. Raises AwsError: see `fire`."""
+    is_invitation = source == "AdminCreateUser"
+    request = {
+        "userAttributes": firing.attributes_of(user),
+        "codeParameter": _CODE,
+        "linkParameter": "{##Click Here##}",
+        "usernameParameter": _USERNAME if is_invitation else None,
+        **firing.metadata(metadata),
+    }
+    wanted = {"smsMessage": None, "emailMessage": None, "emailSubject": None}
+    said = await firing.fire(occasion, f"CustomMessage_{source}", user["username"], request, wanted)
+    if said is None:
+        return usual
+    text = responses.text(said, "emailMessage" if attribute == "email" else "smsMessage")
+    # A message that lacks the code is of no use to anybody; AWS's guide demands the parameters, and does not say how.
+    if text and (_CODE not in text or (is_invitation and _USERNAME not in text)):
+        raise responses.unusable()
+    return Words(responses.text(said, "emailSubject") or usual.subject, text or usual.text)
+
+
+def _template(pool: Pool, source: str, attribute: str) -> Words:
     settings: Mapping[str, Any] = pool["settings"]
+    if source == AUTHENTICATION:
+        email = settings.get("EmailMfaConfiguration") or {}
+        sms = settings.get("SmsMfaConfiguration", {}).get("SmsAuthenticationMessage")
+        if attribute == "phone_number":
+            return Words("", sms or settings.get("SmsAuthenticationMessage") or _LOGIN_TEXT)
+        return Words(email.get("Subject") or _LOGIN_SUBJECT, email.get("Message") or _LOGIN_TEXT)
     template: Mapping[str, Any] = settings.get("VerificationMessageTemplate", {})
     if attribute == "phone_number":
-        return "", template.get("SmsMessage") or settings.get("SmsVerificationMessage") or _TEXT
+        return Words("", template.get("SmsMessage") or settings.get("SmsVerificationMessage") or _TEXT)
     subject = template.get("EmailSubject") or settings.get("EmailVerificationSubject") or _SUBJECT
-    return subject, template.get("EmailMessage") or settings.get("EmailVerificationMessage") or _TEXT
+    return Words(subject, template.get("EmailMessage") or settings.get("EmailVerificationMessage") or _TEXT)
 
 
 def _deliver(world: World, attribute: str, address: str, subject: str, text: str) -> None:

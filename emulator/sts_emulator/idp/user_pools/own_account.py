@@ -11,6 +11,7 @@ from sts_emulator.core.world import World
 from sts_emulator.idp.user_pools import attempts, attributes, codes, mfa, passwords, pool_users, tokens
 from sts_emulator.idp.user_pools.attributes import Pairs
 from sts_emulator.idp.user_pools.kinds import PoolUser, change_user, find_user, invalid, not_authorized, unsupported
+from sts_emulator.idp.user_pools.triggers.firing import Occasion
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import operation
 
@@ -31,7 +32,13 @@ def get_user_auth_factors(ctx: Context, *, AccessToken: str) -> Mapping[str, Any
 
 
 @operation("cognito-idp", "UpdateUserAttributes")
-def update_user_attributes(ctx: Context, *, UserAttributes: Pairs, AccessToken: str, **_: Any) -> Mapping[str, Any]:
+async def update_user_attributes(
+    ctx: Context,
+    *,
+    UserAttributes: Pairs,
+    AccessToken: str,
+    ClientMetadata: Mapping[str, str] | None = None,
+) -> Mapping[str, Any]:
     """Change attributes; a changed address is to be verified, and a code is on its way."""
     party, _key = tokens.bearer(ctx.world, AccessToken)
     pool, user = party.pool, party.user
@@ -45,7 +52,12 @@ def update_user_attributes(ctx: Context, *, UserAttributes: Pairs, AccessToken: 
     user = change_user(ctx.world, pool, user, attributes={**user["attributes"], **changes, **unverified})
     wanted = pool["settings"].get("AutoVerifiedAttributes") or ()
     addresses = [name for name in ("email", "phone_number") if f"{name}_verified" in unverified and name in wanted]
-    sent = [codes.send(ctx.world, pool, user, name, name) for name in addresses if user["attributes"].get(name)]
+    occasion = Occasion(ctx, pool, party.client["id"])
+    sent = [
+        await codes.send(occasion, user, name, name, "UpdateUserAttribute", ClientMetadata)
+        for name in addresses
+        if user["attributes"].get(name)
+    ]
     return {"CodeDeliveryDetailsList": sent}
 
 
@@ -60,13 +72,15 @@ def delete_user_attributes(ctx: Context, *, UserAttributeNames: Iterable[str], A
 
 
 @operation("cognito-idp", "GetUserAttributeVerificationCode")
-def get_user_attribute_verification_code(
-    ctx: Context, *, AccessToken: str, AttributeName: str, **_: Any
+async def get_user_attribute_verification_code(
+    ctx: Context, *, AccessToken: str, AttributeName: str, ClientMetadata: Mapping[str, str] | None = None
 ) -> Mapping[str, Any]:
     """A code that proves an address."""
     party, _key = tokens.bearer(ctx.world, AccessToken)
     _check_address(AttributeName)
-    return {"CodeDeliveryDetails": codes.send(ctx.world, party.pool, party.user, AttributeName, AttributeName)}
+    occasion = Occasion(ctx, party.pool, party.client["id"])
+    sent = await codes.send(occasion, party.user, AttributeName, AttributeName, "VerifyUserAttribute", ClientMetadata)
+    return {"CodeDeliveryDetails": sent}
 
 
 @operation("cognito-idp", "VerifyUserAttribute")

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
-from sts_emulator.idp.user_pools import attributes, codes, devices, mfa, passwords, tokens
+from sts_emulator.idp.user_pools import attributes, codes, devices, joining, mfa, passwords, tokens
 from sts_emulator.idp.user_pools.attributes import Pairs
 from sts_emulator.idp.user_pools.kinds import (
     ALIAS,
@@ -28,6 +28,7 @@ from sts_emulator.idp.user_pools.kinds import (
     user_key,
     user_of,
 )
+from sts_emulator.idp.user_pools.triggers import firing
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import operation
 
@@ -40,7 +41,7 @@ _SEARCHABLE = (
 
 
 @operation("cognito-idp", "AdminCreateUser")
-def admin_create_user(
+async def admin_create_user(
     ctx: Context,
     *,
     UserPoolId: str,
@@ -50,23 +51,36 @@ def admin_create_user(
     ForceAliasCreation: bool = False,
     MessageAction: str = "",
     DesiredDeliveryMediums: Iterable[str] = ("SMS",),
-    **_: Any,
+    ValidationData: Pairs | None = None,
+    ClientMetadata: Mapping[str, str] | None = None,
 ) -> Mapping[str, Any]:
     """A user with a temporary password, who is told of it in their mailbox."""
     world, pool = ctx.world, reach(ctx, UserPoolId)
+    occasion = firing.Occasion(ctx, pool)
     known = find_user(world, pool, Username)
     if MessageAction == "RESEND":
-        return {"User": shown(_invite_again(world, pool, known, TemporaryPassword))}
+        return {"User": shown(await _invite_again(occasion, known, TemporaryPassword, ClientMetadata))}
     if known is not None:
         raise AwsError("UsernameExistsException", "User account already exists")
     password = TemporaryPassword or passwords.made_up()
     passwords.check(pool, password)
     given = attributes.checked(pool, UserAttributes)
     user = new_user(world, pool, Username, given, "FORCE_CHANGE_PASSWORD")
+    # What it answers says nothing here, by AWS's guide: only whether there may be such a user.
+    await firing.fire(
+        occasion,
+        "PreSignUp_AdminCreateUser",
+        user["username"],
+        joining.request(given, ValidationData, ClientMetadata),
+        joining.ANSWER,
+    )
     user = with_password(world, pool, user, password, is_temporary=True)
-    save_user(world, pool, user, force=ForceAliasCreation)
+    with world.unit(lock=True):
+        if find_user(world, pool, Username) is not None:
+            raise AwsError("UsernameExistsException", "User account already exists")
+        save_user(world, pool, user, force=ForceAliasCreation)
     if MessageAction != "SUPPRESS":
-        codes.invite(world, pool, user, password, DesiredDeliveryMediums)
+        await codes.invite(occasion, user, password, DesiredDeliveryMediums, ClientMetadata)
     return {"User": shown(user)}
 
 
@@ -138,13 +152,17 @@ def admin_set_user_password(
 
 
 @operation("cognito-idp", "AdminResetUserPassword")
-def admin_reset_user_password(ctx: Context, *, UserPoolId: str, Username: str, **_: Any) -> Mapping[str, Any]:
+async def admin_reset_user_password(
+    ctx: Context, *, UserPoolId: str, Username: str, ClientMetadata: Mapping[str, str] | None = None
+) -> Mapping[str, Any]:
     """Make a user choose a new password, with a code that they are sent."""
     pool, user = _reach(ctx, UserPoolId, Username)
     if user["status"] == "FORCE_CHANGE_PASSWORD":
         raise not_authorized("User password cannot be reset in the current state.")
-    codes.send(ctx.world, pool, user, codes.FORGOTTEN, codes.recovery_of(user))
-    change_user(ctx.world, pool, user, status="RESET_REQUIRED")
+    occasion, attribute = firing.Occasion(ctx, pool), codes.recovery_of(user)
+    await codes.send(occasion, user, codes.FORGOTTEN, attribute, "ForgotPassword", ClientMetadata)
+    with ctx.world.unit(lock=True):
+        change_user(ctx.world, pool, user_of(ctx.world, pool, user["username"]), status="RESET_REQUIRED")
     return {}
 
 
@@ -172,12 +190,16 @@ def admin_delete_user_attributes(
 
 
 @operation("cognito-idp", "AdminConfirmSignUp")
-def admin_confirm_sign_up(ctx: Context, *, UserPoolId: str, Username: str, **_: Any) -> Mapping[str, Any]:
+async def admin_confirm_sign_up(
+    ctx: Context, *, UserPoolId: str, Username: str, ClientMetadata: Mapping[str, str] | None = None
+) -> Mapping[str, Any]:
     """Confirm who signed up, without a code."""
     pool, user = _reach(ctx, UserPoolId, Username)
     if user["status"] != "UNCONFIRMED":
         raise not_authorized(f"User cannot be confirmed. Current status is {user['status']}")
-    change_user(ctx.world, pool, user, status="CONFIRMED")
+    with ctx.world.unit(lock=True):
+        user = change_user(ctx.world, pool, user_of(ctx.world, pool, user["username"]), status="CONFIRMED")
+    await joining.after_confirmation(firing.Occasion(ctx, pool), user, joining.SIGNED_UP, ClientMetadata)
     return {}
 
 
@@ -267,15 +289,20 @@ def _reach(ctx: Context, pool_id: str, name: str) -> tuple[Pool, PoolUser]:
     return pool, user_of(ctx.world, pool, name)
 
 
-def _invite_again(world: World, pool: Pool, user: PoolUser | None, password: str | None) -> PoolUser:
+async def _invite_again(
+    occasion: firing.Occasion, user: PoolUser | None, password: str | None, metadata: Mapping[str, str] | None
+) -> PoolUser:
+    world, pool = occasion.ctx.world, occasion.pool
     if user is None:
         raise AwsError("UserNotFoundException", "User does not exist.")
     if user["status"] != "FORCE_CHANGE_PASSWORD":
         raise AwsError("UnsupportedUserStateException", "Resend not possible. " + user["status"])
     password = password or passwords.made_up()
     passwords.check(pool, password)
-    user = save_user(world, pool, with_password(world, pool, user, password, is_temporary=True))
-    codes.invite(world, pool, user, password, ("EMAIL",))
+    user = with_password(world, pool, user, password, is_temporary=True)
+    with world.unit(lock=True):
+        save_user(world, pool, user)
+    await codes.invite(occasion, user, password, ("EMAIL",), metadata)
     return user
 
 

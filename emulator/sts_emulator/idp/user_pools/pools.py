@@ -27,6 +27,7 @@ from sts_emulator.idp.user_pools.kinds import (
     reach,
     unsupported,
 )
+from sts_emulator.idp.user_pools.triggers import configuration
 from sts_emulator.vending.authorize import authorize
 from sts_emulator.vending.context import Context
 from sts_emulator.vending.tags import tag_keys
@@ -34,7 +35,6 @@ from sts_emulator.wire.dispatch import operation
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 _ABSENT: Final = {
-    "LambdaConfig": "Lambda triggers",
     "DcrConfiguration": "dynamic client registration",
     "KeyConfiguration": "customer managed keys",
     "AcrConfiguration": "authentication context classes",
@@ -99,7 +99,7 @@ def _brief(pool: Pool) -> dict[str, Any]:
     return {
         "Id": pool["id"],
         "Name": pool["name"],
-        "LambdaConfig": {},
+        "LambdaConfig": configuration.shown(pool["settings"].get("LambdaConfig") or {}),
         "LastModifiedDate": pool["modified"],
         "CreationDate": pool["created"],
     }
@@ -333,6 +333,7 @@ def _check(settings: Mapping[str, Any]) -> None:
     for name, what in _ABSENT.items():
         if settings.get(name):
             raise unsupported(f"{name} ({what})")
+    configuration.check(settings.get("LambdaConfig") or {}, settings.get("UserPoolTier", "ESSENTIALS"))
     if settings.get("UserPoolAddOns", {}).get("AdvancedSecurityMode", "OFF") != "OFF":
         raise unsupported("threat protection (UserPoolAddOns)")
     policy = settings.get("Policies", {}).get("PasswordPolicy", {})
@@ -349,13 +350,13 @@ def _shown(world: World, pool: Pool) -> dict[str, Any]:
     told = {"CustomDomain" if "." in domain else "Domain": domain} if domain else {}
     return {
         "DeletionProtection": "INACTIVE",
-        "LambdaConfig": {},
         "VerificationMessageTemplate": {"DefaultEmailOption": "CONFIRM_WITH_CODE"},
         "UserAttributeUpdateSettings": {"AttributesRequireVerificationBeforeUpdate": []},
         "MfaConfiguration": "OFF",
         "EmailConfiguration": {"EmailSendingAccount": "COGNITO_DEFAULT"},
         "UserPoolTier": "ESSENTIALS",
         **settings,
+        "LambdaConfig": configuration.shown(settings.get("LambdaConfig") or {}),
         "AdminCreateUserConfig": {
             "AllowAdminCreateUserOnly": False,
             "UnusedAccountValidityDays": 7,

@@ -24,7 +24,7 @@ from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import operation
 
 
-async def by_flow(world: World, pool: Pool, client: Client, given: Mapping[str, str]) -> Mapping[str, Any]:
+async def by_flow(ctx: Context, pool: Pool, client: Client, given: Mapping[str, str]) -> Mapping[str, Any]:
     """REFRESH_TOKEN_AUTH. Clients that rotate refresh by `GetTokensFromRefreshToken` only."""
     if clients.rotates(client) or not clients.allows(client, "ALLOW_REFRESH_TOKEN_AUTH"):
         raise invalid("REFRESH_TOKEN_AUTH flow not enabled for this client")
@@ -32,8 +32,8 @@ async def by_flow(world: World, pool: Pool, client: Client, given: Mapping[str, 
     if not token:
         raise invalid("Missing required parameter REFRESH_TOKEN")
     if client["secret"]:
-        _check_hash(world, client, token, given)
-    result = await renew(world, pool, client, token, given.get("DEVICE_KEY", ""))
+        _check_hash(ctx.world, client, token, given)
+    result = await renew(ctx, pool, client, token, given.get("DEVICE_KEY", ""))
     return {"ChallengeParameters": {}, "AuthenticationResult": result}
 
 
@@ -45,6 +45,7 @@ async def get_tokens_from_refresh_token(
     ClientId: str,
     ClientSecret: str | None = None,
     DeviceKey: str = "",
+    ClientMetadata: Mapping[str, str] | None = None,
     **_: Any,
 ) -> Mapping[str, Any]:
     """New tokens for a refresh token, and another refresh token where the client rotates them."""
@@ -53,7 +54,7 @@ async def get_tokens_from_refresh_token(
     if not (clients.rotates(client) or clients.allows(client, "ALLOW_REFRESH_TOKEN_AUTH")):
         raise invalid("REFRESH_TOKEN_AUTH flow not enabled for this client")
     pool = pool_of(ctx.world, client)
-    return {"AuthenticationResult": await renew(ctx.world, pool, client, RefreshToken, DeviceKey)}
+    return {"AuthenticationResult": await renew(ctx, pool, client, RefreshToken, DeviceKey, ClientMetadata)}
 
 
 @operation("cognito-idp", "RevokeToken")
@@ -94,8 +95,16 @@ def admin_user_global_sign_out(ctx: Context, *, UserPoolId: str, Username: str) 
     return {}
 
 
-async def renew(world: World, pool: Pool, client: Client, token: str, device: str = "") -> dict[str, Any]:
+async def renew(
+    ctx: Context,
+    pool: Pool,
+    client: Client,
+    token: str,
+    device: str = "",
+    metadata: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
     """New tokens for a refresh token, with the scopes that the sign-in had. Raises AwsError."""
+    world = ctx.world
     key, turn = tokens.read_refresh_token(world, token, client)
     with world.unit(lock=True):
         begun = world.get(tokens.SIGN_IN, key)
@@ -109,7 +118,8 @@ async def renew(world: World, pool: Pool, client: Client, token: str, device: st
         _check_device(world, pool, user, begun, device)
         if clients.rotates(client):
             begun = _turned(world, client, key, begun, turn)
-    result = await tokens.tokens(world, tokens.Party(pool, client, user), begun)
+    party = tokens.Party(pool, client, user)
+    result = await tokens.tokens(ctx, party, begun, source=tokens.REFRESH, metadata=metadata)
     if clients.rotates(client):
         result["RefreshToken"] = tokens.refresh_token(world, begun)
     return result

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sts_emulator.core.errors import AwsError
-from sts_emulator.core.world import World
-from sts_emulator.idp.user_pools import attributes, clients, codes, passwords, pool_users, tokens
+from sts_emulator.idp.user_pools import attributes, clients, codes, joining, migration, passwords, pool_users, tokens
 from sts_emulator.idp.user_pools.attributes import Pairs
 from sts_emulator.idp.user_pools.kinds import (
     Client,
@@ -23,6 +22,7 @@ from sts_emulator.idp.user_pools.kinds import (
     pool_of,
     save_user,
 )
+from sts_emulator.idp.user_pools.triggers.firing import Occasion
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import operation
 
@@ -31,9 +31,13 @@ from sts_emulator.wire.dispatch import operation
 class Visitor:
     """Somebody who gives a name, through an app client that has proven its secret; `user` is None for nobody."""
 
-    pool: Pool
+    occasion: Occasion
     client: Client
     user: PoolUser | None
+
+    @property
+    def pool(self) -> Pool:
+        return self.occasion.pool
 
     @property
     def is_hidden(self) -> bool:
@@ -50,10 +54,12 @@ async def sign_up(
     Password: str | None = None,
     SecretHash: str | None = None,
     UserAttributes: Pairs | None = None,
+    ValidationData: Pairs | None = None,
+    ClientMetadata: Mapping[str, str] | None = None,
     **_: Any,
 ) -> Mapping[str, Any]:
     """A new user, by themselves, who has yet to confirm with a code."""
-    world, visitor = ctx.world, _visit(ctx.world, ClientId, Username, SecretHash)
+    world, visitor = ctx.world, _visit(ctx, ClientId, Username, SecretHash)
     pool, client = visitor.pool, visitor.client
     if pool["settings"].get("AdminCreateUserConfig", {}).get("AllowAdminCreateUserOnly"):
         raise not_authorized("SignUp is not permitted for this user pool")
@@ -64,14 +70,21 @@ async def sign_up(
     attributes.check_writable(client, given)
     user = pool_users.new_user(world, pool, Username, given, "UNCONFIRMED")
     attributes.check_required(pool, user["attributes"])
+    if find_user(world, pool, Username) is not None:
+        raise _exists()
+    user = await joining.before_sign_up(visitor.occasion, user, ValidationData, ClientMetadata)
     kept = await asyncio.to_thread(passwords.stored, pool, user["username"], Password)
     user = {**user, "salt": kept["salt"], "verifier": kept["verifier"]}
     with world.unit(lock=True):
         if find_user(world, pool, Username) is not None:
-            raise AwsError("UsernameExistsException", "User already exists")
+            raise _exists()
         save_user(world, pool, user)
-        delivery = _send_if_wanted(world, pool, user)
-    told = {"UserConfirmed": False, "UserSub": user["sub"]}
+    is_confirmed, delivery = user["status"] == "CONFIRMED", {}
+    if is_confirmed:
+        await joining.after_confirmation(visitor.occasion, user, joining.SIGNED_UP, ClientMetadata)
+    elif attribute := _address_of(pool, user):
+        delivery = await codes.send(visitor.occasion, user, codes.SIGN_UP, attribute, "SignUp", ClientMetadata)
+    told = {"UserConfirmed": is_confirmed, "UserSub": user["sub"]}
     return {**told, "CodeDeliveryDetails": delivery} if delivery else told
 
 
@@ -84,10 +97,11 @@ async def confirm_sign_up(
     ConfirmationCode: str,
     SecretHash: str | None = None,
     ForceAliasCreation: bool = False,
+    ClientMetadata: Mapping[str, str] | None = None,
     **_: Any,
 ) -> Mapping[str, Any]:
     """Prove the address that the code went to; it is verified by that."""
-    world, visitor = ctx.world, _visit(ctx.world, ClientId, Username, SecretHash)
+    world, visitor = ctx.world, _visit(ctx, ClientId, Username, SecretHash)
     if visitor.is_hidden:
         raise codes.expired()
     user = _present(visitor)
@@ -98,30 +112,47 @@ async def confirm_sign_up(
     confirmed: PoolUser = {**user, "status": "CONFIRMED", "attributes": verified, "modified": world.now()}
     with world.unit(lock=True):
         save_user(world, visitor.pool, confirmed, force=ForceAliasCreation)
+    await joining.after_confirmation(visitor.occasion, confirmed, joining.SIGNED_UP, ClientMetadata)
     return {}
 
 
 @operation("cognito-idp", "ResendConfirmationCode")
-def resend_confirmation_code(
-    ctx: Context, *, ClientId: str, Username: str, SecretHash: str | None = None, **_: Any
+async def resend_confirmation_code(
+    ctx: Context,
+    *,
+    ClientId: str,
+    Username: str,
+    SecretHash: str | None = None,
+    ClientMetadata: Mapping[str, str] | None = None,
+    **_: Any,
 ) -> Mapping[str, Any]:
     """Another code; the one before is good no more."""
-    visitor = _visit(ctx.world, ClientId, Username, SecretHash)
+    visitor = _visit(ctx, ClientId, Username, SecretHash)
     if visitor.is_hidden:
         return {"CodeDeliveryDetails": codes.pretended(ctx.world, visitor.pool, Username)}
     user = _present(visitor)
     if user["status"] != "UNCONFIRMED":
         raise invalid("User is already confirmed.")
     attribute = _address_of(visitor.pool, user)
-    return {"CodeDeliveryDetails": codes.send(ctx.world, visitor.pool, user, codes.SIGN_UP, attribute)}
+    sent = await codes.send(visitor.occasion, user, codes.SIGN_UP, attribute, "ResendCode", ClientMetadata)
+    return {"CodeDeliveryDetails": sent}
 
 
 @operation("cognito-idp", "ForgotPassword")
-def forgot_password(
-    ctx: Context, *, ClientId: str, Username: str, SecretHash: str | None = None, **_: Any
+async def forgot_password(
+    ctx: Context,
+    *,
+    ClientId: str,
+    Username: str,
+    SecretHash: str | None = None,
+    ClientMetadata: Mapping[str, str] | None = None,
+    **_: Any,
 ) -> Mapping[str, Any]:
     """A code for a new password, to a verified address."""
-    visitor = _visit(ctx.world, ClientId, Username, SecretHash)
+    visitor = _visit(ctx, ClientId, Username, SecretHash)
+    if visitor.user is None:
+        migrated = await migration.migrate(visitor.occasion, visitor.client, Username, None, metadata=ClientMetadata)
+        visitor = replace(visitor, user=migrated)
     hides = clients.hides_users(visitor.client)
     pretended = {"CodeDeliveryDetails": codes.pretended(ctx.world, visitor.pool, Username)}
     if visitor.is_hidden:
@@ -134,7 +165,8 @@ def forgot_password(
         if hides:  # AWS pretends for those who cannot be helped, too (developer guide, "Managing error responses")
             return pretended
         raise
-    return {"CodeDeliveryDetails": codes.send(ctx.world, visitor.pool, user, codes.FORGOTTEN, attribute)}
+    sent = await codes.send(visitor.occasion, user, codes.FORGOTTEN, attribute, "ForgotPassword", ClientMetadata)
+    return {"CodeDeliveryDetails": sent}
 
 
 @operation("cognito-idp", "ConfirmForgotPassword")
@@ -146,10 +178,11 @@ async def confirm_forgot_password(
     ConfirmationCode: str,
     Password: str,
     SecretHash: str | None = None,
+    ClientMetadata: Mapping[str, str] | None = None,
     **_: Any,
 ) -> Mapping[str, Any]:
     """The new password, for the code."""
-    world, visitor = ctx.world, _visit(ctx.world, ClientId, Username, SecretHash)
+    world, visitor = ctx.world, _visit(ctx, ClientId, Username, SecretHash)
     pool = visitor.pool
     passwords.check(pool, Password)
     if visitor.is_hidden:
@@ -165,16 +198,21 @@ async def confirm_forgot_password(
         current = find_user(world, pool, user["username"])
         if current is None:
             raise codes.mismatch()
-        change_user(world, pool, current, **kept, status="CONFIRMED")
+        current = change_user(world, pool, current, **kept, status="CONFIRMED")
         tokens.sign_out_everywhere(world, pool, current)
+    await joining.after_confirmation(visitor.occasion, current, joining.NEW_PASSWORD, ClientMetadata)
     return {}
 
 
-def _visit(world: World, client_id: str, name: str, secret_hash: str | None) -> Visitor:
-    client = client_of(world, client_id)
-    pool = pool_of(world, client)
+def _visit(ctx: Context, client_id: str, name: str, secret_hash: str | None) -> Visitor:
+    client = client_of(ctx.world, client_id)
+    pool = pool_of(ctx.world, client)
     clients.check_secret_hash(client, name, secret_hash)
-    return Visitor(pool, client, find_user(world, pool, name))
+    return Visitor(Occasion(ctx, pool, client["id"]), client, find_user(ctx.world, pool, name))
+
+
+def _exists() -> AwsError:
+    return AwsError("UsernameExistsException", "User already exists")
 
 
 def _present(visitor: Visitor) -> PoolUser:
@@ -195,8 +233,3 @@ def _address_of(pool: Pool, user: PoolUser) -> str:
     """Where a new user's code goes: the pool's automatically verified attributes, telephones first as AWS does."""
     wanted = pool["settings"].get("AutoVerifiedAttributes") or ()
     return next((name for name in ("phone_number", "email") if name in wanted and user["attributes"].get(name)), "")
-
-
-def _send_if_wanted(world: World, pool: Pool, user: PoolUser) -> dict[str, str]:
-    attribute = _address_of(pool, user)
-    return codes.send(world, pool, user, codes.SIGN_UP, attribute) if attribute else {}

@@ -3,35 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
-import hmac
-import json
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from sts_emulator.core.errors import AwsError
-from sts_emulator.core.world import World
 from sts_emulator.idp.user_pools import (
     attempts,
     attributes,
     challenges,
     clients,
+    custom_challenges,
     device_proof,
-    devices,
     mfa,
+    migration,
     passwords,
+    progress,
     refreshing,
-    srp,
+    srp_sign_in,
     tokens,
 )
 from sts_emulator.idp.user_pools.kinds import (
-    WRONG_PASSWORD,
-    Client,
-    Pool,
     PoolUser,
     change_user,
     client_of,
@@ -42,45 +34,34 @@ from sts_emulator.idp.user_pools.kinds import (
     reach,
     unsupported,
 )
+from sts_emulator.idp.user_pools.progress import NEW_PASSWORD, USER_ATTRIBUTE, Attempt, Strings, demanded
+from sts_emulator.idp.user_pools.triggers import firing
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import operation
 
-Strings = Mapping[str, str]
+Begin = Callable[[Attempt, PoolUser | None, str, Strings], Awaitable[Mapping[str, Any]]]
+Answer = Callable[[Attempt, challenges.Challenge, PoolUser, Strings], Awaitable[Mapping[str, Any]]]
 
-VERIFIER: Final = "PASSWORD_VERIFIER"
-NEW_PASSWORD: Final = "NEW_PASSWORD_REQUIRED"  # noqa: S105 - the name of a challenge
-_REFRESHING = ("REFRESH_TOKEN_AUTH", "REFRESH_TOKEN")
-_ADMIN = ("ADMIN_USER_PASSWORD_AUTH", "ADMIN_NO_SRP_AUTH")
-_RESET_REQUIRED = "Password reset required for the user"
-_TIMESTAMP = re.compile(r"[A-Z][a-z]{2} [A-Z][a-z]{2} [1-9][0-9]? [0-9]{2}:[0-9]{2}:[0-9]{2} UTC [0-9]{4}")
-_USER_ATTRIBUTE = "userAttributes."
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """One sign-in, as far as it has come.
-
-    `on_page`: on a page of managed login, where no client proves itself by a hash, and tokens come later, for a code.
-    """
-
-    world: World
-    pool: Pool
-    client: Client
-    on_page: bool = False
-    address: str = ""
-    device: str = ""  # the key of one that this request names
-
-    def party(self, user: PoolUser) -> tokens.Party:
-        return tokens.Party(self.pool, self.client, user)
+_REFRESHING: Final = ("REFRESH_TOKEN_AUTH", "REFRESH_TOKEN")
+_ADMIN: Final = ("ADMIN_USER_PASSWORD_AUTH", "ADMIN_NO_SRP_AUTH")
+_BY_PASSWORD: Final = ("USER_PASSWORD_AUTH", *_ADMIN)
+_SLIPS: Final = frozenset(("CodeMismatchException", "InvalidPasswordException", "InvalidParameterException"))
+"""Refusals after which a challenge may be answered again."""
 
 
 @operation("cognito-idp", "InitiateAuth")
 async def initiate_auth(
-    ctx: Context, *, AuthFlow: str, ClientId: str, AuthParameters: Strings | None = None, **_: Any
+    ctx: Context,
+    *,
+    AuthFlow: str,
+    ClientId: str,
+    AuthParameters: Strings | None = None,
+    ClientMetadata: Strings | None = None,
+    **_: Any,
 ) -> Mapping[str, Any]:
     """Begin to sign in, by the user's own app."""
     client = client_of(ctx.world, ClientId)
-    attempt = Attempt(ctx.world, pool_of(ctx.world, client), client, address=ctx.source_ip)
+    attempt = Attempt(ctx, pool_of(ctx.world, client), client, validation=ClientMetadata)
     if AuthFlow in _ADMIN:
         raise invalid("Initiate Auth method not supported.")
     return await begin_flow(attempt, AuthFlow, AuthParameters or {})
@@ -88,11 +69,18 @@ async def initiate_auth(
 
 @operation("cognito-idp", "AdminInitiateAuth")
 async def admin_initiate_auth(
-    ctx: Context, *, UserPoolId: str, ClientId: str, AuthFlow: str, AuthParameters: Strings | None = None, **_: Any
+    ctx: Context,
+    *,
+    UserPoolId: str,
+    ClientId: str,
+    AuthFlow: str,
+    AuthParameters: Strings | None = None,
+    ClientMetadata: Strings | None = None,
+    **_: Any,
 ) -> Mapping[str, Any]:
     """Begin to sign in, by a server that has AWS credentials."""
     pool = reach(ctx, UserPoolId)
-    attempt = Attempt(ctx.world, pool, client_of(ctx.world, ClientId, UserPoolId), address=ctx.source_ip)
+    attempt = Attempt(ctx, pool, client_of(ctx.world, ClientId, UserPoolId), validation=ClientMetadata)
     if AuthFlow == "USER_PASSWORD_AUTH":
         raise invalid("Initiate Auth method not supported.")
     return await begin_flow(attempt, AuthFlow, AuthParameters or {})
@@ -106,11 +94,12 @@ async def respond_to_auth_challenge(
     ChallengeName: str,
     Session: str | None = None,
     ChallengeResponses: Strings | None = None,
+    ClientMetadata: Strings | None = None,
     **_: Any,
 ) -> Mapping[str, Any]:
     """Answer a challenge."""
     client = client_of(ctx.world, ClientId)
-    attempt = Attempt(ctx.world, pool_of(ctx.world, client), client, address=ctx.source_ip)
+    attempt = Attempt(ctx, pool_of(ctx.world, client), client, metadata=ClientMetadata)
     return await answer_challenge(attempt, ChallengeName, Session, ChallengeResponses or {})
 
 
@@ -123,11 +112,12 @@ async def admin_respond_to_auth_challenge(
     ChallengeName: str,
     Session: str | None = None,
     ChallengeResponses: Strings | None = None,
+    ClientMetadata: Strings | None = None,
     **_: Any,
 ) -> Mapping[str, Any]:
     """The same by a server that has AWS credentials."""
     pool = reach(ctx, UserPoolId)
-    attempt = Attempt(ctx.world, pool, client_of(ctx.world, ClientId, UserPoolId), address=ctx.source_ip)
+    attempt = Attempt(ctx, pool, client_of(ctx.world, ClientId, UserPoolId), metadata=ClientMetadata)
     return await answer_challenge(attempt, ChallengeName, Session, ChallengeResponses or {})
 
 
@@ -138,31 +128,45 @@ async def begin_flow(attempt: Attempt, flow: str, given: Strings) -> Mapping[str
     """What a flow answers: tokens, or a challenge. On a page, the `UserSub` of who has proven themselves."""
     attempt = _on_device(attempt, given)
     if flow in _REFRESHING:
-        return await refreshing.by_flow(attempt.world, attempt.pool, attempt.client, given)
-    begin = {
-        "USER_SRP_AUTH": _begin_srp,
-        "USER_PASSWORD_AUTH": _by_password,
-        **dict.fromkeys(_ADMIN, _by_password),
-    }.get(flow)
+        return await refreshing.by_flow(attempt.ctx, attempt.pool, attempt.client, given)
+    begin = _FLOWS.get(flow)
     if begin is None:
         raise unsupported(f"the flow {flow}")
     allowed = "ALLOW_ADMIN_USER_PASSWORD_AUTH" if flow in _ADMIN else f"ALLOW_{flow}"
-    username = _demanded(given, "USERNAME")
+    username = demanded(given, "USERNAME")
     if not attempt.on_page:
         if not clients.allows(attempt.client, allowed):
             raise invalid(f"{flow} flow not enabled for this client")
         clients.check_secret_hash(attempt.client, username, given.get("SECRET_HASH"))
     user = find_user(attempt.world, attempt.pool, username)
+    if user is None and flow in _BY_PASSWORD:  # by SRP there is no password that a trigger could be asked about
+        password = demanded(given, "PASSWORD")
+        user = await migration.migrate(
+            attempt.occasion, attempt.client, username, password, validation=attempt.validation
+        )
     if user is None and not clients.hides_users(attempt.client):
         raise AwsError("UserNotFoundException", "User does not exist.")
+    if flow != "CUSTOM_AUTH":
+        await _before(attempt, user, username)
     return await begin(attempt, user, username, given)
 
 
+async def _before(attempt: Attempt, user: PoolUser | None, username: str) -> None:
+    """PreAuthentication, which may refuse. Raises AwsError: `fire`."""
+    request = {
+        "userAttributes": firing.attributes_of(user),
+        "validationData": dict(attempt.validation) if attempt.validation else None,
+        **({"userNotFound": user is None} if clients.hides_users(attempt.client) else {}),
+    }
+    name = user["username"] if user else username
+    await firing.fire(attempt.occasion, "PreAuthentication_Authentication", name, request, {})
+
+
 async def _by_password(attempt: Attempt, user: PoolUser | None, username: str, given: Strings) -> Mapping[str, Any]:
-    world, pool, password = attempt.world, attempt.pool, _demanded(given, "PASSWORD")
+    world, pool, password = attempt.world, attempt.pool, demanded(given, "PASSWORD")
     name = user["username"] if user else username
     attempts.check(world, pool, name)
-    _check_confirmed(user)
+    progress.check_confirmed(user)
     known = user or passwords.nobody(world, pool, username)
     is_right = await asyncio.to_thread(passwords.is_password, pool, known, password[:512])
     world.refresh()
@@ -170,31 +174,14 @@ async def _by_password(attempt: Attempt, user: PoolUser | None, username: str, g
     if user is None or not is_right or user["verifier"] != known["verifier"]:
         attempts.failed(world, pool, name)
         raise not_authorized()
-    return await _proven(attempt, user)
+    return await progress.proven(attempt, user)
 
 
-async def _begin_srp(attempt: Attempt, user: PoolUser | None, username: str, given: Strings) -> Mapping[str, Any]:
-    public = srp.public_value(_demanded(given, "SRP_A"))
-    if public is None:
-        raise invalid("Invalid SRP_A")
-    name = user["username"] if user else username
-    attempts.check(attempt.world, attempt.pool, name)
-    _check_confirmed(user)
-    known = user or passwords.nobody(attempt.world, attempt.pool, username)
-    verifier = known["verifier"] or passwords.nobody(attempt.world, attempt.pool, username)["verifier"]
-    b_secret, b_public = await asyncio.to_thread(srp.offer, verifier)
-    data = {"a": f"{public:x}", "b": b_secret, "B": b_public, "verifier": verifier}
-    waiting = challenges.ask(attempt.world, attempt.client, VERIFIER, name, data, left=1)
-    return {
-        "ChallengeName": VERIFIER,
-        "ChallengeParameters": {
-            "SALT": known["salt"] or passwords.nobody(attempt.world, attempt.pool, username)["salt"],
-            "SRP_B": b_public,
-            "SECRET_BLOCK": challenges.session_of(waiting),
-            "USER_ID_FOR_SRP": name,
-            "USERNAME": name,
-        },
-    }
+_FLOWS: Final[Mapping[str, Begin]] = {
+    "USER_SRP_AUTH": srp_sign_in.begin,
+    "CUSTOM_AUTH": custom_challenges.begin,
+    **dict.fromkeys(_BY_PASSWORD, _by_password),
+}
 
 
 # -- the answers -----------------------------------------------------------------------------------------------------
@@ -203,89 +190,60 @@ async def _begin_srp(attempt: Attempt, user: PoolUser | None, username: str, giv
 async def answer_challenge(attempt: Attempt, name: str, session: str | None, given: Strings) -> Mapping[str, Any]:
     """What comes after the answer to a challenge, as of `begin_flow`."""
     attempt = _on_device(attempt, given)
-    answer = {
-        NEW_PASSWORD: _answer_new_password,
-        mfa.SOFTWARE_TOKEN: _answer_software_token,
-        mfa.SETUP: _answer_setup,
-        device_proof.SRP: _answer_device,
-    }.get(name)
-    if answer is None and name not in (VERIFIER, device_proof.VERIFIER):
+    if name not in (*_PROOFS, *_ANSWERS, custom_challenges.CUSTOM):
         raise unsupported(f"the challenge {name}")
-    username = _demanded(given, "USERNAME")
+    username = demanded(given, "USERNAME")
     if not attempt.on_page:
         clients.check_secret_hash(attempt.client, username, given.get("SECRET_HASH"))
-    if answer is None:
-        return await (_answer_srp if name == VERIFIER else _answer_device_proof)(attempt, given)
+    if name in _PROOFS:
+        return await _PROOFS[name](attempt, given)
     if not session and name == device_proof.SRP:
         session = device_proof.session_of(attempt.world, attempt.pool, given)
     if not session:
         raise invalid("Missing required parameter Session")
     challenge = challenges.take(attempt.world, session, attempt.client, name)
-    user = find_user(attempt.world, attempt.pool, challenge["username"])
-    named = find_user(attempt.world, attempt.pool, username)
-    if user is None or named is None or named["sub"] != user["sub"]:
+    user = _user_of(attempt, challenge, username)
+    if name == custom_challenges.CUSTOM:
+        return await custom_challenges.answer(attempt, challenge, user, given)
+    if user is None:
         raise not_authorized(challenges.OVER)
-    _check_able(user)
+    progress.check_able(user)
     try:
-        return await answer(attempt, challenge, user, given)
+        return await _ANSWERS[name](attempt, challenge, user, given)
     except AwsError as refusal:
-        if refusal.code in ("CodeMismatchException", "InvalidPasswordException", "InvalidParameterException"):
+        if refusal.code in _SLIPS:
             challenges.give_back(attempt.world, challenge)
         raise
 
 
+def _user_of(attempt: Attempt, challenge: challenges.Challenge, username: str) -> PoolUser | None:
+    """Who answers a challenge: None for nobody, who was asked all the same. Raises AwsError: it is somebody else's."""
+    user = find_user(attempt.world, attempt.pool, challenge["username"])
+    named = find_user(attempt.world, attempt.pool, username)
+    if (named["sub"] if named else username) != (user["sub"] if user else challenge["username"]):
+        raise not_authorized(challenges.OVER)
+    return user
+
+
 async def _answer_srp(attempt: Attempt, given: Strings) -> Mapping[str, Any]:
-    world, pool = attempt.world, attempt.pool
-    block, timestamp = _demanded(given, "PASSWORD_CLAIM_SECRET_BLOCK"), _demanded(given, "TIMESTAMP")
-    claimed = _demanded(given, "PASSWORD_CLAIM_SIGNATURE")
-    try:
-        challenge = challenges.take(world, block, attempt.client, VERIFIER)
-    except AwsError:
-        raise not_authorized() from None
-    name = challenge["username"]
-    attempts.check(world, pool, name)
-    right = await asyncio.to_thread(_signature, pool, challenge, base64.b64decode(block), timestamp)
-    world.refresh()
-    user = find_user(world, pool, name)
-    is_right = right is not None and hmac.compare_digest(right, _decoded(claimed))
-    is_same = user is not None and user["verifier"] == challenge["data"]["verifier"] and given["USERNAME"] == name
-    if user is None or not (is_right and is_same and _is_timestamp(timestamp)):
-        attempts.failed(world, pool, name)
-        raise not_authorized()
-    _check_device(attempt, challenge, user)
-    return await _proven(attempt, user)
-
-
-def _check_device(attempt: Attempt, challenge: challenges.Challenge, user: PoolUser) -> None:
-    """Apps that named a device which is not there answer the same challenge once more, without it."""
-    try:
-        devices.to_challenge(attempt.world, attempt.pool, user, attempt.device)
-    except AwsError:
-        if "again" not in challenge["data"]:
-            again: challenges.Challenge = {**challenge, "data": {**challenge["data"], "again": True}}
-            attempt.world.add(challenges.CHALLENGE, challenge["key"], again)
-        raise
-
-
-def _signature(pool: Pool, challenge: challenges.Challenge, block: bytes, timestamp: str) -> bytes | None:
-    data = challenge["data"]
-    key = srp.session_key(data["verifier"], int(data["a"], 16), data["b"], data["B"])
-    if key is None:
-        return None
-    return srp.signature(key, passwords.short_name(pool), challenge["username"], block, timestamp)
+    user, rounds = await srp_sign_in.answer(attempt, given)
+    if rounds is not None:
+        progress.check_able(user)
+        return await custom_challenges.after_password(attempt, user, rounds)
+    return await progress.proven(attempt, user)
 
 
 async def _answer_new_password(
     attempt: Attempt, _challenge: challenges.Challenge, user: PoolUser, given: Strings
 ) -> Mapping[str, Any]:
-    world, pool, password = attempt.world, attempt.pool, _demanded(given, "NEW_PASSWORD")
+    world, pool, password = attempt.world, attempt.pool, demanded(given, "NEW_PASSWORD")
     if len(password) > 256:  # noqa: PLR2004 - as the model has it for passwords
         raise AwsError("InvalidPasswordException", "Password did not conform with policy: Password too long")
     passwords.check(pool, password)
     pairs = [
-        {"Name": name.removeprefix(_USER_ATTRIBUTE), "Value": value}
+        {"Name": name.removeprefix(USER_ATTRIBUTE), "Value": value}
         for name, value in given.items()
-        if name.startswith(_USER_ATTRIBUTE)
+        if name.startswith(USER_ATTRIBUTE)
     ]
     changes = attributes.checked(pool, pairs)
     attributes.check_writable(attempt.client, changes)
@@ -293,31 +251,31 @@ async def _answer_new_password(
     attributes.check_required(pool, wanted)
     kept = await asyncio.to_thread(passwords.stored, pool, user["username"], password)
     with world.unit(lock=True):
-        user = _again(attempt, user)
+        user = progress.again(attempt, user)
         user = change_user(world, pool, user, **kept, status="CONFIRMED", attributes=wanted)
-    return await _proven(attempt, user)
+    return await progress.proven(attempt, user, source=tokens.NEW_PASSWORD)
 
 
 async def _answer_software_token(
     attempt: Attempt, _challenge: challenges.Challenge, user: PoolUser, given: Strings
 ) -> Mapping[str, Any]:
-    code = _demanded(given, "SOFTWARE_TOKEN_MFA_CODE")
+    code = demanded(given, "SOFTWARE_TOKEN_MFA_CODE")
     attempts.check(attempt.world, attempt.pool, user["username"])
     try:
         with attempt.world.unit(lock=True):
-            user = mfa.use_code(attempt.world, attempt.pool, _again(attempt, user), code[:16])
+            user = mfa.use_code(attempt.world, attempt.pool, progress.again(attempt, user), code[:16])
     except AwsError:
         attempts.failed(attempt.world, attempt.pool, user["username"])
         raise
-    return await _proven(attempt, user, has_second_factor=True)
+    return await progress.proven(attempt, user, has_second_factor=True)
 
 
 async def _answer_setup(
     attempt: Attempt, challenge: challenges.Challenge, user: PoolUser, _given: Strings
 ) -> Mapping[str, Any]:
     with attempt.world.unit(lock=True):
-        user = mfa.pair(attempt.world, attempt.pool, _again(attempt, user), challenge["data"])
-    return await _proven(attempt, user, has_second_factor=True)
+        user = mfa.pair(attempt.world, attempt.pool, progress.again(attempt, user), challenge["data"])
+    return await progress.proven(attempt, user, has_second_factor=True)
 
 
 async def _answer_device(
@@ -327,59 +285,10 @@ async def _answer_device(
 
 
 async def _answer_device_proof(attempt: Attempt, given: Strings) -> Mapping[str, Any]:
-    is_right = _is_timestamp(_demanded(given, "TIMESTAMP"))
+    is_right = srp_sign_in.is_timestamp(demanded(given, "TIMESTAMP"))
     user, device = await device_proof.proven(attempt.world, attempt.pool, attempt.client, given, is_right)
-    _check_able(user)
-    return await _signed_in(replace(attempt, device=device), user)
-
-
-# -- what comes next -------------------------------------------------------------------------------------------------
-
-
-async def _proven(attempt: Attempt, user: PoolUser, *, has_second_factor: bool = False) -> Mapping[str, Any]:
-    """The next challenge of a user who has proven their password, or their tokens."""
-    world, pool = attempt.world, attempt.pool
-    _check_able(user)
-    if user["status"] == "FORCE_CHANGE_PASSWORD":
-        if user.get("temporary_until", world.now() + 1) <= world.now():
-            raise not_authorized("Temporary password has expired and must be reset by an administrator.")
-        return _ask(attempt, user, NEW_PASSWORD, _of_new_password(pool, user))
-    device = devices.to_challenge(world, pool, user, attempt.device)
-    is_enough = has_second_factor or (device is not None and devices.stands_in_for_codes(pool))
-    factor = "" if is_enough else mfa.wanted_of(pool, user)
-    if factor == mfa.SETUP:
-        return _ask(attempt, user, factor, {"MFAS_CAN_SETUP": json.dumps([mfa.SOFTWARE_TOKEN])})
-    if factor:
-        return _ask(attempt, user, factor, {})
-    if device is not None:
-        asked = _ask(attempt, user, device_proof.SRP, {})
-        devices.ask(world, pool, user, device["key"], asked["Session"])
-        return asked
-    return await _signed_in(attempt, user)
-
-
-async def _signed_in(attempt: Attempt, user: PoolUser) -> Mapping[str, Any]:
-    """Tokens, and the keys of a new device where the pool tracks them."""
-    world, pool = attempt.world, attempt.pool
-    attempts.succeeded(world, pool, user["username"])
-    if attempt.on_page:
-        return {"UserSub": user["sub"]}
-    held: tokens.Held | None = None
-    told: Mapping[str, Any] = {}
-    if devices.tracks(pool):
-        with world.unit(lock=True):
-            held, told = devices.for_sign_in(world, pool, user, attempt.device, attempt.address)
-    result = await tokens.sign_in(world, attempt.party(user), device=held)
-    return {"ChallengeParameters": {}, "AuthenticationResult": {**result, **told}}
-
-
-def _ask(attempt: Attempt, user: PoolUser, name: str, parameters: Strings) -> Mapping[str, Any]:
-    waiting = challenges.ask(attempt.world, attempt.client, name, user["username"], {})
-    return {
-        "ChallengeName": name,
-        "Session": challenges.session_of(waiting),
-        "ChallengeParameters": {"USER_ID_FOR_SRP": user["username"], **parameters},
-    }
+    progress.check_able(user)
+    return await progress.signed_in(replace(attempt, device=device), user)
 
 
 def _on_device(attempt: Attempt, given: Strings) -> Attempt:
@@ -387,57 +296,15 @@ def _on_device(attempt: Attempt, given: Strings) -> Attempt:
     return attempt if attempt.on_page else replace(attempt, device=given.get("DEVICE_KEY", ""))
 
 
-def _of_new_password(pool: Pool, user: PoolUser) -> dict[str, str]:
-    missing = [
-        f"{_USER_ATTRIBUTE}{attribute['Name']}"
-        for attribute in pool["schema"]
-        if attribute.get("Required") and attribute["Name"] != "sub" and not user["attributes"].get(attribute["Name"])
-    ]
-    told = {name: value for name, value in user["attributes"].items() if name != "sub"}
-    return {"requiredAttributes": json.dumps(missing), "userAttributes": json.dumps(told)}
+_PROOFS: Final[Mapping[str, Callable[[Attempt, Strings], Awaitable[Mapping[str, Any]]]]] = {
+    srp_sign_in.VERIFIER: _answer_srp,
+    device_proof.VERIFIER: _answer_device_proof,
+}
+"""Answers that have their session among their own parameters."""
 
-
-def _check_confirmed(user: PoolUser | None) -> None:
-    """Before the password, as AWS does by design (docs/aws/cognito.md, "Sign-in to user pools")."""
-    if user is not None and user["status"] == "UNCONFIRMED":
-        raise AwsError("UserNotConfirmedException", "User is not confirmed.")
-
-
-def _check_able(user: PoolUser) -> None:
-    if not user["enabled"]:
-        raise not_authorized("User is disabled.")
-    if user["status"] == "RESET_REQUIRED":
-        raise AwsError("PasswordResetRequiredException", _RESET_REQUIRED)
-
-
-def _again(attempt: Attempt, user: PoolUser) -> PoolUser:
-    """The user as they are now, with the lock held: others may have changed or deleted them meanwhile."""
-    current = find_user(attempt.world, attempt.pool, user["username"])
-    if current is None or current["sub"] != user["sub"]:
-        raise not_authorized(WRONG_PASSWORD)
-    return current
-
-
-def _demanded(given: Strings, name: str) -> str:
-    value = given.get(name, "")
-    if not value:
-        raise invalid(f"Missing required parameter {name}")
-    return value
-
-
-def _decoded(text: str) -> bytes:
-    try:
-        return base64.b64decode(text, validate=True)
-    except (ValueError, binascii.Error):
-        return b""
-
-
-def _is_timestamp(text: str) -> bool:
-    """Whether a date is as AWS takes it: English, with its own weekday, the day without a zero in front."""
-    if not _TIMESTAMP.fullmatch(text):
-        return False
-    try:
-        moment = datetime.strptime(text.replace("UTC ", ""), "%a %b %d %H:%M:%S %Y")  # noqa: DTZ007 - it is in UTC
-    except ValueError:
-        return False
-    return moment.strftime("%a") == text[:3]
+_ANSWERS: Final[Mapping[str, Answer]] = {
+    NEW_PASSWORD: _answer_new_password,
+    mfa.SOFTWARE_TOKEN: _answer_software_token,
+    mfa.SETUP: _answer_setup,
+    device_proof.SRP: _answer_device,
+}

@@ -29,7 +29,8 @@ async def user_tokens(visit: Visit) -> Response:
         raise ValueError(f"user pool `{pool['name']}` has no user `{name[:80]}`{near}")
     if not user["enabled"]:
         raise ValueError(f"user `{user['username']}` is disabled")
-    return render.data(200, await tokens.sign_in(visit.world, tokens.Party(pool, client, user)))
+    ctx = visit.context("cognito-idp", "AdminInitiateAuth")
+    return render.data(200, await tokens.sign_in(ctx, tokens.Party(pool, client, user)))
 
 
 def _named(things: list[Any], body: Mapping[str, Any], kind: str) -> Any:

@@ -14,7 +14,8 @@ from typing import Any, Final, NotRequired, TypedDict
 from sts_emulator.core.store import Kind
 from sts_emulator.core.world import World
 from sts_emulator.idp import keys
-from sts_emulator.idp.user_pools import attributes, clients, pools
+from sts_emulator.idp.user_pools import attributes, claim_overrides, clients, pools
+from sts_emulator.idp.user_pools.claim_overrides import Membership
 from sts_emulator.idp.user_pools.kinds import (
     CLIENT,
     GROUP,
@@ -26,10 +27,16 @@ from sts_emulator.idp.user_pools.kinds import (
     PoolUser,
     not_authorized,
 )
+from sts_emulator.idp.user_pools.triggers.firing import Occasion
+from sts_emulator.vending.context import Context
 from sts_emulator.vending.credentials import seal, unseal
 
 ALGORITHM: Final = "RS256"
 SCOPE: Final = "aws.cognito.signin.user.admin"
+AUTHENTICATION: Final = "TokenGeneration_Authentication"
+NEW_PASSWORD: Final = "TokenGeneration_NewPasswordChallenge"  # noqa: S105 - a source of events
+HOSTED: Final = "TokenGeneration_HostedAuth"
+REFRESH: Final = "TokenGeneration_RefreshTokens"
 LONGEST: Final = 16_384
 """Characters of a token that are looked at."""
 
@@ -121,10 +128,20 @@ class Authorized:
 
 
 async def sign_in(
-    world: World, party: Party, authorized: Authorized | None = None, device: Held | None = None
+    ctx: Context,
+    party: Party,
+    authorized: Authorized | None = None,
+    device: Held | None = None,
+    *,
+    source: str = AUTHENTICATION,
+    metadata: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """The AuthenticationResult of somebody who has proven themselves."""
-    pool, client, user = party.pool, party.client, party.user
+    """The AuthenticationResult of somebody who has proven themselves; the token trigger is told its source.
+
+    Raises:
+        AwsError: that trigger refuses.
+    """
+    world, pool, client, user = ctx.world, party.pool, party.client, party.user
     await keys_of(world, pool)
     now = world.now()
     begun = SignIn(
@@ -141,6 +158,7 @@ async def sign_in(
     nonce = ""
     if authorized is not None:
         begun["scopes"], begun["at"], nonce = list(authorized.scopes), authorized.at, authorized.nonce
+        source = HOSTED
         if authorized.resource:
             begun["resource"] = authorized.resource
     if device is not None:
@@ -150,19 +168,37 @@ async def sign_in(
             if known["until"] <= now:
                 world.take(SIGN_IN, key)
         world.add(SIGN_IN, _key(begun), begun)
-    return {**await tokens(world, party, begun, nonce), "RefreshToken": refresh_token(world, begun)}
+    return {
+        **await tokens(ctx, party, begun, nonce, source=source, metadata=metadata),
+        "RefreshToken": refresh_token(world, begun),
+    }
 
 
-async def tokens(world: World, party: Party, begun: SignIn, nonce: str = "") -> dict[str, Any]:
-    """An ID and an access token of a sign-in; of managed login, the first only for the scope `openid`."""
+async def tokens(
+    ctx: Context,
+    party: Party,
+    begun: SignIn,
+    nonce: str = "",
+    *,
+    source: str,
+    metadata: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """An ID and an access token of a sign-in; of managed login, the first only for the scope `openid`.
+
+    Both are as the pool's trigger wants them. Raises AwsError: it refuses.
+    """
+    world = ctx.world
     signers, now = await keys_of(world, party.pool), int(world.now())
     both = {**_common(party, begun, now), **_revocable(party.client, begun)}
-    groups = groups_of(world, party.pool, party.user)
+    groups = membership(groups_of(world, party.pool, party.user))
+    occasion = Occasion(ctx, party.pool, party.client["id"])
     scopes = begun.get("scopes", [SCOPE])
+    wanted = await claim_overrides.of(occasion, party.user, source, groups, scopes, metadata)
+    groups = groups if wanted.groups is None else wanted.groups
     id_claims = {**_id_claims(party, groups, begun.get("scopes")), **both, "token_use": "id", "aud": party.client["id"]}
     access_claims: dict[str, Any] = {
         "sub": party.user["sub"],
-        **({"cognito:groups": [group["name"] for group in groups]} if groups else {}),
+        **({"cognito:groups": list(groups.groups)} if groups.groups else {}),
         **both,
         "client_id": party.client["id"],
         "token_use": "access",
@@ -172,6 +208,7 @@ async def tokens(world: World, party: Party, begun: SignIn, nonce: str = "") -> 
         **({"device_key": begun["device"]["key"]} if "device" in begun else {}),
         **({"aud": begun["resource"]} if "resource" in begun else {}),
     }
+    id_claims, access_claims = wanted.in_id(id_claims), wanted.in_access(access_claims)
     lifetime = clients.lifetime(party.client, "AccessToken")
     id_claims |= {"exp": now + clients.lifetime(party.client, "IdToken"), "jti": str(uuid.uuid4())}
     access_claims |= {"exp": now + lifetime, "jti": str(uuid.uuid4())}
@@ -199,18 +236,16 @@ def _revocable(client: Client, begun: SignIn) -> dict[str, Any]:
     return {"origin_jti": begun["origin"]} if clients.is_revocable(client) else {}
 
 
-def _id_claims(party: Party, groups: list[PoolGroup], scopes: list[str] | None) -> dict[str, Any]:
+def _id_claims(party: Party, groups: Membership, scopes: list[str] | None) -> dict[str, Any]:
     told: dict[str, Any] = {"sub": party.user["sub"]}
     for name, value in scoped(party, scopes).items():
         told[name] = _claim(name, value)
-    if groups:
-        told["cognito:groups"] = [group["name"] for group in groups]
-    roles = [group["role"] for group in groups if group["role"]]
-    if roles:
-        told["cognito:roles"] = list(dict.fromkeys(roles))
-    preferred = preferred_role(groups)
-    if preferred:
-        told["cognito:preferred_role"] = preferred
+    if groups.groups:
+        told["cognito:groups"] = list(groups.groups)
+    if groups.roles:
+        told["cognito:roles"] = list(groups.roles)
+    if groups.preferred_role:
+        told["cognito:preferred_role"] = groups.preferred_role
     return {**told, "cognito:username": party.user["username"], "sub": party.user["sub"]}
 
 
@@ -247,6 +282,12 @@ def groups_of(world: World, pool: Pool, user: PoolUser) -> list[PoolGroup]:
     stored = [world.get(GROUP, f"{pool['id']}/{name}") for name in user["groups"]]
     groups = [group for group in stored if group is not None]
     return sorted(groups, key=lambda group: (group["precedence"] is None, group["precedence"] or 0, group["name"]))
+
+
+def membership(groups: list[PoolGroup]) -> Membership:
+    """What tokens tell of groups."""
+    roles = dict.fromkeys(group["role"] for group in groups if group["role"])
+    return Membership(tuple(group["name"] for group in groups), tuple(roles), preferred_role(groups))
 
 
 def preferred_role(groups: list[PoolGroup]) -> str:

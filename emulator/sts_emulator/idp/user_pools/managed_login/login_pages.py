@@ -14,6 +14,7 @@ from sts_emulator.idp.user_pools.managed_login import authorization, login_sessi
 from sts_emulator.idp.user_pools.managed_login.app_settings import LOCAL
 from sts_emulator.idp.user_pools.managed_login.authorization import Asked, as_login
 from sts_emulator.idp.user_pools.managed_login.login_sessions import Present
+from sts_emulator.idp.user_pools.progress import NEW_PASSWORD, Attempt
 from sts_emulator.pages import render
 from sts_emulator.pages.routes import page
 from sts_emulator.pages.sessions import Cookie
@@ -65,7 +66,7 @@ async def login(visit: Visit) -> Response:
     name = fields.get("username", "")[:128]
     given = {"USERNAME": name, "PASSWORD": fields.get("password", "")[:512]}
 
-    async def prove(attempt: signin.Attempt) -> Mapping[str, Any]:
+    async def prove(attempt: Attempt) -> Mapping[str, Any]:
         if LOCAL not in authorization.providers(asked.client):
             raise not_authorized()
         return await signin.begin_flow(attempt, "USER_PASSWORD_AUTH", given)
@@ -135,13 +136,11 @@ def forms(visit: Visit, asked: Asked, template: str, refusal: AwsError | None, *
 # -- from step to step -----------------------------------------------------------------------------------------------
 
 
-async def go_on(
-    visit: Visit, asked: Asked, prove: Callable[[signin.Attempt], Awaitable[Mapping[str, Any]]]
-) -> Response:
+async def go_on(visit: Visit, asked: Asked, prove: Callable[[Attempt], Awaitable[Mapping[str, Any]]]) -> Response:
     """What comes of a proof: signed in and on the way to the app, or the form of what is asked next."""
     with visit.attempt("cognito-idp", "Login_POST", asked.parameters()) as attempt:
         attempt.ctx.evidence["pool"] = asked.pool["id"]
-        result = await prove(signin.Attempt(visit.world, asked.pool, asked.client, on_page=True))
+        result = await prove(Attempt(attempt.ctx, asked.pool, asked.client, on_page=True))
         attempt.result = {"ChallengeName": result["ChallengeName"]} if "ChallengeName" in result else {}
     if "ChallengeName" not in result:
         return await enter(visit, asked, Present(_user(visit, asked, result["UserSub"]), visit.world.now()))
@@ -159,15 +158,15 @@ async def go_on(
 
 def _answering(
     visit: Visit, step: Mapping[str, Any], fields: Mapping[str, str]
-) -> Callable[[signin.Attempt], Awaitable[Mapping[str, Any]]]:
+) -> Callable[[Attempt], Awaitable[Mapping[str, Any]]]:
     name, code = step["name"], fields.get("code", "")[:64]
 
-    async def prove(attempt: signin.Attempt) -> Mapping[str, Any]:
+    async def prove(attempt: Attempt) -> Mapping[str, Any]:
         session, given = step["session"], {"USERNAME": step["user"]}
         if name == mfa.SETUP:
             context = visit.context("cognito-idp", "VerifySoftwareToken")
             session = (await mfa.verify_software_token(context, UserCode=code[:6], Session=session))["Session"]
-        elif name == signin.NEW_PASSWORD:
+        elif name == NEW_PASSWORD:
             given |= _new_password(fields)
         elif name in _CODES:
             given[_CODES[name]] = code
@@ -196,7 +195,7 @@ def _challenge(visit: Visit, asked: Asked, step: Mapping[str, Any], refusal: Aws
     values: dict[str, Any] = {"name": name, "picture": "", "seed": step.get("seed", ""), "missing": []}
     if name == mfa.SETUP:
         values["picture"] = _picture(asked, step)
-    if name == signin.NEW_PASSWORD:
+    if name == NEW_PASSWORD:
         required = json.loads(parameters.get("requiredAttributes", "[]"))
         values["missing"] = [attribute.removeprefix("userAttributes.") for attribute in required]
     values["sent_to"] = parameters.get("CODE_DELIVERY_DESTINATION", "")

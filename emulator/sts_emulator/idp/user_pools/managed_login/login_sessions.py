@@ -110,7 +110,7 @@ async def answer(visit: Visit, asked: Asked, present: Present) -> str:
     party = tokens.Party(asked.pool, asked.client, present.user)
     authorized = tokens.Authorized(asked.scopes, present.at, asked.nonce, asked.resource)
     try:
-        result = await tokens.sign_in(visit.world, party, authorized)
+        result = await tokens.sign_in(visit.context("cognito-idp", "OAuth2Authorize_GET"), party, authorized)
     except AwsError as refusal:
         raise asked.refused("invalid_request", refusal.message) from None
     told = {"id_token": result["IdToken"]} if "IdToken" in result else {}

@@ -22,6 +22,7 @@ from sts_emulator.idp.user_pools.pools import domain_of
 from sts_emulator.pages import pkce, render
 from sts_emulator.pages.routes import page
 from sts_emulator.pages.visit import Visit
+from sts_emulator.vending.context import Context
 from sts_emulator.wire.http import Response, unquote
 
 _FORM = "application/x-www-form-urlencoded"
@@ -89,7 +90,7 @@ async def token(visit: Visit) -> Response:
         raise _no("unsupported_grant_type" if grant else "invalid_request")
     with visit.attempt("cognito-idp", "Token_POST", {"grant_type": grant, "client_id": app.client["id"]}) as attempt:
         attempt.ctx.evidence["pool"] = app.pool["id"]
-        result = await redeem(app)
+        result = await redeem(app, attempt.ctx)
         attempt.result = {}
     return _answer(_told(result))
 
@@ -137,7 +138,7 @@ def user_info(visit: Visit) -> Response:
 # -- grants ----------------------------------------------------------------------------------------------------------
 
 
-async def _by_code(app: App) -> Mapping[str, Any]:
+async def _by_code(app: App, ctx: Context) -> Mapping[str, Any]:
     fields, world = app.fields, app.visit.world
     _allow(app, "code")
     if not fields.get("code") or not fields.get("redirect_uri"):
@@ -155,12 +156,12 @@ async def _by_code(app: App) -> Mapping[str, Any]:
         raise _no("invalid_grant")
     authorized = tokens.Authorized(tuple(code["scopes"]), code["at"], code["nonce"], code["resource"])
     try:
-        return await tokens.sign_in(world, tokens.Party(app.pool, app.client, user), authorized)
+        return await tokens.sign_in(ctx, tokens.Party(app.pool, app.client, user), authorized)
     except AwsError as refusal:
         raise _no("invalid_grant", refusal.message) from None
 
 
-async def _by_refresh_token(app: App) -> Mapping[str, Any]:
+async def _by_refresh_token(app: App, ctx: Context) -> Mapping[str, Any]:
     text = app.fields.get("refresh_token", "")
     if not text:
         raise _no("invalid_request")
@@ -169,12 +170,12 @@ async def _by_refresh_token(app: App) -> Mapping[str, Any]:
     if not (clients.rotates(app.client) or clients.allows(app.client, "ALLOW_REFRESH_TOKEN_AUTH")):
         raise _no("unauthorized_client")
     try:
-        return await refreshing.renew(app.visit.world, app.pool, app.client, text)
+        return await refreshing.renew(ctx, app.pool, app.client, text)
     except AwsError as refusal:
         raise _no("invalid_grant", refusal.message) from None
 
 
-async def _for_itself(app: App) -> Mapping[str, Any]:
+async def _for_itself(app: App, _ctx: Context) -> Mapping[str, Any]:
     _allow(app, "client_credentials")
     if not app.client["secret"]:
         raise _no("unauthorized_client")
@@ -189,7 +190,7 @@ async def _for_itself(app: App) -> Mapping[str, Any]:
     return await machine_tokens.issue(app.visit.world, app.pool, app.client, wanted, resource)
 
 
-_GRANTS: Final[Mapping[str, Callable[[App], Awaitable[Mapping[str, Any]]]]] = {
+_GRANTS: Final[Mapping[str, Callable[[App, Context], Awaitable[Mapping[str, Any]]]]] = {
     "authorization_code": _by_code,
     "refresh_token": _by_refresh_token,
     "client_credentials": _for_itself,

@@ -1,0 +1,160 @@
+"""A sign-in as far as it has come: what is demanded of who goes on, what is asked next, and the tokens at its end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sts_emulator.core.errors import AwsError
+from sts_emulator.core.world import World
+from sts_emulator.idp.user_pools import attempts, challenges, device_proof, devices, mfa, tokens
+from sts_emulator.idp.user_pools.kinds import (
+    WRONG_PASSWORD,
+    Client,
+    Pool,
+    PoolUser,
+    find_user,
+    invalid,
+    not_authorized,
+)
+from sts_emulator.idp.user_pools.triggers import firing
+from sts_emulator.vending.context import Context
+
+Strings = Mapping[str, str]
+
+NEW_PASSWORD: Final = "NEW_PASSWORD_REQUIRED"  # noqa: S105 - the name of a challenge
+USER_ATTRIBUTE: Final = "userAttributes."
+_RESET_REQUIRED = "Password reset required for the user"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One sign-in.
+
+    `on_page`: on a page of managed login, where no client proves itself by a hash, and tokens come later, for a code.
+    `validation` is what the app told the triggers as it began, `metadata` what it tells them with an answer: AWS hands
+    the first to triggers before a sign-in alone (docs/aws/cognito.md, "Triggers").
+    """
+
+    ctx: Context
+    pool: Pool
+    client: Client
+    on_page: bool = False
+    device: str = ""  # the key of one that this request names
+    validation: Strings | None = None
+    metadata: Strings | None = None
+
+    @property
+    def world(self) -> World:
+        return self.ctx.world
+
+    @property
+    def occasion(self) -> firing.Occasion:
+        return firing.Occasion(self.ctx, self.pool, self.client["id"])
+
+    def party(self, user: PoolUser) -> tokens.Party:
+        return tokens.Party(self.pool, self.client, user)
+
+
+async def proven(
+    attempt: Attempt, user: PoolUser, *, has_second_factor: bool = False, source: str = tokens.AUTHENTICATION
+) -> Mapping[str, Any]:
+    """The next challenge of a user who has proven a factor, or their tokens; `source` is told to the token trigger."""
+    world, pool = attempt.world, attempt.pool
+    check_able(user)
+    if user["status"] == "FORCE_CHANGE_PASSWORD":
+        if user.get("temporary_until", world.now() + 1) <= world.now():
+            raise not_authorized("Temporary password has expired and must be reset by an administrator.")
+        return ask(attempt, user, NEW_PASSWORD, _of_new_password(pool, user))
+    device = devices.to_challenge(world, pool, user, attempt.device)
+    is_enough = has_second_factor or (device is not None and devices.stands_in_for_codes(pool))
+    factor = "" if is_enough else mfa.wanted_of(pool, user)
+    if factor == mfa.SETUP:
+        return ask(attempt, user, factor, {"MFAS_CAN_SETUP": json.dumps([mfa.SOFTWARE_TOKEN])})
+    if factor:
+        return ask(attempt, user, factor, {})
+    if device is not None:
+        asked = ask(attempt, user, device_proof.SRP, {})
+        devices.ask(world, pool, user, device["key"], asked["Session"])
+        return asked
+    return await signed_in(attempt, user, source=source)
+
+
+async def signed_in(attempt: Attempt, user: PoolUser, *, source: str = tokens.AUTHENTICATION) -> Mapping[str, Any]:
+    """Tokens, and the keys of a new device where the pool tracks them."""
+    world, pool = attempt.world, attempt.pool
+    attempts.succeeded(world, pool, user["username"])
+    request = {
+        "userAttributes": firing.attributes_of(user),
+        "newDeviceUsed": devices.tracks(pool) and devices.find(world, pool, user, attempt.device) is None,
+        **firing.metadata(attempt.metadata),
+    }
+    if (
+        await firing.fire(attempt.occasion, "PostAuthentication_Authentication", user["username"], request, {})
+        is not None
+    ):
+        user = again(attempt, user)
+        check_able(user)
+    if attempt.on_page:
+        return {"UserSub": user["sub"]}
+    held: tokens.Held | None = None
+    told: Mapping[str, Any] = {}
+    if devices.tracks(pool):
+        with world.unit(lock=True):
+            held, told = devices.for_sign_in(world, pool, user, attempt.device, attempt.ctx.source_ip)
+    result = await tokens.sign_in(
+        attempt.ctx, attempt.party(user), device=held, source=source, metadata=attempt.metadata
+    )
+    return {"ChallengeParameters": {}, "AuthenticationResult": {**result, **told}}
+
+
+def ask(
+    attempt: Attempt, user: PoolUser, name: str, parameters: Strings, data: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """A challenge for a user; `data` is what its answer is checked with."""
+    waiting = challenges.ask(attempt.world, attempt.client, name, user["username"], data or {})
+    return {
+        "ChallengeName": name,
+        "Session": challenges.session_of(waiting),
+        "ChallengeParameters": {"USER_ID_FOR_SRP": user["username"], **parameters},
+    }
+
+
+def _of_new_password(pool: Pool, user: PoolUser) -> dict[str, str]:
+    missing = [
+        f"{USER_ATTRIBUTE}{attribute['Name']}"
+        for attribute in pool["schema"]
+        if attribute.get("Required") and attribute["Name"] != "sub" and not user["attributes"].get(attribute["Name"])
+    ]
+    told = {name: value for name, value in user["attributes"].items() if name != "sub"}
+    return {"requiredAttributes": json.dumps(missing), "userAttributes": json.dumps(told)}
+
+
+def check_confirmed(user: PoolUser | None) -> None:
+    """Before the password, as AWS does by design (docs/aws/cognito.md, "Sign-in to user pools")."""
+    if user is not None and user["status"] == "UNCONFIRMED":
+        raise AwsError("UserNotConfirmedException", "User is not confirmed.")
+
+
+def check_able(user: PoolUser) -> None:
+    if not user["enabled"]:
+        raise not_authorized("User is disabled.")
+    if user["status"] == "RESET_REQUIRED":
+        raise AwsError("PasswordResetRequiredException", _RESET_REQUIRED)
+
+
+def again(attempt: Attempt, user: PoolUser) -> PoolUser:
+    """The user as they are now: others may have changed or deleted them meanwhile."""
+    current = find_user(attempt.world, attempt.pool, user["username"])
+    if current is None or current["sub"] != user["sub"]:
+        raise not_authorized(WRONG_PASSWORD)
+    return current
+
+
+def demanded(given: Strings, name: str) -> str:
+    value = given.get(name, "")
+    if not value:
+        raise invalid(f"Missing required parameter {name}")
+    return value

@@ -1,0 +1,1 @@
+"""Lambda triggers of user pools without Lambda: `(event) -> event`, by a Python function, a hook or an endpoint."""
