@@ -6,12 +6,14 @@ import argparse
 import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
-from sts_emulator.cli.control import DEFAULT_WORLD, add_server_options, control, settings_from_environment
+from sts_emulator.cli.control import DEFAULT_WORLD, add_server_options, answers, control, settings_from_environment
 from sts_emulator.cli.env import FORMATS, variables
 from sts_emulator.cli.errors import REFUSED, UNUSABLE, CommandError
 from sts_emulator.cli.learner import Learner
 from sts_emulator.cli.screen import HelpText, add_json, answer, painted
+from sts_emulator.core.hosts import is_loopback
 from sts_emulator.core.terminal import printable
 
 WORLD = "lab"
@@ -97,9 +99,28 @@ def _head(number: int, lab: Mapping[str, Any]) -> Iterator[str]:
 
 def _start(arguments: argparse.Namespace) -> None:
     learner = _learner(arguments)
+    _serve(learner.url)
     told = learner.start(arguments.name)
     answer(arguments, told, *_told(told))
     _print_environment(arguments, told)
+
+
+def _serve(url: str) -> None:
+    """Start an emulator in the background where none answers on this machine, with moto behind it if that is here."""
+    import contextlib
+    import sys
+    from importlib.util import find_spec
+
+    from sts_emulator.cli.main import main
+
+    parts = urlsplit(url)
+    if not is_loopback(parts.hostname or "") or parts.scheme != "http" or answers(url):
+        return
+    upstream = ["--upstream", "moto"] if find_spec("moto") and find_spec("flask") else []
+    with contextlib.redirect_stdout(sys.stderr):
+        code = main(["start", "--host", parts.hostname or "", "--port", str(parts.port or 80), *upstream])
+    if code:
+        raise CommandError(f"no emulator answers at {url}, and none could be started", code)
 
 
 def _show(arguments: argparse.Namespace) -> None:

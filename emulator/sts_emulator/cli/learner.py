@@ -20,6 +20,11 @@ class Learner:
         self._control.close()
 
     @property
+    def url(self) -> str:
+        """The emulator's address."""
+        return self._control.url
+
+    @property
     def endpoint(self) -> str:
         """The address of their world."""
         return self._control.endpoint(self.world)
@@ -61,6 +66,10 @@ class Learner:
         """What the lab's hints say that is not so."""
         told: list[str] = self._api("GET", "labs", lab, "untrue", solved=str(solved).lower())
         return told
+
+    def events(self) -> Any:
+        """What was attempted in their world."""
+        return self._api("GET", "events", limit=1_000)
 
     def values(self, lab: str) -> dict[str, str]:
         """The values of the lab's placeholders."""

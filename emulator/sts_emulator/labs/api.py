@@ -82,8 +82,10 @@ async def untrue(request: Request, server: TheServer, world: TheWorld, lab: str,
 async def check_lab(request: Request, server: TheServer, world: TheWorld, lab: str) -> dict[str, Any]:
     """Each check with what is wrong, in words; all passed, what was learned."""
     with _refusing():
-        results = learning.check(server, world, lab, _endpoint(request, world.name))
-        told = learning.told(server, world, lab, _endpoint(request, world.name))
+        endpoint = _endpoint(request, world.name)
+        seen = learning.look(server, world, lab, endpoint)
+        results = learning.check(server, world, lab, endpoint, seen)
+        told = learning.told(server, world, lab, endpoint, seen)
         return {"checks": results, "solved": all(result["is_passed"] for result in results), "told": told}
 
 

@@ -29,32 +29,35 @@ class Hands:
         self._keys = keys
         self.control = control
         self._kept: dict[str, Any] = {}
-        self._clients: list[Any] = []
+        self._clients: dict[tuple[str, tuple[str, ...]], Any] = {}
 
-    def client(self, service: str, keys: tuple[str, ...] | None = None, **options: Any) -> Any:
+    def client(self, service: str, keys: tuple[str, ...] | None = None) -> Any:
         """A client with the learner's keys, or others: id, secret and, of a session, its token; () signs nothing."""
+        given = self._keys if keys is None else keys
+        if (service, given) not in self._clients:
+            self._clients[service, given] = self._new_client(service, given)
+        return self._clients[service, given]
+
+    def _new_client(self, service: str, keys: tuple[str, ...]) -> Any:
+        from botocore import UNSIGNED
         from botocore.config import Config
 
-        given = self._keys if keys is None else keys
-        config = Config(retries={"max_attempts": 1}, **({} if given else {"signature_version": _unsigned()}))
-        token = given[2] if len(given) > 2 else None  # noqa: PLR2004 - id, secret, token
-        client = _session().create_client(
+        key_id, secret, token = (*keys, *[None] * 3)[:3]
+        config = Config(retries={"max_attempts": 1}, **({} if keys else {"signature_version": UNSIGNED}))
+        return _session().create_client(
             service,
             region_name=REGION,
             endpoint_url=self.endpoint,
-            aws_access_key_id=given[0] if given else None,
-            aws_secret_access_key=given[1] if given else None,
+            aws_access_key_id=key_id,
+            aws_secret_access_key=secret,
             aws_session_token=token,
             config=config,
-            **options,
         )
-        self._clients.append(client)
-        return client
 
     def close(self) -> None:
         """Close the connections of all clients."""
         while self._clients:
-            self._clients.pop().close()
+            self._clients.popitem()[1].close()
 
     def keep(self, name: str, value: Any) -> Any:
         """Keep something for a later step, as a shell keeps a variable."""
@@ -124,9 +127,3 @@ def _session() -> Any:
     import botocore.session
 
     return botocore.session.Session()
-
-
-def _unsigned() -> Any:
-    from botocore import UNSIGNED
-
-    return UNSIGNED

@@ -59,22 +59,24 @@ def _state(progress: Progress | None) -> str:
     return "solved" if progress["solved"] else "begun"
 
 
-def told(server: Server, world: World, name: str, endpoint: str) -> dict[str, Any]:
+def told(server: Server, world: World, name: str, endpoint: str, seen: Seen | None = None) -> dict[str, Any]:
     """A lab as its learner reads it, with how far they are. `endpoint` is the world's address.
+
+    `seen` is what a check has looked at already.
 
     Raises:
         UnknownLabError: there is no such lab.
     """
     progress = world.get(PROGRESS, name)
     is_current = done.current(world) == name
-    lab = _lab(world, name, endpoint)
-    seen = _seen(server, world, progress) if is_current else None
-    return {
+    lab = shelf.lab(name, shelf.UNFILLED)
+    values = _values(world, progress, endpoint) if progress else shelf.examples(name)
+    seen = seen or Seen(server, world, values)
+    read = {
         **_head(name, progress, is_current=is_current),
         "story": lab.story,
         "picture": lab.picture,
         "words": dict(lab.words),
-        "values": _values(world, progress, endpoint) if progress else {},
         "environment": _environment(world, lab, endpoint) if is_current else {},
         "steps": [
             {
@@ -82,7 +84,7 @@ def told(server: Server, world: World, name: str, endpoint: str) -> dict[str, An
                 "title": step.title,
                 "text": step.text,
                 "commands": step.commands,
-                "prediction": _prediction(step_name, step.predict, progress, seen),
+                "prediction": _prediction(step_name, step.predict, progress, seen if is_current else None),
             }
             for step_name, step in lab.steps.items()
         ],
@@ -97,6 +99,16 @@ def told(server: Server, world: World, name: str, endpoint: str) -> dict[str, An
         ],
         "learned": lab.learned if progress and progress["solved"] else "",
     }
+    return {**_filled(read, values), "values": values if progress else {}}
+
+
+def _filled(told: Any, values: Mapping[str, str]) -> Any:
+    """What is told, with the learner's values in all its texts: one reading of the file does for all learners."""
+    if isinstance(told, str):
+        return shelf.filled(told, values)
+    if isinstance(told, dict):
+        return {key: _filled(member, values) for key, member in told.items()}
+    return [_filled(item, values) for item in told] if isinstance(told, list) else told
 
 
 def _prediction(
@@ -106,7 +118,8 @@ def _prediction(
     if prediction is None:
         return None
     guess = progress["guesses"].get(step) if progress else None
-    attempt = next(seen.find(prediction.about, since=guess["at"]), None) if guess and seen else None
+    about = _filled(dict(prediction.about), seen.values) if guess and seen else {}
+    attempt = next(seen.find(about, since=guess["at"]), None) if guess and seen else None
     return {
         "question": prediction.question,
         "guess": {"answer": guess["answer"], "layer": guess["layer"]} if guess else None,
@@ -133,20 +146,9 @@ def scored(answer: str, layer: str, attempt: Attempt | None) -> str:
     return "right" if attempt.is_allowed or layer == attempt.layer else "other layer"
 
 
-def _lab(world: World, name: str, endpoint: str) -> Lab:
-    progress = world.get(PROGRESS, name)
-    if progress is None:
-        return shelf.lab(name)
-    return shelf.lab(name, _values(world, progress, endpoint))
-
-
 def _values(world: World, progress: Progress, endpoint: str) -> dict[str, str]:
     url = endpoint.removesuffix(f"/w/{world.name}")
     return {"world": world.name, "url": url, "endpoint": endpoint, **progress["values"]}
-
-
-def _seen(server: Server, world: World, progress: Progress | None) -> Seen:
-    return Seen(server, world, progress["values"] if progress else {})
 
 
 def _environment(world: World, lab: Lab, endpoint: str) -> dict[str, Any]:
@@ -275,18 +277,19 @@ def predict(world: World, name: str, step: str, answer: str, layer: str = "") ->
 def hint(world: World, name: str, endpoint: str) -> str:
     """The next hint; when all were given, the last one again. Raises LabError."""
     progress = _begun(world, name)
-    hints = _lab(world, name, endpoint).hints
+    hints = shelf.lab(name, shelf.UNFILLED).hints
     number = min(progress["hints"] + 1, len(hints))
     world.update(PROGRESS, name, lambda known: {**known, "hints": number})
-    return hints[number - 1].text
+    return shelf.filled(hints[number - 1].text, _values(world, progress, endpoint))
 
 
 def untrue(server: Server, world: World, name: str, endpoint: str, *, solved: bool) -> list[str]:
     """What hints say of the world, as it is at the start or when it is solved, and is not so."""
     progress = _begun(world, name)
-    seen, functions = _seen(server, world, progress), vars(shelf.module(name))
+    seen = Seen(server, world, _values(world, progress, endpoint))
+    functions = vars(shelf.module(name))
     told: list[str] = []
-    for number, hint in enumerate(_lab(world, name, endpoint).hints, 1):
+    for number, hint in enumerate(shelf.lab(name, seen.values).hints, 1):
         outcomes = seen.outcomes(hint.solved if solved else hint.start)
         told += [f"hint {number}: {tried.expectation.title}: {tried.mismatch}" for tried in outcomes if tried.mismatch]
         claims = {} if solved else {claim: _wrong(functions[_function(claim)], seen) for claim in hint.so}
@@ -300,16 +303,20 @@ def note_solution(world: World, name: str) -> None:
     world.update(PROGRESS, name, lambda known: {**known, "shown": True})
 
 
-def check(server: Server, world: World, name: str, endpoint: str) -> list[dict[str, Any]]:
+def look(server: Server, world: World, name: str, endpoint: str) -> Seen:
+    """What happened in the world so far, for `check` and `told` together. Raises LabError."""
+    return Seen(server, world, _values(world, _begun(world, name), endpoint))
+
+
+def check(server: Server, world: World, name: str, endpoint: str, seen: Seen | None = None) -> list[dict[str, Any]]:
     """Each check of a lab: whether it is passed now, and if not, what is wrong. Raises LabError."""
-    progress = _begun(world, name)
-    lab = _lab(world, name, endpoint)
-    seen = Seen(server, world, _values(world, progress, endpoint))
+    seen = seen or look(server, world, name, endpoint)
     functions = vars(shelf.module(name))
     results = []
-    for check_name, title in lab.checks.items():
+    for check_name, title in shelf.lab(name, shelf.UNFILLED).checks.items():
         wrong = _wrong(functions[_function(check_name)], seen)
-        results.append({"name": check_name, "title": title, "is_passed": not wrong, "wrong": wrong})
+        shown = shelf.filled(title, seen.values)
+        results.append({"name": check_name, "title": shown, "is_passed": not wrong, "wrong": wrong})
     _note(world, name, results)
     return results
 

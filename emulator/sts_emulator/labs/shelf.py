@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -26,6 +26,9 @@ EXAMPLE_ACCOUNT: Final = 111122223333
 PLACE: Final = {"world": "lab", "url": "http://127.0.0.1:4600", "endpoint": "http://127.0.0.1:4600/w/lab"}
 """What stands in a lab's texts where nobody does it: the address that `lab start` would give."""
 
+UNFILLED: Final[Mapping[str, str]] = {}
+"""The values with which a lab is read for everybody: its texts keep their placeholders."""
+
 _PLACEHOLDER = re.compile(r"\{\{\s*([a-z0-9_]+)\s*\}\}")
 
 
@@ -33,6 +36,7 @@ class UnknownLabError(LookupError):
     """There is no lab of that name; its text says which are near."""
 
 
+@cache
 def names() -> tuple[str, ...]:
     """The labs that there are, in order."""
     return tuple(name for name in NAMES if (_folder(name) / "lab.yaml").exists())
@@ -48,7 +52,7 @@ def lab(name: str, values: Mapping[str, str] | None = None) -> Lab:
     if name not in names():
         known = f"; there are {', '.join(names())}"
         raise UnknownLabError(f"no lab `{name[:80]}`{meant(name, names()) or known}")
-    return _read(name, tuple(sorted((values or _examples(name)).items())))
+    return _read(name, tuple(sorted((examples(name) if values is None else values).items())))
 
 
 def scenario(name: str, values: Mapping[str, str]) -> str:
@@ -80,9 +84,10 @@ def _text(name: str) -> str:
     return (_folder(name) / "lab.yaml").read_text("utf-8")
 
 
-@lru_cache(maxsize=16)
-def _examples(name: str) -> Mapping[str, str]:
-    accounts = _read(name, tuple(PLACE.items())).accounts
+@cache
+def examples(name: str) -> Mapping[str, str]:
+    """Values as they may be, for a lab that nobody has begun."""
+    accounts = lab(name, UNFILLED).accounts
     return {**PLACE, **{account: str(EXAMPLE_ACCOUNT + number) for number, account in enumerate(accounts)}}
 
 

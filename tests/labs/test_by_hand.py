@@ -1,0 +1,67 @@
+"""Every lab done by the commands that it shows, with the AWS CLI and curl in a shell: the way, and each wrong one."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sts_emulator.labs import shelf
+
+pytestmark = pytest.mark.clients
+
+WAYS = [(name, way) for name in shelf.names() for way in ("", *shelf.lab(name).wrong)]
+
+
+def commands(lab, way: str) -> str:
+    """What somebody types: all that is shown, and the solution; or in its place a wrong way."""
+    typed = []
+    for name, step in lab.steps.items():
+        if way and lab.wrong[way].instead == name:
+            typed.append(lab.wrong[way].commands)
+        else:
+            typed += [step.commands, step.solution]
+    return "\n".join(typed)
+
+
+def environment(learner, told, home: Path) -> dict[str, str]:
+    """A shell with what `lab env` prints, and nothing of the machine's own."""
+    printed = subprocess.run(
+        [sys.executable, "-m", "sts_emulator", "lab", "env", told["name"], "--world", learner.world],
+        env={"PATH": os.environ["PATH"], "AWS_ENDPOINT_URL": learner.endpoint},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    (home / "env.sh").write_text(printed)
+    return {"PATH": path, "HOME": str(home), "AWS_EC2_METADATA_DISABLED": "true", "AWS_PAGER": ""}
+
+
+@pytest.mark.parametrize(("name", "way"), WAYS)
+def test_its_commands_do_what_it_says(name, way, learner, tmp_path):
+    told = learner.start(name)
+    lab = shelf.lab(name, told["values"])
+    for step_name, step in lab.steps.items():
+        if step.predict is not None:
+            learner.predict(name, step_name, step.predict.answer, step.predict.layer or "")
+
+    script = f". ./env.sh\n{commands(lab, way)}\n"
+    done = subprocess.run(
+        ["bash", "-c", script],
+        cwd=tmp_path,
+        env=environment(learner, told, tmp_path),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    result = learner.check(name)
+    passed = {check["name"]: check["wrong"] for check in result["checks"]}
+    if way:
+        assert passed[lab.wrong[way].refused_by], f"{done.stdout}\n{done.stderr}"
+    else:
+        assert result["solved"], f"{passed}\n{done.stdout}\n{done.stderr}"
