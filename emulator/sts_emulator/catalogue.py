@@ -90,7 +90,7 @@ METHODS = (
     Method(
         "instance profile",
         {
-            "ec2": ("sts_emulator.methods.instance_profile.ec2",),
+            "ec2": _rooms("sts_emulator.methods.instance_profile", "ec2", "metadata_defaults"),
             "eks": ("sts_emulator.methods.instance_profile.eks",),
             "eks-auth": ("sts_emulator.methods.instance_profile.pods",),
         },

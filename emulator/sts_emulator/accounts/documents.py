@@ -417,6 +417,16 @@ class MetadataOptions(TypedDict):
     tags: str
 
 
+class MetadataDefaults(TypedDict, total=False):
+    """What an account says of its new instances' options in a region, as the wire has it."""
+
+    HttpTokens: str
+    HttpPutResponseHopLimit: int
+    HttpEndpoint: str
+    InstanceMetadataTags: str
+    HttpTokensEnforced: str
+
+
 class ProfileAssociation(TypedDict):
     """What gives an instance its profile."""
 
@@ -599,6 +609,7 @@ ORGANIZATION: Kind[Organization] = Kind("organization")  # key: `organization`: 
 PRIVATE_CA: Kind[PrivateCa] = Kind("private-ca")  # key: ARN, uid: id
 IMPORT: Kind[Import] = Kind("import")  # key: file
 INSTANCE: Kind[Instance] = Kind("instance")  # key: its id
+METADATA_DEFAULTS: Kind[MetadataDefaults] = Kind("metadata-defaults")  # key: account/region
 CLUSTER: Kind[Cluster] = Kind("eks-cluster")  # key: `ACCOUNT/REGION/name`, uid: ARN
 ASSOCIATION: Kind[PodIdentityAssociation] = Kind("pod-identity-association")  # key: `…/cluster/a-…`, uid: ARN
 # Of Roles Anywhere. Key: `ACCOUNT/REGION/id`, uid: ARN

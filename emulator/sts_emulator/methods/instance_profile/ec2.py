@@ -10,7 +10,7 @@ from sts_emulator.accounts import documents
 from sts_emulator.accounts.documents import Instance
 from sts_emulator.control_plane.reach import own, resource_tag_keys
 from sts_emulator.core.errors import AwsError
-from sts_emulator.methods.instance_profile import instances
+from sts_emulator.methods.instance_profile import instances, metadata_defaults
 from sts_emulator.methods.instance_profile.instance_credentials import SERVICE
 from sts_emulator.methods.instance_profile.instances import KIND, arn_of, place_of
 from sts_emulator.vending.authorize import authorize
@@ -26,7 +26,6 @@ _OPTION_NAMES = {
     "InstanceMetadataTags": "tags",
 }
 _STATES = {"running": 16, "terminated": 48}
-_HOPS = range(1, 65)
 _MOST_TAGS = 50  # of a resource
 _MOST = 100  # instances of one RunInstances, as far as an emulator needs
 
@@ -54,7 +53,7 @@ def run_instances(
 ) -> Mapping[str, Any]:
     """Start instances that are nothing but an identity: whoever has a listener of theirs is on them."""
     account = ctx.identity.account
-    options, profile = MetadataOptions or {}, None
+    options, profile = metadata_defaults.of_launch(ctx, _read(MetadataOptions or {})), None
     if not 1 <= MinCount <= MaxCount <= _MOST:
         message = f"Value ({MaxCount}) for parameter MaxCount is invalid."
         raise AwsError("InvalidParameterValue", message)
@@ -71,7 +70,7 @@ def run_instances(
     keys = {
         **tag_keys(tags),
         "ec2:instancetype": (InstanceType,),
-        **_option_keys({**instances.OPTIONS, **_read(options)}),
+        **_option_keys({**instances.OPTIONS, **options}),
     }
     if profile:
         keys["ec2:instanceprofile"] = (profile["arn"],)
@@ -90,7 +89,7 @@ def run_instances(
             type=InstanceType,
             zone=(Placement or {}).get("AvailabilityZone") or f"{ctx.region}a",
             market="spot" if (InstanceMarketOptions or {}).get("MarketType") == "spot" else "on-demand",
-            options=_read(options),
+            options=options,
             user_data=UserData,
             key_name=KeyName,
             tags=tags,
@@ -145,9 +144,10 @@ def modify_instance_metadata_options(
 ) -> Mapping[str, Any]:
     """Change how an instance's metadata service answers, from the next request on."""
     changed = _read(options)
+    metadata_defaults.check_change(ctx, changed)
     _permitted(ctx, "ec2:ModifyInstanceMetadataOptions", InstanceId, {"ec2:attribute": tuple(options)})
     _dry_run(DryRun)
-    if changed.get("hop_limit", 1) not in _HOPS:
+    if changed.get("hop_limit", 1) not in metadata_defaults.HOPS:
         message = f"Value ({changed['hop_limit']}) for parameter HttpPutResponseHopLimit is invalid."
         raise AwsError("InvalidParameterValue", message)
     after = ctx.world.update(KIND, InstanceId, lambda body: _with_options(body, changed))
