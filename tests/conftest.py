@@ -18,7 +18,10 @@ import javascript
 import pytest
 from hypothesis import settings
 
+from sts_emulator.core import rsa_keys
 from sts_emulator.shared_server import free_port
+
+rsa_keys.reuse()  # as the server does that tests share
 
 settings.register_profile("whole", deadline=None)  # a busy machine is no failure
 settings.register_profile("short", deadline=None, max_examples=20)
@@ -72,6 +75,15 @@ def terraform_plugins() -> Path:
         if (Path(place) / "registry.terraform.io/hashicorp/aws").is_dir():
             return Path(place)
     pytest.skip("no mirror of Terraform's AWS provider here")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def light_test_runs() -> Iterator[None]:
+    """What these tests start as somebody else's test run loads no plugin that only this one needs: a second each."""
+    with pytest.MonkeyPatch.context() as patch:
+        unneeded = ("schemathesis", "hypothesispytest", "anyio")
+        patch.setenv("PYTEST_ADDOPTS", " ".join(f"-p no:{plugin}" for plugin in unneeded))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -134,10 +134,12 @@ def _serve(port: int, users: str | None) -> None:
     from threading import Thread
 
     from sts_emulator.app import serve
+    from sts_emulator.core import rsa_keys
     from sts_emulator.settings import Settings
 
     if users is not None:
         Thread(target=_end_with, args=(users,), daemon=True).start()
+    rsa_keys.reuse()
     serve(replace(Settings(), port=port, scenario=(os.devnull,)))
 
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from sts_emulator.core import rsa_keys
+
 if TYPE_CHECKING:
     from cryptography import x509
 
@@ -86,7 +88,8 @@ def make_key(kind: str) -> Any:
 
     family, _, size = kind.rpartition("-")
     if family == "rsa":
-        return rsa.generate_private_key(65537, int(size))  # rsa-1024 is there to be refused
+        # rsa-1024 is there to be refused
+        return rsa_keys.new() if size == "2048" else rsa.generate_private_key(65537, int(size))
     if family == "ml-dsa":
         makers: Any = {"44": mldsa.MLDSA44PrivateKey, "65": mldsa.MLDSA65PrivateKey, "87": mldsa.MLDSA87PrivateKey}
         return makers[size].generate()
@@ -178,9 +181,8 @@ def key_pem(key: Any) -> str:
 def load_pair(certificate: str, key: str) -> Pair:
     """A pair from its PEM texts."""
     from cryptography import x509
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-    return Pair(x509.load_pem_x509_certificate(certificate.encode()), load_pem_private_key(key.encode(), None))
+    return Pair(x509.load_pem_x509_certificate(certificate.encode()), rsa_keys.load(key))
 
 
 def _extensions(wish: Wish, public_key: Any, issuer: Pair | None) -> Iterable[tuple[x509.ExtensionType, bool]]:

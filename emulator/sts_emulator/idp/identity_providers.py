@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from sts_emulator.accounts import documents
 from sts_emulator.accounts.documents import SamlIdp
-from sts_emulator.core import names
+from sts_emulator.core import names, rsa_keys
 from sts_emulator.core.store import AlreadyExistsError
 from sts_emulator.core.world import World
 
@@ -213,9 +213,8 @@ def _make_key(name: str, now: float) -> dict[str, str]:
 
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import rsa
 
-    key = rsa.generate_private_key(65537, 2048)
+    key = rsa_keys.new()
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, f"{name} lab identity provider")])
     start = dt.datetime.fromtimestamp(int(now) - 86_400, dt.UTC)
     certificate = (

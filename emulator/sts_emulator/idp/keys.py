@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any, Final
+
+from sts_emulator.core import rsa_keys
 
 ALGORITHMS: Final = ("RS256", "RS384", "RS512", "ES256", "ES384", "ES512")
 
@@ -17,7 +18,7 @@ Key = Mapping[str, Any]
 def make_key(algorithm: str) -> Key:
     """A new key for one of ALGORITHMS. An RSA key takes about 30 ms, so servers make it in a thread."""
     from cryptography.hazmat.primitives import serialization
-    from cryptography.hazmat.primitives.asymmetric import ec, rsa
+    from cryptography.hazmat.primitives.asymmetric import ec
     from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
     curves = {"ES256": ec.SECP256R1(), "ES384": ec.SECP384R1(), "ES512": ec.SECP521R1()}
@@ -26,7 +27,7 @@ def make_key(algorithm: str) -> Key:
         private = ec.generate_private_key(curves[algorithm])
         jwk = ECAlgorithm.to_jwk(private.public_key(), as_dict=True)
     else:
-        private = rsa.generate_private_key(65537, 2048)
+        private = rsa_keys.new()
         jwk = RSAAlgorithm.to_jwk(private.public_key(), as_dict=True)
     encoding, form = serialization.Encoding, serialization.PublicFormat
     kid = hashlib.sha256(private.public_key().public_bytes(encoding.DER, form.SubjectPublicKeyInfo)).hexdigest()[:40]
@@ -41,12 +42,5 @@ def sign(key: Key, algorithm: str, claims: Mapping[str, Any], *, typ: str | None
 
     payload = json.dumps(claims, separators=(",", ":")).encode()
     return PyJWS(algorithms=[algorithm]).encode(
-        payload, _private(key["private"]), algorithm, headers={"kid": key["kid"], "typ": typ}
+        payload, rsa_keys.load(key["private"]), algorithm, headers={"kid": key["kid"], "typ": typ}
     )
-
-
-@lru_cache(maxsize=64)
-def _private(pem: str) -> Any:
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key
-
-    return load_pem_private_key(pem.encode(), None)

@@ -10,10 +10,9 @@ import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Final
 
-from sts_emulator.core import clock
+from sts_emulator.core import clock, rsa_keys
 
 SAMLP: Final = "urn:oasis:names:tc:SAML:2.0:protocol"
 SAML: Final = "urn:oasis:names:tc:SAML:2.0:assertion"
@@ -99,7 +98,7 @@ def _sign(assertion: Any, private_key: str, certificate: str) -> None:
         _element(transforms, DS, "Transform", Algorithm=algorithm)
     _element(reference, DS, "DigestMethod", Algorithm=SHA256)
     _element(reference, DS, "DigestValue").text = base64.b64encode(digest).decode()
-    value = _key(private_key).sign(_canonical(info), padding.PKCS1v15(), hashes.SHA256())
+    value = rsa_keys.load(private_key).sign(_canonical(info), padding.PKCS1v15(), hashes.SHA256())
     _element(signature, DS, "SignatureValue").text = base64.b64encode(value).decode()
     data = _element(_element(signature, DS, "KeyInfo"), DS, "X509Data")
     _element(data, DS, "X509Certificate").text = certificate
@@ -129,10 +128,3 @@ _PREFIXES: Final[Mapping[str, dict[str, str]]] = {
 
 def _identifier() -> str:
     return f"_{os.urandom(16).hex()}"
-
-
-@lru_cache(maxsize=16)
-def _key(pem: str) -> Any:
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key
-
-    return load_pem_private_key(pem.encode(), None)

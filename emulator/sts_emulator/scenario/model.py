@@ -136,6 +136,7 @@ def parse(source: str | bytes, file: str = "scenario", folder: Path | None = Non
     return _parse(data, file, folder)
 
 
+@lru_cache(maxsize=1)  # the default scenario
 def read_whole(data: bytes, file: str) -> Scenario:
     """Like `parse`, with the sections of the default scenario that are otherwise put off."""
     return _parse(data, file, put_off=())

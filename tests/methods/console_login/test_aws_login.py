@@ -206,6 +206,7 @@ def test_boto3_renews_by_itself(cached, monkeypatch):
     assert json.loads(file.read_text())["accessToken"]["accessKeyId"] != before
 
 
+@pytest.mark.clients
 def test_the_sdk_for_javascript_renews_it_too(cached, javascript_clients, tmp_path):
     """`fromLoginCredentials` of the AWS SDK for JavaScript."""
     variables, file, arn = cached

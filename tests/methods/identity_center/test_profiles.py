@@ -73,6 +73,7 @@ def test_the_command_prints_profiles_that_work(aws, emulator_server, tmp_path):
     assert f"[profile ReadOnly-{DEV}]" in everybody
 
 
+@pytest.mark.clients
 def test_the_sdk_for_javascript_finds_it_too(aws, javascript_clients):
     """`fromSSO`, in the default chain of the AWS SDK for JavaScript."""
     variables = aws.sso_login("jane", DEV, "Developer")

@@ -210,9 +210,7 @@ def sign(xml: str, by: Identity | None = None, algorithm: str = "sha256", refere
         c14n_algorithm=CanonicalizationMethod.EXCLUSIVE_XML_CANONICALIZATION_1_0,
     )
     root = etree.fromstring(xml)
-    signed = signer.sign(
-        root, key=by.key_pem, cert=by.certificate_pem.decode(), reference_uri=reference or root.get("ID")
-    )
+    signed = signer.sign(root, key=by.key, cert=by.certificate_pem.decode(), reference_uri=reference or root.get("ID"))
     return etree.tostring(signed).decode()
 
 

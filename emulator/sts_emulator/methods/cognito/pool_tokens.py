@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from sts_emulator.accounts import documents
+from sts_emulator.core import rsa_keys
 from sts_emulator.methods.cognito.role_choice import claim_text
 from sts_emulator.policy.federated import COGNITO
 
@@ -122,10 +122,9 @@ async def _new_key(world: World, region: str) -> Mapping[str, Any]:
 
 def _make(key_id: str) -> dict[str, Any]:
     from cryptography.hazmat.primitives import serialization
-    from cryptography.hazmat.primitives.asymmetric import rsa
     from jwt.algorithms import RSAAlgorithm
 
-    private = rsa.generate_private_key(65537, 2048)
+    private = rsa_keys.new()
     pem = private.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
@@ -139,11 +138,4 @@ def _signed(pem: str, key_id: str, said: Mapping[str, Any]) -> str:
 
     payload = json.dumps(said, separators=(",", ":")).encode()
     headers = {"kid": key_id, "typ": "JWS"}
-    return PyJWS(algorithms=[ALGORITHM]).encode(payload, _private(pem), ALGORITHM, headers=headers)
-
-
-@lru_cache(maxsize=16)
-def _private(pem: str) -> Any:
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key
-
-    return load_pem_private_key(pem.encode(), None)
+    return PyJWS(algorithms=[ALGORITHM]).encode(payload, rsa_keys.load(pem), ALGORITHM, headers=headers)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, TypedDict
 
 from sts_emulator.accounts.documents import Instance
-from sts_emulator.core import clock
+from sts_emulator.core import clock, rsa_keys
 from sts_emulator.core.store import AlreadyExistsError, Kind
 from sts_emulator.core.world import World
 from sts_emulator.methods.instance_profile.instances import place_of
@@ -82,10 +82,9 @@ def certificate_pem(world: World) -> str:
 def _signer(world: World) -> tuple[RSAPrivateKey, Certificate]:
     from cryptography import x509
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
     stored = _stored(world)
-    key = load_pem_private_key(stored["key"].encode(), None)
+    key = rsa_keys.load(stored["key"])
     assert isinstance(key, RSAPrivateKey)
     return key, x509.load_pem_x509_certificate(stored["certificate"].encode())
 
@@ -105,10 +104,9 @@ def _stored(world: World) -> SigningKey:
 def _make_key() -> SigningKey:
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import rsa
     from cryptography.x509.oid import NameOID
 
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    key = rsa_keys.new()
     name = x509.Name(
         [
             x509.NameAttribute(NameOID.ORGANIZATION_NAME, "sts-emulator"),

@@ -10,9 +10,9 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterable
-from functools import lru_cache
 from typing import Any, Final
 
+from sts_emulator.core import rsa_keys
 from sts_emulator.methods.saml.assertion_refusals import Refused, malformed
 from sts_emulator.methods.saml.message import DS, MAX_MESSAGE, SAML, check_assertion
 from sts_emulator.wire import xml
@@ -82,14 +82,6 @@ def _cipher_value(element: Any) -> bytes:
     return base64.b64decode("".join((values[0].text or "").split()), validate=True)
 
 
-@lru_cache(maxsize=64)
-def _private(pem: str) -> Any:
-    # Checking an RSA key costs a hundred times what using it does.
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key
-
-    return load_pem_private_key(pem.encode(), None)
-
-
 def _unwrap(carrier: Any, wrapped: bytes, pem: str) -> bytes | None:
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import padding
@@ -101,7 +93,7 @@ def _unwrap(carrier: Any, wrapped: bytes, pem: str) -> bytes | None:
     mask = _named(method.iter(f"{XENC11}MGF"), _MASKS) if method.get("Algorithm") == _OAEP else "SHA1"
     scheme = padding.OAEP(padding.MGF1(getattr(hashes, mask)()), getattr(hashes, digest)(), None)
     try:
-        return bytes(_private(pem).decrypt(wrapped, scheme))
+        return bytes(rsa_keys.load(pem).decrypt(wrapped, scheme))
     except ValueError:  # another key of the provider may fit
         return None
 
