@@ -170,7 +170,7 @@ METHODS = (
     Method(
         "web identity",
         {"sts": ("sts_emulator.methods.web_identity.assume_role_with_web_identity",)},
-        {"issuers": ("sts_emulator.idp.issuer_pages",)},
+        {"issuers": _rooms("sts_emulator.idp", "issuer_pages", "issuer_sign_in")},
         sections=(
             Row("issuers", "world", "sts_emulator.scenario.providers", "ISSUERS"),
             Row("oidc_providers", "account", "sts_emulator.scenario.providers", "OIDC_PROVIDERS"),
@@ -313,12 +313,20 @@ SERVICES = (
                 "pool_users",
                 "pool_groups",
                 "domains",
+                "federation.pool_providers",
+                "federation.links",
             )
         },
         {
             "*/.well-known": ("sts_emulator.idp.user_pools.pages",),
             "user-pools": ("sts_emulator.idp.user_pools.token_page",),
-            "oauth2": _rooms("sts_emulator.idp.user_pools.managed_login", "login_pages", "token_endpoints"),
+            "oauth2": _rooms(
+                "sts_emulator.idp.user_pools",
+                "managed_login.login_pages",
+                "managed_login.token_endpoints",
+                "federation.federation_pages",
+            ),
+            "saml2": ("sts_emulator.idp.user_pools.federation.federation_pages",),
             **dict.fromkeys(("login", "logout", "error"), ("sts_emulator.idp.user_pools.managed_login.login_pages",)),
             **dict.fromkeys(
                 ("signup", "confirmUser", "resendcode", "forgotPassword", "confirmForgotPassword"),

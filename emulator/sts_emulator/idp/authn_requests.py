@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from sts_emulator.accounts import directory
 from sts_emulator.accounts.resources import Stored
+from sts_emulator.idp.user_pools.kinds import IDENTITY_PROVIDER
 from sts_emulator.pages.visit import Visit
 from sts_emulator.wire import xml
 
@@ -31,7 +32,7 @@ class AuthnRequest:
 
 
 def read(visit: Visit, idp: Stored, text: str) -> AuthnRequest:
-    """A request of this world's Identity Center, as its browser brings it.
+    """A request of this world's Identity Center or of one of its user pools, as its browser brings it.
 
     Raises:
         ValueError: it is none, or is of nobody that this identity provider knows.
@@ -43,6 +44,11 @@ def read(visit: Visit, idp: Stored, text: str) -> AuthnRequest:
         if idp["entity_id"] in instance.get("identity_provider", {}).get("issuers", ())
     }
     issuer = root.findtext(f"{_SAML}Issuer", "").strip()
+    known |= {
+        f"urn:amazon:cognito:sp:{provider['pool']}": f"{visit.base_url}/saml2/idpresponse"
+        for provider in visit.world.page(IDENTITY_PROVIDER)
+        if provider["type"] == "SAML" and idp["certificate"] in "".join(provider["details"]["MetadataFile"].split())
+    }
     if issuer not in known:
         raise ValueError(f"no service provider `{issuer[:200]}` is registered at `{idp['name']}`")
     if root.get("AssertionConsumerServiceURL", known[issuer]) != known[issuer]:

@@ -16,6 +16,7 @@ from sts_emulator.core.spelling import meant
 from sts_emulator.core.world import World
 from sts_emulator.idp import authn_requests
 from sts_emulator.idp.identity_providers import KIND, Wish, assert_user, chosen_roles, metadata, provider_arn
+from sts_emulator.idp.user_pools.managed_login.authorization import app_origins
 from sts_emulator.pages import render
 from sts_emulator.pages.refusals import as_page
 from sts_emulator.pages.routes import page
@@ -98,7 +99,7 @@ async def _back(
     return render.page(
         "post.html",
         visit.root,
-        posts_to=_AWS_SIGN_IN,
+        posts_to=[*_AWS_SIGN_IN, *app_origins(visit.world)],
         place=f"Identity provider {idp['name']}",
         action=action,
         response=response,

@@ -8,7 +8,10 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from sts_emulator.accounts import documents
 from sts_emulator.core.spelling import meant
+from sts_emulator.idp import oidc
+from sts_emulator.idp.identity_providers import metadata
 from sts_emulator.idp.user_pools import kinds, passwords, pools
 from sts_emulator.idp.user_pools.managed_login.app_settings import LOCAL
 from sts_emulator.idp.user_pools.triggers import configuration
@@ -71,6 +74,24 @@ class User(Shape):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Vouching(Shape):
+    """Who else vouches for users: a lab identity provider (`saml_idp`), or an issuer of OIDC tokens by name or URL.
+
+    `mapping` is from attributes of the pool to the provider's claims.
+    """
+
+    saml_idp: str = ""
+    idp_initiated: bool = False
+    issuer: str = ""
+    url: str = ""
+    client_id: str = ""
+    client_secret: str = ""
+    scopes: str = "openid email profile"
+    mapping: Mapping[str, str] = field(default_factory=dict)
+    identifiers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Pool(Shape):
     """A user pool. `id` fixes its id; `sign_in_with` are attributes that stand in for usernames.
 
@@ -86,6 +107,7 @@ class Pool(Shape):
     sign_up: bool = True
     triggers: Mapping[str, str] = field(default_factory=dict)
     custom_attributes: tuple[str, ...] = ()
+    identity_providers: Mapping[str, Vouching] = field(default_factory=dict)
     resource_servers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     clients: Mapping[str, Client] = field(default_factory=dict)
     groups: Mapping[str, Group] = field(default_factory=dict)
@@ -106,6 +128,9 @@ def _create(seed: Seed, declared: Mapping[str, Pool]) -> None:
                     SoftwareTokenMfaConfiguration={"Enabled": True},
                 )
             _ensure_domain(seed, identifier, pool)
+        for provider_name, provider in pool.identity_providers.items():
+            with seed.blame(provider.where, f"identity provider `{provider_name}`"):
+                _ensure_provider(seed, identifier, provider_name, provider)
         for client_name, client in pool.clients.items():
             with seed.blame(client.where, f"app client `{client_name}`"):
                 _ensure_client(seed, identifier, client_name, client)
@@ -262,6 +287,47 @@ def _ensure_domain(seed: Seed, pool: str, wanted: Pool) -> None:
         if has:
             seed.call("cognito-idp", "DeleteUserPoolDomain", Domain=has, UserPoolId=pool)
         seed.call("cognito-idp", "CreateUserPoolDomain", Domain=wanted.domain, UserPoolId=pool, ManagedLoginVersion=2)
+
+
+def _ensure_provider(seed: Seed, pool: str, name: str, wanted: Vouching) -> None:
+    kind, details = ("SAML", _saml(seed, wanted)) if wanted.saml_idp else ("OIDC", _oidc(seed, wanted))
+    exists = seed.world.get(kinds.IDENTITY_PROVIDER, f"{pool}/{name}") is not None
+    seed.call(
+        "cognito-idp",
+        "UpdateIdentityProvider" if exists else "CreateIdentityProvider",
+        UserPoolId=pool,
+        ProviderName=name,
+        ProviderDetails=details,
+        AttributeMapping=dict(wanted.mapping) or None,
+        IdpIdentifiers=list(wanted.identifiers) or None,
+        **({} if exists else {"ProviderType": kind}),
+    )
+
+
+def _saml(seed: Seed, wanted: Vouching) -> dict[str, str]:
+    idp = seed.world.get(documents.SAML_IDP, wanted.saml_idp)
+    if idp is None:
+        raise ScenarioError.at(wanted.where.at("saml_idp"), f"no identity provider `{wanted.saml_idp[:80]}`")
+    # Its address is whatever will be asked: without one, the metadata has the path alone.
+    return {"MetadataFile": metadata(idp, ""), "IDPInit": str(wanted.idp_initiated).lower()}
+
+
+def _oidc(seed: Seed, wanted: Vouching) -> dict[str, str]:
+    if not wanted.client_id or not (wanted.issuer or wanted.url):
+        raise ScenarioError.at(wanted.where, "an identity provider has a `saml_idp`, or a `client_id` and an `issuer`")
+    url = wanted.url
+    if not url:
+        try:
+            url = oidc.issuer_of(seed.world, wanted.issuer)["url"]
+        except ValueError as bad:
+            raise ScenarioError.at(wanted.where.at("issuer"), str(bad)) from None
+    return {
+        "client_id": wanted.client_id,
+        "client_secret": wanted.client_secret,
+        "authorize_scopes": wanted.scopes,
+        "attributes_request_method": "GET",
+        "oidc_issuer": url,
+    }
 
 
 def _ensure_group(seed: Seed, pool: kinds.Pool, name: str, wanted: Group) -> None:

@@ -105,11 +105,18 @@ class IdentityProvider(TypedDict):
     modified: float
 
 
+class Link(TypedDict):
+    """As whom somebody of an identity provider signs in."""
+
+    sub: str
+
+
 POOL: Final[Kind[Pool]] = Kind("user-pool")  # key: its id, uid: ARN
 CLIENT: Final[Kind[Client]] = Kind("user-pool-client")  # key: its id, uid: `POOL/id`
 USER: Final[Kind[PoolUser]] = Kind("user-pool-user")  # key: `POOL/name`, uid: `POOL/sub`
 GROUP: Final[Kind[PoolGroup]] = Kind("user-pool-group")  # key: `POOL/name`
 IDENTITY_PROVIDER: Final[Kind[IdentityProvider]] = Kind("user-pool-identity-provider")  # key: `POOL/name`
+LINK: Final[Kind[Link]] = Kind("user-pool-link")  # key: `POOL/provider/attribute/value`
 ALIAS: Final[Kind[Alias]] = Kind("user-pool-alias")  # key: `POOL/attribute/value`
 
 WRONG_PASSWORD: Final = "Incorrect username or password."  # noqa: S105 - AWS's sentence
@@ -199,6 +206,8 @@ def user_of(world: World, pool: Pool, name: str) -> PoolUser:
 
 def aliases(pool: Pool, user: PoolUser) -> set[str]:
     """By what else a user can sign in: verified aliases, or the attributes that are the pool's usernames."""
+    if user["status"] == "EXTERNAL_PROVIDER":  # who signs in elsewhere: the same address may be a local user's
+        return set()
     attributes, settings = user["attributes"], pool["settings"]
     names = set(settings.get("UsernameAttributes", ())) & attributes.keys()
     for name in settings.get("AliasAttributes", ()):

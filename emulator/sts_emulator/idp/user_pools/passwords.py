@@ -24,6 +24,7 @@ DEFAULT_POLICY: Final = {
     "RequireSymbols": True,
     "TemporaryPasswordValidityDays": 7,
 }
+_NO_SALT: Final = "00" * 16  # of who has no password
 _SYMBOLS = frozenset("^$*.[]{}()?\"!@#%&/\\,><':;|_~`=+- ")
 """The special characters that count (Cognito's developer guide, "Adding user pool password requirements")."""
 
@@ -71,7 +72,7 @@ def stored(pool: Pool, username: str, password: str) -> dict[str, str]:
 
 def is_password(pool: Pool, credentials: Mapping[str, Any], password: str) -> bool:
     """Whether the password is the one of a user, or of nobody (`nobody`): both take the same time."""
-    made = srp.verifier(short_name(pool), credentials["username"], password, credentials["salt"])
+    made = srp.verifier(short_name(pool), credentials["username"], password, credentials["salt"] or _NO_SALT)
     return hmac.compare_digest(made, credentials["verifier"] or "-")
 
 

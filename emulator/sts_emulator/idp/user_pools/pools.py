@@ -17,6 +17,7 @@ from sts_emulator.idp.user_pools.kinds import (
     CLIENT,
     GROUP,
     IDENTITY_PROVIDER,
+    LINK,
     POOL,
     USER,
     Pool,
@@ -141,7 +142,7 @@ def delete_user_pool(ctx: Context, *, UserPoolId: str) -> Mapping[str, Any]:
         )
     if domain_of(ctx.world, pool):
         raise invalid("User pool cannot be deleted. It has a domain configured that should be deleted first.")
-    held: tuple[Kind[Any], ...] = (USER, GROUP, ALIAS, IDENTITY_PROVIDER, RESOURCE_SERVER, SIGN_IN, CODE, DEVICE)
+    held: tuple[Kind[Any], ...] = (USER, GROUP, ALIAS, IDENTITY_PROVIDER, LINK, RESOURCE_SERVER, SIGN_IN, CODE, DEVICE)
     for kind in held:
         for key, _ in ctx.world.page_keys(kind, f"{UserPoolId}/"):
             ctx.world.take(kind, key)

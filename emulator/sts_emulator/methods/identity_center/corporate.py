@@ -10,7 +10,6 @@ import base64
 import hashlib
 import os
 import re
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -18,21 +17,19 @@ from urllib.parse import urlencode
 
 from sts_emulator.accounts import directory, single_use
 from sts_emulator.accounts.directory import DirectoryUser, Instance
-from sts_emulator.core import clock
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.store import Kind
 from sts_emulator.core.world import World
-from sts_emulator.methods.saml import message
+from sts_emulator.methods.saml import service_provider
 from sts_emulator.methods.saml.assertion_refusals import refused
 from sts_emulator.methods.saml.claims import ATTRIBUTE, Claims
-from sts_emulator.methods.saml.verify import Trusted, verify
+from sts_emulator.methods.saml.verify import Trusted
 from sts_emulator.pages.sessions import Cookie, Header
 from sts_emulator.pages.visit import Visit
 
 _REQUEST: Final[Kind[Any]] = Kind("corporate-sign-in")
 _SPENT: Final[Kind[Any]] = Kind("spent-corporate-assertion")
 _LIFETIME: Final = 600  # seconds for which a request may be answered
-_FRESH: Final = 300  # seconds after which an assertion is too old, as STS documents it for its own
 _COOKIE: Final = Cookie("sts-emulator-corporate", "identity-center-corporate", _LIFETIME)
 _MOST_REQUESTS: Final = 5  # of one browser at a time: tabs
 _ACCESS_CONTROL: Final = f"{ATTRIBUTE}AccessControl:"
@@ -92,18 +89,8 @@ def prove(visit: Visit, instance: Instance, text: str) -> Claims:
             for entity, certificates in provider["issuers"].items()
         },
     )
-    response, now = message.read(text), visit.world.now()
-    claims = verify(trusted, response, now, "")
     here = f"{visit.base_url}{directory.acs_path(instance)}"
-    if directory.service_provider(instance) not in claims.audiences:
-        raise refused(f"the assertion is for {', '.join(claims.audiences[:5])[:500] or 'nobody'}")
-    if claims.recipient != here or response.response.get("Destination", here) != here:
-        raise refused(f"the assertion is to be taken to {claims.recipient[:200]}")
-    if claims.starts > now or claims.issued > now + _FRESH or now >= claims.issued + _FRESH:
-        raise refused("the assertion is older than five minutes, or not good yet")
-    if response.response.get("InResponseTo", claims.in_response_to) != claims.in_response_to:
-        raise refused("the response answers another request than its assertion does")
-    return claims
+    return service_provider.prove(trusted, text, directory.service_provider(instance), here, visit.world.now())
 
 
 def receive(visit: Visit, instance: Instance, claims: Claims) -> Arrival:
@@ -146,18 +133,9 @@ def metadata(visit: Visit, instance: Instance) -> str:
 
 
 def _request(visit: Visit, instance: Instance, number: str) -> str:
-    """An AuthnRequest for the HTTP-Redirect binding (SAML bindings, 3.4.4.1: deflated, then base64)."""
-    place = f"{visit.base_url}{directory.acs_path(instance)}".replace("&", "&amp;").replace('"', "&quot;")
-    text = (
-        '<samlp:AuthnRequest xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" '
-        f'ID="{number}" Version="2.0" IssueInstant="{clock.iso(visit.world.now())}" '
-        'ProtocolBinding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST" '
-        f'AssertionConsumerServiceURL="{place}">'
-        '<saml:Issuer xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion">'
-        f"{directory.service_provider(instance)}</saml:Issuer></samlp:AuthnRequest>"
-    )
-    deflate = zlib.compressobj(wbits=-zlib.MAX_WBITS)
-    return base64.b64encode(deflate.compress(text.encode()) + deflate.flush()).decode()
+    place = f"{visit.base_url}{directory.acs_path(instance)}"
+    entity = directory.service_provider(instance)
+    return service_provider.authn_request(entity, place, number, visit.world.now())
 
 
 def _asked(visit: Visit) -> list[str]:

@@ -9,7 +9,8 @@ from urllib.parse import quote
 
 from sts_emulator.core.errors import AwsError
 from sts_emulator.idp.user_pools import mfa, signin
-from sts_emulator.idp.user_pools.kinds import USER, Pool, PoolUser, not_authorized
+from sts_emulator.idp.user_pools.federation import asking
+from sts_emulator.idp.user_pools.kinds import USER, IdentityProvider, Pool, PoolUser, not_authorized
 from sts_emulator.idp.user_pools.managed_login import authorization, login_sessions
 from sts_emulator.idp.user_pools.managed_login.app_settings import LOCAL
 from sts_emulator.idp.user_pools.managed_login.authorization import Asked, as_login
@@ -50,7 +51,24 @@ async def authorize(visit: Visit) -> Response:
         return render.redirect(location)
     if "none" in asked.prompts:
         raise asked.refused("login_required")
+    provider = _provider(visit, asked)
+    if provider is not None:
+        return asking.begin(visit, asked, provider)
     return render.redirect(f"{visit.root}/login?{asked.query}")
+
+
+def _provider(visit: Visit, asked: Asked) -> IdentityProvider | None:
+    """The identity provider that the app names, or the only one that its users have; None for the pool itself."""
+    listed = authorization.providers(asked.client)
+    name, identifier = asked.given.get("identity_provider", ""), asked.given.get("idp_identifier", "")
+    if not name and not identifier and len(listed) == 1:
+        name = listed[0]
+    if name == LOCAL or not (name or identifier):
+        return None
+    provider = asking.named(visit.world, asked.pool, name, identifier)
+    if provider is None or provider["name"] not in listed:
+        raise asked.refused("invalid_request", "The identity provider is none of this client's.")
+    return provider
 
 
 @page("GET", "/login", refusal=as_login, foreign=True)

@@ -1,0 +1,140 @@
+"""Pages `oauth2/idpresponse` and `saml2/idpresponse`: a person comes back from an identity provider."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
+
+from sts_emulator.core.errors import AwsError
+from sts_emulator.idp.user_pools.federation import asking, federated_users, oidc_answers, saml_answers
+from sts_emulator.idp.user_pools.kinds import IdentityProvider, Pool, PoolUser
+from sts_emulator.idp.user_pools.managed_login import authorization, login_pages
+from sts_emulator.idp.user_pools.managed_login.authorization import Asked, as_login
+from sts_emulator.idp.user_pools.managed_login.login_sessions import Present
+from sts_emulator.methods.saml.assertion_refusals import Refused
+from sts_emulator.pages import render
+from sts_emulator.pages.routes import page
+from sts_emulator.pages.visit import Attempt, Visit
+from sts_emulator.wire.http import Response, form
+
+_LONGEST: Final = 100_000  # characters of a response
+_LATE: Final = "This sign-in was not begun in this browser, or took too long. Go back to the app and try again."
+
+Proof = tuple[str, Mapping[str, Any]]
+"""A subject, and what is said of it."""
+
+
+@page("GET", "/oauth2/idpresponse", refusal=as_login, foreign=True)
+async def take_code(visit: Visit) -> Response:
+    """An OIDC provider's code, or why there is none."""
+    query = visit.query
+    question = asking.take(visit, query.get("state", ""))
+    if question is None:
+        raise AwsError("Refused", _LATE, status=403)
+    asked, provider = _resumed(visit, question)
+    if "code" not in query:
+        error = query.get("error_description") or query.get("error") or "no code"
+        raise asked.refused("invalid_request", f"{provider['name']}: {error[:200]}")
+
+    async def prove(attempt: Attempt) -> Proof:
+        claims = await oidc_answers.claims_of(visit, attempt.ctx, provider, query["code"], question["nonce"])
+        return claims["sub"], claims
+
+    return await _signed_in(visit, asked, provider, "OAuth2Response_GET", prove)
+
+
+@page("POST", "/saml2/idpresponse", refusal=as_login, foreign=True)
+async def take_response(visit: Visit) -> Response:
+    """A SAML provider's response, asked for by this browser, or begun at the provider where the pool lets it.
+
+    A browser keeps our cookie to itself when another site's page posts here, so it is first made to post once more
+    from a page of ours.
+    """
+    fields = visit.posted
+    text, relay_state = fields.get("SAMLResponse", ""), fields.get("RelayState", "")
+    if len(text) > _LONGEST:
+        raise AwsError("Refused", "The response is too large.", status=400)
+    is_answer = relay_state.startswith("_")
+    if is_answer and not asking.asks(visit) and "again" not in fields:
+        return render.page(
+            "post.html",
+            visit.root,
+            posts_to=authorization.app_origins(visit.world),
+            place="Managed login",
+            action=f"{visit.root}{asking.SAML_PLACE}",
+            response=text,
+            relay_state=relay_state,
+            again=True,
+        )
+    number = relay_state if is_answer else ""
+    asked, provider = _resumed(visit, _question(visit, number)) if is_answer else _begun_there(visit, relay_state)
+
+    async def prove(_: Attempt) -> Proof:
+        place, now = f"{visit.base_url}{asking.SAML_PLACE}", visit.world.now()
+        claims = await asyncio.to_thread(saml_answers.prove, asked.pool, provider, text, place, now)
+        saml_answers.use(visit.world, claims, number)
+        return claims.subject, claims.attributes
+
+    return await _signed_in(visit, asked, provider, "SAML2Response_POST", prove)
+
+
+async def _signed_in(
+    visit: Visit,
+    asked: Asked,
+    provider: IdentityProvider,
+    operation: str,
+    prove: Callable[[Attempt], Awaitable[Proof]],
+) -> Response:
+    try:
+        with visit.attempt("cognito-idp", operation, asked.parameters()) as attempt:
+            evidence = attempt.ctx.evidence
+            evidence.update(pool=asked.pool["id"], provider=provider["name"])
+            try:
+                subject, claims = await prove(attempt)
+            except Refused as no:
+                evidence["refused"] = no.why
+                raise
+            user = _arrived(visit, asked.pool, provider, subject, claims)
+            evidence["person"] = user["username"]
+            attempt.result = {}
+    except AwsError as refusal:
+        raise asked.refused("invalid_request", asking.refusal_of(refusal, provider["name"])) from None
+    return await login_pages.enter(visit, asked, Present(user, visit.world.now()))
+
+
+def _arrived(visit: Visit, pool: Pool, provider: IdentityProvider, subject: str, claims: Mapping[str, Any]) -> PoolUser:
+    with visit.world.unit(lock=True):
+        return federated_users.arrive(visit.world, pool, provider, subject, claims)
+
+
+def _question(visit: Visit, number: str) -> dict[str, Any]:
+    question = asking.take(visit, number)
+    if question is None:
+        raise AwsError("Refused", _LATE, status=403)
+    return question
+
+
+def _resumed(visit: Visit, question: Mapping[str, Any]) -> tuple[Asked, IdentityProvider]:
+    """What the app asked, read again: its client may have been changed meanwhile."""
+    asked = authorization.read(visit, question["given"])
+    return asked, _allowed(visit, asked, question["provider"])
+
+
+def _begun_there(visit: Visit, relay_state: str) -> tuple[Asked, IdentityProvider]:
+    """A sign-in that began at a provider: its RelayState says for which app, as an app itself would."""
+    given = form(relay_state) if "client_id=" in relay_state else {}
+    if not given:
+        raise AwsError("Refused", _LATE, status=403)
+    asked = authorization.read(visit, given)
+    provider = _allowed(visit, asked, given.get("identity_provider", ""))
+    if provider["details"].get("IDPInit", "false").lower() != "true":
+        raise asked.refused("invalid_request", f"{provider['name']} may not begin sign-ins (IDPInit).")
+    return asked, provider
+
+
+def _allowed(visit: Visit, asked: Asked, name: str) -> IdentityProvider:
+    provider = asking.named(visit.world, asked.pool, name)
+    if provider is None or name not in authorization.providers(asked.client):
+        raise asked.refused("invalid_request", "The identity provider is none of this client's.")
+    return provider

@@ -1,0 +1,96 @@
+"""A code of an OIDC provider becomes proven claims: redeemed at the provider, its token checked by its own keys.
+
+The provider is always one of this world, and is asked as anybody would: by its pages, not behind their backs.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import urlencode, urlsplit
+
+from sts_emulator.core.errors import AwsError
+from sts_emulator.idp.user_pools.federation import asking
+from sts_emulator.idp.user_pools.federation.pool_providers import issuer_of
+from sts_emulator.idp.user_pools.kinds import IdentityProvider
+from sts_emulator.methods.saml.assertion_refusals import Refused
+from sts_emulator.methods.tokens import checks, issuer_keys, jwk, jwt
+from sts_emulator.methods.tokens.issuers import KeysUnavailableError, Provider
+from sts_emulator.pages import answering
+from sts_emulator.pages.visit import Visit
+from sts_emulator.vending.context import Context
+from sts_emulator.wire.http import Request, Response
+
+_TOLERANCE: Final = 300  # seconds; AWS publishes no number; this one is STS's
+_LONGEST_SUBJECT: Final = 128  # characters of a user name in a pool, with the provider's in front
+
+
+async def claims_of(visit: Visit, ctx: Context, provider: IdentityProvider, code: str, nonce: str) -> Mapping[str, Any]:
+    """What the provider says of the person whose code this is.
+
+    Raises:
+        AwsError: IdpError, the provider refuses the code; Refused, its token proves nothing.
+    """
+    given = await _redeem(visit, provider, code)
+    claims = _proven(ctx, provider, given.get("id_token", ""))
+    now = visit.world.now()
+    try:
+        times = checks.lifetime(claims)
+    except ValueError:
+        raise _no("a time that is none") from None
+    if times.expires is None or times.expires + _TOLERANCE <= now or (times.issued or 0) > now + _TOLERANCE:
+        raise _no("the token is over, or not good yet")
+    details = provider["details"]
+    audiences = checks.audiences(claims)
+    if claims.get("iss") != issuer_of(provider) or details["client_id"] not in audiences:
+        raise _no("the token is of another issuer, or for another client")
+    if len(audiences) > 1 and claims.get("azp") != details["client_id"]:
+        raise _no("the token is for several, and not meant for this client")
+    if claims.get("nonce") != nonce:
+        raise _no("the token answers another question: its nonce is not the one that was asked with")
+    subject = claims.get("sub")
+    if not isinstance(subject, str) or not 0 < len(subject) < _LONGEST_SUBJECT - len(provider["name"]):
+        raise _no("the token has no subject that a user can be called by")
+    return claims
+
+
+async def _redeem(visit: Visit, provider: IdentityProvider, code: str) -> Mapping[str, Any]:
+    details = provider["details"]
+    form = {
+        "grant_type": "authorization_code",
+        "code": code[:2_048],
+        "redirect_uri": f"{visit.base_url}{asking.OIDC_PLACE}",
+        "client_id": details["client_id"],
+        **({"client_secret": details["client_secret"]} if details.get("client_secret") else {}),
+    }
+    path = f"{asking.home_of(visit.world, provider)}/token"
+    host = urlsplit(asking.address_of(visit, provider)).netloc
+    headers = {"host": host, "content-type": "application/x-www-form-urlencoded"}
+    request = Request("POST", path, path, headers=headers, body=urlencode(form).encode(), scheme=visit.request.scheme)
+    answer = answering.answer(visit.server, visit.world, request, visit.base_url)
+    response = await answer if inspect.isawaitable(answer) else answer
+    status = response.status if isinstance(response, Response) else 503  # a fault that the world holds for it
+    if status != 200:  # noqa: PLR2004 - the one that has tokens
+        raise AwsError("IdpError", f"{provider['name']} Error - {status} error getting token")
+    given: Mapping[str, Any] = json.loads(response.body)
+    return given
+
+
+def _proven(ctx: Context, provider: IdentityProvider, text: Any) -> Mapping[str, Any]:
+    try:
+        token = jwt.parse(text if isinstance(text, str) else "")
+        asked = Provider(provider["name"], issuer_of(provider), issuer_of(provider))
+        keys = issuer_keys.known(ctx, asked, token.key_id)
+        verify = keys.verifier(token.key_id, token.algorithm) if keys and token.algorithm in jwk.ALGORITHMS else None
+        if verify is None:
+            raise _no("no key of the issuer fits the token")
+        return token.claims(verify)
+    except (jwt.NotAToken, jwt.BadSignature, KeysUnavailableError) as bad:
+        raise _no(f"the token does not verify: {bad}") from None
+
+
+def _no(why: str) -> AwsError:
+    """What the app is not told: it stands in the event log, as of assertions."""
+    return Refused("Refused", "The token was not accepted.", why)
