@@ -74,6 +74,20 @@ def test_a_console_session_may_outlast_the_credentials_but_does_not_renew_them(b
     assert visitor.get("console").status_code == 401
 
 
+def test_a_role_s_longest_sign_in_session_ends_it(browser, new_browser, role):
+    iam = browser.aws.client("iam")
+    iam.update_role(RoleName="Admin", MaxSigninSessionDuration=7200)
+    token = exchange(browser, role, SessionDuration="43200").json()["SigninToken"]
+    visitor = new_browser()
+    visitor.get("federation", params={"Action": "login", "SigninToken": token})
+
+    iam.update_role(RoleName="Admin", ResetMaxSigninSessionDuration=True)  # which the session here does not mind
+    browser.aws.advance(minutes=119)
+    assert visitor.get("console").status_code == 200
+    browser.aws.advance(minutes=2)
+    assert visitor.get("console").status_code == 401
+
+
 def test_a_federated_user_goes_in(browser, new_browser, federated):
     token = exchange(browser, federated).json()["SigninToken"]
     visitor = new_browser()

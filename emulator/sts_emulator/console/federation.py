@@ -19,6 +19,7 @@ from sts_emulator.pages.console import (
     SIGN_IN_TOKEN,
     ConsoleSession,
     is_console,
+    of_role,
     sign_in_header,
     sign_in_token,
 )
@@ -57,7 +58,7 @@ def _signin_token(visit: Visit, given: Mapping[str, str]) -> Response:
         attempt.ctx.caller = authenticate.caller_of_session(visit.world, session, key_id)
         until = _until(visit.world.now(), session, given.get("SessionDuration"))
         attempt.result = {"GetSigninToken": "Success"}
-    return render.data(200, {"SigninToken": sign_in_token(visit.world, ConsoleSession(session, until))})
+    return render.data(200, {"SigninToken": sign_in_token(visit.world, of_role(visit.world, session, until))})
 
 
 def _login(visit: Visit, given: Mapping[str, str]) -> Response:

@@ -21,7 +21,7 @@ from sts_emulator.pages.sessions import Cookie, open_sealed, seal_until
 from sts_emulator.pages.visit import Visit
 from sts_emulator.vending import authenticate
 from sts_emulator.vending.credentials import Credentials
-from sts_emulator.vending.session import FEDERATED, USER, Session
+from sts_emulator.vending.session import FEDERATED, ROLE, USER, Session
 from sts_emulator.wire.http import Response
 
 LONGEST: Final = 43_200
@@ -81,6 +81,16 @@ def signed_in(visit: Visit) -> ConsoleSession | None:
     except AwsError:
         return None
     return console
+
+
+def of_role(world: World, session: Session, until: int) -> ConsoleSession:
+    """The console session of a role's session, no longer than the role's MaxSigninSessionDuration lets it last.
+
+    That AWS shortens such a session, and does not refuse it, is our reading.
+    """
+    role = world.find(documents.ROLE, session.id) if session.kind == ROLE else None
+    longest = role.get("max_signin_duration") if role else None
+    return ConsoleSession(session, min(until, int(world.now()) + longest) if longest else until)
 
 
 def sign_in_token(world: World, console: ConsoleSession) -> str:

@@ -86,6 +86,16 @@ def test_a_second_factor_is_asked_for_and_reaches_the_session(aws, tool, person,
     assert login["additionalEventData"]["MFAUsed"] == "Yes"
 
 
+def test_a_user_s_longest_sign_in_session_ends_it(aws, person, alice):
+    aws.client("iam").update_login_profile(UserName="alice", MaxSigninSessionDuration=3600)
+    console = f"{aws.endpoint_url}/console"
+    person.open(f"{aws.endpoint_url}/signin").send(**alice)
+    aws.advance(minutes=59)
+    assert person.http.get(console).status_code == 200
+    aws.advance(minutes=2)
+    assert person.http.get(console).status_code == 401
+
+
 @pytest.mark.parametrize(
     "changed",
     [

@@ -12,6 +12,7 @@ from sts_emulator.core.errors import AwsError
 from sts_emulator.iam.nouns import USER
 from sts_emulator.iam.permits import permit, reach_user
 from sts_emulator.iam.reporting import account
+from sts_emulator.iam.signin_durations import check_one_of
 from sts_emulator.vending.authorize import access_denied
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import operation
@@ -61,6 +62,7 @@ def update_login_profile(
 ) -> Mapping[str, Any]:
     """Set a user's password, or whether it must be changed; what is left out stays."""
     user = _user(ctx, "UpdateLoginProfile", UserName)
+    check_one_of(MaxSigninSessionDuration, reset=ResetMaxSigninSessionDuration)
     password = dict(_password(user))
     if Password is not None:
         password |= password_rules.hashed(ctx.world, user, Password)

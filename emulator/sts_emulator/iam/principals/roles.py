@@ -15,6 +15,7 @@ from sts_emulator.iam.permits import list_under, permit_new, reach
 from sts_emulator.iam.policies.policy_documents import quoted, trust_to_show, trust_to_store
 from sts_emulator.iam.policies.policy_holders import boundary_keys, check_bare, check_boundary, shown_boundary
 from sts_emulator.iam.principals.protected_roles import RESERVED, SERVICE_LINKED, check_modifiable, is_service_linked
+from sts_emulator.iam.signin_durations import check_one_of
 from sts_emulator.vending.assume import DEFAULT_MAX_DURATION
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import operation
@@ -105,11 +106,14 @@ def update_role(
 ) -> Mapping[str, Any]:
     """Change description and durations; what is left out stays."""
     role = reach(ctx, "UpdateRole", ROLE, RoleName)
-    if MaxSessionDuration is not None and is_service_linked(role):
-        raise AwsError(
-            "UnmodifiableEntity",
-            f"{role['name']} is an AWS service linked role, max session duration cannot be changed.",
-        )
+    check_one_of(MaxSigninSessionDuration, reset=ResetMaxSigninSessionDuration)
+    for what, is_asked in (
+        ("max session duration", MaxSessionDuration is not None),
+        ("max sign-in session duration", MaxSigninSessionDuration is not None or ResetMaxSigninSessionDuration),
+    ):
+        if is_asked and is_service_linked(role):
+            message = f"{role['name']} is an AWS service linked role, {what} cannot be changed."
+            raise AwsError("UnmodifiableEntity", message)
     news = {
         "description": Description,
         "max_duration": MaxSessionDuration,

@@ -51,7 +51,9 @@ def session_of(world: World, account: str, name: str) -> Session | None:
     user = resources.user(world, account, name[:128])
     if user is None:
         return None
-    return Session(name=user["name"], id=user["id"], issued=now, expires=now + _LIFETIME, **given)
+    # Whether a longer MaxSigninSessionDuration lengthens what lasts half a day otherwise, is not known.
+    longest = user.get("password", {}).get("max_signin_duration", _LIFETIME)
+    return Session(name=user["name"], id=user["id"], issued=now, expires=now + min(longest, _LIFETIME), **given)
 
 
 def arn(account: str, name: str) -> str:

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from sts_emulator.accounts.directory import Instance
 from sts_emulator.core import clock
 from sts_emulator.pages import render
-from sts_emulator.pages.console import ConsoleSession, is_console, sign_in_token
+from sts_emulator.pages.console import is_console, of_role, sign_in_token
 from sts_emulator.pages.visit import Visit
 from sts_emulator.vending.assume import Vended
 from sts_emulator.wire.http import Response
@@ -35,7 +35,7 @@ def shown(visit: Visit, vended: Vended, role: str, instance: Instance | None = N
 
 def to_console(visit: Visit, vended: Vended, destination: str) -> Response:
     """Into the console, by the federation endpoint."""
-    token = sign_in_token(visit.world, ConsoleSession(vended.session, vended.session.expires))
+    token = sign_in_token(visit.world, of_role(visit.world, vended.session, vended.session.expires))
     query = {
         "Action": "login",
         "Issuer": f"{visit.base_url}/start",

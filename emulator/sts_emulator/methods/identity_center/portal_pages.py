@@ -12,7 +12,7 @@ from sts_emulator.core import clock
 from sts_emulator.methods.identity_center import access_pages, app_instances, browsers, handing, roles
 from sts_emulator.methods.identity_center.portal_sessions import PortalSession
 from sts_emulator.pages import render
-from sts_emulator.pages.console import ConsoleSession, sign_in_token
+from sts_emulator.pages.console import of_role, sign_in_token
 from sts_emulator.pages.refusals import as_page
 from sts_emulator.pages.routes import page
 from sts_emulator.pages.visit import Visit
@@ -81,7 +81,7 @@ def federation_console(visit: Visit) -> Response:
     """A sign-in token for the federation endpoint, for who has an access token of the portal."""
     session, query = app_instances.bearer(visit), visit.query
     vended = _vend(visit, session, query.get("account_id", ""), query.get("role_name", ""))
-    token = sign_in_token(visit.world, ConsoleSession(vended.session, vended.session.expires))
+    token = sign_in_token(visit.world, of_role(visit.world, vended.session, vended.session.expires))
     return render.data(200, {"signInToken": token, "signInFederationLocation": f"{visit.base_url}/federation"})
 
 

@@ -18,7 +18,7 @@ from sts_emulator.methods.saml.claims import ROLE_ATTRIBUTE, Claims, attributes_
 from sts_emulator.methods.saml.message import Message
 from sts_emulator.methods.saml.verify import Trusted, check_audience, verify
 from sts_emulator.pages import render
-from sts_emulator.pages.console import COOKIE, ConsoleSession, landing
+from sts_emulator.pages.console import COOKIE, landing, of_role
 from sts_emulator.pages.refusals import as_page
 from sts_emulator.pages.routes import page
 from sts_emulator.pages.visit import Visit
@@ -178,7 +178,7 @@ def _enter(visit: Visit, offer: Offer, relay_state: str) -> Response:
         login.result = {"ConsoleLogin": "Success"}
     return landing(
         visit,
-        ConsoleSession(vended.session, vended.session.expires),
+        of_role(visit.world, vended.session, vended.session.expires),
         credentials=vended.credentials,
         about={"Subject": offer.claims.subject, "Provider": offer.provider.arn, "Issuer": offer.claims.issuer},
         destination=relay_state,
