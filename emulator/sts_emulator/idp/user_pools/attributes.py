@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from sts_emulator.idp.user_pools.kinds import Client, Pool, invalid, not_authorized, unsupported
+from sts_emulator.idp.user_pools.kinds import Client, Pool, invalid, not_authorized
 
 Pairs = Iterable[Mapping[str, str]]
 
@@ -16,6 +16,9 @@ _STRINGS = (
     *("sub", "name", "given_name", "family_name", "middle_name", "nickname", "preferred_username", "profile"),
     *("picture", "website", "email", "gender", "birthdate", "zoneinfo", "locale", "phone_number", "address"),
 )
+_DEVELOPERS: Final = "dev:"
+"""Attributes that administrators write, and apps may read only (botocore's model, SchemaAttributeType)."""
+
 _BOOLEANS: Final = ("email_verified", "phone_number_verified")
 _ALWAYS: Final = ("sub", "identities")
 
@@ -62,16 +65,16 @@ def custom_attribute(wanted: Mapping[str, Any]) -> dict[str, Any]:
         raise invalid("Attribute name must not be empty.")
     if wanted.get("Required"):
         raise invalid("Required custom attributes are not supported currently.")
-    if wanted.get("DeveloperOnlyAttribute"):
-        raise unsupported("developer-only attributes")
     _check_constraints(wanted)
     kind = wanted.get("AttributeDataType", "String")
-    full = name if name.startswith("custom:") else f"custom:{name}"
+    is_developers = bool(wanted.get("DeveloperOnlyAttribute"))
+    prefix = _DEVELOPERS if is_developers else "custom:"
+    full = name if name.startswith(prefix) else prefix + name
     constraints = {"String": "StringAttributeConstraints", "Number": "NumberAttributeConstraints"}.get(kind)
     shown = {
         "Name": full,
         "AttributeDataType": kind,
-        "DeveloperOnlyAttribute": False,
+        "DeveloperOnlyAttribute": is_developers,
         "Mutable": wanted.get("Mutable", False),
         "Required": False,
     }
@@ -145,7 +148,7 @@ def check_writable(client: Client, given: Iterable[str]) -> None:
     """Refuse what users may not write through this client: verifications never, others as it says."""
     writable = client["settings"].get("WriteAttributes")
     for name in given:
-        if name in _BOOLEANS or (writable and name not in writable):
+        if name in _BOOLEANS or name.startswith(_DEVELOPERS) or (writable and name not in writable):
             raise not_authorized("A client attempted to write unauthorized attribute")
 
 

@@ -52,7 +52,7 @@ def create_user_pool_client(
     _check(pool, settings)
     app_settings.check(ctx.world, pool, settings, has_secret=GenerateSecret or bool(ClientSecret))
     now = ctx.world.now()
-    generated = "".join(secrets.choice(LETTERS.lower()) for _ in range(51)) if GenerateSecret else ""
+    generated = new_secret() if GenerateSecret else ""
     client = Client(
         id="".join(secrets.choice("abcdefghijklmnopqrstuvwxyz0123456789") for _ in range(26)),
         pool=pool["id"],
@@ -112,6 +112,10 @@ def delete_user_pool_client(ctx: Context, *, UserPoolId: str, ClientId: str) -> 
     return {}
 
 
+def new_secret() -> str:
+    return "".join(secrets.choice(LETTERS.lower()) for _ in range(51))
+
+
 def lifetime(client: Client, token: str) -> int:
     """Seconds for which an AccessToken, IdToken or RefreshToken of the client is good."""
     return _lifetime(client["settings"], token)
@@ -152,7 +156,9 @@ def check_secret_hash(client: Client, username: str, given: str | None) -> None:
         return
     if not given:
         raise not_authorized(f"Client {client['id']} is configured with secret but SECRET_HASH was not received")
-    if not hmac.compare_digest((secret_hash(client, username) or "").encode(), given.encode()):
+    text = f"{username}{client['id']}".encode()
+    digests = [base64.b64encode(hmac.digest(secret.encode(), text, "sha256")) for secret in secrets_of(client)]
+    if not any(hmac.compare_digest(digest, given.encode()) for digest in digests):
         raise not_authorized(f"Unable to verify secret hash for client {client['id']}")
 
 
@@ -166,8 +172,15 @@ def secret_hash(client: Client, username: str) -> str | None:
 
 def check_secret(client: Client, given: str | None) -> None:
     """The same where the client sends its secret itself."""
-    if client["secret"] and not hmac.compare_digest(client["secret"].encode(), (given or "").encode()):
+    known = [secret.encode() for secret in secrets_of(client)]
+    if known and not any(hmac.compare_digest(secret, (given or "").encode()) for secret in known):
         raise not_authorized(f"Unable to verify secret for client {client['id']}")
+
+
+def secrets_of(client: Client) -> list[str]:
+    """The secrets that an app may use, none, one or two."""
+    second = [client["second"]["value"]] if "second" in client else []
+    return [client["secret"], *second] if client["secret"] else []
 
 
 def shown(client: Client) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple, TypedDict
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.store import Kind
 from sts_emulator.core.world import World
-from sts_emulator.idp.user_pools.kinds import Pool, PoolUser, invalid
+from sts_emulator.idp.user_pools.kinds import Pool, PoolUser, invalid, not_authorized
 from sts_emulator.idp.user_pools.triggers import firing, responses
 from sts_emulator.idp.user_pools.triggers.firing import Occasion
 from sts_emulator.pages.mailbox import deliver
@@ -133,9 +133,17 @@ def forget(world: World, pool: Pool, user: PoolUser) -> None:
         world.take(CODE, key)
 
 
-def recovery_of(user: PoolUser) -> str:
-    """The verified address to which a code for a forgotten password goes; the model's default is email first."""
-    for attribute in _CHANNELS:
+def recovery_of(pool: Pool, user: PoolUser) -> str:
+    """The verified address to which a code for a forgotten password goes; the model's default is email first.
+
+    Raises:
+        AwsError: NotAuthorizedException, where only administrators reset passwords; InvalidParameterException.
+    """
+    mechanisms = pool["settings"].get("AccountRecoverySetting", {}).get("RecoveryMechanisms") or ()
+    ordered = [mechanism["Name"] for mechanism in sorted(mechanisms, key=lambda mechanism: mechanism["Priority"])]
+    if "admin_only" in ordered:  # AWS's sentence is not recorded; this one is ours
+        raise not_authorized("Passwords of this user pool are reset by an administrator only.")
+    for attribute in [name.removeprefix("verified_") for name in ordered] or _CHANNELS:
         if user["attributes"].get(attribute) and user["attributes"].get(f"{attribute}_verified") == "true":
             return attribute
     raise invalid("Cannot reset password for the user as there is no registered/verified email or phone_number")

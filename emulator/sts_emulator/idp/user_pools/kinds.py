@@ -33,6 +33,13 @@ class Pool(TypedDict):
     settings: dict[str, Any]
 
 
+class Secret(TypedDict):
+    """A secret of an app client."""
+
+    value: str
+    created: float
+
+
 class Client(TypedDict):
     """An app client; `settings` as of a pool."""
 
@@ -43,6 +50,8 @@ class Client(TypedDict):
     created: float
     modified: float
     settings: dict[str, Any]
+    secret_created: NotRequired[float]  # where it is not the client's first
+    second: NotRequired[Secret]  # which is to follow it
 
 
 class Token(TypedDict):
@@ -54,6 +63,13 @@ class Token(TypedDict):
     enabled: bool
     preferred: bool
     next: NotRequired[str]  # a seed that is to follow, once its app has proven it
+
+
+class Replaced(TypedDict):
+    """A password of before."""
+
+    salt: str
+    verifier: str
 
 
 class PoolUser(TypedDict):
@@ -72,6 +88,8 @@ class PoolUser(TypedDict):
     groups: list[str]
     temporary_until: NotRequired[float]
     token: NotRequired[Token]
+    history: NotRequired[list[Replaced]]  # the newest first
+    pending: NotRequired[dict[str, str]]  # addresses that count once they are verified
 
 
 class Alias(TypedDict):
@@ -229,13 +247,24 @@ def save_user(world: World, pool: Pool, user: PoolUser, *, force: bool = False) 
         world.take(ALIAS, gone)
     for alias in wanted:
         row = world.get(ALIAS, alias)
-        if row is not None and row["user"] != key and not force:
+        is_movable = force and not alias.startswith(f"{pool['id']}/preferred_username/")  # which nobody verifies
+        if row is not None and row["user"] != key and not is_movable:
             attribute = alias.split("/")[1]
             raise AwsError("AliasExistsException", f"An account with the given {attribute} already exists.")
+        if row is not None and row["user"] != key:
+            _unverify(world, row["user"], alias.split("/")[1])
         if row is None or row["user"] != key:
             world.put(ALIAS, alias, {"user": key})
     world.put(USER, key, user, uid=f"{pool['id']}/{user['sub']}")
     return user
+
+
+def _unverify(world: World, key: str, attribute: str) -> None:
+    """The address of a user from whom an alias is taken is verified no more: it would lead to them again."""
+    former = world.get(USER, key)
+    if former is not None:
+        attributes = {**former["attributes"], f"{attribute}_verified": "false"}
+        world.put(USER, key, {**former, "attributes": attributes}, uid=f"{former['pool']}/{former['sub']}")
 
 
 def change_user(world: World, pool: Pool, user: PoolUser, **changes: Any) -> PoolUser:

@@ -108,7 +108,7 @@ async def change_password(
         attempts.failed(world, pool, user["username"])
         raise not_authorized()
     passwords.check(pool, ProposedPassword)
-    kept = await asyncio.to_thread(passwords.stored, pool, user["username"], ProposedPassword)
+    kept = await asyncio.to_thread(passwords.following, pool, user, ProposedPassword)
     with world.unit(lock=True):
         change_user(world, pool, _again(world, party), **kept)
     return {}

@@ -14,7 +14,7 @@ from typing import Any, Final
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.idp.user_pools import srp
-from sts_emulator.idp.user_pools.kinds import Pool
+from sts_emulator.idp.user_pools.kinds import Pool, PoolUser, Replaced
 
 DEFAULT_POLICY: Final = {
     "MinimumLength": 8,
@@ -32,6 +32,13 @@ _SYMBOLS = frozenset("^$*.[]{}()?\"!@#%&/\\,><':;|_~`=+- ")
 def policy_of(pool: Pool) -> Mapping[str, Any]:
     given: Mapping[str, Any] = pool["settings"].get("Policies", {}).get("PasswordPolicy") or DEFAULT_POLICY
     return given
+
+
+def temporary_days(pool: Pool) -> int:
+    """For how long a temporary password is good; nought is no answer (botocore's model, PasswordPolicyType)."""
+    legacy = pool["settings"].get("AdminCreateUserConfig", {}).get("UnusedAccountValidityDays")
+    given = pool["settings"].get("Policies", {}).get("PasswordPolicy", {}).get("TemporaryPasswordValidityDays")
+    return int(given or legacy or DEFAULT_POLICY["TemporaryPasswordValidityDays"])
 
 
 def check(pool: Pool, password: str) -> None:
@@ -68,6 +75,29 @@ def stored(pool: Pool, username: str, password: str) -> dict[str, str]:
     """The members of a user that keep a password. Takes two milliseconds."""
     salt = srp.new_salt()
     return {"salt": salt, "verifier": srp.verifier(short_name(pool), username, password, salt)}
+
+
+def following(pool: Pool, user: PoolUser, password: str) -> dict[str, Any]:
+    """The members that keep a password after another. Takes two milliseconds for each that is remembered.
+
+    Raises:
+        AwsError: PasswordHistoryPolicyViolationException.
+    """
+    check_history(pool, user, password)
+    return {**stored(pool, user["username"], password), "history": history_of(pool, user)}
+
+
+def history_of(pool: Pool, user: PoolUser) -> list[Replaced]:
+    """The user's passwords, the present one first, as many as the pool's policy counts."""
+    present = [Replaced(salt=user["salt"], verifier=user["verifier"])] if user["verifier"] else []
+    return [*present, *user.get("history", ())][: policy_of(pool).get("PasswordHistorySize") or 0]
+
+
+def check_history(pool: Pool, user: PoolUser, password: str) -> None:
+    """Refuse a password that the user had before. AWS's sentence is not recorded; this one is ours."""
+    name = user["username"]
+    if any(is_password(pool, {**known, "username": name}, password) for known in history_of(pool, user)):
+        raise AwsError("PasswordHistoryPolicyViolationException", "Password has previously been used.")
 
 
 def is_password(pool: Pool, credentials: Mapping[str, Any], password: str) -> bool:

@@ -146,6 +146,7 @@ def admin_set_user_password(
     """Give a user a password, for good or until their next sign-in."""
     pool, user = _reach(ctx, UserPoolId, Username)
     passwords.check(pool, Password)
+    passwords.check_history(pool, user, Password)
     user = with_password(ctx.world, pool, user, Password, is_temporary=not Permanent)
     change_user(ctx.world, pool, user, status="CONFIRMED" if Permanent else "FORCE_CHANGE_PASSWORD")
     return {}
@@ -159,7 +160,7 @@ async def admin_reset_user_password(
     pool, user = _reach(ctx, UserPoolId, Username)
     if user["status"] == "FORCE_CHANGE_PASSWORD":
         raise not_authorized("User password cannot be reset in the current state.")
-    occasion, attribute = firing.Occasion(ctx, pool), codes.recovery_of(user)
+    occasion, attribute = firing.Occasion(ctx, pool), codes.recovery_of(pool, user)
     await codes.send(occasion, user, codes.FORGOTTEN, attribute, "ForgotPassword", ClientMetadata)
     with ctx.world.unit(lock=True):
         change_user(ctx.world, pool, user_of(ctx.world, pool, user["username"]), status="RESET_REQUIRED")
@@ -241,10 +242,10 @@ def with_password(world: World, pool: Pool, user: PoolUser, password: str, *, is
     """The user with that password, which is over after the policy's days if it is but temporary."""
     kept = passwords.stored(pool, user["username"], password)
     changed: PoolUser = {**user, "salt": kept["salt"], "verifier": kept["verifier"]}
-    days = passwords.policy_of(pool).get("TemporaryPasswordValidityDays", 7)
+    changed["history"] = passwords.history_of(pool, user)
     changed.pop("temporary_until", None)
     if is_temporary:
-        changed["temporary_until"] = world.now() + days * _DAY
+        changed["temporary_until"] = world.now() + passwords.temporary_days(pool) * _DAY
     return changed
 
 

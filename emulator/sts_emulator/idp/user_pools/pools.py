@@ -142,7 +142,10 @@ def delete_user_pool(ctx: Context, *, UserPoolId: str) -> Mapping[str, Any]:
         )
     if domain_of(ctx.world, pool):
         raise invalid("User pool cannot be deleted. It has a domain configured that should be deleted first.")
-    held: tuple[Kind[Any], ...] = (USER, GROUP, ALIAS, IDENTITY_PROVIDER, LINK, RESOURCE_SERVER, SIGN_IN, CODE, DEVICE)
+    held: tuple[Kind[Any], ...] = (
+        *(USER, GROUP, ALIAS, IDENTITY_PROVIDER, LINK, RESOURCE_SERVER),
+        *(SIGN_IN, CODE, DEVICE, SETTING),
+    )
     for kind in held:
         for key, _ in ctx.world.page_keys(kind, f"{UserPoolId}/"):
             ctx.world.take(kind, key)
@@ -283,6 +286,7 @@ KEYS: Final[Kind[Any]] = Kind("user-pool-keys")
 SIGN_IN: Final = documents.USER_POOL_SIGN_IN
 CODE: Final[Kind[Any]] = Kind("user-pool-code")
 DEVICE: Final[Kind[Any]] = Kind("user-pool-device")
+SETTING: Final[Kind[Any]] = Kind("user-pool-setting")  # of a pool, beside its own: key `POOL/which`
 
 
 def issuer_key(pool: Pool) -> str:
@@ -335,14 +339,24 @@ def _check(settings: Mapping[str, Any]) -> None:
         if settings.get(name):
             raise unsupported(f"{name} ({what})")
     configuration.check(settings.get("LambdaConfig") or {}, settings.get("UserPoolTier", "ESSENTIALS"))
-    if settings.get("UserPoolAddOns", {}).get("AdvancedSecurityMode", "OFF") != "OFF":
-        raise unsupported("threat protection (UserPoolAddOns)")
-    policy = settings.get("Policies", {}).get("PasswordPolicy", {})
-    if policy.get("PasswordHistorySize"):
-        raise unsupported("PasswordHistorySize (password history)")
+    _check_recovery(settings)
     factors = settings.get("Policies", {}).get("SignInPolicy", {}).get("AllowedFirstAuthFactors", ["PASSWORD"])
     if list(factors) != ["PASSWORD"]:
         raise unsupported("AllowedFirstAuthFactors other than PASSWORD")
+
+
+def _check_recovery(settings: Mapping[str, Any]) -> None:
+    mechanisms = settings.get("AccountRecoverySetting", {}).get("RecoveryMechanisms") or ()
+    names = [mechanism["Name"] for mechanism in mechanisms]
+    if "admin_only" in names and len(names) > 1:
+        raise invalid(
+            "Invalid account recovery setting parameter. Account Recovery Setting cannot use admin_only with others."
+        )
+    if len({mechanism["Priority"] for mechanism in mechanisms}) < len(names) or len(set(names)) < len(names):
+        raise invalid("Invalid account recovery setting parameter. Priorities and names have to differ.")
+    update = settings.get("UserAttributeUpdateSettings", {}).get("AttributesRequireVerificationBeforeUpdate") or ()
+    if not set(update) <= set(settings.get("AutoVerifiedAttributes") or ()):
+        raise invalid("AttributesRequireVerificationBeforeUpdate takes auto verified attributes only.")
 
 
 def _shown(world: World, pool: Pool) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from sts_emulator.idp.user_pools.kinds import (
     reach,
     user_of,
 )
+from sts_emulator.idp.user_pools.pools import SETTING
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import operation
 
@@ -118,6 +119,9 @@ async def renew(
         _check_device(world, pool, user, begun, device)
         if clients.rotates(client):
             begun = _turned(world, client, key, begun, turn)
+        elif world.get(SETTING, tokens.session_setting(pool)) is not None:
+            begun = {**begun, "turned": world.now()}
+            world.put(tokens.SIGN_IN, key, begun)
     party = tokens.Party(pool, client, user)
     result = await tokens.tokens(ctx, party, begun, source=tokens.REFRESH, metadata=metadata)
     if clients.rotates(client):

@@ -160,7 +160,7 @@ async def forgot_password(
     user = _present(visitor)
     try:
         _check_recoverable(user)
-        attribute = codes.recovery_of(user)
+        attribute = codes.recovery_of(visitor.pool, user)
     except AwsError:
         if hides:  # AWS pretends for those who cannot be helped, too (developer guide, "Managing error responses")
             return pretended
@@ -193,7 +193,7 @@ async def confirm_forgot_password(
     except AwsError as refusal:
         # Nobody has a code either: where a stranger may not learn who is there, all wrong codes are alike.
         raise codes.mismatch() if clients.hides_users(visitor.client) else refusal from None
-    kept = await asyncio.to_thread(passwords.stored, pool, user["username"], Password)
+    kept = await asyncio.to_thread(passwords.following, pool, user, Password)
     with world.unit(lock=True):
         current = find_user(world, pool, user["username"])
         if current is None:

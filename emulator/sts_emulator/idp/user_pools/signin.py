@@ -249,7 +249,7 @@ async def _answer_new_password(
     attributes.check_writable(attempt.client, changes)
     wanted = {**user["attributes"], **changes, **attributes.unverified_by(changes, user["attributes"])}
     attributes.check_required(pool, wanted)
-    kept = await asyncio.to_thread(passwords.stored, pool, user["username"], password)
+    kept = await asyncio.to_thread(passwords.following, pool, user, password)
     with world.unit(lock=True):
         user = progress.again(attempt, user)
         user = change_user(world, pool, user, **kept, status="CONFIRMED", attributes=wanted)

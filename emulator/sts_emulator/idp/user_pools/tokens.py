@@ -102,6 +102,11 @@ def public_keys(stored: Keys) -> list[dict[str, Any]]:
     return [stored["id"]["public"], stored["access"]["public"]]
 
 
+def session_setting(pool: Pool) -> str:
+    """The key of the pool's session configuration."""
+    return f"{pool['id']}/sessions"
+
+
 # -- a sign-in -------------------------------------------------------------------------------------------------------
 
 
@@ -167,11 +172,23 @@ async def sign_in(
         for key, known in world.page_keys(SIGN_IN, f"{pool['id']}/{user['sub']}/"):
             if known["until"] <= now:
                 world.take(SIGN_IN, key)
+        _make_room(world, pool, user)
         world.add(SIGN_IN, _key(begun), begun)
     return {
         **await tokens(ctx, party, begun, nonce, source=source, metadata=metadata),
         "RefreshToken": refresh_token(world, begun),
     }
+
+
+def _make_room(world: World, pool: Pool, user: PoolUser) -> None:
+    """Where sessions are tracked, a new one ends those that were used longest ago."""
+    setting = world.get(pools.SETTING, session_setting(pool))
+    if setting is None or setting["UserSessionTracking"] != "ENABLED":
+        return
+    held = world.page_keys(SIGN_IN, f"{pool['id']}/{user['sub']}/")
+    longest_ago = sorted(held, key=lambda pair: pair[1]["turned"])
+    for key, _ in longest_ago[: max(0, len(held) - setting["TokenSession"]["MaxPerUser"] + 1)]:
+        world.take(SIGN_IN, key)
 
 
 async def tokens(
