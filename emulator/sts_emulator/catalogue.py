@@ -307,6 +307,7 @@ SERVICES = (
                 "sign_up",
                 "refreshing",
                 "mfa",
+                "passkey_registration",
                 "devices",
                 "user_sessions",
                 "derived_tokens",

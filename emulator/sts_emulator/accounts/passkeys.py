@@ -8,6 +8,7 @@ party and world; closed sets of algorithms and attestations; and what a passkey 
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import os
 from collections.abc import Iterable
@@ -182,6 +183,36 @@ def follows(kept: Passkey, proven: Passkey) -> bool:
     """Whether `proven` is still the next state of what is kept: nobody used the passkey, or took it away, meanwhile."""
     newer = proven["count"] > kept["count"] or proven["count"] == kept["count"] == 0
     return proven["credential"] == kept["credential"] and newer
+
+
+# -- what a response says of itself, before anything of it is proven --------------------------------------------------
+
+
+def origin_of(response: str) -> str:
+    """The page that made it, or nothing."""
+    return _said(response, "origin")
+
+
+def challenge_of(response: str) -> str:
+    """What it answers, or nothing."""
+    return _said(response, "challenge")
+
+
+def party_differs(response: str, party: Party) -> bool:
+    """Whether a registration is for another party."""
+    from webauthn.helpers import parse_attestation_object
+
+    try:
+        attested = parse_attestation_object(_bytes(_object(response)["response"]["attestationObject"]))
+        return bool(attested.auth_data.rp_id_hash != hashlib.sha256(party.id.encode()).digest())
+    except Exception:  # noqa: BLE001 - whatever a library trips over in a stranger's bytes
+        return False
+
+
+def _said(response: str, member: str) -> str:
+    inner = _object(response).get("response") if len(response) <= _LONGEST else None
+    said = _object(_bytes(inner.get("clientDataJSON"))).get(member) if isinstance(inner, dict) else None
+    return said if isinstance(said, str) else ""
 
 
 # -- parts --------------------------------------------------------------------------------------------------------

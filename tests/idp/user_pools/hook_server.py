@@ -36,7 +36,9 @@ class HookServer:
         self.functions |= {f"/{name}": function for name, function in functions.items()}
         app.aws.hooks({arn: f"{self.url}/{name}" for name, arn in arns.items()})
         kept = app.admin.describe_user_pool(UserPoolId=app.pool)["UserPool"]
-        settings = {name: kept[name] for name in ("AutoVerifiedAttributes", "Policies") if name in kept}
+        settings = {
+            name: kept[name] for name in ("AutoVerifiedAttributes", "Policies", "MfaConfiguration") if name in kept
+        }
         app.admin.update_user_pool(UserPoolId=app.pool, LambdaConfig={**arns, **(config or {})}, **settings)
 
     @staticmethod

@@ -210,5 +210,3 @@ def test_a_user_may_have_a_factor_where_it_is_optional(app, refusal):
 def test_a_pool_without_a_factor_cannot_demand_one(app, refusal):
     call = app.admin.set_user_pool_mfa_config
     assert refusal(call, UserPoolId=app.pool, MfaConfiguration="ON")[0] == "InvalidParameterException"
-    sms = {"SmsConfiguration": {"SnsCallerArn": "arn:aws:iam::123456789012:role/sms"}}
-    assert refusal(call, UserPoolId=app.pool, SmsMfaConfiguration=sms)[0] == "NotImplemented"

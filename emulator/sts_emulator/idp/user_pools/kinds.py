@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final, NotRequired, TypedDict
 
-from sts_emulator.accounts.documents import Tags
+from sts_emulator.accounts.documents import Passkey, Tags
 from sts_emulator.control_plane.listing import Listing
 from sts_emulator.control_plane.reach import own, reached
 from sts_emulator.core.errors import AwsError
@@ -72,6 +72,22 @@ class Replaced(TypedDict):
     verifier: str
 
 
+class Preference(TypedDict):
+    """What a user wants of codes that are sent to an address, as a second factor."""
+
+    enabled: bool
+    preferred: bool
+
+
+class OwnPasskey(TypedDict):
+    """A user's passkey, as they and the API call it."""
+
+    passkey: Passkey
+    name: str
+    attachment: str  # "platform", "cross-platform", or nothing
+    created: float
+
+
 class PoolUser(TypedDict):
     """A user of a pool."""
 
@@ -90,6 +106,8 @@ class PoolUser(TypedDict):
     token: NotRequired[Token]
     history: NotRequired[list[Replaced]]  # the newest first
     pending: NotRequired[dict[str, str]]  # addresses that count once they are verified
+    sent_codes: NotRequired[dict[str, Preference]]  # by the name of their challenge
+    passkeys: NotRequired[list[OwnPasskey]]
 
 
 class Alias(TypedDict):

@@ -1,4 +1,4 @@
-"""Authenticator apps of a pool's users: paired, preferred, and their codes, each good once."""
+"""Second factors of a pool's users: authenticator apps, each code good once, and codes that are sent; as preferred."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from sts_emulator.idp.user_pools.kinds import (
     CLIENT,
     Pool,
     PoolUser,
+    Preference,
     Token,
     change_user,
     find_user,
@@ -21,15 +22,24 @@ from sts_emulator.idp.user_pools.kinds import (
     not_authorized,
     pool_of,
     reach,
-    unsupported,
     user_of,
 )
-from sts_emulator.idp.user_pools.pools import has_software_tokens, mfa_of
+from sts_emulator.idp.user_pools.pools import has_software_tokens, mfa_of, passkeys_are_enough
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import operation
 
 SOFTWARE_TOKEN: Final = "SOFTWARE_TOKEN_MFA"  # noqa: S105 - the name of a challenge
 SETUP: Final = "MFA_SETUP"
+SELECT: Final = "SELECT_MFA_TYPE"
+SMS: Final = "SMS_MFA"
+EMAIL: Final = "EMAIL_OTP"
+ADDRESSES: Final = {SMS: "phone_number", EMAIL: "email"}
+_CONFIGURATIONS: Final = {SMS: "SmsMfaConfiguration", EMAIL: "EmailMfaConfiguration"}
+_SETTINGS: Final = {
+    "SMSMfaSettings": SMS,
+    "EmailMfaSettings": EMAIL,
+    "SoftwareTokenMfaSettings": SOFTWARE_TOKEN,
+}
 WINDOW: Final = 1
 """Steps of thirty seconds that an app's clock may be off either way. AWS publishes no number; this one is ours."""
 
@@ -99,12 +109,11 @@ def set_user_mfa_preference(
     ctx: Context,
     *,
     AccessToken: str,
-    SoftwareTokenMfaSettings: Mapping[str, Any] | None = None,
-    **others: Any,
+    **settings: Mapping[str, Any] | None,
 ) -> Mapping[str, Any]:
-    """Switch the app on or off, by the user."""
+    """Switch factors on or off, by the user."""
     party, _ = tokens.bearer(ctx.world, AccessToken)
-    _prefer(ctx.world, party.pool, party.user, SoftwareTokenMfaSettings, others)
+    _prefer(ctx.world, party.pool, party.user, settings)
     return {}
 
 
@@ -114,23 +123,71 @@ def admin_set_user_mfa_preference(
     *,
     UserPoolId: str,
     Username: str,
-    SoftwareTokenMfaSettings: Mapping[str, Any] | None = None,
-    **others: Any,
+    **settings: Mapping[str, Any] | None,
 ) -> Mapping[str, Any]:
     """The same by an administrator."""
     pool = reach(ctx, UserPoolId)
-    _prefer(ctx.world, pool, user_of(ctx.world, pool, Username), SoftwareTokenMfaSettings, others)
+    _prefer(ctx.world, pool, user_of(ctx.world, pool, Username), settings)
     return {}
 
 
 def wanted_of(pool: Pool, user: PoolUser) -> str:
-    """The challenge that a user's second factor is, `MFA_SETUP` where they have yet to pair one, or nothing."""
+    """The challenge that a user's second factor is, `SELECT_MFA_TYPE` where it is one of several.
+
+    `MFA_SETUP` where they have yet to pair one, or nothing where they need none.
+    """
+    choices = choices_of(pool, user)
+    if not choices:
+        return SETUP if mfa_of(pool) == "ON" else ""
+    preferred = _preferred(user)
+    if preferred in choices:
+        return preferred
+    return choices[0] if len(choices) == 1 else SELECT
+
+
+def choices_of(pool: Pool, user: PoolUser) -> list[str]:
+    """The second factors that a user can be asked for: those they have switched on.
+
+    Where one is demanded and none is on: an app that they have paired, or else codes to verified addresses.
+    """
     if mfa_of(pool) == "OFF":
-        return ""
+        return []
+    token, is_demanded = user.get("token"), mfa_of(pool) == "ON"
+    wanted = [name for name in (SMS, EMAIL) if _reaches(pool, user, name) and _preference(user, name)["enabled"]]
+    if token is not None and token["verified"] and (token["enabled"] or (is_demanded and not wanted)):
+        wanted.append(SOFTWARE_TOKEN)
+    if wanted or not is_demanded:
+        return wanted
+    verified = user["attributes"]
+    return [
+        name
+        for name in (SMS, EMAIL)
+        if _reaches(pool, user, name) and verified.get(f"{ADDRESSES[name]}_verified") == "true"
+    ]
+
+
+def kinds_of(pool: Pool) -> list[str]:
+    """The second factors that a pool has."""
+    return [name for name in (SMS, EMAIL) if _has(pool, name)] + [SOFTWARE_TOKEN] * has_software_tokens(pool)
+
+
+def _has(pool: Pool, name: str) -> bool:
+    return pool["settings"].get(_CONFIGURATIONS[name]) is not None
+
+
+def _reaches(pool: Pool, user: PoolUser, name: str) -> bool:
+    return _has(pool, name) and bool(user["attributes"].get(ADDRESSES[name]))
+
+
+def _preference(user: PoolUser, name: str) -> Preference:
+    return user.get("sent_codes", {}).get(name) or Preference(enabled=False, preferred=False)
+
+
+def _preferred(user: PoolUser) -> str:
     token = user.get("token")
-    if token is not None and token["verified"] and (token["enabled"] or mfa_of(pool) == "ON"):
+    if token is not None and token["preferred"]:
         return SOFTWARE_TOKEN
-    return SETUP if mfa_of(pool) == "ON" else ""
+    return next((name for name in (SMS, EMAIL) if _preference(user, name)["preferred"]), "")
 
 
 def use_code(world: World, pool: Pool, user: PoolUser, code: str) -> PoolUser:
@@ -161,11 +218,11 @@ def shown(user: PoolUser) -> dict[str, Any]:
     """The members of results that tell a user's factors."""
     token = user.get("token")
     told: dict[str, Any] = {}
-    if token is not None and token["preferred"]:
-        told["PreferredMfaSetting"] = SOFTWARE_TOKEN
-    if token is not None and token["enabled"]:
-        told["UserMFASettingList"] = [SOFTWARE_TOKEN]
-    return told
+    if preferred := _preferred(user):
+        told["PreferredMfaSetting"] = preferred
+    enabled = [name for name in (SMS, EMAIL) if _preference(user, name)["enabled"]]
+    enabled += [SOFTWARE_TOKEN] if token is not None and token["enabled"] else []
+    return {**told, "UserMFASettingList": enabled} if enabled else told
 
 
 def world_client(world: World, challenge: challenges.Challenge) -> Any:
@@ -193,23 +250,41 @@ def _check_kind(pool: Pool) -> None:
         raise AwsError("SoftwareTokenMFANotFoundException", "Software Token MFA has not been enabled by the userPool")
 
 
-def _prefer(
-    world: World, pool: Pool, user: PoolUser, settings: Mapping[str, Any] | None, others: Mapping[str, Any]
-) -> None:
-    for name, value in others.items():
-        if value and (value.get("Enabled") or value.get("PreferredMfa")):
-            raise unsupported(name)
-    if settings is None:
-        return
-    token = user.get("token")
-    is_enabled, is_preferred = bool(settings.get("Enabled")), bool(settings.get("PreferredMfa"))
-    if is_preferred and not is_enabled:
+def _prefer(world: World, pool: Pool, user: PoolUser, settings: Mapping[str, Mapping[str, Any] | None]) -> None:
+    """Switch factors on or off; one at most is preferred, and the newest wish counts."""
+    passkeys = settings.get("WebAuthnMfaSettings")  # a passkey is a factor wherever the pool says so
+    if passkeys and passkeys.get("Enabled") and not passkeys_are_enough(pool["settings"]):
+        raise invalid("Passkeys are no second factor of this user pool.")
+    wishes = {
+        _SETTINGS[name]: Preference(enabled=bool(wish.get("Enabled")), preferred=bool(wish.get("PreferredMfa")))
+        for name, wish in settings.items()
+        if wish is not None and name in _SETTINGS
+    }
+    preferred = [name for name, wish in wishes.items() if wish["preferred"]]
+    if len(preferred) > 1:
+        raise invalid("Only one MFA type can be preferred.")
+    for name, wish in wishes.items():
+        _check_wish(pool, user, name, wish)
+    token, sent = user.get("token"), {**user.get("sent_codes", {}), **wishes}
+    wanted = sent.pop(SOFTWARE_TOKEN, None)
+    if preferred:
+        sent = {name: {**wish, "preferred": name in preferred} for name, wish in sent.items()}
+    changes: dict[str, Any] = {"sent_codes": sent} if sent else {}
+    if token is not None and token["verified"]:
+        is_preferred = SOFTWARE_TOKEN in preferred if preferred or wanted else token["preferred"]
+        is_enabled = wanted["enabled"] if wanted else token["enabled"]
+        changes["token"] = {**token, "enabled": is_enabled, "preferred": is_preferred}
+    if changes:
+        change_user(world, pool, user, **changes)
+
+
+def _check_wish(pool: Pool, user: PoolUser, name: str, wish: Preference) -> None:
+    if wish["preferred"] and not wish["enabled"]:
         raise invalid("Preferred MFA is not enabled for the user")
-    if token is None or not token["verified"]:
-        if is_enabled:
-            raise invalid("User does not have delivery config set to turn on SOFTWARE_TOKEN_MFA")
-        return
-    change_user(world, pool, user, token={**token, "enabled": is_enabled, "preferred": is_preferred})
+    token = user.get("token")
+    can_be = (token is not None and token["verified"]) if name == SOFTWARE_TOKEN else _reaches(pool, user, name)
+    if wish["enabled"] and not can_be:
+        raise invalid(f"User does not have delivery config set to turn on {name}")
 
 
 def _proven(world: World, seed: str, code: str) -> int:

@@ -8,9 +8,17 @@ from typing import Any
 
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
-from sts_emulator.idp.user_pools import attempts, attributes, codes, mfa, passwords, pool_users, tokens
+from sts_emulator.idp.user_pools import attempts, attributes, choices, codes, mfa, passwords, pool_users, tokens
 from sts_emulator.idp.user_pools.attributes import Pairs
-from sts_emulator.idp.user_pools.kinds import PoolUser, change_user, find_user, invalid, not_authorized, unsupported
+from sts_emulator.idp.user_pools.kinds import (
+    Pool,
+    PoolUser,
+    change_user,
+    find_user,
+    invalid,
+    not_authorized,
+    unsupported,
+)
 from sts_emulator.idp.user_pools.triggers.firing import Occasion
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import operation
@@ -27,8 +35,9 @@ def get_user(ctx: Context, *, AccessToken: str) -> Mapping[str, Any]:
 @operation("cognito-idp", "GetUserAuthFactors")
 def get_user_auth_factors(ctx: Context, *, AccessToken: str) -> Mapping[str, Any]:
     """What the user may sign in with."""
-    user = tokens.bearer(ctx.world, AccessToken)[0].user
-    return {"Username": user["username"], "ConfiguredUserAuthFactors": ["PASSWORD"], **mfa.shown(user)}
+    party, _ = tokens.bearer(ctx.world, AccessToken)
+    user = party.user
+    return {"Username": user["username"], "ConfiguredUserAuthFactors": _factors(party.pool, user), **mfa.shown(user)}
 
 
 @operation("cognito-idp", "UpdateUserAttributes")
@@ -120,6 +129,11 @@ def delete_user(ctx: Context, *, AccessToken: str) -> Mapping[str, Any]:
     party, _ = tokens.bearer(ctx.world, AccessToken)
     pool_users.remove(ctx.world, party.pool, party.user)
     return {}
+
+
+def _factors(pool: Pool, user: PoolUser) -> list[str]:
+    """By what the user can begin to sign in, without the two ways to send a password."""
+    return [name for name in choices.offers(pool, user) if name != choices.PASSWORD_SRP]
 
 
 def _check_address(name: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Final, NotRequired, TypedDict
 from sts_emulator.accounts import documents
 from sts_emulator.control_plane.reach import own
 from sts_emulator.control_plane.tagging import without
+from sts_emulator.core.errors import AwsError
 from sts_emulator.core.store import Kind
 from sts_emulator.core.world import World
 from sts_emulator.idp.user_pools import attributes, passwords
@@ -43,7 +44,12 @@ _ABSENT: Final = {
 """Settings that would change what happens at a sign-in, and do not here: refused rather than kept in silence."""
 
 _FIXED = ("AliasAttributes", "UsernameAttributes", "UsernameConfiguration")
-_MFA = ("SoftwareTokenMfaConfiguration",)
+_MFA = (
+    "SoftwareTokenMfaConfiguration",
+    "SmsMfaConfiguration",
+    "EmailMfaConfiguration",
+    "WebAuthnConfiguration",
+)
 
 
 @operation("cognito-idp", "CreateUserPool")
@@ -182,17 +188,12 @@ def set_user_pool_mfa_config(
     *,
     UserPoolId: str,
     MfaConfiguration: str = "OFF",
-    SoftwareTokenMfaConfiguration: Mapping[str, Any] | None = None,
-    **others: Any,
+    **factors: Mapping[str, Any] | None,
 ) -> Mapping[str, Any]:
-    """Whether users must or may have a second factor: authenticator apps are the one that there is here."""
+    """Whether users must or may have a second factor, which ones there are, and whose passkeys are taken."""
     pool = reach(ctx, UserPoolId)
-    for name, value in others.items():
-        if value:
-            raise unsupported(name)
     settings = {**pool["settings"], "MfaConfiguration": MfaConfiguration}
-    if SoftwareTokenMfaConfiguration is not None:
-        settings["SoftwareTokenMfaConfiguration"] = dict(SoftwareTokenMfaConfiguration)
+    settings |= {name: dict(value) for name, value in factors.items() if value is not None}
     _check_mfa(settings)
     return _mfa(_change(ctx.world, pool, settings=settings))
 
@@ -213,15 +214,48 @@ def has_software_tokens(pool: Pool) -> bool:
 
 
 def _mfa(pool: Pool) -> dict[str, Any]:
-    told = {"MfaConfiguration": mfa_of(pool)}
-    configured = pool["settings"].get("SoftwareTokenMfaConfiguration")
-    return {**told, "SoftwareTokenMfaConfiguration": configured} if configured else told
+    configured = {name: pool["settings"][name] for name in _MFA if pool["settings"].get(name)}
+    return {"MfaConfiguration": mfa_of(pool), **configured}
+
+
+def first_factors(settings: Mapping[str, Any]) -> list[str]:
+    """By what users may begin to sign in, where they choose."""
+    policy = settings.get("Policies", {}).get("SignInPolicy", {})
+    return list(policy.get("AllowedFirstAuthFactors") or ["PASSWORD"])
+
+
+def passkeys_are_enough(settings: Mapping[str, Any]) -> bool:
+    """Whether a passkey that knows its person again is a second factor, too."""
+    factor = settings.get("WebAuthnConfiguration", {}).get("FactorConfiguration")
+    return bool(factor == "MULTI_FACTOR_WITH_USER_VERIFICATION")
 
 
 def _check_mfa(settings: Mapping[str, Any]) -> None:
-    enabled = settings.get("SoftwareTokenMfaConfiguration", {}).get("Enabled")
-    if settings.get("MfaConfiguration", "OFF") != "OFF" and not enabled:
+    mode = settings.get("MfaConfiguration", "OFF")
+    has_app = settings.get("SoftwareTokenMfaConfiguration", {}).get("Enabled")
+    codes = [name for name in ("SmsMfaConfiguration", "EmailMfaConfiguration") if settings.get(name) is not None]
+    if mode != "OFF" and not has_app and not codes:
         raise invalid("Invalid MFA configuration given, can't turn on MFA without an MFA type enabled.")
+    sms = settings.get("SmsMfaConfiguration")
+    if sms is not None and not (sms.get("SmsConfiguration") or settings.get("SmsConfiguration")):
+        raise invalid("SMS configuration is missing.")  # without it nothing can be texted on AWS
+    _check_factors(settings)
+
+
+def _check_factors(settings: Mapping[str, Any]) -> None:
+    """First factors that go together, and with the second (Cognito's guide, "Passwordless sign-in")."""
+    allowed = first_factors(settings)
+    if "SOFTWARE_TOKEN" in allowed or "PASSWORD" not in allowed:
+        raise invalid("AllowedFirstAuthFactors must have PASSWORD, and cannot have SOFTWARE_TOKEN.")
+    others = [name for name in allowed if name != "PASSWORD"]
+    if others and settings.get("UserPoolTier", "ESSENTIALS") == "LITE":
+        raise AwsError(
+            "FeatureUnavailableInTierException", "Choice-based sign-in is not available in the current tier."
+        )
+    if passkeys_are_enough(settings):
+        others = [name for name in others if name != "WEB_AUTHN"]
+    if others and settings.get("MfaConfiguration", "OFF") == "ON":
+        raise invalid(f"{others[0]} cannot be a first factor where MFA is required.")
 
 
 # -- tags ------------------------------------------------------------------------------------------------------------
@@ -340,9 +374,7 @@ def _check(settings: Mapping[str, Any]) -> None:
             raise unsupported(f"{name} ({what})")
     configuration.check(settings.get("LambdaConfig") or {}, settings.get("UserPoolTier", "ESSENTIALS"))
     _check_recovery(settings)
-    factors = settings.get("Policies", {}).get("SignInPolicy", {}).get("AllowedFirstAuthFactors", ["PASSWORD"])
-    if list(factors) != ["PASSWORD"]:
-        raise unsupported("AllowedFirstAuthFactors other than PASSWORD")
+    _check_factors(settings)
 
 
 def _check_recovery(settings: Mapping[str, Any]) -> None:

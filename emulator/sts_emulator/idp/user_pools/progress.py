@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
-from sts_emulator.idp.user_pools import attempts, challenges, device_proof, devices, mfa, tokens
+from sts_emulator.idp.user_pools import attempts, challenges, device_proof, devices, mfa, one_time_codes, tokens
 from sts_emulator.idp.user_pools.kinds import (
     WRONG_PASSWORD,
     Client,
@@ -71,10 +71,8 @@ async def proven(
     device = devices.to_challenge(world, pool, user, attempt.device)
     is_enough = has_second_factor or (device is not None and devices.stands_in_for_codes(pool))
     factor = "" if is_enough else mfa.wanted_of(pool, user)
-    if factor == mfa.SETUP:
-        return ask(attempt, user, factor, {"MFAS_CAN_SETUP": json.dumps([mfa.SOFTWARE_TOKEN])})
     if factor:
-        return ask(attempt, user, factor, {})
+        return await ask_factor(attempt, user, factor)
     if device is not None:
         asked = ask(attempt, user, device_proof.SRP, {})
         devices.ask(world, pool, user, device["key"], asked["Session"])
@@ -108,6 +106,24 @@ async def signed_in(attempt: Attempt, user: PoolUser, *, source: str = tokens.AU
         attempt.ctx, attempt.party(user), device=held, source=source, metadata=attempt.metadata
     )
     return {"ChallengeParameters": {}, "AuthenticationResult": {**result, **told}}
+
+
+async def ask_factor(attempt: Attempt, user: PoolUser, factor: str) -> dict[str, Any]:
+    """The challenge of a second factor; its code is on its way then, where one is sent."""
+    if factor == mfa.SETUP:
+        return ask(attempt, user, factor, {"MFAS_CAN_SETUP": json.dumps(mfa.kinds_of(attempt.pool))})
+    if factor == mfa.SELECT:
+        return ask(attempt, user, factor, {"MFAS_CAN_CHOOSE": json.dumps(mfa.choices_of(attempt.pool, user))})
+    if factor in mfa.ADDRESSES:
+        return await ask_code(attempt, user, factor, is_first=False)
+    return ask(attempt, user, factor, {})
+
+
+async def ask_code(attempt: Attempt, user: PoolUser, name: str, *, is_first: bool) -> dict[str, Any]:
+    """A challenge whose code is on its way. Raises AwsError: the user waits; or see `fire`."""
+    attempts.check(attempt.world, attempt.pool, user["username"])
+    data, parameters = await one_time_codes.send(attempt.occasion, user, name, attempt.metadata, is_first=is_first)
+    return ask(attempt, again(attempt, user), name, parameters, data)
 
 
 def ask(

@@ -8,7 +8,17 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sts_emulator.core.errors import AwsError
-from sts_emulator.idp.user_pools import attributes, clients, codes, joining, migration, passwords, pool_users, tokens
+from sts_emulator.idp.user_pools import (
+    attributes,
+    clients,
+    codes,
+    joining,
+    migration,
+    passwords,
+    pool_users,
+    pools,
+    tokens,
+)
 from sts_emulator.idp.user_pools.attributes import Pairs
 from sts_emulator.idp.user_pools.kinds import (
     Client,
@@ -63,9 +73,10 @@ async def sign_up(
     pool, client = visitor.pool, visitor.client
     if pool["settings"].get("AdminCreateUserConfig", {}).get("AllowAdminCreateUserOnly"):
         raise not_authorized("SignUp is not permitted for this user pool")
-    if not Password:
-        raise invalid("Password is required")  # users without a password are for choice-based sign-in only
-    passwords.check(pool, Password)
+    if Password:
+        passwords.check(pool, Password)
+    elif not {"EMAIL_OTP", "SMS_OTP"} & set(pools.first_factors(pool["settings"])):
+        raise invalid("Password is required")  # who has none can begin with a code only
     given = attributes.checked(pool, UserAttributes)
     attributes.check_writable(client, given)
     user = pool_users.new_user(world, pool, Username, given, "UNCONFIRMED")
@@ -73,8 +84,9 @@ async def sign_up(
     if find_user(world, pool, Username) is not None:
         raise _exists()
     user = await joining.before_sign_up(visitor.occasion, user, ValidationData, ClientMetadata)
-    kept = await asyncio.to_thread(passwords.stored, pool, user["username"], Password)
-    user = {**user, "salt": kept["salt"], "verifier": kept["verifier"]}
+    if Password:
+        kept = await asyncio.to_thread(passwords.stored, pool, user["username"], Password)
+        user = {**user, "salt": kept["salt"], "verifier": kept["verifier"]}
     with world.unit(lock=True):
         if find_user(world, pool, Username) is not None:
             raise _exists()

@@ -12,11 +12,14 @@ from sts_emulator.idp.user_pools import (
     attempts,
     attributes,
     challenges,
+    choices,
     clients,
     custom_challenges,
     device_proof,
     mfa,
     migration,
+    passkey_sign_in,
+    password_sign_in,
     passwords,
     progress,
     refreshing,
@@ -162,25 +165,11 @@ async def _before(attempt: Attempt, user: PoolUser | None, username: str) -> Non
     await firing.fire(attempt.occasion, "PreAuthentication_Authentication", name, request, {})
 
 
-async def _by_password(attempt: Attempt, user: PoolUser | None, username: str, given: Strings) -> Mapping[str, Any]:
-    world, pool, password = attempt.world, attempt.pool, demanded(given, "PASSWORD")
-    name = user["username"] if user else username
-    attempts.check(world, pool, name)
-    progress.check_confirmed(user)
-    known = user or passwords.nobody(world, pool, username)
-    is_right = await asyncio.to_thread(passwords.is_password, pool, known, password[:512])
-    world.refresh()
-    user = find_user(world, pool, name) if user else None
-    if user is None or not is_right or user["verifier"] != known["verifier"]:
-        attempts.failed(world, pool, name)
-        raise not_authorized()
-    return await progress.proven(attempt, user)
-
-
 _FLOWS: Final[Mapping[str, Begin]] = {
     "USER_SRP_AUTH": srp_sign_in.begin,
     "CUSTOM_AUTH": custom_challenges.begin,
-    **dict.fromkeys(_BY_PASSWORD, _by_password),
+    "USER_AUTH": choices.begin,
+    **dict.fromkeys(_BY_PASSWORD, password_sign_in.begin),
 }
 
 
@@ -190,7 +179,7 @@ _FLOWS: Final[Mapping[str, Begin]] = {
 async def answer_challenge(attempt: Attempt, name: str, session: str | None, given: Strings) -> Mapping[str, Any]:
     """What comes after the answer to a challenge, as of `begin_flow`."""
     attempt = _on_device(attempt, given)
-    if name not in (*_PROOFS, *_ANSWERS, custom_challenges.CUSTOM):
+    if name not in (*_PROOFS, *_ANSWERS, *_ANSWERS_OF_ANYBODY):
         raise unsupported(f"the challenge {name}")
     username = demanded(given, "USERNAME")
     if not attempt.on_page:
@@ -203,12 +192,12 @@ async def answer_challenge(attempt: Attempt, name: str, session: str | None, giv
         raise invalid("Missing required parameter Session")
     challenge = challenges.take(attempt.world, session, attempt.client, name)
     user = _user_of(attempt, challenge, username)
-    if name == custom_challenges.CUSTOM:
-        return await custom_challenges.answer(attempt, challenge, user, given)
-    if user is None:
-        raise not_authorized(challenges.OVER)
-    progress.check_able(user)
     try:
+        if name in _ANSWERS_OF_ANYBODY:
+            return await _ANSWERS_OF_ANYBODY[name](attempt, challenge, user, given)
+        if user is None:
+            raise not_authorized(challenges.OVER)
+        progress.check_able(user)
         return await _ANSWERS[name](attempt, challenge, user, given)
     except AwsError as refusal:
         if refusal.code in _SLIPS:
@@ -278,6 +267,21 @@ async def _answer_setup(
     return await progress.proven(attempt, user, has_second_factor=True)
 
 
+async def _answer_selection(
+    attempt: Attempt, _challenge: challenges.Challenge, user: PoolUser, given: Strings
+) -> Mapping[str, Any]:
+    choice = {"EMAIL_MFA": mfa.EMAIL}.get(demanded(given, "ANSWER"), given["ANSWER"])  # the model has both names
+    if choice not in mfa.choices_of(attempt.pool, user):
+        raise invalid("Invalid MFA type selected.")
+    return await progress.ask_factor(attempt, user, choice)
+
+
+async def _answer_passkey(
+    attempt: Attempt, _challenge: challenges.Challenge, user: PoolUser, given: Strings
+) -> Mapping[str, Any]:
+    return await passkey_sign_in.answer(attempt, user, given)
+
+
 async def _answer_device(
     attempt: Attempt, _challenge: challenges.Challenge, user: PoolUser, given: Strings
 ) -> Mapping[str, Any]:
@@ -306,5 +310,20 @@ _ANSWERS: Final[Mapping[str, Answer]] = {
     NEW_PASSWORD: _answer_new_password,
     mfa.SOFTWARE_TOKEN: _answer_software_token,
     mfa.SETUP: _answer_setup,
+    mfa.SELECT: _answer_selection,
+    mfa.SMS: choices.answer_code,
+    passkey_sign_in.CHALLENGE: _answer_passkey,
     device_proof.SRP: _answer_device,
 }
+
+_ANSWERS_OF_ANYBODY: Final[
+    Mapping[str, Callable[[Attempt, challenges.Challenge, PoolUser | None, Strings], Awaitable[Mapping[str, Any]]]]
+] = {
+    custom_challenges.CUSTOM: custom_challenges.answer,
+    choices.SELECT: choices.select,
+    choices.PASSWORD: choices.answer_password,
+    choices.PASSWORD_SRP: choices.answer_srp,
+    choices.EMAIL: choices.answer_code,
+    choices.SMS: choices.answer_code,
+}
+"""Where nothing is proven yet: nobody is asked like anybody."""
