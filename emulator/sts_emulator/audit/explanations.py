@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sts_emulator.accounts import organizations
+from sts_emulator.audit.policy_names import PolicyNames
 from sts_emulator.core.errors import AwsError
 from sts_emulator.policy.layers import WORDS
 from sts_emulator.vending import denials
@@ -44,8 +45,12 @@ def get_request_authorization_details(ctx: Context, *, authorizationId: str, nex
     }
     return {
         "requestContext": shared,
-        "evaluations": [_evaluation(decision, shared) for decision in decisions],
-        "policies": [_policy(policy) for decision in decisions[:1] for policy in decision["policies"]],
+        "evaluations": [_evaluation(PolicyNames(ctx.world, decision), decision, shared) for decision in decisions],
+        "policies": [
+            _policy(PolicyNames(ctx.world, decision), policy)
+            for decision in decisions[:1]
+            for policy in decision["policies"]
+        ],
     }
 
 
@@ -53,8 +58,9 @@ def get_request_authorization_details(ctx: Context, *, authorizationId: str, nex
 def get_request_authorization_policy(ctx: Context, *, authorizationId: str, policyUri: str) -> Mapping[str, Any]:
     """A policy as it was when the request was denied, not as it is now."""
     event = _denied(ctx, "iam:GetRequestAuthorizationPolicy", authorizationId)
-    for policy in event["additionalEventData"]["decisions"][0]["policies"]:
-        if policy["uri"] == policyUri:
+    question = event["additionalEventData"]["decisions"][0]
+    for policy in question["policies"]:
+        if policyUri in (policy["uri"], PolicyNames(ctx.world, question).arn(policy)):
             return {"policyDocument": json.loads(policy["text"])}
     raise AwsError("ResourceNotFoundException", f"Policy {policyUri} was not found.", status=404)
 
@@ -79,35 +85,38 @@ def _concerns(ctx: Context, account: str) -> bool:
     return org is not None and mine in org["parents"] and account in org["parents"]
 
 
-def _evaluation(decision: Mapping[str, Any], shared: Mapping[str, Any]) -> dict[str, Any]:
+def _evaluation(names: PolicyNames, decision: Mapping[str, Any], shared: Mapping[str, Any]) -> dict[str, Any]:
     tree = decision["explanation"]
+    called = {policy["uri"]: names.arn(policy) or policy["uri"] for policy in decision["policies"]}
     context = tree["request"]["context"]
     return {
         "action": decision["action"],
         "resource": decision["resource"],
         "context": {key: value for key, value in context.items() if key not in shared},
         "evaluatedEffect": _EFFECTS[decision["verdict"]],
-        "checks": [_check(layer) for layer in tree["layers"]],
-        "matchedPolicies": [matched for layer in tree["layers"] for matched in _matched(layer)],
+        "checks": [_check(names, layer, called) for layer in tree["layers"]],
+        "matchedPolicies": [matched for layer in tree["layers"] for matched in _matched(layer, called)],
     }
 
 
-def _check(layer: Mapping[str, Any]) -> dict[str, Any]:
+def _check(names: PolicyNames, layer: Mapping[str, Any], called: Mapping[str, str]) -> dict[str, Any]:
     effect = _EFFECTS[layer["decision"]]
     if effect == "IMPLICIT_DENY" and not layer["required"]:
         effect = "NO_IMPACT"
+    target = names.target(layer["layer"], layer["level"])
     return {
         "checkType": WORDS[layer["layer"]].check,
         "evaluatedEffect": effect,
+        **({"targetArn": target} if target else {}),
         "relevantPolicyTypes": [WORDS[layer["layer"]].policy_type],
-        "matchedPolicies": _matched(layer),
+        "matchedPolicies": _matched(layer, called),
     }
 
 
-def _matched(layer: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _matched(layer: Mapping[str, Any], called: Mapping[str, str]) -> list[dict[str, Any]]:
     return [
         {
-            "uri": denials.policy_uri(layer["layer"], layer["level"], index),
+            "uri": called[denials.policy_uri(layer["layer"], layer["level"], index)],
             "matchedStatements": [
                 {"sid": statement["sid"] or "", "evaluatedEffect": statement["effect"].upper()}
                 for statement in applying
@@ -118,5 +127,11 @@ def _matched(layer: Mapping[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _policy(policy: Mapping[str, Any]) -> dict[str, Any]:
-    return {"type": WORDS[policy["layer"]].policy_type, "uri": policy["uri"], "inline": True}
+def _policy(names: PolicyNames, policy: Mapping[str, Any]) -> dict[str, Any]:
+    shown: dict[str, Any] = {"type": WORDS[policy["layer"]].policy_type, "uri": names.arn(policy) or policy["uri"]}
+    inline, attached = names.is_inline(policy), names.attached_to(policy["uri"], policy["layer"])
+    if inline is not None:
+        shown["inline"] = inline
+    if attached:
+        shown["attachedTo"] = [{"arn": attached}]
+    return shown

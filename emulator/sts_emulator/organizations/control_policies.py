@@ -304,4 +304,4 @@ def _place(ctx: Context, org: Org, place: str) -> dict[str, Any]:
     kind = kind_of(org, place)
     account: Mapping[str, Any] = ctx.world.get(documents.ACCOUNT, place) or {}
     name = {"ROOT": "Root", "ACCOUNT": account.get("name") or place}.get(kind, org.get("names", {}).get(place, place))
-    return {"TargetId": place, "Arn": tree.place_arn(org, place), "Name": name, "Type": kind}
+    return {"TargetId": place, "Arn": organizations.place_arn(org, place), "Name": name, "Type": kind}

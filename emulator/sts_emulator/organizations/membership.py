@@ -68,16 +68,10 @@ def kind_of(org: Org, place: str) -> str:
     return "ACCOUNT" if names.is_account_id(place) else "ORGANIZATIONAL_UNIT"
 
 
-def place_arn(org: Org, place: str) -> str:
-    """The ARN of the root, a unit or an account."""
-    kind = {"r": "root", "o": "ou"}.get(place[:1], "account")
-    return f"arn:aws:organizations::{org['management']}:{kind}/{org['id']}/{place}"
-
-
 def arn_of(org: Org, identifier: str) -> str:
     """The ARN of a part of the organization, or of a policy, by its id."""
     if not identifier.startswith("p-"):
-        return place_arn(org, identifier)
+        return organizations.place_arn(org, identifier)
     known = org["policies"].get(identifier)
     return organizations.policy_arn(org, identifier, known["type"] if known else "*")
 

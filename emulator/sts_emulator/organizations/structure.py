@@ -12,7 +12,7 @@ from typing import Any, cast
 from sts_emulator.accounts import documents, organizations
 from sts_emulator.core.errors import AwsError
 from sts_emulator.organizations import membership as tree
-from sts_emulator.organizations.membership import Org, change, children, kind_of, manage, page, place_arn
+from sts_emulator.organizations.membership import Org, change, children, kind_of, manage, page
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import operation
 
@@ -30,7 +30,7 @@ def describe_organization(ctx: Context) -> Mapping[str, Any]:
             "Id": org["id"],
             "Arn": f"{arn}:organization/{org['id']}",
             "FeatureSet": "ALL",
-            "MasterAccountArn": place_arn(org, org["management"]),
+            "MasterAccountArn": organizations.place_arn(org, org["management"]),
             "MasterAccountId": org["management"],
             "MasterAccountEmail": _email(org["management"]),
             "AvailablePolicyTypes": [{"Type": organizations.SERVICE_CONTROL, "Status": "ENABLED"}],
@@ -50,7 +50,7 @@ def root(org: Org, *, pending: tuple[tuple[str, str], ...] = ()) -> dict[str, An
     states = {**dict.fromkeys(organizations.enabled(org), "ENABLED"), **dict(pending)}
     return {
         "Id": org["root"],
-        "Arn": place_arn(org, org["root"]),
+        "Arn": organizations.place_arn(org, org["root"]),
         "Name": "Root",
         "PolicyTypes": [{"Type": kind, "Status": state} for kind, state in sorted(states.items())],
     }
@@ -111,7 +111,7 @@ def shown_account(ctx: Context, org: Org, account: str) -> dict[str, Any]:
     known: Mapping[str, Any] = ctx.world.get(documents.ACCOUNT, account) or {}
     shown = {
         "Id": account,
-        "Arn": place_arn(org, account),
+        "Arn": organizations.place_arn(org, account),
         "Email": _email(account),
         "Name": known.get("name") or account,
         "Status": "ACTIVE",
@@ -223,7 +223,7 @@ def _unit_name(org: Org, unit: str) -> str:
 
 def _unit(org: Org, unit: str) -> dict[str, Any]:
     name = _unit_name(org, unit)
-    return {"Id": unit, "Arn": place_arn(org, unit), "Name": name, "Path": organizations.path(org, unit)}
+    return {"Id": unit, "Arn": organizations.place_arn(org, unit), "Name": name, "Path": organizations.path(org, unit)}
 
 
 # -- up and down --------------------------------------------------------------------------------------------------
