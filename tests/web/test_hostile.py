@@ -138,6 +138,11 @@ def test_hostile_text_renders_as_text(attacked, chromium):
         ("workbench/try", {"expectation": EVIL}),
         ("workbench/assertion", {"person": EVIL}),
         ("workbench/sign-in", {"user": EVIL}),
+        ("workbench/person", {"person": EVIL, "start_url": EVIL}),
+        ("workbench/person", {"person": EVIL, "start_url": "https://d-9067000000.awsapps.com/start"}),
+        ("workbench/certificate", {"authority": EVIL, "subject": EVIL, "dns": EVIL}),
+        ("workbench/certificate", {"pem": EVIL}),
+        ("workbench/use", {"kind": "certificate", "text": EVIL, "anchor": EVIL, "profile": EVIL, "role": EVIL}),
         ("explorer/role", {"arn": DEVELOPER, "trust": EVIL}),
         ("explorer/role/save", {"arn": DEVELOPER, "trust": EVIL}),
     ],
@@ -146,6 +151,25 @@ def test_hostile_forms_come_back_as_text(aws, path, fields):
     answer = visit(console(aws, path), urlencode(fields).encode())
     assert 400 <= answer.status < 500 or path == "explorer/role"
     assert "<script>alert" not in answer.text
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"kind": "assertion", "text": EVIL, "idp": EVIL, "role": EVIL},
+        {"kind": "access token", "text": EVIL, "set": EVIL},
+        {"kind": "id token", "text": EVIL, "pool": EVIL, "provider": EVIL},
+        {"kind": "token", "text": EVIL, "role": EVIL},
+        {"kind": EVIL},
+    ],
+)
+def test_hostile_trials_are_attempts_that_failed(aws, fields):
+    led = visit(console(aws, "workbench/use"), urlencode(fields).encode())
+    assert led.status == 302
+    attempt = visit(aws.endpoint_url.partition("/w/")[0] + led.headers["location"])
+    assert attempt.status == 200
+    assert attempt.texts("//h1")[0].startswith("✗")
+    assert "<script>alert" not in attempt.text
 
 
 @pytest.mark.parametrize("path", ["", "worlds", "explorer", "live", "attempts/last"])

@@ -77,6 +77,8 @@ def test_rows_say_who_for_what_and_what_decided(tried):
         ("role=role/release&not_outcome=denied", ["AssumeRole"]),
         ("principal=user/alice,user/bob", ["AssumeRole", "AssumeRole"]),
         ("q=acme-release", ["AssumeRole"]),
+        ("decided=trust+policy:+token.actions.githubusercontent.com:sub+is", ["AssumeRoleWithWebIdentity"]),
+        ("not_decided=policy&outcome=denied", ["GetCallerIdentity"]),
         ("q=refs%2Fheads%2Ffeature", ["AssumeRoleWithWebIdentity"]),
         ("operation=createaccesskey&not_principal=root", []),
     ],

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+from functools import cache
 from pathlib import Path
 
 import pytest
-from console_lab import THEMES, WIDTHS, console, event_of, serious, tries, window
+from console_lab import THEMES, WIDTHS, console, event_of, serious, tries, visit, window
+
+from sts_emulator.app import PAGES as PAGES_OF_ROOMS
+from sts_emulator.app import create_server
+from sts_emulator.pages import routes
+from sts_emulator.settings import Settings
 
 PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
 
@@ -29,8 +36,22 @@ PAGES = {
 }
 
 
+NO_PAGES = ("live", "static/{name}", "explorer/picture.css")  # a stream, and files
+MORE = """
+issuers: {ci: {preset: gitlab}}
+saml_idps: {corp: {groups: {engineers: ["arn:aws:iam::111122223333:role/developer"]}, users: {jane: {groups: engineers}}}}
+accounts:
+  "111122223333":
+    saml_providers: {corp: {idp: corp}}
+    trust_anchors: {lab: {private_ca: Lab authority}}
+    roles_anywhere_profiles: {workloads: {roles: developer}}
+    user_pools: {shop: {clients: {web: {}}, users: {jane: {password: "Correct-horse-1"}}}}
+"""
+
+
 @pytest.fixture
 def walked(aws):
+    aws.load(MORE)
     tries(aws)
     return aws
 
@@ -44,6 +65,54 @@ def picture(page, name: str) -> None:
         page.screenshot(path=PICTURES / f"console-{name}.png")
 
 
+@cache
+def declared() -> frozenset[str]:
+    """Every page of the console that a browser can be sent to, whatever room declares it, as it declares it."""
+    create_server(Settings())
+    for place, modules in PAGES_OF_ROOMS.items():
+        if place.split("/")[0] == "_emulator":
+            for module in modules:
+                importlib.import_module(module)
+    paths = {"/".join(page.path[1:]) for page in routes._PAGES["_emulator"] if page.method == "GET"}
+    return frozenset(paths - set(NO_PAGES))
+
+
+def pattern_of(place: str) -> str:
+    page, _ = routes.match("GET", f"/_emulator/{place}".partition("?")[0])
+    return "/".join(page.path[1:])
+
+
+def every_page(aws, places: dict[str, str]) -> dict[str, str]:
+    """These places, and one for each other page that is declared: by its own address, or by a link that leads there."""
+    missing = declared() - {pattern_of(place) for place in places.values()}
+    all_places = places | {pattern: pattern for pattern in sorted(missing) if "{" not in pattern}
+    waiting, root = list(all_places.values()), f"/w/{aws.world}/_emulator/"
+    while waiting and (missing := declared() - {pattern_of(place) for place in all_places.values()}):
+        page = visit(console(aws, waiting.pop(0)))
+        for link in page.tree.xpath("//a/@href"):
+            place = link.removeprefix(root).partition("#")[0]
+            if link.startswith(root) and pattern_of(place) in missing:
+                missing.discard(pattern_of(place))
+                all_places[place] = place
+                waiting.append(place)
+    assert not missing, "no link leads to these, and PAGES has no example of them"
+    return all_places
+
+
+def examined(page, checked, name: str, url: str, width: int) -> None:
+    """What can be wrong with a page in a width."""
+    for window_of in (page, checked):
+        window_of.set_viewport_size({"width": width, "height": 900})
+        assert window_of.goto(url).status == (404 if name == "refused" else 200), name
+    assert serious(checked) == [], (name, width)
+    is_narrow_enough(page, name, width)
+
+
+def is_narrow_enough(page, name: str, width: int) -> None:
+    wide = page.evaluate("document.documentElement.scrollWidth")
+    assert wide <= width, f"{name} is {wide} wide at {width}"
+
+
 @pytest.mark.parametrize("theme", THEMES)
 def test_every_page_in_every_width(walked, chromium, theme):
     page = window(chromium, theme=theme)
@@ -53,20 +122,42 @@ def test_every_page_in_every_width(walked, chromium, theme):
         "signature": event_of(walked, "GetCallerIdentity", "denied"),
     }
     checked = window(chromium, theme=theme, bypass_csp=True)  # into which axe may look
-    for name, path in PAGES.items():
+    places = every_page(walked, {name: path.format(**ids) for name, path in PAGES.items()})
+    for name, path in places.items():
         for width in WIDTHS:
-            for each in (page, checked):
-                each.set_viewport_size({"width": width, "height": 900})
-                assert each.goto(console(walked, path.format(**ids))).status == (404 if name == "refused" else 200), (
-                    name
-                )
-            assert serious(checked) == [], (name, width)
-            wide = page.evaluate("document.documentElement.scrollWidth")
-            assert wide <= width, f"{name} is {wide} wide at {width}"
+            examined(page, checked, name, console(walked, path), width)
         if theme == "light":
             page.set_viewport_size({"width": 1280, "height": 800})
             picture(page, name)
     assert [told for told in page.complaints if "404" not in told] == []
+
+
+MADE = (
+    ("attempts/last/replay", "button:text-is('Replay') >> nth=0"),  # first, as what follows is the last attempt then
+    ("workbench", "text=github, as it comes"),
+    ("workbench", "text=jane of corp"),
+    ("workbench", ".presets >> text=a workload"),
+    ("workbench", ".presets >> text=jane of shop"),
+    ("workbench", ".presets button:text-is('jane')"),
+    ("explorer/role?arn=arn:aws:iam::444455556666:role/release", "button:text-is('Check')"),
+    ("world?amount=2&unit=hours", "text=See what ends"),
+)
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_what_a_click_makes_in_every_width(walked, chromium, theme):
+    page, checked = window(chromium, theme=theme), window(chromium, theme=theme, bypass_csp=True)
+    for place, button in MADE:
+        for window_of in (page, checked):
+            window_of.goto(console(walked, place))
+            window_of.click(button)
+            window_of.wait_for_load_state()
+            assert window_of.locator("#wrong").count() == 0, (place, button)
+        assert serious(checked) == [], button
+        for width in WIDTHS:
+            page.set_viewport_size({"width": width, "height": 900})
+            is_narrow_enough(page, button, width)
+    assert page.complaints == []
 
 
 def test_by_keyboard_alone(walked, chromium):

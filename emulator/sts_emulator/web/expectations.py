@@ -22,11 +22,11 @@ MOST: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How an expectation comes out: `wrong` is how it differs from what is expected, "" where it does not."""
+    """How an expectation comes out: `wrong` is how it differs from what is expected, `untried` why it is not known."""
 
     title: str
-    result: str
     wrong: str
+    untried: str
 
 
 def verdicts(visit: Visit, role: Role) -> list[Verdict]:
@@ -58,8 +58,9 @@ def written(visit: Visit, role: Role) -> list[Mapping[str, Any]]:
 
 def _tried(visit: Visit, world: World, role: Role) -> Iterator[Verdict]:
     for known in islice(kept.of_role(world, role["arn"]), MOST):
+        wrong = untried = ""
         try:
             wrong = kept.tried(visit.server, world, known).mismatch
         except ScenarioError as mistake:  # such as a caller who was deleted meanwhile
-            wrong = "; ".join(problem.message for problem in mistake.problems)
-        yield Verdict(known.title, known.expectation.result, wrong)
+            untried = "; ".join(problem.message for problem in mistake.problems)
+        yield Verdict(known.title, wrong, untried)

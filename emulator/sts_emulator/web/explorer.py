@@ -43,7 +43,12 @@ def explore(visit: Visit) -> Response:
         for account in world.page(documents.ACCOUNT)
     ]
     return view(
-        visit, "explorer.html", "explorer", accounts=accounts, centers=[_center(visit, i) for i in _centers(visit)]
+        visit,
+        "explorer.html",
+        "explorer",
+        accounts=accounts,
+        centers=[_center(visit, instance) for instance in directory.instances(world)],
+        server=visit.base_url.removesuffix(visit.root),
     )
 
 
@@ -177,10 +182,6 @@ def _kinds(visit: Visit, account: str) -> Iterator[tuple[str, list[tuple[str, st
                 title,
                 [(str(thing.get("name") or thing["id"]), str(thing.get("arn", thing["id"]))) for thing in stored],
             )
-
-
-def _centers(visit: Visit) -> tuple[directory.Instance, ...]:
-    return directory.instances(visit.world)
 
 
 def _center(visit: Visit, instance: directory.Instance) -> dict[str, Any]:

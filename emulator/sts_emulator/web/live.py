@@ -29,7 +29,13 @@ LOST: Final = b"event: passed\ndata: some\n\n"
 PERIOD: Final = 0.5
 """Seconds between two tellings at least."""
 TIMES: Final = 60
-"""A telling is not followed by the next before it is this many times as long ago as sending it to all has taken."""
+"""A telling is not followed by the next before it is this many times as long ago as sending it to all has taken.
+
+Where other processes take the machine, time passes in which this one computes nothing: of a world that is busy it
+has to have computed for as long itself.
+"""
+LATEST: Final = 5.0
+"""Seconds after which a busy world's attempts are told at any rate."""
 SHOWN: Final = 20
 """Attempts of a telling; of others only their number is told."""
 KEPT: Final = 16
@@ -63,7 +69,7 @@ class Feed:
         self._next = asyncio.Event()
         self._cost = 0.0  # seconds that the last telling has taken, all its readers together
         self._timer: asyncio.TimerHandle | None = None
-        self._told_at = float("-inf")
+        self._told_at = self._told_when_busy = float("-inf")
         self._readers = 0
         self._keepalive: asyncio.TimerHandle | None = None
         self._stop: Callable[[], None] | None = None
@@ -118,9 +124,18 @@ class Feed:
             pause = max(PERIOD, TIMES * self._cost)
             self._timer = self._loop.call_at(max(self._loop.time() + SOON, self._told_at + pause), self._tell)
 
+    def _is_early(self) -> bool:
+        """Whether more has come than is shown, and to tell of it would be dear for how little was computed since."""
+        computed, waited = clock.busy() - self._told_when_busy, self._loop.time() - self._told_at
+        return self._number_of_new > SHOWN and computed < TIMES * self._cost and waited < LATEST
+
     def _tell(self) -> None:
+        if self._is_early():
+            self._timer = self._loop.call_later(PERIOD, self._tell)
+            return
         self._timer = None
         self._told_at, begun = self._loop.time(), clock.busy()
+        self._told_when_busy = begun
         events, passed_over = list(self._new)[::-1], self._number_of_new - len(self._new)
         self._new.clear()
         self._number_of_new = 0

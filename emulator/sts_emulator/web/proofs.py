@@ -127,9 +127,33 @@ def certificate_part(certificate: x509.Certificate) -> Part:
             "serial number": str(certificate.serial_number),
             "not before": certificate.not_valid_before_utc.isoformat(),
             "not after": certificate.not_valid_after_utc.isoformat(),
-            **{extension.oid._name: str(extension.value) for extension in certificate.extensions},  # noqa: SLF001 # the only name there is
+            **{_name(extension.oid): _said(extension.value) for extension in certificate.extensions},
         },
     )
+
+
+def _name(oid: x509.ObjectIdentifier) -> str:
+    """What an object identifier is called."""
+    return oid._name if oid._name != "Unknown OID" else oid.dotted_string  # noqa: SLF001 # the only name there is
+
+
+def _said(value: x509.ExtensionType) -> str:
+    """An extension in words, as far as Roles Anywhere and people look at it."""
+    from cryptography import x509
+
+    if isinstance(value, x509.SubjectAlternativeName):
+        return ", ".join(str(getattr(name.value, "rfc4514_string", lambda name=name: name.value)()) for name in value)
+    if isinstance(value, x509.BasicConstraints):
+        return "an authority" if value.ca else "no authority"
+    if isinstance(value, x509.KeyUsage):
+        usages = [name.removeprefix("_") for name, is_so in vars(value).items() if is_so is True]
+        return ", ".join(usages).replace("_", " ")
+    if isinstance(value, x509.ExtendedKeyUsage):
+        return ", ".join(map(_name, value))
+    digest = getattr(value, "digest", None) or getattr(
+        value, "key_identifier", None
+    )  # of the subject's or issuer's key
+    return digest.hex() if isinstance(digest, bytes) else str(value)
 
 
 def _signature(request: Request) -> Iterator[Part]:

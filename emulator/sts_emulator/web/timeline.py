@@ -29,8 +29,12 @@ _EXACT: Final[Mapping[str, Callable[[Attempt], str]]] = {
 _PART: Final[Mapping[str, Callable[[Attempt], str]]] = {
     "principal": lambda known: known.principal,
     "role": lambda known: known.role,
+    "decided": lambda known: known.decided,  # last, as it costs more than all others
 }
 FIELDS: Final = (*_EXACT, *_PART)
+DEAR: Final = "decided"
+LOOKED_DEARLY: Final = 1_000
+"""The same for a filter that has each question answered again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,20 +47,25 @@ class Filter:
 
     @classmethod
     def of(cls, query: Mapping[str, str]) -> Filter:
-        """What a query asks for; several texts are separated by commas."""
-        only = {name: texts for name in FIELDS if (texts := _texts(query.get(name, "")))}
-        without = {name: texts for name in FIELDS if (texts := _texts(query.get(f"not_{name}", "")))}
+        """What a query asks for; several texts are separated by commas, but of what decided, which has some itself."""
+        only = {name: texts for name in FIELDS if (texts := _texts(name, query.get(name, "")))}
+        without = {name: texts for name in FIELDS if (texts := _texts(name, query.get(f"not_{name}", "")))}
         return cls(only, without, query.get("q", "").strip()[:LONGEST].lower())
 
     def __bool__(self) -> bool:
         return bool(self.only or self.without or self.text)
 
+    @property
+    def most(self) -> int:
+        """How many attempts it looks at for one page."""
+        return LOOKED_DEARLY if DEAR in self.only or DEAR in self.without else LOOKED
+
     def takes(self, known: Attempt) -> bool:
         """Whether an attempt is shown."""
         return (
-            all(_is(known, name, texts) for name, texts in self.only.items())
+            (not self.text or known.has(self.text))
+            and all(_is(known, name, texts) for name, texts in self.only.items())
             and not any(_is(known, name, texts) for name, texts in self.without.items())
-            and (not self.text or known.has(self.text))
         )
 
     def parts(self) -> Iterator[tuple[str, str, str]]:
@@ -69,8 +78,9 @@ class Filter:
             yield "q", "text", self.text
 
 
-def _texts(given: str) -> tuple[str, ...]:
-    return tuple(filter(None, (text.strip().lower() for text in given[:LONGEST].split(","))))
+def _texts(name: str, given: str) -> tuple[str, ...]:
+    parts = [given[:LONGEST]] if name == DEAR else given[:LONGEST].split(",")
+    return tuple(filter(None, (text.strip().lower() for text in parts)))
 
 
 def _is(known: Attempt, name: str, texts: tuple[str, ...]) -> bool:
@@ -140,7 +150,7 @@ async def _sheet(visit: Visit, wanted: Filter, before: str) -> Sheet:
         sheet.looked += 1
         if not known.is_copy and wanted.takes(known):
             sheet.attempts.append(known)
-        if len(sheet.attempts) == PAGE or sheet.looked == LOOKED:
+        if len(sheet.attempts) == PAGE or sheet.looked == wanted.most:
             sheet.more = event.id
             break
     return sheet
