@@ -13,6 +13,15 @@ from sts_emulator.labs import shelf
 
 pytestmark = pytest.mark.clients
 
+UNUSABLE = (
+    "usage:",
+    "Error parsing",
+    "Parameter validation failed",
+    "command not found",
+    "Unable to locate credentials",
+)
+"""What a shell, the AWS CLI and our own command say of what cannot be meant."""
+
 WAYS = [(name, way) for name in shelf.names() for way in ("", *shelf.lab(name).wrong)]
 
 
@@ -59,6 +68,7 @@ def test_its_commands_do_what_it_says(name, way, learner, tmp_path):
         check=False,
     )
 
+    assert not any(words in done.stderr for words in UNUSABLE), f"{done.stdout}\n{done.stderr}"
     result = learner.check(name)
     passed = {check["name"]: check["wrong"] for check in result["checks"]}
     if way:

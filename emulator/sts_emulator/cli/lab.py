@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import textwrap
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -75,19 +76,21 @@ def _action(actions: Any, verb: str, run: Any, told: str, *, name: bool = True) 
     return parser
 
 
-def _learner(arguments: argparse.Namespace) -> Learner:
+@contextmanager
+def _learner(arguments: argparse.Namespace) -> Iterator[Learner]:
     """Whoever does labs: in the world that is named, or in `lab`."""
-    emulator = control(arguments)
-    if arguments.world == DEFAULT_WORLD:
-        arguments.world = WORLD
-    return Learner(emulator, arguments.world)
+    with control(arguments) as emulator:
+        if arguments.world == DEFAULT_WORLD:
+            arguments.world = WORLD
+        yield Learner(emulator, arguments.world)
 
 
 # -- telling ---------------------------------------------------------------------------------------------------------
 
 
 def _list(arguments: argparse.Namespace) -> None:
-    labs = _learner(arguments).overview()
+    with _learner(arguments) as learner:
+        labs = learner.overview()
     lines = [line for number, lab in enumerate(labs, 1) for line in _head(number, lab)]
     answer(arguments, labs, *lines, "", "next: sts-emulator lab start NAME")
 
@@ -98,9 +101,9 @@ def _head(number: int, lab: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _start(arguments: argparse.Namespace) -> None:
-    learner = _learner(arguments)
-    _serve(learner.url)
-    told = learner.start(arguments.name)
+    with _learner(arguments) as learner:
+        _serve(learner.url)
+        told = learner.start(arguments.name)
     answer(arguments, told, *_told(told))
     _print_environment(arguments, told)
 
@@ -124,7 +127,8 @@ def _serve(url: str) -> None:
 
 
 def _show(arguments: argparse.Namespace) -> None:
-    told = _learner(arguments).read(arguments.name)
+    with _learner(arguments) as learner:
+        told = learner.read(arguments.name)
     answer(arguments, told, *_told(told))
 
 
@@ -164,7 +168,9 @@ def _lines(text: str) -> list[str]:
 
 
 def _env(arguments: argparse.Namespace) -> None:
-    _print_environment(arguments, _learner(arguments).read(arguments.name), bare=True)
+    with _learner(arguments) as learner:
+        told = learner.read(arguments.name)
+    _print_environment(arguments, told, bare=True)
 
 
 def _print_environment(arguments: argparse.Namespace, told: Mapping[str, Any], *, bare: bool = False) -> None:
@@ -184,13 +190,15 @@ def _print_environment(arguments: argparse.Namespace, told: Mapping[str, Any], *
 
 
 def _predict(arguments: argparse.Namespace) -> None:
-    told = _learner(arguments).predict(arguments.name, arguments.step, arguments.answer, arguments.layer)
+    with _learner(arguments) as learner:
+        told = learner.predict(arguments.name, arguments.step, arguments.answer, arguments.layer)
     step = next(step for step in told["steps"] if step["name"] == arguments.step)
     answer(arguments, step["prediction"], *_asked(arguments.name, step), *_lines(step["commands"]))
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    result = _learner(arguments).check(arguments.name)
+    with _learner(arguments) as learner:
+        result = learner.check(arguments.name)
     lines = []
     for check in result["checks"]:
         lines.append(f"{'✓' if check['is_passed'] else '✗'} {check['title']}")
@@ -206,17 +214,18 @@ def _check(arguments: argparse.Namespace) -> int:
 
 
 def _hint(arguments: argparse.Namespace) -> None:
-    hint = _learner(arguments).hint(arguments.name)
+    with _learner(arguments) as learner:
+        hint = learner.hint(arguments.name)
     answer(arguments, {"hint": hint}, *_lines(hint))
 
 
 def _solve(arguments: argparse.Namespace) -> int:
     from sts_emulator.labs import proof
 
-    learner = _learner(arguments)
-    learner.start(arguments.name)
-    learner.note_solution(arguments.name)
-    proof.solve(learner, arguments.name, _tell_step)
+    with _learner(arguments) as learner:
+        learner.start(arguments.name)
+        learner.note_solution(arguments.name)
+        proof.solve(learner, arguments.name, _tell_step)
     return _check(arguments)
 
 
@@ -227,7 +236,8 @@ def _tell_step(step: Any) -> None:
 
 
 def _reset(arguments: argparse.Namespace) -> None:
-    told = _learner(arguments).start(arguments.name)
+    with _learner(arguments) as learner:
+        told = learner.start(arguments.name)
     answer(arguments, told, f"lab `{arguments.name}` begins again; your keys are the same kind, but new:")
     _print_environment(arguments, told)
 
@@ -238,8 +248,8 @@ def _lint(arguments: argparse.Namespace) -> int:
     unknown = [name for name in arguments.names if name not in shelf.names()]
     if unknown:
         raise CommandError(f"no lab `{unknown[0]}`; there are {', '.join(shelf.names())}", UNUSABLE)
-    learner = _learner(arguments)
-    told = {name: _faults(learner, name) for name in arguments.names or shelf.names()}
+    with _learner(arguments) as learner:
+        told = {name: _faults(learner, name) for name in arguments.names or shelf.names()}
     lines = []
     for name, faults in told.items():
         lines += [f"{'✗' if faults else '✓'} {name}", *(f"    {fault}" for fault in faults)]
