@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import closing
 
 import pytest
@@ -229,6 +230,15 @@ def test_a_lab_in_the_terminal(learner, capsys):
 
     code, shown = run(learner, capsys, "reset", LAB)
     assert learner.read(LAB)["state"] == "begun"
+
+
+def test_each_answer_is_json_for_programs(learner, capsys):
+    for words in (
+        *(("list",), ("start", LAB), ("show", LAB), ("env", LAB), ("predict", LAB, "intern", "allow"), ("check", LAB)),
+        *(("hint", LAB), ("reset", LAB), ("solve", LAB), ("lint", LAB)),
+    ):
+        main(["lab", *words, "--json", "--port", port_of(learner), "--world", learner.world])
+        assert json.loads(capsys.readouterr().out)
 
 
 def test_lint_finds_a_solution_that_does_not_solve_and_a_wrong_way_that_does(learner, monkeypatch):

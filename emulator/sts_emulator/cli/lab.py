@@ -174,7 +174,8 @@ def _env(arguments: argparse.Namespace) -> None:
 
 
 def _print_environment(arguments: argparse.Namespace, told: Mapping[str, Any], *, bare: bool = False) -> None:
-    if getattr(arguments, "json", False):
+    is_json = getattr(arguments, "json", False)
+    if is_json and not bare:  # it is part of the answer
         return
     given = told["environment"]
     if not given:
@@ -183,7 +184,7 @@ def _print_environment(arguments: argparse.Namespace, told: Mapping[str, Any], *
     shell = {**variables(given["endpoint"], given, region), **given["variables"]}
     if not bare:
         print("\npaste this into your shell first; the commands above need it:\n")
-    print("\n".join(FORMATS["sh"](shell)))
+    print("\n".join(FORMATS["json" if is_json else "sh"](shell)))
 
 
 # -- doing -----------------------------------------------------------------------------------------------------------
@@ -225,7 +226,8 @@ def _solve(arguments: argparse.Namespace) -> int:
     with _learner(arguments) as learner:
         learner.start(arguments.name)
         learner.note_solution(arguments.name)
-        proof.solve(learner, arguments.name, _tell_step)
+        is_json = getattr(arguments, "json", False)
+        proof.solve(learner, arguments.name, *(() if is_json else (_tell_step,)))
     return _check(arguments)
 
 
