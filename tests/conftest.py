@@ -18,10 +18,7 @@ import javascript
 import pytest
 from hypothesis import settings
 
-from sts_emulator.core import rsa_keys
 from sts_emulator.shared_server import free_port
-
-rsa_keys.reuse()  # as the server does that tests share
 
 settings.register_profile("whole", deadline=None)  # a busy machine is no failure
 settings.register_profile("short", deadline=None, max_examples=20)
@@ -75,6 +72,17 @@ def terraform_plugins() -> Path:
         if (Path(place) / "registry.terraform.io/hashicorp/aws").is_dir():
             return Path(place)
     pytest.skip("no mirror of Terraform's AWS provider here")
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist looks at the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that share what is slow to start run on one worker: else each would start one."""
+    for item in items:
+        for fixture in ("moto", "chromium"):
+            if fixture in getattr(item, "fixturenames", ()):
+                place = item.path.stem if fixture == "chromium" else ""  # each file has a browser of its own
+                item.add_marker(pytest.mark.xdist_group(f"{fixture}{place}"))
+                break
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -16,7 +16,6 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
-from sts_emulator.core import rsa_keys
 from sts_emulator.core.backends import open_store
 from sts_emulator.core.events import EventLog
 from sts_emulator.core.world import Worlds
@@ -37,17 +36,13 @@ def number(value: int, size: int | None = None) -> str:
     return b64(value.to_bytes(size or (value.bit_length() + 7) // 8, "big"))
 
 
-def _rsa(bits: int) -> rsa.RSAPrivateKey:
-    return rsa_keys.new() if bits == 2048 else rsa.generate_private_key(65537, bits)
-
-
 class Key:
     """A private key with an id, that signs with whatever algorithm it is told to."""
 
     def __init__(self, algorithm: str = "RS256", kid: str = "key-1", bits: int = 2048) -> None:
         self.algorithm, self.kid = algorithm, kid
         curve = CURVES.get(algorithm)
-        self.private = ec.generate_private_key(curve) if curve else _rsa(bits)
+        self.private = ec.generate_private_key(curve) if curve else rsa.generate_private_key(65537, bits)
 
     def jwk(self, **more: object) -> dict:
         public = self.private.public_key().public_numbers()
