@@ -201,6 +201,7 @@ METHODS = (
                 "sts_emulator.methods.cognito", "sign_in", "pool_settings", "role_settings", "developers"
             )
         },
+        approvers=("sts_emulator.idp.user_pools.managed_login.login_approver",),
         sections=(
             Row("user_pools", "account", "sts_emulator.scenario.user_pools"),
             Row("identity_pools", "account", "sts_emulator.scenario.identity_pools"),
@@ -318,6 +319,7 @@ SERVICES = (
                 "pool_users",
                 "pool_groups",
                 "domains",
+                "managed_login.branding",
                 "federation.pool_providers",
                 "federation.links",
             )

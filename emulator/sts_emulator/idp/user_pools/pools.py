@@ -149,7 +149,7 @@ def delete_user_pool(ctx: Context, *, UserPoolId: str) -> Mapping[str, Any]:
     if domain_of(ctx.world, pool):
         raise invalid("User pool cannot be deleted. It has a domain configured that should be deleted first.")
     held: tuple[Kind[Any], ...] = (
-        *(USER, GROUP, ALIAS, IDENTITY_PROVIDER, LINK, RESOURCE_SERVER),
+        *(USER, GROUP, ALIAS, IDENTITY_PROVIDER, LINK, RESOURCE_SERVER, STYLE, CUSTOMIZATION),
         *(SIGN_IN, CODE, DEVICE, SETTING),
     )
     for kind in held:
@@ -315,6 +315,8 @@ class ResourceServer(TypedDict):
 
 DOMAIN: Final[Kind[Domain]] = Kind("user-pool-domain")  # key: its name
 RESOURCE_SERVER: Final[Kind[ResourceServer]] = Kind("user-pool-resource-server")  # key: `POOL/identifier`
+STYLE: Final[Kind[Any]] = Kind("user-pool-style")
+CUSTOMIZATION: Final[Kind[Any]] = Kind("user-pool-customization")
 # Of these `tokens`, `codes` and `devices`, which import this file, know more.
 KEYS: Final[Kind[Any]] = Kind("user-pool-keys")
 SIGN_IN: Final = documents.USER_POOL_SIGN_IN

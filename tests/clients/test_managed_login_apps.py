@@ -1,0 +1,223 @@
+"""Libraries that nobody here wrote sign people in to managed login: openid-client in Node, Chromium at the pages."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import urlencode
+
+import browsers
+import pytest
+
+from sts_emulator.accounts.people import totp
+
+pytestmark = pytest.mark.clients
+
+POOL, PASSWORD, SECRET = "us-east-1_Shop1", "Correct-horse-1", "a-secret-of-the-confidential-app"
+CALLBACK = "http://localhost:9876/cb"
+PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
+SCENARIO = f"""
+saml_idps: {{corp: {{users: {{jane: {{}}}}}}}}
+issuers: {{okta: {{preset: plain, url: "https://login.okta.example"}}}}
+accounts:
+  "111122223333":
+    user_pools:
+      shop:
+        id: {POOL}
+        domain: shop
+        verify: [email]
+        mfa: optional
+        identity_providers:
+          corp: {{saml_idp: corp}}
+          okta: {{issuer: okta, client_id: pool, client_secret: {SECRET}}}
+        clients:
+          web:
+            id: web
+            callbacks: ["{CALLBACK}"]
+            logouts: ["{CALLBACK}"]
+            identity_providers: [COGNITO, corp, okta]
+          server: {{id: server, secret: {SECRET}, callbacks: ["{CALLBACK}"], logouts: ["{CALLBACK}"]}}
+        users:
+          ana: {{password: {PASSWORD}, attributes: {{email: ana@example.org}}}}
+          bob: {{temporary_password: Temporary-1, attributes: {{email: bob@example.org}}}}
+"""
+
+
+class Listener(BaseHTTPRequestHandler):
+    """The app, to which the browser goes back."""
+
+    def do_GET(self) -> None:
+        body = b"<!DOCTYPE html><html lang=en><title>app</title><link rel=icon href=data:,>the app"
+        self.send_response(200)
+        self.send_header("content-type", "text/html")
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def callback():
+    """Where the app listens."""
+    with ThreadingHTTPServer(("localhost", 0), Listener) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://localhost:{server.server_port}/cb"
+        server.shutdown()
+
+
+@pytest.fixture
+def aws(emulator_server, callback):
+    with emulator_server.world(SCENARIO.replace(CALLBACK, callback)) as world:
+        world.callback = callback
+        yield world
+
+
+@pytest.fixture
+def chromium():
+    with browsers.chromium() as browser:
+        yield browser
+
+
+def authorize(aws, **changes: str) -> str:
+    query = {
+        "client_id": "web",
+        "redirect_uri": aws.callback,
+        "response_type": "code",
+        "scope": "openid email",
+        **changes,
+    }
+    return f"{aws.endpoint_url}/oauth2/authorize?{urlencode(query)}"
+
+
+@pytest.mark.parametrize(("client", "secret"), [("web", ""), ("server", SECRET)])
+def test_openid_client(aws, javascript_clients, client, secret):
+    def app(step: str, *more: str) -> dict:
+        issuer = f"https://cognito-idp.us-east-1.amazonaws.com/{POOL}"
+        command = [
+            "node",
+            "openid.mjs",
+            f"{aws.endpoint_url}/{POOL}",
+            issuer,
+            client,
+            secret,
+            aws.callback,
+            step,
+            *more,
+        ]
+        done = subprocess.run(command, cwd=javascript_clients, capture_output=True, text=True, timeout=300, check=False)
+        assert done.stdout, done.stderr
+        return json.loads(done.stdout.splitlines()[-1])
+
+    begun = app("begin")
+    location = aws.approve(begun["url"], "ana")["location"]
+    told = app("finish", location, json.dumps(begun["kept"]))
+    assert (told["name"], told["email"], told["refreshed"], told["dead"]) == (
+        "ana",
+        "ana@example.org",
+        True,
+        "invalid_grant",
+    )
+    assert told["leave"].startswith(f"{aws.endpoint_url}/logout?")
+    # And it notices what it should: a state and a nonce that are not its own, and a code that was used
+    assert "error" in app("finish", location, json.dumps({**begun["kept"], "state": "another"}))
+    assert "error" in app("finish", location, json.dumps({**begun["kept"], "nonce": "another"}))
+    assert "invalid_grant" in app("finish", location, json.dumps(begun["kept"]))["error"]
+
+
+def window(chromium, theme: str, *, bypass_csp: bool = False):
+    """A page that watches for complaints."""
+    context = chromium.new_context(color_scheme=theme, viewport={"width": 900, "height": 900}, bypass_csp=bypass_csp)
+    page = context.new_page()
+    page.complaints = []
+    page.on("console", lambda message: page.complaints.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: page.complaints.append(str(error)))
+    return page
+
+
+def serious(page) -> list[tuple[str, str]]:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed")
+    violations = axe.Axe().run(page).response["violations"]
+    return [
+        (violation["id"], violation["nodes"][0]["html"])
+        for violation in violations
+        if violation["impact"] in ("serious", "critical")
+    ]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_page_in_every_width(aws, chromium, theme):
+    page, checked = window(chromium, theme), window(chromium, theme, bypass_csp=True)
+    base, query = aws.endpoint_url, authorize(aws).partition("?")[2]
+    pages = {
+        "login": f"{base}/login?{query}",
+        "signup": f"{base}/signup?{query}",
+        "confirm": f"{base}/confirmUser?{query}",
+        "forgot": f"{base}/forgotPassword?{query}",
+        "reset": f"{base}/confirmForgotPassword?{query}",
+        "issuer": authorize(aws, identity_provider="okta"),
+        "error": f"{base}/error?error=redirect_mismatch&client_id=web",
+    }
+    for name, url in pages.items():
+        for width in (400, 900, 1600):
+            for each in (page, checked):
+                each.set_viewport_size({"width": width, "height": 900})
+                assert each.goto(url).status == (400 if name == "error" else 200), name
+            assert serious(checked) == [], (name, width)
+            wide = page.evaluate("document.documentElement.scrollWidth")
+            assert wide <= width, f"{name} is {wide} wide at {width}"
+        if name == "login" and theme == "light" and os.environ.get("CONSOLE_PICTURES"):
+            page.set_viewport_size({"width": 1280, "height": 800})
+            page.screenshot(path=PICTURES / "managed-login.png")
+    assert [told for told in page.complaints if "400" not in told] == []
+
+
+def test_a_person_signs_in_and_changes_a_password(aws, chromium):
+    page = window(chromium, "light")
+    page.goto(authorize(aws))
+    page.fill("#username", "bob")
+    page.fill("#password", "Temporary-1")
+    page.click("#submit")
+    page.fill("#new_password", "Another-horse-2")
+    page.fill("#repeated", "Another-horse-2")
+    page.click("#submit")
+    page.wait_for_url(f"{aws.callback}?code=*")
+    page.goto(authorize(aws, prompt="none"))
+    page.wait_for_url(f"{aws.callback}?code=*")
+    assert page.complaints == []
+
+
+@pytest.mark.parametrize("provider", ["corp", "okta"])
+def test_a_person_comes_from_an_identity_provider(aws, chromium, provider):
+    page = window(chromium, "dark")
+    page.goto(authorize(aws))
+    page.click(f"text={provider}")
+    if provider == "corp":
+        page.fill("#username", "jane")
+        page.fill("#password", "jane")
+    else:
+        page.fill("#subject", "jane")
+    page.click("#submit")
+    page.wait_for_url(f"{aws.callback}?code=*")
+    assert page.complaints == []
+
+
+def test_an_authenticator_app_by_its_picture(aws, chromium):
+    aws.client("cognito-idp").set_user_pool_mfa_config(
+        UserPoolId=POOL, MfaConfiguration="ON", SoftwareTokenMfaConfiguration={"Enabled": True}
+    )
+    page = window(chromium, "dark", bypass_csp=True)
+    page.goto(authorize(aws))
+    page.fill("#username", "ana")
+    page.fill("#password", PASSWORD)
+    page.click("#submit")
+    seed = page.text_content("#seed")
+    assert serious(page) == []
+    page.fill("#code", totp(seed, aws.now()))
+    page.click("#submit")
+    page.wait_for_url(f"{aws.callback}?code=*")
