@@ -312,6 +312,8 @@ SERVICES = (
                 "devices",
                 "user_sessions",
                 "derived_tokens",
+                "client_tokens",
+                "user_factors",
                 "client_secrets",
                 "kept_settings",
                 "pools",

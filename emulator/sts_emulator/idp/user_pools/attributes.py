@@ -162,6 +162,16 @@ def shown(attributes: Mapping[str, str]) -> list[dict[str, str]]:
     return [{"Name": name, "Value": value} for name, value in attributes.items()]
 
 
+def to_verify_first(pool: Pool, changes: Mapping[str, str], before: Mapping[str, str]) -> dict[str, str]:
+    """Of changed addresses those that count only once they are verified, if the change does not say they are."""
+    settings = pool["settings"].get("UserAttributeUpdateSettings", {})
+    return {
+        name: changes[name]
+        for name in settings.get("AttributesRequireVerificationBeforeUpdate") or ()
+        if changes.get(name) and changes[name] != before.get(name) and changes.get(f"{name}_verified") != "true"
+    }
+
+
 def unverified_by(changes: Mapping[str, str], before: Mapping[str, str]) -> dict[str, str]:
     """A changed address is not verified any more, unless the change says so."""
     return {

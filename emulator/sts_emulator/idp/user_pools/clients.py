@@ -75,11 +75,17 @@ def describe_user_pool_client(ctx: Context, *, UserPoolId: str, ClientId: str) -
 
 @operation("cognito-idp", "ListUserPoolClients")
 def list_user_pool_clients(
-    ctx: Context, *, UserPoolId: str, MaxResults: int | None = None, NextToken: str | None = None, **_: Any
+    ctx: Context,
+    *,
+    UserPoolId: str,
+    MaxResults: int | None = None,
+    NextToken: str | None = None,
+    ClientType: str = "REGULAR",
 ) -> Mapping[str, Any]:
-    """The pool's clients."""
+    """The pool's clients; none has registered itself (`DCR`)."""
     reach(ctx, UserPoolId)
-    clients = [client for client in ctx.world.page(CLIENT) if client["pool"] == UserPoolId]
+    is_wanted = ClientType == "REGULAR"
+    clients = [client for client in ctx.world.page(CLIENT) if is_wanted and client["pool"] == UserPoolId]
     told = [{"ClientId": client["id"], "UserPoolId": UserPoolId, "ClientName": client["name"]} for client in clients]
     return page(ctx, "UserPoolClients", told, NextToken, MaxResults)
 
@@ -219,12 +225,18 @@ def _check(pool: Pool, settings: Mapping[str, Any]) -> None:
     longest = max(_lifetime(settings, "AccessToken"), _lifetime(settings, "IdToken"))
     if _lifetime(settings, "RefreshToken") < longest:
         raise invalid("Refresh token validity must not be shorter than that of the access and ID tokens.")
-    flows = settings.get("ExplicitAuthFlows") or ()
-    if any(name.startswith("ALLOW_") for name in flows) and not all(name.startswith("ALLOW_") for name in flows):
-        raise invalid("ExplicitAuthFlows cannot mix ALLOW_ flows with those of before.")
+    _check_flows(settings)
     names = {attribute["Name"] for attribute in pool["schema"]}
     for member in ("ReadAttributes", "WriteAttributes"):
         if unknown := set(settings.get(member) or ()) - names:
             raise invalid(f"Invalid {member} specified while creating a client: {min(unknown)}")
+
+
+def _check_flows(settings: Mapping[str, Any]) -> None:
+    flows = settings.get("ExplicitAuthFlows") or ()
+    if any(name.startswith("ALLOW_") for name in flows) and not all(name.startswith("ALLOW_") for name in flows):
+        raise invalid("ExplicitAuthFlows cannot mix ALLOW_ flows with those of before.")
+    if "ALLOW_CLIENT_TOKEN_AUTH" in flows and len(flows) > 1:
+        raise invalid("ALLOW_CLIENT_TOKEN_AUTH cannot be used with other flows.")
     if settings.get("RefreshTokenRotation", {}).get("Feature") == "ENABLED" and "ALLOW_REFRESH_TOKEN_AUTH" in flows:
         raise invalid("ALLOW_REFRESH_TOKEN_AUTH cannot be used with refresh token rotation.")

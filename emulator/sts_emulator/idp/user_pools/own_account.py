@@ -17,7 +17,7 @@ from sts_emulator.idp.user_pools.kinds import (
     find_user,
     invalid,
     not_authorized,
-    unsupported,
+    user_of,
 )
 from sts_emulator.idp.user_pools.triggers.firing import Occasion
 from sts_emulator.vending.context import Context
@@ -33,11 +33,11 @@ def get_user(ctx: Context, *, AccessToken: str) -> Mapping[str, Any]:
 
 
 @operation("cognito-idp", "GetUserAuthFactors")
-def get_user_auth_factors(ctx: Context, *, AccessToken: str) -> Mapping[str, Any]:
+def get_user_authfactors(ctx: Context, *, AccessToken: str) -> Mapping[str, Any]:
     """What the user may sign in with."""
     party, _ = tokens.bearer(ctx.world, AccessToken)
     user = party.user
-    return {"Username": user["username"], "ConfiguredUserAuthFactors": _factors(party.pool, user), **mfa.shown(user)}
+    return {"Username": user["username"], "ConfiguredUserAuthFactors": factors(party.pool, user), **mfa.shown(user)}
 
 
 @operation("cognito-idp", "UpdateUserAttributes")
@@ -54,15 +54,17 @@ async def update_user_attributes(
     changes = attributes.checked(pool, UserAttributes)
     attributes.check_writable(party.client, changes)
     attributes.check_mutable(pool, changes)
-    update = pool["settings"].get("UserAttributeUpdateSettings", {})
-    if set(update.get("AttributesRequireVerificationBeforeUpdate") or ()) & changes.keys():
-        raise unsupported("attributes that change only once they are verified")
+    occasion = Occasion(ctx, pool, party.client["id"])
+    later = attributes.to_verify_first(pool, changes, user["attributes"])
+    sent = [await pool_users.to_confirm(occasion, user, name, later[name], ClientMetadata) for name in later]
+    changes = {name: value for name, value in changes.items() if name.removesuffix("_verified") not in later}
+    if later:
+        user = user_of(ctx.world, pool, user["username"])
     unverified = attributes.unverified_by(changes, user["attributes"])
     user = change_user(ctx.world, pool, user, attributes={**user["attributes"], **changes, **unverified})
     wanted = pool["settings"].get("AutoVerifiedAttributes") or ()
     addresses = [name for name in ("email", "phone_number") if f"{name}_verified" in unverified and name in wanted]
-    occasion = Occasion(ctx, pool, party.client["id"])
-    sent = [
+    sent += [
         await codes.send(occasion, user, name, name, "UpdateUserAttribute", ClientMetadata)
         for name in addresses
         if user["attributes"].get(name)
@@ -88,7 +90,8 @@ async def get_user_attribute_verification_code(
     party, _key = tokens.bearer(ctx.world, AccessToken)
     _check_address(AttributeName)
     occasion = Occasion(ctx, party.pool, party.client["id"])
-    sent = await codes.send(occasion, party.user, AttributeName, AttributeName, "VerifyUserAttribute", ClientMetadata)
+    user = pool_users.with_pending(party.user, AttributeName)
+    sent = await codes.send(occasion, user, AttributeName, AttributeName, "VerifyUserAttribute", ClientMetadata)
     return {"CodeDeliveryDetails": sent}
 
 
@@ -98,9 +101,11 @@ async def verify_user_attribute(ctx: Context, *, AccessToken: str, AttributeName
     party, _ = tokens.bearer(ctx.world, AccessToken)
     _check_address(AttributeName)
     codes.use(ctx.world, party.pool, party.user, AttributeName, Code)
-    verified = {**party.user["attributes"], f"{AttributeName}_verified": "true"}
     with ctx.world.unit(lock=True):
-        change_user(ctx.world, party.pool, party.user, attributes=verified)
+        user = _again(ctx.world, party)
+        verified = {**pool_users.with_pending(user, AttributeName)["attributes"], f"{AttributeName}_verified": "true"}
+        rest = {name: value for name, value in user.get("pending", {}).items() if name != AttributeName}
+        change_user(ctx.world, party.pool, user, attributes=verified, pending=rest)
     return {}
 
 
@@ -131,7 +136,7 @@ def delete_user(ctx: Context, *, AccessToken: str) -> Mapping[str, Any]:
     return {}
 
 
-def _factors(pool: Pool, user: PoolUser) -> list[str]:
+def factors(pool: Pool, user: PoolUser) -> list[str]:
     """By what the user can begin to sign in, without the two ways to send a password."""
     return [name for name in choices.offers(pool, user) if name != choices.PASSWORD_SRP]
 

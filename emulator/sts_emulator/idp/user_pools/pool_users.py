@@ -168,15 +168,26 @@ async def admin_reset_user_password(
 
 
 @operation("cognito-idp", "AdminUpdateUserAttributes")
-def admin_update_user_attributes(
-    ctx: Context, *, UserPoolId: str, Username: str, UserAttributes: Pairs, **_: Any
+async def admin_update_user_attributes(
+    ctx: Context,
+    *,
+    UserPoolId: str,
+    Username: str,
+    UserAttributes: Pairs,
+    ClientMetadata: Mapping[str, str] | None = None,
 ) -> Mapping[str, Any]:
     """Change attributes; administrators may say that an address is verified."""
     pool, user = _reach(ctx, UserPoolId, Username)
     changes = attributes.checked(pool, UserAttributes)
     attributes.check_mutable(pool, changes)
-    unverified = attributes.unverified_by(changes, user["attributes"])
-    change_user(ctx.world, pool, user, attributes={**user["attributes"], **unverified, **changes})
+    later = attributes.to_verify_first(pool, changes, user["attributes"])
+    for name, value in later.items():
+        await to_confirm(firing.Occasion(ctx, pool), user, name, value, ClientMetadata)
+    changes = {name: value for name, value in changes.items() if name.removesuffix("_verified") not in later}
+    with ctx.world.unit(lock=True):
+        user = user_of(ctx.world, pool, user["username"])
+        unverified = attributes.unverified_by(changes, user["attributes"])
+        change_user(ctx.world, pool, user, attributes={**user["attributes"], **unverified, **changes})
     return {}
 
 
@@ -247,6 +258,25 @@ def with_password(world: World, pool: Pool, user: PoolUser, password: str, *, is
     if is_temporary:
         changed["temporary_until"] = world.now() + passwords.temporary_days(pool) * _DAY
     return changed
+
+
+async def to_confirm(
+    occasion: firing.Occasion, user: PoolUser, name: str, value: str, metadata: Mapping[str, str] | None
+) -> dict[str, str]:
+    """Send a code to an address that counts once it is verified; the old one stays until then."""
+    addressed: PoolUser = {**user, "attributes": {**user["attributes"], name: value}}
+    sent = await codes.send(occasion, addressed, name, name, "UpdateUserAttribute", metadata)
+    world, pool = occasion.ctx.world, occasion.pool
+    with world.unit(lock=True):
+        current = user_of(world, pool, user["username"])
+        change_user(world, pool, current, pending={**current.get("pending", {}), name: value})
+    return sent
+
+
+def with_pending(user: PoolUser, name: str) -> PoolUser:
+    """The user as they are once the new address of that name, if there is one, is verified."""
+    waiting = user.get("pending", {})
+    return {**user, "attributes": {**user["attributes"], name: waiting[name]}} if name in waiting else user
 
 
 def remove(world: World, pool: Pool, user: PoolUser) -> None:

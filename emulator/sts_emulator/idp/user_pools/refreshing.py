@@ -18,6 +18,7 @@ from sts_emulator.idp.user_pools.kinds import (
     not_authorized,
     pool_of,
     reach,
+    unsupported,
     user_of,
 )
 from sts_emulator.idp.user_pools.pools import SETTING
@@ -60,9 +61,16 @@ async def get_tokens_from_refresh_token(
 
 @operation("cognito-idp", "RevokeToken")
 def revoke_token(
-    ctx: Context, *, Token: str, ClientId: str, ClientSecret: str | None = None, **_: Any
+    ctx: Context,
+    *,
+    Token: str,
+    ClientId: str,
+    ClientSecret: str | None = None,
+    RevokeAssociatedSessions: str = "NONE",
 ) -> Mapping[str, Any]:
     """End one sign-in: its refresh token, and the access tokens that came of it."""
+    if RevokeAssociatedSessions != "NONE":
+        raise unsupported("RevokeAssociatedSessions (sessions of managed login)")
     client = client_of(ctx.world, ClientId)
     try:
         clients.check_secret(client, ClientSecret)

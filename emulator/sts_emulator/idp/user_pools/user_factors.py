@@ -1,0 +1,33 @@
+"""What administrators do with a user's factors: see them, and take an authenticator app away."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sts_emulator.idp.user_pools import mfa, own_account
+from sts_emulator.idp.user_pools.kinds import PoolUser, not_found, reach, save_user, user_of
+from sts_emulator.vending.context import Context
+from sts_emulator.wire.dispatch import operation
+
+
+@operation("cognito-idp", "AdminGetUserAuthFactors")
+def admin_get_user_auth_factors(ctx: Context, *, UserPoolId: str, Username: str) -> Mapping[str, Any]:
+    """As `GetUserAuthFactors`, by an administrator."""
+    pool = reach(ctx, UserPoolId)
+    user = user_of(ctx.world, pool, Username)
+    factors = own_account.factors(pool, user)
+    return {"Username": user["username"], "ConfiguredUserAuthFactors": factors, **mfa.shown(user)}
+
+
+@operation("cognito-idp", "AdminDeleteSoftwareToken")
+def admin_delete_software_token(ctx: Context, *, UserPoolId: str, Username: str) -> Mapping[str, Any]:
+    """Take away the app that a user lost: they sign in without it, or pair another where the pool demands one."""
+    pool = reach(ctx, UserPoolId)
+    user = user_of(ctx.world, pool, Username)
+    if "token" not in user:
+        raise not_found("Software token does not exist.")  # AWS's sentence is not recorded; this one is ours
+    changed: PoolUser = {**user, "modified": ctx.world.now()}
+    del changed["token"]
+    save_user(ctx.world, pool, changed)
+    return {}
