@@ -185,6 +185,15 @@ def test_a_person_signs_in_and_gets_a_permission_set(aws):
     assert post(aws, "person", person="jane", start_url="https://x.test/").status == 400
 
 
+def test_a_fault_of_the_world_hits_what_the_workbench_calls(aws):
+    text = made(post(aws, "token", issuer="github", claims="repo = acme/shop\nref = refs/heads/main"))
+    aws.faults({"service": "sso-oidc", "code": "SlowDownException"}, {"service": "sts", "answer": "drop"})
+    refused = post(aws, "person", person="jane", start_url=START_URL)
+    assert refused.status == 400
+    assert refused.texts("//*[@id='wrong']")[0].startswith("/client/register: ")
+    assert follow(aws, post(aws, "use", kind="token", role=DEPLOY, text=text)).status in (200, 404)
+
+
 @pytest.mark.scenario((EXAMPLES / "cognito.yaml").read_text())
 def test_a_pools_user_gets_the_role_that_an_identity_pool_chooses(aws):
     page = post(aws, "sign-in", **hidden(visit(console(aws, "workbench")), "ana of phone-app"))

@@ -50,8 +50,8 @@ async def call(
 
 
 def attempt_of(response: Response) -> str:
-    """The request id of a call, by which its attempt is found."""
-    return next(value for name, value in response.headers if name.lower() == "x-amzn-requestid")
+    """The request id of a call, by which its attempt is found; that of the last where a fault took its answer away."""
+    return next((value for name, value in response.headers if name.lower() == "x-amzn-requestid"), "last")
 
 
 async def sts(visit: Visit, **given: str) -> Response:
@@ -65,8 +65,11 @@ async def _json(visit: Visit, path: str, body: Mapping[str, Any], target: str = 
     response = await call(
         visit, "POST", path, headers | ({"x-amz-target": target} if target else {}), json.dumps(body).encode()
     )
-    told: dict[str, Any] = json.loads(response.body) if response.body else {}
-    return response, told
+    try:
+        told = json.loads(response.body)
+    except ValueError:  # such as nothing, where the world has a fault
+        told = None
+    return response, told if isinstance(told, dict) else {}
 
 
 # -- Identity Center -------------------------------------------------------------------------------------------------
@@ -91,7 +94,8 @@ async def role_credentials(visit: Visit, token: str, account: str, role: str) ->
 async def _told(visit: Visit, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
     response, told = await _json(visit, path, body)
     if response.status != 200:  # noqa: PLR2004
-        raise AwsError("Refused", str(told.get("error_description") or told.get("message") or told))
+        reason = told.get("error_description") or told.get("message") or told.get("error") or response.status
+        raise AwsError("Refused", f"{path}: {reason}")
     return told
 
 
