@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from contextlib import closing
 
 import pytest
@@ -11,6 +14,8 @@ from sts_emulator.cli.control import Control, ControlError
 from sts_emulator.cli.learner import Learner
 from sts_emulator.cli.main import main
 from sts_emulator.labs import proof, shelf
+from sts_emulator.pages.tokens import derived
+from sts_emulator.shared_server import free_port
 
 LAB = "assume-role"  # needs nothing behind the door
 
@@ -175,6 +180,29 @@ def test_a_lab_that_has_not_begun_says_how_to_begin(learner):
         learner.check(LAB)
 
 
+def test_before_anything_has_begun_it_says_how_to_begin(learner):
+    with pytest.raises(ControlError, match="no lab has begun in world `learner-1`: `sts-emulator lab start NAME`"):
+        learner.read(LAB)
+
+
+@pytest.mark.clients
+def test_where_no_emulator_runs_one_is_started(tmp_path):
+    port = str(free_port())
+
+    def run(*words):
+        environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "XDG_STATE_HOME": str(tmp_path / "state")}
+        command = [sys.executable, "-m", "sts_emulator", *words, "--port", port]
+        return subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    begun = run("lab", "start", "access-keys")  # which uses S3
+    try:
+        assert begun.returncode == 0, begun.stderr
+        assert f"export AWS_ENDPOINT_URL=http://127.0.0.1:{port}/w/lab\n" in begun.stdout
+        assert "sts-emulator runs on" in begun.stderr  # not among what a shell is to evaluate
+    finally:
+        assert run("stop").returncode == 0
+
+
 def test_a_lab_that_uses_s3_needs_it_behind_the_door(emulator_server):
     with emulator_server.control() as control, pytest.raises(ControlError, match="--upstream moto"):
         Learner(control, "nobody").start("access-keys")
@@ -191,6 +219,20 @@ def test_what_was_done_outlives_the_server(serve, tmp_path):
         assert ann.read(LAB)["state"] == "solved"
         assert told(ann, "intern")["score"] == "right"
         assert ann.check(LAB)["solved"]
+
+
+def test_whoever_may_only_read_sees_no_keys_and_begins_nothing(serve, tmp_path):
+    token = "a-token-of-sixteen-or-more"
+    with serve("--scenario", "/dev/null", "--token", token, cwd=tmp_path) as (url, _):
+        with closing(Learner(Control(url, token), "ann")) as ann:
+            assert ann.start(LAB)["environment"]["secret_access_key"]
+        with closing(Learner(Control(url, derived(token, "ann", reads=True)), "ann")) as guest:
+            assert guest.read(LAB)["environment"] == {}
+            for refused in (lambda: guest.start(LAB), lambda: guest.check(LAB), lambda: guest.hint(LAB)):
+                with pytest.raises(ControlError, match="this token is for reading"):
+                    refused()
+        with Control(url, derived(token, "ann")) as anns, pytest.raises(ControlError, match="token is for world `ann`"):
+            Learner(anns, "ben").start(LAB)
 
 
 # -- the terminal ----------------------------------------------------------------------------------------------------

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any
 
-from sts_emulator.cli.control import Control
+from sts_emulator.cli.control import Control, ControlError
 from sts_emulator.labs.hands import Hands
 
 
@@ -82,7 +83,13 @@ class Learner:
         return Hands(self.endpoint, told["values"], keys, self._api, self._page)
 
     def _api(self, method: str, *path: str, body: Any = None, **query: Any) -> Any:
-        return self._control.api(method, "worlds", self.world, *path, body=body, **query)
+        try:
+            return self._control.api(method, "worlds", self.world, *path, body=body, **query)
+        except ControlError as refused:
+            if refused.status != HTTPStatus.NOT_FOUND or not str(refused).startswith("no world"):
+                raise
+            message = f"no lab has begun in world `{self.world}`: `sts-emulator lab start NAME`"
+            raise ControlError(message, refused.status) from None
 
     def _page(self, method: str, path: str, body: Any = None) -> Any:
         prefix = self.endpoint.removeprefix(self._control.url)

@@ -13,6 +13,7 @@ from sts_emulator.console.dependencies import Beside, Strict, TheServer, TheWorl
 from sts_emulator.core.world import DEFAULT
 from sts_emulator.labs import learning
 from sts_emulator.labs.shelf import UnknownLabError
+from sts_emulator.pages import tokens
 
 router = APIRouter(route_class=Beside)
 
@@ -45,7 +46,10 @@ async def list_labs(server: TheServer, world: str) -> list[dict[str, Any]]:
 async def get_lab(request: Request, server: TheServer, world: TheWorld, lab: str) -> dict[str, Any]:
     """Story, steps, predictions with their scores, the hints that were taken, checks; solved, what was learned."""
     with _refusing():
-        return learning.told(server, world, lab, _endpoint(request, world.name))
+        told = learning.told(server, world, lab, _endpoint(request, world.name))
+    if tokens.only_reads(server.settings, request.headers.get("authorization", "")):
+        return {**told, "environment": {}}  # there are keys in it, with which one can do more
+    return told
 
 
 @router.post("/worlds/{world}/labs/{lab}/start", summary="Begin a lab, or begin it again")
