@@ -78,7 +78,7 @@ def terraform_plugins() -> Path:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests that share what is slow to start run on one worker: else each would start one."""
     for item in items:
-        for fixture in ("moto", "chromium"):
+        for fixture in ("moto", "chromium", "school"):
             if fixture in getattr(item, "fixturenames", ()):
                 place = item.path.stem if fixture == "chromium" else ""  # each file has a browser of its own
                 item.add_marker(pytest.mark.xdist_group(f"{fixture}{place}"))

@@ -268,10 +268,16 @@ def test_a_lab_in_the_terminal(learner, capsys):
     assert code == 0
     assert "aws iam update-role --role-name emergency" in shown
     assert "solved." in shown
+    assert "Only repairing the role: the thief's session goes on until its end." in shown  # a way that does not do
     assert learner.read(LAB)["shown"]  # an instructor sees it
 
     code, shown = run(learner, capsys, "reset", LAB)
     assert learner.read(LAB)["state"] == "begun"
+
+
+def test_the_list_needs_no_server(capsys):
+    assert main(["lab", "list", "--port", str(free_port())]) == 0
+    assert set(shelf.names()) <= {*capsys.readouterr().out.split()}
 
 
 def test_each_answer_is_json_for_programs(learner, capsys):

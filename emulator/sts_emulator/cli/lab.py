@@ -90,9 +90,16 @@ def _learner(arguments: argparse.Namespace) -> Iterator[Learner]:
 
 def _list(arguments: argparse.Namespace) -> None:
     with _learner(arguments) as learner:
-        labs = learner.overview()
+        labs = learner.overview() if answers(learner.url) else _shelf()
     lines = [line for number, lab in enumerate(labs, 1) for line in _head(number, lab)]
     answer(arguments, labs, *lines, "", "next: sts-emulator lab start NAME")
+
+
+def _shelf() -> list[dict[str, Any]]:
+    """What there is, where no server knows of anybody."""
+    from sts_emulator.labs import learning
+
+    return learning.overview(None)
 
 
 def _head(number: int, lab: Mapping[str, Any]) -> Iterator[str]:
@@ -141,7 +148,20 @@ def _told(lab: Mapping[str, Any]) -> Iterator[str]:
         yield from ("", f"{number}. {step['title']}  [{step['name']}]", "", *_lines(step["text"]))
         yield from _asked(lab["name"], step)
         yield from (f"    {line}" for line in step["commands"].rstrip().split("\n") if step["commands"])
-    yield from ("", f"done?  sts-emulator lab check {lab['name']}     stuck?  sts-emulator lab hint {lab['name']}")
+    if lab["learned"]:
+        yield from ("", *_afterwards(lab))
+    else:
+        yield from ("", f"done?  sts-emulator lab check {lab['name']}     stuck?  sts-emulator lab hint {lab['name']}")
+
+
+def _afterwards(lab: Mapping[str, Any]) -> Iterator[str]:
+    """What is told once it is solved: what was learned, and which ways do not do."""
+    yield from ("solved.", *_lines(lab["learned"]))
+    if lab["wrong"]:
+        yield from ("", f"ways that do not do; try one, after `sts-emulator lab reset {lab['name']}`:")
+    for way in lab["wrong"]:
+        yield from ("", *textwrap.wrap(way["text"], WIDTH, initial_indent="✗ ", subsequent_indent="  "))
+        yield from (f"    {line}" for line in _lines(way["commands"]))
 
 
 def _asked(name: str, step: Mapping[str, Any]) -> Iterator[str]:
@@ -209,7 +229,7 @@ def _check(arguments: argparse.Namespace) -> int:
         lines += ["", "your predictions:"]
         lines += [f"  {step['title']}: {_SCORES[asked['score']]}" for step, asked in scores if asked["guess"]]
     if result["solved"]:
-        lines += ["", "solved.", *_lines(result["told"]["learned"])]
+        lines += ["", *_afterwards(result["told"])]
     answer(arguments, result, *lines)
     return 0 if result["solved"] else REFUSED
 
