@@ -355,6 +355,8 @@ SERVICES = (
             "_emulator/worlds": ("sts_emulator.web.worlds",),
             "_emulator/explorer": _rooms("sts_emulator.web", "explorer", "trust_editor"),
             "_emulator/workbench": ("sts_emulator.web.workbench",),
+            "_emulator/labs": ("sts_emulator.web.labs",),
+            "_emulator/class": ("sts_emulator.web.class_room",),
         },
     ),
     # The token that STS signs for others to verify is evidence, so it is made where evidence is made.

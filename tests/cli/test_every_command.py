@@ -130,7 +130,7 @@ ANSWERS = (
     *("diff trust_policies/default.yaml trust_policies/saml.yaml", "import trust.json"),
     *("who-can developer trust_policies/default.yaml", "what-can alice trust_policies/default.yaml"),
     *("certs generate", "certs list", "certs server", "access --token a-token-of-the-server --read"),
-    *("choose --who program --takes keys", "choose --list"),
+    *("choose --who program --takes keys", "choose --list", "lab list"),
 )
 
 
@@ -157,7 +157,8 @@ def test_what_may_be_endless_is_json_line_by_line(shell, command: str):
 def test_all_answers_are_tried():
     """But those of a token's many kinds, of which two are."""
     elsewhere = {"least-privilege"}  # which takes a recording: tests/gateway/test_least_privilege.py
-    elsewhere |= {"lab"}  # which takes a world of its own: tests/labs/test_learning.py
+    elsewhere |= {"lab", "class"}  # which take worlds of their own: tests/labs/test_learning.py, test_class.py
+    elsewhere |= {"credential-process"}  # which takes a certificate: tests/methods/roles_anywhere
     begun = {*ANSWERS, *elsewhere, "certs revoke", "events", "messages", "start", "stop"}
     missing = [
         name
@@ -236,6 +237,7 @@ def forged() -> str:
     return ".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts) + "."
 
 
+CREDENTIAL_PROCESS = ("--certificate", "--private-key", "--role-arn", "--trust-anchor-arn", "--profile-arn")
 HOSTILE = (
     *(("events",), ("explain",), ("inspect", forged()), ("inspect", f"<Response>{EVIL}</Response>"), ("inspect", EVIL)),
     *((command, file) for command in ("lint", "check", "import", "explain") for file in ("trust.json", "plan.json")),
@@ -270,6 +272,8 @@ HOSTILE = (
         ("lab", "start", EVIL),
         ("lab", "lint", EVIL),
         ("lab", "predict", "assume-role", EVIL, "deny", "--layer", EVIL),
+        ("class", "status", "--name", EVIL),
+        ("credential-process", *(word for option in CREDENTIAL_PROCESS for word in (option, EVIL))),
         ("certs", "revoke", EVIL),
         ("events", "--outcome", EVIL),
         ("sso", "scim", "--instance", EVIL),

@@ -37,6 +37,7 @@ PAGES = {
 
 
 NO_PAGES = ("live", "static/{name}", "explorer/picture.css")  # a stream, and files
+NO_PAGES += ("class/{name}",)  # which takes a class: test_labs_pages.py
 MORE = """
 issuers: {ci: {preset: gitlab}}
 saml_idps: {corp: {groups: {engineers: ["arn:aws:iam::111122223333:role/developer"]}, users: {jane: {groups: engineers}}}}

@@ -19,7 +19,7 @@ COMMANDS = (
     *("serve", "start", "stop", "status", "logs"),
     *("env", "inspect", "token", "check", "lint", "who-can", "what-can", "diff", "import", "least-privilege"),
     *("explain", "events", "world", "certs", "saml", "mfa", "exec", "imds", "workload", "approve", "messages"),
-    *("access", "choose", "lab"),
+    *("access", "choose", "class", "credential-process", "lab"),
     *("completion", "sso"),
 )
 """Modules of this package, `-` being `_` there. Each has `add_parser(subparsers)`, which sets the default `run`: a

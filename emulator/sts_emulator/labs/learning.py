@@ -23,6 +23,8 @@ ANSWERS: Final = ("allow", "deny")
 class LabError(ValueError):
     """What a learner asked for cannot be: its text says why, and what to do."""
 
+    status: Final = 409
+
 
 # -- telling ---------------------------------------------------------------------------------------------------------
 

@@ -35,6 +35,8 @@ _PLACEHOLDER = re.compile(r"\{\{\s*([a-z0-9_]+)\s*\}\}")
 class UnknownLabError(LookupError):
     """There is no lab of that name; its text says which are near."""
 
+    status: Final = 404
+
 
 @cache
 def names() -> tuple[str, ...]:

@@ -61,6 +61,10 @@ def _place(request: Request) -> tuple[str, str]:
     return first, below
 
 
+_OF_ALL = ("/_emulator/worlds", "/_emulator/class")
+"""Pages about all worlds, whichever world's address they are asked for at."""
+
+
 def _guard(visit: Visit, page: Page) -> None:
     request = visit.request
     if not page.own_hosts:
@@ -68,7 +72,7 @@ def _guard(visit: Visit, page: Page) -> None:
     if not page.foreign:
         guard.check_origin(request.headers, request.method)
     if page.own or page.trusted:
-        name = tokens.ALL if request.raw_path.startswith("/_emulator/worlds") else visit.world.name
+        name = tokens.ALL if request.raw_path.startswith(_OF_ALL) else visit.world.name
         guard.check_token(request.headers, visit.server.settings, request.method, name, request.raw_path)
 
 

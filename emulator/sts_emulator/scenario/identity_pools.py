@@ -245,7 +245,7 @@ def present(call: Call, expectation: Expectation, role_arn: str, given: Mapping[
         AwsError: as the server would.
         ScenarioError: an unknown member, or no such pool or provider.
     """
-    from sts_emulator.methods.cognito import pool_tokens, sign_in
+    from sts_emulator.methods.cognito import identities, pool_tokens, sign_in
     from sts_emulator.methods.web_identity import assume_role_with_web_identity as web_identity
 
     place = expectation.where.at("with")
@@ -260,6 +260,8 @@ def present(call: Call, expectation: Expectation, role_arn: str, given: Mapping[
     pool = _pool(call, place, given.get("pool", ""))
     identity = given.get("identity", "") or f"{pool['region']}:00000000-0000-4000-8000-000000000000"
     logins = [] if given.get("guest") == "true" else [_login(call, place, pool, given)]
+    if not logins:
+        identities.check_guests(call, pool)
     if flow == "basic":
         call.service, call.operation = "sts", "AssumeRoleWithWebIdentity"
         sign_in.check_classic(call, pool)

@@ -20,6 +20,7 @@ PLACES: Final = (
     ("world", "Time and faults"),
     ("mailbox", "Mailbox"),
     ("worlds", "Worlds"),
+    ("labs", "Labs"),
 )
 
 

@@ -73,6 +73,14 @@ def test_a_mistake_is_told_at_its_line(aws, old, new, told):
     assert re.search(r"scenario:\d+: ", str(caught.value))
 
 
+def test_a_guest_is_expected_only_where_guests_are_let_in(tmp_path, capsys):
+    scenario = tmp_path / "cognito.yaml"
+    scenario.write_text(EXAMPLE.read_text().replace("guests: true", "guests: false", 1))
+
+    assert main(["check", str(scenario)]) == 1
+    assert "✗ a guest looks around" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("classic", ["true", "false"])
 def test_every_expectation_that_check_suggests_can_be_tried_and_holds(tmp_path, capsys, classic):
     text = EXAMPLE.read_text().replace("guests: true", f"guests: true\n        classic_flow: {classic}")

@@ -45,9 +45,14 @@ def guest(ctx: Context, pool: IdentityPool, identity: PoolIdentity | None) -> Po
     if identity is not None and identity["logins"]:
         why = "the identity has logins, and the request brings none"
         raise unauthorized(ctx, f"Access to Identity '{identity['id']}' is forbidden.", why)
+    check_guests(ctx, pool)
+    return identity or create(ctx.world, pool, [])
+
+
+def check_guests(ctx: Context, pool: IdentityPool) -> None:
+    """Refuse somebody without logins where the pool lets no guests in. Raises AwsError: NotAuthorizedException."""
     if not pool["settings"].get("AllowUnauthenticatedIdentities"):
         raise unauthorized(ctx, NO_GUESTS, "the pool's AllowUnauthenticatedIdentities is false")
-    return identity or create(ctx.world, pool, [])
 
 
 def of_logins(ctx: Context, pool: IdentityPool, pairs: Sequence[Pair], named: PoolIdentity | None) -> PoolIdentity:

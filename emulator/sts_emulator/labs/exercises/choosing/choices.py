@@ -1,0 +1,163 @@
+"""What the four programs and the administrator do, and whether each program comes by the door that fits it."""
+
+from __future__ import annotations
+
+from sts_emulator.accounts import documents
+from sts_emulator.labs.hands import Hands
+from sts_emulator.labs.seen import Seen
+
+CLOCK = ("AKIACLOCKOFBOOKKEEPE", "the-clock-in-the-bookkeepers-account")
+FAX = ("AKIAKEYOFTHEFAX00001", "the-key-in-the-two-fields-of-the-fax")
+NEEDLESS = {
+    "site": "AKIAKEYOFTHESITE0001",
+    "pipeline": "AKIAKEYOFTHEPIPELINE",
+    "reports": "AKIAKEYOFTHEREPORTS1",
+}
+GITHUB = "token.actions.githubusercontent.com"
+MAIN = "repo:shop/site:ref:refs/heads/main"
+
+
+# -- steps -----------------------------------------------------------------------------------------------------------
+
+
+def site(hands: Hands) -> None:
+    hands.client("sts", hands.task("Site")).get_caller_identity()
+
+
+def pipeline(hands: Hands) -> None:
+    _deploy(hands, "main", "shop/site", "refs/heads/main")
+
+
+def branch(hands: Hands) -> None:
+    _deploy(hands, "trainee", "shop/site", "refs/heads/trainee")
+
+
+def reports(hands: Hands) -> None:
+    nightly = f"arn:aws:iam::{hands.values['bookkeeper']}:role/Nightly"
+    hands.keep("nightly", hands.client("sts", CLOCK).assume_role(RoleArn=nightly, RoleSessionName="nightly"))
+    arn = f"arn:aws:iam::{hands.values['account']}:role/Reports"
+    hands.client("sts", hands.session("nightly")).assume_role(RoleArn=arn, RoleSessionName="reports")
+
+
+def fax(hands: Hands) -> None:
+    hands.client("sts", FAX).get_caller_identity()
+
+
+def tidy(hands: Hands) -> None:
+    for user, key in NEEDLESS.items():
+        _switch_off(hands, user, key)
+    _trust(hands, {"StringEquals": {f"{GITHUB}:aud": "sts.amazonaws.com", f"{GITHUB}:sub": MAIN}})
+
+
+def defend(hands: Hands) -> None:
+    _deploy(hands, "trainee-again", "shop/site", "refs/heads/trainee")
+    _deploy(hands, "fork", "mallory/site", "refs/heads/main")
+
+
+def _deploy(hands: Hands, session: str, repo: str, ref: str) -> None:
+    token = hands.page("POST", "issuers/github/token", body={"repo": repo, "ref": ref})["token"]
+    with hands.tries():
+        hands.client("sts", ()).assume_role_with_web_identity(
+            RoleArn=f"arn:aws:iam::{hands.values['account']}:role/Deploy",
+            RoleSessionName=session,
+            WebIdentityToken=token,
+        )
+
+
+def _switch_off(hands: Hands, user: str, key: str) -> None:
+    hands.client("iam").update_access_key(UserName=user, AccessKeyId=key, Status="Inactive")
+
+
+def _trust(hands: Hands, condition: dict[str, dict[str, str]]) -> None:
+    provider = f"arn:aws:iam::{hands.values['account']}:oidc-provider/{GITHUB}"
+    allow = {"Effect": "Allow", "Principal": {"Federated": provider}, "Action": "sts:AssumeRoleWithWebIdentity"}
+    hands.trust("Deploy", {**allow, "Condition": condition})
+
+
+# -- wrong ways ------------------------------------------------------------------------------------------------------
+
+
+def a_spare_key(hands: Hands) -> None:
+    for user in ("site", "reports"):
+        _switch_off(hands, user, NEEDLESS[user])
+
+
+def no_keys_at_all(hands: Hands) -> None:
+    for user, key in {**NEEDLESS, "fax": FAX[0]}.items():
+        _switch_off(hands, user, key)
+
+
+def any_main(hands: Hands) -> None:
+    subject = {f"{GITHUB}:sub": "repo:*/site:ref:refs/heads/main"}
+    _trust(hands, {"StringEquals": {f"{GITHUB}:aud": "sts.amazonaws.com"}, "StringLike": subject})
+
+
+# -- checks ----------------------------------------------------------------------------------------------------------
+
+
+def site_has_its_door(seen: Seen) -> str:
+    if not _came(seen, "*:assumed-role/Site/*"):
+        return "Nobody has been the site yet, as a container with the role Site: do the step `site`."
+    return ""
+
+
+def pipeline_has_its_door(seen: Seen) -> str:
+    came = seen.find({"eventName": "AssumeRoleWithWebIdentity", "requestParameters.roleArn": "*:role/Deploy"})
+    if not any(attempt.is_allowed for attempt in came):
+        return "The pipeline has not come with a token yet: do the step `pipeline`."
+    if not _may_deploy(seen, "shop/site", "refs/heads/main"):
+        return "A token of the branch main does not become Deploy any more: nothing can be deployed."
+    return ""
+
+
+def reports_have_their_door(seen: Seen) -> str:
+    came = seen.find({"eventName": "AssumeRole", "requestParameters.roleArn": "*:role/Reports"})
+    if not any(attempt.is_allowed for attempt in came):
+        return "The bookkeeper has not become Reports yet: do the step `reports`."
+    bookkeeper, account = seen.values["bookkeeper"], seen.values["account"]
+    caller = f'{{role: Nightly, account: "{bookkeeper}", session: nightly}}'
+    if not seen.may(f'{{assume: "arn:aws:iam::{account}:role/Reports", caller: {caller}}}'):
+        return "The bookkeeper's role does not become Reports any more."
+    return ""
+
+
+def fax_goes_on(seen: Seen) -> str:
+    if not _active(seen, "fax"):
+        return "The fax has no key that works, and takes nothing else: it has stopped."
+    if not _came(seen, "*:user/fax"):
+        return "Nobody has been the fax yet: do the step `fax`."
+    return ""
+
+
+def no_needless_keys(seen: Seen) -> str:
+    left = [user for user in NEEDLESS if _active(seen, user)]
+    if left:
+        return f"These have a key that works, and do not need it any more: {', '.join(left)}."
+    if len(_active(seen, "fax")) > 1:
+        return "The fax has two keys that work. It needs one."
+    return ""
+
+
+def only_main(seen: Seen) -> str:
+    for repo, ref in (
+        ("shop/site", "refs/heads/trainee"),
+        ("shop/site", "refs/tags/main"),
+        ("mallory/site", "refs/heads/main"),
+    ):
+        if _may_deploy(seen, repo, ref):
+            return f"A job of {repo} at {ref} still becomes Deploy."
+    return ""
+
+
+def _came(seen: Seen, who: str) -> bool:
+    return any(attempt.is_allowed for attempt in seen.find({"userIdentity.arn": who}))
+
+
+def _active(seen: Seen, user: str) -> list[str]:
+    keys = seen.world.page(documents.ACCESS_KEY)
+    return [key["id"] for key in keys if key["user"] == user and key["status"] == "Active"]
+
+
+def _may_deploy(seen: Seen, repo: str, ref: str) -> bool:
+    role = f"arn:aws:iam::{seen.values['account']}:role/Deploy"
+    return seen.may(f'{{assume: "{role}", with: {{github: {{repo: {repo}, ref: {ref}}}}}}}')

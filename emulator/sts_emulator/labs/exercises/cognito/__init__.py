@@ -1,0 +1,1 @@
+"""Lab 7: the guest of an identity pool."""

@@ -1,0 +1,178 @@
+"""What a guest, Ana and the administrator do, and whether guests see the welcome page and no more."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sts_emulator.accounts import documents
+from sts_emulator.labs.hands import Hands
+from sts_emulator.labs.seen import Seen
+
+POOL = "us-east-1:9b0a7c6d-5e4f-4a3b-8c2d-1e0f9a8b7c6d"
+USERS = "cognito-idp.us-east-1.amazonaws.com/us-east-1_PhotoApp1"
+CLIENT = "1photoapp0client0id0EXAMPLE"
+SOMEBODY = "us-east-1:11111111-2222-4333-8444-555555555555"
+
+
+# -- steps -----------------------------------------------------------------------------------------------------------
+
+
+def guest(hands: Hands) -> None:
+    cognito = hands.client("cognito-identity", ())
+    identity = hands.keep("guest", cognito.get_id(IdentityPoolId=POOL)["IdentityId"])
+    hands.keep("enhanced", cognito.get_credentials_for_identity(IdentityId=identity))
+    _read(hands, "public/welcome.txt")
+
+
+def snoop(hands: Hands) -> None:
+    _read(hands, f"users/{SOMEBODY}/beach.txt")
+
+
+def staff(hands: Hands) -> None:
+    with hands.tries():
+        hands.client("iam", hands.session("enhanced")).list_users()
+
+
+def classic(hands: Hands) -> None:
+    token = hands.client("cognito-identity", ()).get_open_id_token(IdentityId=hands.kept("guest"))["Token"]
+    sts = hands.client("sts", ())
+    vended = sts.assume_role_with_web_identity(
+        RoleArn=f"arn:aws:iam::{hands.values['account']}:role/AppGuest", RoleSessionName="basic", WebIdentityToken=token
+    )
+    hands.keep("basic", vended)
+    hands.client("iam", hands.session("basic")).list_users()
+
+
+def repair(hands: Hands) -> None:
+    _narrow(hands)
+    _update(hands)
+
+
+def again(hands: Hands) -> None:
+    with hands.tries():
+        snoop(hands)
+
+
+def ana(hands: Hands) -> None:
+    with hands.tries():
+        _ana(hands)
+
+
+def _ana(hands: Hands) -> None:
+    signed_in = hands.client("cognito-idp", ()).initiate_auth(
+        ClientId=CLIENT,
+        AuthFlow="USER_PASSWORD_AUTH",
+        AuthParameters={"USERNAME": "ana", "PASSWORD": "Correct-horse-1"},
+    )
+    logins = {USERS: signed_in["AuthenticationResult"]["IdToken"]}
+    cognito = hands.client("cognito-identity", ())
+    identity = cognito.get_id(IdentityPoolId=POOL, Logins=logins)["IdentityId"]
+    hands.keep("ana", cognito.get_credentials_for_identity(IdentityId=identity, Logins=logins))
+    s3 = hands.client("s3", hands.session("ana"))
+    s3.put_object(Bucket=_bucket(hands), Key=f"users/{identity}/cat.txt", Body=b"a photo of a cat\n")
+
+
+def _bucket(hands: Hands) -> str:
+    return f"photos-{hands.values['account']}"
+
+
+def _read(hands: Hands, key: str) -> None:
+    hands.client("s3", hands.session("enhanced")).get_object(Bucket=_bucket(hands), Key=key)["Body"].read()
+
+
+def _narrow(hands: Hands) -> None:
+    public = f"arn:aws:s3:::{_bucket(hands)}/public/*"
+    hands.put_role_policy("AppGuest", "guest", {"Effect": "Allow", "Action": "s3:GetObject", "Resource": public})
+
+
+def _update(hands: Hands, *, guests: bool = True, users: bool = True) -> None:
+    providers: dict[str, Any] = {"CognitoIdentityProviders": [{"ProviderName": USERS, "ClientId": CLIENT}]}
+    hands.client("cognito-identity").update_identity_pool(
+        IdentityPoolId=POOL,
+        IdentityPoolName="photos",
+        AllowUnauthenticatedIdentities=guests,
+        AllowClassicFlow=False,
+        **(providers if users else {}),
+    )
+
+
+# -- wrong ways ------------------------------------------------------------------------------------------------------
+
+
+def no_guests(hands: Hands) -> None:
+    _update(hands, guests=False)
+
+
+def only_the_flow(hands: Hands) -> None:
+    _update(hands)
+
+
+def forgotten_users(hands: Hands) -> None:
+    _narrow(hands)
+    _update(hands, users=False)
+
+
+# -- checks ----------------------------------------------------------------------------------------------------------
+
+
+def other_door_was_seen(seen: Seen) -> str:
+    taken = seen.find({"eventName": "AssumeRoleWithWebIdentity", "requestParameters.roleArn": "*:role/AppGuest"})
+    if not any(attempt.is_allowed for attempt in taken):
+        return "No guest has come by the classic flow yet: do the step `classic` before you repair anything."
+    return ""
+
+
+def welcome(seen: Seen) -> str:
+    if not _guest_may(seen, "s3:GetObject", "public/welcome.txt"):
+        return "A guest does not see the welcome page any more."
+    return ""
+
+
+def no_photos(seen: Seen) -> str:
+    if _guest_may(seen, "s3:GetObject", f"users/{SOMEBODY}/beach.txt"):
+        return "A guest can still read the photos of a user."
+    return ""
+
+
+def nothing_else(seen: Seen) -> str:
+    for action, key in (("s3:PutObject", "public/welcome.txt"), ("s3:DeleteObject", "public/welcome.txt")):
+        if _guest_may(seen, action, key):
+            return f"A guest may still do {action} with the welcome page. Reading it is all that guests need."
+    if seen.may('{may: "iam:ListUsers on *", caller: {role: AppGuest, session: x}}'):
+        return "The role of the guests still allows more than reading: iam:ListUsers, for example."
+    return ""
+
+
+def classic_flow_is_off(seen: Seen) -> str:
+    pool = next((pool for pool in seen.world.page(documents.IDENTITY_POOL) if pool["id"] == POOL), None)
+    if pool is None:
+        return "The identity pool is gone, and with it the app."
+    trial = seen.trial(f'{{assume: "{_role(seen, "AppGuest")}", with: {{cognito: {{guest: true, flow: basic}}}}}}')
+    if trial.error is None or trial.error.code != "InvalidParameterException":
+        return "The pool still gives out tokens for the classic flow."
+    return ""
+
+
+def ana_uploads(seen: Seen) -> str:
+    if not _ana_may(seen, "users/us-east-1:00000000-0000-4000-8000-000000000000/cat.txt"):
+        return "Ana cannot sign in and put a photo into her folder any more."
+    if _ana_may(seen, f"users/{SOMEBODY}/beach.txt"):
+        return "Ana can write into somebody else's folder."
+    return ""
+
+
+def _guest_may(seen: Seen, action: str, key: str) -> bool:
+    return _may(seen, "AppGuest", action, key, "guest: true")
+
+
+def _ana_may(seen: Seen, key: str) -> bool:
+    return _may(seen, "AppUser", "s3:PutObject", key, "user: ana")
+
+
+def _may(seen: Seen, role: str, action: str, key: str, who: str) -> bool:
+    resource = f"arn:aws:s3:::photos-{seen.values['account']}/{key}"
+    return seen.may(f'{{assume: "{_role(seen, role)}", may: "{action} on {resource}", with: {{cognito: {{{who}}}}}}}')
+
+
+def _role(seen: Seen, name: str) -> str:
+    return f"arn:aws:iam::{seen.values['account']}:role/{name}"

@@ -1,0 +1,118 @@
+"""What the service, Mallory and the bakery's administrator do, and whether the service acts for the bakery alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sts_emulator.labs.hands import Hands
+from sts_emulator.labs.seen import Seen
+
+ROBOT = ("AKIAROBOTOFTHEAUDIT1", "the-robots-secret-of-the-auditing-service")
+BAKERY, MALLORY = "bakery-4711", "mallory-0666"
+
+
+# -- steps -----------------------------------------------------------------------------------------------------------
+
+
+def audit(hands: Hands) -> None:
+    arn = f"arn:aws:iam::{hands.values['service']}:role/Collector"
+    hands.keep("collector", hands.client("sts", ROBOT).assume_role(RoleArn=arn, RoleSessionName="audit"))
+    _become(hands, "for-the-bakery", BAKERY)
+
+
+def borrow(hands: Hands) -> None:
+    _become(hands, "for-mallory", MALLORY)
+
+
+def repair(hands: Hands) -> None:
+    _trust(
+        hands, f"arn:aws:iam::{hands.values['service']}:role/Collector", {"StringEquals": {"sts:ExternalId": BAKERY}}
+    )
+
+
+def refused(hands: Hands) -> None:
+    _become(hands, "mallory-again", MALLORY)
+
+
+def long(hands: Hands) -> None:
+    with hands.tries():
+        hands.client("iam").update_role(RoleName="AuditAccess", MaxSessionDuration=43_200)
+    _become(hands, "long", BAKERY, DurationSeconds=7_200)
+
+
+def _become(hands: Hands, session: str, external_id: str, **options: Any) -> None:
+    arn = f"arn:aws:iam::{hands.values['account']}:role/AuditAccess"
+    sts = hands.client("sts", hands.session("collector"))
+    with hands.tries():
+        sts.assume_role(RoleArn=arn, RoleSessionName=session, ExternalId=external_id, **options)
+
+
+def _trust(hands: Hands, principal: str, condition: dict[str, Any]) -> None:
+    allow = {"Effect": "Allow", "Principal": {"AWS": principal}, "Action": "sts:AssumeRole", "Condition": condition}
+    hands.trust("AuditAccess", allow)
+
+
+# -- wrong ways ------------------------------------------------------------------------------------------------------
+
+
+def any_external_id(hands: Hands) -> None:
+    _trust(hands, f"arn:aws:iam::{hands.values['service']}:role/Collector", {"Null": {"sts:ExternalId": "false"}})
+
+
+def if_exists(hands: Hands) -> None:
+    condition = {"StringEqualsIfExists": {"sts:ExternalId": BAKERY}}
+    _trust(hands, f"arn:aws:iam::{hands.values['service']}:role/Collector", condition)
+
+
+def whole_account(hands: Hands) -> None:
+    _trust(hands, f"arn:aws:iam::{hands.values['service']}:root", {"StringEquals": {"sts:ExternalId": BAKERY}})
+
+
+def delete_the_role(hands: Hands) -> None:
+    iam = hands.client("iam")
+    iam.delete_role_policy(RoleName="AuditAccess", PolicyName="look")
+    iam.delete_role(RoleName="AuditAccess")
+
+
+# -- checks ----------------------------------------------------------------------------------------------------------
+
+
+def mallory_had_it(seen: Seen) -> str:
+    borrowed = seen.find({"eventName": "AssumeRole", "requestParameters.externalId": MALLORY})
+    if not any(attempt.is_allowed for attempt in borrowed):
+        return "You have not been Mallory yet: do the step `borrow` before you repair anything."
+    return ""
+
+
+def service_goes_on(seen: Seen) -> str:
+    if not _collector_may(seen, BAKERY):
+        return "The service cannot become AuditAccess for the bakery any more: nobody audits you now."
+    return ""
+
+
+def not_for_others(seen: Seen) -> str:
+    if _collector_may(seen, MALLORY) or _collector_may(seen, f"{BAKERY}0"):
+        return "When the service acts for another client, with another external id, your role still lets it in."
+    return ""
+
+
+def not_for_nobody(seen: Seen) -> str:
+    if _collector_may(seen, ""):
+        return "Without any external id your role still lets the service in."
+    return ""
+
+
+def nobody_else(seen: Seen) -> str:
+    if _may(seen, f'{{user: trainee, account: "{seen.values["service"]}"}}', BAKERY):
+        return "A trainee of the service who knows your external id can still become AuditAccess."
+    return ""
+
+
+def _collector_may(seen: Seen, external_id: str) -> bool:
+    return _may(seen, f'{{role: Collector, account: "{seen.values["service"]}", session: audit}}', external_id)
+
+
+def _may(seen: Seen, caller: str, external_id: str) -> bool:
+    given = f", external_id: {external_id}" if external_id else ""
+    role = f"arn:aws:iam::{seen.values['account']}:role/AuditAccess"
+    return seen.may(f'{{assume: "{role}", caller: {caller}{given}}}')

@@ -1,0 +1,1 @@
+"""Lab 8: the stolen certificate, and its revocation."""

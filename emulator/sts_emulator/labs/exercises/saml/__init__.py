@@ -1,0 +1,1 @@
+"""Lab 6: the wrapped assertion, and the one that was meant for somebody else."""

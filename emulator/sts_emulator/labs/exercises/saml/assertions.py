@@ -1,0 +1,112 @@
+"""What Omar, the lunch service and the administrator do, and whether only assertions that are meant for AWS get in."""
+
+from __future__ import annotations
+
+import base64
+import re
+from typing import Any
+
+from sts_emulator.accounts import documents
+from sts_emulator.labs.hands import Hands
+from sts_emulator.labs.seen import Seen
+
+LUNCH = "https://lunch.example/saml"
+AWS = "https://signin.aws.amazon.com/saml"
+
+
+# -- steps -----------------------------------------------------------------------------------------------------------
+
+
+def enter(hands: Hands) -> None:
+    _present(hands, "Viewer", _assertion(hands, "omar"))
+
+
+def wrap(hands: Hands) -> None:
+    message = base64.b64decode(_assertion(hands, "omar")).decode()
+    (signed,) = re.findall("<saml:Assertion.*</saml:Assertion>", message, re.DOTALL)
+    forged = re.sub("<ds:Signature.*</ds:Signature>", "", signed, flags=re.DOTALL)
+    forged = forged.replace("omar", "jane").replace("role/Viewer", "role/Payments").replace(' ID="', ' ID="_')
+    with hands.tries():
+        _present(hands, "Payments", base64.b64encode(message.replace(signed, forged + signed).encode()).decode())
+
+
+def other_door(hands: Hands) -> None:
+    with hands.tries():
+        _present(hands, "Payments", _assertion(hands, "jane", recipient=LUNCH))
+
+
+def repair(hands: Hands) -> None:
+    _trust(hands, {"StringEquals": {"SAML:aud": AWS}})
+
+
+def again(hands: Hands) -> None:
+    other_door(hands)
+
+
+def _assertion(hands: Hands, user: str, **wish: Any) -> str:
+    return str(hands.page("POST", "idp/portal/assertions", body={"user": user, **wish})["SAMLResponse"])
+
+
+def _present(hands: Hands, role: str, assertion: str) -> None:
+    account = f"arn:aws:iam::{hands.values['account']}"
+    hands.client("sts", ()).assume_role_with_saml(
+        RoleArn=f"{account}:role/{role}", PrincipalArn=f"{account}:saml-provider/portal", SAMLAssertion=assertion
+    )
+
+
+def _trust(hands: Hands, condition: dict[str, Any]) -> None:
+    provider = f"arn:aws:iam::{hands.values['account']}:saml-provider/portal"
+    allow = {"Effect": "Allow", "Principal": {"Federated": provider}, "Action": "sts:AssumeRoleWithSAML"}
+    hands.trust("Payments", {**allow, "Condition": condition})
+
+
+# -- wrong ways ------------------------------------------------------------------------------------------------------
+
+
+def only_jane(hands: Hands) -> None:
+    _trust(hands, {"StringEquals": {"SAML:sub": "jane"}})
+
+
+def anybody_of_https(hands: Hands) -> None:
+    _trust(hands, {"StringLike": {"SAML:aud": "https://*/saml"}})
+
+
+def no_portal(hands: Hands) -> None:
+    arn = f"arn:aws:iam::{hands.values['account']}:saml-provider/portal"
+    hands.client("iam").delete_saml_provider(SAMLProviderArn=arn)
+
+
+# -- checks ----------------------------------------------------------------------------------------------------------
+
+
+def wrapped_was_refused(seen: Seen) -> str:
+    refused = seen.find({"eventName": "AssumeRoleWithSAML", "additionalEventData.evidence.refused": "*one assertion*"})
+    return "" if any(refused) else "No message with two assertions was shown to AWS yet: do the step `wrap`."
+
+
+def jane_gets_in(seen: Seen) -> str:
+    return _from_the_portal(seen, "jane", "Payments")
+
+
+def omar_gets_in(seen: Seen) -> str:
+    return _from_the_portal(seen, "omar", "Viewer")
+
+
+def only_for_aws(seen: Seen) -> str:
+    for role in ("Payments", "Viewer"):
+        if _may(seen, "jane", role, LUNCH):
+            return f"An assertion that is meant for the lunch service still becomes {role}."
+    return ""
+
+
+def _from_the_portal(seen: Seen, user: str, role: str) -> str:
+    if not any(provider["name"] == "portal" for provider in seen.world.page(documents.SAML_PROVIDER)):
+        return "The account does not know the portal any more: nobody gets in."
+    if not _may(seen, user, role, AWS):
+        return f"{user.capitalize()} does not become {role} from the portal any more."
+    return ""
+
+
+def _may(seen: Seen, user: str, role: str, recipient: str) -> bool:
+    arn = f"arn:aws:iam::{seen.values['account']}:role/{role}"
+    return seen.may(f'{{assume: "{arn}", with: {{saml: {{user: {user}, recipient: "{recipient}"}}}}}}')

@@ -1,0 +1,191 @@
+"""Labs in the browser: a learner goes through three of them, with and without scripts, and a teacher looks on."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+from pathlib import Path
+
+import pytest
+from console_lab import THEMES, WIDTHS, serious, visit, window
+
+from sts_emulator.cli.control import Control
+from sts_emulator.cli.learner import Learner
+from sts_emulator.labs import shelf
+
+PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
+NUMBERS = itertools.count(1)
+
+
+@pytest.fixture
+def learner(emulator_server):
+    """Somebody of a class, whose world is there and empty."""
+    with Control(emulator_server.url) as control:
+        world = f"pages{os.getpid()}-{next(NUMBERS):02}"
+        control.api("POST", "worlds", body={"name": world})
+        somebody = Learner(control, world)
+        yield somebody
+        somebody.close()
+        control.api("DELETE", "worlds", world)
+
+
+def labs(learner: Learner, path: str = "") -> str:
+    return f"{learner.endpoint}/_emulator/labs{path}"
+
+
+def picture(page, name: str) -> None:
+    """Renew a picture of the docs, when asked to with CONSOLE_PICTURES=1."""
+    if os.environ.get("CONSOLE_PICTURES"):
+        page.screenshot(path=PICTURES / f"labs-{name}.png")
+
+
+def do(hands, lab: str, step: str) -> None:
+    """What the step's commands do, with an unmodified client."""
+    function = vars(shelf.module(lab)).get(step.replace("-", "_"))
+    if function is not None:
+        function(hands)
+
+
+@pytest.mark.parametrize("lab", ["saml", "confused-deputy", "choosing"])
+def test_a_learner_goes_through_a_lab(learner, chromium, lab):
+    # Given somebody who opens the list of labs, and begins this one
+    page = window(chromium, width=1280)
+    page.goto(labs(learner))
+    assert page.locator("#solved strong").text_content() == "0"
+    page.get_by_role("link", name=shelf.lab(lab).title).click()
+    page.get_by_role("button", name="Begin").click()
+
+    # When they check at once, they are told what is wrong
+    page.get_by_role("button", name="Check", exact=True).click()
+    assert page.locator("#checks li.open").count() > 0
+    assert page.locator("#checks li.open p").first.text_content()
+    page.goto(labs(learner, f"/{lab}"))
+
+    # And then predict and do each step, the prediction is scored without loading the page again
+    hands = learner.hands(lab)
+    for name, step in shelf.lab(lab, learner.values(lab)).steps.items():
+        if step.predict is not None:
+            form = page.locator(f"#step-{name} form")
+            said = step.predict.layer if step.predict.answer == "deny" else "allow"
+            form.locator(f"input[value={said}]").check()
+            form.get_by_role("button").click()
+            page.locator(f"#came-{name}", has_text="Now run the commands").wait_for(timeout=120_000)
+        do(hands, lab, name)
+        if step.predict is not None:
+            page.locator(f"#came-{name}", has_text="✓ right").wait_for(timeout=120_000)
+            assert page.locator(f"#came-{name} .because").text_content().strip()
+    hands.close()
+    if lab == "saml":
+        page.locator("#step-wrap").scroll_into_view_if_needed()
+        picture(page, "prediction")
+    page.get_by_role("button", name="A hint").click()
+    assert page.locator("#hints ol > li").count() == 1
+    page.get_by_role("button", name="Check", exact=True).click()
+
+    # Then it is solved, in the browser and in the terminal
+    assert page.locator("#checks li.open").count() == 0
+    assert learner.read(lab)["state"] == "solved"
+    page.goto(labs(learner))
+    assert "✓ solved" in page.locator(f"[data-lab={lab}]").text_content()
+    assert page.complaints == []
+
+
+def test_it_works_without_scripts(learner, chromium):
+    page = window(chromium, java_script_enabled=False)
+    page.goto(labs(learner, "/saml"))
+    page.get_by_role("button", name="Begin").click()
+    page.locator("#step-wrap input[value=proof]").check()
+    page.locator("#step-wrap").get_by_role("button", name="Predict").click()
+    assert "You said: deny, by proof" in " ".join(page.locator("#came-wrap").text_content().split())
+    page.get_by_role("button", name="Show one way").click()
+    assert page.locator("[id^=solution-]").count() == 1
+    page.get_by_role("button", name="Check", exact=True).click()
+    assert page.locator("#checks li.open").count() > 0
+    page.get_by_role("button", name="Reset").click()
+
+    # What was predicted and shown is forgotten
+    assert page.locator("#came-wrap").text_content().strip() == ""
+    assert page.locator("[id^=solution-]").count() == 0
+
+
+def test_what_was_done_in_the_terminal_is_there(learner):
+    learner.start("saml")
+    learner.predict("saml", "wrap", "deny", "trust")
+    hands = learner.hands("saml")
+    do(hands, "saml", "wrap")
+    hands.close()
+    learner.hint("saml")
+    shown = visit(labs(learner, "/saml"))
+
+    assert (
+        shown.texts("//*[@id='came-wrap']/p[1]")
+        == ["You said: deny, by trust . ~ denied it is, but by proof The attempt behind it"]
+        or "denied it is, but by proof" in shown.texts("//*[@id='came-wrap']/p[1]")[0]
+    )
+    assert len(shown.tree.xpath("//*[@id='hints']/ol/li")) == 1
+    assert "default-src 'none'" in shown.headers["content-security-policy"]
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_every_page_in_every_width(learner, chromium, theme):
+    learner.start("confused-deputy")
+    learner.predict("confused-deputy", "audit", "allow")
+    learner.note_solution("confused-deputy")
+    server = learner.endpoint.partition("/w/")[0]
+    class_name = learner.world.rpartition("-")[0]
+    pages = {
+        "list": labs(learner),
+        "lab": labs(learner, "/confused-deputy"),
+        "another": labs(learner, "/saml"),
+        "default": f"{server}/_emulator/labs",
+        "classes": f"{server}/_emulator/class",
+        "class": f"{server}/_emulator/class/{class_name}",
+    }
+    page, checked = window(chromium, theme=theme), window(chromium, theme=theme, bypass_csp=True)
+    for name, url in pages.items():
+        for width in WIDTHS:
+            for shown in (page, checked):
+                shown.set_viewport_size({"width": width, "height": 900})
+                assert shown.goto(url).status == 200, name
+            assert serious(checked) == [], (name, width)
+            wide = page.evaluate("document.documentElement.scrollWidth")
+            assert wide <= width, f"{name} is {wide} wide at {width}"
+        if theme == "light" and name in ("list", "lab"):
+            page.set_viewport_size({"width": 1280, "height": 800})
+            picture(page, name)
+    assert page.complaints == []
+
+
+def test_by_keyboard_alone(learner, chromium):
+    learner.start("saml")
+    page = window(chromium)
+    page.goto(labs(learner, "/saml"))
+    page.locator("#step-enter input[value=allow]").focus()
+    page.keyboard.press("Space")
+    page.keyboard.press("Enter")
+    page.locator("#came-enter", has_text="You said: allow").wait_for(timeout=120_000)
+
+
+def test_a_foreign_page_begins_nothing(learner):
+    answer = visit(labs(learner, "/saml/start"), b"", Origin="https://evil.example", Sec_Fetch_Site="cross-site")
+    assert answer.status == 403
+    assert learner.overview()[5]["state"] == "new"
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "told"),
+    [
+        ("/nothing", None, 404, "no lab `nothing`"),
+        ("/saml/check", b"", 409, "has not begun"),
+        ("/saml/predictions", b"step=wrap&answer=allow", 409, "has not begun"),
+        ("/saml/predictions", b"step=wrap&answer=perhaps", 400, "Choose an answer first"),
+        ("/nothing/start", b"", 404, "no lab `nothing`"),
+        ("/%3Cscript%3E", None, 404, "no lab"),
+    ],
+)
+def test_what_cannot_be_is_told(learner, path, body, status, told):
+    answer = visit(labs(learner, path), body)
+    assert answer.status == status
+    assert told in " ".join(answer.tree.text_content().split())
+    assert "<script>" not in re.sub(r'<script src="[^"]+" defer></script>', "", answer.text)
