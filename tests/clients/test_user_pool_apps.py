@@ -82,3 +82,20 @@ def _verify(admin, access: str, seed: str) -> None:
         except ClientError:
             continue
         return
+
+
+@pytest.mark.parametrize("library", ["identity-js", "amplify"])
+def test_a_remembered_device(aws, javascript_clients, library):
+    """Both confirm the device at the first sign-in, and prove it at the second."""
+    admin = aws.client("cognito-idp")
+    remembering = {"ChallengeRequiredOnNewDevice": True, "DeviceOnlyRememberedOnUserPrompt": False}
+    pool = admin.create_user_pool(PoolName="shop", DeviceConfiguration=remembering)["UserPool"]["Id"]
+    flows = ["ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]
+    client = admin.create_user_pool_client(UserPoolId=pool, ClientName="web", ExplicitAuthFlows=flows)
+    admin.admin_create_user(UserPoolId=pool, Username="ada", MessageAction="SUPPRESS")
+    admin.admin_set_user_password(UserPoolId=pool, Username="ada", Password=PASSWORD, Permanent=True)
+
+    place = [f"{aws.endpoint_url}/", pool, client["UserPoolClient"]["ClientId"]]
+    command = ["node", "device.mjs", library, *place, "ada", PASSWORD]
+    done = subprocess.run(command, cwd=javascript_clients, capture_output=True, text=True, timeout=300, check=False)
+    assert json.loads(done.stdout.splitlines()[-1]) == {"same": True, "devices": 1}, done.stderr

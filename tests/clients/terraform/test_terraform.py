@@ -76,10 +76,17 @@ def test_a_user_pool_lives_a_whole_life(aws, terraform):
         pool = next(
             pool["Id"] for pool in cognito.list_user_pools(MaxResults=60)["UserPools"] if pool["Name"] == "shop"
         )
-        client = cognito.list_user_pool_clients(UserPoolId=pool)["UserPoolClients"][0]["ClientId"]
+        clients = cognito.list_user_pool_clients(UserPoolId=pool)["UserPoolClients"]
+        client = next(client["ClientId"] for client in clients if client["ClientName"] == "web")
         told = cognito.describe_user_pool_client(UserPoolId=pool, ClientId=client)["UserPoolClient"]
         assert told["AccessTokenValidity"] == (10, 20)[number]
         members = cognito.list_users_in_group(UserPoolId=pool, GroupName="staff")["Users"]
+        ranges = cognito.describe_risk_configuration(UserPoolId=pool)["RiskConfiguration"]
+        assert ranges["RiskExceptionConfiguration"]["BlockedIPRangeList"] == [
+            ("192.0.2.0/24", "198.51.100.0/24")[number]
+        ]
+        provider = cognito.describe_identity_provider(UserPoolId=pool, ProviderName="corp")["IdentityProvider"]
+        assert provider["ProviderDetails"]["client_id"] == ("shop-one", "shop-two")[number]
         plans = [pair["Value"] for user in members for pair in user["Attributes"] if pair["Name"] == "custom:plan"]
         assert plans == [("one", "two")[number]]
 

@@ -17,6 +17,14 @@ resource "aws_cognito_user_pool" "shop" {
   email_verification_subject = "Your ${var.description}"
 
   software_token_mfa_configuration { enabled = true }
+  user_pool_add_ons { advanced_security_mode = "AUDIT" }
+  device_configuration {
+    challenge_required_on_new_device      = true
+    device_only_remembered_on_user_prompt = var.description == "one"
+  }
+  user_attribute_update_settings {
+    attributes_require_verification_before_update = ["email"]
+  }
   username_configuration { case_sensitive = false }
   password_policy {
     minimum_length                   = 10
@@ -25,6 +33,7 @@ resource "aws_cognito_user_pool" "shop" {
     require_symbols                  = false
     require_uppercase                = true
     temporary_password_validity_days = 3
+    password_history_size            = 2
   }
   admin_create_user_config {
     allow_admin_create_user_only = false
@@ -115,4 +124,43 @@ resource "aws_cognito_resource_server" "api" {
     scope_name        = "read"
     scope_description = "Read"
   }
+}
+
+resource "aws_cognito_identity_provider" "corp" {
+  user_pool_id  = aws_cognito_user_pool.shop.id
+  provider_name = "corp"
+  provider_type = "OIDC"
+  provider_details = {
+    attributes_request_method = "GET"
+    authorize_scopes          = "openid email"
+    client_id                 = "shop-${var.description}"
+    client_secret             = "not-a-secret-of-anybody"
+    oidc_issuer               = "https://idp.corp.test"
+    authorize_url             = "https://idp.corp.test/authorize"
+    token_url                 = "https://idp.corp.test/token"
+    attributes_url            = "https://idp.corp.test/userinfo"
+    jwks_uri                  = "https://idp.corp.test/jwks"
+  }
+  attribute_mapping = { email = "email", username = "sub" }
+  lifecycle {
+    ignore_changes = [provider_details["attributes_url_add_attributes"]]
+  }
+}
+
+resource "aws_cognito_risk_configuration" "shop" {
+  user_pool_id = aws_cognito_user_pool.shop.id
+  risk_exception_configuration {
+    blocked_ip_range_list = [var.description == "one" ? "192.0.2.0/24" : "198.51.100.0/24"]
+  }
+}
+
+resource "aws_cognito_user_pool_client" "rotating" {
+  name                = "rotating"
+  user_pool_id        = aws_cognito_user_pool.shop.id
+  explicit_auth_flows = ["ALLOW_USER_SRP_AUTH"]
+}
+
+resource "aws_cognito_user_pool_ui_customization" "shop" {
+  user_pool_id = aws_cognito_user_pool_domain.shop.user_pool_id
+  css          = ".label-customizable {font-weight: ${var.description == "one" ? 400 : 500};}"
 }
