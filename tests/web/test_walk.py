@@ -93,7 +93,7 @@ def every_page(aws, places: dict[str, str]) -> dict[str, str]:
         for link in page.tree.xpath("//a/@href"):
             place = link.removeprefix(root).partition("#")[0]
             if link.startswith(root) and pattern_of(place) in missing:
-                missing.discard(pattern_of(place))
+                missing -= {pattern_of(place)}
                 all_places[place] = place
                 waiting.append(place)
     assert not missing, "no link leads to these, and PAGES has no example of them"
