@@ -335,6 +335,7 @@ SERVICES = (
                 "managed_login.token_endpoints",
                 "federation.federation_pages",
             ),
+            "passkeys": ("sts_emulator.idp.user_pools.managed_login.passkey_pages",),
             "saml2": ("sts_emulator.idp.user_pools.federation.federation_pages",),
             **dict.fromkeys(("login", "logout", "error"), ("sts_emulator.idp.user_pools.managed_login.login_pages",)),
             **dict.fromkeys(

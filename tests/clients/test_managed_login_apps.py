@@ -134,6 +134,7 @@ def window(chromium, theme: str, *, bypass_csp: bool = False):
     """A page that watches for complaints."""
     context = chromium.new_context(color_scheme=theme, viewport={"width": 900, "height": 900}, bypass_csp=bypass_csp)
     page = context.new_page()
+    page.set_default_timeout(120_000)
     page.complaints = []
     page.on("console", lambda message: page.complaints.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: page.complaints.append(str(error)))
@@ -221,3 +222,39 @@ def test_an_authenticator_app_by_its_picture(aws, chromium):
     page.fill("#code", totp(seed, aws.now()))
     page.click("#submit")
     page.wait_for_url(f"{aws.callback}?code=*")
+
+
+def test_a_passkey_is_added_on_a_page(aws, chromium):
+    # Given a pool with passkeys for this host, and somebody who is signed in
+    idp = aws.client("cognito-idp")
+    factors = {"SignInPolicy": {"AllowedFirstAuthFactors": ["PASSWORD", "WEB_AUTHN"]}}
+    idp.update_user_pool(UserPoolId=POOL, Policies=factors)
+    idp.set_user_pool_mfa_config(UserPoolId=POOL, WebAuthnConfiguration={"RelyingPartyId": "localhost"})
+    page = window(chromium, "light", bypass_csp=True)
+    authenticator = {
+        "protocol": "ctap2",
+        "transport": "internal",
+        "hasResidentKey": True,
+        "hasUserVerification": True,
+        "isUserVerified": True,
+        "automaticPresenceSimulation": True,
+    }
+    session = page.context.new_cdp_session(page)
+    session.send("WebAuthn.enable")
+    session.send("WebAuthn.addVirtualAuthenticator", {"options": authenticator})
+    here = authorize(aws).replace("127.0.0.1", "localhost")
+    page.goto(here.replace("/oauth2/authorize", "/passkeys/add"))
+    page.fill("#username", "ana")  # who is not signed in yet does so first
+    page.fill("#password", PASSWORD)
+    page.click("#submit")
+    page.wait_for_url(f"{aws.callback}?code=*")
+    # When they add one
+    page.goto(here.replace("/oauth2/authorize", "/passkeys/add"))
+    assert page.text_content("#person") == "ana@example.org"
+    assert serious(page) == []
+    page.click("#register")
+    page.wait_for_url(aws.callback)
+    # Then it is theirs
+    token = aws.page("POST", "user-pools/tokens", body={"pool": "shop", "client": "web", "user": "ana"})["AccessToken"]
+    (credential,) = idp.list_web_authn_credentials(AccessToken=token)["Credentials"]
+    assert credential["RelyingPartyId"] == "localhost"

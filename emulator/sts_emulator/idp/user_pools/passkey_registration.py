@@ -31,9 +31,23 @@ _FAULTS: Final = {
 @operation("cognito-idp", "StartWebAuthnRegistration")
 async def start_web_authn_registration(ctx: Context, *, AccessToken: str) -> Mapping[str, Any]:
     """What the browser is asked for a new passkey."""
-    party = _enabled(ctx, AccessToken)
+    return {"CredentialCreationOptions": options_for(ctx, tokens.bearer(ctx.world, AccessToken)[0])}
+
+
+@operation("cognito-idp", "CompleteWebAuthnRegistration")
+async def complete_web_authn_registration(
+    ctx: Context, *, AccessToken: str, Credential: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    """Keep the passkey that the browser has made."""
+    keep(ctx, tokens.bearer(ctx.world, AccessToken)[0], Credential)
+    return {}
+
+
+def options_for(ctx: Context, party: tokens.Party) -> Any:
+    """What a browser is asked. Raises AwsError: WebAuthnNotEnabledException; PasswordResetRequiredException."""
+    _check_enabled(party)
     user = party.user
-    options = passkeys.to_register(
+    return passkeys.to_register(
         ctx.world,
         passkey_sign_in.party(ctx.world, party.pool),
         _purpose(party),
@@ -42,17 +56,13 @@ async def start_web_authn_registration(ctx: Context, *, AccessToken: str) -> Map
         known=[own["passkey"] for own in user.get("passkeys", [])],
         verification=passkey_sign_in.verification(party.pool),
     )
-    return {"CredentialCreationOptions": options}
 
 
-@operation("cognito-idp", "CompleteWebAuthnRegistration")
-async def complete_web_authn_registration(
-    ctx: Context, *, AccessToken: str, Credential: Mapping[str, Any]
-) -> Mapping[str, Any]:
-    """Keep the passkey that the browser has made."""
-    party = _enabled(ctx, AccessToken)
+def keep(ctx: Context, party: tokens.Party, credential: Mapping[str, Any]) -> None:
+    """Keep the passkey of a response. Raises AwsError: WebAuthn…."""
+    _check_enabled(party)
     world, pool = ctx.world, party.pool
-    response = json.dumps(Credential)
+    response = json.dumps(credential)
     _check_client(ctx, party, response)
     site = passkey_sign_in.party(world, pool, response)
     try:
@@ -72,7 +82,7 @@ async def complete_web_authn_registration(
             ) from None
         code, message = _FAULTS[why.fault]
         raise AwsError(code, message) from None
-    attachment = Credential.get("authenticatorAttachment")
+    attachment = credential.get("authenticatorAttachment")
     with world.unit(lock=True):
         user = find_user(world, pool, party.user["username"])
         if user is None or user["sub"] != party.user["sub"]:
@@ -87,7 +97,6 @@ async def complete_web_authn_registration(
             created=world.now(),
         )
         change_user(world, pool, user, passkeys=[*own, made])
-    return {}
 
 
 @operation("cognito-idp", "ListWebAuthnCredentials")
@@ -111,13 +120,11 @@ def delete_web_authn_credential(ctx: Context, *, AccessToken: str, CredentialId:
     return {}
 
 
-def _enabled(ctx: Context, access_token: str) -> tokens.Party:
-    """Who registers. Raises AwsError: WebAuthnNotEnabledException; PasswordResetRequiredException."""
-    party, _ = tokens.bearer(ctx.world, access_token)
+def _check_enabled(party: tokens.Party) -> None:
+    """Raises AwsError: WebAuthnNotEnabledException; PasswordResetRequiredException."""
     if passkey_sign_in.CHALLENGE not in pools.first_factors(party.pool["settings"]):
         raise AwsError("WebAuthnNotEnabledException", "Passkeys are not enabled for the user pool.")
     progress.check_able(party.user)
-    return party
 
 
 def _check_client(ctx: Context, party: tokens.Party, response: str) -> None:

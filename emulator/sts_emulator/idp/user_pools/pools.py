@@ -357,6 +357,11 @@ def rename(world: World, identifier: str, wanted: str) -> None:
     publish_issuer(world, renamed, [])
 
 
+def domain_version_of(world: World, pool: Pool) -> int:
+    """1 for the classic pages, 2 for managed login."""
+    return next((domain["version"] for domain in world.page(DOMAIN) if domain["pool"] == pool["id"]), 0)
+
+
 def domain_of(world: World, pool: Pool) -> str:
     return next((domain["name"] for domain in world.page(DOMAIN) if domain["pool"] == pool["id"]), "")
 

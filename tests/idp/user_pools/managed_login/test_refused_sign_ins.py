@@ -310,3 +310,12 @@ def test_settings_that_cannot_be(aws, settings, code):
     with pytest.raises(idp.exceptions.ClientError) as caught:
         idp.create_user_pool_client(**given, **settings)
     assert caught.value.response["Error"]["Code"] == code
+
+
+def test_passkeys_of_pools_that_have_none_and_of_nobody(app, person):
+    person.open(app.url("passkeys/add"))
+    assert person.heading == "Sign in"
+    person.fill(username="ana", password=PASSWORD)
+    person.open(app.url("passkeys/add"))
+    assert person.page.status_code == 400
+    assert "Passkeys are not enabled" in person.error or person.error == "WebAuthnNotEnabledException"

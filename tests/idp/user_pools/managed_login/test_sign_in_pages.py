@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import hashlib
+import re
 import time
 
 import httpx
@@ -223,3 +224,28 @@ def test_another_browser_is_not_signed_in(aws, app, person):
     with contextlib.closing(Person(aws)) as stranger:
         stranger.open(app.url(prompt="none"))
         assert stranger.back["error"] == "login_required"
+
+
+def test_a_second_factor_is_chosen(aws, app, person):
+    idp = aws.client("cognito-idp")
+    text = {"Message": "Sign in with {####}", "Subject": "Your code"}
+    sms = {"SmsConfiguration": {"SnsCallerArn": "arn:aws:iam::111122223333:role/sms"}}
+    idp.set_user_pool_mfa_config(
+        UserPoolId=POOL, MfaConfiguration="ON", EmailMfaConfiguration=text, SmsMfaConfiguration=sms
+    )
+    told = {
+        "email": "ana@example.org",
+        "email_verified": "true",
+        "phone_number": "+15550100",
+        "phone_number_verified": "true",
+    }
+    pairs = [{"Name": name, "Value": value} for name, value in told.items()]
+    idp.admin_update_user_attributes(UserPoolId=POOL, Username="ana", UserAttributes=pairs)
+    person.sign_in(app.url())
+    assert person.heading == "How do you go on?"
+    person.fill(choice="EMAIL_OTP")
+    assert person.heading == "Enter your code"
+    person.fill(code="000000")
+    assert person.alert
+    person.fill(code=re.search(r"\d{6}", aws.messages("ana@example.org")[-1]["text"])[0])
+    assert "code" in person.back

@@ -32,6 +32,11 @@ _CODES: Final = {  # challenge -> the member of its answer
     "EMAIL_OTP": "EMAIL_OTP_CODE",
     "SMS_OTP": "SMS_OTP_CODE",
 }
+_FACTORS: Final = {
+    mfa.SOFTWARE_TOKEN: "The code of my authenticator app",
+    "SMS_MFA": "A text message",
+    "EMAIL_OTP": "An e-mail",
+}
 _ELSEWHERE: Final = {  # refusal of a password -> the page that helps
     "UserNotConfirmedException": "/confirmUser",
     "PasswordResetRequiredException": "/confirmForgotPassword",
@@ -186,6 +191,8 @@ def _answering(
             session = (await mfa.verify_software_token(context, UserCode=code[:6], Session=session))["Session"]
         elif name == NEW_PASSWORD:
             given |= _new_password(fields)
+        elif name == mfa.SELECT:
+            given["ANSWER"] = fields.get("choice", "")[:64]
         elif name in _CODES:
             given[_CODES[name]] = code
         return await signin.answer_challenge(attempt, name, session, given)
@@ -210,12 +217,15 @@ async def _seed(visit: Visit, session: str) -> dict[str, str]:
 
 def _challenge(visit: Visit, asked: Asked, step: Mapping[str, Any], refusal: AwsError | None = None) -> Response:
     name, parameters = step["name"], step["parameters"]
-    values: dict[str, Any] = {"name": name, "picture": "", "seed": step.get("seed", ""), "missing": []}
+    values: dict[str, Any] = {"name": name, "picture": "", "seed": step.get("seed", ""), "missing": [], "choices": []}
     if name == mfa.SETUP:
         values["picture"] = _picture(asked, step)
     if name == NEW_PASSWORD:
         required = json.loads(parameters.get("requiredAttributes", "[]"))
         values["missing"] = [attribute.removeprefix("userAttributes.") for attribute in required]
+    if name == mfa.SELECT:
+        offered = json.loads(parameters.get("MFAS_CAN_CHOOSE", "[]"))
+        values["choices"] = [(choice, _FACTORS.get(choice, choice)) for choice in offered]
     values["sent_to"] = parameters.get("CODE_DELIVERY_DESTINATION", "")
     body = json.dumps(dict(step)).encode()
     return STEPS.ask_next(
