@@ -141,6 +141,7 @@ async def _called(ctx: Context, arn: str, event: bytes) -> Any:
     if url:  # looked at again: the settings may be others than when it was stored
         if fault := trigger_hooks.url_fault(url, hosts=settings.hook_host, own_ports=settings.own_ports):
             raise NoAnswerError(fault)
+        await posting.get_ready()
     else:
         function = callables.find(settings.triggers, arn)
         if function is None:
