@@ -49,6 +49,11 @@ async def before_sign_up(
     return {**user, "attributes": attributes, "status": status}
 
 
+async def before_external(occasion: Occasion, username: str, given: Mapping[str, str]) -> None:
+    """Ask whether somebody may come whom an identity provider vouches for; they need no confirmation. As `fire`."""
+    await firing.fire(occasion, "PreSignUp_ExternalProvider", username, request(given, None, None), ANSWER)
+
+
 async def after_confirmation(
     occasion: Occasion, user: PoolUser, source: str, metadata: Mapping[str, str] | None
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
+from types import SimpleNamespace
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
@@ -412,3 +413,29 @@ def test_a_forged_relay_state(aws, person):
         data={"SAMLResponse": base64.b64encode(b"<x/>").decode(), "RelayState": "client_id=web&redirect_uri=x"},
     )
     assert parse_qs(urlsplit(person.page.headers["location"]).query)["error"] == ["redirect_mismatch"]
+
+
+def test_the_pools_functions_hear_of_who_comes_first(app, aws, idp, person, hooks):
+    def same(event: dict) -> dict:
+        return event
+
+    pool = SimpleNamespace(aws=aws, admin=idp, pool=POOL)
+    hooks.play(pool, PreSignUp=same, PostConfirmation=same, PreTokenGeneration=same)
+    by_saml(person, app.url(identity_provider="corp", scope="openid profile"))
+    assert claims_of(app, person)["cognito:username"] == "corp_jane"
+    assert hooks.sources() == [
+        *("PreSignUp_ExternalProvider", "PostConfirmation_ConfirmSignUp", "TokenGeneration_HostedAuth")
+    ]
+    assert hooks.events[0]["userName"] == "corp_jane"
+    assert hooks.events[0]["request"]["userAttributes"]["email"] == "jane@corp.example"
+
+
+def test_the_pools_functions_may_refuse_who_comes_first(app, aws, idp, person, hooks):
+    def refusing(_: dict) -> dict:
+        raise RuntimeError("Not from there")
+
+    hooks.play(SimpleNamespace(aws=aws, admin=idp, pool=POOL), PreSignUp=refusing)
+    by_saml(person, app.url(identity_provider="corp"))
+    assert person.back["error"] == "invalid_request"
+    names = [user["Username"] for user in idp.list_users(UserPoolId=POOL)["Users"]]
+    assert "corp_jane" not in names

@@ -52,6 +52,15 @@ def arrive(world: World, pool: Pool, provider: IdentityProvider, subject: str, c
     return user
 
 
+def newcomer(
+    world: World, pool: Pool, provider: IdentityProvider, subject: str, claims: Mapping[str, Any]
+) -> tuple[str, dict[str, str]] | None:
+    """The name and attributes of who arrives for the first time; None for those who are known. Raises AwsError."""
+    mapped, name = _mapped(pool, provider, claims), links.username(provider["name"], subject)
+    is_known = links.linked(world, pool, provider, subject, mapped) or world.get(USER, user_key(pool, name))
+    return None if is_known else (folded(pool, name), mapped)
+
+
 def _new(world: World, pool: Pool, provider: IdentityProvider, subject: str, mapped: Mapping[str, str]) -> PoolUser:
     sub, now = str(uuid.uuid4()), world.now()
     told = {"sub": sub, **mapped}

@@ -7,15 +7,18 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from sts_emulator.core.errors import AwsError
+from sts_emulator.idp.user_pools import joining
 from sts_emulator.idp.user_pools.federation import asking, federated_users, oidc_answers, saml_answers
-from sts_emulator.idp.user_pools.kinds import IdentityProvider, Pool, PoolUser
+from sts_emulator.idp.user_pools.kinds import IdentityProvider, PoolUser
 from sts_emulator.idp.user_pools.managed_login import authorization, login_pages
 from sts_emulator.idp.user_pools.managed_login.authorization import Asked, as_login
 from sts_emulator.idp.user_pools.managed_login.login_sessions import Present
+from sts_emulator.idp.user_pools.triggers.firing import Occasion
 from sts_emulator.methods.saml.assertion_refusals import Refused
 from sts_emulator.pages import render
 from sts_emulator.pages.routes import page
 from sts_emulator.pages.visit import Attempt, Visit
+from sts_emulator.vending.context import Context
 from sts_emulator.wire.http import Response, form
 
 _LONGEST: Final = 100_000  # characters of a response
@@ -95,7 +98,7 @@ async def _signed_in(
             except Refused as no:
                 evidence["refused"] = no.why
                 raise
-            user = _arrived(visit, asked.pool, provider, subject, claims)
+            user = await _arrived(attempt.ctx, asked, provider, subject, claims)
             evidence["person"] = user["username"]
             attempt.result = {}
     except AwsError as refusal:
@@ -103,9 +106,20 @@ async def _signed_in(
     return await login_pages.enter(visit, asked, Present(user, visit.world.now()))
 
 
-def _arrived(visit: Visit, pool: Pool, provider: IdentityProvider, subject: str, claims: Mapping[str, Any]) -> PoolUser:
-    with visit.world.unit(lock=True):
-        return federated_users.arrive(visit.world, pool, provider, subject, claims)
+async def _arrived(
+    ctx: Context, asked: Asked, provider: IdentityProvider, subject: str, claims: Mapping[str, Any]
+) -> PoolUser:
+    """The user; the pool's functions are asked before the first time, and told after it. Raises AwsError."""
+    world, pool = ctx.world, asked.pool
+    occasion = Occasion(ctx, pool, asked.client["id"])
+    is_new = federated_users.newcomer(world, pool, provider, subject, claims)
+    if is_new is not None:
+        await joining.before_external(occasion, *is_new)
+    with world.unit(lock=True):
+        user = federated_users.arrive(world, pool, provider, subject, claims)
+    if is_new is not None:
+        await joining.after_confirmation(occasion, user, joining.SIGNED_UP, None)
+    return user
 
 
 def _question(visit: Visit, number: str) -> dict[str, Any]:
