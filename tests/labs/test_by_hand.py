@@ -18,7 +18,6 @@ UNUSABLE = (
     "Error parsing",
     "Parameter validation failed",
     "command not found",
-    "Unable to locate credentials",
 )
 """What a shell, the AWS CLI and our own command say of what cannot be meant."""
 
