@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _FEW: Final = 30
 """Users, roles and the like of a scenario that are applied at once: that takes ten milliseconds, and a draft two."""
 
-_TRIES: Final = 3
+TRIES: Final = 3
 """Drafts that others may spoil by writing to the world meanwhile, until they have to wait."""
 
 
@@ -31,7 +31,7 @@ async def apply_beside(server: Server, world: World, scenario: Scenario) -> None
     if _size(scenario) > _FEW:
         from sts_emulator.core.draft import draft_of
 
-        for _ in range(_TRIES):
+        for _ in range(TRIES):
             draft = draft_of(server.worlds.store, world.name)
             if draft is None:
                 break
