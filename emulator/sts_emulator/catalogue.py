@@ -337,7 +337,10 @@ SERVICES = (
             ),
             "passkeys": ("sts_emulator.idp.user_pools.managed_login.passkey_pages",),
             "saml2": ("sts_emulator.idp.user_pools.federation.federation_pages",),
-            **dict.fromkeys(("login", "logout", "error"), ("sts_emulator.idp.user_pools.managed_login.login_pages",)),
+            # A POST to /logout is an operation of the portal's.
+            **dict.fromkeys(
+                ("login", "GET /logout", "error"), ("sts_emulator.idp.user_pools.managed_login.login_pages",)
+            ),
             **dict.fromkeys(
                 ("signup", "confirmUser", "resendcode", "forgotPassword", "confirmForgotPassword"),
                 ("sts_emulator.idp.user_pools.managed_login.sign_up_pages",),

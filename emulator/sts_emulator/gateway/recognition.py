@@ -70,7 +70,7 @@ def _here() -> frozenset[str]:
 def _may_be_a_bucket(path: str) -> bool:
     """Whether a path that nobody has signed may begin with a bucket: pages of ours go first."""
     first = path[1:].partition("/")[0]
-    return _NEW_BUCKET.fullmatch(first) is not None and path != "/health" and not routes.is_page(path)
+    return _NEW_BUCKET.fullmatch(first) is not None and path != "/health" and not routes.is_page("GET", path)
 
 
 def _is_an_operation(request: Request) -> bool:

@@ -57,7 +57,8 @@ class Page:
 
 
 MODULES: Final[dict[str, list[str]]] = {}
-"""First segment, the first two, whole path with its slash, or `*/second` -> modules of its pages, not imported yet."""
+"""First segment, the first two, whole path with its slash (perhaps after a method), or `*/second` -> modules of its
+pages, not imported yet."""
 
 _LOADING: Final = threading.RLock()  # visits come by threads where the state is elsewhere: core.threads
 
@@ -115,9 +116,15 @@ def register_modules(table: Mapping[str, Iterable[str]]) -> None:
         MODULES[place] = list(modules)
 
 
-def is_page(path: str) -> bool:
+def is_page(method: str, path: str) -> bool:
     """Whether a path belongs to pages, and not to AWS's API."""
-    return path in MODULES or path[1:].partition("/")[0] in MODULES or _below_any(path) in MODULES
+    places = (path, path[1:].partition("/")[0], _below_any(path), _by_method(method, path))
+    return any(place in MODULES for place in places)
+
+
+def _by_method(method: str, path: str) -> str:
+    """The place of a page on a path that an operation of AWS's has, too, by another method."""
+    return f"{'GET' if method == 'HEAD' else method} {path}"
 
 
 def _below_any(path: str) -> str:
@@ -132,7 +139,7 @@ def match(method: str, path: str) -> tuple[Page, dict[str, str]]:
         AwsError: NotFound 404, MethodNotAllowed 405; MalformedQueryString: an escape that is none.
     """
     first = path[1:].partition("/")[0]
-    places = (path, "/".join(path[1:].split("/", 2)[:2]), first, _below_any(path))
+    places = (_by_method(method, path), path, "/".join(path[1:].split("/", 2)[:2]), first, _below_any(path))
     _load(next((place for place in places if place in MODULES), first))
     if first not in MODULES and places[-1] in MODULES:
         first = places[-1]

@@ -219,7 +219,7 @@ class Front:
         """The answer to a request that the state cannot serve."""
         self.server.health.failed(error)
         request.raw_path = _split_world(request.signed_path)[2]
-        if request.raw_path != "/" and routes.is_page(request.raw_path):
+        if request.raw_path != "/" and routes.is_page(request.method, request.raw_path):
             return _json(503, b'{"message":"the state is unavailable"}')
         return self._refuse(request, error)
 
@@ -241,7 +241,7 @@ class Front:
         base_url = f"{request.scheme}://{request.headers.get('host', '')}{prefix}"
         if mount is not None and rest.startswith(_CONSOLE):
             return _json(404, b'{"message":"no such page"}')
-        if rest != "/" and routes.is_page(rest):
+        if rest != "/" and routes.is_page(request.method, rest):
             if in_a_hurry:  # a page is not made to be started again
                 raise NotAtHandError
             if PENDING in world.settings and not rest.startswith(_CONSOLE):  # whose pages plant when they show it
