@@ -149,7 +149,9 @@ def test_apps_that_do_not_prove_themselves(aws, app, server_app):
 
 def test_refresh_tokens_of_others_and_none(app, server_app, person):
     given = app.redeem(code_of(app, person)).json()
-    for text in (given["refresh_token"][:-1] + "A", given["access_token"], "x"):
+    token = given["refresh_token"]
+    altered = token[:20] + ("A" if token[20] != "A" else "B") + token[21:]
+    for text in (altered, given["access_token"], "x"):
         answer = app.token(grant_type="refresh_token", refresh_token=text)
         assert (answer.status_code, answer.json()["error"]) == (400, "invalid_grant")
     answer = server_app.token(grant_type="refresh_token", refresh_token=given["refresh_token"])
