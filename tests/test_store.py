@@ -217,16 +217,18 @@ def test_two_threads_lose_no_update_and_a_refused_unit_takes_nothing_with_it(add
     worlds = Worlds(open_store(address))
     worlds.create("lab").add("counter", "c", {"n": 0})
     wrote, errors = threading.Barrier(2), []
+    # Taken before: in memory a reader waits for the writer, and A waits for B.
+    of_a, of_b = worlds.get("lab"), worlds.get("lab")
 
     def refused_after_writing() -> None:
-        world = worlds.get("lab")
+        world = of_a
         with world.unit():
             world.add("role", "1/refused", {})
             wrote.wait(LONG)  # now the other unit begins
             raise RuntimeError
 
     def committed() -> None:
-        world = worlds.get("lab")
+        world = of_b
         wrote.wait(LONG)
         for number in range(50):
             with world.unit(lock=True):

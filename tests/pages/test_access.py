@@ -55,7 +55,7 @@ def basic(token: str) -> dict[str, str]:
 
 
 def test_beyond_loopback_the_emulators_own_needs_the_token(serve):
-    with serve("--host", "0.0.0.0", "--token", TOKEN) as (url, process):
+    with serve("--host", "0.0.0.0", "--token", TOKEN, "--scenario", "trust_policies") as (url, process):
         for method, path in OWN:
             for headers in ({}, bearer("wrong"), bearer(f"write:*:{TOKEN}"), basic("wrong"), {"Authorization": "x"}):
                 refused = ask(url, method, path, b"{}", **JSON, **headers)
