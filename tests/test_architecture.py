@@ -142,6 +142,14 @@ def test_every_file_says_what_it_owns_and_none_is_long():
         assert text.count("\n") <= 900, f"{name(path)} is too long: is there a second noun in it?"
 
 
+def test_no_two_modules_of_tests_share_a_name():
+    """They are imported by it, whatever their folder: one would stand for the other."""
+    packages = {path.parent for path in (ROOT / "tests").rglob("__init__.py")}
+    modules = [path for path in (ROOT / "tests").rglob("*.py") if path.parent not in packages]
+    names = Counter(path.name for path in modules if path.name != "conftest.py")
+    assert [name for name, number in names.items() if number > 1] == []
+
+
 def test_no_base_name_of_a_module_occurs_three_times():
     """So that a name says what a file holds, also without its folder."""
     names = Counter(path.stem for path in SOURCES if path.stem != "__init__")

@@ -7,8 +7,8 @@ import threading
 from pathlib import Path
 
 import pytest
-from conftest import _made
 from hook_server import HookServer, RawAnswerError
+from pool_lab import new_pool
 from test_triggers import answering, refusing, same, sign_up
 
 from sts_emulator.emulation import Emulator
@@ -118,7 +118,7 @@ def patient(serve, request):
     with serve("--trigger-patience", str(request.param), "--triggers", str(HERE / "triggers.py")) as (url, _):
         emulator = Emulator(url)
         with emulator.world() as aws:
-            app = _made(aws)
+            app = new_pool(aws)
             app.add_user("ada")
             yield app
 
@@ -155,7 +155,7 @@ def test_nobody_else_waits_for_a_hook(patient, hooks):
     thread.start()
     try:
         assert asked.wait(120)
-        other = _made(patient.aws)
+        other = new_pool(patient.aws)
         other.add_user("bob")
         assert other.tokens("bob")["IdToken"]
         assert patient.aws.events()

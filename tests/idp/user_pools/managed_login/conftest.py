@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 
 import pytest
-from login_lab import SCENARIO, SECRET, App, Person
+from managed_login_lab import SCENARIO, SECRET, App, Person
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import sys
 from urllib.parse import urlsplit
 
 import pytest
-from login_lab import PASSWORD, POOL, App
+from managed_login_lab import PASSWORD, POOL, App
 
 from sts_emulator.cli.errors import CommandError
 

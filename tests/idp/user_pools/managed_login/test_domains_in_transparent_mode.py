@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import httpx
-from login_lab import CALLBACK, POOL, SCENARIO
+from managed_login_lab import CALLBACK, POOL, SCENARIO
 
 from sts_emulator.shared_server import free_port
 

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
-from login_lab import CALLBACK, PASSWORD, App, Person
+from managed_login_lab import CALLBACK, PASSWORD, App, Person
 
 POOL = "us-east-1_Fed1"
 SECRET = "a-secret-of-the-pool-at-the-provider"

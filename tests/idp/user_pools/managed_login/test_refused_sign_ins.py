@@ -6,7 +6,7 @@ import contextlib
 
 import httpx
 import pytest
-from login_lab import CALLBACK, OUT, PASSWORD, SECRET, App, Person
+from managed_login_lab import CALLBACK, OUT, PASSWORD, SECRET, App, Person
 
 
 def code_of(app: App, person: Person, **changes: str | None) -> str:

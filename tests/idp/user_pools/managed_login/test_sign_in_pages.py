@@ -10,7 +10,7 @@ import time
 
 import httpx
 import pytest
-from login_lab import CALLBACK, OUT, PASSWORD, POOL, App, Person
+from managed_login_lab import CALLBACK, OUT, PASSWORD, POOL, App, Person
 
 from sts_emulator.accounts.people import totp
 
