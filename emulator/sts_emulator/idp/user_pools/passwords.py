@@ -73,7 +73,7 @@ def short_name(pool: Pool) -> str:
 
 def stored(pool: Pool, username: str, password: str) -> dict[str, str]:
     """The members of a user that keep a password. Takes two milliseconds."""
-    salt = srp.new_salt()
+    salt = srp.salt_of(secrets.token_bytes(16))
     return {"salt": salt, "verifier": srp.verifier(short_name(pool), username, password, salt)}
 
 
@@ -110,4 +110,4 @@ def nobody(world: World, pool: Pool, username: str) -> dict[str, str]:
     """What stands in for a user who is not there: always the same salt, and a verifier of no password."""
     seed = hmac.digest(world.key, f"nobody\0{pool['id']}\0{username}".encode(), "sha256")
     filler = b"".join(hashlib.sha256(seed + bytes([place])).digest() for place in range(12))
-    return {"username": username, "salt": seed[:16].hex(), "verifier": f"{int.from_bytes(filler, 'big') % srp.N:x}"}
+    return {"username": username, "salt": srp.salt_of(seed), "verifier": f"{int.from_bytes(filler, 'big') % srp.N:x}"}

@@ -50,8 +50,9 @@ def power(base: int, exponent: int) -> int:
         return int(gmpy2.powmod_sec(base, exponent, N))
 
 
-def new_salt() -> str:
-    return os.urandom(16).hex()
+def salt_of(random: bytes) -> str:
+    """Sixteen bytes in hexadecimal, of which the first is not zero: some clients would hash it, and others drop it."""
+    return f"{int.from_bytes(random[:16], 'big') | 1 << 120:032x}"
 
 
 def verifier(pool_name: str, user: str, password: str, salt: str) -> str:
