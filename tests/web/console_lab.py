@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 from lxml import html
 
-THEMES = ("light", "dark")
+THEMES = ("light", pytest.param("dark", marks=pytest.mark.clients))  # walks take long
 WIDTHS = (400, 900, 1600)
 DEV = "111122223333"
 DEVELOPER = f"arn:aws:iam::{DEV}:role/developer"

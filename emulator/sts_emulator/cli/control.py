@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 DEFAULT_WORLD = "default"
 TIMEOUT = 30  # seconds; the slowest answer is a large scenario
+AT_ONCE = 5.0  # seconds in which an emulator says that it is one
 
 
 class ControlError(CommandError):
@@ -29,7 +30,7 @@ class ControlError(CommandError):
 class Control:
     """One running emulator, spoken to directly: proxy settings of the environment are for other hosts."""
 
-    def __init__(self, url: str, token: str | None = None) -> None:
+    def __init__(self, url: str, token: str | None = None, *, patience: float = TIMEOUT) -> None:
         from http.client import HTTPConnection, HTTPSConnection
 
         self.url = url.rstrip("/")
@@ -42,7 +43,7 @@ class Control:
         if not host or parts.scheme not in ("http", "https"):
             raise CommandError(f"`{url}` is not the URL of an emulator", UNUSABLE)
         kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-        self._connection = kind(host, port, timeout=TIMEOUT)
+        self._connection = kind(host, port, timeout=patience)
 
     def __enter__(self) -> Self:
         return self
@@ -128,7 +129,7 @@ class Control:
 
 def answers(url: str) -> bool:
     """Whether an emulator answers there."""
-    with Control(url) as control:
+    with Control(url, patience=AT_ONCE) as control:
         try:
             return bool(control.page("GET", "/health")["status"] == "ok")
         except (CommandError, KeyError, TypeError):
