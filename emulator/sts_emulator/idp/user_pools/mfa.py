@@ -54,10 +54,10 @@ async def associate_software_token(
     """A secret for an authenticator app, which counts once `VerifySoftwareToken` has proven it."""
     world, seed = ctx.world, new_seed()
     if AccessToken:
-        party, _ = tokens.bearer(world, AccessToken)
-        _check_kind(party.pool)
-        pending = Token(seed=seed, used=[], verified=False, enabled=False, preferred=False)
         with world.unit(lock=True):
+            party, _ = tokens.bearer(world, AccessToken)
+            _check_kind(party.pool)
+            pending = Token(seed=seed, used=[], verified=False, enabled=False, preferred=False)
             known = party.user.get("token")
             if known is not None and known["verified"]:  # the old one stays until the new one is proven
                 change_user(world, party.pool, party.user, token={**known, "next": seed})
@@ -78,14 +78,14 @@ async def verify_software_token(
     """Prove that the app has the secret."""
     world = ctx.world
     if AccessToken:
-        party, _key = tokens.bearer(world, AccessToken)
-        token = party.user.get("token")
-        if token is None:
-            raise AwsError("SoftwareTokenMFANotFoundException", "Software token MFA not found for the user.")
-        seed = str(token.get("next") or token["seed"])
-        step = _proven(world, seed, UserCode)
-        paired = Token(seed=seed, used=[step], verified=True, enabled=token["enabled"], preferred=token["preferred"])
         with world.unit(lock=True):
+            party, _key = tokens.bearer(world, AccessToken)
+            token = party.user.get("token")
+            if token is None:
+                raise AwsError("SoftwareTokenMFANotFoundException", "Software token MFA not found for the user.")
+            step = _proven(world, seed := str(token.get("next") or token["seed"]), UserCode)
+            is_enabled, is_preferred = token["enabled"], token["preferred"]
+            paired = Token(seed=seed, used=[step], verified=True, enabled=is_enabled, preferred=is_preferred)
             change_user(world, party.pool, party.user, token=paired)
         return {"Status": "SUCCESS"}
     with world.unit(lock=True):

@@ -17,7 +17,6 @@ from sts_emulator.idp.user_pools.kinds import (
     find_user,
     invalid,
     not_authorized,
-    user_of,
 )
 from sts_emulator.idp.user_pools.triggers.firing import Occasion
 from sts_emulator.vending.context import Context
@@ -58,10 +57,10 @@ async def update_user_attributes(
     later = attributes.to_verify_first(pool, changes, user["attributes"])
     sent = [await pool_users.to_confirm(occasion, user, name, later[name], ClientMetadata) for name in later]
     changes = {name: value for name, value in changes.items() if name.removesuffix("_verified") not in later}
-    if later:
-        user = user_of(ctx.world, pool, user["username"])
-    unverified = attributes.unverified_by(changes, user["attributes"])
-    user = change_user(ctx.world, pool, user, attributes={**user["attributes"], **changes, **unverified})
+    with ctx.world.unit(lock=True):
+        user = _again(ctx.world, party)
+        unverified = attributes.unverified_by(changes, user["attributes"])
+        user = change_user(ctx.world, pool, user, attributes={**user["attributes"], **changes, **unverified})
     wanted = pool["settings"].get("AutoVerifiedAttributes") or ()
     addresses = [name for name in ("email", "phone_number") if f"{name}_verified" in unverified and name in wanted]
     sent += [
