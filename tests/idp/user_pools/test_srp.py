@@ -158,7 +158,7 @@ def test_no_salt_begins_with_a_byte_of_zeros():
 
 
 def test_a_sign_in_costs_little():
-    """Twenty-five milliseconds of this process's time at most, for both steps' arithmetic (issue: SRP)."""
+    """Twenty-five milliseconds of this process's time at most, for both steps' arithmetic."""
     verifier = srp.verifier("pool", "ada", PASSWORD, "ab" * 16)
     cheapest = float("inf")
     for _ in range(10):
