@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -21,6 +22,7 @@ HEADER: Final = "dpop"
 _TOLERANCE: Final = 300  # seconds that the tool's clock may be off: as for signatures, by real time
 _LONGEST: Final = 4_096
 _LONGEST_ID: Final = 256
+_COORDINATE: Final = re.compile(r"[A-Za-z0-9_-]{2,43}")  # base64 of up to 32 octets
 _SPENT: Final[Kind[Any]] = Kind("dpop-proof")
 
 
@@ -36,7 +38,8 @@ def prove(ctx: Context, url: str) -> str:
     key = header.get("jwk")
     if header.get("typ") != "dpop+jwt" or header.get("alg") != "ES256" or not isinstance(key, dict) or "d" in key:
         raise _wrong(ctx, "its header is not that of a proof with a public P-256 key")
-    public = {name: key.get(name) for name in ("crv", "kty", "x", "y")}
+    x, y = _padded(key.get("x")), _padded(key.get("y"))
+    public = {"crv": key.get("crv"), "kty": key.get("kty"), "x": x, "y": y}
     thumbprint = _thumbprint(public)
     try:
         token = jwt.parse(text)
@@ -77,6 +80,18 @@ def _header(text: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return header if isinstance(header, dict) and len(text) <= _LONGEST else {}
+
+
+def _padded(coordinate: Any) -> str:
+    """A coordinate of P-256 in all its 32 octets (RFC 7518, 6.2.1.2); "" for what is none.
+
+    awscrt writes one that begins with a zero byte without it, as long as the key was not read from a file: a tool that
+    logged in with such a key, one in 64, has the same key when it renews.
+    """
+    if not isinstance(coordinate, str) or not _COORDINATE.fullmatch(coordinate) or len(coordinate) % 4 == 1:
+        return ""
+    octets = base64.urlsafe_b64decode(coordinate + "=" * (-len(coordinate) % 4))
+    return base64.urlsafe_b64encode(octets.rjust(32, b"\0")).rstrip(b"=").decode()
 
 
 def _thumbprint(public: Mapping[str, Any]) -> str:
