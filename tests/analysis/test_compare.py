@@ -44,11 +44,11 @@ def told(witnesses: list[Witness]) -> list[tuple[str, str, dict[str, str]]]:
     """Direction, who, and what is brought beside the audience."""
     return [
         (
-            each.direction,
-            each.caller.named,
-            {key.rpartition(":")[2]: values[0] for key, values in each.chosen.items() if not key.endswith(":aud")},
+            witness.direction,
+            witness.caller.named,
+            {key.rpartition(":")[2]: values[0] for key, values in witness.chosen.items() if not key.endswith(":aud")},
         )
-        for each in witnesses
+        for witness in witnesses
     ]
 
 
@@ -142,7 +142,7 @@ def test_naming_the_role_itself_asks_nothing_more_of_its_own_policies():
 
 def test_tags_alone_are_told_when_they_alone_changed():
     old, new = document(allow(OWN)), document(allow(OWN, ["sts:AssumeRole", "sts:TagSession"]))
-    assert [(each.action, each.direction) for each in compare(old, new, ROLE)] == [("sts:TagSession", "gains")]
+    assert [(witness.action, witness.direction) for witness in compare(old, new, ROLE)] == [("sts:TagSession", "gains")]
 
 
 @pytest.mark.parametrize(
@@ -220,6 +220,9 @@ def test_a_policy_does_not_differ_from_itself(policy: Document):
 @settings(max_examples=examples(100))
 @given(DOCUMENTS, DOCUMENTS)
 def test_the_other_way_round_gains_are_losses(old: Document, new: Document):
-    forth = {(each.direction, each.caller.named) for each in compare(old, new, ROLE)}
-    back = {("gains" if each.direction == "loses" else "loses", each.caller.named) for each in compare(new, old, ROLE)}
+    forth = {(witness.direction, witness.caller.named) for witness in compare(old, new, ROLE)}
+    back = {
+        ("gains" if witness.direction == "loses" else "loses", witness.caller.named)
+        for witness in compare(new, old, ROLE)
+    }
     assert forth == back

@@ -60,7 +60,7 @@ def test_whom_who_can_names_the_engine_lets_in(estate: Estate):
         for step in Reach(estate).into(arn):
             asked = list(requests(estate, role, step))
             policies = estate.policies(role, estate.holder(step.who))
-            assert not asked or any(decide(one, policies).allowed for one in asked), step
+            assert not asked or any(decide(request, policies).allowed for request in asked), step
 
 
 def test_what_can_is_the_other_side_of_who_can(estate: Estate):

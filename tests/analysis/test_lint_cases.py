@@ -65,10 +65,10 @@ def gets_in(case: dict[str, Any], told: dict[str, str]) -> bool:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
 def test_what_lint_says(case: dict[str, Any]):
-    found = lint(policy_of(case), kind="trust", role_account=OWN)
+    findings = lint(policy_of(case), kind="trust", role_account=OWN)
 
-    grave = {finding.rule for finding in found if finding.severity in ("error", "security")}
-    every = {finding.rule for finding in found}
+    grave = {finding.rule for finding in findings if finding.severity in ("error", "security")}
+    every = {finding.rule for finding in findings}
     assert grave <= set(case["says"])
     assert set(case["says"]) <= every
 

@@ -58,15 +58,15 @@ accounts:
 def test_the_line_in_every_form_of_policy(here: Path):
     (here / "forms.yaml").write_text(FORMS)
     (here / "open.json").write_text(json.dumps(OPEN, indent=2))
-    number, found, *_ = lint_file(Path("forms.yaml"))
-    places = {each.label: (each.file, each.line) for each in found if each.rule == "anybody"}
+    number, findings, *_ = lint_file(Path("forms.yaml"))
+    places = {finding.label: (finding.file, finding.line) for finding in findings if finding.rule == "anybody"}
     assert number == 5
     assert places["role listed"] == ("forms.yaml", 10)
     assert places["role whole"] == ("forms.yaml", 17)
     assert places["role text"] == ("forms.yaml", 26)
     assert places["role elsewhere"][0] == "open.json"
     assert "AWS" in (here / "open.json").read_text().splitlines()[places["role elsewhere"][1] - 1]
-    assert [each.line for each in found if each.rule == "assume-any-role"] == [3]
+    assert [finding.line for finding in findings if finding.rule == "assume-any-role"] == [3]
 
 
 @pytest.mark.parametrize(
@@ -93,8 +93,8 @@ def test_principals_that_a_scenario_does_not_declare(here: Path):
     (here / "s.yaml").write_text(
         f"accounts: {{'{ACCOUNT}': {{roles: {{a: {{trust: {json.dumps(trust)}}}, there: {{path: /x/, trust: {json.dumps(trust)}}}}}}}}}\n"
     )
-    _, found, *_ = lint_file(Path("s.yaml"))
-    assert {each.fix for each in found if each.rule == "unknown-principal"} == {
+    _, findings, *_ = lint_file(Path("s.yaml"))
+    assert {finding.fix for finding in findings if finding.rule == "unknown-principal"} == {
         f"write arn:aws:iam::{ACCOUNT}:role/x/there"
     }
 
@@ -124,7 +124,7 @@ accounts:
 """
     )
     _, findings, *_ = lint_file(Path("s.yaml"))
-    told = {(each.label, each.fix) for each in findings if each.rule == "unknown-provider"}
+    told = {(finding.label, finding.fix) for finding in findings if finding.rule == "unknown-provider"}
     assert told == {
         ("role missing", "create it first, or name one that there is"),
         ("role misspelt", f"write arn:aws:iam::{ACCOUNT}:saml-provider/corp"),
@@ -145,7 +145,7 @@ def test_principals_that_another_whole_account_lacks(here: Path, capsys: pytest.
 
     def unknown(*files: str) -> list[tuple[str, str]]:
         main(["lint", *files, "--json", "--select", "unknown-principal"])
-        return [(each["file"], each["fix"]) for each in json.loads(capsys.readouterr().out)["findings"]]
+        return [(finding["file"], finding["fix"]) for finding in json.loads(capsys.readouterr().out)["findings"]]
 
     assert unknown("own.json", "partner.json") == [("own.json", f"write arn:aws:iam::{PARTNER}:role/ci")]
     assert unknown("own.json") == []

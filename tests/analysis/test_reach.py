@@ -150,9 +150,9 @@ def test_a_drawing_is_sound_and_shows_everybody(estate: Estate):
     texts = {element.text for element in root.iter("{http://www.w3.org/2000/svg}text")}
     assert {"database", "deploy", "ci"} <= texts
     boxes = [
-        [float(each.get(name, "nan")) for name in ("x", "y", "width", "height")]
-        for each in root.iter("{http://www.w3.org/2000/svg}rect")
-        if each.get("class") != "paper"
+        [float(rectangle.get(name, "nan")) for name in ("x", "y", "width", "height")]
+        for rectangle in root.iter("{http://www.w3.org/2000/svg}rect")
+        if rectangle.get("class") != "paper"
     ]
     assert len(boxes) == 4
     assert all(not _overlap(a, b) for n, a in enumerate(boxes) for b in boxes[n + 1 :])

@@ -89,7 +89,7 @@ def test_sarif(files: Path, capsys: pytest.CaptureFixture[str]):
     assert main(["lint", str(files / "good.yaml"), "--format", "sarif"]) == 1
     report = json.loads(capsys.readouterr().out)
     check_sarif(report)
-    (result,) = [each for each in report["runs"][0]["results"] if each["ruleId"] == "anybody"]
+    (result,) = [entry for entry in report["runs"][0]["results"] if entry["ruleId"] == "anybody"]
     assert result["level"] == "error"
     place = result["locations"][0]["physicalLocation"]
     assert place["region"] == {"startLine": 8}

@@ -71,9 +71,9 @@ def statement(effect: str = "Allow", principal: Any = None, **condition: Any) ->
     ],
 )
 def test_each_weakening_changes_one_element(text: str, words: list[str]):
-    found = mutants(text)
-    assert [mutant.words for mutant in found] == words
-    assert all(parse(mutant.text).text != text for mutant in found)
+    made = mutants(text)
+    assert [mutant.words for mutant in made] == words
+    assert all(parse(mutant.text).text != text for mutant in made)
 
 
 def test_patterns_that_admit_the_neighbours():
@@ -119,19 +119,21 @@ def examined(folder: Path, text: str) -> Trial:
 
 
 def test_what_no_expectation_notices_comes_with_the_expectation_that_would(here: Path):
-    missed = {each.words: each for each in examined(here, SCENARIO).mutated if each.outcome == "missed"}
+    missed = {mutant.words: mutant for mutant in examined(here, SCENARIO).mutated if mutant.outcome == "missed"}
     widened = missed[f"widen {GITHUB}:sub `repo:acme/shop:ref:refs/tags/*` to `repo:acme/shop:*`"]
     (line,) = widened.suggestion
     assert "repo:acme/shop:pull_request" in line
     again = examined(here, f"{SCENARIO}  {line}\n")
-    assert widened.words not in {each.words for each in again.mutated if each.outcome == "missed"}
+    assert widened.words not in {mutant.words for mutant in again.mutated if mutant.outcome == "missed"}
 
 
 def test_every_suggestion_is_noticed_once_it_is_taken(here: Path):
     text = SCENARIO
     for _ in range(8):
         missed = [
-            each for each in examined(here, text).mutated if each.outcome == "missed" and len(each.suggestion) == 1
+            mutant
+            for mutant in examined(here, text).mutated
+            if mutant.outcome == "missed" and len(mutant.suggestion) == 1
         ]
         if not missed:
             break
@@ -140,17 +142,17 @@ def test_every_suggestion_is_noticed_once_it_is_taken(here: Path):
 
 
 def test_outcomes_of_mutants(here: Path):
-    outcomes = {each.words: each for each in examined(here, SCENARIO + BRANCH + WITHOUT).mutated}
+    outcomes = {mutant.words: mutant for mutant in examined(here, SCENARIO + BRANCH + WITHOUT).mutated}
     assert outcomes["drop the condition StringEquals on sts:ExternalId"].by == "without it"
     assert outcomes[f"drop the condition StringLike on {GITHUB}:sub"].outcome == "refused"
     dropped = outcomes[f"drop the condition StringEquals on {GITHUB}:aud"]
     assert (dropped.outcome, dropped.by) == ("equivalent", "InvalidIdentityToken: Incorrect token audience")
-    assert not any(each.label == "role untested" for each in outcomes.values()), "nobody asked for it"
+    assert not any(mutant.label == "role untested" for mutant in outcomes.values()), "nobody asked for it"
 
 
 def test_trying_mutants_leaves_no_trace(here: Path):
     once, twice = examined(here, SCENARIO + BRANCH), examined(here, SCENARIO + BRANCH)
-    assert [each.to_json() for each in once.mutated] == [each.to_json() for each in twice.mutated]
+    assert [mutant.to_json() for mutant in once.mutated] == [mutant.to_json() for mutant in twice.mutated]
 
 
 # -- coverage ----------------------------------------------------------------------------------------------------------------
@@ -159,9 +161,9 @@ def test_trying_mutants_leaves_no_trace(here: Path):
 def test_what_was_never_exercised(here: Path):
     def never(text: str) -> list[str]:
         return [
-            f"{each.label}: {each.words}"
-            for each in examined(here, text).covered
-            if not each.times and each.label.startswith("role")
+            f"{element.label}: {element.words}"
+            for element in examined(here, text).covered
+            if not element.times and element.label.startswith("role")
         ]
 
     assert never(SCENARIO) == [

@@ -55,8 +55,8 @@ def test_there_are_enough_of_them():
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
 def test_lint_finds_exactly_this(case: dict[str, Any]):
-    found = lint(document(case), role_account=ACCOUNT)
-    assert sorted(each.rule for each in found) == sorted(case["findings"])
+    findings = lint(document(case), role_account=ACCOUNT)
+    assert sorted(finding.rule for finding in findings) == sorted(case["findings"])
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])

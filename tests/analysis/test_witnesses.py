@@ -119,8 +119,8 @@ def test_each_role_has_its_own_witness_though_their_words_are_the_same(here: Pat
     role = {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": OPEN}}
     (here / "t.json").write_text(json.dumps({"Resources": {"A": role, "B": role}}))
     main(["lint", "t.json", "--account", OWN, "--format", "json"])
-    found = json.loads(capsys.readouterr().out)["findings"]
-    assert [finding["witness"]["resource"] for finding in found] == [
+    findings = json.loads(capsys.readouterr().out)["findings"]
+    assert [finding["witness"]["resource"] for finding in findings] == [
         f"arn:aws:iam::{OWN}:role/A",
         f"arn:aws:iam::{OWN}:role/B",
     ]

@@ -381,8 +381,8 @@ def growth(roles: int, worlds: int, sessions: int, seconds: float) -> list[Row]:
         plant(crowded, roles)
         for number in range(worlds):
             post(crowded, "", {"name": f"world-{number}"})
-        requests = {each: load.signed(each.port, "assume_role", ALICE, **RELEASE) for each in (empty, crowded)}
-        cost = {each: result.cpu_us for each, result in in_turns(requests, seconds, 4).items()}
+        requests = {server: load.signed(server.port, "assume_role", ALICE, **RELEASE) for server in (empty, crowded)}
+        cost = {server: result.cpu_us for server, result in in_turns(requests, seconds, 4).items()}
         before = empty.resident_mib()
         issued = load.drive(empty, requests[empty], CONNECTIONS, 600, limit=sessions, undisturbed=True)
         kept = (empty.resident_mib() - before) * (1 << 20) / sessions

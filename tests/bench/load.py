@@ -32,12 +32,12 @@ class Result:
 def best(results: list[Result]) -> Result:
     """The least of each cost, and the most requests a second; errors add up."""
     return Result(
-        rps=max(each.rps for each in results),
-        cpu_us=min(each.cpu_us for each in results),
-        p50_ms=min(each.p50_ms for each in results),
-        p99_ms=min(each.p99_ms for each in results),
-        worst_ms=min(each.worst_ms for each in results),
-        errors=sum(each.errors for each in results),
+        rps=max(result.rps for result in results),
+        cpu_us=min(result.cpu_us for result in results),
+        p50_ms=min(result.p50_ms for result in results),
+        p99_ms=min(result.p99_ms for result in results),
+        worst_ms=min(result.worst_ms for result in results),
+        errors=sum(result.errors for result in results),
     )
 
 
@@ -158,8 +158,8 @@ def _connect(selector: selectors.BaseSelector, client: list, port: int) -> None:
 
 
 def _complete(data: bytes) -> bool:
-    head, found, body = data.partition(b"\r\n\r\n")
-    if not found:
+    head, blank, body = data.partition(b"\r\n\r\n")
+    if not blank:
         return False
     lower = head.lower()
     at = lower.find(b"content-length:")

@@ -49,9 +49,9 @@ def cli(aws: Aws, capsys: pytest.CaptureFixture[str]) -> Cli:
 
 
 def test_env_gives_root_of_the_first_account_and_every_endpoint_variable(cli: Cli):
-    found = json.loads(cli("env", "--format", "json"))
-    assert found["AWS_ACCESS_KEY_ID"] == cli.aws.root["access_key_id"]
-    assert {name for name, value in found.items() if value == cli.aws.endpoint_url} == {
+    variables = json.loads(cli("env", "--format", "json"))
+    assert variables["AWS_ACCESS_KEY_ID"] == cli.aws.root["access_key_id"]
+    assert {name for name, value in variables.items() if value == cli.aws.endpoint_url} == {
         "AWS_ENDPOINT_URL",
         *(f"AWS_ENDPOINT_URL_{service}" for service in env.SERVICES),
     }
@@ -87,9 +87,9 @@ def test_values_survive_quoting(value: str):
 
 
 def test_the_forms_of_other_shells():
-    found = {"A": "plain", "B": "it's"}
-    assert list(env.FORMATS["powershell"](found))[-2:] == ["$Env:A = 'plain'", "$Env:B = 'it''s'"]
-    assert list(env.FORMATS["dotenv"](found)) == ["A=plain", "B='it's'"]
+    variables = {"A": "plain", "B": "it's"}
+    assert list(env.FORMATS["powershell"](variables))[-2:] == ["$Env:A = 'plain'", "$Env:B = 'it''s'"]
+    assert list(env.FORMATS["dotenv"](variables)) == ["A=plain", "B='it's'"]
 
 
 def test_a_profile_that_asks_the_emulator_each_time(cli: Cli, tmp_path: Path):
@@ -373,10 +373,10 @@ class Served:
 def served(tmp_path: Path) -> Iterator[Served]:
     (tmp_path / "trust_policies").mkdir()
     shutil.copy(EXAMPLES / "default.yaml", tmp_path / "trust_policies")
-    one = Served(tmp_path)
-    yield one
-    if one.process.poll() is None:
-        one.stop()
+    server = Served(tmp_path)
+    yield server
+    if server.process.poll() is None:
+        server.stop()
 
 
 def test_serve_prints_credentials_and_what_to_paste(served: Served):
@@ -388,7 +388,7 @@ def test_serve_prints_credentials_and_what_to_paste(served: Served):
 @pytest.mark.parametrize("method", parse_file(EXAMPLES / "default.yaml").head.try_)
 def test_every_command_that_serve_suggests_works(served: Served, method: str):
     commands = served.told.partition("then try:")[2].split("  # ")[1:]
-    (command,) = (each.partition("\n")[2] for each in commands if each.partition("\n")[0] == method)
+    (command,) = (text.partition("\n")[2] for text in commands if text.partition("\n")[0] == method)
     ended = served.shell(command)
     assert (ended.returncode, ended.stderr) == (0, "")
     assert "Arn" in ended.stdout
@@ -414,11 +414,11 @@ def test_a_dropped_file_is_taken_up_and_a_mistake_is_not(served: Served):
 
 
 def test_permissive_says_so_loudly(tmp_path: Path):
-    one = Served(tmp_path, "--permissive")
+    server = Served(tmp_path, "--permissive")
     try:
-        assert "PERMISSIVE" in one.told
+        assert "PERMISSIVE" in server.told
     finally:
-        one.stop()
+        server.stop()
 
 
 def test_a_port_that_is_taken(served: Served):

@@ -166,9 +166,9 @@ def test_every_page_in_every_width(aws, chromium, theme):
     }
     for name, url in pages.items():
         for width in (400, 900, 1600):
-            for each in (page, checked):
-                each.set_viewport_size({"width": width, "height": 900})
-                assert each.goto(url).status == (400 if name == "error" else 200), name
+            for answer in (page, checked):
+                answer.set_viewport_size({"width": width, "height": 900})
+                assert answer.goto(url).status == (400 if name == "error" else 200), name
             assert serious(checked) == [], (name, width)
             wide = page.evaluate("document.documentElement.scrollWidth")
             assert wide <= width, f"{name} is {wide} wide at {width}"

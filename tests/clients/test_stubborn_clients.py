@@ -86,7 +86,7 @@ def test_a_client_that_takes_no_endpoint_finds_its_role(aws, emulator_server, py
     lab = CommandLab(aws, emulator_server.url)
     done = lab.exec("--as", kind, "--role", role, "--isolated", "--", python, "-c", indented(PROGRAMS[client]))
     assert done.returncode == 0, done.stderr
-    outcomes = [each["additionalEventData"]["outcome"] for each in aws.events() if each["eventName"] == event]
+    outcomes = [record["additionalEventData"]["outcome"] for record in aws.events() if record["eventName"] == event]
     assert "allowed" in outcomes
 
 

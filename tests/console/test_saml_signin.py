@@ -136,7 +136,7 @@ def test_what_saml2aws_looks_for(chooser):
 def test_what_aws_adfs_looks_for(chooser):
     names = tree(chooser).xpath(".//div[@class='saml-account-name']")
     aliases = dict(
-        reversed(found.groups()) for name in names if (found := re.search(r"Account: *(.*) *\((\d+)\)", name.text))
+        reversed(match.groups()) for name in names if (match := re.search(r"Account: *(.*) *\((\d+)\)", name.text))
     )
 
     assert aliases == {DEV: "acme-dev "}

@@ -41,8 +41,8 @@ def test_the_lint_page_is_made_from_the_rules():
 
 
 def step(name: str) -> dict:
-    (found,) = [each for each in ACTION["runs"]["steps"] if each["name"] == name]
-    return found
+    (step,) = [step for step in ACTION["runs"]["steps"] if step["name"] == name]
+    return step
 
 
 def run_step(name: str, folder: Path, **inputs: str) -> subprocess.CompletedProcess[str]:
@@ -66,9 +66,9 @@ def run_step(name: str, folder: Path, **inputs: str) -> subprocess.CompletedProc
 
 
 def test_no_input_reaches_a_shell_but_by_the_environment():
-    for each in ACTION["runs"]["steps"]:
-        assert "${{" not in each["run"]
-        assert each["shell"] == "bash"
+    for step in ACTION["runs"]["steps"]:
+        assert "${{" not in step["run"]
+        assert step["shell"] == "bash"
 
 
 def test_the_action_checks(tmp_path: Path):

@@ -22,7 +22,7 @@ BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
 def blocks(page: Path, language: str) -> list[str]:
-    return [body for found, body in BLOCK.findall(page.read_text("utf-8")) if found == language]
+    return [body for tongue, body in BLOCK.findall(page.read_text("utf-8")) if tongue == language]
 
 
 def wait_for(url: str) -> None:

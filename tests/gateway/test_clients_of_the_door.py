@@ -138,7 +138,8 @@ def test_terraform(plain: Aws, terraform_plugins, tmp_path):
         assert client(plain, "sqs").list_queue_tags(QueueUrl=queue)["Tags"] == {"team": team}
     versions = client(plain, "s3").list_object_versions(Bucket="photos")["Versions"]
     client(plain, "s3").delete_objects(
-        Bucket="photos", Delete={"Objects": [{"Key": one["Key"], "VersionId": one["VersionId"]} for one in versions]}
+        Bucket="photos",
+        Delete={"Objects": [{"Key": version["Key"], "VersionId": version["VersionId"]} for version in versions]},
     )
     terraform("destroy", "-auto-approve", "-var=team=red")
     assert client(plain, "s3").list_buckets()["Buckets"] == []

@@ -83,8 +83,8 @@ def bucket(lab: Aws) -> Iterator[str]:
     s3, name = client(lab, "s3"), "photos"
     s3.create_bucket(Bucket=name)
     yield name
-    for found in s3.list_object_versions(Bucket=name).get("Versions", []):
-        s3.delete_object(Bucket=name, Key=found["Key"], VersionId=found["VersionId"])
+    for version in s3.list_object_versions(Bucket=name).get("Versions", []):
+        s3.delete_object(Bucket=name, Key=version["Key"], VersionId=version["VersionId"])
     s3.delete_bucket(Bucket=name)
 
 

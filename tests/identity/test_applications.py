@@ -48,7 +48,7 @@ def test_an_application_lives_a_whole_life(lab, application):
     sso.update_application(**named, Description="Sells", Status="DISABLED")
     shown = sso.describe_application(**named)
     assert (shown["Description"], shown["Status"], shown["Name"]) == ("Sells", "DISABLED", "shop")
-    assert [found["ApplicationArn"] for found in sso.list_applications(**lab.of)["Applications"]] == [application]
+    assert [entry["ApplicationArn"] for entry in sso.list_applications(**lab.of)["Applications"]] == [application]
     assert sso.list_applications(**lab.of, Filter={"ApplicationAccount": MEMBER})["Applications"] == []
     sso.tag_resource(**lab.of, ResourceArn=application, Tags=[{"Key": "team", "Value": "shop"}])
     assert sso.list_tags_for_resource(ResourceArn=application)["Tags"] == [{"Key": "team", "Value": "shop"}]
@@ -58,7 +58,7 @@ def test_an_application_lives_a_whole_life(lab, application):
 
 def test_applications_come_of_providers(lab):
     sso = lab.sso
-    arns = [found["ApplicationProviderArn"] for found in sso.list_application_providers()["ApplicationProviders"]]
+    arns = [entry["ApplicationProviderArn"] for entry in sso.list_application_providers()["ApplicationProviders"]]
     assert CUSTOM in arns
     assert sso.describe_application_provider(ApplicationProviderArn=CUSTOM)["FederationProtocol"] == "OAUTH"
     saml = {**lab.of, "ApplicationProviderArn": f"{CUSTOM}-saml", "Name": "old"}
@@ -88,7 +88,7 @@ def test_people_and_groups_are_assigned(lab, application):
     sso.create_application_assignment(**named, PrincipalId=group, PrincipalType="GROUP")
     assert len(sso.list_application_assignments(**named)["ApplicationAssignments"]) == 2
     mine = sso.list_application_assignments_for_principal(**lab.of, **user)["ApplicationAssignments"]
-    assert {found["PrincipalType"] for found in mine} == {"USER", "GROUP"}
+    assert {entry["PrincipalType"] for entry in mine} == {"USER", "GROUP"}
     sso.delete_application_assignment(**named, **user)
     assert refusal(sso.delete_application_assignment, **named, **user)[0] == ABSENT
     nobody = {"PrincipalId": "00000000-0000-4000-8000-000000000000", "PrincipalType": "USER"}
@@ -109,7 +109,7 @@ def test_scopes_grants_and_callers_are_set(lab, application, issuer):
     }
     sso.put_application_grant(**named, GrantType=JWT, Grant=grant)
     assert sso.get_application_grant(**named, GrantType=JWT)["Grant"] == grant
-    assert [found["GrantType"] for found in sso.list_application_grants(**named)["Grants"]] == [JWT]
+    assert [entry["GrantType"] for entry in sso.list_application_grants(**named)["Grants"]] == [JWT]
     wrong = {"RefreshToken": {}}
     assert refusal(sso.put_application_grant, **named, GrantType=JWT, Grant=wrong)[0] == "ValidationException"
     foreign = issuer[:-1] + ("0" if issuer[-1] != "0" else "1")
@@ -148,7 +148,7 @@ def test_a_trusted_token_issuer_lives_a_whole_life(lab, issuer):
     assert shown["Name"] == "new"
     assert shown["TrustedTokenIssuerConfiguration"]["OidcJwtConfiguration"]["ClaimAttributePath"] == "sub"
     assert [
-        found["TrustedTokenIssuerArn"] for found in sso.list_trusted_token_issuers(**lab.of)["TrustedTokenIssuers"]
+        entry["TrustedTokenIssuerArn"] for entry in sso.list_trusted_token_issuers(**lab.of)["TrustedTokenIssuers"]
     ] == [issuer]
     again = issuing("other")
     assert refusal(sso.create_trusted_token_issuer, **lab.of, **again)[0] == "ConflictException"

@@ -11,7 +11,7 @@ def test_jane_is_developer_in_dev_and_may_read_in_prod(aws):
     assert (lab.instance["IdentityStoreId"], lab.instance["OwnerAccountId"]) == (STORE, MANAGEMENT)
     jane = lab.user("jane")
     mine = lab.sso.list_account_assignments_for_principal(**lab.of, PrincipalId=jane, PrincipalType="USER")
-    assert {(found["AccountId"], found["PermissionSetArn"]) for found in mine["AccountAssignments"]} == {
+    assert {(entry["AccountId"], entry["PermissionSetArn"]) for entry in mine["AccountAssignments"]} == {
         (MANAGEMENT, lab.set("Developer")),
         (MEMBER, lab.set("ReadOnly")),
     }

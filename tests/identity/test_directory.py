@@ -72,8 +72,8 @@ def test_a_person_lives_a_whole_life(lab, store):
     assert shown["PhoneNumbers"] == [{"Value": "+1", "Type": "work"}]
     assert shown["Extensions"][ENTERPRISE] == {"department": "sales", "costCenter": "7"}
     assert "Title" not in shown
-    found = store.get_user_id(**lab.of_store, AlternateIdentifier=unique("userName", "JANE.DOE"))
-    assert found["UserId"] == made["UserId"]
+    entry = store.get_user_id(**lab.of_store, AlternateIdentifier=unique("userName", "JANE.DOE"))
+    assert entry["UserId"] == made["UserId"]
     assert refusal(store.get_user_id, **lab.of_store, AlternateIdentifier=unique("userName", "jane"))[0] == ABSENT
     store.delete_user(**of_user)
     assert refusal(store.describe_user, **of_user)[0] == ABSENT
@@ -89,10 +89,10 @@ def test_a_person_is_found_by_mail_by_arn_and_by_name(lab, store):
     arn = f"arn:aws:identitystore::{MANAGEMENT}:identitystore/{STORE}"
     assert store.describe_user(IdentityStoreId=arn, UserId=f"arn:aws:identitystore:::user/{jane}")["UserId"] == jane
     lab.new_user("omar")
-    (found,) = store.list_users(**lab.of_store, Filters=[{"AttributePath": "UserName", "AttributeValue": "jane"}])[
+    (entry,) = store.list_users(**lab.of_store, Filters=[{"AttributePath": "UserName", "AttributeValue": "jane"}])[
         "Users"
     ]
-    assert found["UserId"] == jane
+    assert entry["UserId"] == jane
     assert len(store.list_users(**lab.of_store)["Users"]) == 2
     page = store.list_users(**lab.of_store, MaxResults=1)
     rest = store.list_users(**lab.of_store, MaxResults=1, NextToken=page["NextToken"])
@@ -160,8 +160,8 @@ def test_a_group_lives_a_whole_life(lab, store, group):
     ]
     store.update_group(**of_group, Operations=changes)
     by_name = [{"AttributePath": "DisplayName", "AttributeValue": "engineers"}]
-    (found,) = store.list_groups(**lab.of_store, Filters=by_name)["Groups"]
-    assert (found["GroupId"], found["Description"]) == (group, "Who build")
+    (entry,) = store.list_groups(**lab.of_store, Filters=by_name)["Groups"]
+    assert (entry["GroupId"], entry["Description"]) == (group, "Who build")
     assert refusal(store.create_group, **lab.of_store, DisplayName="Engineers")[0] == "ConflictException"
     assert refusal(store.create_group, **lab.of_store)[0] == "ValidationException"
     assert refusal(store.update_group, **of_group, Operations=changes, Revision="1")[0] == "ConflictException"
@@ -183,11 +183,11 @@ def test_somebody_joins_and_leaves(lab, store, group):
     shown = store.describe_group_membership(**of_membership)
     assert (shown["GroupId"], shown["MemberId"]) == (group, {"UserId": jane})
     assert store.get_group_membership_id(**of_group, **member)["MembershipId"] == made["MembershipId"]
-    assert [found["MemberId"] for found in store.list_group_memberships(**of_group)["GroupMemberships"]] == [
+    assert [entry["MemberId"] for entry in store.list_group_memberships(**of_group)["GroupMemberships"]] == [
         {"UserId": jane}
     ]
     mine = store.list_group_memberships_for_member(**lab.of_store, **member)["GroupMemberships"]
-    assert [found["GroupId"] for found in mine] == [group]
+    assert [entry["GroupId"] for entry in mine] == [group]
     results = store.is_member_in_groups(**lab.of_store, **member, GroupIds=[group, other])["Results"]
     assert [result["MembershipExists"] for result in results] == [True, False]
     assert refusal(store.is_member_in_groups, **lab.of_store, **member, GroupIds=[NOBODY])[0] == ABSENT

@@ -259,7 +259,7 @@ def test_assignments_are_listed_by_account_and_by_principal(lab):
     (through_group,) = listed["AccountAssignments"]
     assert through_group["PrincipalType"] == "GROUP"
     mine = lab.sso.list_account_assignments_for_principal(**lab.of, PrincipalId=jane, PrincipalType="USER")
-    assert {(found["AccountId"], found["PrincipalType"]) for found in mine["AccountAssignments"]} == {
+    assert {(entry["AccountId"], entry["PrincipalType"]) for entry in mine["AccountAssignments"]} == {
         (MANAGEMENT, "GROUP"),
         (MEMBER, "USER"),
     }
@@ -270,7 +270,7 @@ def test_assignments_are_listed_by_account_and_by_principal(lab):
     group = lab.sso.list_account_assignments_for_principal(
         **lab.of, PrincipalId=through_group["PrincipalId"], PrincipalType="GROUP"
     )
-    assert [found["PermissionSetArn"] for found in group["AccountAssignments"]] == [developer]
+    assert [entry["PermissionSetArn"] for entry in group["AccountAssignments"]] == [developer]
 
 
 def test_once_more_is_no_error_and_requests_are_kept(lab, jane):

@@ -79,8 +79,8 @@ def test_entra(lab, scim):
 
 def test_okta(lab, scim):
     # it looks before it writes
-    status, found = scim("GET", "Users?filter=userName%20eq%20%22jane@corp.example%22&startIndex=1&count=100")
-    assert (status, found["Resources"]) == (200, [])
+    status, answer = scim("GET", "Users?filter=userName%20eq%20%22jane@corp.example%22&startIndex=1&count=100")
+    assert (status, answer["Resources"]) == (200, [])
     created = {
         "schemas": [USER],
         "userName": "jane@corp.example",

@@ -27,8 +27,8 @@ ANYTHING = parse('{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action"
 
 def input_of(expected: Path) -> Path:
     """The file that an expectation stands beside."""
-    (found,) = [path for path in expected.parent.glob(f"{expected.stem}.*") if path.suffix != ".expected"]
-    return found
+    (source,) = [path for path in expected.parent.glob(f"{expected.stem}.*") if path.suffix != ".expected"]
+    return source
 
 
 def name(expected: Path) -> str:
@@ -40,8 +40,8 @@ def lines(expected: Path, *, notes: bool) -> list[str]:
     return sorted(line for line in listed if line.startswith("note ") == notes)
 
 
-def grave(found: tuple[Found, ...]) -> Iterator[Found]:
-    return (finding for finding in found if finding.severity != "suggestion")
+def grave(findings: tuple[Found, ...]) -> Iterator[Found]:
+    return (finding for finding in findings if finding.severity != "suggestion")
 
 
 def test_there_are_enough_and_each_is_of_its_own():

@@ -81,9 +81,9 @@ DETAILS = {
 
 
 def test_an_account_is_taken_whole():
-    found = read(DETAILS)
-    things = {(thing.section, thing.name): thing for thing in found.things}
-    assert (found.exists, found.complete) == (True, True)
+    inventory = read(DETAILS)
+    things = {(thing.section, thing.name): thing for thing in inventory.things}
+    assert (inventory.exists, inventory.complete) == (True, True)
     assert sorted(things) == [
         ("groups", "admins"),
         ("instance_profiles", "web"),
@@ -91,7 +91,7 @@ def test_an_account_is_taken_whole():
         ("roles", "AWSServiceRoleForX"),
         ("users", "alice"),
     ]
-    assert {thing.account for thing in found.things} == {"444455556666"}
+    assert {thing.account for thing in inventory.things} == {"444455556666"}
     assert things["users", "alice"].body == {
         "path": "/people/",
         "tags": {"team": "blue"},
@@ -132,9 +132,9 @@ def test_one_page_of_several_is_refused():
     ],
 )
 def test_roles_alone(content: Any):
-    found = read(content)
-    assert [(thing.name, thing.account) for thing in found.things] == [("r", "123456789012")]
-    assert not found.complete
+    inventory = read(content)
+    assert [(thing.name, thing.account) for thing in inventory.things] == [("r", "123456789012")]
+    assert not inventory.complete
 
 
 # -- bare documents --------------------------------------------------------------------------------------------------------
@@ -160,8 +160,8 @@ def test_any_other_policy_is_a_managed_one():
 
 
 def test_oidc_providers():
-    (one,) = read({"Url": "gitlab.com", "ClientIDList": ["a"], "ThumbprintList": [], "Tags": []}).things
-    assert (one.name, one.body) == ("gitlab.com", {"url": "https://gitlab.com", "client_ids": ["a"]})
+    (thing,) = read({"Url": "gitlab.com", "ClientIDList": ["a"], "ThumbprintList": [], "Tags": []}).things
+    assert (thing.name, thing.body) == ("gitlab.com", {"url": "https://gitlab.com", "client_ids": ["a"]})
     listed = read({"OpenIDConnectProviderList": [{"Arn": "arn:aws:iam::111122223333:oidc-provider/gitlab.com"}]})
     assert (listed.things[0].account, listed.things[0].body) == ("111122223333", {"url": "https://gitlab.com"})
 
@@ -175,8 +175,8 @@ def test_roles_anywhere():
     }
     profile = {"name": "p", "enabled": False, "roleArns": ["arn:aws:iam::111122223333:role/r"], "durationSeconds": 900}
     assert read({"trustAnchors": [anchor]}).things[0].body == {"certificates": "PEM", "id": "i"}
-    (found,) = read({"profile": profile}).things
-    assert (found.account, found.body) == (
+    (inventory,) = read({"profile": profile}).things
+    assert (inventory.account, inventory.body) == (
         "111122223333",
         {"roles": ["arn:aws:iam::111122223333:role/r"], "duration": "900", "enabled": "false"},
     )

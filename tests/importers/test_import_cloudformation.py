@@ -38,8 +38,8 @@ def trust(principal: Any) -> dict[str, Any]:
     return {"Version": "2012-10-17", "Statement": [statement]}
 
 
-def principal_of(found: Inventory, name: str = "R") -> Any:
-    (thing,) = [item for item in found.of("roles") if item.name == name]
+def principal_of(inventory: Inventory, name: str = "R") -> Any:
+    (thing,) = [item for item in inventory.of("roles") if item.name == name]
     return json.loads(thing.body["trust"])["Statement"][0]["Principal"]["AWS"]
 
 
@@ -47,8 +47,8 @@ def principal_of(found: Inventory, name: str = "R") -> Any:
 
 
 def test_a_whole_template():
-    found = from_yaml(TEMPLATE)
-    things = {(thing.section, thing.name): thing for thing in found.things}
+    inventory = from_yaml(TEMPLATE)
+    things = {(thing.section, thing.name): thing for thing in inventory.things}
     assert sorted(things) == [
         ("groups", "Admins"),
         ("instance_profiles", "Profile"),
@@ -70,12 +70,12 @@ def test_a_whole_template():
     policy = json.loads(things["policies", "AssumeDeploy"].body["document"])
     assert policy["Statement"]["Resource"] == f"arn:aws:iam::{ACCOUNT}:role/deploy-prod"
     assert things["instance_profiles", "Profile"].body == {"role": "app-prod"}
-    assert found.notes == []
+    assert inventory.notes == []
 
 
 def test_parameters_overrule_defaults_and_conditions_follow():
-    found = from_yaml(TEMPLATE, Stage="dev")
-    assert sorted(thing.name for thing in found.of("roles")) == ["deploy-dev"]
+    inventory = from_yaml(TEMPLATE, Stage="dev")
+    assert sorted(thing.name for thing in inventory.of("roles")) == ["deploy-dev"]
     with pytest.raises(BadInput, match="has no parameter `Stagee`"):
         from_yaml(TEMPLATE, Stagee="dev")
 
@@ -118,9 +118,9 @@ def test_functions_that_a_template_alone_resolves(written: Any, meant: Any):
         "Conditions": {"Yes": {"Fn::Not": [{"Condition": "No"}]}, "No": {"Fn::Equals": [{"Ref": "Other"}, "x"]}},
         "Resources": {"R": role(trust(written)), "Q": role(trust("1" * 12), RoleName="named", Path="/q/")},
     }
-    found = from_json(template)
-    assert principal_of(found) == meant
-    assert found.notes == []
+    inventory = from_json(template)
+    assert principal_of(inventory) == meant
+    assert inventory.notes == []
 
 
 @pytest.mark.parametrize(
@@ -142,8 +142,8 @@ def test_what_a_template_does_not_tell_is_told_once(written: Any, told: str):
         "Conditions": {"Circle": {"Condition": "Circle"}},
         "Resources": {"R": role(trust(written)), "Q": role(trust(written))},
     }
-    found = from_json(template)
-    (note,) = found.notes
+    inventory = from_json(template)
+    (note,) = inventory.notes
     assert told in note.message
 
 
@@ -152,15 +152,15 @@ def test_the_cdk_way_of_oidc_providers():
         "Type": "Custom::AWSCDKOpenIdConnectProvider",
         "Properties": {"Url": "https://gitlab.com", "ClientIDList": ["x"]},
     }
-    found = from_json({"Resources": {"P": provider, "R": role(trust({"Ref": "P"}))}})
-    assert principal_of(found) == f"arn:aws:iam::{ACCOUNT}:oidc-provider/gitlab.com"
+    inventory = from_json({"Resources": {"P": provider, "R": role(trust({"Ref": "P"}))}})
+    assert principal_of(inventory) == f"arn:aws:iam::{ACCOUNT}:oidc-provider/gitlab.com"
 
 
 # -- hostile --------------------------------------------------------------------------------------------------------------
 
 
 def test_names_that_refer_to_each_other_end():
-    found = from_json(
+    inventory = from_json(
         {
             "Resources": {
                 "A": role(trust("1" * 12), RoleName={"Ref": "B"}),
@@ -168,7 +168,7 @@ def test_names_that_refer_to_each_other_end():
             }
         }
     )
-    assert len(list(found.of("roles"))) == 2
+    assert len(list(inventory.of("roles"))) == 2
 
 
 def test_a_text_that_would_grow_without_end_is_cut():

@@ -59,24 +59,24 @@ def preview() -> dict[str, Any]:
 
 
 def test_a_preview():
-    found = read(preview())
-    things = {(thing.section, thing.name): thing.body for thing in found.things}
+    inventory = read(preview())
+    things = {(thing.section, thing.name): thing.body for thing in inventory.things}
     assert set(things) == {("roles", "deploy"), ("policies", "assume-all"), ("oidc_providers", GITHUB)}
     deploy = things["roles", "deploy"]
     assert deploy["policies"] == [f"arn:aws:iam::{ACCOUNT}:policy/assume-all"]
     assert deploy["max_session_duration"] == "7200"
     assert deploy["tags"] == {"a": "b"}
     assert things["oidc_providers", GITHUB]["client_ids"] == ["sts.amazonaws.com"]
-    assert not found.exists
-    assert "role later: assume_role_policy is not known before apply" in [note.message for note in found.notes]
+    assert not inventory.exists
+    assert "role later: assume_role_policy is not known before apply" in [note.message for note in inventory.notes]
 
 
 def test_a_stack_that_is_there():
     outputs = {"arn": f"arn:aws:iam::{ACCOUNT}:role/deploy-1a2b3c4", "name": "deploy-1a2b3c4"}
     there = state(ROLE, "deploy", {"assumeRolePolicy": trust({"AWS": ACCOUNT})}, outputs=outputs)
-    found = read({"version": 3, "deployment": {"manifest": {}, "resources": [there]}})
-    assert [thing.name for thing in found.of("roles")] == ["deploy-1a2b3c4"]
-    assert found.exists
+    inventory = read({"version": 3, "deployment": {"manifest": {}, "resources": [there]}})
+    assert [thing.name for thing in inventory.of("roles")] == ["deploy-1a2b3c4"]
+    assert inventory.exists
 
 
 def test_what_is_deleted_is_gone():
@@ -129,14 +129,14 @@ def test_native_resources_are_cloudformations_in_camel_case():
     )
     steps = [{"op": "create", "urn": item["urn"], "newState": item} for item in (provider, role)]
 
-    found = read_json(JsonText(json.dumps({"steps": steps}).encode(), "preview.json"), ACCOUNT)
+    inventory = read_json(JsonText(json.dumps({"steps": steps}).encode(), "preview.json"), ACCOUNT)
 
-    (deploy,) = found.of("roles")
+    (deploy,) = inventory.of("roles")
     told = json.loads(deploy.body["trust"])["Statement"][0]
     assert told["Principal"] == {"Federated": f"arn:aws:iam::{ACCOUNT}:oidc-provider/{GITHUB}"}
     assert told["Condition"] == statement["Condition"]
     assert json.loads(deploy.body["inline"]["own"]) == json.loads(ALLOWED)
-    assert [thing.name for thing in found.of("oidc_providers")] == [GITHUB]
+    assert [thing.name for thing in inventory.of("oidc_providers")] == [GITHUB]
 
 
 def test_what_of_pulumi_is_not_taken_over_is_said():
@@ -146,7 +146,7 @@ def test_what_of_pulumi_is_not_taken_over_is_said():
     }
     linked = native("ServiceLinkedRole", "es", {"awsServiceName": "es.amazonaws.com"})
     steps = [{"op": "create", "urn": item["urn"], "newState": item} for item in (guard, linked)]
-    found = read_json(JsonText(json.dumps({"steps": steps}).encode(), "preview.json"), ACCOUNT)
-    said = [note.message for note in found.notes]
+    inventory = read_json(JsonText(json.dumps({"steps": steps}).encode(), "preview.json"), ACCOUNT)
+    said = [note.message for note in inventory.notes]
     assert "aws_organizations_policy is not taken over: policy guard" in said
     assert "es: AWS::IAM::ServiceLinkedRole is not taken over" in said

@@ -41,12 +41,12 @@ def plan(*resources: dict[str, Any], configuration: Any = None, **more: Any) -> 
 
 
 def one(inventory: Inventory, section: str) -> Thing:
-    (found,) = inventory.of(section)
-    return found
+    (thing,) = inventory.of(section)
+    return thing
 
 
 def test_a_role_with_everything():
-    found = read(
+    inventory = read(
         plan(
             resource(
                 "aws_iam_role.ops",
@@ -64,7 +64,7 @@ def test_a_role_with_everything():
             resource("aws_s3_bucket.b", bucket="b"),
         )
     )
-    role = one(found, "roles")
+    role = one(inventory, "roles")
     assert role.label == "aws_iam_role.ops"
     assert (role.account, role.name) == ("123456789012", "ops")
     assert role.body == {
@@ -77,11 +77,11 @@ def test_a_role_with_everything():
         "boundary": "arn:aws:iam::123456789012:policy/edge",
         "trust": TRUST,
     }
-    assert len(found.things) == 1
+    assert len(inventory.things) == 1
 
 
 def test_what_is_attached_by_resources_of_its_own():
-    found = read(
+    inventory = read(
         plan(
             resource("aws_iam_role.r", name="r", assume_role_policy=TRUST),
             resource("aws_iam_user.u", name="u"),
@@ -101,12 +101,12 @@ def test_what_is_attached_by_resources_of_its_own():
             resource("aws_iam_instance_profile.i", name="i", role="r"),
         )
     )
-    assert one(found, "roles").body["inline"] == {"x": TRUST}
-    assert one(found, "roles").body["policies"] == ["arn:aws:iam::aws:policy/A", "arn:aws:iam::aws:policy/B"]
-    assert one(found, "users").body == {"policies": ["arn:aws:iam::aws:policy/B"], "groups": ["g"]}
-    assert one(found, "groups").body == {"inline": {"x": TRUST}}
-    assert one(found, "instance_profiles").body == {"role": "r"}
-    assert {thing.account for thing in found.things} == {"444455556666"}, "an ARN of its own gives the account away"
+    assert one(inventory, "roles").body["inline"] == {"x": TRUST}
+    assert one(inventory, "roles").body["policies"] == ["arn:aws:iam::aws:policy/A", "arn:aws:iam::aws:policy/B"]
+    assert one(inventory, "users").body == {"policies": ["arn:aws:iam::aws:policy/B"], "groups": ["g"]}
+    assert one(inventory, "groups").body == {"inline": {"x": TRUST}}
+    assert one(inventory, "instance_profiles").body == {"role": "r"}
+    assert {thing.account for thing in inventory.things} == {"444455556666"}, "an ARN of its own gives the account away"
 
 
 # -- what a plan does not know ----------------------------------------------------------------------------------------
@@ -153,7 +153,7 @@ BLOCK = configured(
 
 
 def test_a_policy_document_is_put_together_with_the_arn_that_a_provider_will_have():
-    found = read(
+    inventory = read(
         plan(
             resource("aws_iam_role.deploy", name="deploy"),
             resource(
@@ -164,7 +164,7 @@ def test_a_policy_document_is_put_together_with_the_arn_that_a_provider_will_hav
         ),
         account="111122223333",
     )
-    (statement,) = json.loads(one(found, "roles").body["trust"])["Statement"]
+    (statement,) = json.loads(one(inventory, "roles").body["trust"])["Statement"]
     assert statement == {
         "Sid": "GitHub",
         "Effect": "Allow",
@@ -172,13 +172,13 @@ def test_a_policy_document_is_put_together_with_the_arn_that_a_provider_will_hav
         "Principal": {"Federated": [f"arn:aws:iam::111122223333:oidc-provider/{GITHUB}"]},
         "Condition": {"StringEquals": {f"{GITHUB}:aud": ["sts.amazonaws.com"]}},
     }
-    assert [note.message for note in found.notes] == [
+    assert [note.message for note in inventory.notes] == [
         "aws_iam_role.deploy: assume_role_policy: put together from data.aws_iam_policy_document.t"
     ]
 
 
 def test_what_cannot_be_known_is_left_out_and_told():
-    found = read(
+    inventory = read(
         plan(
             resource("aws_iam_role.deploy", name="deploy"),
             configuration={
@@ -188,15 +188,15 @@ def test_what_cannot_be_known_is_left_out_and_told():
             },
         )
     )
-    assert found.things == []
-    assert [note.message for note in found.notes] == [
+    assert inventory.things == []
+    assert [note.message for note in inventory.notes] == [
         "aws_iam_role.deploy: assume_role_policy is not known before apply: it needs aws_kms_key.k"
     ]
 
 
 def test_a_reference_to_one_of_several_instances_is_not_guessed():
     provider = "aws_iam_openid_connect_provider.g"
-    found = read(
+    inventory = read(
         plan(
             resource("aws_iam_role.deploy", name="deploy"),
             resource(provider, url=f"https://{GITHUB}"),
@@ -205,8 +205,8 @@ def test_a_reference_to_one_of_several_instances_is_not_guessed():
             configuration={"resources": [ROLE, BLOCK]},
         )
     )
-    assert not list(found.of("roles"))
-    assert "has a value that is not known before apply" in found.notes[0].message
+    assert not list(inventory.of("roles"))
+    assert "has a value that is not known before apply" in inventory.notes[0].message
 
 
 def test_a_state_is_what_exists():
@@ -224,8 +224,8 @@ def test_modules_within_modules():
         "address": "module.a[0].module.b",
         "resources": [resource("aws_iam_role.r", name="deep", assume_role_policy=TRUST)],
     }
-    found = read(plan(child_modules=[{"address": "module.a[0]", "child_modules": [inner]}]))
-    assert one(found, "roles").name == "deep"
+    inventory = read(plan(child_modules=[{"address": "module.a[0]", "child_modules": [inner]}]))
+    assert one(inventory, "roles").name == "deep"
 
 
 @pytest.mark.parametrize(
@@ -260,13 +260,15 @@ def test_a_state_file_itself_says_what_terraform_shows_of_it():
         {"index_key": key, "attributes": {"name": f"r-{key}", "path": "/ci/", "assume_role_policy": TRUST}}
         for key in (0, "a")
     ]
-    found = read(state({**block, "instances": instances}, {"mode": "managed", "type": "aws_s3_bucket", "name": "b"}))
-    assert found.exists
-    assert [(thing.label, thing.name, thing.body["path"]) for thing in found.things] == [
+    inventory = read(
+        state({**block, "instances": instances}, {"mode": "managed", "type": "aws_s3_bucket", "name": "b"})
+    )
+    assert inventory.exists
+    assert [(thing.label, thing.name, thing.body["path"]) for thing in inventory.things] == [
         ('module.m["x"].aws_iam_role.r[0]', "r-0", "/ci/"),
         ('module.m["x"].aws_iam_role.r["a"]', "r-a", "/ci/"),
     ]
-    assert found.things[0].line < found.things[1].line
+    assert inventory.things[0].line < inventory.things[1].line
 
 
 def test_a_state_without_iam_is_nothing_to_complain_about():
@@ -316,13 +318,13 @@ def test_a_plan_that_terraform_makes(tmp_path: Path, terraform_plugins: Path):
 
     terraform("init", f"-plugin-dir={terraform_plugins}", "-no-color")
     terraform("plan", "-no-color", "-refresh=false", "-out=plan.bin")
-    found = read_json(JsonText(terraform("show", "-json", "plan.bin").encode(), "plan.json"))
-    roles = {thing.name: thing for thing in found.of("roles")}
+    inventory = read_json(JsonText(terraform("show", "-json", "plan.bin").encode(), "plan.json"))
+    roles = {thing.name: thing for thing in inventory.of("roles")}
     assert sorted(roles) == ["deploy", "inner", "ops"]
     assert json.loads(roles["deploy"].body["trust"])["Statement"][0]["Principal"] == {"Federated": [PROVIDER]}
     assert json.loads(roles["inner"].body["trust"])["Statement"][0]["Principal"] == {
         "AWS": ["arn:aws:iam::123456789012:role/team/ops"]
     }
-    assert [note.message for note in found.notes if "unknown" in note.message] == [
+    assert [note.message for note in inventory.notes if "unknown" in note.message] == [
         "aws_iam_role.unknown: assume_role_policy is not known before apply: it needs aws_iam_openid_connect_provider.github"
     ]

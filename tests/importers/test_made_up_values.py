@@ -31,8 +31,8 @@ def role(principal: Any, **more: Any) -> dict[str, Any]:
     return {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": document, **more}}
 
 
-def statement_of(found: Inventory, name: str = "R") -> dict[str, Any]:
-    (thing,) = [thing for thing in found.of("roles") if thing.name == name]
+def statement_of(inventory: Inventory, name: str = "R") -> dict[str, Any]:
+    (thing,) = [thing for thing in inventory.of("roles") if thing.name == name]
     statement: dict[str, Any] = json.loads(thing.body["trust"])["Statement"][0]
     return statement
 
@@ -58,17 +58,17 @@ def statement_of(found: Inventory, name: str = "R") -> dict[str, Any]:
 )
 def test_what_a_resource_will_be_called(kind: str, attribute: str, value: str):
     written = {"Fn::GetAtt": ["Thing", attribute]} if attribute else {"Ref": "Thing"}
-    found = taken({"Resources": {"Thing": {"Type": kind}, "R": role({"AWS": "1" * 12}, Description=written)}})
-    (made,) = [thing.body["description"] for thing in found.of("roles")]
+    inventory = taken({"Resources": {"Thing": {"Type": kind}, "R": role({"AWS": "1" * 12}, Description=written)}})
+    (made,) = [thing.body["description"] for thing in inventory.of("roles")]
     assert made.startswith(value)
-    assert found.notes == []
+    assert inventory.notes == []
 
 
 def test_a_name_that_is_given_is_in_the_arn():
     queue = {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": {"Fn::Sub": "jobs-${AWS::Region}"}}}
     written = {"Fn::GetAtt": ["Queue", "Arn"]}
-    found = taken({"Resources": {"Queue": queue, "R": role({"AWS": "1" * 12}, Description=written)}})
-    assert next(found.of("roles")).body["description"] == f"arn:aws:sqs:us-east-1:{ACCOUNT}:jobs-us-east-1"
+    inventory = taken({"Resources": {"Queue": queue, "R": role({"AWS": "1" * 12}, Description=written)}})
+    assert next(inventory.of("roles")).body["description"] == f"arn:aws:sqs:us-east-1:{ACCOUNT}:jobs-us-east-1"
 
 
 @pytest.mark.parametrize(
@@ -107,8 +107,8 @@ def test_an_account_that_is_not_known_is_another_account(written: Any):
 def test_a_policy_that_is_put_together_as_text():
     text = json.dumps(role({"AWS": "${Partner}"})["Properties"]["AssumeRolePolicyDocument"])
     resource = {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": {"Fn::Sub": text}}}
-    found = taken({"Resources": {"R": resource}})
-    assert statement_of(found)["Principal"]["AWS"] == f"arn:aws:iam::{ACCOUNT}:role/made-up-Partner"
+    inventory = taken({"Resources": {"R": resource}})
+    assert statement_of(inventory)["Principal"]["AWS"] == f"arn:aws:iam::{ACCOUNT}:role/made-up-Partner"
 
 
 # -- what is said about it ------------------------------------------------------------------------------------------------
@@ -119,11 +119,11 @@ def test_what_to_pass_is_said():
         "Parameters": {"Repo": {"Type": "String"}, "Stage": {"Type": "String", "AllowedValues": ["dev", "prod"]}},
         "Resources": {"R": role({"AWS": {"Ref": "Repo"}}, RoleName={"Fn::Sub": "app-${Stage}"})},
     }
-    found = taken(template)
-    assert [note.message for note in found.notes] == [
+    inventory = taken(template)
+    assert [note.message for note in inventory.notes] == [
         "without a value for Repo one is made up; pass --parameter Repo=VALUE"
     ]
-    assert [thing.name for thing in found.of("roles")] == ["app-dev"]
+    assert [thing.name for thing in inventory.of("roles")] == ["app-dev"]
 
 
 def test_a_misspelt_parameter_is_refused_and_that_of_another_file_is_not():
@@ -182,9 +182,9 @@ def test_loops_are_unrolled():
         "Parameters": {"Teams": {"Type": "CommaDelimitedList", "Default": "red, blue"}},
         "Resources": {"Fn::ForEach::Roles": ["Team", {"Ref": "Teams"}, body]},
     }
-    found = taken(template)
-    assert sorted(thing.name for thing in found.of("roles")) == ["blue", "red"]
-    assert statement_of(found, "red")["Principal"]["AWS"] == f"arn:aws:iam::{ACCOUNT}:role/red"
+    inventory = taken(template)
+    assert sorted(thing.name for thing in inventory.of("roles")) == ["blue", "red"]
+    assert statement_of(inventory, "red")["Principal"]["AWS"] == f"arn:aws:iam::{ACCOUNT}:role/red"
 
 
 def test_loops_that_never_end_are_cut():
@@ -209,20 +209,20 @@ def test_sam_gives_a_function_a_role():
             ]
         },
     }
-    found = taken(
+    inventory = taken(
         {
             "Transform": "AWS::Serverless-2016-10-31",
             "Resources": {"Job": function, "R": role({"AWS": {"Fn::GetAtt": ["JobRole", "Arn"]}})},
         }
     )
-    (job,) = [thing for thing in found.of("roles") if thing.name == "JobRole"]
-    assert statement_of(found, "JobRole")["Principal"] == {"Service": ["lambda.amazonaws.com"]}
+    (job,) = [thing for thing in inventory.of("roles") if thing.name == "JobRole"]
+    assert statement_of(inventory, "JobRole")["Principal"] == {"Service": ["lambda.amazonaws.com"]}
     assert job.body["policies"] == [
         "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole",
         "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess",
     ]
     assert json.loads(job.body["inline"]["Policy0"])["Statement"][0]["Resource"] == f"arn:aws:iam::{ACCOUNT}:role/R"
-    assert statement_of(found)["Principal"]["AWS"] == f"arn:aws:iam::{ACCOUNT}:role/JobRole"
+    assert statement_of(inventory)["Principal"]["AWS"] == f"arn:aws:iam::{ACCOUNT}:role/JobRole"
 
 
 def test_the_cdks_way_to_keys_that_are_known_late():

@@ -30,14 +30,15 @@ def written(folder: Path, **templates: Any) -> None:
         (folder / f"{name}.json").write_text(json.dumps(template, indent=1))
 
 
-def principals(found: Inventory) -> dict[str, Any]:
+def principals(inventory: Inventory) -> dict[str, Any]:
     return {
-        thing.name: json.loads(thing.body["trust"])["Statement"][0]["Principal"]["AWS"] for thing in found.of("roles")
+        thing.name: json.loads(thing.body["trust"])["Statement"][0]["Principal"]["AWS"]
+        for thing in inventory.of("roles")
     }
 
 
-def told(found: Inventory) -> str:
-    return "\n".join(note.told("parent.json") for note in found.notes)
+def told(inventory: Inventory) -> str:
+    return "\n".join(note.told("parent.json") for note in inventory.notes)
 
 
 CHILD = {
@@ -57,20 +58,20 @@ def test_a_nested_stack_belongs_to_the_template_around_it(tmp_path: Path):
         tmp_path, child=CHILD, parent={"Resources": {"Root": trusting("111122223333"), "Nested": STACK, "After": after}}
     )
 
-    found = read(tmp_path / "parent.json")
+    inventory = read(tmp_path / "parent.json")
 
-    assert principals(found) == {
+    assert principals(inventory) == {
         "Root": "111122223333",
         "Deploy": "arn:aws:iam::123456789012:role/Root",
         "After": "arn:aws:iam::123456789012:role/Deploy",
     }
-    (deploy,) = [thing for thing in found.of("roles") if thing.name == "Deploy"]
-    assert (deploy.label, Path(deploy.file).name, found.merged) == (
+    (deploy,) = [thing for thing in inventory.of("roles") if thing.name == "Deploy"]
+    assert (deploy.label, Path(deploy.file).name, inventory.merged) == (
         "Nested.Deploy",
         "child.json",
         [str(tmp_path / "child.json")],
     )
-    assert found.notes == []
+    assert inventory.notes == []
 
 
 def test_two_stacks_of_one_template_make_two_roles(tmp_path: Path):
@@ -113,8 +114,8 @@ def test_a_folder_tells_of_a_nested_stack_once(
 
     main(["lint", ".", "--format", "json"])
 
-    found = json.loads(capsys.readouterr().out)["findings"]
-    assert [(item["file"], item["rule"], item["label"]) for item in found if item["rule"] == "anybody"] == [
+    inventory = json.loads(capsys.readouterr().out)["findings"]
+    assert [(item["file"], item["rule"], item["label"]) for item in inventory if item["rule"] == "anybody"] == [
         ("child.json", "anybody", "Nested.Deploy")
     ]
 
@@ -175,16 +176,16 @@ LOOP = {
 
 def test_a_loop_over_a_parameter_that_is_passed(tmp_path: Path):
     written(tmp_path, parent=LOOP)
-    found = read(tmp_path / "parent.json", Accounts="111122223333, 444455556666")
-    assert principals(found) == {"For111122223333": "111122223333", "For444455556666": "444455556666"}
+    inventory = read(tmp_path / "parent.json", Accounts="111122223333, 444455556666")
+    assert principals(inventory) == {"For111122223333": "111122223333", "For444455556666": "444455556666"}
 
 
 def test_a_loop_over_what_is_not_known_says_what_to_pass(tmp_path: Path):
     written(tmp_path, parent=LOOP)
-    found = read(tmp_path / "parent.json")
-    assert found.things == []
+    inventory = read(tmp_path / "parent.json")
+    assert inventory.things == []
     assert "ForEach::Roles: its values are not known, so what it makes is left out; pass --parameter Accounts=A,B" in (
-        told(found)
+        told(inventory)
     )
 
 
@@ -224,11 +225,11 @@ def test_the_roles_that_sam_makes(tmp_path: Path):
     resources = {"Worker": function, "Steps": machine, "Link": connector, "Given": given}
     written(tmp_path, parent={"Transform": "AWS::Serverless-2016-10-31", "Resources": resources})
 
-    found = read(tmp_path / "parent.json")
+    inventory = read(tmp_path / "parent.json")
 
     services = {
         thing.name: json.loads(thing.body["trust"])["Statement"][0]["Principal"]["Service"]
-        for thing in found.of("roles")
+        for thing in inventory.of("roles")
     }
     assert services == {
         "WorkerRole": ["lambda.amazonaws.com"],
@@ -237,8 +238,8 @@ def test_the_roles_that_sam_makes(tmp_path: Path):
         "StepsRole": ["states.amazonaws.com"],
         "StepsNightlyRole": ["events.amazonaws.com"],
     }
-    assert "SAM's policy templates are not expanded, none lets a role be assumed: S3ReadPolicy" in told(found)
-    assert "SAM's connectors are not expanded, none lets a role be assumed: Link" in told(found)
+    assert "SAM's policy templates are not expanded, none lets a role be assumed: S3ReadPolicy" in told(inventory)
+    assert "SAM's connectors are not expanded, none lets a role be assumed: Link" in told(inventory)
 
 
 # -- passing over -----------------------------------------------------------------------------------------------------------

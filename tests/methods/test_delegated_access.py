@@ -54,7 +54,7 @@ def ask(iam):
 @pytest.fixture
 def messages(aws):
     """What the partner's topic received."""
-    return lambda: [json.loads(each["Message"]) for each in aws._api("GET", "notifications", topic=TOPIC)]
+    return lambda: [json.loads(entry["Message"]) for entry in aws._api("GET", "notifications", topic=TOPIC)]
 
 
 @pytest.fixture
@@ -89,14 +89,14 @@ def test_a_request_becomes_credentials_of_the_approver_that_do_what_was_asked_fo
     olivia.send_delegation_token(DelegationRequestId=request)
 
     told = messages()
-    assert [(each["Type"], each["State"]) for each in told] == [
+    assert [(entry["Type"], entry["State"]) for entry in told] == [
         ("StateChange", "ASSIGNED"),
         ("StateChange", "PENDING_APPROVAL"),
         ("StateChange", "ACCEPTED"),
         ("StateChange", "FINALIZED"),
         ("ExchangeToken", "FINALIZED"),
     ]
-    assert {(each["RequestId"], each["RequestorWorkflowId"], each["OwnerAccountId"]) for each in told} == {
+    assert {(entry["RequestId"], entry["RequestorWorkflowId"], entry["OwnerAccountId"]) for entry in told} == {
         (request, "workflow-1", CUSTOMER)
     }
 
@@ -207,8 +207,8 @@ def test_an_owner_may_not_approve_by_owning(iam, ask, refused):
     assert (status, code) == (403, "AccessDenied")
     assert "iam:AcceptDelegationRequest" in message
     olivia.reject_delegation_request(DelegationRequestId=request, Notes="too much")
-    found = olivia.get_delegation_request(DelegationRequestId=request)["DelegationRequest"]
-    assert (found["State"], found["RejectionReason"]) == ("REJECTED", "too much")
+    told = olivia.get_delegation_request(DelegationRequestId=request)["DelegationRequest"]
+    assert (told["State"], told["RejectionReason"]) == ("REJECTED", "too much")
 
 
 def test_a_request_for_an_account_is_for_nobody_else(iam, ask, refused):
@@ -263,8 +263,8 @@ def test_each_step_needs_the_one_before(iam, ask, refused):
     ):
         step(**request)
         assert state(adam, request["DelegationRequestId"]) == reached
-        for each in impossible:
-            assert refused(each, **request)[:2] == (400, "InvalidInput")
+        for entry in impossible:
+            assert refused(entry, **request)[:2] == (400, "InvalidInput")
 
 
 @pytest.mark.parametrize(("taken", "days"), [(False, 1), (True, 7)], ids=["unassigned", "assigned"])
@@ -272,10 +272,8 @@ def test_requests_expire(aws, iam, ask, refused, taken, days):
     request, adam = ask(OwnerAccountId=CUSTOMER), iam("adam")
     if taken:
         adam.associate_delegation_request(DelegationRequestId=request)
-    found = adam.get_delegation_request(DelegationRequestId=request)["DelegationRequest"]
-    assert found["ExpirationTime"] - found["CreateDate"] == pytest.approx(
-        timedelta(days=days), abs=timedelta(seconds=5)
-    )
+    told = adam.get_delegation_request(DelegationRequestId=request)["DelegationRequest"]
+    assert told["ExpirationTime"] - told["CreateDate"] == pytest.approx(timedelta(days=days), abs=timedelta(seconds=5))
     aws.advance(days=days)
     assert state(adam, request) == "EXPIRED"
     step = adam.accept_delegation_request if taken else adam.associate_delegation_request
@@ -288,7 +286,7 @@ def test_requests_are_listed_once_somebody_owns_them(iam, ask, refused):
     olivia.associate_delegation_request(DelegationRequestId=mine)
     arn = f"arn:aws:iam::{CUSTOMER}:user/olivia"
     for listed in (adam.list_delegation_requests(), olivia.list_delegation_requests(OwnerId=arn)):
-        assert [each["DelegationRequestId"] for each in listed["DelegationRequests"]] == [mine]
+        assert [entry["DelegationRequestId"] for entry in listed["DelegationRequests"]] == [mine]
         assert listed["isTruncated"] is False
     assert adam.list_delegation_requests(OwnerId=f"{arn}2")["DelegationRequests"] == []
     assert refused(olivia.list_delegation_requests)[:2] == (403, "AccessDenied")
@@ -314,8 +312,8 @@ def onboard(*roles: str, create: str = "True") -> dict:
 
 
 def test_a_template_is_filled_in(iam, ask):
-    found = iam("adam").get_delegation_request(DelegationRequestId=ask(Permissions=onboard("a", "b")))
-    shown = found["DelegationRequest"]
+    told = iam("adam").get_delegation_request(DelegationRequestId=ask(Permissions=onboard("a", "b")))
+    shown = told["DelegationRequest"]
     first, second = json.loads(shown["PermissionPolicy"])["Statement"]
     assert first["Resource"] == [f"arn:aws:iam::{CUSTOMER}:role/a", f"arn:aws:iam::{CUSTOMER}:role/b"]
     assert second["Action"] == "iam:CreateRole"
@@ -327,7 +325,7 @@ def test_a_template_is_filled_in(iam, ask):
 def test_statements_can_be_left_out(iam, ask):
     request = ask(Permissions=onboard("a", create="False"))
     shown = iam("adam").get_delegation_request(DelegationRequestId=request)["DelegationRequest"]
-    assert [each["Action"] for each in json.loads(shown["PermissionPolicy"])["Statement"]] == ["iam:GetRole"]
+    assert [entry["Action"] for entry in json.loads(shown["PermissionPolicy"])["Statement"]] == ["iam:GetRole"]
 
 
 @pytest.mark.parametrize(
@@ -336,8 +334,8 @@ def test_statements_can_be_left_out(iam, ask):
     ids=["may", "may not", "it depends"],
 )
 def test_whether_the_caller_could_approve_with_effect(iam, ask, user, answer):
-    found = iam(user).get_delegation_request(DelegationRequestId=ask(), DelegationPermissionCheck=True)
-    assert (found["PermissionCheckStatus"], found["PermissionCheckResult"]) == ("COMPLETE", answer)
+    told = iam(user).get_delegation_request(DelegationRequestId=ask(), DelegationPermissionCheck=True)
+    assert (told["PermissionCheckStatus"], told["PermissionCheckResult"]) == ("COMPLETE", answer)
 
 
 def test_no_language_model_has_a_say(iam, ask):

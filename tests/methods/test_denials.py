@@ -107,8 +107,8 @@ def test_cloudtrail_pages(aws):
         .get_paginator("lookup_events")
         .paginate(LookupAttributes=[by_name], PaginationConfig={"PageSize": 2})
     )
-    found = [event["EventId"] for page in pages for event in page["Events"]]
-    assert len(found) == len(set(found)) == 5
+    identifiers = [event["EventId"] for page in pages for event in page["Events"]]
+    assert len(identifiers) == len(set(identifiers)) == 5
 
 
 def test_cloudtrail_refuses_what_it_cannot_answer(aws, refused):

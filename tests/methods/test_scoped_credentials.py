@@ -64,7 +64,7 @@ def test_narrowings_add_up_to_three(aws, session, scoped, refused):
     first = scoped(session, Policy=policy("iam:*", "sts:*"))
     second = scoped(first["Credentials"], Policy=policy("iam:List*", "sts:*"))
     third = scoped(second["Credentials"], Policy=policy("iam:ListUsers", "iam:GetUser", "sts:*"))
-    assert [each["ScopedPoliciesCount"] for each in (first, second, third)] == [1, 2, 3]
+    assert [answer["ScopedPoliciesCount"] for answer in (first, second, third)] == [1, 2, 3]
     iam = aws.client("iam", third["Credentials"])
     assert iam.list_users()["Users"]
     for call in (iam.list_roles, iam.get_user):  # the third forbids one, the second the other

@@ -394,7 +394,9 @@ class Certificates:
         private = key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
-        chain.write_bytes(private + b"".join(one.public_bytes(serialization.Encoding.PEM) for one in certificates))
+        chain.write_bytes(
+            private + b"".join(certificate.public_bytes(serialization.Encoding.PEM) for certificate in certificates)
+        )
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(chain)
         return context

@@ -47,11 +47,11 @@ def theirs(token: str, jwks: dict):
     """PyJWT's verdict on the same question: the claims, or None."""
     try:
         key_id = pyjwt.get_unverified_header(token).get("kid")
-        found = [key for key in pyjwt.PyJWKSet.from_dict(jwks).keys if key.key_id == key_id]
-        if not found:
+        keys = [key for key in pyjwt.PyJWKSet.from_dict(jwks).keys if key.key_id == key_id]
+        if not keys:
             return None
         options = {f"verify_{name}": wanted for name, wanted in NO_CHECKS.items()}
-        return pyjwt.decode(token, found[-1].key, algorithms=sorted(ALGORITHMS), options=options)
+        return pyjwt.decode(token, keys[-1].key, algorithms=sorted(ALGORITHMS), options=options)
     except (pyjwt.PyJWTError, TypeError, ValueError, RecursionError):
         return None
 

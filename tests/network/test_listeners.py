@@ -54,7 +54,7 @@ def test_a_terminated_instances_listener_is_closed_when_the_next_is_opened(lab):
     web = lab.imds("web")
     lab.aws.client("ec2").terminate_instances(InstanceIds=[web.instance])
     lab.imds("strict")
-    assert [one["workload"] for one in lab.api("GET", "listeners")] == [lab.imds("strict").instance]
+    assert [listener["workload"] for listener in lab.api("GET", "listeners")] == [lab.imds("strict").instance]
 
 
 def test_a_deleted_worlds_listener_is_closed_when_the_next_is_opened(lab, emulator_server):
@@ -81,7 +81,7 @@ def test_listeners_are_bounded_and_those_of_deleted_worlds_do_not_count(monkeypa
                 await opened.open(listeners.Asked("world", "c"))
             server.worlds.delete("a")
             await opened.open(listeners.Asked("world", "c"))
-            return [one.asked.world for one in opened.all()]
+            return [listener.asked.world for listener in opened.all()]
         finally:
             opened.close_all()
 

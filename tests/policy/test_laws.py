@@ -32,8 +32,8 @@ def edited(document, change):
 
 def all_documents(policies):
     levels = (*policies.scps, *policies.rcps)
-    single = [each for each in (policies.trust, policies.boundary) if each is not None]
-    return [*single, *policies.identity, *(policies.session or ()), *(each for level in levels for each in level)]
+    single = [part for part in (policies.trust, policies.boundary) if part is not None]
+    return [*single, *policies.identity, *(policies.session or ()), *(part for level in levels for part in level)]
 
 
 @laws
@@ -65,7 +65,7 @@ def test_forbid_trumps_permit_in_every_layer(request_, policies):
 @given(documents(), requests())
 def test_allowed_only_if_explicitly_permitted(document, request_):
     verdict, _ = evaluate(document, request_)
-    permits = edited(document, lambda listed: [each for each in listed if each["Effect"] == "Allow"])
+    permits = edited(document, lambda listed: [part for part in listed if part["Effect"] == "Allow"])
 
     if verdict == "allow":
         assert evaluate(permits, request_)[0] == "allow"
@@ -94,7 +94,7 @@ def test_documents_of_a_layer_are_one_document_in_parts(listed, request_):
     current = [document for document in listed if document.version == "2012-10-17"]
     whole = {
         "Version": "2012-10-17",
-        "Statement": [each for part in current for each in json.loads(part.text)["Statement"]],
+        "Statement": [statement for part in current for statement in json.loads(part.text)["Statement"]],
     }
 
     together = evaluate(parse(json.dumps(whole)), request_)[0]
@@ -301,6 +301,6 @@ def test_whatever_is_saved_is_refused_or_can_be_evaluated(kind, text):
 def test_whatever_is_linted_gives_findings(kind, text):
     known = {rule.id for rule in RULES} | {"malformed"}
 
-    found = lint(text, kind=kind, role_account="111122223333", known=Known(accounts=frozenset({"111122223333"})))
+    findings = lint(text, kind=kind, role_account="111122223333", known=Known(accounts=frozenset({"111122223333"})))
 
-    assert all(isinstance(finding, Finding) and finding.rule in known and finding.fix for finding in found)
+    assert all(isinstance(finding, Finding) and finding.rule in known and finding.fix for finding in findings)

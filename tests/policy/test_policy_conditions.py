@@ -12,8 +12,8 @@ from sts_emulator.policy.deciding.typed_values import read_address, read_date, r
 def holds(operator_text, policy_values, request_values, *, version="2012-10-17", deny=False, **context):
     listed = policy_values if isinstance(policy_values, list) else [policy_values]
     condition = compile_condition(operator_text, "Example:Key", listed, version=version, deny=deny)
-    found = {} if request_values is None else {"example:key": tuple(request_values)}
-    return condition.check({**found, **{name.replace("_", ":"): (value,) for name, value in context.items()}})
+    keys = {} if request_values is None else {"example:key": tuple(request_values)}
+    return condition.check({**keys, **{name.replace("_", ":"): (value,) for name, value in context.items()}})
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_policy_values_are_alternatives_and_negation_excludes_them_all():
 
 
 @pytest.mark.parametrize(
-    ("name", "found", "expected"),
+    ("name", "keys", "expected"),
     [
         ("ForAllValues:StringEquals", ["team"], True),
         ("ForAllValues:StringEquals", ["team", "cost"], True),
@@ -97,8 +97,8 @@ def test_policy_values_are_alternatives_and_negation_excludes_them_all():
         ("ForAnyValue:StringNotEquals", ["team"], False),
     ],
 )
-def test_set_operators(name, found, expected):
-    assert holds(name, ["team", "cost"], found) is expected
+def test_set_operators(name, keys, expected):
+    assert holds(name, ["team", "cost"], keys) is expected
 
 
 @pytest.mark.parametrize("values", [["team"], ["team", "cost"], ["owner"]])
@@ -115,9 +115,9 @@ def test_a_plain_operator_never_holds_for_several_values_negated_or_not(values):
 @pytest.mark.parametrize("name", [name for name in OPERATORS if name != "Null"])
 def test_a_plain_operator_on_a_multivalued_key_asks_only_whether_it_is_there(name, key):
     # Recorded live for aws:TagKeys with one value (live-set-013, live-set-019); the others are of the same kind.
-    def holds_for(name, *found):
+    def holds_for(name, *keys):
         condition = compile_condition(name, key, ["x"], version="2012-10-17", deny=False)
-        return condition.check({key.lower(): found} if found else {})
+        return condition.check({key.lower(): keys} if keys else {})
 
     assert not holds_for(name, "x")
     assert not holds_for(name, "y")
@@ -240,11 +240,11 @@ def test_case_is_folded_inside_the_basic_plane_only():
 
 
 @pytest.mark.parametrize(
-    ("wanted", "found", "expected"),
+    ("wanted", "keys", "expected"),
     [("true", None, True), ("true", [], True), ("True", ["x"], False), ("false", ["x"], True), ("false", None, False)],
 )
-def test_null(wanted, found, expected):
-    assert holds("Null", wanted, found) is expected
+def test_null(wanted, keys, expected):
+    assert holds("Null", wanted, keys) is expected
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ def test_a_document_knows_its_text_version_size_and_statements():
     assert document.text == text
     assert document.version == "2012-10-17"
     assert document.size == len("".join(text.split()))
-    assert [(each.effect, each.sid) for each in document.statements] == [("Allow", "")]
+    assert [(statement.effect, statement.sid) for statement in document.statements] == [("Allow", "")]
 
 
 def test_without_a_version_the_old_language_applies():

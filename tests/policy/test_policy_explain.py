@@ -376,7 +376,7 @@ def test_the_smallest_change(statement, context, edit):
     told = explained(statement, **context)
 
     assert not told.decision.allowed
-    assert edit in [each.text for change in told.remedy.changes[:1] for each in change.edits]
+    assert edit in [part.text for change in told.remedy.changes[:1] for part in change.edits]
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,6 @@ class Lab:
         return str(caught.value)
 
     def get(self, kind: str, name: str, account: str = DEV) -> dict:
-        found = self.world.get(kind, f"{account}/{name}")
-        assert found is not None, f"no {kind} {name}"
-        return dict(found)
+        thing = self.world.get(kind, f"{account}/{name}")
+        assert thing is not None, f"no {kind} {name}"
+        return dict(thing)

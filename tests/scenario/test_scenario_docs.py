@@ -33,8 +33,8 @@ BLOCK = re.compile(r"^( *)```(\w+)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 
 
 def blocks(page: str, language: str) -> Iterator[str]:
-    for indent, found, body in BLOCK.findall((DOCS / page).read_text("utf-8")):
-        if found == language:
+    for indent, tongue, body in BLOCK.findall((DOCS / page).read_text("utf-8")):
+        if tongue == language:
             yield textwrap.dedent(body) if indent else body
 
 

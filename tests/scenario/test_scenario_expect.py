@@ -200,6 +200,6 @@ def test_time_is_set_for_one_expectation_only(lab: Lab):
 
 def test_a_chained_session_keeps_its_transitive_tags(lab: Lab):
     caller = f"{{role: open, account: '{DEV}', session: s1, tags: {{team: blue}}, transitive: team}}"
-    found = outcome(lab, f"{{assume: guarded, caller: {caller}, result: deny, because: {{statement: NotBlue}}}}")
-    assert found.deciding.request.context["aws:principaltag/team"] == ("blue",)
-    assert found.mismatch == ""
+    result = outcome(lab, f"{{assume: guarded, caller: {caller}, result: deny, because: {{statement: NotBlue}}}}")
+    assert result.deciding.request.context["aws:principaltag/team"] == ("blue",)
+    assert result.mismatch == ""

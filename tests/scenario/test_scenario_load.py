@@ -25,7 +25,7 @@ def read(text: str):
 
 
 def test_values_that_other_loaders_turn_into_something_else_stay_texts():
-    found = read("""
+    scenario = read("""
         account: 012345670123
         version: 2012-10-17
         country: no
@@ -34,7 +34,7 @@ def test_values_that_other_loaders_turn_into_something_else_stay_texts():
         float: 1e3
         "true": true
     """)
-    assert found == {
+    assert scenario == {
         "account": "012345670123",
         "version": "2012-10-17",
         "country": "no",

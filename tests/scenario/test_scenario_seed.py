@@ -208,8 +208,8 @@ def test_a_path_cannot_change_under_those_who_trust_it(lab: Lab):
 
 
 def keys(lab: Lab, user: str = "", account: str = DEV) -> list[tuple[str, str]]:
-    found = lab.world.page("access-key")
-    return [(key["id"], key["secret"]) for key in found if (key["account"], key["user"]) == (account, user)]
+    keys = lab.world.page("access-key")
+    return [(key["id"], key["secret"]) for key in keys if (key["account"], key["user"]) == (account, user)]
 
 
 def test_root_has_a_random_key_unless_the_scenario_fixes_it(lab: Lab):

@@ -39,9 +39,9 @@ def state(request, tmp_path) -> tuple[str, str]:
 def workers_of(process: subprocess.Popen, count: int = 2) -> list[int]:
     """The processes of a parent's workers, once there are so many."""
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-    while len(found := [int(pid) for pid in children.read_text().split()]) < count:
+    while len(workers := [int(pid) for pid in children.read_text().split()]) < count:
         time.sleep(0.01)
-    return found
+    return workers
 
 
 @contextlib.contextmanager

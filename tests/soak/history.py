@@ -124,6 +124,6 @@ class Client:
 def _code_of(entry: Entry, answer: http.client.HTTPResponse) -> str:
     if entry.is_done:
         return ""
-    if found := _CODE.search(entry.body):
-        return found[1].decode()
+    if match := _CODE.search(entry.body):
+        return match[1].decode()
     return answer.headers.get("x-amzn-ErrorType", "").partition(":")[0]

@@ -16,7 +16,7 @@ from sts_emulator.wire.pattern_syntax import PatternError
 
 def all_patterns():
     """Every pattern of every served model."""
-    found = set()
+    patterns = set()
     for name in models.services():
         service = models.service(name)
         pending = [
@@ -28,10 +28,10 @@ def all_patterns():
             if id(shape) in seen:
                 continue
             seen.add(id(shape))
-            found.add(shape.pattern)
+            patterns.add(shape.pattern)
             parts = [*shape.members.values(), shape.member, shape.key, shape.value]
             pending.extend(part.shape for part in parts if part)
-    return sorted(found - {""})
+    return sorted(patterns - {""})
 
 
 PATTERNS = all_patterns()

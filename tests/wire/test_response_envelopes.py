@@ -280,8 +280,8 @@ def test_what_xml_cannot_hold_is_replaced():
 
 
 def test_ec2_has_envelopes_of_its_own():
-    found = protocols.render(operation("ec2:DescribeInstances"), {"Reservations": [{"ReservationId": "r-1"}]}, "rid")
-    assert found.body.decode() == (
+    rendered = protocols.render(operation("ec2:DescribeInstances"), {"Reservations": [{"ReservationId": "r-1"}]}, "rid")
+    assert rendered.body.decode() == (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         '<DescribeInstancesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/">\n'
         "    <requestId>rid</requestId>\n"

@@ -102,17 +102,17 @@ def test_nothing_is_left_afterwards(lab):
         done = lab.exec("--as", kind, "--role", role, "--", sys.executable, "-c", script)
         assert not Path(done.stdout.strip()).parent.exists()
     assert lab.api("GET", "workloads") == before
-    assert not [one for one in lab.api("GET", "listeners") if one["kind"] == "imds"]
+    assert not [listener for listener in lab.api("GET", "listeners") if listener["kind"] == "imds"]
 
 
 def test_the_commands_environment_holds_nothing_of_the_callers_aws_settings(lab):
     script = "import json, os; print(json.dumps(dict(os.environ)))"
     done = lab.exec("--as", "ec2", "--role", "web-role", "--", sys.executable, "-c", script)
-    found = json.loads(done.stdout)
-    assert "AWS_ACCESS_KEY_ID" not in found
-    assert "AWS_PROFILE" not in found
-    assert "HTTPS_PROXY" not in found
-    assert found["AWS_ENDPOINT_URL_STS"] == found["AWS_ENDPOINT_URL"] == lab.aws.endpoint_url
+    told = json.loads(done.stdout)
+    assert "AWS_ACCESS_KEY_ID" not in told
+    assert "AWS_PROFILE" not in told
+    assert "HTTPS_PROXY" not in told
+    assert told["AWS_ENDPOINT_URL_STS"] == told["AWS_ENDPOINT_URL"] == lab.aws.endpoint_url
 
 
 @pytest.mark.parametrize(("kind", "name"), [("eks", "shop/checkout"), ("irsa", "")])

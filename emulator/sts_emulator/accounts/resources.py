@@ -10,8 +10,8 @@ from typing import Any
 
 from sts_emulator.accounts import documents, managed_policies
 from sts_emulator.accounts.documents import Role, User
-from sts_emulator.core import names
 from sts_emulator.core.world import World
+from sts_emulator.policy.arns import parse_arn
 from sts_emulator.policy.deciding.document import Document, parse
 
 Stored = Mapping[str, Any]
@@ -31,7 +31,7 @@ def role(world: World, account: str, name: str) -> Role | None:
 
 def role_by_arn(world: World, arn: str) -> Role | None:
     """The role whose ARN is exactly `arn`, path and case included, or None."""
-    parts = names.parse_arn(arn)
+    parts = parse_arn(arn)
     if parts is None or not parts.resource.startswith("role/"):
         return None
     stored = role(world, parts.account, parts.resource.rsplit("/", 1)[1])
@@ -56,7 +56,7 @@ def names_in(world: World, trust: Document) -> dict[str, str]:
 
 def user_by_arn(world: World, arn: str) -> User | None:
     """The user whose ARN is exactly `arn`, path and case included, or None."""
-    parts = names.parse_arn(arn)
+    parts = parse_arn(arn)
     if parts is None or not parts.resource.startswith("user/"):
         return None
     stored = user(world, parts.account, parts.resource.rsplit("/", 1)[1])

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from sts_emulator.core.names import account_in
+from sts_emulator.policy.arns import account_in, parse_arn
 from sts_emulator.policy.deciding.document import Document, Statement
 from sts_emulator.policy.deciding.engine import Principal
-from sts_emulator.policy.deciding.matching import ARN_PARTS, is_account
+from sts_emulator.policy.deciding.matching import is_account
 from sts_emulator.policy.federated import ACTIONS, COGNITO, KINDS, OIDC, SAML, kind_of
 
 Context = Mapping[str, tuple[str, ...]]
@@ -106,29 +106,25 @@ def of(kind: str, text: str, account: str) -> Iterator[Caller]:
 
 
 def _of_arn(text: str) -> Iterator[Caller]:
-    parts = text.split(":", ARN_PARTS - 1)
-    if len(parts) != ARN_PARTS:
-        if text.startswith(("AROA", "AIDA")):  # a principal that was deleted: nobody is it any more
-            return
+    arn = parse_arn(text)
+    if arn is None:  # also the id of a principal that was deleted: nobody is it any more
         return
-    kind, _, rest = parts[5].partition("/")
+    kind, _, rest = arn.resource.partition("/")
     path, _, name = rest.rpartition("/")
     if kind == "user":
-        yield user(parts[4], name, text, f"/{path}/" if path else "/")
+        yield user(arn.account, name, text, f"/{path}/" if path else "/")
     elif kind == "role":
-        yield role(parts[4], name, text, f"/{path}/" if path else "/")
+        yield role(arn.account, name, text, f"/{path}/" if path else "/")
     elif kind == "assumed-role":
-        yield role(parts[4], rest.partition("/")[0], text, session=rest.partition("/")[2] or SESSION)
+        yield role(arn.account, rest.partition("/")[0], text, session=rest.partition("/")[2] or SESSION)
 
 
 def _of_pattern(raw: str) -> Iterator[Caller]:
     if "${" in raw:
         return
     filled = raw.replace("*", "x").replace("?", "x")
-    parts = filled.split(":", ARN_PARTS - 1)
-    if len(parts) == ARN_PARTS and not parts[4].isdigit():
-        filled = ":".join([*parts[:4], FOREIGN, parts[5]])
-    yield from _of_arn(filled)
+    arn = parse_arn(filled)
+    yield from _of_arn(filled if arn is None or arn.account.isdigit() else str(arn._replace(account=FOREIGN)))
 
 
 def user(account: str, name: str, named: str, path: str = "/") -> Caller:
@@ -152,8 +148,7 @@ def role(account: str, name: str, named: str, path: str = "/", session: str = SE
 
 def federated(provider: str) -> Caller:
     """Whoever an OIDC or SAML provider vouches for; AWS gives it an account and a type, and no aws:PrincipalArn."""
-    parts = provider.split(":")
-    account = parts[4] if len(parts) == ARN_PARTS else ""
+    account = account_in(provider)
     kind = kind_of(provider)
     keys: dict[str, tuple[str, ...]] = {"aws:userid": (provider,), "aws:principaltype": ("User",)}
     if account:

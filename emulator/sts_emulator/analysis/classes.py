@@ -12,9 +12,10 @@ from typing import Final
 
 from sts_emulator.analysis import callers
 from sts_emulator.analysis.callers import SESSION, SOMEBODY, Caller
+from sts_emulator.policy.arns import parse_arn
 from sts_emulator.policy.deciding.conditions import Condition
 from sts_emulator.policy.deciding.document import Document
-from sts_emulator.policy.deciding.matching import ARN_PARTS, has_wildcard
+from sts_emulator.policy.deciding.matching import has_wildcard
 
 MOST: Final = 60
 """Callers that are tried for one principal of a policy."""
@@ -116,14 +117,14 @@ def sessions_of(caller: Caller, trust: Document) -> Iterator[Caller]:
 def _named(conditions: Iterable[Condition]) -> Iterator[_Name]:
     listed = list(conditions)
     for raw in _values(listed, "aws:principalarn"):
-        parts = raw.split(":", ARN_PARTS - 1)
+        arn = parse_arn(raw)
         if "${" in raw:
             continue
-        if len(parts) != ARN_PARTS:  # a wildcard stands for several parts
+        if arn is None:  # a wildcard stands for several parts
             yield from (_Name(known, "", *_parts(raw.rpartition("/")[2])) for known in ("role", "user"))
             continue
-        kind, _, rest = parts[5].partition("/")
-        account = parts[4] if not has_wildcard(parts[4]) else _account(parts[4])
+        kind, _, rest = arn.resource.partition("/")
+        account = _account(arn.account) if has_wildcard(arn.account) else arn.account
         kinds = [known for known in ("role", "user") if kind == known or has_wildcard(kind)]
         yield from (_Name(known, account, *_parts(rest or "*"), not has_wildcard(raw)) for known in kinds)
         if kind == "assumed-role":

@@ -15,8 +15,8 @@ from typing import Any, Final, Literal
 from sts_emulator.analysis.callers import ALONG, FOREIGN, Caller, Context, named_in, presence
 from sts_emulator.analysis.classes import classes, sessions_of
 from sts_emulator.analysis.search import Search, request
-from sts_emulator.core import clock, names
-from sts_emulator.core.names import account_in
+from sts_emulator.core import clock
+from sts_emulator.policy.arns import account_in
 from sts_emulator.policy.deciding.document import Document, parse
 from sts_emulator.policy.deciding.engine import PolicySet, Request, decide
 from sts_emulator.policy.deciding.matching import is_account
@@ -77,7 +77,7 @@ def compare(old: Document | None, new: Document | None, role_arn: str, given: Co
     `given` are keys that callers have where they can have them at all.
     """
     documents = [document for document in (old, new) if document is not None]
-    account = names.account_in(role_arn)
+    account = account_in(role_arn)
     search = Search(documents, clock.real())
 
     def of(caller: Caller) -> list[Witness]:

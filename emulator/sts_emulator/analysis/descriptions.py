@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sts_emulator.core import names
+from sts_emulator.policy.arns import parse_arn
 from sts_emulator.policy.deciding.conditions import Condition
 from sts_emulator.policy.deciding.document import Statement
 
@@ -84,5 +84,5 @@ def short_key(key: str) -> str:
 
 def short_arn(arn: str) -> str:
     """`user/alice` of an ARN; other texts as they are."""
-    parts = names.parse_arn(arn)
+    parts = parse_arn(arn)
     return parts.resource if parts else arn

@@ -13,8 +13,8 @@ from sts_emulator.accounts import documents, organizations, resources
 from sts_emulator.analysis import callers
 from sts_emulator.analysis.callers import Caller, Context
 from sts_emulator.control_plane.reach import resource_tag_keys
-from sts_emulator.core.names import account_in
 from sts_emulator.core.world import DEFAULT, World
+from sts_emulator.policy.arns import account_in
 from sts_emulator.policy.deciding.document import Document, parse
 from sts_emulator.policy.deciding.engine import PolicySet, Principal
 from sts_emulator.policy.deciding.matching import Glob, glob, has_wildcard

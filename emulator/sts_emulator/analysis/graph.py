@@ -10,7 +10,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from sts_emulator.analysis import descriptions as words
 from sts_emulator.analysis.reach import Step, Way
-from sts_emulator.core import names
+from sts_emulator.policy.arns import account_in
 
 NARROWEST, WIDEST, HEIGHT, COLUMN_GAP, ROW_GAP, MARGIN = 300, 720, 62, 96, 20, 28
 BADGE_SPACE: Final = 60
@@ -132,7 +132,7 @@ def _telling(brought: tuple[str, Sequence[str]]) -> bool:
 def _node(graph: Graph, key: str, kind: str, targets: frozenset[str]) -> None:
     if key in graph.nodes:
         return
-    account = names.account_in(key)
+    account = account_in(key)
     where = f"{_KINDS[kind][1]}{f' · {account}' if account else ''}"
     name = words.short_arn(key).partition("/")[2] or words.short_arn(key)
     if kind in ("account", "anybody"):

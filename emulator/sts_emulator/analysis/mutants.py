@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
 
+from sts_emulator.policy.arns import parse_arn
 from sts_emulator.policy.deciding.document import MalformedPolicy, as_list, load, texts
-from sts_emulator.policy.deciding.matching import ARN_PARTS, is_account
+from sts_emulator.policy.deciding.matching import is_account
 from sts_emulator.policy.deciding.operators import operator
 from sts_emulator.policy.deciding.typed_values import read_network
 
@@ -139,11 +140,9 @@ def wider_patterns(value: str) -> list[str]:
 
 
 def _wider_arns(value: str) -> list[str]:
-    parts = value.split(":", ARN_PARTS - 1)
-    head, slash, last = parts[-1].rpartition("/")
-    if len(parts) != ARN_PARTS or last in ("*", "") or not slash:
-        return []
-    return [":".join([*parts[:-1], f"{head}/*"])]
+    arn = parse_arn(value)
+    head, slash, last = arn.resource.rpartition("/") if arn else ("", "", "")
+    return [str(arn._replace(resource=f"{head}/*"))] if arn and slash and last not in ("*", "") else []
 
 
 def _wider_network(value: str) -> str:
@@ -173,8 +172,8 @@ def _wider_principal(text: str) -> str:
         return ""
     if is_account(text):
         return "*"
-    parts = text.split(":", ARN_PARTS - 1)
-    return f"arn:{parts[1]}:iam::{parts[4]}:root" if len(parts) == ARN_PARTS else ""
+    arn = parse_arn(text)
+    return f"arn:{arn.partition}:iam::{arn.account}:root" if arn else ""
 
 
 def _widened_resources(statement: Statement) -> Iterator[Change]:

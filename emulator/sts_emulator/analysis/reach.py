@@ -16,6 +16,7 @@ from sts_emulator.analysis.callers import Caller, Context
 from sts_emulator.analysis.classes import classes, sessions_of
 from sts_emulator.analysis.estate import Estate, Holder, Stored
 from sts_emulator.analysis.search import BASE, Search, request
+from sts_emulator.policy.arns import account_in
 from sts_emulator.policy.deciding.document import Document, parse
 from sts_emulator.policy.deciding.engine import PolicySet, decide
 from sts_emulator.policy.deciding.matching import is_account
@@ -166,7 +167,7 @@ class Reach:
                     yield from self._held(role, arn)
             yield from self._classes(role, "")
         elif is_account(text):
-            account = text if ":" not in text else text.split(":")[4]
+            account = text if ":" not in text else account_in(text)
             there = False
             for arn in estate.permitted(str(role["arn"]), account):
                 there = there or _key(arn) in seen

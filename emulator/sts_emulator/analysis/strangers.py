@@ -15,9 +15,10 @@ from sts_emulator.analysis.callers import FOREIGN, SESSION, SOMEBODY, Caller
 from sts_emulator.analysis.classes import classes
 from sts_emulator.analysis.condition_values import ABSENT, STRANGER, Values, filled
 from sts_emulator.importers.places import steps
+from sts_emulator.policy.arns import parse_arn
 from sts_emulator.policy.deciding.conditions import Condition
 from sts_emulator.policy.deciding.document import Statement
-from sts_emulator.policy.deciding.matching import ARN_PARTS, is_account
+from sts_emulator.policy.deciding.matching import is_account
 from sts_emulator.policy.federated import GITHUB
 from sts_emulator.policy.issued import AUDIENCES, SUBJECTS, form_of, may_issue, never_on_github
 from sts_emulator.policy.linting.findings import Finding, Subject
@@ -393,10 +394,10 @@ def _role_in_pattern(subject: Subject, finding: Finding, index: int) -> Iterator
     condition = _condition(subject, finding, index)
     texts = [value.raw for value in condition.values] if condition else _principals(statement)
     for text in texts:
-        parts = text.replace("*", "x").replace("?", "x").split(":", ARN_PARTS - 1)
-        if len(parts) == ARN_PARTS and parts[4] == "x":
-            parts[4] = FOREIGN
-        for caller in callers.of("AWS", ":".join(parts), subject.role_account):
+        filled = text.replace("*", "x").replace("?", "x")
+        arn = parse_arn(filled)
+        meant = str(arn._replace(account=FOREIGN)) if arn and arn.account == "x" else filled
+        for caller in callers.of("AWS", meant, subject.role_account):
             if not is_account(text):
                 yield _of(caller)
     account = subject.role_account or FOREIGN

@@ -16,7 +16,7 @@ from typing import Any, Final, Literal
 from sts_emulator.analysis.callers import Caller, Context
 from sts_emulator.analysis.search import BASE, Search, request
 from sts_emulator.analysis.strangers import KEPT_OUT, LET_IN, Suspect
-from sts_emulator.core.names import account_in
+from sts_emulator.policy.arns import account_in
 from sts_emulator.policy.deciding.document import Document, MalformedPolicy, parse
 from sts_emulator.policy.deciding.engine import PolicySet, Request, decide
 from sts_emulator.policy.linting.findings import Finding, LintKind, Subject

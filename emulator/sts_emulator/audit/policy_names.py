@@ -13,8 +13,8 @@ from typing import Any
 
 from sts_emulator.accounts import documents, organizations, resources
 from sts_emulator.accounts.resources import Stored
-from sts_emulator.core.names import parse_arn
 from sts_emulator.core.world import World
+from sts_emulator.policy.arns import parse_arn
 
 _KINDS = {"scp": organizations.SERVICE_CONTROL, "rcp": organizations.RESOURCE_CONTROL}
 Question = Mapping[str, Any]

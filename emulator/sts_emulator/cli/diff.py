@@ -11,6 +11,7 @@ from sts_emulator.cli import screen
 from sts_emulator.cli.errors import REFUSED, UNUSABLE, CommandError
 from sts_emulator.cli.who_can import tell_notes
 from sts_emulator.core.terminal import printable, printable_json
+from sts_emulator.policy.arns import account_in
 
 if TYPE_CHECKING:
     from sts_emulator.analysis.compare import Witness
@@ -165,7 +166,7 @@ def _who(witness: Witness) -> str:
     if named == "*":
         return "any AWS account"
     if witness.caller.principal.type in ("user", "assumed-role") and (named.isdigit() or named.endswith(":root")):
-        return f"account {named if named.isdigit() else named.split(':')[4]}"
+        return f"account {named if named.isdigit() else account_in(named)}"
     return named
 
 

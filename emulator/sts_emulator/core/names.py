@@ -1,11 +1,9 @@
-"""AWS's names: ARNs, unique ids and access key ids, made and taken apart."""
+"""AWS's names: ARNs, unique ids and access key ids, made; what ids embed. ARNs are read by policy.arns."""
 
 from __future__ import annotations
 
 import base64
 import os
-from functools import lru_cache
-from typing import NamedTuple
 
 PARTITION = "aws"
 UNIQUE_ID_LENGTH = 21
@@ -13,31 +11,6 @@ _ACCOUNT_MASK = 0x7FFFFFFFFF80
 _ACCOUNT_DIGITS = 12
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 _PAIRS = [first + second for first in _LETTERS for second in _LETTERS]  # ten bits at a time; b32encode is 4 us dearer
-
-
-class Arn(NamedTuple):
-    """The six parts of an ARN."""
-
-    partition: str
-    service: str
-    region: str
-    account: str
-    resource: str
-
-
-@lru_cache(maxsize=512)  # the same few are asked for over and over
-def parse_arn(text: str) -> Arn | None:
-    """Split an ARN into its parts; None when the text is not an ARN."""
-    parts = text.split(":", 5)
-    if len(parts) != 6 or parts[0] != "arn" or not parts[1] or not parts[2] or not parts[5]:  # noqa: PLR2004 - six parts
-        return None
-    return Arn(*parts[1:])
-
-
-def account_in(text: str) -> str:
-    """The account that an ARN names; empty when it names none, and for other texts."""
-    arn = parse_arn(text)
-    return arn.account if arn else ""
 
 
 def is_account_id(text: str) -> bool:

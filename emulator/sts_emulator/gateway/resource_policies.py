@@ -12,11 +12,11 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from sts_emulator.core import clock
-from sts_emulator.core.names import parse_arn
 from sts_emulator.gateway import asking
 from sts_emulator.gateway.asking import MISSING, OK, Place
 from sts_emulator.gateway.conversation import Whole
 from sts_emulator.gateway.upstreams import Upstreams
+from sts_emulator.policy.arns import parse_arn
 from sts_emulator.policy.deciding.document import Document, MalformedPolicy, parse
 
 _LASTING: Final = 30.0

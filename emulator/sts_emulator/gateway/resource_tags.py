@@ -8,13 +8,13 @@ from functools import lru_cache
 from typing import Final
 from urllib.parse import quote, urlencode
 
-from sts_emulator.core.names import parse_arn
 from sts_emulator.gateway import asking, known_actions, parameters
 from sts_emulator.gateway.asking import Place
 from sts_emulator.gateway.call import Need
 from sts_emulator.gateway.conversation import Whole
 from sts_emulator.gateway.known_actions import PREFIXES
 from sts_emulator.gateway.resource_policies import ResourcePolicies
+from sts_emulator.policy.arns import parse_arn
 from sts_emulator.policy.deciding.document import Document
 from sts_emulator.vending.context import Keys
 from sts_emulator.wire import models

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sts_emulator.core.names import parse_arn
 from sts_emulator.gateway.call import Call, Need
 from sts_emulator.gateway.passage import Passage
 from sts_emulator.gateway.resource_policies import ResourcePolicies
+from sts_emulator.policy.arns import parse_arn
 
 _MOST: Final = 100  # tables of one call: the largest transaction has as many items
 

@@ -18,9 +18,9 @@ from sts_emulator.control_plane.listing import Listing
 from sts_emulator.control_plane.reach import resource_tag_keys
 from sts_emulator.control_plane.tagging import QUOTA, Tagging, without
 from sts_emulator.core.errors import AwsError
-from sts_emulator.core.names import parse_arn
 from sts_emulator.identity.instances import ORGANIZATION
 from sts_emulator.identity.permission import foreign, invalid, permit
+from sts_emulator.policy.arns import parse_arn
 from sts_emulator.vending.authorize import access_denied, authorize
 from sts_emulator.vending.context import Context, Keys
 from sts_emulator.vending.tags import tag_keys

@@ -12,9 +12,9 @@ from typing import Any
 from sts_emulator.accounts import account_access, directory, resources
 from sts_emulator.accounts.account_access import AccessApplication, Entitlement
 from sts_emulator.core.errors import AwsError
-from sts_emulator.core.names import parse_arn
 from sts_emulator.identity.access_applications import absent, chosen, find, page, reach
 from sts_emulator.identity.permission import invalid
+from sts_emulator.policy.arns import parse_arn
 from sts_emulator.vending.authorize import authorize
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import operation

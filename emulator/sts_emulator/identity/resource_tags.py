@@ -11,6 +11,7 @@ from sts_emulator.control_plane.reach import resource_tag_keys
 from sts_emulator.control_plane.tagging import QUOTA, Tagging, without
 from sts_emulator.core.errors import AwsError
 from sts_emulator.identity.permission import absent, foreign, invalid, is_administrator, page, permit
+from sts_emulator.policy.arns import parse_arn
 from sts_emulator.vending.context import Context
 from sts_emulator.vending.tags import tag_keys
 from sts_emulator.wire.dispatch import operation
@@ -58,8 +59,9 @@ def list_tags_for_resource(ctx: Context, *, ResourceArn: str, NextToken: str = "
 
 def _reach(ctx: Context, arn: str, keys: Mapping[str, tuple[str, ...]]) -> tuple[Any, str, Mapping[str, Any]]:
     """The kind, key and document of what an ARN names, once the caller may do the call to it."""
-    word, *rest = arn.split(":", 5)[5].split("/")
-    instance_id = rest[0]
+    parsed = parse_arn(arn)
+    assert parsed is not None  # the model's pattern
+    word, instance_id, *_ = parsed.resource.split("/")
     kind, key = (directory.INSTANCE, instance_id) if word == "instance" else (KINDS[word], arn)
     thing: Any = ctx.world.get(kind, key)
     permit(ctx, arn, keys={**resource_tag_keys(thing), **keys})

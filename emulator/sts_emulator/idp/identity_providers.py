@@ -14,9 +14,10 @@ from typing import Any, Final
 
 from sts_emulator.accounts import documents
 from sts_emulator.accounts.documents import SamlIdp
-from sts_emulator.core import names, rsa_keys
+from sts_emulator.core import rsa_keys
 from sts_emulator.core.store import AlreadyExistsError
 from sts_emulator.core.world import World
+from sts_emulator.policy.arns import parse_arn
 
 KIND: Final = documents.SAML_IDP
 SIGN_IN: Final = "https://signin.aws.amazon.com/saml"
@@ -189,7 +190,7 @@ def chosen_roles(idp: SamlIdp, user: str, wish: Wish) -> list[str]:
 
 def provider_arn(idp: SamlIdp, role: str) -> str:
     """The ARN of the SAML provider that stands for this identity provider in a role's account."""
-    parts = names.parse_arn(role)
+    parts = parse_arn(role)
     assert parts is not None  # _check has seen it
     return f"arn:{parts.partition}:iam::{parts.account}:saml-provider/{idp['provider']}"
 
@@ -202,7 +203,7 @@ def _check(idp: Mapping[str, Any]) -> None:
             if group not in idp["groups"]:
                 raise ValueError(f"user `{user}`: no group `{group}`")
     for role in listed:
-        parts = names.parse_arn(role)
+        parts = parse_arn(role)
         if parts is None or not parts.resource.startswith("role/"):
             raise ValueError(f"`{role}` is not the ARN of a role")
 

@@ -44,7 +44,7 @@ def create_session(
     """
     url = urlsplit(endpoint)
     body = json.dumps(dict(parameters)).encode()
-    headers = _signed(url.netloc, body, certificate, key, chain, region)
+    headers = signed(url.netloc, body, certificate, key, chain, region)
     connect = HTTPSConnection if url.scheme == "https" else HTTPConnection
     connection = connect(url.hostname or "", url.port, timeout=_PATIENCE)
     try:
@@ -59,9 +59,10 @@ def create_session(
     return credentials
 
 
-def _signed(
+def signed(
     host: str, body: bytes, certificate: x509.Certificate, key: Any, chain: Sequence[x509.Certificate], region: str
 ) -> dict[str, str]:
+    """A call's headers, signed with a key (docs/aws/roles-anywhere.md, "Signature"). Raises ValueError: it cannot."""
     date = clock.iso(clock.real()).replace("-", "").replace(":", "")
     headers = {"content-type": "application/json", "host": host, "x-amz-date": date, "x-amz-x509": _der(certificate)}
     if chain:
@@ -79,13 +80,15 @@ def _signed(
 
 def _algorithm(key: Any) -> tuple[str, Any]:
     from cryptography.hazmat.primitives import hashes
-    from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+    from cryptography.hazmat.primitives.asymmetric import ec, mldsa, padding, rsa
 
     if isinstance(key, rsa.RSAPrivateKey):
         return "AWS4-X509-RSA-SHA256", lambda text: key.sign(text, padding.PKCS1v15(), hashes.SHA256())
     if isinstance(key, ec.EllipticCurvePrivateKey):
         return "AWS4-X509-ECDSA-SHA256", lambda text: key.sign(text, ec.ECDSA(hashes.SHA256()))
-    return "AWS4-X509-MLDSA", key.sign
+    if isinstance(key, mldsa.MLDSA44PrivateKey | mldsa.MLDSA65PrivateKey | mldsa.MLDSA87PrivateKey):
+        return "AWS4-X509-MLDSA", key.sign
+    raise ValueError("keys are RSA, ML-DSA, or of an elliptic curve")
 
 
 def _der(certificate: x509.Certificate) -> str:

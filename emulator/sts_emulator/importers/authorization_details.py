@@ -9,11 +9,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote
 
-from sts_emulator.core import names
 from sts_emulator.importers import inventory
 from sts_emulator.importers.inventory import Inventory, Thing, compact, kept
 from sts_emulator.importers.json_text import BadInput, JsonText
 from sts_emulator.importers.places import in_json
+from sts_emulator.policy.arns import account_in
 
 MAX_SESSION = 3600
 
@@ -139,7 +139,7 @@ def _named(source: JsonText, at: int, value: Mapping[str, Any], member: str, acc
     name = value.get(member)
     if not isinstance(name, str) or not name:
         raise BadInput(f"expected an object with {member}", source.line(at))
-    return name, names.account_in(str(value.get("Arn", ""))) or account
+    return name, account_in(str(value.get("Arn", ""))) or account
 
 
 def _id(value: Mapping[str, Any], member: str) -> str:

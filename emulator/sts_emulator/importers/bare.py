@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
-from sts_emulator.core import names
-from sts_emulator.core.names import account_in
 from sts_emulator.importers import inventory
 from sts_emulator.importers.inventory import Inventory, Thing, compact, kept, provider_host
 from sts_emulator.importers.json_text import BadInput, JsonText
 from sts_emulator.importers.places import in_json
+from sts_emulator.policy.arns import account_in, parse_arn
 from sts_emulator.policy.federated import issuer_of
 
 _OWN_PROVIDER = re.compile(r'"arn:aws[a-z-]*:iam::([0-9]{12}):(?:oidc|saml)-provider/')
@@ -155,8 +154,8 @@ def _enabled(body: dict[str, Any], value: Mapping[str, Any]) -> None:
 
 def _owner(value: Mapping[str, Any], member: str, account: str) -> str:
     arns = [value.get(member), *_texts(value.get("roleArns"))]
-    named = next((arn for arn in arns if isinstance(arn, str) and names.parse_arn(arn)), "")
-    return account or names.account_in(named) or inventory.DEFAULT_ACCOUNT
+    named = next((arn for arn in arns if isinstance(arn, str) and parse_arn(arn)), "")
+    return account or account_in(named) or inventory.DEFAULT_ACCOUNT
 
 
 def _texts(listed: Any) -> list[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import os
 import zlib
 from dataclasses import dataclass
 
@@ -73,27 +74,25 @@ class Cookie:
         path = f"{visit.root}{self.path}" or "/"
         return "set-cookie", f"{self.name}={text}; Max-Age={seconds}; Path={path}; HttpOnly; SameSite=Lax{secure}"
 
-    def form_token(self, visit: Visit, form: str, carried: str | None = None) -> str:
+    def form_token(self, visit: Visit, form: str, carried: bytes | None = None) -> str:
         """What a form must send back: bound to its name and to the session, and unknown to every other page.
 
-        `carried` is the cookie's text when this very answer gives it to the browser.
+        `carried` is what the cookie holds when this very answer gives it to the browser.
         """
-        return seal(
-            visit.world, f"{self.purpose}:form:{form}", self._digest(self.text(visit) if carried is None else carried)
-        )
+        held = (self.read(visit) or b"") if carried is None else carried
+        return seal(visit.world, f"{self.purpose}:form:{form}", hashlib.sha256(held).digest())
 
     def begin(self, visit: Visit, form: str) -> tuple[Header, str]:
-        """For a form of who is not signed in yet: the header that gives the cookie, and the form's token."""
-        header = self.give(visit, b"")
-        return header, self.form_token(visit, form, header[1].partition("=")[2].partition(";")[0])
+        """For a form of who is not signed in yet: the header that gives the cookie, and the form's token.
+
+        Who carries one keeps what it holds: the forms in a browser's other tabs stay good.
+        """
+        visitor = self.read(visit) or os.urandom(16)
+        return self.give(visit, visitor), self.form_token(visit, form, visitor)
 
     def check_form(self, visit: Visit, form: str) -> None:
         """Raises AwsError: Refused 403, unless the posted `token` is of a form that this session was shown."""
         shown = unseal(visit.world, f"{self.purpose}:form:{form}", visit.posted.get("token", ""))
-        carried = self.text(visit)
-        if not carried or shown is None or not hmac.compare_digest(shown, self._digest(carried)):
+        held = self.read(visit)
+        if not held or shown is None or not hmac.compare_digest(shown, hashlib.sha256(held).digest()):
             raise AwsError("Refused", "That form is not the one that this session was shown.", status=403)
-
-    @staticmethod
-    def _digest(text: str) -> bytes:
-        return hashlib.sha256(text.encode("utf-8", "replace")).digest()

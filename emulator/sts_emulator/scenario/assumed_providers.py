@@ -12,6 +12,7 @@ from sts_emulator.accounts import documents
 from sts_emulator.accounts.resources import key_of
 from sts_emulator.core import names
 from sts_emulator.core.world import World
+from sts_emulator.policy.arns import parse_arn
 from sts_emulator.policy.deciding.document import Document, Statement
 from sts_emulator.policy.deciding.matching import has_wildcard
 from sts_emulator.policy.federated import OIDC, SAML, issuer_of, kind_of
@@ -41,7 +42,7 @@ def _audiences(statement: Statement, issuer: str) -> list[str]:
 
 def assume(world: World, arn: str, audiences: Iterable[str]) -> bool:
     """Take a provider to exist that is not there; of a SAML provider only the name is known, see `of_idp`."""
-    parts = names.parse_arn(arn)
+    parts = parse_arn(arn)
     if parts is None or parts.service != "iam" or not names.is_account_id(parts.account) or has_wildcard(arn):
         return False
     if kind_of(arn) is SAML:
@@ -70,7 +71,7 @@ def of_idp(world: World, arn: str, idp: documents.SamlIdp, origin: str) -> None:
     taken = any(arn in source["assumed"] for source in world.page(documents.IMPORT))
     if not taken or world.find(documents.SAML_PROVIDER, arn) is not None:
         return
-    parts, now = names.parse_arn(arn), int(world.now())
+    parts, now = parse_arn(arn), int(world.now())
     assert parts is not None  # made from a role's
     name = str(idp["provider"])
     body = {

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sts_emulator.core import clock, names
+from sts_emulator.core import clock
+from sts_emulator.policy.arns import parse_arn
 from sts_emulator.policy.layers import LAYERS
 from sts_emulator.scenario.load import Node
 from sts_emulator.scenario.policies import Policy
@@ -193,7 +194,7 @@ def _in_short(written: str, where: Where) -> Caller:
     """A caller that is written as one text."""
     if ":" not in written and "." in written:
         return Caller(service=written, where=where)
-    arn = names.parse_arn(written)
+    arn = parse_arn(written)
     if arn is not None:
         kind, _, rest = arn.resource.partition("/")
         if (arn.service, kind) == ("iam", "root"):

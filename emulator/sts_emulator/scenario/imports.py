@@ -18,10 +18,10 @@ from sts_emulator.accounts import documents
 from sts_emulator.accounts.resources import key_of
 from sts_emulator.core import names
 from sts_emulator.core.errors import AwsError
-from sts_emulator.core.names import account_in
 from sts_emulator.core.store import Kind
 from sts_emulator.core.world import World
 from sts_emulator.importers.inventory import Inventory, Thing
+from sts_emulator.policy.arns import account_in, parse_arn
 from sts_emulator.policy.deciding.document import Document, MalformedPolicy, as_list, parse
 from sts_emulator.scenario import assumed_providers, policy_texts, providers, roles_and_profiles, roles_anywhere, saml
 from sts_emulator.scenario.inventories import read_inventory
@@ -240,7 +240,7 @@ class _Planting:
         """Make users and roles that trust policies name and nobody declares; those of a whole account do not exist."""
         whole = {thing.account for thing in self._inventory.things} if self._inventory.complete else set()
         for arn in named:
-            parts = names.parse_arn(arn)
+            parts = parse_arn(arn)
             if parts is None or parts.account in whole or not names.is_account_id(parts.account):
                 continue
             section = {"user": "users", "role": "roles"}.get(parts.resource.partition("/")[0])

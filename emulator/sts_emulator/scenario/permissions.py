@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from sts_emulator.accounts import organizations
-from sts_emulator.core import names
+from sts_emulator.policy.arns import account_in
 from sts_emulator.policy.deciding.document import parse
 from sts_emulator.policy.saving.control_policies import RESOURCE_SERVICES
 from sts_emulator.scenario.expect import Expectation, Permission
@@ -32,7 +32,7 @@ def ask(call: Call, expectation: Expectation, permission: Permission) -> None:
         ScenarioError: there is no such caller, or it has no policies to go by.
     """
     caller = _caller(call, expectation)
-    account = expectation.resource_account or names.account_in(permission.resource) or caller.account
+    account = expectation.resource_account or account_in(permission.resource) or caller.account
     service = permission.action.partition(":")[0]
     own = expectation.resource_policy or ("" if account == caller.account else NO_POLICY)
     decision = consult(

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sts_emulator.accounts import documents, resources
-from sts_emulator.core import names
 from sts_emulator.core.world import World
 from sts_emulator.methods.roles_anywhere import kinds as nouns
 from sts_emulator.methods.roles_anywhere.kinds import CRL, PROFILE, TRUST_ANCHOR, Noun, Resource
+from sts_emulator.policy.arns import account_in
 from sts_emulator.policy.deciding.engine import Principal
 from sts_emulator.scenario import signed_evidence
 from sts_emulator.scenario.load import Node
@@ -290,7 +290,7 @@ def supposed(world: World, principal: Principal, keys: Keys) -> Supposed:
 
 
 def _only(call: Call, place: Where, noun: Noun[Resource], role_arn: str, name: str | None) -> Resource:
-    account = names.account_in(role_arn)
+    account = account_in(role_arn)
     candidates = [
         stored
         for stored in call.world.page(noun.kind, f"{account}/{call.region}/")

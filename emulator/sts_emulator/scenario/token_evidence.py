@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from sts_emulator.accounts import documents
-from sts_emulator.core import names
 from sts_emulator.core.world import World
+from sts_emulator.policy.arns import parse_arn
 from sts_emulator.policy.deciding.engine import Principal
 from sts_emulator.policy.federated import issuer_of
 from sts_emulator.scenario.expect import Expectation, ask_for
@@ -50,7 +50,7 @@ def _web_identity(call: Call, expectation: Expectation, role_arn: str, claims: M
 
     call.operation = WEB_IDENTITY
     check_role_arn(role_arn)
-    arn = names.parse_arn(role_arn)
+    arn = parse_arn(role_arn)
     assert arn is not None  # checked
     provider = web_identity.provider_of(call.world, arn.account, claims.get("iss"))
     web_identity.vend(call, provider, claims, ask_for(expectation, role_arn))

@@ -13,7 +13,7 @@ from typing import Any
 from sts_emulator.core import clock
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.events import Copy, Event
-from sts_emulator.core.names import parse_arn
+from sts_emulator.policy.arns import parse_arn
 from sts_emulator.policy.explaining.origin import origin_line
 from sts_emulator.vending import questions, record_identity, record_members
 from sts_emulator.vending.context import Context

@@ -10,7 +10,7 @@ from typing import Any
 
 from sts_emulator.catalogue import TRAILS
 from sts_emulator.core import clock
-from sts_emulator.core.names import parse_arn
+from sts_emulator.policy.arns import parse_arn
 from sts_emulator.vending.context import Caller, Context
 from sts_emulator.vending.session import FEDERATED, INSTANCE, ROLE, ROOT_TASK, Session
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from sts_emulator.catalogue import TRAILS
 from sts_emulator.core.errors import AwsError
-from sts_emulator.core.names import parse_arn
+from sts_emulator.policy.arns import parse_arn
 from sts_emulator.vending.context import Context
 from sts_emulator.wire import models
 from sts_emulator.wire.models import Shape

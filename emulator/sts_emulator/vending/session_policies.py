@@ -7,8 +7,8 @@ import zlib
 from collections.abc import Mapping
 
 from sts_emulator.accounts import resources
-from sts_emulator.core import names
 from sts_emulator.core.errors import AwsError
+from sts_emulator.policy.arns import parse_arn
 from sts_emulator.policy.deciding.document import MalformedPolicy
 from sts_emulator.policy.saving.validate import validate
 from sts_emulator.vending.context import Context
@@ -44,7 +44,7 @@ def check_session_policies(ctx: Context, account: str, policy: str, policy_arns:
     if len(policy_arns) > MAX_POLICY_ARNS:
         raise _too_long("policyArns", MAX_POLICY_ARNS)
     for arn in policy_arns:
-        parts = names.parse_arn(arn)
+        parts = parse_arn(arn)
         if parts is None:
             raise AwsError("ValidationError", f"{arn} is invalid")
         if parts.account not in (account, "aws") or resources.managed_policy_text(ctx.world, arn) is None:

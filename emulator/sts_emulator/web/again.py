@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from sts_emulator.accounts import documents
-from sts_emulator.core import names
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
+from sts_emulator.policy.arns import account_in
 from sts_emulator.policy.deciding.engine import Principal, needs_trust
 from sts_emulator.policy.explaining.single_changes import State
 from sts_emulator.vending.context import Exchange
@@ -70,7 +70,7 @@ class Again:
     @property
     def account(self) -> str:
         """The account of who calls."""
-        return names.account_in(self.principal)
+        return account_in(self.principal)
 
     @property
     def user(self) -> str:

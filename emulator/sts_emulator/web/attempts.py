@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from sts_emulator.catalogue import METHODS
 from sts_emulator.core.events import Event
-from sts_emulator.core.names import parse_arn
+from sts_emulator.policy.arns import parse_arn
 from sts_emulator.policy.explaining.traces import LayerTrace, StatementTrace, Tree, tree_of
 from sts_emulator.policy.layers import words
 from sts_emulator.vending import questions

@@ -11,11 +11,11 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from sts_emulator.analysis.suggest import expectation
-from sts_emulator.core import names
 from sts_emulator.core.world import DEFAULT, World
 from sts_emulator.idp.presets import PRESETS, misspelt
 from sts_emulator.pages.tokens import NONE
 from sts_emulator.pages.visit import Visit
+from sts_emulator.policy.arns import account_in
 from sts_emulator.policy.deciding.engine import Request
 from sts_emulator.settings import Settings
 from sts_emulator.web.again import TOKEN, Again, Token
@@ -125,7 +125,7 @@ def _before(place: Place, again: Again) -> Iterator[str]:
         moved = f"-H 'content-type: application/json' -d '{{\"advance_seconds\": {again.seconds}}}'"
         yield f"curl -sS {shlex.quote(place.server + place.clock)}{token} {moved}"
     if again.trust:
-        account = names.account_in(again.role)
+        account = account_in(again.role)
         yield f'eval "$(sts-emulator env --account {account}{place.options})"'
         saved = f"--role-name {shlex.quote(_role_name(again))} --policy-document {shlex.quote(_flat(again.trust))}"
         yield f"{_aws(place, 'iam', 'UpdateAssumeRolePolicy')} {saved}"
@@ -234,7 +234,7 @@ def _boto3(place: Place, again: Again) -> str:
         lines.append(f"post({place.server + place.clock!r}, {{'advance_seconds': {again.seconds}}})")
     if again.trust:
         lines += [
-            f"# as root of {names.account_in(again.role)}, or who else may",
+            f"# as root of {account_in(again.role)}, or who else may",
             f"iam = {_client(place, again, 'iam')}",
         ]
         lines.append(f"iam.update_assume_role_policy({_saved(again)})")
@@ -280,7 +280,7 @@ def _body(again: Again) -> Iterator[str]:
     if again.seconds:
         yield f"aws.advance({again.seconds})"
     if again.trust:
-        yield f'iam = aws.client("iam", aws.credentials(account={names.account_in(again.role)!r}))'
+        yield f'iam = aws.client("iam", aws.credentials(account={account_in(again.role)!r}))'
         yield f"iam.update_assume_role_policy({_saved(again)})"
     if (token := _made(again, is_test=True)) is not None:
         issuer, claims = token.issuer, dict(token.claims)

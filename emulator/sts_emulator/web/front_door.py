@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -12,10 +10,11 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
 from sts_emulator.app import handle
-from sts_emulator.core import clock, names
 from sts_emulator.core.errors import AwsError
+from sts_emulator.idp import x509_signer
 from sts_emulator.pages import approvals
 from sts_emulator.pages.visit import Visit
+from sts_emulator.policy.arns import parse_arn
 from sts_emulator.wire.http import Request, Response
 
 if TYPE_CHECKING:
@@ -25,8 +24,6 @@ LONGEST_PEM: Final = 64 << 10
 _MOST_CERTIFICATES: Final = 8
 _DEVICE_CODE: Final = "urn:ietf:params:oauth:grant-type:device_code"
 _KEY: Final = re.compile("-----BEGIN ([A-Z ]*)PRIVATE KEY-----[^-]*-----END \\1PRIVATE KEY-----")
-_ECDSA: Final = "AWS4-X509-ECDSA-SHA256"
-_RSA: Final = "AWS4-X509-RSA-SHA256"
 
 
 async def call(
@@ -145,39 +142,12 @@ class Holder:
             raise ValueError("the key is not that of the first certificate")
         return cls(chain, key)
 
-    def sign(self, text: str) -> tuple[str, str]:
-        """The name of the algorithm, and the signature over it and a text. Raises ValueError: another kind of key."""
-        from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
-        from cryptography.hazmat.primitives.hashes import SHA256
-
-        if isinstance(self.key, ec.EllipticCurvePrivateKey):
-            return _ECDSA, self.key.sign(f"{_ECDSA}\n{text}".encode(), ec.ECDSA(SHA256())).hex()
-        if isinstance(self.key, rsa.RSAPrivateKey):
-            return _RSA, self.key.sign(f"{_RSA}\n{text}".encode(), padding.PKCS1v15(), SHA256()).hex()
-        raise ValueError("keys are RSA, or of an elliptic curve")
-
 
 async def create_session(visit: Visit, holder: Holder, anchor: str, profile: str, role: str) -> Response:
-    """A session by a certificate, the call signed with its key (docs/aws/roles-anywhere.md, "Signature")."""
-    from cryptography.hazmat.primitives.serialization import Encoding
-
-    encoded = [base64.b64encode(known.public_bytes(Encoding.DER)).decode() for known in holder.chain]
+    """A session by a certificate. Raises ValueError: such a key signs no call."""
     body = json.dumps({"trustAnchorArn": anchor, "profileArn": profile, "roleArn": role}).encode()
-    moment = clock.iso(int(clock.real())).replace("-", "").replace(":", "")
-    headers = {
-        "content-type": "application/json",
-        "host": visit.request.headers.get("host", ""),
-        "x-amz-date": moment,
-        "x-amz-x509": encoded[0],
-        **({"x-amz-x509-chain": ",".join(encoded[1:])} if encoded[1:] else {}),
-    }
-    signed, lines = ";".join(headers), "".join(f"{name}:{value}\n" for name, value in headers.items())
-    canonical = f"POST\n/sessions\n\n{lines}\n{signed}\n{hashlib.sha256(body).hexdigest()}"
-    named = names.parse_arn(anchor[:200])
+    named = parse_arn(anchor[:200])
     region = named.region if named is not None else visit.server.settings.region
-    scope = f"{moment[:8]}/{region}/rolesanywhere/aws4_request"
-    text = f"{moment}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
-    algorithm, signature = holder.sign(text)
-    credential = f"{holder.chain[0].serial_number}/{scope}"
-    proof = f"{algorithm} Credential={credential}, SignedHeaders={signed}, Signature={signature}"
-    return await call(visit, "POST", "/sessions", {**headers, "authorization": proof}, body)
+    leaf, *chain = holder.chain
+    headers = x509_signer.signed(visit.request.headers.get("host", ""), body, leaf, holder.key, chain, region)
+    return await call(visit, "POST", "/sessions", headers, body)

@@ -14,6 +14,7 @@ from sts_emulator.analysis.suggest import flow
 from sts_emulator.core.world import World
 from sts_emulator.idp.presets import PRESETS
 from sts_emulator.idp.user_pools import kinds
+from sts_emulator.policy.arns import account_in
 from sts_emulator.scenario import kept
 from sts_emulator.scenario.kept import Kept
 from sts_emulator.web import trials
@@ -135,5 +136,5 @@ def _ways(world: World, estate: Estate) -> Iterator[Click]:
     for arn in list(estate.roles)[:MOST_ROLES]:
         for step in reach.into(arn):
             if text := trials.written(world, step, estate):
-                told = f"{step.whom or short(step.who)} becomes {arn.partition(':role/')[2]} ({arn.split(':')[4]})"
+                told = f"{step.whom or short(step.who)} becomes {arn.partition(':role/')[2]} ({account_in(arn)})"
                 yield Click(told, "try", {"expectation": text})

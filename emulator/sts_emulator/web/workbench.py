@@ -10,7 +10,6 @@ from typing import Any, Final
 
 from sts_emulator.accounts import directory, documents
 from sts_emulator.analysis.estate import Estate
-from sts_emulator.core import names
 from sts_emulator.core.errors import AwsError
 from sts_emulator.idp import certificates, private_ca
 from sts_emulator.idp.certificates import Wish as CertificateWish
@@ -21,6 +20,7 @@ from sts_emulator.idp.user_pools import kinds, tokens
 from sts_emulator.pages import render
 from sts_emulator.pages.routes import page
 from sts_emulator.pages.visit import Visit
+from sts_emulator.policy.arns import account_in
 from sts_emulator.web import front_door, one_click, trials
 from sts_emulator.web.explorer import planted
 from sts_emulator.web.frame import HOME, refused, view
@@ -161,7 +161,7 @@ async def use(visit: Visit) -> Response:
 def _provider(visit: Visit, name: str, role: str) -> str:
     """The SAML provider of the role's account behind which an identity provider stands."""
     idp = visit.world.get(documents.SAML_IDP, name)
-    return provider_arn(idp, role) if idp is not None and names.account_in(role) else ""
+    return provider_arn(idp, role) if idp is not None and account_in(role) else ""
 
 
 @page("POST", "/_emulator/workbench/try", refusal=refused, own=True)
@@ -221,8 +221,8 @@ def _page(visit: Visit, *, wrong: str = "", made: Mapping[str, Any] | None = Non
         options={name: one_click.lines(PRESETS[preset].options) for name, preset in issuers.items()},
         idps=[(idp["name"], sorted(idp["users"])) for idp in world.page(documents.SAML_IDP)],
         authorities=[authority["arn"] for authority in world.page(documents.PRIVATE_CA)],
-        anchors=[(anchor["arn"], anchor["name"]) for anchor in world.page(documents.TRUST_ANCHOR, limit=SHOWN)],
-        profiles=[(known["arn"], known["name"]) for known in world.page(documents.ANYWHERE_PROFILE, limit=SHOWN)],
+        anchors=list(map(_named, world.page(documents.TRUST_ANCHOR, limit=SHOWN))),
+        profiles=list(map(_named, world.page(documents.ANYWHERE_PROFILE, limit=SHOWN))),
         pool_users=[
             (pool["name"], f"{pool['id']}/{user['username']}", user["username"])
             for pool in world.page(kinds.POOL)
@@ -269,3 +269,7 @@ def _sets(visit: Visit, name: str) -> list[tuple[str, str]]:
             for title in known.values():
                 sets.setdefault(f"{account['id']}/{title}", " (not assigned)")
     return [(value, value + told) for value, told in sets.items()][:SHOWN]
+
+
+def _named(resource: Mapping[str, Any]) -> tuple[str, str]:
+    return resource["arn"], f"{resource['name']} ({account_in(resource['arn'])})"

@@ -192,6 +192,6 @@ def test_an_email_as_username(new_app):
 
 def test_discovery_names_issuer_and_keys(app):
     with urllib.request.urlopen(f"{app.aws.endpoint_url}/{app.pool}/.well-known/openid-configuration") as answer:
-        found = json.load(answer)
-    assert found["issuer"] == f"https://cognito-idp.us-east-1.amazonaws.com/{app.pool}"
-    assert found["jwks_uri"] == f"{app.aws.endpoint_url}/{app.pool}/.well-known/jwks.json"
+        told = json.load(answer)
+    assert told["issuer"] == f"https://cognito-idp.us-east-1.amazonaws.com/{app.pool}"
+    assert told["jwks_uri"] == f"{app.aws.endpoint_url}/{app.pool}/.well-known/jwks.json"

@@ -173,8 +173,8 @@ class TestDevelopers:
             IdentityPoolId=app.pool,
         )
         assert merged["IdentityId"] == second
-        found = app.owner.lookup_developer_identity(IdentityPoolId=app.pool, IdentityId=second)
-        assert sorted(found["DeveloperUserIdentifierList"]) == ["u1", "u2"]
+        identity = app.owner.lookup_developer_identity(IdentityPoolId=app.pool, IdentityId=second)
+        assert sorted(identity["DeveloperUserIdentifierList"]) == ["u1", "u2"]
         assert self.vouch(app)["IdentityId"] == second
         app.owner.unlink_developer_identity(
             IdentityId=second,

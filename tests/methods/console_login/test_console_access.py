@@ -147,7 +147,7 @@ def test_statements_come_in_pages(signin, denied):
     first = signin.list_resource_permission_statements(maxResults=2)
     rest = signin.list_resource_permission_statements(maxResults=2, nextToken=first["nextToken"])
     assert "nextToken" not in rest
-    assert {one["sid"] for page in (first, rest) for one in page["permissionStatements"]} == made
+    assert {statement["sid"] for page in (first, rest) for statement in page["permissionStatements"]} == made
     assert denied(signin.list_resource_permission_statements, nextToken="x")[0] == "ValidationException"
 
 

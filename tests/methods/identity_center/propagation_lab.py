@@ -113,8 +113,8 @@ class Company:
 
     def user(self, name: str) -> str:
         unique = {"AttributePath": "userName", "AttributeValue": name}
-        found = self.store.get_user_id(IdentityStoreId=self.directory, AlternateIdentifier={"UniqueAttribute": unique})
-        return found["UserId"]
+        person = self.store.get_user_id(IdentityStoreId=self.directory, AlternateIdentifier={"UniqueAttribute": unique})
+        return person["UserId"]
 
     def scim(self, method: str, path: str, operation: dict) -> None:
         """What the company's identity provider writes into the directory."""

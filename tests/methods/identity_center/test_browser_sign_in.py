@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import re
 import secrets
@@ -112,6 +113,20 @@ def test_a_person_may_say_no(tool, person):
     person.open(tool.url()).sign_in("jane").send(answer="deny")
     query = parse_qs(urlsplit(person.page.headers["location"]).query)
     assert (query["error"], query["state"]) == (["access_denied"], ["a-state"])
+
+
+def test_a_form_in_another_tab_stays_good(tool, person):
+    earlier = person.open(tool.url()).page
+    person.open(tool.url())
+    person.page = earlier
+    assert "Allow tool" in person.sign_in("jane").text
+
+
+def test_the_form_of_another_browser_signs_nobody_in(tool, person):
+    with contextlib.closing(httpx.Client(verify=False, follow_redirects=True)) as other:
+        person.open(tool.url())
+        person.page = other.get(tool.url())
+    assert person.sign_in("jane").page.status_code == 403
 
 
 def test_a_query_cannot_answer_for_the_person(tool, person):

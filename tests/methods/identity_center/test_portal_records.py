@@ -15,9 +15,9 @@ def jane(aws) -> dict[str, str]:
     store = aws.client("identitystore")
     instance = aws.client("sso-admin").list_instances()["Instances"][0]
     name = {"UniqueAttribute": {"AttributePath": "userName", "AttributeValue": "jane"}}
-    found = store.get_user_id(IdentityStoreId=instance["IdentityStoreId"], AlternateIdentifier=name)
+    user = store.get_user_id(IdentityStoreId=instance["IdentityStoreId"], AlternateIdentifier=name)
     arn = f"arn:aws:identitystore::{DEV}:identitystore/{instance['IdentityStoreId']}"
-    return {"userId": found["UserId"], "identityStoreArn": arn}
+    return {"userId": user["UserId"], "identityStoreArn": arn}
 
 
 def test_calls_of_the_portal_are_those_of_a_person(aws, tool, jane):

@@ -27,7 +27,7 @@ def agent(lab):
 def token(lab):
     """Mints a projected token of a pod of the cluster."""
     issuer = lab.aws.client("eks").describe_cluster(name="shop")["cluster"]["identity"]["oidc"]["issuer"]
-    names = {one["url"]: one["name"] for one in lab.aws.page("GET", "issuers")["issuers"]}
+    names = {entry["url"]: entry["name"] for entry in lab.aws.page("GET", "issuers")["issuers"]}
 
     def mint(namespace="shop", service_account="checkout", **claims):
         given = {"pod": "checkout-7d9f", "aud": ["pods.eks.amazonaws.com"], **claims}
@@ -198,7 +198,7 @@ def test_associations_are_made_listed_changed_and_deleted(lab, agent, token):
     assert made["associationId"].startswith("a-")
     assert agent(token(service_account="cart")).status == 200
     listed = eks.list_pod_identity_associations(clusterName="shop", namespace="shop")["associations"]
-    assert {one["serviceAccount"] for one in listed} == {"checkout", "report", "cart"}
+    assert {entry["serviceAccount"] for entry in listed} == {"checkout", "report", "cart"}
     changed = eks.update_pod_identity_association(
         clusterName="shop",
         associationId=made["associationId"],

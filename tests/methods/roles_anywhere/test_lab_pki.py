@@ -27,7 +27,9 @@ def load(folder, name):
 
 
 def test_every_declared_certificate_has_the_status_that_its_name_says(folder):
-    statuses = {each.name: each.status for each in pki.show(folder) if not each.is_authority}
+    statuses = {
+        certificate.name: certificate.status for certificate in pki.show(folder) if not certificate.is_authority
+    }
 
     assert statuses.pop("expired") == "expired"
     assert statuses.pop("not-yet-valid") == "not yet valid"
@@ -196,7 +198,7 @@ def test_the_tls_certificate_is_for_this_machine_and_the_names_given(tmp_path):
     names = load(tmp_path, certificate.stem).extensions.get_extension_for_class(x509.SubjectAlternativeName).value
 
     assert names.get_values_for_type(x509.DNSName) == ["localhost", "*.us-east-1.amazonaws.com"]
-    assert [str(each) for each in names.get_values_for_type(x509.IPAddress)] == ["127.0.0.1", "::1", "10.0.0.1"]
+    assert [str(address) for address in names.get_values_for_type(x509.IPAddress)] == ["127.0.0.1", "::1", "10.0.0.1"]
     load(tmp_path, certificate.stem).verify_directly_issued_by(load(tmp_path, authority.stem))
     ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
     assert key.stat().st_mode & 0o777 == 0o600

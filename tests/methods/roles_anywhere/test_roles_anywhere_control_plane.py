@@ -283,7 +283,10 @@ def test_mapping_rules_are_added_and_deleted(control, profile):
     none = control.delete_attribute_mapping(profileId=identifier, certificateField="x509SAN")
 
     assert some["profile"]["attributeMappings"][2] == {"certificateField": "x509Subject", "mappingRules": rules}
-    assert [each["certificateField"] for each in none["profile"]["attributeMappings"]] == ["x509Issuer", "x509Subject"]
+    assert [entry["certificateField"] for entry in none["profile"]["attributeMappings"]] == [
+        "x509Issuer",
+        "x509Subject",
+    ]
 
 
 @pytest.mark.parametrize("specifier", ["Name", "Name/", "Name/*"])
@@ -320,7 +323,7 @@ def test_a_list_is_imported_updated_and_deleted(aws, control, crl, anchor, folde
     assert control.update_crl(crlId=identifier, crlData=data, name="other")["crl"]["crlData"] == data
     assert control.disable_crl(crlId=identifier)["crl"]["enabled"] is False
     assert control.enable_crl(crlId=identifier)["crl"]["enabled"] is True
-    assert [each["name"] for each in control.list_crls()["crls"]] == ["other"]
+    assert [entry["name"] for entry in control.list_crls()["crls"]] == ["other"]
     control.delete_crl(crlId=identifier)
     failure("ResourceNotFoundException", control.get_crl, crlId=identifier)
 
@@ -420,8 +423,8 @@ def test_an_alias_stands_for_its_resource(aws, control, anchor, profile, crl):
 
         assert named["aliasArn"] == f"arn:aws:rolesanywhere:us-east-1:{aws.account}:alias/{kind}/team/web"
         assert "previousAliasName" not in named
-        found = get(**{f"{member}Id": named["aliasArn"]})[member]
-        assert found[f"{member}Arn"] == thing[f"{member}Arn"]
+        answer = get(**{f"{member}Id": named["aliasArn"]})[member]
+        assert answer[f"{member}Arn"] == thing[f"{member}Arn"]
 
         renamed = update(**given, aliasName="team/api")[member]
         assert (renamed["aliasName"], renamed["previousAliasName"]) == ("team/api", "team/web")
@@ -454,7 +457,7 @@ def test_lists_come_in_pages(control, bundle):
     pages = list(control.get_paginator("list_trust_anchors").paginate(pageSize=2))
 
     assert [len(page["trustAnchors"]) for page in pages] == [2, 2, 1]
-    assert sorted(each["name"] for page in pages for each in page["trustAnchors"]) == names
+    assert sorted(entry["name"] for page in pages for entry in page["trustAnchors"]) == names
 
 
 def test_tokens_and_sizes_that_no_page_gave(control):

@@ -191,7 +191,7 @@ def test_a_signature_over_another_query(stage):
     ask = stage.ask()
     other = {**ask, "roleArn": ask["roleArn"] + "x"}
     body = {"durationSeconds": 900}
-    queries = [{k: v for k, v in each.items() if k != "durationSeconds"} for each in (ask, other)]
+    queries = [{k: v for k, v in query.items() if k != "durationSeconds"} for query in (ask, other)]
 
     refused(stage.session(ask=body, query=queries[0], change_query=queries[1]), INVALID)
 

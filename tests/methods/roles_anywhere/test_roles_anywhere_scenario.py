@@ -83,7 +83,7 @@ def test_a_profile_can_be_declared_disabled(seeded, folder):
 def test_a_private_ca_is_made_once(seeded, folder):
     seeded.aws.load(scenario(folder))
 
-    sources = [each["source"] for each in control(seeded).list_trust_anchors()["trustAnchors"]]
+    sources = [anchor["source"] for anchor in control(seeded).list_trust_anchors()["trustAnchors"]]
     (arn,) = [source["sourceData"]["acmPcaArn"] for source in sources if source["sourceType"] == "AWS_ACM_PCA"]
     issued = seeded.aws.page(
         "POST", f"private-ca/{arn.rpartition('/')[2]}/certificates", body={"subject": {"CN": "pod"}}

@@ -74,9 +74,9 @@ def identity(name: str = "idp", kind: str = "rsa", expires_in: int = 3650, bits:
 def metadata(*certificates: str, issuer: str = ISSUER, extra: str = "", valid_until: str = "") -> str:
     """A metadata document of an identity provider, padded to AWS's minimum of 1000 characters."""
     keys = "".join(
-        f'<md:KeyDescriptor use="signing"><ds:KeyInfo xmlns:ds="{NS["ds"]}"><ds:X509Data><ds:X509Certificate>{each}'
+        f'<md:KeyDescriptor use="signing"><ds:KeyInfo xmlns:ds="{NS["ds"]}"><ds:X509Data><ds:X509Certificate>{value}'
         "</ds:X509Certificate></ds:X509Data></ds:KeyInfo></md:KeyDescriptor>"
-        for each in certificates
+        for value in certificates
     )
     until = f' validUntil="{valid_until}"' if valid_until else ""
     return (
@@ -137,10 +137,10 @@ class Ticket:
             attributes[f"{AWS}RoleSessionName"] = [self.session_name]
         values = "".join(
             f'<a:Attribute Name="{name}">'
-            + "".join(f"<a:AttributeValue>{value}</a:AttributeValue>" for value in each)
+            + "".join(f"<a:AttributeValue>{value}</a:AttributeValue>" for value in several)
             + "</a:Attribute>"
-            for name, each in attributes.items()
-            if each
+            for name, several in attributes.items()
+            if several
         )
         return (
             f'<a:Assertion xmlns:a="{NS["a"]}" ID="{self.id}" Version="2.0"{self._times(IssueInstant=self.issued)}>'

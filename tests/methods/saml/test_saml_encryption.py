@@ -156,9 +156,9 @@ def test_either_of_two_keys_decrypts(decrypting):
         SAMLProviderArn=decrypting.provider,
         AddPrivateKey=second.key_pem.decode(),
     )
-    for each in (PRIVATE, second):
+    for key in (PRIVATE, second):
         ticket = Ticket()
-        assert decrypting.assume(encode(ticket.response(encrypted(sign(ticket.assertion()), to=each))))["Subject"]
+        assert decrypting.assume(encode(ticket.response(encrypted(sign(ticket.assertion()), to=key))))["Subject"]
 
 
 def test_the_wrong_key(decrypting):

@@ -91,7 +91,8 @@ def test_everything_can_be_said_otherwise(printed):
     )
     assertion = etree.fromstring(text).find(f"{A}Assertion")
     attributes = {
-        each.get("Name").removeprefix(AWS): [value.text for value in each] for each in assertion.iter(f"{A}Attribute")
+        attribute.get("Name").removeprefix(AWS): [value.text for value in attribute]
+        for attribute in assertion.iter(f"{A}Attribute")
     }
 
     assert attributes["Role"] == [f"{DEVELOPER},{PROVIDER}"]

@@ -346,8 +346,8 @@ def test_any_of_several_certificates_will_do(stage):
     stage.add_role(trust=allow(provider))
     changes = {"issuer": "https://several.test", "roles": (f"{ROLE},{provider}",)}
 
-    for each in (identity(), second, third):
-        assert stage.assume(saml_response(by=each, **changes), PrincipalArn=provider)["Subject"]
+    for maker in (identity(), second, third):
+        assert stage.assume(saml_response(by=maker, **changes), PrincipalArn=provider)["Subject"]
     no = refusal(stage, saml_response(by=identity("fourth"), **changes), PrincipalArn=provider)
     assert no.message == "Response signature invalid"
 

@@ -53,7 +53,7 @@ def test_list_and_delete(iam):
     create(iam, Name="another.name_1-2")
 
     listed = iam.list_saml_providers()["SAMLProviderList"]
-    assert [each["Arn"].rpartition("/")[2] for each in listed] == ["another.name_1-2", "Corp"]
+    assert [provider["Arn"].rpartition("/")[2] for provider in listed] == ["another.name_1-2", "Corp"]
     assert set(listed[0]) == {"Arn", "ValidUntil", "CreateDate"}
 
     iam.delete_saml_provider(SAMLProviderArn=ARN)

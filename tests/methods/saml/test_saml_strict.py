@@ -113,8 +113,8 @@ def test_of_many_at_once_one_wins(strict):
 
     outcomes = asyncio.run(race())
 
-    assert sum(isinstance(each, dict) for each in outcomes) == 1
-    assert {str(each) for each in outcomes if not isinstance(each, dict)} == {
+    assert sum(isinstance(outcome, dict) for outcome in outcomes) == 1
+    assert {str(outcome) for outcome in outcomes if not isinstance(outcome, dict)} == {
         "InvalidIdentityToken: Response has been used before"
     }
 

@@ -21,6 +21,7 @@ from sts_emulator.iam.delegation import templates
 from sts_emulator.iam.delegation.notices import notify
 from sts_emulator.iam.paging import page
 from sts_emulator.iam.permits import permit
+from sts_emulator.policy.arns import parse_arn
 from sts_emulator.policy.deciding.document import as_list, parse
 from sts_emulator.vending import trade_in
 from sts_emulator.vending.authorize import consult, denial, refused
@@ -69,7 +70,7 @@ def create_delegation_request(
     registered = ctx.world.get(documents.DELEGATION_TEMPLATE, template)
     if registered is None or registered["account"] != account:
         raise AwsError("InvalidInput", f"Policy template {template} is not registered for account {account}.")
-    channel = names.parse_arn(NotificationChannel)
+    channel = parse_arn(NotificationChannel)
     if channel is None or channel.service != "sns" or channel.account != account:
         raise AwsError("InvalidInput", f"{NotificationChannel} is not an SNS topic of account {account}.")
     if any(_of_workflow(request, account, RequestorWorkflowId) for request in ctx.world.page(DELEGATION_REQUEST)):
@@ -174,7 +175,7 @@ def get_delegation_request(
 @operation("iam", "GetHumanReadableSummary")
 def get_human_readable_summary(ctx: Context, *, EntityArn: str, Locale: str = "en") -> Mapping[str, Any]:
     """A language model writes these on AWS; here there is none for any request."""
-    parts = names.parse_arn(EntityArn)
+    parts = parse_arn(EntityArn)
     if parts is None or parts.service != "iam" or not parts.resource.startswith("delegation-request/"):
         raise AwsError("InvalidInput", f"{EntityArn} is not a delegation request.")
     _reach(ctx, "Get", parts.resource.partition("/")[2])

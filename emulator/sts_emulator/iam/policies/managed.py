@@ -9,13 +9,13 @@ from typing import Any, Final
 from sts_emulator.accounts import managed_policies
 from sts_emulator.accounts.documents import Policy, changed
 from sts_emulator.core.errors import AwsError
-from sts_emulator.core.names import parse_arn
 from sts_emulator.core.world import World
 from sts_emulator.iam import tags
 from sts_emulator.iam.nouns import GROUP, POLICY, ROLE, USER, AnyNoun, born, claim, listing
 from sts_emulator.iam.paging import page
 from sts_emulator.iam.permits import permit, permit_new, reach, resource_keys
 from sts_emulator.iam.policies.policy_documents import check, quoted
+from sts_emulator.policy.arns import parse_arn
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import operation
 

@@ -9,12 +9,12 @@ from sts_emulator.accounts import managed_policies
 from sts_emulator.accounts.documents import changed
 from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.errors import AwsError
-from sts_emulator.core.names import parse_arn
 from sts_emulator.iam.nouns import GROUP, POLICY, ROLE, USER, AnyNoun, over_quota
 from sts_emulator.iam.paging import page
 from sts_emulator.iam.permits import reach
 from sts_emulator.iam.policies.policy_documents import check, quoted
 from sts_emulator.iam.principals.protected_roles import check_modifiable
+from sts_emulator.policy.arns import parse_arn
 from sts_emulator.vending.context import Context, Keys
 from sts_emulator.wire.dispatch import operation
 

@@ -12,13 +12,14 @@ from sts_emulator.control_plane.reach import resource_tag_keys
 from sts_emulator.core import clock
 from sts_emulator.core.beside import beside
 from sts_emulator.core.errors import AwsError
-from sts_emulator.core.names import is_account_id, parse_arn, session_arn
+from sts_emulator.core.names import is_account_id, session_arn
 from sts_emulator.iam.nouns import GROUP, USER
 from sts_emulator.iam.paging import LISTING, page
 from sts_emulator.iam.permits import permit
 from sts_emulator.iam.policies.policy_documents import refused
 from sts_emulator.iam.reporting import statement_positions as positions
 from sts_emulator.iam.reporting.policy_sources import Source, boundary, reach_holder, sources
+from sts_emulator.policy.arns import parse_arn
 from sts_emulator.policy.deciding.document import Document, MalformedPolicy, parse
 from sts_emulator.policy.deciding.engine import (
     Decision,

@@ -8,6 +8,7 @@ from typing import Any
 from sts_emulator.accounts import resources
 from sts_emulator.core import names
 from sts_emulator.core.errors import AwsError
+from sts_emulator.policy.arns import parse_arn
 from sts_emulator.vending import authenticate, identity_context
 from sts_emulator.vending.assume import Ask, Proof, assume
 from sts_emulator.vending.authorize import access_denied
@@ -66,7 +67,7 @@ def check_role_arn(arn: str) -> None:
     Raises:
         AwsError: ValidationError.
     """
-    parts = names.parse_arn(arn)
+    parts = parse_arn(arn)
     if (
         parts is None
         or not names.is_account_id(parts.account)

@@ -8,6 +8,7 @@ from typing import Any
 from sts_emulator.accounts import organizations, resources
 from sts_emulator.core import names
 from sts_emulator.core.errors import AwsError
+from sts_emulator.policy.arns import parse_arn
 from sts_emulator.vending import credentials
 from sts_emulator.vending.authorize import access_denied, authorize
 from sts_emulator.vending.context import Context
@@ -67,7 +68,7 @@ def assume_root(
 
 def _target(principal: str) -> str:
     """The account that a target names, by its id or its root's ARN."""
-    parts = names.parse_arn(principal)
+    parts = parse_arn(principal)
     account = parts.account if parts and parts.resource == "root" else principal
     if not names.is_account_id(account):
         raise AwsError("ValidationError", f"{principal} is invalid")

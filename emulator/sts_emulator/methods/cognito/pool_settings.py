@@ -9,7 +9,6 @@ from typing import Any
 from sts_emulator.accounts import documents
 from sts_emulator.accounts.documents import IdentityPool
 from sts_emulator.control_plane.tagging import QUOTA, without
-from sts_emulator.core.names import parse_arn
 from sts_emulator.methods.cognito.identity_pools import (
     arn_of,
     change,
@@ -19,6 +18,7 @@ from sts_emulator.methods.cognito.identity_pools import (
     reach,
     rows,
 )
+from sts_emulator.policy.arns import parse_arn
 from sts_emulator.vending.context import Context
 from sts_emulator.vending.tags import tag_keys
 from sts_emulator.wire.dispatch import operation

@@ -10,7 +10,6 @@ from typing import Final
 
 from sts_emulator.accounts import account_access
 from sts_emulator.core.errors import AwsError
-from sts_emulator.core.names import parse_arn
 from sts_emulator.core.world import World
 from sts_emulator.methods.identity_center import access_runtime, browsers, handing
 from sts_emulator.methods.identity_center.access_runtime import Visitor
@@ -19,6 +18,7 @@ from sts_emulator.pages import render
 from sts_emulator.pages.refusals import as_page
 from sts_emulator.pages.routes import page
 from sts_emulator.pages.visit import Visit
+from sts_emulator.policy.arns import parse_arn
 from sts_emulator.vending.assume import Vended
 from sts_emulator.wire.http import Response
 

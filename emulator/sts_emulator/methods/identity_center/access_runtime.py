@@ -16,11 +16,11 @@ from sts_emulator.accounts import account_access, directory, resources
 from sts_emulator.accounts.account_access import SERVICE, AccessApplication
 from sts_emulator.control_plane.listing import Listing
 from sts_emulator.core.errors import AwsError
-from sts_emulator.core.names import parse_arn
 from sts_emulator.core.world import World
 from sts_emulator.methods.identity_center import portal_sessions
 from sts_emulator.methods.identity_center.clients import ASSUME_ROLES, READ_ROLES
 from sts_emulator.methods.identity_center.portal_sessions import PortalSession
+from sts_emulator.policy.arns import parse_arn
 from sts_emulator.policy.deciding.engine import Principal
 from sts_emulator.policy.explaining.origin import IDENTITY_CENTER, said
 from sts_emulator.vending.assume import Ask, Proof, Vended, assume

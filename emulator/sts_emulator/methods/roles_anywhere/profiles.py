@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from sts_emulator.accounts.documents import AnywhereProfile
-from sts_emulator.core import names
 from sts_emulator.methods.roles_anywhere import aliases, mappings, tagging
 from sts_emulator.methods.roles_anywhere import kinds as nouns
 from sts_emulator.methods.roles_anywhere.kinds import PROFILE, invalid
+from sts_emulator.policy.arns import parse_arn
 from sts_emulator.policy.deciding.document import MalformedPolicy
 from sts_emulator.policy.saving.validate import validate
 from sts_emulator.vending.authorize import access_denied, authorize
@@ -171,7 +171,7 @@ def detail(profile: AnywhereProfile) -> dict[str, Any]:
 def _pass_roles(ctx: Context, role_arns: Sequence[str]) -> None:
     """The caller hands these roles to the service, which takes iam:PassRole on each; another account's cannot be."""
     for arn in role_arns:
-        parts = names.parse_arn(arn)
+        parts = parse_arn(arn)
         if parts is None:
             raise invalid(f"{arn} is invalid")
         if parts.account != ctx.identity.account:

@@ -11,7 +11,7 @@ from typing import Any
 from sts_emulator.accounts import documents, resources
 from sts_emulator.accounts.documents import Role
 from sts_emulator.accounts.propagation import key_hash
-from sts_emulator.core import clock, names
+from sts_emulator.core import clock
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.store import AlreadyExistsError
 from sts_emulator.core.world import World
@@ -20,6 +20,7 @@ from sts_emulator.methods.saml import message
 from sts_emulator.methods.saml.assertion_refusals import Refused, missing_pair, refused, unknown_provider
 from sts_emulator.methods.saml.claims import Claims
 from sts_emulator.methods.saml.verify import Trusted, verify
+from sts_emulator.policy.arns import parse_arn
 from sts_emulator.policy.deciding.engine import Principal
 from sts_emulator.policy.explaining.origin import said
 from sts_emulator.vending.assume import Ask, Proof, Vended, assume
@@ -69,7 +70,7 @@ def trusted(world: World, arn: str) -> Trusted:
     Raises:
         AwsError: ValidationError for what is no ARN; InvalidIdentityToken when there is no such provider.
     """
-    if names.parse_arn(arn) is None:
+    if parse_arn(arn) is None:
         raise AwsError("ValidationError", f"{arn} is invalid")
     stored = world.find(documents.SAML_PROVIDER, arn)
     if stored is None:

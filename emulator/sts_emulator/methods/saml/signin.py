@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from sts_emulator.accounts import documents
-from sts_emulator.core import names
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.methods.saml import assume_role_with_saml, message
@@ -22,6 +21,7 @@ from sts_emulator.pages.console import COOKIE, landing, of_role
 from sts_emulator.pages.refusals import as_page
 from sts_emulator.pages.routes import page
 from sts_emulator.pages.visit import Visit
+from sts_emulator.policy.arns import account_in
 from sts_emulator.vending import authenticate
 from sts_emulator.vending.assume import Ask
 from sts_emulator.wire.http import Response
@@ -140,7 +140,7 @@ def _verified(providers: Iterable[Trusted], response: Message, now: float, sign_
 def _chooser(visit: Visit, offers: list[Offer], fields: Mapping[str, str]) -> Response:
     by_account: dict[str, list[dict[str, str]]] = {}
     for role in dict.fromkeys(offer.role for offer in offers):
-        by_account.setdefault(names.account_in(role), []).append({"arn": role, "name": role.partition(":role/")[2]})
+        by_account.setdefault(account_in(role), []).append({"arn": role, "name": role.partition(":role/")[2]})
     shown = {_label(visit.world, account): roles for account, roles in sorted(by_account.items())}
     # gimme-aws-creds reads this table from the page when it is there (docs/aws/saml.md, "Browser flow").
     table = {"roles_accounts": {label: [role["arn"] for role in roles] for label, roles in shown.items()}}

@@ -8,7 +8,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from sts_emulator.accounts import documents, resources
-from sts_emulator.core import names
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.hosts import is_loopback
 from sts_emulator.core.world import World
@@ -17,6 +16,7 @@ from sts_emulator.methods.tokens import id_token, issuer_keys, jwt, oidc_context
 from sts_emulator.methods.tokens.id_token import NOT_VALIDATED, IdToken, refuse
 from sts_emulator.methods.tokens.issuers import KeysUnavailableError, Provider, ThumbprintError
 from sts_emulator.methods.tokens.jwk import ALGORITHMS, KeySet
+from sts_emulator.policy.arns import account_in
 from sts_emulator.policy.deciding.engine import Principal
 from sts_emulator.policy.explaining.origin import said
 from sts_emulator.policy.federated import BUILT_IN_ISSUERS, OIDC, issuer_of
@@ -156,7 +156,7 @@ def _parse(ctx: Context, text: str) -> jwt.Token:
 
 
 def _account(role_arn: str) -> str:
-    return names.account_in(role_arn)
+    return account_in(role_arn)
 
 
 def _wrong_audience(provider: Provider, audience: str) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from sts_emulator.policy.arns import account_in
 from sts_emulator.policy.deciding.matching import AWS_TYPES, CALLER_TYPES, RANK, CallerType, Grant
 from sts_emulator.policy.layers import LAYERS, Layer
 
@@ -165,10 +166,7 @@ def needs_key_policy(request: Request) -> bool:
 
 def is_cross_account(request: Request, policies: PolicySet) -> bool:
     """Whether caller and resource live in different accounts; a resource of no known account is the caller's."""
-    owner = policies.resource_account
-    if not owner:
-        parts = request.resource.split(":", 5)
-        owner = parts[4] if len(parts) == 6 else ""  # noqa: PLR2004 # the six parts of an ARN
+    owner = policies.resource_account or account_in(request.resource)
     return bool(owner) and owner != request.principal.account
 
 

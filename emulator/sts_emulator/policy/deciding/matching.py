@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, get_args
 
+from sts_emulator.policy.arns import parse_arn
 from sts_emulator.policy.federated import FederatedType
 
 if TYPE_CHECKING:
@@ -342,24 +343,22 @@ def is_account(text: str) -> bool:
     """Whether an `AWS` principal is an account: twelve digits or a root ARN."""
     if len(text) == ACCOUNT_DIGITS:
         return text.isascii() and text.isdigit()
-    parts = text.split(":")
-    return len(parts) == ARN_PARTS and parts[0] == "arn" and parts[2] == "iam" and parts[5] == "root"
+    arn = parse_arn(text)
+    return arn is not None and arn.service == "iam" and arn.resource == "root"
 
 
 def _account(text: str) -> tuple[str, str]:
     """The account's number, and how an ARN of that account starts (a bare number leaves the partition open)."""
-    if len(text) == ACCOUNT_DIGITS:
-        return text, ""
-    parts = text.split(":")
-    return parts[4], f"arn:{parts[1]}:"
+    arn = parse_arn(text)
+    return (text, "") if arn is None else (arn.account, f"arn:{arn.partition}:")
 
 
 def is_role(text: str) -> bool:
     """Whether an `AWS` principal is a role: its ARN or the unique id it was stored under."""
     if text.startswith("AROA"):
         return ":" not in text
-    parts = text.split(":", ARN_PARTS - 1)
-    return len(parts) == ARN_PARTS and parts[2] == "iam" and parts[5].startswith("role/")
+    arn = parse_arn(text)
+    return arn is not None and arn.service == "iam" and arn.resource.startswith("role/")
 
 
 def edit_distance(left: str, right: str) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from sts_emulator.policy.arns import account_in, parse_arn
 from sts_emulator.policy.federated import issuer_of, kind_of_type
 
 if TYPE_CHECKING:
@@ -74,11 +75,13 @@ def _proven(context: Keys, caller: Principal) -> str:
 
 def _named(arns: Sequence[str]) -> list[str]:
     """Users, roles and sessions without what all their ARNs share."""
-    parts = [arn.split(":", 5) for arn in arns]
-    accounts = {part[4] for part in parts if len(part) == 6}  # noqa: PLR2004 - parts of an ARN
-    return [_short(part, with_account=len(accounts) > 1) for part in parts]
+    with_account = len({account for text in arns if (account := account_in(text))}) > 1
+    return [_short(text, with_account=with_account) for text in arns]
 
 
-def _short(parts: Sequence[str], *, with_account: bool) -> str:
-    name = parts[-1].removeprefix("assumed-role/")
-    return f"{parts[4]}:{name}" if with_account and len(parts) > 1 else name
+def _short(text: str, *, with_account: bool) -> str:
+    arn = parse_arn(text)
+    if arn is None:
+        return text
+    name = arn.resource.removeprefix("assumed-role/")
+    return f"{arn.account}:{name}" if with_account else name

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sts_emulator.policy.arns import account_in
 from sts_emulator.policy.caller_keys import WITH_SOURCE
 from sts_emulator.policy.deciding.document import texts
-from sts_emulator.policy.deciding.matching import ARN_PARTS, has_wildcard, is_account
+from sts_emulator.policy.deciding.matching import has_wildcard, is_account
 from sts_emulator.policy.federated import ACTIONS, BUILT_IN, COGNITO, GITHUB, issuer_of, kind_of
 from sts_emulator.policy.linting.findings import (
     EVERY_KIND,
@@ -224,8 +225,7 @@ def _root_trust(subject: Subject) -> Iterator[Hit]:
 
 
 def _account_of(principal: str) -> str:
-    parts = principal.split(":", ARN_PARTS - 1)
-    return parts[4] if len(parts) == ARN_PARTS else principal if is_account(principal) else ""
+    return account_in(principal) or (principal if is_account(principal) else "")
 
 
 def _external_id(subject: Subject) -> Iterator[Hit]:
@@ -290,7 +290,7 @@ def _unknown_provider(subject: Subject) -> Iterator[Hit]:
         is_covered = kind == "Federated" and text.startswith("arn:") and _account_of(text) in known.provider_accounts
         if not is_covered or has_wildcard(text) or text in known.arns:
             continue
-        other = _alike(known, _account_of(text), text.split(":", ARN_PARTS - 1)[-1])
+        other = _alike(known, _account_of(text), text.rpartition(":")[2])
         yield (
             path,
             f"there is no identity provider `{text}`, so nobody whom it vouches for gets in",

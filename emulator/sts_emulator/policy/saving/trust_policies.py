@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sts_emulator.policy.arns import parse_arn
 from sts_emulator.policy.deciding.document import (
     ELEMENTS,
     LANGUAGES,
@@ -17,7 +18,7 @@ from sts_emulator.policy.deciding.document import (
     malformed,
     texts,
 )
-from sts_emulator.policy.deciding.matching import ACCOUNT_DIGITS, ARN_PARTS, glob, has_wildcard
+from sts_emulator.policy.deciding.matching import ACCOUNT_DIGITS, glob, has_wildcard
 from sts_emulator.policy.federated import ACTIONS, SEGMENTS
 from sts_emulator.policy.saving.identity_policies import PARTITION, check_sids, conditions_well_formed, values_readable
 from sts_emulator.policy.saving.service_principals import is_known
@@ -161,13 +162,11 @@ def _is_aws_principal(principal: str, principal_exists: Callable[[str, str], boo
 
 def _principal_arn(text: str) -> tuple[str, str, str]:
     """Service, kind and name of an ARN that names a principal of an account; empty texts when it cannot."""
-    parts = text.split(":", ARN_PARTS - 1)
-    if len(parts) != ARN_PARTS or parts[0] != "arn" or parts[1] != PARTITION or parts[3]:
+    arn = parse_arn(text)
+    if arn is None or arn.partition != PARTITION or arn.region or not _is_account_id(arn.account):
         return "", "", ""
-    if not _is_account_id(parts[4]):
-        return "", "", ""
-    kind, slash, name = parts[5].partition("/")
-    return (parts[2], kind, name) if bool(slash) is bool(name) else ("", "", "")
+    kind, slash, name = arn.resource.partition("/")
+    return (arn.service, kind, name) if bool(slash) is bool(name) else ("", "", "")
 
 
 def _is_account_id(text: str) -> bool:

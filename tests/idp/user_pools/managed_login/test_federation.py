@@ -368,8 +368,8 @@ def test_providers_as_the_api_tells_them(idp):
     listed = idp.list_identity_providers(UserPoolId=POOL, MaxResults=2)
     assert [provider["ProviderName"] for provider in listed["Providers"]] == ["corp", "nobody"]
     assert listed["NextToken"]
-    found = idp.get_identity_provider_by_identifier(UserPoolId=POOL, IdpIdentifier="corp.example")
-    assert found["IdentityProvider"]["ProviderName"] == "corp"
+    named = idp.get_identity_provider_by_identifier(UserPoolId=POOL, IdpIdentifier="corp.example")
+    assert named["IdentityProvider"]["ProviderName"] == "corp"
     idp.update_identity_provider(UserPoolId=POOL, ProviderName="okta", AttributeMapping={"name": "name"})
     told = idp.describe_identity_provider(UserPoolId=POOL, ProviderName="okta")["IdentityProvider"]
     assert told["AttributeMapping"] == {"name": "name", "username": "sub"}
