@@ -132,7 +132,7 @@ def certificate(**changes) -> str:
         metadata("AAAA") + PADDING,
         metadata("not base64!") + PADDING,
         f"<!DOCTYPE x>{metadata(identity().certificate_text).partition('?>')[2]}",
-        metadata(certificate(key=dsa.generate_private_key(2048))) + PADDING,
+        metadata(certificate(key=dsa.generate_private_key(1024))) + PADDING,
     ],
     ids=lambda document: document[:20],
 )
