@@ -323,6 +323,7 @@ SERVICES = (
                 "domains",
                 "managed_login.branding",
                 "federation.pool_providers",
+                "federation.saml_keys",
                 "federation.links",
             )
         },
@@ -336,7 +337,7 @@ SERVICES = (
                 "federation.federation_pages",
             ),
             "passkeys": ("sts_emulator.idp.user_pools.managed_login.passkey_pages",),
-            "saml2": ("sts_emulator.idp.user_pools.federation.federation_pages",),
+            "saml2": _rooms("sts_emulator.idp.user_pools.federation", "federation_pages", "saml_sign_out"),
             # A POST to /logout is an operation of the portal's.
             **dict.fromkeys(
                 ("login", "GET /logout", "error"), ("sts_emulator.idp.user_pools.managed_login.login_pages",)

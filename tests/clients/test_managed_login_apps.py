@@ -141,6 +141,12 @@ def window(chromium, theme: str, *, bypass_csp: bool = False):
     return page
 
 
+def picture(page, name: str) -> None:
+    """What the page looks like, for who wants to look at it."""
+    if os.environ.get("CONSOLE_PICTURES"):
+        page.screenshot(path=Path(os.environ["CONSOLE_PICTURES"]) / f"{name}.png")
+
+
 def serious(page) -> list[tuple[str, str]]:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed")
     violations = axe.Axe().run(page).response["violations"]
@@ -224,13 +230,19 @@ def test_an_authenticator_app_by_its_picture(aws, chromium):
     page.wait_for_url(f"{aws.callback}?code=*")
 
 
-def test_a_passkey_is_added_on_a_page(aws, chromium):
-    # Given a pool with passkeys for this host, and somebody who is signed in
+def take_passkeys(aws) -> None:
+    """Have the pool take passkeys for this host, and its app let people choose."""
     idp = aws.client("cognito-idp")
-    factors = {"SignInPolicy": {"AllowedFirstAuthFactors": ["PASSWORD", "WEB_AUTHN"]}}
+    factors = {"SignInPolicy": {"AllowedFirstAuthFactors": ["PASSWORD", "EMAIL_OTP", "WEB_AUTHN"]}}
     idp.update_user_pool(UserPoolId=POOL, Policies=factors)
     idp.set_user_pool_mfa_config(UserPoolId=POOL, WebAuthnConfiguration={"RelyingPartyId": "localhost"})
-    page = window(chromium, "light", bypass_csp=True)
+    known = idp.describe_user_pool_client(UserPoolId=POOL, ClientId="web")["UserPoolClient"]
+    kept = {name: value for name, value in known.items() if not name.endswith("Date")}
+    idp.update_user_pool_client(**{**kept, "ExplicitAuthFlows": ["ALLOW_USER_AUTH"]})
+
+
+def plug_in(page) -> None:
+    """An authenticator in the machine that knows its person again."""
     authenticator = {
         "protocol": "ctap2",
         "transport": "internal",
@@ -242,10 +254,22 @@ def test_a_passkey_is_added_on_a_page(aws, chromium):
     session = page.context.new_cdp_session(page)
     session.send("WebAuthn.enable")
     session.send("WebAuthn.addVirtualAuthenticator", {"options": authenticator})
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_passkey_is_added_on_a_page_and_signs_in_there(aws, chromium, theme):
+    # Given a pool with passkeys for this host, and somebody who is signed in
+    take_passkeys(aws)
+    idp = aws.client("cognito-idp")
+    page = window(chromium, theme, bypass_csp=True)
+    plug_in(page)
     here = authorize(aws).replace("127.0.0.1", "localhost")
     page.goto(here.replace("/oauth2/authorize", "/passkeys/add"))
     page.fill("#username", "ana")  # who is not signed in yet does so first
-    page.fill("#password", PASSWORD)
+    assert serious(page) == []
+    page.click("#submit")
+    page.fill("#password", PASSWORD)  # there is nothing else yet that she could choose
+    assert serious(page) == []
     page.click("#submit")
     page.wait_for_url(f"{aws.callback}?code=*")
     # When they add one
@@ -258,3 +282,63 @@ def test_a_passkey_is_added_on_a_page(aws, chromium):
     token = aws.page("POST", "user-pools/tokens", body={"pool": "shop", "client": "web", "user": "ana"})["AccessToken"]
     (credential,) = idp.list_web_authn_credentials(AccessToken=token)["Credentials"]
     assert credential["RelyingPartyId"] == "localhost"
+    # And the next time she signs in with it
+    page.goto(f"{aws.endpoint_url.replace('127.0.0.1', 'localhost')}/logout?client_id=web&logout_uri={aws.callback}")
+    page.goto(here)
+    page.fill("#username", "ana")
+    page.click("#submit")
+    assert serious(page) == []
+    page.check("text=A passkey")
+    picture(page, f"managed-login-choice-{theme}")
+    page.click("#submit")
+    assert serious(page) == []
+    picture(page, f"managed-login-passkey-{theme}")
+    page.click("#submit")
+    page.wait_for_url(f"{aws.callback}?code=*")
+    assert page.complaints == []
+
+
+def with_a_passkey(aws, chromium):
+    """A page of whom ana has a passkey in her machine, with the policy that pages have; and where she begins."""
+    take_passkeys(aws)
+    page = window(chromium, "light")
+    plug_in(page)
+    here = authorize(aws, prompt="login").replace("127.0.0.1", "localhost")
+    page.goto(here)
+    page.fill("#username", "ana")
+    page.click("#submit")
+    page.fill("#password", PASSWORD)
+    page.click("#submit")
+    page.wait_for_url(f"{aws.callback}?code=*")
+    page.goto(here.replace("/oauth2/authorize", "/passkeys/add"))
+    page.click("#register")
+    page.wait_for_url(aws.callback)
+    return page, here
+
+
+def choose_the_passkey(page) -> None:
+    page.fill("#username", "ana")
+    page.click("#submit")
+    page.check("text=A passkey")
+    page.click("#submit")
+    page.click("#submit")
+
+
+def test_the_policy_of_a_page_lets_a_passkey_sign_in(aws, chromium):
+    page, here = with_a_passkey(aws, chromium)
+    page.goto(here)
+    choose_the_passkey(page)
+    page.wait_for_url(f"{aws.callback}?code=*")
+    assert page.complaints == []
+
+
+def test_a_passkey_of_another_address_proves_nothing(aws, chromium):
+    # Given a passkey of this machine's name
+    page, _ = with_a_passkey(aws, chromium)
+    # When its holder comes by the machine's address, of which browsers have none
+    page.goto(authorize(aws))
+    choose_the_passkey(page)
+    # Then the page says so, and the other ways stay
+    page.wait_for_selector("text=Nothing came of it")
+    page.click("#again")
+    assert page.input_value("#username") == "ana"

@@ -39,7 +39,7 @@ class Wish:
     """What an assertion should be beside what its user is; None stands for the user's own or the usual.
 
     `roles` are ARNs or names, of those that the user has. `expires_in` seconds, negative for one that is over.
-    `second_factor`: the user showed a code as well.
+    `second_factor`: the user showed a code as well. `encrypt_for`: whose certificate (base64 of DER) only can read it.
     """
 
     roles: Sequence[str] | None = None
@@ -54,6 +54,7 @@ class Wish:
     expires_in: int | None = None
     in_response_to: str | None = None
     second_factor: bool = False
+    encrypt_for: str = ""
 
 
 # -- providers ----------------------------------------------------------------------------------------------------
@@ -91,7 +92,7 @@ def ensure_idp(
     _check(body)
     if existing is not None:
         return existing if body == existing else world.update(KIND, name, documents.changed(**given))
-    body |= _make_key(name, world.now())
+    body |= certified_key(f"{name} lab identity provider", world.now())
     try:
         world.add(KIND, name, body)
     except AlreadyExistsError:  # made by another process this very moment
@@ -102,7 +103,7 @@ def ensure_idp(
 
 def metadata(idp: SamlIdp, base_url: str) -> str:
     """The metadata document that IAM's CreateSAMLProvider takes; `base_url` is the world's address."""
-    location = _escaped(f"{base_url}/idp/{idp['name']}/sso")
+    place = _escaped(f"{base_url}/idp/{idp['name']}")
     binding = "urn:oasis:names:tc:SAML:2.0:bindings"
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -112,9 +113,10 @@ def metadata(idp: SamlIdp, base_url: str) -> str:
         'protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol">\n'
         '<md:KeyDescriptor use="signing"><ds:KeyInfo xmlns:ds="http://www.w3.org/2000/09/xmldsig#"><ds:X509Data>'
         f"<ds:X509Certificate>{idp['certificate']}</ds:X509Certificate></ds:X509Data></ds:KeyInfo></md:KeyDescriptor>\n"
+        f'<md:SingleLogoutService Binding="{binding}:HTTP-Redirect" Location="{place}/slo"/>\n'
         f"<md:NameIDFormat>{PERSISTENT}</md:NameIDFormat>\n"
-        f'<md:SingleSignOnService Binding="{binding}:HTTP-Redirect" Location="{location}"/>\n'
-        f'<md:SingleSignOnService Binding="{binding}:HTTP-POST" Location="{location}"/>\n'
+        f'<md:SingleSignOnService Binding="{binding}:HTTP-Redirect" Location="{place}/sso"/>\n'
+        f'<md:SingleSignOnService Binding="{binding}:HTTP-POST" Location="{place}/sso"/>\n'
         "</md:IDPSSODescriptor>\n</md:EntityDescriptor>\n"
     )
 
@@ -143,7 +145,14 @@ def assert_user(idp: SamlIdp, user: str, now: float, wish: Wish, base_url: str =
         in_response_to=wish.in_response_to or "",
         authentication=ONE_TIME_CODE if wish.second_factor else PASSWORD,
     )
-    return signed_response(facts, idp["private_key"], idp["certificate"])
+    return signed_response(facts, idp["private_key"], idp["certificate"], encrypt_for=wish.encrypt_for)
+
+
+def farewell(idp: SamlIdp, place: str, number: str, now: float) -> str:
+    """A signed LogoutResponse to the request of that number, in base64."""
+    from sts_emulator.idp.saml_assertion import signed_farewell
+
+    return signed_farewell(idp["entity_id"], place, number, now, idp["private_key"], idp["certificate"])
 
 
 def roles_of(idp: SamlIdp, user: str) -> list[str]:
@@ -208,15 +217,15 @@ def _check(idp: Mapping[str, Any]) -> None:
             raise ValueError(f"`{role}` is not the ARN of a role")
 
 
-def _make_key(name: str, now: float) -> dict[str, str]:
-    """A signing key and its self-signed certificate; about 80 ms, half of it for loading the library."""
+def certified_key(name: str, now: float) -> dict[str, str]:
+    """A key and its self-signed certificate; about 80 ms, half of it for loading the library."""
     import datetime as dt
 
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
 
     key = rsa_keys.new()
-    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, f"{name} lab identity provider")])
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
     start = dt.datetime.fromtimestamp(int(now) - 86_400, dt.UTC)
     certificate = (
         x509.CertificateBuilder()

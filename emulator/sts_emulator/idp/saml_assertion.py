@@ -17,6 +17,8 @@ from sts_emulator.core import clock, rsa_keys
 SAMLP: Final = "urn:oasis:names:tc:SAML:2.0:protocol"
 SAML: Final = "urn:oasis:names:tc:SAML:2.0:assertion"
 DS: Final = "http://www.w3.org/2000/09/xmldsig#"
+XENC: Final = "http://www.w3.org/2001/04/xmlenc#"
+XENC11: Final = "http://www.w3.org/2009/xmlenc11#"
 EXCLUSIVE: Final = "http://www.w3.org/2001/10/xml-exc-c14n#"
 RSA_SHA256: Final = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"
 SHA256: Final = "http://www.w3.org/2001/04/xmlenc#sha256"
@@ -43,8 +45,11 @@ class Facts:
     authentication: str = PASSWORD
 
 
-def signed_response(facts: Facts, private_key: str, certificate: str) -> str:
-    """A Response with one signed assertion, in base64. `private_key` is PEM, `certificate` base64 of DER."""
+def signed_response(facts: Facts, private_key: str, certificate: str, *, encrypt_for: str = "") -> str:
+    """A Response with one signed assertion, in base64. `private_key` is PEM, `certificate` base64 of DER.
+
+    With another certificate, `encrypt_for`, only the holder of its key can read the assertion.
+    """
     from lxml import etree
 
     assertion = _assertion(facts)
@@ -55,8 +60,50 @@ def signed_response(facts: Facts, private_key: str, certificate: str) -> str:
         response.set("InResponseTo", facts.in_response_to)
     _element(response, SAML, "Issuer").text = facts.issuer
     _element(_element(response, SAMLP, "Status"), SAMLP, "StatusCode", Value=SUCCESS)
-    response.append(assertion)
+    response.append(_encrypted(assertion, encrypt_for) if encrypt_for else assertion)
     return base64.b64encode(etree.tostring(response)).decode()
+
+
+def signed_farewell(issuer: str, place: str, number: str, now: float, private_key: str, certificate: str) -> str:
+    """A LogoutResponse to the request of that number, signed, in base64."""
+    from lxml import etree
+
+    response = _element(
+        None,
+        SAMLP,
+        "LogoutResponse",
+        ID=_identifier(),
+        Version="2.0",
+        IssueInstant=clock.iso(now),
+        Destination=place,
+        InResponseTo=number,
+    )
+    _element(response, SAML, "Issuer").text = issuer
+    _element(_element(response, SAMLP, "Status"), SAMLP, "StatusCode", Value=SUCCESS)
+    _sign(response, private_key, certificate)
+    return base64.b64encode(etree.tostring(response)).decode()
+
+
+def _encrypted(assertion: Any, certificate: str) -> Any:
+    """An EncryptedAssertion: AES-256-GCM under RSA-OAEP (XML Encryption 1.1, 5.2.4 and 5.5.2)."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import padding
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+    from lxml import etree
+
+    secret, start = os.urandom(32), os.urandom(12)
+    cipher_text = start + AESGCM(secret).encrypt(start, etree.tostring(assertion), None)
+    scheme = padding.OAEP(padding.MGF1(hashes.SHA1()), hashes.SHA1(), None)  # noqa: S303 - what rsa-oaep-mgf1p means
+    key: Any = x509.load_der_x509_certificate(base64.b64decode(certificate)).public_key()
+    holder = _element(None, SAML, "EncryptedAssertion")
+    data = _element(holder, XENC, "EncryptedData", Type=f"{XENC}Element")
+    _element(data, XENC, "EncryptionMethod", Algorithm=f"{XENC11}aes256-gcm")
+    carrier = _element(_element(data, DS, "KeyInfo"), XENC, "EncryptedKey")
+    _element(carrier, XENC, "EncryptionMethod", Algorithm=f"{XENC}rsa-oaep-mgf1p")
+    for parent, value in ((carrier, key.encrypt(secret, scheme)), (data, cipher_text)):
+        _element(_element(parent, XENC, "CipherData"), XENC, "CipherValue").text = base64.b64encode(value).decode()
+    return holder
 
 
 def _assertion(facts: Facts) -> Any:
@@ -123,6 +170,7 @@ _PREFIXES: Final[Mapping[str, dict[str, str]]] = {
     SAMLP: {"samlp": SAMLP},
     SAML: {"saml": SAML},
     DS: {"ds": DS},
+    XENC: {"xenc": XENC},
 }
 
 

@@ -15,7 +15,15 @@ from sts_emulator.core.errors import AwsError
 from sts_emulator.core.spelling import meant
 from sts_emulator.core.world import World
 from sts_emulator.idp import authn_requests
-from sts_emulator.idp.identity_providers import KIND, Wish, assert_user, chosen_roles, metadata, provider_arn
+from sts_emulator.idp.identity_providers import (
+    KIND,
+    Wish,
+    assert_user,
+    chosen_roles,
+    farewell,
+    metadata,
+    provider_arn,
+)
 from sts_emulator.idp.user_pools.managed_login.authorization import app_origins
 from sts_emulator.pages import render
 from sts_emulator.pages.refusals import as_page
@@ -46,7 +54,7 @@ def asked_form(visit: Visit, name: str) -> Response:
     """The same, for a service provider that asks (SAML bindings, 3.4): the answer goes back there."""
     idp, query = _idp(visit, name), visit.query
     request = query.get("SAMLRequest", "")
-    authn_requests.read(visit, idp, request)
+    authn_requests.check_signed(visit, idp, authn_requests.read(visit, idp, request))
     return _form(visit, idp, query.get("RelayState", ""), request=request)
 
 
@@ -94,6 +102,7 @@ async def _back(
             recipient=action,
             destination=action,
             in_response_to=asking.id,
+            encrypt_for=asking.encrypt_for,
         )
     response = await asyncio.to_thread(assert_user, idp, user, visit.world.now(), wish, visit.base_url)
     return render.page(
@@ -104,6 +113,24 @@ async def _back(
         action=action,
         response=response,
         relay_state=relay_state,
+        again=False,
+    )
+
+
+@page("GET", "/idp/{name}/slo", refusal=as_page, mistakes=(ValueError,), foreign=True)
+async def sign_out(visit: Visit, name: str) -> Response:
+    """A person is to be signed out, whom this provider never keeps signed in: the answer is always yes."""
+    idp, query = _idp(visit, name), visit.query
+    asking = authn_requests.read_farewell(visit, idp, query.get("SAMLRequest", ""))
+    response = await asyncio.to_thread(farewell, idp, asking.place, asking.id, visit.world.now())
+    return render.page(
+        "post.html",
+        visit.root,
+        posts_to=app_origins(visit.world),
+        place=f"Identity provider {idp['name']}",
+        action=asking.place,
+        response=response,
+        relay_state=query.get("RelayState", ""),
         again=False,
     )
 
@@ -195,6 +222,7 @@ _WISHES: Final[Mapping[str, Callable[[Any], bool]]] = {
     "transitive": _is_texts,
     "expires_in": _is_number,
     "in_response_to": _is_text,
+    "encrypt_for": _is_text,
 }
 
 

@@ -77,11 +77,15 @@ class User(Shape):
 class Vouching(Shape):
     """Who else vouches for users: a lab identity provider (`saml_idp`), or an issuer of OIDC tokens by name or URL.
 
-    `mapping` is from attributes of the pool to the provider's claims.
+    `mapping` is from attributes of the pool to the provider's claims. Of SAML: `idp_initiated` sign-ins, `encrypted`
+    assertions only, `signed_requests` of the pool, and whether signing out reaches the provider (`sign_out`).
     """
 
     saml_idp: str = ""
     idp_initiated: bool = False
+    encrypted: bool = False
+    signed_requests: bool = False
+    sign_out: bool = False
     issuer: str = ""
     url: str = ""
     client_id: str = ""
@@ -309,7 +313,16 @@ def _saml(seed: Seed, wanted: Vouching) -> dict[str, str]:
     if idp is None:
         raise ScenarioError.at(wanted.where.at("saml_idp"), f"no identity provider `{wanted.saml_idp[:80]}`")
     # Its address is whatever will be asked: without one, the metadata has the path alone.
-    return {"MetadataFile": metadata(idp, ""), "IDPInit": str(wanted.idp_initiated).lower()}
+    flags = {
+        "IDPInit": wanted.idp_initiated,
+        "EncryptedResponses": wanted.encrypted,
+        "IDPSignout": wanted.sign_out,
+    }
+    return {
+        "MetadataFile": metadata(idp, ""),
+        **{name: str(flag).lower() for name, flag in flags.items()},
+        **({"RequestSigningAlgorithm": "rsa-sha256"} if wanted.signed_requests else {}),
+    }
 
 
 def _oidc(seed: Seed, wanted: Vouching) -> dict[str, str]:

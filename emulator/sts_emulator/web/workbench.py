@@ -16,7 +16,7 @@ from sts_emulator.idp.certificates import Wish as CertificateWish
 from sts_emulator.idp.identity_providers import Wish, assert_user, provider_arn
 from sts_emulator.idp.issuer_pages import minted
 from sts_emulator.idp.presets import PRESETS
-from sts_emulator.idp.user_pools import kinds, tokens
+from sts_emulator.idp.user_pools import kinds, token_page, tokens
 from sts_emulator.pages import render
 from sts_emulator.pages.routes import page
 from sts_emulator.pages.visit import Visit
@@ -114,7 +114,10 @@ async def sign_in(visit: Visit) -> Response:
     client = next((known for known in visit.world.page(kinds.CLIENT) if known["pool"] == pool_id), None)
     if pool is None or user is None or client is None:
         return _page(visit, wrong="There is no such user, or its pool has no app client.")
-    given = await tokens.sign_in(visit.context("cognito-idp", "AdminInitiateAuth"), tokens.Party(pool, client, user))
+    try:
+        given = await token_page.given(visit, tokens.Party(pool, client, user))
+    except AwsError as wrong:
+        return _page(visit, wrong=wrong.message)
     text = str(given["IdToken"])
     provider = f"cognito-idp.{pool['region']}.amazonaws.com/{pool_id}"
     pools = [(known["id"], known["settings"]["IdentityPoolName"]) for known in _pools_of(visit, provider)]

@@ -150,7 +150,7 @@ def delete_user_pool(ctx: Context, *, UserPoolId: str) -> Mapping[str, Any]:
         raise invalid("User pool cannot be deleted. It has a domain configured that should be deleted first.")
     held: tuple[Kind[Any], ...] = (
         *(USER, GROUP, ALIAS, IDENTITY_PROVIDER, LINK, RESOURCE_SERVER, STYLE, CUSTOMIZATION),
-        *(SIGN_IN, CODE, DEVICE, SETTING),
+        *(SIGN_IN, CODE, DEVICE, SETTING, SAML_KEY),
     )
     for kind in held:
         for key, _ in ctx.world.page_keys(kind, f"{UserPoolId}/"):
@@ -317,11 +317,12 @@ DOMAIN: Final[Kind[Domain]] = Kind("user-pool-domain")  # key: its name
 RESOURCE_SERVER: Final[Kind[ResourceServer]] = Kind("user-pool-resource-server")  # key: `POOL/identifier`
 STYLE: Final[Kind[Any]] = Kind("user-pool-style")
 CUSTOMIZATION: Final[Kind[Any]] = Kind("user-pool-customization")
-# Of these `tokens`, `codes` and `devices`, which import this file, know more.
+# Of these `tokens`, `codes`, `devices` and `saml_keys`, which import this file, know more.
 KEYS: Final[Kind[Any]] = Kind("user-pool-keys")
 SIGN_IN: Final = documents.USER_POOL_SIGN_IN
 CODE: Final[Kind[Any]] = Kind("user-pool-code")
 DEVICE: Final[Kind[Any]] = Kind("user-pool-device")
+SAML_KEY: Final[Kind[Any]] = Kind("user-pool-saml-key")  # key: `POOL/which`
 SETTING: Final[Kind[Any]] = Kind("user-pool-setting")  # of a pool, beside its own: key `POOL/which`
 
 

@@ -29,8 +29,17 @@ async def user_tokens(visit: Visit) -> Response:
         raise ValueError(f"user pool `{pool['name']}` has no user `{name[:80]}`{near}")
     if not user["enabled"]:
         raise ValueError(f"user `{user['username']}` is disabled")
-    ctx = visit.context("cognito-idp", "AdminInitiateAuth")
-    return render.data(200, await tokens.sign_in(ctx, tokens.Party(pool, client, user)))
+    return render.data(200, await given(visit, tokens.Party(pool, client, user)))
+
+
+async def given(visit: Visit, party: tokens.Party) -> Mapping[str, Any]:
+    """What a sign-in gives. Raises AwsError: the pool's function refuses."""
+    parameters = {"UserPoolId": party.pool["id"], "ClientId": party.client["id"]}
+    with visit.attempt("cognito-idp", "AdminInitiateAuth", parameters) as attempt:
+        attempt.ctx.evidence.update(pool=party.pool["id"], person=party.user["username"])
+        result = await tokens.sign_in(attempt.ctx, party)
+        attempt.result = {}
+    return result
 
 
 def _named(things: list[Any], body: Mapping[str, Any], kind: str) -> Any:

@@ -79,6 +79,7 @@ class Claims:
     session_ends: float | None
     attributes: Mapping[str, tuple[str, ...]]
     in_response_to: str = ""
+    session: str = ""  # SessionIndex of the first AuthnStatement
     signer: bytes = b""  # the certificate whose key signed, in DER
     encrypted: bool = False
 
@@ -252,6 +253,7 @@ def read(assertion: Any) -> Claims:
         session_ends=min(sessions, default=None),
         attributes=attributes_of(assertion),
         in_response_to=data.get("InResponseTo", ""),
+        session=statements[0].get("SessionIndex", ""),
     )
 
 

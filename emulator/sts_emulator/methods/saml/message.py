@@ -63,9 +63,8 @@ def read(text: str) -> Message:
             or id in a place where it has no business.
     """
     compact = text.translate(_SPACE)
-    response = _parse(compact)
+    response = parsed(compact)
     _check_response(response)
-    _check_ids(response)
     (content,) = [child for child in response if child.tag in (ASSERTION, ENCRYPTED)]
     assertion = content if content.tag == ASSERTION else None
     return Message(
@@ -104,16 +103,20 @@ def check_assertion(assertion: Any) -> None:
         raise badly_signed("a signature that is not the assertion's own")
 
 
-def _parse(compact: str) -> Any:
+def parsed(text: str) -> Any:
+    """The document behind base64, each id in it once. Raises Refused."""
+    compact = text.translate(_SPACE)
     if len(compact) > MAX_MESSAGE:
         raise malformed(f"longer than {MAX_MESSAGE} characters")
     try:
         data = base64.b64decode(compact, validate=True)
-        return xml.parse(data, max_bytes=MAX_MESSAGE)
+        root = xml.parse(data, max_bytes=MAX_MESSAGE)
     except binascii.Error:
         raise malformed("not base64") from None
     except xml.UnsafeXmlError as bad:
         raise malformed(f"unsafe XML: {bad}") from None
+    _check_ids(root)
+    return root
 
 
 def _check_response(response: Any) -> None:

@@ -66,6 +66,14 @@ def verify(
     return _as_digested(signature), signer
 
 
+def verify_alone(root: Any, certificates: tuple[bytes, ...]) -> None:
+    """Refuse a document that is not signed as a whole, and once, by one of the certificates. Raises Refused."""
+    signatures = list(root.iter(f"{DS}Signature"))
+    _need(len(signatures) == 1 and signatures[0].getparent() is root, "not one signature, of the whole")
+    check_form(signatures[0])
+    _check(signatures[0], certificates, sha1=False)
+
+
 def check_form(signature: Any, *, sha1: bool = False) -> None:
     """Refuse a signature that is not one enveloped, exclusively canonicalized reference to its own parent.
 

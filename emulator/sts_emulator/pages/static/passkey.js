@@ -37,7 +37,7 @@ for (const form of document.querySelectorAll("form[data-passkey]")) {
     try {
       if (!window.PublicKeyCredential) throw new Error("This browser has no passkeys here: that takes https, or localhost.");
       form.elements.credential.value = written(await asked(form.dataset.passkey, JSON.parse(form.dataset.options)));
-      form.submit();
+      HTMLFormElement.prototype.submit.call(form); // a button may have that name
     } catch (error) {
       told.textContent = error.name === "InvalidStateError" ? "This device has a passkey of yours already." : `Nothing came of it: ${error.message}`;
     }

@@ -402,7 +402,6 @@ def test_providers_that_cannot_be(aws, idp):
     refused("InvalidParameterException", **saml, ProviderDetails={"MetadataFile": "<x/>"})
     refused("InvalidParameterException", **saml, ProviderDetails={"MetadataURL": "http://169.254.169.254/metadata"})
     own = f"{aws.endpoint_url}/idp/corp/metadata"
-    refused("NotImplemented", **saml, ProviderDetails={"MetadataURL": own, "EncryptedResponses": "true"})
     made = idp.create_identity_provider(**{**given, **saml, "ProviderDetails": {"MetadataURL": own}})
     assert made["IdentityProvider"]["ProviderDetails"]["SSORedirectBindingURI"] == f"{aws.endpoint_url}/idp/corp/sso"
 

@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import re
 import time
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -249,3 +250,37 @@ def test_a_second_factor_is_chosen(aws, app, person):
     assert person.alert
     person.fill(code=re.search(r"\d{6}", aws.messages("ana@example.org")[-1]["text"])[0])
     assert "code" in person.back
+
+
+def triggers_of(event: dict) -> list[str]:
+    """What fired on the call that an event is about."""
+    return [fired["source"] for fired in event["additionalEventData"].get("evidence", {}).get("triggers", [])]
+
+
+def test_what_fires_stands_in_the_event_of_the_call(aws, app, person, hooks):
+    # Given a pool whose function hears of tokens
+    pool = SimpleNamespace(aws=aws, admin=aws.client("cognito-idp"), pool=POOL)
+    hooks.play(pool, PreTokenGeneration=lambda event: event)
+    # When tokens are made at once, at a sign-in and for who is signed in; and for a script
+    person.sign_in(app.url(response_type="token"))
+    person.open(app.url(response_type="token", prompt="none"))
+    aws.page("POST", "user-pools/tokens", body={"pool": "shop", "client": "web", "user": "ana"})
+    # Then each call's event tells of it
+    fired = {event["eventName"]: triggers_of(event) for event in aws.events() if triggers_of(event)}
+    assert fired == {
+        "Login_POST": ["TokenGeneration_HostedAuth"],
+        "OAuth2Authorize_GET": ["TokenGeneration_HostedAuth"],
+        "AdminInitiateAuth": ["TokenGeneration_Authentication"],
+    }
+
+
+def test_a_function_that_refuses_tokens_at_once_is_told_to_the_app(aws, app, person, hooks):
+    def refusing(_: dict) -> dict:
+        raise RuntimeError("Not today")
+
+    hooks.play(SimpleNamespace(aws=aws, admin=aws.client("cognito-idp"), pool=POOL), PreTokenGeneration=refusing)
+    person.sign_in(app.url(response_type="token"))
+    assert person.back["error"] == "invalid_request"
+    assert "Not today" in person.back["error_description"]
+    person.open(app.url(prompt="none"))
+    assert person.back["error"] == "login_required"  # nobody was signed in by that

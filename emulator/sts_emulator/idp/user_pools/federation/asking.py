@@ -14,6 +14,7 @@ from sts_emulator.core.errors import AwsError
 from sts_emulator.core.store import Kind
 from sts_emulator.core.world import World
 from sts_emulator.idp.presets import PRESETS
+from sts_emulator.idp.user_pools.federation import saml_keys
 from sts_emulator.idp.user_pools.federation.pool_providers import issuer_of
 from sts_emulator.idp.user_pools.kinds import IDENTITY_PROVIDER, POOL, IdentityProvider, Pool
 from sts_emulator.idp.user_pools.managed_login.authorization import Asked, pool_at
@@ -41,7 +42,7 @@ def named(world: World, pool: Pool, name: str, identifier: str = "") -> Identity
     return next((provider for provider in listed if identifier in provider["identifiers"]), None)
 
 
-def begin(visit: Visit, asked: Asked, provider: IdentityProvider) -> Response:
+async def begin(visit: Visit, asked: Asked, provider: IdentityProvider) -> Response:
     """Send the browser to an identity provider.
 
     Raises:
@@ -49,7 +50,7 @@ def begin(visit: Visit, asked: Asked, provider: IdentityProvider) -> Response:
     """
     number, nonce = f"_{os.urandom(20).hex()}", os.urandom(16).hex()
     if provider["type"] == "SAML":
-        target, query = _to_saml(visit, asked, provider, number)
+        target, query = await _to_saml(visit, asked, provider, number)
     else:
         target, query = _to_oidc(visit, asked, provider, number, nonce)
     body = {"pool": asked.pool["id"], "provider": provider["name"], "given": dict(asked.given), "nonce": nonce}
@@ -75,6 +76,11 @@ def take(visit: Visit, number: str) -> dict[str, Any] | None:
 def entity_of(pool: Pool) -> str:
     """As whom a pool asks SAML providers (docs/aws/cognito.md, "Federation")."""
     return f"urn:amazon:cognito:sp:{pool['id']}"
+
+
+def whole(visit: Visit, place: str) -> str:
+    """An address of a provider's metadata: a lab identity provider's is where this was asked."""
+    return f"{visit.base_url}{place}" if place.startswith("/") else place
 
 
 def home_of(world: World, provider: IdentityProvider) -> str:
@@ -104,13 +110,15 @@ def _numbers(visit: Visit) -> list[str]:
     return carried.decode().split(",") if carried else []
 
 
-def _to_saml(visit: Visit, asked: Asked, provider: IdentityProvider, number: str) -> tuple[str, dict[str, str]]:
-    target = provider["details"]["SSORedirectBindingURI"]
-    if target.startswith("/"):
-        target = f"{visit.base_url}{target}"
-    place = f"{visit.base_url}{SAML_PLACE}"
-    request = service_provider.authn_request(entity_of(asked.pool), place, number, visit.world.now())
-    return target, {"SAMLRequest": request, "RelayState": number}
+async def _to_saml(visit: Visit, asked: Asked, provider: IdentityProvider, number: str) -> tuple[str, dict[str, str]]:
+    details = provider["details"]
+    target, place = whole(visit, details["SSORedirectBindingURI"]), f"{visit.base_url}{SAML_PLACE}"
+    request = service_provider.authn_request(entity_of(asked.pool), place, number, visit.world.now(), target)
+    query = {"SAMLRequest": request, "RelayState": number}
+    if details.get("RequestSigningAlgorithm"):
+        key = await saml_keys.signing(visit.world, asked.pool)
+        query = service_provider.signed(query, key["private_key"])
+    return target, query
 
 
 def _to_oidc(

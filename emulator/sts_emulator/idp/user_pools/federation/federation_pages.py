@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
@@ -10,9 +9,9 @@ from sts_emulator.core.errors import AwsError
 from sts_emulator.idp.user_pools import joining
 from sts_emulator.idp.user_pools.federation import asking, federated_users, oidc_answers, saml_answers
 from sts_emulator.idp.user_pools.kinds import IdentityProvider, PoolUser
-from sts_emulator.idp.user_pools.managed_login import authorization, login_pages
-from sts_emulator.idp.user_pools.managed_login.authorization import Asked, as_login
-from sts_emulator.idp.user_pools.managed_login.login_sessions import Present
+from sts_emulator.idp.user_pools.managed_login import authorization, login_steps
+from sts_emulator.idp.user_pools.managed_login.authorization import Asked, Sent, as_login
+from sts_emulator.idp.user_pools.managed_login.login_sessions import Present, Vouched
 from sts_emulator.idp.user_pools.triggers.firing import Occasion
 from sts_emulator.methods.saml.assertion_refusals import Refused
 from sts_emulator.pages import render
@@ -24,8 +23,8 @@ from sts_emulator.wire.http import Response, form
 _LONGEST: Final = 100_000  # characters of a response
 _LATE: Final = "This sign-in was not begun in this browser, or took too long. Go back to the app and try again."
 
-Proof = tuple[str, Mapping[str, Any]]
-"""A subject, and what is said of it."""
+Proof = tuple[str, Mapping[str, Any], Vouched | None]
+"""A subject, what is said of it, and of a SAML provider what it is called there."""
 
 
 @page("GET", "/oauth2/idpresponse", refusal=as_login, foreign=True)
@@ -42,7 +41,7 @@ async def take_code(visit: Visit) -> Response:
 
     async def prove(attempt: Attempt) -> Proof:
         claims = await oidc_answers.claims_of(visit, attempt.ctx, provider, query["code"], question["nonce"])
-        return claims["sub"], claims
+        return claims["sub"], claims, None
 
     return await _signed_in(visit, asked, provider, "OAuth2Response_GET", prove)
 
@@ -74,10 +73,10 @@ async def take_response(visit: Visit) -> Response:
     asked, provider = _resumed(visit, _question(visit, number)) if is_answer else _begun_there(visit, relay_state)
 
     async def prove(_: Attempt) -> Proof:
-        place, now = f"{visit.base_url}{asking.SAML_PLACE}", visit.world.now()
-        claims = await asyncio.to_thread(saml_answers.prove, asked.pool, provider, text, place, now)
+        place = f"{visit.base_url}{asking.SAML_PLACE}"
+        claims = await saml_answers.prove(visit.world, asked.pool, provider, text, place)
         saml_answers.use(visit.world, claims, number)
-        return claims.subject, claims.attributes
+        return claims.subject, claims.attributes, saml_answers.vouched(provider, claims)
 
     return await _signed_in(visit, asked, provider, "SAML2Response_POST", prove)
 
@@ -94,16 +93,18 @@ async def _signed_in(
             evidence = attempt.ctx.evidence
             evidence.update(pool=asked.pool["id"], provider=provider["name"])
             try:
-                subject, claims = await prove(attempt)
+                subject, claims, vouched = await prove(attempt)
             except Refused as no:
                 evidence["refused"] = no.why
                 raise
             user = await _arrived(attempt.ctx, asked, provider, subject, claims)
             evidence["person"] = user["username"]
             attempt.result = {}
+            return await login_steps.enter(visit, attempt.ctx, asked, Present(user, visit.world.now(), vouched))
+    except Sent:
+        raise
     except AwsError as refusal:
         raise asked.refused("invalid_request", asking.refusal_of(refusal, provider["name"])) from None
-    return await login_pages.enter(visit, asked, Present(user, visit.world.now()))
 
 
 async def _arrived(

@@ -13,6 +13,7 @@ from sts_emulator.core.errors import AwsError
 from sts_emulator.core.store import AlreadyExistsError
 from sts_emulator.iam.providers import saml_providers
 from sts_emulator.idp import identity_providers
+from sts_emulator.idp.user_pools.federation import saml_keys
 from sts_emulator.idp.user_pools.kinds import (
     IDENTITY_PROVIDER,
     IdentityProvider,
@@ -36,7 +37,9 @@ _DEMANDED: Final = {
     "SAML": (),
     **dict.fromkeys(_SOCIAL, ("client_id", "authorize_scopes")),
 }
-_ABSENT: Final = ("EncryptedResponses", "IDPSignout", "RequestSigningAlgorithm")
+_FLAGS: Final = ("IDPInit", "IDPSignout", "EncryptedResponses")
+_SIGNING: Final = "rsa-sha256"
+"""The RequestSigningAlgorithm that there is (docs/aws/cognito.md, "Federation")."""
 _MD: Final = "{urn:oasis:names:tc:SAML:2.0:metadata}"
 _REDIRECT: Final = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect"
 
@@ -67,7 +70,7 @@ def create_identity_provider(
         pool=pool["id"],
         name=ProviderName,
         type=ProviderType,
-        details=_details(ctx, ProviderType, ProviderDetails),
+        details=_details(ctx, pool, ProviderName, ProviderType, ProviderDetails),
         mapping=_mapping(pool, ProviderType, AttributeMapping or {}),
         identifiers=_identifiers(ctx, pool, ProviderName, IdpIdentifiers),
         created=now,
@@ -99,7 +102,7 @@ def update_identity_provider(
         raise unsupported("AcrMapping (authentication context classes)")
     changed: IdentityProvider = {**provider, "modified": ctx.world.now()}
     if ProviderDetails is not None:
-        changed["details"] = _details(ctx, provider["type"], ProviderDetails)
+        changed["details"] = _details(ctx, pool, ProviderName, provider["type"], ProviderDetails)
     if AttributeMapping is not None:
         changed["mapping"] = _mapping(pool, provider["type"], AttributeMapping)
     if IdpIdentifiers is not None:
@@ -140,6 +143,7 @@ def delete_identity_provider(ctx: Context, *, UserPoolId: str, ProviderName: str
     pool = reach(ctx, UserPoolId)
     provider_of(ctx, pool, ProviderName)
     ctx.world.take(IDENTITY_PROVIDER, _key(pool, ProviderName))
+    saml_keys.forget(ctx.world, pool, ProviderName)
     return {}
 
 
@@ -200,15 +204,20 @@ def _mapping(pool: Pool, kind: str, given: Mapping[str, str]) -> dict[str, str]:
     return mapping
 
 
-def _details(ctx: Context, kind: str, given: Mapping[str, str]) -> dict[str, str]:
-    for name in _ABSENT:
-        if given.get(name, "false").lower() != "false":
-            raise unsupported(f"{name} of SAML providers")
-    for name in _DEMANDED[kind]:
-        if not given.get(name):
-            raise invalid(f"{name} is a required ProviderDetails key for {kind} providers.")
-    if kind != "SAML":
-        return dict(given)
+def _details(ctx: Context, pool: Pool, name: str, kind: str, given: Mapping[str, str]) -> dict[str, str]:
+    for demanded in _DEMANDED[kind]:
+        if not given.get(demanded):
+            raise invalid(f"{demanded} is a required ProviderDetails key for {kind} providers.")
+    return dict(given) if kind != "SAML" else _of_saml(ctx, pool, name, given)
+
+
+def _of_saml(ctx: Context, pool: Pool, name: str, given: Mapping[str, str]) -> dict[str, str]:
+    flags = {flag: given[flag].lower() for flag in _FLAGS if flag in given}
+    for flag, value in flags.items():
+        if value not in ("true", "false"):
+            raise invalid(f"{flag} of ProviderDetails is true or false.")
+    if given.get("RequestSigningAlgorithm", _SIGNING) != _SIGNING:
+        raise invalid(f"RequestSigningAlgorithm of ProviderDetails is {_SIGNING}.")
     document = given.get("MetadataFile") or _known_metadata(ctx, given.get("MetadataURL", ""))
     if len(document) > _LONGEST:
         raise invalid("The SAML metadata is too large.")
@@ -216,17 +225,27 @@ def _details(ctx: Context, kind: str, given: Mapping[str, str]) -> dict[str, str
         saml_providers.described(document, int(ctx.world.now()))
     except AwsError:
         raise invalid("Could not parse the SAML metadata.") from None
-    return {**given, "MetadataFile": document, "SSORedirectBindingURI": _sign_in(document)}
+    sign_in, sign_out = _place(document, "SingleSignOnService"), _place(document, "SingleLogoutService")
+    if not sign_in:
+        raise invalid("The SAML metadata has no SingleSignOnService with the HTTP-Redirect binding.")
+    told = {**given, **flags, "MetadataFile": document, "SSORedirectBindingURI": sign_in}
+    for member in ("SLORedirectBindingURI", "ActiveEncryptionCertificate"):
+        told.pop(member, None)
+    if sign_out:
+        told["SLORedirectBindingURI"] = sign_out
+    if flags.get("EncryptedResponses") == "true":
+        told["ActiveEncryptionCertificate"] = (saml_keys.decryption(ctx.world, pool, name))["certificate"]
+    return told
 
 
-def _sign_in(document: str) -> str:
-    """Where the browser goes with a question."""
+def _place(document: str, service: str) -> str:
+    """Where the browser goes with a question to a service of the metadata, "" for nowhere."""
     root = xml.parse(document.encode(), max_bytes=4 * _LONGEST)
-    for service in root.iter(f"{_MD}SingleSignOnService"):
-        place = service.get("Location", "")
-        if service.get("Binding") == _REDIRECT and urlsplit(place).scheme in ("", "http", "https"):
+    for offered in root.iter(f"{_MD}{service}"):
+        place = offered.get("Location", "")
+        if offered.get("Binding") == _REDIRECT and urlsplit(place).scheme in ("", "http", "https"):
             return str(place)
-    raise invalid("The SAML metadata has no SingleSignOnService with the HTTP-Redirect binding.")
+    return ""
 
 
 def _known_metadata(ctx: Context, url: str) -> str:

@@ -63,6 +63,10 @@ class Asked:
     def query(self) -> str:
         return urlencode(self.given)
 
+    def query_for(self, name: str) -> str:
+        """The same, with who is about to sign in."""
+        return urlencode({**self.given, "login_hint": name})
+
     def back(self, members: Mapping[str, str], *, fragment: bool = False) -> str:
         """Where the browser goes with these members and the state."""
         told = urlencode({**members, **({"state": self.state} if self.state else {})})

@@ -28,7 +28,7 @@ async def approve(visit: Visit, request: Request, /) -> Outcome | None:
         attempt.ctx.evidence.update(pool=asked.pool["id"], person=user["username"])
         if request.deny:
             return Outcome(location=asked.back({"error": "access_denied"}))
-        location = await login_sessions.answer(visit, asked, Present(user, visit.world.now()))
+        location = await login_sessions.answer(attempt.ctx, asked, Present(user, visit.world.now()))
         attempt.result = {}
     return Outcome(location=location)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 import uuid
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Final, TypedDict
 
 from sts_emulator.accounts import single_use
@@ -20,6 +20,7 @@ from sts_emulator.idp.user_pools.kinds import USER, Pool, PoolUser
 from sts_emulator.idp.user_pools.managed_login.authorization import Asked
 from sts_emulator.pages.sessions import Cookie, Header
 from sts_emulator.pages.visit import Visit
+from sts_emulator.vending.context import Context
 
 LIFETIME: Final = 3_600
 """Seconds of the cookie (docs/aws/cognito.md, "User pools in 2026")."""
@@ -45,17 +46,29 @@ class Code(TypedDict):
 
 
 @dataclass(frozen=True, slots=True)
+class Vouched:
+    """Who a person is at the SAML provider that vouched for them: by this it is asked to sign them out."""
+
+    provider: str
+    subject: str
+    format: str
+    session: str
+
+
+@dataclass(frozen=True, slots=True)
 class Present:
-    """A person whom the pool knows, and since when they are signed in."""
+    """A person whom the pool knows, since when they are signed in, and by whom, where that is a SAML provider."""
 
     user: PoolUser
     at: float
+    vouched: Vouched | None = None
 
 
 def enter(visit: Visit, pool: Pool, present: Present) -> Header:
     """The header that signs a person in to the pool's pages."""
     left = math.ceil(present.at + LIFETIME - visit.world.now())
-    return _cookie(pool).give(visit, json.dumps([present.user["sub"], present.at]).encode(), left)
+    vouched = asdict(present.vouched) if present.vouched else None
+    return _cookie(pool).give(visit, json.dumps([present.user["sub"], present.at, vouched]).encode(), left)
 
 
 def leave(visit: Visit, pool: Pool) -> Header:
@@ -67,9 +80,9 @@ def present(visit: Visit, pool: Pool) -> Present | None:
     carried = _cookie(pool).read(visit)
     if carried is None:
         return None
-    sub, at = json.loads(carried)
+    sub, at, vouched = json.loads(carried)
     user = visit.world.find(USER, f"{pool['id']}/{sub}")
-    return Present(user, at) if user is not None and is_able(user) else None
+    return Present(user, at, Vouched(**vouched) if vouched else None) if user is not None and is_able(user) else None
 
 
 def is_able(user: PoolUser) -> bool:
@@ -101,16 +114,20 @@ def take_code(world: World, name: str) -> Code | None:
     return taken
 
 
-async def answer(visit: Visit, asked: Asked, present: Present) -> str:
-    """Where the browser goes with a code, or with tokens where the app asked for these."""
+async def answer(ctx: Context, asked: Asked, present: Present) -> str:
+    """Where the browser goes with a code, or with tokens where the app asked for these.
+
+    Raises:
+        Sent: the person may not, or the pool's function refuses.
+    """
     if not is_able(present.user):
         raise asked.refused("access_denied", "User is disabled.")
     if asked.kind == "code":
-        return asked.back({"code": new_code(visit.world, asked, present)})
+        return asked.back({"code": new_code(ctx.world, asked, present)})
     party = tokens.Party(asked.pool, asked.client, present.user)
     authorized = tokens.Authorized(asked.scopes, present.at, asked.nonce, asked.resource)
     try:
-        result = await tokens.sign_in(visit.context("cognito-idp", "OAuth2Authorize_GET"), party, authorized)
+        result = await tokens.sign_in(ctx, party, authorized)
     except AwsError as refusal:
         raise asked.refused("invalid_request", refusal.message) from None
     told = {"id_token": result["IdToken"]} if "IdToken" in result else {}

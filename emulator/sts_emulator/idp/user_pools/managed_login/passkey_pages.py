@@ -7,10 +7,9 @@ from collections.abc import Mapping
 
 from sts_emulator.core.errors import AwsError
 from sts_emulator.idp.user_pools import passkey_registration, tokens
-from sts_emulator.idp.user_pools.managed_login import authorization, login_pages, login_sessions
+from sts_emulator.idp.user_pools.managed_login import authorization, login_sessions, login_steps
 from sts_emulator.idp.user_pools.managed_login.authorization import Asked, as_login
-from sts_emulator.idp.user_pools.managed_login.login_pages import STEPS
-from sts_emulator.idp.user_pools.pools import domain_version_of
+from sts_emulator.idp.user_pools.managed_login.login_steps import STEPS
 from sts_emulator.pages import render
 from sts_emulator.pages.routes import page
 from sts_emulator.pages.visit import Visit
@@ -48,7 +47,7 @@ def add(visit: Visit) -> Response:
 def _asked(visit: Visit) -> Asked:
     """Raises AwsError: Refused 400, the domain has the classic pages, which have no passkeys."""
     asked = authorization.read(visit, visit.query)
-    if domain_version_of(visit.world, asked.pool) < 2:  # noqa: PLR2004 - botocore's model, ManagedLoginVersion
+    if not login_steps.is_managed(visit, asked.pool):
         raise AwsError("Refused", "Passkeys are of managed login; this domain has ManagedLoginVersion 1.", status=400)
     return asked
 
@@ -71,12 +70,11 @@ def _credential(visit: Visit) -> Mapping[str, object]:
 
 def _form(visit: Visit, asked: Asked, party: tokens.Party, refusal: AwsError | None = None) -> Response:
     options = passkey_registration.options_for(visit.context("cognito-idp", "StartWebAuthnRegistration"), party)
-    return login_pages.forms(
+    return login_steps.forms(
         visit,
         asked,
         "managed_login/passkey.html",
         refusal,
-        pool=asked.pool["name"],
         person=party.user["attributes"].get("email") or party.user["username"],
         options=options,
     )

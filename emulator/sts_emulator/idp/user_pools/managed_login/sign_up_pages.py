@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
-from urllib.parse import quote
 
 from sts_emulator.core.errors import AwsError
-from sts_emulator.idp.user_pools import clients, sign_up, signin
-from sts_emulator.idp.user_pools.managed_login import authorization, login_pages
+from sts_emulator.idp.user_pools import clients, pools, sign_up, signin
+from sts_emulator.idp.user_pools.managed_login import authorization, login_steps
 from sts_emulator.idp.user_pools.managed_login.app_settings import LOCAL
-from sts_emulator.idp.user_pools.managed_login.authorization import Asked, as_login
-from sts_emulator.idp.user_pools.managed_login.login_pages import STEPS
+from sts_emulator.idp.user_pools.managed_login.authorization import Asked, Sent, as_login
+from sts_emulator.idp.user_pools.managed_login.login_steps import STEPS
 from sts_emulator.pages import render
 from sts_emulator.pages.routes import page
 from sts_emulator.pages.sessions import open_sealed, seal_until
@@ -38,7 +37,8 @@ async def create(visit: Visit) -> Response:
         for member, value in fields.items()
         if member.startswith("attribute.") and value
     ][:_MOST_ATTRIBUTES]
-    given = {"Username": name[:128], "Password": password[:256], "UserAttributes": pairs}
+    secret = {"Password": password[:256]} if password else {}
+    given = {"Username": name[:128], **secret, "UserAttributes": pairs}
     try:
         made = await _call(visit, asked, "SignUp", sign_up.sign_up, given)
     except AwsError as refusal:
@@ -65,8 +65,8 @@ async def confirm(visit: Visit) -> Response:
     except AwsError as refusal:
         return _confirm(visit, asked, name, proof=proof, refusal=refusal)
     password = open_sealed(visit.world, _purpose(asked, name), proof)
-    if password is None:
-        return render.redirect(f"{visit.root}/login?{asked.query}&login_hint={quote(name)}")
+    if not password:
+        return render.redirect(f"{visit.root}/login?{asked.query_for(name)}")
     return await _sign_in(visit, asked, name, password.decode())
 
 
@@ -154,11 +154,13 @@ async def _call(
 async def _sign_in(visit: Visit, asked: Asked, name: str, password: str) -> Response:
     given = {"USERNAME": name, "PASSWORD": password}
     try:
-        return await login_pages.go_on(
-            visit, asked, lambda attempt: signin.begin_flow(attempt, "USER_PASSWORD_AUTH", given)
+        return await login_steps.go_on(
+            visit, asked, name, lambda attempt: signin.begin_flow(attempt, "USER_PASSWORD_AUTH", given)
         )
+    except Sent:
+        raise
     except AwsError:
-        return render.redirect(f"{visit.root}/login?{asked.query}&login_hint={quote(name)}")
+        return render.redirect(f"{visit.root}/login?{asked.query_for(name)}")
 
 
 def _proof(visit: Visit, asked: Asked, name: str, password: str) -> str:
@@ -173,6 +175,7 @@ def _purpose(asked: Asked, name: str) -> str:
 
 def _sign_up(visit: Visit, asked: Asked, refusal: AwsError | None = None) -> Response:
     settings, given = asked.pool["settings"], visit.posted if refusal else {}
+    factors = pools.first_factors(settings)
     if settings.get("AdminCreateUserConfig", {}).get("AllowAdminCreateUserOnly"):
         raise AwsError("Refused", "Only administrators add users to this user pool.", status=400)
     names = settings.get("UsernameAttributes") or ()
@@ -180,14 +183,14 @@ def _sign_up(visit: Visit, asked: Asked, refusal: AwsError | None = None) -> Res
     wanted = [*required, *(settings.get("AutoVerifiedAttributes") or ())]
     known = {"sub", *(names if len(names) == 1 else ())}
     asks = [name for name in dict.fromkeys(wanted) if name not in known]
-    return login_pages.forms(
+    return login_steps.forms(
         visit,
         asked,
         "managed_login/sign_up.html",
         refusal,
-        pool=asked.pool["name"],
         username=given.get("username", "")[:128],
-        name_is=login_pages.name_of(asked.pool),
+        name_is=login_steps.name_of(asked.pool),
+        needs_password=not login_steps.are_chosen(visit, asked) or not {"EMAIL_OTP", "SMS_OTP"} & set(factors),
         asks=[{"name": name, "value": given.get(f"attribute.{name}", "")[:2048]} for name in asks],
     )
 
@@ -195,12 +198,11 @@ def _sign_up(visit: Visit, asked: Asked, refusal: AwsError | None = None) -> Res
 def _confirm(
     visit: Visit, asked: Asked, name: str, sent_to: str = "", proof: str = "", refusal: AwsError | None = None
 ) -> Response:
-    return login_pages.forms(
+    return login_steps.forms(
         visit,
         asked,
         "managed_login/confirm.html",
         refusal,
-        pool=asked.pool["name"],
         username=name,
         sent_to=sent_to,
         proof=proof,
@@ -208,25 +210,23 @@ def _confirm(
 
 
 def _forgot(visit: Visit, asked: Asked, refusal: AwsError | None = None) -> Response:
-    return login_pages.forms(
+    return login_steps.forms(
         visit,
         asked,
         "managed_login/forgot.html",
         refusal,
-        pool=asked.pool["name"],
         username=visit.posted.get("username", "")[:128] if refusal else "",
-        name_is=login_pages.name_of(asked.pool),
+        name_is=login_steps.name_of(asked.pool),
     )
 
 
 def _reset(visit: Visit, asked: Asked, name: str, sent_to: str = "", refusal: AwsError | None = None) -> Response:
-    return login_pages.forms(
+    return login_steps.forms(
         visit,
         asked,
         "managed_login/reset.html",
         refusal,
-        pool=asked.pool["name"],
         username=name,
         sent_to=sent_to,
-        name_is=login_pages.name_of(asked.pool),
+        name_is=login_steps.name_of(asked.pool),
     )
