@@ -32,7 +32,9 @@ def get_object(server: Running) -> bytes:
 
     def capture(request, **_):
         lines = [
-            f"{name}: {value if isinstance(value, str) else value.decode()}" for name, value in request.headers.items()
+            f"{name}: {value if isinstance(value, str) else value.decode()}"
+            for name, value in request.headers.items()
+            if name.lower() != "host"  # which some versions of botocore bring along; twice, it is not what was signed
         ]
         head = [f"GET /{BUCKET}/{KEY} HTTP/1.1", f"Host: 127.0.0.1:{server.port}", *lines]
         captured.append(("\r\n".join(head) + "\r\n\r\n").encode())

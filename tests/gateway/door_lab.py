@@ -114,10 +114,21 @@ NOTHING = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 NOT_FOUND = NOTHING.replace(b"200 OK", b"404 Not Found")
 
 
-class Listener:
-    """An upstream that keeps what it is sent, and answers with given bytes."""
+def written(body: bytes, kind: bytes = b"application/xml") -> bytes:
+    """An answer that is all that its connection has to say."""
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: %b\r\nConnection: close\r\nContent-Length: %d\r\n\r\n"
+    return head % (kind, len(body)) + body
 
-    def __init__(self, answer: bytes, *, hangs: bool = False) -> None:
+
+BUCKETS = written(
+    b"<ListAllMyBucketsResult><Buckets><Bucket><Name>photos</Name></Bucket></Buckets></ListAllMyBucketsResult>"
+)
+
+
+class Listener:
+    """An upstream that keeps what it is sent, and answers with given bytes: always, or by how a request begins."""
+
+    def __init__(self, answer: bytes | dict[bytes, bytes], *, hangs: bool = False) -> None:
         self.answer = answer
         self.heard: list[bytes] = []
         self._hangs = hangs
@@ -152,7 +163,12 @@ class Listener:
             )  # the door's own questions
             while self._hangs and not asks_first and connection.recv(65_536):
                 pass
-            connection.sendall(NOT_FOUND if asks_first else self.answer)
+            connection.sendall(self._told(head, NOT_FOUND if asks_first else b""))
+
+    def _told(self, head: bytes, usual: bytes) -> bytes:
+        if isinstance(self.answer, dict):
+            return next(answer for beginning, answer in self.answer.items() if head.startswith(beginning))
+        return usual or self.answer
 
     def close(self) -> None:
         self._socket.shutdown(socket.SHUT_RDWR)
@@ -160,7 +176,7 @@ class Listener:
 
 
 @contextlib.contextmanager
-def listening(answer: bytes, **options) -> Iterator[Listener]:
+def listening(answer: bytes | dict[bytes, bytes], **options) -> Iterator[Listener]:
     upstream = Listener(answer, **options)
     try:
         yield upstream

@@ -1,8 +1,7 @@
 """What every mapped operation needs, as tables that a person reads: cases/map/*.txt, one for each service.
 
 Each row is a request that names everything its model requires, or all that its model knows, and what its caller needs.
-`python tests/gateway/test_map_of_actions.py` writes them anew; read the difference before it is committed. Condition keys
-that every request of S3 has are left out.
+`python tests/gateway/test_map_of_actions.py` writes them anew; read the difference before it is committed.
 """
 
 from __future__ import annotations
@@ -19,12 +18,11 @@ from sts_emulator.gateway.known_actions import PREFIXES
 from sts_emulator.gateway.map import Unmapped, required
 
 CASES = Path(__file__).parent / "cases" / "map"
-EVERYWHERE = ("s3:authtype", "s3:signatureversion")
 UNMAPPED = "    (the map lacks it)"
 
 
 def call(service: str, operation: str, parameters: dict[str, Any]) -> Call:
-    return Call(service, operation, parameters, "POST", "/", {}, {}, "111122223333", "eu-central-1", "aws")
+    return Call(service, operation, parameters, "/", "111122223333", "eu-central-1", "aws")
 
 
 def sample(shape: botocore.model.Shape, name: str, *, whole: bool, depth: int = 0) -> Any:
@@ -51,7 +49,7 @@ def answer(service: str, operation: str, parameters: dict[str, Any]) -> list[str
 
 
 def row(need: Need) -> str:
-    told = sorted((key, values) for key, values in need.keys.items() if key not in EVERYWHERE)
+    told = sorted(need.keys.items())
     keys = "".join(f"  {key}={'|'.join(values)}" for key, values in told)
     return f"    {'? ' if need.optional else ''}{need.action}  {need.resource}{keys}"
 

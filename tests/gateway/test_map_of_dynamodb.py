@@ -13,7 +13,7 @@ TABLE = "arn:aws:dynamodb:eu-central-1:111122223333:table/"
 
 
 def needs(operation: str, partition_key: str = "", **parameters: Any) -> tuple[Need, ...]:
-    call = Call("dynamodb", operation, parameters, "POST", "/", {}, {}, "111122223333", "eu-central-1", "aws")
+    call = Call("dynamodb", operation, parameters, "/", "111122223333", "eu-central-1", "aws")
     return required(call, lambda _arn: partition_key)
 
 

@@ -16,7 +16,7 @@ HERE = "eu-central-1:111122223333"
 
 
 def needs(service: str, operation: str, *, path: str = "/", **parameters: Any) -> tuple[Need, ...]:
-    return required(Call(service, operation, parameters, "POST", path, {}, {}, "111122223333", "eu-central-1", "aws"))
+    return required(Call(service, operation, parameters, path, "111122223333", "eu-central-1", "aws"))
 
 
 def resources(answer: tuple[Need, ...]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -29,7 +29,7 @@ class Place:
     upstream: Upstream
     account: str
     region: str
-    accounts: tuple[str, ...]
+    accounts: Iterable[str]
 
 
 async def ask(

@@ -11,7 +11,7 @@ from sts_emulator.core.errors import AwsError
 from sts_emulator.gateway.call import Need
 from sts_emulator.gateway.passage import Passage
 from sts_emulator.gateway.resource_policies import ResourcePolicies
-from sts_emulator.gateway.verdicts import decide, refusal
+from sts_emulator.gateway.verdicts import decided, refusal
 
 OPERATION: Final = "DeleteObjects"
 _NAMESPACE: Final = "http://s3.amazonaws.com/doc/2006-03-01/"
@@ -38,8 +38,7 @@ async def sort_out(passage: Passage, known: ResourcePolicies, needs: tuple[Need,
     """The objects that may be deleted, and the others."""
     wanted = passage.parameters.get("Delete", {}).get("Objects", [])
     denied: dict[str, AwsError] = {}
-    for need in needs:
-        decision, guarded = await decide(passage, known, need)
+    async for need, decision, guarded in decided(passage, known, needs):
         if decision.verdict != "allow" and need.resource not in denied:
             denied[need.resource] = refusal(passage, need, decision, guarded)
     refused, allowed = Refused(), []

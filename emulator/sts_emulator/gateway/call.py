@@ -9,15 +9,12 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call, signature checked: what botocore's model calls it, and what of HTTP an action may hang on."""
+    """One call, signature checked: what botocore's model calls it, and the path that an action may hang on."""
 
     service: str  # botocore's name of the service, such as `s3` or `stepfunctions`
     operation: str
     parameters: Mapping[str, Any]  # by the model's names, without what is streamed
-    method: str
-    path: str  # of the service, decoded, in path style: `/bucket/key`
-    query: Mapping[str, list[str]]
-    headers: Mapping[str, str]  # names in lower case
+    path: str  # of the service, decoded
     account: str  # the caller's
     region: str  # the signature's
     partition: str

@@ -8,7 +8,6 @@ event.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from dataclasses import replace
 from functools import partial
@@ -25,10 +24,12 @@ from sts_emulator.gateway import (
     form_upload,
     forwarding,
     header_sizes,
+    large_bodies,
     leaving,
     object_names,
     recognition,
     signer,
+    uploads,
     verdicts,
 )
 from sts_emulator.gateway.asking import MISSING
@@ -53,7 +54,6 @@ log = logging.getLogger("emulator")
 _LARGEST: Final = 32 << 20
 """Bytes of a body that is not streamed: a part of a layer in ECR, in base64."""
 
-_LONG: Final = 1 << 20  # bytes of a body that takes long to read
 _LARGEST_CODE: Final = 100 << 20  # of a Lambda function
 
 _LARGEST_DOCUMENT: Final = 8 << 20  # of S3: ten thousand parts of an upload
@@ -119,7 +119,7 @@ class Door:
         if self._server.settings.permissive:  # no signature tells who asks: a foreign page must not
             guard.check_call(passage.request.headers, self._server.settings, passage.request.scheme)
         if passage.signing_name == S3:
-            passage.request = replace(passage.request, raw_path=recognition.in_path_style(passage.request))
+            passage.request.raw_path = recognition.in_path_style(passage.request)
             header_sizes.check(passage.request)
         else:
             is_mapped = passage.signing_name in PREFIXES.values()
@@ -135,7 +135,7 @@ class Door:
             await self._pass_to_s3(passage)
             return
         await _read(passage)  # 4
-        signer.verify(passage)
+        await signer.verify(passage)
         await _match(passage)  # 5
         await leaving.meet_fault(passage)
         await verdicts.allow(passage, self._policies, await verdicts.needs_of(passage, self._policies))  # 6
@@ -146,10 +146,11 @@ class Door:
         meant = passage.meant = foreign_routing.match(S3, passage.request)
         passage.ctx.operation = meant.operation.name
         await leaving.meet_fault(passage)
-        upload = Upload(passage.request.headers, passage.said, passage.receive, passage.signed, passage.secret)
-        is_streamed = foreign_parameters.is_streamed(meant)
-        if not is_streamed:
-            passage.request.body = await upload.whole(_LARGEST_DOCUMENT)
+        upload = None
+        if foreign_parameters.is_streamed(meant) or not uploads.has_none(passage.request.headers, passage.said):
+            upload = Upload(passage.request.headers, passage.said, passage.receive, passage.signed, passage.secret)
+        if upload is not None and not foreign_parameters.is_streamed(meant):
+            passage.request.body, upload = await upload.whole(_LARGEST_DOCUMENT), None
         await _match(passage)
         needs = await verdicts.needs_of(passage, self._policies)
         if passage.operation == batches.OPERATION and needs:
@@ -158,9 +159,10 @@ class Door:
             return
         await verdicts.allow(passage, self._policies, needs)
         await expected_owners.check(passage, self._policies)
-        exchange = await (
-            self._upload(passage, upload) if is_streamed else self._forward(passage, passage.request.body)
-        )
+        if upload is not None:
+            exchange = await forwarding.send_upload(passage, upload)
+        else:
+            exchange = await self._forward(passage, passage.request.body)
         await self._hide_missing(passage, exchange)
         await _answer(passage, exchange)
 
@@ -201,9 +203,6 @@ class Door:
             return await forwarding.send(passage, body)
         finally:
             self._policies.drop(passage.signing_name, passage.operation)
-
-    async def _upload(self, passage: Passage, upload: Upload) -> Exchange:
-        return await forwarding.send_upload(passage, upload)
 
     async def _delete(self, passage: Passage, needs: tuple[Any, ...]) -> None:
         allowed, refused = await batches.sort_out(passage, self._policies, needs)
@@ -275,10 +274,7 @@ async def _match(passage: Passage) -> None:
     if passage.meant is None:
         passage.meant = foreign_routing.match(passage.signing_name, passage.request)
     passage.ctx.operation = passage.operation
-    if len(passage.request.body) > _LONG:
-        await asyncio.to_thread(_read_parameters, passage)  # others have their turn meanwhile
-    else:
-        _read_parameters(passage)
+    await large_bodies.worked(passage.request.body, partial(_read_parameters, passage))
     if passage.signing_name == S3:
         passage.request = object_names.straightened(passage.request, passage.parameters)
 

@@ -30,7 +30,7 @@ class Exchange(asyncio.Protocol):
 
     def __init__(self, patience: float) -> None:
         self.status = 0
-        self.headers: Headers = []
+        self.raw_headers: list[tuple[bytes, bytes]] = []  # names in lower case
         self.is_reusable = False  # the answer has ended, and the connection has not
         self.has_answered = False  # the head of an answer has come
         self._patience = patience
@@ -42,9 +42,11 @@ class Exchange(asyncio.Protocol):
         self._is_for_head = False
         self._broken: str | None = None
         self._is_late = False
-        self._news = asyncio.Event()
-        self._writable = asyncio.Event()
-        self._writable.set()
+        self._is_writable = True
+        self._loop = asyncio.get_running_loop()
+        self._waiter: asyncio.Future[None] | None = None  # of whoever waits for any news, and
+        self._since = 0.0  # since when
+        self._next_look: asyncio.TimerHandle | None = None
 
     # What asyncio calls ------------------------------------------------------------------------------------------
 
@@ -62,7 +64,7 @@ class Exchange(asyncio.Protocol):
         except httptools.HttpParserError as error:
             if not self._is_complete:
                 self._fail(f"sent what is no HTTP ({error})")
-        self._news.set()
+        self._wake()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Nothing more comes; where the answer has no length of its own, this is its end."""
@@ -70,26 +72,29 @@ class Exchange(asyncio.Protocol):
             self._is_complete = True
         self.is_reusable = False
         self._broken = self._broken or "closed the connection"
-        self._news.set()
-        self._writable.set()
+        self._is_writable = True
+        if self._next_look is not None:
+            self._next_look.cancel()
+        self._wake()
 
     def pause_writing(self) -> None:
         """The upstream reads more slowly than the caller sends."""
-        self._writable.clear()
+        self._is_writable = False
 
     def resume_writing(self) -> None:
         """It has caught up."""
-        self._writable.set()
+        self._is_writable = True
+        self._wake()
 
     # What httptools calls ----------------------------------------------------------------------------------------
 
     def on_message_begin(self) -> None:
         """Of an answer, or of an interim one before it."""
-        self.headers = []
+        self.raw_headers = []
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """One header."""
-        self.headers.append((name.decode("latin-1").lower(), value.decode("latin-1")))
+        self.raw_headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         """The head has come."""
@@ -118,6 +123,21 @@ class Exchange(asyncio.Protocol):
     # What the door calls -----------------------------------------------------------------------------------------
 
     @property
+    def headers(self) -> Headers:
+        """The headers of the answer; names in lower case."""
+        return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in self.raw_headers]
+
+    def header(self, name: bytes) -> bytes | None:
+        """The first header of that name."""
+        return next((value for given, value in self.raw_headers if given == name), None)
+
+    @property
+    def length(self) -> int | None:
+        """How long the body is, where its headers say so."""
+        said = self.header(b"content-length")
+        return int(said) if said is not None and said.isdigit() else None
+
+    @property
     def is_open(self) -> bool:
         """Whether another request may be sent."""
         return self._transport is not None and not self._transport.is_closing() and self._broken is None
@@ -127,13 +147,12 @@ class Exchange(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
         self._is_for_head = for_head
         self._is_complete = self.is_reusable = self.has_answered = False
-        self.status, self.headers = 0, []
-        self._news.clear()
+        self.status, self.raw_headers = 0, []
 
     async def send(self, data: bytes) -> None:
         """Send a piece of the request, once the upstream has room for it. Raises LateError and BrokenError."""
-        if not self._writable.is_set():
-            await self._wait(self._writable)
+        while not self._is_writable:
+            await self._wait()
         if self._transport is None or not self.is_open:
             raise BrokenError(self._broken or "closed the connection")
         self._transport.write(data)
@@ -143,8 +162,7 @@ class Exchange(asyncio.Protocol):
         while not self.has_answered:
             if self._broken is not None:
                 raise BrokenError(self._broken)
-            self._news.clear()
-            await self._wait(self._news)
+            await self._wait()
 
     async def read(self) -> bytes:
         """The next piece of the body; empty at its end. Raises LateError and BrokenError."""
@@ -153,8 +171,7 @@ class Exchange(asyncio.Protocol):
                 return b""
             if self._broken is not None:
                 raise BrokenError(f"{self._broken} in the middle of its answer")
-            self._news.clear()
-            await self._wait(self._news)
+            await self._wait()
         piece = self._pieces.popleft()
         self._waiting -= len(piece)
         if not self._waiting and self._transport is not None and not self._transport.is_closing():
@@ -172,32 +189,44 @@ class Exchange(asyncio.Protocol):
         if self._transport is not None:
             self._transport.close()
 
-    async def _wait(self, event: asyncio.Event) -> None:
-        if event.is_set():
-            return
-        tired = asyncio.get_running_loop().call_later(self._patience, self._tire)
+    async def _wait(self) -> None:
+        """Until there is something new: a piece of the answer, room for one of the request, or an end."""
+        self._since = self._loop.time()
+        if self._next_look is None:
+            self._next_look = self._loop.call_later(self._patience, self._look)
+        self._waiter = self._loop.create_future()
         try:
-            await event.wait()
+            await self._waiter
         finally:
-            tired.cancel()
+            self._waiter = None
         if self._is_late:
             raise LateError
 
-    def _tire(self) -> None:
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _look(self) -> None:
+        """Whether the upstream has been waited for too long: one timer for many waits."""
+        self._next_look = None
+        if self._waiter is None:
+            return
+        left = self._since + self._patience - self._loop.time()
+        if left > 0:
+            self._next_look = self._loop.call_later(left, self._look)
+            return
         self._is_late = True
         self.abort()
-        self._news.set()
-        self._writable.set()
+        self._wake()
 
     def _end(self) -> None:
         self._is_complete = True
         self.is_reusable = bool(self._parser.should_keep_alive())
 
     def _ends_with_connection(self) -> bool:
-        names = {name for name, _ in self.headers}
-        return "content-length" not in names and "transfer-encoding" not in names
+        return self.header(b"content-length") is None and self.header(b"transfer-encoding") is None
 
     def _fail(self, why: str) -> None:
         self._broken = why
         self.abort()
-        self._news.set()
+        self._wake()

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Callable, Container
 from contextlib import aclosing
+from functools import partial
 from typing import Final
 
 from sts_emulator.core.errors import AwsError
 from sts_emulator.gateway import answers, conversation, cross_origin, naming, resigning, uploads
 from sts_emulator.gateway.exchange import BrokenError, Exchange, LateError
+from sts_emulator.gateway.large_bodies import worked
 from sts_emulator.gateway.passage import Passage
 from sts_emulator.gateway.recognition import S3
 from sts_emulator.gateway.uploads import Upload
@@ -22,9 +24,9 @@ _KEPT: Final = 65_536
 
 _DROPPED: Final = frozenset(  # of an answer: what is between two neighbours, or has another value here
     {
-        *("connection", "keep-alive", "proxy-authenticate", "proxy-connection", "te", "trailer", "transfer-encoding"),
-        *("upgrade", "content-length", "date", "server", "alt-svc", "strict-transport-security", "set-cookie"),
-        *("x-amz-request-id", "x-amzn-requestid"),
+        *(b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-connection", b"te", b"trailer"),
+        *(b"transfer-encoding", b"upgrade", b"content-length", b"date", b"server", b"alt-svc", b"set-cookie"),
+        *(b"strict-transport-security", b"x-amz-request-id", b"x-amzn-requestid"),
     }
 )
 _REQUEST_ID = re.compile(r"(<RequestI[dD]>)[^<]*(</RequestI[dD]>)")
@@ -35,11 +37,10 @@ _NOTHING_READ: Final = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
 async def send(passage: Passage, body: bytes) -> Exchange:
     """Send a call whose body is known; the head of its answer has come then. Raises LateError and BrokenError."""
     if passage.signing_name == "sqs" and passage.meant is not None and passage.meant.protocol == "json":
-        body = naming.for_upstream(passage.upstream, passage.ctx.base_url, body)
+        body = await worked(body, partial(naming.for_upstream, passage.upstream, passage.ctx.base_url, body))
     has_none = not body and passage.request.method in _NOTHING_READ
-    head = _head(
-        passage, resigning.passing(passage.request.headers), resigning.digest(body), None if has_none else len(body)
-    )
+    digest = await worked(body, partial(resigning.digest, body))
+    head = _head(passage, resigning.passing(passage.request.headers), digest, None if has_none else len(body))
     return await conversation.start(passage.upstream, passage.request.method, head, body)
 
 
@@ -134,8 +135,7 @@ async def relay(passage: Passage, exchange: Exchange, write_down: Callable[[], o
 
 
 def _is_short(exchange: Exchange) -> bool:
-    length = next((value for name, value in exchange.headers if name == "content-length"), "")
-    return exchange.status in _NO_BODY or (length.isascii() and length.isdigit() and int(length) <= _KEPT)
+    return exchange.status in _NO_BODY or (exchange.length is not None and exchange.length <= _KEPT)
 
 
 def _is_stream(passage: Passage, exchange: Exchange) -> bool:
@@ -165,7 +165,7 @@ async def _relay_whole(passage: Passage, exchange: Exchange, write_down: Callabl
         return
     write_down()  # before its head leaves, which is the whole answer where the body is empty
     if passage.request.method != "HEAD":
-        body = named(passage, exchange, body)
+        body = await worked(body, partial(named, passage, exchange, body))
         await _start(passage, exchange, len(body))
     else:
         await _start(passage, exchange, None)
@@ -190,16 +190,14 @@ def named(passage: Passage, exchange: Exchange, body: bytes) -> bytes:
 
 
 def _is_text(exchange: Exchange) -> bool:
-    kind = next((value for name, value in exchange.headers if name == "content-type"), "")
-    return any(part in kind for part in ("xml", "json", "text"))
+    kind = exchange.header(b"content-type") or b""
+    return any(part in kind for part in (b"xml", b"json", b"text"))
 
 
 async def _relay_stream(passage: Passage, exchange: Exchange, write_down: Callable[[], object]) -> None:
     first = await exchange.read()  # what breaks off before is a 502
-    said = next((value for name, value in exchange.headers if name == "content-length"), "")
-    length = int(said) if said.isascii() and said.isdigit() else None
-    await _start(passage, exchange, length)
-    await _send_on(passage, exchange, first, length, write_down)
+    await _start(passage, exchange, exchange.length)
+    await _send_on(passage, exchange, first, exchange.length, write_down)
 
 
 async def _send_on(
@@ -226,30 +224,34 @@ class HalfError(Exception):
 
 
 async def _start(passage: Passage, exchange: Exchange, length: int | None) -> None:
-    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in _answer_headers(passage, exchange)]
+    headers = _answer_headers(passage, exchange)
     if length is not None and exchange.status not in _NO_BODY:
         headers.append((b"content-length", str(length).encode()))
     elif passage.request.method == "HEAD":
-        headers += [
-            (b"content-length", value.encode("latin-1")) for name, value in exchange.headers if name == "content-length"
-        ]
+        headers += [(name, value) for name, value in exchange.raw_headers if name == b"content-length"]
     await passage.send({"type": "http.response.start", "status": exchange.status, "headers": headers})
 
 
-def _answer_headers(passage: Passage, exchange: Exchange) -> list[tuple[str, str]]:
+def _answer_headers(passage: Passage, exchange: Exchange) -> list[tuple[bytes, bytes]]:
     named_there = _named_by_connection(exchange)
     kept = [
-        (name, naming.location(passage.upstream, passage.ctx.base_url, value) if name == "location" else value)
-        for name, value in exchange.headers
+        (name, _location(passage, value) if name == b"location" else value)
+        for name, value in exchange.raw_headers
         if name not in _DROPPED and name not in named_there
     ]
-    kept.append(("x-amz-request-id" if passage.signing_name == S3 else "x-amzn-requestid", passage.ctx.request_id))
+    name = b"x-amz-request-id" if passage.signing_name == S3 else b"x-amzn-requestid"
+    kept.append((name, passage.ctx.request_id.encode()))
     return kept
 
 
-def _named_by_connection(exchange: Exchange) -> frozenset[str]:
-    named_there = (value for name, value in exchange.headers if name == "connection")
-    return frozenset(part.strip().lower() for value in named_there for part in value.split(","))
+def _location(passage: Passage, value: bytes) -> bytes:
+    place = naming.location(passage.upstream, passage.ctx.base_url, value.decode("latin-1"))
+    return place.encode("latin-1")
+
+
+def _named_by_connection(exchange: Exchange) -> list[bytes]:
+    named_there = [value for name, value in exchange.raw_headers if name == b"connection"]
+    return [part.strip().lower() for value in named_there for part in value.split(b",")]
 
 
 async def send_response(passage: Passage, response: Response) -> None:

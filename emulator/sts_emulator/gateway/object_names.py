@@ -22,7 +22,7 @@ def straightened(request: Request, parameters: Mapping[str, Any]) -> Request:
     Raises:
         AwsError: `InvalidURI` for a name that could be read as another one.
     """
-    for key in read.at(parameters, "Key|Delete.Objects.Key"):
+    for key in read.at(parameters, "Delete.Objects.Key") if "Delete" in parameters else ():
         check_key(key)
     if _SOURCE not in request.headers:
         return request

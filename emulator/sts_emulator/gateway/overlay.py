@@ -44,6 +44,13 @@ class Overlay:
     passes: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     tags_with: Mapping[str, str] = field(default_factory=dict)
     whole_arns: tuple[str, ...] = ("ResourceArn", "ResourceARN", "resourceArn", "resourceARN")
+    _keys_of: dict[str, dict[str, str]] = field(default_factory=dict, init=False, repr=False)
+
+    def keys_of(self, action: Action) -> Mapping[str, str]:
+        """A parameter's path by each condition key that an action has."""
+        if action.name not in self._keys_of:
+            self._keys_of[action.name] = {key: path for key, path in self.keys.items() if key in action.keys}
+        return self._keys_of[action.name]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +128,8 @@ class Question:
         return Need(action, arn, {**via, "kms:calleraccount": (call.account,), **(keys or {})}, optional=True)
 
     def _keys(self, action: Action, parameters: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-        keys = {key: read.at(parameters, path) for key, path in self.overlay.keys.items() if key in action.keys}
-        keys = {key: values for key, values in keys.items() if values}
+        asked = self.overlay.keys_of(action).items()
+        keys = {key: values for key, path in asked if (values := read.at(parameters, path))}
         if "aws:tagkeys" in action.keys:
             keys |= request_tags(parameters)
         if self.overlay.more_keys:

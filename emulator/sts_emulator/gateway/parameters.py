@@ -12,15 +12,17 @@ def at(parameters: Any, paths: str) -> tuple[str, ...]:
 
     `A|B` is all that is at A and at B: where a request names a thing in two ways, both may be what is meant.
     """
+    if paths.isidentifier() and isinstance(parameters, dict):  # nearly always
+        value = parameters.get(paths)
+        if value is None or isinstance(value, str):
+            return () if value is None else (value,)
     return tuple(value for path in paths.split("|") for value in _scalars(parameters, path.split(".")))
 
 
 def first(parameters: Any, path: str) -> str:
     """The first of the scalars at a path, or an empty text."""
-    value = parameters.get(path) if isinstance(parameters, dict) else None
-    if isinstance(value, str):  # nearly always
-        return value
-    return next(iter(at(parameters, path)), "")
+    values = at(parameters, path)
+    return values[0] if values else ""
 
 
 def _scalars(value: Any, steps: list[str]) -> Iterator[str]:

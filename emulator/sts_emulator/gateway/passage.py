@@ -9,7 +9,7 @@ from typing import Any
 from sts_emulator.core.faults import Fault
 from sts_emulator.gateway.call import Call, Need
 from sts_emulator.gateway.upstreams import Upstream
-from sts_emulator.vending.context import Context
+from sts_emulator.vending.context import Context, Keys
 from sts_emulator.wire import http
 from sts_emulator.wire.asgi import Receive, Scope, Send
 from sts_emulator.wire.foreign_routing import Meant
@@ -33,9 +33,9 @@ class Passage:
     said: str = ""  # what a request to S3 says of its payload
     meant: Meant | None = None
     parameters: Mapping[str, Any] = field(default_factory=dict)
-    call: Call | None = None
-    needs: tuple[Need, ...] = ()
     fault: Fault | None = None
+    keys: dict[str, Keys] = field(default_factory=dict)  # condition keys of the call, by the owner of what it is about
+    bucket_tags: dict[str, Mapping[str, str]] = field(default_factory=dict)
 
     @property
     def transport(self) -> Any:
@@ -55,17 +55,11 @@ class Passage:
     def as_call(self) -> Call:
         """What the map is asked with."""
         assert self.meant is not None
-        query: dict[str, list[str]] = {}
-        for name, value in http.pairs(self.request.query):
-            query.setdefault(name, []).append(value)
         return Call(
             service=self.meant.service.name,
             operation=self.meant.operation.name,
             parameters=self.parameters,
-            method=self.request.method,
             path=http.unquote(self.request.raw_path),
-            query=query,
-            headers=self.request.headers,
             account=self.account,
             region=self.ctx.region,
             partition="aws",

@@ -31,6 +31,7 @@ _BUCKET = re.compile(r"[A-Za-z0-9._-]{3,255}")
 _UPSTREAMS_OWN: Final = frozenset({"moto-api", "_localstack", "_aws", "minio"})
 """Where other emulators are run from: no buckets, whoever asks."""
 
+_STEP = re.compile(r"(?:^|[/\\])\.\.?(?:[/\\]|\Z)|[\x00-\x1f]")
 _BAD_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})|%00")
 _ANONYMOUS_METHODS: Final = frozenset({"GET", "HEAD", "PUT", "POST", "DELETE", "OPTIONS"})
 _FORM: Final = "multipart/form-data"
@@ -115,7 +116,7 @@ def check_key(key: str) -> None:
     Raises:
         AwsError: `InvalidURI`.
     """
-    if {".", ".."} & set(key.replace("\\", "/").split("/")) or any(character < " " for character in key):
+    if _STEP.search(key):
         raise AwsError("InvalidURI", "Couldn't parse the specified URI.", status=400)
 
 

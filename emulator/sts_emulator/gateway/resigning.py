@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Container, Mapping
+from functools import lru_cache
 from typing import Final
 from urllib.parse import quote
 
@@ -41,13 +42,12 @@ def passing(headers: Mapping[str, str]) -> dict[str, str]:
 
     INVARIANT: what says who calls, how long the body is, or how the connection is to be handled never passes.
     """
-    return {
-        name: value
-        for name, value in headers.items()
-        if (name in _PASSING or _PASSING_NAME.fullmatch(name))
-        and name not in _OUR_OWN
-        and not _UNSAFE_VALUE.search(value)
-    }
+    return {name: value for name, value in headers.items() if _may_pass(name) and not _UNSAFE_VALUE.search(value)}
+
+
+@lru_cache(maxsize=1024)
+def _may_pass(name: str) -> bool:
+    return (name in _PASSING or _PASSING_NAME.fullmatch(name) is not None) and name not in _OUR_OWN
 
 
 def query_of(query: str, known: Container[str] | None = None) -> str:

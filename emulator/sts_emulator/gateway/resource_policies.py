@@ -70,7 +70,7 @@ class ResourcePolicies:
         if arn is None or read is None or upstream is None or not arn.resource.strip("*"):
             return Guarded(arn.account if arn is not None else "", None)
         owner = arn.account or account
-        place = Place(upstream, upstream.account or owner, arn.region or region, (account, *accounts))
+        place = Place(upstream, upstream.account or owner, arn.region or region, accounts)
         return await read(self, place, arn.resource, owner)
 
     def place(self, service: str, account: str, region: str) -> Place | None:
@@ -124,14 +124,16 @@ Reader = Callable[[ResourcePolicies, Place, str, str], Awaitable[Guarded]]
 
 async def _bucket(known: ResourcePolicies, place: Place, resource: str, _: str) -> Guarded:
     name = resource.partition("/")[0]
-    owner = await _owner(known, place, name)
-    asked = Place(place.upstream, owner or place.account, place.region, ())
 
-    async def read() -> Document | None:
+    async def read() -> Guarded:
+        owner = await _owner(known, place, name)
+        asked = Place(place.upstream, owner or place.account, place.region, ())
         answer = await asking.ask(asked, "s3", "GET", f"/{quote(name)}", query="policy=")
-        return _document(answer.body.decode("utf-8", "replace")) if answer.status == OK else None
+        policy = _document(answer.body.decode("utf-8", "replace")) if answer.status == OK else None
+        return Guarded(owner, policy)
 
-    return Guarded(owner, await known.recall(("s3", "policy", name), read))
+    guarded: Guarded = await known.recall(("s3", "bucket", name, place.account), read)
+    return guarded
 
 
 async def _owner(known: ResourcePolicies, place: Place, name: str) -> str:
@@ -143,21 +145,14 @@ async def _owner(known: ResourcePolicies, place: Place, name: str) -> str:
     if place.upstream.account:
         return ""
     owner = await _listed_owner(known, place, name)
-    if owner:
+    if owner or (await asking.ask(place, "s3", "HEAD", f"/{quote(name)}")).status == MISSING:
         return owner
-
-    async def look_again() -> str:
-        answer = await asking.ask(place, "s3", "HEAD", f"/{quote(name)}")
-        if answer.status == MISSING:
-            return ""
-        known.forget("s3", "buckets")  # it may have been made past the door a moment ago
-        return await _listed_owner(known, place, name) or STRANGER
-
-    return str(await known.recall(("s3", "owner", name), look_again))
+    known.forget("s3", "buckets")  # it may have been made past the door a moment ago
+    return await _listed_owner(known, place, name) or STRANGER
 
 
 async def _listed_owner(known: ResourcePolicies, place: Place, name: str) -> str:
-    for account in dict.fromkeys(place.accounts):
+    for account in dict.fromkeys((place.account, *place.accounts)):
 
         async def read(account: str = account) -> frozenset[str]:
             asked = Place(place.upstream, account, place.region, ())

@@ -19,15 +19,24 @@ from sts_emulator.policy.deciding.document import Document
 from sts_emulator.vending.context import Keys
 from sts_emulator.wire import models
 
-_KEYS: Final = re.compile(r"([a-z0-9-]+:(?:existingobjecttag|resourcetag)/)", re.IGNORECASE)
+_KEYS: Final = re.compile(r"([a-z0-9-]+:(?:existingobjecttag|resourcetag|buckettag)/)", re.IGNORECASE)
 _OBJECTS: Final = "s3:existingobjecttag/"
 _SERVICES: Final = {prefix: name for name, prefix in PREFIXES.items()}
 
 Tags = Mapping[str, str]
 
 
-async def keys(known: ResourcePolicies, need: Need, owner: str, region: str, policies: Iterable[Document]) -> Keys:
+async def keys(
+    known: ResourcePolicies,
+    need: Need,
+    owner: str,
+    region: str,
+    policies: Iterable[Document],
+    read_before: dict[str, Tags],
+) -> Keys:
     """The condition keys of a resource's tags, where a policy asks for them and the action has them.
+
+    `read_before` has the tags of buckets that were read for the same call.
 
     Raises:
         AwsError: the upstream does not tell.
@@ -44,14 +53,21 @@ async def keys(known: ResourcePolicies, need: Need, owner: str, region: str, pol
         return {}
     action = known_actions.of_service(_SERVICES[prefix]).actions[name]
     wanted &= {key.partition("/")[0] + "/" for key in action.keys | action.resource_keys}
-    wanted &= {_OBJECTS} if prefix == "s3" else wanted  # a bucket's own count only where it is told so, on AWS
-    if not wanted:
-        return {}
-    if prefix == "s3":
-        tags = await _of_object(place, arn.resource, need.keys.get("s3:versionid", ("",))[0])
-    else:
-        tags = await _of_resource(place, prefix, need.resource, arn.resource)
-    return {f"{family}{key.lower()}": (value,) for family in wanted for key, value in tags.items()}
+    if prefix != "s3":
+        return _told(wanted, await _of_resource(place, prefix, need.resource, arn.resource) if wanted else {})
+    told = {}
+    if _OBJECTS in wanted:
+        told = _told((_OBJECTS,), await _of_object(place, arn.resource, need.keys.get("s3:versionid", ("",))[0]))
+    if of_bucket := wanted - {_OBJECTS}:
+        bucket = arn.resource.partition("/")[0]
+        if bucket not in read_before:
+            read_before[bucket] = await _of_bucket(place, bucket)
+        told |= _told(of_bucket, read_before[bucket])
+    return told
+
+
+def _told(families: Iterable[str], tags: Tags) -> dict[str, tuple[str, ...]]:
+    return {f"{family}{key.lower()}": (value,) for family in families for key, value in tags.items()}
 
 
 @lru_cache(maxsize=4096)
@@ -66,6 +82,18 @@ async def _of_object(place: Place, named: str, version: str) -> Tags:
     return _in_xml(
         await asking.ask(place, "s3", "GET", f"/{quote(bucket)}/{quote(key, safe='/~')}", query=query), "Tag"
     )
+
+
+async def _of_bucket(place: Place, bucket: str) -> Tags:
+    """A bucket's own tags count where it is told so (S3 User Guide, "Enabling ABAC in general purpose buckets").
+
+    An upstream that does not know of this may answer with something else, such as a list of objects.
+    """
+    path = f"/{quote(bucket)}"
+    status = asking.xml(await asking.ask(place, "s3", "GET", path, query="abac="))
+    if status is None or not status.tag.endswith("AbacStatus") or status.findtext("{*}Status") != "Enabled":
+        return {}
+    return _in_xml(await asking.ask(place, "s3", "GET", path, query="tagging="), "Tag")
 
 
 def _in_xml(answer: Whole, *elements: str) -> Tags:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 
 from sts_emulator.accounts import documents
 from sts_emulator.core import clock
 from sts_emulator.core.errors import AwsError
+from sts_emulator.gateway import large_bodies
 from sts_emulator.gateway.passage import Passage
 from sts_emulator.gateway.recognition import S3
 from sts_emulator.vending import authenticate
@@ -66,13 +68,14 @@ def identified(passage: Passage, signed: Signed) -> tuple[Caller, str]:
         raise
 
 
-def verify(passage: Passage) -> None:
+async def verify(passage: Passage) -> None:
     """Recompute the signature of a call whose body has been read. Raises AwsError."""
-    if passage.signed is not None and passage.signing_name != S3:
+    request, signed = passage.request, passage.signed
+    if signed is not None and passage.signing_name != S3:
         try:
-            sigv4.verify(passage.request, passage.signed, passage.secret)
+            await large_bodies.worked(request.body, partial(sigv4.verify, request, signed, passage.secret))
         except AwsError:
-            _diagnose(passage, passage.signed)
+            _diagnose(passage, signed)
             raise
         _touch(passage)
 

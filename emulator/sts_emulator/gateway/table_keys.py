@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Final
 
+from sts_emulator.gateway import large_bodies
+from sts_emulator.gateway import map as actions
 from sts_emulator.gateway.call import Call, Need
 from sts_emulator.gateway.passage import Passage
 from sts_emulator.gateway.resource_policies import ResourcePolicies
@@ -55,8 +58,7 @@ def _hash(schema: Any) -> str:
 
 async def required(passage: Passage, known: ResourcePolicies, call: Call) -> tuple[Need, ...]:
     """What the map says that a call needs, once it knows what only the upstream does. Raises Unmapped."""
-    from sts_emulator.gateway import map as actions
-
-    keys = TableKeys()
-    needs = actions.required(call, keys)
-    return actions.required(call, keys) if await keys.find(passage, known) else needs
+    body, keys = passage.request.body, TableKeys()
+    ask = partial(actions.required, call, keys)
+    needs = await large_bodies.worked(body, ask)
+    return await large_bodies.worked(body, ask) if await keys.find(passage, known) else needs

@@ -16,15 +16,22 @@ from typing import Final
 from sts_emulator.core.errors import AwsError
 from sts_emulator.gateway import checksums
 from sts_emulator.gateway.checksums import Checksum
-from sts_emulator.wire import aws_chunks, sigv4_s3
+from sts_emulator.wire import aws_chunks, sigv4, sigv4_s3
 from sts_emulator.wire.asgi import Receive
 from sts_emulator.wire.sigv4 import Signed
 from sts_emulator.wire.sigv4_s3 import ChunkSignatures
 
+_OF_NOTHING: Final = frozenset({sigv4.EMPTY_DIGEST, sigv4_s3.UNSIGNED})
+_OF_BODY: Final = ("content-", "transfer-encoding", "x-amz-checksum-", "x-amz-trailer", "x-amz-decoded-content-length")
 _LARGEST: Final = 5 << 40
 _DIGITS: Final = 16
 _CHECKSUM: Final = "x-amz-checksum-"
 _NOT_VALUES: Final = frozenset({"x-amz-checksum-algorithm", "x-amz-checksum-type", "x-amz-checksum-mode"})
+
+
+def has_none(headers: Mapping[str, str], said: str) -> bool:
+    """Whether a request has no body, and nothing that could be said of one: as most that are not streamed."""
+    return said in _OF_NOTHING and not any(name.startswith(_OF_BODY) and name not in _NOT_VALUES for name in headers)
 
 
 class GoneError(Exception):
@@ -85,9 +92,6 @@ class Upload:
             raise AwsError(
                 "EntityTooLarge", "Your proposed upload exceeds the maximum allowed object size.", status=400
             )
-        if not self.length and self._decoder is None:  # nothing comes
-            self._verify()
-            return b""
         return b"".join([piece async for piece in self.pieces()])
 
     async def _decoded(self) -> AsyncIterator[bytes]:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from asyncio import sleep
+from collections.abc import AsyncIterator, Iterator, Sequence
 from itertools import chain
+from typing import Final
 
 from sts_emulator.accounts import documents, organizations
 from sts_emulator.core.errors import AwsError
-from sts_emulator.gateway import resource_tags
+from sts_emulator.gateway import resource_tags, s3_conditions
 from sts_emulator.gateway.call import Need
+from sts_emulator.gateway.map import Unmapped
 from sts_emulator.gateway.passage import Passage
 from sts_emulator.gateway.resource_policies import NOBODYS, Guarded, ResourcePolicies
+from sts_emulator.gateway.table_keys import required
 from sts_emulator.policy.deciding.document import Document
 from sts_emulator.policy.deciding.engine import Decision, PolicySet, Principal
 from sts_emulator.policy.saving.control_policies import RESOURCE_SERVICES
@@ -21,6 +25,7 @@ from sts_emulator.vending.context import Keys
 log = logging.getLogger("emulator")
 
 _ANONYMOUS = Principal("anonymous", "*")
+_SLICE: Final = 50  # needs that are decided before others have their turn: less than ten milliseconds
 
 
 async def needs_of(passage: Passage, known: ResourcePolicies) -> tuple[Need, ...]:
@@ -29,10 +34,7 @@ async def needs_of(passage: Passage, known: ResourcePolicies) -> tuple[Need, ...
     Raises:
         AwsError: the map has no line for the operation, and nothing says that it may pass nevertheless.
     """
-    from sts_emulator.gateway.map import Unmapped
-    from sts_emulator.gateway.table_keys import required
-
-    call = passage.call = passage.as_call()
+    call = passage.as_call()
     every = passage.ctx.server.settings.dependent_permissions
     try:
         return tuple(
@@ -58,22 +60,29 @@ def _is_named(need: Need) -> bool:
 
 async def allow(passage: Passage, known: ResourcePolicies, needs: Sequence[Need]) -> None:
     """Let a call go on, or refuse it. Raises AwsError, and what reading a policy raises."""
-    for need in needs:
-        decision, guarded = await decide(passage, known, need)
+    async for need, decision, guarded in decided(passage, known, needs):
         if decision.verdict != "allow":
             raise refusal(passage, need, decision, guarded)
 
 
-async def decide(passage: Passage, known: ResourcePolicies, need: Need) -> tuple[Decision, Guarded]:
-    """One question to the engine, and what the resource said for itself."""
+async def decided(
+    passage: Passage, known: ResourcePolicies, needs: Sequence[Need]
+) -> AsyncIterator[tuple[Need, Decision, Guarded]]:
+    """Each need with the engine's answer, and what the resource said for itself."""
+    for number, need in enumerate(needs, 1):
+        yield need, *await _decide(passage, known, need)
+        if not number % _SLICE:
+            await sleep(0)
+
+
+async def _decide(passage: Passage, known: ResourcePolicies, need: Need) -> tuple[Decision, Guarded]:
     ctx, caller = passage.ctx, passage.ctx.caller
     guarded = await guarded_by(passage, known, need.resource)
     owner = guarded.owner or passage.account
-    keys: dict[str, tuple[str, ...]] = {name.lower(): tuple(values) for name, values in need.keys.items()}
-    keys.update(_resource_keys(passage, owner))
+    keys = {**need.keys, **_keys_of_call(passage, owner)}
     rcps = () if caller is not None and organizations.is_exempt(caller.role) else _control(passage, need, owner)
     policies = _in_play(passage, guarded, rcps)
-    keys.update(await resource_tags.keys(known, need, owner, ctx.region, policies))
+    keys.update(await resource_tags.keys(known, need, owner, ctx.region, policies, passage.bucket_tags))
     if caller is None:
         side = PolicySet(trust=guarded.policy or NOBODYS, rcps=rcps, resource_account=owner)
         return consult_unsigned(ctx, _ANONYMOUS, need.action, need.resource, keys, side), guarded
@@ -110,20 +119,15 @@ def _control(passage: Passage, need: Need, owner: str) -> organizations.Levels:
     return organizations.resource_control(passage.ctx.world, owner) if service in RESOURCE_SERVICES else ()
 
 
-def _resource_keys(passage: Passage, owner: str) -> Keys:
-    keys: dict[str, tuple[str, ...]] = {"aws:resourceaccount": (owner,)}
-    keys.update(organizations.resource_keys(passage.ctx.world, owner))
-    if passage.signing_name == "s3":
-        keys["s3:resourceaccount"] = (owner,)
-        keys["s3:authtype"] = (_way_of_signing(passage),)
-        keys["s3:signatureversion"] = ("AWS4-HMAC-SHA256" if passage.signed is None else passage.signed.algorithm,)
-        if passage.signed is not None and passage.said:
-            keys["s3:x-amz-content-sha256"] = (passage.said,)
+def _keys_of_call(passage: Passage, owner: str) -> Keys:
+    """Condition keys that are the same for whatever the call does to what an account owns."""
+    keys = passage.keys.get(owner)
+    if keys is None:
+        keys = {"aws:resourceaccount": (owner,), **organizations.resource_keys(passage.ctx.world, owner)}
+        if passage.signing_name == "s3":
+            keys |= {"s3:resourceaccount": (owner,), **s3_conditions.keys(passage)}
+        passage.keys[owner] = keys
     return keys
-
-
-def _way_of_signing(passage: Passage) -> str:
-    return "REST-QUERY-STRING" if passage.signed is not None and passage.signed.presigned else "REST-HEADER"
 
 
 def refusal(passage: Passage, need: Need, decision: Decision, guarded: Guarded) -> AwsError:

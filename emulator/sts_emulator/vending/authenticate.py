@@ -133,13 +133,13 @@ def permissive(world: World, access_key_id: str, token: str, default_account: st
 def caller_of_key(world: World, key: Mapping[str, Any]) -> Caller:
     """The IAM user or root behind a long-term key."""
     account, key_id = key["account"], key["id"]
-    if not key["user"]:
-        return root_caller(world, account, key_id)
 
-    def of_user() -> Caller:
+    def made() -> Caller:
+        if not key["user"]:
+            return root_caller(world, account, key_id)
         return _user_caller(world, resources.user(world, account, key["user"]), key_id)
 
-    return world.memo(("caller", key_id), of_user)
+    return world.memo(("caller", key_id), made)
 
 
 def caller_of_session(world: World, session: Session, key_id: str) -> Caller:

@@ -70,8 +70,13 @@ def _streams(meant: Meant) -> tuple[bool, bool]:
 
 def without_secrets(meant: Meant, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """The parameters as an event may keep them: what the model calls sensitive is left out."""
-    shown: dict[str, Any] = _shown(parameters, meant.operation.input or _NONE)
-    return shown
+    shape = meant.operation.input or _NONE
+    return _shown(parameters, shape) if _has_secrets(shape) else dict(parameters)
+
+
+@lru_cache(maxsize=4_096)
+def _has_secrets(shape: Shape) -> bool:
+    return any(part.sensitive for part in foreign_types.within(shape))
 
 
 def _shown(value: Any, shape: Shape) -> Any:
@@ -95,27 +100,41 @@ def _shown(value: Any, shape: Shape) -> Any:
 
 
 def _located(meant: Meant, request: Request, shape: Shape) -> dict[str, Any]:
-    labels = foreign_routing.route(meant.operation).labels(request.raw_path)
-    query = http.pairs(request.query)
-    members: dict[str, Any] = {}
-    for member in shape.members.values():
-        name = member.location_name or member.name
-        if member.location == "uri" and name in labels:
-            members[member.name] = http.unquote(labels[name])
-        elif member.location == "querystring":
-            members.update(_from_query(meant, member, [value for key, value in query if key == name]))
-        elif member.location == "header" and name.lower() in request.headers:
-            members[member.name] = request.headers[name.lower()]
-        elif member.location == "headers":
-            prefix = name.lower()
-            named = {key[len(prefix) :]: value for key, value in request.headers.items() if key.startswith(prefix)}
-            members.update({member.name: named} if named else {})
+    places = _places(meant, shape)
+    labels = foreign_routing.route(meant.operation).labels(request.raw_path).items()
+    members: dict[str, Any] = {
+        places["uri"][name].name: http.unquote(value) for name, value in labels if name in places["uri"]
+    }
+    given: dict[str, list[str]] = {}
+    for name, value in http.pairs(request.query):
+        given.setdefault(name, []).append(value)
+    for name, values in given.items():
+        if name in places["querystring"]:
+            members.update(_from_query(meant, places["querystring"][name], values))
+    for name, value in request.headers.items():
+        if name in places["header"]:
+            members[places["header"][name].name] = value
+    for prefix, member in places["headers"].items():
+        named = {key[len(prefix) :]: value for key, value in request.headers.items() if key.startswith(prefix)}
+        members.update({member.name: named} if named else {})
     return members
 
 
+def _places(meant: Meant, shape: Shape) -> dict[str, dict[str, Member]]:
+    """Where the members of a call are told that are not in its body, and under which name; compiled once."""
+    compiled = meant.operation.compiled
+    if "places" not in compiled:
+        places: dict[str, dict[str, Member]] = {"uri": {}, "querystring": {}, "header": {}, "headers": {}}
+        for member in shape.members.values():
+            if member.location in places:
+                name = member.location_name or member.name
+                places[member.location][name.lower() if "header" in member.location else name] = member
+        compiled["places"] = places
+    known: dict[str, dict[str, Member]] = compiled["places"]
+    return known
+
+
 def _from_query(meant: Meant, member: Member, values: list[str]) -> dict[str, Any]:
-    if not values:
-        return {}
     if member.shape.type == "list":
         return {member.name: values}
     if len(values) > 1:

@@ -6,7 +6,6 @@ request that could be read in two ways is refused.
 
 from __future__ import annotations
 
-import contextlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -72,8 +71,12 @@ def _candidates(signing_name: str, request: Request) -> Iterator[Service]:
     if signing_name == "s3" and request.raw_path.startswith(_CONTROL_PATH):
         yield models.foreign("s3control")
         return
-    with contextlib.suppress(KeyError):
-        yield models.foreign(signing_name)
+    try:
+        service = models.foreign(signing_name)
+    except KeyError:
+        pass
+    else:
+        yield service
     for name in models.signed_as(signing_name):
         if name != signing_name:
             yield models.foreign(name)
@@ -128,18 +131,17 @@ def _match_rpc(service: Service, request: Request) -> Meant | None:
 
 def _match_path(service: Service, request: Request) -> Meant | None:
     names = frozenset([name for name, _ in http.pairs(request.query)])
+    table = _by_method(service.name).get(request.method, {})
     routes = [
         route
-        for needed, alike in _by_method(service.name).get(request.method, {}).items()
-        if needed <= names  # what is cheap to see, and tells most apart, comes first
-        for route in alike
-        if route.matches(request.raw_path, request.headers)
+        for name in ("", *names)  # what is cheap to see, and tells most apart, comes first
+        for route in table.get(name, ())
+        if route.needed <= names and route.matches(request.raw_path, request.headers)
     ]
     if not routes:
         return None
-    best = max(routes, key=lambda route: route.weight)
-    strays = (names & _subresources(service.name)) - best.names
-    if strays:
+    best = max(routes, key=lambda route: route.weight) if routes[1:] else routes[0]
+    if names and (strays := (names & _subresources(service.name)) - best.names):
         raise _in_doubt(f"`{min(strays)}`, which {best.operation} does not have")
     return Meant(service, service.operations[best.operation], service.protocol)
 
@@ -205,11 +207,11 @@ def _routes(name: str) -> list[Route]:
 
 
 @cache
-def _by_method(name: str) -> dict[str, dict[frozenset[str], list[Route]]]:
-    """Routes by method, and by what they need of the query."""
-    table: dict[str, dict[frozenset[str], list[Route]]] = {}
+def _by_method(name: str) -> dict[str, dict[str, list[Route]]]:
+    """Routes by method, and by one of the names that they need in the query, "" where they need none."""
+    table: dict[str, dict[str, list[Route]]] = {}
     for route in _routes(name):
-        table.setdefault(route.method, {}).setdefault(route.needed, []).append(route)
+        table.setdefault(route.method, {}).setdefault(min(route.needed, default=""), []).append(route)
     return table
 
 

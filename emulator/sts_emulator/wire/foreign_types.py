@@ -69,17 +69,19 @@ def missing(value: Any, shape: Shape, path: str) -> Iterator[str]:
 @lru_cache(maxsize=4_096)
 def _requires(shape: Shape) -> bool:
     """Whether anything within a shape is required."""
-    waiting, known = [shape], {id(shape)}
-    while waiting:
-        shape = waiting.pop()
-        if shape.required:
-            return True
-        inner = (member.shape for member in (*shape.members.values(), shape.member, shape.value) if member is not None)
-        for part in inner:
-            if id(part) not in known:
-                known.add(id(part))
-                waiting.append(part)
-    return False
+    return any(part.required for part in within(shape))
+
+
+def within(shape: Shape) -> list[Shape]:
+    """A shape and all that it is made of, each once."""
+    parts, known = [shape], {id(shape)}
+    for part in parts:
+        inner = (member.shape for member in (*part.members.values(), part.member, part.value) if member is not None)
+        for item in inner:
+            if id(item) not in known:
+                known.add(id(item))
+                parts.append(item)
+    return parts
 
 
 def _lacking(meant: Meant, path: str) -> AwsError:

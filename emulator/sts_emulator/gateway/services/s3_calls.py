@@ -250,36 +250,32 @@ _KEYS: Final = {
     "s3:object-lock-legal-hold": "ObjectLockLegalHoldStatus|LegalHold.Status",
     "s3:if-match": "IfMatch",
     "s3:if-none-match": "IfNoneMatch",
+    "s3:inventoryaccessibleoptionalfields": "InventoryConfiguration.OptionalFields",
     "s3:locationconstraint": "CreateBucketConfiguration.LocationConstraint",
+    "s3:x-amz-bucket-namespace": "BucketNamespace",
 }
 
 
 def _more_keys(call: Call, action: Action) -> dict[str, tuple[str, ...]]:
-    """How the request is signed, the tags that an object gets, and whether the call makes the object."""
-    keys: dict[str, tuple[str, ...]] = {
-        "s3:authtype": (_how_signed(call),),
-        "s3:signatureversion": ("AWS4-HMAC-SHA256",),
-    }
-    if "x-amz-content-sha256" in call.headers:
-        keys["s3:x-amz-content-sha256"] = (call.headers["x-amz-content-sha256"],)
-    keys["s3:objectcreationoperation"] = ("false" if call.operation in _PARTS else "true",)
+    """The tags that an object gets, and whether the call makes the object."""
+    keys: dict[str, tuple[str, ...]] = {}
+    if "s3:objectcreationoperation" in action.keys:
+        keys["s3:objectcreationoperation"] = ("false" if call.operation in _PARTS else "true",)
+    if "s3:requestobjecttagkeys" in action.keys and (tags := _object_tags(call)):
+        keys |= {f"s3:requestobjecttag/{key.lower()}": (value,) for key, value in tags.items()}
+        keys["s3:requestobjecttagkeys"] = tuple(tags)
+    return keys
+
+
+def _object_tags(call: Call) -> dict[str, str]:
     given = read.first(call.parameters, "Tagging")
     tags = read.encoded_tags(given) if given else {}
     for tag in read.structures(call.parameters, "Tagging.TagSet"):
         tags[str(tag.get("Key", ""))] = str(tag.get("Value", ""))
-    if "s3:requestobjecttagkeys" in action.keys and tags:
-        keys |= {f"s3:requestobjecttag/{key.lower()}": (value,) for key, value in tags.items()}
-        keys["s3:requestobjecttagkeys"] = tuple(tags)
-    return {key: values for key, values in keys.items() if key in action.keys or key.startswith("s3:requestobjecttag/")}
+    return tags
 
 
 _PARTS: Final = ("CreateMultipartUpload", "UploadPart", "UploadPartCopy")
-
-
-def _how_signed(call: Call) -> str:
-    if "authorization" in call.headers:
-        return "REST-HEADER"
-    return "REST-QUERY-STRING" if "X-Amz-Signature" in call.query else "POST"
 
 
 _OBJECT_RULES: Final = {

@@ -1,0 +1,63 @@
+"""Condition keys of S3 that no parameter tells: how and when a request was signed, and over which connection it came.
+
+Source: S3 API Reference, "Amazon S3 Signature Version 4 Authentication Specific Policy Keys"; S3 User Guide, "Amazon S3
+condition keys", for the others.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+from sts_emulator.core import clock
+from sts_emulator.gateway import parameters as read
+from sts_emulator.gateway.passage import Passage
+from sts_emulator.wire import timestamps
+
+_DAY: Final = 86_400
+_TLS: Final = "TLSv"
+
+
+def keys(passage: Passage) -> dict[str, tuple[str, ...]]:
+    """The keys that this call has, whatever of it is decided on. Who is anonymous has not signed."""
+    told = {
+        "s3:tlsversion": _tls_version(passage),
+        "s3:object-lock-remaining-retention-days": _days_retained(passage),
+    }
+    if passage.ctx.caller is not None:
+        told |= {
+            "s3:authtype": _way_of_signing(passage),
+            "s3:signatureversion": "AWS4-HMAC-SHA256" if passage.signed is None else passage.signed.algorithm,
+            "s3:signatureage": _age(passage),
+            "s3:x-amz-content-sha256": passage.said if passage.signed is not None else "",
+        }
+    return {key: (value,) for key, value in told.items() if value}
+
+
+def _way_of_signing(passage: Passage) -> str:
+    if "authorization" in passage.request.headers:
+        return "REST-HEADER"
+    return "REST-QUERY-STRING" if "X-Amz-Signature=" in passage.request.query else "POST"
+
+
+def _age(passage: Passage) -> str:
+    """Milliseconds since a URL was presigned; other requests do not have the key."""
+    signed = passage.signed
+    return str(max(0, int((clock.real() - signed.time) * 1000))) if signed is not None and signed.presigned else ""
+
+
+def _tls_version(passage: Passage) -> str:
+    """Such as `1.3`; only a socket of our own tells."""
+    transport = passage.transport if passage.ctx.secure else None
+    tls = transport.get_extra_info("ssl_object") if transport is not None else None
+    return (tls.version() or "").removeprefix(_TLS) if tls is not None else ""
+
+
+def _days_retained(passage: Passage) -> str:
+    """Days until the date that a request sets. AWS does not say how it rounds: a day that has begun counts."""
+    given = passage.parameters
+    until = read.first(given, "ObjectLockRetainUntilDate") or read.first(given, "Retention.RetainUntilDate")
+    try:
+        return str(math.ceil((timestamps.parse_iso(until) - passage.ctx.world.now()) / _DAY)) if until else ""
+    except ValueError:
+        return ""  # no date: the upstream will say so
