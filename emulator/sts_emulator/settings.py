@@ -13,6 +13,7 @@ _SEPARATORS = {
     f"{PREFIX}ALLOWED_HOSTS": ",",
     f"{PREFIX}UPSTREAM": ",",
     f"{PREFIX}HOOK_HOST": ",",
+    f"{PREFIX}PROVIDER_HOST": ",",
     f"{PREFIX}PARAMETER": "\n",
 }
 """Between values where it is not what the system puts between paths, as values may hold that."""
@@ -45,6 +46,7 @@ class Settings:
     dependent_permissions: bool = False  # ask for those on KMS keys behind objects, queues, topics and secrets, too
     triggers: tuple[str, ...] = ()  # Python modules whose functions play triggers of user pools
     hook_host: tuple[str, ...] = ()  # hosts beside this machine to which triggers may be posted (commas)
+    provider_host: tuple[str, ...] = ()  # hosts beside this machine whose identity providers pools ask (commas)
     trigger_patience: int = 5  # seconds in which a trigger has to answer, of three tries each
     record: str = ""  # a file to which what was used is appended, by principal, for least policies
     authorization_ids: str = "iam"  # whose denials name an id: `iam` as AWS does (and the door's), `all`, or `none`

@@ -57,8 +57,8 @@ def fault(arn: str, url: str, *, hosts: tuple[str, ...], own_ports: tuple[int, .
     return url_fault(url, hosts=hosts, own_ports=own_ports)
 
 
-def url_fault(url: str, *, hosts: tuple[str, ...], own_ports: tuple[int, ...]) -> str:
-    """What is wrong with a hook's URL, or nothing."""
+def url_fault(url: str, *, hosts: tuple[str, ...], own_ports: tuple[int, ...], option: str = "--hook-host") -> str:
+    """What is wrong with a URL that is to be asked, or nothing; `option` names the hosts that are allowed."""
     try:
         parts = urlsplit(url) if _URL.fullmatch(url) else urlsplit("")
         host, port = (parts.hostname or "").lower(), parts.port
@@ -67,7 +67,7 @@ def url_fault(url: str, *, hosts: tuple[str, ...], own_ports: tuple[int, ...]) -
     if parts.scheme not in ("http", "https") or not host or parts.username is not None or parts.fragment:
         return f"`{url[:200]}` is no URL such as http://127.0.0.1:8000/hook"
     if not is_loopback(host) and host not in hosts:
-        return f"`{host[:200]}` is not this machine; `serve --hook-host {host[:200]}` allows it"
+        return f"`{host[:200]}` is not this machine; `serve {option} {host[:200]}` allows it"
     port = port or (443 if parts.scheme == "https" else 80)
     if is_loopback(host) and port in own_ports:  # or a hook could be the control API
         return f"`{url[:200]}` is this server itself"

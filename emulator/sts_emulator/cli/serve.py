@@ -60,6 +60,8 @@ _HELP = {
     "triggers": "Python module or file whose functions play Lambda triggers of user pools; may be given several times "
     "(docs/cognito.md)",
     "hook_host": "a host beside this machine to which triggers may be posted; may be given several times",
+    "provider_host": "a host beside this machine that user pools may ask as an identity provider; may be given several "
+    "times",
     "trigger_patience": "seconds in which a trigger of a user pool has to answer, three times",
     "record": "file to which what was used is appended, by principal (`sts-emulator least-privilege` reads it)",
     "fetch_issuers": "whose keys are fetched: `loopback`, or `https` for every registered issuer",
@@ -78,6 +80,7 @@ _METAVARS = {
     "upstream_patience": "N",
     "triggers": "MODULE",
     "hook_host": "NAME",
+    "provider_host": "NAME",
     "trigger_patience": "N",
     "record": "FILE",
     "port": "N",

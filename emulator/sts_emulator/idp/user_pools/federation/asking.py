@@ -14,7 +14,7 @@ from sts_emulator.core.errors import AwsError
 from sts_emulator.core.store import Kind
 from sts_emulator.core.world import World
 from sts_emulator.idp.presets import PRESETS
-from sts_emulator.idp.user_pools.federation import saml_keys
+from sts_emulator.idp.user_pools.federation import outside_providers, saml_keys
 from sts_emulator.idp.user_pools.federation.pool_providers import issuer_of
 from sts_emulator.idp.user_pools.kinds import IDENTITY_PROVIDER, POOL, IdentityProvider, Pool
 from sts_emulator.idp.user_pools.managed_login.authorization import Asked, pool_at
@@ -46,13 +46,13 @@ async def begin(visit: Visit, asked: Asked, provider: IdentityProvider) -> Respo
     """Send the browser to an identity provider.
 
     Raises:
-        Sent: nobody of this world can answer.
+        Sent: nobody can answer, of this world or outside.
     """
     number, nonce = f"_{os.urandom(20).hex()}", os.urandom(16).hex()
     if provider["type"] == "SAML":
         target, query = await _to_saml(visit, asked, provider, number)
     else:
-        target, query = _to_oidc(visit, asked, provider, number, nonce)
+        target, query = await _to_oidc(visit, asked, provider, number, nonce)
     body = {"pool": asked.pool["id"], "provider": provider["name"], "given": dict(asked.given), "nonce": nonce}
     single_use.keep(visit.world, _QUESTION, number, int(visit.world.now()) + LIFETIME, body)
     numbers = ",".join([*_numbers(visit), number][-_MOST:])
@@ -121,15 +121,17 @@ async def _to_saml(visit: Visit, asked: Asked, provider: IdentityProvider, numbe
     return target, query
 
 
-def _to_oidc(
+async def _to_oidc(
     visit: Visit, asked: Asked, provider: IdentityProvider, number: str, nonce: str
 ) -> tuple[str, dict[str, str]]:
-    if not home_of(visit.world, provider):
-        told = issuer_of(provider) or provider["type"]
-        why = (
-            f"{told} is no issuer of this world: sts-emulator signs people in with its own issuers and user pools only"
-        )
-        raise asked.refused("invalid_request", why)
+    if home_of(visit.world, provider):
+        target = f"{address_of(visit, provider)}/authorize"
+    else:
+        try:
+            known = await outside_providers.of(visit.server.settings, provider)
+        except AwsError as why:
+            raise asked.refused("invalid_request", why.message) from None
+        target = known.addresses["authorize_url"]
     query = {
         "client_id": provider["details"]["client_id"],
         "redirect_uri": f"{visit.base_url}{OIDC_PLACE}",
@@ -139,7 +141,7 @@ def _to_oidc(
         "nonce": nonce,
     }
     hints = {name: asked.given[name] for name in ("login_hint", "prompt") if name in asked.given}
-    return f"{address_of(visit, provider)}/authorize", {**query, **hints}
+    return target, {**query, **hints}
 
 
 def refusal_of(error: AwsError, name: str) -> str:

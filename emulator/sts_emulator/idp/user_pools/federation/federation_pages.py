@@ -40,8 +40,8 @@ async def take_code(visit: Visit) -> Response:
         raise asked.refused("invalid_request", f"{provider['name']}: {error[:200]}")
 
     async def prove(attempt: Attempt) -> Proof:
-        claims = await oidc_answers.claims_of(visit, attempt.ctx, provider, query["code"], question["nonce"])
-        return claims["sub"], claims, None
+        code, nonce = query["code"], question["nonce"]
+        return *await oidc_answers.claims_of(visit, attempt.ctx, provider, code, nonce), None
 
     return await _signed_in(visit, asked, provider, "OAuth2Response_GET", prove)
 

@@ -1,23 +1,24 @@
-"""A code of an OIDC provider becomes proven claims: redeemed at the provider, its token checked by its own keys.
+"""A code of an OIDC or social provider becomes proven claims: redeemed at the provider, its token checked by its keys.
 
-The provider is always one of this world, and is asked as anybody would: by its pages, not behind their backs.
+A provider of this world is asked as anybody would: by its pages, not behind their backs.
 """
 
 from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
 from sts_emulator.core.errors import AwsError
-from sts_emulator.idp.user_pools.federation import asking
+from sts_emulator.idp.user_pools.federation import asking, outside_providers
 from sts_emulator.idp.user_pools.federation.pool_providers import issuer_of
 from sts_emulator.idp.user_pools.kinds import IdentityProvider
 from sts_emulator.methods.saml.assertion_refusals import Refused
 from sts_emulator.methods.tokens import checks, issuer_keys, jwk, jwt
 from sts_emulator.methods.tokens.issuers import KeysUnavailableError, Provider
+from sts_emulator.methods.tokens.jwk import KeySet
 from sts_emulator.pages import answering
 from sts_emulator.pages.visit import Visit
 from sts_emulator.vending.context import Context
@@ -27,14 +28,33 @@ _TOLERANCE: Final = 300  # seconds; AWS publishes no number; this one is STS's
 _LONGEST_SUBJECT: Final = 128  # characters of a user name in a pool, with the provider's in front
 
 
-async def claims_of(visit: Visit, ctx: Context, provider: IdentityProvider, code: str, nonce: str) -> Mapping[str, Any]:
-    """What the provider says of the person whose code this is.
+async def claims_of(
+    visit: Visit, ctx: Context, provider: IdentityProvider, code: str, nonce: str
+) -> tuple[str, Mapping[str, Any]]:
+    """Who the person is whose code this is, and what the provider says of them.
 
     Raises:
         AwsError: IdpError, the provider refuses the code; Refused, its token proves nothing.
     """
-    given = await _redeem(visit, provider, code)
-    claims = _proven(ctx, provider, given.get("id_token", ""))
+    if asking.home_of(visit.world, provider):
+        given = await _redeem(visit, provider, code)
+        claims = _proven(provider, given.get("id_token", ""), _of_this_world(ctx, provider))
+        return _subject(provider, _meant(visit, provider, claims, nonce)), claims
+    outside = await outside_providers.of(visit.server.settings, provider)
+    given = await outside.redeem(code[:2_048], f"{visit.base_url}{asking.OIDC_PLACE}")
+    if not issuer_of(provider):
+        subject, said = await outside.subject(given.get("access_token"))
+        return _subject(provider, {"sub": subject}), said
+    keys = await outside.keys()
+    claims = _meant(visit, provider, _proven(provider, given.get("id_token", ""), lambda _: keys), nonce)
+    said = await outside.attributes(given.get("access_token"))
+    if said and said.get("sub") != claims.get("sub"):  # OpenID Connect Core, 5.3.2
+        raise _no("attributes_url tells of somebody else than the token")
+    return _subject(provider, claims), {**said, **claims}
+
+
+def _meant(visit: Visit, provider: IdentityProvider, claims: Mapping[str, Any], nonce: str) -> Mapping[str, Any]:
+    """The claims, once they are of now, for this client and the answer to this question. Raises Refused."""
     now = visit.world.now()
     try:
         times = checks.lifetime(claims)
@@ -50,10 +70,14 @@ async def claims_of(visit: Visit, ctx: Context, provider: IdentityProvider, code
         raise _no("the token is for several, and not meant for this client")
     if claims.get("nonce") != nonce:
         raise _no("the token answers another question: its nonce is not the one that was asked with")
+    return claims
+
+
+def _subject(provider: IdentityProvider, claims: Mapping[str, Any]) -> str:
     subject = claims.get("sub")
     if not isinstance(subject, str) or not 0 < len(subject) < _LONGEST_SUBJECT - len(provider["name"]):
-        raise _no("the token has no subject that a user can be called by")
-    return claims
+        raise _no("the provider names no subject that a user can be called by")
+    return subject
 
 
 async def _redeem(visit: Visit, provider: IdentityProvider, code: str) -> Mapping[str, Any]:
@@ -78,17 +102,22 @@ async def _redeem(visit: Visit, provider: IdentityProvider, code: str) -> Mappin
     return given
 
 
-def _proven(ctx: Context, provider: IdentityProvider, text: Any) -> Mapping[str, Any]:
+def _of_this_world(ctx: Context, provider: IdentityProvider) -> Callable[[str | None], KeySet | None]:
+    return lambda key_id: issuer_keys.known(
+        ctx, Provider(provider["name"], issuer_of(provider), issuer_of(provider)), key_id
+    )
+
+
+def _proven(provider: IdentityProvider, text: Any, keys_of: Callable[[str | None], KeySet | None]) -> Mapping[str, Any]:
     try:
         token = jwt.parse(text if isinstance(text, str) else "")
-        asked = Provider(provider["name"], issuer_of(provider), issuer_of(provider))
-        keys = issuer_keys.known(ctx, asked, token.key_id)
+        keys = keys_of(token.key_id)
         verify = keys.verifier(token.key_id, token.algorithm) if keys and token.algorithm in jwk.ALGORITHMS else None
         if verify is None:
             raise _no("no key of the issuer fits the token")
         return token.claims(verify)
     except (jwt.NotAToken, jwt.BadSignature, KeysUnavailableError) as bad:
-        raise _no(f"the token does not verify: {bad}") from None
+        raise _no(f"the token of {provider['name']} does not verify: {bad}") from None
 
 
 def _no(why: str) -> AwsError:

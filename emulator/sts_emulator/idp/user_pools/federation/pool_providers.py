@@ -31,6 +31,9 @@ from sts_emulator.wire.dispatch import operation
 ISSUERS: Final = {"Google": "https://accounts.google.com", "SignInWithApple": "https://appleid.apple.com"}
 """Types of providers that are OIDC's with an issuer of their own."""
 
+SUBJECTS: Final = {"Facebook": "id", "LoginWithAmazon": "user_id"}
+"""What types of providers that have no ID tokens call a person (Facebook's Graph API, Amazon's profile)."""
+
 _SOCIAL: Final = ("Facebook", "Google", "LoginWithAmazon", "SignInWithApple")
 _DEMANDED: Final = {
     "OIDC": ("client_id", "oidc_issuer", "authorize_scopes", "attributes_request_method"),
@@ -197,7 +200,7 @@ def _mapping(pool: Pool, kind: str, given: Mapping[str, str]) -> dict[str, str]:
     known = {attribute["Name"] for attribute in pool["schema"]} - {"sub"}
     mapping = dict(given)
     if kind != "SAML":
-        mapping["username"] = "sub"
+        mapping["username"] = SUBJECTS.get(kind, "sub")
     for name in mapping:
         if name not in known and f"custom:{name}" not in known and name != "username":
             raise invalid(f"Invalid AttributeMapping: the user pool has no attribute {name}.")

@@ -18,7 +18,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-from sts_emulator.idp.user_pools.triggers.outcomes import LARGEST, FunctionError, NotJsonError
+from sts_emulator.idp.user_pools.outside import LARGEST
+from sts_emulator.idp.user_pools.triggers.outcomes import FunctionError, NotJsonError
 
 Function = Callable[..., Any]
 

@@ -16,6 +16,7 @@ from typing import Any, Final
 from sts_emulator.accounts import trigger_hooks
 from sts_emulator.core import clock
 from sts_emulator.core.errors import AwsError
+from sts_emulator.idp.user_pools import outside
 from sts_emulator.idp.user_pools.kinds import Pool, PoolUser
 from sts_emulator.idp.user_pools.triggers import callables, configuration, posting
 from sts_emulator.idp.user_pools.triggers.outcomes import FunctionError, NoAnswerError, NotJsonError
@@ -141,7 +142,7 @@ async def _called(ctx: Context, arn: str, event: bytes) -> Any:
     if url:  # looked at again: the settings may be others than when it was stored
         if fault := trigger_hooks.url_fault(url, hosts=settings.hook_host, own_ports=settings.own_ports):
             raise NoAnswerError(fault)
-        await posting.get_ready()
+        await outside.get_ready()
     else:
         function = callables.find(settings.triggers, arn)
         if function is None:

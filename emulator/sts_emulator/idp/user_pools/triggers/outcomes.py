@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Final
-
-LARGEST: Final = 1_048_576
-"""Bytes of an answer. Lambda's own limit is six times that, which no trigger needs."""
-
 
 class FunctionError(Exception):
     """The function failed: the message is what it says of that."""
