@@ -316,12 +316,14 @@ SERVICES = (
                 "user_factors",
                 "client_secrets",
                 "kept_settings",
+                "import_jobs",
                 "pools",
                 "clients",
                 "pool_users",
                 "pool_groups",
                 "domains",
                 "managed_login.branding",
+                "managed_login.terms",
                 "federation.pool_providers",
                 "federation.saml_keys",
                 "federation.links",
@@ -329,7 +331,7 @@ SERVICES = (
         },
         {
             "*/.well-known": ("sts_emulator.idp.user_pools.pages",),
-            "user-pools": ("sts_emulator.idp.user_pools.token_page",),
+            "user-pools": _rooms("sts_emulator.idp.user_pools", "token_page", "import_pages"),
             "oauth2": _rooms(
                 "sts_emulator.idp.user_pools",
                 "managed_login.login_pages",

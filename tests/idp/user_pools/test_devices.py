@@ -93,6 +93,21 @@ def test_a_device_is_confirmed_and_proves_itself_from_then_on(new_app):
     assert told["last_ip_used"] == "127.0.0.1"
 
 
+def test_tokens_of_a_device_have_a_source_of_their_own(new_app, hooks):
+    app = remembering(new_app)
+    phone = Phone(app)
+    phone.enroll()
+    app.admin.update_user_pool(
+        UserPoolId=app.pool,
+        LambdaConfig={"PreTokenGeneration": hooks.arn("claims")},
+        DeviceConfiguration={"DeviceOnlyRememberedOnUserPrompt": False},
+    )
+    hooks.functions["/claims"] = lambda event: event
+    app.aws.hooks({hooks.arn("claims"): f"{hooks.url}/claims"})
+    assert phone.sign_in()["AuthenticationResult"]["IdToken"]
+    assert hooks.sources() == ["TokenGeneration_AuthenticateDevice"]
+
+
 def test_pools_without_device_configuration_know_no_devices(app, refusal):
     signed_in = app.tokens()
     assert "NewDeviceMetadata" not in signed_in

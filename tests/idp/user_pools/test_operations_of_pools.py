@@ -1,8 +1,7 @@
-"""docs/cognito.md tells every operation of the model, and every parameter that is read and changes nothing."""
+"""docs/cognito.md tells every operation of the model; of its parameters test_parameters_of_pools.py."""
 
 from __future__ import annotations
 
-import inspect
 import re
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from sts_emulator.wire import dispatch, models
 
 PAGE = (Path(__file__).parents[3] / "docs" / "cognito.md").read_text("utf-8").partition("## Identity pools")[0]
 THERE, _, ABSENT = PAGE.partition("These are not:")
-REFUSED, _, KEPT = ABSENT.partition("### Parameters that change nothing")
+REFUSED = ABSENT.partition("### Parameters that are refused")[0]
 ROW = re.compile(r"^\| ([A-Z][^|]*) \| (\S[^|]*) \|$", re.MULTILINE)
 
 
@@ -34,17 +33,3 @@ def test_an_operation_is_carried_out_or_refused_with_its_reason(operations):
     assert refused == missing
     there = words("".join(THERE.partition("### What is not there")[2]))
     assert set(operations) - missing <= there
-
-
-def test_a_parameter_that_changes_nothing_is_told(operations):
-    """An operation whose function takes `**_` reads no more of its input than it names."""
-    told = {word for names, _ in ROW.findall(KEPT) for word in words(names)}
-    ignored = {
-        member
-        for name, operation in operations.items()
-        if (function := dispatch.find("cognito-idp", name)) is not None
-        and "_" in (named := inspect.signature(function).parameters)
-        for member in (operation.input.members if operation.input else ())
-        if member not in named
-    }
-    assert ignored <= told

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
 import threading
 from pathlib import Path
 
@@ -163,6 +165,78 @@ def test_nobody_else_waits_for_a_hook(patient, hooks):
         released.set()
         thread.join()
     assert result[0]["AuthenticationResult"]["IdToken"]
+
+
+@pytest.fixture
+def wire():
+    """`wire(head, piece)`: the URL of a server that answers with a head, and then one piece after another for good."""
+    closing: list[contextlib.AbstractContextManager] = []
+
+    def serving(head: bytes, piece: bytes, pause: float = 0.0) -> str:
+        stack = contextlib.ExitStack()
+        closing.append(stack)
+        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        over = threading.Event()
+
+        def answer(connection: socket.socket) -> None:
+            with connection, contextlib.suppress(OSError):
+                connection.recv(65_536)
+                connection.sendall(head)
+                while not over.wait(pause):
+                    connection.sendall(piece)
+
+        def accept() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    threading.Thread(target=answer, args=(listener.accept()[0],), daemon=True).start()
+
+        threading.Thread(target=accept, daemon=True).start()
+        stack.callback(over.set)
+        stack.callback(listener.shutdown, socket.SHUT_RDWR)
+        return f"http://127.0.0.1:{listener.getsockname()[1]}/hook"
+
+    yield serving
+    for stack in closing:
+        stack.close()
+
+
+CHUNKED = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize("patient", [2], indirect=True)
+@pytest.mark.parametrize(
+    ("head", "piece"),
+    [
+        (CHUNKED, b"1\r\n \r\n"),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 900000\r\n\r\n", b" "),
+        (b"HTTP/1.1 200 OK\r\n", b"x: y\r\n"),
+        (b"", b"H"),
+        (b"HTTP/1.1 102 Processing\r\n\r\n", b"HTTP/1.1 102 Processing\r\n\r\n"),
+    ],
+    ids=["chunks", "body", "headers", "no HTTP", "not yet"],
+)
+def test_an_answer_that_drips_is_given_up(patient, refusal, wire, head, piece):
+    """Each piece comes soon after the one before: what counts is the time of the whole."""
+    named(patient, "PreAuthentication", "before")
+    patient.aws.hooks({HookServer.arn("before"): wire(head, piece, pause=0.2)})
+    assert refusal(patient.sign_in) in (SLOW, DENIED)
+    assert patient.aws.events()  # and the server goes on
+
+
+@pytest.mark.parametrize(
+    ("head", "piece", "told"),
+    [
+        (CHUNKED, b"10000\r\n" + b"x" * 65_536 + b"\r\n", NO_JSON),
+        (b"HTTP/1.1 200 OK\r\n\r\n", b"x" * 65_536, NO_JSON),
+        (b"HTTP/1.1 200 OK\r\n", b"x: " + b"y" * 60_000 + b"\r\n", DENIED),
+        (b"HTTP/1.1 200 OK\r\nx: ", b"y" * 65_536, DENIED),
+    ],
+    ids=["chunks", "body", "headers", "one header"],
+)
+def test_an_answer_without_an_end_is_cut_off(app, refusal, wire, head, piece, told):
+    named(app, "PreAuthentication", "before")
+    app.aws.hooks({HookServer.arn("before"): wire(head, piece)})
+    assert refusal(app.sign_in) == told
 
 
 # -- a Lambda endpoint -----------------------------------------------------------------------------------------------

@@ -392,7 +392,7 @@ def test_a_pool_tells_its_functions(app, hooks):
         ),
         (
             {"InboundFederation": {"LambdaVersion": "V1_0", "LambdaArn": "arn:aws:lambda:us-east-1:1:function:x"}},
-            "NotImplemented",
+            "InvalidParameterException",
         ),
         (
             {

@@ -13,6 +13,7 @@ from sts_emulator.idp.user_pools import (
     attempts,
     challenges,
     codes,
+    first_sign_in,
     mfa,
     one_time_codes,
     passkey_sign_in,
@@ -35,6 +36,8 @@ async def begin(attempt: Attempt, user: PoolUser | None, username: str, given: S
     """The choice that the app prefers, where it can be had, or a list of those that can."""
     attempts.check(attempt.world, attempt.pool, user["username"] if user else username)
     progress.check_confirmed(user)
+    if attempt.session:
+        return await first_sign_in.begin(attempt, user, attempt.session)
     offered = offers(attempt.pool, user)
     if given.get("PREFERRED_CHALLENGE") in offered:
         return await _choose(attempt, user, username, given["PREFERRED_CHALLENGE"], given)

@@ -26,6 +26,7 @@ _FIXED: Final = frozenset(
 )
 """Claims that a function cannot change; groups and scopes have members of their own."""
 
+_MACHINES: Final = "3"  # the event's version with tokens of apps for themselves
 _SELF_SERVICE: Final = "aws.cognito.signin.user.admin"
 
 
@@ -84,10 +85,38 @@ async def of(
     function = configuration.function_of(occasion.pool, configuration.TOKENS)
     if function is None:
         return Overrides()
+    return await _asked(
+        occasion, function, source, user["username"], firing.attributes_of(user), groups, scopes, metadata
+    )
+
+
+async def of_machine(
+    occasion: Occasion, source: str, scopes: Iterable[str], metadata: Mapping[str, str] | None
+) -> Overrides:
+    """The same of an app's token for itself: the third version of the event is told of those alone.
+
+    Whose name the event has then is not recorded; here it is the app client's.
+    """
+    function = configuration.function_of(occasion.pool, configuration.TOKENS)
+    if function is None or function.version != _MACHINES:
+        return Overrides()
+    return await _asked(occasion, function, source, occasion.client, {}, Membership(), scopes, metadata)
+
+
+async def _asked(
+    occasion: Occasion,
+    function: configuration.Function,
+    source: str,
+    username: str,
+    told: Mapping[str, str],
+    groups: Membership,
+    scopes: Iterable[str],
+    metadata: Mapping[str, str] | None,
+) -> Overrides:
     is_first = function.version == "1"
     member = "claimsOverrideDetails" if is_first else "claimsAndScopeOverrideDetails"
     request = {
-        "userAttributes": firing.attributes_of(user),
+        "userAttributes": told,
         "groupConfiguration": {
             "groupsToOverride": list(groups.groups),
             "iamRolesToOverride": list(groups.roles),
@@ -96,7 +125,7 @@ async def of(
         **({} if is_first else {"scopes": list(scopes)}),
         **firing.metadata(metadata),
     }
-    said = await firing.fire(occasion, source, user["username"], request, {member: None}) or {}
+    said = await firing.fire(occasion, source, username, request, {member: None}) or {}
     details = responses.table(said, member)
     if is_first:
         return Overrides(id=_claims(details, texts_only=True), groups=_groups(details))

@@ -38,7 +38,6 @@ async def get_client_token(
     wanted = list(dict.fromkeys(Scopes or ())) or custom
     if not wanted or not set(wanted) <= set(custom):
         raise invalid("Invalid scopes requested.")
-    if ClientMetadata:  # for triggers, and there is none that is asked about a client's own tokens here
-        raise invalid("ClientMetadata is for triggers of user authentication.")
     pool = pool_of(ctx.world, client)
-    return {"ClientAuthenticationResult": await machine_tokens.issue(ctx.world, pool, client, wanted)}
+    made = await machine_tokens.issue(ctx, pool, client, wanted, metadata=ClientMetadata)
+    return {"ClientAuthenticationResult": made}

@@ -20,7 +20,7 @@ from sts_emulator.idp.user_pools.kinds import (
     unsupported,
 )
 from sts_emulator.idp.user_pools.managed_login import app_settings
-from sts_emulator.idp.user_pools.pools import LETTERS
+from sts_emulator.idp.user_pools.pools import LETTERS, TERMS
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import operation
 
@@ -114,6 +114,9 @@ def delete_user_pool_client(ctx: Context, *, UserPoolId: str, ClientId: str) -> 
     """Delete a client: its tokens are good no more for calls of this service."""
     reach(ctx, UserPoolId)
     client_of(ctx.world, ClientId, UserPoolId)
+    for key, terms in ctx.world.page_keys(TERMS, f"{UserPoolId}/"):
+        if terms["client"] == ClientId:
+            ctx.world.take(TERMS, key)
     ctx.world.take(CLIENT, ClientId)
     return {}
 

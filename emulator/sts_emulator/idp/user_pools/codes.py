@@ -21,6 +21,7 @@ class Code(TypedDict):
 
     code: str
     attribute: str
+    address: str
     until: float
     wrong: int
 
@@ -71,6 +72,7 @@ async def send(
     sent = Code(
         code=code,
         attribute=attribute,
+        address=address,
         until=world.now() + _LIFETIME.get(purpose, _ATTRIBUTE_LIFETIME),
         wrong=0,
     )
@@ -99,6 +101,8 @@ def deliver_code(world: World, attribute: str, address: str, worded: Words, code
 def use(world: World, pool: Pool, user: PoolUser, purpose: str, answer: str) -> Code:
     """Use up a code; called outside a unit, so that a wrong answer is counted.
 
+    It is over once the user has another address than the one that it went to: it would prove what it never reached.
+
     Raises:
         AwsError: CodeMismatchException; ExpiredCodeException; LimitExceededException.
     """
@@ -106,6 +110,8 @@ def use(world: World, pool: Pool, user: PoolUser, purpose: str, answer: str) -> 
     with world.unit(lock=True):
         sent = world.get(CODE, key)
         if sent is None or sent["until"] <= world.now():
+            raise expired()
+        if sent["address"] != user["attributes"].get(sent["attribute"]):
             raise expired()
         if sent["wrong"] >= TRIES:
             raise AwsError("LimitExceededException", "Attempt limit exceeded, please try after some time.")

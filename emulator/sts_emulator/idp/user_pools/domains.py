@@ -53,7 +53,7 @@ def describe_user_pool_domain(ctx: Context, *, Domain: str) -> Mapping[str, Any]
         "CloudFrontDistribution": _CLOUD_FRONT,
         "Version": "20260101000000",
         "Status": "ACTIVE",
-        "CustomDomainConfig": {"CertificateArn": domain["certificate"]} if "certificate" in domain else {},
+        "CustomDomainConfig": domain.get("custom", {}),
         "ManagedLoginVersion": domain["version"],
     }
     return {"DomainDescription": told}
@@ -107,7 +107,7 @@ def _check_domain(name: str, custom: Mapping[str, str] | None, others: Mapping[s
 def _kept(pool: Pool, name: str, version: int, custom: Mapping[str, str] | None) -> Domain:
     kept: Domain = {"name": name, "pool": pool["id"], "version": version}
     if custom:
-        kept["certificate"] = custom["CertificateArn"]
+        kept["custom"] = dict(custom)
     return kept
 
 

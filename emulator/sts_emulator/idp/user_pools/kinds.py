@@ -5,7 +5,7 @@ Passwords are kept as SRP verifiers, as on AWS (docs/cognito.md, "What is stored
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Final, NotRequired, TypedDict
 
@@ -289,6 +289,12 @@ def change_user(world: World, pool: Pool, user: PoolUser, **changes: Any) -> Poo
     """Store a user with other members; see `save_user`."""
     changed: PoolUser = {**user, **changes, "modified": world.now()}  # type: ignore[typeddict-item]  # members by name
     return save_user(world, pool, changed)
+
+
+def pending_without(user: PoolUser, names: Iterable[str]) -> dict[str, str]:
+    """Addresses that still wait to be verified once these are written or deleted: the newest word counts."""
+    gone = set(names)
+    return {name: address for name, address in user.get("pending", {}).items() if name not in gone}
 
 
 LISTING: Final = Listing(60, lambda: invalid("Invalid pagination token"))  # docs: 60 is the most that a list answers

@@ -4,20 +4,37 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
 
-from sts_emulator.core.world import World
 from sts_emulator.idp import keys
-from sts_emulator.idp.user_pools import clients, pools, tokens
+from sts_emulator.idp.user_pools import claim_overrides, clients, pools, tokens
 from sts_emulator.idp.user_pools.kinds import Client, Pool
+from sts_emulator.idp.user_pools.triggers.firing import Occasion
+from sts_emulator.vending.context import Context
+
+_SOURCE: Final = "TokenGeneration_ClientCredentials"
 
 
-async def issue(world: World, pool: Pool, client: Client, scopes: Iterable[str], resource: str = "") -> dict[str, Any]:
-    """An access token whose subject is the client (docs/aws/cognito.md, "Managed login")."""
+async def issue(
+    ctx: Context,
+    pool: Pool,
+    client: Client,
+    scopes: Iterable[str],
+    *,
+    resource: str = "",
+    metadata: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """An access token whose subject is the client (docs/aws/cognito.md, "Managed login").
+
+    Raises:
+        AwsError: the pool's function refuses.
+    """
+    world, scopes = ctx.world, list(scopes)
+    wanted = await claim_overrides.of_machine(Occasion(ctx, pool, client["id"]), _SOURCE, scopes, metadata)
     signers, now = await tokens.keys_of(world, pool), int(world.now())
     lifetime = clients.lifetime(client, "AccessToken")
-    claims = {
+    claims: dict[str, Any] = {
         "sub": client["id"],
         **({"aud": resource} if resource else {}),
         "token_use": "access",
@@ -30,5 +47,6 @@ async def issue(world: World, pool: Pool, client: Client, scopes: Iterable[str],
         "jti": str(uuid.uuid4()),
         "client_id": client["id"],
     }
+    claims = wanted.in_access(claims)
     token = await asyncio.to_thread(keys.sign, signers["access"], tokens.ALGORITHM, claims, typ=None)
     return {"AccessToken": token, "ExpiresIn": lifetime, "TokenType": "Bearer"}

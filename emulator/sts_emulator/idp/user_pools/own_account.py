@@ -17,6 +17,7 @@ from sts_emulator.idp.user_pools.kinds import (
     find_user,
     invalid,
     not_authorized,
+    pending_without,
 )
 from sts_emulator.idp.user_pools.triggers.firing import Occasion
 from sts_emulator.vending.context import Context
@@ -60,9 +61,10 @@ async def update_user_attributes(
     with ctx.world.unit(lock=True):
         user = _again(ctx.world, party)
         unverified = attributes.unverified_by(changes, user["attributes"])
-        user = change_user(ctx.world, pool, user, attributes={**user["attributes"], **changes, **unverified})
-    wanted = pool["settings"].get("AutoVerifiedAttributes") or ()
-    addresses = [name for name in ("email", "phone_number") if f"{name}_verified" in unverified and name in wanted]
+        wanted = {**user["attributes"], **changes, **unverified}
+        user = change_user(ctx.world, pool, user, attributes=wanted, pending=pending_without(user, changes))
+    verified = pool["settings"].get("AutoVerifiedAttributes") or ()
+    addresses = [name for name in ("email", "phone_number") if f"{name}_verified" in unverified and name in verified]
     sent += [
         await codes.send(occasion, user, name, name, "UpdateUserAttribute", ClientMetadata)
         for name in addresses
@@ -77,7 +79,7 @@ def delete_user_attributes(ctx: Context, *, UserAttributeNames: Iterable[str], A
     names = list(UserAttributeNames)
     party, _ = tokens.bearer(ctx.world, AccessToken)
     attributes.check_writable(party.client, names)
-    change_user(ctx.world, party.pool, party.user, attributes=pool_users.without(party.pool, party.user, names))
+    pool_users.delete_attributes(ctx.world, party.pool, party.user, names)
     return {}
 
 
@@ -99,11 +101,11 @@ async def verify_user_attribute(ctx: Context, *, AccessToken: str, AttributeName
     """Prove an address by its code."""
     party, _ = tokens.bearer(ctx.world, AccessToken)
     _check_address(AttributeName)
-    codes.use(ctx.world, party.pool, party.user, AttributeName, Code)
+    codes.use(ctx.world, party.pool, pool_users.with_pending(party.user, AttributeName), AttributeName, Code)
     with ctx.world.unit(lock=True):
         user = _again(ctx.world, party)
         verified = {**pool_users.with_pending(user, AttributeName)["attributes"], f"{AttributeName}_verified": "true"}
-        rest = {name: value for name, value in user.get("pending", {}).items() if name != AttributeName}
+        rest = pending_without(user, [AttributeName])
         change_user(ctx.world, party.pool, user, attributes=verified, pending=rest)
     return {}
 

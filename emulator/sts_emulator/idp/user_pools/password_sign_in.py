@@ -17,6 +17,7 @@ async def begin(attempt: Attempt, user: PoolUser | None, username: str, given: S
     name = user["username"] if user else username
     attempts.check(world, pool, name)
     progress.check_confirmed(user)
+    progress.check_has_password(attempt, user)
     known = user or passwords.nobody(world, pool, username)
     is_right = await asyncio.to_thread(passwords.is_password, pool, known, password[:512])
     world.refresh()

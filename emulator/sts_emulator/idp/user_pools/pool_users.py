@@ -23,6 +23,7 @@ from sts_emulator.idp.user_pools.kinds import (
     folded,
     invalid,
     not_authorized,
+    pending_without,
     reach,
     save_user,
     user_key,
@@ -187,7 +188,8 @@ async def admin_update_user_attributes(
     with ctx.world.unit(lock=True):
         user = user_of(ctx.world, pool, user["username"])
         unverified = attributes.unverified_by(changes, user["attributes"])
-        change_user(ctx.world, pool, user, attributes={**user["attributes"], **unverified, **changes})
+        wanted = {**user["attributes"], **unverified, **changes}
+        change_user(ctx.world, pool, user, attributes=wanted, pending=pending_without(user, changes))
     return {}
 
 
@@ -197,7 +199,7 @@ def admin_delete_user_attributes(
 ) -> Mapping[str, Any]:
     """Remove attributes."""
     pool, user = _reach(ctx, UserPoolId, Username)
-    change_user(ctx.world, pool, user, attributes=without(pool, user, UserAttributeNames))
+    delete_attributes(ctx.world, pool, user, UserAttributeNames)
     return {}
 
 
@@ -291,16 +293,20 @@ def remove(world: World, pool: Pool, user: PoolUser) -> None:
     world.take(USER, user_key(pool, user["username"]))
 
 
-def without(pool: Pool, user: PoolUser, names: Iterable[str]) -> dict[str, str]:
-    """A user's attributes but for some. Raises AwsError for those that they cannot be without."""
+def delete_attributes(world: World, pool: Pool, user: PoolUser, names: Iterable[str]) -> None:
+    """Delete attributes of a user, and what waits to follow them. Raises AwsError for what they cannot be without."""
     gone = set(names)
+    change_user(world, pool, user, attributes=_without(pool, user, gone), pending=pending_without(user, gone))
+
+
+def _without(pool: Pool, user: PoolUser, gone: set[str]) -> dict[str, str]:
     required = {attribute["Name"] for attribute in pool["schema"] if attribute.get("Required")}
     for name in sorted(gone & (required | {"sub"} | set(pool["settings"].get("UsernameAttributes") or ()))):
         raise invalid(f"Cannot delete attribute {name}")
     attributes.checked(
         pool, [{"Name": name, "Value": user["attributes"].get(name, "")} for name in gone if name in user["attributes"]]
     )
-    gone |= {f"{name}_verified" for name in gone}
+    gone = gone | {f"{name}_verified" for name in gone}
     return {name: value for name, value in user["attributes"].items() if name not in gone}
 
 

@@ -150,7 +150,7 @@ def delete_user_pool(ctx: Context, *, UserPoolId: str) -> Mapping[str, Any]:
         raise invalid("User pool cannot be deleted. It has a domain configured that should be deleted first.")
     held: tuple[Kind[Any], ...] = (
         *(USER, GROUP, ALIAS, IDENTITY_PROVIDER, LINK, RESOURCE_SERVER, STYLE, CUSTOMIZATION),
-        *(SIGN_IN, CODE, DEVICE, SETTING, SAML_KEY),
+        *(SIGN_IN, CODE, DEVICE, SETTING, SAML_KEY, TERMS, IMPORT, IMPORT_FILE),
     )
     for kind in held:
         for key, _ in ctx.world.page_keys(kind, f"{UserPoolId}/"):
@@ -296,12 +296,12 @@ def _by_arn(ctx: Context, arn: str, keys: Mapping[str, tuple[str, ...]]) -> Pool
 
 
 class Domain(TypedDict):
-    """A domain of managed login: a prefix of AWS's, or one of the customer's own, with a certificate's ARN."""
+    """A domain of managed login: a prefix of AWS's, or one of the customer's own, with what was said of it."""
 
     name: str
     pool: str
     version: int
-    certificate: NotRequired[str]
+    custom: NotRequired[dict[str, str]]
 
 
 class ResourceServer(TypedDict):
@@ -317,12 +317,15 @@ DOMAIN: Final[Kind[Domain]] = Kind("user-pool-domain")  # key: its name
 RESOURCE_SERVER: Final[Kind[ResourceServer]] = Kind("user-pool-resource-server")  # key: `POOL/identifier`
 STYLE: Final[Kind[Any]] = Kind("user-pool-style")
 CUSTOMIZATION: Final[Kind[Any]] = Kind("user-pool-customization")
-# Of these `tokens`, `codes`, `devices` and `saml_keys`, which import this file, know more.
+# Of these those modules know more that import this file.
 KEYS: Final[Kind[Any]] = Kind("user-pool-keys")
 SIGN_IN: Final = documents.USER_POOL_SIGN_IN
 CODE: Final[Kind[Any]] = Kind("user-pool-code")
 DEVICE: Final[Kind[Any]] = Kind("user-pool-device")
 SAML_KEY: Final[Kind[Any]] = Kind("user-pool-saml-key")  # key: `POOL/which`
+TERMS: Final[Kind[Any]] = Kind("user-pool-terms")
+IMPORT: Final[Kind[Any]] = Kind("user-pool-import")
+IMPORT_FILE: Final[Kind[Any]] = Kind("user-pool-import-file")
 SETTING: Final[Kind[Any]] = Kind("user-pool-setting")  # of a pool, beside its own: key `POOL/which`
 
 

@@ -9,7 +9,16 @@ from typing import Any, Final
 
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
-from sts_emulator.idp.user_pools import attempts, challenges, device_proof, devices, mfa, one_time_codes, tokens
+from sts_emulator.idp.user_pools import (
+    attempts,
+    challenges,
+    clients,
+    device_proof,
+    devices,
+    mfa,
+    one_time_codes,
+    tokens,
+)
 from sts_emulator.idp.user_pools.kinds import (
     WRONG_PASSWORD,
     Client,
@@ -26,7 +35,6 @@ Strings = Mapping[str, str]
 
 NEW_PASSWORD: Final = "NEW_PASSWORD_REQUIRED"  # noqa: S105 - the name of a challenge
 USER_ATTRIBUTE: Final = "userAttributes."
-_RESET_REQUIRED = "Password reset required for the user"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +53,7 @@ class Attempt:
     device: str = ""  # the key of one that this request names
     validation: Strings | None = None
     metadata: Strings | None = None
+    session: str = ""  # of a sign-up that was just confirmed
 
     @property
     def world(self) -> World:
@@ -154,11 +163,23 @@ def check_confirmed(user: PoolUser | None) -> None:
         raise AwsError("UserNotConfirmedException", "User is not confirmed.")
 
 
+def check_has_password(attempt: Attempt, user: PoolUser | None) -> None:
+    """Who was imported has none yet, and is told so where that may be told (Cognito's guide on imports)."""
+    if user and not user["verifier"] and not clients.hides_users(attempt.client):
+        _check_reset(user)
+
+
 def check_able(user: PoolUser) -> None:
+    """Who has no password, and proves themselves otherwise, has none to choose anew."""
     if not user["enabled"]:
         raise not_authorized("User is disabled.")
+    if user["verifier"]:
+        _check_reset(user)
+
+
+def _check_reset(user: PoolUser) -> None:
     if user["status"] == "RESET_REQUIRED":
-        raise AwsError("PasswordResetRequiredException", _RESET_REQUIRED)
+        raise AwsError("PasswordResetRequiredException", "Password reset required for the user")
 
 
 def again(attempt: Attempt, user: PoolUser) -> PoolUser:

@@ -10,8 +10,10 @@ from typing import Any
 from sts_emulator.core.errors import AwsError
 from sts_emulator.idp.user_pools import (
     attributes,
+    challenges,
     clients,
     codes,
+    first_sign_in,
     joining,
     migration,
     passwords,
@@ -97,7 +99,10 @@ async def sign_up(
     elif attribute := _address_of(pool, user):
         delivery = await codes.send(visitor.occasion, user, codes.SIGN_UP, attribute, "SignUp", ClientMetadata)
     told = {"UserConfirmed": is_confirmed, "UserSub": user["sub"]}
-    return {**told, "CodeDeliveryDetails": delivery} if delivery else told
+    if not delivery:
+        return told
+    session = first_sign_in.session_after_sign_up(world, pool, client, user, delivery["AttributeName"])
+    return {**told, "CodeDeliveryDetails": delivery, **session}
 
 
 @operation("cognito-idp", "ConfirmSignUp")
@@ -110,6 +115,7 @@ async def confirm_sign_up(
     SecretHash: str | None = None,
     ForceAliasCreation: bool = False,
     ClientMetadata: Mapping[str, str] | None = None,
+    Session: str = "",
     **_: Any,
 ) -> Mapping[str, Any]:
     """Prove the address that the code went to; it is verified by that."""
@@ -119,13 +125,19 @@ async def confirm_sign_up(
     user = _present(visitor)
     if user["status"] != "UNCONFIRMED":
         raise not_authorized(f"User cannot be confirmed. Current status is {user['status']}")
-    used = codes.use(world, visitor.pool, user, codes.SIGN_UP, ConfirmationCode)
+    begun = first_sign_in.take(world, Session, visitor.client, user) if Session else None
+    try:
+        used = codes.use(world, visitor.pool, user, codes.SIGN_UP, ConfirmationCode)
+    except AwsError:
+        if begun:
+            challenges.give_back(world, begun)
+        raise
     verified = {**user["attributes"], f"{used['attribute']}_verified": "true"}
     confirmed: PoolUser = {**user, "status": "CONFIRMED", "attributes": verified, "modified": world.now()}
     with world.unit(lock=True):
         save_user(world, visitor.pool, confirmed, force=ForceAliasCreation)
     await joining.after_confirmation(visitor.occasion, confirmed, joining.SIGNED_UP, ClientMetadata)
-    return {}
+    return first_sign_in.session_after_confirmation(world, visitor.pool, visitor.client, confirmed, used["attribute"])
 
 
 @operation("cognito-idp", "ResendConfirmationCode")

@@ -33,6 +33,7 @@ from sts_emulator.idp.user_pools.kinds import (
     find_user,
     invalid,
     not_authorized,
+    pending_without,
     pool_of,
     reach,
     unsupported,
@@ -60,11 +61,12 @@ async def initiate_auth(
     ClientId: str,
     AuthParameters: Strings | None = None,
     ClientMetadata: Strings | None = None,
+    Session: str = "",
     **_: Any,
 ) -> Mapping[str, Any]:
     """Begin to sign in, by the user's own app."""
     client = client_of(ctx.world, ClientId)
-    attempt = Attempt(ctx, pool_of(ctx.world, client), client, validation=ClientMetadata)
+    attempt = Attempt(ctx, pool_of(ctx.world, client), client, validation=ClientMetadata, session=Session)
     if AuthFlow in _ADMIN:
         raise invalid("Initiate Auth method not supported.")
     return await begin_flow(attempt, AuthFlow, AuthParameters or {})
@@ -79,11 +81,13 @@ async def admin_initiate_auth(
     AuthFlow: str,
     AuthParameters: Strings | None = None,
     ClientMetadata: Strings | None = None,
+    Session: str = "",
     **_: Any,
 ) -> Mapping[str, Any]:
     """Begin to sign in, by a server that has AWS credentials."""
     pool = reach(ctx, UserPoolId)
-    attempt = Attempt(ctx, pool, client_of(ctx.world, ClientId, UserPoolId), validation=ClientMetadata)
+    client = client_of(ctx.world, ClientId, UserPoolId)
+    attempt = Attempt(ctx, pool, client, validation=ClientMetadata, session=Session)
     if AuthFlow == "USER_PASSWORD_AUTH":
         raise invalid("Initiate Auth method not supported.")
     return await begin_flow(attempt, AuthFlow, AuthParameters or {})
@@ -130,6 +134,8 @@ async def admin_respond_to_auth_challenge(
 async def begin_flow(attempt: Attempt, flow: str, given: Strings) -> Mapping[str, Any]:
     """What a flow answers: tokens, or a challenge. On a page, the `UserSub` of who has proven themselves."""
     attempt = _on_device(attempt, given)
+    if attempt.session and flow != "USER_AUTH":
+        raise invalid("Session is for USER_AUTH only.")
     if flow in _REFRESHING:
         return await refreshing.by_flow(attempt.ctx, attempt.pool, attempt.client, given)
     begin = _FLOWS.get(flow)
@@ -241,7 +247,8 @@ async def _answer_new_password(
     kept = await asyncio.to_thread(passwords.following, pool, user, password)
     with world.unit(lock=True):
         user = progress.again(attempt, user)
-        user = change_user(world, pool, user, **kept, status="CONFIRMED", attributes=wanted)
+        rest = pending_without(user, changes)
+        user = change_user(world, pool, user, **kept, status="CONFIRMED", attributes=wanted, pending=rest)
     return await progress.proven(attempt, user, source=tokens.NEW_PASSWORD)
 
 
@@ -292,7 +299,7 @@ async def _answer_device_proof(attempt: Attempt, given: Strings) -> Mapping[str,
     is_right = srp_sign_in.is_timestamp(demanded(given, "TIMESTAMP"))
     user, device = await device_proof.proven(attempt.world, attempt.pool, attempt.client, given, is_right)
     progress.check_able(user)
-    return await progress.signed_in(replace(attempt, device=device), user)
+    return await progress.signed_in(replace(attempt, device=device), user, source=tokens.DEVICE)
 
 
 def _on_device(attempt: Attempt, given: Strings) -> Attempt:

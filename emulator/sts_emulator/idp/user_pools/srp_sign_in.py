@@ -40,6 +40,7 @@ async def begin(
     name = user["username"] if user else username
     attempts.check(attempt.world, attempt.pool, name)
     progress.check_confirmed(user)
+    progress.check_has_password(attempt, user)
     known = user or passwords.nobody(attempt.world, attempt.pool, username)
     verifier = known["verifier"] or passwords.nobody(attempt.world, attempt.pool, username)["verifier"]
     b_secret, b_public = await asyncio.to_thread(srp.offer, verifier)

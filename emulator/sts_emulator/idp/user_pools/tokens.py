@@ -37,6 +37,7 @@ AUTHENTICATION: Final = "TokenGeneration_Authentication"
 NEW_PASSWORD: Final = "TokenGeneration_NewPasswordChallenge"  # noqa: S105 - a source of events
 HOSTED: Final = "TokenGeneration_HostedAuth"
 REFRESH: Final = "TokenGeneration_RefreshTokens"
+DEVICE: Final = "TokenGeneration_AuthenticateDevice"
 LONGEST: Final = 16_384
 """Characters of a token that are looked at."""
 

@@ -438,3 +438,48 @@ def test_the_pools_functions_may_refuse_who_comes_first(app, aws, idp, person, h
     assert person.back["error"] == "invalid_request"
     names = [user["Username"] for user in idp.list_users(UserPoolId=POOL)["Users"]]
     assert "corp_jane" not in names
+
+
+def inbound(aws, idp, hooks, function) -> None:
+    config = {"InboundFederation": {"LambdaVersion": "V1_0", "LambdaArn": hooks.arn("InboundFederation")}}
+    hooks.play(SimpleNamespace(aws=aws, admin=idp, pool=POOL), config, InboundFederation=function)
+
+
+def test_the_pools_function_transforms_what_a_provider_says(app, aws, idp, person, hooks):
+    # given a function that drops teams and makes addresses small
+    email = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/emailaddress"
+
+    def transforming(event: dict) -> dict:
+        said = event["request"]["attributes"]["samlResponse"]
+        event["response"]["userAttributesToMap"] = {email: f"team.{'-'.join(said['team'])}@corp.example"}
+        return event
+
+    inbound(aws, idp, hooks, transforming)
+
+    # when somebody comes, and comes again
+    for _ in range(2):
+        by_saml(person, app.url(identity_provider="corp", scope="openid profile", prompt="login"))
+        claims = claims_of(app, person)
+
+        # then that is what is mapped, and they are who the provider says
+        assert (claims["cognito:username"], claims["email"]) == ("corp_jane", "team.blue-red@corp.example")
+        assert "custom:team" not in claims
+    event = hooks.events[0]
+    assert hooks.sources() == ["InboundFederation_ExternalProvider"] * 2
+    assert (event["request"]["providerName"], event["request"]["providerType"]) == ("corp", "SAML")
+    assert event["response"] == {"userAttributesToMap": {}}
+
+
+def test_a_function_that_answers_nothing_changes_nothing(app, aws, idp, person, hooks):
+    inbound(aws, idp, hooks, lambda event: event)
+    by_okta(person, app.url(identity_provider="okta", scope="openid profile"), email="o@okta.example")
+    assert claims_of(app, person)["email"] == "o@okta.example"
+    assert hooks.events[0]["request"]["attributes"]["idToken"]["sub"] == "00u1"
+
+
+@pytest.mark.parametrize("answer", [{"userAttributesToMap": []}, {"userAttributesToMap": "x"}, None])
+def test_a_function_that_answers_what_is_no_table(app, aws, idp, person, hooks, answer):
+    inbound(aws, idp, hooks, lambda event: {**event, "response": answer})
+    by_saml(person, app.url(identity_provider="corp"))
+    assert person.back["error"] == "invalid_request"
+    assert "corp_jane" not in [user["Username"] for user in idp.list_users(UserPoolId=POOL)["Users"]]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+from types import SimpleNamespace
 
 import httpx
 import pytest
-from managed_login_lab import CALLBACK, OUT, PASSWORD, SECRET, App, Person
+from managed_login_lab import CALLBACK, OUT, PASSWORD, POOL, SECRET, App, Person
 
 
 def code_of(app: App, person: Person, **changes: str | None) -> str:
@@ -202,6 +203,18 @@ def test_client_credentials(aws):
         assert answer.json() == {"error": "invalid_scope"}
     answer = App(aws, "server", SECRET).token(grant_type="client_credentials")
     assert answer.json() == {"error": "unauthorized_client"}
+
+
+def test_what_a_machine_tells_the_pools_function(aws, hooks):
+    machine, admin = App(aws, "machine", SECRET), aws.client("cognito-idp")
+    config = {"PreTokenGenerationConfig": {"LambdaVersion": "V3_0", "LambdaArn": hooks.arn("PreTokenGeneration")}}
+    hooks.play(SimpleNamespace(aws=aws, admin=admin, pool=POOL), config, PreTokenGeneration=lambda event: event)
+    assert machine.token(grant_type="client_credentials", aws_client_metadata='{"tenant": "blue"}').status_code == 200
+    assert hooks.events[0]["request"]["clientMetadata"] == {"tenant": "blue"}
+    for text in ("{", "[]", '{"tenant": 7}', "[" * 5_000):
+        answer = machine.token(grant_type="client_credentials", aws_client_metadata=text)
+        assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
+    assert len(hooks.events) == 1
 
 
 def test_forms_of_other_sites_and_other_browsers(aws, app, person):

@@ -20,6 +20,7 @@ from sts_emulator.idp.user_pools.kinds import (
     PoolUser,
     change_user,
     folded,
+    pending_without,
     save_user,
     user_key,
 )
@@ -48,7 +49,7 @@ def arrive(world: World, pool: Pool, provider: IdentityProvider, subject: str, c
         changed = {name: value for name, value in mapped.items() if user["attributes"].get(name) != value}
         attributes.check_mutable(pool, changed)
         told = {**user["attributes"], **attributes.unverified_by(changed, user["attributes"]), **changed}
-        user = change_user(world, pool, user, attributes=told)
+        user = change_user(world, pool, user, attributes=told, pending=pending_without(user, changed))
     return user
 
 

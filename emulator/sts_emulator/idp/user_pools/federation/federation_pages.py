@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from sts_emulator.core.errors import AwsError
 from sts_emulator.idp.user_pools import joining
-from sts_emulator.idp.user_pools.federation import asking, federated_users, oidc_answers, saml_answers
+from sts_emulator.idp.user_pools.federation import asking, federated_users, inbound, oidc_answers, saml_answers
 from sts_emulator.idp.user_pools.kinds import IdentityProvider, PoolUser
 from sts_emulator.idp.user_pools.managed_login import authorization, login_steps
 from sts_emulator.idp.user_pools.managed_login.authorization import Asked, Sent, as_login
@@ -17,7 +17,6 @@ from sts_emulator.methods.saml.assertion_refusals import Refused
 from sts_emulator.pages import render
 from sts_emulator.pages.routes import page
 from sts_emulator.pages.visit import Attempt, Visit
-from sts_emulator.vending.context import Context
 from sts_emulator.wire.http import Response, form
 
 _LONGEST: Final = 100_000  # characters of a response
@@ -97,7 +96,9 @@ async def _signed_in(
             except Refused as no:
                 evidence["refused"] = no.why
                 raise
-            user = await _arrived(attempt.ctx, asked, provider, subject, claims)
+            occasion = Occasion(attempt.ctx, asked.pool, asked.client["id"])
+            claims = await inbound.transformed(occasion, provider, subject, claims)
+            user = await _arrived(occasion, provider, subject, claims)
             evidence["person"] = user["username"]
             attempt.result = {}
             return await login_steps.enter(visit, attempt.ctx, asked, Present(user, visit.world.now(), vouched))
@@ -107,12 +108,9 @@ async def _signed_in(
         raise asked.refused("invalid_request", asking.refusal_of(refusal, provider["name"])) from None
 
 
-async def _arrived(
-    ctx: Context, asked: Asked, provider: IdentityProvider, subject: str, claims: Mapping[str, Any]
-) -> PoolUser:
+async def _arrived(occasion: Occasion, provider: IdentityProvider, subject: str, claims: Mapping[str, Any]) -> PoolUser:
     """The user; the pool's functions are asked before the first time, and told after it. Raises AwsError."""
-    world, pool = ctx.world, asked.pool
-    occasion = Occasion(ctx, pool, asked.client["id"])
+    world, pool = occasion.ctx.world, occasion.pool
     is_new = federated_users.newcomer(world, pool, provider, subject, claims)
     if is_new is not None:
         await joining.before_external(occasion, *is_new)

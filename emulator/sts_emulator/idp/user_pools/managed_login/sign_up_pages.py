@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from sts_emulator.core.errors import AwsError
 from sts_emulator.idp.user_pools import clients, pools, sign_up, signin
-from sts_emulator.idp.user_pools.managed_login import authorization, login_steps
+from sts_emulator.idp.user_pools.managed_login import authorization, login_steps, terms
 from sts_emulator.idp.user_pools.managed_login.app_settings import LOCAL
 from sts_emulator.idp.user_pools.managed_login.authorization import Asked, Sent, as_login
 from sts_emulator.idp.user_pools.managed_login.login_steps import STEPS
@@ -192,6 +192,7 @@ def _sign_up(visit: Visit, asked: Asked, refusal: AwsError | None = None) -> Res
         name_is=login_steps.name_of(asked.pool),
         needs_password=not login_steps.are_chosen(visit, asked) or not {"EMAIL_OTP", "SMS_OTP"} & set(factors),
         asks=[{"name": name, "value": given.get(f"attribute.{name}", "")[:2048]} for name in asks],
+        terms=terms.links_of(visit.world, asked.pool, asked.client["id"]),
     )
 
 

@@ -175,7 +175,7 @@ async def _by_refresh_token(app: App, ctx: Context) -> Mapping[str, Any]:
         raise _no("invalid_grant", refusal.message) from None
 
 
-async def _for_itself(app: App, _ctx: Context) -> Mapping[str, Any]:
+async def _for_itself(app: App, ctx: Context) -> Mapping[str, Any]:
     _allow(app, "client_credentials")
     if not app.client["secret"]:
         raise _no("unauthorized_client")
@@ -187,7 +187,19 @@ async def _for_itself(app: App, _ctx: Context) -> Mapping[str, Any]:
         raise _no("invalid_scope")
     if resource and not authorization.is_resource(resource):
         raise _no("invalid_request")
-    return await machine_tokens.issue(app.visit.world, app.pool, app.client, wanted, resource)
+    metadata = _metadata(app.fields.get("aws_client_metadata", ""))
+    return await machine_tokens.issue(ctx, app.pool, app.client, wanted, resource=resource, metadata=metadata)
+
+
+def _metadata(text: str) -> dict[str, str]:
+    """What the app tells the pool's functions: a JSON object of texts."""
+    try:
+        told = json.loads(text) if text else {}
+    except (ValueError, RecursionError):
+        told = None
+    if not isinstance(told, dict) or not all(isinstance(value, str) for value in told.values()):
+        raise _no("invalid_request", "aws_client_metadata is a JSON object of texts")
+    return told
 
 
 _GRANTS: Final[Mapping[str, Callable[[App, Context], Awaitable[Mapping[str, Any]]]]] = {

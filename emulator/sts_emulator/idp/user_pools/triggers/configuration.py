@@ -14,13 +14,13 @@ TRIGGERS: Final = (
     *("PreSignUp", "PostConfirmation", "PreAuthentication", "PostAuthentication", "CustomMessage", "UserMigration"),
     *("DefineAuthChallenge", "CreateAuthChallenge", "VerifyAuthChallengeResponse"),
 )
+INBOUND: Final = "InboundFederation"
 TOKENS: Final = "PreTokenGeneration"
 _TOKENS_CONFIG: Final = "PreTokenGenerationConfig"
 _ABSENT: Final = {
     "CustomSMSSender": "a custom SMS sender (its codes are encrypted by KMS, which is not here; CustomMessage is)",
     "CustomEmailSender": "a custom e-mail sender (its codes are encrypted by KMS, which is not here; CustomMessage is)",
     "KMSKeyID": "a KMS key for custom senders",
-    "InboundFederation": "the trigger InboundFederation",
 }
 _FUNCTION = re.compile(r"arn:[\w-]+:lambda:[\w-]+:[0-9]{12}:function:[\w-]{1,64}(:[\w$-]{1,128})?", re.ASCII)
 
@@ -36,8 +36,8 @@ class Function:
 def function_of(pool: Pool, trigger: str) -> Function | None:
     """The function that a pool names for a trigger."""
     config: Mapping[str, Any] = pool["settings"].get("LambdaConfig") or {}
-    if trigger == TOKENS and _TOKENS_CONFIG in config:
-        versioned = config[_TOKENS_CONFIG]
+    versioned = config.get(_TOKENS_CONFIG if trigger == TOKENS else trigger)
+    if isinstance(versioned, Mapping):
         return Function(versioned["LambdaArn"], versioned["LambdaVersion"][1])  # V2_0
     arn = config.get(trigger)
     return Function(arn) if arn else None
@@ -49,6 +49,8 @@ def check(config: Mapping[str, Any], tier: str) -> None:
         if config.get(name):
             raise unsupported(what)
     versioned = config.get(_TOKENS_CONFIG)
+    if config.get(INBOUND):
+        _check_arn(config[INBOUND]["LambdaArn"])
     for name in (*TRIGGERS, TOKENS):
         if config.get(name):
             _check_arn(config[name])
