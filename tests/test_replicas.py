@@ -68,6 +68,26 @@ def test_a_state_outlives_its_server(serve, state):
         assert "CreateUser" in names
 
 
+def test_the_listener_of_a_world_that_another_server_deletes_is_closed(serve, state):
+    with (
+        serve(*state) as (first, _),
+        serve(*state) as (second, _),
+        contextlib.closing(Emulator(first).control()) as api,
+        contextlib.closing(Emulator(second).control()) as other,
+    ):
+        for world in ("lab", "stays"):
+            api.api("POST", "worlds", body={"name": world})
+        left, stays = (
+            api.api("POST", "worlds", world, "listeners", body={"kind": "world"}) for world in ("lab", "stays")
+        )
+        assert httpx.get(f"{left['url']}/health", timeout=60).status_code == 200
+        other.api("DELETE", "worlds", "lab")
+        with contextlib.suppress(httpx.ConnectError):
+            while True:
+                httpx.get(f"{left['url']}/health", timeout=60)
+        assert httpx.get(f"{stays['url']}/health", timeout=60).status_code == 200
+
+
 def test_without_a_state_file_nothing_is_kept(serve):
     with serve() as (url, _), contextlib.closing(Emulator(url).control()) as api:
         old = api.api("GET", "worlds", "default", "credentials")

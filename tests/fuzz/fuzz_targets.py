@@ -5,18 +5,23 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import zlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from sts_emulator.accounts import passkeys
 from sts_emulator.app import create_server, handle
 from sts_emulator.core.errors import AwsError
 from sts_emulator.gateway import multipart, post_policy
-from sts_emulator.methods.roles_anywhere import certificates
+from sts_emulator.iam.credentials import server_certificates, ssh_keys
+from sts_emulator.iam.providers import saml_providers
+from sts_emulator.idp import authn_requests
+from sts_emulator.methods.roles_anywhere import certificates, revocation
 from sts_emulator.methods.saml import message
-from sts_emulator.methods.tokens import jwt
+from sts_emulator.methods.tokens import jwk, jwt
 from sts_emulator.pages import answering
 from sts_emulator.policy.deciding import document
 from sts_emulator.scenario import ScenarioError, parse
@@ -89,6 +94,8 @@ def _token(data: bytes) -> None:
 def _assertion(data: bytes) -> None:
     with suppress(AwsError):
         message.read(base64.b64encode(data).decode())
+    with suppress(AwsError):
+        message.read(data.decode("latin-1"))
 
 
 def _cbor(data: bytes) -> None:
@@ -150,6 +157,50 @@ def _form_upload(data: bytes) -> None:
         asyncio.run(read())
 
 
+def _crl(data: bytes) -> None:
+    with suppress(ValueError):
+        revocation.load(data)
+
+
+def _keys(data: bytes) -> None:
+    with suppress(ValueError, RecursionError):
+        keys = jwk.KeySet(json.loads(data))
+        for algorithm in ("RS256", "ES384"):
+            if verify := keys.verifier("a", algorithm):
+                verify(b"x", data)
+
+
+def _metadata(data: bytes) -> None:
+    with suppress(AwsError):
+        saml_providers.described(data.decode("utf-8", "surrogateescape"), 1_800_000_000)
+
+
+def _authn_request(data: bytes) -> None:
+    deflate = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    for text in (data.decode("latin-1"), base64.b64encode(deflate.compress(data) + deflate.flush()).decode()):
+        with suppress(ValueError):
+            authn_requests._parsed(text)
+
+
+def _pem(data: bytes) -> None:
+    text = data.decode("latin-1")
+    with suppress(AwsError):
+        ssh_keys._read(text)
+    with suppress(AwsError):
+        server_certificates._checked(text, text, "", 1_800_000_000)
+
+
+def _passkey(data: bytes) -> None:
+    world = _server().worlds.get("default")
+    party = passkeys.Party("localhost", "x", ("http://localhost",))
+    said = {"type": "webauthn.create", "challenge": passkeys._challenge(world, party, "x"), "origin": party.origins[0]}
+    parts = {"clientDataJSON": passkeys._text(json.dumps(said).encode()), "attestationObject": passkeys._text(data)}
+    whole = json.dumps({"id": "AA", "rawId": "AA", "type": "public-key", "response": parts})
+    for response in (whole, data.decode("utf-8", "replace")):
+        with suppress(passkeys.NotProvenError):
+            passkeys.register(world, party, "x", response)
+
+
 def _message(data: bytes) -> None:
     messages.read(data, "127.0.0.1", "http")
 
@@ -163,6 +214,8 @@ AUTHORIZATION = (
     + "a" * 64
 )
 RESPONSE = '<samlp:Response xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion" ID="_a" Version="2.0"><saml:Assertion ID="_b"><saml:Issuer>x</saml:Issuer></saml:Assertion></samlp:Response>'
+METADATA = '<EntityDescriptor xmlns="urn:oasis:names:tc:SAML:2.0:metadata" entityID="a"><IDPSSODescriptor protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol"><KeyDescriptor use="signing"><KeyInfo xmlns="http://www.w3.org/2000/09/xmldsig#"><X509Data><X509Certificate>MAA=</X509Certificate></X509Data></KeyInfo></KeyDescriptor><SingleSignOnService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST" Location="https://a"/></IDPSSODescriptor></EntityDescriptor>'
+AUTHN_REQUEST = '<samlp:AuthnRequest xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" ID="_a" Version="2.0"/>'
 UPLOAD_POLICY = json.dumps(
     {
         "expiration": "2026-11-30T00:00:00Z",
@@ -185,6 +238,12 @@ TARGETS = {
     "post-policy": Target(_post_policy, (UPLOAD_POLICY.encode(),)),
     "chunks": Target(_chunks, (b"5\r\nhello\r\n0\r\n\r\n", b"5\r\nhello\r\n0\r\nx-amz-checksum-crc32:AAAAAA==\r\n\r\n")),
     "form-upload": Target(_form_upload, (UPLOAD.encode(),)),
+    "crl": Target(_crl, (b"-----BEGIN X509 CRL-----\nMAA=\n-----END X509 CRL-----\n", bytes.fromhex("3019300d06092a864886f70d01010b05003000170d3236303130313030303030305a"))),
+    "keys": Target(_keys, (b'{"keys":[{"kid":"a","kty":"RSA","n":"AQAB","e":"AQAB"}]}', b'{"keys":[{"kid":"a","kty":"EC","crv":"P-384","x":"AQ","y":"AQ","x5c":["MAA="]}]}')),
+    "metadata": Target(_metadata, (METADATA.encode(),)),
+    "authn-request": Target(_authn_request, (AUTHN_REQUEST.encode(),)),
+    "pem": Target(_pem, (b"-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n", b"ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAAAQE= a")),
+    "passkey": Target(_passkey, (b"\xa3cfmtdnonegattStmt\xa0hauthDataX\x25" + b"\0" * 37, b'{"id":"a","response":{"clientDataJSON":"e30"}}')),
     "http": Target(_message, (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc",)),
 }  # fmt: skip
 

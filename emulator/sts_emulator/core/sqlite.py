@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sts_emulator.core import clock, sqlite_file
+from sts_emulator.core.sqlite_log import Log
 from sts_emulator.core.store import (
     AlreadyExistsError,
     Change,
@@ -108,6 +109,7 @@ class SqliteStore(_Reading):
         # A store in memory has no other writers: its revisions are known without asking SQLite.
         self._revisions: dict[str, int] | None = {} if path == MEMORY else None
         self._appended: dict[str, int] = {}
+        self._log: Log | None = None
         if path == MEMORY:
             self._db = self._writer = self._event_writer = sqlite_file.connect(path)
             sqlite_file.create(self._db)
@@ -115,8 +117,10 @@ class SqliteStore(_Reading):
             self._db = sqlite_file.open_file(path)
             self._writer = sqlite_file.connect(path, PATIENCE)
             self._event_writer = sqlite_file.connect(path, 0)
-            if durable:
-                for connection in (self._writer, self._event_writer):
+            self._log = Log(path)
+            for connection in (self._writer, self._event_writer):
+                connection.execute("PRAGMA wal_autocheckpoint = 0")
+                if durable:
                     connection.execute("PRAGMA synchronous = FULL")
 
     @property
@@ -190,6 +194,11 @@ class SqliteStore(_Reading):
             raise UnavailableError("another unit is writing")
         self._writing = True
 
+    def committed(self, rows: int) -> None:
+        """So many rows were written. For transactions."""
+        if self._log is not None:
+            self._log.wrote(rows)
+
     def end(self) -> None:
         """Let the next writer in. For transactions."""
         if self._revisions is not None:
@@ -208,8 +217,10 @@ class SqliteStore(_Reading):
         db = self._event_writer
         try:
             db.execute("BEGIN IMMEDIATE")
+            before = db.total_changes
             yield db
             db.execute("COMMIT")
+            self.committed(db.total_changes - before)
         except sqlite3.Error as error:
             _roll_back(db)
             raise _unavailable(error) from error
@@ -264,6 +275,8 @@ class SqliteStore(_Reading):
         return int(self._row("SELECT COALESCE(MAX(position), 0) FROM events", ())[0])
 
     def close(self) -> None:
+        if self._log is not None:
+            self._log.close()
         for connection in {self._db, self._writer, self._event_writer}:
             connection.close()
 
@@ -286,6 +299,7 @@ class SqliteTransaction(_Reading):
     def __init__(self, store: SqliteStore, db: sqlite3.Connection) -> None:
         self._store = store
         self._db = db
+        self._before = db.total_changes
 
     def add(self, world: str, kind: str, key: str, body: Document, uid: str) -> None:
         try:
@@ -359,6 +373,7 @@ class SqliteTransaction(_Reading):
     def commit(self) -> None:
         try:
             self._db.execute("COMMIT")
+            self._store.committed(self._db.total_changes - self._before)
         except sqlite3.Error as error:
             _roll_back(self._db)
             raise _unavailable(error) from error

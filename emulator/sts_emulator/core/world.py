@@ -214,7 +214,7 @@ class World:
         try:
             document: Any = self._documents[kind, key]
         except KeyError:
-            document = self._reads.get(self.name, kind, key)
+            document = self._reads.get(self.name, kind, key) if _is_text(key) else None
             self._remember(self._documents, (kind, key), document)
         body: Body | None = document
         return body
@@ -225,7 +225,7 @@ class World:
         try:
             key = self._keys_by_uid[place]
         except KeyError:
-            row = self._reads.find(self.name, kind, uid)
+            row = self._reads.find(self.name, kind, uid) if _is_text(uid) else None
             key = row[0] if row else None
             self._remember(self._keys_by_uid, place, key)
         return None if key is None else self.get(kind, key)
@@ -439,6 +439,15 @@ class World:
         transaction.commit()
         if not self._row_changed:  # else the next look loads it all anew
             self._snapshot.follow(self._begun, revision, self._written)
+
+
+def _is_text(name: str) -> bool:
+    """Whether it can be looked up: what strangers write in JSON may hold half of a pair of surrogates."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _catch_up(store: Store, reads: Reads, snapshot: Snapshot, revision: int) -> bool:

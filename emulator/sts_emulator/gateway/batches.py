@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 from xml.sax.saxutils import escape
 
@@ -40,7 +41,7 @@ async def sort_out(passage: Passage, known: ResourcePolicies, needs: tuple[Need,
     denied: dict[str, AwsError] = {}
     async for need, decision, guarded in decided(passage, known, needs):
         if decision.verdict != "allow" and need.resource not in denied:
-            denied[need.resource] = refusal(passage, need, decision, guarded)
+            denied[need.resource] = await passage.read(partial(refusal, passage, need, decision, guarded))
     refused, allowed = Refused(), []
     for named in wanted:
         error = denied.get(f"arn:aws:s3:::{passage.parameters['Bucket']}/{named.get('Key', '')}")

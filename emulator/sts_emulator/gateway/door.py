@@ -107,13 +107,27 @@ class Door:
             await self._pass(passage)
         except GoneError:
             record(ctx, error=AwsError("IncompleteBody", "The caller has gone in the middle of its body"))
-        except HalfError:
-            record(ctx, error=forwarding.unreachable(passage, "broke off in the middle of its answer"))
+        except HalfError as half:
+            if half.__cause__ is None:
+                record(ctx, error=forwarding.unreachable(passage, "broke off in the middle of its answer"))
             await _break_off(passage)
         except leaving.HeldBackError:
             await leaving.wait_until_gone(receive)
+        except UnavailableError as error:
+            await forwarding.send_response(passage, self.refuse(name, passage.request, error))
         except Exception as error:  # noqa: BLE001 - told to the client, or logged whole
-            await forwarding.send_response(passage, _failure(passage, error))
+            response = _failure(passage, error)
+            try:
+                await self._server.events.settled()
+            except UnavailableError as lost:
+                response = self.refuse(name, passage.request, lost)
+            await forwarding.send_response(passage, response)
+
+    def refuse(self, name: str, request: Request, error: UnavailableError) -> Response:
+        """The answer to a call that the state cannot serve, or whose event it does not take."""
+        self._server.health.failed(error)
+        told = AwsError("ServiceUnavailable", "The state is unavailable.", status=503)
+        return error_forms.render(name, None, request, told, new_request_id())
 
     async def _pass(self, passage: Passage) -> None:
         if self._server.settings.permissive:  # no signature tells who asks: a foreign page must not
@@ -130,7 +144,7 @@ class Door:
         if passage.signing_name == S3 and form_upload.is_form(passage):
             await self._pass_form(passage)
             return
-        signer.identify(passage)  # 3
+        await passage.read(partial(signer.identify, passage))  # 3
         if passage.signing_name == S3:
             await self._pass_to_s3(passage)
             return
@@ -184,7 +198,7 @@ class Door:
         form = await reader.fields()
         assert form.file is not None
         with form.file:
-            policy = form_upload.judge(passage, form)
+            policy = await passage.read(partial(form_upload.judge, passage, form))
             await leaving.meet_fault(passage)
             await verdicts.allow(passage, self._policies, await verdicts.needs_of(passage, self._policies))
             await reader.file(policy.largest)
@@ -194,7 +208,7 @@ class Door:
             await _answer(passage, exchange)
             return
         made = await conversation.whole(passage.upstream, exchange, _LARGEST_DOCUMENT)
-        record(passage.ctx)
+        await _write_down(passage)
         await forwarding.send_response(passage, form_upload.answer(passage, form.fields, made.headers))
 
     async def _forward(self, passage: Passage, body: bytes) -> Exchange:
@@ -211,7 +225,6 @@ class Door:
             return
         if not allowed:
             body = batches.nothing_deleted(refused)
-            record(passage.ctx, error=refused.errors[0][1])
         else:
             body = batches.body_of(allowed, passage.parameters)
             passage.request = replace(
@@ -222,7 +235,7 @@ class Door:
             if answer.status >= _FAILED:
                 raise _of_upstream(passage, answer.status)
             body = batches.with_refused(answer.body, refused)
-            record(passage.ctx, error=refused.errors[0][1])
+        await _write_down(passage, refused.errors[0][1])
         headers = [("content-type", "application/xml"), ("x-amz-request-id", passage.ctx.request_id)]
         await forwarding.send_response(passage, Response(200, headers, body))
 
@@ -289,7 +302,13 @@ async def _answer(passage: Passage, exchange: Exchange) -> None:
     status = exchange.status
     passage.ctx.evidence |= {"upstream": passage.upstream.origin, "status": status}
     error = _of_upstream(passage, status) if status >= _FAILED else None
-    await forwarding.relay(passage, exchange, partial(record, passage.ctx, error=error))
+    await forwarding.relay(passage, exchange, partial(_write_down, passage, error))
+
+
+async def _write_down(passage: Passage, error: AwsError | None = None) -> None:
+    """Record a call; its answer may leave then. Raises UnavailableError: the state does not take it."""
+    record(passage.ctx, error=error)
+    await passage.ctx.server.events.settled()
 
 
 def _of_upstream(passage: Passage, status: int) -> AwsError:
@@ -302,8 +321,6 @@ def _failure(passage: Passage, error: Exception) -> Response:
         error = forwarding.late(passage)
     elif isinstance(error, BrokenError):
         error = forwarding.unreachable(passage, str(error))
-    elif isinstance(error, UnavailableError):
-        error = AwsError("ServiceUnavailable", "The state is unavailable.", status=503)
     elif not isinstance(error, AwsError):
         log.error("%s %s failed inside", passage.request.method, passage.request.signed_path, exc_info=error)
         error = AwsError("InternalFailure", _INTERNAL, status=500)

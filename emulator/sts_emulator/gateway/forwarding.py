@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Callable, Container
+from collections.abc import AsyncIterator, Awaitable, Callable, Container
 from contextlib import aclosing
 from functools import partial
 from typing import Final
 
 from sts_emulator.core.errors import AwsError
+from sts_emulator.core.store import UnavailableError
 from sts_emulator.gateway import answers, conversation, cross_origin, naming, resigning, uploads
 from sts_emulator.gateway.exchange import BrokenError, Exchange, LateError
 from sts_emulator.gateway.large_bodies import worked
@@ -31,6 +32,7 @@ _DROPPED: Final = frozenset(  # of an answer: what is between two neighbours, or
 )
 _REQUEST_ID = re.compile(r"(<RequestI[dD]>)[^<]*(</RequestI[dD]>)")
 _NO_BODY: Final = frozenset({204, 304})
+WriteDown = Callable[[], Awaitable[object]]
 _NOTHING_READ: Final = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
 
 
@@ -118,10 +120,10 @@ def _known_names(passage: Passage) -> Container[str] | None:
     return foreign_routing.route(passage.meant.operation).names if passage.meant is not None else ()
 
 
-async def relay(passage: Passage, exchange: Exchange, write_down: Callable[[], object]) -> None:
-    """Send the answer on as it comes; `write_down` is called when all of it is here, before its last piece leaves.
+async def relay(passage: Passage, exchange: Exchange, write_down: WriteDown) -> None:
+    """Send the answer on as it comes; `write_down` is awaited when all of it is here, before its last piece leaves.
 
-    Raises LateError and BrokenError while nothing of it has left.
+    Raises LateError, BrokenError and UnavailableError while nothing of it has left.
     """
     try:
         if _is_short(exchange) or not _is_stream(passage, exchange):
@@ -149,7 +151,7 @@ def _names_upstream(passage: Passage) -> bool:
     return passage.meant is None or naming.holds_urls(passage.meant.service.name, passage.operation)
 
 
-async def _relay_whole(passage: Passage, exchange: Exchange, write_down: Callable[[], object]) -> None:
+async def _relay_whole(passage: Passage, exchange: Exchange, write_down: WriteDown) -> None:
     pieces, size = [], 0
     while piece := await exchange.read():
         pieces.append(piece)
@@ -163,7 +165,7 @@ async def _relay_whole(passage: Passage, exchange: Exchange, write_down: Callabl
         await _start(passage, exchange, None)
         await _send_on(passage, exchange, body, None, write_down)
         return
-    write_down()  # before its head leaves, which is the whole answer where the body is empty
+    await write_down()  # before its head leaves, which is the whole answer where the body is empty
     if passage.request.method != "HEAD":
         body = await worked(body, partial(named, passage, exchange, body))
         await _start(passage, exchange, len(body))
@@ -194,14 +196,14 @@ def _is_text(exchange: Exchange) -> bool:
     return any(part in kind for part in (b"xml", b"json", b"text"))
 
 
-async def _relay_stream(passage: Passage, exchange: Exchange, write_down: Callable[[], object]) -> None:
+async def _relay_stream(passage: Passage, exchange: Exchange, write_down: WriteDown) -> None:
     first = await exchange.read()  # what breaks off before is a 502
     await _start(passage, exchange, exchange.length)
     await _send_on(passage, exchange, first, exchange.length, write_down)
 
 
 async def _send_on(
-    passage: Passage, exchange: Exchange, piece: bytes, length: int | None, write_down: Callable[[], object]
+    passage: Passage, exchange: Exchange, piece: bytes, length: int | None, write_down: WriteDown
 ) -> None:
     """Send a piece and those that follow it. Whoever knows the length takes the last one for the end."""
     sent = 0
@@ -209,18 +211,20 @@ async def _send_on(
         while piece:
             sent += len(piece)
             if sent == length:
-                write_down()
+                await write_down()
             await passage.send({"type": "http.response.body", "body": piece, "more_body": True})
             piece = await exchange.read()
+        if sent != length:
+            await write_down()
     except (BrokenError, LateError):
         raise HalfError from None
-    if sent != length:
-        write_down()
+    except UnavailableError as error:
+        raise HalfError from error
     await passage.send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 class HalfError(Exception):
-    """The upstream has broken off in the middle of an answer of which a part has left."""
+    """An answer of which a part has left has no end: the upstream broke off, or the state does not take its event."""
 
 
 async def _start(passage: Passage, exchange: Exchange, length: int | None) -> None:

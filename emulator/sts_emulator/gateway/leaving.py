@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Any
 
 from sts_emulator.core import faults
@@ -24,7 +25,8 @@ async def meet_fault(passage: Passage) -> None:
         HeldBackError: nothing is to be done or said.
     """
     assert passage.meant is not None
-    fault = passage.fault = faults.take(passage.ctx.world, passage.meant.service.name, passage.operation)
+    taken = partial(faults.take, passage.ctx.world, passage.meant.service.name, passage.operation)
+    fault = passage.fault = await passage.read(taken)
     if fault is None:
         return
     await asyncio.sleep(fault.delay_seconds)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from sts_emulator.core.faults import Fault
+from sts_emulator.core.store import NotAtHandError
 from sts_emulator.gateway.call import Call, Need
 from sts_emulator.gateway.upstreams import Upstream
 from sts_emulator.vending.context import Context, Keys
@@ -15,6 +16,8 @@ from sts_emulator.wire.asgi import Receive, Scope, Send
 from sts_emulator.wire.foreign_routing import Meant
 from sts_emulator.wire.http import Request
 from sts_emulator.wire.sigv4 import Signed
+
+Value = TypeVar("Value")
 
 
 @dataclass(slots=True)
@@ -51,6 +54,18 @@ class Passage:
     def operation(self) -> str:
         """The operation's name."""
         return self.meant.operation.name if self.meant is not None else ""
+
+    async def read(self, step: Callable[[], Value]) -> Value:
+        """What a step that reads the world comes to: by what is at hand, else beside others, who need not wait."""
+        world, server = self.ctx.world, self.ctx.server
+        try:
+            return step()
+        except NotAtHandError:
+            world.take_time(server.worlds.store)
+        try:
+            return await server.run(step)
+        finally:
+            world.hurry()
 
     def as_call(self) -> Call:
         """What the map is asked with."""

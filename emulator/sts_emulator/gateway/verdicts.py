@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 from asyncio import sleep
 from collections.abc import AsyncIterator, Iterator, Sequence
+from functools import partial
 from itertools import chain
 from typing import Final
 
 from sts_emulator.accounts import documents, organizations
 from sts_emulator.core.errors import AwsError
+from sts_emulator.core.world import World
 from sts_emulator.gateway import resource_tags, s3_conditions
 from sts_emulator.gateway.call import Need
 from sts_emulator.gateway.map import Unmapped
@@ -62,7 +64,7 @@ async def allow(passage: Passage, known: ResourcePolicies, needs: Sequence[Need]
     """Let a call go on, or refuse it. Raises AwsError, and what reading a policy raises."""
     async for need, decision, guarded in decided(passage, known, needs):
         if decision.verdict != "allow":
-            raise refusal(passage, need, decision, guarded)
+            raise await passage.read(partial(refusal, passage, need, decision, guarded))
 
 
 async def decided(
@@ -79,23 +81,28 @@ async def _decide(passage: Passage, known: ResourcePolicies, need: Need) -> tupl
     ctx, caller = passage.ctx, passage.ctx.caller
     guarded = await guarded_by(passage, known, need.resource)
     owner = guarded.owner or passage.account
-    keys = {**need.keys, **_keys_of_call(passage, owner)}
-    rcps = () if caller is not None and organizations.is_exempt(caller.role) else _control(passage, need, owner)
-    policies = _in_play(passage, guarded, rcps)
+    keys = {**need.keys, **await passage.read(partial(_keys_of_call, passage, owner))}
+    rcps = await passage.read(partial(_control, passage, need, owner))
+    policies = await passage.read(lambda: list(_in_play(passage, guarded, rcps)))
     keys.update(await resource_tags.keys(known, need, owner, ctx.region, policies, passage.bucket_tags))
     if caller is None:
         side = PolicySet(trust=guarded.policy or NOBODYS, rcps=rcps, resource_account=owner)
-        return consult_unsigned(ctx, _ANONYMOUS, need.action, need.resource, keys, side), guarded
-    policy = guarded.policy or (NOBODYS if owner != caller.account else None)
-    decision = consult(ctx, caller, need.action, need.resource, keys, trust=policy, rcps=rcps, resource_account=owner)
-    return decision, guarded
+        asked = partial(consult_unsigned, ctx, _ANONYMOUS, need.action, need.resource, keys, side)
+    else:
+        policy = guarded.policy or (NOBODYS if owner != caller.account else None)
+        question = partial(consult, ctx, caller, need.action, need.resource, keys)
+        asked = partial(question, trust=policy, rcps=rcps, resource_account=owner)
+    return await passage.read(asked), guarded
 
 
 async def guarded_by(passage: Passage, known: ResourcePolicies, resource: str) -> Guarded:
     """Whose a resource is, and what it says itself. Raises what reading it does."""
-    world = passage.ctx.world
-    accounts = world.memo("accounts", lambda: [account["id"] for account in world.page(documents.ACCOUNT)])
+    accounts = await passage.read(partial(_accounts, passage.ctx.world))
     return await known.of(resource, passage.account, passage.ctx.region, accounts)
+
+
+def _accounts(world: World) -> list[str]:
+    return world.memo("accounts", lambda: [account["id"] for account in world.page(documents.ACCOUNT)])
 
 
 def _in_play(passage: Passage, guarded: Guarded, rcps: organizations.Levels) -> Iterator[Document]:
@@ -115,7 +122,9 @@ def _in_play(passage: Passage, guarded: Guarded, rcps: organizations.Levels) -> 
 
 
 def _control(passage: Passage, need: Need, owner: str) -> organizations.Levels:
-    service = need.action.partition(":")[0]
+    caller, service = passage.ctx.caller, need.action.partition(":")[0]
+    if caller is not None and organizations.is_exempt(caller.role):
+        return ()
     return organizations.resource_control(passage.ctx.world, owner) if service in RESOURCE_SERVICES else ()
 
 

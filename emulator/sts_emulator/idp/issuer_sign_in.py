@@ -66,7 +66,7 @@ def sign_in(visit: Visit, name: str) -> Response:
     return render.redirect(f"{query['redirect_uri']}?{urlencode({'code': code, **state})}")
 
 
-@page("POST", "/issuers/{name}/oauth2/token", foreign=True)
+@page("POST", "/issuers/{name}/oauth2/token", mistakes=(ValueError,), foreign=True)
 async def token(visit: Visit, name: str) -> Response:
     """An ID token for a code."""
     fields, world = visit.posted, visit.world

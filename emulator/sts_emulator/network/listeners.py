@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import socket
 import ssl
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeVar
 
 from sts_emulator.accounts import documents
+from sts_emulator.core.store import UnavailableError
 from sts_emulator.serving.answers import TRANSPORT
 from sts_emulator.vending.context import Server
 
@@ -35,6 +37,7 @@ that by TLS under AWS's own names, and `proxy` leads CONNECT requests to it."""
 
 HOP_HEADER: Final = b"x-emulator-hop-limit"
 MOST: Final = 1_000
+SWEPT_EVERY: Final = 1.0  # seconds
 
 ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - compared, not listened on
 
@@ -130,6 +133,21 @@ class Listeners:
             except ListenerError as why:
                 log.error("instance %s has no listener: %s", asked.workload, why)  # noqa: TRY400 - no traceback of ours
         return opened
+
+    async def sweep(self) -> None:
+        """Close the listeners of deleted worlds, whoever deletes them: another process may as well."""
+        while True:
+            await asyncio.sleep(SWEPT_EVERY)
+            if not self._open:
+                continue
+            with contextlib.suppress(UnavailableError):  # then it is tried again
+                for listener in await self._server.run(self._left_over):
+                    self._close(listener)
+
+    def _left_over(self) -> list[Listener]:
+        store = self._server.worlds.store
+        store.look()
+        return [listener for listener in self.all() if store.revision(listener.asked.world) is None]
 
     async def close(self, listener: Listener) -> None:
         """Close a listener; connections that it has accepted end with their request."""

@@ -85,14 +85,30 @@ class Front:
         if not service and door.may_share(request):
             request.body = await read_body(receive, MAX_BODY) or b""
             receive, service = _again(request.body, receive), door.shared_service(request)
-        world = self.server.worlds.get(name) if service else None
+        try:
+            world = await self._world_for_door(name) if service else None
+        except UnavailableError as error:
+            await send_answer(scope, receive, send, door.refuse(service, request, error))
+            return
         if world is None:
             await self._serve(scope, receive, send)
             return
         base_url = f"{request.scheme}://{request.headers.get('host', '')}{prefix}"
         request.body = b""
         await door.answer(world, service, request, base_url, scope, receive, send)
-        self.server.events.settle()
+
+    async def _world_for_door(self, name: str) -> World | None:
+        """The world as it is now; with a database elsewhere the door reads beside the loop what is not at hand."""
+        if self.looks is None:
+            return self.server.worlds.get(name)
+        await self.looks.wait()
+        try:
+            return self.server.worlds.get(name, in_a_hurry=True)
+        except NotAtHandError:
+            world = await self.server.run(partial(self.server.worlds.get, name))
+            if world is not None:
+                world.hurry()
+            return world
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"].startswith(_API) and _MOUNT not in scope:

@@ -44,7 +44,7 @@ async def _serve(front: Front, ready: Callable[[Server], None], worker: Worker |
     gc.freeze()  # what is loaded now stays: the collector need not walk it again (docs/aws/performance.md, "Growth")
     gc.enable()
     gc.set_threshold(50_000, 20, 100)
-    beside = [asyncio.create_task(_announce(sockets, server, ready))]
+    beside = [asyncio.create_task(_announce(sockets, server, ready)), asyncio.create_task(listeners.sweep())]
     if worker is not None:
         asyncio.get_running_loop().add_reader(worker.parent, os.kill, os.getpid(), signal.SIGTERM)  # it is gone
     if is_first:

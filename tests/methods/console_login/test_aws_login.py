@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import hashlib
 import json
 import os
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 import boto3
+import httpx
 import jwt
 import pytest
 from awscrt.crypto import EC, ECExportFormat, ECType
 from botocore.credentials import _build_dpop_header
-from login_lab import CROSS_DEVICE, DEV, SAME_DEVICE, LoginTool, new_key
+from login_lab import CROSS_DEVICE, DEV, SAME_DEVICE, SCENARIO, LoginTool, new_key
 
+from sts_emulator import Aws, Emulator
 from sts_emulator.cli.errors import CommandError
 
 ALICE = f"{DEV}/alice"
@@ -139,6 +143,33 @@ def test_a_key_that_its_tool_writes_shorter_at_first_is_the_same_later(tool):
     tool.key = EC.new_key_from_der_data(tool.key.export_key(ECExportFormat.SEC1))
     assert {len(coordinate) for coordinate in tool.key.get_public_coords()} == {32}
     assert tool.who(tool.refresh(tokens)) == f"arn:aws:iam::{DEV}:user/alice"
+
+
+@pytest.mark.parametrize("kind", ["file", "postgres"])
+def test_of_two_replicas_one_takes_a_proof(serve, request, tmp_path, kind):
+    """Both are shown it at the same moment, as behind a balancer, where they have one name."""
+    state = str(tmp_path / "state") if kind == "file" else request.getfixturevalue("postgres").database()
+    scenario = tmp_path / "world.yaml"
+    scenario.write_text(SCENARIO)
+    flags = ("--state", state, "--scenario", str(scenario))
+    with (
+        serve(*flags) as (first, _),
+        serve(*flags) as (second, _),
+        contextlib.closing(Emulator(first).control()) as api,
+        ThreadPoolExecutor(2) as threads,
+    ):
+        tool = LoginTool(Aws(api, "default"))
+        tokens = tool.login(ALICE)
+        told = {"clientId": tool.client, "grantType": "refresh_token", "refreshToken": tokens["refreshToken"]}
+
+        def shown(to: str, proof: str) -> int:
+            headers = {"dpop": proof, "host": first.removeprefix("http://")}
+            return httpx.post(f"{to}/v1/token", json=told, headers=headers, timeout=60).status_code
+
+        for _ in range(10):
+            proof = _build_dpop_header(tool.key, f"{first}/v1/token")
+            assert sorted(threads.map(shown, (first, second), (proof, proof))) == [200, 400]
+            assert shown(second, proof) == 400
 
 
 def test_another_worlds_refresh_token(tool, denied, emulator_server):

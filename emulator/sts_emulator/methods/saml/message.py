@@ -7,7 +7,6 @@ that matters has one permitted place, and everything else about the document is 
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -110,9 +109,10 @@ def parsed(text: str) -> Any:
         raise malformed(f"longer than {MAX_MESSAGE} characters")
     try:
         data = base64.b64decode(compact, validate=True)
-        root = xml.parse(data, max_bytes=MAX_MESSAGE)
-    except binascii.Error:
+    except ValueError:
         raise malformed("not base64") from None
+    try:
+        root = xml.parse(data, max_bytes=MAX_MESSAGE)
     except xml.UnsafeXmlError as bad:
         raise malformed(f"unsafe XML: {bad}") from None
     _check_ids(root)

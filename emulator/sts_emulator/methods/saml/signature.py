@@ -9,7 +9,6 @@ digested.
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import importlib
 import re
@@ -191,5 +190,5 @@ def _cut(element: Any) -> None:
 def _decoded(value: str) -> bytes:
     try:
         return base64.b64decode(value)
-    except binascii.Error:
+    except ValueError:
         return b""
