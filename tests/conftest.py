@@ -101,6 +101,14 @@ def serve():
 
 
 @pytest.fixture(scope="session")
+def school(serve, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a server for all tests of labs, with moto behind its door and a file as its state."""
+    folder = tmp_path_factory.mktemp("school")
+    with serve("--upstream", "moto", "--scenario", "/dev/null", "--state", "state.db", cwd=folder) as (url, _):
+        yield url
+
+
+@pytest.fixture(scope="session")
 def javascript_clients() -> Path:
     """The folder of the programs in JavaScript, with the libraries that they use."""
     return javascript.installed(Path(__file__).parent / "clients" / "js")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 PREFIX = "EMULATOR_"
 _SEPARATORS = {
@@ -56,8 +58,10 @@ class Settings:
 
     @property
     def own_ports(self) -> tuple[int, ...]:
-        """The ports on which this server itself is reached."""
-        return tuple(port for port in (self.port, self.tls_port) if port)
+        """The ports on which this server is reached, and what is behind its door, which knows no worlds."""
+        behind = [urlsplit(re.sub(r"\A[a-z0-9-]+=", "", given)) for given in self.upstream]
+        ports = [place.port or (443 if place.scheme == "https" else 80) for place in behind]
+        return tuple(port for port in (self.port, self.tls_port, *ports) if port)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:

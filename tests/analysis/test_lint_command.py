@@ -217,6 +217,36 @@ def test_a_folder_may_hold_other_files(here: Path, capsys: pytest.CaptureFixture
     assert (code, told.splitlines()[-1]) == (1, "1 policy: 1 security")
 
 
+UNFILLED = """\
+accounts:
+  "{{ account }}":
+    roles: {open: {trust: [{Effect: Allow, Principal: {AWS: "*"}, Action: sts:AssumeRole}]}}
+"""
+
+
+def test_a_template_is_no_scenario_yet(here: Path, capsys: pytest.CaptureFixture[str]):
+    # Given a folder with a scenario whose placeholders somebody fills later, and one that has none
+    (here / "infra").mkdir()
+    policy(here / "infra", "open.json", Principal={"AWS": "*"})
+    (here / "infra" / "template.yaml").write_text(UNFILLED)
+
+    # When the folder is linted, the template is passed over, and that is told
+    code, told = lint(capsys, "infra")
+    assert code == 1
+    assert "1 policy: 1 security" in told.splitlines()
+    assert "infra/template.yaml: a template whose placeholders are not filled, passed over" in told
+
+    # But who names it is told that it cannot be used
+    code, told = lint(capsys, "infra/template.yaml")
+    assert code == 2
+    assert "must be twelve digits" in told
+
+    # And a placeholder in a text that is none of them does not make a scenario a template
+    filled = UNFILLED.replace("{{ account }}", "111122223333")
+    (here / "infra" / "template.yaml").write_text(f"description: of {{{{ x }}}}\n{filled}")
+    assert "2 policies: 2 security" in lint(capsys, "infra")[1].splitlines()
+
+
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [

@@ -1,4 +1,4 @@
-"""One server for all tests of labs, with moto behind its door and a file as its state; each learner has a world."""
+"""Learners of the school's server, each with a world."""
 
 from __future__ import annotations
 
@@ -9,14 +9,6 @@ import pytest
 
 from sts_emulator.cli.control import Control
 from sts_emulator.cli.learner import Learner
-
-
-@pytest.fixture(scope="session")
-def school(serve, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The server's URL."""
-    folder = tmp_path_factory.mktemp("school")
-    with serve("--upstream", "moto", "--scenario", "/dev/null", "--state", "state.db", cwd=folder) as (url, _):
-        yield url
 
 
 @pytest.fixture

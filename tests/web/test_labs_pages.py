@@ -1,4 +1,4 @@
-"""Labs in the browser: a learner goes through three of them, with and without scripts, and a teacher looks on."""
+"""Labs in the browser: a learner goes through five of them, with and without scripts, and a teacher looks on."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from console_lab import THEMES, WIDTHS, serious, visit, window
 
 from sts_emulator.cli.control import Control
 from sts_emulator.cli.learner import Learner
-from sts_emulator.labs import shelf
+from sts_emulator.labs import proof, shelf
 
 PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
 NUMBERS = itertools.count(1)
+LONGER = [pytest.param(lab, marks=pytest.mark.clients) for lab in ("cognito", "roles-anywhere")]
 
 
 @pytest.fixture
-def learner(emulator_server):
+def learner(school):
     """Somebody of a class, whose world is there and empty."""
-    with Control(emulator_server.url) as control:
+    with Control(school) as control:
         world = f"pages{os.getpid()}-{next(NUMBERS):02}"
         control.api("POST", "worlds", body={"name": world})
         somebody = Learner(control, world)
@@ -47,7 +48,11 @@ def do(hands, lab: str, step: str) -> None:
         function(hands)
 
 
-@pytest.mark.parametrize("lab", ["saml", "confused-deputy", "choosing"])
+SHOWN = {"saml": ("prediction", "wrap"), "cognito": ("guest", "staff")}
+"""Which step of a lab is shown in the docs, and as which picture."""
+
+
+@pytest.mark.parametrize("lab", ["saml", "confused-deputy", "choosing", *LONGER])
 def test_a_learner_goes_through_a_lab(learner, chromium, lab):
     # Given somebody who opens the list of labs, and begins this one
     page = window(chromium, width=1280)
@@ -76,18 +81,65 @@ def test_a_learner_goes_through_a_lab(learner, chromium, lab):
             page.locator(f"#came-{name}", has_text="✓ right").wait_for(timeout=120_000)
             assert page.locator(f"#came-{name} .because").text_content().strip()
     hands.close()
-    if lab == "saml":
-        page.locator("#step-wrap").scroll_into_view_if_needed()
-        picture(page, "prediction")
+    if lab in SHOWN:
+        name, step_name = SHOWN[lab]
+        page.locator(f"#step-{step_name}").scroll_into_view_if_needed()
+        picture(page, name)
     page.get_by_role("button", name="A hint").click()
     assert page.locator("#hints ol > li").count() == 1
     page.get_by_role("button", name="Check", exact=True).click()
 
     # Then it is solved, in the browser and in the terminal
     assert page.locator("#checks li.open").count() == 0
+    if lab == "roles-anywhere":
+        page.locator("#checks").scroll_into_view_if_needed()
+        picture(page, "solved")
     assert learner.read(lab)["state"] == "solved"
     page.goto(labs(learner))
     assert "✓ solved" in page.locator(f"[data-lab={lab}]").text_content()
+    assert page.complaints == []
+
+
+def test_a_teacher_looks_on(school, chromium):
+    # Given a class in which one has solved a lab, one is in the middle of it, one takes hints, and one has not begun
+    with Control(school) as control:
+        ann, ben, eva, tom = learners = [Learner(control, f"monday-{number:02}") for number in range(1, 5)]
+        for learner in learners:
+            control.api("POST", "worlds", body={"name": learner.world})
+        for learner in (ann, ben, eva):
+            learner.start("confused-deputy")
+        proof.solve(ann, "confused-deputy")
+        hands = ben.hands("confused-deputy")
+        for step in ("audit", "borrow"):
+            do(hands, "confused-deputy", step)
+        eva.hint("confused-deputy")
+        for learner in (ann, ben, eva):
+            learner.check("confused-deputy")
+
+        # When the teacher looks, they see who is where, and what the last check said
+        page = window(chromium, width=1280)
+        page.goto(f"{school}/_emulator/class/monday")
+        rows = {learner.world: page.locator(f"tr[data-world={learner.world}]") for learner in learners}
+        assert "✓ solved" in rows[ann.world].text_content()
+        assert "2/5" in rows[ben.world].text_content()
+        assert "You have not been Mallory yet" in rows[eva.world].text_content()
+        assert "nothing" in rows[tom.world].text_content()
+        picture(page, "class")
+
+        # And when somebody goes on, it is seen without loading the page again
+        do(hands, "confused-deputy", "repair")
+        ben.check("confused-deputy")
+        page.locator(f"tr[data-world={ben.world}]", has_text="✓ solved").wait_for(timeout=120_000)
+
+        # And a timeline can be projected: it follows what its learner does
+        page.get_by_role("link", name=f"Timeline of {ben.world}").click()
+        page.wait_for_load_state()
+        do(hands, "confused-deputy", "refused")
+        page.get_by_text("AssumeRole").first.wait_for(timeout=120_000)
+        picture(page, "timeline")
+        hands.close()
+        for learner in learners:
+            control.api("DELETE", "worlds", learner.world)
     assert page.complaints == []
 
 

@@ -70,5 +70,5 @@ def url_fault(url: str, *, hosts: tuple[str, ...], own_ports: tuple[int, ...], o
         return f"`{host[:200]}` is not this machine; `serve {option} {host[:200]}` allows it"
     port = port or (443 if parts.scheme == "https" else 80)
     if is_loopback(host) and port in own_ports:  # or a hook could be the control API
-        return f"`{url[:200]}` is this server itself"
+        return f"`{url[:200]}` is this server itself, or what is behind its door"
     return ""

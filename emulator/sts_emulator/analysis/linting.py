@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 SUFFIXES: Final = (".yaml", ".yml", ".json", ".template", ".tfstate")
 _WHOLE: Final = b'"RoleDetailList"'
+_PLACEHOLDER = re.compile(rb"\{\{[^{}\n]+\}\}")  # of Jinja, Helm and the like, and of our labs
 _IGNORED = re.compile(r"#\s*sts-emulator:\s*ignore=([a-z0-9,-]+)")
 
 
@@ -112,7 +113,8 @@ def lint_file(
     """Look at every policy of a file, as of `now` (seconds since 1970; None: of the real time).
 
     `estate` says who exists beside: see `whole_accounts`.
-    Without `strict` a file that is neither a scenario nor anything to import holds none: a folder may hold others.
+    Without `strict` a file that is neither a scenario nor anything to import holds none: a folder may hold others. Nor
+    does a scenario that becomes one only when somebody fills its placeholders.
 
     Raises:
         ScenarioError: it cannot be used.
@@ -133,8 +135,13 @@ def lint_file(
     else:
         from sts_emulator.scenario.model import of_tree
 
-        root = load(data, str(path))
-        scenario = of_tree(root, data, str(path), path.parent).filled()
+        try:
+            root = load(data, str(path))
+            scenario = of_tree(root, data, str(path), path.parent).filled()
+        except ScenarioError:
+            if strict or not _PLACEHOLDER.search(data):
+                raise
+            return Linted(notes=(f"{path}: a template whose placeholders are not filled, passed over",))
         subjects = list(_of_scenario(root, path))
         sections = [entry for entry in scenario.entries if entry.section.key == "import"]
         imported = [source for section in sections for source in section.value or ()]

@@ -10,7 +10,7 @@ import base64
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sts_emulator.accounts import documents
 from sts_emulator.accounts.documents import SamlIdp
@@ -18,6 +18,9 @@ from sts_emulator.core import rsa_keys
 from sts_emulator.core.store import AlreadyExistsError
 from sts_emulator.core.world import World
 from sts_emulator.policy.arns import parse_arn
+
+if TYPE_CHECKING:
+    from sts_emulator.idp.saml_assertion import Facts
 
 KIND: Final = documents.SAML_IDP
 SIGN_IN: Final = "https://signin.aws.amazon.com/saml"
@@ -127,13 +130,27 @@ def assert_user(idp: SamlIdp, user: str, now: float, wish: Wish, base_url: str =
     Raises:
         ValueError: no such user, or a role that the user does not have.
     """
-    from sts_emulator.idp.saml_assertion import ONE_TIME_CODE, PASSWORD, Facts, signed_response
+    from sts_emulator.idp.saml_assertion import signed_response
+
+    facts = _facts(idp, user, now, wish, base_url)
+    return signed_response(facts, idp["private_key"], idp["certificate"], encrypt_for=wish.encrypt_for)
+
+
+def suppose_user(idp: SamlIdp, user: str, now: float, wish: Wish) -> str:
+    """What `assert_user` makes, but not signed, for trials: see methods.saml.verify.suppose. Raises likewise."""
+    from sts_emulator.idp.saml_assertion import unsigned_response
+
+    return unsigned_response(_facts(idp, user, now, wish, ""), encrypt_for=wish.encrypt_for)
+
+
+def _facts(idp: SamlIdp, user: str, now: float, wish: Wish, base_url: str) -> Facts:
+    from sts_emulator.idp.saml_assertion import ONE_TIME_CODE, PASSWORD, Facts
 
     person = idp["users"].get(user)
     if person is None:
         raise ValueError(f"no user `{user[:80]}` in `{idp['name']}`; there are {', '.join(idp['users']) or 'none'}")
     destination = wish.destination or (f"{base_url}/saml" if base_url else SIGN_IN)
-    facts = Facts(
+    return Facts(
         issuer=idp["entity_id"],
         subject=user,
         now=now,
@@ -145,7 +162,6 @@ def assert_user(idp: SamlIdp, user: str, now: float, wish: Wish, base_url: str =
         in_response_to=wish.in_response_to or "",
         authentication=ONE_TIME_CODE if wish.second_factor else PASSWORD,
     )
-    return signed_response(facts, idp["private_key"], idp["certificate"], encrypt_for=wish.encrypt_for)
 
 
 def farewell(idp: SamlIdp, place: str, number: str, now: float) -> str:

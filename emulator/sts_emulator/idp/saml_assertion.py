@@ -50,10 +50,19 @@ def signed_response(facts: Facts, private_key: str, certificate: str, *, encrypt
 
     With another certificate, `encrypt_for`, only the holder of its key can read the assertion.
     """
-    from lxml import etree
-
     assertion = _assertion(facts)
     _sign(assertion, private_key, certificate)
+    return _response(facts, assertion, encrypt_for)
+
+
+def unsigned_response(facts: Facts, *, encrypt_for: str = "") -> str:
+    """That Response without a signature, for whoever only supposes one: no verifier takes it."""
+    return _response(facts, _assertion(facts), encrypt_for)
+
+
+def _response(facts: Facts, assertion: Any, encrypt_for: str) -> str:
+    from lxml import etree
+
     response = _element(None, SAMLP, "Response", ID=_identifier(), Version="2.0", IssueInstant=clock.iso(facts.now))
     response.set("Destination", facts.destination)
     if facts.in_response_to:

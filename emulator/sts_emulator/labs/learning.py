@@ -61,10 +61,13 @@ def _state(progress: Progress | None) -> str:
     return "solved" if progress["solved"] else "begun"
 
 
-def told(server: Server, world: World, name: str, endpoint: str, seen: Seen | None = None) -> dict[str, Any]:
+def told(
+    server: Server, world: World, name: str, endpoint: str, seen: Seen | None = None, *, shows_keys: bool = True
+) -> dict[str, Any]:
     """A lab as its learner reads it, with how far they are. `endpoint` is the world's address.
 
-    `seen` is what a check has looked at already.
+    `seen` is what a check has looked at already. Without `shows_keys` no secret stands in it, neither the learner's own
+    nor those of the story: with them one could do more than read.
 
     Raises:
         UnknownLabError: there is no such lab.
@@ -74,12 +77,14 @@ def told(server: Server, world: World, name: str, endpoint: str, seen: Seen | No
     lab = shelf.lab(name, shelf.UNFILLED)
     values = _values(world, progress, endpoint) if progress else shelf.examples(name)
     seen = seen or Seen(server, world, values)
+    if not shows_keys:
+        values = {**values, shelf.SECRET: "(not shown)"}
     read = {
         **_head(name, progress, is_current=is_current),
         "story": lab.story,
         "picture": lab.picture,
         "words": dict(lab.words),
-        "environment": _environment(world, lab, endpoint) if is_current else {},
+        "environment": _environment(world, lab, endpoint) if is_current and shows_keys else {},
         "steps": [
             {
                 "name": step_name,
@@ -186,7 +191,7 @@ async def start(server: Server, world_name: str, name: str) -> World:
     world = server.worlds.get(world_name)
     kept = _kept(world) if world is not None else {}
     _check_upstreams(server, lab)
-    values = {account: _new_account() for account in lab.accounts}
+    values = {shelf.SECRET: secrets.token_hex(6), **{account: _new_account() for account in lab.accounts}}
     if world is not None:
         server.worlds.delete(world_name)
         server.events.drop(world_name)

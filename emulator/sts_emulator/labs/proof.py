@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import closing
 from typing import Any, Protocol
@@ -9,6 +10,8 @@ from typing import Any, Protocol
 from sts_emulator.labs import shelf
 from sts_emulator.labs.hands import Hands
 from sts_emulator.labs.lab import Lab
+
+_SECRET = re.compile(r"\b(?:secret|password): *[^,}\n]+(?:\}\}[^,}\n]*)?")
 
 
 class Learner(Protocol):
@@ -81,6 +84,9 @@ def _unwritten(name: str) -> Iterator[str]:
     for step in lab.steps.values():
         texts += [step.text, step.commands, step.solution]
     yield from (f"nothing fills {place}" for text in texts for place in shelf.unfilled(text))
+    for told in _SECRET.finditer(shelf.scenario(name, shelf.UNFILLED)):
+        if f"{{{{{shelf.SECRET}}}}}" not in told[0]:
+            yield f"scenario.yaml: `{told[0].strip()}` is the same in all worlds: write {{{{{shelf.SECRET}}}}} into it"
 
 
 def _solved(learner: Learner, hands: Hands, name: str, read: Lab) -> Iterator[str]:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Final
 
+from sts_emulator.core.errors import AwsError
 from sts_emulator.core.events import Event
 from sts_emulator.core.world import World
 from sts_emulator.labs.lab import PROOF
-from sts_emulator.scenario import parse
+from sts_emulator.scenario import rehearse
 from sts_emulator.scenario.expect import Expectation
 from sts_emulator.scenario.judge import Outcome
+from sts_emulator.scenario.load import Node
 from sts_emulator.scenario.rehearse import Rehearsal
+from sts_emulator.scenario.shape import Reader
 from sts_emulator.vending.context import Server
 
 LOOKED: Final = 1_000
@@ -46,7 +50,7 @@ class Attempt:
         """A member of the record by its path (`userIdentity.arn`), as text; "" where there is none."""
         value: Any = self.record
         for name in path.split("."):
-            value = value.get(name) if isinstance(value, Mapping) else None
+            value = value.get(name) if isinstance(value, (dict, Mapping)) else None
         return "" if value is None else str(value)
 
     def fits(self, about: Mapping[str, str]) -> bool:
@@ -61,6 +65,7 @@ class Seen:
     server: Server
     world: World
     values: Mapping[str, str] = field(default_factory=dict)
+    _assumed: dict[str, tuple[rehearse.Call, AwsError | None]] = field(default_factory=dict, repr=False)
 
     @cached_property
     def attempts(self) -> list[Attempt]:
@@ -75,22 +80,40 @@ class Seen:
         """The newest attempt whose record matches."""
         return next((attempt for attempt in reversed(self.attempts) if attempt.fits(about)), None)
 
-    def may(self, expectation: str) -> bool:
-        """Whether such a request would be allowed."""
-        return self.trial(expectation).verdict == "allow"
+    def allows(self, **asked: Any) -> bool:
+        """Whether such a request would be allowed: see `trial`."""
+        return self.trial(**asked).verdict == "allow"
 
-    def trial(self, expectation: str) -> Outcome:
-        """What would come of a request that is written as in a scenario's `expect`; nothing of it is recorded.
+    def trial(self, **asked: Any) -> Outcome:
+        """What would come of a request now; nothing of it is recorded.
+
+        It is asked by the keys of a scenario's `expect`, their values as texts, mappings and lists; `with_` is `with`.
 
         Raises:
             ScenarioError: it cannot be asked, as when it names a role that is gone.
         """
-        return self.outcomes(parse(f"expect:\n- {expectation.strip()}", "check").expect)[0]
+        expectation = _read(json.dumps({name.rstrip("_"): value for name, value in asked.items()}))
+        assert expectation.time is None, "a check asks as of now"
+        # Who may do one thing is asked for several: the session is assumed once.
+        session = json.dumps({name: value for name, value in asked.items() if name != "may"}, sort_keys=True)
+        if session not in self._assumed:
+            self._assumed[session] = rehearse.assumed(self.server, self.world, expectation)
+        call, error = self._assumed[session]
+        own = replace(call, decisions=[*call.decisions], evidence={**call.evidence})
+        return rehearse.asked(own, error, expectation)
 
     def outcomes(self, expectations: Sequence[Expectation]) -> list[Outcome]:
         """The same for expectations that are read already."""
         rehearsal = Rehearsal.in_world(self.server, self.world)
         return [rehearsal.outcome(expectation) for expectation in expectations]
+
+
+@lru_cache(maxsize=1_000)  # what a class asks
+def _read(asked: str) -> Expectation:
+    reader = Reader("check")
+    expectation: Expectation = reader.read(Expectation, Node.of(json.loads(asked)))
+    reader.finish()
+    return expectation
 
 
 def _attempt(event: Event) -> Attempt:

@@ -26,6 +26,9 @@ EXAMPLE_ACCOUNT: Final = 111122223333
 PLACE: Final = {"world": "lab", "url": "http://127.0.0.1:4600", "endpoint": "http://127.0.0.1:4600/w/lab"}
 """What stands in a lab's texts where nobody does it: the address that `lab start` would give."""
 
+SECRET: Final = "secret"  # noqa: S105 - the name of a placeholder
+"""The placeholder that stands in every secret of a lab: what it is in one world opens nothing in another."""
+
 UNFILLED: Final[Mapping[str, str]] = {}
 """The values with which a lab is read for everybody: its texts keep their placeholders."""
 
@@ -90,7 +93,8 @@ def _text(name: str) -> str:
 def examples(name: str) -> Mapping[str, str]:
     """Values as they may be, for a lab that nobody has begun."""
     accounts = lab(name, UNFILLED).accounts
-    return {**PLACE, **{account: str(EXAMPLE_ACCOUNT + number) for number, account in enumerate(accounts)}}
+    numbered = {account: str(EXAMPLE_ACCOUNT + number) for number, account in enumerate(accounts)}
+    return {**PLACE, SECRET: "0123456789ab", **numbered}
 
 
 @lru_cache(maxsize=64)

@@ -72,18 +72,30 @@ class Rehearsal:
 
 def tried(server: Server, world: World, expectation: Expectation) -> Outcome:
     """What comes of an expectation's request in a world, at the world's time. Raises ScenarioError."""
+    return asked(*assumed(server, world, expectation), expectation)
+
+
+def assumed(server: Server, world: World, expectation: Expectation) -> tuple[Call, AwsError | None]:
+    """The call that an expectation's request is, with the session that it assumes, or why there is none."""
     call = call_of(server, world, expectation)
-    error: AwsError | None = None
     try:
         if expectation.assume:
             present(call, expectation, role_arn(world, expectation))
-        if expectation.may is not None:
+    except AwsError as refused:
+        return call, refused
+    return call, None
+
+
+def asked(call: Call, error: AwsError | None, expectation: Expectation) -> Outcome:
+    """What comes of what is asked (`may`) in a call that has assumed what it had to."""
+    try:
+        if expectation.may is not None and error is None:
             permissions.ask(call, expectation, expectation.may)
     except AwsError as refused:
         error = refused
     origin = known(call.vended.context) if call.vended else None
     subject = origin.subject if origin else ""
-    return Outcome(expectation, error, tuple(call.decisions), call.evidence, world, subject)
+    return Outcome(expectation, error, tuple(call.decisions), call.evidence, call.world, subject)
 
 
 def call_of(server: Server, world: World, expectation: Expectation) -> Call:

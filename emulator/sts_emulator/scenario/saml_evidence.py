@@ -1,7 +1,11 @@
-"""The proof `saml` of an expectation: a lab identity provider's assertion about a user, verified as by the server."""
+"""The proof `saml` of an expectation: a lab identity provider's assertion about a user, judged as by the server.
+
+All but the signature itself, which would be good: that the provider knows the certificate is looked at.
+"""
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -36,12 +40,13 @@ def present(call: Call, expectation: Expectation, role_arn: str, given: Mapping[
     try:
         idp = _idp(call, given.get("idp", ""))
         wish = identity_providers.Wish(**_wishes(given))
-        text = identity_providers.assert_user(idp, given.get("user", ""), call.world.now(), wish)
+        text = identity_providers.suppose_user(idp, given.get("user", ""), call.world.now(), wish)
     except (ValueError, TypeError) as bad:
         raise ScenarioError.at(where, str(bad)) from None
     assumed_providers.of_idp(call.world, identity_providers.provider_arn(idp, role_arn), idp, _origin(call))
     provider = assume_role_with_saml.trusted(call.world, identity_providers.provider_arn(idp, role_arn))
-    claims = verify.verify(provider, message.read(text), call.world.now(), verify.SIGN_IN)
+    signer = base64.b64decode(idp["certificate"])
+    claims = verify.suppose(provider, message.read(text), signer, call.world.now(), verify.SIGN_IN)
     assume_role_with_saml.vend(call, provider, claims, ask_for(expectation, role_arn))
 
 

@@ -133,12 +133,13 @@ class Reader:
         unknown = [name for name in members if name not in known]
         for name in unknown:
             self.blame_key(node, name, known)
+        needed = _required(kind)  # type: ignore[arg-type]  # likewise
         values = {
-            described.name: self.read(described.type, members[name])
-            for name, described in known.items()
-            if name in members and (members[name].value is not None or is_required(described))
+            known[name].name: self.read(known[name].type, member)
+            for name, member in members.items()
+            if name in known and (member.value is not None or name in needed)
         }
-        missing = [name for name, described in known.items() if is_required(described) and name not in members]
+        missing = [name for name in needed if name not in members]
         if missing and unknown:
             raise Mistake("")  # most likely it is there, but misspelt
         if missing:
@@ -156,6 +157,13 @@ def shape_fields(kind: type[Any]) -> dict[str, Field[Any]]:
             declared.type = hints[declared.name]
             known[declared.name.rstrip("_")] = declared
     return known
+
+
+@cache
+def _required(kind: type[Any]) -> tuple[str, ...]:
+    """The keys of a Shape's class that must be written."""
+    known = shape_fields(kind)  # type: ignore[arg-type]  # likewise
+    return tuple(name for name, described in known.items() if is_required(described))
 
 
 def is_required(member: Field[Any]) -> bool:

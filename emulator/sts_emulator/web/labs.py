@@ -99,7 +99,8 @@ def show_solution(visit: Visit, name: str) -> Response:
 
 def _page(visit: Visit, name: str, *, results: list[dict[str, Any]] | None = None, complaint: str = "") -> Response:
     is_elsewhere = visit.world.name == DEFAULT
-    told = learning.told(visit.server, visit.world, name, visit.base_url)
+    shows_keys = not tokens.only_reads(visit.server.settings, visit.request.headers.get("authorization", ""))
+    told = learning.told(visit.server, visit.world, name, visit.base_url, shows_keys=shows_keys)
     lab = shelf.lab(name, told["values"] or None)
     names = shelf.names()
     following = names[names.index(name) + 1 : names.index(name) + 2]
@@ -124,7 +125,7 @@ def _page(visit: Visit, name: str, *, results: list[dict[str, Any]] | None = Non
         is_elsewhere=is_elsewhere,
         has_token=bool(tokens.settled(visit.server.settings)) if not is_elsewhere else False,
         endpoint=visit.base_url,
-        shows_keys=not tokens.only_reads(visit.server.settings, visit.request.headers.get("authorization", "")),
+        shows_keys=shows_keys,
     )
 
 

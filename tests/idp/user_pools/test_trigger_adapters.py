@@ -350,6 +350,14 @@ def test_a_hook_is_not_this_server_itself(aws):
             aws.hooks({ARN: aws.endpoint_url.partition("/w/")[0] + path})
 
 
+def test_a_hook_is_not_what_is_behind_the_door(serve):
+    # It knows no worlds: with it, whoever has one world could change what others have there.
+    with serve("--upstream", "s3=http://127.0.0.1:59999") as (url, _), Emulator(url).world() as aws:
+        with pytest.raises(Exception, match="what is behind its door"):
+            aws.hooks({ARN: "http://127.0.0.1:59999/moto-api/reset"})
+        aws.hooks({ARN: "http://127.0.0.1:59998/hook"})
+
+
 def test_a_hook_plays_a_lambda_function(aws):
     with pytest.raises(Exception, match="no ARN of a Lambda function"):
         aws.hooks({"arn:aws:iam::123456789012:role/x": "http://127.0.0.1:8000/"})

@@ -8,7 +8,6 @@ from sts_emulator.labs.hands import Hands
 from sts_emulator.labs.seen import Seen
 
 LEAKED = "AKIALEAKEDBYDANA0001"
-SECRET = "danas-secret-as-it-stands-in-the-history"  # noqa: S105 - the one of the story
 YEAR = 365 * 86_400
 LONGEST = 129_600  # seconds of a user's session
 
@@ -21,12 +20,12 @@ def look(hands: Hands) -> None:
 
 
 def steal(hands: Hands) -> None:
-    _read(hands, "payroll", "salaries.csv", (LEAKED, SECRET))
+    _read(hands, "payroll", "salaries.csv", _leaked(hands))
 
 
 def wait(hands: Hands) -> None:
     hands.advance(YEAR)
-    hands.keep("session", hands.client("sts", (LEAKED, SECRET)).get_session_token(DurationSeconds=LONGEST))
+    hands.keep("session", hands.client("sts", _leaked(hands)).get_session_token(DurationSeconds=LONGEST))
 
 
 def repair(hands: Hands) -> None:
@@ -51,6 +50,10 @@ def end(hands: Hands) -> None:
 def last(hands: Hands) -> None:
     with hands.tries():
         again(hands)
+
+
+def _leaked(hands: Hands) -> tuple[str, ...]:
+    return (LEAKED, f"danas-secret-as-it-stands-there-{hands.values['secret']}")
 
 
 def _read(hands: Hands, bucket: str, key: str, keys: tuple[str, ...]) -> None:
@@ -122,5 +125,5 @@ def _may_read(seen: Seen, bucket: str, key: str, issued: str = "") -> bool:
 
 def _may(seen: Seen, action: str, bucket: str, key: str, issued: str = "") -> bool:
     resource = f"arn:aws:s3:::{bucket}-{seen.values['account']}/{key}"
-    keys = f', keys: {{"aws:TokenIssueTime": "{issued}"}}' if issued else ""
-    return seen.may(f'{{may: "{action} on {resource}", caller: {{user: dana}}{keys}}}')
+    keys = {"aws:TokenIssueTime": issued} if issued else {}
+    return seen.allows(may=f"{action} on {resource}", caller={"user": "dana"}, keys=keys)

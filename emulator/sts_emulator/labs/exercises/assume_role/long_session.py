@@ -9,8 +9,7 @@ from sts_emulator.core import clock
 from sts_emulator.labs.hands import Hands
 from sts_emulator.labs.seen import Seen
 
-HEIDI = ("AKIAHEIDIONCALL00001", "heidis-secret-key-for-this-lab-only-0001")
-IGOR = ("AKIAIGORTHEINTERN001", "igors-secret-key-for-this-lab-only-00001")
+KEYS = {"heidi": "AKIAHEIDIONCALL00001", "igor": "AKIAIGORTHEINTERN001"}
 HALF_A_DAY, AN_HOUR = 43_200, 3_600
 
 
@@ -18,7 +17,7 @@ HALF_A_DAY, AN_HOUR = 43_200, 3_600
 
 
 def night(hands: Hands) -> None:
-    hands.keep("old", _assume(hands, HEIDI, "heidi", DurationSeconds=HALF_A_DAY))
+    hands.keep("old", _assume(hands, "heidi", DurationSeconds=HALF_A_DAY))
     hands.client("sts", hands.session("old")).get_caller_identity()
 
 
@@ -28,7 +27,7 @@ def morning(hands: Hands) -> None:
 
 
 def intern(hands: Hands) -> None:
-    _assume(hands, IGOR, "igor")
+    _assume(hands, "igor")
 
 
 def repair(hands: Hands) -> None:
@@ -54,10 +53,11 @@ def last(hands: Hands) -> None:
 def next_night(hands: Hands) -> None:
     serial = f"arn:aws:iam::{hands.values['account']}:mfa/heidi"
     code = hands.control("GET", "mfa-code", serial=serial)["code"]
-    _assume(hands, HEIDI, "heidi", SerialNumber=serial, TokenCode=code)
+    _assume(hands, "heidi", SerialNumber=serial, TokenCode=code)
 
 
-def _assume(hands: Hands, keys: tuple[str, ...], name: str, **more: Any) -> Any:
+def _assume(hands: Hands, name: str, **more: Any) -> Any:
+    keys = (KEYS[name], f"{name}s-secret-key-{hands.values['secret']}")
     role = f"arn:aws:iam::{hands.values['account']}:role/emergency"
     return hands.client("sts", keys).assume_role(RoleArn=role, RoleSessionName=name, **more)
 
@@ -87,17 +87,15 @@ def no_mfa(hands: Hands) -> None:
 
 
 def igor_is_out(seen: Seen) -> str:
-    if seen.may("{assume: emergency, caller: {user: igor}}") or seen.may(
-        "{assume: emergency, caller: {user: igor, mfa: true}}"
-    ):
+    if _gets_it(seen, "igor") or _gets_it(seen, "igor", mfa="true"):
         return "Igor still gets the role `emergency`."
     return ""
 
 
 def heidi_needs_mfa(seen: Seen) -> str:
-    if not seen.may("{assume: emergency, caller: {user: heidi, mfa: true}}"):
+    if not _gets_it(seen, "heidi", mfa="true"):
         return "Heidi does not get the role even with MFA: nobody is there at night."
-    if seen.may("{assume: emergency, caller: {user: heidi}}"):
+    if _gets_it(seen, "heidi"):
         return "Heidi gets the role without MFA: whoever finds her access key gets it as well."
     return ""
 
@@ -117,7 +115,7 @@ def old_session_is_over(seen: Seen) -> str:
     if made is None:
         return "Heidi has not assumed the role yet: do the step `night` first."
     issued = clock.iso(made.at)
-    if _may_list(seen, f', keys: {{"aws:TokenIssueTime": "{issued}"}}'):
+    if _may_list(seen, issued):
         return f"The session that was made at {issued} is still good: the thief can use it."
     return ""
 
@@ -131,5 +129,10 @@ def heidi_goes_on(seen: Seen) -> str:
     return ""
 
 
-def _may_list(seen: Seen, keys: str = "") -> bool:
-    return seen.may(f'{{may: "iam:ListUsers on *", caller: {{role: emergency, session: heidi}}{keys}}}')
+def _gets_it(seen: Seen, user: str, **more: str) -> bool:
+    return seen.allows(assume="emergency", caller={"user": user, **more})
+
+
+def _may_list(seen: Seen, issued: str = "") -> bool:
+    keys = {"aws:TokenIssueTime": issued} if issued else {}
+    return seen.allows(may="iam:ListUsers on *", caller={"role": "emergency", "session": "heidi"}, keys=keys)

@@ -6,8 +6,7 @@ from sts_emulator.accounts import documents
 from sts_emulator.labs.hands import Hands
 from sts_emulator.labs.seen import Seen
 
-CLOCK = ("AKIACLOCKOFBOOKKEEPE", "the-clock-in-the-bookkeepers-account")
-FAX = ("AKIAKEYOFTHEFAX00001", "the-key-in-the-two-fields-of-the-fax")
+CLOCK, FAX = "AKIACLOCKOFBOOKKEEPE", "AKIAKEYOFTHEFAX00001"
 NEEDLESS = {
     "site": "AKIAKEYOFTHESITE0001",
     "pipeline": "AKIAKEYOFTHEPIPELINE",
@@ -34,13 +33,16 @@ def branch(hands: Hands) -> None:
 
 def reports(hands: Hands) -> None:
     nightly = f"arn:aws:iam::{hands.values['bookkeeper']}:role/Nightly"
-    hands.keep("nightly", hands.client("sts", CLOCK).assume_role(RoleArn=nightly, RoleSessionName="nightly"))
+    hands.keep(
+        "nightly",
+        hands.client("sts", _keys(hands, "clock", CLOCK)).assume_role(RoleArn=nightly, RoleSessionName="nightly"),
+    )
     arn = f"arn:aws:iam::{hands.values['account']}:role/Reports"
     hands.client("sts", hands.session("nightly")).assume_role(RoleArn=arn, RoleSessionName="reports")
 
 
 def fax(hands: Hands) -> None:
-    hands.client("sts", FAX).get_caller_identity()
+    hands.client("sts", _keys(hands, "fax", FAX)).get_caller_identity()
 
 
 def tidy(hands: Hands) -> None:
@@ -52,6 +54,10 @@ def tidy(hands: Hands) -> None:
 def defend(hands: Hands) -> None:
     _deploy(hands, "trainee-again", "shop/site", "refs/heads/trainee")
     _deploy(hands, "fork", "mallory/site", "refs/heads/main")
+
+
+def _keys(hands: Hands, holder: str, identifier: str) -> tuple[str, ...]:
+    return (identifier, f"the-key-of-the-{holder}-{hands.values['secret']}")
 
 
 def _deploy(hands: Hands, session: str, repo: str, ref: str) -> None:
@@ -83,7 +89,7 @@ def a_spare_key(hands: Hands) -> None:
 
 
 def no_keys_at_all(hands: Hands) -> None:
-    for user, key in {**NEEDLESS, "fax": FAX[0]}.items():
+    for user, key in {**NEEDLESS, "fax": FAX}.items():
         _switch_off(hands, user, key)
 
 
@@ -115,8 +121,8 @@ def reports_have_their_door(seen: Seen) -> str:
     if not any(attempt.is_allowed for attempt in came):
         return "The bookkeeper has not become Reports yet: do the step `reports`."
     bookkeeper, account = seen.values["bookkeeper"], seen.values["account"]
-    caller = f'{{role: Nightly, account: "{bookkeeper}", session: nightly}}'
-    if not seen.may(f'{{assume: "arn:aws:iam::{account}:role/Reports", caller: {caller}}}'):
+    caller = {"role": "Nightly", "account": bookkeeper, "session": "nightly"}
+    if not seen.allows(assume=f"arn:aws:iam::{account}:role/Reports", caller=caller):
         return "The bookkeeper's role does not become Reports any more."
     return ""
 
@@ -160,4 +166,4 @@ def _active(seen: Seen, user: str) -> list[str]:
 
 def _may_deploy(seen: Seen, repo: str, ref: str) -> bool:
     role = f"arn:aws:iam::{seen.values['account']}:role/Deploy"
-    return seen.may(f'{{assume: "{role}", with: {{github: {{repo: {repo}, ref: {ref}}}}}}}')
+    return seen.allows(assume=role, with_={"github": {"repo": repo, "ref": ref}})

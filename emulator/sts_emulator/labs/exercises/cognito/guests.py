@@ -8,9 +8,7 @@ from sts_emulator.accounts import documents
 from sts_emulator.labs.hands import Hands
 from sts_emulator.labs.seen import Seen
 
-POOL = "us-east-1:9b0a7c6d-5e4f-4a3b-8c2d-1e0f9a8b7c6d"
 USERS = "cognito-idp.us-east-1.amazonaws.com/us-east-1_PhotoApp1"
-CLIENT = "1photoapp0client0id0EXAMPLE"
 SOMEBODY = "us-east-1:11111111-2222-4333-8444-555555555555"
 
 
@@ -19,7 +17,7 @@ SOMEBODY = "us-east-1:11111111-2222-4333-8444-555555555555"
 
 def guest(hands: Hands) -> None:
     cognito = hands.client("cognito-identity", ())
-    identity = hands.keep("guest", cognito.get_id(IdentityPoolId=POOL)["IdentityId"])
+    identity = hands.keep("guest", cognito.get_id(IdentityPoolId=_pool(hands))["IdentityId"])
     hands.keep("enhanced", cognito.get_credentials_for_identity(IdentityId=identity))
     _read(hands, "public/welcome.txt")
 
@@ -60,16 +58,24 @@ def ana(hands: Hands) -> None:
 
 def _ana(hands: Hands) -> None:
     signed_in = hands.client("cognito-idp", ()).initiate_auth(
-        ClientId=CLIENT,
+        ClientId=_client(hands),
         AuthFlow="USER_PASSWORD_AUTH",
-        AuthParameters={"USERNAME": "ana", "PASSWORD": "Correct-horse-1"},
+        AuthParameters={"USERNAME": "ana", "PASSWORD": f"Correct-horse-1-{hands.values['secret']}"},
     )
     logins = {USERS: signed_in["AuthenticationResult"]["IdToken"]}
     cognito = hands.client("cognito-identity", ())
-    identity = cognito.get_id(IdentityPoolId=POOL, Logins=logins)["IdentityId"]
+    identity = cognito.get_id(IdentityPoolId=_pool(hands), Logins=logins)["IdentityId"]
     hands.keep("ana", cognito.get_credentials_for_identity(IdentityId=identity, Logins=logins))
     s3 = hands.client("s3", hands.session("ana"))
     s3.put_object(Bucket=_bucket(hands), Key=f"users/{identity}/cat.txt", Body=b"a photo of a cat\n")
+
+
+def _pool(whose: Hands | Seen) -> str:
+    return f"us-east-1:9b0a7c6d-5e4f-4a3b-8c2d-{whose.values['account']}"
+
+
+def _client(hands: Hands) -> str:
+    return f"1photoapp{hands.values['account']}"
 
 
 def _bucket(hands: Hands) -> str:
@@ -86,9 +92,9 @@ def _narrow(hands: Hands) -> None:
 
 
 def _update(hands: Hands, *, guests: bool = True, users: bool = True) -> None:
-    providers: dict[str, Any] = {"CognitoIdentityProviders": [{"ProviderName": USERS, "ClientId": CLIENT}]}
+    providers: dict[str, Any] = {"CognitoIdentityProviders": [{"ProviderName": USERS, "ClientId": _client(hands)}]}
     hands.client("cognito-identity").update_identity_pool(
-        IdentityPoolId=POOL,
+        IdentityPoolId=_pool(hands),
         IdentityPoolName="photos",
         AllowUnauthenticatedIdentities=guests,
         AllowClassicFlow=False,
@@ -138,16 +144,16 @@ def nothing_else(seen: Seen) -> str:
     for action, key in (("s3:PutObject", "public/welcome.txt"), ("s3:DeleteObject", "public/welcome.txt")):
         if _guest_may(seen, action, key):
             return f"A guest may still do {action} with the welcome page. Reading it is all that guests need."
-    if seen.may('{may: "iam:ListUsers on *", caller: {role: AppGuest, session: x}}'):
+    if seen.allows(may="iam:ListUsers on *", caller={"role": "AppGuest"}):
         return "The role of the guests still allows more than reading: iam:ListUsers, for example."
     return ""
 
 
 def classic_flow_is_off(seen: Seen) -> str:
-    pool = next((pool for pool in seen.world.page(documents.IDENTITY_POOL) if pool["id"] == POOL), None)
+    pool = next((pool for pool in seen.world.page(documents.IDENTITY_POOL) if pool["id"] == _pool(seen)), None)
     if pool is None:
         return "The identity pool is gone, and with it the app."
-    trial = seen.trial(f'{{assume: "{_role(seen, "AppGuest")}", with: {{cognito: {{guest: true, flow: basic}}}}}}')
+    trial = seen.trial(assume=_role(seen, "AppGuest"), with_={"cognito": {"guest": "true", "flow": "basic"}})
     if trial.error is None or trial.error.code != "InvalidParameterException":
         return "The pool still gives out tokens for the classic flow."
     return ""
@@ -162,16 +168,16 @@ def ana_uploads(seen: Seen) -> str:
 
 
 def _guest_may(seen: Seen, action: str, key: str) -> bool:
-    return _may(seen, "AppGuest", action, key, "guest: true")
+    return _may(seen, "AppGuest", action, key, guest="true")
 
 
 def _ana_may(seen: Seen, key: str) -> bool:
-    return _may(seen, "AppUser", "s3:PutObject", key, "user: ana")
+    return _may(seen, "AppUser", "s3:PutObject", key, user="ana")
 
 
-def _may(seen: Seen, role: str, action: str, key: str, who: str) -> bool:
+def _may(seen: Seen, role: str, action: str, key: str, **who: str) -> bool:
     resource = f"arn:aws:s3:::photos-{seen.values['account']}/{key}"
-    return seen.may(f'{{assume: "{_role(seen, role)}", may: "{action} on {resource}", with: {{cognito: {{{who}}}}}}}')
+    return seen.allows(assume=_role(seen, role), may=f"{action} on {resource}", with_={"cognito": who})
 
 
 def _role(seen: Seen, name: str) -> str:

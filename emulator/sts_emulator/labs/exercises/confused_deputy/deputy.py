@@ -7,7 +7,7 @@ from typing import Any
 from sts_emulator.labs.hands import Hands
 from sts_emulator.labs.seen import Seen
 
-ROBOT = ("AKIAROBOTOFTHEAUDIT1", "the-robots-secret-of-the-auditing-service")
+ROBOT = "AKIAROBOTOFTHEAUDIT1"
 BAKERY, MALLORY = "bakery-4711", "mallory-0666"
 
 
@@ -16,7 +16,8 @@ BAKERY, MALLORY = "bakery-4711", "mallory-0666"
 
 def audit(hands: Hands) -> None:
     arn = f"arn:aws:iam::{hands.values['service']}:role/Collector"
-    hands.keep("collector", hands.client("sts", ROBOT).assume_role(RoleArn=arn, RoleSessionName="audit"))
+    robot = (ROBOT, f"the-robots-secret-{hands.values['secret']}")
+    hands.keep("collector", hands.client("sts", robot).assume_role(RoleArn=arn, RoleSessionName="audit"))
     _become(hands, "for-the-bakery", BAKERY)
 
 
@@ -103,16 +104,16 @@ def not_for_nobody(seen: Seen) -> str:
 
 
 def nobody_else(seen: Seen) -> str:
-    if _may(seen, f'{{user: trainee, account: "{seen.values["service"]}"}}', BAKERY):
+    if _may(seen, {"user": "trainee"}, BAKERY):
         return "A trainee of the service who knows your external id can still become AuditAccess."
     return ""
 
 
 def _collector_may(seen: Seen, external_id: str) -> bool:
-    return _may(seen, f'{{role: Collector, account: "{seen.values["service"]}", session: audit}}', external_id)
+    return _may(seen, {"role": "Collector", "session": "audit"}, external_id)
 
 
-def _may(seen: Seen, caller: str, external_id: str) -> bool:
-    given = f", external_id: {external_id}" if external_id else ""
+def _may(seen: Seen, caller: dict[str, str], external_id: str) -> bool:
     role = f"arn:aws:iam::{seen.values['account']}:role/AuditAccess"
-    return seen.may(f'{{assume: "{role}", caller: {caller}{given}}}')
+    signer = {**caller, "account": seen.values["service"]}
+    return seen.allows(assume=role, caller=signer, external_id=external_id)

@@ -173,6 +173,5 @@ def _may_list(seen: Seen, session: str, issued: str = "") -> bool:
     roles = seen.world.page(documents.ROLE, f"{seen.values['production']}/awsreservedsso_developer_")
     if not roles:
         return False  # it goes with its last assignment, and its sessions with it
-    keys = f', keys: {{"aws:TokenIssueTime": "{issued}"}}' if issued else ""
-    caller = f"{{role: {roles[0]['name']}, session: {session}}}"
-    return seen.may(f'{{may: "iam:ListRoles on *", caller: {caller}{keys}}}')
+    keys = {"aws:TokenIssueTime": issued} if issued else {}
+    return seen.allows(may="iam:ListRoles on *", caller={"role": roles[0]["name"], "session": session}, keys=keys)

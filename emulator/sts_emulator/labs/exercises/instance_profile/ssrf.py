@@ -136,5 +136,5 @@ def server_goes_on(seen: Seen) -> str:
 
 def _may(seen: Seen, action: str, bucket: str, key: str, delivery: str = "2.0") -> bool:
     resource = f"arn:aws:s3:::{bucket}-{seen.values['account']}/{key}"
-    keys = f'{{"ec2:RoleDelivery": "{delivery}"}}'
-    return seen.may(f'{{assume: web, may: "{action} on {resource}", caller: ec2.amazonaws.com, keys: {keys}}}')
+    keys = {"ec2:RoleDelivery": delivery}
+    return seen.allows(assume="web", may=f"{action} on {resource}", caller="ec2.amazonaws.com", keys=keys)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -187,10 +186,11 @@ def only_the_server(seen: Seen) -> str:
 
 
 def stolen_is_refused(seen: Seen) -> str:
-    if not _of_the_server(seen):
+    came = _of_the_server(seen)
+    if not came:
         return "The server has not used its certificate yet: do the step `back-up` first."
-    last = _of_the_server(seen)[-1]
-    revoked = [attempt for attempt in _of_the_server(seen) if _refused(attempt)]
+    last = came[-1]
+    revoked = [attempt for attempt in came if _refused(attempt)]
     if not revoked:
         return (
             "No certificate was refused as revoked yet: import the authority's list, and let the thief ask once more."
@@ -203,8 +203,9 @@ def stolen_is_refused(seen: Seen) -> str:
 
 
 def old_session_is_over(seen: Seen) -> str:
-    gone = {_serial(attempt) for attempt in _of_the_server(seen) if _refused(attempt)}
-    out = [attempt for attempt in _of_the_server(seen) if attempt.is_allowed and _serial(attempt) in gone]
+    came = _of_the_server(seen)
+    gone = {_serial(attempt) for attempt in came if _refused(attempt)}
+    out = [attempt for attempt in came if attempt.is_allowed and _serial(attempt) in gone]
     if not out:
         return "There is no session of a revoked certificate yet: do the steps `stolen` to `heard` first."
     if _may_read(seen, clock.iso(out[-1].at)):
@@ -242,16 +243,11 @@ def _serial(attempt: Attempt) -> str:
 
 def _may_become(seen: Seen, name: str) -> bool:
     role = f"arn:aws:iam::{seen.values['account']}:role/Backup"
-    subject = json.dumps({"O": "Bakery", "CN": name})
-    anchor = _anchors(seen)[-1]["name"]
-    return seen.may(
-        f'{{assume: "{role}", with: {{certificate: {{subject: {subject}, anchor: {json.dumps(anchor)}}}}}}}'
-    )
+    shown = {"subject": {"O": "Bakery", "CN": name}, "anchor": _anchors(seen)[-1]["name"]}
+    return seen.allows(assume=role, with_={"certificate": shown})
 
 
 def _may_read(seen: Seen, issued: str) -> bool:
     resource = f"arn:aws:s3:::backups-{seen.values['account']}/recipes.txt"
-    caller = "{role: Backup, session: x}"
-    return seen.may(
-        f'{{may: "s3:GetObject on {resource}", caller: {caller}, keys: {{aws:TokenIssueTime: "{issued}"}}}}'
-    )
+    keys = {"aws:TokenIssueTime": issued}
+    return seen.allows(may=f"s3:GetObject on {resource}", caller={"role": "Backup"}, keys=keys)

@@ -109,4 +109,4 @@ def _from_the_portal(seen: Seen, user: str, role: str) -> str:
 
 def _may(seen: Seen, user: str, role: str, recipient: str) -> bool:
     arn = f"arn:aws:iam::{seen.values['account']}:role/{role}"
-    return seen.may(f'{{assume: "{arn}", with: {{saml: {{user: {user}, recipient: "{recipient}"}}}}}}')
+    return seen.allows(assume=arn, with_={"saml": {"user": user, "recipient": recipient}})

@@ -131,5 +131,5 @@ def page_is_back(seen: Seen) -> str:
 
 
 def _may(seen: Seen, subject: str) -> bool:
-    claims = f'{{iss: "https://{ISSUER}", aud: sts.amazonaws.com, sub: "{subject}"}}'
-    return seen.may(f"{{assume: deploy, with: {{claims: {claims}}}}}")
+    claims = {"iss": f"https://{ISSUER}", "aud": "sts.amazonaws.com", "sub": subject}
+    return seen.allows(assume="deploy", with_={"claims": claims})
