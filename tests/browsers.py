@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import pytest
@@ -22,3 +23,21 @@ def chromium() -> Iterator[Any]:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield browser
         browser.close()
+
+
+@cache
+def axe() -> str:
+    """The script that axe is."""
+    package = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed")
+    return package.Axe().axe_script
+
+
+def serious(page: Any) -> list[list[str]]:
+    """What axe finds serious on a page: labels, contrast, structure; each with the rule and the element."""
+    if not page.evaluate("'axe' in window"):  # it stays when the window is drawn wider
+        page.evaluate(axe())
+    return page.evaluate("""
+        axe.run({resultTypes: ["violations"]}).then(({violations}) => violations
+          .filter(({impact}) => ["serious", "critical"].includes(impact))
+          .flatMap(({id, nodes}) => nodes.map(({html}) => [id, html])))
+    """)

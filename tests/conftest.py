@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import re
 import shutil
@@ -22,6 +23,9 @@ from sts_emulator.shared_server import free_port
 
 settings.register_profile("whole", deadline=None)  # a busy machine is no failure
 settings.register_profile("short", deadline=None, max_examples=20)
+gc.set_threshold(
+    50_000
+)  # half a million objects live as long as a run: looking through them often is a twentieth of it
 settings.load_profile("short")  # unless pytest's own option asks for the other
 
 

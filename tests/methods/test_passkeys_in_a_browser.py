@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import browsers
 import pytest
+from browsers import chromium, serious
 
 DEV = "111122223333"
 
@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.clients, pytest.mark.scenario(SCENARIO)]
 
 @pytest.fixture
 def page():
-    with browsers.chromium() as browser:
+    with chromium() as browser:
         page = browser.new_context(viewport={"width": 960, "height": 640}, bypass_csp=True).new_page()
         page.set_default_timeout(120_000)
         yield page
@@ -36,16 +36,6 @@ def plug_in(page, **options) -> None:
     session.send("WebAuthn.addVirtualAuthenticator", {"options": wish})
 
 
-def inspect(page) -> None:
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed")
-    violations = axe.Axe().run(page).response["violations"]
-    assert [
-        (violation["id"], violation["nodes"][0]["html"])
-        for violation in violations
-        if violation["impact"] in ("serious", "critical")
-    ] == []
-
-
 def sign_in(page, **fields: str) -> None:
     for field, value in fields.items():
         page.fill(f"#{field}", value)
@@ -54,7 +44,7 @@ def sign_in(page, **fields: str) -> None:
 
 def register(page, name: str) -> None:
     page.wait_for_selector("#register")
-    inspect(page)
+    assert serious(page) == []
     page.fill("#name", name)
     page.click("#register")
     page.wait_for_selector(f"text={name}")
@@ -74,7 +64,7 @@ def test_at_the_access_portal(aws, page, options):
     page.goto(f"{base}/start")
     sign_in(page, username="jane", password="jane")
     page.wait_for_selector("#passkey")
-    inspect(page)
+    assert serious(page) == []
     page.click("#passkey")
     page.wait_for_selector("text=Your accounts")
 
@@ -110,7 +100,7 @@ def test_from_an_address_to_the_name_of_this_machine(aws, page):
     page.goto(f"{aws.endpoint_url}/start/mfa")
     sign_in(page, username="jane", password="jane")
     page.wait_for_selector("#elsewhere")
-    inspect(page)
+    assert serious(page) == []
     page.click("#elsewhere")
     page.wait_for_selector("#username")
     assert page.url.startswith(aws.endpoint_url.replace("127.0.0.1", "localhost"))

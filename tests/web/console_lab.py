@@ -97,18 +97,6 @@ def window(browser, *, theme: str = "light", width: int = 1600, **options):
     return page
 
 
-def serious(page) -> list[tuple[str, str]]:
-    """What axe finds serious on a page."""
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed")
-    violations = axe.Axe().run(page).response["violations"]
-    return [
-        (violation["id"], node["html"])
-        for violation in violations
-        if violation["impact"] in ("serious", "critical")
-        for node in violation["nodes"]
-    ]
-
-
 def event_of(aws, name: str, outcome: str, whose: str = "") -> str:
     return next(
         event["requestID"]

@@ -8,7 +8,8 @@ import re
 from pathlib import Path
 
 import pytest
-from console_lab import THEMES, WIDTHS, serious, visit, window
+from browsers import serious
+from console_lab import THEMES, WIDTHS, visit, window
 
 from sts_emulator.cli.control import Control
 from sts_emulator.cli.learner import Learner
@@ -170,11 +171,7 @@ def test_what_was_done_in_the_terminal_is_there(learner):
     learner.hint("saml")
     shown = visit(labs(learner, "/saml"))
 
-    assert (
-        shown.texts("//*[@id='came-wrap']/p[1]")
-        == ["You said: deny, by trust . ~ denied it is, but by proof The attempt behind it"]
-        or "denied it is, but by proof" in shown.texts("//*[@id='came-wrap']/p[1]")[0]
-    )
+    assert "denied it is, but by proof" in shown.texts("//*[@id='came-wrap']/p[1]")[0]
     assert len(shown.tree.xpath("//*[@id='hints']/ol/li")) == 1
     assert "default-src 'none'" in shown.headers["content-security-policy"]
 
@@ -194,13 +191,13 @@ def test_every_page_in_every_width(learner, chromium, theme):
         "classes": f"{server}/_emulator/class",
         "class": f"{server}/_emulator/class/{class_name}",
     }
-    page, checked = window(chromium, theme=theme), window(chromium, theme=theme, bypass_csp=True)
+    page = window(chromium, theme=theme)
     for name, url in pages.items():
+        assert page.goto(url).status == 200, name
         for width in WIDTHS:
-            for shown in (page, checked):
-                shown.set_viewport_size({"width": width, "height": 900})
-                assert shown.goto(url).status == 200, name
-            assert serious(checked) == [], (name, width)
+            page.set_viewport_size({"width": width, "height": 900})
+            if width != WIDTHS[1]:  # axe takes most of the time, and looks at the narrowest and the widest
+                assert serious(page) == [], (name, width)
             wide = page.evaluate("document.documentElement.scrollWidth")
             assert wide <= width, f"{name} is {wide} wide at {width}"
         if theme == "light" and name in ("list", "lab"):

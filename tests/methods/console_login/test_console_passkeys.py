@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import re
 
+import by_hand
 import httpx
 import pytest
 from login_lab import DEV
-from lxml import html
 from software_authenticator import SoftwareAuthenticator
 
 PASSWORD = "Correct-Horse-7"
@@ -17,32 +17,17 @@ DORA = {**ALICE, "username": "dora"}
 ROOT = {"account": DEV, "username": "root", "password": "root"}
 
 
-class Person:
-    def __init__(self, aws) -> None:
-        self.base = aws.endpoint_url.replace("127.0.0.1", "localhost")
-        self.origin = re.match(r"https?://[^/]+", self.base)[0]
-        self.http = httpx.Client(verify=False, follow_redirects=True)  # loading certificates takes 40 ms
-        self.page = None
-
+class Person(by_hand.Person):
     @property
-    def text(self) -> str:
-        return " ".join(html.fromstring(self.page.text).xpath("string(//main)").split())
+    def origin(self) -> str:
+        return re.match(r"https?://[^/]+", self.base)[0]
 
     @property
     def asked(self) -> dict:
-        return json.loads(html.fromstring(self.page.text).xpath("//form[@data-passkey]/@data-options")[0])
-
-    def send(self, ending: str, **fields: str):
-        forms = html.fromstring(self.page.text).xpath("//main//form")
-        form = next(form for form in forms if form.get("action").endswith(ending))
-        hidden = {field.get("name"): field.get("value") for field in form.xpath(".//input[@type='hidden']")}
-        self.page = self.http.post(str(self.page.url.join(form.get("action"))), data={**hidden, **fields})
-        return self
+        return json.loads(self.tree.xpath("//form[@data-passkey]/@data-options")[0])
 
     def sign_in(self, who: dict):
-        self.http.cookies.clear()
-        self.page = self.http.get(f"{self.base}/signin/mfa")
-        return self.send("/signin", **who)
+        return self.forget().open("/signin/mfa").send("/signin", **who)
 
     def register(self, authenticator, name: str = "laptop"):
         return self.send("/mfa/passkey", name=name, credential=authenticator.create(self.asked, self.origin))
@@ -55,7 +40,7 @@ class Person:
 def person(aws):
     for user in ("alice", "dora"):
         aws.client("iam").create_login_profile(UserName=user, Password=PASSWORD)
-    person = Person(aws)
+    person = Person(aws.endpoint_url.replace("127.0.0.1", "localhost"))
     yield person
     person.http.close()
 

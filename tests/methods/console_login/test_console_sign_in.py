@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
+import by_hand
 import httpx
 import pytest
 from login_lab import CROSS_DEVICE, DEV, LoginTool
@@ -15,32 +16,9 @@ from sts_emulator.accounts.people import totp
 PASSWORD = "Correct-Horse-7"
 
 
-class Person:
-    def __init__(self) -> None:
-        self.http = httpx.Client(verify=False, follow_redirects=True)  # loading certificates takes 40 ms
-        self.page = None
-
-    def open(self, url: str):
-        self.page = self.http.get(url)
-        return self
-
-    def send(self, headers=None, **fields: str):
-        form = html.fromstring(self.page.text).xpath("//form")[0]
-        hidden = {field.get("name"): field.get("value") for field in form.xpath(".//input[@type='hidden']")}
-        target = str(self.page.url.join(form.get("action")))
-        self.page = self.http.post(target, data={**hidden, **fields}, headers=headers, follow_redirects=False)
-        if self.page.status_code == 302 and ":49153/" not in self.page.headers["location"]:
-            self.page = self.http.get(self.page.url.join(self.page.headers["location"]))
-        return self
-
-    @property
-    def text(self) -> str:
-        return " ".join(html.fromstring(self.page.text).xpath("string(//main)").split())
-
-
 @pytest.fixture
-def person():
-    person = Person()
+def person(aws):
+    person = by_hand.Person(aws.endpoint_url, callback=":49153/")
     yield person
     person.http.close()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-import httpx
+import by_hand
 import pytest
 from login_lab import DEV, LoginTool
 from lxml import html
@@ -12,35 +12,17 @@ from lxml import html
 GIVEN, OWN = "Correct-Horse-7", "Battery-Staple-8"
 
 
-class Person:
-    def __init__(self, aws) -> None:
-        self.http = httpx.Client(
-            verify=False, base_url=aws.endpoint_url, follow_redirects=True
-        )  # loading certificates takes 40 ms
-        self.page = None
-
-    def send(self, **fields: str):
-        form = html.fromstring(self.page.text).xpath("//main//form")[0]
-        hidden = {field.get("name"): field.get("value") for field in form.xpath(".//input[@type='hidden']")}
-        self.page = self.http.post(str(self.page.url.join(form.get("action"))), data={**hidden, **fields})
-        return self
-
+class Person(by_hand.Person):
     def sign_in(self, user: str, password: str):
-        self.http.cookies.clear()
-        self.page = self.http.get("/signin")
-        return self.send(account=DEV, username=user, password=password)
+        return self.forget().open("/signin").send(account=DEV, username=user, password=password)
 
     def change(self, new: str, *, old: str = GIVEN, repeated: str = ""):
         return self.send(password=old, new_password=new, repeated=repeated or new)
 
-    @property
-    def text(self) -> str:
-        return " ".join(html.fromstring(self.page.text).xpath("string(//main)").split())
-
 
 @pytest.fixture
 def person(aws):
-    person = Person(aws)
+    person = Person(aws.endpoint_url)
     yield person
     person.http.close()
 

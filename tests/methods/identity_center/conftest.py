@@ -41,22 +41,6 @@ def page(chromium):
 
 
 @pytest.fixture
-def inspect():
-    """`inspect(page)`: nothing serious that axe would find: labels, contrast, structure."""
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed")
-
-    def inspect(page) -> None:
-        violations = axe.Axe().run(page).response["violations"]
-        assert [
-            (violation["id"], violation["nodes"][0]["html"])
-            for violation in violations
-            if violation["impact"] in ("serious", "critical")
-        ] == []
-
-    return inspect
-
-
-@pytest.fixture
 def refusal():
     """`refusal(call, **arguments)`: HTTP status, exception, OAuth code (or message) of the error it must end in."""
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 
+import by_hand
 import httpx
 import pytest
 from access_lab import BUILD, DEPLOY, PLAIN, SCENARIO, Firm
-from lxml import html
+from browsers import serious
 from sso_lab import PROD
 
 
@@ -17,30 +18,21 @@ def firm(emulator_server):
         yield Firm(aws)
 
 
-class Person:
-    """A browser by hand, at the account access portal."""
+class Person(by_hand.Person):
+    """At the account access portal."""
 
     def __init__(self, firm, user: str) -> None:
-        self.http = httpx.Client(
-            verify=False, base_url=firm.aws.endpoint_url, follow_redirects=True
-        )  # loading certificates takes 40 ms
-        self.page = self.http.get(f"{firm.aws.endpoint_url}/start")
-        self.send(username=user, password=user)
-        self.links = html.fromstring(self.page.text).xpath("//a[@id='manager']/@href")
+        super().__init__(firm.aws.endpoint_url)
+        self.open("/start").send(username=user, password=user)
+        self.links = self.tree.xpath("//a[@id='manager']/@href")
         if self.links:
-            self.page = self.http.get(self.page.url.join(self.links[0]))
+            self.open(str(self.page.url.join(self.links[0])))
 
-    def send(self, number: int = 0, *, action: str = "", **fields: str):
-        form = html.fromstring(self.page.text).xpath("//main//form")[number]
-        hidden = {field.get("name"): field.get("value") for field in form.xpath(".//input[@type='hidden']")}
+    def press(self, number: int, action: str = "", **fields: str):
+        """A button of a form, counted on the page: the one that leads to another action than the form's own, if named."""
+        form = self.forms[number]
         target = form.xpath(f".//button[@formaction][contains(@formaction, '{action}')]/@formaction") if action else []
-        url = self.page.url.join(target[0] if target else form.get("action"))
-        self.page = self.http.post(str(url), data={**hidden, **fields})
-        return self
-
-    @property
-    def text(self) -> str:
-        return " ".join(html.fromstring(self.page.text).xpath("string(//main)").split())
+        return self.fill(form, target[0] if target else form.get("action"), fields)
 
 
 @pytest.fixture
@@ -64,12 +56,12 @@ def test_a_person_gets_keys_and_the_console(firm, visitor):
     jane = visitor("jane")
     assert ("build in dev" in jane.text, "deploy in prod" in jane.text) == (True, True)
     arn = f"arn:aws:sts::{PROD}:assumed-role/deploy/{firm.user('jane')}"
-    assert arn in jane.send(1, action="credentials").text
+    assert arn in jane.press(1, "credentials").text
     assert "sso_session" not in jane.page.text  # the AWS CLI has no profile for it
     told = next(event for event in reversed(firm.aws.events()) if event["eventName"] == "GetRoleCredentials")
     assert told["eventSource"] == "account-access-runtime.amazonaws.com"
     assert told["userIdentity"]["onBehalfOf"]["userId"] == firm.user("jane")
-    assert arn in visitor("jane").send(1).page.text
+    assert arn in visitor("jane").press(1).page.text
 
 
 def test_what_is_refused(firm, visitor):
@@ -78,9 +70,9 @@ def test_what_is_refused(firm, visitor):
     firm.entitle(PLAIN, user="jane")  # whose trust policy does not know the service
     jane, omar = visitor("jane"), visitor("omar")
     assert "Nobody has entitled you" in omar.text
-    assert visitor("jane").send(0, role=DEPLOY).page.status_code == 403
+    assert visitor("jane").press(0, role=DEPLOY).page.status_code == 403
     assert "create an entitlement" in firm.aws.explain()
-    assert jane.send(1).page.status_code == 403
+    assert jane.press(1).page.status_code == 403
     url = f"{firm.aws.endpoint_url}/start/account-access/credentials"
     assert jane.http.post(url, data={"role": BUILD, "token": "forged"}).status_code == 403
     assert jane.http.post(url, data={"role": BUILD}, headers={"Origin": "http://evil.example"}).status_code == 403
@@ -89,7 +81,7 @@ def test_what_is_refused(firm, visitor):
     assert jane.http.get(f"{firm.aws.endpoint_url}/start/account-access").status_code == 404
 
 
-def test_the_page_in_a_browser(firm, page, inspect):
+def test_the_page_in_a_browser(firm, page):
     firm.enable()
     firm.entitle(BUILD, user="jane")
     page.goto(f"{firm.aws.endpoint_url}/start")
@@ -98,7 +90,7 @@ def test_the_page_in_a_browser(firm, page, inspect):
     page.click("#submit")
     page.click("#manager")
     page.wait_for_selector("text=Your roles")
-    inspect(page)
+    assert serious(page) == []
     page.click("text=Access keys")
     page.wait_for_selector("#arn")
-    inspect(page)
+    assert serious(page) == []

@@ -2,35 +2,26 @@
 
 from __future__ import annotations
 
+import by_hand
 import httpx
 import pytest
+from browsers import serious
 from lxml import html
 from sso_lab import SEED
 
 from sts_emulator.accounts.people import totp
 
 
-class Person:
-    """A browser by hand, on the page of an authenticator app."""
+class Person(by_hand.Person):
+    """On the page of an authenticator app."""
 
     def __init__(self, aws) -> None:
-        self.base = aws.endpoint_url
-        self.http = httpx.Client(verify=False, follow_redirects=True)  # loading certificates takes 40 ms
-        self.page = self.http.get(f"{self.base}/start/mfa/app")
-
-    def send(self, **fields: str):
-        form = html.fromstring(self.page.text).xpath("//main//form")[0]
-        hidden = {field.get("name"): field.get("value") for field in form.xpath(".//input[@type='hidden']")}
-        self.page = self.http.post(str(self.page.url.join(form.get("action"))), data={**hidden, **fields})
-        return self
+        super().__init__(aws.endpoint_url)
+        self.open("/start/mfa/app")
 
     @property
     def seed(self) -> str:
-        return html.fromstring(self.page.text).xpath("string(//*[@id='seed'])")
-
-    @property
-    def text(self) -> str:
-        return " ".join(html.fromstring(self.page.text).xpath("string(//main)").split())
+        return self.tree.xpath("string(//*[@id='seed'])")
 
 
 @pytest.fixture
@@ -78,18 +69,18 @@ def test_keys_are_good_for_a_while_and_for_whom_they_were_shown(aws, jane):
     assert jane.http.post(url, data=forged, headers={"Origin": "http://evil.example"}).status_code == 403
 
 
-def test_the_page_in_a_browser(aws, page, inspect):
+def test_the_page_in_a_browser(aws, page):
     page.goto(f"{aws.endpoint_url}/start/mfa/app")
     page.fill("#username", "jane")
     page.fill("#password", "jane")
     page.click("#submit")
     page.wait_for_selector("#seed")
-    inspect(page)
+    assert serious(page) == []
     page.fill("#name", "phone")
     page.fill("#code", totp(page.text_content("#seed"), aws.now()))
     page.click("#register")
     page.wait_for_selector("text=authenticator app")
-    inspect(page)
+    assert serious(page) == []
 
 
 @pytest.mark.parametrize(("name", "status"), [("", 400), ("a b", 400), ("<b>", 400), ("x" * 65, 400), ("ok", 200)])

@@ -9,6 +9,7 @@ import re
 import secrets
 from urllib.parse import parse_qs, urlencode, urlsplit
 
+import by_hand
 import httpx
 import pytest
 from lxml import html
@@ -51,34 +52,12 @@ class BrowserTool(Tool):
         return self.oidc.create_token(grantType="authorization_code", **{**given, **changed})
 
 
-class Person:
-    """A browser by hand: cookies, forms and their hidden fields."""
-
+class Person(by_hand.Person):
     def __init__(self, aws) -> None:
-        self.http = httpx.Client(
-            verify=False, base_url=aws.endpoint_url, follow_redirects=True
-        )  # loading certificates takes 40 ms
-        self.page = None
-
-    def open(self, url: str):
-        self.page = self.http.get(url)
-        return self
-
-    def send(self, *, action: str = "", headers=None, **fields: str):
-        form = html.fromstring(self.page.text).xpath("//form")[0]
-        hidden = {field.get("name"): field.get("value") for field in form.xpath(".//input[@type='hidden']")}
-        target = str(self.page.url.join(action or form.get("action")))
-        self.page = self.http.post(target, data={**hidden, **fields}, headers=headers, follow_redirects=False)
-        if self.page.status_code == 302 and not self.page.headers["location"].startswith("http://127.0.0.1:49152"):
-            self.page = self.http.get(self.page.url.join(self.page.headers["location"]))
-        return self
+        super().__init__(aws.endpoint_url, callback="http://127.0.0.1:49152")
 
     def sign_in(self, user: str, password: str = ""):
         return self.send(username=user, password=password or user)
-
-    @property
-    def text(self) -> str:
-        return " ".join(html.fromstring(self.page.text).xpath("string(//main)").split())
 
 
 @pytest.fixture

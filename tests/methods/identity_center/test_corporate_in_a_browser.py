@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from browsers import serious
 from lxml import etree
 from sso_lab import SEED
 
@@ -39,20 +40,20 @@ def aws(emulator_server):
         yield world
 
 
-def test_there_and_back_with_a_second_factor(aws, page, inspect):
+def test_there_and_back_with_a_second_factor(aws, page):
     page.goto(f"{aws.endpoint_url}/start")
     page.wait_for_selector("text=Sign in to corp")
-    inspect(page)
+    assert serious(page) == []
     page.fill("#username", "jane")
     page.fill("#password", "correct-horse")
     page.click("#submit")
     page.wait_for_selector("#code")
-    inspect(page)
+    assert serious(page) == []
     page.fill("#code", totp(SEED, aws.now()))
     page.click("#submit")
     page.wait_for_selector("#person")  # the response was posted by the page's own script
     assert page.text_content("#person") == "jane"
-    inspect(page)
+    assert serious(page) == []
 
 
 def test_a_deep_link_survives_the_way_there(aws, page):
@@ -71,14 +72,14 @@ def test_without_scripts_a_browser_gets_there_too(aws, chromium):
     page.wait_for_selector("text=Sign in to corp")
 
 
-def test_who_is_not_provisioned_is_told_so(aws, page, inspect):
+def test_who_is_not_provisioned_is_told_so(aws, page):
     aws.load(LAB.replace("omar: {}", "omar: {}\n      eve: {}", 1))
     page.goto(f"{aws.endpoint_url}/start")
     page.fill("#username", "eve")
     page.fill("#password", "eve")
     page.click("#submit")
     page.wait_for_selector("text=was not accepted")
-    inspect(page)
+    assert serious(page) == []
 
 
 class Provider(BaseHTTPRequestHandler):

@@ -10,9 +10,10 @@ import base64
 import zlib
 from urllib.parse import parse_qs, urlencode, urlsplit
 
+import by_hand
 import httpx
 import pytest
-from lxml import etree, html
+from lxml import etree
 from sso_lab import SEED, Tool, key_of_credentials
 
 from sts_emulator.accounts.people import totp
@@ -80,25 +81,12 @@ def user_id(aws, name: str) -> str:
     return scim(aws, "GET", f'Users?filter=userName eq "{name}"')["Resources"][0]["id"]
 
 
-class Browser:
-    """A browser without scripts: follows redirections, fills in forms, and presses "Continue" where a script would."""
+class Browser(by_hand.Person):
+    """Presses "Continue" where a script would."""
 
     def __init__(self, aws) -> None:
+        super().__init__(aws.endpoint_url)
         self.aws = aws
-        self.http = httpx.Client(
-            verify=False, base_url=aws.endpoint_url, follow_redirects=True
-        )  # loading certificates takes 40 ms
-        self.page = None
-
-    def open(self, path: str):
-        self.page = self.http.get(f"{self.aws.endpoint_url}{path}")
-        return self
-
-    def send(self, **fields: str):
-        (form,) = html.fromstring(self.page.text).xpath("//form[1]")[:1]
-        hidden = {field.get("name"): field.get("value") for field in form.xpath(".//input[@type='hidden']")}
-        self.page = self.http.post(str(self.page.url.join(form.get("action"))), data={**hidden, **fields})
-        return self
 
     def post(self, response: str, **fields: str):
         """Bring a response to where Identity Center takes them."""
@@ -106,10 +94,6 @@ class Browser:
         if 'name="again"' in self.page.text:
             self.send()
         return self
-
-    @property
-    def text(self) -> str:
-        return " ".join(html.fromstring(self.page.text).xpath("string(//main)").split())
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import httpx
+import by_hand
 import pytest
 from lxml import html
 
@@ -23,35 +23,17 @@ def aws(emulator_server):
         yield world
 
 
-class Person:
-    def __init__(self, aws) -> None:
-        self.http = httpx.Client(
-            verify=False, base_url=aws.endpoint_url, follow_redirects=True
-        )  # loading certificates takes 40 ms
-        self.page = None
-
-    def send(self, **fields: str):
-        form = html.fromstring(self.page.text).xpath("//main//form")[0]
-        hidden = {field.get("name"): field.get("value") for field in form.xpath(".//input[@type='hidden']")}
-        self.page = self.http.post(str(self.page.url.join(form.get("action"))), data={**hidden, **fields})
-        return self
-
+class Person(by_hand.Person):
     def sign_in(self, user: str, password: str):
-        self.http.cookies.clear()
-        self.page = self.http.get("/start")
-        return self.send(username=user, password=password)
+        return self.forget().open("/start").send(username=user, password=password)
 
     def change(self, new: str, repeated: str = ""):
         return self.send(new_password=new, repeated=repeated or new)
 
-    @property
-    def text(self) -> str:
-        return " ".join(html.fromstring(self.page.text).xpath("string(//main)").split())
-
 
 @pytest.fixture
 def person(aws):
-    person = Person(aws)
+    person = Person(aws.endpoint_url)
     yield person
     person.http.close()
 

@@ -5,48 +5,27 @@ from __future__ import annotations
 import json
 import re
 
+import by_hand
 import httpx
 import pytest
-from lxml import html
 from software_authenticator import BACKED_UP, ELIGIBLE, ES256, PRESENT, RS256, VERIFIED, SoftwareAuthenticator
 from sso_lab import SCENARIO, SEED
 
 from sts_emulator.accounts.people import totp
 
 
-class Person:
-    """A browser by hand, at this machine's name: browsers make no passkeys for an address."""
+class Person(by_hand.Person):
+    """At this machine's name: browsers make no passkeys for an address."""
 
     def __init__(self, aws, host: str = "localhost") -> None:
-        self.base = aws.endpoint_url.replace("127.0.0.1", host)
+        super().__init__(aws.endpoint_url.replace("127.0.0.1", host))
         self.origin = re.match(r"https?://[^/]+", self.base)[0]
-        self.http = httpx.Client(verify=False, follow_redirects=True)  # loading certificates takes 40 ms
-        self.page = None
-
-    def open(self, place: str):
-        self.page = self.http.get(f"{self.base}{place}")
-        return self
-
-    @property
-    def text(self) -> str:
-        return " ".join(html.fromstring(self.page.text).xpath("string(//main)").split())
-
-    @property
-    def forms(self) -> list:
-        return html.fromstring(self.page.text).xpath("//main//form")
 
     @property
     def asked(self) -> dict:
         """What the page asks of the authenticator."""
         (form,) = [form for form in self.forms if form.get("data-passkey")]
         return json.loads(form.get("data-options"))
-
-    def send(self, ending: str, **fields: str):
-        """Send the form whose action ends so."""
-        form = next(form for form in self.forms if form.get("action").endswith(ending))
-        hidden = {field.get("name"): field.get("value") for field in form.xpath(".//input[@type='hidden']")}
-        self.page = self.http.post(str(self.page.url.join(form.get("action"))), data={**hidden, **fields})
-        return self
 
     def sign_in(self, user: str, password: str = ""):
         return self.open("/start/mfa").send("/start/signin", username=user, password=password or user)
@@ -57,10 +36,6 @@ class Person:
 
     def prove(self, authenticator, **wrong):
         return self.send("/code/passkey", credential=authenticator.get(self.asked, self.origin, **wrong))
-
-    def forget(self):
-        self.http.cookies.clear()
-        return self
 
 
 @pytest.fixture
