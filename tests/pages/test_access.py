@@ -54,6 +54,13 @@ def basic(token: str) -> dict[str, str]:
     return {"Authorization": "Basic " + base64.b64encode(f"anybody:{token}".encode()).decode()}
 
 
+@pytest.fixture(scope="module")
+def guarded(serve):
+    """The URL of a server that everybody reaches who has its token."""
+    with serve("--host", "0.0.0.0", "--token", TOKEN) as (url, _):
+        yield url
+
+
 def test_beyond_loopback_the_emulators_own_needs_the_token(serve):
     with serve("--host", "0.0.0.0", "--token", TOKEN, "--scenario", "trust_policies") as (url, process):
         for method, path in OWN:
@@ -95,31 +102,30 @@ def answer_to(url: str, token: str, method: str, path: str, body: object = None)
     return ask(url, method, path, json.dumps(body or {}).encode(), **JSON, **bearer(token))
 
 
-def test_tokens_for_one_world_and_for_reading(serve):
+def test_tokens_for_one_world_and_for_reading(guarded):
     mine, reading = tokens.derived(TOKEN, "mine"), tokens.derived(TOKEN, reads=True)
     both = tokens.derived(TOKEN, "mine", reads=True)
-    with serve("--host", "0.0.0.0", "--token", TOKEN) as (url, _):
-        for world in ("mine", "yours"):
-            assert answer_to(url, TOKEN, "POST", "/_emulator/api/worlds", {"name": world}).status == 201
-        move = {"advance_seconds": 1}
-        statuses = {
-            (method, path): [answer_to(url, token, method, path, move).status for token in (mine, reading, both)]
-            for method, path in (
-                ("GET", "/_emulator/api/worlds/mine"),
-                ("POST", "/_emulator/api/worlds/mine/clock"),
-                ("GET", "/w/mine/_emulator"),
-                ("GET", "/_emulator/api/worlds/yours"),
-                ("POST", "/_emulator/api/worlds/yours/clock"),
-                ("GET", "/w/yours/_emulator"),
-                ("GET", "/_emulator/api/worlds"),
-                ("GET", "/w/mine/_emulator/worlds"),
-                ("GET", "/_emulator/api/worlds/yours/credentials"),
-                ("GET", "/_emulator/api/worlds/mine/mfa-code?serial=x"),
-                ("GET", "/w/mine/_emulator/mailbox"),
-                ("PUT", "/w/mine/issuers/x9"),
-                ("PUT", "/w/yours/issuers/x9"),
-            )
-        }
+    for world in ("mine", "yours"):
+        assert answer_to(guarded, TOKEN, "POST", "/_emulator/api/worlds", {"name": world}).status == 201
+    move = {"advance_seconds": 1}
+    statuses = {
+        (method, path): [answer_to(guarded, token, method, path, move).status for token in (mine, reading, both)]
+        for method, path in (
+            ("GET", "/_emulator/api/worlds/mine"),
+            ("POST", "/_emulator/api/worlds/mine/clock"),
+            ("GET", "/w/mine/_emulator"),
+            ("GET", "/_emulator/api/worlds/yours"),
+            ("POST", "/_emulator/api/worlds/yours/clock"),
+            ("GET", "/w/yours/_emulator"),
+            ("GET", "/_emulator/api/worlds"),
+            ("GET", "/w/mine/_emulator/worlds"),
+            ("GET", "/_emulator/api/worlds/yours/credentials"),
+            ("GET", "/_emulator/api/worlds/mine/mfa-code?serial=x"),
+            ("GET", "/w/mine/_emulator/mailbox"),
+            ("PUT", "/w/mine/issuers/x9"),
+            ("PUT", "/w/yours/issuers/x9"),
+        )
+    }
     assert statuses == {
         ("GET", "/_emulator/api/worlds/mine"): [200, 200, 200],
         ("POST", "/_emulator/api/worlds/mine/clock"): [200, 403, 403],
@@ -137,20 +143,19 @@ def test_tokens_for_one_world_and_for_reading(serve):
     }
 
 
-def test_commands_bring_the_token_and_make_others(serve, capsys, monkeypatch):
+def test_commands_bring_the_token_and_make_others(guarded, capsys, monkeypatch):
     monkeypatch.setenv("EMULATOR_TOKEN", TOKEN)
     assert main(["access", "--read"]) == 0
     reading = capsys.readouterr().out.strip()
-    with serve("--host", "0.0.0.0", "--token", TOKEN) as (url, _):
-        port = url.rpartition(":")[2]
-        assert main(["world", "list", "--port", port]) == 0
-        assert "default" in capsys.readouterr().out
-        assert main(["world", "list", "--port", port, "--token", reading]) == 0
-        assert main(["world", "advance", "1s", "--port", port, "--token", reading]) == 1
-        assert "this token is for reading" in capsys.readouterr().err
-        monkeypatch.delenv("EMULATOR_TOKEN")
-        assert main(["world", "list", "--port", port]) == 1
-        assert "needs the token of the server" in capsys.readouterr().err
+    port = guarded.rpartition(":")[2]
+    assert main(["world", "list", "--port", port]) == 0
+    assert "default" in capsys.readouterr().out
+    assert main(["world", "list", "--port", port, "--token", reading]) == 0
+    assert main(["world", "advance", "1s", "--port", port, "--token", reading]) == 1
+    assert "this token is for reading" in capsys.readouterr().err
+    monkeypatch.delenv("EMULATOR_TOKEN")
+    assert main(["world", "list", "--port", port]) == 1
+    assert "needs the token of the server" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
