@@ -342,7 +342,8 @@ SERVICES = (
             "saml2": _rooms("sts_emulator.idp.user_pools.federation", "federation_pages", "saml_sign_out"),
             # A POST to /logout is an operation of the portal's.
             **dict.fromkeys(
-                ("login", "GET /logout", "error"), ("sts_emulator.idp.user_pools.managed_login.login_pages",)
+                ("login", "GET /logout", "error"),
+                _rooms("sts_emulator.idp.user_pools.managed_login", "login_pages", "looks"),
             ),
             **dict.fromkeys(
                 ("signup", "confirmUser", "resendcode", "forgotPassword", "confirmForgotPassword"),

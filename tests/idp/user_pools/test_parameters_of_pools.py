@@ -134,7 +134,6 @@ CALLS: dict[str, tuple[str, dict[str, Any]]] = {
         "create_user_pool_domain",
         {"Domain": "x", "Routing": {"Failover": FAILOVER}},
     ),
-    "ImageFile": ("set_ui_customization", {"ImageFile": b"x"}),
 }
 
 

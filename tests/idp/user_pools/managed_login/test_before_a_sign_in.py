@@ -146,10 +146,12 @@ def test_styles_are_kept_and_told(aws):
 def test_classic_customization_is_kept_and_told(aws):
     idp = aws.client("cognito-idp")
     assert idp.get_ui_customization(UserPoolId=POOL)["UICustomization"] == {}
-    idp.set_ui_customization(UserPoolId=POOL, CSS=".x {}")
-    assert idp.get_ui_customization(UserPoolId=POOL, ClientId="web")["UICustomization"]["CSS"] == ".x {}"
+    idp.set_ui_customization(UserPoolId=POOL, CSS=".label-customizable {}")
+    assert (
+        idp.get_ui_customization(UserPoolId=POOL, ClientId="web")["UICustomization"]["CSS"] == ".label-customizable {}"
+    )
     with pytest.raises(idp.exceptions.InvalidParameterException):
-        idp.set_ui_customization(UserPoolId="us-east-1_Bare1", CSS=".x {}")
+        idp.set_ui_customization(UserPoolId="us-east-1_Bare1", CSS=".label-customizable {}")
 
 
 def test_an_app_without_a_flow_of_its_own(aws, person):

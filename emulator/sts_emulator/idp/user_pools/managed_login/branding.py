@@ -1,18 +1,19 @@
-"""How managed login is to look: styles and customizations are kept and told. The pages here look as they look.
-
-What a style says is not rendered: it is a stranger's style sheet on a page that asks for passwords.
-"""
+"""How managed login is to look: styles of app clients, and customizations of the classic pages. `looks` shows them."""
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import uuid
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, TypedDict
+from typing import Any, Final, NotRequired, TypedDict
+from urllib.parse import urlencode
 
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.store import Kind
+from sts_emulator.core.world import World
 from sts_emulator.idp.user_pools.kinds import Pool, client_of, invalid, not_found, reach
+from sts_emulator.idp.user_pools.managed_login import classic_css
 from sts_emulator.idp.user_pools.pools import domain_of
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import operation
@@ -37,6 +38,7 @@ class Customization(TypedDict):
     pool: str
     client: str
     css: str
+    image: NotRequired[str]  # a logo, as base64
     version: str
     created: float
     modified: float
@@ -45,6 +47,8 @@ class Customization(TypedDict):
 STYLE: Final[Kind[Style]] = Kind("user-pool-style")  # key: `POOL/id`, uid: `POOL/client`
 CUSTOMIZATION: Final[Kind[Customization]] = Kind("user-pool-customization")  # key: `POOL/client`
 _ALL: Final = "ALL"
+_IMAGES: Final = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
+_LARGEST_IMAGE: Final = 100 * 1024  # bytes (Cognito's guide, "Customizing hosted UI (classic) branding")
 
 
 @operation("cognito-idp", "CreateManagedLoginBranding")
@@ -139,12 +143,16 @@ def delete_managed_login_branding(ctx: Context, *, UserPoolId: str, ManagedLogin
 def set_ui_customization(
     ctx: Context, *, UserPoolId: str, ClientId: str = _ALL, CSS: str = "", ImageFile: bytes | None = None
 ) -> Mapping[str, Any]:
-    """The classic pages' style sheet, for a client or for all. A logo is refused: nothing here would serve it."""
+    """The classic pages' style sheet and logo, for a client or for all: both at once, in place of those before."""
     pool = reach(ctx, UserPoolId)
     if not domain_of(ctx.world, pool):
         raise invalid("There has to be an existing domain associated with this user pool")
-    if ImageFile:
-        raise AwsError("NotImplemented", "sts-emulator does not have ImageFile of user pools", status=501)
+    try:
+        classic_css.check(CSS)
+    except ValueError as wrong:
+        raise invalid(str(wrong)) from None
+    if ImageFile and (not ImageFile.startswith(_IMAGES) or len(ImageFile) > _LARGEST_IMAGE):
+        raise invalid("ImageFile is a PNG or JPEG of 100 KB at most.")
     if ClientId != _ALL:
         client_of(ctx.world, ClientId, UserPoolId)
     now, key = ctx.world.now(), f"{pool['id']}/{ClientId}"
@@ -157,19 +165,24 @@ def set_ui_customization(
         created=known["created"] if known else now,
         modified=now,
     )
+    if ImageFile:
+        kept["image"] = base64.b64encode(ImageFile).decode()
     ctx.world.put(CUSTOMIZATION, key, kept)
-    return {"UICustomization": _shown(kept)}
+    return {"UICustomization": _shown(ctx, kept)}
 
 
 @operation("cognito-idp", "GetUICustomization")
 def get_ui_customization(ctx: Context, *, UserPoolId: str, ClientId: str = _ALL) -> Mapping[str, Any]:
     """A client's, or else that of all; nothing, where neither was set."""
     pool = reach(ctx, UserPoolId)
-    for client in dict.fromkeys((ClientId, _ALL)):
-        kept = ctx.world.get(CUSTOMIZATION, f"{pool['id']}/{client}")
-        if kept is not None:
-            return {"UICustomization": _shown(kept)}
-    return {"UICustomization": {}}
+    kept = customization_of(ctx.world, pool["id"], ClientId)
+    return {"UICustomization": _shown(ctx, kept) if kept else {}}
+
+
+def customization_of(world: World, pool: str, client: str) -> Customization | None:
+    """A client's own, or else that of all."""
+    own = world.get(CUSTOMIZATION, f"{pool}/{client}")
+    return world.get(CUSTOMIZATION, f"{pool}/{_ALL}") if own is None else own
 
 
 def _style(ctx: Context, pool: Pool, identifier: str) -> Style:
@@ -207,8 +220,10 @@ def _told(style: Style) -> dict[str, Any]:
     return {**told, "Settings": style["settings"]} if style["settings"] is not None else told
 
 
-def _shown(kept: Customization) -> dict[str, Any]:
+def _shown(ctx: Context, kept: Customization) -> dict[str, Any]:
+    place = urlencode({"pool": kept["pool"], "client": kept["client"]})
     return {
+        **({"ImageUrl": f"{ctx.base_url}/login/logo?{place}"} if "image" in kept else {}),
         "UserPoolId": kept["pool"],
         "ClientId": kept["client"],
         "CSS": kept["css"],

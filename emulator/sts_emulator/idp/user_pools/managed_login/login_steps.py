@@ -14,7 +14,7 @@ from urllib.parse import quote
 from sts_emulator.core.errors import AwsError
 from sts_emulator.idp.user_pools import choices, clients, mfa, passkey_sign_in, pools, signin
 from sts_emulator.idp.user_pools.kinds import USER, Pool, PoolUser, not_authorized
-from sts_emulator.idp.user_pools.managed_login import authorization, login_sessions
+from sts_emulator.idp.user_pools.managed_login import authorization, login_sessions, looks
 from sts_emulator.idp.user_pools.managed_login.authorization import Asked
 from sts_emulator.idp.user_pools.managed_login.login_sessions import Present
 from sts_emulator.idp.user_pools.progress import NEW_PASSWORD, Attempt
@@ -114,7 +114,8 @@ def forms(visit: Visit, asked: Asked, template: str, refusal: AwsError | None, *
 
 def _common(visit: Visit, asked: Asked) -> dict[str, Any]:
     origins = authorization.app_origins(visit.world)
-    return {"posts_to": origins, "query": asked.query, "pool": asked.pool["name"]}
+    shown = looks.look(visit, asked.pool, asked.client, managed=is_managed(visit, asked.pool))
+    return {"posts_to": origins, "query": asked.query, "pool": asked.pool["name"], **shown}
 
 
 async def _by_the_only_one(visit: Visit, asked: Asked, step: Mapping[str, Any]) -> Response:
