@@ -67,10 +67,16 @@ def live(run, first: list[str], second: list[str], check) -> None:
 
 
 @pytest.mark.scenario(f"""
-accounts: {{"{HOME}": {{}}}}
+saml_idps: {{corp: {{}}}}
+accounts:
+  "{HOME}":
+    user_pools: {{search: {{id: us-east-1_Search1, clients: {{AmazonOpenSearchService-search: {{}}}}}}}}
 """)
-def test_a_user_pool_lives_a_whole_life(aws, terraform):
+def test_a_user_pool_lives_a_whole_life(aws, terraform, tmp_path):
+    (tmp_path / "metadata.xml").write_text(aws.page("GET", "idp/corp/metadata"))
     cognito = aws.client("cognito-idp")
+    found = cognito.list_user_pool_clients(UserPoolId="us-east-1_Search1")["UserPoolClients"][0]
+    search = {"UserPoolId": found["UserPoolId"], "ClientId": found["ClientId"]}
 
     def check(number: int) -> None:
         pool = next(
@@ -89,10 +95,12 @@ def test_a_user_pool_lives_a_whole_life(aws, terraform):
         assert provider["ProviderDetails"]["client_id"] == ("shop-one", "shop-two")[number]
         plans = [pair["Value"] for user in members for pair in user["Attributes"] if pair["Name"] == "custom:plan"]
         assert plans == [("one", "two")[number]]
+        assert cognito.describe_user_pool_client(**search)["UserPoolClient"]["RefreshTokenValidity"] == (3, 4)[number]
 
     variables = [[f"-var=description={word}"] for word in ("one", "two")]
     live(terraform(HERE / "user_pools"), *variables, check)
-    assert not cognito.list_user_pools(MaxResults=60)["UserPools"]
+    assert [pool["Name"] for pool in cognito.list_user_pools(MaxResults=60)["UserPools"]] == ["search"]
+    assert cognito.describe_user_pool_client(**search)  # which is another service's, and stays
 
 
 @pytest.mark.scenario(f"""

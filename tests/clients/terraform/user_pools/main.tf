@@ -164,3 +164,104 @@ resource "aws_cognito_user_pool_ui_customization" "shop" {
   user_pool_id = aws_cognito_user_pool_domain.shop.user_pool_id
   css          = ".label-customizable {font-weight: ${var.description == "one" ? 400 : 500};}"
 }
+
+# A client that another service has made (OpenSearch does): Terraform takes it over, and leaves it there.
+resource "aws_cognito_managed_user_pool_client" "search" {
+  user_pool_id           = "us-east-1_Search1"
+  name_prefix            = "AmazonOpenSearchService"
+  refresh_token_validity = var.description == "one" ? 3 : 4
+  explicit_auth_flows    = ["ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]
+}
+
+resource "aws_cognito_user_pool" "federated" {
+  name                = "federated ${var.description}"
+  deletion_protection = "INACTIVE"
+  alias_attributes    = ["email", "preferred_username"]
+
+  email_configuration {
+    email_sending_account  = "DEVELOPER"
+    from_email_address     = "shop@example.org"
+    reply_to_email_address = "help@example.org"
+    source_arn             = "arn:aws:ses:us-east-1:111122223333:identity/example.org"
+  }
+  lambda_config {
+    pre_sign_up = "arn:aws:lambda:us-east-1:111122223333:function:${var.description}"
+    pre_token_generation_config {
+      lambda_arn     = "arn:aws:lambda:us-east-1:111122223333:function:claims"
+      lambda_version = "V2_0"
+    }
+  }
+  sign_in_policy { allowed_first_auth_factors = ["PASSWORD", "EMAIL_OTP"] }
+  verification_message_template {
+    default_email_option  = "CONFIRM_WITH_LINK"
+    email_message_by_link = "{##Click here##}"
+    email_subject_by_link = "Click"
+  }
+}
+
+resource "aws_cognito_user_pool_domain" "federated" {
+  domain                = "login.shop.example"
+  user_pool_id          = aws_cognito_user_pool.federated.id
+  certificate_arn       = "arn:aws:acm:us-east-1:111122223333:certificate/11111111-2222-3333-4444-555555555555"
+  managed_login_version = 2
+}
+
+resource "aws_cognito_identity_provider" "saml" {
+  user_pool_id      = aws_cognito_user_pool.federated.id
+  provider_name     = "corp-saml"
+  provider_type     = "SAML"
+  provider_details  = { MetadataFile = file("metadata.xml") }
+  attribute_mapping = { email = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/emailaddress" }
+  idp_identifiers   = ["${var.description}.example"]
+  lifecycle {
+    ignore_changes = [provider_details["ActiveEncryptionCertificate"], provider_details["SLORedirectBindingURI"], provider_details["SSORedirectBindingURI"]]
+  }
+}
+
+resource "aws_cognito_user_pool_client" "federated" {
+  name                                 = "federated"
+  user_pool_id                         = aws_cognito_user_pool.federated.id
+  allowed_oauth_flows_user_pool_client = true
+  allowed_oauth_flows                  = ["code"]
+  allowed_oauth_scopes                 = ["openid", "email"]
+  callback_urls                        = ["https://shop.example/${var.description}"]
+  logout_urls                          = ["https://shop.example/out"]
+  default_redirect_uri                 = "https://shop.example/${var.description}"
+  supported_identity_providers         = ["COGNITO", aws_cognito_identity_provider.saml.provider_name]
+  auth_session_validity                = 5
+  enable_token_revocation              = true
+  explicit_auth_flows                  = ["ALLOW_USER_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]
+  read_attributes                      = ["email", "email_verified"]
+  write_attributes                     = ["email"]
+}
+
+resource "aws_cognito_risk_configuration" "client" {
+  user_pool_id = aws_cognito_user_pool.shop.id
+  client_id    = aws_cognito_user_pool_client.web.id
+  compromised_credentials_risk_configuration {
+    event_filter = ["SIGN_IN"]
+    actions { event_action = "BLOCK" }
+  }
+}
+
+data "aws_cognito_user_pools" "search" { name = "search" }
+
+data "aws_cognito_user_pool" "search" { user_pool_id = one(data.aws_cognito_user_pools.search.ids) }
+
+data "aws_cognito_user_pool_client" "search" {
+  user_pool_id = data.aws_cognito_user_pool.search.id
+  client_id    = aws_cognito_managed_user_pool_client.search.id
+}
+
+data "aws_cognito_user_groups" "shop" {
+  user_pool_id = aws_cognito_user_pool.shop.id
+  depends_on   = [aws_cognito_user_group.staff]
+}
+
+data "aws_cognito_user_pool_signing_certificate" "federated" {
+  user_pool_id = aws_cognito_user_pool.federated.id
+}
+
+output "told" {
+  value = [data.aws_cognito_user_pool.search.name, data.aws_cognito_user_pool_client.search.name, one(data.aws_cognito_user_groups.shop.groups[*].group_name)]
+}
