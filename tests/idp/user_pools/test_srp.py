@@ -41,6 +41,7 @@ def test_pycognito_signs_in(app):
         username="ada", password=PASSWORD, pool_id=app.pool, client_id=app.client, client=app.idp
     ).authenticate_user()
     assert app.claims(result["AuthenticationResult"]["IdToken"])["cognito:username"] == "ada"
+    assert app.idp.get_user(AccessToken=result["AuthenticationResult"]["AccessToken"])["Username"] == "ada"
 
 
 def test_what_the_challenge_is(app):

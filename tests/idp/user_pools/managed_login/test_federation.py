@@ -474,7 +474,10 @@ def test_a_function_that_answers_nothing_changes_nothing(app, aws, idp, person, 
     inbound(aws, idp, hooks, lambda event: event)
     by_okta(person, app.url(identity_provider="okta", scope="openid profile"), email="o@okta.example")
     assert claims_of(app, person)["email"] == "o@okta.example"
-    assert hooks.events[0]["request"]["attributes"]["idToken"]["sub"] == "00u1"
+    said = hooks.events[0]["request"]["attributes"]
+    assert said["idToken"]["sub"] == "00u1"
+    assert said["tokenResponse"]["id_token"]
+    assert said["tokenResponse"]["id_token"] not in json.dumps(aws.events())  # a token is nobody's to read there
 
 
 @pytest.mark.parametrize("answer", [{"userAttributesToMap": []}, {"userAttributesToMap": "x"}, None])

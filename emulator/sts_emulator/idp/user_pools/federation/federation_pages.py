@@ -8,10 +8,11 @@ from typing import Any, Final
 from sts_emulator.core.errors import AwsError
 from sts_emulator.idp.user_pools import joining
 from sts_emulator.idp.user_pools.federation import asking, federated_users, inbound, oidc_answers, saml_answers
+from sts_emulator.idp.user_pools.federation.inbound import Proof
 from sts_emulator.idp.user_pools.kinds import IdentityProvider, PoolUser
 from sts_emulator.idp.user_pools.managed_login import authorization, login_steps
 from sts_emulator.idp.user_pools.managed_login.authorization import Asked, Sent, as_login
-from sts_emulator.idp.user_pools.managed_login.login_sessions import Present, Vouched
+from sts_emulator.idp.user_pools.managed_login.login_sessions import Present
 from sts_emulator.idp.user_pools.triggers.firing import Occasion
 from sts_emulator.methods.saml.assertion_refusals import Refused
 from sts_emulator.pages import render
@@ -21,9 +22,6 @@ from sts_emulator.wire.http import Response, form
 
 _LONGEST: Final = 100_000  # characters of a response
 _LATE: Final = "This sign-in was not begun in this browser, or took too long. Go back to the app and try again."
-
-Proof = tuple[str, Mapping[str, Any], Vouched | None]
-"""A subject, what is said of it, and of a SAML provider what it is called there."""
 
 
 @page("GET", "/oauth2/idpresponse", refusal=as_login, foreign=True)
@@ -40,7 +38,7 @@ async def take_code(visit: Visit) -> Response:
 
     async def prove(attempt: Attempt) -> Proof:
         code, nonce = query["code"], question["nonce"]
-        return *await oidc_answers.claims_of(visit, attempt.ctx, provider, code, nonce), None
+        return await oidc_answers.prove(visit, attempt.ctx, provider, code, nonce)
 
     return await _signed_in(visit, asked, provider, "OAuth2Response_GET", prove)
 
@@ -75,7 +73,8 @@ async def take_response(visit: Visit) -> Response:
         place = f"{visit.base_url}{asking.SAML_PLACE}"
         claims = await saml_answers.prove(visit.world, asked.pool, provider, text, place)
         saml_answers.use(visit.world, claims, number)
-        return claims.subject, claims.attributes, saml_answers.vouched(provider, claims)
+        said = {"samlResponse": dict(claims.attributes)}
+        return Proof(claims.subject, claims.attributes, said, saml_answers.vouched(provider, claims))
 
     return await _signed_in(visit, asked, provider, "SAML2Response_POST", prove)
 
@@ -92,16 +91,16 @@ async def _signed_in(
             evidence = attempt.ctx.evidence
             evidence.update(pool=asked.pool["id"], provider=provider["name"])
             try:
-                subject, claims, vouched = await prove(attempt)
+                proof = await prove(attempt)
             except Refused as no:
                 evidence["refused"] = no.why
                 raise
             occasion = Occasion(attempt.ctx, asked.pool, asked.client["id"])
-            claims = await inbound.transformed(occasion, provider, subject, claims)
-            user = await _arrived(occasion, provider, subject, claims)
+            claims = await inbound.transformed(occasion, provider, proof)
+            user = await _arrived(occasion, provider, proof.subject, claims)
             evidence["person"] = user["username"]
             attempt.result = {}
-            return await login_steps.enter(visit, attempt.ctx, asked, Present(user, visit.world.now(), vouched))
+            return await login_steps.enter(visit, attempt.ctx, asked, Present(user, visit.world.now(), proof.vouched))
     except Sent:
         raise
     except AwsError as refusal:

@@ -6,27 +6,38 @@ Source: Cognito's developer guide, "Inbound federation Lambda trigger"; docs/aws
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from sts_emulator.idp.user_pools.kinds import IdentityProvider
+from sts_emulator.idp.user_pools.managed_login.login_sessions import Vouched
 from sts_emulator.idp.user_pools.triggers import configuration, firing, responses
 from sts_emulator.idp.user_pools.triggers.firing import Occasion
 
 
-async def transformed(
-    occasion: Occasion, provider: IdentityProvider, subject: str, claims: Mapping[str, Any]
-) -> Mapping[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """Who came, and what is said of them: `claims` are what is mapped, `parts` the provider's answers as they came.
+
+    `vouched`: what a SAML provider calls them.
+    """
+
+    subject: str
+    claims: Mapping[str, Any]
+    parts: Mapping[str, Any]
+    vouched: Vouched | None = None
+
+
+async def transformed(occasion: Occasion, provider: IdentityProvider, proof: Proof) -> Mapping[str, Any]:
     """The claims that are mapped: those that the function answers with, or all as they are where it answers none.
 
     The subject stays the one that was proven. Raises AwsError: `fire`.
     """
-    member = "samlResponse" if provider["type"] == "SAML" else "idToken"
     request = {
         "providerName": provider["name"],
         "providerType": provider["type"],
-        "attributes": {member: dict(claims)},
+        "attributes": dict(proof.parts),
     }
-    said = await firing.fire(
-        occasion, f"{configuration.INBOUND}_ExternalProvider", subject, request, {"userAttributesToMap": {}}
-    )
-    return responses.table(said or {}, "userAttributesToMap") or claims
+    source = f"{configuration.INBOUND}_ExternalProvider"
+    said = await firing.fire(occasion, source, proof.subject, request, {"userAttributesToMap": {}})
+    return responses.table(said or {}, "userAttributesToMap") or proof.claims

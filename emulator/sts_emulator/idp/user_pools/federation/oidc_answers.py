@@ -13,6 +13,7 @@ from urllib.parse import urlencode, urlsplit
 
 from sts_emulator.core.errors import AwsError
 from sts_emulator.idp.user_pools.federation import asking, outside_providers
+from sts_emulator.idp.user_pools.federation.inbound import Proof
 from sts_emulator.idp.user_pools.federation.pool_providers import issuer_of
 from sts_emulator.idp.user_pools.kinds import IdentityProvider
 from sts_emulator.methods.saml.assertion_refusals import Refused
@@ -28,9 +29,7 @@ _TOLERANCE: Final = 300  # seconds; AWS publishes no number; this one is STS's
 _LONGEST_SUBJECT: Final = 128  # characters of a user name in a pool, with the provider's in front
 
 
-async def claims_of(
-    visit: Visit, ctx: Context, provider: IdentityProvider, code: str, nonce: str
-) -> tuple[str, Mapping[str, Any]]:
+async def prove(visit: Visit, ctx: Context, provider: IdentityProvider, code: str, nonce: str) -> Proof:
     """Who the person is whose code this is, and what the provider says of them.
 
     Raises:
@@ -39,18 +38,20 @@ async def claims_of(
     if asking.home_of(visit.world, provider):
         given = await _redeem(visit, provider, code)
         claims = _proven(provider, given.get("id_token", ""), _of_this_world(ctx, provider))
-        return _subject(provider, _meant(visit, provider, claims, nonce)), claims
+        subject = _subject(provider, _meant(visit, provider, claims, nonce))
+        return Proof(subject, claims, {"tokenResponse": given, "idToken": claims})
     outside = await outside_providers.of(visit.server.settings, provider)
     given = await outside.redeem(code[:2_048], f"{visit.base_url}{asking.OIDC_PLACE}")
     if not issuer_of(provider):
         subject, said = await outside.subject(given.get("access_token"))
-        return _subject(provider, {"sub": subject}), said
+        return Proof(_subject(provider, {"sub": subject}), said, {"tokenResponse": given, "userInfo": said})
     keys = await outside.keys()
     claims = _meant(visit, provider, _proven(provider, given.get("id_token", ""), lambda _: keys), nonce)
     said = await outside.attributes(given.get("access_token"))
     if said and said.get("sub") != claims.get("sub"):  # OpenID Connect Core, 5.3.2
         raise _no("attributes_url tells of somebody else than the token")
-    return _subject(provider, claims), {**said, **claims}
+    parts = {"tokenResponse": given, "idToken": claims, **({"userInfo": said} if said else {})}
+    return Proof(_subject(provider, claims), {**said, **claims}, parts)
 
 
 def _meant(visit: Visit, provider: IdentityProvider, claims: Mapping[str, Any], nonce: str) -> Mapping[str, Any]:

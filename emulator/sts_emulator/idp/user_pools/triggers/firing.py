@@ -34,7 +34,7 @@ KEPT: Final = 2_048
 """Characters of a request and of an answer that an event keeps."""
 
 _FIXED = ("version", "triggerSource", "region", "userPoolId", "userName", "callerContext")
-_SECRET = ("password", "challengeAnswer", "privateChallengeParameters")
+_SECRET = ("password", "challengeAnswer", "privateChallengeParameters", "tokenResponse")
 _HIDDEN = "HIDDEN_DUE_TO_SECURITY_REASONS"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 _INVALID_JSON = "Invalid lambda function output : Invalid JSON"
@@ -171,9 +171,14 @@ def _unexpected(trigger: str, why: str) -> AwsError:
 
 def _kept(part: Mapping[str, Any]) -> str:
     """What an event of ours tells of an event of theirs: no secrets, and not too much."""
-    shown = {name: _HIDDEN if name in _SECRET and value is not None else value for name, value in part.items()}
     try:
-        told = json.dumps(shown)
+        told = json.dumps(_shown(part))
     except RecursionError:
         told = ""
     return told if len(told) <= KEPT else f"{told[:KEPT]}… ({len(told)} characters)"
+
+
+def _shown(part: Any) -> Any:
+    if not isinstance(part, Mapping):
+        return part
+    return {name: _HIDDEN if name in _SECRET and value is not None else _shown(value) for name, value in part.items()}
