@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass, field
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -228,6 +229,33 @@ def test_amazon_at_addresses_of_this_machine(outsider, trust, app, person):
     outsider.profile = {"user_id": "amzn1.account.K2L", "email": "u@amazon.example"}
     outsider.send_back(person, app, "LoginWithAmazon")
     assert claims_of(app, person)["cognito:username"] == "loginwithamazon_amzn1.account.k2l"
+
+
+def test_the_pools_function_is_told_what_they_answer(aws, outsider, trust, app, person, hooks):
+    # given a function that prefers the name that a provider's profile has
+    def preferring(event: dict) -> dict:
+        said = event["request"]["attributes"]
+        event["response"]["userAttributesToMap"] = {**said.get("idToken", {}), **said["userInfo"]}
+        return event
+
+    trust("Facebook", "Facebook", **addresses(outsider))
+    trust("keycloak", oidc_issuer=outsider.url)
+    config = {"InboundFederation": {"LambdaVersion": "V1_0", "LambdaArn": hooks.arn("InboundFederation")}}
+    pool = SimpleNamespace(aws=aws, admin=aws.client("cognito-idp"), pool=POOL)
+    hooks.play(pool, config, InboundFederation=preferring)
+    outsider.profile = {"id": "10150", "sub": "u1", "email": "u@me.example"}
+    outsider.claims = {"email": "u@token.example"}
+
+    # when people come from a social provider, and from an issuer
+    for name in ("Facebook", "keycloak"):
+        outsider.send_back(person, app, name)
+        assert claims_of(app, person)["email"] == "u@me.example"
+
+    # then it was told each answer apart
+    social, issuer = (event["request"]["attributes"] for event in hooks.events)
+    assert set(social) == {"tokenResponse", "userInfo"}
+    assert set(issuer) == {"tokenResponse", "idToken", "userInfo"}
+    assert issuer["idToken"]["email"] == "u@token.example"
 
 
 @pytest.mark.parametrize("kind", ["Facebook", "Google", "LoginWithAmazon", "SignInWithApple"])
