@@ -143,8 +143,8 @@ def window(chromium, theme: str, *, bypass_csp: bool = False):
 
 def picture(page, name: str) -> None:
     """What the page looks like, for who wants to look at it."""
-    if os.environ.get("CONSOLE_PICTURES"):
-        page.screenshot(path=Path(os.environ["CONSOLE_PICTURES"]) / f"{name}.png")
+    if os.environ.get("PICTURES_TO"):
+        page.screenshot(path=Path(os.environ["PICTURES_TO"]) / f"{name}.png")
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -165,6 +165,8 @@ def test_every_page_in_every_width(aws, chromium, theme):
         for width in (400, 900, 1600):
             page.set_viewport_size({"width": width, "height": 900})
             assert browsers.serious(page) == [], (name, width)
+            if width == 900:
+                picture(page, f"managed-login-{name}-{theme}")
             wide = page.evaluate("document.documentElement.scrollWidth")
             assert wide <= width, f"{name} is {wide} wide at {width}"
         if name == "login" and theme == "light" and os.environ.get("CONSOLE_PICTURES"):

@@ -258,5 +258,5 @@ def test_a_browser_shows_a_style(idp, app, theme, colours):
         assert (button, paper) == colours
         assert page.evaluate("document.querySelector('.logo img').naturalWidth") == 220
         assert complaints == []
-        if os.environ.get("CONSOLE_PICTURES"):
-            page.screenshot(path=Path(os.environ["CONSOLE_PICTURES"]) / f"style-{theme}.png")
+        if os.environ.get("PICTURES_TO"):
+            page.screenshot(path=Path(os.environ["PICTURES_TO"]) / f"style-{theme}.png")

@@ -19,6 +19,7 @@ from sts_emulator.wire.http import Response
 
 _MOST_ATTRIBUTES: Final = 30
 _PROVEN_LIFETIME: Final = 900  # seconds in which who has just signed up may confirm and be signed in
+_LONGEST_PROOF: Final = 2_048  # characters: a password of 256, sealed, takes less
 _SIGNS_IN: Final = "managed-login-signed-up"
 
 
@@ -58,7 +59,7 @@ def confirm_form(visit: Visit) -> Response:
 async def confirm(visit: Visit) -> Response:
     """The code: confirmed, and signed in where this browser has just signed up."""
     asked, fields = _posted(visit)
-    name, proof = fields.get("username", "")[:128], fields.get("proof", "")
+    name, proof = fields.get("username", "")[:128], fields.get("proof", "")[:_LONGEST_PROOF]
     given = {"Username": name, "ConfirmationCode": fields.get("code", "")[:64]}
     try:
         await _call(visit, asked, "ConfirmSignUp", sign_up.confirm_sign_up, given)
@@ -74,7 +75,7 @@ async def confirm(visit: Visit) -> Response:
 async def resend(visit: Visit) -> Response:
     """Another code."""
     asked, fields = _posted(visit)
-    name, proof = fields.get("username", "")[:128], fields.get("proof", "")
+    name, proof = fields.get("username", "")[:128], fields.get("proof", "")[:_LONGEST_PROOF]
     try:
         sent = await _call(visit, asked, "ResendConfirmationCode", sign_up.resend_confirmation_code, {"Username": name})
     except AwsError as refusal:
