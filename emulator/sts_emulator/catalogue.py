@@ -346,7 +346,10 @@ SERVICES = (
                 _rooms("sts_emulator.idp.user_pools.managed_login", "login_pages", "looks"),
             ),
             **dict.fromkeys(
-                ("signup", "confirmUser", "resendcode", "forgotPassword", "confirmForgotPassword"),
+                (
+                    *("signup", "confirm", "confirmUser", "resendcode", "forgotPassword"),
+                    *("confirmForgotPassword", "confirmforgotPassword"),
+                ),
                 ("sts_emulator.idp.user_pools.managed_login.sign_up_pages",),
             ),
         },

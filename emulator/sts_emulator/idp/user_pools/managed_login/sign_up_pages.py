@@ -50,11 +50,13 @@ async def create(visit: Visit) -> Response:
     return _confirm(visit, asked, name, made.get("CodeDeliveryDetails", {}).get("Destination", ""), proof)
 
 
+@page("GET", "/confirm", refusal=as_login, foreign=True)
 @page("GET", "/confirmUser", refusal=as_login, foreign=True)
 def confirm_form(visit: Visit) -> Response:
     return _confirm(visit, _asked(visit), visit.query.get("username", "")[:128])
 
 
+@page("POST", "/confirm", refusal=as_login)
 @page("POST", "/confirmUser", refusal=as_login)
 async def confirm(visit: Visit) -> Response:
     """The code: confirmed, and signed in where this browser has just signed up."""
@@ -100,11 +102,13 @@ async def forgot(visit: Visit) -> Response:
     return _reset(visit, asked, name, sent["CodeDeliveryDetails"].get("Destination", ""))
 
 
+@page("GET", "/confirmforgotPassword", refusal=as_login, foreign=True)
 @page("GET", "/confirmForgotPassword", refusal=as_login, foreign=True)
 def reset_form(visit: Visit) -> Response:
     return _reset(visit, _asked(visit), visit.query.get("username", "")[:128])
 
 
+@page("POST", "/confirmforgotPassword", refusal=as_login)
 @page("POST", "/confirmForgotPassword", refusal=as_login)
 async def reset(visit: Visit) -> Response:
     """The new password, which then signs in."""
