@@ -308,6 +308,16 @@ def test_functions_of_a_module_that_the_command_line_names(patient, refusal):
         assert refusal(patient.sign_in) == DENIED
 
 
+@pytest.mark.parametrize("patient", [1], indirect=True)
+def test_a_python_function_without_an_end_or_a_measure(patient, refusal):
+    named(patient, "PreAuthentication", "huge")
+    assert refusal(patient.sign_in) == NO_JSON
+    named(patient, "PreAuthentication", "endless")
+    assert refusal(patient.sign_in) == SLOW
+    named(patient, "PreAuthentication", "later")
+    assert patient.tokens()  # others have threads left
+
+
 def test_without_the_command_line_no_python_is_called(app, refusal):
     named(app, "PreAuthentication", "pre-sign-up")
     assert refusal(app.sign_in) == DENIED

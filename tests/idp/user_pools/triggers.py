@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from subprocess import run  # noqa: F401 - which an ARN must not reach
 from typing import Any
 
@@ -31,3 +32,11 @@ def nothing(_: dict[str, Any]) -> None:
 
 def strange(_: dict[str, Any]) -> Any:
     return {"response": {1, 2}}
+
+
+def huge(event: dict[str, Any]) -> dict[str, Any]:
+    return {**event, "response": {"x": "y" * 2_000_000}}
+
+
+def endless(_: dict[str, Any]) -> None:
+    threading.Event().wait()
