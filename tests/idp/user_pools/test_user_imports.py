@@ -150,6 +150,8 @@ def test_the_header_is_that_of_awss_example_and_what_the_pool_added(shop):
     [
         {"cognito:username": ""},
         {"cognito:username": "two words"},
+        {"cognito:username": "nul\0"},
+        {"cognito:username": "n" * 129},
         {"cognito:mfa_enabled": ""},
         {"cognito:mfa_enabled": "TRUE"},  # in a pool without MFA
         {"email": "", "email_verified": "TRUE"},

@@ -71,8 +71,6 @@ def take(world: World, pool: Pool, row: Row | None) -> tuple[str, str]:
 
 
 def _user(world: World, pool: Pool, name: str, row: Row) -> PoolUser:
-    if not name or re.search(r"\s", name):
-        raise invalid(f"{_NAME} is required, and has no spaces.")
     given = {column: value for column, value in row.items() if value and column not in (_MFA, _NAME)}
     for column in ("email_verified", "phone_number_verified"):
         if column in given:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
@@ -220,6 +221,8 @@ async def admin_confirm_sign_up(
 def new_user(world: World, pool: Pool, name: str, given: Mapping[str, str], status: str) -> PoolUser:
     """A user who is not stored yet. Raises AwsError: InvalidParameterException."""
     wanted, now, sub = dict(given), world.now(), str(uuid.uuid4())
+    if not is_username(name):
+        raise invalid("Username has 1 to 128 letters, marks, symbols, numbers and punctuation.")
     names = pool["settings"].get("UsernameAttributes") or ()
     username = name
     if names:
@@ -249,6 +252,11 @@ def new_user(world: World, pool: Pool, name: str, given: Mapping[str, str], stat
         verifier="",
         groups=[],
     )
+
+
+def is_username(name: str) -> bool:
+    """Whether the API takes the name (botocore's model, UsernameType), by whatever way it comes."""
+    return 0 < len(name) <= 128 and all(unicodedata.category(letter)[0] in "LMSNP" for letter in name)  # noqa: PLR2004
 
 
 def with_password(world: World, pool: Pool, user: PoolUser, password: str, *, is_temporary: bool) -> PoolUser:

@@ -35,6 +35,12 @@ def test_signing_up_and_in(aws, app, person):
     assert (claims["cognito:username"], claims["email_verified"]) == ("cara", True)
 
 
+def test_nobody_is_called_what_the_api_does_not_take(app, person):
+    person.open(app.url("signup"))
+    person.fill(username="two words", password=PASSWORD, **{"attribute.email": "cara@example.org"})
+    assert "Username has 1 to 128" in person.alert
+
+
 def test_a_sign_up_is_finished_later(aws, app, person):
     aws.client("cognito-idp").sign_up(
         ClientId="web", Username="cara", Password=PASSWORD, UserAttributes=[{"Name": "email", "Value": "c@example.org"}]
