@@ -23,9 +23,7 @@ from sts_emulator.shared_server import free_port
 
 settings.register_profile("whole", deadline=None)  # a busy machine is no failure
 settings.register_profile("short", deadline=None, max_examples=20)
-gc.set_threshold(
-    50_000
-)  # half a million objects live as long as a run: looking through them often is a twentieth of it
+gc.set_threshold(50_000)  # boto3's clients are large, and often made: a third of their cost was looking for garbage
 settings.load_profile("short")  # unless pytest's own option asks for the other
 
 
@@ -87,6 +85,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 place = item.path.stem if fixture == "chromium" else ""  # each file has a browser of its own
                 item.add_marker(pytest.mark.xdist_group(f"{fixture}{place}"))
                 break
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()  # what was collected lives as long as the run
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import settings
 
-SHARE = 5  # every run draws a fifth
+SHARE = 10  # every run draws a tenth
 FEWEST = 20
 
 

@@ -21,6 +21,8 @@ from sts_emulator.policy.federated import KINDS
 from sts_emulator.scenario import evidence
 from sts_emulator.scenario.model import section_of
 
+pytestmark = pytest.mark.xdist_group("trees")  # which are read once
+
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "emulator" / "sts_emulator"
 SOURCES = sorted(PACKAGE.rglob("*.py"))
@@ -47,12 +49,15 @@ def parsed(path: Path) -> ast.Module:
     return ast.parse(path.read_text("utf-8"))
 
 
+@cache
+def nodes(path: Path) -> list[ast.AST]:
+    return list(ast.walk(parsed(path)))
+
+
 def imports(path: Path, *, top_level: bool = False) -> set[str]:
     """First names of the modules that a file imports."""
-    tree = parsed(path)
-    nodes = tree.body if top_level else ast.walk(tree)
     names = set()
-    for node in nodes:
+    for node in parsed(path).body if top_level else nodes(path):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -60,9 +65,17 @@ def imports(path: Path, *, top_level: bool = False) -> set[str]:
     return names
 
 
-def calls(path: Path) -> set[str]:
+@cache
+def calls(path: Path) -> frozenset[str]:
     """Dotted names that a file calls or reads."""
-    return {ast.unparse(node) for node in ast.walk(parsed(path)) if isinstance(node, ast.Attribute)}
+    return frozenset(dotted(node) for node in nodes(path) if isinstance(node, ast.Attribute))
+
+
+def dotted(node: ast.expr) -> str:
+    """`time.time`; of what is no name, only what follows it."""
+    if isinstance(node, ast.Attribute):
+        return f"{dotted(node.value)}.{node.attr}"
+    return node.id if isinstance(node, ast.Name) else ""
 
 
 def name(path: Path) -> str:
@@ -100,8 +113,8 @@ def test_only_credentials_builds_credentials():
     builders = {
         name(p)
         for p in SOURCES
-        for node in ast.walk(parsed(p))
-        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("Credentials")
+        for node in nodes(p)
+        if isinstance(node, ast.Call) and dotted(node.func).endswith("Credentials")
     }
     assert builders <= {"emulator/sts_emulator/vending/credentials.py"}
 
@@ -127,11 +140,7 @@ def test_policy_needs_nothing_but_the_standard_library():
 def test_values_are_not_changed_after_they_are_built(room):
     """docs/decisions, 2: only a Context is filled while its call comes along."""
     for path in (PACKAGE / room).rglob("*.py"):
-        stored = [
-            node
-            for node in ast.walk(parsed(path))
-            if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
-        ]
+        stored = [node for node in nodes(path) if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)]
         changed = {ast.unparse(node) for node in stored if ast.unparse(node.value) not in ("self", "ctx")}
         assert not changed, f"{name(path)} assigns to {changed}"
 
@@ -164,7 +173,7 @@ def test_locals_are_named_by_nouns_of_the_field():
     loose = [
         f"{name(path)}:{node.lineno}"
         for path in SOURCES
-        for node in ast.walk(parsed(path))
+        for node in nodes(path)
         if (isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id in LOOSE)
         or (isinstance(node, ast.arg) and node.arg in LOOSE)
     ]
@@ -176,7 +185,7 @@ def test_loops_of_tests_have_nouns_too():
     loose = [
         f"{name(path)}:{target.lineno}"
         for path in (ROOT / "tests").rglob("*.py")
-        for node in ast.walk(parsed(path))
+        for node in nodes(path)
         if isinstance(node, loops)
         for target in ast.walk(node.target)
         if isinstance(target, ast.Name) and target.id in LOOSE

@@ -9,6 +9,7 @@ import ssl
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,7 @@ class Stage:
     profile: str
     role: str
 
-    @property
+    @cached_property
     def control(self) -> Any:
         return self.aws.client("rolesanywhere")
 
