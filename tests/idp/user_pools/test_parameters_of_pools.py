@@ -58,6 +58,7 @@ SoftwareTokenMfaConfigType: Enabled
 EmailMfaConfigType: Message Subject
 WebAuthnConfigurationType: RelyingPartyId UserVerification FactorConfiguration
 UserPoolTokenSessionConfigType: MaxPerUser
+AssetType: Category ColorMode Extension Bytes
 """.strip().splitlines()
 }
 """Members of structures, and of what is kept whole, that change what happens: the others are in the page's tables."""
@@ -173,7 +174,7 @@ LOGS = [
         "FirehoseConfiguration": {"StreamArn": "arn:aws:firehose:us-east-1:123456789012:deliverystream/x"},
     }
 ]
-ASSETS = [{"Category": "PAGE_HEADER_LOGO", "ColorMode": "LIGHT", "Extension": "SVG", "Bytes": b"<svg/>"}]
+ASSETS = [{"Category": "PAGE_HEADER_LOGO", "ColorMode": "LIGHT", "Extension": "SVG", "ResourceId": "x"}]
 DOMAIN = {"CertificateArn": "arn:aws:acm:us-east-1:123456789012:certificate/x", "SecurityPolicy": "TLS_V1_3_2025"}
 
 
@@ -218,13 +219,6 @@ def style(app) -> tuple[Any, Any]:
     return (told["Settings"], told["Assets"]), (settings, ASSETS)
 
 
-def css(app) -> tuple[Any, Any]:
-    text = ".label-customizable {font-weight: 400;}"
-    app.admin.create_user_pool_domain(UserPoolId=app.pool, Domain="css-of-a-shop")
-    app.admin.set_ui_customization(UserPoolId=app.pool, CSS=text)
-    return app.admin.get_ui_customization(UserPoolId=app.pool)["UICustomization"]["CSS"], text
-
-
 KEPT = {
     "EmailConfiguration": pool_setting("EmailConfiguration", {**EMAIL, **ADDRESS}),
     "SmsConfiguration": pool_setting("SmsConfiguration", SMS),
@@ -235,9 +229,7 @@ KEPT = {
     "RiskExceptionConfiguration": risk_setting("RiskExceptionConfiguration", EXCEPTIONS),
     "LogConfigurations": logs,
     "SecurityPolicy": security_policy,
-    "Settings": style,
-    "Assets": style,
-    "CSS": css,
+    "ResourceId": style,
 }
 
 
