@@ -8,7 +8,7 @@ import subprocess
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import browsers
 import pytest
@@ -18,7 +18,7 @@ from sts_emulator.accounts.people import totp
 pytestmark = pytest.mark.clients
 
 POOL, PASSWORD, SECRET = "us-east-1_Shop1", "Correct-horse-1", "a-secret-of-the-confidential-app"
-CALLBACK = "http://localhost:9876/cb"
+CALLBACK, OUT = "http://localhost:9876/cb", "http://127.0.0.1:9876/out"
 PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
 SCENARIO = f"""
 saml_idps: {{corp: {{users: {{jane: {{}}}}}}}}
@@ -32,13 +32,13 @@ accounts:
         verify: [email]
         mfa: optional
         identity_providers:
-          corp: {{saml_idp: corp}}
+          corp: {{saml_idp: corp, encrypted: true, signed_requests: true, sign_out: true}}
           okta: {{issuer: okta, client_id: pool, client_secret: {SECRET}}}
         clients:
           web:
             id: web
             callbacks: ["{CALLBACK}"]
-            logouts: ["{CALLBACK}"]
+            logouts: ["{CALLBACK}", "{OUT}"]
             identity_providers: [COGNITO, corp, okta]
           server: {{id: server, secret: {SECRET}, callbacks: ["{CALLBACK}"], logouts: ["{CALLBACK}"]}}
         users:
@@ -73,8 +73,9 @@ def callback():
 
 @pytest.fixture
 def aws(emulator_server, callback):
-    with emulator_server.world(SCENARIO.replace(CALLBACK, callback)) as world:
-        world.callback = callback
+    out = callback.replace("localhost", "127.0.0.1").replace("/cb", "/out")  # another origin
+    with emulator_server.world(SCENARIO.replace(CALLBACK, callback).replace(OUT, out)) as world:
+        world.callback, world.out = callback, out
         yield world
 
 
@@ -128,6 +129,11 @@ def test_openid_client(aws, javascript_clients, client, secret):
     assert "error" in app("finish", location, json.dumps({**begun["kept"], "state": "another"}))
     assert "error" in app("finish", location, json.dumps({**begun["kept"], "nonce": "another"}))
     assert "invalid_grant" in app("finish", location, json.dumps(begun["kept"]))["error"]
+    # And we notice a code without its verifier
+    begun, other = app("begin"), app("begin")
+    stolen = aws.approve(begun["url"], "ana")["location"]
+    kept = {**begun["kept"], "codeVerifier": other["kept"]["codeVerifier"]}
+    assert "invalid_grant" in app("finish", stolen, json.dumps(kept))["error"]
 
 
 def window(chromium, theme: str, *, bypass_csp: bool = False):
@@ -202,6 +208,28 @@ def test_a_person_comes_from_an_identity_provider(aws, chromium, provider):
         page.fill("#subject", "jane")
     page.click("#submit")
     page.wait_for_url(f"{aws.callback}?code=*")
+    assert page.complaints == []
+
+
+def test_a_person_leaves_by_way_of_the_identity_provider(aws, chromium):
+    # Given somebody who has come from the company's provider
+    page = window(chromium, "light")
+    page.goto(authorize(aws, identity_provider="corp"))
+    page.fill("#username", "jane")
+    page.fill("#password", "jane")
+    page.click("#submit")
+    page.wait_for_url(f"{aws.callback}?code=*")
+    # When the app signs them out
+    seen = []
+    page.on("request", lambda request: seen.append(urlsplit(request.url).path.rpartition("/w/")[2].partition("/")[2]))
+    page.goto(f"{aws.endpoint_url}/logout?client_id=web&logout_uri={aws.out}", wait_until="commit")
+    # Then the browser goes there and back, and on to where the app wanted
+    page.wait_for_url(aws.out)
+    assert [place for place in seen if place in ("logout", "idp/corp/slo", "saml2/logout")] == [
+        *("logout", "idp/corp/slo", "saml2/logout"),
+    ]
+    page.goto(authorize(aws, prompt="none"))
+    page.wait_for_url(f"{aws.callback}?error=login_required*")
     assert page.complaints == []
 
 

@@ -126,7 +126,7 @@ async def sign_out(visit: Visit, name: str) -> Response:
     return render.page(
         "post.html",
         visit.root,
-        posts_to=app_origins(visit.world),
+        posts_to=app_origins(visit.world, "LogoutURLs"),
         place=f"Identity provider {idp['name']}",
         action=asking.place,
         response=response,

@@ -99,6 +99,8 @@ class Vouching(Shape):
 class Pool(Shape):
     """A user pool. `id` fixes its id; `sign_in_with` are attributes that stand in for usernames.
 
+    `first_factors` are EMAIL_OTP, SMS_OTP and WEB_AUTHN, beside the password, for clients with the flow USER_AUTH;
+    `relying_party` is the host that passkeys are for.
     `domain` switches managed login on; `resource_servers` are APIs, by identifier, with the names of their scopes.
     `triggers` are ARNs of Lambda functions by the names of LambdaConfig, `PreTokenGenerationV2` and `…V3` among them.
     """
@@ -111,6 +113,8 @@ class Pool(Shape):
     sign_up: bool = True
     triggers: Mapping[str, str] = field(default_factory=dict)
     custom_attributes: tuple[str, ...] = ()
+    first_factors: tuple[str, ...] = ()
+    relying_party: str = ""
     identity_providers: Mapping[str, Vouching] = field(default_factory=dict)
     resource_servers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     clients: Mapping[str, Client] = field(default_factory=dict)
@@ -123,13 +127,14 @@ def _create(seed: Seed, declared: Mapping[str, Pool]) -> None:
     for name, pool in declared.items():
         with seed.blame(pool.where, f"user pool `{name}`"):
             identifier = _ensure_pool(seed, name, pool)
-            if pool.mfa != _OFF:
+            if pool.mfa != _OFF or pool.relying_party:
                 seed.call(
                     "cognito-idp",
                     "SetUserPoolMfaConfig",
                     UserPoolId=identifier,
                     MfaConfiguration=pool.mfa,
-                    SoftwareTokenMfaConfiguration={"Enabled": True},
+                    SoftwareTokenMfaConfiguration={"Enabled": True} if pool.mfa != _OFF else None,
+                    WebAuthnConfiguration={"RelyingPartyId": pool.relying_party} if pool.relying_party else None,
                 )
             _ensure_domain(seed, identifier, pool)
         for provider_name, provider in pool.identity_providers.items():
@@ -188,7 +193,9 @@ def _ensure_pool(seed: Seed, name: str, wanted: Pool) -> str:
 
 
 def _settings(wanted: Pool) -> dict[str, Any]:
+    factors = {"SignInPolicy": {"AllowedFirstAuthFactors": ["PASSWORD", *wanted.first_factors]}}
     return {
+        "Policies": factors if wanted.first_factors else None,
         "AutoVerifiedAttributes": list(wanted.verify) or None,
         "AdminCreateUserConfig": {"AllowAdminCreateUserOnly": not wanted.sign_up},
         "UserPoolTags": dict(wanted.tags),

@@ -17,6 +17,7 @@ accounts:
         id: {POOL}
         domain: choice
         verify: [email]
+        first_factors: [EMAIL_OTP, SMS_OTP]
         clients:
           web: {{id: web, flows: [USER_AUTH], callbacks: ["{CALLBACK}"], hide_users: true}}
           plain: {{id: plain, callbacks: ["{CALLBACK}"]}}
@@ -31,8 +32,6 @@ accounts:
 def aws(emulator_server):
     with emulator_server.world(SCENARIO) as world:
         idp = world.client("cognito-idp")
-        factors = {"SignInPolicy": {"AllowedFirstAuthFactors": ["PASSWORD", "EMAIL_OTP", "SMS_OTP"]}}
-        idp.update_user_pool(UserPoolId=POOL, Policies=factors, AutoVerifiedAttributes=["email"])
         pairs = [{"Name": name, "Value": value} for name, value in ADDRESSES.items()]
         idp.admin_update_user_attributes(UserPoolId=POOL, Username="ana", UserAttributes=pairs)
         yield world

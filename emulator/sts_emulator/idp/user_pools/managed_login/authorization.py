@@ -191,11 +191,12 @@ def escaped(url: str) -> str:
     return quote(url, safe=_URL_SIGNS)
 
 
-def app_origins(world: World) -> list[str]:
-    """Where the apps of this world's clients are: a form on the way to one of them may lead there."""
-    origins = {
-        origin_of(url): None for client in world.page(CLIENT) for url in client["settings"].get("CallbackURLs") or ()
-    }
+def app_origins(world: World, member: str = "CallbackURLs") -> list[str]:
+    """Where the apps of this world's clients are: a form on the way to one of them may lead there.
+
+    `LogoutURLs`: where they are after a sign-out.
+    """
+    origins = {origin_of(url): None for client in world.page(CLIENT) for url in client["settings"].get(member) or ()}
     return [origin for origin in origins if origin][:_MOST_ORIGINS]
 
 
