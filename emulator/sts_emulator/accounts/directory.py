@@ -206,7 +206,6 @@ SCIM_TOKEN: Kind[ScimToken] = Kind("scim-token")  # key: its SHA-256, uid: id
 
 
 def instances(world: World) -> tuple[Instance, ...]:
-    """All instances of the world."""
     return world.memo(("identity-center",), lambda: tuple(world.page(INSTANCE)))
 
 

@@ -31,7 +31,6 @@ _URL = re.compile(r"[!-~]{1,2000}")
 
 
 def hooks(world: World) -> dict[str, str]:
-    """All hooks of a world."""
     return {hook["arn"]: hook["url"] for hook in world.page(HOOK)}
 
 

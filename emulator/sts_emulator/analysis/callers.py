@@ -138,7 +138,6 @@ def user(account: str, name: str, named: str, path: str = "/") -> Caller:
 
 
 def role(account: str, name: str, named: str, path: str = "/", session: str = SESSION) -> Caller:
-    """A session of a role."""
     arn = f"arn:aws:iam::{account}:role{path}{name}"
     session_arn = f"arn:aws:sts::{account}:assumed-role/{name}/{session}"
     keys = _keys(arn, account, "AssumedRole", f"AROA{name.upper()}:{session}")

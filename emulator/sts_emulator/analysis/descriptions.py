@@ -45,7 +45,6 @@ def conditions(statement: Statement) -> tuple[str, ...]:
 
 
 def condition(tested: Condition) -> str:
-    """One condition."""
     op, key = tested.operator, short_key(tested.key)
     listed = [value.raw for value in tested.values]
     if op.family == "null":

@@ -93,7 +93,6 @@ class Exchange(asyncio.Protocol):
         self.raw_headers = []
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """One header."""
         self.raw_headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:

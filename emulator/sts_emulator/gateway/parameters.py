@@ -39,7 +39,6 @@ def _scalars(value: Any, steps: list[str]) -> Iterator[str]:
 
 
 def structures(parameters: Any, path: str) -> list[Mapping[str, Any]]:
-    """The structures at a path."""
     values = [parameters]
     for step in path.split("."):
         members = [value.get(step) for value in values if isinstance(value, Mapping)]

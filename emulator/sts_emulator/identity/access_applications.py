@@ -133,7 +133,6 @@ def untag_resource(ctx: Context, *, resourceArn: str, tagKeys: Iterable[str]) ->
 
 @operation("account-access", "ListTagsForResource")
 def list_tags_for_resource(ctx: Context, *, resourceArn: str) -> Mapping[str, Any]:
-    """The tags."""
     return {"tags": reach(ctx, resourceArn)["tags"]}
 
 

@@ -37,7 +37,6 @@ def put_scope(
 
 @operation("sso-admin", "GetApplicationAccessScope")
 def get_scope(ctx: Context, *, ApplicationArn: str, Scope: str) -> Mapping[str, Any]:
-    """One scope of an application."""
     _, application = reach(ctx, ApplicationArn)
     return _scope(_known(application["scopes"], Scope, "Access scope"), Scope)
 

@@ -119,7 +119,6 @@ def create_application(
 
 @operation("sso-admin", "DescribeApplication")
 def describe_application(ctx: Context, *, ApplicationArn: str) -> Mapping[str, Any]:
-    """One application."""
     instance, application = reach(ctx, ApplicationArn)
     return _shown(application, instance)
 

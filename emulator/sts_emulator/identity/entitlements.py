@@ -52,7 +52,6 @@ def create_entitlement(ctx: Context, *, applicationArn: str, entitlement: Mappin
 
 @operation("account-access", "GetEntitlement")
 def get_entitlement(ctx: Context, *, applicationArn: str, entitlementId: str) -> Mapping[str, Any]:
-    """One entitlement."""
     reach(ctx, applicationArn)
     known = ctx.world.get(account_access.ENTITLEMENT, f"{applicationArn}/{entitlementId}")
     if known is None:

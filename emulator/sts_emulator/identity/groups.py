@@ -33,7 +33,6 @@ def create_group(
 
 @operation("identitystore", "DescribeGroup")
 def describe_group(ctx: Context, *, IdentityStoreId: str, GroupId: str) -> Mapping[str, Any]:
-    """One group."""
     return _shown(_reach(ctx, IdentityStoreId, GroupId))
 
 
@@ -117,7 +116,6 @@ def create_group_membership(
 
 @operation("identitystore", "DescribeGroupMembership")
 def describe_group_membership(ctx: Context, *, IdentityStoreId: str, MembershipId: str) -> Mapping[str, Any]:
-    """One membership."""
     return _shown_membership(_reach_membership(ctx, IdentityStoreId, MembershipId))
 
 
@@ -133,7 +131,6 @@ def delete_group_membership(ctx: Context, *, IdentityStoreId: str, MembershipId:
 def get_group_membership_id(
     ctx: Context, *, IdentityStoreId: str, GroupId: str, MemberId: Mapping[str, str]
 ) -> Mapping[str, Any]:
-    """The id of a membership."""
     group = _reach(ctx, IdentityStoreId, GroupId, *_member_arns(MemberId))
     user = _member(ctx.world, group["store"], MemberId)
     membership = ctx.world.get(directory.MEMBERSHIP, f"{group['store']}/{group['id']}/{user}")

@@ -195,7 +195,6 @@ def remove_region(ctx: Context, *, InstanceArn: str, RegionName: str) -> Mapping
 
 @operation("sso-admin", "DescribeRegion")
 def describe_region(ctx: Context, *, InstanceArn: str, RegionName: str) -> Mapping[str, Any]:
-    """One region of an instance."""
     instance = manage(ctx, InstanceArn)
     return _region(instance, _known_region(instance, RegionName))
 
@@ -256,7 +255,6 @@ def update_attributes(
 
 @operation("sso-admin", "DescribeInstanceAccessControlAttributeConfiguration")
 def describe_attributes(ctx: Context, *, InstanceArn: str) -> Mapping[str, Any]:
-    """The attributes."""
     attributes = _with_attributes(ctx, InstanceArn)["attributes"]
     listed = [{"Key": key, "Value": {"Source": sources}} for key, sources in attributes.items()]
     return {

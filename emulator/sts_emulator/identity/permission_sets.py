@@ -295,7 +295,6 @@ def put_boundary(
 
 @operation("sso-admin", "GetPermissionsBoundaryForPermissionSet")
 def get_boundary(ctx: Context, *, InstanceArn: str, PermissionSetArn: str) -> Mapping[str, Any]:
-    """The boundary."""
     return {"PermissionsBoundary": _bounded(ctx, InstanceArn, PermissionSetArn)["boundary"]}
 
 

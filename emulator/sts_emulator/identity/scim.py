@@ -362,7 +362,6 @@ def list_schemas(visit: Visit, tenant: str) -> Response:
 
 @page("GET", f"{ROOT}/Schemas/{{identifier}}", refusal=refusal, own_hosts=True)
 def get_schema(visit: Visit, tenant: str, identifier: str) -> Response:
-    """One schema."""
 
     def work(_: Context, __: Instance) -> Response:
         known = scim_schemas.find(identifier)

@@ -113,7 +113,6 @@ def stamps(document: Mapping[str, Any]) -> dict[str, Any]:
 
 @operation("identitystore", "DescribeIdentityStore")
 def describe_identity_store(ctx: Context, *, IdentityStoreId: str) -> Mapping[str, Any]:
-    """One identity store."""
     instance = open_store(ctx, IdentityStoreId)
     return {**_shown(instance), "NetworkConfiguration": instance.get("network", _NETWORK_DEFAULT)}
 

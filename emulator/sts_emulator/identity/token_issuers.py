@@ -55,7 +55,6 @@ def create_trusted_token_issuer(
 
 @operation("sso-admin", "DescribeTrustedTokenIssuer")
 def describe_trusted_token_issuer(ctx: Context, *, TrustedTokenIssuerArn: str) -> Mapping[str, Any]:
-    """One issuer."""
     issuer = _reach(ctx, TrustedTokenIssuerArn)
     configuration = {
         "IssuerUrl": issuer["url"],
@@ -70,7 +69,6 @@ def describe_trusted_token_issuer(ctx: Context, *, TrustedTokenIssuerArn: str) -
 def list_trusted_token_issuers(
     ctx: Context, *, InstanceArn: str, MaxResults: int | None = None, NextToken: str = ""
 ) -> Mapping[str, Any]:
-    """All issuers of an instance."""
     issuers = _all(ctx, manage(ctx, InstanceArn))
     return page(ctx, "TrustedTokenIssuers", issuers, NextToken, MaxResults, _brief)
 

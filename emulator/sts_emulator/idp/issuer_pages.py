@@ -84,7 +84,6 @@ def discovery(visit: Visit, name: str) -> Response:
 @page("GET", "/issuers/{name}/jwks", mistakes=MISTAKES)
 @page("GET", "/issuers/{name}/.well-known/jwks", mistakes=MISTAKES)
 async def published_keys(visit: Visit, name: str) -> Response:
-    """The public keys."""
     return render.data(200, (await _keyed(visit.world, name))["jwks"])
 
 

@@ -105,7 +105,6 @@ def discovery(visit: Visit, issuer: str) -> Response:
 
 @page("GET", f"/{PAGE}/{{issuer}}/.well-known/jwks.json")
 async def published_keys(visit: Visit, issuer: str) -> Response:
-    """The public keys."""
     _check_issuer(visit, issuer)
     made = [await _key(visit.world, issuer, algorithm) for algorithm in ALGORITHMS]
     return render.data(200, {"keys": [key["public"] for key in made]})

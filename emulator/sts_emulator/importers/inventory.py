@@ -116,7 +116,6 @@ class Inventory:
         self.merged += [name for name in (file, *other.merged) if name]
 
     def of(self, section: str) -> Iterator[Thing]:
-        """The things of a section."""
         return (thing for thing in self.things if thing.section == section)
 
 

@@ -25,7 +25,6 @@ class Reason(str):
 
     @classmethod
     def read_node(cls, _reader: Reader, node: Node) -> Reason:
-        """Read one."""
         if node.value not in LAYERS:
             raise Mistake(f"expected one of {', '.join(LAYERS)}, got {node.kind}")
         return cls(text(node))

@@ -40,7 +40,6 @@ def describe_organization(ctx: Context) -> Mapping[str, Any]:
 
 @operation("organizations", "ListRoots")
 def list_roots(ctx: Context, *, NextToken: str | None = None, MaxResults: int | None = None) -> Mapping[str, Any]:
-    """The one root."""
     org = manage(ctx, "ListRoots")
     return page(ctx, "Roots", [org], NextToken, MaxResults, root)
 
@@ -61,7 +60,6 @@ def root(org: Org, *, pending: tuple[tuple[str, str], ...] = ()) -> dict[str, An
 
 @operation("organizations", "ListAccounts")
 def list_accounts(ctx: Context, *, NextToken: str | None = None, MaxResults: int | None = None) -> Mapping[str, Any]:
-    """All accounts."""
     org = manage(ctx, "ListAccounts")
     accounts = sorted(place for place in org["parents"] if kind_of(org, place) == ACCOUNT)
     return page(ctx, "Accounts", accounts, NextToken, MaxResults, lambda account: shown_account(ctx, org, account))
@@ -79,7 +77,6 @@ def list_accounts_for_parent(
 
 @operation("organizations", "DescribeAccount")
 def describe_account(ctx: Context, *, AccountId: str) -> Mapping[str, Any]:
-    """One account."""
     org = manage(ctx, "DescribeAccount", AccountId)
     return {"Account": shown_account(ctx, org, known_account(org, AccountId))}
 
@@ -144,7 +141,6 @@ def list_organizational_units_for_parent(
 
 @operation("organizations", "DescribeOrganizationalUnit")
 def describe_organizational_unit(ctx: Context, *, OrganizationalUnitId: str) -> Mapping[str, Any]:
-    """One unit."""
     org = manage(ctx, "DescribeOrganizationalUnit", OrganizationalUnitId)
     return {"OrganizationalUnit": _unit(org, _known_unit(org, OrganizationalUnitId))}
 

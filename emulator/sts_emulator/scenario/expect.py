@@ -29,7 +29,6 @@ class Result(str):
 
     @classmethod
     def read_node(cls, _reader: Reader, node: Node) -> Result:
-        """Read one."""
         if node.value not in (ALLOW, DENY):
             raise Mistake(f"expected `allow` or `deny`, got {node.kind}")
         return cls(text(node))
@@ -45,7 +44,6 @@ class Layer(str):
 
     @classmethod
     def read_node(cls, _reader: Reader, node: Node) -> Layer:
-        """Read one."""
         if node.value not in LAYERS:
             raise Mistake(f"expected one of {', '.join(LAYERS)}, got {node.kind}")
         return cls(text(node))
@@ -60,7 +58,6 @@ class Permission:
 
     @classmethod
     def read_node(cls, _reader: Reader, node: Node) -> Permission:
-        """Read one."""
         written = _PERMISSION.fullmatch(text(node))
         if written is None:
             raise Mistake(f"expected an action on a resource (`s3:GetObject on arn:aws:s3:::b/k`), got {node.kind}")
@@ -79,7 +76,6 @@ class Moment(float):
 
     @classmethod
     def read_node(cls, _reader: Reader, node: Node) -> Moment:
-        """Read one."""
         try:
             return cls(clock.parse_iso(text(node)))
         except (ValueError, OverflowError):

@@ -32,7 +32,6 @@ class MfaSeed(str):
 
     @classmethod
     def read_node(cls, _reader: Reader, node: Node) -> MfaSeed:
-        """Read one."""
         if node.value is None:
             return cls()
         if not SEED.fullmatch(text(node)):

@@ -41,7 +41,6 @@ class Place:
 
     @classmethod
     def of(cls, visit: Visit) -> Place:
-        """The place of a visit."""
         return cls(visit.base_url, visit.world.name, visit.server.settings.token not in ("", NONE))
 
     @property

@@ -15,7 +15,6 @@ from sts_emulator.wire.http import Response
 
 @page("GET", "/_emulator/worlds", refusal=refused, own=True)
 def list_worlds(visit: Visit) -> Response:
-    """All worlds."""
     return _list(visit)
 
 

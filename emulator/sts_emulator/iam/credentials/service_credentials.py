@@ -117,7 +117,6 @@ def reset_service_specific_credential(
 def delete_service_specific_credential(
     ctx: Context, *, ServiceSpecificCredentialId: str, UserName: str | None = None
 ) -> Mapping[str, Any]:
-    """Delete a credential."""
     user, credential = _find(ctx, "DeleteServiceSpecificCredential", UserName, ServiceSpecificCredentialId)
     ctx.world.take(KIND, f"{user['id']}/{credential['id']}")
     return {}

@@ -83,7 +83,6 @@ def update_signing_certificate(
 
 @operation("iam", "DeleteSigningCertificate")
 def delete_signing_certificate(ctx: Context, *, CertificateId: str, UserName: str | None = None) -> Mapping[str, Any]:
-    """Delete a certificate."""
     certificate = _find(ctx, "DeleteSigningCertificate", UserName, CertificateId)
     ctx.world.take(KIND, _key(certificate))
     return {}

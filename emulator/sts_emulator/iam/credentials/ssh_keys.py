@@ -88,7 +88,6 @@ def update_ssh_public_key(ctx: Context, *, UserName: str, SSHPublicKeyId: str, S
 
 @operation("iam", "DeleteSSHPublicKey")
 def delete_ssh_public_key(ctx: Context, *, UserName: str, SSHPublicKeyId: str) -> Mapping[str, Any]:
-    """Delete a key."""
     _, key = _find(ctx, "DeleteSSHPublicKey", UserName, SSHPublicKeyId)
     ctx.world.take(KIND, _key(key))
     return {}

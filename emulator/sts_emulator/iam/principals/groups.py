@@ -22,7 +22,6 @@ PER_USER = 10
 
 @operation("iam", "CreateGroup")
 def create_group(ctx: Context, *, GroupName: str, Path: str = "/") -> Mapping[str, Any]:
-    """Create a group."""
     permit(ctx, "CreateGroup", GROUP.arn(ctx.identity.account, Path, GroupName))
     claim(ctx, GROUP, GroupName)
     group: Group = {**born(ctx, GROUP, Path, GroupName), "inline": {}, "attached": []}
@@ -120,7 +119,6 @@ def shown(group: Group) -> dict[str, Any]:
 
 
 def members(world: World, group: Group) -> list[User]:
-    """The users in a group."""
     return [user for user in listing(world, USER, group["account"]) if group["name"] in user["groups"]]
 
 

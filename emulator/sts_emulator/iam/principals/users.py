@@ -36,7 +36,6 @@ def create_user(
     PermissionsBoundary: str | None = None,
     Tags: tags.Pairs | None = None,
 ) -> Mapping[str, Any]:
-    """Create a user."""
     labels = tags.checked(USER, Tags)
     arn = USER.arn(ctx.identity.account, Path, UserName)
     permit_new(ctx, "CreateUser", USER, arn, labels, boundary_keys(PermissionsBoundary))

@@ -22,7 +22,6 @@ Operation = Callable[[Context], Mapping[str, Any]]
 
 @operation("iam", "ListOrganizationsFeatures")
 def list_organizations_features(ctx: Context) -> Mapping[str, Any]:
-    """Which features are on."""
     return _shown(_managed(ctx, "ListOrganizationsFeatures"))
 
 

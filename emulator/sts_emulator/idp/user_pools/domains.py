@@ -151,7 +151,6 @@ def update_resource_server(
 
 @operation("cognito-idp", "DeleteResourceServer")
 def delete_resource_server(ctx: Context, *, UserPoolId: str, Identifier: str) -> Mapping[str, Any]:
-    """Delete one."""
     _reach_server(ctx, UserPoolId, Identifier)
     ctx.world.take(RESOURCE_SERVER, f"{UserPoolId}/{Identifier}")
     return {}

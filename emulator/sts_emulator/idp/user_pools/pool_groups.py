@@ -52,7 +52,6 @@ def create_group(
 
 @operation("cognito-idp", "GetGroup")
 def get_group(ctx: Context, *, GroupName: str, UserPoolId: str) -> Mapping[str, Any]:
-    """One group."""
     return {"Group": _shown(_reach(ctx, UserPoolId, GroupName)[1])}
 
 
@@ -122,7 +121,6 @@ def admin_remove_user_from_group(ctx: Context, *, UserPoolId: str, Username: str
 def admin_list_groups_for_user(
     ctx: Context, *, Username: str, UserPoolId: str, Limit: int | None = None, NextToken: str | None = None
 ) -> Mapping[str, Any]:
-    """The groups of a user."""
     pool = reach(ctx, UserPoolId)
     groups = tokens.groups_of(ctx.world, pool, user_of(ctx.world, pool, Username))
     return page(ctx, "Groups", groups, NextToken, Limit, _shown)
@@ -132,7 +130,6 @@ def admin_list_groups_for_user(
 def list_users_in_group(
     ctx: Context, *, UserPoolId: str, GroupName: str, Limit: int | None = None, NextToken: str | None = None
 ) -> Mapping[str, Any]:
-    """The users of a group."""
     pool, _ = _reach(ctx, UserPoolId, GroupName)
     members = [user for user in ctx.world.page(USER, f"{pool['id']}/") if GroupName in user["groups"]]
     return page(ctx, "Users", members, NextToken, Limit, pool_users.shown)

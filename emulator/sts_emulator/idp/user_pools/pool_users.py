@@ -88,7 +88,6 @@ async def admin_create_user(
 
 @operation("cognito-idp", "AdminGetUser")
 def admin_get_user(ctx: Context, *, UserPoolId: str, Username: str) -> Mapping[str, Any]:
-    """One user."""
     user = _reach(ctx, UserPoolId, Username)[1]
     told = shown(user)
     told["UserAttributes"] = told.pop("Attributes")
@@ -118,7 +117,6 @@ def list_users(
 
 @operation("cognito-idp", "AdminDeleteUser")
 def admin_delete_user(ctx: Context, *, UserPoolId: str, Username: str) -> Mapping[str, Any]:
-    """Delete a user."""
     pool, user = _reach(ctx, UserPoolId, Username)
     remove(ctx.world, pool, user)
     return {}

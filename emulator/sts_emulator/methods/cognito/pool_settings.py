@@ -50,7 +50,6 @@ def create_identity_pool(
 
 @operation("cognito-identity", "DescribeIdentityPool")
 def describe_identity_pool(ctx: Context, *, IdentityPoolId: str) -> Mapping[str, Any]:
-    """One pool."""
     return shown(reach(ctx, "DescribeIdentityPool", IdentityPoolId))
 
 

@@ -190,7 +190,6 @@ def update_pod_identity_association(
 
 @operation("eks", "DescribePodIdentityAssociation")
 def describe_pod_identity_association(ctx: Context, *, clusterName: str, associationId: str) -> Mapping[str, Any]:
-    """One association."""
     return {"association": _shown(_reach(ctx, "DescribePodIdentityAssociation", clusterName, associationId))}
 
 

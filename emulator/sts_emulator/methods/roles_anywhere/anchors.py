@@ -59,7 +59,6 @@ def create_trust_anchor(
 
 @operation("rolesanywhere", "GetTrustAnchor")
 def get_trust_anchor(ctx: Context, *, trustAnchorId: str) -> Mapping[str, Any]:
-    """One trust anchor."""
     return {"trustAnchor": detail(nouns.reach(ctx, "GetTrustAnchor", TRUST_ANCHOR, trustAnchorId))}
 
 

@@ -61,7 +61,6 @@ def create_profile(
 
 @operation("rolesanywhere", "GetProfile")
 def get_profile(ctx: Context, *, profileId: str) -> Mapping[str, Any]:
-    """One profile."""
     return {"profile": detail(nouns.reach(ctx, "GetProfile", PROFILE, profileId))}
 
 

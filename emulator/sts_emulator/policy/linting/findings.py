@@ -75,7 +75,6 @@ class Subject:
 
     @property
     def allows(self) -> tuple[Statement, ...]:
-        """The Allow statements."""
         return self.document.allows
 
     def conditions(self, statements: Iterable[Statement] | None = None) -> Iterator[tuple[Statement, Condition, str]]:
