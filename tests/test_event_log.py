@@ -40,7 +40,7 @@ def log(request, tmp_path):
 
 
 def event(number: int, world: str = "lab") -> Event:
-    return Event(f"e{number}", world, float(number), lambda: {"number": number})
+    return Event(f"e{number}", world, float(number), lambda: {"number": number}, 1_000)
 
 
 def test_events_are_read_by_id_from_the_end_and_from_behind_one(log):
@@ -338,8 +338,9 @@ def test_a_unit_that_is_run_again_leaves_no_trace_of_the_first_run(lab_context):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(app.dispatch, "find", lambda *_: function)
+        patch.setattr(app, "_answer", lambda *given: given[-1])
         operation = type("Operation", (), {"name": "Any"})
-        app._run(ctx, type("Service", (), {"name": "sts"}), operation, {}, lambda result: result)
+        app._run(None, ctx, type("Service", (), {"name": "sts"}), operation, {})
 
     assert ctx.evidence == {"key": "from authentication", "run 2": True}
     assert ctx.decisions == [2]

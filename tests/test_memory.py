@@ -101,7 +101,7 @@ def test_events_of_all_worlds_share_their_bytes(monkeypatch):
 def test_a_world_keeps_so_many_events_in_memory():
     log = EventLog()
     for number in range(events.KEPT_IN_MEMORY + 5):
-        log.record(Event(f"e{number}", "a", 0.0, dict))
+        log.record(Event(f"e{number}", "a", 0.0, dict, 1_000))
     assert len(log.newest("a", 10_000)) == events.KEPT_IN_MEMORY
 
 

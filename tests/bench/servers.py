@@ -82,14 +82,14 @@ def running(name: str, cpu: int | None = 0) -> Iterator[Running]:
         if cpu is not None:
             os.sched_setaffinity(process.pid, {cpu})  # threads that it starts inherit it
         try:
-            _wait(port)
+            wait(port)
             yield Running(name, process, port)
         finally:
             process.terminate()
             process.wait()
 
 
-def _wait(port: int) -> None:
+def wait(port: int) -> None:
     until = time.monotonic() + 30
     while time.monotonic() < until:
         try:

@@ -10,10 +10,8 @@ real = time.time
 """Seconds since the epoch by the machine's clock. SigV4 dates are judged by this one."""
 
 
-def monotonic() -> float:
-    """Seconds for measuring how long something took; unaffected by clock changes."""
-    return time.monotonic()
-
+monotonic = time.monotonic
+"""Seconds for measuring how long something took; unaffected by clock changes."""
 
 busy = time.thread_time
 """Seconds that this thread has computed, for measuring what something costs."""

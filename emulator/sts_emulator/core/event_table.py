@@ -39,7 +39,7 @@ FORMAT = 4  # marshal's since Python 3.4, which every later one reads
 class TableEvent(Event):
     """An event that was read from the table, and where it stands there."""
 
-    position: int = 0
+    position: int
 
 
 @dataclass(slots=True)
@@ -184,7 +184,7 @@ class EventTable:
                 if original is None:  # its world was deleted a moment ago
                     continue
                 record = {**original, **differing}
-            events.append(TableEvent(row.id, row.world, row.at, partial(dict, record), position=row.position))
+            events.append(TableEvent(row.id, row.world, row.at, partial(dict, record), len(row.body), row.position))
         return events
 
     def _body(self, world: str, identifier: str) -> Any:

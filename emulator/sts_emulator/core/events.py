@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -35,7 +35,7 @@ class Event:
     world: str
     at: float
     render: Callable[[], Mapping[str, Any]]
-    size: int = 2_000
+    size: int
 
     def record(self) -> dict[str, Any]:
         """The record as JSON-ready data."""
@@ -46,7 +46,7 @@ class Event:
 class Copy(Event):
     """An event that another account's trail has, too: `render` makes what differs there from the original."""
 
-    original: Event = field(kw_only=True)
+    original: Event
 
     def record(self) -> dict[str, Any]:
         """See Event."""

@@ -8,6 +8,7 @@ import os
 import re
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from typing import Any, TypeVar, cast
 
 from sts_emulator.core import clock
@@ -142,7 +143,7 @@ class World:
 
     def take_time(self, store: Store) -> None:
         """From now on this request may wait: it is answered, and only its event remains to be told."""
-        if self.is_in_a_hurry:
+        if self._store is _NOT_AT_HAND:
             self._store = store
             self._look()
 
@@ -203,10 +204,11 @@ class World:
         revision = self._store.revision(self.name)
         if revision is None:
             return False
+        if self._begun == self._snapshot.revision == revision:
+            return True
         if not _catch_up(self._store, self._store, self._snapshot, revision):
             return False
-        if self._begun != revision:
-            self._look()
+        self._look()
         return True
 
     def get(self, kind: Kind[Body], key: str) -> Body | None:
@@ -338,26 +340,29 @@ class World:
 
     # -- the unit of work ---------------------------------------------------------------------------------------
 
-    def unit(self, *, lock: bool = False) -> Unit:
+    def unit(self, *, lock: bool = False) -> AbstractContextManager[None]:
         """All writes inside are one transaction, rolled back on any exception; nests into the outermost.
 
         The write lock is taken at the first write, and then the world must still be as it was when the unit began;
         otherwise StaleError asks the caller to run the unit again with `lock=True`, which takes it at once.
         INVARIANT: never await inside a unit after its first write: whoever writes meanwhile waits for its end.
         """
-        return Unit(self, lock=lock)
+        return _Locked(self) if lock else self
 
-    def _own_unit(self) -> Unit:
+    def _own_unit(self) -> AbstractContextManager[None]:
         """For a write: part of the unit that has begun, or else a unit by itself."""
-        return Unit(self, lock=self._depth == 0)
+        return self if self._depth else _Locked(self)
 
-    def begin(self, *, lock: bool) -> None:
-        """Begin the unit, unless an outer one has begun. For Unit."""
+    def __enter__(self) -> None:
+        """Begin the unit, unless an outer one has begun. For `with world.unit()`."""
+        if self._depth == 0 and self._begun != self._snapshot.revision:
+            self._look()
+        self._depth += 1
+
+    def begin_locked(self) -> None:
+        """Likewise, with the write lock. For _Locked."""
         if self._depth == 0:
-            if lock:
-                self._open_transaction()
-            elif self._begun != self._snapshot.revision:
-                self._look()
+            self._open_transaction()
         self._depth += 1
 
     def _open_transaction(self) -> None:
@@ -413,8 +418,8 @@ class World:
         self._memo.clear()
         self._written.add((kind, key))
 
-    def end(self, error: BaseException | None) -> None:
-        """Commit what was written, or roll it back because of `error`, when the outermost unit ends. For Unit."""
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        """Commit what was written, or roll it back when an exception comes through, when the outermost unit ends."""
         self._depth -= 1
         transaction = self._transaction
         if self._depth or transaction is None:
@@ -464,22 +469,17 @@ def _catch_up(store: Store, reads: Reads, snapshot: Snapshot, revision: int) -> 
     return row is not None
 
 
-class Unit:
-    """What `World.unit` returns; a class, because a generator-based context manager costs twice as much."""
+class _Locked:
+    """A unit of a world that takes the write lock at once. One that does not is the world itself: each call has one."""
 
-    __slots__ = ("_lock", "_world")
-
-    def __init__(self, world: World, *, lock: bool) -> None:
+    def __init__(self, world: World) -> None:
         self._world = world
-        self._lock = lock
 
     def __enter__(self) -> None:
-        """Begin, unless an outer unit has begun."""
-        self._world.begin(lock=self._lock)
+        self._world.begin_locked()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
-        """Commit, or roll back when an exception comes through."""
-        self._world.end(error)
+        self._world.__exit__(kind, error, _)
 
 
 class Worlds:

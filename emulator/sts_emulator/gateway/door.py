@@ -74,6 +74,12 @@ class Door:
         """The door that a server's settings ask for. Raises ValueError for an upstream that is none."""
         return cls(server, upstreams_of(server.settings))
 
+    def takes(self, request: Request) -> bool:
+        """Whether a call that is there with its body is the door's: one signed for a service that is here is not."""
+        if recognition.signed_service(request.headers, request.query) in recognition.whole_here():
+            return False
+        return bool(self.service_of(request) or self.shared_service(request))
+
     def service_of(self, request: Request) -> str:
         """The name that a call of the door's is signed with; "" for one that is answered here."""
         name = recognition.service_of(request)

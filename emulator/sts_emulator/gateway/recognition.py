@@ -17,7 +17,7 @@ S3: Final = "s3"
 SHARED: Final = frozenset({"ec2", "eks", "cloudtrail"})
 """Services of which some operations are here: the others may pass."""
 
-_SCOPE = re.compile(r"/([a-z0-9-]{1,64})/aws4_request", re.ASCII)
+_SCOPE = re.compile(r"/([a-z0-9-]{1,64}+)/aws4_request", re.ASCII)
 _CREDENTIAL = re.compile(
     r"X-Amz-Credential=[^&]{1,512}?(?:/|%2[Ff])([a-z0-9-]{1,64})(?:/|%2[Ff])aws4_request", re.ASCII
 )
@@ -60,6 +60,12 @@ def signed_service(headers: Mapping[str, str], query: str) -> str:
     """The service in the scope of a request's signature, or ""."""
     scope = _SCOPE.search(headers.get("authorization", "")) or (_CREDENTIAL.search(query) if query else None)
     return scope[1] if scope else ""
+
+
+@cache
+def whole_here() -> frozenset[str]:
+    """The names that services sign with of which all is here."""
+    return _here() - SHARED
 
 
 @cache

@@ -6,7 +6,6 @@ import asyncio
 import importlib
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -213,8 +212,8 @@ class Front:
     def answer_call(self, request: Request) -> Answer | None:
         """Answer a plain call; None for one that goes to the door, which takes it as an ASGI application."""
         if self._door is not None:
-            asked = replace(request, raw_path=_split_world(request.raw_path)[2])
-            if self._door.service_of(asked) or self._door.shared_service(asked):
+            request.raw_path = _split_world(request.signed_path)[2]
+            if self._door.takes(request):
                 return None
         return self.answer(request)
 

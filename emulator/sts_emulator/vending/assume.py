@@ -42,9 +42,9 @@ class Proof:
     method: str
     principal: Principal
     context: Keys = field(default_factory=dict)
+    caller: Caller | None = None
     lasting: Mapping[str, list[str]] = field(default_factory=dict)
     evidence: Mapping[str, Any] = field(default_factory=dict)
-    caller: Caller | None = None
     provider: str = ""
     denied: str = ""
     claims: int = 0
@@ -70,9 +70,9 @@ class Ask:
     source_identity: str = ""
     provided: IdentityContext | None = None
     role_arn: str = ""
+    minimum_token_size: int = 0
     default_duration: int = DEFAULT_DURATION
     latest_expiry: int | None = None
-    minimum_token_size: int = 0
     by_service: bool = False
     may_tag: bool = False
 
@@ -93,16 +93,16 @@ class Ask:
     ) -> Ask:
         """What the parameters of an AssumeRole* call ask for; a proof's own claims come on top (`replace`)."""
         return cls(
-            session_name=session_name,
-            duration=DurationSeconds,
-            policy=Policy,
-            policy_arns=tuple([descriptor.get("arn", "") for descriptor in PolicyArns]) if PolicyArns else (),
-            tags=tag_map(Tags),
-            transitive=tuple(TransitiveTagKeys or ()),
-            source_identity=SourceIdentity,
-            provided=provided,
-            role_arn=role_arn,
-            minimum_token_size=MinimumSessionTokenSize,
+            session_name,
+            DurationSeconds,
+            Policy,
+            tuple([descriptor.get("arn", "") for descriptor in PolicyArns]) if PolicyArns else (),
+            tag_map(Tags),
+            tuple(TransitiveTagKeys or ()),
+            SourceIdentity,
+            provided,
+            role_arn,
+            MinimumSessionTokenSize,
         )
 
 
@@ -156,39 +156,33 @@ def assume(ctx: Context, proof: Proof, action: str, role: Role | None, ask: Ask)
     expires = issued + duration
     if ask.latest_expiry is not None:
         expires = min(expires, ask.latest_expiry)
-    session = Session(
-        kind=ROLE,
-        account=role["account"],
-        name=role["name"],
-        id=role["id"],
-        issued=issued,
-        expires=expires,
-        session_name=ask.session_name,
-        tags=tags,
-        transitive=transitive,
-        source_identity=source_identity,
-        mfa_at=brought.mfa_at,
-        policy=ask.policy,
-        policy_arns=ask.policy_arns,
-        context=_lasting(proof, ask, brought),
-        provider=proof.provider or brought.provider,
-        method=proof.method,
-        chained=brought.session,
-        extra=_extra(proof, ask),
-        chain=passed(proof.caller, "" if proof.origin else proof.witness),
+    session = Session(  # by place: by name it costs three times as much (docs/performance.md)
+        ROLE,
+        role["account"],
+        role["name"],
+        role["id"],
+        issued,
+        expires,
+        ask.session_name,
+        proof.method,
+        tags,
+        transitive,
+        source_identity,
+        brought.mfa_at,
+        ask.policy,
+        ask.policy_arns,
+        _lasting(proof, ask, brought),
+        proof.provider or brought.provider,
+        brought.session,
+        _extra(proof, ask),
+        passed(proof.caller, "" if proof.origin else proof.witness),
     )
     ctx.vended = session
     ctx.world.touch(documents.ROLE, role["id"], (issued, ctx.region))
-    return Vended(
-        credentials=credentials.mint(
-            ctx.world, session, minimum_token_size=max(ask.minimum_token_size, credentials.token_size(packed))
-        ),
-        session=session,
-        arn=names.session_arn(role["account"], role["name"], ask.session_name),
-        role_id=f"{role['id']}:{ask.session_name}",
-        packed=packed,
-        origin=proof.origin,
-    )
+    size = max(ask.minimum_token_size, credentials.token_size(packed)) if packed else ask.minimum_token_size
+    minted = credentials.mint(ctx.world, session, minimum_token_size=size)
+    arn = names.session_arn(role["account"], role["name"], ask.session_name)
+    return Vended(minted, session, arn, f"{role['id']}:{ask.session_name}", packed, proof.origin)
 
 
 # -- the parts of assume() ----------------------------------------------------------------------------------------

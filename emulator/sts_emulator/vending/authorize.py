@@ -42,13 +42,13 @@ def consult(
 ) -> Decision:
     """Ask the engine about a signed caller; keeps the answer. `trust` and `rcps` are the resource's own policies."""
     policies = PolicySet(
-        trust=trust,
-        identity=caller.identity,
-        boundary=caller.boundary,
-        session=caller.session_policies,
-        scps=() if organizations.is_exempt(caller.role) else organizations.service_control(ctx.world, caller.account),
-        rcps=rcps,
-        resource_account=resource_account or caller.account,
+        trust,
+        caller.identity,
+        caller.boundary,
+        caller.session_policies,
+        () if organizations.is_exempt(caller.role) else organizations.service_control(ctx.world, caller.account),
+        rcps,
+        resource_account or caller.account,
     )
     context = ctx.request_keys()
     context.update(caller.context)

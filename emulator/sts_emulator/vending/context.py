@@ -6,7 +6,7 @@ import inspect
 from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, Protocol
 
 from sts_emulator.accounts.documents import Role, User
 from sts_emulator.core import clock
@@ -34,7 +34,8 @@ LARGEST_EXCHANGE: Final = 32_768
 """Bytes of a body: the newest calls are kept in memory as they came and went, and none of them may take much of it."""
 
 
-class Exchange(NamedTuple):
+@dataclass(slots=True, eq=False)
+class Exchange:
     """A call as it came, and its answer as it left."""
 
     id: str

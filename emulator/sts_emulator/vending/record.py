@@ -30,7 +30,7 @@ MOST_DECISIONS = 50
 SIZE = 2_000  # what an event takes beside its request
 
 _SIGN_IN = {"MobileVersion": "No", "MFAUsed": "No"}
-_EVENT, _SHARED, _FOREIGN = (int(digit * 12, 16) for digit in "f53")  # none is the other two together
+_EVENT, _SHARED = (int(digit * 12, 16) for digit in "f5")
 
 
 def record(ctx: Context, result: Mapping[str, Any] | None = None, error: AwsError | None = None) -> Event:
@@ -45,7 +45,8 @@ def record(ctx: Context, result: Mapping[str, Any] | None = None, error: AwsErro
         sent = len(ctx.request.body) + len(ctx.request.query)
         if sent > LONGEST_REQUEST:
             ctx.parameters, ctx.evidence = _shortened(ctx.parameters), _shortened(ctx.evidence)
-        size += 2 * min(sent, LONGEST_REQUEST)
+            sent = LONGEST_REQUEST
+        size += 2 * sent
     if error is not None and len(error.message) > LONGEST_TEXT:
         error = AwsError(error.code, _shortened(error.message), status=error.status, members=error.members)
     if len(ctx.user_agent) > LONGEST_TEXT:
@@ -60,8 +61,8 @@ def record(ctx: Context, result: Mapping[str, Any] | None = None, error: AwsErro
     event = Event(ctx.request_id, ctx.world.name, at, partial(_render, ctx, at, result, error), size)
     owner = _other_account(ctx) if error is None else ""
     if owner:
-        identifier = _relative(ctx.request_id, _FOREIGN)
-        copy = Copy(identifier, ctx.world.name, at, partial(_foreign, ctx, identifier, owner), original=event)
+        identifier = _foreign_id(ctx.request_id)
+        copy = Copy(identifier, ctx.world.name, at, partial(_foreign, ctx, identifier, owner), SIZE, event)
         ctx.server.events.record(copy, with_writes)
     ctx.server.events.record(event, with_writes)
     _count(ctx, error)
@@ -110,6 +111,11 @@ def new_request_id() -> str:
     """A request id as AWS writes it: a random UUID (version 4), without the cost of building a UUID object."""
     digits = os.urandom(16).hex()
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
+
+
+def _foreign_id(identifier: str) -> str:
+    """The id of the same event in another account's trail: in the place of the `a` a digit that none of ours has."""
+    return f"{identifier[:19]}b{identifier[20:]}"
 
 
 def _shortened(value: Any) -> Any:

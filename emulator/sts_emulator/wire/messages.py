@@ -53,13 +53,17 @@ def read(data: bytes, client: str, scheme: str) -> tuple[Request, int] | None:
     if line.startswith("GET "):
         return _fetch(line, lines, body, client, scheme)
     path = line[5:-9]
-    if line != f"POST {path} HTTP/1.1" or (path != "/" and not _PATH.fullmatch(path)):
-        return None
     headers = _headers(lines)
-    length = headers.get("content-length", "") if headers else ""
-    if headers is None or not _LENGTH.fullmatch(length) or not len(body) <= int(length) <= LONGEST:
+    if headers is None or line != f"POST {path} HTTP/1.1" or (path != "/" and not _PATH.fullmatch(path)):
         return None
-    return Request("POST", path, path, "", headers, body, client, scheme), int(length) - len(body)
+    length = headers.get("content-length", "")
+    if length == str(len(body)):
+        missing = 0
+    elif _LENGTH.fullmatch(length) and len(body) < int(length) <= LONGEST:
+        missing = int(length) - len(body)
+    else:
+        return None
+    return Request("POST", path, path, "", headers, body, client, scheme), missing
 
 
 def _fetch(line: str, lines: list[str], body: bytes, client: str, scheme: str) -> tuple[Request, int] | None:
@@ -76,7 +80,7 @@ def _headers(lines: list[str]) -> dict[str, str] | None:
     if (
         len(headers) != len(lines)
         or "" in headers
-        or "" in headers.values()  # also where a line has no colon
+        or not all(headers.values())  # also where a line has no colon
         or ("connection" in headers and headers["connection"].lower() != "keep-alive")
     ):
         return None
@@ -95,13 +99,13 @@ def write(response: Response) -> bytes:
     Raises:
         ValueError: a header would break its line.
     """
-    lines = [f"HTTP/1.1 {response.status} {_PHRASES.get(response.status, '')}"]
-    lines += [f"{name}: {value}" for name, value in response.headers]
-    lines += (f"content-length: {len(response.body)}", f"date: {date(response)}", "\r\n")
-    head = "\r\n".join(lines)
-    if head.count("\n") != len(lines) or head.count("\r") != len(lines):
+    headers = [f"{name}: {value}" for name, value in response.headers]
+    text = "".join(headers)
+    if "\n" in text or "\r" in text:
         raise ValueError(f"a header with a line break: {response.headers}")
-    return head.encode("latin-1") + response.body
+    line = f"HTTP/1.1 {response.status} {_PHRASES.get(response.status, '')}"
+    lines = [line, *headers, f"content-length: {len(response.body)}", f"date: {date(response)}", "\r\n"]
+    return "\r\n".join(lines).encode("latin-1") + response.body
 
 
 def date(response: Response) -> str:

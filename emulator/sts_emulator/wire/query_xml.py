@@ -16,6 +16,7 @@ Write = Callable[[Any], str]
 
 _SPECIAL = re.compile("[&<>\r\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _ENTITIES: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#xD;"}
+_PLAIN: Final = bytes(code for code in range(0x20, 0x7F) if chr(code) not in _ENTITIES)
 
 
 def render_query(operation: Operation, result: Mapping[str, Any], request_id: str) -> Response:
@@ -139,4 +140,6 @@ def _text(shape: Shape, style: _Style) -> Callable[[Any], str]:
 
 def escape(text: str) -> str:
     """Character data: markup escaped, a carriage return kept, and what XML 1.0 cannot hold replaced by U+FFFD."""
+    if text.isascii() and not text.encode().translate(None, _PLAIN):  # what nearly all are is soon found out
+        return text
     return _SPECIAL.sub(lambda match: _ENTITIES.get(match[0], "\ufffd"), text)

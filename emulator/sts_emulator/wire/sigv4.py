@@ -166,23 +166,8 @@ def _claim(algorithm: str, credential: str, headers: str) -> Claim:
 
 
 def _signed(algorithm: str, claim: Claim, signature: str, date: str, token: str, *, presigned: bool = False) -> Signed:
-    credential, key_id, scope_date, region, service, terminator, signed_headers = claim
     basic, time = (_short_date if len(date) < _LONGEST_DATE else _date)(date)
-    return Signed(
-        algorithm=algorithm,
-        credential=credential,
-        access_key_id=key_id,
-        scope_date=scope_date,
-        region=region,
-        service=service,
-        terminator=terminator,
-        signed_headers=signed_headers,
-        signature=signature,
-        date=basic,
-        time=time,
-        token=token,
-        presigned=presigned,
-    )
+    return Signed(algorithm, *claim, signature, basic, time, token, presigned)
 
 
 def _scope(algorithm: str, credential: str) -> list[str] | None:

@@ -36,7 +36,7 @@ def iso_milliseconds(value: float | datetime) -> str:
 
 def iso_as_given(value: float | datetime) -> str:
     """Whole seconds of a number; a datetime keeps its milliseconds, as GetWebIdentityToken's expiration does."""
-    return iso_milliseconds(value) if isinstance(value, datetime) else iso(value)
+    return iso_milliseconds(value) if isinstance(value, datetime) else clock.iso(value)
 
 
 def parse_iso(text: str) -> float:

@@ -57,7 +57,7 @@ def assume_role(
         SourceIdentity=SourceIdentity,
         provided=identity_context.provided(ctx.world, ProvidedContexts, caller.session),
     )
-    proof = Proof(method="AssumeRole", principal=caller.principal, context=context, caller=caller)
+    proof = Proof("AssumeRole", caller.principal, context, caller)
     return assume(ctx, proof, "sts:AssumeRole", resources.role_by_arn(ctx.world, RoleArn), ask).to_wire()
 
 
