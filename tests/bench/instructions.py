@@ -11,21 +11,21 @@ import os
 import re
 import subprocess
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from sts_emulator.shared_server import free_port
 from tests.bench import load
-from tests.bench.__main__ import ALICE, ASSUME_ROLE, METHODS, RELEASE, WHO
+from tests.bench.__main__ import ALICE, METHODS, own_calls
 from tests.bench.servers import Running, command, wait
 
 WARM, COUNTED = 60, 200
 CALLGRIND = ("valgrind", "--tool=callgrind", "--instr-atstart=no")
 NOBODY = "http://127.0.0.1:9"  # an upstream to which nothing is passed
-CALLS = {WHO: {}, ASSUME_ROLE: RELEASE}
 
 
-def per_call(name: str, operation: str, *flags: str) -> float:
-    """Instructions of one call over one connection, on the server called `name` (see servers.command)."""
+def per_call(name: str, *flags: str) -> Iterator[float]:
+    """Instructions of a call of each operation over one connection, on the server called `name` (see servers.command)."""
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         counts = Path(folder, "counts")
@@ -38,34 +38,42 @@ def per_call(name: str, operation: str, *flags: str) -> float:
         try:
             wait(port)
             server = Running(name, process, port)
-            requests = load.signed(port, METHODS[operation], ALICE, count=COUNTED, **CALLS[operation])
-            results = [load.drive(server, requests, 1, 600, limit=WARM)]
-            switch(process, "on")
-            results.append(load.drive(server, requests, 1, 600, limit=COUNTED))
-            switch(process, "off")
+            calls = own_calls(server)
+            for number, (operation, method) in enumerate(METHODS.items(), start=1):
+                requests = load.signed(port, method, ALICE, count=COUNTED, **calls[operation])
+                results = [load.drive(server, requests, 1, 600, limit=WARM)]
+                tell(process, "instrumentation", "on")
+                results.append(load.drive(server, requests, 1, 600, limit=COUNTED))
+                tell(process, "instrumentation", "off")
+                tell(process, "dump")
+                assert not any(result.errors for result in results), f"{name}: {operation} is refused"
+                (total,) = re.findall(r"^totals: (\d+)", Path(f"{counts}.{number}").read_text(), re.MULTILINE)
+                yield int(total) / COUNTED
         finally:
             process.terminate()
             process.wait()
-        assert not any(result.errors for result in results), "every call is allowed"
-        (total,) = re.findall(r"^totals: (\d+)", counts.read_text(), re.MULTILINE)
-    return int(total) / COUNTED
 
 
-def switch(process: subprocess.Popen, state: str) -> None:
-    """Have callgrind begin or end to count."""
-    subprocess.run(["vgdb", f"--pid={process.pid}", "instrumentation", state], check=True, capture_output=True)
+def tell(process: subprocess.Popen, *words: str) -> None:
+    """Give callgrind an order."""
+    subprocess.run(["vgdb", f"--pid={process.pid}", *words], check=True, capture_output=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.instructions", description=__doc__)
     parser.add_argument("--before", default="", metavar="TREE", help="a clone of this project with a .venv")
     before = parser.parse_args().before
-    for operation in CALLS:
-        ours = per_call("ours", operation)
-        told = f"{operation:<18} {ours:9,.0f}   with an upstream {per_call('ours', operation, '--upstream', NOBODY) / ours:.3f}"
-        if before:
-            told += f"   of before {ours / per_call(before, operation):.3f}"
-        print(told, flush=True)
+    ours = list(per_call("ours"))
+    others = {
+        "with an upstream, of without": [
+            b / a for a, b in zip(ours, per_call("ours", "--upstream", NOBODY), strict=True)
+        ]
+    }
+    if before:
+        others["of before"] = [a / b for a, b in zip(ours, per_call(before), strict=True)]
+    for number, operation in enumerate(METHODS):
+        told = "".join(f"   {name} {ratios[number]:.3f}" for name, ratios in others.items())
+        print(f"{operation:<26} {ours[number]:9,.0f}{told}")
 
 
 if __name__ == "__main__":
