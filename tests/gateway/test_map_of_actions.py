@@ -6,6 +6,8 @@ Each row is a request that names everything its model requires, or all that its 
 
 from __future__ import annotations
 
+import re
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from sts_emulator.gateway.call import Call, Need
 from sts_emulator.gateway.known_actions import PREFIXES
 from sts_emulator.gateway.map import Unmapped, required
 
+ROOT = Path(__file__).parents[2]
 CASES = Path(__file__).parent / "cases" / "map"
 UNMAPPED = "    (the map lacks it)"
 
@@ -73,6 +76,19 @@ def table(service: str) -> str:
 @pytest.mark.parametrize("service", sorted(PREFIXES))
 def test_every_operation_needs_what_the_table_says(service):
     assert table(service) == (CASES / f"{service}.txt").read_text("utf-8")
+
+
+def test_what_the_map_lacks_is_listed():
+    """docs/gateway.md, "What the map lacks"."""
+    listed = re.findall(
+        r"^\| `([a-z0-9]+)` \| (`.+`) \|$", (ROOT / "docs" / "gateway.md").read_text("utf-8"), re.MULTILINE
+    )
+    lacking: dict[str, list[str]] = {}
+    for service in sorted(PREFIXES):
+        lines = (CASES / f"{service}.txt").read_text("utf-8").splitlines()
+        names = [call.partition("(")[0] for call, told in pairwise(lines) if told == UNMAPPED]
+        lacking |= {service: list(dict.fromkeys(names))} if names else {}
+    assert {service: names.replace("`", "").split(", ") for service, names in listed} == lacking
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ _UNKNOWN_HERE: Final = 501  # not implemented: then there is nothing to be told
 _KEPT_BACK: Final = (401, 403)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Place:
     """Where to ask: the upstream, and as whom."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import sleep
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -12,7 +13,7 @@ from sts_emulator.core.errors import AwsError
 from sts_emulator.gateway.call import Need
 from sts_emulator.gateway.passage import Passage
 from sts_emulator.gateway.resource_policies import ResourcePolicies
-from sts_emulator.gateway.verdicts import decided, refusal
+from sts_emulator.gateway.verdicts import SLICE, decide, refusal
 
 OPERATION: Final = "DeleteObjects"
 _NAMESPACE: Final = "http://s3.amazonaws.com/doc/2006-03-01/"
@@ -39,9 +40,12 @@ async def sort_out(passage: Passage, known: ResourcePolicies, needs: tuple[Need,
     """The objects that may be deleted, and the others."""
     wanted = passage.parameters.get("Delete", {}).get("Objects", [])
     denied: dict[str, AwsError] = {}
-    async for need, decision, guarded in decided(passage, known, needs):
+    for number, need in enumerate(needs, 1):
+        decision, guarded = await decide(passage, known, need)
         if decision.verdict != "allow" and need.resource not in denied:
             denied[need.resource] = await passage.read(partial(refusal, passage, need, decision, guarded))
+        if not number % SLICE:
+            await sleep(0)
     refused, allowed = Refused(), []
     for named in wanted:
         error = denied.get(f"arn:aws:s3:::{passage.parameters['Bucket']}/{named.get('Key', '')}")

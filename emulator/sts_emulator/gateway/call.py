@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Call:
     """One call, signature checked: what botocore's model calls it, and the path that an action may hang on."""
 
@@ -20,7 +20,7 @@ class Call:
     partition: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Need:
     """One action on one resource that the caller must be allowed, for the call to pass."""
 

@@ -128,7 +128,10 @@ class Exchange(asyncio.Protocol):
 
     def header(self, name: bytes) -> bytes | None:
         """The first header of that name."""
-        return next((value for given, value in self.raw_headers if given == name), None)
+        for given, value in self.raw_headers:
+            if given == name:
+                return value
+        return None
 
     @property
     def length(self) -> int | None:

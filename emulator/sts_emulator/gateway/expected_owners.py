@@ -11,6 +11,7 @@ from sts_emulator.gateway.passage import Passage
 from sts_emulator.gateway.resource_policies import ResourcePolicies
 
 _ACCOUNT: Final = re.compile(r"[0-9]{12}")
+_EXPECTED: Final = frozenset({"x-amz-expected-bucket-owner", "x-amz-source-expected-bucket-owner"})
 _SOURCE: Final = "x-amz-copy-source"
 
 
@@ -21,6 +22,8 @@ async def check(passage: Passage, known: ResourcePolicies) -> None:
         AwsError: it is another's, or what is expected is no account; and what asking for the owner raises.
     """
     headers = passage.request.headers
+    if _EXPECTED.isdisjoint(headers):
+        return
     source = headers.get(_SOURCE, "").removeprefix("/").partition("/")[0]
     buckets = {
         "x-amz-expected-bucket-owner": str(passage.parameters.get("Bucket", "")),

@@ -137,7 +137,8 @@ async def relay(passage: Passage, exchange: Exchange, write_down: WriteDown) -> 
 
 
 def _is_short(exchange: Exchange) -> bool:
-    return exchange.status in _NO_BODY or (exchange.length is not None and exchange.length <= _KEPT)
+    length = exchange.length
+    return exchange.status in _NO_BODY or (length is not None and length <= _KEPT)
 
 
 def _is_stream(passage: Passage, exchange: Exchange) -> bool:
@@ -193,7 +194,7 @@ def named(passage: Passage, exchange: Exchange, body: bytes) -> bytes:
 
 def _is_text(exchange: Exchange) -> bool:
     kind = exchange.header(b"content-type") or b""
-    return any(part in kind for part in (b"xml", b"json", b"text"))
+    return b"xml" in kind or b"json" in kind or b"text" in kind
 
 
 async def _relay_stream(passage: Passage, exchange: Exchange, write_down: WriteDown) -> None:

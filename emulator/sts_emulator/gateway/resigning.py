@@ -95,7 +95,7 @@ def head(
     """
     caller = upstream.account or account
     key_id, secret = upstream.credentials(caller)
-    date = timestamps.iso(int(clock.real())).replace("-", "").replace(":", "")
+    date = _basic(int(clock.real()))
     sent = {"host": upstream.authority, **headers, "x-amz-date": date, "x-amz-content-sha256": payload}
     whole = upstream.prefix + path
     request = Request(method, whole, whole, query, sent)
@@ -107,7 +107,7 @@ def head(
         region=region,
         service=service,
         terminator="aws4_request",
-        signed_headers=sorted(name for name in sent if name not in _UNSIGNED),
+        signed_headers=sorted(sent.keys() - _UNSIGNED),
         signature="",
         date=date,
         time=0,
@@ -128,6 +128,11 @@ def head(
         *(f"{name}: {value}" for name, value in sent.items()),
     ]
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace")
+
+
+@lru_cache(maxsize=8)
+def _basic(second: int) -> str:
+    return timestamps.iso(second).replace("-", "").replace(":", "")
 
 
 _UNSIGNED: Final = frozenset({"user-agent", "amz-sdk-invocation-id", "amz-sdk-request", "accept", "origin"})

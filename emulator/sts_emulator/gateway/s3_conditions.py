@@ -56,8 +56,10 @@ def _tls_version(passage: Passage) -> str:
 def _days_retained(passage: Passage) -> str:
     """Days until the date that a request sets. AWS does not say how it rounds: a day that has begun counts."""
     given = passage.parameters
-    until = read.first(given, "ObjectLockRetainUntilDate") or read.first(given, "Retention.RetainUntilDate")
+    if "ObjectLockRetainUntilDate" not in given and "Retention" not in given:
+        return ""
     try:
-        return str(math.ceil((timestamps.parse_iso(until) - passage.ctx.world.now()) / _DAY)) if until else ""
+        until = timestamps.parse_iso(read.first(given, "ObjectLockRetainUntilDate|Retention.RetainUntilDate"))
+        return str(math.ceil((until - passage.ctx.world.now()) / _DAY))
     except ValueError:
         return ""  # no date: the upstream will say so

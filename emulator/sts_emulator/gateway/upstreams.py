@@ -103,7 +103,10 @@ class Upstreams:
 
     def of(self, *names: str) -> Upstream | None:
         """The upstream of a service, under any of its names, or that of all others."""
-        return next((self._by_service[name] for name in names if name in self._by_service), self._by_service.get(""))
+        for name in names:
+            if name in self._by_service:
+                return self._by_service[name]
+        return self._by_service.get("")
 
     def close(self) -> None:
         """End all connections that nobody uses."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from asyncio import sleep
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import chain
 from typing import Final
@@ -27,7 +27,8 @@ from sts_emulator.vending.context import Keys
 log = logging.getLogger("emulator")
 
 _ANONYMOUS = Principal("anonymous", "*")
-_SLICE: Final = 50  # needs that are decided before others have their turn: less than ten milliseconds
+SLICE: Final = 50
+"""Needs that are decided before others have their turn: less than ten milliseconds."""
 
 
 async def needs_of(passage: Passage, known: ResourcePolicies) -> tuple[Need, ...]:
@@ -62,28 +63,21 @@ def _is_named(need: Need) -> bool:
 
 async def allow(passage: Passage, known: ResourcePolicies, needs: Sequence[Need]) -> None:
     """Let a call go on, or refuse it. Raises AwsError, and what reading a policy raises."""
-    async for need, decision, guarded in decided(passage, known, needs):
+    for number, need in enumerate(needs, 1):
+        decision, guarded = await decide(passage, known, need)
         if decision.verdict != "allow":
             raise await passage.read(partial(refusal, passage, need, decision, guarded))
-
-
-async def decided(
-    passage: Passage, known: ResourcePolicies, needs: Sequence[Need]
-) -> AsyncIterator[tuple[Need, Decision, Guarded]]:
-    """Each need with the engine's answer, and what the resource said for itself."""
-    for number, need in enumerate(needs, 1):
-        yield need, *await _decide(passage, known, need)
-        if not number % _SLICE:
+        if not number % SLICE:
             await sleep(0)
 
 
-async def _decide(passage: Passage, known: ResourcePolicies, need: Need) -> tuple[Decision, Guarded]:
+async def decide(passage: Passage, known: ResourcePolicies, need: Need) -> tuple[Decision, Guarded]:
+    """One question to the engine, and what the resource said for itself."""
     ctx, caller = passage.ctx, passage.ctx.caller
     guarded = await guarded_by(passage, known, need.resource)
     owner = guarded.owner or passage.account
-    keys = {**need.keys, **await passage.read(partial(_keys_of_call, passage, owner))}
-    rcps = await passage.read(partial(_control, passage, need, owner))
-    policies = await passage.read(lambda: list(_in_play(passage, guarded, rcps)))
+    keys_of_call, rcps, policies = await passage.read(partial(_told_here, passage, need, guarded, owner))
+    keys = {**need.keys, **keys_of_call}
     keys.update(await resource_tags.keys(known, need, owner, ctx.region, policies, passage.bucket_tags))
     if caller is None:
         side = PolicySet(trust=guarded.policy or NOBODYS, rcps=rcps, resource_account=owner)
@@ -103,6 +97,14 @@ async def guarded_by(passage: Passage, known: ResourcePolicies, resource: str) -
 
 def _accounts(world: World) -> list[str]:
     return world.memo("accounts", lambda: [account["id"] for account in world.page(documents.ACCOUNT)])
+
+
+def _told_here(
+    passage: Passage, need: Need, guarded: Guarded, owner: str
+) -> tuple[Keys, organizations.Levels, list[Document]]:
+    """What this emulator knows of a need: condition keys, resource control policies, and all policies."""
+    rcps = _control(passage, need, owner)
+    return _keys_of_call(passage, owner), rcps, list(_in_play(passage, guarded, rcps))
 
 
 def _in_play(passage: Passage, guarded: Guarded, rcps: organizations.Levels) -> Iterator[Document]:

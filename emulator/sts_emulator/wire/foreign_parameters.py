@@ -71,12 +71,17 @@ def _streams(meant: Meant) -> tuple[bool, bool]:
 def without_secrets(meant: Meant, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """The parameters as an event may keep them: what the model calls sensitive is left out."""
     shape = meant.operation.input or _NONE
-    return _shown(parameters, shape) if _has_secrets(shape) else dict(parameters)
+    return dict(parameters) if _secretive(shape).isdisjoint(parameters) else _shown(parameters, shape)
 
 
 @lru_cache(maxsize=4_096)
-def _has_secrets(shape: Shape) -> bool:
-    return any(part.sensitive for part in foreign_types.within(shape))
+def _secretive(shape: Shape) -> frozenset[str]:
+    """The members of a structure that are secrets, or hold any."""
+    return frozenset(
+        name
+        for name, member in shape.members.items()
+        if any(part.sensitive for part in foreign_types.within(member.shape))
+    )
 
 
 def _shown(value: Any, shape: Shape) -> Any:

@@ -169,6 +169,7 @@ class Route:
             for member in members.values()
             if member.location == "header" and member.name in required
         }
+        self._plain = {_group(label[1]): label[1] for label in _LABEL.finditer(path)}
         labels = path.count("{")
         self.weight = (-labels, len(self.needed) + len(self._headers), len(path))
 
@@ -179,7 +180,7 @@ class Route:
     def labels(self, path: str) -> dict[str, str]:
         """What stands at the labels of the path, still escaped."""
         match = self._path.fullmatch(path)
-        return {} if match is None else {_plain(name): value for name, value in match.groupdict().items()}
+        return {} if match is None else {self._plain[name]: value for name, value in match.groupdict().items()}
 
 
 def _pattern(path: str) -> Iterator[str]:
@@ -194,10 +195,6 @@ def _pattern(path: str) -> Iterator[str]:
 def _group(label: str) -> str:
     """A label as the name of a group: labels may hold hyphens."""
     return "L" + label.encode().hex()
-
-
-def _plain(group: str) -> str:
-    return bytes.fromhex(group[1:]).decode()
 
 
 @cache

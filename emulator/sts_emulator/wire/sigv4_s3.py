@@ -109,10 +109,11 @@ def verify(request: Request, signed: Signed, secret: str) -> str:
             "method."
         )
         raise AwsError("SignatureDoesNotMatch", told, status=403, members=members)
-    unsigned = {name for name in request.headers if name.startswith("x-amz-")} - {
-        *signed.signed_headers,
-        *_HEADERS_FREE,
-    }
+    unsigned = [
+        name
+        for name in request.headers
+        if name.startswith("x-amz-") and name not in signed.signed_headers and name not in _HEADERS_FREE
+    ]
     if unsigned:
         raise AwsError(
             "AccessDenied",

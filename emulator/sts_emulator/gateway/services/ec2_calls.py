@@ -117,7 +117,7 @@ _MEMBERS: Final = {
     ),
     "transit-gateway-route-table.TransitGatewayRouteTableId": (
         *("TransitGatewayRouteTableId", "TransitGatewayRouteTableIds", "Options.AssociationDefaultRouteTableId"),
-        "Options.PropagationDefaultRouteTableId",
+        *("Options.PropagationDefaultRouteTableId", "TargetRouteTableId"),
     ),
     "volume.VolumeId": (*("VolumeId", "VolumeIds", "SourceVolumeId", "BlockDeviceMappings.Ebs.VolumeId"),),
     "vpc-block-public-access-exclusion.VpcBlockPublicAccessExclusionId": ("ExclusionId",),
