@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,6 +22,14 @@ _UNKNOWN_HERE: Final = 501  # not implemented: then there is nothing to be told
 _KEPT_BACK: Final = (401, 403)
 
 
+Accounts = Callable[[], Awaitable[Iterable[str]]]
+"""Who else there is, asked for where it is of use."""
+
+
+async def _nobody() -> Iterable[str]:
+    return ()
+
+
 @dataclass(slots=True)
 class Place:
     """Where to ask: the upstream, and as whom."""
@@ -29,7 +37,7 @@ class Place:
     upstream: Upstream
     account: str
     region: str
-    accounts: Iterable[str]
+    accounts: Accounts = _nobody
 
 
 async def ask(

@@ -29,7 +29,7 @@ async def headers(passage: Passage) -> Headers:
     origin = request.headers.get("origin", "")
     if passage.signing_name != S3 or not origin or not origin.isprintable() or request.method == "OPTIONS":
         return []
-    place = Place(passage.upstream, passage.account, passage.ctx.region, ())
+    place = Place(passage.upstream, passage.account, passage.ctx.region)
     asked = {"origin": origin, "access-control-request-method": request.method}
     try:
         answer = await asking.ask(place, S3, "OPTIONS", request.raw_path, headers=asked)

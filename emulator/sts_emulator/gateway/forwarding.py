@@ -41,7 +41,7 @@ async def send(passage: Passage, body: bytes) -> Exchange:
     if passage.signing_name == "sqs" and passage.meant is not None and passage.meant.protocol == "json":
         body = await worked(body, partial(naming.for_upstream, passage.upstream, passage.ctx.base_url, body))
     has_none = not body and passage.request.method in _NOTHING_READ
-    digest = await worked(body, partial(resigning.digest, body))
+    digest = await worked(body, partial(resigning.digest, body)) if body else resigning.digest(b"")
     head = _head(passage, resigning.passing(passage.request.headers), digest, None if has_none else len(body))
     return await conversation.start(passage.upstream, passage.request.method, head, body)
 
@@ -168,17 +168,16 @@ async def _relay_whole(passage: Passage, exchange: Exchange, write_down: WriteDo
         return
     await write_down()  # before its head leaves, which is the whole answer where the body is empty
     if passage.request.method != "HEAD":
-        body = await worked(body, partial(named, passage, exchange, body))
+        if body and _is_text(exchange):
+            body = await worked(body, partial(named, passage, body, exchange.status))
         await _start(passage, exchange, len(body))
     else:
         await _start(passage, exchange, None)
     await passage.send({"type": "http.response.body", "body": body})
 
 
-def named(passage: Passage, exchange: Exchange, body: bytes) -> bytes:
-    """An answer's body in which the door stands for the upstream, where it may name it."""
-    if not body or not _is_text(exchange):
-        return body
+def named(passage: Passage, body: bytes, status: int) -> bytes:
+    """An answer's text in which the door stands for the upstream, where it may name it."""
     text = body.decode("utf-8", "surrogateescape")
     base_url, meant = passage.ctx.base_url, passage.meant
     if meant is not None and _names_upstream(passage):
@@ -187,7 +186,7 @@ def named(passage: Passage, exchange: Exchange, body: bytes) -> bytes:
             text = naming.object_location(base_url, parameters.get("Bucket", ""), parameters.get("Key", ""), text)
         else:
             text = naming.renamed(passage.upstream, base_url, meant.service.name, meant.operation.name, text)
-    if passage.signing_name != S3 or exchange.status >= 400:  # noqa: PLR2004 - an error: an object is never looked into
+    if passage.signing_name != S3 or status >= 400:  # noqa: PLR2004 - an error: an object is never looked into
         text = _REQUEST_ID.sub(lambda tag: tag[1] + passage.ctx.request_id + tag[2], text)
     return text.encode("utf-8", "surrogateescape")
 

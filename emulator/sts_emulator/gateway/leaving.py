@@ -25,6 +25,8 @@ async def meet_fault(passage: Passage) -> None:
         HeldBackError: nothing is to be done or said.
     """
     assert passage.meant is not None
+    if not passage.ctx.world.settings["faults"]:
+        return
     taken = partial(faults.take, passage.ctx.world, passage.meant.service.name, passage.operation)
     fault = passage.fault = await passage.read(taken)
     if fault is None:

@@ -6,14 +6,14 @@ What is remembered goes when a call through the door changes it; what changes pa
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
 
 from sts_emulator.core import clock
 from sts_emulator.gateway import asking
-from sts_emulator.gateway.asking import MISSING, OK, Place
+from sts_emulator.gateway.asking import MISSING, OK, Accounts, Place
 from sts_emulator.gateway.conversation import Whole
 from sts_emulator.gateway.upstreams import Upstreams
 from sts_emulator.policy.arns import parse_arn
@@ -56,8 +56,8 @@ class ResourcePolicies:
         self._known: dict[tuple[str, ...], tuple[float, Any]] = {}
         self._changes: dict[str, int] = {}
 
-    async def of(self, resource: str, account: str, region: str, accounts: Iterable[str]) -> Guarded:
-        """The owner and the policy of a resource, for a caller of `account`; `accounts` are all that there are.
+    async def of(self, resource: str, account: str, region: str, accounts: Accounts) -> Guarded:
+        """The owner and the policy of a resource, for a caller of `account`; `accounts` tells all that there are.
 
         Raises:
             AwsError: the policy cannot be read.
@@ -76,7 +76,7 @@ class ResourcePolicies:
     def place(self, service: str, account: str, region: str) -> Place | None:
         """Where to ask about a resource of an account; None where nobody serves its service."""
         upstream = self._upstreams.of(service)
-        return Place(upstream, upstream.account or account, region, ()) if upstream is not None else None
+        return Place(upstream, upstream.account or account, region) if upstream is not None else None
 
     async def table(self, account: str, region: str, name: str) -> Mapping[str, Any]:
         """What the upstream tells of a table of DynamoDB, as its account; empty where there is none."""
@@ -127,7 +127,7 @@ async def _bucket(known: ResourcePolicies, place: Place, resource: str, _: str) 
 
     async def read() -> Guarded:
         owner = await _owner(known, place, name)
-        asked = Place(place.upstream, owner or place.account, place.region, ())
+        asked = Place(place.upstream, owner or place.account, place.region)
         answer = await asking.ask(asked, "s3", "GET", f"/{quote(name)}", query="policy=")
         policy = _document(answer.body.decode("utf-8", "replace")) if answer.status == OK else None
         return Guarded(owner, policy)
@@ -152,15 +152,22 @@ async def _owner(known: ResourcePolicies, place: Place, name: str) -> str:
 
 
 async def _listed_owner(known: ResourcePolicies, place: Place, name: str) -> str:
-    for account in dict.fromkeys((place.account, *place.accounts)):
-
-        async def read(account: str = account) -> frozenset[str]:
-            asked = Place(place.upstream, account, place.region, ())
-            return _bucket_names(await asking.ask(asked, "s3", "GET", "/"))
-
-        if name in await known.recall(("s3", "buckets", account), read):
+    if await _lists(known, place, place.account, name):
+        return place.account
+    for account in await place.accounts():
+        if account != place.account and await _lists(known, place, account, name):
             return account
     return ""
+
+
+async def _lists(known: ResourcePolicies, place: Place, account: str, name: str) -> bool:
+    """Whether a bucket stands in an account's list."""
+
+    async def read() -> frozenset[str]:
+        asked = Place(place.upstream, account, place.region)
+        return _bucket_names(await asking.ask(asked, "s3", "GET", "/"))
+
+    return name in await known.recall(("s3", "buckets", account), read)
 
 
 def _bucket_names(answer: Whole) -> frozenset[str]:

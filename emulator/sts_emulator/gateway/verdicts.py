@@ -91,7 +91,7 @@ async def decide(passage: Passage, known: ResourcePolicies, need: Need) -> tuple
 
 async def guarded_by(passage: Passage, known: ResourcePolicies, resource: str) -> Guarded:
     """Whose a resource is, and what it says itself. Raises what reading it does."""
-    accounts = await passage.read(partial(_accounts, passage.ctx.world))
+    accounts = partial(passage.read, partial(_accounts, passage.ctx.world))
     return await known.of(resource, passage.account, passage.ctx.region, accounts)
 
 
