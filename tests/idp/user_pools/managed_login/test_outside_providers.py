@@ -266,6 +266,29 @@ def test_what_would_ask_the_internet_is_refused(trust, app, person, kind):
     assert "on the internet" in person.back["error_description"]
 
 
+def test_what_aws_adds_is_told_and_not_asked(aws, trust, app, person):
+    # Given social providers of which the pool knows no addresses
+    trust("Facebook", "Facebook", api_version="v21.0")
+    trust("Google", "Google")
+    idp = aws.client("cognito-idp")
+    told = {
+        name: idp.describe_identity_provider(UserPoolId=POOL, ProviderName=name)["IdentityProvider"]["ProviderDetails"]
+        for name in ("Facebook", "Google")
+    }
+    assert told["Facebook"]["token_url"] == "https://graph.facebook.com/v21.0/oauth/access_token"
+    assert told["Google"]["oidc_issuer"] == GOOGLE
+    # When somebody reads them and writes all back, as tools do
+    for name, details in told.items():
+        idp.update_identity_provider(UserPoolId=POOL, ProviderName=name, ProviderDetails=details)
+        assert (
+            idp.describe_identity_provider(UserPoolId=POOL, ProviderName=name)["IdentityProvider"]["ProviderDetails"]
+            == details
+        )
+        # Then still nobody on the internet is asked
+        person.open(app.url(identity_provider=name))
+        assert person.back["error"] == "invalid_request"
+
+
 @pytest.mark.parametrize(
     ("url", "why"),
     [

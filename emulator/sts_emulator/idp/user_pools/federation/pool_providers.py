@@ -34,6 +34,41 @@ ISSUERS: Final = {"Google": "https://accounts.google.com", "SignInWithApple": "h
 SUBJECTS: Final = {"Facebook": "id", "LoginWithAmazon": "user_id"}
 """What types of providers that have no ID tokens call a person (Facebook's Graph API, Amazon's profile)."""
 
+_API_VERSION: Final = "v17.0"
+_OF_AWS: Final[Mapping[str, Mapping[str, str]]] = {
+    "Facebook": {
+        "attributes_url": "https://graph.facebook.com/{api_version}/me?fields=",
+        "attributes_url_add_attributes": "true",
+        "authorize_url": "https://www.facebook.com/{api_version}/dialog/oauth",
+        "token_request_method": "GET",
+        "token_url": "https://graph.facebook.com/{api_version}/oauth/access_token",
+    },
+    "Google": {
+        "attributes_url": "https://people.googleapis.com/v1/people/me?personFields=",
+        "attributes_url_add_attributes": "true",
+        "authorize_url": "https://accounts.google.com/o/oauth2/v2/auth",
+        "oidc_issuer": "https://accounts.google.com",
+        "token_request_method": "POST",
+        "token_url": "https://www.googleapis.com/oauth2/v4/token",
+    },
+    "LoginWithAmazon": {
+        "attributes_url": "https://api.amazon.com/user/profile",
+        "attributes_url_add_attributes": "false",
+        "authorize_url": "https://www.amazon.com/ap/oa",
+        "token_request_method": "POST",
+        "token_url": "https://api.amazon.com/auth/o2/token",
+    },
+    "SignInWithApple": {
+        "attributes_url_add_attributes": "false",
+        "authorize_url": "https://appleid.apple.com/auth/authorize",
+        "oidc_issuer": "https://appleid.apple.com",
+        "token_request_method": "POST",
+        "token_url": "https://appleid.apple.com/auth/token",
+    },
+}
+"""What AWS adds to the details of social providers (botocore's model, CreateIdentityProvider). It is told, and never
+asked: `federation.outside_providers`."""
+
 _SOCIAL: Final = ("Facebook", "Google", "LoginWithAmazon", "SignInWithApple")
 _DEMANDED: Final = {
     "OIDC": ("client_id", "oidc_issuer", "authorize_scopes", "attributes_request_method"),
@@ -167,10 +202,15 @@ def shown(provider: IdentityProvider) -> dict[str, Any]:
     return {
         **_brief(provider),
         "UserPoolId": provider["pool"],
-        "ProviderDetails": dict(provider["details"]),
+        "ProviderDetails": {**_of_aws(provider), **provider["details"]},
         "AttributeMapping": dict(provider["mapping"]),
         "IdpIdentifiers": list(provider["identifiers"]),
     }
+
+
+def _of_aws(provider: IdentityProvider) -> dict[str, str]:
+    version = provider["details"].get("api_version", _API_VERSION)
+    return {name: value.replace("{api_version}", version) for name, value in _OF_AWS.get(provider["type"], {}).items()}
 
 
 def _brief(provider: IdentityProvider) -> dict[str, Any]:
