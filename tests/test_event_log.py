@@ -389,3 +389,24 @@ def test_reading_one_of_many_holds_up_nobody(tmp_path):
         return min(times)
 
     assert best_time(20_000) < 20 * best_time(20)
+
+
+def test_an_event_of_two_trails_is_two_events_wherever_a_page_ends(log):
+    """In a table they are one row."""
+    id_of = "00000000-0000-4000-a000-00000000000{}".format
+    for number in range(4):
+        both = (lambda: {"account": "other"}) if number % 2 else None
+        log.record(Event(id_of(number), "lab", float(number), lambda: {"account": "own"}, elsewhere=both))
+    whole = log.newest("lab", 9)
+    own, other = "own", "other"
+    assert [event.record()["account"] for event in whole] == [own, other, own, own, other, own]
+    assert [log.get("lab", event.id).record() for event in whole] == [event.record() for event in whole]
+    oldest_first = [event.id for event in reversed(whole)]
+    for limit in (1, 2, 3):
+        back, forth = [event.id for event in log.newest("lab", 1)], [oldest_first[0]]
+        while further := log.newest("lab", limit, log.get("lab", back[-1])):
+            back += [event.id for event in further]
+        while further := log.page("lab", log.get("lab", forth[-1]), limit):
+            forth += [event.id for event in further]
+        assert back == oldest_first[::-1]
+        assert forth == oldest_first

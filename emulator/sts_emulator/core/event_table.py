@@ -14,10 +14,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
 from typing import Any
 
 from sts_emulator.core import clock
-from sts_emulator.core.events import Copy, Event, Listener, Refuse, Send
+from sts_emulator.core.events import Event, Listener, Refuse, Send, copy_id
 from sts_emulator.core.health import Health
 from sts_emulator.core.store import EventRow, NewEvent, Store, UnavailableError
 from sts_emulator.core.threads import afterwards
@@ -37,9 +38,9 @@ FORMAT = 4  # marshal's since Python 3.4, which every later one reads
 
 @dataclass(slots=True, eq=False)
 class TableEvent(Event):
-    """An event that was read from the table, and where it stands there."""
+    """An event that was read from the table; its position is twice that of its row, and one more behind its copy."""
 
-    position: int
+    position: int = 0
 
 
 @dataclass(slots=True)
@@ -161,43 +162,31 @@ class EventTable:
             self._retry = min(2 * self._retry, RETRY)
 
     def get(self, world: str, identifier: str) -> Event | None:
-        row = self._store.event(world, identifier)
-        return None if row is None else next(iter(self._read([row])), None)
+        row = self._store.event(world, identifier) or self._store.event(world, copy_id(identifier))
+        return None if row is None else next((event for event in _read(row) if event.id == identifier), None)
 
     def newest(self, world: str, limit: int, before: Event | None = None) -> list[Event]:
-        position = before.position if isinstance(before, TableEvent) else None
-        return self._read(self._store.events_before(world, position, limit))
+        if not isinstance(before, TableEvent):
+            rows, end = self._store.events_before(world, None, limit), None
+        else:
+            end = before.position
+            rows = self._store.events_before(world, (end + 1) // 2, limit)
+        events = (event for row in rows for event in reversed(_read(row)))
+        return list(islice((event for event in events if end is None or event.position < end), limit))
 
     def page(self, world: str, after: Event, limit: int) -> list[Event]:
         assert isinstance(after, TableEvent), "whoever has an event has it from here"
-        return self._read(self._store.events_after(world, after.position, limit))
-
-    def _read(self, rows: list[EventRow]) -> list[Event]:
-        """The events of rows. What a copy shares with its original stands there only: in the next row, or the last."""
-        bodies = {(row.world, row.id): _loads(row.body) for row in rows}
-        events: list[Event] = []
-        for row in rows:
-            record = bodies[row.world, row.id]
-            if not isinstance(record, dict):
-                identifier, differing = record
-                original = bodies.get((row.world, identifier)) or self._body(row.world, identifier)
-                if original is None:  # its world was deleted a moment ago
-                    continue
-                record = {**original, **differing}
-            events.append(TableEvent(row.id, row.world, row.at, partial(dict, record), len(row.body), row.position))
-        return events
-
-    def _body(self, world: str, identifier: str) -> Any:
-        row = self._store.event(world, identifier)
-        return None if row is None else _loads(row.body)
+        rows = self._store.events_after(world, (after.position - 1) // 2, limit + 1)  # its own may be among them
+        events = (event for row in rows for event in _read(row))
+        return list(islice((event for event in events if event.position > after.position), limit))
 
     def position(self) -> int:
-        return self._store.last_event()
+        return 2 * self._store.last_event() + 1
 
     def watch(self, listener: Listener, position: int) -> Callable[[], None]:
         """See Kept. What other processes write comes too."""
         if not self._listeners:
-            self._seen = position
+            self._seen = position // 2
             asyncio.get_running_loop().call_later(POLL, self._poll)
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
@@ -224,7 +213,7 @@ class EventTable:
         """What is new, and up to where that is."""
         rows = self._store.events_since(self._seen, BATCH)
         named = [row for row in rows if row.world]  # the last event of a deleted world is nobody's
-        return rows[-1].position if rows else self._seen, self._read(named)
+        return rows[-1].position if rows else self._seen, [event for row in named for event in _read(row)]
 
     def _tell(self, position: int, events: list[Event]) -> None:
         self._seen = position
@@ -259,8 +248,22 @@ def _rows(events: list[Event]) -> list[NewEvent]:
 
 
 def _row(event: Event) -> NewEvent:
-    body = (event.original.id, event.render()) if isinstance(event, Copy) else event.record()
+    record = event.render()
+    body = record if event.elsewhere is None else (record, event.elsewhere())
     return NewEvent(event.world, event.id, event.at, _dumps(body))
+
+
+def _read(row: EventRow) -> list[TableEvent]:
+    """The event of a row, behind its copy in another account's trail, if there is one: that shares most with it."""
+    body, position = _loads(row.body), 2 * row.position
+    if isinstance(body, dict):
+        return [TableEvent(row.id, row.world, row.at, partial(dict, body), len(row.body), None, position)]
+    record, different = body
+    copied = {**record, **different}
+    return [
+        TableEvent(copy_id(row.id), row.world, row.at, partial(dict, copied), len(row.body), None, position),
+        TableEvent(row.id, row.world, row.at, partial(dict, record), len(row.body), None, position + 1),
+    ]
 
 
 def _dumps(body: Any) -> str | bytes:

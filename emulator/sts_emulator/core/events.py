@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 KEPT_IN_MEMORY = 1_000  # per world: bounds memory whatever the load (docs/performance.md)
 MOST_BYTES = 256 << 20  # of all worlds, in memory; beyond, a world's new event costs it old ones,
 KEPT_AT_LEAST = 50  # but for its newest
+COPY_SIZE = 2_000  # what an event's copy in another account's trail takes
 SLICE = 50  # events that a scan looks at before others have their turn: less than five milliseconds
 
 Listener = Callable[["Event"], None]
@@ -36,21 +38,17 @@ class Event:
     at: float
     render: Callable[[], Mapping[str, Any]]
     size: int
+    elsewhere: Callable[[], Mapping[str, Any]] | None = None
+    """What is different of it in the trail of another account that has it, too."""
 
     def record(self) -> dict[str, Any]:
         """The record as JSON-ready data."""
         return dict(self.render())
 
 
-@dataclass(slots=True, eq=False)
-class Copy(Event):
-    """An event that another account's trail has, too: `render` makes what differs there from the original."""
-
-    original: Event
-
-    def record(self) -> dict[str, Any]:
-        """See Event."""
-        return {**self.original.record(), **self.render()}
+def copy_id(identifier: str) -> str:
+    """The id of an event's copy in another account's trail: a `b` where ids have an `a`; of a copy's the event's."""
+    return f"{identifier[:19]}{'a' if identifier[19:20] == 'b' else 'b'}{identifier[20:]}"
 
 
 class Kept(Protocol):
@@ -149,6 +147,12 @@ class Rings:
         self._listeners: list[Listener] = []
 
     def append(self, event: Event, world: World | None = None) -> None:  # noqa: ARG002 - memory takes everything
+        if event.elsewhere is not None:
+            copied = partial(_copied, event, event.elsewhere)
+            self._append(Event(copy_id(event.id), event.world, event.at, copied, COPY_SIZE))
+        self._append(event)
+
+    def _append(self, event: Event) -> None:
         ring = self._rings.get(event.world)
         if ring is None:
             ring = self._rings[event.world] = deque()
@@ -207,3 +211,7 @@ class Rings:
     def _behind(ring: deque[Event], event: Event) -> int:
         """How many came after the event; all, when the ring has lost it."""
         return next((count for count, kept in enumerate(reversed(ring)) if kept is event), len(ring))
+
+
+def _copied(event: Event, elsewhere: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
+    return {**event.render(), **elsewhere()}

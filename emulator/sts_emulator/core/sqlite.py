@@ -7,6 +7,7 @@ import json
 import os
 import sqlite3
 import threading
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -31,10 +32,8 @@ PATIENCE = 30.0  # seconds
 NO_MORE_WAITING = 0.3  # seconds that nobody waits for a lock after somebody has waited in vain
 LOOKED_AT_EVERY = 200  # events of a world, until it is seen whether it has too many
 _LAST_CHARACTER = "\U0010ffff"
-_APPEND = (
-    "INSERT INTO events (world, id, at, body) SELECT ?1, ?2, ?3, ?4 "
-    "WHERE EXISTS (SELECT 1 FROM worlds WHERE name = ?1) ON CONFLICT DO NOTHING"
-)
+_APPEND = "INSERT INTO events (world, id, at, body) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
+_EXISTS = "SELECT 1 FROM worlds WHERE name = ?"
 _INSERT = "INSERT INTO documents (world, kind, key, uid, body) VALUES (?, ?, ?, ?, ?)"
 _EVENT_COLUMNS = "SELECT position, world, id, at, body FROM events"
 
@@ -229,13 +228,15 @@ class SqliteStore(_Reading):
 
     def insert_events(self, db: sqlite3.Connection, events: list[NewEvent], keep: int) -> None:
         """Append events inside a transaction. For transactions."""
-        db.executemany(_APPEND, events)
-        self._make_room(db, events, keep)
+        numbers = Counter(event.world for event in events)
+        gone = {world for world in numbers if not db.execute(_EXISTS, (world,)).fetchone()}
+        db.executemany(_APPEND, [event for event in events if event.world not in gone] if gone else events)
+        self._make_room(db, numbers, keep)
 
-    def _make_room(self, db: sqlite3.Connection, events: list[NewEvent], keep: int) -> None:
+    def _make_room(self, db: sqlite3.Connection, numbers: Mapping[str, int], keep: int) -> None:
         """Drop a world's oldest events when there are too many; looked at now and then, because counting takes time."""
-        for world in {event.world for event in events}:
-            appended = self._appended.get(world, 0) + len(events)
+        for world, number in numbers.items():
+            appended = self._appended.get(world, 0) + number
             if appended < min(keep, LOOKED_AT_EVERY):
                 self._appended[world] = appended
                 continue

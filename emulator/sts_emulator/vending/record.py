@@ -12,7 +12,7 @@ from typing import Any
 
 from sts_emulator.core import clock
 from sts_emulator.core.errors import AwsError
-from sts_emulator.core.events import Copy, Event
+from sts_emulator.core.events import Event, copy_id
 from sts_emulator.policy.arns import parse_arn
 from sts_emulator.policy.explaining.origin import origin_line
 from sts_emulator.vending import questions, record_identity, record_members
@@ -58,12 +58,9 @@ def record(ctx: Context, result: Mapping[str, Any] | None = None, error: AwsErro
     at = ctx.world.now()
     ctx.world.take_time(ctx.server.worlds.store)
     with_writes = ctx.world if error is None else None
-    event = Event(ctx.request_id, ctx.world.name, at, partial(_render, ctx, at, result, error), size)
     owner = _other_account(ctx) if error is None else ""
-    if owner:
-        identifier = _foreign_id(ctx.request_id)
-        copy = Copy(identifier, ctx.world.name, at, partial(_foreign, ctx, identifier, owner), SIZE, event)
-        ctx.server.events.record(copy, with_writes)
+    elsewhere = partial(_foreign, ctx, owner) if owner else None
+    event = Event(ctx.request_id, ctx.world.name, at, partial(_render, ctx, at, result, error), size, elsewhere)
     ctx.server.events.record(event, with_writes)
     _count(ctx, error)
     return event
@@ -108,14 +105,12 @@ def text(event: Event) -> str:
 
 
 def new_request_id() -> str:
-    """A request id as AWS writes it: a random UUID (version 4), without the cost of building a UUID object."""
-    digits = os.urandom(16).hex()
-    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
+    """A request id as AWS writes it: a UUID of version 4, without the cost of building a UUID object.
 
-
-def _foreign_id(identifier: str) -> str:
-    """The id of the same event in another account's trail: in the place of the `a` a digit that none of ours has."""
-    return f"{identifier[:19]}b{identifier[20:]}"
+    Its first eight digits grow with time, and so ids of one moment stand together in a state's index of them.
+    """
+    moment, digits = int(clock.real() * 64) & 0xFFFF_FFFF, os.urandom(11).hex()
+    return f"{moment:08x}-{digits[:4]}-4{digits[4:7]}-a{digits[7:10]}-{digits[10:]}"
 
 
 def _shortened(value: Any) -> Any:
@@ -130,7 +125,7 @@ def _shortened(value: Any) -> Any:
 
 
 def _relative(identifier: str, mask: int) -> str:
-    """Another id, with the last twelve digits turned over; doing it again leads back."""
+    """Another id, with bits of the last twelve digits turned over; doing it again leads back."""
     start, dash, digits = identifier.rpartition("-")
     try:
         return f"{start}{dash}{int(digits, 16) ^ mask:0{len(digits)}x}"
@@ -146,10 +141,10 @@ def _other_account(ctx: Context) -> str:
     return role.account if role is not None and role.account != ctx.caller.account else ""
 
 
-def _foreign(ctx: Context, identifier: str, owner: str) -> dict[str, Any]:
+def _foreign(ctx: Context, owner: str) -> dict[str, Any]:
     """What differs in the trail of the role's account, which learns no more of the caller than its id."""
     return {
-        "eventID": event_id(identifier),
+        "eventID": event_id(copy_id(ctx.request_id)),
         "userIdentity": record_identity.foreign(ctx.identity),
         "recipientAccountId": owner,
     }
