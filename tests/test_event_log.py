@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import socket
 import sqlite3
+import struct
 import time
 import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlsplit
 
 import pytest
 from botocore.config import Config
@@ -223,6 +226,27 @@ def test_while_another_process_holds_the_lock_calls_are_refused_others_go_on_and
         assert names == ["GetCallerIdentity", "CreateUser"], "who was refused has left nothing"
         with urllib.request.urlopen(f"{url}/ready", timeout=120) as answer:
             assert answer.status == 200
+
+
+def test_a_client_that_leaves_before_its_answer_costs_nobody_else_theirs(serve, tmp_path):
+    """What was held back together leaves together; one whose connection is closed is none that can be written to."""
+    state, form = tmp_path / "state.sqlite", b"Action=GetCallerIdentity&Version=2011-06-15"
+    head = "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+    call = f"{head}Content-Length: {len(form)}\r\n\r\n".encode() + form
+    with serve("--state", str(state)) as (url, _):
+        place = ("127.0.0.1", urlsplit(url).port)
+        holder = sqlite3.connect(state, isolation_level=None)
+        holder.execute("BEGIN IMMEDIATE")
+        with contextlib.closing(holder), socket.create_connection(place, timeout=120) as stays:
+            leaves = socket.create_connection(place)
+            leaves.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            for connection in (leaves, stays):
+                connection.sendall(call)
+                urllib.request.urlopen(f"{url}/health", timeout=120).close()
+            leaves.close()
+            urllib.request.urlopen(f"{url}/health", timeout=120).close()
+            holder.execute("ROLLBACK")
+            assert stays.recv(100).startswith(b"HTTP/1.1 ")
 
 
 def test_a_write_and_its_event_are_one_transaction(tmp_path):

@@ -28,6 +28,9 @@ KEPT_IN_STATE = 100_000  # per world
 POLL = 0.1  # seconds between two looks for what other processes wrote, while somebody listens
 SOON, RETRY = 0.001, 0.05  # seconds until a write is tried again: another process holds the lock, or the disk is full
 LONGEST_WAIT = 3.0  # seconds that answers wait for a state that takes none; then their calls are refused
+SLOW = (
+    0.05  # seconds that a commit may take before the next one does not wait for it; until then they had better be few
+)
 WRITERS = 4  # commits at the same time, where they are round trips
 BATCH = 500
 
@@ -63,6 +66,7 @@ class EventTable:
         self._turn_ends = False
         self._turns: list[Turn] = []  # oldest first
         self._writing = 0
+        self._began = 0.0
         self._retry = SOON
         self._threads = ThreadPoolExecutor(WRITERS, "events") if store.remote else None
         self._listeners: list[Listener] = []
@@ -120,10 +124,13 @@ class EventTable:
 
     def _write(self) -> None:
         """Write what waits, in one commit."""
-        if not self._turns or self._writing >= (WRITERS if self._threads else 1):
+        now = clock.monotonic()
+        is_slow = now - self._began >= SLOW
+        if not self._turns or self._writing >= (WRITERS if is_slow else 1):
             return
         turns, self._turns = self._turns, []
         self._writing += 1
+        self._began = now
         if self._threads is None:
             self._wrote(turns, self._try(turns))
         else:

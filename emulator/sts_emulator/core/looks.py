@@ -59,9 +59,6 @@ class Looks:
         )
 
     def _looked(self, served: list[Go], began: float, done: asyncio.Future[None]) -> None:
-        self._is_looking = False
-        if self._waiting:
-            self._look()  # while those are served who have waited for this one
         reason = done.exception()
         error = None
         if reason is None:
@@ -69,5 +66,12 @@ class Looks:
         else:
             error = reason if isinstance(reason, UnavailableError) else UnavailableError(str(reason))
             self._health.failed(error)
+        # Once these are served, and no sooner: who has come meanwhile shares the next look, which costs time itself.
+        asyncio.get_running_loop().call_soon(self._look_again)
         for go in served:
             go(error)
+
+    def _look_again(self) -> None:
+        self._is_looking = False
+        if self._waiting:
+            self._look()

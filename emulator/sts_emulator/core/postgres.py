@@ -17,7 +17,7 @@ import psycopg
 from sts_emulator.core import postgres_schema
 from sts_emulator.core.postgres_news import Known, News
 from sts_emulator.core.postgres_pool import Connection, Pool, Row, rows_of, unavailable
-from sts_emulator.core.postgres_reading import APPEND, Reading, columns, plain
+from sts_emulator.core.postgres_reading import APPEND, Reading, appended, plain
 from sts_emulator.core.postgres_transaction import PostgresTransaction
 from sts_emulator.core.store import (
     Document,
@@ -74,8 +74,9 @@ class PostgresStore(Reading):
         self._look("")
 
     def _look(self, world: str) -> None:
-        rows = self._pool.run(self.news.question(world))
-        self.news.learn(rows[0], world)
+        ((seen, is_too_late, changes, row),) = self._pool.ask(self.news.question(world))
+        assert seen is not None, "there is always a snapshot"
+        self.news.learn((seen.decode(), is_too_late == b"t", changes, row and row.decode()), world)
 
     def probe(self) -> None:
         self._rows("SELECT pg_logical_emit_message(true, 'sts-emulator', '')")
@@ -156,7 +157,7 @@ class PostgresStore(Reading):
 
     def append_events(self, events: list[NewEvent], keep: int) -> None:
         if events:
-            self._rows(APPEND, 0, *columns(events))
+            self._pool.ask(APPEND, appended(events))
             self._make_room(events, keep)
 
     def _make_room(self, events: list[NewEvent], keep: int) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg
 from psycopg_pool import ConnectionPool, PoolTimeout
@@ -23,6 +24,8 @@ MOST = 32  # connections of one process
 logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)  # what it says for each attempt, we say once
 
 Row = tuple[Any, ...]
+Raw = tuple[bytes | None, ...]
+Answer = TypeVar("Answer")
 
 
 class Connection(psycopg.Connection[Row]):
@@ -89,9 +92,16 @@ class Pool:
 
         A connection may have died in the pool, with all others, when the database was started anew.
         """
+        return self._tried(partial(rows_of, statement=statement, values=values))
+
+    def ask(self, statement: str, values: Sequence[bytes] = ()) -> list[Raw]:
+        """Likewise, as `raw_rows_of` puts it."""
+        return self._tried(partial(raw_rows_of, statement=statement, values=values))
+
+    def _tried(self, ask: Callable[[Connection], Answer]) -> Answer:
         began = clock.monotonic()
         try:
-            return self._run(statement, values)
+            return self._with_connection(ask)
         except psycopg.OperationalError as error:
             if clock.monotonic() - began >= SILENCE:
                 self._silent_until = clock.monotonic() + NO_MORE_WAITING
@@ -100,13 +110,13 @@ class Pool:
             raise unavailable(error) from error
         self._pool.drain()
         try:
-            return self._run(statement, values)
+            return self._with_connection(ask)
         except psycopg.Error as error:
             raise unavailable(error) from error
 
-    def _run(self, statement: str, values: tuple[Any, ...]) -> list[Row]:
+    def _with_connection(self, ask: Callable[[Connection], Answer]) -> Answer:
         with self.connection() as connection:
-            return rows_of(connection, statement, values)
+            return ask(connection)
 
     def close(self) -> None:
         """Close them all."""
@@ -119,6 +129,23 @@ def rows_of(connection: Connection, statement: str, values: tuple[Any, ...] = ()
     while cursor.nextset():
         pass
     return cursor.fetchall() if cursor.description else []
+
+
+def raw_rows_of(connection: Connection, statement: str, values: Sequence[bytes] = ()) -> list[Raw]:
+    """The rows of one statement, as texts in bytes; its values are in PostgreSQL's binary form.
+
+    For what each turn of the loop asks: a cursor costs 50 microseconds more, and lists of values 300.
+    """
+    pgconn = connection.pgconn
+    if values:
+        pgconn.send_query_params(statement.encode(), values, param_formats=[psycopg.pq.Format.BINARY] * len(values))
+    else:
+        pgconn.send_query(statement.encode())
+    *_, result = connection.wait(psycopg.generators.execute(pgconn))
+    if result.status == psycopg.pq.ExecStatus.FATAL_ERROR:
+        raise psycopg.errors.error_from_result(result)
+    columns = range(result.nfields)
+    return [tuple(result.get_value(row, column) for column in columns) for row in range(result.ntuples)]
 
 
 def unavailable(error: psycopg.Error) -> UnavailableError:

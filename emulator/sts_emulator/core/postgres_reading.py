@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import struct
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 
 from sts_emulator.core.postgres_pool import Row
 from sts_emulator.core.store import Document, NewEvent
@@ -12,11 +14,12 @@ _LAST_CHARACTER = "\U0010ffff"
 
 APPEND = """
 INSERT INTO sts_emulator.events (n, world, id, at, body)
-SELECT e.n + %s, w.number, e.id, e.at, e.body
-FROM unnest(%b::text[], %b::text[], %b::float8[], %b::bytea[]) WITH ORDINALITY AS e (world, id, at, body, n)
+SELECT e.n + $1::int, w.number, e.id, e.at, e.body
+FROM unnest($2::text[], $3::text[], $4::float8[], $5::bytea[]) WITH ORDINALITY AS e (world, id, at, body, n)
 JOIN sts_emulator.worlds w ON w.name = e.world ON CONFLICT DO NOTHING
 """
-"""Append events: the first ordinal less one, and `columns` of them."""
+"""Append events: `appended` makes its values."""
+_TEXT, _FLOAT, _BYTES = 25, 701, 17  # pg_type.dat: the types of what stands in arrays
 
 
 class Reading(ABC):
@@ -61,9 +64,22 @@ class Reading(ABC):
         return [name for (name,) in self._rows("SELECT name FROM sts_emulator.worlds ORDER BY name")]
 
 
-def columns(events: list[NewEvent]) -> tuple[list[str], list[str], list[float], list[bytes]]:
+def appended(events: list[NewEvent], before: int = 0) -> tuple[bytes, ...]:
+    """The values of APPEND; so many events stand before them in their transaction."""
     worlds, ids, times, bodies = zip(*events, strict=True)
-    return list(worlds), list(ids), list(times), list(map(_packed, bodies))
+    return (
+        before.to_bytes(4, "big"),
+        _array(_TEXT, map(str.encode, worlds)),
+        _array(_TEXT, map(str.encode, ids)),
+        _array(_FLOAT, (struct.pack("!d", time) for time in times)),
+        _array(_BYTES, map(_packed, bodies)),
+    )
+
+
+def _array(kind: int, items: Iterable[bytes]) -> bytes:
+    """An array as PostgreSQL's array_recv reads it: dimensions, no NULL, type, length, first index; then each item."""
+    parts = [part for item in items for part in (len(item).to_bytes(4, "big"), item)]
+    return struct.pack("!5i", 1, 0, kind, len(parts) // 2, 1) + b"".join(parts)
 
 
 def _packed(body: str | bytes) -> bytes:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import psycopg
 
 from sts_emulator.core.postgres_news import ROW
-from sts_emulator.core.postgres_pool import Connection, Row, rows_of, unavailable
-from sts_emulator.core.postgres_reading import APPEND, Reading, columns, dump, plain
+from sts_emulator.core.postgres_pool import Answer, Connection, Row, raw_rows_of, rows_of, unavailable
+from sts_emulator.core.postgres_reading import APPEND, Reading, appended, dump, plain
 from sts_emulator.core.store import (
     AlreadyExistsError,
     Change,
@@ -127,7 +129,7 @@ class PostgresTransaction(Reading):
         return bool(rows)
 
     def append_events(self, events: list[NewEvent], keep: int) -> None:  # noqa: ARG002 - the store makes room
-        self._rows(APPEND, self._events, *columns(events))
+        self._run(partial(raw_rows_of, self._connection, APPEND, appended(events, self._events)))
         self._events += len(events)
 
     def commit(self) -> None:
@@ -172,8 +174,11 @@ class PostgresTransaction(Reading):
             raise NotFoundError(world)
 
     def _rows(self, statement: str, *values: object) -> list[Row]:
+        return self._run(partial(rows_of, self._connection, statement, values))
+
+    def _run(self, ask: Callable[[], Answer]) -> Answer:
         try:
-            return rows_of(self._connection, statement, values)
+            return ask()
         except psycopg.Error as error:
             self._failure = unavailable(error)
             raise self._failure from error

@@ -37,9 +37,9 @@ class Log:
 
     def _tend(self) -> None:
         with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite_file.connect(self._path)) as db:
-            _, pages, copied = db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-            if pages > copied and pages < LONGEST:
-                return  # while others write; what is left is next time's
+            _, pages, _ = db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            if pages < LONGEST:
+                return  # it begins again by itself once all is copied; what came meanwhile is copied next time
             for _ in range(TRIES):
                 (is_busy, *_) = db.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()
                 if not is_busy or self._ends.wait(PAUSE):

@@ -247,6 +247,10 @@ class CallConnection(Connection):
 
     def _send(self, answer: bytes) -> None:
         self._is_held = False
+        if (
+            self.transport.is_closing()
+        ):  # its client has left, and uvloop would raise that before others had their answers
+            return
         self.transport.write(answer)
         if self._ends:
             self.transport.close()
