@@ -420,7 +420,7 @@ def test_an_event_of_two_trails_is_two_events_wherever_a_page_ends(log):
     id_of = "00000000-0000-4000-a000-00000000000{}".format
     for number in range(4):
         both = (lambda: {"account": "other"}) if number % 2 else None
-        log.record(Event(id_of(number), "lab", float(number), lambda: {"account": "own"}, elsewhere=both))
+        log.record(Event(id_of(number), "lab", float(number), lambda: {"account": "own"}, 1_000, both))
     whole = log.newest("lab", 9)
     own, other = "own", "other"
     assert [event.record()["account"] for event in whole] == [own, other, own, own, other, own]
