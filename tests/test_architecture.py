@@ -145,6 +145,14 @@ def test_values_are_not_changed_after_they_are_built(room):
         assert not changed, f"{name(path)} assigns to {changed}"
 
 
+def test_every_room_stands_on_its_page_and_in_its_picture():
+    page = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    picture = (ROOT / "docs" / "pictures" / "architecture.svg").read_text("utf-8")
+    rooms = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+    assert {room for room in rooms if f"`{room}`" not in page} == set()
+    assert {room for room in rooms if f">{room}</text>" not in picture} == set()
+
+
 def test_every_file_says_what_it_owns_and_none_is_long():
     for path in SOURCES:
         text = path.read_text("utf-8")
