@@ -30,12 +30,6 @@ def edited(document, change):
     return parse(json.dumps({**source, "Statement": change(as_list(source["Statement"]))}))
 
 
-def all_documents(policies):
-    levels = (*policies.scps, *policies.rcps)
-    single = [part for part in (policies.trust, policies.boundary) if part is not None]
-    return [*single, *policies.identity, *(policies.session or ()), *(part for level in levels for part in level)]
-
-
 @laws
 @given(documents(), requests())
 def test_forbid_trumps_permit(document, request_):

@@ -8,14 +8,13 @@ else stays IAM's business.
 from __future__ import annotations
 
 import importlib
-import importlib.util
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
 from sts_emulator.accounts import documents
 from sts_emulator.core.errors import AwsError
+from sts_emulator.core.strangers_code import module_of
 from sts_emulator.core.world import World
 from sts_emulator.policy.deciding.engine import Decision, PolicySet, Request, decide, needs_trust
 
@@ -97,10 +96,4 @@ def _module(name: str, folder: str) -> Any:
     path = Path(folder, *name.split(".")).with_suffix(".py")
     if not folder or not path.is_file():
         return importlib.import_module(name)
-    spec = importlib.util.spec_from_file_location(f"sts_emulator_decider_{name.replace('.', '_')}", path)
-    assert spec is not None, "a file that ends in .py has a loader"
-    assert spec.loader is not None, "likewise"
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses in it look their module up
-    spec.loader.exec_module(module)
-    return module
+    return module_of(path, f"sts_emulator_decider_{name.replace('.', '_')}")

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-import importlib.util
 import inspect
 import json
-import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
+from sts_emulator.core.strangers_code import module_of
 from sts_emulator.idp.user_pools.outside import LARGEST
 from sts_emulator.idp.user_pools.triggers.outcomes import FunctionError, NotJsonError
 
@@ -88,7 +87,9 @@ def _threads() -> ThreadPoolExecutor:
 def _functions(name: str) -> dict[str, Function]:
     """A module's own functions: what it has imported from elsewhere is none of them, or an ARN could name that."""
     try:
-        module = _from_file(Path(name)) if name.endswith(".py") else importlib.import_module(name)
+        path = Path(name)
+        own = f"sts_emulator_triggers_{path.stem}"
+        module = module_of(path, own) if path.suffix == ".py" else importlib.import_module(name)
     except Exception as error:  # whatever a stranger's code raises
         raise ModuleError(f"triggers `{name}` cannot be loaded: {type(error).__name__}: {error}") from error
     return {
@@ -96,13 +97,3 @@ def _functions(name: str) -> dict[str, Function]:
         for key, value in vars(module).items()
         if not key.startswith("_") and inspect.isfunction(value) and value.__module__ == module.__name__
     }
-
-
-def _from_file(path: Path) -> Any:
-    spec = importlib.util.spec_from_file_location(f"sts_emulator_triggers_{path.stem}", path)
-    assert spec is not None, "a file that ends in .py has a loader"
-    assert spec.loader is not None, "likewise"
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses in it look their module up
-    spec.loader.exec_module(module)
-    return module
