@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from sts_emulator.core.errors import AwsError
+from sts_emulator.gateway import partiql
 from sts_emulator.gateway.call import Call, Need
 from sts_emulator.gateway.map import required
 
@@ -112,3 +114,17 @@ def test_a_statement_that_is_not_plain_is_about_any_table(statement):
 
 def test_what_is_no_statement_may_be_any_action_on_any_table():
     assert len(pairs(needs("ExecuteStatement", Statement="; ?"))) == 4
+
+
+def test_a_long_expression_is_refused_before_it_is_read():
+    with pytest.raises(AwsError, match="Invalid FilterExpression: Expression size has exceeded"):
+        needs("Scan", TableName="orders", FilterExpression="a" * 4_097)
+
+
+def test_a_name_may_be_as_long_as_an_expression():
+    asked = {"KeyConditionExpression": "a" * 4_093 + "=:v", "ExpressionAttributeValues": {":v": {"S": "1"}}}
+    assert needs("Query", TableName="orders", **asked)[0].keys["dynamodb:leadingkeys"] == ("1",)
+
+
+def test_a_long_statement_is_about_any_table():
+    assert partiql.read(f"SELECT * FROM orders WHERE a = '{'x' * 8_192}'").table == "*"

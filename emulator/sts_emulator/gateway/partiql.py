@@ -18,6 +18,9 @@ ACTIONS: Final = {
     "DELETE": "PartiQLDelete",
 }
 _TOKEN: Final = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|[A-Za-z_]\w*|\S""")
+_LONGEST: Final = 8_192
+"""Characters of a statement that DynamoDB takes; nobody waits until a longer one is read."""
+
 _AFTER: Final = frozenset(("WHERE", "ORDER", "VALUE", "SET", "REMOVE", ")", ";"))
 """What may follow the table: nothing that brings in another one, such as a comma or a join."""
 _NAME: Final = re.compile(r'"(?P<quoted>[\w.:/-]+)"|(?P<plain>[A-Za-z_]\w*)')
@@ -34,6 +37,8 @@ class Statement:
 
 def read(text: str) -> Statement:
     """What the statement is, as far as it is plain."""
+    if len(text) > _LONGEST:
+        return Statement(tuple(dict.fromkeys(ACTIONS.values())), "*")
     tokens = _TOKEN.findall(text)
     verb = tokens[0].upper() if tokens else ""
     actions = (ACTIONS[verb],) if verb in ACTIONS else tuple(dict.fromkeys(ACTIONS.values()))

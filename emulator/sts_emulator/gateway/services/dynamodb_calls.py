@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
+from sts_emulator.core.errors import AwsError
 from sts_emulator.gateway import parameters as read
 from sts_emulator.gateway import partiql
 from sts_emulator.gateway.call import Need
@@ -26,12 +27,16 @@ _PLAIN: Final = ("GetItem", "PutItem", "UpdateItem", "DeleteItem")
 
 # Names in an expression: a word that is no value (`:v`), function or keyword; of a path the first step.
 _STEP: Final = re.compile(r"(?<![\w:#.])(#?[A-Za-z_][\w-]*)(?![\w-])(?!\s*\()|(?<![\w:.])(#\w+)")
+_LONGEST_EXPRESSION: Final = 4_096
+"""Bytes of an expression that DynamoDB takes (Developer Guide, "Quotas")."""
+
 _WORDS: Final = frozenset(("and", "or", "not", "between", "in", "set", "remove", "add", "delete"))
 _EXPRESSIONS: Final = (
     *("ProjectionExpression", "UpdateExpression", "ConditionExpression", "FilterExpression"),
     "KeyConditionExpression",
 )
-_EQUAL: Final = re.compile(r"(#?[A-Za-z_][\w-]*|#\w+)\s*=\s*(:[\w-]+)")
+# Whatever is no word before a name keeps the search from trying each of the name's letters.
+_EQUAL: Final = re.compile(r"(?<![\w#-])(#?[A-Za-z_][\w-]*|#\w+)\s*=\s*(:[\w-]+)")
 _REVERSED: Final = re.compile(r"(:[\w-]+)\s*=\s*(#?[A-Za-z_][\w-]*|#\w+)")
 
 
@@ -56,6 +61,10 @@ def _need(question: Question, action: str, item: Mapping[str, Any], *, inside: s
 
 
 def _item_keys(question: Question, arn: str, action: str, item: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    for name in _EXPRESSIONS:
+        if len(str(item.get(name) or "")) > _LONGEST_EXPRESSION:
+            told = f"Invalid {name}: Expression size has exceeded the maximum allowed size"
+            raise AwsError("ValidationException", told, status=400)
     keys = {
         "dynamodb:leadingkeys": _leading(item, question.partition_key(arn)),
         "dynamodb:attributes": tuple(dict.fromkeys(_attributes(item))),
