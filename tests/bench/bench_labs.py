@@ -40,6 +40,7 @@ def main() -> int:
         try:
             url = f"http://127.0.0.1:{port}"
             while not answers(url):
+                assert process.poll() is None, "the server has ended"
                 time.sleep(0.1)
             longest = {name: measure(url, name, process.pid) for name in sys.argv[1:] or shelf.names()}
         finally:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import aws_cli
 import pytest
 
 from sts_emulator.labs import shelf
@@ -35,7 +37,7 @@ def commands(lab, way: str) -> str:
     return "\n".join(typed)
 
 
-def environment(learner, told, home: Path) -> dict[str, str]:
+def environment(learner, told, home: Path, cli: Path) -> dict[str, str]:
     """A shell with what `lab env` prints, and nothing of the machine's own."""
     printed = subprocess.run(
         [sys.executable, "-m", "sts_emulator", "lab", "env", told["name"], "--world", learner.world],
@@ -44,13 +46,26 @@ def environment(learner, told, home: Path) -> dict[str, str]:
         text=True,
         check=True,
     ).stdout
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    path = os.pathsep.join(map(str, (cli, Path(sys.executable).parent, os.environ["PATH"])))
     (home / "env.sh").write_text(printed)
-    return {"PATH": path, "HOME": str(home), "AWS_EC2_METADATA_DISABLED": "true", "AWS_PAGER": ""}
+    # Whoever began it on a port of their choice has this in their shell still.
+    return {"PATH": path, "HOME": str(home), "AWS_EC2_METADATA_DISABLED": "true", "EMULATOR_PORT": "1"}
 
 
 @pytest.mark.parametrize(("name", "way"), WAYS)
 def test_its_commands_do_what_it_says(name, way, learner, tmp_path):
+    walk(name, way, learner, tmp_path)
+
+
+@pytest.mark.parametrize("name", shelf.names())
+def test_with_version_2_of_the_aws_cli_in_zsh(name, learner, tmp_path):
+    if shutil.which("zsh") is None:
+        pytest.skip("no zsh here, which is the shell of macOS")
+    walk(name, "", learner, tmp_path, Path(aws_cli.program()).parent, "zsh")
+
+
+def walk(name, way, learner, tmp_path: Path, cli: Path = Path(sys.executable).parent, shell: str = "bash") -> None:
+    """Do a lab, or one of its wrong ways, and see what its checks say."""
     told = learner.start(name)
     lab = shelf.lab(name, told["values"])
     for step_name, step in lab.steps.items():
@@ -59,9 +74,9 @@ def test_its_commands_do_what_it_says(name, way, learner, tmp_path):
 
     script = f". ./env.sh\n{commands(lab, way)}\n"
     done = subprocess.run(
-        ["bash", "-c", script],
+        [shell, "-c", script],
         cwd=tmp_path,
-        env=environment(learner, told, tmp_path),
+        env=environment(learner, told, tmp_path, cli),
         capture_output=True,
         text=True,
         check=False,

@@ -253,6 +253,7 @@ def test_a_lab_in_the_terminal(learner, capsys):
     assert code == 0
     assert "Be Igor" in shown
     assert f"export AWS_ENDPOINT_URL={learner.endpoint}\n" in shown
+    assert "export AWS_PAGER=''\n" in shown
 
     code, shown = run(learner, capsys, "predict", LAB, "intern", "deny", "--layer", "trust")
     assert "you said: deny by trust" in shown

@@ -101,6 +101,10 @@ def test_a_learner_goes_through_a_lab(learner, chromium, lab):
     assert page.complaints == []
 
 
+def boxes(elements) -> list[dict[str, float]]:
+    return [elements.nth(number).bounding_box() for number in range(elements.count())]
+
+
 def test_a_teacher_looks_on(school, chromium):
     # Given a class in which one has solved a lab, one is in the middle of it, one takes hints, and one has not begun
     with Control(school) as control:
@@ -125,6 +129,8 @@ def test_a_teacher_looks_on(school, chromium):
         assert "2/5" in rows[ben.world].text_content()
         assert "You have not been Mallory yet" in rows[eva.world].text_content()
         assert "nothing" in rows[tom.world].text_content()
+        heads, cells = page.locator("thead th"), rows[ben.world].locator("th, td")
+        assert [head["x"] for head in boxes(heads)] == [cell["x"] for cell in boxes(cells)], "each under its head"
         picture(page, "class")
 
         # And when somebody goes on, it is seen without loading the page again

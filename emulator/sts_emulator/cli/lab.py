@@ -141,7 +141,7 @@ def _show(arguments: argparse.Namespace) -> None:
 
 def _told(lab: Mapping[str, Any]) -> Iterator[str]:
     yield from (lab["title"].upper(), f"{lab['method']}, about {lab['minutes']} minutes", "", *_lines(lab["story"]))
-    yield from _lines(lab["picture"])
+    yield from ("", *_lines(lab["picture"]), "")
     for word, meaning in lab["words"].items():
         yield from textwrap.wrap(f"{word}: {meaning}", WIDTH, initial_indent="  ", subsequent_indent="    ")
     for number, step in enumerate(lab["steps"], 1):
@@ -204,6 +204,8 @@ def _print_environment(arguments: argparse.Namespace, told: Mapping[str, Any], *
     shell = {**variables(given["endpoint"], given, region), **given["variables"]}
     if not bare:
         print("\npaste this into your shell first; the commands above need it:\n")
+    if not is_json:  # with these, our own commands would not ask the endpoint's world
+        print("unset EMULATOR_HOST EMULATOR_PORT")
     print("\n".join(FORMATS["json" if is_json else "sh"](shell)))
 
 

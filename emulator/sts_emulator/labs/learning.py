@@ -171,7 +171,8 @@ def _environment(world: World, lab: Lab, endpoint: str) -> dict[str, Any]:
         "access_key_id": key["id"],
         "secret_access_key": key["secret"],
         "endpoint": endpoint,
-        "variables": dict(lab.environment),
+        # Version 2 of the AWS CLI shows answers by a pager, which would take the commands that were pasted for its own.
+        "variables": {"AWS_PAGER": "", **lab.environment},
     }
 
 
