@@ -96,12 +96,10 @@ def _on_object(question: Question, *actions: str, named: Mapping[str, Any] | Non
     named = question.call.parameters if named is None else named
     arn = _object_arn(question.call, question.first("Bucket"), read.first(named, "Key"))
     version = read.first(named, "VersionId")
-    needs = []
-    for action in actions:
-        need = question.need(_VERSIONED.get(action, action) if version else action, arn)
-        keys = {"s3:versionid": (version,)} if version else {}
-        needs.append(Need(need.action, arn, {**need.keys, **keys}))
-    return needs
+    if not version:
+        return [question.need(action, arn) for action in actions]
+    needs = [question.need(_VERSIONED.get(action, action), arn) for action in actions]
+    return [Need(need.action, arn, {**need.keys, "s3:versionid": (version,)}) for need in needs]
 
 
 def _objects(*actions: str) -> Callable[[Question], list[Need]]:
