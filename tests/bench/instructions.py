@@ -11,13 +11,18 @@ import os
 import re
 import subprocess
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from sts_emulator.shared_server import free_port
 from tests.bench import load
 from tests.bench.__main__ import ALICE, METHODS, own_calls
 from tests.bench.servers import Running, command, wait
+
+Result = TypeVar("Result")
 
 WARM, COUNTED = 60, 200
 CALLGRIND = ("valgrind", "--tool=callgrind", "--instr-atstart=no")
@@ -36,27 +41,36 @@ def per_call(name: str, *flags: str) -> Iterator[float]:
             env={**os.environ, "PYTHONHASHSEED": "0"},
         )
         try:
-            wait(port)
+            wait(port, 300)
             server = Running(name, process, port)
             calls = own_calls(server)
-            for number, (operation, method) in enumerate(METHODS.items(), start=1):
+            for operation, method in METHODS.items():
                 requests = load.signed(port, method, ALICE, count=COUNTED, **calls[operation])
-                results = [load.drive(server, requests, 1, 600, limit=WARM)]
-                tell(process, "instrumentation", "on")
-                results.append(load.drive(server, requests, 1, 600, limit=COUNTED))
-                tell(process, "instrumentation", "off")
-                tell(process, "dump")
-                assert not any(result.errors for result in results), f"{name}: {operation} is refused"
-                (total,) = re.findall(r"^totals: (\d+)", Path(f"{counts}.{number}").read_text(), re.MULTILINE)
-                yield int(total) / COUNTED
+                load.drive(server, requests, 1, 600, limit=WARM)
+                result, total = counted(server, counts, partial(load.drive, server, requests, 1, 600, COUNTED))
+                _, idle = counted(server, counts, partial(time.sleep, COUNTED / result.rps))  # it looks at its files
+                assert not result.errors, f"{name}: {operation} is refused"
+                yield (total - idle) / COUNTED
         finally:
             process.terminate()
             process.wait()
 
 
-def tell(process: subprocess.Popen, *words: str) -> None:
+def counted(server: Running, counts: Path, work: Callable[[], Result]) -> tuple[Result, int]:
+    """What `work` returns, and how many instructions the server took meanwhile."""
+    tell(server, "instrumentation", "on")
+    result = work()
+    tell(server, "instrumentation", "off")
+    tell(server, "dump")
+    (written,) = counts.parent.glob("counts.*")
+    (total,) = re.findall(r"^totals: (\d+)", written.read_text(), re.MULTILINE)
+    written.unlink()
+    return result, int(total)
+
+
+def tell(server: Running, *words: str) -> None:
     """Give callgrind an order."""
-    subprocess.run(["vgdb", f"--pid={process.pid}", *words], check=True, capture_output=True)
+    subprocess.run(["vgdb", f"--pid={server.process.pid}", *words], check=True, capture_output=True)
 
 
 def main() -> None:

@@ -89,8 +89,8 @@ def running(name: str, cpu: int | None = 0) -> Iterator[Running]:
             process.wait()
 
 
-def wait(port: int) -> None:
-    until = time.monotonic() + 30
+def wait(port: int, seconds: float = 30) -> None:
+    until = time.monotonic() + seconds
     while time.monotonic() < until:
         try:
             connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)

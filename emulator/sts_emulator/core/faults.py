@@ -55,7 +55,10 @@ class Fault:
 
 def take(world: World, service: str, operation: str) -> Fault | None:
     """The fault that this world wants the next such call to meet; counts down one that has `times`."""
-    for place, members in enumerate(world.settings["faults"]):
+    faults = world.settings["faults"]
+    if not faults:
+        return None
+    for place, members in enumerate(faults):
         fault = Fault(**members)
         if (
             fnmatchcase(service, fault.service)

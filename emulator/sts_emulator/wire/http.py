@@ -71,7 +71,8 @@ def parameters(request: Request) -> dict[str, str]:
     known = request._parameters  # noqa: SLF001  # this module owns the memo
     if known is None:
         known = form(request.query) if request.query else {}
-        if request.body and request.headers.get("content-type", "").lstrip()[: len(_FORM)].lower() == _FORM:
+        kind = request.headers.get("content-type", "")
+        if request.body and (kind.startswith(_FORM) or kind.lstrip()[: len(_FORM)].lower() == _FORM):
             text = request.body.decode("utf-8", "replace")
             posted = _short_form(text) if len(text) <= _SHORT_FORM else form(text)
             known = {**posted, **known} if known else posted
