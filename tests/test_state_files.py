@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from sts_emulator.core import sqlite_file
+from sts_emulator.core import sqlite_file, sqlite_log
 from sts_emulator.core.backends import open_store
 from sts_emulator.core.event_table import EventTable
 from sts_emulator.core.events import EventLog
-from sts_emulator.core.store import UnusableError
+from sts_emulator.core.store import NewEvent, UnusableError
 from sts_emulator.core.world import Worlds
 
 PROGRAM = str(Path(sys.executable).parent / "sts-emulator")
@@ -208,3 +208,19 @@ def test_a_file_from_before_schemas_had_versions_is_brought_forward(tmp_path):
         store.close()
     with sqlite3.connect(path) as db:
         assert db.execute("PRAGMA user_version").fetchone() == (sqlite_file.VERSION,)
+
+
+def test_the_log_beside_a_file_is_bounded_and_tended_beside_who_writes(tmp_path, monkeypatch):
+    """However long a load lasts, and though no commit brings the log into the file: 5,000 pages are written here."""
+    monkeypatch.setattr(sqlite_log, "ROWS", 50)
+    monkeypatch.setattr(sqlite_log, "LONGEST", 100)
+    path = tmp_path / "state.sqlite"
+    store = open_store(str(path))
+    Worlds(store).create("lab")
+    for number in range(500):
+        events = [NewEvent("lab", f"{number}-{place}", 0.0, bytes(4_000)) for place in range(10)]
+        store.append_events(events, 100_000)
+        store._log.close()  # waits for the thread
+    assert path.with_name("state.sqlite-wal").stat().st_size < 300 * 4_120
+    assert len(store.events_before("lab", None, 10_000)) == 5_000
+    store.close()
