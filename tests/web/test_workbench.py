@@ -148,21 +148,23 @@ def test_a_certificate_is_refused_as_it_would_be(aws):
     assert "the key is not that of the first certificate" in post(aws, "use", kind="certificate", text=mixed).text
 
 
-def test_a_certificate_of_a_lab_authority_is_pasted(aws, tmp_path):
+@pytest.mark.parametrize(("name", "authority"), [("web-01", "lab-root"), ("vault-01", "post-quantum-root")])
+def test_a_certificate_of_a_lab_authority_is_pasted(aws, tmp_path, name, authority):
     shutil.copy(CERTS / "pki.yaml", tmp_path)
     assert main(["certs", "--folder", str(tmp_path)]) == 0
-    root = (tmp_path / "lab-root.pem").read_text()
+    root = (tmp_path / f"{authority}.pem").read_text()
     anywhere = aws.client("rolesanywhere", region_name="us-east-1")
     source = {"sourceType": "CERTIFICATE_BUNDLE", "sourceData": {"x509CertificateData": root}}
     with_authority(aws)
     anchor = anywhere.create_trust_anchor(name="pki", source=source, enabled=True)["trustAnchor"]["trustAnchorArn"]
-    pem = "".join((tmp_path / f"web-01{end}").read_text() for end in (".pem", ".chain.pem", ".key"))
+    files = [tmp_path / f"{name}{end}" for end in (".pem", ".chain.pem", ".key")]
+    pem = "".join(file.read_text() for file in files if file.exists())
     page = post(aws, "certificate", pem=pem)
     attempt = use_certificate(aws, page, anchor=anchor)
     assert attempt.texts("//h1")[0].endswith("CreateSession")
     assert "Untrusted" not in attempt.text
     (decided,) = attempt.texts("//p[@id='decided']")
-    assert decided == "Decided by trust policy: aws:PrincipalTag/x509Subject/CN is web-01.lab.example"
+    assert decided == f"Decided by trust policy: aws:PrincipalTag/x509Subject/CN is {name}.lab.example"
 
 
 @pytest.mark.parametrize(
