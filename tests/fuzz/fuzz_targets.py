@@ -179,7 +179,7 @@ def _authn_request(data: bytes) -> None:
     deflate = zlib.compressobj(wbits=-zlib.MAX_WBITS)
     for text in (data.decode("latin-1"), base64.b64encode(deflate.compress(data) + deflate.flush()).decode()):
         with suppress(ValueError):
-            authn_requests._parsed(text)
+            authn_requests._parsed(text, "AuthnRequest")
 
 
 def _pem(data: bytes) -> None:
