@@ -63,7 +63,7 @@ def test_a_deleted_worlds_listener_is_closed(emulator_server):
     with emulator_server.world() as other:
         left = CommandLab(other, emulator_server.url).api("POST", "listeners", body={"kind": "world"})
         assert request("GET", f"{left['url']}/health").status == 200
-    with contextlib.suppress(ConnectionRefusedError):
+    with contextlib.suppress(OSError):  # refused, or ended in the middle
         while True:
             request("GET", f"{left['url']}/health")
 
