@@ -31,6 +31,8 @@ class Calls(Protocol):
 
     server: Server
     looks: Looks | None
+    latest_caller: object
+    """The connection whose call was answered last."""
 
     def answer_call(self, request: Request) -> Response | Awaitable[Response] | None:
         """The answer; None for what is answered as an ASGI application."""
@@ -220,8 +222,11 @@ class CallConnection(Connection):
             whole = messages.write(answer)
             if self._events.waits():
                 self._events.hold(partial(self._send, whole), partial(self._send_refusal, request))
-            else:
+            elif self._front.latest_caller is self:
                 self._send(whole)
+            else:  # several call at once: the answers of a turn leave together, and who waits for them is woken once
+                self._front.latest_caller = self
+                self.loop.call_soon(self._send, whole)
             return
         # What has to wait goes on as an application of its own, which uvicorn runs for this one request.
         pending = answer

@@ -58,6 +58,7 @@ class Front:
         self._handle = handle
         self._refuse = refuse
         self._store = server.worlds.store
+        self.latest_caller: object = None
         self.looks: Looks | None = None
         if self._store.remote:
             self.looks = Looks(self._store, server.health, server.settings.fresh_ms / 1000)
