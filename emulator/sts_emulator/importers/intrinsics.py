@@ -142,7 +142,7 @@ class Resolver:
 
     def _get_att(self, argument: Any) -> Any:
         parts = argument.split(".", 1) if isinstance(argument, str) else argument
-        if not isinstance(parts, list) or len(parts) != 2 or not all(isinstance(part, str) for part in parts):  # noqa: PLR2004
+        if not isinstance(parts, list) or len(parts) != 2 or not all(isinstance(part, str) for part in parts):  # noqa: PLR2004 - a pair
             raise Unresolved(f"Fn::GetAtt {_shown(argument)}")
         value = self._attribute(parts[0], parts[1])
         if value is None:
@@ -255,7 +255,7 @@ _FUNCTIONS: Mapping[str, Callable[[Resolver, Any], Any]] = {
 
 
 def _is_pair(argument: Any) -> bool:
-    return isinstance(argument, list) and len(argument) == 2  # noqa: PLR2004
+    return isinstance(argument, list) and len(argument) == 2  # noqa: PLR2004 - a pair
 
 
 def _text(value: Any) -> str:

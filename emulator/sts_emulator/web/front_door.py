@@ -90,7 +90,7 @@ async def role_credentials(visit: Visit, token: str, account: str, role: str) ->
 
 async def _told(visit: Visit, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
     response, told = await _json(visit, path, body)
-    if response.status != 200:  # noqa: PLR2004
+    if response.status != 200:  # noqa: PLR2004 - OK
         reason = told.get("error_description") or told.get("message") or told.get("error") or response.status
         raise AwsError("Refused", f"{path}: {reason}")
     return told
@@ -103,7 +103,7 @@ async def pool_credentials(visit: Visit, pool: str, provider: str, token: str) -
     """The credentials that an identity pool gives to whoever signed in at a provider; or its refusal."""
     logins, service = {provider: token}, "AWSCognitoIdentityService"
     response, told = await _json(visit, "/", {"IdentityPoolId": pool, "Logins": logins}, f"{service}.GetId")
-    if response.status != 200:  # noqa: PLR2004
+    if response.status != 200:  # noqa: PLR2004 - OK
         return response
     given = {"IdentityId": told["IdentityId"], "Logins": logins}
     return (await _json(visit, "/", given, f"{service}.GetCredentialsForIdentity"))[0]

@@ -284,5 +284,5 @@ def _shown(job: Job) -> dict[str, Any]:
         "ImportedUsers": job["imported"],
         "SkippedUsers": job["skipped"],
         "FailedUsers": job["failed"],
-        **{member: job[name] for member, name in later.items() if name in job},  # type: ignore[literal-required]
+        **{member: job[name] for member, name in later.items() if name in job},  # type: ignore[literal-required]  # by name
     }

@@ -87,7 +87,7 @@ async def _authorities(parts: SplitResult) -> list[str]:
     resolved = dict.fromkeys(str(answer[4][0]) for answer in answers)
     addresses = [ipaddress.ip_address(text) for text in resolved if "%" not in text]
     local = [address for address in addresses if address.is_loopback] or [ipaddress.ip_address("127.0.0.1")]
-    return [f"[{address}]:{port}" if address.version == 6 else f"{address}:{port}" for address in local]  # noqa: PLR2004
+    return [f"[{address}]:{port}" if address.version == 6 else f"{address}:{port}" for address in local]  # noqa: PLR2004 - IPv6
 
 
 @lru_cache(maxsize=1)

@@ -254,7 +254,7 @@ def new_user(world: World, pool: Pool, name: str, given: Mapping[str, str], stat
 
 def is_username(name: str) -> bool:
     """Whether the API takes the name (botocore's model, UsernameType), by whatever way it comes."""
-    return 0 < len(name) <= 128 and all(unicodedata.category(letter)[0] in "LMSNP" for letter in name)  # noqa: PLR2004
+    return 0 < len(name) <= 128 and all(unicodedata.category(letter)[0] in "LMSNP" for letter in name)  # noqa: PLR2004 - as its model says
 
 
 def with_password(world: World, pool: Pool, user: PoolUser, password: str, *, is_temporary: bool) -> PoolUser:

@@ -334,7 +334,7 @@ def read_refresh_token(world: World, text: str, client: Client) -> tuple[str, in
     head, _, rest = text[:LONGEST].partition(".")
     parts = rest.split(".")
     canonical = [len(part) for part in parts[:2]] == [8, 8] and len(parts[-1]) == 22  # noqa: PLR2004 - see above
-    sealed = unseal(world, _REFRESH, "".join(parts)) if canonical and len(parts) == 4 else None  # noqa: PLR2004
+    sealed = unseal(world, _REFRESH, "".join(parts)) if canonical and len(parts) == 4 else None  # noqa: PLR2004 - see above
     if sealed is None or head != _REFRESH_HEAD:
         raise not_authorized("Invalid Refresh Token")
     key, owner, turn, until = json.loads(sealed)
