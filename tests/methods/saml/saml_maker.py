@@ -8,6 +8,7 @@ import secrets
 from dataclasses import dataclass, field, replace
 from functools import cache
 
+import xmlsec
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -230,3 +231,20 @@ def saml_response(ticket: Ticket | None = None, by: Identity | None = None, **ch
     """A good response in base64, signed on its assertion."""
     ticket = (ticket or Ticket()).but(**changes)
     return encode(ticket.response(sign(ticket.assertion(), by)))
+
+
+def by_xmlsec(plain: str, certificate: bytes | str, bits: int = 128) -> str:
+    """The assertion encrypted for a certificate (PEM) by libxmlsec, without the namespaces declared around it."""
+    root = etree.fromstring(f'<a:EncryptedAssertion xmlns:a="{NS["a"]}">{plain}</a:EncryptedAssertion>')
+    cipher = {128: xmlsec.Transform.AES128, 256: xmlsec.Transform.AES256}[bits]
+    data = xmlsec.template.encrypted_data_create(root, cipher, type=xmlsec.EncryptionType.ELEMENT, ns="x")
+    xmlsec.template.encrypted_data_ensure_cipher_value(data)
+    info = xmlsec.template.encrypted_data_ensure_key_info(data, ns="ds")
+    carrier = xmlsec.template.add_encrypted_key(info, xmlsec.Transform.RSA_OAEP)
+    xmlsec.template.encrypted_data_ensure_cipher_value(carrier)
+    manager = xmlsec.KeysManager()
+    manager.add_key(xmlsec.Key.from_memory(certificate, xmlsec.KeyFormat.CERT_PEM))
+    context = xmlsec.EncryptionContext(manager)
+    context.key = xmlsec.Key.generate(xmlsec.KeyData.AES, bits, xmlsec.KeyDataType.SESSION)
+    context.encrypt_xml(data, root[0])
+    return etree.tostring(root).decode()

@@ -9,13 +9,12 @@ import base64
 import os
 
 import pytest
-import xmlsec
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from lxml import etree
-from saml_maker import NS, Ticket, encode, identity, saml_response, sign, unsigned
+from saml_maker import NS, Ticket, by_xmlsec, encode, identity, saml_response, sign, unsigned
 
 from sts_emulator.core.errors import AwsError
 
@@ -52,24 +51,6 @@ def encrypted(plain: str, bits: int = 256, mode: str = "gcm", transport=OAEP_SHA
         f"</x:EncryptedKey></ds:KeyInfo><x:CipherData><x:CipherValue>{base64.b64encode(cipher).decode()}</x:CipherValue>"
         "</x:CipherData></x:EncryptedData></a:EncryptedAssertion>"
     )
-
-
-def by_xmlsec(plain: str) -> str:
-    """The same by libxmlsec, which serializes the assertion without the namespaces declared around it."""
-    root = etree.fromstring(f'<a:EncryptedAssertion xmlns:a="{NS["a"]}">{plain}</a:EncryptedAssertion>')
-    data = xmlsec.template.encrypted_data_create(
-        root, xmlsec.Transform.AES128, type=xmlsec.EncryptionType.ELEMENT, ns="x"
-    )
-    xmlsec.template.encrypted_data_ensure_cipher_value(data)
-    info = xmlsec.template.encrypted_data_ensure_key_info(data, ns="ds")
-    carrier = xmlsec.template.add_encrypted_key(info, xmlsec.Transform.RSA_OAEP)
-    xmlsec.template.encrypted_data_ensure_cipher_value(carrier)
-    manager = xmlsec.KeysManager()
-    manager.add_key(xmlsec.Key.from_memory(PRIVATE.certificate_pem, xmlsec.KeyFormat.CERT_PEM))
-    context = xmlsec.EncryptionContext(manager)
-    context.key = xmlsec.Key.generate(xmlsec.KeyData.AES, 128, xmlsec.KeyDataType.SESSION)
-    context.encrypt_xml(data, root[0])
-    return etree.tostring(root).decode()
 
 
 @pytest.fixture
@@ -113,7 +94,12 @@ def test_algorithms(decrypting, bits, mode, transport):
 def test_encrypted_by_another_implementation(decrypting):
     ticket = Ticket()
 
-    assert decrypting.assume(encode(ticket.response(by_xmlsec(sign(ticket.assertion())))))["Subject"] == "subject-123"
+    assert (
+        decrypting.assume(encode(ticket.response(by_xmlsec(sign(ticket.assertion()), PRIVATE.certificate_pem))))[
+            "Subject"
+        ]
+        == "subject-123"
+    )
 
 
 def test_the_origin_of_an_encrypted_assertion_is_in_the_session_and_not_in_the_answer(decrypting):

@@ -10,7 +10,6 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
-import xmlsec
 from lxml import etree, html
 from managed_login_lab import CALLBACK, OUT, App, Person
 
@@ -220,21 +219,8 @@ class Foreign:
         person.page = person.http.post(f"{self.place}/idpresponse", data=form)
 
     def encrypted(self, plain: str) -> str:
-        root = etree.fromstring(f'<a:EncryptedAssertion xmlns:a="{maker.NS["a"]}">{plain}</a:EncryptedAssertion>')
-        data = xmlsec.template.encrypted_data_create(
-            root, xmlsec.Transform.AES256, type=xmlsec.EncryptionType.ELEMENT, ns="x"
-        )
-        xmlsec.template.encrypted_data_ensure_cipher_value(data)
-        info = xmlsec.template.encrypted_data_ensure_key_info(data, ns="ds")
-        carrier = xmlsec.template.add_encrypted_key(info, xmlsec.Transform.RSA_OAEP)
-        xmlsec.template.encrypted_data_ensure_cipher_value(carrier)
-        manager = xmlsec.KeysManager()
         pem = f"-----BEGIN CERTIFICATE-----\n{self.certificate}\n-----END CERTIFICATE-----\n"
-        manager.add_key(xmlsec.Key.from_memory(pem, xmlsec.KeyFormat.CERT_PEM))
-        context = xmlsec.EncryptionContext(manager)
-        context.key = xmlsec.Key.generate(xmlsec.KeyData.AES, 256, xmlsec.KeyDataType.SESSION)
-        context.encrypt_xml(data, root[0])
-        return etree.tostring(root).decode()
+        return maker.by_xmlsec(plain, pem, bits=256)
 
     def farewell(self, number: str, by=None, *, status: str = SUCCESS, signed: bool = True, **changes: str) -> str:
         now = maker.Ticket()._instant(0)
