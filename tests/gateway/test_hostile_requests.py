@@ -16,6 +16,8 @@ from sts_emulator import Aws
 
 pytestmark = pytest.mark.scenario(PEOPLE)
 
+FORM = "application/x-www-form-urlencoded"
+
 
 # -- paths -------------------------------------------------------------------------------------------------------------
 
@@ -100,6 +102,31 @@ def test_a_form_with_a_parameter_twice_is_refused(lab: Aws):
     request = signed(lab, "POST", "/", body, "sns", **{"Content-Type": "application/x-www-form-urlencoded"})
     status, told = send(request)
     assert (status, "two ways" in told) == (400, True)
+
+
+@pytest.mark.parametrize(
+    ("service", "body"),
+    [
+        ("ec2", b"Action=StartInstances&Version=2016-11-15&InstanceId.1=i-1&InstanceIds.1=i-2"),
+        ("ec2", b"Action=RebootInstances&Version=2016-11-15&InstanceId.1=i-1&InstanceId.01=i-2"),
+        ("ec2", b"Action=RebootInstances&Version=2016-11-15&InstanceId.%C2%B2=i-1"),
+        ("ec2", b"Action=RebootInstances&Version=2016-11-15&InstanceId." + b"1" * 5_000 + b"=i-1"),
+        ("sns", b"Action=CreateTopic&Version=2010-03-31&Name=x&Tags.1.Key=a&Tags.member.1.Key=b"),
+        ("sqs", b"Action=CreateQueue&QueueName=x&Tag.1.Key=a&Tag.1.Name=b&Tag.1.Value=c"),
+    ],
+)
+def test_a_member_of_a_form_has_one_name_and_one_place(lab: Aws, service, body):
+    status, told = send(signed(lab, "POST", "/", body, service, user="", **{"Content-Type": FORM}))
+    assert (status, "two ways" in told) == (400, True)
+
+
+def test_a_key_is_a_text_and_nothing_else(lab: Aws, photos):
+    """An instruction in the middle of it, which one reader takes for its end, and another for nothing."""
+    photos.put_object(Bucket="photos", Key="ann/12", Body=b"x")
+    body = b"<Delete><Object><Key>ann/1<?x y?>2</Key></Object></Delete>"
+    status, told = send(signed(lab, "POST", "/photos?delete", body))
+    assert (status, "<Code>MalformedXML</Code>" in told) == (400, True)
+    assert photos.list_objects_v2(Bucket="photos")["KeyCount"] == 1
 
 
 def test_xml_with_a_document_type_is_refused(lab: Aws, photos):

@@ -77,6 +77,12 @@ def test_batches_and_transactions_ask_table_by_table():
     assert written[0].keys["dynamodb:enclosingoperation"] == ("TransactWriteItems",)
 
 
+def test_a_write_of_a_batch_that_is_two_is_held_to_both():
+    two = {"DeleteRequest": {"Key": {"user": {"S": "bob"}}}, "PutRequest": {"Item": {"user": {"S": "ann"}}}}
+    asked = needs("BatchWriteItem", RequestItems={"games": [two]})
+    assert [need.keys["dynamodb:leadingkeys"] for need in asked] == [("bob",), ("ann",)]
+
+
 def test_nobody_passes_by_naming_nothing():
     assert pairs(needs("BatchWriteItem", RequestItems={})) == [("dynamodb:BatchWriteItem", "*")]
 

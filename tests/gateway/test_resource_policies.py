@@ -160,12 +160,47 @@ def test_a_function_lets_in_whom_its_policy_names(lab: Aws, moto):
             Principal=principal,
         )
     assert bob.get_function_configuration(FunctionName="greet")["FunctionArn"] == function
-    # who is of another account is let past the door; moto finds no function of that account
-    assert (
-        refused(eve.get_function_configuration, FunctionName=function)["Error"]["Code"] == "ResourceNotFoundException"
-    )
+    assert eve.get_function_configuration(FunctionName=function)["FunctionArn"] == function
     root.remove_permission(FunctionName="greet", StatementId="0")
     assert refused(bob.get_function_configuration, FunctionName="greet")["Error"]["Code"] == "AccessDeniedException"
+
+
+def test_a_queue_of_another_account_is_not_ones_own_of_that_name(lab: Aws):
+    """Ann may do nothing with her account's queue, and everything with the stranger's."""
+    root, bob, eve = client(lab, "sqs"), client(lab, "sqs", "bob"), stranger(lab, "sqs")
+    own = root.create_queue(QueueName="jobs")["QueueUrl"]
+    root.send_message(QueueUrl=own, MessageBody="not bob's to read")
+    policy = statement("Allow", "sqs:*", f"arn:aws:sqs:us-east-1:{OTHERS}:jobs", f"arn:aws:iam::{MINE}:user/bob")
+    foreign = eve.create_queue(QueueName="jobs", Attributes={"Policy": policy})["QueueUrl"]
+    reach = statement("Allow", "sqs:*", f"arn:aws:sqs:us-east-1:{OTHERS}:jobs")
+    client(lab, "iam").put_user_policy(UserName="bob", PolicyName="reach", PolicyDocument=without_principals(reach))
+    bob.send_message(QueueUrl=foreign, MessageBody="hello")
+    for guest in (eve, bob):
+        (message,) = guest.receive_message(QueueUrl=foreign, VisibilityTimeout=0)["Messages"]
+        assert message["Body"] == "hello"
+
+
+def test_a_secret_of_another_account_is_not_ones_own_of_that_name(lab: Aws):
+    root, bob, eve = (
+        client(lab, "secretsmanager"),
+        client(lab, "secretsmanager", "bob"),
+        stranger(lab, "secretsmanager"),
+    )
+    root.create_secret(Name="db", SecretString="not bob's to read")
+    foreign = eve.create_secret(Name="db", SecretString="for bob")["ARN"]
+    policy = statement("Allow", "secretsmanager:GetSecretValue", "*", f"arn:aws:iam::{MINE}:user/bob")
+    eve.put_resource_policy(SecretId=foreign, ResourcePolicy=policy)
+    reach = statement("Allow", "secretsmanager:GetSecretValue", foreign)
+    client(lab, "iam").put_user_policy(UserName="bob", PolicyName="reach", PolicyDocument=without_principals(reach))
+    assert bob.get_secret_value(SecretId=foreign)["SecretString"] == "for bob"
+
+
+def without_principals(policy: str) -> str:
+    """A resource's policy as one of an identity."""
+    content = json.loads(policy)
+    for said in content["Statement"]:
+        del said["Principal"]
+    return json.dumps(content)
 
 
 def test_secrets_are_not_in_events(lab: Aws):

@@ -101,7 +101,7 @@ def _head(passage: Passage, headers: dict[str, str], payload: str, length: int |
     path = sigv4_s3.canonical_path(request.raw_path) if passage.signing_name == S3 else request.raw_path
     return resigning.head(
         passage.upstream,
-        account=passage.account,
+        account=passage.owner or passage.account,
         service=passage.signing_name,
         region=passage.ctx.region,
         method=request.method,

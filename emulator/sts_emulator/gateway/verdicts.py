@@ -11,6 +11,7 @@ from typing import Final
 
 from sts_emulator.accounts import documents, organizations
 from sts_emulator.core.errors import AwsError
+from sts_emulator.core.names import is_account_id
 from sts_emulator.core.world import World
 from sts_emulator.gateway import resource_tags, s3_conditions
 from sts_emulator.gateway.call import Need
@@ -18,6 +19,7 @@ from sts_emulator.gateway.map import Unmapped
 from sts_emulator.gateway.passage import Passage
 from sts_emulator.gateway.resource_policies import NOBODYS, Guarded, ResourcePolicies
 from sts_emulator.gateway.table_keys import required
+from sts_emulator.policy.arns import parse_arn
 from sts_emulator.policy.deciding.document import Document
 from sts_emulator.policy.deciding.engine import Decision, PolicySet, Principal
 from sts_emulator.policy.saving.control_policies import RESOURCE_SERVICES
@@ -69,6 +71,18 @@ async def allow(passage: Passage, known: ResourcePolicies, needs: Sequence[Need]
             raise await passage.read(partial(refusal, passage, need, decision, guarded))
         if not number % SLICE:
             await sleep(0)
+    passage.owner = _stranger(passage, needs)
+
+
+def _stranger(passage: Passage, needs: Sequence[Need]) -> str:
+    """The account that everything is of which a call is about, if that is not the caller's.
+
+    The upstream has to be asked as that account: it would find a thing of the same name among the caller's own.
+    """
+    arns = [parse_arn(need.resource) for need in needs]
+    owners = {arn.account for arn in arns if arn is not None and arn.service == passage.signing_name}
+    owner = owners.pop() if len(owners) == 1 else ""
+    return owner if is_account_id(owner) and owner != passage.account else ""
 
 
 async def decide(passage: Passage, known: ResourcePolicies, need: Need) -> tuple[Decision, Guarded]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
@@ -283,6 +283,9 @@ _SQS_NAMES: Final = {
     "tags": "Tag",
 }
 _BATCH: Final = "BatchRequestEntry"
+_DIGITS: Final = 9
+_NUMBER = re.compile(f"[1-9][0-9]{{0,{_DIGITS - 1}}}|0", re.ASCII)
+"""A place in a list; with zeros before it, or other digits than these, only some readers find one."""
 
 
 def _structure_of_pairs(pairs: Mapping[str, str], shape: Shape) -> dict[str, Any]:
@@ -294,10 +297,17 @@ def _structure_of_pairs(pairs: Mapping[str, str], shape: Shape) -> dict[str, Any
         names.append(_SQS_NAMES.get(member.name, ""))
         if member.name == "Entries":
             names += [name for name in groups if name.endswith(_BATCH)]
-        group = next((groups[name] for name in names if name and name in groups), None)
-        if group is not None:
-            members[member.name] = _of_pairs(group, member.shape)
+        if name := _only(names, groups):
+            members[member.name] = _of_pairs(groups[name], member.shape)
     return members
+
+
+def _only(names: Iterable[str], groups: Collection[str]) -> str:
+    """The one of some names that a form has, or "". Raises AwsError where it has two: readers take either."""
+    given = sorted({name for name in names if name in groups and name})
+    if given[1:]:
+        raise _in_doubt(f"`{given[0]}` and `{given[1]}`")
+    return given[0] if given else ""
 
 
 def _capital(name: str) -> str:
@@ -322,7 +332,7 @@ def _of_pairs(group: dict[str, str], shape: Shape) -> Any:
         values = (shape.value.location_name or "value", "Value")
         content = {}
         for entry in map(_grouped, _entries(group, "entry")):
-            key, value = (next((name for name in names if name in entry), "") for names in (keys, values))
+            key, value = _only(keys, entry), _only(values, entry)
             if key and value:
                 content[entry[key].get("", "")] = _of_pairs(entry[value], shape.value.shape)
         return content
@@ -332,11 +342,14 @@ def _of_pairs(group: dict[str, str], shape: Shape) -> Any:
 def _entries(group: dict[str, str], marker: str) -> list[dict[str, str]]:
     """What stands at each number, with or without the name of a list's member before it."""
     groups = _grouped(group)
-    for name in (marker, "member", "entry"):
-        if name and name in groups and not any(part.isdigit() for part in groups):
-            groups = _grouped(groups[name])
-            break
-    return [groups[number] for number in sorted(filter(str.isdigit, groups), key=int)]
+    if marked := _only((marker, "member", "entry"), groups):
+        if any(map(str.isdigit, groups)):
+            raise _in_doubt(f"a list with `{marked}` and without")
+        groups = _grouped(groups[marked])
+    numbers = [*filter(str.isdigit, groups)]
+    if odd := [number for number in numbers if not _NUMBER.fullmatch(number)]:
+        raise _in_doubt(f"the number `{odd[0][:_DIGITS]}`")
+    return [groups[number] for number in sorted(numbers, key=int)]
 
 
 # XML ---------------------------------------------------------------------------------------------------------------
@@ -371,6 +384,8 @@ def _of_element(element: _Element, shape: Shape, depth: int) -> Any:
     if shape.type == "list" and shape.member is not None:
         item = shape.member
         return [_of_element(child, item.shape, depth + 1) for child in element if isinstance(child.tag, str)]
+    if len(element):
+        raise _malformed()  # an instruction in the middle of a text: readers differ in what the text is then
     return element.text or ""
 
 

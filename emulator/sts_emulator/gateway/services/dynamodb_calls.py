@@ -151,8 +151,9 @@ def _batch_written(question: Question) -> Iterable[Need]:
     tables = question.call.parameters.get("RequestItems")
     for table, writes in tables.items() if isinstance(tables, Mapping) else ():
         for write in writes or ():
-            part = (write or {}).get("PutRequest") or (write or {}).get("DeleteRequest") or {}
-            yield _need(question, "BatchWriteItem", {**part, "TableName": table})
+            parts: list[Any] = [*(write or {}).values()] or [{}]
+            for part in parts:  # one, or two: an upstream may do the one or the other
+                yield _need(question, "BatchWriteItem", {**(part or {}), "TableName": table})
 
 
 def _transacted(question: Question) -> Iterable[Need]:
