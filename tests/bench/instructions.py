@@ -1,4 +1,6 @@
-"""`python -m tests.bench.instructions [--before TREE]`: how many instructions a call takes, also those of another tree.
+"""`python -m tests.bench.instructions [--start] [--before TREE]`: how many instructions a call takes, also in another tree.
+
+With `--start`: how many a server takes from its process's start to its first signed answer.
 
 What else the machine does is not counted: valgrind counts the server's instructions alone, and slows it down fifty times.
 docs/performance.md tells what came of it.
@@ -7,7 +9,7 @@ docs/performance.md tells what came of it.
 from __future__ import annotations
 
 import argparse
-import os
+import contextlib
 import re
 import subprocess
 import tempfile
@@ -19,41 +21,59 @@ from typing import TypeVar
 
 from sts_emulator.shared_server import free_port
 from tests.bench import load
-from tests.bench.__main__ import ALICE, METHODS, own_calls
-from tests.bench.servers import Running, command, wait
+from tests.bench.__main__ import ALICE, ASSUME_ROLE, METHODS, RELEASE, own_calls
+from tests.bench.servers import Running, command, environment, running, wait
 
 Result = TypeVar("Result")
 
 WARM, COUNTED = 60, 200
-CALLGRIND = ("valgrind", "--tool=callgrind", "--instr-atstart=no")
+CALLGRIND = ("valgrind", "--tool=callgrind")
 NOBODY = "http://127.0.0.1:9"  # an upstream to which nothing is passed
 
 
-def per_call(name: str, *flags: str) -> Iterator[float]:
-    """Instructions of a call of each operation over one connection, on the server called `name` (see servers.command)."""
+@contextlib.contextmanager
+def watched(name: str, *flags: str, from_start: bool = False) -> Iterator[tuple[Running, Path]]:
+    """The server called `name` (see servers.command) under callgrind, and where that writes what it has counted."""
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         counts = Path(folder, "counts")
+        begin = f"--instr-atstart={'yes' if from_start else 'no'}"
         process = subprocess.Popen(
-            [*CALLGRIND, f"--callgrind-out-file={counts}", *command(name, port, Path(folder)), *flags],
+            [*CALLGRIND, begin, f"--callgrind-out-file={counts}", *command(name, port, Path(folder)), *flags],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONHASHSEED": "0"},
+            env={**environment(), "PYTHONHASHSEED": "0"},
         )
         try:
             wait(port, 300)
-            server = Running(name, process, port)
-            calls = own_calls(server)
-            for operation, method in METHODS.items():
-                requests = load.signed(port, method, ALICE, count=COUNTED, **calls[operation])
-                load.drive(server, requests, 1, 600, limit=WARM)
-                result, total = counted(server, counts, partial(load.drive, server, requests, 1, 600, COUNTED))
-                _, idle = counted(server, counts, partial(time.sleep, COUNTED / result.rps))  # it looks at its files
-                assert not result.errors, f"{name}: {operation} is refused"
-                yield (total - idle) / COUNTED
+            yield Running(name, process, port), counts
         finally:
             process.terminate()
             process.wait()
+
+
+def per_call(name: str, *flags: str) -> Iterator[float]:
+    """Instructions of a call of each operation over one connection, on the server called `name`."""
+    with watched(name, *flags) as (server, counts):
+        calls = own_calls(server)
+        for operation, method in METHODS.items():
+            requests = load.signed(server.port, method, ALICE, count=COUNTED, **calls[operation])
+            load.drive(server, requests, 1, 600, limit=WARM)
+            result, total = counted(server, counts, partial(load.drive, server, requests, 1, 600, COUNTED))
+            _, idle = counted(server, counts, partial(time.sleep, COUNTED / result.rps))  # it looks at its files
+            assert not result.errors, f"{name}: {operation} is refused"
+            yield (total - idle) / COUNTED
+
+
+def of_start(name: str) -> int:
+    """Instructions from the start of the server called `name` to its first signed answer."""
+    with running(name, cpu=None):  # its first start compiles it
+        pass
+    with watched(name, from_start=True) as (server, counts):
+        (request,) = load.signed(server.port, METHODS[ASSUME_ROLE], ALICE, count=1, **RELEASE)
+        assert not load.drive(server, [request], 1, 600, limit=1).errors, f"{name}: it is refused"
+        tell(server, "dump")
+        return written(counts)
 
 
 def counted(server: Running, counts: Path, work: Callable[[], Result]) -> tuple[Result, int]:
@@ -62,10 +82,15 @@ def counted(server: Running, counts: Path, work: Callable[[], Result]) -> tuple[
     result = work()
     tell(server, "instrumentation", "off")
     tell(server, "dump")
-    (written,) = counts.parent.glob("counts.*")
-    (total,) = re.findall(r"^totals: (\d+)", written.read_text(), re.MULTILINE)
-    written.unlink()
-    return result, int(total)
+    return result, written(counts)
+
+
+def written(counts: Path) -> int:
+    """The instructions that callgrind has written down."""
+    (file,) = counts.parent.glob("counts.*")
+    (total,) = re.findall(r"^totals: (\d+)", file.read_text(), re.MULTILINE)
+    file.unlink()
+    return int(total)
 
 
 def tell(server: Running, *words: str) -> None:
@@ -76,7 +101,13 @@ def tell(server: Running, *words: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.instructions", description=__doc__)
     parser.add_argument("--before", default="", metavar="TREE", help="a clone of this project with a .venv")
-    before = parser.parse_args().before
+    parser.add_argument("--start", action="store_true", help="count the start of a server, to its first signed answer")
+    arguments = parser.parse_args()
+    before = arguments.before
+    if arguments.start:
+        start = of_start("ours")
+        print(f"start {start:13,}" + (f"   of before {start / of_start(before):.3f}" if before else ""))
+        return
     ours = list(per_call("ours"))
     others = {
         "with an upstream, of without": [

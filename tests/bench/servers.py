@@ -71,13 +71,21 @@ def command(name: str, port: int, folder: Path) -> list[str]:
     return [str(Path(name) / ".venv" / "bin" / "sts-emulator"), *serve]
 
 
+def environment() -> dict[str, str]:
+    """That of the servers: without what containers often set, and with which each start would compile a tree anew."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
 @contextlib.contextmanager
 def running(name: str, cpu: int | None = 0) -> Iterator[Running]:
     """Start a server, pinned to one CPU, and stop it afterwards."""
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         process = subprocess.Popen(
-            command(name, port, Path(folder)), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            command(name, port, Path(folder)),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=environment(),
         )
         if cpu is not None:
             os.sched_setaffinity(process.pid, {cpu})  # threads that it starts inherit it
