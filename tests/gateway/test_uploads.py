@@ -323,6 +323,19 @@ def test_a_browser_uploads_by_form(lab: Aws, photos):
     assert keys(photos) == ["ann/cat.jpg"]
 
 
+def test_a_form_brings_tags_for_whom_they_may_be_set(lab: Aws, photos):
+    tags = "<Tagging><TagSet><Tag><Key>team</Key><Value>a + b=c</Value></Tag></TagSet></Tagging>"
+    for user, status, kept in (("ann", 403, []), ("", 204, ["ann/cat.jpg"])):
+        form = signing(lab, user).generate_presigned_post(
+            "photos", "ann/cat.jpg", Fields={"tagging": tags}, Conditions=[{"tagging": tags}]
+        )
+        assert post(form["url"], form["fields"], b"meow").status == status
+        assert keys(photos) == kept
+    assert photos.get_object_tagging(Bucket="photos", Key="ann/cat.jpg")["TagSet"] == [
+        {"Key": "team", "Value": "a + b=c"}
+    ]
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [

@@ -15,6 +15,7 @@ from xml.sax.saxutils import escape
 
 from sts_emulator.core import clock
 from sts_emulator.core.errors import AwsError
+from sts_emulator.gateway import parameters as read
 from sts_emulator.gateway import post_policy, resigning, signer, uploads
 from sts_emulator.gateway.exchange import Exchange
 from sts_emulator.gateway.multipart import Form, FormReader
@@ -24,8 +25,8 @@ from sts_emulator.gateway.recognition import check_key
 from sts_emulator.vending import authenticate
 from sts_emulator.wire import foreign_parameters, sigv4, sigv4_s3, timestamps
 from sts_emulator.wire.foreign_routing import Meant
-from sts_emulator.wire.http import Response
-from sts_emulator.wire.models import foreign
+from sts_emulator.wire.http import Request, Response
+from sts_emulator.wire.models import Service, foreign
 
 _PIECE: Final = 65_536
 _SIGNED_PARTS: Final = ("x-amz-credential", "x-amz-date", "x-amz-signature")
@@ -135,12 +136,21 @@ def _become_put(passage: Passage, bucket: str, key: str, form: Form) -> None:
         headers["x-amz-acl"] = form.fields["acl"]
     kept = {name: value for name, value in passage.request.headers.items() if name in ("host", "origin", "user-agent")}
     path = f"/{bucket}/{quote(key, safe='/~-._')}"
-    passage.request = replace(passage.request, method="PUT", raw_path=path, query="", headers={**kept, **headers})
     service = foreign("s3")
+    if "tagging" in form.fields:
+        headers["x-amz-tagging"] = _tags(service, replace(passage.request, raw_path=path), form.fields["tagging"])
+    passage.request = replace(passage.request, method="PUT", raw_path=path, query="", headers={**kept, **headers})
     passage.meant = Meant(service, service.operations["PutObject"], "rest-xml")
     passage.ctx.operation = "PutObject"
     passage.parameters = foreign_parameters.read(passage.meant, passage.request)
     passage.ctx.parameters = passage.parameters
+
+
+def _tags(service: Service, request: Request, document: str) -> str:
+    """The tags that a form sets, as a header has them: the form has them as PutObjectTagging does. Raises AwsError."""
+    tagging = Meant(service, service.operations["PutObjectTagging"], "rest-xml")
+    given = foreign_parameters.read(tagging, replace(request, query="tagging", headers={}, body=document.encode()))
+    return urlencode([(tag["Key"], tag["Value"]) for tag in read.structures(given, "Tagging.TagSet")])
 
 
 async def send(passage: Passage, form: Form) -> Exchange:
