@@ -112,6 +112,13 @@ def test_a_plain_statement_tells_its_table(statement, action, table):
         'SELECT "FROM games" FROM FROM users',
         "SELECT * FROM games JOIN users",
         "SELECT * FROM games.users.more",
+        "SELECT * FROM games.users",
+        'SELECT * FROM "games".users',
+        "SELECT 'x FROM users WHERE y' FROM games",
+        'SELECT "SELECT users WHERE y" FROM games',
+        "SELECT a, SELECT users FROM games",
+        "SELECT a WHERE users FROM games",
+        "DELETE FROM games; UPDATE users SET a = 1",
     ],
 )
 def test_a_statement_that_is_not_plain_is_about_any_table(statement):

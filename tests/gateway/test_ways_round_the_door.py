@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
-from door_lab import PEOPLE, send, signed
+from door_lab import MINE, PEOPLE, client, refused, send, signed
 
 from sts_emulator import Aws
 
@@ -102,3 +104,27 @@ def test_a_header_is_not_another_with_a_hyphen(upstream, before_it):
     assert "x-amz-copy_source" not in head
     assert "x-amz-grant_read" not in head
     assert "x-amz-meta-a_b: kept" in head
+
+
+@pytest.mark.parametrize(
+    "listed", ["'x FROM users WHERE y'", "'SELECT users WHERE y'", "a WHERE users", "a, SELECT users"]
+)
+def test_a_statement_reads_the_table_that_was_decided_on(lab: Aws, listed):
+    """moto splits statements at its words, wherever they stand."""
+    root = client(lab, "dynamodb")
+    for table in ("games", "users"):
+        key = {"AttributeName": "name"}
+        root.create_table(
+            TableName=table,
+            KeySchema=[{**key, "KeyType": "HASH"}],
+            AttributeDefinitions=[{**key, "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        root.put_item(TableName=table, Item={"name": {"S": f"of {table}"}})
+    policy = {"Effect": "Allow", "Action": "dynamodb:*", "Resource": f"arn:aws:dynamodb:us-east-1:{MINE}:table/games"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [policy]})
+    client(lab, "iam").put_user_policy(UserName="bob", PolicyName="games", PolicyDocument=document)
+    bob = client(lab, "dynamodb", "bob")
+    assert bob.execute_statement(Statement="SELECT * FROM games")["Items"] == [{"name": {"S": "of games"}}]
+    told = refused(bob.execute_statement, Statement=f"SELECT {listed} FROM games")
+    assert told["Error"]["Code"] == "AccessDeniedException"
