@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import os
 import selectors
 import socket
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +24,7 @@ DISTINCT = 200
 class Result:
     """What one run showed; `cpu_us` is the server's CPU time a request."""
 
+    seconds: float
     rps: float
     cpu_us: float
     p50_ms: float
@@ -32,6 +36,7 @@ class Result:
 def best(results: list[Result]) -> Result:
     """The least of each cost, and the most requests a second; errors add up."""
     return Result(
+        seconds=sum(result.seconds for result in results),
         rps=max(result.rps for result in results),
         cpu_us=min(result.cpu_us for result in results),
         p50_ms=min(result.p50_ms for result in results),
@@ -94,10 +99,21 @@ def drive(
     """Keep `connections` busy for `seconds` (or `limit` requests); each sends when its answer is complete.
 
     `undisturbed`: latencies without the time for which other processes kept this one or the server from running, which
-    the kernel counts for each. That costs the client some time, but the server none.
+    the kernel counts for each. What the host of a virtual machine took it does not count: a bare server tells of that.
     """
-    clock = (lambda: time.perf_counter() - _kept_waiting(server)) if undisturbed else time.perf_counter
     os.sched_setaffinity(0, {os.cpu_count() - 1})
+    with _undisturbed(server) if undisturbed else contextlib.nullcontext(time.perf_counter) as clock, _uncollected():
+        return _drive(server, requests, connections, seconds, limit, clock)
+
+
+def _drive(
+    server: Running,
+    requests: list[bytes],
+    connections: int,
+    seconds: float,
+    limit: int | None,
+    clock: Callable[[], float],
+) -> Result:
     selector = selectors.DefaultSelector()
     clients = []
     for number in range(connections):
@@ -105,19 +121,19 @@ def drive(
         _connect(selector, clients[-1], server.ports[number % len(server.ports)])
     latencies: list[float] = []
     errors = done = 0
-    cpu, start = server.cpu_seconds(), clock()
+    cpu, start = server.cpu_seconds(), time.perf_counter()
     for client in clients:
         client[2] = clock()
         client[0].sendall(requests[client[1] % len(requests)])
     stop = start + seconds
-    while clock() < stop and (limit is None or done < limit):
-        for key, _ in selector.select(1):
+    while time.perf_counter() < stop and (limit is None or done < limit):
+        ready, now = selector.select(1), clock()  # answers that come together came now, however long they take to read
+        for key, _ in ready:
             client = key.data
             client[3] += client[0].recv(65536)
             if not _complete(client[3]):
                 continue
             closing = b"connection: close" in client[3][:500].lower()
-            now = clock()
             latencies.append(now - client[2])
             errors += not client[3].startswith(b"HTTP/1.1 200")
             done += 1
@@ -127,11 +143,12 @@ def drive(
                 _connect(selector, client, server.port)
             client[2] = clock()
             client[0].sendall(requests[client[1] % len(requests)])
-    elapsed, used = clock() - start, server.cpu_seconds() - cpu
+    elapsed, used = time.perf_counter() - start, server.cpu_seconds() - cpu
     for client in clients:
         client[0].close()
     latencies.sort()
     return Result(
+        seconds=elapsed,
         rps=done / elapsed,
         cpu_us=used / done * 1e6,
         p50_ms=latencies[len(latencies) // 2] * 1e3,
@@ -141,10 +158,24 @@ def drive(
     )
 
 
-def _kept_waiting(server: Running) -> float:
-    """Seconds that this process and the server's main thread have been ready to run and did not."""
-    delays = [int(Path(f"/proc/{pid}/schedstat").read_bytes().split()[1]) for pid in (os.getpid(), server.process.pid)]
-    return sum(delays) / 1e9
+@contextlib.contextmanager
+def _undisturbed(server: Running) -> Iterator[Callable[[], float]]:
+    """A clock that stands still while this process or the server's main thread is ready to run and does not."""
+    with contextlib.ExitStack() as stack:
+        paths = [Path(f"/proc/{pid}/schedstat") for pid in (os.getpid(), server.process.pid)]
+        files = [stack.enter_context(path.open("rb", buffering=0)).fileno() for path in paths]
+        yield lambda: time.perf_counter() - sum(int(os.pread(file, 64, 0).split()[1]) for file in files) / 1e9
+
+
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without this process's collector, whose milliseconds would be told as the server's."""
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _connect(selector: selectors.BaseSelector, client: list, port: int) -> None:
