@@ -136,6 +136,18 @@ def test_policy_needs_nothing_but_the_standard_library():
         assert not outside, f"{name(path)} imports {outside}"
 
 
+def test_dataclasses_are_ours():
+    """docs/decisions, 2: the standard library's take a fifth of the start."""
+    users = {
+        name(path)
+        for path in SOURCES
+        for node in nodes(path)
+        if isinstance(node, ast.ImportFrom) and node.module == "dataclasses"
+        if any(alias.name == "dataclass" for alias in node.names)
+    }
+    assert users == {"emulator/sts_emulator/policy/values.py"}
+
+
 @pytest.mark.parametrize("room", ["policy", "vending"])
 def test_values_are_not_changed_after_they_are_built(room):
     """docs/decisions, 2: only a Context is filled while its call comes along."""

@@ -8,7 +8,6 @@ import contextlib
 import inspect
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from sts_emulator.core.store import NotAtHandError, StaleError, UnavailableError
 from sts_emulator.core.threads import Beside
 from sts_emulator.core.world import DEFAULT, PENDING, World, Worlds
 from sts_emulator.pages import approvals, routes
+from sts_emulator.policy.values import dataclass
 from sts_emulator.serving import sockets
 from sts_emulator.serving.front import SHOWING, Front, apply_scenario, plant
 from sts_emulator.serving.workers import Worker

@@ -6,8 +6,10 @@ A ninth method is a package of its own and a row of `METHODS`: see docs/adding-a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
+
+from sts_emulator.policy.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

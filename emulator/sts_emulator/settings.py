@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+from sts_emulator.policy.values import dataclass
 
 PREFIX = "EMULATOR_"
 _SEPARATORS = {

@@ -12,13 +12,13 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from sts_emulator.accounts import single_use
 from sts_emulator.accounts.documents import Passkey
 from sts_emulator.core.store import Kind
 from sts_emulator.core.world import World
+from sts_emulator.policy.values import dataclass
 
 CHALLENGE: Final[Kind[Any]] = Kind("passkey-challenge")
 LIFETIME: Final = 300

@@ -6,7 +6,7 @@ Source: docs/aws/policy-evaluation.md, "Principals" and "Condition keys".
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, Literal
 
 from sts_emulator.policy.arns import account_in, parse_arn
@@ -14,6 +14,7 @@ from sts_emulator.policy.deciding.document import Document, Statement
 from sts_emulator.policy.deciding.engine import Principal
 from sts_emulator.policy.deciding.matching import is_account
 from sts_emulator.policy.federated import ACTIONS, COGNITO, KINDS, OIDC, SAML, kind_of
+from sts_emulator.policy.values import dataclass
 
 Context = Mapping[str, tuple[str, ...]]
 Presence = Literal["never", "free", "always"]

@@ -6,7 +6,7 @@ A class is a caller made up from the values that the policy asks of it; whether 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice, product
 from typing import Final
 
@@ -16,6 +16,7 @@ from sts_emulator.policy.arns import parse_arn
 from sts_emulator.policy.deciding.conditions import Condition
 from sts_emulator.policy.deciding.document import Document
 from sts_emulator.policy.deciding.matching import has_wildcard
+from sts_emulator.policy.values import dataclass
 
 MOST: Final = 60
 """Callers that are tried for one principal of a policy."""

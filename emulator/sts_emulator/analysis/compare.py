@@ -7,7 +7,7 @@ account a policy that names the caller itself asks nothing more, and one that na
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import IntEnum
 from functools import cache
 from typing import Any, Final, Literal
@@ -20,6 +20,7 @@ from sts_emulator.policy.arns import account_in
 from sts_emulator.policy.deciding.document import Document, parse
 from sts_emulator.policy.deciding.engine import PolicySet, Request, decide
 from sts_emulator.policy.deciding.matching import is_account
+from sts_emulator.policy.values import dataclass
 
 MOST_WITNESSES: Final = 5
 """For one caller and action."""

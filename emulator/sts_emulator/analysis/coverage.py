@@ -6,13 +6,14 @@ A condition counts as failed only where nothing else in its statement failed: on
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from sts_emulator.analysis.mutation import documents_of
 from sts_emulator.policy.deciding.document import Document, parse
 from sts_emulator.policy.deciding.engine import Request
 from sts_emulator.policy.explaining.traces import StatementTrace, trace_statements
+from sts_emulator.policy.values import dataclass
 from sts_emulator.scenario.judge import Outcome
 from sts_emulator.scenario.policy_texts import held
 from sts_emulator.scenario.rehearse import Rehearsal

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -19,6 +19,7 @@ from sts_emulator.policy.deciding.document import Document, parse
 from sts_emulator.policy.deciding.engine import PolicySet, Principal
 from sts_emulator.policy.deciding.matching import Glob, glob, has_wildcard
 from sts_emulator.policy.saving.validate import restore_principals
+from sts_emulator.policy.values import dataclass
 from sts_emulator.scenario import Scenario
 from sts_emulator.scenario.repeats import repeated
 from sts_emulator.vending.context import Server

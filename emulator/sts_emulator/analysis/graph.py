@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 from xml.sax.saxutils import escape, quoteattr
 
 from sts_emulator.analysis import descriptions as words
 from sts_emulator.analysis.reach import Step, Way
 from sts_emulator.policy.arns import account_in
+from sts_emulator.policy.values import dataclass
 
 NARROWEST, WIDEST, HEIGHT, COLUMN_GAP, ROW_GAP, MARGIN = 300, 720, 62, 96, 20, 28
 BADGE_SPACE: Final = 60

@@ -7,12 +7,12 @@ import binascii
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import unquote_plus
 
 from sts_emulator.core import clock
 from sts_emulator.core.errors import AwsError
+from sts_emulator.policy.values import dataclass
 
 MOST: Final = 1 << 20  # bytes of evidence that are looked at; a SAML response ends at 100,000 characters
 _TIMES: Final = ("iat", "nbf", "exp", "auth_time")

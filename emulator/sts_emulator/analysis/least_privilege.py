@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 from sts_emulator.policy.deciding.document import Document, Statement, parse
 from sts_emulator.policy.deciding.engine import Request, decide, evaluate
 from sts_emulator.policy.deciding.matching import glob
+from sts_emulator.policy.values import dataclass
 from sts_emulator.vending.context import Consulted
 
 FEW: Final = 10

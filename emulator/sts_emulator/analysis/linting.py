@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -16,6 +16,7 @@ from sts_emulator.importers.json_text import BadInput, JsonText
 from sts_emulator.importers.places import steps
 from sts_emulator.policy.federated import OIDC, SAML
 from sts_emulator.policy.linting.findings import Finding, Known, LintKind
+from sts_emulator.policy.values import dataclass
 from sts_emulator.scenario.inventories import is_importable, read_inventory
 from sts_emulator.scenario.load import Node, load, read_bytes
 from sts_emulator.scenario.problems import ScenarioError

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
-from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
 
@@ -14,6 +13,7 @@ from sts_emulator.policy.deciding.document import MalformedPolicy, as_list, load
 from sts_emulator.policy.deciding.matching import is_account
 from sts_emulator.policy.deciding.operators import operator
 from sts_emulator.policy.deciding.typed_values import read_network
+from sts_emulator.policy.values import dataclass
 
 MOST: Final = 300
 """Mutants of one policy."""

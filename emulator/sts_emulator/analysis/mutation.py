@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 from sts_emulator.accounts import documents
@@ -13,6 +13,7 @@ from sts_emulator.analysis.suggest import suggestion
 from sts_emulator.core.world import World
 from sts_emulator.policy.deciding.document import Document, MalformedPolicy, parse
 from sts_emulator.policy.saving.validate import validate
+from sts_emulator.policy.values import dataclass
 from sts_emulator.scenario import ScenarioError
 from sts_emulator.scenario import parse as parse_scenario
 from sts_emulator.scenario.expect import ALLOW, Expectation, Permission

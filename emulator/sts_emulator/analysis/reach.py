@@ -7,7 +7,7 @@ search finds. Session tags are not chosen on a role's behalf; a role calls with 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final, Literal
 
 from sts_emulator.analysis import callers
@@ -21,6 +21,7 @@ from sts_emulator.policy.deciding.document import Document, parse
 from sts_emulator.policy.deciding.engine import PolicySet, decide
 from sts_emulator.policy.deciding.matching import is_account
 from sts_emulator.policy.federated import BUILT_IN, kind_of
+from sts_emulator.policy.values import dataclass
 
 Kind = Literal["user", "role", "account", "anybody", "oidc", "saml", "service"]
 

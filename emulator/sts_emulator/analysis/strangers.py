@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from sts_emulator.analysis import callers
@@ -22,6 +22,7 @@ from sts_emulator.policy.deciding.matching import is_account
 from sts_emulator.policy.federated import GITHUB
 from sts_emulator.policy.issued import AUDIENCES, SUBJECTS, form_of, may_issue, never_on_github
 from sts_emulator.policy.linting.findings import Finding, Subject
+from sts_emulator.policy.values import dataclass
 
 _EVIL_GITHUB: Final = "repo:evil/x:ref:refs/heads/main"
 _TAILS: Final = (

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
 from sts_emulator.analysis.coverage import Covered
 from sts_emulator.analysis.mutation import Mutated
+from sts_emulator.policy.values import dataclass
 from sts_emulator.scenario import Scenario, ScenarioError
 from sts_emulator.scenario.judge import Outcome
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from itertools import islice
 from typing import Any, Final, Literal
@@ -21,6 +21,7 @@ from sts_emulator.policy.deciding.document import Document, MalformedPolicy, par
 from sts_emulator.policy.deciding.engine import PolicySet, Request, decide
 from sts_emulator.policy.linting.findings import Finding, LintKind, Subject
 from sts_emulator.policy.saving.validate import validate
+from sts_emulator.policy.values import dataclass
 
 TRIES: Final = 200
 """Contexts that are tried for one suspect."""

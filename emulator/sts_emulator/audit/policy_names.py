@@ -7,7 +7,6 @@ more, nothing is.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -15,6 +14,7 @@ from sts_emulator.accounts import documents, organizations, resources
 from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.world import World
 from sts_emulator.policy.arns import parse_arn
+from sts_emulator.policy.values import dataclass
 
 _KINDS = {"scp": organizations.SERVICE_CONTROL, "rcp": organizations.RESOURCE_CONTROL}
 Question = Mapping[str, Any]

@@ -15,10 +15,10 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from sts_emulator.cli.errors import CommandError
+from sts_emulator.policy.values import dataclass
 from sts_emulator.settings import state_folder
 
 END_LIMIT = 30.0  # seconds that a server has to end

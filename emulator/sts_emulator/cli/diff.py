@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from sts_emulator.cli import screen
@@ -12,6 +11,7 @@ from sts_emulator.cli.errors import REFUSED, UNUSABLE, CommandError
 from sts_emulator.cli.who_can import tell_notes
 from sts_emulator.core.terminal import printable, printable_json
 from sts_emulator.policy.arns import account_in
+from sts_emulator.policy.values import dataclass
 
 if TYPE_CHECKING:
     from sts_emulator.analysis.compare import Witness

@@ -11,7 +11,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -20,6 +20,7 @@ from sts_emulator.cli.control import Control, add_server_options, control, setti
 from sts_emulator.cli.env import SERVICES
 from sts_emulator.cli.errors import UNUSABLE, CommandError
 from sts_emulator.cli.workload import KINDS, add_workload_options, addresses, wanted
+from sts_emulator.policy.values import dataclass
 
 CALLERS: Final = ("user", "role")
 LOOK_EVERY: Final = 2.0  # seconds between two looks at the world's clock, by which token files age

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from sts_emulator.core.sqlite import Row, SqliteStore
 from sts_emulator.core.store import NotFoundError, StaleError, Store
 from sts_emulator.core.world import World, Worlds
+from sts_emulator.policy.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

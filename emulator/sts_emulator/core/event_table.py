@@ -12,7 +12,7 @@ import logging
 import marshal
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -23,6 +23,7 @@ from sts_emulator.core.health import Health
 from sts_emulator.core.store import EventRow, NewEvent, Store, UnavailableError
 from sts_emulator.core.threads import afterwards
 from sts_emulator.core.world import World
+from sts_emulator.policy.values import dataclass
 
 KEPT_IN_STATE = 100_000  # per world
 POLL = 0.1  # seconds between two looks for what other processes wrote, while somebody listens

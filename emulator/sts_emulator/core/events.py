@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sts_emulator.core.store import UnavailableError
+from sts_emulator.policy.values import dataclass
 
 if TYPE_CHECKING:
     from sts_emulator.core.world import World

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import partial
 from typing import Any, Final, Literal
 
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
+from sts_emulator.policy.values import dataclass
 
 Spoilt = Literal["", "hang", "drop", "lose", "half"]
 """What becomes of the answer: it never comes, or the connection is closed before the call is carried out, after it, or

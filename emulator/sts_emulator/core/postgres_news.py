@@ -13,10 +13,11 @@ import re
 import threading
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from sts_emulator.core.store import Place
+from sts_emulator.policy.values import dataclass
 
 REMEMBERED = 256  # revisions of a world whose places are known; who is further behind reads all anew
 MOST_WORLDS = 10_000

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from sts_emulator.core.errors import AwsError
 from sts_emulator.gateway import conversation
 from sts_emulator.gateway.conversation import Whole
 from sts_emulator.gateway.upstreams import Upstream
+from sts_emulator.policy.values import dataclass
 
 if TYPE_CHECKING:
     from lxml.etree import _Element

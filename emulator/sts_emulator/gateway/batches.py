@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from asyncio import sleep
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from typing import Any, Final
 from xml.sax.saxutils import escape
@@ -14,6 +14,7 @@ from sts_emulator.gateway.call import Need
 from sts_emulator.gateway.passage import Passage
 from sts_emulator.gateway.resource_policies import ResourcePolicies
 from sts_emulator.gateway.verdicts import SLICE, decide, refusal
+from sts_emulator.policy.values import dataclass
 
 OPERATION: Final = "DeleteObjects"
 _NAMESPACE: Final = "http://s3.amazonaws.com/doc/2006-03-01/"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from sts_emulator.gateway import resigning
 from sts_emulator.gateway.exchange import BrokenError, Exchange
 from sts_emulator.gateway.upstreams import Upstream
+from sts_emulator.policy.values import dataclass
 
 _LARGEST: Final = 8 << 20
 _SAFE_TO_REPEAT: Final = frozenset({"GET", "HEAD"})

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import IO, Final
 
 from sts_emulator.core.errors import AwsError
+from sts_emulator.policy.values import dataclass
 
 _MOST_FIELDS: Final = 20_480  # bytes beside the file: S3 API Reference, "POST Object"
 _IN_MEMORY: Final = 1 << 20

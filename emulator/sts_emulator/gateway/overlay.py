@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from sts_emulator.gateway import arns
 from sts_emulator.gateway import parameters as read
 from sts_emulator.gateway.call import Call, Need
 from sts_emulator.gateway.known_actions import Action, KnownActions
+from sts_emulator.policy.values import dataclass
 
 Rule = Callable[["Question"], Iterable[Need]]
 PartitionKey = Callable[[str], str]

@@ -8,8 +8,9 @@ about any table, which only a policy for every table allows.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
+
+from sts_emulator.policy.values import dataclass
 
 ACTIONS: Final = {
     "SELECT": "PartiQLSelect",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, TypeVar
 
 from sts_emulator.core.faults import Fault
 from sts_emulator.core.store import NotAtHandError
 from sts_emulator.gateway.call import Call, Need
 from sts_emulator.gateway.upstreams import Upstream
+from sts_emulator.policy.values import dataclass
 from sts_emulator.vending.context import Context, Keys
 from sts_emulator.wire import http
 from sts_emulator.wire.asgi import Receive, Scope, Send

@@ -10,11 +10,11 @@ import binascii
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from sts_emulator.core import clock
 from sts_emulator.core.errors import AwsError
+from sts_emulator.policy.values import dataclass
 
 _UNBOUND: Final = frozenset({"policy", "file", "x-amz-signature", "signature", "awsaccesskeyid"})
 """Fields that no condition has to name; neither has any that begins with `x-ignore-`."""

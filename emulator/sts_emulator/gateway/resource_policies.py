@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -18,6 +17,7 @@ from sts_emulator.gateway.conversation import Whole
 from sts_emulator.gateway.upstreams import Upstreams
 from sts_emulator.policy.arns import parse_arn
 from sts_emulator.policy.deciding.document import Document, MalformedPolicy, parse
+from sts_emulator.policy.values import dataclass
 
 _LASTING: Final = 30.0
 _MOST: Final = 10_000

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
 from sts_emulator.gateway.exchange import BrokenError, Exchange, LateError
+from sts_emulator.policy.values import dataclass
 
 _SERVICE = re.compile(r"([a-z0-9][a-z0-9-]{0,63})=(.+)")
 _MOST_IDLE: Final = 64

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias
 
 from sts_emulator.accounts import documents
@@ -11,6 +10,7 @@ from sts_emulator.core import names
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.store import Kind
 from sts_emulator.core.world import Body, World
+from sts_emulator.policy.values import dataclass
 
 if TYPE_CHECKING:
     from sts_emulator.vending.context import Context

@@ -9,7 +9,6 @@ import base64
 import binascii
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Final
 
 from sts_emulator.accounts import directory
@@ -17,6 +16,7 @@ from sts_emulator.accounts.resources import Stored
 from sts_emulator.idp.user_pools.federation import saml_keys
 from sts_emulator.idp.user_pools.kinds import IDENTITY_PROVIDER, IdentityProvider
 from sts_emulator.pages.visit import Visit
+from sts_emulator.policy.values import dataclass
 from sts_emulator.wire import xml
 from sts_emulator.wire.http import unquote
 

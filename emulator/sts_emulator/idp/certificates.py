@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from sts_emulator.core import rsa_keys
+from sts_emulator.policy.values import dataclass
 
 if TYPE_CHECKING:
     from cryptography import x509

@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from sts_emulator.accounts import documents
@@ -18,6 +17,7 @@ from sts_emulator.core import rsa_keys
 from sts_emulator.core.store import AlreadyExistsError
 from sts_emulator.core.world import World
 from sts_emulator.policy.arns import parse_arn
+from sts_emulator.policy.values import dataclass
 
 if TYPE_CHECKING:
     from sts_emulator.idp.saml_assertion import Facts

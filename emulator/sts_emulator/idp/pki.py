@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -18,6 +17,7 @@ from sts_emulator.core import clock
 from sts_emulator.idp import certificates, pki_declaration
 from sts_emulator.idp.certificates import Pair, Wish
 from sts_emulator.idp.pki_declaration import Declaration, Entry
+from sts_emulator.policy.values import dataclass
 
 if TYPE_CHECKING:
     from cryptography import x509

@@ -10,9 +10,11 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 from urllib.parse import urlsplit
+
+from sts_emulator.policy.values import dataclass
 
 Options = Mapping[str, Any]
 Claims = dict[str, Any]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
+
+from sts_emulator.policy.values import dataclass
 
 DEFAULT_ACCOUNT = "123456789012"
 """The account of what does not say in which it lives; AWS's documentation uses it for "your" account."""

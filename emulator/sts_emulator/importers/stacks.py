@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, Final, Protocol
+
+from sts_emulator.policy.values import dataclass
 
 DEEPEST: Final = 8
 """Stacks inside stacks that are followed."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 from sts_emulator.importers import inventory
@@ -18,6 +18,7 @@ from sts_emulator.importers.json_text import BadInput, JsonText
 from sts_emulator.importers.terraform_documents import Documents
 from sts_emulator.importers.terraform_references import Configuration, Instances, Key
 from sts_emulator.policy.federated import OIDC, SAML
+from sts_emulator.policy.values import dataclass
 
 _PREFIXES: Final = ("aws_iam_", "aws_rolesanywhere_", "aws_organizations_policy", "aws_ssoadmin_")
 NOTHING_TO_SAY: Final = frozenset(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from sts_emulator.policy.layers import WORDS
+from sts_emulator.policy.values import dataclass
 from sts_emulator.scenario.expect import Expectation, Result
 from sts_emulator.scenario.load import Node
 from sts_emulator.scenario.shape import Mistake, Reader, Shape, text

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+from sts_emulator.policy.values import dataclass
 from sts_emulator.scenario.load import load
 
 _FILE: Final = Path(__file__).with_name("matrix.yaml")

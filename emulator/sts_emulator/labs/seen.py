@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from fnmatch import fnmatchcase
 from functools import cached_property, lru_cache
 from typing import Any, Final
@@ -13,6 +13,7 @@ from sts_emulator.core.errors import AwsError
 from sts_emulator.core.events import Event
 from sts_emulator.core.world import World
 from sts_emulator.labs.lab import PROOF
+from sts_emulator.policy.values import dataclass
 from sts_emulator.scenario import rehearse
 from sts_emulator.scenario.expect import Expectation
 from sts_emulator.scenario.judge import Outcome

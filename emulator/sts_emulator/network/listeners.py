@@ -8,11 +8,11 @@ import logging
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeVar
 
 from sts_emulator.accounts import documents
 from sts_emulator.core.store import UnavailableError
+from sts_emulator.policy.values import dataclass
 from sts_emulator.serving.answers import TRANSPORT
 from sts_emulator.vending.context import Server
 

@@ -6,12 +6,12 @@ import asyncio
 import socket
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Self
 
 from sts_emulator.network.hostnames import NameServer
 from sts_emulator.network.listeners import HOP_HEADER, limit_hops
 from sts_emulator.network.proxy import HEAD, carry
+from sts_emulator.policy.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

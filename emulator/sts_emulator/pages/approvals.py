@@ -11,11 +11,11 @@ import importlib
 import inspect
 import threading
 from collections.abc import Awaitable, Iterable
-from dataclasses import dataclass
 from typing import Final, Protocol
 
 from sts_emulator.core.errors import AwsError
 from sts_emulator.pages.visit import Visit
+from sts_emulator.policy.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

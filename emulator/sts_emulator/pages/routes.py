@@ -5,11 +5,11 @@ from __future__ import annotations
 import importlib
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from sts_emulator.core.errors import AwsError
 from sts_emulator.pages import refusals
+from sts_emulator.policy.values import dataclass
 from sts_emulator.wire.http import unquote
 
 if TYPE_CHECKING:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any, Final
 
 from sts_emulator.accounts.documents import Passkey
@@ -12,6 +11,7 @@ from sts_emulator.core.errors import AwsError
 from sts_emulator.pages import passkeys, render
 from sts_emulator.pages.sessions import Cookie, open_sealed, seal_until
 from sts_emulator.pages.visit import Visit
+from sts_emulator.policy.values import dataclass
 from sts_emulator.wire.http import Response
 
 LIFETIME: Final = 300  # seconds between one step and the next

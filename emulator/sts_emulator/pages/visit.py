@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from sts_emulator.core import faults
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
+from sts_emulator.policy.values import dataclass
 from sts_emulator.vending.context import Context, Server
 from sts_emulator.vending.record import new_request_id, record
 from sts_emulator.wire.http import Request, form

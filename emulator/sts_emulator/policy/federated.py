@@ -5,8 +5,9 @@ A new kind of provider is one line of `KINDS`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
+
+from sts_emulator.policy.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

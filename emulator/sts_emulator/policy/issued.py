@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from sts_emulator.policy.deciding.matching import has_wildcard
+from sts_emulator.policy.values import dataclass
 
 _PART: Final = re.compile(r"<([^<>]+)>|(.)")
 _HEX: Final = frozenset("0123456789abcdef")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from sts_emulator.core import clock
 from sts_emulator.policy.arns import parse_arn
 from sts_emulator.policy.layers import LAYERS
+from sts_emulator.policy.values import dataclass
 from sts_emulator.scenario.load import Node
 from sts_emulator.scenario.policies import Policy
 from sts_emulator.scenario.problems import Where

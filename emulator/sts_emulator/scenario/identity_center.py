@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from typing import Any
 
@@ -11,6 +11,7 @@ from sts_emulator.accounts import directory, people
 from sts_emulator.accounts.directory import Instance, MfaMeans
 from sts_emulator.accounts.organizations import IDENTITY_CENTER
 from sts_emulator.core import names
+from sts_emulator.policy.values import dataclass
 from sts_emulator.scenario.access_manager import Entitlement, entitle
 from sts_emulator.scenario.identity_source import IdentitySource
 from sts_emulator.scenario.policies import Policy, policy_arn, tag_list

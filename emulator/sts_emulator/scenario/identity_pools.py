@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -14,6 +14,7 @@ from sts_emulator.core import names
 from sts_emulator.core.world import World
 from sts_emulator.methods.cognito import identity_pools as stored_pools
 from sts_emulator.policy.deciding.engine import Principal
+from sts_emulator.policy.values import dataclass
 from sts_emulator.scenario import token_evidence
 from sts_emulator.scenario.expect import Expectation, ask_for
 from sts_emulator.scenario.load import Node

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from sts_emulator.accounts.directory import IdentityProvider
 from sts_emulator.core.errors import AwsError
+from sts_emulator.policy.values import dataclass
 from sts_emulator.scenario.load import Node
 from sts_emulator.scenario.problems import ScenarioError, Where
 from sts_emulator.scenario.saml import Metadata, idp_named

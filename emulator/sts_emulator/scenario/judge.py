@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import Any
 
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
+from sts_emulator.policy.values import dataclass
 from sts_emulator.scenario.expect import ALLOW, DENY, Because, Expectation
 from sts_emulator.vending import denials
 from sts_emulator.vending.context import Consulted

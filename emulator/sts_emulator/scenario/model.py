@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any
 from sts_emulator.accounts.documents import SeededScenario
 from sts_emulator.catalogue import SECTIONS, Row
 from sts_emulator.core import names
+from sts_emulator.policy.values import dataclass
 from sts_emulator.scenario.expect import Expectation
 from sts_emulator.scenario.load import Node, load, read_bytes
 from sts_emulator.scenario.problems import NOTHING, ScenarioError, Where

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from sts_emulator.accounts import documents, managed_policies
@@ -13,6 +13,7 @@ from sts_emulator.accounts.resources import Stored, key_of
 from sts_emulator.core import names
 from sts_emulator.core.store import Kind
 from sts_emulator.core.world import World
+from sts_emulator.policy.values import dataclass
 from sts_emulator.scenario import policy_texts
 from sts_emulator.scenario.load import Node
 from sts_emulator.scenario.policy_texts import Held

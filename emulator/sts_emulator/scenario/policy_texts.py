@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from sts_emulator.accounts import documents
@@ -12,6 +11,7 @@ from sts_emulator.accounts.resources import key_of, role_by_arn, user_by_arn
 from sts_emulator.core.store import Kind
 from sts_emulator.core.world import World
 from sts_emulator.policy.saving.validate import restore_principals, rewrite_principals
+from sts_emulator.policy.values import dataclass
 
 if TYPE_CHECKING:
     from sts_emulator.scenario.model import Scenario

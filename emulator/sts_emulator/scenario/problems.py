@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from sts_emulator.core.terminal import printable
+from sts_emulator.policy.values import dataclass
 
 NOTHING: Final = "holds nothing; name another file, or run again what was to write it"
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from sts_emulator.accounts import documents
 from sts_emulator.accounts.resources import Stored
 from sts_emulator.core import names
 from sts_emulator.policy.federated import OIDC
+from sts_emulator.policy.values import dataclass
 from sts_emulator.scenario.load import Node
 from sts_emulator.scenario.origins import Origin, set_origin
 from sts_emulator.scenario.policies import tag_list

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from sts_emulator.methods.roles_anywhere import kinds as nouns
 from sts_emulator.methods.roles_anywhere.kinds import CRL, PROFILE, TRUST_ANCHOR, Noun, Resource
 from sts_emulator.policy.arns import account_in
 from sts_emulator.policy.deciding.engine import Principal
+from sts_emulator.policy.values import dataclass
 from sts_emulator.scenario import signed_evidence
 from sts_emulator.scenario.load import Node
 from sts_emulator.scenario.policies import Policy

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from sts_emulator.accounts import documents, people
 from sts_emulator.core.world import DEFAULT
+from sts_emulator.policy.values import dataclass
 from sts_emulator.scenario.load import Node
 from sts_emulator.scenario.origins import Origin, set_origin
 from sts_emulator.scenario.policies import tag_list

@@ -10,11 +10,12 @@ import types
 import typing
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import MISSING, Field, dataclass, field, fields
+from dataclasses import MISSING, Field, field, fields
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
+from sts_emulator.policy.values import dataclass
 from sts_emulator.scenario.load import MAX_BYTES, Node
 from sts_emulator.scenario.problems import Problem, ScenarioError, Where
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from sts_emulator.accounts import trigger_hooks
+from sts_emulator.policy.values import dataclass
 from sts_emulator.scenario.load import Node
 from sts_emulator.scenario.problems import ScenarioError
 from sts_emulator.scenario.seed import Section, Seed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 from typing import Any
 
@@ -15,6 +15,7 @@ from sts_emulator.idp.identity_providers import metadata
 from sts_emulator.idp.user_pools import kinds, passwords, pools
 from sts_emulator.idp.user_pools.managed_login.app_settings import LOCAL
 from sts_emulator.idp.user_pools.triggers import configuration
+from sts_emulator.policy.values import dataclass
 from sts_emulator.scenario.identity_pools import Word, role_arn
 from sts_emulator.scenario.problems import ScenarioError
 from sts_emulator.scenario.seed import Section, Seed

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from sts_emulator.accounts import documents, resources
 from sts_emulator.methods.instance_profile import clusters, delivery, ecs, functions, instances
+from sts_emulator.policy.values import dataclass
 from sts_emulator.scenario.policies import Policy
 from sts_emulator.scenario.problems import ScenarioError, Where
 from sts_emulator.scenario.seed import Section, Seed

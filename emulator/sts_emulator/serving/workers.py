@@ -11,11 +11,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NoReturn
 
 from sts_emulator.core import clock
+from sts_emulator.policy.values import dataclass
 from sts_emulator.settings import Settings
 
 log = logging.getLogger("emulator")

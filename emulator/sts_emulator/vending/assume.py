@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from sts_emulator.accounts import documents, organizations
@@ -12,6 +12,7 @@ from sts_emulator.core import names
 from sts_emulator.core.errors import AwsError
 from sts_emulator.policy.deciding.document import parse
 from sts_emulator.policy.deciding.engine import Decision, PolicySet, Principal
+from sts_emulator.policy.values import dataclass
 from sts_emulator.vending import credentials
 from sts_emulator.vending.authorize import access_denied, consult, consult_unsigned, denial, refused
 from sts_emulator.vending.context import Caller, Context, Keys

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections import deque
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final, Protocol
 
 from sts_emulator.accounts.documents import Role, User
@@ -18,6 +18,7 @@ from sts_emulator.core.threads import Beside, Value, Work
 from sts_emulator.core.world import World, Worlds
 from sts_emulator.policy.deciding.document import Document
 from sts_emulator.policy.deciding.engine import Decision, PolicySet, Principal, Request
+from sts_emulator.policy.values import dataclass
 from sts_emulator.settings import Settings
 from sts_emulator.vending.session import Session
 from sts_emulator.wire.http import Request as HttpRequest

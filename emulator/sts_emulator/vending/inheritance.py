@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
+from sts_emulator.policy.values import dataclass
 from sts_emulator.vending.context import Caller
 from sts_emulator.vending.session import Session
 

@@ -7,10 +7,11 @@ Source: docs/aws/trusted-identity-propagation.md, "With IAM".
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 from sts_emulator.accounts.propagation import Propagation
+from sts_emulator.policy.values import dataclass
 from sts_emulator.vending.context import Caller
 from sts_emulator.vending.session import USER, Session
 

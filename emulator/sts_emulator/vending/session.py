@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import field
 from json.encoder import encode_basestring as _text
 from operator import attrgetter
 from typing import Any
+
+from sts_emulator.policy.values import dataclass
 
 ROLE = "role"
 USER = "user"

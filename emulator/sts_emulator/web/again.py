@@ -7,7 +7,7 @@ the policy of a role, the clock. What no call can carry is told.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 from sts_emulator.accounts import documents
@@ -16,6 +16,7 @@ from sts_emulator.core.world import World
 from sts_emulator.policy.arns import account_in
 from sts_emulator.policy.deciding.engine import Principal, needs_trust
 from sts_emulator.policy.explaining.single_changes import State
+from sts_emulator.policy.values import dataclass
 from sts_emulator.vending.context import Exchange
 from sts_emulator.web.attempts import ALLOWED, Attempt, short
 from sts_emulator.web.proofs import claims

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from sts_emulator.accounts import resources
@@ -14,6 +13,7 @@ from sts_emulator.pages.routes import page
 from sts_emulator.pages.visit import Visit
 from sts_emulator.policy.explaining.report import BLOCKS, GRANTS, SAYS, VERDICTS
 from sts_emulator.policy.layers import words
+from sts_emulator.policy.values import dataclass
 from sts_emulator.vending import denials, questions, record
 from sts_emulator.vending.context import Exchange
 from sts_emulator.web import again, copies, proofs

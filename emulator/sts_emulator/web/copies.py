@@ -6,7 +6,6 @@ import json
 import re
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -17,6 +16,7 @@ from sts_emulator.pages.tokens import NONE
 from sts_emulator.pages.visit import Visit
 from sts_emulator.policy.arns import account_in
 from sts_emulator.policy.deciding.engine import Request
+from sts_emulator.policy.values import dataclass
 from sts_emulator.settings import Settings
 from sts_emulator.web.again import TOKEN, Again, Token
 from sts_emulator.wire import models

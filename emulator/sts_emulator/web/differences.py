@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from sts_emulator.policy.explaining.report import SAYS
 from sts_emulator.policy.layers import words
+from sts_emulator.policy.values import dataclass
 
 Tree = Mapping[str, Any]
 Place = tuple[str, ...]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from typing import Any, Final
 
 from sts_emulator.accounts.documents import Role
 from sts_emulator.core.world import World
 from sts_emulator.pages.visit import Visit
+from sts_emulator.policy.values import dataclass
 from sts_emulator.scenario import kept
 from sts_emulator.scenario.problems import ScenarioError
 from sts_emulator.vending import authenticate

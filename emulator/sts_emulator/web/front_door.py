@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
@@ -15,6 +14,7 @@ from sts_emulator.idp import x509_signer
 from sts_emulator.pages import approvals
 from sts_emulator.pages.visit import Visit
 from sts_emulator.policy.arns import parse_arn
+from sts_emulator.policy.values import dataclass
 from sts_emulator.wire.http import Request, Response
 
 if TYPE_CHECKING:

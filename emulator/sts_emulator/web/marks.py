@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
+
+from sts_emulator.policy.values import dataclass
 
 LONGEST: Final = 1_500
 """Characters of a line; lists of actions can be much longer."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from sts_emulator.accounts import directory, documents
@@ -15,6 +14,7 @@ from sts_emulator.core.world import World
 from sts_emulator.idp.presets import PRESETS
 from sts_emulator.idp.user_pools import kinds
 from sts_emulator.policy.arns import account_in
+from sts_emulator.policy.values import dataclass
 from sts_emulator.scenario import kept
 from sts_emulator.scenario.kept import Kept
 from sts_emulator.web import trials

@@ -7,10 +7,10 @@ import binascii
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from sts_emulator.core.errors import AwsError
+from sts_emulator.policy.values import dataclass
 from sts_emulator.vending.context import Exchange, Server
 from sts_emulator.wire import http, sigv4
 from sts_emulator.wire.http import Request

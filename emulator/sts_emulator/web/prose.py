@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from sts_emulator.policy.values import dataclass
 
 _SPAN: Final = re.compile(r"`([^`]+)`|\*([^*\s][^*]*)\*|(https?://[^\s)]*[^\s).,:])")
 _ITEM: Final = re.compile(r"(?:[0-9]+\.|-) ")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from sts_emulator.core import clock
@@ -18,6 +18,7 @@ from sts_emulator.policy.deciding.matching import CALLER_TYPES
 from sts_emulator.policy.explaining.explain import Explanation, explain
 from sts_emulator.policy.explaining.report import VERDICTS
 from sts_emulator.policy.explaining.single_changes import State
+from sts_emulator.policy.values import dataclass
 from sts_emulator.vending import denials, questions
 from sts_emulator.vending.context import Consulted
 from sts_emulator.web import again, copies

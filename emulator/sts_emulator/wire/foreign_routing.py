@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
 from sts_emulator.core.errors import AwsError
+from sts_emulator.policy.values import dataclass
 from sts_emulator.wire import http, models
 from sts_emulator.wire.http import Request
 from sts_emulator.wire.models import Operation, Service

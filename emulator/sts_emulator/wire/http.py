@@ -7,12 +7,13 @@ Everything here is hostile input: sizes are checked before anything is built fro
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from typing import Final
 
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.faults import Fault
+from sts_emulator.policy.values import dataclass
 
 MAX_BODY: Final = 1 << 20
 """Bytes of body that are read before a request is refused; whoever reads the socket enforces it."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Generator
-from dataclasses import dataclass
 from typing import Any
 
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.faults import Fault
 from sts_emulator.core.threads import OnLoop
+from sts_emulator.policy.values import dataclass
 from sts_emulator.wire.http import Response
 
 

@@ -13,10 +13,12 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Final
+
+from sts_emulator.policy.values import dataclass
 
 _QUERY = ("sts", "iam", "ec2")
 _JSON = ("cognito-idp", "cognito-identity", "sso-admin", "identitystore", "organizations", "cloudtrail")

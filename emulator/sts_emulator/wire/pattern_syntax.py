@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
 from typing import Final, TypeAlias
+
+from sts_emulator.policy.values import dataclass
 
 UNLIMITED: Final = -1
 """Upper bound of a repetition that has none."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
+from sts_emulator.policy.values import dataclass
 from sts_emulator.wire import timestamps
 from sts_emulator.wire.http import Response
 from sts_emulator.wire.models import Member, Operation, Shape

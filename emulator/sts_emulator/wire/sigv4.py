@@ -13,12 +13,12 @@ import hmac
 import re
 from base64 import b64encode
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 from urllib.parse import quote
 
 from sts_emulator.core.errors import AwsError
+from sts_emulator.policy.values import dataclass
 from sts_emulator.wire import http, timestamps
 from sts_emulator.wire.http import Request
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final, Literal
+
+from sts_emulator.policy.values import dataclass
 
 Level = Literal["error", "warning", "note"]
 LEVELS: Final[Mapping[str, Level]] = {

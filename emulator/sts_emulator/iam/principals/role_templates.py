@@ -8,12 +8,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 from sts_emulator.core.errors import AwsError
+from sts_emulator.policy.values import dataclass
 
 ENABLED: Final = "@Enabled"
 _PLACE: Final = re.compile(r"@\{([^{}]+)\}")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from sts_emulator.accounts import managed_policies
 from sts_emulator.accounts.resources import Stored, key_of, managed_policy_text
 from sts_emulator.core.errors import AwsError
@@ -11,6 +9,7 @@ from sts_emulator.core.world import World
 from sts_emulator.iam.nouns import GROUP, ROLE, USER, AnyNoun
 from sts_emulator.iam.permits import reach
 from sts_emulator.policy.arns import parse_arn
+from sts_emulator.policy.values import dataclass
 from sts_emulator.vending.context import Context
 
 HOLDERS = {noun.segment: noun for noun in (USER, GROUP, ROLE)}

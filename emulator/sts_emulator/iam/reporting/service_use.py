@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from sts_emulator.catalogue import METHODS, SERVICES
@@ -13,6 +12,7 @@ from sts_emulator.core.errors import AwsError
 from sts_emulator.core.store import Kind
 from sts_emulator.core.world import Body
 from sts_emulator.policy.deciding.document import as_list, load
+from sts_emulator.policy.values import dataclass
 from sts_emulator.vending.context import Context
 
 _SHARED: Final = {"sso-admin": "sso", "sso-oidc": "sso"}  # models whose operations are of one service to IAM

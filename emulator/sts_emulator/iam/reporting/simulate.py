@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from sts_emulator.accounts import documents, organizations
@@ -32,6 +32,7 @@ from sts_emulator.policy.deciding.engine import (
     union,
 )
 from sts_emulator.policy.deciding.matching import glob
+from sts_emulator.policy.values import dataclass
 from sts_emulator.vending.context import Context, Keys
 from sts_emulator.wire.dispatch import operation
 

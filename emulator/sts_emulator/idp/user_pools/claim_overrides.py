@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 from sts_emulator.idp.user_pools.kinds import PoolUser
 from sts_emulator.idp.user_pools.triggers import configuration, firing, responses
 from sts_emulator.idp.user_pools.triggers.firing import Occasion
+from sts_emulator.policy.values import dataclass
 
 LARGEST: Final = 6_000
 """Bytes of claims that are added to one token: with the rest it must stay one that this server reads again."""

@@ -11,12 +11,12 @@ import ipaddress
 import socket
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 from sts_emulator.core.hosts import is_loopback
+from sts_emulator.policy.values import dataclass
 
 LARGEST: Final = 1_048_576
 """Bytes of an answer. Lambda's own limit is six times that, which no trigger needs."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from sts_emulator.core.errors import AwsError
@@ -29,6 +28,7 @@ from sts_emulator.idp.user_pools.kinds import (
     not_authorized,
 )
 from sts_emulator.idp.user_pools.triggers import firing
+from sts_emulator.policy.values import dataclass
 from sts_emulator.vending.context import Context
 
 Strings = Mapping[str, str]

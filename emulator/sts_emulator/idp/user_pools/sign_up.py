@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from sts_emulator.core.errors import AwsError
@@ -35,6 +35,7 @@ from sts_emulator.idp.user_pools.kinds import (
     save_user,
 )
 from sts_emulator.idp.user_pools.triggers.firing import Occasion
+from sts_emulator.policy.values import dataclass
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import operation
 

@@ -8,7 +8,6 @@ import hashlib
 import json
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final, NotRequired, TypedDict
 
 from sts_emulator.core.store import Kind
@@ -28,6 +27,7 @@ from sts_emulator.idp.user_pools.kinds import (
     not_authorized,
 )
 from sts_emulator.idp.user_pools.triggers.firing import Occasion
+from sts_emulator.policy.values import dataclass
 from sts_emulator.vending.context import Context
 from sts_emulator.vending.credentials import seal, unseal
 

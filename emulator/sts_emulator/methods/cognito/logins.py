@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 from sts_emulator.accounts import documents
@@ -21,6 +21,7 @@ from sts_emulator.methods.tokens import checks, issuer_keys, jwt
 from sts_emulator.methods.tokens.issuers import KeysUnavailableError, Provider, ThumbprintError
 from sts_emulator.methods.tokens.jwk import ALGORITHMS, KeySet
 from sts_emulator.policy.federated import COGNITO, OIDC
+from sts_emulator.policy.values import dataclass
 from sts_emulator.vending.context import Context
 
 UNSUPPORTED = "Token is not from a supported provider of this identity pool."

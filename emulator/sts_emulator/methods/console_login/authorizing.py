@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlencode, urlsplit
 
@@ -14,6 +13,7 @@ from sts_emulator.methods.console_login import logins, permission
 from sts_emulator.methods.console_login.permission import CROSS_DEVICE, SAME_DEVICE
 from sts_emulator.pages import pkce
 from sts_emulator.pages.visit import Visit
+from sts_emulator.policy.values import dataclass
 from sts_emulator.vending.context import Context
 from sts_emulator.vending.session import Session
 

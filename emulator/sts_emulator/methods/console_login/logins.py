@@ -6,7 +6,7 @@ A login is stored, because it can be listed and revoked; the credentials that it
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 from sts_emulator.accounts import documents, single_use
@@ -21,6 +21,7 @@ from sts_emulator.methods.console_login.sign_in_errors import (
 )
 from sts_emulator.pages import pkce
 from sts_emulator.pages.sessions import open_sealed, seal_until
+from sts_emulator.policy.values import dataclass
 from sts_emulator.vending import credentials
 from sts_emulator.vending.credentials import Credentials
 from sts_emulator.vending.session import ROLE, USER, Session

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from sts_emulator.accounts import account_access, directory, resources
@@ -23,6 +22,7 @@ from sts_emulator.methods.identity_center.portal_sessions import PortalSession
 from sts_emulator.policy.arns import parse_arn
 from sts_emulator.policy.deciding.engine import Principal
 from sts_emulator.policy.explaining.origin import IDENTITY_CENTER, said
+from sts_emulator.policy.values import dataclass
 from sts_emulator.vending.assume import Ask, Proof, Vended, assume
 from sts_emulator.vending.context import Context
 from sts_emulator.vending.identity_context import IdentityContext

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 from sts_emulator.accounts import directory
@@ -21,6 +21,7 @@ from sts_emulator.methods.identity_center.clients import AUTHORIZATION_CODE, REF
 from sts_emulator.methods.identity_center.portal_sessions import PortalSession
 from sts_emulator.methods.identity_center.refusals import refused
 from sts_emulator.methods.tokens import issuer_keys
+from sts_emulator.policy.values import dataclass
 from sts_emulator.vending.context import Context
 from sts_emulator.vending.identity_context import IdentityContext
 from sts_emulator.wire.dispatch import operation

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from sts_emulator.accounts import directory, single_use
@@ -15,6 +14,7 @@ from sts_emulator.methods.identity_center.refusals import refused
 from sts_emulator.methods.tokens import checks, issuer_keys, jwt
 from sts_emulator.methods.tokens.issuers import KeysUnavailableError, Provider, ThumbprintError
 from sts_emulator.methods.tokens.jwk import ALGORITHMS, KeySet
+from sts_emulator.policy.values import dataclass
 from sts_emulator.vending.context import Context
 
 JWT_BEARER: Final = "urn:ietf:params:oauth:grant-type:jwt-bearer"

@@ -6,7 +6,6 @@ Source: docs/aws/identity-center.md, "Clients".
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlencode, urlsplit
 
@@ -18,6 +17,7 @@ from sts_emulator.methods.identity_center import applications, clients, grants
 from sts_emulator.methods.identity_center.clients import AUTHORIZATION_CODE, Client
 from sts_emulator.methods.identity_center.portal_sessions import PortalSession
 from sts_emulator.pages import pkce
+from sts_emulator.policy.values import dataclass
 
 MEMBERS: Final = (
     *("response_type", "client_id", "redirect_uri", "state"),

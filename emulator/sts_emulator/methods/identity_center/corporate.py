@@ -11,7 +11,7 @@ import hashlib
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -26,6 +26,7 @@ from sts_emulator.methods.saml.claims import ATTRIBUTE, Claims
 from sts_emulator.methods.saml.verify import Trusted
 from sts_emulator.pages.sessions import Cookie, Header
 from sts_emulator.pages.visit import Visit
+from sts_emulator.policy.values import dataclass
 
 _REQUEST: Final[Kind[Any]] = Kind("corporate-sign-in")
 _SPENT: Final[Kind[Any]] = Kind("spent-corporate-assertion")

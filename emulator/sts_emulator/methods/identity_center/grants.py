@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from sts_emulator.accounts import single_use
@@ -17,6 +16,7 @@ from sts_emulator.methods.identity_center.clients import Client
 from sts_emulator.methods.identity_center.portal_sessions import PortalSession
 from sts_emulator.methods.identity_center.refusals import refused
 from sts_emulator.pages import pkce
+from sts_emulator.policy.values import dataclass
 
 DEVICE: Final[Kind[Any]] = Kind("device-authorization")
 CODE: Final[Kind[Any]] = Kind("portal-authorization-code")

@@ -6,7 +6,6 @@ A person's yes or no comes in between: on a page (identity_center.start_pages) o
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from sts_emulator.accounts import directory
@@ -15,6 +14,7 @@ from sts_emulator.methods.identity_center import clients, grants, portal_session
 from sts_emulator.methods.identity_center.clients import AUTHORIZATION_CODE, DEVICE_CODE, REFRESH_TOKEN, Client
 from sts_emulator.methods.identity_center.portal_sessions import PortalSession
 from sts_emulator.methods.identity_center.refusals import refused
+from sts_emulator.policy.values import dataclass
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import operation
 

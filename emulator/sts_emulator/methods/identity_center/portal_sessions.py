@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, Final
 
 from sts_emulator.accounts import directory, single_use
@@ -17,6 +17,7 @@ from sts_emulator.core.store import Kind
 from sts_emulator.core.world import World
 from sts_emulator.methods.identity_center.clients import ACCOUNT_ACCESS, CHECKED, Client
 from sts_emulator.pages.sessions import open_sealed, seal_until
+from sts_emulator.policy.values import dataclass
 
 KIND: Final[Kind[Any]] = Kind("portal-session")
 REFRESH: Final[Kind[Any]] = Kind("portal-refresh")

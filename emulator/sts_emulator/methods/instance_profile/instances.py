@@ -6,7 +6,6 @@ import hashlib
 import ipaddress
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from sts_emulator.accounts import documents, resources
@@ -15,6 +14,7 @@ from sts_emulator.core import names
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.methods.instance_profile.delivery import LIFETIME
+from sts_emulator.policy.values import dataclass
 
 KIND: Final = documents.INSTANCE
 INSTANCE_ID: Final = re.compile(r"i-(?:[0-9a-f]{8}|[0-9a-f]{17})")

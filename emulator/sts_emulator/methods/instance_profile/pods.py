@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from sts_emulator.accounts import resources
@@ -25,6 +24,7 @@ from sts_emulator.methods.tokens.issuers import KeysUnavailableError, Provider
 from sts_emulator.pages import guard
 from sts_emulator.pages.routes import ANY, page
 from sts_emulator.pages.visit import Visit
+from sts_emulator.policy.values import dataclass
 from sts_emulator.vending.assume import Ask, Proof, Vended, assume
 from sts_emulator.vending.authenticate import caller_of_session
 from sts_emulator.vending.authorize import authorize

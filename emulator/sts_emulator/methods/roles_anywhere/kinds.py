@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 from sts_emulator.accounts import documents
@@ -18,6 +17,7 @@ from sts_emulator.core import names
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.store import Kind
 from sts_emulator.core.world import World
+from sts_emulator.policy.values import dataclass
 from sts_emulator.vending.authorize import authorize
 from sts_emulator.vending.context import Context, Keys
 

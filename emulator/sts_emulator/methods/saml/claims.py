@@ -6,13 +6,13 @@ import base64
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from sts_emulator.core import clock
 from sts_emulator.methods.saml.assertion_refusals import malformed, nobody, refused
 from sts_emulator.methods.saml.message import SAML
 from sts_emulator.policy import federated
+from sts_emulator.policy.values import dataclass
 
 ATTRIBUTE: Final = "https://aws.amazon.com/SAML/Attributes/"
 ROLE_ATTRIBUTE: Final = f"{ATTRIBUTE}Role"

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Final
 
 from sts_emulator.methods.saml.assertion_refusals import badly_signed, malformed, unsigned
+from sts_emulator.policy.values import dataclass
 from sts_emulator.wire import xml
 
 MAX_MESSAGE: Final = 100_000

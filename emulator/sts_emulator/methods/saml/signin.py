@@ -6,7 +6,6 @@ import asyncio
 import base64
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from sts_emulator.accounts import documents
 from sts_emulator.core.errors import AwsError
@@ -22,6 +21,7 @@ from sts_emulator.pages.refusals import as_page
 from sts_emulator.pages.routes import page
 from sts_emulator.pages.visit import Visit
 from sts_emulator.policy.arns import account_in
+from sts_emulator.policy.values import dataclass
 from sts_emulator.vending import authenticate
 from sts_emulator.vending.assume import Ask
 from sts_emulator.wire.http import Response

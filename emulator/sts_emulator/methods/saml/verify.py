@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import lru_cache
 from typing import Any, Final
 
@@ -26,6 +26,7 @@ from sts_emulator.methods.saml.assertion_refusals import (
 )
 from sts_emulator.methods.saml.claims import Claims
 from sts_emulator.methods.saml.message import ENCRYPTED, SIGNATURE, Message
+from sts_emulator.policy.values import dataclass
 from sts_emulator.wire import xml
 
 SIGN_IN: Final = "https://signin.aws.amazon.com/saml"

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final, NoReturn
 
 from sts_emulator.core.errors import AwsError
 from sts_emulator.methods.tokens import checks
+from sts_emulator.policy.values import dataclass
 from sts_emulator.vending.tags import tag_map
 
 TOLERANCE: Final = 300

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from typing import Final
 from urllib.parse import urlsplit
@@ -15,6 +15,7 @@ from sts_emulator.core.hosts import is_loopback
 from sts_emulator.core.world import World
 from sts_emulator.methods.tokens.issuers import KeysUnavailableError, Provider, ThumbprintError
 from sts_emulator.methods.tokens.jwk import KeySet
+from sts_emulator.policy.values import dataclass
 from sts_emulator.vending.context import Context
 
 FRESH: Final = 300

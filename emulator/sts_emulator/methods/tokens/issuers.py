@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from sts_emulator.accounts.propagation import Propagation
+from sts_emulator.policy.values import dataclass
 
 
 class KeysUnavailableError(Exception):

@@ -12,9 +12,10 @@ import binascii
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, NoReturn
+
+from sts_emulator.policy.values import dataclass
 
 MAX_LENGTH: Final = 20_000
 """Characters of a token: the model's limit of WebIdentityToken."""

@@ -7,12 +7,12 @@ Contested, and decided here: `ForAnyValue:…IfExists` on an absent key is false
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sts_emulator.policy.deciding.operators import READABLE, Operator, Value, operator, value
 from sts_emulator.policy.deciding.typed_values import read_bool
 from sts_emulator.policy.keys import MULTIVALUED
+from sts_emulator.policy.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -7,13 +7,14 @@ by content.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from sts_emulator.policy.deciding.conditions import Condition, compile_condition
 from sts_emulator.policy.deciding.matching import Actions, Principals, principals
 from sts_emulator.policy.deciding.resources import Resources
+from sts_emulator.policy.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,13 +6,13 @@ no tree; `explain` does, and a property test proves that both give the same answ
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from sts_emulator.policy.arns import account_in
 from sts_emulator.policy.deciding.matching import AWS_TYPES, CALLER_TYPES, RANK, CallerType, Grant
 from sts_emulator.policy.layers import LAYERS, Layer
+from sts_emulator.policy.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -7,11 +7,12 @@ the pattern.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Literal, get_args
 
 from sts_emulator.policy.arns import parse_arn
 from sts_emulator.policy.federated import FederatedType
+from sts_emulator.policy.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -6,7 +6,6 @@ not of the operator's type equals nothing; `conditions` tells what that means fo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from operator import eq, ge, gt, le, lt
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -22,6 +21,7 @@ from sts_emulator.policy.deciding.typed_values import (
 )
 from sts_emulator.policy.deciding.variables import Template, template
 from sts_emulator.policy.keys import TYPES
+from sts_emulator.policy.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from sts_emulator.policy.explaining.remedies import Remedy, remedy
 from sts_emulator.policy.explaining.report import text_of
 from sts_emulator.policy.explaining.traces import NOBODY, Tree, tree_of
 from sts_emulator.policy.saving.validate import restore_principals
+from sts_emulator.policy.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

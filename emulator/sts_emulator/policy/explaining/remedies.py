@@ -6,7 +6,7 @@ allows.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from sts_emulator.policy.deciding import engine
@@ -14,6 +14,7 @@ from sts_emulator.policy.deciding.matching import LONGEST_COMPARED, edit_distanc
 from sts_emulator.policy.explaining.single_changes import Edit, Place, State, lift_deny, repair_element, widen
 from sts_emulator.policy.explaining.traces import LayerTrace, PolicyTrace, StatementTrace, Tree, tree_of
 from sts_emulator.policy.layers import LAYERS
+from sts_emulator.policy.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from sts_emulator.policy.caller_keys import can_send, class_of, meant
@@ -15,6 +15,7 @@ from sts_emulator.policy.deciding.variables import LANGUAGE_WITH_VARIABLES
 from sts_emulator.policy.explaining.sample_values import completing, falsifying, satisfying
 from sts_emulator.policy.federated import kind_of_type
 from sts_emulator.policy.layers import words
+from sts_emulator.policy.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ from sts_emulator.policy.explaining.reasons import (
 )
 from sts_emulator.policy.keys import MULTIVALUED
 from sts_emulator.policy.layers import LAYERS, words
+from sts_emulator.policy.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from sts_emulator.policy.caller_keys import CallerClass, class_named, never_there
 from sts_emulator.policy.deciding.conditions import Condition
 from sts_emulator.policy.deciding.document import Document, Statement
+from sts_emulator.policy.values import dataclass
 
 Severity = Literal["error", "security", "warning", "suggestion"]
 """As IAM Access Analyzer grades: does not work; allows too much; surprises; could be better."""

@@ -6,13 +6,13 @@ Source: Cognito's developer guide, "Inbound federation Lambda trigger"; docs/aws
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from sts_emulator.idp.user_pools.kinds import IdentityProvider
 from sts_emulator.idp.user_pools.managed_login.login_sessions import Vouched
 from sts_emulator.idp.user_pools.triggers import configuration, firing, responses
 from sts_emulator.idp.user_pools.triggers.firing import Occasion
+from sts_emulator.policy.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -19,6 +18,7 @@ from sts_emulator.idp.user_pools import outside
 from sts_emulator.idp.user_pools.federation.pool_providers import SUBJECTS, issuer_of
 from sts_emulator.idp.user_pools.kinds import IdentityProvider
 from sts_emulator.methods.tokens.jwk import KeySet
+from sts_emulator.policy.values import dataclass
 from sts_emulator.settings import Settings
 
 PATIENCE: Final = 5.0

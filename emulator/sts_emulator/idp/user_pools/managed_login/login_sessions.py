@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 import uuid
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any, Final, TypedDict
 
 from sts_emulator.accounts import single_use
@@ -20,6 +20,7 @@ from sts_emulator.idp.user_pools.kinds import USER, Pool, PoolUser
 from sts_emulator.idp.user_pools.managed_login.authorization import Asked
 from sts_emulator.pages.sessions import Cookie, Header
 from sts_emulator.pages.visit import Visit
+from sts_emulator.policy.values import dataclass
 from sts_emulator.vending.context import Context
 
 LIFETIME: Final = 3_600

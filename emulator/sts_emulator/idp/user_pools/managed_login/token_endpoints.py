@@ -10,7 +10,6 @@ import base64
 import binascii
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from sts_emulator.core.errors import AwsError
@@ -22,6 +21,7 @@ from sts_emulator.idp.user_pools.pools import domain_of
 from sts_emulator.pages import pkce, render
 from sts_emulator.pages.routes import page
 from sts_emulator.pages.visit import Visit
+from sts_emulator.policy.values import dataclass
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.http import Response, unquote
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from sts_emulator.core.errors import AwsError
 from sts_emulator.idp.user_pools.kinds import Pool, invalid, unsupported
+from sts_emulator.policy.values import dataclass
 
 TRIGGERS: Final = (
     *("PreSignUp", "PostConfirmation", "PreAuthentication", "PostAuthentication", "CustomMessage", "UserMigration"),

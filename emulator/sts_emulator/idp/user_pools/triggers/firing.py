@@ -10,7 +10,6 @@ import json
 import re
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from sts_emulator.accounts import trigger_hooks
@@ -21,6 +20,7 @@ from sts_emulator.idp.user_pools.kinds import Pool, PoolUser
 from sts_emulator.idp.user_pools.triggers import callables, configuration, posting
 from sts_emulator.idp.user_pools.triggers.outcomes import FunctionError, NoAnswerError, NotJsonError
 from sts_emulator.idp.user_pools.triggers.responses import UNRECOGNIZABLE, unusable
+from sts_emulator.policy.values import dataclass
 from sts_emulator.vending.context import Context
 
 NO_CLIENT: Final = "CLIENT_ID_NOT_APPLICABLE"
