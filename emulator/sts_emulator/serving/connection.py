@@ -25,6 +25,10 @@ IDLE: Final = 120
 """Seconds that an idle connection lives: longer than the 90 s for which Go's clients keep one, so that none of them
 sends a call into a connection that closes."""
 
+LAST: Final = 0.1
+"""Seconds that an idle connection lives on when the server ends: a call that is on its way is answered, and told that
+it was the last. Closed at once, nobody would know whether it was carried out, and a proxy may not repeat a POST."""
+
 
 class Calls(Protocol):
     """What answers calls: serving.front."""
@@ -146,6 +150,12 @@ class CallConnection(Connection):
         self._between_messages = False
         super().on_message_begin()
 
+    def on_headers_complete(self) -> None:
+        """It is the last one when the server ends."""
+        super().on_headers_complete()
+        if self._ends:
+            self._announce_end(self.cycle)
+
     def on_message_complete(self) -> None:
         """That message has ended."""
         super().on_message_complete()
@@ -219,6 +229,8 @@ class CallConnection(Connection):
             self._active = self.loop.time()
             if self.timeout_keep_alive_task is None:
                 self._watch(self.timeout_keep_alive)
+            if self._ends:
+                answer.headers.append(("connection", "close"))
             whole = messages.write(answer)
             if self._events.waits():
                 self._events.hold(partial(self._send, whole), partial(self._send_refusal, request))
@@ -276,10 +288,21 @@ class CallConnection(Connection):
     def shutdown(self) -> None:
         """The server stops: what was answered leaves before."""
         self._events.settle()
-        if self._is_held:
-            self._ends = True
-        else:
-            super().shutdown()
+        self._ends = True
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._announce_end(self.cycle)
+        elif not self._is_held:
+            self.loop.call_later(LAST, self._leave)
+
+    def _leave(self) -> None:
+        """Close, unless an answer does it that is still awaited."""
+        if not self._is_held and (self.cycle is None or self.cycle.response_complete):
+            self.transport.close()
+
+    @staticmethod
+    def _announce_end(cycle: RequestResponseCycle) -> None:
+        cycle.keep_alive = False
+        cycle.default_headers = [*cycle.default_headers, (b"connection", b"close")]
 
     def timeout_keep_alive_handler(self) -> None:
         """Close the connection if nothing happened for so long: one timer, not a new one for each answer."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 from botocore.exceptions import ClientError
 from lxml import etree
@@ -81,6 +83,29 @@ def test_a_strict_provider_takes_it_once(aws, printed):
 
     with pytest.raises(ClientError, match="Response has been used before"):
         exchange(aws, once)
+
+
+@pytest.mark.parametrize("kind", ["file", "postgres"])
+def test_of_two_replicas_one_takes_an_assertion(serve, request, tmp_path, capsys, kind):
+    """Both are shown it at the same moment, as behind a balancer, where they have one name."""
+    state = str(tmp_path / "state") if kind == "file" else request.getfixturevalue("postgres").database()
+    (tmp_path / "world.yaml").write_text(LAB)
+    flags = ("--state", state, "--scenario", str(tmp_path / "world.yaml"))
+    call = {"Action": "AssumeRoleWithSAML", "Version": "2011-06-15", "RoleArn": DEVELOPER, "PrincipalArn": PROVIDER}
+    with serve(*flags) as (first, _), serve(*flags) as (second, _), ThreadPoolExecutor(2) as threads:
+        host = urlsplit(first)
+
+        def shown(to: str, assertion: str) -> bool:
+            form = {**call, "SAMLAssertion": assertion}
+            answer = httpx.post(to, data=form, headers={"host": host.netloc}, timeout=60)
+            assert answer.status_code == 200 or "Response has been used before" in answer.text
+            return answer.status_code == 200
+
+        for _ in range(10):
+            assert main(["saml", "assert", "--user", "jane", "--port", str(host.port)]) == 0
+            assertion = capsys.readouterr().out.strip()
+            assert sorted(threads.map(shown, (first, second), [assertion] * 2)) == [False, True]
+            assert not shown(second, assertion)
 
 
 def test_everything_can_be_said_otherwise(printed):

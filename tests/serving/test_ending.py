@@ -1,0 +1,93 @@
+"""The server is told to end while clients go on calling: who was answered has lost nothing, and nobody is left hanging."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import cycle
+from urllib.parse import urlencode, urlsplit
+
+import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+from sts_emulator import Aws, Emulator
+
+CLIENTS = 6
+SESSIONS_AND_USERS = (("sts", "2011-06-15", "GetCallerIdentity"), ("iam", "2010-05-08", "CreateUser"))
+
+
+@pytest.fixture(params=["file", "workers", "postgres"])
+def flags(request, tmp_path) -> list[str]:
+    """Those of a state that outlives its server."""
+    if request.param == "postgres":
+        return ["--state", request.getfixturevalue("postgres").database()]
+    return ["--state", str(tmp_path / "state.sqlite"), *(["--workers", "2"] if request.param == "workers" else [])]
+
+
+def calls(url: str, root, client: int) -> Iterator[bytes]:
+    """Signed calls of one client as they go to the socket; each user has a name of its own."""
+    keys = Credentials(root["access_key_id"], root["secret_access_key"])
+    for number, (service, version, operation) in enumerate(cycle(SESSIONS_AND_USERS)):
+        form = {"Action": operation, "Version": version}
+        if operation == "CreateUser":
+            form["UserName"] = f"user-{client}-{number}"
+        request = AWSRequest("POST", url + "/", {"content-type": "application/x-www-form-urlencoded"}, urlencode(form))
+        SigV4Auth(keys, service, "us-east-1").add_auth(request)
+        lines = [f"{name}: {value}" for name, value in request.headers.items()]
+        head = ["POST / HTTP/1.1", f"host: {urlsplit(url).netloc}", f"content-length: {len(request.data)}", *lines]
+        yield "\r\n".join([*head, "", ""]).encode() + request.data.encode()
+
+
+def call_on(url: str, root, client: int, answered: list[str]) -> str:
+    """Call until the connection ends: whether an answer said so, or it was closed in between. Notes who was answered."""
+    place = urlsplit(url)
+    with (
+        socket.create_connection((place.hostname, place.port), timeout=120) as connection,
+        connection.makefile("rb") as answers,
+    ):
+        for call in calls(url, root, client):
+            line = b""
+            with contextlib.suppress(ConnectionError):  # closed, and sent into: there is no answer then, or a whole one
+                connection.sendall(call)
+                line = answers.readline()
+            if not line:
+                return "closed"
+            head = line + b"".join(iter(answers.readline, b"\r\n"))
+            assert head.startswith(b"HTTP/1.1 200 "), head
+            length = int(re.search(rb"content-length: (\d+)", head)[1])
+            body = answers.read(length)
+            assert len(body) == length
+            answered.append(re.search(rb"<RequestId>(.*)</RequestId>", body)[1].decode())
+            if b"connection: close" in head:
+                return "told"
+    raise AssertionError("not reached: calls do not end")
+
+
+def test_who_was_answered_has_lost_nothing_and_nobody_is_left_hanging(serve, flags):
+    answered: list[str] = []
+    with serve(*flags) as (url, process):
+        with contextlib.closing(Emulator(url).control()) as api:
+            root = api.api("GET", "worlds", "default", "credentials")
+        with ThreadPoolExecutor(CLIENTS) as threads:
+            ends = [threads.submit(call_on, url, root, client, answered) for client in range(CLIENTS)]
+            while len(answered) < 200 and not any(end.done() for end in ends):
+                time.sleep(0.001)
+            process.terminate()
+            ended = {end.result(timeout=120) for end in ends}
+        assert process.wait(timeout=60) in {0, -signal.SIGTERM}  # or never
+        assert "Traceback" not in process.stdout.read()
+    assert "told" in ended, "what came while the server ended was answered, with the connection's end announced"
+    with serve(*flags) as (url, _), contextlib.closing(Emulator(url).control()) as api:
+        kept = api.api("GET", "worlds", "default", "events", limit=10_000)
+        assert not set(answered) - {record["requestID"] for record in kept}
+        iam = Aws(api, "default").client("iam", root)
+        names = {user["UserName"] for page in iam.get_paginator("list_users").paginate() for user in page["Users"]}
+        told = {record["requestParameters"]["userName"] for record in kept if record["eventName"] == "CreateUser"}
+        assert told <= names, "a write and its event are one"
