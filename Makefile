@@ -15,7 +15,7 @@ demo: $(VENV)/installed-test  ## the eight ways to get credentials, each used be
 	@$(BIN)/python examples/demo/stories.py
 
 test: $(VENV)/installed-test lint  ## everything that must be green
-	$(BIN)/pytest -n 2 --dist loadgroup -m "not clients" tests
+	$(BIN)/pytest -n 2 --dist loadfile -m "not clients" tests
 
 lint: $(VENV)/installed-test  ## style, types and layers, all four at once; all speak before it fails
 	@pids=; for tool in "ruff format --check emulator tests" "ruff check emulator tests" mypy lint-imports; do \

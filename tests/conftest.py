@@ -13,8 +13,10 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import clusters
+import distribution
 import javascript
 import pytest
 from hypothesis import settings
@@ -76,15 +78,14 @@ def terraform_plugins() -> Path:
     pytest.skip("no mirror of Terraform's AWS provider here")
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist looks at the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that share what is slow to start run on one worker: else each would start one."""
-    for item in items:
-        for fixture in ("moto", "chromium", "school"):
-            if fixture in getattr(item, "fixturenames", ()):
-                place = item.path.stem if fixture == "chromium" else ""  # each file has a browser of its own
-                item.add_marker(pytest.mark.xdist_group(f"{fixture}{place}"))
-                break
+    distribution.slow_first(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """By default xdist's own; its `loadgroup` does not see the groups of pytest 9.2 (pytest-xdist's issue 1386)."""
+    return distribution.scheduler(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 def pytest_collection_finish() -> None:

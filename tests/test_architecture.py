@@ -21,8 +21,6 @@ from sts_emulator.policy.federated import KINDS
 from sts_emulator.scenario import evidence
 from sts_emulator.scenario.model import section_of
 
-pytestmark = pytest.mark.xdist_group("trees")  # which are read once
-
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "emulator" / "sts_emulator"
 SOURCES = sorted(PACKAGE.rglob("*.py"))

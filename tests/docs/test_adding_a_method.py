@@ -23,8 +23,6 @@ ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "adding-a-method.md").read_text("utf-8")
 REALM_ARN = "arn:aws:iam::111111111111:kerberos-realm/EXAMPLE.COM"
 
-pytestmark = pytest.mark.xdist_group("adding-a-method")
-
 
 def block(title: str) -> str:
     """The block of the page whose first line names a file."""

@@ -23,7 +23,7 @@ BASE = "docker.io/library/python:3.13-slim"  # as the Dockerfile calls it; Debia
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 LARGEST = 500  # MiB of its files, of which 270 are the base: Debian with python3-venv
 
-pytestmark = [pytest.mark.clients, pytest.mark.xdist_group("image")]
+pytestmark = pytest.mark.clients
 
 
 class Builder:

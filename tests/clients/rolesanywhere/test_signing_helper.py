@@ -27,7 +27,6 @@ MODULE = "github.com/aws/rolesanywhere-credential-helper"
 pytestmark = [
     pytest.mark.skipif(shutil.which("go") is None, reason="the Go toolchain is missing"),
     pytest.mark.skipif(shutil.which("cc") is None, reason="a C compiler is missing, which the helper's build needs"),
-    pytest.mark.xdist_group("signing-helper"),
 ]
 
 WHOAMI = "import boto3; print(boto3.client('sts').get_caller_identity()['Arn'])"

@@ -38,7 +38,7 @@ accounts:
             Condition: {{StringEquals: {{"saml:aud": "{SIGN_IN}", "saml:iss": "{ISSUER}"}}}}
 """
 
-pytestmark = [pytest.mark.scenario(SCENARIO), pytest.mark.xdist_group("saml-clients")]
+pytestmark = pytest.mark.scenario(SCENARIO)
 
 
 @pytest.fixture(scope="session")

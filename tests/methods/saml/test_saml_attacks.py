@@ -31,9 +31,8 @@ SHA256 = "http://www.w3.org/2001/04/xmlenc#sha256"
 RSA_SHA256 = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"
 
 
-TIMES: dict[str, float] = {}
+TIMES: dict[str, float] = {}  # of this process: the last test knows them all
 
-pytestmark = pytest.mark.xdist_group("saml-attacks")  # one process, so that the last test knows all times
 
 
 @pytest.fixture
