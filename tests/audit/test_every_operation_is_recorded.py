@@ -9,6 +9,7 @@ import contextlib
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import cache
 
 import pytest
 from botocore import UNSIGNED
@@ -38,6 +39,7 @@ TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 DEEPEST = 6
 
 
+@cache
 def served() -> dict[str, list[str]]:
     """The operations that a function carries out, by service."""
     dispatch.register_modules(modules_by_service())

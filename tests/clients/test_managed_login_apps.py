@@ -66,7 +66,7 @@ class Listener(BaseHTTPRequestHandler):
 def callback():
     """Where the app listens."""
     with ThreadingHTTPServer(("localhost", 0), Listener) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield f"http://localhost:{server.server_port}/cb"
         server.shutdown()
 

@@ -62,7 +62,7 @@ class Depot(http.server.BaseHTTPRequestHandler):
 def door(tmp_path_factory):
     """URL and process of an emulator before the depot."""
     depot = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Depot)
-    threading.Thread(target=depot.serve_forever, daemon=True).start()
+    threading.Thread(target=depot.serve_forever, args=(0.01,), daemon=True).start()
     scenario = tmp_path_factory.mktemp("large") / "world.yaml"
     scenario.write_text(SCENARIO)
     url, upstream = f"http://127.0.0.1:{free_port()}", f"http://127.0.0.1:{depot.server_port}"

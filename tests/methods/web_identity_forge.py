@@ -149,7 +149,7 @@ def issuer_on_socket(tls=None, host: str = "127.0.0.1"):
     if tls is not None:
         server.socket = tls.wrap_socket(server.socket, server_side=True)
     issuer = Issuer(server, "https" if tls else "http", host)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:
         yield issuer

@@ -131,7 +131,7 @@ def test_the_command_goes_where_the_browser_would_if_that_is_here():
             pass
 
     with http.server.HTTPServer(("127.0.0.1", 0), Tool) as tool:
-        threading.Thread(target=tool.serve_forever, daemon=True).start()
+        threading.Thread(target=tool.serve_forever, args=(0.01,), daemon=True).start()
         command._go(f"http://127.0.0.1:{tool.server_port}/oauth/callback?code=1&state=2")
         command._go("http://tool.example/callback?code=1")  # elsewhere: nobody is asked
         tool.shutdown()

@@ -34,7 +34,6 @@ RSA_SHA256 = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"
 TIMES: dict[str, float] = {}  # of this process: the last test knows them all
 
 
-
 @pytest.fixture
 def refused(stage, request):
     """Present a forgery: it must be refused, in time. Returns the error."""
