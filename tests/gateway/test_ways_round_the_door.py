@@ -128,3 +128,38 @@ def test_a_statement_reads_the_table_that_was_decided_on(lab: Aws, listed):
     assert bob.execute_statement(Statement="SELECT * FROM games")["Items"] == [{"name": {"S": "of games"}}]
     told = refused(bob.execute_statement, Statement=f"SELECT {listed} FROM games")
     assert told["Error"]["Code"] == "AccessDeniedException"
+
+
+@pytest.mark.parametrize(
+    ("service", "call", "parameters"),
+    [
+        (
+            "secretsmanager",
+            "get_secret_value",
+            {"SecretId": f"arn:aws:secretsmanager:us-east-1:{MINE}:secret:a:secret:db"},
+        ),
+        (
+            "secretsmanager",
+            "get_secret_value",
+            {"SecretId": f"arn:aws:secretsmanager:eu-west-1:{MINE}:secret:db-abcdef"},
+        ),
+        ("secretsmanager", "get_secret_value", {"SecretId": f"arn:aws:secretsmanager:eu-west-1:{MINE}:secret:db"}),
+        ("kms", "describe_key", {"KeyId": f"arn:aws:kms:us-east-1:{MINE}:key/a:key/b"}),
+        ("dynamodb", "scan", {"TableName": f"arn:aws:dynamodb:us-east-1:{MINE}:table/a/b"}),
+        ("kinesis", "describe_stream", {"StreamARN": f"arn:aws:kinesis:us-east-1:{MINE}:stream/a/b"}),
+        ("sns", "publish", {"TopicArn": f"arn:aws:sns:us-east-1:{MINE}:a:b", "Message": "x"}),
+        ("ssm", "get_parameter", {"Name": f"arn:aws:ssm:eu-west-1:{MINE}:parameter/a"}),
+        ("logs", "filter_log_events", {"logGroupIdentifier": f"arn:aws:logs:us-east-1:{MINE}:log-group:a:log-group:b"}),
+    ],
+)
+def test_an_arn_has_the_form_and_the_region_that_it_must_have(lab: Aws, service, call, parameters):
+    """moto takes what stands behind the last colon for a secret's name, and looks for it in the Region that is asked."""
+    client(lab, "secretsmanager").create_secret(Name="db", SecretString="tell-nobody")
+    root = client(lab, service)
+    assert refused(getattr(root, call), **parameters)["ResponseMetadata"]["HTTPStatusCode"] == 400
+    assert lab.events()[-1]["errorCode"] == "InvalidRequest"
+
+
+def test_an_arn_that_is_right_is_taken(lab: Aws):
+    secret = client(lab, "secretsmanager").create_secret(Name="team/db", SecretString="x")["ARN"]
+    assert client(lab, "secretsmanager").get_secret_value(SecretId=secret)["Name"] == "team/db"

@@ -13,7 +13,7 @@ from sts_emulator.accounts import documents, organizations
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.names import is_account_id
 from sts_emulator.core.world import World
-from sts_emulator.gateway import resource_tags, s3_conditions
+from sts_emulator.gateway import given_arns, resource_tags, s3_conditions
 from sts_emulator.gateway.call import Need
 from sts_emulator.gateway.map import Unmapped
 from sts_emulator.gateway.passage import Passage
@@ -37,14 +37,13 @@ async def needs_of(passage: Passage, known: ResourcePolicies) -> tuple[Need, ...
     """What the caller needs for a call, by the map; dependent permissions where the settings ask for them.
 
     Raises:
-        AwsError: the map has no line for the operation, and nothing says that it may pass nevertheless.
+        AwsError: the map has no line for the operation, and nothing says that it may pass nevertheless; or what it is
+            about has an ARN that can be read in two ways.
     """
     call = passage.as_call()
     every = passage.ctx.server.settings.dependent_permissions
     try:
-        return tuple(
-            need for need in await required(passage, known, call) if not need.optional or (every and _is_named(need))
-        )
+        needs = await required(passage, known, call)
     except Unmapped:
         named = f"{call.service}:{call.operation}"
         passage.ctx.evidence["unmapped"] = named
@@ -54,8 +53,11 @@ async def needs_of(passage: Passage, known: ResourcePolicies) -> tuple[Need, ...
                 "`serve --allow-unmapped` lets such calls pass"
             )
             raise access_denied(told) from None
-    log.warning("%s passes undecided: the map has no line for it, and --allow-unmapped is on", named)
-    return ()
+        log.warning("%s passes undecided: the map has no line for it, and --allow-unmapped is on", named)
+        return ()
+    for need in needs:
+        given_arns.check(call.service, need.resource, call.region)
+    return tuple(need for need in needs if not need.optional or (every and _is_named(need)))
 
 
 def _is_named(need: Need) -> bool:
