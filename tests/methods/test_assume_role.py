@@ -200,6 +200,7 @@ def tags(**pairs):
             "The specified transitive tag key must be included in the requested tags.",
         ),
         ({"Tags": tags(a="1", A="2")}, "Duplicate tag keys found. Please note that Tag keys are case insensitive."),
+        ({"Tags": tags(**{"AWS:team": "1"})}, "Tag keys beginning with aws: are reserved for system use."),
     ],
 )
 def test_mistakes_in_tags(alice, refused, arguments, message):

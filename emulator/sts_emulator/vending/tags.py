@@ -11,7 +11,8 @@ def tag_map(pairs: list[Mapping[str, str]] | None) -> dict[str, str]:
     """Tags as the wire gives them, as a mapping.
 
     Raises:
-        AwsError: InvalidParameterValue when two keys are equal ignoring case (docs/aws/sts.md, "Session tags").
+        AwsError: InvalidParameterValue when two keys are equal ignoring case, or one is of AWS's own, in words of ours
+            (docs/aws/sts.md, "Session tags").
     """
     if not pairs:
         return {}
@@ -20,6 +21,8 @@ def tag_map(pairs: list[Mapping[str, str]] | None) -> dict[str, str]:
         raise AwsError(
             "InvalidParameterValue", "Duplicate tag keys found. Please note that Tag keys are case insensitive."
         )
+    if any(key.lower().startswith("aws:") for key in tags):
+        raise AwsError("InvalidParameterValue", "Tag keys beginning with aws: are reserved for system use.")
     return tags
 
 
