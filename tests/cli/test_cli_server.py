@@ -117,7 +117,12 @@ def test_a_process_gives_credentials_as_sdks_read_them(cli: Cli):
 
 def test_env_of_somebody_unknown(cli: Cli):
     assert cli("env", "--user", "zoe", code=1) == (
-        "sts-emulator: user `zoe` of account `111122223333` has no active access key\n"
+        "sts-emulator: account `111122223333` has no user `zoe`; there are alice, bob\n"
+    )
+    assert "did you mean `alice`?" in cli("env", "--user", "alcie", code=1)
+    cli.aws.client("iam").create_user(UserName="keyless")
+    assert "user `keyless` of account `111122223333` has no active access key" in cli(
+        "env", "--user", "keyless", code=1
     )
     assert cli("env", "--world", "nowhere", world=False, code=1) == "sts-emulator: no world `nowhere`\n"
 

@@ -266,8 +266,12 @@ async def get_credentials(world: TheWorld, account: str | None = None, user: str
     if world.get(documents.ACCOUNT, account) is None:
         known = [there["id"] for there in world.page(documents.ACCOUNT)]
         raise HTTPException(404, f"no account `{account}`{meant(account, known) or f'; there are {_some(known)}'}")
-    holder, near = f"user `{user}`" if user else "root", meant(user, (key["user"] for key in keys.values()))
-    raise HTTPException(404, f"{holder} of account `{account}` has no active access key{near}")
+    users = [there["name"] for there in world.page(documents.USER, f"{account}/")]
+    if user and user.lower() not in map(str.lower, users):
+        near = meant(user, users) or f"; there are {_some(users)}"
+        raise HTTPException(404, f"account `{account}` has no user `{user}`{near}")
+    holder = f"user `{user}`" if user else "root"
+    raise HTTPException(404, f"{holder} of account `{account}` has no active access key")
 
 
 def _some(names: Sequence[str]) -> str:
