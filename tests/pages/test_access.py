@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import base64
+import importlib
+import inspect
 import json
 import re
+from itertools import chain
 
 import pytest
 from raw_http import Answer, ask
 
+from sts_emulator.app import PAGES
 from sts_emulator.cli.main import main
 from sts_emulator.core.errors import AwsError
-from sts_emulator.pages import tokens
+from sts_emulator.pages import routes, tokens
 from sts_emulator.settings import Settings
 
 TOKEN = "the-token-of-a-class-room"
@@ -37,6 +41,7 @@ OWN = [
     ("POST", "/private-ca"),
     ("POST", "/private-ca/x/certificates"),
     ("POST", "/private-ca/x/revocations"),
+    ("POST", "/user-pools/tokens"),
 ]
 OTHERS = [
     ("GET", "/health"),
@@ -78,6 +83,17 @@ def test_beyond_loopback_the_emulators_own_needs_the_token(serve):
         assert foreign.status == 403
         process.terminate()
         assert TOKEN not in process.stdout.read()
+
+
+def test_what_is_asked_in_json_is_asked_with_the_token():
+    """People send forms, and apps what proves them; whoever sends JSON to a page asks the lab to make something."""
+    for module in chain.from_iterable(PAGES.values()):
+        importlib.import_module(module)
+    declared = list(chain.from_iterable(routes._PAGES.values()))
+    takers = [page for page in declared if "json_body(" in inspect.getsource(inspect.getmodule(page.answer))]
+    writing = [page for page in takers if page.method != "GET"]
+    assert {page.path[0] for page in writing} == {"issuers", "private-ca", "user-pools"}
+    assert [page.path for page in writing if not (page.own or page.trusted)] == []
 
 
 def test_a_token_is_made_where_none_is_given(serve):

@@ -15,7 +15,7 @@ from sts_emulator.pages.visit import Visit
 from sts_emulator.wire.http import Response
 
 
-@page("POST", "/user-pools/tokens", mistakes=(ValueError,))
+@page("POST", "/user-pools/tokens", trusted=True, mistakes=(ValueError,))
 async def user_tokens(visit: Visit) -> Response:
     """What a sign-in of `user` at `pool` (id or name) gives; `client` (id or name) where the pool has several."""
     body = json_body(visit)
