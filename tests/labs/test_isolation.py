@@ -15,6 +15,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import pytest
 from botocore.exceptions import ClientError
+from by_hand import Person
 
 from sts_emulator.cli.control import Control
 from sts_emulator.cli.learner import Learner
@@ -383,6 +384,23 @@ def test_no_answer_is_told_before_it_came_and_no_prediction_to_others(both):
     ada.start("assume-role")
     guesses = [step["prediction"]["guess"] for step in ada.read("assume-role")["steps"] if step["prediction"]]
     assert guesses == [None] * len(guesses)
+
+
+def test_she_does_not_sign_in_as_his_root(both, guarded):
+    """Not with the password that root has where nobody else can connect, nor with her own root's."""
+    hers, bens, _ = begun(both, "assume-role")
+    account = bens["values"]["account"]
+    keys = [
+        json.loads(asked(f"{guarded}/_emulator/api/worlds/{world}/credentials", token)[1])["secret_access_key"]
+        for world, token in ((ADA, derived(TOKEN, ADA)), (BEN, TOKEN))
+    ]
+    person, page = Person(guarded), f"{both[1].endpoint}/signin"
+    with person.http:
+        for password in ("root", "", keys[0], hers["environment"]["secret_access_key"]):
+            person.open(page).send(account=account, username="root", password=password)
+            assert (person.page.status_code, "authentication information is incorrect" in person.text) == (403, True)
+        person.open(page).send(account=account, username="root", password=keys[1])
+        assert f"arn:aws:iam::{account}:root" in person.text
 
 
 @pytest.mark.usefixtures("both")

@@ -40,6 +40,11 @@ def settled(settings: Settings) -> str:
     return settings.token or secrets.token_urlsafe(24)
 
 
+def asked_for(settings: Settings) -> bool:
+    """Whether the server asks for a token, because others than its user can connect."""
+    return settings.token not in ("", NONE)
+
+
 def derived(token: str, world: str = "", *, reads: bool = False) -> str:
     """The token for one world, or for all, which may only be good for reading."""
     scope = f"{'read' if reads else 'write'}:{world or ALL}"
@@ -85,4 +90,4 @@ def _given(authorization: str) -> str:
 
 def only_reads(settings: Settings, authorization: str) -> bool:
     """Whether the token that was checked is good for reading alone, so that secrets are left out."""
-    return settings.token not in ("", NONE) and _given(authorization).startswith("read:")
+    return asked_for(settings) and _given(authorization).startswith("read:")

@@ -26,8 +26,10 @@ def account_of(world: World, text: str) -> str:
     return next(known, "") if text else ""
 
 
-def verify(world: World, account: str, name: str, password: str) -> Session:
+def verify(world: World, account: str, name: str, password: str, *, among_others: bool) -> Session:
     """The session of who has that password: a user with a login profile, or root, whose password here is `root`.
+
+    `among_others`: not only the server's user can connect, so that root's password is an access key's secret instead.
 
     Raises:
         AwsError: Refused 403, one sentence for all; 429 after too many tries.
@@ -35,7 +37,8 @@ def verify(world: World, account: str, name: str, password: str) -> Session:
     if not people.may_try_password(world, f"{account[:64]}/{name[:128].lower()}"):
         raise AwsError("Refused", TOO_MANY, status=429)
     session = session_of(world, account, name)
-    if session is None or not _is_password(world, session, password[:1_000]):
+    is_right = _is_password if session is None or session.name or not among_others else _is_secret
+    if session is None or not is_right(world, session, password[:1_000]):
         raise AwsError("Refused", WRONG, status=403)
     return session
 
@@ -59,6 +62,12 @@ def session_of(world: World, account: str, name: str) -> Session | None:
 def arn(account: str, name: str) -> str:
     """What somebody would be if they are who they say."""
     return names.root_arn(account) if name == ROOT else names.iam_arn(account, "user", "/", name[:64])
+
+
+def _is_secret(world: World, root: Session, text: str) -> bool:
+    keys = [key for key in world.page(documents.ACCESS_KEY) if (key["account"], key["user"]) == (root.account, "")]
+    given = text.encode("utf-8", "replace")
+    return any(hmac.compare_digest(given, key["secret"].encode()) for key in keys if key["status"] == "Active")
 
 
 def _is_password(world: World, session: Session, text: str) -> bool:
