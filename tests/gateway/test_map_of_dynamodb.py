@@ -125,6 +125,68 @@ def test_a_statement_that_is_not_plain_is_about_any_table(statement):
     assert pairs(needs("ExecuteStatement", Statement=statement))[0][1] == "*"
 
 
+@pytest.mark.parametrize(
+    ("statement", "leading", "scans"),
+    [
+        ("SELECT * FROM games WHERE user = 'ann'", ("ann",), "false"),
+        ("SELECT * FROM games WHERE 'ann' = \"user\" AND score > 3", ("ann",), "false"),
+        ("SELECT * FROM games WHERE user IN ['ann', 'it''s', ?] AND score = -7", ("ann", "it's", "eve"), "false"),
+        ("SELECT * FROM games WHERE user = ?", ("eve",), "false"),
+        ("SELECT * FROM games WHERE user = 'ann' OR score = 7", ("ann",), "true"),
+        ("SELECT * FROM games WHERE NOT user = 'ann'", ("ann",), "true"),
+        ("SELECT * FROM games WHERE begins_with(user, 'a')", None, "true"),
+        ("SELECT * FROM games WHERE score = 7", None, "true"),
+        ("SELECT * FROM games", None, "true"),
+        ("INSERT INTO games VALUE {'user': 'ann', \"score\": 7, 'x': {'y': 'z'}}", ("ann",), None),
+        ("UPDATE games SET score = 7 WHERE user = 'ann' AND score = ?", ("ann",), None),
+        ("DELETE FROM games WHERE user = 'ann'", ("ann",), None),
+    ],
+)
+def test_a_statement_tells_its_leading_keys_and_whether_it_scans(statement, leading, scans):
+    (need,) = needs("ExecuteStatement", "user", Statement=statement, Parameters=[{"S": "eve"}])
+    assert need.keys.get("dynamodb:leadingkeys") == leading
+    assert need.keys.get("dynamodb:fulltablescan") == (scans and (scans,))
+
+
+def test_each_statement_of_several_has_its_own_parameters():
+    statements = [{"Statement": "SELECT * FROM games WHERE user = ?", "Parameters": [{"S": who}]} for who in ("a", "b")]
+    for operation, member in (("BatchExecuteStatement", "Statements"), ("ExecuteTransaction", "TransactStatements")):
+        asked = needs(operation, "user", **{member: statements})
+        assert [need.keys["dynamodb:leadingkeys"] for need in asked] == [("a",), ("b",)]
+        assert {need.keys["dynamodb:enclosingoperation"] for need in asked} == {(operation,)}
+
+
+def test_where_the_partition_key_is_not_known_every_value_of_a_statement_counts():
+    (need,) = needs("ExecuteStatement", Statement="SELECT * FROM games WHERE user = 'ann' AND score = 7")
+    assert (need.keys["dynamodb:leadingkeys"], need.keys["dynamodb:fulltablescan"]) == (("ann", "7"), ("true",))
+
+
+@pytest.mark.parametrize(
+    ("statement", "attributes", "select"),
+    [
+        ("SELECT * FROM games WHERE user = 'ann'", ("user",), "ALL_ATTRIBUTES"),
+        ('SELECT score, a.b[0].c, "my-own" FROM games', ("score", "a", "my-own"), "SPECIFIC_ATTRIBUTES"),
+        ("SELECT score FROM games WHERE size(tags) > 2 ORDER BY score DESC", ("score", "tags"), "SPECIFIC_ATTRIBUTES"),
+        ("UPDATE games SET a = 'b' REMOVE c WHERE user = 'ann' RETURNING ALL OLD *", ("a", "c", "user"), None),
+        ("INSERT INTO games VALUE {'user': 'ann', 'score': 'score'}", ("user", "score"), None),
+    ],
+)
+def test_a_statement_tells_its_attributes(statement, attributes, select):
+    (need,) = needs("ExecuteStatement", "user", Statement=statement)
+    assert need.keys["dynamodb:attributes"] == attributes
+    assert need.keys.get("dynamodb:select") == (select and (select,))
+
+
+@pytest.mark.parametrize(
+    "statement", ["'", '"', "SELECT", "a = ", "SELECT * FROM t WHERE", "WHERE = =", "- 1 = -", "x IN ["]
+)
+def test_half_a_statement_is_read_all_the_same(statement):
+    assert (
+        needs("ExecuteStatement", "user", Statement=statement)[0].resource
+        == f"{TABLE}{'t' if ' t ' in statement else '*'}"
+    )
+
+
 def test_what_is_no_statement_may_be_any_action_on_any_table():
     assert len(pairs(needs("ExecuteStatement", Statement="; ?"))) == 4
 

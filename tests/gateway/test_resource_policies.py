@@ -229,9 +229,10 @@ accounts:
         inline:
           mine:
             - Effect: Allow
-              Action: ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"]
+              Action: ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:PartiQLSelect"]
               Resource: "arn:aws:dynamodb:us-east-1:111122223333:table/notes"
               Condition: {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": "${aws:username}"}}
+            - {Effect: Deny, Action: "dynamodb:PartiQLSelect", Resource: "*", Condition: {Bool: {"dynamodb:FullTableScan": "true"}}}
 """
 
 
@@ -254,3 +255,8 @@ def test_everybody_has_items_of_their_own(lab: Aws):
     assert ann.get_item(TableName="notes", Key=key)["Item"]["text"] == {"S": "bread"}
     answer = refused(ann.put_item, TableName="notes", Item={**note, "owner": {"S": "bob"}})
     assert answer["Error"]["Code"] == "AccessDeniedException"
+    own = ann.execute_statement(Statement="SELECT text FROM notes WHERE owner IN ['ann']")
+    assert own["Items"] == [{"text": {"S": "bread"}}]
+    for of in ("", " WHERE owner IN ['bob']", " WHERE owner IN ['ann', 'bob']", " WHERE number = 1"):
+        answer = refused(ann.execute_statement, Statement=f"SELECT text FROM notes{of}")
+        assert answer["Error"]["Code"] == "AccessDeniedException"

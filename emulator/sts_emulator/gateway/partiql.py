@@ -8,8 +8,11 @@ about any table, which only a policy for every table allows.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
+from sts_emulator.gateway import partiql_terms
+from sts_emulator.gateway.partiql_terms import Terms
 from sts_emulator.policy.values import dataclass
 
 ACTIONS: Final = {
@@ -19,7 +22,7 @@ ACTIONS: Final = {
     "UPDATE": "PartiQLUpdate",
     "DELETE": "PartiQLDelete",
 }
-_TOKEN: Final = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|[A-Za-z_]\w*|\S""")
+_TOKEN: Final = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|[A-Za-z_]\w*|[0-9]+(?:\.[0-9]+)?|\S""")
 _LONGEST: Final = 8_192
 """Characters of a statement that DynamoDB takes; nobody waits until a longer one is read."""
 
@@ -38,10 +41,11 @@ class Statement:
     actions: tuple[str, ...]
     table: str
     index: str = ""
+    terms: Terms = Terms()
 
 
-def read(text: str) -> Statement:
-    """What the statement is, as far as it is plain."""
+def read(text: str, parameters: Sequence[str] = ()) -> Statement:
+    """What the statement is, as far as it is plain. `parameters` stand for its question marks."""
     if len(text) > _LONGEST:
         return Statement(tuple(dict.fromkeys(ACTIONS.values())), "*")
     tokens = _TOKEN.findall(text)
@@ -49,7 +53,7 @@ def read(text: str) -> Statement:
     is_one = verb in ACTIONS and ";" not in tokens[:-1]
     actions = (ACTIONS[verb],) if is_one else tuple(dict.fromkeys(ACTIONS.values()))
     table, index = _table(verb, tokens) if "--" not in text and "/*" not in text else ("*", "")
-    return Statement(actions, table, index)
+    return Statement(actions, table, index, partiql_terms.read(tokens, (table, index), parameters))
 
 
 def _table(verb: str, tokens: list[str]) -> tuple[str, str]:

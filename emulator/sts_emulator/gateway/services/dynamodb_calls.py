@@ -14,6 +14,7 @@ from sts_emulator.gateway import parameters as read
 from sts_emulator.gateway import partiql
 from sts_emulator.gateway.call import Need
 from sts_emulator.gateway.overlay import Overlay, Question, Rule
+from sts_emulator.gateway.partiql_terms import Terms
 
 _TRANSACTED: Final = {
     "Get": "GetItem",
@@ -174,15 +175,28 @@ def _some(rule: Rule, action: str) -> Rule:
 
 def _stated(question: Question) -> Iterable[Need]:
     call = question.call
-    for text in read.at(call.parameters, "Statement|Statements.Statement|TransactStatements.Statement") or ("",):
-        statement = partiql.read(text)
+    several = [part for name in ("Statements", "TransactStatements") for part in read.structures(call.parameters, name)]
+    enclosing = {"dynamodb:enclosingoperation": (call.operation,)} if call.operation != "ExecuteStatement" else {}
+    for given in several or [call.parameters]:
+        parameters = [next(iter(_scalar(value)), "") for value in given.get("Parameters") or ()]
+        statement = partiql.read(str(given.get("Statement") or ""), parameters)
         arn = _table(question, statement.table, statement.index)
+        keys = _keys_of_terms(statement.terms, question.partition_key(arn))
         for action in statement.actions:
-            need = question.need(action, arn)
-            enclosing = (
-                {"dynamodb:enclosingoperation": (call.operation,)} if call.operation != "ExecuteStatement" else {}
-            )
-            yield Need(need.action, arn, {**need.keys, **enclosing})
+            need, known = question.need(action, arn), question.known.actions[action].keys
+            told = {key: values for key, values in keys.items() if values and key in known}
+            yield Need(need.action, arn, {**need.keys, **told, **enclosing})
+
+
+def _keys_of_terms(terms: Terms, partition_key: str) -> dict[str, tuple[str, ...]]:
+    """Values of the partition key as `_leading` has them; what is not narrowed by that key reads the whole table."""
+    leading = [value for name, value in terms.equal if partition_key in ("", name)]
+    return {
+        "dynamodb:leadingkeys": tuple(dict.fromkeys(leading)),
+        "dynamodb:attributes": terms.attributes,
+        "dynamodb:fulltablescan": ("false" if partition_key in terms.narrowed_by else "true",),
+        "dynamodb:select": ("ALL_ATTRIBUTES" if terms.selects_all else "SPECIFIC_ATTRIBUTES",),
+    }
 
 
 def _copied_table(question: Question) -> Iterable[Need]:
