@@ -8,6 +8,12 @@ OVERLAY = Overlay(
     members={"RepositoryName": "repositoryName|repositoryNames", "Account": "registryId"},
     tags_with={"CreateRepository": "TagResource"},
     passes={
-        f"{verb}RepositoryCreationTemplate": ("customRoleArn", "ecr.amazonaws.com") for verb in ("Create", "Update")
+        **{
+            f"{verb}RepositoryCreationTemplate": ("customRoleArn", "ecr.amazonaws.com") for verb in ("Create", "Update")
+        },
+        **{
+            f"{verb}PullThroughCacheRule": ("customRoleArn", "pullthroughcache.ecr.amazonaws.com")
+            for verb in ("Create", "Update")
+        },
     },
 )

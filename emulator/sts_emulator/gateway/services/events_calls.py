@@ -93,6 +93,7 @@ OVERLAY = Overlay(
         "PutEvents": _sent,
         "StartReplay": _replayed,
     },
+    passes=dict.fromkeys(("CreateEndpoint", "UpdateEndpoint"), ("RoleArn", "events.amazonaws.com")),
     tags_with={"CreateEventBus": "TagResource", "PutRule": "TagResource"},
     more_keys=_more_keys,
 )

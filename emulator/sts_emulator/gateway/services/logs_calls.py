@@ -38,6 +38,12 @@ _OF_GROUPS: Final = (
 _OF_STREAMS: Final = ("CreateLogStream", "DeleteLogStream", "GetLogEvents", "PutLogEvents")
 
 
+_OF_QUERIES: Final = "|".join(
+    ("executionRoleArn", *(f"destinationConfiguration.{kind}Configuration.roleArn" for kind in ("s3", "lookupTable")))
+)
+"""Where a scheduled query names the roles that it goes by."""
+
+
 def _group(question: Question, name: str) -> str:
     """The ARN of a group, which calls name by itself or by its ARN, with or without `:*`."""
     return name.removesuffix(":*") if name.startswith("arn:") else question.arn("log-group", LogGroupName=name or "*")
@@ -87,6 +93,9 @@ OVERLAY = Overlay(
         "PutSubscriptionFilter": _subscribed,
         "PutDeliverySource": _sourced,
     },
-    passes=dict.fromkeys(("PutDestination", "PutSubscriptionFilter"), ("roleArn", "logs.amazonaws.com")),
+    passes={
+        **dict.fromkeys(("PutDestination", "PutSubscriptionFilter"), ("roleArn", "logs.amazonaws.com")),
+        **dict.fromkeys(("CreateScheduledQuery", "UpdateScheduledQuery"), (_OF_QUERIES, "logs.amazonaws.com")),
+    },
     tags_with={"CreateLogGroup": "TagResource"},
 )

@@ -17,7 +17,7 @@ _WRITTEN: Final = ("CreateSecret", "PutSecretValue", "UpdateSecret")
 _OTHERS: Final = (
     *("CancelRotateSecret", "DeleteResourcePolicy", "DeleteSecret", "DescribeSecret", "GetResourcePolicy"),
     *("ListSecretVersionIds", "PutResourcePolicy", "RemoveRegionsFromReplication", "ReplicateSecretToRegions"),
-    *("RestoreSecret", "RotateSecret", "StopReplicationToReplica", "TagResource", "UntagResource"),
+    *("RestoreSecret", "StopReplicationToReplica", "TagResource", "UntagResource"),
     *("UpdateSecretVersionStage", "ValidateResourcePolicy"),
 )
 
@@ -45,6 +45,13 @@ def _on_key(question: Question, action: str) -> list[Need]:
 _KEYED: Final = (*_READ, *_WRITTEN)
 
 
+def _rotated(question: Question) -> list[Need]:
+    """Who lets a function rotate a secret must be allowed to invoke it (API Reference, "RotateSecret")."""
+    function = question.first("RotationLambdaARN")
+    invoked = [Need("lambda:InvokeFunction", function, {})] if function else []
+    return [question.need("RotateSecret", _secret(question, question.first("SecretId"))), *invoked]
+
+
 def _batch(question: Question) -> list[Need]:
     """Each secret that is named; with filters it may be any."""
     names = read.at(question.call.parameters, "SecretIdList") or ("",)
@@ -56,6 +63,7 @@ OVERLAY = Overlay(
     rules={
         **{name: _on_secret(name) for name in (*_READ, *_WRITTEN, *_OTHERS)},
         "BatchGetSecretValue": _batch,
+        "RotateSecret": _rotated,
     },
     keys={
         "secretsmanager:name": "Name",
@@ -69,5 +77,6 @@ OVERLAY = Overlay(
         "secretsmanager:blockpublicpolicy": "BlockPublicPolicy",
         "secretsmanager:rotationlambdaarn": "RotationLambdaARN",
     },
+    passes={"RotateSecret": ("ExternalSecretRotationRoleArn", "secretsmanager.amazonaws.com")},
     tags_with={"CreateSecret": "TagResource"},
 )
