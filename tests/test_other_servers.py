@@ -10,17 +10,21 @@ import time
 import urllib.request
 from pathlib import Path
 
+import pytest
+
+from sts_emulator.cli.control import Control, ControlError
 from sts_emulator.emulation import Aws, Emulator
 from sts_emulator.shared_server import free_port
 
+TOKEN = "a-token-of-the-server"
 WORLD = Path(__file__).parent / "bench" / "world.yaml"
 
 
 @contextlib.contextmanager
-def uvicorn():
+def uvicorn(**settings: str):
     port = free_port()
     command = [sys.executable, "-m", "uvicorn", "sts_emulator.app:app", "--port", str(port), "--log-level", "warning"]
-    environment = {"PATH": os.environ["PATH"], "EMULATOR_SCENARIO": str(WORLD)}
+    environment = {"PATH": os.environ["PATH"], "EMULATOR_SCENARIO": str(WORLD), **settings}
     with subprocess.Popen(command, env=environment) as process:
         url = f"http://127.0.0.1:{port}"
         until = time.monotonic() + 30
@@ -47,3 +51,12 @@ def test_it_serves_aws_calls_and_the_control_api():
             "AssumeRole",  # in the role's account
             "AssumeRole",
         ]
+
+
+def test_it_asks_for_a_token_that_it_is_given():
+    """It cannot know where it listens."""
+    with uvicorn(EMULATOR_TOKEN=TOKEN) as url:
+        with contextlib.closing(Control(url, "")) as stranger, pytest.raises(ControlError, match="token"):
+            stranger.api("GET", "worlds")
+        with contextlib.closing(Control(url, TOKEN)) as control:
+            assert control.api("GET", "worlds") == ["default"]

@@ -176,7 +176,12 @@ def test_nobody_else_can_read_it(tmp_path):
     path = tmp_path / "state.sqlite"
     path.touch(0o644)
     state_with_world(path)
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    store = open_store(str(path))
+    Worlds(store).create("beside")
+    modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()}
+    store.close()
+    assert "state.sqlite-wal" in modes, "the log beside it holds what was written last"
+    assert set(modes.values()) == {0o600}
 
 
 def test_a_file_from_before_schemas_had_versions_is_brought_forward(tmp_path):

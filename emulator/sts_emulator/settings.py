@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 from sts_emulator.policy.values import dataclass
 
 PREFIX = "EMULATOR_"
+NO_TOKEN = "none"  # noqa: S105 - the absence of one
+"""The token of a server that asks for none, whoever reaches it."""
 _SEPARATORS = {
     f"{PREFIX}ALLOWED_HOSTS": ",",
     f"{PREFIX}UPSTREAM": ",",
@@ -42,7 +44,8 @@ class Settings:
     scenario: tuple[str, ...] = ()  # files or folders, separated by the system's path separator in the environment
     parameter: tuple[str, ...] = ()  # NAME=VALUE of CloudFormation templates among them (lines in the environment)
     permissive: bool = False  # accept any credentials: for migrating test suites, never the default
-    fetch_issuers: str = "loopback"  # whose keys are fetched: `loopback`, or `https` for any registered issuer
+    fetch_issuers: str = ""  # whose keys are fetched: `loopback`, or `https` for any registered issuer; empty is
+    # `loopback`, or nobody's where a token is asked for
     upstream: tuple[str, ...] = ()  # where services that are not here are: URLs, or SERVICE=URL (commas)
     upstream_account: str = ""  # the account as which all calls go on, for upstreams that know but one
     upstream_patience: int = 60  # seconds in which an upstream has to answer
@@ -57,6 +60,16 @@ class Settings:
     log_format: str = "text"  # or `json`: one object a line, with one for each attempt, and without root credentials
     region: str = "us-east-1"
     account: str = "000000000000"  # whom `--permissive` takes an unknown key for
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether a token is asked for: who calls may be no user of this machine, whose ports are not theirs to try."""
+        return self.token not in ("", NO_TOKEN)
+
+    @property
+    def fetches_here(self) -> bool:
+        """Whether issuers and revocation lists on this machine are asked."""
+        return self.fetch_issuers == "loopback" or not self.is_shared
 
     @property
     def own_ports(self) -> tuple[int, ...]:

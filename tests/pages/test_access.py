@@ -140,6 +140,8 @@ def test_tokens_for_one_world_and_for_reading(guarded):
             ("GET", "/w/mine/_emulator/mailbox"),
             ("PUT", "/w/mine/issuers/x9"),
             ("PUT", "/w/yours/issuers/x9"),
+            ("POST", "/_emulator/api/worlds"),
+            ("DELETE", "/_emulator/api/worlds/yours"),
         )
     }
     assert statuses == {
@@ -156,6 +158,8 @@ def test_tokens_for_one_world_and_for_reading(guarded):
         ("GET", "/w/mine/_emulator/mailbox"): [200, 403, 403],
         ("PUT", "/w/mine/issuers/x9"): [404, 403, 403],
         ("PUT", "/w/yours/issuers/x9"): [403, 403, 403],
+        ("POST", "/_emulator/api/worlds"): [403, 403, 403],
+        ("DELETE", "/_emulator/api/worlds/yours"): [403, 403, 403],
     }
 
 

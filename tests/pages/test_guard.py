@@ -33,6 +33,13 @@ PAGES = [
 ]
 
 
+@pytest.fixture(scope="module")
+def everywhere(serve):
+    """The URL of a server that listens everywhere, and asks for no token."""
+    with serve("--host", "0.0.0.0", "--token", "none") as (url, _):
+        yield url
+
+
 @pytest.mark.parametrize(("method", "path"), PAGES)
 def test_a_foreign_name_that_is_pointed_at_us_gets_nothing(emulator_server, method, path):
     """DNS rebinding: the browser believes that it talks to evil.example, and sends that as Host and Origin."""
@@ -93,9 +100,13 @@ def test_names_of_this_machine_and_addresses_are_ours(emulator_server, host):
 @pytest.mark.parametrize(
     "host", ["testserver", "emulator", "1234", "127.1", "localhost.evil.example", "127.0.0.1.nip.io", "sts-emulator"]
 )
-def test_names_that_others_could_have_are_not(emulator_server, host):
-    assert ask(emulator_server.url, "GET", "/_emulator/api/worlds", Host=host).status == 403
-    assert ask(emulator_server.url, "GET", "/issuers", Host=host).status == 403
+def test_names_that_others_could_have_are_not(emulator_server, everywhere, host):
+    for url in (emulator_server.url, everywhere):
+        assert ask(url, "GET", "/_emulator/api/worlds", Host=host).status == 403
+        assert ask(url, "GET", "/issuers", Host=host).status == 403
+    assert (
+        ask(everywhere, "GET", "/_emulator/api/worlds", Host="192.0.2.7").status == 200
+    )  # an address is nobody else's
 
 
 def test_further_names_are_allowed_by_name(serve):

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from sts_emulator.core.hosts import is_loopback
 from sts_emulator.core.store import Kind
 from sts_emulator.core.world import World
+from sts_emulator.settings import Settings
 
 
 class Hook(TypedDict):
@@ -49,15 +50,23 @@ def replace(world: World, wanted: Mapping[str, str]) -> None:
             world.add(HOOK, arn, {"arn": arn, "url": url})
 
 
-def fault(arn: str, url: str, *, hosts: tuple[str, ...], own_ports: tuple[int, ...]) -> str:
-    """What is wrong with a hook, or nothing. `hosts` are allowed beside this machine, on which `own_ports` are ours."""
+def fault(arn: str, url: str, settings: Settings) -> str:
+    """What is wrong with a hook, or nothing."""
     if not _ARN.fullmatch(arn):
         return f"`{arn[:200]}` is no ARN of a Lambda function"
-    return url_fault(url, hosts=hosts, own_ports=own_ports)
+    return hook_fault(url, settings)
 
 
-def url_fault(url: str, *, hosts: tuple[str, ...], own_ports: tuple[int, ...], option: str = "--hook-host") -> str:
-    """What is wrong with a URL that is to be asked, or nothing; `option` names the hosts that are allowed."""
+def hook_fault(url: str, settings: Settings) -> str:
+    """What is wrong with its URL, or nothing."""
+    return url_fault(url, settings, settings.hook_host, "--hook-host")
+
+
+def url_fault(url: str, settings: Settings, hosts: tuple[str, ...], option: str) -> str:
+    """What is wrong with a URL that is to be asked, or nothing; `option` names the `hosts` that are allowed.
+
+    This machine is allowed without, unless others than its users may call: an answer would tell them of its ports.
+    """
     try:
         parts = urlsplit(url) if _URL.fullmatch(url) else urlsplit("")
         host, port = (parts.hostname or "").lower(), parts.port
@@ -65,9 +74,10 @@ def url_fault(url: str, *, hosts: tuple[str, ...], own_ports: tuple[int, ...], o
         return f"`{url[:200]}` is no URL"
     if parts.scheme not in ("http", "https") or not host or parts.username is not None or parts.fragment:
         return f"`{url[:200]}` is no URL such as http://127.0.0.1:8000/hook"
-    if not is_loopback(host) and host not in hosts:
-        return f"`{host[:200]}` is not this machine; `serve {option} {host[:200]}` allows it"
+    if host not in hosts and (settings.is_shared or not is_loopback(host)):
+        what = "the machine of a server that asks for a token" if is_loopback(host) else "not this machine"
+        return f"`{host[:200]}` is {what}; `serve {option} {host[:200]}` allows it"
     port = port or (443 if parts.scheme == "https" else 80)
-    if is_loopback(host) and port in own_ports:  # or a hook could be the control API
+    if is_loopback(host) and port in settings.own_ports:  # or a hook could be the control API
         return f"`{url[:200]}` is this server itself, or what is behind its door"
     return ""

@@ -59,12 +59,14 @@ _HELP = {
     "dependent_permissions": "ask for the permissions on KMS keys behind objects, queues, topics and secrets, too",
     "triggers": "Python module or file whose functions play Lambda triggers of user pools; may be given several times "
     "(docs/cognito.md)",
-    "hook_host": "a host beside this machine to which triggers may be posted; may be given several times",
-    "provider_host": "a host beside this machine that user pools may ask as an identity provider; may be given several "
-    "times",
+    "hook_host": "a host beside this machine (or this, where a token is asked for) to which triggers may be posted; "
+    "may be given several times",
+    "provider_host": "a host beside this machine (or this, where a token is asked for) that user pools may ask as an "
+    "identity provider; may be given several times",
     "trigger_patience": "seconds in which a trigger of a user pool has to answer, three times",
     "record": "file to which what was used is appended, by principal (`sts-emulator least-privilege` reads it)",
-    "fetch_issuers": "whose keys are fetched: `loopback`, or `https` for every registered issuer",
+    "fetch_issuers": "whose keys are fetched: `loopback`, or `https` for every registered issuer (default: loopback, "
+    "or nobody's where a token is asked for)",
     "log_format": "`text`, or `json`: one object a line, also one for each attempt, and no credentials at start",
     "region": "region of requests that name none",
     "account": "account for which --permissive takes an unknown access key",

@@ -223,9 +223,8 @@ async def get_hooks(world: TheWorld) -> dict[str, str]:
 @router.put("/worlds/{world}/hooks", summary="Say what plays Lambda triggers")
 async def set_hooks(server: TheServer, world: TheWorld, hooks: dict[str, str]) -> dict[str, str]:
     """URLs by ARN, in place of those before: on this machine, or a host that `serve --hook-host` names."""
-    settings = server.settings
     for arn, url in hooks.items():
-        if wrong := trigger_hooks.fault(arn, url, hosts=settings.hook_host, own_ports=settings.own_ports):
+        if wrong := trigger_hooks.fault(arn, url, server.settings):
             raise HTTPException(422, wrong)
     if len(hooks) > trigger_hooks.MOST:
         raise HTTPException(422, f"more than {trigger_hooks.MOST} hooks")

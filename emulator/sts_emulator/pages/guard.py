@@ -63,7 +63,7 @@ def check_token(headers: Headers, settings: Settings, method: str, world: str, p
     Raises:
         AwsError: Unauthorized 401, AccessDenied 403.
     """
-    if tokens.asked_for(settings):
+    if settings.is_shared:
         tokens.check(settings.token, headers.get("authorization", ""), world, writes=method not in _READS, path=path)
 
 

@@ -13,10 +13,7 @@ from typing import Final
 
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.hosts import is_loopback
-from sts_emulator.settings import Settings
-
-NONE: Final = "none"
-"""The setting of a server that asks for no token, whoever reaches it."""
+from sts_emulator.settings import NO_TOKEN, Settings
 
 ALL: Final = "*"
 """Instead of a world: what concerns them all."""
@@ -33,16 +30,11 @@ def settled(settings: Settings) -> str:
     Raises:
         ValueError: it can be guessed.
     """
-    if settings.token == NONE or (not settings.token and is_loopback(settings.host)):
+    if settings.token == NO_TOKEN or (not settings.token and is_loopback(settings.host)):
         return ""
     if settings.token and len(settings.token) < LEAST:
         raise ValueError(f"a token has {LEAST} characters at least")
     return settings.token or secrets.token_urlsafe(24)
-
-
-def asked_for(settings: Settings) -> bool:
-    """Whether the server asks for a token, because others than its user can connect."""
-    return settings.token not in ("", NONE)
 
 
 def derived(token: str, world: str = "", *, reads: bool = False) -> str:
@@ -88,6 +80,12 @@ def _given(authorization: str) -> str:
         return ""
 
 
+def is_for_one_world(settings: Settings, authorization: str) -> bool:
+    """Whether the token that was checked is good for nothing that concerns all."""
+    given = _given(authorization)
+    return settings.is_shared and given != settings.token and given.split(":")[1] != ALL
+
+
 def only_reads(settings: Settings, authorization: str) -> bool:
     """Whether the token that was checked is good for reading alone, so that secrets are left out."""
-    return asked_for(settings) and _given(authorization).startswith("read:")
+    return settings.is_shared and _given(authorization).startswith("read:")

@@ -27,9 +27,8 @@ class Hooks(Shape):
 
 def _connect(seed: Seed, declared: Hooks) -> None:
     """Beside those that are there: what a scenario does not mention stays as it is."""
-    settings = seed.server.settings
     for arn, url in declared.urls.items():
-        wrong = trigger_hooks.fault(arn, url, hosts=settings.hook_host, own_ports=settings.own_ports)
+        wrong = trigger_hooks.fault(arn, url, seed.server.settings)
         if wrong:
             raise ScenarioError.at(declared.where.at(arn), wrong)
     wanted = {**trigger_hooks.hooks(seed.world), **declared.urls}

@@ -12,7 +12,6 @@ from urllib.parse import urlsplit
 from sts_emulator.analysis.suggest import expectation
 from sts_emulator.core.world import DEFAULT, World
 from sts_emulator.idp.presets import PRESETS, misspelt
-from sts_emulator.pages.tokens import NONE
 from sts_emulator.pages.visit import Visit
 from sts_emulator.policy.arns import account_in
 from sts_emulator.policy.deciding.engine import Request
@@ -41,7 +40,7 @@ class Place:
 
     @classmethod
     def of(cls, visit: Visit) -> Place:
-        return cls(visit.base_url, visit.world.name, visit.server.settings.token not in ("", NONE))
+        return cls(visit.base_url, visit.world.name, visit.server.settings.is_shared)
 
     @property
     def server(self) -> str:

@@ -10,6 +10,7 @@ from pydantic import Field
 from sts_emulator.accounts import documents
 from sts_emulator.console.dependencies import Beside, Strict, TheServer, TheWorld
 from sts_emulator.network.listeners import Asked, Kind, Listener, ListenerError, Listeners
+from sts_emulator.pages import tokens
 from sts_emulator.workloads import launch
 from sts_emulator.workloads.launch import LaunchError, Wanted
 from sts_emulator.workloads.relaying import Relayed, relay
@@ -75,10 +76,12 @@ async def list_listeners(listeners: TheListeners, world: TheWorld) -> list[dict[
 
 @router.post("/listeners", status_code=201, summary="Open a listener")
 async def open_listener(
-    server: TheServer, listeners: TheListeners, world: TheWorld, new: NewListener
+    request: Request, server: TheServer, listeners: TheListeners, world: TheWorld, new: NewListener
 ) -> dict[str, Any]:
     """A socket of its own for an instance's metadata service, an endpoint, TLS under AWS's names, or a proxy to it."""
     workload = new.workload
+    if new.port and tokens.is_for_one_world(server.settings, request.headers.get("authorization", "")):
+        raise HTTPException(403, "a token for one world opens listeners on any free port: ask for none")
     if new.kind == "imds":
         instance = launch.find_instance(world, workload)
         workload = instance["id"] if instance else workload

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 OVER = ("NotAuthorizedException", "Invalid session for the user.")
@@ -78,6 +80,7 @@ def test_a_riddle(riddled, hooks):
     assert sources == [
         *("DefineAuthChallenge", "CreateAuthChallenge", "VerifyAuthChallengeResponse", "DefineAuthChallenge")
     ]
+    assert "a cat" not in json.dumps(riddled.aws.events())  # what they were told is kept without it
     first, made, judged, last = (event["request"] for event in hooks.events)
     assert first["session"] == []
     assert "clientMetadata" not in first

@@ -7,6 +7,7 @@ import json
 import shutil
 import ssl
 import threading
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +19,7 @@ from urllib.parse import urlsplit
 from x509_signing import Answer, Identity, create_session
 
 from sts_emulator.idp import pki
+from sts_emulator.idp.certificates import Wish, certify, make_key
 
 REPOSITORY = Path(__file__).parents[3]
 
@@ -152,3 +154,15 @@ def tls(endpoint_url, folder):
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def leaf_of(stage, by="lab-issuing", key="ec-p256", chain=None, **wish):
+    """A certificate that the lab's authority issues as the test wishes."""
+    authority = stage.identity(by) if isinstance(by, str) else by
+    pair = certify(Wish(**{"subject": {"CN": "leaf"}, **wish}), make_key(key), authority, time.time())
+    return Identity(pair.certificate, pair.key, [authority.certificate] if chain is None else chain)
+
+
+def refused(answer, error):
+    assert (answer.status, answer.error) == (403, error)
+    assert "credentialSet" not in answer.body

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
-from contextlib import contextmanager
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
+from roles_anywhere_stage import leaf_of, refused
 from x509_signing import Identity, der, send
 
 from sts_emulator.idp import pki
@@ -22,11 +20,6 @@ UNTRUSTED = "AccessDeniedException: Untrusted signing certificate"
 INSUFFICIENT = "AccessDeniedException: Untrusted certificate. Insufficient certificate"
 INVALID = "AccessDeniedException: Invalid signature"
 REVOKED = "AccessDeniedException: Certificate revoked"
-
-
-def refused(answer, error):
-    assert (answer.status, answer.error) == (403, error)
-    assert "credentialSet" not in answer.body
 
 
 # -- the certificate --------------------------------------------------------------------------------------------------
@@ -86,13 +79,6 @@ def test_a_certificate_that_vouches_for_itself_is_not_trusted(stage):
     own = certify(Wish(subject={"CN": "web-01.lab.example"}), make_key("ec-p256"), None, time.time())
 
     refused(stage.session(Identity(own.certificate, own.key)), UNTRUSTED)
-
-
-def leaf_of(stage, by="lab-issuing", key="ec-p256", chain=None, **wish):
-    """A certificate that the lab's authority issues as the test wishes."""
-    authority = stage.identity(by) if isinstance(by, str) else by
-    pair = certify(Wish(**{"subject": {"CN": "leaf"}, **wish}), make_key(key), authority, time.time())
-    return Identity(pair.certificate, pair.key, [authority.certificate] if chain is None else chain)
 
 
 def test_an_end_entity_certificate_needs_a_key_usage(stage):
@@ -520,84 +506,3 @@ def test_an_untrusted_certificate_is_not_remembered(stage):
     stage.session("web-01", signature="00")
 
     assert stage.control.list_subjects()["subjects"] == []
-
-
-# -- CRL distribution points ------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def published(answers):
-    """A server of this machine that publishes lists under its paths."""
-
-    class Page(BaseHTTPRequestHandler):
-        def do_GET(self):
-            body = answers.get(self.path)
-            self.send_response(404 if body is None else 200)
-            self.end_headers()
-            self.wfile.write(body or b"")
-
-        def log_message(self, *_):
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Page)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-
-def test_an_anchor_may_ask_the_distribution_points(stage):
-    anchor = stage.anchor_for("lab-root", crlDpRevocationEnabled=True)
-    issuing, answers = stage.identity("lab-issuing"), {}
-    with published(answers) as url:
-        identity = leaf_of(stage, crl_url=f"{url}/issuing.crl")
-        serial = identity.certificate.serial_number
-        answers["/issuing.crl"] = revocation_list(issuing, [], time.time()).public_bytes(Encoding.DER)
-        assert stage.session(identity, stage.ask(trustAnchorArn=anchor)).status == 201
-
-        answers["/issuing.crl"] = revocation_list(issuing, [serial], time.time()).public_bytes(Encoding.DER)
-        refused(stage.session(identity, stage.ask(trustAnchorArn=anchor)), REVOKED)
-        assert stage.session(identity).status == 201  # the other anchor does not ask
-
-
-def test_a_distribution_point_that_does_not_say_refuses(stage):
-    anchor = stage.anchor_for("lab-root", crlDpRevocationEnabled=True)
-    ask = stage.ask(trustAnchorArn=anchor)
-    stale = revocation_list(stage.identity("lab-issuing"), [], time.time() - 90 * 86400)
-    forged = revocation_list(stage.identity("rogue-root"), [], time.time())
-    answers = {
-        "/stale": certificate_pem(stale).encode(),
-        "/forged": certificate_pem(forged).encode(),
-        "/garbage": b"no list",
-        "/large": b"-" * 400_000,
-    }
-    with published(answers) as url:
-        for path, reason in (
-            ("/missing", "answered 404"),
-            ("/stale", "out of date"),
-            ("/forged", "is not the issuer's"),
-            ("/garbage", "revocation status"),
-            ("/large", "larger than"),
-        ):
-            refused(stage.session(leaf_of(stage, crl_url=url + path), ask), UNTRUSTED)
-            assert reason in stage.evidence()["refused"], path
-
-
-@pytest.mark.parametrize(
-    "url", ["http://example.com/a.crl", "https://127.0.0.1/a.crl", "file:///etc/passwd", "ldap://x/y"]
-)
-def test_distribution_points_elsewhere_are_never_asked(stage, url):
-    anchor = stage.anchor_for("lab-root", crlDpRevocationEnabled=True)
-
-    refused(stage.session(leaf_of(stage, crl_url=url), stage.ask(trustAnchorArn=anchor)), UNTRUSTED)
-    assert "is not http on this machine" in stage.evidence()["refused"]
-
-
-def test_without_a_distribution_point_there_is_nothing_to_ask(stage):
-    anchor = stage.anchor_for("lab-root", crlDpRevocationEnabled=True)
-
-    assert stage.session("web-01", stage.ask(trustAnchorArn=anchor)).status == 201

@@ -8,7 +8,7 @@ from typing import Final
 
 from sts_emulator.core.errors import AwsError
 from sts_emulator.methods.console_login import console_people, own_passwords, permission, second_factors
-from sts_emulator.pages import passkeys, render, tokens
+from sts_emulator.pages import passkeys, render
 from sts_emulator.pages.console import ConsoleSession, arn_of, sign_in_header
 from sts_emulator.pages.refusals import as_page
 from sts_emulator.pages.routes import page
@@ -41,7 +41,7 @@ def sign_in(visit: Visit) -> Response:
     before = visit.context("signin", "ConsoleLogin")
     try:
         permission.check_before(before, account, console_people.arn(account, name))
-        among_others = tokens.asked_for(visit.server.settings)
+        among_others = visit.server.settings.is_shared
         session = console_people.verify(
             visit.world, account, name, fields.get("password", ""), among_others=among_others
         )

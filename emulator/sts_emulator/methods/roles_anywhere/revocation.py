@@ -70,11 +70,11 @@ def check(path: Path, anchors: Path, lists: Iterable[x509.CertificateRevocationL
                 raise UntrustedError(REVOKED, f"{certificate.subject.rfc4514_string()} is revoked")
 
 
-async def check_distribution_points(path: Path, now: float) -> None:
+async def check_distribution_points(path: Path, now: float, *, may_ask: bool) -> None:
     """Refuse a path whose certificates' own distribution points revoke it, or do not say whether they do.
 
-    A certificate without such a point passes. That a point without an answer refuses is the strict reading; what AWS
-    does is not recorded.
+    A certificate without such a point passes. That a point without an answer refuses, as all do without `may_ask`, is
+    the strict reading; what AWS does is not recorded.
 
     Raises:
         UntrustedError: `Certificate revoked`; `Untrusted signing certificate` when the status cannot be had.
@@ -83,6 +83,8 @@ async def check_distribution_points(path: Path, now: float) -> None:
         urls = list(_points(certificate))
         if not urls:
             continue
+        if not may_ask:
+            raise UntrustedError(UNTRUSTED, f"revocation status of {certificate.subject}: nobody is asked here")
         try:
             crl = load(await distribution.fetch(urls[0]))
         except (distribution.UnavailableError, ValueError) as why:

@@ -112,7 +112,7 @@ async def _trust(ctx: Context, anchor: TrustAnchor, signer: signature.Signer) ->
         ctx.evidence["path"] = [link.subject.rfc4514_string() for link in path]
         revocation.check(path, trusted, revocation.imported(ctx.world, anchor))
         if anchor["crl_dp"]:
-            await revocation.check_distribution_points(path, now)
+            await revocation.check_distribution_points(path, now, may_ask=ctx.server.settings.fetches_here)
     except paths.UntrustedError as why:
         if why.words == revocation.REVOKED:
             subjects.remember(ctx, anchor, signer.certificate, {}, failed=True)

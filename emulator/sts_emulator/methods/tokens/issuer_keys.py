@@ -92,7 +92,13 @@ def _local(world: World, issuer: str) -> KeySet | None:
 
 def _check_permitted(ctx: Context, issuer: str) -> None:
     host = urlsplit(issuer).hostname or ""
-    if not is_loopback(host) and ctx.server.settings.fetch_issuers != "https":
+    settings = ctx.server.settings
+    if is_loopback(host) and not settings.fetches_here:
+        raise KeysUnavailableError(
+            "where a server asks for a token, no issuer on its machine is asked for keys; make it an issuer of this "
+            "world, give its provider a static key set, or set EMULATOR_FETCH_ISSUERS=loopback"
+        )
+    if not is_loopback(host) and settings.fetch_issuers != "https":
         raise KeysUnavailableError(
             f"keys are fetched from loopback issuers only; make {issuer} an issuer of this world, give its provider a "
             "static key set, or set EMULATOR_FETCH_ISSUERS=https"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import secrets
 import threading
@@ -18,6 +19,9 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from managed_login_lab import CALLBACK, PASSWORD, App, Person
+
+from sts_emulator import Aws
+from sts_emulator.cli.control import Control
 
 POOL = "us-east-1_Out1"
 SECRET = "a-secret-of-the-pool-at-the-provider"
@@ -147,8 +151,19 @@ def outsider():
 
 
 @pytest.fixture
-def aws(emulator_server):
-    with emulator_server.world(SCENARIO) as world:
+def aws(request, emulator_server, serve):
+    """A world of the tests' server; with flags as its parameter, of a server that asks for a token."""
+    if (flags := getattr(request, "param", None)) is None:
+        with emulator_server.world(SCENARIO) as world:
+            yield world
+        return
+    token = "a-token-of-the-school-server"
+    with (
+        serve("--scenario", "/dev/null", "--token", token, *flags) as (url, _),
+        contextlib.closing(Control(url, token)) as api,
+        contextlib.closing(Aws(api, "default")) as world,
+    ):
+        world.load(SCENARIO)
         yield world
 
 
@@ -302,6 +317,13 @@ def test_only_this_machine_is_asked(trust, app, person, url, why):
     trust("far", oidc_issuer=url)
     person.open(app.url(identity_provider="far"))
     assert why in person.back["error_description"]
+
+
+@pytest.mark.parametrize(("aws", "is_asked"), [([], False), (["--provider-host", "127.0.0.1"], True)], indirect=["aws"])
+def test_where_a_token_is_asked_for_no_other_port_is_asked(outsider, trust, app, person, is_asked):
+    trust("near", oidc_issuer=outsider.url)
+    person.open(app.url(identity_provider="near"))
+    assert bool(outsider.seen) == is_asked
 
 
 def test_this_server_itself_is_not_asked(aws, outsider, trust, app, person):

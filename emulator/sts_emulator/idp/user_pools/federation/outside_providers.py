@@ -137,8 +137,7 @@ async def _object(
 
 
 def _check(settings: Settings, url: str) -> None:
-    hosts, ports = settings.provider_host, settings.own_ports
-    if fault := trigger_hooks.url_fault(url, hosts=hosts, own_ports=ports, option="--provider-host"):
+    if fault := trigger_hooks.url_fault(url, settings, settings.provider_host, "--provider-host"):
         raise _error(fault)
 
 

@@ -140,7 +140,7 @@ async def _called(ctx: Context, arn: str, event: bytes) -> Any:
     settings = ctx.server.settings
     function = None
     if url:  # looked at again: the settings may be others than when it was stored
-        if fault := trigger_hooks.url_fault(url, hosts=settings.hook_host, own_ports=settings.own_ports):
+        if fault := trigger_hooks.hook_fault(url, settings):
             raise NoAnswerError(fault)
         await outside.get_ready()
     else:
