@@ -6,6 +6,7 @@ import contextlib
 import json
 import socket
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -114,18 +115,27 @@ def test_an_event_tells_what_was_asked_and_answered_and_no_secret(app, hooks, re
 # -- hooks that do not answer ----------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def patient(serve, request):
-    """An app of a server of its own, whose triggers have `request.param` seconds."""
+@pytest.fixture(scope="module")
+def server_of_triggers(serve, request):
+    """A server whose triggers have `request.param` seconds."""
     with serve("--trigger-patience", str(request.param), "--triggers", str(HERE / "triggers.py")) as (url, _):
-        emulator = Emulator(url)
-        with emulator.world() as aws:
-            app = new_pool(aws)
-            app.add_user("ada")
-            yield app
+        yield Emulator(url)
 
 
-@pytest.mark.parametrize("patient", [1], indirect=True)
+@pytest.fixture
+def patient(server_of_triggers):
+    """An app of that server."""
+    with server_of_triggers.world() as aws:
+        yield app_of(aws)
+
+
+def app_of(aws):
+    app = new_pool(aws)
+    app.add_user("ada")
+    return app
+
+
+@pytest.mark.parametrize("server_of_triggers", [1], indirect=True)
 def test_a_hook_that_hangs_is_given_up(patient, hooks, refusal):
     released = threading.Event()
 
@@ -141,7 +151,7 @@ def test_a_hook_that_hangs_is_given_up(patient, hooks, refusal):
         released.set()
 
 
-@pytest.mark.parametrize("patient", [120], indirect=True)
+@pytest.mark.parametrize("server_of_triggers", [120], indirect=True)
 def test_nobody_else_waits_for_a_hook(patient, hooks):
     """Neither others of the same world, who write, nor the control API."""
     asked, released = threading.Event(), threading.Event()
@@ -203,23 +213,25 @@ def wire():
 CHUNKED = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n"
 
 
-@pytest.mark.parametrize("patient", [2], indirect=True)
-@pytest.mark.parametrize(
-    ("head", "piece"),
-    [
-        (CHUNKED, b"1\r\n \r\n"),
-        (b"HTTP/1.1 200 OK\r\ncontent-length: 900000\r\n\r\n", b" "),
-        (b"HTTP/1.1 200 OK\r\n", b"x: y\r\n"),
-        (b"", b"H"),
-        (b"HTTP/1.1 102 Processing\r\n\r\n", b"HTTP/1.1 102 Processing\r\n\r\n"),
-    ],
-    ids=["chunks", "body", "headers", "no HTTP", "not yet"],
-)
-def test_an_answer_that_drips_is_given_up(patient, refusal, wire, head, piece):
-    """Each piece comes soon after the one before: what counts is the time of the whole."""
-    named(patient, "PreAuthentication", "before")
-    patient.aws.hooks({HookServer.arn("before"): wire(head, piece, pause=0.2)})
-    assert refusal(patient.sign_in) in (SLOW, DENIED)
+DRIPS = {
+    "chunks": (CHUNKED, b"1\r\n \r\n"),
+    "body": (b"HTTP/1.1 200 OK\r\ncontent-length: 900000\r\n\r\n", b" "),
+    "headers": (b"HTTP/1.1 200 OK\r\n", b"x: y\r\n"),
+    "no-http": (b"", b"H"),
+    "not-yet": (b"HTTP/1.1 102 Processing\r\n\r\n", b"HTTP/1.1 102 Processing\r\n\r\n"),
+}
+
+
+@pytest.mark.parametrize("server_of_triggers", [1], indirect=True)
+def test_an_answer_that_drips_is_given_up(patient, refusal, wire):
+    """Each piece comes soon after the one before: what counts is the time of the whole. All wait at the same time."""
+    patient.aws.hooks({HookServer.arn(name): wire(*drip, pause=0.2) for name, drip in DRIPS.items()})
+    apps = [app_of(patient.aws) for _ in DRIPS]
+    for app, name in zip(apps, DRIPS, strict=True):
+        named(app, "PreAuthentication", name)
+    with ThreadPoolExecutor(len(apps)) as threads:
+        told = list(threads.map(lambda app: refusal(app.sign_in), apps))
+    assert set(told) <= {SLOW, DENIED}, dict(zip(DRIPS, told, strict=True))
     assert patient.aws.events()  # and the server goes on
 
 
@@ -289,7 +301,7 @@ def named(app, trigger: str, function: str) -> None:
     app.admin.update_user_pool(UserPoolId=app.pool, LambdaConfig={trigger: HookServer.arn(function)})
 
 
-@pytest.mark.parametrize("patient", [120], indirect=True)
+@pytest.mark.parametrize("server_of_triggers", [120], indirect=True)
 def test_functions_of_a_module_that_the_command_line_names(patient, refusal):
     named(patient, "PreSignUp", "pre-sign-up")
     assert sign_up(patient)["UserConfirmed"] is True
@@ -308,7 +320,7 @@ def test_functions_of_a_module_that_the_command_line_names(patient, refusal):
         assert refusal(patient.sign_in) == DENIED
 
 
-@pytest.mark.parametrize("patient", [1], indirect=True)
+@pytest.mark.parametrize("server_of_triggers", [1], indirect=True)
 def test_a_python_function_without_an_end_or_a_measure(patient, refusal):
     named(patient, "PreAuthentication", "huge")
     assert refusal(patient.sign_in) == NO_JSON
