@@ -7,6 +7,7 @@ import gc
 import os
 import re
 import shutil
+import ssl
 import subprocess
 import sys
 import time
@@ -98,6 +99,21 @@ def light_test_runs() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         unneeded = ("schemathesis", "hypothesispytest", "anyio")
         patch.setenv("PYTEST_ADDOPTS", " ".join(f"-p no:{plugin}" for plugin in unneeded))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def authorities_read_once() -> Iterator[None]:
+    """httpx reads the authorities of the whole web for each client that names no others: 25 ms, over a thousand times."""
+    from httpx._transports import default
+
+    create, usual = default.create_ssl_context, default.create_ssl_context()
+
+    def create_unless_usual(*, verify: Any, **others: Any) -> ssl.SSLContext:
+        return usual if verify is True else create(verify=verify, **others)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(default, "create_ssl_context", create_unless_usual)
         yield
 
 
