@@ -18,6 +18,7 @@ import boto3
 import pytest
 from botocore.credentials import ContainerProvider, Credentials
 from botocore.exceptions import CredentialRetrievalError
+from botocore.utils import ContainerMetadataFetcher
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "adding-a-method.md").read_text("utf-8")
@@ -42,7 +43,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the package with the page's method in it, and the page's scenario beside it."""
     folder = tmp_path_factory.mktemp("ninth")
     package = folder / "sts_emulator"
-    shutil.copytree(ROOT / "emulator" / "sts_emulator", package, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "emulator" / "sts_emulator", package)
     (package / "methods" / "kerberos").mkdir()
     (package / "methods" / "kerberos" / "__init__.py").write_text('"""Kerberos tickets."""\n')
     for module in ("tickets", "scenario"):
@@ -148,7 +149,8 @@ def credentials(url: str, said: str, key: bytes = b"not-a-secret") -> Credential
         {
             "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{url}/kerberos/111111111111/desk",
             "AWS_CONTAINER_AUTHORIZATION_TOKEN": f"{said}|{hmac.new(key, said.encode(), hashlib.sha256).hexdigest()}",
-        }
+        },
+        ContainerMetadataFetcher(sleep=lambda _: None),  # it asks three times
     )
     return provider.load()
 
