@@ -10,7 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sts_emulator.catalogue import METHODS, SERVICES
 from sts_emulator.core import clock, faults
@@ -26,7 +26,6 @@ from sts_emulator.pages import approvals, routes
 from sts_emulator.policy.values import dataclass
 from sts_emulator.serving import sockets
 from sts_emulator.serving.front import SHOWING, Front, apply_scenario, plant
-from sts_emulator.serving.workers import Worker
 from sts_emulator.settings import Settings
 from sts_emulator.vending import authenticate
 from sts_emulator.vending.context import LARGEST_EXCHANGE, Context, Exchange, Server
@@ -35,6 +34,9 @@ from sts_emulator.wire import dispatch, protocols, validate
 from sts_emulator.wire.http import Request, Response
 from sts_emulator.wire.injected import Met
 from sts_emulator.wire.models import Operation, Service
+
+if TYPE_CHECKING:
+    from sts_emulator.serving.workers import Worker
 
 log = logging.getLogger("emulator")
 

@@ -8,8 +8,6 @@ What is told in a kind's comment is its key and, where it can be found by anothe
 Kinds that only one file reads and writes may be declared there, in the same way.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, NotRequired, TypedDict
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from sts_emulator.importers.inventory import WORDS, Inventory, Thing
-
 if TYPE_CHECKING:
+    from sts_emulator.importers.inventory import Inventory, Thing
     from sts_emulator.scenario.model import Scenario
 
 _NAMED: Final = ("users", "groups", "roles", "policies")
@@ -38,6 +37,8 @@ def _told(declared: Iterable[_Declared]) -> Iterator[str]:
         earlier = known.get(key)
         known[key] = declaration
         if earlier is not None and earlier.body != declaration.body:
+            from sts_emulator.importers.inventory import WORDS
+
             what = f"{WORDS[declaration.section]} `{declaration.name}` of account {declaration.account}"
             yield f"{declaration.place}: {what} replaces that of {earlier.place}"
 

@@ -7,12 +7,14 @@ import os
 import signal
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sts_emulator.serving.front import Front
-from sts_emulator.serving.workers import Worker
 from sts_emulator.settings import Settings
 from sts_emulator.vending.context import Server
+
+if TYPE_CHECKING:
+    from sts_emulator.serving.workers import Worker
 
 STOPPING = 3
 """Seconds that calls in progress have when the server is told to stop; one that hangs by a fault never ends."""

@@ -11,7 +11,7 @@ import importlib
 import inspect
 import re
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any, Final, TypeVar
 
@@ -233,29 +233,22 @@ def _routes() -> dict[tuple[str, int], list[_Route]]:
 
 
 def _check(service: str, name: str, function: Callable[..., Any]) -> None:
-    declared = models.service(service).operations.get(name)
+    declared = models.service(service).parameters(name)
     if declared is None:
         raise TypeError(f"{service} has no operation `{name}`")
-    members = declared.input.members if declared.input else {}
-    required = declared.input.required if declared.input else frozenset()
-    problems = list(_disagreements(inspect.signature(function).parameters.values(), members, required))
+    problems = list(_disagreements(function, *declared))
     if problems:
         raise TypeError(f"{service}:{name}: {'; '.join(problems)}")
 
 
-def _disagreements(
-    parameters: Iterable[inspect.Parameter], members: Mapping[str, models.Member], required: frozenset[str]
-) -> Iterator[str]:
-    absorbs = False
-    named = set()
-    for parameter in parameters:
-        absorbs = absorbs or parameter.kind is parameter.VAR_KEYWORD
-        if parameter.kind is not parameter.KEYWORD_ONLY:
-            continue
-        named.add(parameter.name)
-        if parameter.name not in members:
-            yield f"parameter `{parameter.name}` is not in the model"
-        elif parameter.default is parameter.empty and parameter.name not in required:
-            yield f"parameter `{parameter.name}` may be absent and has no default"
-    if not absorbs:
+def _disagreements(function: Callable[..., Any], members: Collection[str], required: Collection[str]) -> Iterator[str]:
+    code = inspect.unwrap(function).__code__  # inspect.signature takes a tenth of a millisecond for each
+    named = code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
+    defaults = function.__kwdefaults__ or {}
+    for parameter in named:
+        if parameter not in members:
+            yield f"parameter `{parameter}` is not in the model"
+        elif parameter not in defaults and parameter not in required:
+            yield f"parameter `{parameter}` may be absent and has no default"
+    if not code.co_flags & inspect.CO_VARKEYWORDS:
         yield from (f"member `{member}` has no parameter" for member in members if member not in named)

@@ -12,7 +12,7 @@ import importlib.util
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import field
 from functools import cache, cached_property
 from pathlib import Path
@@ -227,6 +227,14 @@ class Service:
         """(operation, method, URI template) of every operation, without building any of them."""
         for name, raw in self._model["operations"].items():
             yield name, raw["http"]["method"], raw["http"]["requestUri"]
+
+    def parameters(self, operation: str) -> tuple[Collection[str], Collection[str]] | None:
+        """All parameters of an operation and those that it requires, without building it; None: there is none."""
+        raw = self._model["operations"].get(operation)
+        if raw is None:
+            return None
+        shape = self._model["shapes"][raw["input"]["shape"]] if "input" in raw else {}
+        return shape.get("members", ()), shape.get("required", ())
 
     @cached_property
     def errors(self) -> dict[str, ErrorShape]:

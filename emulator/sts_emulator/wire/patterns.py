@@ -74,10 +74,9 @@ def _class_matcher(characters: Class, low: int, high: int) -> Callable[[str], bo
 def _ascii_ranges(characters: Class) -> list[list[int]]:
     """First and last of the runs of ASCII characters in a class: few words for `re`, which reads them slowly."""
     runs: list[list[int]] = []
-    for code in range(128):
-        if characters.contains(chr(code)):
-            if runs and runs[-1][1] == code - 1:
-                runs[-1][1] = code
-            else:
-                runs.append([code, code])
+    for code in sorted(characters.ascii_codes()):
+        if runs and runs[-1][1] == code - 1:
+            runs[-1][1] = code
+        else:
+            runs.append([code, code])
     return runs
