@@ -41,13 +41,22 @@ def classes(dataclass: Any) -> dict[str, Any]:
         pass
 
     @dataclass(slots=True)
+    class Counted:
+        missing: str
+        _first: int = 1
+        first: int = 2
+        made: list[int] = field(default_factory=list)
+        seen: list[int] = field(default_factory=list, init=False)
+        count: int = field(default=0, init=False)
+
+    @dataclass(slots=True)
     class Own:
         part: int
 
         def __repr__(self) -> str:
             return "own"
 
-    return {made.__name__: made for made in (Plain, Frozen, Below, Single, Silent, Empty, Own)}
+    return {made.__name__: made for made in (Plain, Frozen, Below, Single, Silent, Empty, Counted, Own)}
 
 
 PAIRS = [
@@ -60,6 +69,8 @@ PAIRS = [
     ("Single", (1,), {}, (1,), {}),
     ("Silent", (1,), {}, (1,), {}),
     ("Empty", (), {}, (), {}),
+    ("Counted", ("a", 3), {"made": [4]}, ("a", 3, 2, [4]), {}),
+    ("Counted", ("a",), {"first": 5}, ("a",), {"_first": 5}),
     ("Own", (1,), {}, (2,), {}),
 ]
 
@@ -80,6 +91,24 @@ def _hashes(one: object, other: object) -> str:
         return f"equal hashes: {hash(one) == hash(other)}"
     except TypeError as error:
         return str(error)
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "named"),
+    [("Plain", (), {}), ("Below", ("a", None, "", 1), {}), ("Counted", ("a",), {"count": 1}), ("Empty", (1,), {})],
+)
+def test_what_is_not_asked_for_is_refused_in_the_same_words(name, given, named):
+    def refusal(dataclass: Any) -> str:
+        with pytest.raises(TypeError) as refused:
+            classes(dataclass)[name](*given, **named)
+        return str(refused.value)
+
+    assert refusal(values.dataclass) == refusal(dataclasses.dataclass)
+
+
+def test_two_values_do_not_share_what_a_factory_makes():
+    plain = classes(values.dataclass)["Plain"]
+    assert plain(1).more is not plain(1).more
 
 
 def test_a_value_of_a_class_is_not_one_of_the_class_below_it():
