@@ -21,7 +21,7 @@ PATIENCE: Final = 1.0  # seconds without a word
 
 _COLOURS: Final = {"✓": 32, "✗": 31, "~": 33, "!": 35, "+": 32, "-": 31}
 _WORDS: Final = {"ALLOWED": 32, "DENIED": 31, "allowed": 32, "denied": 31}
-_PAINTED: Final = re.compile(r"(?<!\S)[✓✗~!](?= )|^ {2}[+-](?= )|(?<!\S)(?:ALLOWED|DENIED|allowed|denied)(?!\S)")
+_PAINTED: Final = r"(?<!\S)[✓✗~!](?= )|^ {2}[+-](?= )|(?<!\S)(?:ALLOWED|DENIED|allowed|denied)(?!\S)"
 
 
 class HelpText(argparse.HelpFormatter):
@@ -98,7 +98,7 @@ def painted(text: str) -> str:
     """The text in colour, where standard output is a terminal that wants it."""
     if not sys.stdout.isatty() or not colour_wanted():
         return text
-    return "\n".join(_PAINTED.sub(_paint, line) for line in text.split("\n"))
+    return "\n".join(re.sub(_PAINTED, _paint, line) for line in text.split("\n"))
 
 
 def _paint(seen: re.Match[str]) -> str:

@@ -6,8 +6,10 @@ import asyncio
 import inspect
 import threading
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 Value = TypeVar("Value")
 Work = Callable[[], Value | Awaitable[Value]]
@@ -29,6 +31,8 @@ class Beside:
     """See above. What was put off by `afterwards` is done on the caller's loop."""
 
     def __init__(self) -> None:
+        from concurrent.futures import ThreadPoolExecutor  # here: it takes a millisecond, and memory needs none
+
         self._units = ThreadPoolExecutor(UNITS, "units")
         self._awaiting = ThreadPoolExecutor(AWAITING, "awaiting")
         self._further = ThreadPoolExecutor(UNITS, "further")  # what those hand on with asyncio.to_thread

@@ -50,8 +50,9 @@ else:
             lines.append(f" self.{name} = {value}")
         written = ", ".join([*parameters, *(["*", *named] if named else [])])
         exec("\n".join([f"def __init__({written}):", *lines]), known)  # noqa: S102 - of our own fields
-        known["__init__"].__qualname__ = f"{of.__qualname__}.__init__"
-        return known["__init__"]
+        made_init = known["__init__"]
+        made_init.__qualname__ = f"{of.__qualname__}.__init__"  # as errors name it
+        return made_init
 
     def _comparing(names: list[str], *, hashed: bool) -> dict[str, Any]:
         """How values of a class compare that has these fields, and as what they count in sets."""

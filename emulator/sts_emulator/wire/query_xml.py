@@ -14,7 +14,7 @@ from sts_emulator.wire.models import Member, Operation, Shape
 
 Write = Callable[[Any], str]
 
-_SPECIAL = re.compile("[&<>\r\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_SPECIAL: Final = "[&<>\r\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]"  # a text: few answers need it compiled
 _ENTITIES: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#xD;"}
 _PLAIN: Final = bytes(code for code in range(0x20, 0x7F) if chr(code) not in _ENTITIES)
 
@@ -142,4 +142,4 @@ def escape(text: str) -> str:
     """Character data: markup escaped, a carriage return kept, and what XML 1.0 cannot hold replaced by U+FFFD."""
     if text.isascii() and not text.encode().translate(None, _PLAIN):  # what nearly all are is soon found out
         return text
-    return _SPECIAL.sub(lambda match: _ENTITIES.get(match[0], "\ufffd"), text)
+    return re.sub(_SPECIAL, lambda match: _ENTITIES.get(match[0], "\ufffd"), text)
