@@ -8,6 +8,6 @@ SHARE = 10  # every run draws a tenth
 FEWEST = 20
 
 
-def examples(most: int) -> int:
-    """`most` where pytest is told `--hypothesis-profile whole`, else a share of it."""
-    return most if settings.get_current_profile_name() == "whole" else max(most // SHARE, min(most, FEWEST))
+def examples(most: int, fewest: int = FEWEST) -> int:
+    """`most` where pytest is told `--hypothesis-profile whole`, else a share of it: of what takes long, fewer than usual."""
+    return most if settings.get_current_profile_name() == "whole" else max(most // SHARE, min(most, fewest))

@@ -199,10 +199,11 @@ STATEMENTS = st.builds(
     ACTIONS,
     CONDITIONS,
 )
+SLOW = 5  # examples: each takes a fifth of a second
 DOCUMENTS = st.lists(STATEMENTS, min_size=1, max_size=4).map(lambda statements: document(*statements))
 
 
-@settings(max_examples=examples(150))
+@settings(max_examples=examples(150, fewest=SLOW))
 @given(DOCUMENTS, DOCUMENTS)
 def test_every_witness_is_decided_as_it_is_said_to_be(old: Document, new: Document):
     for witness in compare(old, new, ROLE):
@@ -211,13 +212,13 @@ def test_every_witness_is_decided_as_it_is_said_to_be(old: Document, new: Docume
         assert witness.before != witness.after
 
 
-@settings(max_examples=examples(50))
+@settings(max_examples=examples(50, fewest=SLOW))
 @given(DOCUMENTS)
 def test_a_policy_does_not_differ_from_itself(policy: Document):
     assert compare(policy, policy, ROLE) == []
 
 
-@settings(max_examples=examples(100))
+@settings(max_examples=examples(100, fewest=SLOW))
 @given(DOCUMENTS, DOCUMENTS)
 def test_the_other_way_round_gains_are_losses(old: Document, new: Document):
     forth = {(witness.direction, witness.caller.named) for witness in compare(old, new, ROLE)}

@@ -11,6 +11,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
@@ -114,10 +115,18 @@ def test_one_that_cannot_start_says_why(run: Run):
     assert "no log for port 1;" in run("logs", "--port", "1").stderr
 
 
+def hang_up(holder: socket.socket) -> None:
+    """Keep nobody waiting."""
+    with suppress(OSError):
+        while True:
+            holder.accept()[0].close()
+
+
 def test_a_port_that_somebody_has_is_refused(run: Run):
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))
         holder.listen()
+        Thread(target=hang_up, args=(holder,), daemon=True).start()
         refused = run("start", "--port", str(holder.getsockname()[1]))
     assert refused.returncode == 2
     assert "address already in use; `--port 0` takes a free one" in refused.stderr

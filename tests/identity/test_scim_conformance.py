@@ -10,7 +10,7 @@ import json
 import pytest
 from identity_stories import EMPTY
 
-pytestmark = pytest.mark.scenario(EMPTY)
+pytestmark = [pytest.mark.scenario(EMPTY), pytest.mark.clients]  # another project's program, which takes long
 
 DEVIATIONS = {
     # GET ResourceTypes alone is there, not one by its id.
