@@ -245,8 +245,13 @@ class Aws:
 @cache
 def _boto3_session() -> Any:
     """One session for all clients: it keeps the service models that it has read."""
-    import boto3
-
+    try:
+        import boto3
+    except ModuleNotFoundError as missing:
+        told = (
+            "`client` makes clients of boto3, which is not installed: pip install boto3 (or use `env` with another SDK)"
+        )
+        raise ModuleNotFoundError(told, name="boto3") from missing
     return boto3.session.Session()
 
 

@@ -49,6 +49,15 @@ def test_one_that_runs_is_used_and_goes_on(emulator_server: Emulator):
         assert aws.world not in control.api("GET", "worlds")
 
 
+def test_who_has_no_boto3_is_told_so(emulator_server: Emulator):
+    """It is no dependency: other SDKs, and `env`, do without."""
+    without = "import sys; sys.modules['boto3'] = None; from sts_emulator import Emulator\n"
+    program = f"{without}with Emulator('{emulator_server.url}') as aws: print(len(aws.env())); aws.client('sts')"
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert int(ended.stdout) > 5
+    assert "makes clients of boto3, which is not installed: pip install boto3" in ended.stderr
+
+
 def test_it_needs_no_pytest_and_ends_with_its_process():
     program = (
         "import sys; sys.modules['pytest'] = None; from sts_emulator import Emulator\n"
