@@ -50,6 +50,7 @@ def test_a_call_that_names_no_operation_is_none(lab: Aws, service, body, kind):
         ("GET", "/2015-03-31/functions/greet%2Fpolicy"),
         ("DELETE", "/2015-03-31/functions/greet%2Fconcurrency"),
         ("GET", "/2015-03-31/functions/greet%5Cpolicy"),
+        ("GET", "/2015-03-31/functions/g%2572eet"),
     ],
 )
 def test_a_name_with_a_slash_is_not_another_path(lab: Aws, method, path):

@@ -140,7 +140,8 @@ def is_text(escaped: str) -> bool:
 def straight(request: Request, *, has_plain_names: bool) -> str:
     """The path of another service, if it and the query can only be read in one way.
 
-    `has_plain_names`: no name in its paths has a slash, so an escaped one is there to be taken for one of the path.
+    `has_plain_names`: no name in its paths has a slash, so an escaped one is there to be taken for one of the path; nor
+    has any a percent sign, which is there to be unescaped once more.
 
     Raises:
         AwsError: `InvalidRequest`.
@@ -153,7 +154,7 @@ def straight(request: Request, *, has_plain_names: bool) -> str:
         or _BAD_ESCAPE.search(path)
         or not (is_text(path) and is_text(request.query))
         or "" in inner
-        or (has_plain_names and any({"/", "\\"} & set(segment) for segment in decoded))
+        or (has_plain_names and any({"/", "\\", "%"} & set(segment) for segment in decoded))
         or {".", ".."} & {part for segment in decoded for part in segment.replace("\\", "/").split("/")}
     ):
         raise AwsError("InvalidRequest", "The path or the query of this request can be read in two ways.", status=400)
