@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from sts_emulator.core.errors import AwsError
 from sts_emulator.gateway.call import Call, Need
 from sts_emulator.gateway.map import Unmapped, required
 from sts_emulator.wire import foreign_parameters, foreign_routing
@@ -33,6 +34,19 @@ def resources(answer: tuple[Need, ...]) -> list[str]:
 )
 def test_a_queue_is_the_end_of_its_url(url):
     assert resources(needs("sqs", "SendMessage", QueueUrl=url)) == ["arn:aws:sqs:eu-central-1:444455556666:jobs"]
+
+
+@pytest.mark.parametrize(
+    "end", ["secret?/1/mine", "secret#/1/mine", "mine%2F..%2Fsecret", "secret/../mine", "secret;/mine"]
+)
+def test_a_queue_s_url_has_one_end(end):
+    with pytest.raises(AwsError, match="can be read in two ways"):
+        needs("sqs", "SendMessage", QueueUrl=f"http://x/111122223333/{end}")
+
+
+def test_secrets_that_are_named_and_filtered_may_be_any():
+    answer = needs("secretsmanager", "BatchGetSecretValue", SecretIdList=["mine"], Filters=[{"Key": "all"}])
+    assert resources(answer)[1:] == [f"arn:aws:secretsmanager:{HERE}:secret:{name}" for name in ("mine-??????", "*")]
 
 
 def test_who_names_two_queues_needs_both():

@@ -54,7 +54,8 @@ def _rotated(question: Question) -> list[Need]:
 
 def _batch(question: Question) -> list[Need]:
     """Each secret that is named; with filters it may be any."""
-    names = read.at(question.call.parameters, "SecretIdList") or ("",)
+    named = read.at(question.call.parameters, "SecretIdList")
+    names = named if named and not question.call.parameters.get("Filters") else (*named, "")
     secrets = [question.need("GetSecretValue", _secret(question, name)) for name in names]
     return [question.need("BatchGetSecretValue", "*"), *secrets]
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from sts_emulator.core.errors import AwsError
 from sts_emulator.gateway.call import Call, Need
 from sts_emulator.gateway.overlay import Overlay, Question, Rule
 
 _ACCOUNT: Final = re.compile(r"[0-9]{12}")
 
 _QUEUE_PATH: Final = re.compile(r"/[0-9]{12}/[^/]+")
+
+_NOT_PLAIN: Final = re.compile(r"[?#%\\;\s]|/\.\.?(?:/|\Z)")
 
 _ACTIONS: Final = {
     "ChangeMessageVisibilityBatch": "ChangeMessageVisibility",
@@ -30,7 +33,12 @@ def _queues(question: Question) -> list[str]:
     """The ARN of the queue that a URL names: its last two steps are account and name, whatever stands before them.
 
     The query protocol may post to the queue's URL and name it nowhere else; who names two needs both.
+
+    Raises:
+        AwsError: `InvalidRequest`, for a URL of which another reader may find another end.
     """
+    if _NOT_PLAIN.search(question.first("QueueUrl")):
+        raise AwsError("InvalidRequest", "The URL of the queue can be read in two ways.", status=400)
     posted_to = question.call.path if _QUEUE_PATH.fullmatch(question.call.path) else ""
     steps = [url.rpartition("/") for url in (question.first("QueueUrl"), posted_to) if url]
     arns = [_named(question.call, name, owner.rpartition("/")[2]) for owner, _, name in steps]
