@@ -36,6 +36,21 @@ def test_a_worlds_name_is_a_dns_label(emulator_server, name):
     assert call(emulator_server, "POST", "/_emulator/api/worlds", {"name": name})[0] == 422
 
 
+@pytest.mark.parametrize("seconds", [False, "1", None, []])
+def test_what_is_no_number_is_none(emulator_server, seconds):
+    clock = "/_emulator/api/worlds/default/clock"
+    assert call(emulator_server, "POST", clock, {"advance_seconds": seconds})[0] == 422
+    assert call(emulator_server, "POST", clock, {"advance_seconds": 0})[0] == 200
+
+
+def test_another_method_is_told_which_there_are(emulator_server):
+    request = urllib.request.Request(f"{emulator_server.url}/_emulator/api/worlds", method="PATCH")
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(request)
+    with refused.value as answer:
+        assert (answer.code, answer.headers["allow"]) == (405, "GET, POST")
+
+
 def test_a_scenario_with_a_mistake_creates_no_world(emulator_server):
     status, body = call(
         emulator_server, "POST", "/_emulator/api/worlds", {"name": "half", "scenario": "accounts: {}\nacounts: {}\n"}

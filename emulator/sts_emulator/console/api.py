@@ -15,12 +15,13 @@ from typing import Annotated, Any, Literal, Self
 from fastapi import APIRouter, Body, FastAPI, HTTPException, Query, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
 from pydantic import Field, model_validator
+from starlette.routing import compile_path
 from starlette.types import ASGIApp
 
 from sts_emulator.accounts import documents, trigger_hooks
 from sts_emulator.catalogue import APIS
 from sts_emulator.console import inspection, people
-from sts_emulator.console.dependencies import Beside, Strict, TheServer, TheWorld, server_of
+from sts_emulator.console.dependencies import REFUSALS, Beside, Strict, TheServer, TheWorld, server_of
 from sts_emulator.console.guarded import Guarded
 from sts_emulator.console.reference import reference_page
 from sts_emulator.core import clock
@@ -29,7 +30,7 @@ from sts_emulator.core.faults import Spoilt, misspelt
 from sts_emulator.core.spelling import meant
 from sts_emulator.core.store import UnavailableError
 from sts_emulator.core.terminal import printable
-from sts_emulator.core.world import DEFAULT, World
+from sts_emulator.core.world import DEFAULT, WORLD_NAME, World
 from sts_emulator.vending import denials, record
 from sts_emulator.vending.context import Server
 from sts_emulator.wire import dispatch, models
@@ -43,7 +44,7 @@ STREAM_BACKLOG = 1_000  # events that a slow reader of the stream may lag behind
 class NewWorld(Strict):
     """A world to create: a DNS label."""
 
-    name: str
+    name: str = Field(json_schema_extra={"pattern": f"^{WORLD_NAME.pattern}$"})
     scenario: str | None = Field(default=None, description="a scenario as YAML, applied to the new world")
 
 
@@ -113,6 +114,7 @@ def _new_app(title: str) -> FastAPI:
         description="Worlds, time, faults, events and explanations of a running sts-emulator.",
     )
     api.add_exception_handler(UnavailableError, _unavailable)
+    api.add_exception_handler(405, _not_allowed)
     return api
 
 
@@ -121,14 +123,20 @@ async def _unavailable(request: Request, reason: Exception) -> JSONResponse:
     return JSONResponse({"detail": "the state is unavailable"}, 503)
 
 
+async def _not_allowed(request: Request, _: Exception) -> JSONResponse:
+    """Each method of a path is a route of its own: the framework would tell of the first alone."""
+    described: dict[str, dict[str, Any]] = request.app.openapi()["paths"]
+    there = (calls for path, calls in described.items() if compile_path(path)[0].match(request.scope["path"]))
+    methods = sorted({method.upper() for calls in there for method in calls})
+    return JSONResponse({"detail": "Method Not Allowed"}, 405, {"allow": ", ".join(methods)})
+
+
 def _mount(app: FastAPI, server: Server, apply_scenario: ApplyScenario) -> None:
     app.state.server = server
     app.state.apply_scenario = apply_scenario
-    app.include_router(router, prefix="/_emulator/api")
-    app.include_router(people.router, prefix="/_emulator/api")
-    app.include_router(inspection.router, prefix="/_emulator/api")
-    for module in APIS:
-        app.include_router(importlib.import_module(module).router, prefix="/_emulator/api")
+    others = (importlib.import_module(module).router for module in APIS)
+    for part in (router, people.router, inspection.router, *others):
+        app.include_router(part, prefix="/_emulator/api", responses=REFUSALS)
     app.add_api_route("/_emulator/docs", reference_page, include_in_schema=False)
     app.add_middleware(Guarded, settings=server.settings)
 

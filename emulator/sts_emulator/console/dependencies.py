@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import Depends, HTTPException, Request, Response
 from fastapi.responses import JSONResponse
@@ -37,9 +37,22 @@ class Beside(APIRoute):
 
 
 class Strict(BaseModel):
-    """A request body; unknown members are refused."""
+    """A request body; unknown members are refused, and values of another type (`false` for a number)."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Refusal(BaseModel):
+    """Why nothing was done: a sentence, or what is wrong with which member."""
+
+    detail: str | list[dict[str, Any]]
+
+
+REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
+    "4XX": {"model": Refusal, "description": "Refused"},
+    503: {"model": Refusal, "description": "The state is unavailable"},
+}
+"""What any call may answer instead, as its description has it."""
 
 
 def server_of(request: Request) -> Server:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Respons
 from pydantic import Field
 
 from sts_emulator.accounts import documents
-from sts_emulator.console.dependencies import Beside, Strict, TheServer, TheWorld
+from sts_emulator.console.dependencies import REFUSALS, Beside, Strict, TheServer, TheWorld
 from sts_emulator.network.listeners import Asked, Kind, Listener, ListenerError, Listeners
 from sts_emulator.pages import tokens
 from sts_emulator.workloads import launch
@@ -51,7 +51,8 @@ def extend(app: FastAPI, listeners: Listeners, first: str = "") -> None:
     app.state.listeners = listeners
     app.state.first = first
     app.add_exception_handler(Relayed, _relayed)
-    app.include_router(router, prefix="/_emulator/api/worlds/{world}", dependencies=[Depends(relay)] if first else [])
+    relayed = [Depends(relay)] if first else []
+    app.include_router(router, prefix="/_emulator/api/worlds/{world}", dependencies=relayed, responses=REFUSALS)
 
 
 async def _relayed(_: Request, answered: Exception) -> Response:
