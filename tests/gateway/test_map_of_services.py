@@ -49,6 +49,11 @@ def test_secrets_that_are_named_and_filtered_may_be_any():
     assert resources(answer)[1:] == [f"arn:aws:secretsmanager:{HERE}:secret:{name}" for name in ("mine-??????", "*")]
 
 
+def test_who_names_a_topic_and_a_phone_needs_both():
+    topic = f"arn:aws:sns:{HERE}:mine"
+    assert resources(needs("sns", "Publish", TopicArn=topic, PhoneNumber="+1555")) == [topic, "*"]
+
+
 def test_who_names_two_queues_needs_both():
     answer = needs("sqs", "DeleteQueue", path="/111122223333/mine", QueueUrl="http://x/111122223333/yours")
     assert resources(answer) == [f"arn:aws:sqs:{HERE}:yours", f"arn:aws:sqs:{HERE}:mine"]

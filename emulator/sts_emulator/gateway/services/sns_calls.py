@@ -10,9 +10,9 @@ from sts_emulator.gateway.overlay import Overlay, Question
 def _published(question: Question) -> list[Need]:
     """To a topic, an endpoint of an application, or a phone; the request does not tell whether a topic is encrypted."""
     targets = read.at(question.call.parameters, "TopicArn|TargetArn")
-    if not targets:
-        return [question.need("Publish", "*")]
-    keys = [question.dependent(action, "") for action in ("kms:GenerateDataKey", "kms:Decrypt")]
+    if not targets or question.first("PhoneNumber"):
+        targets = (*targets, "*")
+    keys = [question.dependent(action, "") for action in ("kms:GenerateDataKey", "kms:Decrypt") if targets != ("*",)]
     return [*(question.need("Publish", target) for target in targets), *keys]
 
 
