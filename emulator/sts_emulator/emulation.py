@@ -10,6 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sts_emulator.policy.json_types import Json, JsonObject
+
 if TYPE_CHECKING:
     from sts_emulator.cli.control import Control
 
@@ -101,9 +103,7 @@ class Aws:
             self._keys[key] = self._api("GET", "credentials", account=account, user=user or None)
         return self._keys[key]
 
-    def client(
-        self, service: str, credentials: Mapping[str, Any] | None = None, *, user: str = "", **options: Any
-    ) -> Any:
+    def client(self, service: str, credentials: JsonObject | None = None, *, user: str = "", **options: object) -> Any:
         """A boto3 client of this world.
 
         `credentials` may be a `Credentials` structure as STS gives it, or a mapping with access_key_id,
@@ -134,7 +134,7 @@ class Aws:
 
     # -- the world ------------------------------------------------------------------------------------------------
 
-    def token(self, issuer: str, /, **claims: Any) -> str:
+    def token(self, issuer: str, /, **claims: object) -> str:
         """A token of a lab issuer, named by its own name or a preset's: options of the preset and claims.
 
         Raises:
@@ -146,7 +146,7 @@ class Aws:
             raise TypeError(wrong)
         return str(self.page("POST", f"issuers/{issuer}/token", body=claims)["token"])
 
-    def page(self, method: str, path: str, *, body: Any = None) -> Any:
+    def page(self, method: str, path: str, *, body: object = None) -> Any:
         """Any page of the world: JSON is decoded, anything else comes as text."""
         prefix = self.endpoint_url.removeprefix(self._control.url)
         return self._control.page(method, f"{prefix}/{path}", body=body)
@@ -171,7 +171,7 @@ class Aws:
         """From now on keep new principals, policies and keys unknown for so many seconds, as AWS may; 0 for never."""
         self._api("PUT", "eventual-consistency", body={"seconds": seconds})
 
-    def faults(self, *faults: Mapping[str, Any]) -> None:
+    def faults(self, *faults: JsonObject) -> None:
         """Let calls and visits fail, wait, hang or lose their answers: the members are in docs/worlds-and-time.md."""
         self._api("PUT", "faults", body=list(faults))
 
@@ -179,12 +179,12 @@ class Aws:
         """Say which URLs on this machine play the Lambda functions that user pools name, by ARN."""
         self._api("PUT", "hooks", body=dict(hooks))
 
-    def events(self, *, outcome: str | None = None) -> list[dict[str, Any]]:
+    def events(self, *, outcome: str | None = None) -> list[dict[str, Json]]:
         """What was attempted, oldest first, as CloudTrail-shaped records; `outcome` is allowed or denied."""
         events: list[dict[str, Any]] = self._api("GET", "events", limit=10_000, outcome=outcome)
         return events
 
-    def messages(self, to: str = "") -> list[dict[str, Any]]:
+    def messages(self, to: str = "") -> list[dict[str, Json]]:
         """Mails and text messages that people got, oldest first: those to an address or number, or all."""
         sent: list[dict[str, Any]] = self._api("GET", "messages", to=to or None)
         return sent
@@ -220,11 +220,11 @@ class Aws:
             "AWS_ENDPOINT_URL": self.endpoint_url,
         }
 
-    def explain(self, what: Any = "last") -> str:
+    def explain(self, what: object = "last") -> str:
         """Why an attempt was allowed or denied, as text: of a ClientError, a response, an event or its id."""
         return str(self._api("GET", "explain", _event_id(what), format="text"))
 
-    def decisions(self, what: Any = "last") -> list[dict[str, Any]]:
+    def decisions(self, what: object = "last") -> list[dict[str, Json]]:
         """Like `explain`, as data: every question that the attempt put to the policy engine, with its tree."""
         decisions: list[dict[str, Any]] = self._api("GET", "explain", _event_id(what), format="json")["decisions"]
         return decisions
@@ -238,7 +238,7 @@ class Aws:
 
         return Path(self._homes.enter_context(TemporaryDirectory(prefix="sts-emulator-")))
 
-    def _api(self, method: str, *path: str, body: Any = None, **query: Any) -> Any:
+    def _api(self, method: str, *path: str, body: Json = None, **query: Json) -> Any:
         return self._control.api(method, "worlds", self.world, *path, body=body, **query)
 
 
@@ -255,7 +255,7 @@ def _boto3_session() -> Any:
     return boto3.session.Session()
 
 
-def _event_id(what: Any) -> str:
+def _event_id(what: object) -> str:
     response = getattr(what, "response", what)
     if isinstance(response, Mapping):
         return str(response.get("eventID") or response["ResponseMetadata"]["RequestId"])

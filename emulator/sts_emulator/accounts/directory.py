@@ -398,7 +398,7 @@ def attribute(person: DirectoryUser, source: str) -> str:
     return _text(_below(person["profile"].get(first[:1].upper() + first[1:]), rest))
 
 
-def _below(value: Any, path: str) -> Any:
+def _below(value: object, path: str) -> object:
     """What stands below a value of the profile; of a list, its first entry is asked."""
     if isinstance(value, list):
         value = value[0] if value else None
@@ -409,5 +409,5 @@ def _below(value: Any, path: str) -> Any:
     return value
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     return value if isinstance(value, str) else ""

@@ -415,14 +415,8 @@ class MetadataOptions(TypedDict):
     tags: str
 
 
-class MetadataDefaults(TypedDict, total=False):
-    """What an account says of its new instances' options in a region, as the wire has it."""
-
-    HttpTokens: str
-    HttpPutResponseHopLimit: int
-    HttpEndpoint: str
-    InstanceMetadataTags: str
-    HttpTokensEnforced: str
+MetadataDefaults = dict[str, str | int]
+"""What an account says of its new instances' options in a region, as the wire has it."""
 
 
 class ProfileAssociation(TypedDict):

@@ -52,7 +52,7 @@ def _entries() -> Iterator[tuple[str, str]]:
         yield name[1:-1], entry.rstrip(",")
 
 
-def _in_order(document: Any) -> Any:
+def _in_order(document: object) -> object:
     """With its elements in the order in which people write them, as AWS's texts have it."""
     if isinstance(document, list):
         return [_in_order(item) for item in document]

@@ -67,13 +67,13 @@ def path(org: Organization, place: str) -> str:
     return "/".join([org["id"], *_path(org, place), place]) + "/"
 
 
-def place_arn(org: Mapping[str, Any], place: str) -> str:
+def place_arn(org: Mapping[str, object], place: str) -> str:
     """The ARN of the root, a unit or an account."""
     kind = {"r": "root", "o": "ou"}.get(place[:1], "account")
     return f"arn:aws:organizations::{org['management']}:{kind}/{org['id']}/{place}"
 
 
-def policy_arn(org: Mapping[str, Any], identifier: str, kind: str) -> str:
+def policy_arn(org: Mapping[str, object], identifier: str, kind: str) -> str:
     """The ARN of a policy; those of AWS are in no organization."""
     if "FullAWSAccess" in identifier:
         return f"arn:aws:organizations::aws:policy/{kind.lower()}/{identifier}"

@@ -18,6 +18,7 @@ from sts_emulator.accounts import single_use
 from sts_emulator.accounts.documents import Passkey
 from sts_emulator.core.store import Kind
 from sts_emulator.core.world import World
+from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.policy.values import dataclass
 
 CHALLENGE: Final[Kind[Any]] = Kind("passkey-challenge")
@@ -64,7 +65,7 @@ def to_register(
     name: str,
     known: Iterable[Passkey] = (),
     verification: Verification = "preferred",
-) -> dict[str, Any]:
+) -> JsonObject:
     """PublicKeyCredentialCreationOptionsJSON. `handle` names the holder to the authenticator, `name` to the person."""
     return {
         "rp": {"id": party.id, "name": party.name},
@@ -80,7 +81,7 @@ def to_register(
 
 def to_prove(
     world: World, party: Party, purpose: str, known: Iterable[Passkey], *, verification: Verification = "preferred"
-) -> dict[str, Any]:
+) -> JsonObject:
     """PublicKeyCredentialRequestOptionsJSON, for one of the holder's passkeys."""
     return {
         "challenge": _challenge(world, party, purpose),
@@ -255,11 +256,11 @@ def _is_fit(encoded: bytes) -> bool:
     return len(key.n.lstrip(b"\0")) in _RSA_BYTES and len(key.e) <= _RSA_EXPONENT
 
 
-def _descriptor(passkey: Passkey) -> dict[str, Any]:
+def _descriptor(passkey: Passkey) -> JsonObject:
     return {"type": "public-key", "id": passkey["credential"], "transports": passkey["transports"]}
 
 
-def _transports(told: Any) -> list[str]:
+def _transports(told: object) -> list[str]:
     """What the browser tells of how the authenticator is reached: a hint, and only the names that there are."""
     known = ("ble", "hybrid", "internal", "nfc", "smart-card", "usb")
     return [name for name in known if isinstance(told, list) and name in told]

@@ -13,6 +13,7 @@ from sts_emulator.accounts import documents
 from sts_emulator.accounts.documents import MfaDevice
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
+from sts_emulator.policy.json_types import JsonObject
 
 KIND = documents.MFA_DEVICE
 ATTEMPTED = "mfa-attempts"
@@ -125,7 +126,7 @@ def may_try_password(world: World, who: str) -> bool:
     return tries <= _TRIES
 
 
-def synchronized(device: Mapping[str, Any], first: str, second: str, at: float) -> dict[str, Any] | None:
+def synchronized(device: Mapping[str, Any], first: str, second: str, at: float) -> JsonObject | None:
     """What changes in a device when two codes in a row prove its clock; None when they do not.
 
     A pair must lie wholly behind the last one that was accepted, also after the device changed hands.

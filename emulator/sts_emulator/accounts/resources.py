@@ -76,7 +76,7 @@ def managed_policy_text(world: World, arn: str) -> str | None:
     return None if stored is None else stored["versions"][stored["default"]]["text"]
 
 
-def principal_documents(world: World, kind: str, holder: Stored) -> tuple[Document, ...]:
+def principal_documents(world: World, kind: str, holder: Mapping[str, object]) -> tuple[Document, ...]:
     """The compiled identity policies of a role or user: inline, attached, and those of a user's groups."""
     return world.memo(("identity", kind, holder["id"]), lambda: _compile(world, kind, holder))
 

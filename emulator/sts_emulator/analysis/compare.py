@@ -20,6 +20,7 @@ from sts_emulator.policy.arns import account_in
 from sts_emulator.policy.deciding.document import Document, parse
 from sts_emulator.policy.deciding.engine import PolicySet, Request, decide
 from sts_emulator.policy.deciding.matching import is_account
+from sts_emulator.policy.json_types import Json
 from sts_emulator.policy.values import dataclass
 
 MOST_WITNESSES: Final = 5
@@ -57,7 +58,7 @@ class Witness:
         """Whether more is allowed afterwards."""
         return "gains" if self.after > self.before else "loses"
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Json]:
         """The witness as JSON data."""
         return {
             "direction": self.direction,

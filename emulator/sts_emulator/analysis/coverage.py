@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field
-from typing import Any
 
 from sts_emulator.analysis.mutation import documents_of
 from sts_emulator.policy.deciding.document import Document, parse
 from sts_emulator.policy.deciding.engine import Request
 from sts_emulator.policy.explaining.traces import StatementTrace, trace_statements
+from sts_emulator.policy.json_types import Json
 from sts_emulator.policy.values import dataclass
 from sts_emulator.scenario.judge import Outcome
 from sts_emulator.scenario.policy_texts import held
@@ -39,7 +39,7 @@ class Covered:
     words: str
     times: int
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Json]:
         """As JSON data."""
         return {name: getattr(self, name) for name in self.__slots__}
 

@@ -265,7 +265,7 @@ class Estate:
         """The trust policy that decides: users and roles in it are unique ids."""
         return parse(role["trust"])
 
-    def shown_trust(self, role: Stored) -> Document:
+    def shown_trust(self, role: Mapping[str, object]) -> Document:
         """The trust policy as people write it."""
         return parse(self.shown_text(role))
 

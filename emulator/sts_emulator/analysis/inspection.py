@@ -12,6 +12,7 @@ from urllib.parse import unquote_plus
 
 from sts_emulator.core import clock
 from sts_emulator.core.errors import AwsError
+from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.policy.values import dataclass
 
 MOST: Final = 1 << 20  # bytes of evidence that are looked at; a SAML response ends at 100,000 characters
@@ -80,7 +81,7 @@ def _is_instant(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < _END_OF_TIME
 
 
-def _token_notes(header: Mapping[str, Any], claims: Mapping[str, Any]) -> Iterator[str]:
+def _token_notes(header: JsonObject, claims: JsonObject) -> Iterator[str]:
     from sts_emulator.idp.presets import PRESETS
 
     kinds = [name for name, preset in PRESETS.items() if preset.url == claims.get("iss")]

@@ -10,6 +10,7 @@ from typing import Any, Final
 from sts_emulator.policy.deciding.document import Document, Statement, parse
 from sts_emulator.policy.deciding.engine import Request, decide, evaluate
 from sts_emulator.policy.deciding.matching import glob
+from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.policy.values import dataclass
 from sts_emulator.vending.context import Consulted
 
@@ -113,7 +114,7 @@ def _gathered(resources: list[str], folders: list[str]) -> list[str]:
     return gathered
 
 
-def _denies(attached: Sequence[Document]) -> Iterator[Mapping[str, Any]]:
+def _denies(attached: Sequence[Document]) -> Iterator[JsonObject]:
     """The Deny statements that are attached: they narrow, and stay."""
     for document in attached:
         listed = document.source["Statement"]

@@ -15,6 +15,7 @@ from sts_emulator.importers.inventory import DEFAULT_ACCOUNT, Inventory, provide
 from sts_emulator.importers.json_text import BadInput, JsonText
 from sts_emulator.importers.places import steps
 from sts_emulator.policy.federated import OIDC, SAML
+from sts_emulator.policy.json_types import Json
 from sts_emulator.policy.linting.findings import Finding, Known, LintKind
 from sts_emulator.policy.values import dataclass
 from sts_emulator.scenario.inventories import is_importable, read_inventory
@@ -50,7 +51,7 @@ class Found:
         """Who shows it, in words; empty where it concerns nobody in particular."""
         return "" if self.witness is None or self.witness.who in self.message else self.witness.words
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Json]:
         """As JSON data."""
         told = {name: getattr(self, name) for name in self.__slots__ if name != "witness"}
         return {**told, "witness": None if self.witness is None else self.witness.to_json()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from itertools import islice
 from typing import Any, Final
@@ -13,6 +13,7 @@ from sts_emulator.policy.deciding.document import MalformedPolicy, as_list, load
 from sts_emulator.policy.deciding.matching import is_account
 from sts_emulator.policy.deciding.operators import operator
 from sts_emulator.policy.deciding.typed_values import read_network
+from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.policy.values import dataclass
 
 MOST: Final = 300
@@ -46,7 +47,7 @@ def mutants(text: str) -> list[Mutant]:
     return list(islice(weakenings, MOST))
 
 
-def _with(source: Mapping[str, Any], index: int, changed: Statement | None) -> str:
+def _with(source: JsonObject, index: int, changed: Statement | None) -> str:
     listed = as_list(source["Statement"])
     kept = [statement if number != index else changed for number, statement in enumerate(listed)]
     edited = {**source, "Statement": [statement for statement in kept if statement is not None]}

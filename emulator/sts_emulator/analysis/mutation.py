@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from sts_emulator.accounts import documents
 from sts_emulator.analysis.compare import Witness, compare
@@ -12,6 +12,7 @@ from sts_emulator.analysis.mutants import Mutant, mutants
 from sts_emulator.analysis.suggest import suggestion
 from sts_emulator.core.world import World
 from sts_emulator.policy.deciding.document import Document, MalformedPolicy, parse
+from sts_emulator.policy.json_types import Json
 from sts_emulator.policy.saving.validate import validate
 from sts_emulator.policy.values import dataclass
 from sts_emulator.scenario import ScenarioError
@@ -48,7 +49,7 @@ class Mutated:
     by: str = ""
     suggestion: tuple[str, ...] = ()
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Json]:
         """As JSON data."""
         return {name: getattr(self, name) for name in self.__slots__ if name != "suggestion"} | {
             "suggestion": "\n".join(self.suggestion)

@@ -13,7 +13,9 @@ WORTH_IT: Final = 256 << 10
 """Bytes of files below which one process is done before others have started."""
 
 
-def spread(work: Callable[[Path, Any], Result], paths: Sequence[Path], plan: Any, *, jobs: int = 0) -> Iterator[Result]:
+def spread(
+    work: Callable[[Path, Any], Result], paths: Sequence[Path], plan: object, *, jobs: int = 0
+) -> Iterator[Result]:
     """`work(path, plan)` of each path, in order; `jobs` is how many processes, 0 one for each processor."""
     wanted = min(jobs or _processors(), len(paths))
     if wanted < 2 or (not jobs and sum(map(_size, paths)) < WORTH_IT):  # noqa: PLR2004 - more than this one

@@ -14,13 +14,14 @@ from sts_emulator.analysis import callers
 from sts_emulator.analysis import descriptions as words
 from sts_emulator.analysis.callers import Caller, Context
 from sts_emulator.analysis.classes import classes, sessions_of
-from sts_emulator.analysis.estate import Estate, Holder, Stored
+from sts_emulator.analysis.estate import Estate, Holder
 from sts_emulator.analysis.search import BASE, Search, request
 from sts_emulator.policy.arns import account_in
 from sts_emulator.policy.deciding.document import Document, parse
 from sts_emulator.policy.deciding.engine import PolicySet, decide
 from sts_emulator.policy.deciding.matching import is_account
 from sts_emulator.policy.federated import BUILT_IN, kind_of
+from sts_emulator.policy.json_types import Json
 from sts_emulator.policy.values import dataclass
 
 Kind = Literal["user", "role", "account", "anybody", "oidc", "saml", "service"]
@@ -55,7 +56,7 @@ class Step:
         """What tells those who begin apart."""
         return self.kind, self.who, self.whom
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Json]:
         """The step as JSON data."""
         return {
             "kind": self.kind,
@@ -86,7 +87,7 @@ class Way:
         """Where it leads."""
         return self.steps[-1].role
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Json]:
         """The way as JSON data."""
         return {
             "who": self.origin.who,
@@ -157,7 +158,9 @@ class Reach:
                         seen.add(step.key)
                         yield step
 
-    def _named(self, role: Stored, kind: str, text: str, seen: Collection[tuple[Kind, str, str]]) -> Iterator[Step]:
+    def _named(
+        self, role: Mapping[str, object], kind: str, text: str, seen: Collection[tuple[Kind, str, str]]
+    ) -> Iterator[Step]:
         estate = self._estate
         if kind in ("Federated", "Service"):
             caller = callers.federated(text) if kind == "Federated" else callers.service(text)
@@ -180,7 +183,7 @@ class Reach:
         elif _key(_without_session(text)) not in seen:
             yield from self._held(role, _without_session(text))
 
-    def _classes(self, role: Stored, account: str) -> Iterator[Step]:
+    def _classes(self, role: Mapping[str, object], account: str) -> Iterator[Step]:
         """The classes of principals of an account, or of any, that are let in; of those that overlap the widest."""
         estate = self._estate
         let_in: set[tuple[str, str]] = set()
@@ -227,7 +230,7 @@ class Reach:
         role = arn.replace(":iam:", ":sts:").replace(":role/", ":assumed-role/")
         return [name for name in self._estate.trusted_sessions if name.startswith(f"{role}/")]
 
-    def _held(self, role: Stored, who: str, known: Holder | None = None) -> Iterator[Step]:
+    def _held(self, role: Mapping[str, object], who: str, known: Holder | None = None) -> Iterator[Step]:
         """A user or role of the estate, as far as its own policies are known."""
         holder = known or self._estate.holder(who)
         if holder is None:
@@ -242,7 +245,9 @@ class Reach:
                 yield self._step(role, caller, kind, holder.arn, answer, depends=holder.is_assumed)
                 return
 
-    def _made_up(self, role: Stored, caller: Caller, kind: Kind, who: str = "", account: str = "") -> Iterator[Step]:
+    def _made_up(
+        self, role: Mapping[str, object], caller: Caller, kind: Kind, who: str = "", account: str = ""
+    ) -> Iterator[Step]:
         """Somebody of whom only the name is known: what its own policies say is taken to be yes."""
         policies = self._estate.policies(role, None, (self._anything,), account)
         answer = self._first(role, caller, policies, ())
@@ -251,7 +256,7 @@ class Reach:
             yield self._step(role, caller, kind, who or caller.named, answer, depends=depends)
 
     def _first(
-        self, role: Stored, caller: Caller, policies: PolicySet, own: tuple[Document, ...]
+        self, role: Mapping[str, object], caller: Caller, policies: PolicySet, own: tuple[Document, ...]
     ) -> tuple[Search, Context] | None:
         """The smallest context of the first that is allowed, or None."""
         assert policies.trust is not None  # every role has one
@@ -271,7 +276,14 @@ class Reach:
         return None
 
     def _step(
-        self, role: Stored, caller: Caller, kind: Kind, who: str, answer: tuple[Search, Context], *, depends: bool
+        self,
+        role: Mapping[str, object],
+        caller: Caller,
+        kind: Kind,
+        who: str,
+        answer: tuple[Search, Context],
+        *,
+        depends: bool,
     ) -> Step:
         search, context = answer
         asked = request(caller, caller.action, str(role["arn"]), {**context, **self._given})

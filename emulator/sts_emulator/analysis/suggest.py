@@ -9,6 +9,7 @@ from typing import Any
 from sts_emulator.analysis.compare import Witness
 from sts_emulator.core.world import World
 from sts_emulator.policy.deciding.engine import Request, needs_trust
+from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.scenario import evidence
 
 
@@ -19,7 +20,7 @@ def suggestion(witness: Witness, world: World) -> Iterator[str]:
 
 
 def expectation(
-    world: World, request: Request, keys: Mapping[str, tuple[str, ...]], result: str, because: Any = None
+    world: World, request: Request, keys: Mapping[str, tuple[str, ...]], result: str, because: object = None
 ) -> Iterator[str]:
     """The expectation that makes a request with the keys that its caller brings. Raises LookupError: nobody such."""
     brought = dict(keys)
@@ -31,7 +32,7 @@ def expectation(
     yield f"- {flow({**entry, 'because': because} if because else entry)}"
 
 
-def _rest(brought: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
+def _rest(brought: Mapping[str, tuple[str, ...]]) -> JsonObject:
     """What is left, in the words of expectations where there are any."""
     entry: dict[str, Any] = {}
     words = {"sts:externalid": "external_id", "aws:sourceip": "source_ip", "sts:sourceidentity": "source_identity"}
@@ -47,7 +48,7 @@ def _rest(brought: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
     return entry
 
 
-def flow(value: Any) -> str:
+def flow(value: object) -> str:
     """YAML's flow style: JSON, with plain keys."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{_key(key)}: {flow(member)}" for key, member in value.items()) + "}"

@@ -9,6 +9,7 @@ from typing import Any
 
 from sts_emulator.analysis.coverage import Covered
 from sts_emulator.analysis.mutation import Mutated
+from sts_emulator.policy.json_types import Json
 from sts_emulator.policy.values import dataclass
 from sts_emulator.scenario import Scenario, ScenarioError
 from sts_emulator.scenario.judge import Outcome
@@ -43,7 +44,7 @@ class Case:
         """Whether it came as expected."""
         return not self.mismatch
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Json]:
         """As JSON data."""
         return {
             "name": self.title,

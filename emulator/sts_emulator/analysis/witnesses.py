@@ -19,6 +19,7 @@ from sts_emulator.analysis.strangers import KEPT_OUT, LET_IN, Suspect
 from sts_emulator.policy.arns import account_in
 from sts_emulator.policy.deciding.document import Document, MalformedPolicy, parse
 from sts_emulator.policy.deciding.engine import PolicySet, Request, decide
+from sts_emulator.policy.json_types import Json
 from sts_emulator.policy.linting.findings import Finding, LintKind, Subject
 from sts_emulator.policy.saving.validate import validate
 from sts_emulator.policy.values import dataclass
@@ -68,7 +69,7 @@ class Witness:
             chosen = {key: tuple(value.replace(text, name) for value in values) for key, values in chosen.items()}
         return replace(self, who=who, chosen=chosen) if made_up else self
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Json]:
         """As JSON data."""
         told: dict[str, Any] = {"outcome": self.outcome, "who": self.who}
         if self.asked is None:

@@ -14,7 +14,7 @@ from sts_emulator.vending import credentials
 from sts_emulator.vending.authorize import authorize
 from sts_emulator.vending.context import Context
 from sts_emulator.vending.record import told
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 MAX_RESULTS = 50
 PURPOSE = "lookup-events"
@@ -70,7 +70,7 @@ def lookup_events(
 
 async def _looked_up(
     ctx: Context, is_asked_for: Callable[[Record], bool], last_shown: Event | None, limit: int
-) -> Mapping[str, Any]:
+) -> Result:
     shown: list[Event] = []
     result: dict[str, Any] = {"Events": []}
     async for event in ctx.server.events.scan(ctx.world.name, last_shown):
@@ -117,7 +117,7 @@ def _matches(record: Record, key: str, value: str) -> bool:
     return bool(actual[key] == value)
 
 
-def _event(record: Record) -> dict[str, Any]:
+def _event(record: Record) -> Result:
     event = {
         "EventId": record["eventID"],
         "EventName": record["eventName"],

@@ -14,13 +14,13 @@ from sts_emulator.vending import denials
 from sts_emulator.vending.authorize import authorize
 from sts_emulator.vending.context import Context
 from sts_emulator.vending.record import told
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 _EFFECTS = {"allow": "ALLOW", "explicit_deny": "EXPLICIT_DENY", "implicit_deny": "IMPLICIT_DENY"}
 
 
 @operation("sts", "DecodeAuthorizationMessage")
-def decode_authorization_message(ctx: Context, *, EncodedMessage: str) -> Mapping[str, Any]:
+def decode_authorization_message(ctx: Context, *, EncodedMessage: str) -> Result:
     """Open a message that this world encoded; AWS's error text is not recorded.
 
     Source: docs/aws/sts.md, "DecodeAuthorizationMessage".
@@ -33,7 +33,7 @@ def decode_authorization_message(ctx: Context, *, EncodedMessage: str) -> Mappin
 
 
 @operation("iam-toolbox", "GetRequestAuthorizationDetails")
-def get_request_authorization_details(ctx: Context, *, authorizationId: str, nextToken: str = "") -> Mapping[str, Any]:
+def get_request_authorization_details(ctx: Context, *, authorizationId: str, nextToken: str = "") -> Result:
     """The evaluations behind a denied request and the policies that took part; one page holds them all."""
     event = _denied(ctx, "iam:GetRequestAuthorizationDetails", authorizationId)
     if nextToken:
@@ -55,7 +55,7 @@ def get_request_authorization_details(ctx: Context, *, authorizationId: str, nex
 
 
 @operation("iam-toolbox", "GetRequestAuthorizationPolicy")
-def get_request_authorization_policy(ctx: Context, *, authorizationId: str, policyUri: str) -> Mapping[str, Any]:
+def get_request_authorization_policy(ctx: Context, *, authorizationId: str, policyUri: str) -> Result:
     """A policy as it was when the request was denied, not as it is now."""
     event = _denied(ctx, "iam:GetRequestAuthorizationPolicy", authorizationId)
     question = event["additionalEventData"]["decisions"][0]
@@ -99,7 +99,7 @@ def _evaluation(names: PolicyNames, decision: Mapping[str, Any], shared: Mapping
     }
 
 
-def _check(names: PolicyNames, layer: Mapping[str, Any], called: Mapping[str, str]) -> dict[str, Any]:
+def _check(names: PolicyNames, layer: Mapping[str, Any], called: Mapping[str, str]) -> Mapping[str, object]:
     effect = _EFFECTS[layer["decision"]]
     if effect == "IMPLICIT_DENY" and not layer["required"]:
         effect = "NO_IMPACT"

@@ -14,6 +14,7 @@ from sts_emulator.accounts import documents, organizations, resources
 from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.world import World
 from sts_emulator.policy.arns import parse_arn
+from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.policy.values import dataclass
 
 _KINDS = {"scp": organizations.SERVICE_CONTROL, "rcp": organizations.RESOURCE_CONTROL}
@@ -66,7 +67,7 @@ class PolicyNames:
         return True if any(policy["text"] in bearer["inline"].values() for bearer in bearers) else None
 
     @property
-    def _principal(self) -> Mapping[str, Any]:
+    def _principal(self) -> JsonObject:
         principal: Mapping[str, Any] = self.question["explanation"]["request"]["principal"]
         return principal
 

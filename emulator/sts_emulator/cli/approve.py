@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
 from urllib.parse import urlsplit
 
 from sts_emulator.cli.control import TIMEOUT, ControlError, add_server_options, control
 from sts_emulator.cli.errors import UNUSABLE, CommandError
-from sts_emulator.cli.screen import add_json, answer
+from sts_emulator.cli.screen import Commands, add_json, answer
 from sts_emulator.core.hosts import is_loopback
 
 _BEGIN = "; begin a sign-in (`aws sso login`, `aws login`) and give what it shows, while it waits"
 
 
-def add_parser(subparsers: Any) -> None:
+def add_parser(subparsers: Commands) -> None:
     """Add the command."""
     parser = subparsers.add_parser(
         "approve",

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 from sts_emulator.cli import screen
 from sts_emulator.cli.errors import UNUSABLE, CommandError
+from sts_emulator.cli.screen import Commands
 from sts_emulator.core.terminal import printable
 
 FOLDER = Path("certs")
 _COLUMNS = ("NAME", "STATUS", "ISSUER", "SERIAL", "ENDS", "SUBJECT")
 
 
-def add_parser(subparsers: Any) -> None:
+def add_parser(subparsers: Commands) -> None:
     """Add the command and its actions."""
     parser = subparsers.add_parser(
         "certs",

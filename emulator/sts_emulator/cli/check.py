@@ -6,10 +6,10 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from sts_emulator.cli.errors import REFUSED, UNUSABLE, CommandError
-from sts_emulator.cli.screen import HelpText, add_json_format, painted, patience
+from sts_emulator.cli.screen import Commands, HelpText, Options, add_json_format, painted, patience
 from sts_emulator.core.terminal import printable, printable_json
 from sts_emulator.settings import pairs
 
@@ -34,7 +34,7 @@ exit codes:
 """
 
 
-def add_parser(subparsers: Any) -> None:
+def add_parser(subparsers: Commands) -> None:
     """Add the command."""
     parser = subparsers.add_parser(
         "check",
@@ -76,7 +76,7 @@ def add_import_options(parser: argparse.ArgumentParser) -> None:
     add_account_options(group)
 
 
-def add_account_options(group: Any) -> None:
+def add_account_options(group: Options) -> None:
     """Give a command the options about what an import leaves open."""
     group.add_argument("--account", default="", metavar="ID", help="the account of what does not say where it lives")
     group.add_argument(

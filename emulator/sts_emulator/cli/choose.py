@@ -7,10 +7,11 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from sts_emulator.cli.errors import UNUSABLE, CommandError
-from sts_emulator.cli.screen import add_json, answer
+from sts_emulator.cli.screen import Commands, add_json, answer
+from sts_emulator.policy.json_types import JsonObject
 
 if TYPE_CHECKING:
     from sts_emulator.labs.matrix import Choice, Matrix, Question
@@ -19,7 +20,7 @@ _WIDEST: Final = 100
 _DOCS: Final = "docs/"
 
 
-def add_parser(subparsers: Any) -> None:
+def add_parser(subparsers: Commands) -> None:
     """Add the command."""
     # Written out, because the file that says so is read only when it is asked: a test compares them.
     flags = {
@@ -114,7 +115,7 @@ def _list(arguments: argparse.Namespace, table: Matrix) -> None:
     answer(arguments, rows, *map(str, lines))
 
 
-def _told(choice: Choice, needless: list[str]) -> dict[str, Any]:
+def _told(choice: Choice, needless: list[str]) -> JsonObject:
     method = choice.method
     return {
         "method": method.name,

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from sts_emulator.cli.control import Control, ControlError, add_server_options, control
 from sts_emulator.cli.errors import UNUSABLE, CommandError
-from sts_emulator.cli.screen import add_json, add_wide, answer, patience, room, table
+from sts_emulator.cli.screen import Commands, Run, add_json, add_wide, answer, patience, room, table
 from sts_emulator.pages import tokens
 from sts_emulator.settings import token_in_environment
 
@@ -21,7 +21,7 @@ _MARKS: Final = {"new": "·", "begun": "~", "solved": "✓"}
 _DEFAULT: Final = "class"
 
 
-def add_parser(subparsers: Any) -> None:
+def add_parser(subparsers: Commands) -> None:
     """Add the command."""
     parser = subparsers.add_parser(
         "class",
@@ -45,7 +45,7 @@ def add_parser(subparsers: Any) -> None:
     _action(actions, "stop", _stop, "delete the worlds, with all that was done in them")
 
 
-def _action(actions: Any, verb: str, run: Any, told: str) -> Any:
+def _action(actions: Commands, verb: str, run: Run, told: str) -> argparse.ArgumentParser:
     parser = actions.add_parser(verb, help=told, allow_abbrev=False)
     parser.add_argument("--name", default=_DEFAULT, help="what the class is called (default: %(default)s)")
     add_json(parser)

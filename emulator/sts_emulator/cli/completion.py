@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any, Final
+from typing import Final
 
-from sts_emulator.cli.screen import HelpText
+from sts_emulator.cli.screen import Commands, HelpText
 
 SHELLS: Final = ("bash", "zsh", "fish")
 _FILES: Final = ("PATH", "FILE", "OLD", "NEW", "EVENT_ID | FILE", "TEXT | FILE | -")
@@ -19,7 +19,7 @@ examples:
 """
 
 
-def add_parser(subparsers: Any) -> None:
+def add_parser(subparsers: Commands) -> None:
     """Add the command."""
     parser = subparsers.add_parser(
         "completion",

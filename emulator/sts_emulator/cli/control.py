@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote, urlencode, urlsplit
 
 from sts_emulator.cli.errors import UNUSABLE, CommandError
+from sts_emulator.cli.screen import Options
 from sts_emulator.settings import Settings, endpoint_in_environment, token_in_environment
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ class Control:
             if line.startswith(b"data:"):
                 yield json.loads(line[5:])
 
-    def _send(self, method: str, target: str, body: Any) -> HTTPResponse:
+    def _send(self, method: str, target: str, body: object) -> HTTPResponse:
         headers = {"authorization": f"Bearer {self._token}"} if self._token else {}
         if isinstance(body, str):
             headers["content-type"] = "text/yaml; charset=utf-8"
@@ -146,7 +147,7 @@ def add_server_options(parser: argparse.ArgumentParser, *, world: bool = True) -
         add_world_option(group)
 
 
-def add_world_option(parser: Any) -> None:
+def add_world_option(parser: Options) -> None:
     """Give a command the option that says which world it is about."""
     parser.add_argument("--world", metavar="NAME", help="one of its worlds (default: AWS_ENDPOINT_URL's, else default)")
 
@@ -189,7 +190,7 @@ def settings_from_environment() -> Settings:
         raise CommandError(str(bad), UNUSABLE) from None
 
 
-def _complaint(value: Any) -> str:
+def _complaint(value: object) -> str:
     """What an error's body says, in FastAPI's forms and ours."""
     if not isinstance(value, dict):
         return str(value).strip()

@@ -11,11 +11,11 @@ from typing import Any
 
 from sts_emulator.cli.control import DEFAULT_WORLD, add_server_options, control
 from sts_emulator.cli.errors import UNUSABLE, CommandError
-from sts_emulator.cli.screen import answer
+from sts_emulator.cli.screen import Commands, answer
 from sts_emulator.core.terminal import printable
 
 
-def add_parser(subparsers: Any) -> None:
+def add_parser(subparsers: Commands) -> None:
     """Add the command."""
     parser = subparsers.add_parser(
         "credential-process",
@@ -83,7 +83,7 @@ def _evidence(arguments: argparse.Namespace) -> tuple[Any, Any, Any]:
     return certificate, key, _read(chain, x509.load_pem_x509_certificates, "certificates in PEM") if chain else ()
 
 
-def _read(path: Path, load: Any, what: str) -> Any:
+def _read(path: Path, load: Any, what: str) -> object:
     try:
         return load(path.read_bytes())
     except OSError as error:

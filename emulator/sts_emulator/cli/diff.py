@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sts_emulator.cli import screen
 from sts_emulator.cli.errors import REFUSED, UNUSABLE, CommandError
+from sts_emulator.cli.screen import Commands
 from sts_emulator.cli.who_can import tell_notes
 from sts_emulator.core.terminal import printable, printable_json
 from sts_emulator.policy.arns import account_in
@@ -31,7 +32,7 @@ exit codes: 0 no difference found (or none of --fail-on); 1 there is one; 2 the 
 """
 
 
-def add_parser(subparsers: Any) -> None:
+def add_parser(subparsers: Commands) -> None:
     """Add the command."""
     from sts_emulator.cli.check import add_account_options
 

@@ -9,12 +9,11 @@ import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from sts_emulator.cli.control import add_server_options, control, settings_from_environment
 from sts_emulator.cli.errors import UNUSABLE, CommandError
-from sts_emulator.cli.screen import HelpText, add_json_format
+from sts_emulator.cli.screen import Commands, HelpText, add_json_format
 
 SERVICES = (
     *("STS", "IAM", "ROLESANYWHERE", "EKS_AUTH", "SSO", "SSO_OIDC", "SIGNIN"),
@@ -37,7 +36,7 @@ examples:
 """
 
 
-def add_parser(subparsers: Any) -> None:
+def add_parser(subparsers: Commands) -> None:
     """Add the command."""
     parser = subparsers.add_parser(
         "env",

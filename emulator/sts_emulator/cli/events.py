@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from sts_emulator.cli.control import add_server_options, control
-from sts_emulator.cli.screen import painted
+from sts_emulator.cli.screen import Commands, painted
 from sts_emulator.core.terminal import printable
 
 
-def add_parser(subparsers: Any) -> None:
+def add_parser(subparsers: Commands) -> None:
     """Add the command."""
     parser = subparsers.add_parser(
         "events",
@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> None:
                 _print(event, arguments)
 
 
-def _print(event: Mapping[str, Any], arguments: argparse.Namespace) -> None:
+def _print(event: Mapping[str, object], arguments: argparse.Namespace) -> None:
     print(json.dumps(event) if arguments.json else painted(line(event)), flush=True)
 
 

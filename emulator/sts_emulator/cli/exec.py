@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from sts_emulator.cli.control import Control, add_server_options, control, settings_from_environment
 from sts_emulator.cli.env import SERVICES
 from sts_emulator.cli.errors import UNUSABLE, CommandError
+from sts_emulator.cli.screen import Commands
 from sts_emulator.cli.workload import KINDS, add_workload_options, addresses, wanted
 from sts_emulator.policy.values import dataclass
 
@@ -29,7 +30,7 @@ _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 _LOCAL = "127.0.0.1,localhost,::1,169.254.169.254,169.254.170.2,169.254.170.23"
 
 
-def add_parser(subparsers: Any) -> None:
+def add_parser(subparsers: Commands) -> None:
     """Add the command."""
     parser = subparsers.add_parser(
         "exec",
@@ -137,7 +138,7 @@ def _tell_refusal(stage: Stage, after: str | None) -> None:
             return
 
 
-def _is_services(stage: Stage, event: Mapping[str, Any]) -> bool:
+def _is_services(stage: Stage, event: Mapping[str, object]) -> bool:
     """Whether AWS asked for the workload, or the pod with its token; and not the command, for something else."""
     asks_itself = {"eks": "AssumeRoleForPodIdentity", "irsa": "AssumeRoleWithWebIdentity"}
     return (

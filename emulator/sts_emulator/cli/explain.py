@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sts_emulator.cli.check import (
     account,
@@ -17,8 +17,9 @@ from sts_emulator.cli.check import (
 )
 from sts_emulator.cli.control import ControlError, add_server_options, control
 from sts_emulator.cli.errors import UNUSABLE, CommandError
-from sts_emulator.cli.screen import painted
+from sts_emulator.cli.screen import Commands, painted
 from sts_emulator.core.terminal import printable
+from sts_emulator.policy.json_types import JsonObject
 
 if TYPE_CHECKING:
     from sts_emulator.scenario.judge import Outcome
@@ -27,7 +28,7 @@ LAST = "last"
 _SUFFIXES = (".yaml", ".yml", ".json", ".template", ".tfstate")
 
 
-def add_parser(subparsers: Any) -> None:
+def add_parser(subparsers: Commands) -> None:
     """Add the command."""
     parser = subparsers.add_parser(
         "explain",
@@ -86,7 +87,7 @@ def _explain_files(paths: list[str], arguments: argparse.Namespace) -> None:
         print(json.dumps({"schema": 1, "expectations": told}, indent=2))
 
 
-def _expectation(outcome: Outcome) -> dict[str, Any]:
+def _expectation(outcome: Outcome) -> JsonObject:
     """Like the explanation of an event, of what a file expects."""
     error, where = outcome.error, outcome.expectation.where
     return {

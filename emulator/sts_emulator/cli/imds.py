@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sts_emulator.cli.control import Control, add_server_options, control
 from sts_emulator.cli.errors import UNUSABLE, CommandError
-from sts_emulator.cli.screen import add_json, answer
+from sts_emulator.cli.screen import Commands, add_json, answer
 from sts_emulator.policy.values import dataclass
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 PORTS = 65_536
 
 
-def add_parser(subparsers: Any) -> None:
+def add_parser(subparsers: Commands) -> None:
     """Add the command."""
     parser = subparsers.add_parser(
         "imds",

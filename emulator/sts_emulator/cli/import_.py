@@ -6,10 +6,9 @@ import argparse
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from sts_emulator.cli.errors import UNUSABLE, CommandError
-from sts_emulator.cli.screen import HelpText, add_json, patience
+from sts_emulator.cli.screen import Commands, HelpText, add_json, patience
 from sts_emulator.core.terminal import printable, printable_json
 
 _EPILOG = """\
@@ -29,7 +28,7 @@ exit codes: 0 done; 2 a file cannot be used
 """
 
 
-def add_parser(subparsers: Any) -> None:
+def add_parser(subparsers: Commands) -> None:
     """Add the command."""
     from sts_emulator.cli.check import add_account_options
 

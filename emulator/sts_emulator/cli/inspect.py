@@ -12,7 +12,8 @@ from typing import Any
 
 from sts_emulator.cli.control import ControlError, add_server_options, control
 from sts_emulator.cli.errors import UNUSABLE, CommandError
-from sts_emulator.cli.screen import HelpText, add_json, answer
+from sts_emulator.cli.screen import Commands, HelpText, add_json, answer
+from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.scenario.problems import NOTHING
 
 _LONGEST = 200_000  # as the control API takes them
@@ -30,7 +31,7 @@ that came with it, or with --access-key-id) and an encoded authorization message
 """
 
 
-def add_parser(subparsers: Any) -> None:
+def add_parser(subparsers: Commands) -> None:
     """Add the command."""
     parser = subparsers.add_parser(
         "inspect",
@@ -89,7 +90,7 @@ def _called(what: str) -> str:
     return "(standard input)" if what == "-" else what if len(what) < _LONGEST_NAME and "\n" not in what else "this"
 
 
-def _opened(text: str, arguments: argparse.Namespace) -> dict[str, Any]:
+def _opened(text: str, arguments: argparse.Namespace) -> JsonObject:
     """What the emulator opens. Raises CommandError."""
     key, token = _credentials(text)
     key = arguments.access_key_id or key

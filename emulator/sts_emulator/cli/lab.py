@@ -13,7 +13,7 @@ from sts_emulator.cli.control import DEFAULT_WORLD, add_server_options, answers,
 from sts_emulator.cli.env import FORMATS, variables
 from sts_emulator.cli.errors import REFUSED, UNUSABLE, CommandError
 from sts_emulator.cli.learner import Learner
-from sts_emulator.cli.screen import HelpText, add_json, answer, painted
+from sts_emulator.cli.screen import Commands, HelpText, Run, add_json, answer, painted
 from sts_emulator.core.hosts import is_loopback
 from sts_emulator.core.terminal import printable
 
@@ -36,7 +36,7 @@ examples:
 """
 
 
-def add_parser(subparsers: Any) -> None:
+def add_parser(subparsers: Commands) -> None:
     """Add the command."""
     parser = subparsers.add_parser(
         "lab",
@@ -66,7 +66,7 @@ def add_parser(subparsers: Any) -> None:
     lint.add_argument("names", nargs="*", metavar="NAME")
 
 
-def _action(actions: Any, verb: str, run: Any, told: str, *, name: bool = True) -> Any:
+def _action(actions: Commands, verb: str, run: Run, told: str, *, name: bool = True) -> argparse.ArgumentParser:
     parser = actions.add_parser(verb, help=told.replace("%", "%%"), allow_abbrev=False)
     if name:
         parser.add_argument("name", metavar="NAME")

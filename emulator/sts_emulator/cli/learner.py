@@ -68,7 +68,7 @@ class Learner:
         told: list[str] = self._api("GET", "labs", lab, "untrue", solved=str(solved).lower())
         return told
 
-    def events(self) -> Any:
+    def events(self) -> object:
         """What was attempted in their world."""
         return self._api("GET", "events", limit=1_000)
 
@@ -82,7 +82,7 @@ class Learner:
         keys = (told["environment"]["access_key_id"], told["environment"]["secret_access_key"])
         return Hands(self.endpoint, told["values"], keys, self._api, self._page)
 
-    def _api(self, method: str, *path: str, body: Any = None, **query: Any) -> Any:
+    def _api(self, method: str, *path: str, body: object = None, **query: object) -> Any:
         try:
             return self._control.api(method, "worlds", self.world, *path, body=body, **query)
         except ControlError as refused:
@@ -91,6 +91,6 @@ class Learner:
             message = f"no lab has begun in world `{self.world}`: `sts-emulator lab start NAME`"
             raise ControlError(message, refused.status) from None
 
-    def _page(self, method: str, path: str, body: Any = None) -> Any:
+    def _page(self, method: str, path: str, body: object = None) -> object:
         prefix = self.endpoint.removeprefix(self._control.url)
         return self._control.page(method, f"{prefix}/{path}", body=body)

@@ -6,10 +6,10 @@ import argparse
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sts_emulator.cli.errors import REFUSED, UNUSABLE, CommandError
-from sts_emulator.cli.screen import HelpText, add_json_format
+from sts_emulator.cli.screen import Commands, HelpText, add_json_format
 from sts_emulator.core.terminal import printable
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ exit codes: 0 there is a proposal; 1 nothing of that name was recorded; 2 the fi
 """
 
 
-def add_parser(subparsers: Any) -> None:
+def add_parser(subparsers: Commands) -> None:
     """Add the command."""
     parser = subparsers.add_parser(
         "least-privilege",

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from sts_emulator.cli.errors import REFUSED, UNUSABLE, CommandError
-from sts_emulator.cli.screen import HelpText, add_json_format, painted, patience
+from sts_emulator.cli.screen import Commands, HelpText, add_json_format, painted, patience
 from sts_emulator.core.spelling import meant
 from sts_emulator.core.terminal import printable, printable_json
 
@@ -36,7 +36,7 @@ exit codes:
 """
 
 
-def add_parser(subparsers: Any) -> None:
+def add_parser(subparsers: Commands) -> None:
     """Add the command."""
     from sts_emulator.cli.check import add_account_options
 
@@ -186,7 +186,7 @@ def _refuse_unknown(rules: Sequence[str]) -> None:
 _MARKS: Final[Mapping[str, str]] = {"error": "✗", "security": "!", "warning": "~", "suggestion": "·"}
 
 
-def _text(findings: Sequence[Found], problems: Sequence[Any], quiet: bool) -> str:
+def _text(findings: Sequence[Found], problems: Sequence[object], quiet: bool) -> str:
     lines = [str(problem) for problem in problems]
     for finding in findings:
         if quiet and finding.severity == "suggestion":
@@ -240,7 +240,7 @@ def _messages(findings: Sequence[Found], problems: Sequence[Any]) -> Iterator[Me
         )
 
 
-def _sarif(findings: Sequence[Found], problems: Sequence[Any], _quiet: bool) -> str:
+def _sarif(findings: Sequence[Found], problems: Sequence[object], _quiet: bool) -> str:
     from sts_emulator.analysis.reports.sarif import sarif
     from sts_emulator.policy.linting.lint import RULES
 
@@ -248,7 +248,7 @@ def _sarif(findings: Sequence[Found], problems: Sequence[Any], _quiet: bool) -> 
     return sarif(list(_messages(findings, problems)), rules)
 
 
-def _github(findings: Sequence[Found], problems: Sequence[Any], _quiet: bool) -> str:
+def _github(findings: Sequence[Found], problems: Sequence[object], _quiet: bool) -> str:
     from sts_emulator.analysis.reports.message import github
 
     return "".join(f"{line}\n" for line in github(_messages(findings, problems)))

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import argparse
 import time
-from typing import Any
 
 from sts_emulator.cli.control import add_server_options, port
 from sts_emulator.cli.errors import CommandError
+from sts_emulator.cli.screen import Commands
 
 PAUSE = 0.2  # seconds between two looks at the log
 
 
-def add_parser(subparsers: Any) -> None:
+def add_parser(subparsers: Commands) -> None:
     """Add the command."""
     parser = subparsers.add_parser(
         "logs",

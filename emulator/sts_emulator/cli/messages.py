@@ -7,11 +7,12 @@ import json
 from typing import Any
 
 from sts_emulator.cli.control import add_server_options, control
+from sts_emulator.cli.screen import Commands
 from sts_emulator.core import clock
 from sts_emulator.core.terminal import printable
 
 
-def add_parser(subparsers: Any) -> None:
+def add_parser(subparsers: Commands) -> None:
     """Add the command."""
     parser = subparsers.add_parser(
         "messages",

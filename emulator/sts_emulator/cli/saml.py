@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import argparse
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from typing import Any
 from urllib.parse import quote
 
 from sts_emulator.cli.control import DEFAULT_WORLD, Control, add_server_options, control
 from sts_emulator.cli.errors import UNUSABLE, CommandError
-from sts_emulator.cli.screen import add_json, answer
+from sts_emulator.cli.screen import Commands, add_json, answer
 
 
-def add_parser(subparsers: Any) -> None:
+def add_parser(subparsers: Commands) -> None:
     """Add the command `saml` with its one command, `assert`."""
     parser = subparsers.add_parser(
         "saml", help="make an assertion of a lab identity provider", allow_abbrev=False, description=_DESCRIPTION
@@ -53,7 +53,7 @@ def _made(emulator: Control, arguments: argparse.Namespace) -> Any:
     return emulator.page("POST", f"{prefix}/idp/{quote(idp, safe='')}/assertions", body=body)
 
 
-def request(arguments: argparse.Namespace) -> dict[str, Any]:
+def request(arguments: argparse.Namespace) -> Mapping[str, object]:
     """What to ask the identity provider for."""
     body = {
         "user": arguments.user,

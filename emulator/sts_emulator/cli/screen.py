@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from sts_emulator.core.terminal import printable, printable_json
 from sts_emulator.settings import colour_wanted
@@ -22,6 +22,16 @@ PATIENCE: Final = 1.0  # seconds without a word
 _COLOURS: Final = {"✓": 32, "✗": 31, "~": 33, "!": 35, "+": 32, "-": 31}
 _WORDS: Final = {"ALLOWED": 32, "DENIED": 31, "allowed": 32, "denied": 31}
 _PAINTED: Final = r"(?<!\S)[✓✗~!](?= )|^ {2}[+-](?= )|(?<!\S)(?:ALLOWED|DENIED|allowed|denied)(?!\S)"
+
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - it has no other name
+"""What `add_subparsers` gives, and takes commands."""
+
+Options: TypeAlias = "argparse._ActionsContainer"  # noqa: SLF001 - likewise
+"""A parser, or a group of its options."""
+
+Run: TypeAlias = Callable[[argparse.Namespace], object]
+"""What carries a command out."""
 
 
 class HelpText(argparse.HelpFormatter):
@@ -107,12 +117,12 @@ def _paint(seen: re.Match[str]) -> str:
     return f"\033[{colour}m{word}\033[0m"
 
 
-def add_json(parser: Any) -> None:
+def add_json(parser: Options) -> None:
     """Give a command the option by which programs read its answer."""
     parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print the answer as JSON")
 
 
-def add_json_format(parser: Any) -> None:
+def add_json_format(parser: Options) -> None:
     """The same for a command that has a `--format`."""
     parser.add_argument("--json", dest="format", action="store_const", const="json", help="the same as --format json")
 

@@ -18,6 +18,7 @@ from sts_emulator.cli import moto_server
 from sts_emulator.cli.check import parameters, untold
 from sts_emulator.cli.control import answers, settings_from_environment, url_of
 from sts_emulator.cli.errors import UNUSABLE, CommandError
+from sts_emulator.cli.screen import Commands
 from sts_emulator.core import log_lines
 from sts_emulator.core.hosts import is_loopback
 from sts_emulator.core.names import is_account_id
@@ -99,7 +100,7 @@ _CHOICES = {
 _REGION = re.compile("[a-z0-9]+(-[a-z0-9]+)*")
 
 
-def add_parser(subparsers: Any) -> None:
+def add_parser(subparsers: Commands) -> None:
     """Add the command: one flag for each setting."""
     parser = subparsers.add_parser(
         "serve",

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
 
 from sts_emulator.cli import sso_profile
 from sts_emulator.cli.control import add_server_options, control
-from sts_emulator.cli.screen import add_json, answer
+from sts_emulator.cli.screen import Commands, add_json, answer
 
 
-def add_parser(subparsers: Any) -> None:
+def add_parser(subparsers: Commands) -> None:
     """Add the command."""
     parser = subparsers.add_parser(
         "sso",
@@ -23,7 +22,7 @@ def add_parser(subparsers: Any) -> None:
     _add_scim(actions)
 
 
-def _add_config(actions: Any) -> None:
+def _add_config(actions: Commands) -> None:
     config = actions.add_parser(
         "config",
         help="print the blocks for ~/.aws/config",
@@ -44,7 +43,7 @@ def _config(arguments: argparse.Namespace) -> None:
     answer(arguments, center, *blocks.rstrip("\n").split("\n"))
 
 
-def _add_scim(actions: Any) -> None:
+def _add_scim(actions: Commands) -> None:
     scim = actions.add_parser(
         "scim",
         help="print the SCIM endpoint and a new bearer token, for an identity provider",

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from sts_emulator.core import clock
+from sts_emulator.policy.json_types import JsonObject
 
 SESSION: Final = "emulator"
 _DEVICE_CODE: Final = "urn:ietf:params:oauth:grant-type:device_code"
@@ -38,7 +39,7 @@ def blocks(center: Mapping[str, Any], roles: Sequence[Mapping[str, str]], region
     return "\n".join([*profiles, session, *section])
 
 
-def sign_in(post: Post, approve: Callable[[str], Any], center: Mapping[str, Any]) -> dict[str, Any]:
+def sign_in(post: Post, approve: Callable[[str], Any], center: JsonObject) -> JsonObject:
     """Sign in by device code, `approve` saying yes to it; the token as the AWS CLI keeps it."""
     wish = {"clientName": "sts-emulator", "clientType": "public", "scopes": [_SCOPE]}
     registered = post("client/register", wish)
@@ -57,7 +58,7 @@ def sign_in(post: Post, approve: Callable[[str], Any], center: Mapping[str, Any]
     }
 
 
-def leave(home: Path, token: Mapping[str, Any], config: str) -> None:
+def leave(home: Path, token: JsonObject, config: str) -> None:
     """Leave a token and a configuration below a home directory, where every SDK looks for them."""
     cache = home / ".aws" / "sso" / "cache"
     cache.mkdir(parents=True, exist_ok=True)

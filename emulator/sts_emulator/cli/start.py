@@ -6,11 +6,11 @@ import argparse
 import sys
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sts_emulator.cli.control import answers, url_of
 from sts_emulator.cli.errors import REFUSED, UNUSABLE, CommandError
-from sts_emulator.cli.screen import add_json, answer
+from sts_emulator.cli.screen import Commands, add_json, answer
 from sts_emulator.cli.serve import add_settings, flags_of, free_port, settings
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 START_LIMIT = 120.0  # seconds until it answers; it takes a quarter of one
 
 
-def add_parser(subparsers: Any) -> None:
+def add_parser(subparsers: Commands) -> None:
     """Add the command, with the flags of `serve`."""
     parser = subparsers.add_parser(
         "start",

@@ -8,10 +8,11 @@ from http import HTTPStatus
 from typing import Any
 
 from sts_emulator.cli.control import Control, ControlError, add_server_options, control, port
-from sts_emulator.cli.screen import add_json, answer
+from sts_emulator.cli.screen import Commands, add_json, answer
+from sts_emulator.policy.json_types import JsonObject
 
 
-def add_parser(subparsers: Any) -> None:
+def add_parser(subparsers: Commands) -> None:
     """Add the command."""
     parser = subparsers.add_parser(
         "status",
@@ -51,7 +52,7 @@ def _world(emulator: Control, name: str) -> dict[str, Any] | None:
         return None
 
 
-def background(number: int) -> dict[str, Any]:
+def background(number: int) -> JsonObject:
     """The process and the log of the one that `start` started on a port, None where there is none."""
     try:
         from sts_emulator.cli.background import Background

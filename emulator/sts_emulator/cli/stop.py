@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
 
 from sts_emulator.cli.control import add_server_options, port
-from sts_emulator.cli.screen import add_json, answer
+from sts_emulator.cli.screen import Commands, add_json, answer
 
 
-def add_parser(subparsers: Any) -> None:
+def add_parser(subparsers: Commands) -> None:
     """Add the command."""
     parser = subparsers.add_parser(
         "stop",

@@ -10,13 +10,14 @@ from urllib.parse import quote
 
 from sts_emulator.cli.control import DEFAULT_WORLD, add_server_options, control
 from sts_emulator.cli.errors import UNUSABLE, CommandError
-from sts_emulator.cli.screen import add_json, answer
+from sts_emulator.cli.screen import Commands, add_json, answer
 from sts_emulator.idp.presets import PRESETS, Preset
+from sts_emulator.policy.json_types import JsonObject
 
 _OPTION = "option_"
 
 
-def add_parser(subparsers: Any) -> None:
+def add_parser(subparsers: Commands) -> None:
     """Add the command, with a command of its own for each kind of issuer."""
     parser = subparsers.add_parser(
         "token",
@@ -31,7 +32,7 @@ def add_parser(subparsers: Any) -> None:
     _add_cognito(kinds)
 
 
-def _add_kind(kinds: Any, name: str, preset: Preset) -> None:
+def _add_kind(kinds: Commands, name: str, preset: Preset) -> None:
     parser = kinds.add_parser(name, help=f"shaped like those of {preset.url}", allow_abbrev=False)
     claims = parser.add_argument_group("what the token says")
     for option, default in preset.options.items():
@@ -55,7 +56,7 @@ def _add_kind(kinds: Any, name: str, preset: Preset) -> None:
     parser.set_defaults(run=run)
 
 
-def _add_cognito(kinds: Any) -> None:
+def _add_cognito(kinds: Commands) -> None:
     parser = kinds.add_parser(
         "cognito", help="of a user of a Cognito user pool, as a sign-in gives it", allow_abbrev=False
     )
@@ -93,7 +94,7 @@ def run(arguments: argparse.Namespace) -> None:
         answer(arguments, minted, minted["token"])
 
 
-def request(arguments: argparse.Namespace) -> dict[str, Any]:
+def request(arguments: argparse.Namespace) -> Mapping[str, object]:
     """What to ask the issuer for: options and claims."""
     given = vars(arguments)
     body = {name.removeprefix(_OPTION): value for name, value in given.items() if name.startswith(_OPTION)}
@@ -105,7 +106,7 @@ def request(arguments: argparse.Namespace) -> dict[str, Any]:
     return {**body, **_claims(arguments.claim)}
 
 
-def _claims(given: list[str]) -> Mapping[str, Any]:
+def _claims(given: list[str]) -> JsonObject:
     claims: dict[str, Any] = {}
     for pair in given:
         name, equals, value = pair.partition("=")

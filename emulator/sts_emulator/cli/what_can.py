@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sts_emulator.cli import screen
 from sts_emulator.cli.errors import REFUSED, UNUSABLE, CommandError
+from sts_emulator.cli.screen import Commands
 from sts_emulator.cli.who_can import add_estate_options, estate, one_of, reach, show
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ exit codes: 0 there are roles; 1 there are none; 2 the files, or the principal, 
 """
 
 
-def add_parser(subparsers: Any) -> None:
+def add_parser(subparsers: Commands) -> None:
     """Add the command."""
     parser = subparsers.add_parser(
         "what-can",

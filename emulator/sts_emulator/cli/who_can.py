@@ -6,10 +6,11 @@ import argparse
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from sts_emulator.cli import screen
 from sts_emulator.cli.errors import REFUSED, UNUSABLE, CommandError
+from sts_emulator.cli.screen import Commands
 from sts_emulator.core import spelling
 from sts_emulator.core.terminal import printable, printable_json
 
@@ -32,7 +33,7 @@ exit codes: 0 somebody can; 1 nobody can; 2 the files, or the role, cannot be us
 FORMATS: Final = ("table", "json", "svg")
 
 
-def add_parser(subparsers: Any) -> None:
+def add_parser(subparsers: Commands) -> None:
     """Add the command."""
     parser = subparsers.add_parser(
         "who-can",

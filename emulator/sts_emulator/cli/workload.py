@@ -11,15 +11,16 @@ from typing import Any, Final
 from sts_emulator.cli.control import Control, add_server_options, control
 from sts_emulator.cli.env import FORMATS, SERVICES
 from sts_emulator.cli.errors import UNUSABLE, CommandError
-from sts_emulator.cli.screen import add_json, add_json_format, add_wide, answer, room, table
+from sts_emulator.cli.screen import Commands, Run, add_json, add_json_format, add_wide, answer, room, table
 from sts_emulator.core.spelling import meant
 from sts_emulator.core.terminal import printable
+from sts_emulator.policy.json_types import Json
 
 _HEADS: Final = ("KIND", "ID", "NAME", "ACCOUNT", "ROLE")
 KINDS: Final = ("ec2", "ecs", "eks", "irsa", "lambda")
 
 
-def add_parser(subparsers: Any) -> None:
+def add_parser(subparsers: Commands) -> None:
     """Add the command."""
     parser = subparsers.add_parser(
         "workload",
@@ -48,7 +49,7 @@ def add_parser(subparsers: Any) -> None:
     _finish(stop, _stop)
 
 
-def _finish(parser: argparse.ArgumentParser, run: Any) -> None:
+def _finish(parser: argparse.ArgumentParser, run: Run) -> None:
     add_server_options(parser)
     parser.set_defaults(run=run)
 
@@ -148,7 +149,7 @@ def _pair(text: str) -> tuple[str, str]:
     return name, value
 
 
-def _value(text: str) -> Any:
+def _value(text: str) -> Json:
     """`true` and `false` are that, digits a number, anything else text."""
     if text in ("true", "false"):
         return text == "true"

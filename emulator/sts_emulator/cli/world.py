@@ -5,17 +5,16 @@ from __future__ import annotations
 import argparse
 import re
 from pathlib import Path
-from typing import Any
 
 from sts_emulator.cli.control import add_server_options, add_world_option, control
 from sts_emulator.cli.errors import UNUSABLE, CommandError
-from sts_emulator.cli.screen import add_json, add_wide, answer, room, table
+from sts_emulator.cli.screen import Commands, Run, add_json, add_wide, answer, room, table
 
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)([smhd]?)")
 
 
-def add_parser(subparsers: Any) -> None:
+def add_parser(subparsers: Commands) -> None:
     """Add the command."""
     parser = subparsers.add_parser(
         "world",
@@ -46,7 +45,7 @@ def add_parser(subparsers: Any) -> None:
     _finish(lag, _eventual_consistency)
 
 
-def _finish(parser: argparse.ArgumentParser, run: Any) -> None:
+def _finish(parser: argparse.ArgumentParser, run: Run) -> None:
     add_json(parser)
     add_server_options(parser, world=False)
     parser.set_defaults(run=run)

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from sts_emulator.core.errors import AwsError
 from sts_emulator.pages import guard, render, tokens
+from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.settings import Settings
 from sts_emulator.wire.asgi import App, Receive, Scope, Send, headers_of, read_body
 
@@ -74,7 +75,7 @@ def _replaying(body: bytes, receive: Receive) -> Receive:
     """The body once, in one piece, and then whatever else happens."""
     waiting = [body]
 
-    async def replay() -> Mapping[str, Any]:
+    async def replay() -> JsonObject:
         if waiting:
             return {"type": "http.request", "body": waiting.pop(), "more_body": False}
         return await receive()

@@ -11,8 +11,14 @@ from sts_emulator.core.world import Body
 from sts_emulator.policy.values import dataclass
 from sts_emulator.vending.context import Context
 from sts_emulator.vending.credentials import seal, unseal
+from sts_emulator.wire.dispatch import Result, Wire
 
 Item = TypeVar("Item")
+
+
+def itself(item: object) -> Any:
+    """What is already as the wire has it."""
+    return item
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,19 +36,25 @@ class Listing:
         items: Sequence[Item],
         token: str | None,
         limit: int | None,
-        render: Callable[[Item], Any] = lambda item: item,
+        render: Callable[[Item], Wire] = itself,
         *,
         of: str = "",
-    ) -> dict[str, Any]:
+    ) -> Result:
         """One page as the result member `member`, and the token where there is more; `of` tells lists of a call apart.
 
         Raises:
             AwsError: the refusal, for a token that no page of this list gave.
         """
-        start = int(self._opened(ctx, of or member, token) or 0)
+        part, rest = self.part(ctx, of or member, items, token, limit)
+        return {member: [render(item) for item in part], **rest}
+
+    def part(
+        self, ctx: Context, of: str, items: Sequence[Item], token: str | None, limit: int | None
+    ) -> tuple[Sequence[Item], dict[str, str]]:
+        """The items of a page as they are, and the token member; as `page`."""
+        start = int(self._opened(ctx, of, token) or 0)
         end = start + (limit or self.size)
-        rest = self._following(ctx, of or member, str(end)) if end < len(items) else {}
-        return {member: [render(item) for item in items[start:end]], **rest}
+        return items[start:end], self._following(ctx, of, str(end)) if end < len(items) else {}
 
     def rows(
         self, ctx: Context, kind: Kind[Body], prefix: str, token: str, limit: int

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
-from sts_emulator.control_plane.listing import Item, Listing
+from sts_emulator.control_plane.listing import Item, Listing, itself
 from sts_emulator.core.errors import AwsError
 from sts_emulator.vending.context import Context
+from sts_emulator.wire.dispatch import Result, Wire
 
 # docs/aws/iam.md, "Service constants"
 LISTING = Listing(100, lambda: AwsError("ValidationError", "Invalid Marker."), "Marker")
@@ -19,8 +19,16 @@ def page(
     items: Sequence[Item],
     marker: str | None,
     limit: int | None,
-    render: Callable[[Item], Any] = lambda item: item,
-) -> dict[str, Any]:
+    render: Callable[[Item], Wire] = itself,
+) -> Result:
     """As `Listing.page`, with `IsTruncated`."""
-    part = LISTING.page(ctx, member, items, marker, limit, render)
-    return {**part, "IsTruncated": LISTING.token in part}
+    shown, rest = part(ctx, member, items, marker, limit)
+    return {member: [render(item) for item in shown], **rest}
+
+
+def part(
+    ctx: Context, of: str, items: Sequence[Item], marker: str | None, limit: int | None
+) -> tuple[Sequence[Item], Result]:
+    """As `Listing.part`, likewise."""
+    shown, rest = LISTING.part(ctx, of, items, marker, limit)
+    return shown, {**rest, "IsTruncated": bool(rest)}

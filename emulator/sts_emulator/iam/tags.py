@@ -13,7 +13,7 @@ from sts_emulator.iam.paging import page
 from sts_emulator.iam.permits import reach
 from sts_emulator.vending.context import Context
 from sts_emulator.vending.tags import tag_keys
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 Pairs = tagging.Pairs
 TAGGING = Tagging(
@@ -34,12 +34,12 @@ def checked(noun: AnyNoun, pairs: Pairs | None) -> dict[str, str]:
     return TAGGING.checked(pairs, folded=noun.folds_tags)
 
 
-def shown_if_any(tags: Mapping[str, str]) -> dict[str, Any]:
+def shown_if_any(tags: Mapping[str, str]) -> Result:
     """The `Tags` member of results that have one only when there are tags (docs/aws/iam.md, "Members of results")."""
     return {"Tags": shown(tags)} if tags else {}
 
 
-def echoed(tags: Mapping[str, str]) -> dict[str, Any]:
+def echoed(tags: Mapping[str, str]) -> Result:
     """The `Tags` member with which a creation answers: as sent (recorded 2026-09), and only if there are any."""
     return {"Tags": [{"Key": key, "Value": value} for key, value in tags.items()]} if tags else {}
 
@@ -51,7 +51,7 @@ def operations(noun: AnyNoun) -> tuple[Operation, Operation, Operation]:
 
 def _tag(noun: AnyNoun) -> Operation:
     @operation("iam", f"Tag{noun.wire}")
-    def tag(ctx: Context, *, Tags: Pairs, **named: str) -> Mapping[str, Any]:
+    def tag(ctx: Context, *, Tags: Pairs, **named: str) -> Result:
         """Add tags, or change their values."""
         new = checked(noun, Tags)
         thing = reach(ctx, f"Tag{noun.wire}", noun, named[noun.member], tag_keys(new))
@@ -69,7 +69,7 @@ def _tag(noun: AnyNoun) -> Operation:
 
 def _untag(noun: AnyNoun) -> Operation:
     @operation("iam", f"Untag{noun.wire}")
-    def untag(ctx: Context, *, TagKeys: Iterable[str], **named: str) -> Mapping[str, Any]:
+    def untag(ctx: Context, *, TagKeys: Iterable[str], **named: str) -> Result:
         """Remove tags; keys that are not there are ignored."""
         keys = list(TagKeys)
         asked = {"aws:tagkeys": tuple(keys)} if keys else {}
@@ -86,9 +86,7 @@ def _untag(noun: AnyNoun) -> Operation:
 
 def _list(noun: AnyNoun) -> Operation:
     @operation("iam", f"List{noun.wire}Tags")
-    def list_tags(
-        ctx: Context, *, Marker: str | None = None, MaxItems: int | None = None, **named: str
-    ) -> Mapping[str, Any]:
+    def list_tags(ctx: Context, *, Marker: str | None = None, MaxItems: int | None = None, **named: str) -> Result:
         """The tags, sorted by key."""
         thing = reach(ctx, f"List{noun.wire}Tags", noun, named[noun.member])
         return page(ctx, "Tags", shown(thing.get("tags", {})), Marker, MaxItems)

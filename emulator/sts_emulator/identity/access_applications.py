@@ -21,11 +21,12 @@ from sts_emulator.core.errors import AwsError
 from sts_emulator.identity.instances import ORGANIZATION
 from sts_emulator.identity.permission import foreign, invalid, permit
 from sts_emulator.policy.arns import parse_arn
+from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.vending.authorize import access_denied, authorize
 from sts_emulator.vending.context import Context, Keys
 from sts_emulator.vending.tags import tag_keys
 from sts_emulator.wire import dispatch
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 TAGGING: Final = Tagging(invalid, lambda: invalid(f"A resource can have {QUOTA} tags at most."))
 page = Listing(100, lambda: invalid("The nextToken is not one of this list."), "nextToken").page
@@ -44,9 +45,7 @@ _TENANT: Final = string.ascii_lowercase + string.digits
 
 
 @operation("account-access", "CreateApplication")
-def create_application(
-    ctx: Context, *, identitySource: Mapping[str, Any], tags: Mapping[str, str] | None = None
-) -> Mapping[str, Any]:
+def create_application(ctx: Context, *, identitySource: JsonObject, tags: Mapping[str, str] | None = None) -> Result:
     """The application of an organization's instance; once more with the same tags is the same one."""
     given = _checked(tags)
     permit(ctx, keys=tag_keys(given))
@@ -65,7 +64,7 @@ def create_application(
 
 
 @operation("account-access", "GetApplication")
-def get_application(ctx: Context, *, applicationArn: str) -> Mapping[str, Any]:
+def get_application(ctx: Context, *, applicationArn: str) -> Result:
     """One application, which is active at once."""
     application = reach(ctx, applicationArn)
     instance = {
@@ -81,7 +80,7 @@ def get_application(ctx: Context, *, applicationArn: str) -> Mapping[str, Any]:
 
 
 @operation("account-access", "ListApplications")
-def list_applications(ctx: Context, *, maxResults: int | None = None, nextToken: str = "") -> Mapping[str, Any]:
+def list_applications(ctx: Context, *, maxResults: int | None = None, nextToken: str = "") -> Result:
     """The account's applications in the Region, or those that it administers."""
     permit(ctx)
     home = (_owner(ctx), ctx.region)
@@ -101,7 +100,7 @@ def list_applications(ctx: Context, *, maxResults: int | None = None, nextToken:
 
 
 @operation("account-access", "DeleteApplication")
-def delete_application(ctx: Context, *, applicationArn: str) -> Mapping[str, Any]:
+def delete_application(ctx: Context, *, applicationArn: str) -> Result:
     """Remove an application with its entitlements; one that is not there is no error."""
     application = find(ctx, applicationArn)
     if application is not None:
@@ -114,7 +113,7 @@ def delete_application(ctx: Context, *, applicationArn: str) -> Mapping[str, Any
 
 
 @operation("account-access", "TagResource")
-def tag_resource(ctx: Context, *, resourceArn: str, tags: Mapping[str, str]) -> Mapping[str, Any]:
+def tag_resource(ctx: Context, *, resourceArn: str, tags: Mapping[str, str]) -> Result:
     """Add tags, or change their values."""
     new = _checked(tags)
     application = reach(ctx, resourceArn, tag_keys(new))
@@ -123,7 +122,7 @@ def tag_resource(ctx: Context, *, resourceArn: str, tags: Mapping[str, str]) -> 
 
 
 @operation("account-access", "UntagResource")
-def untag_resource(ctx: Context, *, resourceArn: str, tagKeys: Iterable[str]) -> Mapping[str, Any]:
+def untag_resource(ctx: Context, *, resourceArn: str, tagKeys: Iterable[str]) -> Result:
     """Remove tags; keys that are not there are ignored."""
     gone = set(tagKeys)
     application = reach(ctx, resourceArn, {"aws:tagkeys": tuple(sorted(gone))} if gone else {})
@@ -132,7 +131,7 @@ def untag_resource(ctx: Context, *, resourceArn: str, tagKeys: Iterable[str]) ->
 
 
 @operation("account-access", "ListTagsForResource")
-def list_tags_for_resource(ctx: Context, *, resourceArn: str) -> Mapping[str, Any]:
+def list_tags_for_resource(ctx: Context, *, resourceArn: str) -> Result:
     return {"tags": reach(ctx, resourceArn)["tags"]}
 
 
@@ -268,7 +267,7 @@ def _new_in_identity_center(ctx: Context, instance: Instance, now: int) -> str:
     return made["arn"]
 
 
-def _stamps(application: AccessApplication) -> dict[str, Any]:
+def _stamps(application: AccessApplication) -> Result:
     return {
         "tenantId": application["tenant"],
         "createdAt": application["created"],

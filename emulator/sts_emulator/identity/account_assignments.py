@@ -11,7 +11,7 @@ from sts_emulator.identity import provisioning
 from sts_emulator.identity.permission import absent, invalid, manage, owner_only, page, reach
 from sts_emulator.identity.provisioning import CREATION, DELETION, NOT_ASSIGNED, PROVISION, CannotProvision
 from sts_emulator.vending.context import Context
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 _MEMBERS = {CREATION: "AccountAssignmentCreationStatus", DELETION: "AccountAssignmentDeletionStatus"}
 _LISTS = {CREATION: "AccountAssignmentsCreationStatus", DELETION: "AccountAssignmentsDeletionStatus"}
@@ -31,7 +31,7 @@ def create_account_assignment(
     PrincipalType: str,
     PrincipalId: str,
     **_: str,  # the type of the target, of which there is one
-) -> Mapping[str, Any]:
+) -> Result:
     """Give a permission set to a user or group in an account, where it is provisioned with that.
 
     Once more is no error. What cannot be ends FAILED with its reason.
@@ -57,7 +57,7 @@ def delete_account_assignment(
     PrincipalType: str,
     PrincipalId: str,
     **_: str,  # the type of the target, of which there is one
-) -> Mapping[str, Any]:
+) -> Result:
     """Take a permission set away; with the last assignment in an account its role goes."""
     instance = _reach(ctx, InstanceArn, PermissionSetArn, TargetId)[0]
     wanted: Assignment = {
@@ -109,7 +109,7 @@ def _is_account(ctx: Context, account: str) -> bool:
     return account in org["parents"] if org else ctx.world.get(documents.ACCOUNT, account) is not None
 
 
-def _wire(assignment: Assignment) -> dict[str, Any]:
+def _wire(assignment: Assignment) -> Result:
     return {
         "TargetId": assignment["account"],
         "TargetType": "AWS_ACCOUNT",
@@ -123,7 +123,7 @@ def _wire(assignment: Assignment) -> dict[str, Any]:
 
 
 @operation("sso-admin", "DescribeAccountAssignmentCreationStatus")
-def describe_creation(ctx: Context, *, InstanceArn: str, AccountAssignmentCreationRequestId: str) -> Mapping[str, Any]:
+def describe_creation(ctx: Context, *, InstanceArn: str, AccountAssignmentCreationRequestId: str) -> Result:
     """How a request for an assignment ended."""
     instance = manage(ctx, InstanceArn)
     identifier = AccountAssignmentCreationRequestId
@@ -131,7 +131,7 @@ def describe_creation(ctx: Context, *, InstanceArn: str, AccountAssignmentCreati
 
 
 @operation("sso-admin", "DescribeAccountAssignmentDeletionStatus")
-def describe_deletion(ctx: Context, *, InstanceArn: str, AccountAssignmentDeletionRequestId: str) -> Mapping[str, Any]:
+def describe_deletion(ctx: Context, *, InstanceArn: str, AccountAssignmentDeletionRequestId: str) -> Result:
     """How a request to delete an assignment ended."""
     instance = manage(ctx, InstanceArn)
     identifier = AccountAssignmentDeletionRequestId
@@ -141,7 +141,7 @@ def describe_deletion(ctx: Context, *, InstanceArn: str, AccountAssignmentDeleti
 @operation("sso-admin", "ListAccountAssignmentCreationStatus")
 def list_creations(
     ctx: Context, *, InstanceArn: str, MaxResults: int | None = None, NextToken: str = "", Filter: Filter | None = None
-) -> Mapping[str, Any]:
+) -> Result:
     """All requests for assignments."""
     instance = manage(ctx, InstanceArn)
     return provisioning.requests(ctx, instance, CREATION, _LISTS[CREATION], Filter, NextToken, MaxResults)
@@ -150,7 +150,7 @@ def list_creations(
 @operation("sso-admin", "ListAccountAssignmentDeletionStatus")
 def list_deletions(
     ctx: Context, *, InstanceArn: str, MaxResults: int | None = None, NextToken: str = "", Filter: Filter | None = None
-) -> Mapping[str, Any]:
+) -> Result:
     """All requests to delete assignments."""
     instance = manage(ctx, InstanceArn)
     return provisioning.requests(ctx, instance, DELETION, _LISTS[DELETION], Filter, NextToken, MaxResults)
@@ -168,7 +168,7 @@ def list_account_assignments(
     PermissionSetArn: str,
     MaxResults: int | None = None,
     NextToken: str = "",
-) -> Mapping[str, Any]:
+) -> Result:
     """Who has a permission set in an account."""
     reach(ctx, InstanceArn, PermissionSetArn)
     assigned = directory.assignments(ctx.world, PermissionSetArn, AccountId)
@@ -185,7 +185,7 @@ def list_account_assignments_for_principal(
     Filter: Filter | None = None,
     NextToken: str = "",
     MaxResults: int | None = None,
-) -> Mapping[str, Any]:
+) -> Result:
     """What a user or group has, and where; of a user, what comes through groups too."""
     instance = manage(ctx, InstanceArn)
     if instance["kind"] == "account":
@@ -211,7 +211,7 @@ def list_accounts_for_permission_set(
     ProvisioningStatus: str = "",
     MaxResults: int | None = None,
     NextToken: str = "",
-) -> Mapping[str, Any]:
+) -> Result:
     """The accounts that have a permission set, perhaps only those that have it as it is now, or that have not."""
     _, permission_set = reach(ctx, InstanceArn, PermissionSetArn)
     places = ctx.world.page(directory.PROVISIONED, f"{PermissionSetArn}/")
@@ -228,7 +228,7 @@ def list_permission_sets_in_account(
     ProvisioningStatus: str = "",
     MaxResults: int | None = None,
     NextToken: str = "",
-) -> Mapping[str, Any]:
+) -> Result:
     """The permission sets that an account has, perhaps only those that it has as they are now, or has not."""
     instance = manage(ctx, InstanceArn, f"arn:aws:sso:::account/{AccountId}")
     arns = []
@@ -244,7 +244,7 @@ def _is_wanted(permission_set: PermissionSet, there: directory.Provisioned, want
     return not wanted or latest == (wanted == "LATEST_PERMISSION_SET_PROVISIONED")
 
 
-def _shown(assignment: Assignment) -> dict[str, Any]:
+def _shown(assignment: Assignment) -> Result:
     return {
         "AccountId": assignment["account"],
         "PermissionSetArn": assignment["permission_set"],
@@ -259,7 +259,7 @@ def _shown(assignment: Assignment) -> dict[str, Any]:
 @operation("sso-admin", "ProvisionPermissionSet")
 def provision_permission_set(
     ctx: Context, *, InstanceArn: str, PermissionSetArn: str, TargetType: str, TargetId: str = ""
-) -> Mapping[str, Any]:
+) -> Result:
     """Bring a permission set as it is now into an account, or into all that have it."""
     instance, permission_set = reach(ctx, InstanceArn, PermissionSetArn)
     if (TargetType == "AWS_ACCOUNT") != bool(TargetId):
@@ -275,7 +275,7 @@ def provision_permission_set(
 
 
 @operation("sso-admin", "DescribePermissionSetProvisioningStatus")
-def describe_provisioning(ctx: Context, *, InstanceArn: str, ProvisionPermissionSetRequestId: str) -> Mapping[str, Any]:
+def describe_provisioning(ctx: Context, *, InstanceArn: str, ProvisionPermissionSetRequestId: str) -> Result:
     """How a request to provision ended."""
     instance = manage(ctx, InstanceArn)
     made = provisioning.known_request(ctx, instance, PROVISION, ProvisionPermissionSetRequestId)
@@ -285,7 +285,7 @@ def describe_provisioning(ctx: Context, *, InstanceArn: str, ProvisionPermission
 @operation("sso-admin", "ListPermissionSetProvisioningStatus")
 def list_provisioning(
     ctx: Context, *, InstanceArn: str, MaxResults: int | None = None, NextToken: str = "", Filter: Filter | None = None
-) -> Mapping[str, Any]:
+) -> Result:
     """All requests to provision."""
     instance = manage(ctx, InstanceArn)
     member = "PermissionSetsProvisioningStatus"

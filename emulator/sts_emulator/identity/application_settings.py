@@ -11,7 +11,7 @@ from sts_emulator.identity.applications import change, reach
 from sts_emulator.identity.permission import absent, invalid, page
 from sts_emulator.policy.deciding.document import MalformedPolicy, parse
 from sts_emulator.vending.context import Context
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _GRANT_MEMBERS = {
@@ -26,9 +26,7 @@ _GRANT_MEMBERS = {
 
 
 @operation("sso-admin", "PutApplicationAccessScope")
-def put_scope(
-    ctx: Context, *, ApplicationArn: str, Scope: str, AuthorizedTargets: Sequence[str] = ()
-) -> Mapping[str, Any]:
+def put_scope(ctx: Context, *, ApplicationArn: str, Scope: str, AuthorizedTargets: Sequence[str] = ()) -> Result:
     """Let an application ask for a scope."""
     _, application = reach(ctx, ApplicationArn)
     change(ctx, application, scopes={**application["scopes"], Scope: list(AuthorizedTargets)})
@@ -36,13 +34,13 @@ def put_scope(
 
 
 @operation("sso-admin", "GetApplicationAccessScope")
-def get_scope(ctx: Context, *, ApplicationArn: str, Scope: str) -> Mapping[str, Any]:
+def get_scope(ctx: Context, *, ApplicationArn: str, Scope: str) -> Result:
     _, application = reach(ctx, ApplicationArn)
     return _scope(_known(application["scopes"], Scope, "Access scope"), Scope)
 
 
 @operation("sso-admin", "DeleteApplicationAccessScope")
-def delete_scope(ctx: Context, *, ApplicationArn: str, Scope: str) -> Mapping[str, Any]:
+def delete_scope(ctx: Context, *, ApplicationArn: str, Scope: str) -> Result:
     """Let an application ask for a scope no more."""
     _, application = reach(ctx, ApplicationArn)
     _known(application["scopes"], Scope, "Access scope")
@@ -51,16 +49,14 @@ def delete_scope(ctx: Context, *, ApplicationArn: str, Scope: str) -> Mapping[st
 
 
 @operation("sso-admin", "ListApplicationAccessScopes")
-def list_scopes(
-    ctx: Context, *, ApplicationArn: str, MaxResults: int | None = None, NextToken: str = ""
-) -> Mapping[str, Any]:
+def list_scopes(ctx: Context, *, ApplicationArn: str, MaxResults: int | None = None, NextToken: str = "") -> Result:
     """All scopes of an application, ten at a time."""
     _, application = reach(ctx, ApplicationArn)
     listed = [_scope(targets, scope) for scope, targets in application["scopes"].items()]
     return page(ctx, "Scopes", listed, NextToken, MaxResults or 10)
 
 
-def _scope(targets: list[str], scope: str) -> dict[str, Any]:
+def _scope(targets: list[str], scope: str) -> Result:
     return {"Scope": scope, "AuthorizedTargets": targets} if targets else {"Scope": scope}
 
 
@@ -68,7 +64,7 @@ def _scope(targets: list[str], scope: str) -> dict[str, Any]:
 
 
 @operation("sso-admin", "PutApplicationGrant")
-def put_grant(ctx: Context, *, ApplicationArn: str, GrantType: str, Grant: Mapping[str, Any]) -> Mapping[str, Any]:
+def put_grant(ctx: Context, *, ApplicationArn: str, GrantType: str, Grant: Mapping[str, Any]) -> Result:
     """Let an application get tokens in a way; a JWT bearer grant names the issuers that it trusts."""
     instance, application = reach(ctx, ApplicationArn)
     if list(Grant) != [_GRANT_MEMBERS[GrantType]]:
@@ -83,14 +79,14 @@ def put_grant(ctx: Context, *, ApplicationArn: str, GrantType: str, Grant: Mappi
 
 
 @operation("sso-admin", "GetApplicationGrant")
-def get_grant(ctx: Context, *, ApplicationArn: str, GrantType: str) -> Mapping[str, Any]:
+def get_grant(ctx: Context, *, ApplicationArn: str, GrantType: str) -> Result:
     """One way in which an application gets tokens."""
     _, application = reach(ctx, ApplicationArn)
     return {"Grant": _known(application["grants"], GrantType, "Grant")}
 
 
 @operation("sso-admin", "DeleteApplicationGrant")
-def delete_grant(ctx: Context, *, ApplicationArn: str, GrantType: str) -> Mapping[str, Any]:
+def delete_grant(ctx: Context, *, ApplicationArn: str, GrantType: str) -> Result:
     """Let an application get tokens in a way no more."""
     _, application = reach(ctx, ApplicationArn)
     _known(application["grants"], GrantType, "Grant")
@@ -99,7 +95,7 @@ def delete_grant(ctx: Context, *, ApplicationArn: str, GrantType: str) -> Mappin
 
 
 @operation("sso-admin", "ListApplicationGrants")
-def list_grants(ctx: Context, *, ApplicationArn: str, NextToken: str = "") -> Mapping[str, Any]:
+def list_grants(ctx: Context, *, ApplicationArn: str, NextToken: str = "") -> Result:
     """All ways in which an application gets tokens."""
     _, application = reach(ctx, ApplicationArn)
     listed = [{"GrantType": kind, "Grant": grant} for kind, grant in application["grants"].items()]
@@ -112,7 +108,7 @@ def list_grants(ctx: Context, *, ApplicationArn: str, NextToken: str = "") -> Ma
 @operation("sso-admin", "PutApplicationAuthenticationMethod")
 def put_authentication_method(
     ctx: Context, *, ApplicationArn: str, AuthenticationMethodType: str, AuthenticationMethod: Mapping[str, Any]
-) -> Mapping[str, Any]:
+) -> Result:
     """Say by a resource policy which principals of AWS may ask for tokens."""
     _, application = reach(ctx, ApplicationArn)
     if "Iam" not in AuthenticationMethod:
@@ -130,7 +126,7 @@ def put_authentication_method(
 
 
 @operation("sso-admin", "GetApplicationAuthenticationMethod")
-def get_authentication_method(ctx: Context, *, ApplicationArn: str, AuthenticationMethodType: str) -> Mapping[str, Any]:
+def get_authentication_method(ctx: Context, *, ApplicationArn: str, AuthenticationMethodType: str) -> Result:
     """That policy."""
     _, application = reach(ctx, ApplicationArn)
     policy = _known(application, "actor_policy", f"Authentication method {AuthenticationMethodType}")
@@ -138,9 +134,7 @@ def get_authentication_method(ctx: Context, *, ApplicationArn: str, Authenticati
 
 
 @operation("sso-admin", "DeleteApplicationAuthenticationMethod")
-def delete_authentication_method(
-    ctx: Context, *, ApplicationArn: str, AuthenticationMethodType: str
-) -> Mapping[str, Any]:
+def delete_authentication_method(ctx: Context, *, ApplicationArn: str, AuthenticationMethodType: str) -> Result:
     """Remove that policy: nobody may ask for tokens then."""
     _, application = reach(ctx, ApplicationArn)
     _known(application, "actor_policy", f"Authentication method {AuthenticationMethodType}")
@@ -150,7 +144,7 @@ def delete_authentication_method(
 
 
 @operation("sso-admin", "ListApplicationAuthenticationMethods")
-def list_authentication_methods(ctx: Context, *, ApplicationArn: str, NextToken: str = "") -> Mapping[str, Any]:
+def list_authentication_methods(ctx: Context, *, ApplicationArn: str, NextToken: str = "") -> Result:
     """Whether there is such a policy, of which there is one at most."""
     _, application = reach(ctx, ApplicationArn)
     listed = []
@@ -164,7 +158,7 @@ def list_authentication_methods(ctx: Context, *, ApplicationArn: str, NextToken:
 
 
 @operation("sso-admin", "PutApplicationAssignmentConfiguration")
-def put_assignment_configuration(ctx: Context, *, ApplicationArn: str, AssignmentRequired: bool) -> Mapping[str, Any]:
+def put_assignment_configuration(ctx: Context, *, ApplicationArn: str, AssignmentRequired: bool) -> Result:
     """Say whether people must be assigned to use an application."""
     _, application = reach(ctx, ApplicationArn)
     change(ctx, application, assignment_required=AssignmentRequired)
@@ -172,7 +166,7 @@ def put_assignment_configuration(ctx: Context, *, ApplicationArn: str, Assignmen
 
 
 @operation("sso-admin", "GetApplicationAssignmentConfiguration")
-def get_assignment_configuration(ctx: Context, *, ApplicationArn: str) -> Mapping[str, Any]:
+def get_assignment_configuration(ctx: Context, *, ApplicationArn: str) -> Result:
     """Whether people must be assigned."""
     return {"AssignmentRequired": reach(ctx, ApplicationArn)[1]["assignment_required"]}
 
@@ -180,7 +174,7 @@ def get_assignment_configuration(ctx: Context, *, ApplicationArn: str) -> Mappin
 @operation("sso-admin", "PutApplicationSessionConfiguration")
 def put_session_configuration(
     ctx: Context, *, ApplicationArn: str, UserBackgroundSessionApplicationStatus: str = "DISABLED"
-) -> Mapping[str, Any]:
+) -> Result:
     """Say whether sessions may go on without their user; stored only."""
     _, application = reach(ctx, ApplicationArn)
     change(ctx, application, background_session=UserBackgroundSessionApplicationStatus)
@@ -188,17 +182,17 @@ def put_session_configuration(
 
 
 @operation("sso-admin", "GetApplicationSessionConfiguration")
-def get_session_configuration(ctx: Context, *, ApplicationArn: str) -> Mapping[str, Any]:
+def get_session_configuration(ctx: Context, *, ApplicationArn: str) -> Result:
     """Whether sessions may go on without their user."""
     application = reach(ctx, ApplicationArn)[1]
     return {"UserBackgroundSessionApplicationStatus": application.get("background_session", "DISABLED")}
 
 
-def _known(members: Mapping[str, Any], name: str, what: str) -> Any:
+def _known(members: Mapping[str, object], name: str, what: str) -> Any:
     if name not in members:
         raise absent(what, name)
     return members[name]
 
 
-def _without(members: Mapping[str, Any], name: str) -> dict[str, Any]:
+def _without(members: Mapping[str, Any], name: str) -> Result:
     return {member: value for member, value in members.items() if member != name}

@@ -25,9 +25,10 @@ from sts_emulator.identity.permission import (
     permit,
     present,
 )
+from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.vending.context import Context
 from sts_emulator.vending.tags import tag_keys
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 CUSTOM = "arn:aws:sso::aws:applicationProvider/custom"
 _PROVIDERS: Mapping[str, Mapping[str, Any]] = {
@@ -47,16 +48,14 @@ _PORTAL_DEFAULT = {"Visibility": "ENABLED"}  # and no more, as Terraform's provi
 
 
 @operation("sso-admin", "ListApplicationProviders")
-def list_application_providers(
-    ctx: Context, *, MaxResults: int | None = None, NextToken: str = ""
-) -> Mapping[str, Any]:
+def list_application_providers(ctx: Context, *, MaxResults: int | None = None, NextToken: str = "") -> Result:
     """The kinds of application."""
     permit(ctx)
     return page(ctx, "ApplicationProviders", list(_PROVIDERS), NextToken, MaxResults, _provider)
 
 
 @operation("sso-admin", "DescribeApplicationProvider")
-def describe_application_provider(ctx: Context, *, ApplicationProviderArn: str) -> Mapping[str, Any]:
+def describe_application_provider(ctx: Context, *, ApplicationProviderArn: str) -> Result:
     """One kind of application."""
     permit(ctx, ApplicationProviderArn)
     if ApplicationProviderArn not in _PROVIDERS:
@@ -64,7 +63,7 @@ def describe_application_provider(ctx: Context, *, ApplicationProviderArn: str) 
     return _provider(ApplicationProviderArn)
 
 
-def _provider(arn: str) -> dict[str, Any]:
+def _provider(arn: str) -> Result:
     return {"ApplicationProviderArn": arn, **_PROVIDERS[arn]}
 
 
@@ -79,11 +78,11 @@ def create_application(
     ApplicationProviderArn: str,
     Name: str,
     Description: str = "",
-    PortalOptions: Mapping[str, Any] | None = None,
+    PortalOptions: JsonObject | None = None,
     Tags: resource_tags.Pairs | None = None,
     Status: str = "ENABLED",
     ClientToken: str = "",
-) -> Mapping[str, Any]:
+) -> Result:
     """An application of the caller's account; who may use it must be assigned, until that is changed."""
     tags = resource_tags.checked(Tags)
     instance = manage(ctx, InstanceArn, ApplicationProviderArn, keys=tag_keys(tags))
@@ -118,7 +117,7 @@ def create_application(
 
 
 @operation("sso-admin", "DescribeApplication")
-def describe_application(ctx: Context, *, ApplicationArn: str) -> Mapping[str, Any]:
+def describe_application(ctx: Context, *, ApplicationArn: str) -> Result:
     instance, application = reach(ctx, ApplicationArn)
     return _shown(application, instance)
 
@@ -131,7 +130,7 @@ def list_applications(
     MaxResults: int | None = None,
     NextToken: str = "",
     Filter: Mapping[str, str] | None = None,
-) -> Mapping[str, Any]:
+) -> Result:
     """The instance's applications, perhaps only those of an account or provider."""
     instance, wanted = manage(ctx, InstanceArn), Filter or {}
     kept = [
@@ -153,8 +152,8 @@ def update_application(
     Name: str | None = None,
     Description: str | None = None,
     Status: str | None = None,
-    PortalOptions: Mapping[str, Any] | None = None,
-) -> Mapping[str, Any]:
+    PortalOptions: JsonObject | None = None,
+) -> Result:
     """Change what the request has; what it leaves out stays."""
     instance, application = reach(ctx, ApplicationArn)
     others = [known["name"] for known in _all(ctx, instance) if known["arn"] != ApplicationArn]
@@ -167,7 +166,7 @@ def update_application(
 
 
 @operation("sso-admin", "DeleteApplication")
-def delete_application(ctx: Context, *, ApplicationArn: str) -> Mapping[str, Any]:
+def delete_application(ctx: Context, *, ApplicationArn: str) -> Result:
     """Remove an application with all that is set for it."""
     _, application = reach(ctx, ApplicationArn)
     ctx.world.take(directory.APPLICATION, application["arn"])
@@ -190,7 +189,7 @@ def reach(ctx: Context, arn: str) -> tuple[Instance, Application]:
     return instance, application
 
 
-def change(ctx: Context, application: Application, **members: Any) -> None:
+def change(ctx: Context, application: Application, **members: object) -> None:
     """Store other members of an application."""
     ctx.world.update(directory.APPLICATION, application["arn"], lambda body: {**body, **members})  # type: ignore[typeddict-item]  # members of it
 
@@ -199,12 +198,12 @@ def _all(ctx: Context, instance: Instance) -> Iterable[Application]:
     return [known for known in ctx.world.page(directory.APPLICATION) if known["instance"] == instance["id"]]
 
 
-def _made(application: Application, instance: Instance) -> dict[str, Any]:
+def _made(application: Application, instance: Instance) -> Result:
     arns = {"ApplicationArn": application["arn"], "InstanceArn": instance["arn"]}
     return {**arns, "IdentityStoreArn": directory.store_arn(instance)}
 
 
-def _shown(application: Application, instance: Instance) -> dict[str, Any]:
+def _shown(application: Application, instance: Instance) -> Result:
     return {
         **_made(application, instance),
         "ApplicationProviderArn": application["provider"],
@@ -222,9 +221,7 @@ def _shown(application: Application, instance: Instance) -> dict[str, Any]:
 
 
 @operation("sso-admin", "CreateApplicationAssignment")
-def create_application_assignment(
-    ctx: Context, *, ApplicationArn: str, PrincipalId: str, PrincipalType: str
-) -> Mapping[str, Any]:
+def create_application_assignment(ctx: Context, *, ApplicationArn: str, PrincipalId: str, PrincipalType: str) -> Result:
     """Let a user or group use an application; once more changes nothing."""
     instance, application = reach(ctx, ApplicationArn)
     _known_principal(ctx, instance, PrincipalType, PrincipalId)
@@ -235,9 +232,7 @@ def create_application_assignment(
 
 
 @operation("sso-admin", "DeleteApplicationAssignment")
-def delete_application_assignment(
-    ctx: Context, *, ApplicationArn: str, PrincipalId: str, PrincipalType: str
-) -> Mapping[str, Any]:
+def delete_application_assignment(ctx: Context, *, ApplicationArn: str, PrincipalId: str, PrincipalType: str) -> Result:
     """Let a user or group use an application no more."""
     _, application = reach(ctx, ApplicationArn)
     pair = _known_assignment(application, PrincipalType, PrincipalId)
@@ -248,7 +243,7 @@ def delete_application_assignment(
 @operation("sso-admin", "DescribeApplicationAssignment")
 def describe_application_assignment(
     ctx: Context, *, ApplicationArn: str, PrincipalId: str, PrincipalType: str
-) -> Mapping[str, Any]:
+) -> Result:
     """Whether a user or group is assigned."""
     _, application = reach(ctx, ApplicationArn)
     return _shown_assignment(application, _known_assignment(application, PrincipalType, PrincipalId))
@@ -257,7 +252,7 @@ def describe_application_assignment(
 @operation("sso-admin", "ListApplicationAssignments")
 def list_application_assignments(
     ctx: Context, *, ApplicationArn: str, MaxResults: int | None = None, NextToken: str = ""
-) -> Mapping[str, Any]:
+) -> Result:
     """Who is assigned to an application."""
     _, application = reach(ctx, ApplicationArn)
     listed = [_shown_assignment(application, pair) for pair in application["assignments"]]
@@ -274,7 +269,7 @@ def list_application_assignments_for_principal(
     Filter: Mapping[str, str] | None = None,
     NextToken: str = "",
     MaxResults: int | None = None,
-) -> Mapping[str, Any]:
+) -> Result:
     """To what a user or group is assigned; of a user, what comes through groups too."""
     instance = manage(ctx, InstanceArn)
     person = _known_principal(ctx, instance, PrincipalType, PrincipalId)
@@ -306,5 +301,5 @@ def _known_assignment(application: Application, kind: str, identifier: str) -> l
     return [kind, identifier]
 
 
-def _shown_assignment(application: Application, pair: list[str]) -> dict[str, Any]:
+def _shown_assignment(application: Application, pair: list[str]) -> Result:
     return {"ApplicationArn": application["arn"], "PrincipalType": pair[0], "PrincipalId": pair[1]}

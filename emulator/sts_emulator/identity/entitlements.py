@@ -17,14 +17,14 @@ from sts_emulator.identity.permission import invalid
 from sts_emulator.policy.arns import parse_arn
 from sts_emulator.vending.authorize import authorize
 from sts_emulator.vending.context import Context
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 _WIRE = {directory.USER: "userId", directory.GROUP: "groupId"}
 _KINDS = {member: kind for kind, member in _WIRE.items()}
 
 
 @operation("account-access", "CreateEntitlement")
-def create_entitlement(ctx: Context, *, applicationArn: str, entitlement: Mapping[str, Any]) -> Mapping[str, Any]:
+def create_entitlement(ctx: Context, *, applicationArn: str, entitlement: Mapping[str, Any]) -> Result:
     """Let a user or group have a role in an account of the organization; once more is the same one.
 
     Whether AWS looks for the role is not recorded; here it must be there, which is the strict reading.
@@ -51,7 +51,7 @@ def create_entitlement(ctx: Context, *, applicationArn: str, entitlement: Mappin
 
 
 @operation("account-access", "GetEntitlement")
-def get_entitlement(ctx: Context, *, applicationArn: str, entitlementId: str) -> Mapping[str, Any]:
+def get_entitlement(ctx: Context, *, applicationArn: str, entitlementId: str) -> Result:
     reach(ctx, applicationArn)
     known = ctx.world.get(account_access.ENTITLEMENT, f"{applicationArn}/{entitlementId}")
     if known is None:
@@ -67,7 +67,7 @@ def list_entitlements(
     filter: Mapping[str, Any],  # noqa: A002 - the wire's name
     nextToken: str = "",
     maxResults: int | None = None,
-) -> Mapping[str, Any]:
+) -> Result:
     """An application's entitlements to which all that the filter says applies; an empty one lists all."""
     reach(ctx, applicationArn)
     wanted = filter.get("principalRole", {})
@@ -83,7 +83,7 @@ def list_entitlements(
 
 
 @operation("account-access", "DeleteEntitlement")
-def delete_entitlement(ctx: Context, *, applicationArn: str, entitlementId: str) -> Mapping[str, Any]:
+def delete_entitlement(ctx: Context, *, applicationArn: str, entitlementId: str) -> Result:
     """Take an entitlement away; one that is not there is no error. Running sessions go on."""
     if find(ctx, applicationArn) is not None:
         ctx.world.take(account_access.ENTITLEMENT, f"{applicationArn}/{entitlementId}")
@@ -121,10 +121,10 @@ def _account(role: str) -> str:
     return named.account if named else ""
 
 
-def _shown(ctx: Context, known: Entitlement) -> dict[str, Any]:
+def _shown(ctx: Context, known: Entitlement) -> Result:
     account = _account(known["role"])
     name = account_access.account_name(ctx.world, account)
-    details = {
+    details: Result = {
         "principal": {"identityCenter": {_WIRE[known["principal_type"]]: known["principal"]}},
         "roleArn": known["role"],
         "account": account,

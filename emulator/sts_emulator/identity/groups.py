@@ -13,7 +13,7 @@ from sts_emulator.identity import provisioning, stores
 from sts_emulator.identity.permission import invalid, page, present
 from sts_emulator.identity.stores import absent, bare, check_revision, open_store, stamps, taken
 from sts_emulator.vending.context import Context
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 _MEMBERS = {"displayname": "name", "description": "description"}
 
@@ -22,9 +22,7 @@ _MEMBERS = {"displayname": "name", "description": "description"}
 
 
 @operation("identitystore", "CreateGroup")
-def create_group(
-    ctx: Context, *, IdentityStoreId: str, DisplayName: str = "", Description: str = ""
-) -> Mapping[str, Any]:
+def create_group(ctx: Context, *, IdentityStoreId: str, DisplayName: str = "", Description: str = "") -> Result:
     """Add a group without members."""
     instance = open_store(ctx, IdentityStoreId)
     made = add(ctx, instance["store"], DisplayName, Description)
@@ -32,7 +30,7 @@ def create_group(
 
 
 @operation("identitystore", "DescribeGroup")
-def describe_group(ctx: Context, *, IdentityStoreId: str, GroupId: str) -> Mapping[str, Any]:
+def describe_group(ctx: Context, *, IdentityStoreId: str, GroupId: str) -> Result:
     return _shown(_reach(ctx, IdentityStoreId, GroupId))
 
 
@@ -44,7 +42,7 @@ def list_groups(
     MaxResults: int | None = None,
     NextToken: str = "",
     Filters: Sequence[Mapping[str, str]] = (),
-) -> Mapping[str, Any]:
+) -> Result:
     """All groups, or the one of a name."""
     instance = open_store(ctx, IdentityStoreId)
     groups = ctx.world.page(directory.GROUPS, f"{instance['store']}/")
@@ -58,7 +56,7 @@ def list_groups(
 @operation("identitystore", "UpdateGroup")
 def update_group(
     ctx: Context, *, IdentityStoreId: str, GroupId: str, Operations: Sequence[Mapping[str, Any]], Revision: str = ""
-) -> Mapping[str, Any]:
+) -> Result:
     """Change a group's name or description."""
     group = _reach(ctx, IdentityStoreId, GroupId)
     check_revision(group, Revision)
@@ -74,7 +72,7 @@ def update_group(
 
 
 @operation("identitystore", "DeleteGroup")
-def delete_group(ctx: Context, *, IdentityStoreId: str, GroupId: str, Revision: str = "") -> Mapping[str, Any]:
+def delete_group(ctx: Context, *, IdentityStoreId: str, GroupId: str, Revision: str = "") -> Result:
     """Remove a group with its assignments; who was in it stays."""
     group = _reach(ctx, IdentityStoreId, GroupId)
     check_revision(group, Revision)
@@ -83,7 +81,7 @@ def delete_group(ctx: Context, *, IdentityStoreId: str, GroupId: str, Revision: 
 
 
 @operation("identitystore", "GetGroupId")
-def get_group_id(ctx: Context, *, IdentityStoreId: str, AlternateIdentifier: Mapping[str, Any]) -> Mapping[str, Any]:
+def get_group_id(ctx: Context, *, IdentityStoreId: str, AlternateIdentifier: Mapping[str, Any]) -> Result:
     """The id of the group of a name or external id."""
     instance = open_store(ctx, IdentityStoreId)
     groups = ctx.world.page(directory.GROUPS, f"{instance['store']}/")
@@ -103,9 +101,7 @@ def get_group_id(ctx: Context, *, IdentityStoreId: str, AlternateIdentifier: Map
 
 
 @operation("identitystore", "CreateGroupMembership")
-def create_group_membership(
-    ctx: Context, *, IdentityStoreId: str, GroupId: str, MemberId: Mapping[str, str]
-) -> Mapping[str, Any]:
+def create_group_membership(ctx: Context, *, IdentityStoreId: str, GroupId: str, MemberId: Mapping[str, str]) -> Result:
     """Put somebody into a group."""
     group = _reach(ctx, IdentityStoreId, GroupId, *_member_arns(MemberId))
     user = _member(ctx.world, group["store"], MemberId)
@@ -115,12 +111,12 @@ def create_group_membership(
 
 
 @operation("identitystore", "DescribeGroupMembership")
-def describe_group_membership(ctx: Context, *, IdentityStoreId: str, MembershipId: str) -> Mapping[str, Any]:
+def describe_group_membership(ctx: Context, *, IdentityStoreId: str, MembershipId: str) -> Result:
     return _shown_membership(_reach_membership(ctx, IdentityStoreId, MembershipId))
 
 
 @operation("identitystore", "DeleteGroupMembership")
-def delete_group_membership(ctx: Context, *, IdentityStoreId: str, MembershipId: str) -> Mapping[str, Any]:
+def delete_group_membership(ctx: Context, *, IdentityStoreId: str, MembershipId: str) -> Result:
     """Take somebody out of a group."""
     membership = _reach_membership(ctx, IdentityStoreId, MembershipId)
     leave(ctx.world, membership)
@@ -128,9 +124,7 @@ def delete_group_membership(ctx: Context, *, IdentityStoreId: str, MembershipId:
 
 
 @operation("identitystore", "GetGroupMembershipId")
-def get_group_membership_id(
-    ctx: Context, *, IdentityStoreId: str, GroupId: str, MemberId: Mapping[str, str]
-) -> Mapping[str, Any]:
+def get_group_membership_id(ctx: Context, *, IdentityStoreId: str, GroupId: str, MemberId: Mapping[str, str]) -> Result:
     group = _reach(ctx, IdentityStoreId, GroupId, *_member_arns(MemberId))
     user = _member(ctx.world, group["store"], MemberId)
     membership = ctx.world.get(directory.MEMBERSHIP, f"{group['store']}/{group['id']}/{user}")
@@ -142,7 +136,7 @@ def get_group_membership_id(
 @operation("identitystore", "ListGroupMemberships")
 def list_group_memberships(
     ctx: Context, *, IdentityStoreId: str, GroupId: str, MaxResults: int | None = None, NextToken: str = ""
-) -> Mapping[str, Any]:
+) -> Result:
     """Who is in a group."""
     group = _reach(ctx, IdentityStoreId, GroupId)
     listed = members(ctx.world, group)
@@ -157,7 +151,7 @@ def list_group_memberships_for_member(
     MemberId: Mapping[str, str],
     MaxResults: int | None = None,
     NextToken: str = "",
-) -> Mapping[str, Any]:
+) -> Result:
     """In which groups somebody is."""
     instance = open_store(ctx, IdentityStoreId, *_member_arns(MemberId))
     user = _member(ctx.world, instance["store"], MemberId)
@@ -168,12 +162,12 @@ def list_group_memberships_for_member(
 @operation("identitystore", "IsMemberInGroups")
 def is_member_in_groups(
     ctx: Context, *, IdentityStoreId: str, MemberId: Mapping[str, str], GroupIds: Sequence[str]
-) -> Mapping[str, Any]:
+) -> Result:
     """For each of the groups, whether somebody is in it."""
     instance = open_store(ctx, IdentityStoreId, *_member_arns(MemberId))
     user = _member(ctx.world, instance["store"], MemberId)
     mine = {membership["group"] for membership in directory.memberships(ctx.world, instance["store"], user)}
-    results = []
+    results: list[Result] = []
     for identifier in map(bare, GroupIds):
         if ctx.world.get(directory.GROUPS, f"{instance['store']}/{identifier}") is None:
             raise absent("GROUP", identifier)
@@ -198,7 +192,7 @@ def add(ctx: Context, store: str, name: str, description: str = "") -> Directory
     return group
 
 
-def replace(ctx: Context, group: DirectoryGroup, **changed: Any) -> DirectoryGroup:
+def replace(ctx: Context, group: DirectoryGroup, **changed: object) -> DirectoryGroup:
     """The group with other members, stored.
 
     Raises:
@@ -304,11 +298,11 @@ def _store(world: World, group: DirectoryGroup) -> None:
     world.add(directory.GROUPS, f"{store}/{group['id']}", group, uid=f"{store}/{group['name'].lower()}")
 
 
-def _named(group: DirectoryGroup) -> dict[str, Any]:
+def _named(group: DirectoryGroup) -> Result:
     return {"IdentityStoreId": group["store"], "GroupId": group["id"], "GroupArn": stores.arn("group", group["id"])}
 
 
-def _shown(group: DirectoryGroup) -> dict[str, Any]:
+def _shown(group: DirectoryGroup) -> Result:
     described = {"Description": group.get("description", ""), "ExternalIds": group["external_ids"]}
     return {
         **_named(group),
@@ -319,7 +313,7 @@ def _shown(group: DirectoryGroup) -> dict[str, Any]:
     }
 
 
-def _named_membership(membership: Membership) -> dict[str, Any]:
+def _named_membership(membership: Membership) -> Result:
     return {
         "IdentityStoreId": membership["store"],
         "MembershipId": membership["id"],
@@ -327,7 +321,7 @@ def _named_membership(membership: Membership) -> dict[str, Any]:
     }
 
 
-def _shown_membership(membership: Membership) -> dict[str, Any]:
+def _shown_membership(membership: Membership) -> Result:
     return {
         **_named_membership(membership),
         "GroupId": membership["group"],

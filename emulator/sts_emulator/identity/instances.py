@@ -26,9 +26,10 @@ from sts_emulator.identity.permission import (
     present,
 )
 from sts_emulator.identity.provisioning import forget_instance
+from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.vending.context import Context
 from sts_emulator.vending.tags import tag_keys
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 EIGHT_HOURS = 8 * 3600
 ORGANIZATION, ACCOUNT = "organization", "account"
@@ -41,7 +42,7 @@ _ONE_SETTING = ("EncryptionConfiguration", "PermissionSetsEnabled", "NetworkConf
 @operation("sso-admin", "ListInstances")
 def list_instances(
     ctx: Context, *, MaxResults: int | None = None, NextToken: str = "", RegionScope: str = ""
-) -> Mapping[str, Any]:
+) -> Result:
     """The caller's own instance, and that of its organization, which is visible to its members."""
     permit(ctx)
     seen = [instance for instance in directory.instances(ctx.world) if _is_visible(ctx, instance)]
@@ -51,7 +52,7 @@ def list_instances(
 
 
 @operation("sso-admin", "DescribeInstance")
-def describe_instance(ctx: Context, *, InstanceArn: str) -> Mapping[str, Any]:
+def describe_instance(ctx: Context, *, InstanceArn: str) -> Result:
     """One instance with what is set for it."""
     instance = manage(ctx, InstanceArn)
     settings = instance.get("settings", {})
@@ -65,9 +66,7 @@ def describe_instance(ctx: Context, *, InstanceArn: str) -> Mapping[str, Any]:
 
 
 @operation("sso-admin", "CreateInstance")
-def create_instance(
-    ctx: Context, *, Name: str = "", Tags: resource_tags.Pairs | None = None, **_: str
-) -> Mapping[str, Any]:
+def create_instance(ctx: Context, *, Name: str = "", Tags: resource_tags.Pairs | None = None, **_: str) -> Result:
     """An instance of a single account, which has applications but assigns no accounts."""
     tags = resource_tags.checked(Tags)
     permit(ctx, keys=tag_keys(tags))
@@ -84,7 +83,7 @@ def create_instance(
 @operation("sso-admin", "UpdateInstance")
 def update_instance(
     ctx: Context, *, InstanceArn: str, Name: str | None = None, **settings: Mapping[str, Any] | bool
-) -> Mapping[str, Any]:
+) -> Result:
     """Rename an instance, or change one of its settings; those are stored, and shown."""
     instance = manage(ctx, InstanceArn)
     if len(settings) > 1:
@@ -97,7 +96,7 @@ def update_instance(
 
 
 @operation("sso-admin", "DeleteInstance")
-def delete_instance(ctx: Context, *, InstanceArn: str) -> Mapping[str, Any]:
+def delete_instance(ctx: Context, *, InstanceArn: str) -> Result:
     """Delete an instance, with its people, permission sets and the roles that those are."""
     instance = manage(ctx, InstanceArn)
     owner_only(ctx, instance, InstanceArn)
@@ -143,7 +142,7 @@ def has_permission_sets(instance: Instance) -> bool:
     return enabled
 
 
-def shown(instance: Instance) -> dict[str, Any]:
+def shown(instance: Instance) -> Result:
     """An instance as lists show it."""
     return {
         "InstanceArn": instance["arn"],
@@ -164,7 +163,7 @@ def _is_visible(ctx: Context, instance: Instance) -> bool:
     return is_administrator(ctx, instance) or (instance["kind"] == ORGANIZATION and is_member)
 
 
-def _change(ctx: Context, instance: Instance, **members: Any) -> None:
+def _change(ctx: Context, instance: Instance, **members: object) -> None:
     ctx.world.update(directory.INSTANCE, instance["id"], lambda body: {**body, **members})  # type: ignore[typeddict-item]  # members of it
 
 
@@ -172,7 +171,7 @@ def _change(ctx: Context, instance: Instance, **members: Any) -> None:
 
 
 @operation("sso-admin", "AddRegion")
-def add_region(ctx: Context, *, InstanceArn: str, RegionName: str) -> Mapping[str, Any]:
+def add_region(ctx: Context, *, InstanceArn: str, RegionName: str) -> Result:
     """Add a region; it is there when next asked."""
     instance = manage(ctx, InstanceArn)
     if RegionName in _regions(instance):
@@ -182,7 +181,7 @@ def add_region(ctx: Context, *, InstanceArn: str, RegionName: str) -> Mapping[st
 
 
 @operation("sso-admin", "RemoveRegion")
-def remove_region(ctx: Context, *, InstanceArn: str, RegionName: str) -> Mapping[str, Any]:
+def remove_region(ctx: Context, *, InstanceArn: str, RegionName: str) -> Result:
     """Remove an added region; the primary one stays."""
     instance = manage(ctx, InstanceArn)
     if RegionName == instance["region"]:
@@ -194,15 +193,13 @@ def remove_region(ctx: Context, *, InstanceArn: str, RegionName: str) -> Mapping
 
 
 @operation("sso-admin", "DescribeRegion")
-def describe_region(ctx: Context, *, InstanceArn: str, RegionName: str) -> Mapping[str, Any]:
+def describe_region(ctx: Context, *, InstanceArn: str, RegionName: str) -> Result:
     instance = manage(ctx, InstanceArn)
     return _region(instance, _known_region(instance, RegionName))
 
 
 @operation("sso-admin", "ListRegions")
-def list_regions(
-    ctx: Context, *, InstanceArn: str, MaxResults: int | None = None, NextToken: str = ""
-) -> Mapping[str, Any]:
+def list_regions(ctx: Context, *, InstanceArn: str, MaxResults: int | None = None, NextToken: str = "") -> Result:
     """All regions of an instance, the primary one first."""
     instance = manage(ctx, InstanceArn)
     return page(ctx, "Regions", _regions(instance), NextToken, MaxResults, lambda region: _region(instance, region))
@@ -218,7 +215,7 @@ def _known_region(instance: Instance, region: str) -> str:
     return region
 
 
-def _region(instance: Instance, region: str) -> dict[str, Any]:
+def _region(instance: Instance, region: str) -> Result:
     added = instance.get("regions", {}).get(region, instance["created"])
     return {
         "RegionName": region,
@@ -233,8 +230,8 @@ def _region(instance: Instance, region: str) -> dict[str, Any]:
 
 @operation("sso-admin", "CreateInstanceAccessControlAttributeConfiguration")
 def create_attributes(
-    ctx: Context, *, InstanceArn: str, InstanceAccessControlAttributeConfiguration: Mapping[str, Any]
-) -> Mapping[str, Any]:
+    ctx: Context, *, InstanceArn: str, InstanceAccessControlAttributeConfiguration: JsonObject
+) -> Result:
     """Say which attributes of people become session tags."""
     instance = manage(ctx, InstanceArn)
     if "attributes" in instance:
@@ -245,8 +242,8 @@ def create_attributes(
 
 @operation("sso-admin", "UpdateInstanceAccessControlAttributeConfiguration")
 def update_attributes(
-    ctx: Context, *, InstanceArn: str, InstanceAccessControlAttributeConfiguration: Mapping[str, Any]
-) -> Mapping[str, Any]:
+    ctx: Context, *, InstanceArn: str, InstanceAccessControlAttributeConfiguration: JsonObject
+) -> Result:
     """Replace the attributes."""
     instance = _with_attributes(ctx, InstanceArn)
     _change(ctx, instance, attributes=_attributes(InstanceAccessControlAttributeConfiguration))
@@ -254,9 +251,9 @@ def update_attributes(
 
 
 @operation("sso-admin", "DescribeInstanceAccessControlAttributeConfiguration")
-def describe_attributes(ctx: Context, *, InstanceArn: str) -> Mapping[str, Any]:
+def describe_attributes(ctx: Context, *, InstanceArn: str) -> Result:
     attributes = _with_attributes(ctx, InstanceArn)["attributes"]
-    listed = [{"Key": key, "Value": {"Source": sources}} for key, sources in attributes.items()]
+    listed: list[Result] = [{"Key": key, "Value": {"Source": sources}} for key, sources in attributes.items()]
     return {
         "Status": "ENABLED",
         "InstanceAccessControlAttributeConfiguration": {"AccessControlAttributes": listed},
@@ -264,7 +261,7 @@ def describe_attributes(ctx: Context, *, InstanceArn: str) -> Mapping[str, Any]:
 
 
 @operation("sso-admin", "DeleteInstanceAccessControlAttributeConfiguration")
-def delete_attributes(ctx: Context, *, InstanceArn: str) -> Mapping[str, Any]:
+def delete_attributes(ctx: Context, *, InstanceArn: str) -> Result:
     """From now on no attribute becomes a session tag."""
     instance = _with_attributes(ctx, InstanceArn)
 

@@ -15,6 +15,7 @@ from sts_emulator.control_plane.reach import resource_tag_keys
 from sts_emulator.core.errors import AwsError
 from sts_emulator.vending.authorize import access_denied, authorize
 from sts_emulator.vending.context import Context, Keys
+from sts_emulator.wire.dispatch import Result
 
 
 def permit(ctx: Context, *resources: str, keys: Keys | None = None) -> None:
@@ -112,7 +113,7 @@ def conflict(message: str) -> AwsError:
 page = Listing(100, lambda: invalid("The NextToken is not one of this list.")).page
 
 
-def present(members: Mapping[str, Any]) -> dict[str, Any]:
+def present(members: Mapping[str, Any]) -> Result:
     """The members that have a value."""
     return {name: value for name, value in members.items() if value not in (None, "", [], {})}
 

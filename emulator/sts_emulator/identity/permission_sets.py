@@ -26,7 +26,7 @@ from sts_emulator.policy.deciding.document import MalformedPolicy
 from sts_emulator.policy.saving.validate import validate
 from sts_emulator.vending.context import Context
 from sts_emulator.vending.tags import tag_keys
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 SHORTEST, LONGEST = 3600, 43_200  # of SessionDuration, in seconds
 MOST_POLICIES = 20  # managed ones in one permission set (quota)
@@ -48,7 +48,7 @@ def create_permission_set(
     SessionDuration: str = "PT1H",
     RelayState: str = "",
     Tags: resource_tags.Pairs | None = None,
-) -> Mapping[str, Any]:
+) -> Result:
     """A permission set without policies, in no account yet."""
     tags = resource_tags.checked(Tags)
     instance = manage(ctx, InstanceArn, keys=tag_keys(tags))
@@ -75,7 +75,7 @@ def create_permission_set(
 
 
 @operation("sso-admin", "DescribePermissionSet")
-def describe_permission_set(ctx: Context, *, InstanceArn: str, PermissionSetArn: str) -> Mapping[str, Any]:
+def describe_permission_set(ctx: Context, *, InstanceArn: str, PermissionSetArn: str) -> Result:
     """One permission set, without its policies."""
     return {"PermissionSet": _shown(reach(ctx, InstanceArn, PermissionSetArn)[1])}
 
@@ -83,7 +83,7 @@ def describe_permission_set(ctx: Context, *, InstanceArn: str, PermissionSetArn:
 @operation("sso-admin", "ListPermissionSets")
 def list_permission_sets(
     ctx: Context, *, InstanceArn: str, NextToken: str = "", MaxResults: int | None = None
-) -> Mapping[str, Any]:
+) -> Result:
     """The ARNs of all permission sets."""
     sets = directory.permission_sets(ctx.world, manage(ctx, InstanceArn))
     return page(ctx, "PermissionSets", [known["arn"] for known in sets], NextToken, MaxResults)
@@ -98,7 +98,7 @@ def update_permission_set(
     Description: str | None = None,
     SessionDuration: str | None = None,
     RelayState: str = "",
-) -> Mapping[str, Any]:
+) -> Result:
     """Change a permission set. A relay state that is left out is cleared, as reported of AWS.
 
     Source: hashicorp/terraform-provider-aws#17411.
@@ -114,7 +114,7 @@ def update_permission_set(
 
 
 @operation("sso-admin", "DeletePermissionSet")
-def delete_permission_set(ctx: Context, *, InstanceArn: str, PermissionSetArn: str) -> Mapping[str, Any]:
+def delete_permission_set(ctx: Context, *, InstanceArn: str, PermissionSetArn: str) -> Result:
     """Delete a permission set that nobody is assigned to."""
     _, known = reach_to_change(ctx, InstanceArn, PermissionSetArn)
     if directory.assignments(ctx.world, known["arn"]):
@@ -123,7 +123,7 @@ def delete_permission_set(ctx: Context, *, InstanceArn: str, PermissionSetArn: s
     return {}
 
 
-def _shown(known: PermissionSet) -> dict[str, Any]:
+def _shown(known: PermissionSet) -> Result:
     return {
         "Name": known["name"],
         "PermissionSetArn": known["arn"],
@@ -141,7 +141,7 @@ def _duration(text: str) -> str:
     return text
 
 
-def _change(ctx: Context, known: PermissionSet, **members: Any) -> None:
+def _change(ctx: Context, known: PermissionSet, **members: object) -> None:
     ctx.world.update(directory.PERMISSION_SET, known["arn"], lambda body: {**body, **members})  # type: ignore[typeddict-item]  # members of it
 
 
@@ -149,9 +149,7 @@ def _change(ctx: Context, known: PermissionSet, **members: Any) -> None:
 
 
 @operation("sso-admin", "AttachManagedPolicyToPermissionSet")
-def attach_managed_policy(
-    ctx: Context, *, InstanceArn: str, PermissionSetArn: str, ManagedPolicyArn: str
-) -> Mapping[str, Any]:
+def attach_managed_policy(ctx: Context, *, InstanceArn: str, PermissionSetArn: str, ManagedPolicyArn: str) -> Result:
     """Add a policy of AWS's."""
     _, known = reach_to_change(ctx, InstanceArn, PermissionSetArn)
     if managed_policies.find(ManagedPolicyArn) is None:
@@ -164,9 +162,7 @@ def attach_managed_policy(
 
 
 @operation("sso-admin", "DetachManagedPolicyFromPermissionSet")
-def detach_managed_policy(
-    ctx: Context, *, InstanceArn: str, PermissionSetArn: str, ManagedPolicyArn: str
-) -> Mapping[str, Any]:
+def detach_managed_policy(ctx: Context, *, InstanceArn: str, PermissionSetArn: str, ManagedPolicyArn: str) -> Result:
     """Take a policy of AWS's away."""
     _, known = reach_to_change(ctx, InstanceArn, PermissionSetArn)
     if ManagedPolicyArn not in known["managed"]:
@@ -178,7 +174,7 @@ def detach_managed_policy(
 @operation("sso-admin", "ListManagedPoliciesInPermissionSet")
 def list_managed_policies(
     ctx: Context, *, InstanceArn: str, PermissionSetArn: str, MaxResults: int | None = None, NextToken: str = ""
-) -> Mapping[str, Any]:
+) -> Result:
     """AWS's policies in a permission set."""
     _, known = reach(ctx, InstanceArn, PermissionSetArn)
     return page(
@@ -204,7 +200,7 @@ def _refuse_too_many(known: PermissionSet) -> None:
 @operation("sso-admin", "AttachCustomerManagedPolicyReferenceToPermissionSet")
 def attach_customer_policy(
     ctx: Context, *, InstanceArn: str, PermissionSetArn: str, CustomerManagedPolicyReference: Reference
-) -> Mapping[str, Any]:
+) -> Result:
     """Name a policy that each account must have when the permission set is provisioned there."""
     _, known = reach_to_change(ctx, InstanceArn, PermissionSetArn)
     reference = _reference(CustomerManagedPolicyReference)
@@ -218,7 +214,7 @@ def attach_customer_policy(
 @operation("sso-admin", "DetachCustomerManagedPolicyReferenceFromPermissionSet")
 def detach_customer_policy(
     ctx: Context, *, InstanceArn: str, PermissionSetArn: str, CustomerManagedPolicyReference: Reference
-) -> Mapping[str, Any]:
+) -> Result:
     """Name a policy no more."""
     _, known = reach_to_change(ctx, InstanceArn, PermissionSetArn)
     reference = _reference(CustomerManagedPolicyReference)
@@ -232,7 +228,7 @@ def detach_customer_policy(
 @operation("sso-admin", "ListCustomerManagedPolicyReferencesInPermissionSet")
 def list_customer_policies(
     ctx: Context, *, InstanceArn: str, PermissionSetArn: str, MaxResults: int | None = None, NextToken: str = ""
-) -> Mapping[str, Any]:
+) -> Result:
     """The policies of the accounts' own that a permission set names."""
     _, known = reach(ctx, InstanceArn, PermissionSetArn)
     return page(ctx, "CustomerManagedPolicyReferences", known["customer_managed"], NextToken, MaxResults)
@@ -246,7 +242,7 @@ def _reference(given: Reference) -> dict[str, str]:
 
 
 @operation("sso-admin", "PutInlinePolicyToPermissionSet")
-def put_inline_policy(ctx: Context, *, InstanceArn: str, PermissionSetArn: str, InlinePolicy: str) -> Mapping[str, Any]:
+def put_inline_policy(ctx: Context, *, InstanceArn: str, PermissionSetArn: str, InlinePolicy: str) -> Result:
     """Set the inline policy."""
     _, known = reach_to_change(ctx, InstanceArn, PermissionSetArn)
     try:
@@ -258,13 +254,13 @@ def put_inline_policy(ctx: Context, *, InstanceArn: str, PermissionSetArn: str, 
 
 
 @operation("sso-admin", "GetInlinePolicyForPermissionSet")
-def get_inline_policy(ctx: Context, *, InstanceArn: str, PermissionSetArn: str) -> Mapping[str, Any]:
+def get_inline_policy(ctx: Context, *, InstanceArn: str, PermissionSetArn: str) -> Result:
     """The inline policy; empty where there is none."""
     return {"InlinePolicy": reach(ctx, InstanceArn, PermissionSetArn)[1]["inline"]}
 
 
 @operation("sso-admin", "DeleteInlinePolicyFromPermissionSet")
-def delete_inline_policy(ctx: Context, *, InstanceArn: str, PermissionSetArn: str) -> Mapping[str, Any]:
+def delete_inline_policy(ctx: Context, *, InstanceArn: str, PermissionSetArn: str) -> Result:
     """Remove the inline policy."""
     _, known = reach_to_change(ctx, InstanceArn, PermissionSetArn)
     if not known["inline"]:
@@ -279,7 +275,7 @@ def delete_inline_policy(ctx: Context, *, InstanceArn: str, PermissionSetArn: st
 @operation("sso-admin", "PutPermissionsBoundaryToPermissionSet")
 def put_boundary(
     ctx: Context, *, InstanceArn: str, PermissionSetArn: str, PermissionsBoundary: Mapping[str, Any]
-) -> Mapping[str, Any]:
+) -> Result:
     """Set the boundary: a policy of AWS's, or one that each account must have."""
     _, known = reach_to_change(ctx, InstanceArn, PermissionSetArn)
     if len(PermissionsBoundary) != 1:
@@ -294,12 +290,12 @@ def put_boundary(
 
 
 @operation("sso-admin", "GetPermissionsBoundaryForPermissionSet")
-def get_boundary(ctx: Context, *, InstanceArn: str, PermissionSetArn: str) -> Mapping[str, Any]:
+def get_boundary(ctx: Context, *, InstanceArn: str, PermissionSetArn: str) -> Result:
     return {"PermissionsBoundary": _bounded(ctx, InstanceArn, PermissionSetArn)["boundary"]}
 
 
 @operation("sso-admin", "DeletePermissionsBoundaryFromPermissionSet")
-def delete_boundary(ctx: Context, *, InstanceArn: str, PermissionSetArn: str) -> Mapping[str, Any]:
+def delete_boundary(ctx: Context, *, InstanceArn: str, PermissionSetArn: str) -> Result:
     """Remove the boundary."""
     reach_to_change(ctx, InstanceArn, PermissionSetArn)
     known = _bounded(ctx, InstanceArn, PermissionSetArn)

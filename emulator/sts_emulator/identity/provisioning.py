@@ -20,6 +20,7 @@ from sts_emulator.core.world import World
 from sts_emulator.identity.permission import absent, page
 from sts_emulator.vending.authorize import consult, denial
 from sts_emulator.vending.context import Context
+from sts_emulator.wire.dispatch import Result
 
 LONGEST_SESSION = 43_200  # the reserved roles' MaxSessionDuration (docs/aws/identity-center.md, "Reserved roles")
 INLINE = "AwsSSOInlinePolicy"
@@ -49,7 +50,7 @@ class CannotProvision(Exception):  # noqa: N818  # no error of the call: it ends
 # -- requests -----------------------------------------------------------------------------------------------------
 
 
-def request(ctx: Context, instance: Instance, what: str, shown: Mapping[str, Any], reason: str) -> dict[str, Any]:
+def request(ctx: Context, instance: Instance, what: str, shown: Mapping[str, object], reason: str) -> Result:
     """Keep how a request ended (no reason: well), and answer as AWS does while it has not ended yet."""
     identifier = str(uuid.uuid4())
     made: Request = {
@@ -63,7 +64,7 @@ def request(ctx: Context, instance: Instance, what: str, shown: Mapping[str, Any
     return {**status({**made, "reason": ""}), "Status": "IN_PROGRESS"}
 
 
-def status(made: Request) -> dict[str, Any]:
+def status(made: Request) -> Result:
     """A request as it is told."""
     reason = {"FailureReason": made["reason"]} if made["reason"] else {}
     return {
@@ -75,7 +76,7 @@ def status(made: Request) -> dict[str, Any]:
     }
 
 
-def known_request(ctx: Context, instance: Instance, what: str, identifier: str) -> dict[str, Any]:
+def known_request(ctx: Context, instance: Instance, what: str, identifier: str) -> Result:
     """How a request ended.
 
     Raises:
@@ -95,7 +96,7 @@ def requests(
     wanted: Mapping[str, str] | None,
     token: str,
     limit: int | None,
-) -> Mapping[str, Any]:
+) -> Result:
     """A page of requests, newest first, perhaps those of one status only."""
     made = ctx.world.page(REQUEST, f"{instance['id']}/{what}/")
     kept = [body for body in made if not wanted or body["status"] == wanted.get("Status", body["status"])]
@@ -103,7 +104,7 @@ def requests(
     return page(ctx, member, kept, token, limit, _brief)
 
 
-def _brief(made: Request) -> dict[str, Any]:
+def _brief(made: Request) -> Result:
     return {"Status": made["status"], "RequestId": made["id"], "CreatedDate": made["created"]}
 
 

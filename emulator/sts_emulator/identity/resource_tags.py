@@ -14,7 +14,7 @@ from sts_emulator.identity.permission import absent, foreign, invalid, is_admini
 from sts_emulator.policy.arns import parse_arn
 from sts_emulator.vending.context import Context
 from sts_emulator.vending.tags import tag_keys
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 KINDS: Mapping[str, Any] = {
     "permissionSet": directory.PERMISSION_SET,
@@ -31,7 +31,7 @@ checked = TAGGING.checked
 
 
 @operation("sso-admin", "TagResource")
-def tag_resource(ctx: Context, *, ResourceArn: str, Tags: Pairs, **_: str) -> Mapping[str, Any]:
+def tag_resource(ctx: Context, *, ResourceArn: str, Tags: Pairs, **_: str) -> Result:
     """Add tags, or change their values."""
     new = checked(Tags)
     kind, key, thing = _reach(ctx, ResourceArn, tag_keys(new))
@@ -41,7 +41,7 @@ def tag_resource(ctx: Context, *, ResourceArn: str, Tags: Pairs, **_: str) -> Ma
 
 
 @operation("sso-admin", "UntagResource")
-def untag_resource(ctx: Context, *, ResourceArn: str, TagKeys: Iterable[str], **_: str) -> Mapping[str, Any]:
+def untag_resource(ctx: Context, *, ResourceArn: str, TagKeys: Iterable[str], **_: str) -> Result:
     """Remove tags; keys that are not there are ignored."""
     gone = set(TagKeys)
     kind, key, thing = _reach(ctx, ResourceArn, {"aws:tagkeys": tuple(sorted(gone))})
@@ -51,7 +51,7 @@ def untag_resource(ctx: Context, *, ResourceArn: str, TagKeys: Iterable[str], **
 
 
 @operation("sso-admin", "ListTagsForResource")
-def list_tags_for_resource(ctx: Context, *, ResourceArn: str, NextToken: str = "", **_: str) -> Mapping[str, Any]:
+def list_tags_for_resource(ctx: Context, *, ResourceArn: str, NextToken: str = "", **_: str) -> Result:
     """The tags, sorted by key."""
     thing = _reach(ctx, ResourceArn, {})[2]
     return page(ctx, "Tags", TAGGING.shown(thing["tags"]), NextToken, None)

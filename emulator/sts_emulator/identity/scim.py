@@ -17,8 +17,10 @@ from sts_emulator.identity import groups, scim_schemas, scim_shapes, users
 from sts_emulator.identity.scim_shapes import answer, bad, body_of, operations_of, refusal
 from sts_emulator.pages.routes import page
 from sts_emulator.pages.visit import Visit
+from sts_emulator.policy.json_types import Json, JsonObject
 from sts_emulator.vending.context import Context
 from sts_emulator.vending.credentials import seal, unseal
+from sts_emulator.wire.dispatch import Result
 from sts_emulator.wire.http import Response
 
 SERVICE = "identitystore-scim"
@@ -131,9 +133,7 @@ def _user(ctx: Context, instance: Instance, identifier: str) -> DirectoryUser:
     return person
 
 
-def _replaced(
-    ctx: Context, visit: Visit, instance: Instance, person: DirectoryUser, sent: Mapping[str, Any]
-) -> Response:
+def _replaced(ctx: Context, visit: Visit, instance: Instance, person: DirectoryUser, sent: JsonObject) -> Response:
     made = users.replace(
         ctx,
         person,
@@ -239,7 +239,7 @@ def _group(ctx: Context, instance: Instance, identifier: str) -> DirectoryGroup:
     return group
 
 
-def _change_group(ctx: Context, instance: Instance, identifier: str, verb: str, path: str, value: Any) -> int:
+def _change_group(ctx: Context, instance: Instance, identifier: str, verb: str, path: str, value: Json) -> int:
     """Carry out one operation of a patch; how many memberships it touches."""
     group = _group(ctx, instance, identifier)
     if not path:
@@ -256,7 +256,7 @@ def _change_group(ctx: Context, instance: Instance, identifier: str, verb: str, 
     return 0
 
 
-def _implied(verb: str, value: Any) -> tuple[str, Any]:
+def _implied(verb: str, value: object) -> tuple[str, Any]:
     """Path and value of an operation without a path: one attribute, perhaps with the group's own id beside it."""
     attributes = {name: item for name, item in value.items() if name != "id"} if isinstance(value, Mapping) else {}
     if verb == "remove" or len(attributes) != 1:
@@ -278,7 +278,7 @@ def _change_members(ctx: Context, instance: Instance, group: DirectoryGroup, ver
     return len(members)
 
 
-def _members(sent: Any) -> list[str]:
+def _members(sent: object) -> list[str]:
     """The ids in a list of members."""
     listed = [sent] if isinstance(sent, Mapping) else sent
     if not isinstance(listed, list) or len(listed) > MOST_MEMBERS:
@@ -288,7 +288,7 @@ def _members(sent: Any) -> list[str]:
     return [member["value"][:100] for member in listed]
 
 
-def _name(value: Any) -> str:
+def _name(value: object) -> str:
     if not isinstance(value, str) or not 0 < len(value) <= 1024:  # noqa: PLR2004 - the model's GroupDisplayName
         raise bad()
     return value
@@ -387,9 +387,9 @@ def nothing(visit: Visit, tenant: str, rest: str) -> Response:
 
 def _listed(
     visit: Visit,
-    things: Sequence[Any],
+    things: Sequence[object],
     known: Mapping[str, Callable[[Any, str], bool]],
-    render: Callable[[Any], dict[str, Any]],
+    render: Callable[[Any], JsonObject],
 ) -> Response:
     """A page of what a filter leaves: by `startIndex`, or by `cursor` where the query has one."""
     query = visit.query
@@ -409,7 +409,7 @@ def _listed(
 
 
 def _by_cursor(
-    visit: Visit, cursor: str, things: Sequence[Any], count: int, render: Callable[[Any], dict[str, Any]]
+    visit: Visit, cursor: str, things: Sequence[object], count: int, render: Callable[[Any], JsonObject]
 ) -> Response:
     start = 0
     if cursor:
@@ -430,7 +430,7 @@ def _number(text: str, most: int) -> int:
     return int(text)
 
 
-def _whole(resources: Sequence[Any]) -> dict[str, Any]:
+def _whole(resources: Sequence[Any]) -> Result:
     places = {"totalResults": len(resources), "itemsPerPage": len(resources), "startIndex": 1}
     return {"schemas": [scim_shapes.LIST_SCHEMA], **places, "Resources": list(resources)}
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from sts_emulator.identity.scim_shapes import ENTERPRISE_SCHEMA, GROUP_SCHEMA, USER_SCHEMA
+from sts_emulator.policy.json_types import Json, JsonObject
 
 _SCHEMA: Final = "urn:ietf:params:scim:schemas:core:2.0:Schema"
 
@@ -44,7 +45,7 @@ _NAMES: Final = {USER_SCHEMA: "User", GROUP_SCHEMA: "Group", ENTERPRISE_SCHEMA: 
 _BOOLEANS: Final = ("active", "primary")
 
 
-def every() -> list[dict[str, Any]]:
+def every() -> list[JsonObject]:
     """All of them."""
     return [_schema(identifier) for identifier in _NAMES]
 
@@ -54,12 +55,12 @@ def find(identifier: str) -> dict[str, Any] | None:
     return _schema(identifier) if identifier in _NAMES else None
 
 
-def _schema(identifier: str) -> dict[str, Any]:
+def _schema(identifier: str) -> dict[str, Json]:
     attributes = [_attribute(text, parts) for text, parts in _ATTRIBUTES[identifier].items()]
     return {"schemas": [_SCHEMA], "id": identifier, "name": _NAMES[identifier], "attributes": attributes}
 
 
-def _attribute(text: str, parts: tuple[str, ...] = ()) -> dict[str, Any]:
+def _attribute(text: str, parts: tuple[str, ...] = ()) -> JsonObject:
     name = text.rstrip("!*")
     kind = "complex" if parts else "boolean" if name in _BOOLEANS else "reference" if name == "$ref" else "string"
     attribute: dict[str, Any] = {

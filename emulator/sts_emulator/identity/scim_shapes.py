@@ -16,6 +16,7 @@ from sts_emulator.core import clock
 from sts_emulator.core.errors import AwsError
 from sts_emulator.identity.users import ENTERPRISE
 from sts_emulator.pages.visit import Visit
+from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.wire.http import Response
 
 USER_SCHEMA = "urn:ietf:params:scim:schemas:core:2.0:User"
@@ -48,7 +49,7 @@ _STATUS = {"ValidationException": 400, "ConflictException": 409, "ResourceNotFou
 # -- answers ------------------------------------------------------------------------------------------------------
 
 
-def answer(status: int, body: Mapping[str, Any] | None = None) -> Response:
+def answer(status: int, body: Mapping[str, object] | None = None) -> Response:
     """An answer of SCIM; without a body, an empty one."""
     content = b"" if body is None else json.dumps(body).encode()
     return Response(status, [("content-type", "application/scim+json"), ("cache-control", "no-store")], content)
@@ -74,7 +75,7 @@ def bad(detail: str = UNPARSABLE) -> AwsError:
     return AwsError("ValidationException", detail, status=400)
 
 
-def body_of(visit: Visit) -> dict[str, Any]:
+def body_of(visit: Visit) -> JsonObject:
     """The JSON object that was sent.
 
     Raises:
@@ -92,7 +93,7 @@ def body_of(visit: Visit) -> dict[str, Any]:
 # -- users --------------------------------------------------------------------------------------------------------
 
 
-def shown_user(person: DirectoryUser, visit: Visit, instance: Instance) -> dict[str, Any]:
+def shown_user(person: DirectoryUser, visit: Visit, instance: Instance) -> JsonObject:
     """A user as SCIM has one."""
     profile = person["profile"]
     plain = {
@@ -112,7 +113,7 @@ def shown_user(person: DirectoryUser, visit: Visit, instance: Instance) -> dict[
     }
 
 
-def profile_of(sent: Mapping[str, Any]) -> dict[str, Any]:
+def profile_of(sent: JsonObject) -> JsonObject:
     """The profile that a user of SCIM means.
 
     Raises:
@@ -135,7 +136,7 @@ def profile_of(sent: Mapping[str, Any]) -> dict[str, Any]:
     return profile
 
 
-def external_of(sent: Mapping[str, Any], instance: Instance) -> list[dict[str, str]]:
+def external_of(sent: JsonObject, instance: Instance) -> list[dict[str, str]]:
     """The external ids that a user or group of SCIM means."""
     identifier = sent.get("externalId")
     if identifier in (None, ""):
@@ -148,7 +149,7 @@ def issuer_of(instance: Instance) -> str:
     return f"https://scim.aws.com/{tenant_of(instance)}"
 
 
-def active_of(sent: Mapping[str, Any]) -> bool:
+def active_of(sent: JsonObject) -> bool:
     """Whether a user of SCIM may sign in; Entra writes `"False"`."""
     value = sent.get("active", True)
     if isinstance(value, str) and value.lower() in ("true", "false"):
@@ -158,7 +159,7 @@ def active_of(sent: Mapping[str, Any]) -> bool:
     return value
 
 
-def _entries(name: str, sent: Any) -> list[dict[str, Any]]:
+def _entries(name: str, sent: object) -> list[JsonObject]:
     if not isinstance(sent, list) or len(sent) != 1 or not isinstance(sent[0], Mapping):
         raise bad(f"List attribute {name} exceeds allowed limit of 1" if isinstance(sent, list) else UNPARSABLE)
     entry: dict[str, Any] = {}
@@ -170,7 +171,7 @@ def _entries(name: str, sent: Any) -> list[dict[str, Any]]:
     return [entry]
 
 
-def _enterprise(sent: Any) -> dict[str, Any]:
+def _enterprise(sent: object) -> JsonObject:
     if not isinstance(sent, Mapping):
         raise bad()
     extension = dict(sent)
@@ -185,13 +186,13 @@ def _enterprise(sent: Any) -> dict[str, Any]:
     return texts
 
 
-def _texts(sent: Any) -> dict[str, str]:
+def _texts(sent: object) -> dict[str, str]:
     if not isinstance(sent, Mapping):
         raise bad()
     return {_large(name): _a_text(value) for name, value in sent.items() if value not in (None, "")}
 
 
-def _a_text(value: Any) -> str:
+def _a_text(value: object) -> str:
     if not isinstance(value, str) or len(value) > 1024:  # noqa: PLR2004 - the model's SensitiveStringType
         raise bad()
     return value
@@ -200,7 +201,7 @@ def _a_text(value: Any) -> str:
 # -- groups -------------------------------------------------------------------------------------------------------
 
 
-def shown_group(group: DirectoryGroup, visit: Visit, instance: Instance) -> dict[str, Any]:
+def shown_group(group: DirectoryGroup, visit: Visit, instance: Instance) -> JsonObject:
     """A group as SCIM has one; who is in it is never told."""
     return {
         "id": group["id"],
@@ -245,7 +246,7 @@ def conditions(text: str, known: Mapping[str, Callable[[Any, str], bool]]) -> Ca
     return lambda thing: all(test(thing, value) for test, value in tests)
 
 
-def operations_of(sent: Mapping[str, Any]) -> list[tuple[str, str, Any]]:
+def operations_of(sent: JsonObject) -> list[tuple[str, str, Any]]:
     """The operations of a patch as (verb, path, value); verbs in any case of letters.
 
     Raises:
@@ -265,7 +266,7 @@ def operations_of(sent: Mapping[str, Any]) -> list[tuple[str, str, Any]]:
     return operations
 
 
-def patched_user(shown: Mapping[str, Any], operations: Sequence[tuple[str, str, Any]]) -> dict[str, Any]:
+def patched_user(shown: JsonObject, operations: Sequence[tuple[str, str, Any]]) -> JsonObject:
     """A user after the operations of a patch.
 
     Raises:
@@ -286,7 +287,7 @@ def patched_user(shown: Mapping[str, Any], operations: Sequence[tuple[str, str, 
     return dict(user)
 
 
-def _only_attribute(value: Any) -> tuple[str, Any]:
+def _only_attribute(value: object) -> tuple[str, Any]:
     attributes = {name: item for name, item in value.items() if name != "id"} if isinstance(value, Mapping) else {}
     if len(attributes) != 1:
         raise bad(ONE_ATTRIBUTE)
@@ -331,7 +332,7 @@ def _set_entry(target: dict[str, Any], verb: str, place: re.Match[str], value: A
         target[first] = [{place["key"]: wanted, place["rest"]: value}]
 
 
-def _changed(members: Mapping[str, Any], verb: str, name: str, value: Any) -> dict[str, Any]:
+def _changed(members: Mapping[str, Any], verb: str, name: str, value: Any) -> JsonObject:
     kept = {member: known for member, known in members.items() if member != name}
     return kept if verb == "remove" else {**kept, name: value}
 
@@ -344,7 +345,7 @@ def _large(name: str) -> str:
     return name[:1].upper() + name[1:]
 
 
-def _small_members(value: Any) -> Any:
+def _small_members(value: object) -> object:
     if isinstance(value, Mapping):
         return {_small(name): _small_members(item) for name, item in value.items()}
     return [_small_members(item) for item in value] if isinstance(value, list) else value

@@ -14,8 +14,9 @@ from sts_emulator.accounts import directory
 from sts_emulator.accounts.directory import Instance
 from sts_emulator.core.errors import AwsError
 from sts_emulator.identity.permission import foreign, is_administrator, page, permit
+from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.vending.context import Context
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 _NETWORK_DEFAULT = {"VpceAccessRequired": False}
 
@@ -62,7 +63,7 @@ def taken(message: str) -> AwsError:
     return AwsError("ConflictException", message, members=members)
 
 
-def check_revision(document: Mapping[str, Any], revision: str) -> None:
+def check_revision(document: Mapping[str, object], revision: str) -> None:
     """Refuse a change to what somebody else has changed since.
 
     Raises:
@@ -73,7 +74,7 @@ def check_revision(document: Mapping[str, Any], revision: str) -> None:
         raise AwsError("ConflictException", "The resource was changed by another request.", members=members)
 
 
-def born(ctx: Context, store: str) -> dict[str, Any]:
+def born(ctx: Context, store: str) -> Result:
     """What every new user or group has."""
     now, who = int(ctx.world.now()), author(ctx)
     return {
@@ -98,7 +99,7 @@ def next_revision(before: int) -> int:
     return max(before + 1, time.monotonic_ns() // 1000)
 
 
-def stamps(document: Mapping[str, Any]) -> dict[str, Any]:
+def stamps(document: Mapping[str, Any]) -> Result:
     """When, and by whom, something was made and changed."""
     return {
         "CreatedAt": document["created"],
@@ -112,13 +113,13 @@ def stamps(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @operation("identitystore", "DescribeIdentityStore")
-def describe_identity_store(ctx: Context, *, IdentityStoreId: str) -> Mapping[str, Any]:
+def describe_identity_store(ctx: Context, *, IdentityStoreId: str) -> Result:
     instance = open_store(ctx, IdentityStoreId)
     return {**_shown(instance), "NetworkConfiguration": instance.get("network", _NETWORK_DEFAULT)}
 
 
 @operation("identitystore", "ListIdentityStores")
-def list_identity_stores(ctx: Context, *, MaxResults: int | None = None, NextToken: str = "") -> Mapping[str, Any]:
+def list_identity_stores(ctx: Context, *, MaxResults: int | None = None, NextToken: str = "") -> Result:
     """The stores that the caller's account administers."""
     permit(ctx)
     mine = [instance for instance in directory.instances(ctx.world) if is_administrator(ctx, instance)]
@@ -127,8 +128,8 @@ def list_identity_stores(ctx: Context, *, MaxResults: int | None = None, NextTok
 
 @operation("identitystore", "UpdateIdentityStore")
 def update_identity_store(
-    ctx: Context, *, IdentityStoreId: str, NetworkConfiguration: Mapping[str, Any] | None = None
-) -> Mapping[str, Any]:
+    ctx: Context, *, IdentityStoreId: str, NetworkConfiguration: JsonObject | None = None
+) -> Result:
     """Set from where the store may be reached; stored only."""
     instance = open_store(ctx, IdentityStoreId)
     if NetworkConfiguration is not None:
@@ -137,5 +138,5 @@ def update_identity_store(
     return _shown(instance)
 
 
-def _shown(instance: Instance) -> dict[str, Any]:
+def _shown(instance: Instance) -> Result:
     return {"IdentityStoreId": instance["store"], "IdentityStoreArn": directory.store_arn(instance)}

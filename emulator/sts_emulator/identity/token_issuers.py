@@ -11,9 +11,10 @@ from sts_emulator.accounts.directory import Instance, TrustedTokenIssuer
 from sts_emulator.control_plane.reach import resource_tag_keys
 from sts_emulator.identity import resource_tags
 from sts_emulator.identity.permission import absent, conflict, foreign, invalid, is_administrator, manage, page, permit
+from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.vending.context import Context
 from sts_emulator.vending.tags import tag_keys
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 KIND = "OIDC_JWT"
 
@@ -25,10 +26,10 @@ def create_trusted_token_issuer(
     InstanceArn: str,
     Name: str,
     TrustedTokenIssuerType: str,
-    TrustedTokenIssuerConfiguration: Mapping[str, Any],
+    TrustedTokenIssuerConfiguration: JsonObject,
     ClientToken: str = "",
     Tags: resource_tags.Pairs | None = None,
-) -> Mapping[str, Any]:
+) -> Result:
     """Trust an issuer: a claim of its tokens names a user by an attribute."""
     tags = resource_tags.checked(Tags)
     instance = manage(ctx, InstanceArn, keys=tag_keys(tags))
@@ -54,7 +55,7 @@ def create_trusted_token_issuer(
 
 
 @operation("sso-admin", "DescribeTrustedTokenIssuer")
-def describe_trusted_token_issuer(ctx: Context, *, TrustedTokenIssuerArn: str) -> Mapping[str, Any]:
+def describe_trusted_token_issuer(ctx: Context, *, TrustedTokenIssuerArn: str) -> Result:
     issuer = _reach(ctx, TrustedTokenIssuerArn)
     configuration = {
         "IssuerUrl": issuer["url"],
@@ -68,7 +69,7 @@ def describe_trusted_token_issuer(ctx: Context, *, TrustedTokenIssuerArn: str) -
 @operation("sso-admin", "ListTrustedTokenIssuers")
 def list_trusted_token_issuers(
     ctx: Context, *, InstanceArn: str, MaxResults: int | None = None, NextToken: str = ""
-) -> Mapping[str, Any]:
+) -> Result:
     issuers = _all(ctx, manage(ctx, InstanceArn))
     return page(ctx, "TrustedTokenIssuers", issuers, NextToken, MaxResults, _brief)
 
@@ -80,7 +81,7 @@ def update_trusted_token_issuer(
     TrustedTokenIssuerArn: str,
     Name: str | None = None,
     TrustedTokenIssuerConfiguration: Mapping[str, Any] | None = None,
-) -> Mapping[str, Any]:
+) -> Result:
     """Change an issuer's name or mapping; its URL stays."""
     issuer = _reach(ctx, TrustedTokenIssuerArn)
     configuration = (TrustedTokenIssuerConfiguration or {}).get("OidcJwtConfiguration", {})
@@ -98,7 +99,7 @@ def update_trusted_token_issuer(
 
 
 @operation("sso-admin", "DeleteTrustedTokenIssuer")
-def delete_trusted_token_issuer(ctx: Context, *, TrustedTokenIssuerArn: str) -> Mapping[str, Any]:
+def delete_trusted_token_issuer(ctx: Context, *, TrustedTokenIssuerArn: str) -> Result:
     """Trust an issuer no more; applications that use it lose it."""
     issuer = _reach(ctx, TrustedTokenIssuerArn)
     ctx.world.take(directory.TRUSTED_ISSUER, issuer["arn"])
@@ -127,5 +128,5 @@ def _reach(ctx: Context, arn: str) -> TrustedTokenIssuer:
     return issuer
 
 
-def _brief(issuer: TrustedTokenIssuer) -> dict[str, Any]:
+def _brief(issuer: TrustedTokenIssuer) -> Result:
     return {"TrustedTokenIssuerArn": issuer["arn"], "Name": issuer["name"], "TrustedTokenIssuerType": KIND}

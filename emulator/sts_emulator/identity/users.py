@@ -11,8 +11,9 @@ from sts_emulator.core.world import World
 from sts_emulator.identity import provisioning, stores
 from sts_emulator.identity.permission import invalid, page
 from sts_emulator.identity.stores import absent, bare, check_revision, open_store, stamps, taken
+from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.vending.context import Context
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 RESERVED = ("administrator", "awsadministrators")
 ENTERPRISE = "aws:identitystore:enterprise"
@@ -31,7 +32,7 @@ _LISTS = {"Emails": 1, "Addresses": 1, "PhoneNumbers": 1, "Roles": 1, "Photos": 
 
 
 @operation("identitystore", "CreateUser")
-def create_user(ctx: Context, *, IdentityStoreId: str, **profile: Any) -> Mapping[str, Any]:
+def create_user(ctx: Context, *, IdentityStoreId: str, **profile: object) -> Result:
     """Add a person, who can sign in once there is a password or an identity provider for them."""
     instance = open_store(ctx, IdentityStoreId)
     made = add(ctx, instance["store"], profile)
@@ -39,9 +40,7 @@ def create_user(ctx: Context, *, IdentityStoreId: str, **profile: Any) -> Mappin
 
 
 @operation("identitystore", "DescribeUser")
-def describe_user(
-    ctx: Context, *, IdentityStoreId: str, UserId: str, Extensions: Sequence[str] = ()
-) -> Mapping[str, Any]:
+def describe_user(ctx: Context, *, IdentityStoreId: str, UserId: str, Extensions: Sequence[str] = ()) -> Result:
     """One person; extensions that are asked for are shown as well."""
     return shown(_reach(ctx, IdentityStoreId, UserId), Extensions)
 
@@ -55,7 +54,7 @@ def list_users(
     MaxResults: int | None = None,
     NextToken: str = "",
     Filters: Sequence[Mapping[str, str]] = (),
-) -> Mapping[str, Any]:
+) -> Result:
     """All people, or the one of a user name."""
     instance = open_store(ctx, IdentityStoreId)
     people = ctx.world.page(directory.USERS, f"{instance['store']}/")
@@ -69,11 +68,11 @@ def list_users(
 @operation("identitystore", "UpdateUser")
 def update_user(
     ctx: Context, *, IdentityStoreId: str, UserId: str, Operations: Sequence[Mapping[str, Any]], Revision: str = ""
-) -> Mapping[str, Any]:
+) -> Result:
     """Change attributes by their paths; one without a value is removed."""
     person = _reach(ctx, IdentityStoreId, UserId)
     check_revision(person, Revision)
-    profile = dict(person["profile"])
+    profile: JsonObject = person["profile"]
     for change in Operations:
         profile = changed(profile, change["AttributePath"], change.get("AttributeValue"))
     made = replace(ctx, person, profile=profile)
@@ -81,7 +80,7 @@ def update_user(
 
 
 @operation("identitystore", "DeleteUser")
-def delete_user(ctx: Context, *, IdentityStoreId: str, UserId: str, Revision: str = "") -> Mapping[str, Any]:
+def delete_user(ctx: Context, *, IdentityStoreId: str, UserId: str, Revision: str = "") -> Result:
     """Remove a person, from groups and assignments as well."""
     person = _reach(ctx, IdentityStoreId, UserId)
     check_revision(person, Revision)
@@ -90,7 +89,7 @@ def delete_user(ctx: Context, *, IdentityStoreId: str, UserId: str, Revision: st
 
 
 @operation("identitystore", "GetUserId")
-def get_user_id(ctx: Context, *, IdentityStoreId: str, AlternateIdentifier: Mapping[str, Any]) -> Mapping[str, Any]:
+def get_user_id(ctx: Context, *, IdentityStoreId: str, AlternateIdentifier: JsonObject) -> Result:
     """The id of the person of a user name, e-mail address or external id."""
     instance = open_store(ctx, IdentityStoreId)
     return _named(_alternate(ctx.world, instance["store"], AlternateIdentifier))
@@ -116,7 +115,7 @@ def _alternate(world: World, store: str, alternate: Mapping[str, Any]) -> Direct
 # -- shared with SCIM ---------------------------------------------------------------------------------------------
 
 
-def add(ctx: Context, store: str, profile: Mapping[str, Any], *, enabled: bool = True) -> DirectoryUser:
+def add(ctx: Context, store: str, profile: Mapping[str, object], *, enabled: bool = True) -> DirectoryUser:
     """Store a new person.
 
     Raises:
@@ -133,7 +132,7 @@ def add(ctx: Context, store: str, profile: Mapping[str, Any], *, enabled: bool =
     return person
 
 
-def replace(ctx: Context, person: DirectoryUser, **members: Any) -> DirectoryUser:
+def replace(ctx: Context, person: DirectoryUser, **members: object) -> DirectoryUser:
     """The person with other members, stored.
 
     Raises:
@@ -162,7 +161,7 @@ def remove(world: World, person: DirectoryUser) -> None:
     world.take(directory.USERS, f"{person['store']}/{person['id']}")
 
 
-def changed(profile: Mapping[str, Any], path: str, value: Any) -> dict[str, Any]:
+def changed(profile: Mapping[str, Any], path: str, value: Any) -> JsonObject:
     """A profile in which the attribute at a path has another value; none removes it.
 
     Raises:
@@ -181,7 +180,7 @@ def changed(profile: Mapping[str, Any], path: str, value: Any) -> dict[str, Any]
     return _with(profile, member, _with(profile.get(member, {}), _capitalized(rest), value) or None)
 
 
-def shown(person: DirectoryUser, extensions: Sequence[str] = ()) -> dict[str, Any]:
+def shown(person: DirectoryUser, extensions: Sequence[str] = ()) -> Result:
     """A person as results show them."""
     profile = {name: value for name, value in person["profile"].items() if name != "Extensions"}
     asked = {name: value for name, value in person["profile"].get("Extensions", {}).items() if name in extensions}
@@ -208,7 +207,7 @@ def _reach(ctx: Context, store_id: str, user_id: str) -> DirectoryUser:
     return person
 
 
-def _named(person: DirectoryUser) -> dict[str, Any]:
+def _named(person: DirectoryUser) -> Result:
     return {"IdentityStoreId": person["store"], "UserId": person["id"], "UserArn": stores.arn("user", person["id"])}
 
 
@@ -249,12 +248,12 @@ def _store(world: World, person: DirectoryUser) -> None:
     world.add(directory.USERS, f"{store}/{person['id']}", person, uid=f"{store}/{person['name'].lower()}")
 
 
-def _with(members: Mapping[str, Any], name: str, value: Any) -> dict[str, Any]:
+def _with(members: Mapping[str, Any], name: str, value: Any) -> JsonObject:
     kept = {member: known for member, known in members.items() if member != name}
     return kept if value is None else {**kept, name: value}
 
 
-def _with_extension(profile: Mapping[str, Any], extension: str, path: str, value: Any) -> dict[str, Any]:
+def _with_extension(profile: Mapping[str, Any], extension: str, path: str, value: Any) -> JsonObject:
     """What stands in an extension is spelt there as it was sent."""
     extensions = profile.get("Extensions", {})
     if path:
@@ -262,7 +261,7 @@ def _with_extension(profile: Mapping[str, Any], extension: str, path: str, value
     return _with(profile, "Extensions", _with(extensions, extension, value) or None)
 
 
-def _as_wire(value: Any) -> Any:
+def _as_wire(value: object) -> object:
     """A value of an operation, in which members begin with a small letter, as requests to create have it."""
     if isinstance(value, Mapping):
         return {_capitalized(name): _as_wire(item) for name, item in value.items()}

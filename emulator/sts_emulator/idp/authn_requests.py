@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from sts_emulator.accounts import directory
@@ -62,7 +62,7 @@ def read(visit: Visit, idp: Stored, text: str) -> Asking:
     return Asking(root.get("ID"), issuer, known[issuer], next(filter(None, certificates), ""))
 
 
-def check_signed(visit: Visit, idp: Stored, asking: Asking) -> None:
+def check_signed(visit: Visit, idp: Mapping[str, object], asking: Asking) -> None:
     """Look at the signature of the visit's query, which a user pool makes where it says so (RequestSigningAlgorithm).
 
     Raises:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from sts_emulator.core import rsa_keys
+from sts_emulator.policy.json_types import Json
 from sts_emulator.policy.values import dataclass
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ class Wish:
     serial: int | None = None
 
 
-def make_key(kind: str) -> Any:
+def make_key(kind: str) -> object:
     """A new private key of a kind out of KEYS."""
     from cryptography.hazmat.primitives.asymmetric import ec, mldsa, rsa
 
@@ -217,7 +218,7 @@ def _key_usage(usages: Sequence[str]) -> x509.KeyUsage:
     return x509.KeyUsage(**{name: name in usages for name in USAGES}, encipher_only=False, decipher_only=False)
 
 
-def _hash(name: str, key: Any) -> Any:
+def _hash(name: str, key: Json) -> Any:
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
@@ -227,7 +228,7 @@ def _hash(name: str, key: Any) -> Any:
     return known[name]()
 
 
-def _with_sha1(builder: x509.CertificateBuilder, key: Any) -> x509.Certificate:
+def _with_sha1(builder: x509.CertificateBuilder, key: object) -> x509.Certificate:
     """Sign with RSA over SHA-1, which the library refuses: its names of the algorithm are replaced, then signed."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes

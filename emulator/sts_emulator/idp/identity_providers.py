@@ -17,6 +17,7 @@ from sts_emulator.core import rsa_keys
 from sts_emulator.core.store import AlreadyExistsError
 from sts_emulator.core.world import World
 from sts_emulator.policy.arns import parse_arn
+from sts_emulator.policy.json_types import Json
 from sts_emulator.policy.values import dataclass
 
 if TYPE_CHECKING:
@@ -181,7 +182,7 @@ def roles_of(idp: SamlIdp, user: str) -> list[str]:
 
 
 def _attributes(idp: SamlIdp, user: str, person: Mapping[str, Any], wish: Wish) -> dict[str, list[str]]:
-    def chosen(member: str, fallback: Any = None) -> Any:
+    def chosen(member: str, fallback: Json = None) -> Any:
         wished = getattr(wish, member)
         return person.get(member, fallback) if wished is None else wished
 

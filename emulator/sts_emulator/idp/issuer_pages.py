@@ -26,6 +26,7 @@ from sts_emulator.pages import render
 from sts_emulator.pages.forms import json_body
 from sts_emulator.pages.routes import page
 from sts_emulator.pages.visit import Visit
+from sts_emulator.policy.json_types import Json, JsonObject
 from sts_emulator.vending.credentials import unseal
 from sts_emulator.wire.http import Response
 
@@ -94,7 +95,7 @@ async def mint(visit: Visit, name: str) -> Response:
     return render.data(200, {"token": token, "claims": claims})
 
 
-async def minted(world: World, name: str, given: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+async def minted(world: World, name: str, given: Mapping[str, object]) -> tuple[str, dict[str, Any]]:
     """A token and its claims. Raises ValueError."""
     document = await _keyed(world, name)
     claims = compose(document, given, world.now())
@@ -135,7 +136,7 @@ async def id_token(visit: Visit, name: str) -> Response:
     return render.data(200, {"count": len(value), "value": value})
 
 
-def _claims_of_job(visit: Visit, name: str) -> dict[str, Any]:
+def _claims_of_job(visit: Visit, name: str) -> dict[str, Json]:
     scheme, _, secret = visit.request.headers.get("authorization", "").partition(" ")
     sealed = unseal(visit.world, f"job:{name}", secret.strip()) if scheme.lower() == "bearer" else None
     job_of_token: dict[str, Any] | None = json.loads(sealed) if sealed else None
@@ -152,9 +153,9 @@ async def _keyed(world: World, name: str) -> Issuer:
     return publish_first(world, name, await asyncio.to_thread(make_key, document["algorithm"]))
 
 
-async def _signed(document: Issuer, claims: Mapping[str, Any]) -> str:
+async def _signed(document: Issuer, claims: JsonObject) -> str:
     return await asyncio.to_thread(sign, document["keys"][0], document["algorithm"], claims)
 
 
-def _public(document: Issuer) -> dict[str, Any]:
+def _public(document: Issuer) -> JsonObject:
     return {name: document[name] for name in ("name", "url", "preset", "algorithm", "jwks")}

@@ -26,6 +26,7 @@ from sts_emulator.pages.routes import page
 from sts_emulator.pages.sessions import Cookie
 from sts_emulator.pages.steps import Steps
 from sts_emulator.pages.visit import Visit
+from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.wire.http import Response
 
 _STEPS: Final = Steps(Cookie("sts-emulator-issuer-visitor", "issuer-visitor", 3_600), "issuer-sign-in")
@@ -103,7 +104,7 @@ def _secrets(world: World, url: str) -> dict[str, str]:
     }
 
 
-def _claims(fields: Mapping[str, str]) -> dict[str, Any]:
+def _claims(fields: Mapping[str, str]) -> JsonObject:
     subject, text = fields.get("subject", "").strip(), fields.get("claims", "").strip()
     if not 0 < len(subject) <= 255 or len(text) > _LONGEST:  # noqa: PLR2004 - OpenID Connect Core, 2: `sub`
         raise ValueError("say who you are, in 255 characters at most, and keep the claims short")

@@ -20,6 +20,7 @@ from sts_emulator.core.store import AlreadyExistsError
 from sts_emulator.core.world import World
 from sts_emulator.idp.keys import ALGORITHMS, Key, make_key, sign
 from sts_emulator.idp.presets import PRESETS
+from sts_emulator.policy.json_types import Json
 from sts_emulator.vending.credentials import seal
 
 LOCAL: Final = "local"
@@ -68,7 +69,7 @@ def ensure_issuer(
     return document
 
 
-def mint_token(world: World, issuer: str, /, **claims: Any) -> str:
+def mint_token(world: World, issuer: str, /, **claims: object) -> str:
     """A signed token of an issuer, named by its own name or by a preset's, which makes it.
 
     Of `claims`, the options of the issuer's preset (`repo`, `branch`, …) shape the token as the real issuer would;
@@ -83,7 +84,7 @@ def mint_token(world: World, issuer: str, /, **claims: Any) -> str:
     return sign(document["keys"][0], document["algorithm"], compose(document, claims, world.now()))
 
 
-def compose(issuer: Issuer, given: Mapping[str, Any], now: float) -> dict[str, Any]:
+def compose(issuer: Issuer, given: Mapping[str, Any], now: float) -> dict[str, Json]:
     """The claims of a token that `mint_token` would sign at `now`, in seconds since the epoch.
 
     Raises:
@@ -121,7 +122,7 @@ def rotate(world: World, issuer: str, *, keep: bool = True) -> Issuer:
     return publish_next(world, document["name"], make_key(document["algorithm"]), keep=keep)
 
 
-def job_token(world: World, issuer: str, /, **claims: Any) -> str:
+def job_token(world: World, issuer: str, /, **claims: object) -> str:
     """The secret with which one CI job asks for its tokens, bound to the claims that those will have.
 
     Raises:

@@ -18,11 +18,12 @@ from sts_emulator.idp import keys
 from sts_emulator.pages import render
 from sts_emulator.pages.routes import page
 from sts_emulator.pages.visit import Visit
+from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.vending.authorize import access_denied, authorize
 from sts_emulator.vending.context import Caller, Context
 from sts_emulator.vending.origin import Origin, known
 from sts_emulator.vending.tags import tag_keys, tag_map
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 from sts_emulator.wire.http import Response
 
 DEFAULT_DURATION = 300
@@ -44,7 +45,7 @@ async def get_web_identity_token(
     Tags: list[Mapping[str, str]] | None = None,
     Scope: str = "",
     SubjectMode: str = "AWSIdentity",
-) -> Mapping[str, Any]:
+) -> Result:
     """Sign a token for the caller. Source: docs/aws/web-identity.md, "GetWebIdentityToken"."""
     caller, moment = ctx.identity, ctx.world.now()
     now = int(moment)
@@ -175,7 +176,7 @@ def _permit(
         authorize(ctx, "sts:SetWebIdentityTokenScope", resource, asked)
 
 
-def _details(ctx: Context, caller: Caller, tags: Mapping[str, str]) -> dict[str, Any]:
+def _details(ctx: Context, caller: Caller, tags: Mapping[str, str]) -> JsonObject:
     details: dict[str, Any] = {
         "aws_account": caller.account,
         "source_region": ctx.region,
@@ -206,7 +207,7 @@ async def _key(world: World, issuer: str, algorithm: str) -> keys.Key:
     return stored or {}
 
 
-def _discovery(issuer: str) -> dict[str, Any]:
+def _discovery(issuer: str) -> JsonObject:
     return {
         "issuer": issuer,
         "jwks_uri": f"{issuer}/.well-known/jwks.json",

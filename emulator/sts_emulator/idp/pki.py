@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from sts_emulator.core import clock
 from sts_emulator.idp import certificates, pki_declaration
@@ -157,7 +157,7 @@ def _is_old(path: Path) -> bool:
     return ends is not None and ends.timestamp() < clock.real() + _RENEW_WITHIN.total_seconds()
 
 
-def _new(kind: str) -> Any:
+def _new(kind: str) -> object:
     return certificates.make_key(kind)
 
 

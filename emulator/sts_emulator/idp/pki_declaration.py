@@ -85,7 +85,7 @@ class _Reader:
         self.file = file
         self.entries: dict[str, Entry] = {}
 
-    def declaration(self, node: Any) -> Declaration:
+    def declaration(self, node: object) -> Declaration:
         sections = self.mapping(node, ("authorities", "certificates"))
         for name, authority in self.mapping(sections.get("authorities")).items():
             self.entry(name, authority, is_authority=True)
@@ -93,7 +93,7 @@ class _Reader:
             self.entry(name, certificate, is_authority=False)
         return Declaration(tuple(self.entries.values()))
 
-    def entry(self, name: str, node: Any, *, is_authority: bool) -> None:
+    def entry(self, name: str, node: object, *, is_authority: bool) -> None:
         members = self.mapping(node, _AUTHORITY_KEYS if is_authority else _CERTIFICATE_KEYS)
         if not _NAME.fullmatch(name) or name in self.entries:
             raise self.mistake(node, f"`{name}` is used twice, or is not lower-case letters, digits and hyphens")
@@ -114,7 +114,7 @@ class _Reader:
             chain=self.chain(members, issuer),
         )
 
-    def wish(self, members: Mapping[str, Any], *, is_authority: bool) -> Wish:
+    def wish(self, members: Mapping[str, object], *, is_authority: bool) -> Wish:
         usages = ("key_cert_sign", "crl_sign") if is_authority else ("digital_signature",)
         length, serial = self.text(members, "path_length", ""), self.text(members, "serial", "")
         return Wish(
@@ -132,7 +132,7 @@ class _Reader:
             serial=self.number(members, "serial", 16) if serial else None,
         )
 
-    def chain(self, members: Mapping[str, Any], issuer: str) -> tuple[str, ...]:
+    def chain(self, members: Mapping[str, object], issuer: str) -> tuple[str, ...]:
         """The intermediates between a certificate and its root; `chain` may name others instead."""
         if "chain" in members:
             return self.choices(members, "chain", tuple(self.entries))
@@ -184,20 +184,20 @@ class _Reader:
             raise self.mistake(node, "expected a list of values")
         return tuple(item.value for item in node.value)
 
-    def choice(self, members: Mapping[str, Any], name: str, default: str, known: Sequence[str]) -> str:
+    def choice(self, members: Mapping[str, object], name: str, default: str, known: Sequence[str]) -> str:
         value = self.text(members, name, default)
         if value not in known:
             raise self.mistake(members[name], f"`{name}` cannot be `{value}`; it is one of {', '.join(known)}")
         return value
 
-    def choices(self, members: Mapping[str, Any], name: str, known: Sequence[str]) -> tuple[str, ...]:
+    def choices(self, members: Mapping[str, object], name: str, known: Sequence[str]) -> tuple[str, ...]:
         values = self.texts(members, name)
         unknown = [value for value in values if value not in known]
         if unknown:
             raise self.mistake(members[name], f"`{name}` cannot have `{unknown[0]}`; known are {', '.join(known)}")
         return values
 
-    def span(self, members: Mapping[str, Any], name: str, default: timedelta) -> timedelta:
+    def span(self, members: Mapping[str, object], name: str, default: timedelta) -> timedelta:
         value = self.text(members, name, "")
         span = _SPAN.fullmatch(value)
         if span is None:
@@ -206,7 +206,7 @@ class _Reader:
             return default
         return timedelta(**{_UNITS[span[2]]: int(span[1])})
 
-    def number(self, members: Mapping[str, Any], name: str, base: int) -> int:
+    def number(self, members: Mapping[str, object], name: str, base: int) -> int:
         convert: Callable[[str, int], int] = int
         try:
             return convert(self.text(members, name, ""), base)

@@ -37,7 +37,7 @@ MAX_DAYS: Final = 3650
 Body = Mapping[str, Any]
 
 
-def create(world: World, account: str, region: str, subject: Names, key: Any) -> documents.PrivateCa:
+def create(world: World, account: str, region: str, subject: Names, key: object) -> documents.PrivateCa:
     """A new root authority with that private key, as its document: id, arn, certificate, key, revoked (hex serials)."""
     identifier = str(uuid.uuid4())
     arn = f"arn:{names.PARTITION}:acm-pca:{region}:{account}:certificate-authority/{identifier}"

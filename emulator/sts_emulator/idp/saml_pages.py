@@ -30,6 +30,7 @@ from sts_emulator.pages.refusals import as_page
 from sts_emulator.pages.routes import page
 from sts_emulator.pages.sessions import open_sealed, seal_until
 from sts_emulator.pages.visit import Visit
+from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.wire.http import Response
 
 _STEP_LIFETIME: Final = 300  # between the password and the code
@@ -194,19 +195,19 @@ def _wish(body: bytes) -> tuple[str, Wish]:
     return given["user"], Wish(**wishes)
 
 
-def _is_text(value: Any) -> bool:
+def _is_text(value: object) -> bool:
     return isinstance(value, str)
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**9
 
 
-def _is_texts(value: Any) -> bool:
+def _is_texts(value: object) -> bool:
     return isinstance(value, list) and all(map(_is_text, value))
 
 
-def _is_text_table(value: Any) -> bool:
+def _is_text_table(value: object) -> bool:
     return isinstance(value, dict) and all(map(_is_text, value.values()))
 
 
@@ -265,7 +266,7 @@ def _knows(idp: SamlIdp, user: str, password: str) -> bool:
     return hmac.compare_digest(known.encode(), password.encode()) and person is not None
 
 
-def _public(idp: SamlIdp, base_url: str) -> dict[str, Any]:
+def _public(idp: SamlIdp, base_url: str) -> JsonObject:
     return {
         "name": idp["name"],
         "entity_id": idp["entity_id"],

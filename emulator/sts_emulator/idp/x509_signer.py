@@ -9,12 +9,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from http.client import HTTPConnection, HTTPSConnection
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from sts_emulator.core import clock
+from sts_emulator.policy.json_types import JsonObject
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -31,8 +32,8 @@ class RefusedError(Exception):
 def create_session(
     endpoint: str,
     certificate: x509.Certificate,
-    key: Any,
-    parameters: Mapping[str, Any],
+    key: object,
+    parameters: JsonObject,
     chain: Sequence[x509.Certificate] = (),
     region: str = REGION,
 ) -> dict[str, str]:
@@ -60,7 +61,7 @@ def create_session(
 
 
 def signed(
-    host: str, body: bytes, certificate: x509.Certificate, key: Any, chain: Sequence[x509.Certificate], region: str
+    host: str, body: bytes, certificate: x509.Certificate, key: object, chain: Sequence[x509.Certificate], region: str
 ) -> dict[str, str]:
     """A call's headers, signed with a key (docs/aws/roles-anywhere.md, "Signature"). Raises ValueError: it cannot."""
     date = clock.iso(clock.real()).replace("-", "").replace(":", "")
@@ -78,7 +79,7 @@ def signed(
     return headers
 
 
-def _algorithm(key: Any) -> tuple[str, Any]:
+def _algorithm(key: object) -> tuple[str, Any]:
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import ec, mldsa, padding, rsa
 

@@ -135,41 +135,41 @@ def _object(source: JsonText, at: int) -> Mapping[str, Any]:
     return value
 
 
-def _named(source: JsonText, at: int, value: Mapping[str, Any], member: str, account: str) -> tuple[str, str]:
+def _named(source: JsonText, at: int, value: Mapping[str, object], member: str, account: str) -> tuple[str, str]:
     name = value.get(member)
     if not isinstance(name, str) or not name:
         raise BadInput(f"expected an object with {member}", source.line(at))
     return name, account_in(str(value.get("Arn", ""))) or account
 
 
-def _id(value: Mapping[str, Any], member: str) -> str:
+def _id(value: Mapping[str, object], member: str) -> str:
     """A unique id, by which trust policies may still name what was deleted."""
     given = value.get(member)
     return given if isinstance(given, str) and given.isalnum() else ""
 
 
-def _listed(value: Mapping[str, Any], member: str) -> list[Mapping[str, Any]]:
+def _listed(value: Mapping[str, object], member: str) -> list[Mapping[str, Any]]:
     listed = value.get(member)
     return [item for item in listed if isinstance(item, Mapping)] if isinstance(listed, list) else []
 
 
-def _attached(value: Mapping[str, Any]) -> list[str]:
+def _attached(value: Mapping[str, object]) -> list[str]:
     arns = [policy.get("PolicyArn") for policy in _listed(value, "AttachedManagedPolicies")]
     return [arn for arn in arns if isinstance(arn, str)]
 
 
-def _boundary(value: Mapping[str, Any]) -> str:
+def _boundary(value: Mapping[str, object]) -> str:
     boundary = value.get("PermissionsBoundary")
     arn = boundary.get("PermissionsBoundaryArn") if isinstance(boundary, Mapping) else None
     return arn if isinstance(arn, str) else ""
 
 
-def _duration(value: Mapping[str, Any]) -> str:
+def _duration(value: Mapping[str, object]) -> str:
     given = str(value.get("MaxSessionDuration", ""))
     return "" if given == str(MAX_SESSION) else given
 
 
-def _inline(value: Mapping[str, Any], member: str) -> dict[str, str]:
+def _inline(value: Mapping[str, object], member: str) -> dict[str, str]:
     return {
         str(item["PolicyName"]): _document(item["PolicyDocument"])
         for item in _listed(value, member)
@@ -177,7 +177,7 @@ def _inline(value: Mapping[str, Any], member: str) -> dict[str, str]:
     }
 
 
-def _inline_places(value: Mapping[str, Any], member: str) -> dict[str, list[str | int]]:
+def _inline_places(value: Mapping[str, object], member: str) -> dict[str, list[str | int]]:
     """Where inline policies stand below their holder."""
     listed = value.get(member)
     return {
@@ -187,7 +187,7 @@ def _inline_places(value: Mapping[str, Any], member: str) -> dict[str, list[str 
     }
 
 
-def _document(written: Any) -> str:
+def _document(written: object) -> str:
     """A policy as text: shown as JSON by the AWS CLI, percent-encoded by others."""
     if isinstance(written, str):
         return unquote(written) if written.lstrip()[:1] == "%" else written

@@ -42,7 +42,7 @@ def read_policy(source: JsonText, account: str) -> Inventory:
     return contents
 
 
-def _is_trust(value: Any) -> bool:
+def _is_trust(value: object) -> bool:
     """Whether any statement names principals, or none names resources."""
     listed = value.get("Statement") if isinstance(value, Mapping) else None
     statements = [item for item in (listed if isinstance(listed, list) else [listed]) if isinstance(item, Mapping)]
@@ -158,5 +158,5 @@ def _owner(value: Mapping[str, Any], member: str, account: str) -> str:
     return account or account_in(named) or inventory.DEFAULT_ACCOUNT
 
 
-def _texts(listed: Any) -> list[str]:
+def _texts(listed: object) -> list[str]:
     return [item for item in listed if isinstance(item, str)] if isinstance(listed, list) else []

@@ -17,6 +17,7 @@ from sts_emulator.importers.stacks import DEEPEST, Stack, Template, template_of
 from sts_emulator.importers.template_macros import expanded
 from sts_emulator.importers.template_parameters import given_to, parameters_of, pseudo, told
 from sts_emulator.policy.federated import OIDC, SAML
+from sts_emulator.policy.json_types import JsonObject
 
 CDK_PROVIDER: Final = "Custom::AWSCDKOpenIdConnectProvider"
 CDK_JSON: Final = "Custom::AWSCDKCfnJson"
@@ -42,7 +43,7 @@ def read(template: Template, account: str, parameters: Mapping[str, str], stack:
     return taking.inventory
 
 
-def _section(value: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+def _section(value: Mapping[str, object], name: str) -> Mapping[str, Any]:
     section = value.get(name)
     return section if isinstance(section, Mapping) else {}
 
@@ -50,7 +51,7 @@ def _section(value: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 class _Taking:
     """One template being taken over."""
 
-    def __init__(self, template: Template, account: str, given: Mapping[str, Any], stack: Stack) -> None:
+    def __init__(self, template: Template, account: str, given: JsonObject, stack: Stack) -> None:
         self.template = template
         self.account = account
         self._stack = stack
@@ -249,7 +250,7 @@ class _Taking:
             return None
         return OIDC.arn(self.account, provider_host(url))
 
-    def held(self, listed: Any, section: str) -> list[Thing]:
+    def held(self, listed: object, section: str) -> list[Thing]:
         """The things of a section that a list of names means."""
         names = dict.fromkeys(item for item in listed if isinstance(item, str)) if isinstance(listed, list) else {}
         return [thing for name in names for thing in self._by_name.get((section, name), ())]
@@ -261,7 +262,7 @@ def _ignored(resource: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(rule for rule, reason in _section(own, "ignore").items() if isinstance(reason, str) and reason)
 
 
-def _kind_of(resource: Any) -> str:
+def _kind_of(resource: object) -> str:
     kind = resource.get("Type") if isinstance(resource, Mapping) else None
     return kind if isinstance(kind, str) else ""
 
@@ -309,7 +310,7 @@ def _group(taking: _Taking, logical: str, properties: Properties) -> None:
     taking.add("groups", logical, taking.name(logical, "GroupName"), body, _inline_places(properties))
 
 
-def _holder(properties: Properties) -> dict[str, Any]:
+def _holder(properties: Properties) -> dict[str, object]:
     path = properties.get("Path")
     return kept(
         path=path if isinstance(path, str) else "",
@@ -435,11 +436,11 @@ def _switch(properties: Properties) -> dict[str, str]:
     return {} if properties.get("Enabled") in (True, "true") else {"enabled": "false"}
 
 
-def _texts(listed: Any) -> list[str]:
+def _texts(listed: object) -> list[str]:
     return [item for item in listed if isinstance(item, str)] if isinstance(listed, list) else []
 
 
-def _document(value: Any) -> str:
+def _document(value: object) -> str:
     return value if isinstance(value, str) else compact({} if value is NO_VALUE or value is None else value)
 
 

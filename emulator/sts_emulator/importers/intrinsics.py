@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from sts_emulator.importers.inventory import compact
 from sts_emulator.importers.placeholders import MARK, gap_in, marked
+from sts_emulator.policy.json_types import Json, JsonObject
 
 GetAttribute = Callable[[str, str], Any]
 """From a logical id and an attribute (empty: what `Ref` gives) to a value, or None."""
@@ -37,9 +38,9 @@ class Resolver:
 
     def __init__(
         self,
-        parameters: Mapping[str, Any],
-        mappings: Mapping[str, Any],
-        conditions: Mapping[str, Any],
+        parameters: JsonObject,
+        mappings: JsonObject,
+        conditions: JsonObject,
         attribute: GetAttribute,
     ) -> None:
         self._parameters = parameters
@@ -50,7 +51,7 @@ class Resolver:
         self._grown = 0
         self.unresolved: list[str] = []
 
-    def value(self, written: Any) -> Any:
+    def value(self, written: object) -> Any:
         """The value with everything resolved that can be; NO_VALUE where AWS::NoValue says that there is none."""
         self._depth += 1
         try:
@@ -78,7 +79,7 @@ class Resolver:
         members = {name: self.value(item) for name, item in written.items()}
         return {name: item for name, item in members.items() if item is not NO_VALUE}
 
-    def holds(self, condition: Any) -> bool:
+    def holds(self, condition: object) -> bool:
         """Whether a condition of the template holds. Raises Unresolved."""
         self._depth += 1
         try:
@@ -88,7 +89,7 @@ class Resolver:
         finally:
             self._depth -= 1
 
-    def _holds(self, condition: Any) -> bool:
+    def _holds(self, condition: object) -> bool:
         if isinstance(condition, str):
             if condition not in self._conditions:
                 raise Unresolved(f"condition {condition}")
@@ -109,7 +110,7 @@ class Resolver:
             return self._known(listed[0]) == self._known(listed[1])
         raise Unresolved(f"condition {name}")
 
-    def _known(self, written: Any) -> str:
+    def _known(self, written: object) -> str:
         """A value as text. Raises Unresolved where any of it is not known."""
         before = len(self.unresolved)
         value = self.value(written)
@@ -130,7 +131,7 @@ class Resolver:
 
     # -- functions ----------------------------------------------------------------------------------------------------
 
-    def _ref(self, name: Any) -> Any:
+    def _ref(self, name: Json) -> object:
         if name == "AWS::NoValue":
             return NO_VALUE
         if isinstance(name, str) and name in self._parameters:
@@ -140,7 +141,7 @@ class Resolver:
             raise Unresolved(f"Ref {_shown(name)}")
         return value
 
-    def _get_att(self, argument: Any) -> Any:
+    def _get_att(self, argument: Any) -> object:
         parts = argument.split(".", 1) if isinstance(argument, str) else argument
         if not isinstance(parts, list) or len(parts) != 2 or not all(isinstance(part, str) for part in parts):  # noqa: PLR2004 - a pair
             raise Unresolved(f"Fn::GetAtt {_shown(argument)}")
@@ -149,7 +150,7 @@ class Resolver:
             raise Unresolved(f"Fn::GetAtt {'.'.join(parts)}")
         return value
 
-    def _sub(self, argument: Any) -> str:
+    def _sub(self, argument: object) -> str:
         text, given = argument, {}
         if isinstance(argument, list) and len(argument) == 2:  # noqa: PLR2004 - text and variables
             text, given = argument
@@ -167,7 +168,7 @@ class Resolver:
 
         return self._grow(_VARIABLE.sub(replaced, text))
 
-    def _join(self, argument: Any) -> str:
+    def _join(self, argument: object) -> str:
         if not isinstance(argument, list) or len(argument) != 2:  # noqa: PLR2004 - delimiter and values
             raise Unresolved("Fn::Join of unknown form")
         delimiter, listed = _text(self.value(argument[0])), self.value(argument[1])
@@ -175,7 +176,7 @@ class Resolver:
             raise Unresolved(gap_in(listed) or "Fn::Join of something that is no list")
         return self._grow(delimiter.join(map(_text, listed)))
 
-    def _select(self, argument: Any) -> Any:
+    def _select(self, argument: Any) -> object:
         index, listed = (self.value(item) for item in argument) if _is_pair(argument) else (None, None)
         if not isinstance(listed, list) or not str(index).isdecimal() or int(str(index)) >= len(listed):
             raise Unresolved(gap_in(listed) or "Fn::Select of something that is not there")
@@ -189,7 +190,7 @@ class Resolver:
             raise Unresolved(gap_in(text))
         return text.split(delimiter)
 
-    def _if(self, argument: Any) -> Any:
+    def _if(self, argument: object) -> object:
         if not isinstance(argument, list) or len(argument) != 3:  # noqa: PLR2004 - condition, then, else
             raise Unresolved("Fn::If of unknown form")
         try:
@@ -198,7 +199,7 @@ class Resolver:
             self._gap(str(gap))
             return self.value(argument[1])
 
-    def _find_in_map(self, argument: Any) -> Any:
+    def _find_in_map(self, argument: Any) -> object:
         if not isinstance(argument, list) or len(argument) < 3:  # noqa: PLR2004 - map, key, key
             raise Unresolved("Fn::FindInMap of unknown form")
         place: Any = self._mappings
@@ -210,26 +211,26 @@ class Resolver:
             raise Unresolved(f"Fn::FindInMap {_shown(argument[0])}")
         return place
 
-    def _base64(self, argument: Any) -> str:
+    def _base64(self, argument: object) -> str:
         return b64encode(_text(self.value(argument)).encode()).decode()
 
-    def _to_json(self, argument: Any) -> str:
+    def _to_json(self, argument: object) -> str:
         return self._grow(compact(self.value(argument)))
 
-    def _length(self, argument: Any) -> int:
+    def _length(self, argument: object) -> int:
         listed = self.value(argument)
         if not isinstance(listed, list):
             raise Unresolved(gap_in(listed) or "Fn::Length of something that is no list")
         return len(listed)
 
-    def _zones(self, argument: Any) -> list[str]:
+    def _zones(self, argument: object) -> list[str]:
         region = _text(self.value(argument)) or _text(self._parameters.get("AWS::Region"))
         return [f"{region}{letter}" for letter in "abc"]
 
-    def _import_value(self, argument: Any) -> str:
+    def _import_value(self, argument: object) -> str:
         raise Unresolved(f"Fn::ImportValue {_shown(self.value(argument))}, which another stack exports")
 
-    def _other(self, argument: Any) -> Any:
+    def _other(self, argument: object) -> Json:
         raise Unresolved(f"a function that is not resolved here ({_shown(argument)})")
 
 
@@ -254,11 +255,11 @@ _FUNCTIONS: Mapping[str, Callable[[Resolver, Any], Any]] = {
 }
 
 
-def _is_pair(argument: Any) -> bool:
+def _is_pair(argument: object) -> bool:
     return isinstance(argument, list) and len(argument) == 2  # noqa: PLR2004 - a pair
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list):
@@ -266,5 +267,5 @@ def _text(value: Any) -> str:
     return "" if value is NO_VALUE or value is None else str(value)
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     return str(value)[:80]

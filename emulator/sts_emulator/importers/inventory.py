@@ -125,7 +125,7 @@ _ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 """One for all: `json.dumps` makes another for each of an account's thousands of policies."""
 
 
-def compact(document: Any) -> str:
+def compact(document: object) -> str:
     """A policy document as IAM takes it."""
     return _ENCODER.encode(document)
 
@@ -140,7 +140,7 @@ def provider_host(url: str) -> str:
     return url.partition("://")[2] or url
 
 
-def tags(listed: Any) -> dict[str, str]:
+def tags(listed: object) -> dict[str, str]:
     """Tags as AWS lists them (`Key` and `Value`) or as a mapping; anything else is none."""
     if isinstance(listed, Mapping):
         return {str(key): str(value) for key, value in listed.items() if value is not None}
@@ -154,6 +154,6 @@ def tags(listed: Any) -> dict[str, str]:
     }
 
 
-def kept(**members: Any) -> dict[str, Any]:
+def kept(**members: Any) -> dict[str, object]:
     """A body without what is empty, and without a path that is the default one."""
     return {name: value for name, value in members.items() if value not in (None, "", {}, [], ()) and value != "/"}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from json.decoder import scanstring  # type: ignore[attr-defined]  # documented nowhere, and as old as json
 from typing import Any, Final, NoReturn
@@ -220,7 +220,7 @@ class _Twice(ValueError):  # noqa: N818 - never leaves this module
     pass
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique(pairs: Sequence[tuple[str, object]]) -> Mapping[str, object]:
     members = dict(pairs)
     if len(members) != len(pairs):
         seen: set[str] = set()

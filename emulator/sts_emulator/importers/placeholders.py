@@ -52,7 +52,7 @@ def marked(what: str) -> str:
     return f"{MARK}{_NO_TEXT.sub('', what)}}}"
 
 
-def gap_in(value: Any) -> str:
+def gap_in(value: object) -> str:
     """Which unknown value stands in a text, or first in a list of texts; empty: none."""
     texts = [item for item in value if isinstance(item, str)] if isinstance(value, list) else [value]
     gaps = (match[1] for text in texts if isinstance(text, str) and (match := _GAP.search(text)))
@@ -67,7 +67,7 @@ class Filling:
         self._region = region
         self.made_up: dict[str, str] = {}
 
-    def filled(self, value: Any, place: str = "") -> Any:
+    def filled(self, value: object, place: str = "") -> Any:
         """The value with every gap filled; `place` is the member that it stands under."""
         if isinstance(value, str):
             if MARK not in value or place in KEPT:

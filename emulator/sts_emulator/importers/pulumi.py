@@ -16,6 +16,7 @@ from sts_emulator.importers.json_text import BadInput, JsonText
 from sts_emulator.importers.pulumi_native import NativeTemplate, kind_of
 from sts_emulator.importers.terraform import Plan, Resource
 from sts_emulator.importers.terraform_references import Configuration
+from sts_emulator.policy.json_types import JsonObject
 
 UNKNOWN: Final = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 """Stands in a preview for what is known at deployment only."""
@@ -70,7 +71,7 @@ def _states(source: JsonText) -> Iterator[tuple[Mapping[str, Any], int]]:
             yield state, source.line(at)
 
 
-def _resource(state: Mapping[str, Any], line: int) -> Resource | None:
+def _resource(state: JsonObject, line: int) -> Resource | None:
     match = _TYPE.fullmatch(str(state.get("type")))
     if match is None:
         return None
@@ -79,7 +80,7 @@ def _resource(state: Mapping[str, Any], line: int) -> Resource | None:
     return Resource(f"{match[2]} {name}", _TYPES.get(kind, kind), name, (), _values(state), line)
 
 
-def _values(state: Mapping[str, Any]) -> dict[str, Any]:
+def _values(state: JsonObject) -> JsonObject:
     """The members that are known, as Terraform names them."""
     values: dict[str, Any] = {}
     for side in ("inputs", "outputs"):
@@ -90,15 +91,13 @@ def _values(state: Mapping[str, Any]) -> dict[str, Any]:
     return values
 
 
-def _is_unknown(value: Any) -> bool:
+def _is_unknown(value: object) -> bool:
     if isinstance(value, str):
         return UNKNOWN in value
     return isinstance(value, list) and any(map(_is_unknown, value))
 
 
-def _depended_on(
-    state: Mapping[str, Any], states: Mapping[str, tuple[Mapping[str, Any], int]], account: str
-) -> dict[str, Any]:
+def _depended_on(state: JsonObject, states: Mapping[str, tuple[Mapping[str, Any], int]], account: str) -> JsonObject:
     """Members that are not known yet, from the resources that they are taken from."""
     listed = state.get("propertyDependencies")
     values: dict[str, Any] = {}

@@ -9,6 +9,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from sts_emulator.policy.json_types import JsonObject
+
 _TYPE = re.compile(r"aws-native:(iam|rolesanywhere|organizations|sso):([A-Za-z0-9]+)")
 _SERVICES: Mapping[str, str] = {
     "iam": "IAM",
@@ -20,7 +22,7 @@ _TYPES: Mapping[str, str] = {"OidcProvider": "OIDCProvider", "SamlProvider": "SA
 _DOCUMENTS: Final = ("assumeRolePolicyDocument", "policyDocument", "document")
 
 
-def kind_of(state: Mapping[str, Any]) -> str:
+def kind_of(state: Mapping[str, object]) -> str:
     """CloudFormation's type of a resource; empty for others."""
     match = _TYPE.fullmatch(str(state.get("type")))
     return f"AWS::{_SERVICES[match[1]]}::{_TYPES.get(match[2], match[2])}" if match else ""
@@ -44,7 +46,7 @@ class NativeTemplate:
         """See stacks.Template."""
         return self._lines.get(str(path[1]), 1) if len(path) > 1 else 1
 
-    def _resource(self, state: Mapping[str, Any]) -> dict[str, Any]:
+    def _resource(self, state: Mapping[str, Any]) -> Mapping[str, object]:
         members: dict[str, Any] = {}
         for side in ("outputs", "inputs"):  # what was asked for stands over what came of it
             given = state.get(side)
@@ -74,7 +76,7 @@ class NativeTemplate:
         }
 
 
-def _name(state: Mapping[str, Any]) -> str:
+def _name(state: JsonObject) -> str:
     return str(state.get("urn", "")).rpartition("::")[2]
 
 

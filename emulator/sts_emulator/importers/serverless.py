@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from sts_emulator.policy.json_types import Json
+
 _RUNNERS: Mapping[str, str] = {
     "AWS::Serverless::Function": "lambda.amazonaws.com",
     "AWS::Serverless::StateMachine": "states.amazonaws.com",
@@ -50,7 +52,7 @@ def serverless_roles(resources: Mapping[str, Any], common: Any) -> list[Made]:
     return list(roles.values())
 
 
-def _roles(logical: str, kind: str, properties: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+def _roles(logical: str, kind: str, properties: Mapping[str, object]) -> Iterator[tuple[str, dict[str, Any]]]:
     if "Role" not in properties:
         yield f"{logical}Role", _own(properties, _RUNNERS[kind])
     for event, given in _mapping(properties.get("Events")).items():
@@ -63,7 +65,7 @@ def _roles(logical: str, kind: str, properties: Mapping[str, Any]) -> Iterator[t
         yield _DEPLOYER, {"AssumeRolePolicyDocument": trust, "ManagedPolicyArns": [_DEPLOYS]}
 
 
-def _own(properties: Mapping[str, Any], service: str) -> dict[str, Any]:
+def _own(properties: Mapping[str, object], service: str) -> dict[str, Json]:
     listed = _listed(properties.get("Policies"))
     documents = [item for item in listed if isinstance(item, Mapping) and "Statement" in item]
     managed: list[Any] = [_BASIC] if service.startswith("lambda") else []
@@ -81,12 +83,12 @@ def _own(properties: Mapping[str, Any], service: str) -> dict[str, Any]:
     return role
 
 
-def _trust(service: str) -> dict[str, Any]:
+def _trust(service: str) -> Mapping[str, object]:
     statement = {"Effect": "Allow", "Principal": {"Service": [service]}, "Action": ["sts:AssumeRole"]}
     return {"Version": "2012-10-17", "Statement": [statement]}
 
 
-def unexpanded(resources: Mapping[str, Any]) -> Iterator[tuple[list[str | int], str]]:
+def unexpanded(resources: Mapping[str, object]) -> Iterator[tuple[list[str | int], str]]:
     """What SAM makes permissions of that are not taken over: where it is, and a sentence for each kind."""
     templates: dict[str, list[str | int]] = {}
     connectors: dict[str, list[str | int]] = {}
@@ -106,17 +108,17 @@ def unexpanded(resources: Mapping[str, Any]) -> Iterator[tuple[list[str | int], 
         yield next(iter(connectors.values())), f"SAM's connectors are not expanded, {nothing}: {', '.join(connectors)}"
 
 
-def _is_template(item: Any) -> bool:
+def _is_template(item: object) -> bool:
     """Whether it is a document, or one of SAM's policy templates, none of which is about assuming roles."""
     return isinstance(item, Mapping) and not any(name == "Ref" or name.startswith("Fn::") for name in item)
 
 
-def _managed(item: Any) -> Any:
+def _managed(item: object) -> object:
     """AWS's own policies may be written by name."""
     return f"{_MANAGED}{item}" if isinstance(item, str) and not item.startswith("arn:") else item
 
 
-def _mapping(value: Any) -> Mapping[str, Any]:
+def _mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 

@@ -69,7 +69,7 @@ class Stack:
         return name if len(name) <= 64 else name[-64:]  # noqa: PLR2004 - the longest name of IAM
 
 
-def of_manifest(manifest: Any, file: str, *, is_stage: bool) -> Stack:
+def of_manifest(manifest: object, file: str, *, is_stage: bool) -> Stack:
     """What the manifest of a CDK app says about the stack of a template's file; a stage's stacks have its name."""
     artifacts = manifest.get("artifacts") if isinstance(manifest, Mapping) else None
     for name, artifact in artifacts.items() if isinstance(artifacts, Mapping) else ():

@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 from sts_emulator.importers.intrinsics import Resolver
 from sts_emulator.importers.placeholders import MARK
 from sts_emulator.importers.serverless import serverless_roles, unexpanded
+from sts_emulator.policy.json_types import JsonObject
 
 Origins = Mapping[str, list[str | int]]
 """Where in the file a resource that a transform made is written."""
@@ -70,7 +71,7 @@ def _transforms(template: Mapping[str, Any]) -> list[tuple[list[str | int], str]
 class _Unrolling:
     """`Fn::ForEach` of one template."""
 
-    def __init__(self, template: Mapping[str, Any], parameters: Mapping[str, Any]) -> None:
+    def __init__(self, template: Mapping[str, Any], parameters: JsonObject) -> None:
         self._template = template
         self._parameters = parameters
         self._made = 0
@@ -90,7 +91,7 @@ class _Unrolling:
                 origins[logical] = ["Resources", name]
         return resources
 
-    def unrolled(self, written: Any, depth: int = 0) -> Any:
+    def unrolled(self, written: object, depth: int = 0) -> Any:
         """A value with the loops in it unrolled."""
         if isinstance(written, list):
             return [self.unrolled(item, depth) for item in written] if _has_loop(written) else written
@@ -104,7 +105,7 @@ class _Unrolling:
                 members[name] = self.unrolled(item, depth)
         return members
 
-    def _turns(self, name: str, loop: Any, depth: int) -> dict[str, Any]:
+    def _turns(self, name: str, loop: object, depth: int) -> JsonObject:
         members: dict[str, Any] = {}
         if not isinstance(loop, list) or len(loop) != 3 or not isinstance(loop[2], Mapping):  # noqa: PLR2004 - name, values, body
             self._say(name, "is no loop of a name, values and a body, so it is left out")
@@ -128,20 +129,20 @@ class _Unrolling:
         self.notes.append((["Resources", name], f"{name.removeprefix('Fn::')}: {told}"))
 
 
-def _flat(values: Any) -> Any:
+def _flat(values: object) -> object:
     """A list whose elements may be lists of parameters."""
     if not isinstance(values, list):
         return values
     return [inner for value in values for inner in (value if isinstance(value, list) else [value])]
 
 
-def _has_loop(written: Any) -> bool:
+def _has_loop(written: object) -> bool:
     if isinstance(written, Mapping):
         return any(name.startswith(LOOP) or _has_loop(item) for name, item in written.items())
     return isinstance(written, list) and any(map(_has_loop, written))
 
 
-def _put(written: Any, variable: str, value: str) -> Any:
+def _put(written: object, variable: str, value: str) -> Any:
     """A loop's body for one value: `${Variable}`, `&{Variable}` (without what a logical id cannot hold), and Ref."""
     if isinstance(written, str):
         plain = "".join(character for character in value if character.isalnum())

@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from sts_emulator.policy.json_types import JsonObject
+
 REGION: Final = "us-east-1"
 STACK: Final = "stack"
 MOST_TOLD: Final = 6
@@ -21,7 +23,7 @@ _PREFIXES: Mapping[str, str] = {
 }
 
 
-def parameters_of(template: Mapping[str, Any]) -> dict[str, Any]:
+def parameters_of(template: JsonObject) -> JsonObject:
     """The values that a template gives its own parameters: defaults, or the first of those that it allows."""
     declared = template.get("Parameters")
     parameters: dict[str, Any] = {}
@@ -41,14 +43,14 @@ def parameters_of(template: Mapping[str, Any]) -> dict[str, Any]:
     return parameters
 
 
-def _typed(kind: str, value: Any) -> Any:
+def _typed(kind: str, value: object) -> Any:
     """A value as a parameter of that type has it."""
     if isinstance(value, list) or not kind.startswith(("CommaDelimitedList", "List<")):
         return value
     return [item.strip() for item in str(value).split(",")]
 
 
-def given_to(template: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+def given_to(template: JsonObject, given: JsonObject) -> JsonObject:
     """Values that were passed for a template's parameters, lists as lists."""
     declared = template.get("Parameters")
     kinds = {
@@ -72,7 +74,7 @@ def pseudo(account: str, region: str = "", stack: str = "") -> dict[str, str]:
     }
 
 
-def told(unresolved: Sequence[str], declared: Mapping[str, Any], *, is_nested: bool = False) -> str:
+def told(unresolved: Sequence[str], declared: Mapping[str, object], *, is_nested: bool = False) -> str:
     """What a template alone does not tell, in a sentence, and what to pass: to a nested stack by the one around it."""
     names = [what.removeprefix("Ref ") for what in unresolved]
     wanted = [name for name in names if name in declared]

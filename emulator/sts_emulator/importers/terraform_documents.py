@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sts_emulator.importers.inventory import compact
 from sts_emulator.importers.terraform_references import Configuration, Instances, Key
+from sts_emulator.policy.json_types import Json, JsonObject
 
 DATA = "data.aws_iam_policy_document."
 MOST_STATEMENTS = 1_000
@@ -46,7 +47,7 @@ class Documents:
         except _Unknown as gap:
             return None, f": {sources[0][1]} has {gap}"
 
-    def _document(self, key: Key, values: Mapping[str, Any]) -> dict[str, Any]:
+    def _document(self, key: Key, values: JsonObject) -> Mapping[str, object]:
         statements = values.get("statement") or []
         if not isinstance(statements, list) or len(statements) > MOST_STATEMENTS:
             raise _Unknown("no statements yet")
@@ -63,7 +64,7 @@ class Documents:
         version = values.get("version")
         return {"Version": version if isinstance(version, str) else "2012-10-17", "Statement": whole}
 
-    def _sources(self, key: Key, values: Mapping[str, Any], kind: str) -> list[Any]:
+    def _sources(self, key: Key, values: Mapping[str, Any], kind: str) -> list[Json]:
         """The statements of the documents that one builds on, in order."""
         member = f"{kind}_policy_documents"
         given = values.get(member) or []
@@ -77,7 +78,7 @@ class Documents:
             sources += statements if isinstance(statements, list) else [statements] if statements else []
         return sources
 
-    def _referred(self, key: Key, member: str, listed: list[Any]) -> list[Any]:
+    def _referred(self, key: Key, member: str, listed: Sequence[Json]) -> list[Any]:
         """Documents that are not known before apply, made from the data sources that are named in their place."""
         targets = list(self._configuration.targets(key[0], self._configuration.expression(key, member)))
         if not targets and not listed:
@@ -95,7 +96,7 @@ class Documents:
             raise _Unknown(f"{member} that are not known before apply")
         return documents
 
-    def _statement(self, module: tuple[str, ...], values: Mapping[str, Any], block: Any) -> dict[str, Any]:
+    def _statement(self, module: tuple[str, ...], values: JsonObject, block: object) -> JsonObject:
         block = block if isinstance(block, Mapping) else {}
         statement: dict[str, Any] = {"Sid": values["sid"]} if values.get("sid") else {}
         statement["Effect"] = values.get("effect") or "Allow"
@@ -113,7 +114,7 @@ class Documents:
         conditions = self._conditions(module, values.get("condition"), block.get("condition"))
         return {**statement, "Condition": conditions} if conditions else statement
 
-    def _principals(self, module: tuple[str, ...], listed: Any, blocks: Any) -> Any:
+    def _principals(self, module: tuple[str, ...], listed: Any, blocks: Any) -> Json:
         named: dict[str, list[str]] = {}
         for item in listed:
             kind = str(item.get("type"))
@@ -123,7 +124,7 @@ class Documents:
             )
         return "*" if named == {"*": ["*"]} else named
 
-    def _conditions(self, module: tuple[str, ...], listed: Any, blocks: Any) -> dict[str, Any]:
+    def _conditions(self, module: tuple[str, ...], listed: Any, blocks: Any) -> JsonObject:
         conditions: dict[str, dict[str, list[str]]] = {}
         for item in listed or []:
             written = _block(blocks, item, "test", "variable")
@@ -133,7 +134,7 @@ class Documents:
             conditions.setdefault(item["test"], {}).setdefault(item["variable"], []).extend(values)
         return conditions
 
-    def _filled(self, module: tuple[str, ...], listed: Any, expression: Any) -> list[str]:
+    def _filled(self, module: tuple[str, ...], listed: object, expression: object) -> list[str]:
         """The values with their gaps filled by the ARNs that the expression refers to, in order."""
         values = list(listed) if isinstance(listed, list) else [listed]
         gaps = sum(value is None for value in values)
@@ -161,7 +162,7 @@ def _merged(statements: list[Any], overriding: list[Any]) -> list[Any]:
     return merged
 
 
-def _block(blocks: Any, values: Mapping[str, Any], *members: str) -> Mapping[str, Any]:
+def _block(blocks: Json, values: Mapping[str, object], *members: str) -> JsonObject:
     """The nested block that is written with these members; sets have another order in values than as written."""
     fitting = [
         block
@@ -171,6 +172,6 @@ def _block(blocks: Any, values: Mapping[str, Any], *members: str) -> Mapping[str
     return fitting[0] if len(fitting) == 1 else {}
 
 
-def _constant(block: Mapping[str, Any], member: str) -> Any:
+def _constant(block: JsonObject, member: str) -> Json:
     expression = block.get(member)
     return expression.get("constant_value") if isinstance(expression, Mapping) else None

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Generic, TypeVar
 
+from sts_emulator.policy.json_types import Json
+
 Key = tuple[tuple[str, ...], str]
 """The path of modules, and `type.name` (with `data.` before a data source)."""
 
@@ -45,14 +47,14 @@ def _single(items: list[Item]) -> Item | None:
 class Configuration:
     """The `configuration` of a plan; empty for a state, which has none."""
 
-    def __init__(self, configuration: Any) -> None:
+    def __init__(self, configuration: object) -> None:
         self._modules: dict[tuple[str, ...], Mapping[str, Any]] = {}
         self._calls: dict[tuple[str, ...], Mapping[str, Any]] = {}
         self._expressions: dict[Key, Mapping[str, Any]] = {}
         root = configuration.get("root_module") if isinstance(configuration, Mapping) else None
         self._read(root, (), 0)
 
-    def _read(self, module: Any, path: tuple[str, ...], depth: int) -> None:
+    def _read(self, module: object, path: tuple[str, ...], depth: int) -> None:
         if not isinstance(module, Mapping) or depth > DEEPEST:
             return
         self._modules[path] = module
@@ -70,7 +72,7 @@ class Configuration:
                 self._calls[inner] = expressions if isinstance(expressions, Mapping) else {}
                 self._read(call.get("module"), inner, depth + 1)
 
-    def expression(self, key: Key, member: str) -> Any:
+    def expression(self, key: Key, member: str) -> Json:
         """The expression of a member of a resource, or None."""
         return self._expressions.get(key, {}).get(member)
 
@@ -78,7 +80,7 @@ class Configuration:
         """The resources that a member refers to, in order."""
         return list(self.targets(module, self.expression((module, f"{kind}.{name}"), member)))
 
-    def targets(self, module: tuple[str, ...], expression: Any, depth: int = 0) -> Iterator[Key]:
+    def targets(self, module: tuple[str, ...], expression: object, depth: int = 0) -> Iterator[Key]:
         """The resources that an expression refers to, variables and outputs of modules followed."""
         listed = expression.get("references") if isinstance(expression, Mapping) else None
         if not isinstance(listed, list) or depth > DEEPEST:

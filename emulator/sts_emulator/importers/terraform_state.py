@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Final
 
 from sts_emulator.importers import terraform
 from sts_emulator.importers.inventory import Inventory
 from sts_emulator.importers.json_text import BadInput, JsonText, Number
 from sts_emulator.importers.terraform import Plan, Resource
 from sts_emulator.importers.terraform_references import Configuration
+from sts_emulator.policy.json_types import Json, JsonObject
 
 VERSION: Final = "4"
 
@@ -49,7 +50,7 @@ def _resources(source: JsonText, at: int) -> Iterator[Resource]:
             yield terraform.resource(_as_shown(block, instance), str(block.get("module", "")), source.line(place))
 
 
-def _as_shown(block: Mapping[str, Any], instance: Mapping[str, Any]) -> dict[str, Any]:
+def _as_shown(block: JsonObject, instance: JsonObject) -> dict[str, Json]:
     """An instance as `terraform show -json` writes it."""
     module = f"{block['module']}." if block.get("module") else ""
     data = "data." if block.get("mode") == "data" else ""

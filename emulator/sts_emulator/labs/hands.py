@@ -38,7 +38,7 @@ class Hands:
             self._clients[service, given] = self._new_client(service, given)
         return self._clients[service, given]
 
-    def _new_client(self, service: str, keys: tuple[str, ...]) -> Any:
+    def _new_client(self, service: str, keys: tuple[str, ...]) -> object:
         from botocore import UNSIGNED
         from botocore.config import Config
 
@@ -59,7 +59,7 @@ class Hands:
         while self._clients:
             self._clients.popitem()[1].close()
 
-    def keep(self, name: str, value: Any) -> Any:
+    def keep(self, name: str, value: object) -> Any:
         """Keep something for a later step, as a shell keeps a variable."""
         self._kept[name] = value
         return value
@@ -111,17 +111,17 @@ class Hands:
         """The world's time."""
         return str(self.control("GET")["time"])
 
-    def put_user_policy(self, user: str, name: str, *statements: Mapping[str, Any]) -> None:
+    def put_user_policy(self, user: str, name: str, *statements: Mapping[str, object]) -> None:
         """Write a policy of a user."""
         text = json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
         self.client("iam").put_user_policy(UserName=user, PolicyName=name, PolicyDocument=text)
 
-    def put_role_policy(self, role: str, name: str, *statements: Mapping[str, Any]) -> None:
+    def put_role_policy(self, role: str, name: str, *statements: Mapping[str, object]) -> None:
         """Write a policy of a role."""
         text = json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
         self.client("iam").put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=text)
 
-    def trust(self, role: str, *statements: Mapping[str, Any]) -> None:
+    def trust(self, role: str, *statements: Mapping[str, object]) -> None:
         """Write the trust policy of a role."""
         text = json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
         self.client("iam").update_assume_role_policy(RoleName=role, PolicyDocument=text)

@@ -13,6 +13,7 @@ from sts_emulator.labs import shelf
 from sts_emulator.labs.lab import LAYERS, Lab, Prediction
 from sts_emulator.labs.progress import BENCH, ON_IT, PROGRESS, Progress
 from sts_emulator.labs.seen import Attempt, Seen
+from sts_emulator.policy.json_types import Json, JsonObject
 from sts_emulator.scenario import ScenarioError
 from sts_emulator.serving.front import apply_scenario
 from sts_emulator.vending.context import Server
@@ -29,14 +30,14 @@ class LabError(ValueError):
 # -- telling ---------------------------------------------------------------------------------------------------------
 
 
-def overview(world: World | None) -> list[dict[str, Any]]:
+def overview(world: World | None) -> list[dict[str, Json]]:
     """All labs in order, with what the learner of this world has done of each."""
     known = done.all_of(world) if world is not None else {}
     current = done.current(world) if world is not None else ""
     return [_head(name, known.get(name), is_current=name == current) for name in shelf.names()]
 
 
-def _head(name: str, progress: Progress | None, *, is_current: bool) -> dict[str, Any]:
+def _head(name: str, progress: Progress | None, *, is_current: bool) -> dict[str, Json]:
     lab = shelf.lab(name)
     return {
         "name": name,
@@ -109,7 +110,7 @@ def told(
     return {**_filled(read, values), "values": values if progress else {}}
 
 
-def _filled(told: Any, values: Mapping[str, str]) -> Any:
+def _filled(told: object, values: Mapping[str, str]) -> Any:
     """What is told, with the learner's values in all its texts: one reading of the file does for all learners."""
     if isinstance(told, str):
         return shelf.filled(told, values)
@@ -158,7 +159,7 @@ def _values(world: World, progress: Progress, endpoint: str) -> dict[str, str]:
     return {"world": world.name, "url": url, "endpoint": endpoint, **progress["values"]}
 
 
-def _environment(world: World, lab: Lab, endpoint: str) -> dict[str, Any]:
+def _environment(world: World, lab: Lab, endpoint: str) -> JsonObject:
     """Whose keys the learner has, and what else their shell is given."""
     progress = done.all_of(world)[done.current(world)]
     first = progress["values"][lab.accounts[0]]

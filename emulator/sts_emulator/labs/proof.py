@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from sts_emulator.labs import shelf
 from sts_emulator.labs.hands import Hands
 from sts_emulator.labs.lab import Lab
+from sts_emulator.policy.json_types import Json
 
 _SECRET = re.compile(r"\b(?:secret|password): *[^,}\n]+(?:\}\}[^,}\n]*)?")
 
@@ -17,7 +18,7 @@ _SECRET = re.compile(r"\b(?:secret|password): *[^,}\n]+(?:\}\}[^,}\n]*)?")
 class Learner(Protocol):
     """Whoever does labs in a world: see cli.learner."""
 
-    def start(self, lab: str) -> dict[str, Any]:
+    def start(self, lab: str) -> dict[str, Json]:
         """Begin it; what it tells then."""
 
     def predict(self, lab: str, step: str, answer: str, layer: str) -> dict[str, Any]:
@@ -39,7 +40,7 @@ class Learner(Protocol):
         """What its hints say that is not so."""
 
 
-def solve(learner: Learner, lab: str, tell: Any = lambda _: None) -> None:
+def solve(learner: Learner, lab: str, tell: object = lambda _: None) -> None:
     """Do a lab that has begun, step by step, and say what is done (`tell(step)`)."""
     read = shelf.lab(lab, learner.values(lab))
     with closing(learner.hands(lab)) as hands:

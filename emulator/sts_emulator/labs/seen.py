@@ -81,11 +81,11 @@ class Seen:
         """The newest attempt whose record matches."""
         return next((attempt for attempt in reversed(self.attempts) if attempt.fits(about)), None)
 
-    def allows(self, **asked: Any) -> bool:
+    def allows(self, **asked: object) -> bool:
         """Whether such a request would be allowed: see `trial`."""
         return self.trial(**asked).verdict == "allow"
 
-    def trial(self, **asked: Any) -> Outcome:
+    def trial(self, **asked: object) -> Outcome:
         """What would come of a request now; nothing of it is recorded.
 
         It is asked by the keys of a scenario's `expect`, their values as texts, mappings and lists; `with_` is `with`.

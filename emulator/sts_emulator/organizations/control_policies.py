@@ -17,7 +17,7 @@ from sts_emulator.organizations.structure import root
 from sts_emulator.policy.deciding.document import MalformedPolicy
 from sts_emulator.policy.saving.validate import Kind, validate
 from sts_emulator.vending.context import Context
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 KINDS: Mapping[str, Kind] = {organizations.SERVICE_CONTROL: "scp", organizations.RESOURCE_CONTROL: "rcp"}
 MOST_ATTACHED = 5  # of a type, to one place (quota)
@@ -29,9 +29,7 @@ Policy = Mapping[str, Any]
 
 
 @operation("organizations", "ListPolicies")
-def list_policies(
-    ctx: Context, *, Filter: str, NextToken: str | None = None, MaxResults: int | None = None
-) -> Mapping[str, Any]:
+def list_policies(ctx: Context, *, Filter: str, NextToken: str | None = None, MaxResults: int | None = None) -> Result:
     """All policies of a type, AWS's own included."""
     org = manage(ctx, "ListPolicies", keys=_type(Filter))
     identifiers = sorted(identifier for identifier, policy in _all(org).items() if policy["type"] == Filter)
@@ -41,7 +39,7 @@ def list_policies(
 @operation("organizations", "ListPoliciesForTarget")
 def list_policies_for_target(
     ctx: Context, *, TargetId: str, Filter: str, NextToken: str | None = None, MaxResults: int | None = None
-) -> Mapping[str, Any]:
+) -> Result:
     """The policies of a type that are attached to a place itself."""
     org = manage(ctx, "ListPoliciesForTarget", TargetId, keys=_type(Filter))
     identifiers = _attached(org, _target(org, TargetId), Filter)
@@ -51,7 +49,7 @@ def list_policies_for_target(
 @operation("organizations", "ListTargetsForPolicy")
 def list_targets_for_policy(
     ctx: Context, *, PolicyId: str, NextToken: str | None = None, MaxResults: int | None = None
-) -> Mapping[str, Any]:
+) -> Result:
     """The places to which a policy is attached."""
     org = manage(ctx, "ListTargetsForPolicy", PolicyId)
     targets = sorted(_all(org)[_known(org, PolicyId)]["targets"])
@@ -59,7 +57,7 @@ def list_targets_for_policy(
 
 
 @operation("organizations", "DescribePolicy")
-def describe_policy(ctx: Context, *, PolicyId: str) -> Mapping[str, Any]:
+def describe_policy(ctx: Context, *, PolicyId: str) -> Result:
     """A policy with its text."""
     org = manage(ctx, "DescribePolicy", PolicyId)
     return {"Policy": _shown(org, _known(org, PolicyId))}
@@ -77,7 +75,7 @@ def create_policy(
     Name: str,
     Type: str,
     Tags: Iterable[Mapping[str, str]] | None = None,
-) -> Mapping[str, Any]:
+) -> Result:
     """A policy, attached to nothing yet."""
     org = manage(ctx, "CreatePolicy", keys=_type(Type))
     _check(Type, Content)
@@ -96,7 +94,7 @@ def update_policy(
     Name: str | None = None,
     Description: str | None = None,
     Content: str | None = None,
-) -> Mapping[str, Any]:
+) -> Result:
     """Change a policy; it holds at once wherever it is attached."""
     org = manage(ctx, "UpdatePolicy", PolicyId)
     policy = _own(org, PolicyId)
@@ -110,7 +108,7 @@ def update_policy(
 
 
 @operation("organizations", "DeletePolicy")
-def delete_policy(ctx: Context, *, PolicyId: str) -> Mapping[str, Any]:
+def delete_policy(ctx: Context, *, PolicyId: str) -> Result:
     """Remove a policy that is attached to nothing."""
     org = manage(ctx, "DeletePolicy", PolicyId)
     if _own(org, PolicyId)["targets"]:
@@ -121,7 +119,7 @@ def delete_policy(ctx: Context, *, PolicyId: str) -> Mapping[str, Any]:
 
 
 @operation("organizations", "AttachPolicy")
-def attach_policy(ctx: Context, *, PolicyId: str, TargetId: str) -> Mapping[str, Any]:
+def attach_policy(ctx: Context, *, PolicyId: str, TargetId: str) -> Result:
     """Let a policy hold for a place and everything below it."""
     org = manage(ctx, "AttachPolicy", PolicyId, TargetId)
     policy, place = _all(org)[_known(org, PolicyId)], _target(org, TargetId)
@@ -140,7 +138,7 @@ def attach_policy(ctx: Context, *, PolicyId: str, TargetId: str) -> Mapping[str,
 
 
 @operation("organizations", "DetachPolicy")
-def detach_policy(ctx: Context, *, PolicyId: str, TargetId: str) -> Mapping[str, Any]:
+def detach_policy(ctx: Context, *, PolicyId: str, TargetId: str) -> Result:
     """Let a policy hold no longer for a place; one SCP must stay."""
     org = manage(ctx, "DetachPolicy", PolicyId, TargetId)
     policy, place = _all(org)[_known(org, PolicyId)], _target(org, TargetId)
@@ -159,7 +157,7 @@ def detach_policy(ctx: Context, *, PolicyId: str, TargetId: str) -> Mapping[str,
 
 
 @operation("organizations", "EnablePolicyType")
-def enable_policy_type(ctx: Context, *, RootId: str, PolicyType: str) -> Mapping[str, Any]:
+def enable_policy_type(ctx: Context, *, RootId: str, PolicyType: str) -> Result:
     """Let policies of a type be attached; with SCPs, FullAWSAccess is attached to everything.
 
     It is done at once; only the answer calls it pending, as AWS's does (recorded 2026-09).
@@ -184,7 +182,7 @@ def enable_policy_type(ctx: Context, *, RootId: str, PolicyType: str) -> Mapping
 
 
 @operation("organizations", "DisablePolicyType")
-def disable_policy_type(ctx: Context, *, RootId: str, PolicyType: str) -> Mapping[str, Any]:
+def disable_policy_type(ctx: Context, *, RootId: str, PolicyType: str) -> Result:
     """Let policies of a type hold no longer anywhere; they stay, attached to nothing."""
     org = manage(ctx, "DisablePolicyType", RootId, keys=_type(PolicyType))
     _check_root(org, RootId)
@@ -262,7 +260,7 @@ def _refuse_namesake(org: Org, name: str, kind: str) -> None:
 
 
 def _store(ctx: Context, identifier: str, policy: Policy, tags: Mapping[str, str] | None = None) -> Org:
-    def stored(body: dict[str, Any]) -> dict[str, Any]:
+    def stored(body: dict[str, Any]) -> Result:
         known = body.get("tags", {})
         return {
             **body,
@@ -273,7 +271,7 @@ def _store(ctx: Context, identifier: str, policy: Policy, tags: Mapping[str, str
     return change(ctx, stored)
 
 
-def _without(members: Mapping[str, Any], name: str) -> dict[str, Any]:
+def _without(members: Mapping[str, Any], name: str) -> Result:
     return {key: value for key, value in members.items() if key != name}
 
 
@@ -284,7 +282,7 @@ def _type(kind: str) -> dict[str, tuple[str, ...]]:
 # -- what results show --------------------------------------------------------------------------------------------
 
 
-def _summary(org: Org, identifier: str) -> dict[str, Any]:
+def _summary(org: Org, identifier: str) -> Result:
     policy = _all(org)[identifier]
     return {
         "Id": identifier,
@@ -296,11 +294,11 @@ def _summary(org: Org, identifier: str) -> dict[str, Any]:
     }
 
 
-def _shown(org: Org, identifier: str) -> dict[str, Any]:
+def _shown(org: Org, identifier: str) -> Result:
     return {"PolicySummary": _summary(org, identifier), "Content": _all(org)[identifier]["text"]}
 
 
-def _place(ctx: Context, org: Org, place: str) -> dict[str, Any]:
+def _place(ctx: Context, org: Org, place: str) -> Result:
     kind = kind_of(org, place)
     account: Mapping[str, Any] = ctx.world.get(documents.ACCOUNT, place) or {}
     name = {"ROOT": "Root", "ACCOUNT": account.get("name") or place}.get(kind, org.get("names", {}).get(place, place))

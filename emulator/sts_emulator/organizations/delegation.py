@@ -6,7 +6,6 @@ The services here that heed it are IAM Identity Center and the account access ma
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from sts_emulator.accounts.organizations import IDENTITY_CENTER
 from sts_emulator.core.errors import AwsError
@@ -14,11 +13,11 @@ from sts_emulator.organizations.membership import Org, change, constraint, manag
 from sts_emulator.organizations.structure import known_account, shown_account
 from sts_emulator.organizations.trusted_access import service_keys
 from sts_emulator.vending.context import Context
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 
 @operation("organizations", "RegisterDelegatedAdministrator")
-def register_delegated_administrator(ctx: Context, *, AccountId: str, ServicePrincipal: str) -> Mapping[str, Any]:
+def register_delegated_administrator(ctx: Context, *, AccountId: str, ServicePrincipal: str) -> Result:
     """Let a member account administer a service."""
     org = manage(ctx, "RegisterDelegatedAdministrator", AccountId, keys=service_keys(ServicePrincipal))
     if known_account(org, AccountId) == org["management"]:
@@ -36,7 +35,7 @@ def register_delegated_administrator(ctx: Context, *, AccountId: str, ServicePri
 
 
 @operation("organizations", "DeregisterDelegatedAdministrator")
-def deregister_delegated_administrator(ctx: Context, *, AccountId: str, ServicePrincipal: str) -> Mapping[str, Any]:
+def deregister_delegated_administrator(ctx: Context, *, AccountId: str, ServicePrincipal: str) -> Result:
     """Let it do so no longer."""
     org = manage(ctx, "DeregisterDelegatedAdministrator", AccountId, keys=service_keys(ServicePrincipal))
     accounts = _accounts(org, ServicePrincipal)
@@ -49,7 +48,7 @@ def deregister_delegated_administrator(ctx: Context, *, AccountId: str, ServiceP
 @operation("organizations", "ListDelegatedAdministrators")
 def list_delegated_administrators(
     ctx: Context, *, ServicePrincipal: str | None = None, NextToken: str | None = None, MaxResults: int | None = None
-) -> Mapping[str, Any]:
+) -> Result:
     """The accounts that administer a service, or any."""
     org = manage(ctx, "ListDelegatedAdministrators")
     delegated = org.get("delegated", {})
@@ -70,7 +69,7 @@ def list_delegated_administrators(
 @operation("organizations", "ListDelegatedServicesForAccount")
 def list_delegated_services_for_account(
     ctx: Context, *, AccountId: str, NextToken: str | None = None, MaxResults: int | None = None
-) -> Mapping[str, Any]:
+) -> Result:
     """The services that an account administers."""
     org = manage(ctx, "ListDelegatedServicesForAccount", AccountId)
     known_account(org, AccountId)
@@ -96,7 +95,7 @@ def _store(ctx: Context, service: str, accounts: Mapping[str, int]) -> None:
     change(ctx, lambda body: {**body, "delegated": {**body.get("delegated", {}), service: accounts}})
 
 
-def _brief(ctx: Context, org: Org, account: str) -> dict[str, Any]:
+def _brief(ctx: Context, org: Org, account: str) -> Result:
     shown = shown_account(ctx, org, account)
     return {name: shown[name] for name in ("Id", "Arn", "Email", "Name", "Status", "JoinedMethod", "JoinedTimestamp")}
 

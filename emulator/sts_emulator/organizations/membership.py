@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sts_emulator.accounts import documents, organizations
+from sts_emulator.accounts.documents import ControlPolicy
 from sts_emulator.control_plane.listing import Listing
 from sts_emulator.core import names
 from sts_emulator.core.errors import AwsError
@@ -87,7 +88,7 @@ def children(org: Org, parent: str, kind: str) -> list[str]:
     return sorted(place for place, above in org["parents"].items() if above == parent and kind_of(org, place) == kind)
 
 
-def with_full_access(org: Org, places: Sequence[str]) -> dict[str, Any]:
+def with_full_access(org: Org, places: Sequence[str]) -> dict[str, ControlPolicy]:
     """The organization's policies once FullAWSAccess is attached to the places too, if SCPs are enabled."""
     policies = dict(org["policies"])
     if organizations.SERVICE_CONTROL in organizations.enabled(org):
@@ -96,7 +97,7 @@ def with_full_access(org: Org, places: Sequence[str]) -> dict[str, Any]:
     return policies
 
 
-def detached(org: Org, place: str) -> dict[str, Any]:
+def detached(org: Org, place: str) -> dict[str, ControlPolicy]:
     """The organization's policies once none is attached to a place."""
     return {
         identifier: {**policy, "targets": [target for target in policy["targets"] if target != place]}

@@ -7,21 +7,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from typing import Any, cast
+from typing import Any, TypeVar
 
 from sts_emulator.accounts import documents, organizations
 from sts_emulator.core.errors import AwsError
 from sts_emulator.organizations import membership as tree
 from sts_emulator.organizations.membership import Org, change, children, kind_of, manage, page
 from sts_emulator.vending.context import Context
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
+
+Value = TypeVar("Value")
 
 ACCOUNT, UNIT = "ACCOUNT", "ORGANIZATIONAL_UNIT"
 DEEPEST = 5  # units below one another (quota)
 
 
 @operation("organizations", "DescribeOrganization")
-def describe_organization(ctx: Context) -> Mapping[str, Any]:
+def describe_organization(ctx: Context) -> Result:
     """What every member may know of its organization."""
     org = tree.member(ctx, "DescribeOrganization")
     arn = f"arn:aws:organizations::{org['management']}"
@@ -39,12 +41,12 @@ def describe_organization(ctx: Context) -> Mapping[str, Any]:
 
 
 @operation("organizations", "ListRoots")
-def list_roots(ctx: Context, *, NextToken: str | None = None, MaxResults: int | None = None) -> Mapping[str, Any]:
+def list_roots(ctx: Context, *, NextToken: str | None = None, MaxResults: int | None = None) -> Result:
     org = manage(ctx, "ListRoots")
     return page(ctx, "Roots", [org], NextToken, MaxResults, root)
 
 
-def root(org: Org, *, pending: tuple[tuple[str, str], ...] = ()) -> dict[str, Any]:
+def root(org: Org, *, pending: tuple[tuple[str, str], ...] = ()) -> Result:
     """The root as results show it; `pending` are types of policies and states in place of theirs."""
     states = {**dict.fromkeys(organizations.enabled(org), "ENABLED"), **dict(pending)}
     return {
@@ -59,7 +61,7 @@ def root(org: Org, *, pending: tuple[tuple[str, str], ...] = ()) -> dict[str, An
 
 
 @operation("organizations", "ListAccounts")
-def list_accounts(ctx: Context, *, NextToken: str | None = None, MaxResults: int | None = None) -> Mapping[str, Any]:
+def list_accounts(ctx: Context, *, NextToken: str | None = None, MaxResults: int | None = None) -> Result:
     org = manage(ctx, "ListAccounts")
     accounts = sorted(place for place in org["parents"] if kind_of(org, place) == ACCOUNT)
     return page(ctx, "Accounts", accounts, NextToken, MaxResults, lambda account: shown_account(ctx, org, account))
@@ -68,7 +70,7 @@ def list_accounts(ctx: Context, *, NextToken: str | None = None, MaxResults: int
 @operation("organizations", "ListAccountsForParent")
 def list_accounts_for_parent(
     ctx: Context, *, ParentId: str, NextToken: str | None = None, MaxResults: int | None = None
-) -> Mapping[str, Any]:
+) -> Result:
     """The accounts right below a place."""
     org = manage(ctx, "ListAccountsForParent", ParentId)
     accounts = children(org, ParentId, ACCOUNT)
@@ -76,13 +78,13 @@ def list_accounts_for_parent(
 
 
 @operation("organizations", "DescribeAccount")
-def describe_account(ctx: Context, *, AccountId: str) -> Mapping[str, Any]:
+def describe_account(ctx: Context, *, AccountId: str) -> Result:
     org = manage(ctx, "DescribeAccount", AccountId)
     return {"Account": shown_account(ctx, org, known_account(org, AccountId))}
 
 
 @operation("organizations", "MoveAccount")
-def move_account(ctx: Context, *, AccountId: str, SourceParentId: str, DestinationParentId: str) -> Mapping[str, Any]:
+def move_account(ctx: Context, *, AccountId: str, SourceParentId: str, DestinationParentId: str) -> Result:
     """Put an account below another place; the policies there are its own from now on."""
     org = manage(ctx, "MoveAccount", AccountId, SourceParentId, DestinationParentId)
     known_account(org, AccountId)
@@ -104,7 +106,7 @@ def known_account(org: Org, account: str) -> str:
     return account
 
 
-def shown_account(ctx: Context, org: Org, account: str) -> dict[str, Any]:
+def shown_account(ctx: Context, org: Org, account: str) -> Result:
     known: Mapping[str, Any] = ctx.world.get(documents.ACCOUNT, account) or {}
     shown = {
         "Id": account,
@@ -132,7 +134,7 @@ def _email(account: str) -> str:
 @operation("organizations", "ListOrganizationalUnitsForParent")
 def list_organizational_units_for_parent(
     ctx: Context, *, ParentId: str, NextToken: str | None = None, MaxResults: int | None = None
-) -> Mapping[str, Any]:
+) -> Result:
     """The units right below a place."""
     org = manage(ctx, "ListOrganizationalUnitsForParent", ParentId)
     units = children(org, ParentId, UNIT)
@@ -140,7 +142,7 @@ def list_organizational_units_for_parent(
 
 
 @operation("organizations", "DescribeOrganizationalUnit")
-def describe_organizational_unit(ctx: Context, *, OrganizationalUnitId: str) -> Mapping[str, Any]:
+def describe_organizational_unit(ctx: Context, *, OrganizationalUnitId: str) -> Result:
     org = manage(ctx, "DescribeOrganizationalUnit", OrganizationalUnitId)
     return {"OrganizationalUnit": _unit(org, _known_unit(org, OrganizationalUnitId))}
 
@@ -148,7 +150,7 @@ def describe_organizational_unit(ctx: Context, *, OrganizationalUnitId: str) -> 
 @operation("organizations", "CreateOrganizationalUnit")
 def create_organizational_unit(
     ctx: Context, *, ParentId: str, Name: str, Tags: Iterable[Mapping[str, str]] | None = None
-) -> Mapping[str, Any]:
+) -> Result:
     """A unit below a place; FullAWSAccess is attached to it, as to everything, where SCPs are enabled."""
     org = manage(ctx, "CreateOrganizationalUnit", ParentId)
     _refuse_namesake(org, children(org, ParentId, UNIT), Name)
@@ -170,9 +172,7 @@ def create_organizational_unit(
 
 
 @operation("organizations", "UpdateOrganizationalUnit")
-def update_organizational_unit(
-    ctx: Context, *, OrganizationalUnitId: str, Name: str | None = None
-) -> Mapping[str, Any]:
+def update_organizational_unit(ctx: Context, *, OrganizationalUnitId: str, Name: str | None = None) -> Result:
     """Give a unit another name; its id stays."""
     org = manage(ctx, "UpdateOrganizationalUnit", OrganizationalUnitId)
     unit = _known_unit(org, OrganizationalUnitId)
@@ -184,7 +184,7 @@ def update_organizational_unit(
 
 
 @operation("organizations", "DeleteOrganizationalUnit")
-def delete_organizational_unit(ctx: Context, *, OrganizationalUnitId: str) -> Mapping[str, Any]:
+def delete_organizational_unit(ctx: Context, *, OrganizationalUnitId: str) -> Result:
     """Remove an empty unit."""
     org = manage(ctx, "DeleteOrganizationalUnit", OrganizationalUnitId)
     unit = _known_unit(org, OrganizationalUnitId)
@@ -194,12 +194,18 @@ def delete_organizational_unit(ctx: Context, *, OrganizationalUnitId: str) -> Ma
     return {}
 
 
-def _without(body: Org, unit: str) -> dict[str, Any]:
-    kept = {
-        member: {place: value for place, value in cast("Any", body).get(member, {}).items() if place != unit}
-        for member in ("parents", "names", "tags")
+def _without(body: Org, unit: str) -> Org:
+    return {
+        **body,
+        "parents": _others(body["parents"], unit),
+        "names": _others(body.get("names", {}), unit),
+        "tags": _others(body.get("tags", {}), unit),
+        "policies": tree.detached(body, unit),
     }
-    return {**body, **kept, "policies": tree.detached(body, unit)}
+
+
+def _others(by_place: Mapping[str, Value], gone: str) -> dict[str, Value]:
+    return {place: value for place, value in by_place.items() if place != gone}
 
 
 def _refuse_namesake(org: Org, siblings: Iterable[str], name: str) -> None:
@@ -217,7 +223,7 @@ def _unit_name(org: Org, unit: str) -> str:
     return str(org.get("names", {}).get(unit, unit))
 
 
-def _unit(org: Org, unit: str) -> dict[str, Any]:
+def _unit(org: Org, unit: str) -> Result:
     name = _unit_name(org, unit)
     return {"Id": unit, "Arn": organizations.place_arn(org, unit), "Name": name, "Path": organizations.path(org, unit)}
 
@@ -228,7 +234,7 @@ def _unit(org: Org, unit: str) -> dict[str, Any]:
 @operation("organizations", "ListChildren")
 def list_children(
     ctx: Context, *, ParentId: str, ChildType: str, NextToken: str | None = None, MaxResults: int | None = None
-) -> Mapping[str, Any]:
+) -> Result:
     """The ids of the units or the accounts right below a place."""
     org = manage(ctx, "ListChildren", ParentId)
     places = children(org, ParentId, ChildType)
@@ -236,9 +242,7 @@ def list_children(
 
 
 @operation("organizations", "ListParents")
-def list_parents(
-    ctx: Context, *, ChildId: str, NextToken: str | None = None, MaxResults: int | None = None
-) -> Mapping[str, Any]:
+def list_parents(ctx: Context, *, ChildId: str, NextToken: str | None = None, MaxResults: int | None = None) -> Result:
     """The one place right above a unit or an account."""
     org = manage(ctx, "ListParents", ChildId)
     if kind_of(org, ChildId) not in (UNIT, ACCOUNT):
@@ -253,7 +257,7 @@ def list_parents(
 
 
 @operation("organizations", "ListTagsForResource")
-def list_tags_for_resource(ctx: Context, *, ResourceId: str, NextToken: str | None = None) -> Mapping[str, Any]:
+def list_tags_for_resource(ctx: Context, *, ResourceId: str, NextToken: str | None = None) -> Result:
     """The tags of the root, a unit, an account or a policy."""
     org = manage(ctx, "ListTagsForResource", ResourceId)
     tags = org.get("tags", {}).get(_taggable(org, ResourceId), {})
@@ -261,7 +265,7 @@ def list_tags_for_resource(ctx: Context, *, ResourceId: str, NextToken: str | No
 
 
 @operation("organizations", "TagResource")
-def tag_resource(ctx: Context, *, ResourceId: str, Tags: Iterable[Mapping[str, str]]) -> Mapping[str, Any]:
+def tag_resource(ctx: Context, *, ResourceId: str, Tags: Iterable[Mapping[str, str]]) -> Result:
     """Add tags, or change their values."""
     org = manage(ctx, "TagResource", ResourceId)
     _set_tags(ctx, _taggable(org, ResourceId), {pair["Key"]: pair["Value"] for pair in Tags}, set())
@@ -269,7 +273,7 @@ def tag_resource(ctx: Context, *, ResourceId: str, Tags: Iterable[Mapping[str, s
 
 
 @operation("organizations", "UntagResource")
-def untag_resource(ctx: Context, *, ResourceId: str, TagKeys: Iterable[str]) -> Mapping[str, Any]:
+def untag_resource(ctx: Context, *, ResourceId: str, TagKeys: Iterable[str]) -> Result:
     """Remove tags."""
     org = manage(ctx, "UntagResource", ResourceId)
     _set_tags(ctx, _taggable(org, ResourceId), {}, set(TagKeys))
@@ -283,7 +287,7 @@ def _taggable(org: Org, identifier: str) -> str:
 
 
 def _set_tags(ctx: Context, identifier: str, added: Mapping[str, str], removed: set[str]) -> None:
-    def changed(body: dict[str, Any]) -> dict[str, Any]:
+    def changed(body: dict[str, Any]) -> Result:
         tags = body.get("tags", {})
         kept = {key: value for key, value in tags.get(identifier, {}).items() if key not in removed}
         return {**body, "tags": {**tags, identifier: {**kept, **added}}}

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from sts_emulator.organizations.membership import change, manage, page
 from sts_emulator.vending.context import Context
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 
 @operation("organizations", "EnableAWSServiceAccess")
-def enable_aws_service_access(ctx: Context, *, ServicePrincipal: str) -> Mapping[str, Any]:
+def enable_aws_service_access(ctx: Context, *, ServicePrincipal: str) -> Result:
     """Trust a service; once more changes nothing."""
     manage(ctx, "EnableAWSServiceAccess", keys=service_keys(ServicePrincipal))
     now = int(ctx.world.now())
@@ -20,11 +19,11 @@ def enable_aws_service_access(ctx: Context, *, ServicePrincipal: str) -> Mapping
 
 
 @operation("organizations", "DisableAWSServiceAccess")
-def disable_aws_service_access(ctx: Context, *, ServicePrincipal: str) -> Mapping[str, Any]:
+def disable_aws_service_access(ctx: Context, *, ServicePrincipal: str) -> Result:
     """Trust a service no longer; one that was not trusted is no error."""
     manage(ctx, "DisableAWSServiceAccess", keys=service_keys(ServicePrincipal))
 
-    def without(body: dict[str, Any]) -> dict[str, Any]:
+    def without(body: dict[str, Any]) -> Result:
         trusted = body.get("trusted", {})
         return {**body, "trusted": {name: since for name, since in trusted.items() if name != ServicePrincipal}}
 
@@ -35,7 +34,7 @@ def disable_aws_service_access(ctx: Context, *, ServicePrincipal: str) -> Mappin
 @operation("organizations", "ListAWSServiceAccessForOrganization")
 def list_aws_service_access_for_organization(
     ctx: Context, *, NextToken: str | None = None, MaxResults: int | None = None
-) -> Mapping[str, Any]:
+) -> Result:
     """The services that are trusted, and since when."""
     trusted = manage(ctx, "ListAWSServiceAccessForOrganization").get("trusted", {})
     return page(

@@ -54,7 +54,7 @@ def page(
     return Response(status, [*content, *_ALWAYS, *headers], body.encode("utf-8", "replace"))
 
 
-def fragment(template: str, **values: Any) -> str:
+def fragment(template: str, **values: object) -> str:
     """A part of a page from a template."""
     text: str = _templates().get_template(template).render(values)
     return text
@@ -76,7 +76,7 @@ def stream(content_type: str, chunks: AsyncGenerator[bytes, None]) -> Response:
     return Response(200, [*content, *_ALWAYS], b"", stream=chunks)
 
 
-def data(status: int, value: Any) -> Response:
+def data(status: int, value: object) -> Response:
     """A JSON answer."""
     return text(status, "application/json", json.dumps(value))
 

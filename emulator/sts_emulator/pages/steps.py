@@ -11,6 +11,7 @@ from sts_emulator.core.errors import AwsError
 from sts_emulator.pages import passkeys, render
 from sts_emulator.pages.sessions import Cookie, open_sealed, seal_until
 from sts_emulator.pages.visit import Visit
+from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.policy.values import dataclass
 from sts_emulator.wire.http import Response
 
@@ -42,14 +43,14 @@ class Steps:
         return render.page(template, visit.root, headers=[header], token=token, **render.refused(refusal), **values)
 
     def ask_next(
-        self, visit: Visit, template: str, step: str, body: bytes, refusal: AwsError | None, **values: Any
+        self, visit: Visit, template: str, step: str, body: bytes, refusal: AwsError | None, **values: object
     ) -> Response:
         """The form of a step that is not the first; `body` is who came as far."""
         sealed = seal_until(visit.world, step, body, int(visit.world.now()) + LIFETIME)
         return self.ask(visit, template, refusal, step=sealed, then=visit.posted.get("then", ""), **values)
 
 
-def passkey_values(visit: Visit, home: str, known: Iterable[Passkey], asked: Callable[[Party], Any]) -> dict[str, Any]:
+def passkey_values(visit: Visit, home: str, known: Iterable[Passkey], asked: Callable[[Party], Any]) -> JsonObject:
     """What a form asks an authenticator, only where one of the passkeys was made, and where else to go for that."""
     party = passkeys.party(visit)
     known = list(known)

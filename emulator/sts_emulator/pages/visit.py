@@ -11,6 +11,7 @@ from typing import Any
 from sts_emulator.core import faults
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
+from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.policy.values import dataclass
 from sts_emulator.vending.context import Context, Server
 from sts_emulator.vending.record import new_request_id, record
@@ -43,7 +44,7 @@ class Visit:
         """The fields of a posted form; the first value of a repeated name. Raises AwsError: MalformedQueryString."""
         return form(self.request.body.decode("utf-8", "replace"))
 
-    def context(self, service: str, operation: str, parameters: Mapping[str, Any] | None = None) -> Context:
+    def context(self, service: str, operation: str, parameters: JsonObject | None = None) -> Context:
         """The call that this visit stands for, as if a client had made it."""
         request = self.request
         return Context(
@@ -63,7 +64,7 @@ class Visit:
         )
 
     @contextlib.contextmanager
-    def attempt(self, service: str, operation: str, parameters: Mapping[str, Any] | None = None) -> Iterator[Attempt]:
+    def attempt(self, service: str, operation: str, parameters: JsonObject | None = None) -> Iterator[Attempt]:
         """A call that becomes an event however it ends: refused, when an AwsError leaves the block, or with its result.
 
         An error that the world holds for such a call hits it here too.

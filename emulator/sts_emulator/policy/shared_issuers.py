@@ -38,7 +38,7 @@ REQUIRED_KEYS: Mapping[str, str] = {
 """Issuer (host and path) to the condition key that must be tested."""
 
 
-def unguarded(statement: Mapping[str, Any]) -> str:
+def unguarded(statement: Mapping[str, object]) -> str:
     """IAM's complaint about a statement that admits a shared issuer without testing its claim, or the empty text.
 
     The text for Cognito is documented; the other one is not, so it is our own.
@@ -63,7 +63,7 @@ def tests_key(statement: Mapping[str, Any], key: str) -> bool:
     )
 
 
-def _issuers(statement: Mapping[str, Any]) -> Iterator[str]:
+def _issuers(statement: Mapping[str, object]) -> Iterator[str]:
     """The issuers that an Allow of AssumeRoleWithWebIdentity names."""
     principal = statement.get("Principal")
     if statement.get("Effect") != "Allow" or not isinstance(principal, dict):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sts_emulator.scenario.model import Scenario, parse, parse_file
@@ -19,7 +19,7 @@ _MODULES = {
 __all__ = ["Problem", "Scenario", "ScenarioError", "Where", "apply", "parse", "parse_file"]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """Each is loaded when it is asked for: whoever wants only the errors, as `lint` does, needs no world."""
     if name in _MODULES:
         return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
 
 from sts_emulator.accounts import documents
 from sts_emulator.iam.delegation import templates
@@ -33,7 +32,7 @@ def _is_template(text: str) -> bool:
     return all(_is_statement(item) for item in listed)
 
 
-def _is_statement(statement: Any) -> bool:
+def _is_statement(statement: object) -> bool:
     return isinstance(statement, dict) and isinstance(statement.get(templates.ENABLED, ""), str)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 from sts_emulator.catalogue import EVIDENCE
 from sts_emulator.core.world import World
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class Kind(Protocol):
     """A module of evidence."""
 
-    def present(self, call: Call, expectation: Expectation, role_arn: str, given: Any, /) -> None:
+    def present(self, call: Call, expectation: Expectation, role_arn: str, given: object, /) -> None:
         """Make the request that is meant. Raises AwsError as the server would, ScenarioError for nonsense."""
 
     def supposed(self, world: World, principal: Principal, keys: Keys, /) -> Supposed:

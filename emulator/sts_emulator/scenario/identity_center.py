@@ -324,14 +324,14 @@ class _Sown:
             raise ScenarioError.at(where, f"no user `{name}` in the directory")
         return user["id"]
 
-    def _call(self, operation: str, **parameters: Any) -> Mapping[str, Any]:
+    def _call(self, operation: str, **parameters: object) -> Mapping[str, Any]:
         return self._seed.call("sso-admin", operation, **self._in_instance, **parameters)
 
-    def _store_call(self, operation: str, **parameters: Any) -> Mapping[str, Any]:
+    def _store_call(self, operation: str, **parameters: object) -> Mapping[str, Any]:
         return self._seed.call("identitystore", operation, **self._in_store, **parameters)
 
 
-def _profile(name: str, person: Person) -> dict[str, Any]:
+def _profile(name: str, person: Person) -> Mapping[str, object]:
     """A user as the API takes one; `attributes` are those of the enterprise extension, such as `department`."""
     first, _, last = name.partition("@")[0].replace("_", ".").partition(".")
     given, family = person.given_name or first.capitalize(), person.family_name or last.capitalize() or "Doe"
@@ -347,7 +347,7 @@ def _profile(name: str, person: Person) -> dict[str, Any]:
     return profile
 
 
-def _secrets(known: directory.DirectoryUser, person: Person, now: float) -> dict[str, Any]:
+def _secrets(known: directory.DirectoryUser, person: Person, now: float) -> Mapping[str, object]:
     """Whether somebody may sign in, and with what; a password that is right already is not hashed anew."""
     secrets: dict[str, Any] = {"enabled": not person.disabled}
     password = known.get("password")

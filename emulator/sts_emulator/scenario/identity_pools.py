@@ -152,7 +152,7 @@ def _connect(seed: Seed, declared: Mapping[str, Pool]) -> None:
                 )
 
 
-def _settings(seed: Seed, name: str, pool: Pool) -> dict[str, Any]:
+def _settings(seed: Seed, name: str, pool: Pool) -> Mapping[str, object]:
     region, account = seed.server.settings.region, seed.account
     given = {
         "CognitoIdentityProviders": [
@@ -181,7 +181,7 @@ def _iam_arn(account: str, kind: str, name: str) -> str:
     return name if name.startswith("arn:") else names.iam_arn(account, kind, "/", name.removeprefix("https://"))
 
 
-def _mapping(seed: Seed, mapping: RoleMapping) -> dict[str, Any]:
+def _mapping(seed: Seed, mapping: RoleMapping) -> Mapping[str, object]:
     rules = [
         {
             "Claim": rule.claim,
@@ -305,7 +305,7 @@ def _who(pool: IdentityPool, way: str) -> dict[str, str]:
     return {"provider": way} if way in known else {}
 
 
-def _login(call: Call, place: Where, pool: IdentityPool, given: Mapping[str, Any]) -> Login:
+def _login(call: Call, place: Where, pool: IdentityPool, given: Mapping[str, object]) -> Login:
     from sts_emulator.methods.cognito import logins
 
     claims = given.get("claims") or {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from sts_emulator.accounts.directory import IdentityProvider
 from sts_emulator.core.errors import AwsError
@@ -44,7 +44,7 @@ class IdentitySource(Shape):
             raise Mistake("`identity_source` has either `idp` or `metadata`")
         return cls(kind=SOURCES[1], idp=read.idp, metadata=read.metadata, where=read.where)
 
-    def connected(self, seed: Seed) -> dict[str, Any]:
+    def connected(self, seed: Seed) -> Mapping[str, object]:
         """The members of the instance that say so. Raises ScenarioError."""
         if self.idp:
             idp = idp_named(seed, self.idp, self.where)

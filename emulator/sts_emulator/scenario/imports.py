@@ -23,6 +23,7 @@ from sts_emulator.core.world import World
 from sts_emulator.importers.inventory import Inventory, Thing
 from sts_emulator.policy.arns import account_in, parse_arn
 from sts_emulator.policy.deciding.document import Document, MalformedPolicy, as_list, parse
+from sts_emulator.policy.json_types import Json
 from sts_emulator.policy.values import dataclass
 from sts_emulator.scenario import assumed_providers, policy_texts, providers, roles_and_profiles, roles_anywhere, saml
 from sts_emulator.scenario.inventories import read_inventory
@@ -123,7 +124,7 @@ def _ordinary_entries(reader: Reader, inventory: Inventory) -> Iterator[tuple[Se
         yield section, thing.account, value
 
 
-def _node(value: Any, line: int) -> Node:
+def _node(value: Json, line: int) -> Node:
     if isinstance(value, Mapping):
         return Node({name: _node(item, line) for name, item in value.items()}, line, dict.fromkeys(value, line))
     return Node([_node(item, line) for item in value] if isinstance(value, list) else value, line)

@@ -32,7 +32,7 @@ def plant(server: Server, world: World) -> None:
     world.refresh()
 
 
-def _put_off(seed: Seed, _: Any) -> None:
+def _put_off(seed: Seed, _: object) -> None:
     seed.world.change_settings(lambda row: {**row, PENDING: True})
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from sts_emulator.policy.json_types import Json
 from sts_emulator.scenario.problems import ScenarioError, Where
 
 MAX_BYTES: Final = 16 << 20  # a 5,000-role export is 6 MB
@@ -42,7 +43,7 @@ class Node:
         self.depth = 1 + max([node.depth for node in below], default=0)
 
     @classmethod
-    def of(cls, value: Any) -> Node:
+    def of(cls, value: Json) -> Node:
         """What `plain` gave, without lines."""
         if isinstance(value, list):
             return cls([cls.of(item) for item in value], 0)
@@ -72,7 +73,7 @@ class Node:
                 break
         return line
 
-    def plain(self) -> Any:
+    def plain(self) -> object:
         """The value as texts, lists and dicts; nothing written is None."""
         if isinstance(self.value, list):
             return [node.plain() for node in self.value]
@@ -148,7 +149,7 @@ class _Builder:
         self._stack: list[_Open] = []
         self._root: Node | None = None
 
-    def build(self, events: Iterable[Any]) -> Node:
+    def build(self, events: Iterable[object]) -> Node:
         for event in events:
             self._step(event)
         return self._root or Node(None, 1)

@@ -174,7 +174,7 @@ def _written(node: Node, files: Mapping[str, str]) -> tuple[Any, ...] | None:
     return tuple(_with_texts(listed if isinstance(listed, list) else [listed], files))
 
 
-def _with_texts(value: Any, files: Mapping[str, str]) -> Any:
+def _with_texts(value: object, files: Mapping[str, str]) -> Any:
     if isinstance(value, list):
         return [_with_texts(item, files) for item in value]
     if isinstance(value, dict):
@@ -272,7 +272,7 @@ def _split(node: Node, members: Mapping[str, Node], ours: Mapping[str, Any]) -> 
     return Node(mine, node.line, node.key_lines), {key: value for key, value in members.items() if key not in ours}
 
 
-def _refuse_unknown(reader: Reader, node: Node, members: Mapping[str, Node], known: Mapping[str, Any]) -> None:
+def _refuse_unknown(reader: Reader, node: Node, members: Mapping[str, Node], known: Mapping[str, object]) -> None:
     for key in members:
         if key not in known:
             reader.blame_key(node, key, known)

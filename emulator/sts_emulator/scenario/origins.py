@@ -20,7 +20,7 @@ class Origin(Shape):
     type_from: str = ""
     claims: Mapping[str, str] = field(default_factory=dict)  # claim by the name of its key
 
-    def to_wire(self) -> dict[str, Any]:
+    def to_wire(self) -> Mapping[str, object]:
         """The member of IAM's operations."""
         definitions = [{"SourceKey": source, "TargetKey": target} for target, source in self.claims.items()]
         members = {

@@ -164,7 +164,7 @@ class Holder:
     def _blame(self, key: str) -> AbstractContextManager[None]:
         return self._seed.blame(self._where.at(key), self._what)
 
-    def _call(self, operation: str, **parameters: Any) -> None:
+    def _call(self, operation: str, **parameters: object) -> None:
         self._seed.iam(operation.format(self._kind), **self._named, **parameters)
 
 
@@ -173,7 +173,7 @@ def tag_list(tags: Mapping[str, str]) -> list[dict[str, str]] | None:
     return [{"Key": key, "Value": value} for key, value in tags.items()] or None
 
 
-def _compact(document: Any) -> str:
+def _compact(document: object) -> str:
     return json.dumps(document, separators=(",", ":"), ensure_ascii=False)
 
 

@@ -10,6 +10,7 @@ from sts_emulator.accounts import documents
 from sts_emulator.accounts.resources import key_of, role_by_arn, user_by_arn
 from sts_emulator.core.store import Kind
 from sts_emulator.core.world import World
+from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.policy.saving.validate import restore_principals, rewrite_principals
 from sts_emulator.policy.values import dataclass
 
@@ -56,7 +57,7 @@ class Held:
         """Put a text back as `text` gave it."""
         *way, last = self.place[2]
 
-        def change(body: dict[str, Any]) -> dict[str, Any]:
+        def change(body: JsonObject) -> JsonObject:
             copy = json.loads(json.dumps(body))
             inner = copy
             for step in way:

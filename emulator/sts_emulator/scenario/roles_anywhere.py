@@ -14,6 +14,7 @@ from sts_emulator.methods.roles_anywhere import kinds as nouns
 from sts_emulator.methods.roles_anywhere.kinds import CRL, PROFILE, TRUST_ANCHOR, Noun, Resource
 from sts_emulator.policy.arns import account_in
 from sts_emulator.policy.deciding.engine import Principal
+from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.policy.values import dataclass
 from sts_emulator.scenario import signed_evidence
 from sts_emulator.scenario.load import Node
@@ -145,7 +146,7 @@ def _create_anchors(seed: Seed, declared: Mapping[str, TrustAnchor]) -> None:
                 _set_crl(seed, stored, called, data)
 
 
-def _source(seed: Seed, anchor: TrustAnchor, stored: documents.TrustAnchor | None) -> dict[str, Any]:
+def _source(seed: Seed, anchor: TrustAnchor, stored: documents.TrustAnchor | None) -> JsonObject:
     if (anchor.certificates is None) is not bool(anchor.private_ca):
         raise ScenarioError.at(anchor.where, "a trust anchor needs either `certificates` or a `private_ca`")
     if anchor.certificates is not None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field
-from typing import Any
 
 from sts_emulator.accounts import documents, people
 from sts_emulator.core.world import DEFAULT
+from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.policy.values import dataclass
 from sts_emulator.scenario.load import Node
 from sts_emulator.scenario.origins import Origin, set_origin
@@ -91,7 +91,7 @@ def _create_idps(seed: Seed, idps: Mapping[str, Idp]) -> None:
             raise ScenarioError.at(idp.where, f"identity provider `{name}`: {bad}") from None
 
 
-def _written(user: IdpUser) -> dict[str, Any]:
+def _written(user: IdpUser) -> JsonObject:
     """What is written of a user, as the world keeps it."""
     members = {name: getattr(user, name) for name in IdpUser.__dataclass_fields__ if name != "where"}
     return {name: list(value) if isinstance(value, tuple) else value for name, value in members.items() if value} | (

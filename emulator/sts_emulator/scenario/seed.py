@@ -36,11 +36,11 @@ class AccessKey(Shape):
     secret: str = ""
 
 
-def _nothing(_seed: Seed, _value: Any) -> None:
+def _nothing(_seed: Seed, _value: object) -> None:
     """What a section does in a step that it has no part in."""
 
 
-def _no_policies(_world: World, _file: str, _account: str, _value: Any) -> Iterator[Held]:
+def _no_policies(_world: World, _file: str, _account: str, _value: object) -> Iterator[Held]:
     """Of a section that declares none."""
     return iter(())
 
@@ -73,7 +73,7 @@ class Seed:
         self.where = Where()
         self.organization: documents.Organization | None = None
 
-    def call(self, service: str, operation: str, **parameters: Any) -> Mapping[str, Any]:
+    def call(self, service: str, operation: str, **parameters: object) -> Mapping[str, Any]:
         """An API operation by the current account's root, its parameters checked as the wire checks them.
 
         Parameters that are None are left out. Raises AwsError.
@@ -103,7 +103,7 @@ class Seed:
         result = function(ctx, **given)
         return (_finish(result) if inspect.iscoroutine(result) else result) or {}
 
-    def iam(self, operation: str, **parameters: Any) -> Mapping[str, Any]:
+    def iam(self, operation: str, **parameters: object) -> Mapping[str, Any]:
         """An IAM operation, see `call`."""
         return self.call("iam", operation, **parameters)
 

@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
+from sts_emulator.policy.json_types import Json
 from sts_emulator.policy.values import dataclass
 from sts_emulator.scenario.load import MAX_BYTES, Node
 from sts_emulator.scenario.problems import Problem, ScenarioError, Where
@@ -88,7 +89,7 @@ class Reader:
         """Keep a mistake."""
         self.problems.append(Problem(Where(self.file, node.line), message))
 
-    def blame_key(self, node: Node, name: str, known: Mapping[str, Any]) -> None:
+    def blame_key(self, node: Node, name: str, known: Mapping[str, object]) -> None:
         """Keep the mistake that a mapping has a key which is not in the vocabulary."""
         told = unknown_key(name, known) if len(self.problems) < MOST_HINTS else f"unknown key `{name[:60]}`"
         self.blame(Node(None, node.key_lines[name]), told)
@@ -105,7 +106,7 @@ class Reader:
             if str(mistake):
                 self.blame(node, str(mistake))
 
-    def _read(self, kind: Any, node: Node) -> Any:
+    def _read(self, kind: Any, node: Node) -> object:
         if hasattr(kind, "read_node"):
             return kind.read_node(self, node)
         if isinstance(kind, type) and issubclass(kind, Shape):
@@ -120,7 +121,7 @@ class Reader:
             return self._table(inner[0], inner[1], node)
         return _SCALARS[kind](node)
 
-    def _table(self, key_kind: Any, kind: Any, node: Node) -> dict[str, Any]:
+    def _table(self, key_kind: object, kind: object, node: Node) -> dict[str, Json]:
         members: dict[str, Any] = {}
         for name, item in mapping(node).items():
             key = Node(name, node.key_lines[name])
@@ -172,7 +173,7 @@ def is_required(member: Field[Any]) -> bool:
     return member.default is MISSING and member.default_factory is MISSING
 
 
-def unknown_key(name: str, known: Mapping[str, Any]) -> str:
+def unknown_key(name: str, known: Mapping[str, object]) -> str:
     """The message for a key that is not in the vocabulary, with the nearest one that is."""
     from sts_emulator.core.spelling import nearest
 

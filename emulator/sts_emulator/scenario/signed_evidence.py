@@ -11,6 +11,7 @@ from sts_emulator.core.errors import AwsError
 from sts_emulator.core.store import Kind
 from sts_emulator.core.world import Body, World
 from sts_emulator.policy.deciding.engine import Principal
+from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.scenario.expect import Caller, Expectation, ask_for
 from sts_emulator.scenario.problems import ScenarioError
 from sts_emulator.scenario.supposed import Keys, Supposed, taken
@@ -57,7 +58,7 @@ def supposed(world: World, principal: Principal, keys: Keys) -> Supposed:
     return Supposed({"caller": arn}, told)
 
 
-def _assume_role(call: Call, parameters: Mapping[str, Any]) -> None:
+def _assume_role(call: Call, parameters: JsonObject) -> None:
     call.operation = "AssumeRole"
     validate.validate(models.service("sts").operations[call.operation], parameters)
     function = dispatch.find("sts", call.operation)
@@ -68,7 +69,7 @@ def _assume_role(call: Call, parameters: Mapping[str, Any]) -> None:
         raise AwsError("InvalidIdentityToken", "the issuer's keys would have to be fetched")
 
 
-def _parameters(expectation: Expectation, role_arn: str) -> dict[str, Any]:
+def _parameters(expectation: Expectation, role_arn: str) -> JsonObject:
     given = {
         "RoleArn": role_arn,
         "RoleSessionName": expectation.session_name,

@@ -63,7 +63,7 @@ class YamlTemplate:
         self.file = file
         self._node = load(data, file, tags=_meaning)
 
-    def plain(self) -> Any:
+    def plain(self) -> object:
         """The whole template."""
         return self._node.plain()
 

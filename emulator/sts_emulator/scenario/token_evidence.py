@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sts_emulator.accounts import documents
 from sts_emulator.core.world import World
 from sts_emulator.policy.arns import parse_arn
 from sts_emulator.policy.deciding.engine import Principal
 from sts_emulator.policy.federated import issuer_of
+from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.scenario.expect import Expectation, ask_for
 from sts_emulator.scenario.problems import ScenarioError
 from sts_emulator.scenario.supposed import Keys, Supposed, taken
@@ -21,7 +21,7 @@ WEB_IDENTITY = "AssumeRoleWithWebIdentity"
 TOKEN_LIFETIME = 600  # seconds, of a token made from bare claims
 
 
-def present_issuers(call: Call, expectation: Expectation, role_arn: str, name: str, given: Mapping[str, Any]) -> None:
+def present_issuers(call: Call, expectation: Expectation, role_arn: str, name: str, given: JsonObject) -> None:
     """A token of one of the scenario's issuers or of a preset: options and claims as for `sts-emulator token`."""
     from sts_emulator.idp import oidc
     from sts_emulator.idp.presets import PRESETS
@@ -37,14 +37,14 @@ def present_issuers(call: Call, expectation: Expectation, role_arn: str, name: s
     _web_identity(call, expectation, role_arn, claims)
 
 
-def present(call: Call, expectation: Expectation, role_arn: str, given: Mapping[str, Any]) -> None:
+def present(call: Call, expectation: Expectation, role_arn: str, given: JsonObject) -> None:
     """A token of any issuer, by its claims; the times may be left out."""
     issued = int(_now(call))
     claims = {"iat": issued, "exp": issued + TOKEN_LIFETIME, **given}
     _web_identity(call, expectation, role_arn, {name: value for name, value in claims.items() if value is not None})
 
 
-def _web_identity(call: Call, expectation: Expectation, role_arn: str, claims: Mapping[str, Any]) -> None:
+def _web_identity(call: Call, expectation: Expectation, role_arn: str, claims: JsonObject) -> None:
     from sts_emulator.methods.assume_role.assume_role import check_role_arn
     from sts_emulator.methods.web_identity import assume_role_with_web_identity as web_identity
 
@@ -56,7 +56,7 @@ def _web_identity(call: Call, expectation: Expectation, role_arn: str, claims: M
     web_identity.vend(call, provider, claims, ask_for(expectation, role_arn))
 
 
-def _typed(default: Any, value: Any) -> Any:
+def _typed(default: object, value: object) -> object:
     """An option's value in the type of its default: YAML's values are texts here."""
     if value in ("true", "false") and (default is None or isinstance(default, bool)):
         return value == "true"

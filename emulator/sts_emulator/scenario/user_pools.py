@@ -15,6 +15,7 @@ from sts_emulator.idp.identity_providers import metadata
 from sts_emulator.idp.user_pools import kinds, passwords, pools
 from sts_emulator.idp.user_pools.managed_login.app_settings import LOCAL
 from sts_emulator.idp.user_pools.triggers import configuration
+from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.policy.values import dataclass
 from sts_emulator.scenario.identity_pools import Word, role_arn
 from sts_emulator.scenario.problems import ScenarioError
@@ -193,7 +194,7 @@ def _ensure_pool(seed: Seed, name: str, wanted: Pool) -> str:
     return stored["id"]
 
 
-def _settings(wanted: Pool) -> dict[str, Any]:
+def _settings(wanted: Pool) -> Mapping[str, object]:
     factors = {"SignInPolicy": {"AllowedFirstAuthFactors": ["PASSWORD", *wanted.first_factors]}}
     return {
         "Policies": factors if wanted.first_factors else None,
@@ -203,7 +204,7 @@ def _settings(wanted: Pool) -> dict[str, Any]:
     }
 
 
-def _lambda_config(wanted: Pool) -> dict[str, Any]:
+def _lambda_config(wanted: Pool) -> JsonObject:
     config: dict[str, Any] = {}
     for name, arn in wanted.triggers.items():
         version = _VERSIONS.get(name)
@@ -259,7 +260,7 @@ def _ensure_client(seed: Seed, pool: str, name: str, wanted: Client) -> None:
     seed.world.add(kinds.CLIENT, identifier, {**body, "id": identifier, "secret": wanted.secret or body["secret"]})
 
 
-def _managed_login(wanted: Client) -> dict[str, Any]:
+def _managed_login(wanted: Client) -> JsonObject:
     """Without callbacks and flows, an app that signs its users in by the API alone."""
     if not wanted.callbacks and not wanted.oauth:
         return {}
@@ -274,7 +275,7 @@ def _managed_login(wanted: Client) -> dict[str, Any]:
     }
 
 
-def _new_client(seed: Seed, given: Mapping[str, Any], *, has_secret: bool) -> Mapping[str, Any]:
+def _new_client(seed: Seed, given: Mapping[str, Any], *, has_secret: bool) -> Mapping[str, object]:
     made = seed.call("cognito-idp", "CreateUserPoolClient", GenerateSecret=has_secret, **given)
     client: Mapping[str, Any] = made["UserPoolClient"]
     return client

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import field
 from functools import partial
-from typing import Any
 
 from sts_emulator.accounts import documents, people
 from sts_emulator.accounts.documents import changed
@@ -14,6 +13,7 @@ from sts_emulator.accounts.resources import Stored, key_of
 from sts_emulator.core import names
 from sts_emulator.core.store import Kind
 from sts_emulator.core.world import World
+from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.policy.values import dataclass
 from sts_emulator.scenario import policy_texts
 from sts_emulator.scenario.load import Node
@@ -120,7 +120,7 @@ def _next_codes(seed: Seed, device: str) -> tuple[str, str]:
     return people.totp(stored["seed"], now - people.STEP), people.totp(stored["seed"], now)
 
 
-def _change_device(seed: Seed, device: str, changes: Mapping[str, Any]) -> None:
+def _change_device(seed: Seed, device: str, changes: JsonObject) -> None:
     stored: Stored = seed.stored(people.KIND, device) or {}
     if any(stored.get(member) != value for member, value in changes.items()):
         seed.world.update(people.KIND, key_of(seed.account, device), changed(**changes))
@@ -154,7 +154,9 @@ def refuse_move(shape: Shape, what: str, old: str, new: str) -> None:
         raise ScenarioError.at(shape.where.at("path"), message)
 
 
-def _policies(kind: Kind[Any], world: World, file: str, account: str, holders: Mapping[str, Any]) -> Iterator[Held]:
+def _policies(
+    kind: Kind[Mapping[str, object]], world: World, file: str, account: str, holders: JsonObject
+) -> Iterator[Held]:
     for name, holder in holders.items():
         yield from policy_texts.inline(world, file, (kind, account, name), holder)
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sts_emulator.importers.inventory import Inventory, Thing
+from sts_emulator.policy.json_types import Json, JsonObject
 
 _ORDER = (
     *("policies", "groups", "users", "roles", "instance_profiles", "oidc_providers", "saml_providers"),
@@ -16,9 +17,7 @@ _ORDER = (
 _DOCUMENTS = ("trust", "document", "session_policy")
 
 
-def scenario_lines(
-    inventories: Sequence[tuple[str, Inventory]], expect: Sequence[Mapping[str, Any]] = ()
-) -> Iterator[str]:
+def scenario_lines(inventories: Sequence[tuple[str, Inventory]], expect: Sequence[JsonObject] = ()) -> Iterator[str]:
     """The YAML of a scenario that declares everything of some imports, and what it expects, piece by piece."""
     yield _yaml({"description": _description(inventories)}, 0)
     yield "accounts:\n"
@@ -35,7 +34,7 @@ def scenario_lines(
         yield _yaml({"expect": [dict(entry) for entry in expect]}, 0)
 
 
-def scenario_data(inventories: Sequence[tuple[str, Inventory]]) -> dict[str, Any]:
+def scenario_data(inventories: Sequence[tuple[str, Inventory]]) -> JsonObject:
     """The same as data: a scenario may be written as JSON too."""
     accounts: dict[str, Any] = {}
     for _, inventory in inventories:
@@ -53,7 +52,7 @@ def _description(inventories: Sequence[tuple[str, Inventory]]) -> str:
     return f"imported from {', '.join(f'{name} ({inventory.kind})' for name, inventory in inventories)}"[:200]
 
 
-def _yaml(value: Any, indent: int) -> str:
+def _yaml(value: object, indent: int) -> str:
     import yaml
 
     dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
@@ -63,7 +62,7 @@ def _yaml(value: Any, indent: int) -> str:
     return textwrap.indent(text, " " * indent)
 
 
-def _entry(thing: Thing) -> Any:
+def _entry(thing: Thing) -> object:
     """A thing as its section takes it: in a list, under its name, or as one text."""
     if thing.section == "instance_profiles":
         return {thing.name: thing.body["role"]}
@@ -71,7 +70,7 @@ def _entry(thing: Thing) -> Any:
     return [body] if thing.section == "oidc_providers" else {thing.name: body or None}
 
 
-def _readable(name: str, value: Any) -> Any:
+def _readable(name: str, value: Any) -> object:
     """Policies as mappings rather than as JSON text, where that says the same."""
     if name == "inline":
         return {policy: _document(text) for policy, text in value.items()}
@@ -88,7 +87,7 @@ def _document(text: str) -> Any:
     return _as_texts(document) if isinstance(document, dict) else text
 
 
-def _as_texts(value: Any) -> Any:
+def _as_texts(value: object) -> Json:
     """Every leaf as a text, because a scenario's values are texts."""
     if isinstance(value, dict):
         return {key: _as_texts(item) for key, item in value.items()}

@@ -16,6 +16,7 @@ from sts_emulator.core.world import World
 from sts_emulator.policy.arns import account_in
 from sts_emulator.policy.deciding.engine import Principal, needs_trust
 from sts_emulator.policy.explaining.single_changes import State
+from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.policy.values import dataclass
 from sts_emulator.vending.context import Exchange
 from sts_emulator.web.attempts import ALLOWED, Attempt, short
@@ -110,7 +111,7 @@ def _token(world: World, kept: Exchange | None) -> Token | None:
 # -- parameters ------------------------------------------------------------------------------------------------------
 
 
-def _parameters(operation: Operation, known: Attempt, kept: Exchange | None) -> dict[str, Any]:
+def _parameters(operation: Operation, known: Attempt, kept: Exchange | None) -> JsonObject:
     """The parameters by their names on the wire; secrets, which a record does not hold, from the call itself."""
     given: dict[str, Any] = _wired(operation.input, known.record.get("requestParameters") or {})
     members = operation.input.members if operation.input else {}
@@ -126,7 +127,7 @@ def _parameters(operation: Operation, known: Attempt, kept: Exchange | None) -> 
     return {name: given[name] for name in members if name in given and sent.get(name, given[name]) != ""}
 
 
-def _wired(shape: Shape | None, value: Any) -> Any:
+def _wired(shape: Shape | None, value: object) -> Any:
     """What a record tells, with the names of the model."""
     if shape is not None and isinstance(value, Mapping) and shape.members:
         written = {name.lower(): name for name in shape.members}
@@ -224,7 +225,7 @@ def _claim(again: Again, before: State, key: str) -> str:
     return key[len(host) + 1 :] if host and key.startswith(f"{host}:") else ""
 
 
-def _written(token: Mapping[str, Any], claim: str) -> str:
+def _written(token: JsonObject, claim: str) -> str:
     """A claim as the token has it: keys know no case, and of a token with `azp` that is what policies see as `aud`."""
     if claim == "aud" and "azp" in token:
         return "azp"

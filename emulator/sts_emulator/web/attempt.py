@@ -12,6 +12,7 @@ from sts_emulator.pages import tokens
 from sts_emulator.pages.routes import page
 from sts_emulator.pages.visit import Visit
 from sts_emulator.policy.explaining.report import BLOCKS, GRANTS, SAYS, VERDICTS
+from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.policy.layers import words
 from sts_emulator.policy.values import dataclass
 from sts_emulator.vending import denials, questions, record
@@ -157,7 +158,7 @@ def _facts(short: Attempt) -> Iterator[tuple[str, str]]:
             yield f"policies: {layer}", str(texts or "")
 
 
-def _flat(members: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _flat(members: JsonObject) -> Iterator[tuple[str, str]]:
     for name, value in members.items():
         yield str(name), value if isinstance(value, str) else "" if value is None else str(value)
 
@@ -190,12 +191,12 @@ def steps(short: Attempt) -> list[Step]:
     ]
 
 
-def _principal(who: str, data: Mapping[str, Any]) -> str:
+def _principal(who: str, data: JsonObject) -> str:
     """Who asks, and who it was originally where providers propagate that."""
     return f"{who}; originally {data['origin']}" if "origin" in data else who
 
 
-def _vending(yielded: Mapping[str, Any], *, is_allowed: bool) -> Step:
+def _vending(yielded: JsonObject, *, is_allowed: bool) -> Step:
     credentials = yielded.get("credentials") if isinstance(yielded, Mapping) else None
     if isinstance(credentials, Mapping):
         key = credentials.get("accessKeyId", "")

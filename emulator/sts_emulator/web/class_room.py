@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Final
 
 from sts_emulator.core import clock
 from sts_emulator.core.errors import AwsError
@@ -43,7 +44,7 @@ def show(visit: Visit, name: str) -> Response:
     )
 
 
-def _learner(visit: Visit, world: World) -> dict[str, Any]:
+def _learner(visit: Visit, world: World) -> Mapping[str, object]:
     labs = learning.overview(world)
     newest = visit.server.events.newest(world.name, LAST)
     return {

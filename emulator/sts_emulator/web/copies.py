@@ -15,6 +15,7 @@ from sts_emulator.idp.presets import PRESETS, misspelt
 from sts_emulator.pages.visit import Visit
 from sts_emulator.policy.arns import account_in
 from sts_emulator.policy.deciding.engine import Request
+from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.policy.values import dataclass
 from sts_emulator.settings import Settings
 from sts_emulator.web.again import TOKEN, Again, Token
@@ -194,7 +195,7 @@ def _signing(again: Again, headers: Mapping[str, str]) -> list[str]:
     return parts
 
 
-def _members(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+def _members(name: str, value: object) -> Iterator[tuple[str, Any]]:
     """Parameters as a form has them."""
     if isinstance(value, Mapping):
         for key, item in value.items():
@@ -307,7 +308,7 @@ class _Name(str):
 _TOKEN: Final = _Name("token")
 
 
-def _shown(again: Again, *, is_test: bool = False) -> Mapping[str, Any]:
+def _shown(again: Again, *, is_test: bool = False) -> JsonObject:
     """The parameters, the token by its name where one is made before."""
     return {**again.given, TOKEN: _TOKEN} if _made(again, is_test=is_test) else again.given
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
-from typing import Any, Final
+from typing import Final
 
 from sts_emulator.accounts.documents import Role
 from sts_emulator.core.world import World
 from sts_emulator.pages.visit import Visit
+from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.policy.values import dataclass
 from sts_emulator.scenario import kept
 from sts_emulator.scenario.problems import ScenarioError
@@ -52,7 +53,7 @@ def save(ctx: Context, role: Role, trust: str) -> None:
         function(ctx, RoleName=role["name"], PolicyDocument=trust)
 
 
-def written(visit: Visit, role: Role) -> list[Mapping[str, Any]]:
+def written(visit: Visit, role: Role) -> list[JsonObject]:
     """Those about a role, as they are written."""
     return [known.written for known in kept.of_role(visit.world, role["arn"])]
 

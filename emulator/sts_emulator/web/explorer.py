@@ -18,6 +18,7 @@ from sts_emulator.idp.user_pools import kinds
 from sts_emulator.pages import render
 from sts_emulator.pages.routes import page
 from sts_emulator.pages.visit import Visit
+from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.serving.front import plant
 from sts_emulator.web import expectations
 from sts_emulator.web.frame import HOME, refused, view
@@ -81,7 +82,7 @@ def role_of(visit: Visit, arn: str) -> documents.Role:
     return role
 
 
-def role_page(visit: Visit, estate: Estate, role: documents.Role, text: str, **more: Any) -> Response:
+def role_page(visit: Visit, estate: Estate, role: documents.Role, text: str, **more: object) -> Response:
     """The page of a role, its trust policy as it is or as it is being edited."""
     arn, reach = role["arn"], Reach(estate)
     chains = len(estate.roles) + len(estate.users) <= MOST_FOR_CHAINS
@@ -132,7 +133,7 @@ def place(visit: Visit, arn: str) -> str:
     return f"{visit.root}{HOME}/explorer/role?arn={quote(arn, safe='')}"
 
 
-def _row(way: Way) -> dict[str, Any]:
+def _row(way: Way) -> JsonObject:
     origin = way.origin
     return {
         "who": origin.whom or origin.who,
@@ -184,7 +185,7 @@ def _kinds(visit: Visit, account: str) -> Iterator[tuple[str, list[tuple[str, st
             )
 
 
-def _center(visit: Visit, instance: directory.Instance) -> dict[str, Any]:
+def _center(visit: Visit, instance: directory.Instance) -> JsonObject:
     world, store = visit.world, instance["store"]
     people = {person["id"]: person["name"] for person in world.page(directory.USERS, f"{store}/", limit=SHOWN)}
     groups = {group["id"]: group["name"] for group in world.page(directory.GROUPS, f"{store}/", limit=SHOWN)}

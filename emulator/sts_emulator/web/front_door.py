@@ -57,7 +57,9 @@ async def sts(visit: Visit, **given: str) -> Response:
     return await call(visit, "POST", "/", {"content-type": "application/x-www-form-urlencoded; charset=utf-8"}, body)
 
 
-async def _json(visit: Visit, path: str, body: Mapping[str, Any], target: str = "") -> tuple[Response, dict[str, Any]]:
+async def _json(
+    visit: Visit, path: str, body: Mapping[str, object], target: str = ""
+) -> tuple[Response, dict[str, Any]]:
     headers = {"content-type": "application/x-amz-json-1.1" if target else "application/json"}
     response = await call(
         visit, "POST", path, headers | ({"x-amz-target": target} if target else {}), json.dumps(body).encode()
@@ -88,7 +90,7 @@ async def role_credentials(visit: Visit, token: str, account: str, role: str) ->
     return await call(visit, "GET", "/federation/credentials", {"x-amz-sso_bearer_token": token}, query=query)
 
 
-async def _told(visit: Visit, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+async def _told(visit: Visit, path: str, body: Mapping[str, object]) -> dict[str, Any]:
     response, told = await _json(visit, path, body)
     if response.status != 200:  # noqa: PLR2004 - OK
         reason = told.get("error_description") or told.get("message") or told.get("error") or response.status

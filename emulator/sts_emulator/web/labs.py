@@ -13,6 +13,7 @@ from sts_emulator.labs.shelf import UnknownLabError
 from sts_emulator.pages import guard, render, tokens
 from sts_emulator.pages.routes import page
 from sts_emulator.pages.visit import Visit
+from sts_emulator.policy.json_types import Json
 from sts_emulator.web.frame import HOME, refused, view
 from sts_emulator.web.prose import blocks
 from sts_emulator.wire.http import Response
@@ -129,7 +130,7 @@ def _page(visit: Visit, name: str, *, results: list[dict[str, Any]] | None = Non
     )
 
 
-def _prose(step: dict[str, Any], own: str) -> dict[str, Any]:
+def _prose(step: dict[str, Any], own: str) -> dict[str, Json]:
     """A step with its texts as blocks."""
     asked = step["prediction"]
     if asked is not None:

@@ -53,7 +53,7 @@ def marked(title: str, anchor: str, text: str, policy: Mapping[str, Any]) -> Mar
     return MarkedPolicy(title, policy["decision"], statements)
 
 
-def _statement(anchor: str, source: Mapping[str, Any], trace: Mapping[str, Any]) -> Marked:
+def _statement(anchor: str, source: Mapping[str, object], trace: Mapping[str, object]) -> Marked:
     state = NONE
     if trace["applies"]:
         state = "allows" if trace["effect"] == "Allow" else "denies"
@@ -97,6 +97,6 @@ def _why(trace: Mapping[str, Any]) -> str:
     return f"{asked}: {trace['hint']}" if trace["hint"] else asked
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}… ({len(text)} characters)"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Final
 
 from sts_emulator.accounts import directory, documents
 from sts_emulator.analysis.estate import Estate
@@ -14,6 +14,7 @@ from sts_emulator.core.world import World
 from sts_emulator.idp.presets import PRESETS
 from sts_emulator.idp.user_pools import kinds
 from sts_emulator.policy.arns import account_in
+from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.policy.values import dataclass
 from sts_emulator.scenario import kept
 from sts_emulator.scenario.kept import Kept
@@ -60,12 +61,12 @@ def groups(world: World, estate: Estate) -> Iterator[Group]:
             yield Group(title, shown)
 
 
-def lines(given: Mapping[str, Any]) -> str:
+def lines(given: JsonObject) -> str:
     """Options and claims as the form of a token has them."""
     return "\n".join(f"{name} = {_text(value)}" for name, value in given.items() if value is not None)
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
@@ -105,7 +106,7 @@ def _certificates(world: World, expected: list[Kept]) -> Iterator[Click]:
             yield Click(known.title, "certificate", fields)
 
 
-def _listed(value: Any) -> list[str]:
+def _listed(value: object) -> list[str]:
     return [] if value is None else [str(item) for item in value] if isinstance(value, list) else [str(value)]
 
 

@@ -195,7 +195,7 @@ def _message(lines: list[str], body: bytes) -> str:
     return "\n".join([*lines, "", body.decode("utf-8", "replace")])
 
 
-def claims(request: Request) -> Mapping[str, Any]:
+def claims(request: Request) -> Mapping[str, object]:
     """The claims of the token that a call carries; empty when it carries none."""
     for _, value in _texts(request):
         if _JWT.fullmatch(value) and len(value) <= LONGEST:

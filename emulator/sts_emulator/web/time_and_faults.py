@@ -14,6 +14,7 @@ from sts_emulator.core.faults import misspelt
 from sts_emulator.pages import render
 from sts_emulator.pages.routes import page
 from sts_emulator.pages.visit import Visit
+from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.web.attempts import attempt
 from sts_emulator.web.frame import HOME, refused, view
 from sts_emulator.wire import dispatch
@@ -125,7 +126,7 @@ async def _page(visit: Visit, wrong: str = "", posted: Mapping[str, str] | None 
     )
 
 
-def _said(fault: Mapping[str, Any]) -> dict[str, Any]:
+def _said(fault: JsonObject) -> JsonObject:
     """What a fault says beyond what is so anyhow."""
     return {name: value for name, value in fault.items() if value and not (name == "rate" and value == 1)}
 

@@ -73,7 +73,7 @@ def _file(name: str) -> str:
     return "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in name)
 
 
-async def _checked(visit: Visit, estate: Estate, role: Role, text: str) -> Mapping[str, Any]:
+async def _checked(visit: Visit, estate: Estate, role: Role, text: str) -> Mapping[str, object]:
     arns = frozenset((*estate.roles, *estate.users, *(arn for arn, _ in estate.providers())))
     known = Known(arns, estate.accounts, estate.accounts)
     findings = lint(text, role_account=role["account"], known=known, now=visit.world.now())

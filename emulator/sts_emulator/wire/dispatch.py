@@ -11,20 +11,29 @@ import importlib
 import inspect
 import re
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from sts_emulator.core.errors import AwsError
 from sts_emulator.wire import http, models
 from sts_emulator.wire.foreign import foreign, signed_for
 from sts_emulator.wire.models import Operation, Service
 
+if TYPE_CHECKING:
+    from datetime import datetime
+
 REGISTRY: Final[dict[tuple[str, str], Callable[..., Any]]] = {}
 """(service, operation) -> the function that carries it out."""
 
 MODULES: Final[dict[str, tuple[str, ...]]] = {}
 """service -> modules of its operations that are not imported yet: they are, one by one, until an operation is found."""
+
+Wire: TypeAlias = "bool | int | float | str | bytes | datetime | Sequence[Wire] | Mapping[str, Wire] | None"
+"""What a member can be in any model; what this model says, is seen when it is parsed or rendered."""
+
+Result: TypeAlias = Mapping[str, Wire]
+"""What an operation answers: members of the model's output."""
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

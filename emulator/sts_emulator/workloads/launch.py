@@ -402,7 +402,7 @@ def _meant(world: World, kind: store.Kind[Body], name: str) -> str:
 
 
 def _call(
-    server: Server, world: World, account: str, service: str, operation: str, **parameters: Any
+    server: Server, world: World, account: str, service: str, operation: str, **parameters: object
 ) -> Mapping[str, Any]:
     """An API operation by an account's root. Raises AwsError."""
     function = dispatch.find(service, operation)

@@ -6,10 +6,11 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote
 
 from sts_emulator.analysis.reports.message import Message
+from sts_emulator.policy.json_types import JsonObject
 
 SCHEMA: Final = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 
@@ -32,11 +33,11 @@ def sarif(messages: Sequence[Message], rules: Mapping[str, tuple[str, str]]) -> 
     return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2, ensure_ascii=False) + "\n"
 
 
-def _rule(identifier: str, title: str, text: str) -> dict[str, Any]:
+def _rule(identifier: str, title: str, text: str) -> JsonObject:
     return {"id": identifier, "shortDescription": {"text": title}, "help": {"text": text}}
 
 
-def _result(message: Message, index: int) -> dict[str, Any]:
+def _result(message: Message, index: int) -> Mapping[str, object]:
     place = {
         "artifactLocation": _artifact(message.file),
         "region": {"startLine": max(message.line, 1)},

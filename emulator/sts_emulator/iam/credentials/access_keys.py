@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from sts_emulator.accounts import documents
 from sts_emulator.accounts.documents import AccessKey, User, changed
 from sts_emulator.core.errors import AwsError
@@ -16,14 +13,14 @@ from sts_emulator.iam.principals.users import keys_of
 from sts_emulator.vending.authorize import access_denied
 from sts_emulator.vending.context import Context
 from sts_emulator.vending.credentials import new_long_term_key
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 PER_USER = 2
 ROOT_NAME = "root"
 
 
 @operation("iam", "CreateAccessKey")
-def create_access_key(ctx: Context, *, UserName: str | None = None) -> Mapping[str, Any]:
+def create_access_key(ctx: Context, *, UserName: str | None = None) -> Result:
     """A new key of a user, or of the caller; its secret is shown this once."""
     user = reach_user(ctx, "CreateAccessKey", UserName)
     key_id, secret = new_long_term_key(ctx.identity.account)
@@ -50,7 +47,7 @@ def add_access_key(ctx: Context, user: User | None, key_id: str, secret: str) ->
 @operation("iam", "ListAccessKeys")
 def list_access_keys(
     ctx: Context, *, UserName: str | None = None, Marker: str | None = None, MaxItems: int | None = None
-) -> Mapping[str, Any]:
+) -> Result:
     """The keys of a user, or of the caller, without their secrets."""
     user = reach_user(ctx, "ListAccessKeys", UserName)
     keys = keys_of(ctx.world, ctx.identity.account, user["name"] if user else "")
@@ -58,7 +55,7 @@ def list_access_keys(
 
 
 @operation("iam", "UpdateAccessKey")
-def update_access_key(ctx: Context, *, AccessKeyId: str, Status: str, UserName: str | None = None) -> Mapping[str, Any]:
+def update_access_key(ctx: Context, *, AccessKeyId: str, Status: str, UserName: str | None = None) -> Result:
     """Switch a key on or off."""
     key = _own_key(ctx, "UpdateAccessKey", UserName, AccessKeyId)
     if Status == "Expired":
@@ -68,7 +65,7 @@ def update_access_key(ctx: Context, *, AccessKeyId: str, Status: str, UserName: 
 
 
 @operation("iam", "DeleteAccessKey")
-def delete_access_key(ctx: Context, *, AccessKeyId: str, UserName: str | None = None) -> Mapping[str, Any]:
+def delete_access_key(ctx: Context, *, AccessKeyId: str, UserName: str | None = None) -> Result:
     """Delete a key for good."""
     key = _own_key(ctx, "DeleteAccessKey", UserName, AccessKeyId)
     ctx.world.take(documents.ACCESS_KEY, key["id"])
@@ -76,7 +73,7 @@ def delete_access_key(ctx: Context, *, AccessKeyId: str, UserName: str | None = 
 
 
 @operation("iam", "GetAccessKeyLastUsed")
-def get_access_key_last_used(ctx: Context, *, AccessKeyId: str) -> Mapping[str, Any]:
+def get_access_key_last_used(ctx: Context, *, AccessKeyId: str) -> Result:
     """When, where and for which service a key last signed; judged by the permissions on its owner."""
     key = ctx.world.get(documents.ACCESS_KEY, AccessKeyId)
     if key is None or key["account"] != ctx.identity.account:
@@ -89,10 +86,10 @@ def get_access_key_last_used(ctx: Context, *, AccessKeyId: str) -> Mapping[str, 
         permit(ctx, "GetAccessKeyLastUsed", root_arn(key["account"]))
     else:
         permit(ctx, "GetAccessKeyLastUsed", owner["arn"], named=USER.spoken.format(owner["name"]))
-    return {"UserName": key["user"] or ROOT_NAME, "AccessKeyLastUsed": last_used(ctx, key)}
+    return {"UserName": key["user"] or ROOT_NAME, "AccessKeyLastUsed": _last_used(ctx, key)}
 
 
-def last_used(ctx: Context, key: AccessKey) -> dict[str, Any]:
+def _last_used(ctx: Context, key: AccessKey) -> Result:
     """`AccessKeyLastUsed`; a key that never signed has no date and `N/A` elsewhere (recorded 2026-02)."""
     used = ctx.world.touched(documents.ACCESS_KEY, key["id"])
     if not used:
@@ -110,7 +107,7 @@ def _own_key(ctx: Context, action: str, user_name: str | None, key_id: str) -> A
     return key
 
 
-def _shown(key: AccessKey) -> dict[str, Any]:
+def _shown(key: AccessKey) -> Result:
     return {
         "UserName": key["user"] or ROOT_NAME,
         "AccessKeyId": key["id"],

@@ -15,7 +15,7 @@ from sts_emulator.iam.reporting import account
 from sts_emulator.iam.signin_durations import check_one_of
 from sts_emulator.vending.authorize import access_denied
 from sts_emulator.vending.context import Context
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 # -- login profiles -----------------------------------------------------------------------------------------------
 
@@ -28,7 +28,7 @@ def create_login_profile(
     Password: str | None = None,
     PasswordResetRequired: bool = False,
     MaxSigninSessionDuration: int | None = None,
-) -> Mapping[str, Any]:
+) -> Result:
     """Give a user a password for the console."""
     user = _user(ctx, "CreateLoginProfile", UserName)
     if user.get("password"):
@@ -44,7 +44,7 @@ def create_login_profile(
 
 
 @operation("iam", "GetLoginProfile")
-def get_login_profile(ctx: Context, *, UserName: str | None = None) -> Mapping[str, Any]:
+def get_login_profile(ctx: Context, *, UserName: str | None = None) -> Result:
     """Whether a user has a password, and since when."""
     user = _user(ctx, "GetLoginProfile", UserName)
     return {"LoginProfile": _shown(user, _password(user))}
@@ -59,7 +59,7 @@ def update_login_profile(
     PasswordResetRequired: bool | None = None,
     MaxSigninSessionDuration: int | None = None,
     ResetMaxSigninSessionDuration: bool = False,
-) -> Mapping[str, Any]:
+) -> Result:
     """Set a user's password, or whether it must be changed; what is left out stays."""
     user = _user(ctx, "UpdateLoginProfile", UserName)
     check_one_of(MaxSigninSessionDuration, reset=ResetMaxSigninSessionDuration)
@@ -77,7 +77,7 @@ def update_login_profile(
 
 
 @operation("iam", "DeleteLoginProfile")
-def delete_login_profile(ctx: Context, *, UserName: str | None = None) -> Mapping[str, Any]:
+def delete_login_profile(ctx: Context, *, UserName: str | None = None) -> Result:
     """Take the password away; access keys still work."""
     user = _user(ctx, "DeleteLoginProfile", UserName)
     _password(user)
@@ -86,7 +86,7 @@ def delete_login_profile(ctx: Context, *, UserName: str | None = None) -> Mappin
 
 
 @operation("iam", "ChangePassword")
-def change_password(ctx: Context, *, OldPassword: str, NewPassword: str) -> Mapping[str, Any]:
+def change_password(ctx: Context, *, OldPassword: str, NewPassword: str) -> Result:
     """Change the caller's own password, which must be known."""
     caller = ctx.identity
     if caller.user is None:
@@ -116,7 +116,7 @@ def update_account_password_policy(
     MaxPasswordAge: int = 0,
     PasswordReusePrevention: int = 0,
     HardExpiry: bool | None = None,
-) -> Mapping[str, Any]:
+) -> Result:
     """Replace the policy; what is left out gets its default, as on AWS."""
     permit(ctx, "UpdateAccountPasswordPolicy", "*")
     policy: dict[str, Any] = {
@@ -139,7 +139,7 @@ def update_account_password_policy(
 
 
 @operation("iam", "GetAccountPasswordPolicy")
-def get_account_password_policy(ctx: Context) -> Mapping[str, Any]:
+def get_account_password_policy(ctx: Context) -> Result:
     """The account's own policy; an error while it has none."""
     permit(ctx, "GetAccountPasswordPolicy", "*")
     policy = account.settings(ctx.world, ctx.identity.account).get("password_policy")
@@ -150,7 +150,7 @@ def get_account_password_policy(ctx: Context) -> Mapping[str, Any]:
 
 
 @operation("iam", "DeleteAccountPasswordPolicy")
-def delete_account_password_policy(ctx: Context) -> Mapping[str, Any]:
+def delete_account_password_policy(ctx: Context) -> Result:
     """Go back to AWS's default policy."""
     permit(ctx, "DeleteAccountPasswordPolicy", "*")
     if account.settings(ctx.world, ctx.identity.account).get("password_policy") is None:
@@ -169,7 +169,7 @@ def _user(ctx: Context, action: str, name: str | None) -> User:
     return user
 
 
-def _password(user: User) -> Mapping[str, Any]:
+def _password(user: User) -> Result:
     password: Mapping[str, Any] | None = user.get("password")
     if not password:
         raise AwsError("NoSuchEntity", f"Login Profile for User {user['name']} cannot be found.", status=404)
@@ -180,7 +180,7 @@ def _store(ctx: Context, user: User, password: password_rules.Password | None) -
     ctx.world.update(USER.kind, USER.key(user), changed(password=password))
 
 
-def _shown(user: User, password: Mapping[str, Any]) -> dict[str, Any]:
+def _shown(user: User, password: Mapping[str, Any]) -> Result:
     result = {
         "UserName": user["name"],
         "CreateDate": password["created"],

@@ -6,8 +6,6 @@ A passkey or security key is registered in a browser only (methods.console_login
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
-from typing import Any
 
 from sts_emulator.accounts import documents, people
 from sts_emulator.accounts.documents import FidoDevice, MfaDevice, User, changed
@@ -19,7 +17,7 @@ from sts_emulator.iam.paging import page
 from sts_emulator.iam.permits import consult, permit, permit_new, reach, reach_user
 from sts_emulator.iam.principals import users
 from sts_emulator.vending.context import TRUE, Context
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 PER_USER = 8
 LONGEST_NAME = 226  # in no model, but in CloudFormation's reference of AWS::IAM::VirtualMFADevice
@@ -30,7 +28,7 @@ tag_mfa_device, untag_mfa_device, list_mfa_device_tags = tags.operations(MFA_DEV
 @operation("iam", "CreateVirtualMFADevice")
 def create_virtual_mfa_device(
     ctx: Context, *, VirtualMFADeviceName: str, Path: str = "/", Tags: tags.Pairs | None = None
-) -> Mapping[str, Any]:
+) -> Result:
     """Make a device; its seed, also as a QR code to scan, is shown this once."""
     labels = tags.checked(MFA_DEVICE, Tags)
     if len(VirtualMFADeviceName) > LONGEST_NAME:
@@ -71,7 +69,7 @@ def create_virtual_mfa_device(
 @operation("iam", "EnableMFADevice")
 def enable_mfa_device(
     ctx: Context, *, UserName: str, SerialNumber: str, AuthenticationCode1: str, AuthenticationCode2: str
-) -> Mapping[str, Any]:
+) -> Result:
     """Give a device to a user, who proves to have it by two codes in a row."""
     user = reach(ctx, "EnableMFADevice", USER, UserName)
     _refuse_unproven(ctx, user)
@@ -92,7 +90,7 @@ def enable_mfa_device(
 @operation("iam", "ResyncMFADevice")
 def resync_mfa_device(
     ctx: Context, *, UserName: str, SerialNumber: str, AuthenticationCode1: str, AuthenticationCode2: str
-) -> Mapping[str, Any]:
+) -> Result:
     """Learn how far a device's clock is off, from two codes in a row."""
     user = reach(ctx, "ResyncMFADevice", USER, UserName)
     device = _owned(ctx, user, SerialNumber)
@@ -101,7 +99,7 @@ def resync_mfa_device(
 
 
 @operation("iam", "DeactivateMFADevice")
-def deactivate_mfa_device(ctx: Context, *, SerialNumber: str, UserName: str | None = None) -> Mapping[str, Any]:
+def deactivate_mfa_device(ctx: Context, *, SerialNumber: str, UserName: str | None = None) -> Result:
     """Take a device back from its user, or from the caller; a passkey is then gone."""
     user = reach_user(ctx, "DeactivateMFADevice", UserName)
     if user is not None:
@@ -116,7 +114,7 @@ def deactivate_mfa_device(ctx: Context, *, SerialNumber: str, UserName: str | No
 
 
 @operation("iam", "DeleteVirtualMFADevice")
-def delete_virtual_mfa_device(ctx: Context, *, SerialNumber: str) -> Mapping[str, Any]:
+def delete_virtual_mfa_device(ctx: Context, *, SerialNumber: str) -> Result:
     """Delete a device that nobody has."""
     device = reach(ctx, "DeleteVirtualMFADevice", MFA_DEVICE, SerialNumber)
     if device["owner"]:
@@ -128,7 +126,7 @@ def delete_virtual_mfa_device(ctx: Context, *, SerialNumber: str) -> Mapping[str
 @operation("iam", "ListMFADevices")
 def list_mfa_devices(
     ctx: Context, *, UserName: str | None = None, Marker: str | None = None, MaxItems: int | None = None
-) -> Mapping[str, Any]:
+) -> Result:
     """The devices of a user, or of the caller."""
     user = reach_user(ctx, "ListMFADevices", UserName)
     account = ctx.identity.account
@@ -139,7 +137,7 @@ def list_mfa_devices(
 @operation("iam", "ListVirtualMFADevices")
 def list_virtual_mfa_devices(
     ctx: Context, *, AssignmentStatus: str = "Any", Marker: str | None = None, MaxItems: int | None = None
-) -> Mapping[str, Any]:
+) -> Result:
     """The account's devices, without their seeds."""
     account = ctx.identity.account
     permit(ctx, "ListVirtualMFADevices", MFA_DEVICE.arn(account, "/", ""))
@@ -149,7 +147,7 @@ def list_virtual_mfa_devices(
 
 
 @operation("iam", "GetMFADevice")
-def get_mfa_device(ctx: Context, *, SerialNumber: str, UserName: str | None = None) -> Mapping[str, Any]:
+def get_mfa_device(ctx: Context, *, SerialNumber: str, UserName: str | None = None) -> Result:
     """A passkey or security key; for a virtual device AWS refuses, in these words (recorded 2026-09).
 
     What the FIDO Alliance certified of it is not told: no attestation is asked for at its registration.
@@ -205,18 +203,18 @@ def _owned(ctx: Context, user: User | None, serial: str) -> MfaDevice:
     return device
 
 
-def _proven(ctx: Context, device: MfaDevice, first: str, second: str) -> dict[str, Any]:
+def _proven(ctx: Context, device: MfaDevice, first: str, second: str) -> Result:
     changes = people.synchronized(device, first, second, ctx.world.now())
     if changes is None:
         raise AwsError("InvalidAuthenticationCode", "Authentication code for device is not valid.", status=403)
     return changes
 
 
-def _update(ctx: Context, device: MfaDevice, **members: Any) -> None:
+def _update(ctx: Context, device: MfaDevice, **members: object) -> None:
     ctx.world.update(MFA_DEVICE.kind, MFA_DEVICE.key(device), changed(**members))
 
 
-def _shown(user: User | None, device: MfaDevice | FidoDevice) -> dict[str, Any]:
+def _shown(user: User | None, device: MfaDevice | FidoDevice) -> Result:
     return {
         "UserName": user["name"] if user else "root",
         "SerialNumber": device["arn"],
@@ -224,7 +222,7 @@ def _shown(user: User | None, device: MfaDevice | FidoDevice) -> dict[str, Any]:
     }
 
 
-def _shown_virtual(ctx: Context, device: MfaDevice) -> dict[str, Any]:
+def _shown_virtual(ctx: Context, device: MfaDevice) -> Result:
     user = users.by_id(ctx.world, device["owner"]) if device["owner"] else None
     if user is None:
         return {"SerialNumber": device["arn"]}

@@ -5,9 +5,8 @@ The private key is looked at and not kept: nothing gives it back.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from sts_emulator.accounts.documents import Named, changed
 from sts_emulator.core.errors import AwsError
@@ -17,7 +16,7 @@ from sts_emulator.iam.nouns import Noun, born, claim
 from sts_emulator.iam.paging import page
 from sts_emulator.iam.permits import list_under, permit_new, reach, renamed
 from sts_emulator.vending.context import Context
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, Wire, operation
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
@@ -58,7 +57,7 @@ def upload_server_certificate(
     Path: str = "/",
     CertificateChain: str = "",
     Tags: tags.Pairs | None = None,
-) -> Mapping[str, Any]:
+) -> Result:
     """Keep a certificate whose key and chain belong to it."""
     labels = tags.checked(SERVER_CERTIFICATE, Tags)
     arn = SERVER_CERTIFICATE.arn(ctx.identity.account, Path, ServerCertificateName)
@@ -77,10 +76,10 @@ def upload_server_certificate(
 
 
 @operation("iam", "GetServerCertificate")
-def get_server_certificate(ctx: Context, *, ServerCertificateName: str) -> Mapping[str, Any]:
+def get_server_certificate(ctx: Context, *, ServerCertificateName: str) -> Result:
     """One certificate with its chain; always with a list of tags (recorded 2026-02)."""
     certificate = reach(ctx, "GetServerCertificate", SERVER_CERTIFICATE, ServerCertificateName)
-    result = {"ServerCertificateMetadata": _shown(certificate), "CertificateBody": certificate["body"]}
+    result: dict[str, Wire] = {"ServerCertificateMetadata": _shown(certificate), "CertificateBody": certificate["body"]}
     if certificate["chain"]:
         result["CertificateChain"] = certificate["chain"]
     return {"ServerCertificate": {**result, "Tags": tags.shown(certificate["tags"])}}
@@ -89,7 +88,7 @@ def get_server_certificate(ctx: Context, *, ServerCertificateName: str) -> Mappi
 @operation("iam", "ListServerCertificates")
 def list_server_certificates(
     ctx: Context, *, PathPrefix: str = "/", Marker: str | None = None, MaxItems: int | None = None
-) -> Mapping[str, Any]:
+) -> Result:
     """The account's certificates under a path, without their bodies."""
     under = list_under(ctx, SERVER_CERTIFICATE, PathPrefix)
     return page(ctx, "ServerCertificateMetadataList", under, Marker, MaxItems, _shown)
@@ -98,7 +97,7 @@ def list_server_certificates(
 @operation("iam", "UpdateServerCertificate")
 def update_server_certificate(
     ctx: Context, *, ServerCertificateName: str, NewPath: str | None = None, NewServerCertificateName: str | None = None
-) -> Mapping[str, Any]:
+) -> Result:
     """Rename or move a certificate; what it is stays."""
     old = reach(ctx, "UpdateServerCertificate", SERVER_CERTIFICATE, ServerCertificateName)
     named = renamed(ctx, SERVER_CERTIFICATE, old, NewPath, NewServerCertificateName)
@@ -111,14 +110,14 @@ def update_server_certificate(
 
 
 @operation("iam", "DeleteServerCertificate")
-def delete_server_certificate(ctx: Context, *, ServerCertificateName: str) -> Mapping[str, Any]:
+def delete_server_certificate(ctx: Context, *, ServerCertificateName: str) -> Result:
     """Delete a certificate; no load balancer here holds on to it."""
     certificate = reach(ctx, "DeleteServerCertificate", SERVER_CERTIFICATE, ServerCertificateName)
     ctx.world.take(SERVER_CERTIFICATE.kind, SERVER_CERTIFICATE.key(certificate))
     return {}
 
 
-def _shown(certificate: ServerCertificate) -> dict[str, Any]:
+def _shown(certificate: ServerCertificate) -> Result:
     return {
         "Path": certificate["path"],
         "ServerCertificateName": certificate["name"],

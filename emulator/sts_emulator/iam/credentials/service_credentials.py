@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import Mapping
-from typing import Any, Final, TypedDict
+from typing import Final, TypedDict
 
 from sts_emulator.accounts.documents import User
 from sts_emulator.core.errors import AwsError
@@ -16,7 +15,7 @@ from sts_emulator.iam.paging import page
 from sts_emulator.iam.permits import permit, reach, reach_user
 from sts_emulator.iam.principals import users
 from sts_emulator.vending.context import Context
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, Wire, operation
 
 
 class Credential(TypedDict):
@@ -41,7 +40,7 @@ API_KEYS = ("bedrock.amazonaws.com", "logs.amazonaws.com")
 @operation("iam", "CreateServiceSpecificCredential")
 def create_service_specific_credential(
     ctx: Context, *, UserName: str, ServiceName: str, CredentialAgeDays: int | None = None
-) -> Mapping[str, Any]:
+) -> Result:
     """A new credential of a user for a service; its secret is shown this once."""
     keys = {"iam:servicespecificcredentialservicename": (ServiceName.lower(),)}
     user = reach(ctx, "CreateServiceSpecificCredential", USER, UserName, keys)
@@ -73,7 +72,7 @@ def list_service_specific_credentials(
     AllUsers: bool = False,
     Marker: str | None = None,
     MaxItems: int | None = None,
-) -> Mapping[str, Any]:
+) -> Result:
     """The credentials of a user, of the caller, or of all users, without their secrets."""
     pairs: list[tuple[User | None, Credential]]
     if AllUsers:
@@ -95,7 +94,7 @@ def list_service_specific_credentials(
 @operation("iam", "UpdateServiceSpecificCredential")
 def update_service_specific_credential(
     ctx: Context, *, ServiceSpecificCredentialId: str, Status: str, UserName: str | None = None
-) -> Mapping[str, Any]:
+) -> Result:
     """Switch a credential on or off."""
     user, credential = _find(ctx, "UpdateServiceSpecificCredential", UserName, ServiceSpecificCredentialId)
     if Status == "Expired":
@@ -107,7 +106,7 @@ def update_service_specific_credential(
 @operation("iam", "ResetServiceSpecificCredential")
 def reset_service_specific_credential(
     ctx: Context, *, ServiceSpecificCredentialId: str, UserName: str | None = None
-) -> Mapping[str, Any]:
+) -> Result:
     """A new secret for a credential; everything else stays."""
     user, credential = _find(ctx, "ResetServiceSpecificCredential", UserName, ServiceSpecificCredentialId)
     return {"ServiceSpecificCredential": {**_shown(user, credential), **_secret(credential["service"])}}
@@ -116,7 +115,7 @@ def reset_service_specific_credential(
 @operation("iam", "DeleteServiceSpecificCredential")
 def delete_service_specific_credential(
     ctx: Context, *, ServiceSpecificCredentialId: str, UserName: str | None = None
-) -> Mapping[str, Any]:
+) -> Result:
     user, credential = _find(ctx, "DeleteServiceSpecificCredential", UserName, ServiceSpecificCredentialId)
     ctx.world.take(KIND, f"{user['id']}/{credential['id']}")
     return {}
@@ -158,9 +157,9 @@ def _secret(service: str) -> dict[str, str]:
     return {"ServiceCredentialSecret": base64.b64encode(os.urandom(111)).decode()}
 
 
-def _shown(user: User, credential: Credential) -> dict[str, Any]:
+def _shown(user: User, credential: Credential) -> Result:
     label = "ServiceUserName" if credential["service"] in PASSWORDS else "ServiceCredentialAlias"
-    result = {
+    result: dict[str, Wire] = {
         "CreateDate": credential["created"],
         "ServiceName": credential["service"],
         label: credential["alias"],

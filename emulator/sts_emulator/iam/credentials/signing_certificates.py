@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Final, TypedDict
+from typing import Final, TypedDict
 
 from sts_emulator.accounts.documents import User, changed
 from sts_emulator.core.errors import AwsError
@@ -16,7 +15,7 @@ from sts_emulator.iam.nouns import over_quota
 from sts_emulator.iam.paging import page
 from sts_emulator.iam.permits import reach_user
 from sts_emulator.vending.context import Context
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 
 class Certificate(TypedDict):
@@ -35,7 +34,7 @@ PER_USER: Final = 2
 
 
 @operation("iam", "UploadSigningCertificate")
-def upload_signing_certificate(ctx: Context, *, CertificateBody: str, UserName: str | None = None) -> Mapping[str, Any]:
+def upload_signing_certificate(ctx: Context, *, CertificateBody: str, UserName: str | None = None) -> Result:
     """Give a user, or the caller, a certificate; the same one again changes nothing, and the answer calls it active."""
     user = reach_user(ctx, "UploadSigningCertificate", UserName)
     identifier = _identifier(CertificateBody, ctx.world.now())
@@ -62,7 +61,7 @@ def upload_signing_certificate(ctx: Context, *, CertificateBody: str, UserName: 
 @operation("iam", "ListSigningCertificates")
 def list_signing_certificates(
     ctx: Context, *, UserName: str | None = None, Marker: str | None = None, MaxItems: int | None = None
-) -> Mapping[str, Any]:
+) -> Result:
     """The certificates of a user, or of the caller."""
     user = reach_user(ctx, "ListSigningCertificates", UserName)
     certificates = of_owner(ctx.world, user["id"] if user else ctx.identity.account)
@@ -70,9 +69,7 @@ def list_signing_certificates(
 
 
 @operation("iam", "UpdateSigningCertificate")
-def update_signing_certificate(
-    ctx: Context, *, CertificateId: str, Status: str, UserName: str | None = None
-) -> Mapping[str, Any]:
+def update_signing_certificate(ctx: Context, *, CertificateId: str, Status: str, UserName: str | None = None) -> Result:
     """Switch a certificate on or off."""
     certificate = _find(ctx, "UpdateSigningCertificate", UserName, CertificateId)
     if Status == "Expired":
@@ -82,7 +79,7 @@ def update_signing_certificate(
 
 
 @operation("iam", "DeleteSigningCertificate")
-def delete_signing_certificate(ctx: Context, *, CertificateId: str, UserName: str | None = None) -> Mapping[str, Any]:
+def delete_signing_certificate(ctx: Context, *, CertificateId: str, UserName: str | None = None) -> Result:
     certificate = _find(ctx, "DeleteSigningCertificate", UserName, CertificateId)
     ctx.world.take(KIND, _key(certificate))
     return {}
@@ -124,7 +121,7 @@ def _key(certificate: Certificate) -> str:
     return f"{certificate['owner']}/{certificate['id']}"
 
 
-def _shown(user: User | None, certificate: Certificate) -> dict[str, Any]:
+def _shown(user: User | None, certificate: Certificate) -> Result:
     return {
         "UserName": user["name"] if user else "root",
         "CertificateId": certificate["id"],

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from base64 import b64decode
-from collections.abc import Mapping
-from typing import Any, Final, TypedDict
+from typing import Final, TypedDict
 
 from sts_emulator.accounts.documents import User, changed
 from sts_emulator.core.errors import AwsError
@@ -15,7 +14,7 @@ from sts_emulator.iam.nouns import USER, over_quota
 from sts_emulator.iam.paging import page
 from sts_emulator.iam.permits import reach, reach_user
 from sts_emulator.vending.context import Context
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 
 class SshKey(TypedDict):
@@ -36,7 +35,7 @@ MIN_BITS: Final = 2048
 
 
 @operation("iam", "UploadSSHPublicKey")
-def upload_ssh_public_key(ctx: Context, *, UserName: str, SSHPublicKeyBody: str) -> Mapping[str, Any]:
+def upload_ssh_public_key(ctx: Context, *, UserName: str, SSHPublicKeyBody: str) -> Result:
     """Give a user a key; the answer shows it as it was sent, comment included (recorded 2026-09)."""
     user = reach(ctx, "UploadSSHPublicKey", USER, UserName)
     body = _read(SSHPublicKeyBody)
@@ -60,7 +59,7 @@ def upload_ssh_public_key(ctx: Context, *, UserName: str, SSHPublicKeyBody: str)
 
 
 @operation("iam", "GetSSHPublicKey")
-def get_ssh_public_key(ctx: Context, *, UserName: str, SSHPublicKeyId: str, Encoding: str) -> Mapping[str, Any]:
+def get_ssh_public_key(ctx: Context, *, UserName: str, SSHPublicKeyId: str, Encoding: str) -> Result:
     """One key, as `ssh-rsa …` or as PEM."""
     user, key = _find(ctx, "GetSSHPublicKey", UserName, SSHPublicKeyId)
     return {"SSHPublicKey": _shown(user, key, key["body"] if Encoding == "SSH" else _pem(key["body"]))}
@@ -69,7 +68,7 @@ def get_ssh_public_key(ctx: Context, *, UserName: str, SSHPublicKeyId: str, Enco
 @operation("iam", "ListSSHPublicKeys")
 def list_ssh_public_keys(
     ctx: Context, *, UserName: str | None = None, Marker: str | None = None, MaxItems: int | None = None
-) -> Mapping[str, Any]:
+) -> Result:
     """The keys of a user, or of the caller, without their bodies."""
     user = reach_user(ctx, "ListSSHPublicKeys", UserName)
     keys = _of_user(ctx, user) if user else []
@@ -77,7 +76,7 @@ def list_ssh_public_keys(
 
 
 @operation("iam", "UpdateSSHPublicKey")
-def update_ssh_public_key(ctx: Context, *, UserName: str, SSHPublicKeyId: str, Status: str) -> Mapping[str, Any]:
+def update_ssh_public_key(ctx: Context, *, UserName: str, SSHPublicKeyId: str, Status: str) -> Result:
     """Switch a key on or off."""
     _, key = _find(ctx, "UpdateSSHPublicKey", UserName, SSHPublicKeyId)
     if Status == "Expired":
@@ -87,7 +86,7 @@ def update_ssh_public_key(ctx: Context, *, UserName: str, SSHPublicKeyId: str, S
 
 
 @operation("iam", "DeleteSSHPublicKey")
-def delete_ssh_public_key(ctx: Context, *, UserName: str, SSHPublicKeyId: str) -> Mapping[str, Any]:
+def delete_ssh_public_key(ctx: Context, *, UserName: str, SSHPublicKeyId: str) -> Result:
     _, key = _find(ctx, "DeleteSSHPublicKey", UserName, SSHPublicKeyId)
     ctx.world.take(KIND, _key(key))
     return {}
@@ -146,7 +145,7 @@ def _key(key: SshKey) -> str:
     return f"{key['owner']}/{key['id']}"
 
 
-def _listed(user: User | None, key: SshKey) -> dict[str, Any]:
+def _listed(user: User | None, key: SshKey) -> Result:
     return {
         "UserName": user["name"] if user else "",
         "SSHPublicKeyId": key["id"],
@@ -155,5 +154,5 @@ def _listed(user: User | None, key: SshKey) -> dict[str, Any]:
     }
 
 
-def _shown(user: User, key: SshKey, body: str) -> dict[str, Any]:
+def _shown(user: User, key: SshKey, body: str) -> Result:
     return {**_listed(user, key), "Fingerprint": key["fingerprint"], "SSHPublicKeyBody": body}

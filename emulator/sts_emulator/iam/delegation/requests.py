@@ -26,7 +26,7 @@ from sts_emulator.policy.deciding.document import as_list, parse
 from sts_emulator.vending import trade_in
 from sts_emulator.vending.authorize import consult, denial, refused
 from sts_emulator.vending.context import Context
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 UNASSIGNED, ASSIGNED, PENDING, ACCEPTED = "UNASSIGNED", "ASSIGNED", "PENDING_APPROVAL", "ACCEPTED"
 FINALIZED, REJECTED, EXPIRED = trade_in.RELEASED, "REJECTED", "EXPIRED"
@@ -56,7 +56,7 @@ def create_delegation_request(
     RequestMessage: str | None = None,
     RedirectUrl: str | None = None,
     OnlySendByOwner: bool = False,
-) -> Mapping[str, Any]:
+) -> Result:
     """Ask for what a registered template grants. AWS takes it from onboarded partners only."""
     account = ctx.identity.account
     template = Permissions.get("PolicyTemplateArn", "")
@@ -109,7 +109,7 @@ def _of_workflow(request: DelegationRequest, account: str, workflow: str) -> boo
 
 
 @operation("iam", "AssociateDelegationRequest")
-def associate_delegation_request(ctx: Context, *, DelegationRequestId: str) -> Mapping[str, Any]:
+def associate_delegation_request(ctx: Context, *, DelegationRequestId: str) -> Result:
     """Take a request over: the caller becomes its owner, and the caller's account that of the owner."""
     request = _reach(ctx, "Associate", DelegationRequestId, UNASSIGNED)
     _move(ctx, request, ASSIGNED, owner=ctx.identity.arn, owner_account=ctx.identity.account)
@@ -117,7 +117,7 @@ def associate_delegation_request(ctx: Context, *, DelegationRequestId: str) -> M
 
 
 @operation("iam", "UpdateDelegationRequest")
-def update_delegation_request(ctx: Context, *, DelegationRequestId: str, Notes: str | None = None) -> Mapping[str, Any]:
+def update_delegation_request(ctx: Context, *, DelegationRequestId: str, Notes: str | None = None) -> Result:
     """Forward a request to somebody who may approve it."""
     request = _reach(ctx, "Update", DelegationRequestId, ASSIGNED, PENDING)
     _move(ctx, request, PENDING, notes=Notes or request.get("notes"))
@@ -125,7 +125,7 @@ def update_delegation_request(ctx: Context, *, DelegationRequestId: str, Notes: 
 
 
 @operation("iam", "AcceptDelegationRequest")
-def accept_delegation_request(ctx: Context, *, DelegationRequestId: str) -> Mapping[str, Any]:
+def accept_delegation_request(ctx: Context, *, DelegationRequestId: str) -> Result:
     """Approve a request: the credentials will be the caller's own, narrowed to what was asked for."""
     request = _reach(ctx, "Accept", DelegationRequestId, ASSIGNED, PENDING)
     if ctx.identity.principal.type == "root" and request["duration"] > ROOT_LIMIT:
@@ -136,7 +136,7 @@ def accept_delegation_request(ctx: Context, *, DelegationRequestId: str) -> Mapp
 
 
 @operation("iam", "RejectDelegationRequest")
-def reject_delegation_request(ctx: Context, *, DelegationRequestId: str, Notes: str | None = None) -> Mapping[str, Any]:
+def reject_delegation_request(ctx: Context, *, DelegationRequestId: str, Notes: str | None = None) -> Result:
     """Refuse a request, also one that was approved but not released."""
     request = _reach(ctx, "Reject", DelegationRequestId, ASSIGNED, PENDING, ACCEPTED)
     _move(ctx, request, REJECTED, rejection=Notes)
@@ -144,7 +144,7 @@ def reject_delegation_request(ctx: Context, *, DelegationRequestId: str, Notes: 
 
 
 @operation("iam", "SendDelegationToken")
-def send_delegation_token(ctx: Context, *, DelegationRequestId: str) -> Mapping[str, Any]:
+def send_delegation_token(ctx: Context, *, DelegationRequestId: str) -> Result:
     """Release the token to the partner; the delegation begins now, and cannot be taken back."""
     request = _reach(ctx, "SendDelegationToken", DelegationRequestId, ACCEPTED)
     now = int(ctx.world.now())
@@ -162,7 +162,7 @@ def get_delegation_request(
     *,
     DelegationRequestId: str,
     DelegationPermissionCheck: bool = False,
-) -> Mapping[str, Any]:
+) -> Result:
     """One request, and perhaps whether the caller could approve it with effect."""
     request = _reach(ctx, "Get", DelegationRequestId)
     result: dict[str, Any] = {"DelegationRequest": _shown(ctx.world, request)}
@@ -173,7 +173,7 @@ def get_delegation_request(
 
 
 @operation("iam", "GetHumanReadableSummary")
-def get_human_readable_summary(ctx: Context, *, EntityArn: str, Locale: str = "en") -> Mapping[str, Any]:
+def get_human_readable_summary(ctx: Context, *, EntityArn: str, Locale: str = "en") -> Result:
     """A language model writes these on AWS; here there is none for any request."""
     parts = parse_arn(EntityArn)
     if parts is None or parts.service != "iam" or not parts.resource.startswith("delegation-request/"):
@@ -185,7 +185,7 @@ def get_human_readable_summary(ctx: Context, *, EntityArn: str, Locale: str = "e
 @operation("iam", "ListDelegationRequests")
 def list_delegation_requests(
     ctx: Context, *, OwnerId: str | None = None, Marker: str | None = None, MaxItems: int | None = None
-) -> Mapping[str, Any]:
+) -> Result:
     """The account's requests that somebody has taken over, or those of one owner."""
     caller = ctx.identity
     if OwnerId != caller.arn:
@@ -198,13 +198,12 @@ def list_delegation_requests(
         and OwnerId in (None, request["owner"])
     ]
     listed = page(ctx, "DelegationRequests", requests, Marker, MaxItems, lambda request: _shown(ctx.world, request))
-    listed["isTruncated"] = listed.pop("IsTruncated")  # as the model spells it
-    return listed
+    return {("isTruncated" if name == "IsTruncated" else name): value for name, value in listed.items()}  # the model's
 
 
-def _shown(world: World, request: DelegationRequest) -> dict[str, Any]:
+def _shown(world: World, request: DelegationRequest) -> Result:
     account = world.get(documents.ACCOUNT, request["requestor"])
-    shown = {
+    shown: Result = {
         "DelegationRequestId": request["id"],
         "OwnerAccountId": request.get("owner_account"),
         "Description": request["description"],
@@ -304,7 +303,7 @@ def _state(world: World, request: DelegationRequest) -> str:
     return EXPIRED if request["expires"] <= world.now() else str(request["state"])
 
 
-def _move(ctx: Context, request: DelegationRequest, state: str, **members: Any) -> DelegationRequest:
+def _move(ctx: Context, request: DelegationRequest, state: str, **members: object) -> DelegationRequest:
     """Bring a request to another state, and tell its partner."""
     now = int(ctx.world.now())
     moved = ctx.world.update(

@@ -88,7 +88,7 @@ def _enabled(statement: Mapping[str, Any], given: Values) -> bool:
     return (_value(given, name) == ["True"]) is not switch.startswith("!")
 
 
-def _filled(value: Any, given: Values) -> Any:
+def _filled(value: object, given: Values) -> Any:
     if isinstance(value, str):
         texts = list(_texts(value, given))
         return texts[0] if len(texts) == 1 else texts

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from typing import Any, Final
 
 from sts_emulator.accounts import managed_policies
@@ -12,12 +11,12 @@ from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.iam import tags
 from sts_emulator.iam.nouns import GROUP, POLICY, ROLE, USER, AnyNoun, born, claim, listing
-from sts_emulator.iam.paging import page
+from sts_emulator.iam.paging import page, part
 from sts_emulator.iam.permits import permit, permit_new, reach, resource_keys
 from sts_emulator.iam.policies.policy_documents import check, quoted
 from sts_emulator.policy.arns import parse_arn
 from sts_emulator.vending.context import Context
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 VERSIONS = 5
 HOLDERS: Final[tuple[AnyNoun, ...]] = (USER, GROUP, ROLE)
@@ -34,7 +33,7 @@ def create_policy(
     Path: str = "/",
     Description: str = "",
     Tags: tags.Pairs | None = None,
-) -> Mapping[str, Any]:
+) -> Result:
     """Create a managed policy; the result echoes no description (docs/aws/iam.md, "Members of results")."""
     labels = tags.checked(POLICY, Tags)
     arn = POLICY.arn(ctx.identity.account, Path, PolicyName)
@@ -55,7 +54,7 @@ def create_policy(
 
 
 @operation("iam", "GetPolicy")
-def get_policy(ctx: Context, *, PolicyArn: str) -> Mapping[str, Any]:
+def get_policy(ctx: Context, *, PolicyArn: str) -> Result:
     """One policy; always with a list of tags (docs/aws/iam.md, "Members of results")."""
     policy = _reach(ctx, "GetPolicy", PolicyArn)
     result = {**shown(ctx.world, ctx.identity.account, policy), "Tags": tags.shown(policy["tags"])}
@@ -74,7 +73,7 @@ def list_policies(
     PolicyUsageFilter: str | None = None,
     Marker: str | None = None,
     MaxItems: int | None = None,
-) -> Mapping[str, Any]:
+) -> Result:
     """The account's and AWS's policies; the usage filter counts only with `OnlyAttached` (recorded 2026-09)."""
     permit(ctx, "ListPolicies", "*", named=f"policy path {PathPrefix}")
     account = ctx.identity.account
@@ -90,7 +89,7 @@ def list_policies(
 
 
 @operation("iam", "DeletePolicy")
-def delete_policy(ctx: Context, *, PolicyArn: str) -> Mapping[str, Any]:
+def delete_policy(ctx: Context, *, PolicyArn: str) -> Result:
     """Delete a policy that nothing uses and that has no version but its default."""
     policy = _reach_own(ctx, "DeletePolicy", PolicyArn, "delete policies")
     attached, bounding = usage(ctx.world, policy["account"])
@@ -108,9 +107,7 @@ def delete_policy(ctx: Context, *, PolicyArn: str) -> Mapping[str, Any]:
 
 
 @operation("iam", "CreatePolicyVersion")
-def create_policy_version(
-    ctx: Context, *, PolicyArn: str, PolicyDocument: str, SetAsDefault: bool = False
-) -> Mapping[str, Any]:
+def create_policy_version(ctx: Context, *, PolicyArn: str, PolicyDocument: str, SetAsDefault: bool = False) -> Result:
     """Add a version; numbers are never used twice."""
     policy = _reach_own(ctx, "CreatePolicyVersion", PolicyArn, "update policies")
     check("identity", PolicyDocument)
@@ -132,7 +129,7 @@ def create_policy_version(
 
 
 @operation("iam", "GetPolicyVersion")
-def get_policy_version(ctx: Context, *, PolicyArn: str, VersionId: str) -> Mapping[str, Any]:
+def get_policy_version(ctx: Context, *, PolicyArn: str, VersionId: str) -> Result:
     """One version with its document."""
     policy = _reach_version(ctx, "GetPolicyVersion", PolicyArn, VersionId)
     return {"PolicyVersion": version_with_document(policy, VersionId)}
@@ -141,14 +138,14 @@ def get_policy_version(ctx: Context, *, PolicyArn: str, VersionId: str) -> Mappi
 @operation("iam", "ListPolicyVersions")
 def list_policy_versions(
     ctx: Context, *, PolicyArn: str, Marker: str | None = None, MaxItems: int | None = None
-) -> Mapping[str, Any]:
+) -> Result:
     """The versions, newest first, without their documents."""
     policy = _reach(ctx, "ListPolicyVersions", PolicyArn)
     return page(ctx, "Versions", newest_first(policy), Marker, MaxItems, lambda name: _version(policy, name))
 
 
 @operation("iam", "SetDefaultPolicyVersion")
-def set_default_policy_version(ctx: Context, *, PolicyArn: str, VersionId: str) -> Mapping[str, Any]:
+def set_default_policy_version(ctx: Context, *, PolicyArn: str, VersionId: str) -> Result:
     """Say which version counts."""
     policy = _reach_own_version(ctx, "SetDefaultPolicyVersion", PolicyArn, VersionId, "update policies")
     now = int(ctx.world.now())
@@ -157,7 +154,7 @@ def set_default_policy_version(ctx: Context, *, PolicyArn: str, VersionId: str) 
 
 
 @operation("iam", "DeletePolicyVersion")
-def delete_policy_version(ctx: Context, *, PolicyArn: str, VersionId: str) -> Mapping[str, Any]:
+def delete_policy_version(ctx: Context, *, PolicyArn: str, VersionId: str) -> Result:
     """Delete a version other than the default."""
     policy = _reach_own_version(ctx, "DeletePolicyVersion", PolicyArn, VersionId, "delete policy versions for policies")
     if VersionId == policy["default"]:
@@ -178,7 +175,7 @@ def list_entities_for_policy(
     PolicyUsageFilter: str | None = None,
     Marker: str | None = None,
     MaxItems: int | None = None,
-) -> Mapping[str, Any]:
+) -> Result:
     """Who has a policy attached, or as a boundary."""
     try:
         _reach(ctx, "ListEntitiesForPolicy", PolicyArn)
@@ -194,16 +191,17 @@ def list_entities_for_policy(
         for holder in listing(ctx.world, noun, account, PathPrefix)
         if _uses(holder, PolicyArn, PolicyUsageFilter)
     ]
-    part = page(ctx, "Entities", holders, Marker, MaxItems)
-    entities = part.pop("Entities")
-    for noun in HOLDERS:
-        part[f"Policy{noun.wire}s"] = [
-            {noun.member: holder["name"], f"{noun.wire}Id": holder["id"]} for kind, holder in entities if kind is noun
+    shown, rest = part(ctx, "Entities", holders, Marker, MaxItems)
+    listed = {
+        f"Policy{noun.wire}s": [
+            {noun.member: holder["name"], f"{noun.wire}Id": holder["id"]} for kind, holder in shown if kind is noun
         ]
-    return part
+        for noun in HOLDERS
+    }
+    return {**listed, **rest}
 
 
-def shown(world: World, account: str, policy: Policy) -> dict[str, Any]:
+def shown(world: World, account: str, policy: Policy) -> Result:
     """A policy as every result shows it; the counts are those of the asking account."""
     attached, bounding = usage(world, account)
     return {
@@ -230,12 +228,12 @@ def newest_first(policy: Policy) -> list[str]:
     return sorted(policy["versions"], key=lambda name: int(name[1:]), reverse=True)
 
 
-def version_with_document(policy: Policy, name: str) -> dict[str, Any]:
+def version_with_document(policy: Policy, name: str) -> Result:
     """A version with its document, percent-encoded."""
     return {"Document": quoted(policy["versions"][name]["text"]), **_version(policy, name)}
 
 
-def _version(policy: Policy, name: str) -> dict[str, Any]:
+def _version(policy: Policy, name: str) -> Result:
     return {
         "VersionId": name,
         "IsDefaultVersion": name == policy["default"],

@@ -12,6 +12,7 @@ from sts_emulator.accounts.resources import arn_of_id, role_by_arn, user_by_arn
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.policy.deciding.document import MalformedPolicy
+from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.policy.saving.validate import Kind, restore_principals, rewrite_principals, validate
 
 _ORDER = ("Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition")
@@ -65,7 +66,7 @@ def refused(bad: MalformedPolicy) -> AwsError:
     return AwsError(bad.code, bad.message, status=bad.status)
 
 
-def _tidy(statement: Mapping[str, Any]) -> dict[str, Any]:
+def _tidy(statement: Mapping[str, Any]) -> JsonObject:
     """IAM shows elements in its own order, and a list of one as its member (recorded 2026-09, tests/iam/cases)."""
     shown = {name: _single(statement[name]) for name in _ORDER if name in statement}
     for name in ("Principal", "NotPrincipal"):
@@ -79,7 +80,7 @@ def _tidy(statement: Mapping[str, Any]) -> dict[str, Any]:
     return shown
 
 
-def _single(value: Any) -> Any:
+def _single(value: object) -> Any:
     return value[0] if isinstance(value, list) and len(value) == 1 else value
 
 

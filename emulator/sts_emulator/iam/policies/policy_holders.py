@@ -16,7 +16,7 @@ from sts_emulator.iam.policies.policy_documents import check, quoted
 from sts_emulator.iam.principals.protected_roles import check_modifiable
 from sts_emulator.policy.arns import parse_arn
 from sts_emulator.vending.context import Context, Keys
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 ATTACHED_QUOTA = 10
 INLINE_QUOTA = {"user": 2048, "group": 5120, "role": 10240}  # characters of all inline policies, white space aside
@@ -34,7 +34,7 @@ def _for_each(make: Callable[[AnyNoun], Operation]) -> Three:
 
 def _put(noun: AnyNoun) -> Operation:
     @operation("iam", f"Put{noun.wire}Policy")
-    def put(ctx: Context, *, PolicyName: str, PolicyDocument: str, **named: str) -> Mapping[str, Any]:
+    def put(ctx: Context, *, PolicyName: str, PolicyDocument: str, **named: str) -> Result:
         """Embed a policy, or replace the one of that name, whatever its case of letters."""
         holder = reach(ctx, f"Put{noun.wire}Policy", noun, named[noun.member])
         check_modifiable(holder)
@@ -47,7 +47,7 @@ def _put(noun: AnyNoun) -> Operation:
 
 def _get(noun: AnyNoun) -> Operation:
     @operation("iam", f"Get{noun.wire}Policy")
-    def get(ctx: Context, *, PolicyName: str, **named: str) -> Mapping[str, Any]:
+    def get(ctx: Context, *, PolicyName: str, **named: str) -> Result:
         """One embedded policy; its name is given back as asked for."""
         holder = reach(ctx, f"Get{noun.wire}Policy", noun, named[noun.member])
         text = holder["inline"][_inline_name(noun, holder, PolicyName)]
@@ -58,7 +58,7 @@ def _get(noun: AnyNoun) -> Operation:
 
 def _delete(noun: AnyNoun) -> Operation:
     @operation("iam", f"Delete{noun.wire}Policy")
-    def delete(ctx: Context, *, PolicyName: str, **named: str) -> Mapping[str, Any]:
+    def delete(ctx: Context, *, PolicyName: str, **named: str) -> Result:
         """Remove an embedded policy."""
         holder = reach(ctx, f"Delete{noun.wire}Policy", noun, named[noun.member])
         check_modifiable(holder)
@@ -75,9 +75,7 @@ def _delete(noun: AnyNoun) -> Operation:
 
 def _list(noun: AnyNoun) -> Operation:
     @operation("iam", f"List{noun.wire}Policies")
-    def names(
-        ctx: Context, *, Marker: str | None = None, MaxItems: int | None = None, **named: str
-    ) -> Mapping[str, Any]:
+    def names(ctx: Context, *, Marker: str | None = None, MaxItems: int | None = None, **named: str) -> Result:
         """The names of the embedded policies."""
         holder = reach(ctx, f"List{noun.wire}Policies", noun, named[noun.member])
         return page(ctx, "PolicyNames", sorted(holder["inline"]), Marker, MaxItems)
@@ -85,7 +83,7 @@ def _list(noun: AnyNoun) -> Operation:
     return names
 
 
-def _with_inline(noun: AnyNoun, body: Mapping[str, Any], name: str, text: str) -> dict[str, Any]:
+def _with_inline(noun: AnyNoun, body: Mapping[str, Any], name: str, text: str) -> Result:
     spelt = next((known for known in body["inline"] if known.lower() == name.lower()), name)
     inline = {**body["inline"], spelt: text}
     quota = INLINE_QUOTA[noun.segment]
@@ -108,7 +106,7 @@ def _inline_name(noun: AnyNoun, holder: Stored, name: str) -> str:
 
 def _attach(noun: AnyNoun) -> Operation:
     @operation("iam", f"Attach{noun.wire}Policy")
-    def attach(ctx: Context, *, PolicyArn: str, **named: str) -> Mapping[str, Any]:
+    def attach(ctx: Context, *, PolicyArn: str, **named: str) -> Result:
         """Attach a managed policy; attaching it again changes nothing."""
         holder = reach(ctx, f"Attach{noun.wire}Policy", noun, named[noun.member], {"iam:policyarn": (PolicyArn,)})
         check_modifiable(holder)
@@ -124,7 +122,7 @@ def _attach(noun: AnyNoun) -> Operation:
 
 def _detach(noun: AnyNoun) -> Operation:
     @operation("iam", f"Detach{noun.wire}Policy")
-    def detach(ctx: Context, *, PolicyArn: str, **named: str) -> Mapping[str, Any]:
+    def detach(ctx: Context, *, PolicyArn: str, **named: str) -> Result:
         """Detach a managed policy."""
         holder = reach(ctx, f"Detach{noun.wire}Policy", noun, named[noun.member], {"iam:policyarn": (PolicyArn,)})
         check_modifiable(holder)
@@ -150,7 +148,7 @@ def _list_attached(noun: AnyNoun) -> Operation:
         Marker: str | None = None,
         MaxItems: int | None = None,
         **named: str,
-    ) -> Mapping[str, Any]:
+    ) -> Result:
         """Name and ARN of the attached policies."""
         holder = reach(ctx, f"ListAttached{noun.wire}Policies", noun, named[noun.member])
         under = [arn for arn in holder["attached"] if policy_path(arn).startswith(PathPrefix)]
@@ -187,7 +185,7 @@ def can_attach(ctx: Context, arn: str) -> bool:
     return managed_policies.find(arn) is not None or POLICY.find(ctx.world, ctx.identity.account, arn) is not None
 
 
-def _with_attached(noun: AnyNoun, body: Mapping[str, Any], arn: str) -> dict[str, Any]:
+def _with_attached(noun: AnyNoun, body: Mapping[str, Any], arn: str) -> Result:
     if arn in body["attached"]:
         return dict(body)
     if len(body["attached"]) >= ATTACHED_QUOTA:
@@ -218,7 +216,7 @@ def boundary_keys(arn: str | None) -> Keys:
     return {"iam:permissionsboundary": (arn,)} if arn else {}
 
 
-def shown_boundary(holder: Stored) -> dict[str, Any]:
+def shown_boundary(holder: Stored) -> Result:
     """The `PermissionsBoundary` member of results, which is there only when one is set."""
     if not holder.get("boundary"):
         return {}
@@ -232,7 +230,7 @@ def shown_boundary(holder: Stored) -> dict[str, Any]:
 
 def _put_boundary(noun: AnyNoun) -> Operation:
     @operation("iam", f"Put{noun.wire}PermissionsBoundary")
-    def put_boundary(ctx: Context, *, PermissionsBoundary: str, **named: str) -> Mapping[str, Any]:
+    def put_boundary(ctx: Context, *, PermissionsBoundary: str, **named: str) -> Result:
         """Set the permissions boundary."""
         keys = boundary_keys(PermissionsBoundary)
         holder = reach(ctx, f"Put{noun.wire}PermissionsBoundary", noun, named[noun.member], keys)
@@ -246,7 +244,7 @@ def _put_boundary(noun: AnyNoun) -> Operation:
 
 def _delete_boundary(noun: AnyNoun) -> Operation:
     @operation("iam", f"Delete{noun.wire}PermissionsBoundary")
-    def delete_boundary(ctx: Context, **named: str) -> Mapping[str, Any]:
+    def delete_boundary(ctx: Context, **named: str) -> Result:
         """Remove the permissions boundary."""
         holder = reach(ctx, f"Delete{noun.wire}PermissionsBoundary", noun, named[noun.member])
         check_modifiable(holder)
@@ -262,7 +260,7 @@ def _delete_boundary(noun: AnyNoun) -> Operation:
 # -- deletion -----------------------------------------------------------------------------------------------------
 
 
-def check_bare(holder: Stored) -> None:
+def check_bare(holder: Mapping[str, object]) -> None:
     """Refuse to delete what still has policies.
 
     Raises:

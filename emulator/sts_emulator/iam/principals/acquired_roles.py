@@ -20,11 +20,11 @@ from sts_emulator.iam.policies.policy_holders import can_attach
 from sts_emulator.iam.principals import role_templates, roles
 from sts_emulator.iam.principals.role_templates import Blueprint, Template
 from sts_emulator.vending.context import Context
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 
 @operation("iam", "GetRoleTemplateVersion")
-def get_role_template_version(ctx: Context, *, TemplateArn: str, MinorVersion: int | None = None) -> Mapping[str, Any]:
+def get_role_template_version(ctx: Context, *, TemplateArn: str, MinorVersion: int | None = None) -> Result:
     """A template, its policies percent-encoded."""
     permit(ctx, "GetRoleTemplateVersion", TemplateArn)
     template = role_templates.find(TemplateArn, MinorVersion)
@@ -48,7 +48,7 @@ def acquire_role(
     TemplateArn: str,
     TemplateMinorVersion: int | None = None,
     ReplacementValues: Mapping[str, Mapping[str, list[str]]] | None = None,
-) -> Mapping[str, Any]:
+) -> Result:
     """The role of a template with these values: a new one, or the one that was made so before.
 
     No action is called after the operation: the caller needs what it does, with `iam:RoleTemplateARN` where roles are
@@ -140,7 +140,7 @@ def _say_the_same(text: str, other: str) -> bool:
     return bool(_plain(json.loads(text)) == _plain(json.loads(other)))
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     if isinstance(value, dict):
         return {member: _plain(inner) for member, inner in value.items()}
     if isinstance(value, list):
@@ -149,5 +149,5 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _quoted(document: Any) -> str:
+def _quoted(document: object) -> str:
     return quoted(json.dumps(document, separators=(",", ":")))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from sts_emulator.accounts.documents import Group, User, changed
@@ -15,13 +14,13 @@ from sts_emulator.iam.permits import list_under, permit, reach, renamed
 from sts_emulator.iam.policies.policy_holders import check_bare
 from sts_emulator.iam.principals import users
 from sts_emulator.vending.context import Context
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 PER_USER = 10
 
 
 @operation("iam", "CreateGroup")
-def create_group(ctx: Context, *, GroupName: str, Path: str = "/") -> Mapping[str, Any]:
+def create_group(ctx: Context, *, GroupName: str, Path: str = "/") -> Result:
     permit(ctx, "CreateGroup", GROUP.arn(ctx.identity.account, Path, GroupName))
     claim(ctx, GROUP, GroupName)
     group: Group = {**born(ctx, GROUP, Path, GroupName), "inline": {}, "attached": []}
@@ -30,9 +29,7 @@ def create_group(ctx: Context, *, GroupName: str, Path: str = "/") -> Mapping[st
 
 
 @operation("iam", "GetGroup")
-def get_group(
-    ctx: Context, *, GroupName: str, Marker: str | None = None, MaxItems: int | None = None
-) -> Mapping[str, Any]:
+def get_group(ctx: Context, *, GroupName: str, Marker: str | None = None, MaxItems: int | None = None) -> Result:
     """A group and its members."""
     group = reach(ctx, "GetGroup", GROUP, GroupName)
     return {"Group": shown(group), **page(ctx, "Users", members(ctx.world, group), Marker, MaxItems, users.shown)}
@@ -41,7 +38,7 @@ def get_group(
 @operation("iam", "ListGroups")
 def list_groups(
     ctx: Context, *, PathPrefix: str = "/", Marker: str | None = None, MaxItems: int | None = None
-) -> Mapping[str, Any]:
+) -> Result:
     """The account's groups under a path."""
     return page(ctx, "Groups", list_under(ctx, GROUP, PathPrefix), Marker, MaxItems, shown)
 
@@ -49,7 +46,7 @@ def list_groups(
 @operation("iam", "UpdateGroup")
 def update_group(
     ctx: Context, *, GroupName: str, NewPath: str | None = None, NewGroupName: str | None = None
-) -> Mapping[str, Any]:
+) -> Result:
     """Rename or move a group; members and policies stay with it."""
     group = reach(ctx, "UpdateGroup", GROUP, GroupName)
     named = renamed(ctx, GROUP, group, NewPath, NewGroupName)
@@ -67,7 +64,7 @@ def update_group(
 
 
 @operation("iam", "DeleteGroup")
-def delete_group(ctx: Context, *, GroupName: str) -> Mapping[str, Any]:
+def delete_group(ctx: Context, *, GroupName: str) -> Result:
     """Delete a group without members and policies."""
     group = reach(ctx, "DeleteGroup", GROUP, GroupName)
     if members(ctx.world, group):
@@ -78,7 +75,7 @@ def delete_group(ctx: Context, *, GroupName: str) -> Mapping[str, Any]:
 
 
 @operation("iam", "AddUserToGroup")
-def add_user_to_group(ctx: Context, *, GroupName: str, UserName: str) -> Mapping[str, Any]:
+def add_user_to_group(ctx: Context, *, GroupName: str, UserName: str) -> Result:
     """Make a user a member; a member stays one."""
     group, user = _pair(ctx, "AddUserToGroup", GroupName, UserName)
     if group["name"] in user["groups"]:
@@ -90,7 +87,7 @@ def add_user_to_group(ctx: Context, *, GroupName: str, UserName: str) -> Mapping
 
 
 @operation("iam", "RemoveUserFromGroup")
-def remove_user_from_group(ctx: Context, *, GroupName: str, UserName: str) -> Mapping[str, Any]:
+def remove_user_from_group(ctx: Context, *, GroupName: str, UserName: str) -> Result:
     """End a membership; removing who is no member succeeds (recorded 2026-02)."""
     group, user = _pair(ctx, "RemoveUserFromGroup", GroupName, UserName)
     _set_groups(ctx.world, user, lambda known: [member for member in known if member != group["name"]])
@@ -100,14 +97,14 @@ def remove_user_from_group(ctx: Context, *, GroupName: str, UserName: str) -> Ma
 @operation("iam", "ListGroupsForUser")
 def list_groups_for_user(
     ctx: Context, *, UserName: str, Marker: str | None = None, MaxItems: int | None = None
-) -> Mapping[str, Any]:
+) -> Result:
     """The groups that a user is in."""
     user = reach(ctx, "ListGroupsForUser", USER, UserName)
     groups = (ctx.world.get(GROUP.kind, key_of(user["account"], name)) for name in sorted(user["groups"]))
     return page(ctx, "Groups", [group for group in groups if group is not None], Marker, MaxItems, shown)
 
 
-def shown(group: Group) -> dict[str, Any]:
+def shown(group: Group) -> Result:
     """A group as every result shows it."""
     return {
         "Path": group["path"],

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from sts_emulator.accounts.documents import InstanceProfile, Role
 from sts_emulator.accounts.resources import role
@@ -16,7 +15,7 @@ from sts_emulator.iam.permits import list_under, permit, permit_new, reach, reso
 from sts_emulator.iam.principals import roles
 from sts_emulator.iam.principals.protected_roles import check_modifiable
 from sts_emulator.vending.context import Context
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 tag_instance_profile, untag_instance_profile, list_instance_profile_tags = tags.operations(INSTANCE_PROFILE)
 
@@ -24,7 +23,7 @@ tag_instance_profile, untag_instance_profile, list_instance_profile_tags = tags.
 @operation("iam", "CreateInstanceProfile")
 def create_instance_profile(
     ctx: Context, *, InstanceProfileName: str, Path: str = "/", Tags: tags.Pairs | None = None
-) -> Mapping[str, Any]:
+) -> Result:
     """Create an instance profile without a role."""
     labels = tags.checked(INSTANCE_PROFILE, Tags)
     arn = INSTANCE_PROFILE.arn(ctx.identity.account, Path, InstanceProfileName)
@@ -36,7 +35,7 @@ def create_instance_profile(
 
 
 @operation("iam", "GetInstanceProfile")
-def get_instance_profile(ctx: Context, *, InstanceProfileName: str) -> Mapping[str, Any]:
+def get_instance_profile(ctx: Context, *, InstanceProfileName: str) -> Result:
     """One instance profile; always with a list of tags (recorded 2026-02)."""
     profile = reach(ctx, "GetInstanceProfile", INSTANCE_PROFILE, InstanceProfileName)
     return {"InstanceProfile": {**shown(ctx.world, profile), "Tags": tags.shown(profile["tags"])}}
@@ -45,7 +44,7 @@ def get_instance_profile(ctx: Context, *, InstanceProfileName: str) -> Mapping[s
 @operation("iam", "ListInstanceProfiles")
 def list_instance_profiles(
     ctx: Context, *, PathPrefix: str = "/", Marker: str | None = None, MaxItems: int | None = None
-) -> Mapping[str, Any]:
+) -> Result:
     """The account's instance profiles under a path."""
     return _page(ctx, list_under(ctx, INSTANCE_PROFILE, PathPrefix), Marker, MaxItems)
 
@@ -53,14 +52,14 @@ def list_instance_profiles(
 @operation("iam", "ListInstanceProfilesForRole")
 def list_instance_profiles_for_role(
     ctx: Context, *, RoleName: str, Marker: str | None = None, MaxItems: int | None = None
-) -> Mapping[str, Any]:
+) -> Result:
     """The instance profiles that hold a role."""
     holder = reach(ctx, "ListInstanceProfilesForRole", ROLE, RoleName)
     return _page(ctx, roles.profiles_of(ctx.world, holder), Marker, MaxItems)
 
 
 @operation("iam", "AddRoleToInstanceProfile")
-def add_role_to_instance_profile(ctx: Context, *, InstanceProfileName: str, RoleName: str) -> Mapping[str, Any]:
+def add_role_to_instance_profile(ctx: Context, *, InstanceProfileName: str, RoleName: str) -> Result:
     """Put a role into an empty instance profile; the caller must also be allowed to pass that role to EC2."""
     profile, added = _pair(ctx, "AddRoleToInstanceProfile", InstanceProfileName, RoleName)
     permit(ctx, "PassRole", added["arn"], {**resource_keys(ROLE, added), "iam:passedtoservice": ("ec2.amazonaws.com",)})
@@ -72,7 +71,7 @@ def add_role_to_instance_profile(ctx: Context, *, InstanceProfileName: str, Role
 
 
 @operation("iam", "RemoveRoleFromInstanceProfile")
-def remove_role_from_instance_profile(ctx: Context, *, InstanceProfileName: str, RoleName: str) -> Mapping[str, Any]:
+def remove_role_from_instance_profile(ctx: Context, *, InstanceProfileName: str, RoleName: str) -> Result:
     """Take a role out of an instance profile."""
     profile, removed = _pair(ctx, "RemoveRoleFromInstanceProfile", InstanceProfileName, RoleName)
     check_modifiable(removed)
@@ -84,7 +83,7 @@ def remove_role_from_instance_profile(ctx: Context, *, InstanceProfileName: str,
 
 
 @operation("iam", "DeleteInstanceProfile")
-def delete_instance_profile(ctx: Context, *, InstanceProfileName: str) -> Mapping[str, Any]:
+def delete_instance_profile(ctx: Context, *, InstanceProfileName: str) -> Result:
     """Delete an empty instance profile."""
     profile = reach(ctx, "DeleteInstanceProfile", INSTANCE_PROFILE, InstanceProfileName)
     if profile["roles"]:
@@ -94,7 +93,7 @@ def delete_instance_profile(ctx: Context, *, InstanceProfileName: str) -> Mappin
     return {}
 
 
-def shown(world: World, profile: InstanceProfile) -> dict[str, Any]:
+def shown(world: World, profile: InstanceProfile) -> Result:
     """An instance profile with its role, as every result shows it."""
     inside = (role(world, profile["account"], name) for name in profile["roles"])
     return {
@@ -107,7 +106,7 @@ def shown(world: World, profile: InstanceProfile) -> dict[str, Any]:
     }
 
 
-def _page(ctx: Context, profiles: Sequence[InstanceProfile], marker: str | None, limit: int | None) -> dict[str, Any]:
+def _page(ctx: Context, profiles: Sequence[InstanceProfile], marker: str | None, limit: int | None) -> Result:
     return page(ctx, "InstanceProfiles", profiles, marker, limit, lambda profile: shown(ctx.world, profile))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from sts_emulator.accounts.documents import InstanceProfile, Role, changed
@@ -18,7 +17,7 @@ from sts_emulator.iam.principals.protected_roles import RESERVED, SERVICE_LINKED
 from sts_emulator.iam.signin_durations import check_one_of
 from sts_emulator.vending.assume import DEFAULT_MAX_DURATION
 from sts_emulator.vending.context import Context
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 tag_role, untag_role, list_role_tags = tags.operations(ROLE)
 
@@ -35,7 +34,7 @@ def create_role(
     MaxSigninSessionDuration: int | None = None,
     PermissionsBoundary: str | None = None,
     Tags: tags.Pairs | None = None,
-) -> Mapping[str, Any]:
+) -> Result:
     """Create a role; the result echoes the trust policy as given, without description and duration.
 
     Source: docs/aws/iam.md, "Members of results".
@@ -72,7 +71,7 @@ def create_role(
 
 
 @operation("iam", "GetRole")
-def get_role(ctx: Context, *, RoleName: str) -> Mapping[str, Any]:
+def get_role(ctx: Context, *, RoleName: str) -> Result:
     """One role with everything that is set, and when it was last used."""
     role = reach(ctx, "GetRole", ROLE, RoleName)
     return {
@@ -88,7 +87,7 @@ def get_role(ctx: Context, *, RoleName: str) -> Mapping[str, Any]:
 @operation("iam", "ListRoles")
 def list_roles(
     ctx: Context, *, PathPrefix: str = "/", Marker: str | None = None, MaxItems: int | None = None
-) -> Mapping[str, Any]:
+) -> Result:
     """The account's roles under a path, without tags, boundary and last use (docs/aws/iam.md, "Members of results")."""
     under = list_under(ctx, ROLE, PathPrefix)
     return page(ctx, "Roles", under, Marker, MaxItems, lambda role: shown_in_list(ctx.world, role))
@@ -103,7 +102,7 @@ def update_role(
     MaxSessionDuration: int | None = None,
     MaxSigninSessionDuration: int | None = None,
     ResetMaxSigninSessionDuration: bool = False,
-) -> Mapping[str, Any]:
+) -> Result:
     """Change description and durations; what is left out stays."""
     role = reach(ctx, "UpdateRole", ROLE, RoleName)
     check_one_of(MaxSigninSessionDuration, reset=ResetMaxSigninSessionDuration)
@@ -127,7 +126,7 @@ def update_role(
 
 
 @operation("iam", "UpdateRoleDescription")
-def update_role_description(ctx: Context, *, RoleName: str, Description: str) -> Mapping[str, Any]:
+def update_role_description(ctx: Context, *, RoleName: str, Description: str) -> Result:
     """Change the description; the result leaves out durations, tags and boundary (recorded 2026-09)."""
     role = reach(ctx, "UpdateRoleDescription", ROLE, RoleName)
     new = ctx.world.update(ROLE.kind, ROLE.key(role), changed(description=Description))
@@ -135,7 +134,7 @@ def update_role_description(ctx: Context, *, RoleName: str, Description: str) ->
 
 
 @operation("iam", "UpdateAssumeRolePolicy")
-def update_assume_role_policy(ctx: Context, *, RoleName: str, PolicyDocument: str) -> Mapping[str, Any]:
+def update_assume_role_policy(ctx: Context, *, RoleName: str, PolicyDocument: str) -> Result:
     """Replace the trust policy."""
     role = reach(ctx, "UpdateAssumeRolePolicy", ROLE, RoleName)
     check_modifiable(role)
@@ -145,7 +144,7 @@ def update_assume_role_policy(ctx: Context, *, RoleName: str, PolicyDocument: st
 
 
 @operation("iam", "DeleteRole")
-def delete_role(ctx: Context, *, RoleName: str) -> Mapping[str, Any]:
+def delete_role(ctx: Context, *, RoleName: str) -> Result:
     """Delete a role that has no policies and stands in no instance profile; its sessions end with it."""
     role = reach(ctx, "DeleteRole", ROLE, RoleName)
     check_modifiable(role)
@@ -157,7 +156,7 @@ def delete_role(ctx: Context, *, RoleName: str) -> Mapping[str, Any]:
     return {}
 
 
-def shown(world: World, role: Role) -> dict[str, Any]:
+def shown(world: World, role: Role) -> Result:
     """A role as every result shows it, and no more."""
     return {
         "Path": role["path"],
@@ -169,7 +168,7 @@ def shown(world: World, role: Role) -> dict[str, Any]:
     }
 
 
-def shown_in_list(world: World, role: Role) -> dict[str, Any]:
+def shown_in_list(world: World, role: Role) -> Result:
     """A role as ListRoles shows it."""
     result = {**shown(world, role), **_description(role), "MaxSessionDuration": role["max_duration"]}
     if role.get("max_signin_duration"):
@@ -179,7 +178,7 @@ def shown_in_list(world: World, role: Role) -> dict[str, Any]:
     return result
 
 
-def last_used(world: World, role: Role) -> dict[str, Any]:
+def last_used(world: World, role: Role) -> Result:
     """`RoleLastUsed`: an empty element for a role that was not used."""
     used = world.touched(ROLE.kind, role["id"])
     return {"LastUsedDate": used[0], "Region": used[1]} if used else {}

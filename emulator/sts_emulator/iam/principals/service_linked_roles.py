@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import uuid
-from collections.abc import Mapping
 from typing import Any
 
 from sts_emulator.accounts import documents
@@ -19,7 +18,7 @@ from sts_emulator.iam.principals import linked_services, roles
 from sts_emulator.iam.principals.protected_roles import SERVICE_LINKED, is_service_linked
 from sts_emulator.vending.assume import DEFAULT_MAX_DURATION
 from sts_emulator.vending.context import Context
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 TASK = re.compile(r"task/aws-service-role/[^/]{1,128}/[^/]{1,64}/[0-9a-f-]{36}")
 
@@ -27,7 +26,7 @@ TASK = re.compile(r"task/aws-service-role/[^/]{1,128}/[^/]{1,64}/[0-9a-f-]{36}")
 @operation("iam", "CreateServiceLinkedRole")
 def create_service_linked_role(
     ctx: Context, *, AWSServiceName: str, Description: str = "", CustomSuffix: str | None = None
-) -> Mapping[str, Any]:
+) -> Result:
     """Make the role of a service."""
     known = linked_services.find(AWSServiceName)
     path = f"{SERVICE_LINKED}{AWSServiceName}/"
@@ -81,7 +80,7 @@ def _make(
 
 
 @operation("iam", "DeleteServiceLinkedRole")
-def delete_service_linked_role(ctx: Context, *, RoleName: str) -> Mapping[str, Any]:
+def delete_service_linked_role(ctx: Context, *, RoleName: str) -> Result:
     """Delete a service's role; no service here holds on to it, so it is gone at once."""
     role = reach(ctx, "DeleteServiceLinkedRole", ROLE, RoleName)
     if not is_service_linked(role):
@@ -96,7 +95,7 @@ def delete_service_linked_role(ctx: Context, *, RoleName: str) -> Mapping[str, A
 
 
 @operation("iam", "GetServiceLinkedRoleDeletionStatus")
-def get_service_linked_role_deletion_status(ctx: Context, *, DeletionTaskId: str) -> Mapping[str, Any]:
+def get_service_linked_role_deletion_status(ctx: Context, *, DeletionTaskId: str) -> Result:
     """How a deletion went."""
     account = ctx.identity.account
     task = ctx.world.get(documents.ROLE_DELETION, f"{account}/{DeletionTaskId}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from sts_emulator.accounts import documents
@@ -18,7 +17,7 @@ from sts_emulator.iam.paging import page
 from sts_emulator.iam.permits import list_under, permit_new, reach, reach_user, renamed
 from sts_emulator.iam.policies.policy_holders import boundary_keys, check_bare, check_boundary, shown_boundary
 from sts_emulator.vending.context import Context
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, Wire, operation
 
 # What belongs to a user by its unique id; the files that own these kinds import this one.
 CREDENTIALS: tuple[Kind[Any], ...] = (Kind("service-credential"), Kind("ssh-public-key"))
@@ -35,7 +34,7 @@ def create_user(
     Path: str = "/",
     PermissionsBoundary: str | None = None,
     Tags: tags.Pairs | None = None,
-) -> Mapping[str, Any]:
+) -> Result:
     labels = tags.checked(USER, Tags)
     arn = USER.arn(ctx.identity.account, Path, UserName)
     permit_new(ctx, "CreateUser", USER, arn, labels, boundary_keys(PermissionsBoundary))
@@ -56,7 +55,7 @@ def create_user(
 
 
 @operation("iam", "GetUser")
-def get_user(ctx: Context, *, UserName: str | None = None) -> Mapping[str, Any]:
+def get_user(ctx: Context, *, UserName: str | None = None) -> Result:
     """One user; without a name the caller, who may also be the account's root."""
     user = reach_user(ctx, "GetUser", UserName)
     if user is None:
@@ -67,15 +66,13 @@ def get_user(ctx: Context, *, UserName: str | None = None) -> Mapping[str, Any]:
 @operation("iam", "ListUsers")
 def list_users(
     ctx: Context, *, PathPrefix: str = "/", Marker: str | None = None, MaxItems: int | None = None
-) -> Mapping[str, Any]:
+) -> Result:
     """The account's users under a path, without tags and boundary."""
     return page(ctx, "Users", list_under(ctx, USER, PathPrefix), Marker, MaxItems, shown)
 
 
 @operation("iam", "UpdateUser")
-def update_user(
-    ctx: Context, *, UserName: str, NewPath: str | None = None, NewUserName: str | None = None
-) -> Mapping[str, Any]:
+def update_user(ctx: Context, *, UserName: str, NewPath: str | None = None, NewUserName: str | None = None) -> Result:
     """Rename or move a user; keys, groups, devices and policies stay with it."""
     user = reach(ctx, "UpdateUser", USER, UserName)
     named = renamed(ctx, USER, user, NewPath, NewUserName)
@@ -90,7 +87,7 @@ def update_user(
 
 
 @operation("iam", "DeleteUser")
-def delete_user(ctx: Context, *, UserName: str) -> Mapping[str, Any]:
+def delete_user(ctx: Context, *, UserName: str) -> Result:
     """Delete a user that has nothing left: no policies, groups, keys, password, devices or other credentials."""
     user = reach(ctx, "DeleteUser", USER, UserName)
     check_bare(user)
@@ -110,9 +107,9 @@ def delete_user(ctx: Context, *, UserName: str) -> Mapping[str, Any]:
     return {}
 
 
-def shown(user: User) -> dict[str, Any]:
+def shown(user: User) -> Result:
     """A user as every result shows it."""
-    result = {
+    result: dict[str, Wire] = {
         "Path": user["path"],
         "UserName": user["name"],
         "UserId": user["id"],
@@ -146,7 +143,7 @@ def by_id(world: World, identifier: str) -> User | None:
     return world.find(USER.kind, identifier)
 
 
-def _shown_root(ctx: Context) -> dict[str, Any]:
+def _shown_root(ctx: Context) -> Result:
     account = ctx.identity.account
     known: Stored = ctx.world.get(documents.ACCOUNT, account) or {}
     return {"UserId": account, "Arn": root_arn(account), "CreateDate": known.get("created", int(ctx.world.now()))}

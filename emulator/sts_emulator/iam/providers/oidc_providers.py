@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 from urllib.parse import urlsplit
 
 from sts_emulator.accounts.documents import changed
-from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.errors import AwsError
 from sts_emulator.iam import tags
 from sts_emulator.iam.nouns import OIDC_PROVIDER, listing, over_quota
 from sts_emulator.iam.permits import consult, permit, permit_new, reach
 from sts_emulator.iam.providers import propagation
+from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.vending.context import Context
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 CLIENT_IDS = 100
 THUMBPRINTS = 5
@@ -33,8 +32,8 @@ def create_open_id_connect_provider(
     ClientIDList: list[str] | None = None,
     ThumbprintList: list[str] | None = None,
     Tags: tags.Pairs | None = None,
-    **given: Any,
-) -> Mapping[str, Any]:
+    **given: object,
+) -> Result:
     """Believe an issuer. Its keys are fetched, or served from this world, when a token comes; never here."""
     labels = tags.checked(OIDC_PROVIDER, Tags)
     url = _without_scheme(Url)
@@ -65,7 +64,7 @@ def create_open_id_connect_provider(
 
 
 @operation("iam", "GetOpenIDConnectProvider")
-def get_open_id_connect_provider(ctx: Context, *, OpenIDConnectProviderArn: str) -> Mapping[str, Any]:
+def get_open_id_connect_provider(ctx: Context, *, OpenIDConnectProviderArn: str) -> Result:
     """One provider; its URL is without scheme."""
     provider = reach(ctx, "GetOpenIDConnectProvider", OIDC_PROVIDER, OpenIDConnectProviderArn)
     return {
@@ -79,7 +78,7 @@ def get_open_id_connect_provider(ctx: Context, *, OpenIDConnectProviderArn: str)
 
 
 @operation("iam", "ListOpenIDConnectProviders")
-def list_open_id_connect_providers(ctx: Context) -> Mapping[str, Any]:
+def list_open_id_connect_providers(ctx: Context) -> Result:
     """The ARNs of the account's providers, all at once."""
     account = ctx.identity.account
     permit(ctx, "ListOpenIDConnectProviders", OIDC_PROVIDER.arn(account, "/", "*"))
@@ -90,7 +89,7 @@ def list_open_id_connect_providers(ctx: Context) -> Mapping[str, Any]:
 @operation("iam", "UpdateOpenIDConnectProviderThumbprint")
 def update_open_id_connect_provider_thumbprint(
     ctx: Context, *, OpenIDConnectProviderArn: str, ThumbprintList: list[str]
-) -> Mapping[str, Any]:
+) -> Result:
     """Replace the thumbprints."""
     provider = reach(ctx, "UpdateOpenIDConnectProviderThumbprint", OIDC_PROVIDER, OpenIDConnectProviderArn)
     if not ThumbprintList:
@@ -104,11 +103,11 @@ def update_open_id_connect_provider(
     ctx: Context,
     *,
     OpenIDConnectProviderArn: str,
-    ContextProvider: Mapping[str, Any] | None = None,
+    ContextProvider: JsonObject | None = None,
     IdentityCenterInstanceArn: str = "",
     RemoveContextProvider: bool = False,
     RemoveIdentityCenterInstance: bool = False,
-) -> Mapping[str, Any]:
+) -> Result:
     """Set up trusted identity propagation, change it, or take it away."""
     given = {
         "ContextProvider": ContextProvider,
@@ -127,9 +126,7 @@ def update_open_id_connect_provider(
 
 
 @operation("iam", "AddClientIDToOpenIDConnectProvider")
-def add_client_id_to_open_id_connect_provider(
-    ctx: Context, *, OpenIDConnectProviderArn: str, ClientID: str
-) -> Mapping[str, Any]:
+def add_client_id_to_open_id_connect_provider(ctx: Context, *, OpenIDConnectProviderArn: str, ClientID: str) -> Result:
     """Accept one more audience; one that is there already stays."""
     provider = reach(ctx, "AddClientIDToOpenIDConnectProvider", OIDC_PROVIDER, OpenIDConnectProviderArn)
     known = provider["client_ids"]
@@ -144,7 +141,7 @@ def add_client_id_to_open_id_connect_provider(
 @operation("iam", "RemoveClientIDFromOpenIDConnectProvider")
 def remove_client_id_from_open_id_connect_provider(
     ctx: Context, *, OpenIDConnectProviderArn: str, ClientID: str
-) -> Mapping[str, Any]:
+) -> Result:
     """Accept an audience no longer; one that is not there is no error."""
     provider = reach(ctx, "RemoveClientIDFromOpenIDConnectProvider", OIDC_PROVIDER, OpenIDConnectProviderArn)
     _update(ctx, provider, client_ids=[client for client in provider["client_ids"] if client != ClientID])
@@ -152,7 +149,7 @@ def remove_client_id_from_open_id_connect_provider(
 
 
 @operation("iam", "DeleteOpenIDConnectProvider")
-def delete_open_id_connect_provider(ctx: Context, *, OpenIDConnectProviderArn: str) -> Mapping[str, Any]:
+def delete_open_id_connect_provider(ctx: Context, *, OpenIDConnectProviderArn: str) -> Result:
     """Stop believing an issuer."""
     provider = consult(ctx, "DeleteOpenIDConnectProvider", OIDC_PROVIDER, OpenIDConnectProviderArn)
     if provider is None:
@@ -187,5 +184,5 @@ def _thumbprints(given: list[str]) -> list[str]:
     return [thumbprint.lower() for thumbprint in given]
 
 
-def _update(ctx: Context, provider: Stored, **members: Any) -> None:
+def _update(ctx: Context, provider: Mapping[str, object], **members: object) -> None:
     ctx.world.update(OIDC_PROVIDER.kind, OIDC_PROVIDER.key(provider), changed(**members))

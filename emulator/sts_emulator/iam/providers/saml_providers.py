@@ -7,7 +7,7 @@ import secrets
 import string
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Final, TypedDict
+from typing import Final, TypedDict
 
 from sts_emulator.accounts import documents
 from sts_emulator.accounts.documents import SamlProvider, changed
@@ -20,7 +20,7 @@ from sts_emulator.iam.permits import permit, permit_new, reach
 from sts_emulator.iam.providers import propagation
 from sts_emulator.vending.context import Context
 from sts_emulator.wire import xml
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 SAML_PROVIDER: Final = Noun(
     documents.SAML_PROVIDER,
@@ -55,8 +55,8 @@ def create_saml_provider(
     Tags: list[Mapping[str, str]] | None = None,
     AssertionEncryptionMode: str = "",
     AddPrivateKey: str = "",
-    **propagated: Any,
-) -> Mapping[str, Any]:
+    **propagated: object,
+) -> Result:
     """Register an identity provider by its metadata."""
     account = ctx.identity.account
     arn = SAML_PROVIDER.arn(account, "/", Name)
@@ -98,8 +98,8 @@ def update_saml_provider(
     AssertionEncryptionMode: str = "",
     AddPrivateKey: str = "",
     RemovePrivateKey: str = "",
-    **propagated: Any,
-) -> Mapping[str, Any]:
+    **propagated: object,
+) -> Result:
     """Replace the metadata, change the encryption mode, add or remove a private key, set up propagation."""
     now = int(ctx.world.now())
     issuers = _issuers(SAMLMetadataDocument, now) if SAMLMetadataDocument else ()
@@ -130,7 +130,7 @@ def update_saml_provider(
 
 
 @operation("iam", "GetSAMLProvider")
-def get_saml_provider(ctx: Context, *, SAMLProviderArn: str) -> Mapping[str, Any]:
+def get_saml_provider(ctx: Context, *, SAMLProviderArn: str) -> Result:
     """Everything about a provider but its private keys."""
     provider = reach(ctx, "GetSAMLProvider", SAML_PROVIDER, SAMLProviderArn)
     return {
@@ -152,7 +152,7 @@ def get_saml_provider(ctx: Context, *, SAMLProviderArn: str) -> Mapping[str, Any
 
 
 @operation("iam", "ListSAMLProviders")
-def list_saml_providers(ctx: Context) -> Mapping[str, Any]:
+def list_saml_providers(ctx: Context) -> Result:
     """The account's providers, in the order of their names."""
     permit(ctx, "ListSAMLProviders", "*")
     providers = ctx.world.page(SAML_PROVIDER.kind, f"{ctx.identity.account}/")

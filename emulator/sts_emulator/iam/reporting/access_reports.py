@@ -19,7 +19,7 @@ from sts_emulator.iam.permits import permit
 from sts_emulator.iam.reporting.policy_sources import Source, reach_holder, sources
 from sts_emulator.iam.reporting.service_use import done, keep, no_job, principal, services, uses
 from sts_emulator.vending.context import Context
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 _SHARED: Final = {"sso-admin": "sso", "sso-oidc": "sso"}  # models whose operations are of one service to IAM
 
@@ -28,9 +28,7 @@ _SHARED: Final = {"sso-admin": "sso", "sso-oidc": "sso"}  # models whose operati
 
 
 @operation("iam", "GenerateServiceLastAccessedDetails")
-def generate_service_last_accessed_details(
-    ctx: Context, *, Arn: str, Granularity: str = "SERVICE_LEVEL"
-) -> Mapping[str, Any]:
+def generate_service_last_accessed_details(ctx: Context, *, Arn: str, Granularity: str = "SERVICE_LEVEL") -> Result:
     """Start a report on the services that a user, group, role or policy allows; it is ready at once."""
     entities, texts = _named(ctx, Arn)
     job: LastAccessedJob = {
@@ -52,15 +50,13 @@ def get_service_last_accessed_details(
     return _last_accessed(ctx, job, Marker, MaxItems)
 
 
-async def _last_accessed(
-    ctx: Context, job: LastAccessedJob, marker: str | None, limit: int | None
-) -> Mapping[str, Any]:
+async def _last_accessed(ctx: Context, job: LastAccessedJob, marker: str | None, limit: int | None) -> Result:
     seen = await uses(ctx, principal)
     holders = _holders(ctx.world, job)
 
-    def service(name: str) -> dict[str, Any]:
+    def service(name: str) -> Result:
         calls = [use for entity in holders if (use := seen.get((name, entity)))]
-        shown = {"ServiceName": name, "ServiceNamespace": name, "TotalAuthenticatedEntities": len(calls)}
+        shown: Result = {"ServiceName": name, "ServiceNamespace": name, "TotalAuthenticatedEntities": len(calls)}
         last = max(calls, key=lambda use: use.at, default=None)
         if last is None:
             return shown
@@ -86,7 +82,7 @@ def get_service_last_accessed_details_with_entities(
 
 async def _with_entities(
     ctx: Context, job: LastAccessedJob, service: str, marker: str | None, limit: int | None
-) -> Mapping[str, Any]:
+) -> Result:
     seen = await uses(ctx, principal)
     holders = _holders(ctx.world, job) if service in job["services"] else {}
 
@@ -94,7 +90,7 @@ async def _with_entities(
         use = seen.get((service, identifier))
         return (-use.at if use else 0, holders[identifier][1]["arn"])
 
-    def entity(identifier: str) -> dict[str, Any]:
+    def entity(identifier: str) -> Result:
         noun, holder = holders[identifier]
         use = seen.get((service, identifier))
         told = {
@@ -164,7 +160,7 @@ def _job(ctx: Context, action: str, identifier: str) -> LastAccessedJob:
 @operation("iam", "ListPoliciesGrantingServiceAccess")
 def list_policies_granting_service_access(
     ctx: Context, *, Arn: str, ServiceNamespaces: Sequence[str], Marker: str | None = None
-) -> Mapping[str, Any]:
+) -> Result:
     """For each service the policies of a user, group or role that let it do something there.
 
     Each policy is looked at alone; conditions and resources are not (what is recorded of resources is less than a
@@ -173,7 +169,7 @@ def list_policies_granting_service_access(
     noun, holder = reach_holder(ctx, "ListPoliciesGrantingServiceAccess", Arn)
     listed = sources(ctx.world, noun, holder)
 
-    def entry(service: str) -> dict[str, Any]:
+    def entry(service: str) -> Result:
         granting = [_granting(source) for source in listed if service.lower() in services([source.text], [service])]
         return {"ServiceNamespace": service, "Policies": granting}
 

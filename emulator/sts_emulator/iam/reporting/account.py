@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from typing import Any
 
 from sts_emulator.accounts import documents
 from sts_emulator.accounts.documents import changed
@@ -25,7 +24,7 @@ from sts_emulator.iam.principals import groups
 from sts_emulator.iam.principals.users import devices_of, fido_devices, keys_of
 from sts_emulator.policy.saving.validate import QUOTAS
 from sts_emulator.vending.context import Context
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 KIND = documents.ACCOUNT
 NEW_TOKENS = "v2Token"  # valid in all regions; what the global endpoint gives unless told is v1Token
@@ -37,7 +36,7 @@ def settings(world: World, account: str) -> Stored:
     return world.get(KIND, account) or {}
 
 
-def change(ctx: Context, **members: Any) -> None:
+def change(ctx: Context, **members: object) -> None:
     """Set members of the caller's account; one that is set to None is removed."""
     account = ctx.identity.account
     if ctx.world.get(KIND, account) is None:
@@ -49,7 +48,7 @@ def change(ctx: Context, **members: Any) -> None:
 
 
 @operation("iam", "CreateAccountAlias")
-def create_account_alias(ctx: Context, *, AccountAlias: str) -> Mapping[str, Any]:
+def create_account_alias(ctx: Context, *, AccountAlias: str) -> Result:
     """Give the account its alias, in place of the one it has; one alias is one account's."""
     permit(ctx, "CreateAccountAlias", "*")
     account = ctx.identity.account
@@ -62,7 +61,7 @@ def create_account_alias(ctx: Context, *, AccountAlias: str) -> Mapping[str, Any
 
 
 @operation("iam", "ListAccountAliases")
-def list_account_aliases(ctx: Context, *, Marker: str | None = None, MaxItems: int | None = None) -> Mapping[str, Any]:
+def list_account_aliases(ctx: Context, *, Marker: str | None = None, MaxItems: int | None = None) -> Result:
     """The account's alias, if it has one, as a list."""
     permit(ctx, "ListAccountAliases", "*")
     alias = settings(ctx.world, ctx.identity.account).get("alias")
@@ -70,7 +69,7 @@ def list_account_aliases(ctx: Context, *, Marker: str | None = None, MaxItems: i
 
 
 @operation("iam", "DeleteAccountAlias")
-def delete_account_alias(ctx: Context, *, AccountAlias: str) -> Mapping[str, Any]:
+def delete_account_alias(ctx: Context, *, AccountAlias: str) -> Result:
     """Take the alias away."""
     permit(ctx, "DeleteAccountAlias", "*")
     if settings(ctx.world, ctx.identity.account).get("alias") != AccountAlias:
@@ -83,7 +82,7 @@ def delete_account_alias(ctx: Context, *, AccountAlias: str) -> Mapping[str, Any
 
 
 @operation("iam", "GetAccountSummary")
-def get_account_summary(ctx: Context) -> Mapping[str, Any]:
+def get_account_summary(ctx: Context) -> Result:
     """How many of everything there are, and how many there may be."""
     permit(ctx, "GetAccountSummary", "*")
     account = ctx.identity.account
@@ -118,7 +117,7 @@ def _counts(world: World, account: str) -> dict[str, int]:
     devices = [*listing(world, MFA_DEVICE, account), *fido_devices(world, account)]
     attached, bounding = policies.usage(world, account)
 
-    def count(kind: Kind[Any]) -> int:
+    def count(kind: Kind[Mapping[str, object]]) -> int:
         return world.count(kind, f"{account}/")
 
     return {
@@ -144,7 +143,7 @@ def _counts(world: World, account: str) -> dict[str, int]:
 
 
 @operation("iam", "SetSecurityTokenServicePreferences")
-def set_security_token_service_preferences(ctx: Context, *, GlobalEndpointTokenVersion: str) -> Mapping[str, Any]:
+def set_security_token_service_preferences(ctx: Context, *, GlobalEndpointTokenVersion: str) -> Result:
     """Say which format of session token STS's global endpoint issues; here both are one, and the choice is kept."""
     permit(ctx, "SetSecurityTokenServicePreferences", "*")
     change(ctx, token_version=GlobalEndpointTokenVersion)
@@ -152,7 +151,7 @@ def set_security_token_service_preferences(ctx: Context, *, GlobalEndpointTokenV
 
 
 @operation("iam", "EnableOutboundWebIdentityFederation")
-def enable_outbound_web_identity_federation(ctx: Context) -> Mapping[str, Any]:
+def enable_outbound_web_identity_federation(ctx: Context) -> Result:
     """Let principals of the account get signed tokens for others; the issuer stays the same for good."""
     permit(ctx, "EnableOutboundWebIdentityFederation", "*")
     known = settings(ctx.world, ctx.identity.account)
@@ -164,7 +163,7 @@ def enable_outbound_web_identity_federation(ctx: Context) -> Mapping[str, Any]:
 
 
 @operation("iam", "DisableOutboundWebIdentityFederation")
-def disable_outbound_web_identity_federation(ctx: Context) -> Mapping[str, Any]:
+def disable_outbound_web_identity_federation(ctx: Context) -> Result:
     """Stop issuing tokens for others."""
     permit(ctx, "DisableOutboundWebIdentityFederation", "*")
     _check_outbound(ctx)
@@ -173,7 +172,7 @@ def disable_outbound_web_identity_federation(ctx: Context) -> Mapping[str, Any]:
 
 
 @operation("iam", "GetOutboundWebIdentityFederationInfo")
-def get_outbound_web_identity_federation_info(ctx: Context) -> Mapping[str, Any]:
+def get_outbound_web_identity_federation_info(ctx: Context) -> Result:
     """The account's issuer."""
     permit(ctx, "GetOutboundWebIdentityFederationInfo", "*")
     _check_outbound(ctx)

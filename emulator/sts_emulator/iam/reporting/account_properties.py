@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from sts_emulator.core.errors import AwsError
 from sts_emulator.iam.permits import permit
 from sts_emulator.iam.principals import service_linked_roles
 from sts_emulator.iam.reporting import account
 from sts_emulator.vending.context import Context
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 NAMESPACE: Final = "RoleManager"
 ENABLED: Final = f"{NAMESPACE}/Enabled"
@@ -18,7 +18,7 @@ SERVICE: Final = "role-manager.iam.amazonaws.com"
 
 
 @operation("iam", "GetAccountProperties")
-def get_account_properties(ctx: Context) -> Mapping[str, Any]:
+def get_account_properties(ctx: Context) -> Result:
     """The switches, as texts."""
     permit(ctx, "GetAccountProperties", "*", {"iam:accountpropertynamespaces": (NAMESPACE,)})
     enabled = account.settings(ctx.world, ctx.identity.account).get("role_manager", False)
@@ -26,7 +26,7 @@ def get_account_properties(ctx: Context) -> Mapping[str, Any]:
 
 
 @operation("iam", "PutAccountProperties")
-def put_account_properties(ctx: Context, *, Properties: Mapping[str, str]) -> Mapping[str, Any]:
+def put_account_properties(ctx: Context, *, Properties: Mapping[str, str]) -> Result:
     """Set switches of one namespace; what is named beside a known one is ignored, as AWS does (recorded 2026-09)."""
     namespaces = tuple(sorted({name.partition("/")[0] for name in Properties}))
     permit(ctx, "PutAccountProperties", "*", {"iam:accountpropertynamespaces": namespaces})

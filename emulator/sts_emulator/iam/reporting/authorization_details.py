@@ -12,14 +12,14 @@ from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.iam import tags
 from sts_emulator.iam.nouns import GROUP, POLICY, ROLE, USER, AnyNoun, listing
-from sts_emulator.iam.paging import LISTING
+from sts_emulator.iam.paging import part
 from sts_emulator.iam.permits import permit
 from sts_emulator.iam.policies import managed as policies
 from sts_emulator.iam.policies.policy_documents import quoted
 from sts_emulator.iam.policies.policy_holders import attached_policy, shown_boundary
 from sts_emulator.iam.principals import instance_profiles, roles, users
 from sts_emulator.vending.context import Context
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 LISTS = {
     "LocalManagedPolicy": "Policies",
@@ -33,27 +33,19 @@ LISTS = {
 @operation("iam", "GetAccountAuthorizationDetails")
 def get_account_authorization_details(
     ctx: Context, *, Filter: list[str] | None = None, MaxItems: int | None = None, Marker: str | None = None
-) -> Mapping[str, Any]:
+) -> Result:
     """Policies, users, roles and groups in full; of AWS's own policies those that are in use."""
     permit(ctx, "GetAccountAuthorizationDetails", "*")
     kinds = [kind for kind in LISTS if not Filter or kind in Filter]
     things = [(kind, thing) for kind in kinds for thing in _things(ctx.world, ctx.identity.account, kind)]
-    part = _page(ctx, "+".join(kinds), things, Marker, MaxItems)
-    result: dict[str, Any] = {name: [] for name in LISTS.values()}
-    for kind, thing in part.pop("things"):
-        result[LISTS[kind]].append(_detail(ctx.world, ctx.identity.account, kind, thing))
-    return {**result, **part}
-
-
-def _page(
-    ctx: Context, kinds: str, things: list[tuple[str, Stored]], marker: str | None, limit: int | None
-) -> dict[str, Any]:
-    """A page whose marker belongs to one filter."""
     try:
-        part = LISTING.page(ctx, "things", things, marker, limit, of=kinds)
+        shown, rest = part(ctx, "+".join(kinds), things, Marker, MaxItems)
     except AwsError:
         raise AwsError("ValidationError", "Marker and Filter do not match") from None
-    return {**part, "IsTruncated": LISTING.token in part}
+    lists: dict[str, list[Result]] = {name: [] for name in LISTS.values()}
+    for kind, thing in shown:
+        lists[LISTS[kind]].append(_detail(ctx.world, ctx.identity.account, kind, thing))
+    return {**lists, **rest}
 
 
 def _things(world: World, account: str, kind: str) -> list[Stored]:
@@ -66,7 +58,7 @@ def _things(world: World, account: str, kind: str) -> list[Stored]:
     return listing(world, nouns[kind], account)
 
 
-def _detail(world: World, account: str, kind: str, thing: Any) -> dict[str, Any]:
+def _detail(world: World, account: str, kind: str, thing: Any) -> Result:
     if LISTS[kind] == "Policies":
         return _policy(world, account, thing)
     if kind == "User":
@@ -84,7 +76,7 @@ def _detail(world: World, account: str, kind: str, thing: Any) -> dict[str, Any]
     }
 
 
-def _policy(world: World, account: str, policy: Policy) -> dict[str, Any]:
+def _policy(world: World, account: str, policy: Policy) -> Result:
     result = {
         **policies.shown(world, account, policy),
         "PolicyVersionList": [policies.version_with_document(policy, name) for name in policies.newest_first(policy)],
@@ -94,21 +86,18 @@ def _policy(world: World, account: str, policy: Policy) -> dict[str, Any]:
     return result
 
 
-def _user(user: User) -> dict[str, Any]:
+def _user(user: User) -> Result:
     result = {
-        **users.shown(user),
+        **{name: value for name, value in users.shown(user).items() if name != "PasswordLastUsed"},
         "GroupList": sorted(user["groups"]),
         "AttachedManagedPolicies": [attached_policy(arn) for arn in user["attached"]],
         **shown_boundary(user),
         "Tags": tags.shown(user["tags"]),
     }
-    result.pop("PasswordLastUsed", None)
-    if user["inline"]:
-        result["UserPolicyList"] = _inline(user)
-    return result
+    return {**result, "UserPolicyList": _inline(user)} if user["inline"] else result
 
 
-def _role(world: World, role: Role) -> dict[str, Any]:
+def _role(world: World, role: Role) -> Result:
     profiles = roles.profiles_of(world, role)
     return {
         **roles.shown(world, role),

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 from sts_emulator.core.errors import AwsError
 from sts_emulator.iam.permits import permit
@@ -11,12 +10,14 @@ from sts_emulator.iam.reporting.policy_sources import boundary, reach_holder, so
 from sts_emulator.policy.deciding.document import ELEMENTS, TOP_LEVEL, MalformedPolicy, as_list, load
 from sts_emulator.policy.deciding.operators import operator
 from sts_emulator.policy.deciding.variables import ESCAPES, LANGUAGE_WITH_VARIABLES
+from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.vending.context import Context
+from sts_emulator.wire.dispatch import Result
 from sts_emulator.wire.dispatch import operation as registered
 
 
 @registered("iam", "GetContextKeysForCustomPolicy")
-def get_context_keys_for_custom_policy(ctx: Context, *, PolicyInputList: list[str]) -> Mapping[str, Any]:
+def get_context_keys_for_custom_policy(ctx: Context, *, PolicyInputList: list[str]) -> Result:
     """The keys that the given policies read; a key once for each policy that reads it."""
     permit(ctx, "GetContextKeysForCustomPolicy", "*")
     return {"ContextKeyNames": list(keys(PolicyInputList))}
@@ -25,7 +26,7 @@ def get_context_keys_for_custom_policy(ctx: Context, *, PolicyInputList: list[st
 @registered("iam", "GetContextKeysForPrincipalPolicy")
 def get_context_keys_for_principal_policy(
     ctx: Context, *, PolicySourceArn: str, PolicyInputList: list[str] | None = None
-) -> Mapping[str, Any]:
+) -> Result:
     """The keys that the policies of a user, group or role read, those of its boundary and the given ones too."""
     noun, holder = reach_holder(ctx, "GetContextKeysForPrincipalPolicy", PolicySourceArn)
     policies = [*sources(ctx.world, noun, holder), boundary(ctx.world, holder)]
@@ -62,7 +63,7 @@ def _keys(text: str) -> Iterator[str]:
         yield from _statement_keys(statement, variables=variables)
 
 
-def _statement_keys(statement: Mapping[str, Any], *, variables: bool) -> Iterator[str]:
+def _statement_keys(statement: JsonObject, *, variables: bool) -> Iterator[str]:
     read = [*as_list(statement.get("Resource", [])), *as_list(statement.get("NotResource", []))]
     conditions = statement.get("Condition", {})
     if not isinstance(conditions, dict) or not all(isinstance(block, dict) for block in conditions.values()):

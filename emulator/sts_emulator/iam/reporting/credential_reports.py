@@ -13,12 +13,11 @@ from sts_emulator.core.names import root_arn
 from sts_emulator.core.store import Kind
 from sts_emulator.core.world import Body
 from sts_emulator.iam.credentials import signing_certificates
-from sts_emulator.iam.credentials.access_keys import last_used
 from sts_emulator.iam.nouns import MFA_DEVICE, USER
 from sts_emulator.iam.permits import permit
 from sts_emulator.iam.reporting import account
 from sts_emulator.vending.context import Context
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 LIFETIME = 4 * 3600  # a report is good for four hours (UG id_credentials_getting-report)
 NONE = "N/A"
@@ -46,7 +45,7 @@ def generate_credential_report(ctx: Context) -> Mapping[str, Any] | Awaitable[Ma
     return _generate(ctx, now, is_first=report is None)
 
 
-async def _generate(ctx: Context, now: int, *, is_first: bool) -> Mapping[str, Any]:
+async def _generate(ctx: Context, now: int, *, is_first: bool) -> Result:
     ctx.world.take_time(ctx.server.worlds.store)
     text = await _report(ctx)
     ctx.world.put(documents.CREDENTIAL_REPORT, ctx.identity.account, {"at": now, "text": text})
@@ -56,7 +55,7 @@ async def _generate(ctx: Context, now: int, *, is_first: bool) -> Mapping[str, A
 
 
 @operation("iam", "GetCredentialReport")
-def get_credential_report(ctx: Context) -> Mapping[str, Any]:
+def get_credential_report(ctx: Context) -> Result:
     """The report as CSV."""
     permit(ctx, "GetCredentialReport", "*")
     report = ctx.world.get(documents.CREDENTIAL_REPORT, ctx.identity.account)
@@ -140,12 +139,12 @@ def _keys(ctx: Context, keys: list[AccessKey]) -> dict[str, str]:
     ordered = sorted(keys, key=lambda key: (key["status"] != "Active", key["created"]))
     row = {f"access_key_{number}_active": "false" for number in (1, 2)}
     for number, key in enumerate(ordered[:2], 1):
-        used = last_used(ctx, key)
+        used, region, service = ctx.world.touched(documents.ACCESS_KEY, key["id"]) or (0, NONE, NONE)
         row[f"access_key_{number}_active"] = _truth(key["status"] == "Active")
         row[f"access_key_{number}_last_rotated"] = clock.iso(key["created"])
-        row[f"access_key_{number}_last_used_date"] = clock.iso(used["LastUsedDate"]) if "LastUsedDate" in used else NONE
-        row[f"access_key_{number}_last_used_region"] = used["Region"]
-        row[f"access_key_{number}_last_used_service"] = used["ServiceName"]
+        row[f"access_key_{number}_last_used_date"] = clock.iso(int(used)) if used else NONE
+        row[f"access_key_{number}_last_used_region"] = region
+        row[f"access_key_{number}_last_used_service"] = service
     return row
 
 

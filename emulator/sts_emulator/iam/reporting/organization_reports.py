@@ -16,7 +16,7 @@ from sts_emulator.iam.permits import permit
 from sts_emulator.iam.reporting.service_use import done, keep, known_services, no_job, services, uses
 from sts_emulator.vending.authorize import access_denied, consult
 from sts_emulator.vending.context import Context
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 READS = ("DescribePolicy", "ListChildren", "ListParents", "ListPoliciesForTarget", "ListRoots", "ListTargetsForPolicy")
 """UG reference_policies_examples_iam_service-accessed-data-orgs."""
@@ -26,9 +26,7 @@ NO_POLICY = "The policy with the specified ID does not exist in your organizatio
 
 
 @operation("iam", "GenerateOrganizationsAccessReport")
-def generate_organizations_access_report(
-    ctx: Context, *, EntityPath: str, OrganizationsPolicyId: str = ""
-) -> Mapping[str, Any]:
+def generate_organizations_access_report(ctx: Context, *, EntityPath: str, OrganizationsPolicyId: str = "") -> Result:
     """Start a report on the services that SCPs let a root, a unit or an account use; it is ready at once.
 
     Raises:
@@ -70,13 +68,13 @@ def get_organizations_access_report(
 
 async def _organization_report(
     ctx: Context, job: OrganizationsJob, order: str, marker: str | None, limit: int | None
-) -> Mapping[str, Any]:
+) -> Result:
     seen = await uses(ctx, lambda record: str(record.get("recipientAccountId", "")))
     paths = job["accounts"]
     last = {name: [use for account in paths if (use := seen.get((name, account)))] for name in job["services"]}
 
-    def detail(name: str) -> dict[str, Any]:
-        shown = {"ServiceName": name, "ServiceNamespace": name, "TotalAuthenticatedEntities": len(last[name])}
+    def detail(name: str) -> Result:
+        shown: Result = {"ServiceName": name, "ServiceNamespace": name, "TotalAuthenticatedEntities": len(last[name])}
         use = max(last[name], key=lambda use: use.at, default=None)
         if use is None:
             return shown
@@ -104,7 +102,7 @@ def _managed(ctx: Context) -> Organization:
     return org
 
 
-def _about(ctx: Context, org: Organization, path: str, policy: str) -> dict[str, Any]:
+def _about(ctx: Context, org: Organization, path: str, policy: str) -> Result:
     """The services and accounts of a report, or the code and sentence of why there can be none."""
     place = path.rpartition("/")[2]
     if not _may_read(ctx):

@@ -12,7 +12,7 @@ from sts_emulator.accounts import documents, organizations
 from sts_emulator.core.errors import AwsError
 from sts_emulator.iam.permits import permit
 from sts_emulator.vending.context import Context
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 SERVICE: Final = "iam.amazonaws.com"
 CREDENTIALS, SESSIONS = "RootCredentialsManagement", "RootSessions"
@@ -21,13 +21,13 @@ Operation = Callable[[Context], Mapping[str, Any]]
 
 
 @operation("iam", "ListOrganizationsFeatures")
-def list_organizations_features(ctx: Context) -> Mapping[str, Any]:
+def list_organizations_features(ctx: Context) -> Result:
     return _shown(_managed(ctx, "ListOrganizationsFeatures"))
 
 
 def _switch(name: str, feature: str, *, on: bool) -> Operation:
     @operation("iam", name)
-    def switch(ctx: Context) -> Mapping[str, Any]:
+    def switch(ctx: Context) -> Result:
         """Switch a feature on or off; once more changes nothing."""
         org = _managed(ctx, name)
         kept = [known for known in org.get("features", ()) if known != feature]
@@ -38,7 +38,7 @@ def _switch(name: str, feature: str, *, on: bool) -> Operation:
     return switch
 
 
-def _managed(ctx: Context, action: str) -> Mapping[str, Any]:
+def _managed(ctx: Context, action: str) -> documents.Organization:
     """The organization that the caller manages, once IAM has trusted access to it.
 
     Raises:
@@ -59,7 +59,7 @@ def _managed(ctx: Context, action: str) -> Mapping[str, Any]:
     return org
 
 
-def _shown(org: Mapping[str, Any]) -> dict[str, Any]:
+def _shown(org: documents.Organization) -> Result:
     return {"OrganizationId": org["id"], "EnabledFeatures": list(org.get("features", ()))}
 
 

@@ -12,8 +12,10 @@ from sts_emulator.core.errors import AwsError
 from sts_emulator.core.store import Kind
 from sts_emulator.core.world import Body
 from sts_emulator.policy.deciding.document import as_list, load
+from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.policy.values import dataclass
 from sts_emulator.vending.context import Context
+from sts_emulator.wire.dispatch import Result
 
 _SHARED: Final = {"sso-admin": "sso", "sso-oidc": "sso"}  # models whose operations are of one service to IAM
 
@@ -40,7 +42,7 @@ def known_services() -> set[str]:
     return {_SHARED.get(service, service) for service in served}
 
 
-def _spelt(statements: Iterable[Mapping[str, Any]]) -> Iterable[str]:
+def _spelt(statements: Iterable[JsonObject]) -> Iterable[str]:
     for statement in statements:
         for action in as_list(statement.get("Action", [])):
             name = action.partition(":")[0].lower()
@@ -48,7 +50,7 @@ def _spelt(statements: Iterable[Mapping[str, Any]]) -> Iterable[str]:
                 yield name
 
 
-def _allows(statements: Iterable[Mapping[str, Any]], service: str) -> bool:
+def _allows(statements: Iterable[JsonObject], service: str) -> bool:
     allowed = False
     for statement in statements:
         if statement["Effect"] == "Allow":
@@ -58,11 +60,11 @@ def _allows(statements: Iterable[Mapping[str, Any]], service: str) -> bool:
     return allowed
 
 
-def _is_on_everything(statement: Mapping[str, Any]) -> bool:
+def _is_on_everything(statement: JsonObject) -> bool:
     return not statement.get("Condition") and "*" in as_list(statement.get("Resource", []))
 
 
-def _covers(statement: Mapping[str, Any], service: str, *, whole: bool) -> bool:
+def _covers(statement: JsonObject, service: str, *, whole: bool) -> bool:
     """Whether a statement speaks of all actions of a service, or, where not `whole`, of any."""
     actions = [action.lower() for action in as_list(statement.get("Action", statement.get("NotAction", [])))]
     everything = any(action in ("*", f"{service}:*") for action in actions)
@@ -95,7 +97,7 @@ def keep(ctx: Context, kind: Kind[Body], job: Body) -> str:
     return identifier
 
 
-def done(job: Mapping[str, Any]) -> dict[str, Any]:
+def done(job: Mapping[str, Any]) -> Result:
     return {"JobStatus": "COMPLETED", "JobCreationDate": job["at"], "JobCompletionDate": job["at"]}
 
 

@@ -34,7 +34,7 @@ from sts_emulator.policy.deciding.engine import (
 from sts_emulator.policy.deciding.matching import glob
 from sts_emulator.policy.values import dataclass
 from sts_emulator.vending.context import Context, Keys
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 if TYPE_CHECKING:
     # loaded where it is used: seeding needs no explanations
@@ -104,7 +104,7 @@ def simulate_custom_policy(
     ResourceHandlingOption: str | None = None,  # noqa: ARG001 - EC2's launch scenarios, which nothing here launches
     MaxItems: int | None = None,
     Marker: str | None = None,
-) -> Mapping[str, Any] | Awaitable[Mapping[str, Any]]:
+) -> Result | Awaitable[Result]:
     """What the given policies would allow to a caller who has just them."""
     permit(ctx, "SimulateCustomPolicy", ALL)
     levels = [level.get("ServiceControlPolicyInputList", []) for level in OrderedOrganizationPolicyInputList or ()]
@@ -113,7 +113,7 @@ def simulate_custom_policy(
     owner = _owner(ResourceOwner) or principal.account
     targets = _targets(ctx, ActionNames, ResourceArns, owner)
 
-    def work() -> dict[str, Any]:
+    def work() -> Result:
         stage = Stage(
             ctx=ctx,
             principal=principal,
@@ -146,7 +146,7 @@ def simulate_principal_policy(
     ResourceHandlingOption: str | None = None,  # noqa: ARG001 - EC2's launch scenarios, which nothing here launches
     MaxItems: int | None = None,
     Marker: str | None = None,
-) -> Mapping[str, Any] | Awaitable[Mapping[str, Any]]:
+) -> Result | Awaitable[Result]:
     """What a user, group or role could do, by its own policies, its boundary and its organization's."""
     noun, holder = reach_holder(ctx, "SimulatePrincipalPolicy", PolicySourceArn)
     exclusions = PolicyExclusionList or []
@@ -162,7 +162,7 @@ def simulate_principal_policy(
     scps = () if exempt else organizations.service_control(ctx.world, holder["account"])
     targets = _targets(ctx, ActionNames, ResourceArns, owner)
 
-    def work() -> dict[str, Any]:
+    def work() -> Result:
         stage = Stage(
             ctx=ctx,
             principal=principal,
@@ -181,9 +181,7 @@ def simulate_principal_policy(
 # -- results ------------------------------------------------------------------------------------------------------
 
 
-def _worked(
-    ctx: Context, questions: int, work: Callable[[], dict[str, Any]]
-) -> Mapping[str, Any] | Awaitable[Mapping[str, Any]]:
+def _worked(ctx: Context, questions: int, work: Callable[[], Result]) -> Result | Awaitable[Result]:
     """What comes of the work; done beside the loop unless it is little."""
     is_little = ctx.request is None or (questions <= FEW and len(ctx.request.body) <= SHORT)
     return work() if is_little else beside(work)
@@ -204,9 +202,7 @@ def _targets(ctx: Context, actions: list[str], resources: list[str] | None, owne
     return targets
 
 
-def _page(
-    stage: Stage, actions: list[str], targets: list[Target], marker: str | None, limit: int | None
-) -> dict[str, Any]:
+def _page(stage: Stage, actions: list[str], targets: list[Target], marker: str | None, limit: int | None) -> Result:
     """One page of results; as AWS says that its own may be, shorter than was asked for where there is much to do."""
     cost = len(targets) * _statements(stage)
     if cost > MOST:
@@ -221,7 +217,7 @@ def _statements(stage: Stage) -> int:
     return sum(len(document.statements) for document in (*read, *(scp for level in stage.scps for scp in level))) or 1
 
 
-def _result(stage: Stage, action: str, targets: list[Target]) -> dict[str, Any]:
+def _result(stage: Stage, action: str, targets: list[Target]) -> Result:
     """One action: with resources, the strictest of their decisions and everything that led to them."""
     if [target.arn for target in targets] == [ALL]:
         return {

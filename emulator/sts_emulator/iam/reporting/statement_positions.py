@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any
+
+from sts_emulator.policy.json_types import Json
 
 _DECODER = json.JSONDecoder()
 _SPACE = " \t\r\n"
@@ -12,7 +13,7 @@ _SPACE = " \t\r\n"
 Span = tuple[int, int]
 
 
-def statements(text: str) -> list[dict[str, Any]]:
+def statements(text: str) -> list[dict[str, Json]]:
     """`StartPosition` and `EndPosition` of every statement of a document that parses.
 
     The first statement begins behind the bracket or colon before it, every other where the one before it ends; all end

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from sts_emulator.idp.user_pools.kinds import Client, Pool, invalid, not_authorized
+from sts_emulator.policy.json_types import JsonObject
 
 Pairs = Iterable[Mapping[str, str]]
 
@@ -23,7 +24,7 @@ _BOOLEANS: Final = ("email_verified", "phone_number_verified")
 _ALWAYS: Final = ("sub", "identities")
 
 
-def _standard(name: str) -> dict[str, Any]:
+def _standard(name: str) -> JsonObject:
     attribute: dict[str, Any] = {
         "Name": name,
         "AttributeDataType": "String",

@@ -7,7 +7,7 @@ like them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from sts_emulator.idp.user_pools import (
     attempts,
@@ -24,6 +24,7 @@ from sts_emulator.idp.user_pools import (
 )
 from sts_emulator.idp.user_pools.kinds import Pool, PoolUser, invalid
 from sts_emulator.idp.user_pools.progress import Attempt, Strings
+from sts_emulator.wire.dispatch import Result
 
 SELECT: Final = "SELECT_CHALLENGE"
 PASSWORD: Final = "PASSWORD"  # noqa: S105 - the name of a challenge
@@ -32,7 +33,7 @@ EMAIL: Final = "EMAIL_OTP"
 SMS: Final = "SMS_OTP"
 
 
-async def begin(attempt: Attempt, user: PoolUser | None, username: str, given: Strings) -> Mapping[str, Any]:
+async def begin(attempt: Attempt, user: PoolUser | None, username: str, given: Strings) -> Result:
     """The choice that the app prefers, where it can be had, or a list of those that can."""
     attempts.check(attempt.world, attempt.pool, user["username"] if user else username)
     progress.check_confirmed(user)
@@ -44,9 +45,7 @@ async def begin(attempt: Attempt, user: PoolUser | None, username: str, given: S
     return {**_ask(attempt, user, username, SELECT, {}), "AvailableChallenges": offered}
 
 
-async def select(
-    attempt: Attempt, challenge: challenges.Challenge, user: PoolUser | None, given: Strings
-) -> Mapping[str, Any]:
+async def select(attempt: Attempt, challenge: challenges.Challenge, user: PoolUser | None, given: Strings) -> Result:
     """The answer to SELECT_CHALLENGE, which may have that of the chosen one with it."""
     choice = progress.demanded(given, "ANSWER")
     if choice not in offers(attempt.pool, user):
@@ -56,19 +55,19 @@ async def select(
 
 async def answer_password(
     attempt: Attempt, challenge: challenges.Challenge, user: PoolUser | None, given: Strings
-) -> Mapping[str, Any]:
+) -> Result:
     return await password_sign_in.begin(attempt, user, challenge["username"], given)
 
 
 async def answer_srp(
     attempt: Attempt, challenge: challenges.Challenge, user: PoolUser | None, given: Strings
-) -> Mapping[str, Any]:
+) -> Result:
     return await srp_sign_in.begin(attempt, user, challenge["username"], given)
 
 
 async def answer_code(
     attempt: Attempt, challenge: challenges.Challenge, user: PoolUser | None, given: Strings
-) -> Mapping[str, Any]:
+) -> Result:
     """The code of a challenge, of a first factor or of a second."""
     world, pool, name = attempt.world, attempt.pool, challenge["username"]
     attempts.check(world, pool, name)
@@ -104,9 +103,7 @@ def _is_offered(pool: Pool, user: PoolUser | None, name: str) -> bool:
     return bool(user["attributes"].get(attribute)) and is_verified and not mfa.choices_of(pool, user)
 
 
-async def _choose(
-    attempt: Attempt, user: PoolUser | None, username: str, choice: str, given: Strings
-) -> Mapping[str, Any]:
+async def _choose(attempt: Attempt, user: PoolUser | None, username: str, choice: str, given: Strings) -> Result:
     member, begin_by = _BY_PASSWORD.get(choice, ("", None))
     if begin_by is not None and given.get(member):
         return await begin_by(attempt, user, username, given)
@@ -128,9 +125,7 @@ _BY_PASSWORD: Final = {
 }
 
 
-def _ask(
-    attempt: Attempt, user: PoolUser | None, username: str, name: str, parameters: Mapping[str, str]
-) -> dict[str, Any]:
+def _ask(attempt: Attempt, user: PoolUser | None, username: str, name: str, parameters: Mapping[str, str]) -> Result:
     called = user["username"] if user else username
     waiting = challenges.ask(attempt.world, attempt.client, name, called, {})
     return {

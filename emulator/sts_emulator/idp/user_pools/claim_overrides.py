@@ -13,6 +13,7 @@ from typing import Any, Final
 from sts_emulator.idp.user_pools.kinds import PoolUser
 from sts_emulator.idp.user_pools.triggers import configuration, firing, responses
 from sts_emulator.idp.user_pools.triggers.firing import Occasion
+from sts_emulator.policy.json_types import Json, JsonObject
 from sts_emulator.policy.values import dataclass
 
 LARGEST: Final = 6_000
@@ -47,7 +48,7 @@ class Claims:
     added: Mapping[str, Any] = field(default_factory=dict)
     suppressed: tuple[str, ...] = ()
 
-    def over(self, claims: Mapping[str, Any]) -> dict[str, Any]:
+    def over(self, claims: Mapping[str, object]) -> JsonObject:
         gone = set(self.suppressed) - _FIXED - {"aud"}
         kept = {name: value for name, value in claims.items() if name not in gone}
         return {**kept, **{name: value for name, value in self.added.items() if name not in _FIXED}}
@@ -63,11 +64,11 @@ class Overrides:
     added_scopes: tuple[str, ...] = ()
     suppressed_scopes: tuple[str, ...] = ()
 
-    def in_id(self, claims: Mapping[str, Any]) -> dict[str, Any]:
+    def in_id(self, claims: JsonObject) -> dict[str, Json]:
         """An ID token's claims; `aud` stays what it is."""
         return {**self.id.over(claims), "aud": claims["aud"]}
 
-    def in_access(self, claims: Mapping[str, Any]) -> dict[str, Any]:
+    def in_access(self, claims: Mapping[str, Any]) -> dict[str, Json]:
         """An access token's claims, and its scopes."""
         scopes = [scope for scope in claims["scope"].split() if scope not in self.suppressed_scopes]
         scopes += [scope for scope in self.added_scopes if scope not in scopes and scope != _SELF_SERVICE]
@@ -143,14 +144,14 @@ async def _asked(
     )
 
 
-def _claims(part: Mapping[str, Any], *, texts_only: bool = False) -> Claims:
+def _claims(part: JsonObject, *, texts_only: bool = False) -> Claims:
     added = (responses.strings if texts_only else responses.table)(part, "claimsToAddOrOverride")
     if len(json.dumps(added)) > LARGEST:
         raise responses.unusable()
     return Claims(added, tuple(responses.texts(part, "claimsToSuppress")))
 
 
-def _groups(details: Mapping[str, Any]) -> Membership | None:
+def _groups(details: JsonObject) -> Membership | None:
     """Left out: as they are. Empty or null: none, as the guide has it."""
     if "groupOverrideDetails" not in details:
         return None

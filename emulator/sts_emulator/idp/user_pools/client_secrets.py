@@ -5,23 +5,20 @@ Source: botocore's model (AddUserPoolClientSecret, ClientSecretDescriptorType).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.idp.user_pools import clients
 from sts_emulator.idp.user_pools.kinds import CLIENT, Client, Secret, client_of, invalid, not_found, reach
 from sts_emulator.vending.context import Context
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 MOST: Final = 2
 
 
 @operation("cognito-idp", "AddUserPoolClientSecret")
-def add_user_pool_client_secret(
-    ctx: Context, *, UserPoolId: str, ClientId: str, ClientSecret: str = ""
-) -> Mapping[str, Any]:
+def add_user_pool_client_secret(ctx: Context, *, UserPoolId: str, ClientId: str, ClientSecret: str = "") -> Result:
     """A second secret, told now and never again; one that the caller brings is not told at all."""
     client = _reach(ctx, UserPoolId, ClientId)
     known = _all(client)
@@ -41,7 +38,7 @@ def add_user_pool_client_secret(
 @operation("cognito-idp", "ListUserPoolClientSecrets")
 def list_user_pool_client_secrets(
     ctx: Context, *, UserPoolId: str, ClientId: str, NextToken: str | None = None
-) -> Mapping[str, Any]:
+) -> Result:
     """Which secrets there are, without what they are; there is only one page."""
     client = _reach(ctx, UserPoolId, ClientId)
     if NextToken:
@@ -50,9 +47,7 @@ def list_user_pool_client_secrets(
 
 
 @operation("cognito-idp", "DeleteUserPoolClientSecret")
-def delete_user_pool_client_secret(
-    ctx: Context, *, UserPoolId: str, ClientId: str, ClientSecretId: str
-) -> Mapping[str, Any]:
+def delete_user_pool_client_secret(ctx: Context, *, UserPoolId: str, ClientId: str, ClientSecretId: str) -> Result:
     """Delete one; the last stays."""
     client = _reach(ctx, UserPoolId, ClientId)
     known = _all(client)
@@ -95,5 +90,5 @@ def _identifier(client: Client, secret: Secret) -> str:
     return f"{client['id']}--{int(secret['created'])}"
 
 
-def _shown(client: Client, secret: Secret) -> dict[str, Any]:
+def _shown(client: Client, secret: Secret) -> Result:
     return {"ClientSecretId": _identifier(client, secret), "ClientSecretCreateDate": secret["created"]}

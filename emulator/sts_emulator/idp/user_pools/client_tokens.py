@@ -6,13 +6,13 @@ Source: botocore's model (GetClientToken).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Final
 
 from sts_emulator.idp.user_pools import clients, machine_tokens
 from sts_emulator.idp.user_pools.kinds import client_of, invalid, not_authorized, pool_of
 from sts_emulator.idp.user_pools.managed_login.app_settings import SYSTEM_SCOPES
 from sts_emulator.vending.context import Context
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 FLOW: Final = "ALLOW_CLIENT_TOKEN_AUTH"
 
@@ -25,7 +25,7 @@ async def get_client_token(
     Secret: str,
     Scopes: Iterable[str] | None = None,
     ClientMetadata: Mapping[str, str] | None = None,
-) -> Mapping[str, Any]:
+) -> Result:
     """For the client's secret a token of its scopes, or of some of them."""
     client = client_of(ctx.world, ClientId)
     if not client["secret"]:

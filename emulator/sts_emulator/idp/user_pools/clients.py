@@ -22,7 +22,7 @@ from sts_emulator.idp.user_pools.kinds import (
 from sts_emulator.idp.user_pools.managed_login import app_settings
 from sts_emulator.idp.user_pools.pools import LETTERS, TERMS
 from sts_emulator.vending.context import Context
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 _SECONDS: Final = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86_400}
 _HOUR, _DAY, _MONTH = 3600, 86_400, 30 * 86_400
@@ -45,8 +45,8 @@ def create_user_pool_client(
     ClientName: str,
     GenerateSecret: bool = False,
     ClientSecret: str = "",
-    **settings: Any,
-) -> Mapping[str, Any]:
+    **settings: object,
+) -> Result:
     """A client, with a secret if it is to have one."""
     pool = reach(ctx, UserPoolId)
     _check(pool, settings)
@@ -67,7 +67,7 @@ def create_user_pool_client(
 
 
 @operation("cognito-idp", "DescribeUserPoolClient")
-def describe_user_pool_client(ctx: Context, *, UserPoolId: str, ClientId: str) -> Mapping[str, Any]:
+def describe_user_pool_client(ctx: Context, *, UserPoolId: str, ClientId: str) -> Result:
     """A client, its secret with it."""
     reach(ctx, UserPoolId)
     return {"UserPoolClient": shown(client_of(ctx.world, ClientId, UserPoolId))}
@@ -81,7 +81,7 @@ def list_user_pool_clients(
     MaxResults: int | None = None,
     NextToken: str | None = None,
     ClientType: str = "REGULAR",
-) -> Mapping[str, Any]:
+) -> Result:
     """The pool's clients; none has registered itself (`DCR`)."""
     reach(ctx, UserPoolId)
     is_wanted = ClientType == "REGULAR"
@@ -92,8 +92,8 @@ def list_user_pool_clients(
 
 @operation("cognito-idp", "UpdateUserPoolClient")
 def update_user_pool_client(
-    ctx: Context, *, UserPoolId: str, ClientId: str, ClientName: str = "", **settings: Any
-) -> Mapping[str, Any]:
+    ctx: Context, *, UserPoolId: str, ClientId: str, ClientName: str = "", **settings: object
+) -> Result:
     """Replace what is set: what the call leaves out goes back to its default."""
     pool = reach(ctx, UserPoolId)
     client = client_of(ctx.world, ClientId, UserPoolId)
@@ -110,7 +110,7 @@ def update_user_pool_client(
 
 
 @operation("cognito-idp", "DeleteUserPoolClient")
-def delete_user_pool_client(ctx: Context, *, UserPoolId: str, ClientId: str) -> Mapping[str, Any]:
+def delete_user_pool_client(ctx: Context, *, UserPoolId: str, ClientId: str) -> Result:
     """Delete a client: its tokens are good no more for calls of this service."""
     reach(ctx, UserPoolId)
     client_of(ctx.world, ClientId, UserPoolId)
@@ -192,7 +192,7 @@ def secrets_of(client: Client) -> list[str]:
     return [client["secret"], *second] if client["secret"] else []
 
 
-def shown(client: Client) -> dict[str, Any]:
+def shown(client: Client) -> Result:
     told: dict[str, Any] = {
         "RefreshTokenValidity": 30,
         "TokenValidityUnits": {},

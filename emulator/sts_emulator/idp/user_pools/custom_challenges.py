@@ -6,13 +6,14 @@ Source: docs/aws/cognito.md, "Triggers". The rounds so far are kept in the chall
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any, Final
 
 from sts_emulator.idp.user_pools import attempts, challenges, clients, progress, srp_sign_in
 from sts_emulator.idp.user_pools.kinds import PoolUser, invalid, not_authorized
 from sts_emulator.idp.user_pools.progress import Attempt, Strings
 from sts_emulator.idp.user_pools.triggers import firing, responses
+from sts_emulator.wire.dispatch import Result
 
 CUSTOM: Final = "CUSTOM_CHALLENGE"
 MOST_ROUNDS: Final = 20
@@ -28,7 +29,7 @@ _DEFINE, _CREATE, _VERIFY = (
 )
 
 
-async def begin(attempt: Attempt, user: PoolUser | None, username: str, given: Strings) -> Mapping[str, Any]:
+async def begin(attempt: Attempt, user: PoolUser | None, username: str, given: Strings) -> Result:
     """The first challenge that the pool's functions want; by SRP first, where the app says so."""
     for trigger in ("DefineAuthChallenge", "CreateAuthChallenge", "VerifyAuthChallengeResponse"):
         if not firing.has(attempt.pool, trigger):
@@ -42,14 +43,12 @@ async def begin(attempt: Attempt, user: PoolUser | None, username: str, given: S
     return await _define(attempt, user, username, rounds, given)
 
 
-async def after_password(attempt: Attempt, user: PoolUser, rounds: list[Any]) -> Mapping[str, Any]:
+async def after_password(attempt: Attempt, user: PoolUser, rounds: Sequence[object]) -> Result:
     """What follows a password that was proven by SRP in the course of this flow."""
     return await _define(attempt, user, user["username"], [*rounds, _round(srp_sign_in.VERIFIER, is_right=True)], {})
 
 
-async def answer(
-    attempt: Attempt, challenge: challenges.Challenge, user: PoolUser | None, given: Strings
-) -> Mapping[str, Any]:
+async def answer(attempt: Attempt, challenge: challenges.Challenge, user: PoolUser | None, given: Strings) -> Result:
     """What follows an answer to the last challenge, right or wrong; `user` is None for nobody."""
     username, data = challenge["username"], challenge["data"]
     if (user["sub"] if user else "") != data["sub"]:
@@ -70,9 +69,7 @@ async def answer(
     return await _define(attempt, user, username, rounds, {})
 
 
-async def _define(
-    attempt: Attempt, user: PoolUser | None, username: str, rounds: list[Any], given: Strings
-) -> Mapping[str, Any]:
+async def _define(attempt: Attempt, user: PoolUser | None, username: str, rounds: list[Any], given: Strings) -> Result:
     name = user["username"] if user else username
     request = {
         "userAttributes": firing.attributes_of(user),
@@ -99,7 +96,7 @@ async def _define(
     return await _create(attempt, user, name, rounds)
 
 
-async def _create(attempt: Attempt, user: PoolUser | None, name: str, rounds: list[Any]) -> Mapping[str, Any]:
+async def _create(attempt: Attempt, user: PoolUser | None, name: str, rounds: Sequence[object]) -> Result:
     request = {
         "userAttributes": firing.attributes_of(user),
         "challengeName": CUSTOM,
@@ -126,7 +123,7 @@ async def _create(attempt: Attempt, user: PoolUser | None, name: str, rounds: li
     }
 
 
-def _round(name: str, *, is_right: bool, metadata: str | None = None) -> dict[str, Any]:
+def _round(name: str, *, is_right: bool, metadata: str | None = None) -> Result:
     """A ChallengeResult."""
     return {"challengeName": name, "challengeResult": is_right, "challengeMetadata": metadata}
 

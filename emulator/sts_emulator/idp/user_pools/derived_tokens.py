@@ -28,8 +28,9 @@ from sts_emulator.idp.user_pools.kinds import (
     pool_of,
     unsupported,
 )
+from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.vending.context import Context
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 ACCESS: Final = "ACCESS_TOKEN"
 ID: Final = "ID_TOKEN"
@@ -52,7 +53,7 @@ async def get_derived_token(
     Audiences: Iterable[str] | None = None,
     Resources: Iterable[str] | None = None,
     RequestedTokenType: str = ACCESS,
-) -> Mapping[str, Any]:
+) -> Result:
     """A token for whom the subject's token stands for; with an actor's, it says who acts for them."""
     world, client = ctx.world, client_of(ctx.world, ClientId)
     clients.check_secret(client, ClientSecret)
@@ -127,12 +128,12 @@ def _verified(world: World, pool: Pool, text: str, kind: str) -> Mapping[str, An
     return claims
 
 
-def _client_of(claims: Mapping[str, Any]) -> str:
+def _client_of(claims: JsonObject) -> str:
     """Whom an ID token was given to: its audience, or who derived it for another."""
     return str(claims.get("azp") or claims["aud"])
 
 
-def _user(world: World, pool: Pool, subject: Mapping[str, Any]) -> PoolUser:
+def _user(world: World, pool: Pool, subject: Mapping[str, object]) -> PoolUser:
     """The user of the subject's token: what a client has for itself stands for nobody."""
     user = world.find(USER, f"{pool['id']}/{subject['sub']}")
     if user is None or "event_id" not in subject:

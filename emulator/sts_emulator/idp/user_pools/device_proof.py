@@ -9,19 +9,18 @@ import asyncio
 import base64
 import hmac
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from sts_emulator.core.world import World
 from sts_emulator.idp.user_pools import attempts, challenges, devices, srp
 from sts_emulator.idp.user_pools.kinds import Client, Pool, PoolUser, find_user, invalid, not_authorized
+from sts_emulator.wire.dispatch import Result
 
 SRP: Final = "DEVICE_SRP_AUTH"
 VERIFIER: Final = "DEVICE_PASSWORD_VERIFIER"
 
 
-async def offer(
-    world: World, pool: Pool, client: Client, user: PoolUser, given: Mapping[str, str]
-) -> Mapping[str, Any]:
+async def offer(world: World, pool: Pool, client: Client, user: PoolUser, given: Mapping[str, str]) -> Result:
     """The answer to DEVICE_SRP_AUTH, whose own challenge is used up: the server's half of SRP.
 
     Raises:

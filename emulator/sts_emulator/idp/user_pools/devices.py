@@ -17,7 +17,7 @@ from sts_emulator.core.world import World
 from sts_emulator.idp.user_pools import srp, tokens
 from sts_emulator.idp.user_pools.kinds import PAGES, Pool, PoolUser, arn_of, invalid, not_found, reach, user_of
 from sts_emulator.vending.context import Context
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 
 class Device(TypedDict):
@@ -54,7 +54,7 @@ def confirm_device(
     DeviceKey: str,
     DeviceSecretVerifierConfig: Mapping[str, str] | None = None,
     DeviceName: str = "",
-) -> Mapping[str, Any]:
+) -> Result:
     """Track the device that this sign-in was given, and remember it unless the user is to be asked."""
     party, sign_in = tokens.bearer(ctx.world, AccessToken)
     begun = ctx.world.get(tokens.SIGN_IN, sign_in)
@@ -82,7 +82,7 @@ def confirm_device(
 
 
 @operation("cognito-idp", "GetDevice")
-def get_device(ctx: Context, *, DeviceKey: str, AccessToken: str = "") -> Mapping[str, Any]:
+def get_device(ctx: Context, *, DeviceKey: str, AccessToken: str = "") -> Result:
     """One remembered device; one that is not remembered is not there for its user (docs/aws/cognito.md, "Devices")."""
     party, _ = tokens.bearer(ctx.world, AccessToken)
     device = _present(ctx.world, party.pool, party.user, DeviceKey)
@@ -94,7 +94,7 @@ def get_device(ctx: Context, *, DeviceKey: str, AccessToken: str = "") -> Mappin
 @operation("cognito-idp", "ListDevices")
 def list_devices(
     ctx: Context, *, AccessToken: str, Limit: int | None = None, PaginationToken: str | None = None
-) -> Mapping[str, Any]:
+) -> Result:
     """The remembered devices."""
     party, _ = tokens.bearer(ctx.world, AccessToken)
     devices = [device for device in _all(ctx.world, party.pool, party.user) if device["remembered"]]
@@ -102,9 +102,7 @@ def list_devices(
 
 
 @operation("cognito-idp", "UpdateDeviceStatus")
-def update_device_status(
-    ctx: Context, *, AccessToken: str, DeviceKey: str, DeviceRememberedStatus: str = ""
-) -> Mapping[str, Any]:
+def update_device_status(ctx: Context, *, AccessToken: str, DeviceKey: str, DeviceRememberedStatus: str = "") -> Result:
     """Remember a device, or do not."""
     party, _ = tokens.bearer(ctx.world, AccessToken)
     _remember(ctx.world, party.pool, party.user, DeviceKey, DeviceRememberedStatus)
@@ -112,7 +110,7 @@ def update_device_status(
 
 
 @operation("cognito-idp", "ForgetDevice")
-def forget_device(ctx: Context, *, DeviceKey: str, AccessToken: str = "") -> Mapping[str, Any]:
+def forget_device(ctx: Context, *, DeviceKey: str, AccessToken: str = "") -> Result:
     """Forget a device: what was signed in on it can be refreshed no more."""
     party, _ = tokens.bearer(ctx.world, AccessToken)
     _forget(ctx.world, party.pool, party.user, DeviceKey)
@@ -123,7 +121,7 @@ def forget_device(ctx: Context, *, DeviceKey: str, AccessToken: str = "") -> Map
 
 
 @operation("cognito-idp", "AdminGetDevice")
-def admin_get_device(ctx: Context, *, DeviceKey: str, UserPoolId: str, Username: str) -> Mapping[str, Any]:
+def admin_get_device(ctx: Context, *, DeviceKey: str, UserPoolId: str, Username: str) -> Result:
     """One device, remembered or not."""
     pool = reach(ctx, UserPoolId)
     user = user_of(ctx.world, pool, Username)
@@ -133,7 +131,7 @@ def admin_get_device(ctx: Context, *, DeviceKey: str, UserPoolId: str, Username:
 @operation("cognito-idp", "AdminListDevices")
 def admin_list_devices(
     ctx: Context, *, UserPoolId: str, Username: str, Limit: int | None = None, PaginationToken: str | None = None
-) -> Mapping[str, Any]:
+) -> Result:
     """All devices of a user."""
     pool = reach(ctx, UserPoolId)
     user = user_of(ctx.world, pool, Username)
@@ -143,7 +141,7 @@ def admin_list_devices(
 @operation("cognito-idp", "AdminUpdateDeviceStatus")
 def admin_update_device_status(
     ctx: Context, *, UserPoolId: str, Username: str, DeviceKey: str, DeviceRememberedStatus: str = ""
-) -> Mapping[str, Any]:
+) -> Result:
     """As `UpdateDeviceStatus`."""
     pool = reach(ctx, UserPoolId)
     _remember(ctx.world, pool, user_of(ctx.world, pool, Username), DeviceKey, DeviceRememberedStatus)
@@ -151,7 +149,7 @@ def admin_update_device_status(
 
 
 @operation("cognito-idp", "AdminForgetDevice")
-def admin_forget_device(ctx: Context, *, UserPoolId: str, Username: str, DeviceKey: str) -> Mapping[str, Any]:
+def admin_forget_device(ctx: Context, *, UserPoolId: str, Username: str, DeviceKey: str) -> Result:
     """As `ForgetDevice`."""
     pool = reach(ctx, UserPoolId)
     _forget(ctx.world, pool, user_of(ctx.world, pool, Username), DeviceKey)
@@ -213,7 +211,7 @@ def forget_all(world: World, pool: Pool, user: PoolUser) -> None:
         world.take(DEVICE, key)
 
 
-def _settings(pool: Pool) -> Mapping[str, Any]:
+def _settings(pool: Pool) -> Result:
     settings: Mapping[str, Any] = pool["settings"].get("DeviceConfiguration") or {}
     return settings
 
@@ -272,7 +270,7 @@ def _forget(world: World, pool: Pool, user: PoolUser, key: str) -> None:
 
 def _page(
     ctx: Context, pool: Pool, user: PoolUser, devices: list[Device], token: str | None, limit: int | None
-) -> dict[str, Any]:
+) -> Result:
     return PAGES.page(
         ctx,
         "Devices",
@@ -284,7 +282,7 @@ def _page(
     )
 
 
-def _shown(pool: Pool, user: PoolUser, device: Device) -> dict[str, Any]:
+def _shown(pool: Pool, user: PoolUser, device: Device) -> Result:
     """As the AWS CLI's documentation shows a device (examples of `admin-list-devices`)."""
     owner = f"{user['username']}.{pool['id']}"
     place = arn_of(pool["region"], pool["account"], "").removesuffix("userpool/")

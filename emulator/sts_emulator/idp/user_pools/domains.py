@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from sts_emulator.idp.user_pools.kinds import Pool, invalid, not_found, page, reach, unsupported
 from sts_emulator.idp.user_pools.pools import DOMAIN, RESOURCE_SERVER, Domain, ResourceServer, domain_of
 from sts_emulator.vending.authorize import authorize
 from sts_emulator.vending.context import Context
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 _CLOUD_FRONT = "d3oia8etllorh5.cloudfront.net"  # made up: nothing is served there
 
@@ -25,8 +24,8 @@ def create_user_pool_domain(
     UserPoolId: str,
     ManagedLoginVersion: int = 1,
     CustomDomainConfig: Mapping[str, str] | None = None,
-    **others: Any,
-) -> Mapping[str, Any]:
+    **others: object,
+) -> Result:
     """Reserve a prefix for a pool, in the whole region, or a domain of the customer's own."""
     pool = reach(ctx, UserPoolId)
     _check_domain(Domain, CustomDomainConfig, others)
@@ -39,13 +38,13 @@ def create_user_pool_domain(
 
 
 @operation("cognito-idp", "DescribeUserPoolDomain")
-def describe_user_pool_domain(ctx: Context, *, Domain: str) -> Mapping[str, Any]:
+def describe_user_pool_domain(ctx: Context, *, Domain: str) -> Result:
     """A domain; one that is not there is described by nothing, as AWS does."""
     authorize(ctx, "cognito-idp:DescribeUserPoolDomain", "*")
     domain = ctx.world.get(DOMAIN, Domain)
     if domain is None:
         return {"DomainDescription": {}}
-    told = {
+    told: Result = {
         "UserPoolId": domain["pool"],
         "AWSAccountId": ctx.identity.account,
         "Domain": domain["name"],
@@ -67,8 +66,8 @@ def update_user_pool_domain(
     UserPoolId: str,
     ManagedLoginVersion: int = 1,
     CustomDomainConfig: Mapping[str, str] | None = None,
-    **others: Any,
-) -> Mapping[str, Any]:
+    **others: object,
+) -> Result:
     """Change which pages the domain is for, or its certificate."""
     pool = reach(ctx, UserPoolId)
     _domain(ctx, pool, Domain)
@@ -78,7 +77,7 @@ def update_user_pool_domain(
 
 
 @operation("cognito-idp", "DeleteUserPoolDomain")
-def delete_user_pool_domain(ctx: Context, *, Domain: str, UserPoolId: str) -> Mapping[str, Any]:
+def delete_user_pool_domain(ctx: Context, *, Domain: str, UserPoolId: str) -> Result:
     """Give the prefix back."""
     _domain(ctx, reach(ctx, UserPoolId), Domain)
     ctx.world.take(DOMAIN, Domain)
@@ -92,7 +91,7 @@ def _domain(ctx: Context, pool: Pool, name: str) -> Domain:
     return domain
 
 
-def _check_domain(name: str, custom: Mapping[str, str] | None, others: Mapping[str, Any]) -> None:
+def _check_domain(name: str, custom: Mapping[str, str] | None, others: Mapping[str, object]) -> None:
     """A prefix has no dot, and another domain has a certificate; who owns a domain, nobody here can tell."""
     for member, value in others.items():
         if value:
@@ -111,7 +110,7 @@ def _kept(pool: Pool, name: str, version: int, custom: Mapping[str, str] | None)
     return kept
 
 
-def _told(version: int, custom: Mapping[str, str] | None) -> dict[str, Any]:
+def _told(version: int, custom: Mapping[str, str] | None) -> Result:
     return {"ManagedLoginVersion": version, **({"CloudFrontDomain": _CLOUD_FRONT} if custom else {})}
 
 
@@ -121,7 +120,7 @@ def _told(version: int, custom: Mapping[str, str] | None) -> dict[str, Any]:
 @operation("cognito-idp", "CreateResourceServer")
 def create_resource_server(
     ctx: Context, *, UserPoolId: str, Identifier: str, Name: str, Scopes: Iterable[Mapping[str, str]] | None = None
-) -> Mapping[str, Any]:
+) -> Result:
     """An API with scopes."""
     pool = reach(ctx, UserPoolId)
     key = f"{pool['id']}/{Identifier}"
@@ -129,28 +128,28 @@ def create_resource_server(
         raise invalid(f"{Identifier} already exists in user pool {UserPoolId}.")
     server = _server(UserPoolId, Identifier, Name, Scopes)
     ctx.world.add(RESOURCE_SERVER, key, server)
-    return {"ResourceServer": server}
+    return {"ResourceServer": _shown(server)}
 
 
 @operation("cognito-idp", "DescribeResourceServer")
-def describe_resource_server(ctx: Context, *, UserPoolId: str, Identifier: str) -> Mapping[str, Any]:
+def describe_resource_server(ctx: Context, *, UserPoolId: str, Identifier: str) -> Result:
     """One of them."""
-    return {"ResourceServer": _reach_server(ctx, UserPoolId, Identifier)}
+    return {"ResourceServer": _shown(_reach_server(ctx, UserPoolId, Identifier))}
 
 
 @operation("cognito-idp", "UpdateResourceServer")
 def update_resource_server(
     ctx: Context, *, UserPoolId: str, Identifier: str, Name: str, Scopes: Iterable[Mapping[str, str]] | None = None
-) -> Mapping[str, Any]:
+) -> Result:
     """Replace name and scopes."""
     _reach_server(ctx, UserPoolId, Identifier)
     server = _server(UserPoolId, Identifier, Name, Scopes)
     ctx.world.put(RESOURCE_SERVER, f"{UserPoolId}/{Identifier}", server)
-    return {"ResourceServer": server}
+    return {"ResourceServer": _shown(server)}
 
 
 @operation("cognito-idp", "DeleteResourceServer")
-def delete_resource_server(ctx: Context, *, UserPoolId: str, Identifier: str) -> Mapping[str, Any]:
+def delete_resource_server(ctx: Context, *, UserPoolId: str, Identifier: str) -> Result:
     _reach_server(ctx, UserPoolId, Identifier)
     ctx.world.take(RESOURCE_SERVER, f"{UserPoolId}/{Identifier}")
     return {}
@@ -159,11 +158,11 @@ def delete_resource_server(ctx: Context, *, UserPoolId: str, Identifier: str) ->
 @operation("cognito-idp", "ListResourceServers")
 def list_resource_servers(
     ctx: Context, *, UserPoolId: str, MaxResults: int | None = None, NextToken: str | None = None
-) -> Mapping[str, Any]:
+) -> Result:
     """All of the pool."""
     pool = reach(ctx, UserPoolId)
     servers = ctx.world.page(RESOURCE_SERVER, f"{pool['id']}/")
-    return page(ctx, "ResourceServers", servers, NextToken, MaxResults, dict)
+    return page(ctx, "ResourceServers", servers, NextToken, MaxResults, _shown)
 
 
 def _server(pool: str, identifier: str, name: str, scopes: Iterable[Mapping[str, str]] | None) -> ResourceServer:
@@ -172,6 +171,15 @@ def _server(pool: str, identifier: str, name: str, scopes: Iterable[Mapping[str,
         "Identifier": identifier,
         "Name": name,
         "Scopes": [dict(scope) for scope in scopes or ()],
+    }
+
+
+def _shown(server: ResourceServer) -> Result:
+    return {
+        "UserPoolId": server["UserPoolId"],
+        "Identifier": server["Identifier"],
+        "Name": server["Name"],
+        "Scopes": server["Scopes"],
     }
 
 

@@ -7,13 +7,13 @@ could be a first factor anyway.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from sts_emulator.core.world import World
 from sts_emulator.idp.user_pools import challenges, clients, one_time_codes, pools, progress, tokens
 from sts_emulator.idp.user_pools.kinds import Client, Pool, PoolUser, not_authorized
 from sts_emulator.idp.user_pools.progress import Attempt
+from sts_emulator.wire.dispatch import Result
 
 _SIGNED_UP: Final = "SIGNED_UP"
 _CONFIRMED: Final = "SIGN_UP_CONFIRMED"
@@ -36,7 +36,7 @@ def session_after_confirmation(
     return _session(world, pool, client, user, attribute, _CONFIRMED)
 
 
-async def begin(attempt: Attempt, user: PoolUser | None, session: str) -> Mapping[str, Any]:
+async def begin(attempt: Attempt, user: PoolUser | None, session: str) -> Result:
     """What follows: tokens, or the next challenge. Raises AwsError: NotAuthorizedException."""
     world, pool = attempt.world, attempt.pool
     if user is None:

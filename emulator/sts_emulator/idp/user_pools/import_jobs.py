@@ -9,8 +9,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import Counter
-from collections.abc import Mapping
-from typing import Any, Final, NotRequired, TypedDict
+from typing import Final, NotRequired, TypedDict
 from urllib.parse import quote
 
 from sts_emulator.accounts import resources
@@ -25,7 +24,7 @@ from sts_emulator.policy.deciding.engine import PolicySet, Principal
 from sts_emulator.vending.authorize import authorize, consult_unsigned
 from sts_emulator.vending.context import Context
 from sts_emulator.vending.credentials import seal, unseal
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 
 class Job(TypedDict):
@@ -70,7 +69,7 @@ _TOO_MANY: Final = "Too many users have failed or been skipped during the import
 
 
 @operation("cognito-idp", "GetCSVHeader")
-def get_csvheader(ctx: Context, *, UserPoolId: str) -> Mapping[str, Any]:
+def get_csvheader(ctx: Context, *, UserPoolId: str) -> Result:
     """The columns of a file for this pool."""
     return {"UserPoolId": UserPoolId, "CSVHeader": imported_users.header(reach(ctx, UserPoolId))}
 
@@ -78,7 +77,7 @@ def get_csvheader(ctx: Context, *, UserPoolId: str) -> Mapping[str, Any]:
 @operation("cognito-idp", "CreateUserImportJob")
 def create_user_import_job(
     ctx: Context, *, JobName: str, UserPoolId: str, CloudWatchLogsRoleArn: str, PasswordHashingAlgorithm: str = ""
-) -> Mapping[str, Any]:
+) -> Result:
     """A job, and where its file is to be put."""
     pool = reach(ctx, UserPoolId)
     if PasswordHashingAlgorithm:
@@ -108,7 +107,7 @@ def create_user_import_job(
 
 
 @operation("cognito-idp", "DescribeUserImportJob")
-def describe_user_import_job(ctx: Context, *, UserPoolId: str, JobId: str) -> Mapping[str, Any]:
+def describe_user_import_job(ctx: Context, *, UserPoolId: str, JobId: str) -> Result:
     """A job as it is now."""
     return {"UserImportJob": _shown(_job(ctx, reach(ctx, UserPoolId), JobId))}
 
@@ -116,7 +115,7 @@ def describe_user_import_job(ctx: Context, *, UserPoolId: str, JobId: str) -> Ma
 @operation("cognito-idp", "ListUserImportJobs")
 def list_user_import_jobs(
     ctx: Context, *, UserPoolId: str, MaxResults: int, PaginationToken: str | None = None
-) -> Mapping[str, Any]:
+) -> Result:
     """The pool's jobs, the newest first."""
     pool = reach(ctx, UserPoolId)
     jobs = [_current(ctx.world, job) for job in ctx.world.page(JOB, f"{pool['id']}/")]
@@ -125,7 +124,7 @@ def list_user_import_jobs(
 
 
 @operation("cognito-idp", "StartUserImportJob")
-async def start_user_import_job(ctx: Context, *, UserPoolId: str, JobId: str) -> Mapping[str, Any]:
+async def start_user_import_job(ctx: Context, *, UserPoolId: str, JobId: str) -> Result:
     """Import what the file has. As on AWS the answer says Pending; DescribeUserImportJob tells what became of it."""
     world, pool = ctx.world, reach(ctx, UserPoolId)
     with world.unit(lock=True):
@@ -145,7 +144,7 @@ async def start_user_import_job(ctx: Context, *, UserPoolId: str, JobId: str) ->
 
 
 @operation("cognito-idp", "StopUserImportJob")
-def stop_user_import_job(ctx: Context, *, UserPoolId: str, JobId: str) -> Mapping[str, Any]:
+def stop_user_import_job(ctx: Context, *, UserPoolId: str, JobId: str) -> Result:
     """Stop a job that is running: no further row is imported."""
     with ctx.world.unit(lock=True):
         job = _job(ctx, reach(ctx, UserPoolId), JobId)
@@ -256,7 +255,7 @@ def _current(world: World, job: Job) -> Job:
     return {**job, "status": "Expired", "completed": over, "message": _EXPIRED}
 
 
-def _change(world: World, job: Job, **changes: Any) -> Job:
+def _change(world: World, job: Job, **changes: object) -> Job:
     changed: Job = {**job, **changes}  # type: ignore[typeddict-item]  # members by name
     world.put(JOB, _key(job), changed)
     return changed
@@ -271,7 +270,7 @@ def _key(job: Job) -> str:
     return f"{job['pool']}/{job['id']}"
 
 
-def _shown(job: Job) -> dict[str, Any]:
+def _shown(job: Job) -> Result:
     later = {"StartDate": "started", "CompletionDate": "completed", "CompletionMessage": "message"}
     return {
         "JobId": job["id"],

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Final
 
 from sts_emulator.idp.user_pools.kinds import PoolUser
 from sts_emulator.idp.user_pools.triggers import firing, responses
 from sts_emulator.idp.user_pools.triggers.firing import Occasion
+from sts_emulator.wire.dispatch import Result
 
 ANSWER: Final = {"autoConfirmUser": False, "autoVerifyPhone": False, "autoVerifyEmail": False}
 SIGNED_UP: Final = "PostConfirmation_ConfirmSignUp"
@@ -17,7 +18,7 @@ _VERIFIED: Final = {"autoVerifyEmail": "email", "autoVerifyPhone": "phone_number
 
 def request(
     given: Mapping[str, str], validation: Iterable[Mapping[str, str]] | None, metadata: Mapping[str, str] | None
-) -> dict[str, Any]:
+) -> Result:
     """What PreSignUp is asked: the attributes as they were given, and what only it is told."""
     data = {pair["Name"]: pair.get("Value", "") for pair in validation or ()}
     return {"userAttributes": dict(given), "validationData": data or None, **firing.metadata(metadata)}

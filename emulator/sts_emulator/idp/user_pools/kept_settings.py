@@ -5,22 +5,21 @@ No sign-in is judged for its risk here, and nothing is delivered: docs/cognito.m
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sts_emulator.core.errors import AwsError
 from sts_emulator.idp.user_pools.kinds import client_of, invalid, reach
 from sts_emulator.idp.user_pools.pools import SETTING
+from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.vending.context import Context
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 _DESTINATIONS = ("CloudWatchLogsConfiguration", "S3Configuration", "FirehoseConfiguration")
 
 
 @operation("cognito-idp", "SetRiskConfiguration")
-def set_risk_configuration(
-    ctx: Context, *, UserPoolId: str, ClientId: str = "", **settings: Mapping[str, Any]
-) -> Mapping[str, Any]:
+def set_risk_configuration(ctx: Context, *, UserPoolId: str, ClientId: str = "", **settings: JsonObject) -> Result:
     """Of a pool with threat protection, or of one of its clients; nothing at all resets it."""
     key = _risk_key(ctx, UserPoolId, ClientId)
     if not settings:
@@ -32,16 +31,14 @@ def set_risk_configuration(
 
 
 @operation("cognito-idp", "DescribeRiskConfiguration")
-def describe_risk_configuration(ctx: Context, *, UserPoolId: str, ClientId: str = "") -> Mapping[str, Any]:
+def describe_risk_configuration(ctx: Context, *, UserPoolId: str, ClientId: str = "") -> Result:
     """What was set."""
     kept = ctx.world.get(SETTING, _risk_key(ctx, UserPoolId, ClientId))
     return {"RiskConfiguration": _risk(UserPoolId, ClientId, kept or {})}
 
 
 @operation("cognito-idp", "SetLogDeliveryConfiguration")
-def set_log_delivery_configuration(
-    ctx: Context, *, UserPoolId: str, LogConfigurations: Iterable[Mapping[str, Any]]
-) -> Mapping[str, Any]:
+def set_log_delivery_configuration(ctx: Context, *, UserPoolId: str, LogConfigurations: Iterable[JsonObject]) -> Result:
     """Where logs would go, each source to one place."""
     pool = reach(ctx, UserPoolId)
     wanted = [dict(configuration) for configuration in LogConfigurations]
@@ -55,7 +52,7 @@ def set_log_delivery_configuration(
 
 
 @operation("cognito-idp", "GetLogDeliveryConfiguration")
-def get_log_delivery_configuration(ctx: Context, *, UserPoolId: str) -> Mapping[str, Any]:
+def get_log_delivery_configuration(ctx: Context, *, UserPoolId: str) -> Result:
     """What was set."""
     pool = reach(ctx, UserPoolId)
     kept = ctx.world.get(SETTING, f"{pool['id']}/logs")
@@ -71,9 +68,9 @@ def _risk_key(ctx: Context, pool_id: str, client_id: str) -> str:
     return f"{pool_id}/risk/{client_id}"
 
 
-def _risk(pool: str, client: str, kept: Mapping[str, Any]) -> dict[str, Any]:
+def _risk(pool: str, client: str, kept: Mapping[str, Any]) -> Result:
     return {"UserPoolId": pool, **({"ClientId": client} if client else {}), **kept}
 
 
-def _logs(pool: str, configurations: list[dict[str, Any]]) -> dict[str, Any]:
+def _logs(pool: str, configurations: Sequence[JsonObject]) -> Result:
     return {"LogDeliveryConfiguration": {"UserPoolId": pool, "LogConfigurations": configurations}}

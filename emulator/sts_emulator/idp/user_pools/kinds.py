@@ -285,7 +285,7 @@ def _unverify(world: World, key: str, attribute: str) -> None:
         world.put(USER, key, {**former, "attributes": attributes}, uid=f"{former['pool']}/{former['sub']}")
 
 
-def change_user(world: World, pool: Pool, user: PoolUser, **changes: Any) -> PoolUser:
+def change_user(world: World, pool: Pool, user: PoolUser, **changes: object) -> PoolUser:
     """Store a user with other members; see `save_user`."""
     changed: PoolUser = {**user, **changes, "modified": world.now()}  # type: ignore[typeddict-item]  # members by name
     return save_user(world, pool, changed)

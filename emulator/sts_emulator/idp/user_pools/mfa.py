@@ -25,8 +25,9 @@ from sts_emulator.idp.user_pools.kinds import (
     user_of,
 )
 from sts_emulator.idp.user_pools.pools import has_software_tokens, mfa_of, passkeys_are_enough
+from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.vending.context import Context
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 SOFTWARE_TOKEN: Final = "SOFTWARE_TOKEN_MFA"  # noqa: S105 - the name of a challenge
 SETUP: Final = "MFA_SETUP"
@@ -50,12 +51,18 @@ _PAIRED = "paired"
 @operation("cognito-idp", "AssociateSoftwareToken")
 async def associate_software_token(
     ctx: Context, *, AccessToken: str | None = None, Session: str | None = None
-) -> Mapping[str, Any]:
+) -> Result:
     """A secret for an authenticator app, which counts once `VerifySoftwareToken` has proven it."""
-    world, seed = ctx.world, new_seed()
-    if AccessToken:
+    seed, session = begin_pairing(ctx.world, AccessToken, Session)
+    return {"SecretCode": seed, **({"Session": session} if session else {})}
+
+
+def begin_pairing(world: World, access_token: str | None, waiting: str | None) -> tuple[str, str]:
+    """The secret, and the session that waits for its code where somebody pairs on the way in. Raises AwsError."""
+    seed = new_seed()
+    if access_token:
         with world.unit(lock=True):
-            party, _ = tokens.bearer(world, AccessToken)
+            party, _ = tokens.bearer(world, access_token)
             _check_kind(party.pool)
             pending = Token(seed=seed, used=[], verified=False, enabled=False, preferred=False)
             known = party.user.get("token")
@@ -63,18 +70,18 @@ async def associate_software_token(
                 change_user(world, party.pool, party.user, token={**known, "next": seed})
             else:
                 change_user(world, party.pool, party.user, token=pending)
-        return {"SecretCode": seed}
+        return seed, ""
     with world.unit(lock=True):
-        challenge, _ = _setup(world, Session)
+        challenge, _ = _setup(world, waiting)
         data = {**challenge["data"], _UNPAIRED: seed}
         following = challenges.ask(world, world_client(world, challenge), SETUP, challenge["username"], data)
-    return {"SecretCode": seed, "Session": challenges.session_of(following)}
+    return seed, challenges.session_of(following)
 
 
 @operation("cognito-idp", "VerifySoftwareToken")
 async def verify_software_token(
     ctx: Context, *, UserCode: str, AccessToken: str | None = None, Session: str | None = None, **_: Any
-) -> Mapping[str, Any]:
+) -> Result:
     """Prove that the app has the secret."""
     world = ctx.world
     if AccessToken:
@@ -109,8 +116,8 @@ def set_user_mfa_preference(
     ctx: Context,
     *,
     AccessToken: str,
-    **settings: Mapping[str, Any] | None,
-) -> Mapping[str, Any]:
+    **settings: JsonObject | None,
+) -> Result:
     """Switch factors on or off, by the user."""
     party, _ = tokens.bearer(ctx.world, AccessToken)
     _prefer(ctx.world, party.pool, party.user, settings)
@@ -123,8 +130,8 @@ def admin_set_user_mfa_preference(
     *,
     UserPoolId: str,
     Username: str,
-    **settings: Mapping[str, Any] | None,
-) -> Mapping[str, Any]:
+    **settings: JsonObject | None,
+) -> Result:
     """The same by an administrator."""
     pool = reach(ctx, UserPoolId)
     _prefer(ctx.world, pool, user_of(ctx.world, pool, Username), settings)
@@ -214,7 +221,7 @@ def pair(world: World, pool: Pool, user: PoolUser, data: Mapping[str, Any]) -> P
     return change_user(world, pool, user, token=token)
 
 
-def shown(user: PoolUser) -> dict[str, Any]:
+def shown(user: PoolUser) -> Result:
     """The members of results that tell a user's factors."""
     token = user.get("token")
     told: dict[str, Any] = {}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
@@ -21,11 +20,11 @@ from sts_emulator.idp.user_pools.kinds import (
 )
 from sts_emulator.idp.user_pools.triggers.firing import Occasion
 from sts_emulator.vending.context import Context
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 
 @operation("cognito-idp", "GetUser")
-def get_user(ctx: Context, *, AccessToken: str) -> Mapping[str, Any]:
+def get_user(ctx: Context, *, AccessToken: str) -> Result:
     """The user, as far as the client may read."""
     party, _ = tokens.bearer(ctx.world, AccessToken)
     told = attributes.readable(party.client, party.user["attributes"])
@@ -33,7 +32,7 @@ def get_user(ctx: Context, *, AccessToken: str) -> Mapping[str, Any]:
 
 
 @operation("cognito-idp", "GetUserAuthFactors")
-def get_user_authfactors(ctx: Context, *, AccessToken: str) -> Mapping[str, Any]:
+def get_user_authfactors(ctx: Context, *, AccessToken: str) -> Result:
     """What the user may sign in with."""
     party, _ = tokens.bearer(ctx.world, AccessToken)
     user = party.user
@@ -47,7 +46,7 @@ async def update_user_attributes(
     UserAttributes: Pairs,
     AccessToken: str,
     ClientMetadata: Mapping[str, str] | None = None,
-) -> Mapping[str, Any]:
+) -> Result:
     """Change attributes; a changed address is to be verified, and a code is on its way."""
     party, _key = tokens.bearer(ctx.world, AccessToken)
     pool, user = party.pool, party.user
@@ -74,7 +73,7 @@ async def update_user_attributes(
 
 
 @operation("cognito-idp", "DeleteUserAttributes")
-def delete_user_attributes(ctx: Context, *, UserAttributeNames: Iterable[str], AccessToken: str) -> Mapping[str, Any]:
+def delete_user_attributes(ctx: Context, *, UserAttributeNames: Iterable[str], AccessToken: str) -> Result:
     """Remove attributes."""
     names = list(UserAttributeNames)
     party, _ = tokens.bearer(ctx.world, AccessToken)
@@ -86,7 +85,7 @@ def delete_user_attributes(ctx: Context, *, UserAttributeNames: Iterable[str], A
 @operation("cognito-idp", "GetUserAttributeVerificationCode")
 async def get_user_attribute_verification_code(
     ctx: Context, *, AccessToken: str, AttributeName: str, ClientMetadata: Mapping[str, str] | None = None
-) -> Mapping[str, Any]:
+) -> Result:
     """A code that proves an address."""
     party, _key = tokens.bearer(ctx.world, AccessToken)
     _check_address(AttributeName)
@@ -97,7 +96,7 @@ async def get_user_attribute_verification_code(
 
 
 @operation("cognito-idp", "VerifyUserAttribute")
-async def verify_user_attribute(ctx: Context, *, AccessToken: str, AttributeName: str, Code: str) -> Mapping[str, Any]:
+async def verify_user_attribute(ctx: Context, *, AccessToken: str, AttributeName: str, Code: str) -> Result:
     """Prove an address by its code."""
     party, _ = tokens.bearer(ctx.world, AccessToken)
     _check_address(AttributeName)
@@ -113,7 +112,7 @@ async def verify_user_attribute(ctx: Context, *, AccessToken: str, AttributeName
 @operation("cognito-idp", "ChangePassword")
 async def change_password(
     ctx: Context, *, ProposedPassword: str, AccessToken: str, PreviousPassword: str | None = None
-) -> Mapping[str, Any]:
+) -> Result:
     """A new password, for the one before."""
     world = ctx.world
     party, _ = tokens.bearer(world, AccessToken)
@@ -130,7 +129,7 @@ async def change_password(
 
 
 @operation("cognito-idp", "DeleteUser")
-def delete_user(ctx: Context, *, AccessToken: str) -> Mapping[str, Any]:
+def delete_user(ctx: Context, *, AccessToken: str) -> Result:
     """Delete the user, by themselves."""
     party, _ = tokens.bearer(ctx.world, AccessToken)
     pool_users.remove(ctx.world, party.pool, party.user)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from sts_emulator.core import hosts
 from sts_emulator.core.errors import AwsError
 from sts_emulator.idp.user_pools import pools, tokens
@@ -11,6 +9,7 @@ from sts_emulator.idp.user_pools.kinds import POOL, Pool
 from sts_emulator.pages import guard, render
 from sts_emulator.pages.routes import page
 from sts_emulator.pages.visit import Visit
+from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.wire.http import Response
 
 
@@ -36,7 +35,7 @@ def discovery(visit: Visit, pool: str) -> Response:
     return _for_all(render.data(200, {**told, **_managed_login(visit, stored)}))
 
 
-def _managed_login(visit: Visit, pool: Pool) -> dict[str, Any]:
+def _managed_login(visit: Visit, pool: Pool) -> JsonObject:
     """The endpoints of a pool with a domain: there, where AWS's own name was asked, else where this was."""
     domain = pools.domain_of(visit.world, pool)
     if not domain:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from sts_emulator.accounts import passkeys, single_use
 from sts_emulator.accounts.passkeys import NotProvenError
 from sts_emulator.core.errors import AwsError
 from sts_emulator.idp.user_pools import passkey_sign_in, pools, progress, tokens
 from sts_emulator.idp.user_pools.kinds import OwnPasskey, change_user, find_user, not_found, page
+from sts_emulator.policy.json_types import Json, JsonObject
 from sts_emulator.vending.context import Context
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 MOST: Final = 20
 """Passkeys of a user (Cognito's developer guide, "Passkey sign-in")."""
@@ -29,21 +30,19 @@ _FAULTS: Final = {
 
 
 @operation("cognito-idp", "StartWebAuthnRegistration")
-async def start_web_authn_registration(ctx: Context, *, AccessToken: str) -> Mapping[str, Any]:
+async def start_web_authn_registration(ctx: Context, *, AccessToken: str) -> Result:
     """What the browser is asked for a new passkey."""
     return {"CredentialCreationOptions": options_for(ctx, tokens.bearer(ctx.world, AccessToken)[0])}
 
 
 @operation("cognito-idp", "CompleteWebAuthnRegistration")
-async def complete_web_authn_registration(
-    ctx: Context, *, AccessToken: str, Credential: Mapping[str, Any]
-) -> Mapping[str, Any]:
+async def complete_web_authn_registration(ctx: Context, *, AccessToken: str, Credential: JsonObject) -> Result:
     """Keep the passkey that the browser has made."""
     keep(ctx, tokens.bearer(ctx.world, AccessToken)[0], Credential)
     return {}
 
 
-def options_for(ctx: Context, party: tokens.Party) -> Any:
+def options_for(ctx: Context, party: tokens.Party) -> Json:
     """What a browser is asked. Raises AwsError: WebAuthnNotEnabledException; PasswordResetRequiredException."""
     _check_enabled(party)
     user = party.user
@@ -58,7 +57,7 @@ def options_for(ctx: Context, party: tokens.Party) -> Any:
     )
 
 
-def keep(ctx: Context, party: tokens.Party, credential: Mapping[str, Any]) -> None:
+def keep(ctx: Context, party: tokens.Party, credential: Mapping[str, object]) -> None:
     """Keep the passkey of a response. Raises AwsError: WebAuthn…."""
     _check_enabled(party)
     world, pool = ctx.world, party.pool
@@ -102,14 +101,14 @@ def keep(ctx: Context, party: tokens.Party, credential: Mapping[str, Any]) -> No
 @operation("cognito-idp", "ListWebAuthnCredentials")
 def list_web_authn_credentials(
     ctx: Context, *, AccessToken: str, NextToken: str | None = None, MaxResults: int | None = None
-) -> Mapping[str, Any]:
+) -> Result:
     """The user's passkeys."""
     user = tokens.bearer(ctx.world, AccessToken)[0].user
     return page(ctx, "Credentials", [_shown(own) for own in user.get("passkeys", [])], NextToken, MaxResults)
 
 
 @operation("cognito-idp", "DeleteWebAuthnCredential")
-def delete_web_authn_credential(ctx: Context, *, AccessToken: str, CredentialId: str) -> Mapping[str, Any]:
+def delete_web_authn_credential(ctx: Context, *, AccessToken: str, CredentialId: str) -> Result:
     """Take a passkey away."""
     party, _ = tokens.bearer(ctx.world, AccessToken)
     own = party.user.get("passkeys", [])
@@ -140,7 +139,7 @@ def _purpose(party: tokens.Party) -> str:
     return f"user-pool:register:{party.pool['id']}/{party.user['sub']}:{party.client['id']}"
 
 
-def _shown(own: OwnPasskey) -> dict[str, Any]:
+def _shown(own: OwnPasskey) -> Result:
     passkey = own["passkey"]
     return {
         "CredentialId": passkey["credential"],

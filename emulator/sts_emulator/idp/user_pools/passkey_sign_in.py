@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 from sts_emulator.accounts import passkeys
@@ -16,6 +15,7 @@ from sts_emulator.core.world import World
 from sts_emulator.idp.user_pools import attempts, pools, progress
 from sts_emulator.idp.user_pools.kinds import Pool, PoolUser, change_user, not_authorized
 from sts_emulator.idp.user_pools.progress import Attempt, Strings
+from sts_emulator.wire.dispatch import Result
 
 CHALLENGE: Final = "WEB_AUTHN"
 
@@ -54,7 +54,7 @@ def known(pool: Pool, user: PoolUser) -> list[Passkey]:
     return [passkey for passkey in own if passkey["party"] == wanted or not wanted]
 
 
-def ask(attempt: Attempt, user: PoolUser) -> dict[str, Any]:
+def ask(attempt: Attempt, user: PoolUser) -> Result:
     """The challenge; its options are what browsers take."""
     world, pool = attempt.world, attempt.pool
     options = passkeys.to_prove(
@@ -63,7 +63,7 @@ def ask(attempt: Attempt, user: PoolUser) -> dict[str, Any]:
     return progress.ask(attempt, user, CHALLENGE, {"CREDENTIAL_REQUEST_OPTIONS": json.dumps(options)})
 
 
-async def answer(attempt: Attempt, user: PoolUser, given: Strings) -> Mapping[str, Any]:
+async def answer(attempt: Attempt, user: PoolUser, given: Strings) -> Result:
     """What follows the proof. Raises AwsError: NotAuthorizedException; what is refused uses its challenge up, too."""
     world, pool = attempt.world, attempt.pool
     response, name = progress.demanded(given, "CREDENTIAL"), user["username"]

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from typing import Any
 
 from sts_emulator.idp.user_pools import attempts, passwords, progress
 from sts_emulator.idp.user_pools.kinds import PoolUser, find_user, not_authorized
 from sts_emulator.idp.user_pools.progress import Attempt, Strings
+from sts_emulator.wire.dispatch import Result
 
 
-async def begin(attempt: Attempt, user: PoolUser | None, username: str, given: Strings) -> Mapping[str, Any]:
+async def begin(attempt: Attempt, user: PoolUser | None, username: str, given: Strings) -> Result:
     """What follows the right password. Raises AwsError: NotAuthorizedException."""
     world, pool, password = attempt.world, attempt.pool, progress.demanded(given, "PASSWORD")
     name = user["username"] if user else username

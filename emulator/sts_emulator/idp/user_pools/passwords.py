@@ -77,7 +77,7 @@ def stored(pool: Pool, username: str, password: str) -> dict[str, str]:
     return {"salt": salt, "verifier": srp.verifier(short_name(pool), username, password, salt)}
 
 
-def following(pool: Pool, user: PoolUser, password: str) -> dict[str, Any]:
+def following(pool: Pool, user: PoolUser, password: str) -> Mapping[str, object]:
     """The members that keep a password after another. Takes two milliseconds for each that is remembered.
 
     Raises:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from sts_emulator.core.errors import AwsError
@@ -19,7 +18,7 @@ from sts_emulator.idp.user_pools.kinds import (
     user_of,
 )
 from sts_emulator.vending.context import Context
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 
 @operation("cognito-idp", "CreateGroup")
@@ -31,7 +30,7 @@ def create_group(
     Description: str = "",
     RoleArn: str = "",
     Precedence: int | None = None,
-) -> Mapping[str, Any]:
+) -> Result:
     """A group. AWS does not ask for iam:PassRole here: the role's own trust policy decides when it is assumed."""
     pool = reach(ctx, UserPoolId)
     if ctx.world.get(GROUP, _key(pool, GroupName)) is not None:
@@ -51,7 +50,7 @@ def create_group(
 
 
 @operation("cognito-idp", "GetGroup")
-def get_group(ctx: Context, *, GroupName: str, UserPoolId: str) -> Mapping[str, Any]:
+def get_group(ctx: Context, *, GroupName: str, UserPoolId: str) -> Result:
     return {"Group": _shown(_reach(ctx, UserPoolId, GroupName)[1])}
 
 
@@ -64,7 +63,7 @@ def update_group(
     Description: str | None = None,
     RoleArn: str | None = None,
     Precedence: int | None = None,
-) -> Mapping[str, Any]:
+) -> Result:
     """Change what is given; what is not stays."""
     pool, group = _reach(ctx, UserPoolId, GroupName)
     changed: PoolGroup = {
@@ -79,7 +78,7 @@ def update_group(
 
 
 @operation("cognito-idp", "DeleteGroup")
-def delete_group(ctx: Context, *, GroupName: str, UserPoolId: str) -> Mapping[str, Any]:
+def delete_group(ctx: Context, *, GroupName: str, UserPoolId: str) -> Result:
     """Delete a group; its users leave it."""
     pool, _ = _reach(ctx, UserPoolId, GroupName)
     for user in ctx.world.page(USER, f"{pool['id']}/"):
@@ -90,16 +89,14 @@ def delete_group(ctx: Context, *, GroupName: str, UserPoolId: str) -> Mapping[st
 
 
 @operation("cognito-idp", "ListGroups")
-def list_groups(
-    ctx: Context, *, UserPoolId: str, Limit: int | None = None, NextToken: str | None = None
-) -> Mapping[str, Any]:
+def list_groups(ctx: Context, *, UserPoolId: str, Limit: int | None = None, NextToken: str | None = None) -> Result:
     """The pool's groups."""
     pool = reach(ctx, UserPoolId)
     return page(ctx, "Groups", ctx.world.page(GROUP, f"{pool['id']}/"), NextToken, Limit, _shown)
 
 
 @operation("cognito-idp", "AdminAddUserToGroup")
-def admin_add_user_to_group(ctx: Context, *, UserPoolId: str, Username: str, GroupName: str) -> Mapping[str, Any]:
+def admin_add_user_to_group(ctx: Context, *, UserPoolId: str, Username: str, GroupName: str) -> Result:
     """Put a user into a group."""
     pool, group = _reach(ctx, UserPoolId, GroupName)
     user = user_of(ctx.world, pool, Username)
@@ -109,7 +106,7 @@ def admin_add_user_to_group(ctx: Context, *, UserPoolId: str, Username: str, Gro
 
 
 @operation("cognito-idp", "AdminRemoveUserFromGroup")
-def admin_remove_user_from_group(ctx: Context, *, UserPoolId: str, Username: str, GroupName: str) -> Mapping[str, Any]:
+def admin_remove_user_from_group(ctx: Context, *, UserPoolId: str, Username: str, GroupName: str) -> Result:
     """Take a user out of a group."""
     pool, _ = _reach(ctx, UserPoolId, GroupName)
     user = user_of(ctx.world, pool, Username)
@@ -120,7 +117,7 @@ def admin_remove_user_from_group(ctx: Context, *, UserPoolId: str, Username: str
 @operation("cognito-idp", "AdminListGroupsForUser")
 def admin_list_groups_for_user(
     ctx: Context, *, Username: str, UserPoolId: str, Limit: int | None = None, NextToken: str | None = None
-) -> Mapping[str, Any]:
+) -> Result:
     pool = reach(ctx, UserPoolId)
     groups = tokens.groups_of(ctx.world, pool, user_of(ctx.world, pool, Username))
     return page(ctx, "Groups", groups, NextToken, Limit, _shown)
@@ -129,7 +126,7 @@ def admin_list_groups_for_user(
 @operation("cognito-idp", "ListUsersInGroup")
 def list_users_in_group(
     ctx: Context, *, UserPoolId: str, GroupName: str, Limit: int | None = None, NextToken: str | None = None
-) -> Mapping[str, Any]:
+) -> Result:
     pool, _ = _reach(ctx, UserPoolId, GroupName)
     members = [user for user in ctx.world.page(USER, f"{pool['id']}/") if GroupName in user["groups"]]
     return page(ctx, "Users", members, NextToken, Limit, pool_users.shown)
@@ -147,7 +144,7 @@ def _reach(ctx: Context, pool_id: str, name: str) -> tuple[Pool, PoolGroup]:
     return pool, group
 
 
-def _shown(group: PoolGroup) -> dict[str, Any]:
+def _shown(group: PoolGroup) -> Result:
     told: dict[str, Any] = {
         "GroupName": group["name"],
         "UserPoolId": group["pool"],

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 import uuid
-from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from collections.abc import Container, Iterable, Mapping
+from typing import Final
 
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
@@ -32,7 +32,7 @@ from sts_emulator.idp.user_pools.kinds import (
 )
 from sts_emulator.idp.user_pools.triggers import firing
 from sts_emulator.vending.context import Context
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 _DAY: Final = 86_400
 _FILTER = re.compile(r'\s*"?(?P<name>[\w:]+)"?\s*(?P<how>\^?=)\s*"(?P<value>(?:[^"\\]|\\.)*)"\s*')
@@ -55,7 +55,7 @@ async def admin_create_user(
     DesiredDeliveryMediums: Iterable[str] = ("SMS",),
     ValidationData: Pairs | None = None,
     ClientMetadata: Mapping[str, str] | None = None,
-) -> Mapping[str, Any]:
+) -> Result:
     """A user with a temporary password, who is told of it in their mailbox."""
     world, pool = ctx.world, reach(ctx, UserPoolId)
     occasion = firing.Occasion(ctx, pool)
@@ -87,10 +87,9 @@ async def admin_create_user(
 
 
 @operation("cognito-idp", "AdminGetUser")
-def admin_get_user(ctx: Context, *, UserPoolId: str, Username: str) -> Mapping[str, Any]:
+def admin_get_user(ctx: Context, *, UserPoolId: str, Username: str) -> Result:
     user = _reach(ctx, UserPoolId, Username)[1]
-    told = shown(user)
-    told["UserAttributes"] = told.pop("Attributes")
+    told = {("UserAttributes" if name == "Attributes" else name): value for name, value in shown(user).items()}
     return {**told, **mfa.shown(user)}
 
 
@@ -103,27 +102,23 @@ def list_users(
     Limit: int | None = None,
     PaginationToken: str | None = None,
     Filter: str = "",
-) -> Mapping[str, Any]:
+) -> Result:
     """The pool's users, or those that a filter lets through."""
     pool = reach(ctx, UserPoolId)
     users = [user for user in ctx.world.page(USER, f"{pool['id']}/") if _passes(user, Filter)]
-    told = [shown(user) for user in users]
-    if AttributesToGet is not None:
-        wanted = set(AttributesToGet)
-        for user in told:
-            user["Attributes"] = [pair for pair in user["Attributes"] if pair["Name"] in wanted]
-    return PAGES.page(ctx, "Users", told, PaginationToken, Limit)
+    wanted = None if AttributesToGet is None else set(AttributesToGet)
+    return PAGES.page(ctx, "Users", users, PaginationToken, Limit, lambda user: shown(user, wanted))
 
 
 @operation("cognito-idp", "AdminDeleteUser")
-def admin_delete_user(ctx: Context, *, UserPoolId: str, Username: str) -> Mapping[str, Any]:
+def admin_delete_user(ctx: Context, *, UserPoolId: str, Username: str) -> Result:
     pool, user = _reach(ctx, UserPoolId, Username)
     remove(ctx.world, pool, user)
     return {}
 
 
 @operation("cognito-idp", "AdminEnableUser")
-def admin_enable_user(ctx: Context, *, UserPoolId: str, Username: str) -> Mapping[str, Any]:
+def admin_enable_user(ctx: Context, *, UserPoolId: str, Username: str) -> Result:
     """Let a user in again."""
     pool, user = _reach(ctx, UserPoolId, Username)
     change_user(ctx.world, pool, user, enabled=True)
@@ -131,7 +126,7 @@ def admin_enable_user(ctx: Context, *, UserPoolId: str, Username: str) -> Mappin
 
 
 @operation("cognito-idp", "AdminDisableUser")
-def admin_disable_user(ctx: Context, *, UserPoolId: str, Username: str) -> Mapping[str, Any]:
+def admin_disable_user(ctx: Context, *, UserPoolId: str, Username: str) -> Result:
     """Keep a user out: what sign-ins they have end."""
     pool, user = _reach(ctx, UserPoolId, Username)
     change_user(ctx.world, pool, user, enabled=False)
@@ -142,7 +137,7 @@ def admin_disable_user(ctx: Context, *, UserPoolId: str, Username: str) -> Mappi
 @operation("cognito-idp", "AdminSetUserPassword")
 def admin_set_user_password(
     ctx: Context, *, UserPoolId: str, Username: str, Password: str, Permanent: bool = False
-) -> Mapping[str, Any]:
+) -> Result:
     """Give a user a password, for good or until their next sign-in."""
     pool, user = _reach(ctx, UserPoolId, Username)
     passwords.check(pool, Password)
@@ -155,7 +150,7 @@ def admin_set_user_password(
 @operation("cognito-idp", "AdminResetUserPassword")
 async def admin_reset_user_password(
     ctx: Context, *, UserPoolId: str, Username: str, ClientMetadata: Mapping[str, str] | None = None
-) -> Mapping[str, Any]:
+) -> Result:
     """Make a user choose a new password, with a code that they are sent."""
     pool, user = _reach(ctx, UserPoolId, Username)
     if user["status"] == "FORCE_CHANGE_PASSWORD":
@@ -175,7 +170,7 @@ async def admin_update_user_attributes(
     Username: str,
     UserAttributes: Pairs,
     ClientMetadata: Mapping[str, str] | None = None,
-) -> Mapping[str, Any]:
+) -> Result:
     """Change attributes; administrators may say that an address is verified."""
     pool, user = _reach(ctx, UserPoolId, Username)
     changes = attributes.checked(pool, UserAttributes)
@@ -195,7 +190,7 @@ async def admin_update_user_attributes(
 @operation("cognito-idp", "AdminDeleteUserAttributes")
 def admin_delete_user_attributes(
     ctx: Context, *, UserPoolId: str, Username: str, UserAttributeNames: Iterable[str]
-) -> Mapping[str, Any]:
+) -> Result:
     """Remove attributes."""
     pool, user = _reach(ctx, UserPoolId, Username)
     delete_attributes(ctx.world, pool, user, UserAttributeNames)
@@ -205,7 +200,7 @@ def admin_delete_user_attributes(
 @operation("cognito-idp", "AdminConfirmSignUp")
 async def admin_confirm_sign_up(
     ctx: Context, *, UserPoolId: str, Username: str, ClientMetadata: Mapping[str, str] | None = None
-) -> Mapping[str, Any]:
+) -> Result:
     """Confirm who signed up, without a code."""
     pool, user = _reach(ctx, UserPoolId, Username)
     if user["status"] != "UNCONFIRMED":
@@ -316,10 +311,12 @@ def _without(pool: Pool, user: PoolUser, gone: set[str]) -> dict[str, str]:
     return {name: value for name, value in user["attributes"].items() if name not in gone}
 
 
-def shown(user: PoolUser) -> dict[str, Any]:
+def shown(user: PoolUser, wanted: Container[str] | None = None) -> Result:
+    """A user with the wanted attributes, or all."""
+    told = attributes.shown(user["attributes"])
     return {
         "Username": user["username"],
-        "Attributes": attributes.shown(user["attributes"]),
+        "Attributes": told if wanted is None else [pair for pair in told if pair["Name"] in wanted],
         "UserCreateDate": user["created"],
         "UserLastModifiedDate": user["modified"],
         "Enabled": user["enabled"],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, NotRequired, TypedDict
 
 from sts_emulator.accounts import documents
@@ -30,10 +30,11 @@ from sts_emulator.idp.user_pools.kinds import (
     unsupported,
 )
 from sts_emulator.idp.user_pools.triggers import configuration
+from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.vending.authorize import authorize
 from sts_emulator.vending.context import Context
 from sts_emulator.vending.tags import tag_keys
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 _ABSENT: Final = {
@@ -57,10 +58,10 @@ def create_user_pool(
     ctx: Context,
     *,
     PoolName: str,
-    Schema: Iterable[Mapping[str, Any]] = (),
+    Schema: Iterable[JsonObject] = (),
     UserPoolTags: Mapping[str, str] | None = None,
-    **settings: Any,
-) -> Mapping[str, Any]:
+    **settings: object,
+) -> Result:
     """A pool with the standard attributes, and those of `Schema`."""
     tags = dict(UserPoolTags or {})
     authorize(ctx, "cognito-idp:CreateUserPool", "*", tag_keys(tags))
@@ -89,20 +90,20 @@ def create_user_pool(
 
 
 @operation("cognito-idp", "DescribeUserPool")
-def describe_user_pool(ctx: Context, *, UserPoolId: str) -> Mapping[str, Any]:
+def describe_user_pool(ctx: Context, *, UserPoolId: str) -> Result:
     """A pool, with what is set where nobody has said."""
     return {"UserPool": _shown(ctx.world, reach(ctx, UserPoolId))}
 
 
 @operation("cognito-idp", "ListUserPools")
-def list_user_pools(ctx: Context, *, MaxResults: int, NextToken: str | None = None) -> Mapping[str, Any]:
+def list_user_pools(ctx: Context, *, MaxResults: int, NextToken: str | None = None) -> Result:
     """The account's pools in the region."""
     authorize(ctx, "cognito-idp:ListUserPools", "*")
     pools = [pool for pool in ctx.world.page(POOL) if own(ctx, pool)]
     return page(ctx, "UserPools", pools, NextToken, MaxResults, _brief)
 
 
-def _brief(pool: Pool) -> dict[str, Any]:
+def _brief(pool: Pool) -> Result:
     return {
         "Id": pool["id"],
         "Name": pool["name"],
@@ -119,8 +120,8 @@ def update_user_pool(
     UserPoolId: str,
     PoolName: str = "",
     UserPoolTags: Mapping[str, str] | None = None,
-    **settings: Any,
-) -> Mapping[str, Any]:
+    **settings: object,
+) -> Result:
     """Replace what is set: what the call leaves out goes back to its default, as AWS's reference warns."""
     pool = reach(ctx, UserPoolId, tag_keys(UserPoolTags or {}))
     _check(settings)
@@ -138,7 +139,7 @@ def update_user_pool(
 
 
 @operation("cognito-idp", "DeleteUserPool")
-def delete_user_pool(ctx: Context, *, UserPoolId: str) -> Mapping[str, Any]:
+def delete_user_pool(ctx: Context, *, UserPoolId: str) -> Result:
     """Delete a pool with all that it holds."""
     pool = reach(ctx, UserPoolId)
     if pool["settings"].get("DeletionProtection") == "ACTIVE":
@@ -165,9 +166,7 @@ def delete_user_pool(ctx: Context, *, UserPoolId: str) -> Mapping[str, Any]:
 
 
 @operation("cognito-idp", "AddCustomAttributes")
-def add_custom_attributes(
-    ctx: Context, *, UserPoolId: str, CustomAttributes: Iterable[Mapping[str, Any]]
-) -> Mapping[str, Any]:
+def add_custom_attributes(ctx: Context, *, UserPoolId: str, CustomAttributes: Iterable[JsonObject]) -> Result:
     """Add to the schema."""
     pool = reach(ctx, UserPoolId)
     names = {attribute["Name"] for attribute in pool["schema"]}
@@ -188,8 +187,8 @@ def set_user_pool_mfa_config(
     *,
     UserPoolId: str,
     MfaConfiguration: str = "OFF",
-    **factors: Mapping[str, Any] | None,
-) -> Mapping[str, Any]:
+    **factors: JsonObject | None,
+) -> Result:
     """Whether users must or may have a second factor, which ones there are, and whose passkeys are taken."""
     pool = reach(ctx, UserPoolId)
     settings = {**pool["settings"], "MfaConfiguration": MfaConfiguration}
@@ -199,7 +198,7 @@ def set_user_pool_mfa_config(
 
 
 @operation("cognito-idp", "GetUserPoolMfaConfig")
-def get_user_pool_mfa_config(ctx: Context, *, UserPoolId: str) -> Mapping[str, Any]:
+def get_user_pool_mfa_config(ctx: Context, *, UserPoolId: str) -> Result:
     """What `SetUserPoolMfaConfig` set."""
     return _mfa(reach(ctx, UserPoolId))
 
@@ -213,7 +212,7 @@ def has_software_tokens(pool: Pool) -> bool:
     return bool(pool["settings"].get("SoftwareTokenMfaConfiguration", {}).get("Enabled"))
 
 
-def _mfa(pool: Pool) -> dict[str, Any]:
+def _mfa(pool: Pool) -> Result:
     configured = {name: pool["settings"][name] for name in _MFA if pool["settings"].get(name)}
     return {"MfaConfiguration": mfa_of(pool), **configured}
 
@@ -242,7 +241,7 @@ def _check_mfa(settings: Mapping[str, Any]) -> None:
     _check_factors(settings)
 
 
-def _check_factors(settings: Mapping[str, Any]) -> None:
+def _check_factors(settings: Mapping[str, object]) -> None:
     """First factors that go together, and with the second (Cognito's guide, "Passwordless sign-in")."""
     allowed = first_factors(settings)
     if "SOFTWARE_TOKEN" in allowed or "PASSWORD" not in allowed:
@@ -262,7 +261,7 @@ def _check_factors(settings: Mapping[str, Any]) -> None:
 
 
 @operation("cognito-idp", "TagResource")
-def tag_resource(ctx: Context, *, ResourceArn: str, Tags: Mapping[str, str]) -> Mapping[str, Any]:
+def tag_resource(ctx: Context, *, ResourceArn: str, Tags: Mapping[str, str]) -> Result:
     """Add tags to a pool, or change their values."""
     pool = _by_arn(ctx, ResourceArn, tag_keys(Tags))
     _change(ctx.world, pool, tags={**pool["tags"], **Tags})
@@ -270,7 +269,7 @@ def tag_resource(ctx: Context, *, ResourceArn: str, Tags: Mapping[str, str]) -> 
 
 
 @operation("cognito-idp", "UntagResource")
-def untag_resource(ctx: Context, *, ResourceArn: str, TagKeys: Iterable[str]) -> Mapping[str, Any]:
+def untag_resource(ctx: Context, *, ResourceArn: str, TagKeys: Iterable[str]) -> Result:
     """Remove tags; keys that are not there are ignored."""
     gone = set(TagKeys)
     pool = _by_arn(ctx, ResourceArn, {"aws:tagkeys": tuple(sorted(gone))})
@@ -279,7 +278,7 @@ def untag_resource(ctx: Context, *, ResourceArn: str, TagKeys: Iterable[str]) ->
 
 
 @operation("cognito-idp", "ListTagsForResource")
-def list_tags_for_resource(ctx: Context, *, ResourceArn: str) -> Mapping[str, Any]:
+def list_tags_for_resource(ctx: Context, *, ResourceArn: str) -> Result:
     """A pool's tags."""
     return {"Tags": dict(_by_arn(ctx, ResourceArn, {})["tags"])}
 
@@ -340,7 +339,7 @@ def issuer_url(pool: Pool) -> str:
     return f"https://{host}.{pool['region']}.amazonaws.com/{pool['id']}"
 
 
-def publish_issuer(world: World, pool: Pool, public_keys: list[dict[str, Any]]) -> None:
+def publish_issuer(world: World, pool: Pool, public_keys: Sequence[JsonObject]) -> None:
     """What verifies the pool's tokens reads this document, and nothing else of this room."""
     key, url = issuer_key(pool), issuer_url(pool)
     document = documents.Issuer(
@@ -370,7 +369,7 @@ def domain_of(world: World, pool: Pool) -> str:
     return next((domain["name"] for domain in world.page(DOMAIN) if domain["pool"] == pool["id"]), "")
 
 
-def _change(world: World, pool: Pool, **changes: Any) -> Pool:
+def _change(world: World, pool: Pool, **changes: object) -> Pool:
     change: Callable[[Pool], Any] = lambda body: {**body, **changes, "modified": world.now()}  # noqa: E731 - typed
     changed = world.update(POOL, pool["id"], change)
     if issuer_url(changed) != issuer_url(pool):
@@ -402,7 +401,7 @@ def _check_recovery(settings: Mapping[str, Any]) -> None:
         raise invalid("AttributesRequireVerificationBeforeUpdate takes auto verified attributes only.")
 
 
-def _shown(world: World, pool: Pool) -> dict[str, Any]:
+def _shown(world: World, pool: Pool) -> Result:
     settings = {name: value for name, value in pool["settings"].items() if name not in _MFA}
     domain = domain_of(world, pool)
     told = {"CustomDomain" if "." in domain else "Domain": domain} if domain else {}

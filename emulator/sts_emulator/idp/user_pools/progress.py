@@ -30,6 +30,7 @@ from sts_emulator.idp.user_pools.kinds import (
 from sts_emulator.idp.user_pools.triggers import firing
 from sts_emulator.policy.values import dataclass
 from sts_emulator.vending.context import Context
+from sts_emulator.wire.dispatch import Result
 
 Strings = Mapping[str, str]
 
@@ -69,7 +70,7 @@ class Attempt:
 
 async def proven(
     attempt: Attempt, user: PoolUser, *, has_second_factor: bool = False, source: str = tokens.AUTHENTICATION
-) -> Mapping[str, Any]:
+) -> Result:
     """The next challenge of a user who has proven a factor, or their tokens; `source` is told to the token trigger."""
     world, pool = attempt.world, attempt.pool
     check_able(user)
@@ -84,12 +85,12 @@ async def proven(
         return await ask_factor(attempt, user, factor)
     if device is not None:
         asked = ask(attempt, user, device_proof.SRP, {})
-        devices.ask(world, pool, user, device["key"], asked["Session"])
+        devices.ask(world, pool, user, device["key"], str(asked["Session"]))
         return asked
     return await signed_in(attempt, user, source=source)
 
 
-async def signed_in(attempt: Attempt, user: PoolUser, *, source: str = tokens.AUTHENTICATION) -> Mapping[str, Any]:
+async def signed_in(attempt: Attempt, user: PoolUser, *, source: str = tokens.AUTHENTICATION) -> Result:
     """Tokens, and the keys of a new device where the pool tracks them."""
     world, pool = attempt.world, attempt.pool
     attempts.succeeded(world, pool, user["username"])
@@ -117,7 +118,7 @@ async def signed_in(attempt: Attempt, user: PoolUser, *, source: str = tokens.AU
     return {"ChallengeParameters": {}, "AuthenticationResult": {**result, **told}}
 
 
-async def ask_factor(attempt: Attempt, user: PoolUser, factor: str) -> dict[str, Any]:
+async def ask_factor(attempt: Attempt, user: PoolUser, factor: str) -> Result:
     """The challenge of a second factor; its code is on its way then, where one is sent."""
     if factor == mfa.SETUP:
         return ask(attempt, user, factor, {"MFAS_CAN_SETUP": json.dumps(mfa.kinds_of(attempt.pool))})
@@ -128,7 +129,7 @@ async def ask_factor(attempt: Attempt, user: PoolUser, factor: str) -> dict[str,
     return ask(attempt, user, factor, {})
 
 
-async def ask_code(attempt: Attempt, user: PoolUser, name: str, *, is_first: bool) -> dict[str, Any]:
+async def ask_code(attempt: Attempt, user: PoolUser, name: str, *, is_first: bool) -> Result:
     """A challenge whose code is on its way. Raises AwsError: the user waits; or see `fire`."""
     attempts.check(attempt.world, attempt.pool, user["username"])
     data, parameters = await one_time_codes.send(attempt.occasion, user, name, attempt.metadata, is_first=is_first)
@@ -137,7 +138,7 @@ async def ask_code(attempt: Attempt, user: PoolUser, name: str, *, is_first: boo
 
 def ask(
     attempt: Attempt, user: PoolUser, name: str, parameters: Strings, data: Mapping[str, Any] | None = None
-) -> dict[str, Any]:
+) -> Result:
     """A challenge for a user; `data` is what its answer is checked with."""
     waiting = challenges.ask(attempt.world, attempt.client, name, user["username"], data or {})
     return {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
@@ -22,11 +21,12 @@ from sts_emulator.idp.user_pools.kinds import (
     user_of,
 )
 from sts_emulator.idp.user_pools.pools import SETTING
+from sts_emulator.policy.json_types import Json, JsonObject
 from sts_emulator.vending.context import Context
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 
-async def by_flow(ctx: Context, pool: Pool, client: Client, given: Mapping[str, str]) -> Mapping[str, Any]:
+async def by_flow(ctx: Context, pool: Pool, client: Client, given: Mapping[str, str]) -> JsonObject:
     """REFRESH_TOKEN_AUTH. Clients that rotate refresh by `GetTokensFromRefreshToken` only."""
     if clients.rotates(client) or not clients.allows(client, "ALLOW_REFRESH_TOKEN_AUTH"):
         raise invalid("REFRESH_TOKEN_AUTH flow not enabled for this client")
@@ -48,8 +48,8 @@ async def get_tokens_from_refresh_token(
     ClientSecret: str | None = None,
     DeviceKey: str = "",
     ClientMetadata: Mapping[str, str] | None = None,
-    **_: Any,
-) -> Mapping[str, Any]:
+    **_: object,
+) -> Result:
     """New tokens for a refresh token, and another refresh token where the client rotates them."""
     client = client_of(ctx.world, ClientId)
     clients.check_secret(client, ClientSecret)
@@ -67,7 +67,7 @@ def revoke_token(
     ClientId: str,
     ClientSecret: str | None = None,
     RevokeAssociatedSessions: str = "NONE",
-) -> Mapping[str, Any]:
+) -> Result:
     """End one sign-in: its refresh token, and the access tokens that came of it."""
     if RevokeAssociatedSessions != "NONE":
         raise unsupported("RevokeAssociatedSessions (sessions of managed login)")
@@ -89,7 +89,7 @@ def revoke_token(
 
 
 @operation("cognito-idp", "GlobalSignOut")
-def global_sign_out(ctx: Context, *, AccessToken: str) -> Mapping[str, Any]:
+def global_sign_out(ctx: Context, *, AccessToken: str) -> Result:
     """End all sign-ins that the user has, by the user."""
     party, _ = tokens.bearer(ctx.world, AccessToken)
     tokens.sign_out_everywhere(ctx.world, party.pool, party.user)
@@ -97,7 +97,7 @@ def global_sign_out(ctx: Context, *, AccessToken: str) -> Mapping[str, Any]:
 
 
 @operation("cognito-idp", "AdminUserGlobalSignOut")
-def admin_user_global_sign_out(ctx: Context, *, UserPoolId: str, Username: str) -> Mapping[str, Any]:
+def admin_user_global_sign_out(ctx: Context, *, UserPoolId: str, Username: str) -> Result:
     """The same by an administrator."""
     pool = reach(ctx, UserPoolId)
     tokens.sign_out_everywhere(ctx.world, pool, user_of(ctx.world, pool, Username))
@@ -111,7 +111,7 @@ async def renew(
     token: str,
     device: str = "",
     metadata: Mapping[str, str] | None = None,
-) -> dict[str, Any]:
+) -> dict[str, Json]:
     """New tokens for a refresh token, with the scopes that the sign-in had. Raises AwsError."""
     world = ctx.world
     key, turn = tokens.read_refresh_token(world, token, client)

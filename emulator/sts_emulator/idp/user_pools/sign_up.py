@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 from sts_emulator.core.errors import AwsError
 from sts_emulator.idp.user_pools import (
@@ -37,7 +36,7 @@ from sts_emulator.idp.user_pools.kinds import (
 from sts_emulator.idp.user_pools.triggers.firing import Occasion
 from sts_emulator.policy.values import dataclass
 from sts_emulator.vending.context import Context
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +68,8 @@ async def sign_up(
     UserAttributes: Pairs | None = None,
     ValidationData: Pairs | None = None,
     ClientMetadata: Mapping[str, str] | None = None,
-    **_: Any,
-) -> Mapping[str, Any]:
+    **_: object,
+) -> Result:
     """A new user, by themselves, who has yet to confirm with a code."""
     world, visitor = ctx.world, _visit(ctx, ClientId, Username, SecretHash)
     pool, client = visitor.pool, visitor.client
@@ -99,7 +98,7 @@ async def sign_up(
         await joining.after_confirmation(visitor.occasion, user, joining.SIGNED_UP, ClientMetadata)
     elif attribute := _address_of(pool, user):
         delivery = await codes.send(visitor.occasion, user, codes.SIGN_UP, attribute, "SignUp", ClientMetadata)
-    told = {"UserConfirmed": is_confirmed, "UserSub": user["sub"]}
+    told: Result = {"UserConfirmed": is_confirmed, "UserSub": user["sub"]}
     if not delivery:
         return told
     session = first_sign_in.session_after_sign_up(world, pool, client, user, delivery["AttributeName"])
@@ -117,8 +116,8 @@ async def confirm_sign_up(
     ForceAliasCreation: bool = False,
     ClientMetadata: Mapping[str, str] | None = None,
     Session: str = "",
-    **_: Any,
-) -> Mapping[str, Any]:
+    **_: object,
+) -> Result:
     """Prove the address that the code went to; it is verified by that."""
     world, visitor = ctx.world, _visit(ctx, ClientId, Username, SecretHash)
     if visitor.is_hidden:
@@ -149,8 +148,8 @@ async def resend_confirmation_code(
     Username: str,
     SecretHash: str | None = None,
     ClientMetadata: Mapping[str, str] | None = None,
-    **_: Any,
-) -> Mapping[str, Any]:
+    **_: object,
+) -> Result:
     """Another code; the one before is good no more."""
     visitor = _visit(ctx, ClientId, Username, SecretHash)
     if visitor.is_hidden:
@@ -171,8 +170,8 @@ async def forgot_password(
     Username: str,
     SecretHash: str | None = None,
     ClientMetadata: Mapping[str, str] | None = None,
-    **_: Any,
-) -> Mapping[str, Any]:
+    **_: object,
+) -> Result:
     """A code for a new password, to a verified address."""
     visitor = _visit(ctx, ClientId, Username, SecretHash)
     if visitor.user is None:
@@ -204,8 +203,8 @@ async def confirm_forgot_password(
     Password: str,
     SecretHash: str | None = None,
     ClientMetadata: Mapping[str, str] | None = None,
-    **_: Any,
-) -> Mapping[str, Any]:
+    **_: object,
+) -> Result:
     """The new password, for the code."""
     world, visitor = ctx.world, _visit(ctx, ClientId, Username, SecretHash)
     pool = visitor.pool

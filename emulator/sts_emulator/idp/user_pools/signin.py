@@ -41,7 +41,7 @@ from sts_emulator.idp.user_pools.kinds import (
 from sts_emulator.idp.user_pools.progress import NEW_PASSWORD, USER_ATTRIBUTE, Attempt, Strings, demanded
 from sts_emulator.idp.user_pools.triggers import firing
 from sts_emulator.vending.context import Context
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 Begin = Callable[[Attempt, PoolUser | None, str, Strings], Awaitable[Mapping[str, Any]]]
 Answer = Callable[[Attempt, challenges.Challenge, PoolUser, Strings], Awaitable[Mapping[str, Any]]]
@@ -62,8 +62,8 @@ async def initiate_auth(
     AuthParameters: Strings | None = None,
     ClientMetadata: Strings | None = None,
     Session: str = "",
-    **_: Any,
-) -> Mapping[str, Any]:
+    **_: object,
+) -> Result:
     """Begin to sign in, by the user's own app."""
     client = client_of(ctx.world, ClientId)
     attempt = Attempt(ctx, pool_of(ctx.world, client), client, validation=ClientMetadata, session=Session)
@@ -82,8 +82,8 @@ async def admin_initiate_auth(
     AuthParameters: Strings | None = None,
     ClientMetadata: Strings | None = None,
     Session: str = "",
-    **_: Any,
-) -> Mapping[str, Any]:
+    **_: object,
+) -> Result:
     """Begin to sign in, by a server that has AWS credentials."""
     pool = reach(ctx, UserPoolId)
     client = client_of(ctx.world, ClientId, UserPoolId)
@@ -102,8 +102,8 @@ async def respond_to_auth_challenge(
     Session: str | None = None,
     ChallengeResponses: Strings | None = None,
     ClientMetadata: Strings | None = None,
-    **_: Any,
-) -> Mapping[str, Any]:
+    **_: object,
+) -> Result:
     """Answer a challenge."""
     client = client_of(ctx.world, ClientId)
     attempt = Attempt(ctx, pool_of(ctx.world, client), client, metadata=ClientMetadata)
@@ -120,8 +120,8 @@ async def admin_respond_to_auth_challenge(
     Session: str | None = None,
     ChallengeResponses: Strings | None = None,
     ClientMetadata: Strings | None = None,
-    **_: Any,
-) -> Mapping[str, Any]:
+    **_: object,
+) -> Result:
     """The same by a server that has AWS credentials."""
     pool = reach(ctx, UserPoolId)
     attempt = Attempt(ctx, pool, client_of(ctx.world, ClientId, UserPoolId), metadata=ClientMetadata)
@@ -131,7 +131,7 @@ async def admin_respond_to_auth_challenge(
 # -- the flows -------------------------------------------------------------------------------------------------------
 
 
-async def begin_flow(attempt: Attempt, flow: str, given: Strings) -> Mapping[str, Any]:
+async def begin_flow(attempt: Attempt, flow: str, given: Strings) -> Result:
     """What a flow answers: tokens, or a challenge. On a page, the `UserSub` of who has proven themselves."""
     attempt = _on_device(attempt, given)
     if attempt.session and flow != "USER_AUTH":
@@ -182,7 +182,7 @@ _FLOWS: Final[Mapping[str, Begin]] = {
 # -- the answers -----------------------------------------------------------------------------------------------------
 
 
-async def answer_challenge(attempt: Attempt, name: str, session: str | None, given: Strings) -> Mapping[str, Any]:
+async def answer_challenge(attempt: Attempt, name: str, session: str | None, given: Strings) -> Result:
     """What comes after the answer to a challenge, as of `begin_flow`."""
     attempt = _on_device(attempt, given)
     if name not in (*_PROOFS, *_ANSWERS, *_ANSWERS_OF_ANYBODY):
@@ -220,7 +220,7 @@ def _user_of(attempt: Attempt, challenge: challenges.Challenge, username: str) -
     return user
 
 
-async def _answer_srp(attempt: Attempt, given: Strings) -> Mapping[str, Any]:
+async def _answer_srp(attempt: Attempt, given: Strings) -> Result:
     user, rounds = await srp_sign_in.answer(attempt, given)
     if rounds is not None:
         progress.check_able(user)
@@ -230,7 +230,7 @@ async def _answer_srp(attempt: Attempt, given: Strings) -> Mapping[str, Any]:
 
 async def _answer_new_password(
     attempt: Attempt, _challenge: challenges.Challenge, user: PoolUser, given: Strings
-) -> Mapping[str, Any]:
+) -> Result:
     world, pool, password = attempt.world, attempt.pool, demanded(given, "NEW_PASSWORD")
     if len(password) > 256:  # noqa: PLR2004 - as the model has it for passwords
         raise AwsError("InvalidPasswordException", "Password did not conform with policy: Password too long")
@@ -254,7 +254,7 @@ async def _answer_new_password(
 
 async def _answer_software_token(
     attempt: Attempt, _challenge: challenges.Challenge, user: PoolUser, given: Strings
-) -> Mapping[str, Any]:
+) -> Result:
     code = demanded(given, "SOFTWARE_TOKEN_MFA_CODE")
     attempts.check(attempt.world, attempt.pool, user["username"])
     try:
@@ -266,9 +266,7 @@ async def _answer_software_token(
     return await progress.proven(attempt, user, has_second_factor=True)
 
 
-async def _answer_setup(
-    attempt: Attempt, challenge: challenges.Challenge, user: PoolUser, _given: Strings
-) -> Mapping[str, Any]:
+async def _answer_setup(attempt: Attempt, challenge: challenges.Challenge, user: PoolUser, _given: Strings) -> Result:
     with attempt.world.unit(lock=True):
         user = mfa.pair(attempt.world, attempt.pool, progress.again(attempt, user), challenge["data"])
     return await progress.proven(attempt, user, has_second_factor=True)
@@ -276,26 +274,22 @@ async def _answer_setup(
 
 async def _answer_selection(
     attempt: Attempt, _challenge: challenges.Challenge, user: PoolUser, given: Strings
-) -> Mapping[str, Any]:
+) -> Result:
     choice = {"EMAIL_MFA": mfa.EMAIL}.get(demanded(given, "ANSWER"), given["ANSWER"])  # the model has both names
     if choice not in mfa.choices_of(attempt.pool, user):
         raise invalid("Invalid MFA type selected.")
     return await progress.ask_factor(attempt, user, choice)
 
 
-async def _answer_passkey(
-    attempt: Attempt, _challenge: challenges.Challenge, user: PoolUser, given: Strings
-) -> Mapping[str, Any]:
+async def _answer_passkey(attempt: Attempt, _challenge: challenges.Challenge, user: PoolUser, given: Strings) -> Result:
     return await passkey_sign_in.answer(attempt, user, given)
 
 
-async def _answer_device(
-    attempt: Attempt, _challenge: challenges.Challenge, user: PoolUser, given: Strings
-) -> Mapping[str, Any]:
+async def _answer_device(attempt: Attempt, _challenge: challenges.Challenge, user: PoolUser, given: Strings) -> Result:
     return await device_proof.offer(attempt.world, attempt.pool, attempt.client, user, given)
 
 
-async def _answer_device_proof(attempt: Attempt, given: Strings) -> Mapping[str, Any]:
+async def _answer_device_proof(attempt: Attempt, given: Strings) -> Result:
     is_right = srp_sign_in.is_timestamp(demanded(given, "TIMESTAMP"))
     user, device = await device_proof.proven(attempt.world, attempt.pool, attempt.client, given, is_right)
     progress.check_able(user)

@@ -10,7 +10,6 @@ import base64
 import binascii
 import hmac
 import re
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -18,6 +17,7 @@ from sts_emulator.core.errors import AwsError
 from sts_emulator.idp.user_pools import attempts, challenges, devices, passwords, progress, srp
 from sts_emulator.idp.user_pools.kinds import Pool, PoolUser, find_user, invalid, not_authorized
 from sts_emulator.idp.user_pools.progress import Attempt, Strings
+from sts_emulator.wire.dispatch import Result
 
 VERIFIER: Final = "PASSWORD_VERIFIER"
 
@@ -34,7 +34,7 @@ def check_public(given: Strings) -> int:
 
 async def begin(
     attempt: Attempt, user: PoolUser | None, username: str, given: Strings, *, rounds: list[Any] | None = None
-) -> Mapping[str, Any]:
+) -> Result:
     """The offer; `rounds` are those of a custom sign-in of which this is a part."""
     public = check_public(given)
     name = user["username"] if user else username

@@ -12,6 +12,7 @@ from sts_emulator.pages import render
 from sts_emulator.pages.forms import json_body
 from sts_emulator.pages.routes import page
 from sts_emulator.pages.visit import Visit
+from sts_emulator.wire.dispatch import Result
 from sts_emulator.wire.http import Response
 
 
@@ -32,7 +33,7 @@ async def user_tokens(visit: Visit) -> Response:
     return render.data(200, await given(visit, tokens.Party(pool, client, user)))
 
 
-async def given(visit: Visit, party: tokens.Party) -> Mapping[str, Any]:
+async def given(visit: Visit, party: tokens.Party) -> Result:
     """What a sign-in gives. Raises AwsError: the pool's function refuses."""
     parameters = {"UserPoolId": party.pool["id"], "ClientId": party.client["id"]}
     with visit.attempt("cognito-idp", "AdminInitiateAuth", parameters) as attempt:
@@ -51,7 +52,7 @@ def _named(things: list[Any], body: Mapping[str, Any], kind: str) -> Any:
     return named[0]
 
 
-def _text(body: Mapping[str, Any], member: str) -> str:
+def _text(body: Mapping[str, object], member: str) -> str:
     value = body.get(member, "")
     if not isinstance(value, str):
         raise ValueError(f"{member} is a text")  # noqa: TRY004 - answered with 400

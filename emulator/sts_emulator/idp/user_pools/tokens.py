@@ -27,6 +27,7 @@ from sts_emulator.idp.user_pools.kinds import (
     not_authorized,
 )
 from sts_emulator.idp.user_pools.triggers.firing import Occasion
+from sts_emulator.policy.json_types import Json, JsonObject
 from sts_emulator.policy.values import dataclass
 from sts_emulator.vending.context import Context
 from sts_emulator.vending.credentials import seal, unseal
@@ -99,7 +100,7 @@ async def keys_of(world: World, pool: Pool) -> Keys:
     return stored
 
 
-def public_keys(stored: Keys) -> list[dict[str, Any]]:
+def public_keys(stored: Keys) -> list[JsonObject]:
     return [stored["id"]["public"], stored["access"]["public"]]
 
 
@@ -200,7 +201,7 @@ async def tokens(
     *,
     source: str,
     metadata: Mapping[str, str] | None = None,
-) -> dict[str, Any]:
+) -> dict[str, Json]:
     """An ID and an access token of a sign-in; of managed login, the first only for the scope `openid`.
 
     Both are as the pool's trigger wants them. Raises AwsError: it refuses.
@@ -246,15 +247,15 @@ def _half_hash(token: str) -> str:
     return base64.urlsafe_b64encode(digest[:16]).decode().rstrip("=")
 
 
-def _common(party: Party, begun: SignIn, now: int) -> dict[str, Any]:
+def _common(party: Party, begun: SignIn, now: int) -> JsonObject:
     return {"iss": pools.issuer_url(party.pool), "event_id": begun["id"], "auth_time": int(begun["at"]), "iat": now}
 
 
-def _revocable(client: Client, begun: SignIn) -> dict[str, Any]:
+def _revocable(client: Client, begun: SignIn) -> JsonObject:
     return {"origin_jti": begun["origin"]} if clients.is_revocable(client) else {}
 
 
-def _id_claims(party: Party, groups: Membership, scopes: list[str] | None) -> dict[str, Any]:
+def _id_claims(party: Party, groups: Membership, scopes: list[str] | None) -> JsonObject:
     told: dict[str, Any] = {"sub": party.user["sub"]}
     for name, value in scoped(party, scopes).items():
         told[name] = _claim(name, value)
@@ -281,7 +282,7 @@ def scoped(party: Party, scopes: list[str] | None) -> dict[str, str]:
     return {name: value for name, value in told.items() if name in wanted}
 
 
-def _claim(name: str, value: str) -> Any:
+def _claim(name: str, value: str) -> Json:
     if name == "identities":  # texts, where the attribute has other types (docs/aws/cognito.md, "Federation")
         return [
             {

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from sts_emulator.idp.user_pools import mfa, own_account
 from sts_emulator.idp.user_pools.kinds import PoolUser, not_found, reach, save_user, user_of
 from sts_emulator.vending.context import Context
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 
 @operation("cognito-idp", "AdminGetUserAuthFactors")
-def admin_get_user_auth_factors(ctx: Context, *, UserPoolId: str, Username: str) -> Mapping[str, Any]:
+def admin_get_user_auth_factors(ctx: Context, *, UserPoolId: str, Username: str) -> Result:
     """As `GetUserAuthFactors`, by an administrator."""
     pool = reach(ctx, UserPoolId)
     user = user_of(ctx.world, pool, Username)
@@ -21,7 +18,7 @@ def admin_get_user_auth_factors(ctx: Context, *, UserPoolId: str, Username: str)
 
 
 @operation("cognito-idp", "AdminDeleteSoftwareToken")
-def admin_delete_software_token(ctx: Context, *, UserPoolId: str, Username: str) -> Mapping[str, Any]:
+def admin_delete_software_token(ctx: Context, *, UserPoolId: str, Username: str) -> Result:
     """Take away the app that a user lost: they sign in without it, or pair another where the pool demands one."""
     pool = reach(ctx, UserPoolId)
     user = user_of(ctx.world, pool, Username)

@@ -26,7 +26,7 @@ from sts_emulator.idp.user_pools.kinds import (
 )
 from sts_emulator.idp.user_pools.pools import SETTING
 from sts_emulator.vending.context import Context
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 _PAGE: Final = 125
 _DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -36,24 +36,24 @@ _UNSET: Final[Mapping[str, Any]] = {"UserSessionTracking": "DISABLED", "TokenSes
 @operation("cognito-idp", "SetUserPoolSessionConfiguration")
 def set_user_pool_session_configuration(
     ctx: Context, *, UserPoolId: str, UserSessionTracking: str, TokenSession: Mapping[str, int]
-) -> Mapping[str, Any]:
+) -> Result:
     """Track sessions or do not, and how many a user may have: one more ends the one that was used longest ago."""
     pool = reach(ctx, UserPoolId)
     if pool["settings"].get("UserPoolTier") == "LITE":
         raise AwsError("FeatureUnavailableInTierException", "User session tracking is not available in the tier LITE.")
-    wanted = {"UserSessionTracking": UserSessionTracking, "TokenSession": dict(TokenSession)}
+    wanted: Result = {"UserSessionTracking": UserSessionTracking, "TokenSession": dict(TokenSession)}
     ctx.world.put(SETTING, _key(pool), wanted)
     return {"UserPoolId": UserPoolId, **wanted}
 
 
 @operation("cognito-idp", "GetUserPoolSessionConfiguration")
-def get_user_pool_session_configuration(ctx: Context, *, UserPoolId: str) -> Mapping[str, Any]:
+def get_user_pool_session_configuration(ctx: Context, *, UserPoolId: str) -> Result:
     """What is set, or AWS's defaults."""
     return {"UserPoolId": UserPoolId, **_configuration(ctx.world, reach(ctx, UserPoolId))}
 
 
 @operation("cognito-idp", "GetUserPoolClientSessionConfiguration")
-def get_user_pool_client_session_configuration(ctx: Context, *, UserPoolId: str, ClientId: str) -> Mapping[str, Any]:
+def get_user_pool_client_session_configuration(ctx: Context, *, UserPoolId: str, ClientId: str) -> Result:
     """How long a browser's session at managed login is used again: always AWS's default, an hour."""
     reach(ctx, UserPoolId)
     client_of(ctx.world, ClientId, UserPoolId)
@@ -61,16 +61,14 @@ def get_user_pool_client_session_configuration(ctx: Context, *, UserPoolId: str,
 
 
 @operation("cognito-idp", "ListUserSessions")
-def list_user_sessions(ctx: Context, *, AccessToken: str, NextToken: str | None = None) -> Mapping[str, Any]:
+def list_user_sessions(ctx: Context, *, AccessToken: str, NextToken: str | None = None) -> Result:
     """One's own sessions, and which of them asks."""
     party, current = tokens.bearer(ctx.world, AccessToken)
     return _listed(ctx, party.pool, party.user, NextToken, current)
 
 
 @operation("cognito-idp", "AdminListUserSessions")
-def admin_list_user_sessions(
-    ctx: Context, *, UserPoolId: str, Username: str, NextToken: str | None = None
-) -> Mapping[str, Any]:
+def admin_list_user_sessions(ctx: Context, *, UserPoolId: str, Username: str, NextToken: str | None = None) -> Result:
     """A user's sessions."""
     pool = reach(ctx, UserPoolId)
     return _listed(ctx, pool, user_of(ctx.world, pool, Username), NextToken)
@@ -79,7 +77,7 @@ def admin_list_user_sessions(
 @operation("cognito-idp", "RevokeUserSession")
 def revoke_user_session(
     ctx: Context, *, AccessToken: str, SessionId: str, RevokeAssociatedSessions: str = "NONE"
-) -> Mapping[str, Any]:
+) -> Result:
     """End another session of one's own."""
     party, current = tokens.bearer(ctx.world, AccessToken)
     _revoke(ctx.world, party.pool, party.user, SessionId, RevokeAssociatedSessions, current)
@@ -89,7 +87,7 @@ def revoke_user_session(
 @operation("cognito-idp", "AdminRevokeUserSession")
 def admin_revoke_user_session(
     ctx: Context, *, UserPoolId: str, Username: str, SessionId: str, RevokeAssociatedSessions: str = "NONE"
-) -> Mapping[str, Any]:
+) -> Result:
     """End a session of a user's."""
     pool = reach(ctx, UserPoolId)
     _revoke(ctx.world, pool, user_of(ctx.world, pool, Username), SessionId, RevokeAssociatedSessions)
@@ -100,7 +98,7 @@ def _key(pool: Pool) -> str:
     return tokens.session_setting(pool)
 
 
-def _configuration(world: World, pool: Pool) -> Mapping[str, Any]:
+def _configuration(world: World, pool: Pool) -> Result:
     return world.get(SETTING, _key(pool)) or _UNSET
 
 
@@ -123,7 +121,7 @@ def _identifier(begun: tokens.SignIn) -> str:
     return f"tkn{signs}"
 
 
-def _listed(ctx: Context, pool: Pool, user: PoolUser, token: str | None, current: str = "") -> Mapping[str, Any]:
+def _listed(ctx: Context, pool: Pool, user: PoolUser, token: str | None, current: str = "") -> Result:
     _check_tracked(ctx.world, pool)
     told = [
         {

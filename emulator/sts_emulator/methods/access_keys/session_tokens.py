@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from sts_emulator.accounts import documents
 from sts_emulator.core import names
@@ -15,21 +14,21 @@ from sts_emulator.vending.origin import passed
 from sts_emulator.vending.session import FEDERATED, USER, Session
 from sts_emulator.vending.session_policies import check_session_policies, packed_size
 from sts_emulator.vending.tags import tag_keys, tag_map
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 DEFAULT_DURATION = 43_200
 ROOT_LIMIT = 3_600
 
 
 @operation("sts", "GetCallerIdentity")
-def get_caller_identity(ctx: Context) -> Mapping[str, Any]:
+def get_caller_identity(ctx: Context) -> Result:
     """Name the caller. Needs no permission, and no explicit deny stops it (docs/aws/sts.md, "GetCallerIdentity")."""
     caller = ctx.identity
     return {"Arn": caller.arn, "UserId": caller.user_id, "Account": caller.account}
 
 
 @operation("sts", "GetAccessKeyInfo")
-def get_access_key_info(ctx: Context, *, AccessKeyId: str) -> Mapping[str, Any]:
+def get_access_key_info(ctx: Context, *, AccessKeyId: str) -> Result:
     """The account that owns an access key, active or not, anybody's (docs/aws/sts.md, "GetAccessKeyInfo")."""
     authorize(ctx, "sts:GetAccessKeyInfo", "*")
     stored = ctx.world.get(documents.ACCESS_KEY, AccessKeyId)
@@ -48,7 +47,7 @@ def get_session_token(
     SerialNumber: str = "",
     TokenCode: str = "",
     MinimumSessionTokenSize: int = 0,
-) -> Mapping[str, Any]:
+) -> Result:
     """Temporary credentials of the caller itself, with MFA if a code is given; needs no permission.
 
     Source: docs/aws/sts.md, "Who may call what".
@@ -83,7 +82,7 @@ def get_federation_token(
     DurationSeconds: int = DEFAULT_DURATION,
     Tags: list[Mapping[str, str]] | None = None,
     MinimumSessionTokenSize: int = 0,
-) -> Mapping[str, Any]:
+) -> Result:
     """Credentials for somebody the caller vouches for: what caller and session policy both allow.
 
     Source: docs/aws/sts.md, "Session policies".

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from sts_emulator.accounts import resources
 from sts_emulator.core import names
@@ -14,7 +13,7 @@ from sts_emulator.vending.assume import Ask, Proof, assume
 from sts_emulator.vending.authorize import access_denied
 from sts_emulator.vending.context import Caller, Context
 from sts_emulator.vending.session import FEDERATED, ROOT_TASK
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 
 @operation("sts", "AssumeRole")
@@ -34,7 +33,7 @@ def assume_role(
     SourceIdentity: str = "",
     ProvidedContexts: list[Mapping[str, str]] | None = None,
     MinimumSessionTokenSize: int = 0,
-) -> Mapping[str, Any]:
+) -> Result:
     """Vend a session of a role to a signed caller.
 
     Source: docs/aws/sts.md, "Durations" to "Denials of AssumeRole", "Order of processing".

@@ -14,7 +14,7 @@ from sts_emulator.vending.authorize import access_denied, authorize
 from sts_emulator.vending.context import Context
 from sts_emulator.vending.origin import kept, passed
 from sts_emulator.vending.session import ROOT_TASK, Session
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 DEFAULT_DURATION = 900
 TASK_POLICIES = "arn:aws:iam::aws:policy/root-task/"
@@ -28,7 +28,7 @@ def assume_root(
     TaskPolicyArn: Mapping[str, str],
     DurationSeconds: int = DEFAULT_DURATION,
     MinimumSessionTokenSize: int = 0,
-) -> Mapping[str, Any]:
+) -> Result:
     """Vend a root session of a member account, limited by a task policy.
 
     Source: docs/aws/sts.md, "Limits of parameters", "Durations".

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from sts_emulator.core.errors import AwsError
 from sts_emulator.vending import credentials, trade_in
 from sts_emulator.vending.authenticate import caller_of_session
 from sts_emulator.vending.authorize import authorize
 from sts_emulator.vending.context import Context
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 
 @operation("sts", "GetDelegatedAccessToken")
-def get_delegated_access_token(ctx: Context, *, TradeInToken: str) -> Mapping[str, Any]:
+def get_delegated_access_token(ctx: Context, *, TradeInToken: str) -> Result:
     """Vend the session that the token stands for; the partner's own account must permit the exchange.
 
     No trust policy has a say: the approval takes its place. It is worth nothing once its approver is gone.

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 from sts_emulator.core.errors import AwsError
 from sts_emulator.vending import credentials
@@ -12,7 +10,7 @@ from sts_emulator.vending.authorize import access_denied, authorize
 from sts_emulator.vending.context import Caller, Context
 from sts_emulator.vending.session import Session
 from sts_emulator.vending.session_policies import check_session_policies, packed_size
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 LAYERS = 3  # of GetScopedCredentials; other policies of the session do not count
 
@@ -25,7 +23,7 @@ def get_scoped_credentials(
     DurationSeconds: int | None = None,
     MinimumSessionTokenSize: int = 0,
     ScopedSessionDescription: str = "",  # noqa: ARG001 - for the audit trail, where the parameters are
-) -> Mapping[str, Any]:
+) -> Result:
     """Credentials of the caller's own session that may do less, or for a shorter time.
 
     Rules: the operation's model and UG id_credentials_temp_control-access_getscopedcredentials. AWS's texts, and the

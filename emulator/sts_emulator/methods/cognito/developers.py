@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from sts_emulator.accounts import documents
 from sts_emulator.accounts.documents import IdentityPool, PoolIdentity
@@ -12,7 +11,7 @@ from sts_emulator.methods.cognito import identities, pool_tokens
 from sts_emulator.methods.cognito.identity_pools import absent, invalid, permit, reach, rows
 from sts_emulator.methods.cognito.logins import prove, vouched
 from sts_emulator.vending.context import Context
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 DEFAULT_LIFETIME = 900
 MOST_SHOWN = 60
@@ -27,7 +26,7 @@ async def get_open_id_token_for_developer_identity(
     IdentityId: str = "",
     PrincipalTags: Mapping[str, str] | None = None,
     TokenDuration: int = DEFAULT_LIFETIME,
-) -> Mapping[str, Any]:
+) -> Result:
     """A token for a user whom the caller vouches for, whom it makes known or links where that is asked."""
     pool = reach(ctx, "GetOpenIdTokenForDeveloperIdentity", IdentityPoolId)
     provider = _provider(pool)
@@ -53,7 +52,7 @@ def lookup_developer_identity(
     DeveloperUserIdentifier: str = "",
     MaxResults: int = MOST_SHOWN,
     NextToken: str = "",
-) -> Mapping[str, Any]:
+) -> Result:
     """The identity of a user whom the backend knows, or the users of an identity."""
     pool = reach(ctx, "LookupDeveloperIdentity", IdentityPoolId)
     provider = _provider(pool)
@@ -83,7 +82,7 @@ def merge_developer_identities(
     DestinationUserIdentifier: str,
     DeveloperProviderName: str,
     IdentityPoolId: str,
-) -> Mapping[str, Any]:
+) -> Result:
     """Make two of the backend's users one identity: the destination's; the source's is disabled."""
     pool = reach(ctx, "MergeDeveloperIdentities", IdentityPoolId)
     _check_provider(pool, DeveloperProviderName)
@@ -98,7 +97,7 @@ def merge_developer_identities(
 @operation("cognito-identity", "UnlinkDeveloperIdentity")
 def unlink_developer_identity(
     ctx: Context, *, IdentityId: str, IdentityPoolId: str, DeveloperProviderName: str, DeveloperUserIdentifier: str
-) -> Mapping[str, Any]:
+) -> Result:
     """Take a user of the backend from an identity."""
     pool = reach(ctx, "UnlinkDeveloperIdentity", IdentityPoolId)
     _check_provider(pool, DeveloperProviderName)
@@ -111,7 +110,7 @@ def unlink_developer_identity(
 
 
 @operation("cognito-identity", "DescribeIdentity")
-def describe_identity(ctx: Context, *, IdentityId: str) -> Mapping[str, Any]:
+def describe_identity(ctx: Context, *, IdentityId: str) -> Result:
     """When an identity came about, and by which providers it signs in."""
     permit(ctx, "DescribeIdentity")
     return identities.shown(_own(ctx, identities.find(ctx.world, IdentityId)))
@@ -120,7 +119,7 @@ def describe_identity(ctx: Context, *, IdentityId: str) -> Mapping[str, Any]:
 @operation("cognito-identity", "ListIdentities")
 def list_identities(
     ctx: Context, *, IdentityPoolId: str, MaxResults: int, NextToken: str = "", HideDisabled: bool = False
-) -> Mapping[str, Any]:
+) -> Result:
     """The identities of a pool, disabled ones too unless they are to be hidden."""
     pool = reach(ctx, "ListIdentities", IdentityPoolId)
     listed, rest = rows(ctx, documents.POOL_IDENTITY, f"{pool['id']}/", NextToken, MaxResults)
@@ -129,7 +128,7 @@ def list_identities(
 
 
 @operation("cognito-identity", "DeleteIdentities")
-def delete_identities(ctx: Context, *, IdentityIdsToDelete: Sequence[str]) -> Mapping[str, Any]:
+def delete_identities(ctx: Context, *, IdentityIdsToDelete: Sequence[str]) -> Result:
     """Forget identities: who has their logins gets new ones. What is not there is deleted already."""
     permit(ctx, "DeleteIdentities")
     refused = []

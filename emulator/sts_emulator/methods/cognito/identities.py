@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from sts_emulator.accounts import documents
 from sts_emulator.accounts.documents import IdentityPool, PoolIdentity
@@ -16,6 +15,7 @@ from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.methods.cognito.identity_pools import absent, unauthorized
 from sts_emulator.vending.context import Context
+from sts_emulator.wire.dispatch import Result
 
 MISMATCH = "Logins don't match. Please include at least one valid login for this identity or identity pool."
 NO_GUESTS = "Unauthenticated access is not supported for this identity pool."
@@ -178,7 +178,7 @@ def of_login(world: World, pool: IdentityPool, pair: Pair) -> PoolIdentity | Non
     return None if not owner else find(world, owner)
 
 
-def shown(identity: PoolIdentity) -> Mapping[str, Any]:
+def shown(identity: PoolIdentity) -> Result:
     """The IdentityDescription structure."""
     return {
         "IdentityId": identity["id"],

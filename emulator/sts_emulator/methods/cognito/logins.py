@@ -21,6 +21,7 @@ from sts_emulator.methods.tokens import checks, issuer_keys, jwt
 from sts_emulator.methods.tokens.issuers import KeysUnavailableError, Provider, ThumbprintError
 from sts_emulator.methods.tokens.jwk import ALGORITHMS, KeySet
 from sts_emulator.policy.federated import COGNITO, OIDC
+from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.policy.values import dataclass
 from sts_emulator.vending.context import Context
 
@@ -87,7 +88,7 @@ def providers(pool: IdentityPool) -> list[str]:
     return list(dict.fromkeys([*keys, *([own] if own else [])]))
 
 
-def supposed(ctx: Context, pool: IdentityPool, provider: str, claims: Mapping[str, Any]) -> Login:
+def supposed(ctx: Context, pool: IdentityPool, provider: str, claims: Mapping[str, object]) -> Login:
     """A sign-in as if the provider had vouched for these claims just now; those left out are what it would say.
 
     Raises:
@@ -176,7 +177,7 @@ def _user_pool_issuers(provider: str) -> tuple[str, ...]:
 # -- tokens ----------------------------------------------------------------------------------------------------------
 
 
-async def _claims(ctx: Context, source: _Source, text: str) -> Mapping[str, Any]:
+async def _claims(ctx: Context, source: _Source, text: str) -> JsonObject:
     """The claims of a token, proven by a key of its issuer and good now."""
     try:
         token = jwt.parse(text)
@@ -213,7 +214,7 @@ async def _keys(ctx: Context, source: _Source, token: jwt.Token, issuer: str) ->
     return keys
 
 
-def _check(ctx: Context, source: _Source, claims: Mapping[str, Any]) -> None:
+def _check(ctx: Context, source: _Source, claims: Mapping[str, object]) -> None:
     for name in ("sub", "aud", "exp"):
         if name not in claims:
             raise _bad(ctx, f"Missing a required claim: {name}", _missing(claims, name))
@@ -233,20 +234,20 @@ def _check(ctx: Context, source: _Source, claims: Mapping[str, Any]) -> None:
         raise _bad(ctx, "Token is not an ID token.", f"token_use is {str(claims.get('token_use'))[:32]!r}")
 
 
-def _check_held(ctx: Context, provider: str, claims: Mapping[str, Any]) -> None:
+def _check_held(ctx: Context, provider: str, claims: JsonObject) -> None:
     """Refuse a token whose sign-in was ended meanwhile: revoked, signed out, disabled. AWS's words are not recorded."""
     sign_in = f"{provider.rpartition('/')[2]}/{claims['sub']}/{claims.get('event_id')}"
     if ctx.world.get(documents.USER_POOL_SIGN_IN, sign_in) is None:
         raise _bad(ctx, "Token has been revoked.", "the user pool knows the token's sign-in no more")
 
 
-def _missing(claims: Mapping[str, Any], name: str) -> str:
+def _missing(claims: Mapping[str, object], name: str) -> str:
     if claims.get("token_use") == "access":
         return f"the token has no {name}: it is an access token, and an ID token is due"
     return f"the token has no {name}"
 
 
-def _audience(ctx: Context, source: _Source, claims: Mapping[str, Any]) -> str:
+def _audience(ctx: Context, source: _Source, claims: Mapping[str, object]) -> str:
     """The client that a token is for: `azp`, or the one `aud`."""
     audiences = checks.audiences(claims)
     wanted = (claims["azp"],) if "azp" in claims else audiences
@@ -260,7 +261,7 @@ def _audience(ctx: Context, source: _Source, claims: Mapping[str, Any]) -> str:
     raise _bad(ctx, "Incorrect token audience.", why)
 
 
-def _signed_in(ctx: Context, source: _Source, claims: Mapping[str, Any]) -> Login:
+def _signed_in(ctx: Context, source: _Source, claims: Mapping[str, object]) -> Login:
     client, subject = _audience(ctx, source, claims), claims["sub"]
     if not isinstance(subject, str) or not subject:
         raise _bad(ctx, "Missing a required claim: sub", "sub is no text")

@@ -19,15 +19,16 @@ from sts_emulator.methods.cognito.identity_pools import (
     rows,
 )
 from sts_emulator.policy.arns import parse_arn
+from sts_emulator.policy.json_types import Json
 from sts_emulator.vending.context import Context
 from sts_emulator.vending.tags import tag_keys
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 
 @operation("cognito-identity", "CreateIdentityPool")
 def create_identity_pool(
-    ctx: Context, *, IdentityPoolName: str, IdentityPoolTags: Mapping[str, str] | None = None, **settings: Any
-) -> Mapping[str, Any]:
+    ctx: Context, *, IdentityPoolName: str, IdentityPoolTags: Mapping[str, str] | None = None, **settings: object
+) -> Result:
     """A pool under a new id. Providers that it names need not exist yet."""
     tags = _checked(IdentityPoolTags or {})
     permit(ctx, "CreateIdentityPool", "*", tag_keys(tags))
@@ -49,21 +50,21 @@ def create_identity_pool(
 
 
 @operation("cognito-identity", "DescribeIdentityPool")
-def describe_identity_pool(ctx: Context, *, IdentityPoolId: str) -> Mapping[str, Any]:
+def describe_identity_pool(ctx: Context, *, IdentityPoolId: str) -> Result:
     return shown(reach(ctx, "DescribeIdentityPool", IdentityPoolId))
 
 
 @operation("cognito-identity", "UpdateIdentityPool")
 def update_identity_pool(
-    ctx: Context, *, IdentityPoolId: str, IdentityPoolTags: Mapping[str, str] | None = None, **settings: Any
-) -> Mapping[str, Any]:
+    ctx: Context, *, IdentityPoolId: str, IdentityPoolTags: Mapping[str, str] | None = None, **settings: Json
+) -> Result:
     """Replace the settings as a whole: what the request leaves out is gone. Tags stay where it has none."""
     pool = reach(ctx, "UpdateIdentityPool", IdentityPoolId)
     tags = pool["tags"] if IdentityPoolTags is None else _checked(IdentityPoolTags)
     return shown(change(ctx, pool, {"settings": {**settings, **_developer(pool, settings)}, "tags": tags}))
 
 
-def _developer(pool: IdentityPool, settings: Mapping[str, Any]) -> Mapping[str, str]:
+def _developer(pool: IdentityPool, settings: Mapping[str, object]) -> Mapping[str, str]:
     """The developer provider name, which stays once it is set (API reference of CreateIdentityPool).
 
     Raises:
@@ -76,7 +77,7 @@ def _developer(pool: IdentityPool, settings: Mapping[str, Any]) -> Mapping[str, 
 
 
 @operation("cognito-identity", "DeleteIdentityPool")
-def delete_identity_pool(ctx: Context, *, IdentityPoolId: str) -> Mapping[str, Any]:
+def delete_identity_pool(ctx: Context, *, IdentityPoolId: str) -> Result:
     """Delete a pool with all its identities: nobody can get credentials from it any more."""
     pool = reach(ctx, "DeleteIdentityPool", IdentityPoolId)
     kinds: Sequence[Any] = (documents.POOL_IDENTITY, documents.POOL_LOGIN)
@@ -88,7 +89,7 @@ def delete_identity_pool(ctx: Context, *, IdentityPoolId: str) -> Mapping[str, A
 
 
 @operation("cognito-identity", "ListIdentityPools")
-def list_identity_pools(ctx: Context, *, MaxResults: int, NextToken: str = "") -> Mapping[str, Any]:
+def list_identity_pools(ctx: Context, *, MaxResults: int, NextToken: str = "") -> Result:
     """The account's pools in this region."""
     permit(ctx, "ListIdentityPools")
     prefix = f"{ctx.identity.account}/{ctx.region}/"
@@ -98,7 +99,7 @@ def list_identity_pools(ctx: Context, *, MaxResults: int, NextToken: str = "") -
 
 
 @operation("cognito-identity", "TagResource")
-def tag_resource(ctx: Context, *, ResourceArn: str, Tags: Mapping[str, str]) -> Mapping[str, Any]:
+def tag_resource(ctx: Context, *, ResourceArn: str, Tags: Mapping[str, str]) -> Result:
     """Add tags to a pool, or change their values."""
     pool = reach(ctx, "TagResource", _pool_id(ResourceArn), tag_keys(Tags))
     change(ctx, pool, {"tags": _checked({**pool["tags"], **Tags})})
@@ -106,7 +107,7 @@ def tag_resource(ctx: Context, *, ResourceArn: str, Tags: Mapping[str, str]) -> 
 
 
 @operation("cognito-identity", "UntagResource")
-def untag_resource(ctx: Context, *, ResourceArn: str, TagKeys: Sequence[str]) -> Mapping[str, Any]:
+def untag_resource(ctx: Context, *, ResourceArn: str, TagKeys: Sequence[str]) -> Result:
     """Remove tags; keys that are not there are ignored."""
     pool = reach(ctx, "UntagResource", _pool_id(ResourceArn), {"aws:tagkeys": tuple(TagKeys)})
     change(ctx, pool, {"tags": without(pool["tags"], TagKeys)})
@@ -114,12 +115,12 @@ def untag_resource(ctx: Context, *, ResourceArn: str, TagKeys: Sequence[str]) ->
 
 
 @operation("cognito-identity", "ListTagsForResource")
-def list_tags_for_resource(ctx: Context, *, ResourceArn: str) -> Mapping[str, Any]:
+def list_tags_for_resource(ctx: Context, *, ResourceArn: str) -> Result:
     """A pool's tags."""
     return {"Tags": reach(ctx, "ListTagsForResource", _pool_id(ResourceArn))["tags"]}
 
 
-def shown(pool: IdentityPool) -> dict[str, Any]:
+def shown(pool: IdentityPool) -> Result:
     """The IdentityPool structure."""
     tags = {"IdentityPoolTags": pool["tags"]} if pool["tags"] else {}
     return {"IdentityPoolId": pool["id"], **pool["settings"], **tags}

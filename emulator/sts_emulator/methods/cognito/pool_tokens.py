@@ -15,6 +15,7 @@ from sts_emulator.accounts import documents
 from sts_emulator.core import rsa_keys
 from sts_emulator.methods.cognito.role_choice import claim_text
 from sts_emulator.policy.federated import COGNITO
+from sts_emulator.policy.json_types import Json, JsonObject
 
 if TYPE_CHECKING:
     from sts_emulator.accounts.documents import IdentityPool, Issuer
@@ -36,7 +37,7 @@ def claims(
     *,
     lifetime: int = BASIC_LIFETIME,
     tags: Mapping[str, str] | None = None,
-) -> dict[str, Any]:
+) -> dict[str, Json]:
     """Everything that a token of the pool says of an identity, with these sign-ins behind it or, without any, a guest.
 
     `tags` are those that a developer's backend gives; of other sign-ins they follow from the pool's maps.
@@ -120,7 +121,7 @@ async def _new_key(world: World, region: str) -> Mapping[str, Any]:
         return world.update(documents.ISSUER, issuer["name"], keyed)["keys"][0]
 
 
-def _make(key_id: str) -> dict[str, Any]:
+def _make(key_id: str) -> dict[str, Json]:
     from cryptography.hazmat.primitives import serialization
     from jwt.algorithms import RSAAlgorithm
 
@@ -133,7 +134,7 @@ def _make(key_id: str) -> dict[str, Any]:
     return {"kid": key_id, "private": pem.decode(), "public": public}
 
 
-def _signed(pem: str, key_id: str, said: Mapping[str, Any]) -> str:
+def _signed(pem: str, key_id: str, said: JsonObject) -> str:
     from jwt.api_jws import PyJWS
 
     payload = json.dumps(said, separators=(",", ":")).encode()

@@ -71,13 +71,13 @@ def _matches(rule: Mapping[str, Any], values: Sequence[str]) -> bool:
     return wanted in values
 
 
-def _texts(claim: Any) -> list[str]:
+def _texts(claim: object) -> list[str]:
     """A claim's value, or the values of a list, as text; what is neither text, number nor truth value is none."""
     values = claim if isinstance(claim, list | tuple) else [claim]
     return [text for value in values if (text := claim_text(value)) is not None]
 
 
-def claim_text(value: Any) -> str | None:
+def claim_text(value: object) -> str | None:
     """A claim's value as text, or None."""
     if isinstance(value, bool):
         return "true" if value else "false"

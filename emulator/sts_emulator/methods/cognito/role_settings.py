@@ -10,9 +10,10 @@ from sts_emulator.accounts.documents import IdentityPool
 from sts_emulator.core.errors import AwsError
 from sts_emulator.methods.cognito.identity_pools import absent, change, invalid, reach, unauthorized
 from sts_emulator.policy.federated import COGNITO
+from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.vending.authorize import authorize
 from sts_emulator.vending.context import Context
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 DEFAULT_TAGS = {"username": "sub", "client": "aud"}
 """What `UseDefaults` maps (docs/aws/cognito.md, "Identity pools in 2026")."""
@@ -25,7 +26,7 @@ def set_identity_pool_roles(
     IdentityPoolId: str,
     Roles: Mapping[str, str],
     RoleMappings: Mapping[str, Mapping[str, Any]] | None = None,
-) -> Mapping[str, Any]:
+) -> Result:
     """Say which roles the pool gives, as a whole; the caller must be allowed to pass each."""
     pool = reach(ctx, "SetIdentityPoolRoles", IdentityPoolId)
     mappings = dict(RoleMappings or {})
@@ -38,7 +39,7 @@ def set_identity_pool_roles(
 
 
 @operation("cognito-identity", "GetIdentityPoolRoles")
-def get_identity_pool_roles(ctx: Context, *, IdentityPoolId: str) -> Mapping[str, Any]:
+def get_identity_pool_roles(ctx: Context, *, IdentityPoolId: str) -> Result:
     """The roles that a pool gives."""
     pool = reach(ctx, "GetIdentityPoolRoles", IdentityPoolId)
     mappings = {"RoleMappings": pool["mappings"]} if pool["mappings"] else {}
@@ -53,7 +54,7 @@ def set_principal_tag_attribute_map(
     IdentityProviderName: str,
     UseDefaults: bool = False,
     PrincipalTags: Mapping[str, str] | None = None,
-) -> Mapping[str, Any]:
+) -> Result:
     """Say which claims of a provider become tags of the sessions."""
     pool = reach(ctx, "SetPrincipalTagAttributeMap", IdentityPoolId)
     entry = {"UseDefaults": UseDefaults, "PrincipalTags": DEFAULT_TAGS if UseDefaults else dict(PrincipalTags or {})}
@@ -62,9 +63,7 @@ def set_principal_tag_attribute_map(
 
 
 @operation("cognito-identity", "GetPrincipalTagAttributeMap")
-def get_principal_tag_attribute_map(
-    ctx: Context, *, IdentityPoolId: str, IdentityProviderName: str
-) -> Mapping[str, Any]:
+def get_principal_tag_attribute_map(ctx: Context, *, IdentityPoolId: str, IdentityProviderName: str) -> Result:
     """What is mapped for a provider; one for which nothing was ever set is unknown (as derived, not recorded)."""
     pool = reach(ctx, "GetPrincipalTagAttributeMap", IdentityPoolId)
     entry = pool["principal_tags"].get(IdentityProviderName)
@@ -73,11 +72,11 @@ def get_principal_tag_attribute_map(
     return _map_shown(pool, IdentityProviderName, entry)
 
 
-def _map_shown(pool: IdentityPool, provider: str, entry: Mapping[str, Any]) -> dict[str, Any]:
+def _map_shown(pool: IdentityPool, provider: str, entry: Mapping[str, Any]) -> Result:
     return {"IdentityPoolId": pool["id"], "IdentityProviderName": provider, **entry}
 
 
-def _check_mapping(mapping: Mapping[str, Any]) -> None:
+def _check_mapping(mapping: JsonObject) -> None:
     """API reference of RoleMapping: both types need a resolution, rules need rules. AWS's words are not recorded."""
     if "AmbiguousRoleResolution" not in mapping:
         raise invalid("AmbiguousRoleResolution is required when the type of a role mapping is Token or Rules.")

@@ -15,7 +15,7 @@ from sts_emulator.methods.web_identity import assume_role_with_web_identity as w
 from sts_emulator.policy.federated import COGNITO
 from sts_emulator.vending.assume import Ask
 from sts_emulator.vending.context import Context
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 SESSION_NAME = "CognitoIdentityCredentials"
 NO_CLASSIC = "Basic (classic) flow is not enabled, please use enhanced flow."
@@ -25,7 +25,7 @@ PROVIDER = Provider(COGNITO, pool_tokens.ISSUER, COGNITO)
 @operation("cognito-identity", "GetId")
 async def get_id(
     ctx: Context, *, IdentityPoolId: str, AccountId: str = "", Logins: Mapping[str, str] | None = None
-) -> Mapping[str, Any]:
+) -> Result:
     """The identity of whoever signed in elsewhere; of a guest, a new one each time."""
     pool = identity_pools.find(ctx.world, IdentityPoolId)
     if AccountId and AccountId != pool["account"]:
@@ -37,7 +37,7 @@ async def get_id(
 @operation("cognito-identity", "GetCredentialsForIdentity")
 async def get_credentials_for_identity(
     ctx: Context, *, IdentityId: str, Logins: Mapping[str, str] | None = None, CustomRoleArn: str = ""
-) -> Mapping[str, Any]:
+) -> Result:
     """The enhanced flow: credentials of the role that the pool chooses, when that role trusts the identity."""
     named = identities.find(ctx.world, IdentityId)
     pool = identity_pools.find(ctx.world, named["pool"])
@@ -49,9 +49,7 @@ async def get_credentials_for_identity(
 
 
 @operation("cognito-identity", "GetOpenIdToken")
-async def get_open_id_token(
-    ctx: Context, *, IdentityId: str, Logins: Mapping[str, str] | None = None
-) -> Mapping[str, Any]:
+async def get_open_id_token(ctx: Context, *, IdentityId: str, Logins: Mapping[str, str] | None = None) -> Result:
     """The basic flow: a token that the app takes to AssumeRoleWithWebIdentity itself, for a role of its own choice."""
     named = identities.find(ctx.world, IdentityId)
     pool = identity_pools.find(ctx.world, named["pool"])
@@ -64,7 +62,7 @@ async def get_open_id_token(
 @operation("cognito-identity", "UnlinkIdentity")
 async def unlink_identity(
     ctx: Context, *, IdentityId: str, Logins: Mapping[str, str], LoginsToRemove: Sequence[str]
-) -> Mapping[str, Any]:
+) -> Result:
     """Take logins from an identity, for whoever proves that they have them."""
     named = identities.find(ctx.world, IdentityId)
     pool = identity_pools.find(ctx.world, named["pool"])

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
@@ -21,7 +21,7 @@ from sts_emulator.pages.console import arn_of
 from sts_emulator.pages.sessions import open_sealed, seal_until
 from sts_emulator.vending.authorize import authorize
 from sts_emulator.vending.context import Context
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 CLIENT: Final = "arn:aws:signin:::client-credentials/sigv4"
 """The client that nobody registers: whoever signs the request."""
@@ -36,7 +36,7 @@ _EXCHANGE: Final = "urn:ietf:params:oauth:grant-type:token-exchange"
 
 
 @operation("signin", "CreateOAuth2TokenWithIAM")
-def create_oauth2_token_with_iam(ctx: Context, *, grantType: str, resource: str) -> Mapping[str, Any]:
+def create_oauth2_token_with_iam(ctx: Context, *, grantType: str, resource: str) -> Result:
     """For an hour, or as long as the caller's own session lasts. `grantType` is `client_credentials`, by the model."""
     keys = {"signin:oauthclientid": (CLIENT,), "signin:oauthgranttype": (grantType,)}
     authorize(ctx, permission.CREATE, _resource(ctx, resource), keys)
@@ -44,9 +44,7 @@ def create_oauth2_token_with_iam(ctx: Context, *, grantType: str, resource: str)
 
 
 @operation("signin", "CreateBearerToken")
-def create_bearer_token(
-    ctx: Context, *, grantType: str, resource: str, durationSeconds: int = _LONGEST
-) -> Mapping[str, Any]:
+def create_bearer_token(ctx: Context, *, grantType: str, resource: str, durationSeconds: int = _LONGEST) -> Result:
     """For twelve hours at most, and no longer than the caller's own session lasts.
 
     Its action is in no published list: it is the operation's name, which is the strict reading.
@@ -69,7 +67,7 @@ def create_oauth2_token_with_token_exchange(
     clientId: str = "",
     resource: str = "",
     scope: str = "",
-) -> Mapping[str, Any]:
+) -> Result:
     """Refused, once it is whole: whose tokens AWS takes here is not published, so nobody's are taken."""
     del clientId, scope
     if grantType == _EXCHANGE:
@@ -90,7 +88,7 @@ def create_oauth2_token_with_token_exchange(
 
 
 @operation("signin", "IntrospectOAuth2TokenWithIAM")
-def introspect(ctx: Context, *, token: str, tokenTypeHint: str = "") -> Mapping[str, Any]:
+def introspect(ctx: Context, *, token: str, tokenTypeHint: str = "") -> Result:
     """What a token of the account says; of any other, no more than that it is not active (RFC 7662, 2.2)."""
     del tokenTypeHint  # a hint: what the token is, it says itself
     login, claims = logins.of_refresh_token(ctx.world, token), _claims(ctx.world, token)
@@ -125,7 +123,7 @@ def _resource(ctx: Context, name: str) -> str:
     return f"arn:aws:signin:{ctx.region}:{ctx.identity.account}:service-principal/{name}"
 
 
-def _issued(ctx: Context, resource: str, seconds: int) -> dict[str, Any]:
+def _issued(ctx: Context, resource: str, seconds: int) -> Result:
     caller, now = ctx.identity, int(ctx.world.now())
     until = now + seconds if caller.session is None else min(now + seconds, caller.session.expires)
     claims = {
@@ -143,13 +141,13 @@ def _issued(ctx: Context, resource: str, seconds: int) -> dict[str, Any]:
     return {"accessToken": _PREFIX + sealed, "tokenType": "Bearer", "expiresIn": until - now}
 
 
-def _claims(world: World, token: str) -> dict[str, Any]:
+def _claims(world: World, token: str) -> Result:
     """What an access token of this world says; empty for any other, and for one that is over."""
     body = open_sealed(world, _PURPOSE, token.removeprefix(_PREFIX)) if token.startswith(_PREFIX) else None
     return {} if body is None else dict(json.loads(body))
 
 
-def _place(ctx: Context, login: Login | None, claims: Mapping[str, Any]) -> tuple[str, str]:
+def _place(ctx: Context, login: Login | None, claims: Mapping[str, object]) -> tuple[str, str]:
     """The resource that a token's permission is asked for, and the token's client; `*` for what is no token of ours."""
     if login is not None:
         return permission.resource(ctx.region, login.session.account, login.client), login.client
@@ -158,7 +156,7 @@ def _place(ctx: Context, login: Login | None, claims: Mapping[str, Any]) -> tupl
     return "*", ""
 
 
-def _of_login(login: Login) -> dict[str, Any]:
+def _of_login(login: Login) -> Result:
     return {
         "clientId": login.client,
         "userId": login.session.id,

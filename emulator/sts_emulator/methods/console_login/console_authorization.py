@@ -17,9 +17,10 @@ from sts_emulator.core.errors import AwsError
 from sts_emulator.methods.console_login import console_policies
 from sts_emulator.methods.console_login.console_policies import PermissionStatement
 from sts_emulator.methods.console_login.sign_in_errors import INSUFFICIENT_PERMISSIONS, denied, invalid, not_found
+from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.vending.authorize import authorize
 from sts_emulator.vending.context import Context
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 _HOME: Final = "us-east-1"
 _MOST: Final = 100  # statements of an account: AWS publishes no number
@@ -39,7 +40,7 @@ def put_resource_permission_statement(
     requestedRegion: str = "",
     excludedPrincipal: str = "",
     clientToken: str = "",
-) -> Mapping[str, Any]:
+) -> Result:
     """Deny sign-ins that come from anywhere else, but for the excluded principal."""
     _write(ctx, "PutResourcePermissionStatement")
     given = {
@@ -74,9 +75,7 @@ def delete_resource_permission_statement(ctx: Context, *, statementId: str, clie
 
 
 @operation("signin", "ListResourcePermissionStatements")
-def list_resource_permission_statements(
-    ctx: Context, *, maxResults: int = _PAGE, nextToken: str = ""
-) -> Mapping[str, Any]:
+def list_resource_permission_statements(ctx: Context, *, maxResults: int = _PAGE, nextToken: str = "") -> Result:
     authorize(ctx, "signin:ListResourcePermissionStatements", "*")
     known = console_policies.statements(ctx.world, ctx.identity.account)
     later = [statement for statement in known if not nextToken or statement["sid"] > _opened(nextToken)]
@@ -89,19 +88,18 @@ def list_resource_permission_statements(
 
 
 @operation("signin", "GetResourcePolicy")
-def get_resource_policy(ctx: Context) -> Mapping[str, Any]:
+def get_resource_policy(ctx: Context) -> Result:
     """The whole policy, also while it is not enforced."""
     authorize(ctx, "signin:GetResourcePolicy", "*")
     known = console_policies.statements(ctx.world, ctx.identity.account)
     if not known:
         raise not_found("The account has no resource policy.")
-    policy = console_policies.text(known)
-    shown = [{name.lower(): value for name, value in entry.items()} for entry in policy["Statement"]]
-    return {"signinResourceBasedPolicy": {"version": policy["Version"], "statement": shown}}
+    shown = [{name.lower(): value for name, value in entry.items()} for entry in console_policies.entries(known)]
+    return {"signinResourceBasedPolicy": {"version": console_policies.VERSION, "statement": shown}}
 
 
 @operation("signin", "PutConsoleAuthorizationConfiguration")
-def put_console_authorization_configuration(ctx: Context, *, targetId: str = "") -> Mapping[str, Any]:
+def put_console_authorization_configuration(ctx: Context, *, targetId: str = "") -> Result:
     """Enforce the policies of an account, or those of all accounts of the organization."""
     _write(ctx, "PutConsoleAuthorizationConfiguration")
     target, scope = _target(ctx, targetId)
@@ -118,14 +116,14 @@ def put_console_authorization_configuration(ctx: Context, *, targetId: str = "")
 
 
 @operation("signin", "GetConsoleAuthorizationConfiguration")
-def get_console_authorization_configuration(ctx: Context, *, targetId: str = "") -> Mapping[str, Any]:
+def get_console_authorization_configuration(ctx: Context, *, targetId: str = "") -> Result:
     authorize(ctx, "signin:GetConsoleAuthorizationConfiguration", "*")
     target, scope = _target(ctx, targetId)
     return _told(target, scope, enabled=ctx.world.get(console_policies.AUTHORIZATION, target) is not None)
 
 
 @operation("signin", "DeleteConsoleAuthorizationConfiguration")
-def delete_console_authorization_configuration(ctx: Context, *, targetId: str = "") -> Mapping[str, Any]:
+def delete_console_authorization_configuration(ctx: Context, *, targetId: str = "") -> Result:
     """Sign-ins are free again; the statements stay."""
     _write(ctx, "DeleteConsoleAuthorizationConfiguration")
     target, scope = _target(ctx, targetId)
@@ -184,7 +182,7 @@ def _target(ctx: Context, target: str) -> tuple[str, str]:
     raise denied(INSUFFICIENT_PERMISSIONS, f"{target} is neither your account nor an organization that you manage")
 
 
-def _told(target: str, scope: str, *, enabled: bool) -> dict[str, Any]:
+def _told(target: str, scope: str, *, enabled: bool) -> JsonObject:
     return {"targetId": target, "scope": scope, "consoleAuthorizationEnabled": enabled}
 
 

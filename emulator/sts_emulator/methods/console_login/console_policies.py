@@ -7,15 +7,18 @@ Statements have no effect until console authorization is enabled, for the accoun
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any, Final, TypedDict
+from collections.abc import Iterator, Mapping
+from typing import Final, TypedDict
 
 from sts_emulator.accounts import organizations
 from sts_emulator.core.store import Kind
 from sts_emulator.core.world import World
 from sts_emulator.policy.deciding.document import Document, parse
+from sts_emulator.policy.json_types import JsonObject
 
 Condition = dict[str, dict[str, list[str]]]
+
+VERSION = "2012-10-17"
 
 
 class PermissionStatement(TypedDict):
@@ -60,14 +63,13 @@ def is_enforced(world: World, account: str) -> bool:
 def policy(world: World, account: str) -> Document | None:
     """The account's policy, where it is enforced and says anything."""
     known = statements(world, account) if is_enforced(world, account) else []
-    return parse(json.dumps(text(known))) if known else None
+    return parse(json.dumps({"Version": VERSION, "Statement": [*entries(known)]})) if known else None
 
 
 def console_policy(world: World, account: str) -> Document:
     """The same for the console itself, which is open to all whom nothing denies."""
-    policy_text = text(statements(world, account))
     allow = {**_entry((*BEFORE, *AFTER), {}), "Effect": "Allow", "Principal": "*"}
-    return parse(json.dumps({**policy_text, "Statement": [allow, *policy_text["Statement"]]}))
+    return parse(json.dumps({"Version": VERSION, "Statement": [allow, *entries(statements(world, account))]}))
 
 
 def rcps(world: World, account: str) -> organizations.Levels:
@@ -75,15 +77,13 @@ def rcps(world: World, account: str) -> organizations.Levels:
     return organizations.resource_control(world, account) if is_enforced(world, account) else ()
 
 
-def text(known: list[PermissionStatement]) -> dict[str, Any]:
+def entries(known: list[PermissionStatement]) -> Iterator[JsonObject]:
     """The policy that statements make together: one half before a sign-in, one after it, and regions of networks."""
-    entries = []
     for statement in known:
-        entries.append(_entry(BEFORE, condition(statement, "signin:PrincipalArn")))
-        entries.append(_entry(AFTER, condition(statement, "aws:PrincipalArn")))
+        yield _entry(BEFORE, condition(statement, "signin:PrincipalArn"))
+        yield _entry(AFTER, condition(statement, "aws:PrincipalArn"))
         if pinned := _pinned(statement["asked"], statement["account"]):
-            entries.append(_entry((*BEFORE, *AFTER), pinned))
-    return {"Version": "2012-10-17", "Statement": entries}
+            yield _entry((*BEFORE, *AFTER), pinned)
 
 
 def condition(statement: PermissionStatement, principal: str = "aws:PrincipalArn") -> Condition:
@@ -121,5 +121,5 @@ def _pinned(asked: Mapping[str, str], account: str) -> Condition | None:
     }
 
 
-def _entry(actions: tuple[str, ...], when: Condition) -> dict[str, Any]:
+def _entry(actions: tuple[str, ...], when: Condition) -> JsonObject:
     return {"Effect": "Deny", "Principal": {"AWS": "*"}, "Action": list(actions), "Resource": "*", "Condition": when}

@@ -16,6 +16,7 @@ from sts_emulator.core.store import Kind
 from sts_emulator.methods.console_login.sign_in_errors import invalid
 from sts_emulator.methods.tokens import jwt
 from sts_emulator.methods.tokens.jwk import KeySet
+from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.vending.context import Context
 
 HEADER: Final = "dpop"
@@ -56,7 +57,7 @@ def prove(ctx: Context, url: str) -> str:
     return thumbprint
 
 
-def _check(ctx: Context, claims: Mapping[str, Any], url: str) -> None:
+def _check(ctx: Context, claims: Mapping[str, object], url: str) -> None:
     issued, identifier = claims.get("iat"), claims.get("jti")
     if claims.get("htm") != "POST" or _bare(claims.get("htu")) != _bare(url):
         raise _wrong(ctx, f"it is for another request than POST {url}")
@@ -72,7 +73,7 @@ def _spend(ctx: Context, thumbprint: str, identifier: str) -> None:
         raise _wrong(ctx, "it was used before")
 
 
-def _header(text: str) -> dict[str, Any]:
+def _header(text: str) -> JsonObject:
     """The header, unproven: it says which key must prove the rest, which is what DPoP is about."""
     try:
         head = text[:_LONGEST].partition(".")[0]
@@ -82,7 +83,7 @@ def _header(text: str) -> dict[str, Any]:
     return header if isinstance(header, dict) and len(text) <= _LONGEST else {}
 
 
-def _padded(coordinate: Any) -> str:
+def _padded(coordinate: object) -> str:
     """A coordinate of P-256 in all its 32 octets (RFC 7518, 6.2.1.2); "" for what is none.
 
     awscrt writes one that begins with a zero byte without it, as long as the key was not read from a file: a tool that
@@ -94,12 +95,12 @@ def _padded(coordinate: Any) -> str:
     return base64.urlsafe_b64encode(octets.rjust(32, b"\0")).rstrip(b"=").decode()
 
 
-def _thumbprint(public: Mapping[str, Any]) -> str:
+def _thumbprint(public: JsonObject) -> str:
     text = json.dumps(public, separators=(",", ":"), sort_keys=True)
     return base64.urlsafe_b64encode(hashlib.sha256(text.encode("utf-8", "replace")).digest()).rstrip(b"=").decode()
 
 
-def _bare(url: Any) -> tuple[str, str, str]:
+def _bare(url: object) -> tuple[str, str, str]:
     """Without query and fragment (RFC 9449, 4.3); scheme and host in any case of letters."""
     try:
         parts = urlsplit(url) if isinstance(url, str) else urlsplit("")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from sts_emulator.core.world import World
 from sts_emulator.methods.console_login import dpop, logins, permission
@@ -11,16 +10,16 @@ from sts_emulator.methods.console_login.logins import Login
 from sts_emulator.methods.console_login.sign_in_errors import invalid
 from sts_emulator.pages.console import arn_of
 from sts_emulator.vending.context import Context
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 
 @operation("signin", "CreateOAuth2Token")
-def create_oauth2_token(ctx: Context, *, tokenInput: Mapping[str, str]) -> Mapping[str, Any]:
+def create_oauth2_token(ctx: Context, *, tokenInput: Mapping[str, str]) -> Result:
     thumbprint = dpop.prove(ctx, f"{ctx.base_url}/v1/token")
     first = tokenInput["grantType"] == "authorization_code"
     login = _by_code(ctx, tokenInput, thumbprint) if first else _by_refresh_token(ctx, tokenInput, thumbprint)
     minted = logins.mint(ctx.world, login)
-    answer = {
+    answer: Result = {
         "accessToken": {
             "accessKeyId": minted.access_key_id,
             "secretAccessKey": minted.secret_access_key,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
-from typing import Any, Final
+from typing import Final
 
 from sts_emulator.accounts import documents, passkeys, people
 from sts_emulator.accounts.documents import FidoDevice, MfaDevice, Passkey
@@ -13,6 +13,7 @@ from sts_emulator.core import names
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.methods.console_login.console_people import TOO_MANY, WRONG
+from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.vending.context import Context
 from sts_emulator.vending.session import Session
 
@@ -45,7 +46,7 @@ def use_code(world: World, session: Session, code: str) -> str:
     raise AwsError("Refused", WRONG, status=403)
 
 
-def asks_passkey(world: World, party: Party, session: Session) -> dict[str, Any]:
+def asks_passkey(world: World, party: Party, session: Session) -> JsonObject:
     """What the browser is asked for a proof by one of the passkeys."""
     return passkeys.to_prove(world, party, _proof(session), passkeys_of(world, session))
 
@@ -76,7 +77,7 @@ def use_passkey(ctx: Context, party: Party, session: Session, response: str) -> 
     return device["arn"]
 
 
-def asks_registration(world: World, party: Party, session: Session) -> dict[str, Any]:
+def asks_registration(world: World, party: Party, session: Session) -> JsonObject:
     """What the browser is asked for a new passkey."""
     return passkeys.to_register(
         world,

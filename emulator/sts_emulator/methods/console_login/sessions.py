@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from sts_emulator.methods.console_login import logins
 from sts_emulator.methods.console_login.logins import Login
@@ -11,7 +10,7 @@ from sts_emulator.methods.console_login.sign_in_errors import invalid, not_found
 from sts_emulator.pages.console import arn_of
 from sts_emulator.vending.authorize import authorize
 from sts_emulator.vending.context import Context
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 _MOST: Final = 100
 _CLIENT_TYPE: Final = "CLI"
@@ -28,7 +27,7 @@ def list_sessions(
     clientId: str = "",
     issuedAfter: int | None = None,
     issuedBefore: int | None = None,
-) -> Mapping[str, Any]:
+) -> Result:
     """The account's logins that are not over, the oldest first."""
     authorize(ctx, "signin:ListSessions", "*")
     wanted = [
@@ -49,7 +48,7 @@ def list_sessions(
 
 
 @operation("signin", "GetSession")
-def get_session(ctx: Context, *, sessionArn: str, principalArn: str = "") -> Mapping[str, Any]:
+def get_session(ctx: Context, *, sessionArn: str, principalArn: str = "") -> Result:
     authorize(ctx, "signin:GetSession", sessionArn)
     login = _find(ctx, sessionArn, principalArn)
     if login is None:
@@ -63,9 +62,7 @@ def get_session(ctx: Context, *, sessionArn: str, principalArn: str = "") -> Map
 
 
 @operation("signin", "BatchRevokeSessions")
-def batch_revoke_sessions(
-    ctx: Context, *, sessionArns: list[str], principalArn: str = "", reason: str = ""
-) -> Mapping[str, Any]:
+def batch_revoke_sessions(ctx: Context, *, sessionArns: list[str], principalArn: str = "", reason: str = "") -> Result:
     """Their tools renew nothing any more; credentials that were given last out their quarter of an hour."""
     if reason:
         ctx.evidence["reason"] = reason
@@ -97,7 +94,7 @@ def _is_of(login: Login, principal: str) -> bool:
     return principal in ("", everybody, arn_of(login.session))
 
 
-def _summary(login: Login) -> dict[str, Any]:
+def _summary(login: Login) -> Result:
     return {
         "sessionArn": session_arn(login),
         "principalArn": arn_of(login.session),

@@ -8,8 +8,7 @@ AWS's sentences are not recorded: those of refusals are the model's, and the rea
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from sts_emulator.accounts import account_access, directory, resources
 from sts_emulator.accounts.account_access import SERVICE, AccessApplication
@@ -27,7 +26,7 @@ from sts_emulator.vending.assume import Ask, Proof, Vended, assume
 from sts_emulator.vending.context import Context
 from sts_emulator.vending.identity_context import IdentityContext
 from sts_emulator.vending.services import service_keys
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 ACTION: Final = "sts:AssumeRole"
 NO_ENTITLEMENT: Final = "You are authenticated but not authorized to perform the requested action."
@@ -45,7 +44,7 @@ page = Listing(_MOST, lambda: _invalid("The nextToken is not one of this list.")
 
 
 @operation("account-access-runtime", "ListRoles")
-def list_roles(ctx: Context, *, tenantId: str, maxResults: int | None = None, nextToken: str = "") -> Mapping[str, Any]:
+def list_roles(ctx: Context, *, tenantId: str, maxResults: int | None = None, nextToken: str = "") -> Result:
     """The roles to which the person is entitled."""
     visitor = _visitor(ctx, tenantId, READ_ROLES)
     if maxResults is not None and not 1 <= maxResults <= _MOST:
@@ -64,13 +63,13 @@ def get_role_credentials(
     sessionName: str = "",
     sessionDuration: int | None = None,
     **_: str,  # the type of access, of which there is one
-) -> Mapping[str, Any]:
+) -> Result:
     """Credentials of a role to which the person is entitled, if the role trusts the service."""
     visitor = _visitor(ctx, tenantId, ASSUME_ROLES)
     if sessionDuration is not None and sessionDuration < _SHORTEST:
         raise _invalid(f"sessionDuration must be at least {_SHORTEST} seconds.")
     credentials = vend(ctx, visitor, roleArn, sessionName, sessionDuration).credentials
-    access = {
+    access: Result = {
         "accessKeyId": credentials.access_key_id,
         "secretAccessKey": credentials.secret_access_key,
         "sessionToken": credentials.session_token,

@@ -7,7 +7,6 @@ AWS documents none of it; the members are those that public scripts read (docs/a
 from __future__ import annotations
 
 import base64
-from typing import Any
 from urllib.parse import urlencode
 
 from sts_emulator.accounts import documents
@@ -18,6 +17,7 @@ from sts_emulator.methods.identity_center.refusals import portal_refused
 from sts_emulator.pages import render
 from sts_emulator.pages.routes import page
 from sts_emulator.pages.visit import Visit
+from sts_emulator.wire.dispatch import Result
 from sts_emulator.wire.http import Response
 
 _PREFIX = "ins-"
@@ -56,7 +56,7 @@ def bearer(visit: Visit) -> PortalSession:
     return session
 
 
-def _tile(visit: Visit, account: str) -> dict[str, Any]:
+def _tile(visit: Visit, account: str) -> Result:
     stored = visit.world.get(documents.ACCOUNT, account)
     name = (stored and (stored["name"] or stored["alias"])) or account
     known = {"AccountId": account, "AccountName": name, "AccountEmail": f"{account}@accounts.example"}
@@ -71,7 +71,7 @@ def _tile(visit: Visit, account: str) -> dict[str, Any]:
     }
 
 
-def _profile(visit: Visit, account: str, role: str, relay_state: str) -> dict[str, Any]:
+def _profile(visit: Visit, account: str, role: str, relay_state: str) -> Result:
     query = urlencode({"account_id": account, "role_name": role})
     number = base64.urlsafe_b64encode(f"{account}/{role}".encode()).decode().rstrip("=")
     return {

@@ -24,7 +24,7 @@ from sts_emulator.methods.tokens import issuer_keys
 from sts_emulator.policy.values import dataclass
 from sts_emulator.vending.context import Context
 from sts_emulator.vending.identity_context import IdentityContext
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 TOKEN_EXCHANGE: Final = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105 - the name of a grant
 _ACCESS: Final = "urn:ietf:params:oauth:token-type:access_token"
@@ -103,7 +103,7 @@ def _by_assertion(ctx: Context, asked: Asked, text: str) -> Mapping[str, Any] | 
     return _redeemed(ctx, asked, assertion)
 
 
-async def _after_fetch(ctx: Context, asked: Asked, assertion: Assertion) -> Mapping[str, Any]:
+async def _after_fetch(ctx: Context, asked: Asked, assertion: Assertion) -> Result:
     await issuer_keys.fetch(ctx, assertion.provider)
     if not ctx.world.refresh():
         raise invalid(ctx, "the world is gone")
@@ -116,7 +116,7 @@ async def _after_fetch(ctx: Context, asked: Asked, assertion: Assertion) -> Mapp
         return _redeemed(ctx, current, assertions.read(ctx, application, assertion.text))
 
 
-def _redeemed(ctx: Context, asked: Asked, assertion: Assertion) -> Mapping[str, Any]:
+def _redeemed(ctx: Context, asked: Asked, assertion: Assertion) -> Result:
     proving = assertions.keys(ctx, assertion)
     if proving is None:
         raise invalid(ctx, "the issuer's keys cannot be had")
@@ -196,7 +196,7 @@ def _begin(
     return portal_sessions.start(ctx.world, asked.instance, person, until, asked.application["arn"], scopes)
 
 
-def _answer(ctx: Context, asked: Asked, session: PortalSession, actor: str = "") -> dict[str, Any]:
+def _answer(ctx: Context, asked: Asked, session: PortalSession, actor: str = "") -> Result:
     now, application = int(ctx.world.now()), asked.application
     until = min(now + portal_sessions.ACCESS, session.until)
     refreshable = REFRESH_TOKEN in application["grants"]

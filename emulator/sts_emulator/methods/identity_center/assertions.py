@@ -14,6 +14,7 @@ from sts_emulator.methods.identity_center.refusals import refused
 from sts_emulator.methods.tokens import checks, issuer_keys, jwt
 from sts_emulator.methods.tokens.issuers import KeysUnavailableError, Provider, ThumbprintError
 from sts_emulator.methods.tokens.jwk import ALGORITHMS, KeySet
+from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.policy.values import dataclass
 from sts_emulator.vending.context import Context
 
@@ -102,12 +103,12 @@ def invalid(ctx: Context, why: str) -> AwsError:
     return refused("InvalidGrantException", "Invalid grant provided")
 
 
-def _shown(claim: Any) -> str:
+def _shown(claim: object) -> str:
     """A claim for an event: only text, for anything else may be nested deeper than can be written."""
     return claim[:_LONGEST] if isinstance(claim, str) else "no text"
 
 
-def _proven(ctx: Context, assertion: Assertion, proving: KeySet) -> Mapping[str, Any]:
+def _proven(ctx: Context, assertion: Assertion, proving: KeySet) -> JsonObject:
     verify = proving.verifier(assertion.token.key_id, assertion.token.algorithm)
     if verify is None:
         raise invalid(ctx, "no key of the issuer fits the assertion's key id and algorithm")
@@ -117,7 +118,7 @@ def _proven(ctx: Context, assertion: Assertion, proving: KeySet) -> Mapping[str,
         raise invalid(ctx, "the signature is not the issuer's, or the assertion was changed afterwards") from None
 
 
-def _check_claims(ctx: Context, assertion: Assertion, claims: Mapping[str, Any]) -> int:
+def _check_claims(ctx: Context, assertion: Assertion, claims: JsonObject) -> int:
     """When the token ends, if it is for this application and good now."""
     told = checks.audiences(claims)
     if not any(isinstance(audience, str) and audience in assertion.audiences for audience in told):
@@ -140,7 +141,7 @@ def _check_claims(ctx: Context, assertion: Assertion, claims: Mapping[str, Any])
     return ends
 
 
-def _person(ctx: Context, instance: Instance, issuer: TrustedTokenIssuer, claims: Mapping[str, Any]) -> DirectoryUser:
+def _person(ctx: Context, instance: Instance, issuer: TrustedTokenIssuer, claims: JsonObject) -> DirectoryUser:
     value: Any = claims
     for name in issuer["claim"].split("."):
         value = value.get(name) if isinstance(value, Mapping) else None

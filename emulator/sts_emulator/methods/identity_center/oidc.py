@@ -6,7 +6,7 @@ A person's yes or no comes in between: on a page (identity_center.start_pages) o
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Final
 
 from sts_emulator.accounts import directory
 from sts_emulator.core.world import World
@@ -16,7 +16,7 @@ from sts_emulator.methods.identity_center.portal_sessions import PortalSession
 from sts_emulator.methods.identity_center.refusals import refused
 from sts_emulator.policy.values import dataclass
 from sts_emulator.vending.context import Context
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 
 @operation("sso-oidc", "RegisterClient")
@@ -30,7 +30,7 @@ def register_client(
     grantTypes: list[str] | None = None,
     issuerUrl: str = "",
     entitledApplicationArn: str = "",
-) -> Mapping[str, Any]:
+) -> Result:
     """A public client of a tool on a person's machine. `entitledApplicationArn` is taken and means nothing here."""
     del entitledApplicationArn
     if clientType != "public":
@@ -57,7 +57,7 @@ def register_client(
 
 
 @operation("sso-oidc", "StartDeviceAuthorization")
-def start_device_authorization(ctx: Context, *, clientId: str, clientSecret: str, startUrl: str) -> Mapping[str, Any]:
+def start_device_authorization(ctx: Context, *, clientId: str, clientSecret: str, startUrl: str) -> Result:
     client = clients.prove(ctx.world, clientId, clientSecret)
     if not client.may_use(DEVICE_CODE):
         raise refused("UnauthorizedClientException", "The client did not register for this grant type")
@@ -90,7 +90,7 @@ def create_token(
     scope: list[str] | None = None,
     redirectUri: str = "",
     codeVerifier: str = "",
-) -> Mapping[str, Any]:
+) -> Result:
     """`scope` has no effect, as AWS's documentation says."""
     del scope
     client = clients.prove(ctx.world, clientId, clientSecret)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hmac
-from typing import Any, Final
+from typing import Final
 
 from sts_emulator.accounts import directory, people
 from sts_emulator.accounts.directory import DirectoryUser, Instance
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
+from sts_emulator.policy.json_types import JsonObject
 
 TOO_MANY: Final = "Too many tries. Wait some minutes."
 
@@ -64,7 +65,7 @@ def change_once(world: World, person: DirectoryUser, text: str, repeated: str) -
     world.update(directory.USERS, f"{person['store']}/{person['id']}", lambda stored: {**stored, "password": new})
 
 
-def _without_history(password: dict[str, Any]) -> dict[str, Any]:
+def _without_history(password: JsonObject) -> JsonObject:
     return {"salt": password["salt"], "hash": password["hash"]}
 
 

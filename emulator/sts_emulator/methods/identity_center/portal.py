@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 from sts_emulator.accounts import documents
 from sts_emulator.core.errors import AwsError
@@ -12,13 +12,13 @@ from sts_emulator.methods.identity_center import portal_sessions, roles
 from sts_emulator.methods.identity_center.portal_sessions import PortalSession
 from sts_emulator.methods.identity_center.refusals import portal_refused
 from sts_emulator.vending.context import Context
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 _MOST: Final = 100
 
 
 @operation("sso", "GetRoleCredentials")
-def get_role_credentials(ctx: Context, *, roleName: str, accountId: str, accessToken: str) -> Mapping[str, Any]:
+def get_role_credentials(ctx: Context, *, roleName: str, accountId: str, accessToken: str) -> Result:
     """Credentials of a permission set's role. Whatever refuses them, the portal says but "No access"."""
     session = _session(ctx, accessToken)
     _check_account(accountId)
@@ -41,9 +41,7 @@ def get_role_credentials(ctx: Context, *, roleName: str, accountId: str, accessT
 
 
 @operation("sso", "ListAccounts")
-def list_accounts(
-    ctx: Context, *, accessToken: str, nextToken: str = "", maxResults: int | None = None
-) -> Mapping[str, Any]:
+def list_accounts(ctx: Context, *, accessToken: str, nextToken: str = "", maxResults: int | None = None) -> Result:
     session = _session(ctx, accessToken)
     accounts = [_account(ctx, account) for account in roles.offered(ctx.world, session)]
     return _page("accountList", accounts, nextToken, maxResults)
@@ -52,7 +50,7 @@ def list_accounts(
 @operation("sso", "ListAccountRoles")
 def list_account_roles(
     ctx: Context, *, accessToken: str, accountId: str, nextToken: str = "", maxResults: int | None = None
-) -> Mapping[str, Any]:
+) -> Result:
     session = _session(ctx, accessToken)
     _check_account(accountId)
     names = roles.offered(ctx.world, session).get(accountId)
@@ -92,7 +90,7 @@ def _account(ctx: Context, account: str) -> dict[str, str]:
     return {"accountId": account, "accountName": name, "emailAddress": f"{account}@accounts.example"}
 
 
-def _page(member: str, things: Sequence[Mapping[str, str]], token: str, most: int | None) -> Mapping[str, Any]:
+def _page(member: str, things: Sequence[Mapping[str, str]], token: str, most: int | None) -> Result:
     if token and not (token.isascii() and token.isdigit() and int(token[:9]) < len(things)):
         raise portal_refused("InvalidRequestException", "Invalid next token")
     start = int(token or 0)

@@ -18,6 +18,7 @@ from sts_emulator.core.world import World
 from sts_emulator.methods.identity_center.clients import ACCOUNT_ACCESS, CHECKED, Client
 from sts_emulator.pages.sessions import open_sealed, seal_until
 from sts_emulator.policy.values import dataclass
+from sts_emulator.wire.dispatch import Result, Wire
 
 KIND: Final[Kind[Any]] = Kind("portal-session")
 REFRESH: Final[Kind[Any]] = Kind("portal-refresh")
@@ -138,12 +139,12 @@ def allows(world: World, session: PortalSession, scope: str) -> bool:
     return application is not None and application["status"] == "ENABLED" and scope in application["scopes"]
 
 
-def tokens(world: World, session: PortalSession, client: Client) -> dict[str, Any]:
+def tokens(world: World, session: PortalSession, client: Client) -> Result:
     """The answer of CreateToken. It lasts no longer than the portal's session does."""
     now = int(world.now())
     seconds = min(ACCESS if client.is_refreshable else ACCESS_OF_OLD_KIND, session.until - now)
     token = access_token(world, session, now + seconds, [scope for scope in client.scopes if scope in CHECKED])
-    answer = {"accessToken": token, "tokenType": "Bearer", "expiresIn": seconds}
+    answer: dict[str, Wire] = {"accessToken": token, "tokenType": "Bearer", "expiresIn": seconds}
     if client.is_refreshable:
         answer["refreshToken"] = refresh_token(world, session, client.key, client.expires)
     return answer

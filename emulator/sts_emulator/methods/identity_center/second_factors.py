@@ -12,6 +12,7 @@ from sts_emulator.accounts.passkeys import NotProvenError, Party
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.methods.identity_center.passwords import TOO_MANY
+from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.vending.context import Context
 
 MOST: Final = 8  # of a person (IAM Identity Center user guide, "Register an MFA device")
@@ -49,7 +50,7 @@ def use_code(world: World, person: DirectoryUser, code: str) -> None:
     world.update(directory.USERS, _key(person), use)
 
 
-def asks_passkey(world: World, party: Party, person: DirectoryUser) -> dict[str, Any]:
+def asks_passkey(world: World, party: Party, person: DirectoryUser) -> JsonObject:
     """What the browser is asked for a proof by one of the person's passkeys."""
     return passkeys.to_prove(world, party, _proof(person), passkeys_of(person))
 
@@ -73,7 +74,7 @@ def use_passkey(ctx: Context, party: Party, person: DirectoryUser, response: str
     world.update(directory.USERS, _key(person), use)
 
 
-def asks_registration(world: World, party: Party, person: DirectoryUser) -> dict[str, Any]:
+def asks_registration(world: World, party: Party, person: DirectoryUser) -> JsonObject:
     """What the browser is asked for a new passkey of the person."""
     return passkeys.to_register(
         world, party, _registration(person), handle=person["id"], name=person["name"], known=passkeys_of(person)

@@ -13,10 +13,11 @@ from sts_emulator.core.errors import AwsError
 from sts_emulator.methods.instance_profile import instances, metadata_defaults
 from sts_emulator.methods.instance_profile.instance_credentials import SERVICE
 from sts_emulator.methods.instance_profile.instances import KIND, arn_of, place_of
+from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.vending.authorize import authorize
 from sts_emulator.vending.context import Context
 from sts_emulator.vending.tags import tag_keys, tag_map
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, Wire, operation
 
 _OPTION_NAMES = {
     "HttpTokens": "tokens",
@@ -50,7 +51,7 @@ def run_instances(
     InstanceMarketOptions: Mapping[str, Any] | None = None,
     DryRun: bool = False,
     **_: Any,
-) -> Mapping[str, Any]:
+) -> Result:
     """Start instances that are nothing but an identity: whoever has a listener of theirs is on them."""
     account = ctx.identity.account
     options, profile = metadata_defaults.of_launch(ctx, _read(MetadataOptions or {})), None
@@ -105,10 +106,10 @@ def describe_instances(
     ctx: Context,
     *,
     InstanceIds: Sequence[str] = (),
-    Filters: Sequence[Mapping[str, Any]] = (),
+    Filters: Sequence[JsonObject] = (),
     DryRun: bool = False,
-    **_: Any,
-) -> Mapping[str, Any]:
+    **_: object,
+) -> Result:
     """The account's instances in the region, each in a reservation of its own."""
     authorize(ctx, "ec2:DescribeInstances", "*")
     _dry_run(DryRun)
@@ -118,9 +119,7 @@ def describe_instances(
 
 
 @operation("ec2", "TerminateInstances")
-def terminate_instances(
-    ctx: Context, *, InstanceIds: Sequence[str], DryRun: bool = False, **_: Any
-) -> Mapping[str, Any]:
+def terminate_instances(ctx: Context, *, InstanceIds: Sequence[str], DryRun: bool = False, **_: object) -> Result:
     """End instances; their metadata service no longer answers."""
     instances = [_permitted(ctx, "ec2:TerminateInstances", identifier) for identifier in InstanceIds]
     _dry_run(DryRun)
@@ -140,8 +139,8 @@ def terminate_instances(
 
 @operation("ec2", "ModifyInstanceMetadataOptions")
 def modify_instance_metadata_options(
-    ctx: Context, *, InstanceId: str, DryRun: bool = False, **options: Any
-) -> Mapping[str, Any]:
+    ctx: Context, *, InstanceId: str, DryRun: bool = False, **options: object
+) -> Result:
     """Change how an instance's metadata service answers, from the next request on."""
     changed = _read(options)
     metadata_defaults.check_change(ctx, changed)
@@ -154,7 +153,7 @@ def modify_instance_metadata_options(
     return {"InstanceId": InstanceId, "InstanceMetadataOptions": {**_options(after), "State": "pending"}}
 
 
-def _with_options(instance: Instance, changed: Mapping[str, Any]) -> Instance:
+def _with_options(instance: Instance, changed: JsonObject) -> Instance:
     options: Any = {**instance["options"], **changed}  # as _read names them
     return {**instance, "options": options}
 
@@ -209,9 +208,7 @@ def _set_tags(ctx: Context, instance: Instance, tags: Mapping[str, str]) -> None
 
 
 @operation("ec2", "AssociateIamInstanceProfile")
-def associate_iam_instance_profile(
-    ctx: Context, *, IamInstanceProfile: Mapping[str, str], InstanceId: str
-) -> Mapping[str, Any]:
+def associate_iam_instance_profile(ctx: Context, *, IamInstanceProfile: Mapping[str, str], InstanceId: str) -> Result:
     """Give an instance that has none an instance profile; the caller must be allowed to pass its role."""
     instance = _find(ctx, InstanceId)
     profile = instances.find_profile(ctx.world, instance["account"], IamInstanceProfile)
@@ -227,7 +224,7 @@ def associate_iam_instance_profile(
 @operation("ec2", "ReplaceIamInstanceProfileAssociation")
 def replace_iam_instance_profile_association(
     ctx: Context, *, IamInstanceProfile: Mapping[str, str], AssociationId: str
-) -> Mapping[str, Any]:
+) -> Result:
     """Give an instance another instance profile; its credentials are the new role's at once."""
     instance = _associated(ctx, AssociationId)
     profile = instances.find_profile(ctx.world, instance["account"], IamInstanceProfile)
@@ -238,7 +235,7 @@ def replace_iam_instance_profile_association(
 
 
 @operation("ec2", "DisassociateIamInstanceProfile")
-def disassociate_iam_instance_profile(ctx: Context, *, AssociationId: str) -> Mapping[str, Any]:
+def disassociate_iam_instance_profile(ctx: Context, *, AssociationId: str) -> Result:
     """Take an instance's profile away; credentials that it has already live on until they expire."""
     instance = _associated(ctx, AssociationId)
     _permitted(ctx, "ec2:DisassociateIamInstanceProfile", instance["id"])
@@ -252,9 +249,9 @@ def describe_iam_instance_profile_associations(
     ctx: Context,
     *,
     AssociationIds: Sequence[str] = (),
-    Filters: Sequence[Mapping[str, Any]] = (),
-    **_: Any,
-) -> Mapping[str, Any]:
+    Filters: Sequence[JsonObject] = (),
+    **_: object,
+) -> Result:
     """Which instances of the account have which instance profile."""
     authorize(ctx, "ec2:DescribeIamInstanceProfileAssociations", "*")
     instances = [instance for instance in _mine(ctx) if instance["association"]]
@@ -264,7 +261,7 @@ def describe_iam_instance_profile_associations(
     return {"IamInstanceProfileAssociations": [_association(instance) for instance in instances]}
 
 
-def _set_profile(ctx: Context, instance: Instance, profile: documents.InstanceProfile) -> dict[str, Any]:
+def _set_profile(ctx: Context, instance: Instance, profile: documents.InstanceProfile) -> Result:
     made = instances.association(ctx.world, profile, instance["id"])
     return _association(ctx.world.update(KIND, instance["id"], lambda body: {**body, "association": made}))
 
@@ -277,7 +274,7 @@ def _associated(ctx: Context, identifier: str) -> Instance:
     raise AwsError("InvalidAssociationID.NotFound", message)
 
 
-def _association(instance: Instance) -> dict[str, Any]:
+def _association(instance: Instance) -> Result:
     made = instance["association"]
     assert made is not None, "the caller looked"
     return {
@@ -328,11 +325,11 @@ def _dry_run(asked: bool) -> None:
         raise AwsError("DryRunOperation", "Request would have succeeded, but DryRun flag is set.", status=412)
 
 
-def _read(options: Mapping[str, Any]) -> dict[str, Any]:
+def _read(options: Mapping[str, Any]) -> dict[str, str | int]:
     return {_OPTION_NAMES[name]: value for name, value in options.items() if name in _OPTION_NAMES}
 
 
-def _options(instance: Instance) -> dict[str, Any]:
+def _options(instance: Instance) -> Result:
     options: Mapping[str, Any] = instance["options"]
     return {name: options[mine] for name, mine in _OPTION_NAMES.items()}
 
@@ -345,17 +342,17 @@ def _option_keys(options: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     }
 
 
-def _state(name: str) -> dict[str, Any]:
+def _state(name: str) -> Result:
     return {"Code": _STATES[name], "Name": name}
 
 
-def _reservation(instance: Instance) -> dict[str, Any]:
+def _reservation(instance: Instance) -> Result:
     return {"ReservationId": place_of(instance).reservation, "OwnerId": instance["account"]}
 
 
-def _shown(instance: Instance) -> dict[str, Any]:
+def _shown(instance: Instance) -> Result:
     place, made = place_of(instance), instance["association"]
-    shown = {
+    shown: dict[str, Wire] = {
         "InstanceId": instance["id"],
         "ImageId": instance["image"],
         "InstanceType": instance["type"],

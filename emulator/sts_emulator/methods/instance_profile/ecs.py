@@ -22,6 +22,7 @@ from sts_emulator.methods.instance_profile import delivery
 from sts_emulator.methods.instance_profile.delivery import Delivered, Workload
 from sts_emulator.pages.routes import ANY, page
 from sts_emulator.pages.visit import Visit
+from sts_emulator.wire.dispatch import Result
 from sts_emulator.wire.http import Response
 
 
@@ -178,7 +179,7 @@ def _metadata(world: World, identifier: str, path: str) -> Response:
     return _json(404, {"message": "404 page not found"}) if document is None else _json(200, document(task))
 
 
-def _container(task: Task) -> dict[str, Any]:
+def _container(task: Task) -> Result:
     digest = hashlib.sha256(f"{task['id']}\0{task['container']}".encode()).hexdigest()
     return {
         "DockerId": f"{metadata_id(task)}",
@@ -204,7 +205,7 @@ def _container(task: Task) -> dict[str, Any]:
     }
 
 
-def _task(task: Task) -> dict[str, Any]:
+def _task(task: Task) -> Result:
     return {
         "Cluster": f"{_account_arn(task)}:cluster/{task['cluster']}",
         "TaskARN": arn_of(task),
@@ -221,7 +222,7 @@ def _task(task: Task) -> dict[str, Any]:
     }
 
 
-def _statistics(_: Task) -> dict[str, Any]:
+def _statistics(_: Task) -> Result:
     """What a container uses; an emulated one uses nothing."""
     return {"cpu_stats": {}, "memory_stats": {}, "networks": {}}
 
@@ -244,5 +245,5 @@ def _address(task: Task) -> str:
     return f"10.0.{mine[0] & 0x0F}.{4 + mine[1] % 250}"
 
 
-def _json(status: int, value: Any) -> Response:
+def _json(status: int, value: object) -> Response:
     return Response(status, [("content-type", "application/json")], json.dumps(value).encode())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from sts_emulator.accounts import resources
 from sts_emulator.accounts.documents import Cluster, PodIdentityAssociation, Role
@@ -19,7 +19,7 @@ from sts_emulator.policy.saving.validate import validate
 from sts_emulator.vending.authorize import authorize
 from sts_emulator.vending.context import Context
 from sts_emulator.vending.tags import tag_keys
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, Wire, operation
 
 _ID_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
 _ID_LENGTH = 17
@@ -41,8 +41,8 @@ def create_cluster(
     roleArn: str,
     version: str = _VERSION,
     tags: Mapping[str, str] | None = None,
-    **_: Any,
-) -> Mapping[str, Any]:
+    **_: object,
+) -> Result:
     """A cluster that is nothing but an issuer of tokens and a place for associations, active at once."""
     account, region = ctx.identity.account, ctx.region
     arn = clusters.arn_of(account, region, name)
@@ -65,13 +65,13 @@ def create_cluster(
 
 
 @operation("eks", "DescribeCluster")
-def describe_cluster(ctx: Context, *, name: str) -> Mapping[str, Any]:
+def describe_cluster(ctx: Context, *, name: str) -> Result:
     """One cluster, with its issuer."""
     return {"cluster": _shown_cluster(_reach_cluster(ctx, "DescribeCluster", name))}
 
 
 @operation("eks", "ListClusters")
-def list_clusters(ctx: Context, **_: Any) -> Mapping[str, Any]:
+def list_clusters(ctx: Context, **_: object) -> Result:
     """The names of the account's clusters in the region."""
     authorize(ctx, "eks:ListClusters", "*")
     page = ctx.world.page(CLUSTER, clusters.key_of(ctx.identity.account, ctx.region, ""))
@@ -79,7 +79,7 @@ def list_clusters(ctx: Context, **_: Any) -> Mapping[str, Any]:
 
 
 @operation("eks", "DeleteCluster")
-def delete_cluster(ctx: Context, *, name: str) -> Mapping[str, Any]:
+def delete_cluster(ctx: Context, *, name: str) -> Result:
     """Delete a cluster, its associations with it."""
     cluster = _reach_cluster(ctx, "DeleteCluster", name)
     for association in clusters.associations(ctx.world, cluster):
@@ -98,7 +98,7 @@ def _no_cluster(name: str) -> AwsError:
     return AwsError("ResourceNotFoundException", f"No cluster found for name: {name}.", status=404)
 
 
-def _shown_cluster(cluster: Cluster) -> dict[str, Any]:
+def _shown_cluster(cluster: Cluster) -> Result:
     return {
         "name": cluster["name"],
         "arn": cluster["arn"],
@@ -127,8 +127,8 @@ def create_pod_identity_association(
     disableSessionTags: bool = False,
     targetRoleArn: str = "",
     policy: str = "",
-    **_: Any,
-) -> Mapping[str, Any]:
+    **_: object,
+) -> Result:
     """Let the pods of a service account have a role; the caller must be allowed to pass it."""
     cluster = _reach_cluster(ctx, "CreatePodIdentityAssociation", clusterName)
     _check(ctx, roleArn, policy, tagged=not disableSessionTags)
@@ -169,8 +169,8 @@ def update_pod_identity_association(
     disableSessionTags: bool | None = None,
     targetRoleArn: str | None = None,
     policy: str | None = None,
-    **_: Any,
-) -> Mapping[str, Any]:
+    **_: object,
+) -> Result:
     """Change an association; pods get the new role with their next credentials."""
     known = _reach(ctx, "UpdatePodIdentityAssociation", clusterName, associationId)
     wanted: PodIdentityAssociation = {**known, "modified": int(ctx.world.now())}
@@ -189,12 +189,12 @@ def update_pod_identity_association(
 
 
 @operation("eks", "DescribePodIdentityAssociation")
-def describe_pod_identity_association(ctx: Context, *, clusterName: str, associationId: str) -> Mapping[str, Any]:
+def describe_pod_identity_association(ctx: Context, *, clusterName: str, associationId: str) -> Result:
     return {"association": _shown(_reach(ctx, "DescribePodIdentityAssociation", clusterName, associationId))}
 
 
 @operation("eks", "DeletePodIdentityAssociation")
-def delete_pod_identity_association(ctx: Context, *, clusterName: str, associationId: str) -> Mapping[str, Any]:
+def delete_pod_identity_association(ctx: Context, *, clusterName: str, associationId: str) -> Result:
     """Delete an association; credentials that pods have already live on until they expire."""
     known = _reach(ctx, "DeletePodIdentityAssociation", clusterName, associationId)
     ctx.world.take(ASSOCIATION, _key(known))
@@ -210,7 +210,7 @@ def list_pod_identity_associations(
     serviceAccount: str = "",
     maxResults: int | None = None,
     nextToken: str = "",
-) -> Mapping[str, Any]:
+) -> Result:
     """A cluster's associations, perhaps only those of a namespace and a service account."""
     cluster = _reach_cluster(ctx, "ListPodIdentityAssociations", clusterName)
     associations = [
@@ -221,7 +221,7 @@ def list_pod_identity_associations(
     return _LISTING.page(ctx, "associations", associations, nextToken, maxResults, _listed)
 
 
-def _listed(association: PodIdentityAssociation) -> dict[str, Any]:
+def _listed(association: PodIdentityAssociation) -> Result:
     names = ("clusterName", "namespace", "serviceAccount", "associationArn", "associationId")
     return {name: value for name, value in _shown(association).items() if name in names}
 
@@ -278,8 +278,8 @@ def _key(association: PodIdentityAssociation) -> str:
     return clusters.key_of(*place)
 
 
-def _shown(association: PodIdentityAssociation) -> dict[str, Any]:
-    shown = {
+def _shown(association: PodIdentityAssociation) -> Result:
+    shown: dict[str, Wire] = {
         "clusterName": association["cluster"],
         "namespace": association["namespace"],
         "serviceAccount": association["service_account"],

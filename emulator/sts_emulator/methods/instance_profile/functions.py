@@ -6,7 +6,6 @@ Behaviour: docs/aws/containers-and-pods.md, "Lambda", "Other workloads".
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import Any, Final, TypedDict, cast
 
 from sts_emulator.accounts import resources
@@ -18,6 +17,7 @@ from sts_emulator.methods.instance_profile.delivery import Delivered, Workload
 from sts_emulator.methods.instance_profile.ecs import members as credential_members
 from sts_emulator.pages.routes import page
 from sts_emulator.pages.visit import Visit
+from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.vending.context import Server
 from sts_emulator.vending.credentials import seal, unseal
 from sts_emulator.wire.http import Response
@@ -130,5 +130,5 @@ def _purpose(function: Function) -> str:
     return f"lambda:{function['arn']}"
 
 
-def _json(status: int, value: Mapping[str, Any]) -> Response:
+def _json(status: int, value: JsonObject) -> Response:
     return Response(status, [("content-type", "application/json")], json.dumps(value).encode())

@@ -6,8 +6,7 @@ Source: docs/aws/instance-metadata.md, "Credentials".
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from sts_emulator.accounts.documents import Instance, ProfileAssociation
 from sts_emulator.core import clock, names
@@ -16,6 +15,7 @@ from sts_emulator.core.world import World
 from sts_emulator.methods.instance_profile import delivery
 from sts_emulator.methods.instance_profile.delivery import Delivered, Workload
 from sts_emulator.methods.instance_profile.instances import arn_of, place_of, profile_of, role_of
+from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.vending import credentials
 from sts_emulator.vending.assume import Vended
 from sts_emulator.vending.context import Server
@@ -178,5 +178,5 @@ def _see() -> str:
     return f"Please see documentation at {_HELP}."
 
 
-def _text(members: Mapping[str, Any]) -> str:
+def _text(members: JsonObject) -> str:
     return json.dumps(members, indent=2, separators=(",", " : "))

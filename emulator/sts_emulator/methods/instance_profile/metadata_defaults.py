@@ -6,13 +6,13 @@ Source: the operations' model; docs/aws/instance-metadata.md, "Defaults of an ac
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from sts_emulator.accounts import documents
 from sts_emulator.core.errors import AwsError
 from sts_emulator.vending.authorize import authorize
 from sts_emulator.vending.context import Context
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 HOPS: Final = range(1, 65)
 _NO_PREFERENCE: Final = ("no-preference", -1)
@@ -32,7 +32,7 @@ _MODIFY: Final = "You can't set httpTokens to 'optional' because httpTokensEnfor
 
 
 @operation("ec2", "ModifyInstanceMetadataDefaults")
-def modify_instance_metadata_defaults(ctx: Context, *, DryRun: bool = False, **settings: Any) -> Mapping[str, Any]:
+def modify_instance_metadata_defaults(ctx: Context, *, DryRun: bool = False, **settings: str | int) -> Result:
     """Set defaults, or take them away with `no-preference`; instances that run stay as they are."""
     authorize(ctx, "ec2:ModifyInstanceMetadataDefaults", "*")
     hops = settings.get("HttpPutResponseHopLimit", 1)
@@ -47,7 +47,7 @@ def modify_instance_metadata_defaults(ctx: Context, *, DryRun: bool = False, **s
 
 
 @operation("ec2", "GetInstanceMetadataDefaults")
-def get_instance_metadata_defaults(ctx: Context, *, DryRun: bool = False) -> Mapping[str, Any]:
+def get_instance_metadata_defaults(ctx: Context, *, DryRun: bool = False) -> Result:
     """What is set; whatever is not said is left out."""
     authorize(ctx, "ec2:GetInstanceMetadataDefaults", "*")
     if DryRun:
@@ -55,7 +55,7 @@ def get_instance_metadata_defaults(ctx: Context, *, DryRun: bool = False) -> Map
     return {"AccountLevel": {**_stored(ctx), "ManagedBy": "account"}}
 
 
-def of_launch(ctx: Context, asked: Mapping[str, Any]) -> dict[str, Any]:
+def of_launch(ctx: Context, asked: Mapping[str, str | int]) -> Mapping[str, str | int]:
     """The options of a new instance, as far as the request or the account say them; `asked` has the names of ours.
 
     Raises:
@@ -68,7 +68,7 @@ def of_launch(ctx: Context, asked: Mapping[str, Any]) -> dict[str, Any]:
     return options
 
 
-def check_change(ctx: Context, changed: Mapping[str, Any]) -> None:
+def check_change(ctx: Context, changed: Mapping[str, str | int]) -> None:
     """Refuse to let an instance do without tokens where the account insists on them.
 
     Raises:
@@ -78,7 +78,7 @@ def check_change(ctx: Context, changed: Mapping[str, Any]) -> None:
         raise AwsError("UnsupportedOperation", _MODIFY)
 
 
-def _stored(ctx: Context) -> Mapping[str, Any]:
+def _stored(ctx: Context) -> documents.MetadataDefaults:
     return ctx.world.get(documents.METADATA_DEFAULTS, _key(ctx)) or {}
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from sts_emulator.accounts import resources
 from sts_emulator.accounts.documents import Cluster, PodIdentityAssociation
@@ -24,12 +24,13 @@ from sts_emulator.methods.tokens.issuers import KeysUnavailableError, Provider
 from sts_emulator.pages import guard
 from sts_emulator.pages.routes import ANY, page
 from sts_emulator.pages.visit import Visit
+from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.policy.values import dataclass
 from sts_emulator.vending.assume import Ask, Proof, Vended, assume
 from sts_emulator.vending.authenticate import caller_of_session
 from sts_emulator.vending.authorize import authorize
 from sts_emulator.vending.context import Context
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 from sts_emulator.wire.http import Response
 
 SERVICE: Final = "pods.eks.amazonaws.com"
@@ -52,7 +53,7 @@ class Pod:
 
 
 @operation("eks-auth", "AssumeRoleForPodIdentity")
-def assume_role_for_pod_identity(ctx: Context, *, clusterName: str, token: str, **_: Any) -> Mapping[str, Any]:
+def assume_role_for_pod_identity(ctx: Context, *, clusterName: str, token: str, **_: object) -> Result:
     """Vend the role of a pod to the agent of its node, which signs with the node's role."""
     account = ctx.identity.account
     authorize(ctx, "eks-auth:AssumeRoleForPodIdentity", clusters.arn_of(account, ctx.region, clusterName))
@@ -105,7 +106,7 @@ def prove(ctx: Context, cluster: Cluster, text: str) -> Pod:
     return _pod(claims)
 
 
-def _check_claims(claims: Mapping[str, Any], now: float) -> None:
+def _check_claims(claims: JsonObject, now: float) -> None:
     if AUDIENCE not in checks.audiences(claims):
         raise _invalid(f"The token's audience is not {AUDIENCE}")
     try:
@@ -118,7 +119,7 @@ def _check_claims(claims: Mapping[str, Any], now: float) -> None:
         raise AwsError("ExpiredTokenException", "The token is expired")
 
 
-def _pod(claims: Mapping[str, Any]) -> Pod:
+def _pod(claims: JsonObject) -> Pod:
     """The pod of a token's `kubernetes.io` claim, which must agree with its subject."""
     about = claims.get("kubernetes.io")
     members = {
@@ -133,7 +134,7 @@ def _pod(claims: Mapping[str, Any]) -> Pod:
     return pod
 
 
-def _text(value: Any, *path: str) -> str:
+def _text(value: object, *path: str) -> str:
     for name in path:
         value = value.get(name) if isinstance(value, Mapping) else None
     return value if isinstance(value, str) else ""

@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 from sts_emulator.accounts import documents, resources
 from sts_emulator.accounts.documents import Role
@@ -27,7 +26,7 @@ from sts_emulator.vending.assume import Ask, Proof, Vended, assume
 from sts_emulator.vending.context import Context
 from sts_emulator.vending.origin import Origin, UnfitContextError, propagated
 from sts_emulator.vending.tags import tag_map
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 ACTION = "sts:AssumeRoleWithSAML"
 _KEPT_ASSERTIONS = 50  # expired ids that are removed whenever one is added
@@ -44,7 +43,7 @@ async def assume_role_with_saml(
     Policy: str = "",
     DurationSeconds: int | None = None,
     MinimumSessionTokenSize: int = 0,
-) -> Mapping[str, Any]:
+) -> Result:
     """Vend a session of a role to whom a SAML provider vouches for (docs/aws/saml.md, "Assertion")."""
     check_role_arn(RoleArn)
     try:
@@ -98,7 +97,7 @@ def vend(ctx: Context, provider: Trusted, claims: Claims, ask: Ask) -> Vended:
         return assume(ctx, proof, ACTION, role, full)
 
 
-def described(provider: Trusted, claims: Claims) -> dict[str, Any]:
+def described(provider: Trusted, claims: Claims) -> Result:
     """The members of the result that tell who was vouched for; Audience is the Recipient.
 
     Source: docs/aws/saml.md, "Result".
@@ -112,7 +111,7 @@ def described(provider: Trusted, claims: Claims) -> dict[str, Any]:
     }
 
 
-def propagation(vended: Vended, claims: Claims) -> dict[str, Any]:
+def propagation(vended: Vended, claims: Claims) -> Result:
     """The origin that the session got; not told of an encrypted assertion, by STS's model."""
     return vended.origin.to_wire() if vended.origin and not claims.encrypted else {}
 
@@ -173,7 +172,7 @@ def _origin(provider: Trusted, claims: Claims) -> Origin:
         raise refused(f"Trusted identity propagation: {why}") from None
 
 
-def _evidence(provider: Trusted, claims: Claims) -> dict[str, Any]:
+def _evidence(provider: Trusted, claims: Claims) -> Result:
     return {
         "method": "SAML",
         "provider": provider.arn,

@@ -38,7 +38,7 @@ _TAG = 16  # bytes of a GCM tag, and of an AES block
 _NONCE = 12
 
 
-def decrypt(encrypted: Any, keys: tuple[str, ...]) -> Any:
+def decrypt(encrypted: object, keys: tuple[str, ...]) -> Any:
     """The assertion inside an EncryptedAssertion, its shape checked like a plain one's.
 
     `keys` are the provider's private keys as PEM; each is tried.

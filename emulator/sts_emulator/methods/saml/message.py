@@ -75,7 +75,7 @@ def read(text: str) -> Message:
     )
 
 
-def signature_of(assertion: Any) -> Any:
+def signature_of(assertion: Any) -> object:
     """The assertion's own signature.
 
     Raises:
@@ -132,7 +132,7 @@ def _check_response(response: Any) -> None:
         raise malformed("not exactly one assertion, child of the response")
 
 
-def _check_ids(root: Any) -> None:
+def _check_ids(root: object) -> None:
     seen: set[str] = set()
     for value in _ids(root):
         if value in seen:

@@ -42,7 +42,7 @@ _PREFIXES = f"{{{EXCLUSIVE}}}InclusiveNamespaces"
 
 
 def verify(
-    message: Message, assertion: Any, certificates: tuple[bytes, ...], *, sha1: bool = False
+    message: Message, assertion: object, certificates: tuple[bytes, ...], *, sha1: bool = False
 ) -> tuple[Any, bytes]:
     """The assertion as its signer wrote it, and the certificate whose key signed it.
 
@@ -160,7 +160,7 @@ def _key(certificate: bytes) -> Any:
     return xmlsec.Key.from_memory(certificate, xmlsec.KeyFormat.CERT_DER, None)
 
 
-def _as_digested(signature: Any) -> Any:
+def _as_digested(signature: Any) -> object:
     from lxml import etree
 
     # Serialized with every namespace in scope, so that the copy stands alone.

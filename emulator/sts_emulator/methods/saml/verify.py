@@ -208,7 +208,7 @@ def _valid(certificates: tuple[bytes, ...], now: float) -> tuple[bytes, ...]:
     )
 
 
-def _concur(response: Message, assertion: Any, settings: Any) -> None:
+def _concur(response: Message, assertion: object, settings: object) -> None:
     """Ask python3-saml for a second opinion on status, number of assertions, signed elements and signatures.
 
     Not in its strict mode: that reads the real clock, compiles its XML schemas anew on every call (2 ms) and adds rules
@@ -225,7 +225,7 @@ def _concur(response: Message, assertion: Any, settings: Any) -> None:
 
 
 @lru_cache(maxsize=256)
-def _settings(issuer: str, certificates: tuple[bytes, ...], *, sha1: bool) -> Any:
+def _settings(issuer: str, certificates: tuple[bytes, ...], *, sha1: bool) -> object:
     from onelogin.saml2.settings import OneLogin_Saml2_Settings
 
     return OneLogin_Saml2_Settings(

@@ -18,19 +18,19 @@ class Lifetime(NamedTuple):
     expires: int | None
 
 
-def audiences(claims: Mapping[str, Any]) -> tuple[Any, ...]:
+def audiences(claims: Mapping[str, object]) -> tuple[Any, ...]:
     """Whom a token is for: `aud` is one or a list of them, of whatever type."""
     value = claims.get("aud")
     return tuple(value) if isinstance(value, list) else (value,)
 
 
-def lifetime(claims: Mapping[str, Any]) -> Lifetime:
+def lifetime(claims: Mapping[str, object]) -> Lifetime:
     """When a token is good. Raises ValueError for a time that is no whole number (a string may hold one, as on AWS)."""
     issued, starts, expires = (_seconds(claims[name]) if name in claims else None for name in ("iat", "nbf", "exp"))
     return Lifetime(issued, starts, expires)
 
 
-def _seconds(value: Any) -> int:
+def _seconds(value: object) -> int:
     if type(value) is int and 0 <= value < _FAR:
         return value
     if isinstance(value, int) and not isinstance(value, bool):

@@ -47,7 +47,7 @@ class IdToken:
     roles: tuple[str, ...] | None = None
 
 
-def read(claims: Mapping[str, Any], now: float) -> IdToken:
+def read(claims: Mapping[str, object], now: float) -> IdToken:
     """Check the claims of a proven token against the world's time `now`, in seconds since the epoch.
 
     Raises:
@@ -77,7 +77,7 @@ def refuse(message: str) -> NoReturn:
     raise AwsError("InvalidIdentityToken", message)
 
 
-def _subject(value: Any) -> str:
+def _subject(value: object) -> str:
     if value is None:
         raise AwsError("InternalFailure", "Unknown error validating third-party token", status=500)
     if isinstance(value, str):
@@ -99,7 +99,7 @@ def _audience(claims: Mapping[str, Any]) -> tuple[tuple[str, ...], str]:
     return values, party
 
 
-def _check_times(claims: Mapping[str, Any], now: int) -> None:
+def _check_times(claims: Mapping[str, object], now: int) -> None:
     try:
         issued, starts, expires = checks.lifetime(claims)
     except ValueError:
@@ -123,7 +123,7 @@ def _check_times(claims: Mapping[str, Any], now: int) -> None:
         )
 
 
-def _source_identity(claims: Mapping[str, Any]) -> str:
+def _source_identity(claims: Mapping[str, object]) -> str:
     value = claims.get(SOURCE_IDENTITY)
     if value is None:
         return ""
@@ -132,7 +132,7 @@ def _source_identity(claims: Mapping[str, Any]) -> str:
     return value
 
 
-def _tags(claims: Mapping[str, Any]) -> tuple[Mapping[str, str], tuple[str, ...]]:
+def _tags(claims: Mapping[str, object]) -> tuple[Mapping[str, str], tuple[str, ...]]:
     """Session tags in either form: one nested object with lists of one value, or flattened claims with strings."""
     if TAGS not in " ".join(claims):  # what nearly every token is, found out in one go
         return {}, ()
@@ -157,7 +157,7 @@ def _tags(claims: Mapping[str, Any]) -> tuple[Mapping[str, str], tuple[str, ...]
     return tag_map([{"Key": key, "Value": value} for key, value in pairs]), tuple(transitive)
 
 
-def _is_tag(key: str, value: Any) -> bool:
+def _is_tag(key: str, value: object) -> bool:
     return (
         isinstance(value, str)
         and 1 <= len(key) <= _MAX_TAG_KEY
@@ -168,7 +168,7 @@ def _is_tag(key: str, value: Any) -> bool:
     )
 
 
-def _roles(value: Any) -> tuple[str, ...] | None:
+def _roles(value: object) -> tuple[str, ...] | None:
     """The roles claim: a list, or one string of ARNs between semicolons; entries that are no role ARNs are ignored.
 
     Texts: docs/aws/web-identity.md, "Roles claim".

@@ -14,13 +14,13 @@ import ipaddress
 import json
 import socket
 import ssl
-from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 from sts_emulator.core.hosts import is_loopback
 from sts_emulator.methods.tokens.issuers import KeysUnavailableError, ThumbprintError
+from sts_emulator.policy.json_types import Json, JsonObject
 
 TIME_LIMIT: Final = 5.0
 """Seconds for everything together: STS gives up on slower issuers (re:Post, iam-sts-invalididentitytoken)."""
@@ -38,7 +38,7 @@ _REQUIRED = (
 _UNTRUSTED = "CERTIFICATE_VERIFY_FAILED"
 
 
-async def fetch_jwks(issuer: str, thumbprints: tuple[str, ...], *, limit: float = TIME_LIMIT) -> Any:
+async def fetch_jwks(issuer: str, thumbprints: tuple[str, ...], *, limit: float = TIME_LIMIT) -> Json:
     """The issuer's key set, as parsed JSON, within `limit` seconds.
 
     `thumbprints` are SHA-1 in hex of certificates that are trusted where the system's authorities do not help, as AWS
@@ -56,7 +56,7 @@ async def fetch_jwks(issuer: str, thumbprints: tuple[str, ...], *, limit: float 
         raise KeysUnavailableError(f"{issuer} did not answer within {limit:g} s") from None
 
 
-async def _fetch(issuer: str, thumbprints: tuple[str, ...]) -> Any:
+async def _fetch(issuer: str, thumbprints: tuple[str, ...]) -> Json:
     local = is_loopback(urlsplit(issuer).hostname or "")
     discovery = await _get_json(f"{issuer.rstrip('/')}/.well-known/openid-configuration", thumbprints, local=local)
     missing = [name for name in _REQUIRED if name not in discovery]
@@ -69,7 +69,7 @@ async def _fetch(issuer: str, thumbprints: tuple[str, ...]) -> Any:
     return await _get_json(discovery["jwks_uri"], thumbprints, local=local)
 
 
-async def _get_json(url: str, thumbprints: tuple[str, ...], *, local: bool) -> Mapping[str, Any]:
+async def _get_json(url: str, thumbprints: tuple[str, ...], *, local: bool) -> JsonObject:
     body = await _get(url, thumbprints, local=local)
     try:
         value = json.loads(body)

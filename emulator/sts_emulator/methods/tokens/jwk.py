@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from sts_emulator.methods.tokens.jwt import Verify
+from sts_emulator.policy.json_types import JsonObject
 
 RSA_ALGORITHMS: Final = {
     "RS256": "SHA256",
@@ -44,7 +45,7 @@ class KeySet:
     Source: docs/aws/web-identity.md, "Rules for tokens".
     """
 
-    def __init__(self, jwks: Any, uses: tuple[str, ...] = ("sig",)) -> None:
+    def __init__(self, jwks: object, uses: tuple[str, ...] = ("sig",)) -> None:
         """`uses`: what a key's `use` may be; one that does not say counts as for signatures."""
         entries = jwks.get("keys") if isinstance(jwks, Mapping) else None
         entries = entries[:_MAX_ENTRIES] if isinstance(entries, list) else []
@@ -89,7 +90,7 @@ class KeySet:
         return usable[0].get(algorithm) if len(usable) == 1 else None
 
 
-def _verifiers(jwk: Mapping[str, Any], uses: tuple[str, ...]) -> Verifiers:
+def _verifiers(jwk: JsonObject, uses: tuple[str, ...]) -> Verifiers:
     """The checks that a key can do; empty for a key that AWS would not use.
 
     `alg` is ignored, another `use` than those of `uses` and any `key_ops` disqualify, `x5c` must be of the same key
@@ -176,7 +177,7 @@ def _checking(check: Any) -> Verify:
     return verify
 
 
-def _same_key(certificate: str, key: Any) -> bool:
+def _same_key(certificate: str, key: object) -> bool:
     from cryptography import x509
     from cryptography.exceptions import UnsupportedAlgorithm
 

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, Final, NoReturn
 
+from sts_emulator.policy.json_types import Json, JsonObject
 from sts_emulator.policy.values import dataclass
 
 MAX_LENGTH: Final = 20_000
@@ -50,11 +51,11 @@ class Token:
     _signature: bytes
     _claims: Mapping[str, Any]
 
-    def hint(self, claim: str) -> Any:
+    def hint(self, claim: str) -> Json:
         """What a claim says, unproven: good for choosing the key that must prove it, and for nothing else."""
         return self._claims.get(claim)
 
-    def claims(self, verify: Verify) -> Mapping[str, Any]:
+    def claims(self, verify: Verify) -> JsonObject:
         """The claims, proven by a key. INVARIANT: there is no other way to all of them, or to believe one.
 
         Raises:
@@ -97,7 +98,7 @@ def _header(head: str) -> tuple[str, str | None]:
 _short_header = lru_cache(maxsize=256)(_header)  # an issuer writes the same one until it changes its key
 
 
-def _object(part: str) -> dict[str, Any]:
+def _object(part: str) -> JsonObject:
     try:
         text = _decode(part).decode("utf-8")
         value = _JSON.decode(text)
@@ -117,7 +118,7 @@ def _decode(part: str) -> bytes:
         raise NotAToken("a part has an impossible length") from None
 
 
-def _has_lone_surrogate(value: dict[str, Any]) -> bool:
+def _has_lone_surrogate(value: JsonObject) -> bool:
     # JSON can escape half a surrogate pair, which no UTF-8 reply, session or event could hold.
     try:
         json.dumps(value, ensure_ascii=False).encode("utf-8")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
 
 from sts_emulator.methods.tokens.id_token import IdToken, refuse
 from sts_emulator.methods.tokens.issuers import Provider
@@ -12,7 +11,7 @@ from sts_emulator.policy.token_claims import more_claims
 from sts_emulator.vending.origin import Origin, UnfitContextError, propagated
 
 
-def at_login(provider: Provider, token: IdToken, claims: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+def at_login(provider: Provider, token: IdToken, claims: Mapping[str, object]) -> dict[str, tuple[str, ...]]:
     """The condition keys of the trust evaluation; aws:PrincipalArn is not among them.
 
     Source: docs/aws/policy-evaluation.md, "Condition keys".
@@ -51,7 +50,7 @@ def in_session(provider: Provider, context: Mapping[str, tuple[str, ...]]) -> di
     return {key: list(context[key]) for claim in kept if (key := f"{prefix}:{claim}") in context}
 
 
-def origin(provider: Provider, claims: Mapping[str, Any]) -> Origin | None:
+def origin(provider: Provider, claims: Mapping[str, object]) -> Origin | None:
     """Who it was originally, where the provider's settings propagate it.
 
     Raises:
@@ -77,7 +76,7 @@ def _extra_claims(provider: str) -> tuple[tuple[str, str], ...]:
     return tuple((name, f"{provider}:{name}".lower()) for name in more_claims(provider))
 
 
-def _claim(claims: Mapping[str, Any], name: str) -> Any:
+def _claim(claims: Mapping[str, object], name: str) -> object:
     """A claim by its name, or, of a name with a slash, the member of an object."""
     if name in claims or "/" not in name:
         return claims.get(name)
@@ -86,7 +85,7 @@ def _claim(claims: Mapping[str, Any], name: str) -> Any:
     return nested.get(inner) if isinstance(nested, Mapping) else None
 
 
-def _text(value: Any) -> str | None:
+def _text(value: object) -> str | None:
     if isinstance(value, bool):
         return "true" if value else "false"
     return value if isinstance(value, str) else str(value) if isinstance(value, int) else None

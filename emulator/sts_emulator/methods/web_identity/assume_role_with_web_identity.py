@@ -24,7 +24,7 @@ from sts_emulator.vending.assume import Ask, Proof, assume
 from sts_emulator.vending.authorize import access_denied
 from sts_emulator.vending.context import FALSE, TRUE, Context
 from sts_emulator.vending.session_policies import CLAIMS_AT_LEAST
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 ACTION = OIDC.action
 NOT_AUTHORIZED = f"Not authorized to perform {ACTION}"
@@ -79,7 +79,7 @@ def assume_role_with_web_identity(
     return vend(ctx, provider, _proven(ctx, token, keys), ask)
 
 
-async def _after_fetch(ctx: Context, provider: Provider, token: jwt.Token, ask: Ask) -> Mapping[str, Any]:
+async def _after_fetch(ctx: Context, provider: Provider, token: jwt.Token, ask: Ask) -> Result:
     await issuer_keys.fetch(ctx, provider)
     if not ctx.world.refresh():  # other calls were served meanwhile: the provider, or the world itself, may be gone
         refuse(NO_KEY)
@@ -90,7 +90,7 @@ async def _after_fetch(ctx: Context, provider: Provider, token: jwt.Token, ask: 
     return vend(ctx, current, _proven(ctx, token, keys), ask)
 
 
-def vend(ctx: Context, provider: Provider, claims: Mapping[str, Any], ask: Ask) -> Mapping[str, Any]:
+def vend(ctx: Context, provider: Provider, claims: Mapping[str, object], ask: Ask) -> Mapping[str, Any]:
     """What claims come to once they are proven, or supposed to be by a scenario's expectation. Raises AwsError."""
     checked = id_token.read(claims, ctx.world.now())
     if provider.client_ids is not None and checked.audience not in provider.client_ids:
@@ -164,7 +164,7 @@ def _wrong_audience(provider: Provider, audience: str) -> str:
     return f"the token is for `{audience[:_MAX_URL]}`; the provider admits {listed or 'no client id'}"
 
 
-def _provider(ctx: Context, account: str, issuer: Any) -> Provider:
+def _provider(ctx: Context, account: str, issuer: object) -> Provider:
     try:
         return provider_of(ctx.world, account, issuer)
     except AwsError:
@@ -176,7 +176,7 @@ def _provider(ctx: Context, account: str, issuer: Any) -> Provider:
         raise
 
 
-def provider_of(world: World, account: str, issuer: Any) -> Provider:
+def provider_of(world: World, account: str, issuer: object) -> Provider:
     """The provider of the account for a token's issuer: exact in case, path and trailing slash."""
     if issuer is None:
         refuse("Missing a required claim: iss")
@@ -234,7 +234,7 @@ def _keys(ctx: Context, provider: Provider, token: jwt.Token) -> KeySet | None:
         refuse(BAD_THUMBPRINT)
 
 
-def _proven(ctx: Context, token: jwt.Token, keys: KeySet) -> Mapping[str, Any]:
+def _proven(ctx: Context, token: jwt.Token, keys: KeySet) -> Result:
     verify = keys.verifier(token.key_id, token.algorithm)
     if verify is None:
         ctx.evidence["refused"] = (

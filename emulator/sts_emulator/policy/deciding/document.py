@@ -7,6 +7,7 @@ by content.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from sts_emulator.policy.deciding.conditions import Condition, compile_condition
 from sts_emulator.policy.deciding.matching import Actions, Principals, principals
 from sts_emulator.policy.deciding.resources import Resources
+from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.policy.values import dataclass
 
 if TYPE_CHECKING:
@@ -118,7 +120,7 @@ def load(text: str) -> Any:
         raise malformed("This policy contains invalid Json") from error
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique(pairs: Sequence[tuple[str, object]]) -> Mapping[str, object]:
     members = dict(pairs)
     if len(members) != len(pairs):
         raise malformed("This policy contains invalid Json")
@@ -188,7 +190,7 @@ def _statement(index: int, source: object, version: str) -> Statement:
     )
 
 
-def _one_of(source: Mapping[str, Any], plain: str, negated: str) -> str:
+def _one_of(source: JsonObject, plain: str, negated: str) -> str:
     if plain in source and negated in source:
         raise malformed(f"Syntax errors in policy: both {plain} and {negated}")
     return plain if plain in source else negated if negated in source else ""

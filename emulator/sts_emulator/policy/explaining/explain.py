@@ -14,6 +14,7 @@ from sts_emulator.policy.explaining.reasons import absence
 from sts_emulator.policy.explaining.remedies import Remedy, remedy
 from sts_emulator.policy.explaining.report import text_of
 from sts_emulator.policy.explaining.traces import NOBODY, Tree, tree_of
+from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.policy.saving.validate import restore_principals
 from sts_emulator.policy.values import dataclass
 
@@ -92,7 +93,7 @@ def notes(explanation: Explanation) -> Iterable[str]:
     return tuple(said)
 
 
-def _request_json(request: Request) -> dict[str, Any]:
+def _request_json(request: Request) -> JsonObject:
     caller = request.principal
     parts = {"role_arn": caller.role_arn, "user_arn": caller.user_arn, "id": caller.id}
     origin = origin_line(request.context, caller)
@@ -110,7 +111,7 @@ def _request_json(request: Request) -> dict[str, Any]:
     }
 
 
-def _layer_json(trace: LayerTrace, names: Mapping[str, str]) -> dict[str, Any]:
+def _layer_json(trace: LayerTrace, names: Mapping[str, str]) -> JsonObject:
     return {
         "layer": trace.layer,
         "level": trace.level,
@@ -131,7 +132,7 @@ def _layer_json(trace: LayerTrace, names: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def _statement_json(trace: StatementTrace, names: Mapping[str, str]) -> dict[str, Any]:
+def _statement_json(trace: StatementTrace, names: Mapping[str, str]) -> JsonObject:
     statement = trace.statement
     return {
         "index": statement.index,
@@ -164,7 +165,7 @@ def _element_json(trace: ElementTrace | None, name: str, *, negated: bool) -> di
     }
 
 
-def _condition_json(trace: ConditionTrace) -> dict[str, Any]:
+def _condition_json(trace: ConditionTrace) -> JsonObject:
     op = trace.condition.operator
     return {
         "operator": op.text,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.policy.layers import words
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ SAYS: Mapping[str, str] = {"allow": "allows", "explicit_deny": "denies", "implic
 GRANTS: Mapping[str, str] = {"direct": "named itself", "role": "named by its role", "account": "named by its account"}
 
 
-def text_of(explanation: Mapping[str, Any]) -> str:
+def text_of(explanation: Mapping[str, object]) -> str:
     """An explanation (the JSON of `Explanation.to_json`) as text, ending without a line break."""
     return "\n".join(lines_of(explanation))
 
@@ -33,7 +34,7 @@ def lines_of(explanation: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def refused_before(evidence: Mapping[str, Any]) -> list[str]:
+def refused_before(evidence: JsonObject) -> list[str]:
     """What an event's evidence tells of a proof that was refused before any policy was asked."""
     lines = ["no policy was asked: the request was decided before that"]
     if "refused" in evidence:
@@ -52,7 +53,7 @@ BLOCKS: Mapping[str, str] = {
 }
 
 
-def _plain(told: Any) -> str:
+def _plain(told: object) -> str:
     if isinstance(told, dict):
         return ", ".join(f"{name} {_plain(member)}" for name, member in told.items())
     return ", ".join(map(_plain, told)) if isinstance(told, list | tuple) else str(told)
@@ -122,14 +123,14 @@ def _condition(condition: Mapping[str, Any]) -> Iterator[str]:
     yield from _hint(condition)
 
 
-def _value(value: Mapping[str, Any]) -> str:
+def _value(value: JsonObject) -> str:
     raw, resolved = value["raw"], value["resolved"]
     if resolved == raw:
         return str(raw)
     return f"{raw} (here: {'no value' if resolved is None else resolved})"
 
 
-def _hint(trace: Mapping[str, Any]) -> Iterator[str]:
+def _hint(trace: Mapping[str, object]) -> Iterator[str]:
     if trace["hint"]:
         yield f"              → {trace['hint']}"
 

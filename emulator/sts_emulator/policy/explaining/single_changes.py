@@ -14,6 +14,7 @@ from sts_emulator.policy.deciding.operators import OPERATORS
 from sts_emulator.policy.deciding.variables import LANGUAGE_WITH_VARIABLES
 from sts_emulator.policy.explaining.sample_values import completing, falsifying, satisfying
 from sts_emulator.policy.federated import kind_of_type
+from sts_emulator.policy.json_types import Json
 from sts_emulator.policy.layers import words
 from sts_emulator.policy.values import dataclass
 
@@ -144,7 +145,7 @@ def lift_deny(place: Place, trace: StatementTrace, request: Request, *, prefer_r
     )
 
 
-def _silence(statement: dict[str, Any]) -> None:
+def _silence(statement: dict[str, Json]) -> None:
     """Remove a statement's effect but not its place, so that later edits count as the reader does."""
     statement.pop("NotAction", None)
     statement["Action"] = []
@@ -192,7 +193,7 @@ def widen(place: Place, state: State) -> Edit:
 
 
 def _add_to_list(place: Place, element: str, text: str, *, cost: int) -> Edit:
-    def change(statement: dict[str, Any]) -> None:
+    def change(statement: dict[str, Json]) -> None:
         listed = as_list(statement[element]) if element in statement else []
         statement[element] = [*listed, text]
 
@@ -241,7 +242,7 @@ def _mend_principal(place: Place, trace: StatementTrace, caller: Principal) -> E
         last = text.rpartition("/")[2].lower()
         wrong = next((entry for entry in listed if entry.rpartition("/")[2].lower() == last), "")
 
-    def change(statement: dict[str, Any]) -> None:
+    def change(statement: dict[str, Json]) -> None:
         element = statement.get("Principal")
         element = dict(element) if isinstance(element, dict) else {}
         kept = [entry for entry in as_list(element.get(kind, [])) if entry != wrong]
@@ -391,7 +392,7 @@ def _drop_condition(place: Place, trace: ConditionTrace, statement: Statement) -
 
 
 def _in_statement(place: Place, change: Callable[[dict[str, Any]], None]) -> Callable[[State], State]:
-    def change_document(source: dict[str, Any]) -> None:
+    def change_document(source: dict[str, Json]) -> None:
         statements = as_list(source["Statement"])
         change(statements[place.statement])
         source["Statement"] = statements

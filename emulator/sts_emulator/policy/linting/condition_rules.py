@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from sts_emulator.policy.caller_keys import meant
@@ -28,7 +29,6 @@ from sts_emulator.policy.linting.principal_rules import ACCOUNT, GITHUB_ARN, PRI
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Any
 
     from sts_emulator.policy.deciding.conditions import Condition
     from sts_emulator.policy.deciding.document import Statement
@@ -361,7 +361,7 @@ def _empty(subject: Subject) -> Iterator[Hit]:
             yield path, "an empty list equals nothing", "list the values, or remove the condition"
 
 
-def _oidc(**condition: object) -> dict[str, Any]:
+def _oidc(**condition: object) -> Mapping[str, object]:
     return policy(allow({"Federated": GITHUB_ARN}, WEB_IDENTITY, **condition))
 
 

@@ -165,12 +165,12 @@ def policy(*statements: Mapping[str, Any], version: str = "2012-10-17") -> dict[
     return {"Version": version, "Statement": list(statements)}
 
 
-def allow(principal: Any, action: Any = "sts:AssumeRole", **condition: Any) -> dict[str, Any]:
+def allow(principal: object, action: object = "sts:AssumeRole", **condition: object) -> Mapping[str, object]:
     """An example Allow statement of a trust policy; keyword arguments are condition operators."""
     return statement("Allow", principal, action, **condition)
 
 
-def deny(principal: Any, action: Any = "sts:AssumeRole", **condition: Any) -> dict[str, Any]:
+def deny(principal: object, action: object = "sts:AssumeRole", **condition: object) -> Mapping[str, object]:
     """An example Deny statement of a trust policy."""
     return statement("Deny", principal, action, **condition)
 

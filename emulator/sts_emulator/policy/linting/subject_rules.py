@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from sts_emulator.policy.deciding.matching import has_wildcard
@@ -12,7 +13,6 @@ from sts_emulator.policy.linting.principal_rules import ACCOUNT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Any
 
 
 class SubjectForm(NamedTuple):
@@ -76,7 +76,7 @@ def _impossible(subject: Subject) -> Iterator[Hit]:
                 )
 
 
-def _oidc(issuer: str, subject: str, operator: str = "StringLike") -> dict[str, Any]:
+def _oidc(issuer: str, subject: str, operator: str = "StringLike") -> Mapping[str, object]:
     provider = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{issuer}"
     tested = {operator: {f"{issuer}:sub": subject}}
     audience = {f"{issuer}:aud": "sts.amazonaws.com"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from sts_emulator.policy.deciding.matching import has_wildcard
@@ -11,7 +12,6 @@ from sts_emulator.policy.linting.principal_rules import ACCOUNT, ROLES_ANYWHERE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Any
 
     from sts_emulator.policy.deciding.conditions import Condition
     from sts_emulator.policy.issued import Form
@@ -74,7 +74,7 @@ def _any_certificate(subject: Subject) -> Iterator[Hit]:
             yield statement.path, message, "test aws:PrincipalTag/x509Subject/CN, or another part of the certificate"
 
 
-def _oidc(issuer: str, subject: str, operator: str, audience: str = "sts.amazonaws.com") -> dict[str, Any]:
+def _oidc(issuer: str, subject: str, operator: str, audience: str = "sts.amazonaws.com") -> Mapping[str, object]:
     provider = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{issuer}"
     tested = {operator: {f"{issuer}:sub": subject}}
     tested["StringEquals"] = {**tested.get("StringEquals", {}), f"{issuer}:aud": audience}

@@ -6,13 +6,11 @@ Source: Organizations User Guide, "SCP syntax" and "RCP syntax"; what was record
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from sts_emulator.policy.deciding.document import MalformedPolicy, as_list, load
+from sts_emulator.policy.json_types import Json, JsonObject
 from sts_emulator.policy.saving import identity_policies as identity_rules
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 CODE = "MalformedPolicyDocumentException"
 REFUSED = "The provided policy document does not meet the requirements of the specified policy type."
@@ -59,7 +57,7 @@ def _is_accepted(kind: Literal["scp", "rcp"], source: object) -> bool:
     return True
 
 
-def _is_resource_control(statement: Mapping[str, Any]) -> bool:
+def _is_resource_control(statement: JsonObject) -> bool:
     """Deny, for everybody, actions of services that support it; the Allow of RCPFullAWSAccess is AWS's own."""
     return (
         statement["Effect"] == "Deny"
@@ -71,5 +69,5 @@ def _is_resource_control(statement: Mapping[str, Any]) -> bool:
     )
 
 
-def _without_principal(statement: Mapping[str, Any]) -> dict[str, Any]:
+def _without_principal(statement: JsonObject) -> dict[str, Json]:
     return {name: element for name, element in statement.items() if name != "Principal"}

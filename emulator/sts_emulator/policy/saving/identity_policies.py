@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sts_emulator.policy.deciding.document import ELEMENTS, LANGUAGES, TOP_LEVEL, JsonText, as_list, malformed, texts
 from sts_emulator.policy.deciding.matching import ARN_PARTS, has_wildcard
 from sts_emulator.policy.deciding.operators import operator, value
+from sts_emulator.policy.json_types import JsonObject
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -61,7 +62,7 @@ def check(source: object, *, newest_only: bool, stored: bool = True) -> None:
         _check_action(action)
 
 
-def well_formed(source: Mapping[str, Any]) -> bool:
+def well_formed(source: JsonObject) -> bool:
     """Whether names and types are those of the grammar; an effect's case is looked at later."""
     statements = as_list(source.get("Statement", []))
     return (
@@ -73,7 +74,7 @@ def well_formed(source: Mapping[str, Any]) -> bool:
     )
 
 
-def _statement_well_formed(statement: Mapping[str, Any]) -> bool:
+def _statement_well_formed(statement: JsonObject) -> bool:
     effect = statement.get("Effect")
     return (
         all(name in ELEMENTS for name in statement)
@@ -135,17 +136,17 @@ def check_sids(statements: Iterable[Mapping[str, Any]], not_unique: str) -> None
         raise malformed(not_unique)
 
 
-def _listed(statement: Mapping[str, Any], plain: str, negated: str) -> bool:
+def _listed(statement: JsonObject, plain: str, negated: str) -> bool:
     element = statement.get(plain, statement.get(negated))
     return element is not None and element != []
 
 
-def _texts_of(statements: Iterable[Mapping[str, Any]], plain: str, negated: str) -> Iterator[str]:
+def _texts_of(statements: Iterable[JsonObject], plain: str, negated: str) -> Iterator[str]:
     for statement in statements:
         yield from as_list(statement.get(plain, statement.get(negated, [])))
 
 
-def _passes_legacy(statement: Mapping[str, Any], *, resources: bool) -> bool:
+def _passes_legacy(statement: JsonObject, *, resources: bool) -> bool:
     return (
         statement["Effect"] in ("Allow", "Deny")
         and all(map(_passes_legacy_date, _dates(statement)))
@@ -230,7 +231,7 @@ def _check_action(action: str) -> None:
         raise malformed(f"Vendor {vendor} is not valid")
 
 
-def _resource_complaint(statements: Iterable[Mapping[str, Any]]) -> str:
+def _resource_complaint(statements: Iterable[JsonObject]) -> str:
     resources = sorted(_texts_of(statements, "Resource", "NotResource"))
     return next((complaint for resource in resources if (complaint := _complaint(resource))), "")
 

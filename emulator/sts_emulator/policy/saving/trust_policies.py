@@ -20,6 +20,7 @@ from sts_emulator.policy.deciding.document import (
 )
 from sts_emulator.policy.deciding.matching import ACCOUNT_DIGITS, glob, has_wildcard
 from sts_emulator.policy.federated import ACTIONS, SEGMENTS
+from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.policy.saving.identity_policies import PARTITION, check_sids, conditions_well_formed, values_readable
 from sts_emulator.policy.saving.service_principals import is_known
 from sts_emulator.policy.shared_issuers import unguarded
@@ -93,7 +94,7 @@ def _check_statement(source: object, principal_exists: Callable[[str, str], bool
         raise malformed(SYNTAX)
 
 
-def _check_actions(statement: Mapping[str, Any], *, sts_wildcard: bool) -> None:
+def _check_actions(statement: JsonObject, *, sts_wildcard: bool) -> None:
     if "Action" in statement and "NotAction" in statement:
         raise malformed(SYNTAX)
     actions = texts(statement.get("Action", statement.get("NotAction", [])))

@@ -136,7 +136,7 @@ def _map_principals(text: str, change: Callable[[str], str | None]) -> str:
     return _ENCODER.encode(source) if changed else text
 
 
-def _mapped(principals: Any, change: Callable[[str], str | None]) -> Any:
+def _mapped(principals: Any, change: Callable[[str], str | None]) -> object:
     if isinstance(principals, list):
         return [change(principal) or principal for principal in principals]
     return change(principals) or principals

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
@@ -24,12 +24,13 @@ from sts_emulator.idp.user_pools.kinds import (
     save_user,
     user_key,
 )
+from sts_emulator.policy.json_types import Json, JsonObject
 
 EXTERNAL: Final = "EXTERNAL_PROVIDER"
 _LONGEST: Final = 2_048  # characters of an attribute
 
 
-def arrive(world: World, pool: Pool, provider: IdentityProvider, subject: str, claims: Mapping[str, Any]) -> PoolUser:
+def arrive(world: World, pool: Pool, provider: IdentityProvider, subject: str, claims: JsonObject) -> PoolUser:
     """The user behind proven claims, with the attributes that are mapped as they say now; called with the lock held.
 
     Raises:
@@ -54,7 +55,7 @@ def arrive(world: World, pool: Pool, provider: IdentityProvider, subject: str, c
 
 
 def newcomer(
-    world: World, pool: Pool, provider: IdentityProvider, subject: str, claims: Mapping[str, Any]
+    world: World, pool: Pool, provider: IdentityProvider, subject: str, claims: JsonObject
 ) -> tuple[str, dict[str, str]] | None:
     """The name and attributes of who arrives for the first time; None for those who are known. Raises AwsError."""
     mapped, name = _mapped(pool, provider, claims), links.username(provider["name"], subject)
@@ -103,7 +104,7 @@ def _group(world: World, pool: Pool, provider: IdentityProvider) -> str:
     return name
 
 
-def _mapped(pool: Pool, provider: IdentityProvider, claims: Mapping[str, Any]) -> dict[str, str]:
+def _mapped(pool: Pool, provider: IdentityProvider, claims: JsonObject) -> dict[str, str]:
     known = {attribute["Name"] for attribute in pool["schema"]}
     pairs = []
     for name, claim in provider["mapping"].items():
@@ -116,7 +117,7 @@ def _mapped(pool: Pool, provider: IdentityProvider, claims: Mapping[str, Any]) -
     return attributes.checked(pool, pairs)
 
 
-def _text(value: Any) -> str:
+def _text(value: Json) -> str:
     """A claim as an attribute has it: several values between brackets, as on AWS."""
     if isinstance(value, bool):
         return str(value).lower()

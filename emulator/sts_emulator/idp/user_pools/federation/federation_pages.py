@@ -18,6 +18,7 @@ from sts_emulator.methods.saml.assertion_refusals import Refused
 from sts_emulator.pages import render
 from sts_emulator.pages.routes import page
 from sts_emulator.pages.visit import Attempt, Visit
+from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.wire.http import Response, form
 
 _LONGEST: Final = 100_000  # characters of a response
@@ -107,7 +108,7 @@ async def _signed_in(
         raise asked.refused("invalid_request", asking.refusal_of(refusal, provider["name"])) from None
 
 
-async def _arrived(occasion: Occasion, provider: IdentityProvider, subject: str, claims: Mapping[str, Any]) -> PoolUser:
+async def _arrived(occasion: Occasion, provider: IdentityProvider, subject: str, claims: JsonObject) -> PoolUser:
     """The user; the pool's functions are asked before the first time, and told after it. Raises AwsError."""
     world, pool = occasion.ctx.world, occasion.pool
     is_new = federated_users.newcomer(world, pool, provider, subject, claims)
@@ -120,7 +121,7 @@ async def _arrived(occasion: Occasion, provider: IdentityProvider, subject: str,
     return user
 
 
-def _question(visit: Visit, number: str) -> dict[str, Any]:
+def _question(visit: Visit, number: str) -> JsonObject:
     question = asking.take(visit, number)
     if question is None:
         raise AwsError("Refused", _LATE, status=403)

@@ -12,6 +12,7 @@ from sts_emulator.idp.user_pools.kinds import IdentityProvider
 from sts_emulator.idp.user_pools.managed_login.login_sessions import Vouched
 from sts_emulator.idp.user_pools.triggers import configuration, firing, responses
 from sts_emulator.idp.user_pools.triggers.firing import Occasion
+from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.policy.values import dataclass
 
 
@@ -28,7 +29,7 @@ class Proof:
     vouched: Vouched | None = None
 
 
-async def transformed(occasion: Occasion, provider: IdentityProvider, proof: Proof) -> Mapping[str, Any]:
+async def transformed(occasion: Occasion, provider: IdentityProvider, proof: Proof) -> JsonObject:
     """The claims that are mapped: those that the function answers with, or all as they are where it answers none.
 
     The subject stays the one that was proven. Raises AwsError: `fire`.

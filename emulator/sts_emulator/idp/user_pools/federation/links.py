@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
@@ -23,7 +23,7 @@ from sts_emulator.idp.user_pools.kinds import (
     user_of,
 )
 from sts_emulator.vending.context import Context
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 SUBJECT: Final = "Cognito_Subject"
 LOCAL: Final = "Cognito"
@@ -33,7 +33,7 @@ MOST: Final = 5
 @operation("cognito-idp", "AdminLinkProviderForUser")
 def admin_link_provider_for_user(
     ctx: Context, *, UserPoolId: str, DestinationUser: Mapping[str, str], SourceUser: Mapping[str, str]
-) -> Mapping[str, Any]:
+) -> Result:
     """From now on somebody of an identity provider signs in as a user who is there."""
     pool = reach(ctx, UserPoolId)
     provider, attribute, value = _source(ctx, pool, SourceUser)
@@ -57,7 +57,7 @@ def admin_link_provider_for_user(
 
 
 @operation("cognito-idp", "AdminDisableProviderForUser")
-def admin_disable_provider_for_user(ctx: Context, *, UserPoolId: str, User: Mapping[str, str]) -> Mapping[str, Any]:
+def admin_disable_provider_for_user(ctx: Context, *, UserPoolId: str, User: Mapping[str, str]) -> Result:
     """Take a link away, or a local user's password."""
     pool = reach(ctx, UserPoolId)
     value = User.get("ProviderAttributeValue", "")
@@ -89,9 +89,9 @@ def username(provider: str, subject: str) -> str:
     return f"{provider}_{subject}"
 
 
-def identities(user: PoolUser) -> list[dict[str, Any]]:
+def identities(user: PoolUser) -> list[dict[str, str]]:
     """Who a user is elsewhere."""
-    known: list[dict[str, Any]] = json.loads(user["attributes"].get("identities", "[]"))
+    known: list[dict[str, str]] = json.loads(user["attributes"].get("identities", "[]"))
     return known
 
 
@@ -112,7 +112,7 @@ def linked(
     return None
 
 
-def identity(world: World, provider: IdentityProvider, subject: str, *, primary: bool) -> dict[str, Any]:
+def identity(world: World, provider: IdentityProvider, subject: str, *, primary: bool) -> Result:
     """A member of the attribute `identities`."""
     return {
         "userId": subject,

@@ -22,6 +22,7 @@ from sts_emulator.methods.tokens.issuers import KeysUnavailableError, Provider
 from sts_emulator.methods.tokens.jwk import KeySet
 from sts_emulator.pages import answering
 from sts_emulator.pages.visit import Visit
+from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.http import Request, Response
 
@@ -54,7 +55,7 @@ async def prove(visit: Visit, ctx: Context, provider: IdentityProvider, code: st
     return Proof(_subject(provider, claims), {**said, **claims}, parts)
 
 
-def _meant(visit: Visit, provider: IdentityProvider, claims: Mapping[str, Any], nonce: str) -> Mapping[str, Any]:
+def _meant(visit: Visit, provider: IdentityProvider, claims: JsonObject, nonce: str) -> JsonObject:
     """The claims, once they are of now, for this client and the answer to this question. Raises Refused."""
     now = visit.world.now()
     try:
@@ -74,14 +75,14 @@ def _meant(visit: Visit, provider: IdentityProvider, claims: Mapping[str, Any], 
     return claims
 
 
-def _subject(provider: IdentityProvider, claims: Mapping[str, Any]) -> str:
+def _subject(provider: IdentityProvider, claims: JsonObject) -> str:
     subject = claims.get("sub")
     if not isinstance(subject, str) or not 0 < len(subject) < _LONGEST_SUBJECT - len(provider["name"]):
         raise _no("the provider names no subject that a user can be called by")
     return subject
 
 
-async def _redeem(visit: Visit, provider: IdentityProvider, code: str) -> Mapping[str, Any]:
+async def _redeem(visit: Visit, provider: IdentityProvider, code: str) -> JsonObject:
     details = provider["details"]
     form = {
         "grant_type": "authorization_code",
@@ -109,7 +110,7 @@ def _of_this_world(ctx: Context, provider: IdentityProvider) -> Callable[[str | 
     )
 
 
-def _proven(provider: IdentityProvider, text: Any, keys_of: Callable[[str | None], KeySet | None]) -> Mapping[str, Any]:
+def _proven(provider: IdentityProvider, text: object, keys_of: Callable[[str | None], KeySet | None]) -> JsonObject:
     try:
         token = jwt.parse(text if isinstance(text, str) else "")
         keys = keys_of(token.key_id)

@@ -18,6 +18,7 @@ from sts_emulator.idp.user_pools import outside
 from sts_emulator.idp.user_pools.federation.pool_providers import SUBJECTS, issuer_of
 from sts_emulator.idp.user_pools.kinds import IdentityProvider
 from sts_emulator.methods.tokens.jwk import KeySet
+from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.policy.values import dataclass
 from sts_emulator.settings import Settings
 
@@ -40,7 +41,7 @@ class Outside:
     settings: Settings
     addresses: Mapping[str, str]
 
-    async def redeem(self, code: str, place: str) -> Mapping[str, Any]:
+    async def redeem(self, code: str, place: str) -> JsonObject:
         """What the provider gives for a code. Raises AwsError: IdpError."""
         details = self.provider["details"]
         form = {
@@ -60,7 +61,7 @@ class Outside:
         """With what its ID tokens verify. Raises AwsError: IdpError."""
         return KeySet(await _object(self.settings, "GET", self.addresses["jwks_uri"]))
 
-    async def attributes(self, access_token: Any) -> Mapping[str, Any]:
+    async def attributes(self, access_token: object) -> JsonObject:
         """What it says of the person of an access token, nothing where nobody is to be asked. Raises AwsError."""
         url, details = self.addresses.get("attributes_url", ""), self.provider["details"]
         if not url or not isinstance(access_token, str) or not access_token.isprintable():
@@ -70,7 +71,7 @@ class Outside:
         method = details.get("attributes_request_method") or "GET"
         return await _object(self.settings, method, url, {"authorization": f"Bearer {access_token}"})
 
-    async def subject(self, access_token: Any) -> tuple[str, Mapping[str, Any]]:
+    async def subject(self, access_token: object) -> tuple[str, Mapping[str, Any]]:
         """The person of an access token, at a provider that has no ID tokens. Raises AwsError: IdpError."""
         said = await self.attributes(access_token)
         subject = said.get(SUBJECTS[self.provider["type"]])
@@ -113,7 +114,7 @@ async def _discovered(settings: Settings, issuer: str) -> dict[str, Any]:
 
 async def _object(
     settings: Settings, method: str, url: str, headers: Mapping[str, str] | None = None, content: bytes = b""
-) -> Mapping[str, Any]:
+) -> JsonObject:
     """A JSON object that is asked for. Raises AwsError: IdpError."""
     _check(settings, url)
     await outside.get_ready()

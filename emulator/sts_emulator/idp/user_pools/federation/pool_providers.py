@@ -6,7 +6,7 @@ Source: docs/aws/cognito.md, "Federation".
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 from sts_emulator.core.errors import AwsError
@@ -26,7 +26,7 @@ from sts_emulator.idp.user_pools.kinds import (
 from sts_emulator.idp.user_pools.kinds import page as page_of
 from sts_emulator.vending.context import Context
 from sts_emulator.wire import xml
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 ISSUERS: Final = {"Google": "https://accounts.google.com", "SignInWithApple": "https://appleid.apple.com"}
 """Types of providers that are OIDC's with an issuer of their own."""
@@ -94,8 +94,8 @@ def create_identity_provider(
     ProviderDetails: Mapping[str, str],
     AttributeMapping: Mapping[str, str] | None = None,
     IdpIdentifiers: Iterable[str] = (),
-    AcrMapping: Any = None,
-) -> Mapping[str, Any]:
+    AcrMapping: object = None,
+) -> Result:
     """Trust somebody who vouches for users."""
     pool = reach(ctx, UserPoolId)
     if AcrMapping:
@@ -131,8 +131,8 @@ def update_identity_provider(
     ProviderDetails: Mapping[str, str] | None = None,
     AttributeMapping: Mapping[str, str] | None = None,
     IdpIdentifiers: Iterable[str] | None = None,
-    AcrMapping: Any = None,
-) -> Mapping[str, Any]:
+    AcrMapping: object = None,
+) -> Result:
     """Change what is given; the rest stays."""
     pool = reach(ctx, UserPoolId)
     provider = provider_of(ctx, pool, ProviderName)
@@ -150,13 +150,13 @@ def update_identity_provider(
 
 
 @operation("cognito-idp", "DescribeIdentityProvider")
-def describe_identity_provider(ctx: Context, *, UserPoolId: str, ProviderName: str) -> Mapping[str, Any]:
+def describe_identity_provider(ctx: Context, *, UserPoolId: str, ProviderName: str) -> Result:
     """One of them, its client secret with it."""
     return {"IdentityProvider": shown(provider_of(ctx, reach(ctx, UserPoolId), ProviderName))}
 
 
 @operation("cognito-idp", "GetIdentityProviderByIdentifier")
-def get_identity_provider_by_identifier(ctx: Context, *, UserPoolId: str, IdpIdentifier: str) -> Mapping[str, Any]:
+def get_identity_provider_by_identifier(ctx: Context, *, UserPoolId: str, IdpIdentifier: str) -> Result:
     """The one that an identifier means."""
     pool = reach(ctx, UserPoolId)
     for provider in ctx.world.page(IDENTITY_PROVIDER, f"{pool['id']}/"):
@@ -168,7 +168,7 @@ def get_identity_provider_by_identifier(ctx: Context, *, UserPoolId: str, IdpIde
 @operation("cognito-idp", "ListIdentityProviders")
 def list_identity_providers(
     ctx: Context, *, UserPoolId: str, MaxResults: int | None = None, NextToken: str | None = None
-) -> Mapping[str, Any]:
+) -> Result:
     """All of the pool."""
     pool = reach(ctx, UserPoolId)
     told = [_brief(provider) for provider in ctx.world.page(IDENTITY_PROVIDER, f"{pool['id']}/")]
@@ -176,7 +176,7 @@ def list_identity_providers(
 
 
 @operation("cognito-idp", "DeleteIdentityProvider")
-def delete_identity_provider(ctx: Context, *, UserPoolId: str, ProviderName: str) -> Mapping[str, Any]:
+def delete_identity_provider(ctx: Context, *, UserPoolId: str, ProviderName: str) -> Result:
     """Trust one no more; the users that it has brought stay."""
     pool = reach(ctx, UserPoolId)
     provider_of(ctx, pool, ProviderName)
@@ -198,7 +198,7 @@ def issuer_of(provider: IdentityProvider) -> str:
     return ISSUERS.get(provider["type"]) or provider["details"].get("oidc_issuer", "")
 
 
-def shown(provider: IdentityProvider) -> dict[str, Any]:
+def shown(provider: IdentityProvider) -> Result:
     return {
         **_brief(provider),
         "UserPoolId": provider["pool"],
@@ -213,7 +213,7 @@ def _of_aws(provider: IdentityProvider) -> dict[str, str]:
     return {name: value.replace("{api_version}", version) for name, value in _OF_AWS.get(provider["type"], {}).items()}
 
 
-def _brief(provider: IdentityProvider) -> dict[str, Any]:
+def _brief(provider: IdentityProvider) -> Result:
     return {
         "ProviderName": provider["name"],
         "ProviderType": provider["type"],

@@ -6,8 +6,7 @@ Source: docs/aws/cognito.md, "Federation". Unlike AWS's they are not renewed eve
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from typing import Any, Final, TypedDict
+from typing import Final, TypedDict
 
 from sts_emulator.core.store import Kind
 from sts_emulator.core.world import World
@@ -15,7 +14,7 @@ from sts_emulator.idp.identity_providers import certified_key
 from sts_emulator.idp.user_pools import pools
 from sts_emulator.idp.user_pools.kinds import Pool, reach
 from sts_emulator.vending.context import Context
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 
 class SamlKey(TypedDict):
@@ -30,7 +29,7 @@ SIGNING: Final = "signing"
 
 
 @operation("cognito-idp", "GetSigningCertificate")
-async def get_signing_certificate(ctx: Context, *, UserPoolId: str) -> Mapping[str, Any]:
+async def get_signing_certificate(ctx: Context, *, UserPoolId: str) -> Result:
     """With what a SAML provider verifies what the pool asks."""
     return {"Certificate": (await signing(ctx.world, reach(ctx, UserPoolId)))["certificate"]}
 

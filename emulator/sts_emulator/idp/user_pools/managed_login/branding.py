@@ -16,7 +16,7 @@ from sts_emulator.idp.user_pools.kinds import Pool, client_of, invalid, not_foun
 from sts_emulator.idp.user_pools.managed_login import classic_css
 from sts_emulator.idp.user_pools.pools import domain_of
 from sts_emulator.vending.context import Context
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 
 class Style(TypedDict):
@@ -27,7 +27,7 @@ class Style(TypedDict):
     client: str
     defaults: bool
     settings: Any
-    assets: list[dict[str, Any]]
+    assets: list[dict[str, str]]
     created: float
     modified: float
 
@@ -58,9 +58,9 @@ def create_managed_login_branding(
     UserPoolId: str,
     ClientId: str,
     UseCognitoProvidedValues: bool = False,
-    Settings: Any = None,
-    Assets: Iterable[Mapping[str, Any]] = (),
-) -> Mapping[str, Any]:
+    Settings: object = None,
+    Assets: Iterable[Mapping[str, str | bytes]] = (),
+) -> Result:
     """A style for a client that has none."""
     pool = reach(ctx, UserPoolId)
     client_of(ctx.world, ClientId, UserPoolId)
@@ -85,16 +85,14 @@ def create_managed_login_branding(
 
 @operation("cognito-idp", "DescribeManagedLoginBranding")
 def describe_managed_login_branding(
-    ctx: Context, *, UserPoolId: str, ManagedLoginBrandingId: str, **_: Any
-) -> Mapping[str, Any]:
+    ctx: Context, *, UserPoolId: str, ManagedLoginBrandingId: str, **_: object
+) -> Result:
     """A style by its id."""
     return {"ManagedLoginBranding": _told(_style(ctx, reach(ctx, UserPoolId), ManagedLoginBrandingId))}
 
 
 @operation("cognito-idp", "DescribeManagedLoginBrandingByClient")
-def describe_managed_login_branding_by_client(
-    ctx: Context, *, UserPoolId: str, ClientId: str, **_: Any
-) -> Mapping[str, Any]:
+def describe_managed_login_branding_by_client(ctx: Context, *, UserPoolId: str, ClientId: str, **_: object) -> Result:
     """The style of a client."""
     pool = reach(ctx, UserPoolId)
     client_of(ctx.world, ClientId, UserPoolId)
@@ -111,9 +109,9 @@ def update_managed_login_branding(
     UserPoolId: str = "",
     ManagedLoginBrandingId: str = "",
     UseCognitoProvidedValues: bool = False,
-    Settings: Any = None,
-    Assets: Iterable[Mapping[str, Any]] | None = None,
-) -> Mapping[str, Any]:
+    Settings: object = None,
+    Assets: Iterable[Mapping[str, str | bytes]] | None = None,
+) -> Result:
     """Change what is given; the rest stays, save where AWS's own values are wished for."""
     pool = reach(ctx, UserPoolId)
     style = _style(ctx, pool, ManagedLoginBrandingId)
@@ -131,7 +129,7 @@ def update_managed_login_branding(
 
 
 @operation("cognito-idp", "DeleteManagedLoginBranding")
-def delete_managed_login_branding(ctx: Context, *, UserPoolId: str, ManagedLoginBrandingId: str) -> Mapping[str, Any]:
+def delete_managed_login_branding(ctx: Context, *, UserPoolId: str, ManagedLoginBrandingId: str) -> Result:
     """Delete a style."""
     pool = reach(ctx, UserPoolId)
     _style(ctx, pool, ManagedLoginBrandingId)
@@ -142,7 +140,7 @@ def delete_managed_login_branding(ctx: Context, *, UserPoolId: str, ManagedLogin
 @operation("cognito-idp", "SetUICustomization")
 def set_ui_customization(
     ctx: Context, *, UserPoolId: str, ClientId: str = _ALL, CSS: str = "", ImageFile: bytes | None = None
-) -> Mapping[str, Any]:
+) -> Result:
     """The classic pages' style sheet and logo, for a client or for all: both at once, in place of those before."""
     pool = reach(ctx, UserPoolId)
     if not domain_of(ctx.world, pool):
@@ -172,7 +170,7 @@ def set_ui_customization(
 
 
 @operation("cognito-idp", "GetUICustomization")
-def get_ui_customization(ctx: Context, *, UserPoolId: str, ClientId: str = _ALL) -> Mapping[str, Any]:
+def get_ui_customization(ctx: Context, *, UserPoolId: str, ClientId: str = _ALL) -> Result:
     """A client's, or else that of all; nothing, where neither was set."""
     pool = reach(ctx, UserPoolId)
     kept = customization_of(ctx.world, pool["id"], ClientId)
@@ -192,20 +190,17 @@ def _style(ctx: Context, pool: Pool, identifier: str) -> Style:
     return style
 
 
-def _check(defaults: bool, settings: Any, assets: list[dict[str, Any]]) -> None:
+def _check(defaults: bool, settings: object, assets: list[dict[str, str]]) -> None:
     if defaults and (settings or assets):
         raise invalid("UseCognitoProvidedValues does not go with Settings or Assets.")
 
 
-def _asset(asset: Mapping[str, Any]) -> dict[str, Any]:
+def _asset(asset: Mapping[str, str | bytes]) -> dict[str, str]:
     """An asset as the world keeps it: its bytes as text."""
-    kept = dict(asset)
-    if isinstance(kept.get("Bytes"), bytes):
-        kept["Bytes"] = kept["Bytes"].hex()
-    return kept
+    return {name: value.hex() if isinstance(value, bytes) else value for name, value in asset.items()}
 
 
-def _told(style: Style) -> dict[str, Any]:
+def _told(style: Style) -> Result:
     told: dict[str, Any] = {
         "ManagedLoginBrandingId": style["id"],
         "UserPoolId": style["pool"],
@@ -220,7 +215,7 @@ def _told(style: Style) -> dict[str, Any]:
     return {**told, "Settings": style["settings"]} if style["settings"] is not None else told
 
 
-def _shown(ctx: Context, kept: Customization) -> dict[str, Any]:
+def _shown(ctx: Context, kept: Customization) -> Result:
     place = urlencode({"pool": kept["pool"], "client": kept["client"]})
     return {
         **({"ImageUrl": f"{ctx.base_url}/login/logo?{place}"} if "image" in kept else {}),

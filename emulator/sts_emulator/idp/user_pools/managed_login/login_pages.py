@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote
 
 from sts_emulator.core.errors import AwsError
@@ -19,6 +18,7 @@ from sts_emulator.idp.user_pools.progress import Attempt
 from sts_emulator.pages import render
 from sts_emulator.pages.routes import page
 from sts_emulator.pages.visit import Visit
+from sts_emulator.wire.dispatch import Result
 from sts_emulator.wire.http import Response
 
 _ELSEWHERE: Final = {  # refusal of a sign-in -> the page that helps
@@ -76,7 +76,7 @@ async def login(visit: Visit) -> Response:
     given = {"USERNAME": name, "PASSWORD": fields.get("password", "")[:512]}
     flow = "USER_AUTH" if login_steps.are_chosen(visit, asked) else "USER_PASSWORD_AUTH"
 
-    async def prove(attempt: Attempt) -> Mapping[str, Any]:
+    async def prove(attempt: Attempt) -> Result:
         if LOCAL not in authorization.providers(asked.client):
             raise not_authorized()
         return await signin.begin_flow(attempt, flow, given)

@@ -22,7 +22,9 @@ from sts_emulator.pages import render
 from sts_emulator.pages.sessions import Cookie
 from sts_emulator.pages.steps import Steps
 from sts_emulator.pages.visit import Visit
+from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.vending.context import Context
+from sts_emulator.wire.dispatch import Result
 from sts_emulator.wire.http import Response
 
 STEPS: Final = Steps(Cookie("sts-emulator-login-visitor", "managed-login-visitor", 3_600), "managed-login")
@@ -107,12 +109,12 @@ async def enter(visit: Visit, ctx: Context, asked: Asked, person: Present) -> Re
     return render.redirect(location, [login_sessions.enter(visit, asked.pool, person)])
 
 
-def forms(visit: Visit, asked: Asked, template: str, refusal: AwsError | None, **values: Any) -> Response:
+def forms(visit: Visit, asked: Asked, template: str, refusal: AwsError | None, **values: object) -> Response:
     """A form of managed login; it may lead on to apps."""
     return STEPS.ask(visit, template, refusal, **_common(visit, asked), **values)
 
 
-def _common(visit: Visit, asked: Asked) -> dict[str, Any]:
+def _common(visit: Visit, asked: Asked) -> JsonObject:
     origins = authorization.app_origins(visit.world)
     shown = looks.look(visit, asked.pool, asked.client, managed=is_managed(visit, asked.pool))
     return {"posts_to": origins, "query": asked.query, "pool": asked.pool["name"], **shown}
@@ -128,7 +130,7 @@ def answering(step: Mapping[str, Any], fields: Mapping[str, str]) -> Callable[[A
     """What proves the answer to a step, as its form brings it."""
     name, code = step["name"], fields.get("code", "")[:64]
 
-    async def prove(attempt: Attempt) -> Mapping[str, Any]:
+    async def prove(attempt: Attempt) -> Result:
         session, given = step["session"], {"USERNAME": step["user"]}
         if name == mfa.SETUP:
             session = (await mfa.verify_software_token(attempt.ctx, UserCode=code[:6], Session=session))["Session"]
@@ -157,9 +159,8 @@ def _new_password(fields: Mapping[str, str]) -> dict[str, str]:
 
 async def _seed(visit: Visit, session: str) -> dict[str, str]:
     """The secret of an authenticator app that is to be paired, and the session that waits for its code."""
-    context = visit.context("cognito-idp", "AssociateSoftwareToken")
-    made = await mfa.associate_software_token(context, Session=session)
-    return {"seed": made["SecretCode"], "session": made["Session"]}
+    seed, following = mfa.begin_pairing(visit.world, None, session)
+    return {"seed": seed, "session": following}
 
 
 def show(visit: Visit, asked: Asked, step: Mapping[str, Any], refusal: AwsError | None = None) -> Response:

@@ -20,6 +20,7 @@ from sts_emulator.idp.user_pools.managed_login.branding import STYLE, Customizat
 from sts_emulator.pages import render
 from sts_emulator.pages.routes import page
 from sts_emulator.pages.visit import Visit
+from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.wire.http import Response
 
 _MODES: Final = {"LIGHT": "lightMode", "DARK": "darkMode"}
@@ -51,7 +52,7 @@ _TYPES: Final = {
 }
 
 
-def look(visit: Visit, pool: Pool, client: Client, *, managed: bool) -> dict[str, Any]:
+def look(visit: Visit, pool: Pool, client: Client, *, managed: bool) -> JsonObject:
     """For templates: the address of a sheet, and those of a logo by the mode that it is for; nothing where nothing is.
 
     On the managed pages a style says both, on the classic ones a customization.
@@ -101,7 +102,7 @@ def logo(visit: Visit) -> Response:
     return response
 
 
-def sheet(settings: Any) -> str:
+def sheet(settings: object) -> str:
     """What a style's settings say, as a sheet."""
     scheme = _at(settings, "categories.global.colorSchemeMode")
     corners = [f"{place} {{ border-radius: {pixels}px }}" for place, pixels in _corners(settings).items()]
@@ -114,7 +115,7 @@ def sheet(settings: Any) -> str:
     return "\n".join([*both, *corners])
 
 
-def _of_mode(settings: Any, mode: str, base: Mapping[str, str], more: str) -> str:
+def _of_mode(settings: object, mode: str, base: Mapping[str, str], more: str) -> str:
     def colours(table: Mapping[str, str]) -> dict[str, str]:
         said = {name: _at(settings, path.format(_MODES[mode])) for name, path in table.items()}
         return {
@@ -132,7 +133,7 @@ def _corners(settings: Any) -> dict[str, float]:
     return {place: value for place, value in said.items() if _is_pixels(value)}
 
 
-def _is_pixels(value: Any) -> bool:
+def _is_pixels(value: object) -> bool:
     return (
         isinstance(value, int | float)
         and not isinstance(value, bool)
@@ -141,7 +142,7 @@ def _is_pixels(value: Any) -> bool:
     )
 
 
-def _at(settings: Any, path: str) -> Any:
+def _at(settings: object, path: str) -> Any:
     for name in path.split("."):
         settings = settings.get(name) if isinstance(settings, dict) else None
     return settings

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from typing import Any, Final, TypedDict
+from typing import Final, TypedDict
 
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.store import Kind
 from sts_emulator.core.world import World
 from sts_emulator.idp.user_pools.kinds import Pool, client_of, invalid, not_found, page, reach
 from sts_emulator.vending.context import Context
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 
 class Terms(TypedDict):
@@ -47,7 +47,7 @@ def create_terms(
     TermsSource: str,
     Enforcement: str,
     Links: Mapping[str, str] | None = None,
-) -> Mapping[str, Any]:
+) -> Result:
     """A document of a client that has none of that name."""
     pool = reach(ctx, UserPoolId)
     client_of(ctx.world, ClientId, UserPoolId)
@@ -69,13 +69,13 @@ def create_terms(
 
 
 @operation("cognito-idp", "DescribeTerms")
-def describe_terms(ctx: Context, *, TermsId: str, UserPoolId: str) -> Mapping[str, Any]:
+def describe_terms(ctx: Context, *, TermsId: str, UserPoolId: str) -> Result:
     """A document by its id."""
     return {"Terms": _shown(_terms(ctx.world, reach(ctx, UserPoolId), TermsId))}
 
 
 @operation("cognito-idp", "DescribeTermsByClient")
-def describe_terms_by_client(ctx: Context, *, ClientId: str, UserPoolId: str, TermsName: str) -> Mapping[str, Any]:
+def describe_terms_by_client(ctx: Context, *, ClientId: str, UserPoolId: str, TermsName: str) -> Result:
     """A document of a client by its name."""
     pool = reach(ctx, UserPoolId)
     client_of(ctx.world, ClientId, UserPoolId)
@@ -86,9 +86,7 @@ def describe_terms_by_client(ctx: Context, *, ClientId: str, UserPoolId: str, Te
 
 
 @operation("cognito-idp", "ListTerms")
-def list_terms(
-    ctx: Context, *, UserPoolId: str, MaxResults: int | None = None, NextToken: str | None = None
-) -> Mapping[str, Any]:
+def list_terms(ctx: Context, *, UserPoolId: str, MaxResults: int | None = None, NextToken: str | None = None) -> Result:
     """The pool's documents."""
     pool = reach(ctx, UserPoolId)
     listed = ctx.world.page(TERMS, f"{pool['id']}/")
@@ -105,7 +103,7 @@ def update_terms(
     TermsSource: str = "",
     Enforcement: str = "",
     Links: Mapping[str, str] | None = None,
-) -> Mapping[str, Any]:
+) -> Result:
     """Change what is given; the rest stays."""
     terms = _terms(ctx.world, reach(ctx, UserPoolId), TermsId)
     changed: Terms = {
@@ -124,7 +122,7 @@ def update_terms(
 
 
 @operation("cognito-idp", "DeleteTerms")
-def delete_terms(ctx: Context, *, TermsId: str, UserPoolId: str) -> Mapping[str, Any]:
+def delete_terms(ctx: Context, *, TermsId: str, UserPoolId: str) -> Result:
     """Delete a document."""
     ctx.world.take(TERMS, _key(_terms(ctx.world, reach(ctx, UserPoolId), TermsId)))
     return {}
@@ -175,7 +173,7 @@ def _uid(terms: Terms) -> str:
     return f"{terms['pool']}/{terms['client']}/{terms['name']}"
 
 
-def _brief(terms: Terms) -> dict[str, Any]:
+def _brief(terms: Terms) -> Result:
     return {
         "TermsId": terms["id"],
         "TermsName": terms["name"],
@@ -185,7 +183,7 @@ def _brief(terms: Terms) -> dict[str, Any]:
     }
 
 
-def _shown(terms: Terms) -> dict[str, Any]:
+def _shown(terms: Terms) -> Result:
     return {
         **_brief(terms),
         "UserPoolId": terms["pool"],

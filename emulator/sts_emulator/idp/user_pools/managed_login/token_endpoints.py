@@ -21,8 +21,10 @@ from sts_emulator.idp.user_pools.pools import domain_of
 from sts_emulator.pages import pkce, render
 from sts_emulator.pages.routes import page
 from sts_emulator.pages.visit import Visit
+from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.policy.values import dataclass
 from sts_emulator.vending.context import Context
+from sts_emulator.wire.dispatch import Result
 from sts_emulator.wire.http import Response, unquote
 
 _FORM = "application/x-www-form-urlencoded"
@@ -138,7 +140,7 @@ def user_info(visit: Visit) -> Response:
 # -- grants ----------------------------------------------------------------------------------------------------------
 
 
-async def _by_code(app: App, ctx: Context) -> Mapping[str, Any]:
+async def _by_code(app: App, ctx: Context) -> Result:
     fields, world = app.fields, app.visit.world
     _allow(app, "code")
     if not fields.get("code") or not fields.get("redirect_uri"):
@@ -161,7 +163,7 @@ async def _by_code(app: App, ctx: Context) -> Mapping[str, Any]:
         raise _no("invalid_grant", refusal.message) from None
 
 
-async def _by_refresh_token(app: App, ctx: Context) -> Mapping[str, Any]:
+async def _by_refresh_token(app: App, ctx: Context) -> Result:
     text = app.fields.get("refresh_token", "")
     if not text:
         raise _no("invalid_request")
@@ -175,7 +177,7 @@ async def _by_refresh_token(app: App, ctx: Context) -> Mapping[str, Any]:
         raise _no("invalid_grant", refusal.message) from None
 
 
-async def _for_itself(app: App, ctx: Context) -> Mapping[str, Any]:
+async def _for_itself(app: App, ctx: Context) -> Result:
     _allow(app, "client_credentials")
     if not app.client["secret"]:
         raise _no("unauthorized_client")
@@ -266,13 +268,13 @@ def _basic(header: str) -> tuple[str, str]:
     return unquote(name, plus=True), unquote(secret, plus=True)
 
 
-def _told(result: Mapping[str, Any]) -> dict[str, Any]:
+def _told(result: JsonObject) -> Result:
     names = {"id_token": "IdToken", "access_token": "AccessToken", "refresh_token": "RefreshToken"}
     told = {name: result[member] for name, member in names.items() if member in result}
     return {**told, "expires_in": result["ExpiresIn"], "token_type": result["TokenType"]}
 
 
-def _answer(value: Mapping[str, Any]) -> Response:
+def _answer(value: Mapping[str, object]) -> Response:
     response = render.data(200, dict(value))
     response.headers.extend(_CORS)
     return response

@@ -48,12 +48,12 @@ def load(modules: tuple[str, ...]) -> None:
         _functions(module)
 
 
-async def call(function: Function, event: bytes) -> Any:
+async def call(function: Function, event: bytes) -> object:
     """What the function returns for the event, as JSON. Raises FunctionError and NotJsonError."""
     return await asyncio.get_running_loop().run_in_executor(_threads(), _called, function, event)
 
 
-def _called(function: Function, event: bytes) -> Any:
+def _called(function: Function, event: bytes) -> object:
     arguments = (json.loads(event), None)[: _taken(function)]
     try:
         answer = function(*arguments)

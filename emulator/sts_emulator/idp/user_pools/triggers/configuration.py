@@ -9,6 +9,7 @@ from typing import Any, Final
 from sts_emulator.core.errors import AwsError
 from sts_emulator.idp.user_pools.kinds import Pool, invalid, unsupported
 from sts_emulator.policy.values import dataclass
+from sts_emulator.wire.dispatch import Result
 
 TRIGGERS: Final = (
     *("PreSignUp", "PostConfirmation", "PreAuthentication", "PostAuthentication", "CustomMessage", "UserMigration"),
@@ -65,7 +66,7 @@ def check(config: Mapping[str, Any], tier: str) -> None:
         )
 
 
-def shown(config: Mapping[str, Any]) -> dict[str, Any]:
+def shown(config: Mapping[str, Any]) -> Result:
     """As a pool tells it: the function before tokens stands in both places."""
     told = {name: value for name, value in config.items() if value}
     if _TOKENS_CONFIG in told:

@@ -20,6 +20,7 @@ from sts_emulator.idp.user_pools.kinds import Pool, PoolUser
 from sts_emulator.idp.user_pools.triggers import callables, configuration, posting
 from sts_emulator.idp.user_pools.triggers.outcomes import FunctionError, NoAnswerError, NotJsonError
 from sts_emulator.idp.user_pools.triggers.responses import UNRECOGNIZABLE, unusable
+from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.policy.values import dataclass
 from sts_emulator.vending.context import Context
 
@@ -57,8 +58,8 @@ def has(pool: Pool, trigger: str) -> bool:
 
 
 async def fire(
-    occasion: Occasion, source: str, username: str, request: Mapping[str, Any], response: Mapping[str, Any]
-) -> dict[str, Any] | None:
+    occasion: Occasion, source: str, username: str, request: Mapping[str, object], response: Mapping[str, object]
+) -> JsonObject | None:
     """What the function answers to an event of this source, or None where the pool names none for it.
 
     Raises:
@@ -102,12 +103,12 @@ def attributes_of(user: PoolUser | None) -> dict[str, str]:
     return {**user["attributes"], "cognito:user_status": user["status"]}
 
 
-def metadata(given: Mapping[str, str] | None) -> dict[str, Any]:
+def metadata(given: Mapping[str, str] | None) -> JsonObject:
     """`clientMetadata` of an event, which is left out where the app says none."""
     return {"clientMetadata": dict(given)} if given else {}
 
 
-async def _ask(ctx: Context, trigger: str, arn: str, event: Mapping[str, Any]) -> dict[str, Any]:
+async def _ask(ctx: Context, trigger: str, arn: str, event: JsonObject) -> JsonObject:
     try:
         answer = await _called(ctx, arn, json.dumps(event).encode())
     except FunctionError as error:
@@ -130,11 +131,11 @@ async def _ask(ctx: Context, trigger: str, arn: str, event: Mapping[str, Any]) -
         if member in answer and answer[member] != event[member]:
             ctx.evidence["refused"] = f"{trigger}: the answer has another `{member}` than the event"
             raise unusable(UNRECOGNIZABLE)
-    response: dict[str, Any] = answer["response"]
+    response: JsonObject = answer["response"]
     return response
 
 
-async def _called(ctx: Context, arn: str, event: bytes) -> Any:
+async def _called(ctx: Context, arn: str, event: bytes) -> object:
     """What the function answers, in the time that there is."""
     url = trigger_hooks.url_of(ctx.world, arn)
     settings = ctx.server.settings
@@ -169,7 +170,7 @@ def _unexpected(trigger: str, why: str) -> AwsError:
     return AwsError("UnexpectedLambdaException", f"{trigger} invocation failed due to error {why}.")
 
 
-def _kept(part: Mapping[str, Any]) -> str:
+def _kept(part: JsonObject) -> str:
     """What an event of ours tells of an event of theirs: no secrets, and not too much."""
     try:
         told = json.dumps(_shown(part))
@@ -178,7 +179,7 @@ def _kept(part: Mapping[str, Any]) -> str:
     return told if len(told) <= KEPT else f"{told[:KEPT]}… ({len(told)} characters)"
 
 
-def _shown(part: Any) -> Any:
+def _shown(part: object) -> object:
     if not isinstance(part, Mapping):
         return part
     return {name: _HIDDEN if name in _SECRET and value is not None else _shown(value) for name, value in part.items()}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 from sts_emulator.idp.user_pools import outside
@@ -20,7 +20,7 @@ _HEADERS: Final = {"content-type": "application/json", "accept": "application/js
 _LONGEST: Final = 1_000  # characters of what a function says of its failure
 
 
-async def post(url: str, event: bytes) -> Any:
+async def post(url: str, event: bytes) -> object:
     """What the function behind the URL answers to an event.
 
     Raises:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from sts_emulator.core.errors import AwsError
+from sts_emulator.policy.json_types import JsonObject
 
 UNRECOGNIZABLE: Final = "Unrecognizable lambda output"
 
@@ -17,7 +17,7 @@ def unusable(message: str = UNRECOGNIZABLE) -> AwsError:
     return AwsError("InvalidLambdaResponseException", message)
 
 
-def flag(answer: Mapping[str, Any], member: str) -> bool:
+def flag(answer: JsonObject, member: str) -> bool:
     """A boolean, false where it is left out. Raises AwsError: InvalidLambdaResponseException."""
     value = answer.get(member)
     if value is not None and not isinstance(value, bool):
@@ -25,7 +25,7 @@ def flag(answer: Mapping[str, Any], member: str) -> bool:
     return bool(value)
 
 
-def text(answer: Mapping[str, Any], member: str) -> str:
+def text(answer: JsonObject, member: str) -> str:
     """A text, empty where it is left out. Raises as `flag`."""
     value = answer.get(member)
     if value is not None and (not isinstance(value, str) or len(value) > _LONGEST):
@@ -33,7 +33,7 @@ def text(answer: Mapping[str, Any], member: str) -> str:
     return value or ""
 
 
-def texts(answer: Mapping[str, Any], member: str) -> list[str]:
+def texts(answer: JsonObject, member: str) -> list[str]:
     """A list of texts. Raises as `flag`."""
     value = answer.get(member)
     if value is None:
@@ -43,7 +43,7 @@ def texts(answer: Mapping[str, Any], member: str) -> list[str]:
     return value
 
 
-def table(answer: Mapping[str, Any], member: str) -> dict[str, Any]:
+def table(answer: JsonObject, member: str) -> JsonObject:
     """An object. Raises as `flag`."""
     value = answer.get(member)
     if value is None:
@@ -53,9 +53,9 @@ def table(answer: Mapping[str, Any], member: str) -> dict[str, Any]:
     return value
 
 
-def strings(answer: Mapping[str, Any], member: str) -> dict[str, str]:
+def strings(answer: JsonObject, member: str) -> dict[str, str]:
     """An object of texts. Raises as `flag`."""
-    value = table(answer, member)
-    if not all(isinstance(item, str) for item in value.values()):
+    texts = {name: value for name, value in table(answer, member).items() if isinstance(value, str)}
+    if len(texts) < len(table(answer, member)):
         raise unusable()
-    return value
+    return texts

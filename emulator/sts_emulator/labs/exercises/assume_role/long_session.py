@@ -8,6 +8,7 @@ from sts_emulator.accounts import documents
 from sts_emulator.core import clock
 from sts_emulator.labs.hands import Hands
 from sts_emulator.labs.seen import Seen
+from sts_emulator.policy.json_types import Json
 
 KEYS = {"heidi": "AKIAHEIDIONCALL00001", "igor": "AKIAIGORTHEINTERN001"}
 HALF_A_DAY, AN_HOUR = 43_200, 3_600
@@ -56,13 +57,13 @@ def next_night(hands: Hands) -> None:
     _assume(hands, "heidi", SerialNumber=serial, TokenCode=code)
 
 
-def _assume(hands: Hands, name: str, **more: Any) -> Any:
+def _assume(hands: Hands, name: str, **more: Any) -> object:
     keys = (KEYS[name], f"{name}s-secret-key-{hands.values['secret']}")
     role = f"arn:aws:iam::{hands.values['account']}:role/emergency"
     return hands.client("sts", keys).assume_role(RoleArn=role, RoleSessionName=name, **more)
 
 
-def _trust_heidi(hands: Hands, **more: Any) -> None:
+def _trust_heidi(hands: Hands, **more: Json) -> None:
     heidi = {"AWS": f"arn:aws:iam::{hands.values['account']}:user/heidi"}
     hands.trust("emergency", {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": heidi, **more})
     hands.client("iam").update_role(RoleName="emergency", MaxSessionDuration=AN_HOUR)

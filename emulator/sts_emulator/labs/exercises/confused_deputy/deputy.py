@@ -6,6 +6,7 @@ from typing import Any
 
 from sts_emulator.labs.hands import Hands
 from sts_emulator.labs.seen import Seen
+from sts_emulator.policy.json_types import JsonObject
 
 ROBOT = "AKIAROBOTOFTHEAUDIT1"
 BAKERY, MALLORY = "bakery-4711", "mallory-0666"
@@ -48,7 +49,7 @@ def _become(hands: Hands, session: str, external_id: str, **options: Any) -> Non
         sts.assume_role(RoleArn=arn, RoleSessionName=session, ExternalId=external_id, **options)
 
 
-def _trust(hands: Hands, principal: str, condition: dict[str, Any]) -> None:
+def _trust(hands: Hands, principal: str, condition: JsonObject) -> None:
     allow = {"Effect": "Allow", "Principal": {"AWS": principal}, "Action": "sts:AssumeRole", "Condition": condition}
     hands.trust("AuditAccess", allow)
 

@@ -8,6 +8,7 @@ from typing import Any
 from sts_emulator.accounts import documents
 from sts_emulator.labs.hands import Hands
 from sts_emulator.labs.seen import Seen
+from sts_emulator.policy.json_types import JsonObject
 
 CREDENTIALS = "meta-data/iam/security-credentials/web"
 
@@ -47,7 +48,7 @@ def server(hands: Hands) -> None:
             _read(hands, "pictures", "logo.svg")
 
 
-def _fetched(hands: Hands, headers: dict[str, str] | None = None) -> Any:
+def _fetched(hands: Hands, headers: dict[str, str] | None = None) -> object:
     return json.loads(_ask(hands, CREDENTIALS, headers=headers)[1])
 
 
@@ -69,11 +70,11 @@ def _read(hands: Hands, bucket: str, key: str) -> None:
     s3.get_object(Bucket=f"{bucket}-{hands.values['account']}", Key=key)["Body"].read()
 
 
-def _options(hands: Hands, **options: Any) -> None:
+def _options(hands: Hands, **options: object) -> None:
     hands.client("ec2").modify_instance_metadata_options(InstanceId=_instance(hands), **options)
 
 
-def _storage(hands: Hands, *more: dict[str, Any]) -> None:
+def _storage(hands: Hands, *more: JsonObject) -> None:
     pictures = f"arn:aws:s3:::pictures-{hands.values['account']}/*"
     hands.put_role_policy("web", "storage", {"Effect": "Allow", "Action": "s3:GetObject", "Resource": pictures}, *more)
 

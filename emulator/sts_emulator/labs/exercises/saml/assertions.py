@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from typing import Any
+from collections.abc import Mapping
 
 from sts_emulator.accounts import documents
 from sts_emulator.labs.hands import Hands
@@ -43,7 +43,7 @@ def again(hands: Hands) -> None:
     other_door(hands)
 
 
-def _assertion(hands: Hands, user: str, **wish: Any) -> str:
+def _assertion(hands: Hands, user: str, **wish: object) -> str:
     return str(hands.page("POST", "idp/portal/assertions", body={"user": user, **wish})["SAMLResponse"])
 
 
@@ -54,7 +54,7 @@ def _present(hands: Hands, role: str, assertion: str) -> None:
     )
 
 
-def _trust(hands: Hands, condition: dict[str, Any]) -> None:
+def _trust(hands: Hands, condition: Mapping[str, object]) -> None:
     provider = f"arn:aws:iam::{hands.values['account']}:saml-provider/portal"
     allow = {"Effect": "Allow", "Principal": {"Federated": provider}, "Action": "sts:AssumeRoleWithSAML"}
     hands.trust("Payments", {**allow, "Condition": condition})

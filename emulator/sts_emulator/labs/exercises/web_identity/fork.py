@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from sts_emulator.labs.hands import Hands
 from sts_emulator.labs.seen import Seen
+from sts_emulator.policy.json_types import JsonObject
 
 ISSUER = "token.actions.githubusercontent.com"
 MAIN = "repo:acme/shop:ref:refs/heads/main"
@@ -52,7 +51,7 @@ def _deploy(hands: Hands, repository: str, page: str) -> None:
     s3.put_object(Bucket=f"site-{account}", Key="index.html", Body=page.encode())
 
 
-def _trust(hands: Hands, condition: dict[str, Any]) -> None:
+def _trust(hands: Hands, condition: JsonObject) -> None:
     provider = f"arn:aws:iam::{hands.values['account']}:oidc-provider/{ISSUER}"
     hands.trust(
         "deploy",
