@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from sts_emulator.accounts.documents import AnywhereResource
 from sts_emulator.methods.roles_anywhere.kinds import Noun, Resource, holder, invalid
 from sts_emulator.vending.context import Context
+from sts_emulator.wire.dispatch import Result
 
 _RESERVED = "aws/"
 
@@ -29,7 +28,7 @@ def claimed(ctx: Context, noun: Noun[Resource], name: str | None, thing: Resourc
     return {"alias": name}
 
 
-def previous(before: AnywhereResource, after: AnywhereResource) -> dict[str, Any]:
+def previous(before: AnywhereResource, after: AnywhereResource) -> Result:
     """The `previousAliasName` member of an update that changed or removed an alias."""
     old = before.get("alias", "")
     return {"previousAliasName": old} if old and after.get("alias", "") != old else {}

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any, Final
 from sts_emulator.accounts import documents
 from sts_emulator.accounts.documents import TrustAnchor
 from sts_emulator.core.world import World
-from sts_emulator.methods.roles_anywhere import aliases, certificates, notifications, tagging
+from sts_emulator.methods.roles_anywhere import aliases, alike, certificates, notifications, tagging
 from sts_emulator.methods.roles_anywhere import kinds as nouns
 from sts_emulator.methods.roles_anywhere.kinds import TRUST_ANCHOR, invalid
+from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.vending.context import Context
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -37,13 +38,13 @@ def create_trust_anchor(
     ctx: Context,
     *,
     name: str,
-    source: Mapping[str, Any],
+    source: JsonObject,
     enabled: bool = False,
     crlDpRevocationEnabled: bool = False,
     tags: Sequence[Mapping[str, str]] | None = None,
-    notificationSettings: Sequence[Mapping[str, Any]] | None = None,
+    notificationSettings: Sequence[JsonObject] | None = None,
     aliasName: str | None = None,
-) -> Mapping[str, Any]:
+) -> Result:
     """Trust an authority's certificates. Without `enabled` the anchor begins disabled, as AWS's samples have it."""
     given, keys = tagging.new(ctx, tags)
     nouns.permit(ctx, "CreateTrustAnchor", "*", keys)
@@ -57,65 +58,34 @@ def create_trust_anchor(
     return {"trustAnchor": detail(nouns.create(ctx, TRUST_ANCHOR, name, own, enabled=enabled))}
 
 
-@operation("rolesanywhere", "GetTrustAnchor")
-def get_trust_anchor(ctx: Context, *, trustAnchorId: str) -> Mapping[str, Any]:
-    return {"trustAnchor": detail(nouns.reach(ctx, "GetTrustAnchor", TRUST_ANCHOR, trustAnchorId))}
-
-
-@operation("rolesanywhere", "ListTrustAnchors")
-def list_trust_anchors(ctx: Context, *, nextToken: str = "", pageSize: int | None = None) -> Mapping[str, Any]:
-    """The account's trust anchors in this region."""
-    nouns.permit(ctx, "ListTrustAnchors")
-    anchors, rest = nouns.page(ctx, TRUST_ANCHOR, nextToken, pageSize)
-    return {"trustAnchors": [detail(anchor) for anchor in anchors], **rest}
-
-
 @operation("rolesanywhere", "UpdateTrustAnchor")
 def update_trust_anchor(
     ctx: Context,
     *,
     trustAnchorId: str,
     name: str | None = None,
-    source: Mapping[str, Any] | None = None,
+    source: JsonObject | None = None,
     crlDpRevocationEnabled: bool | None = None,
     aliasName: str | None = None,
-) -> Mapping[str, Any]:
+) -> Result:
     """Change what the request has; what it leaves out stays."""
     before = nouns.reach(ctx, "UpdateTrustAnchor", TRUST_ANCHOR, trustAnchorId)
-    members = nouns.given({"name": name, "crl_dp": crlDpRevocationEnabled})
-    if source is not None:
-        members["source"] = _source(ctx.world, source)
-    members.update(aliases.claimed(ctx, TRUST_ANCHOR, aliasName, before))
-    after = nouns.change(ctx, TRUST_ANCHOR, before, **members)
-    return {"trustAnchor": {**detail(after), **aliases.previous(before, after)}}
-
-
-@operation("rolesanywhere", "DeleteTrustAnchor")
-def delete_trust_anchor(ctx: Context, *, trustAnchorId: str) -> Mapping[str, Any]:
-    """Trust the authority no longer; the answer shows what was deleted."""
-    gone = nouns.reach(ctx, "DeleteTrustAnchor", TRUST_ANCHOR, trustAnchorId)
-    ctx.world.take(TRUST_ANCHOR.kind, nouns.key(gone))
-    return {"trustAnchor": detail(gone)}
-
-
-@operation("rolesanywhere", "EnableTrustAnchor")
-def enable_trust_anchor(ctx: Context, *, trustAnchorId: str) -> Mapping[str, Any]:
-    """Let certificates of this anchor become credentials."""
-    anchor = nouns.reach(ctx, "EnableTrustAnchor", TRUST_ANCHOR, trustAnchorId)
-    return {"trustAnchor": detail(nouns.change(ctx, TRUST_ANCHOR, anchor, enabled=True))}
-
-
-@operation("rolesanywhere", "DisableTrustAnchor")
-def disable_trust_anchor(ctx: Context, *, trustAnchorId: str) -> Mapping[str, Any]:
-    """Refuse certificates of this anchor from the next call on."""
-    anchor = nouns.reach(ctx, "DisableTrustAnchor", TRUST_ANCHOR, trustAnchorId)
-    return {"trustAnchor": detail(nouns.change(ctx, TRUST_ANCHOR, anchor, enabled=False))}
+    return alike.updated(
+        ctx,
+        TRUST_ANCHOR,
+        before,
+        aliasName,
+        detail,
+        name=name,
+        crl_dp=crlDpRevocationEnabled,
+        source=None if source is None else _source(ctx.world, source),
+    )
 
 
 @operation("rolesanywhere", "PutNotificationSettings")
 def put_notification_settings(
     ctx: Context, *, trustAnchorId: str, notificationSettings: notifications.Settings
-) -> Mapping[str, Any]:
+) -> Result:
     """Set when and whether an anchor's owner is told of certificates that expire."""
     anchor = nouns.reach(ctx, "PutNotificationSettings", TRUST_ANCHOR, trustAnchorId)
     settings = notifications.merged(anchor["notifications"], notificationSettings)
@@ -125,7 +95,7 @@ def put_notification_settings(
 @operation("rolesanywhere", "ResetNotificationSettings")
 def reset_notification_settings(
     ctx: Context, *, trustAnchorId: str, notificationSettingKeys: notifications.Settings
-) -> Mapping[str, Any]:
+) -> Result:
     """Go back to AWS's defaults for the named events."""
     anchor = nouns.reach(ctx, "ResetNotificationSettings", TRUST_ANCHOR, trustAnchorId)
     settings = notifications.without(anchor["notifications"], notificationSettingKeys)
@@ -144,12 +114,12 @@ def trusted(world: World, anchor: TrustAnchor) -> list[x509.Certificate]:
     return world.memo(("anchor", anchor["arn"]), read)
 
 
-def detail(anchor: TrustAnchor) -> dict[str, Any]:
+def detail(anchor: TrustAnchor) -> Result:
     """The TrustAnchorDetail structure."""
     source = anchor["source"]
     data = {"x509CertificateData": source["pem"]} if "pem" in source else {"acmPcaArn": source["pca"]}
     return {
-        **nouns.shown(anchor, TRUST_ANCHOR, "trustAnchor"),
+        **nouns.shown(anchor, TRUST_ANCHOR),
         "source": {"sourceType": source["type"], "sourceData": data},
         "crlDpRevocationEnabled": anchor["crl_dp"],
         "notificationSettings": notifications.detail(anchor),
@@ -186,3 +156,6 @@ def _check_bundle(pem: str) -> None:
             raise invalid(BAD_CONSTRAINTS)
         if problem:
             raise invalid(f"{BAD_DATA}: {problem}")
+
+
+alike.declare(TRUST_ANCHOR, detail)

@@ -203,7 +203,7 @@ def weakness(certificate: x509.Certificate) -> str:
     return key_weakness(key_of(certificate))
 
 
-def key_weakness(key: Any) -> str:
+def key_weakness(key: object) -> str:
     """What is too weak about a public key; empty when nothing is."""
     from cryptography.hazmat.primitives.asymmetric import ec, mldsa, rsa
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 from sts_emulator.accounts.documents import Crl
-from sts_emulator.methods.roles_anywhere import aliases, revocation, tagging
+from sts_emulator.methods.roles_anywhere import aliases, alike, revocation, tagging
 from sts_emulator.methods.roles_anywhere import kinds as nouns
 from sts_emulator.methods.roles_anywhere.kinds import CRL, TRUST_ANCHOR, invalid
 from sts_emulator.vending.context import Context
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 QUOTA: Final = 2
 """Lists of one trust anchor (docs/aws/roles-anywhere.md, "Errors")."""
@@ -27,7 +27,7 @@ def import_crl(
     enabled: bool = False,
     tags: Sequence[Mapping[str, str]] | None = None,
     aliasName: str | None = None,
-) -> Mapping[str, Any]:
+) -> Result:
     """Take a list for a trust anchor. PEM is documented and DER has been seen to work; both are taken."""
     given, keys = tagging.new(ctx, tags)
     nouns.permit(ctx, "ImportCrl", "*", keys)
@@ -45,58 +45,20 @@ def import_crl(
     return {"crl": detail(nouns.create(ctx, CRL, name, own, enabled=enabled))}
 
 
-@operation("rolesanywhere", "GetCrl")
-def get_crl(ctx: Context, *, crlId: str) -> Mapping[str, Any]:
-    """One list."""
-    return {"crl": detail(nouns.reach(ctx, "GetCrl", CRL, crlId))}
-
-
-@operation("rolesanywhere", "ListCrls")
-def list_crls(ctx: Context, *, nextToken: str = "", pageSize: int | None = None) -> Mapping[str, Any]:
-    """The account's lists in this region."""
-    nouns.permit(ctx, "ListCrls")
-    crls, rest = nouns.page(ctx, CRL, nextToken, pageSize)
-    return {"crls": [detail(crl) for crl in crls], **rest}
-
-
 @operation("rolesanywhere", "UpdateCrl")
 def update_crl(
     ctx: Context, *, crlId: str, name: str | None = None, crlData: bytes | None = None, aliasName: str | None = None
-) -> Mapping[str, Any]:
+) -> Result:
     """Replace a list's content or name; the new content counts from the next call on."""
     before = nouns.reach(ctx, "UpdateCrl", CRL, crlId)
-    members = nouns.given({"name": name, "data": None if crlData is None else _checked(crlData)})
-    members.update(aliases.claimed(ctx, CRL, aliasName, before))
-    after = nouns.change(ctx, CRL, before, **members)
-    return {"crl": {**detail(after), **aliases.previous(before, after)}}
+    data = None if crlData is None else _checked(crlData)
+    return alike.updated(ctx, CRL, before, aliasName, detail, name=name, data=data)
 
 
-@operation("rolesanywhere", "DeleteCrl")
-def delete_crl(ctx: Context, *, crlId: str) -> Mapping[str, Any]:
-    """Delete a list: what it revoked is trusted again."""
-    gone = nouns.reach(ctx, "DeleteCrl", CRL, crlId)
-    ctx.world.take(CRL.kind, nouns.key(gone))
-    return {"crl": detail(gone)}
-
-
-@operation("rolesanywhere", "EnableCrl")
-def enable_crl(ctx: Context, *, crlId: str) -> Mapping[str, Any]:
-    """Let the list revoke."""
-    crl = nouns.reach(ctx, "EnableCrl", CRL, crlId)
-    return {"crl": detail(nouns.change(ctx, CRL, crl, enabled=True))}
-
-
-@operation("rolesanywhere", "DisableCrl")
-def disable_crl(ctx: Context, *, crlId: str) -> Mapping[str, Any]:
-    """Let the list revoke nothing until it is enabled again."""
-    crl = nouns.reach(ctx, "DisableCrl", CRL, crlId)
-    return {"crl": detail(nouns.change(ctx, CRL, crl, enabled=False))}
-
-
-def detail(crl: Crl) -> dict[str, Any]:
+def detail(crl: Crl) -> Result:
     """The CrlDetail structure."""
     return {
-        **nouns.shown(crl, CRL, "crl"),
+        **nouns.shown(crl, CRL),
         "crlData": base64.b64decode(crl["data"]),
         "trustAnchorArn": crl["anchor"],
     }
@@ -109,3 +71,6 @@ def _checked(data: bytes) -> str:
     except ValueError:
         raise invalid("Bad CRL data") from None
     return base64.b64encode(data).decode()
+
+
+alike.declare(CRL, detail)

@@ -20,6 +20,7 @@ from sts_emulator.core.world import World
 from sts_emulator.policy.values import dataclass
 from sts_emulator.vending.authorize import authorize
 from sts_emulator.vending.context import Context, Keys
+from sts_emulator.wire.dispatch import Result, Wire
 
 Resource = TypeVar("Resource", bound=AnywhereResource)
 
@@ -30,14 +31,16 @@ LISTING = Listing(100, lambda: invalid("Invalid nextToken"), "nextToken")
 
 @dataclass(frozen=True, slots=True)
 class Noun(Generic[Resource]):
-    """One kind of resource: `kind` in the store, `word` in ARNs, `title` in sentences, `quota` per account and region.
+    """One kind of resource: `kind` in the store, `word` in ARNs, `title` in sentences, `stem` in members of the wire.
 
-    The quotas are those of the user guide (docs/aws/roles-anywhere.md, "Errors"); None where it has none.
+    `quota` is per account and region, and those are the user guide's (docs/aws/roles-anywhere.md, "Errors"); None where
+    it has none.
     """
 
     kind: Kind[Resource]
     word: str
     title: str
+    stem: str
     quota: int | None = None
 
     def arn(self, account: str, region: str, name: str) -> str:
@@ -51,10 +54,10 @@ class Noun(Generic[Resource]):
 
 AnyNoun: TypeAlias = Noun[Any]
 
-TRUST_ANCHOR: Final = Noun(documents.TRUST_ANCHOR, "trust-anchor", "Trust anchor", 50)
-PROFILE: Final = Noun(documents.ANYWHERE_PROFILE, "profile", "Profile", 250)
-CRL: Final = Noun(documents.CRL, "crl", "Crl")
-SUBJECT: Final = Noun(documents.SUBJECT, "subject", "Subject")
+TRUST_ANCHOR: Final = Noun(documents.TRUST_ANCHOR, "trust-anchor", "Trust anchor", "trustAnchor", 50)
+PROFILE: Final = Noun(documents.ANYWHERE_PROFILE, "profile", "Profile", "profile", 250)
+CRL: Final = Noun(documents.CRL, "crl", "Crl", "crl")
+SUBJECT: Final = Noun(documents.SUBJECT, "subject", "Subject", "subject")
 NOUNS: tuple[AnyNoun, ...] = (TRUST_ANCHOR, PROFILE, CRL, SUBJECT)
 
 
@@ -133,7 +136,7 @@ def invalid(message: str) -> AwsError:
 # -- writing ------------------------------------------------------------------------------------------------------
 
 
-def create(ctx: Context, noun: Noun[Resource], name: str, own: Mapping[str, Any], *, enabled: bool) -> Resource:
+def create(ctx: Context, noun: Noun[Resource], name: str, own: Mapping[str, object], *, enabled: bool) -> Resource:
     """Store a new resource of the caller; `own` are the members that only this kind has.
 
     Raises:
@@ -164,19 +167,14 @@ def change(ctx: Context, noun: Noun[Resource], thing: Resource, **members: Any) 
     return ctx.world.update(noun.kind, key(thing), changed(**members, updated=ctx.world.now()))
 
 
-def given(members: Mapping[str, Any]) -> dict[str, Any]:
-    """Those members that the request has: what an update leaves out stays as it is."""
-    return {name: value for name, value in members.items() if value is not None}
-
-
 # -- showing ------------------------------------------------------------------------------------------------------
 
 
-def shown(thing: AnywhereResource, noun: AnyNoun, stem: str) -> dict[str, Any]:
-    """The members that every kind's detail has; `stem` begins the names of its id and ARN."""
-    detail: dict[str, Any] = {
-        f"{stem}Id": thing["id"],
-        f"{stem}Arn": thing["arn"],
+def shown(thing: AnywhereResource, noun: AnyNoun) -> Result:
+    """The members that every kind's detail has."""
+    detail: dict[str, Wire] = {
+        f"{noun.stem}Id": thing["id"],
+        f"{noun.stem}Arn": thing["arn"],
         "enabled": thing["enabled"],
         "createdAt": thing["created"],
         "updatedAt": thing["updated"],

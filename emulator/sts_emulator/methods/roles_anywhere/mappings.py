@@ -8,10 +8,10 @@ Kept as {field: [specifier]}; a field without specifiers is left out, and then g
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from sts_emulator.methods.roles_anywhere.attributes import DEFAULT_MAPPINGS, SAN, is_specifier
 from sts_emulator.methods.roles_anywhere.kinds import invalid
+from sts_emulator.wire.dispatch import Result
 
 Mappings = Mapping[str, Sequence[str]]
 
@@ -43,7 +43,7 @@ def removed(mappings: Mappings, field: str, specifiers: Iterable[str] | None) ->
     return _ordered({**mappings, field: [kept for kept in mappings.get(field, ()) if kept.lower() not in gone]})
 
 
-def detail(mappings: Mappings) -> list[dict[str, Any]]:
+def detail(mappings: Mappings) -> list[Result]:
     """The AttributeMappings structure, in the order in which GetProfile shows it."""
     return [
         {"certificateField": field, "mappingRules": [{"specifier": specifier} for specifier in specifiers]}

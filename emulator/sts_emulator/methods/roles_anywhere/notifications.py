@@ -10,6 +10,8 @@ from typing import Any, Final
 
 from sts_emulator.accounts.documents import TrustAnchor
 from sts_emulator.methods.roles_anywhere.kinds import invalid
+from sts_emulator.policy.json_types import JsonObject
+from sts_emulator.wire.dispatch import Result
 
 EVENTS: Final = ("CA_CERTIFICATE_EXPIRY", "END_ENTITY_CERTIFICATE_EXPIRY")
 SERVICE: Final = "rolesanywhere.amazonaws.com"
@@ -18,7 +20,7 @@ DAYS: Final = 45
 Settings = Iterable[Mapping[str, Any]]
 
 
-def merged(kept: Mapping[str, Any], new: Settings) -> dict[str, Any]:
+def merged(kept: JsonObject, new: Settings) -> Result:
     """What is kept, with the new settings on top.
 
     Raises:
@@ -36,13 +38,13 @@ def merged(kept: Mapping[str, Any], new: Settings) -> dict[str, Any]:
     return result
 
 
-def without(kept: Mapping[str, Any], keys: Settings) -> dict[str, Any]:
+def without(kept: JsonObject, keys: Settings) -> Result:
     """What is kept, less the events of these keys, which go back to the defaults."""
     gone = {key["event"] for key in keys}
     return {event: setting for event, setting in kept.items() if event not in gone}
 
 
-def detail(anchor: TrustAnchor) -> list[dict[str, Any]]:
+def detail(anchor: TrustAnchor) -> list[Result]:
     """The NotificationSettingDetails of an anchor, defaults included."""
     default = {"enabled": True, "threshold": DAYS, "channel": "ALL"}
     return [

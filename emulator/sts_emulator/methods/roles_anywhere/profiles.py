@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from sts_emulator.accounts.documents import AnywhereProfile
-from sts_emulator.methods.roles_anywhere import aliases, mappings, tagging
+from sts_emulator.methods.roles_anywhere import aliases, alike, mappings, tagging
 from sts_emulator.methods.roles_anywhere import kinds as nouns
 from sts_emulator.methods.roles_anywhere.kinds import PROFILE, invalid
 from sts_emulator.policy.arns import parse_arn
@@ -14,7 +14,7 @@ from sts_emulator.policy.deciding.document import MalformedPolicy
 from sts_emulator.policy.saving.validate import validate
 from sts_emulator.vending.authorize import access_denied, authorize
 from sts_emulator.vending.context import Context
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 DEFAULT_DURATION: Final = 3600
 SERVICE: Final = "rolesanywhere.amazonaws.com"
@@ -35,7 +35,7 @@ def create_profile(
     acceptRoleSessionName: bool = False,
     aliasName: str | None = None,
     tipConfiguration: Mapping[str, str] | None = None,
-) -> Mapping[str, Any]:
+) -> Result:
     """List the roles that certificates may become. Without `enabled` the profile begins disabled.
 
     Source: docs/aws/roles-anywhere.md, "Control plane".
@@ -59,19 +59,6 @@ def create_profile(
     return {"profile": detail(nouns.create(ctx, PROFILE, name, own, enabled=enabled))}
 
 
-@operation("rolesanywhere", "GetProfile")
-def get_profile(ctx: Context, *, profileId: str) -> Mapping[str, Any]:
-    return {"profile": detail(nouns.reach(ctx, "GetProfile", PROFILE, profileId))}
-
-
-@operation("rolesanywhere", "ListProfiles")
-def list_profiles(ctx: Context, *, nextToken: str = "", pageSize: int | None = None) -> Mapping[str, Any]:
-    """The account's profiles in this region."""
-    nouns.permit(ctx, "ListProfiles")
-    profiles, rest = nouns.page(ctx, PROFILE, nextToken, pageSize)
-    return {"profiles": [detail(profile) for profile in profiles], **rest}
-
-
 @operation("rolesanywhere", "UpdateProfile")
 def update_profile(
     ctx: Context,
@@ -85,52 +72,30 @@ def update_profile(
     acceptRoleSessionName: bool | None = None,
     aliasName: str | None = None,
     tipConfiguration: Mapping[str, str] | None = None,
-) -> Mapping[str, Any]:
+) -> Result:
     """Change what the request has; what it leaves out stays. TIP settings are replaced as a whole."""
     before = nouns.reach(ctx, "UpdateProfile", PROFILE, profileId)
     _pass_roles(ctx, roleArns or ())
-    members = nouns.given(
-        {
-            "name": name,
-            "session_policy": None if sessionPolicy is None else _checked_policy(sessionPolicy),
-            "roles": None if roleArns is None else list(roleArns),
-            "policy_arns": None if managedPolicyArns is None else list(managedPolicyArns),
-            "duration": durationSeconds,
-            "accept_name": acceptRoleSessionName,
-            "tip": None if tipConfiguration is None else dict(tipConfiguration),
-        }
+    return alike.updated(
+        ctx,
+        PROFILE,
+        before,
+        aliasName,
+        detail,
+        name=name,
+        session_policy=None if sessionPolicy is None else _checked_policy(sessionPolicy),
+        roles=None if roleArns is None else list(roleArns),
+        policy_arns=None if managedPolicyArns is None else list(managedPolicyArns),
+        duration=durationSeconds,
+        accept_name=acceptRoleSessionName,
+        tip=None if tipConfiguration is None else dict(tipConfiguration),
     )
-    members.update(aliases.claimed(ctx, PROFILE, aliasName, before))
-    after = nouns.change(ctx, PROFILE, before, **members)
-    return {"profile": {**detail(after), **aliases.previous(before, after)}}
-
-
-@operation("rolesanywhere", "DeleteProfile")
-def delete_profile(ctx: Context, *, profileId: str) -> Mapping[str, Any]:
-    """Delete a profile; the answer shows what was deleted."""
-    gone = nouns.reach(ctx, "DeleteProfile", PROFILE, profileId)
-    ctx.world.take(PROFILE.kind, nouns.key(gone))
-    return {"profile": detail(gone)}
-
-
-@operation("rolesanywhere", "EnableProfile")
-def enable_profile(ctx: Context, *, profileId: str) -> Mapping[str, Any]:
-    """Let the profile be used for sessions."""
-    profile = nouns.reach(ctx, "EnableProfile", PROFILE, profileId)
-    return {"profile": detail(nouns.change(ctx, PROFILE, profile, enabled=True))}
-
-
-@operation("rolesanywhere", "DisableProfile")
-def disable_profile(ctx: Context, *, profileId: str) -> Mapping[str, Any]:
-    """Refuse sessions through this profile from the next call on."""
-    profile = nouns.reach(ctx, "DisableProfile", PROFILE, profileId)
-    return {"profile": detail(nouns.change(ctx, PROFILE, profile, enabled=False))}
 
 
 @operation("rolesanywhere", "PutAttributeMapping")
 def put_attribute_mapping(
     ctx: Context, *, profileId: str, certificateField: str, mappingRules: Sequence[Mapping[str, str]]
-) -> Mapping[str, Any]:
+) -> Result:
     """Add rules that make session tags of a field of the certificate."""
     profile = nouns.reach(ctx, "PutAttributeMapping", PROFILE, profileId)
     specifiers = [rule["specifier"] for rule in mappingRules]
@@ -141,17 +106,17 @@ def put_attribute_mapping(
 @operation("rolesanywhere", "DeleteAttributeMapping")
 def delete_attribute_mapping(
     ctx: Context, *, profileId: str, certificateField: str, specifiers: Sequence[str] | None = None
-) -> Mapping[str, Any]:
+) -> Result:
     """Delete rules of a field; without specifiers, all of them."""
     profile = nouns.reach(ctx, "DeleteAttributeMapping", PROFILE, profileId)
     changed = mappings.removed(profile["mappings"], certificateField, specifiers)
     return {"profile": detail(nouns.change(ctx, PROFILE, profile, mappings=changed))}
 
 
-def detail(profile: AnywhereProfile) -> dict[str, Any]:
+def detail(profile: AnywhereProfile) -> Result:
     """The ProfileDetail structure."""
     shown: dict[str, Any] = {
-        **nouns.shown(profile, PROFILE, "profile"),
+        **nouns.shown(profile, PROFILE),
         "createdBy": profile["created_by"],
         "requireInstanceProperties": profile["require_properties"],
         "roleArns": profile["roles"],
@@ -186,3 +151,6 @@ def _checked_policy(text: str) -> str:
         except MalformedPolicy as bad:
             raise invalid(f"Invalid session policy: {bad.message}") from None
     return text
+
+
+alike.declare(PROFILE, detail)

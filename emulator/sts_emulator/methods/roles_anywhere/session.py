@@ -8,7 +8,7 @@ too.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from sts_emulator.accounts import resources
 from sts_emulator.accounts.documents import AnywhereProfile, TrustAnchor
@@ -33,7 +33,7 @@ from sts_emulator.vending.authorize import access_denied
 from sts_emulator.vending.context import Context
 from sts_emulator.vending.origin import Origin
 from sts_emulator.vending.services import service_keys
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -62,8 +62,8 @@ async def create_session(
     durationSeconds: int | None = None,
     roleSessionName: str = "",
     instanceProperties: Mapping[str, str] | None = None,
-    **_deprecated: Any,
-) -> Mapping[str, Any]:
+    **_deprecated: object,
+) -> Result:
     """Vend a session of the role to whoever holds the key of a certificate that the trust anchor vouches for."""
     signer = _signer(ctx)
     ctx.region = signer.region
@@ -201,7 +201,7 @@ def _refused(ctx: Context, words: str, reason: str) -> AwsError:
     return access_denied(words)
 
 
-def _shown(vended: Vended, role_arn: str, subject_arn: str) -> dict[str, Any]:
+def _shown(vended: Vended, role_arn: str, subject_arn: str) -> Result:
     credentials = vended.credentials
     return {
         "credentialSet": [

@@ -7,7 +7,7 @@ mismatch, also one of the clock, with the same two words; the event has the reas
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from sts_emulator.core import clock
 from sts_emulator.core.errors import AwsError
@@ -103,7 +103,7 @@ def _verify(request: Request, signed: Signed, certificate: x509.Certificate) -> 
     raise ForgedError("the signature is over other bytes, or by another key")
 
 
-def _verify_with(key: Any, algorithm: str, signature: bytes, text: bytes) -> None:
+def _verify_with(key: object, algorithm: str, signature: bytes, text: bytes) -> None:
     """Verify one signature. Raises InvalidSignature; ForgedError when the algorithm is not the key's."""
     from cryptography.hazmat.primitives.asymmetric import ec, mldsa, padding, rsa
     from cryptography.hazmat.primitives.hashes import SHA256

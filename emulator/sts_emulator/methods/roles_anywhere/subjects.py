@@ -16,7 +16,7 @@ from sts_emulator.methods.roles_anywhere import certificates
 from sts_emulator.methods.roles_anywhere import kinds as nouns
 from sts_emulator.methods.roles_anywhere.kinds import SUBJECT
 from sts_emulator.vending.context import Context
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -26,11 +26,10 @@ KEPT: Final = 50
 
 
 @operation("rolesanywhere", "GetSubject")
-def get_subject(ctx: Context, *, subjectId: str) -> Mapping[str, Any]:
+def get_subject(ctx: Context, *, subjectId: str) -> Result:
     """One subject with what it showed."""
     subject = nouns.reach(ctx, "GetSubject", SUBJECT, subjectId)
-    shown = _summary(ctx, subject)
-    shown["credentials"] = [
+    credentials = [
         {
             "seenAt": credential["seen"],
             "serialNumber": credential["serial"],
@@ -41,15 +40,15 @@ def get_subject(ctx: Context, *, subjectId: str) -> Mapping[str, Any]:
         }
         for credential in subject["credentials"]
     ]
-    shown["instanceProperties"] = [
+    instances = [
         {"seenAt": instance["seen"], "properties": instance["properties"], "failed": instance["failed"]}
         for instance in subject["instances"]
     ]
-    return {"subject": shown}
+    return {"subject": {**_summary(ctx, subject), "credentials": credentials, "instanceProperties": instances}}
 
 
 @operation("rolesanywhere", "ListSubjects")
-def list_subjects(ctx: Context, *, nextToken: str = "", pageSize: int | None = None) -> Mapping[str, Any]:
+def list_subjects(ctx: Context, *, nextToken: str = "", pageSize: int | None = None) -> Result:
     """The account's subjects in this region."""
     nouns.permit(ctx, "ListSubjects")
     subjects, rest = nouns.page(ctx, SUBJECT, nextToken, pageSize)
@@ -122,7 +121,7 @@ def _told(body: Subject, shown: dict[str, Any], instance: dict[str, Any], now: f
     }
 
 
-def _is_news(subject: Subject, shown: Mapping[str, Any], instance: Mapping[str, Any]) -> bool:
+def _is_news(subject: Subject, shown: Mapping[str, object], instance: Mapping[str, object]) -> bool:
     known = any(
         credential["pem"] == shown["pem"] and credential["failed"] == shown["failed"]
         for credential in subject["credentials"]
@@ -135,9 +134,9 @@ def _is_news(subject: Subject, shown: Mapping[str, Any], instance: Mapping[str, 
     )
 
 
-def _summary(ctx: Context, subject: Subject) -> dict[str, Any]:
+def _summary(ctx: Context, subject: Subject) -> Result:
     return {
-        **nouns.shown(subject, SUBJECT, "subject"),
+        **nouns.shown(subject, SUBJECT),
         "x509Subject": subject["subject"],
         "lastSeenAt": ctx.world.touched(SUBJECT.kind, nouns.key(subject)) or subject["seen"],
     }

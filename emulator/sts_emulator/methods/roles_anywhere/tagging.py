@@ -11,7 +11,7 @@ from sts_emulator.core.errors import AwsError
 from sts_emulator.methods.roles_anywhere.kinds import NOUNS, AnyNoun, change, invalid, permit
 from sts_emulator.vending.context import Context
 from sts_emulator.vending.tags import tag_keys
-from sts_emulator.wire.dispatch import operation
+from sts_emulator.wire.dispatch import Result, operation
 
 TAGGING = Tagging(
     invalid,
@@ -37,7 +37,7 @@ def new(ctx: Context, pairs: Pairs | None) -> tuple[dict[str, str], dict[str, tu
 
 
 @operation("rolesanywhere", "TagResource")
-def tag_resource(ctx: Context, *, resourceArn: str, tags: Pairs) -> Mapping[str, Any]:
+def tag_resource(ctx: Context, *, resourceArn: str, tags: Pairs) -> Result:
     """Add tags to a resource, or change their values."""
     added = TAGGING.checked(tags)
     noun, thing = _reach(ctx, "TagResource", resourceArn, tag_keys(added))
@@ -46,7 +46,7 @@ def tag_resource(ctx: Context, *, resourceArn: str, tags: Pairs) -> Mapping[str,
 
 
 @operation("rolesanywhere", "UntagResource")
-def untag_resource(ctx: Context, *, resourceArn: str, tagKeys: Iterable[str]) -> Mapping[str, Any]:
+def untag_resource(ctx: Context, *, resourceArn: str, tagKeys: Iterable[str]) -> Result:
     """Remove tags; keys that are not there are ignored."""
     gone = set(tagKeys)
     noun, thing = _reach(ctx, "UntagResource", resourceArn, {"aws:tagkeys": tuple(sorted(gone))} if gone else {})
@@ -55,7 +55,7 @@ def untag_resource(ctx: Context, *, resourceArn: str, tagKeys: Iterable[str]) ->
 
 
 @operation("rolesanywhere", "ListTagsForResource")
-def list_tags_for_resource(ctx: Context, *, resourceArn: str) -> Mapping[str, Any]:
+def list_tags_for_resource(ctx: Context, *, resourceArn: str) -> Result:
     """A resource's tags, sorted by key."""
     _, thing = _reach(ctx, "ListTagsForResource", resourceArn, {})
     return {"tags": TAGGING.shown(thing["tags"])}
