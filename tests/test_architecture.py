@@ -176,7 +176,7 @@ def test_every_file_says_what_it_owns_and_none_is_long():
     for path in SOURCES:
         text = path.read_text("utf-8")
         assert ast.get_docstring(parsed(path)), f"{name(path)} has no docstring"
-        assert text.count("\n") <= 900, f"{name(path)} is too long: is there a second noun in it?"
+        assert text.count("\n") <= 600, f"{name(path)} is too long: is there a second noun in it?"
 
 
 def test_no_two_modules_of_tests_share_a_name():

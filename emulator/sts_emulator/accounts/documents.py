@@ -5,7 +5,8 @@ that stands in the table, and a document is the JSON object that was stored. Tim
 world's clock; policy documents are JSON text. A *named* thing is keyed `ACCOUNT/name` in lower case (resources.key_of).
 What is told in a kind's comment is its key and, where it can be found by another name too, its uid.
 
-Kinds that only one file reads and writes may be declared there, in the same way.
+Instances and clusters (compute), Roles Anywhere (anywhere) and directories (directory) have a file of their own, and
+kinds that only one file reads and writes may be declared there, in the same way.
 """
 
 from collections.abc import Mapping
@@ -405,140 +406,6 @@ class UserPoolSignIn(TypedDict):
     """A sign-in at a user pool that still holds; what else it holds is told in idp.user_pools.tokens."""
 
 
-class MetadataOptions(TypedDict):
-    """How an instance's metadata can be had."""
-
-    tokens: str  # optional, required
-    hop_limit: int
-    endpoint: str  # enabled, disabled; and so the others
-    ipv6: str
-    tags: str
-
-
-MetadataDefaults = dict[str, str | int]
-"""What an account says of its new instances' options in a region, as the wire has it."""
-
-
-class ProfileAssociation(TypedDict):
-    """What gives an instance its profile."""
-
-    id: str
-    profile: str  # an ARN
-    profile_id: str
-    since: int
-
-
-class Instance(TypedDict):
-    """An emulated instance."""
-
-    id: str
-    name: str
-    account: str
-    region: str
-    zone: str
-    type: str
-    image: str
-    market: str  # on-demand, spot
-    launched: int
-    state: str  # running, terminated
-    options: MetadataOptions
-    user_data: str  # base64
-    tags: Tags
-    key_name: str
-    association: ProfileAssociation | None
-    metadata: dict[str, str]  # texts by path, that override
-    notices: dict[str, float]  # when, by kind
-    port: int  # of its own listener, 0 for any
-    lifetime: int  # seconds of its credentials
-
-
-class Cluster(TypedDict):
-    """An EKS cluster."""
-
-    name: str
-    account: str
-    region: str
-    arn: str
-    issuer: str  # the URL of its tokens' issuer
-    role: str
-    version: str
-    created: int
-    tags: Tags
-
-
-class PodIdentityAssociation(TypedDict):
-    """What gives a role to the pods of a service account."""
-
-    id: str
-    arn: str
-    account: str
-    region: str
-    cluster: str
-    namespace: str
-    service_account: str
-    role: str
-    target_role: str  # "" for none
-    external_id: str
-    session_tags: bool
-    policy: str
-    created: int
-    modified: int
-    tags: Tags
-
-
-class AnywhereResource(TypedDict):
-    """What every resource of IAM Roles Anywhere has."""
-
-    id: str
-    arn: str
-    account: str
-    region: str
-    name: NotRequired[str]
-    enabled: bool
-    created: float
-    updated: float
-    tags: Tags
-    alias: NotRequired[str]  # "" once it was taken away
-
-
-class TrustAnchor(AnywhereResource):
-    """Which certificate authority an account trusts."""
-
-    source: dict[str, str]  # type, and pem or pca: the ARN of a Private CA
-    crl_dp: bool
-    notifications: dict[str, Any]  # settings by event
-
-
-class AnywhereProfile(AnywhereResource):
-    """Which roles certificates may become, and within what."""
-
-    created_by: str
-    roles: list[str]  # ARNs
-    session_policy: str
-    policy_arns: list[str]
-    duration: int
-    accept_name: bool
-    require_properties: bool
-    mappings: dict[str, list[str]]  # specifiers by certificate field
-    tip: dict[str, str]  # tipConfiguration, as the wire has it
-
-
-class Crl(AnywhereResource):
-    """A revocation list of a trust anchor."""
-
-    anchor: str  # its ARN
-    data: str  # what was imported, in base64
-
-
-class Subject(AnywhereResource):
-    """A distinguished name that authenticated, with what it showed; the latest last."""
-
-    subject: str
-    seen: float
-    credentials: list[dict[str, Any]]  # serial, issuer, pem, seen, failed
-    instances: list[dict[str, Any]]  # properties, seen, failed
-
-
 class IdentityPool(TypedDict):
     """An identity pool of Cognito; members with the wire's names hold what the wire had."""
 
@@ -600,15 +467,6 @@ FIDO_DEVICE: Kind[FidoDevice] = Kind("fido-device")  # key: `ACCOUNT/ARN`, uid: 
 ORGANIZATION: Kind[Organization] = Kind("organization")  # key: `organization`: one at most
 PRIVATE_CA: Kind[PrivateCa] = Kind("private-ca")  # key: ARN, uid: id
 IMPORT: Kind[Import] = Kind("import")  # key: file
-INSTANCE: Kind[Instance] = Kind("instance")  # key: its id
-METADATA_DEFAULTS: Kind[MetadataDefaults] = Kind("metadata-defaults")  # key: account/region
-CLUSTER: Kind[Cluster] = Kind("eks-cluster")  # key: `ACCOUNT/REGION/name`, uid: ARN
-ASSOCIATION: Kind[PodIdentityAssociation] = Kind("pod-identity-association")  # key: `…/cluster/a-…`, uid: ARN
-# Of Roles Anywhere. Key: `ACCOUNT/REGION/id`, uid: ARN
-TRUST_ANCHOR: Kind[TrustAnchor] = Kind("trust-anchor")
-ANYWHERE_PROFILE: Kind[AnywhereProfile] = Kind("roles-anywhere-profile")
-CRL: Kind[Crl] = Kind("crl")
-SUBJECT: Kind[Subject] = Kind("x509-subject")
 IDENTITY_POOL: Kind[IdentityPool] = Kind("identity-pool")  # key: `ACCOUNT/REGION/id`, uid: its id
 POOL_IDENTITY: Kind[PoolIdentity] = Kind("pool-identity")  # key: `POOL/id`, uid: its id
 POOL_LOGIN: Kind[PoolLogin] = Kind("pool-login")  # key: `POOL/digest of provider and subject`

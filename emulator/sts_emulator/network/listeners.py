@@ -10,7 +10,7 @@ import ssl
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, Final, Literal, TypeVar
 
-from sts_emulator.accounts import documents
+from sts_emulator.accounts import compute
 from sts_emulator.core.store import UnavailableError
 from sts_emulator.policy.values import dataclass
 from sts_emulator.serving.answers import TRANSPORT
@@ -123,7 +123,7 @@ class Listeners:
             Asked("imds", name, instance["id"], instance["port"])
             for name in self._server.worlds.names()
             if (world := self._server.worlds.get(name)) is not None
-            for instance in world.page(documents.INSTANCE)
+            for instance in world.page(compute.INSTANCE)
             if instance["port"] and instance["state"] == "running"
         ]
         opened = []
@@ -188,7 +188,7 @@ class Listeners:
             return False
         if asked.kind != "imds":
             return True
-        instance = world.get(documents.INSTANCE, asked.workload)
+        instance = world.get(compute.INSTANCE, asked.workload)
         return instance is not None and instance["state"] == "running"
 
     async def _listen(self, asked: Asked) -> Listener:

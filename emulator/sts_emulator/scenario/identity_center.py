@@ -288,7 +288,8 @@ class _Sown:
         """Made, or brought to what is wanted but for its URL, which stays (as on AWS)."""
         paths = {"ClaimAttributePath": wanted.claim, "IdentityStoreAttributePath": wanted.attribute}
         issuers = self._world.page(directory.TRUSTED_ISSUER)
-        known = next((it for it in issuers if (it["instance"], it["name"]) == (self._instance["id"], name)), None)
+        mine = (issuer for issuer in issuers if issuer["instance"] == self._instance["id"])
+        known = next((issuer for issuer in mine if issuer["name"] == name), None)
         with self._seed.blame(wanted.where, f"trusted token issuer `{name}`"):
             if known is None:
                 made = {"IssuerUrl": wanted.url, **paths, "JwksRetrievalOption": "OPEN_ID_DISCOVERY"}

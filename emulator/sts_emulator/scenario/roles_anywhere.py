@@ -8,7 +8,7 @@ from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sts_emulator.accounts import documents, resources
+from sts_emulator.accounts import anywhere, documents, resources
 from sts_emulator.core.world import World
 from sts_emulator.methods.roles_anywhere import kinds as nouns
 from sts_emulator.methods.roles_anywhere.kinds import CRL, PROFILE, TRUST_ANCHOR, Noun, Resource
@@ -146,7 +146,7 @@ def _create_anchors(seed: Seed, declared: Mapping[str, TrustAnchor]) -> None:
                 _set_crl(seed, stored, called, data)
 
 
-def _source(seed: Seed, anchor: TrustAnchor, stored: documents.TrustAnchor | None) -> JsonObject:
+def _source(seed: Seed, anchor: TrustAnchor, stored: anywhere.TrustAnchor | None) -> JsonObject:
     if (anchor.certificates is None) is not bool(anchor.private_ca):
         raise ScenarioError.at(anchor.where, "a trust anchor needs either `certificates` or a `private_ca`")
     if anchor.certificates is not None:
@@ -163,7 +163,7 @@ def _source(seed: Seed, anchor: TrustAnchor, stored: documents.TrustAnchor | Non
     return {"sourceType": "AWS_ACM_PCA", "sourceData": {"acmPcaArn": arn}}
 
 
-def _set_crl(seed: Seed, anchor: documents.TrustAnchor, name: str, data: str) -> None:
+def _set_crl(seed: Seed, anchor: anywhere.TrustAnchor, name: str, data: str) -> None:
     mine = (crl for crl in _listed(seed, CRL) if crl["anchor"] == anchor["arn"] and crl["name"] == name)
     stored, given = next(mine, None), {"crlData": data.encode()}
     if stored is not None:
@@ -193,7 +193,7 @@ def _connect_profiles(seed: Seed, declared: Mapping[str, Profile]) -> None:
             _set_mappings(seed, stored, profile.mappings)
 
 
-def _set_mappings(seed: Seed, profile: documents.AnywhereProfile, wanted: Mapping[str, tuple[str, ...]] | None) -> None:
+def _set_mappings(seed: Seed, profile: anywhere.AnywhereProfile, wanted: Mapping[str, tuple[str, ...]] | None) -> None:
     if wanted is None:
         return
     for certificate_field in {*profile["mappings"], *wanted}:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import field
 from typing import Any
 
-from sts_emulator.accounts import documents, resources
+from sts_emulator.accounts import compute, documents, resources
 from sts_emulator.methods.instance_profile import clusters, delivery, ecs, functions, instances
 from sts_emulator.policy.values import dataclass
 from sts_emulator.scenario.policies import Policy
@@ -217,7 +217,7 @@ def _connect_clusters(seed: Seed, declared: Mapping[str, Cluster]) -> None:
                 _associate(seed, stored, who, pod)
 
 
-def _ensure_cluster(seed: Seed, name: str, cluster: Cluster) -> documents.Cluster:
+def _ensure_cluster(seed: Seed, name: str, cluster: Cluster) -> compute.Cluster:
     from sts_emulator.idp import oidc
 
     region = seed.server.settings.region
@@ -236,7 +236,7 @@ def _ensure_cluster(seed: Seed, name: str, cluster: Cluster) -> documents.Cluste
     return seed.world.update(clusters.CLUSTER, key, lambda body: {**body, "issuer": issuer})
 
 
-def _associate(seed: Seed, cluster: documents.Cluster, who: str, pod: PodRole) -> None:
+def _associate(seed: Seed, cluster: compute.Cluster, who: str, pod: PodRole) -> None:
     namespace, slash, service_account = who.partition("/")
     if not slash or not namespace or not service_account:
         raise ScenarioError.at(pod.where, f"pods are called NAMESPACE/SERVICE-ACCOUNT, got `{who[:60]}`")

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
-from sts_emulator.accounts import directory, documents, resources
+from sts_emulator.accounts import anywhere, compute, directory, documents, resources
 from sts_emulator.analysis import descriptions
 from sts_emulator.analysis.estate import Estate
 from sts_emulator.analysis.graph import STYLE, draw
@@ -160,7 +160,7 @@ def _kinds(visit: Visit, account: str) -> Iterator[tuple[str, list[tuple[str, st
         ("Instance profiles", documents.INSTANCE_PROFILE),
         ("OIDC providers", documents.OIDC_PROVIDER),
         ("SAML providers", documents.SAML_PROVIDER),
-        ("EKS clusters", documents.CLUSTER),
+        ("EKS clusters", compute.CLUSTER),
     )
     for title, kind in named:
         stored: list[Mapping[str, Any]] = list(world.page(kind, f"{account}/", limit=SHOWN))
@@ -170,11 +170,11 @@ def _kinds(visit: Visit, account: str) -> Iterator[tuple[str, list[tuple[str, st
                 [(str(thing.get("name") or thing.get("url") or ""), str(thing.get("arn", ""))) for thing in stored],
             )
     owned: tuple[tuple[str, Any], ...] = (
-        ("Trust anchors", documents.TRUST_ANCHOR),
-        ("Roles Anywhere profiles", documents.ANYWHERE_PROFILE),
+        ("Trust anchors", anywhere.TRUST_ANCHOR),
+        ("Roles Anywhere profiles", anywhere.ANYWHERE_PROFILE),
         ("Identity pools", documents.IDENTITY_POOL),
         ("User pools", kinds.POOL),
-        ("EC2 instances", documents.INSTANCE),
+        ("EC2 instances", compute.INSTANCE),
     )
     for title, kind in owned:
         stored = [thing for thing in world.page(kind) if thing.get("account") == account][:SHOWN]

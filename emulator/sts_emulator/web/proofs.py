@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from sts_emulator.core import clock
 from sts_emulator.core.errors import AwsError
 from sts_emulator.policy.values import dataclass
 from sts_emulator.vending.context import Exchange, Server
@@ -89,8 +90,6 @@ def _json(text: str) -> Any:
 
 
 def _rows(told: Mapping[str, Any]) -> dict[str, str]:
-    from sts_emulator.core import clock
-
     rows = {}
     for name, value in told.items():
         shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
@@ -125,8 +124,8 @@ def certificate_part(certificate: x509.Certificate) -> Part:
             "subject": certificate.subject.rfc4514_string(),
             "issuer": certificate.issuer.rfc4514_string(),
             "serial number": str(certificate.serial_number),
-            "not before": certificate.not_valid_before_utc.isoformat(),
-            "not after": certificate.not_valid_after_utc.isoformat(),
+            "not before": clock.iso(certificate.not_valid_before_utc.timestamp()),
+            "not after": clock.iso(certificate.not_valid_after_utc.timestamp()),
             **{_name(extension.oid): _said(extension.value) for extension in certificate.extensions},
         },
     )

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Final
 
-from sts_emulator.accounts import directory, documents
+from sts_emulator.accounts import anywhere, directory, documents
 from sts_emulator.analysis.estate import Estate
 from sts_emulator.core.errors import AwsError
 from sts_emulator.idp import certificates, private_ca
@@ -224,8 +224,8 @@ def _page(visit: Visit, *, wrong: str = "", made: Mapping[str, Any] | None = Non
         options={name: one_click.lines(PRESETS[preset].options) for name, preset in issuers.items()},
         idps=[(idp["name"], sorted(idp["users"])) for idp in world.page(documents.SAML_IDP)],
         authorities=[authority["arn"] for authority in world.page(documents.PRIVATE_CA)],
-        anchors=list(map(_named, world.page(documents.TRUST_ANCHOR, limit=SHOWN))),
-        profiles=list(map(_named, world.page(documents.ANYWHERE_PROFILE, limit=SHOWN))),
+        anchors=list(map(_named, world.page(anywhere.TRUST_ANCHOR, limit=SHOWN))),
+        profiles=list(map(_named, world.page(anywhere.ANYWHERE_PROFILE, limit=SHOWN))),
         pool_users=[
             (pool["name"], f"{pool['id']}/{user['username']}", user["username"])
             for pool in world.page(kinds.POOL)

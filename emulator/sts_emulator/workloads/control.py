@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Response
 from pydantic import Field
 
-from sts_emulator.accounts import documents
+from sts_emulator.accounts import compute
 from sts_emulator.console.dependencies import REFUSALS, Beside, Strict, TheServer, TheWorld
 from sts_emulator.network.listeners import Asked, Kind, Listener, ListenerError, Listeners
 from sts_emulator.pages import tokens
@@ -143,9 +143,7 @@ async def put_notice(world: TheWorld, identifier: str, notice: Notice) -> dict[s
     if instance is None:
         raise HTTPException(404, f"no instance `{identifier}`")
     at = int(world.now())
-    world.update(
-        documents.INSTANCE, instance["id"], lambda old: {**old, "notices": {**old["notices"], notice.kind: at}}
-    )
+    world.update(compute.INSTANCE, instance["id"], lambda old: {**old, "notices": {**old["notices"], notice.kind: at}})
     return {"instance": instance["id"], "kind": notice.kind, "at": at}
 
 
@@ -155,7 +153,7 @@ async def delete_notices(world: TheWorld, identifier: str) -> Response:
     instance = launch.find_instance(world, identifier)
     if instance is None:
         raise HTTPException(404, f"no instance `{identifier}`")
-    world.update(documents.INSTANCE, instance["id"], lambda old: {**old, "notices": {}})
+    world.update(compute.INSTANCE, instance["id"], lambda old: {**old, "notices": {}})
     return Response(status_code=204)
 
 

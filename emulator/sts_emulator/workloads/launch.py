@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import field
 from typing import Any, Final, Literal
 
-from sts_emulator.accounts import documents, resources
+from sts_emulator.accounts import compute, documents, resources
 from sts_emulator.core import store
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.spelling import meant
@@ -119,7 +119,7 @@ def stop(world: World, kind: Kind, identifier: str) -> bool:
     return bool(stopped)
 
 
-def find_instance(world: World, text: str) -> documents.Instance | None:
+def find_instance(world: World, text: str) -> compute.Instance | None:
     """The running instance of that id or name, or None."""
     instance = instances.running(world, text)
     return instance or _named(world, instances.KIND, text)
@@ -168,7 +168,7 @@ def listing(world: World) -> list[dict[str, Any]]:
 def _start_instance(server: Server, world: World, wanted: Wanted) -> Started:
     instance = find_instance(world, wanted.name) if wanted.name else None
     if wanted.name and instance is None:
-        near = _meant(world, documents.INSTANCE, wanted.name)
+        near = _meant(world, compute.INSTANCE, wanted.name)
         raise LaunchError(f"no instance `{wanted.name}` runs in world `{world.name}`{near}")
     if instance is not None:
         return Started("ec2", instance["id"], instance["region"], {}, listens=("imds",))
@@ -284,7 +284,7 @@ def _start_pod(server: Server, world: World, wanted: Wanted) -> Started:
     )
 
 
-def _association(world: World, wanted: Wanted) -> documents.PodIdentityAssociation | None:
+def _association(world: World, wanted: Wanted) -> compute.PodIdentityAssociation | None:
     if not wanted.name:
         return None
     for association in world.page(clusters.ASSOCIATION):
@@ -297,7 +297,7 @@ def _association(world: World, wanted: Wanted) -> documents.PodIdentityAssociati
     raise LaunchError(f"no pod identity association `{wanted.name}` in world `{world.name}`")
 
 
-def _associate(server: Server, world: World, wanted: Wanted) -> documents.PodIdentityAssociation:
+def _associate(server: Server, world: World, wanted: Wanted) -> compute.PodIdentityAssociation:
     role = _role(world, wanted)
     account, region = role["account"], server.settings.region
     name = str(wanted.options.get("cluster", LAB_CLUSTER))

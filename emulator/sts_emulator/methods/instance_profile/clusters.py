@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 from typing import Final
 
-from sts_emulator.accounts import documents
-from sts_emulator.accounts.documents import Cluster, PodIdentityAssociation
+from sts_emulator.accounts import compute
+from sts_emulator.accounts.compute import Cluster, PodIdentityAssociation
 from sts_emulator.core.world import World
 
-CLUSTER: Final = documents.CLUSTER
-ASSOCIATION: Final = documents.ASSOCIATION
+CLUSTER: Final = compute.CLUSTER
+ASSOCIATION: Final = compute.ASSOCIATION
 
 
 def key_of(account: str, region: str, *parts: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sts_emulator.accounts import documents
-from sts_emulator.accounts.documents import Instance
+from sts_emulator.accounts.compute import Instance
 from sts_emulator.control_plane.reach import own, resource_tag_keys
 from sts_emulator.core.errors import AwsError
 from sts_emulator.methods.instance_profile import instances, metadata_defaults

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from sts_emulator.accounts import resources
-from sts_emulator.accounts.documents import Cluster, PodIdentityAssociation, Role
+from sts_emulator.accounts.compute import Cluster, PodIdentityAssociation
+from sts_emulator.accounts.documents import Role
 from sts_emulator.control_plane.listing import Listing
 from sts_emulator.control_plane.reach import reached
 from sts_emulator.core.errors import AwsError

@@ -7,7 +7,7 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, TypedDict
 
-from sts_emulator.accounts.documents import Instance
+from sts_emulator.accounts.compute import Instance
 from sts_emulator.core import clock, rsa_keys
 from sts_emulator.core.store import AlreadyExistsError, Kind
 from sts_emulator.core.world import World

@@ -11,7 +11,7 @@ import os
 import struct
 from typing import Final
 
-from sts_emulator.accounts.documents import Instance
+from sts_emulator.accounts.compute import Instance
 from sts_emulator.core.clock import http_date
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import Final
 
-from sts_emulator.accounts.documents import Instance, ProfileAssociation
+from sts_emulator.accounts.compute import Instance, ProfileAssociation
 from sts_emulator.core import clock, names
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World

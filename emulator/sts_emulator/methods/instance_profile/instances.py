@@ -8,15 +8,15 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final, cast
 
-from sts_emulator.accounts import documents, resources
-from sts_emulator.accounts.documents import Instance, ProfileAssociation
+from sts_emulator.accounts import compute, documents, resources
+from sts_emulator.accounts.compute import Instance, ProfileAssociation
 from sts_emulator.core import names
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.methods.instance_profile.delivery import LIFETIME
 from sts_emulator.policy.values import dataclass
 
-KIND: Final = documents.INSTANCE
+KIND: Final = compute.INSTANCE
 INSTANCE_ID: Final = re.compile(r"i-(?:[0-9a-f]{8}|[0-9a-f]{17})")
 
 OPTIONS: Final[Mapping[str, Any]] = {

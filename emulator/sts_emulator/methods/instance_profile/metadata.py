@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from sts_emulator.accounts.documents import Instance
+from sts_emulator.accounts.compute import Instance
 from sts_emulator.core import clock
 from sts_emulator.core.world import World
 from sts_emulator.methods.instance_profile import identity_document, instance_credentials

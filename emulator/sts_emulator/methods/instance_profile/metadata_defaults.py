@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from sts_emulator.accounts import documents
+from sts_emulator.accounts import compute
 from sts_emulator.core.errors import AwsError
 from sts_emulator.vending.authorize import authorize
 from sts_emulator.vending.context import Context
@@ -42,7 +42,7 @@ def modify_instance_metadata_defaults(ctx: Context, *, DryRun: bool = False, **s
         raise AwsError("DryRunOperation", "Request would have succeeded, but DryRun flag is set.", status=412)
     merged = {**_stored(ctx), **settings}
     kept = {name: value for name, value in merged.items() if value not in _NO_PREFERENCE}
-    ctx.world.put(documents.METADATA_DEFAULTS, _key(ctx), kept)
+    ctx.world.put(compute.METADATA_DEFAULTS, _key(ctx), kept)
     return {"Return": True}
 
 
@@ -78,8 +78,8 @@ def check_change(ctx: Context, changed: Mapping[str, str | int]) -> None:
         raise AwsError("UnsupportedOperation", _MODIFY)
 
 
-def _stored(ctx: Context) -> documents.MetadataDefaults:
-    return ctx.world.get(documents.METADATA_DEFAULTS, _key(ctx)) or {}
+def _stored(ctx: Context) -> compute.MetadataDefaults:
+    return ctx.world.get(compute.METADATA_DEFAULTS, _key(ctx)) or {}
 
 
 def _key(ctx: Context) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from sts_emulator.accounts import resources
-from sts_emulator.accounts.documents import Cluster, PodIdentityAssociation
+from sts_emulator.accounts.compute import Cluster, PodIdentityAssociation
 from sts_emulator.core import hosts
 from sts_emulator.core.errors import AwsError
 from sts_emulator.methods.instance_profile import clusters, delivery

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sts_emulator.accounts.documents import AnywhereResource
+from sts_emulator.accounts.anywhere import AnywhereResource
 from sts_emulator.methods.roles_anywhere.kinds import Noun, Resource, holder, invalid
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import Result

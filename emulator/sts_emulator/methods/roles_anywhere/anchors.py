@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from sts_emulator.accounts import documents
-from sts_emulator.accounts.documents import TrustAnchor
+from sts_emulator.accounts.anywhere import TrustAnchor
 from sts_emulator.core.world import World
 from sts_emulator.methods.roles_anywhere import aliases, alike, certificates, notifications, tagging
 from sts_emulator.methods.roles_anywhere import kinds as nouns

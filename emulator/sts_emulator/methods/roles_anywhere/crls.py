@@ -6,7 +6,7 @@ import base64
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from sts_emulator.accounts.documents import Crl
+from sts_emulator.accounts.anywhere import Crl
 from sts_emulator.methods.roles_anywhere import aliases, alike, revocation, tagging
 from sts_emulator.methods.roles_anywhere import kinds as nouns
 from sts_emulator.methods.roles_anywhere.kinds import CRL, TRUST_ANCHOR, invalid

@@ -9,8 +9,9 @@ import uuid
 from collections.abc import Mapping
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
-from sts_emulator.accounts import documents
-from sts_emulator.accounts.documents import AnywhereResource, changed
+from sts_emulator.accounts import anywhere
+from sts_emulator.accounts.anywhere import AnywhereResource
+from sts_emulator.accounts.documents import changed
 from sts_emulator.control_plane.listing import Listing
 from sts_emulator.control_plane.reach import own, reached
 from sts_emulator.core import names
@@ -54,10 +55,10 @@ class Noun(Generic[Resource]):
 
 AnyNoun: TypeAlias = Noun[Any]
 
-TRUST_ANCHOR: Final = Noun(documents.TRUST_ANCHOR, "trust-anchor", "Trust anchor", "trustAnchor", 50)
-PROFILE: Final = Noun(documents.ANYWHERE_PROFILE, "profile", "Profile", "profile", 250)
-CRL: Final = Noun(documents.CRL, "crl", "Crl", "crl")
-SUBJECT: Final = Noun(documents.SUBJECT, "subject", "Subject", "subject")
+TRUST_ANCHOR: Final = Noun(anywhere.TRUST_ANCHOR, "trust-anchor", "Trust anchor", "trustAnchor", 50)
+PROFILE: Final = Noun(anywhere.ANYWHERE_PROFILE, "profile", "Profile", "profile", 250)
+CRL: Final = Noun(anywhere.CRL, "crl", "Crl", "crl")
+SUBJECT: Final = Noun(anywhere.SUBJECT, "subject", "Subject", "subject")
 NOUNS: tuple[AnyNoun, ...] = (TRUST_ANCHOR, PROFILE, CRL, SUBJECT)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from sts_emulator.accounts.documents import TrustAnchor
+from sts_emulator.accounts.anywhere import TrustAnchor
 from sts_emulator.methods.roles_anywhere.kinds import invalid
 from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.wire.dispatch import Result

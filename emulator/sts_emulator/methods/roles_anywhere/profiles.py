@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from sts_emulator.accounts.documents import AnywhereProfile
+from sts_emulator.accounts.anywhere import AnywhereProfile
 from sts_emulator.methods.roles_anywhere import aliases, alike, mappings, tagging
 from sts_emulator.methods.roles_anywhere import kinds as nouns
 from sts_emulator.methods.roles_anywhere.kinds import PROFILE, invalid

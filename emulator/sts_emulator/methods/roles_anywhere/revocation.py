@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-from sts_emulator.accounts.documents import TrustAnchor
+from sts_emulator.accounts.anywhere import TrustAnchor
 from sts_emulator.core.world import World
 from sts_emulator.methods.roles_anywhere import certificates, distribution
 from sts_emulator.methods.roles_anywhere import kinds as nouns

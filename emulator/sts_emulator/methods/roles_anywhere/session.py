@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from sts_emulator.accounts import resources
-from sts_emulator.accounts.documents import AnywhereProfile, TrustAnchor
+from sts_emulator.accounts.anywhere import AnywhereProfile, TrustAnchor
+from sts_emulator.core import clock
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.methods.roles_anywhere import (
@@ -89,7 +90,7 @@ def _signer(ctx: Context) -> signature.Signer:
         "serialNumber": certificates.serial(certificate),
         "subject": certificate.subject.rfc4514_string(),
         "issuer": certificate.issuer.rfc4514_string(),
-        "notAfter": certificate.not_valid_after_utc.isoformat(),
+        "notAfter": clock.iso(certificate.not_valid_after_utc.timestamp()),
     }
     return signer
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from sts_emulator.accounts.documents import Subject, TrustAnchor
+from sts_emulator.accounts.anywhere import Subject, TrustAnchor
 from sts_emulator.core.store import AlreadyExistsError
 from sts_emulator.methods.roles_anywhere import certificates
 from sts_emulator.methods.roles_anywhere import kinds as nouns

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from sts_emulator.accounts import documents
+from sts_emulator.accounts import compute
 from sts_emulator.labs.hands import Hands
 from sts_emulator.labs.seen import Seen
 from sts_emulator.policy.json_types import JsonObject
@@ -99,7 +99,7 @@ def door_only(hands: Hands) -> None:
 
 
 def version_two_only(seen: Seen) -> str:
-    options = seen.world.page(documents.INSTANCE)[0]["options"]
+    options = seen.world.page(compute.INSTANCE)[0]["options"]
     if options["tokens"] != "required":
         return "A plain GET to the metadata service of web-1 still gets the credentials."
     return ""
@@ -120,7 +120,7 @@ def stolen_is_useless(seen: Seen) -> str:
 
 
 def server_goes_on(seen: Seen) -> str:
-    if seen.world.page(documents.INSTANCE)[0]["options"]["endpoint"] != "enabled":
+    if seen.world.page(compute.INSTANCE)[0]["options"]["endpoint"] != "enabled":
         return "The metadata service of web-1 is off: the web server has no credentials."
     if not _may(seen, "s3:GetObject", "pictures", "logo.svg"):
         return "Credentials of the role may not read the pictures any more: the web server has stopped."

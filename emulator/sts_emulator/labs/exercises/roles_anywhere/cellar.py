@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from sts_emulator.accounts import documents
+from sts_emulator.accounts import anywhere
 from sts_emulator.core import clock
 from sts_emulator.labs.hands import Hands
 from sts_emulator.labs.seen import Attempt, Seen
@@ -197,7 +197,7 @@ def stolen_is_refused(seen: Seen) -> str:
         )
     if _serial(revoked[-1]) == _serial(last) and not _refused(last):
         return "The stolen certificate was taken again after it had been refused."
-    if not any(crl["enabled"] for crl in seen.world.page(documents.CRL)):
+    if not any(crl["enabled"] for crl in seen.world.page(anywhere.CRL)):
         return "The revocation list is there, but it is switched off."
     return ""
 
@@ -224,7 +224,7 @@ def server_goes_on(seen: Seen) -> str:
 
 
 def _anchors(seen: Seen) -> list[Any]:
-    return list(seen.world.page(documents.TRUST_ANCHOR))
+    return list(seen.world.page(anywhere.TRUST_ANCHOR))
 
 
 def _of_the_server(seen: Seen) -> list[Attempt]:
