@@ -247,6 +247,25 @@ def test_a_template_is_no_scenario_yet(here: Path, capsys: pytest.CaptureFixture
     assert "2 policies: 2 security" in lint(capsys, "infra")[1].splitlines()
 
 
+def test_policies_inside_something_else_are_passed_over(here: Path, capsys: pytest.CaptureFixture[str]):
+    # Given a folder with a policy, and with cases of a test that have policies in them
+    (here / "infra").mkdir()
+    policy(here / "infra", "open.json", Principal={"AWS": "*"})
+    (here / "infra" / "cases.json").write_text(json.dumps({"cases": [{"given": OPEN}]}))
+
+    # When the folder is linted, the cases are passed over, and that is told
+    code, told = lint(capsys, "infra")
+    assert code == 1
+    assert "1 policy: 1 security" in told.splitlines()
+    assert "infra/cases.json: its policies are inside something else, passed over" in told
+
+    # But a policy that cannot be read is not, nor what is no JSON any more
+    (here / "infra" / "bad.json").write_text('{"Statement": [], "Statement": []}')
+    assert lint(capsys, "infra")[0] == 2
+    (here / "infra" / "bad.json").write_text('{"cases": [{"Statement": ]}')
+    assert lint(capsys, "infra")[0] == 2
+
+
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [

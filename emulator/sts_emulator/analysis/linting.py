@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 SUFFIXES: Final = (".yaml", ".yml", ".json", ".template", ".tfstate")
 _WHOLE: Final = b'"RoleDetailList"'
+_OUTERMOST: Final = {"Statement", "planned_values", "Resources", "RoleDetailList"}
+"""Members by which a file is meant to be read here, whatever is wrong with it."""
+
 _PLACEHOLDER = re.compile(rb"\{\{[^{}\n]+\}\}")  # of Jinja, Helm and the like, and of our labs
 _IGNORED = re.compile(r"#\s*sts-emulator:\s*ignore=([a-z0-9,-]+)")
 
@@ -116,7 +119,7 @@ def lint_file(
 
     `estate` says who exists beside: see `whole_accounts`.
     Without `strict` a file that is neither a scenario nor anything to import holds none: a folder may hold others. Nor
-    does a scenario that becomes one only when somebody fills its placeholders.
+    does a scenario that becomes one only when somebody fills its placeholders, nor what has policies deep inside.
 
     Raises:
         ScenarioError: it cannot be used.
@@ -126,9 +129,10 @@ def lint_file(
         try:
             inventory = read_inventory(data, str(path), account, parameters)
         except ScenarioError:
-            if strict or _looks_ours(data):
+            if strict or _is_ours(data):
                 raise
-            return Linted()
+            holds = b'"Statement"' in data
+            return Linted(notes=(f"{path}: its policies are inside something else, passed over",) if holds else ())
         subjects = list(_of_inventory(str(path), inventory))
         inventories = [(str(path), inventory)]
         known = _known(inventory)
@@ -168,8 +172,13 @@ def whole_accounts(paths: Iterable[Path], account: str = "", parameters: Mapping
     return known
 
 
-def _looks_ours(data: bytes) -> bool:
-    return any(word in data for word in (b'"Statement"', b'"planned_values"', b'"Resources"', b'"RoleDetailList"'))
+def _is_ours(data: bytes) -> bool:
+    """Whether a file that cannot be used was to be: by its outermost members, or by any where it is no JSON."""
+    try:
+        outermost = json.loads(data)
+    except (ValueError, RecursionError):
+        return any(f'"{word}"'.encode() in data for word in _OUTERMOST)
+    return isinstance(outermost, dict) and not _OUTERMOST.isdisjoint(outermost)
 
 
 def _is_scenario(data: bytes) -> bool:

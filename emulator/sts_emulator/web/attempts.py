@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -9,7 +10,6 @@ from sts_emulator.catalogue import METHODS
 from sts_emulator.core.events import Event
 from sts_emulator.policy.arns import parse_arn
 from sts_emulator.policy.explaining.traces import LayerTrace, StatementTrace, Tree, tree_of
-from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.policy.layers import words
 from sts_emulator.policy.values import dataclass
 from sts_emulator.vending import questions
@@ -65,19 +65,11 @@ class Attempt:
         return decided(self)
 
     def has(self, text: str) -> bool:
-        """Whether a lower-case text occurs in a name or value anywhere in it, but for the policies that were asked."""
-        values: list[object] = [self.record]
-        while values:
-            value = values.pop()
-            if isinstance(value, dict):
-                if text in " ".join(value).lower():
-                    return True
-                values += [member for name, member in value.items() if name != "policies"]
-            elif isinstance(value, list | tuple):
-                values += value
-            elif text in str(value).lower():
-                return True
-        return False
+        """Whether a lower-case text occurs anywhere in it, but for the policies that were asked."""
+        data = self.record["additionalEventData"]
+        asked = [{**decision, "policies": None} for decision in data["decisions"]]
+        searched = {**self.record, "additionalEventData": {**data, "decisions": asked}}
+        return text in json.dumps(searched, ensure_ascii=False, default=str).lower()
 
 
 def attempt(event: Event) -> Attempt:
@@ -148,7 +140,7 @@ _DECIDED: Final[dict[str, str]] = {}
 """What decided, by attempt: an attempt never changes, and its tree costs more than the rest of its row."""
 
 
-def _remembered(attempt_id: str, kept: JsonObject) -> str:
+def _remembered(attempt_id: str, kept: Mapping[str, Any]) -> str:
     if attempt_id not in _DECIDED:
         if len(_DECIDED) >= REMEMBERED:
             _DECIDED.clear()
