@@ -13,8 +13,11 @@ from sts_emulator.identity.provisioning import CREATION, DELETION, NOT_ASSIGNED,
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import Result, operation
 
-_MEMBERS = {CREATION: "AccountAssignmentCreationStatus", DELETION: "AccountAssignmentDeletionStatus"}
-_LISTS = {CREATION: "AccountAssignmentsCreationStatus", DELETION: "AccountAssignmentsDeletionStatus"}
+_MEMBERS = {
+    CREATION: "AccountAssignmentCreationStatus",
+    DELETION: "AccountAssignmentDeletionStatus",
+    PROVISION: "PermissionSetProvisioningStatus",
+}
 Filter = Mapping[str, str]
 
 
@@ -122,38 +125,30 @@ def _wire(assignment: Assignment) -> Result:
 # -- how requests ended -------------------------------------------------------------------------------------------
 
 
-@operation("sso-admin", "DescribeAccountAssignmentCreationStatus")
-def describe_creation(ctx: Context, *, InstanceArn: str, AccountAssignmentCreationRequestId: str) -> Result:
-    """How a request for an assignment ended."""
-    instance = manage(ctx, InstanceArn)
-    identifier = AccountAssignmentCreationRequestId
-    return {_MEMBERS[CREATION]: provisioning.known_request(ctx, instance, CREATION, identifier)}
+def _declare_statuses(what: str, listed: str) -> None:
+    """Register how requests of a kind ended: one, named by a parameter that each kind calls otherwise, and all."""
+    member = _MEMBERS[what]
+
+    @operation("sso-admin", f"Describe{member}")
+    def describe(ctx: Context, *, InstanceArn: str, **named: str) -> Result:
+        instance, (identifier,) = manage(ctx, InstanceArn), named.values()
+        return {member: provisioning.known_request(ctx, instance, what, identifier)}
+
+    @operation("sso-admin", f"List{member}")
+    def list_(
+        ctx: Context,
+        *,
+        InstanceArn: str,
+        MaxResults: int | None = None,
+        NextToken: str = "",
+        Filter: Filter | None = None,
+    ) -> Result:
+        return provisioning.requests(ctx, manage(ctx, InstanceArn), what, listed, Filter, NextToken, MaxResults)
 
 
-@operation("sso-admin", "DescribeAccountAssignmentDeletionStatus")
-def describe_deletion(ctx: Context, *, InstanceArn: str, AccountAssignmentDeletionRequestId: str) -> Result:
-    """How a request to delete an assignment ended."""
-    instance = manage(ctx, InstanceArn)
-    identifier = AccountAssignmentDeletionRequestId
-    return {_MEMBERS[DELETION]: provisioning.known_request(ctx, instance, DELETION, identifier)}
-
-
-@operation("sso-admin", "ListAccountAssignmentCreationStatus")
-def list_creations(
-    ctx: Context, *, InstanceArn: str, MaxResults: int | None = None, NextToken: str = "", Filter: Filter | None = None
-) -> Result:
-    """All requests for assignments."""
-    instance = manage(ctx, InstanceArn)
-    return provisioning.requests(ctx, instance, CREATION, _LISTS[CREATION], Filter, NextToken, MaxResults)
-
-
-@operation("sso-admin", "ListAccountAssignmentDeletionStatus")
-def list_deletions(
-    ctx: Context, *, InstanceArn: str, MaxResults: int | None = None, NextToken: str = "", Filter: Filter | None = None
-) -> Result:
-    """All requests to delete assignments."""
-    instance = manage(ctx, InstanceArn)
-    return provisioning.requests(ctx, instance, DELETION, _LISTS[DELETION], Filter, NextToken, MaxResults)
+_declare_statuses(CREATION, "AccountAssignmentsCreationStatus")
+_declare_statuses(DELETION, "AccountAssignmentsDeletionStatus")
+_declare_statuses(PROVISION, "PermissionSetsProvisioningStatus")
 
 
 # -- lists --------------------------------------------------------------------------------------------------------
@@ -271,25 +266,7 @@ def provision_permission_set(
     shown = {"AccountId": TargetId, "PermissionSetArn": PermissionSetArn}
     if not TargetId:
         del shown["AccountId"]
-    return {"PermissionSetProvisioningStatus": provisioning.request(ctx, instance, PROVISION, shown, reason)}
-
-
-@operation("sso-admin", "DescribePermissionSetProvisioningStatus")
-def describe_provisioning(ctx: Context, *, InstanceArn: str, ProvisionPermissionSetRequestId: str) -> Result:
-    """How a request to provision ended."""
-    instance = manage(ctx, InstanceArn)
-    made = provisioning.known_request(ctx, instance, PROVISION, ProvisionPermissionSetRequestId)
-    return {"PermissionSetProvisioningStatus": made}
-
-
-@operation("sso-admin", "ListPermissionSetProvisioningStatus")
-def list_provisioning(
-    ctx: Context, *, InstanceArn: str, MaxResults: int | None = None, NextToken: str = "", Filter: Filter | None = None
-) -> Result:
-    """All requests to provision."""
-    instance = manage(ctx, InstanceArn)
-    member = "PermissionSetsProvisioningStatus"
-    return provisioning.requests(ctx, instance, PROVISION, member, Filter, NextToken, MaxResults)
+    return {_MEMBERS[PROVISION]: provisioning.request(ctx, instance, PROVISION, shown, reason)}
 
 
 def _accounts(ctx: Context, permission_set_arn: str) -> list[str]:

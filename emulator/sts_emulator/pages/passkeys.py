@@ -7,15 +7,19 @@ A passkey belongs to the name of a host. Browsers make none for an address (`127
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
-from sts_emulator.accounts.passkeys import Party
+from sts_emulator.accounts.passkeys import NotProvenError, Party
 from sts_emulator.core import hosts
 from sts_emulator.core.errors import AwsError
 from sts_emulator.pages import guard
 from sts_emulator.pages.visit import Visit
+from sts_emulator.vending.context import Context
 
 NAME: Final = "sts-emulator"
+WRONG_PASSKEY: Final = "That passkey could not be verified. Please try again."
 _DEVICE_NAME: Final = re.compile(r"[\w+=,.@-]{1,64}", re.ASCII)
 
 
@@ -36,6 +40,16 @@ def here(visit: Visit) -> Party:
     if site is None:
         raise AwsError("Refused", "There are no passkeys at this address; use this machine's name.", status=403)
     return site
+
+
+@contextmanager
+def refusing(ctx: Context, words: str = WRONG_PASSKEY) -> Iterator[None]:
+    """Tell the visitor less of a passkey that proves nothing than the event does. Raises AwsError: Refused 403."""
+    try:
+        yield
+    except NotProvenError as why:
+        ctx.evidence["refused"] = f"the passkey is refused: {why}"
+        raise AwsError("Refused", words, status=403) from why
 
 
 def device_name(visit: Visit) -> str:

@@ -8,11 +8,12 @@ from typing import Final
 
 from sts_emulator.accounts import documents, passkeys, people
 from sts_emulator.accounts.documents import FidoDevice, MfaDevice, Passkey
-from sts_emulator.accounts.passkeys import NotProvenError, Party
+from sts_emulator.accounts.passkeys import Party
 from sts_emulator.core import names
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.methods.console_login.console_people import TOO_MANY, WRONG
+from sts_emulator.pages.passkeys import refusing
 from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.vending.context import Context
 from sts_emulator.vending.session import Session
@@ -60,11 +61,8 @@ def use_passkey(ctx: Context, party: Party, session: Session, response: str) -> 
     world = ctx.world
     if not people.may_try_password(world, f"{session.account}/{session.id}"):
         raise AwsError("Refused", TOO_MANY, status=429)
-    try:  # by itself: what is refused uses its challenge up, too
+    with refusing(ctx, WRONG):  # by itself: what is refused uses its challenge up, too
         proven = passkeys.prove(world, party, _proof(session), response, passkeys_of(world, session))
-    except NotProvenError as why:
-        ctx.evidence["refused"] = f"the passkey is refused: {why}"
-        raise AwsError("Refused", WRONG, status=403) from why
     owned = fido(world, session)
     device = next(device for device in owned if device["passkey"]["credential"] == proven["credential"])
 
@@ -94,11 +92,8 @@ def add_passkey(ctx: Context, party: Party, session: Session, name: str, respons
     world = ctx.world
     if len(of(world, session)) >= MOST:
         raise AwsError("Refused", f"You have {MOST} devices already; remove one first.")
-    try:
+    with refusing(ctx):
         passkey = passkeys.register(world, party, _registration(session), response, known=passkeys_of(world, session))
-    except NotProvenError as why:
-        ctx.evidence["refused"] = f"the passkey is refused: {why}"
-        raise AwsError("Refused", "That passkey could not be verified. Please try again.", status=403) from why
     device: FidoDevice = {
         "account": session.account,
         "name": name,

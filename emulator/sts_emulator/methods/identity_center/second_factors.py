@@ -8,16 +8,16 @@ from typing import Any, Final
 from sts_emulator.accounts import directory, passkeys, people
 from sts_emulator.accounts.directory import DirectoryUser, MfaMeans
 from sts_emulator.accounts.documents import Passkey
-from sts_emulator.accounts.passkeys import NotProvenError, Party
+from sts_emulator.accounts.passkeys import Party
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.methods.identity_center.passwords import TOO_MANY
+from sts_emulator.pages.passkeys import WRONG_PASSKEY, refusing
 from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.vending.context import Context
 
 MOST: Final = 8  # of a person (IAM Identity Center user guide, "Register an MFA device")
 WRONG_CODE: Final = "That code is not right, or was used. Wait for the next one."
-WRONG_PASSKEY: Final = "That passkey could not be verified. Please try again."
 
 
 def of(person: DirectoryUser) -> list[MfaMeans]:
@@ -59,11 +59,8 @@ def use_passkey(ctx: Context, party: Party, person: DirectoryUser, response: str
     """Prove possession of one of the person's passkeys. Raises AwsError: Refused 403."""
     world = ctx.world
     _check_tries(world, person)
-    try:  # by itself: what is refused uses its challenge up, too
+    with refusing(ctx):  # by itself: what is refused uses its challenge up, too
         proven = passkeys.prove(world, party, _proof(person), response, passkeys_of(person))
-    except NotProvenError as why:
-        ctx.evidence["refused"] = f"the passkey is refused: {why}"
-        raise AwsError("Refused", WRONG_PASSKEY, status=403) from why
 
     def use(stored: DirectoryUser) -> DirectoryUser:
         for means in of(stored):
@@ -85,11 +82,8 @@ def add_passkey(ctx: Context, party: Party, person: DirectoryUser, name: str, re
     """Keep a new passkey. Raises AwsError: Refused 400, 403."""
     world = ctx.world
     _check_room(person)
-    try:
+    with refusing(ctx):
         passkey = passkeys.register(world, party, _registration(person), response, known=passkeys_of(person))
-    except NotProvenError as why:
-        ctx.evidence["refused"] = f"the passkey is refused: {why}"
-        raise AwsError("Refused", WRONG_PASSKEY, status=403) from why
     means: MfaMeans = {
         "id": os.urandom(16).hex(),
         "type": "passkey",

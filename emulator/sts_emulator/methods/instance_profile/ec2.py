@@ -58,14 +58,8 @@ def run_instances(
     if not 1 <= MinCount <= MaxCount <= _MOST:
         message = f"Value ({MaxCount}) for parameter MaxCount is invalid."
         raise AwsError("InvalidParameterValue", message)
-    tags = tag_map(
-        [
-            pair
-            for specification in TagSpecifications
-            if specification.get("ResourceType") == "instance"
-            for pair in specification["Tags"]
-        ]
-    )
+    wanted = [given["Tags"] for given in TagSpecifications if given.get("ResourceType") == "instance"]
+    tags = tag_map([pair for pairs in wanted for pair in pairs])
     if IamInstanceProfile:
         profile = instances.find_profile(ctx.world, account, IamInstanceProfile)
     keys = {
