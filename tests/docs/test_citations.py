@@ -1,4 +1,4 @@
-"""Every source that code, tests and pages name in docs/aws is there, and is named in one way."""
+"""Every page that code, tests and pages name in docs is there, with the heading that is named, and in one way."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-FACTS = ROOT / "docs" / "aws"
-READ = {".py", ".md", ".yaml", ".json"}
-CITATION = re.compile(r'docs/aws/([\w-]+)\.md(?:, ("[^"\\]+"(?:(?:,| and|,? to|, and) "[^"\\]+")*))?')
+READ = {".py", ".md", ".yaml", ".json", ".html", ".js", ".css", ".toml"}
+CITATION = re.compile(r'docs/([\w/-]+)\.md(?:, ("[^"\\]+"(?:(?:,| and|,? to|, and) "[^"\\]+")*))?')
 LINE_END = re.compile(r"\n[ \t]*(?:#:? ?)?")
 FORMER = re.compile(r"facts/[a-z]|facts [§A-E]\d|facts §")
 
@@ -23,7 +22,7 @@ def test_every_heading_that_is_cited_exists() -> None:
 def test_citations_are_found_where_they_stand() -> None:
     cited = {(place, page, heading) for place, page, heading in _citations()}
 
-    assert ("emulator/sts_emulator/iam/paging.py", "iam", "Service constants") in cited
+    assert ("emulator/sts_emulator/iam/paging.py", "aws/iam", "Service constants") in cited
     assert len(cited) > 150
 
 
@@ -47,5 +46,5 @@ def _texts() -> Iterator[tuple[str, str]]:
 
 def _headings(page: str) -> set[str]:
     """The headings of a page; citing a page as a whole is an empty heading."""
-    path = FACTS / f"{page}.md"
+    path = ROOT / "docs" / f"{page}.md"
     return {"", *re.findall(r"^#+ (.+)$", path.read_text("utf-8"), re.MULTILINE)} if path.is_file() else set()
