@@ -16,12 +16,21 @@ from typing import Any, Final, Literal
 
 from sts_emulator.accounts import single_use
 from sts_emulator.accounts.documents import Passkey
+from sts_emulator.accounts.single_use import Kept
 from sts_emulator.core.store import Kind
 from sts_emulator.core.world import World
 from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.policy.values import dataclass
 
-CHALLENGE: Final[Kind[Any]] = Kind("passkey-challenge")
+
+class Challenge(Kept):
+    """Whom a challenge is for: a party (its id), and what for."""
+
+    party: str
+    purpose: str
+
+
+CHALLENGE: Final[Kind[Challenge]] = Kind("passkey-challenge")
 LIFETIME: Final = 300
 """Seconds that a challenge waits: as long as the browser is told to."""
 
@@ -222,7 +231,7 @@ def _said(response: str, member: str) -> str:
 def _challenge(world: World, party: Party, purpose: str) -> str:
     challenge = _text(os.urandom(32))
     until = int(world.now()) + LIFETIME
-    single_use.keep(world, CHALLENGE, challenge, until, {"party": party.id, "purpose": purpose})
+    single_use.keep(world, CHALLENGE, Challenge(name=challenge, until=until, party=party.id, purpose=purpose))
     return challenge
 
 

@@ -9,10 +9,11 @@ import hmac
 import json
 import os
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlencode
 
 from sts_emulator.accounts import single_use
+from sts_emulator.accounts.single_use import Kept
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.store import Kind
 from sts_emulator.core.world import World
@@ -29,8 +30,18 @@ from sts_emulator.pages.visit import Visit
 from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.wire.http import Response
 
+
+class Code(Kept):
+    """What an authorization code stands for."""
+
+    issuer: str
+    client: str
+    redirect: str
+    claims: JsonObject
+
+
 _STEPS: Final = Steps(Cookie("sts-emulator-issuer-visitor", "issuer-visitor", 3_600), "issuer-sign-in")
-_CODE: Final[Kind[Any]] = Kind("issuer-code")
+_CODE: Final[Kind[Code]] = Kind("issuer-code")
 _LIFETIME: Final = 300
 _LONGEST: Final = 4_096
 _OURS: Final = frozenset({"iss", "aud", "azp", "nonce", "iat", "exp", "nbf", "sub"})
@@ -57,13 +68,15 @@ def sign_in(visit: Visit, name: str) -> Response:
     except ValueError as bad:
         return _form(visit, name, AwsError("Refused", str(bad)))
     code = os.urandom(24).hex()
-    body = {
+    kept: Code = {
+        "name": code,
+        "until": int(visit.world.now()) + _LIFETIME,
         "issuer": name,
         "client": query["client_id"],
         "redirect": query["redirect_uri"],
         "claims": {**claims, "aud": query["client_id"], "nonce": query.get("nonce")},
     }
-    single_use.keep(visit.world, _CODE, code, int(visit.world.now()) + _LIFETIME, body)
+    single_use.keep(visit.world, _CODE, kept)
     return render.redirect(f"{query['redirect_uri']}?{urlencode({'code': code, **state})}")
 
 

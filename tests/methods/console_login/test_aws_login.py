@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import datetime as dt
 import hashlib
@@ -16,10 +17,16 @@ import jwt
 import pytest
 from awscrt.crypto import EC, ECExportFormat, ECType
 from botocore.credentials import _build_dpop_header
-from login_lab import CROSS_DEVICE, DEV, SAME_DEVICE, SCENARIO, LoginTool, new_key
+from login_lab import CALLBACK, CROSS_DEVICE, DEV, SAME_DEVICE, SCENARIO, LoginTool, new_key
 
 from sts_emulator import Aws, Emulator
+from sts_emulator.app import create_server
 from sts_emulator.cli.errors import CommandError
+from sts_emulator.core.errors import AwsError
+from sts_emulator.core.world import DEFAULT
+from sts_emulator.methods.console_login import logins
+from sts_emulator.settings import Settings
+from sts_emulator.vending.session import ROLE, Session
 
 ALICE = f"{DEV}/alice"
 WRONG = ("ValidationException", "INVALID_REQUEST")
@@ -91,6 +98,20 @@ def test_a_code_is_good_once_and_for_ten_minutes(aws, tool, denied):
     aws.advance(601)
     assert denied(tool.exchange, late) == expired
     assert denied(tool.exchange, "nothing") == expired
+
+
+def test_a_code_of_a_role_is_over_with_the_roles_session():
+    # Given a code that a role's session gave in its last minute
+    world = create_server(Settings()).worlds.get(DEFAULT)
+    now, verifier = int(world.now()), "v" * 43
+    session = Session(ROLE, DEV, "deploy", "AROAEXAMPLE", issued=now - 900, expires=now - 1)
+    challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+    code = logins.issue_code(world, session, SAME_DEVICE, CALLBACK, challenge)
+
+    # When the tool comes with it after that, then there is nothing left to hand on
+    with pytest.raises(AwsError) as refusal:
+        logins.redeem_code(world, SAME_DEVICE, code, CALLBACK, verifier)
+    assert (refusal.value.code, refusal.value.members["error"]) == ("AccessDeniedException", "TOKEN_EXPIRED")
 
 
 @pytest.mark.parametrize(

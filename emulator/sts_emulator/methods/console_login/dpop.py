@@ -7,10 +7,11 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 from sts_emulator.accounts import single_use
+from sts_emulator.accounts.single_use import Kept
 from sts_emulator.core import clock
 from sts_emulator.core.store import Kind
 from sts_emulator.methods.console_login.sign_in_errors import invalid
@@ -24,7 +25,7 @@ _TOLERANCE: Final = 300  # seconds that the tool's clock may be off: as for sign
 _LONGEST: Final = 4_096
 _LONGEST_ID: Final = 256
 _COORDINATE: Final = re.compile(r"[A-Za-z0-9_-]{2,43}")  # base64 of up to 32 octets
-_SPENT: Final[Kind[Any]] = Kind("dpop-proof")
+_SPENT: Final[Kind[Kept]] = Kind("dpop-proof")
 
 
 def prove(ctx: Context, url: str) -> str:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from sts_emulator.accounts import documents, single_use
+from sts_emulator.accounts.single_use import Kept
 from sts_emulator.core.store import Kind
 from sts_emulator.core.world import World
 from sts_emulator.methods.console_login.sign_in_errors import (
@@ -26,8 +27,32 @@ from sts_emulator.vending import credentials
 from sts_emulator.vending.credentials import Credentials
 from sts_emulator.vending.session import ROLE, USER, Session
 
-LOGIN: Final[Kind[Any]] = Kind("console-login")
-CODE: Final[Kind[Any]] = Kind("console-login-code")
+
+class KeptLogin(Kept):
+    """A login as the world keeps it."""
+
+    session: str
+    client: str
+    issued: int
+    thumbprint: str
+    status: str
+    used: int
+    region: str
+    user_agent: str
+
+
+class Code(Kept):
+    """What an authorization code stands for."""
+
+    session: str
+    client: str
+    redirect: str
+    challenge: str
+    expires: int
+
+
+LOGIN: Final[Kind[KeptLogin]] = Kind("console-login")
+CODE: Final[Kind[Code]] = Kind("console-login-code")
 LIFETIME: Final = 12 * 3_600
 ACCESS: Final = 900
 """Seconds (docs/aws/console-sign-in.md, "Account access and sign-in")."""
@@ -59,14 +84,16 @@ class Login:
 
 def issue_code(world: World, session: Session, client: str, redirect: str, challenge: str) -> str:
     code, now = os.urandom(32).hex(), int(world.now())
-    body = {
+    kept: Code = {
+        "name": code,
+        "until": now + _CODE_LIFETIME + _REMEMBERED,
         "session": session.to_bytes().decode(),
         "client": client,
         "redirect": redirect,
         "challenge": challenge,
         "expires": now + _CODE_LIFETIME,
     }
-    single_use.keep(world, CODE, code, now + _CODE_LIFETIME + _REMEMBERED, body)
+    single_use.keep(world, CODE, kept)
     return code
 
 
@@ -81,7 +108,10 @@ def redeem_code(world: World, client: str, code: str, redirect: str, verifier: s
         raise invalid("The code verifier is invalid")
     if single_use.take(world, CODE, code) is None:
         raise denied(AUTHCODE_EXPIRED, "The authorization code has expired, or was used.")
-    return Session.from_bytes(kept["session"].encode())
+    session = Session.from_bytes(kept["session"].encode())
+    if session.kind == ROLE and session.expires <= world.now():
+        raise denied(TOKEN_EXPIRED, "The session that the code is of has expired.")
+    return session
 
 
 # -- logins -------------------------------------------------------------------------------------------------------
@@ -90,9 +120,9 @@ def redeem_code(world: World, client: str, code: str, redirect: str, verifier: s
 def start(world: World, session: Session, client: str, thumbprint: str, *, region: str, user_agent: str) -> Login:
     """A login lasts twelve hours, and that of a role no longer than the role's session does."""
     now = int(world.now())
-    until = min(now + LIFETIME, session.expires) if session.kind == ROLE else now + LIFETIME
-    identifier = os.urandom(16).hex()
-    body = {
+    kept: KeptLogin = {
+        "name": os.urandom(16).hex(),
+        "until": min(now + LIFETIME, session.expires) if session.kind == ROLE else now + LIFETIME,
         "session": session.to_bytes().decode(),
         "client": client,
         "issued": now,
@@ -102,10 +132,8 @@ def start(world: World, session: Session, client: str, thumbprint: str, *, regio
         "region": region,
         "user_agent": user_agent[:256],
     }
-    single_use.keep(world, LOGIN, identifier, until, body)
-    login = find(world, identifier)
-    assert login is not None, "it was just kept"
-    return login
+    single_use.keep(world, LOGIN, kept)
+    return _login(kept)
 
 
 def find(world: World, identifier: str) -> Login | None:
@@ -164,7 +192,7 @@ def mint(world: World, login: Login) -> Credentials:
     return credentials.mint(world, session)
 
 
-def _login(kept: Any) -> Login:
+def _login(kept: KeptLogin) -> Login:
     return Login(
         id=kept["name"],
         session=Session.from_bytes(kept["session"].encode()),

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from sts_emulator.accounts import directory, single_use
 from sts_emulator.accounts.directory import Application, DirectoryUser, Instance, TrustedTokenIssuer
+from sts_emulator.accounts.single_use import Kept
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.store import Kind
 from sts_emulator.methods.identity_center.refusals import refused
@@ -19,7 +20,7 @@ from sts_emulator.policy.values import dataclass
 from sts_emulator.vending.context import Context
 
 JWT_BEARER: Final = "urn:ietf:params:oauth:grant-type:jwt-bearer"
-_SPENT: Final[Kind[Any]] = Kind("spent-assertion")
+_SPENT: Final[Kind[Kept]] = Kind("spent-assertion")
 _TOLERANCE: Final = 300  # seconds that clocks may differ: what STS allows; Identity Center publishes none
 _LONGEST: Final = 256  # characters of a claim that an event tells
 

@@ -12,11 +12,12 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import field
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlencode
 
 from sts_emulator.accounts import directory, single_use
 from sts_emulator.accounts.directory import DirectoryUser, Instance
+from sts_emulator.accounts.single_use import Kept
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.store import Kind
 from sts_emulator.core.world import World
@@ -28,8 +29,16 @@ from sts_emulator.pages.sessions import Cookie, Header
 from sts_emulator.pages.visit import Visit
 from sts_emulator.policy.values import dataclass
 
-_REQUEST: Final[Kind[Any]] = Kind("corporate-sign-in")
-_SPENT: Final[Kind[Any]] = Kind("spent-corporate-assertion")
+
+class Question(Kept):
+    """What an identity provider was asked: for which instance (its id), on the way where."""
+
+    instance: str
+    place: str
+
+
+_REQUEST: Final[Kind[Question]] = Kind("corporate-sign-in")
+_SPENT: Final[Kind[Kept]] = Kind("spent-corporate-assertion")
 _LIFETIME: Final = 600  # seconds for which a request may be answered
 _COOKIE: Final = Cookie("sts-emulator-corporate", "identity-center-corporate", _LIFETIME)
 _MOST_REQUESTS: Final = 5  # of one browser at a time: tabs
@@ -52,8 +61,9 @@ def ask(visit: Visit, instance: Instance, place: str) -> tuple[str, Header]:
     """Where to send the browser so that the identity provider tells who it is; and a cookie that knows the question."""
     provider = instance["identity_provider"]
     number = f"_{os.urandom(20).hex()}"
-    body = {"instance": instance["id"], "place": place}
-    single_use.keep(visit.world, _REQUEST, number, int(visit.world.now()) + _LIFETIME, body)
+    until = int(visit.world.now()) + _LIFETIME
+    question: Question = {"name": number, "until": until, "instance": instance["id"], "place": place}
+    single_use.keep(visit.world, _REQUEST, question)
     query = urlencode({"SAMLRequest": _request(visit, instance, number), "RelayState": number})
     target = provider["sign_in"]
     target = f"{visit.base_url}{target}" if target.startswith("/") else target

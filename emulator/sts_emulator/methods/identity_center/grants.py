@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from sts_emulator.accounts import single_use
 from sts_emulator.accounts.directory import Instance
+from sts_emulator.accounts.single_use import Kept
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.store import Kind
 from sts_emulator.core.world import World
@@ -18,8 +18,31 @@ from sts_emulator.methods.identity_center.refusals import refused
 from sts_emulator.pages import pkce
 from sts_emulator.policy.values import dataclass
 
-DEVICE: Final[Kind[Any]] = Kind("device-authorization")
-CODE: Final[Kind[Any]] = Kind("portal-authorization-code")
+
+class KeptDevice(Kept):
+    """A device that waits, or waited."""
+
+    device_code: str
+    client: str
+    client_name: str
+    scopes: list[str]
+    instance: str  # its id
+    expires: int
+    state: str  # what the person said
+    session: str
+
+
+class Code(Kept):
+    """What an authorization code stands for."""
+
+    client: str
+    session: str
+    redirect: str
+    challenge: str
+
+
+DEVICE: Final[Kind[KeptDevice]] = Kind("device-authorization")
+CODE: Final[Kind[Code]] = Kind("portal-authorization-code")
 
 DEVICE_LIFETIME: Final = 600
 INTERVAL: Final = 1
@@ -53,7 +76,9 @@ def start(world: World, client: Client, instance: Instance) -> tuple[str, str]:
     letters = "".join(secrets.choice(_LETTERS) for _ in range(8))
     user_code, device_code = f"{letters[:4]}-{letters[4:]}", os.urandom(48).hex()
     now = int(world.now())
-    body = {
+    kept: KeptDevice = {
+        "name": user_code,
+        "until": now + DEVICE_LIFETIME + _REMEMBERED,
         "device_code": device_code,
         "client": client.key,
         "client_name": client.name,
@@ -63,7 +88,7 @@ def start(world: World, client: Client, instance: Instance) -> tuple[str, str]:
         "state": "",
         "session": "",
     }
-    single_use.keep(world, DEVICE, user_code, now + DEVICE_LIFETIME + _REMEMBERED, body)
+    single_use.keep(world, DEVICE, kept)
     return f"{user_code}.{device_code}", user_code
 
 
@@ -115,7 +140,7 @@ def redeem_device(world: World, client: Client, device_code: str) -> str:
         raise _pending(world, kept["name"])
     if single_use.take(world, DEVICE, kept["name"]) is None:
         raise refused("InvalidGrantException", "Invalid device code provided")
-    return str(kept["session"])
+    return kept["session"]
 
 
 def _pending(world: World, user_code: str) -> AwsError:
@@ -137,15 +162,21 @@ def _normal(user_code: str) -> str:
 
 def issue_code(world: World, client: Client, session: PortalSession, redirect: str, challenge: str) -> str:
     """The code for which a tool gets tokens, if it knows what the challenge was made of."""
-    code = os.urandom(32).hex()
-    body = {"client": client.key, "session": session.id, "redirect": redirect, "challenge": challenge}
-    single_use.keep(world, CODE, code, int(world.now()) + _CODE_LIFETIME, body)
-    return code
+    kept: Code = {
+        "name": os.urandom(32).hex(),
+        "until": int(world.now()) + _CODE_LIFETIME,
+        "client": client.key,
+        "session": session.id,
+        "redirect": redirect,
+        "challenge": challenge,
+    }
+    single_use.keep(world, CODE, kept)
+    return kept["name"]
 
 
 def redeem_code(world: World, client: Client, code: str, redirect: str, verifier: str) -> str:
     """The id of the session with which the person said yes. Only who knows all of it uses the code up."""
-    kept: Mapping[str, Any] | None = single_use.take(world, CODE, code[:200])
+    kept = single_use.take(world, CODE, code[:200])
     if kept is None:
         raise refused("InvalidGrantException", "Invalid authorization code provided")
     if kept["client"] != client.key:
@@ -154,4 +185,4 @@ def redeem_code(world: World, client: Client, code: str, redirect: str, verifier
         raise refused("InvalidGrantException", "The redirect uri is not that of the authorization request")
     if not pkce.is_verifier(kept["challenge"], verifier):
         raise refused("InvalidGrantException", "Invalid code verifier provided")
-    return str(kept["session"])
+    return kept["session"]

@@ -9,10 +9,11 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import field, replace
-from typing import Any, Final
+from typing import Final, NotRequired
 
 from sts_emulator.accounts import directory, single_use
 from sts_emulator.accounts.directory import Application, DirectoryUser, Instance
+from sts_emulator.accounts.single_use import Kept
 from sts_emulator.core.store import Kind
 from sts_emulator.core.world import World
 from sts_emulator.methods.identity_center.clients import ACCOUNT_ACCESS, CHECKED, Client
@@ -20,8 +21,19 @@ from sts_emulator.pages.sessions import open_sealed, seal_until
 from sts_emulator.policy.values import dataclass
 from sts_emulator.wire.dispatch import Result, Wire
 
-KIND: Final[Kind[Any]] = Kind("portal-session")
-REFRESH: Final[Kind[Any]] = Kind("portal-refresh")
+
+class KeptSession(Kept):
+    """A session as the world keeps it; those of a server of before lack what need not be there."""
+
+    instance: str
+    user: str
+    application: NotRequired[str]
+    scopes: NotRequired[list[str]]
+    attributes: NotRequired[dict[str, str]]
+
+
+KIND: Final[Kind[KeptSession]] = Kind("portal-session")
+REFRESH: Final[Kind[Kept]] = Kind("portal-refresh")
 
 ACCESS: Final = 3_600
 ACCESS_OF_OLD_KIND: Final = 8 * 3_600
@@ -63,14 +75,16 @@ def start(
     end = int(world.now()) + instance["portal_session"]
     end = end if until is None else min(end, until)
     session = PortalSession(os.urandom(16).hex(), instance, person, end, application, scopes, attributes or {})
-    body = {
+    kept: KeptSession = {
+        "name": session.id,
+        "until": end,
         "instance": instance["id"],
         "user": person["id"],
         "application": application,
         "scopes": list(scopes),
         "attributes": dict(session.attributes),
     }
-    single_use.keep(world, KIND, session.id, end, body)
+    single_use.keep(world, KIND, kept)
     return session
 
 
@@ -88,7 +102,7 @@ def find(world: World, identifier: str) -> PortalSession | None:
         instance=instance,
         person=person,
         until=kept["until"],
-        application=kept.get("application", ""),  # older sessions lack this, and what follows
+        application=kept.get("application", ""),
         scopes=tuple(kept.get("scopes", ())),
         attributes=kept.get("attributes", {}),
     )
@@ -170,5 +184,5 @@ def refresh_token(world: World, session: PortalSession, client: str, until: int 
     """A token that renews the access of a client, which its key names: once, while the session lasts."""
     number = os.urandom(16).hex()
     until = session.until if until is None else min(session.until, until)
-    single_use.keep(world, REFRESH, number, until, {})
+    single_use.keep(world, REFRESH, Kept(name=number, until=until))
     return seal_until(world, _REFRESH_TOKEN, json.dumps([number, session.id, client]).encode(), until)

@@ -6,10 +6,11 @@ What was asked is a row, found by a number that travels as `state` or `RelayStat
 from __future__ import annotations
 
 import os
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlencode
 
 from sts_emulator.accounts import documents, single_use
+from sts_emulator.accounts.single_use import Kept
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.store import Kind
 from sts_emulator.core.world import World
@@ -26,10 +27,20 @@ from sts_emulator.pages.sessions import Cookie
 from sts_emulator.pages.visit import Visit
 from sts_emulator.wire.http import Response
 
+
+class Question(Kept):
+    """What a provider was asked, for the request of an app."""
+
+    pool: str  # its id
+    provider: str
+    given: dict[str, str]
+    nonce: str
+
+
 LIFETIME: Final = 600  # seconds for which an answer is waited for
 OIDC_PLACE: Final = "/oauth2/idpresponse"
 SAML_PLACE: Final = "/saml2/idpresponse"
-_QUESTION: Final[Kind[Any]] = Kind("user-pool-federation")
+_QUESTION: Final[Kind[Question]] = Kind("user-pool-federation")
 _COOKIE: Final = Cookie("sts-emulator-federation", "user-pool-federation", LIFETIME)
 _MOST: Final = 5  # questions of one browser at a time: tabs
 
@@ -53,8 +64,15 @@ async def begin(visit: Visit, asked: Asked, provider: IdentityProvider) -> Respo
         target, query = await _to_saml(visit, asked, provider, number)
     else:
         target, query = await _to_oidc(visit, asked, provider, number, nonce)
-    body = {"pool": asked.pool["id"], "provider": provider["name"], "given": dict(asked.given), "nonce": nonce}
-    single_use.keep(visit.world, _QUESTION, number, int(visit.world.now()) + LIFETIME, body)
+    question: Question = {
+        "name": number,
+        "until": int(visit.world.now()) + LIFETIME,
+        "pool": asked.pool["id"],
+        "provider": provider["name"],
+        "given": dict(asked.given),
+        "nonce": nonce,
+    }
+    single_use.keep(visit.world, _QUESTION, question)
     numbers = ",".join([*_numbers(visit), number][-_MOST:])
     location = f"{target}{'&' if '?' in target else '?'}{urlencode(query)}"
     return render.redirect(location, [_COOKIE.give(visit, numbers.encode())])
@@ -65,12 +83,11 @@ def asks(visit: Visit) -> bool:
     return bool(_numbers(visit))
 
 
-def take(visit: Visit, number: str) -> dict[str, Any] | None:
+def take(visit: Visit, number: str) -> Question | None:
     """What was asked under a number, by this browser and not answered yet; used up by this."""
     if not number or number not in _numbers(visit):
         return None
-    taken: dict[str, Any] | None = single_use.take(visit.world, _QUESTION, number[:100])
-    return taken
+    return single_use.take(visit.world, _QUESTION, number[:100])
 
 
 def entity_of(pool: Pool) -> str:

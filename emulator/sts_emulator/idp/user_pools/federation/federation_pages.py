@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final
+from collections.abc import Awaitable, Callable
+from typing import Final
 
 from sts_emulator.core.errors import AwsError
 from sts_emulator.idp.user_pools import joining
@@ -121,14 +121,14 @@ async def _arrived(occasion: Occasion, provider: IdentityProvider, subject: str,
     return user
 
 
-def _question(visit: Visit, number: str) -> JsonObject:
+def _question(visit: Visit, number: str) -> asking.Question:
     question = asking.take(visit, number)
     if question is None:
         raise AwsError("Refused", _LATE, status=403)
     return question
 
 
-def _resumed(visit: Visit, question: Mapping[str, Any]) -> tuple[Asked, IdentityProvider]:
+def _resumed(visit: Visit, question: asking.Question) -> tuple[Asked, IdentityProvider]:
     """What the app asked, read again: its client may have been changed meanwhile."""
     asked = authorization.read(visit, question["given"])
     return asked, _allowed(visit, asked, question["provider"])

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
-from typing import Any, Final
+from typing import Final
 
 from sts_emulator.accounts import single_use
+from sts_emulator.accounts.single_use import Kept
 from sts_emulator.core.store import Kind
 from sts_emulator.core.world import World
 from sts_emulator.iam.providers import saml_providers
@@ -21,7 +22,7 @@ from sts_emulator.methods.saml.verify import Trusted
 
 _LONGEST_SESSION: Final = 1_000  # characters of a session at a SAML provider, and of a NameID's format
 _LONGEST_NAME: Final = 128  # characters of a user name in a pool
-_SPENT: Final[Kind[Any]] = Kind("spent-user-pool-assertion")
+_SPENT: Final[Kind[Kept]] = Kind("spent-user-pool-assertion")
 
 
 async def prove(world: World, pool: Pool, provider: IdentityProvider, text: str, place: str) -> Claims:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlencode
 
 from sts_emulator.accounts import single_use
+from sts_emulator.accounts.single_use import Kept
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.store import Kind
 from sts_emulator.idp.user_pools.federation import asking, saml_answers, saml_keys
@@ -25,8 +26,17 @@ from sts_emulator.pages.routes import page
 from sts_emulator.pages.visit import Visit
 from sts_emulator.wire.http import Response
 
+
+class Leaving(Kept):
+    """Where somebody goes whom a provider signs out."""
+
+    pool: str  # its id
+    provider: str
+    then: str
+
+
 PLACE: Final = "/saml2/logout"
-_LEAVING: Final[Kind[Any]] = Kind("user-pool-saml-sign-out")
+_LEAVING: Final[Kind[Leaving]] = Kind("user-pool-saml-sign-out")
 _LONGEST: Final = 100_000  # characters of a response
 
 
@@ -38,8 +48,14 @@ async def begin(visit: Visit, pool: Pool, vouched: Vouched | None, then: str) ->
     if vouched is None or not target or details.get("IDPSignout") != "true":
         return then
     number, now = f"_{os.urandom(20).hex()}", visit.world.now()
-    body = {"pool": pool["id"], "provider": vouched.provider, "then": then}
-    single_use.keep(visit.world, _LEAVING, number, int(now) + asking.LIFETIME, body)
+    leaving: Leaving = {
+        "name": number,
+        "until": int(now) + asking.LIFETIME,
+        "pool": pool["id"],
+        "provider": vouched.provider,
+        "then": then,
+    }
+    single_use.keep(visit.world, _LEAVING, leaving)
     target = asking.whole(visit, target)
     name_id = (vouched.format, vouched.subject)
     request = service_provider.logout_request(asking.entity_of(pool), number, now, target, name_id, vouched.session)

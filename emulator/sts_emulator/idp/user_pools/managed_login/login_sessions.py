@@ -9,9 +9,10 @@ import json
 import math
 import uuid
 from dataclasses import asdict
-from typing import Any, Final, TypedDict
+from typing import Final
 
 from sts_emulator.accounts import single_use
+from sts_emulator.accounts.single_use import Kept
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.store import Kind
 from sts_emulator.core.world import World
@@ -29,10 +30,8 @@ LIFETIME: Final = 3_600
 CODE_LIFETIME: Final = 300
 """Seconds of an authorization code (docs/aws/cognito.md, "Managed login")."""
 
-_CODE: Final[Kind[Any]] = Kind("user-pool-authorization-code")
 
-
-class Code(TypedDict):
+class Code(Kept):
     """What an authorization code stands for."""
 
     pool: str
@@ -44,6 +43,9 @@ class Code(TypedDict):
     challenge: str
     resource: str
     at: float
+
+
+_CODE: Final[Kind[Code]] = Kind("user-pool-authorization-code")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,9 @@ def is_able(user: PoolUser) -> bool:
 
 def new_code(world: World, asked: Asked, present: Present) -> str:
     """A code for the app, good once, for its client, its redirect and its verifier."""
-    body = Code(
+    code = Code(
+        name=str(uuid.uuid4()),
+        until=int(world.now()) + CODE_LIFETIME,
         pool=asked.pool["id"],
         client=asked.client["id"],
         sub=present.user["sub"],
@@ -104,15 +108,13 @@ def new_code(world: World, asked: Asked, present: Present) -> str:
         resource=asked.resource,
         at=present.at,
     )
-    name = str(uuid.uuid4())
-    single_use.keep(world, _CODE, name, int(world.now()) + CODE_LIFETIME, dict(body))
-    return name
+    single_use.keep(world, _CODE, code)
+    return code["name"]
 
 
 def take_code(world: World, name: str) -> Code | None:
     """What a code stands for, which is used up by this; None for everybody but the first."""
-    taken: Code | None = single_use.take(world, _CODE, name[:100])
-    return taken
+    return single_use.take(world, _CODE, name[:100])
 
 
 async def answer(ctx: Context, asked: Asked, present: Present) -> str:
