@@ -112,16 +112,6 @@ def compose(issuer: Issuer, given: Mapping[str, Any], now: float) -> dict[str, J
     return {name: value for name, value in claims.items() if value is not None}
 
 
-def rotate(world: World, issuer: str, *, keep: bool = True) -> Issuer:
-    """Give an issuer a new signing key; the one before stays published unless `keep` is false.
-
-    Raises:
-        ValueError: no such issuer or preset.
-    """
-    document = issuer_of(world, issuer)
-    return publish_next(world, document["name"], make_key(document["algorithm"]), keep=keep)
-
-
 def job_token(world: World, issuer: str, /, **claims: object) -> str:
     """The secret with which one CI job asks for its tokens, bound to the claims that those will have.
 
