@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from sts_emulator.shared_server import free_port
-from tests.bench import load
+from tests.bench import door, load
 from tests.bench.__main__ import ALICE, ASSUME_ROLE, METHODS, RELEASE, own_calls
 from tests.bench.servers import Running, command, environment, running, wait
 
@@ -57,12 +57,22 @@ def per_call(name: str, *flags: str) -> Iterator[float]:
     with watched(name, *flags) as (server, counts):
         calls = own_calls(server)
         for operation, method in METHODS.items():
-            requests = load.signed(server.port, method, ALICE, count=COUNTED, **calls[operation])
-            load.drive(server, requests, 1, 600, limit=WARM)
-            result, total = counted(server, counts, partial(load.drive, server, requests, 1, 600, COUNTED))
-            _, idle = counted(server, counts, partial(time.sleep, COUNTED / result.rps))  # it looks at its files
-            assert not result.errors, f"{name}: {operation} is refused"
-            yield (total - idle) / COUNTED
+            yield cost(server, counts, load.signed(server.port, method, ALICE, count=COUNTED, **calls[operation]))
+
+
+def through_the_door(name: str) -> float:
+    """Likewise of a GetObject of 1 KiB through the door of such a server."""
+    with door.fixed_upstream() as upstream, watched(name, "--upstream", upstream) as (server, counts):
+        return cost(server, counts, [door.get_object(server)])
+
+
+def cost(server: Running, counts: Path, requests: list[bytes]) -> float:
+    """Instructions of one of these requests."""
+    load.drive(server, requests, 1, 600, limit=WARM)
+    result, total = counted(server, counts, partial(load.drive, server, requests, 1, 600, COUNTED))
+    _, idle = counted(server, counts, partial(time.sleep, COUNTED / result.rps))  # it looks at its files
+    assert not result.errors, f"{server.name}: {requests[0][:60]!r} is refused"
+    return (total - idle) / COUNTED
 
 
 def of_start(name: str) -> int:
@@ -102,12 +112,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.instructions", description=__doc__)
     parser.add_argument("--before", default="", metavar="TREE", help="a clone of this project with a .venv")
     parser.add_argument("--start", action="store_true", help="count the start of a server, to its first signed answer")
+    parser.add_argument("--only", default="", choices=("methods", "door"), help="a part of it")
     arguments = parser.parse_args()
-    before = arguments.before
     if arguments.start:
         start = of_start("ours")
-        print(f"start {start:13,}" + (f"   of before {start / of_start(before):.3f}" if before else ""))
+        print(
+            f"start {start:13,}"
+            + (f"   of before {start / of_start(arguments.before):.3f}" if arguments.before else "")
+        )
         return
+    if arguments.only != "door":
+        methods(arguments.before)
+    if arguments.only != "methods" and not door.MISSING:
+        passed = through_the_door("ours")
+        of_before = f"   of before {passed / through_the_door(arguments.before):.3f}" if arguments.before else ""
+        print(f"{'GetObject through the door':<26} {passed:9,.0f}{of_before}")
+
+
+def methods(before: str) -> None:
+    """What the calls of the methods take."""
     ours = list(per_call("ours"))
     others = {
         "with an upstream, of without": [

@@ -224,3 +224,137 @@ def test_an_answer_is_one_message():
 def test_no_header_opens_a_line_of_its_own(value):
     with pytest.raises(ValueError, match="line break"):
         messages.write(Response(302, [("location", value)], b""))
+
+
+# -- calls without a body, which pass by the door ------------------------------------------------------------------
+
+BARE = [b"GET /photos/ann/a%20b?versionId=1 HTTP/1.1", HEAD[1], b"Authorization: AWS4-HMAC-SHA256 x", b"X-A: 1"]
+PRESIGNED = [b"GET /photos/key?X-Amz-Signature=12 HTTP/1.1", HEAD[1]]
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        BARE,
+        PRESIGNED,
+        [BARE[0].replace(b"GET", b"HEAD"), *BARE[1:]],
+        [BARE[0].replace(b"GET", b"DELETE"), *BARE[1:], b"Content-Length: 0"],
+    ],
+)
+def test_a_signed_request_without_a_body_is_read_whole(head):
+    data = message(head, b"")
+    request = messages.read_bare(data, "127.0.0.1", "http")
+
+    parsed = Parsed(data)
+    assert request.method == parsed.parser.get_method().decode()
+    assert f"{request.raw_path}?{request.query}" == parsed.url.decode()
+    assert request.headers == dict(parsed.headers)
+    assert request.body == b""
+
+
+@pytest.mark.parametrize(
+    ("what", "data"),
+    [
+        ("nobody's signature", message([BARE[0], BARE[1]], b"")),
+        ("another method", message([BARE[0].replace(b"GET", b"PUT"), *BARE[1:]], b"")),
+        ("a path that is a host", message([b"GET //a/b HTTP/1.1", *BARE[1:]], b"")),
+        ("an absolute target", message([b"GET http://a/ HTTP/1.1", *BARE[1:]], b"")),
+        ("a fragment", message([b"GET /a#b HTTP/1.1", *BARE[1:]], b"")),
+        ("a space in the path", message([b"GET /a b HTTP/1.1", *BARE[1:]], b"")),
+        ("an old version", message([BARE[0].replace(b"1.1", b"1.0"), *BARE[1:]], b"")),
+        ("a body", message([*BARE, b"Content-Length: 1"], b"x")),
+        ("a body to come", message([*BARE, b"Content-Length: 1"], b"")),
+        ("chunks", message([*BARE, b"Transfer-Encoding: chunked"], b"")),
+        ("the next message", message(BARE, b"") * 2),
+        ("a last request", message([*BARE, b"Connection: close"], b"")),
+        ("a header twice", message([*BARE, b"x-a: 2"], b"")),
+        ("half a head", b"\r\n".join(BARE)),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_of_other_requests_the_parser_reads_all(what, data):
+    assert messages.read_bare(data, "", "http") is None, what
+
+
+@settings(max_examples=examples(300))
+@given(lines=LINES, target=st.text("ab=&%2e.~#?:@/ \r\n\t", max_size=8))
+def test_what_is_taken_without_a_body_is_read_as_a_parser_reads_it(lines, target):
+    data = message([b"GET /" + target.encode() + b" HTTP/1.1", BARE[2], *lines], b"")
+    taken = messages.read_bare(data, "", "http")
+
+    if taken is not None:
+        parsed = Parsed(data)
+        url = httptools.parse_url(parsed.url)
+        assert (url.path, url.query or b"") == (taken.raw_path.encode(), taken.query.encode())
+        assert dict(parsed.headers) == taken.headers
+        assert (parsed.body, parsed.complete) == (b"", 1)
+        assert parsed.parser.should_keep_alive()
+
+
+# -- answers of upstreams --------------------------------------------------------------------------------------------
+
+
+class ParsedAnswer(Parsed):
+    """What a real parser sees in an answer, on a connection that may end."""
+
+    def __init__(self, data):
+        self.headers, self.body, self.complete = [], b"", 0
+        self.parser = httptools.HttpResponseParser(self)
+        self.parser.feed_data(data)
+
+    def on_header(self, name, value):
+        self.headers.append((name.lower(), value.rstrip(b" ")))
+
+    def on_message_complete(self):
+        self.complete += 1
+        self.goes_on = self.parser.should_keep_alive()
+
+
+def test_an_answer_in_one_piece_is_read_whole():
+    data = message([b"HTTP/1.1 200 OK", b"Content-Type: a/b", b'ETag: "1"', b"Content-Length: 2"], b"ab")
+
+    parsed = ParsedAnswer(data)
+    assert messages.read_answer(data, for_head=False) == (200, parsed.headers, b"ab")
+
+
+@pytest.mark.parametrize(
+    ("what", "data"),
+    [
+        ("an interim one", message([b"HTTP/1.1 100 Continue"], b"")),
+        ("an old version", message([b"HTTP/1.0 200 OK", b"Content-Length: 2"], b"ab")),
+        ("a status of four digits", message([b"HTTP/1.1 2000 OK", b"Content-Length: 2"], b"ab")),
+        ("no length", message([b"HTTP/1.1 200 OK"], b"ab")),
+        ("less than its length", message([b"HTTP/1.1 200 OK", b"Content-Length: 3"], b"ab")),
+        ("more than its length", message([b"HTTP/1.1 200 OK", b"Content-Length: 1"], b"ab")),
+        ("two lengths", message([b"HTTP/1.1 200 OK", b"Content-Length: 2", b"Content-Length: 2"], b"ab")),
+        ("chunks", message([b"HTTP/1.1 200 OK", b"Transfer-Encoding: chunked", b"Content-Length: 2"], b"ab")),
+        ("a last answer", message([b"HTTP/1.1 200 OK", b"Connection: close", b"Content-Length: 2"], b"ab")),
+        ("a folded header", message([b"HTTP/1.1 200 OK", b"X: 1", b" 2", b"Content-Length: 2"], b"ab")),
+        ("a bare line feed", message([b"HTTP/1.1 200 OK", b"X: 1\nY: 2", b"Content-Length: 2"], b"ab")),
+        ("half a head", b"HTTP/1.1 200 OK\r\nContent-Length: 0"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_whatever_else_is_answered_is_left_to_the_parser(what, data):
+    assert messages.read_answer(data, for_head=False) is None, what
+
+
+def test_an_answer_to_head_has_no_body_whatever_length_it_tells():
+    head = [b"HTTP/1.1 200 OK", b"Content-Length: 2"]
+
+    assert messages.read_answer(message(head, b""), for_head=True)[2] == b""
+    assert messages.read_answer(message(head, b"ab"), for_head=True) is None
+
+
+@settings(max_examples=examples(500))
+@given(lines=LINES, body=st.binary(max_size=4), beyond=st.sampled_from([0, 0, 0, -1, 1]))
+def test_an_answer_that_is_taken_is_read_as_a_parser_reads_it(lines, body, beyond):
+    head = [b"HTTP/1.1 200 OK", b"ETag: a", *lines, b"Content-Length: %d" % (len(body) + beyond)]
+    data = message(head, body)
+
+    taken = messages.read_answer(data, for_head=False)
+
+    if taken is not None:
+        parsed = ParsedAnswer(data)
+        assert taken == (200, parsed.headers, parsed.body)
+        assert (parsed.complete, parsed.goes_on) == (1, True)

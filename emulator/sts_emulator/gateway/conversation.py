@@ -30,7 +30,10 @@ async def start(upstream: Upstream, method: str, head: bytes, body: bytes = b"")
         LateError: there was no answer in time.
         BrokenError: there was none.
     """
-    exchange, is_used = await upstream.open()
+    exchange = upstream.kept()
+    is_used = exchange is not None
+    if exchange is None:
+        exchange = await upstream.connect()
     try:
         return await _ask(exchange, method, head, body)
     except BrokenError:
@@ -43,7 +46,10 @@ async def start(upstream: Upstream, method: str, head: bytes, body: bytes = b"")
 
 async def _ask(exchange: Exchange, method: str, head: bytes, body: bytes) -> Exchange:
     exchange.begin(for_head=method == "HEAD")
-    await exchange.send(head + body)
+    if exchange.is_writable:
+        exchange.write(head + body)
+    else:
+        await exchange.send(head + body)
     await exchange.head()
     return exchange
 

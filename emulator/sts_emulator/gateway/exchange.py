@@ -8,6 +8,8 @@ from typing import Any, Final, cast
 
 import httptools
 
+from sts_emulator.wire import messages
+
 _HIGH: Final = 262_144
 """Bytes of an answer that wait to be read before the upstream has to wait."""
 
@@ -38,11 +40,11 @@ class Exchange(asyncio.Protocol):
         self._parser: Any = None
         self._pieces: deque[bytes] = deque()
         self._waiting = 0
-        self._is_complete = False
+        self._is_complete = True
         self._is_for_head = False
         self._broken: str | None = None
-        self._is_late = False
-        self._is_writable = True
+        self._is_late = self._is_half_sent = False
+        self.is_writable = True
         self._loop = asyncio.get_running_loop()
         self._waiter: asyncio.Future[None] | None = None  # of whoever waits for any news, and
         self._since = 0.0  # since when
@@ -56,9 +58,13 @@ class Exchange(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """A piece of the answer."""
-        if self._parser is None or self._is_complete:
+        if self._is_complete:
             self._fail("sent what was not asked for")
             return
+        if self._parser is None:
+            if self._take_whole(data):
+                return
+            self._parser = httptools.HttpResponseParser(self)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError as error:
@@ -66,37 +72,56 @@ class Exchange(asyncio.Protocol):
                 self._fail(f"sent what is no HTTP ({error})")
         self._wake()
 
+    def _take_whole(self, data: bytes) -> bool:
+        """Take an answer that has come in one piece, and is read without a parser; whether it is one."""
+        answer = messages.read_answer(data, for_head=self._is_for_head)
+        if answer is None:
+            return False
+        self.status, self.raw_headers, body = answer
+        if body:
+            self._pieces.append(body)
+            self._waiting = len(body)
+        self.has_answered = self._is_complete = self.is_reusable = True
+        self._wake()
+        return True
+
     def connection_lost(self, exc: Exception | None) -> None:
         """Nothing more comes; where the answer has no length of its own, this is its end."""
         if self.has_answered and not self._is_complete and exc is None and self._ends_with_connection():
             self._is_complete = True
         self.is_reusable = False
         self._broken = self._broken or "closed the connection"
-        self._is_writable = True
+        self.is_writable = True
         if self._next_look is not None:
             self._next_look.cancel()
         self._wake()
 
     def pause_writing(self) -> None:
         """The upstream reads more slowly than the caller sends."""
-        self._is_writable = False
+        self.is_writable = False
 
     def resume_writing(self) -> None:
         """It has caught up."""
-        self._is_writable = True
+        self.is_writable = True
         self._wake()
 
     # What httptools calls ----------------------------------------------------------------------------------------
 
     def on_message_begin(self) -> None:
         """Of an answer, or of an interim one before it."""
-        self.raw_headers = []
+        if self._is_complete:  # what nobody asked for is no part of the answer
+            self.is_reusable = False
+        else:
+            self.raw_headers = []
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self.raw_headers.append((name.lower(), value))
+        if not self._is_complete:
+            self.raw_headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         """The head has come."""
+        if self._is_complete:
+            return
         self.status = self._parser.get_status_code()
         if self.status < _LOWEST_FINAL:
             return
@@ -142,19 +167,28 @@ class Exchange(asyncio.Protocol):
     @property
     def is_open(self) -> bool:
         """Whether another request may be sent."""
-        return self._transport is not None and not self._transport.is_closing() and self._broken is None
+        return (
+            not self._is_half_sent
+            and self._transport is not None
+            and not self._transport.is_closing()
+            and self._broken is None
+        )
 
     def begin(self, *, for_head: bool) -> None:
         """Before a request: its answer is yet to come."""
-        self._parser = httptools.HttpResponseParser(self)
+        self._parser = None
         self._is_for_head = for_head
         self._is_complete = self.is_reusable = self.has_answered = False
         self.status, self.raw_headers = 0, []
 
     async def send(self, data: bytes) -> None:
         """Send a piece of the request, once the upstream has room for it. Raises LateError and BrokenError."""
-        while not self._is_writable:
+        while not self.is_writable:
             await self._wait()
+        self.write(data)
+
+    def write(self, data: bytes) -> None:
+        """Likewise, where `is_writable` has told that there is room for it. Raises BrokenError."""
         if self._transport is None or not self.is_open:
             raise BrokenError(self._broken or "closed the connection")
         self._transport.write(data)
@@ -180,11 +214,26 @@ class Exchange(asyncio.Protocol):
             self._transport.resume_reading()
         return piece
 
+    def rest(self) -> bytes | None:
+        """What is left of the body, where all of it is here."""
+        if not self._is_complete:
+            return None
+        body = b"".join(self._pieces)
+        self._pieces.clear()
+        self._waiting = 0
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
+        return body
+
     def abort(self) -> None:
         """Drop the connection at once: what was sent is not the whole request, or the answer is not wanted."""
         self.is_reusable = False
         if self._transport is not None:
             self._transport.abort()
+
+    def leave_off(self) -> None:
+        """No more of the request is sent: the upstream would take the next one for the rest of it."""
+        self._is_half_sent = True
 
     def close(self) -> None:
         """End the connection."""

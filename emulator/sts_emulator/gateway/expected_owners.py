@@ -15,6 +15,11 @@ _EXPECTED: Final = frozenset({"x-amz-expected-bucket-owner", "x-amz-source-expec
 _SOURCE: Final = "x-amz-copy-source"
 
 
+def are_told(passage: Passage) -> bool:
+    """Whether a caller expects any."""
+    return not _EXPECTED.isdisjoint(passage.request.headers)
+
+
 async def check(passage: Passage, known: ResourcePolicies) -> None:
     """Refuse a call whose caller expects another owner. Source: S3 User Guide, "Verifying bucket ownership …".
 
@@ -22,8 +27,6 @@ async def check(passage: Passage, known: ResourcePolicies) -> None:
         AwsError: it is another's, or what is expected is no account; and what asking for the owner raises.
     """
     headers = passage.request.headers
-    if _EXPECTED.isdisjoint(headers):
-        return
     source = headers.get(_SOURCE, "").removeprefix("/").partition("/")[0]
     buckets = {
         "x-amz-expected-bucket-owner": str(passage.parameters.get("Bucket", "")),

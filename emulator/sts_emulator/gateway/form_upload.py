@@ -168,7 +168,7 @@ async def send(passage: Passage, form: Form) -> Exchange:
         payload=_digest(form.file),
         length=form.size,
     )
-    exchange, _ = await passage.upstream.open()
+    exchange = await passage.upstream.open()
     try:
         exchange.begin(for_head=False)
         await exchange.send(head)

@@ -10,7 +10,7 @@ from typing import Final
 
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.store import UnavailableError
-from sts_emulator.gateway import answers, conversation, cross_origin, naming, resigning, uploads
+from sts_emulator.gateway import answers, conversation, cross_origin, leaving, naming, resigning, uploads
 from sts_emulator.gateway.exchange import BrokenError, Exchange, LateError
 from sts_emulator.gateway.large_bodies import worked
 from sts_emulator.gateway.passage import Passage
@@ -41,7 +41,7 @@ async def send(passage: Passage, body: bytes) -> Exchange:
     if passage.signing_name == "sqs" and passage.meant is not None and passage.meant.protocol == "json":
         body = await worked(body, partial(naming.for_upstream, passage.upstream, passage.ctx.base_url, body))
     has_none = not body and passage.request.method in _NOTHING_READ
-    digest = await worked(body, partial(resigning.digest, body)) if body else resigning.digest(b"")
+    digest = await worked(body, partial(resigning.digest, body)) if body else resigning.OF_NOTHING
     head = _head(passage, resigning.passing(passage.request.headers), digest, None if has_none else len(body))
     return await conversation.start(passage.upstream, passage.request.method, head, body)
 
@@ -65,7 +65,7 @@ async def send_upload(passage: Passage, upload: Upload) -> Exchange:
     async with aclosing(pieces) as stream:  # type: ignore[type-var]  # an async generator, which has aclose
         first = await anext(stream, b"")
         # What has ended by now was checked; what has not, holds back its end.
-        exchange, _ = await passage.upstream.open()
+        exchange = await passage.upstream.open()
         try:
             exchange.begin(for_head=False)
             await exchange.send(head + first)
@@ -80,6 +80,7 @@ async def send_upload(passage: Passage, upload: Upload) -> Exchange:
 async def _send_rest(exchange: Exchange, stream: AsyncIterator[bytes]) -> None:
     async for piece in stream:
         if exchange.has_answered:  # it does not want the rest
+            exchange.leave_off()
             return
         await exchange.send(piece)
 
@@ -106,7 +107,7 @@ def _head(passage: Passage, headers: dict[str, str], payload: str, length: int |
         region=passage.ctx.region,
         method=request.method,
         path=path,
-        query=resigning.query_of(request.query, _known_names(passage)),
+        query=resigning.query_of(request.query, _known_names(passage)) if request.query else "",
         headers=headers,
         payload=payload,
         length=length,
@@ -126,8 +127,9 @@ async def relay(passage: Passage, exchange: Exchange, write_down: WriteDown) -> 
     Raises LateError, BrokenError and UnavailableError while nothing of it has left.
     """
     try:
-        if _is_short(exchange) or not _is_stream(passage, exchange):
-            await _relay_whole(passage, exchange, write_down)
+        body = exchange.rest()
+        if body is not None or _is_short(exchange) or not _is_stream(passage, exchange):
+            await _relay_whole(passage, exchange, await _read(exchange) if body is None else body, write_down)
         else:
             await _relay_stream(passage, exchange, write_down)
     except BaseException:
@@ -152,14 +154,8 @@ def _names_upstream(passage: Passage) -> bool:
     return passage.meant is None or naming.holds_urls(passage.meant.service.name, passage.operation)
 
 
-async def _relay_whole(passage: Passage, exchange: Exchange, write_down: WriteDown) -> None:
-    pieces, size = [], 0
-    while piece := await exchange.read():
-        pieces.append(piece)
-        size += len(piece)
-        if size > _LARGEST_READ:
-            break
-    body = b"".join(pieces)
+async def _relay_whole(passage: Passage, exchange: Exchange, body: bytes, write_down: WriteDown) -> None:
+    size = len(body)
     if not answers.is_one(passage.meant, exchange.status, body):
         raise BrokenError(f"answered {exchange.status}, and in no form of {passage.signing_name}")
     if size > _LARGEST_READ:  # too large to be looked through: it goes on as it is
@@ -174,6 +170,15 @@ async def _relay_whole(passage: Passage, exchange: Exchange, write_down: WriteDo
     else:
         await _start(passage, exchange, None)
     await passage.send({"type": "http.response.body", "body": body})
+
+
+async def _read(exchange: Exchange) -> bytes:
+    """The body, as long as it may be read at once."""
+    pieces, size = [], 0
+    while size <= _LARGEST_READ and (piece := await exchange.read()):
+        pieces.append(piece)
+        size += len(piece)
+    return b"".join(pieces)
 
 
 def named(passage: Passage, body: bytes, status: int) -> bytes:
@@ -233,16 +238,18 @@ async def _start(passage: Passage, exchange: Exchange, length: int | None) -> No
         headers.append((b"content-length", str(length).encode()))
     elif passage.request.method == "HEAD":
         headers += [(name, value) for name, value in exchange.raw_headers if name == b"content-length"]
+    headers.append((b"date", leaving.date(passage)))
     await passage.send({"type": "http.response.start", "status": exchange.status, "headers": headers})
 
 
 def _answer_headers(passage: Passage, exchange: Exchange) -> list[tuple[bytes, bytes]]:
-    named_there = _named_by_connection(exchange)
-    kept = [
-        (name, _location(passage, value) if name == b"location" else value)
-        for name, value in exchange.raw_headers
-        if name not in _DROPPED and name not in named_there
-    ]
+    kept = [pair for pair in exchange.raw_headers if pair[0] not in _DROPPED]
+    names = [name for name, _ in exchange.raw_headers]
+    if b"location" in names:
+        kept = [(name, _location(passage, value) if name == b"location" else value) for name, value in kept]
+    if b"connection" in names:
+        named_there = _named_by_connection(exchange)
+        kept = [pair for pair in kept if pair[0] not in named_there]
     name = b"x-amz-request-id" if passage.signing_name == S3 else b"x-amzn-requestid"
     kept.append((name, passage.ctx.request_id.encode()))
     return kept
@@ -262,7 +269,7 @@ async def send_response(passage: Passage, response: Response) -> None:
     """Send an answer of the door's own."""
     told = [*response.headers, *await cross_origin.headers(passage)]
     headers = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in told]
-    headers.append((b"content-length", str(len(response.body)).encode()))
+    headers += [(b"content-length", str(len(response.body)).encode()), (b"date", leaving.date(passage))]
     await passage.send({"type": "http.response.start", "status": response.status, "headers": headers})
     body = b"" if passage.request.method == "HEAD" else response.body
     await passage.send({"type": "http.response.body", "body": body})

@@ -13,6 +13,11 @@ _LARGE: Final = 8_192
 Result = TypeVar("Result")
 
 
+def is_large(body: bytes) -> bool:
+    """Whether it is worth a thread's while."""
+    return len(body) > _LARGE
+
+
 async def worked(body: bytes, work: Callable[[], Result]) -> Result:
     """What `work` on a body returns; it must read no world, and write nothing that others know."""
-    return await beside(work) if len(body) > _LARGE else work()
+    return await beside(work) if is_large(body) else work()

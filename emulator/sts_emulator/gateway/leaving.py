@@ -6,7 +6,7 @@ import asyncio
 from functools import partial
 from typing import Any
 
-from sts_emulator.core import faults
+from sts_emulator.core import clock, faults
 from sts_emulator.gateway.passage import Passage
 from sts_emulator.wire import messages
 from sts_emulator.wire.asgi import Receive, Send
@@ -31,6 +31,8 @@ async def meet_fault(passage: Passage) -> None:
     fault = passage.fault = await passage.read(taken)
     if fault is None:
         return
+    if fault.answer in ("lose", "half"):
+        passage.send = _spoilt(passage.transport, passage.send, is_lost=fault.answer == "lose")
     await asyncio.sleep(fault.delay_seconds)
     if fault.holds_back:
         if fault.answer == "drop" and passage.transport is not None:
@@ -40,26 +42,27 @@ async def meet_fault(passage: Passage) -> None:
         raise fault.error
 
 
-def outlet(passage: Passage, send: Send) -> Send:
-    """What sends the answer of a passage."""
+def date(passage: Passage) -> bytes:
+    """The Date that an answer bears."""
+    if passage.fault is None:
+        return clock.http_date(clock.real()).encode()
+    return messages.date(Response(0, [], b"", passage.fault)).encode()
+
+
+def _spoilt(transport: Any, send: Send, *, is_lost: bool) -> Send:
+    """What sends half of an answer, or nothing of it."""
 
     async def leave(message: Any) -> None:
-        fault, transport = passage.fault, passage.transport
-        is_start = message["type"] == "http.response.start"
-        if is_start:
-            date = messages.date(Response(message["status"], [], b"", fault))
-            message = {**message, "headers": [*message["headers"], (b"date", date.encode())]}
-        if fault is None or fault.answer not in ("lose", "half"):
+        if transport is None or transport.is_closing():
+            return
+        if is_lost:
+            transport.close()
+        elif message["type"] == "http.response.start":
             await send(message)
-        elif transport is not None and not transport.is_closing():
-            if fault.answer == "lose":
-                transport.close()
-            elif is_start:
-                await send(message)
-            else:
-                body = message.get("body", b"")
-                await send({**message, "body": body[: len(body) // 2], "more_body": True})
-                transport.close()
+        else:
+            body = message.get("body", b"")
+            await send({**message, "body": body[: len(body) // 2], "more_body": True})
+            transport.close()
 
     return leave
 

@@ -72,15 +72,9 @@ class Passage:
     def as_call(self) -> Call:
         """What the map is asked with."""
         assert self.meant is not None
-        return Call(
-            service=self.meant.service.name,
-            operation=self.meant.operation.name,
-            parameters=self.parameters,
-            path=http.unquote(self.request.raw_path),
-            account=self.account,
-            region=self.ctx.region,
-            partition="aws",
-        )
+        path = http.unquote(self.request.raw_path)
+        service, operation = self.meant.service.name, self.meant.operation.name
+        return Call(service, operation, self.parameters, path, self.account, self.ctx.region, "aws")
 
 
 def need(action: str, resource: str) -> Need:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
@@ -91,8 +91,12 @@ def _is_an_operation(request: Request) -> bool:
 
 def bucket_in_host(headers: Mapping[str, str]) -> str:
     """The bucket that the host names, as `BUCKET.localhost` does; "" where none does."""
-    host = headers.get("host", "").rpartition(":")[0] or headers.get("host", "")
-    host = host.lower().rstrip(".")
+    return _bucket_of(headers.get("host", ""))
+
+
+@lru_cache(maxsize=1024)
+def _bucket_of(given: str) -> str:
+    host = (given.rpartition(":")[0] or given).lower().rstrip(".")
     host_name = _S3_HOST.fullmatch(host)
     return host_name["bucket"] if host_name and not _SERVED_HOST.fullmatch(host) else ""
 

@@ -99,35 +99,22 @@ def head(
     sent = {"host": upstream.authority, **headers, "x-amz-date": date, "x-amz-content-sha256": payload}
     whole = upstream.prefix + path
     request = Request(method, whole, whole, query, sent)
-    signed = Signed(
-        algorithm=HMAC,
-        credential=f"{key_id}/{date[:8]}/{region}/{service}/aws4_request",
-        access_key_id=key_id,
-        scope_date=date[:8],
-        region=region,
-        service=service,
-        terminator="aws4_request",
-        signed_headers=sorted(sent.keys() - _UNSIGNED),
-        signature="",
-        date=date,
-        time=0,
-        token="",
-        presigned=False,
-    )
+    day, names = date[:8], sorted(sent.keys() - _UNSIGNED)
+    credential = f"{key_id}/{day}/{region}/{service}/{_TERMINATOR}"
+    # by place, which costs half as much as by name
+    signed = Signed(HMAC, credential, key_id, day, region, service, _TERMINATOR, names, "", date, 0, "", False)  # noqa: FBT003 - likewise
     uri = sigv4_s3.canonical_path(whole) if service == "s3" else whole if whole == "/" else sigv4.canonical_path(whole)
     text = sigv4.digested(signed, sigv4.canonical(request, signed, uri, payload))
     signature = sigv4.signature_of(signed, secret, text)
     sent["authorization"] = (
-        f"{HMAC} Credential={signed.credential}, SignedHeaders={';'.join(signed.signed_headers)}, Signature={signature}"
+        f"{HMAC} Credential={signed.credential}, SignedHeaders={';'.join(names)}, Signature={signature}"
     )
     sent[ACCOUNT] = caller
     if length is not None:
         sent["content-length"] = str(length)
-    lines = [
-        f"{method} {whole}{f'?{query}' if query else ''} HTTP/1.1",
-        *(f"{name}: {value}" for name, value in sent.items()),
-    ]
-    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace")
+    lines = [f"{name}: {value}\r\n" for name, value in sent.items()]
+    target = f"{whole}?{query}" if query else whole
+    return f"{method} {target} HTTP/1.1\r\n{''.join(lines)}\r\n".encode("latin-1", "replace")
 
 
 @lru_cache(maxsize=8)
@@ -135,9 +122,12 @@ def _basic(second: int) -> str:
     return timestamps.iso(second).replace("-", "").replace(":", "")
 
 
+_TERMINATOR: Final = "aws4_request"
+OF_NOTHING: Final = sigv4.EMPTY_DIGEST
+"""The digest of no body."""
 _UNSIGNED: Final = frozenset({"user-agent", "amz-sdk-invocation-id", "amz-sdk-request", "accept", "origin"})
 
 
 def digest(body: bytes) -> str:
     """The digest of a body, as it is signed."""
-    return hashlib.sha256(body).hexdigest() if body else sigv4.EMPTY_DIGEST
+    return hashlib.sha256(body).hexdigest() if body else OF_NOTHING

@@ -20,18 +20,20 @@ _TLS: Final = "TLSv"
 
 def keys(passage: Passage) -> dict[str, tuple[str, ...]]:
     """The keys that this call has, whatever of it is decided on. Who is anonymous has not signed."""
-    told = {
-        "s3:tlsversion": _tls_version(passage),
-        "s3:object-lock-remaining-retention-days": _days_retained(passage),
-    }
-    if passage.ctx.caller is not None:
-        told |= {
-            "s3:authtype": _way_of_signing(passage),
-            "s3:signatureversion": "AWS4-HMAC-SHA256" if passage.signed is None else passage.signed.algorithm,
-            "s3:signatureage": _age(passage),
-            "s3:x-amz-content-sha256": passage.said if passage.signed is not None else "",
-        }
-    return {key: (value,) for key, value in told.items() if value}
+    told: dict[str, tuple[str, ...]] = {}
+    if version := _tls_version(passage):
+        told["s3:tlsversion"] = (version,)
+    if days := _days_retained(passage):
+        told["s3:object-lock-remaining-retention-days"] = (days,)
+    if passage.ctx.caller is None:
+        return told
+    told["s3:authtype"] = (_way_of_signing(passage),)
+    told["s3:signatureversion"] = ("AWS4-HMAC-SHA256" if passage.signed is None else passage.signed.algorithm,)
+    if age := _age(passage):
+        told["s3:signatureage"] = (age,)
+    if passage.signed is not None and passage.said:
+        told["s3:x-amz-content-sha256"] = (passage.said,)
+    return told
 
 
 def _way_of_signing(passage: Passage) -> str:

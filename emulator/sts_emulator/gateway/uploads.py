@@ -11,6 +11,7 @@ import binascii
 import hashlib
 import hmac
 from collections.abc import AsyncIterator, Mapping
+from functools import lru_cache
 from typing import Final
 
 from sts_emulator.core.errors import AwsError
@@ -31,7 +32,12 @@ _NOT_VALUES: Final = frozenset({"x-amz-checksum-algorithm", "x-amz-checksum-type
 
 def has_none(headers: Mapping[str, str], said: str) -> bool:
     """Whether a request has no body, and nothing that could be said of one: as most that are not streamed."""
-    return said in _OF_NOTHING and not any(name.startswith(_OF_BODY) and name not in _NOT_VALUES for name in headers)
+    return said in _OF_NOTHING and not any(map(_tells_of_body, headers))
+
+
+@lru_cache(maxsize=1024)
+def _tells_of_body(name: str) -> bool:
+    return name.startswith(_OF_BODY) and name not in _NOT_VALUES
 
 
 class GoneError(Exception):

@@ -41,13 +41,17 @@ class Upstream:
         """The access key and secret that sign for a caller: moto and its like take the key for the account's id."""
         return (self.key_id, self.secret) if self.key_id else (account, account)
 
-    async def open(self) -> tuple[Exchange, bool]:
-        """A connection, and whether others have used it before. Raises LateError and BrokenError."""
+    def kept(self) -> Exchange | None:
+        """A connection that others have used before; None where there is none."""
         while self._idle:
             exchange = self._idle.pop()
             if exchange.is_open:
-                return exchange, True
-        return await self.connect(), False
+                return exchange
+        return None
+
+    async def open(self) -> Exchange:
+        """A connection. Raises LateError and BrokenError."""
+        return self.kept() or await self.connect()
 
     async def connect(self) -> Exchange:
         """A new connection. Raises LateError and BrokenError."""

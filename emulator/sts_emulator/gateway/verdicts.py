@@ -57,7 +57,7 @@ async def needs_of(passage: Passage, known: ResourcePolicies) -> tuple[Need, ...
         return ()
     for need in needs:
         given_arns.check(call.service, need.resource, call.region)
-    return tuple(need for need in needs if not need.optional or (every and _is_named(need)))
+    return tuple([need for need in needs if not need.optional or (every and _is_named(need))])
 
 
 def _is_named(need: Need) -> bool:
@@ -94,14 +94,16 @@ async def decide(passage: Passage, known: ResourcePolicies, need: Need) -> tuple
     owner = guarded.owner or passage.account
     keys_of_call, rcps, policies = await passage.read(partial(_told_here, passage, need, guarded, owner))
     keys = {**need.keys, **keys_of_call}
-    keys.update(await resource_tags.keys(known, need, owner, ctx.region, policies, passage.bucket_tags))
+    if policies:
+        keys.update(await resource_tags.keys(known, need, owner, ctx.region, policies, passage.bucket_tags))
     if caller is None:
         side = PolicySet(trust=guarded.policy or NOBODYS, rcps=rcps, resource_account=owner)
         asked = partial(consult_unsigned, ctx, _ANONYMOUS, need.action, need.resource, keys, side)
     else:
         policy = guarded.policy or (NOBODYS if owner != caller.account else None)
-        question = partial(consult, ctx, caller, need.action, need.resource, keys)
-        asked = partial(question, trust=policy, rcps=rcps, resource_account=owner)
+        asked = partial(
+            consult, ctx, caller, need.action, need.resource, keys, trust=policy, rcps=rcps, resource_account=owner
+        )
     return await passage.read(asked), guarded
 
 

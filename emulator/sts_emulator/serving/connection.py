@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import weakref
 from collections import deque
 from collections.abc import Awaitable
 from functools import partial
@@ -15,6 +16,7 @@ from sts_emulator.core.looks import Looks
 from sts_emulator.core.store import UnavailableError
 from sts_emulator.serving.answers import TRANSPORT, send_answer
 from sts_emulator.serving.bounds import BoundedConnection
+from sts_emulator.serving.direct import Direct, Passing
 from sts_emulator.vending.context import Server
 from sts_emulator.wire import messages
 from sts_emulator.wire.http import Request, Response
@@ -38,8 +40,11 @@ class Calls(Protocol):
     latest_caller: object
     """The connection whose call was answered last."""
 
-    def answer_call(self, request: Request) -> Response | Awaitable[Response] | None:
-        """The answer; None for what is answered as an ASGI application."""
+    has_door: bool
+    """Whether calls of other services pass on."""
+
+    def answer_call(self, request: Request) -> Response | Awaitable[Response] | Passing | None:
+        """The answer, or what gives it as an ASGI application; None where this is one for all of uvicorn's ways."""
 
     def refuse(self, request: Request, error: UnavailableError) -> Response:
         """The answer to what the state cannot serve."""
@@ -58,7 +63,7 @@ class OneWrite(asyncio.Transport):
     def __init__(self, transport: asyncio.Transport, cycle: RequestResponseCycle) -> None:
         super().__init__()
         self._transport = transport
-        self._cycle = cycle
+        self._cycle = weakref.proxy(cycle)  # which has this: a ring of the two would wait for the collector
         self._head: bytes | None = None
         self._is_asked = cycle.waiting_for_100_continue
 
@@ -114,8 +119,9 @@ class Connection(BoundedConnection):
 class CallConnection(Connection):
     """That, with a shortcut.
 
-    What an SDK sends is one small POST at a time, and ASGI (a scope, a task, events for the body and for both halves
-    of the answer) costs more than reading it. What the shortcut does not take is uvicorn's, from its first byte.
+    What an SDK sends is one small request at a time, and ASGI (a scope, a task, events for the body and for both halves
+    of the answer) costs more than reading it. What the shortcut does not take is uvicorn's, from its first byte. What
+    passes by the door is answered piece by piece, so that it is given a task of its own, but no more of that (Direct).
 
     No answer leaves before the event of its call is durable. With a database elsewhere no call is answered before
     `looks` has told what other replicas wrote.
@@ -128,7 +134,8 @@ class CallConnection(Connection):
         self._looks = front.looks
         self._is_held = False  # the last answer
         self._later: deque[bytes] = deque()  # what came meanwhile
-        self._ends = False  # once that answer has left
+        self._direct: Direct | None = None  # what gives that answer, where it passes by the door
+        self.ends = False  # once that answer has left
         self._between_messages = True
         self._active = 0.0
         self._begun: Request | None = None  # whose body is still coming,
@@ -144,6 +151,8 @@ class CallConnection(Connection):
         """Not any more."""
         self._front.server.metrics.connections -= 1
         super().connection_lost(exc)
+        if self._direct is not None:
+            self._direct.leave()
 
     def on_message_begin(self) -> None:
         """From here on bytes belong to a message that uvicorn reads."""
@@ -153,7 +162,7 @@ class CallConnection(Connection):
     def on_headers_complete(self) -> None:
         """It is the last one when the server ends."""
         super().on_headers_complete()
-        if self._ends:
+        if self.ends:
             self._announce_end(self.cycle)
 
     def on_message_complete(self) -> None:
@@ -176,7 +185,7 @@ class CallConnection(Connection):
             and (self.cycle is None or self.cycle.response_complete)
             and not self._held
             and not self.flow.write_paused
-            and (taken := messages.read(data, self.client[0] if self.client else "", self.scheme or "http"))
+            and (taken := self._whole_call(data))
         ):
             request, self._missing = taken
             if self._missing:
@@ -186,6 +195,14 @@ class CallConnection(Connection):
                 self._take(request, data)
         else:
             super().data_received(data)
+
+    def _whole_call(self, data: bytes) -> tuple[Request, int] | None:
+        """The plain call that has come, and how many bytes of it are still to come."""
+        client, scheme = self.client[0] if self.client else "", self.scheme or "http"
+        if (taken := messages.read(data, client, scheme)) is not None:
+            return taken
+        bare = messages.read_bare(data, client, scheme) if self._front.has_door else None
+        return (bare, 0) if bare is not None else None
 
     def _go_on(self, request: Request, data: bytes) -> None:
         """Head and body come apart from clients such as Go's."""
@@ -223,13 +240,14 @@ class CallConnection(Connection):
         if answer is None:
             super().data_received(data)
             return
+        if callable(answer):
+            self._begin_answer()
+            self._direct = Direct(self, request)
+            self._direct.begin(answer, self.tasks)
+            return
         if isinstance(answer, Response) and answer.fault is None:
-            self._is_held = True
-            self.server_state.total_requests += 1
-            self._active = self.loop.time()
-            if self.timeout_keep_alive_task is None:
-                self._watch(self.timeout_keep_alive)
-            if self._ends:
+            self._begin_answer()
+            if self.ends:
                 answer.headers.append(("connection", "close"))
             whole = messages.write(answer)
             if self._events.waits():
@@ -259,6 +277,19 @@ class CallConnection(Connection):
         finally:
             self.app = usual
 
+    def _begin_answer(self) -> None:
+        self._is_held = True
+        self.server_state.total_requests += 1
+        self._active = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self._watch(self.timeout_keep_alive)
+
+    def answered(self) -> None:
+        """All of an answer that was given piece by piece has been written."""
+        self._is_held, self._direct = False, None
+        self._active = self.loop.time()
+        self._go_on_behind()
+
     def _send_refusal(self, request: Request, error: UnavailableError) -> None:
         self._send(messages.write(self._front.refuse(request, error)))
 
@@ -269,7 +300,10 @@ class CallConnection(Connection):
         ):  # its client has left, and uvloop would raise that before others had their answers
             return
         self.transport.write(answer)
-        if self._ends:
+        self._go_on_behind()
+
+    def _go_on_behind(self) -> None:
+        if self.ends:
             self.transport.close()
         elif self._later:
             self._go_on_later()
@@ -288,7 +322,7 @@ class CallConnection(Connection):
     def shutdown(self) -> None:
         """The server stops: what was answered leaves before."""
         self._events.settle()
-        self._ends = True
+        self.ends = True
         if self.cycle is not None and not self.cycle.response_complete:
             self._announce_end(self.cycle)
         elif not self._is_held:
@@ -307,8 +341,8 @@ class CallConnection(Connection):
     def timeout_keep_alive_handler(self) -> None:
         """Close the connection if nothing happened for so long: one timer, not a new one for each answer."""
         left = self._active + self.timeout_keep_alive - self.loop.time()
-        if left > 0:
-            self._watch(left)
+        if left > 0 or self._is_held:
+            self._watch(max(left, 1))
         else:
             super().timeout_keep_alive_handler()
 

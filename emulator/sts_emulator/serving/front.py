@@ -19,9 +19,10 @@ from sts_emulator.core.world import DEFAULT, PENDING, World
 from sts_emulator.pages import answering, guard, routes
 from sts_emulator.pages.tokens import ALL
 from sts_emulator.serving.answers import send_answer
+from sts_emulator.serving.direct import Passing
 from sts_emulator.vending.context import Server
 from sts_emulator.vending.record import new_request_id
-from sts_emulator.wire import protocols
+from sts_emulator.wire import messages, protocols
 from sts_emulator.wire.asgi import App, Receive, Scope, Send, headers_of, read_body
 from sts_emulator.wire.http import MAX_BODY, Request, Response
 
@@ -63,6 +64,7 @@ class Front:
         if self._store.remote:
             self.looks = Looks(self._store, server.health, server.settings.fresh_ms / 1000)
         self._door = _door(server)
+        self.has_door = self._door is not None
         self._api: Any = None
         self.extensions: list[Callable[[Any], None]] = []
         """What else to mount on the FastAPI application behind `/_emulator`."""
@@ -210,13 +212,26 @@ class Front:
 
         return app
 
-    def answer_call(self, request: Request) -> Answer | None:
-        """Answer a plain call; None for one that goes to the door, which takes it as an ASGI application."""
+    def answer_call(self, request: Request) -> Answer | Passing | None:
+        """Answer a plain call, or say how it passes by the door; None for what has to go all of the way of ASGI."""
         if self._door is not None:
-            request.raw_path = _split_world(request.signed_path)[2]
-            if self._door.takes(request):
+            name, prefix, request.raw_path = _split_world(request.signed_path)
+            if service := self._door.takes(request):
+                return self._passing(self._door, service, request, name, prefix)
+            if not messages.is_call(request):
                 return None
         return self.answer(request)
+
+    def _passing(self, door: Door, service: str, request: Request, name: str, prefix: str) -> Passing | None:
+        """How a call passes by the door; None where its world is not at hand."""
+        try:
+            world = self.server.worlds.get(name, in_a_hurry=self._store.remote)
+        except (NotAtHandError, UnavailableError):
+            return None
+        if world is None:
+            return None
+        base_url = f"{request.scheme}://{request.headers.get('host', '')}{prefix}"
+        return partial(door.answer, world, service, request, base_url)
 
     def answer(self, request: Request, mount: tuple[str, str] | None = None) -> Answer:
         """Answer a request. `mount` is the (world, page) of a listener.

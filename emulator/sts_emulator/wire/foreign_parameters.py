@@ -107,18 +107,18 @@ def _shown(value: Any, shape: Shape) -> Any:
 def _located(meant: Meant, request: Request, shape: Shape) -> dict[str, Any]:
     places = _places(meant, shape)
     labels = foreign_routing.route(meant.operation).labels(request.raw_path).items()
-    members: dict[str, Any] = {
-        places["uri"][name].name: http.unquote(value) for name, value in labels if name in places["uri"]
-    }
-    given: dict[str, list[str]] = {}
-    for name, value in http.pairs(request.query):
-        given.setdefault(name, []).append(value)
-    for name, values in given.items():
-        if name in places["querystring"]:
-            members.update(_from_query(meant, places["querystring"][name], values))
+    in_path, in_headers = places["uri"], places["header"]
+    members: dict[str, Any] = {in_path[name].name: http.unquote(value) for name, value in labels if name in in_path}
+    if request.query:
+        given: dict[str, list[str]] = {}
+        for name, value in http.pairs(request.query):
+            given.setdefault(name, []).append(value)
+        for name, values in given.items():
+            if name in places["querystring"]:
+                members.update(_from_query(meant, places["querystring"][name], values))
     for name, value in request.headers.items():
-        if name in places["header"]:
-            members[places["header"][name].name] = value
+        if name in in_headers:
+            members[in_headers[name].name] = value
     for prefix, member in places["headers"].items():
         named = {key[len(prefix) :]: value for key, value in request.headers.items() if key.startswith(prefix)}
         members.update({member.name: named} if named else {})

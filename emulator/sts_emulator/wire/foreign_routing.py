@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final
 
 from sts_emulator.core.errors import AwsError
@@ -26,6 +26,7 @@ _FORM: Final = "application/x-www-form-urlencoded"
 _RPC_PATH = re.compile(r"/service/([A-Za-z0-9_.]+)/operation/([A-Za-z0-9_]+)", re.ASCII)
 _QUEUE_PATH = re.compile(r"/[0-9]{12}/[A-Za-z0-9_.-]{1,80}", re.ASCII)
 _LABEL = re.compile(r"\{([^}+]+)(\+?)\}")
+_MANY_NAMES = 16  # in a query: no operation has so many, so they are not worth remembering
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,16 +132,12 @@ def _match_rpc(service: Service, request: Request) -> Meant | None:
 
 def _match_path(service: Service, request: Request) -> Meant | None:
     names = frozenset([name for name, _ in http.pairs(request.query)])
-    table = _by_method(service.name).get(request.method, {})
-    routes = [
-        route
-        for name in ("", *names)  # what is cheap to see, and tells most apart, comes first
-        for route in table.get(name, ())
-        if route.needed <= names and route.matches(request.raw_path, request.headers)
-    ]
-    if not routes:
+    candidates = _candidate_routes if len(names) < _MANY_NAMES else _candidate_routes.__wrapped__
+    for best in candidates(service.name, request.method, names):
+        if best.matches(request.raw_path, request.headers):
+            break
+    else:
         return None
-    best = max(routes, key=lambda route: route.weight) if routes[1:] else routes[0]
     if names and (strays := (names & _subresources(service.name)) - best.names):
         raise _in_doubt(f"`{min(strays)}`, which {best.operation} does not have")
     return Meant(service, service.operations[best.operation], service.protocol)
@@ -210,6 +207,14 @@ def _by_method(name: str) -> dict[str, dict[str, list[Route]]]:
     for route in _routes(name):
         table.setdefault(route.method, {}).setdefault(min(route.needed, default=""), []).append(route)
     return table
+
+
+@lru_cache(maxsize=1024)
+def _candidate_routes(service: str, method: str, names: frozenset[str]) -> list[Route]:
+    """The routes that a query with these names leaves, the one that tells most first."""
+    table = _by_method(service).get(method, {})
+    routes = [route for name in ("", *names) for route in table.get(name, ()) if route.needed <= names]
+    return sorted(routes, key=lambda route: route.weight, reverse=True)
 
 
 @cache

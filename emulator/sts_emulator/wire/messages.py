@@ -6,6 +6,7 @@ A shortcut beside a real HTTP parser: `read` takes what is beyond doubt, and lea
 from __future__ import annotations
 
 import re
+from functools import cache
 from http import HTTPStatus
 from typing import Final
 
@@ -18,6 +19,11 @@ LONGEST: Final = 65_536
 _PATH = re.compile(r"/(?:w/[a-z0-9-]{1,63}/?)?")  # where SDKs post to: a world's root
 _FETCH = re.compile(r"GET (/(?:w/[a-z0-9-]{1,63}/)?federation/credentials)\?([A-Za-z0-9_=&%.~+-]{1,2000}) HTTP/1\.1")
 _BEGINNINGS = (b"POST /", b"GET /federation/", b"GET /w/")
+_FETCHED = b"/federation/credentials?"
+_BARE_BEGINNINGS = (b"GET /", b"HEAD /", b"DELETE /")
+_BARE = re.compile(
+    r"([A-Z]+) (/(?!/)[A-Za-z0-9/._~%=+:@,;!$&'()*-]*)(?:\?([A-Za-z0-9/._~%=+:@,;!$&'()*-]*))? HTTP/1\.1"
+)
 _TOKEN = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]{1,64}")  # RFC 9110 §5.6.2, lower-cased
 _PRINTABLE = bytes(range(0x20, 0x7F))
 _LENGTH = re.compile("[1-9][0-9]{0,4}|0")
@@ -29,6 +35,7 @@ _NAMES: Final = {
         *("host", "accept", "accept-encoding", "user-agent", "authorization", "content-type", "content-length"),
         *("x-amz-date", "x-amz-security-token", "x-amz-target", "x-amz-user-agent", "x-amz-content-sha256"),
         *("amz-sdk-invocation-id", "amz-sdk-request", "connection", "x-amz-sso_bearer_token"),
+        *("range", "x-amz-checksum-mode"),
     )
     for spelt in (name, name.title(), name.upper())
 }
@@ -42,14 +49,13 @@ def read(data: bytes, client: str, scheme: str) -> tuple[Request, int] | None:
     without a body: each alone, with printable ASCII in the head, and no header twice. Whoever reads such a message
     reads the same.
     """
-    if len(data) > LONGEST or not data.startswith(_BEGINNINGS):
+    is_one = data.startswith(_BEGINNINGS)
+    if is_one and data.startswith(b"GET /w/"):
+        is_one = _FETCHED in data[: len(_FETCHED) + 80]
+    parts = _parts(data) if is_one and len(data) <= LONGEST else None
+    if parts is None:
         return None
-    raw_head, ends, body = data.partition(b"\r\n\r\n")
-    head = raw_head.decode("latin-1")
-    line, *lines = head.split("\r\n")
-    # no other control characters, no other bytes
-    if not ends or raw_head.translate(None, _PRINTABLE) != b"\r\n" * len(lines):
-        return None
+    line, lines, body = parts
     if line.startswith("GET "):
         return _fetch(line, lines, body, client, scheme)
     path = line[5:-9]
@@ -64,6 +70,37 @@ def read(data: bytes, client: str, scheme: str) -> tuple[Request, int] | None:
     else:
         return None
     return Request("POST", path, path, "", headers, body, client, scheme), missing
+
+
+def read_bare(data: bytes, client: str, scheme: str) -> Request | None:
+    """Likewise the signed GET, HEAD or DELETE without a body, of any path, that `data` is."""
+    if len(data) > LONGEST or not data.startswith(_BARE_BEGINNINGS):
+        return None
+    parts = _parts(data)
+    if parts is None or parts[2]:
+        return None
+    line, lines, _ = parts
+    asked, headers = _BARE.fullmatch(line), _headers(lines)
+    if asked is None or headers is None or headers.get("content-length", "0") != "0":
+        return None
+    method, path, query = asked.groups("")
+    if "authorization" not in headers and "X-Amz-Signature=" not in query:
+        return None
+    return Request(method, path, path, query, headers, b"", client, scheme)
+
+
+def is_call(request: Request) -> bool:
+    """Whether `read` would take a request, without regard to its body."""
+    return request.method == "POST" or request.signed_path.endswith("/federation/credentials")
+
+
+def _parts(data: bytes) -> tuple[str, list[str], bytes] | None:
+    """First line, header lines and body of a message in whose head are no other bytes than printable ASCII."""
+    raw_head, ends, body = data.partition(b"\r\n\r\n")
+    line, *lines = raw_head.decode("latin-1").split("\r\n")
+    if not ends or raw_head.translate(None, _PRINTABLE) != b"\r\n" * len(lines):
+        return None
+    return line, lines, body
 
 
 def _fetch(line: str, lines: list[str], body: bytes, client: str, scheme: str) -> tuple[Request, int] | None:
@@ -93,6 +130,39 @@ def _name(spelt: str) -> str:
     return name if _TOKEN.fullmatch(name) and name not in _FOR_THE_PARSER else ""
 
 
+_STATUS = re.compile(rb"HTTP/1\.1 ([2-5][0-9][0-9])(?: [ -~]*)?")
+_ANSWER_NAMES: Final = {
+    spelt.encode(): name.encode()
+    for name in ("date", "server", "content-type", "content-length", "connection", "etag", "last-modified")
+    for spelt in (name, name.title(), "ETag" if name == "etag" else name.upper())
+}
+
+Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
+"""Status, headers with names in lower case, and body."""
+
+
+def read_answer(data: bytes, *, for_head: bool) -> Answer | None:
+    """The whole answer that `data` is, on a connection that stays open; None to look closer."""
+    raw_head, ends, body = data.partition(b"\r\n\r\n")
+    line, *lines = raw_head.split(b"\r\n")
+    status = _STATUS.fullmatch(line)
+    if not ends or status is None or raw_head.translate(None, _PRINTABLE) != b"\r\n" * len(lines):
+        return None
+    headers, lengths = [], []
+    for text in lines:
+        spelt, colon, value = text.partition(b":")
+        name = _ANSWER_NAMES.get(spelt) or _name(spelt.decode()).encode()
+        value = value.strip(b" ")
+        if not name or not colon or (name == b"connection" and value.lower() != b"keep-alive"):
+            return None
+        if name == b"content-length":
+            lengths.append(value)
+        headers.append((name, value))
+    if body if for_head else lengths != [b"%d" % len(body)]:
+        return None
+    return int(status[1]), headers, body
+
+
 def write(response: Response) -> bytes:
     """An answer as it goes to the socket, for a connection that stays open.
 
@@ -103,9 +173,15 @@ def write(response: Response) -> bytes:
     text = "".join(headers)
     if "\n" in text or "\r" in text:
         raise ValueError(f"a header with a line break: {response.headers}")
-    line = f"HTTP/1.1 {response.status} {_PHRASES.get(response.status, '')}"
+    line = status_line(response.status)
     lines = [line, *headers, f"content-length: {len(response.body)}", f"date: {date(response)}", "\r\n"]
     return "\r\n".join(lines).encode("latin-1") + response.body
+
+
+@cache
+def status_line(status: int) -> str:
+    """The first line of an answer."""
+    return f"HTTP/1.1 {status} {_PHRASES.get(status, '')}"
 
 
 def date(response: Response) -> str:
