@@ -22,8 +22,8 @@ from sts_emulator import Aws, Emulator, app
 from sts_emulator.cli.control import ControlError
 from sts_emulator.core import event_table
 from sts_emulator.core.backends import open_store
-from sts_emulator.core.event_table import EventTable
-from sts_emulator.core.events import Event, EventLog
+from sts_emulator.core.event_table import EventTable, TableEvent
+from sts_emulator.core.events import EventLog
 from sts_emulator.core.store import NewEvent, StaleError, UnavailableError
 from sts_emulator.core.world import Worlds
 from sts_emulator.wire.http import Request
@@ -42,8 +42,15 @@ def log(request, tmp_path):
     store.close()
 
 
-def event(number: int, world: str = "lab") -> Event:
-    return Event(f"e{number}", world, float(number), lambda: {"number": number}, 1_000)
+def event(number: int, world: str = "lab") -> TableEvent:
+    return TableEvent(f"e{number}", world, float(number), {"number": number}, 1_000)
+
+
+class SharedEvent(TableEvent):
+    """An event that another account's trail has, too."""
+
+    def elsewhere(self) -> dict[str, str]:
+        return {"account": "other"}
 
 
 def test_events_are_read_by_id_from_the_end_and_from_behind_one(log):
@@ -75,8 +82,8 @@ def test_only_what_is_asked_for_is_rendered(log, monkeypatch):
     for number in range(200):
         log.record(event(number))
     rendered: list[str] = []
-    render = Event.record
-    monkeypatch.setattr(Event, "record", lambda self: rendered.append(self.id) or render(self))
+    render = TableEvent.record
+    monkeypatch.setattr(TableEvent, "record", lambda self: rendered.append(self.id) or render(self))
 
     assert log.last("lab").record()["number"] == 199
     assert log.get("lab", "e7").record()["number"] == 7
@@ -419,8 +426,8 @@ def test_an_event_of_two_trails_is_two_events_wherever_a_page_ends(log):
     """In a table they are one row."""
     id_of = "00000000-0000-4000-a000-00000000000{}".format
     for number in range(4):
-        both = (lambda: {"account": "other"}) if number % 2 else None
-        log.record(Event(id_of(number), "lab", float(number), lambda: {"account": "own"}, 1_000, both))
+        kind, other = (SharedEvent, "other") if number % 2 else (TableEvent, "")
+        log.record(kind(id_of(number), "lab", float(number), {"account": "own"}, 1_000, other_account=other))
     whole = log.newest("lab", 9)
     own, other = "own", "other"
     assert [event.record()["account"] for event in whole] == [own, other, own, own, other, own]

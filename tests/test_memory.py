@@ -13,7 +13,8 @@ from sts_emulator.app import create_server, handle
 from sts_emulator.console import api
 from sts_emulator.core import events, world
 from sts_emulator.core.backends import open_store
-from sts_emulator.core.events import Event, EventLog
+from sts_emulator.core.event_table import TableEvent
+from sts_emulator.core.events import EventLog
 from sts_emulator.core.world import Worlds
 from sts_emulator.settings import Settings
 from sts_emulator.vending import record
@@ -85,23 +86,23 @@ def test_events_of_all_worlds_share_their_bytes(monkeypatch):
     monkeypatch.setattr(events, "MOST_BYTES", 100_000)
     log = EventLog()
     for number in range(500):
-        log.record(Event(f"a{number}", "a", 0.0, dict, 1_000))
+        log.record(TableEvent(f"a{number}", "a", 0.0, {}, 1_000))
     for number in range(500):
-        log.record(Event(f"b{number}", "b", 0.0, dict, 1_000))
+        log.record(TableEvent(f"b{number}", "b", 0.0, {}, 1_000))
 
     kept = {name: len(log.newest(name, 1_000)) for name in "ab"}
     assert kept == {"a": 100, "b": events.KEPT_AT_LEAST}
     assert log.last("b").id == "b499"
     log.drop("a")
     for number in range(500):
-        log.record(Event(f"c{number}", "b", 0.0, dict, 1_000))
+        log.record(TableEvent(f"c{number}", "b", 0.0, {}, 1_000))
     assert len(log.newest("b", 1_000)) == 100
 
 
 def test_a_world_keeps_so_many_events_in_memory():
     log = EventLog()
     for number in range(events.KEPT_IN_MEMORY + 5):
-        log.record(Event(f"e{number}", "a", 0.0, dict, 1_000))
+        log.record(TableEvent(f"e{number}", "a", 0.0, {}, 1_000))
     assert len(log.newest("a", 10_000)) == events.KEPT_IN_MEMORY
 
 

@@ -100,7 +100,7 @@ def handle(
         if fault is not None:
             later = partial(_handle_later, server, world, request, base_url)
             return Met(fault, partial(_failure, call), partial(server.run, later))
-        if PENDING in world.settings and service.name in SHOWING:
+        if service.name in SHOWING and PENDING in world.settings:
             try:
                 plant(server, world)
             except UnavailableError:
@@ -180,7 +180,7 @@ def _success(call: Call, ctx: Context, operation: Operation, result: Mapping[str
 
 def _keep(server: Server, call: Call, response: Response) -> None:
     if len(call.request.body) <= LARGEST_EXCHANGE and len(response.body) <= LARGEST_EXCHANGE:
-        server.exchanges.append(Exchange(call.request_id, call.request, response))
+        server.exchanges.append(Exchange(call.request_id, call.request.message or call.request, response))
 
 
 def _failure(call: Call, error: Exception) -> Response:
@@ -239,12 +239,11 @@ def _run(
     function = dispatch.find(service.name, operation.name)
     if function is None:
         raise AwsError("NotImplemented", f"sts-emulator does not have {service.name}:{operation.name}", status=501)
-    evidence, request = dict(ctx.evidence) if ctx.evidence else {}, ctx.request
+    evidence = dict(ctx.evidence) if ctx.evidence else {}
     try:
         with ctx.world.unit():
             return _answer(call, ctx, operation, function(ctx, **parameters))
     except (StaleError, UnavailableError) as reason:
-        ctx.request, ctx.parameters = request, parameters  # if it was recorded: its commit has failed
         again = partial(_run_again, call, ctx, operation, partial(function, ctx, **parameters), evidence)
         if isinstance(reason, StaleError):
             return again()

@@ -41,10 +41,24 @@ FORMAT = 4  # marshal's since Python 3.4, which every later one reads
 
 
 @dataclass(slots=True, eq=False)
-class TableEvent(Event):
+class TableEvent:
     """An event that was read from the table; its position is twice that of its row, and one more behind its copy."""
 
+    id: str
+    world: str
+    at: float
+    body: dict[str, Any]
+    size: int
     position: int = 0
+    other_account: str = ""
+
+    def record(self) -> dict[str, Any]:
+        """See Event."""
+        return dict(self.body)
+
+    def elsewhere(self) -> dict[str, Any]:
+        """See Event; a copy in another trail is an event of its own here."""
+        return {}
 
 
 @dataclass(slots=True)
@@ -256,8 +270,8 @@ def _rows(events: list[Event]) -> list[NewEvent]:
 
 
 def _row(event: Event) -> NewEvent:
-    record = event.render()
-    body = record if event.elsewhere is None else (record, event.elsewhere())
+    record = event.record()
+    body = (record, event.elsewhere()) if event.other_account else record
     return NewEvent(event.world, event.id, event.at, _dumps(body))
 
 
@@ -265,12 +279,11 @@ def _read(row: EventRow) -> list[TableEvent]:
     """The event of a row, behind its copy in another account's trail, if there is one: that shares most with it."""
     body, position = _loads(row.body), 2 * row.position
     if isinstance(body, dict):
-        return [TableEvent(row.id, row.world, row.at, partial(dict, body), len(row.body), None, position)]
+        return [TableEvent(row.id, row.world, row.at, body, len(row.body), position)]
     record, different = body
-    copied = {**record, **different}
     return [
-        TableEvent(copy_id(row.id), row.world, row.at, partial(dict, copied), len(row.body), None, position),
-        TableEvent(row.id, row.world, row.at, partial(dict, record), len(row.body), None, position + 1),
+        TableEvent(copy_id(row.id), row.world, row.at, {**record, **different}, len(row.body), position),
+        TableEvent(row.id, row.world, row.at, record, len(row.body), position + 1),
     ]
 
 

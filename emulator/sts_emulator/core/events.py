@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping
-from functools import partial
-from itertools import islice
+from collections.abc import AsyncIterator, Callable, Iterator
+from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sts_emulator.core.store import UnavailableError
-from sts_emulator.policy.values import dataclass
 
 if TYPE_CHECKING:
     from sts_emulator.core.world import World
@@ -17,7 +15,6 @@ if TYPE_CHECKING:
 KEPT_IN_MEMORY = 1_000  # per world: bounds memory whatever the load (docs/performance.md)
 MOST_BYTES = 256 << 20  # of all worlds, in memory; beyond, a world's new event costs it old ones,
 KEPT_AT_LEAST = 50  # but for its newest
-COPY_SIZE = 2_000  # what an event's copy in another account's trail takes
 SLICE = 50  # events that a scan looks at before others have their turn: less than five milliseconds
 
 Listener = Callable[["Event"], None]
@@ -25,25 +22,45 @@ Send = Callable[[], object]
 Refuse = Callable[[UnavailableError], object]
 
 
-@dataclass(slots=True, eq=False)
-class Event:
-    """One attempt. `id` is the request id that the client was given.
+class Event(Protocol):
+    """One attempt. `id` is the request id that the client was given; `size` is about what it takes.
 
-    `render` makes its record on demand, because most are never read. In it a decision is kept as the question that was
-    asked; who tells the record to somebody has it answered then (vending.record.told). `size` is about what it takes.
+    Its record is made when somebody reads it, because most are never read. In it a decision is kept as the question
+    that was asked; who tells the record to somebody has it answered then (vending.record.told).
     """
 
     id: str
     world: str
     at: float
-    render: Callable[[], Mapping[str, Any]]
     size: int
-    elsewhere: Callable[[], Mapping[str, Any]] | None = None
-    """What is different of it in the trail of another account that has it, too."""
+    other_account: str
+    """Whose trail has a copy of it, if there is one."""
 
     def record(self) -> dict[str, Any]:
         """The record as JSON-ready data."""
-        return dict(self.render())
+
+    def elsewhere(self) -> dict[str, Any]:
+        """What is different of it in that other trail."""
+
+    def __hash__(self) -> int:
+        """Each is itself, for what is remembered of it."""
+
+
+class Copy:
+    """An event in the trail of the other account: made of it when somebody looks."""
+
+    def __init__(self, event: Event) -> None:
+        self.id, self.world, self.at, self.size = copy_id(event.id), event.world, event.at, event.size
+        self.other_account = ""
+        self.original = event
+
+    def record(self) -> dict[str, Any]:
+        """See Event."""
+        return {**self.original.record(), **self.original.elsewhere()}
+
+    def elsewhere(self) -> dict[str, Any]:
+        """See Event; there is no third trail."""
+        return {}
 
 
 def copy_id(identifier: str) -> str:
@@ -138,43 +155,88 @@ class EventLog:
             after, limit = events[-1], limit - len(events)
 
 
-class Rings:
-    """The newest events of each world, in memory."""
+class Ring:
+    """The newest events of a world, and how many that are with their copies, each of which stands before its event."""
 
     def __init__(self) -> None:
-        self._rings: dict[str, deque[Event]] = {}
+        self.events: deque[Event] = deque()
+        self.count = 0
+
+    def get(self, identifier: str) -> Event | None:
+        """The event of that id."""
+        other = copy_id(identifier)
+        for event in reversed(self.events):
+            if event.id == identifier:
+                return event
+            if event.id == other and event.other_account:
+                return Copy(event)
+        return None
+
+    def before(self, event: Event | None) -> Iterator[Event]:
+        """What came before an event, newest first, or all; nothing, when it is not kept any more."""
+        older = reversed(self.events)
+        if event is not None:
+            original = _original(event)
+            if any(kept is original for kept in older) and event.other_account:
+                yield Copy(event)
+        for kept in older:
+            yield kept
+            if kept.other_account:
+                yield Copy(kept)
+
+    def behind(self, event: Event) -> Iterator[Event]:
+        """What came after an event, oldest first; all, when it is not kept any more."""
+        original = _original(event)
+        newer = list(takewhile(lambda kept: kept is not original, reversed(self.events)))
+        if event is not original:
+            yield original
+        for kept in reversed(newer):
+            yield from _with_copy(kept)
+
+
+def _original(event: Event) -> Event:
+    return event.original if isinstance(event, Copy) else event
+
+
+def _with_copy(event: Event) -> tuple[Event, ...]:
+    return (Copy(event), event) if event.other_account else (event,)
+
+
+class Rings:
+    """The newest events of each world, in memory. A copy in another account's trail takes none: see Copy.
+
+    What is kept is cold memory when it leaves, and costs each later call: so an event is few objects.
+    """
+
+    def __init__(self) -> None:
+        self._rings: dict[str, Ring] = {}
         self._size = 0
         self._listeners: list[Listener] = []
 
     def append(self, event: Event, world: World | None = None) -> None:  # noqa: ARG002 - memory takes everything
-        if event.elsewhere is not None:
-            copied = partial(_copied, event, event.elsewhere)
-            self._append(Event(copy_id(event.id), event.world, event.at, copied, COPY_SIZE))
-        self._append(event)
-
-    def _append(self, event: Event) -> None:
         ring = self._rings.get(event.world)
         if ring is None:
-            ring = self._rings[event.world] = deque()
-        ring.append(event)
+            ring = self._rings[event.world] = Ring()
+        ring.events.append(event)
+        ring.count += 2 if event.other_account else 1
         self._size += event.size
-        while len(ring) > KEPT_IN_MEMORY or (self._size > MOST_BYTES and len(ring) > KEPT_AT_LEAST):
-            self._size -= ring.popleft().size
-        for listener in self._listeners:
-            listener(event)
+        while ring.count > KEPT_IN_MEMORY or (self._size > MOST_BYTES and ring.count > KEPT_AT_LEAST):
+            oldest = ring.events.popleft()
+            ring.count -= 2 if oldest.other_account else 1
+            self._size -= oldest.size
+        if self._listeners:
+            for told in _with_copy(event):
+                for listener in self._listeners:
+                    listener(told)
 
     def get(self, world: str, identifier: str) -> Event | None:
-        return next((event for event in reversed(self._ring(world)) if event.id == identifier), None)
+        return self._ring(world).get(identifier)
 
     def newest(self, world: str, limit: int, before: Event | None = None) -> list[Event]:
-        ring = self._ring(world)
-        skipped = 0 if before is None else self._behind(ring, before) + 1
-        return list(islice(reversed(ring), skipped, skipped + limit))
+        return list(islice(self._ring(world).before(before), limit))
 
     def page(self, world: str, after: Event, limit: int) -> list[Event]:
-        ring = self._ring(world)
-        start = len(ring) - self._behind(ring, after)
-        return list(islice(ring, start, start + limit))
+        return list(islice(self._ring(world).behind(after), limit))
 
     def position(self) -> int:
         """See Kept; here everything is told as it comes."""
@@ -199,19 +261,10 @@ class Rings:
         """See Kept."""
 
     def drop(self, world: str) -> None:
-        self._size -= sum(event.size for event in self._rings.pop(world, ()))
+        self._size -= sum(event.size for event in self._rings.pop(world, Ring()).events)
 
     def close(self) -> None:
         """See Kept."""
 
-    def _ring(self, world: str) -> deque[Event]:
-        return self._rings.get(world) or deque()
-
-    @staticmethod
-    def _behind(ring: deque[Event], event: Event) -> int:
-        """How many came after the event; all, when the ring has lost it."""
-        return next((count for count, kept in enumerate(reversed(ring)) if kept is event), len(ring))
-
-
-def _copied(event: Event, elsewhere: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
-    return {**event.render(), **elsewhere()}
+    def _ring(self, world: str) -> Ring:
+        return self._rings.get(world) or Ring()

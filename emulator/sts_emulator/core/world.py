@@ -54,6 +54,7 @@ class Snapshot:
         self.keys_by_uid: dict[Place, str | None] = {}
         self.memo: dict[Any, Any] = {}
         self.touched: dict[Place, Any] = {}
+        self.at_rest: World | None = None
         self.lock = threading.Lock()
 
     def load(self, row: Mapping[str, Any], revision: int) -> None:
@@ -109,7 +110,7 @@ class World:
     writes, NotAtHandError has it start again where it may wait (serving.beside).
     """
 
-    __slots__ = (  # the event of each request keeps one
+    __slots__ = (
         *("name", "_store", "_snapshot", "_reads", "_begun", "_documents", "_keys_by_uid", "_memo"),
         *("_depth", "_transaction", "_written", "_row_changed", "_attached", "_keep"),
     )
@@ -146,6 +147,20 @@ class World:
         if self._store is _NOT_AT_HAND:
             self._store = store
             self._look()
+
+    def at_rest(self, store: Store) -> World:
+        """The world as this request leaves it, for who reads of it later: one view for all requests of a revision.
+
+        The request may wait from now on: see take_time.
+        """
+        if self._store is _NOT_AT_HAND:
+            self.take_time(store)
+        if self._transaction is not None:
+            return self
+        view = self._snapshot.at_rest
+        if view is None or view._begun != self._snapshot.revision:  # noqa: SLF001 # its own class
+            view = self._snapshot.at_rest = World(store, self._snapshot)
+        return view
 
     # -- time ---------------------------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from sts_emulator.policy.deciding.engine import Decision, PolicySet, Principal
 from sts_emulator.policy.values import dataclass
 from sts_emulator.vending import credentials
 from sts_emulator.vending.authorize import access_denied, consult, consult_unsigned, denial, refused
-from sts_emulator.vending.context import Caller, Context, Keys
+from sts_emulator.vending.context import Caller, Context, Keys, alone
 from sts_emulator.vending.credentials import Credentials
 from sts_emulator.vending.identity_context import IdentityContext
 from sts_emulator.vending.inheritance import LONGEST_CHAINED, Inheritance, inheritance
@@ -250,7 +250,7 @@ def _assume_keys(
         keys["sts:sourceidentity"] = (source_identity,)
     if ask.provided:
         keys.update(ask.provided.request_keys())
-    keys["aws:resourceaccount"] = (role["account"],)
+    keys["aws:resourceaccount"] = alone(role["account"])
     keys.update(organizations.resource_keys(ctx.world, role["account"]))
     if role.get("tags"):
         for key, value in _role_tags(role, brought).items():

@@ -6,6 +6,7 @@ import inspect
 from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import field
+from functools import lru_cache
 from typing import Any, Final, Protocol
 
 from sts_emulator.accounts.documents import Role, User
@@ -21,6 +22,7 @@ from sts_emulator.policy.deciding.engine import Decision, PolicySet, Principal, 
 from sts_emulator.policy.values import dataclass
 from sts_emulator.settings import Settings
 from sts_emulator.vending.session import Session
+from sts_emulator.wire import messages
 from sts_emulator.wire.http import Request as HttpRequest
 from sts_emulator.wire.http import Response as HttpResponse
 
@@ -29,7 +31,7 @@ Keys = Mapping[str, tuple[str, ...]]
 TRUE = ("true",)
 FALSE = ("false",)
 
-
+LONGEST_SHARED: Final = 512  # characters of a value that calls share
 EXCHANGES: Final = 200
 LARGEST_EXCHANGE: Final = 32_768
 """Bytes of a body: the newest calls are kept in memory as they came and went, and none of them may take much of it."""
@@ -40,8 +42,17 @@ class Exchange:
     """A call as it came, and its answer as it left."""
 
     id: str
-    request: HttpRequest
+    came: HttpRequest | bytes
     response: HttpResponse
+
+    @property
+    def request(self) -> HttpRequest:
+        """The call, read anew where it is kept as it came: that is one object, and not twenty."""
+        if isinstance(self.came, HttpRequest):
+            return self.came
+        again = messages.read(self.came, "", "")
+        assert again is not None, "it was read before"
+        return again[0]
 
 
 @dataclass(slots=True)
@@ -171,18 +182,34 @@ class Context:
 
     def request_keys(self) -> dict[str, tuple[str, ...]]:
         """The condition keys that every request has (docs/aws/policy-evaluation.md, "Condition keys")."""
-        now = int(self.world.now())
+        current_time, epoch_time = _moment(int(self.world.now()))
         keys: dict[str, tuple[str, ...]] = {
-            "aws:currenttime": (clock.iso(now),),
-            "aws:epochtime": (str(now),),
+            "aws:currenttime": current_time,
+            "aws:epochtime": epoch_time,
             "aws:securetransport": TRUE if self.secure else FALSE,
-            "aws:requestedregion": (self.region,),
-            "aws:sourceip": (self.source_ip,),
+            "aws:requestedregion": alone(self.region),
+            "aws:sourceip": alone(self.source_ip),
             "aws:viaawsservice": FALSE,
             "aws:principalisawsservice": FALSE,
         }
         if self.user_agent:
-            keys["aws:useragent"] = (self.user_agent,)
+            keys["aws:useragent"] = alone(self.user_agent)
         if self.referer:
             keys["aws:referer"] = (self.referer,)
         return keys
+
+
+@lru_cache(maxsize=64)
+def _moment(second: int) -> tuple[tuple[str], tuple[str]]:
+    """aws:CurrentTime and aws:EpochTime, the same objects for all calls of a second: their events keep them."""
+    return (clock.iso(second),), (str(second),)
+
+
+def alone(text: str) -> tuple[str]:
+    """A condition key's only value; where many calls have the same one, the same object, which their events keep."""
+    return _alone(text) if len(text) <= LONGEST_SHARED else (text,)
+
+
+@lru_cache(maxsize=512)
+def _alone(text: str) -> tuple[str]:
+    return (text,)

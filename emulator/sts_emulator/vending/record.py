@@ -6,17 +6,19 @@ import json
 import logging
 import os
 from collections.abc import Mapping
-from functools import lru_cache, partial
+from functools import lru_cache
 from itertools import islice
 from typing import Any
 
 from sts_emulator.core import clock
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.events import Event, copy_id
+from sts_emulator.core.world import World
 from sts_emulator.policy.arns import parse_arn
 from sts_emulator.policy.explaining.origin import origin_line
+from sts_emulator.policy.values import dataclass
 from sts_emulator.vending import questions, record_identity, record_members
-from sts_emulator.vending.context import Context
+from sts_emulator.vending.context import Asked, Caller, Consulted, Context, alone
 
 # Codes of the door's for what became of a call behind it, which nobody here has refused (gateway/).
 BEHIND = frozenset(("UpstreamError", "BadGateway", "GatewayTimeout"))
@@ -29,8 +31,52 @@ MOST_ITEMS = 50
 MOST_DECISIONS = 50
 SIZE = 2_000  # what an event takes beside its request
 
+_NOTHING: Mapping[str, Any] = {}  # the same for all that have none
 _SIGN_IN = {"MobileVersion": "No", "MFAUsed": "No"}
 _EVENT, _SHARED = (int(digit * 12, 16) for digit in "f5")
+
+
+@dataclass(slots=True, eq=False)
+class Attempt:
+    """The event of an attempt: what its record is made of, and no more of the call.
+
+    A thousand of these are kept, which is more than a processor's cache holds: each object that one keeps alive alone
+    costs a later call a look into cold memory, when it leaves (docs/performance.md).
+    """
+
+    id: str
+    world: str
+    at: float
+    size: int
+    other_account: str
+    view: World
+    service: str
+    operation: str
+    region: str
+    source_ip: str
+    user_agent: str
+    caller: Caller | None
+    parameters: Mapping[str, Any]
+    decisions: tuple[Consulted, ...]
+    evidence: Mapping[str, Any]
+    asked: Asked | None
+    result: Mapping[str, Any] | None
+    code: str
+    """Of the error; empty when it was allowed. Not the error itself, whose traceback holds the whole request."""
+    message: str
+
+    def record(self) -> dict[str, Any]:
+        """See Event."""
+        return _render(self)
+
+    def elsewhere(self) -> dict[str, Any]:
+        """See Event: the role's account learns no more of the caller than its id."""
+        assert self.caller is not None, "see _other_account"
+        return {
+            "eventID": event_id(copy_id(self.id)),
+            "userIdentity": record_identity.foreign(self.caller),
+            "recipientAccountId": self.other_account,
+        }
 
 
 def record(ctx: Context, result: Mapping[str, Any] | None = None, error: AwsError | None = None) -> Event:
@@ -38,32 +84,42 @@ def record(ctx: Context, result: Mapping[str, Any] | None = None, error: AwsErro
 
     A role of another account was assumed: that account's trail has the event too.
     """
-    if ctx.server.used is not None:
-        ctx.server.used(ctx, error)
+    server = ctx.server
+    if server.used is not None:
+        server.used(ctx, error)
+    parameters, evidence = ctx.parameters, ctx.evidence
     size = SIZE + ctx.weight
     if ctx.request is not None:
         sent = len(ctx.request.body) + len(ctx.request.query)
         if sent > LONGEST_REQUEST:
-            ctx.parameters, ctx.evidence = _shortened(ctx.parameters), _shortened(ctx.evidence)
+            parameters, evidence = _shortened(parameters), _shortened(evidence)
             sent = LONGEST_REQUEST
         size += 2 * sent
-    if error is not None and len(error.message) > LONGEST_TEXT:
-        error = AwsError(error.code, _shortened(error.message), status=error.status, members=error.members)
-    if len(ctx.user_agent) > LONGEST_TEXT:
-        ctx.user_agent = _shortened(ctx.user_agent)
-    if len(ctx.decisions) > MOST_DECISIONS:
-        del ctx.decisions[:-MOST_DECISIONS]
-    ctx.request = None  # the event keeps the context: not the body with it, nor tokens and assertions
-    ctx.parameters = record_members.without_secrets(ctx.parameters)
     at = ctx.world.now()
-    ctx.world.take_time(ctx.server.worlds.store)
-    with_writes = ctx.world if error is None else None
-    owner = _other_account(ctx) if error is None else ""
-    elsewhere = partial(_foreign, ctx, owner) if owner else None
-    event = Event(ctx.request_id, ctx.world.name, at, partial(_render, ctx, at, result, error), size, elsewhere)
-    ctx.server.events.record(event, with_writes)
+    attempt = Attempt(  # by place: by name it costs twice as much
+        ctx.request_id,
+        ctx.world.name,
+        at,
+        size,
+        _other_account(ctx) if ctx.operation == "AssumeRole" and error is None else "",
+        ctx.world.at_rest(server.worlds.store),
+        ctx.service,
+        ctx.operation,
+        ctx.region,
+        ctx.source_ip,
+        alone(ctx.user_agent)[0] if len(ctx.user_agent) <= LONGEST_TEXT else _shortened(ctx.user_agent),
+        ctx.caller,
+        record_members.without_secrets(parameters) if parameters else _NOTHING,
+        tuple(ctx.decisions[-MOST_DECISIONS:]),
+        evidence or _NOTHING,
+        None if ctx.operation == "AssumeRole" else ctx.asked,  # its parameters tell all of it
+        result if record_members.tells_answer(ctx.service, ctx.operation) else None,
+        "" if error is None else error.code,
+        "" if error is None else _shortened(error.message),
+    )
+    server.events.record(attempt, ctx.world if error is None else None)
     _count(ctx, error)
-    return event
+    return attempt
 
 
 def _count(ctx: Context, error: AwsError | None) -> None:
@@ -135,77 +191,72 @@ def _relative(identifier: str, mask: int) -> str:
 
 def _other_account(ctx: Context) -> str:
     """The account of the role that a caller of another account assumed, or nothing."""
-    if ctx.operation != "AssumeRole" or ctx.caller is None:
+    if ctx.caller is None:
         return ""
     role = parse_arn(ctx.parameters.get("RoleArn", ""))
     return role.account if role is not None and role.account != ctx.caller.account else ""
 
 
-def _foreign(ctx: Context, owner: str) -> dict[str, Any]:
-    """What differs in the trail of the role's account, which learns no more of the caller than its id."""
-    return {
-        "eventID": event_id(copy_id(ctx.request_id)),
-        "userIdentity": record_identity.foreign(ctx.identity),
-        "recipientAccountId": owner,
-    }
-
-
-def _render(ctx: Context, at: float, result: Mapping[str, Any] | None, error: AwsError | None) -> dict[str, Any]:
+def _render(attempt: Attempt) -> dict[str, Any]:
     event: dict[str, Any] = {
         "eventVersion": "1.11",
-        "userIdentity": record_identity.identity(ctx),
-        "eventTime": clock.iso(at),
-        "eventSource": f"{record_members.source(ctx)}.amazonaws.com",
-        "eventName": ctx.operation,
-        "awsRegion": ctx.region,
-        "sourceIPAddress": ctx.source_ip,
-        "userAgent": ctx.user_agent,
-        "requestParameters": record_members.parameters(ctx),
-        "responseElements": record_members.answer(ctx, result),
-        "additionalEventData": _additional(ctx, error),
-        "requestID": ctx.request_id,
-        "eventID": event_id(ctx.request_id),
-        "readOnly": record_members.is_read(ctx),
-        "eventType": record_members.kind(ctx),
+        "userIdentity": record_identity.identity(attempt),
+        "eventTime": clock.iso(attempt.at),
+        "eventSource": f"{record_members.source(attempt)}.amazonaws.com",
+        "eventName": attempt.operation,
+        "awsRegion": attempt.region,
+        "sourceIPAddress": attempt.source_ip,
+        "userAgent": attempt.user_agent,
+        "requestParameters": record_members.parameters(attempt),
+        "responseElements": record_members.answer(attempt),
+        "additionalEventData": _additional(attempt),
+        "requestID": attempt.id,
+        "eventID": event_id(attempt.id),
+        "readOnly": record_members.is_read(attempt.operation),
+        "eventType": record_members.kind(attempt),
         "managementEvent": True,
         "eventCategory": "Management",
     }
-    if error is not None:
-        event |= record_members.error_members(ctx, error)
-    if details := record_members.service_details(ctx):
+    if attempt.code:
+        event |= record_members.error_members(attempt)
+    if details := record_members.service_details(attempt):
         event["serviceEventDetails"] = details
-    if resources := record_members.resources(ctx):
+    if resources := record_members.resources(attempt):
         event["resources"] = resources
-    if account := record_identity.account(ctx):
+    if account := record_identity.account(attempt):
         event["recipientAccountId"] = account
-    if error is None and _other_account(ctx):
-        event["sharedEventID"] = _relative(ctx.request_id, _SHARED)
+    if attempt.other_account:
+        event["sharedEventID"] = _relative(attempt.id, _SHARED)
     return event
 
 
-def _origin(ctx: Context) -> str:
+def _origin(attempt: Attempt) -> str:
     """Who it was originally: the caller, or whoever proved to be somebody without a signature."""
-    if ctx.caller is not None:
-        return origin_line(ctx.caller.context, ctx.caller.principal)
-    return origin_line(ctx.decisions[0].request.context, ctx.decisions[0].request.principal) if ctx.decisions else ""
+    if attempt.caller is not None:
+        return origin_line(attempt.caller.context, attempt.caller.principal)
+    return (
+        origin_line(attempt.decisions[0].request.context, attempt.decisions[0].request.principal)
+        if attempt.decisions
+        else ""
+    )
 
 
-def _additional(ctx: Context, error: AwsError | None) -> dict[str, Any]:
+def _additional(attempt: Attempt) -> dict[str, Any]:
     """What services add as they like, and so do we: what came of it and why, with what the client was told."""
-    shown: dict[str, Any] = {"outcome": "allowed", "world": ctx.world.name}
-    if error is not None:
-        outcome = "failed" if error.code in BEHIND else "denied"
-        shown |= {"outcome": outcome, "told": {"code": error.code, "message": error.message}}
-    if record_members.is_console_sign_in(ctx):
+    shown: dict[str, Any] = {"outcome": "allowed", "world": attempt.world}
+    if attempt.code:
+        outcome = "failed" if attempt.code in BEHIND else "denied"
+        shown |= {"outcome": outcome, "told": {"code": attempt.code, "message": attempt.message}}
+    if record_members.is_console_sign_in(attempt.service, attempt.operation):
         shown |= _SIGN_IN | {
-            name: ctx.evidence[name]
+            name: attempt.evidence[name]
             for name in ("LoginTo", "SamlProviderArn", "MFAUsed", "MFAIdentifier")
-            if name in ctx.evidence
+            if name in attempt.evidence
         }
-    elif ctx.service == "signin":
-        shown["success"] = str(error is None).lower()
-    if origin := _origin(ctx):
+    elif attempt.service == "signin":
+        shown["success"] = str(not attempt.code).lower()
+    if origin := _origin(attempt):
         shown["origin"] = origin
-    shown["evidence"] = record_members.evidence(ctx)
-    shown["decisions"] = [questions.kept(ctx.world, consulted) for consulted in ctx.decisions]
+    shown["evidence"] = record_members.evidence(attempt)
+    shown["decisions"] = [questions.kept(attempt.view, consulted) for consulted in attempt.decisions]
     return shown

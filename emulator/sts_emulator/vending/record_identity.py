@@ -6,22 +6,25 @@ Source: docs/aws/cloudtrail.md, "Identities".
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sts_emulator.catalogue import TRAILS
 from sts_emulator.core import clock
 from sts_emulator.policy.arns import parse_arn
-from sts_emulator.vending.context import Caller, Context
+from sts_emulator.vending.context import Caller
 from sts_emulator.vending.session import FEDERATED, INSTANCE, ROLE, ROOT_TASK, Session
+
+if TYPE_CHECKING:
+    from sts_emulator.vending.record import Attempt
 
 _TYPES = {"User": "IAMUser", "Account": "Root"}
 
 
-def identity(ctx: Context) -> dict[str, Any]:
+def identity(attempt: Attempt) -> dict[str, Any]:
     """The caller, proven or, where the proof failed, as far as it is known."""
-    caller = ctx.caller
+    caller = attempt.caller
     if caller is None:
-        return _unsigned(ctx)
+        return _unsigned(attempt)
     kind = caller.context["aws:principaltype"][0]
     shown: dict[str, Any] = {
         "type": _TYPES.get(kind, kind),
@@ -53,34 +56,34 @@ def on_behalf_of(user: str, store: str) -> dict[str, str]:
     return {"userId": user, "identityStoreArn": store}
 
 
-def account(ctx: Context) -> str:
+def account(attempt: Attempt) -> str:
     """The account that the record belongs to: the caller's, or the role's that somebody outside AWS asked for.
 
     What people do at Identity Center belongs to its owner, in whose account ever they become a role.
     """
-    if ctx.caller is not None:
-        return ctx.caller.account
-    if "instanceAccount" in ctx.evidence:
-        return str(ctx.evidence["instanceAccount"])
-    if ctx.decisions and ctx.decisions[0].policies.resource_account:
-        return ctx.decisions[0].policies.resource_account
-    arn = parse_arn(str(ctx.parameters.get("RoleArn", "")))
+    if attempt.caller is not None:
+        return attempt.caller.account
+    if "instanceAccount" in attempt.evidence:
+        return str(attempt.evidence["instanceAccount"])
+    if attempt.decisions and attempt.decisions[0].policies.resource_account:
+        return attempt.decisions[0].policies.resource_account
+    arn = parse_arn(str(attempt.parameters.get("RoleArn", "")))
     return arn.account if arn else ""
 
 
-def _unsigned(ctx: Context) -> dict[str, Any]:
-    known = ctx.evidence
-    if ctx.operation == "AssumeRoleWithSAML" and "nameQualifier" in known:
+def _unsigned(attempt: Attempt) -> dict[str, Any]:
+    known = attempt.evidence
+    if attempt.operation == "AssumeRoleWithSAML" and "nameQualifier" in known:
         return _vouched("SAMLUser", known["nameQualifier"], known["subject"])
-    if ctx.operation == "AssumeRoleWithWebIdentity" and "provider" in known:
+    if attempt.operation == "AssumeRoleWithWebIdentity" and "provider" in known:
         return _vouched("WebIdentityUser", known["provider"], known["subject"], known["audience"])
     if "instanceAccount" in known:
         return _person(known)
-    if ctx.decisions and ctx.decisions[0].request.principal.type == "service":
-        return {"type": "AWSService", "invokedBy": ctx.decisions[0].request.principal.value}
-    if ctx.source_ip.endswith(".amazonaws.com"):
-        return {"type": "AWSService", "invokedBy": ctx.source_ip}
-    trail = TRAILS.get(ctx.operation)
+    if attempt.decisions and attempt.decisions[0].request.principal.type == "service":
+        return {"type": "AWSService", "invokedBy": attempt.decisions[0].request.principal.value}
+    if attempt.source_ip.endswith(".amazonaws.com"):
+        return {"type": "AWSService", "invokedBy": attempt.source_ip}
+    trail = TRAILS.get(attempt.operation)
     return {"type": trail.stranger if trail and trail.stranger else "Unknown"}
 
 

@@ -8,14 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sts_emulator.catalogue import TRAILS
-from sts_emulator.core.errors import AwsError
 from sts_emulator.policy.arns import parse_arn
-from sts_emulator.vending.context import Context
 from sts_emulator.wire import models
 from sts_emulator.wire.models import Shape
+
+if TYPE_CHECKING:
+    from sts_emulator.vending.record import Attempt
 
 _READS = ("Get", "List", "Describe", "Lookup", "Decode", "Simulate", "Generate", "Is", "Search", "BatchGet")
 _WRITES = frozenset(  # in spite of their names
@@ -48,38 +49,46 @@ _HIDDEN = "HIDDEN_DUE_TO_SECURITY_REASONS"
 _UNTOLD = "An unknown error occurred"  # instead of the sentence that a web identity was refused with
 
 
-def is_read(ctx: Context) -> bool:
-    """Whether the operation changes nothing, as CloudTrail counts it: assuming a role is reading."""
-    name = ctx.operation
+def is_read(name: str) -> bool:
+    """Whether an operation changes nothing, as CloudTrail counts it: assuming a role is reading."""
     return name in TRAILS or name in _GRANTS or (name.startswith(_READS) and name not in _WRITES)
 
 
-def is_console_sign_in(ctx: Context) -> bool:
+def is_console_sign_in(service: str, operation: str) -> bool:
     """Whether a browser signed in, which has an event type of its own; `aws login` and its tokens are API calls."""
-    return ctx.service == "signin" and ctx.operation in _BY_BROWSER
+    return service == "signin" and operation in _BY_BROWSER
 
 
-def source(ctx: Context) -> str:
+@lru_cache(maxsize=512)
+def tells_answer(service: str, operation: str) -> bool:
+    """Whether `responseElements` tell what was answered: not of what only reads, but for who is given credentials."""
+    if is_console_sign_in(service, operation):
+        return True
+    is_untold = operation in _GRANTS or _is_portal(service, operation)
+    return not is_untold and (operation in TRAILS or not is_read(operation))
+
+
+def source(attempt: Attempt) -> str:
     """`eventSource`, without its domain: Identity Center's services share one."""
-    return _SOURCES.get((ctx.service, ctx.operation)) or _SOURCES.get(ctx.service, ctx.service)
+    return _SOURCES.get((attempt.service, attempt.operation)) or _SOURCES.get(attempt.service, attempt.service)
 
 
-def kind(ctx: Context) -> str:
+def kind(attempt: Attempt) -> str:
     """`eventType`."""
-    if is_console_sign_in(ctx):
+    if is_console_sign_in(attempt.service, attempt.operation):
         return "AwsConsoleSignIn"
-    return "AwsServiceEvent" if _is_portal(ctx) else "AwsApiCall"
+    return "AwsServiceEvent" if _is_portal(attempt.service, attempt.operation) else "AwsApiCall"
 
 
-def service_details(ctx: Context) -> dict[str, Any]:
+def service_details(attempt: Attempt) -> dict[str, Any]:
     """`serviceEventDetails`: the portal's records tell there what was asked for, and have no parameters."""
-    if not _is_portal(ctx):
+    if not _is_portal(attempt.service, attempt.operation):
         return {}
-    return {told: ctx.parameters[name] for name, told in _DETAILS.items() if name in ctx.parameters}
+    return {told: attempt.parameters[name] for name, told in _DETAILS.items() if name in attempt.parameters}
 
 
-def _is_portal(ctx: Context) -> bool:
-    return ctx.service == "sso" and ctx.operation in _PORTAL
+def _is_portal(service: str, operation: str) -> bool:
+    return service == "sso" and operation in _PORTAL
 
 
 def without_secrets(parameters: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -89,71 +98,70 @@ def without_secrets(parameters: Mapping[str, Any]) -> Mapping[str, Any]:
     return {name: value for name, value in parameters.items() if name not in _SECRETS}
 
 
-def parameters(ctx: Context) -> dict[str, Any] | None:
+def parameters(attempt: Attempt) -> dict[str, Any] | None:
     """`requestParameters`: None when there are none."""
-    if _is_portal(ctx):
+    if _is_portal(attempt.service, attempt.operation):
         return None
-    if ctx.operation == "CreateOAuth2Token":
-        return {"client_id": ctx.parameters.get("tokenInput", {}).get("clientId")}
-    shown = _members(ctx, ctx.parameters, _shapes(ctx.service, ctx.operation)[0])
-    if ctx.service == "sts":
-        shown.update(_asked(ctx))
+    if attempt.operation == "CreateOAuth2Token":
+        return {"client_id": attempt.parameters.get("tokenInput", {}).get("clientId")}
+    shown = _members(attempt, attempt.parameters, _shapes(attempt.service, attempt.operation)[0])
+    if attempt.service == "sts":
+        shown.update(_asked(attempt))
     return shown or None
 
 
-def answer(ctx: Context, result: Mapping[str, Any] | None) -> Any:
-    """`responseElements`: None for what only reads, but for those who are given credentials."""
-    if is_console_sign_in(ctx):
-        return dict(result) if result else {ctx.operation: "Failure"}
-    if not result or ctx.operation in _GRANTS or _is_portal(ctx) or (is_read(ctx) and ctx.operation not in TRAILS):
-        return None
-    return _members(ctx, result, _shapes(ctx.service, ctx.operation)[1]) or None
+def answer(attempt: Attempt) -> Any:
+    """`responseElements`: None where they do not tell it."""
+    result = attempt.result
+    if is_console_sign_in(attempt.service, attempt.operation):
+        return dict(result) if result else {attempt.operation: "Failure"}
+    return (_members(attempt, result, _shapes(attempt.service, attempt.operation)[1]) or None) if result else None
 
 
-def evidence(ctx: Context) -> dict[str, Any]:
+def evidence(attempt: Attempt) -> dict[str, Any]:
     """What was proven, in the same form."""
-    return _members(ctx, ctx.evidence, None)
+    return _members(attempt, attempt.evidence, None)
 
 
-def resources(ctx: Context) -> list[dict[str, str]]:
+def resources(attempt: Attempt) -> list[dict[str, str]]:
     """`resources`: the role that was asked for, and the provider that vouched."""
-    if ctx.service != "sts" or ctx.operation not in TRAILS:
+    if attempt.service != "sts" or attempt.operation not in TRAILS:
         return []
     given = [("RoleArn", "AWS::IAM::Role"), ("PrincipalArn", "AWS::IAM::SAMLProvider")]
-    named = [(str(ctx.parameters[member]), kind) for member, kind in given if member in ctx.parameters]
+    named = [(str(attempt.parameters[member]), kind) for member, kind in given if member in attempt.parameters]
     arns = [(parse_arn(text), text, kind) for text, kind in named]
     return [{"accountId": arn.account, "type": kind, "ARN": text} for arn, text, kind in arns if arn is not None]
 
 
-def error_members(ctx: Context, error: AwsError) -> dict[str, str]:
+def error_members(attempt: Attempt) -> dict[str, str]:
     """`errorCode` and `errorMessage`."""
-    if ctx.operation == "AssumeRoleWithWebIdentity" and error.code == "AccessDenied":
-        return {"errorCode": error.code, "errorMessage": _UNTOLD}
-    return {"errorCode": _code(ctx, error.code), "errorMessage": error.message}
+    if attempt.operation == "AssumeRoleWithWebIdentity" and attempt.code == "AccessDenied":
+        return {"errorCode": attempt.code, "errorMessage": _UNTOLD}
+    return {"errorCode": _code(attempt, attempt.code), "errorMessage": attempt.message}
 
 
-def _code(ctx: Context, code: str) -> str:
+def _code(attempt: Attempt, code: str) -> str:
     """IAM writes the name of the exception, EC2 whose fault it is; the others what they told the client."""
-    if ctx.service == "ec2":
+    if attempt.service == "ec2":
         return f"Client.{code}"
-    if ctx.service == "iam" and code in models.service("iam").errors and not code.endswith("Exception"):
+    if attempt.service == "iam" and code in models.service("iam").errors and not code.endswith("Exception"):
         return f"{code}Exception"
     return code
 
 
-def _asked(ctx: Context) -> dict[str, Any]:
+def _asked(attempt: Attempt) -> dict[str, Any]:
     """What the parameters do not tell: what came with the assertion or token, or from the session before."""
-    asked, shown = ctx.asked, {}
-    if ctx.operation == "AssumeRole":
-        session = ctx.caller.session if ctx.caller else None
+    asked, shown = attempt.asked, {}
+    if attempt.operation == "AssumeRole":
+        session = attempt.caller.session if attempt.caller else None
         if session is not None and session.transitive:
             incoming = {key: session.tags[key] for key in session.transitive if key in session.tags}
             shown["incomingTransitiveTags"] = incoming
         return shown
-    if ctx.operation not in TRAILS or asked is None:
+    if attempt.operation not in TRAILS or asked is None:
         return shown
-    if "assertion" in ctx.evidence:
-        shown["sAMLAssertionID"] = ctx.evidence["assertion"]
+    if "assertion" in attempt.evidence:
+        shown["sAMLAssertionID"] = attempt.evidence["assertion"]
     told = {
         "roleSessionName": asked.session_name,
         "durationSeconds": asked.duration or asked.default_duration,
@@ -171,35 +179,35 @@ def _shapes(service: str, name: str) -> tuple[Shape | None, Shape | None]:
     return (operation.input, operation.output) if operation is not None else (None, None)
 
 
-def _shown(ctx: Context, value: Any, shape: Shape | None) -> Any:
+def _shown(attempt: Attempt, value: Any, shape: Shape | None) -> Any:
     """A wire value as CloudTrail writes it: names in lower camel, dates in words, secrets left out or hidden."""
     if isinstance(value, Mapping):
-        return _members(ctx, value, shape)
+        return _members(attempt, value, shape)
     if isinstance(value, list | tuple):
         item = shape.member.shape if shape is not None and shape.member is not None else None
-        return [_shown(ctx, part, item) for part in value]
+        return [_shown(attempt, part, item) for part in value]
     if isinstance(value, bytes):
         return f"{len(value)} bytes"
     is_date = shape is not None and shape.type == "timestamp"
     if isinstance(value, datetime) or (is_date and isinstance(value, int | float)):
-        return _date(ctx, value)
+        return _date(attempt, value)
     return value
 
 
-def _members(ctx: Context, value: Mapping[str, Any], shape: Shape | None) -> dict[str, Any]:
+def _members(attempt: Attempt, value: Mapping[str, Any], shape: Shape | None) -> dict[str, Any]:
     if shape is not None and shape.type == "map":
         inner = shape.value.shape if shape.value is not None else None
         if inner is not None and inner.sensitive:  # tokens by provider, as in GetId's Logins
             return dict.fromkeys(map(str, value), _HIDDEN)
-        return {str(key): _shown(ctx, item, inner) for key, item in value.items()}
+        return {str(key): _shown(attempt, item, inner) for key, item in value.items()}
     shown = {}
     for member, item in value.items():
         described = shape.members.get(member) if shape is not None else None
         inner = described.shape if described is not None else None
-        told, is_secret = _told(ctx.service, member)
+        told, is_secret = _told(attempt.service, member)
         if not (is_secret or (inner is not None and inner.sensitive and member != "SessionToken")):
-            shown[told] = item if type(item) is str else _shown(ctx, item, inner)
-        elif ctx.service not in _LEFT_OUT:
+            shown[told] = item if type(item) is str else _shown(attempt, item, inner)
+        elif attempt.service not in _LEFT_OUT:
             shown[told] = _HIDDEN
     return shown
 
@@ -212,10 +220,10 @@ def _told(service: str, member: str) -> tuple[str, bool]:
     return member[:1].lower() + member[1:], is_secret
 
 
-def _date(ctx: Context, value: float | datetime) -> str:
+def _date(attempt: Attempt, value: float | datetime) -> str:
     if isinstance(value, datetime):
         value = (value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp()
-    return _date_at(int(value), "," if ctx.service == "sts" else "")
+    return _date_at(int(value), "," if attempt.service == "sts" else "")
 
 
 @lru_cache(maxsize=64)  # what is vended in one second mostly ends in one

@@ -36,7 +36,8 @@ class Request:
 
     `raw_path` is the path as received (still escaped) without the world's prefix: it routes. `signed_path` is the whole
     path that the client signed. `query` is the raw query string. Header names are lower-case, the values of a repeated
-    header joined with ",". `client` is the peer's address and `scheme` is "http" or "https".
+    header joined with ",". `client` is the peer's address and `scheme` is "http" or "https". `message` is all of it as
+    it came, where it came at once (wire.messages).
     """
 
     method: str
@@ -47,6 +48,7 @@ class Request:
     body: bytes = b""
     client: str = ""
     scheme: str = "http"
+    message: bytes = b""
     _parameters: dict[str, str] | None = field(default=None, init=False, repr=False, compare=False)
 
 

@@ -64,12 +64,12 @@ def read(data: bytes, client: str, scheme: str) -> tuple[Request, int] | None:
         return None
     length = headers.get("content-length", "")
     if length == str(len(body)):
-        missing = 0
+        missing, message = 0, data
     elif _LENGTH.fullmatch(length) and len(body) < int(length) <= LONGEST:
-        missing = int(length) - len(body)
+        missing, message = int(length) - len(body), b""
     else:
         return None
-    return Request("POST", path, path, "", headers, body, client, scheme), missing
+    return Request("POST", path, path, "", headers, body, client, scheme, message), missing
 
 
 def read_bare(data: bytes, client: str, scheme: str) -> Request | None:
