@@ -22,7 +22,7 @@ from sts_emulator.core.health import Health
 from sts_emulator.core.store import NotAtHandError, StaleError, UnavailableError, UnusableError
 from sts_emulator.core.threads import Beside
 from sts_emulator.core.world import DEFAULT, PENDING, World, Worlds
-from sts_emulator.pages import approvals, routes
+from sts_emulator.pages import routes
 from sts_emulator.policy.values import dataclass
 from sts_emulator.serving import sockets
 from sts_emulator.serving.front import SHOWING, Front, apply_scenario, plant
@@ -60,7 +60,6 @@ def create_server(settings: Settings) -> Server:
     """The shared state of one emulator: its store, worlds and event log; the default world exists afterwards."""
     dispatch.register_modules(modules_by_service())
     routes.register_modules(PAGES)
-    approvals.register_modules(module for method in METHODS for module in method.approvers)
     store = open_store(settings.state, durable=settings.durable)
     health = Health()
     server = Server(

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import threading
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable
 from typing import Final, Protocol
 
+from sts_emulator.catalogue import METHODS
 from sts_emulator.core.errors import AwsError
 from sts_emulator.pages.visit import Visit
 from sts_emulator.policy.values import dataclass
@@ -59,11 +59,7 @@ class Approver(Protocol):
         """Approve or deny."""
 
 
-MODULES: Final[list[str]] = []
-"""Modules whose approvers are not loaded yet."""
-
 _APPROVERS: Final[list[Approver]] = []
-_LOADING: Final = threading.RLock()  # approvals come by threads where the state is elsewhere: core.threads
 
 
 def approver(function: Approver) -> Approver:
@@ -72,21 +68,15 @@ def approver(function: Approver) -> Approver:
     return function
 
 
-def register_modules(modules: Iterable[str]) -> None:
-    """Say which modules hold approvers; they load at the first approval."""
-    MODULES[:] = modules
-
-
 async def approve(visit: Visit, request: Request) -> Outcome:
     """Let the first approver that knows the code or URL resolve it.
 
     Raises:
         AwsError: NotFound 404, nobody waits for it; or what the page would refuse with.
     """
-    with _LOADING:
-        while MODULES:
-            importlib.import_module(MODULES[0])
-            MODULES.pop(0)
+    for method in METHODS:
+        for module in method.approvers:  # which load at the first approval
+            importlib.import_module(module)
     for candidate in _APPROVERS:
         answered = candidate(visit, request)
         outcome = await answered if inspect.isawaitable(answered) else answered
