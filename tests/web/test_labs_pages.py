@@ -42,6 +42,12 @@ def picture(page, name: str) -> None:
         page.screenshot(path=PICTURES / f"labs-{name}.png")
 
 
+def press(page, button: str) -> None:
+    """Press a button whose form leads to another page, and be there."""
+    with page.expect_navigation(timeout=120_000):
+        page.get_by_role("button", name=button, exact=True).click()
+
+
 def do(hands, lab: str, step: str) -> None:
     """What the step's commands do, with an unmodified client."""
     function = vars(shelf.module(lab)).get(step.replace("-", "_"))
@@ -60,10 +66,10 @@ def test_a_learner_goes_through_a_lab(learner, chromium, lab):
     page.goto(labs(learner))
     assert page.locator("#solved strong").text_content() == "0"
     page.get_by_role("link", name=shelf.lab(lab).title).click()
-    page.get_by_role("button", name="Begin").click()
+    press(page, "Begin")
 
     # When they check at once, they are told what is wrong
-    page.get_by_role("button", name="Check", exact=True).click()
+    press(page, "Check")
     assert page.locator("#checks li.open").count() > 0
     assert page.locator("#checks li.open p").first.text_content()
     page.goto(labs(learner, f"/{lab}"))
@@ -86,9 +92,9 @@ def test_a_learner_goes_through_a_lab(learner, chromium, lab):
         name, step_name = SHOWN[lab]
         page.locator(f"#step-{step_name}").scroll_into_view_if_needed()
         picture(page, name)
-    page.get_by_role("button", name="A hint").click()
+    press(page, "A hint")
     assert page.locator("#hints ol > li").count() == 1
-    page.get_by_role("button", name="Check", exact=True).click()
+    press(page, "Check")
 
     # Then it is solved, in the browser and in the terminal
     assert page.locator("#checks li.open").count() == 0
@@ -153,15 +159,15 @@ def test_a_teacher_looks_on(school, chromium):
 def test_it_works_without_scripts(learner, chromium):
     page = window(chromium, java_script_enabled=False)
     page.goto(labs(learner, "/saml"))
-    page.get_by_role("button", name="Begin").click()
+    press(page, "Begin")
     page.locator("#step-wrap input[value=proof]").check()
     page.locator("#step-wrap").get_by_role("button", name="Predict").click()
     assert "You said: deny, by proof" in " ".join(page.locator("#came-wrap").text_content().split())
-    page.get_by_role("button", name="Show one way").click()
+    press(page, "Show one way")
     assert page.locator("[id^=solution-]").count() == 1
-    page.get_by_role("button", name="Check", exact=True).click()
+    press(page, "Check")
     assert page.locator("#checks li.open").count() > 0
-    page.get_by_role("button", name="Reset").click()
+    press(page, "Reset")
 
     # What was predicted and shown is forgotten
     assert page.locator("#came-wrap").text_content().strip() == ""
