@@ -44,7 +44,8 @@ above, passes it over there; a resource of a template may say so in its metadata
 once with `--format json > baseline.json` (a `reason` may be added to each), and pass them over with
 `--baseline baseline.json`; only new ones are told then. `--format` is `text`, `json`, `sarif` (code scanning) or `github` (annotations). `--explain RULE` shows
 what stands below. Times are judged as of now, or of `--now 2026-11-23T12:00:00Z`. What cannot be read at all gives the one finding `malformed`.
-In a folder, a file that becomes a scenario only when somebody fills its placeholders (`{{account}}`) is passed over, which is told.
+In a folder, a file that becomes a scenario only when somebody fills its placeholders (`{{account}}`) is passed over, and so is JSON of
+another kind that has policies somewhere inside; both are told.
 
 | rule | severity | of |
 |---|---|---|
