@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import tracemalloc
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,6 +22,7 @@ from sts_emulator.vending import record
 from sts_emulator.wire.http import Request
 
 BIG = 1_000_000
+DEPLOY = "arn:aws:iam::111122223333:role/deploy"
 FORM = {"host": "localhost", "content-type": "application/x-www-form-urlencoded"}
 
 
@@ -53,6 +55,23 @@ def test_a_failed_call_keeps_little_of_what_was_sent(member):
     event = server.events.last("default")
     assert weight(event.record()) < record.SIZE + 2 * record.LONGEST_REQUEST
     assert event.size < record.SIZE + 2 * record.LONGEST_REQUEST + 1
+
+
+def test_a_refused_call_is_not_kept_by_its_error():
+    """A traceback holds frames, and these the request: 100 calls of 0.9 MB took 170 MB."""
+    server = create_server(Settings())
+    wrong = (
+        f"Action=AssumeRoleWithWebIdentity&Version=2011-06-15&RoleArn={DEPLOY}&RoleSessionName=job&WebIdentityToken="
+    )
+    call(server, f"{wrong}{'x' * (BIG // 2)}")
+    tracemalloc.start()
+    try:
+        for _ in range(20):
+            call(server, f"{wrong}{'x' * (BIG // 2)}")
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 2 * BIG
 
 
 def test_parameters_in_great_number_are_not_kept_either():
