@@ -99,6 +99,25 @@ def test_an_answer_to_head_tells_a_length_and_has_no_body(upstream, before_it):
         assert answer(reader)[2] == b"1"
 
 
+@pytest.mark.parametrize(
+    ("method", "said"),
+    [
+        ("DELETE", b"HTTP/1.1 204 No Content\r\n\r\n"),
+        ("DELETE", b"HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n"),
+        ("GET", b'HTTP/1.1 304 Not Modified\r\nETag: "1"\r\n\r\n'),
+        ("GET", b'HTTP/1.1 304 Not Modified\r\nETag: "1"\r\nContent-Length: 1000\r\n\r\n'),
+    ],
+)
+def test_behind_an_answer_that_has_no_body_comes_the_next_one(upstream, before_it, method, said):
+    upstream.answer = {f"{method} /photos/ann/1".encode(): said, b"GET /photos/ann/2": written(b"2"), b"": NOT_FOUND}
+    with connected(before_it) as connection, connection.makefile("rb") as reader:
+        connection.sendall(message(signed(before_it, method, "/photos/ann/1")))
+        assert reader.readline().split()[1] == said.split()[1]
+        list(iter(reader.readline, b"\r\n"))
+        connection.sendall(message(signed(before_it, "GET", "/photos/ann/2")))
+        assert answer(reader)[2] == b"2"
+
+
 def test_who_leaves_before_the_answer_harms_nobody(another_door):
     with listening(NOTHING, hangs=True) as silent, another_door(silent.url) as emulator, emulator.world(PEOPLE) as lab:
         with connected(lab) as connection:

@@ -111,7 +111,9 @@ class Direct:
                 self._left = int(value)
         if self._line.ends:
             lines.append(b"connection: close")
-        if self._left is None and status not in _NO_BODY and not self._is_for_head:
+        if status in _NO_BODY:
+            self._left = 0
+        elif self._left is None and not self._is_for_head:
             lines.append(b"transfer-encoding: chunked")
         lines += (b"", b"")
         head = b"\r\n".join(lines)
