@@ -163,7 +163,7 @@ def refuse(request: Request, error: UnavailableError) -> Response:
 async def _finish(call: Call, ctx: Context, operation: Operation, result: Awaitable[Mapping[str, Any]]) -> Response:
     try:
         return _success(call, ctx, operation, await result)
-    except Exception as error:  # noqa: BLE001 - likewise
+    except Exception as error:  # noqa: BLE001 - told to the client, or logged whole
         return _failure(call, error)
 
 

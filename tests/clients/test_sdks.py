@@ -23,7 +23,7 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parents[0] / "methods" / "instance_profile"), str(HERE.parents[0] / "workloads")]
 
 from command_lab import WORKLOADS, CommandLab, namespaces_forbidden  # noqa: E402 - its folder was just added
-from workload_lab import ACCOUNT, clean_environment, forwarding  # noqa: E402 - likewise
+from workload_lab import ACCOUNT, clean_environment, forwarding  # noqa: E402 - its folder was just added
 
 BUILD_LIMIT = 1_500  # seconds: the Rust SDK takes minutes on two cores
 

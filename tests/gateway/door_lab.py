@@ -125,13 +125,10 @@ BUCKETS = written(
 )
 
 
-class Listener:
-    """An upstream that keeps what it is sent, and answers with given bytes: always, or by how a request begins."""
+class Accepting:
+    """What takes connections on a port of its own, each in a thread: `serve` is given them."""
 
-    def __init__(self, answer: bytes | dict[bytes, bytes], *, hangs: bool = False) -> None:
-        self.answer = answer
-        self.heard: list[bytes] = []
-        self._hangs = hangs
+    def __init__(self) -> None:
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
         threading.Thread(target=self._run, daemon=True).start()
@@ -139,9 +136,26 @@ class Listener:
     def _run(self) -> None:
         with contextlib.suppress(OSError):
             while True:
-                threading.Thread(target=self._answer, args=self._socket.accept()[:1], daemon=True).start()
+                threading.Thread(target=self.serve, args=self._socket.accept()[:1], daemon=True).start()
 
-    def _answer(self, connection: socket.socket) -> None:
+    def serve(self, connection: socket.socket) -> None:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+
+
+class Listener(Accepting):
+    """An upstream that keeps what it is sent, and answers with given bytes: always, or by how a request begins."""
+
+    def __init__(self, answer: bytes | dict[bytes, bytes], *, hangs: bool = False) -> None:
+        self.answer = answer
+        self.heard: list[bytes] = []
+        self._hangs = hangs
+        super().__init__()
+
+    def serve(self, connection: socket.socket) -> None:
         heard = b""
         with connection, contextlib.suppress(OSError):
             while b"\r\n\r\n" not in heard and (data := connection.recv(65_536)):
@@ -169,10 +183,6 @@ class Listener:
         if isinstance(self.answer, dict):
             return next(answer for beginning, answer in self.answer.items() if head.startswith(beginning))
         return usual or self.answer
-
-    def close(self) -> None:
-        self._socket.shutdown(socket.SHUT_RDWR)
-        self._socket.close()
 
 
 @contextlib.contextmanager

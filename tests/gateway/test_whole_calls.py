@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
-from door_lab import NOT_FOUND, NOTHING, PEOPLE, client, listening, send, signed, written
+from door_lab import NOT_FOUND, NOTHING, PEOPLE, Accepting, client, listening, send, signed, written
 
 from sts_emulator import Aws, Emulator
 
@@ -138,21 +138,14 @@ def test_who_leaves_in_the_middle_of_an_answer_harms_nobody(upstream, before_it)
 # -- the end of a server -----------------------------------------------------------------------------------------------
 
 
-class Patient:
+class Patient(Accepting):
     """An upstream that answers objects once it is told to."""
 
     def __init__(self) -> None:
         self.asked, self.answers = threading.Event(), threading.Event()
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
-        threading.Thread(target=self._run, daemon=True).start()
+        super().__init__()
 
-    def _run(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                threading.Thread(target=self._answer, args=self._socket.accept()[:1], daemon=True).start()
-
-    def _answer(self, connection: socket.socket) -> None:
+    def serve(self, connection: socket.socket) -> None:
         with connection, contextlib.suppress(OSError):
             head = connection.recv(65_536)
             if head.startswith(b"GET /photos/ann/"):
@@ -164,7 +157,7 @@ class Patient:
 
     def close(self) -> None:
         self.answers.set()
-        self._socket.close()
+        super().close()
 
 
 @pytest.mark.parametrize("is_answered", [True, False], ids=["answered", "silent"])
@@ -193,21 +186,14 @@ def test_a_server_that_ends_waits_for_what_is_being_answered(serve, tmp_path, is
 # -- upstreams that answer early -----------------------------------------------------------------------------------------
 
 
-class Hasty:
+class Hasty(Accepting):
     """An upstream that answers an upload when it has read its head, and reads on."""
 
     def __init__(self) -> None:
         self.has_refused = threading.Event()
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
-        threading.Thread(target=self._run, daemon=True).start()
+        super().__init__()
 
-    def _run(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                threading.Thread(target=self._serve, args=self._socket.accept()[:1], daemon=True).start()
-
-    def _serve(self, connection: socket.socket) -> None:
+    def serve(self, connection: socket.socket) -> None:
         with connection, connection.makefile("rb") as reader, contextlib.suppress(OSError):
             while line := reader.readline():
                 headers = http.client.parse_headers(reader)
@@ -218,9 +204,6 @@ class Hasty:
                 else:
                     status = b"200 OK" if line.startswith(b"GET /photos/ann/") else b"404 Not Found"
                     connection.sendall(b"HTTP/1.1 %b\r\nContent-Length: 0\r\n\r\n" % status)
-
-    def close(self) -> None:
-        self._socket.close()
 
 
 def test_what_follows_an_upload_that_was_refused_early_is_no_part_of_it(another_door):

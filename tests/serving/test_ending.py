@@ -46,7 +46,7 @@ def calls(url: str, root, client: int) -> Iterator[bytes]:
 
 
 def call_on(url: str, root, client: int, answered: list[str]) -> str:
-    """Call until the connection ends: whether an answer said so, or it was closed in between. Notes who was answered."""
+    """Call until the connection ends: whether an answer said so, was a refusal, or it was closed. Notes who was answered."""
     place = urlsplit(url)
     with (
         socket.create_connection((place.hostname, place.port), timeout=120) as connection,
@@ -68,6 +68,8 @@ def call_on(url: str, root, client: int, answered: list[str]) -> str:
                 answered.append(re.search(rb"<RequestId>(.*)</RequestId>", body)[1].decode())
             if b"connection: close" in head:
                 return "told"
+            if not head.startswith(b"HTTP/1.1 200 "):
+                return "refused"
     raise AssertionError("not reached: calls do not end")
 
 

@@ -49,7 +49,7 @@ def _say_what_words_are(parser: argparse.ArgumentParser) -> None:
     import shtab
 
     for action in parser._actions:  # noqa: SLF001 - argparse has no other way to list them
-        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - likewise
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - it has no other name
             for child in action.choices.values():
                 _say_what_words_are(child)
         elif action.nargs != 0 and action.choices is None:

@@ -88,7 +88,7 @@ class Control:
             self._connection.close()
         self._connection.timeout = None
         response = self._send("GET", "/_emulator/api/" + "/".join(quote(segment, safe="") for segment in path), None)
-        if response.status >= 400:  # noqa: PLR2004 - likewise
+        if response.status >= 400:  # noqa: PLR2004 - the first status that is an error
             raise ControlError(response.read().decode("utf-8", "replace"), response.status)
         for line in response:
             if line.startswith(b"data:"):

@@ -27,7 +27,7 @@ _PAINTED: Final = r"(?<!\S)[✓✗~!](?= )|^ {2}[+-](?= )|(?<!\S)(?:ALLOWED|DENI
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - it has no other name
 """What `add_subparsers` gives, and takes commands."""
 
-Options: TypeAlias = "argparse._ActionsContainer"  # noqa: SLF001 - likewise
+Options: TypeAlias = "argparse._ActionsContainer"  # noqa: SLF001 - it has no other name
 """A parser, or a group of its options."""
 
 Run: TypeAlias = Callable[[argparse.Namespace], object]

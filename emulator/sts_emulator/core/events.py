@@ -250,7 +250,7 @@ class Rings:
         """See Kept; nothing is durable in memory."""
         return False
 
-    def hold(self, send: Send, refuse: Refuse) -> None:  # noqa: ARG002 - likewise
+    def hold(self, send: Send, refuse: Refuse) -> None:  # noqa: ARG002 - memory refuses nothing
         """See Kept; nothing is durable in memory."""
         send()
 

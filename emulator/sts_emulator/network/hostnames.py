@@ -68,7 +68,7 @@ class NameServer(asyncio.DatagramProtocol):
         if not ours:
             answer.header.rcode = RCODE.NXDOMAIN
         elif asked.q.qtype == (QTYPE.A if self._address.version == 4 else QTYPE.AAAA):  # noqa: PLR2004 - as it is called
-            record = (A if self._address.version == 4 else AAAA)(str(self._address))  # noqa: PLR2004 - likewise
+            record = (A if self._address.version == 4 else AAAA)(str(self._address))  # noqa: PLR2004 - the version is called 4
             answer.add_answer(RR(asked.q.qname, asked.q.qtype, rdata=record, ttl=_TTL))
         packed: bytes = answer.pack()
         return packed

@@ -50,7 +50,7 @@ async def _carry_out(visit: Visit, page: Page, values: Mapping[str, str]) -> Res
     try:
         answered = page.answer(visit, **values)
         response: Response = await answered if inspect.isawaitable(answered) else answered
-    except Exception as error:  # noqa: BLE001 - likewise
+    except Exception as error:  # noqa: BLE001 - told to the visitor, or logged whole
         return _failure(visit, page, error)
     return response
 

@@ -49,7 +49,7 @@ else:
                 (named if part.kw_only else parameters).append(parameter)
             lines.append(f" self.{name} = {value}")
         written = ", ".join([*parameters, *(["*", *named] if named else [])])
-        exec("\n".join([f"def __init__({written}):", *lines]), known)  # noqa: S102 - of our own fields
+        exec("\n".join([f"def __init__({written}):", *lines]), known)  # noqa: S102 - the standard library does so; names of our fields
         made_init = known["__init__"]
         made_init.__qualname__ = f"{of.__qualname__}.__init__"  # as errors name it
         return made_init

@@ -30,7 +30,7 @@ _PLAIN = b"["  # what a session begins with that is not compressed
 _SECRET_BYTES = 30  # 40 characters of base64
 
 INVALID_TOKEN = "The security token included in the request is invalid"  # noqa: S105 - AWS's text: no final period
-EXPIRED_TOKEN = "The security token included in the request is expired"  # noqa: S105 - likewise
+EXPIRED_TOKEN = "The security token included in the request is expired"  # noqa: S105 - AWS's text, too
 
 
 @dataclass(slots=True)

@@ -79,7 +79,7 @@ def parameters(request: Request) -> dict[str, str]:
             text = request.body.decode("utf-8", "replace")
             posted = _short_form(text) if len(text) <= _SHORT_FORM else form(text)
             known = {**posted, **known} if known else posted
-        request._parameters = known  # noqa: SLF001  # likewise
+        request._parameters = known  # noqa: SLF001  # this module owns the memo
     return known
 
 
@@ -142,7 +142,7 @@ def _unquote_utf8(head: str, escaped: list[str]) -> str:
         digits = part[:2]
         if len(digits) < 2 and index == len(escaped) - 1:  # noqa: PLR2004  # an escape has two digits
             raise AwsError("MalformedQueryString", "Incomplete trailing escape % sequence")
-        if len(digits) < 2 or not _HEX.issuperset(digits):  # noqa: PLR2004  # likewise
+        if len(digits) < 2 or not _HEX.issuperset(digits):  # noqa: PLR2004  # an escape has two digits
             shown = ("%" + "%".join(escaped[index:]))[:3]
             raise AwsError("MalformedQueryString", f"Illegal hex character in escape % pattern: {shown}")
         result.append(int(digits, 16))

@@ -28,7 +28,7 @@ from sts_emulator.wire.dispatch import Result
 
 SELECT: Final = "SELECT_CHALLENGE"
 PASSWORD: Final = "PASSWORD"  # noqa: S105 - the name of a challenge
-PASSWORD_SRP: Final = "PASSWORD_SRP"  # noqa: S105 - likewise
+PASSWORD_SRP: Final = "PASSWORD_SRP"  # noqa: S105 - the name of a challenge
 EMAIL: Final = "EMAIL_OTP"
 SMS: Final = "SMS_OTP"
 

@@ -40,7 +40,7 @@ ACCESS_OF_OLD_KIND: Final = 8 * 3_600
 """Seconds that an access token lasts (docs/aws/identity-center.md, "Recorded in 2026")."""
 
 _ACCESS_TOKEN: Final = "portal-access-token"  # noqa: S105 - what it is sealed for
-_REFRESH_TOKEN: Final = "portal-refresh-token"  # noqa: S105 - likewise
+_REFRESH_TOKEN: Final = "portal-refresh-token"  # noqa: S105 - what it is sealed for
 
 
 @dataclass(frozen=True, slots=True)
