@@ -34,7 +34,7 @@ def settled(settings: Settings) -> str:
         return ""
     if settings.token and len(settings.token) < LEAST:
         raise ValueError(f"a token has {LEAST} characters at least")
-    return settings.token or secrets.token_urlsafe(24)
+    return settings.token or secrets.token_hex(24)
 
 
 def derived(token: str, world: str = "", *, reads: bool = False) -> str:

@@ -116,10 +116,14 @@ def new_long_term_key(account: str) -> tuple[str, str]:
 
 
 def seal(world: World, purpose: str, body: bytes) -> str:
-    """Seal anything else that must come back unaltered (authorization messages, opaque contexts), url-safe."""
+    """Seal anything else that must come back unaltered (authorization messages, opaque contexts), url-safe.
+
+    It begins with no hyphen: command lines, to which people give client ids and tokens, would take it for an option.
+    """
     nonce = os.urandom(_NONCE)
     sealed = _cipher(world.key).encrypt(nonce, body, _bound(world, purpose))
-    return base64.urlsafe_b64encode(nonce + sealed).rstrip(b"=").decode()
+    text = base64.urlsafe_b64encode(nonce + sealed).rstrip(b"=").decode()
+    return text if text[0] != "-" else seal(world, purpose, body)
 
 
 def unseal(world: World, purpose: str, text: str) -> bytes | None:

@@ -36,6 +36,12 @@ def test_pending_hurried_and_used_up(aws, tool, refusal):
     assert refusal(tool.token, **poll) == (400, "InvalidGrantException", "invalid_grant")
 
 
+def test_what_a_command_line_is_given_is_no_option(tool):
+    registered = [tool.oidc.register_client(clientName="tool", clientType="public") for _ in range(200)]
+    texts = [client[member] for client in registered for member in ("clientId", "clientSecret")]
+    assert not [text for text in texts if text.startswith("-")]  # one in 64 did, which `aws sso-oidc` refused
+
+
 def test_denied_expired_foreign(aws, tool, refusal):
     denied, foreign, late = tool.start(), tool.start(), tool.start()
     aws.approve(denied["userCode"], "jane", deny=True)
