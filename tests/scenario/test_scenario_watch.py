@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import socket
+import sqlite3
+import time
+import urllib.request
 from pathlib import Path
 
 import pytest
 from scenario_lab import DEV, yaml
 
+from sts_emulator import Aws, Emulator
 from sts_emulator.app import create_server
 from sts_emulator.core.world import DEFAULT
 from sts_emulator.scenario import ScenarioError
 from sts_emulator.scenario import watch as watching
 from sts_emulator.scenario.watch import BUILT_IN, seed, sources
 from sts_emulator.settings import Settings
+from sts_emulator.shared_server import free_port
 
 
 def scenario(name: str) -> str:
@@ -229,3 +236,65 @@ def test_a_folder_that_goes_away_takes_nothing_along(tmp_path: Path):
     watched.look()
     assert watched.users() == ["alice"]
     assert watched.told == []
+
+
+# -- a running server ------------------------------------------------------------------------------------------------
+
+
+def comes(look) -> bool:
+    """Whether it is so at last."""
+    until = time.monotonic() + 60
+    while not look() and time.monotonic() < until:
+        time.sleep(0.05)
+    return bool(look())
+
+
+def test_what_changes_while_the_state_is_unavailable_is_taken_up_afterwards(serve, tmp_path: Path):
+    """Whoever watched gave up for good, and told nobody."""
+    file, state = tmp_path / "scenario.yaml", tmp_path / "state.db"
+    write(file, scenario("ada"))
+    with serve("--scenario", str(file), "--state", str(state)) as (url, _), Emulator(url).control() as api:
+        world = Aws(api, "default")
+        iam = world.client("iam", api.api("GET", "worlds", "default", "credentials"))
+        with contextlib.closing(sqlite3.connect(state, isolation_level=None)) as holder:
+            holder.execute("BEGIN IMMEDIATE")
+            write(file, scenario("bob"))
+            time.sleep(3 * watching.EVERY)  # it is looked at, which fails
+            holder.execute("ROLLBACK")
+        assert comes(lambda: "bob" in {user["UserName"] for user in iam.list_users()["Users"]})
+
+
+INSTANCE = """
+accounts:
+  "{account}":
+    roles: {{web: {{trust: [{{Effect: Allow, Principal: {{Service: ec2.amazonaws.com}}, Action: sts:AssumeRole}}]}}}}
+    instance_profiles: {{web: web}}
+    instances: {{web: {{profile: web, port: {port}}}}}
+"""
+
+
+def metadata(port: int) -> bool:
+    """Whether an instance's metadata service is there."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/latest/meta-data/instance-id", timeout=60) as answer:
+            return answer.read().startswith(b"i-")
+    except OSError:
+        return False
+
+
+def test_the_port_of_an_instance_is_opened_once_it_is_free(serve, tmp_path: Path):
+    file = tmp_path / "scenario.yaml"
+    with socket.create_server(("127.0.0.1", 0)) as somebody:
+        port = somebody.getsockname()[1]
+        write(file, INSTANCE.format(account=DEV, port=port))
+        with serve("--scenario", str(file)) as (_, process):
+            assert process.stdout.readline() == (
+                "instance web has no metadata service at the port that its scenario names: "
+                f"port {port}: address already in use. It begins when that is free; "
+                "`sts-emulator imds web --listen N` opens another one\n"
+            )
+            somebody.close()
+            assert comes(lambda: metadata(port))
+            other = free_port()
+            write(file, INSTANCE.format(account=DEV, port=other))
+            assert comes(lambda: metadata(other)), "a port that is named while the server runs"

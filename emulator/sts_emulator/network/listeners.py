@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from functools import partial
 from typing import Any, Final, Literal, TypeVar
 
 from sts_emulator.accounts import compute
 from sts_emulator.core.store import UnavailableError
+from sts_emulator.core.world import DEFAULT
 from sts_emulator.policy.values import dataclass
 from sts_emulator.serving.answers import TRANSPORT
 from sts_emulator.vending.context import Server
@@ -88,6 +91,8 @@ class Listeners:
         self._mounted = mounted
         self._loop = asyncio.get_running_loop()
         self._open: dict[tuple[str, str, str, bool], Listener] = {}
+        self._awaited: dict[Asked, str] = {}
+        """Those whose port is not free, with the name of their instance."""
 
     async def open(self, asked: Asked) -> Listener:
         """The listener that is asked for, opened unless it is open already.
@@ -101,7 +106,7 @@ class Listeners:
     async def _opened(self, asked: Asked, gone: list[Listener], *, is_there: bool) -> Listener:
         for old in gone:
             self._close(old)
-        place = (asked.kind, asked.world, asked.workload, asked.relayed)
+        place = _place(asked)
         listener = self._open.get(place)
         if listener is not None and asked.port in (0, listener.port):
             return listener
@@ -114,35 +119,58 @@ class Listeners:
         try:
             opened = self._open[place] = await self._listen(asked)
         except OSError as error:
-            raise ListenerError(f"port {asked.port}: {error.strerror or error}".lower()) from None
+            number = error.errno or 0  # asyncio's own words name addresses, too
+            why = os.strerror(number) if number > 0 else str(error)
+            raise ListenerError(f"port {asked.port}: {why}".lower()) from None
         return opened
 
-    async def open_declared(self) -> list[Listener]:
-        """Open those that instances of any world declare with a port; one that cannot be opened is logged."""
-        declared = [
-            Asked("imds", name, instance["id"], instance["port"])
+    async def open_declared(self) -> None:
+        """Open those that instances of any world declare with a port.
+
+        One that cannot be opened is logged, and tried again while the server runs: its port is somebody else's.
+        """
+        for asked, name in (await self._server.run(self._declared)).items():
+            try:
+                await self.open(asked)
+            except ListenerError as why:
+                if asked not in self._awaited:
+                    log.warning(
+                        "instance %s has no metadata service at the port that its scenario names: %s. It begins when "
+                        "that is free; `sts-emulator imds %s --listen N` opens another one",
+                        *(name, why, name if asked.world == DEFAULT else f"{name} --world {asked.world}"),
+                    )
+                self._awaited[asked] = name
+
+    def _declared(self) -> dict[Asked, str]:
+        """What is wanted, with the instance's name."""
+        return {
+            Asked("imds", name, instance["id"], instance["port"]): instance["name"]
             for name in self._server.worlds.names()
             if (world := self._server.worlds.get(name)) is not None
             for instance in world.page(compute.INSTANCE)
             if instance["port"] and instance["state"] == "running"
-        ]
-        opened = []
-        for asked in declared:
-            try:
-                opened.append(await self.open(asked))
-            except ListenerError as why:
-                log.error("instance %s has no listener: %s", asked.workload, why)  # noqa: TRY400 - no traceback of ours
-        return opened
+        }
 
     async def sweep(self) -> None:
-        """Close the listeners of deleted worlds, whoever deletes them: another process may as well."""
+        """Close the listeners of deleted worlds, whoever deletes them, other processes too; open awaited ones."""
         while True:
             await asyncio.sleep(SWEPT_EVERY)
-            if not self._open:
-                continue
             with contextlib.suppress(UnavailableError):  # then it is tried again
-                for listener in await self._server.run(self._left_over):
-                    self._close(listener)
+                if self._open:
+                    for listener in await self._server.run(self._left_over):
+                        self._close(listener)
+                for asked, name in list(self._awaited.items()):
+                    await self._try_again(asked, name)
+
+    async def _try_again(self, asked: Asked, name: str) -> None:
+        is_open = _place(asked) in self._open  # elsewhere, as somebody has asked for
+        if not is_open and await self._server.run(partial(self._is_there, asked)):
+            try:
+                await self._opened(asked, [], is_there=True)
+            except ListenerError:
+                return
+            log.warning("instance %s has its metadata service at port %d now", name, asked.port)
+        del self._awaited[asked]
 
     def _left_over(self) -> list[Listener]:
         store = self._server.worlds.store
@@ -212,6 +240,11 @@ class Listeners:
             context = server_context(self._server.settings)
         factory = protocol_factory(app if asked.relayed else _limiting_hops(app))
         return await asyncio.get_running_loop().create_server(factory, bound or None, asked.port, ssl=context)
+
+
+def _place(asked: Asked) -> tuple[str, str, str, bool]:
+    """What there is one listener of."""
+    return asked.kind, asked.world, asked.workload, asked.relayed
 
 
 def protocol_factory(app: App) -> Callable[[], asyncio.Protocol]:

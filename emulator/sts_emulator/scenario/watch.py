@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Awaitable, Callable, Container, Mapping
 from functools import partial
 from pathlib import Path
 
 from sts_emulator.accounts import documents
 from sts_emulator.core.spelling import nearest
+from sts_emulator.core.store import UnavailableError
 from sts_emulator.core.world import DEFAULT, World
 from sts_emulator.scenario.drafting import apply_beside
 from sts_emulator.scenario.load import read_bytes
@@ -81,18 +83,35 @@ def seed(server: Server) -> None:
                 apply(server, world, scenario)
 
 
-async def watch(server: Server, report: Callable[[str], None] = log.warning) -> None:
-    """Take up changed and new scenario files until cancelled; a mistake is reported, and the last good state stays."""
-    standing = await server.run(partial(_look, server))
-    seen: Seen = {path: state for path, state in standing.items() if _record(_world(server), path)}
-    await asyncio.sleep(EVERY)
-    seen = await _take_up(server, seen, report, no_news=standing)
+async def watch(
+    server: Server, taken_up: Callable[[], Awaitable[None]] | None = None, report: Callable[[str], None] = log.warning
+) -> None:
+    """Take up changed and new scenario files until cancelled; a mistake is reported, and the last good state stays.
+
+    `taken_up` is called after that. While the state is unavailable nothing is taken up: it is, once the state is back.
+    """
+    seen: Seen = {}
+    standing: Seen | None = None
     while True:
+        with contextlib.suppress(UnavailableError):
+            if standing is None:
+                standing = await server.run(partial(_look, server))
+                seen = {path: state for path, state in standing.items() if _record(_world(server), path)}
+                no_news: Container[Path] = standing
+            else:
+                seen = await _take_up(server, seen, report, taken_up, no_news=no_news)
+                no_news = ()
         await asyncio.sleep(EVERY)
-        seen = await _take_up(server, seen, report)
 
 
-async def _take_up(server: Server, seen: Seen, report: Callable[[str], None], *, no_news: Container[Path] = ()) -> Seen:
+async def _take_up(
+    server: Server,
+    seen: Seen,
+    report: Callable[[str], None],
+    taken_up: Callable[[], Awaitable[None]] | None = None,
+    *,
+    no_news: Container[Path] = (),
+) -> Seen:
     """Apply what differs from `seen`; of files in `no_news` only mistakes are reported."""
     now = await server.run(partial(_look, server))
     for path, state in now.items():
@@ -103,6 +122,8 @@ async def _take_up(server: Server, seen: Seen, report: Callable[[str], None], *,
             changed = await server.run(partial(_is_news, server, scenario))
             if changed:
                 await apply_beside(server, _world(server), scenario)
+                if taken_up is not None:
+                    await taken_up()
         except ScenarioError as error:
             report(f"{error}\n{path}: not taken up; what was there before stays")
         else:

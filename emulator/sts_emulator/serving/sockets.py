@@ -50,7 +50,7 @@ async def _serve(front: Front, ready: Callable[[Server], None], worker: Worker |
     if worker is not None:
         asyncio.get_running_loop().add_reader(worker.parent, os.kill, os.getpid(), signal.SIGTERM)  # it is gone
     if is_first:
-        beside.append(asyncio.create_task(watch(server)))
+        beside.append(asyncio.create_task(watch(server, listeners.open_declared)))
     inner: asyncio.AbstractServer | None = None  # held: uvloop closes what nobody holds
     try:
         if is_first:

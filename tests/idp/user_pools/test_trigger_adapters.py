@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import signal
 import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +16,7 @@ from pool_lab import new_pool
 from test_triggers import answering, refusing, same, sign_up
 
 from sts_emulator.emulation import Emulator
+from sts_emulator.idp.user_pools.triggers import callables
 
 HERE = Path(__file__).parent
 UNRECOGNIZABLE = ("InvalidLambdaResponseException", "Unrecognizable lambda output")
@@ -311,6 +313,8 @@ def test_functions_of_a_module_that_the_command_line_names(patient, refusal):
     assert patient.tokens()
     named(patient, "PreAuthentication", "failing")
     assert refusal(patient.sign_in)[1] == "PreAuthentication failed with error no X-Forged: yes."
+    named(patient, "PreAuthentication", "leaving")
+    assert refusal(patient.sign_in)[1] == "PreAuthentication failed with error it leaves."
     named(patient, "PreAuthentication", "nothing")
     assert refusal(patient.sign_in) == UNRECOGNIZABLE
     named(patient, "PreAuthentication", "strange")
@@ -327,7 +331,28 @@ def test_a_python_function_without_an_end_or_a_measure(patient, refusal):
     named(patient, "PreAuthentication", "endless")
     assert refusal(patient.sign_in) == SLOW
     named(patient, "PreAuthentication", "later")
-    assert patient.tokens()  # others have threads left
+    assert patient.tokens()
+
+
+@pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGINT])
+def test_functions_that_hang_keep_nobody_from_signing_in_nor_the_server_from_ending(serve, refusal, told):
+    with serve("--trigger-patience", "1", "--triggers", str(HERE / "triggers.py")) as (url, process):
+        with Emulator(url).world() as aws:
+            hanging, well = app_of(aws), app_of(aws)
+            named(hanging, "PreAuthentication", "endless")
+            named(well, "PreAuthentication", "later")
+            calls = callables.MOST // 2  # three tries each: more than may hang, and fewer than are waited for
+            with ThreadPoolExecutor(calls) as threads:
+                assert set(threads.map(lambda _: refusal(hanging.sign_in), range(calls))) == {SLOW}
+            assert refusal(hanging.sign_in) == SLOW
+            refused = aws.events()[-1]["additionalEventData"]["evidence"]["refused"]
+            assert (
+                refused
+                == f"PreAuthentication: {callables.MOST} calls of endless have not come to an end: start the server anew"
+            )
+            assert well.tokens()
+        process.send_signal(told)
+        assert process.wait(timeout=60) is not None  # or never
 
 
 def test_without_the_command_line_no_python_is_called(app, refusal):

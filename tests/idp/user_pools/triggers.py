@@ -40,3 +40,7 @@ def huge(event: dict[str, Any]) -> dict[str, Any]:
 
 def endless(_: dict[str, Any]) -> None:
     threading.Event().wait()
+
+
+def leaving(_: dict[str, Any]) -> None:
+    raise SystemExit("it leaves")

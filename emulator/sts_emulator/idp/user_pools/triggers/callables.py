@@ -7,25 +7,30 @@ given the event, and, as Lambda's handlers are, a second argument if it takes on
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib
 import inspect
 import json
+import threading
+from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
 from sts_emulator.core.strangers_code import module_of
 from sts_emulator.idp.user_pools.outside import LARGEST
-from sts_emulator.idp.user_pools.triggers.outcomes import FunctionError, NotJsonError
+from sts_emulator.idp.user_pools.triggers.outcomes import FunctionError, HangsError, NotJsonError
 
 Function = Callable[..., Any]
 
-THREADS: Final = 16
-"""Functions that run at the same time. One that hangs keeps its thread: nothing else here waits for these."""
+MOST: Final = 64
+"""Calls of one function that run at the same time. One that hangs keeps its thread for good, and Python cannot end it:
+more than are waited for at a time (firing.MOST), so that a function which answers is never refused by this."""
 
 _LONGEST: Final = 1_000
+_running: Counter[Function] = Counter()
+_counting = threading.Lock()
 
 
 class ModuleError(ValueError):
@@ -49,8 +54,40 @@ def load(modules: tuple[str, ...]) -> None:
 
 
 async def call(function: Function, event: bytes) -> object:
-    """What the function returns for the event, as JSON. Raises FunctionError and NotJsonError."""
-    return await asyncio.get_running_loop().run_in_executor(_threads(), _called, function, event)
+    """What the function returns for the event, as JSON. Raises FunctionError, NotJsonError and HangsError."""
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[object] = loop.create_future()
+    # No pool's thread: the interpreter would wait for one that hangs when the server is to end.
+    thread = threading.Thread(target=_run, args=(function, event, loop, answer), name="trigger", daemon=True)
+    with _counting:
+        if _running[function] >= MOST:
+            raise HangsError(f"{MOST} calls of {function.__name__} have not come to an end: start the server anew")
+        thread.start()
+        _running[function] += 1
+    return await answer
+
+
+def _run(function: Function, event: bytes, loop: asyncio.AbstractEventLoop, answer: asyncio.Future[object]) -> None:
+    made: object = None
+    failure: Exception | None = None
+    try:
+        made = _called(function, event)
+    except Exception as error:  # noqa: BLE001 - raised again by who waits
+        failure = error
+    finally:
+        with _counting:
+            _running[function] -= 1
+    with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+        loop.call_soon_threadsafe(_tell, answer, made, failure)
+
+
+def _tell(answer: asyncio.Future[object], made: object, failure: Exception | None) -> None:
+    if answer.done():  # nobody waits any more
+        return
+    if failure is None:
+        answer.set_result(made)
+    else:
+        answer.set_exception(failure)
 
 
 def _called(function: Function, event: bytes) -> object:
@@ -59,7 +96,7 @@ def _called(function: Function, event: bytes) -> object:
         answer = function(*arguments)
         if inspect.iscoroutine(answer):
             answer = asyncio.run(answer)
-    except Exception as failure:  # noqa: BLE001 - whatever a stranger's code raises
+    except BaseException as failure:  # noqa: BLE001 - whatever a stranger's code raises, SystemExit too
         raise FunctionError(str(failure)[:_LONGEST]) from None
     try:
         text = json.dumps(answer, allow_nan=False)
@@ -76,11 +113,6 @@ def _taken(function: Function) -> int:
     except TypeError:
         return 1
     return 2
-
-
-@lru_cache(maxsize=1)
-def _threads() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(THREADS, "triggers")
 
 
 @lru_cache(maxsize=64)

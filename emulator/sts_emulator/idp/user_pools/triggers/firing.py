@@ -18,7 +18,7 @@ from sts_emulator.core.errors import AwsError
 from sts_emulator.idp.user_pools import outside
 from sts_emulator.idp.user_pools.kinds import Pool, PoolUser
 from sts_emulator.idp.user_pools.triggers import callables, configuration, posting
-from sts_emulator.idp.user_pools.triggers.outcomes import FunctionError, NoAnswerError, NotJsonError
+from sts_emulator.idp.user_pools.triggers.outcomes import FunctionError, HangsError, NoAnswerError, NotJsonError
 from sts_emulator.idp.user_pools.triggers.responses import UNRECOGNIZABLE, unusable
 from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.policy.values import dataclass
@@ -119,6 +119,9 @@ async def _ask(ctx: Context, trigger: str, arn: str, event: JsonObject) -> JsonO
         # What AWS says of a function that is gone, or that Cognito may not invoke.
         raise _unexpected(trigger, "AccessDeniedException") from None
     except TimeoutError:
+        raise _unexpected(trigger, _TIMEOUT) from None
+    except HangsError as error:
+        ctx.evidence["refused"] = f"{trigger}: {error}"
         raise _unexpected(trigger, _TIMEOUT) from None
     except NotJsonError as error:
         ctx.evidence["refused"] = f"{trigger}: {error}"

@@ -13,3 +13,7 @@ class NoAnswerError(Exception):
 
 class NotJsonError(Exception):
     """What came back is no JSON object, or none that fits."""
+
+
+class HangsError(Exception):
+    """So many calls of it hang that no more are made; the message says so."""
