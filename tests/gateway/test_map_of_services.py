@@ -46,7 +46,7 @@ def test_a_queue_s_url_has_one_end(end):
 
 def test_secrets_that_are_named_and_filtered_may_be_any():
     answer = needs("secretsmanager", "BatchGetSecretValue", SecretIdList=["mine"], Filters=[{"Key": "all"}])
-    assert resources(answer)[1:] == [f"arn:aws:secretsmanager:{HERE}:secret:{name}" for name in ("mine-??????", "*")]
+    assert resources(answer)[2:] == [f"arn:aws:secretsmanager:{HERE}:secret:{name}" for name in ("mine-??????", "*")]
 
 
 def test_who_names_a_topic_and_a_phone_needs_both():
@@ -219,3 +219,32 @@ def test_parameters_of_the_wrong_form_make_no_accident():
         ("lambda", "CreateFunction", {"FunctionName": 7, "Layers": [None]}),
     ):
         assert needs(service, operation, **parameters)
+
+
+@pytest.mark.parametrize(
+    ("operation", "kind", "named"),
+    [
+        ("PutAccountPolicy", "SUBSCRIPTION_FILTER_POLICY", "PutSubscriptionFilter"),
+        ("DeleteAccountPolicy", "DATA_PROTECTION_POLICY", "DeleteDataProtectionPolicy"),
+        ("DescribeAccountPolicies", "TRANSFORMER_POLICY", "GetTransformer"),
+        ("PutAccountPolicy", "METRIC_EXTRACTION_POLICY", "PutMetricExtractionPolicy"),
+    ],
+)
+def test_a_policy_for_all_groups_needs_what_one_for_a_group_does(operation, kind, named):
+    answer = needs("logs", operation, policyType=kind, policyDocument="no JSON")
+    assert [need.action for need in answer] == [f"logs:{named}", f"logs:{operation}"]
+
+
+def test_the_default_role_of_hosts_is_passed_on_and_made():
+    actions = {
+        model: [
+            need.action
+            for need in needs(
+                "ssm", "RegisterDefaultHostManagementConfiguration", PermissionModel=model, RoleArn="arn:r"
+            )
+            if need.action.startswith("iam:")
+        ]
+        for model in ("CUSTOMER_MANAGED", "SERVICE_MANAGED")
+    }
+    usual = ["iam:PassRole", "iam:GetRole"]
+    assert actions == {"CUSTOMER_MANAGED": usual, "SERVICE_MANAGED": [*usual, "iam:CreateRole", "iam:AttachRolePolicy"]}

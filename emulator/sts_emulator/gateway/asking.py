@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlencode
 
 from sts_emulator.core.errors import AwsError
 from sts_emulator.gateway import conversation
 from sts_emulator.gateway.conversation import Whole
 from sts_emulator.gateway.upstreams import Upstream
 from sts_emulator.policy.values import dataclass
+from sts_emulator.wire import models
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
@@ -63,6 +65,13 @@ async def ask_json(place: Place, service: str, target: str, asked: Any, version:
     """What an upstream's answer in JSON holds; None where it is an error."""
     headers = {"content-type": f"application/x-amz-json-{version}", "x-amz-target": target}
     return content(await ask(place, service, "POST", "/", headers=headers, body=json.dumps(asked).encode()))
+
+
+async def ask_form(place: Place, service: str, operation: str, asked: Mapping[str, str]) -> _Element | None:
+    """The root of an upstream's answer in XML to a call of the query protocol; None where it is an error."""
+    form = urlencode({"Action": operation, "Version": models.foreign(service).api_version, **asked})
+    headers = {"content-type": "application/x-www-form-urlencoded; charset=utf-8"}
+    return xml(await ask(place, service, "POST", "/", headers=headers, body=form.encode()))
 
 
 def content(answer: Whole) -> Any:

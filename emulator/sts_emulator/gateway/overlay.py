@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import field
-from typing import Any
+from typing import Any, Final
 
 from sts_emulator.gateway import arns
 from sts_emulator.gateway import parameters as read
@@ -68,6 +68,8 @@ class Question:
         parameters = self.call.parameters if parameters is None else parameters
         action = self.known.actions[name]
         resources = self._resources(action, types, parameters)
+        if action.is_untold:
+            resources.append("*")
         return [self.need(name, resource, parameters) for resource in dict.fromkeys(resources) or ("*",)]
 
     def need(self, name: str, resource: str, parameters: Mapping[str, Any] | None = None) -> Need:
@@ -109,7 +111,7 @@ class Question:
             for need in [*needs][:1]:
                 yield self.need(self.overlay.tags_with[operation], need.resource)
         path, service = self.overlay.passes.get(operation, ("", ""))
-        for role in read.at(self.call.parameters, path) if path else ():
+        for role in dict.fromkeys(read.at(self.call.parameters, path) if path else ()):
             yield self.passed(role, service)
         if self.overlay.besides:
             yield from self.overlay.besides(self)
@@ -136,6 +138,15 @@ class Question:
         if self.overlay.more_keys:
             keys |= self.overlay.more_keys(self.call, action)
         return keys
+
+
+PROFILE: Final = "instance-profile/"
+
+
+def profile_need(named: str) -> Need:
+    """The need to pass the role in an instance profile, by the profile's name or ARN: the door finds the role."""
+    resource = named if named.startswith("arn:") else f"{PROFILE}{named}"
+    return Need("iam:PassRole", resource, {"iam:passedtoservice": ("ec2.amazonaws.com",)})
 
 
 def request_tags(parameters: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:

@@ -30,7 +30,8 @@ _CHANGING: Final = {
     "kms": frozenset({"CreateKey", "PutKeyPolicy", "CreateAlias", "UpdateAlias", "DeleteAlias", "ReplicateKey"}),
     "secretsmanager": frozenset({"CreateSecret", "DeleteSecret", "PutResourcePolicy", "DeleteResourcePolicy"}),
     "dynamodb": frozenset({"CreateTable", "DeleteTable", "UpdateTable"}),
-    "lambda": frozenset({"CreateFunction", "DeleteFunction", "AddPermission", "RemovePermission"}),
+    "lambda": frozenset({"CreateFunction", "DeleteFunction", "AddPermission", "RemovePermission"})
+    | {"PutResourcePolicy", "DeleteResourcePolicy"},
 }
 
 STRANGER: Final = "000000000000"
@@ -192,10 +193,7 @@ async def _topic(known: ResourcePolicies, place: Place, resource: str, owner: st
     arn = f"arn:aws:sns:{place.region}:{owner}:{name}"
 
     async def read() -> Document | None:
-        form = f"Action=GetTopicAttributes&Version=2010-03-31&TopicArn={quote(arn, safe='')}"
-        headers = {"content-type": "application/x-www-form-urlencoded; charset=utf-8"}
-        answer = await asking.ask(place, "sns", "POST", "/", headers=headers, body=form.encode())
-        root = asking.xml(answer)
+        root = await asking.ask_form(place, "sns", "GetTopicAttributes", {"TopicArn": arn})
         entries = root.iter("{*}entry") if root is not None else ()
         values = (entry.findtext("{*}value") for entry in entries if entry.findtext("{*}key") == "Policy")
         return _document(next(values, "") or "")

@@ -5,19 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
-from typing import Final
-from urllib.parse import quote, urlencode
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
 
 from sts_emulator.gateway import asking, known_actions, parameters
 from sts_emulator.gateway.asking import Place
 from sts_emulator.gateway.call import Need
-from sts_emulator.gateway.conversation import Whole
 from sts_emulator.gateway.known_actions import PREFIXES
 from sts_emulator.gateway.resource_policies import ResourcePolicies
 from sts_emulator.policy.arns import parse_arn
 from sts_emulator.policy.deciding.document import Document
 from sts_emulator.vending.context import Keys
 from sts_emulator.wire import models
+
+if TYPE_CHECKING:
+    from lxml.etree import _Element
 
 _KEYS: Final = re.compile(r"([a-z0-9-]+:(?:existingobjecttag|resourcetag|buckettag)/)", re.IGNORECASE)
 _OBJECTS: Final = "s3:existingobjecttag/"
@@ -79,9 +81,8 @@ def _asked_for(text: str) -> frozenset[str]:
 async def _of_object(place: Place, named: str, version: str) -> Tags:
     query = f"tagging=&versionId={quote(version, safe='')}" if version else "tagging="
     bucket, _, key = named.partition("/")
-    return _in_xml(
-        await asking.ask(place, "s3", "GET", f"/{quote(bucket)}/{quote(key, safe='/~')}", query=query), "Tag"
-    )
+    answer = await asking.ask(place, "s3", "GET", f"/{quote(bucket)}/{quote(key, safe='/~')}", query=query)
+    return _in_xml(asking.xml(answer), "Tag")
 
 
 async def _of_bucket(place: Place, bucket: str) -> Tags:
@@ -93,11 +94,10 @@ async def _of_bucket(place: Place, bucket: str) -> Tags:
     status = asking.xml(await asking.ask(place, "s3", "GET", path, query="abac="))
     if status is None or not status.tag.endswith("AbacStatus") or status.findtext("{*}Status") != "Enabled":
         return {}
-    return _in_xml(await asking.ask(place, "s3", "GET", path, query="tagging="), "Tag")
+    return _in_xml(asking.xml(await asking.ask(place, "s3", "GET", path, query="tagging=")), "Tag")
 
 
-def _in_xml(answer: Whole, *elements: str) -> Tags:
-    root = asking.xml(answer)
+def _in_xml(root: _Element | None, *elements: str) -> Tags:
     tagged = root.iter(*(f"{{*}}{element}" for element in elements)) if root is not None else ()
     pairs = ((tag.findtext("{*}Key") or tag.findtext("{*}key"), tag) for tag in tagged)
     return {key: tag.findtext("{*}Value") or tag.findtext("{*}value") or "" for key, tag in pairs if key}
@@ -157,10 +157,7 @@ async def _of_resource(place: Place, prefix: str, arn: str, resource: str) -> Ta
         told = await asking.ask_json(place, prefix, target, naming(place, arn, resource), model.json_version)
     elif prefix in _IN_FORMS:
         operation, naming = _IN_FORMS[prefix]
-        form = {"Action": operation, "Version": models.foreign(prefix).api_version, **naming(place, arn, resource)}
-        headers = {"content-type": "application/x-www-form-urlencoded; charset=utf-8"}
-        body = urlencode(form).encode()
-        return _in_xml(await asking.ask(place, prefix, "POST", "/", headers=headers, body=body), "item", "member")
+        return _in_xml(await asking.ask_form(place, prefix, operation, naming(place, arn, resource)), "item", "member")
     else:
         return {}
     return parameters.tags(told) if isinstance(told, dict) else {}

@@ -203,17 +203,44 @@ def _copied_table(question: Question) -> Iterable[Need]:
     """A restored table is made from another, of which the request may tell the name or the ARN."""
     for source in read.at(question.call.parameters, "SourceTableArn|SourceTableName") or ("",):
         yield question.need(question.call.operation, _table(question, source))
-    yield question.need(question.call.operation, _table(question, question.first("TargetTableName")))
+    yield from _restored(question)
 
 
 def _from_backup(question: Question) -> Iterable[Need]:
-    backup = question.first("BackupArn") or question.arn("backup")
-    yield question.need("RestoreTableFromBackup", backup)
+    yield question.need("RestoreTableFromBackup", question.first("BackupArn") or question.arn("backup"))
+    yield from _restored(question)
+
+
+def _restored(question: Question) -> Iterable[Need]:
+    """The table that is made is filled, for which the caller needs what that takes, as the dataset says."""
     target = _table(question, question.first("TargetTableName"))
-    yield question.need("RestoreTableFromBackup", target)
+    yield question.need(question.call.operation, target)
     for action in ("PutItem", "UpdateItem", "DeleteItem", "GetItem", "Query", "Scan", "BatchWriteItem"):
         yield question.need(action, target)
 
+
+def _changed(question: Question) -> Iterable[Need]:
+    """A replica that goes its own way needs more (API Reference, "UpdateTable")."""
+    yield from question.needs("UpdateTable")
+    if any("Disassociate" in update for update in read.structures(question.call.parameters, "ReplicaUpdates")):
+        yield from question.needs("DisassociateTableReplica")
+
+
+_READ_CAPACITY: Final = "ProvisionedReadCapacityAutoScalingSettingsUpdate"
+_SCALED: Final = {  # where global tables name the role that scales them
+    "UpdateGlobalTableSettings": (
+        "GlobalTableProvisionedWriteCapacityAutoScalingSettingsUpdate",
+        "GlobalTableGlobalSecondaryIndexSettingsUpdate.ProvisionedWriteCapacityAutoScalingSettingsUpdate",
+        "ReplicaSettingsUpdate.ReplicaProvisionedReadCapacityAutoScalingSettingsUpdate",
+        f"ReplicaSettingsUpdate.ReplicaGlobalSecondaryIndexSettingsUpdate.{_READ_CAPACITY}",
+    ),
+    "UpdateTableReplicaAutoScaling": (
+        "ProvisionedWriteCapacityAutoScalingUpdate",
+        "GlobalSecondaryIndexUpdates.ProvisionedWriteCapacityAutoScalingUpdate",
+        "ReplicaUpdates.ReplicaProvisionedReadCapacityAutoScalingUpdate",
+        "ReplicaUpdates.ReplicaGlobalSecondaryIndexUpdates.ProvisionedReadCapacityAutoScalingUpdate",
+    ),
+}
 
 OVERLAY = Overlay(
     members={
@@ -228,6 +255,10 @@ OVERLAY = Overlay(
         "dynamodb:returnconsumedcapacity": "ReturnConsumedCapacity",
     },
     tags_with={"CreateTable": "TagResource"},
+    passes={
+        operation: ("|".join(f"{path}.AutoScalingRoleArn" for path in paths), "application-autoscaling.amazonaws.com")
+        for operation, paths in _SCALED.items()
+    },
     rules={
         **dict.fromkeys((*_PLAIN, "Query", "Scan"), _item),
         "BatchGetItem": _some(_batch_read, "BatchGetItem"),
@@ -236,6 +267,7 @@ OVERLAY = Overlay(
         "TransactWriteItems": _some(_transacted, "PutItem"),
         **dict.fromkeys(("ExecuteStatement", "BatchExecuteStatement", "ExecuteTransaction"), _stated),
         "RestoreTableToPointInTime": _copied_table,
+        "UpdateTable": _changed,
         "RestoreTableFromBackup": _from_backup,
     },
 )

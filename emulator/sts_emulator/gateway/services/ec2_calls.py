@@ -8,7 +8,7 @@ from typing import Final
 from sts_emulator.gateway import parameters as read
 from sts_emulator.gateway.call import Call, Need
 from sts_emulator.gateway.known_actions import Action
-from sts_emulator.gateway.overlay import Overlay, Question, Rule
+from sts_emulator.gateway.overlay import Overlay, Question, Rule, profile_need
 
 _TYPES: Final = {  # of resources whose ids begin so; `Resources` of tagging calls have nothing else to tell it
     "i": "instance",
@@ -171,14 +171,34 @@ def _besides_what_it_takes(kind: str) -> Rule:
     return rule
 
 
+_WITH_TAGS: Final = ("SpotFleetRequestConfig", "SpotFleetRequestConfig.LaunchSpecifications")
+
+
 def _tagged_at_creation(question: Question) -> Iterable[Need]:
     """Tags that a call gives to what it makes need the permission to tag that type, with the call's name as a key."""
     call = question.call
-    kinds = read.at(call.parameters, "TagSpecifications.ResourceType|TagSpecification.ResourceType")
-    for kind in dict.fromkeys(kinds):
-        arn = f"arn:{call.partition}:ec2:{call.region}:{call.account}:{kind}/*"
-        need = question.need("CreateTags", arn)
-        yield Need(need.action, arn, {**need.keys, "ec2:createaction": (call.operation,)})
+    for given in (call.parameters, *(part for path in _WITH_TAGS for part in read.structures(call.parameters, path))):
+        kinds = read.at(given, "TagSpecifications.ResourceType|TagSpecification.ResourceType")
+        for kind in dict.fromkeys(kinds):
+            arn = f"arn:{call.partition}:ec2:{call.region}:{call.account}:{kind}/*"
+            need = question.need("CreateTags", arn, given)
+            yield Need(need.action, arn, {**need.keys, "ec2:createaction": (call.operation,)})
+
+
+_PROFILES: Final = {  # where calls describe what is to be launched, with an instance profile
+    "RequestSpotInstances": "LaunchSpecification.IamInstanceProfile",
+    "RunScheduledInstances": "LaunchSpecification.IamInstanceProfile",
+    "RequestSpotFleet": "SpotFleetRequestConfig.LaunchSpecifications.IamInstanceProfile",
+    **dict.fromkeys(("CreateFleet", "ModifyFleet"), "LaunchTemplateConfigs.Overrides.IamInstanceProfile"),
+}
+
+
+def _besides(question: Question) -> Iterable[Need]:
+    """Tags at creation, and the roles in instance profiles; those in launch templates the door finds (passed_roles)."""
+    yield from _tagged_at_creation(question)
+    for profile in read.structures(question.call.parameters, _PROFILES.get(question.call.operation, "")):
+        if named := profile.get("Arn") or profile.get("Name"):
+            yield profile_need(str(named))
 
 
 def _more_keys(call: Call, action: Action) -> dict[str, tuple[str, ...]]:
@@ -219,10 +239,10 @@ OVERLAY = Overlay(
         "CreateTransitGatewayConnect": _besides_what_it_takes("transit-gateway-attachment"),
     },
     passes={
-        "CreateFlowLogs": ("DeliverLogsPermissionArn", "vpc-flow-logs.amazonaws.com"),
+        "CreateFlowLogs": ("DeliverLogsPermissionArn|DeliverCrossAccountRole", "vpc-flow-logs.amazonaws.com"),
         "RequestSpotFleet": ("SpotFleetRequestConfig.IamFleetRole", "spotfleet.amazonaws.com"),
     },
-    besides=_tagged_at_creation,
+    besides=_besides,
     more_keys=_more_keys,
     whole_arns=(),
 )

@@ -6,6 +6,7 @@ from sts_emulator.gateway.overlay import Overlay
 
 OVERLAY = Overlay(
     members={"RepositoryName": "repositoryName|repositoryNames", "Account": "registryId"},
+    actions={"ListImageReferrers": ("BatchGetImage",)},  # API Reference, ListImageReferrers
     tags_with={"CreateRepository": "TagResource"},
     passes={
         **{

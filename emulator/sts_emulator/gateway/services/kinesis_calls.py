@@ -20,7 +20,15 @@ def _consumer(question: Question) -> list[Need]:
 
 
 OVERLAY = Overlay(
-    members={"StreamName": "StreamARN|StreamName|StreamId", "consumer.ConsumerName": "ConsumerARN"},
+    members={
+        "StreamName": "StreamARN|StreamName|StreamId",
+        "consumer.ConsumerName": "ConsumerARN",
+        "ChannelId": "ChannelARN",
+        "QueueId": "QueueARN",
+    },
     on=dict.fromkeys(("StartStreamEncryption", "StopStreamEncryption"), ("stream",)),
     rules=dict.fromkeys(("DeregisterStreamConsumer", "DescribeStreamConsumer", "SubscribeToShard"), _consumer),
+    passes={"CreateChannel": ("ServiceExecutionRoleARN", "kinesis.amazonaws.com")},
+    # API Reference, CreateStream and RegisterStreamConsumer
+    tags_with={"CreateStream": "AddTagsToStream", "RegisterStreamConsumer": "TagResource"},
 )

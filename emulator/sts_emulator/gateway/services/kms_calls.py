@@ -47,13 +47,18 @@ def _encrypted_anew(question: Question) -> list[Need]:
     ]
 
 
+def _replicated(question: Question) -> list[Need]:
+    """A replica is a new key, in another Region (API Reference, "ReplicateKey")."""
+    return [*_on_key(question), question.need("CreateKey", "*")]
+
+
 _OF_KEYS: Final = (
-    *("CancelKeyDeletion", "CreateGrant", "Decrypt", "DeleteImportedKeyMaterial", "DeriveSharedSecret"),
-    *("DescribeKey", "DisableKey", "DisableKeyRotation", "EnableKey", "EnableKeyRotation", "Encrypt"),
+    *("CancelKeyDeletion", "CreateGrant", "Decapsulate", "Decrypt", "DeleteImportedKeyMaterial", "DeriveSharedSecret"),
+    *("DescribeKey", "DisableKey", "DisableKeyRotation", "EnableKey", "EnableKeyRotation", "Encapsulate", "Encrypt"),
     *("GenerateDataKey", "GenerateDataKeyPair", "GenerateDataKeyPairWithoutPlaintext"),
     *("GenerateDataKeyWithoutPlaintext", "GenerateMac", "GetKeyPolicy", "GetKeyRotationStatus"),
     *("GetParametersForImport", "GetPublicKey", "ImportKeyMaterial", "ListGrants", "ListKeyPolicies"),
-    *("ListKeyRotations", "ListResourceTags", "PutKeyPolicy", "ReplicateKey", "RetireGrant", "RevokeGrant"),
+    *("ListKeyRotations", "ListResourceTags", "PutKeyPolicy", "RetireGrant", "RevokeGrant"),
     *("RotateKeyOnDemand", "ScheduleKeyDeletion", "Sign", "TagResource", "UntagResource"),
     *("UpdateKeyDescription", "UpdatePrimaryRegion", "Verify", "VerifyMac"),
 )
@@ -87,6 +92,7 @@ OVERLAY = Overlay(
         **dict.fromkeys(_OF_KEYS, _on_key),
         **dict.fromkeys(("CreateAlias", "DeleteAlias", "UpdateAlias"), _on_alias),
         "ReEncrypt": _encrypted_anew,
+        "ReplicateKey": _replicated,
     },
     keys={
         "kms:encryptionalgorithm": "EncryptionAlgorithm",

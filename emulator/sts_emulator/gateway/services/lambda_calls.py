@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
+from sts_emulator.gateway import parameters as read
 from sts_emulator.gateway.call import Call, Need
 from sts_emulator.gateway.known_actions import Action
 from sts_emulator.gateway.overlay import Overlay, Question
@@ -61,8 +62,10 @@ def _on_function(action: str) -> Callable[[Question], list[Need]]:
 
 
 def _made(question: Question) -> list[Need]:
-    """The function, and the layers that are put beneath it."""
-    return [question.need(question.call.operation, _named(question)), *_layers(question)]
+    """The function, the layers that are put beneath it, and the capacity that it is given."""
+    capacity = "CapacityProviderConfig.LambdaManagedInstancesCapacityProviderConfig.CapacityProviderArn"
+    given = [question.need("PassCapacityProvider", arn) for arn in read.at(question.call.parameters, capacity)]
+    return [question.need(question.call.operation, _named(question)), *_layers(question), *given]
 
 
 def _layers(question: Question) -> list[Need]:

@@ -6,11 +6,13 @@ Source: docs/aws/s3-and-gateway.md, "Resources as denials name them".
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from typing import Final
 
 from sts_emulator.gateway import parameters as read
 from sts_emulator.gateway.call import Need
-from sts_emulator.gateway.overlay import Overlay, Question
+from sts_emulator.gateway.overlay import Overlay, Question, Rule
 
 _GROUPS: Final = "logGroupName|logGroupIdentifier|logGroupNames|logGroupIdentifiers|logGroupArnList|resourceIdentifier"
 _OF_GROUPS: Final = (
@@ -67,6 +69,40 @@ def _subscribed(question: Question) -> list[Need]:
     return [*needs, question.need("PutSubscriptionFilter", target)] if ":destination:" in target else needs
 
 
+def _unmasked(rule: Rule) -> Rule:
+    """Who wants to see what is masked needs the permission (API Reference, "PutAccountPolicy")."""
+
+    def needs(question: Question) -> list[Need]:
+        usual, shown = [*rule(question)], question.first("unmask") == "true"
+        return [*usual, *(question.need("Unmask", need.resource) for need in usual if shown)]
+
+    return needs
+
+
+def _recorded(question: Question) -> list[Need]:
+    """A record's pointer does not tell its group."""
+    return question.needs("GetLogRecord")
+
+
+def _of_account(question: Question) -> list[Need]:
+    """A policy of the account needs what a group's of that kind does, on every group (API Reference, each operation).
+
+    A filter that sends its events elsewhere passes a role on.
+    """
+    call, kind = question.call, question.first("policyType")
+    actions = (*_OF_ACCOUNT[call.operation].get(kind, ()), call.operation)
+    needs = [need for action in actions for need in question.needs(action)]
+    role = _role_in(question.first("policyDocument")) if call.operation == "PutAccountPolicy" else ""
+    return [*needs, question.passed(role, "logs.amazonaws.com")] if role else needs
+
+
+def _role_in(text: str) -> str:
+    try:
+        return read.first(json.loads(text), "RoleArn")
+    except (ValueError, RecursionError):
+        return ""  # no document: the upstream refuses it
+
+
 def _sourced(question: Question) -> list[Need]:
     """The `resourceArn` of a delivery's source is what sends the logs, and no resource of Logs."""
     return [
@@ -75,6 +111,27 @@ def _sourced(question: Question) -> list[Need]:
         )
     ]
 
+
+_KINDS: Final = {  # of an account's policies, with the name of their actions
+    "DATA_PROTECTION_POLICY": "DataProtectionPolicy",
+    "SUBSCRIPTION_FILTER_POLICY": "SubscriptionFilter",
+    "TRANSFORMER_POLICY": "Transformer",
+    "FIELD_INDEX_POLICY": "IndexPolicy",
+    "RETENTION_POLICY": "RetentionPolicy",
+}
+_OF_ACCOUNT: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
+    "PutAccountPolicy": {
+        **{kind: (f"Put{name}",) for kind, name in _KINDS.items()},
+        "METRIC_EXTRACTION_POLICY": ("PutMetricExtractionPolicy",),
+    },
+    "DeleteAccountPolicy": {kind: (f"Delete{name}",) for kind, name in _KINDS.items()},
+    "DescribeAccountPolicies": {
+        "DATA_PROTECTION_POLICY": ("GetDataProtectionPolicy",),
+        "SUBSCRIPTION_FILTER_POLICY": ("DescribeSubscriptionFilters",),
+        "TRANSFORMER_POLICY": ("GetTransformer",),
+        "FIELD_INDEX_POLICY": ("DescribeIndexPolicies",),
+    },
+}
 
 OVERLAY = Overlay(
     members={
@@ -90,11 +147,19 @@ OVERLAY = Overlay(
     rules={
         **dict.fromkeys(_OF_GROUPS, _on_groups),
         **dict.fromkeys(_OF_STREAMS, _on_stream),
+        **dict.fromkeys(_OF_ACCOUNT, _of_account),
+        "FilterLogEvents": _unmasked(_on_groups),
+        "GetLogEvents": _unmasked(_on_stream),
+        "GetLogRecord": _unmasked(_recorded),
         "PutSubscriptionFilter": _subscribed,
         "PutDeliverySource": _sourced,
     },
     passes={
-        **dict.fromkeys(("PutDestination", "PutSubscriptionFilter"), ("roleArn", "logs.amazonaws.com")),
+        "CreateImportTask": ("importRoleArn", "logs.amazonaws.com"),
+        **dict.fromkeys(
+            ("PutDeliveryDestination", "PutDestination", "PutSubscriptionFilter"), ("roleArn", "logs.amazonaws.com")
+        ),
+        "PutIntegration": ("resourceConfig.openSearchResourceConfig.dataSourceRoleArn", "logs.amazonaws.com"),
         **dict.fromkeys(("CreateScheduledQuery", "UpdateScheduledQuery"), (_OF_QUERIES, "logs.amazonaws.com")),
     },
     tags_with={"CreateLogGroup": "TagResource"},

@@ -214,13 +214,6 @@ def _bypass(question: Question) -> tuple[str, ...]:
     return ("BypassGovernanceRetention",) if question.first("BypassGovernanceRetention") == "true" else ()
 
 
-def _replicated(question: Question) -> list[Need]:
-    role = question.first("ReplicationConfiguration.Role")
-    keys = {"iam:passedtoservice": ("s3.amazonaws.com",)}
-    passed = [Need("iam:PassRole", role, keys)] if role else []
-    return [*_on_bucket(question, "PutReplicationConfiguration"), *passed]
-
-
 def _listed(question: Question) -> list[Need]:
     return [question.need("ListAllMyBuckets", "*")]
 
@@ -300,13 +293,20 @@ _OBJECT_RULES: Final = {
 _BUCKET_RULES: Final = {
     "CreateBucket": _created_bucket,
     "ListBuckets": _listed,
-    "PutBucketReplication": _replicated,
 }
+
+_SERVICE: Final = "s3.amazonaws.com"
+_METADATA_ROLE: Final = "MetadataConfiguration.AnnotationTableConfiguration.Role"
 
 OVERLAY = Overlay(
     actions=_settings(),
     rules={**_OBJECT_RULES, **_BUCKET_RULES},
     keys=_KEYS,
     members={"BucketName": "Bucket"},
+    passes={
+        "CreateBucketMetadataConfiguration": (_METADATA_ROLE, "metadata.s3.amazonaws.com"),
+        "PutBucketNotification": ("NotificationConfiguration.CloudFunctionConfiguration.InvocationRole", _SERVICE),
+        "PutBucketReplication": ("ReplicationConfiguration.Role", _SERVICE),
+    },
     more_keys=_more_keys,
 )

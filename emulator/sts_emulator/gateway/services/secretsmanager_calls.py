@@ -13,12 +13,18 @@ _SUFFIX: Final = "-??????"
 """AWS's six characters, in the way policies write them: `name-*` and `name-??????` cover it, `name` does not."""
 
 _READ: Final = ("GetSecretValue",)
-_WRITTEN: Final = ("CreateSecret", "PutSecretValue", "UpdateSecret")
+_WRITTEN: Final = ("PutSecretValue", "UpdateSecret")
 _OTHERS: Final = (
-    *("CancelRotateSecret", "DeleteResourcePolicy", "DeleteSecret", "DescribeSecret", "GetResourcePolicy"),
-    *("ListSecretVersionIds", "PutResourcePolicy", "RemoveRegionsFromReplication", "ReplicateSecretToRegions"),
-    *("RestoreSecret", "StopReplicationToReplica", "TagResource", "UntagResource"),
-    *("UpdateSecretVersionStage", "ValidateResourcePolicy"),
+    *(
+        "CancelRotateSecret",
+        "DeleteResourcePolicy",
+        "DeleteSecret",
+        "DescribeSecret",
+        "DisassociateCrossAccountReplica",
+    ),
+    *("GetResourcePolicy", "ListResourcePolicies", "ListSecretVersionIds", "PutResourcePolicy"),
+    *("RemoveRegionsFromReplication", "ReplicateSecretToRegions", "RestoreSecret", "StopReplicationToReplica"),
+    *("TagResource", "UntagResource", "UpdateSecretVersionStage"),
 )
 
 
@@ -36,13 +42,38 @@ def _on_secret(action: str) -> Callable[[Question], list[Need]]:
     return rule
 
 
+def _made(question: Question) -> list[Need]:
+    """Replicas that are made along, and a policy (API Reference, "CreateSecret")."""
+    secret = _secret(question, question.first("Name"))
+    given = {"ReplicateSecretToRegions": "AddReplicaRegions.Region", "PutResourcePolicy": "CrossAccountPrimaryARN"}
+    actions = ["CreateSecret", *(action for action, member in given.items() if question.first(member))]
+    return [*(question.need(action, secret) for action in actions), *_on_key(question, "CreateSecret")]
+
+
+def _validated(question: Question) -> list[Need]:
+    """API Reference, "ValidateResourcePolicy"."""
+    secret = _secret(question, question.first("SecretId"))
+    return [question.need(action, secret) for action in ("ValidateResourcePolicy", "PutResourcePolicy")]
+
+
+def _linked(question: Question) -> list[Need]:
+    """The secret is read, and its replica elsewhere accepts (API Reference, "AssociateCrossAccountReplica")."""
+    secret = _secret(question, question.first("SecretId"))
+    replica = question.first("CrossAccountReplicaARN") or question.arn("Secret")
+    return [
+        *(question.need(action, secret) for action in ("AssociateCrossAccountReplica", "GetSecretValue")),
+        question.need("AcceptCrossAccountReplication", replica),
+        *(question.dependent(action, "") for action in ("kms:Decrypt", "kms:Encrypt")),
+    ]
+
+
 def _on_key(question: Question, action: str) -> list[Need]:
     """The key that the secret lies under; the request tells it where it sets it."""
     actions = ("kms:Decrypt",) if action in _READ else ("kms:GenerateDataKey", "kms:Decrypt")
     return [question.dependent(name, question.first("KmsKeyId")) for name in actions] if action in _KEYED else []
 
 
-_KEYED: Final = (*_READ, *_WRITTEN)
+_KEYED: Final = (*_READ, *_WRITTEN, "CreateSecret")
 
 
 def _rotated(question: Question) -> list[Need]:
@@ -53,17 +84,21 @@ def _rotated(question: Question) -> list[Need]:
 
 
 def _batch(question: Question) -> list[Need]:
-    """Each secret that is named; with filters it may be any."""
+    """Each secret that is named; with filters it may be any, and they are listed (API Reference)."""
     named = read.at(question.call.parameters, "SecretIdList")
     names = named if named and not question.call.parameters.get("Filters") else (*named, "")
     secrets = [question.need("GetSecretValue", _secret(question, name)) for name in names]
-    return [question.need("BatchGetSecretValue", "*"), *secrets]
+    listed = [question.need("ListSecrets", "*")] if question.call.parameters.get("Filters") else []
+    return [question.need("BatchGetSecretValue", "*"), *listed, *secrets]
 
 
 OVERLAY = Overlay(
     rules={
         **{name: _on_secret(name) for name in (*_READ, *_WRITTEN, *_OTHERS)},
+        "AssociateCrossAccountReplica": _linked,
         "BatchGetSecretValue": _batch,
+        "CreateSecret": _made,
+        "ValidateResourcePolicy": _validated,
         "RotateSecret": _rotated,
     },
     keys={
@@ -78,6 +113,9 @@ OVERLAY = Overlay(
         "secretsmanager:blockpublicpolicy": "BlockPublicPolicy",
         "secretsmanager:rotationlambdaarn": "RotationLambdaARN",
     },
-    passes={"RotateSecret": ("ExternalSecretRotationRoleArn", "secretsmanager.amazonaws.com")},
+    passes={
+        "AssociateCrossAccountReplica": ("ReplicationRoleARN", "secretsmanager.amazonaws.com"),
+        "RotateSecret": ("ExternalSecretRotationRoleArn", "secretsmanager.amazonaws.com"),
+    },
     tags_with={"CreateSecret": "TagResource"},
 )

@@ -5,12 +5,13 @@ Source: docs/aws/s3-and-gateway.md, "Resources as denials name them".
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from sts_emulator.gateway import parameters as read
 from sts_emulator.gateway.call import Need
-from sts_emulator.gateway.overlay import Overlay, Question
+from sts_emulator.gateway.overlay import Overlay, Question, Rule
 
 _OF_PARAMETERS: Final = (
     *("DeleteParameter", "DeleteParameters", "GetParameter", "GetParameters", "GetParametersByPath"),
@@ -114,6 +115,12 @@ def _associated(question: Question) -> list[Need]:
     return [question.need(question.call.operation, arn) for arn in arns or [question.arn("association")]]
 
 
+def _changed_association(question: Question) -> list[Need]:
+    """Who changes one must be allowed to see it (API Reference, "UpdateAssociation")."""
+    needs = _associated(question)
+    return [*needs, *(question.need("DescribeAssociation", need.resource) for need in needs)]
+
+
 def _several_associated(question: Question) -> list[Need]:
     documents = read.at(question.call.parameters, "Entries.Name") or ("",)
     arns = [_document(question, name) for name in documents]
@@ -142,6 +149,53 @@ def _setting(operation: str) -> Callable[[Question], list[Need]]:
     return rule
 
 
+_HOST_ROLE: Final = "ssm/managed-instance/default-ec2-instance-management-role"
+
+
+def _hosts(*actions: str) -> Rule:
+    """The default role of hosts is a setting (API Reference, each operation).
+
+    A role that Systems Manager has made itself it deletes again, for which iam:DeleteRole is needed; the request does
+    not tell whether it has, and roles are not at the upstream.
+    """
+
+    def rule(question: Question) -> list[Need]:
+        setting = question.arn("servicesetting", ResourceId=_HOST_ROLE)
+        needs = [question.need(action, setting) for action in actions]
+        if "UpdateServiceSetting" not in actions:
+            return needs
+        passed = question.passed(question.first("RoleArn") or "*", "ssm.amazonaws.com")
+        on_role = ["iam:GetRole"]
+        if question.first("PermissionModel") == "SERVICE_MANAGED":
+            on_role += ["iam:CreateRole", "iam:AttachRolePolicy"]
+        return [*needs, passed, *(Need(action, passed.resource) for action in on_role)]
+
+    return rule
+
+
+_WITH_PARAMETERS: Final = ("Runbooks", "Entries", "TaskInvocationParameters.Automation", "ExecutionInputs.Automation")
+_ASSUMED: Final = re.compile(r"""assumeRole["']?\s{0,9}:\s{0,9}["']?(arn:[^\s"',}]{1,200})""")
+
+
+def _besides(question: Question) -> Iterable[Need]:
+    """Roles that automations assume: named in a runbook's parameters, in a document that is made, or as the default.
+
+    A runbook may call the parameter of its role differently than all of AWS's do, which only the upstream could tell.
+    """
+    given = question.call.parameters
+    roles: list[str] = []
+    for holder in (given, *(part for path in _WITH_PARAMETERS for part in read.structures(given, path))):
+        named = holder.get("Parameters")
+        for name, values in named.items() if isinstance(named, Mapping) else ():
+            if name.lower().endswith("assumerole"):
+                roles += [role for role in read.at({name: values}, name) if role and "{{" not in role]
+    if question.call.operation in ("CreateDocument", "UpdateDocument"):
+        roles += _ASSUMED.findall(question.first("Content"))
+    if question.call.operation == "UpdateServiceSetting" and question.first("SettingId").endswith(_HOST_ROLE):
+        roles.append(question.first("SettingValue"))
+    return [question.passed(role, "ssm.amazonaws.com") for role in dict.fromkeys(roles)]
+
+
 OVERLAY = Overlay(
     members={
         **{f"{kind}.ResourceId": path for kind, path in (("maintenancewindow", "WindowId"), ("opsitem", "OpsItemId"))},
@@ -157,7 +211,8 @@ OVERLAY = Overlay(
         **dict.fromkeys(_OF_INSTANCES, _on_instances),
         **dict.fromkeys(_OF_DOCUMENTS, _on_document),
         **dict.fromkeys(("CreateAssociation", "DeleteAssociation", "DescribeAssociation"), _associated),
-        **dict.fromkeys(("UpdateAssociation", "UpdateAssociationStatus"), _associated),
+        "UpdateAssociation": _changed_association,
+        "UpdateAssociationStatus": _associated,
         "CreateAssociationBatch": _several_associated,
         **dict.fromkeys(("AddTagsToResource", "RemoveTagsFromResource", "ListTagsForResource"), _tagged),
         **{name: _setting(name) for name in ("GetServiceSetting", "ResetServiceSetting", "UpdateServiceSetting")},
@@ -165,6 +220,8 @@ OVERLAY = Overlay(
         "SendCommand": _sent,
         "StartSession": _opened,
         "GetConnectionStatus": _on_instances,
+        "RegisterDefaultHostManagementConfiguration": _hosts("GetServiceSetting", "UpdateServiceSetting"),
+        "DeregisterDefaultHostManagementConfiguration": _hosts("GetServiceSetting", "ResetServiceSetting"),
     },
     keys={
         "ssm:recursive": "Recursive",
@@ -176,12 +233,20 @@ OVERLAY = Overlay(
     passes={
         "CreateActivation": ("IamRole", "ssm.amazonaws.com"),
         "SendCommand": ("ServiceRoleArn", "ssm.amazonaws.com"),
-        "RegisterTaskWithMaintenanceWindow": ("ServiceRoleArn", "ssm.amazonaws.com"),
-        "UpdateMaintenanceWindowTask": ("ServiceRoleArn", "ssm.amazonaws.com"),
+        **dict.fromkeys(
+            ("RegisterTaskWithMaintenanceWindow", "UpdateMaintenanceWindowTask"),
+            ("ServiceRoleArn|TaskInvocationParameters.RunCommand.ServiceRoleArn", "ssm.amazonaws.com"),
+        ),
+        **dict.fromkeys(
+            ("CreateAssociation", "CreateAssociationBatch", "UpdateAssociation"),
+            ("AssociationDispatchAssumeRole", "ssm.amazonaws.com"),
+        ),
+        "CreateCloudConnector": ("RoleArn", "ssm.amazonaws.com"),
         "UpdateManagedInstanceRole": ("IamRole", "ssm.amazonaws.com"),
     },
     tags_with=dict.fromkeys(
         ("PutParameter", "CreateDocument", "CreateMaintenanceWindow", "CreatePatchBaseline", "CreateOpsItem"),
         "AddTagsToResource",
     ),
+    besides=_besides,
 )

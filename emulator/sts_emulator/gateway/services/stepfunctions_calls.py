@@ -49,6 +49,12 @@ def _published(question: Question) -> list[Need]:
     return [question.need(action, arn) for action in actions for arn in arns]
 
 
+def _tried(question: Question) -> list[Need]:
+    """A state by itself; its secrets are shown to whom that is allowed (API Reference, "TestState")."""
+    shown = question.needs("RevealSecrets") if question.first("revealSecrets") == "true" else []
+    return [*question.needs("TestState"), *shown]
+
+
 def _more_keys(call: Call, action: Action) -> dict[str, tuple[str, ...]]:
     qualifier = _named(call).split(":")[_STEPS:]
     known = "states:statemachinequalifier" in action.keys and qualifier
@@ -76,6 +82,7 @@ OVERLAY = Overlay(
         **dict.fromkeys(("CreateStateMachine", "UpdateStateMachine"), _published),
         "CreateStateMachineAlias": _aliased,
         "ListExecutions": _listed,
+        "TestState": _tried,
     },
     passes=dict.fromkeys(("CreateStateMachine", "UpdateStateMachine", "TestState"), _ROLE),
     tags_with={"CreateStateMachine": "TagResource", "CreateActivity": "TagResource"},

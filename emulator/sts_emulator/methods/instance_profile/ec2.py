@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sts_emulator.accounts import documents
+from sts_emulator.accounts import documents, instance_profiles
 from sts_emulator.accounts.compute import Instance
 from sts_emulator.control_plane.reach import own, resource_tag_keys
 from sts_emulator.core.errors import AwsError
@@ -61,7 +61,7 @@ def run_instances(
     wanted = [given["Tags"] for given in TagSpecifications if given.get("ResourceType") == "instance"]
     tags = tag_map([pair for pairs in wanted for pair in pairs])
     if IamInstanceProfile:
-        profile = instances.find_profile(ctx.world, account, IamInstanceProfile)
+        profile = instance_profiles.find_profile(ctx.world, account, IamInstanceProfile)
     keys = {
         **tag_keys(tags),
         "ec2:instancetype": (InstanceType,),
@@ -205,7 +205,7 @@ def _set_tags(ctx: Context, instance: Instance, tags: Mapping[str, str]) -> None
 def associate_iam_instance_profile(ctx: Context, *, IamInstanceProfile: Mapping[str, str], InstanceId: str) -> Result:
     """Give an instance that has none an instance profile; the caller must be allowed to pass its role."""
     instance = _find(ctx, InstanceId)
-    profile = instances.find_profile(ctx.world, instance["account"], IamInstanceProfile)
+    profile = instance_profiles.find_profile(ctx.world, instance["account"], IamInstanceProfile)
     _permitted(ctx, "ec2:AssociateIamInstanceProfile", InstanceId, {"ec2:newinstanceprofile": (profile["arn"],)})
     _permit_pass(ctx, profile)
     if instance["state"] != "running":
@@ -221,7 +221,7 @@ def replace_iam_instance_profile_association(
 ) -> Result:
     """Give an instance another instance profile; its credentials are the new role's at once."""
     instance = _associated(ctx, AssociationId)
-    profile = instances.find_profile(ctx.world, instance["account"], IamInstanceProfile)
+    profile = instance_profiles.find_profile(ctx.world, instance["account"], IamInstanceProfile)
     keys = {"ec2:newinstanceprofile": (profile["arn"],)}
     _permitted(ctx, "ec2:ReplaceIamInstanceProfileAssociation", instance["id"], keys)
     _permit_pass(ctx, profile)
@@ -309,7 +309,7 @@ def _permitted(
 
 
 def _permit_pass(ctx: Context, profile: documents.InstanceProfile | None) -> None:
-    role = instances.role_of(ctx.world, profile) if profile else None
+    role = instance_profiles.role_of(ctx.world, profile) if profile else None
     if role is not None:
         authorize(ctx, "iam:PassRole", role["arn"], {"iam:passedtoservice": (SERVICE,)})
 

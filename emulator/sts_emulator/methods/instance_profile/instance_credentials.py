@@ -9,12 +9,13 @@ import json
 from typing import Final
 
 from sts_emulator.accounts.compute import Instance, ProfileAssociation
+from sts_emulator.accounts.instance_profiles import role_of
 from sts_emulator.core import clock, names
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.methods.instance_profile import delivery
 from sts_emulator.methods.instance_profile.delivery import Delivered, Workload
-from sts_emulator.methods.instance_profile.instances import arn_of, place_of, profile_of, role_of
+from sts_emulator.methods.instance_profile.instances import arn_of, place_of, profile_of
 from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.vending import credentials
 from sts_emulator.vending.assume import Vended

@@ -1,4 +1,4 @@
-"""Instances: what an emulated EC2 instance is, how it comes about, and which role its profile gives it."""
+"""Instances: what an emulated EC2 instance is, how it comes about, and which profile it has."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final, cast
 
-from sts_emulator.accounts import compute, documents, resources
+from sts_emulator.accounts import compute, documents
 from sts_emulator.accounts.compute import Instance, ProfileAssociation
 from sts_emulator.core import names
-from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.methods.instance_profile.delivery import LIFETIME
 from sts_emulator.policy.values import dataclass
@@ -102,34 +101,6 @@ def profile_of(world: World, instance: Instance) -> documents.InstanceProfile | 
     """
     associated = instance["association"]
     return world.find(documents.INSTANCE_PROFILE, associated["profile_id"]) if associated else None
-
-
-def role_of(world: World, profile: documents.InstanceProfile) -> documents.Role | None:
-    """The role in an instance profile, or None when the profile is empty or the role is gone."""
-    for name in profile["roles"]:
-        return resources.role(world, profile["account"], name)
-    return None
-
-
-def find_profile(world: World, account: str, given: Mapping[str, str]) -> documents.InstanceProfile:
-    """The account's instance profile that a request names by ARN or name.
-
-    Raises:
-        AwsError: InvalidParameterValue, in EC2's words, when there is none.
-    """
-    arn, name = given.get("Arn", ""), given.get("Name", "")
-    if arn:
-        wanted = arn.rsplit("/", 1)[-1]
-        profile = world.settled(world.get(documents.INSTANCE_PROFILE, resources.key_of(account, wanted)))
-        if profile is None or profile["arn"] != arn:
-            message = f"Value ({arn}) for parameter iamInstanceProfile.arn is invalid. Invalid IAM Instance Profile ARN"
-            raise AwsError("InvalidParameterValue", message)
-        return profile
-    profile = world.settled(world.get(documents.INSTANCE_PROFILE, resources.key_of(account, name)))
-    if profile is None:
-        message = f"Value ({name}) for parameter iamInstanceProfile.name is invalid. Invalid IAM Instance Profile name"
-        raise AwsError("InvalidParameterValue", message)
-    return profile
 
 
 def arn_of(instance: Instance) -> str:
