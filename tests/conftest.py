@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import browsers
 import clusters
 import distribution
 import javascript
@@ -28,6 +29,7 @@ settings.register_profile("whole", deadline=None)  # a busy machine is no failur
 settings.register_profile("short", deadline=None, max_examples=20)
 gc.set_threshold(50_000)  # boto3's clients are large, and often made: a third of their cost was looking for garbage
 settings.load_profile("short")  # unless pytest's own option asks for the other
+distribution.divide_ports()
 
 
 @contextlib.contextmanager
@@ -40,7 +42,7 @@ def serving(*flags: str, cwd=None) -> Iterator[tuple[str, subprocess.Popen]]:
         command, cwd=cwd, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     url = f"http://127.0.0.1:{port}"
-    until = time.monotonic() + 30
+    until = time.monotonic() + 240
     while time.monotonic() < until and process.poll() is None:
         with contextlib.suppress(OSError):
             urllib.request.urlopen(f"{url}/health", timeout=2).close()
@@ -117,6 +119,15 @@ def authorities_read_once() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def patience() -> None:
+    """httpx waits five seconds where nobody says for how long, which a machine that has much to do can miss."""
+    from httpx import _config
+
+    usual = _config.DEFAULT_TIMEOUT_CONFIG
+    usual.connect = usual.read = usual.write = usual.pool = 120
+
+
 @pytest.fixture(scope="session")
 def serve():
     """`with serve("--permissive") as (url, process):` a server of the test's own."""
@@ -129,6 +140,13 @@ def school(serve, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("school")
     with serve("--upstream", "moto", "--scenario", "/dev/null", "--state", "state.db", cwd=folder) as (url, _):
         yield url
+
+
+@pytest.fixture(scope="module")  # no longer: Playwright keeps an event loop running, and other tests start their own
+def chromium() -> Iterator[Any]:
+    """A browser without a screen, for each file that uses one."""
+    with browsers.chromium() as browser:
+        yield browser
 
 
 @pytest.fixture(scope="session")

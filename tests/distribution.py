@@ -1,10 +1,13 @@
-"""How tests are handed out to workers (`-n 2 --dist loadfile`): file by file, those that take longest first."""
+"""How tests are handed out to workers (`-n 2 --dist loadfile`): file by file, those that take longest first; and ports."""
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import pytest
+
+from sts_emulator import shared_server
 
 # Each file of a room uses a server that takes a second or more to start, and starts once a worker.
 TOGETHER = ("tests/gateway/", "tests/labs/")
@@ -22,6 +25,14 @@ def slow_first(items: list[pytest.Item]) -> None:
     """Put units in order, so that at the end no worker is alone with a long one."""
     slow = {unit(item.nodeid) for item in items if SLOW & set(getattr(item, "fixturenames", ()))}
     items.sort(key=lambda item: unit(item.nodeid) not in slow)
+
+
+def divide_ports() -> None:
+    """Give this worker ports that no other takes: not even between choosing one and listening there."""
+    first, end = shared_server.PORTS
+    share = (end - first) // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    first += share * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    shared_server.PORTS = (first, first + share)
 
 
 def scheduler(config: pytest.Config, log: Any) -> Any:

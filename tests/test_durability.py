@@ -106,7 +106,7 @@ def is_accepted(sts) -> bool:
     return True
 
 
-@pytest.mark.parametrize("milliseconds", [0, 3_000])
+@pytest.mark.parametrize("milliseconds", [0, 1_000])
 def test_what_another_replica_revoked_is_known_after_so_many_milliseconds_at_the_latest(serve, writer, milliseconds):
     url, state = writer
     with (
@@ -118,13 +118,11 @@ def test_what_another_replica_revoked_is_known_after_so_many_milliseconds_at_the
         reader = Aws(there, "default").client("sts", key)
         assert is_accepted(reader)
         iam.update_access_key(UserName="robot", AccessKeyId=key["access_key_id"], Status="Inactive")
-        revoked = time.monotonic()
-        asked = time.monotonic()
-        while is_accepted(reader) and milliseconds == 3_000:
-            asked = time.monotonic()  # the last that was accepted, before it was sent
+        asked = revoked = time.monotonic()
+        while is_accepted(reader):
+            assert milliseconds, "known at the next request"
             assert asked - revoked <= milliseconds / 1000, "stale for longer"
-        if milliseconds == 0:
-            assert not is_accepted(reader), "known at the next request"
+            asked = time.monotonic()  # before the next is sent: its answer may take long
 
 
 # -- a state that takes nothing ---------------------------------------------------------------------------------------

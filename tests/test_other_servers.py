@@ -27,7 +27,7 @@ def uvicorn(**settings: str):
     environment = {"PATH": os.environ["PATH"], "EMULATOR_SCENARIO": str(WORLD), **settings}
     with subprocess.Popen(command, env=environment) as process:
         url = f"http://127.0.0.1:{port}"
-        until = time.monotonic() + 30
+        until = time.monotonic() + 240
         while time.monotonic() < until:
             with contextlib.suppress(OSError):
                 urllib.request.urlopen(f"{url}/health", timeout=2).close()

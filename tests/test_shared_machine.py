@@ -17,6 +17,7 @@ from botocore.exceptions import ClientError
 from sts_emulator import Aws
 from sts_emulator.cli.control import Control, ControlError
 from sts_emulator.pages.tokens import derived
+from sts_emulator.shared_server import free_port
 
 TOKEN = "a-token-of-the-school-server"
 ROLE = "arn:aws:iam::111122223333:role/reader"
@@ -34,11 +35,9 @@ accounts:
 @pytest.fixture
 def ports() -> Iterator[tuple[int, int, socket.socket]]:
     """An open port of this machine, a closed one, and the socket of the open one."""
-    with socket.create_server(("127.0.0.1", 0)) as listening, socket.create_server(("127.0.0.1", 0)) as other:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
         listening.settimeout(0)
-        closed = other.getsockname()[1]
-        other.close()
-        yield listening.getsockname()[1], closed, listening
+        yield listening.getsockname()[1], free_port(), listening
 
 
 @pytest.fixture

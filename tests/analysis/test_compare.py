@@ -199,8 +199,9 @@ STATEMENTS = st.builds(
     ACTIONS,
     CONDITIONS,
 )
-SLOW = 5  # examples: each takes a fifth of a second
-DOCUMENTS = st.lists(STATEMENTS, min_size=1, max_size=4).map(lambda statements: document(*statements))
+SLOW = 5  # examples: each takes a fifth of a second, with two statements a twentieth
+MOST = 4 if settings.get_current_profile_name() == "whole" else 2
+DOCUMENTS = st.lists(STATEMENTS, min_size=1, max_size=MOST).map(lambda statements: document(*statements))
 
 
 @settings(max_examples=examples(150, fewest=SLOW))

@@ -79,12 +79,6 @@ def aws(emulator_server, callback):
         yield world
 
 
-@pytest.fixture
-def chromium():
-    with browsers.chromium() as browser:
-        yield browser
-
-
 def authorize(aws, **changes: str) -> str:
     query = {
         "client_id": "web",

@@ -10,6 +10,7 @@ import subprocess
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import builds
 import pytest
 
 HERE = Path(__file__).parent
@@ -26,7 +27,8 @@ def run(folder: Path, port: int, *command: str, building: bool = False, **variab
     if not shutil.which(command[0]):
         pytest.skip(f"no `{command[0]}` here")
     environment = {**os.environ, "EMULATOR_PORT": str(port), **variables}
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    with builds.alone():  # tests by Maven download, too
+        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     told = done.stdout + done.stderr
     if building and done.returncode:
         pytest.skip(f"`{command[0]}` cannot build this here: {told.strip()[-300:]}")

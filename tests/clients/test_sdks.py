@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import builds
 import javascript
 import pytest
 
@@ -24,9 +25,6 @@ sys.path[:0] = [str(HERE.parents[0] / "methods" / "instance_profile"), str(HERE.
 
 from command_lab import WORKLOADS, CommandLab, namespaces_forbidden  # noqa: E402 - its folder was just added
 from workload_lab import ACCOUNT, clean_environment, forwarding  # noqa: E402 - its folder was just added
-
-BUILD_LIMIT = 1_500  # seconds: the Rust SDK takes minutes on two cores
-
 
 # -- building --------------------------------------------------------------------------------------------------------
 
@@ -54,7 +52,7 @@ def _rust(folder: Path) -> list[str]:
 def _build(folder: Path, *command: str) -> None:
     if not shutil.which(command[0]):
         pytest.skip(f"no `{command[0]}` here")
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=BUILD_LIMIT, check=False)
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=builds.LIMIT, check=False)
     if done.returncode:
         pytest.skip(f"`{command[0]}` cannot build the client here: {done.stderr.strip()[-300:]}")
 
@@ -68,20 +66,10 @@ SDKS: dict[str, Callable[[Path], list[str]]] = {
 
 
 @pytest.fixture(scope="session", params=list(SDKS))
-def sdk(request, tmp_path_factory) -> Sdk:
+def sdk(request) -> Sdk:
     """One SDK's program, built once in a folder that later runs find again."""
-    with _alone(tmp_path_factory):
+    with builds.alone():
         return Sdk(request.param, SDKS[request.param](HERE / request.param))
-
-
-@contextmanager
-def _alone(tmp_path_factory) -> Iterator[None]:
-    """Workers of one test run build one after the other."""
-    import fcntl
-
-    with (tmp_path_factory.getbasetemp().parent / "sdks.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 class Sdk:

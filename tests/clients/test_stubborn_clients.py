@@ -54,7 +54,7 @@ PROGRAMS = {
             pass""",
     "awscrt": """
         from awscrt import auth
-        auth.AwsCredentialsProvider.new_default_chain().get_credentials().result(20)""",
+        auth.AwsCredentialsProvider.new_default_chain().get_credentials().result(120)""",
 }
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import browsers
 import pytest
 from signin_lab import DEV, DEVELOPER, LAB
 
@@ -15,9 +14,9 @@ PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
 
 
 @pytest.fixture
-def page():
-    with browsers.chromium() as browser:
-        page = browser.new_context(viewport={"width": 960, "height": 640}).new_page()
+def page(chromium):
+    with chromium.new_context(viewport={"width": 960, "height": 640}) as context:
+        page = context.new_page()
         page.complaints = []
         page.on("console", lambda message: page.complaints.append(message.text))
         page.on("requestfailed", lambda request: page.complaints.append(f"failed: {request.url}"))

@@ -11,6 +11,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+import builds
 import javascript
 import pytest
 from door_lab import PEOPLE, client
@@ -37,7 +38,8 @@ def built(*command: str, folder: Path) -> None:
     """Build a client, or skip its test where that cannot be done."""
     if not shutil.which(command[0]):
         pytest.skip(f"no `{command[0]}` here")
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=LIMIT, check=False)
+    with builds.alone():
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=builds.LIMIT, check=False)
     if done.returncode:
         pytest.skip(f"`{command[0]}` cannot build the client here: {done.stderr.strip()[-300:]}")
 

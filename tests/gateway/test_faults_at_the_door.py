@@ -38,10 +38,10 @@ def test_a_connection_that_breaks(lab: Aws, photos, answer, is_stored):
 
 def test_an_answer_that_never_comes(lab: Aws):
     lab.faults({"service": "sqs", "operation": "*", "answer": "hang", "times": 1})
-    ann = lab.client("sqs", user="ann", config=client(lab, "sqs").meta.config.merge(_patient_for(1)))
+    impatient = client(lab, "sqs").meta.config.merge(_patient_for(1))
     with pytest.raises(ReadTimeoutError):
-        ann.list_queues()
-    assert "QueueUrls" not in ann.list_queues()
+        lab.client("sqs", user="ann", config=impatient).list_queues()
+    assert "QueueUrls" not in client(lab, "sqs", "ann").list_queues()
 
 
 def _patient_for(seconds: float):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from browsers import chromium, serious
+from browsers import serious
 
 DEV = "111122223333"
 
@@ -20,9 +20,9 @@ pytestmark = [pytest.mark.clients, pytest.mark.scenario(SCENARIO)]
 
 
 @pytest.fixture
-def page():
-    with chromium() as browser:
-        page = browser.new_context(viewport={"width": 960, "height": 640}, bypass_csp=True).new_page()
+def page(chromium):
+    with chromium.new_context(viewport={"width": 960, "height": 640}, bypass_csp=True) as context:
+        page = context.new_page()
         page.set_default_timeout(120_000)
         yield page
 

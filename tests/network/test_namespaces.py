@@ -17,10 +17,10 @@ pytestmark = pytest.mark.scenario(str(WORKLOADS))
 
 ASK = """
 import sys, urllib.request
-method, url, *headers = sys.argv[1:]
+seconds, method, url, *headers = sys.argv[1:]
 request = urllib.request.Request(url, method=method, headers=dict(one.split("=", 1) for one in headers))
 opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-print(opener.open(request, timeout=1).read().decode(), end="")
+print(opener.open(request, timeout=float(seconds)).read().decode(), end="")
 """
 IMDS = "http://169.254.169.254/latest"
 TTL = "X-aws-ec2-metadata-token-ttl-seconds=60"
@@ -60,9 +60,9 @@ def _serving(lab, *wanted: str) -> Iterator[None]:
         process.terminate()
 
 
-def _ask(namespace: str, *arguments: str) -> str:
+def _ask(namespace: str, *arguments: str, seconds: int = 60) -> str:
     done = subprocess.run(
-        ["ip", "netns", "exec", namespace, sys.executable, "-c", ASK, *arguments],
+        ["ip", "netns", "exec", namespace, sys.executable, "-c", ASK, str(seconds), *arguments],
         env=clean_environment(),
         capture_output=True,
         text=True,
@@ -96,7 +96,7 @@ def test_a_token_goes_no_further_than_the_hop_limit(lab, namespace):
     with _serving(lab, f"web@{service}"):
         # Then the instance gets a token, and the container none, though it can read what needs none
         assert len(_ask(instance, "PUT", f"{IMDS}/api/token", TTL)) == 56
-        assert "timed out" in _ask(container, "PUT", f"{IMDS}/api/token", TTL)
+        assert "timed out" in _ask(container, "PUT", f"{IMDS}/api/token", TTL, seconds=1)
         assert _ask(container, "GET", f"{IMDS}/meta-data/instance-id") == lab.imds("web").instance
         # And with one hop more it does
         lab.aws.client("ec2").modify_instance_metadata_options(
@@ -118,6 +118,6 @@ def _link(left: str, left_address: str, right: str, right_address: str) -> None:
 def test_a_namespace_that_does_not_exist_is_said(lab, namespace):
     namespace("x")
     done = subprocess.run(
-        lab.command("imds", "web@no-such-namespace"), capture_output=True, text=True, check=False, timeout=30
+        lab.command("imds", "web@no-such-namespace"), capture_output=True, text=True, check=False, timeout=120
     )
     assert (done.returncode, "no-such-namespace" in done.stderr, "Traceback" in done.stderr) == (1, True, False)

@@ -38,7 +38,7 @@ class Visitor:
     def __init__(self, aws) -> None:
         self.parts = urlsplit(aws.endpoint_url)
 
-    def visit(self, path: str, method: str = "GET", timeout: float = 20) -> tuple[int, dict[str, str], bytes]:
+    def visit(self, path: str, method: str = "GET", timeout: float = 120) -> tuple[int, dict[str, str], bytes]:
         connection = http.client.HTTPConnection(self.parts.hostname, self.parts.port, timeout=timeout)
         try:
             connection.request(method, f"{self.parts.path}{path}")

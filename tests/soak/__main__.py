@@ -64,6 +64,7 @@ def run(scene: Scene, seconds: float, seed: int) -> list[str]:
         ending.wait(0.3)
     misfortunes.mend()
     ending.wait(1)  # everybody has a turn when all is well
+    scene.wait_until(lambda: not idle(history))
     ending.set()
     for user in users:
         user.join()

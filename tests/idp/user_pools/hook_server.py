@@ -9,8 +9,6 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from sts_emulator.shared_server import free_port
-
 Play = Callable[[dict[str, Any]], Any]
 
 
@@ -75,10 +73,9 @@ def playing() -> Iterator[HookServer]:
         def log_message(self, *_: Any) -> None:
             """Nothing."""
 
-    port = free_port()
-    listener = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+    listener = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     listener.daemon_threads = True
-    server = HookServer(f"http://127.0.0.1:{port}")
+    server = HookServer(f"http://127.0.0.1:{listener.server_port}")
     thread = threading.Thread(target=listener.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     try:

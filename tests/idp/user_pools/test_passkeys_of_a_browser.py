@@ -11,8 +11,6 @@ import pytest
 from test_choices_of_sign_in import answer, begin, policies
 from test_user_pool_passkeys import asked_for, configure
 
-from sts_emulator.shared_server import free_port
-
 pytestmark = pytest.mark.clients
 
 CREATE = """async options => (await navigator.credentials.create(
@@ -35,10 +33,9 @@ def site():
         def log_message(self, *_: object) -> None:
             """Nothing."""
 
-    port = free_port()
-    server = ThreadingHTTPServer(("127.0.0.1", port), Page)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Page)
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-    yield f"http://localhost:{port}/"
+    yield f"http://localhost:{server.server_port}/"
     server.shutdown()
     server.server_close()
 

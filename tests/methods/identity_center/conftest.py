@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import browsers
 import pytest
 from botocore.exceptions import ClientError
 from propagation_lab import SCENARIO as PROPAGATION
@@ -28,16 +27,10 @@ def company(emulator_server):
 
 
 @pytest.fixture
-def chromium():
-    """Chromium without a screen."""
-    with browsers.chromium() as browser:
-        yield browser
-
-
-@pytest.fixture
 def page(chromium):
     """A page of it, into which axe may look."""
-    return chromium.new_context(viewport={"width": 960, "height": 640}, bypass_csp=True).new_page()
+    with chromium.new_context(viewport={"width": 960, "height": 640}, bypass_csp=True) as context:
+        yield context.new_page()
 
 
 @pytest.fixture

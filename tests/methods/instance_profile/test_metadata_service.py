@@ -291,7 +291,7 @@ def test_openssl_verifies_the_signed_structures_and_finds_the_document_in_them(l
 
 def _openssl(folder, arguments: str, *, fails: bool = False) -> str:
     done = subprocess.run(
-        ["openssl", *arguments.split()], cwd=folder, capture_output=True, text=True, check=False, timeout=30
+        ["openssl", *arguments.split()], cwd=folder, capture_output=True, text=True, check=False, timeout=120
     )
     assert fails or done.returncode == 0, done.stderr
     return done.stdout

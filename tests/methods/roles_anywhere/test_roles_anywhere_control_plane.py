@@ -405,7 +405,7 @@ def test_tags_that_are_refused(control, anchor):
     failure("TooManyTagsException", control.tag_resource, resourceArn=arn, tags=many)
     failure("ValidationException", control.tag_resource, resourceArn=arn, tags=tagged(**{"aws:x": "y"}))
     failure("ValidationException", control.tag_resource, resourceArn=arn, tags=tagged(a="1") * 2)
-    failure("ResourceNotFoundException", control.tag_resource, resourceArn=arn[:-4] + "0000", tags=tagged(a="1"))
+    failure("ResourceNotFoundException", control.tag_resource, resourceArn=arn[:-12] + "0" * 12, tags=tagged(a="1"))
 
 
 # -- aliases ----------------------------------------------------------------------------------------------------------

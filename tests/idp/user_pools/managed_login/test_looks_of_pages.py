@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import browsers
 import httpx
 import pytest
 from botocore.exceptions import ClientError
@@ -243,10 +242,10 @@ def test_a_classic_logo_that_is_refused(idp, image):
     ("theme", "colours"),
     [("light", ("rgb(11, 92, 171)", "rgb(238, 243, 250)")), ("dark", ("rgb(142, 193, 255)", "rgb(10, 16, 32)"))],
 )
-def test_a_browser_shows_a_style(idp, app, theme, colours):
+def test_a_browser_shows_a_style(idp, app, chromium, theme, colours):
     styled(idp)
-    with browsers.chromium() as browser:
-        page = browser.new_context(color_scheme=theme, viewport={"width": 900, "height": 900}).new_page()
+    with chromium.new_context(color_scheme=theme, viewport={"width": 900, "height": 900}) as context:
+        page = context.new_page()
         complaints = []
         page.on("console", lambda message: complaints.append(message.text))
         page.on("dialog", lambda dialog: (complaints.append(dialog.message), dialog.dismiss()))
