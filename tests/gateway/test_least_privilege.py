@@ -133,3 +133,97 @@ def test_nobody_of_that_name_and_no_recording_are_told_apart(tmp_path, capsys):
 def test_a_file_that_cannot_be_written_stops_the_start(tmp_path, capsys):
     assert main(["serve", "--port", "0", "--record", str(tmp_path / "no" / "file")]) == 2
     assert "--record" in capsys.readouterr().err
+
+
+EXACT = """
+accounts:
+  "111122223333":
+    users:
+      ann: {}
+    roles:
+      ec2-small: {trust: [{Effect: Allow, Principal: {Service: ec2.amazonaws.com}, Action: "sts:AssumeRole"}]}
+      worker:
+        trust: [{Effect: Allow, Principal: {AWS: "arn:aws:iam::111122223333:user/ann"}, Action: "sts:AssumeRole"}]
+        inline:
+          all: [{Effect: Allow, Action: "*", Resource: "*"}]
+    instance_profiles: {little: ec2-small}
+"""
+
+
+def used_by(client_of) -> list:
+    """Calls of many services, each as (what is called, parameters); what they need is there."""
+    s3, sqs, table, ssm = (client_of(name) for name in ("s3", "sqs", "dynamodb", "ssm"))
+    secrets, kms, sns, logs, ec2 = (client_of(name) for name in ("secretsmanager", "kms", "sns", "logs", "ec2"))
+    queue = f"{s3.meta.endpoint_url}/{MINE}/jobs"
+    item = {"id": {"S": "1"}}
+    image = "ami-03cf127a"
+    return [
+        (s3.put_object, {"Bucket": "photos", "Key": "a/what?*.txt", "Body": b"1"}),
+        (s3.get_object, {"Bucket": "photos", "Key": "a/what?*.txt"}),
+        (s3.put_object, {"Bucket": "photos", "Key": "a/${aws:username}", "Body": b"1", "Tagging": "a=b"}),
+        (s3.copy_object, {"Bucket": "photos", "Key": "b/1", "CopySource": {"Bucket": "photos", "Key": "a/what?*.txt"}}),
+        (s3.list_objects_v2, {"Bucket": "photos", "Prefix": "a/"}),
+        (s3.delete_objects, {"Bucket": "photos", "Delete": {"Objects": [{"Key": "b/1"}, {"Key": "b/2"}]}}),
+        (s3.list_buckets, {}),
+        (sqs.send_message, {"QueueUrl": queue, "MessageBody": "x"}),
+        (sqs.receive_message, {"QueueUrl": queue}),
+        (table.put_item, {"TableName": "items", "Item": item}),
+        (table.query, {"TableName": "items", "KeyConditionExpression": "id = :i", "ExpressionAttributeValues": {":i": {"S": "1"}}}),
+        (table.transact_write_items, {"TransactItems": [{"Put": {"TableName": "items", "Item": item}}]}),
+        (table.execute_statement, {"Statement": "SELECT * FROM items WHERE id = '1'"}),
+        (ssm.put_parameter, {"Name": "/app/key", "Value": "1", "Type": "String", "Overwrite": True}),
+        (ssm.get_parameters_by_path, {"Path": "/app"}),
+        (secrets.get_secret_value, {"SecretId": "password"}),
+        (kms.encrypt, {"KeyId": "alias/mine", "Plaintext": b"x"}),
+        (sns.publish, {"TopicArn": f"arn:aws:sns:us-east-1:{MINE}:news", "Message": "x"}),
+        (logs.describe_log_streams, {"logGroupName": "app"}),
+        (logs.put_log_events, {"logGroupName": "app", "logStreamName": "one", "logEvents": [{"timestamp": 1, "message": "x"}]}),
+        (ec2.describe_vpcs, {}),
+        (ec2.request_spot_instances, {"LaunchSpecification": {"ImageId": image, "IamInstanceProfile": {"Name": "little"}}, "SpotPrice": "1"}),
+        (client_of("sts").get_caller_identity, {}),
+        (client_of("iam").list_users, {}),
+    ]  # fmt: skip
+
+
+def prepared(root) -> None:
+    root("s3").create_bucket(Bucket="photos")
+    root("sqs").create_queue(QueueName="jobs")
+    root("dynamodb").create_table(
+        TableName="items",
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    root("secretsmanager").create_secret(Name="password", SecretString="x")
+    key = root("kms").create_key()["KeyMetadata"]["KeyId"]
+    root("kms").create_alias(AliasName="alias/mine", TargetKeyId=key)
+    root("sns").create_topic(Name="news")
+    root("logs").create_log_group(logGroupName="app")
+    root("logs").create_log_stream(logGroupName="app", logStreamName="one")
+
+
+def test_the_proposal_lets_exactly_what_was_used_through(moto, another_door, tmp_path, capsys):
+    file = tmp_path / "used.jsonl"
+    with another_door(moto, "--record", str(file)) as door, door.world(EXACT) as lab:
+        prepared(lambda service: client(lab, service))
+        session = client(lab, "sts", "ann").assume_role(
+            RoleArn=f"arn:aws:iam::{MINE}:role/worker", RoleSessionName="job"
+        )["Credentials"]
+
+        def client_of(service):
+            return lab.client(service, session, config=ONCE)
+
+        for call, parameters in used_by(client_of):
+            call(**parameters)
+        policy = proposed(file, capsys)["policy"]
+        iam = client(lab, "iam")
+        iam.put_role_policy(RoleName="worker", PolicyName="least", PolicyDocument=json.dumps(policy))
+        iam.delete_role_policy(RoleName="worker", PolicyName="all")
+        for call, parameters in used_by(client_of):
+            call(**parameters)
+        for key in ("a/whatever.txt", "a/whatX*.txt", "a/job"):
+            refused(client_of("s3").put_object, Bucket="photos", Key=key, Body=b"")
+        refused(client_of("s3").get_object, Bucket="photos", Key="b/1")
+        refused(client_of("sqs").delete_queue, QueueUrl=f"{lab.endpoint_url}/{MINE}/jobs")
+        refused(client_of("ssm").get_parameter, Name="/app/key")
+        refused(client_of("dynamodb").scan, TableName="items")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 from urllib.parse import urlencode
 
@@ -125,11 +126,20 @@ def test_a_secret_by_name_ends_in_six_characters_that_nobody_knows():
     ]
 
 
-def test_the_key_of_a_ciphertext_and_of_an_alias_is_any():
-    any_key = f"arn:aws:kms:{HERE}:key/*"
-    assert resources(needs("kms", "Decrypt", CiphertextBlob=b"x")) == [any_key]
+def test_a_ciphertext_tells_its_key_where_it_begins_with_it():
+    made_with = "0a1b2c3d-1111-2222-3333-444455556666"
+    blob = base64.b64encode(made_with.encode() + b"\x00sealed").decode()
+    by_blob, by_name = (f"arn:aws:kms:{HERE}:key/{name}" for name in (made_with, "k1"))
+    assert resources(needs("kms", "Decrypt", CiphertextBlob=blob)) == [by_blob]
+    assert resources(needs("kms", "Decrypt", CiphertextBlob=blob, KeyId="k1")) == [by_name, by_blob]
+    for other in (base64.b64encode(b"sealed" * 9).decode(), "!", "", b"x", None):
+        assert resources(needs("kms", "Decrypt", CiphertextBlob=other)) == [f"arn:aws:kms:{HERE}:key/*"]
+        assert resources(needs("kms", "Decrypt", CiphertextBlob=other, KeyId="k1")) == [by_name]
+
+
+def test_an_alias_is_told_in_a_condition_key():
     aliased = needs("kms", "Encrypt", KeyId="alias/app", EncryptionContext={"Team": "a"})
-    assert resources(aliased) == [any_key]
+    assert resources(aliased) == [f"arn:aws:kms:{HERE}:key/alias/app"]
     assert aliased[0].keys["kms:requestalias"] == ("alias/app",)
     assert aliased[0].keys["kms:encryptioncontext:team"] == ("a",)
     assert resources(needs("kms", "ReEncrypt", SourceKeyId="k1", DestinationKeyId="k2")) == [

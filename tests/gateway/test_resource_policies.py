@@ -108,6 +108,43 @@ def test_nobody_uses_a_key_without_its_policy(lab: Aws):
     assert "because no resource-based policy allows the kms:DescribeKey action" in answer["Error"]["Message"]
 
 
+KEYS = """
+accounts:
+  "111122223333":
+    users:
+      ann: {inline: {keys: [{Effect: Allow, Action: "kms:*", Resource: "*"}]}}
+      bob: {inline: {keys: [{Effect: Allow, Action: "kms:*", Resource: "*"}]}}
+"""
+
+
+@pytest.mark.scenario(KEYS)
+def test_a_key_is_the_same_by_its_alias_and_by_what_it_sealed(lab: Aws):
+    root, ann, bob = (client(lab, "kms", user) for user in ("", "ann", "bob"))
+    key, other = (root.create_key()["KeyMetadata"]["KeyId"] for _ in range(2))
+    ann.create_alias(AliasName="alias/app", TargetKeyId=key)
+    sealed = ann.encrypt(KeyId="alias/app", Plaintext=b"x")["CiphertextBlob"]
+    aliased = f"arn:aws:kms:us-east-1:{MINE}:alias/app"
+    for named in ({}, {"KeyId": "alias/app"}, {"KeyId": aliased}, {"KeyId": key}):
+        assert ann.decrypt(CiphertextBlob=sealed, **named)["Plaintext"] == b"x"
+    only_ann = statement("Allow", "kms:*", "*", f"arn:aws:iam::{MINE}:user/ann")
+    root.put_key_policy(KeyId=key, PolicyName="default", Policy=only_ann)
+    for call, named in (
+        (bob.encrypt, {"KeyId": "alias/app", "Plaintext": b"x"}),
+        (bob.encrypt, {"KeyId": aliased, "Plaintext": b"x"}),
+        (bob.decrypt, {"CiphertextBlob": sealed}),
+        (bob.re_encrypt, {"CiphertextBlob": sealed, "DestinationKeyId": other}),
+        (bob.re_encrypt, {"CiphertextBlob": sealed, "SourceKeyId": other, "DestinationKeyId": other}),
+        (bob.delete_alias, {"AliasName": "alias/app"}),
+        (bob.update_alias, {"AliasName": "alias/app", "TargetKeyId": other}),
+    ):
+        answer = refused(call, **named)["Error"]
+        assert f"key/{key} because no resource-based policy allows" in answer["Message"]
+    ann.update_alias(AliasName="alias/app", TargetKeyId=other)
+    assert bob.encrypt(KeyId="alias/app", Plaintext=b"x")["KeyId"].endswith(other)
+    bob.delete_alias(AliasName="alias/app")
+    assert refused(ann.encrypt, KeyId="alias/app", Plaintext=b"x")["Error"]["Code"] == "NotFoundException"
+
+
 def test_a_secret_lets_in_whom_its_policy_names(lab: Aws):
     secret = client(lab, "secretsmanager", "ann").create_secret(Name="db", SecretString="x")["ARN"]
     bob = client(lab, "secretsmanager", "bob")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
@@ -14,6 +15,7 @@ from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.policy.values import dataclass
 from sts_emulator.vending.context import Consulted
 
+_WILD: Final = re.compile("[*?]")
 FEW: Final = 10
 """Resources of one folder that are listed one by one; of more, the folder is named."""
 
@@ -94,8 +96,15 @@ def _allows(uses: Sequence[Consulted]) -> tuple[list[dict[str, Any]], tuple[str,
 
 
 def _literal(resource: str) -> str:
-    """A resource as policies write it. `*` and `?` stay: they stand for what a request does not tell."""
-    return resource.replace("${", "${$}{")
+    """A resource as policies write it.
+
+    `*` and `?` stand for what a request does not tell, and stay; in a key of S3 they are letters like others.
+    """
+    plain = resource.replace("${", "${$}{")
+    head, slash, key = plain.partition("/")
+    if ":s3:::" not in head or key in ("", "*"):
+        return plain
+    return head + slash + _WILD.sub(r"${\g<0>}", key)
 
 
 def _gathered(resources: list[str], folders: list[str]) -> list[str]:

@@ -51,6 +51,17 @@ def filled(form: str, call: Call, names: Mapping[str, str]) -> str:
     return _PLACEHOLDER.sub(lambda match: known.get(match[1], ANY), form)
 
 
+KEY_OF_ALIAS: Final = ":key/alias/"
+"""In the ARN of a key of KMS that only an alias names: the door asks for the key (key_aliases.py)."""
+
+
+def of_key(call: Call, named: str) -> str:
+    """The ARN of a KMS key by its id, its ARN or an alias of either kind; any, where nothing names it."""
+    if named.startswith("arn:"):
+        return named.replace(":alias/", KEY_OF_ALIAS, 1)
+    return f"arn:{call.partition}:kms:{call.region}:{call.account}:key/{named or ANY}"
+
+
 def bound(placeholder: str, parameters: Mapping[str, Any], members: Mapping[str, str]) -> tuple[str, ...]:
     """The values that the parameters have for a placeholder."""
     if placeholder in members:

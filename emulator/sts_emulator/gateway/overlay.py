@@ -122,11 +122,8 @@ class Question:
         return Need("iam:PassRole", arn, {"iam:passedtoservice": (service,)})
 
     def dependent(self, action: str, key: str, keys: Mapping[str, tuple[str, ...]] | None = None) -> Need:
-        """A permission on the key behind a resource, through the service; `key` is an id, an ARN, or any."""
-        call = self.call
-        arn = (
-            key if key.startswith("arn:") else f"arn:{call.partition}:kms:{call.region}:{call.account}:key/{key or '*'}"
-        )
+        """A permission on the key behind a resource, through the service; `key` is an id, an ARN, an alias, or any."""
+        call, arn = self.call, arns.of_key(self.call, key)
         via = {"kms:viaservice": (f"{self.known.prefix}.{call.region}.amazonaws.com",)}
         return Need(action, arn, {**via, "kms:calleraccount": (call.account,), **(keys or {})}, optional=True)
 

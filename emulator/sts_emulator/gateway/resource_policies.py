@@ -21,6 +21,7 @@ from sts_emulator.policy.values import dataclass
 
 _LASTING: Final = 30.0
 _MOST: Final = 10_000
+_PAGES: Final = 100  # of an account's aliases, of which AWS lists fifty at a time
 
 # Operations after which what is remembered of a service's policies and owners may be wrong.
 _CHANGING: Final = {
@@ -93,6 +94,29 @@ class ResourcePolicies:
 
         table: Mapping[str, Any] = await self.recall(("dynamodb", place.account, region, name), read)
         return table
+
+    async def key_of_alias(self, account: str, region: str, alias: str) -> str:
+        """The id of the key that an alias stands for, as its account is told; empty where there is none."""
+        place = self.place("kms", account, region)
+        if place is None:
+            return ""
+
+        async def read() -> Mapping[str, str]:
+            """Of all aliases: moto does not describe a key whose policy denies anybody that."""
+            keys: dict[str, str] = {}
+            marker: dict[str, str] = {}
+            for _ in range(_PAGES):
+                listed = await asking.ask_json(place, "kms", "TrentService.ListAliases", marker, "1.1")
+                entries = listed.get("Aliases") if isinstance(listed, dict) else None
+                for entry in entries if isinstance(entries, list) else ():
+                    keys[asking.text(entry, "AliasName")] = asking.text(entry, "TargetKeyId")
+                if not (following := asking.text(listed, "NextMarker")):
+                    break
+                marker = {"Marker": following}
+            return keys
+
+        aliases: Mapping[str, str] = await self.recall(("kms", place.account, region, "aliases"), read)
+        return aliases.get(alias, "")
 
     def drop(self, service: str, operation: str) -> None:
         """Forget what a call may change, before it is made and when it has been."""

@@ -13,7 +13,7 @@ from sts_emulator.accounts import documents, organizations
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.names import is_account_id
 from sts_emulator.core.world import World
-from sts_emulator.gateway import given_arns, passed_roles, resource_tags, s3_conditions
+from sts_emulator.gateway import given_arns, key_aliases, passed_roles, resource_tags, s3_conditions
 from sts_emulator.gateway.call import Need
 from sts_emulator.gateway.map import Unmapped
 from sts_emulator.gateway.passage import Passage
@@ -55,11 +55,17 @@ async def needs_of(passage: Passage, known: ResourcePolicies) -> tuple[Need, ...
             raise access_denied(told) from None
         log.warning("%s passes undecided: the map has no line for it, and --allow-unmapped is on", named)
         return ()
-    if call.service == "ec2":
-        needs = await passed_roles.named(passage, known, call, needs)
+    if (name := _NAMING.get(call.service)) is not None:
+        needs = await name(passage, known, call, needs)
+    if every:
+        needs = await key_aliases.named(passage, known, call, needs)
     for need in needs:
         given_arns.check(call.service, need.resource, call.region)
     return tuple([need for need in needs if not need.optional or (every and _is_named(need))])
+
+
+_NAMING: Final = {"ec2": passed_roles.named, "kms": key_aliases.named}
+"""What finds the names that only this emulator or the upstream knows."""
 
 
 def _is_named(need: Need) -> bool:

@@ -17,8 +17,9 @@ from sts_emulator.vending.context import Consulted, Context
 log = logging.getLogger("emulator")
 
 _PARTIAL: Final = "DeleteObjects"  # the one call that does what is allowed of it and leaves the rest
-_VOLATILE: Final = frozenset(
-    ("aws:currenttime", "aws:epochtime", "aws:tokenissuetime", "aws:multifactorauthage", "s3:x-amz-content-sha256")
+_VOLATILE: Final = (
+    *("aws:currenttime", "aws:epochtime", "aws:tokenissuetime", "aws:multifactorauthage", "s3:signatureage"),
+    "s3:x-amz-content-sha256",
 )
 """Keys whose value differs from call to call: two uses that differ in these alone are one."""
 _MOST: Final = 200_000
@@ -34,7 +35,7 @@ class UsageFile:
     def __init__(self, path: Path) -> None:
         """Open the file, to append. Raises OSError."""
         self._stream: IO[str] = path.open("a", encoding="utf-8")
-        self._seen: set[bytes] = set()
+        self._seen: set[int] = set()
         self._failed = False
 
     def note(self, ctx: Context, error: AwsError | None) -> None:
@@ -49,22 +50,18 @@ class UsageFile:
             self._write("".join(f"{line}\n" for line in lines))
 
     def _lines(self, ctx: Context, used: Consulted) -> Iterator[str]:
+        if not self._is_new(_key(used)):
+            return
         question = questions.kept(ctx.world, used)
-        steady = {key: value for key, value in question["context"].items() if key not in _VOLATILE}
         texts = question["policies"]
         named = {name: _named(value) for name, value in texts.items()}
-        if not self._is_new(
-            json.dumps([question["principal"], used.request.action, used.request.resource, steady, named])
-        ):
-            return
         for text in _texts(list(texts.values())):
-            if self._is_new(text):
+            if self._is_new(hash(text)):
                 yield json.dumps({"policy": digest(text), "text": text})
         moment = clock.iso(int(ctx.world.now()))
         yield json.dumps({"at": moment, "operation": f"{ctx.service}:{ctx.operation}", **question, "policies": named})
 
-    def _is_new(self, text: str) -> bool:
-        key = hashlib.blake2b(text.encode(), digest_size=16).digest()
+    def _is_new(self, key: int) -> bool:
         if key in self._seen:
             return False
         if len(self._seen) < _MOST:
@@ -79,6 +76,20 @@ class UsageFile:
             if not self._failed:
                 log.error("what is used can no longer be recorded: %s", error)  # noqa: TRY400 - its reason is enough
             self._failed = True
+
+
+def _key(used: Consulted) -> int:
+    """What tells a use from others. Most calls repeat one, so this is made of what is there, in a few microseconds."""
+    request, policies = used.request, used.policies
+    steady = dict(request.context)
+    for name in _VOLATILE:
+        steady.pop(name, None)
+    documents = [policies.trust, policies.boundary, *policies.identity]
+    documents += [None] if policies.session is None else [None, None, *policies.session]
+    for level in (*policies.scps, *policies.rcps):
+        documents += [None, *level]
+    asked = (principal_of(used), request.principal.value, request.action, request.resource)
+    return hash((asked, frozenset(steady.items()), *[document and document.text for document in documents]))
 
 
 def _got_through(ctx: Context) -> bool:

@@ -1,24 +1,41 @@
 """KMS: keys by id, ARN or alias, and the encryption context.
 
-Which key an alias stands for, and which key a ciphertext was made with, the request does not tell: then the need is for
-any key of the account, which only a policy for all its keys allows (the strict reading; `kms:RequestAlias` is there).
+Which key an alias stands for the door asks the upstream (key_aliases.py). Which key a ciphertext was made with, only
+those tell that begin with it: else the need is for any key, and nobody has it, as that one's policy is not known.
 """
 
 from __future__ import annotations
 
+import base64
+import re
 from typing import Final
 
+from sts_emulator.gateway import arns
 from sts_emulator.gateway.call import Call, Need
 from sts_emulator.gateway.known_actions import Action
 from sts_emulator.gateway.overlay import Overlay, Question, request_tags
 
 
 def _key(question: Question, named: str) -> str:
-    """The ARN of the key that an id or ARN names; any, for an alias and for nothing."""
-    alias = named.startswith("alias/") or ":alias/" in named
-    if named.startswith("arn:"):
-        return f"{named.partition(':alias/')[0]}:key/*" if alias else named
-    return question.arn("key", KeyId="*" if alias or not named else named)
+    return arns.of_key(question.call, named)
+
+
+def _made_with(question: Question) -> list[str]:
+    """The key that a ciphertext was made with, where it begins with its id, as those of moto and LocalStack do."""
+    blob = question.call.parameters.get("CiphertextBlob")
+    try:
+        start = base64.b64decode(blob[:_ENCODED]) if isinstance(blob, str) else b""
+    except ValueError:
+        start = b""
+    named = _KEY_ID.match(start)
+    return [_key(question, named[0].decode())] if named else []
+
+
+def _decrypted(question: Question, action: str, member: str) -> list[Need]:
+    """The key that is named and the one in the ciphertext: an upstream may heed either."""
+    named = question.first(member)
+    keys = [*([_key(question, named)] if named else []), *_made_with(question)] or [_key(question, "")]
+    return [question.need(action, key) for key in dict.fromkeys(keys)]
 
 
 def _alias(question: Question) -> str:
@@ -34,17 +51,16 @@ def _on_alias(question: Question) -> list[Need]:
     """An alias and its key; to take an alias from a key, and to move it, needs the permission on the key it had."""
     operation = question.call.operation
     target = [question.first("TargetKeyId")] if operation != "DeleteAlias" else []
-    had = [""] if operation != "CreateAlias" else []
+    name = question.first("AliasName")
+    alias = name if name.startswith("arn:") else f"alias/{name.removeprefix('alias/')}"
+    had = [alias] if operation != "CreateAlias" else []
     keys = [_key(question, named) for named in (*target, *had)]
     return [question.need(operation, arn) for arn in (_alias(question), *keys)]
 
 
 def _encrypted_anew(question: Question) -> list[Need]:
-    source, target = question.first("SourceKeyId"), question.first("DestinationKeyId")
-    return [
-        question.need("ReEncryptFrom", _key(question, source)),
-        question.need("ReEncryptTo", _key(question, target)),
-    ]
+    target = _key(question, question.first("DestinationKeyId"))
+    return [*_decrypted(question, "ReEncryptFrom", "SourceKeyId"), question.need("ReEncryptTo", target)]
 
 
 def _replicated(question: Question) -> list[Need]:
@@ -52,8 +68,10 @@ def _replicated(question: Question) -> list[Need]:
     return [*_on_key(question), question.need("CreateKey", "*")]
 
 
+_ENCODED: Final = 48  # characters of base64: 36 bytes, as long as a key's id
+_KEY_ID: Final = re.compile(rb"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|mrk-[0-9a-f]{32}")
 _OF_KEYS: Final = (
-    *("CancelKeyDeletion", "CreateGrant", "Decapsulate", "Decrypt", "DeleteImportedKeyMaterial", "DeriveSharedSecret"),
+    *("CancelKeyDeletion", "CreateGrant", "Decapsulate", "DeleteImportedKeyMaterial", "DeriveSharedSecret"),
     *("DescribeKey", "DisableKey", "DisableKeyRotation", "EnableKey", "EnableKeyRotation", "Encapsulate", "Encrypt"),
     *("GenerateDataKey", "GenerateDataKeyPair", "GenerateDataKeyPairWithoutPlaintext"),
     *("GenerateDataKeyWithoutPlaintext", "GenerateMac", "GetKeyPolicy", "GetKeyRotationStatus"),
@@ -91,6 +109,7 @@ OVERLAY = Overlay(
     rules={
         **dict.fromkeys(_OF_KEYS, _on_key),
         **dict.fromkeys(("CreateAlias", "DeleteAlias", "UpdateAlias"), _on_alias),
+        "Decrypt": lambda question: _decrypted(question, "Decrypt", "KeyId"),
         "ReEncrypt": _encrypted_anew,
         "ReplicateKey": _replicated,
     },
