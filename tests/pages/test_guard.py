@@ -152,6 +152,16 @@ def test_the_control_api_reads_no_large_body(emulator_server, path):
         assert connection.recv(100).startswith(b"HTTP/1.1 413")
 
 
+def test_who_sends_a_large_body_hears_why_it_is_refused(emulator_server):
+    """Also who ends the connection with that request: closed before all had been read, it was reset."""
+    target = urlsplit(emulator_server.url)
+    sent = f"POST /_emulator/api/worlds HTTP/1.1\r\nHost: {target.netloc}\r\nConnection: close\r\nContent-Length: 5000000\r\n\r\n"
+    with socket.create_connection((target.hostname, target.port), timeout=120) as connection:
+        connection.sendall(sent.encode() + b"x" * 5_000_000)
+        with connection.makefile("rb") as answer:
+            assert answer.read().startswith(b"HTTP/1.1 413")
+
+
 @pytest.fixture(scope="module")
 def permissive(serve):
     with serve("--permissive") as (url, _):

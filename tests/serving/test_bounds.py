@@ -79,6 +79,11 @@ def connected():
         loop.close()
 
 
+def connection_to(server) -> socket.socket:
+    target = urlsplit(server.url)
+    return socket.create_connection((target.hostname, target.port), timeout=120)
+
+
 # -- heads ------------------------------------------------------------------------------------------------------------
 
 
@@ -97,19 +102,108 @@ def headers(size: int) -> bytes:
 )
 def test_a_long_head_is_refused_before_it_ends(emulator_server, head):
     """64 MiB of one header took 8 seconds of CPU, 300,000 headers 700 MB."""
-    target = urlsplit(emulator_server.url)
-    with socket.create_connection((target.hostname, target.port), timeout=120) as connection:
+    with connection_to(emulator_server) as connection:
         with contextlib.suppress(OSError):  # it may be closed before all is sent
             connection.sendall(head)
         assert connection.recv(100).startswith(b"HTTP/1.1 431")
 
 
-def test_a_head_of_a_good_size_is_read(emulator_server):
-    target = urlsplit(emulator_server.url)
-    head = b"GET /health HTTP/1.1\r\nHost: localhost\r\n" + headers(LONGEST_HEAD - 16_384) + b"\r\n"
-    with socket.create_connection((target.hostname, target.port), timeout=120) as connection:
+@pytest.mark.parametrize(("size", "status"), [(LONGEST_HEAD, b"200"), (LONGEST_HEAD + 1, b"431")])
+def test_a_head_may_be_so_long_and_no_longer(emulator_server, size, status):
+    begin, end = b"GET /health HTTP/1.1\r\nHost: localhost\r\nX: ", b"\r\n\r\n"
+    head = begin + b"x" * (size - len(begin + end)) + end
+    with connection_to(emulator_server) as connection:
         connection.sendall(head)
-        assert connection.recv(100).startswith(b"HTTP/1.1 200")
+        assert connection.recv(100).startswith(b"HTTP/1.1 " + status)
+
+
+# -- bodies -----------------------------------------------------------------------------------------------------------
+
+CHUNKED = b"POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: %s\r\nTransfer-Encoding: chunked\r\n\r\n"
+FORM = b"application/x-www-form-urlencoded"
+
+
+@pytest.mark.parametrize(
+    ("begun", "piece"),
+    [
+        (b"", b"1\r\na\r\n" * 1_000),
+        (b"", b"1;" + b"x" * 10_000),
+        (b"1\r\na\r\n0\r\n", b"X: " + b"x" * 10_000 + b"\r\n"),
+        (b"1\r\na\r\n0\r\n", b"X: y\r\n" * 1_000),
+    ],
+    ids=["small chunks", "a chunk's extension", "long trailers", "many trailers"],
+)
+def test_what_stands_around_a_body_is_bounded(emulator_server, begun, piece):
+    """200 MB of trailers were kept, and everybody waited for minutes."""
+    with connection_to(emulator_server) as connection:
+        connection.sendall(CHUNKED % (b"/", FORM) + begun)
+        with contextlib.suppress(ConnectionError):
+            for _ in range(100_000):
+                connection.sendall(piece)
+            pytest.fail("the connection did not end")
+
+
+def test_a_body_in_chunks_of_a_usual_size_is_read(emulator_server):
+    with connection_to(emulator_server) as connection:
+        connection.sendall(CHUNKED % (b"/", FORM) + b"64\r\n" + b"x" * 100 + b"\r\n")
+        for _ in range(9_000):
+            connection.sendall(b"64\r\n" + b"x" * 100 + b"\r\n")
+        connection.sendall(b"0\r\nX-Checksum: 1\r\n\r\n")
+        assert connection.recv(100).startswith(b"HTTP/1.1 ")
+
+
+def test_a_trailer_is_no_header_of_its_request_nor_of_the_next(emulator_server):
+    with connection_to(emulator_server) as connection:
+        for head in (CHUNKED % (b"/_emulator/api/worlds", b"application/json"), b""):
+            body = (
+                b"2\r\n{}\r\n0\r\nHost: evil.example\r\nOrigin: http://evil.example\r\n\r\n"
+                if head
+                else (b"GET /_emulator/api/worlds HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            )
+            connection.sendall(head + body)
+            assert connection.recv(65_536).startswith(b"HTTP/1.1 422" if head else b"HTTP/1.1 200")
+
+
+SCENARIO = b'accounts:\n  "111122223333":\n    users:\n      half-told: {}\n'
+HALF = {
+    "length": b"POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: %s\r\nContent-Length: 9999\r\n\r\n%s",
+    "chunks": CHUNKED + b"270f\r\n%s",
+}
+
+
+@pytest.mark.parametrize("how", HALF.values(), ids=HALF)
+def test_half_a_body_is_not_carried_out(emulator_server, how):
+    """A scenario whose client died in the middle was applied as far as it had come, and calls had events."""
+    with emulator_server.world() as aws:
+        control = f"/_emulator/api/worlds/{aws.world}/scenario".encode()
+        call = b"Action=AssumeRoleWithWebIdentity&Version=2011-06-15&RoleArn=arn:aws:iam::111122223333:role/x"
+        for path, kind, begun in (
+            (control, b"application/yaml", SCENARIO),
+            (f"/w/{aws.world}/?x=1".encode(), FORM, call),
+            (f"/w/{aws.world}/".encode(), FORM, call),
+        ):
+            with connection_to(emulator_server) as connection:
+                connection.sendall(how % (path, kind, begun))
+                connection.shutdown(socket.SHUT_WR)
+                assert not connection.recv(100)
+        assert not aws.events()
+        with pytest.raises(Exception, match="half-told"):
+            aws.credentials(user="half-told")
+
+
+@pytest.mark.parametrize("before", [WHO, PAGE], ids=["a call", "a page"])
+def test_what_is_no_http_is_not_refused_in_place_of_an_answer(emulator_server, before):
+    with connection_to(emulator_server) as connection:
+        connection.sendall(before + b"NO HTTP\r\n\r\n")
+        with connection.makefile("rb") as answers:
+            answer = answers.read()
+    assert answer.count(b"HTTP/1.1 ") == 1
+    assert b"connection: close" in answer
+    assert (
+        (b"InvalidClientTokenId" in answer or b"MissingAuthenticationToken" in answer)
+        if before is WHO
+        else b"ok" in answer
+    )
 
 
 # -- pipelining -------------------------------------------------------------------------------------------------------
@@ -131,8 +225,7 @@ def test_requests_that_wait_for_answers_are_not_read(message):
 
 @pytest.mark.parametrize("message", [WHO, PAGE], ids=["calls", "pages"])
 def test_all_of_them_are_answered_when_their_turn_comes(emulator_server, message):
-    target = urlsplit(emulator_server.url)
-    with socket.create_connection((target.hostname, target.port), timeout=120) as connection:
+    with connection_to(emulator_server) as connection:
         connection.sendall(message * 2_000)
         answers = b""
         while answers.count(b"HTTP/1.1 ") < 2_000:

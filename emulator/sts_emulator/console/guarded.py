@@ -102,7 +102,6 @@ async def _refuse(send: Send, refusal: AwsError) -> None:
         (b"content-type", b"application/json"),
         (b"content-length", str(len(body)).encode()),
         *([(b"www-authenticate", guard.CHALLENGE.encode())] if refusal.code == "Unauthorized" else []),
-        (b"connection", b"close"),  # what was not read of the body must not be taken for a request
         *_HEADERS,
     ]
     await send({"type": "http.response.start", "status": refusal.status or 400, "headers": headers})

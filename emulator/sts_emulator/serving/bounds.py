@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from typing import Any, Final
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # its warnings are a line for each thing that is no HTTP
 
 LONGEST_HEAD: Final = 65_536
 """Bytes of a request line and its headers. Servers of AWS take less: S3 8 KiB of headers."""
@@ -16,6 +19,9 @@ PATIENCE: Final = 30
 
 AHEAD: Final = 8_192  # bytes that are read before it is looked at what they have become,
 _BODY_PIECE: Final = 65_536  # and within a body
+AROUND: Final = 16_384
+"""Bytes that stand around a body, beyond an eighth of it: the sizes of its chunks, what is said beside them, trailers.
+Chunks of one byte each cost a hundred times what a body costs that comes whole."""
 _TOO_LARGE: Final = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: text/plain\r\ncontent-length: 31\r\n"
     b"connection: close\r\n\r\nthe head is longer than 64 KiB\n"
@@ -29,6 +35,7 @@ class BoundedConnection(HttpToolsProtocol):
         super().__init__(*given, **named)
         self._held: deque[bytes] = deque()  # what came behind requests that wait
         self._head = 0  # bytes of the head that is being read
+        self._around = 0.0  # those around the body that is being read, less what may be
         self._in_head = self._is_refused = False
         self._is_new_head = False  # since the last look
         self._arrivals = self._seen = 0  # how often something came, in all and at the last look
@@ -64,25 +71,63 @@ class BoundedConnection(HttpToolsProtocol):
             if self.pipeline:
                 self._held.appendleft(data)
                 return
-            is_body = not self._in_head and self.cycle is not None and self.cycle.more_body
-            piece = data[: _BODY_PIECE if is_body else AHEAD]
+            cycle = self.cycle
+            is_body = not self._in_head and cycle is not None and cycle.more_body
+            piece = data[: _BODY_PIECE if is_body else min(AHEAD, LONGEST_HEAD - self._head)]
             data = data[len(piece) :]
             super().data_received(piece)
             if self._in_head:
-                self._head += len(piece)
-                if self._head > LONGEST_HEAD:
+                self._head += 0 if is_body else len(piece)
+                if self._head >= LONGEST_HEAD:
                     self._refuse()
+            elif is_body and cycle.more_body and cycle is self.cycle:
+                self._around += len(piece)
+                if self._around > AROUND:
+                    self._cut_off()
 
     def _refuse(self) -> None:
-        """Say so, if that is no answer to an earlier request, and read to no purpose until the client has heard it."""
-        self._is_refused = True
-        is_next = self.cycle is None or self.cycle.response_complete
-        if is_next:
+        """Say so, if that is no answer to an earlier request."""
+        if self.cycle is None or self.cycle.response_complete:
             self.transport.write(_TOO_LARGE)
-        if is_next and self.transport.can_write_eof():
+            self.end_unread()
+        else:
+            self._cut_off()
+
+    def end_unread(self) -> None:
+        """End with what has been answered, and read to no purpose until the client has heard it.
+
+        A connection that is closed while something of it is unread is reset, and the answer lost with it.
+        """
+        self._is_refused = True
+        if self.transport.can_write_eof():
             self.transport.write_eof()
         else:
             self.transport.close()
+
+    def _cut_off(self) -> None:
+        """Do without the rest of a body: whoever reads it hears that the client has left."""
+        self._is_refused = True
+        self.transport.close()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP, but not in place of the answer that a request before it still awaits."""
+        cycle = self.cycle
+        if cycle is None or cycle.response_complete:
+            super().send_400_response(msg)
+        elif cycle.more_body:  # it is that request's own body
+            if cycle.response_started or self.pipeline:
+                self._cut_off()
+            else:
+                super().send_400_response(msg)
+        else:
+            self._is_refused = True
+            self.announce_end(cycle)
+
+    @staticmethod
+    def announce_end(cycle: RequestResponseCycle) -> None:
+        """Let the connection end with the answer of a request, which says so."""
+        cycle.keep_alive = False
+        cycle.default_headers = [*cycle.default_headers, (b"connection", b"close")]
 
     def on_message_begin(self) -> None:
         """A head begins."""
@@ -93,7 +138,18 @@ class BoundedConnection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """It has ended."""
         self._in_head = False
+        self._head = self._around = 0
         super().on_headers_complete()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take what stands in the head alone: a trailer is none of the request's headers (RFC 9110, 6.5.1)."""
+        if self._in_head:
+            super().on_header(name, value)
+
+    def on_body(self, body: bytes) -> None:
+        """Some of the body has come."""
+        self._around -= len(body) * 1.125
+        super().on_body(body)
 
     def on_response_complete(self) -> None:
         """The next request has its turn, and what came behind it."""

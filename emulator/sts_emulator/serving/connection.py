@@ -10,8 +10,6 @@ from collections.abc import Awaitable
 from functools import partial
 from typing import Any, Final, Protocol
 
-from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
-
 from sts_emulator.core.looks import Looks
 from sts_emulator.core.store import UnavailableError
 from sts_emulator.serving.answers import TRANSPORT, send_answer
@@ -60,15 +58,18 @@ class OneWrite(asyncio.Transport):
     its own last write returns, it closes the connection, and a body that follows is lost (aws-sdk-go-v2#1825, #2737).
     """
 
-    def __init__(self, transport: asyncio.Transport, cycle: RequestResponseCycle) -> None:
+    def __init__(self, connection: BoundedConnection) -> None:
         super().__init__()
-        self._transport = transport
-        self._cycle = weakref.proxy(cycle)  # which has this: a ring of the two would wait for the collector
+        self._transport = connection.transport
+        # Both have this: rings of them would wait for the collector
+        self._cycle, self._connection = weakref.proxy(connection.cycle), weakref.proxy(connection)
         self._head: bytes | None = None
-        self._is_asked = cycle.waiting_for_100_continue
+        self._is_asked = connection.cycle.waiting_for_100_continue
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Send what has come together; uvicorn writes nothing after the head of an answer to HEAD."""
+        if self._transport.is_closing():  # uvloop would raise that, and asyncio say nothing
+            return
         if not self._cycle.response_started:  # go on, the client hears
             self._is_asked = False
         elif self._is_asked:
@@ -89,7 +90,10 @@ class OneWrite(asyncio.Transport):
         """Close the connection once all is sent."""
         if self._head:
             self.write(b"")
-        self._transport.close()
+        if self._cycle.more_body and not self._transport.is_closing():
+            self._connection.end_unread()
+        else:
+            self._transport.close()
 
     def is_closing(self) -> bool:
         """Whether the connection is being closed."""
@@ -113,7 +117,7 @@ class Connection(BoundedConnection):
         """A request begins."""
         self.scope[TRANSPORT] = self.transport  # type: ignore[typeddict-unknown-key]  # one of our own
         super().on_headers_complete()
-        self.cycle.transport = OneWrite(self.transport, self.cycle)
+        self.cycle.transport = OneWrite(self)
 
 
 class CallConnection(Connection):
@@ -163,7 +167,7 @@ class CallConnection(Connection):
         """It is the last one when the server ends."""
         super().on_headers_complete()
         if self.ends:
-            self._announce_end(self.cycle)
+            self.announce_end(self.cycle)
 
     def on_message_complete(self) -> None:
         """That message has ended."""
@@ -324,7 +328,7 @@ class CallConnection(Connection):
         self._events.settle()
         self.ends = True
         if self.cycle is not None and not self.cycle.response_complete:
-            self._announce_end(self.cycle)
+            self.announce_end(self.cycle)
         elif not self._is_held:
             self.loop.call_later(LAST, self._leave)
 
@@ -332,11 +336,6 @@ class CallConnection(Connection):
         """Close, unless an answer does it that is still awaited."""
         if not self._is_held and (self.cycle is None or self.cycle.response_complete):
             self.transport.close()
-
-    @staticmethod
-    def _announce_end(cycle: RequestResponseCycle) -> None:
-        cycle.keep_alive = False
-        cycle.default_headers = [*cycle.default_headers, (b"connection", b"close")]
 
     def timeout_keep_alive_handler(self) -> None:
         """Close the connection if nothing happened for so long: one timer, not a new one for each answer."""

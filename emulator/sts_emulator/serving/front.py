@@ -85,7 +85,11 @@ class Front:
         request.raw_path = rest
         service = door.service_of(request)
         if not service and door.may_share(request):
-            request.body = await read_body(receive, MAX_BODY) or b""
+            body = await read_body(receive, MAX_BODY)
+            if body is None:
+                await send_answer(scope, receive, send, _too_large())
+                return
+            request.body = body
             receive, service = _again(request.body, receive), door.shared_service(request)
         try:
             world = await self._world_for_door(name) if service else None

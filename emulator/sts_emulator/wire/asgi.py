@@ -12,19 +12,19 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 async def read_body(receive: Receive, limit: int) -> bytes | None:
-    """The request's body; None when it is larger than the limit, and then not all of it was read."""
-    message = await receive()
-    body: bytes = message.get("body", b"")
-    if not message.get("more_body"):
-        return body if len(body) <= limit else None
-    chunks, size = [body], len(body)
-    while message.get("more_body"):
+    """The request's body; None when not all of it was read: it is larger than the limit, or its client has left.
+
+    INVARIANT: half a body is none: what a client did not come to say is not carried out, and nobody hears the answer.
+    """
+    chunks, size, is_whole = [], 0, False
+    while not is_whole:
         message = await receive()
         chunks.append(message.get("body", b""))
         size += len(chunks[-1])
-        if size > limit:
+        if size > limit or message["type"] == "http.disconnect":
             return None
-    return b"".join(chunks)
+        is_whole = not message.get("more_body")
+    return b"".join(chunks) if len(chunks) > 1 else chunks[0]
 
 
 def headers_of(scope: Scope) -> dict[str, str]:
