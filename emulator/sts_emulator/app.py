@@ -28,7 +28,7 @@ from sts_emulator.serving import sockets
 from sts_emulator.serving.front import SHOWING, Front, apply_scenario, plant
 from sts_emulator.settings import Settings
 from sts_emulator.vending import authenticate
-from sts_emulator.vending.context import LARGEST_EXCHANGE, Context, Exchange, Server
+from sts_emulator.vending.context import LARGEST_EXCHANGE, NOTHING, Context, Server
 from sts_emulator.vending.record import new_request_id, record
 from sts_emulator.wire import dispatch, protocols, validate
 from sts_emulator.wire.http import Request, Response
@@ -144,7 +144,7 @@ class Call:
 def _answer(
     call: Call, ctx: Context, operation: Operation, result: Mapping[str, Any] | Awaitable[Mapping[str, Any]] | None
 ) -> Response | Awaitable[Response]:
-    if type(result) is not dict and inspect.isawaitable(result):
+    if inspect.isawaitable(result):
         if ctx.world.is_in_a_hurry:
             getattr(result, "close", lambda: None)()  # a coroutine that has not begun
             raise NotAtHandError
@@ -178,8 +178,9 @@ def _success(call: Call, ctx: Context, operation: Operation, result: Mapping[str
 
 
 def _keep(server: Server, call: Call, response: Response) -> None:
-    if len(call.request.body) <= LARGEST_EXCHANGE and len(response.body) <= LARGEST_EXCHANGE:
-        server.exchanges.append(Exchange(call.request_id, call.request.message or call.request, response))
+    request = call.request
+    if len(request.body) <= LARGEST_EXCHANGE and len(response.body) <= LARGEST_EXCHANGE:
+        server.exchanges.append((call.request_id, request.message or request, response))
 
 
 def _failure(call: Call, error: Exception) -> Response:
@@ -238,10 +239,15 @@ def _run(
     function = dispatch.find(service.name, operation.name)
     if function is None:
         raise AwsError("NotImplemented", f"sts-emulator does not have {service.name}:{operation.name}", status=501)
-    evidence = dict(ctx.evidence) if ctx.evidence else {}
+    evidence = dict(ctx.evidence) if ctx.evidence else NOTHING
     try:
         with ctx.world.unit():
-            return _answer(call, ctx, operation, function(ctx, **parameters))
+            result = function(ctx, **parameters)
+            return (
+                _success(call, ctx, operation, result)
+                if type(result) is dict
+                else _answer(call, ctx, operation, result)
+            )
     except (StaleError, UnavailableError) as reason:
         again = partial(_run_again, call, ctx, operation, partial(function, ctx, **parameters), evidence)
         if isinstance(reason, StaleError):
@@ -300,6 +306,11 @@ def _context(
         headers.get("referer", ""),
         request,
         base_url,
+        "",
+        None,
+        NOTHING,
+        [],
+        {},
     )
 
 

@@ -218,12 +218,12 @@ class Rings:
         if ring is None:
             ring = self._rings[event.world] = Ring()
         ring.events.append(event)
-        ring.count += 2 if event.other_account else 1
-        self._size += event.size
-        while ring.count > KEPT_IN_MEMORY or (self._size > MOST_BYTES and ring.count > KEPT_AT_LEAST):
+        count, size = ring.count + (2 if event.other_account else 1), self._size + event.size
+        while count > KEPT_IN_MEMORY or (size > MOST_BYTES and count > KEPT_AT_LEAST):
             oldest = ring.events.popleft()
-            ring.count -= 2 if oldest.other_account else 1
-            self._size -= oldest.size
+            count -= 2 if oldest.other_account else 1
+            size -= oldest.size
+        ring.count, self._size = count, size
         if self._listeners:
             for told in _with_copy(event):
                 for listener in self._listeners:

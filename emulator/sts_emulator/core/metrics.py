@@ -25,12 +25,11 @@ class Metrics:
 
     def count(self, service: str, operation: str, outcome: str, seconds: float) -> None:
         """Count one attempt."""
-        series = (service, operation, outcome)
-        count = self._calls.get(series)
-        if count is None and len(self._calls) >= MOST_SERIES:
-            series = ("other", "other", outcome)
-            count = self._calls.get(series)
-        self._calls[series] = (count or 0) + 1
+        try:
+            self._calls[service, operation, outcome] += 1
+        except KeyError:
+            series = (service, operation, outcome) if len(self._calls) < MOST_SERIES else ("other", "other", outcome)
+            self._calls[series] = self._calls.get(series, 0) + 1
         self._buckets[bisect_left(BOUNDS, seconds)] += 1
         self._seconds += seconds
 

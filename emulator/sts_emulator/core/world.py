@@ -520,13 +520,14 @@ class Worlds:
             if not WORLD_NAME.fullmatch(name) or store.revision(name) is None:
                 return None
             snapshot = self._snapshots.setdefault(name, Snapshot(name))
+        revision = store.revision(name)
+        if revision is None or (revision != snapshot.revision and not _catch_up(store, store, snapshot, revision)):
+            self._snapshots.pop(name, None)
+            return None
         world = World(store, snapshot)
-        if world.refresh():
-            if in_a_hurry:
-                world.hurry()
-            return world
-        self._snapshots.pop(name, None)
-        return None
+        if in_a_hurry:
+            world.hurry()
+        return world
 
     def create(self, name: str) -> World | None:
         """A new, empty world with keys of its own; None when the name is taken.

@@ -31,6 +31,9 @@ Keys = Mapping[str, tuple[str, ...]]
 TRUE = ("true",)
 FALSE = ("false",)
 
+NOTHING: Final[Mapping[str, Any]] = {}
+"""The same for all calls that have none."""
+
 LONGEST_SHARED: Final = 512  # characters of a value that calls share
 EXCHANGES: Final = 200
 LARGEST_EXCHANGE: Final = 32_768
@@ -39,7 +42,7 @@ LARGEST_EXCHANGE: Final = 32_768
 
 @dataclass(slots=True, eq=False)
 class Exchange:
-    """A call as it came, and its answer as it left."""
+    """A call as it came, and its answer as it left. Made when somebody looks, of what the server keeps of a call."""
 
     id: str
     came: HttpRequest | bytes
@@ -66,7 +69,9 @@ class Server:
     endpoints: Collection[str] = ()  # the first segments of pages, such as `imds`
     used: Callable[[Context, AwsError | None], None] | None = None
     metrics: Metrics = field(default_factory=Metrics)
-    exchanges: deque[Exchange] = field(default_factory=lambda: deque(maxlen=EXCHANGES))
+    exchanges: deque[tuple[str, HttpRequest | bytes, HttpResponse]] = field(
+        default_factory=lambda: deque(maxlen=EXCHANGES)
+    )  # what an Exchange is made of
     beside: Beside | None = None  # where what may wait for a database elsewhere is done; an embedded one is at hand
 
     async def run(self, work: Work[Value]) -> Value:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from collections.abc import Mapping
 from functools import lru_cache
 from itertools import islice
+from random import getrandbits
 from typing import Any
 
 from sts_emulator.core import clock
@@ -18,7 +18,7 @@ from sts_emulator.policy.arns import parse_arn
 from sts_emulator.policy.explaining.origin import origin_line
 from sts_emulator.policy.values import dataclass
 from sts_emulator.vending import questions, record_identity, record_members
-from sts_emulator.vending.context import Asked, Caller, Consulted, Context, alone
+from sts_emulator.vending.context import NOTHING, Asked, Caller, Consulted, Context, alone
 
 # Codes of the door's for what became of a call behind it, which nobody here has refused (gateway/).
 BEHIND = frozenset(("UpstreamError", "BadGateway", "GatewayTimeout"))
@@ -31,7 +31,6 @@ MOST_ITEMS = 50
 MOST_DECISIONS = 50
 SIZE = 2_000  # what an event takes beside its request
 
-_NOTHING: Mapping[str, Any] = {}  # the same for all that have none
 _SIGN_IN = {"MobileVersion": "No", "MFAUsed": "No"}
 _EVENT, _SHARED = (int(digit * 12, 16) for digit in "f5")
 
@@ -84,59 +83,59 @@ def record(ctx: Context, result: Mapping[str, Any] | None = None, error: AwsErro
 
     A role of another account was assumed: that account's trail has the event too.
     """
-    server = ctx.server
+    server, world, request = ctx.server, ctx.world, ctx.request
     if server.used is not None:
         server.used(ctx, error)
     parameters, evidence = ctx.parameters, ctx.evidence
     size = SIZE + ctx.weight
-    if ctx.request is not None:
-        sent = len(ctx.request.body) + len(ctx.request.query)
+    if request is not None:
+        sent = len(request.body) + len(request.query)
         if sent > LONGEST_REQUEST:
             parameters, evidence = _shortened(parameters), _shortened(evidence)
             sent = LONGEST_REQUEST
         size += 2 * sent
-    at = ctx.world.now()
+    is_assuming = ctx.operation == "AssumeRole"
     attempt = Attempt(  # by place: by name it costs twice as much
         ctx.request_id,
-        ctx.world.name,
-        at,
+        world.name,
+        world.now(),
         size,
-        _other_account(ctx) if ctx.operation == "AssumeRole" and error is None else "",
-        ctx.world.at_rest(server.worlds.store),
+        _other_account(ctx) if is_assuming and error is None else "",
+        world.at_rest(server.worlds.store),
         ctx.service,
         ctx.operation,
         ctx.region,
         ctx.source_ip,
         alone(ctx.user_agent)[0] if len(ctx.user_agent) <= LONGEST_TEXT else _shortened(ctx.user_agent),
         ctx.caller,
-        record_members.without_secrets(parameters) if parameters else _NOTHING,
-        tuple(ctx.decisions[-MOST_DECISIONS:]),
-        evidence or _NOTHING,
-        None if ctx.operation == "AssumeRole" else ctx.asked,  # its parameters tell all of it
+        record_members.without_secrets(parameters) if parameters else NOTHING,
+        tuple(ctx.decisions[-MOST_DECISIONS:]) if ctx.decisions else (),
+        evidence or NOTHING,
+        None if is_assuming else ctx.asked,  # its parameters tell all of it
         result if record_members.tells_answer(ctx.service, ctx.operation) else None,
         "" if error is None else error.code,
         "" if error is None else _shortened(error.message),
     )
-    server.events.record(attempt, ctx.world if error is None else None)
-    _count(ctx, error)
+    server.events.record(attempt, world if error is None else None)
+    outcome, seconds = "allowed" if error is None else "denied", clock.monotonic() - ctx.begun
+    server.metrics.count(ctx.service, ctx.operation, outcome, seconds)
+    if server.settings.log_format == "json":
+        _log(attempt, outcome, seconds)
     return attempt
 
 
-def _count(ctx: Context, error: AwsError | None) -> None:
-    """Have the attempt in the metrics, and in a log that programs read."""
-    outcome, seconds = "allowed" if error is None else "denied", clock.monotonic() - ctx.begun
-    ctx.server.metrics.count(ctx.service, ctx.operation, outcome, seconds)
-    if ctx.server.settings.log_format == "json":
-        told = {
-            "request_id": ctx.request_id,
-            "world": ctx.world.name,
-            "service": ctx.service,
-            "operation": ctx.operation,
-            "outcome": outcome,
-            "error": "" if error is None else error.code,
-            "milliseconds": round(seconds * 1000, 2),
-        }
-        log.info("call", extra={"told": told})
+def _log(attempt: Attempt, outcome: str, seconds: float) -> None:
+    """Have the attempt in a log that programs read."""
+    told = {
+        "request_id": attempt.id,
+        "world": attempt.world,
+        "service": attempt.service,
+        "operation": attempt.operation,
+        "outcome": outcome,
+        "error": attempt.code,
+        "milliseconds": round(seconds * 1000, 2),
+    }
+    log.info("call", extra={"told": told})
 
 
 def event_id(key: str) -> str:
@@ -165,8 +164,14 @@ def new_request_id() -> str:
 
     Its first eight digits grow with time, and so ids of one moment stand together in a state's index of them.
     """
-    moment, digits = int(clock.real() * 64) & 0xFFFF_FFFF, os.urandom(11).hex()
-    return f"{moment:08x}-{digits[:4]}-4{digits[4:7]}-a{digits[7:10]}-{digits[10:]}"
+    digits = getrandbits(88).to_bytes(11).hex()  # nothing rests on nobody's guessing them
+    return f"{_moment(int(clock.real() * 64))}-{digits[:4]}-4{digits[4:7]}-a{digits[7:10]}-{digits[10:]}"
+
+
+@lru_cache(maxsize=1)
+def _moment(sixty_fourths: int) -> str:
+    """The eight digits that the ids of a sixty-fourth of a second begin with."""
+    return f"{sixty_fourths & 0xFFFF_FFFF:08x}"
 
 
 def _shortened(value: Any) -> Any:

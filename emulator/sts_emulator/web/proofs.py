@@ -37,7 +37,7 @@ class Part:
 
 def exchange_of(server: Server, identifier: str) -> Exchange | None:
     """The call of an attempt as it came, while it is kept."""
-    return next((kept for kept in server.exchanges if kept.id == identifier), None)
+    return next((Exchange(*kept) for kept in server.exchanges if kept[0] == identifier), None)
 
 
 def parts(request: Request) -> Iterator[Part]:

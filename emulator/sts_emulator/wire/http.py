@@ -6,7 +6,7 @@ Everything here is hostile input: sizes are checked before anything is built fro
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from dataclasses import field
 from functools import lru_cache
 from typing import Final
@@ -150,7 +150,7 @@ def _unquote_utf8(head: str, escaped: list[str]) -> str:
     return result.decode("utf-8", "replace")
 
 
-def _pairs(text: str) -> list[str]:
+def _pairs(text: str) -> Iterable[str]:
     if text.count("&") >= MAX_PARAMETERS:
         raise AwsError("MalformedQueryString", f"More than {MAX_PARAMETERS} parameters")
-    return [pair for pair in text.split("&") if pair]
+    return filter(None, text.split("&"))

@@ -18,7 +18,6 @@ LONGEST: Final = 65_536
 
 _PATH = re.compile(r"/(?:w/[a-z0-9-]{1,63}/?)?")  # where SDKs post to: a world's root
 _FETCH = re.compile(r"GET (/(?:w/[a-z0-9-]{1,63}/)?federation/credentials)\?([A-Za-z0-9_=&%.~+-]{1,2000}) HTTP/1\.1")
-_BEGINNINGS = (b"POST /", b"GET /federation/", b"GET /w/")
 _FETCHED = b"/federation/credentials?"
 _BARE_BEGINNINGS = (b"GET /", b"HEAD /", b"DELETE /")
 _BARE = re.compile(
@@ -49,15 +48,12 @@ def read(data: bytes, client: str, scheme: str) -> tuple[Request, int] | None:
     without a body: each alone, with printable ASCII in the head, and no header twice. Whoever reads such a message
     reads the same.
     """
-    is_one = data.startswith(_BEGINNINGS)
-    if is_one and data.startswith(b"GET /w/"):
-        is_one = _FETCHED in data[: len(_FETCHED) + 80]
-    parts = _parts(data) if is_one and len(data) <= LONGEST else None
+    if not data.startswith(b"POST /"):
+        return _read_fetch(data, client, scheme)
+    parts = _parts(data)
     if parts is None:
         return None
     line, lines, body = parts
-    if line.startswith("GET "):
-        return _fetch(line, lines, body, client, scheme)
     path = line[5:-9]
     headers = _headers(lines)
     if headers is None or line != f"POST {path} HTTP/1.1" or (path != "/" and not _PATH.fullmatch(path)):
@@ -74,7 +70,7 @@ def read(data: bytes, client: str, scheme: str) -> tuple[Request, int] | None:
 
 def read_bare(data: bytes, client: str, scheme: str) -> Request | None:
     """Likewise the signed GET, HEAD or DELETE without a body, of any path, that `data` is."""
-    if len(data) > LONGEST or not data.startswith(_BARE_BEGINNINGS):
+    if not data.startswith(_BARE_BEGINNINGS):
         return None
     parts = _parts(data)
     if parts is None or parts[2]:
@@ -96,6 +92,8 @@ def is_call(request: Request) -> bool:
 
 def _parts(data: bytes) -> tuple[str, list[str], bytes] | None:
     """First line, header lines and body of a message in whose head are no other bytes than printable ASCII."""
+    if len(data) > LONGEST:
+        return None
     raw_head, ends, body = data.partition(b"\r\n\r\n")
     line, *lines = raw_head.decode("latin-1").split("\r\n")
     if not ends or raw_head.translate(None, _PRINTABLE) != b"\r\n" * len(lines):
@@ -103,7 +101,12 @@ def _parts(data: bytes) -> tuple[str, list[str], bytes] | None:
     return line, lines, body
 
 
-def _fetch(line: str, lines: list[str], body: bytes, client: str, scheme: str) -> tuple[Request, int] | None:
+def _read_fetch(data: bytes, client: str, scheme: str) -> tuple[Request, int] | None:
+    is_one = data.startswith(b"GET /") and _FETCHED in data[: len(_FETCHED) + 80]
+    parts = _parts(data) if is_one else None
+    if parts is None:
+        return None
+    line, lines, body = parts
     asked, headers = _FETCH.fullmatch(line), _headers(lines)
     if asked is None or body or headers is None or "content-length" in headers:
         return None
@@ -112,8 +115,10 @@ def _fetch(line: str, lines: list[str], body: bytes, client: str, scheme: str) -
 
 def _headers(lines: list[str]) -> dict[str, str] | None:
     """The headers, by name in lower case; None where any is for the parser to read."""
-    pairs = [text.partition(":") for text in lines]
-    headers = {_NAMES.get(name) or _name(name): value.strip(" ") for name, _, value in pairs}
+    headers = {}
+    for text in lines:
+        spelt, _, value = text.partition(":")
+        headers[_NAMES.get(spelt) or _name(spelt)] = value.strip()  # of spaces: nothing else is there
     if (
         len(headers) != len(lines)
         or "" in headers

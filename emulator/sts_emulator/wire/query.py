@@ -21,6 +21,7 @@ _INDEX_DIGITS: Final = 10
 _MOST_SKIPPED: Final = 10
 _INTEGER = re.compile(r"[+-]?[0-9]{1,19}")
 _FLOAT = re.compile(r"[+-]?[0-9]{1,308}(\.[0-9]{1,308})?([eE][+-]?[0-9]{1,3})?")
+_ROUTING: Final = frozenset(("Action", "Version"))  # of each request, and members of none that has others within it
 _BOOLEANS: Final = {"true": True, "false": False, "1": True, "0": False}  # docs/aws/wire.md, "Lists and scalars"
 _RANGES = {"integer": 31, "long": 63}
 
@@ -67,10 +68,10 @@ def _structure_parser(shape: Shape, *, ec2: bool) -> Parse:
             scalar = scalars.get(key)
             if scalar is not None:
                 result[scalar[0]] = scalar[1](value)
-                continue
-            head, _, rest = key.partition(".")
-            if head in nested:
-                deeper.setdefault(head, {})[rest] = value
+            elif nested and key not in _ROUTING:
+                head, _, rest = key.partition(".")
+                if head in nested:
+                    deeper.setdefault(head, {})[rest] = value
         for head, group in deeper.items():
             name, parse_member = nested[head]
             result[name] = parse_member(group)

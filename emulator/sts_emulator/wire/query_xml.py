@@ -82,8 +82,10 @@ def _element(name: str, shape: Shape, depth: int, style: _Style) -> Write:
     """A writer of one element of that name at that depth, on lines of its own."""
     pad = style.indent * depth
     if shape.type not in ("structure", "list", "map"):
-        text = _text(shape, style)
         start, end = f"{pad}<{name}>", f"</{name}>\n"
+        if shape.type == "string":
+            return _text_between(start, end)
+        text = _scalar(shape, style)
         return lambda value: f"{start}{text(value)}{end}"
     content: Write | None = None
     start, end, empty = f"{pad}<{name}>\n", f"{pad}</{name}>\n", f"{pad}<{name}/>\n"
@@ -126,9 +128,7 @@ def _entries(shape: Shape, depth: int, style: _Style) -> Write:
     return write_map
 
 
-def _text(shape: Shape, style: _Style) -> Callable[[Any], str]:
-    if shape.type == "string":
-        return escape
+def _scalar(shape: Shape, style: _Style) -> Callable[[Any], str]:
     if shape.type == "timestamp":
         return style.time
     if shape.type == "boolean":
@@ -138,8 +138,17 @@ def _text(shape: Shape, style: _Style) -> Callable[[Any], str]:
     return repr
 
 
-def escape(text: str) -> str:
-    """Character data: markup escaped, a carriage return kept, and what XML 1.0 cannot hold replaced by U+FFFD."""
-    if text.isascii() and not text.encode().translate(None, _PLAIN):  # what nearly all are is soon found out
-        return text
-    return re.sub(_SPECIAL, lambda match: _ENTITIES.get(match[0], "\ufffd"), text)
+def _text_between(start: str, end: str) -> Callable[[str], str]:
+    def write(text: str) -> str:
+        is_plain = text.isascii() and not text.encode().translate(None, _PLAIN)  # as nearly all are, soon found out
+        return f"{start}{text if is_plain else re.sub(_SPECIAL, _escaped, text)}{end}"
+
+    return write
+
+
+def _escaped(special: re.Match[str]) -> str:
+    return _ENTITIES.get(special[0], "\ufffd")
+
+
+escape = _text_between("", "")
+"""Character data: markup escaped, a carriage return kept, and what XML 1.0 cannot hold replaced by U+FFFD."""
