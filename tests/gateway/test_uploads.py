@@ -15,7 +15,7 @@ import zlib
 
 import botocore.auth
 import pytest
-from botocore.auth import S3SigV4Auth
+from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.credentials import Credentials
@@ -49,6 +49,16 @@ def keys(photos) -> list[str]:
     return [thing["Key"] for thing in photos.list_objects_v2(Bucket="photos").get("Contents", [])]
 
 
+def hoisted(lab: Aws, method: str, path: str, *, life: int = 60, headers: dict[str, str] | None = None, **query: str):
+    """A presigned URL of ann's that has headers in its query, as SDKs of other languages make it."""
+    given = lab.credentials(user="ann")
+    names = {name.replace("_", "-"): value for name, value in query.items()}
+    request = AWSRequest(method, f"{lab.endpoint_url}{path}", params=names, headers=headers)
+    credentials = Credentials(given["access_key_id"], given["secret_access_key"])
+    S3SigV4QueryAuth(credentials, "s3", "us-east-1", expires=life).add_auth(request)
+    return request.url
+
+
 # -- presigned URLs --------------------------------------------------------------------------------------------------
 
 
@@ -65,9 +75,9 @@ def test_a_presigned_url_acts_for_whom_it_was_made(lab: Aws, photos):
 
 @pytest.mark.usefixtures("photos")
 def test_a_presigned_url_ends(lab: Aws, monkeypatch):
-    where, now = {"Bucket": "photos", "Key": "ann/1"}, botocore.auth.get_current_datetime
+    now = botocore.auth.get_current_datetime
     monkeypatch.setattr(botocore.auth, "get_current_datetime", lambda: now() - dt.timedelta(seconds=3))
-    status, body = send("GET", signing(lab, "ann").generate_presigned_url("get_object", where, ExpiresIn=1))
+    status, body = send("GET", hoisted(lab, "GET", "/photos/ann/1", life=1))
     assert (status, b"<Message>Request has expired</Message>" in body) == (403, True)
 
 
@@ -96,6 +106,46 @@ def test_a_presigned_url_is_for_its_host_and_path_and_headers(lab: Aws):
     assert b"SignatureDoesNotMatch" in send("PUT", url, b"x", Host="elsewhere.example")[1]
     status, body = send("PUT", url, b"x", x_amz_acl="public-read")
     assert (status, b"were not signed" in body) == (403, True)
+
+
+def test_headers_in_a_presigned_url_are_decided_on_and_go_on(lab: Aws, photos):
+    url = hoisted(lab, "PUT", "/photos/ann/1", X_Amz_Meta_Colour="red", x_amz_storage_class="STANDARD_IA")
+    assert send("PUT", url, b"hello")[0] == 200
+    head = photos.head_object(Bucket="photos", Key="ann/1")
+    assert (head["Metadata"], head["StorageClass"]) == ({"colour": "red"}, "STANDARD_IA")
+    status, body = send("PUT", hoisted(lab, "PUT", "/photos/ann/1", x_amz_acl="public-read"), b"x")
+    assert (status, b"is not authorized to perform: s3:PutObjectAcl" in body) == (403, True)
+    status, body = send("PUT", hoisted(lab, "PUT", "/photos/ann/2", x_amz_copy_source="photos/bob/1"), b"")
+    assert (status, b"is not authorized to perform: s3:GetObject on resource: arn:aws:s3:::photos/bob/1" in body) == (
+        403,
+        True,
+    )
+    status, body = send("GET", hoisted(lab, "GET", "/photos/ann/1", x_amz_expected_bucket_owner="444455556666"))
+    assert (status, b"AccessDenied" in body) == (403, True)
+
+
+def test_headers_that_s3_does_not_heed_in_a_url_change_nothing(lab: Aws, photos):
+    """The SDK for JavaScript puts the checksum of nothing there."""
+    url = hoisted(lab, "PUT", "/photos/ann/1", x_amz_checksum_crc32="AAAAAA==", x_amz_tagging="a=b", x_id="PutObject")
+    assert send("PUT", url, b"hello")[0] == 200
+    assert photos.get_object_tagging(Bucket="photos", Key="ann/1")["TagSet"] == []
+
+
+@pytest.mark.usefixtures("photos")
+def test_a_header_in_a_url_is_one_and_says_one_thing(lab: Aws):
+    for query in (
+        {"x_amz_meta_a": "1\r\nx-moto-account-id: 1"},
+        {"x_amz_meta_a": "ü"},
+        {"x_amz_meta_a": "1", "X_Amz_Meta_A": "2"},
+    ):
+        status, body = send("PUT", hoisted(lab, "PUT", "/photos/ann/1", **query), b"x")
+        assert (status, b"<Code>InvalidRequest</Code>" in body) == (400, True)
+    url = hoisted(
+        lab, "PUT", "/photos/ann/1", headers={"x-amz-storage-class": "STANDARD"}, x_amz_storage_class="GLACIER"
+    )
+    assert send("PUT", url, b"x", x_amz_storage_class="STANDARD")[0] == 400
+    status, body = send("PUT", hoisted(lab, "PUT", "/photos/ann/1", x_amz_meta_a="a" * 2_100), b"x")
+    assert (status, b"MetadataTooLarge" in body) == (400, True)
 
 
 # -- chunks and trailers -----------------------------------------------------------------------------------------------

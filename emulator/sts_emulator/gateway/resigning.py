@@ -60,14 +60,14 @@ def query_of(query: str, known: Container[str] | None = None) -> str:
     kept = [
         (name, value)
         for name, value in http.pairs(query)
-        if name.lower() not in _SIGNING and (known is None or name in known)
+        if name.lower() not in SIGNING and (known is None or name in known)
     ]
     bare = {http.unquote(pair, plus=True) for pair in query.split("&") if "=" not in pair}
     escaped = [(quote(name, safe="~"), quote(value, safe="~")) for name, value in kept]
     return "&".join(name if name in bare and not value else f"{name}={value}" for name, value in escaped)
 
 
-_SIGNING: Final = frozenset(
+SIGNING: Final = frozenset(
     {
         *("x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-expires", "x-amz-signedheaders"),
         *("x-amz-signature", "x-amz-security-token", "x-amz-content-sha256", "x-amz-region-set"),

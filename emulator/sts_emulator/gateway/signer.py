@@ -8,7 +8,7 @@ from functools import partial
 from sts_emulator.accounts import documents
 from sts_emulator.core import clock
 from sts_emulator.core.errors import AwsError
-from sts_emulator.gateway import large_bodies
+from sts_emulator.gateway import header_sizes, hoisted_headers, large_bodies
 from sts_emulator.gateway.passage import Passage
 from sts_emulator.gateway.recognition import S3
 from sts_emulator.vending import authenticate
@@ -54,6 +54,9 @@ def identify(passage: Passage) -> None:
         except AwsError as refused:
             _diagnose(passage, signed, refused.members.get("CanonicalRequest", ""))
             raise
+        if signed.presigned:
+            passage.request = hoisted_headers.lowered(request)
+            header_sizes.check(passage.request)
         _touch(passage)
 
 
