@@ -163,6 +163,7 @@ def _run(chosen: Settings) -> None:
     from sts_emulator.app import serve
     from sts_emulator.core.store import UnavailableError, UnusableError
     from sts_emulator.scenario import ScenarioError
+    from sts_emulator.serving.sockets import PortError
 
     parameters(chosen.parameter)
     _check_values(chosen)
@@ -182,7 +183,7 @@ def _run(chosen: Settings) -> None:
         serve(chosen, ready=partial(_ready, worker, is_made=is_made), worker=worker)
     except ScenarioError as error:
         raise CommandError(f"nothing was started\n{error}", UNUSABLE) from None
-    except UnusableError as error:
+    except (PortError, UnusableError) as error:
         raise CommandError(str(error), UNUSABLE) from None
     except UnavailableError as error:
         raise CommandError(f"state `{chosen.state}`: {error}; end what uses it, or name another file") from None

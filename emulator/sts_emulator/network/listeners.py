@@ -9,8 +9,8 @@ import os
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from functools import partial
-from typing import Any, Final, Literal, TypeVar
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from sts_emulator.accounts import compute
 from sts_emulator.core.store import UnavailableError
@@ -18,6 +18,9 @@ from sts_emulator.core.world import DEFAULT
 from sts_emulator.policy.values import dataclass
 from sts_emulator.serving.answers import TRANSPORT
 from sts_emulator.vending.context import Server
+
+if TYPE_CHECKING:
+    from sts_emulator.serving.asgi import Shared
 
 Found = TypeVar("Found")
 
@@ -248,27 +251,20 @@ def _place(asked: Asked) -> tuple[str, str, str, bool]:
 
 
 def protocol_factory(app: App) -> Callable[[], asyncio.Protocol]:
-    """What serves HTTP on one connection of a listener."""
-    import uvicorn
-    from uvicorn.server import ServerState
+    """What serves HTTP on one connection of a listener; uvicorn loads with the first that anybody opens."""
 
-    from sts_emulator.serving.connection import IDLE, Connection
+    @cache
+    def shared() -> Shared:
+        from sts_emulator.serving.asgi import Shared
 
-    # Without proxy headers: a client that says X-Forwarded-For is not to be believed, and IMDS must see that it did.
-    config = uvicorn.Config(
-        app,
-        log_config=None,
-        access_log=False,
-        ws="none",
-        lifespan="off",
-        server_header=False,
-        date_header=False,
-        proxy_headers=False,
-        timeout_keep_alive=IDLE,
-    )
-    config.load()
-    state = ServerState()
-    return lambda: Connection(config, state, {})
+        return Shared(app, set())
+
+    def connection() -> asyncio.Protocol:
+        from sts_emulator.serving.asgi import AsgiConnection
+
+        return AsgiConnection(shared())
+
+    return connection
 
 
 def _limiting_hops(app: App) -> App:

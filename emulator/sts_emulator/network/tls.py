@@ -27,7 +27,7 @@ def server_context(settings: Settings) -> ssl.SSLContext:
     from sts_emulator.idp import pki
 
     certificate, key, _ = pki.server_certificate(Path(settings.certs))
-    context = _context(certificate, key)
+    context = context_of(certificate, key)
     issuer = _authority(Path(settings.certs))
     named = lru_cache(NAMES)(lambda name: _issue(name, issuer))
 
@@ -63,12 +63,13 @@ def _issue(name: str, issuer: Pair) -> ssl.SSLContext:
     with tempfile.NamedTemporaryFile("w", suffix=".pem", delete=False) as file:
         file.write(certificates.certificate_pem(pair.certificate) + certificates.key_pem(pair.key))
     try:
-        return _context(Path(file.name))
+        return context_of(Path(file.name))
     finally:
         os.unlink(file.name)  # noqa: PTH108 - a name, not a Path
 
 
-def _context(certificate: Path, key: Path | None = None) -> ssl.SSLContext:
+def context_of(certificate: Path, key: Path | None = None) -> ssl.SSLContext:
+    """What serves TLS with that certificate. The key may stand in the same file."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_cert_chain(certificate, key)

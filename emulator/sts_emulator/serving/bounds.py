@@ -9,13 +9,12 @@ from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from sts_emulator.serving.flow import PATIENCE
+
 logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # its warnings are a line for each thing that is no HTTP
 
 LONGEST_HEAD: Final = 65_536
 """Bytes of a request line and its headers. Servers of AWS take less: S3 8 KiB of headers."""
-
-PATIENCE: Final = 30
-"""Seconds without a byte after which what is half sent is given up; a head has twice as many in all."""
 
 AHEAD: Final = 8_192  # bytes that are read before it is looked at what they have become,
 _BODY_PIECE: Final = 65_536  # and within a body

@@ -10,9 +10,8 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Final, Protocol
 
-from uvicorn.protocols.http.flow_control import FlowControl
-
 from sts_emulator.serving.answers import TRANSPORT
+from sts_emulator.serving.flow import FlowControl
 from sts_emulator.wire import messages
 from sts_emulator.wire.asgi import Receive, Scope, Send
 from sts_emulator.wire.http import Request, Response

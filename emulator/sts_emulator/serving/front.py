@@ -71,9 +71,7 @@ class Front:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI event stream."""
-        if scope["type"] == "lifespan":
-            await self._lifespan(receive, send)
-        elif self._door is not None and (scope.get(_MOUNT) or ("", ""))[1] == "":
+        if self._door is not None and (scope.get(_MOUNT) or ("", ""))[1] == "":
             await self._by_door(self._door, scope, receive, send)
         else:
             await self._serve(scope, receive, send)
@@ -155,7 +153,7 @@ class Front:
         if path == "/metrics" and mount is None:
             return self._metrics(request)
         try:
-            if self.looks is not None and path != "/health":
+            if self.looks is not None and path != messages.HEALTH:
                 await self.looks.wait()
         except UnavailableError as error:
             return self.refuse(request, error)
@@ -267,7 +265,7 @@ class Front:
     def _answer(self, request: Request, mount: tuple[str, str] | None, *, in_a_hurry: bool) -> Answer:
         path = request.signed_path
         name, prefix, rest = _split_world(path) if mount is None else (mount[0], "", mount[1] + path)
-        if rest == "/health":
+        if rest == messages.HEALTH:
             return _json(200, b'{"status":"ok"}')
         world = self.server.worlds.get(name, in_a_hurry=in_a_hurry)
         if world is None:
@@ -305,17 +303,14 @@ class Front:
                     extend(self._api)
         return self._api
 
-    async def _lifespan(self, receive: Receive, send: Send) -> None:
-        while True:
-            message = await receive()
-            if message["type"] == "lifespan.startup":
-                self._store.patience = PATIENCE_BESIDE if self._store.remote else PATIENCE
-                await send({"type": "lifespan.startup.complete"})
-            else:
-                self.server.events.close()
-                self._store.close()
-                await send({"type": "lifespan.shutdown.complete"})
-                return
+    def begin(self) -> None:
+        """All is seeded: from now on others wait while a call waits for its state."""
+        self._store.patience = PATIENCE_BESIDE if self._store.remote else PATIENCE
+
+    def end(self) -> None:
+        """Nobody calls any more."""
+        self.server.events.close()
+        self._store.close()
 
 
 async def apply_scenario(server: Server, world: World, text: str) -> None:

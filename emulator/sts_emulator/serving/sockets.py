@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import ssl
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from sts_emulator.serving.acceptor import Acceptor, bound
+from sts_emulator.serving.connection import CallConnection
 from sts_emulator.serving.front import Front
 from sts_emulator.settings import Settings
 from sts_emulator.vending.context import Server
@@ -16,12 +19,17 @@ from sts_emulator.vending.context import Server
 if TYPE_CHECKING:
     from sts_emulator.serving.workers import Worker
 
-STOPPING = 3
-"""Seconds that calls in progress have when the server is told to stop; one that hangs by a fault never ends."""
+
+class PortError(Exception):
+    """A port cannot be listened on: the text says why, for our own users."""
 
 
 def serve(front: Front, ready: Callable[[Server], None], worker: Worker | None = None) -> None:
-    """Serve until interrupted, alone or as one of several; `ready` is called once requests are answered."""
+    """Serve until interrupted, alone or as one of several; `ready` is called once requests are answered.
+
+    Raises:
+        PortError: a port cannot be listened on.
+    """
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_serve(front, ready, worker))
 
@@ -29,42 +37,56 @@ def serve(front: Front, ready: Callable[[Server], None], worker: Worker | None =
 async def _serve(front: Front, ready: Callable[[Server], None], worker: Worker | None) -> None:
     import gc
 
-    import uvicorn
-
     from sts_emulator.network.listeners import Listeners, protocol_factory
     from sts_emulator.scenario.watch import watch
 
-    server, settings = front.server, front.server.settings
+    server, loop = front.server, asyncio.get_running_loop()
     listeners = Listeners(server, front.mounted)
     is_first = worker is None or worker.is_first
     front.extensions.append(
         partial(_extend, listeners, "" if worker is None or is_first else worker.inner.getsockname())
     )
-    sockets = [uvicorn.Server(_socket(front, settings.host, settings.port))]
-    if settings.tls_port:
-        sockets.append(uvicorn.Server(_socket(front, settings.host, settings.tls_port, **_certificate(settings))))
     gc.freeze()  # what is loaded now stays: the collector need not walk it again (docs/aws/performance.md, "Growth")
     gc.enable()
     gc.set_threshold(50_000, 20, 100)
-    beside = [asyncio.create_task(_announce(sockets, server, ready)), asyncio.create_task(listeners.sweep())]
+    beside = [asyncio.create_task(listeners.sweep())]
     if worker is not None:
-        asyncio.get_running_loop().add_reader(worker.parent, os.kill, os.getpid(), signal.SIGTERM)  # it is gone
+        loop.add_reader(worker.parent, os.kill, os.getpid(), signal.SIGTERM)  # it is gone
     if is_first:
         beside.append(asyncio.create_task(watch(server, listeners.open_declared)))
     inner: asyncio.AbstractServer | None = None  # held: uvloop closes what nobody holds
+    acceptor = Acceptor(front)
     try:
         if is_first:
             await listeners.open_declared()
         if worker is not None and is_first:
-            inner = await asyncio.get_running_loop().create_unix_server(protocol_factory(front), sock=worker.inner)
-        bound = [None] * len(sockets) if worker is None else worker.sockets
-        await asyncio.gather(*[socket.serve(places) for socket, places in zip(sockets, bound, strict=True)])
+            inner = await loop.create_unix_server(protocol_factory(front), sock=worker.inner)
+        with acceptor.heeding_signals():
+            front.begin()
+            await _listen(acceptor, front, worker)
+            ready(server)
+            await acceptor.end_when_told()
+            if not acceptor.is_forced:
+                front.end()
     finally:
         if inner is not None:
             inner.close()
         listeners.close_all()
         for task in beside:
             task.cancel()
+
+
+async def _listen(acceptor: Acceptor, front: Front, worker: Worker | None) -> None:
+    """Accept connections by http, and by https where that is wanted. Raises PortError."""
+    settings, connection = front.server.settings, partial(CallConnection, front)
+    ports = [settings.port, *([settings.tls_port] if settings.tls_port else [])]
+    for number, port in enumerate(ports):
+        try:
+            opened = worker.sockets[number] if worker else bound(settings.host, port)
+            await acceptor.listen(connection, opened, _certificate(settings) if number else None)
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise PortError(f"cannot listen on {settings.host} port {port}: {reason}") from None
 
 
 def _extend(listeners: Any, first: str, app: Any) -> None:
@@ -77,41 +99,14 @@ def _extend(listeners: Any, first: str, app: Any) -> None:
     control.extend(app, listeners, first)
 
 
-def _socket(front: Front, host: str, port: int, **tls: Any) -> Any:
-    import uvicorn
-
-    from sts_emulator.serving.connection import IDLE, CallConnection
-
-    return uvicorn.Config(
-        front,
-        host,
-        port,
-        http=partial(CallConnection, front),  # type: ignore[arg-type]  # all it does is call it
-        access_log=False,  # 38 us a request
-        log_config=None,  # what is said goes to standard error as it is; configuring takes 2 ms
-        ws="none",  # 24 ms at start
-        server_header=False,
-        date_header=False,  # ours is exact: see wire.messages
-        proxy_headers=False,  # aws:SourceIp is the peer, whatever X-Forwarded-For claims
-        timeout_keep_alive=IDLE,
-        timeout_graceful_shutdown=STOPPING,
-        **tls,
-    )
-
-
-def _certificate(settings: Settings) -> dict[str, str]:
+def _certificate(settings: Settings) -> ssl.SSLContext:
     from pathlib import Path
 
     from sts_emulator.idp.pki import server_certificate
+    from sts_emulator.network.tls import context_of
 
     certificate, key, _ = server_certificate(Path(settings.certs), [settings.host])
-    return {"ssl_certfile": str(certificate), "ssl_keyfile": str(key)}
-
-
-async def _announce(sockets: list[Any], server: Server, ready: Callable[[Server], None]) -> None:
-    while not all(socket.started for socket in sockets):  # noqa: ASYNC110 - uvicorn offers nothing to wait for
-        await asyncio.sleep(0.005)
-    ready(server)
+    return context_of(certificate, key)
 
 
 def _loop_factory() -> Any:

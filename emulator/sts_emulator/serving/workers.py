@@ -16,6 +16,7 @@ from typing import Final, NoReturn
 
 from sts_emulator.core import clock
 from sts_emulator.policy.values import dataclass
+from sts_emulator.serving.acceptor import bound
 from sts_emulator.settings import Settings
 
 log = logging.getLogger("emulator")
@@ -62,20 +63,6 @@ def fork(settings: Settings) -> Worker:
     """
     ports = [settings.port, *([settings.tls_port] if settings.tls_port else [])]
     return _Parent([bound(settings.host, port) for port in ports]).work(settings.workers)
-
-
-def bound(host: str, port: int) -> list[socket.socket]:
-    """A socket for each address of a host, as asyncio binds them. Raises OSError."""
-    places = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    sockets = []
-    for family, kind, protocol, _, address in dict.fromkeys(places):
-        opened = socket.socket(family, kind, protocol)
-        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        opened.bind(address)
-        sockets.append(opened)
-    return sockets
 
 
 class _Parent:

@@ -18,6 +18,9 @@ LONGEST: Final = 65_536
 
 _PATH = re.compile(r"/(?:w/[a-z0-9-]{1,63}/?)?")  # where SDKs post to: a world's root
 _FETCH = re.compile(r"GET (/(?:w/[a-z0-9-]{1,63}/)?federation/credentials)\?([A-Za-z0-9_=&%.~+-]{1,2000}) HTTP/1\.1")
+HEALTH: Final = "/health"
+"""What who starts a server asks for until it answers."""
+_ASKED_FOR_HEALTH: Final = f"GET {HEALTH} HTTP/1.1"
 _FETCHED = b"/federation/credentials?"
 _BARE_BEGINNINGS = (b"GET /", b"HEAD /", b"DELETE /")
 _BARE = re.compile(
@@ -44,9 +47,9 @@ _NAMES: Final = {
 def read(data: bytes, client: str, scheme: str) -> tuple[Request, int] | None:
     """The request that `data` begins with, and how many bytes of its body are still to come; None to look closer.
 
-    Taken are only POSTs to `/` or a world, with one Content-Length, and GETs for credentials of the access portal,
-    without a body: each alone, with printable ASCII in the head, and no header twice. Whoever reads such a message
-    reads the same.
+    Taken are only POSTs to `/` or a world, with one Content-Length, and GETs for credentials of the access portal and
+    for `/health`, without a body: each alone, with printable ASCII in the head, and no header twice. Whoever reads such
+    a message reads the same.
     """
     if not data.startswith(b"POST /"):
         return _read_fetch(data, client, scheme)
@@ -87,7 +90,8 @@ def read_bare(data: bytes, client: str, scheme: str) -> Request | None:
 
 def is_call(request: Request) -> bool:
     """Whether `read` would take a request, without regard to its body."""
-    return request.method == "POST" or request.signed_path.endswith("/federation/credentials")
+    path = request.signed_path
+    return request.method == "POST" or path.endswith("/federation/credentials") or path == HEALTH
 
 
 def _parts(data: bytes) -> tuple[str, list[str], bytes] | None:
@@ -102,13 +106,18 @@ def _parts(data: bytes) -> tuple[str, list[str], bytes] | None:
 
 
 def _read_fetch(data: bytes, client: str, scheme: str) -> tuple[Request, int] | None:
-    is_one = data.startswith(b"GET /") and _FETCHED in data[: len(_FETCHED) + 80]
+    begin = data[: len(_FETCHED) + 80]
+    is_one = begin.startswith(b"GET /") and (_FETCHED in begin or begin.startswith(_ASKED_FOR_HEALTH.encode()))
     parts = _parts(data) if is_one else None
     if parts is None:
         return None
     line, lines, body = parts
     asked, headers = _FETCH.fullmatch(line), _headers(lines)
-    if asked is None or body or headers is None or "content-length" in headers:
+    if body or headers is None or "content-length" in headers:
+        return None
+    if line == _ASKED_FOR_HEALTH:
+        return Request("GET", HEALTH, HEALTH, "", headers, b"", client, scheme), 0
+    if asked is None:
         return None
     return Request("GET", asked[1], asked[1], asked[2], headers, b"", client, scheme), 0
 
