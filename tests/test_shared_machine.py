@@ -40,20 +40,21 @@ def ports() -> Iterator[tuple[int, int, socket.socket]]:
         yield listening.getsockname()[1], free_port(), listening
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def server(request, serve) -> Iterator[str]:
     with serve("--scenario", "/dev/null", "--token", TOKEN, *getattr(request, "param", ())) as (url, _):
-        with closing(Control(url, TOKEN)) as teacher:
-            teacher.api("POST", "worlds", body={"name": "ada"})
         yield url
 
 
 @pytest.fixture
 def ada(server) -> Iterator[Aws]:
     """A world, for whoever has its token and no other."""
-    with closing(Control(server, derived(TOKEN, "ada"))) as api, closing(Aws(api, "ada")) as world:
-        world.load(SCENARIO)
-        yield world
+    with closing(Control(server, TOKEN)) as teacher:
+        teacher.api("POST", "worlds", body={"name": "ada"})
+        with closing(Control(server, derived(TOKEN, "ada"))) as api, closing(Aws(api, "ada")) as world:
+            world.load(SCENARIO)
+            yield world
+        teacher.api("DELETE", "worlds", "ada")
 
 
 def ask_an_issuer(aws: Aws, port: int) -> str:

@@ -11,7 +11,7 @@ import pytest
 from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.credentials import Credentials
-from door_lab import BUCKETS, MINE, NOT_FOUND, client, listening, refused, send, signed, written
+from door_lab import BUCKETS, MINE, NOT_FOUND, client, refused, send, signed, written
 
 from sts_emulator import Aws
 from sts_emulator.shared_server import free_port
@@ -191,15 +191,15 @@ LISTED = b"<ListBucketResult><Status>Enabled</Status></ListBucketResult>"  # by 
 
 
 @pytest.mark.parametrize(("status", "passes"), [(ENABLED, True), (DISABLED, False), (LISTED, False)])
-def test_tags_of_a_bucket_count_where_it_is_told_so(another_door, status, passes):
-    answers = {
+def test_tags_of_a_bucket_count_where_it_is_told_so(upstream, listener_and_door, status, passes):
+    upstream.answer = {
         b"GET / ": BUCKETS,
         b"GET /photos?policy": NOT_FOUND,
         b"GET /photos?abac": written(status),
         b"GET /photos?tagging": written(BLUE),
         b"": written(b"<ListBucketResult></ListBucketResult>"),
     }
-    with listening(answers) as upstream, another_door(upstream.url) as emulator, emulator.world(TAGGED) as aws:
+    with listener_and_door[1].world(TAGGED) as aws:
         calls = (("GET", "/photos/1"), ("GET", "/photos?list-type=2"))
         assert [send(signed(aws, *call, user="ann"))[0] == 200 for call in calls] == [passes, passes]
         heard = len(upstream.heard)
