@@ -310,12 +310,16 @@ def test_a_stream_that_is_open_does_not_keep_the_server_from_ending(serve, how):
     stream = b"GET /_emulator/api/worlds/default/events/stream HTTP/1.1\r\nHost: localhost\r\n\r\n"
     with serve() as (url, process):
         place = ("127.0.0.1", urlsplit(url).port)
-        with (
-            socket.create_connection(place, timeout=120) as connection,
-            socket.create_connection(place, timeout=120) as half,
-        ):
-            half.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nabc")
-            connection.sendall(stream)
+        begun = (
+            b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nabc",
+            CHUNKED % (b"/_emulator/api/worlds/default/scenario", b"application/yaml") + b"5\r\nab",
+            stream,
+        )
+        with contextlib.ExitStack() as open_ones:
+            for sent in begun:
+                connection = open_ones.enter_context(socket.create_connection(place, timeout=120))
+                connection.sendall(sent)
             assert connection.recv(100).startswith(b"HTTP/1.1 200")
             process.send_signal(how)
             process.wait(timeout=60)  # or never
+            assert "Traceback" not in process.stdout.read()

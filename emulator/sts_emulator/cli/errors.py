@@ -4,6 +4,7 @@ from __future__ import annotations
 
 REFUSED = 1
 UNUSABLE = 2
+INTERRUPTED = 130  # as shells write it: 128 and the signal's number
 
 
 class CommandError(Exception):

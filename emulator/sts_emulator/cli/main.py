@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from sts_emulator.cli.errors import CommandError
+from sts_emulator.cli.errors import INTERRUPTED, CommandError
 from sts_emulator.cli.screen import HelpText
 from sts_emulator.core.terminal import printable
 
@@ -25,7 +25,6 @@ COMMANDS = (
 """Modules of this package, `-` being `_` there. Each has `add_parser(subparsers)`, which sets the default `run`: a
 function of the parsed arguments that returns an exit code or None."""
 
-INTERRUPTED = 130  # as shells write it: 128 and the signal's number
 BROKEN_PIPE = 141
 
 # What argparse says of a choice and of a flag that it does not know

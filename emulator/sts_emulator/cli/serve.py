@@ -6,8 +6,10 @@ import argparse
 import errno
 import gc
 import logging
+import os
 import re
 import shlex
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import Field, fields, replace
 from functools import partial
@@ -17,7 +19,7 @@ from sts_emulator.accounts import documents
 from sts_emulator.cli import moto_server
 from sts_emulator.cli.check import parameters, untold
 from sts_emulator.cli.control import answers, settings_from_environment, url_of
-from sts_emulator.cli.errors import UNUSABLE, CommandError
+from sts_emulator.cli.errors import INTERRUPTED, UNUSABLE, CommandError
 from sts_emulator.cli.screen import Commands
 from sts_emulator.core import log_lines
 from sts_emulator.core.hosts import is_loopback
@@ -155,8 +157,13 @@ def run(arguments: argparse.Namespace) -> None:
     """Serve until interrupted. Raises CommandError for a mistake in a scenario and for a port that is taken."""
     gc.disable()  # what is loaded and seeded now stays: collecting meanwhile is a tenth of the start
     chosen = settings(arguments)
-    with moto_server.started(chosen.upstream) as upstreams:
-        _run(replace(chosen, upstream=upstreams))
+    try:
+        with moto_server.started(chosen.upstream) as upstreams:
+            _run(replace(chosen, upstream=upstreams))
+    except KeyboardInterrupt:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(INTERRUPTED)  # all is written: the interpreter would wait for threads that work on what nobody awaits
 
 
 def _run(chosen: Settings) -> None:

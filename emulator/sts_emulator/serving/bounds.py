@@ -11,7 +11,15 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from sts_emulator.serving.flow import PATIENCE
 
-logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # its warnings are a line for each thing that is no HTTP
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Whether uvicorn tells a failure, and not that a call was cut off when the server ended."""
+    return record.exc_info is None or not isinstance(record.exc_info[1], asyncio.CancelledError)
+
+
+_log = logging.getLogger("uvicorn.error")
+_log.setLevel(logging.ERROR)  # its warnings are a line for each thing that is no HTTP
+_log.addFilter(_is_news)
 
 LONGEST_HEAD: Final = 65_536
 """Bytes of a request line and its headers. Servers of AWS take less: S3 8 KiB of headers."""

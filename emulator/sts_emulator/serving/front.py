@@ -71,6 +71,15 @@ class Front:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI event stream."""
+        try:
+            await self._answer_request(scope, receive, send)
+        except asyncio.CancelledError as end:  # the server ends, and has waited for this as long as it does
+            try:
+                await send_answer(scope, receive, send, Response(503, [("connection", "close")], b""))
+            except RuntimeError:  # another answer has begun
+                raise end from None
+
+    async def _answer_request(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._door is not None and (scope.get(_MOUNT) or ("", ""))[1] == "":
             await self._by_door(self._door, scope, receive, send)
         else:
@@ -141,9 +150,6 @@ class Front:
             self.server.health.failed(error)
             await send_answer(scope, receive, send, _json(503, b'{"message":"the state is unavailable"}'))
             return
-        except asyncio.CancelledError:  # the server ends, and has waited for this as long as it does
-            await send_answer(scope, receive, send, Response(503, [("connection", "close")], b""))
-            return
         await api(scope, receive, send)
 
     async def _answer_when_looked(self, request: Request, mount: tuple[str, str] | None) -> Response:
@@ -162,8 +168,6 @@ class Front:
             return answer if isinstance(answer, Response) else await answer
         except UnavailableError as error:
             return self.refuse(request, error)
-        except asyncio.CancelledError:  # the server ends, and has waited for this as long as it does
-            return Response(503, [("connection", "close")], b"")
 
     async def _ready(self) -> Response:
         """Whether the state takes what is written, tried out; why not, where it does not."""
