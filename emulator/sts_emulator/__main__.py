@@ -1,8 +1,11 @@
 """`python -m sts_emulator` and the command `sts-emulator`."""
 
+import gc
 import sys
 
-from sts_emulator.cli.main import main
+gc.disable()  # what is loaded now stays: to collect meanwhile is a thirtieth of a start; `main` enables it
+
+from sts_emulator.cli.main import main  # noqa: E402 - see above
 
 if __name__ == "__main__":
     sys.exit(main())

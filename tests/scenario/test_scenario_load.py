@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 
 import pytest
@@ -153,3 +155,26 @@ def test_whatever_comes_is_read_or_refused(data: bytes):
         assert str(refused).startswith("fuzz.yaml:")  # noqa: PT017 - both outcomes are right
     else:
         node.plain()
+
+
+# -- the library ------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_compiled_late_matches_as_ever():
+    """In a process of its own, in which nobody has loaded PyYAML before."""
+    program = """
+import re
+from sts_emulator.scenario.yaml_library import LatePattern, yaml
+late = [yaml.reader.Reader.NON_PRINTABLE, yaml.constructor.SafeConstructor.timestamp_regexp]
+assert all(isinstance(pattern, LatePattern) for pattern in late)
+assert isinstance(re.compile("a"), re.Pattern), "and everybody else's are compiled at once"
+assert yaml.load("[1, 0.5, yes, 2001-12-14]", yaml.SafeLoader)[:3] == [1, 0.5, True]
+assert yaml.dump({"day": "2001-12-14"}) == "day: '2001-12-14'\\n"
+try:
+    yaml.load("a: \\x01", yaml.SafeLoader)
+except yaml.reader.ReaderError:
+    print("refused")
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=120)
+    assert done.stderr == ""
+    assert done.stdout == "refused\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import importlib
 import keyword
 import os
@@ -41,6 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     parser = parser_of(given)
     parsed = parser.parse_args(given)
+    if not gc.isenabled():  # as when this is the process's command
+        gc.freeze()
+        gc.enable()
     try:
         code: int = parsed.run(parsed) or 0
         sys.stdout.flush()

@@ -279,7 +279,8 @@ def free_port(host: str, port: int) -> int:
     if not 0 <= port <= LAST_PORT:  # the C library would take it modulo 65536
         raise CommandError(f"cannot listen on {host} port {port}: ports end at {LAST_PORT}", UNUSABLE)
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        name = host.encode() if host.isascii() else host  # a str would load the tables for other alphabets
+        family, kind, protocol, _, address = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, protocol) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)

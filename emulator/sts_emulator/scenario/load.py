@@ -88,7 +88,7 @@ def load(data: bytes, file: str, tags: Tags | None = None) -> Node:
     Raises:
         ScenarioError: anything that is not one well-formed, finite, tag-free YAML document of unique keys.
     """
-    import yaml
+    from sts_emulator.scenario.yaml_library import yaml
 
     if len(data) > MAX_BYTES:
         raise ScenarioError.at(Where(file), f"is larger than {MAX_BYTES >> 20} MiB")
