@@ -98,6 +98,18 @@ def test_a_number_in_a_query_is_one(lab: Aws):
     assert (status, "STRING_VALUE" in told) == (400, True)
 
 
+@pytest.mark.usefixtures("photos")
+@pytest.mark.parametrize("path", ["/photos?delete", "/photos/ann/1?select&select-type=2"])
+def test_a_body_that_must_be_there_is_missed(lab: Aws, path):
+    status, told = send(signed(lab, "POST", path, user=""))
+    assert (status, "<Code>MissingRequestBodyError</Code>" in told) == (400, True)
+
+
+def test_a_call_in_json_without_a_body_lacks_what_it_must_have(lab: Aws):
+    status, told = send(signed(lab, "POST", "/2015-03-31/functions", service="lambda", user=""))
+    assert (status, "functionName" in told) == (400, True)
+
+
 def test_xml_without_what_it_must_have_is_malformed(lab: Aws, photos):
     status, told = send(signed(lab, "POST", "/photos?delete", b"<Delete></Delete>"))
     assert (status, "<Code>MalformedXML</Code>" in told) == (400, True)

@@ -130,6 +130,13 @@ def test_nobody_of_that_name_and_no_recording_are_told_apart(tmp_path, capsys):
     assert main(["least-privilege", str(tmp_path / "missing"), "worker"]) == 2
 
 
+def test_root_has_no_least_policy(recorded, capsys):
+    lab, file = recorded
+    client(lab, "s3").list_buckets()
+    assert main(["least-privilege", str(file), f"arn:aws:iam::{MINE}:root"]) == 1
+    assert "may do everything" in capsys.readouterr().err
+
+
 def test_a_file_that_cannot_be_written_stops_the_start(tmp_path, capsys):
     assert main(["serve", "--port", "0", "--record", str(tmp_path / "no" / "file")]) == 2
     assert "--record" in capsys.readouterr().err

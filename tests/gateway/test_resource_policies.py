@@ -297,3 +297,79 @@ def test_everybody_has_items_of_their_own(lab: Aws):
     for of in ("", " WHERE owner IN ['bob']", " WHERE owner IN ['ann', 'bob']", " WHERE number = 1"):
         answer = refused(ann.execute_statement, Statement=f"SELECT text FROM notes{of}")
         assert answer["Error"]["Code"] == "AccessDeniedException"
+
+
+# -- what is told in JSON ----------------------------------------------------------------------------------------------
+
+STORES = """
+accounts:
+  "111122223333":
+    users:
+      ann: {inline: {all: [{Effect: Allow, Action: "*", Resource: "*"}]}}
+  "444455556666":
+    users:
+      eve: {inline: {all: [{Effect: Allow, Action: "*", Resource: "*"}]}}
+"""
+
+
+def table(root) -> str:
+    key = {"AttributeName": "id", "KeyType": "HASH"}
+    defined = {"AttributeName": "id", "AttributeType": "S"}
+    made = root.create_table(
+        TableName="x", KeySchema=[key], AttributeDefinitions=[defined], BillingMode="PAY_PER_REQUEST"
+    )
+    return made["TableDescription"]["TableArn"]
+
+
+def stream(root) -> str:
+    root.create_stream(StreamName="x", ShardCount=1)
+    return root.describe_stream_summary(StreamName="x")["StreamDescriptionSummary"]["StreamARN"]
+
+
+OF_JSON = {
+    "dynamodb": (
+        table,
+        lambda root, arn, policy: root.put_resource_policy(ResourceArn=arn, Policy=policy),
+        lambda user, arn: user.get_item(TableName=arn, Key={"id": {"S": "1"}}),
+        "dynamodb:GetItem",
+    ),
+    "kinesis": (
+        stream,
+        lambda root, arn, policy: root.put_resource_policy(ResourceARN=arn, Policy=policy),
+        lambda user, arn: user.put_record(StreamARN=arn, Data=b"x", PartitionKey="1"),
+        "kinesis:PutRecord",
+    ),
+    "ecr": (
+        lambda root: root.create_repository(repositoryName="xyz")["repository"]["repositoryArn"],
+        lambda root, _, policy: root.set_repository_policy(repositoryName="xyz", policyText=policy),
+        lambda user, _: user.list_images(registryId=MINE, repositoryName="xyz"),
+        "ecr:ListImages",
+    ),
+    "events": (
+        lambda root: root.create_event_bus(Name="x")["EventBusArn"],
+        lambda root, _, policy: root.put_permission(
+            EventBusName="x", Policy=policy.replace('"Effect"', '"Sid": "told", "Effect"')
+        ),
+        lambda user, arn: user.put_events(
+            Entries=[{"Source": "a", "DetailType": "b", "Detail": "{}", "EventBusName": arn}]
+        ),
+        "events:PutEvents",
+    ),
+}
+
+
+@pytest.mark.scenario(STORES)
+@pytest.mark.parametrize("service", list(OF_JSON))
+def test_a_table_a_stream_a_repository_and_a_bus_let_in_whom_their_policy_names(lab: Aws, service):
+    made, opened, used, action = OF_JSON[service]
+    root, eve, ann = client(lab, service), stranger(lab, service), client(lab, service, "ann")
+    arn = made(root)
+    message = refused(lambda: used(eve, arn))["Error"]["Message"]
+    assert f"is not authorized to perform: {action} on resource: {arn}" in message
+    resource = "*" if service == "ecr" else arn
+    opened(root, arn, statement("Allow", action, resource, f"arn:aws:iam::{OTHERS}:user/eve"))
+    used(eve, arn)
+    used(ann, arn)
+    opened(root, arn, statement("Deny", action, resource, f"arn:aws:iam::{MINE}:user/ann"))
+    for user in (eve, ann):
+        assert action in refused(lambda user=user: used(user, arn))["Error"]["Message"]

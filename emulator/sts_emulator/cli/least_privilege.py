@@ -77,6 +77,8 @@ def _uses(file: Path, wanted: str) -> tuple[str, list[Consulted]]:
     if not meant:
         known = ", ".join(sorted(by_principal)) or "nobody"
         raise CommandError(f"{file} has nothing of `{wanted}`; there is {known}", REFUSED)
+    if meant[0].endswith(":root"):
+        raise CommandError(f"{meant[0]} may do everything whatever its policies say; use a role or a user", REFUSED)
     return meant[0], by_principal[meant[0]]
 
 

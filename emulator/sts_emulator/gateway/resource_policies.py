@@ -30,7 +30,10 @@ _CHANGING: Final = {
     "sns": frozenset({"CreateTopic", "DeleteTopic", "SetTopicAttributes", "AddPermission", "RemovePermission"}),
     "kms": frozenset({"CreateKey", "PutKeyPolicy", "CreateAlias", "UpdateAlias", "DeleteAlias", "ReplicateKey"}),
     "secretsmanager": frozenset({"CreateSecret", "DeleteSecret", "PutResourcePolicy", "DeleteResourcePolicy"}),
-    "dynamodb": frozenset({"CreateTable", "DeleteTable", "UpdateTable"}),
+    "dynamodb": frozenset({"CreateTable", "DeleteTable", "UpdateTable", "PutResourcePolicy", "DeleteResourcePolicy"}),
+    "kinesis": frozenset({"CreateStream", "DeleteStream", "PutResourcePolicy", "DeleteResourcePolicy"}),
+    "ecr": frozenset({"CreateRepository", "DeleteRepository", "SetRepositoryPolicy", "DeleteRepositoryPolicy"}),
+    "events": frozenset({"CreateEventBus", "DeleteEventBus", "UpdateEventBus", "PutPermission", "RemovePermission"}),
     "lambda": frozenset({"CreateFunction", "DeleteFunction", "AddPermission", "RemovePermission"})
     | {"PutResourcePolicy", "DeleteResourcePolicy"},
 }
@@ -145,6 +148,8 @@ class ResourcePolicies:
 
 
 Reader = Callable[[ResourcePolicies, Place, str, str], Awaitable[Guarded]]
+Asked = Callable[[str, str], Mapping[str, str]]
+"""What a resource's policy is asked for with, by the beginning of ARNs of its account and by the rest of its own."""
 
 
 async def _bucket(known: ResourcePolicies, place: Place, resource: str, _: str) -> Guarded:
@@ -278,6 +283,46 @@ async def _function(known: ResourcePolicies, place: Place, resource: str, owner:
     return Guarded(owner, await known.recall(("lambda", place.account, place.region, named), read))
 
 
+def _told(prefix: str, target: str, version: str, member: str, asked: Asked) -> Reader:
+    """A reader of policies that a service tells in JSON, as text in a member of its answer."""
+
+    async def reader(known: ResourcePolicies, place: Place, resource: str, owner: str) -> Guarded:
+        parameters = asked(f"arn:aws:{prefix}:{place.region}:{owner}:", resource)
+
+        async def read() -> Document | None:
+            return _document(asking.text(await asking.ask_json(place, prefix, target, parameters, version), member))
+
+        if not parameters or "*" in resource:
+            return Guarded(owner, None)
+        named = (prefix, place.account, place.region, *parameters.values())
+        return Guarded(owner, await known.recall(named, read))
+
+    return reader
+
+
+def _of_table(head: str, resource: str) -> Mapping[str, str]:
+    """A table's policy is that of its indexes, too."""
+    kind, _, name = resource.partition("/index/")[0].partition("/")
+    return {"ResourceArn": f"{head}table/{name}"} if kind == "table" and "/" not in name else {}
+
+
+def _of_stream(head: str, resource: str) -> Mapping[str, str]:
+    kind, _, name = resource.partition("/")
+    return {"ResourceARN": f"{head}stream/{name}"} if kind == "stream" else {}
+
+
+def _of_repository(_: str, resource: str) -> Mapping[str, str]:
+    kind, _, name = resource.partition("/")
+    return {"repositoryName": name} if kind == "repository" else {}
+
+
+def _of_bus(_: str, resource: str) -> Mapping[str, str]:
+    """A bus has one; a rule's ARN names its bus, whose policy is for rules as well."""
+    kind, _, name = resource.partition("/")
+    bus, slash, _ = name.rpartition("/")
+    return {"event-bus": {"Name": name}, "rule": {"Name": bus if slash else "default"}}.get(kind, {})
+
+
 def _with_named_principals(text: str) -> str:
     """Lambda writes what kind of principal it is; moto keeps it as AddPermission was given it."""
     try:
@@ -301,11 +346,17 @@ _READERS: Final[Mapping[str, Reader]] = {
     "kms": _key,
     "secretsmanager": _secret,
     "lambda": _function,
+    "dynamodb": _told("dynamodb", "DynamoDB_20120810.GetResourcePolicy", "1.0", "Policy", _of_table),
+    "kinesis": _told("kinesis", "Kinesis_20131202.GetResourcePolicy", "1.1", "Policy", _of_stream),
+    "ecr": _told(
+        "ecr", "AmazonEC2ContainerRegistry_V20150921.GetRepositoryPolicy", "1.1", "policyText", _of_repository
+    ),
+    "events": _told("events", "AWSEvents.DescribeEventBus", "1.1", "Policy", _of_bus),
 }
 
 
 def _document(text: str) -> Document | None:
-    if not text:
+    if not text or text == "{}":  # moto's of a stream that has none
         return None
     try:
         return parse(text)

@@ -154,7 +154,7 @@ def _from_query(meant: Meant, member: Member, values: list[str]) -> dict[str, An
 
 
 def _payload(meant: Meant, request: Request, shape: Shape) -> dict[str, Any]:
-    if is_streamed(meant) or not request.body:
+    if is_streamed(meant):
         return {}
     inside = {name: member for name, member in shape.members.items() if not member.location}
     payload = shape.members.get(shape.payload)
@@ -164,10 +164,16 @@ def _payload(meant: Meant, request: Request, shape: Shape) -> dict[str, Any]:
         if payload is None and not inside:
             return {}
         described = payload.shape if payload is not None else _of_body(shape, inside)
+        if not request.body:
+            if shape.required & (inside.keys() if payload is None else {shape.payload}):
+                raise AwsError("MissingRequestBodyError", "Request Body is empty", status=400)
+            return {}
         content = _of_element(_xml(request.body), described, 0)
         if any(foreign_types.missing(content, described, "")):
             raise _malformed()
     else:
+        if not request.body and payload is not None and shape.payload not in shape.required:
+            return {}
         described = payload.shape if payload is not None else _of_body(shape, inside)
         content = _renamed(_json(request.body), described, 0)
         foreign_types.require(meant, content, described)
