@@ -121,7 +121,7 @@ def test_events_are_streamed_as_they_happen(aws, emulator_server):
     reader.start()
     assert listening.wait(120)
     aws.client("sts").get_caller_identity()
-    reader.join(10)
+    reader.join(120)
     assert [event["eventName"] for event in seen] == ["GetCallerIdentity"]
 
 

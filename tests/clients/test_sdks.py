@@ -169,7 +169,7 @@ def test_a_running_client_goes_on_with_new_credentials_when_its_old_ones_are_ove
         # When they are over for the emulator too
         lab.aws.advance(minutes=1)
         after = ask()
-        for _ in range(100):  # the SDK for JavaScript renews behind the answer that it still gives: it needs a moment
+        for _ in range(1_000):  # the SDK for JavaScript renews behind the answer that it still gives: it needs a moment
             if "arn" in after:
                 break
             time.sleep(0.1)

@@ -6,9 +6,11 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import aws_cli
+import loaded_cli
 import pytest
 
 from sts_emulator.labs import shelf
@@ -23,7 +25,7 @@ UNUSABLE = (
 )
 """What a shell, the AWS CLI and our own command say of what cannot be meant."""
 
-WAYS = [(name, way) for name in shelf.names() for way in ("", *shelf.lab(name).wrong)]
+WRONG_WAYS = [(name, way) for name in shelf.names() for way in shelf.lab(name).wrong]
 
 
 def commands(lab, way: str) -> str:
@@ -52,9 +54,20 @@ def environment(learner, told, home: Path, cli: Path) -> dict[str, str]:
     return {"PATH": path, "HOME": str(home), "AWS_EC2_METADATA_DISABLED": "true", "EMULATOR_PORT": "1"}
 
 
-@pytest.mark.parametrize(("name", "way"), WAYS)
-def test_its_commands_do_what_it_says(name, way, learner, tmp_path):
-    walk(name, way, learner, tmp_path)
+@pytest.mark.parametrize("name", shelf.names())
+def test_its_commands_do_what_it_says(name, learner, tmp_path):
+    walk(name, "", learner, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory) -> Iterator[Path]:
+    with loaded_cli.loaded(tmp_path_factory.mktemp("cli")) as folder:
+        yield folder
+
+
+@pytest.mark.parametrize(("name", "way"), WRONG_WAYS)
+def test_its_wrong_ways_do_what_it_says(name, way, learner, tmp_path, loaded):
+    walk(name, way, learner, tmp_path, loaded)
 
 
 @pytest.mark.parametrize("name", shelf.names())

@@ -116,7 +116,7 @@ class TestFetched:
 
         def hesitate(handler) -> None:
             asked.set()
-            go.wait(30)
+            go.wait(240)
             page(body)(handler)
 
         issuer.pages["/keys"] = hesitate
@@ -291,7 +291,7 @@ class TestAnIssuerThatMisbehaves:
         def dawdle(handler) -> None:
             handler.send_response(200)
             handler.end_headers()
-            done.wait(30)
+            done.wait(240)
 
         issuer.pages["/keys"] = dawdle
         with pytest.raises(KeysUnavailableError, match="did not answer"):

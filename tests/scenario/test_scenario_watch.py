@@ -243,7 +243,7 @@ def test_a_folder_that_goes_away_takes_nothing_along(tmp_path: Path):
 
 def comes(look) -> bool:
     """Whether it is so at last."""
-    until = time.monotonic() + 60
+    until = time.monotonic() + 240
     while not look() and time.monotonic() < until:
         time.sleep(0.05)
     return bool(look())
@@ -284,8 +284,8 @@ def metadata(port: int) -> bool:
 
 def test_the_port_of_an_instance_is_opened_once_it_is_free(serve, tmp_path: Path):
     file = tmp_path / "scenario.yaml"
-    with socket.create_server(("127.0.0.1", 0)) as somebody:
-        port = somebody.getsockname()[1]
+    port = free_port()
+    with socket.create_server(("127.0.0.1", port)) as somebody:
         write(file, INSTANCE.format(account=DEV, port=port))
         with serve("--scenario", str(file)) as (_, process):
             assert process.stdout.readline() == (

@@ -62,7 +62,7 @@ def is_gone(pid: int) -> bool:
 
 
 def wait_for(condition) -> None:
-    until = time.monotonic() + 60
+    until = time.monotonic() + 240
     while not condition():
         assert time.monotonic() < until, "waited in vain"
         time.sleep(0.01)

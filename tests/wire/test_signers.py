@@ -137,7 +137,7 @@ def crt_signed(url, algorithm, signature_type, token=None):
         else awscrt.auth.AwsSignedBodyHeaderType.X_AMZ_CONTENT_SHA_256,
         expiration_in_seconds=900 if presign else None,
     )
-    awscrt.auth.aws_sign_request(request, config).result(10)
+    awscrt.auth.aws_sign_request(request, config).result(120)
     path, _, query = request.path.partition("?")
     return Request(request.method, path, path, query, {name.lower(): value for name, value in request.headers}, body)
 
