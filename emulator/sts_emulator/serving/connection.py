@@ -176,14 +176,6 @@ class CallConnection(asyncio.Protocol):
 
     def _carry_out(self, request: Request, data: bytes) -> None:
         answer = self._front.answer_call(request)
-        if answer is None:
-            self._pass_on(data)
-            return
-        if callable(answer):
-            self._begin_answer()
-            self._direct = Direct(self, request)
-            self._direct.begin(answer, self._acceptor.tasks)
-            return
         if isinstance(answer, Response) and answer.fault is None:
             self._begin_answer()
             if self.ends:
@@ -196,9 +188,17 @@ class CallConnection(asyncio.Protocol):
             else:  # several call at once: the answers of a turn leave together, and who waits for them is woken once
                 self._front.latest_caller = self
                 self.loop.call_soon(self._send, whole)
-            return
-        # What has to wait goes on as an application of its own, which uvicorn runs for this one request.
-        pending = answer
+        elif answer is None:
+            self._pass_on(data)
+        elif callable(answer):
+            self._begin_answer()
+            self._direct = Direct(self, request)
+            self._direct.begin(answer, self._acceptor.tasks)
+        else:
+            self._answer_later(request, data, answer)
+
+    def _answer_later(self, request: Request, data: bytes, pending: Response | Awaitable[Response]) -> None:
+        """What has to wait goes on as an application of its own, which uvicorn runs for this one request."""
 
         async def app(scope: Any, receive: Any, send: Any) -> None:
             try:
