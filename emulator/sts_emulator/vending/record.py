@@ -94,13 +94,17 @@ def record(ctx: Context, result: Mapping[str, Any] | None = None, error: AwsErro
             parameters, evidence = _shortened(parameters), _shortened(evidence)
             sent = LONGEST_REQUEST
         size += 2 * sent
-    is_assuming = ctx.operation == "AssumeRole"
+    code = message = other_account = ""
+    if error is not None:
+        code, message = error.code, _shortened(error.message)
+    elif ctx.operation == "AssumeRole":
+        other_account = _other_account(ctx)
     attempt = Attempt(  # by place: by name it costs twice as much
         ctx.request_id,
         world.name,
         world.now(),
         size,
-        _other_account(ctx) if is_assuming and error is None else "",
+        other_account,
         world.at_rest(server.worlds.store),
         ctx.service,
         ctx.operation,
@@ -111,10 +115,10 @@ def record(ctx: Context, result: Mapping[str, Any] | None = None, error: AwsErro
         record_members.without_secrets(parameters) if parameters else NOTHING,
         tuple(ctx.decisions[-MOST_DECISIONS:]) if ctx.decisions else (),
         evidence or NOTHING,
-        None if is_assuming else ctx.asked,  # its parameters tell all of it
+        None if ctx.operation == "AssumeRole" else ctx.asked,  # its parameters tell all of it
         result if record_members.tells_answer(ctx.service, ctx.operation) else None,
-        "" if error is None else error.code,
-        "" if error is None else _shortened(error.message),
+        code,
+        message,
     )
     server.events.record(attempt, world if error is None else None)
     outcome, seconds = "allowed" if error is None else "denied", clock.monotonic() - ctx.begun

@@ -21,7 +21,9 @@ MAX_BODY: Final = 1 << 20
 MAX_PARAMETERS: Final = 5_000
 """Parameters of one query string or form; far above what any operation takes (IAM lists hold tens)."""
 
-_SHORT_FORM: Final = 64
+SHORT_FORM: Final = 64
+"""Bytes of a body of which is remembered what was made: GetCallerIdentity's is always the same."""
+
 _SHORT_VALUE: Final = 128
 _FORM = "application/x-www-form-urlencoded"
 _HEX = frozenset("0123456789abcdefABCDEF")
@@ -77,7 +79,7 @@ def parameters(request: Request) -> dict[str, str]:
         kind = request.headers.get("content-type", "")
         if request.body and (kind.startswith(_FORM) or kind.lstrip()[: len(_FORM)].lower() == _FORM):
             text = request.body.decode("utf-8", "replace")
-            posted = _short_form(text) if len(text) <= _SHORT_FORM else form(text)
+            posted = _short_form(text) if len(text) <= SHORT_FORM else form(text)
             known = {**posted, **known} if known else posted
         request._parameters = known  # noqa: SLF001  # this module owns the memo
     return known

@@ -112,7 +112,15 @@ def _content(shape: Shape, depth: int, style: _Style) -> Write:
         member.name: _element(member.location_name or member.name, member.shape, depth, style)
         for member in shape.members.values()
     }
-    return lambda values: "".join([writers[name](value) for name, value in values.items() if value is not None])
+
+    def write_members(values: Mapping[str, Any]) -> str:
+        text = ""
+        for name, value in values.items():
+            if value is not None:
+                text += writers[name](value)
+        return text
+
+    return write_members
 
 
 def _entries(shape: Shape, depth: int, style: _Style) -> Write:

@@ -46,7 +46,7 @@ def _why(request: Request, signed: Signed, secret: str, canonical: str) -> str:
         if instead == lines[number]:
             continue
         suspected = "\n".join([*lines[:number], instead, *lines[number + 1 :]])
-        if sigv4.is_genuine(signed, secret, sigv4.digested(signed, suspected)):
+        if sigv4.is_equal(signed.signature, sigv4.signature_of(signed, secret, sigv4.digested(signed, suspected))):
             return _difference(number, lines, instead)
     return UNEXPLAINED
 

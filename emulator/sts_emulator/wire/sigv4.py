@@ -265,14 +265,9 @@ def verify(request: Request, signed: Signed, secret: str) -> None:
 
         genuine = sigv4a.verify(signed.access_key_id, secret, signed.signature, text)
     else:
-        genuine = is_genuine(signed, secret, text)
+        genuine = is_equal(signed.signature, signature_of(signed, secret, text))
     if not genuine:
         raise AwsError("SignatureDoesNotMatch", _mismatch(request, signed, text), status=403)
-
-
-def is_genuine(signed: Signed, secret: str, text: str) -> bool:
-    """Whether the signature is that of a string to sign; compared in constant time."""
-    return is_equal(signed.signature, signature_of(signed, secret, text))
 
 
 def is_equal(given: str, mine: str) -> bool:
@@ -362,7 +357,16 @@ def _payload(request: Request) -> str:
     """The payload's digest; the client may have signed the body away, which that same line then says."""
     if request.headers.get("x-amz-content-sha256") == _UNSIGNED:
         return _UNSIGNED
-    return hashlib.sha256(request.body).hexdigest() if request.body else EMPTY_DIGEST
+    if not request.body:
+        return EMPTY_DIGEST
+    return _short_digest(request.body) if len(request.body) <= http.SHORT_FORM else _digest(request.body)
+
+
+def _digest(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()
+
+
+_short_digest = lru_cache(maxsize=256)(_digest)
 
 
 def _mismatch(request: Request, signed: Signed, text: str) -> str:
