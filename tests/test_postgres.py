@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import marshal
 import threading
 
 import pytest
 
 from sts_emulator.core.backends import open_store
-from sts_emulator.core.store import NewEvent, UnavailableError, UnusableError
+from sts_emulator.core.event_table import EventTable, TableEvent
+from sts_emulator.core.events import EventLog
+from sts_emulator.core.store import NewEvents, UnavailableError, UnusableError
 from sts_emulator.core.world import Worlds
 
 schema = pytest.importorskip("sts_emulator.core.postgres_schema", reason="psycopg is not installed")
@@ -36,8 +40,24 @@ def test_a_later_schema_is_refused_and_an_earlier_one_brought_forward(postgres, 
         assert Worlds(store).get("lab").get("role", "1/a") == {"n": 1}
         store.close()
     assert postgres.sql("SELECT note FROM sts_emulator.worlds", "older") == [(None,)]
-    with pytest.raises(UnusableError, match=r"newer sts-emulator \(schema 2; this one knows 1\); use that one, or"):
+    with pytest.raises(UnusableError, match=r"newer sts-emulator \(schema 3; this one knows 2\); use that one, or"):
         open_store(url)
+
+
+def test_a_schema_in_which_each_row_was_one_event_is_brought_forward_with_them(postgres, monkeypatch):
+    url = postgres.database("single")
+    with monkeypatch.context() as earlier:
+        earlier.setattr(schema, "STEPS", schema.STEPS[:1])
+        Worlds(open_store(url)).create("lab")
+    record, copy = {"number": 1}, {"copy": True}
+    bodies = [b"b" + marshal.dumps(record), b"t" + json.dumps([record, copy]).encode()]
+    for number, body in enumerate(bodies):
+        row = f"(0, (SELECT number FROM sts_emulator.worlds), 'old-{number}', {number}, '\\x{body.hex()}')"
+        postgres.sql(f"INSERT INTO sts_emulator.events (n, world, id, at, body) VALUES {row}", "single")
+
+    log = EventLog(EventTable(open_store(url)))
+    log.record(TableEvent("new", "lab", 2.0, record, 100))
+    assert [event.record() for event in log.newest("lab", 9)] == [record, record, {**record, **copy}, record]
 
 
 @pytest.mark.parametrize(
@@ -156,11 +176,11 @@ def test_events_are_streamed_in_one_order_without_a_gap(postgres):
     Worlds(mine).create("b")
     start = mine.last_event()
     transaction = other.begin("lab")
-    transaction.append_events([NewEvent("lab", "first", 1.0, "1")], 10)
-    mine.append_events([NewEvent("lab", "second", 2.0, "2")], 10)
+    transaction.append_events([NewEvents("lab", "first", 1.0, "1")], 10)
+    mine.append_events([NewEvents("lab", "second", 2.0, "2")], 10)
 
     assert mine.events_since(start, 10) == [], "what was committed waits for what may still come before it"
-    assert mine.event("lab", "second") is not None, "though it can be read"
+    assert mine.event_rows("lab", "second"), "though it can be read"
     transaction.commit()
     assert [row.id for row in mine.events_since(start, 10)] == ["first", "second"]
     assert [row.id for row in other.events_since(start, 1)] == ["first"]

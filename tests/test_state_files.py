@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import marshal
 import os
 import sqlite3
 import stat
@@ -14,9 +15,9 @@ import pytest
 
 from sts_emulator.core import sqlite_file, sqlite_log
 from sts_emulator.core.backends import open_store
-from sts_emulator.core.event_table import EventTable
+from sts_emulator.core.event_table import EventTable, TableEvent
 from sts_emulator.core.events import EventLog
-from sts_emulator.core.store import NewEvent, UnusableError
+from sts_emulator.core.store import NewEvents, UnusableError
 from sts_emulator.core.world import Worlds
 
 PROGRAM = str(Path(sys.executable).parent / "sts-emulator")
@@ -215,6 +216,46 @@ def test_a_file_from_before_schemas_had_versions_is_brought_forward(tmp_path):
         assert db.execute("PRAGMA user_version").fetchone() == (sqlite_file.VERSION,)
 
 
+def test_a_file_of_schema_1_is_brought_forward_with_its_events(tmp_path):
+    """Each was a row; their records were marshal's or JSON, two where another account's trail had a copy."""
+    path = tmp_path / "state.sqlite"
+    store = open_store(str(path))
+    Worlds(store).create("lab")
+    store.close()
+    id_of = "00000000-0000-4000-a000-{:012}".format
+    bodies = [
+        marshal.dumps({"number": 0}),
+        json.dumps({"number": 1}),
+        marshal.dumps(({"number": 2}, {"copy": True})),
+        json.dumps([{"number": 3}, {"copy": True}]),
+    ]
+    with sqlite3.connect(path) as db:
+        for statement in (
+            "DROP TABLE events",
+            (
+                "CREATE TABLE events (position INTEGER PRIMARY KEY, world TEXT NOT NULL, id TEXT NOT NULL, "
+                "at REAL NOT NULL, body TEXT NOT NULL)"
+            ),
+            "CREATE UNIQUE INDEX events_id ON events (id, world)",
+            "CREATE INDEX events_world ON events (world)",
+            "PRAGMA user_version = 1",
+        ):
+            db.execute(statement)
+        rows = [(7 + number, "lab", id_of(number), float(number), body) for number, body in enumerate(bodies)]
+        db.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?)", rows)
+
+    for number in (4, 5):  # and then it is one of today's
+        store = open_store(str(path))
+        log = EventLog(EventTable(store))
+        log.record(TableEvent(id_of(number), "lab", float(number), {"number": number}, 100))
+        told = [event.record() for event in log.newest("lab", 99)]
+        copies = [{"number": 3}, {"number": 3, "copy": True}, {"number": 2}, {"number": 2, "copy": True}]
+        assert told == [*({"number": new} for new in range(number, 3, -1)), *copies, {"number": 1}, {"number": 0}]
+        assert log.get("lab", id_of(2)).record() == {"number": 2}
+        assert store.last_event() == 7 + number
+        store.close()
+
+
 def test_the_log_beside_a_file_is_bounded_and_tended_beside_who_writes(tmp_path, monkeypatch):
     """However long a load lasts, and though no commit brings the log into the file: 5,000 pages are written here."""
     monkeypatch.setattr(sqlite_log, "ROWS", 50)
@@ -223,7 +264,7 @@ def test_the_log_beside_a_file_is_bounded_and_tended_beside_who_writes(tmp_path,
     store = open_store(str(path))
     Worlds(store).create("lab")
     for number in range(500):
-        events = [NewEvent("lab", f"{number}-{place}", 0.0, bytes(4_000)) for place in range(10)]
+        events = [NewEvents("lab", f"{number}-{place}", 0.0, bytes(4_000)) for place in range(10)]
         store.append_events(events, 100_000)
         store._log.close()  # waits for the thread
     assert path.with_name("state.sqlite-wal").stat().st_size < 300 * 4_120

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from sts_emulator.core.backends import open_store
-from sts_emulator.core.store import AlreadyExistsError, NewEvent, NotFoundError, StaleError, UnavailableError
+from sts_emulator.core.store import AlreadyExistsError, NewEvents, NotFoundError, StaleError, UnavailableError
 from sts_emulator.core.world import Worlds
 
 LONG = 120  # seconds that a thread waits for another one: a machine may stand still for many
@@ -140,33 +140,33 @@ def test_each_write_makes_the_revision_grow(store):
 
 def test_a_deleted_world_is_gone_with_all_that_it_held(store):
     add(store, "role", "1/a", {"n": 1}, "AROA1")
-    store.append_events([NewEvent("w", "e", 1.0, "{}")], keep=10)
+    store.append_events([NewEvents("w", "e", 1.0, "{}")], keep=10)
     with Writing(store) as transaction:
         assert transaction.drop_world("w")
     assert store.revision("w") is None
     with Writing(store) as transaction:
         transaction.add_world("w", {})
     assert store.get("w", "role", "1/a") is None
-    assert store.event("w", "e") is None
+    assert store.event_rows("w", "e") == []
 
 
 def test_nothing_can_be_left_in_a_world_that_does_not_exist(store):
     with pytest.raises(NotFoundError):
         add(store, "role", "1/a", {}, world="gone")
-    store.append_events([NewEvent("gone", "e", 1.0, "{}")], keep=10)
+    store.append_events([NewEvents("gone", "e", 1.0, "{}")], keep=10)
     with Writing(store) as transaction:
         transaction.add_world("gone", {})
     assert store.get("gone", "role", "1/a") is None
-    assert store.event("gone", "e") is None
+    assert store.event_rows("gone", "e") == []
 
 
 # -- events -------------------------------------------------------------------------------------------------------
 
 
 def test_events_are_read_by_id_and_in_order_from_either_end(store):
-    store.append_events([NewEvent("w", f"e{n}", 9.0 - n, f'"{n}"') for n in range(5)], keep=100)
+    store.append_events([NewEvents("w", f"e{n}", 9.0 - n, f'"{n}"') for n in range(5)], keep=100)
 
-    event = store.event("w", "e2")
+    (event,) = store.event_rows("w", "e2")
     assert event.body == '"2"'
     assert [row.id for row in store.events_after("w", event.position, 10)] == ["e3", "e4"]
     assert [row.id for row in store.events_before("w", event.position, 10)] == ["e1", "e0"]
@@ -174,14 +174,14 @@ def test_events_are_read_by_id_and_in_order_from_either_end(store):
     assert [row.id for row in store.events_since(event.position, 1)] == ["e3"]
     last = store.last_event()
     assert store.events_since(last, 9) == []
-    store.append_events([NewEvent("w", "e5", 1.0, b"\x00")], keep=100)
+    store.append_events([NewEvents("w", "e5", 1.0, b"\x00")], keep=100)
     assert [(row.id, row.body) for row in store.events_since(last, 9)] == [("e5", b"\x00")]
-    assert store.event("w", "other") is None
+    assert store.event_rows("w", "other") == []
 
 
 def test_events_keep_only_the_newest(store):
     for first in range(0, 50, 5):
-        store.append_events([NewEvent("w", f"e{n}", float(n), "{}") for n in range(first, first + 5)], keep=10)
+        store.append_events([NewEvents("w", f"e{n}", float(n), "{}") for n in range(first, first + 5)], keep=10)
     assert [row.id for row in store.events_before("w", None, 100)] == [f"e{n}" for n in range(49, 39, -1)]
 
 

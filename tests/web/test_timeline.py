@@ -14,7 +14,7 @@ import pytest
 from console_lab import console, deploy, tries, visit, window
 
 from sts_emulator.app import create_server
-from sts_emulator.core.store import NewEvent
+from sts_emulator.core.store import NewEvents
 from sts_emulator.pages import tokens
 from sts_emulator.settings import Settings
 from sts_emulator.vending.context import Context
@@ -115,7 +115,7 @@ def test_a_hundred_thousand_attempts_open_at_once(serve, tmp_path):
     record = record_attempt(context).record()
     body = json.dumps(record)
     for first in range(0, 100_000, 10_000):
-        rows = [NewEvent("default", f"attempt-{number:06}", 0.0, body) for number in range(first, first + 10_000)]
+        rows = [NewEvents("default", f"attempt-{number:06}", 0.0, body) for number in range(first, first + 10_000)]
         server.worlds.store.append_events(rows, 100_000)
     server.worlds.store.close()
     with serve("--state", path, "--scenario", "/dev/null") as (url, _):

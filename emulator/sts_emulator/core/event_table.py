@@ -12,15 +12,24 @@ import logging
 import marshal
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import field
 from functools import partial
-from itertools import islice
-from typing import Any
+from itertools import chain, islice
+from typing import Any, cast
 
 from sts_emulator.core import clock
 from sts_emulator.core.events import Event, Listener, Refuse, Send, copy_id
 from sts_emulator.core.health import Health
-from sts_emulator.core.store import EventRow, NewEvent, Store, UnavailableError
+from sts_emulator.core.store import (
+    SHARED,
+    Elsewhere,
+    EventRow,
+    NewEvents,
+    NotAtHandError,
+    Store,
+    UnavailableError,
+)
 from sts_emulator.core.threads import afterwards
 from sts_emulator.core.world import World
 from sts_emulator.policy.values import dataclass
@@ -34,15 +43,20 @@ SLOW = (
 )
 WRITERS = 4  # commits at the same time, where they are round trips
 BATCH = 500
+MOST_IN_ROW = 1_000
+_PLACES = 12  # bits of a position that tell the place in a row: each event has two, and the first is its copy's
 
 log = logging.getLogger("emulator")
 
 FORMAT = 4  # marshal's since Python 3.4, which every later one reads
 
+Item = tuple[str, float, dict[str, Any], dict[str, Any] | None]
+"""What is written of an event: id, time, record, and what is different of it in another account's trail."""
+
 
 @dataclass(slots=True, eq=False)
 class TableEvent:
-    """An event that was read from the table; its position is twice that of its row, and one more behind its copy."""
+    """An event that was read from the table."""
 
     id: str
     world: str
@@ -51,6 +65,8 @@ class TableEvent:
     size: int
     position: int = 0
     other_account: str = ""
+    beside: int = 1
+    """How many stand in its row."""
 
     def record(self) -> dict[str, Any]:
         """See Event."""
@@ -61,13 +77,15 @@ class TableEvent:
         return {}
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Turn:
     """What was recorded in one turn of the loop, and the answers that wait for it."""
 
     events: list[Event]
     answers: list[tuple[Send, Refuse]]
     since: float = field(default_factory=clock.monotonic)
+    rows: list[NewEvents] | None = None
+    """What is written of it, once it has been tried."""
 
 
 class EventTable:
@@ -80,7 +98,7 @@ class EventTable:
         self._held: list[tuple[Send, Refuse]] = []
         self._turn_ends = False
         self._turns: list[Turn] = []  # oldest first
-        self._writing = 0
+        self._underway: list[list[Turn]] = []
         self._began = 0.0
         self._retry = SOON
         self._threads = ThreadPoolExecutor(WRITERS, "events") if store.remote else None
@@ -93,7 +111,7 @@ class EventTable:
         Raises:
             UnavailableError: no loop is running, whose turn could end, and the state does not take it now.
         """
-        if world is not None and world.attach(partial(_row, event), KEPT_IN_STATE):
+        if world is not None and world.attach(lambda: _row(event.world, [_item(event)]), KEPT_IN_STATE):
             return
         if afterwards(partial(self.append, event)):  # else others' answers could settle it, and this one not wait
             return
@@ -121,10 +139,13 @@ class EventTable:
     def settle(self) -> None:
         """See Kept."""
         self._turn_ends = False
-        if self._pending or self._held:
-            self._turns.append(Turn(self._pending, self._held))
-            self._pending, self._held = [], []
+        events, self._pending, answers, self._held = self._pending, [], self._held, []
+        if events:
+            self._turns.append(Turn(events, answers))
             self._write()
+        else:
+            for send, _ in answers:
+                send()
 
     async def settled(self) -> None:
         """See Kept."""
@@ -141,27 +162,36 @@ class EventTable:
         """Write what waits, in one commit."""
         now = clock.monotonic()
         is_slow = now - self._began >= SLOW
-        if not self._turns or self._writing >= (WRITERS if is_slow else 1):
+        if not self._turns or len(self._underway) >= (WRITERS if is_slow else 1):
             return
-        turns, self._turns = self._turns, []
-        self._writing += 1
+        turns, self._turns = _joined(self._turns), []
+        self._underway.append(turns)
         self._began = now
         if self._threads is None:
             self._wrote(turns, self._try(turns))
         else:
-            asyncio.get_running_loop().run_in_executor(self._threads, self._try, turns).add_done_callback(
-                lambda done: self._wrote(turns, done.result())
-            )
+            self._write_soon(cast("Elsewhere", self._store), turns, self._threads)
 
     def _try(self, turns: list[Turn]) -> UnavailableError | None:
         try:
-            self._store.append_events(_rows([event for turn in turns for event in turn.events]), KEPT_IN_STATE)
+            self._store.append_events(_written(turns), KEPT_IN_STATE)
         except UnavailableError as error:
             return error
         return None
 
+    def _write_soon(self, store: Elsewhere, turns: list[Turn], threads: ThreadPoolExecutor) -> None:
+        try:
+            with store.at_hand():
+                rows = _written(turns)
+        except NotAtHandError:  # an event names somebody of whom must be read: the loop does not wait for that
+            asyncio.get_running_loop().run_in_executor(threads, self._try, turns).add_done_callback(
+                lambda done: self._wrote(turns, done.result())
+            )
+        else:
+            store.append_events_soon(rows, KEPT_IN_STATE, partial(self._wrote, turns))
+
     def _wrote(self, turns: list[Turn], error: UnavailableError | None) -> None:
-        self._writing -= 1
+        self._underway.remove(turns)
         if error is None:
             self._retry = SOON
             self._health.recovered()
@@ -183,32 +213,40 @@ class EventTable:
             asyncio.get_running_loop().call_later(self._retry, self._write)
             self._retry = min(2 * self._retry, RETRY)
 
+    def gather(self) -> None:
+        """See Kept."""
+        self._turn_ends = True
+
     def get(self, world: str, identifier: str) -> Event | None:
-        row = self._store.event(world, identifier) or self._store.event(world, copy_id(identifier))
-        return None if row is None else next((event for event in _read(row) if event.id == identifier), None)
+        for known in (identifier, copy_id(identifier)):
+            for row in self._store.event_rows(world, known):
+                for event in _read(row):
+                    if event.id == identifier:
+                        return event
+        return None
 
     def newest(self, world: str, limit: int, before: Event | None = None) -> list[Event]:
         if not isinstance(before, TableEvent):
             rows, end = self._store.events_before(world, None, limit), None
         else:
             end = before.position
-            rows = self._store.events_before(world, (end + 1) // 2, limit)
+            rows = self._store.events_before(world, (end >> _PLACES) + 1, limit + before.beside)
         events = (event for row in rows for event in reversed(_read(row)))
         return list(islice((event for event in events if end is None or event.position < end), limit))
 
     def page(self, world: str, after: Event, limit: int) -> list[Event]:
         assert isinstance(after, TableEvent), "whoever has an event has it from here"
-        rows = self._store.events_after(world, (after.position - 1) // 2, limit + 1)  # its own may be among them
+        rows = self._store.events_after(world, (after.position >> _PLACES) - 1, limit + after.beside)
         events = (event for row in rows for event in _read(row))
         return list(islice((event for event in events if event.position > after.position), limit))
 
     def position(self) -> int:
-        return 2 * self._store.last_event() + 1
+        return ((self._store.last_event() + 1) << _PLACES) - 1
 
     def watch(self, listener: Listener, position: int) -> Callable[[], None]:
         """See Kept. What other processes write comes too."""
         if not self._listeners:
-            self._seen = position // 2
+            self._seen = position >> _PLACES
             asyncio.get_running_loop().call_later(POLL, self._poll)
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
@@ -247,10 +285,14 @@ class EventTable:
         """See Kept; the store drops what is written, together with the world, and takes nothing more for it."""
 
     def close(self) -> None:
-        """Write what is left."""
-        self.settle()
-        if self._threads is not None:
-            self._threads.shutdown(wait=True)
+        """Write what is left; what is there already stays as it is."""
+        if self._threads is None:
+            self.settle()
+            return
+        left = [*chain(*self._underway), *self._turns, Turn(self._pending, self._held)]
+        with suppress(UnavailableError):
+            self._store.append_events(_written(left), KEPT_IN_STATE)
+        self._threads.shutdown(wait=True)
 
 
 def _tell(written: asyncio.Future[UnavailableError | None], error: UnavailableError | None) -> None:
@@ -258,45 +300,89 @@ def _tell(written: asyncio.Future[UnavailableError | None], error: UnavailableEr
         written.set_result(error)
 
 
-def _rows(events: list[Event]) -> list[NewEvent]:
+def _written(turns: list[Turn]) -> list[NewEvents]:
+    """What is written of turns: rendered once, however often it is tried."""
+    for turn in turns:
+        if turn.rows is None:
+            turn.rows = _rows(turn.events)
+    return [row for turn in turns for row in turn.rows or ()]
+
+
+def _joined(turns: list[Turn]) -> list[Turn]:
+    """Turns that nobody has tried to write yet are written as one; the others as they were tried."""
+    fresh = [turn for turn in turns if turn.rows is None]
+    if len(fresh) < 2:  # noqa: PLR2004 - nothing to join
+        return turns
+    events = [event for turn in fresh for event in turn.events]
+    answers = [answer for turn in fresh for answer in turn.answers]
+    return [*(turn for turn in turns if turn.rows is not None), Turn(events, answers, fresh[0].since)]
+
+
+def _rows(events: list[Event]) -> list[NewEvents]:
     """A mistake of ours in one must not keep the others from being written."""
+    kept: dict[tuple[str, str], list[Item]] = {}
     rows = []
     for event in events:
         try:
-            rows.append(_row(event))
+            item = _item(event)
+        except (NotAtHandError, UnavailableError):
+            raise
         except Exception:
             log.exception("event %s cannot be rendered", event.id)
+        else:
+            kept.setdefault((event.world, event.id[:SHARED]), []).append(item)
+    for (world, _), items in kept.items():
+        for start in range(0, len(items), MOST_IN_ROW):
+            rows += _together(world, items[start : start + MOST_IN_ROW])
     return rows
 
 
-def _row(event: Event) -> NewEvent:
-    record = event.record()
-    body = (record, event.elsewhere()) if event.other_account else record
-    return NewEvent(event.world, event.id, event.at, _dumps(body))
+def _together(world: str, items: list[Item]) -> list[NewEvents]:
+    """Events in one row; where there is a mistake in one, each in a row of its own, and that one left out."""
+    try:
+        return [_row(world, items)]
+    except (TypeError, ValueError):
+        if len(items) > 1:
+            return [row for item in items for row in _together(world, [item])]
+        log.exception("event %s cannot be written", items[0][0])
+        return []
 
 
-def _read(row: EventRow) -> list[TableEvent]:
-    """The event of a row, behind its copy in another account's trail, if there is one: that shares most with it."""
-    body, position = _loads(row.body), 2 * row.position
-    if isinstance(body, dict):
-        return [TableEvent(row.id, row.world, row.at, body, len(row.body), position)]
-    record, different = body
-    return [
-        TableEvent(copy_id(row.id), row.world, row.at, {**record, **different}, len(row.body), position),
-        TableEvent(row.id, row.world, row.at, record, len(row.body), position + 1),
-    ]
+def _item(event: Event) -> Item:
+    return event.id, event.at, event.record(), event.elsewhere() if event.other_account else None
 
 
-def _dumps(body: Any) -> str | bytes:
-    """What is written of an event, plain data; a quarter of what JSON costs.
+def _row(world: str, items: list[Item]) -> NewEvents:
+    """Events in one row, in which what they have in common stands once. Raises TypeError, ValueError.
 
     Who could forge a state file has root's keys already: they are in it.
     """
     try:
-        return marshal.dumps(body, FORMAT)
+        body = marshal.dumps(items, FORMAT)
     except ValueError:  # something that is nearly plain, such as a text of a class of its own
-        return json.dumps(body)
+        body = marshal.dumps(json.loads(json.dumps(items)), FORMAT)
+    identifier, at, *_ = items[0]
+    return NewEvents(world, identifier, at, body, len(items))
 
 
-def _loads(body: str | bytes) -> Any:
-    return json.loads(body) if isinstance(body, str) else marshal.loads(body)  # noqa: S302 - who could forge it has root's keys
+def _read(row: EventRow) -> list[TableEvent]:
+    """The events of a row, each behind its copy in another account's trail, if there is one."""
+    items, position = _items(row), row.position << _PLACES
+    size, events = len(row.body) // len(items), []
+    for place, (identifier, at, record, different) in enumerate(items):
+        if different is not None:
+            told = {**record, **different}
+            events.append(
+                TableEvent(copy_id(identifier), row.world, at, told, size, position + 2 * place, beside=len(items))
+            )
+        events.append(TableEvent(identifier, row.world, at, record, size, position + 2 * place + 1, beside=len(items)))
+    return events
+
+
+def _items(row: EventRow) -> list[Item]:
+    body = json.loads(row.body) if isinstance(row.body, str) else marshal.loads(row.body)  # noqa: S302 - see _row
+    if isinstance(body, list) and isinstance(row.body, bytes):
+        return body
+    # As events were written before several stood in one row: a record, with what is different in the other trail.
+    record, different = (body, None) if isinstance(body, dict) else body
+    return [(row.id, row.at, record, different)]

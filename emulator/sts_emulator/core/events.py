@@ -98,6 +98,9 @@ class Kept(Protocol):
         `refuse` is called instead when it cannot be made durable; then it is not kept either.
         """
 
+    def gather(self) -> None:
+        """Begin a turn that ends with `settle`, and not with that of the loop."""
+
     def settle(self) -> None:
         """End this turn, and begin to make durable what was recorded in it."""
 
@@ -124,6 +127,7 @@ class EventLog:
         self.listen = self._kept.watch
         self.waits = self._kept.waits
         self.hold = self._kept.hold
+        self.gather = self._kept.gather
         self.settle = self._kept.settle
         self.settled = self._kept.settled
         self.drop = self._kept.drop
@@ -253,6 +257,9 @@ class Rings:
     def hold(self, send: Send, refuse: Refuse) -> None:  # noqa: ARG002 - memory refuses nothing
         """See Kept; nothing is durable in memory."""
         send()
+
+    def gather(self) -> None:
+        """See Kept; nothing is held."""
 
     def settle(self) -> None:
         """See Kept; nothing is held."""

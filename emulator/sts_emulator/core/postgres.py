@@ -11,19 +11,24 @@ import hashlib
 import itertools
 import json
 import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
 
 import psycopg
 
 from sts_emulator.core import postgres_schema
+from sts_emulator.core.postgres_line import Line, Outcome
 from sts_emulator.core.postgres_news import Known, News
-from sts_emulator.core.postgres_pool import Connection, Pool, Row, rows_of, unavailable
-from sts_emulator.core.postgres_reading import APPEND, Reading, appended, plain
+from sts_emulator.core.postgres_pool import Connection, Pool, Raw, Row, rows_of, unavailable
+from sts_emulator.core.postgres_reading import APPEND, LAST_CHARACTER, Reading, appended, plain
 from sts_emulator.core.postgres_transaction import PostgresTransaction
 from sts_emulator.core.store import (
+    SHARED,
     Document,
     EventRow,
-    NewEvent,
+    NewEvents,
     Place,
+    Told,
     UnavailableError,
 )
 
@@ -38,7 +43,7 @@ BEGIN; SET LOCAL synchronous_commit = off; SET LOCAL lock_timeout = {patience};
 SET LOCAL idle_in_transaction_session_timeout = 60000; SELECT pg_advisory_xact_lock({lock});
 """
 _EVENTS = (
-    "SELECT e.x::text, e.n, w.name, e.id, e.at, e.body FROM sts_emulator.events e "
+    "SELECT e.x::text, e.n, w.name, e.id, e.at, e.body, e.count FROM sts_emulator.events e "
     "JOIN sts_emulator.worlds w ON w.number = e.world "
 )
 _SETTLED = "e.x < pg_snapshot_xmin(pg_current_snapshot())"
@@ -50,8 +55,10 @@ UPDATE sts_emulator.state SET trimmed = (SELECT x FROM gone ORDER BY x DESC LIMI
 """
 _MAKE_ROOM = """
 DELETE FROM sts_emulator.events e USING sts_emulator.worlds w, LATERAL (
-    SELECT x, n FROM sts_emulator.events WHERE world = w.number ORDER BY x DESC, n DESC OFFSET %s LIMIT 1) AS last
-WHERE w.name = %s AND e.world = w.number AND (e.x, e.n) <= (last.x, last.n)
+    SELECT x, n FROM (SELECT x, n, count, sum(count) OVER (ORDER BY x DESC, n DESC) AS total
+        FROM sts_emulator.events WHERE world = w.number) AS counted
+    WHERE total - count >= $1::int ORDER BY x DESC, n DESC LIMIT 1) AS last
+WHERE w.name = $2::text AND e.world = w.number AND (e.x, e.n) <= (last.x, last.n)
 """
 
 
@@ -69,14 +76,29 @@ class PostgresStore(Reading):
         self._holders: dict[str, int] = {}
         self._appended: dict[str, int] = {}
         self._commits = itertools.count(1)
+        self._line = Line(self._pool)
 
     def look(self) -> None:
         self._look("")
 
     def _look(self, world: str) -> None:
-        ((seen, is_too_late, changes, row),) = self._pool.ask(self.news.question(world))
+        self._learn(self._pool.ask(self.news.question(world)), world)
+
+    def look_soon(self, told: Told) -> None:
+        def learned(outcome: Outcome) -> None:
+            if isinstance(outcome, list):
+                self._learn(outcome)
+            told(None if isinstance(outcome, list) else outcome)
+
+        self._line.ask(self.news.question().encode(), (), learned)
+
+    def _learn(self, rows: list[Raw], world: str = "") -> None:
+        ((seen, is_too_late, changes, row),) = rows
         assert seen is not None, "there is always a snapshot"
         self.news.learn((seen.decode(), is_too_late == b"t", changes, row and row.decode()), world)
+
+    def at_hand(self) -> AbstractContextManager[None]:
+        return self._pool.at_hand()
 
     def probe(self) -> None:
         self._rows("SELECT pg_logical_emit_message(true, 'sts-emulator', '')")
@@ -155,42 +177,58 @@ class PostgresStore(Reading):
         if next(self._commits) % TRIMMED_EVERY == 0:
             self._rows(_TRIM)
 
-    def append_events(self, events: list[NewEvent], keep: int) -> None:
+    def append_events(self, events: list[NewEvents], keep: int) -> None:
         if events:
             self._pool.ask(APPEND, appended(events))
-            self._make_room(events, keep)
+            for world in self._crowded(events, keep):
+                self._pool.ask(_MAKE_ROOM, (keep.to_bytes(4), world.encode()))
 
-    def _make_room(self, events: list[NewEvent], keep: int) -> None:
-        """Drop a world's oldest events when there are too many; looked at now and then, because counting takes time."""
-        for world in {event.world for event in events}:
-            appended = self._appended.get(world, 0) + sum(event.world == world for event in events)
+    def append_events_soon(self, events: list[NewEvents], keep: int, told: Told) -> None:
+        def written(outcome: Outcome) -> None:
+            told(None if isinstance(outcome, list) else outcome)
+            if isinstance(outcome, list):
+                for world in self._crowded(events, keep):  # if it fails, the next time comes soon
+                    self._line.ask(_MAKE_ROOM.encode(), (keep.to_bytes(4), world.encode()), lambda _: None)
+
+        self._line.ask(APPEND.encode(), appended(events), written)
+
+    def _crowded(self, events: list[NewEvents], keep: int) -> Iterator[str]:
+        """Worlds that may have too many: looked at now and then, because counting takes time."""
+        for world in {row.world for row in events}:
+            appended = self._appended.get(world, 0) + sum(row.holds for row in events if row.world == world)
             self._appended[world] = appended if appended < min(keep, LOOKED_AT_EVERY) else 0
             if not self._appended[world]:
-                self._rows(_MAKE_ROOM, keep, world)
+                yield world
 
-    def event(self, world: str, identifier: str) -> EventRow | None:
-        rows = self._rows(f"{_EVENTS} WHERE w.name = %s AND e.id = %s", plain(world), plain(identifier))
-        return _event(rows[0]) if rows else None
+    def event_rows(self, world: str, identifier: str) -> list[EventRow]:
+        given = plain(world), plain(identifier)
+        rows = self._rows(f"{_EVENTS} WHERE w.name = %s AND e.id = %s", *given) or self._rows(
+            f"{_EVENTS} WHERE w.name = %s AND e.id > %s AND e.id < %s AND e.count > 1 AND position(%s IN e.body) > 0",
+            *(given[0], given[1][:SHARED], given[1][:SHARED] + LAST_CHARACTER, given[1].encode()),
+        )
+        return list(map(_event, rows))
 
     def events_after(self, world: str, position: int, limit: int) -> list[EventRow]:
-        rows = self._rows(
-            f"{_EVENTS} WHERE w.name = %s AND {_BEHIND} AND {_SETTLED} ORDER BY e.x, e.n LIMIT %s",
-            *(plain(world), *_place_of(position), limit),
-        )
-        return list(map(_event, rows))
+        where = f"WHERE w.name = %s AND {_BEHIND} AND {_SETTLED}"
+        return self._events(limit, where, "", plain(world), *_place_of(position))
 
     def events_before(self, world: str, position: int | None, limit: int) -> list[EventRow]:
-        before, values = (
-            ("", ()) if position is None else ("AND (e.x, e.n) < (%s::text::xid8, %s)", _place_of(position))
-        )
-        rows = self._rows(
-            f"{_EVENTS} WHERE w.name = %s {before} ORDER BY e.x DESC, e.n DESC LIMIT %s", plain(world), *values, limit
-        )
-        return list(map(_event, rows))
+        if position is None:
+            return self._events(limit, "WHERE w.name = %s", "DESC", plain(world))
+        where = "WHERE w.name = %s AND (e.x, e.n) < (%s::text::xid8, %s)"
+        return self._events(limit, where, "DESC", plain(world), *_place_of(position))
 
     def events_since(self, position: int, limit: int) -> list[EventRow]:
+        return self._events(limit, f"WHERE {_BEHIND} AND {_SETTLED}", "", *_place_of(position))
+
+    def _events(self, limit: int, where: str, order: str, *values: str | int) -> list[EventRow]:
+        """The rows at these places, until they hold so many events."""
+        order = f"ORDER BY e.x {order}, e.n {order}"
+        total = f"sum(e.count) OVER ({order} ROWS UNBOUNDED PRECEDING) - e.count AS before"
         rows = self._rows(
-            f"{_EVENTS} WHERE {_BEHIND} AND {_SETTLED} ORDER BY e.x, e.n LIMIT %s", *_place_of(position), limit
+            f"SELECT * FROM ({_EVENTS.replace(' FROM', f', {total} FROM', 1)} {where} {order} LIMIT %s) AS e "
+            "WHERE before < %s",
+            *(*values, limit, limit),
         )
         return list(map(_event, rows))
 
@@ -199,6 +237,7 @@ class PostgresStore(Reading):
         return (int(mark) << _ORDINAL_BITS) - 1
 
     def close(self) -> None:
+        self._line.close()
         self._pool.close()
 
     def _rows(self, statement: str, *values: object) -> list[Row]:
@@ -211,9 +250,9 @@ def _lock_of(world: str) -> int:
 
 
 def _event(row: Row) -> EventRow:
-    transaction, ordinal, world, identifier, at, body = row
+    transaction, ordinal, world, identifier, at, body, count, *_ = row
     told = body[1:].decode() if body[:1] == b"t" else body[1:]
-    return EventRow(int(transaction) << _ORDINAL_BITS | ordinal, world, identifier, at, told)
+    return EventRow(int(transaction) << _ORDINAL_BITS | ordinal, world, identifier, at, told, count)
 
 
 def _place_of(position: int) -> tuple[str, int]:

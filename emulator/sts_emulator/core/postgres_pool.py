@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -12,10 +13,11 @@ import psycopg
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from sts_emulator.core import clock
-from sts_emulator.core.store import UnavailableError
+from sts_emulator.core.store import NotAtHandError, UnavailableError
 
 if TYPE_CHECKING:
     from psycopg.abc import PQGen
+    from psycopg.pq.abc import PGconn, PGresult
 
 SILENCE = 3.0  # seconds that a database may be silent; a stopped one still acknowledges what TCP sends it
 NO_MORE_WAITING = 0.3  # seconds that nobody asks a database that has just been silent
@@ -63,6 +65,24 @@ class Pool:
             open=True,
         )
         self._silent_until = 0.0
+        self._hurried = 0
+
+    def note_silence(self) -> None:
+        """Nobody asks the database for a moment."""
+        self._silent_until = clock.monotonic() + NO_MORE_WAITING
+
+    def drain(self) -> None:
+        """Begin anew: the connections may have died with their database."""
+        self._pool.drain()
+
+    @contextlib.contextmanager
+    def at_hand(self) -> Iterator[None]:
+        """Within, this thread may wait for nothing: NotAtHandError is raised instead."""
+        self._hurried = threading.get_ident()
+        try:
+            yield
+        finally:
+            self._hurried = 0
 
     def take(self) -> Connection:
         """A connection, for `give` to take back."""
@@ -71,7 +91,7 @@ class Pool:
         try:
             return self._pool.getconn()
         except (PoolTimeout, psycopg.Error) as error:
-            self._silent_until = clock.monotonic() + NO_MORE_WAITING
+            self.note_silence()
             raise UnavailableError("no connection to the database") from error
 
     def give(self, connection: Connection) -> None:
@@ -99,16 +119,18 @@ class Pool:
         return self._tried(partial(raw_rows_of, statement=statement, values=values))
 
     def _tried(self, ask: Callable[[Connection], Answer]) -> Answer:
+        if self._hurried == threading.get_ident():
+            raise NotAtHandError
         began = clock.monotonic()
         try:
             return self._with_connection(ask)
         except psycopg.OperationalError as error:
             if clock.monotonic() - began >= SILENCE:
-                self._silent_until = clock.monotonic() + NO_MORE_WAITING
+                self.note_silence()
                 raise unavailable(error) from error
         except psycopg.Error as error:
             raise unavailable(error) from error
-        self._pool.drain()
+        self.drain()
         try:
             return self._with_connection(ask)
         except psycopg.Error as error:
@@ -136,12 +158,21 @@ def raw_rows_of(connection: Connection, statement: str, values: Sequence[bytes] 
 
     For what each turn of the loop asks: a cursor costs 50 microseconds more, and lists of values 300.
     """
-    pgconn = connection.pgconn
+    send(connection.pgconn, statement.encode(), values)
+    *_, result = connection.wait(psycopg.generators.execute(connection.pgconn))
+    return raw_rows(result)
+
+
+def send(pgconn: PGconn, statement: bytes, values: Sequence[bytes]) -> None:
+    """Send such a statement."""
     if values:
-        pgconn.send_query_params(statement.encode(), values, param_formats=[psycopg.pq.Format.BINARY] * len(values))
+        pgconn.send_query_params(statement, values, param_formats=[psycopg.pq.Format.BINARY] * len(values))
     else:
-        pgconn.send_query(statement.encode())
-    *_, result = connection.wait(psycopg.generators.execute(pgconn))
+        pgconn.send_query(statement)
+
+
+def raw_rows(result: PGresult) -> list[Raw]:
+    """Its rows. Raises psycopg.Error."""
     if result.status == psycopg.pq.ExecStatus.FATAL_ERROR:
         raise psycopg.errors.error_from_result(result)
     columns = range(result.nfields)

@@ -8,18 +8,19 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable
 
 from sts_emulator.core.postgres_pool import Row
-from sts_emulator.core.store import Document, NewEvent
+from sts_emulator.core.store import Document, NewEvents
 
-_LAST_CHARACTER = "\U0010ffff"
+LAST_CHARACTER = "\U0010ffff"
 
 APPEND = """
-INSERT INTO sts_emulator.events (n, world, id, at, body)
-SELECT e.n + $1::int, w.number, e.id, e.at, e.body
-FROM unnest($2::text[], $3::text[], $4::float8[], $5::bytea[]) WITH ORDINALITY AS e (world, id, at, body, n)
+INSERT INTO sts_emulator.events (n, world, id, at, body, count)
+SELECT e.n + $1::int, w.number, e.id, e.at, e.body, e.count
+FROM unnest($2::text[], $3::text[], $4::float8[], $5::bytea[], $6::int[]) WITH ORDINALITY
+    AS e (world, id, at, body, count, n)
 JOIN sts_emulator.worlds w ON w.name = e.world ON CONFLICT DO NOTHING
 """
 """Append events: `appended` makes its values."""
-_TEXT, _FLOAT, _BYTES = 25, 701, 17  # pg_type.dat: the types of what stands in arrays
+_TEXT, _FLOAT, _BYTES, _INTEGER = 25, 701, 17, 23  # pg_type.dat: the types of what stands in arrays
 
 
 class Reading(ABC):
@@ -48,7 +49,7 @@ class Reading(ABC):
         rows = self._rows(
             "SELECT key, body FROM sts_emulator.documents WHERE world = %s AND kind = %s AND key > %s AND key >= %s "
             "AND key < %s ORDER BY key LIMIT %s",
-            *(plain(world), kind, plain(after), first, first + _LAST_CHARACTER, limit),
+            *(plain(world), kind, plain(after), first, first + LAST_CHARACTER, limit),
         )
         return [(original(key), json.loads(body)) for key, body in rows]
 
@@ -56,7 +57,7 @@ class Reading(ABC):
         first = plain(prefix)
         rows = self._rows(
             "SELECT count(*) FROM sts_emulator.documents WHERE world = %s AND kind = %s AND key >= %s AND key < %s",
-            *(plain(world), kind, first, first + _LAST_CHARACTER),
+            *(plain(world), kind, first, first + LAST_CHARACTER),
         )
         return int(rows[0][0])
 
@@ -64,15 +65,16 @@ class Reading(ABC):
         return [name for (name,) in self._rows("SELECT name FROM sts_emulator.worlds ORDER BY name")]
 
 
-def appended(events: list[NewEvent], before: int = 0) -> tuple[bytes, ...]:
+def appended(events: list[NewEvents], before: int = 0) -> tuple[bytes, ...]:
     """The values of APPEND; so many events stand before them in their transaction."""
-    worlds, ids, times, bodies = zip(*events, strict=True)
+    worlds, ids, times, bodies, counts = zip(*events, strict=True)
     return (
         before.to_bytes(4, "big"),
         _array(_TEXT, map(str.encode, worlds)),
         _array(_TEXT, map(str.encode, ids)),
         _array(_FLOAT, (struct.pack("!d", time) for time in times)),
         _array(_BYTES, map(_packed, bodies)),
+        _array(_INTEGER, (struct.pack("!i", count) for count in counts)),
     )
 
 

@@ -29,6 +29,12 @@ STEPS: list[str] = [
     CREATE UNIQUE INDEX events_id ON sts_emulator.events (id, world);
     CREATE INDEX events_world ON sts_emulator.events (world, x, n)
     """,
+    # Several events in one row.
+    """
+    ALTER TABLE sts_emulator.events ADD COLUMN count int NOT NULL DEFAULT 1;
+    DROP INDEX sts_emulator.events_world;
+    CREATE INDEX events_world ON sts_emulator.events (world, x, n) INCLUDE (count)
+    """,
 ]
 """What leads from each version of the schema to the next one; a new database goes through all of them."""
 

@@ -16,7 +16,7 @@ from sts_emulator.core.store import (
     AlreadyExistsError,
     Change,
     Document,
-    NewEvent,
+    NewEvents,
     NotFoundError,
     Place,
     UnavailableError,
@@ -128,7 +128,7 @@ class PostgresTransaction(Reading):
         self._exists = False
         return bool(rows)
 
-    def append_events(self, events: list[NewEvent], keep: int) -> None:  # noqa: ARG002 - the store makes room
+    def append_events(self, events: list[NewEvents], keep: int) -> None:  # noqa: ARG002 - the store makes room
         self._run(partial(raw_rows_of, self._connection, APPEND, appended(events, self._events)))
         self._events += len(events)
 

@@ -7,18 +7,19 @@ import json
 import os
 import sqlite3
 import threading
-from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 from sts_emulator.core import clock, sqlite_file
 from sts_emulator.core.sqlite_log import Log
 from sts_emulator.core.store import (
+    SHARED,
     AlreadyExistsError,
     Change,
     Document,
     EventRow,
-    NewEvent,
+    NewEvents,
     NotFoundError,
     Place,
     UnavailableError,
@@ -31,11 +32,20 @@ MEMORY = ":memory:"
 PATIENCE = 30.0  # seconds
 NO_MORE_WAITING = 0.3  # seconds that nobody waits for a lock after somebody has waited in vain
 LOOKED_AT_EVERY = 200  # events of a world, until it is seen whether it has too many
+MOST_GONE = 1_000  # rows of them that go at once
 _LAST_CHARACTER = "\U0010ffff"
-_APPEND = "INSERT INTO events (world, id, at, body) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
-_EXISTS = "SELECT 1 FROM worlds WHERE name = ?"
+_APPEND = "INSERT INTO events (world, id, at, body, count, number) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+_NUMBER = """
+SELECT COALESCE((SELECT number FROM events WHERE world = name ORDER BY position DESC LIMIT 1), 0)
+FROM worlds WHERE name = ?
+"""
+_MAKE_ROOM = """
+DELETE FROM events WHERE position IN (SELECT position FROM
+    (SELECT position, number FROM events WHERE world = ? ORDER BY position LIMIT ?) WHERE number <= ?)
+"""
 _INSERT = "INSERT INTO documents (world, kind, key, uid, body) VALUES (?, ?, ?, ?, ?)"
-_EVENT_COLUMNS = "SELECT position, world, id, at, body FROM events"
+_NOBODY_WAITS = contextlib.nullcontext()
+_EVENT_COLUMNS = "SELECT position, world, id, at, body, count FROM events"
 
 
 class _Reading:
@@ -105,9 +115,7 @@ class SqliteStore(_Reading):
         self._writing = False
         self._patience = PATIENCE
         self._locked_until = 0.0
-        # A store in memory has no other writers: its revisions are known without asking SQLite.
-        self._revisions: dict[str, int] | None = {} if path == MEMORY else None
-        self._appended: dict[str, int] = {}
+        self._revisions: dict[str, int] = {}  # known until somebody writes, or who looks wants to know of others
         self._log: Log | None = None
         if path == MEMORY:
             self._db = self._writer = self._event_writer = sqlite_file.connect(path)
@@ -134,7 +142,9 @@ class SqliteStore(_Reading):
     remote = False
 
     def look(self) -> None:
-        """See Store; each question is asked of what stands there now."""
+        """See Store; a store in memory has no other writers, and of a file's documents each is read as it is now."""
+        if self._log is not None:
+            self._revisions.clear()
 
     def probe(self) -> None:
         with self._at_once() as db:
@@ -164,8 +174,6 @@ class SqliteStore(_Reading):
 
     def revision(self, world: str) -> int | None:
         """See Reads."""
-        if self._revisions is None:
-            return super().revision(world)
         known = self._revisions.get(world)
         if known is None:
             known = super().revision(world)
@@ -200,14 +208,14 @@ class SqliteStore(_Reading):
 
     def end(self) -> None:
         """Let the next writer in. For transactions."""
-        if self._revisions is not None:
-            self._revisions.clear()
+        self._revisions.clear()
         self._writing = False
         self._lock.release()
 
-    def append_events(self, events: list[NewEvent], keep: int) -> None:
+    def append_events(self, events: list[NewEvents], keep: int) -> None:
         with self._at_once() as db:
             self.insert_events(db, events, keep)
+        self.committed(sum(row.holds for row in events))
 
     @contextlib.contextmanager
     def _at_once(self) -> Iterator[sqlite3.Connection]:
@@ -216,61 +224,58 @@ class SqliteStore(_Reading):
         db = self._event_writer
         try:
             db.execute("BEGIN IMMEDIATE")
-            before = db.total_changes
             yield db
             db.execute("COMMIT")
-            self.committed(db.total_changes - before)
         except sqlite3.Error as error:
             _roll_back(db)
             raise _unavailable(error) from error
         finally:
             self.end()
 
-    def insert_events(self, db: sqlite3.Connection, events: list[NewEvent], keep: int) -> None:
-        """Append events inside a transaction. For transactions."""
-        numbers = Counter(event.world for event in events)
-        gone = {world for world in numbers if not db.execute(_EXISTS, (world,)).fetchone()}
-        db.executemany(_APPEND, [event for event in events if event.world not in gone] if gone else events)
-        self._make_room(db, numbers, keep)
+    def insert_events(self, db: sqlite3.Connection, events: list[NewEvents], keep: int) -> None:
+        """Append events inside a transaction, and drop what is too old now and then. For transactions.
 
-    def _make_room(self, db: sqlite3.Connection, numbers: Mapping[str, int], keep: int) -> None:
-        """Drop a world's oldest events when there are too many; looked at now and then, because counting takes time."""
-        for world, number in numbers.items():
-            appended = self._appended.get(world, 0) + number
-            if appended < min(keep, LOOKED_AT_EVERY):
-                self._appended[world] = appended
+        The newest event of a world has the number of how many it ever had: nobody needs to count.
+        """
+        step = min(keep, LOOKED_AT_EVERY)
+        for row in events:
+            before = db.execute(_NUMBER, (row.world,)).fetchone()
+            if before is None:  # there is no such world
                 continue
-            self._appended[world] = 0
-            (count,) = db.execute("SELECT COUNT(*) FROM events WHERE world = ?", (world,)).fetchone()
-            db.execute(
-                "DELETE FROM events WHERE position IN "
-                "(SELECT position FROM events WHERE world = ? ORDER BY position LIMIT ?)",
-                (world, max(0, count - keep)),
-            )
+            number = before[0] + row.holds
+            db.execute(_APPEND, (*row, number))
+            if number // step != before[0] // step:
+                db.execute(_MAKE_ROOM, (row.world, MOST_GONE, number - keep))
 
-    def event(self, world: str, identifier: str) -> EventRow | None:
-        row = self._row(f"{_EVENT_COLUMNS} WHERE world = ? AND id = ?", (world, identifier))
-        return None if row is None else EventRow(*row)
-
-    def events_after(self, world: str, position: int, limit: int) -> list[EventRow]:
-        rows = self._rows(
-            f"{_EVENT_COLUMNS} WHERE world = ? AND position > ? ORDER BY position LIMIT ?", (world, position, limit)
+    def event_rows(self, world: str, identifier: str) -> list[EventRow]:
+        rows = self._rows(f"{_EVENT_COLUMNS} WHERE id = ? AND world = ?", (identifier, world)) or self._rows(
+            f"{_EVENT_COLUMNS} WHERE id > ? AND id < ? AND world = ? AND count > 1 AND instr(body, ?)",
+            (identifier[:SHARED], identifier[:SHARED] + _LAST_CHARACTER, world, identifier.encode()),
         )
         return [EventRow(*row) for row in rows]
 
+    def events_after(self, world: str, position: int, limit: int) -> list[EventRow]:
+        return self._events(limit, "WHERE world = ? AND position > ? ORDER BY position", world, position)
+
     def events_before(self, world: str, position: int | None, limit: int) -> list[EventRow]:
         if position is None:
-            rows = self._rows(f"{_EVENT_COLUMNS} WHERE world = ? ORDER BY position DESC LIMIT ?", (world, limit))
-        else:
-            rows = self._rows(
-                f"{_EVENT_COLUMNS} WHERE world = ? AND position < ? ORDER BY position DESC LIMIT ?",
-                (world, position, limit),
-            )
-        return [EventRow(*row) for row in rows]
+            return self._events(limit, "WHERE world = ? ORDER BY position DESC", world)
+        return self._events(limit, "WHERE world = ? AND position < ? ORDER BY position DESC", world, position)
 
     def events_since(self, position: int, limit: int) -> list[EventRow]:
-        rows = self._rows(f"{_EVENT_COLUMNS} WHERE position > ? ORDER BY position LIMIT ?", (position, limit))
-        return [EventRow(*row) for row in rows]
+        return self._events(limit, "WHERE position > ? ORDER BY position", position)
+
+    def _events(self, limit: int, places: str, *values: str | int) -> list[EventRow]:
+        """The rows at these places, until they hold so many events."""
+        rows: list[EventRow] = []
+        try:
+            with self._turn(), contextlib.closing(self._db.execute(f"{_EVENT_COLUMNS} {places}", values)) as cursor:
+                while limit > 0 and (row := cursor.fetchone()) is not None:
+                    rows.append(EventRow(*row))
+                    limit -= rows[-1].holds
+        except sqlite3.Error as error:
+            raise _unavailable(error) from error
+        return rows
 
     def last_event(self) -> int:
         return int(self._row("SELECT COALESCE(MAX(position), 0) FROM events", ())[0])
@@ -282,16 +287,16 @@ class SqliteStore(_Reading):
             connection.close()
 
     def _row(self, statement: str, values: tuple[Any, ...]) -> Any:
-        if self._revisions is None:
-            return super()._row(statement, values)
-        with self._lock:
+        with self._turn():
             return super()._row(statement, values)
 
     def _rows(self, statement: str, values: tuple[Any, ...]) -> list[Any]:
-        if self._revisions is None:
+        with self._turn():
             return super()._rows(statement, values)
-        with self._lock:
-            return super()._rows(statement, values)
+
+    def _turn(self) -> AbstractContextManager[object]:
+        """The reader's turn: memory has one connection, whose writer goes first."""
+        return self._lock if self._log is None else _NOBODY_WAITS
 
 
 class SqliteTransaction(_Reading):
@@ -365,7 +370,7 @@ class SqliteTransaction(_Reading):
         self._write("UPDATE events SET world = '', body = '' WHERE world = ?", (world,))
         return gone is not None
 
-    def append_events(self, events: list[NewEvent], keep: int) -> None:
+    def append_events(self, events: list[NewEvents], keep: int) -> None:
         try:
             self._store.insert_events(self._db, events, keep)
         except sqlite3.Error as error:

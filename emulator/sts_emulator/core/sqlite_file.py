@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from sts_emulator.core.store import UnusableError
 
-VERSION = 1
+VERSION = 2
 PATIENCE = 30.0  # seconds that opening waits for another process, which may be seeding
 APPLICATION = 0x73747365  # `stse`, in SQLite's own field for whose file it is
 
@@ -22,10 +25,11 @@ SCHEMA = (
     "CREATE INDEX documents_uid ON documents (world, uid) WHERE uid <> ''",
     (
         "CREATE TABLE events (position INTEGER PRIMARY KEY, world TEXT NOT NULL, id TEXT NOT NULL, "
-        "at REAL NOT NULL, body TEXT NOT NULL)"
+        "at REAL NOT NULL, count INTEGER NOT NULL, number INTEGER NOT NULL, body TEXT NOT NULL)"
     ),
     "CREATE UNIQUE INDEX events_id ON events (id, world)",
-    "CREATE INDEX events_world ON events (world)",
+    # With the number, which is asked for at each commit: the row itself may stand on a page that is not at hand.
+    "CREATE INDEX events_world ON events (world, position, number)",
 )
 
 
@@ -86,7 +90,9 @@ def _bring_up_to_date(db: sqlite3.Connection, path: str) -> None:
     if not tables and not version:
         create(db)
     elif version == 0 and not application and tables == {"worlds", "documents", "events"}:
-        _migrate_first_events(db)
+        _migrate_events(db, "NULL", "at")
+    elif version == 1 and application == APPLICATION:
+        _migrate_events(db, "position", "position")
     elif application != APPLICATION or not tables >= {"worlds", "documents", "events"}:
         raise UnusableError(f"state `{path}`: a database of something else; name another file")
     elif version > VERSION:
@@ -97,16 +103,27 @@ def _bring_up_to_date(db: sqlite3.Connection, path: str) -> None:
     _check_worlds(db, path)
 
 
-def _migrate_first_events(db: sqlite3.Connection) -> None:
-    """From the schema before there were versions: events get an order of their own."""
+def _migrate_events(db: sqlite3.Connection, position: str, order: str) -> None:
+    """From the schemas in which each row was one event: before there were versions, and 1."""
     db.execute("ALTER TABLE events RENAME TO first_events")
+    db.execute("DROP INDEX IF EXISTS events_id")
+    db.execute("DROP INDEX IF EXISTS events_world")
     for statement in SCHEMA:
         if " events" in statement:
             db.execute(statement)
-    db.execute("INSERT INTO events (world, id, at, body) SELECT world, id, at, body FROM first_events ORDER BY at")
+    rows = db.execute(f"SELECT {position}, world, id, at, body FROM first_events ORDER BY {order}")  # noqa: S608 - see who calls
+    db.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?)", _numbered(rows))
     db.execute("DROP TABLE first_events")
     db.execute(f"PRAGMA user_version = {VERSION}")
     db.execute(f"PRAGMA application_id = {APPLICATION}")
+
+
+def _numbered(rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+    """Rows of one event each, with its number in its world."""
+    numbers: Counter[str] = Counter()
+    for position, world, identifier, at, body in rows:
+        numbers[world] += 1
+        yield position, world, identifier, at, 1, numbers[world], body
 
 
 def _check_worlds(db: sqlite3.Connection, path: str) -> None:

@@ -7,7 +7,8 @@ which a new adapter joins by adding itself there.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+from contextlib import AbstractContextManager
+from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
 
 Document = dict[str, Any]
 Shape_co = TypeVar("Shape_co", bound=Mapping[str, object], covariant=True)
@@ -51,23 +52,33 @@ class UnusableError(Exception):
     """What was named as the state can never be used as it is. Its text names it, and says what to do."""
 
 
-class NewEvent(NamedTuple):
-    """An event to append; `body` is its record in a form that the store does not look into."""
+class NewEvents(NamedTuple):
+    """Events to append in one row, in order; `body` is their records in a form that the store does not look into.
+
+    `id` and `at` are those of the first, and `holds` is how many they are. All their ids begin as the first one does
+    (`SHARED` characters), and stand in the body as they are.
+    """
 
     world: str
     id: str
     at: float
     body: str | bytes
+    holds: int = 1
+
+
+SHARED: Final = 8
+"""Characters with which the ids of one row begin: they are found by the first one's."""
 
 
 class EventRow(NamedTuple):
-    """An event in the table; `position` grows with each one over all worlds and processes."""
+    """See NewEvents; `position` grows with each row over all worlds and processes."""
 
     position: int
     world: str
     id: str
     at: float
     body: str | bytes
+    holds: int
 
 
 class Reads(Protocol):
@@ -123,7 +134,7 @@ class Transaction(Reads, Protocol):
     def drop_world(self, world: str) -> bool:
         """Delete a world with all that it holds; False when there was none."""
 
-    def append_events(self, events: list[NewEvent], keep: int) -> None:
+    def append_events(self, events: list[NewEvents], keep: int) -> None:
         """Append events, which become true together with what is written; see Store."""
 
     def commit(self) -> None:
@@ -160,26 +171,42 @@ class Store(Reads, Protocol):
     def begin(self, world: str) -> Transaction:
         """Begin to write to a world. A backend may let writers of different worlds in at the same time."""
 
-    def append_events(self, events: list[NewEvent], keep: int) -> None:
+    def append_events(self, events: list[NewEvents], keep: int) -> None:
         """Append events in one transaction, without waiting for a lock; about the newest `keep` of a world stay.
 
-        Events of worlds that do not exist are left out.
+        Events of worlds that do not exist are left out, and rows that are there already.
         """
 
-    def event(self, world: str, identifier: str) -> EventRow | None:
-        """The event of that id, or None."""
+    def event_rows(self, world: str, identifier: str) -> list[EventRow]:
+        """The rows in which the event of that id may stand: mostly one."""
 
     def events_after(self, world: str, position: int, limit: int) -> list[EventRow]:
-        """Up to `limit` events of a world behind a position, oldest first."""
+        """The rows of a world behind a position, oldest first, until they hold `limit` events."""
 
     def events_before(self, world: str, position: int | None, limit: int) -> list[EventRow]:
-        """Up to `limit` events of a world before a position, or up to the last one, newest first."""
+        """The rows of a world before a position, or all, newest first, until they hold `limit` events."""
 
     def events_since(self, position: int, limit: int) -> list[EventRow]:
-        """Up to `limit` events of all worlds behind a position, oldest first."""
+        """The rows of all worlds behind a position, oldest first, until they hold `limit` events."""
 
     def last_event(self) -> int:
-        """The position of the newest event of all worlds; 0 when there is none."""
+        """The position of the newest row of all worlds; 0 when there is none."""
 
     def close(self) -> None:
         """Release the backend."""
+
+
+Told = Callable[[UnavailableError | None], object]
+
+
+class Elsewhere(Store, Protocol):
+    """A store of which each question is a round trip (`remote`), and what the event loop asks it without waiting."""
+
+    def look_soon(self, told: Told) -> None:
+        """See `look`; `told` is called on the loop with None, or with why there was none."""
+
+    def append_events_soon(self, events: list[NewEvents], keep: int, told: Told) -> None:
+        """See `append_events`; likewise."""
+
+    def at_hand(self) -> AbstractContextManager[None]:
+        """Within, what needs a round trip raises NotAtHandError."""

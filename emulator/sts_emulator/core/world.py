@@ -15,7 +15,7 @@ from sts_emulator.core import clock
 from sts_emulator.core.store import (
     Change,
     Kind,
-    NewEvent,
+    NewEvents,
     NotAtHandError,
     NotFoundError,
     Place,
@@ -397,7 +397,7 @@ class World:
         self._transaction = self._reads = transaction
         self._written: set[Place] = set()
         self._row_changed = False
-        self._attached: list[Callable[[], NewEvent]] = []
+        self._attached: list[Callable[[], NewEvents]] = []
         self._keep = 0
         self._documents, self._keys_by_uid, self._memo = {}, {}, {}
 
@@ -419,7 +419,7 @@ class World:
         self._enter(transaction)
         return transaction
 
-    def attach(self, event: Callable[[], NewEvent], keep: int) -> bool:
+    def attach(self, event: Callable[[], NewEvents], keep: int) -> bool:
         """Have an event become true together with what the unit has written; False when it has written nothing."""
         if self._transaction is None:
             return False
@@ -504,16 +504,17 @@ class Worlds:
         self.store = store
         self._snapshots: dict[str, Snapshot] = {}
 
-    def get(self, name: str, *, in_a_hurry: bool = False) -> World | None:
+    def get(self, name: str, *, in_a_hurry: bool = False, has_looked: bool = False) -> World | None:
         """The world for one request, caught up with the store; None when there is none of that name.
 
+        Who has looked already since the request came does not look again (core.looks).
         In a hurry it is as of the store's last look, and NotAtHandError is raised for what that does not tell.
         """
         store = self.store
         if in_a_hurry:
             if not store.is_known(name) or name not in self._snapshots:
                 raise NotAtHandError(name)
-        else:
+        elif not has_looked:
             store.look()
         snapshot = self._snapshots.get(name)
         if snapshot is None:

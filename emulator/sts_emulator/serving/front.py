@@ -7,12 +7,12 @@ import importlib
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from sts_emulator.core import clock
 from sts_emulator.core.beside import beside
 from sts_emulator.core.errors import AwsError
-from sts_emulator.core.looks import Looks
+from sts_emulator.core.looks import Looks, LooksElsewhere, LooksNearby
 from sts_emulator.core.metrics import CONTENT_TYPE
 from sts_emulator.core.store import NotAtHandError, UnavailableError
 from sts_emulator.core.world import DEFAULT, PENDING, World
@@ -27,6 +27,7 @@ from sts_emulator.wire.asgi import App, Receive, Scope, Send, headers_of, read_b
 from sts_emulator.wire.http import MAX_BODY, Request, Response
 
 if TYPE_CHECKING:
+    from sts_emulator.core.store import Elsewhere
     from sts_emulator.gateway.door import Door
 
 Answer = Response | Awaitable[Response]  # awaitable only where something must be waited for
@@ -62,7 +63,10 @@ class Front:
         self.latest_caller: object = None
         self.looks: Looks | None = None
         if self._store.remote:
-            self.looks = Looks(self._store, server.health, server.settings.fresh_ms / 1000)
+            store = cast("Elsewhere", self._store)
+            self.looks = LooksElsewhere(store, server.events, server.health, server.settings.fresh_ms / 1000)
+        elif server.settings.state:
+            self.looks = LooksNearby(self._store, server.events)
         self._door = _door(server)
         self.has_door = self._door is not None
         self._api: Any = None
@@ -112,7 +116,7 @@ class Front:
 
     async def _world_for_door(self, name: str) -> World | None:
         """The world as it is now; with a database elsewhere the door reads beside the loop what is not at hand."""
-        if self.looks is None:
+        if self.looks is None or not self._store.remote:
             return self.server.worlds.get(name)
         await self.looks.wait()
         try:
@@ -226,7 +230,7 @@ class Front:
                 return self._passing(self._door, service, request, name, prefix)
             if not messages.is_call(request):
                 return None
-        return self.answer(request)
+        return self.answer(request, has_looked=True)
 
     def _passing(self, door: Door, service: str, request: Request, name: str, prefix: str) -> Passing | None:
         """How a call passes by the door; None where its world is not at hand."""
@@ -239,14 +243,14 @@ class Front:
         base_url = f"{request.scheme}://{request.headers.get('host', '')}{prefix}"
         return partial(door.answer, world, service, request, base_url)
 
-    def answer(self, request: Request, mount: tuple[str, str] | None = None) -> Answer:
-        """Answer a request. `mount` is the (world, page) of a listener.
+    def answer(self, request: Request, mount: tuple[str, str] | None = None, *, has_looked: bool = False) -> Answer:
+        """Answer a request. `mount` is the (world, page) of a listener; `looks` may have been asked before.
 
         With a database elsewhere what has been read before suffices for most requests: they are answered at once. The
         others start again beside the loop, where they may wait.
         """
         try:
-            return self._answer(request, mount, in_a_hurry=self._store.remote)
+            return self._answer(request, mount, in_a_hurry=self._store.remote, has_looked=has_looked)
         except NotAtHandError:
             return self._answer_beside(request, mount)
         except UnavailableError as error:
@@ -266,12 +270,14 @@ class Front:
         except UnavailableError as error:
             return self.refuse(request, error)
 
-    def _answer(self, request: Request, mount: tuple[str, str] | None, *, in_a_hurry: bool) -> Answer:
+    def _answer(
+        self, request: Request, mount: tuple[str, str] | None, *, in_a_hurry: bool, has_looked: bool = False
+    ) -> Answer:
         path = request.signed_path
         name, prefix, rest = _split_world(path) if mount is None else (mount[0], "", mount[1] + path)
         if rest == messages.HEALTH:
             return _json(200, b'{"status":"ok"}')
-        world = self.server.worlds.get(name, in_a_hurry=in_a_hurry)
+        world = self.server.worlds.get(name, in_a_hurry=in_a_hurry, has_looked=has_looked)
         if world is None:
             return _json(404, b'{"message":"no such world"}')
         request.raw_path = rest
