@@ -190,7 +190,10 @@ class PostgresStore(Reading):
                 for world in self._crowded(events, keep):  # if it fails, the next time comes soon
                     self._line.ask(_MAKE_ROOM.encode(), (keep.to_bytes(4), world.encode()), lambda _: None)
 
-        self._line.ask(APPEND.encode(), appended(events), written)
+        if events:
+            self._line.ask(APPEND.encode(), appended(events), written)
+        else:
+            told(None)
 
     def _crowded(self, events: list[NewEvents], keep: int) -> Iterator[str]:
         """Worlds that may have too many: looked at now and then, because counting takes time."""

@@ -14,11 +14,21 @@ import psycopg
 
 from sts_emulator.core.postgres_pool import SILENCE, Connection, Pool, Raw, raw_rows, send, unavailable
 from sts_emulator.core.store import UnavailableError
+from sts_emulator.policy.values import dataclass
 
 MOST = 5  # connections that are made at the same time: commits of events, and a look
 
 Outcome = list[Raw] | UnavailableError
 Done = Callable[[Outcome], object]
+
+
+@dataclass(slots=True, eq=False)
+class _Question:
+    statement: bytes
+    values: Sequence[bytes]
+    done: Done
+    is_first: bool = True
+    """Whether it is put for the first time."""
 
 
 class Line:
@@ -30,54 +40,47 @@ class Line:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._threads: ThreadPoolExecutor | None = None
 
-    def ask(self, statement: bytes, values: Sequence[bytes], done: Done, *, again: bool = True) -> None:
+    def ask(self, statement: bytes, values: Sequence[bytes], done: Done) -> None:
         """Have `done` called with the rows of one statement, which is a transaction by itself and may be run twice."""
         loop = asyncio.get_running_loop()
         if loop is not self._loop:  # connections of one that has ended are of no use
             self.close()
             self._loop = loop
+        self._ask(_Question(statement, values, done))
+
+    def _ask(self, question: _Question) -> None:
         if self._idle:
-            self._put(statement, values, done, again, self._idle.pop())
+            self._put(question, self._idle.pop())
             return
         if self._threads is None:
             self._threads = ThreadPoolExecutor(MOST, "line")
-        loop.run_in_executor(self._threads, self._pool.take).add_done_callback(
-            lambda taken: self._taken(statement, values, done, again, taken)
-        )
+        taking = asyncio.get_running_loop().run_in_executor(self._threads, self._pool.take)
+        taking.add_done_callback(partial(self._taken, question))
 
-    def _taken(
-        self, statement: bytes, values: Sequence[bytes], done: Done, again: bool, taken: asyncio.Future[Connection]
-    ) -> None:
+    def _taken(self, question: _Question, taken: asyncio.Future[Connection]) -> None:
         error = taken.exception()
         if error is None:
-            self._put(statement, values, done, again, _Wire(taken.result(), self._lost))
+            self._put(question, _Wire(taken.result(), self._lost))
         else:
-            done(error if isinstance(error, UnavailableError) else UnavailableError(str(error)))
+            question.done(error if isinstance(error, UnavailableError) else UnavailableError(str(error)))
 
-    def _put(self, statement: bytes, values: Sequence[bytes], done: Done, again: bool, wire: _Wire) -> None:
-        wire.ask(statement, values, partial(self._answered, statement, values, done, again, wire))
+    def _put(self, question: _Question, wire: _Wire) -> None:
+        wire.ask(question.statement, question.values, partial(self._answered, question, wire))
 
-    def _answered(
-        self,
-        statement: bytes,
-        values: Sequence[bytes],
-        done: Done,
-        again: bool,
-        wire: _Wire,
-        outcome: list[Raw] | psycopg.Error,
-    ) -> None:
-        """INVARIANT: as in Pool, a connection may have died with all others when the database was started anew."""
+    def _answered(self, question: _Question, wire: _Wire, outcome: list[Raw] | psycopg.Error) -> None:
         if wire.is_open:
             self._idle.append(wire)
         if isinstance(outcome, list):
-            done(outcome)
-        elif again and isinstance(outcome, psycopg.OperationalError) and not wire.is_silent:
-            self._pool.drain()
-            self.ask(statement, values, done, again=False)
+            question.done(outcome)
+        elif question.is_first and isinstance(outcome, psycopg.OperationalError) and not wire.is_silent:
+            self._pool.drain()  # as in Pool: all may have died, when the database was started anew
+            self.close()
+            question.is_first = False
+            self._ask(question)
         else:
             if wire.is_silent:
                 self._pool.note_silence()
-            done(unavailable(outcome))
+            question.done(unavailable(outcome))
 
     def _lost(self, wire: _Wire) -> None:
         if wire in self._idle:
