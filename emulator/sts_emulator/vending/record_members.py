@@ -181,6 +181,8 @@ def _shapes(service: str, name: str) -> tuple[Shape | None, Shape | None]:
 
 def _shown(attempt: Attempt, value: Any, shape: Shape | None) -> Any:
     """A wire value as CloudTrail writes it: names in lower camel, dates in words, secrets left out or hidden."""
+    if type(value) is str or (type(value) is int and shape is not None and shape.type != "timestamp"):
+        return value  # at once: an abstract class is asked slowly
     if isinstance(value, Mapping):
         return _members(attempt, value, shape)
     if isinstance(value, list | tuple):
@@ -200,24 +202,25 @@ def _members(attempt: Attempt, value: Mapping[str, Any], shape: Shape | None) ->
         if inner is not None and inner.sensitive:  # tokens by provider, as in GetId's Logins
             return dict.fromkeys(map(str, value), _HIDDEN)
         return {str(key): _shown(attempt, item, inner) for key, item in value.items()}
-    shown = {}
+    shown, service = {}, attempt.service
     for member, item in value.items():
-        described = shape.members.get(member) if shape is not None else None
-        inner = described.shape if described is not None else None
-        told, is_secret = _told(attempt.service, member)
-        if not (is_secret or (inner is not None and inner.sensitive and member != "SessionToken")):
+        told, is_secret, inner = _told(service, shape, member)
+        if not is_secret:
             shown[told] = item if type(item) is str else _shown(attempt, item, inner)
-        elif attempt.service not in _LEFT_OUT:
+        elif service not in _LEFT_OUT:
             shown[told] = _HIDDEN
     return shown
 
 
 @lru_cache(maxsize=2048)
-def _told(service: str, member: str) -> tuple[str, bool]:
-    """What CloudTrail calls a member, and whether it is a secret."""
+def _told(service: str, shape: Shape | None, member: str) -> tuple[str, bool, Shape | None]:
+    """What CloudTrail calls a member, whether it is a secret, and its shape."""
+    described = shape.members.get(member) if shape is not None else None
+    inner = described.shape if described is not None else None
     name = member[:1].upper() + member[1:]
     is_secret = name in _SECRETS or (name == "SessionToken" and service != "sts")  # others' records: not known, hidden
-    return member[:1].lower() + member[1:], is_secret
+    is_secret |= inner is not None and inner.sensitive and member != "SessionToken"
+    return member[:1].lower() + member[1:], is_secret, inner
 
 
 def _date(attempt: Attempt, value: float | datetime) -> str:
