@@ -8,6 +8,7 @@ import json
 import socket
 import sqlite3
 import struct
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -334,6 +335,28 @@ def test_the_events_of_a_turn_stand_in_one_row_and_are_found_and_streamed_one_by
     assert [event.id for event in reading.newest("lab", 9)] == kept[::-1]
     assert [reading.get("lab", identifier).record()["number"] for identifier in kept] == [0, 1, 3, 4, 5, 7]
     assert reading.get("lab", id_of(1, 6)) is None
+
+
+def test_an_event_that_must_read_of_somebody_does_so_beside_the_loop(postgres):
+    store = open_store(postgres.database())
+    Worlds(store).create("lab").add("role", "1/a", {"n": 7})
+    read_in: list[int] = []
+
+    class Asking(TableEvent):
+        def record(self) -> dict[str, object]:
+            document = store.get("lab", "role", "1/a")
+            read_in.append(threading.get_ident())
+            return {"n": document["n"]}
+
+    async def scene() -> dict[str, object]:
+        log = EventLog(EventTable(store))
+        log.record(Asking("e1", "lab", 1.0, {}, 100))
+        await log.settled()
+        return log.get("lab", "e1").record()
+
+    assert asyncio.run(scene()) == {"n": 7}
+    assert read_in != [threading.get_ident()]
+    assert len(read_in) == 1
 
 
 @pytest.mark.clients

@@ -32,7 +32,8 @@ MOST_DECISIONS = 50
 SIZE = 2_000  # what an event takes beside its request
 
 _SIGN_IN = {"MobileVersion": "No", "MFAUsed": "No"}
-_EVENT, _SHARED = (int(digit * 12, 16) for digit in "f5")
+_DIGITS = "0123456789abcdef"
+_EVENT, _SHARED = (str.maketrans(_DIGITS, "".join(f"{place ^ mask:x}" for place in range(16))) for mask in (15, 5))
 
 
 @dataclass(slots=True, eq=False)
@@ -189,13 +190,10 @@ def _shortened(value: Any) -> Any:
     return value
 
 
-def _relative(identifier: str, mask: int) -> str:
-    """Another id, with bits of the last twelve digits turned over; doing it again leads back."""
+def _relative(identifier: str, others: dict[int, int]) -> str:
+    """Another id, whose last twelve digits stand for others; doing it again leads back."""
     start, dash, digits = identifier.rpartition("-")
-    try:
-        return f"{start}{dash}{int(digits, 16) ^ mask:0{len(digits)}x}"
-    except ValueError:
-        return identifier  # no id: nothing has it
+    return f"{start}{dash}{digits.translate(others)}"
 
 
 def _other_account(ctx: Context) -> str:
