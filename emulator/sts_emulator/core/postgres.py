@@ -16,10 +16,10 @@ from contextlib import AbstractContextManager
 
 import psycopg
 
-from sts_emulator.core import postgres_schema
+from sts_emulator.core import clock, postgres_schema
 from sts_emulator.core.postgres_line import Line, Outcome
 from sts_emulator.core.postgres_news import Known, News
-from sts_emulator.core.postgres_pool import Connection, Pool, Raw, Row, rows_of, unavailable
+from sts_emulator.core.postgres_pool import SILENCE, Connection, Pool, Raw, Row, rows_of, unavailable
 from sts_emulator.core.postgres_reading import APPEND, LAST_CHARACTER, Reading, appended, plain
 from sts_emulator.core.postgres_transaction import PostgresTransaction
 from sts_emulator.core.store import (
@@ -127,16 +127,22 @@ class PostgresStore(Reading):
     def begin(self, world: str) -> PostgresTransaction:
         self._take_turn(world)
         try:
-            connection = self._pool.take()
+            return self._begun(world)
         except BaseException:
             self.end(world)
             raise
+
+    def _begun(self, world: str, *, again: bool = True) -> PostgresTransaction:
+        connection, began = self._pool.take(), clock.monotonic()
         try:
             return self._open(connection, world)
         except psycopg.Error as error:
+            is_dead = connection.closed and clock.monotonic() - began < SILENCE
             self._pool.give(connection)
-            self.end(world)
-            raise unavailable(error) from error
+            if not (is_dead and again):
+                raise unavailable(error) from error
+        self._pool.drain()  # as in Pool: it may have died there, with all others
+        return self._begun(world, again=False)
 
     def _open(self, connection: Connection, world: str) -> PostgresTransaction:
         """In one round trip: begin, wait for other processes, and learn what they wrote until then."""

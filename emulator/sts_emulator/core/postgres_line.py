@@ -73,8 +73,7 @@ class Line:
         if isinstance(outcome, list):
             question.done(outcome)
         elif question.is_first and isinstance(outcome, psycopg.OperationalError) and not wire.is_silent:
-            self._pool.drain()  # as in Pool: all may have died, when the database was started anew
-            self.close()
+            self.close()  # as in Pool: all may have died, when the database was started anew
             question.is_first = False
             self._ask(question)
         else:
@@ -86,6 +85,7 @@ class Line:
         if wire in self._idle:
             self._idle.remove(wire)
         self._pool.give(wire.connection)
+        self._pool.drain()  # the others may have died with it
 
     def close(self) -> None:
         """Close what nobody waits for."""
