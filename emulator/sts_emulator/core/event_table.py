@@ -290,8 +290,9 @@ class EventTable:
             self.settle()
             return
         left = [*chain(*self._underway), *self._turns, Turn(self._pending, self._held)]
-        with suppress(UnavailableError):
-            self._store.append_events(_written(left), KEPT_IN_STATE)
+        if not self._health.reason:  # else nobody was answered, and nobody waits for it
+            with suppress(UnavailableError):
+                self._store.append_events(_written(left), KEPT_IN_STATE)
         self._threads.shutdown(wait=True)
 
 
