@@ -121,11 +121,14 @@ def authorities_read_once() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def patience() -> None:
-    """httpx waits five seconds where nobody says for how long, which a machine that has much to do can miss."""
+    """httpx waits five seconds where nobody says for how long, and our own client thirty: a busy machine can miss both."""
     from httpx import _config
+
+    from sts_emulator.cli.control import Control
 
     usual = _config.DEFAULT_TIMEOUT_CONFIG
     usual.connect = usual.read = usual.write = usual.pool = 120
+    Control.__init__.__kwdefaults__["patience"] = 120
 
 
 @pytest.fixture(scope="session")
