@@ -15,6 +15,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import browsers
 import clusters
@@ -116,6 +117,25 @@ def authorities_read_once() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(default, "create_ssl_context", create_unless_usual)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def classes_of_clients_made_once() -> Iterator[None]:
+    """botocore makes a class, with a method an operation, for each client: half of a client's cost, thousands of times."""
+    from botocore.client import ClientCreator
+
+    create, known = ClientCreator._create_client_class, WeakKeyDictionary()
+
+    def create_once(self: Any, name: str, model: Any) -> type:
+        classes = known.setdefault(self._event_emitter, {})  # by session, whose listeners may add to a class
+        key = name, model.api_version
+        if key not in classes:
+            classes[key] = create(self, name, model)
+        return classes[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ClientCreator, "_create_client_class", create_once)
         yield
 
 
