@@ -41,7 +41,7 @@ def sample(shape: botocore.model.Shape, name: str, *, whole: bool, depth: int = 
         return {f"{{{name}}}": sample(shape.value, "value", whole=whole, depth=depth + 1)}
     if shape.type_name == "string":
         return f"arn:{{{name}}}" if name.lower().endswith(("arn", "arns")) else f"{{{name}}}"
-    return {"boolean": True, "integer": 1, "long": 1}.get(shape.type_name, 1.5)
+    return {"boolean": True, "integer": 1, "long": 1, "blob": "eA=="}.get(shape.type_name, 1.5)
 
 
 def answer(service: str, operation: str, parameters: dict[str, Any]) -> list[str]:
