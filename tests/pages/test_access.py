@@ -202,3 +202,6 @@ def test_a_token_that_can_be_guessed_is_none():
         tokens.settled(Settings(token="secret"))
     assert tokens.settled(Settings()) == ""
     assert tokens.settled(Settings(host="10.0.0.1")) != tokens.settled(Settings(host="10.0.0.1"))
+    for unsendable in ("a-token-of-a-file-that-ends-in-a-line\n", "a token with blanks", "a-token-that-is-not-äscii"):
+        with pytest.raises(ValueError, match="without blanks and ends of lines"):
+            tokens.settled(Settings(token=unsendable))

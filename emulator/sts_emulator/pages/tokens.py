@@ -28,12 +28,14 @@ def settled(settings: Settings) -> str:
     """The token that a server with these settings asks for; "" for none. A made one is another each time.
 
     Raises:
-        ValueError: it can be guessed.
+        ValueError: it can be guessed, or not be sent.
     """
     if settings.token == NO_TOKEN or (not settings.token and is_loopback(settings.host)):
         return ""
     if settings.token and len(settings.token) < LEAST:
         raise ValueError(f"a token has {LEAST} characters at least")
+    if not (settings.token.isascii() and settings.token.isprintable()) or " " in settings.token:
+        raise ValueError("a token is of ASCII without blanks and ends of lines, or no header could hold it")
     return settings.token or secrets.token_hex(24)
 
 
