@@ -94,3 +94,24 @@ def test_who_was_answered_has_lost_nothing_and_nobody_is_left_hanging(serve, fla
         names = {user["UserName"] for page in iam.get_paginator("list_users").paginate() for user in page["Users"]}
         told = {record["requestParameters"]["userName"] for record in kept if record["eventName"] == "CreateUser"}
         assert told <= names, "a write and its event are one"
+
+
+WHO = (
+    b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 43\r\n\r\n"
+    b"Action=GetCallerIdentity&Version=2011-06-15"
+)
+
+
+def test_who_has_connected_before_the_end_is_answered(serve):
+    """Who waited to be accepted was reset."""
+    with serve() as (url, process), contextlib.ExitStack() as open_ones:
+        process.send_signal(signal.SIGSTOP)
+        place = urlsplit(url)
+        clients = []
+        for _ in range(50):
+            clients.append(open_ones.enter_context(socket.create_connection((place.hostname, place.port), timeout=120)))
+            clients[-1].sendall(WHO)
+        process.terminate()
+        process.send_signal(signal.SIGCONT)
+        assert {client.recv(12) for client in clients} == {b"HTTP/1.1 403"}
+        process.wait(timeout=60)

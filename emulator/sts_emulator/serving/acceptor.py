@@ -10,7 +10,7 @@ import signal
 import socket
 import ssl
 from collections.abc import Callable, Iterable, Iterator
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Final, Protocol
 
 from sts_emulator.serving.flow import LAST
@@ -24,6 +24,9 @@ STOPPING: Final = 3
 _BACKLOG: Final = 2_048  # connections that wait to be accepted
 _LOOKED_EVERY: Final = 0.02  # seconds between looks whether all have ended
 _SIGNALS: Final = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGBREAK") if hasattr(signal, name)]
+
+
+_Factory = Callable[[], asyncio.Protocol]
 
 
 class Ending(Protocol):
@@ -60,7 +63,7 @@ class Acceptor:
         self.connections: set[Ending] = set()
         self.tasks: set[asyncio.Task[None]] = set()
         """Those that are waited for when the server ends."""
-        self._servers: list[asyncio.Server] = []
+        self._listening: list[tuple[asyncio.Server, socket.socket, _Factory, ssl.SSLContext | None]] = []
         self._told = asyncio.Event()
         self._is_ending = False
         self.is_forced = False
@@ -99,10 +102,22 @@ class Acceptor:
         tls: ssl.SSLContext | None = None,
     ) -> None:
         """Accept connections on sockets that are bound, by https where there is `tls`. Raises OSError."""
-        loop = asyncio.get_running_loop()
+        loop, factory = asyncio.get_running_loop(), partial(connection, self)
         for opened in sockets:
-            made = await loop.create_server(lambda: connection(self), sock=opened, ssl=tls, backlog=_BACKLOG)
-            self._servers.append(made)
+            made = await loop.create_server(factory, sock=opened, ssl=tls, backlog=_BACKLOG)
+            self._listening.append((made, opened, factory, tls))
+
+    def _last_ones(self) -> list[asyncio.Future[Any]]:
+        """Accept who has connected by now, and stop listening at once: whoever then still waited would be reset."""
+        loop = asyncio.get_running_loop()
+        last: list[asyncio.Future[Any]] = []
+        for server, opened, factory, tls in self._listening:
+            with contextlib.suppress(OSError):  # nobody waits any more
+                for _ in range(_BACKLOG):
+                    accepted, _ = opened.accept()
+                    last.append(asyncio.ensure_future(loop.connect_accepted_socket(factory, accepted, ssl=tls)))
+            server.close()
+        return last
 
     def opened(self, connection: Ending) -> None:
         """A connection has begun; whoever was accepted in the last moment has little time."""
@@ -114,10 +129,11 @@ class Acceptor:
         """Wait for a signal. Then stop accepting, tell the connections, and wait for what is in progress."""
         await self._told.wait()
         self._is_ending = True
-        for server in self._servers:
-            server.close()
+        last = self._last_ones()
         for connection in list(self.connections):
             connection.shutdown()
+        if last:
+            await asyncio.wait(last, timeout=LAST)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(STOPPING):
                 while (self.connections or self.tasks) and not self.is_forced:  # noqa: ASYNC110 - two sets; at the end alone
