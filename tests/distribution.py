@@ -12,7 +12,7 @@ from sts_emulator import shared_server
 # Each file of a room uses a server that takes a second or more to start, and starts once a worker.
 TOGETHER = ("tests/gateway/", "tests/labs/")
 # What takes long to start or to ask; who waits for it leaves room for the others.
-SLOW = {"chromium", "door", "another_door", "moto", "pooler", "postgres", "school", "serve", "state"}
+SLOW = {"another_door", "builder", "chromium", "door", "moto", "pooler", "postgres", "school", "sdk", "serve", "state"}
 
 
 def unit(nodeid: str) -> str:
