@@ -104,6 +104,7 @@ def test_an_answer_to_head_tells_a_length_and_has_no_body(upstream, before_it):
     [
         ("DELETE", b"HTTP/1.1 204 No Content\r\n\r\n"),
         ("DELETE", b"HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n"),
+        ("DELETE", b"HTTP/1.1 204 No Content\r\nContent-Length: 2\r\n\r\nok"),
         ("GET", b'HTTP/1.1 304 Not Modified\r\nETag: "1"\r\n\r\n'),
         ("GET", b'HTTP/1.1 304 Not Modified\r\nETag: "1"\r\nContent-Length: 1000\r\n\r\n'),
     ],
@@ -116,6 +117,26 @@ def test_behind_an_answer_that_has_no_body_comes_the_next_one(upstream, before_i
         list(iter(reader.readline, b"\r\n"))
         connection.sendall(message(signed(before_it, "GET", "/photos/ann/2")))
         assert answer(reader)[2] == b"2"
+
+
+@pytest.mark.parametrize("told", [b"many", b"1\r\nContent-Length: 2", b"9" * 5_000], ids=["many", "two", "long"])
+def test_a_length_that_is_none_is_not_told_on(upstream, before_it, told):
+    upstream.answer = {b"HEAD /photos/ann/1": b"HTTP/1.1 200 OK\r\nContent-Length: %b\r\n\r\n" % told, b"": NOT_FOUND}
+    with connected(before_it) as connection, connection.makefile("rb") as reader:
+        connection.sendall(message(signed(before_it, "HEAD", "/photos/ann/1")))
+        assert reader.readline().split()[1] == b"502"
+        lengths = [line for line in iter(reader.readline, b"\r\n") if line.startswith(b"content-length")]
+        assert len(lengths) == 1
+
+
+def test_calls_that_are_refused_are_answered_in_their_turn(upstream, before_it):
+    """Each of them is answered in the middle of reading it, behind one whose answer is awaited."""
+    upstream.answer = {b"GET /photos/ann/1": written(b"1"), b"": NOT_FOUND}
+    paths = ["/photos/ann/1", *["/photos/bob/1"] * 50, "/photos/ann/1"]
+    with connected(before_it) as connection, connection.makefile("rb") as reader:
+        for path in paths:
+            connection.sendall(message(signed(before_it, "GET", path)))
+        assert [answer(reader)[0] for _ in paths] == [200, *[403] * 50, 200]
 
 
 def test_who_leaves_before_the_answer_harms_nobody(another_door):

@@ -47,7 +47,7 @@ async def start(upstream: Upstream, method: str, head: bytes, body: bytes = b"")
 async def _ask(exchange: Exchange, method: str, head: bytes, body: bytes) -> Exchange:
     exchange.begin(for_head=method == "HEAD")
     if exchange.is_writable:
-        exchange.write(head + body)
+        exchange.write(head + body if body else head)
     else:
         await exchange.send(head + body)
     await exchange.head()

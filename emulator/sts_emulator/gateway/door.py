@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from sts_emulator.core.beside import beside
 from sts_emulator.core.errors import AwsError
-from sts_emulator.core.store import UnavailableError
+from sts_emulator.core.store import NotAtHandError, UnavailableError
 from sts_emulator.core.world import World
 from sts_emulator.gateway import (
     batches,
@@ -153,7 +153,10 @@ class Door:
         if passage.signing_name == S3 and form_upload.is_form(passage):
             await self._pass_form(passage)
             return
-        await passage.read(partial(signer.identify, passage))  # 3
+        try:
+            signer.identify(passage)  # 3
+        except NotAtHandError:
+            await passage.read_beside(partial(signer.identify, passage))
         if passage.signing_name == S3:
             await self._pass_to_s3(passage)
             return

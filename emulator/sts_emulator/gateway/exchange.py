@@ -8,13 +8,13 @@ from typing import Any, Final, cast
 
 import httptools
 
+from sts_emulator.core.notices import Notice
 from sts_emulator.wire import messages
 
 _HIGH: Final = 262_144
 """Bytes of an answer that wait to be read before the upstream has to wait."""
 
 _LOWEST_FINAL: Final = 200
-_NO_BODY: Final = frozenset({204, 304})
 
 Headers = list[tuple[str, str]]
 
@@ -46,7 +46,7 @@ class Exchange(asyncio.Protocol):
         self._is_late = self._is_half_sent = False
         self.is_writable = True
         self._loop = asyncio.get_running_loop()
-        self._waiter: asyncio.Future[None] | None = None  # of whoever waits for any news, and
+        self._news = Notice(self._loop)  # of any kind, for whoever waits for it
         self._since = 0.0  # since when
         self._next_look: asyncio.TimerHandle | None = None
 
@@ -70,7 +70,7 @@ class Exchange(asyncio.Protocol):
         except httptools.HttpParserError as error:
             if not self._is_complete:
                 self._fail(f"sent what is no HTTP ({error})")
-        self._wake()
+        self._news.tell()
 
     def _take_whole(self, data: bytes) -> bool:
         """Take an answer that has come in one piece, and is read without a parser; whether it is one."""
@@ -82,7 +82,7 @@ class Exchange(asyncio.Protocol):
             self._pieces.append(body)
             self._waiting = len(body)
         self.has_answered = self._is_complete = self.is_reusable = True
-        self._wake()
+        self._news.tell()
         return True
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -94,7 +94,7 @@ class Exchange(asyncio.Protocol):
         self.is_writable = True
         if self._next_look is not None:
             self._next_look.cancel()
-        self._wake()
+        self._news.tell()
 
     def pause_writing(self) -> None:
         """The upstream reads more slowly than the caller sends."""
@@ -103,7 +103,7 @@ class Exchange(asyncio.Protocol):
     def resume_writing(self) -> None:
         """It has caught up."""
         self.is_writable = True
-        self._wake()
+        self._news.tell()
 
     # What httptools calls ----------------------------------------------------------------------------------------
 
@@ -126,7 +126,7 @@ class Exchange(asyncio.Protocol):
         if self.status < _LOWEST_FINAL:
             return
         self.has_answered = True
-        if self._is_for_head or self.status in _NO_BODY:
+        if self._is_for_head or self.status in messages.NO_BODY:
             self._end()
 
     def on_body(self, body: bytes) -> None:
@@ -245,22 +245,14 @@ class Exchange(asyncio.Protocol):
         self._since = self._loop.time()
         if self._next_look is None:
             self._next_look = self._loop.call_later(self._patience, self._look)
-        self._waiter = self._loop.create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
+        await self._news
         if self._is_late:
             raise LateError
-
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
 
     def _look(self) -> None:
         """Whether the upstream has been waited for too long: one timer for many waits."""
         self._next_look = None
-        if self._waiter is None:
+        if not self._news.is_awaited:
             return
         left = self._since + self._patience - self._loop.time()
         if left > 0:
@@ -268,7 +260,7 @@ class Exchange(asyncio.Protocol):
             return
         self._is_late = True
         self.abort()
-        self._wake()
+        self._news.tell()
 
     def _end(self) -> None:
         self._is_complete = True
@@ -280,4 +272,4 @@ class Exchange(asyncio.Protocol):
     def _fail(self, why: str) -> None:
         self._broken = why
         self.abort()
-        self._wake()
+        self._news.tell()

@@ -44,9 +44,10 @@ _UNSAFE = re.compile("[\x00-\x1f\x7f]")
 
 def is_form(passage: Passage) -> bool:
     """Whether a request is a form, sent to a bucket."""
-    path = passage.request.raw_path.strip("/")
+    if passage.request.method != "POST":
+        return False
     kind = passage.request.headers.get("content-type", "").lower()
-    return passage.request.method == "POST" and "/" not in path and kind.startswith("multipart/form-data")
+    return "/" not in passage.request.raw_path.strip("/") and kind.startswith("multipart/form-data")
 
 
 def reader(passage: Passage) -> FormReader:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Container
 from contextlib import aclosing
-from functools import partial
+from functools import lru_cache, partial
 from typing import Final
 
 from sts_emulator.core.errors import AwsError
@@ -17,7 +17,9 @@ from sts_emulator.gateway.passage import Passage
 from sts_emulator.gateway.recognition import S3
 from sts_emulator.gateway.uploads import Upload
 from sts_emulator.wire import foreign_parameters, foreign_routing, sigv4_s3
+from sts_emulator.wire.asgi import ANSWER
 from sts_emulator.wire.http import Response
+from sts_emulator.wire.messages import NO_BODY
 
 _LARGEST_READ: Final = 8 << 20
 _KEPT: Final = 65_536
@@ -30,8 +32,10 @@ _DROPPED: Final = frozenset(  # of an answer: what is between two neighbours, or
         *(b"strict-transport-security", b"x-amz-request-id", b"x-amzn-requestid"),
     }
 )
+_WITH_CARE: Final = _DROPPED | {b"location"}
+_REQUEST_IDS: Final = {S3: b"x-amz-request-id"}
 _REQUEST_ID = re.compile(r"(<RequestI[dD]>)[^<]*(</RequestI[dD]>)")
-_NO_BODY: Final = frozenset({204, 304})
+RawHeaders = list[tuple[bytes, bytes]]
 WriteDown = Callable[[], Awaitable[object]]
 _NOTHING_READ: Final = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
 
@@ -140,7 +144,7 @@ async def relay(passage: Passage, exchange: Exchange, write_down: WriteDown) -> 
 
 def _is_short(exchange: Exchange) -> bool:
     length = exchange.length
-    return exchange.status in _NO_BODY or (length is not None and length <= _KEPT)
+    return exchange.status in NO_BODY or (length is not None and length <= _KEPT)
 
 
 def _is_stream(passage: Passage, exchange: Exchange) -> bool:
@@ -163,13 +167,16 @@ async def _relay_whole(passage: Passage, exchange: Exchange, body: bytes, write_
         await _send_on(passage, exchange, body, None, write_down)
         return
     await write_down()  # before its head leaves, which is the whole answer where the body is empty
+    length: int | None = None
     if passage.request.method != "HEAD":
-        if body and _is_text(exchange):
+        if body and _is_text(exchange.header(b"content-type")):
             body = await worked(body, partial(named, passage, body, exchange.status))
-        await _start(passage, exchange, len(body))
-    else:
-        await _start(passage, exchange, None)
-    await passage.send({"type": "http.response.body", "body": body})
+        length = len(body)
+    headers = _headers_of_answer(passage, exchange, length)
+    answer = passage.scope.get(ANSWER) if passage.fault is None else None
+    if answer is None or not answer(exchange.status, headers, body):
+        await passage.send({"type": "http.response.start", "status": exchange.status, "headers": headers})
+        await passage.send({"type": "http.response.body", "body": body})
 
 
 async def _read(exchange: Exchange) -> bytes:
@@ -196,9 +203,9 @@ def named(passage: Passage, body: bytes, status: int) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
-def _is_text(exchange: Exchange) -> bool:
-    kind = exchange.header(b"content-type") or b""
-    return b"xml" in kind or b"json" in kind or b"text" in kind
+@lru_cache(maxsize=256)
+def _is_text(kind: bytes | None) -> bool:
+    return kind is not None and (b"xml" in kind or b"json" in kind or b"text" in kind)
 
 
 async def _relay_stream(passage: Passage, exchange: Exchange, write_down: WriteDown) -> None:
@@ -233,36 +240,36 @@ class HalfError(Exception):
 
 
 async def _start(passage: Passage, exchange: Exchange, length: int | None) -> None:
-    headers = _answer_headers(passage, exchange)
-    if length is not None and exchange.status not in _NO_BODY:
-        headers.append((b"content-length", str(length).encode()))
-    elif passage.request.method == "HEAD":
-        headers += [(name, value) for name, value in exchange.raw_headers if name == b"content-length"]
-    headers.append((b"date", leaving.date(passage)))
+    headers = _headers_of_answer(passage, exchange, length)
     await passage.send({"type": "http.response.start", "status": exchange.status, "headers": headers})
 
 
-def _answer_headers(passage: Passage, exchange: Exchange) -> list[tuple[bytes, bytes]]:
-    kept = [pair for pair in exchange.raw_headers if pair[0] not in _DROPPED]
-    names = [name for name, _ in exchange.raw_headers]
-    if b"location" in names:
-        kept = [(name, _location(passage, value) if name == b"location" else value) for name, value in kept]
-    if b"connection" in names:
-        named_there = _named_by_connection(exchange)
-        kept = [pair for pair in kept if pair[0] not in named_there]
-    name = b"x-amz-request-id" if passage.signing_name == S3 else b"x-amzn-requestid"
-    kept.append((name, passage.ctx.request_id.encode()))
+def _headers_of_answer(passage: Passage, exchange: Exchange, length: int | None) -> RawHeaders:
+    """Those of the upstream that may pass, and the door's own; `length` is that of the body, where it is known."""
+    kept: RawHeaders = []
+    between: list[bytes] = []
+    for pair in exchange.raw_headers:
+        name = pair[0]
+        if name not in _WITH_CARE:
+            kept.append(pair)
+        elif name == b"location":
+            kept.append((name, _location(passage, pair[1])))
+        elif name == b"connection" and pair[1] != b"keep-alive":  # it names others that are between two neighbours
+            between += [part.strip().lower() for part in pair[1].split(b",")]
+    if between:
+        kept = [pair for pair in kept if pair[0] not in between]
+    kept.append((_REQUEST_IDS.get(passage.signing_name, b"x-amzn-requestid"), passage.ctx.request_id.encode()))
+    if length is not None and exchange.status not in NO_BODY:
+        kept.append((b"content-length", b"%d" % length))
+    elif passage.request.method == "HEAD":
+        kept += [pair for pair in exchange.raw_headers if pair[0] == b"content-length"]
+    kept.append((b"date", leaving.date(passage)))
     return kept
 
 
 def _location(passage: Passage, value: bytes) -> bytes:
     place = naming.location(passage.upstream, passage.ctx.base_url, value.decode("latin-1"))
     return place.encode("latin-1")
-
-
-def _named_by_connection(exchange: Exchange) -> list[bytes]:
-    named_there = [value for name, value in exchange.raw_headers if name == b"connection"]
-    return [part.strip().lower() for value in named_there for part in value.split(b",")]
 
 
 async def send_response(passage: Passage, response: Response) -> None:

@@ -8,6 +8,7 @@ find what has the same name here. AWS refuses both.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import cache
 from typing import Final
 
@@ -24,18 +25,24 @@ _WITH_SLASHES: Final = frozenset(
 """Placeholders of names that may have slashes; of topics, because endpoints of applications are published to, too."""
 
 _PLACEHOLDER: Final = re.compile(r"\$\{(\w+)\}")
-_WITHOUT_ARNS: Final = ("s3", "ec2")  # their calls give names and ids, and keys of S3 may hold anything
+_WITHOUT_ARNS: Final = frozenset({"s3", "ec2"})  # their calls give names and ids, and keys of S3 may hold anything
 _ANY: Final = "*"
 
 
-def check(service: str, resource: str, region: str) -> None:
-    """Refuse an ARN that no resource of the service has. `service` is botocore's name of it.
+def check(service: str, resources: Iterable[str], region: str) -> None:
+    """Refuse ARNs that no resource of the service has. `service` is botocore's name of it.
 
     Raises:
         AwsError: `InvalidRequest`.
     """
+    if service not in _WITHOUT_ARNS:
+        for resource in resources:
+            _check(service, resource, region)
+
+
+def _check(service: str, resource: str, region: str) -> None:
     arn = parse_arn(resource)
-    if arn is None or arn.service != known_actions.PREFIXES.get(service) or arn.service in _WITHOUT_ARNS:
+    if arn is None or arn.service != known_actions.PREFIXES.get(service):
         return
     if arn.region not in ("", _ANY, region):
         raise _refused(resource, f"is of another Region than {region}, which was asked")

@@ -47,6 +47,10 @@ class Overlay:
     whole_arns: tuple[str, ...] = ("ResourceArn", "ResourceARN", "resourceArn", "resourceARN")
     _keys_of: dict[str, dict[str, str]] = field(default_factory=dict, init=False, repr=False)
 
+    def has_besides(self, operation: str) -> bool:
+        """Whether a call may need more than its actions: see `Question.besides`."""
+        return self.besides is not None or operation in self.tags_with or operation in self.passes
+
     def keys_of(self, action: Action) -> Mapping[str, str]:
         """A parameter's path by each condition key that an action has."""
         if action.name not in self._keys_of:
@@ -104,11 +108,11 @@ class Question:
     def _members(self, kind: str) -> Mapping[str, str]:
         return {name.removeprefix(f"{kind}."): path for name, path in self.overlay.members.items()}
 
-    def besides(self, needs: Iterable[Need]) -> Iterable[Need]:
+    def besides(self, needs: list[Need]) -> Iterable[Need]:
         """What the call needs in addition: to tag what it makes, and to pass a role on."""
         operation = self.call.operation
         if operation in self.overlay.tags_with and read.tags(self.call.parameters):
-            for need in [*needs][:1]:
+            for need in needs[:1]:
                 yield self.need(self.overlay.tags_with[operation], need.resource)
         path, service = self.overlay.passes.get(operation, ("", ""))
         for role in dict.fromkeys(read.at(self.call.parameters, path) if path else ()):

@@ -21,6 +21,10 @@ def at(parameters: Any, paths: str) -> tuple[str, ...]:
 
 def first(parameters: Any, path: str) -> str:
     """The first of the scalars at a path, or an empty text."""
+    if isinstance(parameters, dict) and path.isidentifier():  # nearly always
+        value = parameters.get(path)
+        if value is None or isinstance(value, str):
+            return value or ""
     values = at(parameters, path)
     return values[0] if values else ""
 

@@ -59,11 +59,15 @@ class Passage:
 
     async def read(self, step: Callable[[], Value]) -> Value:
         """What a step that reads the world comes to: by what is at hand, else beside others, who need not wait."""
-        world, server = self.ctx.world, self.ctx.server
         try:
             return step()
         except NotAtHandError:
-            world.take_time(server.worlds.store)
+            return await self.read_beside(step)
+
+    async def read_beside(self, step: Callable[[], Value]) -> Value:
+        """Likewise of a step that has been tried in vain: each call has two that are tried without awaiting this."""
+        world, server = self.ctx.world, self.ctx.server
+        world.take_time(server.worlds.store)
         try:
             return await server.run(step)
         finally:

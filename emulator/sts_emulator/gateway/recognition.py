@@ -31,6 +31,9 @@ _BUCKET = re.compile(r"[A-Za-z0-9._-]{3,255}")
 _UPSTREAMS_OWN: Final = frozenset({"moto-api", "_localstack", "_aws", "minio"})
 """Where other emulators are run from: no buckets, whoever asks."""
 
+_PLAIN_PATH = re.compile(r"/([A-Za-z0-9][A-Za-z0-9._-]{2,254})(?:/[A-Za-z0-9_=~-][A-Za-z0-9._=~-]*)*", re.ASCII)
+"""A bucket and a key in which nothing is escaped and no part begins with a dot, as most are."""
+
 _STEP = re.compile(r"(?:^|[/\\])\.\.?(?:[/\\]|\Z)|[\x00-\x1f]")
 _BAD_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})|%00")
 _ANONYMOUS_METHODS: Final = frozenset({"GET", "HEAD", "PUT", "POST", "DELETE", "OPTIONS"})
@@ -109,6 +112,9 @@ def in_path_style(request: Request) -> str:
     """
     bucket = bucket_in_host(request.headers)
     path = f"/{bucket}{request.raw_path}" if bucket else request.raw_path
+    plain = _PLAIN_PATH.fullmatch(path)
+    if plain is not None and plain[1] not in _UPSTREAMS_OWN and "%" not in request.query:
+        return path
     if _BAD_ESCAPE.search(path) or not path.startswith("/") or not (is_text(path) and is_text(request.query)):
         raise AwsError("InvalidURI", "Couldn't parse the specified URI.", status=400)
     decoded = http.unquote(path)

@@ -12,7 +12,6 @@ from urllib.parse import quote
 from sts_emulator.core import clock
 from sts_emulator.gateway.upstreams import Upstream
 from sts_emulator.wire import http, sigv4, sigv4_s3, timestamps
-from sts_emulator.wire.http import Request
 from sts_emulator.wire.sigv4 import HMAC, Signed
 
 ACCOUNT: Final = "x-moto-account-id"
@@ -42,12 +41,24 @@ def passing(headers: Mapping[str, str]) -> dict[str, str]:
 
     INVARIANT: what says who calls, how long the body is, or how the connection is to be handled never passes.
     """
-    return {name: value for name, value in headers.items() if _may_pass(name) and not _UNSAFE_VALUE.search(value)}
+    kept = {name: headers[name] for name in _passing_names(tuple(headers))}
+    if "".join(kept.values()).isprintable():  # as nearly always
+        return kept
+    return {name: value for name, value in kept.items() if not _UNSAFE_VALUE.search(value)}
 
 
-@lru_cache(maxsize=1024)
-def _may_pass(name: str) -> bool:
-    return (name in _PASSING or _PASSING_NAME.fullmatch(name) is not None) and name not in _OUR_OWN
+@lru_cache(maxsize=128)  # what one client sends has the same names again and again
+def _passing_names(names: tuple[str, ...]) -> list[str]:
+    return [
+        name
+        for name in names
+        if (name in _PASSING or _PASSING_NAME.fullmatch(name) is not None) and name not in _OUR_OWN
+    ]
+
+
+@lru_cache(maxsize=128)
+def _signed_names(names: tuple[str, ...]) -> list[str]:
+    return sorted(name for name in names if name not in _UNSIGNED)
 
 
 def query_of(query: str, known: Container[str] | None = None) -> str:
@@ -98,22 +109,35 @@ def head(
     date = _basic(int(clock.real()))
     sent = {"host": upstream.authority, **headers, "x-amz-date": date, "x-amz-content-sha256": payload}
     whole = upstream.prefix + path
-    request = Request(method, whole, whole, query, sent)
-    day, names = date[:8], sorted(sent.keys() - _UNSIGNED)
-    credential = f"{key_id}/{day}/{region}/{service}/{_TERMINATOR}"
-    signed = Signed(HMAC, credential, key_id, day, region, service, _TERMINATOR, names, "", date, 0, "", False)  # noqa: FBT003 - by place: by name it costs twice as much
-    uri = sigv4_s3.canonical_path(whole) if service == "s3" else whole if whole == "/" else sigv4.canonical_path(whole)
-    text = sigv4.digested(signed, sigv4.canonical(request, signed, uri, payload))
-    signature = sigv4.signature_of(signed, secret, text)
+    names = _signed_names(tuple(sent))
+    signing, signed_names = _signing(key_id, date[:8], region, service), ";".join(names)
+    lines = "".join([f"{name}:{' '.join(sent[name].split())}\n" for name in names])
+    asked = f"{_canonical_path(whole, service)}\n{sigv4.canonical_query(query) if query else ''}"
+    canonical = f"{method}\n{asked}\n{lines}\n{signed_names}\n{payload}"
+    text = f"{HMAC}\n{date}\n{signing.scope}\n{hashlib.sha256(canonical.encode('latin-1', 'replace')).hexdigest()}"
+    signature = sigv4.signature_of(signing, secret, text)
     sent["authorization"] = (
-        f"{HMAC} Credential={signed.credential}, SignedHeaders={';'.join(names)}, Signature={signature}"
+        f"{HMAC} Credential={signing.credential}, SignedHeaders={signed_names}, Signature={signature}"
     )
     sent[ACCOUNT] = caller
     if length is not None:
         sent["content-length"] = str(length)
-    lines = [f"{name}: {value}\r\n" for name, value in sent.items()]
+    told = "".join([f"{name}: {value}\r\n" for name, value in sent.items()])
     target = f"{whole}?{query}" if query else whole
-    return f"{method} {target} HTTP/1.1\r\n{''.join(lines)}\r\n".encode("latin-1", "replace")
+    return f"{method} {target} HTTP/1.1\r\n{told}\r\n".encode("latin-1", "replace")
+
+
+@lru_cache(maxsize=1024)
+def _signing(key_id: str, day: str, region: str, service: str) -> Signed:
+    """What signatures of a key say of themselves all day."""
+    credential = f"{key_id}/{day}/{region}/{service}/{_TERMINATOR}"
+    return Signed(HMAC, credential, key_id, day, region, service, _TERMINATOR, [], "", "", 0, "", presigned=False)
+
+
+def _canonical_path(path: str, service: str) -> str:
+    if service == "s3":
+        return sigv4_s3.canonical_path(path)
+    return path if path == "/" else sigv4.canonical_path(path)
 
 
 @lru_cache(maxsize=8)

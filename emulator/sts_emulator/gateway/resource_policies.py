@@ -38,6 +38,7 @@ _CHANGING: Final = {
     | {"PutResourcePolicy", "DeleteResourcePolicy"},
 }
 
+_BUCKETS: Final = "arn:aws:s3:::"
 STRANGER: Final = "000000000000"
 """The owner of a bucket that is in the list of no account of the world."""
 
@@ -77,6 +78,15 @@ class ResourcePolicies:
         owner = arn.account or account
         place = Place(upstream, upstream.account or owner, arn.region or region, accounts)
         return await read(self, place, arn.resource, owner)
+
+    def at_hand(self, resource: str, account: str) -> Guarded | None:
+        """Likewise what is remembered of a bucket, or of what is in one; None where it has to be asked for."""
+        upstream = self._upstreams.of("s3")
+        if upstream is None or not resource.startswith(_BUCKETS):
+            return None
+        name = resource[len(_BUCKETS) :].partition("/")[0]
+        known = self._known.get(("s3", "bucket", name, upstream.account or account))
+        return known[1] if known is not None and known[0] > clock.monotonic() else None
 
     def place(self, service: str, account: str, region: str) -> Place | None:
         """Where to ask about a resource of an account; None where nobody serves its service."""

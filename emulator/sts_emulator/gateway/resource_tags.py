@@ -33,10 +33,10 @@ async def keys(
     need: Need,
     owner: str,
     region: str,
-    policies: Iterable[Document],
+    wanted: frozenset[str],
     read_before: dict[str, Tags],
 ) -> Keys:
-    """The condition keys of a resource's tags, where a policy asks for them and the action has them.
+    """The condition keys of a resource's tags, where the action has them; `wanted` are their kinds.
 
     `read_before` has the tags of buckets that were read for the same call.
 
@@ -45,9 +45,6 @@ async def keys(
         LateError: it does not answer in time.
         BrokenError: it does not answer.
     """
-    wanted = frozenset[str]().union(*(_asked_for(document.text) for document in policies))
-    if not wanted:
-        return {}
     prefix, _, name = need.action.partition(":")
     arn = parse_arn(need.resource)
     place = known.place(prefix, owner, (arn and arn.region) or region)
@@ -66,6 +63,15 @@ async def keys(
             read_before[bucket] = await _of_bucket(place, bucket)
         told |= _told(of_bucket, read_before[bucket])
     return told
+
+
+def wanted(policies: Iterable[Document]) -> frozenset[str]:
+    """The kinds of tags that policies ask for."""
+    kinds = frozenset[str]()
+    for document in policies:
+        if asked := _asked_for(document.text):
+            kinds |= asked
+    return kinds
 
 
 def _told(families: Iterable[str], tags: Tags) -> dict[str, tuple[str, ...]]:

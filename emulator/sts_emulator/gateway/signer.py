@@ -27,7 +27,7 @@ def identify(passage: Passage) -> None:
         AwsError: in the words that services other than S3 use.
     """
     ctx, request = passage.ctx, passage.request
-    if _OLDER.search(request.query) or request.headers.get("authorization", "").startswith("AWS "):
+    if (request.query and _OLDER.search(request.query)) or request.headers.get("authorization", "").startswith("AWS "):
         raise AwsError(
             "InvalidRequest",
             "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.",

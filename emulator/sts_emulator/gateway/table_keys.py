@@ -58,8 +58,6 @@ def _hash(schema: Any) -> str:
 
 async def required(passage: Passage, known: ResourcePolicies, call: Call) -> tuple[Need, ...]:
     """What the map says that a call needs, once it knows what only the upstream does. Raises Unmapped."""
-    if call.service != "dynamodb" and not large_bodies.is_large(passage.request.body):
-        return actions.required(call)
     body, keys = passage.request.body, TableKeys()
     ask = partial(actions.required, call, keys)
     needs = await large_bodies.worked(body, ask)

@@ -30,12 +30,8 @@ class Upstream:
     secret: str
     account: str  # whom all calls are made as, where the upstream knows but one account
     patience: float
+    authority: str  # what stands in its Host header
     _idle: list[Exchange] = field(default_factory=list)
-
-    @property
-    def authority(self) -> str:
-        """What stands in its Host header."""
-        return self.origin.partition("//")[2]
 
     def credentials(self, account: str) -> tuple[str, str]:
         """The access key and secret that sign for a caller: moto and its like take the key for the account's id."""
@@ -55,6 +51,10 @@ class Upstream:
 
     async def connect(self) -> Exchange:
         """A new connection. Raises LateError and BrokenError."""
+        # In a task of its own: a call may have none (serving.direct), and a time limit needs one.
+        return await asyncio.get_running_loop().create_task(self._connected())
+
+    async def _connected(self) -> Exchange:
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(self.patience):
@@ -129,8 +129,9 @@ def _upstream(url: str, account: str, patience: float) -> Upstream:
         raise ValueError(f"`{url}`: an upstream is a URL such as http://127.0.0.1:5000, or SERVICE=URL")
     if bool(parts.username) is not bool(parts.password):
         raise ValueError(f"`{parts.hostname}`: of its access key and secret the upstream's URL names but one")
+    authority = parts.netloc.rpartition("@")[2]
     return Upstream(
-        origin=f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}",
+        origin=f"{parts.scheme}://{authority}",
         host=parts.hostname,
         port=port,
         prefix=parts.path.rstrip("/"),
@@ -138,4 +139,5 @@ def _upstream(url: str, account: str, patience: float) -> Upstream:
         secret=unquote(parts.password or ""),
         account=account,
         patience=patience,
+        authority=authority,
     )

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import logging
 from asyncio import sleep
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
-from itertools import chain
 from typing import Final
 
 from sts_emulator.accounts import documents, organizations
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.names import is_account_id
+from sts_emulator.core.store import NotAtHandError
 from sts_emulator.core.world import World
-from sts_emulator.gateway import given_arns, key_aliases, passed_roles, resource_tags, s3_conditions
+from sts_emulator.gateway import given_arns, key_aliases, passed_roles, resource_tags, s3_conditions, table_keys
+from sts_emulator.gateway import map as actions
 from sts_emulator.gateway.call import Need
+from sts_emulator.gateway.large_bodies import is_large
 from sts_emulator.gateway.map import Unmapped
 from sts_emulator.gateway.passage import Passage
 from sts_emulator.gateway.resource_policies import NOBODYS, Guarded, ResourcePolicies
-from sts_emulator.gateway.table_keys import required
 from sts_emulator.policy.arns import parse_arn
 from sts_emulator.policy.deciding.document import Document
 from sts_emulator.policy.deciding.engine import Decision, PolicySet, Principal
@@ -43,7 +44,10 @@ async def needs_of(passage: Passage, known: ResourcePolicies) -> tuple[Need, ...
     call = passage.as_call()
     every = passage.ctx.server.settings.dependent_permissions
     try:
-        needs = await required(passage, known, call)
+        if call.service == "dynamodb" or is_large(passage.request.body):
+            needs = await table_keys.required(passage, known, call)
+        else:
+            needs = actions.required(call)
     except Unmapped:
         named = f"{call.service}:{call.operation}"
         passage.ctx.evidence["unmapped"] = named
@@ -59,8 +63,7 @@ async def needs_of(passage: Passage, known: ResourcePolicies) -> tuple[Need, ...
         needs = await name(passage, known, call, needs)
     if every:
         needs = await key_aliases.named(passage, known, call, needs)
-    for need in needs:
-        given_arns.check(call.service, need.resource, call.region)
+    given_arns.check(call.service, [need.resource for need in needs], call.region)
     return tuple([need for need in needs if not need.optional or (every and _is_named(need))])
 
 
@@ -89,30 +92,43 @@ def _stranger(passage: Passage, needs: Sequence[Need]) -> str:
 
     The upstream has to be asked as that account: it would find a thing of the same name among the caller's own.
     """
-    arns = [parse_arn(need.resource) for need in needs]
-    owners = {arn.account for arn in arns if arn is not None and arn.service == passage.signing_name}
+    name = passage.signing_name
+    owners = {arn.account for need in needs if (arn := parse_arn(need.resource)) is not None and arn.service == name}
     owner = owners.pop() if len(owners) == 1 else ""
     return owner if is_account_id(owner) and owner != passage.account else ""
 
 
 async def decide(passage: Passage, known: ResourcePolicies, need: Need) -> tuple[Decision, Guarded]:
     """One question to the engine, and what the resource said for itself."""
-    ctx, caller = passage.ctx, passage.ctx.caller
-    guarded = await guarded_by(passage, known, need.resource)
+    guarded = known.at_hand(need.resource, passage.account) or await guarded_by(passage, known, need.resource)
     owner = guarded.owner or passage.account
-    keys_of_call, rcps, policies = await passage.read(partial(_told_here, passage, need, guarded, owner))
-    keys = {**need.keys, **keys_of_call}
-    if policies:
-        keys.update(await resource_tags.keys(known, need, owner, ctx.region, policies, passage.bucket_tags))
+    try:
+        decision = _asked(passage, need, guarded, owner)
+    except NotAtHandError:
+        decision = await passage.read_beside(partial(_asked, passage, need, guarded, owner))
+    if isinstance(decision, frozenset):
+        tags = await resource_tags.keys(known, need, owner, passage.ctx.region, decision, passage.bucket_tags)
+        decision = await passage.read(partial(_asked, passage, need, guarded, owner, tags))
+    assert isinstance(decision, Decision), "the tags are told"
+    return decision, guarded
+
+
+def _asked(
+    passage: Passage, need: Need, guarded: Guarded, owner: str, tags: Keys | None = None
+) -> Decision | frozenset[str]:
+    """The engine's answer; but the kinds of tags of which the policies ask, where `tags` does not tell them yet."""
+    ctx, caller = passage.ctx, passage.ctx.caller
+    rcps = _control(passage, need, owner)
+    if tags is None:
+        wanted = resource_tags.wanted(_in_play(passage, guarded, rcps))
+        if wanted:
+            return wanted
+    keys = {**need.keys, **_keys_of_call(passage, owner), **(tags or {})}
     if caller is None:
         side = PolicySet(trust=guarded.policy or NOBODYS, rcps=rcps, resource_account=owner)
-        asked = partial(consult_unsigned, ctx, _ANONYMOUS, need.action, need.resource, keys, side)
-    else:
-        policy = guarded.policy or (NOBODYS if owner != caller.account else None)
-        asked = partial(
-            consult, ctx, caller, need.action, need.resource, keys, trust=policy, rcps=rcps, resource_account=owner
-        )
-    return await passage.read(asked), guarded
+        return consult_unsigned(ctx, _ANONYMOUS, need.action, need.resource, keys, side)
+    policy = guarded.policy or (NOBODYS if owner != caller.account else None)
+    return consult(ctx, caller, need.action, need.resource, keys, trust=policy, rcps=rcps, resource_account=owner)
 
 
 async def guarded_by(passage: Passage, known: ResourcePolicies, resource: str) -> Guarded:
@@ -125,28 +141,22 @@ def _accounts(world: World) -> list[str]:
     return world.memo("accounts", lambda: [account["id"] for account in world.page(documents.ACCOUNT)])
 
 
-def _told_here(
-    passage: Passage, need: Need, guarded: Guarded, owner: str
-) -> tuple[Keys, organizations.Levels, list[Document]]:
-    """What this emulator knows of a need: condition keys, resource control policies, and all policies."""
-    rcps = _control(passage, need, owner)
-    return _keys_of_call(passage, owner), rcps, list(_in_play(passage, guarded, rcps))
-
-
-def _in_play(passage: Passage, guarded: Guarded, rcps: organizations.Levels) -> Iterator[Document]:
+def _in_play(passage: Passage, guarded: Guarded, rcps: organizations.Levels) -> list[Document]:
     """Every policy that has a say in whether a call passes."""
     caller = passage.ctx.caller
-    if guarded.policy is not None:
-        yield guarded.policy
-    yield from chain.from_iterable(rcps)
+    documents = [guarded.policy] if guarded.policy is not None else []
+    for level in rcps:
+        documents += level
     if caller is None:
-        return
-    yield from caller.identity
-    yield from caller.session_policies or ()
-    yield from caller.scopes
+        return documents
+    documents += caller.identity
+    documents += caller.session_policies or ()
+    documents += caller.scopes
     if caller.boundary is not None:
-        yield caller.boundary
-    yield from chain.from_iterable(organizations.service_control(passage.ctx.world, caller.account))
+        documents.append(caller.boundary)
+    for level in organizations.service_control(passage.ctx.world, caller.account):
+        documents += level
+    return documents
 
 
 def _control(passage: Passage, need: Need, owner: str) -> organizations.Levels:

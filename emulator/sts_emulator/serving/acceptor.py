@@ -9,7 +9,7 @@ import os
 import signal
 import socket
 import ssl
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import cached_property, partial
 from typing import Any, Final, Protocol
 
@@ -61,8 +61,8 @@ class Acceptor:
     def __init__(self, app: App) -> None:
         self._app = app
         self.connections: set[Ending] = set()
-        self.tasks: set[asyncio.Task[None]] = set()
-        """Those that are waited for when the server ends."""
+        self.tasks: set[Any] = set()
+        """What is waited for when the server ends, and cancelled at last: tasks, and what has none (serving.direct)."""
         self._listening: list[tuple[asyncio.Server, socket.socket, _Factory, ssl.SSLContext | None]] = []
         self._told = asyncio.Event()
         self._is_ending = False
@@ -134,12 +134,16 @@ class Acceptor:
             connection.shutdown()
         if last:
             await asyncio.wait(last, timeout=LAST)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(STOPPING):
-                while (self.connections or self.tasks) and not self.is_forced:  # noqa: ASYNC110 - two sets; at the end alone
-                    await asyncio.sleep(_LOOKED_EVERY)
+        await self._wait(STOPPING, self.connections, self.tasks)
         if self.tasks and not self.is_forced:
             log.error("%d calls took longer than %d seconds: they are cut off", len(self.tasks), STOPPING)
-            for task in self.tasks:
+            for task in list(self.tasks):
                 task.cancel()
-            await asyncio.wait(self.tasks, timeout=LAST)  # they say so to their clients
+            await self._wait(LAST, self.tasks)  # they say so to their clients
+
+    async def _wait(self, seconds: float, *those: Collection[Any]) -> None:
+        """Until nothing of those is left, or the time is over."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while any(those) and not self.is_forced:  # noqa: ASYNC110 - sets; at the end alone
+                    await asyncio.sleep(_LOOKED_EVERY)

@@ -46,8 +46,8 @@ class CallConnection(asyncio.Protocol):
 
     What an SDK sends is one small request at a time, and ASGI (a scope, a task, events for the body and for both halves
     of the answer) costs more than reading it. What the shortcut does not take is uvicorn's, from its first byte, on the
-    same transport; it is loaded with the first of that. What passes by the door is answered piece by piece, so that it
-    is given a task of its own, but no more of that (Direct).
+    same transport; it is loaded with the first of that. What passes by the door is answered piece by piece, but with no
+    more of that than it needs (Direct).
 
     No answer leaves before the event of its call is durable. With a database elsewhere no call is answered before
     `looks` has told what other replicas wrote.

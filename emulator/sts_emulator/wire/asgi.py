@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 Scope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+ANSWER: Final = "emulator.answer"
+"""In a scope: what sends an answer whole, and so without the two messages that ASGI makes of it; see serving.direct."""
 
 
 async def read_body(receive: Receive, limit: int) -> bytes | None:

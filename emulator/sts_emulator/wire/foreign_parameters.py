@@ -44,7 +44,16 @@ def read(meant: Meant, request: Request) -> dict[str, Any]:
         content: dict[str, Any] = _renamed(decoded, shape, 0)
         foreign_types.require(meant, content, shape)
         return content
-    return _located(meant, request, shape) | _payload(meant, request, shape)
+    located = _located(meant, request, shape)
+    if not request.body and not _has_body(shape):
+        return located
+    return located | _payload(meant, request, shape)
+
+
+@lru_cache(maxsize=4_096)
+def _has_body(shape: Shape) -> bool:
+    """Whether a call may tell anything in its body."""
+    return not all(member.location for member in shape.members.values())
 
 
 def is_streamed(meant: Meant) -> bool:
@@ -108,7 +117,9 @@ def _located(meant: Meant, request: Request, shape: Shape) -> dict[str, Any]:
     places = _places(meant, shape)
     labels = foreign_routing.route(meant.operation).labels(request.raw_path).items()
     in_path, in_headers = places["uri"], places["header"]
-    members: dict[str, Any] = {in_path[name].name: http.unquote(value) for name, value in labels if name in in_path}
+    members: dict[str, Any] = {
+        in_path[name].name: http.unquote(value) if "%" in value else value for name, value in labels if name in in_path
+    }
     if request.query:
         given: dict[str, list[str]] = {}
         for name, value in http.pairs(request.query):

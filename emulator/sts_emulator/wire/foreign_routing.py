@@ -7,8 +7,8 @@ request that could be read in two ways is refused.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from functools import cache, lru_cache
+from collections.abc import Iterable, Iterator
+from functools import cache, cached_property, lru_cache
 from typing import Final
 
 from sts_emulator.core.errors import AwsError
@@ -44,8 +44,8 @@ def match(signing_name: str, request: Request) -> Meant:
     Raises:
         AwsError: `UnknownOperationException`, or `InvalidRequest` for a request that can be read in two ways.
     """
-    for service in _candidates(signing_name, request):
-        meant = _match(service, request)
+    for name in _candidates(signing_name, request):
+        meant = _match(models.foreign(name), request)
         if meant is not None:
             return meant
     raise _unknown(signing_name, request)
@@ -53,7 +53,7 @@ def match(signing_name: str, request: Request) -> Meant:
 
 def service_of(signing_name: str, request: Request) -> Service | None:
     """The service itself, for errors before its operation is known."""
-    return next(_candidates(signing_name, request), None)
+    return next(map(models.foreign, _candidates(signing_name, request)), None)
 
 
 def _unknown(signing_name: str, request: Request) -> AwsError:
@@ -67,27 +67,30 @@ def _unknown(signing_name: str, request: Request) -> AwsError:
     return AwsError("UnknownOperationException", told, status=status)
 
 
-def _candidates(signing_name: str, request: Request) -> Iterator[Service]:
+def _candidates(signing_name: str, request: Request) -> Iterable[str]:
+    """The names of the services that may be meant."""
+    if signing_name == "s3":
+        return ("s3control",) if request.raw_path.startswith(_CONTROL_PATH) else ("s3",)
+    return _signing(signing_name)
+
+
+def _signing(name: str) -> Iterator[str]:
     """The service that is called as it signs first: the others are rarely meant, and looking for them takes long."""
-    if signing_name == "s3" and request.raw_path.startswith(_CONTROL_PATH):
-        yield models.foreign("s3control")
-        return
     try:
-        service = models.foreign(signing_name)
+        models.foreign(name)
     except KeyError:
         pass
     else:
-        yield service
-    for name in models.signed_as(signing_name):
-        if name != signing_name:
-            yield models.foreign(name)
+        yield name
+    for other in models.signed_as(name):
+        if other != name:
+            yield other
 
 
 def _match(service: Service, request: Request) -> Meant | None:
     target = request.headers.get("x-amz-target", "")
-    is_form = request.headers.get("content-type", "").lstrip().lower().startswith(_FORM)
     if target:
-        if is_form:
+        if _is_form(request):
             raise _in_doubt("X-Amz-Target and a form")
         prefix, _, action = target.rpartition(".")
         is_here = prefix == service.target_prefix and _is_posted_to(service, request.raw_path)
@@ -96,9 +99,13 @@ def _match(service: Service, request: Request) -> Meant | None:
         return _match_rpc(service, request)
     if service.protocol not in _NAMING:
         return _match_path(service, request)
-    if is_form or "Action=" in request.query:
+    if _is_form(request) or "Action=" in request.query:
         return _match_action(service, request) if _is_posted_to(service, request.raw_path) else None
     return None
+
+
+def _is_form(request: Request) -> bool:
+    return request.headers.get("content-type", "").lstrip().lower().startswith(_FORM)
 
 
 def _is_posted_to(service: Service, path: str) -> bool:
@@ -131,16 +138,18 @@ def _match_rpc(service: Service, request: Request) -> Meant | None:
 
 
 def _match_path(service: Service, request: Request) -> Meant | None:
-    names = frozenset([name for name, _ in http.pairs(request.query)])
-    candidates = _candidate_routes if len(names) < _MANY_NAMES else _candidate_routes.__wrapped__
-    for best in candidates(service.name, request.method, names):
-        if best.matches(request.raw_path, request.headers):
-            break
-    else:
+    names = frozenset([name for name, _ in http.pairs(request.query)] if request.query else ())
+    present = _needed_headers(service.name).intersection(request.headers)
+    leading = _candidates_for if len(names) < _MANY_NAMES else _candidates_for.__wrapped__
+    paths, routes = leading(service.name, request.method, names, present)
+    way = paths.fullmatch(request.raw_path)
+    if way is None:
         return None
+    assert way.lastindex is not None, "each alternative is a group"
+    best = routes[way.lastindex - 1]
     if names and (strays := (names & _subresources(service.name)) - best.names):
         raise _in_doubt(f"`{min(strays)}`, which {best.operation} does not have")
-    return Meant(service, service.operations[best.operation], service.protocol)
+    return best.meant
 
 
 def _in_doubt(what: str) -> AwsError:
@@ -154,44 +163,42 @@ class Route:
         path, _, query = uri.partition("?")
         self.operation = operation
         self.method = method
-        self._path = re.compile("".join(_pattern(path)) + "/?")
+        self._service = service
+        self.path = "".join(_pattern(path, "(?:"))
+        self._path = re.compile("".join(_pattern(path, "(")))
         literals = [pair.partition("=")[0] for pair in query.split("&")] if query else []
         members = described.members if (described := service.operations[operation].input) else {}
         required = described.required if described else frozenset()
         asked = [member for member in members.values() if member.location == "querystring"]
         self.names = {*literals, *(member.location_name for member in asked)}
         self.needed = frozenset([*literals, *(member.location_name for member in asked if member.name in required)])
-        self._headers = {
+        self.headers = frozenset(
             member.location_name.lower()
             for member in members.values()
             if member.location == "header" and member.name in required
-        }
-        self._plain = {_group(label[1]): label[1] for label in _LABEL.finditer(path)}
-        labels = path.count("{")
-        self.weight = (-labels, len(self.needed) + len(self._headers), len(path))
+        )
+        self._labels = [label[1] for label in _LABEL.finditer(path)]
+        self.weight = (-len(self._labels), len(self.needed) + len(self.headers), len(path))
 
-    def matches(self, path: str, headers: Mapping[str, str]) -> bool:
-        """Whether a request, whose query has what is needed, has all else that the operation cannot be without."""
-        return self._headers.issubset(headers) and self._path.fullmatch(path) is not None
+    @cached_property
+    def meant(self) -> Meant:
+        """What a request means that is routed here."""
+        return Meant(self._service, self._service.operations[self.operation], self._service.protocol)
 
     def labels(self, path: str) -> dict[str, str]:
         """What stands at the labels of the path, still escaped."""
         match = self._path.fullmatch(path)
-        return {} if match is None else {self._plain[name]: value for name, value in match.groupdict().items()}
+        return {} if match is None else dict(zip(self._labels, match.groups(), strict=True))
 
 
-def _pattern(path: str) -> Iterator[str]:
+def _pattern(path: str, group: str) -> Iterator[str]:
+    """What matches a path, part by part; `group` is how the pattern of a label begins."""
     end = 0
     for label in _LABEL.finditer(path):
         yield re.escape(path[end : label.start()])
-        yield f"(?P<{_group(label[1])}>{'.+' if label[2] else '[^/]+'})"
+        yield f"{group}.+)" if label[2] else f"{group}[^/]+)"
         end = label.end()
-    yield re.escape(path[end:].removesuffix("/"))
-
-
-def _group(label: str) -> str:
-    """A label as the name of a group: labels may hold hyphens."""
-    return "L" + label.encode().hex()
+    yield re.escape(path[end:].removesuffix("/")) + "/?"
 
 
 @cache
@@ -209,12 +216,29 @@ def _by_method(name: str) -> dict[str, dict[str, list[Route]]]:
     return table
 
 
+@cache
+def _needed_headers(name: str) -> frozenset[str]:
+    """The headers without which some operation of a service is not meant."""
+    return frozenset().union(*(route.headers for route in _routes(name)))
+
+
 @lru_cache(maxsize=1024)
-def _candidate_routes(service: str, method: str, names: frozenset[str]) -> list[Route]:
-    """The routes that a query with these names leaves, the one that tells most first."""
+def _candidates_for(
+    service: str, method: str, names: frozenset[str], headers: frozenset[str]
+) -> tuple[re.Pattern[str], list[Route]]:
+    """The routes that these names in a query and these headers leave, the one that tells most first.
+
+    And their paths as one pattern, in which each is a group.
+    """
     table = _by_method(service).get(method, {})
-    routes = [route for name in ("", *names) for route in table.get(name, ()) if route.needed <= names]
-    return sorted(routes, key=lambda route: route.weight, reverse=True)
+    routes = [
+        route
+        for name in ("", *names)
+        for route in table.get(name, ())
+        if route.needed <= names and route.headers <= headers
+    ]
+    routes.sort(key=lambda route: route.weight, reverse=True)
+    return re.compile("|".join(f"({route.path})" for route in routes) or "(?!)"), routes
 
 
 @cache

@@ -144,6 +144,10 @@ def _name(spelt: str) -> str:
     return name if _TOKEN.fullmatch(name) and name not in _FOR_THE_PARSER else ""
 
 
+NO_BODY: Final = frozenset({204, 304})
+"""Statuses whose answers end with their head, whatever it says of a body."""
+
+_LENGTHS = re.compile(rb"[0-9]{1,18}")
 _STATUS = re.compile(rb"HTTP/1\.1 ([2-5][0-9][0-9])(?: [ -~]*)?")
 _ANSWER_NAMES: Final = {
     spelt.encode(): name.encode()
@@ -172,9 +176,12 @@ def read_answer(data: bytes, *, for_head: bool) -> Answer | None:
         if name == b"content-length":
             lengths.append(value)
         headers.append((name, value))
-    if body if for_head else lengths != [b"%d" % len(body)]:
-        return None
-    return int(status[1]), headers, body
+    number = int(status[1])
+    if for_head or number in NO_BODY:
+        is_sound = not body and (not lengths or _LENGTHS.fullmatch(b",".join(lengths)) is not None)
+    else:
+        is_sound = lengths == [b"%d" % len(body)]
+    return (number, headers, body) if is_sound else None
 
 
 def write(response: Response) -> bytes:

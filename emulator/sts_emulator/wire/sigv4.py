@@ -327,7 +327,7 @@ def canonical(request: Request, signed: Signed, uri: str, payload: str) -> str:
         lines.append(f"{name}:{' '.join(value.split())}\n")
     return (
         f"{request.method}\n{uri}\n"
-        f"{_canonical_query(request.query) if request.query else ''}\n"
+        f"{canonical_query(request.query) if request.query else ''}\n"
         f"{''.join(lines)}\n{';'.join(signed.signed_headers)}\n{payload}"
     )
 
@@ -344,7 +344,8 @@ def canonical_path(path: str) -> str:
     return quote(f"/{'/'.join(segments)}{trailing}", safe="/~")
 
 
-def _canonical_query(query: str) -> str:
+def canonical_query(query: str) -> str:
+    """The pairs of a query, escaped anew and sorted, without a presigned URL's signature."""
     escaped = [
         (quote(name, safe="~"), quote(value, safe="~"))
         for name, value in http.pairs(query)
