@@ -47,16 +47,24 @@ def best(results: list[Result]) -> Result:
 
 
 def signed(
-    port: int, operation: str, keys: tuple[str, str, str | None], count: int = DISTINCT, **parameters: str | list[str]
+    port: int,
+    operation: str,
+    keys: tuple[str, str, str | None],
+    count: int = DISTINCT,
+    path: str = "",
+    **parameters: str | list[str],
 ) -> list[bytes]:
-    """`count` distinct requests as botocore signs and sends them: `{n}` in a parameter is their number; of a list each has its own."""
+    """`count` distinct requests as botocore signs and sends them: `{n}` in a parameter is their number; of a list each has its own.
+
+    `path` is where a world is, and none that of the default world.
+    """
     session = botocore.session.get_session()
     session.set_credentials(*keys)
-    client = session.create_client("sts", region_name="us-east-1", endpoint_url=f"http://127.0.0.1:{port}")
+    client = session.create_client("sts", region_name="us-east-1", endpoint_url=f"http://127.0.0.1:{port}{path}")
     captured: list[bytes] = []
 
     def capture(request, **_):
-        head = f"POST / HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n"
+        head = f"POST {path or '/'} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n"
         for name, value in request.headers.items():
             text = value.decode() if isinstance(value, bytes) else value
             if name.lower() != "host":

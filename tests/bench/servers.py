@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from sts_emulator.shared_server import free_port
+from tests.bench.measured import Measure
 
 HERE = Path(__file__).parent
 SCENARIO = HERE / "world.yaml"
+CONNECTIONS_OF = {
+    "ours": ("sts_emulator.serving.connection", "CallConnection"),
+    "bare": ("uvicorn.protocols.http.httptools_impl", "HttpToolsProtocol"),
+}
+"""The class by whose hands calls come, of servers that can be measured from inside."""
 
 
 @dataclass(eq=False)
@@ -28,6 +36,8 @@ class Running:
     port: int
     others: tuple[Running, ...] = ()
     """Replicas on the same state."""
+    measure: Measure | None = None
+    """What it notes of itself, where it was asked to."""
 
     @property
     def ports(self) -> list[int]:
@@ -77,12 +87,17 @@ def environment() -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def running(name: str, cpu: int | None = 0) -> Iterator[Running]:
+def running(name: str, cpu: int | None = 0, *, measured: bool = False) -> Iterator[Running]:
     """Start a server, pinned to one CPU, and stop it afterwards."""
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
+        given, measure = command(name, port, Path(folder)), None
+        if measured:
+            notes, script = Path(folder, "notes"), given[given[0] == sys.executable :]
+            measure = Measure(notes)
+            given = [sys.executable, "-m", "tests.bench.measured", str(notes), *CONNECTIONS_OF[name], *script]
         process = subprocess.Popen(
-            command(name, port, Path(folder)),
+            given,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             env=environment(),
@@ -91,7 +106,7 @@ def running(name: str, cpu: int | None = 0) -> Iterator[Running]:
             os.sched_setaffinity(process.pid, {cpu})  # threads that it starts inherit it
         try:
             wait(port)
-            yield Running(name, process, port)
+            yield Running(name, process, port, measure=measure)
         finally:
             process.terminate()
             process.wait()
@@ -109,3 +124,10 @@ def wait(port: int, seconds: float = 30) -> None:
         else:
             return
     raise SystemExit(f"nothing answers on port {port}")
+
+
+def post(server: Running, path: str, body: object) -> None:
+    """Ask the control API: JSON, or a scenario as it stands."""
+    kind, text = ("text/yaml", body) if isinstance(body, str) else ("application/json", json.dumps(body))
+    url = f"http://127.0.0.1:{server.port}/_emulator/api/worlds{path}"
+    urllib.request.urlopen(urllib.request.Request(url, text.encode(), {"Content-Type": kind})).close()

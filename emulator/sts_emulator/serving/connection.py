@@ -12,6 +12,7 @@ from sts_emulator.core.looks import Looks
 from sts_emulator.core.store import UnavailableError
 from sts_emulator.serving.acceptor import Acceptor
 from sts_emulator.serving.answers import send_answer
+from sts_emulator.serving.collector import Collector
 from sts_emulator.serving.direct import Direct, Passing
 from sts_emulator.serving.flow import IDLE, LAST, PATIENCE, FlowControl
 from sts_emulator.vending.context import Server
@@ -30,6 +31,9 @@ class Calls(Protocol):
     looks: Looks | None
     latest_caller: object
     """The connection whose call was answered last."""
+
+    collector: Collector | None
+    """What counts calls, in a process of our own."""
 
     has_door: bool
     """Whether calls of other services pass on."""
@@ -214,6 +218,8 @@ class CallConnection(asyncio.Protocol):
 
     def _begin_answer(self) -> None:
         self._is_held = True
+        if self._front.collector is not None:
+            self._front.collector.count_call()
         self.rest()
 
     def answered(self) -> None:

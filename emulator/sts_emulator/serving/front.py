@@ -29,6 +29,7 @@ from sts_emulator.wire.http import MAX_BODY, Request, Response
 if TYPE_CHECKING:
     from sts_emulator.core.store import Elsewhere
     from sts_emulator.gateway.door import Door
+    from sts_emulator.serving.collector import Collector
 
 Answer = Response | Awaitable[Response]  # awaitable only where something must be waited for
 Handle = Callable[[Server, World, Request, str], Answer]
@@ -61,6 +62,7 @@ class Front:
         self._refuse = refuse
         self._store = server.worlds.store
         self.latest_caller: object = None
+        self.collector: Collector | None = None
         self.looks: Looks | None = None
         if self._store.remote:
             store = cast("Elsewhere", self._store)

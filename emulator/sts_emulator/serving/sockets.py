@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sts_emulator.serving.acceptor import Acceptor, bound
+from sts_emulator.serving.collector import Collector
 from sts_emulator.serving.connection import CallConnection
 from sts_emulator.serving.front import Front
 from sts_emulator.settings import Settings
@@ -35,8 +36,6 @@ def serve(front: Front, ready: Callable[[Server], None], worker: Worker | None =
 
 
 async def _serve(front: Front, ready: Callable[[Server], None], worker: Worker | None) -> None:
-    import gc
-
     from sts_emulator.network.listeners import Listeners, protocol_factory
     from sts_emulator.scenario.watch import watch
 
@@ -46,10 +45,8 @@ async def _serve(front: Front, ready: Callable[[Server], None], worker: Worker |
     front.extensions.append(
         partial(_extend, listeners, "" if worker is None or is_first else worker.inner.getsockname())
     )
-    gc.freeze()  # what is loaded now stays: the collector need not walk it again (docs/aws/performance.md, "Growth")
-    gc.enable()
-    gc.set_threshold(50_000, 20, 100)
-    beside = [asyncio.create_task(listeners.sweep())]
+    front.collector = Collector()
+    beside = [asyncio.create_task(listeners.sweep()), asyncio.create_task(front.collector.watch())]
     if worker is not None:
         loop.add_reader(worker.parent, os.kill, os.getpid(), signal.SIGTERM)  # it is gone
     if is_first:
