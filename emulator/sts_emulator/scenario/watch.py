@@ -121,6 +121,7 @@ async def _take_up(
             scenario = await asyncio.to_thread(_read, server, path)
             changed = await server.run(partial(_is_news, server, scenario))
             if changed:
+                await server.run(server.worlds.store.probe)  # to wait for a lock holds others up
                 await apply_beside(server, _world(server), scenario)
                 if taken_up is not None:
                     await taken_up()
