@@ -83,21 +83,30 @@ def seed(server: Server) -> None:
                 apply(server, world, scenario)
 
 
+def standing(server: Server) -> Container[Path]:
+    """The scenario files that are there now."""
+    with contextlib.suppress(ScenarioError):
+        return frozenset(sources(server.settings.scenario))
+    return ()
+
+
 async def watch(
-    server: Server, taken_up: Callable[[], Awaitable[None]] | None = None, report: Callable[[str], None] = log.warning
+    server: Server,
+    no_news: Container[Path],
+    taken_up: Callable[[], Awaitable[None]] | None = None,
+    report: Callable[[str], None] = log.warning,
 ) -> None:
     """Take up changed and new scenario files until cancelled; a mistake is reported, and the last good state stays.
 
-    `taken_up` is called after that. While the state is unavailable nothing is taken up: it is, once the state is back.
+    Of files that stood there at the start, `no_news`, only what comes later is told. `taken_up` is called after that.
+    While the state is unavailable nothing is taken up: it is, once the state is back.
     """
-    seen: Seen = {}
-    standing: Seen | None = None
+    seen: Seen | None = None
     while True:
         with contextlib.suppress(UnavailableError):
-            if standing is None:
-                standing = await server.run(partial(_look, server))
-                seen = {path: state for path, state in standing.items() if _record(_world(server), path)}
-                no_news: Container[Path] = standing
+            if seen is None:
+                now = await server.run(partial(_look, server))
+                seen = {path: state for path, state in now.items() if path in no_news and _record(_world(server), path)}
             else:
                 seen = await _take_up(server, seen, report, taken_up, no_news=no_news)
                 no_news = ()

@@ -37,7 +37,7 @@ def serve(front: Front, ready: Callable[[Server], None], worker: Worker | None =
 
 async def _serve(front: Front, ready: Callable[[Server], None], worker: Worker | None) -> None:
     from sts_emulator.network.listeners import Listeners, protocol_factory
-    from sts_emulator.scenario.watch import watch
+    from sts_emulator.scenario.watch import standing, watch
 
     server, loop = front.server, asyncio.get_running_loop()
     listeners = Listeners(server, front.mounted)
@@ -50,7 +50,7 @@ async def _serve(front: Front, ready: Callable[[Server], None], worker: Worker |
     if worker is not None:
         loop.add_reader(worker.parent, os.kill, os.getpid(), signal.SIGTERM)  # it is gone
     if is_first:
-        beside.append(asyncio.create_task(watch(server, listeners.open_declared)))
+        beside.append(asyncio.create_task(watch(server, standing(server), listeners.open_declared)))
     inner: asyncio.AbstractServer | None = None  # held: uvloop closes what nobody holds
     acceptor = Acceptor(front)
     try:
