@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,9 @@ from sts_emulator.vending.context import Server
 
 if TYPE_CHECKING:
     from sts_emulator.serving.workers import Worker
+
+
+log = logging.getLogger("emulator")
 
 
 class PortError(Exception):
@@ -46,11 +50,12 @@ async def _serve(front: Front, ready: Callable[[Server], None], worker: Worker |
         partial(_extend, listeners, "" if worker is None or is_first else worker.inner.getsockname())
     )
     front.collector = Collector()
-    beside = [asyncio.create_task(listeners.sweep()), asyncio.create_task(front.collector.watch())]
+    beside = [_beside("closing listeners", listeners.sweep()), _beside("collecting", front.collector.watch())]
     if worker is not None:
         loop.add_reader(worker.parent, os.kill, os.getpid(), signal.SIGTERM)  # it is gone
     if is_first:
-        beside.append(asyncio.create_task(watch(server, standing(server), listeners.open_declared)))
+        following = watch(server, standing(server), listeners.open_declared)
+        beside.append(_beside("following scenario files", following))
     inner: asyncio.AbstractServer | None = None  # held: uvloop closes what nobody holds
     acceptor = Acceptor(front)
     try:
@@ -84,6 +89,18 @@ async def _listen(acceptor: Acceptor, front: Front, worker: Worker | None) -> No
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             raise PortError(f"cannot listen on {settings.host} port {port}: {reason}") from None
+
+
+def _beside(name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    """Do something as long as the server runs; that it has failed is told, since nobody waits for it."""
+    task = asyncio.create_task(work, name=name)
+    task.add_done_callback(_tell_failure)
+    return task
+
+
+def _tell_failure(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("%s has failed, and is not done any more", task.get_name(), exc_info=error)
 
 
 def _extend(listeners: Any, first: str, app: Any) -> None:
