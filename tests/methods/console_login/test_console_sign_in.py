@@ -52,7 +52,8 @@ def test_a_second_factor_is_asked_for_and_reaches_the_session(aws, tool, person,
     iam = aws.client("iam")
     device = iam.create_virtual_mfa_device(VirtualMFADeviceName="alice")["VirtualMFADevice"]
     seed, serial = device["Base32StringSeed"].decode(), device["SerialNumber"]
-    codes = [totp(seed, aws.now() + offset) for offset in (-30, 0)]
+    now = aws.now()
+    codes = [totp(seed, now + offset) for offset in (-30, 0)]
     iam.enable_mfa_device(
         UserName="alice", SerialNumber=serial, AuthenticationCode1=codes[0], AuthenticationCode2=codes[1]
     )
