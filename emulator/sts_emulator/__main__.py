@@ -5,7 +5,7 @@ import sys
 
 gc.disable()  # what is loaded now stays: to collect meanwhile is a thirtieth of a start; `main` enables it
 
-from sts_emulator.cli.main import main  # noqa: E402 - see above
+from sts_emulator.cli.main import main  # noqa: E402 - the collector stands still before it loads
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -312,7 +312,7 @@ def _written(turns: list[Turn]) -> list[NewEvents]:
 def _joined(turns: list[Turn]) -> list[Turn]:
     """Turns that nobody has tried to write yet are written as one; the others as they were tried."""
     fresh = [turn for turn in turns if turn.rows is None]
-    if len(fresh) < 2:  # noqa: PLR2004 - nothing to join
+    if len(fresh) <= 1:
         return turns
     events = [event for turn in fresh for event in turn.events]
     answers = [answer for turn in fresh for answer in turn.answers]
@@ -354,10 +354,7 @@ def _item(event: Event) -> Item:
 
 
 def _row(world: str, items: list[Item]) -> NewEvents:
-    """Events in one row, in which what they have in common stands once. Raises TypeError, ValueError.
-
-    Who could forge a state file has root's keys already: they are in it.
-    """
+    """Events in one row, in which what they have in common stands once. Raises TypeError, ValueError."""
     try:
         body = marshal.dumps(items, FORMAT)
     except ValueError:  # something that is nearly plain, such as a text of a class of its own
@@ -381,7 +378,7 @@ def _read(row: EventRow) -> list[TableEvent]:
 
 
 def _items(row: EventRow) -> list[Item]:
-    body = json.loads(row.body) if isinstance(row.body, str) else marshal.loads(row.body)  # noqa: S302 - see _row
+    body = json.loads(row.body) if isinstance(row.body, str) else marshal.loads(row.body)  # noqa: S302 - who could forge it has root's keys
     if isinstance(body, list) and isinstance(row.body, bytes):
         return body
     # As events were written before several stood in one row: a record, with what is different in the other trail.
