@@ -16,6 +16,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from sts_emulator import Emulator
+from sts_emulator.scenario.watch import BUILT_IN
 from sts_emulator.serving import collector
 from sts_emulator.serving.collector import CALLS, DUE, THRESHOLDS, Collector
 
@@ -24,7 +25,7 @@ NOTES = """
 import gc
 
 def note(phase, told):
-    if phase == "start":
+    if phase == "start" and gc.get_freeze_count():  # it is zero in the walk for which it was seen that nobody calls
         walked = sum(len(gc.get_objects(number)) for number in range(told["generation"] + 1))
         with open({path!r}, "a") as notes:
             print(walked, file=notes)
@@ -79,7 +80,8 @@ def test_a_world_that_keeps_more_and_more_events_makes_nobody_wait(serve, tmp_pa
     """Each walk over all that was new since the last one took 5 ms and more, and over all of it a quarter of a second."""
     notes, triggers = tmp_path / "notes", tmp_path / "triggers.py"
     triggers.write_text(NOTES.format(path=str(notes)))
-    with serve("--triggers", str(triggers)) as (url, _), urllib3.PoolManager() as pool:
+    alone = ("--scenario", str(BUILT_IN))  # of a folder, the other files are read when a second has passed
+    with serve("--triggers", str(triggers), *alone) as (url, _), urllib3.PoolManager() as pool:
         with contextlib.closing(Emulator(url).control()) as api:
             root = api.api("GET", "worlds", "default", "credentials")
         call = refused_call(f"{url}/", root)
