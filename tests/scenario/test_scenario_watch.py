@@ -31,10 +31,10 @@ def scenario(name: str) -> str:
 class Watched:
     """A server seeded from a folder; `look()` is one turn of the watcher."""
 
-    def __init__(self, folder: Path, **options: str) -> None:
-        self.server = create_server(Settings(scenario=(str(folder),), **options))
+    def __init__(self, folder: Path | None, **options: str) -> None:
+        self.server = create_server(Settings(scenario=(str(folder),) if folder else (), **options))
         seed(self.server)
-        self.seen = watching._look(self.server)
+        self.seen: watching.Seen = {}
         self.told: list[str] = []
 
     def look(self) -> None:
@@ -133,9 +133,8 @@ def test_of_the_folder_that_nobody_named_the_default_comes_first_and_the_rest_fo
     assert [user["name"] for user in world.page("user")] == ["alice"]
 
     told: list[str] = []
-    standing = watching._look(server)
-    seen = {path: state for path, state in standing.items() if watching._record(watching._world(server), path)}
-    asyncio.run(watching._take_up(server, seen, told.append, no_news=standing))
+    standing = watching.standing(server)
+    asyncio.run(watching._take_up(server, {}, told.append, no_news=standing))
 
     assert [user["name"] for user in world.page("user")] == ["alice", "bob"]
     assert [item.splitlines()[0] for item in told] == [
@@ -153,6 +152,32 @@ def test_a_changed_file_is_taken_up(tmp_path: Path):
     watched.look()
     assert watched.users() == ["alice", "bob"]
     assert watched.told == [f"{tmp_path}/a.yaml: taken up"]
+
+
+def test_what_changes_between_seeding_and_the_first_look_is_taken_up(serve, tmp_path: Path):
+    """The first look took what it found for what had been seeded."""
+    file = tmp_path / "scenario.yaml"
+    write(file, scenario("ada"))
+    with serve("--scenario", str(file)) as (url, process), Emulator(url).control() as api:
+        write(file, scenario("bob"))
+        world = Aws(api, "default")
+        iam = world.client("iam", api.api("GET", "worlds", "default", "credentials"))
+        assert comes(lambda: "bob" in {user["UserName"] for user in iam.list_users()["Users"]})
+        assert any(line == f"{file}: taken up\n" for line in process.stdout)
+
+
+def test_what_changed_while_no_server_ran_is_taken_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Also beside the default of the folder that nobody named, which alone is seeded at once."""
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "trust_policies"
+    folder.mkdir()
+    (folder / "default.yaml").write_text("")
+    for names in (["ada"], ["ada", "bob"]):
+        write(folder / "more.yaml", scenario(names[-1]))
+        again = Watched(None, state=str(tmp_path / "state.db"))
+        again.look()
+        assert again.users() == names
+        again.server.worlds.store.close()
 
 
 def test_a_new_file_is_taken_up(tmp_path: Path):

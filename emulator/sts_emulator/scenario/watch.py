@@ -84,9 +84,9 @@ def seed(server: Server) -> None:
 
 
 def standing(server: Server) -> Container[Path]:
-    """The scenario files that are there now."""
-    with contextlib.suppress(ScenarioError):
-        return frozenset(sources(server.settings.scenario))
+    """The scenario files that are there now, and of which nothing was seeded yet."""
+    with contextlib.suppress(ScenarioError, UnavailableError):
+        return frozenset(path for path in sources(server.settings.scenario) if _record(_world(server), path) is None)
     return ()
 
 
@@ -98,19 +98,16 @@ async def watch(
 ) -> None:
     """Take up changed and new scenario files until cancelled; a mistake is reported, and the last good state stays.
 
-    Of files that stood there at the start, `no_news`, only what comes later is told. `taken_up` is called after that.
-    While the state is unavailable nothing is taken up: it is, once the state is back.
+    The first look reads all of them: what was seeded may have changed since. Of `no_news`, which stood there at the
+    start, only what comes later is told. `taken_up` is called after something was. While the state is unavailable
+    nothing is taken up: it is, once the state is back.
     """
-    seen: Seen | None = None
+    seen: Seen = {}
     while True:
-        with contextlib.suppress(UnavailableError):
-            if seen is None:
-                now = await server.run(partial(_look, server))
-                seen = {path: state for path, state in now.items() if path in no_news and _record(_world(server), path)}
-            else:
-                seen = await _take_up(server, seen, report, taken_up, no_news=no_news)
-                no_news = ()
         await asyncio.sleep(EVERY)
+        with contextlib.suppress(UnavailableError):
+            seen = await _take_up(server, seen, report, taken_up, no_news=no_news)
+            no_news = ()
 
 
 async def _take_up(
