@@ -55,10 +55,23 @@ def test_a_host_that_is_none_is_a_bad_request(emulator_server, method, path, hos
     assert ask(emulator_server.url, method, path, Host=host).status == 400
 
 
-@pytest.mark.parametrize("origin", ["http://[bad", "http://", "localhost", "http://a b", "", "http://x/y"])
+NO_ORIGINS = ["http://[bad", "http://", "localhost", "http://a b", "", "http://x/y", "http://u@localhost", "http://x:"]
+
+
+@pytest.mark.parametrize("origin", NO_ORIGINS)
 @pytest.mark.parametrize("path", ["/_emulator/api/worlds", "/issuers", "/console"])
 def test_an_origin_that_is_none_is_a_bad_request(emulator_server, path, origin):
-    assert ask(emulator_server.url, "GET", path, Origin=origin).status == 400
+    """And told so: some were refused with words about Host."""
+    refused = ask(emulator_server.url, "GET", path, Origin=origin)
+
+    assert refused.status == 400
+    assert "the Origin header is not an origin" in refused.text
+
+
+@pytest.mark.parametrize("referer", [*NO_ORIGINS, "[::1", "null", "é", "%00"])
+@pytest.mark.parametrize("path", ["/_emulator/api/worlds", "/issuers", "/idp"])
+def test_nobody_asks_where_a_link_stood(emulator_server, path, referer):
+    assert ask(emulator_server.url, "GET", path, Referer=referer).status == 200
 
 
 @pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://localhost:1", "http://127.0.0.2"])

@@ -24,7 +24,7 @@ CHALLENGE: Final = 'Basic realm="sts-emulator", charset="UTF-8"'
 FOREIGN: Final = "requests of other web pages are refused"
 
 _AUTHORITY = re.compile(r"(?:\[(?P<ipv6>[0-9A-Fa-f:.]{2,45})\]|(?P<name>[A-Za-z0-9._-]{1,253}))(?::[0-9]{1,5})?")
-_ORIGIN = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]{0,30})://(?P<authority>[^/?#\s]{1,300})")
+_ORIGIN = re.compile(rf"(?P<scheme>[a-z][a-z0-9+.-]{{0,30}})://(?P<authority>{_AUTHORITY.pattern})")
 _READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _OWN_SITES: Final = frozenset(
     {"", "same-origin", "none"}
@@ -104,5 +104,4 @@ def _is_same(origin: str, authority: str) -> bool:
     match = _ORIGIN.fullmatch(origin)
     if match is None:
         raise AwsError("MalformedRequest", "the Origin header is not an origin", status=400)
-    host_name(match["authority"])
     return match["authority"].lower() == authority.lower().removesuffix(_STANDARD_PORTS.get(match["scheme"], ":"))
