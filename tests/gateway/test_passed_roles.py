@@ -10,7 +10,7 @@ from typing import Any
 import botocore.loaders
 import botocore.model
 import pytest
-from door_lab import MINE, client, refused
+from door_lab import MINE, client, refused, written
 from test_map_of_actions import call, sample
 
 from sts_emulator.gateway.known_actions import PREFIXES
@@ -186,6 +186,28 @@ def test_the_role_in_a_launch_template_is_passed_on(lab, named):
         assert ec2.create_fleet(**asked(version))["FleetId"]
 
 
+def test_a_role_is_the_same_by_its_name_alone(upstream, before_it):
+    """Which has no path, as its ARN has."""
+    trust = {"Effect": "Allow", "Principal": {"Service": "ssm.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    iam, bob = client(before_it, "iam"), client(before_it, "ssm", "bob")
+    iam.create_role(RoleName="nodes", Path="/team/", AssumeRolePolicyDocument=document(trust))
+    nodes = f"arn:aws:iam::{MINE}:role/team/nodes"
+    upstream.answer = written(b'{"ActivationId": "1"}', b"application/x-amz-json-1.1")
+
+    def may_pass(role: str) -> None:
+        allowed = [("ssm:*", "*"), ("iam:PassRole", role)]
+        said = [{"Effect": "Allow", "Action": action, "Resource": resource} for action, resource in allowed]
+        iam.put_user_policy(UserName="bob", PolicyName="nodes", PolicyDocument=document(*said))
+
+    may_pass(f"arn:aws:iam::{MINE}:role/nodes")
+    for named in ("nodes", "other/nodes", nodes):
+        told = refused(bob.create_activation, IamRole=named)["Error"]["Message"]
+        assert f"is not authorized to perform: iam:PassRole on resource: {nodes} " in told
+    may_pass(nodes)
+    for named in ("nodes", nodes):
+        assert bob.create_activation(IamRole=named)["ActivationId"] == "1"
+
+
 @pytest.mark.scenario(PEOPLE)
 def test_a_topic_s_log_of_deliveries_is_written_by_a_role_that_is_passed_on(lab):
     sns = through(lab, "sns")
@@ -194,6 +216,10 @@ def test_a_topic_s_log_of_deliveries_is_written_by_a_role_that_is_passed_on(lab)
     mighty = f"arn:aws:iam::{MINE}:role/mighty"
     assert DENIED in refused(sns.set_topic_attributes, **named, AttributeValue=mighty)["Error"]["Message"]
     sns.set_topic_attributes(**named, AttributeValue=f"arn:aws:iam::{MINE}:role/small")
+
+
+def document(*statements: dict[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": statements})
 
 
 def image(lab) -> str:

@@ -121,9 +121,8 @@ class Question:
             yield from self.overlay.besides(self)
 
     def passed(self, role: str, service: str) -> Need:
-        """The need to pass a role on to a service; a role that is not named by its ARN is one of the caller's."""
-        arn = role if role.startswith("arn:") else f"arn:{self.call.partition}:iam::{self.call.account}:role/{role}"
-        return Need("iam:PassRole", arn, {"iam:passedtoservice": (service,)})
+        """The need to pass a role on to a service."""
+        return Need("iam:PassRole", role_named(role), {"iam:passedtoservice": (service,)})
 
     def dependent(self, action: str, key: str, keys: Mapping[str, tuple[str, ...]] | None = None) -> Need:
         """A permission on the key behind a resource, through the service; `key` is an id, an ARN, an alias, or any."""
@@ -142,6 +141,12 @@ class Question:
 
 
 PROFILE: Final = "instance-profile/"
+ROLE: Final = "role/"
+
+
+def role_named(named: str) -> str:
+    """A role by its ARN, or by its name alone, which does not tell the path: the door finds the role."""
+    return named if named.startswith("arn:") else f"{ROLE}{named}"
 
 
 def profile_need(named: str) -> Need:

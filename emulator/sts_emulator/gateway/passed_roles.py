@@ -1,17 +1,22 @@
-"""The roles that calls of EC2 pass on inside an instance profile, which is here, or a launch template, which is not."""
+"""The roles that calls name otherwise than by their ARN: by their name, in an instance profile, in a launch template.
+
+Roles and instance profiles are here, launch templates are not.
+"""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
+from sts_emulator.accounts import resources
 from sts_emulator.accounts.instance_profiles import find_profile, role_of
 from sts_emulator.core.world import World
 from sts_emulator.gateway import asking
 from sts_emulator.gateway import parameters as read
 from sts_emulator.gateway.call import Call, Need
-from sts_emulator.gateway.overlay import PROFILE, profile_need
+from sts_emulator.gateway.overlay import PROFILE, ROLE, profile_need
 from sts_emulator.gateway.passage import Passage
 from sts_emulator.gateway.resource_policies import ResourcePolicies
 
@@ -22,32 +27,48 @@ _TEMPLATES: Final = {  # where calls name launch templates
 }
 
 
-async def named(passage: Passage, known: ResourcePolicies, call: Call, needs: tuple[Need, ...]) -> tuple[Need, ...]:
-    """The needs, with the roles that they pass on in place of the instance profiles that hold them.
+async def in_templates(_: Passage, known: ResourcePolicies, call: Call, needs: tuple[Need, ...]) -> tuple[Need, ...]:
+    """The needs, with the instance profiles in launch templates that a call of EC2 names."""
+    profiles = [profile async for profile in _in_templates(known, call)]
+    return (*needs, *map(profile_need, dict.fromkeys(profiles)))
+
+
+def are_sought(needs: Iterable[Need]) -> bool:
+    """Whether one of the needs is on a role that is not named by its ARN."""
+    return any(PROFILE in need.resource or need.resource.startswith(ROLE) for need in needs)
+
+
+async def found(passage: Passage, call: Call, needs: Iterable[Need]) -> tuple[Need, ...]:
+    """The needs, with the ARNs of the roles.
 
     Raises:
         AwsError: there is no such instance profile.
     """
-    profiles = [profile async for profile in _in_templates(known, call)]
-    needs = (*needs, *map(profile_need, dict.fromkeys(profiles)))
-    if any(PROFILE in need.resource for need in needs):
-        return await passage.read(partial(_with_roles, passage.ctx.world, call.account, needs))
-    return needs
+    return await passage.read(partial(_with_roles, passage.ctx.world, call, needs))
 
 
-def _with_roles(world: World, account: str, needs: Iterable[Need]) -> tuple[Need, ...]:
-    return tuple(passed for need in needs for passed in _role(world, account, need))
+def _with_roles(world: World, call: Call, needs: Iterable[Need]) -> tuple[Need, ...]:
+    return tuple(passed for need in needs for passed in _role(world, call, need))
 
 
-def _role(world: World, account: str, need: Need) -> Iterator[Need]:
-    """The need on the role in a profile; a profile without a role passes nothing on."""
-    if need.action != "iam:PassRole" or PROFILE not in need.resource:
+def _role(world: World, call: Call, need: Need) -> Iterator[Need]:
+    """The need on the role that is meant; a profile without a role passes nothing on."""
+    if need.resource.startswith(ROLE):
+        yield replace(need, resource=_arn_of_role(world, call, need.resource.removeprefix(ROLE)))
+    elif need.action != "iam:PassRole" or PROFILE not in need.resource:
         yield need
-        return
-    is_arn = need.resource.startswith("arn:")
-    given = {"Arn": need.resource} if is_arn else {"Name": need.resource.removeprefix(PROFILE)}
-    if (role := role_of(world, find_profile(world, account, given))) is not None:
-        yield Need(need.action, role["arn"], need.keys)
+    elif (role := role_of(world, find_profile(world, call.account, _naming(need.resource)))) is not None:
+        yield replace(need, resource=role["arn"])
+
+
+def _arn_of_role(world: World, call: Call, named: str) -> str:
+    """The ARN of the account's role that bears a name, of which a path may be a part; a made-up one where none does."""
+    role = resources.role(world, call.account, named.rpartition("/")[2])
+    return role["arn"] if role is not None else f"arn:{call.partition}:iam::{call.account}:role/{named}"
+
+
+def _naming(profile: str) -> dict[str, str]:
+    return {"Arn": profile} if profile.startswith("arn:") else {"Name": profile.removeprefix(PROFILE)}
 
 
 async def _in_templates(known: ResourcePolicies, call: Call) -> AsyncIterator[str]:

@@ -61,13 +61,15 @@ async def needs_of(passage: Passage, known: ResourcePolicies) -> tuple[Need, ...
         return ()
     if (name := _NAMING.get(call.service)) is not None:
         needs = await name(passage, known, call, needs)
+    if passed_roles.are_sought(needs):
+        needs = await passed_roles.found(passage, call, needs)
     if every:
         needs = await key_aliases.named(passage, known, call, needs)
     given_arns.check(call.service, [need.resource for need in needs], call.region)
     return tuple([need for need in needs if not need.optional or (every and _is_named(need))])
 
 
-_NAMING: Final = {"ec2": passed_roles.named, "kms": key_aliases.named}
+_NAMING: Final = {"ec2": passed_roles.in_templates, "kms": key_aliases.named}
 """What finds the names that only this emulator or the upstream knows."""
 
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from sts_emulator.gateway import parameters as read
 from sts_emulator.gateway.call import Need
-from sts_emulator.gateway.overlay import Overlay, Question, Rule
+from sts_emulator.gateway.overlay import Overlay, Question, Rule, role_named
 
 _OF_PARAMETERS: Final = (
     *("DeleteParameter", "DeleteParameters", "GetParameter", "GetParameters", "GetParametersByPath"),
@@ -149,6 +149,12 @@ def _setting(operation: str) -> Callable[[Question], list[Need]]:
     return rule
 
 
+def _with_another_role(question: Question) -> list[Need]:
+    """A managed node and the role that it gets, which is named by its name."""
+    node = question.arn("managed-instance", InstanceId=question.first("InstanceId") or "*")
+    return [question.need(question.call.operation, arn) for arn in (role_named(question.first("IamRole")), node)]
+
+
 _HOST_ROLE: Final = "ssm/managed-instance/default-ec2-instance-management-role"
 
 
@@ -203,7 +209,6 @@ OVERLAY = Overlay(
         "PatchBaselineIdResourceId": "BaselineId",
         "DocumentName": "DocumentName",
         "document.DocumentName": "CalendarNames",
-        "iam-role.RoleName": "IamRole",
         "BucketName": "S3Destination.BucketName",
     },
     rules={
@@ -218,6 +223,7 @@ OVERLAY = Overlay(
         **{name: _setting(name) for name in ("GetServiceSetting", "ResetServiceSetting", "UpdateServiceSetting")},
         **dict.fromkeys(("StartAutomationExecution", "StartChangeRequestExecution"), _automated),
         "SendCommand": _sent,
+        "UpdateManagedInstanceRole": _with_another_role,
         "StartSession": _opened,
         "GetConnectionStatus": _on_instances,
         "RegisterDefaultHostManagementConfiguration": _hosts("GetServiceSetting", "UpdateServiceSetting"),
