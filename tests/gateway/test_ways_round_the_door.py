@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from door_lab import MINE, PEOPLE, client, refused, send, signed
+from door_lab import MINE, PEOPLE, client, refused, send, signed, written
 
 from sts_emulator import Aws
 
@@ -56,6 +56,23 @@ def test_a_call_that_names_no_operation_is_none(lab: Aws, service, body, kind):
 def test_a_name_with_a_slash_is_not_another_path(lab: Aws, method, path):
     status, told = send(signed(lab, method, path, service="lambda"))
     assert (status, "two ways" in told) == (400, True)
+
+
+def test_only_an_execution_has_a_name_with_slashes(upstream, before_it):
+    """Its ARN stands in the path; whoever writes less or more of it may mean another path."""
+    upstream.answer = written(b"{}", b"application/json")
+    ann = client(before_it, "lambda", "ann")
+    execution = f"arn:aws:lambda:us-east-1:{MINE}:function:greet:1/durable-execution/a/b"
+    for verb in ("get", "stop", "pause", "resume", "delete"):
+        getattr(ann, f"{verb}_durable_execution")(DurableExecutionArn=execution)
+    assert before_it.events()[-1]["eventName"].startswith("DeleteDurableExecution")
+    assert sum(b"/functions/greet/policy?Qualifier=1 " in heard for heard in upstream.heard) == 1
+    for name in (f"{execution}/stop", execution.removesuffix("/b"), f"x/{execution}", execution.replace("a/", "../")):
+        answer = refused(ann.get_durable_execution, DurableExecutionArn=name)
+        assert "two ways" in answer["Error"]["Message"]
+    bob = client(before_it, "lambda", "bob")
+    message = refused(bob.pause_durable_execution, DurableExecutionArn=execution)["Error"]["Message"]
+    assert f"is not authorized to perform: lambda:PauseDurableExecution on resource: {execution} " in message
 
 
 DOTS = ["ann/../bob/1", "ann/./1", "ann/..", "../photos/bob/1", "ann\\..\\bob"]

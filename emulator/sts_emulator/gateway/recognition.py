@@ -36,6 +36,12 @@ _PLAIN_PATH = re.compile(r"/([A-Za-z0-9][A-Za-z0-9._-]{2,254})(?:/[A-Za-z0-9_=~-
 
 _STEP = re.compile(r"(?:^|[/\\])\.\.?(?:[/\\]|\Z)|[\x00-\x1f]")
 _BAD_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})|%00")
+_EXECUTION = re.compile(
+    r"arn:[a-z-]+:lambda:[a-z0-9-]+:[0-9]{12}:function:[\w-]+:(?:\$LATEST(?:\.PUBLISHED)?|[0-9]+)/durable-execution/[\w-]+/[\w-]+",
+    re.ASCII,
+)
+"""The ARN of a durable execution of Lambda: the one name in a path that has slashes (API Reference, its pattern)."""
+
 _ANONYMOUS_METHODS: Final = frozenset({"GET", "HEAD", "PUT", "POST", "DELETE", "OPTIONS"})
 _FORM: Final = "multipart/form-data"
 
@@ -150,8 +156,8 @@ def is_text(escaped: str) -> bool:
 def straight(request: Request, *, has_plain_names: bool) -> str:
     """The path of another service, if it and the query can only be read in one way.
 
-    `has_plain_names`: no name in its paths has a slash, so an escaped one is there to be taken for one of the path; nor
-    has any a percent sign, which is there to be unescaped once more.
+    `has_plain_names`: no name in its paths has a slash, but for those of executions, so an escaped one is there to be
+    taken for one of the path; nor has any a percent sign, which is there to be unescaped once more.
 
     Raises:
         AwsError: `InvalidRequest`.
@@ -164,8 +170,12 @@ def straight(request: Request, *, has_plain_names: bool) -> str:
         or _BAD_ESCAPE.search(path)
         or not (is_text(path) and is_text(request.query))
         or "" in inner
-        or (has_plain_names and any({"/", "\\", "%"} & set(segment) for segment in decoded))
+        or (has_plain_names and not all(map(_is_plain, decoded)))
         or {".", ".."} & {part for segment in decoded for part in segment.replace("\\", "/").split("/")}
     ):
         raise AwsError("InvalidRequest", "The path or the query of this request can be read in two ways.", status=400)
     return path
+
+
+def _is_plain(name: str) -> bool:
+    return not {"/", "\\", "%"}.intersection(name) or _EXECUTION.fullmatch(name) is not None

@@ -279,7 +279,7 @@ async def _secret(known: ResourcePolicies, place: Place, resource: str, owner: s
 
 
 async def _function(known: ResourcePolicies, place: Place, resource: str, owner: str) -> Guarded:
-    kind, _, named = resource.partition(":")
+    kind, _, named = resource.partition("/durable-execution/")[0].partition(":")
     name, _, qualifier = named.partition(":")
     if kind != "function":
         return Guarded(owner, None)
