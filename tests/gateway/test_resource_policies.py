@@ -8,7 +8,7 @@ import zipfile
 
 import boto3
 import pytest
-from door_lab import MINE, OTHERS, PEOPLE, client, refused, statement, stranger
+from door_lab import MINE, NOTHING, OTHERS, PEOPLE, client, refused, statement, stranger, written
 
 from sts_emulator import Aws
 
@@ -373,3 +373,24 @@ def test_a_table_a_stream_a_repository_and_a_bus_let_in_whom_their_policy_names(
     opened(root, arn, statement("Deny", action, resource, f"arn:aws:iam::{MINE}:user/ann"))
     for user in (eve, ann):
         assert action in refused(lambda user=user: used(user, arn))["Error"]["Message"]
+
+
+# -- what is not told --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (NOTHING.replace(b"200 OK", b"500 Internal Server Error"), "answered 500 to dynamodb's GetResourcePolicy"),
+        (written(b"{"), "what the upstream answered is no JSON"),
+        (written(b'{"Policy": "none"}'), "what the upstream holds for its policy is none"),
+    ],
+)
+def test_a_denial_says_what_the_upstream_does_not_tell(upstream, before_it, answer, why):
+    """Nothing is allowed by what is not understood, and it is neither the caller's policies nor the table's that deny."""
+    upstream.answer = answer
+    denial = refused(client(before_it, "dynamodb", "ann").describe_table, TableName="notes")
+    assert denial["Error"]["Code"] == "AccessDeniedException"
+    for told in (denial["Error"]["Message"], before_it.explain(denial), before_it.events()[-1]["errorMessage"]):
+        assert "sts-emulator cannot read the policy or the tags of this resource" in told
+        assert why in told

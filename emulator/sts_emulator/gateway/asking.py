@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
@@ -16,6 +17,8 @@ from sts_emulator.wire import models
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
+
+log = logging.getLogger("emulator")
 
 OK: Final = 200
 MISSING: Final = 404
@@ -51,27 +54,30 @@ async def ask(
     query: str = "",
     headers: Mapping[str, str] | None = None,
     body: bytes = b"",
+    operation: str = "",
 ) -> Whole:
     """An upstream's answer; one that fails inside tells nothing, so nothing is decided by it."""
     answer = await conversation.ask(
         place.upstream, place.account, service, place.region, method, path, query=query, headers=headers, body=body
     )
     if (answer.status >= _FAILED and answer.status != _UNKNOWN_HERE) or answer.status in _KEPT_BACK:
-        raise unreadable()
+        asked = operation or f"{method} {path}{query and f'?{query}'}"
+        raise unreadable(f"the upstream {place.upstream.origin} answered {answer.status} to {service}'s {asked}")
     return answer
 
 
 async def ask_json(place: Place, service: str, target: str, asked: Any, version: str) -> Any:
     """What an upstream's answer in JSON holds; None where it is an error."""
     headers = {"content-type": f"application/x-amz-json-{version}", "x-amz-target": target}
-    return content(await ask(place, service, "POST", "/", headers=headers, body=json.dumps(asked).encode()))
+    body, operation = json.dumps(asked).encode(), target.rpartition(".")[2]
+    return content(await ask(place, service, "POST", "/", headers=headers, body=body, operation=operation))
 
 
 async def ask_form(place: Place, service: str, operation: str, asked: Mapping[str, str]) -> _Element | None:
     """The root of an upstream's answer in XML to a call of the query protocol; None where it is an error."""
     form = urlencode({"Action": operation, "Version": models.foreign(service).api_version, **asked})
     headers = {"content-type": "application/x-www-form-urlencoded; charset=utf-8"}
-    return xml(await ask(place, service, "POST", "/", headers=headers, body=form.encode()))
+    return xml(await ask(place, service, "POST", "/", headers=headers, body=form.encode(), operation=operation))
 
 
 def content(answer: Whole) -> Any:
@@ -81,7 +87,7 @@ def content(answer: Whole) -> Any:
     try:
         return json.loads(answer.body)
     except ValueError:
-        raise unreadable() from None
+        raise unreadable("what the upstream answered is no JSON") from None
 
 
 def text(answer: Any, *path: str) -> str:
@@ -101,9 +107,11 @@ def xml(answer: Whole) -> _Element | None:
     try:
         return etree.fromstring(answer.body, parser)
     except (etree.XMLSyntaxError, ValueError):
-        raise unreadable() from None
+        raise unreadable("what the upstream answered is no XML") from None
 
 
-def unreadable() -> AwsError:
+def unreadable(why: str) -> AwsError:
     """What is not understood allows nothing."""
-    return AwsError("AccessDenied", "The upstream does not tell the policy or the tags of this resource", status=403)
+    told = f"sts-emulator cannot read the policy or the tags of this resource, so the call is denied: {why}"
+    log.warning("%s", told)
+    return AwsError("AccessDenied", told, status=403)

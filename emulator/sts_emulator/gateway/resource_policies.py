@@ -338,7 +338,7 @@ def _with_named_principals(text: str) -> str:
     try:
         policy = json.loads(text) if text else {}
     except ValueError:
-        raise asking.unreadable() from None
+        raise asking.unreadable("what the upstream holds for its policy is none") from None
     for statement in policy.get("Statement", ()) if isinstance(policy, dict) else ():
         if (
             isinstance(statement, dict)
@@ -371,4 +371,4 @@ def _document(text: str) -> Document | None:
     try:
         return parse(text)
     except MalformedPolicy:
-        raise asking.unreadable() from None
+        raise asking.unreadable("what the upstream holds for its policy is none") from None
