@@ -114,6 +114,7 @@ accounts:
     users:
       ann: {inline: {keys: [{Effect: Allow, Action: "kms:*", Resource: "*"}]}}
       bob: {inline: {keys: [{Effect: Allow, Action: "kms:*", Resource: "*"}]}}
+      carl: {}
 """
 
 
@@ -142,7 +143,25 @@ def test_a_key_is_the_same_by_its_alias_and_by_what_it_sealed(lab: Aws):
     ann.update_alias(AliasName="alias/app", TargetKeyId=other)
     assert bob.encrypt(KeyId="alias/app", Plaintext=b"x")["KeyId"].endswith(other)
     bob.delete_alias(AliasName="alias/app")
-    assert refused(ann.encrypt, KeyId="alias/app", Plaintext=b"x")["Error"]["Code"] == "NotFoundException"
+    for call, named in (
+        (ann.encrypt, {"KeyId": aliased, "Plaintext": b"x"}),
+        (ann.delete_alias, {"AliasName": "alias/app"}),
+    ):
+        answer = refused(call, **named)["Error"]
+        assert (answer["Code"], answer["Message"]) == ("NotFoundException", f"Alias {aliased} is not found.")
+
+
+@pytest.mark.scenario(KEYS)
+def test_who_may_not_use_an_alias_is_not_told_whether_there_is_one(lab: Aws):
+    root, carl = client(lab, "kms"), client(lab, "kms", "carl")
+    root.create_alias(AliasName="alias/there", TargetKeyId=root.create_key()["KeyMetadata"]["KeyId"])
+    for alias in ("alias/there", "alias/not-there"):
+        for call, named in (
+            (carl.describe_key, {"KeyId": alias}),
+            (carl.encrypt, {"KeyId": f"arn:aws:kms:us-east-1:{MINE}:{alias}", "Plaintext": b"x"}),
+            (carl.delete_alias, {"AliasName": alias}),
+        ):
+            assert refused(call, **named)["Error"]["Code"] == "AccessDeniedException"
 
 
 def test_a_secret_lets_in_whom_its_policy_names(lab: Aws):

@@ -12,23 +12,28 @@ from sts_emulator.gateway.resource_policies import ResourcePolicies
 from sts_emulator.policy.arns import parse_arn
 
 
-async def named(_: Passage, known: ResourcePolicies, __: Call, needs: tuple[Need, ...]) -> tuple[Need, ...]:
+async def named(passage: Passage, known: ResourcePolicies, _: Call, needs: tuple[Need, ...]) -> tuple[Need, ...]:
     """The needs, with the ARNs of the keys that are named by an alias.
 
-    Raises:
-        AwsError: `NotFoundException`, for an alias that there is not.
+    Of an alias that there is not it is the alias' own, and the passage keeps it: who may not use it is not told so. AWS
+    does not document in which order it looks, and this is the strict one.
     """
-    keys = [await _key(known, need.resource) for need in needs]
+    keys = [await _key(passage, known, need.resource) for need in needs]
     return tuple(replace(need, resource=key) for need, key in zip(needs, keys, strict=True))
 
 
-async def _key(known: ResourcePolicies, resource: str) -> str:
+async def _key(passage: Passage, known: ResourcePolicies, resource: str) -> str:
     arn = parse_arn(resource)
     if arn is None or KEY_OF_ALIAS not in resource:
         return resource
     alias = arn.resource.removeprefix("key/")
     key = await known.key_of_alias(arn.account, arn.region, alias)
+    named = f"arn:{arn.partition}:kms:{arn.region}:{arn.account}:{f'key/{key}' if key else alias}"
     if not key:
-        told = f"Alias arn:{arn.partition}:kms:{arn.region}:{arn.account}:{alias} is not found."
-        raise AwsError("NotFoundException", told, status=400)
-    return f"arn:{arn.partition}:kms:{arn.region}:{arn.account}:key/{key}"
+        passage.missing_alias = named
+    return named
+
+
+def not_found(alias: str) -> AwsError:
+    """What whoever may use it is told of an alias that there is not."""
+    return AwsError("NotFoundException", f"Alias {alias} is not found.", status=400)

@@ -40,6 +40,7 @@ class Passage:
     fault: Fault | None = None
     keys: dict[str, Keys] = field(default_factory=dict)  # condition keys of the call, by the owner of what it is about
     bucket_tags: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    missing_alias: str = ""  # the ARN of an alias of no key, which the call names
     owner: str = ""  # whose queue, function or the like a call is about that is not the caller's
 
     @property

@@ -86,6 +86,8 @@ async def allow(passage: Passage, known: ResourcePolicies, needs: Sequence[Need]
             raise await passage.read(partial(refusal, passage, need, decision, guarded))
         if not number % SLICE:
             await sleep(0)
+    if passage.missing_alias:
+        raise key_aliases.not_found(passage.missing_alias)
     passage.owner = _stranger(passage, needs)
 
 
