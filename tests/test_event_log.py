@@ -420,7 +420,7 @@ def test_a_unit_that_is_run_again_leaves_no_trace_of_the_first_run(lab_context):
         patch.setattr(app.dispatch, "find", lambda *_: function)
         patch.setattr(app, "_answer", lambda *given: given[-1])
         operation = type("Operation", (), {"name": "Any"})
-        app._run(None, ctx, type("Service", (), {"name": "sts"}), operation, {})
+        app._run(ctx, None, operation, {})
 
     assert ctx.evidence == {"key": "from authentication", "run 2": True}
     assert ctx.decisions == [2]

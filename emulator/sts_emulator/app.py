@@ -91,28 +91,27 @@ def handle(
     server: Server, world: World, request: Request, base_url: str, *, faulty: bool = True
 ) -> Response | Awaitable[Response]:
     """Answer one AWS API call, at once unless it waits for something. Step 1, finding the world, is the caller's."""
-    call = Call(request, new_request_id())
+    request_id, operation, ctx = new_request_id(), None, None
     try:
-        service, operation = call.service, call.operation = dispatch.match(request)  # 2
-        ctx = call.ctx = _context(server, world, request, base_url, service, operation, call.request_id)
-        fault = faults.take(world, ctx.service, ctx.operation) if faulty else None  # 3
-        if fault is not None:
+        service, operation = dispatch.match(request)  # 2
+        ctx = _context(server, world, request, base_url, service, operation, request_id)
+        if faulty and (fault := faults.take(world, service.name, operation.name)):  # 3
             later = partial(_handle_later, server, world, request, base_url)
-            return Met(fault, partial(_failure, call), partial(server.run, later))
+            return Met(fault, partial(_failure, Call(request, request_id, operation, ctx)), partial(server.run, later))
         if service.name in SHOWING and PENDING in world.settings:
             try:
                 plant(server, world)
             except UnavailableError:
-                return _handle_planted(call, server, world, base_url)
+                return _handle_planted(ctx, request, operation)
         # 4; before the parameters are looked at (docs/aws/sts.md, "Order of processing")
         authenticate.authenticate(ctx, request, service, operation)
         parameters = ctx.parameters = protocols.parse(operation, request)  # 5
         validate.validate(operation, parameters)  # 6
-        return _run(call, ctx, service, operation, parameters)  # 7 and 8, in one unit
+        return _run(ctx, request, operation, parameters)  # 7 and 8, in one unit
     except NotAtHandError:
         raise
     except Exception as error:  # noqa: BLE001 - told to the client, or logged whole
-        return _failure(call, error)
+        return _failure(Call(request, request_id, operation, ctx), error)
 
 
 def _handle_later(server: Server, world: World, request: Request, base_url: str) -> Response | Awaitable[Response]:
@@ -120,67 +119,70 @@ def _handle_later(server: Server, world: World, request: Request, base_url: str)
     return handle(server, server.worlds.get(world.name) or world, request, base_url, faulty=False)
 
 
-async def _handle_planted(call: Call, server: Server, world: World, base_url: str) -> Response:
+async def _handle_planted(ctx: Context, request: Request, operation: Operation) -> Response:
     """A call that waits, as every write does, for the state to take what its world's scenario has put off."""
     try:
-        await _run_when_free(partial(plant, server, world))
+        await _run_when_free(partial(plant, ctx.server, ctx.world))
     except UnavailableError as error:
-        return _failure(call, error)
-    answer = _handle_later(server, world, call.request, base_url)
+        return _failure(Call(request, ctx.request_id, operation, ctx), error)
+    answer = _handle_later(ctx.server, ctx.world, request, ctx.base_url)
     return await answer if inspect.isawaitable(answer) else answer
 
 
 @dataclass(slots=True)
 class Call:
-    """How far a call has come, for its answer."""
+    """How far a call has come that fails, for its answer."""
 
     request: Request
     request_id: str
-    service: Service | None = None
     operation: Operation | None = None
     ctx: Context | None = None
 
 
 def _answer(
-    call: Call, ctx: Context, operation: Operation, result: Mapping[str, Any] | Awaitable[Mapping[str, Any]] | None
+    ctx: Context,
+    request: Request,
+    operation: Operation,
+    result: Mapping[str, Any] | Awaitable[Mapping[str, Any]] | None,
 ) -> Response | Awaitable[Response]:
     if inspect.isawaitable(result):
         if ctx.world.is_in_a_hurry:
             getattr(result, "close", lambda: None)()  # a coroutine that has not begun
             raise NotAtHandError
-        return _finish(call, ctx, operation, result)
-    return _success(call, ctx, operation, result)
+        return _finish(ctx, request, operation, result)
+    return _success(ctx, request, operation, result)
 
 
 def refuse(request: Request, error: UnavailableError) -> Response:
     """The answer to a call that the state cannot serve; its path is without the world's prefix."""
     call = Call(request, new_request_id())
     with contextlib.suppress(Exception):  # what is no call is refused all the same
-        call.service, call.operation = dispatch.match(request)
+        _, call.operation = dispatch.match(request)
     return _failure(call, error)
 
 
-async def _finish(call: Call, ctx: Context, operation: Operation, result: Awaitable[Mapping[str, Any]]) -> Response:
+async def _finish(
+    ctx: Context, request: Request, operation: Operation, result: Awaitable[Mapping[str, Any]]
+) -> Response:
     try:
-        return _success(call, ctx, operation, await result)
+        return _success(ctx, request, operation, await result)
     except Exception as error:  # noqa: BLE001 - told to the client, or logged whole
-        return _failure(call, error)
+        return _failure(Call(request, ctx.request_id, operation, ctx), error)
 
 
-def _success(call: Call, ctx: Context, operation: Operation, result: Mapping[str, Any] | None) -> Response:
-    accept_json = protocols.wants_json(call.request)
-    response = protocols.render(operation, result, call.request_id, accept_json=accept_json)
+def _success(ctx: Context, request: Request, operation: Operation, result: Mapping[str, Any] | None) -> Response:
+    accept_json = protocols.wants_json(request)
+    response = protocols.render(operation, result, ctx.request_id, accept_json=accept_json)
     if ctx.service == "sts":
         response.headers.append(_extended_request_id(ctx))
     record(ctx, result)
-    _keep(ctx.server, call, response)
+    _keep(ctx, request, response)
     return response
 
 
-def _keep(server: Server, call: Call, response: Response) -> None:
-    request = call.request
+def _keep(ctx: Context, request: Request, response: Response) -> None:
     if len(request.body) <= LARGEST_EXCHANGE and len(response.body) <= LARGEST_EXCHANGE:
-        server.exchanges.append((call.request_id, request.message or request, response))
+        ctx.server.exchanges.append((ctx.request_id, request.message or request, response))
 
 
 def _failure(call: Call, error: Exception) -> Response:
@@ -203,11 +205,11 @@ def _failure(call: Call, error: Exception) -> Response:
     elif call.ctx is not None:
         record(call.ctx, error=error)
     accept_json = protocols.wants_json(request)
-    response = protocols.render_error(call.service, call.operation, error, call.request_id, accept_json=accept_json)
+    response = protocols.render_error(None, call.operation, error, call.request_id, accept_json=accept_json)
     if call.ctx is not None:
         if call.ctx.service == "sts":
             response.headers.append(_extended_request_id(call.ctx))
-        _keep(call.ctx.server, call, response)
+        _keep(call.ctx, request, response)
     return response
 
 
@@ -230,26 +232,22 @@ def _extended_request_id(ctx: Context) -> tuple[str, str]:
 
 
 def _run(
-    call: Call, ctx: Context, service: Service, operation: Operation, parameters: Mapping[str, Any]
+    ctx: Context, request: Request, operation: Operation, parameters: Mapping[str, Any]
 ) -> Response | Awaitable[Response]:
     """The answer that is made of the operation's result, which is recorded together with what it has written.
 
     An awaitable result goes on outside the unit: see World.unit.
     """
-    function = dispatch.find(service.name, operation.name)
+    function = dispatch.find(ctx.service, ctx.operation)
     if function is None:
-        raise AwsError("NotImplemented", f"sts-emulator does not have {service.name}:{operation.name}", status=501)
+        raise AwsError("NotImplemented", f"sts-emulator does not have {ctx.service}:{ctx.operation}", status=501)
     evidence = dict(ctx.evidence) if ctx.evidence else NOTHING
     try:
         with ctx.world.unit():
             result = function(ctx, **parameters)
-            return (
-                _success(call, ctx, operation, result)
-                if type(result) is dict
-                else _answer(call, ctx, operation, result)
-            )
+            return (_success if type(result) is dict else _answer)(ctx, request, operation, result)
     except (StaleError, UnavailableError) as reason:
-        again = partial(_run_again, call, ctx, operation, partial(function, ctx, **parameters), evidence)
+        again = partial(_run_again, ctx, request, operation, partial(function, ctx, **parameters), evidence)
         if isinstance(reason, StaleError):
             return again()
         if ctx.server.worlds.store.remote:  # which has waited already, beside the others
@@ -258,13 +256,13 @@ def _run(
 
 
 def _run_again(
-    call: Call, ctx: Context, operation: Operation, function: Callable[[], Any], evidence: Mapping[str, Any]
+    ctx: Context, request: Request, operation: Operation, function: Callable[[], Any], evidence: Mapping[str, Any]
 ) -> Response | Awaitable[Response]:
     """From the start, under the lock; its event tells nothing of the run that came to nothing."""
     ctx.decisions.clear()
     ctx.evidence = dict(evidence)
     with ctx.world.unit(lock=True):
-        return _answer(call, ctx, operation, function())
+        return _answer(ctx, request, operation, function())
 
 
 async def _run_when_free(again: Callable[[], Any]) -> Any:

@@ -248,7 +248,7 @@ def test_an_idle_connection_is_closed_and_a_busy_one_is_not(message):
     async def run():
         front = Front(create_server(Settings()), lambda *_: Response(204, [], b""), refuse)
         loop = asyncio.get_running_loop()
-        server = await loop.create_server(partial(CallConnection, front, Acceptor(page), 0.2), "127.0.0.1")
+        server = await loop.create_server(partial(CallConnection, front, Acceptor(page), 0.05), "127.0.0.1")
         reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
         begun, statuses = loop.time(), []
         while loop.time() < begun + 0.5:  # longer than an idle connection lives

@@ -12,7 +12,7 @@ from sts_emulator.core.store import UnavailableError
 if TYPE_CHECKING:
     from sts_emulator.core.world import World
 
-KEPT_IN_MEMORY = 1_000  # per world: bounds memory whatever the load (docs/performance.md)
+KEPT_IN_MEMORY = 1_000  # per world, and their copies: bounds memory whatever the load (docs/performance.md)
 MOST_BYTES = 256 << 20  # of all worlds, in memory; beyond, a world's new event costs it old ones,
 KEPT_AT_LEAST = 50  # but for its newest
 SLICE = 50  # events that a scan looks at before others have their turn: less than five milliseconds
@@ -23,18 +23,31 @@ Refuse = Callable[[UnavailableError], object]
 
 
 class Event(Protocol):
-    """One attempt. `id` is the request id that the client was given; `size` is about what it takes.
+    """One attempt.
 
     Its record is made when somebody reads it, because most are never read. In it a decision is kept as the question
     that was asked; who tells the record to somebody has it answered then (vending.record.told).
     """
 
-    id: str
-    world: str
-    at: float
-    size: int
-    other_account: str
-    """Whose trail has a copy of it, if there is one."""
+    @property
+    def id(self) -> str:
+        """The request id that the client was given."""
+
+    @property
+    def world(self) -> str:
+        """The name of the world in which it was made."""
+
+    @property
+    def at(self) -> float:
+        """When, by the world's clock."""
+
+    @property
+    def size(self) -> int:
+        """About how many bytes it takes."""
+
+    @property
+    def other_account(self) -> str:
+        """Whose trail has a copy of it, if there is one."""
 
     def record(self) -> dict[str, Any]:
         """The record as JSON-ready data."""
@@ -160,11 +173,10 @@ class EventLog:
 
 
 class Ring:
-    """The newest events of a world, and how many that are with their copies, each of which stands before its event."""
+    """The newest events of a world. Where one has a copy, that stands before it."""
 
     def __init__(self) -> None:
         self.events: deque[Event] = deque()
-        self.count = 0
 
     def get(self, identifier: str) -> Event | None:
         """The event of that id."""
@@ -221,13 +233,11 @@ class Rings:
         ring = self._rings.get(event.world)
         if ring is None:
             ring = self._rings[event.world] = Ring()
-        ring.events.append(event)
-        count, size = ring.count + (2 if event.other_account else 1), self._size + event.size
-        while count > KEPT_IN_MEMORY or (size > MOST_BYTES and count > KEPT_AT_LEAST):
-            oldest = ring.events.popleft()
-            count -= 2 if oldest.other_account else 1
-            size -= oldest.size
-        ring.count, self._size = count, size
+        events, size = ring.events, self._size + event.size
+        events.append(event)
+        while len(events) > KEPT_IN_MEMORY or (size > MOST_BYTES and len(events) > KEPT_AT_LEAST):
+            size -= events.popleft().size
+        self._size = size
         if self._listeners:
             for told in _with_copy(event):
                 for listener in self._listeners:

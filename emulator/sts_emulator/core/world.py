@@ -121,12 +121,16 @@ class World:
         self._snapshot = snapshot
         self._depth = 0  # of units inside one another
         self._transaction: Transaction | None = None
-        self._look()
+        self._reads: Reads = store
+        self._begun = snapshot.revision
+        self._documents = snapshot.documents
+        self._keys_by_uid = snapshot.keys_by_uid
+        self._memo = snapshot.memo
 
     def _look(self) -> None:
         """Read from the shared snapshot, as of now."""
         snapshot = self._snapshot
-        self._reads: Reads = self._store
+        self._reads = self._store
         self._begun = snapshot.revision
         self._documents = snapshot.documents
         self._keys_by_uid = snapshot.keys_by_uid
@@ -504,19 +508,23 @@ class Worlds:
         self.store = store
         self._snapshots: dict[str, Snapshot] = {}
 
-    def get(self, name: str, *, in_a_hurry: bool = False, has_looked: bool = False) -> World | None:
-        """The world for one request, caught up with the store; None when there is none of that name.
+    def get(self, name: str) -> World | None:
+        """The world for one request, caught up with the store; None when there is none of that name."""
+        self.store.look()
+        return self.looked_at(name)
 
-        Who has looked already since the request came does not look again (core.looks).
-        In a hurry it is as of the store's last look, and NotAtHandError is raised for what that does not tell.
-        """
-        store = self.store
-        if in_a_hurry:
-            if not store.is_known(name) or name not in self._snapshots:
-                raise NotAtHandError(name)
-        elif not has_looked:
-            store.look()
-        snapshot = self._snapshots.get(name)
+    def at_hand(self, name: str) -> World | None:
+        """As of the store's last look, for a request in a hurry. Raises NotAtHandError for what that does not tell."""
+        if not self.store.is_known(name) or name not in self._snapshots:
+            raise NotAtHandError(name)
+        world = self.looked_at(name)
+        if world is not None:
+            world.hurry()
+        return world
+
+    def looked_at(self, name: str) -> World | None:
+        """Likewise, for who has looked since the request came (core.looks)."""
+        store, snapshot = self.store, self._snapshots.get(name)
         if snapshot is None:
             if not WORLD_NAME.fullmatch(name) or store.revision(name) is None:
                 return None
@@ -525,10 +533,7 @@ class Worlds:
         if revision is None or (revision != snapshot.revision and not _catch_up(store, store, snapshot, revision)):
             self._snapshots.pop(name, None)
             return None
-        world = World(store, snapshot)
-        if in_a_hurry:
-            world.hurry()
-        return world
+        return World(store, snapshot)
 
     def create(self, name: str) -> World | None:
         """A new, empty world with keys of its own; None when the name is taken.

@@ -126,9 +126,6 @@ class Line(Protocol):
     flow: FlowControl
     ends: bool
 
-    def rest(self) -> None:
-        """An answer has left: it is idle from now on."""
-
 
 class PassedConnection(AsgiConnection):
     """The part of such a connection: it reads what it is given, writes its answers, and has no timer for idleness."""
@@ -179,4 +176,3 @@ class PassedConnection(AsgiConnection):
         """An answer has left."""
         super().on_response_complete()
         self._unset_keepalive_if_required()
-        self._line.rest()

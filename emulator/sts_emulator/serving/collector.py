@@ -43,8 +43,8 @@ class Collector:
 
     def count_call(self) -> None:
         """A call was answered."""
-        self.calls += 1
-        if self.calls % CALLS == 0:
+        calls = self.calls = self.calls + 1
+        if not calls % CALLS:
             gc.freeze()  # puts aside all that is alive, whatever that is, in no time
 
     def more(self) -> int:

@@ -60,7 +60,7 @@ class CallConnection(asyncio.Protocol):
     transport: asyncio.Transport
     flow: FlowControl
 
-    def __init__(self, front: Calls, acceptor: Acceptor, idle: float = IDLE) -> None:
+    def __init__(self, front: Calls, acceptor: Acceptor, patience: float = PATIENCE) -> None:
         self.loop = asyncio.get_running_loop()
         self.ends = False  # once the answer that is held has left
         self._front = front
@@ -75,9 +75,8 @@ class CallConnection(asyncio.Protocol):
         self._missing = 0  # so many bytes,
         self._received = bytearray()  # behind these
         self._arrivals = self._seen = 0  # how often something came, in all and at the last look
-        self._idle = idle
-        self._active = 0.0  # when it was not idle last
-        self._end_of_idleness: asyncio.TimerHandle | None = None
+        self._idle_looks = 0  # how often there was nothing to do, one after the other
+        self._patience = patience  # seconds between two looks
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # of a narrower type
         """It is counted while it is open, and it is looked from now on whether anything comes."""
@@ -85,7 +84,7 @@ class CallConnection(asyncio.Protocol):
         self.flow = FlowControl(transport)
         self._client = _peer(transport)
         self._scheme = "https" if transport.get_extra_info("sslcontext") else "http"
-        self._next_look = self.loop.call_later(PATIENCE, self.look)
+        self._next_look = self.loop.call_later(self._patience, self.look)
         self._front.server.metrics.connections += 1
         self._acceptor.opened(self)
 
@@ -94,8 +93,6 @@ class CallConnection(asyncio.Protocol):
         self._front.server.metrics.connections -= 1
         self._acceptor.connections.discard(self)
         self._next_look.cancel()
-        if self._end_of_idleness is not None:
-            self._end_of_idleness.cancel()
         self.flow.resume_writing()
         if self._passed is not None:
             self._passed.connection_lost(exc)
@@ -121,12 +118,11 @@ class CallConnection(asyncio.Protocol):
         elif (
             (self._passed is None or not self._passed.is_reading())
             and not self.flow.write_paused
-            and (taken := self._whole_call(data))
+            and (taken := messages.read(data, self._client, self._scheme) or self._bare_call(data))
         ):
             request, self._missing = taken
             if self._missing:
                 self._begun, self._received = request, bytearray(data)
-                self._active = self.loop.time()
             else:
                 self._take(request, data)
         else:
@@ -140,10 +136,8 @@ class CallConnection(asyncio.Protocol):
             self._passed = PassedConnection(self, self._acceptor.shared)
         self._passed.read(data, app)
 
-    def _whole_call(self, data: bytes) -> tuple[Request, int] | None:
-        """The plain call that has come, and how many bytes of it are still to come."""
-        if (taken := messages.read(data, self._client, self._scheme)) is not None:
-            return taken
+    def _bare_call(self, data: bytes) -> tuple[Request, int] | None:
+        """The call without a body that has come, where calls pass by the door."""
         bare = messages.read_bare(data, self._client, self._scheme) if self._front.has_door else None
         return (bare, 0) if bare is not None else None
 
@@ -220,19 +214,11 @@ class CallConnection(asyncio.Protocol):
         self._is_held = True
         if self._front.collector is not None:
             self._front.collector.count_call()
-        self.rest()
 
     def answered(self) -> None:
         """All of an answer that was given piece by piece has been written."""
         self._is_held, self._direct = False, None
-        self._active = self.loop.time()
         self._go_on_behind()
-
-    def rest(self) -> None:
-        """An answer leaves: from now on it is idle."""
-        self._active = self.loop.time()
-        if self._end_of_idleness is None:
-            self._end_of_idleness = self.loop.call_later(self._idle, self._close_if_idle)
 
     def _send_refusal(self, request: Request, error: UnavailableError) -> None:
         self._send(messages.write(self._front.refuse(request, error)))
@@ -242,7 +228,8 @@ class CallConnection(asyncio.Protocol):
         if self.transport.is_closing():  # its client has left: uvloop would raise that before others had their answers
             return
         self.transport.write(answer)
-        self._go_on_behind()
+        if self.ends or self._later:
+            self._go_on_behind()
 
     def _go_on_behind(self) -> None:
         if self.ends:
@@ -258,14 +245,25 @@ class CallConnection(asyncio.Protocol):
             self.flow.resume_reading()
 
     def look(self) -> None:
-        """Give up a call that is half sent and does not go on, and who never sends one; uvicorn's part looks itself."""
+        """Give up a call that is half sent and does not go on, and who never sends one; uvicorn's part looks itself.
+
+        Whoever has had nothing to do for long is let go.
+        """
         if self.transport.is_closing():
             return
         if self._arrivals == self._seen and (self._begun is not None or not self._arrivals):
             self.transport.abort()
             return
+        is_idle = self._arrivals == self._seen and not self._is_held
+        if is_idle and (self._passed is None or not self._passed.is_reading()):
+            self._idle_looks += 1
+        else:
+            self._idle_looks = 0
+        if self._idle_looks > IDLE // PATIENCE:  # before the first of these it may have become idle just now
+            self.transport.close()
+            return
         self._seen = self._arrivals
-        self._next_look = self.loop.call_later(PATIENCE, self.look)
+        self._next_look = self.loop.call_later(self._patience, self.look)
 
     def shutdown(self) -> None:
         """The server stops: what was answered leaves before."""
@@ -279,14 +277,6 @@ class CallConnection(asyncio.Protocol):
     def _leave(self) -> None:
         """Close, unless an answer does it that is still awaited."""
         if not self._is_held and (self._passed is None or not self._passed.is_answering()):
-            self.transport.close()
-
-    def _close_if_idle(self) -> None:
-        """Close it if nothing happened for so long: one timer, not a new one for each answer."""
-        left = self._active + self._idle - self.loop.time()
-        if left > 0 or self._is_held or (self._passed is not None and self._passed.is_reading()):
-            self._end_of_idleness = self.loop.call_later(left if left > 0 else self._idle, self._close_if_idle)
-        else:
             self.transport.close()
 
 

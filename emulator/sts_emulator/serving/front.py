@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 Answer = Response | Awaitable[Response]  # awaitable only where something must be waited for
 Handle = Callable[[Server, World, Request, str], Answer]
 Refuse = Callable[[Request, UnavailableError], Response]
+Find = Callable[[str], World | None]
 
 # Services that can show what is PENDING.
 SHOWING = frozenset(
@@ -61,6 +62,10 @@ class Front:
         self._handle = handle
         self._refuse = refuse
         self._store = server.worlds.store
+        worlds = server.worlds
+        self._world: Find = worlds.at_hand if self._store.remote else worlds.get
+        self._looked_at: Find = worlds.at_hand if self._store.remote else worlds.looked_at
+        self._is_permissive = server.settings.permissive
         self.latest_caller: object = None
         self.collector: Collector | None = None
         self.looks: Looks | None = None
@@ -122,7 +127,7 @@ class Front:
             return self.server.worlds.get(name)
         await self.looks.wait()
         try:
-            return self.server.worlds.get(name, in_a_hurry=True)
+            return self.server.worlds.at_hand(name)
         except NotAtHandError:
             world = await self.server.run(partial(self.server.worlds.get, name))
             if world is not None:
@@ -232,12 +237,12 @@ class Front:
                 return self._passing(self._door, service, request, name, prefix)
             if not messages.is_call(request):
                 return None
-        return self.answer(request, has_looked=True)
+        return self._answer_now(request, None, self._looked_at)
 
     def _passing(self, door: Door, service: str, request: Request, name: str, prefix: str) -> Passing | None:
         """How a call passes by the door; None where its world is not at hand."""
         try:
-            world = self.server.worlds.get(name, in_a_hurry=self._store.remote)
+            world = self._world(name)
         except (NotAtHandError, UnavailableError):
             return None
         if world is None:
@@ -245,14 +250,17 @@ class Front:
         base_url = f"{request.scheme}://{request.headers.get('host', '')}{prefix}"
         return partial(door.answer, world, service, request, base_url)
 
-    def answer(self, request: Request, mount: tuple[str, str] | None = None, *, has_looked: bool = False) -> Answer:
-        """Answer a request. `mount` is the (world, page) of a listener; `looks` may have been asked before.
+    def answer(self, request: Request, mount: tuple[str, str] | None = None) -> Answer:
+        """Answer a request. `mount` is the (world, page) of a listener.
 
         With a database elsewhere what has been read before suffices for most requests: they are answered at once. The
         others start again beside the loop, where they may wait.
         """
+        return self._answer_now(request, mount, self._world)
+
+    def _answer_now(self, request: Request, mount: tuple[str, str] | None, world_of: Find) -> Answer:
         try:
-            return self._answer(request, mount, in_a_hurry=self._store.remote, has_looked=has_looked)
+            return self._answer(request, mount, world_of)
         except NotAtHandError:
             return self._answer_beside(request, mount)
         except UnavailableError as error:
@@ -268,18 +276,16 @@ class Front:
 
     async def _answer_beside(self, request: Request, mount: tuple[str, str] | None) -> Response:
         try:
-            return await self.server.run(partial(self._answer, request, mount, in_a_hurry=False))
+            return await self.server.run(partial(self._answer, request, mount, self.server.worlds.get))
         except UnavailableError as error:
             return self.refuse(request, error)
 
-    def _answer(
-        self, request: Request, mount: tuple[str, str] | None, *, in_a_hurry: bool, has_looked: bool = False
-    ) -> Answer:
+    def _answer(self, request: Request, mount: tuple[str, str] | None, world_of: Find) -> Answer:
         path = request.signed_path
         name, prefix, rest = _split_world(path) if mount is None else (mount[0], "", mount[1] + path)
         if rest == messages.HEALTH:
             return _json(200, b'{"status":"ok"}')
-        world = self.server.worlds.get(name, in_a_hurry=in_a_hurry, has_looked=has_looked)
+        world = world_of(name)
         if world is None:
             return _json(404, b'{"message":"no such world"}')
         request.raw_path = rest
@@ -287,12 +293,12 @@ class Front:
         if mount is not None and rest.startswith(_CONSOLE):
             return _json(404, b'{"message":"no such page"}')
         if rest != "/" and routes.is_page(request.method, rest):
-            if in_a_hurry:  # a page is not made to be started again
+            if world.is_in_a_hurry:  # a page is not made to be started again
                 raise NotAtHandError
             if PENDING in world.settings and not rest.startswith(_CONSOLE):  # whose pages plant when they show it
                 plant(self.server, world)
             return answering.answer(self.server, world, request, base_url)
-        if self.server.settings.permissive:  # no signature tells who asks: a foreign page must not
+        if self._is_permissive:  # no signature tells who asks: a foreign page must not
             try:
                 guard.check_call(request.headers, self.server.settings, request.scheme)
             except AwsError as foreign:

@@ -187,27 +187,33 @@ class Context:
 
     def request_keys(self) -> dict[str, tuple[str, ...]]:
         """The condition keys that every request has (docs/aws/policy-evaluation.md, "Condition keys")."""
-        current_time, epoch_time = _moment(int(self.world.now()))
-        keys: dict[str, tuple[str, ...]] = {
-            "aws:currenttime": current_time,
-            "aws:epochtime": epoch_time,
-            "aws:securetransport": TRUE if self.secure else FALSE,
-            "aws:requestedregion": alone(self.region),
-            "aws:sourceip": alone(self.source_ip),
-            "aws:viaawsservice": FALSE,
-            "aws:principalisawsservice": FALSE,
-        }
-        if self.user_agent:
-            keys["aws:useragent"] = alone(self.user_agent)
+        keys = _request_keys(int(self.world.now()), self.region, self.source_ip, self.user_agent, self.secure).copy()
         if self.referer:
             keys["aws:referer"] = (self.referer,)
         return keys
 
 
 @lru_cache(maxsize=64)
-def _moment(second: int) -> tuple[tuple[str], tuple[str]]:
-    """aws:CurrentTime and aws:EpochTime, the same objects for all calls of a second: their events keep them."""
-    return (clock.iso(second),), (str(second),)
+def _request_keys(
+    second: int,
+    region: str,
+    source_ip: str,
+    user_agent: str,
+    secure: bool,
+) -> dict[str, tuple[str, ...]]:
+    """Those that many calls of a second share, in the same objects: their events keep them."""
+    keys: dict[str, tuple[str, ...]] = {
+        "aws:currenttime": (clock.iso(second),),
+        "aws:epochtime": (str(second),),
+        "aws:securetransport": TRUE if secure else FALSE,
+        "aws:requestedregion": (region,),
+        "aws:sourceip": (source_ip,),
+        "aws:viaawsservice": FALSE,
+        "aws:principalisawsservice": FALSE,
+    }
+    if user_agent:
+        keys["aws:useragent"] = (user_agent,)
+    return keys
 
 
 def alone(text: str) -> tuple[str]:
