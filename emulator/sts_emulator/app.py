@@ -297,7 +297,6 @@ def _context(
         operation.name,
         request_id,
         server.settings.region,
-        service.protocol,
         request.client,
         headers.get("user-agent", ""),
         request.scheme == "https",

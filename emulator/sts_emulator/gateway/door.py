@@ -281,7 +281,6 @@ def _context(server: Server, world: World, name: str, request: Request, base_url
         "",
         new_request_id(),
         server.settings.region,
-        "query",
         request.client,
         headers.get("user-agent", ""),
         request.scheme == "https",

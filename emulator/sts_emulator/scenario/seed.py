@@ -96,7 +96,6 @@ class Seed:
             operation=operation,
             request_id="",
             region=self.server.settings.region,
-            protocol=model.protocol,
             caller=root_caller(self.world, self.account, ""),
             parameters=given,
         )

@@ -9,8 +9,8 @@ PATIENCE: Final = 30
 """Seconds without a byte after which what is half sent is given up; a head has twice as many in all."""
 
 IDLE: Final = 120
-"""Seconds that an idle connection lives at least, and one or two looks more: longer than the 90 s for which Go's clients keep one, so that none of them
-sends a call into a connection that closes."""
+"""Seconds that an idle connection lives at least, and one or two looks more: longer than the 90 s for which Go's
+clients keep one, so that none of them sends a call into a connection that closes."""
 
 LAST: Final = 0.1
 """Seconds that an idle connection lives on when the server ends: a call that is on its way is answered, and told that

@@ -160,7 +160,6 @@ class Context:
     operation: str
     request_id: str
     region: str = "us-east-1"
-    protocol: str = "query"
     source_ip: str = "127.0.0.1"
     user_agent: str = ""
     secure: bool = False

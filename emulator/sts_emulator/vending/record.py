@@ -170,14 +170,14 @@ def new_request_id() -> str:
 
     Its first eight digits grow with time, and so ids of one moment stand together in a state's index of them.
     """
-    digits = getrandbits(88).to_bytes(11).hex()  # nothing rests on nobody's guessing them
-    return f"{_moment(int(clock.real() * 64))}-{digits[:4]}-4{digits[4:7]}-a{digits[7:10]}-{digits[10:]}"
+    return f"{_beginning(int(clock.real() * 64))}{getrandbits(48):012x}"
 
 
 @lru_cache(maxsize=1)
-def _moment(sixty_fourths: int) -> str:
-    """The eight digits that the ids of a sixty-fourth of a second begin with."""
-    return f"{sixty_fourths & 0xFFFF_FFFF:08x}"
+def _beginning(sixty_fourths: int) -> str:
+    """What the ids of a sixty-fourth of a second begin with: nothing rests on nobody's guessing the others."""
+    digits = f"{getrandbits(40):010x}"
+    return f"{sixty_fourths & 0xFFFF_FFFF:08x}-{digits[:4]}-4{digits[4:7]}-a{digits[7:]}-"
 
 
 def _shortened(value: Any) -> Any:

@@ -304,7 +304,7 @@ def _agents_call(visit: Visit, cluster: Cluster) -> Context:
     """The agent's call to EKS, which is made in the visit's name."""
     ctx = visit.context("eks-auth", "AssumeRoleForPodIdentity", {"clusterName": cluster["name"]})
     ctx.request_id = visit.request_id
-    ctx.protocol, ctx.source_ip, ctx.user_agent, ctx.secure = "rest-json", SERVICE, "eks-pod-identity-agent", True
+    ctx.source_ip, ctx.user_agent, ctx.secure = SERVICE, "eks-pod-identity-agent", True
     return ctx
 
 
