@@ -166,6 +166,74 @@ def test_the_role_in_an_instance_profile_is_passed_on(lab, named):
     assert (error["Code"], "Invalid IAM Instance Profile" in error["Message"]) == ("InvalidParameterValue", True)
 
 
+FLEETS = """
+accounts:
+  "111122223333":
+    users:
+      ann:
+        inline:
+          fleets: [{Effect: Allow, Action: ["ec2:*Fleet*", "ec2:*LaunchTemplate*", "ec2:CreateTags"], Resource: "*"}]
+          launches:
+            - Effect: Allow
+              Action: ec2:RunInstances
+              Resource: ["arn:aws:ec2:*:*:network-interface/*", "arn:aws:ec2:*:*:subnet/*", "arn:aws:ec2:*:*:security-group/sg-1"]
+            - {Effect: Allow, Action: ec2:RunInstances, Resource: ["arn:aws:ec2:*::image/*", "arn:aws:ec2:*:*:launch-template/*"]}
+            - Effect: Allow
+              Action: ec2:RunInstances
+              Resource: "arn:aws:ec2:*:*:instance/*"
+              Condition: {StringEquals: {"ec2:InstanceType": t3.micro, "aws:RequestTag/team": blue}}
+          passes: [{Effect: Allow, Action: "iam:PassRole", Resource: "*"}]
+"""
+TAGGED = [{"ResourceType": "instance", "Tags": [{"Key": "team", "Value": "blue"}]}]
+SMALL = {"InstanceType": "t3.micro", "SecurityGroupIds": ["sg-1"], "TagSpecifications": TAGGED}
+
+
+@pytest.mark.scenario(FLEETS)
+@pytest.mark.parametrize(
+    ("told", "override", "denied"),
+    [
+        (SMALL, {}, ""),
+        ({**SMALL, "InstanceType": "t3.large"}, {"InstanceType": "t3.micro"}, ""),
+        ({**SMALL, "InstanceType": "t3.large"}, {}, "instance/*"),
+        (SMALL, {"InstanceType": "t3.large"}, "instance/*"),
+        ({**SMALL, "TagSpecifications": []}, {}, "instance/*"),
+        ({**SMALL, "SecurityGroupIds": ["sg-1", "sg-2"]}, {}, "security-group/sg-2"),
+        ({**SMALL, "SecurityGroupIds": []}, {}, "security-group/*"),
+    ],
+)
+@pytest.mark.parametrize("named", ["LaunchTemplateId", "LaunchTemplateName"])
+def test_who_has_instances_launched_in_a_fleet_may_launch_them(lab, named, told, override, denied):
+    """By what the template says, as far as the fleet says nothing else."""
+    ec2 = through(lab, "ec2")
+    data = {"ImageId": image(lab), **told}
+    made = ec2.create_launch_template(LaunchTemplateName="fleet", LaunchTemplateData=data)["LaunchTemplate"]
+    config = {"LaunchTemplateSpecification": {named: made[named]}, "Overrides": [override] if override else []}
+    capacity = {"TotalTargetCapacity": 1, "DefaultTargetCapacityType": "on-demand"}
+    asked = {"LaunchTemplateConfigs": [config], "TargetCapacitySpecification": capacity}
+    if not denied:
+        assert ec2.create_fleet(**asked)["FleetId"]
+        return
+    error = refused(ec2.create_fleet, **asked)["Error"]
+    resource = f"arn:aws:ec2:us-east-1:{MINE}:{denied}"
+    assert error["Code"] == "UnauthorizedOperation"
+    assert f"is not authorized to perform: ec2:RunInstances on resource: {resource} " in error["Message"]
+
+
+@pytest.mark.scenario(FLEETS)
+def test_a_launch_template_has_one_name(lab):
+    """moto takes the template of the id, where there are both."""
+    ec2 = through(lab, "ec2")
+    named = {}
+    for name, told in (("LaunchTemplateName", SMALL), ("LaunchTemplateId", {"InstanceType": "t3.large"})):
+        data = {"ImageId": image(lab), **told}
+        made = ec2.create_launch_template(LaunchTemplateName=name, LaunchTemplateData=data)["LaunchTemplate"]
+        named[name] = made[name]
+    capacity = {"TotalTargetCapacity": 1, "DefaultTargetCapacityType": "on-demand"}
+    config = {"LaunchTemplateSpecification": named}
+    error = refused(ec2.create_fleet, LaunchTemplateConfigs=[config], TargetCapacitySpecification=capacity)["Error"]
+    assert error["Code"] == "InvalidRequest"
+
+
 @pytest.mark.scenario(PEOPLE)
 @pytest.mark.parametrize("named", ["LaunchTemplateId", "LaunchTemplateName"])
 def test_the_role_in_a_launch_template_is_passed_on(lab, named):

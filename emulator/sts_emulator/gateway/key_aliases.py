@@ -6,13 +6,13 @@ from dataclasses import replace
 
 from sts_emulator.core.errors import AwsError
 from sts_emulator.gateway.arns import KEY_OF_ALIAS
-from sts_emulator.gateway.call import Call, Need
+from sts_emulator.gateway.call import Need
 from sts_emulator.gateway.passage import Passage
 from sts_emulator.gateway.resource_policies import ResourcePolicies
 from sts_emulator.policy.arns import parse_arn
 
 
-async def named(passage: Passage, known: ResourcePolicies, _: Call, needs: tuple[Need, ...]) -> tuple[Need, ...]:
+async def named(passage: Passage, known: ResourcePolicies, needs: tuple[Need, ...]) -> tuple[Need, ...]:
     """The needs, with the ARNs of the keys that are named by an alias.
 
     Of an alias that there is not it is the alias' own, and the passage keeps it: who may not use it is not told so. AWS

@@ -1,36 +1,17 @@
-"""The roles that calls name otherwise than by their ARN: by their name, in an instance profile, in a launch template.
-
-Roles and instance profiles are here, launch templates are not.
-"""
+"""The roles that calls name otherwise than by their ARN: by their name, or as what is in an instance profile."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
-from typing import Final
 
 from sts_emulator.accounts import resources
 from sts_emulator.accounts.instance_profiles import find_profile, role_of
 from sts_emulator.core.world import World
-from sts_emulator.gateway import asking
-from sts_emulator.gateway import parameters as read
 from sts_emulator.gateway.call import Call, Need
-from sts_emulator.gateway.overlay import PROFILE, ROLE, profile_need
+from sts_emulator.gateway.overlay import PROFILE, ROLE
 from sts_emulator.gateway.passage import Passage
-from sts_emulator.gateway.resource_policies import ResourcePolicies
-
-_SPECIFIED: Final = "LaunchTemplateConfigs.LaunchTemplateSpecification"
-_TEMPLATES: Final = {  # where calls name launch templates
-    **dict.fromkeys(("CreateFleet", "ModifyFleet", "ModifySpotFleetRequest"), _SPECIFIED),
-    "RequestSpotFleet": f"SpotFleetRequestConfig.{_SPECIFIED}",
-}
-
-
-async def in_templates(_: Passage, known: ResourcePolicies, call: Call, needs: tuple[Need, ...]) -> tuple[Need, ...]:
-    """The needs, with the instance profiles in launch templates that a call of EC2 names."""
-    profiles = [profile async for profile in _in_templates(known, call)]
-    return (*needs, *map(profile_need, dict.fromkeys(profiles)))
 
 
 def are_sought(needs: Iterable[Need]) -> bool:
@@ -69,15 +50,3 @@ def _arn_of_role(world: World, call: Call, named: str) -> str:
 
 def _naming(profile: str) -> dict[str, str]:
     return {"Arn": profile} if profile.startswith("arn:") else {"Name": profile.removeprefix(PROFILE)}
-
-
-async def _in_templates(known: ResourcePolicies, call: Call) -> AsyncIterator[str]:
-    """The instance profiles that launch templates name: what is launched from one passes on its role."""
-    place = known.place("ec2", call.account, call.region)
-    assert place is not None, "the call has come to be passed on"
-    for template in read.structures(call.parameters, _TEMPLATES.get(call.operation, "")):
-        names = {name: str(template[name]) for name in ("LaunchTemplateId", "LaunchTemplateName") if name in template}
-        names["LaunchTemplateVersion.1"] = str(template.get("Version") or "$Default")
-        told = await asking.ask_form(place, "ec2", "DescribeLaunchTemplateVersions", names)
-        for profile in told.iter("{*}iamInstanceProfile") if told is not None else ():
-            yield profile.findtext("{*}arn") or profile.findtext("{*}name") or ""

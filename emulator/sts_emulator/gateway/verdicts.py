@@ -13,7 +13,15 @@ from sts_emulator.core.errors import AwsError
 from sts_emulator.core.names import is_account_id
 from sts_emulator.core.store import NotAtHandError
 from sts_emulator.core.world import World
-from sts_emulator.gateway import given_arns, key_aliases, passed_roles, resource_tags, s3_conditions, table_keys
+from sts_emulator.gateway import (
+    given_arns,
+    key_aliases,
+    launch_templates,
+    passed_roles,
+    resource_tags,
+    s3_conditions,
+    table_keys,
+)
 from sts_emulator.gateway import map as actions
 from sts_emulator.gateway.call import Need
 from sts_emulator.gateway.large_bodies import is_large
@@ -43,6 +51,8 @@ async def needs_of(passage: Passage, known: ResourcePolicies) -> tuple[Need, ...
     """
     call = passage.as_call()
     every = passage.ctx.server.settings.dependent_permissions
+    if call.service == "ec2":
+        call = await launch_templates.read_for(known, call)
     try:
         if call.service == "dynamodb" or is_large(passage.request.body):
             needs = await table_keys.required(passage, known, call)
@@ -59,18 +69,12 @@ async def needs_of(passage: Passage, known: ResourcePolicies) -> tuple[Need, ...
             raise access_denied(told) from None
         log.warning("%s passes undecided: the map has no line for it, and --allow-unmapped is on", named)
         return ()
-    if (name := _NAMING.get(call.service)) is not None:
-        needs = await name(passage, known, call, needs)
     if passed_roles.are_sought(needs):
         needs = await passed_roles.found(passage, call, needs)
-    if every:
-        needs = await key_aliases.named(passage, known, call, needs)
+    if every or call.service == "kms":
+        needs = await key_aliases.named(passage, known, needs)
     given_arns.check(call.service, [need.resource for need in needs], call.region)
     return tuple([need for need in needs if not need.optional or (every and _is_named(need))])
-
-
-_NAMING: Final = {"ec2": passed_roles.in_templates, "kms": key_aliases.named}
-"""What finds the names that only this emulator or the upstream knows."""
 
 
 def _is_named(need: Need) -> bool:

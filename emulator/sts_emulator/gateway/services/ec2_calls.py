@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any, Final
 
 from sts_emulator.gateway import parameters as read
 from sts_emulator.gateway.call import Call, Need
@@ -44,8 +45,8 @@ _OVERRIDES: Final = ("LaunchTemplateConfigs", "SpotFleetRequestConfig.LaunchTemp
 
 
 def _in_launches(*paths: str) -> tuple[str, ...]:
-    """The same parameters where a call describes what is to be launched."""
-    return tuple(f"{launch}.{path}" for launch in _LAUNCHES for path in paths)
+    """Parameters of what is to be launched, and the same where a call describes that."""
+    return (*paths, *(f"{launch}.{path}" for launch in _LAUNCHES for path in paths))
 
 
 # Where calls name a resource, by its type and its ARN's placeholder, beside a parameter that is called like that.
@@ -60,7 +61,7 @@ _MEMBERS: Final = {
     "declarative-policies-report.DeclarativePoliciesReportId": ("ReportId",),
     "dedicated-host.DedicatedHostId": ("HostId", "HostIds"),
     "image.ImageId": (
-        *("ImageId", "ImageIds", *_in_launches("ImageId")),
+        *("ImageIds", *_in_launches("ImageId")),
         *(f"{configs}.Overrides.ImageId" for configs in _OVERRIDES),
     ),
     "image-usage-report.ImageUsageReportId": ("ReportId",),
@@ -71,7 +72,7 @@ _MEMBERS: Final = {
     "ipam-scope.IpamScopeId": ("IpamScopeId", "CurrentIpamScopeId", "DestinationIpamScopeId", "Rules.IpamScopeId"),
     "ipv4pool-ec2.Ipv4PoolEc2Id": ("PoolId", "PoolIds", "PublicIpv4Pool"),
     "ipv6pool-ec2.Ipv6PoolEc2Id": ("PoolId", "PoolIds", "Ipv6Pool"),
-    "key-pair.KeyPairName": ("KeyName", *_in_launches("KeyName")),
+    "key-pair.KeyPairName": _in_launches("KeyName"),
     "launch-template.LaunchTemplateId": (
         *("LaunchTemplateId", "LaunchTemplateIds", "LaunchTemplate.LaunchTemplateId"),
         *(f"{configs}.LaunchTemplateSpecification.LaunchTemplateId" for configs in _OVERRIDES),
@@ -93,7 +94,7 @@ _MEMBERS: Final = {
     "reserved-instances.ReservationId": ("ReservedInstanceIds", "ReservedInstancesId", "ReservedInstancesIds"),
     "route-table.RouteTableId": ("RouteTableId", "RouteTableIds", "AddRouteTableIds", "RemoveRouteTableIds"),
     "SecurityGroupId": (
-        *("SecurityGroupId", "GroupId", "SecurityGroupIds", "GroupIds", "Groups"),
+        *("SecurityGroupId", "GroupId", "GroupIds", "Groups"),
         *("AddSecurityGroupIds", "RemoveSecurityGroupIds", "LaunchSpecification.GroupIds"),
         *_in_launches("SecurityGroupIds", "SecurityGroups.GroupId", "NetworkInterfaces.Groups"),
     ),
@@ -102,10 +103,10 @@ _MEMBERS: Final = {
     ),
     "snapshot.SnapshotId": (
         *("SnapshotId", "SnapshotIds", "SourceSnapshotIds", "DiskContainers.SnapshotId"),
-        *("BlockDeviceMappings.Ebs.SnapshotId", *_in_launches("BlockDeviceMappings.Ebs.SnapshotId")),
+        *_in_launches("BlockDeviceMappings.Ebs.SnapshotId"),
     ),
     "subnet.SubnetId": (
-        *("SubnetId", "SubnetIds", "AddSubnetIds", "RemoveSubnetIds", "TargetVpcSubnetId", "AssociatedSubnetIds"),
+        *("SubnetIds", "AddSubnetIds", "RemoveSubnetIds", "TargetVpcSubnetId", "AssociatedSubnetIds"),
         *("LoadBalancerOptions.SubnetIds", "RdsOptions.SubnetIds"),
         *_in_launches("SubnetId", "NetworkInterfaces.SubnetId"),
         *(f"{configs}.Overrides.SubnetId" for configs in _OVERRIDES),
@@ -176,29 +177,77 @@ _WITH_TAGS: Final = ("SpotFleetRequestConfig", "SpotFleetRequestConfig.LaunchSpe
 
 def _tagged_at_creation(question: Question) -> Iterable[Need]:
     """Tags that a call gives to what it makes need the permission to tag that type, with the call's name as a key."""
+    given = question.call.parameters
+    for part in (given, *(part for path in _WITH_TAGS for part in read.structures(given, path))):
+        yield from _tagged_by(question, part, question.call.operation)
+
+
+def _tagged_by(question: Question, given: Mapping[str, Any], operation: str) -> Iterable[Need]:
     call = question.call
-    for given in (call.parameters, *(part for path in _WITH_TAGS for part in read.structures(call.parameters, path))):
-        kinds = read.at(given, "TagSpecifications.ResourceType|TagSpecification.ResourceType")
-        for kind in dict.fromkeys(kinds):
-            arn = f"arn:{call.partition}:ec2:{call.region}:{call.account}:{kind}/*"
-            need = question.need("CreateTags", arn, given)
-            yield Need(need.action, arn, {**need.keys, "ec2:createaction": (call.operation,)})
+    for kind in dict.fromkeys(read.at(given, "TagSpecifications.ResourceType|TagSpecification.ResourceType")):
+        arn = f"arn:{call.partition}:ec2:{call.region}:{call.account}:{kind}/*"
+        need = question.need("CreateTags", arn, given)
+        yield replace(need, keys={**need.keys, "ec2:createaction": (operation,)})
 
 
-_PROFILES: Final = {  # where calls describe what is to be launched, with an instance profile
-    "RequestSpotInstances": "LaunchSpecification.IamInstanceProfile",
-    "RunScheduledInstances": "LaunchSpecification.IamInstanceProfile",
-    "RequestSpotFleet": "SpotFleetRequestConfig.LaunchSpecifications.IamInstanceProfile",
-    **dict.fromkeys(("CreateFleet", "ModifyFleet"), "LaunchTemplateConfigs.Overrides.IamInstanceProfile"),
+_FLEETS: Final = {  # what describes the fleet, in calls that have instances launched in one
+    **dict.fromkeys(("CreateFleet", "ModifyFleet", "ModifySpotFleetRequest"), ""),
+    "RequestSpotFleet": "SpotFleetRequestConfig",
 }
 
 
-def _besides(question: Question) -> Iterable[Need]:
-    """Tags at creation, and the roles in instance profiles; those in launch templates the door finds (passed_roles)."""
-    yield from _tagged_at_creation(question)
-    for profile in read.structures(question.call.parameters, _PROFILES.get(question.call.operation, "")):
+def _fleet(question: Question) -> Iterable[Need]:
+    """What is launched in a fleet needs what RunInstances does, and each way of launching it is one that may be taken.
+
+    Source: docs/aws/s3-and-gateway.md, "Operations and actions". What launch templates say stands beside their names
+    (launch_templates.py).
+    """
+    fleet = _described(question)
+    for config in read.structures(fleet, "LaunchTemplateConfigs"):
+        template = {**config.get("LaunchTemplateData", {}), "LaunchTemplate": config.get("LaunchTemplateSpecification")}
+        yield from _tagged_by(question, template, "RunInstances")
+        yield from _profiles(template, "IamInstanceProfile")
+        for override in read.structures(config, "Overrides") or [{}]:
+            yield from _launched(question, {**template, **override})
+    for launch in read.structures(fleet, "LaunchSpecifications"):
+        yield from _launched(question, launch)
+
+
+def _described(question: Question) -> Mapping[str, Any]:
+    path, given = _FLEETS[question.call.operation], question.call.parameters
+    return next(iter(read.structures(given, path)), {}) if path else given
+
+
+def _launched(question: Question, launch: Mapping[str, Any]) -> Iterable[Need]:
+    """With the tags that instances get, from the template and from the fleet."""
+    given = [*read.structures(launch, "TagSpecifications"), *read.structures(_described(question), "TagSpecifications")]
+    tags = [part for part in given if part.get("ResourceType") == "instance"]
+    template = read.first(launch, "LaunchTemplate.LaunchTemplateId")
+    keys = {"ec2:launchtemplate": (question.arn("launch-template", LaunchTemplateId=template),)} if template else {}
+    for need in question.needs("RunInstances", parameters={**launch, "TagSpecifications": tags}):
+        yield replace(need, keys={**need.keys, **keys})
+    yield from _profiles(launch, "IamInstanceProfile")
+
+
+_PROFILES: Final = dict.fromkeys(
+    ("RequestSpotInstances", "RunScheduledInstances"), "LaunchSpecification.IamInstanceProfile"
+)
+
+
+def _profiles(given: Mapping[str, Any], path: str) -> Iterable[Need]:
+    """Instance profiles where a call describes what is to be launched: the role in each is passed on."""
+    for profile in read.structures(given, path):
         if named := profile.get("Arn") or profile.get("Name"):
             yield profile_need(str(named))
+
+
+def _besides(question: Question) -> Iterable[Need]:
+    call = question.call
+    yield from _tagged_at_creation(question)
+    yield from _profiles(call.parameters, _PROFILES.get(call.operation, ""))
+    if call.operation in _FLEETS:
+        needs = {(need.action, need.resource, *sorted(need.keys.items())): need for need in _fleet(question)}
+        yield from needs.values()
 
 
 def _more_keys(call: Call, action: Action) -> dict[str, tuple[str, ...]]:
