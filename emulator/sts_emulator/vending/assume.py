@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import field
 from typing import Any
 
@@ -44,7 +44,7 @@ class Proof:
     principal: Principal
     context: Keys = field(default_factory=dict)
     caller: Caller | None = None
-    lasting: Mapping[str, list[str]] = field(default_factory=dict)
+    lasting: Mapping[str, Sequence[str]] = field(default_factory=dict)
     evidence: Mapping[str, Any] = field(default_factory=dict)
     provider: str = ""
     denied: str = ""
@@ -334,14 +334,12 @@ def _packed(
     return packed_size(ask.policy, ask.policy_arns, tags, claims)
 
 
-def _lasting(proof: Proof, ask: Ask, brought: Inheritance) -> dict[str, list[str]]:
-    lasting = dict(brought.context)
-    for key, values in proof.lasting.items():
-        lasting[key] = list(values)
+def _lasting(proof: Proof, ask: Ask, brought: Inheritance) -> dict[str, Sequence[str]]:
+    lasting = {**brought.context, **proof.lasting}
     if proof.origin:
-        lasting |= {key: list(values) for key, values in proof.origin.keys().items()}
+        lasting |= proof.origin.keys()
     if ask.provided and not ask.provided.audit_only:
-        lasting |= {key: list(values) for key, values in ask.provided.keys().items()}
+        lasting |= ask.provided.keys()
     return lasting
 
 

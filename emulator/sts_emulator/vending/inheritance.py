@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import field
 from typing import Final
 
@@ -26,7 +26,7 @@ class Inheritance:
     tags: Mapping[str, str] = field(default_factory=dict)
     source_identity: str = ""
     mfa_at: int = 0
-    context: Mapping[str, list[str]] = field(default_factory=dict)
+    context: Mapping[str, Sequence[str]] = field(default_factory=dict)
     provider: str = ""
 
 
@@ -51,6 +51,6 @@ def inheritance(caller: Caller | None) -> Inheritance:
     )
 
 
-def _of_login(session: Session) -> Mapping[str, list[str]]:
+def _of_login(session: Session) -> Mapping[str, Sequence[str]]:
     """The condition keys of the original login, which outlive the credentials that it gave."""
     return {name: values for name, values in session.context.items() if not name.startswith(_OF_DELIVERY)}

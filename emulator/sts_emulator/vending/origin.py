@@ -117,7 +117,7 @@ def known(context: Mapping[str, Sequence[str]]) -> Origin | None:
     return Origin(subject, kind, issuer, provider, transaction, instance, store)
 
 
-def kept(session: Session | None) -> dict[str, list[str]]:
+def kept(session: Session | None) -> dict[str, Sequence[str]]:
     """The keys of the origin that a session hands on where the other keys of its login end."""
     context = session.context if session else {}
     return {name: values for name, values in context.items() if name.startswith(_KEYS)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import field
 from json.encoder import encode_basestring as _text
 from operator import attrgetter
@@ -48,7 +49,7 @@ class Session:
     mfa_at: int = 0
     policy: str = ""
     policy_arns: tuple[str, ...] = ()
-    context: dict[str, list[str]] = field(default_factory=dict)
+    context: dict[str, Sequence[str]] = field(default_factory=dict)
     provider: str = ""
     chained: bool = False
     extra: dict[str, Any] = field(default_factory=dict)

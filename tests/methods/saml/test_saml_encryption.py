@@ -114,7 +114,7 @@ def test_the_origin_of_an_encrypted_assertion_is_in_the_session_and_not_in_the_a
     answer = decrypting.assume(encode(ticket.response(encrypted(sign(ticket.assertion())))))
 
     assert "TrustedIdentityPropagationContext" not in answer
-    assert decrypting.last.vended.context["aws:originidentity/subject"] == ["subject-123"]
+    assert [*decrypting.last.vended.context["aws:originidentity/subject"]] == ["subject-123"]
 
 
 def test_a_signature_on_the_response_covers_the_cipher_text(decrypting):

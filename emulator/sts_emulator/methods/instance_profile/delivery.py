@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import field
 from typing import Final
 
@@ -49,7 +49,7 @@ class Workload:
     session_name: str
     arn: str = ""
     lifetime: int = LIFETIME
-    lasting: Mapping[str, list[str]] = field(default_factory=dict)
+    lasting: Mapping[str, Sequence[str]] = field(default_factory=dict)
     evidence: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     policy: str = ""

@@ -6,6 +6,7 @@ Source: docs/aws/instance-metadata.md, "Credentials".
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Final
 
 from sts_emulator.accounts.compute import Instance, ProfileAssociation
@@ -136,7 +137,7 @@ def _workload(instance: Instance, how: str) -> Workload:
     )
 
 
-def _lasting(instance: Instance, how: str) -> dict[str, list[str]]:
+def _lasting(instance: Instance, how: str) -> dict[str, Sequence[str]]:
     """What every call with the credentials says about where they came from."""
     place = place_of(instance)
     return {

@@ -145,7 +145,7 @@ def _completed(now: float, claims: Claims, ask: Ask) -> Ask:
 
 def _proof(provider: Trusted, claims: Claims) -> Proof:
     keys = claims.keys(provider.account, provider.name)
-    lasting = {name: list(keys[name]) for name in ("saml:namequalifier", "saml:sub", "saml:sub_type")}
+    lasting = {name: keys[name] for name in ("saml:namequalifier", "saml:sub", "saml:sub_type")}
     # What a federated caller is to a trust policy was observed on AWS
     # (docs/aws/policy-evaluation.md, "Condition keys"): an account and a type, the provider's ARN as its id, and no
     # aws:PrincipalArn.

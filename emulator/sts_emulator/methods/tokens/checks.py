@@ -26,11 +26,13 @@ def audiences(claims: Mapping[str, object]) -> tuple[Any, ...]:
 
 def lifetime(claims: Mapping[str, object]) -> Lifetime:
     """When a token is good. Raises ValueError for a time that is no whole number (a string may hold one, as on AWS)."""
-    issued, starts, expires = (_seconds(claims[name]) if name in claims else None for name in ("iat", "nbf", "exp"))
-    return Lifetime(issued, starts, expires)
+    return Lifetime(_time(claims, "iat"), _time(claims, "nbf"), _time(claims, "exp"))
 
 
-def _seconds(value: object) -> int:
+def _time(claims: Mapping[str, object], name: str) -> int | None:
+    if name not in claims:
+        return None
+    value = claims[name]
     if type(value) is int and 0 <= value < _FAR:
         return value
     if isinstance(value, int) and not isinstance(value, bool):

@@ -25,6 +25,7 @@ NOT_VALIDATED: Final = (
 )
 
 _REQUIRED = ("iss", "sub", "aud", "iat", "exp")
+_REQUIRED_TOGETHER = frozenset(_REQUIRED)
 _SOURCE_IDENTITY = re.compile(r"(?![aA][wW][sS]:)[A-Za-z0-9_+=,.@-]{2,64}")
 _ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[^:;*?\s]{1,600}")
 _MAX_TAGS, _MAX_TAG_KEY, _MAX_TAG_VALUE = 50, 128, 256  # the API's own limits for session tags
@@ -54,22 +55,13 @@ def read(claims: Mapping[str, object], now: float) -> IdToken:
         AwsError: InvalidIdentityToken, ExpiredTokenException, or InternalFailure for a subject of null, as recorded
             from AWS (docs/aws/web-identity.md, "Errors", "Rules for tokens").
     """
-    for name in _REQUIRED:
-        if name not in claims:
-            refuse(f"Missing a required claim: {name}")
+    if not claims.keys() >= _REQUIRED_TOGETHER:
+        refuse(f"Missing a required claim: {next(name for name in _REQUIRED if name not in claims)}")
     subject = _subject(claims["sub"])
     audiences, audience = _audience(claims)
     _check_times(claims, int(now))
     tags, transitive = _tags(claims)
-    return IdToken(
-        subject=subject,
-        audience=audience,
-        original_audiences=audiences,
-        source_identity=_source_identity(claims),
-        tags=tags,
-        transitive=transitive,
-        roles=_roles(claims.get(ROLES)),
-    )
+    return IdToken(subject, audience, audiences, _source_identity(claims), tags, transitive, _roles(claims.get(ROLES)))
 
 
 def refuse(message: str) -> NoReturn:
@@ -88,6 +80,9 @@ def _subject(value: object) -> str:
 
 
 def _audience(claims: Mapping[str, Any]) -> tuple[tuple[str, ...], str]:
+    only = claims["aud"]
+    if type(only) is str and "azp" not in claims:
+        return (only,), only
     values = checks.audiences(claims)
     if not values:
         refuse("Claim is not allowed to be empty: aud")

@@ -81,7 +81,7 @@ def parse(text: str) -> Token:
     head, body, signature = match.groups()
     algorithm, key_id = (_short_header if len(head) <= _SHORT else _header)(head)
     claims = _object(body)
-    signed = text[: len(head) + 1 + len(body)].encode("ascii")
+    signed = text[: match.end(2)].encode("ascii")
     return Token(algorithm, key_id, signed, _decode(signature), claims)
 
 

@@ -4,11 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
+from typing import Final, NamedTuple
 
 from sts_emulator.methods.tokens.id_token import IdToken, refuse
 from sts_emulator.methods.tokens.issuers import Provider
 from sts_emulator.policy.token_claims import more_claims
+from sts_emulator.vending.context import Keys
 from sts_emulator.vending.origin import Origin, UnfitContextError, propagated
+
+_OF_ALL: Final = ("aud", "oaud", "sub", "azp", "amr")
+
+
+class _Names(NamedTuple):
+    """What an issuer's condition keys are called; `claims` become those of `extra`, and some may be `nested`."""
+
+    aud: str
+    oaud: str
+    sub: str
+    azp: str
+    amr: str
+    claims: tuple[str, ...]
+    extra: tuple[str, ...]
+    nested: bool
+    kept: tuple[str, ...]
 
 
 def at_login(provider: Provider, token: IdToken, claims: Mapping[str, object]) -> dict[str, tuple[str, ...]]:
@@ -16,48 +34,40 @@ def at_login(provider: Provider, token: IdToken, claims: Mapping[str, object]) -
 
     Source: docs/aws/policy-evaluation.md, "Condition keys".
     """
-    prefix = provider.name.lower()
+    names = _names(provider.name)
     keys = {
-        "aws:federatedprovider": (provider.principal,),
-        "aws:principaltype": ("User",),
-        "aws:userid": (provider.principal,),
-        f"{prefix}:aud": (token.audience,),
-        f"{prefix}:oaud": token.original_audiences,
-        f"{prefix}:sub": (token.subject,),
+        **_of_provider(provider.principal, provider.account),
+        names.aud: (token.audience,),
+        names.oaud: token.original_audiences,
+        names.sub: (token.subject,),
     }
-    if provider.account:
-        keys["aws:principalaccount"] = (provider.account,)
     if "azp" in claims:
-        keys[f"{prefix}:azp"] = (token.audience,)
-    amr = claims.get("amr")
-    methods = tuple(way for way in (amr if isinstance(amr, list) else [amr]) if isinstance(way, str))
-    if methods:
-        keys[f"{prefix}:amr"] = methods
-    for name, key in _extra_claims(provider.name):
-        value = claims.get(name)
-        if type(value) is not str:
-            value = _text(_claim(claims, name))
-            if value is None:
-                continue
-        keys[key] = (value,)
+        keys[names.azp] = (token.audience,)
+    if "amr" in claims:
+        amr = claims["amr"]
+        methods = tuple(way for way in (amr if isinstance(amr, list) else [amr]) if isinstance(way, str))
+        if methods:
+            keys[names.amr] = methods
+    values = [_claim(claims, name) for name in names.claims] if names.nested else map(claims.get, names.claims)
+    for key, value in zip(names.extra, values, strict=True):
+        if type(value) is str:
+            keys[key] = (value,)
+        elif value is not None and (text := _text(value)) is not None:
+            keys[key] = (text,)
     return keys
 
 
-def in_session(provider: Provider, context: Mapping[str, tuple[str, ...]]) -> dict[str, list[str]]:
+def in_session(provider: Provider, context: Keys) -> Keys:
     """What the session keeps: who logged in where. The claims that became keys in 2026 end with the trust decision."""
-    prefix = provider.name.lower()
-    kept = ("aud", "sub", "amr", "oaud") if provider.name == "accounts.google.com" else ("aud", "sub", "amr")
-    return {key: list(context[key]) for claim in kept if (key := f"{prefix}:{claim}") in context}
+    return {key: context[key] for key in _names(provider.name).kept if key in context}
 
 
-def origin(provider: Provider, claims: Mapping[str, object]) -> Origin | None:
-    """Who it was originally, where the provider's settings propagate it.
+def origin(provider: Provider, claims: Mapping[str, object]) -> Origin:
+    """Who it was originally, by the provider's settings, which propagate it.
 
     Raises:
         AwsError: InvalidIdentityToken where the token does not tell; the sentence is ours.
     """
-    if not provider.propagation:
-        return None
 
     def texts(name: str) -> tuple[str, ...]:
         claim = _claim(claims, name)
@@ -71,9 +81,18 @@ def origin(provider: Provider, claims: Mapping[str, object]) -> Origin | None:
 
 
 @lru_cache(maxsize=1024)
-def _extra_claims(provider: str) -> tuple[tuple[str, str], ...]:
-    """The claims that become keys, and the names of these."""
-    return tuple((name, f"{provider}:{name}".lower()) for name in more_claims(provider))
+def _names(provider: str) -> _Names:
+    claims = more_claims(provider)
+    aud, oaud, sub, azp, amr, *extra = (f"{provider}:{name}".lower() for name in (*_OF_ALL, *claims))
+    kept = (aud, sub, amr, oaud) if provider == "accounts.google.com" else (aud, sub, amr)
+    return _Names(aud, oaud, sub, azp, amr, claims, tuple(extra), any("/" in name for name in claims), kept)
+
+
+@lru_cache(maxsize=1024)
+def _of_provider(principal: str, account: str) -> Keys:
+    """The keys that all who come by a provider have; one that AWS has built in is of no account."""
+    keys = {"aws:federatedprovider": (principal,), "aws:principaltype": ("User",), "aws:userid": (principal,)}
+    return {**keys, "aws:principalaccount": (account,)} if account else keys
 
 
 def _claim(claims: Mapping[str, object], name: str) -> object:

@@ -113,7 +113,7 @@ def vend(ctx: Context, provider: Provider, claims: Mapping[str, object], ask: As
         provider=provider.principal,
         denied=NOT_AUTHORIZED,
         claims=CLAIMS_AT_LEAST + len(checked.subject),
-        origin=oidc_context.origin(provider, claims),
+        origin=oidc_context.origin(provider, claims) if provider.propagation else None,
         witness=said(checked.subject, issuer_of(provider.principal)),
     )
     role = resources.role_by_arn(ctx.world, ask.role_arn)
