@@ -10,22 +10,24 @@ from sts_emulator.accounts import documents, organizations
 from sts_emulator.accounts.documents import Role
 from sts_emulator.core import names
 from sts_emulator.core.errors import AwsError
-from sts_emulator.policy.deciding.document import parse
+from sts_emulator.core.world import World
+from sts_emulator.policy.deciding.document import Document, parse
 from sts_emulator.policy.deciding.engine import Decision, PolicySet, Principal
 from sts_emulator.policy.values import dataclass
 from sts_emulator.vending import credentials
 from sts_emulator.vending.authorize import access_denied, consult, consult_unsigned, denial, refused
-from sts_emulator.vending.context import Caller, Context, Keys, alone
+from sts_emulator.vending.context import Caller, Context, Keys
 from sts_emulator.vending.credentials import Credentials
 from sts_emulator.vending.identity_context import IdentityContext
 from sts_emulator.vending.inheritance import LONGEST_CHAINED, Inheritance, inheritance
 from sts_emulator.vending.origin import Origin, passed
 from sts_emulator.vending.session import ROLE, Session
 from sts_emulator.vending.session_policies import check_session_policies, packed_size
-from sts_emulator.vending.tags import tag_keys, tag_map
+from sts_emulator.vending.tags import tag_keys
 
 DEFAULT_DURATION = 3600
 DEFAULT_MAX_DURATION = 3600
+_ROLE_TAGS = ("aws:resourcetag/", "iam:resourcetag/")
 
 
 @dataclass(slots=True)
@@ -77,35 +79,6 @@ class Ask:
     by_service: bool = False
     may_tag: bool = False
 
-    @classmethod
-    def of_call(
-        cls,
-        role_arn: str,
-        session_name: str = "",
-        *,
-        PolicyArns: list[Mapping[str, str]] | None = None,
-        Policy: str = "",
-        DurationSeconds: int | None = None,
-        MinimumSessionTokenSize: int = 0,
-        Tags: list[Mapping[str, str]] | None = None,
-        TransitiveTagKeys: list[str] | None = None,
-        SourceIdentity: str = "",
-        provided: IdentityContext | None = None,
-    ) -> Ask:
-        """What the parameters of an AssumeRole* call ask for; a proof's own claims come on top (`replace`)."""
-        return cls(
-            session_name,
-            DurationSeconds,
-            Policy,
-            tuple([descriptor.get("arn", "") for descriptor in PolicyArns]) if PolicyArns else (),
-            tag_map(Tags),
-            tuple(TransitiveTagKeys or ()),
-            SourceIdentity,
-            provided,
-            role_arn,
-            MinimumSessionTokenSize,
-        )
-
 
 @dataclass(slots=True)
 class Vended:
@@ -142,29 +115,36 @@ def assume(ctx: Context, proof: Proof, action: str, role: Role | None, ask: Ask)
             MalformedPolicyDocument and PackedPolicyTooLarge (session policies).
             Order: docs/aws/sts.md, "Order of processing".
     """
-    ctx.evidence.update(proof.evidence)
+    if proof.evidence:
+        ctx.evidence.update(proof.evidence)
     ctx.asked = ask
-    role_arn = ask.role_arn or (role["arn"] if role else "")
     if role is None:
-        raise _refusal(ctx, proof, action, role_arn, None, "")
-    brought = inheritance(proof.caller)
-    source_identity = _source_identity(proof, ask, role_arn, brought)
-    _permit(ctx, proof, action, role, ask, role_arn, brought, source_identity)
+        raise _refusal(ctx, proof, action, ask.role_arn, None, "")
+    world, caller, session_name = ctx.world, proof.caller, ask.session_name
+    account, role_name, role_id = role["account"], role["name"], role["id"]
+    brought = inheritance(caller)
+    source_identity = _source_identity(proof, ask, role, brought) if brought.source_identity else ask.source_identity
+    tagged = bool(ask.tags or ask.transitive or brought.tags)
+    _permit(ctx, proof, action, role, ask, brought, source_identity, tagged)
     duration = _duration(role, ask, brought)
-    tags, transitive = _tags(ask, brought)
-    packed = _packed(ctx, role, proof, ask, tags, source_identity)
-    issued = int(ctx.world.now())
+    tags, transitive = _tags(ask, brought) if tagged else ({}, ())
+    packed, size = None, ask.minimum_token_size
+    if tagged or ask.policy or ask.policy_arns or proof.claims:
+        packed = _packed(ctx, account, proof, ask, tags, source_identity)
+        size = max(size, credentials.token_size(packed))
+    issued = int(world.now())
     expires = issued + duration
     if ask.latest_expiry is not None:
         expires = min(expires, ask.latest_expiry)
-    session = Session(  # by place: by name it costs three times as much (docs/performance.md)
+    person = ask.provided.person if ask.provided else proof.person
+    ctx.vended = session = Session(  # by place: by name it costs three times as much (docs/performance.md)
         ROLE,
-        role["account"],
-        role["name"],
-        role["id"],
+        account,
+        role_name,
+        role_id,
         issued,
         expires,
-        ask.session_name,
+        session_name,
         proof.method,
         tags,
         transitive,
@@ -175,15 +155,13 @@ def assume(ctx: Context, proof: Proof, action: str, role: Role | None, ask: Ask)
         _lasting(proof, ask, brought),
         proof.provider or brought.provider,
         brought.session,
-        _extra(proof, ask),
-        passed(proof.caller, "" if proof.origin else proof.witness),
+        {"person": list(person)} if person else {},
+        passed(caller, "" if proof.origin else proof.witness),
     )
-    ctx.vended = session
-    ctx.world.touch(documents.ROLE, role["id"], (issued, ctx.region))
-    size = max(ask.minimum_token_size, credentials.token_size(packed)) if packed else ask.minimum_token_size
-    minted = credentials.mint(ctx.world, session, minimum_token_size=size)
-    arn = names.session_arn(role["account"], role["name"], ask.session_name)
-    return Vended(minted, session, arn, f"{role['id']}:{ask.session_name}", packed, proof.origin)
+    world.touch(documents.ROLE, role_id, (issued, ctx.region))
+    minted = credentials.mint(world, session, size)
+    arn = names.session_arn(account, role_name, session_name)
+    return Vended(minted, session, arn, f"{role_id}:{session_name}", packed, proof.origin)
 
 
 # -- the parts of assume() ----------------------------------------------------------------------------------------
@@ -195,84 +173,66 @@ def _permit(
     action: str,
     role: Role,
     ask: Ask,
-    role_arn: str,
     brought: Inheritance,
     source_identity: str,
+    tagged: bool,
 ) -> None:
-    keys = _assume_keys(ctx, proof, role, ask, source_identity, brought)
-    for needed in _actions(action, ask, source_identity, brought):
-        decision = _decide(ctx, proof, needed, role, keys)
+    world, caller, arn = ctx.world, proof.caller, role["arn"]
+    trust, rcps, account, of_role, policies = world.memo(("assumed", role["id"]), lambda: _side(world, role))
+    keys = {**proof.context, "sts:rolesessionname": (ask.session_name,), **of_role}
+    actions = [action]
+    if proof.origin:
+        keys |= proof.origin.keys()
+    if tagged or ask.may_tag:
+        # Tags that a session hands on ask for it too, though the call passes none (aws/eks-pod-identity-agent#80).
+        actions.append("sts:TagSession")
+        keys |= _tag_keys(ask, brought, of_role)
+    if source_identity:
+        actions.append("sts:SetSourceIdentity")
+        keys["sts:sourceidentity"] = (source_identity,)
+    if ask.provided:
+        actions.append("sts:SetContext")
+        keys |= ask.provided.request_keys()
+    for needed in actions:
+        if caller is None:
+            decision = consult_unsigned(ctx, proof.principal, needed, arn, keys, policies)
+        else:
+            decision = consult(ctx, caller, needed, arn, keys, trust, rcps, account)
         if decision.verdict != "allow":
             # Federated callers are told the operation, not which of its actions failed
             # (docs/aws/sts.md, "Session tags").
-            raise _refusal(ctx, proof, needed if proof.caller else action, role_arn, decision, role["account"])
+            raise _refusal(ctx, proof, needed if caller else action, arn, decision, account)
 
 
-def _source_identity(proof: Proof, ask: Ask, role_arn: str, brought: Inheritance) -> str:
-    kept = brought.source_identity
-    if kept and ask.source_identity and ask.source_identity != kept and proof.caller:
-        # Once set it cannot change; AWS's text is not recorded, the denial of the permission is reported
-        # (docs/aws/sts.md, "Source identity").
-        raise access_denied(
-            f"User: {proof.caller.arn} is not authorized to perform: sts:SetSourceIdentity on resource: {role_arn}",
-        )
-    return kept or ask.source_identity
+def _side(world: World, role: Role) -> tuple[Document, organizations.Levels, str, Keys, PolicySet]:
+    """What a role itself brings to each decision about it: policies, account and keys, and the policies as a set."""
+    account, trust, tags = role["account"], parse(role["trust"]), role.get("tags", {})
+    rcps = () if organizations.is_exempt(role) else organizations.resource_control(world, account)
+    keys = {"aws:resourceaccount": (account,), **organizations.resource_keys(world, account)}
+    for prefix in _ROLE_TAGS:
+        keys |= {f"{prefix}{key.lower()}": (value,) for key, value in tags.items()}
+    return trust, rcps, account, keys, PolicySet(trust=trust, rcps=rcps, resource_account=account)
 
 
-def _actions(action: str, ask: Ask, source_identity: str, brought: Inheritance) -> list[str]:
-    actions = [action]
-    if ask.tags or ask.transitive or brought.tags or ask.may_tag:
-        # Tags that a session hands on ask for it too, though the call passes none (aws/eks-pod-identity-agent#80).
-        actions.append("sts:TagSession")
-    if source_identity:
-        actions.append("sts:SetSourceIdentity")
-    if ask.provided:
-        actions.append("sts:SetContext")
-    return actions
-
-
-def _assume_keys(
-    ctx: Context,
-    proof: Proof,
-    role: Role,
-    ask: Ask,
-    source_identity: str,
-    brought: Inheritance,
-) -> dict[str, tuple[str, ...]]:
-    keys = dict(proof.context)
-    if proof.origin:
-        keys |= proof.origin.keys()
-    if ask.tags or ask.transitive or brought.tags:
-        # Inherited tags count as the request's: the EKS User Guide tests them so in the policy of a target role.
-        keys.update(tag_keys({**brought.tags, **ask.tags}, (*ask.transitive, *brought.tags)))
-    keys["sts:rolesessionname"] = (ask.session_name,)
-    if source_identity:
-        keys["sts:sourceidentity"] = (source_identity,)
-    if ask.provided:
-        keys.update(ask.provided.request_keys())
-    keys["aws:resourceaccount"] = alone(role["account"])
-    keys.update(organizations.resource_keys(ctx.world, role["account"]))
-    if role.get("tags"):
-        for key, value in _role_tags(role, brought).items():
-            keys[f"aws:resourcetag/{key}"] = keys[f"iam:resourcetag/{key}"] = (value,)
+def _tag_keys(ask: Ask, brought: Inheritance, of_role: Keys) -> Keys:
+    # Inherited tags count as the request's: the EKS User Guide tests them so in the policy of a target role.
+    keys = tag_keys({**brought.tags, **ask.tags}, (*ask.transitive, *brought.tags))
+    for name, value in brought.tags.items():
+        # A transitive tag replaces the role's own of that name (docs/aws/sts.md, "Session tags").
+        own = [f"{prefix}{name.lower()}" for prefix in _ROLE_TAGS]
+        keys |= {key: (value,) for key in own if key in of_role}
     return keys
 
 
-def _role_tags(role: Role, brought: Inheritance) -> dict[str, str]:
-    tags = {key.lower(): value for key, value in role["tags"].items()}
-    # A transitive tag replaces the role's own of that name (docs/aws/sts.md, "Session tags").
-    return tags | {key.lower(): value for key, value in brought.tags.items() if key.lower() in tags}
-
-
-def _decide(ctx: Context, proof: Proof, action: str, role: Role, keys: Keys) -> Decision:
-    exempt = organizations.is_exempt(role) or (proof.caller is not None and organizations.is_exempt(proof.caller.role))
-    account = role["account"]
-    trust = parse(role["trust"])
-    rcps = () if exempt else organizations.resource_control(ctx.world, account)
-    if proof.caller is not None:
-        return consult(ctx, proof.caller, action, role["arn"], keys, trust=trust, rcps=rcps, resource_account=account)
-    side = PolicySet(trust=trust, rcps=rcps, resource_account=account)
-    return consult_unsigned(ctx, proof.principal, action, role["arn"], keys, side)
+def _source_identity(proof: Proof, ask: Ask, role: Role, brought: Inheritance) -> str:
+    kept = brought.source_identity
+    if ask.source_identity and ask.source_identity != kept and proof.caller:
+        # Once set it cannot change; AWS's text is not recorded, the denial of the permission is reported
+        # (docs/aws/sts.md, "Source identity").
+        raise access_denied(
+            f"User: {proof.caller.arn} is not authorized to perform: sts:SetSourceIdentity on resource: {role['arn']}",
+        )
+    return kept
 
 
 def _refusal(
@@ -306,8 +266,6 @@ def _duration(role: Role, ask: Ask, brought: Inheritance) -> int:
 
 
 def _tags(ask: Ask, brought: Inheritance) -> tuple[dict[str, str], tuple[str, ...]]:
-    if not ask.tags and not ask.transitive and not brought.tags:
-        return {}, ()
     spelt = {key.lower(): key for key in ask.tags}
     if any(key.lower() not in spelt for key in ask.transitive):
         raise AwsError(
@@ -324,12 +282,10 @@ def _tags(ask: Ask, brought: Inheritance) -> tuple[dict[str, str], tuple[str, ..
 
 
 def _packed(
-    ctx: Context, role: Role, proof: Proof, ask: Ask, tags: Mapping[str, str], source_identity: str
+    ctx: Context, account: str, proof: Proof, ask: Ask, tags: Mapping[str, str], source_identity: str
 ) -> int | None:
     if ask.policy or ask.policy_arns:
-        check_session_policies(ctx, role["account"], ask.policy, ask.policy_arns)
-    elif not tags and not proof.claims:
-        return None
+        check_session_policies(ctx, account, ask.policy, ask.policy_arns)
     claims = proof.claims + len(source_identity) if proof.claims else 0
     return packed_size(ask.policy, ask.policy_arns, tags, claims)
 
@@ -341,8 +297,3 @@ def _lasting(proof: Proof, ask: Ask, brought: Inheritance) -> dict[str, Sequence
     if ask.provided and not ask.provided.audit_only:
         lasting |= ask.provided.keys()
     return lasting
-
-
-def _extra(proof: Proof, ask: Ask) -> dict[str, Any]:
-    person = ask.provided.person if ask.provided else proof.person
-    return {"person": list(person)} if person else {}

@@ -56,7 +56,8 @@ def authenticate(ctx: Context, request: Request, service: Service, operation: Op
 
         ctx.evidence.update(diagnose(request, signed, secret))
         raise
-    restrict(caller, service.name, operation.name)
+    if caller.session is not None:
+        restrict(caller.session, service.name, operation.name)
     ctx.caller = caller
     if not signed.token:
         ctx.world.touch(documents.ACCESS_KEY, signed.access_key_id, (ctx.world.now(), ctx.region, service.name))
@@ -71,6 +72,11 @@ def identify(world: World, access_key_id: str, token: str) -> tuple[Caller, str]
     if token:
         session = credentials.recover(world, access_key_id, token)
         return caller_of_session(world, session, access_key_id), credentials.derive_secret(world, access_key_id)
+    return world.memo(("signer", access_key_id), lambda: _signer(world, access_key_id))
+
+
+def _signer(world: World, access_key_id: str) -> tuple[Caller, str]:
+    """Whom a long-term key stands for, and its secret. Raises AwsError, so that ids of no key are not remembered."""
     key = world.settled(world.get(documents.ACCESS_KEY, access_key_id))
     if key is None or key["status"] != "Active":
         raise AwsError("InvalidClientTokenId", UNKNOWN_KEY, status=403)
@@ -94,7 +100,7 @@ def _unidentified(world: World, signed: sigv4.Signed, refused: AwsError) -> str:
     return f"the access key {key_id} {why}"
 
 
-def restrict(caller: Caller, service: str, operation: str) -> None:
+def restrict(session: Session, service: str, operation: str) -> None:
     """Refuse calls that this kind of credential may not make, whatever the policies say.
 
     Source: docs/aws/sts.md, "Who may call what".
@@ -102,8 +108,7 @@ def restrict(caller: Caller, service: str, operation: str) -> None:
     Raises:
         AwsError: AccessDenied from STS, InvalidClientTokenId from IAM, both 403.
     """
-    session = caller.session
-    if session is None or session.kind not in _STS_CALLS or "delegate" in session.extra:
+    if session.kind not in _STS_CALLS or "delegate" in session.extra:
         return  # what a delegate may do was approved, whatever kind of credential the approver used
     if session.method == CONSOLE_LOGIN:
         return  # `aws login` gives the person's own permissions, as the console does

@@ -35,20 +35,19 @@ def consult(
     action: str,
     resource: str,
     keys: Keys,
-    *,
     trust: Document | None = None,
     rcps: organizations.Levels = (),
     resource_account: str = "",
 ) -> Decision:
     """Ask the engine about a signed caller; keeps the answer. `trust` and `rcps` are the resource's own policies."""
+    account, role = caller.account, caller.role
+    scps: organizations.Levels = ()
+    if role is None or not organizations.is_exempt(role):
+        scps = organizations.service_control(ctx.world, account)
+    else:
+        rcps = ()
     policies = PolicySet(
-        trust,
-        caller.identity,
-        caller.boundary,
-        caller.session_policies,
-        () if organizations.is_exempt(caller.role) else organizations.service_control(ctx.world, caller.account),
-        rcps,
-        resource_account or caller.account,
+        trust, caller.identity, caller.boundary, caller.session_policies, scps, rcps, resource_account or account
     )
     context = ctx.request_keys()
     context.update(caller.context)

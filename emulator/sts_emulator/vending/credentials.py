@@ -65,7 +65,7 @@ class Credentials:
         }
 
 
-def mint(world: World, session: Session, *, minimum_token_size: int = 0) -> Credentials:
+def mint(world: World, session: Session, minimum_token_size: int = 0) -> Credentials:
     """Credentials of a session. Nothing is stored: the token carries the session, sealed under the world's key.
 
     Raises:

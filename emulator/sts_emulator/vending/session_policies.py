@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from sts_emulator.accounts import resources
 from sts_emulator.core.errors import AwsError
@@ -24,6 +24,11 @@ MAX_PLAIN = 2048
 PACKED_ALLOTMENT = 890
 CLAIMS_ALLOTMENT = 1300
 CLAIMS_AT_LEAST = 304
+
+
+def arns(descriptors: Sequence[Mapping[str, str]] | None) -> tuple[str, ...]:
+    """The ARNs of PolicyArns, as the wire gives them."""
+    return tuple([descriptor.get("arn", "") for descriptor in descriptors]) if descriptors else ()
 
 
 def check_session_policies(ctx: Context, account: str, policy: str, policy_arns: tuple[str, ...]) -> None:
@@ -69,7 +74,7 @@ def packed_size(policy: str, policy_arns: tuple[str, ...], tags: Mapping[str, st
     if tag_space > 100:  # noqa: PLR2004 - percent
         raise _too_large(f"Packed size of session tags consumes {tag_space}% of allotted space.")
     if claims:
-        plain = claims + sum(len(key) + len(value) for key, value in tags.items())
+        plain = claims + sum(map(len, (*tags, *tags.values())))
         return min(100, policies + _percent(plain, CLAIMS_ALLOTMENT))
     return min(100, policies + tag_space)
 

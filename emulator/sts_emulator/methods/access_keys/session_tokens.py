@@ -12,7 +12,7 @@ from sts_emulator.vending.authorize import access_denied, authorize
 from sts_emulator.vending.context import Caller, Context
 from sts_emulator.vending.origin import passed
 from sts_emulator.vending.session import FEDERATED, USER, Session
-from sts_emulator.vending.session_policies import check_session_policies, packed_size
+from sts_emulator.vending.session_policies import arns, check_session_policies, packed_size
 from sts_emulator.vending.tags import tag_keys, tag_map
 from sts_emulator.wire.dispatch import Result, operation
 
@@ -94,7 +94,7 @@ def get_federation_token(
     authorize(ctx, "sts:GetFederationToken", arn, tag_keys(tags))
     if tags:
         authorize(ctx, "sts:TagSession", arn, tag_keys(tags))
-    policy_arns = tuple(descriptor.get("arn", "") for descriptor in PolicyArns or ())
+    policy_arns = arns(PolicyArns)
     check_session_policies(ctx, caller.account, Policy, policy_arns)
     packed = packed_size(Policy, policy_arns, tags)
     now = int(ctx.world.now())

@@ -13,6 +13,8 @@ from sts_emulator.vending.assume import Ask, Proof, assume
 from sts_emulator.vending.authorize import access_denied
 from sts_emulator.vending.context import Caller, Context
 from sts_emulator.vending.session import FEDERATED, ROOT_TASK
+from sts_emulator.vending.session_policies import arns
+from sts_emulator.vending.tags import tag_map
 from sts_emulator.wire.dispatch import Result, operation
 
 
@@ -38,26 +40,27 @@ def assume_role(
 
     Source: docs/aws/sts.md, "Durations" to "Denials of AssumeRole", "Order of processing".
     """
-    caller = ctx.identity
-    check_role_arn(RoleArn)
+    caller, role = ctx.identity, resources.role_by_arn(ctx.world, RoleArn)
+    if role is None:  # a role that there is has a proper ARN
+        check_role_arn(RoleArn)
     _refuse_wrong_callers(caller, RoleArn)
     context: dict[str, tuple[str, ...]] = {"sts:externalid": (ExternalId,)} if ExternalId else {}
     if SerialNumber or TokenCode:
         context |= authenticate.present_mfa(ctx, caller, SerialNumber, TokenCode)
-    ask = Ask.of_call(
-        RoleArn,
+    ask = Ask(
         RoleSessionName,
-        PolicyArns=PolicyArns,
-        Policy=Policy,
-        DurationSeconds=DurationSeconds,
-        MinimumSessionTokenSize=MinimumSessionTokenSize,
-        Tags=Tags,
-        TransitiveTagKeys=TransitiveTagKeys,
-        SourceIdentity=SourceIdentity,
-        provided=identity_context.provided(ctx.world, ProvidedContexts, caller.session),
+        DurationSeconds,
+        Policy,
+        arns(PolicyArns),
+        tag_map(Tags),
+        tuple(TransitiveTagKeys or ()),
+        SourceIdentity,
+        identity_context.provided(ctx.world, ProvidedContexts, caller.session) if ProvidedContexts else None,
+        RoleArn,
+        MinimumSessionTokenSize,
     )
     proof = Proof("AssumeRole", caller.principal, context, caller)
-    return assume(ctx, proof, "sts:AssumeRole", resources.role_by_arn(ctx.world, RoleArn), ask).to_wire()
+    return assume(ctx, proof, "sts:AssumeRole", role, ask).to_wire()
 
 
 def check_role_arn(arn: str) -> None:

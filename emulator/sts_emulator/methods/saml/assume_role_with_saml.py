@@ -25,6 +25,7 @@ from sts_emulator.policy.explaining.origin import said
 from sts_emulator.vending.assume import Ask, Proof, Vended, assume
 from sts_emulator.vending.context import Context
 from sts_emulator.vending.origin import Origin, UnfitContextError, propagated
+from sts_emulator.vending.session_policies import arns
 from sts_emulator.vending.tags import tag_map
 from sts_emulator.wire.dispatch import Result, operation
 
@@ -49,12 +50,13 @@ async def assume_role_with_saml(
     try:
         provider = trusted(ctx.world, PrincipalArn)
         claims = await asyncio.to_thread(_verified, provider, SAMLAssertion, ctx.world.now(), f"{ctx.base_url}/saml")
-        ask = Ask.of_call(
-            RoleArn,
-            PolicyArns=PolicyArns,
-            Policy=Policy,
-            DurationSeconds=DurationSeconds,
-            MinimumSessionTokenSize=MinimumSessionTokenSize,
+        ask = Ask(
+            "",
+            DurationSeconds,
+            Policy,
+            arns(PolicyArns),
+            role_arn=RoleArn,
+            minimum_token_size=MinimumSessionTokenSize,
         )
         vended = vend(ctx, provider, claims, ask)
     except Refused as no:

@@ -164,7 +164,7 @@ def _label(world: World, account: str) -> str:
 def _enter(visit: Visit, offer: Offer, relay_state: str) -> Response:
     with visit.attempt(*_CALL, {"RoleArn": offer.role, "PrincipalArn": offer.provider.arn}) as attempt:
         # In the console SessionDuration is the length of the session, as in an API call DurationSeconds is.
-        ask = Ask.of_call(offer.role, DurationSeconds=offer.claims.session_duration)
+        ask = Ask("", offer.claims.session_duration, role_arn=offer.role)
         vended = assume_role_with_saml.vend(attempt.ctx, offer.provider, offer.claims, ask)
         attempt.result = {
             **vended.to_wire(),

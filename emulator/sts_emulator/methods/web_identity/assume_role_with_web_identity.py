@@ -23,7 +23,7 @@ from sts_emulator.policy.federated import BUILT_IN_ISSUERS, OIDC, issuer_of
 from sts_emulator.vending.assume import Ask, Proof, assume
 from sts_emulator.vending.authorize import access_denied
 from sts_emulator.vending.context import FALSE, TRUE, Context
-from sts_emulator.vending.session_policies import CLAIMS_AT_LEAST
+from sts_emulator.vending.session_policies import CLAIMS_AT_LEAST, arns
 from sts_emulator.wire.dispatch import Result, operation
 
 ACTION = OIDC.action
@@ -63,13 +63,13 @@ def assume_role_with_web_identity(
     check_role_arn(RoleArn)
     if ProviderId:
         raise _refused_provider_id(ProviderId)
-    ask = Ask.of_call(
-        RoleArn,
+    ask = Ask(
         RoleSessionName,
-        PolicyArns=PolicyArns,
-        Policy=Policy,
-        DurationSeconds=DurationSeconds,
-        MinimumSessionTokenSize=MinimumSessionTokenSize,
+        DurationSeconds,
+        Policy,
+        arns(PolicyArns),
+        role_arn=RoleArn,
+        minimum_token_size=MinimumSessionTokenSize,
     )
     token = _parse(ctx, WebIdentityToken)
     provider = _provider(ctx, _account(RoleArn), token.hint("iss"))

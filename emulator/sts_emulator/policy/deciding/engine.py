@@ -99,11 +99,11 @@ def evaluate(document: Document, request: Request, *, bounded: bool = False) -> 
     """
     action = request.action.lower()
     for statement in document.denies:
-        if _applies(statement, action, request, bounded=bounded) is not None:
+        if _applies(statement, action, request, bounded) is not None:
             return "explicit_deny", None
     best: Grant | Literal[""] | None = None
     for statement in document.allows:
-        grant = _applies(statement, action, request, bounded=bounded)
+        grant = _applies(statement, action, request, bounded)
         if grant is None or (best and RANK.get(grant, 0) <= RANK[best]):
             continue
         best = grant
@@ -112,26 +112,23 @@ def evaluate(document: Document, request: Request, *, bounded: bool = False) -> 
     return ("implicit_deny", None) if best is None else ("allow", best or None)
 
 
-def _applies(statement: Statement, action: str, request: Request, *, bounded: bool) -> Grant | Literal[""] | None:
+def _applies(statement: Statement, action: str, request: Request, bounded: bool) -> Grant | Literal[""] | None:
     """How the statement reaches the request: its grant, "" when it names no principals, None when it does not apply."""
     if statement.actions.match(action) is statement.not_action:
         return None
     grant: Grant | Literal[""] | None = ""
-    if statement.principals is not None:
+    principals, resources, context = statement.principals, statement.resources, request.context
+    if principals is not None:
         if statement.not_principal:
             grant = named(statement, request.principal, bounded=bounded)
         else:
-            grant = statement.principals.match(request.principal, deny=statement.effect == "Deny")
+            grant = principals.match(request.principal, deny=statement.effect == "Deny")
         if grant is None:
             return None
-    elif statement.resources is None and statement.effect == "Allow":
+    elif resources is None and statement.effect == "Allow":
         return None  # neither element: no kind of policy, so nothing it could allow
-    if (
-        statement.resources is not None
-        and statement.resources.match(request.resource, request.context) is statement.not_resource
-    ):
+    if resources is not None and resources.match(request.resource, context) is statement.not_resource:
         return None
-    context = request.context
     for condition in statement.conditions:
         if not condition.check(context):
             return None
@@ -202,7 +199,7 @@ def decide(request: Request, policies: PolicySet) -> Decision:
         levels_say(policies.scps, request) if policies.scps else None,
         deny_only(policies.rcps, request) if policies.rcps else None,
         trust,
-        identity_says(policies.identity, request),
+        "allow" if request.principal.type == "root" else union(policies.identity, request),  # root needs no policies
         None if policies.boundary is None else evaluate(policies.boundary, request)[0],
         None if policies.session is None else union(policies.session, request),
     )
@@ -215,11 +212,6 @@ def resource_says(trust: Document | None, request: Request, *, bounded: bool) ->
         return None, None
     verdict, grant = evaluate(trust, request, bounded=bounded)
     return ("implicit_deny", None) if verdict == "allow" and grant is None else (verdict, grant)
-
-
-def identity_says(documents: Sequence[Document], request: Request) -> Verdict:
-    """The identity policies together; a root user has none and needs none in its own account."""
-    return "allow" if request.principal.type == "root" else union(documents, request)
 
 
 def union(documents: Sequence[Document], request: Request) -> Verdict:

@@ -96,7 +96,7 @@ class Glob:
     A character outside the basic plane is two, as in the UTF-16 that AWS compares (recorded live).
     """
 
-    __slots__ = ("_minimum", "_segments")
+    __slots__ = ("_first", "_inner", "_last", "_minimum")
 
     def __init__(self, pieces: Iterable[Piece]) -> None:
         segments: list[list[str | None]] = [[]]
@@ -106,10 +106,10 @@ class Glob:
                     segments.append([])
                 else:
                     segments[-1].append(None if wild and character == "?" else character)
-        inner = [segment for segment in segments[1:-1] if segment]
-        kept = [segments[0], *inner, segments[-1]] if len(segments) > 1 else segments
-        self._segments = tuple(_Segment(segment) for segment in kept)
-        self._minimum = sum(segment.length for segment in self._segments)
+        first, *rest = [_Segment(segment) for segment in segments]
+        self._first, self._last = first, rest.pop() if rest else None
+        self._inner = tuple(segment for segment in rest if segment.length)
+        self._minimum = sum(map(len, segments))
 
     def matches(self, value: str) -> bool:
         """Whether the whole of `value` fits the pattern, case-sensitively."""
@@ -118,15 +118,16 @@ class Glob:
         size = len(value)
         if size < self._minimum:
             return False
-        first = self._segments[0]
-        if len(self._segments) == 1:
-            return size == first.length and first.at(value, 0)
-        last = self._segments[-1]
+        first, last = self._first, self._last
+        if not first.at(value, 0):
+            return False
+        if last is None:
+            return size == first.length
         end = size - last.length
-        if not first.at(value, 0) or not last.at(value, end):
+        if last.length and not last.at(value, end):
             return False
         position = first.length
-        for segment in self._segments[1:-1]:
+        for segment in self._inner:
             start = segment.find(value, position, end)
             if start < 0:
                 return False
@@ -136,13 +137,13 @@ class Glob:
     @property
     def literal(self) -> str | None:
         """The only text that the pattern fits, or None when it has wildcards."""
-        text = self._segments[0].literal if len(self._segments) == 1 else None
+        text = self._first.literal if self._last is None else None
         return text if text is None or text.isascii() else characters(text)
 
     @property
     def is_everything(self) -> bool:
         """Whether the pattern is `*` (or several of them)."""
-        return len(self._segments) > 1 and not self._minimum
+        return self._last is not None and not self._minimum
 
 
 def code_units(text: str) -> str:
@@ -261,17 +262,17 @@ class Principals:
         `{"AWS":"*"}` does not admit OIDC, SAML or service callers (recorded live for federated ones). Whether a *Deny*
         on it reaches them is not documented; the strict reading is taken, as for a bare `"*"`.
         """
-        if deny and (self.everyone or self.any_aws):
+        kind, everyone = caller.type, self.everyone
+        if kind in AWS_TYPES:
+            return "direct" if everyone else self._match_aws(caller)
+        if deny and (everyone or self.any_aws):
             return "direct"
-        match caller.type:
-            case "user" | "assumed-role" | "root" | "federated-user":
-                return "direct" if self.everyone else self._match_aws(caller)
-            case "service":
-                return "direct" if self.everyone or caller.value in self.services else None
-            case "anonymous":
-                return "direct" if self.everyone or self.any_aws else None
-            case _ as federated:
-                return self._match_federated(federated, caller)
+        if kind in FEDERATED_TYPES:
+            return "direct" if everyone or caller.value in self.federated else None
+        if kind == "service":
+            return "direct" if everyone or caller.value in self.services else None
+        # INVARIANT: a caller of no known type, which mypy refuses already, is not admitted at run time either.
+        return "direct" if kind == "anonymous" and (everyone or self.any_aws) else None
 
     def matched_by(self, caller: Principal, *, deny: bool = False) -> str | None:
         """The listed text that names the caller most closely."""
@@ -282,18 +283,15 @@ class Principals:
         ]
         return max(matches, key=lambda pair: pair[0])[1] if matches else None
 
-    def _match_federated(self, kind: FederatedType, caller: Principal) -> Grant | None:
-        """INVARIANT: a caller of no known type, which mypy refuses already, is not admitted at run time either."""
-        named = self.everyone or caller.value in self.federated
-        return "direct" if named and kind in FEDERATED_TYPES else None
-
     def _match_aws(self, caller: Principal) -> Grant | None:
-        direct = self.direct
-        if self.any_aws or caller.value in direct or caller.user_arn in direct or caller.id in direct:
+        if self.any_aws or (self.direct and self._names_itself(caller)):
             return "direct"
         if self.roles and self._names_role(caller):
             return "role"
         return "account" if self._names_account(caller) else None
+
+    def _names_itself(self, caller: Principal) -> bool:
+        return not self.direct.isdisjoint((caller.value, caller.user_arn, caller.id))
 
     def _names_role(self, caller: Principal) -> bool:
         return caller.role_arn in self.roles or caller.id.partition(":")[0] in self.roles
@@ -314,8 +312,7 @@ class Principals:
             return False
         if caller.type == "root":
             return True
-        itself = caller.value in self.direct or caller.user_arn in self.direct or caller.id in self.direct
-        return itself and (not caller.role_arn or self._names_role(caller))
+        return self._names_itself(caller) and (not caller.role_arn or self._names_role(caller))
 
 
 def principals(element: str | Mapping[str, Sequence[str]]) -> Principals:
