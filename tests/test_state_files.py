@@ -253,6 +253,10 @@ def test_a_file_of_schema_1_is_brought_forward_with_its_events(tmp_path):
         assert told == [*({"number": new} for new in range(number, 3, -1)), *copies, {"number": 1}, {"number": 0}]
         assert log.get("lab", id_of(2)).record() == {"number": 2}
         assert store.last_event() == 7 + number
+        if number > 4:  # and what was there goes once there is as much as may be after it: here four
+            for later in (6, 7):
+                store.append_events([NewEvents("lab", id_of(later), float(later), b"")], 4)
+            assert [row.id for row in store.events_before("lab", None, 99)] == [id_of(new) for new in (7, 6, 5, 4)]
         store.close()
 
 

@@ -5,10 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections import Counter
-from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 from sts_emulator.core.store import UnusableError
 
@@ -32,6 +29,26 @@ SCHEMA = (
     "CREATE INDEX events_world ON events (world, position, number)",
 )
 
+_EVENTS = tuple(statement for statement in SCHEMA if " events" in statement)
+
+# From the schemas in which each row was one event. Their numbers are none, so that no row is written anew: a world that
+# has been brought forward keeps those rows until as many events as it may have came after them.
+_FROM_0 = (  # before there were versions
+    "ALTER TABLE events RENAME TO first_events",
+    *_EVENTS,
+    (
+        "INSERT INTO events (world, id, at, count, number, body) "
+        "SELECT world, id, at, 1, 0, body FROM first_events ORDER BY at"
+    ),
+    "DROP TABLE first_events",
+)
+_FROM_1 = (
+    "ALTER TABLE events ADD COLUMN count INTEGER NOT NULL DEFAULT 1",
+    "ALTER TABLE events ADD COLUMN number INTEGER NOT NULL DEFAULT 0",
+    "DROP INDEX events_world",
+    _EVENTS[-1],
+)
+
 
 def connect(path: str, patience: float = 0.0) -> sqlite3.Connection:
     """A connection that waits `patience` seconds for other processes' locks."""
@@ -46,10 +63,13 @@ def connect(path: str, patience: float = 0.0) -> sqlite3.Connection:
 
 def create(db: sqlite3.Connection) -> None:
     """Make today's tables in an empty database."""
-    for statement in SCHEMA:
+    _run(db, SCHEMA)
+
+
+def _run(db: sqlite3.Connection, statements: tuple[str, ...]) -> None:
+    """Bring a database to today's schema."""
+    for statement in (*statements, f"PRAGMA user_version = {VERSION}", f"PRAGMA application_id = {APPLICATION}"):
         db.execute(statement)
-    db.execute(f"PRAGMA user_version = {VERSION}")
-    db.execute(f"PRAGMA application_id = {APPLICATION}")
 
 
 def open_file(path: str) -> sqlite3.Connection:
@@ -90,9 +110,9 @@ def _bring_up_to_date(db: sqlite3.Connection, path: str) -> None:
     if not tables and not version:
         create(db)
     elif version == 0 and not application and tables == {"worlds", "documents", "events"}:
-        _migrate_events(db, "NULL", "at")
+        _run(db, _FROM_0)
     elif version == 1 and application == APPLICATION:
-        _migrate_events(db, "position", "position")
+        _run(db, _FROM_1)
     elif application != APPLICATION or not tables >= {"worlds", "documents", "events"}:
         raise UnusableError(f"state `{path}`: a database of something else; name another file")
     elif version > VERSION:
@@ -101,30 +121,6 @@ def _bring_up_to_date(db: sqlite3.Connection, path: str) -> None:
             "use that one, or name another file"
         )
     _check_worlds(db, path)
-
-
-def _migrate_events(db: sqlite3.Connection, position: str, order: str) -> None:
-    """From the schemas in which each row was one event: before there were versions, and 1."""
-    db.execute("ALTER TABLE events RENAME TO first_events")
-    db.execute("DROP INDEX IF EXISTS events_id")
-    db.execute("DROP INDEX IF EXISTS events_world")
-    for statement in SCHEMA:
-        if " events" in statement:
-            db.execute(statement)
-    columns = f"{position}, world, id, at, body"
-    rows = db.execute(f"SELECT {columns} FROM first_events ORDER BY {order}")  # noqa: S608 - this file's own texts
-    db.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?)", _numbered(rows))
-    db.execute("DROP TABLE first_events")
-    db.execute(f"PRAGMA user_version = {VERSION}")
-    db.execute(f"PRAGMA application_id = {APPLICATION}")
-
-
-def _numbered(rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
-    """Rows of one event each, with its number in its world."""
-    numbers: Counter[str] = Counter()
-    for position, world, identifier, at, body in rows:
-        numbers[world] += 1
-        yield position, world, identifier, at, 1, numbers[world], body
 
 
 def _check_worlds(db: sqlite3.Connection, path: str) -> None:
