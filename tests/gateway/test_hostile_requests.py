@@ -56,6 +56,16 @@ def test_a_key_is_what_is_decided_on(lab: Aws, photos, path, key):
         assert (status, f"s3:PutObject on resource: arn:aws:s3:::photos/{key}" in told) == (403, True)
 
 
+@pytest.mark.parametrize("path", ["/photos%2Fbob%2F1", "/photos%2fbob/1", "/photos%2F", "/%2Fphotos/bob/1"])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE"])
+def test_an_escaped_slash_does_not_end_a_bucket(lab: Aws, photos, method, path):
+    """It is an object to upstreams, whose path is not escaped any more; what may be done to buckets is another matter."""
+    photos.put_object(Bucket="photos", Key="bob/1", Body=b"secret")
+    status, told = send(signed(lab, method, path, user=""))
+    assert (status, "secret" in told) == (400, False)
+    assert photos.get_object(Bucket="photos", Key="bob/1")["Body"].read() == b"secret"
+
+
 def test_a_path_of_another_service_has_one_reading(lab: Aws):
     for path in ("/2015-03-31//functions/", "/2015-03-31/functions/../functions/", "/2015-03-31/functions/%2e%2e/x"):
         status, told = send(signed(lab, "GET", path, service="lambda"))

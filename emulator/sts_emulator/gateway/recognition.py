@@ -125,7 +125,8 @@ def in_path_style(request: Request) -> str:
         raise AwsError("InvalidURI", "Couldn't parse the specified URI.", status=400)
     decoded = http.unquote(path)
     check_key(decoded)
-    name = decoded[1:].partition("/")[0]
+    # Its end is a slash that is not escaped: of another one the operation is a bucket's here, an object's upstream.
+    name = http.unquote(path[1:].partition("/")[0])
     is_bucket = _BUCKET.fullmatch(name) and name not in _UPSTREAMS_OWN
     if decoded != "/" and not path.startswith("/v20180820/") and not is_bucket:
         raise AwsError("InvalidBucketName", "The specified bucket is not valid.", status=400)
