@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, NotRequired, TypedDict
 
 from sts_emulator.accounts import resources
@@ -359,6 +360,7 @@ def provider_name(instance: Instance, account: str) -> str:
     return f"AWSSSO_{digits}_DO_NOT_DELETE"
 
 
+@lru_cache(maxsize=64)
 def session_seconds(duration: str) -> int:
     """Seconds of a permission set's session duration, which has the form `PT1H30M`; 0 for anything else."""
     parts = re.fullmatch(r"PT(?:(\d{1,9})H)?(?:(\d{1,9})M)?(?:(\d{1,9})S)?", duration)

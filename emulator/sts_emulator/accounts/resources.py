@@ -32,9 +32,9 @@ def role(world: World, account: str, name: str) -> Role | None:
 def role_by_arn(world: World, arn: str) -> Role | None:
     """The role whose ARN is exactly `arn`, path and case included, or None."""
     parts = parse_arn(arn)
-    if parts is None or not parts.resource.startswith("role/"):
+    if parts is None:
         return None
-    stored = role(world, parts.account, parts.resource.rsplit("/", 1)[1])
+    stored = role(world, parts.account, parts.resource.rpartition("/")[2])
     return stored if stored is not None and stored["arn"] == arn else None
 
 

@@ -27,6 +27,7 @@ LARGEST_TOKEN = 4_096  # characters: the one limit since 2026-09 (docs/aws/sts.m
 _AROUND = len(_TOKEN_HEAD) + _NONCE + _TAG  # bytes of a token that are not the session's
 _LARGEST_PLAIN = LARGEST_TOKEN // 4 * 3 - _AROUND  # bytes of a session that fit as they are
 _PLAIN = b"["  # what a session begins with that is not compressed
+_URL_SAFE = str.maketrans("-_", "+/")
 _SECRET_BYTES = 30  # 40 characters of base64
 
 INVALID_TOKEN = "The security token included in the request is invalid"  # noqa: S105 - AWS's text: no final period
@@ -131,7 +132,7 @@ def unseal(world: World, purpose: str, text: str) -> bytes | None:
     from cryptography.exceptions import InvalidTag
 
     try:
-        raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        raw = binascii.a2b_base64((text + "=" * (-len(text) % 4)).translate(_URL_SAFE), strict_mode=True)
         return _cipher(world.key).decrypt(raw[:_NONCE], raw[_NONCE:], _bound(world, purpose))
     except (InvalidTag, ValueError, binascii.Error):
         return None

@@ -94,6 +94,7 @@ def _chosen(visit: Visit) -> tuple[PortalSession, Vended]:
 def _vend(visit: Visit, session: PortalSession, account: str, role: str) -> Vended:
     parameters: dict[str, Any] = {"accountId": account[:12], "roleName": role[:64]}
     with visit.attempt("sso", "GetRoleCredentials", parameters) as attempt:
+        attempt.ctx.evidence.update(session.evidence)
         vended = roles.vend(attempt.ctx, session, account, role)
         attempt.result = {}
     return vended

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import field
 from typing import Final, NotRequired
 
 from sts_emulator.accounts import directory, single_use
@@ -88,8 +88,11 @@ def start(
     return session
 
 
-def find(world: World, identifier: str) -> PortalSession | None:
-    """The session of that id; None when it is over, or its person is gone or disabled meanwhile."""
+def find(world: World, identifier: str, scopes: Sequence[str] = ()) -> PortalSession | None:
+    """The session of that id; None when it is over, or its person is gone or disabled meanwhile.
+
+    `scopes` are those of a tool's token, in place of the session's own.
+    """
     kept = single_use.look(world, KIND, identifier)
     if kept is None or kept["until"] <= world.now():
         return None
@@ -98,13 +101,13 @@ def find(world: World, identifier: str) -> PortalSession | None:
     if instance is None or person is None or not person["enabled"]:
         return None
     return PortalSession(
-        id=identifier,
-        instance=instance,
-        person=person,
-        until=kept["until"],
-        application=kept.get("application", ""),
-        scopes=tuple(kept.get("scopes", ())),
-        attributes=kept.get("attributes", {}),
+        identifier,
+        instance,
+        person,
+        kept["until"],
+        kept.get("application", ""),
+        tuple(scopes or kept.get("scopes", ())),
+        kept.get("attributes", {}),
     )
 
 
@@ -130,8 +133,7 @@ def holder(world: World, token: str) -> PortalSession | None:
     if body is None:
         return None
     identifier, *scopes = body.decode().split()
-    session = find(world, identifier)
-    return session if session is None or not scopes else replace(session, scopes=tuple(scopes))
+    return find(world, identifier, scopes)
 
 
 def of_access_token(world: World, token: str) -> PortalSession | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from sts_emulator.accounts import directory
+from sts_emulator.accounts import directory, resources
 from sts_emulator.accounts.directory import Assignment, PermissionSet
 from sts_emulator.core.world import World
 from sts_emulator.methods.identity_center.portal_sessions import PortalSession
@@ -40,10 +40,10 @@ def vend(ctx: Context, session: PortalSession, account: str, name: str) -> Vende
         AwsError: ForbiddenException 403, "No access".
     """
     instance, person, world = session.instance, session.person, ctx.world
-    ctx.evidence.update(session.evidence, instance=instance["arn"])
+    ctx.evidence["instance"] = instance["arn"]
     permission_set = _assigned(ctx, session, account, name)
     there = directory.provisioned(world, permission_set["arn"], account)
-    role = directory.role_for(world, account, permission_set["arn"])
+    role = None if there is None else resources.role(world, account, there["role"])
     if there is None or role is None:
         raise _no_access(ctx, f"permission set {name} is not provisioned in account {account}")
     ask = Ask(

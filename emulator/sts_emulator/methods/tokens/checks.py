@@ -30,11 +30,11 @@ def lifetime(claims: Mapping[str, object]) -> Lifetime:
 
 
 def _time(claims: Mapping[str, object], name: str) -> int | None:
-    if name not in claims:
-        return None
-    value = claims[name]
+    value = claims.get(name)
     if type(value) is int and 0 <= value < _FAR:
         return value
+    if name not in claims:
+        return None
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
     if not isinstance(value, str) or not _INTEGER.fullmatch(value):
