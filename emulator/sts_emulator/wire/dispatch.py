@@ -188,7 +188,9 @@ def _match_uri(request: http.Request) -> tuple[Service, Operation]:
     given = (
         {pair.partition("=")[0]: pair.partition("=")[2] for pair in request.query.split("&")} if request.query else {}
     )
-    meant = [route for route in _routes().get((request.method, len(segments)), ()) if route.matches(segments, given)]
+    routes = _routes().get((request.method, len(segments)), {})
+    known = routes.get(segments[0]) or routes.get(_ANY, [])
+    meant = [route for route in known if route.matches(segments, given)]
     if not meant:
         raise UnmatchedRequestError("rest-json", "UnknownOperationException", status=404)
     route = meant[0] if len(meant) == 1 else _signed_route(meant, request)
@@ -214,6 +216,7 @@ class _Route:
         self.service = service
         self.operation = operation
         self.segments = path[1:].split("/")
+        self.first = _ANY if self.segments[0].startswith("{") else self.segments[0]
         self.literals = [(place, text) for place, text in enumerate(self.segments) if not text.startswith("{")]
         self.query = [pair.partition("=")[::2] for pair in query.split("&")] if query else []
 
@@ -228,9 +231,12 @@ class _Route:
         )
 
 
+_ANY = "{}"  # stands for a first segment that is in no URI template
+
+
 @cache
-def _routes() -> dict[tuple[str, int], list[_Route]]:
-    """Routes by method and number of segments, the most demanding first (more literals, then more query)."""
+def _routes() -> dict[tuple[str, int], dict[str, list[_Route]]]:
+    """Routes by method and number of segments, and by the first, the most demanding first (literals, then query)."""
     table: dict[tuple[str, int], list[_Route]] = {}
     for name in models.by_protocol("rest-json"):
         for action, method, uri in models.service(name).uris:
@@ -238,7 +244,12 @@ def _routes() -> dict[tuple[str, int], list[_Route]]:
             table.setdefault((method, len(route.segments)), []).append(route)
     for routes in table.values():
         routes.sort(key=lambda route: route.rank, reverse=True)
-    return table
+    return {place: _by_first(routes) for place, routes in table.items()}
+
+
+def _by_first(routes: Sequence[_Route]) -> dict[str, list[_Route]]:
+    firsts = {route.first for route in routes} | {_ANY}
+    return {first: [route for route in routes if route.first in (first, _ANY)] for first in firsts}
 
 
 def _check(service: str, name: str, function: Callable[..., Any]) -> None:
