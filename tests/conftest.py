@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -34,10 +34,10 @@ distribution.divide_ports()
 
 
 @contextlib.contextmanager
-def serving(*flags: str, cwd=None) -> Iterator[tuple[str, subprocess.Popen]]:
+def serving(*flags: str, cwd=None, prefix: Sequence[str] = ()) -> Iterator[tuple[str, subprocess.Popen]]:
     """`sts-emulator serve` on a free port: its URL and process."""
     port = free_port()
-    command = [sys.executable, "-m", "sts_emulator", "serve", "--port", str(port), *flags]
+    command = [*prefix, sys.executable, "-m", "sts_emulator", "serve", "--port", str(port), *flags]
     environment = {"PATH": os.environ["PATH"], "PYTHONUNBUFFERED": "1"}
     process = subprocess.Popen(
         command, cwd=cwd, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True

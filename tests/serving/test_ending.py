@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import signal
 import socket
+import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import cycle
 from urllib.parse import urlencode, urlsplit
 
+import boto3
 import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
+from botocore.config import Config
 from botocore.credentials import Credentials
+from botocore.exceptions import ClientError
 
 from sts_emulator import Aws, Emulator
 
+ANYBODY = {
+    "aws_access_key_id": "AKIAANYBODYANYBODY00",
+    "aws_secret_access_key": "anything",
+    "region_name": "us-east-1",
+    "config": Config(retries={"total_max_attempts": 1}, read_timeout=120),
+}
 CLIENTS = 6
 SESSIONS_AND_USERS = (("sts", "2011-06-15", "GetCallerIdentity"), ("iam", "2010-05-08", "CreateUser"))
 
@@ -115,3 +126,35 @@ def test_who_has_connected_before_the_end_is_answered(serve):
         process.send_signal(signal.SIGCONT)
         assert {client.recv(12) for client in clients} == {b"HTTP/1.1 403"}
         process.wait(timeout=60)
+
+
+@pytest.fixture
+def silence(tmp_path) -> Iterator[tuple[list[str], socket.socket]]:
+    """What a command is prefixed with so that its names are looked up where nobody answers, and who is asked there."""
+    told = tmp_path / "resolv.conf"
+    prefix = ["unshare", "--mount", "sh", "-c", f'mount --bind {told} /etc/resolv.conf && exec "$@"', "sh"]
+    with socket.socket(type=socket.SOCK_DGRAM) as asked:
+        address = f"127.53.{os.getpid() % 65_536 // 256}.{os.getpid() % 256}"
+        told.write_text(f"nameserver {address}\noptions timeout:30 attempts:5\n")
+        try:
+            asked.bind((address, 53))
+            subprocess.run([*prefix, "true"], check=True, capture_output=True, timeout=120)
+        except (OSError, subprocess.CalledProcessError):
+            pytest.skip("names are looked up elsewhere by root alone, and not everywhere")
+        yield prefix, asked
+
+
+def test_nobody_waits_for_a_name_that_is_looked_up(serve, silence):
+    """Ctrl-C did, for as long as nobody answered."""
+    prefix, asked = silence
+    with (
+        serve("--upstream", "http://nobody.example", "--permissive", prefix=prefix) as (url, process),
+        ThreadPoolExecutor(1) as thread,
+    ):
+        call = thread.submit(boto3.client("s3", endpoint_url=url, **ANYBODY).list_buckets)
+        asked.settimeout(120)
+        asked.recv(512)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=60) == 130
+        with pytest.raises(ClientError, match="503"):
+            call.result(timeout=120)

@@ -35,8 +35,9 @@ def serve(front: Front, ready: Callable[[Server], None], worker: Worker | None =
     Raises:
         PortError: a port cannot be listened on.
     """
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_serve(front, ready, worker))
+    # Neither closed nor let go of: that waits for the loop's threads, of which one may look up a name in vain.
+    runner = asyncio.Runner(loop_factory=_loop_factory())
+    runner.run(_serve(front, ready, worker))
 
 
 async def _serve(front: Front, ready: Callable[[Server], None], worker: Worker | None) -> None:
