@@ -99,7 +99,7 @@ class Vended:
         }
         if self.packed is not None:
             # One number with two names since 2026-09 (docs/aws/sts.md, "Sizes of session tokens").
-            result["PackedPolicySize"] = self.credentials.utilization
+            result["PackedPolicySize"] = result["SessionTokenUtilization"]
         if self.session.source_identity:
             result["SourceIdentity"] = self.session.source_identity
         return result

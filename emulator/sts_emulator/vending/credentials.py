@@ -52,17 +52,13 @@ class Credentials:
             "Expiration": self.expires,
         }
 
-    @property
-    def utilization(self) -> int:
-        """How much of the largest session token this one takes, in percent."""
-        return round(len(self.session_token) * 100 / LARGEST_TOKEN)
-
     def with_sizes(self) -> dict[str, Any]:
-        """The members that STS's results have: the credentials, and how large their token is."""
+        """The members that STS's results have: the credentials, and how large their token is, in percent too."""
+        size = len(self.session_token)
         return {
             "Credentials": self.to_wire(),
-            "SessionTokenSize": len(self.session_token),
-            "SessionTokenUtilization": self.utilization,
+            "SessionTokenSize": size,
+            "SessionTokenUtilization": round(size * 100 / LARGEST_TOKEN),
         }
 
 

@@ -58,10 +58,8 @@ class Session:
     def to_bytes(self) -> bytes:
         """A compact form: a JSON array in field order, cut behind the last member that is not empty."""
         # What every session has is written by hand: a call of json's encoder costs twice as much.
-        text = (
-            f"[{_text(self.kind)},{_text(self.account)},{_text(self.name)},{_text(self.id)},{self.issued},{self.expires},"
-            f"{_text(self.session_name)},{_text(self.method)}"
-        )
+        kind, account, name, own_id, session_name, method = map(_text, _TEXTS(self))
+        text = f"[{kind},{account},{name},{own_id},{self.issued},{self.expires},{session_name},{method}"
         rest = _REST(self)
         if self.chain and not any(rest):
             text = f"{text},{_NOTHING_ELSE},[{','.join(map(_text, self.chain))}]"
@@ -82,6 +80,7 @@ class Session:
 
 
 _FIELDS = tuple(Session.__dataclass_fields__)
+_TEXTS = attrgetter("kind", "account", "name", "id", "session_name", "method")
 _REST = attrgetter(*_FIELDS[_FIELDS.index("method") + 1 : -1])
 _encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 _NOTHING_ELSE = _encode(_REST(Session("", "", "", "", 0, 0)))[1:-1]

@@ -113,11 +113,11 @@ def get_federation_token(
         chain=passed(caller),
     )
     size = max(MinimumSessionTokenSize, credentials.token_size(packed))
-    minted = credentials.mint(ctx.world, session, minimum_token_size=size)
+    minted = credentials.mint(ctx.world, session, minimum_token_size=size).with_sizes()
     return {
-        **minted.with_sizes(),
+        **minted,
         "FederatedUser": {"FederatedUserId": session.id, "Arn": arn},
-        "PackedPolicySize": minted.utilization,  # also without a policy, unlike AssumeRole's
+        "PackedPolicySize": minted["SessionTokenUtilization"],  # also without a policy, unlike AssumeRole's
     }
 
 

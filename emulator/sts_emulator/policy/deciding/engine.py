@@ -91,6 +91,10 @@ class Decision:
         return self.verdict == "explicit_deny"
 
 
+_SILENT: tuple[Verdict, None] = ("implicit_deny", None)
+_TO_NOBODY: tuple[Verdict, None] = ("allow", None)
+
+
 def evaluate(document: Document, request: Request, *, bounded: bool = False) -> tuple[Verdict, Grant | None]:
     """What one document says, and how it names the caller (None when it has no principals).
 
@@ -104,12 +108,11 @@ def evaluate(document: Document, request: Request, *, bounded: bool = False) -> 
     best: Grant | Literal[""] | None = None
     for statement in document.allows:
         grant = _applies(statement, action, request, bounded)
-        if grant is None or (best and RANK.get(grant, 0) <= RANK[best]):
-            continue
-        best = grant
         if grant == "direct":
-            break
-    return ("implicit_deny", None) if best is None else ("allow", best or None)
+            return "allow", grant
+        if grant is not None and (best is None or RANK[grant] > RANK[best]):
+            best = grant
+    return _SILENT if best is None else ("allow", best or None)
 
 
 def _applies(statement: Statement, action: str, request: Request, bounded: bool) -> Grant | Literal[""] | None:
@@ -117,18 +120,15 @@ def _applies(statement: Statement, action: str, request: Request, bounded: bool)
     if statement.actions.match(action) is statement.not_action:
         return None
     grant: Grant | Literal[""] | None = ""
-    principals, resources, context = statement.principals, statement.resources, request.context
-    if principals is not None:
-        if statement.not_principal:
-            grant = named(statement, request.principal, bounded=bounded)
-        else:
-            grant = principals.match(request.principal, deny=statement.effect == "Deny")
+    resources, context = statement.resources, request.context
+    if resources is not None and resources.match(request.resource, context) is statement.not_resource:
+        return None
+    if statement.principals is not None:
+        grant = named(statement, request.principal, bounded=bounded)
         if grant is None:
             return None
     elif resources is None and statement.effect == "Allow":
         return None  # neither element: no kind of policy, so nothing it could allow
-    if resources is not None and resources.match(request.resource, context) is statement.not_resource:
-        return None
     for condition in statement.conditions:
         if not condition.check(context):
             return None
@@ -210,8 +210,8 @@ def resource_says(trust: Document | None, request: Request, *, bounded: bool) ->
     """The resource's own policy; a statement that names nobody cannot allow anybody."""
     if trust is None:
         return None, None
-    verdict, grant = evaluate(trust, request, bounded=bounded)
-    return ("implicit_deny", None) if verdict == "allow" and grant is None else (verdict, grant)
+    said = evaluate(trust, request, bounded=bounded)
+    return _SILENT if said == _TO_NOBODY else said
 
 
 def union(documents: Sequence[Document], request: Request) -> Verdict:

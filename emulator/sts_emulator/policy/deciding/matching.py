@@ -23,7 +23,7 @@ Grant = Literal["direct", "role", "account"]
 Piece = tuple[str, bool]
 """Text and whether `*` and `?` in it are wildcards (substituted and escaped text is literal)."""
 
-RANK: Mapping[str, int] = {"account": 1, "role": 2, "direct": 3}
+RANK: Mapping[str, int] = {"": 0, "account": 1, "role": 2, "direct": 3}
 """How much a grant spares the caller: the highest applicable one counts (docs/aws/policy-evaluation.md, "Layers")."""
 
 ACCOUNT_DIGITS = 12
