@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -107,7 +108,7 @@ def vend(ctx: Context, provider: Provider, claims: Mapping[str, object], ask: As
     context["sts:roleauthorizedbyidp"] = TRUE if by_idp else FALSE
     proof = Proof(
         method="AssumeRoleWithWebIdentity",
-        principal=Principal("oidc", provider.principal, provider.account),
+        principal=_caller(provider.principal, provider.account),
         context=context,
         lasting=oidc_context.in_session(provider, context),
         provider=provider.principal,
@@ -128,6 +129,12 @@ def vend(ctx: Context, provider: Provider, claims: Mapping[str, object], ask: As
 
 
 # -- the steps -----------------------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=256)
+def _caller(provider: str, account: str) -> Principal:
+    """Who comes by a provider: one object for all of them, since their events keep it."""
+    return Principal("oidc", provider, account)
 
 
 def _refused_provider_id(provider_id: str) -> AwsError:
