@@ -44,6 +44,93 @@ def test_a_call_that_names_no_operation_is_none(lab: Aws, service, body, kind):
     assert (status, "UnknownOperationException" in told) == (404, True)
 
 
+LOOKING = """
+accounts:
+  "111122223333":
+    users:
+      ann:
+        inline:
+          looks:
+            - Effect: Allow
+              Action: ["sns:ListTopics", "sqs:ListQueues", "dynamodb:GetItem", "kms:ListKeys", "lambda:GetFunction", "lambda:InvokeFunction"]
+              Resource: "*"
+"""
+MULTIPART = b'--b\r\nContent-Disposition: form-data; name="%b"\r\n\r\n%b\r\n'
+LISTED = "Action=ListTopics&Version=2010-03-31"
+
+
+@pytest.mark.scenario(LOOKING)
+@pytest.mark.parametrize(
+    ("method", "query", "kind"),
+    [
+        *((method, f"?{LISTED}", FORM["Content-Type"]) for method in ("GET", "PUT", "DELETE", "PATCH")),
+        ("POST", f"?{LISTED}", "text/plain"),
+        ("POST", f"?{LISTED}", "multipart/form-data; boundary=b"),
+        ("POST", "?TopicArn=x", FORM["Content-Type"]),
+    ],
+)
+def test_a_form_is_all_that_a_call_says(lab: Aws, method, query, kind):
+    """moto reads a form first, whatever the method; and a body that is none where there is no query."""
+    sns = client(lab, "sns")
+    topic = sns.create_topic(Name="news")["TopicArn"].encode()
+    said = {b"Action": b"DeleteTopic", b"TopicArn": topic, b"Extra": b"1"}
+    form = b"&".join(b"%b=%b" % pair for pair in said.items())
+    body = b"".join(MULTIPART % pair for pair in said.items()) + b"--b--\r\n" if "multipart" in kind else form
+    status, told = send(signed(lab, method, f"/{query}", body, "sns", **{"Content-Type": kind}))
+    assert (status, "two ways" in told) == (400, True)
+    assert len(sns.list_topics()["Topics"]) == 1
+
+
+@pytest.mark.scenario(LOOKING)
+def test_no_action_is_found_in_json(lab: Aws):
+    """moto takes a body for a form, whatever it is said to be, and what it calls Action is done."""
+    queues, tables, keys = (client(lab, service) for service in ("sqs", "dynamodb", "kms"))
+    queue = queues.create_queue(QueueName="jobs")["QueueUrl"]
+    attribute = {"AttributeName": "id"}
+    tables.create_table(
+        TableName="notes",
+        KeySchema=[{**attribute, "KeyType": "HASH"}],
+        AttributeDefinitions=[{**attribute, "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    key = keys.create_key()["KeyMetadata"]["KeyId"]
+    for service, target, said in (
+        ("sqs", "AmazonSQS.ListQueues", {"QueueUrl": queue, "QueueNamePrefix": "&Action=DeleteQueue&"}),
+        (
+            "dynamodb",
+            "DynamoDB_20120810.GetItem",
+            {"TableName": "notes", "Key": {"id": {"S": "&%41ction=DeleteTable&"}}},
+        ),
+        ("kms", "TrentService.ListKeys", {"KeyId": key, "Marker": "&Action=DisableKey&"}),
+    ):
+        headers = {"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": target}
+        send(signed(lab, "POST", "/", json.dumps(said).encode(), service, **headers))
+        asked = signed(lab, "POST", "/?Action=DeleteQueue&QueueUrl=x", b"{}", service, **headers)
+        assert "two ways" in send(asked)[1]
+    assert queues.list_queues()["QueueUrls"] == [queue]
+    assert tables.list_tables()["TableNames"] == ["notes"]
+    assert keys.describe_key(KeyId=key)["KeyMetadata"]["Enabled"]
+    item = {"id": {"S": "a&b=c"}, "&": {"S": "&amp;\\&"}}
+    tables.put_item(TableName="notes", Item=item)
+    assert tables.get_item(TableName="notes", Key={"id": item["id"]})["Item"] == item
+
+
+@pytest.mark.scenario(LOOKING)
+@pytest.mark.parametrize("kind", ["application/json", *FORM.values(), "multipart/form-data; boundary=b"])
+def test_a_function_is_given_what_it_is_given(upstream, before_it, kind):
+    """Its payload may be anything: it is no form where it goes, and no query that could be taken for another call goes."""
+    upstream.answer = written(b"{}", b"application/json")
+    given = b"Action=DeleteFunction&FunctionName=greet"
+    path = "/2015-03-31/functions/greet"
+    send(signed(before_it, "POST", f"{path}/invocations?Action=x", given, "lambda", user="", **{"Content-Type": kind}))
+    send(signed(before_it, "GET", f"{path}?Action=DeleteFunction&Qualifier=1", service="lambda", user=""))
+    invoked, asked = [heard for heard in upstream.heard if b"/policy" not in heard]
+    assert invoked.startswith(f"POST {path}/invocations?x-id=Invoke HTTP/1.1\r\n".encode())
+    assert invoked.endswith(b"\r\n\r\n" + given)
+    assert (b"content-type" in invoked.lower()) is (kind == "application/json")
+    assert asked.startswith(f"GET {path}?Qualifier=1 HTTP/1.1\r\n".encode())
+
+
 @pytest.mark.parametrize(
     ("method", "path"),
     [

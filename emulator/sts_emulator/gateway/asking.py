@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
 from sts_emulator.core.errors import AwsError
-from sts_emulator.gateway import conversation
+from sts_emulator.gateway import conversation, resigning
 from sts_emulator.gateway.conversation import Whole
 from sts_emulator.gateway.upstreams import Upstream
 from sts_emulator.policy.values import dataclass
@@ -69,7 +69,7 @@ async def ask(
 async def ask_json(place: Place, service: str, target: str, asked: Any, version: str) -> Any:
     """What an upstream's answer in JSON holds; None where it is an error."""
     headers = {"content-type": f"application/x-amz-json-{version}", "x-amz-target": target}
-    body, operation = json.dumps(asked).encode(), target.rpartition(".")[2]
+    body, operation = resigning.in_one_reading(json.dumps(asked).encode()), target.rpartition(".")[2]
     return content(await ask(place, service, "POST", "/", headers=headers, body=body, operation=operation))
 
 

@@ -18,6 +18,7 @@ from sts_emulator.gateway.recognition import S3
 from sts_emulator.gateway.uploads import Upload
 from sts_emulator.wire import foreign_parameters, foreign_routing, sigv4_s3
 from sts_emulator.wire.asgi import ANSWER
+from sts_emulator.wire.foreign_routing import Meant
 from sts_emulator.wire.http import Response
 from sts_emulator.wire.messages import NO_BODY
 
@@ -37,6 +38,9 @@ _REQUEST_IDS: Final = {S3: b"x-amz-request-id"}
 _REQUEST_ID = re.compile(r"(<RequestI[dD]>)[^<]*(</RequestI[dD]>)")
 RawHeaders = list[tuple[bytes, bytes]]
 WriteDown = Callable[[], Awaitable[object]]
+_FORMS: Final = ("query", "ec2")
+_BY_PATH: Final = ("rest-json", "rest-xml")
+_SAID_OF_FORMS: Final = ("application/x-www-form-urlencoded", "multipart/")
 _NOTHING_READ: Final = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
 
 
@@ -44,10 +48,23 @@ async def send(passage: Passage, body: bytes) -> Exchange:
     """Send a call whose body is known; the head of its answer has come then. Raises LateError and BrokenError."""
     if passage.signing_name == "sqs" and passage.meant is not None and passage.meant.protocol == "json":
         body = await worked(body, partial(naming.for_upstream, passage.upstream, passage.ctx.base_url, body))
+    headers = resigning.passing(passage.request.headers)
+    if body and passage.meant is not None:
+        body = _in_one_reading(passage.meant, headers, body)
     has_none = not body and passage.request.method in _NOTHING_READ
     digest = await worked(body, partial(resigning.digest, body)) if body else resigning.OF_NOTHING
-    head = _head(passage, resigning.passing(passage.request.headers), digest, None if has_none else len(body))
+    head = _head(passage, headers, digest, None if has_none else len(body))
     return await conversation.start(passage.upstream, passage.request.method, head, body)
+
+
+def _in_one_reading(meant: Meant, headers: dict[str, str], body: bytes) -> bytes:
+    """A body that no upstream can take for a form, where it is none."""
+    if meant.protocol in _FORMS:
+        return body
+    if headers.get("content-type", "").lstrip().lower().startswith(_SAID_OF_FORMS):
+        del headers["content-type"]
+    is_json = meant.protocol in ("json", "rest-json") and not foreign_parameters.has_opaque_body(meant)
+    return resigning.in_one_reading(body) if is_json else body
 
 
 async def send_upload(passage: Passage, upload: Upload) -> Exchange:
@@ -111,18 +128,31 @@ def _head(passage: Passage, headers: dict[str, str], payload: str, length: int |
         region=passage.ctx.region,
         method=request.method,
         path=path,
-        query=resigning.query_of(request.query, _known_names(passage)) if request.query else "",
+        query=_query(passage),
         headers=headers,
         payload=payload,
         length=length,
     )
 
 
+def _query(passage: Passage) -> str:
+    """The query as it goes on.
+
+    Where a body is anybody's bytes, there is one: moto looks into the body for an `Action` else, and does that instead.
+    """
+    query, meant = passage.request.query, passage.meant
+    kept = resigning.query_of(query, _known_names(passage)) if query else ""
+    if not kept and meant is not None and meant.protocol == "rest-json" and foreign_parameters.has_opaque_body(meant):
+        return f"x-id={meant.operation.name}"
+    return kept
+
+
 def _known_names(passage: Passage) -> Container[str] | None:
-    """What a query of S3 may hold, by its model; None where any name may pass."""
-    if passage.signing_name != S3:
-        return None
-    return foreign_routing.route(passage.meant.operation).names if passage.meant is not None else ()
+    """What a query may hold, by the model; None where any name may pass."""
+    meant = passage.meant
+    if meant is None:
+        return ()
+    return foreign_routing.route(meant.operation).names if meant.protocol in _BY_PATH else None
 
 
 async def relay(passage: Passage, exchange: Exchange, write_down: WriteDown) -> None:

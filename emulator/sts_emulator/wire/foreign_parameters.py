@@ -61,6 +61,13 @@ def is_streamed(meant: Meant) -> bool:
     return _streams(meant)[0]
 
 
+def has_opaque_body(meant: Meant) -> bool:
+    """Whether the body of a call is bytes or text of the caller's own."""
+    shape = meant.operation.input or _NONE
+    payload = shape.members.get(shape.payload)
+    return payload is not None and payload.shape.type not in ("structure", "list", "map")
+
+
 def answers_with_a_stream(meant: Meant) -> bool:
     """Whether the answer of a call is read as it comes: an object, or events."""
     return _streams(meant)[1]
@@ -169,8 +176,8 @@ def _payload(meant: Meant, request: Request, shape: Shape) -> dict[str, Any]:
         return {}
     inside = {name: member for name, member in shape.members.items() if not member.location}
     payload = shape.members.get(shape.payload)
-    if payload is not None and payload.shape.type not in ("structure", "list", "map"):
-        return {}  # bytes or text of the caller's own
+    if has_opaque_body(meant):
+        return {}
     if meant.protocol == "rest-xml":
         if payload is None and not inside:
             return {}

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import cache, cached_property, lru_cache
 from typing import Final
+from urllib.parse import unquote_to_bytes
 
 from sts_emulator.core.errors import AwsError
 from sts_emulator.policy.values import dataclass
@@ -23,6 +24,7 @@ _NAMING: Final = ("query", "ec2", "json", CBOR)
 """Protocols whose services may take a form, too; others look at the path, whatever the body is said to be."""
 
 _FORM: Final = "application/x-www-form-urlencoded"
+_SIGNING: Final = "x-amz-"
 _RPC_PATH = re.compile(r"/service/([A-Za-z0-9_.]+)/operation/([A-Za-z0-9_]+)", re.ASCII)
 _QUEUE_PATH = re.compile(r"/[0-9]{12}/[A-Za-z0-9_.-]{1,80}", re.ASCII)
 _LABEL = re.compile(r"\{([^}+]+)(\+?)\}")
@@ -90,8 +92,7 @@ def _signing(name: str) -> Iterator[str]:
 def _match(service: Service, request: Request) -> Meant | None:
     target = request.headers.get("x-amz-target", "")
     if target:
-        if _is_form(request):
-            raise _in_doubt("X-Amz-Target and a form")
+        _check_named(request, "X-Amz-Target")
         prefix, _, action = target.rpartition(".")
         is_here = prefix == service.target_prefix and _is_posted_to(service, request.raw_path)
         return _named(service, action, "json") if is_here else None
@@ -102,6 +103,17 @@ def _match(service: Service, request: Request) -> Meant | None:
     if _is_form(request) or "Action=" in request.query:
         return _match_action(service, request) if _is_posted_to(service, request.raw_path) else None
     return None
+
+
+def _check_named(request: Request, by: str) -> None:
+    """Refuse a form or a query beside what names the operation in a header or the path: moto looks into these first."""
+    if _is_form(request) or _has_query(request):
+        raise _in_doubt(f"{by}, and a form or a query")
+
+
+def _has_query(request: Request) -> bool:
+    """Whether the query says more than who has signed."""
+    return any(not name.lower().startswith(_SIGNING) for name, _ in http.pairs(request.query))
 
 
 def _is_form(request: Request) -> bool:
@@ -118,7 +130,11 @@ def _named(service: Service, action: str, protocol: str) -> Meant | None:
 
 
 def _match_action(service: Service, request: Request) -> Meant | None:
-    posted = request.body.decode("utf-8", "replace") if request.method == "POST" else ""
+    if request.body and (request.method != "POST" or not _is_form(request) or _has_query(request)):
+        raise _in_doubt("parameters in its query, and a body")
+    if request.method not in ("GET", "POST"):
+        return None
+    posted = request.body.decode("utf-8", "replace")
     given = [name for name, _ in http.pairs(request.query) + http.pairs(posted)]
     if len(set(given)) != len(given):
         raise _in_doubt("the same parameter twice")
@@ -131,6 +147,9 @@ def _match_action(service: Service, request: Request) -> Meant | None:
 
 def _match_rpc(service: Service, request: Request) -> Meant | None:
     """Smithy, "RPC v2 CBOR protocol": service and operation stand in the path."""
+    _check_named(request, "Smithy-Protocol")
+    if b"Action" in unquote_to_bytes(request.body):
+        raise _in_doubt("`Action` in its body, which may be read as a form")
     named = _RPC_PATH.fullmatch(request.raw_path)
     if request.headers["smithy-protocol"] != "rpc-v2-cbor" or named is None or named[1] != service.target_prefix:
         return None
