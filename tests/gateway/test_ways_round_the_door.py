@@ -149,11 +149,11 @@ def test_only_an_execution_has_a_name_with_slashes(upstream, before_it):
     """Its ARN stands in the path; whoever writes less or more of it may mean another path."""
     upstream.answer = written(b"{}", b"application/json")
     ann = client(before_it, "lambda", "ann")
-    execution = f"arn:aws:lambda:us-east-1:{MINE}:function:greet:1/durable-execution/a/b"
+    execution = f"arn:aws:lambda:us-east-1:{MINE}:function:waits:1/durable-execution/a/b"
     for verb in ("get", "stop", "pause", "resume", "delete"):
         getattr(ann, f"{verb}_durable_execution")(DurableExecutionArn=execution)
     assert before_it.events()[-1]["eventName"].startswith("DeleteDurableExecution")
-    assert sum(b"/functions/greet/policy?Qualifier=1 " in heard for heard in upstream.heard) == 1
+    assert sum(b"/functions/waits/policy?Qualifier=1 " in heard for heard in upstream.heard) == 1
     for name in (f"{execution}/stop", execution.removesuffix("/b"), f"x/{execution}", execution.replace("a/", "../")):
         answer = refused(ann.get_durable_execution, DurableExecutionArn=name)
         assert "two ways" in answer["Error"]["Message"]
