@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import urllib.parse
 
 import pytest
 from botocore.auth import S3SigV4Auth
@@ -170,6 +171,35 @@ def test_a_header_that_nobody_signed_changes_nothing(lab: Aws, photos):
     status, told = send(signed(lab, "PUT", "/photos/ann/1", b"x"), ("x-amz-copy-source", "/photos/bob/1"))
     assert status in (400, 403)
     assert photos.list_objects_v2(Bucket="photos")["KeyCount"] == 0
+
+
+# -- names that end lines --------------------------------------------------------------------------------------------
+
+
+ENDING = "1\r\n\r\nPOST /moto-api/reset HTTP/1.0\r\n\r\n"
+
+
+@pytest.mark.parametrize("account", [ENDING, "1\n", "\ud800", "1 1", "é"])
+@pytest.mark.parametrize(
+    ("service", "target", "named"),
+    [
+        ("kms", "TrentService.DescribeKey", {"KeyId": "arn:aws:kms:us-east-1:{}:key/abc"}),
+        ("dynamodb", "DynamoDB_20120810.DescribeTable", {"TableName": "arn:aws:dynamodb:us-east-1:{}:table/abc"}),
+        ("ecr", "AmazonEC2ContainerRegistry_V20150921.ListImages", {"registryId": "{}", "repositoryName": "abc"}),
+        ("sns", "", {"TopicArn": "arn:aws:sns:us-east-1:{}:news"}),
+    ],
+)
+def test_an_account_in_an_arn_begins_no_request(upstream, before_it, service, target, named, account):
+    """The door asks for the policy of what is named as its account, which stands in the head of what it asks."""
+    told = {name: value.format(account) for name, value in named.items()}
+    headers = (
+        {"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": target} if target else {"Content-Type": FORM}
+    )
+    form = {"Action": "GetTopicAttributes", "Version": "2010-03-31", **told}
+    body = json.dumps(told) if target else urllib.parse.urlencode(form, errors="replace")
+    status, answer = send(signed(before_it, "POST", "/", body.encode(), service, user="", **headers))
+    assert (status, "InvalidRequest" in answer) == (400, True)
+    assert not upstream.heard
 
 
 # -- what reaches the upstream -------------------------------------------------------------------------------------------

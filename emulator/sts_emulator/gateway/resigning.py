@@ -10,6 +10,7 @@ from typing import Final
 from urllib.parse import quote
 
 from sts_emulator.core import clock
+from sts_emulator.core.errors import AwsError
 from sts_emulator.gateway.upstreams import Upstream
 from sts_emulator.wire import http, sigv4, sigv4_s3, timestamps
 from sts_emulator.wire.sigv4 import HMAC, Signed
@@ -33,6 +34,7 @@ _OUR_OWN: Final = frozenset(
         *("x-amz-trailer", "x-amz-region-set"),
     }
 )
+_NAME = re.compile("[A-Za-z0-9-]{1,64}", re.ASCII)
 _UNSAFE_VALUE = re.compile("[\x00-\x08\x0a-\x1f\x7f]")
 
 
@@ -103,8 +105,12 @@ def head(
 
     `path` is escaped as it goes on the wire. `payload` is the body's digest, or what S3 says instead. Without a
     length there is no body.
+
+    Raises:
+        AwsError: `InvalidRequest` for an account or a Region that is none, which ARNs in a call may name.
     """
     caller = upstream.account or account
+    _check_names(caller, region)
     key_id, secret = upstream.credentials(caller)
     date = _basic(int(clock.real()))
     sent = {"host": upstream.authority, **headers, "x-amz-date": date, "x-amz-content-sha256": payload}
@@ -125,6 +131,13 @@ def head(
     told = "".join([f"{name}: {value}\r\n" for name, value in sent.items()])
     target = f"{whole}?{query}" if query else whole
     return f"{method} {target} HTTP/1.1\r\n{told}\r\n".encode("latin-1", "replace")
+
+
+@lru_cache(maxsize=1024)
+def _check_names(*names: str) -> None:
+    """INVARIANT: what stands in a head ends no line of it: behind one a request of the caller's own could begin."""
+    if not all(map(_NAME.fullmatch, names)):
+        raise AwsError("InvalidRequest", "An account or a Region that this request names is none.", status=400)
 
 
 @lru_cache(maxsize=1024)
