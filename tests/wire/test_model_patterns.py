@@ -87,6 +87,16 @@ def test_what_re_refuses_is_refused(data):
     )
 
 
+@given(st.data(), st.text("aB-:\né語\U0001d4b3", max_size=8), st.integers(0, 4), st.integers(0, 9))
+@settings(max_examples=examples(150), suppress_health_check=list(HealthCheck))
+def test_a_length_is_asked_for_beside_the_pattern(data, value, shortest, longest):
+    pattern = data.draw(st.sampled_from([r"[\w-]*", r"[\p{L}]{2,5}", r"(?s).+", r".*", r"(a|B)*", r"\p{L}", r"[é]*"]))
+    units = len(value.encode("utf-16-le")) // 2
+
+    as_asked = patterns.matcher(pattern)(value) and shortest <= units <= longest
+    assert patterns.matcher(pattern, shortest, longest)(value) is as_asked
+
+
 @pytest.mark.parametrize(
     ("pattern", "matching", "other"),
     [

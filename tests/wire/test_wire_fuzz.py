@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from sts_emulator.core.errors import AwsError
-from sts_emulator.wire import dispatch, models, protocols, sigv4, validate
+from sts_emulator.wire import dispatch, http, models, protocols, sigv4, validate
 from sts_emulator.wire.http import Request
 
 RELAXED = settings(max_examples=examples(250), suppress_health_check=list(HealthCheck))
@@ -156,6 +156,21 @@ def test_any_parameters_of_a_query_operation(request, text):
     request.headers.pop("x-amz-target", None)
     request.body = text.encode("latin-1")
     answer(request)
+
+
+escapes = ["%3A", "%2F", "%3", "%", "%25", "%26", "%3D", "%3a", "%E8%AA%9E", "%e8", "+", "a", "3A", "=", "&"]
+
+
+@given(st.lists(st.sampled_from(escapes), max_size=12).map("".join))
+@RELAXED
+def test_a_form_is_its_pairs_of_which_the_first_wins(text):
+    def told(read):
+        try:
+            return read(text)
+        except AwsError as error:
+            return error.message
+
+    assert told(http.form) == told(lambda given: dict(reversed(http.pairs(given))))
 
 
 @given(st.data())

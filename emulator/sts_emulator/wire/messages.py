@@ -31,8 +31,18 @@ _PRINTABLE = bytes(range(0x20, 0x7F))
 _LENGTH = re.compile("[1-9][0-9]{0,4}|0")
 _PHRASES: Final = {status.value: status.phrase for status in HTTPStatus}
 _FOR_THE_PARSER = frozenset(("transfer-encoding", "expect", "upgrade", "te", "trailer", "content-encoding"))
-_NAMES: Final = {
-    spelt: name
+
+
+class _Names(dict[str, str]):
+    """Header names in lower case, by how they are spelt: "" for one that must not be read here."""
+
+    def __missing__(self, spelt: str) -> str:
+        name = spelt.lower()
+        return name if _TOKEN.fullmatch(name) and name not in _FOR_THE_PARSER else ""
+
+
+_NAMES: Final = _Names(
+    (spelt, name)
     for name in (
         *("host", "accept", "accept-encoding", "user-agent", "authorization", "content-type", "content-length"),
         *("x-amz-date", "x-amz-security-token", "x-amz-target", "x-amz-user-agent", "x-amz-content-sha256"),
@@ -40,8 +50,7 @@ _NAMES: Final = {
         *("range", "x-amz-checksum-mode"),
     )
     for spelt in (name, name.title(), name.upper())
-}
-"""Header names as they are usually spelt, to their lower case."""
+)
 
 
 def read(data: bytes, client: str, scheme: str) -> tuple[Request, int] | None:
@@ -53,34 +62,31 @@ def read(data: bytes, client: str, scheme: str) -> tuple[Request, int] | None:
     """
     if not data.startswith(b"POST /"):
         return _read_fetch(data, client, scheme)
-    parts = _parts(data)
-    if parts is None:
+    whole = _parts(data)
+    if whole is None:
         return None
-    line, lines, body = parts
+    line, headers, body = whole
     path = line[5:-9]
-    headers = _headers(lines)
-    if headers is None or line != f"POST {path} HTTP/1.1" or (path != "/" and not _PATH.fullmatch(path)):
+    if line != f"POST {path} HTTP/1.1" or (path != "/" and not _PATH.fullmatch(path)):
         return None
     length = headers.get("content-length", "")
     if length == str(len(body)):
-        missing, message = 0, data
-    elif _LENGTH.fullmatch(length) and len(body) < int(length) <= LONGEST:
-        missing, message = int(length) - len(body), b""
-    else:
-        return None
-    return Request("POST", path, path, "", headers, body, client, scheme, message), missing
+        return Request("POST", path, path, "", headers, body, client, scheme, data), 0
+    if _LENGTH.fullmatch(length) and len(body) < int(length) <= LONGEST:
+        return Request("POST", path, path, "", headers, body, client, scheme), int(length) - len(body)
+    return None
 
 
 def read_bare(data: bytes, client: str, scheme: str) -> Request | None:
     """Likewise the signed GET, HEAD or DELETE without a body, of any path, that `data` is."""
     if not data.startswith(_BARE_BEGINNINGS):
         return None
-    parts = _parts(data)
-    if parts is None or parts[2]:
+    whole = _parts(data)
+    if whole is None:
         return None
-    line, lines, _ = parts
-    asked, headers = _BARE.fullmatch(line), _headers(lines)
-    if asked is None or headers is None or headers.get("content-length", "0") != "0":
+    line, headers, body = whole
+    asked = _BARE.fullmatch(line)
+    if asked is None or body or headers.get("content-length", "0") != "0":
         return None
     method, path, query = asked.groups("")
     if "authorization" not in headers and "X-Amz-Signature=" not in query:
@@ -94,54 +100,43 @@ def is_call(request: Request) -> bool:
     return request.method == "POST" or path.endswith("/federation/credentials") or path == HEALTH
 
 
-def _parts(data: bytes) -> tuple[str, list[str], bytes] | None:
-    """First line, header lines and body of a message in whose head are no other bytes than printable ASCII."""
+def _parts(data: bytes) -> tuple[str, dict[str, str], bytes] | None:
+    """First line, headers by name in lower case and body of a message; None where any of it is for the parser to read.
+
+    In its head are no other bytes than printable ASCII.
+    """
     if len(data) > LONGEST:
         return None
     raw_head, ends, body = data.partition(b"\r\n\r\n")
     line, *lines = raw_head.decode("latin-1").split("\r\n")
     if not ends or raw_head.translate(None, _PRINTABLE) != b"\r\n" * len(lines):
         return None
-    return line, lines, body
+    headers = {}
+    for text in lines:
+        spelt, _, value = text.partition(":")
+        headers[_NAMES[spelt]] = value.strip()  # of spaces: nothing else is there
+    if len(headers) != len(lines) or "" in headers or "" in headers.values():  # also where a line has no colon
+        return None
+    if "connection" in headers and headers["connection"].lower() != "keep-alive":
+        return None
+    return line, headers, body
 
 
 def _read_fetch(data: bytes, client: str, scheme: str) -> tuple[Request, int] | None:
     begin = data[: len(_FETCHED) + 80]
     is_one = begin.startswith(b"GET /") and (_FETCHED in begin or begin.startswith(_ASKED_FOR_HEALTH.encode()))
-    parts = _parts(data) if is_one else None
-    if parts is None:
+    whole = _parts(data) if is_one else None
+    if whole is None:
         return None
-    line, lines, body = parts
-    asked, headers = _FETCH.fullmatch(line), _headers(lines)
-    if body or headers is None or "content-length" in headers:
+    line, headers, body = whole
+    asked = _FETCH.fullmatch(line)
+    if body or "content-length" in headers:
         return None
     if line == _ASKED_FOR_HEALTH:
         return Request("GET", HEALTH, HEALTH, "", headers, b"", client, scheme), 0
     if asked is None:
         return None
     return Request("GET", asked[1], asked[1], asked[2], headers, b"", client, scheme), 0
-
-
-def _headers(lines: list[str]) -> dict[str, str] | None:
-    """The headers, by name in lower case; None where any is for the parser to read."""
-    headers = {}
-    for text in lines:
-        spelt, _, value = text.partition(":")
-        headers[_NAMES.get(spelt) or _name(spelt)] = value.strip()  # of spaces: nothing else is there
-    if (
-        len(headers) != len(lines)
-        or "" in headers
-        or not all(headers.values())  # also where a line has no colon
-        or ("connection" in headers and headers["connection"].lower() != "keep-alive")
-    ):
-        return None
-    return headers
-
-
-def _name(spelt: str) -> str:
-    """A header's name in lower case; "" for one that must not be read here."""
-    name = spelt.lower()
-    return name if _TOKEN.fullmatch(name) and name not in _FOR_THE_PARSER else ""
 
 
 NO_BODY: Final = frozenset({204, 304})
@@ -169,7 +164,7 @@ def read_answer(data: bytes, *, for_head: bool) -> Answer | None:
     headers, lengths = [], []
     for text in lines:
         spelt, colon, value = text.partition(b":")
-        name = _ANSWER_NAMES.get(spelt) or _name(spelt.decode()).encode()
+        name = _ANSWER_NAMES.get(spelt) or _NAMES[spelt.decode()].encode()
         value = value.strip(b" ")
         if not name or not colon or (name == b"connection" and value.lower() != b"keep-alive"):
             return None

@@ -8,6 +8,7 @@ which neither can express, go to `re` with the value's length limited.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Final
@@ -22,17 +23,28 @@ _LOOKAROUND = re.compile(r"\(\?[=!]|\(\?<|\\b")
 
 
 @lru_cache(maxsize=1024)
-def matcher(pattern: str) -> Callable[[str], bool]:
-    """A function that says whether a whole value matches the pattern.
+def matcher(pattern: str, shortest: int = 0, longest: int = sys.maxsize) -> Callable[[str], bool]:
+    """A function that says whether a whole value matches the pattern and is as long as it has to be.
 
     Raises:
         PatternError: the pattern uses what is not implemented.
     """
     if _LOOKAROUND.search(pattern):
-        return _lookaround_matcher(pattern)
-    node = parse(pattern)
-    repeated = _repeated_class(node)
-    return _class_matcher(*repeated) if repeated else Automaton(node).matches
+        matches = _lookaround_matcher(pattern)
+    else:
+        node = parse(pattern)
+        repeated = _repeated_class(node)
+        if repeated:
+            return _class_matcher(*repeated, shortest, longest)
+        matches = Automaton(node).matches
+    if (shortest, longest) == (0, sys.maxsize):
+        return matches
+    return lambda value: shortest <= length(value) <= longest and matches(value)
+
+
+def length(value: str) -> int:
+    """Length as Java counts it, in UTF-16 units (docs/aws/wire.md, "Validation by STS")."""
+    return len(value) if value.isascii() else len(value.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def _lookaround_matcher(pattern: str) -> Callable[[str], bool]:
@@ -55,10 +67,13 @@ def _repeated_class(node: Node) -> tuple[Class, int, int] | None:
     return None
 
 
-def _class_matcher(characters: Class, low: int, high: int) -> Callable[[str], bool]:
+def _class_matcher(characters: Class, low: int, high: int, shortest: int, longest: int) -> Callable[[str], bool]:
+    """Of ASCII one call of `re` tells all: the characters, how many the pattern wants and how many their member."""
     ascii_members = "".join(f"\\x{first:02x}-\\x{last:02x}" for first, last in _ascii_ranges(characters))
-    count = f"{{{low},}}" if high == UNLIMITED else f"{{{low},{high}}}"
-    matches = re.compile((f"[{ascii_members}]" if ascii_members else "(?!)") + count).fullmatch
+    fewest, most = max(low, shortest), longest if high == UNLIMITED else min(high, longest)
+    count = f"{{{fewest},{'' if most == sys.maxsize else most}}}"
+    member = f"[{ascii_members}]" if ascii_members else "(?!)"
+    matches = re.compile(member + count if fewest <= most else "(?!)").fullmatch
 
     def match(value: str) -> bool:
         if matches(value) is not None:
@@ -66,7 +81,7 @@ def _class_matcher(characters: Class, low: int, high: int) -> Callable[[str], bo
         if value.isascii():
             return False
         enough = low <= len(value) and (high == UNLIMITED or len(value) <= high)
-        return enough and all(map(characters.contains, set(value)))
+        return enough and shortest <= length(value) <= longest and all(map(characters.contains, set(value)))
 
     return match
 

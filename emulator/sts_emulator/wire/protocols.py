@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sts_emulator.core.errors import AwsError
-from sts_emulator.wire import faults, query
+from sts_emulator.wire import faults, query, query_xml
 from sts_emulator.wire.dispatch import UnmatchedRequestError
 from sts_emulator.wire.http import Request, Response
 from sts_emulator.wire.models import Operation, Service
@@ -40,8 +40,11 @@ def render(
     Raises:
         KeyError: the result has a member that the model does not know: a mistake of ours, never the client's.
     """
-    if operation.service.protocol in _XML:
-        return query.render(operation, result or {}, request_id, accept_json=accept_json)
+    protocol = operation.service.protocol
+    if protocol == "query":
+        return (query.render_json if accept_json else query_xml.render_query)(operation, result or {}, request_id)
+    if protocol == "ec2":
+        return query_xml.render_ec2(operation, result or {}, request_id)
     from sts_emulator.wire import jsons
 
     return jsons.render(operation, result or {}, request_id)

@@ -11,7 +11,7 @@ from math import isfinite
 from typing import Any, Final
 
 from sts_emulator.core.errors import AwsError
-from sts_emulator.wire import query_xml, timestamps
+from sts_emulator.wire import timestamps
 from sts_emulator.wire.http import Request, Response, parameters
 from sts_emulator.wire.models import Member, Operation, Shape
 
@@ -21,7 +21,6 @@ _INDEX_DIGITS: Final = 10
 _MOST_SKIPPED: Final = 10
 _INTEGER = re.compile(r"[+-]?[0-9]{1,19}")
 _FLOAT = re.compile(r"[+-]?[0-9]{1,308}(\.[0-9]{1,308})?([eE][+-]?[0-9]{1,3})?")
-_ROUTING: Final = frozenset(("Action", "Version"))  # of each request, and members of none that has others within it
 _BOOLEANS: Final = {"true": True, "false": False, "1": True, "0": False}  # docs/aws/wire.md, "Lists and scalars"
 _RANGES = {"integer": 31, "long": 63}
 
@@ -35,7 +34,10 @@ def parse(operation: Operation, request: Request) -> dict[str, Any]:
     if compiled is None:
         shape = operation.input or Shape("", "structure")
         compiled = operation.compiled["parse"] = _structure_parser(shape, ec2=operation.service.protocol == "ec2")
-    result: dict[str, Any] = compiled(parameters(request))
+    pairs = parameters(request).copy()
+    pairs.pop("Action", None)  # of each request, and members of none
+    pairs.pop("Version", None)
+    result: dict[str, Any] = compiled(pairs)
     return result
 
 
@@ -60,15 +62,18 @@ def _structure_parser(shape: Shape, *, ec2: bool) -> Parse:
             nested[name] = member.name, _parser(member.shape, ec2=ec2)
         else:
             scalars[name] = member.name, scalar_parser(member.shape)
+    texts = frozenset(name for name, (of, convert) in scalars.items() if convert is str and of == name)
 
     def parse_structure(pairs: dict[str, str]) -> dict[str, Any]:
+        if texts.issuperset(pairs):  # as nearly always
+            return pairs
         result: dict[str, Any] = {}
         deeper: dict[str, dict[str, str]] = {}
         for key, value in pairs.items():
             scalar = scalars.get(key)
             if scalar is not None:
                 result[scalar[0]] = scalar[1](value)
-            elif nested and key not in _ROUTING:
+            elif nested:
                 head, _, rest = key.partition(".")
                 if head in nested:
                     deeper.setdefault(head, {})[rest] = value
@@ -223,16 +228,8 @@ _SCALARS: Final[Mapping[str, Callable[[str], Any]]] = {
 # Results out ------------------------------------------------------------------------------------------------------
 
 
-def render(operation: Operation, result: Mapping[str, Any], request_id: str, *, accept_json: bool) -> Response:
-    """A result as XML, or as JSON where a query service was asked for it (docs/aws/wire.md, "Errors")."""
-    if operation.service.protocol == "ec2":
-        return query_xml.render_ec2(operation, result, request_id)
-    if accept_json:
-        return _render_json(operation, result, request_id)
-    return query_xml.render_query(operation, result, request_id)
-
-
-def _render_json(operation: Operation, result: Mapping[str, Any], request_id: str) -> Response:
+def render_json(operation: Operation, result: Mapping[str, Any], request_id: str) -> Response:
+    """A result as JSON, where a query service was asked for it (docs/aws/wire.md, "Errors")."""
     body = ""
     if operation.output is not None:
         body = f'"{operation.result_wrapper}":{_json(operation.output, result)},'

@@ -16,7 +16,8 @@ Write = Callable[[Any], str]
 
 _SPECIAL: Final = "[&<>\r\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]"  # a text: few answers need it compiled
 _ENTITIES: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#xD;"}
-_PLAIN: Final = bytes(code for code in range(0x20, 0x7F) if chr(code) not in _ENTITIES)
+_TO_LOOK_AT: Final = bytes(code not in range(0x20, 0x7F) or chr(code) in _ENTITIES for code in range(256))
+"""Of each byte whether a text that has it is looked at for what is special."""
 
 
 def render_query(operation: Operation, result: Mapping[str, Any], request_id: str) -> Response:
@@ -27,23 +28,21 @@ def render_query(operation: Operation, result: Mapping[str, Any], request_id: st
     compiled = operation.compiled.get("render")
     if compiled is None:
         compiled = operation.compiled["render"] = _envelope(operation)
-    head, write, tail, end = compiled
-    text = f"{head}{write(result) if write else ''}{tail}{request_id}{end}"
-    return Response(
-        operation.status,
-        [("x-amzn-RequestId", request_id), ("content-type", "text/xml")],
-        text.encode("utf-8", "replace"),
-    )
+    write, end = compiled
+    body = f"{write(result)}{request_id}{end}".encode("utf-8", "replace")
+    return Response(operation.status, [("x-amzn-RequestId", request_id), ("content-type", "text/xml")], body)
 
 
-def _envelope(operation: Operation) -> tuple[str, Write | None, str, str]:
+def _envelope(operation: Operation) -> tuple[Write, str]:
+    """The writer of all that is before the request id, and what follows it."""
     head = f'<{operation.name}Response xmlns="{operation.service.xmlns}">\n'
     tail = "  <ResponseMetadata>\n    <RequestId>"
     end = f"</RequestId>\n  </ResponseMetadata>\n</{operation.name}Response>\n"
     if operation.output is None:
-        return head, None, tail, end
-    wrapper = operation.result_wrapper or f"{operation.name}Result"
-    return head, _element(wrapper, operation.output, 1, _QUERY_STYLE), tail, end
+        return lambda _result: head + tail, end
+    name = operation.result_wrapper or f"{operation.name}Result"
+    around = f"{head}  <{name}>\n", f"  </{name}>\n{tail}", f"{head}  <{name}/>\n{tail}"
+    return _content(operation.output, 2, _QUERY_STYLE, *around), end
 
 
 def render_ec2(operation: Operation, result: Mapping[str, Any], request_id: str) -> Response:
@@ -87,40 +86,39 @@ def _element(name: str, shape: Shape, depth: int, style: _Style) -> Write:
             return _text_between(start, end)
         text = _scalar(shape, style)
         return lambda value: f"{start}{text(value)}{end}"
-    content: Write | None = None
-    start, end, empty = f"{pad}<{name}>\n", f"{pad}</{name}>\n", f"{pad}<{name}/>\n"
-
-    def write(value: Any) -> str:
-        nonlocal content
-        if not value:
-            return empty
-        if content is None:  # compiled when first needed: shapes may contain themselves
-            content = _content(shape, depth + 1, style)
-        return f"{start}{content(value)}{end}"
-
-    return write
+    return _content(shape, depth + 1, style, f"{pad}<{name}>\n", f"{pad}</{name}>\n", f"{pad}<{name}/>\n")
 
 
-def _content(shape: Shape, depth: int, style: _Style) -> Write:
+def _content(shape: Shape, depth: int, style: _Style, start: str = "", end: str = "", empty: str = "") -> Write:
+    """A writer of what is in a structure, list or map, between a start and an end; `empty` stands for nothing."""
     if shape.type == "list":
         assert shape.member is not None
         item = _element(shape.member.location_name or style.item, shape.member.shape, depth, style)
-        return lambda values: "".join(map(item, values))
+        return lambda values: f"{start}{''.join(map(item, values))}{end}" if values else empty
     if shape.type == "map":
-        return _entries(shape, depth, style)
-    writers = {
-        member.name: _element(member.location_name or member.name, member.shape, depth, style)
-        for member in shape.members.values()
-    }
+        entries = _entries(shape, depth, style)
+        return lambda values: f"{start}{entries(values)}{end}" if values else empty
+    writers: dict[str, Write] = {}
 
     def write_members(values: Mapping[str, Any]) -> str:
-        text = ""
+        if not values:
+            return empty
+        if not writers:  # compiled when first needed: shapes may contain themselves
+            writers.update(_elements(shape, depth, style))  # at once: other threads may write by them
+        text = start
         for name, value in values.items():
             if value is not None:
                 text += writers[name](value)
-        return text
+        return text + end
 
     return write_members
+
+
+def _elements(shape: Shape, depth: int, style: _Style) -> dict[str, Write]:
+    return {
+        name: _element(member.location_name or name, member.shape, depth, style)
+        for name, member in shape.members.items()
+    }
 
 
 def _entries(shape: Shape, depth: int, style: _Style) -> Write:
@@ -148,8 +146,9 @@ def _scalar(shape: Shape, style: _Style) -> Callable[[Any], str]:
 
 def _text_between(start: str, end: str) -> Callable[[str], str]:
     def write(text: str) -> str:
-        is_plain = text.isascii() and not text.encode().translate(None, _PLAIN)  # as nearly all are, soon found out
-        return f"{start}{text if is_plain else re.sub(_SPECIAL, _escaped, text)}{end}"
+        if not text.isascii() or 1 in text.encode().translate(_TO_LOOK_AT):  # as few are, which is soon found out
+            text = re.sub(_SPECIAL, _escaped, text)
+        return f"{start}{text}{end}"
 
     return write
 

@@ -14,11 +14,10 @@ import re
 from base64 import b64encode
 from collections.abc import Collection, Iterator
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import quote
 
 from sts_emulator.core.errors import AwsError
-from sts_emulator.policy.values import dataclass
 from sts_emulator.wire import http, timestamps
 from sts_emulator.wire.http import Request
 
@@ -49,11 +48,10 @@ _MISMATCH = (
 _PRESIGNED_PARTS = ("X-Amz-Credential", "X-Amz-Signature", "X-Amz-SignedHeaders", "X-Amz-Date")
 
 
-Claim = tuple[str, str, str, str, str, str, list[str]]
+Claim = tuple[str, str, str, str, str, str, str, list[str]]
 
 
-@dataclass(slots=True)
-class Signed:
+class Signed(NamedTuple):
     """What a request claims: whose key, for which day, region and service, over which headers, and the signature.
 
     `date` is the request's time in ISO 8601 basic format and `time` the same in epoch seconds; `scope_date` is the day
@@ -87,23 +85,25 @@ def read(request: Request, algorithms: Collection[str] = (HMAC, ECDSA)) -> Signe
         AwsError: `IncompleteSignature`, `MissingAuthenticationToken` or `SignatureDoesNotMatch`, as steps 5b to 9 and
             12 of docs/aws/signatures.md, "Order of checks" have it.
     """
-    header = request.headers.get("authorization")
-    presigned = "X-Amz-Algorithm=" in request.query
+    headers = request.headers
+    header = headers.get("authorization")
+    if "X-Amz-Algorithm=" in request.query:
+        if header is not None:
+            raise AwsError("SignatureDoesNotMatch", status=403)
+        return _read_query(request, algorithms)
     if header is None:
-        return _read_query(request, algorithms) if presigned else None
-    if presigned:
-        raise AwsError("SignatureDoesNotMatch", status=403)
-    return _read_header(request, header, algorithms)
-
-
-def _read_header(request: Request, header: str, algorithms: Collection[str]) -> Signed:
-    date = request.headers.get("x-amz-date") or request.headers.get("date")
-    token = request.headers.get("x-amz-security-token", "")
+        return None
+    date = headers.get("x-amz-date") or headers.get("date")
+    token = headers.get("x-amz-security-token", "")
     front, _, signature = header.rpartition("Signature=")
     if date and len(signature) == _HEX_DIGITS and signature.isalnum() and len(front) < _LONGEST_USUAL:
         usual = _usual(front)
         if usual and HMAC in algorithms:
-            return _signed(HMAC, usual, signature, date, token)
+            return _signed(usual, signature, date, token)
+    return _read_header(header, date, token, algorithms)
+
+
+def _read_header(header: str, date: str | None, token: str, algorithms: Collection[str]) -> Signed:
     algorithm, _, rest = header.partition(" ")
     if algorithm not in algorithms:
         raise _incomplete(f"Unsupported AWS 'algorithm': '{algorithm}'.")
@@ -126,9 +126,7 @@ def _read_header(request: Request, header: str, algorithms: Collection[str]) -> 
         digest = b64encode(hashlib.sha256(header.encode("utf-8", "replace")).digest()).decode()
         missing.append(f"(Hashed with SHA-256 and encoded with Base64) Authorization={digest}")
         raise _incomplete(" ".join(missing))
-    return _signed(
-        algorithm, _claim(algorithm, parts["Credential"], parts["SignedHeaders"]), parts["Signature"], date, token
-    )
+    return _signed(_claim(algorithm, parts["Credential"], parts["SignedHeaders"]), parts["Signature"], date, token)
 
 
 @lru_cache(maxsize=1024)
@@ -149,7 +147,7 @@ def _read_query(request: Request, algorithms: Collection[str]) -> Signed:
         raise _incomplete(" ".join([*missing, "Re-examine the query-string parameters."]))
     credential, signature, headers, date = (given[name] for name in _PRESIGNED_PARTS)
     token = given.get("X-Amz-Security-Token", "") or request.headers.get("x-amz-security-token", "")
-    return _signed(algorithm, _claim(algorithm, credential, headers), signature, date, token, presigned=True)
+    return _signed(_claim(algorithm, credential, headers), signature, date, token, presigned=True)
 
 
 def _claim(algorithm: str, credential: str, headers: str) -> Claim:
@@ -162,12 +160,12 @@ def _claim(algorithm: str, credential: str, headers: str) -> Claim:
             status=403,
         )
     key_id, scope_date, region, service, terminator = _scope(algorithm, credential) or (credential, "", "", "", "")
-    return credential, key_id, scope_date, region, service, terminator, signed_headers
+    return algorithm, credential, key_id, scope_date, region, service, terminator, signed_headers
 
 
-def _signed(algorithm: str, claim: Claim, signature: str, date: str, token: str, *, presigned: bool = False) -> Signed:
+def _signed(claim: Claim, signature: str, date: str, token: str, *, presigned: bool = False) -> Signed:
     basic, time = (_short_date if len(date) < _LONGEST_DATE else _date)(date)
-    return Signed(algorithm, *claim, signature, basic, time, token, presigned)
+    return Signed._make((*claim, signature, basic, time, token, presigned))
 
 
 def _scope(algorithm: str, credential: str) -> list[str] | None:
@@ -259,7 +257,7 @@ def verify(request: Request, signed: Signed, secret: str) -> None:
         AwsError: `SignatureDoesNotMatch`; services other than STS add what was signed
         (docs/aws/signatures.md, "Order of checks").
     """
-    text = string_to_sign(request, signed)
+    text = digested(signed, canonical_request(request, signed))
     if signed.algorithm == ECDSA:
         from sts_emulator.wire import sigv4a
 
@@ -320,16 +318,12 @@ def canonical_request(request: Request, signed: Signed, path: str | None = None)
 
 def canonical(request: Request, signed: Signed, uri: str, payload: str) -> str:
     """The canonical request of a canonical path and a payload's digest: S3 has its own of both."""
-    headers = request.headers
-    lines = []
-    for name in signed.signed_headers:
-        value = headers.get("host" if name == ":authority" else name, "")
-        lines.append(f"{name}:{' '.join(value.split())}\n")
-    return (
-        f"{request.method}\n{uri}\n"
-        f"{canonical_query(request.query) if request.query else ''}\n"
-        f"{''.join(lines)}\n{';'.join(signed.signed_headers)}\n{payload}"
-    )
+    names, headers = signed.signed_headers, request.headers
+    if ":authority" in names:
+        headers = {**headers, ":authority": headers.get("host", "")}
+    lines = "".join([f"{name}:{' '.join(headers.get(name, '').split())}\n" for name in names])
+    query = canonical_query(request.query) if request.query else ""
+    return f"{request.method}\n{uri}\n{query}\n{lines}\n{';'.join(names)}\n{payload}"
 
 
 def canonical_path(path: str) -> str:

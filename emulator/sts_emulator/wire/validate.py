@@ -8,6 +8,7 @@ reported in one message: members in the model's order, for each member its patte
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
@@ -111,20 +112,23 @@ def _size_check(shape: Shape) -> Check | None:
 
 
 def _structure_check(shape: Shape) -> Check | None:
-    checks = {name: check for name, m in shape.members.items() if (check := _check(m.shape)) is not None}
+    checks = {name: _check(member.shape) for name, member in shape.members.items()}
     required = shape.required
-    if not checks and not required:
-        return None
-    find = checks.get
+    if not any(checks.values()):
+        return (lambda values: values.keys() >= required) if required else None
+    known = {name: check or _anything for name, check in checks.items()}
 
     def check_structure(values: Mapping[str, Any]) -> bool:
         for name, value in values.items():
-            check = find(name)
-            if check is not None and not check(value):
+            if not known[name](value):
                 return False
         return values.keys() >= required
 
     return check_structure
+
+
+def _anything(_value: Any) -> bool:
+    return True
 
 
 def _list_check(shape: Shape) -> Check:
@@ -159,24 +163,18 @@ def _map_check(shape: Shape) -> Check | None:
 def _string_check(shape: Shape) -> Check | None:
     if shape.enum:
         return frozenset(shape.enum).__contains__
+    if shape.pattern:
+        longest = sys.maxsize if shape.max is None else int(shape.max)
+        return patterns.matcher(shape.pattern, int(shape.min or 0), longest)
+    if shape.min is None and shape.max is None:
+        return None
     low, high = _bounds(shape)
-    limited = shape.min is not None or shape.max is not None
-    if not shape.pattern:
-        return (lambda value: low <= _length(value) <= high) if limited else None
-    matches = patterns.matcher(shape.pattern)
-    if not limited:
-        return matches
-    return lambda value: low <= (len(value) if value.isascii() else _length(value)) <= high and matches(value)
+    return lambda value: low <= (len(value) if value.isascii() else patterns.length(value)) <= high
 
 
 def _bounds(shape: Shape) -> tuple[float, float]:
     low = float("-inf") if shape.min is None else shape.min
     return low, float("inf") if shape.max is None else shape.max
-
-
-def _length(value: str) -> int:
-    """Length as Java counts it, in UTF-16 units (docs/aws/wire.md, "Validation by STS")."""
-    return len(value) if value.isascii() else len(value.encode("utf-16-le", "surrogatepass")) // 2
 
 
 # Wording ----------------------------------------------------------------------------------------------------------
@@ -261,7 +259,7 @@ def _violated(shape: Shape, value: Any, *, terse: bool) -> Iterator[str]:
             yield f"Member must satisfy regular expression pattern: {shape.pattern}"
     if shape.min is None and shape.max is None:
         return
-    measured = value if shape.type in _NUMBERS else _length(value) if shape.type == "string" else len(value)
+    measured = value if shape.type in _NUMBERS else patterns.length(value) if shape.type == "string" else len(value)
     low, high = _bounds(shape)
     if measured > high:
         yield _limit(shape, "less", shape.max)
