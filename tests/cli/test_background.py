@@ -12,7 +12,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
 
@@ -137,15 +136,3 @@ def test_a_port_that_an_emulator_has_is_refused_with_how_to_end_that_one(run: Ru
     refused = run("serve", "--port", port)
     assert refused.returncode == 2
     assert f"an emulator runs there: use it, or `sts-emulator stop --port {port}`" in refused.stderr
-
-
-def test_what_answers_and_is_no_emulator_is_said(run: Run):
-    class Page(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_error(404)
-
-    with HTTPServer(("127.0.0.1", 0), Page) as server:
-        Thread(target=server.handle_request).start()
-        told = run("status", "--port", str(server.server_port))
-    assert told.returncode == 1
-    assert "is no emulator (404)" in told.stderr

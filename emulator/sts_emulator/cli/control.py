@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -32,19 +33,20 @@ class Control:
     """One running emulator, spoken to directly: proxy settings of the environment are for other hosts."""
 
     def __init__(self, url: str, token: str | None = None, *, patience: float = TIMEOUT) -> None:
-        from http.client import HTTPConnection, HTTPSConnection
+        from http.client import HTTPConnection, HTTPSConnection, InvalidURL
 
         self.url = url.rstrip("/")
         self._token = token_in_environment() if token is None else token
+        if not (self._token.isascii() and self._token.isprintable()):
+            raise CommandError("--token: a token is of ASCII, or no header could hold it", UNUSABLE)
         try:
             parts = urlsplit(self.url)
-            host, port = parts.hostname, parts.port
-        except ValueError:  # brackets without an address between them, a port that is none
-            host = None
-        if not host or parts.scheme not in ("http", "https"):
-            raise CommandError(f"`{url}` is not the URL of an emulator", UNUSABLE)
-        kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-        self._connection = kind(host, port, timeout=patience)
+            host = parts.hostname or " "  # which nobody can be called
+            host.encode("idna")
+            kind = {"http": HTTPConnection, "https": HTTPSConnection}[parts.scheme]
+            self._connection: HTTPConnection = kind(host, parts.port, timeout=patience)
+        except (ValueError, KeyError, InvalidURL):  # brackets around no address, a port that is none, another scheme
+            raise CommandError(f"`{url}` is not the URL of an emulator", UNUSABLE) from None
 
     def __enter__(self) -> Self:
         return self
@@ -67,20 +69,49 @@ class Control:
             CommandError: no server, or it refused (ControlError).
         """
         given = {name: value for name, value in query.items() if value is not None}
-        target = "/_emulator/api/" + "/".join(quote(segment, safe="") for segment in path)
-        return self.page(method, f"{target}?{urlencode(given)}" if given else target, body=body)
+        target = "/_emulator/api/" + "/".join(quote(segment, "", errors="surrogateescape") for segment in path)
+        asked = f"?{urlencode(given, errors='surrogateescape')}" if given else ""
+        return (self.page if given.get("format") == "text" else self.data)(method, target + asked, body=body)
+
+    def data(self, method: str, target: str, *, body: Any = None) -> Any:
+        """Like `page`, where the answer is JSON or nothing. Raises CommandError also for another one."""
+        value = self.page(method, target, body=body)
+        if not isinstance(value, dict | list) and value != "":
+            raise self._stranger()
+        return value
 
     def page(self, method: str, target: str, *, body: Any = None) -> Any:
         """Ask for any page of the server; JSON is decoded, anything else comes as text. Raises CommandError."""
         response = self._send(method, target, body)
-        data = response.read()
-        text = data.decode("utf-8", "replace")
-        value = json.loads(text) if "json" in response.headers.get("content-type", "") else text
+        with self._conversation():
+            text = response.read().decode("utf-8", "replace")
+        try:
+            value = json.loads(text) if "json" in response.headers.get("content-type", "") else text
+        except (ValueError, RecursionError):
+            raise self._stranger(response.status) from None
         if response.status >= 400:  # noqa: PLR2004 - the first status that is an error
             if text.startswith("<"):  # nothing that the command line asks for is a page
-                raise ControlError(f"what answers at {self.url} is no emulator ({response.status})", response.status)
+                raise self._stranger(response.status)
             raise ControlError(_complaint(value) or f"the server answered {response.status}", response.status)
         return value
+
+    def _stranger(self, status: int = 200) -> ControlError:
+        return ControlError(
+            f"what answers at {self.url} is no emulator ({status}); name another place with --port", status
+        )
+
+    @contextmanager
+    def _conversation(self) -> Iterator[None]:
+        """Raises CommandError for whoever does not answer, or not to the end."""
+        from http.client import HTTPException
+
+        try:
+            yield
+        except (OSError, HTTPException) as error:
+            self._connection.close()
+            reason = (error.strerror if isinstance(error, OSError) else "") or type(error).__name__
+            message = f"no emulator answers at {self.url} ({reason.lower()}); start one: `sts-emulator start`"
+            raise CommandError(message) from None
 
     def stream(self, *path: str) -> Iterator[dict[str, Any]]:
         """The data of server-sent events, until the server ends. Raises CommandError."""
@@ -102,15 +133,8 @@ class Control:
         elif body is not None:
             headers["content-type"] = "application/json"
             body = json.dumps(body).encode()
-        from http.client import HTTPException
-
-        try:
+        with self._conversation():
             return self._exchange(method, target, body, headers)
-        except (OSError, HTTPException) as error:
-            self._connection.close()
-            reason = (error.strerror if isinstance(error, OSError) else "") or type(error).__name__
-            message = f"no emulator answers at {self.url} ({reason.lower()}); start one: `sts-emulator start`"
-            raise CommandError(message) from None
 
     def _exchange(self, method: str, target: str, body: bytes | None, headers: dict[str, str]) -> HTTPResponse:
         from http.client import HTTPException

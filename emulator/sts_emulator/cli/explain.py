@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> None:
         raise CommandError("--last stands for an event, so no other can be named", UNUSABLE)
     if all(map(_is_path, wanted)):
         _explain_files(wanted, arguments)
-    elif len(wanted) == 1 and not wanted[0].endswith(_SUFFIXES):
+    elif len(wanted) == 1 and "/" not in wanted[0] and not wanted[0].endswith(_SUFFIXES):
         _explain_event(wanted[0], arguments)
     else:
         missing = next(named for named in wanted if not _is_path(named))

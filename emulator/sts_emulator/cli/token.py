@@ -73,19 +73,19 @@ def run_cognito(arguments: argparse.Namespace) -> None:
     """Print the token of a user pool's user, and nothing else."""
     body = {"pool": arguments.pool, "user": arguments.user, "client": arguments.client}
     with control(arguments) as emulator:
-        tokens = emulator.page("POST", f"{_prefix(arguments)}/user-pools/tokens", body=body)
+        tokens = emulator.data("POST", f"{_prefix(arguments)}/user-pools/tokens", body=body)
     answer(arguments, tokens, tokens["AccessToken" if arguments.access else "IdToken"])
 
 
 def _prefix(arguments: argparse.Namespace) -> str:
-    return "" if arguments.world == DEFAULT_WORLD else f"/w/{quote(arguments.world, safe='')}"
+    return "" if arguments.world == DEFAULT_WORLD else f"/w/{quote(arguments.world, '', errors='surrogateescape')}"
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Print the token, and nothing else."""
     body = request(arguments)
     with control(arguments) as emulator:
-        minted = emulator.page(
+        minted = emulator.data(
             "POST", f"{_prefix(arguments)}/issuers/{quote(arguments.issuer, safe='')}/token", body=body
         )
     if arguments.claims:
