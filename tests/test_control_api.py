@@ -43,6 +43,23 @@ def test_what_is_no_number_is_none(emulator_server, seconds):
     assert call(emulator_server, "POST", clock, {"advance_seconds": 0})[0] == 200
 
 
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("", {"name": "\ud800"}),
+        ("", {"\ud800": "x"}),
+        ("/default/approve", {"code": "\ud800", "user": "x"}),
+        ("/default/clock", {"advance_seconds": float("nan")}),
+        ("/default/clock", {"advance_seconds": [float("inf")]}),
+    ],
+)
+def test_what_json_cannot_repeat_is_refused_all_the_same(emulator_server, path, body):
+    """Half a character, and what is no number: each was an internal error, which repeating it had made."""
+    status, told = call(emulator_server, "POST", f"/_emulator/api/worlds{path}", body)
+    assert status == 422
+    assert told["detail"]
+
+
 def test_another_method_is_told_which_there_are(emulator_server):
     request = urllib.request.Request(f"{emulator_server.url}/_emulator/api/worlds", method="PATCH")
     with pytest.raises(urllib.error.HTTPError) as refused:

@@ -8,11 +8,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib
+import json
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
 from typing import Annotated, Any, Literal, Self
 
 from fastapi import APIRouter, Body, FastAPI, HTTPException, Query, Request, Response
+from fastapi.exception_handlers import request_validation_exception_handler
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
 from pydantic import Field, model_validator
 from starlette.routing import compile_path
@@ -115,12 +118,22 @@ def _new_app(title: str) -> FastAPI:
     )
     api.add_exception_handler(UnavailableError, _unavailable)
     api.add_exception_handler(405, _not_allowed)
+    api.add_exception_handler(RequestValidationError, _unreadable)
     return api
 
 
 async def _unavailable(request: Request, reason: Exception) -> JSONResponse:
     server_of(request).health.failed(reason)
     return JSONResponse({"detail": "the state is unavailable"}, 503)
+
+
+async def _unreadable(request: Request, error: Any) -> Response:
+    """What is refused is repeated in the answer, unless half a character or no number is in it: JSON has neither."""
+    try:
+        return await request_validation_exception_handler(request, error)
+    except ValueError:
+        told = [{name: mistake[name] for name in ("type", "loc", "msg")} for mistake in error.errors()]
+        return Response(json.dumps({"detail": told}), 422, media_type="application/json")
 
 
 async def _not_allowed(request: Request, _: Exception) -> JSONResponse:

@@ -39,7 +39,8 @@ class Beside(APIRoute):
 class Strict(BaseModel):
     """A request body; unknown members are refused, and values of another type (`false` for a number)."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    # Only of a text with a length does pydantic ask whether it is one: "\\ud800", half a character, is none.
+    model_config = ConfigDict(extra="forbid", strict=True, str_min_length=0)
 
 
 class Refusal(BaseModel):
