@@ -58,7 +58,9 @@ async def send(passage: Passage, body: bytes) -> Exchange:
 
 
 def _in_one_reading(meant: Meant, headers: dict[str, str], body: bytes) -> bytes:
-    """A body that no upstream can take for a form, where it is none."""
+    """A body that no upstream can take for a form, where it is none, nor for a packed one: it was not read as such."""
+    if meant.service.name != S3:
+        headers.pop("content-encoding", None)
     if meant.protocol in _FORMS:
         return body
     if headers.get("content-type", "").lstrip().lower().startswith(_SAID_OF_FORMS):
