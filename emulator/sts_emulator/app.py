@@ -95,7 +95,7 @@ def handle(
     try:
         service, operation = dispatch.match(request)  # 2
         ctx = _context(server, world, request, base_url, service, operation, request_id)
-        if faulty and (fault := faults.take(world, service.name, operation.name)):  # 3
+        if faulty and world.settings["faults"] and (fault := faults.take(world, service.name, operation.name)):  # 3
             later = partial(_handle_later, server, world, request, base_url)
             return Met(fault, partial(_failure, Call(request, request_id, operation, ctx)), partial(server.run, later))
         if service.name in SHOWING and PENDING in world.settings:
@@ -171,8 +171,7 @@ async def _finish(
 
 
 def _success(ctx: Context, request: Request, operation: Operation, result: Mapping[str, Any] | None) -> Response:
-    accept_json = protocols.wants_json(request)
-    response = protocols.render(operation, result, ctx.request_id, accept_json=accept_json)
+    response = protocols.render(operation, result, ctx.request_id, protocols.wants_json(request))
     if ctx.service == "sts":
         response.headers.append(_extended_request_id(ctx))
     record(ctx, result)

@@ -33,7 +33,7 @@ def parse(operation: Operation, request: Request) -> dict[str, Any]:
 
 
 def render(
-    operation: Operation, result: Mapping[str, Any] | None, request_id: str, *, accept_json: bool = False
+    operation: Operation, result: Mapping[str, Any] | None, request_id: str, accept_json: bool = False
 ) -> Response:
     """Write an operation's result; `accept_json` is what `wants_json` said of the request.
 
