@@ -236,6 +236,23 @@ def test_while_another_process_holds_the_lock_calls_are_refused_others_go_on_and
             assert answer.status == 200
 
 
+def test_the_control_api_waits_for_a_moment_until_another_process_is_done_with_the_file(serve, tmp_path):
+    """found: it was refused after a tenth of a second, which a slow disk takes; calls wait for three."""
+    state = tmp_path / "state.sqlite"
+    with serve("--state", str(state)) as (url, _), contextlib.closing(Emulator(url).control()) as api:
+        before = api.api("GET", "worlds", "default")["offset_seconds"]
+        with (
+            contextlib.closing(sqlite3.connect(state, isolation_level=None)) as holder,
+            ThreadPoolExecutor(1) as threads,
+        ):
+            holder.execute("BEGIN IMMEDIATE")
+            moved = threads.submit(api.api, "POST", "worlds", "default", "clock", body={"advance_seconds": 60})
+            with contextlib.suppress(TimeoutError):
+                moved.result(timeout=0.5)
+            holder.execute("ROLLBACK")
+            assert moved.result()["offset_seconds"] == before + 60, "once, however often it was tried"
+
+
 def test_a_client_that_leaves_before_its_answer_costs_nobody_else_theirs(serve, tmp_path):
     """What was held back together leaves together; one whose connection is closed is none that can be written to."""
     state, form = tmp_path / "state.sqlite", b"Action=GetCallerIdentity&Version=2011-06-15"

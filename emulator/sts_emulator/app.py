@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import binascii
 import contextlib
 import inspect
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from sts_emulator.catalogue import METHODS, SERVICES
 from sts_emulator.core import clock, faults
 from sts_emulator.core.backends import open_store
+from sts_emulator.core.contention import when_free
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.event_table import EventTable
 from sts_emulator.core.events import EventLog
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("emulator")
 
-LONGEST_WAIT = 3.0  # seconds that a call waits for a state that another process has locked
 UNAVAILABLE = "The request has failed due to a temporary failure of the server."  # AWS's, IAM API common errors
 
 
@@ -122,7 +121,7 @@ def _handle_later(server: Server, world: World, request: Request, base_url: str)
 async def _handle_planted(ctx: Context, request: Request, operation: Operation) -> Response:
     """A call that waits, as every write does, for the state to take what its world's scenario has put off."""
     try:
-        await _run_when_free(partial(plant, ctx.server, ctx.world))
+        await when_free(partial(plant, ctx.server, ctx.world))
     except UnavailableError as error:
         return _failure(Call(request, ctx.request_id, operation, ctx), error)
     answer = _handle_later(ctx.server, ctx.world, request, ctx.base_url)
@@ -251,7 +250,7 @@ def _run(
             return again()
         if ctx.server.worlds.store.remote:  # which has waited already, beside the others
             raise
-        return _run_when_free(again)
+        return when_free(again)
 
 
 def _run_again(
@@ -262,21 +261,6 @@ def _run_again(
     ctx.evidence = dict(evidence)
     with ctx.world.unit(lock=True):
         return _answer(ctx, request, operation, function())
-
-
-async def _run_when_free(again: Callable[[], Any]) -> Any:
-    """Try again until the state takes a write, while others have their turn; for some seconds only."""
-    end, pause = clock.monotonic() + LONGEST_WAIT, 0.005
-    while True:
-        await asyncio.sleep(pause)  # who finds the lock held by others is told so at once: see SqliteStore.begin
-        try:
-            result = again()
-        except UnavailableError:
-            if clock.monotonic() > end:
-                raise
-            pause = min(2 * pause, 0.05)
-        else:
-            return await result if inspect.isawaitable(result) else result
 
 
 def _context(

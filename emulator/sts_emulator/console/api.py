@@ -11,6 +11,7 @@ import importlib
 import json
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
+from functools import partial
 from typing import Annotated, Any, Literal, Self
 
 from fastapi import APIRouter, Body, FastAPI, HTTPException, Query, Request, Response
@@ -28,6 +29,7 @@ from sts_emulator.console.dependencies import REFUSALS, Beside, Strict, TheServe
 from sts_emulator.console.guarded import Guarded
 from sts_emulator.console.reference import reference_page
 from sts_emulator.core import clock
+from sts_emulator.core.contention import when_free
 from sts_emulator.core.events import Event
 from sts_emulator.core.faults import Spoilt, misspelt
 from sts_emulator.core.spelling import meant
@@ -175,8 +177,8 @@ async def create_world(request: Request, server: TheServer, new: NewWorld) -> di
     if new.scenario is not None:
         try:
             await _apply(request, world, new.scenario)
-        except HTTPException:
-            server.worlds.delete(new.name)
+        except (HTTPException, UnavailableError):
+            await when_free(partial(server.worlds.delete, new.name))
             raise
     return _describe(world)
 

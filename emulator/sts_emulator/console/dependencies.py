@@ -12,13 +12,14 @@ from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict
 
+from sts_emulator.core.contention import when_free
 from sts_emulator.core.spelling import meant
 from sts_emulator.core.world import World
 from sts_emulator.vending.context import Server
 
 
 class Beside(APIRoute):
-    """An endpoint that waits for a database elsewhere without anybody else: see core.threads.
+    """An endpoint that waits for a database elsewhere without anybody else, or until a file is free.
 
     Coroutines, because an embedded store lives on the event loop, and FastAPI runs plain functions in threads.
     """
@@ -28,8 +29,9 @@ class Beside(APIRoute):
 
         async def handle_beside(request: Request) -> Response:
             await request.body()  # which the request keeps: it comes from the server's loop
+            server, work = server_of(request), partial(handle, request)
             try:
-                return await server_of(request).run(partial(handle, request))
+                return await (server.run(work) if server.worlds.store.remote else when_free(work))
             except asyncio.CancelledError:  # the server ends, and has waited for this as long as it does
                 return JSONResponse({"detail": "the server is stopping"}, 503)
 

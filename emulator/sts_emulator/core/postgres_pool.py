@@ -65,6 +65,7 @@ class Pool:
             open=True,
         )
         self._silent_until = 0.0
+        self._last_taken = 0.0
         self._hurried = 0
 
     def note_silence(self) -> None:
@@ -86,13 +87,17 @@ class Pool:
 
     def take(self) -> Connection:
         """A connection, for `give` to take back."""
-        if clock.monotonic() < self._silent_until:
+        began = clock.monotonic()
+        if began < self._silent_until:
             raise UnavailableError("the database does not answer")
         try:
-            return self._pool.getconn()
+            connection = self._pool.getconn()
         except (PoolTimeout, psycopg.Error) as error:
-            self.note_silence()
+            if self._last_taken < began:  # else it is back: who waited in vain came too early
+                self.note_silence()
             raise UnavailableError("no connection to the database") from error
+        self._last_taken = clock.monotonic()
+        return connection
 
     def give(self, connection: Connection) -> None:
         """Give a connection back; what is left open on it is rolled back."""
