@@ -30,6 +30,7 @@ def test_what_answers_and_is_no_emulator_is_said(capsys, command: list[str], ans
 
     class Page(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))  # what is left unread has the answer reset
             self.send_response_only(status)
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(body)))
