@@ -15,7 +15,9 @@ import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
+import boto3
 import pytest
+from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -251,6 +253,36 @@ def test_the_control_api_waits_for_a_moment_until_another_process_is_done_with_t
                 moved.result(timeout=0.5)
             holder.execute("ROLLBACK")
             assert moved.result()["offset_seconds"] == before + 60, "once, however often it was tried"
+
+
+def test_the_control_api_tells_nothing_whose_event_is_not_written(serve, tmp_path):
+    """found: its answers left first; who was killed in between had told what no log has."""
+    state = tmp_path / "state.sqlite"
+    with serve("--state", str(state)) as (url, _), contextlib.closing(Emulator(url).control()) as api:
+        tool = boto3.client(
+            "sso-oidc", endpoint_url=url, region_name="us-east-1", config=Config(signature_version=UNSIGNED)
+        )
+        client = tool.register_client(clientName="tool", clientType="public")
+        device = tool.start_device_authorization(
+            clientId=client["clientId"],
+            clientSecret=client["clientSecret"],
+            startUrl="https://d-9067000000.awsapps.com/start",
+        )
+        stranger = {"code": device["userCode"], "user": "nobody"}
+
+        def approval() -> int:
+            with pytest.raises(ControlError) as refused:
+                api.api("POST", "worlds", "default", "approve", body=stranger)
+            return refused.value.status
+
+        before = len(api.api("GET", "worlds", "default", "events"))
+        with contextlib.closing(sqlite3.connect(state, isolation_level=None)) as holder:
+            holder.execute("BEGIN IMMEDIATE")
+            assert approval() == 503, "nothing is written but the event of the refusal"
+            holder.execute("ROLLBACK")
+        assert approval() == 404
+        (record,) = api.api("GET", "worlds", "default", "events")[before:]
+        assert (record["eventName"], record["errorCode"]) == ("UserAuthentication", "NotFound")
 
 
 def test_a_client_that_leaves_before_its_answer_costs_nobody_else_theirs(serve, tmp_path):

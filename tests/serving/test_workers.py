@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -44,10 +45,29 @@ def workers_of(process: subprocess.Popen, count: int = 2) -> list[int]:
     return workers
 
 
+def state_of(pid: int) -> str:
+    """The letter that proc(5) gives a process; Z where there is none."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return "Z"
+
+
+def is_writing(pid: int) -> bool:
+    """Whether it holds a file's lock for writers, see proc_locks(5)."""
+    return re.search(rf" WRITE {pid} ", Path("/proc/locks").read_text()) is not None
+
+
 @contextlib.contextmanager
 def stopped(pid: int) -> Iterator[None]:
-    """While it lasts, the others answer whoever connects."""
+    """While it lasts, the others answer whoever connects. Not in the middle of a write: they would wait for its end."""
     os.kill(pid, signal.SIGSTOP)
+    wait_for(lambda: state_of(pid) == "T")
+    while is_writing(pid):
+        os.kill(pid, signal.SIGCONT)
+        time.sleep(0.01)
+        os.kill(pid, signal.SIGSTOP)
+        wait_for(lambda: state_of(pid) == "T")
     try:
         yield
     finally:
@@ -55,10 +75,7 @@ def stopped(pid: int) -> Iterator[None]:
 
 
 def is_gone(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except OSError:
-        return True
+    return state_of(pid) == "Z"
 
 
 def wait_for(condition) -> None:

@@ -26,7 +26,7 @@ from sts_emulator.accounts import documents, trigger_hooks
 from sts_emulator.catalogue import APIS
 from sts_emulator.console import inspection, people
 from sts_emulator.console.dependencies import REFUSALS, Beside, Strict, TheServer, TheWorld, server_of
-from sts_emulator.console.guarded import Guarded
+from sts_emulator.console.guarded import UNAVAILABLE, Guarded
 from sts_emulator.console.reference import reference_page
 from sts_emulator.core import clock
 from sts_emulator.core.contention import when_free
@@ -126,7 +126,7 @@ def _new_app(title: str) -> FastAPI:
 
 async def _unavailable(request: Request, reason: Exception) -> JSONResponse:
     server_of(request).health.failed(reason)
-    return JSONResponse({"detail": "the state is unavailable"}, 503)
+    return JSONResponse({"detail": UNAVAILABLE}, 503)
 
 
 async def _unreadable(request: Request, error: Any) -> Response:
@@ -153,7 +153,7 @@ def _mount(app: FastAPI, server: Server, apply_scenario: ApplyScenario) -> None:
     for part in (router, people.router, inspection.router, *others):
         app.include_router(part, prefix="/_emulator/api", responses=REFUSALS)
     app.add_api_route("/_emulator/docs", reference_page, include_in_schema=False)
-    app.add_middleware(Guarded, settings=server.settings)
+    app.add_middleware(Guarded, server=server)
 
 
 router = APIRouter(route_class=Beside)

@@ -1,4 +1,7 @@
-"""The control API's gate: foreign pages are refused before a body is read, no body is large, no answer loads more."""
+"""The control API's gate: foreign pages are refused before a body is read, no body is large, no answer loads more.
+
+Nor does one leave before what it tells of is written.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,13 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from sts_emulator.core.errors import AwsError
+from sts_emulator.core.store import UnavailableError
 from sts_emulator.pages import guard, render, tokens
 from sts_emulator.policy.json_types import JsonObject
-from sts_emulator.settings import Settings
+from sts_emulator.vending.context import Server
 from sts_emulator.wire.asgi import App, Receive, Scope, Send, headers_of, read_body
 
+UNAVAILABLE: Final = "the state is unavailable"
 LARGEST: Final = 4 << 20
 """Bytes of a body; the largest are scenarios."""
 
@@ -26,9 +31,9 @@ _HEADERS: Final = [
 class Guarded:
     """An application whose paths under `/_emulator` are for the machine's own user."""
 
-    def __init__(self, app: App, settings: Settings) -> None:
+    def __init__(self, app: App, server: Server) -> None:
         self._app = app
-        self._settings = settings
+        self._server = server
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI event stream."""
@@ -41,17 +46,35 @@ class Guarded:
         except AwsError as refusal:
             await _refuse(send, refusal)
             return
-        await self._app(scope, _replaying(body, receive), _with_headers(send))
+        await self._app(scope, _replaying(body, receive), self._settled(_with_headers(send)))
 
     def _check(self, scope: Scope) -> None:
-        headers = headers_of(scope)
-        guard.check_host(headers, self._settings, scope["scheme"])
+        headers, settings = headers_of(scope), self._server.settings
+        guard.check_host(headers, settings, scope["scheme"])
         guard.check_origin(headers, scope["method"])
         world, part = _place(scope["path"])
-        guard.check_token(headers, self._settings, scope["method"], world, part)
+        guard.check_token(headers, settings, scope["method"], world, part)
         length = headers.get("content-length", "")
         if length.isascii() and length.isdigit() and int(length[:20]) > LARGEST:
             raise _too_large()
+
+    def _settled(self, send: Send) -> Send:
+        """Keep an answer back until its event is written; where it cannot be, all that is told is that."""
+        is_refused = False
+
+        async def sending(message: Mapping[str, Any]) -> None:
+            nonlocal is_refused
+            if message["type"] == "http.response.start":
+                try:
+                    await self._server.events.settled()
+                except UnavailableError as error:
+                    is_refused = True
+                    self._server.health.failed(error)
+                    await _refuse(send, AwsError("Unavailable", UNAVAILABLE, status=503))
+            if not is_refused:
+                await send(message)
+
+        return sending
 
 
 def _place(path: str) -> tuple[str, str]:
