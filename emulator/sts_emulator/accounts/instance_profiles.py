@@ -9,11 +9,11 @@ from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 
 
-def role_of(world: World, profile: documents.InstanceProfile) -> documents.Role | None:
-    """The role in an instance profile, or None when the profile is empty or the role is gone."""
-    for name in profile["roles"]:
-        return resources.role(world, profile["account"], name)
-    return None
+def role_of(world: World, profile: documents.InstanceProfile | None) -> documents.Role | None:
+    """The role in an instance profile, or None when there is none, it is empty, or the role is gone."""
+    if profile is None or not profile["roles"]:
+        return None
+    return resources.role(world, profile["account"], profile["roles"][0])
 
 
 def find_profile(world: World, account: str, given: Mapping[str, str]) -> documents.InstanceProfile:
@@ -22,16 +22,13 @@ def find_profile(world: World, account: str, given: Mapping[str, str]) -> docume
     Raises:
         AwsError: InvalidParameterValue, in EC2's words, when there is none.
     """
-    arn, name = given.get("Arn", ""), given.get("Name", "")
-    if arn:
-        wanted = arn.rsplit("/", 1)[-1]
-        profile = world.settled(world.get(documents.INSTANCE_PROFILE, resources.key_of(account, wanted)))
-        if profile is None or profile["arn"] != arn:
-            message = f"Value ({arn}) for parameter iamInstanceProfile.arn is invalid. Invalid IAM Instance Profile ARN"
-            raise AwsError("InvalidParameterValue", message)
-        return profile
+    arn = given.get("Arn", "")
+    name = arn.rpartition("/")[2] if arn else given.get("Name", "")
     profile = world.settled(world.get(documents.INSTANCE_PROFILE, resources.key_of(account, name)))
-    if profile is None:
-        message = f"Value ({name}) for parameter iamInstanceProfile.name is invalid. Invalid IAM Instance Profile name"
-        raise AwsError("InvalidParameterValue", message)
-    return profile
+    if profile is not None and arn in ("", profile["arn"]):
+        return profile
+    value, member, noun = (arn, "arn", "ARN") if arn else (name, "name", "name")
+    message = (
+        f"Value ({value}) for parameter iamInstanceProfile.{member} is invalid. Invalid IAM Instance Profile {noun}"
+    )
+    raise AwsError("InvalidParameterValue", message)

@@ -52,6 +52,14 @@ class Credentials:
             "Expiration": self.expires,
         }
 
+    def keys(self) -> dict[str, str]:
+        """What signs, as services beside STS name it; their expiry each calls and counts otherwise."""
+        return {
+            "accessKeyId": self.access_key_id,
+            "secretAccessKey": self.secret_access_key,
+            "sessionToken": self.session_token,
+        }
+
     def with_sizes(self) -> dict[str, Any]:
         """The members that STS's results have: the credentials, and how large their token is, in percent too."""
         size = len(self.session_token)

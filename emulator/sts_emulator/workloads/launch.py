@@ -14,7 +14,7 @@ from sts_emulator.core import store
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.spelling import meant
 from sts_emulator.core.world import Body, World
-from sts_emulator.methods.instance_profile import clusters, delivery, ecs, functions, instances, pods
+from sts_emulator.methods.instance_profile import clusters, delivery, ecs, functions, instances
 from sts_emulator.policy.federated import issuer_of
 from sts_emulator.policy.values import dataclass
 from sts_emulator.vending.authenticate import root_caller
@@ -271,7 +271,7 @@ def _start_pod(server: Server, world: World, wanted: Wanted) -> Started:
     cluster = clusters.cluster(world, association["account"], association["region"], association["cluster"])
     assert cluster is not None
     namespace, service_account = association["namespace"], association["service_account"]
-    token, renew_at = _token(world, cluster["issuer"], wanted, (namespace, service_account), pods.AUDIENCE)
+    token, renew_at = _token(world, cluster["issuer"], wanted, (namespace, service_account), clusters.PODS)
     return Started(
         kind="eks",
         id=association["id"],

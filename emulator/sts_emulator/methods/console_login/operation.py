@@ -20,11 +20,7 @@ def create_oauth2_token(ctx: Context, *, tokenInput: Mapping[str, str]) -> Resul
     login = _by_code(ctx, tokenInput, thumbprint) if first else _by_refresh_token(ctx, tokenInput, thumbprint)
     minted = logins.mint(ctx.world, login)
     answer: Result = {
-        "accessToken": {
-            "accessKeyId": minted.access_key_id,
-            "secretAccessKey": minted.secret_access_key,
-            "sessionToken": minted.session_token,
-        },
+        "accessToken": minted.keys(),
         "tokenType": "aws_sigv4",
         "expiresIn": minted.expires - int(ctx.world.now()),
         "refreshToken": logins.refresh_token(ctx.world, login),

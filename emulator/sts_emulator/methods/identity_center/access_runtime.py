@@ -69,12 +69,7 @@ def get_role_credentials(
     if sessionDuration is not None and sessionDuration < _SHORTEST:
         raise _invalid(f"sessionDuration must be at least {_SHORTEST} seconds.")
     credentials = vend(ctx, visitor, roleArn, sessionName, sessionDuration).credentials
-    access: Result = {
-        "accessKeyId": credentials.access_key_id,
-        "secretAccessKey": credentials.secret_access_key,
-        "sessionToken": credentials.session_token,
-        "expiresAt": credentials.expires,
-    }
+    access: Result = {**credentials.keys(), "expiresAt": credentials.expires}
     return {"credentialsDetails": {"programmaticAccess": access}}
 
 

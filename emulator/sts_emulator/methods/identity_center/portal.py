@@ -30,14 +30,8 @@ def get_role_credentials(ctx: Context, *, roleName: str, accountId: str, accessT
         ctx.evidence.setdefault("refused", f"{refusal.code}: {refusal.message}")
         raise portal_refused("ForbiddenException", "No access") from None
     credentials = vended.credentials
-    return {
-        "roleCredentials": {
-            "accessKeyId": credentials.access_key_id,
-            "secretAccessKey": credentials.secret_access_key,
-            "sessionToken": credentials.session_token,
-            "expiration": credentials.expires * 1000,  # the one time of AWS's that is in milliseconds
-        }
-    }
+    milliseconds = credentials.expires * 1000  # the one time of AWS's that is in these
+    return {"roleCredentials": {**credentials.keys(), "expiration": milliseconds}}
 
 
 @operation("sso", "ListAccounts")

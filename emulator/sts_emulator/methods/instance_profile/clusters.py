@@ -7,10 +7,13 @@ from typing import Final
 
 from sts_emulator.accounts import compute
 from sts_emulator.accounts.compute import Cluster, PodIdentityAssociation
+from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 
 CLUSTER: Final = compute.CLUSTER
 ASSOCIATION: Final = compute.ASSOCIATION
+PODS: Final = "pods.eks.amazonaws.com"
+"""The service that pods get their roles from, and whom their tokens are for."""
 
 
 def key_of(account: str, region: str, *parts: str) -> str:
@@ -32,6 +35,11 @@ def issuer_of(account: str, region: str, name: str) -> str:
 def cluster(world: World, account: str, region: str, name: str) -> Cluster | None:
     """The account's cluster of that name in a region, or None."""
     return world.get(CLUSTER, key_of(account, region, name))
+
+
+def absent(name: str) -> AwsError:
+    """The refusal of a cluster that there is none of."""
+    return AwsError("ResourceNotFoundException", f"No cluster found for name: {name}.", status=404)
 
 
 def cluster_of_issuer(world: World, issuer: str) -> Cluster | None:

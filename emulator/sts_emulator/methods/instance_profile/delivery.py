@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import field
 from typing import Final
 
 from sts_emulator.accounts.documents import Role
+from sts_emulator.core import clock
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.policy.deciding.engine import Principal
@@ -16,6 +18,7 @@ from sts_emulator.vending.assume import Ask, Proof, Vended, assume
 from sts_emulator.vending.context import Context, Keys, Server
 from sts_emulator.vending.record import new_request_id, record
 from sts_emulator.vending.services import service_keys
+from sts_emulator.wire.http import Response
 
 LIFETIME: Final = 6 * 3600
 """Seconds that a workload's credentials live; about what EC2 shows, which documents no number.
@@ -64,6 +67,16 @@ class Delivered:
     at: int
     renew_at: int
 
+    def members(self) -> dict[str, str]:
+        """The members that every document of credentials has."""
+        given = self.vended.credentials
+        return {
+            "AccessKeyId": given.access_key_id,
+            "SecretAccessKey": given.secret_access_key,
+            "Token": given.session_token,
+            "Expiration": clock.iso(given.expires),
+        }
+
 
 def kept(world: World, place: tuple[str, ...]) -> Delivered | None:
     """What was delivered at `place`, unless it is time for new credentials, or the world's clock went back."""
@@ -75,11 +88,14 @@ def kept(world: World, place: tuple[str, ...]) -> Delivered | None:
 
 
 def deliver(server: Server, world: World, workload: Workload, role: Role | None, place: tuple[str, ...]) -> Delivered:
-    """New credentials of the role, kept for `place`; the attempt is an event.
+    """The credentials that are kept for `place`, or new ones of the role, which are an event, as is their refusal.
 
     Raises:
         AwsError: AccessDenied when the role's trust policy does not let the service in.
     """
+    held = kept(world, place)
+    if held is not None:
+        return held
     ctx = service_context(server, world, workload, role["arn"] if role else "")
     try:
         vended = assume_for(ctx, workload, role)
@@ -148,6 +164,11 @@ def _service_keys(world: World, workload: Workload) -> Keys:
     account = workload.account if workload.arn else ""
     keys = service_keys(world, workload.service, source_arn=workload.arn, source_account=account)
     return {**keys, "aws:sourceip": ()}  # the call comes from inside AWS
+
+
+def as_json(status: int, value: object) -> Response:
+    """An answer with no other header than its type, as the endpoints of containers give it."""
+    return Response(status, [("content-type", "application/json")], json.dumps(value).encode())
 
 
 def _kept(world: World) -> OrderedDict[tuple[str, ...], Delivered]:

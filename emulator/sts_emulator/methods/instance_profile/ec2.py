@@ -12,20 +12,14 @@ from sts_emulator.control_plane.reach import own, resource_tag_keys
 from sts_emulator.core.errors import AwsError
 from sts_emulator.methods.instance_profile import instances, metadata_defaults
 from sts_emulator.methods.instance_profile.instance_credentials import SERVICE
-from sts_emulator.methods.instance_profile.instances import KIND, arn_of, place_of
+from sts_emulator.methods.instance_profile.instances import KIND, OPTION_NAMES, arn_of, place_of
+from sts_emulator.methods.instance_profile.metadata_defaults import dry_run
 from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.vending.authorize import authorize
 from sts_emulator.vending.context import Context
 from sts_emulator.vending.tags import tag_keys, tag_map
 from sts_emulator.wire.dispatch import Result, Wire, operation
 
-_OPTION_NAMES = {
-    "HttpTokens": "tokens",
-    "HttpPutResponseHopLimit": "hop_limit",
-    "HttpEndpoint": "endpoint",
-    "HttpProtocolIpv6": "ipv6",
-    "InstanceMetadataTags": "tags",
-}
 _STATES = {"running": 16, "terminated": 48}
 _MOST_TAGS = 50  # of a resource
 _MOST = 100  # instances of one RunInstances, as far as an emulator needs
@@ -71,7 +65,7 @@ def run_instances(
         keys["ec2:instanceprofile"] = (profile["arn"],)
     authorize(ctx, "ec2:RunInstances", f"arn:aws:ec2:{ctx.region}:{account}:instance/*", keys)
     _permit_pass(ctx, profile)
-    _dry_run(DryRun)
+    dry_run(DryRun)
     started = []
     for _number in range(MaxCount):
         identifier = f"i-0{os.urandom(8).hex()}"
@@ -106,7 +100,7 @@ def describe_instances(
 ) -> Result:
     """The account's instances in the region, each in a reservation of its own."""
     authorize(ctx, "ec2:DescribeInstances", "*")
-    _dry_run(DryRun)
+    dry_run(DryRun)
     instances = [_find(ctx, identifier) for identifier in InstanceIds] if InstanceIds else _mine(ctx)
     instances = [instance for instance in instances if _matches(instance, Filters, _INSTANCE_FILTERS)]
     return {"Reservations": [{**_reservation(instance), "Instances": [_shown(instance)]} for instance in instances]}
@@ -116,7 +110,7 @@ def describe_instances(
 def terminate_instances(ctx: Context, *, InstanceIds: Sequence[str], DryRun: bool = False, **_: object) -> Result:
     """End instances; their metadata service no longer answers."""
     instances = [_permitted(ctx, "ec2:TerminateInstances", identifier) for identifier in InstanceIds]
-    _dry_run(DryRun)
+    dry_run(DryRun)
     for instance in instances:
         ctx.world.update(KIND, instance["id"], lambda body: {**body, "state": "terminated", "association": None})
     return {
@@ -139,10 +133,8 @@ def modify_instance_metadata_options(
     changed = _read(options)
     metadata_defaults.check_change(ctx, changed)
     _permitted(ctx, "ec2:ModifyInstanceMetadataOptions", InstanceId, {"ec2:attribute": tuple(options)})
-    _dry_run(DryRun)
-    if changed.get("hop_limit", 1) not in metadata_defaults.HOPS:
-        message = f"Value ({changed['hop_limit']}) for parameter HttpPutResponseHopLimit is invalid."
-        raise AwsError("InvalidParameterValue", message)
+    dry_run(DryRun)
+    metadata_defaults.check_hops(changed.get("hop_limit", 1))
     after = ctx.world.update(KIND, InstanceId, lambda body: _with_options(body, changed))
     return {"InstanceId": InstanceId, "InstanceMetadataOptions": {**_options(after), "State": "pending"}}
 
@@ -165,7 +157,7 @@ def create_tags(
         message = "Tag keys starting with 'aws:' are reserved for internal use"
         raise AwsError("InvalidParameterValue", message)
     tagged = [_permitted(ctx, "ec2:CreateTags", identifier, tag_keys(added)) for identifier in Resources]
-    _dry_run(DryRun)
+    dry_run(DryRun)
     for instance in tagged:
         tags = {**instance["tags"], **added}
         if len(tags) > _MOST_TAGS:
@@ -185,7 +177,7 @@ def delete_tags(
     """Remove tags: those of a key, those of a key and a value, or, where none are named, all."""
     asked = {"aws:tagkeys": tuple(pair["Key"] for pair in Tags)} if Tags else {}
     tagged = [_permitted(ctx, "ec2:DeleteTags", identifier, asked) for identifier in Resources]
-    _dry_run(DryRun)
+    dry_run(DryRun)
     for instance in tagged:
         gone = {pair["Key"]: pair.get("Value") for pair in Tags} or dict.fromkeys(instance["tags"])
         kept = {
@@ -212,7 +204,7 @@ def associate_iam_instance_profile(ctx: Context, *, IamInstanceProfile: Mapping[
         raise AwsError("IncorrectInstanceState", f"The instance '{InstanceId}' is not in a valid state.")
     if instance["association"]:
         raise AwsError("IncorrectState", f"There is an existing association for instance {InstanceId}")
-    return {"IamInstanceProfileAssociation": {**_set_profile(ctx, instance, profile), "State": "associating"}}
+    return _set_profile(ctx, instance, profile)
 
 
 @operation("ec2", "ReplaceIamInstanceProfileAssociation")
@@ -225,7 +217,7 @@ def replace_iam_instance_profile_association(
     keys = {"ec2:newinstanceprofile": (profile["arn"],)}
     _permitted(ctx, "ec2:ReplaceIamInstanceProfileAssociation", instance["id"], keys)
     _permit_pass(ctx, profile)
-    return {"IamInstanceProfileAssociation": {**_set_profile(ctx, instance, profile), "State": "associating"}}
+    return _set_profile(ctx, instance, profile)
 
 
 @operation("ec2", "DisassociateIamInstanceProfile")
@@ -257,7 +249,8 @@ def describe_iam_instance_profile_associations(
 
 def _set_profile(ctx: Context, instance: Instance, profile: documents.InstanceProfile) -> Result:
     made = instances.association(ctx.world, profile, instance["id"])
-    return _association(ctx.world.update(KIND, instance["id"], lambda body: {**body, "association": made}))
+    after = ctx.world.update(KIND, instance["id"], lambda body: {**body, "association": made})
+    return {"IamInstanceProfileAssociation": {**_association(after), "State": "associating"}}
 
 
 def _associated(ctx: Context, identifier: str) -> Instance:
@@ -309,23 +302,18 @@ def _permitted(
 
 
 def _permit_pass(ctx: Context, profile: documents.InstanceProfile | None) -> None:
-    role = instance_profiles.role_of(ctx.world, profile) if profile else None
+    role = instance_profiles.role_of(ctx.world, profile)
     if role is not None:
         authorize(ctx, "iam:PassRole", role["arn"], {"iam:passedtoservice": (SERVICE,)})
 
 
-def _dry_run(asked: bool) -> None:
-    if asked:
-        raise AwsError("DryRunOperation", "Request would have succeeded, but DryRun flag is set.", status=412)
-
-
 def _read(options: Mapping[str, Any]) -> dict[str, str | int]:
-    return {_OPTION_NAMES[name]: value for name, value in options.items() if name in _OPTION_NAMES}
+    return {OPTION_NAMES[name]: value for name, value in options.items() if name in OPTION_NAMES}
 
 
 def _options(instance: Instance) -> Result:
     options: Mapping[str, Any] = instance["options"]
-    return {name: options[mine] for name, mine in _OPTION_NAMES.items()}
+    return {name: options[mine] for name, mine in OPTION_NAMES.items()}
 
 
 def _option_keys(options: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import json
 import uuid
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypedDict, cast
@@ -19,7 +18,7 @@ from sts_emulator.core.errors import AwsError
 from sts_emulator.core.store import Kind
 from sts_emulator.core.world import World
 from sts_emulator.methods.instance_profile import delivery
-from sts_emulator.methods.instance_profile.delivery import Delivered, Workload
+from sts_emulator.methods.instance_profile.delivery import Delivered, Workload, as_json
 from sts_emulator.pages.routes import ANY, page
 from sts_emulator.pages.visit import Visit
 from sts_emulator.wire.dispatch import Result
@@ -92,8 +91,8 @@ def metadata_id(task: Task) -> str:
 def nothing_here(visit: Visit, path: str) -> Response:  # noqa: ARG001 - whatever it is
     """What the endpoints answer to anything else."""
     if visit.request.method not in ("GET", "HEAD"):
-        return _json(405, {"message": "Method Not Allowed"})
-    return _json(404, {"message": "404 page not found"})
+        return as_json(405, {"message": "Method Not Allowed"})
+    return as_json(404, {"message": "404 page not found"})
 
 
 @page("GET", "/ecs/v2/credentials")
@@ -128,23 +127,12 @@ def _credentials(visit: Visit, identifier: str) -> Response:
     given = visit.request.headers.get("authorization", "")
     if task["token"] and not hmac.compare_digest(task["token"].encode(), given.encode("latin-1", "replace")):
         # The agent itself asks for no token; what does (SnapStart, Greengrass) has no recorded text: ours.
-        return _json(403, {"code": "AccessDenied", "message": "The authorization token is missing or wrong"})
+        return as_json(403, {"code": "AccessDenied", "message": "The authorization token is missing or wrong"})
     try:
         delivered = _deliver(visit, task)
     except AwsError:
         return _failed(503, "CredentialsUninitialized", "Credentials uninitialized for ID")
-    return _json(200, {"RoleArn": task["role"], **members(delivered)})
-
-
-def members(delivered: Delivered) -> dict[str, str]:
-    """The members that every container credential document has."""
-    given = delivered.vended.credentials
-    return {
-        "AccessKeyId": given.access_key_id,
-        "SecretAccessKey": given.secret_access_key,
-        "Token": given.session_token,
-        "Expiration": clock.iso(given.expires),
-    }
+    return as_json(200, {"RoleArn": task["role"], **delivered.members()})
 
 
 def _deliver(visit: Visit, task: Task) -> Delivered:
@@ -160,11 +148,11 @@ def _deliver(visit: Visit, task: Task) -> Delivered:
         evidence={"task": arn_of(task)},
     )
     role = resources.role_by_arn(visit.world, task["role"])
-    return delivery.kept(visit.world, place) or delivery.deliver(visit.server, visit.world, workload, role, place)
+    return delivery.deliver(visit.server, visit.world, workload, role, place)
 
 
 def _failed(status: int, code: str, message: str) -> Response:
-    return _json(status, {"code": code, "message": f"{_PREFIX}: {message}", "HTTPErrorCode": status})
+    return as_json(status, {"code": code, "message": f"{_PREFIX}: {message}", "HTTPErrorCode": status})
 
 
 # -- task metadata ---------------------------------------------------------------------------------------------------
@@ -174,9 +162,9 @@ def _metadata(world: World, identifier: str, path: str) -> Response:
     task = world.get(KIND, identifier.partition("-")[0])
     if task is None or metadata_id(task) != identifier:
         message = f"V4 container metadata handler: unable to get container ID from request: {identifier}"
-        return _json(404, message)
+        return as_json(404, message)
     document = _METADATA.get(path)
-    return _json(404, {"message": "404 page not found"}) if document is None else _json(200, document(task))
+    return as_json(404, {"message": "404 page not found"}) if document is None else as_json(200, document(task))
 
 
 def _container(task: Task) -> Result:
@@ -243,7 +231,3 @@ def _account_arn(task: Task) -> str:
 def _address(task: Task) -> str:
     mine = bytes.fromhex(task["id"][:4])
     return f"10.0.{mine[0] & 0x0F}.{4 + mine[1] % 250}"
-
-
-def _json(status: int, value: object) -> Response:
-    return Response(status, [("content-type", "application/json")], json.dumps(value).encode())

@@ -13,7 +13,7 @@ from sts_emulator.control_plane.listing import Listing
 from sts_emulator.control_plane.reach import reached
 from sts_emulator.core.errors import AwsError
 from sts_emulator.methods.instance_profile import clusters
-from sts_emulator.methods.instance_profile.clusters import ASSOCIATION, CLUSTER
+from sts_emulator.methods.instance_profile.clusters import ASSOCIATION, CLUSTER, PODS
 from sts_emulator.policy.deciding.document import MalformedPolicy, parse
 from sts_emulator.policy.deciding.engine import Principal, named
 from sts_emulator.policy.saving.validate import validate
@@ -25,7 +25,6 @@ from sts_emulator.wire.dispatch import Result, Wire, operation
 _ID_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
 _ID_LENGTH = 17
 _VERSION = "1.33"
-PODS: Final = "pods.eks.amazonaws.com"
 _LISTING: Final = Listing(  # AWS's sentence is not recorded, this one is ours
     100, lambda: AwsError("InvalidParameterException", "nextToken is not one of this list."), "nextToken"
 )
@@ -92,11 +91,7 @@ def delete_cluster(ctx: Context, *, name: str) -> Result:
 def _reach_cluster(ctx: Context, action: str, name: str) -> Cluster:
     account, region = ctx.identity.account, ctx.region
     cluster = clusters.cluster(ctx.world, account, region, name)
-    return reached(ctx, f"eks:{action}", clusters.arn_of(account, region, name), cluster, _no_cluster(name))
-
-
-def _no_cluster(name: str) -> AwsError:
-    return AwsError("ResourceNotFoundException", f"No cluster found for name: {name}.", status=404)
+    return reached(ctx, f"eks:{action}", clusters.arn_of(account, region, name), cluster, clusters.absent(name))
 
 
 def _shown_cluster(cluster: Cluster) -> Result:
@@ -234,7 +229,7 @@ def _reach(ctx: Context, action: str, cluster: str, identifier: str) -> PodIdent
     message = f"No pod identity association found for associationId: {identifier}"
     absent = AwsError("ResourceNotFoundException", message, status=404)
     if clusters.cluster(ctx.world, account, region, cluster) is None:  # its associations went with it
-        absent = _no_cluster(cluster)
+        absent = clusters.absent(cluster)
     return reached(ctx, f"eks:{action}", arn, ctx.world.find(ASSOCIATION, arn), absent)
 
 

@@ -5,7 +5,6 @@ Behaviour: docs/aws/containers-and-pods.md, "Lambda", "Other workloads".
 
 from __future__ import annotations
 
-import json
 from typing import Any, Final, TypedDict, cast
 
 from sts_emulator.accounts import resources
@@ -13,11 +12,9 @@ from sts_emulator.core.errors import AwsError
 from sts_emulator.core.store import Kind
 from sts_emulator.core.world import World
 from sts_emulator.methods.instance_profile import delivery
-from sts_emulator.methods.instance_profile.delivery import Delivered, Workload
-from sts_emulator.methods.instance_profile.ecs import members as credential_members
+from sts_emulator.methods.instance_profile.delivery import Delivered, Workload, as_json
 from sts_emulator.pages.routes import page
 from sts_emulator.pages.visit import Visit
-from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.vending.context import Server
 from sts_emulator.vending.credentials import seal, unseal
 from sts_emulator.wire.http import Response
@@ -79,7 +76,7 @@ def deliver(server: Server, world: World, function: Function) -> Delivered:
         evidence={"function": function["arn"]},
     )
     role = resources.role_by_arn(world, function["role"])
-    return delivery.kept(world, place) or delivery.deliver(server, world, workload, role, place)
+    return delivery.deliver(server, world, workload, role, place)
 
 
 def environment(function: Function) -> dict[str, str]:
@@ -111,8 +108,8 @@ def token_of(world: World, function: Function) -> str:
 
 def _refusal(_: Visit, error: AwsError) -> Response:
     if error.code == "NotFound":
-        return _json(404, {"message": "404 page not found"})
-    return _json(error.status or 400, {"code": error.code, "message": error.message})
+        return as_json(404, {"message": "404 page not found"})
+    return as_json(error.status or 400, {"code": error.code, "message": error.message})
 
 
 @page("GET", "/lambda/{account}/{region}/{name}/credentials", refusal=_refusal)
@@ -123,12 +120,8 @@ def credentials(visit: Visit, account: str, region: str, name: str) -> Response:
         raise AwsError("NotFound", status=404)
     if unseal(visit.world, _purpose(function), visit.request.headers.get("authorization", "")) is None:
         raise AwsError("AccessDenied", "The authorization token is missing or wrong", status=403)
-    return _json(200, credential_members(deliver(visit.server, visit.world, function)))
+    return as_json(200, deliver(visit.server, visit.world, function).members())
 
 
 def _purpose(function: Function) -> str:
     return f"lambda:{function['arn']}"
-
-
-def _json(status: int, value: JsonObject) -> Response:
-    return Response(status, [("content-type", "application/json")], json.dumps(value).encode())

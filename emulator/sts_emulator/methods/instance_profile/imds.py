@@ -118,10 +118,7 @@ def _token(visit: Visit, instance: Instance, version: str) -> Response:
     ttl = request.headers.get(TTL_HEADER, "").strip()
     if not (ttl.isascii() and ttl.isdigit() and len(ttl) <= len(str(MAX_TTL)) and 1 <= int(ttl) <= MAX_TTL):
         raise Refused(400)
-    # Forty sealed bytes: 56 characters of base64, as long as AWS's.
-    token = (
-        seal(visit.world, _purpose(instance), struct.pack(">d", visit.world.now() + int(ttl)) + os.urandom(4)) + "=="
-    )
+    token = new_token(visit.world, instance, int(ttl))
     headers = _headers(visit.world, "text/plain")
     hop_limit = (HOP_HEADER, str(instance["options"]["hop_limit"]))
     return Response(200, [*headers, (TTL_HEADER, ttl), hop_limit], token.encode())

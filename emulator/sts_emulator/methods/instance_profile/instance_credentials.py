@@ -60,8 +60,7 @@ def role_name(world: World, instance: Instance) -> str | None:
     current = _kept(world, instance)
     if current is not None:
         return current.role
-    profile = profile_of(world, instance)
-    role = role_of(world, profile) if profile else None
+    role = role_of(world, profile_of(world, instance))
     return role["name"] if role else None
 
 
@@ -70,30 +69,20 @@ def role_document(server: Server, world: World, instance: Instance, how: str, *,
 
     `extended` adds the account, as the newer path does.
     """
-    delivered = delivery.kept(world, _place(instance, how))
-    if delivered is None:
-        profile = profile_of(world, instance)
-        role = role_of(world, profile) if profile else None
-        try:
-            delivered = delivery.deliver(server, world, _workload(instance, how), role, _place(instance, how))
-        except AwsError:
-            name = role["name"] if role else ""
-            return _text(
-                {
-                    "Code": "AssumeRoleUnauthorizedAccess",
-                    "Message": f"EC2 cannot assume the role {name}.  {_see()}",
-                    "LastUpdated": clock.iso(world.now()),
-                }
-            )
+    role = role_of(world, profile_of(world, instance))
+    try:
+        delivered = delivery.deliver(server, world, _workload(instance, how), role, _place(instance, how))
+    except AwsError:
+        message = f"EC2 cannot assume the role {role['name'] if role else ''}.  {_see()}"
+        refusal = {"Code": "AssumeRoleUnauthorizedAccess", "Message": message}
+        return _text({**refusal, "LastUpdated": clock.iso(world.now())})
     return _text(_members(delivered, instance["account"] if extended else ""))
 
 
 def identity_document(world: World, instance: Instance) -> str:
     """The credentials of the instance itself: no role of the account, no trust policy, hardly any permission."""
     place = ("instance-identity", instance["id"])
-    delivered = delivery.kept(world, place)
-    if delivered is None:
-        delivered = delivery.keep(world, place, _identity(world, instance))
+    delivered = delivery.kept(world, place) or delivery.keep(world, place, _identity(world, instance))
     return _text(_members(delivered, ""))
 
 
@@ -163,17 +152,8 @@ def _associated(instance: Instance) -> ProfileAssociation:
 
 
 def _members(delivered: Delivered, account: str) -> dict[str, str]:
-    given = delivered.vended.credentials
-    return {
-        "Code": "Success",
-        "LastUpdated": clock.iso(delivered.at),
-        "Type": "AWS-HMAC",
-        "AccessKeyId": given.access_key_id,
-        "SecretAccessKey": given.secret_access_key,
-        "Token": given.session_token,
-        "Expiration": clock.iso(given.expires),
-        **({"AccountId": account} if account else {}),
-    }
+    opening = {"Code": "Success", "LastUpdated": clock.iso(delivered.at), "Type": "AWS-HMAC"}
+    return {**opening, **delivered.members(), **({"AccountId": account} if account else {})}
 
 
 def _see() -> str:

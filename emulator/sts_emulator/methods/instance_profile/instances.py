@@ -27,6 +27,15 @@ OPTIONS: Final[Mapping[str, Any]] = {
 }
 """An instance's metadata options where nothing else was asked for (docs/aws/instance-metadata.md, "Service")."""
 
+OPTION_NAMES: Final = {
+    "HttpTokens": "tokens",
+    "HttpPutResponseHopLimit": "hop_limit",
+    "HttpEndpoint": "endpoint",
+    "HttpProtocolIpv6": "ipv6",
+    "InstanceMetadataTags": "tags",
+}
+"""What the wire calls them."""
+
 DEFAULT_TYPE: Final = "t3.micro"
 DEFAULT_IMAGE: Final = "ami-0abcdef1234567890"
 

@@ -207,6 +207,4 @@ def _maintenance(at: float) -> dict[str, str]:
 
 def _day(at: float) -> str:
     """`21 Jan 2019 09:00:43 GMT`, the form of scheduled events."""
-    iso = clock.iso(at)
-    month = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")[int(iso[5:7]) - 1]
-    return f"{int(iso[8:10])} {month} {iso[:4]} {iso[11:19]} GMT"
+    return clock.http_date(at).partition(", ")[2].removeprefix("0")

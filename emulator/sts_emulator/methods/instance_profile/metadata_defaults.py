@@ -10,19 +10,14 @@ from typing import Final
 
 from sts_emulator.accounts import compute
 from sts_emulator.core.errors import AwsError
+from sts_emulator.methods.instance_profile.instances import OPTION_NAMES
 from sts_emulator.vending.authorize import authorize
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import Result, operation
 
-HOPS: Final = range(1, 65)
+_HOPS: Final = range(1, 65)
 _NO_PREFERENCE: Final = ("no-preference", -1)
 _ENFORCED: Final = "HttpTokensEnforced"
-_OPTIONS: Final = {
-    "HttpTokens": "tokens",
-    "HttpPutResponseHopLimit": "hop_limit",
-    "HttpEndpoint": "endpoint",
-    "InstanceMetadataTags": "tags",
-}
 _LAUNCH: Final = (
     "You can't launch instances with IMDSv1 because httpTokensEnforced is enabled for this account. Either launch the "
     "instance with httpTokens=required or contact your account owner to disable httpTokensEnforced using the "
@@ -36,10 +31,9 @@ def modify_instance_metadata_defaults(ctx: Context, *, DryRun: bool = False, **s
     """Set defaults, or take them away with `no-preference`; instances that run stay as they are."""
     authorize(ctx, "ec2:ModifyInstanceMetadataDefaults", "*")
     hops = settings.get("HttpPutResponseHopLimit", 1)
-    if hops not in HOPS and hops not in _NO_PREFERENCE:
-        raise AwsError("InvalidParameterValue", f"Value ({hops}) for parameter HttpPutResponseHopLimit is invalid.")
-    if DryRun:
-        raise AwsError("DryRunOperation", "Request would have succeeded, but DryRun flag is set.", status=412)
+    if hops not in _NO_PREFERENCE:
+        check_hops(hops)
+    dry_run(DryRun)
     merged = {**_stored(ctx), **settings}
     kept = {name: value for name, value in merged.items() if value not in _NO_PREFERENCE}
     ctx.world.put(compute.METADATA_DEFAULTS, _key(ctx), kept)
@@ -50,8 +44,7 @@ def modify_instance_metadata_defaults(ctx: Context, *, DryRun: bool = False, **s
 def get_instance_metadata_defaults(ctx: Context, *, DryRun: bool = False) -> Result:
     """What is set; whatever is not said is left out."""
     authorize(ctx, "ec2:GetInstanceMetadataDefaults", "*")
-    if DryRun:
-        raise AwsError("DryRunOperation", "Request would have succeeded, but DryRun flag is set.", status=412)
+    dry_run(DryRun)
     return {"AccountLevel": {**_stored(ctx), "ManagedBy": "account"}}
 
 
@@ -62,7 +55,7 @@ def of_launch(ctx: Context, asked: Mapping[str, str | int]) -> Mapping[str, str 
         AwsError: UnsupportedOperation where the account insists on tokens.
     """
     stored = _stored(ctx)
-    options = {mine: stored[name] for name, mine in _OPTIONS.items() if name in stored} | dict(asked)
+    options = {mine: stored[name] for name, mine in OPTION_NAMES.items() if name in stored} | dict(asked)
     if stored.get(_ENFORCED) == "enabled" and options.get("tokens") != "required":
         raise AwsError("UnsupportedOperation", _LAUNCH)
     return options
@@ -76,6 +69,18 @@ def check_change(ctx: Context, changed: Mapping[str, str | int]) -> None:
     """
     if changed.get("tokens") == "optional" and _stored(ctx).get(_ENFORCED) == "enabled":
         raise AwsError("UnsupportedOperation", _MODIFY)
+
+
+def check_hops(hops: object) -> None:
+    """Refuse a hop limit that there is none of. Raises AwsError: InvalidParameterValue."""
+    if hops not in _HOPS:
+        raise AwsError("InvalidParameterValue", f"Value ({hops}) for parameter HttpPutResponseHopLimit is invalid.")
+
+
+def dry_run(asked: bool) -> None:
+    """End a call that was only to tell whether it might be made. Raises AwsError: DryRunOperation."""
+    if asked:
+        raise AwsError("DryRunOperation", "Request would have succeeded, but DryRun flag is set.", status=412)
 
 
 def _stored(ctx: Context) -> compute.MetadataDefaults:

@@ -7,7 +7,6 @@ docs/aws/containers-and-pods.md, "Pod Identity".
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Mapping
 from typing import Final
@@ -17,8 +16,8 @@ from sts_emulator.accounts.compute import Cluster, PodIdentityAssociation
 from sts_emulator.core import hosts
 from sts_emulator.core.errors import AwsError
 from sts_emulator.methods.instance_profile import clusters, delivery
+from sts_emulator.methods.instance_profile.clusters import PODS
 from sts_emulator.methods.instance_profile.delivery import Delivered, Workload
-from sts_emulator.methods.instance_profile.ecs import members
 from sts_emulator.methods.tokens import checks, issuer_keys, jwt
 from sts_emulator.methods.tokens.issuers import KeysUnavailableError, Provider
 from sts_emulator.pages import guard
@@ -33,8 +32,6 @@ from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import Result, operation
 from sts_emulator.wire.http import Response
 
-SERVICE: Final = "pods.eks.amazonaws.com"
-AUDIENCE: Final = "pods.eks.amazonaws.com"
 ADDRESSES: Final = ("169.254.170.23", "fd00:ec2::23")
 TARGET_LIFETIME: Final = 3_600
 """Seconds of a target role's session: it is reached by role chaining."""
@@ -59,24 +56,19 @@ def assume_role_for_pod_identity(ctx: Context, *, clusterName: str, token: str, 
     authorize(ctx, "eks-auth:AssumeRoleForPodIdentity", clusters.arn_of(account, ctx.region, clusterName))
     cluster = clusters.cluster(ctx.world, account, ctx.region, clusterName)
     if cluster is None:
-        raise AwsError("ResourceNotFoundException", f"No cluster found for name: {clusterName}.", status=404)
+        raise clusters.absent(clusterName)
     pod = prove(ctx, cluster, token)
     association = _association(ctx, cluster, pod)
     vended = _vend(ctx, cluster, association, pod)
     return {
         "subject": {"namespace": pod.namespace, "serviceAccount": pod.service_account},
-        "audience": AUDIENCE,
+        "audience": PODS,
         "podIdentityAssociation": {
             "associationArn": association["arn"],
             "associationId": association["id"],
         },
         "assumedRoleUser": {"arn": vended.arn, "assumeRoleId": vended.role_id},
-        "credentials": {
-            "accessKeyId": vended.credentials.access_key_id,
-            "secretAccessKey": vended.credentials.secret_access_key,
-            "sessionToken": vended.credentials.session_token,
-            "expiration": vended.credentials.expires,
-        },
+        "credentials": {**vended.credentials.keys(), "expiration": vended.credentials.expires},
     }
 
 
@@ -107,8 +99,8 @@ def prove(ctx: Context, cluster: Cluster, text: str) -> Pod:
 
 
 def _check_claims(claims: JsonObject, now: float) -> None:
-    if AUDIENCE not in checks.audiences(claims):
-        raise _invalid(f"The token's audience is not {AUDIENCE}")
+    if PODS not in checks.audiences(claims):
+        raise _invalid(f"The token's audience is not {PODS}")
     try:
         _, starts, expires = checks.lifetime(claims)
     except ValueError:
@@ -189,7 +181,7 @@ def _workload(cluster: Cluster, association: PodIdentityAssociation, pod: Pod) -
         "kubernetes-pod-uid": pod.uid,
     }
     return Workload(
-        service=SERVICE,
+        service=PODS,
         method="EKS Pod Identity",
         account=cluster["account"],
         region=cluster["region"],
@@ -255,8 +247,7 @@ def agent(visit: Visit, path: str) -> Response:
     if not token:
         raise AwsError("Refused", "Service account token cannot be empty", status=400)
     delivered = _deliver(visit, _cluster_of(visit, token), token)
-    body = {**members(delivered), "AccountId": delivered.vended.session.account}
-    return Response(200, [("content-type", "application/json")], json.dumps(body).encode())
+    return delivery.as_json(200, {**delivered.members(), "AccountId": delivered.vended.session.account})
 
 
 def _check_address(visit: Visit) -> None:
@@ -304,7 +295,7 @@ def _agents_call(visit: Visit, cluster: Cluster) -> Context:
     """The agent's call to EKS, which is made in the visit's name."""
     ctx = visit.context("eks-auth", "AssumeRoleForPodIdentity", {"clusterName": cluster["name"]})
     ctx.request_id = visit.request_id
-    ctx.source_ip, ctx.user_agent, ctx.secure = SERVICE, "eks-pod-identity-agent", True
+    ctx.source_ip, ctx.user_agent, ctx.secure = PODS, "eks-pod-identity-agent", True
     return ctx
 
 

@@ -208,12 +208,7 @@ def _shown(vended: Vended, role_arn: str, subject_arn: str) -> Result:
         "credentialSet": [
             {
                 "assumedRoleUser": {"arn": vended.arn, "assumedRoleId": vended.role_id},
-                "credentials": {
-                    "accessKeyId": credentials.access_key_id,
-                    "secretAccessKey": credentials.secret_access_key,
-                    "sessionToken": credentials.session_token,
-                    "expiration": credentials.expires,
-                },
+                "credentials": {**credentials.keys(), "expiration": credentials.expires},
                 "packedPolicySize": vended.packed or 0,
                 "roleArn": role_arn,
                 "sourceIdentity": vended.session.source_identity,
