@@ -143,11 +143,7 @@ def _checked(tags: Mapping[str, str] | None) -> dict[str, str]:
 
 
 def _change_tags(ctx: Context, application: AccessApplication, tags: dict[str, str]) -> None:
-    now = int(ctx.world.now())
-
-    def change(body: AccessApplication) -> AccessApplication:
-        return {**body, "tags": tags, "updated": now}
-
+    change = documents.changed(tags=tags, updated=int(ctx.world.now()))
     ctx.world.update(account_access.ACCESS_APPLICATION, application["arn"], change)
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from sts_emulator.accounts import directory, documents, organizations
 from sts_emulator.accounts.directory import Assignment, Instance, PermissionSet
-from sts_emulator.identity import provisioning
-from sts_emulator.identity.permission import absent, invalid, manage, owner_only, page, reach
+from sts_emulator.identity import provisioning, stores
+from sts_emulator.identity.permission import absent, invalid, manage, owner_only, page, present, reach
 from sts_emulator.identity.provisioning import CREATION, DELETION, NOT_ASSIGNED, PROVISION, CannotProvision
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import Result, operation
@@ -25,85 +25,60 @@ Filter = Mapping[str, str]
 
 
 @operation("sso-admin", "CreateAccountAssignment")
-def create_account_assignment(
-    ctx: Context,
-    *,
-    InstanceArn: str,
-    TargetId: str,
-    PermissionSetArn: str,
-    PrincipalType: str,
-    PrincipalId: str,
-    **_: str,  # the type of the target, of which there is one
-) -> Result:
+def create_account_assignment(ctx: Context, *, InstanceArn: str, **named: str) -> Result:
     """Give a permission set to a user or group in an account, where it is provisioned with that.
 
     Once more is no error. What cannot be ends FAILED with its reason.
     """
-    instance, permission_set = _reach(ctx, InstanceArn, PermissionSetArn, TargetId)
-    assignment: Assignment = {
-        "account": TargetId,
-        "permission_set": PermissionSetArn,
-        "principal_type": PrincipalType,
-        "principal": PrincipalId,
-    }
-    reason = assign(ctx, instance, permission_set, assignment)
-    return {_MEMBERS[CREATION]: provisioning.request(ctx, instance, CREATION, _wire(assignment), reason)}
+    wanted = _assignment(named)
+    instance, permission_set = _reach(ctx, InstanceArn, wanted)
+    reason = _assign(ctx, instance, permission_set, wanted)
+    return {_MEMBERS[CREATION]: provisioning.request(ctx, instance, CREATION, _wire(wanted), reason)}
 
 
 @operation("sso-admin", "DeleteAccountAssignment")
-def delete_account_assignment(
-    ctx: Context,
-    *,
-    InstanceArn: str,
-    TargetId: str,
-    PermissionSetArn: str,
-    PrincipalType: str,
-    PrincipalId: str,
-    **_: str,  # the type of the target, of which there is one
-) -> Result:
+def delete_account_assignment(ctx: Context, *, InstanceArn: str, **named: str) -> Result:
     """Take a permission set away; with the last assignment in an account its role goes."""
-    instance = _reach(ctx, InstanceArn, PermissionSetArn, TargetId)[0]
-    wanted: Assignment = {
-        "account": TargetId,
-        "permission_set": PermissionSetArn,
-        "principal_type": PrincipalType,
-        "principal": PrincipalId,
-    }
+    wanted = _assignment(named)
+    instance, _ = _reach(ctx, InstanceArn, wanted)
     if ctx.world.get(directory.ASSIGNMENT, provisioning.assignment_key(wanted)) is None:
-        raise absent("Assignment", f"{PrincipalType} {PrincipalId} in {TargetId}")
+        raise absent("Assignment", f"{wanted['principal_type']} {wanted['principal']} in {wanted['account']}")
     provisioning.unassign(ctx.world, wanted)
     return {_MEMBERS[DELETION]: provisioning.request(ctx, instance, DELETION, _wire(wanted), "")}
 
 
-def assign(ctx: Context, instance: Instance, permission_set: PermissionSet, assignment: Assignment) -> str:
+def _assignment(named: Mapping[str, str]) -> Assignment:
+    """The one that a call names, by members of the model; of TargetType there is one."""
+    return {
+        "account": named["TargetId"],
+        "permission_set": named["PermissionSetArn"],
+        "principal_type": named["PrincipalType"],
+        "principal": named["PrincipalId"],
+    }
+
+
+def _assign(ctx: Context, instance: Instance, permission_set: PermissionSet, wanted: Assignment) -> str:
     """Store an assignment and provision its permission set; the reason why not, or nothing."""
-    world, account = ctx.world, assignment["account"]
-    if not _is_principal(ctx, instance, assignment["principal_type"], assignment["principal"]):
-        return f"Received a 404 status error: {assignment['principal_type']} not found."
+    kind, account = wanted["principal_type"], wanted["account"]
+    if stores.principal(ctx.world, instance, kind, wanted["principal"]) is None:
+        return f"Received a 404 status error: {kind} not found."
     if not _is_account(ctx, account):
         return f"Received a 404 status error: Account {account} not found."
     try:
         provisioning.provision(ctx, instance, permission_set, account)
     except CannotProvision as error:
         return str(error)
-    world.put(directory.ASSIGNMENT, provisioning.assignment_key(assignment), assignment)
+    ctx.world.put(directory.ASSIGNMENT, provisioning.assignment_key(wanted), wanted)
     return ""
 
 
-def _reach(ctx: Context, instance_arn: str, permission_set_arn: str, account: str) -> tuple[Instance, PermissionSet]:
-    instance = manage(ctx, instance_arn, f"arn:aws:sso:::account/{account}")
-    instance, permission_set = reach(ctx, instance_arn, permission_set_arn)
-    if account == instance["account"]:
-        owner_only(ctx, instance, f"arn:aws:sso:::account/{account}")
+def _reach(ctx: Context, instance_arn: str, wanted: Assignment) -> tuple[Instance, PermissionSet]:
+    place = f"arn:aws:sso:::account/{wanted['account']}"
+    manage(ctx, instance_arn, place)
+    instance, permission_set = reach(ctx, instance_arn, wanted["permission_set"])
+    if wanted["account"] == instance["account"]:
+        owner_only(ctx, instance, place)
     return instance, permission_set
-
-
-def _is_principal(ctx: Context, instance: Instance, kind: str, identifier: str) -> bool:
-    return ctx.world.get(_principals(kind), f"{instance['store']}/{identifier}") is not None
-
-
-def _principals(kind: str) -> Any:
-    return directory.USERS if kind == directory.USER else directory.GROUPS
 
 
 def _is_account(ctx: Context, account: str) -> bool:
@@ -185,12 +160,12 @@ def list_account_assignments_for_principal(
     instance = manage(ctx, InstanceArn)
     if instance["kind"] == "account":
         raise invalid("This operation is not valid for account instances.")
-    person: Any = ctx.world.get(_principals(PrincipalType), f"{instance['store']}/{PrincipalId}")
-    if person is None:
+    principal: Any = stores.principal(ctx.world, instance, PrincipalType, PrincipalId)
+    if principal is None:
         raise absent(PrincipalType, PrincipalId)
     wanted = (Filter or {}).get("AccountId")
     if PrincipalType == directory.USER:
-        reaching = directory.assignments_of(ctx.world, instance, person)
+        reaching = directory.assignments_of(ctx.world, instance, principal)
     else:
         reaching = directory.assignments_of_group(ctx.world, instance, PrincipalId)
     kept = [assignment for assignment in reaching if wanted in (None, assignment["account"])]
@@ -259,18 +234,13 @@ def provision_permission_set(
     instance, permission_set = reach(ctx, InstanceArn, PermissionSetArn)
     if (TargetType == "AWS_ACCOUNT") != bool(TargetId):
         raise invalid("TargetId must be given for AWS_ACCOUNT, and only for that.")
-    accounts = [TargetId] if TargetId else _accounts(ctx, PermissionSetArn)
+    places = ctx.world.page(directory.PROVISIONED, f"{PermissionSetArn}/")
+    accounts = [TargetId] if TargetId else [there["account"] for there in places]
     if instance["account"] in accounts:
         owner_only(ctx, instance, PermissionSetArn)
     reason = _provision(ctx, instance, permission_set, accounts)
-    shown = {"AccountId": TargetId, "PermissionSetArn": PermissionSetArn}
-    if not TargetId:
-        del shown["AccountId"]
+    shown = {**present({"AccountId": TargetId}), "PermissionSetArn": PermissionSetArn}
     return {_MEMBERS[PROVISION]: provisioning.request(ctx, instance, PROVISION, shown, reason)}
-
-
-def _accounts(ctx: Context, permission_set_arn: str) -> list[str]:
-    return [there["account"] for there in ctx.world.page(directory.PROVISIONED, f"{permission_set_arn}/")]
 
 
 def _provision(ctx: Context, instance: Instance, permission_set: PermissionSet, accounts: list[str]) -> str:

@@ -138,8 +138,7 @@ def delete_authentication_method(ctx: Context, *, ApplicationArn: str, Authentic
     """Remove that policy: nobody may ask for tokens then."""
     _, application = reach(ctx, ApplicationArn)
     _known(application, "actor_policy", f"Authentication method {AuthenticationMethodType}")
-    kept: Any = _without(application, "actor_policy")
-    ctx.world.update(directory.APPLICATION, application["arn"], lambda _: kept)
+    change(ctx, application, actor_policy=None)
     return {}
 
 

@@ -12,19 +12,9 @@ from typing import Any
 
 from sts_emulator.accounts import directory
 from sts_emulator.accounts.directory import Application, Instance
-from sts_emulator.control_plane.reach import resource_tag_keys
-from sts_emulator.identity import resource_tags
-from sts_emulator.identity.permission import (
-    absent,
-    conflict,
-    foreign,
-    invalid,
-    is_administrator,
-    manage,
-    page,
-    permit,
-    present,
-)
+from sts_emulator.accounts.documents import changed
+from sts_emulator.identity import resource_tags, stores
+from sts_emulator.identity.permission import absent, conflict, invalid, manage, page, permit, present, reach_by_arn
 from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.vending.context import Context
 from sts_emulator.vending.tags import tag_keys
@@ -174,24 +164,13 @@ def delete_application(ctx: Context, *, ApplicationArn: str) -> Result:
 
 
 def reach(ctx: Context, arn: str) -> tuple[Instance, Application]:
-    """The instance and application, once the caller may do the call to it.
-
-    Raises:
-        AwsError: AccessDenied; ResourceNotFoundException.
-    """
-    application = ctx.world.get(directory.APPLICATION, arn)
-    permit(ctx, arn, keys=resource_tag_keys(application))
-    instance = ctx.world.get(directory.INSTANCE, arn.split("/")[1])
-    if instance is None or not is_administrator(ctx, instance):
-        raise foreign(ctx, arn)
-    if application is None:
-        raise absent("Application", arn)
-    return instance, application
+    """The instance and application, once the caller may do the call to it. Raises AwsError: see `reach_by_arn`."""
+    return reach_by_arn(ctx, directory.APPLICATION, arn, "Application")
 
 
 def change(ctx: Context, application: Application, **members: object) -> None:
-    """Store other members of an application."""
-    ctx.world.update(directory.APPLICATION, application["arn"], lambda body: {**body, **members})  # type: ignore[typeddict-item]  # members of it
+    """Store other members of an application; None removes one."""
+    ctx.world.update(directory.APPLICATION, application["arn"], changed(**members))
 
 
 def _all(ctx: Context, instance: Instance) -> Iterable[Application]:
@@ -288,8 +267,7 @@ def list_application_assignments_for_principal(
 
 
 def _known_principal(ctx: Context, instance: Instance, kind: str, identifier: str) -> Any:
-    place: Any = directory.USERS if kind == directory.USER else directory.GROUPS
-    principal = ctx.world.get(place, f"{instance['store']}/{identifier}")
+    principal = stores.principal(ctx.world, instance, kind, identifier)
     if principal is None:
         raise absent(kind, identifier)
     return principal

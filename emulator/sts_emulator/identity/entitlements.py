@@ -12,8 +12,9 @@ from typing import Any
 from sts_emulator.accounts import account_access, directory, resources
 from sts_emulator.accounts.account_access import AccessApplication, Entitlement
 from sts_emulator.core.errors import AwsError
+from sts_emulator.identity import stores
 from sts_emulator.identity.access_applications import absent, chosen, find, page, reach
-from sts_emulator.identity.permission import invalid
+from sts_emulator.identity.permission import invalid, present
 from sts_emulator.policy.arns import parse_arn
 from sts_emulator.vending.authorize import authorize
 from sts_emulator.vending.context import Context
@@ -103,9 +104,7 @@ def _check_principal(ctx: Context, application: AccessApplication, kind: str, pr
     noun = kind.capitalize()
     # It looks with its caller's permission: IAM User Guide, "Security in account access manager".
     authorize(ctx, f"identitystore:Describe{noun}", directory.store_arn(instance))
-    place = f"{instance['store']}/{principal}"
-    known = ctx.world.get(directory.USERS, place) if kind == directory.USER else ctx.world.get(directory.GROUPS, place)
-    if known is None:
+    if stores.principal(ctx.world, instance, kind, principal) is None:
         raise AwsError("ResourceNotFoundException", f"{noun} not found in the identity store.")
 
 
@@ -123,12 +122,11 @@ def _account(role: str) -> str:
 
 def _shown(ctx: Context, known: Entitlement) -> Result:
     account = _account(known["role"])
-    name = account_access.account_name(ctx.world, account)
     details: Result = {
         "principal": {"identityCenter": {_WIRE[known["principal_type"]]: known["principal"]}},
         "roleArn": known["role"],
         "account": account,
-        **({"accountName": name} if name else {}),
+        **present({"accountName": account_access.account_name(ctx.world, account)}),
     }
     return {
         "entitlementId": known["id"],

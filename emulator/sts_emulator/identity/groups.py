@@ -105,7 +105,7 @@ def create_group_membership(ctx: Context, *, IdentityStoreId: str, GroupId: str,
     """Put somebody into a group."""
     group = _reach(ctx, IdentityStoreId, GroupId, *_member_arns(MemberId))
     user = _member(ctx.world, group["store"], MemberId)
-    if ctx.world.get(directory.MEMBERSHIP, f"{group['store']}/{group['id']}/{user}"):
+    if membership(ctx.world, group, user) is not None:
         raise taken("Member and Group relationship already exists.")
     return _named_membership(join(ctx, group, user))
 
@@ -127,10 +127,10 @@ def delete_group_membership(ctx: Context, *, IdentityStoreId: str, MembershipId:
 def get_group_membership_id(ctx: Context, *, IdentityStoreId: str, GroupId: str, MemberId: Mapping[str, str]) -> Result:
     group = _reach(ctx, IdentityStoreId, GroupId, *_member_arns(MemberId))
     user = _member(ctx.world, group["store"], MemberId)
-    membership = ctx.world.get(directory.MEMBERSHIP, f"{group['store']}/{group['id']}/{user}")
-    if membership is None:
+    known = membership(ctx.world, group, user)
+    if known is None:
         raise absent("GROUP_MEMBERSHIP", "")
-    return _named_membership(membership)
+    return _named_membership(known)
 
 
 @operation("identitystore", "ListGroupMemberships")
@@ -178,13 +178,15 @@ def is_member_in_groups(
 # -- shared with SCIM ---------------------------------------------------------------------------------------------
 
 
-def add(ctx: Context, store: str, name: str, description: str = "") -> DirectoryGroup:
+def add(
+    ctx: Context, store: str, name: str, description: str = "", *, external_ids: Sequence[Mapping[str, str]] = ()
+) -> DirectoryGroup:
     """Store a new group.
 
     Raises:
         AwsError: ValidationException; ConflictException for a name that is taken.
     """
-    group: DirectoryGroup = {**stores.born(ctx, store), "name": name}  # type: ignore[typeddict-item]  # these members
+    group: DirectoryGroup = {**stores.born(ctx, store, external_ids), "name": name}  # type: ignore[typeddict-item]  # these members
     if description:
         group["description"] = description
     _check(ctx.world, group)
@@ -198,13 +200,7 @@ def replace(ctx: Context, group: DirectoryGroup, **changed: object) -> Directory
     Raises:
         AwsError: as `add`.
     """
-    after: DirectoryGroup = {
-        **group,
-        **changed,  # type: ignore[typeddict-item]  # members of it
-        "updated": int(ctx.world.now()),
-        "updated_by": stores.author(ctx),
-        "revision": stores.next_revision(group["revision"]),
-    }
+    after: DirectoryGroup = stores.renewed(ctx, group, changed)
     _check(ctx.world, after)
     ctx.world.take(directory.GROUPS, f"{group['store']}/{group['id']}")  # the name is its uid
     _store(ctx.world, after)
@@ -224,13 +220,18 @@ def members(world: World, group: DirectoryGroup) -> list[Membership]:
     return world.page(directory.MEMBERSHIP, f"{group['store']}/{group['id']}/")
 
 
+def membership(world: World, group: DirectoryGroup, user: str) -> Membership | None:
+    """That a user (an id) is in a group."""
+    return world.get(directory.MEMBERSHIP, f"{group['store']}/{group['id']}/{user}")
+
+
 def join(ctx: Context, group: DirectoryGroup, user: str) -> Membership:
     """Put a user (an id) into a group; once more changes nothing."""
-    store = group["store"]
-    known = ctx.world.get(directory.MEMBERSHIP, f"{store}/{group['id']}/{user}")
+    known = membership(ctx.world, group, user)
     if known is not None:
         return known
-    membership: Membership = {
+    store = group["store"]
+    made: Membership = {
         "store": store,
         "id": str(uuid.uuid4()),
         "group": group["id"],
@@ -238,9 +239,8 @@ def join(ctx: Context, group: DirectoryGroup, user: str) -> Membership:
         "created": int(ctx.world.now()),
         "created_by": stores.author(ctx),
     }
-    uid = f"{store}/{membership['id']}"
-    ctx.world.add(directory.MEMBERSHIP, f"{store}/{group['id']}/{user}", membership, uid=uid)
-    return membership
+    ctx.world.add(directory.MEMBERSHIP, f"{store}/{group['id']}/{user}", made, uid=f"{store}/{made['id']}")
+    return made
 
 
 def leave(world: World, membership: Membership) -> None:

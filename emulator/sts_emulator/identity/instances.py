@@ -12,6 +12,7 @@ from typing import Any
 
 from sts_emulator.accounts import directory, organizations
 from sts_emulator.accounts.directory import Instance
+from sts_emulator.accounts.documents import changed
 from sts_emulator.core.world import World
 from sts_emulator.identity import resource_tags
 from sts_emulator.identity.permission import (
@@ -90,8 +91,8 @@ def update_instance(
         raise invalid(f"Only one of {', '.join(_ONE_SETTING)} can be updated at a time.")
     if settings.get("PermissionSetsEnabled") and instance["kind"] == ACCOUNT:
         raise invalid("Permission sets need an organization instance.")
-    change = {"settings": {**instance.get("settings", {}), **settings}}
-    _change(ctx, instance, **change, **({} if Name is None else {"name": Name}))
+    name = instance["name"] if Name is None else Name
+    _change(ctx, instance, name=name, settings={**instance.get("settings", {}), **settings})
     return {}
 
 
@@ -164,7 +165,8 @@ def _is_visible(ctx: Context, instance: Instance) -> bool:
 
 
 def _change(ctx: Context, instance: Instance, **members: object) -> None:
-    ctx.world.update(directory.INSTANCE, instance["id"], lambda body: {**body, **members})  # type: ignore[typeddict-item]  # members of it
+    """Store other members; None removes one."""
+    ctx.world.update(directory.INSTANCE, instance["id"], changed(**members))
 
 
 # -- regions ------------------------------------------------------------------------------------------------------
@@ -264,12 +266,7 @@ def describe_attributes(ctx: Context, *, InstanceArn: str) -> Result:
 def delete_attributes(ctx: Context, *, InstanceArn: str) -> Result:
     """From now on no attribute becomes a session tag."""
     instance = _with_attributes(ctx, InstanceArn)
-
-    def without(body: Instance) -> Instance:
-        # mypy: the member may be missing
-        return {name: value for name, value in body.items() if name != "attributes"}  # type: ignore[return-value]
-
-    ctx.world.update(directory.INSTANCE, instance["id"], without)
+    _change(ctx, instance, attributes=None)
     return {}
 
 

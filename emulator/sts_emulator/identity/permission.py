@@ -13,6 +13,8 @@ from sts_emulator.accounts.directory import Instance, PermissionSet
 from sts_emulator.control_plane.listing import Listing
 from sts_emulator.control_plane.reach import resource_tag_keys
 from sts_emulator.core.errors import AwsError
+from sts_emulator.core.store import Kind
+from sts_emulator.core.world import Body
 from sts_emulator.vending.authorize import access_denied, authorize
 from sts_emulator.vending.context import Context, Keys
 from sts_emulator.wire.dispatch import Result
@@ -76,6 +78,26 @@ def reach_to_change(ctx: Context, instance_arn: str, permission_set_arn: str) ->
     if directory.provisioned(ctx.world, permission_set_arn, instance["account"]):
         owner_only(ctx, instance, permission_set_arn)
     return instance, known
+
+
+def reach_by_arn(
+    ctx: Context, kind: Kind[Body], arn: str, what: str, *, key: str = "", keys: Keys | None = None
+) -> tuple[Instance, Body]:
+    """An instance and something of it that its ARN names, once the caller may do the call to that.
+
+    `key` where it is not stored by its ARN; `keys` are of the call's own.
+
+    Raises:
+        AwsError: AccessDenied; ResourceNotFoundException.
+    """
+    thing: Any = ctx.world.get(kind, key or arn)
+    permit(ctx, arn, keys={**resource_tag_keys(thing), **(keys or {})})
+    instance = ctx.world.get(directory.INSTANCE, arn.split("/")[1])
+    if instance is None or not is_administrator(ctx, instance):
+        raise foreign(ctx, arn)
+    if thing is None or thing["arn"] != arn:
+        raise absent(what, arn)
+    return instance, thing
 
 
 def owner_only(ctx: Context, instance: Instance, resource: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from sts_emulator.accounts import directory, managed_policies
 from sts_emulator.accounts.directory import PermissionSet
+from sts_emulator.accounts.documents import changed
 from sts_emulator.core.errors import AwsError
 from sts_emulator.identity import resource_tags
 from sts_emulator.identity.instances import has_permission_sets
@@ -104,12 +105,9 @@ def update_permission_set(
     Source: hashicorp/terraform-provider-aws#17411.
     """
     _, known = reach_to_change(ctx, InstanceArn, PermissionSetArn)
-    members: dict[str, Any] = {"relay_state": RelayState}
-    if Description is not None:
-        members["description"] = Description
-    if SessionDuration is not None:
-        members["duration"] = _duration(SessionDuration)
-    _change(ctx, known, **members)
+    description = known["description"] if Description is None else Description
+    duration = known["duration"] if SessionDuration is None else _duration(SessionDuration)
+    _change(ctx, known, description=description, duration=duration, relay_state=RelayState)
     return {}
 
 
@@ -142,7 +140,8 @@ def _duration(text: str) -> str:
 
 
 def _change(ctx: Context, known: PermissionSet, **members: object) -> None:
-    ctx.world.update(directory.PERMISSION_SET, known["arn"], lambda body: {**body, **members})  # type: ignore[typeddict-item]  # members of it
+    """Store other members; None removes one."""
+    ctx.world.update(directory.PERMISSION_SET, known["arn"], changed(**members))
 
 
 # -- AWS's policies -----------------------------------------------------------------------------------------------
@@ -298,13 +297,7 @@ def get_boundary(ctx: Context, *, InstanceArn: str, PermissionSetArn: str) -> Re
 def delete_boundary(ctx: Context, *, InstanceArn: str, PermissionSetArn: str) -> Result:
     """Remove the boundary."""
     reach_to_change(ctx, InstanceArn, PermissionSetArn)
-    known = _bounded(ctx, InstanceArn, PermissionSetArn)
-
-    def without(body: PermissionSet) -> PermissionSet:
-        # mypy: the member may be missing
-        return {name: value for name, value in body.items() if name != "boundary"}  # type: ignore[return-value]
-
-    ctx.world.update(directory.PERMISSION_SET, known["arn"], without)
+    _change(ctx, _bounded(ctx, InstanceArn, PermissionSetArn), boundary=None)
     return {}
 
 

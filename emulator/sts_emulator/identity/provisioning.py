@@ -17,7 +17,7 @@ from sts_emulator.accounts.directory import Assignment, Instance, PermissionSet,
 from sts_emulator.core import clock, names
 from sts_emulator.core.store import Kind
 from sts_emulator.core.world import World
-from sts_emulator.identity.permission import absent, page
+from sts_emulator.identity.permission import absent, page, present
 from sts_emulator.vending.authorize import consult, denial
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import Result
@@ -66,14 +66,8 @@ def request(ctx: Context, instance: Instance, what: str, shown: Mapping[str, obj
 
 def status(made: Request) -> Result:
     """A request as it is told."""
-    reason = {"FailureReason": made["reason"]} if made["reason"] else {}
-    return {
-        "Status": made["status"],
-        "RequestId": made["id"],
-        **made["shown"],
-        "CreatedDate": made["created"],
-        **reason,
-    }
+    stamps = {"CreatedDate": made["created"], **present({"FailureReason": made["reason"]})}
+    return {"Status": made["status"], "RequestId": made["id"], **made["shown"], **stamps}
 
 
 def known_request(ctx: Context, instance: Instance, what: str, identifier: str) -> Result:
@@ -134,15 +128,13 @@ def provision(ctx: Context, instance: Instance, permission_set: PermissionSet, a
         name = there["role"]
         known = world.get(documents.ROLE, resources.key_of(account, name))
         role = known or _new_role(world, instance, account, name)
-    kept: Any = {member: value for member, value in role.items() if member != "boundary"}
-    changed: Any = {
-        **kept,
-        "description": permission_set["description"],
-        "attached": policies,
-        "inline": {INLINE: permission_set["inline"]} if permission_set["inline"] else {},
-        **({"boundary": boundary} if boundary else {}),
-    }
-    world.put(documents.ROLE, resources.key_of(account, name), changed, uid=role["id"])
+    change = documents.changed(
+        description=permission_set["description"],
+        attached=policies,
+        inline={INLINE: permission_set["inline"]} if permission_set["inline"] else {},
+        boundary=boundary or None,
+    )
+    world.put(documents.ROLE, resources.key_of(account, name), change(role), uid=role["id"])
     body: Provisioned = {
         "account": account,
         "permission_set": permission_set["arn"],
@@ -179,11 +171,7 @@ def unassign_principal(world: World, store: str, principal: str) -> None:
     for application in world.page(directory.APPLICATION):
         kept = [assigned for assigned in application["assignments"] if assigned[1] != principal]
         if kept != application["assignments"]:
-            _reassign(world, application["arn"], kept)
-
-
-def _reassign(world: World, arn: str, assignments: list[list[str]]) -> None:
-    world.update(directory.APPLICATION, arn, lambda body: {**body, "assignments": assignments})
+            world.update(directory.APPLICATION, application["arn"], documents.changed(assignments=kept))
 
 
 def assignment_key(assignment: Assignment) -> str:

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sts_emulator.accounts import directory
+from sts_emulator.accounts.documents import changed
 from sts_emulator.control_plane import tagging
-from sts_emulator.control_plane.reach import resource_tag_keys
 from sts_emulator.control_plane.tagging import QUOTA, Tagging, without
 from sts_emulator.core.errors import AwsError
-from sts_emulator.identity.permission import absent, foreign, invalid, is_administrator, page, permit
+from sts_emulator.identity.permission import invalid, page, reach_by_arn
 from sts_emulator.policy.arns import parse_arn
 from sts_emulator.vending.context import Context
 from sts_emulator.vending.tags import tag_keys
@@ -36,7 +36,7 @@ def tag_resource(ctx: Context, *, ResourceArn: str, Tags: Pairs, **_: str) -> Re
     new = checked(Tags)
     kind, key, thing = _reach(ctx, ResourceArn, tag_keys(new))
     merged = TAGGING.merged(thing["tags"], new)
-    ctx.world.update(kind, key, lambda body: {**body, "tags": merged})
+    ctx.world.update(kind, key, changed(tags=merged))
     return {}
 
 
@@ -46,7 +46,7 @@ def untag_resource(ctx: Context, *, ResourceArn: str, TagKeys: Iterable[str], **
     gone = set(TagKeys)
     kind, key, thing = _reach(ctx, ResourceArn, {"aws:tagkeys": tuple(sorted(gone))})
     kept = without(thing["tags"], gone)
-    ctx.world.update(kind, key, lambda body: {**body, "tags": kept})
+    ctx.world.update(kind, key, changed(tags=kept))
     return {}
 
 
@@ -63,11 +63,4 @@ def _reach(ctx: Context, arn: str, keys: Mapping[str, tuple[str, ...]]) -> tuple
     assert parsed is not None  # the model's pattern
     word, instance_id, *_ = parsed.resource.split("/")
     kind, key = (directory.INSTANCE, instance_id) if word == "instance" else (KINDS[word], arn)
-    thing: Any = ctx.world.get(kind, key)
-    permit(ctx, arn, keys={**resource_tag_keys(thing), **keys})
-    instance = ctx.world.get(directory.INSTANCE, instance_id)
-    if instance is None or not is_administrator(ctx, instance):
-        raise foreign(ctx, arn)
-    if thing is None or thing["arn"] != arn:
-        raise absent("Resource", arn)
-    return kind, key, thing
+    return kind, key, reach_by_arn(ctx, kind, arn, "Resource", key=key, keys=keys)[1]

@@ -5,7 +5,6 @@ Source: docs/aws/identity-center.md, "Recorded in 2026" (SCIM server).
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -13,14 +12,15 @@ from typing import Any
 from sts_emulator.accounts import directory, scim_tokens
 from sts_emulator.accounts.directory import DirectoryGroup, DirectoryUser, Instance
 from sts_emulator.core.errors import AwsError
+from sts_emulator.core.world import World
 from sts_emulator.identity import groups, scim_schemas, scim_shapes, users
 from sts_emulator.identity.scim_shapes import answer, bad, body_of, operations_of, refusal
 from sts_emulator.pages.routes import page
 from sts_emulator.pages.visit import Visit
 from sts_emulator.policy.json_types import Json, JsonObject
+from sts_emulator.policy.values import dataclass
 from sts_emulator.vending.context import Context
 from sts_emulator.vending.credentials import seal, unseal
-from sts_emulator.wire.dispatch import Result
 from sts_emulator.wire.http import Response
 
 SERVICE = "identitystore-scim"
@@ -29,123 +29,124 @@ PAGE, MOST_MEMBERS = 100, 100
 _DOCUMENTATION = "https://docs.aws.amazon.com/singlesignon/latest/userguide/manage-your-identity-source-idp.html"
 _MEMBER_PATH = re.compile(r'members\[value eq "([0-9A-Za-z-]{1,64})"\]', re.IGNORECASE)
 _CURSOR = re.compile(r"[-a-zA-Z0-9+=/:_]*")
+_LAST = 1_000_000_000  # place at which a page may begin
 
-Work = Callable[[Context, Instance], Response]
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of whoever keeps a directory by SCIM."""
+
+    visit: Visit
+    ctx: Context
+    instance: Instance  # whose directory it is
+
+    @property
+    def world(self) -> World:
+        return self.ctx.world
+
+    @property
+    def store(self) -> str:
+        return self.instance["store"]
 
 
-def _carry_out(visit: Visit, tenant: str, operation: str, work: Work) -> Response:
-    """One operation: the token, the work in a unit, and the event that tells how it ended."""
-    with visit.attempt(SERVICE, operation) as attempt:
-        instance = scim_tokens.authenticate(visit.world, visit.request.headers.get("authorization", ""), tenant)
-        with visit.world.unit(lock=True):
-            return work(attempt.ctx, instance)
+Work = Callable[..., Response]
+
+
+def scim(method: str, path: str, operation: str) -> Callable[[Work], Work]:
+    """Declare a page: the token is looked at, the work done in a unit, and an event tells how it ended."""
+
+    def declare(work: Work) -> Work:
+        @page(method, f"{ROOT}/{path}", refusal=refusal, foreign=method != "GET", own_hosts=True)
+        def carry_out(visit: Visit, tenant: str, **named: str) -> Response:
+            with visit.attempt(SERVICE, operation) as attempt:
+                instance = _authenticated(visit, tenant)
+                with visit.world.unit(lock=True):
+                    return work(Call(visit, attempt.ctx, instance), **named)
+
+        return work
+
+    return declare
+
+
+def _authenticated(visit: Visit, tenant: str) -> Instance:
+    return scim_tokens.authenticate(visit.world, visit.request.headers.get("authorization", ""), tenant)
 
 
 # -- users --------------------------------------------------------------------------------------------------------
 
 
-@page("POST", f"{ROOT}/Users", refusal=refusal, foreign=True, own_hosts=True)
-def create_user(visit: Visit, tenant: str) -> Response:
+@scim("POST", "Users", "CreateUser")
+def create_user(call: Call) -> Response:
     """Add a person."""
-
-    def work(ctx: Context, instance: Instance) -> Response:
-        sent = body_of(visit)
-        active = scim_shapes.active_of(sent)
-        made = users.add(ctx, instance["store"], scim_shapes.profile_of(sent), enabled=active)
-        made = _with_external(ctx, made, scim_shapes.external_of(sent, instance))
-        return answer(201, scim_shapes.shown_user(made, visit, instance))
-
-    return _carry_out(visit, tenant, "CreateUser", work)
+    sent = body_of(call.visit)
+    is_active, profile = scim_shapes.active_of(sent), scim_shapes.profile_of(sent)
+    external = scim_shapes.external_of(sent, call.instance)
+    return _told_user(call, users.add(call.ctx, call.store, profile, enabled=is_active, external_ids=external), 201)
 
 
-@page("GET", f"{ROOT}/Users/{{identifier}}", refusal=refusal, own_hosts=True)
-def get_user(visit: Visit, tenant: str, identifier: str) -> Response:
+@scim("GET", "Users/{identifier}", "GetUser")
+def get_user(call: Call, identifier: str) -> Response:
     """One person."""
-
-    def work(ctx: Context, instance: Instance) -> Response:
-        return answer(200, scim_shapes.shown_user(_user(ctx, instance, identifier), visit, instance))
-
-    return _carry_out(visit, tenant, "GetUser", work)
+    return _told_user(call, _user(call, identifier))
 
 
-@page("GET", f"{ROOT}/Users", refusal=refusal, own_hosts=True)
-def list_users(visit: Visit, tenant: str) -> Response:
+@scim("GET", "Users", "ListUsers")
+def list_users(call: Call) -> Response:
     """All people, or those that a filter asks for."""
 
-    def work(ctx: Context, instance: Instance) -> Response:
-        def in_group(person: DirectoryUser, group: str) -> bool:
-            mine = directory.memberships(ctx.world, instance["store"], person["id"])
-            return any(membership["group"] == group for membership in mine)
+    def in_group(person: DirectoryUser, group: str) -> bool:
+        mine = directory.memberships(call.world, call.store, person["id"])
+        return any(membership["group"] == group for membership in mine)
 
-        known = {
-            "username": lambda person, value: person["name"].lower() == value.lower(),
-            "externalid": _has_external,
-            "id": lambda person, value: person["id"] == value,
-            "manager": lambda person, value: _manager(person) == value,
-            "manager.value": lambda person, value: _manager(person) == value,
-            "groups.value": in_group,
-        }
-        people = ctx.world.page(directory.USERS, f"{instance['store']}/")
-        return _listed(visit, people, known, lambda person: scim_shapes.shown_user(person, visit, instance))
-
-    return _carry_out(visit, tenant, "ListUsers", work)
+    known = {
+        "username": lambda person, value: person["name"].lower() == value.lower(),
+        "externalid": _has_external,
+        "id": lambda person, value: person["id"] == value,
+        "manager": lambda person, value: _manager(person) == value,
+        "manager.value": lambda person, value: _manager(person) == value,
+        "groups.value": in_group,
+    }
+    people = call.world.page(directory.USERS, f"{call.store}/")
+    return _listed(call, people, known, scim_shapes.shown_user)
 
 
-@page("PUT", f"{ROOT}/Users/{{identifier}}", refusal=refusal, foreign=True, own_hosts=True)
-def put_user(visit: Visit, tenant: str, identifier: str) -> Response:
+@scim("PUT", "Users/{identifier}", "PutUser")
+def put_user(call: Call, identifier: str) -> Response:
     """Replace a person; what is left out is gone."""
-
-    def work(ctx: Context, instance: Instance) -> Response:
-        person = _user(ctx, instance, identifier)
-        return _replaced(ctx, visit, instance, person, body_of(visit))
-
-    return _carry_out(visit, tenant, "PutUser", work)
+    return _replaced(call, _user(call, identifier), body_of(call.visit))
 
 
-@page("PATCH", f"{ROOT}/Users/{{identifier}}", refusal=refusal, foreign=True, own_hosts=True)
-def patch_user(visit: Visit, tenant: str, identifier: str) -> Response:
+@scim("PATCH", "Users/{identifier}", "PatchUser")
+def patch_user(call: Call, identifier: str) -> Response:
     """Change attributes of a person."""
-
-    def work(ctx: Context, instance: Instance) -> Response:
-        person = _user(ctx, instance, identifier)
-        shown = scim_shapes.shown_user(person, visit, instance)
-        patched = scim_shapes.patched_user(shown, operations_of(body_of(visit)))
-        return _replaced(ctx, visit, instance, person, patched)
-
-    return _carry_out(visit, tenant, "PatchUser", work)
+    person = _user(call, identifier)
+    shown = scim_shapes.shown_user(person, call.visit, call.instance)
+    return _replaced(call, person, scim_shapes.patched_user(shown, operations_of(body_of(call.visit))))
 
 
-@page("DELETE", f"{ROOT}/Users/{{identifier}}", refusal=refusal, foreign=True, own_hosts=True)
-def delete_user(visit: Visit, tenant: str, identifier: str) -> Response:
+@scim("DELETE", "Users/{identifier}", "DeleteUser")
+def delete_user(call: Call, identifier: str) -> Response:
     """Remove a person, from groups and assignments as well."""
-
-    def work(ctx: Context, instance: Instance) -> Response:
-        users.remove(ctx.world, _user(ctx, instance, identifier))
-        return answer(204)
-
-    return _carry_out(visit, tenant, "DeleteUser", work)
+    users.remove(call.world, _user(call, identifier))
+    return answer(204)
 
 
-def _user(ctx: Context, instance: Instance, identifier: str) -> DirectoryUser:
-    person = directory.user(ctx.world, instance["store"], identifier[:100])
+def _user(call: Call, identifier: str) -> DirectoryUser:
+    person = directory.user(call.world, call.store, identifier[:100])
     if person is None:
         raise _absent("User")
     return person
 
 
-def _replaced(ctx: Context, visit: Visit, instance: Instance, person: DirectoryUser, sent: JsonObject) -> Response:
-    made = users.replace(
-        ctx,
-        person,
-        profile=scim_shapes.profile_of(sent),
-        enabled=scim_shapes.active_of(sent),
-        external_ids=scim_shapes.external_of(sent, instance),
-    )
-    return answer(200, scim_shapes.shown_user(made, visit, instance))
+def _replaced(call: Call, person: DirectoryUser, sent: JsonObject) -> Response:
+    profile, is_active = scim_shapes.profile_of(sent), scim_shapes.active_of(sent)
+    external = scim_shapes.external_of(sent, call.instance)
+    made = users.replace(call.ctx, person, profile=profile, enabled=is_active, external_ids=external)
+    return _told_user(call, made)
 
 
-def _with_external(ctx: Context, person: DirectoryUser, external: list[dict[str, str]]) -> DirectoryUser:
-    return users.replace(ctx, person, external_ids=external) if external else person
+def _told_user(call: Call, person: DirectoryUser, status: int = 200) -> Response:
+    return answer(status, scim_shapes.shown_user(person, call.visit, call.instance))
 
 
 def _manager(person: DirectoryUser) -> str:
@@ -156,125 +157,96 @@ def _manager(person: DirectoryUser) -> str:
 # -- groups -------------------------------------------------------------------------------------------------------
 
 
-@page("POST", f"{ROOT}/Groups", refusal=refusal, foreign=True, own_hosts=True)
-def create_group(visit: Visit, tenant: str) -> Response:
+@scim("POST", "Groups", "CreateGroup")
+def create_group(call: Call) -> Response:
     """Add a group, perhaps with members."""
-
-    def work(ctx: Context, instance: Instance) -> Response:
-        sent = body_of(visit)
-        members = _members(sent.get("members") or [])
-        made = groups.add(ctx, instance["store"], _name(sent.get("displayName")))
-        external = scim_shapes.external_of(sent, instance)
-        made = groups.replace(ctx, made, external_ids=external) if external else made
-        for member in members:
-            groups.join(ctx, made, _user(ctx, instance, member)["id"])
-        return answer(201, scim_shapes.shown_group(made, visit, instance))
-
-    return _carry_out(visit, tenant, "CreateGroup", work)
+    sent = body_of(call.visit)
+    members, name = _members(sent.get("members") or []), _name(sent.get("displayName"))
+    external = scim_shapes.external_of(sent, call.instance)
+    made = groups.add(call.ctx, call.store, name, external_ids=external)
+    for member in members:
+        groups.join(call.ctx, made, _user(call, member)["id"])
+    return answer(201, scim_shapes.shown_group(made, call.visit, call.instance))
 
 
-@page("GET", f"{ROOT}/Groups/{{identifier}}", refusal=refusal, own_hosts=True)
-def get_group(visit: Visit, tenant: str, identifier: str) -> Response:
+@scim("GET", "Groups/{identifier}", "GetGroup")
+def get_group(call: Call, identifier: str) -> Response:
     """One group, without its members."""
-
-    def work(ctx: Context, instance: Instance) -> Response:
-        return answer(200, scim_shapes.shown_group(_group(ctx, instance, identifier), visit, instance))
-
-    return _carry_out(visit, tenant, "GetGroup", work)
+    return answer(200, scim_shapes.shown_group(_group(call, identifier), call.visit, call.instance))
 
 
-@page("GET", f"{ROOT}/Groups", refusal=refusal, own_hosts=True)
-def list_groups(visit: Visit, tenant: str) -> Response:
+@scim("GET", "Groups", "ListGroups")
+def list_groups(call: Call) -> Response:
     """All groups, or those that a filter asks for."""
 
-    def work(ctx: Context, instance: Instance) -> Response:
-        def has_member(group: DirectoryGroup, user: str) -> bool:
-            return ctx.world.get(directory.MEMBERSHIP, f"{group['store']}/{group['id']}/{user}") is not None
+    def has_member(group: DirectoryGroup, user: str) -> bool:
+        return groups.membership(call.world, group, user) is not None
 
-        known = {
-            "displayname": lambda group, value: group["name"].lower() == value.lower(),
-            "externalid": _has_external,
-            "id": lambda group, value: group["id"] == value,
-            "member": has_member,
-            "members": has_member,
-            "members.value": has_member,
-        }
-        kept = ctx.world.page(directory.GROUPS, f"{instance['store']}/")
-        return _listed(visit, kept, known, lambda group: scim_shapes.shown_group(group, visit, instance))
-
-    return _carry_out(visit, tenant, "ListGroups", work)
+    known = {
+        "displayname": lambda group, value: group["name"].lower() == value.lower(),
+        "externalid": _has_external,
+        "id": lambda group, value: group["id"] == value,
+        "member": has_member,
+        "members": has_member,
+        "members.value": has_member,
+    }
+    kept = call.world.page(directory.GROUPS, f"{call.store}/")
+    return _listed(call, kept, known, scim_shapes.shown_group)
 
 
-@page("PATCH", f"{ROOT}/Groups/{{identifier}}", refusal=refusal, foreign=True, own_hosts=True)
-def patch_group(visit: Visit, tenant: str, identifier: str) -> Response:
+@scim("PATCH", "Groups/{identifier}", "PatchGroup")
+def patch_group(call: Call, identifier: str) -> Response:
     """Rename a group, put people in or take them out; all members at once can be neither replaced nor removed."""
-
-    def work(ctx: Context, instance: Instance) -> Response:
-        group = _group(ctx, instance, identifier)
-        changes = 0
-        for verb, path, value in operations_of(body_of(visit)):
-            changes += _change_group(ctx, instance, group["id"], verb, path, value)
-            if changes > MOST_MEMBERS:
-                raise bad()
-        return answer(204)
-
-    return _carry_out(visit, tenant, "PatchGroup", work)
+    group = _group(call, identifier)
+    changes = 0
+    for verb, path, value in operations_of(body_of(call.visit)):
+        changes += _change_group(call, group["id"], verb, path, value)
+        if changes > MOST_MEMBERS:
+            raise bad()
+    return answer(204)
 
 
-@page("DELETE", f"{ROOT}/Groups/{{identifier}}", refusal=refusal, foreign=True, own_hosts=True)
-def delete_group(visit: Visit, tenant: str, identifier: str) -> Response:
+@scim("DELETE", "Groups/{identifier}", "DeleteGroup")
+def delete_group(call: Call, identifier: str) -> Response:
     """Remove a group with its assignments."""
-
-    def work(ctx: Context, instance: Instance) -> Response:
-        groups.remove(ctx.world, _group(ctx, instance, identifier))
-        return answer(204)
-
-    return _carry_out(visit, tenant, "DeleteGroup", work)
+    groups.remove(call.world, _group(call, identifier))
+    return answer(204)
 
 
-def _group(ctx: Context, instance: Instance, identifier: str) -> DirectoryGroup:
-    group = ctx.world.get(directory.GROUPS, f"{instance['store']}/{identifier[:100]}")
+def _group(call: Call, identifier: str) -> DirectoryGroup:
+    group = call.world.get(directory.GROUPS, f"{call.store}/{identifier[:100]}")
     if group is None:
         raise _absent("Group")
     return group
 
 
-def _change_group(ctx: Context, instance: Instance, identifier: str, verb: str, path: str, value: Json) -> int:
+def _change_group(call: Call, identifier: str, verb: str, path: str, value: Json) -> int:
     """Carry out one operation of a patch; how many memberships it touches."""
-    group = _group(ctx, instance, identifier)
+    group = _group(call, identifier)
     if not path:
-        path, value = _implied(verb, value)
+        path, value = scim_shapes.only_attribute(None if verb == "remove" else value)
     member = _MEMBER_PATH.fullmatch(path)
     if member is not None or path.lower() == "members":
-        return _change_members(ctx, instance, group, verb, [member[1]] if member else value)
+        return _change_members(call, group, verb, [member[1]] if member else value)
     if verb == "remove" or path.lower() not in ("displayname", "externalid"):
         raise bad()
     if path.lower() == "displayname":
-        groups.replace(ctx, group, name=_name(value))
+        groups.replace(call.ctx, group, name=_name(value))
     else:
-        groups.replace(ctx, group, external_ids=scim_shapes.external_of({"externalId": value}, instance))
+        external = scim_shapes.external_of({"externalId": value}, call.instance)
+        groups.replace(call.ctx, group, external_ids=external)
     return 0
 
 
-def _implied(verb: str, value: object) -> tuple[str, Any]:
-    """Path and value of an operation without a path: one attribute, perhaps with the group's own id beside it."""
-    attributes = {name: item for name, item in value.items() if name != "id"} if isinstance(value, Mapping) else {}
-    if verb == "remove" or len(attributes) != 1:
-        raise bad(scim_shapes.ONE_ATTRIBUTE)
-    return next(iter(attributes.items()))
-
-
-def _change_members(ctx: Context, instance: Instance, group: DirectoryGroup, verb: str, value: Any) -> int:
+def _change_members(call: Call, group: DirectoryGroup, verb: str, value: Any) -> int:
     if verb == "replace" or (verb == "remove" and not value):
         raise bad("Replacing group memberships is not supported." if verb == "replace" else scim_shapes.UNPARSABLE)
     members = value if all(isinstance(item, str) for item in value or ()) else _members(value)
     for member in members:
         if verb == "add":
-            groups.join(ctx, group, _user(ctx, instance, member)["id"])
-            continue
-        membership = ctx.world.get(directory.MEMBERSHIP, f"{group['store']}/{group['id']}/{member}")
-        if membership is not None:
-            groups.leave(ctx.world, membership)
+            groups.join(call.ctx, group, _user(call, member)["id"])
+        elif (membership := groups.membership(call.world, group, member)) is not None:
+            groups.leave(call.world, membership)
     return len(members)
 
 
@@ -297,85 +269,66 @@ def _name(value: object) -> str:
 # -- what the server is -------------------------------------------------------------------------------------------
 
 
-@page("GET", f"{ROOT}/ServiceProviderConfig", refusal=refusal, own_hosts=True)
-def get_service_provider_config(visit: Visit, tenant: str) -> Response:
+@scim("GET", "ServiceProviderConfig", "GetServiceProviderConfig")
+def get_service_provider_config(_: Call) -> Response:
     """What of SCIM is supported. The members are RFC 7643's; AWS's own answer is not recorded."""
-
-    def work(_: Context, __: Instance) -> Response:
-        return answer(
-            200,
-            {
-                "schemas": ["urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"],
-                "documentationUri": _DOCUMENTATION,
-                "authenticationSchemes": [
-                    {
-                        "type": "oauthbearertoken",
-                        "name": "OAuth Bearer Token",
-                        "description": "Authentication scheme using the OAuth Bearer Token Standard",
-                        "specUri": "https://www.rfc-editor.org/info/rfc6750",
-                        "documentationUri": _DOCUMENTATION,
-                        "primary": True,
-                    }
-                ],
-                "patch": {"supported": True},
-                "bulk": {"supported": False, "maxOperations": 1, "maxPayloadSize": 1_048_576},
-                "filter": {"supported": True, "maxResults": PAGE},
-                "changePassword": {"supported": False},
-                "sort": {"supported": False},
-                "etag": {"supported": False},
-            },
-        )
-
-    return _carry_out(visit, tenant, "GetServiceProviderConfig", work)
+    scheme = {
+        "type": "oauthbearertoken",
+        "name": "OAuth Bearer Token",
+        "description": "Authentication scheme using the OAuth Bearer Token Standard",
+        "specUri": "https://www.rfc-editor.org/info/rfc6750",
+        "documentationUri": _DOCUMENTATION,
+        "primary": True,
+    }
+    config = {
+        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"],
+        "documentationUri": _DOCUMENTATION,
+        "authenticationSchemes": [scheme],
+        "patch": {"supported": True},
+        "bulk": {"supported": False, "maxOperations": 1, "maxPayloadSize": 1_048_576},
+        "filter": {"supported": True, "maxResults": PAGE},
+        "changePassword": {"supported": False},
+        "sort": {"supported": False},
+        "etag": {"supported": False},
+    }
+    return answer(200, config)
 
 
-@page("GET", f"{ROOT}/ResourceTypes", refusal=refusal, own_hosts=True)
-def list_resource_types(visit: Visit, tenant: str) -> Response:
+@scim("GET", "ResourceTypes", "ListResourceTypes")
+def list_resource_types(_: Call) -> Response:
     """Users and groups."""
-
-    def work(_: Context, __: Instance) -> Response:
-        kinds = (("User", scim_shapes.USER_SCHEMA), ("Group", scim_shapes.GROUP_SCHEMA))
-        types = [
-            {
-                "schemas": ["urn:ietf:params:scim:schemas:core:2.0:ResourceType"],
-                "id": kind,
-                "name": kind,
-                "endpoint": f"/{kind}s",
-                "schema": schema,
-            }
-            for kind, schema in kinds
-        ]
-        return answer(200, _whole(types))
-
-    return _carry_out(visit, tenant, "ListResourceTypes", work)
+    types = [
+        {
+            "schemas": ["urn:ietf:params:scim:schemas:core:2.0:ResourceType"],
+            "id": kind,
+            "name": kind,
+            "endpoint": f"/{kind}s",
+            "schema": schema,
+        }
+        for kind, schema in (("User", scim_shapes.USER_SCHEMA), ("Group", scim_shapes.GROUP_SCHEMA))
+    ]
+    return answer(200, _part(types, totalResults=len(types), itemsPerPage=len(types), startIndex=1))
 
 
-@page("GET", f"{ROOT}/Schemas", refusal=refusal, own_hosts=True)
-def list_schemas(visit: Visit, tenant: str) -> Response:
+@scim("GET", "Schemas", "ListSchemas")
+def list_schemas(_: Call) -> Response:
     """The schemas, by name."""
-
-    def work(_: Context, __: Instance) -> Response:
-        return answer(200, _whole(scim_schemas.every()))
-
-    return _carry_out(visit, tenant, "ListSchemas", work)
+    schemas = scim_schemas.every()
+    return answer(200, _part(schemas, totalResults=len(schemas), itemsPerPage=len(schemas), startIndex=1))
 
 
-@page("GET", f"{ROOT}/Schemas/{{identifier}}", refusal=refusal, own_hosts=True)
-def get_schema(visit: Visit, tenant: str, identifier: str) -> Response:
-
-    def work(_: Context, __: Instance) -> Response:
-        known = scim_schemas.find(identifier)
-        if known is None:
-            raise _absent("Schema")
-        return answer(200, known)
-
-    return _carry_out(visit, tenant, "GetSchema", work)
+@scim("GET", "Schemas/{identifier}", "GetSchema")
+def get_schema(_: Call, identifier: str) -> Response:
+    known = scim_schemas.find(identifier)
+    if known is None:
+        raise _absent("Schema")
+    return answer(200, known)
 
 
 @page("*", f"{ROOT}/{{*rest}}", refusal=refusal, foreign=True, own_hosts=True)
 def nothing(visit: Visit, tenant: str, rest: str) -> Response:
     """Whatever else a standard server has: refused in the form of the others, and after the token like them."""
-    scim_tokens.authenticate(visit.world, visit.request.headers.get("authorization", ""), tenant)
+    _authenticated(visit, tenant)
     known = rest.partition("/")[0] in ("Users", "Groups", "ServiceProviderConfig", "ResourceTypes", "Schemas")
     if known and visit.request.method not in ("GET", "HEAD"):
         raise AwsError("MethodNotAllowed", f"{visit.request.method} is not supported here.", status=405)
@@ -386,13 +339,13 @@ def nothing(visit: Visit, tenant: str, rest: str) -> Response:
 
 
 def _listed(
-    visit: Visit,
+    call: Call,
     things: Sequence[object],
     known: Mapping[str, Callable[[Any, str], bool]],
-    render: Callable[[Any], JsonObject],
+    render: Callable[[Any, Visit, Instance], JsonObject],
 ) -> Response:
     """A page of what a filter leaves: by `startIndex`, or by `cursor` where the query has one."""
-    query = visit.query
+    query = call.visit.query
     # Entra asks for groups without their members, and provisions AWS; groups never tell them anyway.
     if "attributes" in query or query.get("excludedAttributes", "members") != "members":
         raise bad("attributes and excludedAttributes are not supported.")
@@ -400,28 +353,25 @@ def _listed(
         wanted = scim_shapes.conditions(query["filter"], known)
         things = [thing for thing in things if wanted(thing)]
     count = _number(query.get("count", str(PAGE)), PAGE)
-    if "cursor" in query:
-        return _by_cursor(visit, query["cursor"], things, count, render)
-    start = _number(query.get("startIndex", "1"), 1_000_000_000)
-    shown = [render(thing) for thing in things[start - 1 : start - 1 + count]]
-    places = {"totalResults": len(things), "itemsPerPage": len(shown), "startIndex": start}
-    return answer(200, {"schemas": [scim_shapes.LIST_SCHEMA], **places, "Resources": shown})
-
-
-def _by_cursor(
-    visit: Visit, cursor: str, things: Sequence[object], count: int, render: Callable[[Any], JsonObject]
-) -> Response:
-    start = 0
-    if cursor:
-        opened = unseal(visit.world, "scim-cursor", cursor) if _CURSOR.fullmatch(cursor) else None
-        if opened is None:
-            raise bad("Invalid cursor.")
-        start = int(json.loads(opened))
-    shown = [render(thing) for thing in things[start : start + count]]
-    body: dict[str, Any] = {"schemas": [scim_shapes.LIST_SCHEMA], "itemsPerPage": len(shown), "Resources": shown}
-    if start + count < len(things):
-        body["nextCursor"] = seal(visit.world, "scim-cursor", str(start + count).encode())
+    by_cursor = "cursor" in query
+    first = _place(call.world, query["cursor"]) if by_cursor else _number(query.get("startIndex", "1"), _LAST) - 1
+    shown = [render(thing, call.visit, call.instance) for thing in things[first : first + count]]
+    if not by_cursor:
+        return answer(200, _part(shown, totalResults=len(things), itemsPerPage=len(shown), startIndex=first + 1))
+    body = _part(shown, itemsPerPage=len(shown))
+    if first + count < len(things):
+        body["nextCursor"] = seal(call.world, "scim-cursor", str(first + count).encode())
     return answer(200, body)
+
+
+def _place(world: World, cursor: str) -> int:
+    """Where the page of a cursor begins; an empty one is that of the first."""
+    if not cursor:
+        return 0
+    opened = unseal(world, "scim-cursor", cursor) if _CURSOR.fullmatch(cursor) else None
+    if opened is None:
+        raise bad("Invalid cursor.")
+    return int(opened)
 
 
 def _number(text: str, most: int) -> int:
@@ -430,8 +380,7 @@ def _number(text: str, most: int) -> int:
     return int(text)
 
 
-def _whole(resources: Sequence[Any]) -> Result:
-    places = {"totalResults": len(resources), "itemsPerPage": len(resources), "startIndex": 1}
+def _part(resources: Sequence[object], **places: int) -> dict[str, Any]:
     return {"schemas": [scim_shapes.LIST_SCHEMA], **places, "Resources": list(resources)}
 
 

@@ -277,7 +277,7 @@ def patched_user(shown: JsonObject, operations: Sequence[tuple[str, str, Any]]) 
     for verb, named, sent in operations:
         if verb == "remove" and not named:
             raise bad()
-        path, value = (named, sent) if named else _only_attribute(sent)
+        path, value = (named, sent) if named else only_attribute(sent)
         name = path.lower()
         if name in ("username", "active"):
             if verb == "remove" or name in single:
@@ -287,7 +287,8 @@ def patched_user(shown: JsonObject, operations: Sequence[tuple[str, str, Any]]) 
     return dict(user)
 
 
-def _only_attribute(value: object) -> tuple[str, Any]:
+def only_attribute(value: object) -> tuple[str, Any]:
+    """Path and value of an operation without a path: one attribute, perhaps with the own id beside it. Raises: 400."""
     attributes = {name: item for name, item in value.items() if name != "id"} if isinstance(value, Mapping) else {}
     if len(attributes) != 1:
         raise bad(ONE_ATTRIBUTE)

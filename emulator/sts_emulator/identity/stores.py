@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sts_emulator.accounts import directory
-from sts_emulator.accounts.directory import Instance
+from sts_emulator.accounts.directory import DirectoryGroup, DirectoryUser, Instance
+from sts_emulator.accounts.documents import changed
 from sts_emulator.core.errors import AwsError
+from sts_emulator.core.world import World
 from sts_emulator.identity.permission import foreign, is_administrator, page, permit
 from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.vending.context import Context
@@ -51,6 +53,12 @@ def open_store(ctx: Context, store_id: str, *resources: str) -> Instance:
     return instance
 
 
+def principal(world: World, instance: Instance, kind: str, identifier: str) -> DirectoryUser | DirectoryGroup | None:
+    """The user or group of that id (kind: USER, GROUP)."""
+    key = f"{instance['store']}/{identifier}"
+    return world.get(directory.USERS, key) if kind == directory.USER else world.get(directory.GROUPS, key)
+
+
 def absent(kind: str, identifier: str) -> AwsError:
     """The error for what is not in the store; `kind` is the model's ResourceType."""
     members = {"ResourceType": kind, "ResourceId": identifier}
@@ -74,13 +82,13 @@ def check_revision(document: Mapping[str, object], revision: str) -> None:
         raise AwsError("ConflictException", "The resource was changed by another request.", members=members)
 
 
-def born(ctx: Context, store: str) -> Result:
+def born(ctx: Context, store: str, external_ids: Sequence[Mapping[str, str]]) -> Result:
     """What every new user or group has."""
     now, who = int(ctx.world.now()), author(ctx)
     return {
         "store": store,
         "id": str(uuid.uuid4()),
-        "external_ids": [],
+        "external_ids": list(external_ids),
         "created": now,
         "created_by": who,
         "updated": now,
@@ -92,6 +100,12 @@ def born(ctx: Context, store: str) -> Result:
 def author(ctx: Context) -> str:
     """Who makes and changes things: the caller, or SCIM, which has none."""
     return ctx.identity.arn if ctx.caller else "SCIM"
+
+
+def renewed(ctx: Context, document: Mapping[str, Any], members: Mapping[str, object]) -> Any:
+    """A user or group with other members, changed now and by the caller."""
+    stamps = {"updated": int(ctx.world.now()), "updated_by": author(ctx)}
+    return {**document, **members, **stamps, "revision": next_revision(document["revision"])}
 
 
 def next_revision(before: int) -> int:
@@ -133,8 +147,7 @@ def update_identity_store(
     """Set from where the store may be reached; stored only."""
     instance = open_store(ctx, IdentityStoreId)
     if NetworkConfiguration is not None:
-        network = dict(NetworkConfiguration)
-        ctx.world.update(directory.INSTANCE, instance["id"], lambda body: {**body, "network": network})
+        ctx.world.update(directory.INSTANCE, instance["id"], changed(network=dict(NetworkConfiguration)))
     return _shown(instance)
 
 

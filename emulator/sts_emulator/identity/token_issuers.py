@@ -8,9 +8,9 @@ from typing import Any
 
 from sts_emulator.accounts import directory
 from sts_emulator.accounts.directory import Instance, TrustedTokenIssuer
-from sts_emulator.control_plane.reach import resource_tag_keys
+from sts_emulator.accounts.documents import changed
 from sts_emulator.identity import resource_tags
-from sts_emulator.identity.permission import absent, conflict, foreign, invalid, is_administrator, manage, page, permit
+from sts_emulator.identity.permission import conflict, invalid, manage, page, reach_by_arn
 from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.vending.context import Context
 from sts_emulator.vending.tags import tag_keys
@@ -56,7 +56,7 @@ def create_trusted_token_issuer(
 
 @operation("sso-admin", "DescribeTrustedTokenIssuer")
 def describe_trusted_token_issuer(ctx: Context, *, TrustedTokenIssuerArn: str) -> Result:
-    issuer = _reach(ctx, TrustedTokenIssuerArn)
+    _, issuer = _reach(ctx, TrustedTokenIssuerArn)
     configuration = {
         "IssuerUrl": issuer["url"],
         "ClaimAttributePath": issuer["claim"],
@@ -83,25 +83,23 @@ def update_trusted_token_issuer(
     TrustedTokenIssuerConfiguration: Mapping[str, Any] | None = None,
 ) -> Result:
     """Change an issuer's name or mapping; its URL stays."""
-    issuer = _reach(ctx, TrustedTokenIssuerArn)
+    instance, issuer = _reach(ctx, TrustedTokenIssuerArn)
     configuration = (TrustedTokenIssuerConfiguration or {}).get("OidcJwtConfiguration", {})
-    instance = ctx.world.get(directory.INSTANCE, issuer["instance"])
-    others = _all(ctx, instance) if instance and Name else []
-    if any(other["name"] == Name and other["arn"] != issuer["arn"] for other in others):
+    if any(other["name"] == Name and other["arn"] != issuer["arn"] for other in _all(ctx, instance)):
         raise conflict("A trusted token issuer with this name or URL already exists.")
-    members = {
-        "name": Name or issuer["name"],
-        "claim": configuration.get("ClaimAttributePath", issuer["claim"]),
-        "attribute": configuration.get("IdentityStoreAttributePath", issuer["attribute"]),
-    }
-    ctx.world.update(directory.TRUSTED_ISSUER, issuer["arn"], lambda body: {**body, **members})  # type: ignore[typeddict-item]  # members of it
+    change = changed(
+        name=Name or issuer["name"],
+        claim=configuration.get("ClaimAttributePath", issuer["claim"]),
+        attribute=configuration.get("IdentityStoreAttributePath", issuer["attribute"]),
+    )
+    ctx.world.update(directory.TRUSTED_ISSUER, issuer["arn"], change)
     return {}
 
 
 @operation("sso-admin", "DeleteTrustedTokenIssuer")
 def delete_trusted_token_issuer(ctx: Context, *, TrustedTokenIssuerArn: str) -> Result:
     """Trust an issuer no more; applications that use it lose it."""
-    issuer = _reach(ctx, TrustedTokenIssuerArn)
+    _, issuer = _reach(ctx, TrustedTokenIssuerArn)
     ctx.world.take(directory.TRUSTED_ISSUER, issuer["arn"])
     return {}
 
@@ -117,15 +115,8 @@ def _all(ctx: Context, instance: Instance) -> list[TrustedTokenIssuer]:
     return [issuer for issuer in ctx.world.page(directory.TRUSTED_ISSUER) if issuer["instance"] == instance["id"]]
 
 
-def _reach(ctx: Context, arn: str) -> TrustedTokenIssuer:
-    issuer = ctx.world.get(directory.TRUSTED_ISSUER, arn)
-    permit(ctx, arn, keys=resource_tag_keys(issuer))
-    instance = ctx.world.get(directory.INSTANCE, arn.split("/")[1])
-    if instance is None or not is_administrator(ctx, instance):
-        raise foreign(ctx, arn)
-    if issuer is None:
-        raise absent("TrustedTokenIssuer", arn)
-    return issuer
+def _reach(ctx: Context, arn: str) -> tuple[Instance, TrustedTokenIssuer]:
+    return reach_by_arn(ctx, directory.TRUSTED_ISSUER, arn, "TrustedTokenIssuer")
 
 
 def _brief(issuer: TrustedTokenIssuer) -> Result:

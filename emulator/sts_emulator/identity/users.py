@@ -9,7 +9,7 @@ from sts_emulator.accounts import directory
 from sts_emulator.accounts.directory import DirectoryUser
 from sts_emulator.core.world import World
 from sts_emulator.identity import provisioning, stores
-from sts_emulator.identity.permission import invalid, page
+from sts_emulator.identity.permission import invalid, page, present
 from sts_emulator.identity.stores import absent, bare, check_revision, open_store, stamps, taken
 from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.vending.context import Context
@@ -115,14 +115,21 @@ def _alternate(world: World, store: str, alternate: Mapping[str, Any]) -> Direct
 # -- shared with SCIM ---------------------------------------------------------------------------------------------
 
 
-def add(ctx: Context, store: str, profile: Mapping[str, object], *, enabled: bool = True) -> DirectoryUser:
+def add(
+    ctx: Context,
+    store: str,
+    profile: Mapping[str, object],
+    *,
+    enabled: bool = True,
+    external_ids: Sequence[Mapping[str, str]] = (),
+) -> DirectoryUser:
     """Store a new person.
 
     Raises:
         AwsError: ValidationException; ConflictException for a user name or e-mail address that is taken.
     """
     person: DirectoryUser = {
-        **stores.born(ctx, store),  # type: ignore[typeddict-item]  # these members of it
+        **stores.born(ctx, store, external_ids),  # type: ignore[typeddict-item]  # these members of it
         "name": profile.get("UserName", ""),
         "enabled": enabled,
         "profile": dict(profile),
@@ -138,15 +145,8 @@ def replace(ctx: Context, person: DirectoryUser, **members: object) -> Directory
     Raises:
         AwsError: as `add`.
     """
-    profile = members.get("profile", person["profile"])
-    after: DirectoryUser = {
-        **person,
-        **members,  # type: ignore[typeddict-item]  # members of it
-        "name": profile.get("UserName", ""),
-        "updated": int(ctx.world.now()),
-        "updated_by": stores.author(ctx),
-        "revision": stores.next_revision(person["revision"]),
-    }
+    after: DirectoryUser = stores.renewed(ctx, person, members)
+    after["name"] = after["profile"].get("UserName", "")
     _check(ctx.world, after)
     ctx.world.take(directory.USERS, f"{person['store']}/{person['id']}")  # the user name is its uid
     _store(ctx.world, after)
@@ -189,8 +189,7 @@ def shown(person: DirectoryUser, extensions: Sequence[str] = ()) -> Result:
         **profile,
         "Revision": str(person["revision"]),
         "UserStatus": "ENABLED" if person["enabled"] else "DISABLED",
-        **({"ExternalIds": person["external_ids"]} if person["external_ids"] else {}),
-        **({"Extensions": asked} if asked else {}),
+        **present({"ExternalIds": person["external_ids"], "Extensions": asked}),
         **stamps(person),
     }
 
