@@ -12,7 +12,6 @@ from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict
 
-from sts_emulator.core.contention import when_free
 from sts_emulator.core.spelling import meant
 from sts_emulator.core.world import World
 from sts_emulator.vending.context import Server
@@ -31,7 +30,7 @@ class Beside(APIRoute):
             await request.body()  # which the request keeps: it comes from the server's loop
             server, work = server_of(request), partial(handle, request)
             try:
-                return await (server.run(work) if server.worlds.store.remote else when_free(work))
+                return await server.run_when_free(work)
             except asyncio.CancelledError:  # the server ends, and has waited for this as long as it does
                 return JSONResponse({"detail": "the server is stopping"}, 503)
 

@@ -183,7 +183,9 @@ class SqliteStore(_Reading):
 
     def begin(self, world: str) -> SqliteTransaction:  # noqa: ARG002 - SQLite has one writer, whatever its world
         if clock.monotonic() < self._locked_until:
-            raise UnavailableError("database is locked")
+            self._locked_until = clock.monotonic() + NO_MORE_WAITING
+            self.probe()
+            self._locked_until = 0.0
         self._take_lock(self._patience)
         try:
             self._writer.execute("BEGIN IMMEDIATE")

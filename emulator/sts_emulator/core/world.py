@@ -166,6 +166,11 @@ class World:
             view = self._snapshot.at_rest = World(store, self._snapshot)
         return view
 
+    @property
+    def has_written(self) -> bool:
+        """Whether a unit of this request has had the write lock: to begin the request again may do things twice."""
+        return hasattr(self, "_written")
+
     # -- time ---------------------------------------------------------------------------------------------------
 
     def now(self) -> float:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Mapping
 from functools import partial
 
 from sts_emulator.core import faults
+from sts_emulator.core.contention import when_free
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.store import UnavailableError
 from sts_emulator.core.world import World
@@ -29,6 +30,8 @@ def answer(server: Server, world: World, request: Request, base_url: str) -> Res
         page, values = routes.match(request.method, request.raw_path)
         _guard(visit, page)
         fault = None if page.own else faults.take(world, *_place(request))
+    except UnavailableError:  # nothing is done yet: whoever has asked asks again
+        raise
     except Exception as error:  # noqa: BLE001 - told to the visitor, or logged whole
         return _failure(visit, page, error)
     if fault is None:
@@ -47,9 +50,33 @@ async def _carry_out_late(visit: Visit, page: Page, values: Mapping[str, str]) -
 
 
 async def _carry_out(visit: Visit, page: Page, values: Mapping[str, str]) -> Response:
+    """What the page answers; where another process has locked the state, once it is free, as calls wait for that."""
+    try:
+        return await _answered(visit, page, values)
+    except UnavailableError:
+        again = partial(_answered_again, visit, page, values)
+    try:
+        return await when_free(again)
+    except UnavailableError as error:
+        return _failure(visit, page, error)
+
+
+async def _answered_again(visit: Visit, page: Page, values: Mapping[str, str]) -> Response:
+    worlds = visit.server.worlds
+    worlds.store.probe()  # a page may do much until it writes, and need not do it for nothing
+    visit.world = worlds.get(visit.world.name) or visit.world
+    return await _answered(visit, page, values)
+
+
+async def _answered(visit: Visit, page: Page, values: Mapping[str, str]) -> Response:
+    """What the page answers. Raises UnavailableError where it has written nothing, and may begin again."""
     try:
         answered = page.answer(visit, **values)
         response: Response = await answered if inspect.isawaitable(answered) else answered
+    except UnavailableError as error:
+        if visit.server.worlds.store.remote or visit.world.has_written:
+            return _failure(visit, page, error)
+        raise
     except Exception as error:  # noqa: BLE001 - told to the visitor, or logged whole
         return _failure(visit, page, error)
     return response

@@ -155,7 +155,7 @@ class Front:
         try:
             if self.looks is not None:
                 await self.looks.wait()
-            await self.server.run(partial(self._plant_for_api, scope["path"]))
+            await self.server.run_when_free(partial(self._plant_for_api, scope["path"]))
             api = await self._loaded_api()
         except UnavailableError as error:
             self.server.health.failed(error)
@@ -262,9 +262,9 @@ class Front:
         try:
             return self._answer(request, mount, world_of)
         except NotAtHandError:
-            return self._answer_beside(request, mount)
+            return self._answer_again(request, mount)
         except UnavailableError as error:
-            return self.refuse(request, error)
+            return self.refuse(request, error) if self._store.remote else self._answer_again(request, mount)
 
     def refuse(self, request: Request, error: UnavailableError) -> Response:
         """The answer to a request that the state cannot serve."""
@@ -274,9 +274,10 @@ class Front:
             return _json(503, b'{"message":"the state is unavailable"}')
         return self._refuse(request, error)
 
-    async def _answer_beside(self, request: Request, mount: tuple[str, str] | None) -> Response:
+    async def _answer_again(self, request: Request, mount: tuple[str, str] | None) -> Response:
+        """Where it may wait: beside the loop for a database elsewhere, on it for a file that is locked."""
         try:
-            return await self.server.run(partial(self._answer, request, mount, self.server.worlds.get))
+            return await self.server.run_when_free(partial(self._answer, request, mount, self.server.worlds.get))
         except UnavailableError as error:
             return self.refuse(request, error)
 

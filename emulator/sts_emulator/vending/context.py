@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol
 
 from sts_emulator.accounts.documents import Role, User
 from sts_emulator.core import clock
+from sts_emulator.core.contention import when_free
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.events import EventLog
 from sts_emulator.core.health import Health
@@ -80,6 +81,10 @@ class Server:
             return await self.beside.run(work)
         made = work()
         return await made if inspect.isawaitable(made) else made
+
+    async def run_when_free(self, work: Work[Value]) -> Value:
+        """Likewise; while another process has locked an embedded state, `work` is begun again: see `when_free`."""
+        return await (self.run(work) if self.worlds.store.remote else when_free(work))
 
 
 @dataclass(slots=True)

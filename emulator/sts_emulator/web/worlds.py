@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from sts_emulator.core import clock
+from sts_emulator.core.contention import when_free
 from sts_emulator.core.errors import AwsError
+from sts_emulator.core.store import UnavailableError
 from sts_emulator.core.world import DEFAULT
 from sts_emulator.pages import render
 from sts_emulator.pages.routes import page
@@ -35,6 +39,9 @@ async def create(visit: Visit) -> Response:
         except ValueError as mistakes:
             worlds.delete(name)
             return _list(visit, wrong=str(mistakes), name=name, scenario=scenario)
+        except UnavailableError:
+            await when_free(partial(worlds.delete, name))
+            raise
     return render.redirect(f"/w/{name}{HOME}/")
 
 
