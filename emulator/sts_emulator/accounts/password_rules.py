@@ -44,8 +44,7 @@ def hashed(world: World, user: Mapping[str, Any], text: str) -> Password:
     if not (_satisfies_default(user, text) if rules is None else _satisfies(rules, text)):
         raise AwsError("PasswordPolicyViolation", "Password does not conform to the account password policy.")
     kept = (rules or {}).get("PasswordReusePrevention", 0)
-    old = user.get("password") or {}
-    earlier = [*([{"salt": old["salt"], "hash": old["hash"]}] if old else []), *old.get("earlier", [])][:kept]
+    earlier = people.newest(user.get("password"), kept)
     if any(people.is_password(password, text) for password in earlier):
         raise AwsError("PasswordPolicyViolation", "Password was used before.")
     return {**people.new_password(text), "changed": int(world.now()), "earlier": earlier}

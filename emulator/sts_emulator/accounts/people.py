@@ -39,6 +39,7 @@ UNKNOWN_DEVICE = (
 
 TRIED = "passwords-tried"
 _TRIES, _TRIES_WINDOW = 20, 300  # of one user, in so many seconds
+TOO_MANY = "Too many tries. Wait some minutes."
 
 _PASSWORD_COST = 2**12  # scrypt: some ten milliseconds, rarely spent
 
@@ -52,6 +53,13 @@ def new_password(text: str) -> dict[str, str]:
 def is_password(password: Mapping[str, Any], text: str) -> bool:
     """Whether `text` is the stored password; what a sign-in page asks."""
     return hmac.compare_digest(_digest(text, password["salt"]), password["hash"])
+
+
+def newest(password: Mapping[str, Any] | None, most: int) -> list[dict[str, str]]:
+    """The salts and hashes of somebody's newest passwords, that of now among them: what a new one may not be."""
+    if not password:
+        return []
+    return [{"salt": password["salt"], "hash": password["hash"]}, *password.get("earlier", [])][:most]
 
 
 def _digest(text: str, salt: str) -> str:
@@ -94,7 +102,9 @@ def authenticate(world: World, owner: str, serial: str, code: str) -> None:
             wrong or was used.
     """
     device = world.find(KIND, serial)
-    if device is None or not owner or device["owner"] != owner or not _may_try(world, serial):
+    if device is None or not owner or device["owner"] != owner:
+        raise AwsError("AccessDenied", UNKNOWN_DEVICE, status=403)
+    if _counted(world, ATTEMPTED, serial, ATTEMPTS_WINDOW) > ATTEMPTS:
         raise AwsError("AccessDenied", UNKNOWN_DEVICE, status=403)
     now = int(world.now() // STEP)
 
@@ -108,22 +118,24 @@ def authenticate(world: World, owner: str, serial: str, code: str) -> None:
     world.update(KIND, f"{device['account']}/{device['name'].lower()}", use)
 
 
-def _may_try(world: World, serial: str) -> bool:
-    """Count an attempt; False when there were too many. Kept in memory: a refused call writes nothing."""
-    window = int(world.now() // ATTEMPTS_WINDOW)
-    counted = world.touched(ATTEMPTED, serial)
-    attempts = counted[1] + 1 if counted and counted[0] == window else 1
-    world.touch(ATTEMPTED, serial, (window, attempts))
-    return attempts <= ATTEMPTS
+def check_tries(world: World, who: str) -> None:
+    """Count a try on a page. Raises AwsError: Refused 429, there were too many."""
+    if not may_try_password(world, who):
+        raise AwsError("Refused", TOO_MANY, status=429)
 
 
 def may_try_password(world: World, who: str) -> bool:
     """Count a try of a password, or of a code after it; False when there were too many. AWS publishes no number."""
-    window = int(world.now() // _TRIES_WINDOW)
-    counted = world.touched(TRIED, who)
-    tries = counted[1] + 1 if counted and counted[0] == window else 1
-    world.touch(TRIED, who, (window, tries))
-    return tries <= _TRIES
+    return _counted(world, TRIED, who, _TRIES_WINDOW) <= _TRIES
+
+
+def _counted(world: World, kind: str, who: str, seconds: int) -> int:
+    """How many tries of somebody the window of so many seconds has now. In memory: a refused call writes nothing."""
+    window = int(world.now() // seconds)
+    counted = world.touched(kind, who)
+    tries: int = counted[1] + 1 if counted and counted[0] == window else 1
+    world.touch(kind, who, (window, tries))
+    return tries
 
 
 def synchronized(device: Mapping[str, Any], first: str, second: str, at: float) -> JsonObject | None:

@@ -83,6 +83,14 @@ def signed_in(visit: Visit) -> ConsoleSession | None:
     return console
 
 
+def present(visit: Visit) -> ConsoleSession:
+    """The same. Raises AwsError: Refused 401."""
+    console = signed_in(visit)
+    if console is None:
+        raise AwsError("Refused", "You are not signed in, or no longer.", status=401)
+    return console
+
+
 def of_role(world: World, session: Session, until: int) -> ConsoleSession:
     """The console session of a role's session, no longer than the role's MaxSigninSessionDuration lets it last.
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from urllib.parse import urlencode, urlsplit
 
-from sts_emulator.core.errors import AwsError
 from sts_emulator.methods.console_login import authorizing
 from sts_emulator.pages import render
-from sts_emulator.pages.console import COOKIE, arn_of, signed_in
+from sts_emulator.pages.console import COOKIE, arn_of, present, signed_in
 from sts_emulator.pages.refusals import as_page
 from sts_emulator.pages.routes import page
 from sts_emulator.pages.visit import Visit
@@ -39,9 +38,7 @@ def question(visit: Visit) -> Response:
 @page("POST", "/v1/authorize", refusal=as_page)
 def answer(visit: Visit) -> Response:
     asked = authorizing.read(visit, visit.posted)
-    console = signed_in(visit)
-    if console is None:
-        raise AwsError("Refused", "You are not signed in, or no longer.", status=401)
+    console = present(visit)
     COOKIE.check_form(visit, asked.challenge)
     if visit.posted.get("answer") != "allow":
         if asked.remote:

@@ -38,9 +38,7 @@ _EXCHANGE: Final = "urn:ietf:params:oauth:grant-type:token-exchange"
 @operation("signin", "CreateOAuth2TokenWithIAM")
 def create_oauth2_token_with_iam(ctx: Context, *, grantType: str, resource: str) -> Result:
     """For an hour, or as long as the caller's own session lasts. `grantType` is `client_credentials`, by the model."""
-    keys = {"signin:oauthclientid": (CLIENT,), "signin:oauthgranttype": (grantType,)}
-    authorize(ctx, permission.CREATE, _resource(ctx, resource), keys)
-    return _issued(ctx, resource, _HOUR)
+    return _issued(ctx, permission.CREATE, grantType, resource, _HOUR)
 
 
 @operation("signin", "CreateBearerToken")
@@ -51,9 +49,7 @@ def create_bearer_token(ctx: Context, *, grantType: str, resource: str, duration
     """
     if durationSeconds > _LONGEST:
         raise invalid(f"The duration is at most {_LONGEST} seconds")
-    keys = {"signin:oauthclientid": (CLIENT,), "signin:oauthgranttype": (grantType,)}
-    authorize(ctx, "signin:CreateBearerToken", _resource(ctx, resource), keys)
-    return _issued(ctx, resource, durationSeconds)
+    return _issued(ctx, "signin:CreateBearerToken", grantType, resource, durationSeconds)
 
 
 @operation("signin", "CreateOAuth2TokenWithTokenExchange")
@@ -64,12 +60,10 @@ def create_oauth2_token_with_token_exchange(
     subjectToken: str = "",
     subjectTokenType: str = "",
     assertion: str = "",
-    clientId: str = "",
     resource: str = "",
-    scope: str = "",
+    **_: str,
 ) -> Result:
     """Refused, once it is whole: whose tokens AWS takes here is not published, so nobody's are taken."""
-    del clientId, scope
     if grantType == _EXCHANGE:
         if not subjectToken or not subjectTokenType or not resource:
             raise invalid(
@@ -116,14 +110,17 @@ def revoke(ctx: Context, *, token: str) -> None:
 # -- parts --------------------------------------------------------------------------------------------------------
 
 
-def _resource(ctx: Context, name: str) -> str:
-    """The ARN of the service that a token is for. Raises AwsError: ValidationException, `invalid_target`."""
-    if not _SERVICE.fullmatch(name):
+def _service_arn(ctx: Context, account: object, name: object) -> str:
+    """The ARN of the service that a token of an account is for."""
+    return f"arn:aws:signin:{ctx.region}:{account}:service-principal/{name}"
+
+
+def _issued(ctx: Context, action: str, grant: str, resource: str, seconds: int) -> Result:
+    """A token, once the caller may have it. Raises AwsError: ValidationException, `invalid_target`; AccessDenied."""
+    if not _SERVICE.fullmatch(resource):
         raise invalid("The resource is none that tokens are issued for", "invalid_target")
-    return f"arn:aws:signin:{ctx.region}:{ctx.identity.account}:service-principal/{name}"
-
-
-def _issued(ctx: Context, resource: str, seconds: int) -> Result:
+    keys = {"signin:oauthclientid": (CLIENT,), "signin:oauthgranttype": (grant,)}
+    authorize(ctx, action, _service_arn(ctx, ctx.identity.account, resource), keys)
     caller, now = ctx.identity, int(ctx.world.now())
     until = now + seconds if caller.session is None else min(now + seconds, caller.session.expires)
     claims = {
@@ -152,7 +149,7 @@ def _place(ctx: Context, login: Login | None, claims: Mapping[str, object]) -> t
     if login is not None:
         return permission.resource(ctx.region, login.session.account, login.client), login.client
     if claims:
-        return f"arn:aws:signin:{ctx.region}:{claims['accountId']}:service-principal/{claims['aud']}", CLIENT
+        return _service_arn(ctx, claims["accountId"], claims["aud"]), CLIENT
     return "*", ""
 
 
@@ -165,7 +162,7 @@ def _of_login(login: Login) -> Result:
         "nbf": login.issued,
         "sub": arn_of(login.session),
         "aud": login.client,
-        "jti": login.id,
+        "jti": login.name,
         "accountId": login.session.account,
         "signinSession": session_arn(login),
     }

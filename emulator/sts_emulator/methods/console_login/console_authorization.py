@@ -6,17 +6,22 @@ Sources: docs/aws/console-sign-in.md, "Console access control"; what is ours the
 from __future__ import annotations
 
 import base64
-import contextlib
 import ipaddress
 import os
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from sts_emulator.accounts import organizations
 from sts_emulator.core.errors import AwsError
 from sts_emulator.methods.console_login import console_policies
 from sts_emulator.methods.console_login.console_policies import PermissionStatement
-from sts_emulator.methods.console_login.sign_in_errors import INSUFFICIENT_PERMISSIONS, denied, invalid, not_found
+from sts_emulator.methods.console_login.sign_in_errors import (
+    INSUFFICIENT_PERMISSIONS,
+    LISTING,
+    denied,
+    invalid,
+    not_found,
+)
 from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.vending.authorize import authorize
 from sts_emulator.vending.context import Context
@@ -24,7 +29,6 @@ from sts_emulator.wire.dispatch import Result, operation
 
 _HOME: Final = "us-east-1"
 _MOST: Final = 100  # statements of an account: AWS publishes no number
-_PAGE: Final = 100
 _NETWORKS: Final = ("sourceVpc", "signinSourceVpce", "consoleSourceVpce")
 
 
@@ -75,16 +79,13 @@ def delete_resource_permission_statement(ctx: Context, *, statementId: str, clie
 
 
 @operation("signin", "ListResourcePermissionStatements")
-def list_resource_permission_statements(ctx: Context, *, maxResults: int = _PAGE, nextToken: str = "") -> Result:
+def list_resource_permission_statements(ctx: Context, *, maxResults: int = LISTING.size, nextToken: str = "") -> Result:
     authorize(ctx, "signin:ListResourcePermissionStatements", "*")
-    known = console_policies.statements(ctx.world, ctx.identity.account)
-    later = [statement for statement in known if not nextToken or statement["sid"] > _opened(nextToken)]
-    shown: list[dict[str, Any]] = [
-        {"sid": statement["sid"], "condition": console_policies.condition(statement)}
-        for statement in later[:maxResults]
+    known, rest = LISTING.rows(ctx, console_policies.STATEMENT, f"{ctx.identity.account}/", nextToken, maxResults)
+    shown: list[Result] = [
+        {"sid": statement["sid"], "condition": console_policies.condition(statement)} for statement in known
     ]
-    token = base64.urlsafe_b64encode(shown[-1]["sid"].encode()).decode() if len(later) > maxResults else ""
-    return {"permissionStatements": shown, **({"nextToken": token} if token else {})}
+    return {"permissionStatements": shown, **rest}
 
 
 @operation("signin", "GetResourcePolicy")
@@ -106,12 +107,8 @@ def put_console_authorization_configuration(ctx: Context, *, targetId: str = "")
     if ctx.world.get(console_policies.AUTHORIZATION, target) is not None:
         message = "Console authorization is enabled already."
         raise AwsError("ConflictException", message, members={"error": "CONFLICT"})
-    body: console_policies.ConsoleAuthorization = {
-        "target": target,
-        "scope": scope,
-        "enabled": int(ctx.world.now()),
-    }
-    ctx.world.add(console_policies.AUTHORIZATION, target, body)
+    now = int(ctx.world.now())
+    ctx.world.add(console_policies.AUTHORIZATION, target, {"target": target, "scope": scope, "enabled": now})
     return _told(target, scope, enabled=True)
 
 
@@ -184,9 +181,3 @@ def _target(ctx: Context, target: str) -> tuple[str, str]:
 
 def _told(target: str, scope: str, *, enabled: bool) -> JsonObject:
     return {"targetId": target, "scope": scope, "consoleAuthorizationEnabled": enabled}
-
-
-def _opened(token: str) -> str:
-    with contextlib.suppress(ValueError):
-        return base64.urlsafe_b64decode(token).decode()
-    raise invalid("The pagination token is invalid")

@@ -15,7 +15,6 @@ from sts_emulator.vending.session import CONSOLE_LOGIN, USER, Session
 ROOT: Final = "root"
 WRONG: Final = "Your authentication information is incorrect. Please try again."
 _LIFETIME: Final = 12 * 3_600
-TOO_MANY: Final = "Too many tries. Wait some minutes."
 
 
 def account_of(world: World, text: str) -> str:
@@ -34,8 +33,7 @@ def verify(world: World, account: str, name: str, password: str, *, among_others
     Raises:
         AwsError: Refused 403, one sentence for all; 429 after too many tries.
     """
-    if not people.may_try_password(world, f"{account[:64]}/{name[:128].lower()}"):
-        raise AwsError("Refused", TOO_MANY, status=429)
+    people.check_tries(world, f"{account[:64]}/{name[:128].lower()}")
     session = session_of(world, account, name)
     is_right = _is_password if session is None or session.name or not among_others else _is_secret
     if session is None or not is_right(world, session, password[:1_000]):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from sts_emulator.accounts import documents, single_use
 from sts_emulator.accounts.single_use import Kept
@@ -67,16 +67,16 @@ ACTIVE, REVOKED = "ACTIVE", "REVOKED"
 class Login:
     """A tool that acts for somebody who is signed in."""
 
-    id: str
+    name: str
     session: Session
     client: str
     until: int
     issued: int
     thumbprint: str  # of the tool's key
-    status: str = ACTIVE
-    used: int = 0
-    region: str = ""
-    user_agent: str = ""
+    status: str
+    used: int
+    region: str
+    user_agent: str
 
 
 # -- codes --------------------------------------------------------------------------------------------------------
@@ -150,12 +150,12 @@ def logins(world: World, account: str) -> list[Login]:
 
 
 def revoke(world: World, login: Login) -> None:
-    single_use.change(world, LOGIN, login.id, status=REVOKED)
+    single_use.change(world, LOGIN, login.name, status=REVOKED)
 
 
 def refresh_token(world: World, login: Login) -> str:
     """It is not used up by use: it is bound to the tool's key (RFC 9700, 4.14.2: rotation or such a binding)."""
-    return _PREFIX + seal_until(world, _REFRESH, login.id.encode(), login.until)
+    return _PREFIX + seal_until(world, _REFRESH, login.name.encode(), login.until)
 
 
 def of_refresh_token(world: World, token: str) -> Login | None:
@@ -173,7 +173,7 @@ def redeem(world: World, token: str, client: str, thumbprint: str) -> Login:
         raise invalid("The DPoP proof is of another key than the one that the refresh token is bound to")
     if has_changed(world, login):
         raise denied(CREDENTIALS_CHANGED, "The credentials of the user have changed. Sign in again.")
-    single_use.change(world, LOGIN, login.id, used=int(world.now()))
+    single_use.change(world, LOGIN, login.name, used=int(world.now()))
     return login
 
 
@@ -193,15 +193,5 @@ def mint(world: World, login: Login) -> Credentials:
 
 
 def _login(kept: KeptLogin) -> Login:
-    return Login(
-        id=kept["name"],
-        session=Session.from_bytes(kept["session"].encode()),
-        client=kept["client"],
-        until=kept["until"],
-        issued=kept["issued"],
-        thumbprint=kept["thumbprint"],
-        status=kept["status"],
-        used=kept["used"],
-        region=kept["region"],
-        user_agent=kept["user_agent"],
-    )
+    members: dict[str, Any] = {**kept, "session": Session.from_bytes(kept["session"].encode())}
+    return Login(**members)

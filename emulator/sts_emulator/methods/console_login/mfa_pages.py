@@ -9,7 +9,7 @@ from sts_emulator.core import clock
 from sts_emulator.core.errors import AwsError
 from sts_emulator.methods.console_login import second_factors
 from sts_emulator.pages import passkeys, render
-from sts_emulator.pages.console import COOKIE, arn_of, signed_in
+from sts_emulator.pages.console import COOKIE, arn_of, present, signed_in
 from sts_emulator.pages.refusals import as_page
 from sts_emulator.pages.routes import page
 from sts_emulator.pages.visit import Visit
@@ -40,7 +40,6 @@ def register(visit: Visit) -> Response:
             name, response = passkeys.device_name(visit), fields.get("credential", "")
             device = second_factors.add_passkey(attempt.ctx, passkeys.here(visit), session, name, response)
             attempt.ctx.evidence["serialNumber"] = device["arn"]
-            attempt.result = {}
     except AwsError as refusal:
         return _shown(visit, session, refusal)
     return render.redirect(f"{visit.root}/signin/mfa")
@@ -53,7 +52,6 @@ def remove(visit: Visit) -> Response:
         with visit.attempt("iam", "DeactivateMFADevice", {"serialNumber": arn[:256]}) as attempt:
             _permit(attempt.ctx, session, "iam:DeactivateMFADevice")
             second_factors.remove(visit.world, session, arn)
-            attempt.result = {}
     except AwsError as refusal:
         return _shown(visit, session, refusal)
     return render.redirect(f"{visit.root}/signin/mfa")
@@ -61,9 +59,7 @@ def remove(visit: Visit) -> Response:
 
 def _present(visit: Visit) -> Session:
     """Raises AwsError: Refused 401, 403."""
-    console = signed_in(visit)
-    if console is None:
-        raise AwsError("Refused", "You are not signed in, or no longer.", status=401)
+    console = present(visit)
     COOKIE.check_form(visit, _FORM)
     return _own(console.session)
 

@@ -65,6 +65,6 @@ def _id_token(world: World, login: Login) -> str:
         "iss": "https://signin.aws.amazon.com",
         "iat": login.issued,
         "exp": login.issued + logins.ACCESS,
-        "jti": login.id,
+        "jti": login.name,
     }
     return jwt.encode(claims, world.key, algorithm="HS256")

@@ -12,7 +12,7 @@ from sts_emulator.accounts.passkeys import Party
 from sts_emulator.core import names
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
-from sts_emulator.methods.console_login.console_people import TOO_MANY, WRONG
+from sts_emulator.methods.console_login.console_people import WRONG
 from sts_emulator.pages.passkeys import refusing
 from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.vending.context import Context
@@ -59,8 +59,7 @@ def passkeys_of(world: World, session: Session) -> list[Passkey]:
 def use_passkey(ctx: Context, party: Party, session: Session, response: str) -> str:
     """The ARN of the passkey that the response proves. Raises AwsError: Refused 403."""
     world = ctx.world
-    if not people.may_try_password(world, f"{session.account}/{session.id}"):
-        raise AwsError("Refused", TOO_MANY, status=429)
+    people.check_tries(world, f"{session.account}/{session.id}")
     with refusing(ctx, WRONG):  # by itself: what is refused uses its challenge up, too
         proven = passkeys.prove(world, party, _proof(session), response, passkeys_of(world, session))
     owned = fido(world, session)

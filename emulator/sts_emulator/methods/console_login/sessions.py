@@ -6,13 +6,12 @@ from typing import Final
 
 from sts_emulator.methods.console_login import logins
 from sts_emulator.methods.console_login.logins import Login
-from sts_emulator.methods.console_login.sign_in_errors import invalid, not_found
+from sts_emulator.methods.console_login.sign_in_errors import LISTING, not_found
 from sts_emulator.pages.console import arn_of
 from sts_emulator.vending.authorize import authorize
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import Result, operation
 
-_MOST: Final = 100
 _CLIENT_TYPE: Final = "CLI"
 
 
@@ -39,12 +38,7 @@ def list_sessions(
         and (issuedAfter is None or login.issued > issuedAfter)
         and (issuedBefore is None or login.issued < issuedBefore)
     ]
-    if nextToken and not (nextToken.isascii() and nextToken.isdigit() and int(nextToken[:9]) < len(wanted)):
-        raise invalid("The pagination token is invalid")
-    start = int(nextToken or 0)
-    end = start + (maxResults or _MOST)
-    items = [_summary(login) for login in wanted[start:end]]
-    return {"items": items, **({"nextToken": str(end)} if end < len(wanted) else {})}
+    return LISTING.page(ctx, "items", wanted, nextToken, maxResults, _summary)
 
 
 @operation("signin", "GetSession")
@@ -79,7 +73,7 @@ def batch_revoke_sessions(ctx: Context, *, sessionArns: list[str], principalArn:
 
 
 def session_arn(login: Login) -> str:
-    return f"arn:aws:signin:{login.region}:{login.session.account}:session/{login.id}"
+    return f"arn:aws:signin:{login.region}:{login.session.account}:session/{login.name}"
 
 
 def _find(ctx: Context, arn: str, principal: str) -> Login | None:

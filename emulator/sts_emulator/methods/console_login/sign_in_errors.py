@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from sts_emulator.control_plane.listing import Listing
 from sts_emulator.core.errors import AwsError
 
 TOKEN_EXPIRED: Final = "TOKEN_EXPIRED"  # noqa: S105 - an error code
@@ -25,3 +26,6 @@ def invalid(message: str, error: str = "INVALID_REQUEST") -> AwsError:
 
 def not_found(message: str) -> AwsError:
     return AwsError("ResourceNotFoundException", message, members={"error": "RESOURCE_NOT_FOUND"})
+
+
+LISTING: Final = Listing(100, lambda: invalid("The pagination token is invalid"), "nextToken")

@@ -84,7 +84,6 @@ def change_password(visit: Visit) -> Response:
     try:
         with visit.attempt("iam", "ChangePassword") as attempt:
             own_passwords.change(attempt.ctx, session, fields)
-            attempt.result = {}
     except AwsError as refusal:
         return _ask_new_password(visit, session, refusal)
     return _enter(visit, replace(session, issued=int(visit.world.now())))  # no older than the password

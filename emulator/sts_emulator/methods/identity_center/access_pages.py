@@ -73,7 +73,6 @@ def _chosen(visit: Visit) -> tuple[str, Vended]:
     with visit.attempt("account-access-runtime", "GetRoleCredentials", parameters) as attempt:
         attempt.ctx.evidence.update(session.evidence)
         vended = access_runtime.vend(attempt.ctx, visitor, role, "", None)
-        attempt.result = {}
     return role, vended
 
 

@@ -44,7 +44,6 @@ def register(visit: Visit) -> Response:
             second_factors.add_app(
                 visit.world, session.person, passkeys.device_name(visit), seed, fields.get("code", "")
             )
-            attempt.result = {}
     except AwsError as refusal:
         return _shown(visit, session, seed, refusal)
     return render.redirect(f"{visit.root}/start/mfa")

@@ -34,7 +34,6 @@ def register(visit: Visit) -> Response:
             attempt.ctx.evidence.update(session.evidence, device=fields.get("name", "")[:64])
             name, response = passkeys.device_name(visit), fields.get("credential", "")
             second_factors.add_passkey(attempt.ctx, passkeys.here(visit), session.person, name, response)
-            attempt.result = {}
     except AwsError as refusal:
         return _shown(visit, session, refusal)
     return render.redirect(f"{visit.root}/start/mfa")
@@ -46,7 +45,6 @@ def remove(visit: Visit) -> Response:
     with visit.attempt("sso-directory", "DeleteMfaDeviceForUser") as attempt:
         attempt.ctx.evidence.update(session.evidence)
         second_factors.remove(visit.world, session.person, visit.posted.get("device", ""))
-        attempt.result = {}
     return render.redirect(f"{visit.root}/start/mfa")
 
 

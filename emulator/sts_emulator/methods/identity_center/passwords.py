@@ -9,9 +9,6 @@ from sts_emulator.accounts import directory, people
 from sts_emulator.accounts.directory import DirectoryUser, Instance
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
-from sts_emulator.policy.json_types import JsonObject
-
-TOO_MANY: Final = "Too many tries. Wait some minutes."
 
 WRONG: Final = "We could not verify your sign-in credentials. Please try again."
 RULE: Final = (
@@ -31,8 +28,7 @@ def verify(world: World, instance: Instance, name: str, password: str) -> Direct
     Raises:
         AwsError: Refused 403; 429 after too many tries.
     """
-    if not people.may_try_password(world, f"{instance['store']}/{name[:200].lower()}"):
-        raise AwsError("Refused", TOO_MANY, status=429)
+    people.check_tries(world, f"{instance['store']}/{name[:200].lower()}")
     person = directory.user_by_name(world, instance["store"], name[:200])
     if person is None or not person["enabled"] or not _is_password(person, password[:1_000]):
         raise AwsError("Refused", WRONG, status=403)
@@ -57,16 +53,11 @@ def change_once(world: World, person: DirectoryUser, text: str, repeated: str) -
     kinds = (str.islower, str.isupper, str.isdigit, lambda letter: not letter.isalnum())
     if not _SHORTEST <= len(text) <= _LONGEST or not all(any(map(kind, text)) for kind in kinds):
         raise AwsError("Refused", f"A password has {RULE}")
-    old = person.get("password")
-    earlier = [*([_without_history(old)] if old else []), *(old or {}).get("earlier", [])][:_REMEMBERED]
+    earlier = people.newest(person.get("password"), _REMEMBERED)
     if any(people.is_password(password, text) for password in earlier):
         raise AwsError("Refused", "You had that password before. Choose another one.")
     new = {**people.new_password(text), "earlier": earlier}
     world.update(directory.USERS, f"{person['store']}/{person['id']}", lambda stored: {**stored, "password": new})
-
-
-def _without_history(password: JsonObject) -> JsonObject:
-    return {"salt": password["salt"], "hash": password["hash"]}
 
 
 def _is_password(person: DirectoryUser, text: str) -> bool:

@@ -95,9 +95,7 @@ def _vend(visit: Visit, session: PortalSession, account: str, role: str) -> Vend
     parameters: dict[str, Any] = {"accountId": account[:12], "roleName": role[:64]}
     with visit.attempt("sso", "GetRoleCredentials", parameters) as attempt:
         attempt.ctx.evidence.update(session.evidence)
-        vended = roles.vend(attempt.ctx, session, account, role)
-        attempt.result = {}
-    return vended
+        return roles.vend(attempt.ctx, session, account, role)
 
 
 def _name(visit: Visit, account: str) -> str:

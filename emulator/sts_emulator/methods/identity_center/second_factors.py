@@ -11,7 +11,6 @@ from sts_emulator.accounts.documents import Passkey
 from sts_emulator.accounts.passkeys import Party
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
-from sts_emulator.methods.identity_center.passwords import TOO_MANY
 from sts_emulator.pages.passkeys import WRONG_PASSKEY, refusing
 from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.vending.context import Context
@@ -35,7 +34,7 @@ def passkeys_of(person: DirectoryUser) -> list[Passkey]:
 
 def use_code(world: World, person: DirectoryUser, code: str) -> None:
     """Prove possession of one of the person's apps, and use the code up. Raises AwsError: Refused 403."""
-    _check_tries(world, person)
+    people.check_tries(world, _key(person))
     now = int(world.now() // people.STEP)
 
     def use(stored: DirectoryUser) -> DirectoryUser:
@@ -58,7 +57,7 @@ def asks_passkey(world: World, party: Party, person: DirectoryUser) -> JsonObjec
 def use_passkey(ctx: Context, party: Party, person: DirectoryUser, response: str) -> None:
     """Prove possession of one of the person's passkeys. Raises AwsError: Refused 403."""
     world = ctx.world
-    _check_tries(world, person)
+    people.check_tries(world, _key(person))
     with refusing(ctx):  # by itself: what is refused uses its challenge up, too
         proven = passkeys.prove(world, party, _proof(person), response, passkeys_of(person))
 
@@ -122,11 +121,6 @@ def remove(world: World, person: DirectoryUser, identifier: str) -> None:
         return {**stored, "mfa": [means for means in of(stored) if means["id"] != identifier]}
 
     world.update(directory.USERS, _key(person), without)
-
-
-def _check_tries(world: World, person: DirectoryUser) -> None:
-    if not people.may_try_password(world, _key(person)):
-        raise AwsError("Refused", TOO_MANY, status=429)
 
 
 def _check_room(person: DirectoryUser) -> None:

@@ -94,7 +94,6 @@ def change_password(visit: Visit) -> Response:
         with visit.attempt("sso-directory", "UpdatePassword") as attempt:
             attempt.ctx.evidence.update(portal_sessions.evidence(instance, person))
             passwords.change_once(visit.world, person, fields.get("new_password", ""), fields.get("repeated", ""))
-            attempt.result = {}
     except AwsError as refusal:
         return _ask_new_password(visit, instance, person, refusal)
     return _enter(visit, instance, person)
