@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -97,14 +97,13 @@ class Settings:
         return cls(**converted)
 
 
-def pairs(given: Iterable[str]) -> dict[str, str]:
-    """NAME=VALUE texts as a mapping. Raises ValueError."""
-    values = {}
+def pairs(given: Iterable[str], form: str = "NAME=VALUE") -> Iterator[tuple[str, str]]:
+    """What NAME=VALUE texts say. Raises ValueError."""
     for text in given:
-        name, equals, values[name] = text.partition("=")
+        name, equals, value = text.partition("=")
         if not equals:
-            raise ValueError(f"takes NAME=VALUE, got `{text}`")
-    return values
+            raise ValueError(f"takes {form}, got `{text}`")
+        yield name, value
 
 
 def token_in_environment(environment: Mapping[str, str] | None = None) -> str:

@@ -5,27 +5,24 @@ from __future__ import annotations
 import argparse
 
 from sts_emulator.cli.errors import UNUSABLE, CommandError
-from sts_emulator.cli.screen import Commands, add_json, answer
+from sts_emulator.cli.screen import add_json, answer
 from sts_emulator.core.world import WORLD_NAME
 from sts_emulator.pages import tokens
 from sts_emulator.settings import token_in_environment
 
+HELP = "make a token for one world, or for reading"
+DESCRIPTION = (
+    "Print a token that is good for less than the server's own: at the control API, the console and "
+    "the lab's issuers. Whoever has it sets EMULATOR_TOKEN, or gives it to a browser as the password of any name."
+    " It is good as long as the server's is."
+)
 
-def add_parser(subparsers: Commands) -> None:
-    """Add the command."""
-    parser = subparsers.add_parser(
-        "access",
-        help="make a token for one world, or for reading",
-        description="Print a token that is good for less than the server's own: at the control API, the console and "
-        "the lab's issuers. Whoever has it sets EMULATOR_TOKEN, or gives it to a browser as the password of any name."
-        " It is good as long as the server's is.",
-        allow_abbrev=False,
-    )
+
+def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--token", default=None, help="the server's token (default: EMULATOR_TOKEN)")
     parser.add_argument("--world", default="", metavar="NAME", help="good for this world only")
     parser.add_argument("--read", action="store_true", help="good for reading only, but not for credentials and codes")
     add_json(parser)
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -7,21 +7,20 @@ from urllib.parse import urlsplit
 
 from sts_emulator.cli.control import TIMEOUT, ControlError, add_server_options, control
 from sts_emulator.cli.errors import UNUSABLE, CommandError
-from sts_emulator.cli.screen import Commands, add_json, answer
+from sts_emulator.cli.screen import add_json, answer
 from sts_emulator.core.hosts import is_loopback
 
 _BEGIN = "; begin a sign-in (`aws sso login`, `aws login`) and give what it shows, while it waits"
 
 
-def add_parser(subparsers: Commands) -> None:
-    """Add the command."""
-    parser = subparsers.add_parser(
-        "approve",
-        help="sign in and approve what a tool waits for",
-        description="Play the person who signs in and approves what a tool waits for. It stands for password and "
-        "second factor, and for nothing else. Prints where the browser goes, or what the person would paste.",
-        allow_abbrev=False,
-    )
+HELP = "sign in and approve what a tool waits for"
+DESCRIPTION = (
+    "Play the person who signs in and approves what a tool waits for. It stands for password and "
+    "second factor, and for nothing else. Prints where the browser goes, or what the person would paste."
+)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("what", metavar="URL-OR-CODE", help="the URL that the tool opened, or the code that it shows")
     parser.add_argument(
         "--user",
@@ -32,7 +31,6 @@ def add_parser(subparsers: Commands) -> None:
     parser.add_argument("--deny", action="store_true", help="say no")
     add_json(parser)
     add_server_options(parser)
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> None:

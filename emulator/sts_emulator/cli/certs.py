@@ -7,21 +7,17 @@ from pathlib import Path
 
 from sts_emulator.cli import screen
 from sts_emulator.cli.errors import UNUSABLE, CommandError
-from sts_emulator.cli.screen import Commands
 from sts_emulator.core.terminal import printable
 
 FOLDER = Path("certs")
 _COLUMNS = ("NAME", "STATUS", "ISSUER", "SERIAL", "ENDS", "SUBJECT")
 
 
-def add_parser(subparsers: Commands) -> None:
-    """Add the command and its actions."""
-    parser = subparsers.add_parser(
-        "certs",
-        help="make, list and revoke the lab's certificates",
-        description="Make, list and revoke the certificates of a lab PKI. What it consists of is declared in pki.yaml.",
-        allow_abbrev=False,
-    )
+HELP = "make, list and revoke the lab's certificates"
+DESCRIPTION = "Make, list and revoke the certificates of a lab PKI. What it consists of is declared in pki.yaml."
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--folder", metavar="DIR", type=Path, default=FOLDER, help="where pki.yaml is (default: certs)")
     actions = parser.add_subparsers(metavar="ACTION", dest="action")
     actions.add_parser("generate", help="make what is declared and not there yet; the default")
@@ -33,10 +29,9 @@ def add_parser(subparsers: Commands) -> None:
     serving.add_argument("names", metavar="NAME", nargs="*", help="further host names or addresses")
     for action in (parser, *actions.choices.values()):
         screen.add_json(action)
-    parser.set_defaults(run=certs)
 
 
-def certs(arguments: argparse.Namespace) -> None:
+def run(arguments: argparse.Namespace) -> None:
     """Run one action. Raises CommandError for a mistake in the declaration and for what is not there."""
     from sts_emulator.idp.pki import PkiError
     from sts_emulator.idp.pki_declaration import DeclarationError

@@ -8,19 +8,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
+from sts_emulator.cli import inputs
 from sts_emulator.cli.errors import REFUSED, UNUSABLE, CommandError
-from sts_emulator.cli.screen import Commands, HelpText, Options, add_json_format, painted, patience
+from sts_emulator.cli.screen import add_json_format, counted, painted, patience
 from sts_emulator.core.terminal import printable, printable_json
-from sts_emulator.settings import pairs
 
 if TYPE_CHECKING:
     from sts_emulator.analysis.reports.message import Message
     from sts_emulator.analysis.trials import Plan, Trial
     from sts_emulator.scenario.judge import Outcome
 
-FOLDER: Final = "trust_policies"
 FORMATS: Final = ("text", "json", "junit", "sarif", "github")
-_EPILOG = """\
+EPILOG = """\
 examples:
   sts-emulator check                                 those in trust_policies/
   sts-emulator check --import plan.json access.yaml  a Terraform plan
@@ -34,16 +33,11 @@ exit codes:
 """
 
 
-def add_parser(subparsers: Commands) -> None:
-    """Add the command."""
-    parser = subparsers.add_parser(
-        "check",
-        help="try the expectations of scenarios, without a server",
-        description="Try every `expect:` entry of scenario files: allow or deny, and because of what.",
-        epilog=_EPILOG,
-        formatter_class=HelpText,
-        allow_abbrev=False,
-    )
+HELP = "try the expectations of scenarios, without a server"
+DESCRIPTION = "Try every `expect:` entry of scenario files: allow or deny, and because of what."
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("paths", nargs="*", metavar="PATH", help="files and folders (default: trust_policies)")
     parser.add_argument("--quiet", "-q", action="store_true", help="print failures and the count only")
     add_import_options(parser)
@@ -59,7 +53,6 @@ def add_parser(subparsers: Commands) -> None:
         "--report", action="append", default=[], metavar="FORMAT=FILE", help="write a report too; several times"
     )
     output.add_argument("--jobs", "-j", type=int, default=0, metavar="N", help="processes (default: one a processor)")
-    parser.set_defaults(run=run)
 
 
 def add_import_options(parser: argparse.ArgumentParser) -> None:
@@ -73,20 +66,12 @@ def add_import_options(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="a plan, template, account dump or policy that is there before each PATH; several times",
     )
-    add_account_options(group)
-
-
-def add_account_options(group: Options) -> None:
-    """Give a command the options about what an import leaves open."""
-    group.add_argument("--account", default="", metavar="ID", help="the account of what does not say where it lives")
-    group.add_argument(
-        "--parameter", action="append", default=[], metavar="NAME=VALUE", help="of a CloudFormation template"
-    )
+    inputs.add_account_options(group)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print a line an expectation, the tree of each failure, and a count."""
-    paths, plan = scenario_files(arguments.paths), _plan(arguments)
+    paths, plan = inputs.scenario_files(arguments.paths), _plan(arguments)
     reports = [_report(report) for report in arguments.report]
     text = arguments.format == "text"
     trials: list[Trial] = []
@@ -108,30 +93,14 @@ def run(arguments: argparse.Namespace) -> int:
 def _plan(arguments: argparse.Namespace) -> Plan:
     from sts_emulator.analysis.trials import Plan
 
+    account, parameters = inputs.account_options(arguments)
     return Plan(
         imports=tuple(Path(file) for file in arguments.imports),
-        account=account(arguments.account),
-        parameters=parameters(arguments.parameter),
+        account=account,
+        parameters=parameters,
         mutate=arguments.mutate or arguments.min_score is not None,
         coverage=arguments.coverage or arguments.min_coverage is not None,
     )
-
-
-def account(given: str) -> str:
-    """An account id as an option takes it. Raises CommandError."""
-    from sts_emulator.core.names import is_account_id
-
-    if given and not is_account_id(given):
-        raise CommandError(f"--account takes an account id of twelve digits, got `{given}`", UNUSABLE)
-    return given
-
-
-def parameters(given: Sequence[str]) -> dict[str, str]:
-    """NAME=VALUE options as a mapping. Raises CommandError."""
-    try:
-        return pairs(given)
-    except ValueError as error:
-        raise CommandError(f"--parameter {error}", UNUSABLE) from None
 
 
 def _percent(text: str) -> float:
@@ -149,11 +118,9 @@ def _report(text: str) -> tuple[str, Path]:
 
 
 def _write(file: Path, text: str) -> None:
-    try:
+    with inputs.file_trouble(file, "cannot be written"):
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, "utf-8")
-    except OSError as error:
-        raise CommandError(f"{file}: {(error.strerror or 'cannot be written').lower()}", UNUSABLE) from None
 
 
 # -- trying ----------------------------------------------------------------------------------------------------------
@@ -269,11 +236,6 @@ def _score(trials: Sequence[Trial]) -> tuple[int, int, int]:
     return noticed, missed, len(outcomes) - noticed - missed
 
 
-def counted(number: int, noun: str) -> str:
-    """A number of things."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
 def percent(part: int, whole: int) -> float:
     """A share in percent; of nothing it is all."""
     return 100 * part / whole if whole else 100.0
@@ -369,77 +331,17 @@ _FORMATS: Final[Mapping[str, Callable[[Sequence[Trial]], str]]] = {
 }
 
 
-# -- files -----------------------------------------------------------------------------------------------------------
-
-
-def scenario_files(paths: list[str]) -> list[Path]:
-    """The scenario files that a command names. Raises CommandError.
-
-    Of a folder those that hold nothing are left out, and it is said which.
-    """
-    from sts_emulator.scenario import ScenarioError
-    from sts_emulator.scenario.problems import NOTHING
-    from sts_emulator.scenario.watch import sources
-
-    named = named_paths(paths)
-    try:
-        files = sources(tuple(named))
-    except ScenarioError as error:
-        raise CommandError(str(error), UNUSABLE) from None
-    empty = [path for path in files if str(path) not in named and _holds_nothing(path)]
-    files = [path for path in files if path not in empty]
-    if not files:
-        told = f"; {empty[0]} {NOTHING}" if empty else _json_in(named)
-        raise CommandError(f"no scenario in {', '.join(named)}{told}", UNUSABLE)
-    for path in empty:
-        print(printable(f"{path}: holds nothing, and is left out"), file=sys.stderr)
-    return files
-
-
-def _holds_nothing(path: Path) -> bool:
-    """Whether a file has comments and white space alone; one that cannot be read is told of by whoever reads it."""
-    try:
-        with path.open("rb") as lines:
-            return all(
-                line.lstrip(b"\xef\xbb\xbf \t").startswith((b"#", b"\n", b"\r")) or not line.strip() for line in lines
-            )
-    except OSError:
-        return False
-
-
-def _json_in(folders: Sequence[str]) -> str:
-    """A hint where a folder holds what could be imported; which of it is meant is not for us to say."""
-    first = next((path for folder in folders for path in sorted(Path(folder).glob("*.json"))), None)
-    return f"; files to import are named themselves, such as {first}" if first else ""
-
-
-def named_paths(paths: list[str]) -> list[str]:
-    """What a command names, or the folder that it takes where nothing is named. Raises CommandError."""
-    if not paths and not Path(FOLDER).exists():
-        # Never the built-in scenario: a job in the wrong folder must not pass.
-        raise CommandError(f"there is no folder `{FOLDER}` here; name files or folders", UNUSABLE)
-    return paths or [FOLDER]
-
-
-def untold(notes: Sequence[str]) -> Iterator[str]:
-    """In one line what an imported file does not tell."""
-    if notes:
-        more = f" (and {counted(len(notes) - 1, 'more note')}: `sts-emulator import` tells them)"
-        yield printable(f"{notes[0]}{more if len(notes) > 1 else ''}")
-
-
 def outcomes_of(path: Path, account: str = "", parameters: Mapping[str, str] | None = None) -> Iterator[Outcome]:
     """What came of each expectation of a file. Raises CommandError."""
     from sts_emulator.app import create_server
-    from sts_emulator.scenario import ScenarioError, parse_file
+    from sts_emulator.scenario import parse_file
     from sts_emulator.scenario.rehearse import Rehearsal
     from sts_emulator.settings import Settings
 
     server = create_server(Settings())
     try:
-        yield from Rehearsal(server, parse_file(path, account, parameters)).outcomes()
-    except ScenarioError as error:
-        raise CommandError(str(error), UNUSABLE) from None
+        with inputs.scenario_mistakes():
+            yield from Rehearsal(server, parse_file(path, account, parameters)).outcomes()
     finally:
         server.worlds.store.close()
 

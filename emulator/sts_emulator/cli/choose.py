@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from sts_emulator.cli.errors import UNUSABLE, CommandError
-from sts_emulator.cli.screen import Commands, add_json, answer
+from sts_emulator.cli.screen import add_json, answer
 from sts_emulator.policy.json_types import JsonObject
 
 if TYPE_CHECKING:
@@ -20,8 +20,14 @@ _WIDEST: Final = 100
 _DOCS: Final = "docs/"
 
 
-def add_parser(subparsers: Commands) -> None:
-    """Add the command."""
+HELP = "which way to get credentials fits a situation, and why"
+DESCRIPTION = (
+    "Asks a few questions and says which of the eight ways to get AWS credentials fits, why, and why "
+    "the others do not. What the options answer is not asked; where nobody can be asked, all must be answered."
+)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
     # Written out, because the file that says so is read only when it is asked: a test compares them.
     flags = {
         "who": ("person", "program"),
@@ -33,18 +39,11 @@ def add_parser(subparsers: Commands) -> None:
         "where": ("aws", "ci", "on-premises", "other-cloud", "elsewhere"),
         "proof": ("token", "certificate", "none"),
     }
-    parser = subparsers.add_parser(
-        "choose",
-        help="which way to get credentials fits a situation, and why",
-        description="Asks a few questions and says which of the eight ways to get AWS credentials fits, why, and why "
-        "the others do not. What the options answer is not asked; where nobody can be asked, all must be answered.",
-        allow_abbrev=False,
-    )
     for flag, choices in flags.items():
         parser.add_argument(f"--{flag}", choices=choices, default=None, help=_HELP[flag])
     parser.add_argument("--list", action="store_true", help="print the situations that come up, with what fits each")
     add_json(parser)
-    parser.set_defaults(run=run, questions=tuple(flags))
+    parser.set_defaults(questions=tuple(flags))
 
 
 _HELP: Final = {

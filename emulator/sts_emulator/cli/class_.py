@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from sts_emulator.cli.control import Control, ControlError, add_server_options, control
+from sts_emulator.cli.control import Control, ControlError, control
 from sts_emulator.cli.errors import UNUSABLE, CommandError
-from sts_emulator.cli.screen import Commands, Run, add_json, add_wide, answer, patience, room, table
+from sts_emulator.cli.inputs import file_trouble, finish_action
+from sts_emulator.cli.screen import Commands, Run, add_wide, answer, patience, room, table
 from sts_emulator.pages import tokens
 from sts_emulator.settings import token_in_environment
 
@@ -21,14 +22,11 @@ _MARKS: Final = {"new": "·", "begun": "~", "solved": "✓"}
 _DEFAULT: Final = "class"
 
 
-def add_parser(subparsers: Commands) -> None:
-    """Add the command."""
-    parser = subparsers.add_parser(
-        "class",
-        help="worlds for the learners of a class, and how far they are",
-        description="A class does the labs on one server. Each learner has a world, and reaches no other.",
-        allow_abbrev=False,
-    )
+HELP = "worlds for the learners of a class, and how far they are"
+DESCRIPTION = "A class does the labs on one server. Each learner has a world, and reaches no other."
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(metavar="ACTION", required=True)
     start = _action(actions, "start", _start, "make the worlds, and print what to hand out")
     start.add_argument("--learners", type=int, required=True, metavar="N", help="how many there are")
@@ -46,11 +44,9 @@ def add_parser(subparsers: Commands) -> None:
 
 
 def _action(actions: Commands, verb: str, run: Run, told: str) -> argparse.ArgumentParser:
-    parser = actions.add_parser(verb, help=told, allow_abbrev=False)
+    parser = actions.add_parser(verb, help=told)
     parser.add_argument("--name", default=_DEFAULT, help="what the class is called (default: %(default)s)")
-    add_json(parser)
-    add_server_options(parser, world=False)
-    parser.set_defaults(run=run)
+    finish_action(parser, run, world=False)
     return parser
 
 
@@ -147,12 +143,10 @@ def _as_markdown(shown: list[list[str]]) -> str:
 
 def _keep(path: Path, text: str) -> None:
     """Write it for its owner alone: tokens and secrets stand in it."""
-    try:
+    with file_trouble(path, "cannot be written"):
         path.touch(mode=0o600)
         path.chmod(0o600)
         path.write_text(text, "utf-8")
-    except OSError as error:
-        raise CommandError(f"{path}: {(error.strerror or 'cannot be written').lower()}", UNUSABLE) from None
 
 
 # -- status and stop -------------------------------------------------------------------------------------------------

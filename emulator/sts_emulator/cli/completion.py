@@ -5,13 +5,11 @@ from __future__ import annotations
 import argparse
 from typing import Final
 
-from sts_emulator.cli.screen import Commands, HelpText
-
 SHELLS: Final = ("bash", "zsh", "fish")
 _FILES: Final = ("PATH", "FILE", "OLD", "NEW", "EVENT_ID | FILE", "TEXT | FILE | -")
 _FOLDERS: Final = ("DIR",)
 _UNKNOWN: Final = {"zsh": "( )"}
-_EPILOG = """\
+EPILOG = """\
 examples:
   source <(sts-emulator completion bash)                     also in ~/.bashrc
   sts-emulator completion zsh > "${fpath[1]}/_sts-emulator"  then start zsh anew
@@ -19,18 +17,12 @@ examples:
 """
 
 
-def add_parser(subparsers: Commands) -> None:
-    """Add the command."""
-    parser = subparsers.add_parser(
-        "completion",
-        help="print the completions of a shell",
-        description="Print a script by which a shell completes commands, flags and choices.",
-        epilog=_EPILOG,
-        formatter_class=HelpText,
-        allow_abbrev=False,
-    )
+HELP = "print the completions of a shell"
+DESCRIPTION = "Print a script by which a shell completes commands, flags and choices."
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("shell", choices=SHELLS)
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -11,19 +11,18 @@ from typing import Any
 
 from sts_emulator.cli.control import DEFAULT_WORLD, add_server_options, control
 from sts_emulator.cli.errors import UNUSABLE, CommandError
-from sts_emulator.cli.screen import Commands, answer
+from sts_emulator.cli.inputs import file_trouble
+from sts_emulator.cli.screen import answer
 from sts_emulator.core.terminal import printable
 
+HELP = "credentials for a certificate, as `credential_process` of AWS's configuration files wants them"
+DESCRIPTION = (
+    "Sign CreateSession of IAM Roles Anywhere with a certificate's key, and print the credentials as "
+    "JSON. The options are those of AWS's `aws_signing_helper credential-process`, which does the same."
+)
 
-def add_parser(subparsers: Commands) -> None:
-    """Add the command."""
-    parser = subparsers.add_parser(
-        "credential-process",
-        help="credentials for a certificate, as `credential_process` of AWS's configuration files wants them",
-        description="Sign CreateSession of IAM Roles Anywhere with a certificate's key, and print the credentials as "
-        "JSON. The options are those of AWS's `aws_signing_helper credential-process`, which does the same.",
-        allow_abbrev=False,
-    )
+
+def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--certificate", metavar="FILE", type=Path, required=True, help="the certificate (PEM)")
     parser.add_argument("--private-key", metavar="FILE", type=Path, required=True, help="its private key (PEM)")
     parser.add_argument("--intermediates", metavar="FILE", type=Path, help="authorities between it and the anchor")
@@ -33,7 +32,7 @@ def add_parser(subparsers: Commands) -> None:
     parser.add_argument("--session-duration", metavar="SECONDS", type=int)
     parser.add_argument("--endpoint", metavar="URL", help="of IAM Roles Anywhere (default: the emulator's)")
     add_server_options(parser)
-    parser.set_defaults(run=run, json=True)
+    parser.set_defaults(json=True)
     parser.add_argument("--json", action="store_true", help="what it prints is always JSON")
 
 
@@ -85,9 +84,7 @@ def _evidence(arguments: argparse.Namespace) -> tuple[Any, Any, Any]:
 
 def _read(path: Path, load: Any, what: str) -> object:
     try:
-        return load(path.read_bytes())
-    except OSError as error:
-        reason = (error.strerror or "cannot be read").lower()
-        raise CommandError(f"{printable(str(path))}: {reason}", UNUSABLE) from None
+        with file_trouble(printable(str(path))):
+            return load(path.read_bytes())
     except (ValueError, TypeError):
         raise CommandError(f"{printable(str(path))}: is not {what}", UNUSABLE) from None

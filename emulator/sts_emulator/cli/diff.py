@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from sts_emulator.cli import screen
 from sts_emulator.cli.errors import REFUSED, UNUSABLE, CommandError
-from sts_emulator.cli.screen import Commands
+from sts_emulator.cli.inputs import account_options, add_account_options, scenario_files, scenario_mistakes
 from sts_emulator.cli.who_can import tell_notes
 from sts_emulator.core.terminal import printable, printable_json
 from sts_emulator.policy.arns import account_in
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from sts_emulator.analysis.compare import Witness
     from sts_emulator.analysis.estate import Estate
 
-_EPILOG = """\
+EPILOG = """\
 examples:
   sts-emulator diff old.json new.json                   a trust policy
   sts-emulator diff main/trust_policies trust_policies  role by role
@@ -32,19 +33,14 @@ exit codes: 0 no difference found (or none of --fail-on); 1 there is one; 2 the 
 """
 
 
-def add_parser(subparsers: Commands) -> None:
-    """Add the command."""
-    from sts_emulator.cli.check import add_account_options
+HELP = "say who gains and who loses access between two versions"
+DESCRIPTION = (
+    "Say who gains and who loses access to roles between two versions of their trust policies: bare "
+    "policies, scenarios, plans, templates or account dumps."
+)
 
-    parser = subparsers.add_parser(
-        "diff",
-        help="say who gains and who loses access between two versions",
-        description="Say who gains and who loses access to roles between two versions of their trust policies: bare "
-        "policies, scenarios, plans, templates or account dumps.",
-        epilog=_EPILOG,
-        formatter_class=screen.HelpText,
-        allow_abbrev=False,
-    )
+
+def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("old", metavar="OLD", help="a file or folder; `-` is standard input")
     parser.add_argument("new", metavar="NEW", help="likewise")
     parser.add_argument("--role", default="", metavar="ROLE", help="only this role, by name or ARN")
@@ -56,7 +52,6 @@ def add_parser(subparsers: Commands) -> None:
         "--fail-on", choices=("any", "gains", "never"), default="any", help="exit with 1 for this (default: any)"
     )
     add_account_options(parser.add_argument_group("imports"))
-    parser.set_defaults(run=run)
 
 
 @dataclass(frozen=True)
@@ -97,19 +92,13 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _estate(path: str, arguments: argparse.Namespace) -> Estate:
     from sts_emulator.analysis.estate import Estate
-    from sts_emulator.cli.check import account, parameters, scenario_files
-    from sts_emulator.scenario import ScenarioError
     from sts_emulator.scenario.model import parse_data
 
-    given = (account(arguments.account), parameters(arguments.parameter))
-    try:
+    given = account_options(arguments)
+    with scenario_mistakes():
         if path == "-":
-            import sys
-
             return Estate([parse_data(sys.stdin.buffer.read(), "(standard input)", None, *given)])
         return Estate.of_files(scenario_files([path]), *given)
-    except ScenarioError as error:
-        raise CommandError(str(error), UNUSABLE) from None
 
 
 def _differences(old: Estate, new: Estate, only: str) -> Iterator[Difference]:

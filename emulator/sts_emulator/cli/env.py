@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from sts_emulator.cli.control import add_server_options, control, settings_from_environment
 from sts_emulator.cli.errors import UNUSABLE, CommandError
-from sts_emulator.cli.screen import Commands, HelpText, add_json_format
+from sts_emulator.cli.screen import add_json_format
 
 SERVICES = (
     *("STS", "IAM", "ROLESANYWHERE", "EKS_AUTH", "SSO", "SSO_OIDC", "SIGNIN"),
@@ -29,23 +29,18 @@ OVERRULING = ("AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_IGNORE_CONFIGURED_ENDPOIN
 """Variables that would defeat the ones printed."""
 
 
-_EPILOG = """\
+EPILOG = """\
 examples:
   eval "$(sts-emulator env)"
   sts-emulator env --format profile --user alice --profile lab >> ~/.aws/config
 """
 
 
-def add_parser(subparsers: Commands) -> None:
-    """Add the command."""
-    parser = subparsers.add_parser(
-        "env",
-        help="print the environment variables for a running emulator",
-        description="Print credentials and endpoint variables for AWS clients.",
-        epilog=_EPILOG,
-        formatter_class=HelpText,
-        allow_abbrev=False,
-    )
+HELP = "print the environment variables for a running emulator"
+DESCRIPTION = "Print credentials and endpoint variables for AWS clients."
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--account", metavar="ID", help="whose credentials (default: the first account)")
     parser.add_argument("--user", metavar="NAME", default="", help="an IAM user of the account (default: its root)")
     parser.add_argument(
@@ -59,7 +54,6 @@ def add_parser(subparsers: Commands) -> None:
     add_json_format(parser)
     parser.add_argument("--profile", metavar="NAME", default="sts-emulator", help="how `--format profile` calls it")
     add_server_options(parser)
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> None:

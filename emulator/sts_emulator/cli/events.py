@@ -8,24 +8,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from sts_emulator.cli.control import add_server_options, control
-from sts_emulator.cli.screen import Commands, painted
+from sts_emulator.cli.screen import painted
 from sts_emulator.core.terminal import printable
 
+HELP = "show what was attempted, and what came of it"
+DESCRIPTION = "Show a world's events, oldest first: a line each, or CloudTrail-shaped JSON."
 
-def add_parser(subparsers: Commands) -> None:
-    """Add the command."""
-    parser = subparsers.add_parser(
-        "events",
-        help="show what was attempted, and what came of it",
-        description="Show a world's events, oldest first: a line each, or CloudTrail-shaped JSON.",
-        allow_abbrev=False,
-    )
+
+def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--follow", "-f", action="store_true", help="go on with new ones as they happen")
     parser.add_argument("--json", action="store_true", help="print whole records, one a line")
     parser.add_argument("--limit", type=int, default=100, metavar="N", help="the newest N (default: 100)")
     parser.add_argument("--outcome", choices=("allowed", "denied", "failed"), help="only these")
     add_server_options(parser)
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> None:

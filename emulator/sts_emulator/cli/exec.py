@@ -19,7 +19,6 @@ from urllib.parse import urlsplit
 from sts_emulator.cli.control import Control, add_server_options, control, settings_from_environment
 from sts_emulator.cli.env import SERVICES
 from sts_emulator.cli.errors import UNUSABLE, CommandError
-from sts_emulator.cli.screen import Commands
 from sts_emulator.cli.workload import KINDS, add_workload_options, addresses, wanted
 from sts_emulator.policy.values import dataclass
 
@@ -30,15 +29,12 @@ _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 _LOCAL = "127.0.0.1,localhost,::1,169.254.169.254,169.254.170.2,169.254.170.23"
 
 
-def add_parser(subparsers: Commands) -> None:
-    """Add the command."""
-    parser = subparsers.add_parser(
-        "exec",
-        help="run a command as a workload, a user or a role",
-        description="Run a command with what it finds on EC2, in a task, a pod or a function; or as a user or role.",
-        epilog="example: sts-emulator exec --as ec2 --role app-server -- aws sts get-caller-identity",
-        allow_abbrev=False,
-    )
+HELP = "run a command as a workload, a user or a role"
+DESCRIPTION = "Run a command with what it finds on EC2, in a task, a pod or a function; or as a user or role."
+EPILOG = "example: sts-emulator exec --as ec2 --role app-server -- aws sts get-caller-identity"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--as", dest="kind", choices=KINDS + CALLERS, required=True, help="what it runs as")
     add_workload_options(parser)
     parser.add_argument("--user", metavar="NAME", default="", help="the user: for --as user, and who assumes --role")
@@ -49,7 +45,6 @@ def add_parser(subparsers: Commands) -> None:
     how.add_argument("--proxy", action="store_true", help="AWS's real host names, by way of a CONNECT proxy")
     parser.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND", help="what to run")
     add_server_options(parser)
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -7,17 +7,11 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sts_emulator.cli.check import (
-    account,
-    add_account_options,
-    explanation,
-    outcomes_of,
-    parameters,
-    scenario_files,
-)
+from sts_emulator.cli.check import explanation, outcomes_of
 from sts_emulator.cli.control import ControlError, add_server_options, control
 from sts_emulator.cli.errors import UNUSABLE, CommandError
-from sts_emulator.cli.screen import Commands, painted
+from sts_emulator.cli.inputs import account_options, add_account_options, scenario_files
+from sts_emulator.cli.screen import painted
 from sts_emulator.core.terminal import printable
 from sts_emulator.policy.json_types import JsonObject
 
@@ -28,15 +22,14 @@ LAST = "last"
 _SUFFIXES = (".yaml", ".yml", ".json", ".template", ".tfstate")
 
 
-def add_parser(subparsers: Commands) -> None:
-    """Add the command."""
-    parser = subparsers.add_parser(
-        "explain",
-        help="say why an attempt, or a file's expectation, is allowed or denied",
-        description="Explain an event of a running emulator (its id is the request id that the client was given), "
-        "or, for files, every expectation without a server.",
-        allow_abbrev=False,
-    )
+HELP = "say why an attempt, or a file's expectation, is allowed or denied"
+DESCRIPTION = (
+    "Explain an event of a running emulator (its id is the request id that the client was given), "
+    "or, for files, every expectation without a server."
+)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("what", nargs="*", metavar="EVENT_ID | FILE", help="default: the last event")
     parser.add_argument("--last", action="store_true", help="the last event")
     parser.add_argument(
@@ -45,7 +38,6 @@ def add_parser(subparsers: Commands) -> None:
     parser.add_argument("--only", metavar="TEXT", default="", help="of a file, expectations whose name has this in it")
     add_server_options(parser)
     add_account_options(parser.add_argument_group("imports"))
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -71,7 +63,7 @@ def _is_path(text: str) -> bool:
 
 def _explain_files(paths: list[str], arguments: argparse.Namespace) -> None:
     told = []
-    given = (account(arguments.account), parameters(arguments.parameter))
+    given = account_options(arguments)
     for path in scenario_files(paths):
         for outcome in outcomes_of(path, *given):
             if arguments.only not in outcome.expectation.title:

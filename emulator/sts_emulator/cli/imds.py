@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sts_emulator.cli.control import Control, add_server_options, control
 from sts_emulator.cli.errors import UNUSABLE, CommandError
-from sts_emulator.cli.screen import Commands, add_json, answer
+from sts_emulator.cli.screen import add_json, answer
 from sts_emulator.policy.values import dataclass
 
 if TYPE_CHECKING:
@@ -23,18 +23,15 @@ if TYPE_CHECKING:
 PORTS = 65_536
 
 
-def add_parser(subparsers: Commands) -> None:
-    """Add the command."""
-    parser = subparsers.add_parser(
-        "imds",
-        help="give instances the address of a metadata service",
-        description=(
-            "Serve instances' metadata: at a port of the emulator's machine, which is printed; or, with @NETNS or "
-            "--link-local, at AWS's own addresses until interrupted, the endpoints of tasks and pods too."
-        ),
-        epilog="examples: sts-emulator imds web --listen 9911; sts-emulator imds web@lab1 db@lab2",
-        allow_abbrev=False,
-    )
+HELP = "give instances the address of a metadata service"
+DESCRIPTION = (
+    "Serve instances' metadata: at a port of the emulator's machine, which is printed; or, with @NETNS or "
+    "--link-local, at AWS's own addresses until interrupted, the endpoints of tasks and pods too."
+)
+EPILOG = "examples: sts-emulator imds web --listen 9911; sts-emulator imds web@lab1 db@lab2"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "instances", nargs="+", metavar="INSTANCE[@NETNS]", help="its id or name, and a namespace of `ip netns`"
     )
@@ -50,7 +47,6 @@ def add_parser(subparsers: Commands) -> None:
     )
     add_json(parser)
     add_server_options(parser)
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -7,11 +7,11 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from sts_emulator.cli.errors import UNUSABLE, CommandError
-from sts_emulator.cli.screen import Commands, HelpText, add_json, patience
+from sts_emulator.cli.inputs import account_options, add_account_options, scenario_mistakes
+from sts_emulator.cli.screen import add_json, patience
 from sts_emulator.core.terminal import printable, printable_json
 
-_EPILOG = """\
+EPILOG = """\
 examples:
   terraform show -json plan.bin > plan.json
   sts-emulator import plan.json > scenario.yaml
@@ -28,31 +28,21 @@ exit codes: 0 done; 2 a file cannot be used
 """
 
 
-def add_parser(subparsers: Commands) -> None:
-    """Add the command."""
-    from sts_emulator.cli.check import add_account_options
+HELP = "turn a plan, template, account dump or policy into a scenario file"
+DESCRIPTION = "Turn what other tools write into a scenario file, on standard output."
 
-    parser = subparsers.add_parser(
-        "import",
-        help="turn a plan, template, account dump or policy into a scenario file",
-        description="Turn what other tools write into a scenario file, on standard output.",
-        epilog=_EPILOG,
-        formatter_class=HelpText,
-        allow_abbrev=False,
-    )
+
+def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("files", nargs="+", metavar="FILE", help="what to import; `-` is standard input")
     parser.add_argument("--output", "-o", metavar="FILE", help="write it there")
     add_json(parser)
     parser.add_argument("--quiet", "-q", action="store_true", help="do not tell what was left out")
     add_account_options(parser)
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Write the scenario."""
-    from sts_emulator.cli.check import account, parameters
     from sts_emulator.cli.who_can import save
-    from sts_emulator.scenario import ScenarioError
     from sts_emulator.scenario.inventories import read_inventory
     from sts_emulator.scenario.load import read_bytes
     from sts_emulator.scenario.repeats import repeated_things
@@ -60,13 +50,10 @@ def run(arguments: argparse.Namespace) -> None:
 
     inventories = []
     for file in arguments.files:
-        try:
+        name = "(standard input)" if file == "-" else file
+        with scenario_mistakes(), patience(f"reading {name}"):
             data = sys.stdin.buffer.read() if file == "-" else read_bytes(Path(file))
-            name = "(standard input)" if file == "-" else file
-            with patience(f"reading {name}"):
-                inventory = read_inventory(data, name, account(arguments.account), parameters(arguments.parameter))
-        except ScenarioError as error:
-            raise CommandError(str(error), UNUSABLE) from None
+            inventory = read_inventory(data, name, *account_options(arguments))
         inventories.append((name, inventory))
     notes = [note.told(name) for name, inventory in inventories for note in inventory.notes]
     for line in () if arguments.quiet else (*notes, *repeated_things(inventories)):

@@ -12,14 +12,14 @@ from typing import Any
 
 from sts_emulator.cli.control import ControlError, add_server_options, control
 from sts_emulator.cli.errors import UNUSABLE, CommandError
-from sts_emulator.cli.screen import Commands, HelpText, add_json, answer
+from sts_emulator.cli.screen import add_json, answer
 from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.scenario.problems import NOTHING
 
 _LONGEST = 200_000  # as the control API takes them
 _LONGEST_NAME = 200
 _SUFFIXES = (".pem", ".crt", ".cer", ".der", ".xml", ".json", ".txt", ".jwt")
-_EPILOG = """\
+EPILOG = """\
 examples:
   sts-emulator token github --repo acme/shop | sts-emulator inspect -
   sts-emulator inspect response.xml
@@ -31,21 +31,15 @@ that came with it, or with --access-key-id) and an encoded authorization message
 """
 
 
-def add_parser(subparsers: Commands) -> None:
-    """Add the command."""
-    parser = subparsers.add_parser(
-        "inspect",
-        help="say what a token, assertion, certificate or session token holds",
-        description="Take a piece of evidence or a credential apart.",
-        epilog=_EPILOG,
-        formatter_class=HelpText,
-        allow_abbrev=False,
-    )
+HELP = "say what a token, assertion, certificate or session token holds"
+DESCRIPTION = "Take a piece of evidence or a credential apart."
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("what", metavar="TEXT | FILE | -", help="the thing itself, a file of it, or standard input")
     parser.add_argument("--access-key-id", metavar="ID", default="", help="to which a session token belongs")
     add_json(parser)
     add_server_options(parser)
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> None:

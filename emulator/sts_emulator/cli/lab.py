@@ -9,11 +9,12 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
-from sts_emulator.cli.control import DEFAULT_WORLD, add_server_options, answers, control, settings_from_environment
+from sts_emulator.cli.control import DEFAULT_WORLD, answers, control, settings_from_environment
 from sts_emulator.cli.env import FORMATS, variables
 from sts_emulator.cli.errors import REFUSED, UNUSABLE, CommandError
+from sts_emulator.cli.inputs import finish_action
 from sts_emulator.cli.learner import Learner
-from sts_emulator.cli.screen import Commands, HelpText, Run, add_json, answer, painted
+from sts_emulator.cli.screen import Commands, Run, answer, painted
 from sts_emulator.core.hosts import is_loopback
 from sts_emulator.core.terminal import printable
 
@@ -27,7 +28,7 @@ _SCORES = {
     "wrong": "✗ it came otherwise",
 }
 
-_EPILOG = """\
+EPILOG = """\
 examples:
   sts-emulator lab list
   sts-emulator lab start access-keys
@@ -36,17 +37,14 @@ examples:
 """
 
 
-def add_parser(subparsers: Commands) -> None:
-    """Add the command."""
-    parser = subparsers.add_parser(
-        "lab",
-        help="learn by hand: ten labs, each an attack to stop",
-        description="Labs: real commands in a world of your own. A lab keeps what you have done in that world, "
-        "so that the terminal and the browser show the same.",
-        epilog=_EPILOG,
-        formatter_class=HelpText,
-        allow_abbrev=False,
-    )
+HELP = "learn by hand: ten labs, each an attack to stop"
+DESCRIPTION = (
+    "Labs: real commands in a world of your own. A lab keeps what you have done in that world, "
+    "so that the terminal and the browser show the same."
+)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(metavar="ACTION", required=True)
     _action(actions, "list", _list, "list the labs, and how far you are", name=False)
     _action(actions, "start", _start, "begin a lab: its world is set up, and the story told")
@@ -67,12 +65,10 @@ def add_parser(subparsers: Commands) -> None:
 
 
 def _action(actions: Commands, verb: str, run: Run, told: str, *, name: bool = True) -> argparse.ArgumentParser:
-    parser = actions.add_parser(verb, help=told.replace("%", "%%"), allow_abbrev=False)
+    parser = actions.add_parser(verb, help=told.replace("%", "%%"))
     if name:
         parser.add_argument("name", metavar="NAME")
-    add_json(parser)
-    add_server_options(parser)
-    parser.set_defaults(run=run)
+    finish_action(parser, run)
     return parser
 
 

@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sts_emulator.cli.errors import REFUSED, UNUSABLE, CommandError
-from sts_emulator.cli.screen import Commands, HelpText, add_json_format
+from sts_emulator.cli.inputs import file_trouble
+from sts_emulator.cli.screen import add_json_format
 from sts_emulator.core.terminal import printable
 
 if TYPE_CHECKING:
     from sts_emulator.analysis.least_privilege import Proposal
     from sts_emulator.vending.context import Consulted
 
-_EPILOG = """\
+EPILOG = """\
 examples:
   sts-emulator serve --upstream http://127.0.0.1:5000 --record used.jsonl
   sts-emulator least-privilege used.jsonl deploy
@@ -29,21 +30,15 @@ exit codes: 0 there is a proposal; 1 nothing of that name was recorded; 2 the fi
 """
 
 
-def add_parser(subparsers: Commands) -> None:
-    """Add the command."""
-    parser = subparsers.add_parser(
-        "least-privilege",
-        help="propose the least policy for what a role used",
-        description="Propose the least policy for what was recorded of a role or user (`serve --record FILE`).",
-        epilog=_EPILOG,
-        formatter_class=HelpText,
-        allow_abbrev=False,
-    )
+HELP = "propose the least policy for what a role used"
+DESCRIPTION = "Propose the least policy for what was recorded of a role or user (`serve --record FILE`)."
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", help="what `serve --record FILE` wrote")
     parser.add_argument("role", metavar="ROLE", help="the name or ARN of the role, or of the user")
     parser.add_argument("--format", choices=("text", "json", "policy"), default="text", help="of what is printed")
     add_json_format(parser)
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -65,10 +60,9 @@ def _uses(file: Path, wanted: str) -> tuple[str, list[Consulted]]:
 
     by_principal: dict[str, list[Consulted]] = {}
     try:
-        for _, used in read(file):
-            by_principal.setdefault(principal_of(used), []).append(used)
-    except OSError as error:
-        raise CommandError(f"{file}: {(error.strerror or 'cannot be read').lower()}", UNUSABLE) from None
+        with file_trouble(file):
+            for _, used in read(file):
+                by_principal.setdefault(principal_of(used), []).append(used)
     except UnreadableError as error:
         raise CommandError(str(error), UNUSABLE) from None
     meant = [arn for arn in by_principal if wanted in (arn, arn.rpartition("/")[2])]

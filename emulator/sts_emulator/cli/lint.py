@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from sts_emulator.cli.errors import REFUSED, UNUSABLE, CommandError
-from sts_emulator.cli.screen import Commands, HelpText, add_json_format, painted, patience
+from sts_emulator.cli.inputs import account_options, add_account_options, named_paths, untold
+from sts_emulator.cli.screen import add_json_format, painted, patience
 from sts_emulator.core.spelling import meant
 from sts_emulator.core.terminal import printable, printable_json
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from sts_emulator.analysis.reports.message import Message
 
 SEVERITIES: Final = ("error", "security", "warning", "suggestion")
-_EPILOG = """\
+EPILOG = """\
 examples:
   sts-emulator lint                     the scenarios in trust_policies/
   sts-emulator lint plan.json           the policies of a Terraform plan
@@ -36,19 +37,14 @@ exit codes:
 """
 
 
-def add_parser(subparsers: Commands) -> None:
-    """Add the command."""
-    from sts_emulator.cli.check import add_account_options
+HELP = "find what is wrong, wide or surprising in policies"
+DESCRIPTION = (
+    "Find what is wrong, wide or surprising in the policies of scenarios, of Terraform plans, "
+    "CloudFormation templates and account dumps, and in bare policy documents."
+)
 
-    parser = subparsers.add_parser(
-        "lint",
-        help="find what is wrong, wide or surprising in policies",
-        description="Find what is wrong, wide or surprising in the policies of scenarios, of Terraform plans, "
-        "CloudFormation templates and account dumps, and in bare policy documents.",
-        epilog=_EPILOG,
-        formatter_class=HelpText,
-        allow_abbrev=False,
-    )
+
+def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("paths", nargs="*", metavar="PATH", help="files and folders (default: trust_policies)")
     parser.add_argument("--select", action="append", default=[], metavar="RULE", help="only this rule; several times")
     parser.add_argument(
@@ -78,7 +74,6 @@ def add_parser(subparsers: Commands) -> None:
         "--explain", metavar="RULE", help="show a rule with an example that is wrong and one that is right"
     )
     add_account_options(parser.add_argument_group("imports"))
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -103,18 +98,18 @@ def run(arguments: argparse.Namespace) -> int:
 def _lint(arguments: argparse.Namespace) -> tuple[list[Found], int, list[Any], list[str]]:
     """The findings, how many policies there are, the files that cannot be used, and what others do not tell."""
     from sts_emulator.analysis.linting import files, lint_file, whole_accounts
-    from sts_emulator.cli.check import account, named_paths, parameters, untold
     from sts_emulator.scenario import ScenarioError
 
     linted: dict[Path, Linted] = {}
     problems: list[Any] = []
     known = _baseline(arguments.baseline) if arguments.baseline else frozenset()
-    how: dict[str, Any] = {"account": account(arguments.account), "parameters": parameters(arguments.parameter)}
-    how["now"] = _moment(arguments.now) if arguments.now else None
+    account, parameters = account_options(arguments)
+    now = _moment(arguments.now) if arguments.now else None
+    how: dict[str, Any] = {"account": account, "parameters": parameters, "now": now}
     given = named_paths(arguments.paths)
     paths = files(given)
     if len(paths) > 1:
-        how["estate"] = whole_accounts(paths, how["account"], how["parameters"])
+        how["estate"] = whole_accounts(paths, account, parameters)
     for path in paths:
         try:
             linted[path] = lint_file(path, strict=str(path) in given, **how)

@@ -7,23 +7,18 @@ import time
 
 from sts_emulator.cli.control import add_server_options, port
 from sts_emulator.cli.errors import CommandError
-from sts_emulator.cli.screen import Commands
 
 PAUSE = 0.2  # seconds between two looks at the log
 
 
-def add_parser(subparsers: Commands) -> None:
-    """Add the command."""
-    parser = subparsers.add_parser(
-        "logs",
-        help="print what the emulator in the background has printed",
-        description="Print the log of an emulator that `sts-emulator start` started, also after its end.",
-        epilog="Calls, and what came of them: sts-emulator events --follow.",
-        allow_abbrev=False,
-    )
+HELP = "print what the emulator in the background has printed"
+DESCRIPTION = "Print the log of an emulator that `sts-emulator start` started, also after its end."
+EPILOG = "Calls, and what came of them: sts-emulator events --follow."
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--follow", "-f", action="store_true", help="go on with new lines until the emulator ends")
     add_server_options(parser, world=False)
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> None:

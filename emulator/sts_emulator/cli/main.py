@@ -23,8 +23,9 @@ COMMANDS = (
     *("access", "choose", "class", "credential-process", "lab"),
     *("completion", "sso"),
 )
-"""Modules of this package, `-` being `_` there. Each has `add_parser(subparsers)`, which sets the default `run`: a
-function of the parsed arguments that returns an exit code or None."""
+"""Modules of this package, `-` being `_` there. Each has HELP, DESCRIPTION, perhaps EPILOG, `add_options(parser)`, and
+`run`, a function of the parsed arguments that returns an exit code or None; where there are actions, each sets its own.
+"""
 
 BROKEN_PIPE = 141
 
@@ -82,6 +83,9 @@ class _Parser(argparse.ArgumentParser):
 
     given: Sequence[str] = ()
 
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(formatter_class=HelpText, allow_abbrev=False, **settings)
+
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Likewise argparse's, but what is unknown is refused here, not by the parser above."""
         self.given = [*(args or ())]
@@ -113,13 +117,15 @@ def parser_of(given: Sequence[str]) -> argparse.ArgumentParser:
         prog="sts-emulator",
         description="Every way to get AWS credentials, on your own machine, with a real trust decision.",
         epilog=_EPILOG,
-        formatter_class=HelpText,
-        allow_abbrev=False,
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="say which version this is")
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
     # Only the module that is asked for is loaded, all of them for help and for mistakes.
     for name in given[:1] if given and given[0] in COMMANDS else () if list(given) == ["--version"] else COMMANDS:
         module = f"sts_emulator.cli.{name.replace('-', '_')}{'_' if keyword.iskeyword(name) else ''}"
-        importlib.import_module(module).add_parser(subparsers)
+        command = importlib.import_module(module)
+        texts = {"description": command.DESCRIPTION, "epilog": getattr(command, "EPILOG", None)}
+        command_parser = subparsers.add_parser(name, help=command.HELP, **texts)
+        command_parser.set_defaults(run=getattr(command, "run", None))
+        command.add_options(command_parser)
     return parser

@@ -7,23 +7,17 @@ import json
 from typing import Any
 
 from sts_emulator.cli.control import add_server_options, control
-from sts_emulator.cli.screen import Commands
 from sts_emulator.core import clock
 from sts_emulator.core.terminal import printable
 
+HELP = "show the messages that people got"
+DESCRIPTION = "Show the mails and text messages of a world, oldest first. Nothing is really sent."
 
-def add_parser(subparsers: Commands) -> None:
-    """Add the command."""
-    parser = subparsers.add_parser(
-        "messages",
-        help="show the messages that people got",
-        description="Show the mails and text messages of a world, oldest first. Nothing is really sent.",
-        allow_abbrev=False,
-    )
+
+def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--to", default="", metavar="ADDRESS", help="only those to one address or number")
     parser.add_argument("--json", action="store_true", help="print them as JSON, one a line")
     add_server_options(parser)
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -4,24 +4,19 @@ from __future__ import annotations
 
 import argparse
 
-from sts_emulator.cli.control import add_server_options, control
-from sts_emulator.cli.screen import Commands, add_json, answer
+from sts_emulator.cli.control import control
+from sts_emulator.cli.inputs import finish_action
+from sts_emulator.cli.screen import answer
+
+HELP = "show the code of a virtual MFA device"
+DESCRIPTION = "Virtual MFA devices of a running emulator, by its world's clock."
 
 
-def add_parser(subparsers: Commands) -> None:
-    """Add the command."""
-    parser = subparsers.add_parser(
-        "mfa",
-        help="show the code of a virtual MFA device",
-        description="Virtual MFA devices of a running emulator, by its world's clock.",
-        allow_abbrev=False,
-    )
+def add_options(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(metavar="ACTION", required=True)
-    code = actions.add_parser("code", help="print the current code, for a script or a prompt", allow_abbrev=False)
+    code = actions.add_parser("code", help="print the current code, for a script or a prompt")
     code.add_argument("serial", metavar="ARN", help="the device's serial number")
-    add_json(code)
-    add_server_options(code)
-    code.set_defaults(run=_code)
+    finish_action(code, _code)
 
 
 def _code(arguments: argparse.Namespace) -> None:

@@ -11,24 +11,21 @@ from urllib.parse import quote
 
 from sts_emulator.cli.control import DEFAULT_WORLD, Control, add_server_options, control
 from sts_emulator.cli.errors import UNUSABLE, CommandError
-from sts_emulator.cli.screen import Commands, add_json, answer
+from sts_emulator.cli.inputs import named_values
+from sts_emulator.cli.screen import add_json, answer
+
+HELP = "make an assertion of a lab identity provider"
 
 
-def add_parser(subparsers: Commands) -> None:
-    """Add the command `saml` with its one command, `assert`."""
-    parser = subparsers.add_parser(
-        "saml", help="make an assertion of a lab identity provider", allow_abbrev=False, description=_DESCRIPTION
-    )
+def add_options(parser: argparse.ArgumentParser) -> None:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     command = commands.add_parser(
         "assert",
         help="print a SAMLResponse, in base64, for AssumeRoleWithSAML",
         epilog='example: aws sts assume-role-with-saml --saml-assertion "$(sts-emulator saml assert --user jane)" …',
-        allow_abbrev=False,
     )
     _add_options(command)
     add_server_options(command)
-    command.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -63,14 +60,14 @@ def request(arguments: argparse.Namespace) -> Mapping[str, object]:
         "session_name": arguments.session_name,
         "session_duration": arguments.session_duration,
         "source_identity": arguments.source_identity,
-        "tags": _tags(arguments.tag) or None,
+        "tags": dict(named_values("--tag", arguments.tag, "KEY=VALUE")) or None,
         "transitive": arguments.transitive or None,
         "expires_in": arguments.expires_in,
     }
     return {name: value for name, value in body.items() if value is not None}
 
 
-_DESCRIPTION = "Make an assertion about a user of a lab identity provider, signed as that would sign it."
+DESCRIPTION = "Make an assertion about a user of a lab identity provider, signed as that would sign it."
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
@@ -99,13 +96,3 @@ def _only(idps: Sequence[dict[str, Any]]) -> str:
         listed = ", ".join(idp["name"] for idp in idps) or "none"
         raise CommandError(f"name an identity provider with --idp; there are: {listed}", UNUSABLE)
     return str(idps[0]["name"])
-
-
-def _tags(given: Sequence[str]) -> dict[str, str]:
-    tags = {}
-    for pair in given:
-        key, equals, value = pair.partition("=")
-        if not equals:
-            raise CommandError(f"--tag takes KEY=VALUE, got `{pair}`", UNUSABLE)
-        tags[key] = value
-    return tags

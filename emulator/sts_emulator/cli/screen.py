@@ -168,3 +168,8 @@ def _tell(told: str, done: threading.Event) -> None:
         print(f"\r\033[K{told} … {seconds} s", end="", file=sys.stderr, flush=True)
     if seconds:
         print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+
+def counted(number: int, noun: str) -> str:
+    """A number of things."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"

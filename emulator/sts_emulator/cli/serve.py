@@ -17,10 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 from sts_emulator.accounts import documents
 from sts_emulator.cli import moto_server
-from sts_emulator.cli.check import parameters, untold
 from sts_emulator.cli.control import answers, settings_from_environment, url_of
 from sts_emulator.cli.errors import INTERRUPTED, UNUSABLE, CommandError
-from sts_emulator.cli.screen import Commands
+from sts_emulator.cli.inputs import named_values, untold
 from sts_emulator.core import log_lines
 from sts_emulator.core.hosts import is_loopback
 from sts_emulator.core.names import is_account_id
@@ -102,16 +101,12 @@ _CHOICES = {
 _REGION = re.compile("[a-z0-9]+(-[a-z0-9]+)*")
 
 
-def add_parser(subparsers: Commands) -> None:
-    """Add the command: one flag for each setting."""
-    parser = subparsers.add_parser(
-        "serve",
-        help="run the emulator",
-        description="Run the emulator. Every flag is also an environment variable, EMULATOR_ and its name in capitals.",
-        allow_abbrev=False,
-    )
+HELP = "run the emulator"
+DESCRIPTION = "Run the emulator. Every flag is also an environment variable, EMULATOR_ and its name in capitals."
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
     add_settings(parser)
-    parser.set_defaults(run=run)
 
 
 def add_settings(parser: argparse.ArgumentParser) -> None:
@@ -172,7 +167,7 @@ def _run(chosen: Settings) -> None:
     from sts_emulator.scenario import ScenarioError
     from sts_emulator.serving.sockets import PortError
 
-    parameters(chosen.parameter)
+    named_values("--parameter", chosen.parameter)
     _check_values(chosen)
     _check_upstreams(chosen)
     _check_triggers(chosen)

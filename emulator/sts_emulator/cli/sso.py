@@ -5,18 +5,15 @@ from __future__ import annotations
 import argparse
 
 from sts_emulator.cli import sso_profile
-from sts_emulator.cli.control import add_server_options, control
-from sts_emulator.cli.screen import Commands, add_json, answer
+from sts_emulator.cli.control import control
+from sts_emulator.cli.inputs import finish_action
+from sts_emulator.cli.screen import Commands, answer
+
+HELP = "what identity providers and tools need for Identity Center"
+DESCRIPTION = "Identity Center of a running emulator."
 
 
-def add_parser(subparsers: Commands) -> None:
-    """Add the command."""
-    parser = subparsers.add_parser(
-        "sso",
-        help="what identity providers and tools need for Identity Center",
-        description="Identity Center of a running emulator.",
-        allow_abbrev=False,
-    )
+def add_options(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(metavar="ACTION", required=True)
     _add_config(actions)
     _add_scim(actions)
@@ -30,9 +27,7 @@ def _add_config(actions: Commands) -> None:
     )
     config.add_argument("--user", default=None, metavar="NAME", help="only the roles of this person")
     config.add_argument("--endpoints", action="store_true", help="with a services section that names the emulator")
-    add_json(config)
-    add_server_options(config)
-    config.set_defaults(run=_config)
+    finish_action(config, _config)
 
 
 def _config(arguments: argparse.Namespace) -> None:
@@ -48,12 +43,9 @@ def _add_scim(actions: Commands) -> None:
         "scim",
         help="print the SCIM endpoint and a new bearer token, for an identity provider",
         description="The token is good for a year by the world's clock; two work at a time, and the oldest makes room.",
-        allow_abbrev=False,
     )
     scim.add_argument("--instance", metavar="ARN", default=None, help="where the world has several instances")
-    add_json(scim)
-    add_server_options(scim)
-    scim.set_defaults(run=_scim)
+    finish_action(scim, _scim)
 
 
 def _scim(arguments: argparse.Namespace) -> None:

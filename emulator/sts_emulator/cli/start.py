@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sts_emulator.cli.control import answers, url_of
 from sts_emulator.cli.errors import REFUSED, UNUSABLE, CommandError
-from sts_emulator.cli.screen import Commands, add_json, answer
+from sts_emulator.cli.screen import add_json, answer
 from sts_emulator.cli.serve import add_settings, flags_of, free_port, settings
 
 if TYPE_CHECKING:
@@ -22,19 +22,17 @@ if TYPE_CHECKING:
 START_LIMIT = 120.0  # seconds until it answers; it takes a quarter of one
 
 
-def add_parser(subparsers: Commands) -> None:
-    """Add the command, with the flags of `serve`."""
-    parser = subparsers.add_parser(
-        "start",
-        help="run the emulator in the background",
-        description="Run the emulator in the background, and return when it answers. One that runs already is left "
-        "alone. Every flag is also an environment variable, EMULATOR_ and its name in capitals.",
-        epilog="See also: sts-emulator status, logs, stop.",
-        allow_abbrev=False,
-    )
+HELP = "run the emulator in the background"
+DESCRIPTION = (
+    "Run the emulator in the background, and return when it answers. One that runs already is left "
+    "alone. Every flag is also an environment variable, EMULATOR_ and its name in capitals."
+)
+EPILOG = "See also: sts-emulator status, logs, stop."
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
     add_settings(parser)
     add_json(parser)
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -8,21 +8,16 @@ from http import HTTPStatus
 from typing import Any
 
 from sts_emulator.cli.control import Control, ControlError, add_server_options, control, port
-from sts_emulator.cli.screen import Commands, add_json, answer
+from sts_emulator.cli.screen import add_json, answer
 from sts_emulator.policy.json_types import JsonObject
 
+HELP = "say whether an emulator runs, and what it holds"
+DESCRIPTION = "Say whether an emulator answers, and what its worlds hold. Exit code 1: none answers."
 
-def add_parser(subparsers: Commands) -> None:
-    """Add the command."""
-    parser = subparsers.add_parser(
-        "status",
-        help="say whether an emulator runs, and what it holds",
-        description="Say whether an emulator answers, and what its worlds hold. Exit code 1: none answers.",
-        allow_abbrev=False,
-    )
+
+def add_options(parser: argparse.ArgumentParser) -> None:
     add_json(parser)
     add_server_options(parser, world=False)
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -5,20 +5,15 @@ from __future__ import annotations
 import argparse
 
 from sts_emulator.cli.control import add_server_options, port
-from sts_emulator.cli.screen import Commands, add_json, answer
+from sts_emulator.cli.screen import add_json, answer
+
+HELP = "end the emulator in the background"
+DESCRIPTION = "End an emulator that `sts-emulator start` started. What it had in memory is gone."
 
 
-def add_parser(subparsers: Commands) -> None:
-    """Add the command."""
-    parser = subparsers.add_parser(
-        "stop",
-        help="end the emulator in the background",
-        description="End an emulator that `sts-emulator start` started. What it had in memory is gone.",
-        allow_abbrev=False,
-    )
+def add_options(parser: argparse.ArgumentParser) -> None:
     add_json(parser)
     add_server_options(parser, world=False)
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> None:

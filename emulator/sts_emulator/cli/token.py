@@ -8,24 +8,21 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from sts_emulator.cli.control import DEFAULT_WORLD, add_server_options, control
-from sts_emulator.cli.errors import UNUSABLE, CommandError
-from sts_emulator.cli.screen import Commands, add_json, answer
+from sts_emulator.cli.control import DEFAULT_WORLD, control
+from sts_emulator.cli.inputs import finish_action, named_values
+from sts_emulator.cli.screen import Commands, answer
 from sts_emulator.idp.presets import PRESETS, Preset
 from sts_emulator.policy.json_types import JsonObject
 
 _OPTION = "option_"
 
 
-def add_parser(subparsers: Commands) -> None:
-    """Add the command, with a command of its own for each kind of issuer."""
-    parser = subparsers.add_parser(
-        "token",
-        help="mint an OIDC token of a lab issuer",
-        description="Mint a token as the real issuer would write it, signed by this emulator's lab issuer.",
-        epilog="example: sts-emulator token github --repo acme/shop --ref refs/heads/main",
-        allow_abbrev=False,
-    )
+HELP = "mint an OIDC token of a lab issuer"
+DESCRIPTION = "Mint a token as the real issuer would write it, signed by this emulator's lab issuer."
+EPILOG = "example: sts-emulator token github --repo acme/shop --ref refs/heads/main"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
     kinds = parser.add_subparsers(metavar="KIND", required=True)
     for name, preset in PRESETS.items():
         _add_kind(kinds, name, preset)
@@ -33,7 +30,7 @@ def add_parser(subparsers: Commands) -> None:
 
 
 def _add_kind(kinds: Commands, name: str, preset: Preset) -> None:
-    parser = kinds.add_parser(name, help=f"shaped like those of {preset.url}", allow_abbrev=False)
+    parser = kinds.add_parser(name, help=f"shaped like those of {preset.url}")
     claims = parser.add_argument_group("what the token says")
     for option, default in preset.options.items():
         flag = f"--{option.replace('_', '-')}"
@@ -51,22 +48,16 @@ def _add_kind(kinds: Commands, name: str, preset: Preset) -> None:
         "--issuer", default=name, metavar="NAME", help="which issuer of the world (default: %(default)s)"
     )
     parser.add_argument("--claims", action="store_true", help="print the claims, not the token")
-    add_json(parser)
-    add_server_options(parser)
-    parser.set_defaults(run=run)
+    finish_action(parser, run)
 
 
 def _add_cognito(kinds: Commands) -> None:
-    parser = kinds.add_parser(
-        "cognito", help="of a user of a Cognito user pool, as a sign-in gives it", allow_abbrev=False
-    )
+    parser = kinds.add_parser("cognito", help="of a user of a Cognito user pool, as a sign-in gives it")
     parser.add_argument("--pool", default="", help="id or name of the user pool (default: the only one)")
     parser.add_argument("--user", required=True, help="username, alias or sub")
     parser.add_argument("--client", default="", help="id or name of the app client (default: the only one)")
     parser.add_argument("--access", action="store_true", help="print the access token, not the ID token")
-    add_json(parser)
-    add_server_options(parser)
-    parser.set_defaults(run=run_cognito)
+    finish_action(parser, run_cognito)
 
 
 def run_cognito(arguments: argparse.Namespace) -> None:
@@ -108,10 +99,7 @@ def request(arguments: argparse.Namespace) -> Mapping[str, object]:
 
 def _claims(given: list[str]) -> JsonObject:
     claims: dict[str, Any] = {}
-    for pair in given:
-        name, equals, value = pair.partition("=")
-        if not equals:
-            raise CommandError(f"--claim takes NAME=VALUE, got `{pair}`", UNUSABLE)
+    for name, value in named_values("--claim", given):
         try:
             claims[name] = json.loads(value)
         except (ValueError, RecursionError):

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 
 from sts_emulator.cli import screen
 from sts_emulator.cli.errors import REFUSED, UNUSABLE, CommandError
-from sts_emulator.cli.screen import Commands
 from sts_emulator.cli.who_can import add_estate_options, estate, one_of, reach, show
 
 if TYPE_CHECKING:
     from sts_emulator.analysis.estate import Estate
 
-_EPILOG = """\
+EPILOG = """\
 examples:
   sts-emulator what-can alice           a user or role in trust_policies/
   sts-emulator what-can arn:aws:iam::111122223333:role/ci account.json
@@ -27,19 +26,13 @@ exit codes: 0 there are roles; 1 there are none; 2 the files, or the principal, 
 """
 
 
-def add_parser(subparsers: Commands) -> None:
-    """Add the command."""
-    parser = subparsers.add_parser(
-        "what-can",
-        help="say which roles a principal can get to",
-        description="Say which roles a user, role, provider, service or account can assume, also one after the other.",
-        epilog=_EPILOG,
-        formatter_class=screen.HelpText,
-        allow_abbrev=False,
-    )
+HELP = "say which roles a principal can get to"
+DESCRIPTION = "Say which roles a user, role, provider, service or account can assume, also one after the other."
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("principal", metavar="PRINCIPAL", help="a name or ARN, a provider, a service, an account id")
     add_estate_options(parser)
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -8,9 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from sts_emulator.cli import screen
+from sts_emulator.cli import inputs, screen
 from sts_emulator.cli.errors import REFUSED, UNUSABLE, CommandError
-from sts_emulator.cli.screen import Commands
 from sts_emulator.core import spelling
 from sts_emulator.core.terminal import printable, printable_json
 
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from sts_emulator.analysis.estate import Estate
     from sts_emulator.analysis.reach import Reach, Way
 
-_EPILOG = """\
+EPILOG = """\
 examples:
   sts-emulator who-can deploy    in the scenarios of trust_policies/
   sts-emulator who-can arn:aws:iam::111122223333:role/deploy account.json
@@ -33,25 +32,17 @@ exit codes: 0 somebody can; 1 nobody can; 2 the files, or the role, cannot be us
 FORMATS: Final = ("table", "json", "svg")
 
 
-def add_parser(subparsers: Commands) -> None:
-    """Add the command."""
-    parser = subparsers.add_parser(
-        "who-can",
-        help="say who can assume a role, also by way of other roles",
-        description="Say who can assume a role, directly and by way of other roles, and what it takes.",
-        epilog=_EPILOG,
-        formatter_class=screen.HelpText,
-        allow_abbrev=False,
-    )
+HELP = "say who can assume a role, also by way of other roles"
+DESCRIPTION = "Say who can assume a role, directly and by way of other roles, and what it takes."
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("role", metavar="ROLE", help="its name or ARN")
     add_estate_options(parser)
-    parser.set_defaults(run=run)
 
 
 def add_estate_options(parser: argparse.ArgumentParser) -> None:
     """Give a command the options about which files it is about, and how it answers."""
-    from sts_emulator.cli.check import add_account_options
-
     parser.add_argument(
         "paths",
         nargs="*",
@@ -72,7 +63,7 @@ def add_estate_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--origin", metavar="SUBJECT", default="", help="who it is originally (aws:OriginIdentity/Subject)"
     )
-    add_account_options(parser.add_argument_group("imports"))
+    inputs.add_account_options(parser.add_argument_group("imports"))
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -91,15 +82,10 @@ def run(arguments: argparse.Namespace) -> int:
 def estate(arguments: argparse.Namespace) -> Estate:
     """What the files of a command declare. Raises CommandError."""
     from sts_emulator.analysis.estate import Estate
-    from sts_emulator.cli.check import account, parameters, scenario_files
-    from sts_emulator.scenario import ScenarioError
 
-    try:
-        given = (account(arguments.account), parameters(arguments.parameter))
-        with screen.patience("reading files"):
-            accounts = Estate.of_files(scenario_files([*arguments.paths, *arguments.files]), *given)
-    except ScenarioError as error:
-        raise CommandError(str(error), UNUSABLE) from None
+    given = inputs.account_options(arguments)
+    with inputs.scenario_mistakes(), screen.patience("reading files"):
+        accounts = Estate.of_files(inputs.scenario_files([*arguments.paths, *arguments.files]), *given)
     if arguments.format == "table":
         tell_notes(accounts)
     return accounts
@@ -107,10 +93,8 @@ def estate(arguments: argparse.Namespace) -> Estate:
 
 def tell_notes(accounts: Estate) -> None:
     """Say on standard error what the files do not tell."""
-    from sts_emulator.cli.check import untold
-
     for notes in accounts.notes:
-        print("".join(f"{line}\n" for line in untold(notes)), end="", file=sys.stderr)
+        print("".join(f"{line}\n" for line in inputs.untold(notes)), end="", file=sys.stderr)
 
 
 def reach(accounts: Estate, arguments: argparse.Namespace) -> Reach:
@@ -118,10 +102,7 @@ def reach(accounts: Estate, arguments: argparse.Namespace) -> Reach:
     from sts_emulator.analysis.reach import Reach
 
     keys: dict[str, tuple[str, ...]] = {}
-    for pair in arguments.key:
-        name, equals, value = pair.partition("=")
-        if not equals:
-            raise CommandError(f"--key takes NAME=VALUE, got `{pair}`", UNUSABLE)
+    for name, value in inputs.named_values("--key", arguments.key):
         keys[name.lower()] = (*keys.get(name.lower(), ()), value)
     if arguments.origin:
         keys["aws:originidentity/subject"] = (arguments.origin,)
@@ -180,8 +161,5 @@ def _row(way: Way) -> tuple[str, str, str, str, str]:
 
 def save(path: Path, lines: Iterable[str]) -> None:
     """Write a file. Raises CommandError."""
-    try:
-        with path.open("w", encoding="utf-8") as stream:
-            stream.writelines(lines)
-    except OSError as error:
-        raise CommandError(f"{path}: {(error.strerror or 'cannot be written').lower()}", UNUSABLE) from None
+    with inputs.file_trouble(path, "cannot be written"), path.open("w", encoding="utf-8") as stream:
+        stream.writelines(lines)

@@ -10,8 +10,9 @@ from typing import Any, Final
 
 from sts_emulator.cli.control import Control, add_server_options, control
 from sts_emulator.cli.env import FORMATS, SERVICES
-from sts_emulator.cli.errors import UNUSABLE, CommandError
-from sts_emulator.cli.screen import Commands, Run, add_json, add_json_format, add_wide, answer, room, table
+from sts_emulator.cli.errors import CommandError
+from sts_emulator.cli.inputs import named_values
+from sts_emulator.cli.screen import Run, add_json, add_json_format, add_wide, answer, room, table
 from sts_emulator.core.spelling import meant
 from sts_emulator.core.terminal import printable
 from sts_emulator.policy.json_types import Json
@@ -20,30 +21,25 @@ _HEADS: Final = ("KIND", "ID", "NAME", "ACCOUNT", "ROLE")
 KINDS: Final = ("ec2", "ecs", "eks", "irsa", "lambda")
 
 
-def add_parser(subparsers: Commands) -> None:
-    """Add the command."""
-    parser = subparsers.add_parser(
-        "workload",
-        help="start, list or stop instances, tasks, pods and functions",
-        description="Give a program of your own the address, the token and the environment of a workload.",
-        epilog='example: eval "$(sts-emulator workload start ecs --role task --lifetime 60)"',
-        allow_abbrev=False,
-    )
+HELP = "start, list or stop instances, tasks, pods and functions"
+DESCRIPTION = "Give a program of your own the address, the token and the environment of a workload."
+EPILOG = 'example: eval "$(sts-emulator workload start ecs --role task --lifetime 60)"'
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(metavar="ACTION", required=True)
-    start = actions.add_parser("start", help="start one and print its environment", allow_abbrev=False)
+    start = actions.add_parser("start", help="start one and print its environment")
     start.add_argument("kind", choices=KINDS, help="what it is; irsa is a pod with its service account's own token")
     add_workload_options(start)
     start.add_argument("--folder", type=Path, metavar="DIR", help="where token files go (default: a new one)")
     start.add_argument("--format", choices=tuple(FORMATS), default="sh", help="how to write them (default: sh)")
     add_json_format(start)
     _finish(start, _start)
-    listed = actions.add_parser("list", help="list a world's workloads", allow_abbrev=False)
+    listed = actions.add_parser("list", help="list a world's workloads")
     add_json(listed)
     add_wide(listed)
     _finish(listed, _list)
-    stop = actions.add_parser(
-        "stop", help="forget one; what it was given lives on until it expires", allow_abbrev=False
-    )
+    stop = actions.add_parser("stop", help="forget one; what it was given lives on until it expires")
     stop.add_argument("workload", metavar="ID", help="its id or name")
     add_json(stop)
     _finish(stop, _stop)
@@ -73,7 +69,7 @@ def add_workload_options(parser: argparse.ArgumentParser) -> None:
 
 def wanted(arguments: argparse.Namespace) -> dict[str, Any]:
     """What to ask the control API for. Raises CommandError."""
-    options = {name: _value(text) for name, text in map(_pair, arguments.option)}
+    options = {name: _value(text) for name, text in named_values("--option", arguments.option)}
     if arguments.lifetime is not None:
         # A pod's credentials live as long as EKS says; what a pod has of its own is its token.
         options["expires_in" if arguments.kind in ("eks", "irsa") else "lifetime"] = arguments.lifetime
@@ -140,13 +136,6 @@ def _stop(arguments: argparse.Namespace) -> None:
     near = meant(arguments.workload, (workload[member] for workload in workloads for member in ("id", "name")))
     hint = near or "; `sts-emulator workload list` lists them"
     raise CommandError(f"no workload `{arguments.workload}` in world `{arguments.world}`{hint}")
-
-
-def _pair(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise CommandError(f"--option takes NAME=VALUE, got `{text}`", UNUSABLE)
-    return name, value
 
 
 def _value(text: str) -> Json:

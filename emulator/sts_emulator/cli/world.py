@@ -6,49 +6,39 @@ import argparse
 import re
 from pathlib import Path
 
-from sts_emulator.cli.control import add_server_options, add_world_option, control
+from sts_emulator.cli.control import add_world_option, control
 from sts_emulator.cli.errors import UNUSABLE, CommandError
-from sts_emulator.cli.screen import Commands, Run, add_json, add_wide, answer, room, table
+from sts_emulator.cli.inputs import file_trouble, finish_action
+from sts_emulator.cli.screen import add_wide, answer, room, table
 
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)([smhd]?)")
 
 
-def add_parser(subparsers: Commands) -> None:
-    """Add the command."""
-    parser = subparsers.add_parser(
-        "world",
-        help="create, list and delete worlds; move a world's clock",
-        description="Worlds are isolated namespaces of one server: accounts, credentials, time and faults.",
-        allow_abbrev=False,
-    )
+HELP = "create, list and delete worlds; move a world's clock"
+DESCRIPTION = "Worlds are isolated namespaces of one server: accounts, credentials, time and faults."
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(metavar="ACTION", required=True)
-    create = actions.add_parser("create", help="create a world", allow_abbrev=False)
+    create = actions.add_parser("create", help="create a world")
     create.add_argument("name", metavar="NAME")
     create.add_argument("--scenario", metavar="FILE", help="seed it from this file (default: it is empty)")
-    _finish(create, _create)
-    delete = actions.add_parser("delete", help="delete a world; its credentials stop working", allow_abbrev=False)
+    finish_action(create, _create, world=False)
+    delete = actions.add_parser("delete", help="delete a world; its credentials stop working")
     delete.add_argument("name", metavar="NAME")
-    _finish(delete, _delete)
-    listed = actions.add_parser("list", help="list the worlds", allow_abbrev=False)
+    finish_action(delete, _delete, world=False)
+    listed = actions.add_parser("list", help="list the worlds")
     add_wide(listed)
-    _finish(listed, _list)
-    advance = actions.add_parser("advance", help="move a world's clock forward", allow_abbrev=False)
+    finish_action(listed, _list, world=False)
+    advance = actions.add_parser("advance", help="move a world's clock forward")
     advance.add_argument("duration", metavar="DURATION", help="such as 90, 30m, 2h or 1d12h")
     add_world_option(advance)
-    _finish(advance, _advance)
-    lag = actions.add_parser(
-        "eventual-consistency", help="keep what is new unknown for a while, as AWS may", allow_abbrev=False
-    )
+    finish_action(advance, _advance, world=False)
+    lag = actions.add_parser("eventual-consistency", help="keep what is new unknown for a while, as AWS may")
     lag.add_argument("duration", metavar="DURATION", help="such as 5 or 10s; 0: everything counts at once")
     add_world_option(lag)
-    _finish(lag, _eventual_consistency)
-
-
-def _finish(parser: argparse.ArgumentParser, run: Run) -> None:
-    add_json(parser)
-    add_server_options(parser, world=False)
-    parser.set_defaults(run=run)
+    finish_action(lag, _eventual_consistency, world=False)
 
 
 def _create(arguments: argparse.Namespace) -> None:
@@ -63,9 +53,8 @@ def _create(arguments: argparse.Namespace) -> None:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise CommandError(f"{path}: {(error.strerror or 'cannot be read').lower()}", UNUSABLE) from None
+        with file_trouble(path):
+            return path.read_text(encoding="utf-8")
     except ValueError:
         raise CommandError(f"{path}: is not UTF-8 text", UNUSABLE) from None
 

@@ -141,7 +141,7 @@ async def _take_up(
 
 def _read(server: Server, path: Path) -> Scenario:
     # A file that holds nothing is welcome here: it may be filled later, and /dev/null stands for an empty account
-    return parse_data(read_bytes(path), str(path), path.parent, parameters=pairs(server.settings.parameter))
+    return parse_data(read_bytes(path), str(path), path.parent, parameters=dict(pairs(server.settings.parameter)))
 
 
 def _is_news(server: Server, scenario: Scenario) -> bool:
