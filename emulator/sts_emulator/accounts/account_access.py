@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final, TypedDict
 
-from sts_emulator.accounts import directory, documents, organizations
+from sts_emulator.accounts import directory, organizations
 from sts_emulator.accounts.directory import DirectoryUser, Instance
 from sts_emulator.accounts.documents import Tags
 from sts_emulator.core.store import Kind
@@ -45,11 +45,6 @@ ACCESS_APPLICATION: Kind[AccessApplication] = Kind("access-application")  # key:
 ENTITLEMENT: Kind[Entitlement] = Kind("access-entitlement")  # key: `ARN/id`
 
 
-def of_tenant(world: World, tenant: str) -> AccessApplication | None:
-    """The application of that tenant id."""
-    return world.find(ACCESS_APPLICATION, tenant)
-
-
 def of_instance(world: World, instance: Instance) -> AccessApplication | None:
     """The application of an instance."""
     return next((known for known in world.page(ACCESS_APPLICATION) if known["instance"] == instance["id"]), None)
@@ -67,16 +62,9 @@ def entitlements(world: World, application: str) -> tuple[Entitlement, ...]:
 
 def entitlements_of(world: World, application: str, person: DirectoryUser) -> list[Entitlement]:
     """Every entitlement that reaches a person, by name or through a group."""
-    groups = {membership["group"] for membership in directory.memberships(world, person["store"], person["id"])}
-    return [
-        entitlement
-        for entitlement in entitlements(world, application)
-        if (
-            entitlement["principal"] == person["id"]
-            if entitlement["principal_type"] == directory.USER
-            else entitlement["principal"] in groups
-        )
-    ]
+    means = directory.means(world, person)
+    known = entitlements(world, application)
+    return [entitlement for entitlement in known if (entitlement["principal_type"], entitlement["principal"]) in means]
 
 
 def forget(world: World, application: AccessApplication) -> None:
@@ -98,9 +86,3 @@ def is_member(world: World, account: str) -> bool:
     """Whether the organization has the account."""
     org = organizations.organization(world)
     return org is not None and account in org["parents"]
-
-
-def account_name(world: World, account: str) -> str:
-    """What an account is called; "" where nobody named it."""
-    stored = world.get(documents.ACCOUNT, account)
-    return (stored["name"] or stored["alias"]) if stored else ""

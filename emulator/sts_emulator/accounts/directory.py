@@ -7,7 +7,8 @@ are plain UUIDs, `STORE` is an identity store's id (`d-…`), times are seconds 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+import uuid
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, NotRequired, TypedDict
 
@@ -240,8 +241,7 @@ def acs_id(instance: Instance) -> str:
     """The last part of that path."""
     import hashlib
 
-    digits = hashlib.sha256(instance["id"].encode()).hexdigest()
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:32]}"
+    return str(uuid.UUID(hashlib.sha256(instance["id"].encode()).hexdigest()[:32]))
 
 
 def _bare(url: str) -> str:
@@ -277,11 +277,21 @@ def group_by_name(world: World, store: str, name: str) -> DirectoryGroup | None:
 
 def memberships(world: World, store: str, user_id: str) -> tuple[Membership, ...]:
     """In which groups a user is."""
-    return tuple(membership for membership in _memberships(world, store) if membership["user"] == user_id)
+    known = world.memo(("directory-memberships", store), lambda: tuple(world.page(MEMBERSHIP, f"{store}/")))
+    return tuple(membership for membership in known if membership["user"] == user_id)
 
 
-def _memberships(world: World, store: str) -> tuple[Membership, ...]:
-    return world.memo(("directory-memberships", store), lambda: tuple(world.page(MEMBERSHIP, f"{store}/")))
+def means(world: World, person: DirectoryUser) -> set[tuple[str, str]]:
+    """The principals by which something reaches a person, as type and id: themselves, and their groups."""
+    groups = memberships(world, person["store"], person["id"])
+    return {(USER, person["id"]), *((GROUP, membership["group"]) for membership in groups)}
+
+
+def outside(world: World, person: DirectoryUser, groups: Iterable[str]) -> str:
+    """That a person is in none of these groups (their ids), which are named; "" where there is none of them."""
+    known = [world.get(GROUPS, f"{person['store']}/{group}") for group in groups]
+    named = sorted(group["name"] for group in known if group is not None)
+    return f"{', '.join(named[:5])}, and {person['name']} is in none of them" if named else ""
 
 
 # -- what they may become -----------------------------------------------------------------------------------------
@@ -306,12 +316,9 @@ def assignments(world: World, permission_set: str, account: str = "") -> list[As
 
 def assignments_of(world: World, instance: Instance, person: DirectoryUser) -> tuple[Assignment, ...]:
     """Every assignment that reaches a person, by name or through a group."""
-    groups = {membership["group"] for membership in memberships(world, person["store"], person["id"])}
+    reaching, known = means(world, person), _assignments(world, instance)
     return tuple(
-        assignment
-        for assignment in _assignments(world, instance)
-        if (assignment["principal"] == person["id"] and assignment["principal_type"] == USER)
-        or (assignment["principal"] in groups and assignment["principal_type"] == GROUP)
+        assignment for assignment in known if (assignment["principal_type"], assignment["principal"]) in reaching
     )
 
 
@@ -319,11 +326,7 @@ def is_assigned(world: World, application: Application, person: DirectoryUser) -
     """Whether a person may use an application: by name, through a group, or because nobody needs to be assigned."""
     if not application["assignment_required"]:
         return True
-    groups = {membership["group"] for membership in memberships(world, person["store"], person["id"])}
-    return any(
-        identifier == person["id"] if kind == USER else identifier in groups
-        for kind, identifier in application["assignments"]
-    )
+    return not means(world, person).isdisjoint((kind, identifier) for kind, identifier in application["assignments"])
 
 
 def assignments_of_group(world: World, instance: Instance, group: str) -> tuple[Assignment, ...]:

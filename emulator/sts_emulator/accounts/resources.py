@@ -24,6 +24,12 @@ def key_of(account: str, name: str) -> str:
     return f"{account}/{name.lower()}"
 
 
+def account_name(world: World, account: str) -> str:
+    """What an account is called; "" where nobody named it."""
+    stored = world.get(documents.ACCOUNT, account)
+    return (stored["name"] or stored["alias"]) if stored else ""
+
+
 def role(world: World, account: str, name: str) -> Role | None:
     """The role of that name, in any case of letters, or None."""
     return world.settled(world.get(documents.ROLE, key_of(account, name)))

@@ -126,7 +126,7 @@ def _shown(ctx: Context, known: Entitlement) -> Result:
         "principal": {"identityCenter": {_WIRE[known["principal_type"]]: known["principal"]}},
         "roleArn": known["role"],
         "account": account,
-        **present({"accountName": account_access.account_name(ctx.world, account)}),
+        **present({"accountName": resources.account_name(ctx.world, account)}),
     }
     return {
         "entitlementId": known["id"],

@@ -26,6 +26,19 @@ def test_a_person_signs_in_and_their_tool_gets_credentials(aws, tool):
     assert 7000 < credentials["expiration"] / 1000 - aws.now() <= 7200  # the permission set's PT2H, in milliseconds
 
 
+def test_accounts_come_in_pages(tool, refusal):
+    access = {"accessToken": tool.sign_in("jane")["accessToken"]}
+
+    first = tool.portal.list_accounts(**access, maxResults=1)
+    rest = tool.portal.list_accounts(**access, maxResults=1, nextToken=first["nextToken"])
+
+    pages = [first["accountList"], rest["accountList"]]
+    assert [[account["accountId"] for account in page] for page in pages] == [[DEV], [PROD]]
+    assert "nextToken" not in rest
+    expected = (400, "InvalidRequestException", "Invalid next token")
+    assert refusal(tool.portal.list_accounts, **access, nextToken="made-up") == expected
+
+
 def test_pending_hurried_and_used_up(aws, tool, refusal):
     device = tool.start()
     poll = {"device": device}

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from sts_emulator.accounts import account_access
+from sts_emulator.accounts.resources import account_name
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.methods.identity_center import access_runtime, browsers, handing
@@ -18,7 +19,7 @@ from sts_emulator.pages import render
 from sts_emulator.pages.refusals import as_page
 from sts_emulator.pages.routes import page
 from sts_emulator.pages.visit import Visit
-from sts_emulator.policy.arns import parse_arn
+from sts_emulator.policy.arns import account_in
 from sts_emulator.vending.assume import Vended
 from sts_emulator.wire.http import Response
 
@@ -77,10 +78,5 @@ def _chosen(visit: Visit) -> tuple[str, Vended]:
 
 
 def _told(world: World, role: str) -> dict[str, str]:
-    named = parse_arn(role)
-    account = named.account if named else ""
-    return {
-        "arn": role,
-        "name": role.rpartition("/")[2],
-        "account": account_access.account_name(world, account) or account,
-    }
+    account = account_in(role)
+    return {"arn": role, "name": role.rpartition("/")[2], "account": account_name(world, account) or account}

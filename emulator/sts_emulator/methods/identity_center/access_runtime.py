@@ -11,14 +11,14 @@ import uuid
 from typing import Final
 
 from sts_emulator.accounts import account_access, directory, resources
-from sts_emulator.accounts.account_access import SERVICE, AccessApplication
+from sts_emulator.accounts.account_access import SERVICE, AccessApplication, Entitlement
 from sts_emulator.control_plane.listing import Listing
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.methods.identity_center import portal_sessions
 from sts_emulator.methods.identity_center.clients import ASSUME_ROLES, READ_ROLES
 from sts_emulator.methods.identity_center.portal_sessions import PortalSession
-from sts_emulator.policy.arns import parse_arn
+from sts_emulator.policy.arns import account_in
 from sts_emulator.policy.deciding.engine import Principal
 from sts_emulator.policy.explaining.origin import IDENTITY_CENTER, said
 from sts_emulator.policy.values import dataclass
@@ -92,7 +92,7 @@ def _visitor(ctx: Context, tenant: str, scope: str) -> Visitor:
     ctx.evidence.update(session.evidence)
     if not portal_sessions.allows(ctx.world, session, scope):
         raise _unauthorized(ctx, f"the token is not for the scope {scope}: register the client with it")
-    application = account_access.of_tenant(ctx.world, tenant)
+    application = ctx.world.find(account_access.ACCESS_APPLICATION, tenant)
     if application is None or application["instance"] != session.instance["id"]:
         raise _unauthorized(ctx, f"the tenant {tenant} is not one of the person's instance of Identity Center")
     if not is_open(ctx.world, application, session):
@@ -121,8 +121,8 @@ def entitled(world: World, visitor: Visitor) -> list[str]:
 
 
 def _shown(ctx: Context, role: str) -> dict[str, str]:
-    account = _account(role)
-    name = account_access.account_name(ctx.world, account)
+    account = account_in(role)
+    name = resources.account_name(ctx.world, account)
     return {"accountId": account, "roleArn": role, **({"accountName": name} if name else {})}
 
 
@@ -134,7 +134,7 @@ def vend(ctx: Context, visitor: Visitor, role_arn: str, session_name: str, durat
     session = visitor.session
     if role_arn not in entitled(ctx.world, visitor):
         raise _refused(ctx, _missing(ctx, visitor, role_arn))
-    if not account_access.is_member(ctx.world, _account(role_arn)):
+    if not account_access.is_member(ctx.world, account_in(role_arn)):
         raise _refused(ctx, "the role's account is not one of the organization any more")
     role = resources.role_by_arn(ctx.world, role_arn)
     if role is None:
@@ -183,24 +183,19 @@ def _proof(ctx: Context, visitor: Visitor) -> Proof:
 
 def _missing(ctx: Context, visitor: Visitor, role_arn: str) -> str:
     """Which entitlement, or membership, is missing."""
-    name = visitor.session.person["name"]
-    known = account_access.entitlements(ctx.world, visitor.application["arn"])
-    places = [
-        f"{visitor.session.person['store']}/{entitlement['principal']}"
-        for entitlement in known
-        if entitlement["role"] == role_arn and entitlement["principal_type"] == directory.GROUP
-    ]
-    groups = [ctx.world.get(directory.GROUPS, place) for place in places]
-    named = sorted(group["name"] for group in groups if group is not None)
-    sentence = f"{name} has no entitlement to {role_arn[:2048]}"
-    if named:
-        return f"{sentence}: its groups are {', '.join(named[:5])}, and {name} is in none of them"
-    return f"{sentence}, and none of a group: create an entitlement"
+    person, known = visitor.session.person, account_access.entitlements(ctx.world, visitor.application["arn"])
+    groups = [entitlement["principal"] for entitlement in known if _is_of_group(entitlement, role_arn)]
+    sentence = f"{person['name']} has no entitlement to {role_arn[:2048]}"
+    outside = directory.outside(ctx.world, person, groups)
+    return (
+        f"{sentence}: its groups are {outside}"
+        if outside
+        else f"{sentence}, and none of a group: create an entitlement"
+    )
 
 
-def _account(role: str) -> str:
-    named = parse_arn(role)
-    return named.account if named else ""
+def _is_of_group(entitlement: Entitlement, role_arn: str) -> bool:
+    return entitlement["role"] == role_arn and entitlement["principal_type"] == directory.GROUP
 
 
 def _refused(ctx: Context, why: str) -> AwsError:

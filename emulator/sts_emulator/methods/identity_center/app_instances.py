@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 from urllib.parse import urlencode
 
-from sts_emulator.accounts import documents
+from sts_emulator.accounts.resources import account_name
 from sts_emulator.core.errors import AwsError
 from sts_emulator.methods.identity_center import portal_sessions, roles
 from sts_emulator.methods.identity_center.portal_sessions import PortalSession
@@ -57,8 +57,7 @@ def bearer(visit: Visit) -> PortalSession:
 
 
 def _tile(visit: Visit, account: str) -> Result:
-    stored = visit.world.get(documents.ACCOUNT, account)
-    name = (stored and (stored["name"] or stored["alias"])) or account
+    name = account_name(visit.world, account) or account
     known = {"AccountId": account, "AccountName": name, "AccountEmail": f"{account}@accounts.example"}
     return {
         "id": f"{_PREFIX}{account}",

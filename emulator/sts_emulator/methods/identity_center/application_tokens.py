@@ -18,6 +18,7 @@ from sts_emulator.methods.identity_center import applications, assertions, grant
 from sts_emulator.methods.identity_center.applications import IDENTITY_CONTEXT, OPENID
 from sts_emulator.methods.identity_center.assertions import JWT_BEARER, Assertion, invalid
 from sts_emulator.methods.identity_center.clients import AUTHORIZATION_CODE, REFRESH_TOKEN
+from sts_emulator.methods.identity_center.grants import Shown
 from sts_emulator.methods.identity_center.portal_sessions import PortalSession
 from sts_emulator.methods.identity_center.refusals import refused
 from sts_emulator.methods.tokens import issuer_keys
@@ -37,36 +38,22 @@ class Asked:
 
     instance: Instance
     application: Application
-    scope: tuple[str, ...] = ()
-    code: str = ""
-    redirect: str = ""
-    verifier: str = ""
-    refresh_token: str = ""
-    subject_token: str = ""
-    subject_type: str = ""
-    wanted_type: str = ""
+    shown: Shown
 
     @property
     def scopes(self) -> tuple[str, ...]:
         """The scopes to grant, of those that the application may have. Raises AwsError: InvalidScopeException."""
-        return applications.granted_scopes(applications.allowed_scopes(self.application), self.scope)
+        return applications.granted_scopes(applications.allowed_scopes(self.application), self.shown.get("scope"))
+
+    @property
+    def wanted_type(self) -> str:
+        """The type of token that it names, or none."""
+        return str(self.shown.get("requestedTokenType", ""))
 
 
 @operation("sso-oidc", "CreateTokenWithIAM")
 def create_token_with_iam(
-    ctx: Context,
-    *,
-    clientId: str,
-    grantType: str,
-    code: str = "",
-    refreshToken: str = "",
-    assertion: str = "",
-    scope: list[str] | None = None,
-    redirectUri: str = "",
-    subjectToken: str = "",
-    subjectTokenType: str = "",
-    requestedTokenType: str = "",
-    codeVerifier: str = "",
+    ctx: Context, *, clientId: str, grantType: str, assertion: str = "", **shown: Any
 ) -> Mapping[str, Any] | Awaitable[Mapping[str, Any]]:
     """The answer is awaitable only where an issuer's keys must be fetched first."""
     instance, application = applications.asking(ctx, clientId)
@@ -75,18 +62,7 @@ def create_token_with_iam(
     if grantType not in application["grants"]:
         ctx.evidence["refused"] = f"the application has no grant {grantType} (PutApplicationGrant)"
         raise refused("UnauthorizedClientException", "The client is not authorized to use this grant type")
-    asked = Asked(
-        instance=instance,
-        application=application,
-        scope=tuple(scope or ()),
-        code=code,
-        redirect=redirectUri,
-        verifier=codeVerifier,
-        refresh_token=refreshToken,
-        subject_token=subjectToken,
-        subject_type=subjectTokenType,
-        wanted_type=requestedTokenType,
-    )
+    asked = Asked(instance, application, shown)
     ctx.evidence.update(grant=grantType, application=application["arn"])
     if grantType == JWT_BEARER:
         return _by_assertion(ctx, asked, assertion)
@@ -132,37 +108,32 @@ def _by_code(ctx: Context, asked: Asked) -> PortalSession:
     client = applications.as_client(ctx.world, asked.application["arn"])
     if client is None:
         raise refused("UnauthorizedClientException", "The client is not authorized to use this grant type")
-    if not (asked.code and asked.redirect and asked.verifier):
-        message = "Authorization code, redirect uri and code verifier are required for this grant type"
-        raise refused("InvalidRequestException", message)
-    identifier = grants.redeem_code(ctx.world, client, asked.code, asked.redirect, asked.verifier)
-    session = portal_sessions.find(ctx.world, identifier)
+    session = portal_sessions.find(ctx.world, grants.redeem_code(ctx.world, client, asked.shown))
     if session is None:
         raise invalid(ctx, "the session of the person who approved is over")
     return _begin(ctx, asked, session.person, asked.scopes, until=session.until)
 
 
 def _by_refresh_token(ctx: Context, asked: Asked) -> PortalSession:
-    if not asked.refresh_token:
-        raise refused("InvalidRequestException", "Refresh token is required for this grant type")
-    session = portal_sessions.redeem(ctx.world, asked.refresh_token, asked.application["arn"])
+    session = portal_sessions.redeem(ctx.world, asked.shown, asked.application["arn"])
     if session is None:
         ctx.evidence["refused"] = "the refresh token is not this application's, was used, or its session is over"
         raise refused("InvalidGrantException", "Invalid refresh token provided")
     applications.check_assigned(ctx, asked.application, session.person)
     kept = [scope for scope in session.scopes if scope in applications.allowed_scopes(asked.application)]
-    return replace(session, scopes=applications.granted_scopes(kept, asked.scope))
+    return replace(session, scopes=applications.granted_scopes(kept, asked.shown.get("scope")))
 
 
 def _by_exchange(ctx: Context, asked: Asked) -> PortalSession:
     """The token of a person that another application has, which names this one as a target of one of its scopes."""
-    if not asked.subject_token or asked.subject_type != _ACCESS:
+    token = asked.shown.get("subjectToken")
+    if not token or asked.shown.get("subjectTokenType") != _ACCESS:
         raise refused(
             "InvalidRequestException", "Subject token and its type access_token are required for this grant type"
         )
     if asked.wanted_type not in ("", _ACCESS, _REFRESH):
         raise refused("InvalidRequestException", "Unsupported requested token type")
-    subject = portal_sessions.holder(ctx.world, asked.subject_token)
+    subject = portal_sessions.holder(ctx.world, token)
     if subject is None:
         raise invalid(ctx, "the subject token is no access token of this world, or it or its session is over")
     source = ctx.world.get(directory.APPLICATION, subject.application) if subject.application else None

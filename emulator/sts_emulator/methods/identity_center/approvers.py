@@ -26,8 +26,8 @@ def approve(visit: Visit, request: Request, /) -> Outcome | None:
     if device is None:
         return None
     with visit.attempt("sso", "UserAuthentication") as attempt:
-        attempt.ctx.evidence.update(person=request.user, tool=device.client_name)
-        instance = visit.world.get(directory.INSTANCE, device.instance)
+        attempt.ctx.evidence.update(person=request.user, tool=device["client_name"])
+        instance = visit.world.get(directory.INSTANCE, device["instance"])
         assert instance is not None, "a device waits for one of these"
         session = sign_in(visit, instance, request.user)
         attempt.ctx.evidence.update(session.evidence)

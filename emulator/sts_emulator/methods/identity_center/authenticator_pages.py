@@ -57,13 +57,12 @@ def _shown(visit: Visit, session: PortalSession, seed: str, refusal: AwsError | 
     return render.page(
         "authenticator.html",
         visit.root,
-        status=200 if refusal is None else refusal.status or 400,
         person=session.person["name"],
-        wrong=refusal.message if refusal else "",
         picture=segno.make_qr(address).svg_inline(scale=4, light="#fff"),
         seed=seed,
         key=seal_until(visit.world, _purpose(session), seed.encode(), int(visit.world.now()) + _LIFETIME),
         token=browsers.COOKIE.form_token(visit, _FORM),
+        **render.refused(refusal),
     )
 
 

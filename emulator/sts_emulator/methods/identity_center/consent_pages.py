@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
 from sts_emulator.accounts import directory
 from sts_emulator.core.errors import AwsError
 from sts_emulator.methods.identity_center import authorizing, browsers, grants
 from sts_emulator.methods.identity_center.authorizing import Authorization
-from sts_emulator.methods.identity_center.grants import Device
 from sts_emulator.methods.identity_center.portal_sessions import PortalSession
 from sts_emulator.pages import render
 from sts_emulator.pages.refusals import as_page
@@ -32,28 +31,25 @@ def device_form(visit: Visit) -> Response:
         return render.page("device.html", visit.root)
     device = grants.guess(visit.world, user_code, visit.request.client)
     session = browsers.signed_in(visit)
-    if session is None or session.instance["id"] != device.instance:
-        return browsers.to_sign_in(visit, visit.world.get(directory.INSTANCE, device.instance))
-    values = {"user_code": device.user_code}
-    return _question(visit, session, device.client_name, device.scopes, "/start/device", values, device.user_code)
+    if session is None or session.instance["id"] != device["instance"]:
+        return browsers.to_sign_in(visit, visit.world.get(directory.INSTANCE, device["instance"]))
+    tool, scopes, values = device["client_name"], device["scopes"], {"user_code": device["name"]}
+    return _question(visit, session, tool, scopes, "/start/device", values, device["name"])
 
 
 @page("POST", "/start/device", refusal=as_page)
 def answer_device(visit: Visit) -> Response:
-    session, device = browsers.present(visit), _device(visit)
-    browsers.COOKIE.check_form(visit, device.user_code)
+    session = browsers.present(visit)
+    device = grants.guess(visit.world, visit.posted.get("user_code", ""), visit.request.client)
+    browsers.COOKIE.check_form(visit, device["name"])
     allowed = visit.posted.get("answer") == "allow"
     with visit.attempt("sso", "AuthorizeDevice") as attempt:
-        attempt.ctx.evidence.update(session.evidence, tool=device.client_name)
-        if session.instance["id"] != device.instance:
+        attempt.ctx.evidence.update(session.evidence, tool=device["client_name"])
+        if session.instance["id"] != device["instance"]:
             raise AwsError("Refused", "That code belongs to another Identity Center.", status=403)
         grants.answer(visit.world, device, session if allowed else None)
         attempt.result = {"AuthorizeDevice": "Success" if allowed else "Denied"}
     return render.page("told.html", visit.root, title=_APPROVED if allowed else _DENIED, again="/start")
-
-
-def _device(visit: Visit) -> Device:
-    return grants.guess(visit.world, visit.posted.get("user_code", ""), visit.request.client)
 
 
 # -- a tool's browser ---------------------------------------------------------------------------------------------
@@ -93,7 +89,7 @@ def _question(
     visit: Visit,
     session: PortalSession,
     tool: str,
-    scopes: tuple[str, ...],
+    scopes: Sequence[str],
     action: str,
     values: Mapping[str, str],
     form: str,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import secrets
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from sts_emulator.accounts import single_use
 from sts_emulator.accounts.directory import Instance
@@ -16,11 +17,10 @@ from sts_emulator.methods.identity_center.clients import Client
 from sts_emulator.methods.identity_center.portal_sessions import PortalSession
 from sts_emulator.methods.identity_center.refusals import refused
 from sts_emulator.pages import pkce
-from sts_emulator.policy.values import dataclass
 
 
 class KeptDevice(Kept):
-    """A device that waits, or waited."""
+    """A device that waits, or waited; its name is the code that it shows."""
 
     device_code: str
     client: str
@@ -58,14 +58,8 @@ _GUESSES, _GUESSES_WINDOW = 10, 60  # wrong codes of an address in so many secon
 APPROVED, DENIED = "approved", "denied"
 
 
-@dataclass(frozen=True, slots=True)
-class Device:
-    """A device that waits: `user_code` is what it shows."""
-
-    user_code: str
-    instance: str  # its id
-    client_name: str
-    scopes: tuple[str, ...]
+Shown = Mapping[str, Any]
+"""What a tool shows for its tokens, with the names of the wire."""
 
 
 # -- devices ------------------------------------------------------------------------------------------------------
@@ -92,15 +86,13 @@ def start(world: World, client: Client, instance: Instance) -> tuple[str, str]:
     return f"{user_code}.{device_code}", user_code
 
 
-def waiting(world: World, user_code: str) -> Device | None:
+def waiting(world: World, user_code: str) -> KeptDevice | None:
     """The device that shows this code and still waits; letters of any case, with or without the dash."""
     kept = single_use.look(world, DEVICE, _normal(user_code))
-    if kept is None or kept["state"] or kept["expires"] <= world.now():
-        return None
-    return Device(kept["name"], kept["instance"], kept["client_name"], tuple(kept["scopes"]))
+    return None if kept is None or kept["state"] or kept["expires"] <= world.now() else kept
 
 
-def guess(world: World, user_code: str, address: str) -> Device:
+def guess(world: World, user_code: str, address: str) -> KeptDevice:
     """The device of a code that a person typed.
 
     Raises:
@@ -118,10 +110,10 @@ def guess(world: World, user_code: str, address: str) -> Device:
     return device
 
 
-def answer(world: World, device: Device, session: PortalSession | None) -> None:
+def answer(world: World, device: KeptDevice, session: PortalSession | None) -> None:
     """The person says yes, with their session, or no."""
     members = {"state": APPROVED, "session": session.id} if session else {"state": DENIED}
-    single_use.change(world, DEVICE, device.user_code, **members)
+    single_use.change(world, DEVICE, device["name"], **members)
 
 
 def redeem_device(world: World, client: Client, device_code: str) -> str:
@@ -174,8 +166,12 @@ def issue_code(world: World, client: Client, session: PortalSession, redirect: s
     return kept["name"]
 
 
-def redeem_code(world: World, client: Client, code: str, redirect: str, verifier: str) -> str:
+def redeem_code(world: World, client: Client, shown: Shown) -> str:
     """The id of the session with which the person said yes. Only who knows all of it uses the code up."""
+    code, redirect, verifier = (shown.get(name, "") for name in ("code", "redirectUri", "codeVerifier"))
+    if not (code and redirect and verifier):
+        message = "Authorization code, redirect uri and code verifier are required for this grant type"
+        raise refused("InvalidRequestException", message)
     kept = single_use.take(world, CODE, code[:200])
     if kept is None:
         raise refused("InvalidGrantException", "Invalid authorization code provided")

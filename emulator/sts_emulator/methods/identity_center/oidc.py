@@ -6,15 +6,15 @@ A person's yes or no comes in between: on a page (identity_center.start_pages) o
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Any, Final
 
 from sts_emulator.accounts import directory
 from sts_emulator.core.world import World
 from sts_emulator.methods.identity_center import clients, grants, portal_sessions
 from sts_emulator.methods.identity_center.clients import AUTHORIZATION_CODE, DEVICE_CODE, REFRESH_TOKEN, Client
+from sts_emulator.methods.identity_center.grants import Shown
 from sts_emulator.methods.identity_center.portal_sessions import PortalSession
 from sts_emulator.methods.identity_center.refusals import refused
-from sts_emulator.policy.values import dataclass
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import Result, operation
 
@@ -84,54 +84,32 @@ def create_token(
     clientId: str,
     clientSecret: str,
     grantType: str,
-    deviceCode: str = "",
-    code: str = "",
-    refreshToken: str = "",
-    scope: list[str] | None = None,
-    redirectUri: str = "",
-    codeVerifier: str = "",
+    **shown: Any,
 ) -> Result:
-    """`scope` has no effect, as AWS's documentation says."""
-    del scope
+    """`shown` is what the grant takes; `scope` among it has no effect, as AWS's documentation says."""
     client = clients.prove(ctx.world, clientId, clientSecret)
     redeem = _GRANTS.get(grantType)
     if redeem is None:
         raise refused("UnsupportedGrantTypeException", "Unsupported grant type")
     if not client.may_use(grantType):
         raise refused("UnauthorizedClientException", "The client did not register for this grant type")
-    session = redeem(ctx.world, client, Given(deviceCode, code, refreshToken, redirectUri, codeVerifier))
+    session = redeem(ctx.world, client, shown)
     ctx.evidence.update(session.evidence, grant=grantType)
     return portal_sessions.tokens(ctx.world, session, client)
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
-    """What a tool shows for its tokens."""
-
-    device_code: str
-    code: str
-    refresh_token: str
-    redirect: str
-    verifier: str
-
-
-def _by_device_code(world: World, client: Client, given: Given) -> PortalSession:
-    if not given.device_code:
+def _by_device_code(world: World, client: Client, shown: Shown) -> PortalSession:
+    if not shown.get("deviceCode"):
         raise refused("InvalidRequestException", "Device code is required for this grant type")
-    return _living(world, grants.redeem_device(world, client, given.device_code))
+    return _living(world, grants.redeem_device(world, client, shown["deviceCode"]))
 
 
-def _by_code(world: World, client: Client, given: Given) -> PortalSession:
-    if not (given.code and given.redirect and given.verifier):
-        message = "Authorization code, redirect uri and code verifier are required for this grant type"
-        raise refused("InvalidRequestException", message)
-    return _living(world, grants.redeem_code(world, client, given.code, given.redirect, given.verifier))
+def _by_code(world: World, client: Client, shown: Shown) -> PortalSession:
+    return _living(world, grants.redeem_code(world, client, shown))
 
 
-def _by_refresh_token(world: World, client: Client, given: Given) -> PortalSession:
-    if not given.refresh_token:
-        raise refused("InvalidRequestException", "Refresh token is required for this grant type")
-    session = portal_sessions.redeem(world, given.refresh_token, client.key)
+def _by_refresh_token(world: World, client: Client, shown: Shown) -> PortalSession:
+    session = portal_sessions.redeem(world, shown, client.key)
     if session is None:  # recorded: docs/aws/identity-center.md, "OIDC service"
         raise refused("InvalidGrantException", "Invalid refresh token provided")
     return session
@@ -144,7 +122,7 @@ def _living(world: World, identifier: str) -> PortalSession:
     return session
 
 
-_GRANTS: Final[Mapping[str, Callable[[World, Client, Given], PortalSession]]] = {
+_GRANTS: Final[Mapping[str, Callable[[World, Client, Shown], PortalSession]]] = {
     DEVICE_CODE: _by_device_code,
     AUTHORIZATION_CODE: _by_code,
     REFRESH_TOKEN: _by_refresh_token,

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Final
-
-from sts_emulator.accounts import documents
+from sts_emulator.accounts.resources import account_name
+from sts_emulator.control_plane.listing import Listing
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.names import is_account_id
 from sts_emulator.methods.identity_center import portal_sessions, roles
@@ -14,7 +12,7 @@ from sts_emulator.methods.identity_center.refusals import portal_refused
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import Result, operation
 
-_MOST: Final = 100
+_page = Listing(100, lambda: portal_refused("InvalidRequestException", "Invalid next token"), "nextToken").page
 
 
 @operation("sso", "GetRoleCredentials")
@@ -38,7 +36,7 @@ def get_role_credentials(ctx: Context, *, roleName: str, accountId: str, accessT
 def list_accounts(ctx: Context, *, accessToken: str, nextToken: str = "", maxResults: int | None = None) -> Result:
     session = _session(ctx, accessToken)
     accounts = [_account(ctx, account) for account in roles.offered(ctx.world, session)]
-    return _page("accountList", accounts, nextToken, maxResults)
+    return _page(ctx, "accountList", accounts, nextToken, maxResults)
 
 
 @operation("sso", "ListAccountRoles")
@@ -52,7 +50,7 @@ def list_account_roles(
         ctx.evidence["refused"] = f"{session.person['name']} has no assignment in account {accountId}"
         raise portal_refused("ForbiddenException", "No access")
     offers = [{"roleName": name, "accountId": accountId} for name in names]
-    return _page("roleList", offers, nextToken, maxResults)
+    return _page(ctx, "roleList", offers, nextToken, maxResults)
 
 
 @operation("sso", "Logout")
@@ -78,16 +76,6 @@ def _check_account(account: str) -> None:
 
 
 def _account(ctx: Context, account: str) -> dict[str, str]:
-    stored = ctx.world.get(documents.ACCOUNT, account)
-    name = (stored and (stored["name"] or stored["alias"])) or account
+    name = account_name(ctx.world, account) or account
     # AWS knows each account's mail address; here nobody gave one.
     return {"accountId": account, "accountName": name, "emailAddress": f"{account}@accounts.example"}
-
-
-def _page(member: str, things: Sequence[Mapping[str, str]], token: str, most: int | None) -> Result:
-    if token and not (token.isascii() and token.isdigit() and int(token[:9]) < len(things)):
-        raise portal_refused("InvalidRequestException", "Invalid next token")
-    start = int(token or 0)
-    end = start + (most or _MOST)
-    following = {"nextToken": str(end)} if end < len(things) else {}
-    return {member: things[start:end], **following}

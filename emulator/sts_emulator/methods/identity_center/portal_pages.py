@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sts_emulator.accounts import documents
+from sts_emulator.accounts.resources import account_name
 from sts_emulator.core import clock
 from sts_emulator.methods.identity_center import access_pages, app_instances, browsers, handing, roles
 from sts_emulator.methods.identity_center.portal_sessions import PortalSession
@@ -30,7 +30,8 @@ def portal(visit: Visit) -> Response:
         return browsers.to_sign_in(visit)
     offers = roles.offered(visit.world, session)
     accounts = [
-        {"id": account, "name": _name(visit, account), "roles": list(by_name)} for account, by_name in offers.items()
+        {"id": account, "name": account_name(visit.world, account), "roles": list(by_name)}
+        for account, by_name in offers.items()
     ]
     return render.page(
         "portal.html",
@@ -53,8 +54,7 @@ def command_line_access(visit: Visit) -> Response:
 @page("POST", "/start/console", refusal=as_page)
 def management_console(visit: Visit) -> Response:
     """Into the console, by the federation endpoint."""
-    _, vended = _chosen(visit)
-    return handing.to_console(visit, vended, visit.posted.get("destination", ""))
+    return handing.to_console(visit, _chosen(visit)[1], visit.posted.get("destination", ""))
 
 
 @page("GET", "/start/console", refusal=as_page)
@@ -96,8 +96,3 @@ def _vend(visit: Visit, session: PortalSession, account: str, role: str) -> Vend
     with visit.attempt("sso", "GetRoleCredentials", parameters) as attempt:
         attempt.ctx.evidence.update(session.evidence)
         return roles.vend(attempt.ctx, session, account, role)
-
-
-def _name(visit: Visit, account: str) -> str:
-    stored = visit.world.get(documents.ACCOUNT, account)
-    return (stored["name"] or stored["alias"]) if stored else ""

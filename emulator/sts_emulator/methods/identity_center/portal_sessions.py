@@ -17,6 +17,7 @@ from sts_emulator.accounts.single_use import Kept
 from sts_emulator.core.store import Kind
 from sts_emulator.core.world import World
 from sts_emulator.methods.identity_center.clients import ACCOUNT_ACCESS, CHECKED, Client
+from sts_emulator.methods.identity_center.refusals import refused
 from sts_emulator.pages.sessions import open_sealed, seal_until
 from sts_emulator.policy.values import dataclass
 from sts_emulator.wire.dispatch import Result, Wire
@@ -171,9 +172,11 @@ def access_token(world: World, session: PortalSession, until: int, scopes: Seque
     return seal_until(world, _ACCESS_TOKEN, " ".join((session.id, *scopes)).encode(), until)
 
 
-def redeem(world: World, token: str, client: str) -> PortalSession | None:
-    """Whose refresh token it is. It is used up: the next one comes with the answer."""
-    body = open_sealed(world, _REFRESH_TOKEN, token)
+def redeem(world: World, shown: Mapping[str, str], client: str) -> PortalSession | None:
+    """Whose refresh token a client shows. It is used up: the next one comes with the answer. Raises AwsError."""
+    if not shown.get("refreshToken"):
+        raise refused("InvalidRequestException", "Refresh token is required for this grant type")
+    body = open_sealed(world, _REFRESH_TOKEN, shown["refreshToken"])
     if body is None:
         return None
     number, session, owner = json.loads(body)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from sts_emulator.accounts import directory, resources
-from sts_emulator.accounts.directory import Assignment, PermissionSet
+from sts_emulator.accounts.directory import PermissionSet
 from sts_emulator.core.world import World
 from sts_emulator.methods.identity_center.portal_sessions import PortalSession
 from sts_emulator.methods.identity_center.refusals import portal_refused
@@ -61,29 +61,21 @@ def _assigned(ctx: Context, session: PortalSession, account: str, name: str) -> 
     permission_set = directory.permission_set_by_name(world, session.instance, name[:64])
     if permission_set is None:
         raise _no_access(ctx, f"there is no permission set {name[:64]}")
+    wanted = (account, permission_set["arn"])
     reaching = directory.assignments_of(world, session.instance, session.person)
-    if any(_leads_to(assignment, account, permission_set) for assignment in reaching):
+    if any((assignment["account"], assignment["permission_set"]) == wanted for assignment in reaching):
         return permission_set
     raise _no_access(ctx, _unassigned(world, session, account, permission_set))
-
-
-def _leads_to(assignment: Assignment, account: str, permission_set: PermissionSet) -> bool:
-    return assignment["account"] == account and assignment["permission_set"] == permission_set["arn"]
 
 
 def _unassigned(world: World, session: PortalSession, account: str, permission_set: PermissionSet) -> str:
     """Which assignment, or membership, is missing."""
     who, name = session.person["name"], permission_set["name"]
     sentence = f"{who} has no assignment of permission set {name} in account {account[:12]}"
-    groups = [
-        assignment["principal"]
-        for assignment in directory.assignments(world, permission_set["arn"], account)
-        if assignment["principal_type"] == directory.GROUP
-    ]
-    known = [world.get(directory.GROUPS, f"{session.person['store']}/{group}") for group in groups]
-    named = sorted(group["name"] for group in known if group is not None)
-    if named:
-        return f"{sentence}: its groups there are {', '.join(named[:5])}, and {who} is in none of them"
+    known = directory.assignments(world, permission_set["arn"], account)
+    groups = [assignment["principal"] for assignment in known if assignment["principal_type"] == directory.GROUP]
+    if outside := directory.outside(world, session.person, groups):
+        return f"{sentence}: its groups there are {outside}"
     return f"{sentence}, and none of a group: create an account assignment"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Final
 
 from sts_emulator.accounts import directory
@@ -15,6 +16,7 @@ from sts_emulator.pages.routes import page
 from sts_emulator.pages.sessions import Cookie
 from sts_emulator.pages.steps import Steps, passkey_values
 from sts_emulator.pages.visit import Visit
+from sts_emulator.vending.context import Context
 from sts_emulator.wire.http import Response
 
 _STEP: Final = "identity-center-second-step"
@@ -59,26 +61,26 @@ def sign_in(visit: Visit) -> Response:
 @page("POST", "/start/signin/code", refusal=as_page)
 def second_step(visit: Visit) -> Response:
     """The code of the person's app."""
-    instance, person = _in_step(visit, _STEP)
-    try:
-        with visit.attempt("signin", "CredentialVerification") as attempt:
-            attempt.ctx.evidence.update(portal_sessions.evidence(instance, person), credential="TOTP")
-            second_factors.use_code(visit.world, person, visit.posted.get("code", ""))
-            attempt.result = {"CredentialVerification": "Success"}
-    except AwsError as refusal:
-        return _ask_second(visit, instance, person, refusal)
-    return _proven(visit, instance, person)
+    who, code = _in_step(visit, _STEP), visit.posted.get("code", "")
+    return _second(visit, who, "TOTP", lambda ctx, person: second_factors.use_code(ctx.world, person, code))
 
 
 @page("POST", "/start/signin/code/passkey", refusal=as_page)
 def second_step_by_passkey(visit: Visit) -> Response:
     """The answer of the person's authenticator."""
-    instance, person = _in_step(visit, _STEP)
-    party = passkeys.here(visit)
+    who = _in_step(visit, _STEP)
+    site, answer = passkeys.here(visit), visit.posted.get("credential", "")
+    return _second(visit, who, "WEBAUTHN", lambda ctx, person: second_factors.use_passkey(ctx, site, person, answer))
+
+
+def _second(
+    visit: Visit, who: tuple[Instance, DirectoryUser], credential: str, prove: Callable[[Context, DirectoryUser], None]
+) -> Response:
+    instance, person = who
     try:
         with visit.attempt("signin", "CredentialVerification") as attempt:
-            attempt.ctx.evidence.update(portal_sessions.evidence(instance, person), credential="WEBAUTHN")
-            second_factors.use_passkey(attempt.ctx, party, person, visit.posted.get("credential", ""))
+            attempt.ctx.evidence.update(portal_sessions.evidence(instance, person), credential=credential)
+            prove(attempt.ctx, person)
             attempt.result = {"CredentialVerification": "Success"}
     except AwsError as refusal:
         return _ask_second(visit, instance, person, refusal)
