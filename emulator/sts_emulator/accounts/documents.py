@@ -398,10 +398,6 @@ class OrganizationsJob(TypedDict):
     failed: NotRequired[list[str]]
 
 
-class SpentAssertion(TypedDict):
-    """That an assertion was used; its key says all."""
-
-
 class UserPoolSignIn(TypedDict):
     """A sign-in at a user pool that still holds; what else it holds is told in idp.user_pools.tokens."""
 
@@ -483,4 +479,3 @@ ROLE_DELETION: Kind[RoleDeletion] = Kind("service-linked-role-deletion")  # key:
 CREDENTIAL_REPORT: Kind[CredentialReport] = Kind("credential-report")  # key: account id
 LAST_ACCESSED_JOB: Kind[LastAccessedJob] = Kind("last-accessed-job")  # key: its id
 ORGANIZATIONS_JOB: Kind[OrganizationsJob] = Kind("organizations-job")  # key: job id
-SPENT_ASSERTION: Kind[SpentAssertion] = Kind("saml-assertion")  # key: `EXPIRY/digest of issuer and id`

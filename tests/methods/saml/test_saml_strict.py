@@ -124,7 +124,7 @@ def test_spent_assertions_are_forgotten_when_they_have_expired(strict):
     strict.world.advance(3600)
     strict.assume(saml_response(Ticket(now=strict.world.now())))
 
-    assert len(strict.world.page("saml-assertion")) == 1
+    assert len(strict.world.page("spent-saml-assertion")) == 1
 
 
 def test_an_expired_certificate_does_not_verify(strict):

@@ -6,8 +6,6 @@ assertion must be for this service provider, fresh, unused, and an answer to wha
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import os
 import re
 from collections.abc import Mapping
@@ -90,16 +88,7 @@ def prove(visit: Visit, instance: Instance, text: str) -> Claims:
     Raises:
         Refused: the response proves nothing, or is for somebody else.
     """
-    provider = instance["identity_provider"]
-    trusted = Trusted(
-        arn=instance["arn"],
-        account=instance["account"],
-        name=instance["id"],
-        issuers={
-            entity: tuple(base64.b64decode(certificate) for certificate in certificates)
-            for entity, certificates in provider["issuers"].items()
-        },
-    )
+    trusted = Trusted.of({**instance, "name": instance["id"], "issuers": instance["identity_provider"]["issuers"]})
     here = f"{visit.base_url}{directory.acs_path(instance)}"
     return service_provider.prove(trusted, text, directory.service_provider(instance), here, visit.world.now())
 
@@ -111,8 +100,7 @@ def receive(visit: Visit, instance: Instance, claims: Claims) -> Arrival:
         Refused: it was used, or answers what this browser did not ask; nobody of that name, or a disabled user.
     """
     world, place = visit.world, ""
-    digest = hashlib.sha256(f"{claims.issuer}\0{claims.id}".encode()).hexdigest()
-    if not single_use.spend(world, _SPENT, digest, int(claims.ends) + 1):
+    if not single_use.spend(world, _SPENT, claims.digest, int(claims.ends) + 1):
         raise refused("the assertion was used before")
     if claims.in_response_to:  # without: the sign-in began at the identity provider, which AWS lets it
         asked = single_use.take(world, _REQUEST, claims.in_response_to[:100])

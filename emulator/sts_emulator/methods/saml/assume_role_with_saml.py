@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Final
 
-from sts_emulator.accounts import documents, resources
+from sts_emulator.accounts import documents, resources, single_use
 from sts_emulator.accounts.documents import Role
 from sts_emulator.accounts.propagation import key_hash
-from sts_emulator.core import clock
+from sts_emulator.accounts.single_use import Kept
 from sts_emulator.core.errors import AwsError
-from sts_emulator.core.store import AlreadyExistsError
+from sts_emulator.core.store import Kind
 from sts_emulator.core.world import World
 from sts_emulator.methods.assume_role.assume_role import check_role_arn
 from sts_emulator.methods.saml import message
@@ -30,7 +30,7 @@ from sts_emulator.vending.tags import tag_map
 from sts_emulator.wire.dispatch import Result, operation
 
 ACTION = "sts:AssumeRoleWithSAML"
-_KEPT_ASSERTIONS = 50  # expired ids that are removed whenever one is added
+_SPENT: Final[Kind[Kept]] = Kind("spent-saml-assertion")
 
 
 @operation("sts", "AssumeRoleWithSAML")
@@ -49,7 +49,8 @@ async def assume_role_with_saml(
     check_role_arn(RoleArn)
     try:
         provider = trusted(ctx.world, PrincipalArn)
-        claims = await asyncio.to_thread(_verified, provider, SAMLAssertion, ctx.world.now(), f"{ctx.base_url}/saml")
+        now, sign_in = ctx.world.now(), f"{ctx.base_url}/saml"
+        claims = await asyncio.to_thread(lambda: verify(provider, message.read(SAMLAssertion), now, sign_in))
         ask = Ask(
             "",
             DurationSeconds,
@@ -62,7 +63,7 @@ async def assume_role_with_saml(
     except Refused as no:
         ctx.evidence["refused"] = no.why
         raise
-    return {**vended.to_wire(), **described(provider, claims), **propagation(vended, claims)}
+    return described(vended, provider, claims)
 
 
 def trusted(world: World, arn: str) -> Trusted:
@@ -95,31 +96,25 @@ def vend(ctx: Context, provider: Trusted, claims: Claims, ask: Ask) -> Vended:
         return assume(ctx, proof, ACTION, role, full)
     # One transaction: an assertion is spent when it was good for a session, and then only once.
     with ctx.world.unit(lock=True):
-        _spend(ctx.world, claims)
+        if not single_use.spend(ctx.world, _SPENT, claims.digest, int(claims.ends) + 1):
+            raise refused("Response has been used before")
         return assume(ctx, proof, ACTION, role, full)
 
 
-def described(provider: Trusted, claims: Claims) -> Result:
-    """The members of the result that tell who was vouched for; Audience is the Recipient.
+def described(vended: Vended, provider: Trusted, claims: Claims) -> Result:
+    """The result: the session, who was vouched for (Audience is the Recipient), and the origin that the session got.
 
-    Source: docs/aws/saml.md, "Result".
+    The last is not told of an encrypted assertion, by STS's model. Source: docs/aws/saml.md, "Result".
     """
     return {
+        **vended.to_wire(),
         "Subject": claims.subject,
         "SubjectType": claims.subject_type,
         "Issuer": claims.issuer,
         "Audience": claims.recipient,
         "NameQualifier": claims.name_qualifier(provider.account, provider.name),
+        **(vended.origin.to_wire() if vended.origin and not claims.encrypted else {}),
     }
-
-
-def propagation(vended: Vended, claims: Claims) -> Result:
-    """The origin that the session got; not told of an encrypted assertion, by STS's model."""
-    return vended.origin.to_wire() if vended.origin and not claims.encrypted else {}
-
-
-def _verified(provider: Trusted, text: str, now: float, sign_in: str) -> Claims:
-    return verify(provider, message.read(text), now, sign_in)
 
 
 def _assumable(world: World, provider: Trusted, role_arn: str) -> Role | None:
@@ -186,16 +181,3 @@ def _evidence(provider: Trusted, claims: Claims) -> Result:
         "audiences": list(claims.audiences),
         "roles": [list(pair) for pair in claims.roles],
     }
-
-
-def _spend(world: World, claims: Claims) -> None:
-    """Mark an assertion as used until it has expired. Keys begin with the expiry, so that old ones are found first."""
-    digest = hashlib.sha256(f"{claims.issuer}\0{claims.id}".encode()).hexdigest()
-    for key, _ in world.page_keys(documents.SPENT_ASSERTION, limit=_KEPT_ASSERTIONS):
-        if key[:20] >= clock.iso(world.now()):
-            break
-        world.take(documents.SPENT_ASSERTION, key)
-    try:
-        world.add(documents.SPENT_ASSERTION, f"{clock.iso(claims.ends)}/{digest}", {})
-    except AlreadyExistsError:
-        raise refused("Response has been used before") from None

@@ -84,6 +84,11 @@ class Claims:
     encrypted: bool = False
 
     @property
+    def digest(self) -> str:
+        """What an assertion is known by once it is used up."""
+        return hashlib.sha256(f"{self.issuer}\0{self.id}".encode()).hexdigest()
+
+    @property
     def subject_type(self) -> str:
         """The NameID's format without the prefix of SAML 2.0; any other format is kept whole, as AWS does."""
         return self.subject_format.removeprefix(_FORMAT)

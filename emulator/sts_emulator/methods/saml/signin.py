@@ -166,11 +166,7 @@ def _enter(visit: Visit, offer: Offer, relay_state: str) -> Response:
         # In the console SessionDuration is the length of the session, as in an API call DurationSeconds is.
         ask = Ask("", offer.claims.session_duration, role_arn=offer.role)
         vended = assume_role_with_saml.vend(attempt.ctx, offer.provider, offer.claims, ask)
-        attempt.result = {
-            **vended.to_wire(),
-            **assume_role_with_saml.described(offer.provider, offer.claims),
-            **assume_role_with_saml.propagation(vended, offer.claims),
-        }
+        attempt.result = assume_role_with_saml.described(vended, offer.provider, offer.claims)
     with visit.attempt("signin", "ConsoleLogin") as login:
         key_id = vended.credentials.access_key_id
         login.ctx.caller = authenticate.caller_of_session(visit.world, vended.session, key_id)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import hashlib
 from typing import Final
 
 from sts_emulator.accounts import single_use
@@ -72,6 +71,5 @@ def use(world: World, claims: Claims, number: str) -> None:
     """Use an assertion up. Raises Refused: it was used, or answers another question than `number` ("" for none)."""
     if claims.in_response_to != number:
         raise refused("the assertion answers a question that this browser did not ask")
-    digest = hashlib.sha256(f"{claims.issuer}\0{claims.id}".encode()).hexdigest()
-    if not single_use.spend(world, _SPENT, digest, int(claims.ends) + 1):
+    if not single_use.spend(world, _SPENT, claims.digest, int(claims.ends) + 1):
         raise refused("the assertion was used before")
