@@ -10,6 +10,7 @@ from sts_emulator.vending.authorize import authorize
 from sts_emulator.vending.context import Context, Keys
 
 Resource = TypeVar("Resource", bound=Mapping[str, Any])
+Thing = TypeVar("Thing")
 
 
 def own(ctx: Context, resource: Resource | None) -> Resource | None:
@@ -27,9 +28,14 @@ def reached(
         AwsError: AccessDenied first, then `absent` where there is none.
     """
     authorize(ctx, action, arn, {**resource_tag_keys(resource), **(keys or {})})
-    if resource is None:
+    return required(resource, absent)
+
+
+def required(thing: Thing | None, absent: AwsError) -> Thing:
+    """The thing, which must be there. Raises AwsError: `absent`."""
+    if thing is None:
         raise absent
-    return resource
+    return thing
 
 
 def resource_tag_keys(resource: Mapping[str, Any] | None, *services: str) -> dict[str, tuple[str, ...]]:

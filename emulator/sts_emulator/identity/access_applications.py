@@ -15,7 +15,7 @@ from sts_emulator.accounts import account_access, directory, documents, organiza
 from sts_emulator.accounts.account_access import AccessApplication
 from sts_emulator.accounts.directory import Application, Instance
 from sts_emulator.control_plane.listing import Listing
-from sts_emulator.control_plane.reach import resource_tag_keys
+from sts_emulator.control_plane.reach import required, resource_tag_keys
 from sts_emulator.control_plane.tagging import QUOTA, Tagging, without
 from sts_emulator.core.errors import AwsError
 from sts_emulator.identity.instances import ORGANIZATION
@@ -178,10 +178,7 @@ def _owner(ctx: Context) -> str:
 
 def reach(ctx: Context, arn: str, keys: Keys | None = None) -> AccessApplication:
     """The same, which must be there. Raises AwsError: AccessDenied; ResourceNotFoundException."""
-    known = find(ctx, arn, keys)
-    if known is None:
-        raise absent("application")
-    return known
+    return required(find(ctx, arn, keys), absent("application"))
 
 
 def absent(what: str) -> AwsError:

@@ -7,6 +7,7 @@ from typing import Any
 
 from sts_emulator.accounts import directory, documents, organizations
 from sts_emulator.accounts.directory import Assignment, Instance, PermissionSet
+from sts_emulator.control_plane.reach import required
 from sts_emulator.identity import provisioning, stores
 from sts_emulator.identity.permission import absent, invalid, manage, owner_only, page, present, reach
 from sts_emulator.identity.provisioning import CREATION, DELETION, NOT_ASSIGNED, PROVISION, CannotProvision
@@ -160,9 +161,8 @@ def list_account_assignments_for_principal(
     instance = manage(ctx, InstanceArn)
     if instance["kind"] == "account":
         raise invalid("This operation is not valid for account instances.")
-    principal: Any = stores.principal(ctx.world, instance, PrincipalType, PrincipalId)
-    if principal is None:
-        raise absent(PrincipalType, PrincipalId)
+    known = stores.principal(ctx.world, instance, PrincipalType, PrincipalId)
+    principal: Any = required(known, absent(PrincipalType, PrincipalId))
     wanted = (Filter or {}).get("AccountId")
     if PrincipalType == directory.USER:
         reaching = directory.assignments_of(ctx.world, instance, principal)

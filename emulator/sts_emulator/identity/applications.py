@@ -13,6 +13,7 @@ from typing import Any
 from sts_emulator.accounts import directory
 from sts_emulator.accounts.directory import Application, Instance
 from sts_emulator.accounts.documents import changed
+from sts_emulator.control_plane.reach import required
 from sts_emulator.identity import resource_tags, stores
 from sts_emulator.identity.permission import absent, conflict, invalid, manage, page, permit, present, reach_by_arn
 from sts_emulator.policy.json_types import JsonObject
@@ -267,10 +268,7 @@ def list_application_assignments_for_principal(
 
 
 def _known_principal(ctx: Context, instance: Instance, kind: str, identifier: str) -> Any:
-    principal = stores.principal(ctx.world, instance, kind, identifier)
-    if principal is None:
-        raise absent(kind, identifier)
-    return principal
+    return required(stores.principal(ctx.world, instance, kind, identifier), absent(kind, identifier))
 
 
 def _known_assignment(application: Application, kind: str, identifier: str) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from sts_emulator.accounts import account_access, directory, resources
 from sts_emulator.accounts.account_access import AccessApplication, Entitlement
+from sts_emulator.control_plane.reach import required
 from sts_emulator.core.errors import AwsError
 from sts_emulator.identity import stores
 from sts_emulator.identity.access_applications import absent, chosen, find, page, reach
@@ -55,9 +56,7 @@ def create_entitlement(ctx: Context, *, applicationArn: str, entitlement: Mappin
 def get_entitlement(ctx: Context, *, applicationArn: str, entitlementId: str) -> Result:
     reach(ctx, applicationArn)
     known = ctx.world.get(account_access.ENTITLEMENT, f"{applicationArn}/{entitlementId}")
-    if known is None:
-        raise absent("entitlement")
-    return {"applicationArn": applicationArn, **_shown(ctx, known)}
+    return {"applicationArn": applicationArn, **_shown(ctx, required(known, absent("entitlement")))}
 
 
 @operation("account-access", "ListEntitlements")

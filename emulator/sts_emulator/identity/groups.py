@@ -8,6 +8,7 @@ from typing import Any
 
 from sts_emulator.accounts import directory
 from sts_emulator.accounts.directory import DirectoryGroup, Membership
+from sts_emulator.control_plane.reach import required
 from sts_emulator.core.world import World
 from sts_emulator.identity import provisioning, stores
 from sts_emulator.identity.permission import invalid, page, present
@@ -127,10 +128,7 @@ def delete_group_membership(ctx: Context, *, IdentityStoreId: str, MembershipId:
 def get_group_membership_id(ctx: Context, *, IdentityStoreId: str, GroupId: str, MemberId: Mapping[str, str]) -> Result:
     group = _reach(ctx, IdentityStoreId, GroupId, *_member_arns(MemberId))
     user = _member(ctx.world, group["store"], MemberId)
-    known = membership(ctx.world, group, user)
-    if known is None:
-        raise absent("GROUP_MEMBERSHIP", "")
-    return _named_membership(known)
+    return _named_membership(required(membership(ctx.world, group, user), absent("GROUP_MEMBERSHIP", "")))
 
 
 @operation("identitystore", "ListGroupMemberships")
@@ -254,19 +252,14 @@ def leave(world: World, membership: Membership) -> None:
 def _reach(ctx: Context, store_id: str, group_id: str, *resources: str) -> DirectoryGroup:
     identifier = bare(group_id).lower()
     instance = open_store(ctx, store_id, stores.arn("group", identifier), *resources)
-    group = ctx.world.get(directory.GROUPS, f"{instance['store']}/{identifier}")
-    if group is None:
-        raise absent("GROUP", identifier)
-    return group
+    return required(ctx.world.get(directory.GROUPS, f"{instance['store']}/{identifier}"), absent("GROUP", identifier))
 
 
 def _reach_membership(ctx: Context, store_id: str, membership_id: str) -> Membership:
     identifier = bare(membership_id).lower()
     instance = open_store(ctx, store_id, stores.arn("membership", identifier))
-    membership = ctx.world.find(directory.MEMBERSHIP, f"{instance['store']}/{identifier}")
-    if membership is None:
-        raise absent("GROUP_MEMBERSHIP", identifier)
-    return membership
+    known = ctx.world.find(directory.MEMBERSHIP, f"{instance['store']}/{identifier}")
+    return required(known, absent("GROUP_MEMBERSHIP", identifier))
 
 
 def _member_arns(member: Mapping[str, str]) -> list[str]:

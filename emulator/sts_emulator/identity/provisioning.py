@@ -14,6 +14,7 @@ from typing import Any, TypedDict
 
 from sts_emulator.accounts import account_access, directory, documents, managed_policies, resources
 from sts_emulator.accounts.directory import Assignment, Instance, PermissionSet, Provisioned
+from sts_emulator.control_plane.reach import required
 from sts_emulator.core import clock, names
 from sts_emulator.core.store import Kind
 from sts_emulator.core.world import World
@@ -77,9 +78,7 @@ def known_request(ctx: Context, instance: Instance, what: str, identifier: str) 
         AwsError: ResourceNotFoundException.
     """
     made = ctx.world.get(REQUEST, f"{instance['id']}/{what}/{identifier}")
-    if made is None:
-        raise absent("Request", identifier)
-    return status(made)
+    return status(required(made, absent("Request", identifier)))
 
 
 def requests(

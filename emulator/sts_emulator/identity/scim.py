@@ -11,6 +11,7 @@ from typing import Any
 
 from sts_emulator.accounts import directory, scim_tokens
 from sts_emulator.accounts.directory import DirectoryGroup, DirectoryUser, Instance
+from sts_emulator.control_plane.reach import required
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.identity import groups, scim_schemas, scim_shapes, users
@@ -132,10 +133,7 @@ def delete_user(call: Call, identifier: str) -> Response:
 
 
 def _user(call: Call, identifier: str) -> DirectoryUser:
-    person = directory.user(call.world, call.store, identifier[:100])
-    if person is None:
-        raise _absent("User")
-    return person
+    return required(directory.user(call.world, call.store, identifier[:100]), _absent("User"))
 
 
 def _replaced(call: Call, person: DirectoryUser, sent: JsonObject) -> Response:
@@ -214,10 +212,7 @@ def delete_group(call: Call, identifier: str) -> Response:
 
 
 def _group(call: Call, identifier: str) -> DirectoryGroup:
-    group = call.world.get(directory.GROUPS, f"{call.store}/{identifier[:100]}")
-    if group is None:
-        raise _absent("Group")
-    return group
+    return required(call.world.get(directory.GROUPS, f"{call.store}/{identifier[:100]}"), _absent("Group"))
 
 
 def _change_group(call: Call, identifier: str, verb: str, path: str, value: Json) -> int:
@@ -319,10 +314,7 @@ def list_schemas(_: Call) -> Response:
 
 @scim("GET", "Schemas/{identifier}", "GetSchema")
 def get_schema(_: Call, identifier: str) -> Response:
-    known = scim_schemas.find(identifier)
-    if known is None:
-        raise _absent("Schema")
-    return answer(200, known)
+    return answer(200, required(scim_schemas.find(identifier), _absent("Schema")))
 
 
 @page("*", f"{ROOT}/{{*rest}}", refusal=refusal, foreign=True, own_hosts=True)

@@ -7,6 +7,7 @@ from typing import Any
 
 from sts_emulator.accounts import directory
 from sts_emulator.accounts.directory import DirectoryUser
+from sts_emulator.control_plane.reach import required
 from sts_emulator.core.world import World
 from sts_emulator.identity import provisioning, stores
 from sts_emulator.identity.permission import invalid, page, present
@@ -200,10 +201,7 @@ def shown(person: DirectoryUser, extensions: Sequence[str] = ()) -> Result:
 def _reach(ctx: Context, store_id: str, user_id: str) -> DirectoryUser:
     identifier = bare(user_id).lower()
     instance = open_store(ctx, store_id, stores.arn("user", identifier))
-    person = directory.user(ctx.world, instance["store"], identifier)
-    if person is None:
-        raise absent("USER", identifier)
-    return person
+    return required(directory.user(ctx.world, instance["store"], identifier), absent("USER", identifier))
 
 
 def _named(person: DirectoryUser) -> Result:

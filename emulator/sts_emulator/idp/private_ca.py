@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from sts_emulator.accounts import documents
 from sts_emulator.accounts.documents import PrivateCa
+from sts_emulator.control_plane.reach import required
 from sts_emulator.core import names
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
@@ -122,10 +123,8 @@ def revoked_certificates(visit: Visit, identifier: str) -> Response:
 
 
 def _authority(visit: Visit, identifier: str) -> PrivateCa:
-    authority = visit.world.find(KIND, identifier)
-    if authority is None:
-        raise AwsError("NotFound", f"there is no private authority `{identifier[:80]}`", status=404)
-    return authority
+    missing = AwsError("NotFound", f"there is no private authority `{identifier[:80]}`", status=404)
+    return required(visit.world.find(KIND, identifier), missing)
 
 
 def _pair(authority: PrivateCa) -> Pair:

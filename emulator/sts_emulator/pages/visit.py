@@ -100,7 +100,7 @@ def own_place(text: str, *places: str) -> bool:
 
 @dataclass(slots=True)
 class Attempt:
-    """A call on its way: its context, and the result that its event will tell."""
+    """A call on its way: its context, and the result that its event will tell, where there is anything to tell."""
 
     ctx: Context
     result: Mapping[str, Any] | None = None

@@ -11,11 +11,12 @@ import uuid
 from collections.abc import Mapping
 from typing import Any, Final, NotRequired, TypedDict
 
+from sts_emulator.control_plane.reach import required
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.store import Kind
 from sts_emulator.core.world import World
 from sts_emulator.idp.user_pools import srp, tokens
-from sts_emulator.idp.user_pools.kinds import PAGES, Pool, PoolUser, arn_of, invalid, not_found, reach, user_of
+from sts_emulator.idp.user_pools.kinds import PAGES, Pool, PoolUser, arn_of, invalid, not_found, reach_user
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import Result, operation
 
@@ -123,8 +124,7 @@ def forget_device(ctx: Context, *, DeviceKey: str, AccessToken: str = "") -> Res
 @operation("cognito-idp", "AdminGetDevice")
 def admin_get_device(ctx: Context, *, DeviceKey: str, UserPoolId: str, Username: str) -> Result:
     """One device, remembered or not."""
-    pool = reach(ctx, UserPoolId)
-    user = user_of(ctx.world, pool, Username)
+    pool, user = reach_user(ctx, UserPoolId, Username)
     return {"Device": _shown(pool, user, _present(ctx.world, pool, user, DeviceKey))}
 
 
@@ -133,8 +133,7 @@ def admin_list_devices(
     ctx: Context, *, UserPoolId: str, Username: str, Limit: int | None = None, PaginationToken: str | None = None
 ) -> Result:
     """All devices of a user."""
-    pool = reach(ctx, UserPoolId)
-    user = user_of(ctx.world, pool, Username)
+    pool, user = reach_user(ctx, UserPoolId, Username)
     return _page(ctx, pool, user, _all(ctx.world, pool, user), PaginationToken, Limit)
 
 
@@ -143,16 +142,14 @@ def admin_update_device_status(
     ctx: Context, *, UserPoolId: str, Username: str, DeviceKey: str, DeviceRememberedStatus: str = ""
 ) -> Result:
     """As `UpdateDeviceStatus`."""
-    pool = reach(ctx, UserPoolId)
-    _remember(ctx.world, pool, user_of(ctx.world, pool, Username), DeviceKey, DeviceRememberedStatus)
+    _remember(ctx.world, *reach_user(ctx, UserPoolId, Username), DeviceKey, DeviceRememberedStatus)
     return {}
 
 
 @operation("cognito-idp", "AdminForgetDevice")
 def admin_forget_device(ctx: Context, *, UserPoolId: str, Username: str, DeviceKey: str) -> Result:
     """As `ForgetDevice`."""
-    pool = reach(ctx, UserPoolId)
-    _forget(ctx.world, pool, user_of(ctx.world, pool, Username), DeviceKey)
+    _forget(ctx.world, *reach_user(ctx, UserPoolId, Username), DeviceKey)
     return {}
 
 
@@ -225,10 +222,7 @@ def _all(world: World, pool: Pool, user: PoolUser) -> list[Device]:
 
 
 def _present(world: World, pool: Pool, user: PoolUser, key: str) -> Device:
-    device = find(world, pool, user, key)
-    if device is None:
-        raise _absent()
-    return device
+    return required(find(world, pool, user, key), _absent())
 
 
 def _absent() -> AwsError:

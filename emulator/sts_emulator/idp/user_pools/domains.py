@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from sts_emulator.control_plane.reach import required
 from sts_emulator.idp.user_pools.kinds import Pool, invalid, not_found, page, reach, unsupported
 from sts_emulator.idp.user_pools.pools import DOMAIN, RESOURCE_SERVER, Domain, ResourceServer, domain_of
 from sts_emulator.vending.authorize import authorize
@@ -184,8 +185,5 @@ def _shown(server: ResourceServer) -> Result:
 
 
 def _reach_server(ctx: Context, pool_id: str, identifier: str) -> ResourceServer:
-    pool = reach(ctx, pool_id)
-    server = ctx.world.get(RESOURCE_SERVER, f"{pool['id']}/{identifier}")
-    if server is None:
-        raise not_found(f"Resource server {identifier} does not exist.")
-    return server
+    server = ctx.world.get(RESOURCE_SERVER, f"{reach(ctx, pool_id)['id']}/{identifier}")
+    return required(server, not_found(f"Resource server {identifier} does not exist."))

@@ -13,6 +13,7 @@ from typing import Final, NotRequired, TypedDict
 from urllib.parse import quote
 
 from sts_emulator.accounts import resources
+from sts_emulator.control_plane.reach import required
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.store import Kind
 from sts_emulator.core.world import World
@@ -242,9 +243,7 @@ def _role_fault(ctx: Context, arn: str) -> str:
 
 def _job(ctx: Context, pool: Pool, identifier: str) -> Job:
     job = ctx.world.get(JOB, f"{pool['id']}/{identifier}")
-    if job is None:
-        raise not_found(f"User import job {identifier} does not exist.")
-    return _current(ctx.world, job)
+    return _current(ctx.world, required(job, not_found(f"User import job {identifier} does not exist.")))
 
 
 def _current(world: World, job: Job) -> Job:

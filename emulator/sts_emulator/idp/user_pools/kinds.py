@@ -11,7 +11,7 @@ from typing import Any, Final, NotRequired, TypedDict
 
 from sts_emulator.accounts.documents import Passkey, Tags
 from sts_emulator.control_plane.listing import Listing
-from sts_emulator.control_plane.reach import own, reached
+from sts_emulator.control_plane.reach import own, reached, required
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.store import Kind
 from sts_emulator.core.world import World
@@ -201,10 +201,7 @@ def client_of(world: World, client_id: str, pool_id: str = "") -> Client:
 
 def pool_of(world: World, client: Client) -> Pool:
     """The pool of a client, which goes with it."""
-    pool = world.get(POOL, client["pool"])
-    if pool is None:
-        raise not_found(f"User pool client {client['id']} does not exist.")
-    return pool
+    return required(world.get(POOL, client["pool"]), not_found(f"User pool client {client['id']} does not exist."))
 
 
 def is_case_sensitive(pool: Pool) -> bool:
@@ -234,10 +231,13 @@ def find_user(world: World, pool: Pool, name: str) -> PoolUser | None:
 
 def user_of(world: World, pool: Pool, name: str) -> PoolUser:
     """As `find_user`. Raises AwsError: UserNotFoundException."""
-    user = find_user(world, pool, name)
-    if user is None:
-        raise AwsError("UserNotFoundException", "User does not exist.")
-    return user
+    return required(find_user(world, pool, name), AwsError("UserNotFoundException", "User does not exist."))
+
+
+def reach_user(ctx: Context, pool_id: str, name: str) -> tuple[Pool, PoolUser]:
+    """The caller's pool, as `reach`, and a user of it. Raises AwsError: UserNotFoundException, too."""
+    pool = reach(ctx, pool_id)
+    return pool, user_of(ctx.world, pool, name)
 
 
 def aliases(pool: Pool, user: PoolUser) -> set[str]:

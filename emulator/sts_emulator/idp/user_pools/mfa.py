@@ -21,8 +21,7 @@ from sts_emulator.idp.user_pools.kinds import (
     invalid,
     not_authorized,
     pool_of,
-    reach,
-    user_of,
+    reach_user,
 )
 from sts_emulator.idp.user_pools.pools import has_software_tokens, mfa_of, passkeys_are_enough
 from sts_emulator.policy.json_types import JsonObject
@@ -133,8 +132,7 @@ def admin_set_user_mfa_preference(
     **settings: JsonObject | None,
 ) -> Result:
     """The same by an administrator."""
-    pool = reach(ctx, UserPoolId)
-    _prefer(ctx.world, pool, user_of(ctx.world, pool, Username), settings)
+    _prefer(ctx.world, *reach_user(ctx, UserPoolId, Username), settings)
     return {}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sts_emulator.control_plane.reach import required
 from sts_emulator.core import hosts
 from sts_emulator.core.errors import AwsError
 from sts_emulator.idp.user_pools import pools, tokens
@@ -61,7 +62,5 @@ def _for_all(response: Response) -> Response:
 
 
 def _pool(visit: Visit, identifier: str) -> Pool:
-    pool = visit.world.get(POOL, identifier)
-    if pool is None:
-        raise AwsError("ResourceNotFoundException", f"User pool {identifier} does not exist.", status=404)
-    return pool
+    missing = AwsError("ResourceNotFoundException", f"User pool {identifier} does not exist.", status=404)
+    return required(visit.world.get(POOL, identifier), missing)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from sts_emulator.control_plane.reach import required
 from sts_emulator.core.errors import AwsError
 from sts_emulator.idp.user_pools import pool_users, tokens
 from sts_emulator.idp.user_pools.kinds import (
@@ -15,6 +16,7 @@ from sts_emulator.idp.user_pools.kinds import (
     not_found,
     page,
     reach,
+    reach_user,
     user_of,
 )
 from sts_emulator.vending.context import Context
@@ -118,8 +120,7 @@ def admin_remove_user_from_group(ctx: Context, *, UserPoolId: str, Username: str
 def admin_list_groups_for_user(
     ctx: Context, *, Username: str, UserPoolId: str, Limit: int | None = None, NextToken: str | None = None
 ) -> Result:
-    pool = reach(ctx, UserPoolId)
-    groups = tokens.groups_of(ctx.world, pool, user_of(ctx.world, pool, Username))
+    groups = tokens.groups_of(ctx.world, *reach_user(ctx, UserPoolId, Username))
     return page(ctx, "Groups", groups, NextToken, Limit, _shown)
 
 
@@ -138,10 +139,7 @@ def _key(pool: Pool, name: str) -> str:
 
 def _reach(ctx: Context, pool_id: str, name: str) -> tuple[Pool, PoolGroup]:
     pool = reach(ctx, pool_id)
-    group = ctx.world.get(GROUP, _key(pool, name))
-    if group is None:
-        raise not_found("Group not found.")
-    return pool, group
+    return pool, required(ctx.world.get(GROUP, _key(pool, name)), not_found("Group not found."))
 
 
 def _shown(group: PoolGroup) -> Result:

@@ -26,6 +26,7 @@ from sts_emulator.idp.user_pools.kinds import (
     not_authorized,
     pending_without,
     reach,
+    reach_user,
     save_user,
     user_key,
     user_of,
@@ -59,10 +60,10 @@ async def admin_create_user(
     """A user with a temporary password, who is told of it in their mailbox."""
     world, pool = ctx.world, reach(ctx, UserPoolId)
     occasion = firing.Occasion(ctx, pool)
-    known = find_user(world, pool, Username)
     if MessageAction == "RESEND":
+        known = user_of(world, pool, Username)
         return {"User": shown(await _invite_again(occasion, known, TemporaryPassword, ClientMetadata))}
-    if known is not None:
+    if find_user(world, pool, Username) is not None:
         raise AwsError("UsernameExistsException", "User account already exists")
     password = TemporaryPassword or passwords.made_up()
     passwords.check(pool, password)
@@ -88,7 +89,7 @@ async def admin_create_user(
 
 @operation("cognito-idp", "AdminGetUser")
 def admin_get_user(ctx: Context, *, UserPoolId: str, Username: str) -> Result:
-    user = _reach(ctx, UserPoolId, Username)[1]
+    user = reach_user(ctx, UserPoolId, Username)[1]
     told = {("UserAttributes" if name == "Attributes" else name): value for name, value in shown(user).items()}
     return {**told, **mfa.shown(user)}
 
@@ -112,7 +113,7 @@ def list_users(
 
 @operation("cognito-idp", "AdminDeleteUser")
 def admin_delete_user(ctx: Context, *, UserPoolId: str, Username: str) -> Result:
-    pool, user = _reach(ctx, UserPoolId, Username)
+    pool, user = reach_user(ctx, UserPoolId, Username)
     remove(ctx.world, pool, user)
     return {}
 
@@ -120,7 +121,7 @@ def admin_delete_user(ctx: Context, *, UserPoolId: str, Username: str) -> Result
 @operation("cognito-idp", "AdminEnableUser")
 def admin_enable_user(ctx: Context, *, UserPoolId: str, Username: str) -> Result:
     """Let a user in again."""
-    pool, user = _reach(ctx, UserPoolId, Username)
+    pool, user = reach_user(ctx, UserPoolId, Username)
     change_user(ctx.world, pool, user, enabled=True)
     return {}
 
@@ -128,7 +129,7 @@ def admin_enable_user(ctx: Context, *, UserPoolId: str, Username: str) -> Result
 @operation("cognito-idp", "AdminDisableUser")
 def admin_disable_user(ctx: Context, *, UserPoolId: str, Username: str) -> Result:
     """Keep a user out: what sign-ins they have end."""
-    pool, user = _reach(ctx, UserPoolId, Username)
+    pool, user = reach_user(ctx, UserPoolId, Username)
     change_user(ctx.world, pool, user, enabled=False)
     tokens.sign_out_everywhere(ctx.world, pool, user)
     return {}
@@ -139,7 +140,7 @@ def admin_set_user_password(
     ctx: Context, *, UserPoolId: str, Username: str, Password: str, Permanent: bool = False
 ) -> Result:
     """Give a user a password, for good or until their next sign-in."""
-    pool, user = _reach(ctx, UserPoolId, Username)
+    pool, user = reach_user(ctx, UserPoolId, Username)
     passwords.check(pool, Password)
     passwords.check_history(pool, user, Password)
     user = with_password(ctx.world, pool, user, Password, is_temporary=not Permanent)
@@ -152,7 +153,7 @@ async def admin_reset_user_password(
     ctx: Context, *, UserPoolId: str, Username: str, ClientMetadata: Mapping[str, str] | None = None
 ) -> Result:
     """Make a user choose a new password, with a code that they are sent."""
-    pool, user = _reach(ctx, UserPoolId, Username)
+    pool, user = reach_user(ctx, UserPoolId, Username)
     if user["status"] == "FORCE_CHANGE_PASSWORD":
         raise not_authorized("User password cannot be reset in the current state.")
     occasion, attribute = firing.Occasion(ctx, pool), codes.recovery_of(pool, user)
@@ -172,7 +173,7 @@ async def admin_update_user_attributes(
     ClientMetadata: Mapping[str, str] | None = None,
 ) -> Result:
     """Change attributes; administrators may say that an address is verified."""
-    pool, user = _reach(ctx, UserPoolId, Username)
+    pool, user = reach_user(ctx, UserPoolId, Username)
     changes = attributes.checked(pool, UserAttributes)
     attributes.check_mutable(pool, changes)
     later = attributes.to_verify_first(pool, changes, user["attributes"])
@@ -192,7 +193,7 @@ def admin_delete_user_attributes(
     ctx: Context, *, UserPoolId: str, Username: str, UserAttributeNames: Iterable[str]
 ) -> Result:
     """Remove attributes."""
-    pool, user = _reach(ctx, UserPoolId, Username)
+    pool, user = reach_user(ctx, UserPoolId, Username)
     delete_attributes(ctx.world, pool, user, UserAttributeNames)
     return {}
 
@@ -202,7 +203,7 @@ async def admin_confirm_sign_up(
     ctx: Context, *, UserPoolId: str, Username: str, ClientMetadata: Mapping[str, str] | None = None
 ) -> Result:
     """Confirm who signed up, without a code."""
-    pool, user = _reach(ctx, UserPoolId, Username)
+    pool, user = reach_user(ctx, UserPoolId, Username)
     if user["status"] != "UNCONFIRMED":
         raise not_authorized(f"User cannot be confirmed. Current status is {user['status']}")
     with ctx.world.unit(lock=True):
@@ -324,17 +325,10 @@ def shown(user: PoolUser, wanted: Container[str] | None = None) -> Result:
     }
 
 
-def _reach(ctx: Context, pool_id: str, name: str) -> tuple[Pool, PoolUser]:
-    pool = reach(ctx, pool_id)
-    return pool, user_of(ctx.world, pool, name)
-
-
 async def _invite_again(
-    occasion: firing.Occasion, user: PoolUser | None, password: str | None, metadata: Mapping[str, str] | None
+    occasion: firing.Occasion, user: PoolUser, password: str | None, metadata: Mapping[str, str] | None
 ) -> PoolUser:
     world, pool = occasion.ctx.world, occasion.pool
-    if user is None:
-        raise AwsError("UserNotFoundException", "User does not exist.")
     if user["status"] != "FORCE_CHANGE_PASSWORD":
         raise AwsError("UnsupportedUserStateException", "Resend not possible. " + user["status"])
     password = password or passwords.made_up()

@@ -16,9 +16,8 @@ from sts_emulator.idp.user_pools.kinds import (
     invalid,
     not_authorized,
     pool_of,
-    reach,
+    reach_user,
     unsupported,
-    user_of,
 )
 from sts_emulator.idp.user_pools.pools import SETTING
 from sts_emulator.policy.json_types import Json, JsonObject
@@ -99,8 +98,7 @@ def global_sign_out(ctx: Context, *, AccessToken: str) -> Result:
 @operation("cognito-idp", "AdminUserGlobalSignOut")
 def admin_user_global_sign_out(ctx: Context, *, UserPoolId: str, Username: str) -> Result:
     """The same by an administrator."""
-    pool = reach(ctx, UserPoolId)
-    tokens.sign_out_everywhere(ctx.world, pool, user_of(ctx.world, pool, Username))
+    tokens.sign_out_everywhere(ctx.world, *reach_user(ctx, UserPoolId, Username))
     return {}
 
 

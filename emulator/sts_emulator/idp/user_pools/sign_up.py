@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 
+from sts_emulator.control_plane.reach import required
 from sts_emulator.core.errors import AwsError
 from sts_emulator.idp.user_pools import (
     attributes,
@@ -241,9 +242,7 @@ def _exists() -> AwsError:
 
 def _present(visitor: Visitor) -> PoolUser:
     """The user. Raises AwsError: UserNotFoundException."""
-    if visitor.user is None:
-        raise AwsError("UserNotFoundException", "Username/client id combination not found.")
-    return visitor.user
+    return required(visitor.user, AwsError("UserNotFoundException", "Username/client id combination not found."))
 
 
 def _check_recoverable(user: PoolUser) -> None:

@@ -38,9 +38,7 @@ async def given(visit: Visit, party: tokens.Party) -> Result:
     parameters = {"UserPoolId": party.pool["id"], "ClientId": party.client["id"]}
     with visit.attempt("cognito-idp", "AdminInitiateAuth", parameters) as attempt:
         attempt.ctx.evidence.update(pool=party.pool["id"], person=party.user["username"])
-        result = await tokens.sign_in(attempt.ctx, party)
-        attempt.result = {}
-    return result
+        return await tokens.sign_in(attempt.ctx, party)
 
 
 def _named(things: list[Any], body: Mapping[str, Any], kind: str) -> Any:

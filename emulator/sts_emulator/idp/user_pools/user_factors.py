@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sts_emulator.idp.user_pools import mfa, own_account
-from sts_emulator.idp.user_pools.kinds import PoolUser, not_found, reach, save_user, user_of
+from sts_emulator.idp.user_pools.kinds import PoolUser, not_found, reach_user, save_user
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import Result, operation
 
@@ -11,8 +11,7 @@ from sts_emulator.wire.dispatch import Result, operation
 @operation("cognito-idp", "AdminGetUserAuthFactors")
 def admin_get_user_auth_factors(ctx: Context, *, UserPoolId: str, Username: str) -> Result:
     """As `GetUserAuthFactors`, by an administrator."""
-    pool = reach(ctx, UserPoolId)
-    user = user_of(ctx.world, pool, Username)
+    pool, user = reach_user(ctx, UserPoolId, Username)
     factors = own_account.factors(pool, user)
     return {"Username": user["username"], "ConfiguredUserAuthFactors": factors, **mfa.shown(user)}
 
@@ -20,8 +19,7 @@ def admin_get_user_auth_factors(ctx: Context, *, UserPoolId: str, Username: str)
 @operation("cognito-idp", "AdminDeleteSoftwareToken")
 def admin_delete_software_token(ctx: Context, *, UserPoolId: str, Username: str) -> Result:
     """Take away the app that a user lost: they sign in without it, or pair another where the pool demands one."""
-    pool = reach(ctx, UserPoolId)
-    user = user_of(ctx.world, pool, Username)
+    pool, user = reach_user(ctx, UserPoolId, Username)
     if "token" not in user:
         raise not_found("Software token does not exist.")  # AWS's sentence is not recorded; this one is ours
     changed: PoolUser = {**user, "modified": ctx.world.now()}

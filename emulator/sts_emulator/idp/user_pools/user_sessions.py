@@ -21,8 +21,8 @@ from sts_emulator.idp.user_pools.kinds import (
     not_found,
     page,
     reach,
+    reach_user,
     unsupported,
-    user_of,
 )
 from sts_emulator.idp.user_pools.pools import SETTING
 from sts_emulator.vending.context import Context
@@ -42,7 +42,7 @@ def set_user_pool_session_configuration(
     if pool["settings"].get("UserPoolTier") == "LITE":
         raise AwsError("FeatureUnavailableInTierException", "User session tracking is not available in the tier LITE.")
     wanted: Result = {"UserSessionTracking": UserSessionTracking, "TokenSession": dict(TokenSession)}
-    ctx.world.put(SETTING, _key(pool), wanted)
+    ctx.world.put(SETTING, tokens.session_setting(pool), wanted)
     return {"UserPoolId": UserPoolId, **wanted}
 
 
@@ -70,8 +70,7 @@ def list_user_sessions(ctx: Context, *, AccessToken: str, NextToken: str | None 
 @operation("cognito-idp", "AdminListUserSessions")
 def admin_list_user_sessions(ctx: Context, *, UserPoolId: str, Username: str, NextToken: str | None = None) -> Result:
     """A user's sessions."""
-    pool = reach(ctx, UserPoolId)
-    return _listed(ctx, pool, user_of(ctx.world, pool, Username), NextToken)
+    return _listed(ctx, *reach_user(ctx, UserPoolId, Username), NextToken)
 
 
 @operation("cognito-idp", "RevokeUserSession")
@@ -89,17 +88,12 @@ def admin_revoke_user_session(
     ctx: Context, *, UserPoolId: str, Username: str, SessionId: str, RevokeAssociatedSessions: str = "NONE"
 ) -> Result:
     """End a session of a user's."""
-    pool = reach(ctx, UserPoolId)
-    _revoke(ctx.world, pool, user_of(ctx.world, pool, Username), SessionId, RevokeAssociatedSessions)
+    _revoke(ctx.world, *reach_user(ctx, UserPoolId, Username), SessionId, RevokeAssociatedSessions)
     return {}
 
 
-def _key(pool: Pool) -> str:
-    return tokens.session_setting(pool)
-
-
 def _configuration(world: World, pool: Pool) -> Result:
-    return world.get(SETTING, _key(pool)) or _UNSET
+    return world.get(SETTING, tokens.session_setting(pool)) or _UNSET
 
 
 def _check_tracked(world: World, pool: Pool) -> None:

@@ -100,7 +100,6 @@ async def _signed_in(
             claims = await inbound.transformed(occasion, provider, proof)
             user = await _arrived(occasion, provider, proof.subject, claims)
             evidence["person"] = user["username"]
-            attempt.result = {}
             return await login_steps.enter(visit, attempt.ctx, asked, Present(user, visit.world.now(), proof.vouched))
     except Sent:
         raise

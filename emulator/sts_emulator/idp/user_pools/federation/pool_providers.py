@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
+from sts_emulator.control_plane.reach import required
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.store import AlreadyExistsError
 from sts_emulator.iam.providers import saml_providers
@@ -188,9 +189,7 @@ def delete_identity_provider(ctx: Context, *, UserPoolId: str, ProviderName: str
 def provider_of(ctx: Context, pool: Pool, name: str) -> IdentityProvider:
     """Raises AwsError: ResourceNotFoundException."""
     provider = ctx.world.get(IDENTITY_PROVIDER, _key(pool, name))
-    if provider is None:
-        raise not_found(f"Identity provider {name} does not exist.")
-    return provider
+    return required(provider, not_found(f"Identity provider {name} does not exist."))
 
 
 def issuer_of(provider: IdentityProvider) -> str:

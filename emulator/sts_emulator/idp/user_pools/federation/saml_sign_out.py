@@ -87,5 +87,4 @@ async def signed_out(visit: Visit) -> Response:
             evidence["refused"] = no.why
             told = f"The answer of {provider['name']} was not accepted. You are signed out here, and perhaps not there."
             raise AwsError("Refused", told, status=400) from None
-        attempt.result = {}
     return render.redirect(leaving["then"])

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final, NotRequired, TypedDict
 from urllib.parse import urlencode
 
+from sts_emulator.control_plane.reach import required
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.store import Kind
 from sts_emulator.core.world import World
@@ -97,9 +98,7 @@ def describe_managed_login_branding_by_client(ctx: Context, *, UserPoolId: str, 
     pool = reach(ctx, UserPoolId)
     client_of(ctx.world, ClientId, UserPoolId)
     style = ctx.world.find(STYLE, f"{pool['id']}/{ClientId}")
-    if style is None:
-        raise not_found("ManagedLoginBranding does not exist.")
-    return {"ManagedLoginBranding": _told(style)}
+    return {"ManagedLoginBranding": _told(required(style, _missing()))}
 
 
 @operation("cognito-idp", "UpdateManagedLoginBranding")
@@ -184,10 +183,11 @@ def customization_of(world: World, pool: str, client: str) -> Customization | No
 
 
 def _style(ctx: Context, pool: Pool, identifier: str) -> Style:
-    style = ctx.world.get(STYLE, f"{pool['id']}/{identifier}")
-    if style is None:
-        raise not_found("ManagedLoginBranding does not exist.")
-    return style
+    return required(ctx.world.get(STYLE, f"{pool['id']}/{identifier}"), _missing())
+
+
+def _missing() -> AwsError:
+    return not_found("ManagedLoginBranding does not exist.")
 
 
 def _check(defaults: bool, settings: object, assets: list[dict[str, str]]) -> None:

@@ -29,7 +29,6 @@ async def approve(visit: Visit, request: Request, /) -> Outcome | None:
         if request.deny:
             return Outcome(location=asked.back({"error": "access_denied"}))
         location = await login_sessions.answer(attempt.ctx, asked, Present(user, visit.world.now()))
-        attempt.result = {}
     return Outcome(location=location)
 
 

@@ -38,7 +38,6 @@ async def authorize(visit: Visit) -> Response:
         with visit.attempt("cognito-idp", "OAuth2Authorize_GET", asked.parameters()) as attempt:
             attempt.ctx.evidence.update(pool=asked.pool["id"], person=known.user["username"])
             location = await login_sessions.answer(attempt.ctx, asked, known)
-            attempt.result = {}
         return render.redirect(location)
     if "none" in asked.prompts:
         raise asked.refused("login_required")
@@ -126,7 +125,6 @@ async def logout(visit: Visit) -> Response:
     with visit.attempt("cognito-idp", "Logout_GET", {"client_id": client["id"]}) as attempt:
         attempt.ctx.evidence["pool"] = pool["id"]
         location = await saml_sign_out.begin(visit, pool, known.vouched if known else None, location)
-        attempt.result = {}
     return render.redirect(location, [login_sessions.leave(visit, pool)])
 
 

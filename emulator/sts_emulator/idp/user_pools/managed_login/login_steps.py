@@ -11,9 +11,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
+from sts_emulator.control_plane.reach import required
 from sts_emulator.core.errors import AwsError
 from sts_emulator.idp.user_pools import choices, clients, mfa, passkey_sign_in, pools, signin
-from sts_emulator.idp.user_pools.kinds import USER, Pool, PoolUser, not_authorized
+from sts_emulator.idp.user_pools.kinds import USER, Pool, not_authorized
 from sts_emulator.idp.user_pools.managed_login import authorization, login_sessions, looks
 from sts_emulator.idp.user_pools.managed_login.authorization import Asked
 from sts_emulator.idp.user_pools.managed_login.login_sessions import Present
@@ -83,10 +84,10 @@ async def go_on(
     with visit.attempt("cognito-idp", "Login_POST", asked.parameters()) as attempt:
         attempt.ctx.evidence["pool"] = asked.pool["id"]
         result = await prove(Attempt(attempt.ctx, asked.pool, asked.client, on_page=True))
-        attempt.result = {"ChallengeName": result["ChallengeName"]} if "ChallengeName" in result else {}
         if "ChallengeName" not in result:
-            present = Present(_user(visit, asked, result["UserSub"]), visit.world.now())
-            return await enter(visit, attempt.ctx, asked, present)
+            user = required(visit.world.find(USER, f"{asked.pool['id']}/{result['UserSub']}"), not_authorized())
+            return await enter(visit, attempt.ctx, asked, Present(user, visit.world.now()))
+        attempt.result = {"ChallengeName": result["ChallengeName"]}
     parameters = result.get("ChallengeParameters", {})
     step = {
         "name": result["ChallengeName"],
@@ -196,10 +197,3 @@ def _picture(asked: Asked, step: Mapping[str, Any]) -> str:
     address = f"otpauth://totp/{label}?secret={step['seed']}&issuer={quote(asked.pool['name'])}"
     picture: str = segno.make_qr(address).svg_inline(scale=4, light="#fff")
     return picture
-
-
-def _user(visit: Visit, asked: Asked, sub: str) -> PoolUser:
-    user = visit.world.find(USER, f"{asked.pool['id']}/{sub}")
-    if user is None:
-        raise not_authorized()
-    return user

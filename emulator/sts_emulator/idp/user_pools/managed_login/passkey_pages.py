@@ -38,7 +38,6 @@ def add(visit: Visit) -> Response:
         with visit.attempt("cognito-idp", "CompleteWebAuthnRegistration", asked.parameters()) as attempt:
             attempt.ctx.evidence.update(pool=asked.pool["id"], person=party.user["username"])
             passkey_registration.keep(attempt.ctx, party, _credential(visit))
-            attempt.result = {}
     except AwsError as refusal:
         return _form(visit, asked, party, refusal)
     return render.redirect(asked.back({}) if asked.state else authorization.escaped(asked.redirect))

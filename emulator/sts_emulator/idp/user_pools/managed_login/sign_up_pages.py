@@ -152,7 +152,6 @@ async def _call(
         proof = clients.secret_hash(asked.client, given["Username"])
         called = function(attempt.ctx, ClientId=asked.client["id"], SecretHash=proof, **given)
         result: Mapping[str, Any] = await called if isinstance(called, Awaitable) else called
-        attempt.result = {}
     return result
 
 

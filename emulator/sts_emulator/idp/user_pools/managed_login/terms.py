@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Final, TypedDict
 
+from sts_emulator.control_plane.reach import required
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.store import Kind
 from sts_emulator.core.world import World
@@ -80,9 +81,7 @@ def describe_terms_by_client(ctx: Context, *, ClientId: str, UserPoolId: str, Te
     pool = reach(ctx, UserPoolId)
     client_of(ctx.world, ClientId, UserPoolId)
     terms = ctx.world.find(TERMS, f"{pool['id']}/{ClientId}/{TermsName}")
-    if terms is None:
-        raise _missing()
-    return {"Terms": _shown(terms)}
+    return {"Terms": _shown(required(terms, _missing()))}
 
 
 @operation("cognito-idp", "ListTerms")
@@ -155,10 +154,7 @@ def _check_free(world: World, terms: Terms) -> None:
 
 
 def _terms(world: World, pool: Pool, identifier: str) -> Terms:
-    terms = world.get(TERMS, f"{pool['id']}/{identifier}")
-    if terms is None:
-        raise _missing()
-    return terms
+    return required(world.get(TERMS, f"{pool['id']}/{identifier}"), _missing())
 
 
 def _missing() -> AwsError:

@@ -93,7 +93,6 @@ async def token(visit: Visit) -> Response:
     with visit.attempt("cognito-idp", "Token_POST", {"grant_type": grant, "client_id": app.client["id"]}) as attempt:
         attempt.ctx.evidence["pool"] = app.pool["id"]
         result = await redeem(app, attempt.ctx)
-        attempt.result = {}
     return _answer(_told(result))
 
 
@@ -111,7 +110,6 @@ def revoke(visit: Visit) -> Response:
         except AwsError as refusal:
             is_kind = refusal.code == "UnsupportedTokenTypeException"
             raise _no("unsupported_token_type" if is_kind else "invalid_request") from None
-        attempt.result = {}
     return Response(200, list(_CORS), b"")
 
 
@@ -133,7 +131,6 @@ def user_info(visit: Visit) -> Response:
         begun = visit.world.get(tokens.SIGN_IN, key)
         told = tokens.scoped(party, begun.get("scopes") if begun else [])
         attempt.ctx.evidence.update(pool=party.pool["id"], person=party.user["username"])
-        attempt.result = {}
     return _answer({**told, "sub": party.user["sub"], "username": party.user["username"]})
 
 
