@@ -37,11 +37,11 @@ def test_a_new_key_and_its_user_are_known_later(aws):
     # then IAM shows both, and nobody else knows them
     assert iam.list_access_keys(UserName="bob")["AccessKeyMetadata"]
     assert refusal(sts.get_caller_identity) == UNKNOWN_KEY
-    aws.advance(59)
+    aws.advance(30)
     assert refusal(sts.get_caller_identity) == UNKNOWN_KEY
 
     # until the news has travelled
-    aws.advance(2)
+    aws.advance(31)
     assert sts.get_caller_identity()["Arn"] == arn("user", "bob")
 
 

@@ -34,6 +34,10 @@ class App:
     def tokens(self, user: str = "ada", password: str = PASSWORD, client: str = "") -> dict[str, Any]:
         return self.sign_in(user, password, client)["AuthenticationResult"]
 
+    def stretch_wait(self) -> None:
+        """Set the clock a minute back: what a user waits for a second then lasts, however slow the test is."""
+        self.aws.advance(-60)
+
     def add_user(self, name: str, password: str | None = PASSWORD, **attributes: str) -> str:
         """A user with a permanent password, or only a temporary one; their sub."""
         pairs = [{"Name": key, "Value": value} for key, value in attributes.items()]

@@ -188,6 +188,7 @@ def test_wrong_codes_use_up_the_session_and_lock_out(guarded, refusal):
     again = app.sign_in()
     for _ in range(2):
         refusal(answer, app=app, begun=again, SOFTWARE_TOKEN_MFA_CODE="000000")
+    app.stretch_wait()
     assert refusal(app.sign_in)[1] == "Password attempts exceeded"
 
 

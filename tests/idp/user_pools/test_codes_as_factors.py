@@ -96,6 +96,7 @@ def test_wrong_codes_use_up_the_session_and_lock_out(reachable, refusal):
     again = app.sign_in()
     for _ in range(2):
         refusal(answer, app=app, begun=again, SMS_MFA_CODE="x")
+    app.stretch_wait()
     assert refusal(app.sign_in)[1] == "Password attempts exceeded"
     assert len(app.aws.messages(PHONE)) == 2
 

@@ -109,6 +109,7 @@ def test_five_wrong_answers_lock_out(riddled, refusal):
     begun = begin(riddled)
     for _ in range(2):
         begun = answer(riddled, begun, "a dog")
+    riddled.stretch_wait()
     assert refusal(begin, app=riddled)[1] == "Password attempts exceeded"
 
 

@@ -146,6 +146,7 @@ def test_five_wrong_proofs_lock_out(keyed, key, refusal):
     register(keyed, key)
     for _ in range(5):
         assert refusal(answer, app=keyed, begun=challenged(keyed), CREDENTIAL="{}") == NOT
+    keyed.stretch_wait()
     assert refusal(begin, app=keyed)[1] == "Password attempts exceeded"
 
 

@@ -43,6 +43,7 @@ def test_pending_hurried_and_used_up(aws, tool, refusal):
     device = tool.start()
     poll = {"device": device}
     assert refusal(tool.token, **poll) == (400, "AuthorizationPendingException", "authorization_pending")
+    aws.advance(-60)  # so that the second in which it hurries is not over, however slow this is
     assert refusal(tool.token, **poll) == (400, "SlowDownException", "slow_down")
     aws.approve(device["verificationUriComplete"], "jane")
     tool.token(device)

@@ -1,7 +1,7 @@
 """Forgeries: none may succeed, hang or open a file, and each is refused within a bounded time.
 
-Every attack starts from a response that would be accepted. `refused` measures how long the refusal takes and compares it
-with the bound; the last test reports the times (`pytest -rP`).
+Every attack starts from a response that would be accepted. `refused` measures what the refusal takes of a processor and
+compares it with the bound; the last test reports the times (`pytest -rP`).
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from saml_stage import allow
 
 from sts_emulator.core.errors import AwsError
 
-BOUND = 0.5  # seconds; the slowest measured is below 0.02, the rest is for a busy machine
-HANGS = 20.0  # a thread that has not answered by then never will
+BOUND = 0.5  # seconds of a processor; the slowest measured is below 0.02, the rest is for a slow one
+HANGS = 120.0  # a thread that has not answered by then never will
 REFUSALS = {"InvalidIdentityToken", "ExpiredTokenException", "AccessDenied"}
 EVIL = "subject-evil"
 EXCLUSIVE = "http://www.w3.org/2001/10/xml-exc-c14n#"
@@ -46,22 +46,21 @@ def refused(stage, request):
         outcome: list[object] = []
 
         def attempt() -> None:
+            started = time.thread_time()
             try:
                 outcome.append(stage.assume(encode(text), **members))
             except BaseException as error:  # noqa: BLE001 - handed to the test
                 outcome.append(error)
+            TIMES[request.node.name] = time.thread_time() - started
 
-        started = time.perf_counter()
         thread = threading.Thread(target=attempt, daemon=True)
         thread.start()
         thread.join(HANGS)
-        elapsed = time.perf_counter() - started
-        TIMES[request.node.name] = elapsed
-        assert outcome, "it hangs"
+        assert not thread.is_alive(), "it hangs"
         (error,) = outcome
         assert isinstance(error, AwsError), f"it got through: {error}"
         assert error.code in REFUSALS
-        assert elapsed < bound
+        assert TIMES[request.node.name] < bound
         return error
 
     return present
