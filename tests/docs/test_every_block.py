@@ -98,6 +98,7 @@ def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
     (tmp_path / "home" / ".aws").mkdir(parents=True)
     variables = {
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "AWS_METADATA_SERVICE_TIMEOUT": "60",  # where nobody says, the AWS CLI waits for one second
         "HOME": str(tmp_path / "home"),
         "XDG_STATE_HOME": str(tmp_path / "state"),
         "EMULATOR_PORT": str(free_port()),

@@ -170,6 +170,20 @@ def test_who_is_accepted_in_the_last_moment_is_told_so():
     assert b"\r\nconnection: close\r\n" in asyncio.run(run())
 
 
+def test_who_calls_while_the_server_ends_is_answered_and_told_so():
+    async def run():
+        front = Front(create_server(Settings()), handle, refuse)
+        kept = Kept()
+        connection = CallConnection(front, Acceptor(front))
+        connection.connection_made(kept)
+        connection.shutdown()
+        connection.data_received(CALL)
+        await kept.is_closed.wait()
+        return kept.written
+
+    assert b"\r\nconnection: close\r\n" in asyncio.run(run())
+
+
 def test_an_answer_in_progress_says_that_it_is_the_last():
     async def run():
         told = asyncio.Event()

@@ -161,7 +161,8 @@ def test_it_works_without_scripts(learner, chromium):
     page.goto(labs(learner, "/saml"))
     press(page, "Begin")
     page.locator("#step-wrap input[value=proof]").check()
-    page.locator("#step-wrap").get_by_role("button", name="Predict").click()
+    with page.expect_navigation():
+        page.locator("#step-wrap").get_by_role("button", name="Predict").click()
     assert "You said: deny, by proof" in " ".join(page.locator("#came-wrap").text_content().split())
     press(page, "Show one way")
     assert page.locator("[id^=solution-]").count() == 1

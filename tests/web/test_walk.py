@@ -151,8 +151,8 @@ def test_what_a_click_makes_in_every_width(walked, chromium, theme):
     page = window(chromium, theme=theme)
     for place, button in MADE:
         page.goto(console(walked, place))
-        page.click(button)
-        page.wait_for_load_state()
+        with page.expect_navigation():
+            page.click(button)
         assert page.locator("#wrong").count() == 0, (place, button)
         assert serious(page) == [], button
         for width in WIDTHS:

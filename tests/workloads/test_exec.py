@@ -112,6 +112,7 @@ def test_the_commands_environment_holds_nothing_of_the_callers_aws_settings(lab)
     assert "AWS_ACCESS_KEY_ID" not in told
     assert "AWS_PROFILE" not in told
     assert "HTTPS_PROXY" not in told
+    assert told["AWS_METADATA_SERVICE_TIMEOUT"] == "60", "how patient an SDK is says nothing of who it is"
     assert told["AWS_ENDPOINT_URL_STS"] == told["AWS_ENDPOINT_URL"] == lab.aws.endpoint_url
 
 

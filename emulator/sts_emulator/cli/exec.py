@@ -25,6 +25,8 @@ from sts_emulator.policy.values import dataclass
 CALLERS: Final = ("user", "role")
 LOOK_EVERY: Final = 2.0  # seconds between two looks at the world's clock, by which token files age
 NOT_FOUND, KILLED = 127, 128  # as shells report them
+_PATIENCE = ("AWS_METADATA_SERVICE_TIMEOUT", "AWS_METADATA_SERVICE_NUM_ATTEMPTS")
+"""How long an SDK waits for a metadata service, which says nothing of who it is (docs/aws/instance-metadata.md)."""
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 _LOCAL = "127.0.0.1,localhost,::1,169.254.169.254,169.254.170.2,169.254.170.23"
 
@@ -207,14 +209,14 @@ def _lead(stage: Stage, arguments: argparse.Namespace) -> None:
 
 
 def _environment(stage: Stage) -> dict[str, str]:
-    """The command's whole environment: ours, without anything of AWS, proxies and authorities, and what was set up."""
+    """The command's whole environment: ours, without AWS's settings, proxies and authorities, and what was set up."""
     from sts_emulator.workloads.environment import AUTHORITY
 
     gone = {*AUTHORITY, "SSL_CERT_DIR"} if any(name in stage.environment for name in AUTHORITY) else set()
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith("AWS_") and name not in gone and name.upper() not in _PROXIES
+        if (not name.startswith("AWS_") or name in _PATIENCE) and name not in gone and name.upper() not in _PROXIES
     }
     nothing = str(stage.folder / "nothing")
     return {

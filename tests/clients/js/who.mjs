@@ -1,8 +1,10 @@
 // Says who the default credential chain of the AWS SDK for JavaScript is: once, and again for each line of input.
 import { createInterface } from "node:readline";
 import { GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts";
+import { fromNodeProviderChain } from "@aws-sdk/credential-providers";
 
-const sts = new STSClient({});
+// By itself it waits one second for a metadata service, once: a busy machine can miss that.
+const sts = new STSClient({ credentials: fromNodeProviderChain({ timeout: 60_000, maxRetries: 0 }) });
 
 async function say() {
   try {

@@ -57,6 +57,7 @@ class Client:
             "AWS_CONFIG_FILE": str(home / "config"),
             "AWS_SHARED_CREDENTIALS_FILE": str(home / "credentials"),
             "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_METADATA_SERVICE_TIMEOUT": "60",  # where nobody says, botocore waits for one second
             "AWS_ENDPOINT_URL_STS": stage.aws.endpoint_url,
         }
 

@@ -147,6 +147,7 @@ def clean_environment(**variables: str) -> dict[str, str]:
     kept = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR", "SYSTEMROOT") if name in os.environ}
     return {
         **kept,
+        "AWS_METADATA_SERVICE_TIMEOUT": "60",  # botocore and Java wait a second, once: a busy machine can miss that
         "HOME": "/nonexistent",
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_REGION": "us-east-1",
