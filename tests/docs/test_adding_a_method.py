@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -94,12 +95,23 @@ def test_check_suggests_the_ticket_that_would_notice_a_weakening(copy):
 
 def test_who_can_names_the_realm(copy):
     assert "kerberos-realm/EXAMPLE.COM" in run(copy, "who-can", "desk", "kerberos.yaml")
+    assert "Kerberos realm · 111111111111" in run(copy, "who-can", "desk", "kerberos.yaml", "--format", "svg")
+    assert "role/desk" in run(copy, "what-can", "EXAMPLE.COM", "kerberos.yaml")
 
 
 def test_diff_tells_who_gets_in_by_a_change(copy):
     text = (copy / "kerberos.yaml").read_text("utf-8")
     (copy / "open.yaml").write_text(text.replace("StringEquals", "StringLike").replace(": jane}}", ': "*"}}'), "utf-8")
     assert f"+ {REALM_ARN} gains sts:AssumeRoleWithTicket" in run(copy, "diff", "kerberos.yaml", "open.yaml")
+
+
+def test_lint_knows_which_realms_there_are(copy):
+    text = (copy / "kerberos.yaml").read_text("utf-8")
+    (copy / "elsewhere.yaml").write_text(
+        text.replace("kerberos-realm/EXAMPLE.COM", "kerberos-realm/ELSEWHERE"), "utf-8"
+    )
+    assert "no identity provider" not in run(copy, "lint", "kerberos.yaml")
+    assert "no identity provider" in run(copy, "lint", "elsewhere.yaml")
 
 
 def test_lint_knows_its_action_and_its_keys(copy):
@@ -166,6 +178,12 @@ def test_an_unmodified_sdk_trades_a_ticket_for_credentials(url):
         aws_session_token=frozen.token,
     )
     assert sts.get_caller_identity()["Arn"] == "arn:aws:sts::111111111111:assumed-role/desk/jane"
+
+
+def test_its_explanation_says_who_came_with_the_ticket(url):
+    credentials(url, f"EXAMPLE.COM|jane|{int(time.time()) + 3600}").get_frozen_credentials()
+    with urllib.request.urlopen(f"{url}/_emulator/api/worlds/default/explain/last?format=text", timeout=120) as answer:
+        assert f"origin  jane, as {REALM_ARN} says" in answer.read().decode()
 
 
 @pytest.mark.parametrize(

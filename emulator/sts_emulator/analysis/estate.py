@@ -14,10 +14,11 @@ from sts_emulator.analysis import callers
 from sts_emulator.analysis.callers import Caller, Context
 from sts_emulator.control_plane.reach import resource_tag_keys
 from sts_emulator.core.world import DEFAULT, World
-from sts_emulator.policy.arns import account_in
+from sts_emulator.policy.arns import account_in, parse_arn
 from sts_emulator.policy.deciding.document import Document, parse
 from sts_emulator.policy.deciding.engine import PolicySet, Principal
 from sts_emulator.policy.deciding.matching import Glob, glob, has_wildcard
+from sts_emulator.policy.federated import OIDC, SAML, kind_of
 from sts_emulator.policy.saving.validate import restore_principals
 from sts_emulator.policy.values import dataclass
 from sts_emulator.scenario import Scenario
@@ -338,8 +339,11 @@ class Estate:
         return [arn for arn, stored in known.items() if stored["name"] == text]
 
     def providers(self) -> Iterator[tuple[str, str]]:
-        """ARN and host (or name) of every OIDC and SAML provider."""
+        """ARN and host (or name) of every OIDC and SAML provider; of other kinds those that a trust policy names."""
         for provider in self.world.page(documents.OIDC_PROVIDER):
             yield provider["arn"], provider["url"]
         for saml_provider in self.world.page(documents.SAML_PROVIDER):
             yield saml_provider["arn"], saml_provider["name"]
+        for text in self.trusting:
+            if (arn := parse_arn(text)) and kind_of(text) not in (OIDC, SAML):
+                yield text, arn.resource.partition("/")[2]

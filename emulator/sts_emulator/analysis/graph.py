@@ -11,6 +11,7 @@ from xml.sax.saxutils import escape, quoteattr
 from sts_emulator.analysis import descriptions as words
 from sts_emulator.analysis.reach import Step, Way
 from sts_emulator.policy.arns import account_in
+from sts_emulator.policy.federated import KINDS
 from sts_emulator.policy.values import dataclass
 
 NARROWEST, WIDEST, HEIGHT, COLUMN_GAP, ROW_GAP, MARGIN = 300, 720, 62, 96, 20, 28
@@ -27,8 +28,7 @@ _KINDS: Final[Mapping[str, tuple[str, str]]] = {
     "role": ("R", "IAM role"),
     "account": ("A", "AWS account"),
     "anybody": ("*", "any AWS account"),
-    "oidc": ("T", "OIDC provider"),
-    "saml": ("S", "SAML provider"),
+    **{kind.type: (kind.title[0], kind.title) for kind in KINDS},
     "service": ("⚙", "AWS service"),
     "more": ("…", ""),
 }
@@ -40,7 +40,7 @@ text { font-family: ui-sans-serif, system-ui, "Segoe UI", Roboto, "Helvetica Neu
 .badge { font-size: 14px; font-weight: 700; fill: #ffffff; text-anchor: middle }
 .edge { fill: none; stroke: #7b8794; stroke-width: 1.6 } .depends { stroke-dasharray: 5 4 } .tip { fill: #7b8794 }
 .user { fill: #2b6cb0 } .role { fill: #6b46c1 } .account { fill: #4a5568 } .anybody { fill: #c53030 }
-.oidc { fill: #2f855a } .saml { fill: #b7791f } .service { fill: #dd6b20 } .more { fill: #9aa5b1 }
+circle { fill: #2f855a } .saml { fill: #b7791f } .service { fill: #dd6b20 } .more { fill: #9aa5b1 }
 .target { stroke: #6b46c1; stroke-width: 2.4 }
 @media (prefers-color-scheme: dark) {
   text { fill: #e4e7eb } .note, .line { fill: #9aa5b1 } .box { fill: #1f2933; stroke: #3e4c59 } .paper { fill: #12181f }

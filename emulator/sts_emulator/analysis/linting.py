@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sts_emulator.core import clock
-from sts_emulator.importers.inventory import DEFAULT_ACCOUNT, Inventory, provider_host
+from sts_emulator.importers.inventory import DEFAULT_ACCOUNT, Inventory
 from sts_emulator.importers.json_text import BadInput, JsonText
 from sts_emulator.importers.places import steps
-from sts_emulator.policy.federated import OIDC, SAML
 from sts_emulator.policy.json_types import Json
 from sts_emulator.policy.linting.findings import Finding, Known, LintKind
 from sts_emulator.policy.values import dataclass
@@ -25,6 +24,7 @@ from sts_emulator.scenario.problems import ScenarioError
 if TYPE_CHECKING:
     from sts_emulator.analysis.witnesses import Witness
     from sts_emulator.scenario.imports import Imported
+    from sts_emulator.scenario.model import Scenario
 
 SUFFIXES: Final = (".yaml", ".yml", ".json", ".template", ".tfstate")
 _WHOLE: Final = b'"RoleDetailList"'
@@ -322,29 +322,14 @@ def _declared(scenario: Any, imported: list[Imported]) -> Known:
     return known | own
 
 
-def _providers(scenario: Any) -> set[str]:
+def _providers(scenario: Scenario) -> set[str]:
     """The ARNs of the identity providers of a scenario."""
-    sections = {(entry.account, entry.section.key): entry.value for entry in scenario.entries if entry.value}
-    issuers = sections.get(("", "issuers"), {})
-    idps = sections.get(("", "saml_idps"), {})
-    arns: set[str] = set()
-    for account in scenario.accounts:
-        for provider in sections.get((account, "oidc_providers"), ()):
-            url = provider.url or _issuer_url(provider.issuer, issuers)
-            arns.add(OIDC.arn(account, provider_host(url)))
-        named = [*sections.get((account, "saml_providers"), {}), *(idp.provider or name for name, idp in idps.items())]
-        arns |= {SAML.arn(account, name) for name in named}
-    return arns
-
-
-def _issuer_url(name: str, issuers: Mapping[str, Any]) -> str:
-    issuer = issuers.get(name)
-    if issuer and issuer.url:
-        return str(issuer.url)
-    from sts_emulator.idp.presets import PRESETS
-
-    preset = PRESETS.get((issuer.preset if issuer else "") or name)
-    return preset.url if preset else ""
+    return {
+        arn
+        for entry in scenario.entries
+        if entry.value
+        for arn in entry.section.providers(scenario, entry.account, entry.value)
+    }
 
 
 def _of_scenario(root: Node, path: Path) -> Iterator[Subject]:

@@ -20,11 +20,11 @@ from sts_emulator.policy.arns import account_in
 from sts_emulator.policy.deciding.document import Document, parse
 from sts_emulator.policy.deciding.engine import PolicySet, decide
 from sts_emulator.policy.deciding.matching import is_account
-from sts_emulator.policy.federated import BUILT_IN, kind_of
+from sts_emulator.policy.federated import BUILT_IN, FederatedType, kind_of
 from sts_emulator.policy.json_types import Json
 from sts_emulator.policy.values import dataclass
 
-Kind = Literal["user", "role", "account", "anybody", "oidc", "saml", "service"]
+Kind = FederatedType | Literal["user", "role", "account", "anybody", "service"]
 
 LONGEST_CHAIN: Final = 8
 TRIES: Final = 1_500

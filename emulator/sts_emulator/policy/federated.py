@@ -32,8 +32,9 @@ class ProviderKind:
 
     The condition keys of its callers start with `prefix`, or with the issuer's host and path where that is empty.
     `names_provider`: whether `aws:FederatedProvider` is sent (docs/aws/policy-evaluation.md, "Condition keys").
-    `evidence` is what its callers show, and `part` what that consists of, in words. `keys` are all that AWS makes of it
-    behind the prefix, and `more_keys` starts of further ones; none: any.
+    `title` is what people call it. `evidence` is what its callers show, and `part` what that consists of, in words.
+    `keys` are all that AWS makes of it behind the prefix, and `more_keys` starts of further ones; none: any. The one
+    that `subject` names says who the caller is.
     """
 
     type: FederatedType
@@ -41,11 +42,13 @@ class ProviderKind:
     action: str
     prefix: str
     names_provider: bool
+    title: str
     evidence: str
     part: str
     keys: frozenset[str] = frozenset()
     element: ClassVar = "Federated"
     more_keys: tuple[str, ...] = ()
+    subject: str = "sub"
 
     @property
     def noun(self) -> str:
@@ -67,6 +70,7 @@ OIDC = ProviderKind(
     action="sts:AssumeRoleWithWebIdentity",
     prefix="",
     names_provider=True,
+    title="OIDC provider",
     evidence="an OIDC token",
     part="claim",
 )
@@ -76,6 +80,7 @@ SAML = ProviderKind(
     action="sts:AssumeRoleWithSAML",
     prefix="saml",
     names_provider=False,
+    title="SAML provider",
     evidence="a SAML assertion",
     part="attribute",
     # User Guide, reference_policies_iam-condition-keys, "Available keys for SAML-based AWS STS federation".
@@ -109,5 +114,12 @@ def kind_of_type(caller: FederatedType) -> ProviderKind:
 
 
 _NONE = ProviderKind(
-    type="oidc", segment="?", action="?", prefix="?", names_provider=False, evidence="unknown evidence", part="part"
+    type="oidc",
+    segment="?",
+    action="?",
+    prefix="?",
+    names_provider=False,
+    title="unknown provider",
+    evidence="unknown evidence",
+    part="part",
 )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sts_emulator.accounts import documents
 from sts_emulator.accounts.resources import Stored
 from sts_emulator.core import names
+from sts_emulator.importers.inventory import provider_host
 from sts_emulator.policy.federated import OIDC
 from sts_emulator.policy.values import dataclass
 from sts_emulator.scenario.load import Node
@@ -18,6 +19,9 @@ from sts_emulator.scenario.policies import tag_list
 from sts_emulator.scenario.problems import ScenarioError
 from sts_emulator.scenario.seed import Section, Seed
 from sts_emulator.scenario.shape import Mistake, Reader, Shape
+
+if TYPE_CHECKING:
+    from sts_emulator.scenario.model import Scenario
 
 STS_AUDIENCE = "sts.amazonaws.com"  # what AWS's own documentation registers for GitHub, GitLab and EKS
 
@@ -146,5 +150,23 @@ def _set_keys(seed: Seed, arn: str, keys: KeySet | None) -> None:
     seed.world.update(documents.OIDC_PROVIDER, key, lambda body: {**body, "jwks": wanted})
 
 
+def _oidc_arns(scenario: Scenario, account: str, providers: tuple[OidcProvider, ...]) -> Iterator[str]:
+    issuers: Mapping[str, Issuer] = next(
+        (entry.value for entry in scenario.entries if entry.section is ISSUERS and entry.value), {}
+    )
+    for provider in providers:
+        yield OIDC.arn(account, provider_host(provider.url or _issuer_url(provider.issuer, issuers)))
+
+
+def _issuer_url(name: str, issuers: Mapping[str, Issuer]) -> str:
+    issuer = issuers.get(name, Issuer())
+    if issuer.url:
+        return issuer.url
+    from sts_emulator.idp.presets import PRESETS
+
+    preset = PRESETS.get(issuer.preset or name)
+    return preset.url if preset else ""
+
+
 ISSUERS = Section("issuers", Mapping[str, Issuer], _create_issuers, scope="world")
-OIDC_PROVIDERS = Section("oidc_providers", tuple[OidcProvider, ...], _create_oidc)
+OIDC_PROVIDERS = Section("oidc_providers", tuple[OidcProvider, ...], _create_oidc, providers=_oidc_arns)

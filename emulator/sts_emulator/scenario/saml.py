@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import field
+from typing import TYPE_CHECKING
 
 from sts_emulator.accounts import documents, people
 from sts_emulator.core.world import DEFAULT
+from sts_emulator.policy.federated import SAML
 from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.policy.values import dataclass
 from sts_emulator.scenario.load import Node
@@ -16,6 +18,9 @@ from sts_emulator.scenario.problems import ScenarioError, Where
 from sts_emulator.scenario.seed import Section, Seed
 from sts_emulator.scenario.shape import Mistake, Reader, Shape
 from sts_emulator.scenario.users_and_groups import MfaSeed
+
+if TYPE_CHECKING:
+    from sts_emulator.scenario.model import Scenario
 
 
 class Metadata(str):
@@ -144,5 +149,14 @@ def idp_named(seed: Seed, name: str, where: Where) -> documents.SamlIdp:
         raise ScenarioError.at(where.at("idp"), str(bad)) from None
 
 
-IDPS = Section("saml_idps", Mapping[str, Idp], _create_idps, scope="world")
-PROVIDERS = Section("saml_providers", Mapping[str, SamlProvider], _create_providers)
+def _arns_of_idps(scenario: Scenario, _account: str, idps: Mapping[str, Idp]) -> Iterator[str]:
+    for account in scenario.accounts:
+        yield from (SAML.arn(account, idp.provider or name) for name, idp in idps.items())
+
+
+def _arns(_scenario: Scenario, account: str, providers: Mapping[str, SamlProvider]) -> Iterator[str]:
+    yield from (SAML.arn(account, name) for name in providers)
+
+
+IDPS = Section("saml_idps", Mapping[str, Idp], _create_idps, scope="world", providers=_arns_of_idps)
+PROVIDERS = Section("saml_providers", Mapping[str, SamlProvider], _create_providers, providers=_arns)

@@ -45,6 +45,11 @@ def _no_policies(_world: World, _file: str, _account: str, _value: object) -> It
     return iter(())
 
 
+def _no_providers(_scenario: Scenario, _account: str, _value: object) -> Iterator[str]:
+    """Of a section that makes none."""
+    return iter(())
+
+
 @dataclass(frozen=True, slots=True)
 class Section:
     """One key of the vocabulary: how it is read, and how it comes about.
@@ -52,6 +57,8 @@ class Section:
     `create` makes what is declared, for every section in order, before any `connect` links it to what others declare;
     so a trust policy may name a role that stands further below. `scope` says where the key is written.
     `policies` tells which policies came of it, given world, file, account and value: `check` counts and changes them.
+    `providers` tells the ARNs of the identity providers that will come of it, given scenario, account and value: `lint`
+    knows by them whom a trust policy can name.
     """
 
     key: str
@@ -60,6 +67,7 @@ class Section:
     connect: Callable[[Seed, Any], None] = _nothing
     scope: Literal["account", "world"] = "account"
     policies: Callable[[World, str, str, Any], Iterator[Held]] = _no_policies
+    providers: Callable[[Scenario, str, Any], Iterator[str]] = _no_providers
 
 
 class Seed:

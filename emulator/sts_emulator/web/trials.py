@@ -10,6 +10,7 @@ from sts_emulator.analysis.suggest import expectation
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.pages.visit import Visit
+from sts_emulator.policy.deciding.matching import FEDERATED_TYPES
 from sts_emulator.scenario import ScenarioError, parse
 from sts_emulator.scenario.evidence import present
 from sts_emulator.scenario.rehearse import Call
@@ -78,7 +79,7 @@ def written(world: World, step: Step, estate: Estate) -> str:
     holder = estate.holder(step.who)
     if holder is not None:
         caller = holder.caller
-    elif step.kind in ("oidc", "saml"):
+    elif step.kind in FEDERATED_TYPES:
         caller = callers.federated(step.who)
     elif step.kind == "service":
         caller = callers.service(step.who)

@@ -51,9 +51,8 @@ def get_account_authorization_details(
 def _things(world: World, account: str, kind: str) -> list[Stored]:
     if kind == "AWSManagedPolicy":
         attached, bounding = policies.usage(world, account)
-        return [
-            policy for policy in managed_policies.everything() if attached[policy["arn"]] or bounding[policy["arn"]]
-        ]
+        used = map(managed_policies.find, sorted({*attached, *bounding}))
+        return [policy for policy in used if policy is not None]
     nouns: Mapping[str, AnyNoun] = {"LocalManagedPolicy": POLICY, "User": USER, "Role": ROLE, "Group": GROUP}
     return listing(world, nouns[kind], account)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from sts_emulator.policy.arns import account_in, parse_arn
-from sts_emulator.policy.federated import issuer_of, kind_of_type
+from sts_emulator.policy.federated import KINDS, issuer_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -66,8 +66,9 @@ def said(subject: str, witness: str) -> str:
 
 def _proven(context: Keys, caller: Principal) -> str:
     """Who comes with a token, an assertion or a certificate right now."""
-    if caller.type in ("oidc", "saml"):
-        subject = context.get(f"{kind_of_type(caller.type).prefix_of(caller.value)}:sub", ("",))[0]
+    kind = next((kind for kind in KINDS if kind.type == caller.type), None)
+    if kind is not None:
+        subject = context.get(f"{kind.prefix_of(caller.value)}:{kind.subject}", ("",))[0]
         return said(subject, issuer_of(caller.value)) if subject else ""
     name = context.get(_NAME, ("",))[0] if caller.value == "rolesanywhere.amazonaws.com" else ""
     return said(name, CERTIFICATE) if name else ""
