@@ -26,7 +26,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "emulator" / "sts_emulator"
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 
-# Loaded at server start, so nothing heavy may be imported at their top level (facts: FastAPI 266 ms, PyJWT 83, …).
+# Loaded at server start, so nothing heavy may be imported at their top level (FastAPI took 266 ms, PyJWT 83, …).
 HEAVY = {
     "fastapi",
     "webauthn",

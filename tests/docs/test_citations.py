@@ -19,6 +19,12 @@ def test_every_heading_that_is_cited_exists() -> None:
     assert missing == []
 
 
+def test_code_cites_the_heading_and_not_the_whole_page() -> None:
+    whole = [(place, page) for place, page, cited in _citations() if page.startswith("aws/") and not cited]
+
+    assert [(place, page) for place, page in whole if place.startswith("emulator/")] == []
+
+
 def test_citations_are_found_where_they_stand() -> None:
     cited = {(place, page, heading) for place, page, heading in _citations()}
 
@@ -32,7 +38,7 @@ def test_nothing_cites_a_source_outside_the_repository() -> None:
 
 def _citations() -> Iterator[tuple[str, str, str]]:
     for place, text in _texts():
-        for page, headings in CITATION.findall(LINE_END.sub(" ", text)):
+        for page, headings in CITATION.findall(LINE_END.sub(" ", text).replace('\\"', '"')):
             for heading in re.findall(r'"([^"]+)"', headings) or [""]:
                 yield place, page, heading
 

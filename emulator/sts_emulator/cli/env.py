@@ -123,7 +123,7 @@ FORMATS: Mapping[str, Callable[[Mapping[str, str]], Iterator[str]]] = {
 
 
 def _credential_process(_: argparse.Namespace, __: str, key: Mapping[str, str], ___: str) -> Iterator[str]:
-    """What AWS clients read from a process (docs/aws/clients.md tells which do)."""
+    """What AWS clients read from a process."""
     yield json.dumps(
         {"Version": 1, "AccessKeyId": key["access_key_id"], "SecretAccessKey": key["secret_access_key"]}, indent=2
     )

@@ -26,7 +26,7 @@ CALLERS: Final = ("user", "role")
 LOOK_EVERY: Final = 2.0  # seconds between two looks at the world's clock, by which token files age
 NOT_FOUND, KILLED = 127, 128  # as shells report them
 _PATIENCE = ("AWS_METADATA_SERVICE_TIMEOUT", "AWS_METADATA_SERVICE_NUM_ATTEMPTS")
-"""How long an SDK waits for a metadata service, which says nothing of who it is (docs/aws/instance-metadata.md)."""
+"""How long an SDK waits for metadata, which tells nobody who it is (docs/aws/instance-metadata.md, "Clients")."""
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 _LOCAL = "127.0.0.1,localhost,::1,169.254.169.254,169.254.170.2,169.254.170.23"
 

@@ -1,7 +1,7 @@
 """Asks for a session as a workload with a certificate does: CreateSession, signed with the certificate's key.
 
 AWS's `aws_signing_helper` does this; what verifies stands in `methods/roles_anywhere` and shares nothing with it
-(docs/aws/roles-anywhere.md).
+(docs/aws/roles-anywhere.md, "Signature").
 """
 
 from __future__ import annotations

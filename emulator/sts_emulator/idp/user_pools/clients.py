@@ -160,7 +160,7 @@ def challenge_minutes(client: Client) -> int:
 def check_secret_hash(client: Client, username: str, given: str | None) -> None:
     """Raises AwsError: NotAuthorizedException, where the client has a secret and the hash does not prove it."""
     if not client["secret"]:
-        if given:  # docs/aws/cognito.md has no recording; AWS refuses it with this sentence too
+        if given:  # AWS refuses it with this sentence too, of which docs/aws has no recording
             raise not_authorized(f"Client {client['id']} is not configured for secret but secret hash was received")
         return
     if not given:

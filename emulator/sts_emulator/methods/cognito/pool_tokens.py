@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 ISSUER: Final = f"https://{COGNITO}"
 TAGS: Final = "https://aws.amazon.com/tags"
-ALGORITHM: Final = "RS512"  # so the header of a real token says, with "typ": "JWS" (docs/aws/cognito.md)
+ALGORITHM: Final = (
+    "RS512"  # so the header of a real token says, with "typ": "JWS": docs/aws/cognito.md, "Identity pools"
+)
 BASIC_LIFETIME: Final = 600
 _LONGEST_TAG: Final = 256
 

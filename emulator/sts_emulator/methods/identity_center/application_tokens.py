@@ -1,6 +1,7 @@
 """CreateTokenWithIAM: an application's backend, signed by its role, gets tokens of a person.
 
-Sources: docs/aws/identity-center.md, "Recorded in 2026", and docs/aws/trusted-identity-propagation.md.
+Sources: docs/aws/identity-center.md, "Recorded in 2026", and docs/aws/trusted-identity-propagation.md, "With Identity
+Center".
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ class SubjectForm(NamedTuple):
     project: str
 
 
-# Source: docs/aws/oidc-issuers.md, and the claims that the presets of the lab issuers are tested with.
+# Source: docs/aws/oidc-issuers.md, "Other issuers", and the claims that the presets of the lab issuers are tested with.
 FORMS = {
     "gitlab.com": SubjectForm("project_path:", "/", ":", "group", "project"),
     "app.terraform.io": SubjectForm("organization:", ":", ":workspace:", "organization", "project"),
