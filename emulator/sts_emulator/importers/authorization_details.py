@@ -12,10 +12,9 @@ from urllib.parse import unquote
 from sts_emulator.importers import inventory
 from sts_emulator.importers.inventory import Inventory, Thing, compact, kept
 from sts_emulator.importers.json_text import BadInput, JsonText
-from sts_emulator.importers.places import in_json
+from sts_emulator.importers.parts import mapping, mappings, texts
+from sts_emulator.importers.places import in_json, inline_policies
 from sts_emulator.policy.arns import account_in
-
-MAX_SESSION = 3600
 
 
 def read_account(source: JsonText, account: str) -> Inventory:
@@ -68,7 +67,7 @@ def _role(source: JsonText, at: int, account: str) -> Iterator[Thing]:
     if "AssumeRolePolicyDocument" not in value:
         raise BadInput(f"role `{name}` has no AssumeRolePolicyDocument", source.line(at))
     members: dict[str, list[str | int]] = {"trust": ["AssumeRolePolicyDocument"]}
-    members |= _inline_places(value, "RolePolicyList")
+    members |= inline_policies(value, "RolePolicyList")
     body = kept(
         path=value.get("Path"),
         description=value.get("Description"),
@@ -76,12 +75,12 @@ def _role(source: JsonText, at: int, account: str) -> Iterator[Thing]:
         policies=_attached(value),
         inline=_inline(value, "RolePolicyList"),
         boundary=_boundary(value),
-        max_session_duration=_duration(value),
+        max_session_duration=inventory.session_duration(value.get("MaxSessionDuration")),
     )
     body["trust"] = _document(value["AssumeRolePolicyDocument"])
     identifier = _id(value, "RoleId")
     yield Thing("roles", owner, name, body, source.line(at), locate=in_json(source, members, at), id=identifier)
-    for profile in _listed(value, "InstanceProfileList"):
+    for profile in mappings(value.get("InstanceProfileList")):
         if isinstance(profile.get("InstanceProfileName"), str):
             yield Thing("instance_profiles", owner, profile["InstanceProfileName"], {"role": name}, source.line(at))
 
@@ -92,12 +91,12 @@ def _user(source: JsonText, at: int, account: str) -> Iterator[Thing]:
     body = kept(
         path=value.get("Path"),
         tags=inventory.tags(value.get("Tags")),
-        groups=[item for item in value.get("GroupList") or [] if isinstance(item, str)],
+        groups=texts(value.get("GroupList")),
         policies=_attached(value),
         inline=_inline(value, "UserPolicyList"),
         boundary=_boundary(value),
     )
-    members = _inline_places(value, "UserPolicyList")
+    members = inline_policies(value, "UserPolicyList")
     identifier = _id(value, "UserId")
     yield Thing("users", owner, name, body, source.line(at), locate=in_json(source, members, at), id=identifier)
 
@@ -106,7 +105,7 @@ def _group(source: JsonText, at: int, account: str) -> Iterator[Thing]:
     value = _object(source, at)
     name, owner = _named(source, at, value, "GroupName", account)
     body = kept(path=value.get("Path"), policies=_attached(value), inline=_inline(value, "GroupPolicyList"))
-    members = _inline_places(value, "GroupPolicyList")
+    members = inline_policies(value, "GroupPolicyList")
     yield Thing("groups", owner, name, body, source.line(at), locate=in_json(source, members, at))
 
 
@@ -115,7 +114,7 @@ def _policy(source: JsonText, at: int, account: str) -> Iterator[Thing]:
     name, owner = _named(source, at, value, "PolicyName", account)
     if owner == "aws":
         return  # AWS's own policies are known already, or are not needed to say who may assume what
-    versions = _listed(value, "PolicyVersionList")
+    versions = mappings(value.get("PolicyVersionList"))
     number = next((n for n, version in enumerate(versions) if version.get("IsDefaultVersion") is True), None)
     if number is None or "Document" not in versions[number]:
         raise BadInput(f"policy `{name}` has no default version with a document", source.line(at))
@@ -148,42 +147,21 @@ def _id(value: Mapping[str, object], member: str) -> str:
     return given if isinstance(given, str) and given.isalnum() else ""
 
 
-def _listed(value: Mapping[str, object], member: str) -> list[Mapping[str, Any]]:
-    listed = value.get(member)
-    return [item for item in listed if isinstance(item, Mapping)] if isinstance(listed, list) else []
-
-
 def _attached(value: Mapping[str, object]) -> list[str]:
-    arns = [policy.get("PolicyArn") for policy in _listed(value, "AttachedManagedPolicies")]
+    arns = [policy.get("PolicyArn") for policy in mappings(value.get("AttachedManagedPolicies"))]
     return [arn for arn in arns if isinstance(arn, str)]
 
 
 def _boundary(value: Mapping[str, object]) -> str:
-    boundary = value.get("PermissionsBoundary")
-    arn = boundary.get("PermissionsBoundaryArn") if isinstance(boundary, Mapping) else None
+    arn = mapping(value, "PermissionsBoundary").get("PermissionsBoundaryArn")
     return arn if isinstance(arn, str) else ""
-
-
-def _duration(value: Mapping[str, object]) -> str:
-    given = str(value.get("MaxSessionDuration", ""))
-    return "" if given == str(MAX_SESSION) else given
 
 
 def _inline(value: Mapping[str, object], member: str) -> dict[str, str]:
     return {
         str(item["PolicyName"]): _document(item["PolicyDocument"])
-        for item in _listed(value, member)
+        for item in mappings(value.get(member))
         if "PolicyName" in item and "PolicyDocument" in item
-    }
-
-
-def _inline_places(value: Mapping[str, object], member: str) -> dict[str, list[str | int]]:
-    """Where inline policies stand below their holder."""
-    listed = value.get(member)
-    return {
-        f"inline.{item['PolicyName']}": [member, number, "PolicyDocument"]
-        for number, item in enumerate(listed if isinstance(listed, list) else ())
-        if isinstance(item, Mapping) and "PolicyName" in item
     }
 
 

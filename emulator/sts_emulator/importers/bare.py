@@ -8,8 +8,9 @@ from pathlib import PurePath
 from typing import Any
 
 from sts_emulator.importers import inventory
-from sts_emulator.importers.inventory import Inventory, Thing, compact, kept, provider_host
+from sts_emulator.importers.inventory import Inventory, Thing, compact, kept
 from sts_emulator.importers.json_text import BadInput, JsonText
+from sts_emulator.importers.parts import mapping, mappings, texts
 from sts_emulator.importers.places import in_json
 from sts_emulator.policy.arns import account_in, parse_arn
 from sts_emulator.policy.federated import issuer_of
@@ -29,23 +30,19 @@ def read_policy(source: JsonText, account: str) -> Inventory:
     value = source.plain()
     contents = Inventory("a policy document")
     name = _NOT_A_NAME.sub("-", PurePath(source.file).name.partition(".")[0]).strip("-")[:64] or "role"
-    whole = in_json(source, {"trust": [], "document": []}, source.start)
+    section, member, named = "policies", "document", None
     if _is_trust(value):
-        named = _OWN_PROVIDER.search(source.text)
-        owner = account or (named[1] if named else inventory.DEFAULT_ACCOUNT)
-        contents.add(Thing("roles", owner, name, {"trust": compact(value)}, source.line(source.start), locate=whole))
-    else:
-        owner = account or inventory.DEFAULT_ACCOUNT
-        contents.add(
-            Thing("policies", owner, name, {"document": compact(value)}, source.line(source.start), locate=whole)
-        )
+        section, member, named = "roles", "trust", _OWN_PROVIDER.search(source.text)
+    owner = account or (named[1] if named else inventory.DEFAULT_ACCOUNT)
+    body, whole = {member: compact(value)}, in_json(source, {member: []}, source.start)
+    contents.add(Thing(section, owner, name, body, source.line(source.start), locate=whole))
     return contents
 
 
 def _is_trust(value: object) -> bool:
     """Whether any statement names principals, or none names resources."""
-    listed = value.get("Statement") if isinstance(value, Mapping) else None
-    statements = [item for item in (listed if isinstance(listed, list) else [listed]) if isinstance(item, Mapping)]
+    listed = mapping(value).get("Statement")
+    statements = mappings(listed if isinstance(listed, list) else [listed])
     if any("Principal" in statement or "NotPrincipal" in statement for statement in statements):
         return True
     return not any("Resource" in statement or "NotResource" in statement for statement in statements)
@@ -62,14 +59,10 @@ def read_oidc_provider(source: JsonText, account: str) -> Inventory:
     url = value.get("Url")
     if not isinstance(url, str) or not url:
         raise BadInput("expected `Url` to be a text", source.line(source.top["Url"]))
-    body = kept(
-        url=url if "://" in url else f"https://{url}",
-        client_ids=_texts(value.get("ClientIDList")),
-        thumbprints=_texts(value.get("ThumbprintList")),
-        tags=inventory.tags(value.get("Tags")),
-    )
+    client_ids, thumbprints = texts(value.get("ClientIDList")), texts(value.get("ThumbprintList"))
+    name, body = inventory.oidc_provider(url, client_ids, thumbprints, value.get("Tags"))
     owner = account or inventory.DEFAULT_ACCOUNT
-    contents.add(Thing("oidc_providers", owner, provider_host(url), body, source.line(source.start)))
+    contents.add(Thing("oidc_providers", owner, name, body, source.line(source.start)))
     return contents
 
 
@@ -112,12 +105,11 @@ def read_roles_anywhere(source: JsonText, account: str) -> Inventory:
 
 
 def _anchor(contents: Inventory, source: JsonText, at: int, account: str) -> None:
-    value = source.value(at)
-    data = value.get("source", {}).get("sourceData", {}) if isinstance(value, Mapping) else {}
-    name = value.get("name") if isinstance(value, Mapping) else None
+    value = mapping(source.value(at))
+    name = value.get("name")
     if not isinstance(name, str):
         raise BadInput("expected a trust anchor with a `name`", source.line(at))
-    bundle = data.get("x509CertificateData") if isinstance(data, Mapping) else None
+    bundle = mapping(value, "source", "sourceData").get("x509CertificateData")
     if not isinstance(bundle, str):
         contents.note(
             source.line(at), f"trust anchor `{name}`: its certificates are not in this file, so it is left out"
@@ -129,16 +121,16 @@ def _anchor(contents: Inventory, source: JsonText, at: int, account: str) -> Non
 
 
 def _profile(contents: Inventory, source: JsonText, at: int, account: str) -> None:
-    value = source.value(at)
-    name = value.get("name") if isinstance(value, Mapping) else None
+    value = mapping(source.value(at))
+    name = value.get("name")
     if not isinstance(name, str):
         raise BadInput("expected a profile with a `name`", source.line(at))
     body = kept(
-        roles=_texts(value.get("roleArns")),
+        roles=texts(value.get("roleArns")),
         id=value.get("profileId"),
         duration=str(value.get("durationSeconds", "")),
         session_policy=value.get("sessionPolicy"),
-        policies=_texts(value.get("managedPolicyArns")),
+        policies=texts(value.get("managedPolicyArns")),
     )
     if value.get("acceptRoleSessionName") is True:
         body["session_names"] = "true"
@@ -153,10 +145,6 @@ def _enabled(body: dict[str, Any], value: Mapping[str, Any]) -> None:
 
 
 def _owner(value: Mapping[str, Any], member: str, account: str) -> str:
-    arns = [value.get(member), *_texts(value.get("roleArns"))]
+    arns = [value.get(member), *texts(value.get("roleArns"))]
     named = next((arn for arn in arns if isinstance(arn, str) and parse_arn(arn)), "")
     return account or account_in(named) or inventory.DEFAULT_ACCOUNT
-
-
-def _texts(listed: object) -> list[str]:
-    return [item for item in listed if isinstance(item, str)] if isinstance(listed, list) else []

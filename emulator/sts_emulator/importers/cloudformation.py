@@ -11,8 +11,9 @@ from sts_emulator.importers import inventory, template_attributes
 from sts_emulator.importers.intrinsics import NO_VALUE, Resolver, Unresolved
 from sts_emulator.importers.inventory import Inventory, Thing, arn, compact, kept, provider_host
 from sts_emulator.importers.json_text import BadInput
+from sts_emulator.importers.parts import mapping, mappings, texts
 from sts_emulator.importers.placeholders import MARK, Filling, marked
-from sts_emulator.importers.places import at_lines
+from sts_emulator.importers.places import at_lines, inline_policies
 from sts_emulator.importers.stacks import DEEPEST, Stack, Template, template_of
 from sts_emulator.importers.template_macros import expanded
 from sts_emulator.importers.template_parameters import given_to, parameters_of, pseudo, told
@@ -43,11 +44,6 @@ def read(template: Template, account: str, parameters: Mapping[str, str], stack:
     return taking.inventory
 
 
-def _section(value: Mapping[str, object], name: str) -> Mapping[str, Any]:
-    section = value.get(name)
-    return section if isinstance(section, Mapping) else {}
-
-
 class _Taking:
     """One template being taken over."""
 
@@ -65,10 +61,10 @@ class _Taking:
         self._place = template_attributes.Place(str(parameters["AWS::Region"]), account)
         self._filling = Filling(account, self._place.region)
         self.inventory = Inventory("a CloudFormation template", made_up=self._filling.made_up)
-        self._declared = _section(value, "Parameters")
+        self._declared = mapping(value, "Parameters")
         self.things: dict[str, Thing] = {}
-        self._resources = _section(value, "Resources")
-        self._outputs = _section(value, "Outputs")
+        self._resources = mapping(value, "Resources")
+        self._outputs = mapping(value, "Outputs")
         self._children: dict[str, _Taking | None] = {}
         self._taken = frozenset(stack.used)
         stack.used.update(logical for logical, resource in self._resources.items() if _kind_of(resource) in _SHAPES)
@@ -78,8 +74,8 @@ class _Taking:
         self._resolving: set[str] = set()
         self.resolver = Resolver(
             parameters,
-            _section(value, "Mappings"),
-            _section(value, "Conditions"),
+            mapping(value, "Mappings"),
+            mapping(value, "Conditions"),
             self.attribute,
         )
 
@@ -95,7 +91,7 @@ class _Taking:
         for logical, resource in self._resources.items():
             kind = _kind_of(resource)
             if kind.startswith(_STANDS_FOR_OTHERS) and kind not in MAKERS and kind not in LINKERS:
-                self.inventory.note(self.line(logical), f"{logical}: {kind} is not taken over")
+                self.note(logical, f"{kind} is not taken over")
 
     def child(self, logical: str) -> _Taking | None:
         """A nested stack, taken over when it is first asked for; None where its template is not at hand."""
@@ -110,22 +106,22 @@ class _Taking:
             template = self._stack.beside(self.template.file, path) if path and self._stack.depth < DEEPEST else None
             if template is None:
                 note = "its template is not beside this one; name it too, for what it holds is not in this answer"
-                self.inventory.note(self.line(logical), f"{logical}: {note}")
+                self.note(logical, note)
                 return None
             given = self.resolver.value(self._written(logical).get("Parameters") or {})
             child = _Taking(template, self.account, given, self._stack.nested(logical))
             child.take()
             child.tell({})
         except BadInput as bad:
-            self.inventory.note(self.line(logical), f"{logical}: {path}:{bad.line}: {bad}")
+            self.note(logical, f"{path}:{bad.line}: {bad}")
             return None
         self.inventory.take_in(child.inventory, template.file, f"{logical}.")
         return child
 
     def output(self, name: str) -> Any:
         """What the stack gives out under a name, or None."""
-        given = self._outputs.get(name)
-        return self.resolver.value(given["Value"]) if isinstance(given, Mapping) and "Value" in given else None
+        given = mapping(self._outputs, name)
+        return self.resolver.value(given["Value"]) if "Value" in given else None
 
     def exists(self, logical: str) -> bool:
         """Whether the resource's condition holds; one that cannot be judged is taken to, and noted."""
@@ -135,15 +131,13 @@ class _Taking:
         try:
             return self.resolver.holds(condition)
         except Unresolved as gap:
-            self.inventory.note(self.line(logical), f"{logical}: its condition is not known ({gap}); taken to hold")
+            self.note(logical, f"its condition is not known ({gap}); taken to hold")
             return True
 
     def properties(self, logical: str) -> Mapping[str, Any]:
         """A resource's properties, resolved once; what could not be is noted."""
         if logical not in self._properties:
-            written = self._resources[logical].get("Properties")
-            value = self._filling.filled(self.resolver.value(written if isinstance(written, Mapping) else {}))
-            self._properties[logical] = value if isinstance(value, Mapping) else {}
+            self._properties[logical] = mapping(self._filling.filled(self.resolver.value(self._written(logical))))
         return self._properties[logical]
 
     def tell(self, given: Mapping[str, str]) -> None:
@@ -178,6 +172,9 @@ class _Taking:
         """Whether a stack around this one has such a name, or each stage of the app may have it."""
         return logical in self._taken or (bool(self._stack.prefix) and not self._stack.depth)
 
+    def note(self, logical: str, told: str) -> None:
+        self.inventory.note(self.line(logical), f"{logical}: {told}")
+
     def add(
         self, section: str, logical: str, name: str, body: dict[str, Any], members: Mapping[str, list[Any]]
     ) -> Thing:
@@ -195,14 +192,14 @@ class _Taking:
 
     def attribute(self, logical: str, attribute: str) -> Any:
         """What `Ref` (no attribute) and `Fn::GetAtt` give of a resource; None when there is none of that name."""
-        resource = self._resources.get(logical)
-        kind = resource.get("Type") if isinstance(resource, Mapping) else None
-        if not isinstance(kind, str):
+        kind = _kind_of(self._resources.get(logical))
+        if not kind:
             return None
         if kind == CDK_JSON:
             return self._parsed(logical)
         if kind in NESTED and attribute.startswith("Outputs."):
-            return self._given_out(logical, attribute.removeprefix("Outputs."))
+            child = self.child(logical)
+            return None if child is None else child.output(attribute.removeprefix("Outputs."))
         return self._of_iam(kind, logical, attribute) if kind in _SHAPES else self._made_up(kind, logical, attribute)
 
     def _of_iam(self, kind: str, logical: str, attribute: str) -> Any:
@@ -213,11 +210,6 @@ class _Taking:
         if attribute in ("Arn", "PolicyArn") or (not attribute and ref == "arn"):
             return arn(self.account, segment, name, self._path(logical))
         return name if not attribute else self._filling.filled(marked(f"{logical}.{attribute}"))
-
-    def _given_out(self, logical: str, name: str) -> Any:
-        """An output of a nested stack."""
-        child = self.child(logical)
-        return None if child is None else child.output(name)
 
     def _made_up(self, kind: str, logical: str, attribute: str) -> Any:
         """What a resource that is not IAM's will have: of the right form, with the name that it is given, if any."""
@@ -237,8 +229,7 @@ class _Taking:
             return None
 
     def _written(self, logical: str) -> Mapping[str, Any]:
-        written = self._resources[logical].get("Properties")
-        return written if isinstance(written, Mapping) else {}
+        return mapping(self._resources[logical], "Properties")
 
     def _path(self, logical: str) -> str:
         path = self.resolver.value(self._written(logical).get("Path", "/"))
@@ -252,18 +243,17 @@ class _Taking:
 
     def held(self, listed: object, section: str) -> list[Thing]:
         """The things of a section that a list of names means."""
-        names = dict.fromkeys(item for item in listed if isinstance(item, str)) if isinstance(listed, list) else {}
-        return [thing for name in names for thing in self._by_name.get((section, name), ())]
+        return [thing for name in dict.fromkeys(texts(listed)) for thing in self._by_name.get((section, name), ())]
 
 
 def _ignored(resource: Mapping[str, Any]) -> frozenset[str]:
     """The rules that `Metadata: {sts-emulator: {ignore: {RULE: the reason}}}` tells to pass over."""
-    own = _section(_section(resource, "Metadata"), "sts-emulator")
-    return frozenset(rule for rule, reason in _section(own, "ignore").items() if isinstance(reason, str) and reason)
+    own = mapping(resource, "Metadata", "sts-emulator")
+    return frozenset(rule for rule, reason in mapping(own, "ignore").items() if isinstance(reason, str) and reason)
 
 
 def _kind_of(resource: object) -> str:
-    kind = resource.get("Type") if isinstance(resource, Mapping) else None
+    kind = mapping(resource).get("Type")
     return kind if isinstance(kind, str) else ""
 
 
@@ -285,29 +275,28 @@ Properties = Mapping[str, Any]
 def _role(taking: _Taking, logical: str, properties: Properties) -> None:
     trust = properties.get("AssumeRolePolicyDocument")
     if trust is None:
-        taking.inventory.note(taking.line(logical), f"{logical}: has no AssumeRolePolicyDocument, so it is left out")
+        taking.note(logical, "has no AssumeRolePolicyDocument, so it is left out")
         return
-    duration = str(properties.get("MaxSessionDuration") or "")
     body = kept(
         description=properties.get("Description"),
-        max_session_duration="" if duration == "3600" else duration,
+        max_session_duration=inventory.session_duration(properties.get("MaxSessionDuration")),
         boundary=properties.get("PermissionsBoundary"),
         **_holder(properties),
     )
     body["trust"] = _document(trust)
-    members = {"trust": ["AssumeRolePolicyDocument"], **_inline_places(properties)}
+    members: dict[str, list[Any]] = {"trust": ["AssumeRolePolicyDocument"], **inline_policies(properties, "Policies")}
     taking.add("roles", logical, taking.name(logical, "RoleName"), body, members)
 
 
 def _user(taking: _Taking, logical: str, properties: Properties) -> None:
     body = kept(boundary=properties.get("PermissionsBoundary"), **_holder(properties))
-    taking.add("users", logical, taking.name(logical, "UserName"), body, _inline_places(properties))
+    taking.add("users", logical, taking.name(logical, "UserName"), body, inline_policies(properties, "Policies"))
 
 
 def _group(taking: _Taking, logical: str, properties: Properties) -> None:
     body = _holder(properties)
     body.pop("tags", None)
-    taking.add("groups", logical, taking.name(logical, "GroupName"), body, _inline_places(properties))
+    taking.add("groups", logical, taking.name(logical, "GroupName"), body, inline_policies(properties, "Policies"))
 
 
 def _holder(properties: Properties) -> dict[str, object]:
@@ -315,22 +304,13 @@ def _holder(properties: Properties) -> dict[str, object]:
     return kept(
         path=path if isinstance(path, str) else "",
         tags=inventory.tags(properties.get("Tags")),
-        policies=[arn for arn in properties.get("ManagedPolicyArns") or [] if isinstance(arn, str)],
+        policies=texts(properties.get("ManagedPolicyArns")),
         inline={
             str(policy["PolicyName"]): _document(policy.get("PolicyDocument"))
-            for policy in properties.get("Policies") or []
-            if isinstance(policy, Mapping) and "PolicyName" in policy
+            for policy in mappings(properties.get("Policies"))
+            if "PolicyName" in policy
         },
     )
-
-
-def _inline_places(properties: Properties) -> dict[str, list[Any]]:
-    listed = properties.get("Policies")
-    return {
-        f"inline.{item.get('PolicyName')}": ["Policies", number, "PolicyDocument"]
-        for number, item in enumerate(listed if isinstance(listed, list) else [])
-        if isinstance(item, Mapping)
-    }
 
 
 def _managed_policy(taking: _Taking, logical: str, properties: Properties) -> None:
@@ -359,9 +339,7 @@ def _inline_policy(taking: _Taking, logical: str, properties: Properties) -> Non
     for holder in holders if document is not None else ():
         holder.body.setdefault("inline", {})[name] = _document(document)
     if not holders:
-        taking.inventory.note(
-            taking.line(logical), f"{logical}: whom it is for is not in this template, so it is left out"
-        )
+        taking.note(logical, "whom it is for is not in this template, so it is left out")
 
 
 def _membership(taking: _Taking, _logical: str, properties: Properties) -> None:
@@ -382,21 +360,18 @@ def _instance_profile(taking: _Taking, logical: str, properties: Properties) -> 
         name = taking.name(logical, "InstanceProfileName")
         taking.add("instance_profiles", logical, name, {"role": roles[0].name}, {})
     else:
-        taking.inventory.note(taking.line(logical), f"{logical}: its role is not in this template, so it is left out")
+        taking.note(logical, "its role is not in this template, so it is left out")
 
 
 def _oidc_provider(taking: _Taking, logical: str, properties: Properties) -> None:
     url = properties.get("Url")
     if not isinstance(url, str) or MARK in url:
-        taking.inventory.note(taking.line(logical), f"{logical}: its URL is not known, so it is left out")
+        taking.note(logical, "its URL is not known, so it is left out")
         return
-    body = kept(
-        url=url if "://" in url else f"https://{url}",
-        client_ids=_texts(properties.get("ClientIdList", properties.get("ClientIDList"))),
-        thumbprints=_texts(properties.get("ThumbprintList")),
-        tags=inventory.tags(properties.get("Tags")),
-    )
-    taking.add("oidc_providers", logical, provider_host(url), body, {})
+    client_ids = texts(properties.get("ClientIdList", properties.get("ClientIDList")))
+    thumbprints = texts(properties.get("ThumbprintList"))
+    name, body = inventory.oidc_provider(url, client_ids, thumbprints, properties.get("Tags"))
+    taking.add("oidc_providers", logical, name, body, {})
 
 
 def _saml_provider(taking: _Taking, logical: str, properties: Properties) -> None:
@@ -404,15 +379,13 @@ def _saml_provider(taking: _Taking, logical: str, properties: Properties) -> Non
     if isinstance(metadata, str) and MARK not in metadata:
         taking.add("saml_providers", logical, taking.name(logical, "Name"), {"metadata": metadata}, {})
     else:
-        taking.inventory.note(taking.line(logical), f"{logical}: its metadata is not known, so it is left out")
+        taking.note(logical, "its metadata is not known, so it is left out")
 
 
 def _anchor(taking: _Taking, logical: str, properties: Properties) -> None:
-    data: Any = properties.get("Source")
-    for member in ("SourceData", "X509CertificateData"):
-        data = data.get(member) if isinstance(data, Mapping) else None
+    data = mapping(properties, "Source", "SourceData").get("X509CertificateData")
     if not isinstance(data, str) or MARK in data:
-        taking.inventory.note(taking.line(logical), f"{logical}: its certificates are not known, so it is left out")
+        taking.note(logical, "its certificates are not known, so it is left out")
         return
     body = {"certificates": data, **_switch(properties)}
     taking.add("trust_anchors", logical, taking.name(logical, "Name"), body, {})
@@ -420,10 +393,10 @@ def _anchor(taking: _Taking, logical: str, properties: Properties) -> None:
 
 def _profile(taking: _Taking, logical: str, properties: Properties) -> None:
     body = kept(
-        roles=_texts(properties.get("RoleArns")),
+        roles=texts(properties.get("RoleArns")),
         duration=str(properties.get("DurationSeconds") or ""),
         session_policy=properties.get("SessionPolicy"),
-        policies=_texts(properties.get("ManagedPolicyArns")),
+        policies=texts(properties.get("ManagedPolicyArns")),
         **_switch(properties),
     )
     if properties.get("AcceptRoleSessionName") in (True, "true"):
@@ -434,10 +407,6 @@ def _profile(taking: _Taking, logical: str, properties: Properties) -> None:
 def _switch(properties: Properties) -> dict[str, str]:
     """CloudFormation makes anchors and profiles disabled unless told otherwise, as the API does."""
     return {} if properties.get("Enabled") in (True, "true") else {"enabled": "false"}
-
-
-def _texts(listed: object) -> list[str]:
-    return [item for item in listed if isinstance(item, str)] if isinstance(listed, list) else []
 
 
 def _document(value: object) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import field
 from typing import Any, Literal
 
+from sts_emulator.importers.parts import mappings
 from sts_emulator.policy.values import dataclass
 
 DEFAULT_ACCOUNT = "123456789012"
@@ -140,20 +141,31 @@ def provider_host(url: str) -> str:
     return url.partition("://")[2] or url
 
 
+def oidc_provider(
+    url: str, client_ids: list[str], thumbprints: list[str], listed: object
+) -> tuple[str, dict[str, Any]]:
+    """The name and the body of an OIDC provider, whose URL may lack its scheme; `listed` are its tags."""
+    whole = url if "://" in url else f"https://{url}"
+    return provider_host(url), kept(url=whole, client_ids=client_ids, thumbprints=thumbprints, tags=tags(listed))
+
+
+def session_duration(given: object) -> str:
+    """A role's longest session in seconds, empty where it is the hour that all have."""
+    text = str(given or "")
+    return "" if text == "3600" else text
+
+
 def tags(listed: object) -> dict[str, str]:
     """Tags as AWS lists them (`Key` and `Value`) or as a mapping; anything else is none."""
     if isinstance(listed, Mapping):
         return {str(key): str(value) for key, value in listed.items() if value is not None}
-    if not isinstance(listed, list):
-        return {}
-    pairs = [item for item in listed if isinstance(item, Mapping)]
     return {
         str(pair.get("Key", pair.get("key"))): str(pair.get("Value", pair.get("value", "")))
-        for pair in pairs
+        for pair in mappings(listed)
         if pair.get("Key", pair.get("key"))
     }
 
 
-def kept(**members: Any) -> dict[str, object]:
+def kept(**members: Any) -> dict[str, Any]:
     """A body without what is empty, and without a path that is the default one."""
     return {name: value for name, value in members.items() if value not in (None, "", {}, [], ()) and value != "/"}

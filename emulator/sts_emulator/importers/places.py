@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 
 from sts_emulator.importers.inventory import Locate
 from sts_emulator.importers.json_text import JsonText
+from sts_emulator.importers.parts import listed
 from sts_emulator.policy.deciding.operators import operator
 
 _INDEX = re.compile(r"([A-Za-z]+)\[([0-9]{1,6})\]")
@@ -39,6 +40,15 @@ def in_json(source: JsonText, members: Mapping[str, list[str | int]], at: int) -
         return 1 if below is None else source.line(source.find(at, [*below, *steps(path)]))
 
     return locate
+
+
+def inline_policies(holder: Mapping[str, object], member: str) -> dict[str, list[str | int]]:
+    """Where inline policies stand below their holder, which lists them under `member`."""
+    return {
+        f"inline.{policy['PolicyName']}": [member, number, "PolicyDocument"]
+        for number, policy in enumerate(listed(holder.get(member)))
+        if isinstance(policy, Mapping) and "PolicyName" in policy
+    }
 
 
 def at_lines(lines: Callable[[str, list[str | int]], int]) -> Locate:

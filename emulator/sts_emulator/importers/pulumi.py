@@ -13,7 +13,8 @@ from typing import Any, Final
 from sts_emulator.importers import cloudformation, inventory, terraform
 from sts_emulator.importers.inventory import Inventory
 from sts_emulator.importers.json_text import BadInput, JsonText
-from sts_emulator.importers.pulumi_native import NativeTemplate, kind_of
+from sts_emulator.importers.parts import mapping
+from sts_emulator.importers.pulumi_native import NativeTemplate, kind_of, name_of
 from sts_emulator.importers.terraform import Plan, Resource
 from sts_emulator.importers.terraform_references import Configuration
 from sts_emulator.policy.json_types import JsonObject
@@ -76,7 +77,7 @@ def _resource(state: JsonObject, line: int) -> Resource | None:
     if match is None:
         return None
     kind = f"aws_{match[1]}_{_snake(match[2])}"
-    name = _name(str(state.get("urn", "")))
+    name = name_of(state)
     return Resource(f"{match[2]} {name}", _TYPES.get(kind, kind), name, (), _values(state), line)
 
 
@@ -84,8 +85,7 @@ def _values(state: JsonObject) -> JsonObject:
     """The members that are known, as Terraform names them."""
     values: dict[str, Any] = {}
     for side in ("inputs", "outputs"):
-        members = state.get(side)
-        for name, value in members.items() if isinstance(members, Mapping) else ():
+        for name, value in mapping(state, side).items():
             if not _is_unknown(value):
                 values[_MEMBERS.get(name, _snake(name))] = value
     return values
@@ -99,9 +99,8 @@ def _is_unknown(value: object) -> bool:
 
 def _depended_on(state: JsonObject, states: Mapping[str, tuple[Mapping[str, Any], int]], account: str) -> JsonObject:
     """Members that are not known yet, from the resources that they are taken from."""
-    listed = state.get("propertyDependencies")
     values: dict[str, Any] = {}
-    for member, urns in listed.items() if isinstance(listed, Mapping) else ():
+    for member, urns in mapping(state, "propertyDependencies").items():
         known = states.get(str(urns[0])) if isinstance(urns, list) and len(urns) == 1 else None
         other = _resource(*known) if known is not None else None
         if other is None or _snake(member) in _values(state):
@@ -115,10 +114,6 @@ def _depended_on(state: JsonObject, states: Mapping[str, tuple[Mapping[str, Any]
             kind = other.type.removeprefix("aws_iam_")
             values[_snake(member)] = arn if isinstance(arn, str) else inventory.arn(account, kind, name)
     return values
-
-
-def _name(urn: str) -> str:
-    return urn.rpartition("::")[2]
 
 
 def _snake(name: str) -> str:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from sts_emulator.importers.parts import mapping
 from sts_emulator.policy.json_types import JsonObject
 
 _TYPE = re.compile(r"aws-native:(iam|rolesanywhere|organizations|sso):([A-Za-z0-9]+)")
@@ -34,13 +35,13 @@ class NativeTemplate:
     def __init__(self, file: str, states: Sequence[tuple[Mapping[str, Any], int]], unknown: str) -> None:
         self.file = file
         self._unknown = unknown
-        self._names = {str(state.get("urn")): _name(state) for state, _ in states}
-        self._lines = {_name(state): line for state, line in states}
+        self._names = {str(state.get("urn")): name_of(state) for state, _ in states}
+        self._lines = {name_of(state): line for state, line in states}
         self._states = states
 
     def plain(self) -> Any:
         """See stacks.Template."""
-        return {"Resources": {_name(state): self._resource(state) for state, _ in self._states}}
+        return {"Resources": {name_of(state): self._resource(state) for state, _ in self._states}}
 
     def line_at(self, path: list[str | int]) -> int:
         """See stacks.Template."""
@@ -49,10 +50,8 @@ class NativeTemplate:
     def _resource(self, state: Mapping[str, Any]) -> Mapping[str, object]:
         members: dict[str, Any] = {}
         for side in ("outputs", "inputs"):  # what was asked for stands over what came of it
-            given = state.get(side)
-            members |= given if isinstance(given, Mapping) else {}
-        listed = state.get("propertyDependencies")
-        depended: Mapping[str, Any] = listed if isinstance(listed, Mapping) else {}
+            members |= mapping(state, side)
+        depended = mapping(state, "propertyDependencies")
         properties = {
             _capital(name): self._value(name, value, depended.get(name), depth=1) for name, value in members.items()
         }
@@ -76,7 +75,7 @@ class NativeTemplate:
         }
 
 
-def _name(state: JsonObject) -> str:
+def name_of(state: JsonObject) -> str:
     return str(state.get("urn", "")).rpartition("::")[2]
 
 

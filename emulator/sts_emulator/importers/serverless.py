@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from sts_emulator.importers.parts import mapping
 from sts_emulator.policy.json_types import Json
 
 _RUNNERS: Mapping[str, str] = {
@@ -38,13 +39,10 @@ def serverless_roles(resources: Mapping[str, Any], common: Any) -> list[Made]:
     """The roles that SAM adds to a template's resources; `common` are its Globals."""
     roles: dict[str, Made] = {}
     for logical, resource in resources.items():
-        kind = resource.get("Type") if isinstance(resource, Mapping) else None
+        kind = mapping(resource).get("Type")
         if not isinstance(kind, str) or kind not in _RUNNERS:
             continue
-        properties = {
-            **_mapping(_mapping(common).get(kind.rpartition("::")[2])),
-            **_mapping(resource.get("Properties")),
-        }
+        properties = {**mapping(common, kind.rpartition("::")[2]), **mapping(resource, "Properties")}
         condition = {"Condition": resource["Condition"]} if "Condition" in resource else {}
         for name, role in _roles(logical, kind, properties):
             if name not in resources:
@@ -55,9 +53,9 @@ def serverless_roles(resources: Mapping[str, Any], common: Any) -> list[Made]:
 def _roles(logical: str, kind: str, properties: Mapping[str, object]) -> Iterator[tuple[str, dict[str, Any]]]:
     if "Role" not in properties:
         yield f"{logical}Role", _own(properties, _RUNNERS[kind])
-    for event, given in _mapping(properties.get("Events")).items():
-        starter = _STARTERS.get((kind, str(_mapping(given).get("Type"))))
-        if starter and not any(name in _mapping(given.get("Properties")) for name in ("RoleArn", "Role")):
+    for event, given in mapping(properties, "Events").items():
+        starter = _STARTERS.get((kind, str(mapping(given).get("Type"))))
+        if starter and not any(name in mapping(given, "Properties") for name in ("RoleArn", "Role")):
             yield f"{logical}{event}Role", {"AssumeRolePolicyDocument": _trust(starter)}
     deployment = properties.get("DeploymentPreference")
     if isinstance(deployment, Mapping) and "Role" not in deployment and "Type" in deployment:
@@ -93,8 +91,8 @@ def unexpanded(resources: Mapping[str, object]) -> Iterator[tuple[list[str | int
     templates: dict[str, list[str | int]] = {}
     connectors: dict[str, list[str | int]] = {}
     for logical, resource in resources.items():
-        given = _mapping(resource)
-        kind, properties = given.get("Type"), _mapping(given.get("Properties"))
+        given = mapping(resource)
+        kind, properties = given.get("Type"), mapping(given, "Properties")
         if kind == "AWS::Serverless::Connector" or given.get("Connectors"):
             connectors[str(logical)] = [logical]
         for item in _listed(properties.get("Policies")) if kind in _RUNNERS else ():
@@ -116,10 +114,6 @@ def _is_template(item: object) -> bool:
 def _managed(item: object) -> object:
     """AWS's own policies may be written by name."""
     return f"{_MANAGED}{item}" if isinstance(item, str) and not item.startswith("arn:") else item
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
 
 
 def _listed(value: Any) -> list[Any]:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import field, replace
 from typing import Any, Final, Protocol
 
+from sts_emulator.importers.parts import mapping
 from sts_emulator.policy.values import dataclass
 
 DEEPEST: Final = 8
@@ -71,30 +72,26 @@ class Stack:
 
 def of_manifest(manifest: object, file: str, *, is_stage: bool) -> Stack:
     """What the manifest of a CDK app says about the stack of a template's file; a stage's stacks have its name."""
-    artifacts = manifest.get("artifacts") if isinstance(manifest, Mapping) else None
-    for name, artifact in artifacts.items() if isinstance(artifacts, Mapping) else ():
-        told = artifact.get("properties") if isinstance(artifact, Mapping) else None
-        if not isinstance(told, Mapping) or told.get("templateFile") != file:
+    for name, artifact in mapping(manifest, "artifacts").items():
+        told = mapping(artifact, "properties")
+        if told.get("templateFile") != file:
             continue
         stack = str(told.get("stackName", name))
         where = _ENVIRONMENT.fullmatch(str(artifact.get("environment")))
         account, region = where.groups() if where else ("", "")
-        parameters = told.get("parameters")
-        given = parameters.items() if isinstance(parameters, Mapping) else ()
         return Stack(
             "" if account == "unknown-account" else account,
             "" if region == "unknown-region" else region,
             stack,
             f"{stack}-" if is_stage else "",
-            {str(key): value for key, value in given if isinstance(value, str)},
+            {str(key): value for key, value in mapping(told, "parameters").items() if isinstance(value, str)},
         )
     return Stack()
 
 
 def template_of(resource: Mapping[str, Any]) -> str:
     """The path of a nested stack's template, as its resource writes it; empty where it is somewhere else."""
-    metadata, properties = resource.get("Metadata"), resource.get("Properties")
-    path = metadata.get("aws:asset:path") if isinstance(metadata, Mapping) else None
-    if not isinstance(path, str) and isinstance(properties, Mapping):
+    path, properties = mapping(resource, "Metadata").get("aws:asset:path"), mapping(resource, "Properties")
+    if not isinstance(path, str):
         path = properties.get("TemplateURL", properties.get("Location"))
     return path if isinstance(path, str) and "://" not in path else ""

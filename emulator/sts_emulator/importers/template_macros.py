@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from sts_emulator.importers.intrinsics import Resolver
+from sts_emulator.importers.parts import mapping
 from sts_emulator.importers.placeholders import MARK
 from sts_emulator.importers.serverless import serverless_roles, unexpanded
 from sts_emulator.policy.json_types import JsonObject
@@ -76,8 +77,7 @@ class _Unrolling:
         self._parameters = parameters
         self._made = 0
         self.notes: list[tuple[list[str | int], str]] = []
-        mappings = template.get("Mappings")
-        self._resolver = Resolver(parameters, mappings if isinstance(mappings, Mapping) else {}, {}, lambda *_: None)
+        self._resolver = Resolver(parameters, mapping(template, "Mappings"), {}, lambda *_: None)
 
     def resources(self, origins: dict[str, list[str | int]]) -> dict[str, Any]:
         """The resources, each with its loops unrolled."""

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from sts_emulator.importers.parts import mapping
 from sts_emulator.policy.json_types import JsonObject
 
 REGION: Final = "us-east-1"
@@ -25,11 +26,8 @@ _PREFIXES: Mapping[str, str] = {
 
 def parameters_of(template: JsonObject) -> JsonObject:
     """The values that a template gives its own parameters: defaults, or the first of those that it allows."""
-    declared = template.get("Parameters")
     parameters: dict[str, Any] = {}
-    for name, parameter in declared.items() if isinstance(declared, Mapping) else ():
-        if not isinstance(parameter, Mapping):
-            continue
+    for name, parameter in _declared(template).items():
         kind, allowed = str(parameter.get("Type", "")), parameter.get("AllowedValues")
         default = parameter.get("Default")
         if kind.startswith("AWS::SSM::Parameter::Value"):
@@ -43,6 +41,11 @@ def parameters_of(template: JsonObject) -> JsonObject:
     return parameters
 
 
+def _declared(template: JsonObject) -> dict[str, Mapping[str, Any]]:
+    declared = mapping(template, "Parameters")
+    return {name: parameter for name, parameter in declared.items() if isinstance(parameter, Mapping)}
+
+
 def _typed(kind: str, value: object) -> Any:
     """A value as a parameter of that type has it."""
     if isinstance(value, list) or not kind.startswith(("CommaDelimitedList", "List<")):
@@ -52,12 +55,7 @@ def _typed(kind: str, value: object) -> Any:
 
 def given_to(template: JsonObject, given: JsonObject) -> JsonObject:
     """Values that were passed for a template's parameters, lists as lists."""
-    declared = template.get("Parameters")
-    kinds = {
-        name: str(parameter.get("Type", ""))
-        for name, parameter in (declared.items() if isinstance(declared, Mapping) else ())
-        if isinstance(parameter, Mapping)
-    }
+    kinds = {name: str(parameter.get("Type", "")) for name, parameter in _declared(template).items()}
     return {name: _typed(kinds.get(name, ""), value) for name, value in given.items()}
 
 

@@ -15,6 +15,7 @@ from typing import Any, Final
 from sts_emulator.importers import inventory
 from sts_emulator.importers.inventory import Inventory, Thing, arn, kept, provider_host
 from sts_emulator.importers.json_text import BadInput, JsonText
+from sts_emulator.importers.parts import mapping, mappings
 from sts_emulator.importers.terraform_documents import Documents
 from sts_emulator.importers.terraform_references import Configuration, Instances, Key
 from sts_emulator.policy.federated import OIDC, SAML
@@ -95,12 +96,8 @@ def read(source: JsonText, account: str) -> Inventory:
     if "prior_state" in top and source.is_object(top["prior_state"]):
         place = source.find(top["prior_state"], ["values", "root_module"])
         known = {resource.address for resource in plan.resources}
-        prior = (
-            [resource for resource in _module(source, place, "", 0) if resource.is_data]
-            if source.is_object(place)
-            else []
-        )
-        plan.resources += [resource for resource in prior if resource.address not in known]
+        prior = _module(source, place, "", 0)
+        plan.resources += [resource for resource in prior if resource.is_data and resource.address not in known]
     take(plan)
     return plan.inventory
 
@@ -154,14 +151,13 @@ def matters(kind: str) -> bool:
 
 def resource(value: Mapping[str, Any], module: str, line: int) -> Resource:
     """An instance as `terraform show -json` writes it, in the module of that address."""
-    values = value.get("values")
     address = str(value.get("address", value["type"]))
     return Resource(
         address,
         value["type"],
         str(value.get("name", "")),
         _module_path(module),
-        values if isinstance(values, Mapping) else {},
+        mapping(value, "values"),
         line,
         value.get("mode") == "data",
         (*_indexes(module), *_indexes(address.removeprefix(module))),
@@ -174,12 +170,9 @@ def resource(value: Mapping[str, Any], module: str, line: int) -> Resource:
 def take(plan: Plan) -> None:
     """Take over the resources of a plan."""
     taking = _Taking(plan)
-    for resource in plan.resources:
-        if not resource.is_data and resource.type in MAKERS:
-            MAKERS[resource.type](taking, resource)
-    for resource in plan.resources:
-        if not resource.is_data and resource.type in LINKERS:
-            LINKERS[resource.type](taking, resource)
+    for step in (MAKERS, LINKERS):
+        for resource in plan.of(*step):
+            step[resource.type](taking, resource)
     ignored: dict[str, list[Resource]] = {}
     for resource in plan.resources:
         if not resource.is_data and resource.type not in {*MAKERS, *LINKERS, *NOTHING_TO_SAY}:
@@ -221,7 +214,7 @@ class _Taking:
             return given
         prefix = resource.values.get("name_prefix")
         made = f"{prefix}x" if isinstance(prefix, str) and prefix else resource.name
-        self.plan.inventory.note(resource.line, f"{resource.address}: its name is made at apply; called `{made}` here")
+        self.note(resource, f"its name is made at apply; called `{made}` here")
         return made
 
     def document(self, resource: Resource, member: str) -> str | None:
@@ -232,15 +225,18 @@ class _Taking:
         block = (resource.module, f"{resource.type}.{resource.name}")
         made, why = self.documents.made(block, resource.instance, member)
         if made is None:
-            self.plan.inventory.note(resource.line, f"{resource.address}: {member} is not known before apply{why}")
+            self.note(resource, f"{member} is not known before apply{why}")
         elif why:
-            self.plan.inventory.note(resource.line, f"{resource.address}: {member}: {why}")
+            self.note(resource, f"{member}: {why}")
         return made
+
+    def note(self, resource: Resource, told: str) -> None:
+        self.plan.inventory.note(resource.line, f"{resource.address}: {told}")
 
     def without(self, resource: Resource, member: str, name: str) -> None:
         """Note that what a resource is for is not in this file."""
         which = f"the {member} `{name}` is not in this file" if name else f"its {member} is not known before apply"
-        self.plan.inventory.note(resource.line, f"{resource.address}: {which}, so it is left out")
+        self.note(resource, f"{which}, so it is left out")
 
     def text(self, resource: Resource, member: str) -> str:
         """A text of a resource, taken from a reference where the plan does not know it."""
@@ -298,14 +294,13 @@ def _role(taking: _Taking, resource: Resource) -> None:
     values = resource.values
     inline = {
         str(item["name"]): item["policy"]
-        for item in values.get("inline_policy") or []
-        if isinstance(item, Mapping) and isinstance(item.get("policy"), str) and item.get("name")
+        for item in mappings(values.get("inline_policy"))
+        if isinstance(item.get("policy"), str) and item.get("name")
     }
-    duration = str(values.get("max_session_duration") or "")
     body = kept(
         path=values.get("path"),
         description=values.get("description"),
-        max_session_duration="" if duration == "3600" else duration,
+        max_session_duration=inventory.session_duration(values.get("max_session_duration")),
         tags=inventory.tags(values.get("tags_all") or values.get("tags")),
         policies=taking.texts(resource, "managed_policy_arns"),
         inline=inline,
@@ -346,15 +341,11 @@ def _instance_profile(taking: _Taking, resource: Resource) -> None:
 def _oidc_provider(taking: _Taking, resource: Resource) -> None:
     url = resource.values.get("url")
     if not isinstance(url, str) or not url:
-        taking.plan.inventory.note(resource.line, f"{resource.address}: its URL is not known before apply")
+        taking.note(resource, "its URL is not known before apply")
         return
-    body = kept(
-        url=url if "://" in url else f"https://{url}",
-        client_ids=taking.texts(resource, "client_id_list"),
-        thumbprints=taking.texts(resource, "thumbprint_list"),
-        tags=inventory.tags(resource.values.get("tags")),
-    )
-    taking.add("oidc_providers", resource, provider_host(url), body)
+    client_ids, thumbprints = taking.texts(resource, "client_id_list"), taking.texts(resource, "thumbprint_list")
+    name, body = inventory.oidc_provider(url, client_ids, thumbprints, resource.values.get("tags"))
+    taking.add("oidc_providers", resource, name, body)
 
 
 def _saml_provider(taking: _Taking, resource: Resource) -> None:
@@ -362,7 +353,7 @@ def _saml_provider(taking: _Taking, resource: Resource) -> None:
     if isinstance(metadata, str) and metadata:
         taking.add("saml_providers", resource, taking.name(resource), {"metadata": metadata})
     else:
-        taking.plan.inventory.note(resource.line, f"{resource.address}: its metadata is not known before apply")
+        taking.note(resource, "its metadata is not known before apply")
 
 
 def _profile(taking: _Taking, resource: Resource) -> None:
@@ -378,17 +369,14 @@ def _profile(taking: _Taking, resource: Resource) -> None:
     if body.get("roles"):
         taking.add("roles_anywhere_profiles", resource, taking.name(resource), body)
     else:
-        taking.plan.inventory.note(resource.line, f"{resource.address}: its roles are not known before apply")
+        taking.note(resource, "its roles are not known before apply")
 
 
 def _anchor(taking: _Taking, resource: Resource) -> None:
-    bundle = ""
-    for item in resource.values.get("source") or []:
-        for data in (item.get("source_data") or []) if isinstance(item, Mapping) else []:
-            bundle = bundle or (data.get("x509_certificate_data") if isinstance(data, Mapping) else "") or ""
+    sources = [data for item in mappings(resource.values.get("source")) for data in mappings(item.get("source_data"))]
+    bundle = next((data["x509_certificate_data"] for data in sources if data.get("x509_certificate_data")), "")
     if not bundle:
-        note = f"{resource.address}: its certificates are not known before apply, so it is left out"
-        taking.plan.inventory.note(resource.line, note)
+        taking.note(resource, "its certificates are not known before apply, so it is left out")
         return
     body: dict[str, Any] = {"certificates": bundle}
     if resource.values.get("enabled") is not True:
@@ -435,9 +423,7 @@ def _attachment(*places: tuple[str, str]) -> Callable[[_Taking, Resource], None]
                 if holder is not None and policy:
                     holder.body.setdefault("policies", []).append(policy)
                 elif holder is not None:
-                    taking.plan.inventory.note(
-                        resource.line, f"{resource.address}: its policy is not known before apply"
-                    )
+                    taking.note(resource, "its policy is not known before apply")
 
     return link
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sts_emulator.importers.inventory import compact
+from sts_emulator.importers.parts import listed, mapping, mappings
 from sts_emulator.importers.terraform_references import Configuration, Instances, Key
 from sts_emulator.policy.json_types import Json, JsonObject
 
@@ -51,8 +52,7 @@ class Documents:
         statements = values.get("statement") or []
         if not isinstance(statements, list) or len(statements) > MOST_STATEMENTS:
             raise _Unknown("no statements yet")
-        written = self._configuration.expression(key, "statement")
-        blocks = written if isinstance(written, list) else []
+        blocks = listed(self._configuration.expression(key, "statement"))
         made = [
             self._statement(key[0], statement, blocks[number] if len(blocks) == len(statements) else {})
             for number, statement in enumerate(statements)
@@ -96,8 +96,8 @@ class Documents:
             raise _Unknown(f"{member} that are not known before apply")
         return documents
 
-    def _statement(self, module: tuple[str, ...], values: JsonObject, block: object) -> JsonObject:
-        block = block if isinstance(block, Mapping) else {}
+    def _statement(self, module: tuple[str, ...], values: JsonObject, written: object) -> JsonObject:
+        block = mapping(written)
         statement: dict[str, Any] = {"Sid": values["sid"]} if values.get("sid") else {}
         statement["Effect"] = values.get("effect") or "Allow"
         for member, element in (
@@ -166,12 +166,7 @@ def _block(blocks: Json, values: Mapping[str, object], *members: str) -> JsonObj
     """The nested block that is written with these members; sets have another order in values than as written."""
     fitting = [
         block
-        for block in (blocks if isinstance(blocks, list) else [])
-        if isinstance(block, Mapping) and all(_constant(block, name) == values.get(name) for name in members)
+        for block in mappings(blocks)
+        if all(mapping(block, name).get("constant_value") == values.get(name) for name in members)
     ]
     return fitting[0] if len(fitting) == 1 else {}
-
-
-def _constant(block: JsonObject, member: str) -> Json:
-    expression = block.get(member)
-    return expression.get("constant_value") if isinstance(expression, Mapping) else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Generic, TypeVar
 
+from sts_emulator.importers.parts import mapping
 from sts_emulator.policy.json_types import Json
 
 Key = tuple[tuple[str, ...], str]
@@ -51,8 +52,7 @@ class Configuration:
         self._modules: dict[tuple[str, ...], Mapping[str, Any]] = {}
         self._calls: dict[tuple[str, ...], Mapping[str, Any]] = {}
         self._expressions: dict[Key, Mapping[str, Any]] = {}
-        root = configuration.get("root_module") if isinstance(configuration, Mapping) else None
-        self._read(root, (), 0)
+        self._read(mapping(configuration).get("root_module"), (), 0)
 
     def _read(self, module: object, path: tuple[str, ...], depth: int) -> None:
         if not isinstance(module, Mapping) or depth > DEEPEST:
@@ -64,12 +64,10 @@ class Configuration:
                 self._expressions[path, f"{prefix}{resource.get('type')}.{resource.get('name')}"] = resource[
                     "expressions"
                 ]
-        calls = module.get("module_calls")
-        for name, call in calls.items() if isinstance(calls, Mapping) else ():
+        for name, call in mapping(module, "module_calls").items():
             if isinstance(call, Mapping):
                 inner = (*path, str(name))
-                expressions = call.get("expressions")
-                self._calls[inner] = expressions if isinstance(expressions, Mapping) else {}
+                self._calls[inner] = mapping(call, "expressions")
                 self._read(call.get("module"), inner, depth + 1)
 
     def expression(self, key: Key, member: str) -> Json:
@@ -82,7 +80,7 @@ class Configuration:
 
     def targets(self, module: tuple[str, ...], expression: object, depth: int = 0) -> Iterator[Key]:
         """The resources that an expression refers to, variables and outputs of modules followed."""
-        listed = expression.get("references") if isinstance(expression, Mapping) else None
+        listed = mapping(expression).get("references")
         if not isinstance(listed, list) or depth > DEEPEST:
             return
         seen: set[Key] = set()
@@ -98,10 +96,8 @@ class Configuration:
             yield from self.targets(module[:-1], self._calls.get(module, {}).get(parts[1]), depth + 1)
         elif parts[0] == "module" and len(parts) > 2:  # noqa: PLR2004 - module.NAME.OUTPUT
             inner = (*module, parts[1])
-            outputs = self._modules.get(inner, {}).get("outputs")
-            output = outputs.get(parts[-1]) if isinstance(outputs, Mapping) else None
-            if isinstance(output, Mapping):
-                yield from self.targets(inner, output.get("expression"), depth + 1)
+            output = mapping(self._modules.get(inner), "outputs", parts[-1])
+            yield from self.targets(inner, output.get("expression"), depth + 1)
         elif parts[0] == "data" and len(parts) > 2:  # noqa: PLR2004 - data.TYPE.NAME
             yield module, ".".join(parts[:3])
         elif (

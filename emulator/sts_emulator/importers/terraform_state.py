@@ -12,6 +12,7 @@ from typing import Final
 from sts_emulator.importers import terraform
 from sts_emulator.importers.inventory import Inventory
 from sts_emulator.importers.json_text import BadInput, JsonText, Number
+from sts_emulator.importers.parts import listed
 from sts_emulator.importers.terraform import Plan, Resource
 from sts_emulator.importers.terraform_references import Configuration
 from sts_emulator.policy.json_types import Json, JsonObject
@@ -43,8 +44,7 @@ def _resources(source: JsonText, at: int) -> Iterator[Resource]:
         raise BadInput("expected a resource with a `type`", source.line(at))
     if not terraform.matters(block["type"]):
         return
-    instances = block.get("instances")
-    for number, instance in enumerate(instances if isinstance(instances, list) else ()):
+    for number, instance in enumerate(listed(block.get("instances"))):
         if isinstance(instance, Mapping):
             place = source.find(at, ["instances", number])
             yield terraform.resource(_as_shown(block, instance), str(block.get("module", "")), source.line(place))
