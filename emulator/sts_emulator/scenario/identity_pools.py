@@ -196,12 +196,8 @@ def _mapping(seed: Seed, mapping: RoleMapping) -> Mapping[str, object]:
 
 
 def role_arn(seed: Seed, where: Where, name: str) -> str:
-    if name.startswith("arn:"):
-        return name
-    role = seed.stored(documents.ROLE, name)
-    if role is None:
-        raise ScenarioError.at(where, f"no role `{name}` in account {seed.account}")
-    return role["arn"]
+    """The ARN that a role's name, or its ARN, means; whether the latter is there is for the operation to say."""
+    return name if name.startswith("arn:") else seed.role(where, name)["arn"]
 
 
 def _named(seed: Seed, name: str) -> IdentityPool | None:

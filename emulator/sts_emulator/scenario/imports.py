@@ -79,11 +79,7 @@ class Import(Shape):
         path = reader.folder / given.file
         try:
             data = read_bytes(path)
-        except ScenarioError as error:
-            reader.problems.extend(error.problems)
-            raise Mistake("") from None
-        reader.files[given.file] = hashlib.sha256(data).hexdigest()
-        try:
+            reader.files[given.file] = hashlib.sha256(data).hexdigest()
             return imported(data, str(path), given.account, given.parameters)
         except ScenarioError as error:
             reader.problems.extend(error.problems)

@@ -37,10 +37,9 @@ class Policy(str):
     @classmethod
     def read_node(cls, reader: Reader, node: Node) -> Policy:
         """Read one; what the document says is judged later, by IAM."""
-        if isinstance(node.value, str):
-            return cls(node.value)
-        if isinstance(node.value, dict) and set(node.value) == {"file"}:
-            return cls(reader.file_text(node.value["file"]))
+        given = reader.text_or_file(node)
+        if given is not None:
+            return cls(given)
         if isinstance(node.value, list):
             return cls(_compact({"Version": "2012-10-17", "Statement": node.plain()}))
         if node.value is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sts_emulator.accounts import documents
 from sts_emulator.accounts.resources import Stored
@@ -42,11 +42,9 @@ class KeySet(str):
     @classmethod
     def read_node(cls, reader: Reader, node: Node) -> KeySet:
         """Read one, and see that it is a set of keys."""
-        written: Any = node.value
-        if isinstance(written, dict) and set(written) == {"file"}:
-            written = reader.file_text(written["file"])
+        given = reader.text_or_file(node)
         try:
-            keys = json.loads(written) if isinstance(written, str) else node.plain()
+            keys = json.loads(given) if given is not None else node.plain()
         except (ValueError, RecursionError):
             raise Mistake("expected a key set, got text that is not JSON") from None
         if not isinstance(keys, dict) or not isinstance(keys.get("keys"), list):

@@ -8,7 +8,7 @@ from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sts_emulator.accounts import anywhere, documents, resources
+from sts_emulator.accounts import anywhere
 from sts_emulator.core.world import World
 from sts_emulator.methods.roles_anywhere import kinds as nouns
 from sts_emulator.methods.roles_anywhere.kinds import CRL, PROFILE, TRUST_ANCHOR, Noun, Resource
@@ -92,11 +92,10 @@ class Profile(Shape):
 
 
 def _pem(reader: Reader, node: Node, member: str, suffix: str) -> str:
-    if isinstance(node.value, str):
-        return node.value
+    given = reader.text_or_file(node)
+    if given is not None:
+        return given
     members = mapping(node)
-    if set(members) == {"file"}:
-        return reader.file_text(members["file"])
     if set(members) != {"pki", member}:
         raise Mistake(f"expected PEM text, `file`, or `pki` and `{member}`, got {node.kind}")
     listed = members[member].value
@@ -177,7 +176,7 @@ def _connect_profiles(seed: Seed, declared: Mapping[str, Profile]) -> None:
         with seed.blame(profile.where, f"profile `{name}`"):
             stored = _named(seed, PROFILE, name)
             given: dict[str, Any] = {
-                "roleArns": [_role_arn(seed, profile.where, role) for role in profile.roles],
+                "roleArns": [seed.role(profile.where.at("roles"), role)["arn"] for role in profile.roles],
                 "durationSeconds": profile.duration,
                 "acceptRoleSessionName": profile.session_names,
                 "sessionPolicy": profile.session_policy,
@@ -202,13 +201,6 @@ def _set_mappings(seed: Seed, profile: anywhere.AnywhereProfile, wanted: Mapping
         rules = [{"specifier": specifier} for specifier in wanted.get(certificate_field, ())]
         if rules:
             seed.call("rolesanywhere", "PutAttributeMapping", **place, mappingRules=rules)
-
-
-def _role_arn(seed: Seed, where: Where, name: str) -> str:
-    role = resources.role_by_arn(seed.world, name) if name.startswith("arn:") else seed.stored(documents.ROLE, name)
-    if role is None:
-        raise ScenarioError.at(where.at("roles"), f"no role `{name}` in account {seed.account}")
-    return str(role["arn"])
 
 
 def _listed(seed: Seed, noun: Noun[Resource]) -> list[Resource]:

@@ -31,11 +31,10 @@ class Metadata(str):
     @classmethod
     def read_node(cls, reader: Reader, node: Node) -> Metadata:
         """Read one; what it says is judged later, by IAM."""
-        if isinstance(node.value, dict) and set(node.value) == {"file"}:
-            return cls(reader.file_text(node.value["file"]))
-        if not isinstance(node.value, str):
+        given = reader.text_or_file(node)
+        if given is None:
             raise Mistake(f"expected a metadata document or `file: name`, got {node.kind}")
-        return cls(node.value)
+        return cls(given)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -118,6 +118,14 @@ class Seed:
         """The current account's resource of that name, or None."""
         return self.world.get(kind, resources.key_of(self.account, name))
 
+    def role(self, where: Where, name: str) -> documents.Role:
+        """A role by its name in the current account, or by ARN. Raises ScenarioError."""
+        arn = name.startswith("arn:")
+        role = resources.role_by_arn(self.world, name) if arn else self.stored(documents.ROLE, name)
+        if role is None:
+            raise ScenarioError.at(where, f"no role `{name}` in account {self.account}")
+        return role
+
     def set_organization_aside(self) -> None:
         """Service control policies must not stop the hand that sows: the organization is put back at the end."""
         self.organization = self.world.take(documents.ORGANIZATION, "organization")

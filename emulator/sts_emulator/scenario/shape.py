@@ -80,6 +80,12 @@ class Reader:
             reason = "is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else "cannot be read"
             raise error if isinstance(error, Mistake) else Mistake(f"`{name}` {reason}") from None
 
+    def text_or_file(self, node: Node) -> str | None:
+        """A text as it is written, or of the file that `{file: name}` names; None for anything else. Raises Mistake."""
+        if isinstance(node.value, dict) and set(node.value) == {"file"}:
+            return self.file_text(node.value["file"])
+        return node.value if isinstance(node.value, str) else None
+
     def finish(self) -> None:
         """Raise ScenarioError when there were mistakes."""
         if self.problems:

@@ -160,13 +160,8 @@ def _connect(seed: Seed, declared: Mapping[str, Pool]) -> None:
                 _ensure_user(seed, stored, username, user)
         if pool.triggers:  # last: nothing fires for what a scenario declares
             with seed.blame(pool.where.at("triggers"), f"user pool `{name}`"):
-                seed.call(
-                    "cognito-idp",
-                    "UpdateUserPool",
-                    UserPoolId=stored["id"],
-                    LambdaConfig=_lambda_config(pool),
-                    **_settings(pool),
-                )
+                changes = {"LambdaConfig": _lambda_config(pool), **_settings(pool)}
+                seed.call("cognito-idp", "UpdateUserPool", UserPoolId=stored["id"], **changes)
 
 
 def _ensure_pool(seed: Seed, name: str, wanted: Pool) -> str:
@@ -251,7 +246,8 @@ def _ensure_client(seed: Seed, pool: str, name: str, wanted: Client) -> None:
         seed.call("cognito-idp", "UpdateUserPoolClient", ClientId=known["id"], **given)
         made = known["id"]
     else:
-        made = str(_new_client(seed, given, has_secret=bool(wanted.secret))["ClientId"])
+        new = seed.call("cognito-idp", "CreateUserPoolClient", GenerateSecret=bool(wanted.secret), **given)
+        made = str(new["UserPoolClient"]["ClientId"])
     body = seed.world.take(kinds.CLIENT, made)
     assert body is not None, "it was just made"
     identifier = wanted.id or made
@@ -273,12 +269,6 @@ def _managed_login(wanted: Client) -> JsonObject:
         "LogoutURLs": list(wanted.logouts) or None,
         "SupportedIdentityProviders": list(wanted.identity_providers),
     }
-
-
-def _new_client(seed: Seed, given: Mapping[str, Any], *, has_secret: bool) -> Mapping[str, object]:
-    made = seed.call("cognito-idp", "CreateUserPoolClient", GenerateSecret=has_secret, **given)
-    client: Mapping[str, Any] = made["UserPoolClient"]
-    return client
 
 
 def _ensure_domain(seed: Seed, pool: str, wanted: Pool) -> None:
@@ -322,11 +312,7 @@ def _saml(seed: Seed, wanted: Vouching) -> dict[str, str]:
     if idp is None:
         raise ScenarioError.at(wanted.where.at("saml_idp"), f"no identity provider `{wanted.saml_idp[:80]}`")
     # Its address is whatever will be asked: without one, the metadata has the path alone.
-    flags = {
-        "IDPInit": wanted.idp_initiated,
-        "EncryptedResponses": wanted.encrypted,
-        "IDPSignout": wanted.sign_out,
-    }
+    flags = {"IDPInit": wanted.idp_initiated, "EncryptedResponses": wanted.encrypted, "IDPSignout": wanted.sign_out}
     return {
         "MetadataFile": metadata(idp, ""),
         **{name: str(flag).lower() for name, flag in flags.items()},
@@ -371,14 +357,8 @@ def _ensure_user(seed: Seed, pool: kinds.Pool, name: str, wanted: User) -> None:
     known = kinds.find_user(seed.world, pool, name)
     if known is None:
         temporary = wanted.temporary_password or wanted.password or None
-        seed.call(
-            "cognito-idp",
-            "AdminCreateUser",
-            UserAttributes=pairs or None,
-            TemporaryPassword=temporary,
-            MessageAction="SUPPRESS",
-            **place,
-        )
+        given = {"UserAttributes": pairs or None, "TemporaryPassword": temporary, "MessageAction": "SUPPRESS"}
+        seed.call("cognito-idp", "AdminCreateUser", **place, **given)
         known = kinds.user_of(seed.world, pool, name)
     elif pairs:
         seed.call("cognito-idp", "AdminUpdateUserAttributes", UserAttributes=pairs, **place)

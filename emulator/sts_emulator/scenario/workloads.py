@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import field
 from typing import Any
 
-from sts_emulator.accounts import compute, documents, resources
+from sts_emulator.accounts import compute, documents
 from sts_emulator.methods.instance_profile import clusters, delivery, ecs, functions, instances
 from sts_emulator.policy.values import dataclass
 from sts_emulator.scenario.policies import Policy
-from sts_emulator.scenario.problems import ScenarioError, Where
+from sts_emulator.scenario.problems import ScenarioError
 from sts_emulator.scenario.seed import Section, Seed
 from sts_emulator.scenario.shape import Shape
 
@@ -156,12 +156,8 @@ def _set_profile(seed: Seed, identifier: str, profile: str) -> None:
         return
     stored = seed.stored(documents.INSTANCE_PROFILE, profile)
     if stored is None or stored["id"] != associated["profile_id"]:
-        seed.call(
-            "ec2",
-            "ReplaceIamInstanceProfileAssociation",
-            AssociationId=associated["id"],
-            IamInstanceProfile=wanted,
-        )
+        place = {"AssociationId": associated["id"]}
+        seed.call("ec2", "ReplaceIamInstanceProfileAssociation", **place, IamInstanceProfile=wanted)
 
 
 # -- tasks and functions ---------------------------------------------------------------------------------------------
@@ -177,7 +173,7 @@ def _connect_tasks(seed: Seed, declared: Mapping[str, Task]) -> None:
             seed.server.settings.region,
             identifier,
             name=name,
-            role=_role(seed, task.where, task.role)["arn"],
+            role=seed.role(task.where.at("role"), task.role)["arn"],
             cluster=task.cluster,
             family=task.family,
             container=task.container,
@@ -192,18 +188,10 @@ def _connect_tasks(seed: Seed, declared: Mapping[str, Task]) -> None:
 def _connect_functions(seed: Seed, declared: Mapping[str, Function]) -> None:
     for name, function in declared.items():
         region = seed.server.settings.region
-        role = _role(seed, function.where, function.role)["arn"]
+        role = seed.role(function.where.at("role"), function.role)["arn"]
         given = {"role": role, "memory": function.memory, "lifetime": function.lifetime}
         made = functions.make(seed.account, region, name, **given)
         seed.world.put(functions.KIND, functions.key_of(seed.account, region, name), made, uid=made["arn"])
-
-
-def _role(seed: Seed, where: Where, name: str) -> documents.Role:
-    """A role by its name in the account, or by ARN."""
-    role = resources.role_by_arn(seed.world, name) if name.startswith("arn:") else seed.stored(documents.ROLE, name)
-    if role is None:
-        raise ScenarioError.at(where.at("role"), f"no role `{name}` in account {seed.account}")
-    return role
 
 
 # -- clusters --------------------------------------------------------------------------------------------------------
@@ -241,29 +229,17 @@ def _associate(seed: Seed, cluster: compute.Cluster, who: str, pod: PodRole) -> 
     if not slash or not namespace or not service_account:
         raise ScenarioError.at(pod.where, f"pods are called NAMESPACE/SERVICE-ACCOUNT, got `{who[:60]}`")
     given: dict[str, Any] = {
-        "roleArn": _role(seed, pod.where, pod.role)["arn"],
+        "roleArn": seed.role(pod.where.at("role"), pod.role)["arn"],
         "disableSessionTags": not pod.session_tags,
         "targetRoleArn": pod.target_role or None,
         "policy": pod.policy,
     }
-    association = clusters.association_for(seed.world, cluster, namespace, service_account)
-    if association is not None:
-        seed.call(
-            "eks",
-            "UpdatePodIdentityAssociation",
-            clusterName=cluster["name"],
-            associationId=association["id"],
-            **given,
-        )
-        return
-    seed.call(
-        "eks",
-        "CreatePodIdentityAssociation",
-        clusterName=cluster["name"],
-        namespace=namespace,
-        serviceAccount=service_account,
-        **given,
-    )
+    known = clusters.association_for(seed.world, cluster, namespace, service_account)
+    if known is None:
+        operation, place = "CreatePodIdentityAssociation", {"namespace": namespace, "serviceAccount": service_account}
+    else:
+        operation, place = "UpdatePodIdentityAssociation", {"associationId": known["id"]}
+    seed.call("eks", operation, clusterName=cluster["name"], **place, **given)
 
 
 INSTANCES = Section("instances", Mapping[str, Instance], _create_instances, _connect_instances)

@@ -13,7 +13,7 @@ from sts_emulator.pages.visit import Visit
 from sts_emulator.policy.deciding.matching import FEDERATED_TYPES
 from sts_emulator.scenario import ScenarioError, parse
 from sts_emulator.scenario.evidence import present
-from sts_emulator.scenario.rehearse import Call
+from sts_emulator.scenario.rehearse import call_of
 from sts_emulator.vending import credentials
 from sts_emulator.vending.record import new_request_id, record
 
@@ -35,19 +35,10 @@ def tried(visit: Visit, text: str) -> str:
     if len(wanted) != 1 or not wanted[0].assume or wanted[0].may or wanted[0].time is not None:
         raise ValueError("write one expectation that assumes a role, without `may` and without `time`")
     expected = wanted[0]
-    call = Call(
-        server=visit.server,
-        world=visit.world,
-        service="sts",
-        operation="AssumeRole",
-        request_id=new_request_id(),
-        region=visit.server.settings.region,
-        source_ip=expected.source_ip,
-        user_agent=visit.request.headers.get("user-agent", ""),
-        secure=expected.secure,
-        parameters={"RoleArn": expected.assume, "RoleSessionName": expected.session_name},
-        keys={name.lower(): values for name, values in expected.keys.items()},
-    )
+    call = call_of(visit.server, visit.world, expected)
+    call.request_id, call.region = new_request_id(), visit.server.settings.region
+    call.user_agent = visit.request.headers.get("user-agent", "")
+    call.parameters = {"RoleArn": expected.assume, "RoleSessionName": expected.session_name}
     call.evidence["supposed"] = "what the workbench was told: no token, assertion, certificate or signature was checked"
     try:
         with visit.world.unit():
