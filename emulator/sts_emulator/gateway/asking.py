@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 from sts_emulator.core.errors import AwsError
 from sts_emulator.gateway import conversation, resigning
 from sts_emulator.gateway.conversation import Whole
+from sts_emulator.gateway.known_actions import SERVICES
 from sts_emulator.gateway.upstreams import Upstream
 from sts_emulator.policy.values import dataclass
 from sts_emulator.wire import models
@@ -22,6 +23,7 @@ log = logging.getLogger("emulator")
 
 OK: Final = 200
 MISSING: Final = 404
+_LARGEST: Final = 8 << 20
 _FAILED: Final = 500
 _UNKNOWN_HERE: Final = 501  # not implemented: then there is nothing to be told
 _KEPT_BACK: Final = (401, 403)
@@ -56,21 +58,39 @@ async def ask(
     body: bytes = b"",
     operation: str = "",
 ) -> Whole:
-    """An upstream's answer; one that fails inside tells nothing, so nothing is decided by it."""
-    answer = await conversation.ask(
-        place.upstream, place.account, service, place.region, method, path, query=query, headers=headers, body=body
+    """An upstream's answer; one that fails inside tells nothing, so nothing is decided by it.
+
+    Raises AwsError then, LateError and BrokenError.
+    """
+    head = resigning.head(
+        place.upstream,
+        account=place.account,
+        service=service,
+        region=place.region,
+        method=method,
+        path=path,
+        query=query,
+        headers=headers or {},
+        payload=resigning.digest(body),
+        length=len(body) if body else None,
     )
+    exchange = await conversation.start(place.upstream, method, head, body)
+    answer = await conversation.whole(place.upstream, exchange, _LARGEST)
     if (answer.status >= _FAILED and answer.status != _UNKNOWN_HERE) or answer.status in _KEPT_BACK:
         asked = operation or f"{method} {path}{query and f'?{query}'}"
         raise unreadable(f"the upstream {place.upstream.origin} answered {answer.status} to {service}'s {asked}")
     return answer
 
 
-async def ask_json(place: Place, service: str, target: str, asked: Any, version: str) -> Any:
-    """What an upstream's answer in JSON holds; None where it is an error."""
-    headers = {"content-type": f"application/x-amz-json-{version}", "x-amz-target": target}
-    body, operation = resigning.in_one_reading(json.dumps(asked).encode()), target.rpartition(".")[2]
-    return content(await ask(place, service, "POST", "/", headers=headers, body=body, operation=operation))
+async def ask_json(place: Place, prefix: str, operation: str, asked: Any) -> Any:
+    """What an upstream's answer in JSON holds; None where it is an error. `prefix` is that of the service's actions."""
+    model = models.foreign(SERVICES[prefix])
+    headers = {
+        "content-type": f"application/x-amz-json-{model.json_version}",
+        "x-amz-target": f"{model.target_prefix}.{operation}",
+    }
+    body = resigning.in_one_reading(json.dumps(asked).encode())
+    return content(await ask(place, prefix, "POST", "/", headers=headers, body=body, operation=operation))
 
 
 async def ask_form(place: Place, service: str, operation: str, asked: Mapping[str, str]) -> _Element | None:
@@ -78,6 +98,20 @@ async def ask_form(place: Place, service: str, operation: str, asked: Mapping[st
     form = urlencode({"Action": operation, "Version": models.foreign(service).api_version, **asked})
     headers = {"content-type": "application/x-www-form-urlencoded; charset=utf-8"}
     return xml(await ask(place, service, "POST", "/", headers=headers, body=form.encode(), operation=operation))
+
+
+Naming = Callable[[Place, str, str], Mapping[str, Any]]
+"""What a call names a resource with, by its ARN and what of that names it within its account; nothing: not at all."""
+
+_SUFFIX: Final = "-??????"  # of a secret that was named without what AWS adds
+
+
+def queue(place: Place, _arn: str, name: str) -> Mapping[str, str]:
+    return {"QueueUrl": f"{place.upstream.origin}{place.upstream.prefix}/{place.account}/{name}"}
+
+
+def secret(_: Place, arn: str, resource: str) -> Mapping[str, str]:
+    return {"SecretId": resource.removeprefix("secret:").removesuffix(_SUFFIX) if arn.endswith(_SUFFIX) else arn}
 
 
 def content(answer: Whole) -> Any:

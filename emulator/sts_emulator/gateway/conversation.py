@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final
 
-from sts_emulator.gateway import resigning
 from sts_emulator.gateway.exchange import BrokenError, Exchange
 from sts_emulator.gateway.upstreams import Upstream
 from sts_emulator.policy.values import dataclass
 
-_LARGEST: Final = 8 << 20
 _SAFE_TO_REPEAT: Final = frozenset({"GET", "HEAD"})
 
 
@@ -52,36 +49,6 @@ async def _ask(exchange: Exchange, method: str, head: bytes, body: bytes) -> Exc
         await exchange.send(head + body)
     await exchange.head()
     return exchange
-
-
-async def ask(
-    upstream: Upstream,
-    account: str,
-    service: str,
-    region: str,
-    method: str,
-    path: str,
-    *,
-    query: str = "",
-    headers: Mapping[str, str] | None = None,
-    body: bytes = b"",
-) -> Whole:
-    """A request of the door's own, as an account. Raises LateError and BrokenError."""
-    payload = resigning.digest(body)
-    head = resigning.head(
-        upstream,
-        account=account,
-        service=service,
-        region=region,
-        method=method,
-        path=path,
-        query=query,
-        headers=headers or {},
-        payload=payload,
-        length=len(body) if body else None,
-    )
-    exchange = await start(upstream, method, head, body)
-    return await whole(upstream, exchange, _LARGEST)
 
 
 async def whole(upstream: Upstream, exchange: Exchange, limit: int) -> Whole:

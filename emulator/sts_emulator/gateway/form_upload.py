@@ -15,8 +15,8 @@ from xml.sax.saxutils import escape
 
 from sts_emulator.core import clock
 from sts_emulator.core.errors import AwsError
+from sts_emulator.gateway import forwarding, post_policy, resigning, signer, uploads
 from sts_emulator.gateway import parameters as read
-from sts_emulator.gateway import post_policy, resigning, signer, uploads
 from sts_emulator.gateway.exchange import Exchange
 from sts_emulator.gateway.multipart import Form, FormReader
 from sts_emulator.gateway.passage import Passage
@@ -94,12 +94,7 @@ def _signed_policy(passage: Passage, fields: Mapping[str, str]) -> PostPolicy:
     ctx.region = signed.region
     caller, secret = signer.identified(passage, signed)
     if not sigv4_s3.is_genuine(signed, secret, signed.signature, fields["policy"]):
-        raise AwsError(
-            "SignatureDoesNotMatch",
-            "The request signature we calculated does not match the signature you provided. Check your key and signing "
-            "method.",
-            status=403,
-        )
+        raise sigv4_s3.mismatched()
     ctx.caller, passage.signed = caller, signed
     return policy
 
@@ -157,18 +152,8 @@ def _tags(service: Service, request: Request, document: str) -> str:
 async def send(passage: Passage, form: Form) -> Exchange:
     """Send the object. Raises LateError and BrokenError."""
     assert form.file is not None
-    head = resigning.head(
-        passage.upstream,
-        account=passage.account,
-        service="s3",
-        region=passage.ctx.region,
-        method="PUT",
-        path=sigv4_s3.canonical_path(passage.request.raw_path),
-        query="",
-        headers=resigning.passing(passage.request.headers),
-        payload=_digest(form.file),
-        length=form.size,
-    )
+    headers = resigning.passing(passage.request.headers)
+    head = forwarding.head_of(passage, headers, _digest(form.file), form.size)
     exchange = await passage.upstream.open()
     try:
         exchange.begin(for_head=False)

@@ -53,7 +53,7 @@ async def send(passage: Passage, body: bytes) -> Exchange:
         body = _in_one_reading(passage.meant, headers, body)
     has_none = not body and passage.request.method in _NOTHING_READ
     digest = await worked(body, partial(resigning.digest, body)) if body else resigning.OF_NOTHING
-    head = _head(passage, headers, digest, None if has_none else len(body))
+    head = head_of(passage, headers, digest, None if has_none else len(body))
     return await conversation.start(passage.upstream, passage.request.method, head, body)
 
 
@@ -84,7 +84,7 @@ async def send_upload(passage: Passage, upload: Upload) -> Exchange:
     else:
         is_digest = passage.said not in sigv4_s3.STREAMED
         pieces, length, said = upload.pieces(), upload.length, passage.said if is_digest else sigv4_s3.UNSIGNED
-    head = _head(passage, headers, said, length)
+    head = head_of(passage, headers, said, length)
     async with aclosing(pieces) as stream:  # type: ignore[type-var]  # an async generator, which has aclose
         first = await anext(stream, b"")
         # What has ended by now was checked; what has not, holds back its end.
@@ -120,7 +120,8 @@ def _headers_of_upload(passage: Passage, upload: Upload) -> dict[str, str]:
     return headers
 
 
-def _head(passage: Passage, headers: dict[str, str], payload: str, length: int | None) -> bytes:
+def head_of(passage: Passage, headers: dict[str, str], payload: str, length: int | None) -> bytes:
+    """The head of what goes to the upstream, signed as whose call it is."""
     request = passage.request
     path = sigv4_s3.canonical_path(request.raw_path) if passage.signing_name == S3 else request.raw_path
     return resigning.head(

@@ -21,6 +21,7 @@ PREFIXES: Final = {
     "stepfunctions": "states",
 }
 """The prefix of IAM's actions for each service that the map has, under botocore's name of the service."""
+SERVICES: Final = {prefix: name for name, prefix in PREFIXES.items()}
 
 _FOLDER: Final = Path(__file__).parent / "actions"
 

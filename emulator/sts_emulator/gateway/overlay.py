@@ -81,6 +81,10 @@ class Question:
         parameters = self.call.parameters if parameters is None else parameters
         return Need(f"{self.known.prefix}:{name}", resource, self._keys(self.known.actions[name], parameters))
 
+    def on(self, *resources: str) -> list[Need]:
+        """The needs for the call's own action on resources."""
+        return [self.need(self.call.operation, resource) for resource in resources]
+
     def arn(self, kind: str, **names: str) -> str:
         """The ARN of a resource of that type by names; what is not named is any."""
         return arns.filled(self.known.arns[kind], self.call, names)

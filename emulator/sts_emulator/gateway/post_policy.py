@@ -15,6 +15,7 @@ from typing import Any, Final
 from sts_emulator.core import clock
 from sts_emulator.core.errors import AwsError
 from sts_emulator.policy.values import dataclass
+from sts_emulator.wire.foreign_parameters import once
 
 _UNBOUND: Final = frozenset({"policy", "file", "x-amz-signature", "signature", "awsaccesskeyid"})
 """Fields that no condition has to name; neither has any that begins with `x-ignore-`."""
@@ -94,7 +95,7 @@ def read(encoded: str) -> PostPolicy:
         AwsError: InvalidPolicyDocument 400; everything that it does not say plainly is a mistake.
     """
     try:
-        content = json.loads(base64.b64decode(encoded, validate=True).decode("utf-8"), object_pairs_hook=_once)
+        content = json.loads(base64.b64decode(encoded, validate=True).decode("utf-8"), object_pairs_hook=once)
         expires = clock.parse_iso(content["expiration"])
         listed = [*content["conditions"]]
         ranges = [
@@ -107,13 +108,6 @@ def read(encoded: str) -> PostPolicy:
     smallest = max((low for low, _ in bounds), default=0)
     largest = min((high for _, high in bounds), default=_MOST)
     return PostPolicy(expires, conditions, smallest, largest)
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    content = dict(pairs)
-    if len(content) != len(pairs):
-        raise ValueError
-    return content
 
 
 def _condition(item: Any) -> Condition:

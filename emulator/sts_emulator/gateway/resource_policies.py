@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from sts_emulator.core import clock
 from sts_emulator.gateway import asking
-from sts_emulator.gateway.asking import MISSING, OK, Accounts, Place
+from sts_emulator.gateway.asking import MISSING, OK, Accounts, Naming, Place
 from sts_emulator.gateway.conversation import Whole
 from sts_emulator.gateway.upstreams import Upstreams
 from sts_emulator.policy.arns import parse_arn
@@ -100,8 +100,7 @@ class ResourcePolicies:
             return {}
 
         async def read() -> Mapping[str, Any]:
-            target = "DynamoDB_20120810.DescribeTable"
-            content = await asking.ask_json(place, "dynamodb", target, {"TableName": name}, "1.0")
+            content = await asking.ask_json(place, "dynamodb", "DescribeTable", {"TableName": name})
             described = content.get("Table") if isinstance(content, dict) else None
             return described if isinstance(described, dict) else {}
 
@@ -119,7 +118,7 @@ class ResourcePolicies:
             keys: dict[str, str] = {}
             marker: dict[str, str] = {}
             for _ in range(_PAGES):
-                listed = await asking.ask_json(place, "kms", "TrentService.ListAliases", marker, "1.1")
+                listed = await asking.ask_json(place, "kms", "ListAliases", marker)
                 entries = listed.get("Aliases") if isinstance(listed, dict) else None
                 for entry in entries if isinstance(entries, list) else ():
                     keys[asking.text(entry, "AliasName")] = asking.text(entry, "TargetKeyId")
@@ -158,8 +157,7 @@ class ResourcePolicies:
 
 
 Reader = Callable[[ResourcePolicies, Place, str, str], Awaitable[Guarded]]
-Asked = Callable[[str, str], Mapping[str, str]]
-"""What a resource's policy is asked for with, by the beginning of ARNs of its account and by the rest of its own."""
+Usual = Callable[[str], str]
 
 
 async def _bucket(known: ResourcePolicies, place: Place, resource: str, _: str) -> Guarded:
@@ -216,17 +214,6 @@ def _bucket_names(answer: Whole) -> frozenset[str]:
     return frozenset(name for bucket in buckets if (name := bucket.findtext("{*}Name")))
 
 
-async def _queue(known: ResourcePolicies, place: Place, resource: str, owner: str) -> Guarded:
-    url = f"{place.upstream.origin}{place.upstream.prefix}/{place.account}/{resource}"
-
-    async def read() -> Document | None:
-        asked = {"QueueUrl": url, "AttributeNames": ["Policy"]}
-        answer = await asking.ask_json(place, "sqs", "AmazonSQS.GetQueueAttributes", asked, "1.0")
-        return _document(asking.text(answer, "Attributes", "Policy"))
-
-    return Guarded(owner, await known.recall(("sqs", place.account, place.region, resource), read))
-
-
 async def _topic(known: ResourcePolicies, place: Place, resource: str, owner: str) -> Guarded:
     name = resource.partition(":")[0]  # a subscription's ARN goes on
     arn = f"arn:aws:sns:{place.region}:{owner}:{name}"
@@ -240,22 +227,11 @@ async def _topic(known: ResourcePolicies, place: Place, resource: str, owner: st
     return Guarded(owner, await known.recall(("sns", place.account, place.region, name), read))
 
 
-async def _key(known: ResourcePolicies, place: Place, resource: str, owner: str) -> Guarded:
-    kind, _, name = resource.partition("/")
-    if kind != "key" or "*" in name:
-        return Guarded(owner, None)
-
-    async def read() -> Document | None:
-        asked = {"KeyId": name, "PolicyName": "default"}
-        answer = await asking.ask_json(place, "kms", "TrentService.GetKeyPolicy", asked, "1.1")
-        # Without its policy nobody may use a key; what is not there yet, or not told, has the one that AWS gives it.
-        return _document(asking.text(answer, "Policy")) or parse(_default_key_policy(owner))
-
-    return Guarded(owner, await known.recall(("kms", place.account, place.region, name), read))
-
-
 def _default_key_policy(owner: str) -> str:
-    """Source: KMS Developer Guide, "Default key policy"."""
+    """Without its policy nobody may use a key; what is not there yet, or not told, has the one that AWS gives it.
+
+    Source: KMS Developer Guide, "Default key policy".
+    """
     statement = {
         "Sid": "Enable IAM User Permissions",
         "Effect": "Allow",
@@ -264,18 +240,6 @@ def _default_key_policy(owner: str) -> str:
         "Resource": "*",
     }
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-
-
-async def _secret(known: ResourcePolicies, place: Place, resource: str, owner: str) -> Guarded:
-    name = resource.removeprefix("secret:")
-    full = f"arn:aws:secretsmanager:{place.region}:{owner}:secret:{name}"
-    asked = {"SecretId": name[: -len("-??????")] if name.endswith("-??????") else full}
-
-    async def read() -> Document | None:
-        answer = await asking.ask_json(place, "secretsmanager", "secretsmanager.GetResourcePolicy", asked, "1.1")
-        return _document(asking.text(answer, "ResourcePolicy"))
-
-    return Guarded(owner, await known.recall(("secretsmanager", place.account, place.region, name), read))
 
 
 async def _function(known: ResourcePolicies, place: Place, resource: str, owner: str) -> Guarded:
@@ -293,40 +257,52 @@ async def _function(known: ResourcePolicies, place: Place, resource: str, owner:
     return Guarded(owner, await known.recall(("lambda", place.account, place.region, named), read))
 
 
-def _told(prefix: str, target: str, version: str, member: str, asked: Asked) -> Reader:
-    """A reader of policies that a service tells in JSON, as text in a member of its answer."""
+def _told(prefix: str, operation: str, naming: Naming, *path: str, usual: Usual = lambda _owner: "") -> Reader:
+    """A reader of policies that a service tells in JSON, as the text at a path of its answer.
+
+    `usual` is what counts where none is told, by the owner's id.
+    """
 
     async def reader(known: ResourcePolicies, place: Place, resource: str, owner: str) -> Guarded:
-        parameters = asked(f"arn:aws:{prefix}:{place.region}:{owner}:", resource)
+        asked = naming(place, f"arn:aws:{prefix}:{place.region}:{owner}:{resource}", resource)
 
         async def read() -> Document | None:
-            return _document(asking.text(await asking.ask_json(place, prefix, target, parameters, version), member))
+            told = asking.text(await asking.ask_json(place, prefix, operation, asked), *path)
+            return _document(told) or _document(usual(owner))
 
-        if not parameters or "*" in resource:
+        if not asked or "*" in resource:
             return Guarded(owner, None)
-        named = (prefix, place.account, place.region, *parameters.values())
+        named = (prefix, place.account, place.region, *map(str, asked.values()))
         return Guarded(owner, await known.recall(named, read))
 
     return reader
 
 
-def _of_table(head: str, resource: str) -> Mapping[str, str]:
+def _key(_place: Place, _arn: str, resource: str) -> Mapping[str, str]:
+    kind, _, name = resource.partition("/")
+    return {"KeyId": name, "PolicyName": "default"} if kind == "key" else {}
+
+
+def _queue(place: Place, arn: str, name: str) -> Mapping[str, object]:
+    return {**asking.queue(place, arn, name), "AttributeNames": ["Policy"]}
+
+
+def _table(_place: Place, arn: str, resource: str) -> Mapping[str, str]:
     """A table's policy is that of its indexes, too."""
     kind, _, name = resource.partition("/index/")[0].partition("/")
-    return {"ResourceArn": f"{head}table/{name}"} if kind == "table" and "/" not in name else {}
+    return {"ResourceArn": arn.partition("/index/")[0]} if kind == "table" and "/" not in name else {}
 
 
-def _of_stream(head: str, resource: str) -> Mapping[str, str]:
-    kind, _, name = resource.partition("/")
-    return {"ResourceARN": f"{head}stream/{name}"} if kind == "stream" else {}
+def _stream(_place: Place, arn: str, resource: str) -> Mapping[str, str]:
+    return {"ResourceARN": arn} if resource.startswith("stream/") else {}
 
 
-def _of_repository(_: str, resource: str) -> Mapping[str, str]:
+def _repository(_place: Place, _arn: str, resource: str) -> Mapping[str, str]:
     kind, _, name = resource.partition("/")
     return {"repositoryName": name} if kind == "repository" else {}
 
 
-def _of_bus(_: str, resource: str) -> Mapping[str, str]:
+def _bus(_place: Place, _arn: str, resource: str) -> Mapping[str, str]:
     """A bus has one; a rule's ARN names its bus, whose policy is for rules as well."""
     kind, _, name = resource.partition("/")
     bus, slash, _ = name.rpartition("/")
@@ -351,17 +327,15 @@ def _with_named_principals(text: str) -> str:
 
 _READERS: Final[Mapping[str, Reader]] = {
     "s3": _bucket,
-    "sqs": _queue,
+    "sqs": _told("sqs", "GetQueueAttributes", _queue, "Attributes", "Policy"),
     "sns": _topic,
-    "kms": _key,
-    "secretsmanager": _secret,
+    "kms": _told("kms", "GetKeyPolicy", _key, "Policy", usual=_default_key_policy),
+    "secretsmanager": _told("secretsmanager", "GetResourcePolicy", asking.secret, "ResourcePolicy"),
     "lambda": _function,
-    "dynamodb": _told("dynamodb", "DynamoDB_20120810.GetResourcePolicy", "1.0", "Policy", _of_table),
-    "kinesis": _told("kinesis", "Kinesis_20131202.GetResourcePolicy", "1.1", "Policy", _of_stream),
-    "ecr": _told(
-        "ecr", "AmazonEC2ContainerRegistry_V20150921.GetRepositoryPolicy", "1.1", "policyText", _of_repository
-    ),
-    "events": _told("events", "AWSEvents.DescribeEventBus", "1.1", "Policy", _of_bus),
+    "dynamodb": _told("dynamodb", "GetResourcePolicy", _table, "Policy"),
+    "kinesis": _told("kinesis", "GetResourcePolicy", _stream, "Policy"),
+    "ecr": _told("ecr", "GetRepositoryPolicy", _repository, "policyText"),
+    "events": _told("events", "DescribeEventBus", _bus, "Policy"),
 }
 
 

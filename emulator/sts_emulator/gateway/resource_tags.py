@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from sts_emulator.gateway import asking, known_actions, parameters
-from sts_emulator.gateway.asking import Place
+from sts_emulator.gateway.asking import Naming, Place
 from sts_emulator.gateway.call import Need
-from sts_emulator.gateway.known_actions import PREFIXES
+from sts_emulator.gateway.known_actions import SERVICES
 from sts_emulator.gateway.resource_policies import ResourcePolicies
 from sts_emulator.policy.arns import parse_arn
 from sts_emulator.policy.deciding.document import Document
 from sts_emulator.vending.context import Keys
-from sts_emulator.wire import models
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
 
 _KEYS: Final = re.compile(r"([a-z0-9-]+:(?:existingobjecttag|resourcetag|buckettag)/)", re.IGNORECASE)
 _OBJECTS: Final = "s3:existingobjecttag/"
-_SERVICES: Final = {prefix: name for name, prefix in PREFIXES.items()}
 
 Tags = Mapping[str, str]
 
@@ -48,9 +46,9 @@ async def keys(
     prefix, _, name = need.action.partition(":")
     arn = parse_arn(need.resource)
     place = known.place(prefix, owner, (arn and arn.region) or region)
-    if arn is None or place is None or prefix not in _SERVICES or "*" in arn.resource:
+    if arn is None or place is None or prefix not in SERVICES or "*" in arn.resource:
         return {}
-    action = known_actions.of_service(_SERVICES[prefix]).actions[name]
+    action = known_actions.of_service(SERVICES[prefix]).actions[name]
     wanted &= {key.partition("/")[0] + "/" for key in action.keys | action.resource_keys}
     if prefix != "s3":
         return _told(wanted, await _of_resource(place, prefix, need.resource, arn.resource) if wanted else {})
@@ -111,25 +109,12 @@ def _in_xml(root: _Element | None, *elements: str) -> Tags:
 
 # How each service is asked --------------------------------------------------------------------------------------------
 
-_SUFFIX: Final = "-??????"  # of a secret that was named without what AWS adds
-
-
-def _queue(place: Place, _: str, name: str) -> dict[str, str]:
-    return {"QueueUrl": f"{place.upstream.origin}{place.upstream.prefix}/{place.account}/{name}"}
-
-
-def _secret(_: Place, arn: str, resource: str) -> dict[str, str]:
-    return {"SecretId": resource.removeprefix("secret:").removesuffix(_SUFFIX) if arn.endswith(_SUFFIX) else arn}
-
 
 def _parameter(_: Place, _arn: str, resource: str) -> dict[str, str]:
     """By its name: its ARN leaves out the slash before a path."""
     name = resource.removeprefix("parameter/")
     return {"ResourceType": "Parameter", "ResourceId": f"/{name}" if "/" in name else name}
 
-
-Naming = Callable[[Place, str, str], dict[str, str]]
-"""What a call names a resource with, by its ARN and what of that names it within its account."""
 
 _IN_JSON: Final[Mapping[str, tuple[str, Naming]]] = {
     "dynamodb": ("ListTagsOfResource", lambda _, arn, __: {"ResourceArn": arn.partition("/index/")[0]}),
@@ -138,8 +123,8 @@ _IN_JSON: Final[Mapping[str, tuple[str, Naming]]] = {
     "kinesis": ("ListTagsForStream", lambda _, __, resource: {"StreamName": resource.partition("/")[2]}),
     "kms": ("ListResourceTags", lambda _, __, resource: {"KeyId": resource.partition("/")[2]}),
     "logs": ("ListTagsForResource", lambda _, arn, __: {"resourceArn": arn.partition(":log-stream:")[0]}),
-    "secretsmanager": ("DescribeSecret", _secret),
-    "sqs": ("ListQueueTags", _queue),
+    "secretsmanager": ("DescribeSecret", asking.secret),
+    "sqs": ("ListQueueTags", asking.queue),
     "ssm": ("ListTagsForResource", _parameter),
     "states": ("ListTagsForResource", lambda _, arn, __: {"resourceArn": arn}),
 }
@@ -158,9 +143,7 @@ async def _of_resource(place: Place, prefix: str, arn: str, resource: str) -> Ta
         told = asking.content(await asking.ask(place, "lambda", "GET", f"/2017-03-31/tags/{quote(whole, safe='')}"))
     elif prefix in _IN_JSON:
         operation, naming = _IN_JSON[prefix]
-        model = models.foreign(_SERVICES[prefix])
-        target = f"{model.target_prefix}.{operation}"
-        told = await asking.ask_json(place, prefix, target, naming(place, arn, resource), model.json_version)
+        told = await asking.ask_json(place, prefix, operation, naming(place, arn, resource))
     elif prefix in _IN_FORMS:
         operation, naming = _IN_FORMS[prefix]
         return _in_xml(await asking.ask_form(place, prefix, operation, naming(place, arn, resource)), "item", "member")

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from sts_emulator.accounts import documents
+from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import DEFAULT, World
 from sts_emulator.labs import progress as done
 from sts_emulator.labs import shelf
@@ -246,15 +247,18 @@ async def _fill(server: Server, lab: Lab, values: Mapping[str, str]) -> None:
     """Put what a lab has in S3 there, as its first account."""
     if not lab.buckets:
         return
-    from sts_emulator.gateway import conversation
+    from sts_emulator.gateway import asking
     from sts_emulator.gateway.upstreams import Upstreams
 
     settings = server.settings
     upstream = Upstreams(settings.upstream, settings.upstream_account, settings.upstream_patience).of("s3")
     assert upstream is not None  # _check_upstreams
-    account = upstream.account or values[lab.accounts[0]]
+    place = asking.Place(upstream, upstream.account or values[lab.accounts[0]], settings.region)
     for path, body in _objects(lab):
-        answer = await conversation.ask(upstream, account, "s3", settings.region, "PUT", path, body=body)
+        try:
+            answer = await asking.ask(place, "s3", "PUT", path, body=body)
+        except AwsError as refused:
+            raise LabError(f"what is behind the door refused `{path}`: {refused.message}") from None
         if answer.status >= 300:  # noqa: PLR2004 - the first status that is no success
             raise LabError(f"what is behind the door refused `{path}` ({answer.status})")
     upstream.close()

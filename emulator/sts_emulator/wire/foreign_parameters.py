@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sts_emulator.core.errors import AwsError
 from sts_emulator.wire import foreign_routing, foreign_types, http
-from sts_emulator.wire.foreign_routing import CBOR, Meant
+from sts_emulator.wire.foreign_routing import CBOR, Meant, in_doubt
 from sts_emulator.wire.http import Request
 from sts_emulator.wire.models import Member, Shape
 
@@ -161,7 +161,7 @@ def _from_query(meant: Meant, member: Member, values: list[str]) -> dict[str, An
     if member.shape.type == "list":
         return {member.name: values}
     if len(values) > 1:
-        raise _in_doubt(f"`{member.location_name}` twice")
+        raise in_doubt(f"`{member.location_name}` twice")
     if member.shape.type in ("integer", "long") and not _INTEGER.fullmatch(values[0]):
         if meant.protocol == "rest-xml":
             named = {"ArgumentName": member.location_name, "ArgumentValue": values[0]}
@@ -205,12 +205,13 @@ def _json(body: bytes) -> Any:
     if not body.strip():
         return {}
     try:
-        return json.loads(body.decode("utf-8"), object_pairs_hook=_once)
+        return json.loads(body.decode("utf-8"), object_pairs_hook=once)
     except (ValueError, RecursionError):
         raise AwsError("SerializationException", "The body is no JSON that has one meaning", status=400) from None
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON, for `json`. Raises ValueError for one that has a member twice."""
     content = dict(pairs)
     if len(content) != len(pairs):
         raise ValueError
@@ -330,7 +331,7 @@ def _only(names: Iterable[str], groups: Collection[str]) -> str:
     """The one of some names that a form has, or "". Raises AwsError where it has two: readers take either."""
     given = sorted({name for name in names if name in groups and name})
     if given[1:]:
-        raise _in_doubt(f"`{given[0]}` and `{given[1]}`")
+        raise in_doubt(f"`{given[0]}` and `{given[1]}`")
     return given[0] if given else ""
 
 
@@ -368,11 +369,11 @@ def _entries(group: dict[str, str], marker: str) -> list[dict[str, str]]:
     groups = _grouped(group)
     if marked := _only((marker, "member", "entry"), groups):
         if any(map(str.isdigit, groups)):
-            raise _in_doubt(f"a list with `{marked}` and without")
+            raise in_doubt(f"a list with `{marked}` and without")
         groups = _grouped(groups[marked])
     numbers = [*filter(str.isdigit, groups)]
     if odd := [number for number in numbers if not _NUMBER.fullmatch(number)]:
-        raise _in_doubt(f"the number `{odd[0][:_DIGITS]}`")
+        raise in_doubt(f"the number `{odd[0][:_DIGITS]}`")
     return [groups[number] for number in sorted(numbers, key=int)]
 
 
@@ -438,7 +439,3 @@ def _tag(member: Member) -> str:
         or (inner.location_name if member.shape.flattened and inner is not None else "")
         or member.name
     )
-
-
-def _in_doubt(what: str) -> AwsError:
-    return AwsError("InvalidRequest", f"This request can be read in two ways: it has {what}.", status=400)

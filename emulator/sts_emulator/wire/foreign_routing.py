@@ -108,7 +108,7 @@ def _match(service: Service, request: Request) -> Meant | None:
 def _check_named(request: Request, by: str) -> None:
     """Refuse a form or a query beside what names the operation in a header or the path: moto looks into these first."""
     if _is_form(request) or _has_query(request):
-        raise _in_doubt(f"{by}, and a form or a query")
+        raise in_doubt(f"{by}, and a form or a query")
 
 
 def _has_query(request: Request) -> bool:
@@ -131,13 +131,13 @@ def _named(service: Service, action: str, protocol: str) -> Meant | None:
 
 def _match_action(service: Service, request: Request) -> Meant | None:
     if request.body and (request.method != "POST" or not _is_form(request) or _has_query(request)):
-        raise _in_doubt("parameters in its query, and a body")
+        raise in_doubt("parameters in its query, and a body")
     if request.method not in ("GET", "POST"):
         return None
     posted = request.body.decode("utf-8", "replace")
     given = [name for name, _ in http.pairs(request.query) + http.pairs(posted)]
     if len(set(given)) != len(given):
-        raise _in_doubt("the same parameter twice")
+        raise in_doubt("the same parameter twice")
     parameters = http.parameters(request)
     if parameters.get("Version", service.api_version) != service.api_version:
         return None
@@ -149,7 +149,7 @@ def _match_rpc(service: Service, request: Request) -> Meant | None:
     """Smithy, "RPC v2 CBOR protocol": service and operation stand in the path."""
     _check_named(request, "Smithy-Protocol")
     if b"Action" in unquote_to_bytes(request.body):
-        raise _in_doubt("`Action` in its body, which may be read as a form")
+        raise in_doubt("`Action` in its body, which may be read as a form")
     named = _RPC_PATH.fullmatch(request.raw_path)
     if request.headers["smithy-protocol"] != "rpc-v2-cbor" or named is None or named[1] != service.target_prefix:
         return None
@@ -167,11 +167,12 @@ def _match_path(service: Service, request: Request) -> Meant | None:
     assert way.lastindex is not None, "each alternative is a group"
     best = routes[way.lastindex - 1]
     if names and (strays := (names & _subresources(service.name)) - best.names):
-        raise _in_doubt(f"`{min(strays)}`, which {best.operation} does not have")
+        raise in_doubt(f"`{min(strays)}`, which {best.operation} does not have")
     return best.meant
 
 
-def _in_doubt(what: str) -> AwsError:
+def in_doubt(what: str) -> AwsError:
+    """What is told of a request that has what readers may take in two ways."""
     return AwsError("InvalidRequest", f"This request can be read in two ways: it has {what}.", status=400)
 
 

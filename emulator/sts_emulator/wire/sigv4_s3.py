@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from typing import Final
 from urllib.parse import quote, unquote_to_bytes
 
@@ -104,11 +105,7 @@ def verify(request: Request, signed: Signed, secret: str) -> str:
             "SignatureProvided": signed.signature,
             "CanonicalRequest": canonical,
         }
-        told = (
-            "The request signature we calculated does not match the signature you provided. Check your key and signing "
-            "method."
-        )
-        raise AwsError("SignatureDoesNotMatch", told, status=403, members=members)
+        raise mismatched(members)
     unsigned = [
         name
         for name in request.headers
@@ -139,6 +136,15 @@ def is_genuine(signed: Signed, secret: str, signature: str, text: str) -> bool:
     return sigv4.is_equal(signature, sigv4.signature_of(signed, secret, text))
 
 
+def mismatched(members: Mapping[str, str] | None = None) -> AwsError:
+    """What S3 tells of a signature that is not the one that it has computed."""
+    told = (
+        "The request signature we calculated does not match the signature you provided. Check your key and signing "
+        "method."
+    )
+    return AwsError("SignatureDoesNotMatch", told, status=403, members=members)
+
+
 def canonical_path(path: str) -> str:
     """The path with each byte escaped that has to be, once."""
     if _NOTHING_TO_ESCAPE.fullmatch(path):
@@ -167,9 +173,5 @@ class ChunkSignatures:
     def _check(self, signature: str, kind: str, covered: str) -> None:
         text = f"{kind}\n{self._signed.date}\n{self._signed.scope}\n{self._last}\n{covered}"
         if not is_genuine(self._signed, self._secret, signature.rstrip("*"), text):
-            told = (
-                "The request signature we calculated does not match the signature you provided. Check your key and "
-                "signing method."
-            )
-            raise AwsError("SignatureDoesNotMatch", told, status=403)
+            raise mismatched()
         self._last = signature.rstrip("*")

@@ -132,8 +132,7 @@ _MEMBERS: Final = {
 def _tagged(question: Question) -> list[Need]:
     call = question.call
     names = read.at(call.parameters, "Resources") or ("*",)
-    arns = [_by_prefix(call, name) for name in dict.fromkeys(names)]
-    return [question.need(call.operation, arn) for arn in arns]
+    return question.on(*(_by_prefix(call, name) for name in dict.fromkeys(names)))
 
 
 def _by_prefix(call: Call, name: str) -> str:
@@ -156,7 +155,7 @@ def _told_by_prefix(paths: str, *types: str) -> Rule:
         always = {question.arn(kind.rstrip("*")) for kind in types if kind.endswith("*")}
         usual = [need for need in usual if need.resource in always or not need.resource.endswith("/*")]
         named = dict.fromkeys(_by_prefix(call, name) for name in read.at(call.parameters, paths))
-        return [*usual, *(question.need(call.operation, arn) for arn in named)] or question.needs(call.operation)
+        return [*usual, *question.on(*named)] or question.needs(call.operation)
 
     return rule
 

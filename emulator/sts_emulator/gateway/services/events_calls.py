@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any, Final
 
 from sts_emulator.gateway import parameters as read
@@ -25,7 +24,7 @@ def _on_rule(question: Question) -> list[Need]:
         arn = question.arn("rule-on-default-event-bus", RuleName=name)
     else:
         arn = question.arn("rule-on-custom-event-bus", EventBusName=bus, RuleName=name)
-    return [question.need(question.call.operation, arn), *_roles(question)]
+    return [*question.on(arn), *_roles(question)]
 
 
 def _roles(question: Question) -> list[Need]:
@@ -50,15 +49,14 @@ def _sent(question: Question) -> list[Need]:
     return needs
 
 
-def _on_bus(operation: str) -> Callable[[Question], list[Need]]:
-    return lambda question: [question.need(operation, _bus(question, question.first("Name")))]
+def _on_bus(question: Question) -> list[Need]:
+    return question.on(_bus(question, question.first("Name")))
 
 
 def _replayed(question: Question) -> list[Need]:
     archive = question.first("EventSourceArn") or question.arn("archive")
     replay = question.arn("replay", ReplayName=question.first("ReplayName") or "*")
-    arns = (archive, _bus(question, question.first("Destination.Arn")), replay)
-    return [question.need("StartReplay", arn) for arn in arns]
+    return question.on(archive, _bus(question, question.first("Destination.Arn")), replay)
 
 
 def _more_keys(call: Call, action: Action) -> dict[str, tuple[str, ...]]:
@@ -89,7 +87,7 @@ OVERLAY = Overlay(
     keys={"events:targetarn": "Targets.Arn"},
     rules={
         **dict.fromkeys(_OF_RULES, _on_rule),
-        **{name: _on_bus(name) for name in ("CreateEventBus", "DeleteEventBus", "DescribeEventBus", "UpdateEventBus")},
+        **dict.fromkeys(("CreateEventBus", "DeleteEventBus", "DescribeEventBus", "UpdateEventBus"), _on_bus),
         "PutEvents": _sent,
         "StartReplay": _replayed,
     },

@@ -16,7 +16,7 @@ def _consumer(question: Question) -> list[Need]:
     arns = [whole] if whole else []
     if name or not whole:
         arns.append(f"{stream or question.arn('stream')}/consumer/{name or '*'}:*")
-    return [question.need(question.call.operation, arn) for arn in arns]
+    return question.on(*arns)
 
 
 OVERLAY = Overlay(

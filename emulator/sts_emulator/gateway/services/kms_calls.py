@@ -44,7 +44,7 @@ def _alias(question: Question) -> str:
 
 
 def _on_key(question: Question) -> list[Need]:
-    return [question.need(question.call.operation, _key(question, question.first("KeyId")))]
+    return question.on(_key(question, question.first("KeyId")))
 
 
 def _on_alias(question: Question) -> list[Need]:
@@ -55,7 +55,7 @@ def _on_alias(question: Question) -> list[Need]:
     alias = name if name.startswith("arn:") else f"alias/{name.removeprefix('alias/')}"
     had = [alias] if operation != "CreateAlias" else []
     keys = [_key(question, named) for named in (*target, *had)]
-    return [question.need(operation, arn) for arn in (_alias(question), *keys)]
+    return question.on(_alias(question), *keys)
 
 
 def _encrypted_anew(question: Question) -> list[Need]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import Final
 
 from sts_emulator.gateway import parameters as read
@@ -14,27 +13,20 @@ from sts_emulator.gateway.overlay import Overlay, Question
 _PARTIAL: Final = re.compile(r"(?P<account>[0-9]{12}):function:(?P<name>.+)")
 _LAYER: Final = re.compile(r"(arn:[^:]*:lambda:[^:]*:[^:]*:layer:[^:]+)(?::[0-9]+)?")
 
-_OF_FUNCTIONS: Final = {
-    "Invoke": "InvokeFunction",
-    "InvokeWithResponseStream": "InvokeFunction",
-    **{
-        name: name
-        for name in (
-            *("AddPermission", "CreateAlias", "CreateFunctionUrlConfig", "DeleteAlias", "DeleteFunction"),
-            *("DeleteFunctionCodeSigningConfig", "DeleteFunctionConcurrency", "DeleteFunctionEventInvokeConfig"),
-            *("DeleteFunctionUrlConfig", "DeleteProvisionedConcurrencyConfig", "GetAlias", "GetFunction"),
-            *("GetFunctionCodeSigningConfig", "GetFunctionConcurrency", "GetFunctionConfiguration"),
-            *("GetFunctionEventInvokeConfig", "GetFunctionRecursionConfig", "GetFunctionScalingConfig"),
-            *("GetFunctionUrlConfig", "GetPolicy", "GetProvisionedConcurrencyConfig", "GetRuntimeManagementConfig"),
-            *("InvokeAsync", "ListAliases", "ListDurableExecutionsByFunction", "ListFunctionEventInvokeConfigs"),
-            *("ListFunctionUrlConfigs", "ListProvisionedConcurrencyConfigs", "ListVersionsByFunction"),
-            *("PublishVersion", "PutFunctionConcurrency", "PutFunctionEventInvokeConfig"),
-            *("PutFunctionRecursionConfig", "PutFunctionScalingConfig", "PutProvisionedConcurrencyConfig"),
-            *("PutRuntimeManagementConfig", "RemovePermission", "UpdateAlias", "UpdateFunctionCode"),
-            *("UpdateFunctionEventInvokeConfig", "UpdateFunctionUrlConfig"),
-        )
-    },
-}
+_OF_FUNCTIONS: Final = (
+    *("AddPermission", "CreateAlias", "CreateFunctionUrlConfig", "DeleteAlias", "DeleteFunction"),
+    *("DeleteFunctionCodeSigningConfig", "DeleteFunctionConcurrency", "DeleteFunctionEventInvokeConfig"),
+    *("DeleteFunctionUrlConfig", "DeleteProvisionedConcurrencyConfig", "GetAlias", "GetFunction"),
+    *("GetFunctionCodeSigningConfig", "GetFunctionConcurrency", "GetFunctionConfiguration"),
+    *("GetFunctionEventInvokeConfig", "GetFunctionRecursionConfig", "GetFunctionScalingConfig"),
+    *("GetFunctionUrlConfig", "GetPolicy", "GetProvisionedConcurrencyConfig", "GetRuntimeManagementConfig"),
+    *("InvokeAsync", "ListAliases", "ListDurableExecutionsByFunction", "ListFunctionEventInvokeConfigs"),
+    *("ListFunctionUrlConfigs", "ListProvisionedConcurrencyConfigs", "ListVersionsByFunction"),
+    *("PublishVersion", "PutFunctionConcurrency", "PutFunctionEventInvokeConfig"),
+    *("PutFunctionRecursionConfig", "PutFunctionScalingConfig", "PutProvisionedConcurrencyConfig"),
+    *("PutRuntimeManagementConfig", "RemovePermission", "UpdateAlias", "UpdateFunctionCode"),
+    *("UpdateFunctionEventInvokeConfig", "UpdateFunctionUrlConfig"),
+)
 
 
 def _function(call: Call, name: str, qualifier: str = "") -> str:
@@ -57,15 +49,19 @@ def _named(question: Question) -> str:
     return _function(question.call, question.first("FunctionName"), question.first("Qualifier"))
 
 
-def _on_function(action: str) -> Callable[[Question], list[Need]]:
-    return lambda question: [question.need(action, _named(question))]
+def _on_function(question: Question) -> list[Need]:
+    return question.on(_named(question))
+
+
+def _invoked(question: Question) -> list[Need]:
+    return [question.need("InvokeFunction", _named(question))]
 
 
 def _made(question: Question) -> list[Need]:
     """The function, the layers that are put beneath it, and the capacity that it is given."""
     capacity = "CapacityProviderConfig.LambdaManagedInstancesCapacityProviderConfig.CapacityProviderArn"
     given = [question.need("PassCapacityProvider", arn) for arn in read.at(question.call.parameters, capacity)]
-    return [question.need(question.call.operation, _named(question)), *_layers(question), *given]
+    return [*question.on(_named(question)), *_layers(question), *given]
 
 
 def _layers(question: Question) -> list[Need]:
@@ -76,19 +72,15 @@ def _layers(question: Question) -> list[Need]:
 
 def _signed(question: Question) -> list[Need]:
     signing = question.first("CodeSigningConfigArn") or question.arn("code signing config")
-    return [question.need("PutFunctionCodeSigningConfig", arn) for arn in (signing, _named(question))]
+    return question.on(signing, _named(question))
 
 
-def _layer(action: str) -> Callable[[Question], list[Need]]:
+def _layer(question: Question) -> list[Need]:
     """A layer or a version of it; calls name the layer by its name or its ARN."""
-
-    def rule(question: Question) -> list[Need]:
-        name, version = question.first("LayerName"), question.first("VersionNumber")
-        whole = _LAYER.fullmatch(name)
-        arn = whole[1] if whole else question.arn("layer", LayerName=name or "*")
-        return [question.need(action, f"{arn}:{version or '*'}" if action != "PublishLayerVersion" else arn)]
-
-    return rule
+    name, version = question.first("LayerName"), question.first("VersionNumber")
+    whole = _LAYER.fullmatch(name)
+    arn = whole[1] if whole else question.arn("layer", LayerName=name or "*")
+    return question.on(arn if question.call.operation == "PublishLayerVersion" else f"{arn}:{version or '*'}")
 
 
 def _by_arn(question: Question) -> list[Need]:
@@ -107,8 +99,9 @@ _LAYERS: Final = ("AddLayerVersionPermission", "DeleteLayerVersion", "GetLayerVe
 
 OVERLAY = Overlay(
     rules={
-        **{operation: _on_function(action) for operation, action in _OF_FUNCTIONS.items()},
-        **{name: _layer(name) for name in (*_LAYERS, "RemoveLayerVersionPermission", "PublishLayerVersion")},
+        **dict.fromkeys(("Invoke", "InvokeWithResponseStream"), _invoked),
+        **dict.fromkeys(_OF_FUNCTIONS, _on_function),
+        **dict.fromkeys((*_LAYERS, "RemoveLayerVersionPermission", "PublishLayerVersion"), _layer),
         "CreateFunction": _made,
         "UpdateFunctionConfiguration": _made,
         "PutFunctionCodeSigningConfig": _signed,

@@ -16,22 +16,11 @@ from sts_emulator.gateway.overlay import Overlay, Question, Rule
 
 _GROUPS: Final = "logGroupName|logGroupIdentifier|logGroupNames|logGroupIdentifiers|logGroupArnList|resourceIdentifier"
 _OF_GROUPS: Final = (
-    *(
-        "AssociateKmsKey",
-        "CreateExportTask",
-        "CreateLogAnomalyDetector",
-        "CreateLogGroup",
-        "DeleteDataProtectionPolicy",
-    ),
+    *("AssociateKmsKey", "CreateExportTask", "CreateLogAnomalyDetector", "CreateLogGroup"),
+    "DeleteDataProtectionPolicy",
     *("DeleteLogGroup", "DeleteMetricFilter", "DeleteRetentionPolicy", "DeleteSubscriptionFilter"),
-    *(
-        "DeleteSyslogConfiguration",
-        "PutSyslogConfiguration",
-        "DeleteTransformer",
-        "DescribeLogStreams",
-        "DescribeMetricFilters",
-        "DescribeSubscriptionFilters",
-    ),
+    *("DeleteSyslogConfiguration", "PutSyslogConfiguration", "DeleteTransformer"),
+    *("DescribeLogStreams", "DescribeMetricFilters", "DescribeSubscriptionFilters"),
     *("DisassociateKmsKey", "FilterLogEvents", "GetDataProtectionPolicy", "GetLogGroupFields", "GetTransformer"),
     *("ListTagsLogGroup", "PutBearerTokenAuthentication", "PutDataProtectionPolicy"),
     *("PutLogGroupDeletionProtection", "PutMetricFilter", "PutRetentionPolicy", "PutSubscriptionFilter"),
@@ -53,13 +42,12 @@ def _group(question: Question, name: str) -> str:
 
 def _on_groups(question: Question) -> list[Need]:
     names = read.at(question.call.parameters, _GROUPS) or ("",)
-    return [question.need(question.call.operation, f"{_group(question, name)}:log-stream:") for name in names]
+    return question.on(*(f"{_group(question, name)}:log-stream:" for name in names))
 
 
 def _on_stream(question: Question) -> list[Need]:
     names, stream = read.at(question.call.parameters, _GROUPS) or ("",), question.first("logStreamName") or "*"
-    arns = [f"{_group(question, name)}:log-stream:{stream}" for name in names]
-    return [question.need(question.call.operation, arn) for arn in arns]
+    return question.on(*(f"{_group(question, name)}:log-stream:{stream}" for name in names))
 
 
 def _subscribed(question: Question) -> list[Need]:
@@ -105,11 +93,7 @@ def _role_in(text: str) -> str:
 
 def _sourced(question: Question) -> list[Need]:
     """The `resourceArn` of a delivery's source is what sends the logs, and no resource of Logs."""
-    return [
-        question.need(
-            "PutDeliverySource", question.arn("delivery-source", DeliverySourceName=question.first("name") or "*")
-        )
-    ]
+    return question.on(question.arn("delivery-source", DeliverySourceName=question.first("name") or "*"))
 
 
 _KINDS: Final = {  # of an account's policies, with the name of their actions

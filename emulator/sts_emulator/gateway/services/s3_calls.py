@@ -269,12 +269,8 @@ def _object_tags(call: Call) -> dict[str, str]:
 _PARTS: Final = ("CreateMultipartUpload", "UploadPart", "UploadPartCopy")
 
 
-_OBJECT_RULES: Final = {
-    **{
-        name: _objects(name) for name in (*_VERSIONED, "PutObjectLegalHold", "GetObjectLegalHold", "GetObjectRetention")
-    },
-    **{name: _objects(name) for name in ("RestoreObject", "AbortMultipartUpload", "UpdateObjectEncryption")},
-    "GetObjectTorrent": _objects("GetObjectTorrent"),
+_RULES: Final = {
+    **{name: _objects(name) for name in (*_VERSIONED, *_UNVERSIONED)},
     "GetObjectAttributes": _objects("GetObject", "GetObjectAttributes"),
     "HeadObject": _objects("GetObject"),
     "SelectObjectContent": _objects("GetObject"),
@@ -289,8 +285,6 @@ _OBJECT_RULES: Final = {
     "DeleteObject": _deleted,
     "DeleteObjects": _deleted_by_the_batch,
     "PutObjectRetention": _retained,
-}
-_BUCKET_RULES: Final = {
     "CreateBucket": _created_bucket,
     "ListBuckets": _listed,
 }
@@ -300,7 +294,7 @@ _METADATA_ROLE: Final = "MetadataConfiguration.AnnotationTableConfiguration.Role
 
 OVERLAY = Overlay(
     actions=_settings(),
-    rules={**_OBJECT_RULES, **_BUCKET_RULES},
+    rules=_RULES,
     keys=_KEYS,
     members={"BucketName": "Bucket"},
     passes={

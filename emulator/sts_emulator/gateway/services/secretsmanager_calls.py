@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final
 
 from sts_emulator.gateway import parameters as read
@@ -15,14 +14,14 @@ _SUFFIX: Final = "-??????"
 _READ: Final = ("GetSecretValue",)
 _WRITTEN: Final = ("PutSecretValue", "UpdateSecret")
 _OTHERS: Final = (
+    *("CancelRotateSecret", "DeleteResourcePolicy", "DeleteSecret", "DescribeSecret"),
     *(
-        "CancelRotateSecret",
-        "DeleteResourcePolicy",
-        "DeleteSecret",
-        "DescribeSecret",
         "DisassociateCrossAccountReplica",
+        "GetResourcePolicy",
+        "ListResourcePolicies",
+        "ListSecretVersionIds",
+        "PutResourcePolicy",
     ),
-    *("GetResourcePolicy", "ListResourcePolicies", "ListSecretVersionIds", "PutResourcePolicy"),
     *("RemoveRegionsFromReplication", "ReplicateSecretToRegions", "RestoreSecret", "StopReplicationToReplica"),
     *("TagResource", "UntagResource", "UpdateSecretVersionStage"),
 )
@@ -34,12 +33,9 @@ def _secret(question: Question, name: str) -> str:
     return question.arn("Secret", SecretId=f"{name}{_SUFFIX}" if name else "*")
 
 
-def _on_secret(action: str) -> Callable[[Question], list[Need]]:
-    def rule(question: Question) -> list[Need]:
-        named = question.first("SecretId|Name")
-        return [question.need(action, _secret(question, named)), *_on_key(question, action)]
-
-    return rule
+def _on_secret(question: Question) -> list[Need]:
+    named = question.first("SecretId|Name")
+    return [*question.on(_secret(question, named)), *_on_key(question, question.call.operation)]
 
 
 def _made(question: Question) -> list[Need]:
@@ -94,7 +90,7 @@ def _batch(question: Question) -> list[Need]:
 
 OVERLAY = Overlay(
     rules={
-        **{name: _on_secret(name) for name in (*_READ, *_WRITTEN, *_OTHERS)},
+        **dict.fromkeys((*_READ, *_WRITTEN, *_OTHERS), _on_secret),
         "AssociateCrossAccountReplica": _linked,
         "BatchGetSecretValue": _batch,
         "CreateSecret": _made,

@@ -60,7 +60,7 @@ def _on_queue(action: str) -> Rule:
 
 def _by_name(question: Question) -> list[Need]:
     owner = question.first("QueueOwnerAWSAccountId")
-    return [question.need(question.call.operation, _named(question.call, question.first("QueueName"), owner))]
+    return question.on(_named(question.call, question.first("QueueName"), owner))
 
 
 def _moved(question: Question) -> list[Need]:
@@ -73,7 +73,7 @@ def _moved(question: Question) -> list[Need]:
 
 def _of_moves(question: Question) -> list[Need]:
     """A task's handle does not tell its queue to anybody but SQS."""
-    return [question.need(question.call.operation, question.first("SourceArn") or question.arn("queue"))]
+    return question.on(question.first("SourceArn") or question.arn("queue"))
 
 
 OVERLAY = Overlay(

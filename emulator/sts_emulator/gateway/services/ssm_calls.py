@@ -6,7 +6,7 @@ Source: docs/aws/s3-and-gateway.md, "Resources as denials name them".
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from sts_emulator.gateway import parameters as read
@@ -69,7 +69,7 @@ def _document(question: Question, name: str) -> str:
 
 
 def _on_document(question: Question) -> list[Need]:
-    return [question.need(question.call.operation, _document(question, question.first("Name")))]
+    return question.on(_document(question, question.first("Name")))
 
 
 def _instance(question: Question, name: str) -> str:
@@ -79,7 +79,7 @@ def _instance(question: Question, name: str) -> str:
 
 def _on_instances(question: Question) -> list[Need]:
     names = read.at(question.call.parameters, "InstanceId|InstanceIds|Target") or ("",)
-    return [question.need(question.call.operation, _instance(question, name)) for name in names]
+    return question.on(*(_instance(question, name) for name in names))
 
 
 def _sent(question: Question) -> list[Need]:
@@ -87,22 +87,21 @@ def _sent(question: Question) -> list[Need]:
     instances = read.at(question.call.parameters, "InstanceIds")
     reached = (*instances, "") if question.call.parameters.get("Targets") or not instances else instances
     arns = [_document(question, question.first("DocumentName")), *(_instance(question, name) for name in reached)]
-    return [question.need("SendCommand", arn) for arn in arns]
+    return question.on(*arns)
 
 
 def _opened(question: Question) -> list[Need]:
     """A session needs its target, and its document where it names one."""
     document = question.first("DocumentName")
     arns = [_instance(question, question.first("Target")), *([_document(question, document)] if document else [])]
-    return [question.need("StartSession", arn) for arn in arns]
+    return question.on(*arns)
 
 
 def _automated(question: Question) -> list[Need]:
     name, version = question.first("DocumentName"), question.first("DocumentVersion") or "$DEFAULT"
     owner = "" if name.startswith(_AWS_OWNED) else question.call.account
     names = {"AutomationDefinitionName": name or "*", "VersionId": version, "Account": owner}
-    arn = name if name.startswith("arn:") else question.arn("automation-definition", **names)
-    return [question.need(question.call.operation, arn)]
+    return question.on(name if name.startswith("arn:") else question.arn("automation-definition", **names))
 
 
 def _associated(question: Question) -> list[Need]:
@@ -112,7 +111,7 @@ def _associated(question: Question) -> list[Need]:
     document, instance = question.first("Name"), question.first("InstanceId")
     arns += [_document(question, document)] if document else []
     arns += [_instance(question, instance)] if instance else []
-    return [question.need(question.call.operation, arn) for arn in arns or [question.arn("association")]]
+    return question.on(*(arns or [question.arn("association")]))
 
 
 def _changed_association(question: Question) -> list[Need]:
@@ -125,34 +124,29 @@ def _several_associated(question: Question) -> list[Need]:
     documents = read.at(question.call.parameters, "Entries.Name") or ("",)
     arns = [_document(question, name) for name in documents]
     arns += [_instance(question, name) for name in read.at(question.call.parameters, "Entries.InstanceId")]
-    return [question.need("CreateAssociationBatch", arn) for arn in dict.fromkeys(arns)]
+    return question.on(*dict.fromkeys(arns))
 
 
 def _tagged(question: Question) -> list[Need]:
     kind, name = _TAGGED.get(question.first("ResourceType"), ""), question.first("ResourceId")
     if name.startswith("arn:"):
-        return [question.need(question.call.operation, name)]
+        return question.on(name)
     if kind == "parameter":
-        return [question.need(question.call.operation, _parameter(question, name))]
+        return question.on(_parameter(question, name))
     if not kind or not name:
-        return [question.need(question.call.operation, f"arn:{question.call.partition}:ssm:*:*:*")]
-    arn = question.arn(kind).removesuffix("*") + name
-    return [question.need(question.call.operation, arn)]
+        return question.on(f"arn:{question.call.partition}:ssm:*:*:*")
+    return question.on(question.arn(kind).removesuffix("*") + name)
 
 
-def _setting(operation: str) -> Callable[[Question], list[Need]]:
-    def rule(question: Question) -> list[Need]:
-        name = question.first("SettingId").removeprefix("/")
-        arn = name if name.startswith("arn:") else question.arn("servicesetting", ResourceId=name or "*")
-        return [question.need(operation, arn)]
-
-    return rule
+def _setting(question: Question) -> list[Need]:
+    name = question.first("SettingId").removeprefix("/")
+    return question.on(name if name.startswith("arn:") else question.arn("servicesetting", ResourceId=name or "*"))
 
 
 def _with_another_role(question: Question) -> list[Need]:
     """A managed node and the role that it gets, which is named by its name."""
     node = question.arn("managed-instance", InstanceId=question.first("InstanceId") or "*")
-    return [question.need(question.call.operation, arn) for arn in (role_named(question.first("IamRole")), node)]
+    return question.on(role_named(question.first("IamRole")), node)
 
 
 _HOST_ROLE: Final = "ssm/managed-instance/default-ec2-instance-management-role"
@@ -220,7 +214,7 @@ OVERLAY = Overlay(
         "UpdateAssociationStatus": _associated,
         "CreateAssociationBatch": _several_associated,
         **dict.fromkeys(("AddTagsToResource", "RemoveTagsFromResource", "ListTagsForResource"), _tagged),
-        **{name: _setting(name) for name in ("GetServiceSetting", "ResetServiceSetting", "UpdateServiceSetting")},
+        **dict.fromkeys(("GetServiceSetting", "ResetServiceSetting", "UpdateServiceSetting"), _setting),
         **dict.fromkeys(("StartAutomationExecution", "StartChangeRequestExecution"), _automated),
         "SendCommand": _sent,
         "UpdateManagedInstanceRole": _with_another_role,

@@ -13,7 +13,7 @@ _STEPS: Final = 7  # of a state machine's ARN; a version or alias is an eighth
 
 
 def _machine(question: Question) -> list[Need]:
-    return [question.need(question.call.operation, _unqualified(_named(question.call)) or question.arn("statemachine"))]
+    return question.on(_unqualified(_named(question.call)) or question.arn("statemachine"))
 
 
 def _named(call: Call) -> str:
