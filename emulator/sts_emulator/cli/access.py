@@ -26,7 +26,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Print it."""
     token = token_in_environment() if arguments.token is None else arguments.token
     if len(token) < tokens.LEAST:
         raise CommandError(

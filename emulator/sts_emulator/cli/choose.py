@@ -59,7 +59,6 @@ _HELP: Final = {
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Ask, and argue."""
     from sts_emulator.labs.matrix import matrix
 
     table = matrix()

@@ -26,7 +26,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Print the script."""
     import shtab
 
     from sts_emulator.cli.main import parser_of

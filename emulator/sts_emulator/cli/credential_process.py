@@ -37,7 +37,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Print the credentials."""
     from sts_emulator.idp.x509_signer import RefusedError, create_session
 
     parameters = {

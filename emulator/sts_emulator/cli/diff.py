@@ -63,12 +63,10 @@ class Difference:
     witnesses: tuple[Witness, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON data."""
         return {"role": self.role, "state": self.state, "witnesses": [witness.to_json() for witness in self.witnesses]}
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the differences."""
     if arguments.old == arguments.new == "-":
         raise CommandError("only one of the two can be standard input", UNUSABLE)
     with (

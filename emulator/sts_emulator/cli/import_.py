@@ -41,7 +41,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Write the scenario."""
     from sts_emulator.cli.who_can import save
     from sts_emulator.scenario.inventories import read_inventory
     from sts_emulator.scenario.load import read_bytes

@@ -17,17 +17,14 @@ class Learner:
         self._control = control
 
     def close(self) -> None:
-        """Close the connection to the emulator."""
         self._control.close()
 
     @property
     def url(self) -> str:
-        """The emulator's address."""
         return self._control.url
 
     @property
     def endpoint(self) -> str:
-        """The address of their world."""
         return self._control.endpoint(self.world)
 
     def overview(self) -> Any:
@@ -51,16 +48,13 @@ class Learner:
         return told
 
     def hint(self, lab: str) -> str:
-        """The next hint."""
         return str(self._api("POST", "labs", lab, "hints")["hint"])
 
     def check(self, lab: str) -> dict[str, Any]:
-        """Have it checked."""
         told: dict[str, Any] = self._api("POST", "labs", lab, "check")
         return told
 
     def note_solution(self, lab: str) -> None:
-        """Say that a solution was shown."""
         self._api("POST", "labs", lab, "solution")
 
     def untrue(self, lab: str, *, solved: bool) -> list[str]:
@@ -69,15 +63,12 @@ class Learner:
         return told
 
     def events(self) -> object:
-        """What was attempted in their world."""
         return self._api("GET", "events", limit=1_000)
 
     def values(self, lab: str) -> dict[str, str]:
-        """The values of the lab's placeholders."""
         return dict(self.read(lab)["values"])
 
     def hands(self, lab: str) -> Hands:
-        """Hands with the learner's keys."""
         told = self.read(lab)
         keys = (told["environment"]["access_key_id"], told["environment"]["secret_access_key"])
         return Hands(self.endpoint, told["values"], keys, self._api, self._page)

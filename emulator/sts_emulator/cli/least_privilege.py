@@ -42,7 +42,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the proposal."""
     from sts_emulator.analysis.least_privilege import TooNarrowError, propose
 
     principal, uses = _uses(Path(arguments.file), arguments.role)

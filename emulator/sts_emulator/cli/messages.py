@@ -21,7 +21,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Print them."""
     with control(arguments) as emulator:
         messages = emulator.api("GET", "worlds", arguments.world, "messages", to=arguments.to or None)
     for message in messages:

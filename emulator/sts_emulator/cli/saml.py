@@ -29,7 +29,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Print the assertion, and nothing else."""
     with closing(control(arguments)) as emulator:
         made = _made(emulator, arguments)
     if getattr(arguments, "json", False):

@@ -171,5 +171,4 @@ def _tell(told: str, done: threading.Event) -> None:
 
 
 def counted(number: int, noun: str) -> str:
-    """A number of things."""
     return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -73,7 +73,6 @@ def _prefix(arguments: argparse.Namespace) -> str:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Print the token, and nothing else."""
     body = request(arguments)
     with control(arguments) as emulator:
         minted = emulator.data(

@@ -36,7 +36,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print what it can."""
     with estate(arguments) as accounts:
         who = principal(accounts, arguments.principal)
         with screen.patience("trying every role"):

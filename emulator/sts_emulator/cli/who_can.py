@@ -67,7 +67,6 @@ def add_estate_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print who can."""
     with estate(arguments) as accounts:
         names = (name for arn, role in accounts.roles.items() for name in (arn, role["name"]))
         (arn,) = one_of(accounts.named(arguments.role, ("roles",)), f"role `{arguments.role}`", names)

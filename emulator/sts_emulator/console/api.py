@@ -36,7 +36,7 @@ from sts_emulator.core.spelling import meant
 from sts_emulator.core.store import UnavailableError
 from sts_emulator.core.terminal import printable
 from sts_emulator.core.world import DEFAULT, WORLD_NAME, World
-from sts_emulator.vending import denials, record
+from sts_emulator.vending import record
 from sts_emulator.vending.context import Server
 from sts_emulator.wire import dispatch, models
 
@@ -337,7 +337,7 @@ async def list_events(
     if after is None:
         events = await _newest(server, world, limit, outcome)
     else:
-        start = _found(server, world, after)
+        start = record.find(server.events, world.name, after)
         if start is None:
             raise HTTPException(404, f"no event `{after}`")
         events = [event async for event in server.events.behind(world.name, start, limit) if _came_to(event, outcome)]
@@ -393,21 +393,11 @@ async def explain_event(
 
 def _event(server: Server, world: World, identifier: str) -> dict[str, Any]:
     log = server.events
-    event = log.last(world.name) if identifier == "last" else _found(server, world, identifier)
+    event = log.last(world.name) if identifier == "last" else record.find(log, world.name, identifier)
     if event is None:
         told = "nothing was attempted yet" if identifier == "last" else f"no event `{identifier}`"
         raise HTTPException(404, f"{told} in world `{world.name}`")
     return record.told(event)
-
-
-def _found(server: Server, world: World, identifier: str) -> Event | None:
-    """An event by the request's id, by the authorization id that a denial names, or by its own."""
-    log = server.events
-    return (
-        log.get(world.name, identifier)
-        or log.get(world.name, record.event_id(identifier))
-        or log.get(world.name, denials.request_id(identifier))
-    )
 
 
 def _explanation(told: dict[str, Any]) -> dict[str, Any]:

@@ -29,11 +29,9 @@ class Cyclic:
         self._value = 0
 
     def update(self, data: bytes, /) -> None:
-        """Take in a piece."""
         self._value = self._function(data, self._value)
 
     def digest(self) -> bytes:
-        """The checksum of all pieces."""
         return self._value.to_bytes(self._size, "big")
 
 

@@ -53,11 +53,9 @@ class Exchange(asyncio.Protocol):
     # What asyncio calls ------------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the connection."""
         self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
-        """A piece of the answer."""
         if self._is_complete:
             self._fail("sent what was not asked for")
             return
@@ -119,7 +117,6 @@ class Exchange(asyncio.Protocol):
             self.raw_headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
-        """The head has come."""
         if self._is_complete:
             return
         self.status = self._parser.get_status_code()
@@ -140,7 +137,6 @@ class Exchange(asyncio.Protocol):
             self._transport.pause_reading()
 
     def on_message_complete(self) -> None:
-        """The answer has ended."""
         if self.status >= _LOWEST_FINAL and not self._is_complete:
             self._end()
 
@@ -152,7 +148,6 @@ class Exchange(asyncio.Protocol):
         return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in self.raw_headers]
 
     def header(self, name: bytes) -> bytes | None:
-        """The first header of that name."""
         for given, value in self.raw_headers:
             if given == name:
                 return value
@@ -236,7 +231,6 @@ class Exchange(asyncio.Protocol):
         self._is_half_sent = True
 
     def close(self) -> None:
-        """End the connection."""
         if self._transport is not None:
             self._transport.close()
 

@@ -55,7 +55,6 @@ class Passage:
 
     @property
     def operation(self) -> str:
-        """The operation's name."""
         return self.meant.operation.name if self.meant is not None else ""
 
     async def read(self, step: Callable[[], Value]) -> Value:

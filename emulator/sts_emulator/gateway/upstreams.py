@@ -75,7 +75,6 @@ class Upstream:
             exchange.close()
 
     def close(self) -> None:
-        """End all connections that nobody uses."""
         while self._idle:
             self._idle.pop().close()
 
@@ -114,7 +113,6 @@ class Upstreams:
         return self._by_service.get("")
 
     def close(self) -> None:
-        """End all connections that nobody uses."""
         for upstream in self._by_service.values():
             upstream.close()
 

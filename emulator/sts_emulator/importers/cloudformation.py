@@ -80,7 +80,6 @@ class _Taking:
         )
 
     def take(self) -> None:
-        """Take over everything that there is."""
         for line, message in self._expanded.notes:
             self.inventory.note(self.template.line_at(line), message)
         for step in (MAKERS, LINKERS):

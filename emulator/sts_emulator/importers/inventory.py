@@ -101,7 +101,6 @@ class Inventory:
     notes: list[Note] = field(default_factory=list)
 
     def add(self, thing: Thing) -> Thing:
-        """Keep a thing."""
         self.things.append(thing)
         return thing
 

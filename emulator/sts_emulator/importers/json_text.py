@@ -85,11 +85,9 @@ class JsonText:
             at = self._open(at, ",")
 
     def is_list(self, at: int) -> bool:
-        """Whether a list begins at `at`."""
         return self._at(at) == "["
 
     def is_object(self, at: int) -> bool:
-        """Whether an object begins at `at`."""
         return self._at(at) == "{"
 
     def value(self, at: int) -> Any:

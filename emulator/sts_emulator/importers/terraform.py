@@ -72,7 +72,6 @@ class Plan:
     inventory: Inventory = field(default_factory=lambda: Inventory("terraform show -json"))
 
     def of(self, *types: str) -> Iterator[Resource]:
-        """Resources of these types."""
         return (resource for resource in self.resources if resource.type in types and not resource.is_data)
 
 

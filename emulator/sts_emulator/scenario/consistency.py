@@ -20,7 +20,6 @@ class Consistency(Shape):
 
     @classmethod
     def read_node(cls, reader: Reader, node: Node) -> Consistency:
-        """Read a number of seconds."""
         try:
             seconds = float(text(node))
         except ValueError:

@@ -107,7 +107,6 @@ class Caller(Shape):
 
     @classmethod
     def read_node(cls, reader: Reader, node: Node) -> Caller:
-        """Read either form."""
         if isinstance(node.value, str):
             return _in_short(node.value, reader.where(node))
         caller = reader.shape(cls, node)
@@ -182,7 +181,6 @@ class Expectation(Shape):
 
     @property
     def title(self) -> str:
-        """What to call it."""
         asked = f"{self.may.action} on {self.may.resource}" if self.may else ""
         return self.name or f"{' '.join(part for part in (self.assume, asked) if part)} {self.result}"
 

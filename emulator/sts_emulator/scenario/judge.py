@@ -49,7 +49,6 @@ class Outcome:
 
     @property
     def passed(self) -> bool:
-        """Whether it came as expected."""
         return not self.mismatch
 
     @cached_property

@@ -31,7 +31,6 @@ class Kept:
 
     @property
     def title(self) -> str:
-        """What to call it."""
         return self.expectation.title
 
 

@@ -122,7 +122,6 @@ class Holder:
         self._stored: Stored = seed.world.get(_KINDS[kind], key_of(seed.account, name)) or {}
 
     def set_inline(self, wanted: Mapping[str, Policy]) -> None:
-        """Embedded policies by name."""
         known = self._stored.get("inline", {})
         with self._blame("inline"):
             for gone in [name for name in known if name not in wanted]:

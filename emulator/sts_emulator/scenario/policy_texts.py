@@ -76,7 +76,6 @@ def held(world: World, scenario: Scenario) -> Iterator[Held]:
 
 
 def trust(account: str, name: str, file: str, line: Callable[[str], int], world: World) -> Held:
-    """A role's trust policy."""
     key = key_of(account, name)
     role = world.get(documents.ROLE, key)
     return Held("trust", f"role {name}", file, line, (documents.ROLE, key, ("trust",)), role["arn"] if role else "")
@@ -92,7 +91,6 @@ def inline(world: World, file: str, holder: tuple[Kind[Any], str, str], declared
 
 
 def managed(world: World, account: str, name: str, file: str, line: Callable[[str], int]) -> Iterator[Held]:
-    """A managed policy's default version."""
     key = key_of(account, name)
     stored = world.get(documents.POLICY, key)
     if stored is not None:

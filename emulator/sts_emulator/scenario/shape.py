@@ -92,7 +92,6 @@ class Reader:
             raise ScenarioError(sorted(self.problems, key=lambda problem: problem.where.line)[:MOST_PROBLEMS])
 
     def blame(self, node: Node, message: str) -> None:
-        """Keep a mistake."""
         self.problems.append(Problem(Where(self.file, node.line), message))
 
     def blame_key(self, node: Node, name: str, known: Mapping[str, object]) -> None:
@@ -101,7 +100,6 @@ class Reader:
         self.blame(Node(None, node.key_lines[name]), told)
 
     def where(self, node: Node) -> Where:
-        """The node's place."""
         return Where(self.file, node.line, node.key_lines)
 
     @contextmanager
@@ -175,7 +173,6 @@ def _required(kind: type[Any]) -> tuple[str, ...]:
 
 
 def is_required(member: Field[Any]) -> bool:
-    """Whether the key must be written."""
     return member.default is MISSING and member.default_factory is MISSING
 
 

@@ -64,7 +64,6 @@ class YamlTemplate:
         self._node = load(data, file, tags=_meaning)
 
     def plain(self) -> object:
-        """The whole template."""
         return self._node.plain()
 
     def line_at(self, path: list[str | int]) -> int:

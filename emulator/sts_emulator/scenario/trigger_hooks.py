@@ -21,7 +21,6 @@ class Hooks(Shape):
 
     @classmethod
     def read_node(cls, reader: Reader, node: Node) -> Hooks:
-        """Read a mapping of texts."""
         return cls(urls=reader.read(Mapping[str, str], node) or {}, where=reader.where(node))
 
 

@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 
 from sts_emulator.core import clock
 from sts_emulator.core.errors import AwsError
-from sts_emulator.core.events import Event, copy_id
+from sts_emulator.core.events import Event, EventLog, copy_id
 from sts_emulator.core.world import World
 from sts_emulator.policy.explaining.origin import origin_line
-from sts_emulator.vending import questions, record_identity, record_members
+from sts_emulator.vending import denials, questions, record_identity, record_members
 from sts_emulator.vending.context import NOTHING, Asked, Caller, Consulted, Context
 
 # Codes of the door's for what became of a call behind it, which nobody here has refused (gateway/).
@@ -150,6 +150,12 @@ def event_id(key: str) -> str:
     CloudTrail's two ids differ; ours follow from each other, so that an event is found by either.
     """
     return _relative(key, _EVENT)
+
+
+def find(log: EventLog, world: str, identifier: str) -> Event | None:
+    """An event by the request's id, by the authorization id that a denial names, or by its own."""
+    own, denied = event_id(identifier), denials.request_id(identifier)
+    return log.get(world, identifier) or log.get(world, own) or log.get(world, denied)
 
 
 def told(event: Event) -> dict[str, Any]:

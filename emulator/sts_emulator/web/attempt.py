@@ -8,7 +8,6 @@ from typing import Any
 from sts_emulator.accounts import resources
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.events import Event
-from sts_emulator.pages import tokens
 from sts_emulator.pages.routes import page
 from sts_emulator.pages.visit import Visit
 from sts_emulator.policy.explaining.report import BLOCKS, GRANTS, SAYS, VERDICTS
@@ -66,8 +65,7 @@ def whole(visit: Visit, identifier: str) -> Response:
     """The attempt of a request id, an event's id, or the authorization id of a denial."""
     event = found(visit, identifier)
     short, told = attempt(event), record.told(event)
-    is_reader = tokens.only_reads(visit.server.settings, visit.request.headers.get("authorization", ""))
-    kept = None if is_reader else proofs.exchange_of(visit.server, event.id)
+    kept = proofs.shown_exchange(visit, event.id)
     request, response = proofs.as_text(kept) if kept else ("", "")
     data = told["additionalEventData"]
     return view(
@@ -121,13 +119,7 @@ def compare(visit: Visit) -> Response:
 def found(visit: Visit, identifier: str) -> Event:
     """The event of an id. Raises AwsError: NotFound 404."""
     log, world = visit.server.events, visit.world.name
-    event = (
-        log.last(world)
-        if identifier == "last"
-        else log.get(world, identifier)
-        or log.get(world, record.event_id(identifier))
-        or log.get(world, denials.request_id(identifier))
-    )
+    event = log.last(world) if identifier == "last" else record.find(log, world, identifier)
     if event is None:
         raise AwsError("NotFound", "There is no such attempt in this world, or it is not kept any more.", status=404)
     return event
@@ -172,7 +164,6 @@ def steps(short: Attempt) -> list[Step]:
     is_refused, decisions = "refused" in data["evidence"] and not data["decisions"], data["decisions"]
     is_denied = any(question["verdict"] != "allow" for question in decisions)
     is_allowed = short.outcome == ALLOWED
-    yielded = (short.record.get("responseElements") or {}) if is_allowed else {}
     decided = "every question was answered with allow" if not is_denied else "a policy said no"
     return [
         Step(
@@ -186,7 +177,7 @@ def steps(short: Attempt) -> list[Step]:
             OPEN if not decisions else WRONG if is_denied else DONE,
             decided if decisions else "no policy was asked",
         ),
-        _vending(yielded, is_allowed=is_allowed),
+        _vending(short.credentials if is_allowed else None, is_allowed=is_allowed),
         Step("Event", DONE, f"{short.outcome}: {short.time}"),
     ]
 
@@ -196,9 +187,8 @@ def _principal(who: str, data: JsonObject) -> str:
     return f"{who}; originally {data['origin']}" if "origin" in data else who
 
 
-def _vending(yielded: JsonObject, *, is_allowed: bool) -> Step:
-    credentials = yielded.get("credentials") if isinstance(yielded, Mapping) else None
-    if isinstance(credentials, Mapping):
+def _vending(credentials: Mapping[str, Any] | None, *, is_allowed: bool) -> Step:
+    if credentials is not None:
         key = credentials.get("accessKeyId", "")
         return Step("Vending", DONE, f"{key}, until {credentials.get('expiration', '')}")
     return Step("Vending", OPEN if is_allowed else WRONG, "no credentials were asked for" if is_allowed else "nothing")
@@ -254,9 +244,8 @@ def _title(policy: Mapping[str, Any], layer: Mapping[str, Any], index: int) -> s
 
 def _session(visit: Visit, short: Attempt) -> dict[str, Any] | None:
     """The session that came out, and the policies that say what it may do, as they are now."""
-    answer = short.record.get("responseElements") or {}
-    credentials = answer.get("credentials") if isinstance(answer, Mapping) else None
-    if not isinstance(credentials, Mapping):
+    answer, credentials = short.record.get("responseElements") or {}, short.credentials
+    if credentials is None:
         return None
     role = resources.role_by_arn(visit.world, short.role) if short.role else None
     documents = resources.principal_documents(visit.world, "role", role) if role else ()

@@ -55,13 +55,19 @@ class Attempt:
         return str(self.record.get("recipientAccountId", ""))
 
     @property
+    def credentials(self) -> Mapping[str, Any] | None:
+        """The credentials that came of it, without what is secret; None where there were none."""
+        answer = self.record.get("responseElements")
+        credentials = answer.get("credentials") if isinstance(answer, Mapping) else None
+        return credentials if isinstance(credentials, Mapping) else None
+
+    @property
     def is_copy(self) -> bool:
         """Whether another account's trail has it: it is one attempt all the same."""
         return "sharedEventID" in self.record and self.record["userIdentity"]["type"] == "AWSAccount"
 
     @property
     def decided(self) -> str:
-        """What decided, in a few words."""
         return decided(self)
 
     def has(self, text: str) -> bool:

@@ -45,7 +45,6 @@ class Place:
 
     @property
     def server(self) -> str:
-        """The server's own address."""
         return self.endpoint.removesuffix(f"/w/{self.world}")
 
     @property

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sts_emulator.core import clock
 from sts_emulator.core.errors import AwsError
+from sts_emulator.pages import tokens
+from sts_emulator.pages.visit import Visit
 from sts_emulator.policy.values import dataclass
 from sts_emulator.vending.context import Exchange, Server
 from sts_emulator.wire import http, sigv4
@@ -38,6 +40,12 @@ class Part:
 def exchange_of(server: Server, identifier: str) -> Exchange | None:
     """The call of an attempt as it came, while it is kept."""
     return next((Exchange(*kept) for kept in server.exchanges if kept[0] == identifier), None)
+
+
+def shown_exchange(visit: Visit, identifier: str) -> Exchange | None:
+    """Likewise, for whoever may see it: it holds secrets, which a token for reading is not good for."""
+    is_reader = tokens.only_reads(visit.server.settings, visit.request.headers.get("authorization", ""))
+    return None if is_reader else exchange_of(visit.server, identifier)
 
 
 def parts(request: Request) -> Iterator[Part]:

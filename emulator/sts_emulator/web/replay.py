@@ -9,7 +9,6 @@ from typing import Final
 
 from sts_emulator.core import clock
 from sts_emulator.core.errors import AwsError
-from sts_emulator.pages import tokens
 from sts_emulator.pages.routes import page
 from sts_emulator.pages.visit import Visit
 from sts_emulator.policy.deciding.document import Document, MalformedPolicy, parse
@@ -26,7 +25,7 @@ from sts_emulator.web.attempt import found, layers
 from sts_emulator.web.attempts import Attempt, attempt
 from sts_emulator.web.differences import differences
 from sts_emulator.web.frame import refused, view
-from sts_emulator.web.proofs import exchange_of, lifetime
+from sts_emulator.web.proofs import exchange_of, lifetime, shown_exchange
 from sts_emulator.wire.http import Response
 
 CURRENT: Final = ("aws:currenttime", "aws:epochtime")
@@ -227,10 +226,7 @@ async def _page(
 
 def _copies(visit: Visit, known: Attempt, question: Question, state: State, after: Explanation) -> dict[str, str]:
     """The replay to take away: the call with the change where a call carries it, and the expectation."""
-    kept = (
-        None if tokens.only_reads(visit.server.settings, _authorization(visit)) else exchange_of(visit.server, known.id)
-    )
-    call = again.of_attempt(visit.world, known, kept)
+    call = again.of_attempt(visit.world, known, shown_exchange(visit, known.id))
     copied: dict[str, str] = {}
     if call is not None:
         before, now = question.texts(question.state), question.texts(state)
@@ -238,10 +234,6 @@ def _copies(visit: Visit, known: Attempt, question: Question, state: State, afte
         changed = again.replayed(call, visit.world, question.state, state, texts, allowed=after.decision.allowed)
         copied = copies.of_call(visit, changed)
     return copied | copies.of_question(visit.world, state.request, after.to_json())
-
-
-def _authorization(visit: Visit) -> str:
-    return visit.request.headers.get("authorization", "")
 
 
 def _explained(question: Question, state: State) -> Explanation:

@@ -139,9 +139,8 @@ async def _ends(visit: Visit, now: float, then: float) -> AsyncIterator[Mapping[
         if looked > LOOKED:
             return
         known = attempt(event)
-        answer = known.record.get("responseElements")
-        credentials = answer.get("credentials") if isinstance(answer, Mapping) else None
-        if not isinstance(credentials, Mapping) or known.is_copy:
+        credentials = known.credentials
+        if credentials is None or known.is_copy:
             continue
         try:
             end = datetime.strptime(str(credentials.get("expiration")), _EXPIRATION).replace(tzinfo=UTC).timestamp()

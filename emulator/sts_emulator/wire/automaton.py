@@ -40,7 +40,6 @@ class Automaton:
         self._start = self._state(self._closure({0}, passing="^"))
 
     def matches(self, value: str) -> bool:
-        """Whether the whole value matches."""
         state = self._start
         for character in value:
             following = state.edges[character] if character in state.edges else self._step(state, character)

@@ -39,82 +39,29 @@ _OVERLAYS = Path(__file__).parent / "overlays"
 # What each level of a model may say. A trait that only advises clients or documents is listed too: it was considered.
 _METADATA_TRAITS = frozenset(
     (
-        "apiVersion",
-        "auth",
-        "endpointPrefix",
-        "globalEndpoint",
-        "jsonVersion",
-        "protocol",
-        "protocols",
-        "serviceAbbreviation",
-        "serviceFullName",
-        "serviceId",
-        "signatureVersion",
-        "signingName",
-        "targetPrefix",
-        "uid",
-        "xmlNamespace",
+        *("apiVersion", "auth", "endpointPrefix", "globalEndpoint", "jsonVersion", "protocol", "protocols"),
+        *("serviceAbbreviation", "serviceFullName", "serviceId", "signatureVersion", "signingName", "targetPrefix"),
+        *("uid", "xmlNamespace"),
     )
 )
 _OPERATION_TRAITS = frozenset(
     (
-        "auth",
-        "authtype",
-        "deprecated",
-        "deprecatedMessage",
-        "documentation",
-        "documentationUrl",
-        "errors",
-        "http",
-        "idempotent",
-        "input",
-        "name",
-        "output",
-        "readonly",
-        "staticContextParams",
+        *("auth", "authtype", "deprecated", "deprecatedMessage", "documentation", "documentationUrl", "errors"),
+        *("http", "idempotent", "input", "name", "output", "readonly", "staticContextParams"),
     )
 )
 _HTTP_TRAITS = frozenset(("method", "requestUri", "responseCode"))
 _SHAPE_TRAITS = frozenset(
     (
-        "box",
-        "deprecated",
-        "deprecatedMessage",
-        "document",
-        "documentation",
-        "enum",
-        "error",
-        "exception",
-        "fault",
-        "key",
-        "locationName",
-        "max",
-        "member",
-        "members",
-        "min",
-        "pattern",
-        "payload",
-        "required",
-        "retryable",
-        "sensitive",
-        "timestampFormat",
-        "type",
-        "union",
-        "value",
+        *("box", "deprecated", "deprecatedMessage", "document", "documentation", "enum", "error", "exception"),
+        *("fault", "key", "locationName", "max", "member", "members", "min", "pattern", "payload", "required"),
+        *("retryable", "sensitive", "timestampFormat", "type", "union", "value"),
     )
 )
 _MEMBER_TRAITS = frozenset(
     (
-        "box",
-        "deprecated",
-        "deprecatedMessage",
-        "deprecatedSince",
-        "documentation",
-        "idempotencyToken",
-        "location",
-        "locationName",
-        "queryName",
-        "shape",
+        *("box", "deprecated", "deprecatedMessage", "deprecatedSince", "documentation", "idempotencyToken"),
+        *("location", "locationName", "queryName", "shape"),
     )
 )
 _TYPES = frozenset(
@@ -263,10 +210,8 @@ class Service:
         shape.sensitive, shape.document = bool(raw.get("sensitive")), bool(raw.get("document"))
         shape.timestamp_format = raw.get("timestampFormat", "")
         shape.payload, shape.location_name = raw.get("payload", ""), raw.get("locationName", "")
-        shape.flattened, shape.streaming = (
-            bool(raw.get("flattened")),
-            bool(raw.get("streaming") or raw.get("eventstream")),
-        )
+        shape.flattened = bool(raw.get("flattened"))
+        shape.streaming = bool(raw.get("streaming") or raw.get("eventstream"))
         shape.members = {name: self._member(name, member) for name, member in raw.get("members", {}).items()}
         for part in ("member", "key", "value"):
             if part in raw:

@@ -41,7 +41,6 @@ class Class:
         self.negated = negated
 
     def contains(self, character: str) -> bool:
-        """Whether the set holds the character."""
         code = ord(character)
         inside = (
             any(low <= code <= high for low, high in self.ranges)
