@@ -91,9 +91,15 @@ def _check_constraints(attribute: Mapping[str, Any]) -> None:
 
 
 def checked(pool: Pool, pairs: Pairs | None) -> dict[str, str]:
-    """Attributes of a request. Raises AwsError: InvalidParameterException for what the schema does not have."""
-    table = {attribute["Name"]: attribute for attribute in pool["schema"]}
+    """Attributes of a request. Raises AwsError: as `check`."""
     given = {pair["Name"]: pair.get("Value", "") for pair in pairs or ()}
+    check(pool, given)
+    return given
+
+
+def check(pool: Pool, given: Mapping[str, str]) -> None:
+    """Refuse what does not fit the schema. Raises AwsError: InvalidParameterException."""
+    table = {attribute["Name"]: attribute for attribute in pool["schema"]}
     for name, value in given.items():
         if name not in table:
             raise invalid(
@@ -102,7 +108,6 @@ def checked(pool: Pool, pairs: Pairs | None) -> dict[str, str]:
         if name == "sub":
             raise invalid("Cannot modify the non-mutable attribute sub")
         _check_value(table[name], value)
-    return given
 
 
 def _check_value(attribute: Mapping[str, Any], value: str) -> None:

@@ -11,6 +11,7 @@ from sts_emulator.core.store import Kind
 from sts_emulator.core.world import World
 from sts_emulator.idp.user_pools import clients
 from sts_emulator.idp.user_pools.kinds import Client, not_authorized
+from sts_emulator.wire.dispatch import Result
 
 
 class Challenge(TypedDict):
@@ -85,6 +86,15 @@ def give_back(world: World, challenge: Challenge) -> None:
 def session_of(challenge: Challenge) -> str:
     """What the client sends back: characters of base64, which SRP's clients decode."""
     return base64.b64encode(challenge["key"].encode()).decode()
+
+
+def told(challenge: Challenge, parameters: Mapping[str, str]) -> Result:
+    """A challenge as the app is asked."""
+    return {
+        "ChallengeName": challenge["name"],
+        "Session": session_of(challenge),
+        "ChallengeParameters": parameters,
+    }
 
 
 def _key(session: str) -> str:

@@ -6,7 +6,7 @@ like them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from sts_emulator.idp.user_pools import (
@@ -25,6 +25,8 @@ from sts_emulator.idp.user_pools import (
 from sts_emulator.idp.user_pools.kinds import Pool, PoolUser, invalid
 from sts_emulator.idp.user_pools.progress import Attempt, Strings
 from sts_emulator.wire.dispatch import Result
+
+Begin = Callable[[Attempt, PoolUser | None, str, Strings], Awaitable[Result]]
 
 SELECT: Final = "SELECT_CHALLENGE"
 PASSWORD: Final = "PASSWORD"  # noqa: S105 - the name of a challenge
@@ -56,13 +58,8 @@ async def select(attempt: Attempt, challenge: challenges.Challenge, user: PoolUs
 async def answer_password(
     attempt: Attempt, challenge: challenges.Challenge, user: PoolUser | None, given: Strings
 ) -> Result:
-    return await password_sign_in.begin(attempt, user, challenge["username"], given)
-
-
-async def answer_srp(
-    attempt: Attempt, challenge: challenges.Challenge, user: PoolUser | None, given: Strings
-) -> Result:
-    return await srp_sign_in.begin(attempt, user, challenge["username"], given)
+    """The password itself, or the first half of SRP's proof."""
+    return await _BY_PASSWORD[challenge["name"]][1](attempt, user, challenge["username"], given)
 
 
 async def answer_code(
@@ -119,7 +116,7 @@ async def _choose(attempt: Attempt, user: PoolUser | None, username: str, choice
     return _ask(attempt, user, username, choice, {})
 
 
-_BY_PASSWORD: Final = {
+_BY_PASSWORD: Final[Mapping[str, tuple[str, Begin]]] = {
     PASSWORD: ("PASSWORD", password_sign_in.begin),
     PASSWORD_SRP: ("SRP_A", srp_sign_in.begin),
 }
@@ -128,8 +125,4 @@ _BY_PASSWORD: Final = {
 def _ask(attempt: Attempt, user: PoolUser | None, username: str, name: str, parameters: Mapping[str, str]) -> Result:
     called = user["username"] if user else username
     waiting = challenges.ask(attempt.world, attempt.client, name, called, {})
-    return {
-        "ChallengeName": name,
-        "Session": challenges.session_of(waiting),
-        "ChallengeParameters": {"USERNAME": called, **parameters},
-    }
+    return challenges.told(waiting, {"USERNAME": called, **parameters})

@@ -10,7 +10,7 @@ from typing import Final
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.idp.user_pools import clients
-from sts_emulator.idp.user_pools.kinds import CLIENT, Client, Secret, client_of, invalid, not_found, reach
+from sts_emulator.idp.user_pools.kinds import CLIENT, Client, Secret, invalid, not_found, reach_client
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import Result, operation
 
@@ -20,7 +20,7 @@ MOST: Final = 2
 @operation("cognito-idp", "AddUserPoolClientSecret")
 def add_user_pool_client_secret(ctx: Context, *, UserPoolId: str, ClientId: str, ClientSecret: str = "") -> Result:
     """A second secret, told now and never again; one that the caller brings is not told at all."""
-    client = _reach(ctx, UserPoolId, ClientId)
+    _, client = reach_client(ctx, UserPoolId, ClientId)
     known = _all(client)
     if not known:
         raise invalid(f"Client {ClientId} is not configured with a secret.")  # "an existing confidential client"
@@ -40,7 +40,7 @@ def list_user_pool_client_secrets(
     ctx: Context, *, UserPoolId: str, ClientId: str, NextToken: str | None = None
 ) -> Result:
     """Which secrets there are, without what they are; there is only one page."""
-    client = _reach(ctx, UserPoolId, ClientId)
+    _, client = reach_client(ctx, UserPoolId, ClientId)
     if NextToken:
         raise invalid("Invalid pagination token")
     return {"ClientSecrets": [_shown(client, secret) for secret in _all(client)]}
@@ -49,7 +49,7 @@ def list_user_pool_client_secrets(
 @operation("cognito-idp", "DeleteUserPoolClientSecret")
 def delete_user_pool_client_secret(ctx: Context, *, UserPoolId: str, ClientId: str, ClientSecretId: str) -> Result:
     """Delete one; the last stays."""
-    client = _reach(ctx, UserPoolId, ClientId)
+    _, client = reach_client(ctx, UserPoolId, ClientId)
     known = _all(client)
     kept = [secret for secret in known if _identifier(client, secret) != ClientSecretId]
     if len(kept) == len(known):
@@ -58,11 +58,6 @@ def delete_user_pool_client_secret(ctx: Context, *, UserPoolId: str, ClientId: s
         raise invalid("The last secret of a client cannot be deleted.")
     _save(ctx.world, client, kept)
     return {}
-
-
-def _reach(ctx: Context, pool: str, client: str) -> Client:
-    reach(ctx, pool)
-    return client_of(ctx.world, client, pool)
 
 
 def _all(client: Client) -> list[Secret]:

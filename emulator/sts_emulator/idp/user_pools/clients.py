@@ -12,11 +12,11 @@ from sts_emulator.idp.user_pools.kinds import (
     CLIENT,
     Client,
     Pool,
-    client_of,
     invalid,
     not_authorized,
     page,
     reach,
+    reach_client,
     unsupported,
 )
 from sts_emulator.idp.user_pools.managed_login import app_settings
@@ -69,8 +69,7 @@ def create_user_pool_client(
 @operation("cognito-idp", "DescribeUserPoolClient")
 def describe_user_pool_client(ctx: Context, *, UserPoolId: str, ClientId: str) -> Result:
     """A client, its secret with it."""
-    reach(ctx, UserPoolId)
-    return {"UserPoolClient": shown(client_of(ctx.world, ClientId, UserPoolId))}
+    return {"UserPoolClient": shown(reach_client(ctx, UserPoolId, ClientId)[1])}
 
 
 @operation("cognito-idp", "ListUserPoolClients")
@@ -95,8 +94,7 @@ def update_user_pool_client(
     ctx: Context, *, UserPoolId: str, ClientId: str, ClientName: str = "", **settings: object
 ) -> Result:
     """Replace what is set: what the call leaves out goes back to its default."""
-    pool = reach(ctx, UserPoolId)
-    client = client_of(ctx.world, ClientId, UserPoolId)
+    pool, client = reach_client(ctx, UserPoolId, ClientId)
     _check(pool, settings)
     app_settings.check(ctx.world, pool, settings, has_secret=bool(client["secret"]))
     changed: Client = {
@@ -112,8 +110,7 @@ def update_user_pool_client(
 @operation("cognito-idp", "DeleteUserPoolClient")
 def delete_user_pool_client(ctx: Context, *, UserPoolId: str, ClientId: str) -> Result:
     """Delete a client: its tokens are good no more for calls of this service."""
-    reach(ctx, UserPoolId)
-    client_of(ctx.world, ClientId, UserPoolId)
+    reach_client(ctx, UserPoolId, ClientId)
     for key, terms in ctx.world.page_keys(TERMS, f"{UserPoolId}/"):
         if terms["client"] == ClientId:
             ctx.world.take(TERMS, key)
@@ -125,9 +122,12 @@ def new_secret() -> str:
     return "".join(secrets.choice(LETTERS.lower()) for _ in range(51))
 
 
-def lifetime(client: Client, token: str) -> int:
-    """Seconds for which an AccessToken, IdToken or RefreshToken of the client is good."""
-    return _lifetime(client["settings"], token)
+def lifetime(settings: Mapping[str, Any], token: str) -> int:
+    """Seconds for which an AccessToken, IdToken or RefreshToken of a client is good."""
+    unit, default, _, _ = _LIFETIMES[token]
+    given = settings.get(f"{token}Validity")
+    unit = settings.get("TokenValidityUnits", {}).get(token, unit)
+    return int(given) * _SECONDS[unit] if given else default
 
 
 def allows(client: Client, flow: str) -> bool:
@@ -165,18 +165,18 @@ def check_secret_hash(client: Client, username: str, given: str | None) -> None:
         return
     if not given:
         raise not_authorized(f"Client {client['id']} is configured with secret but SECRET_HASH was not received")
-    text = f"{username}{client['id']}".encode()
-    digests = [base64.b64encode(hmac.digest(secret.encode(), text, "sha256")) for secret in secrets_of(client)]
-    if not any(hmac.compare_digest(digest, given.encode()) for digest in digests):
+    hashes = [_hash(client, secret, username) for secret in secrets_of(client)]
+    if not any(hmac.compare_digest(known.encode(), given.encode()) for known in hashes):
         raise not_authorized(f"Unable to verify secret hash for client {client['id']}")
 
 
 def secret_hash(client: Client, username: str) -> str | None:
     """What proves the client's secret for a name; None where it has none."""
-    if not client["secret"]:
-        return None
-    digest = hmac.digest(client["secret"].encode(), f"{username}{client['id']}".encode(), "sha256")
-    return base64.b64encode(digest).decode()
+    return _hash(client, client["secret"], username) if client["secret"] else None
+
+
+def _hash(client: Client, secret: str, username: str) -> str:
+    return base64.b64encode(hmac.digest(secret.encode(), f"{username}{client['id']}".encode(), "sha256")).decode()
 
 
 def check_secret(client: Client, given: str | None) -> None:
@@ -211,22 +211,15 @@ def shown(client: Client) -> Result:
     return {**told, "ClientSecret": client["secret"]} if client["secret"] else told
 
 
-def _lifetime(settings: Mapping[str, Any], token: str) -> int:
-    unit, default, _, _ = _LIFETIMES[token]
-    given = settings.get(f"{token}Validity")
-    unit = settings.get("TokenValidityUnits", {}).get(token, unit)
-    return int(given) * _SECONDS[unit] if given else default
-
-
 def _check(pool: Pool, settings: Mapping[str, Any]) -> None:
     for name in _ABSENT:
         if settings.get(name):
             raise unsupported(name)
     for token, (_, _, least, most) in _LIFETIMES.items():
-        if not least <= _lifetime(settings, token) <= most:
+        if not least <= lifetime(settings, token) <= most:
             raise invalid(f"Invalid range for token validity of {token}.")
-    longest = max(_lifetime(settings, "AccessToken"), _lifetime(settings, "IdToken"))
-    if _lifetime(settings, "RefreshToken") < longest:
+    longest = max(lifetime(settings, "AccessToken"), lifetime(settings, "IdToken"))
+    if lifetime(settings, "RefreshToken") < longest:
         raise invalid("Refresh token validity must not be shorter than that of the access and ID tokens.")
     _check_flows(settings)
     names = {attribute["Name"] for attribute in pool["schema"]}

@@ -6,13 +6,13 @@ Source: docs/aws/cognito.md, "Triggers". The rounds so far are kept in the chall
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from sts_emulator.idp.user_pools import attempts, challenges, clients, progress, srp_sign_in
 from sts_emulator.idp.user_pools.kinds import PoolUser, invalid, not_authorized
 from sts_emulator.idp.user_pools.progress import Attempt, Strings
-from sts_emulator.idp.user_pools.triggers import firing, responses
+from sts_emulator.idp.user_pools.triggers import configuration, firing, responses
 from sts_emulator.wire.dispatch import Result
 
 CUSTOM: Final = "CUSTOM_CHALLENGE"
@@ -23,17 +23,14 @@ LARGEST: Final = 16_384
 """Bytes of what a challenge keeps: its parameters, and those of the rounds before. Ours, likewise."""
 
 _SRP = "SRP_A"
-_DEFINE, _CREATE, _VERIFY = (
-    f"{trigger}_Authentication"
-    for trigger in ("DefineAuthChallenge", "CreateAuthChallenge", "VerifyAuthChallengeResponse")
-)
+_TRIGGERS = ("DefineAuthChallenge", "CreateAuthChallenge", "VerifyAuthChallengeResponse")
+_DEFINE, _CREATE, _VERIFY = (f"{trigger}_Authentication" for trigger in _TRIGGERS)
 
 
 async def begin(attempt: Attempt, user: PoolUser | None, username: str, given: Strings) -> Result:
     """The first challenge that the pool's functions want; by SRP first, where the app says so."""
-    for trigger in ("DefineAuthChallenge", "CreateAuthChallenge", "VerifyAuthChallengeResponse"):
-        if not firing.has(attempt.pool, trigger):
-            raise invalid("Custom auth lambda trigger is not configured for the user pool.")
+    if not all(configuration.function_of(attempt.pool, trigger) for trigger in _TRIGGERS):
+        raise invalid("Custom auth lambda trigger is not configured for the user pool.")
     attempts.check(attempt.world, attempt.pool, user["username"] if user else username)
     progress.check_confirmed(user)
     rounds = []
@@ -54,13 +51,8 @@ async def answer(attempt: Attempt, challenge: challenges.Challenge, user: PoolUs
     if (user["sub"] if user else "") != data["sub"]:
         raise not_authorized(challenges.OVER)
     attempts.check(attempt.world, attempt.pool, username)
-    request = {
-        "userAttributes": firing.attributes_of(user),
-        "privateChallengeParameters": data["private"],
-        "challengeAnswer": progress.demanded(given, "ANSWER"),
-        **firing.metadata(attempt.metadata),
-        **_whether_nobody(attempt, user),
-    }
+    answered = {"privateChallengeParameters": data["private"], "challengeAnswer": progress.demanded(given, "ANSWER")}
+    request = _request(attempt, user, answered)
     said = await firing.fire(attempt.occasion, _VERIFY, username, request, {"answerCorrect": None})
     is_right = said is not None and responses.flag(said, "answerCorrect") and user is not None
     if not is_right:
@@ -71,12 +63,7 @@ async def answer(attempt: Attempt, challenge: challenges.Challenge, user: PoolUs
 
 async def _define(attempt: Attempt, user: PoolUser | None, username: str, rounds: list[Any], given: Strings) -> Result:
     name = user["username"] if user else username
-    request = {
-        "userAttributes": firing.attributes_of(user),
-        "session": rounds,
-        **firing.metadata(attempt.metadata),
-        **_whether_nobody(attempt, user),
-    }
+    request = _request(attempt, user, {"session": rounds})
     wanted = {"challengeName": None, "issueTokens": None, "failAuthentication": None}
     said = await firing.fire(attempt.occasion, _DEFINE, name, request, wanted) or {}
     if responses.flag(said, "failAuthentication"):
@@ -97,13 +84,7 @@ async def _define(attempt: Attempt, user: PoolUser | None, username: str, rounds
 
 
 async def _create(attempt: Attempt, user: PoolUser | None, name: str, rounds: Sequence[object]) -> Result:
-    request = {
-        "userAttributes": firing.attributes_of(user),
-        "challengeName": CUSTOM,
-        "session": rounds,
-        **firing.metadata(attempt.metadata),
-        **_whether_nobody(attempt, user),
-    }
+    request = _request(attempt, user, {"challengeName": CUSTOM, "session": rounds})
     wanted = {"publicChallengeParameters": None, "privateChallengeParameters": None, "challengeMetadata": None}
     said = await firing.fire(attempt.occasion, _CREATE, name, request, wanted) or {}
     public = responses.strings(said, "publicChallengeParameters")
@@ -116,11 +97,7 @@ async def _create(attempt: Attempt, user: PoolUser | None, name: str, rounds: Se
     if len(json.dumps([public, data])) > LARGEST:
         raise responses.unusable()
     waiting = challenges.ask(attempt.world, attempt.client, CUSTOM, name, data, left=1)
-    return {
-        "ChallengeName": CUSTOM,
-        "Session": challenges.session_of(waiting),
-        "ChallengeParameters": {**public, "USERNAME": name},
-    }
+    return challenges.told(waiting, {**public, "USERNAME": name})
 
 
 def _round(name: str, *, is_right: bool, metadata: str | None = None) -> Result:
@@ -128,6 +105,9 @@ def _round(name: str, *, is_right: bool, metadata: str | None = None) -> Result:
     return {"challengeName": name, "challengeResult": is_right, "challengeMetadata": metadata}
 
 
-def _whether_nobody(attempt: Attempt, user: PoolUser | None) -> dict[str, bool]:
-    """`userNotFound`, where the client hides who is there: else nobody comes so far."""
-    return {"userNotFound": user is None} if clients.hides_users(attempt.client) else {}
+def _request(attempt: Attempt, user: PoolUser | None, members: Mapping[str, object]) -> dict[str, object]:
+    """What each of the functions is told, `userNotFound` where the client hides who is there: else nobody is asked."""
+    hides = clients.hides_users(attempt.client)
+    nobody = {"userNotFound": user is None} if hides else {}
+    told = firing.metadata(attempt.metadata)
+    return {"userAttributes": firing.attributes_of(user), **members, **told, **nobody}

@@ -163,7 +163,7 @@ def _for(world: World, pool: Pool, client: Client, user: PoolUser, subject: Mapp
         **inherited,
         "iss": pools.issuer_url(pool),
         "iat": now,
-        "exp": min(subject["exp"], now + clients.lifetime(client, "AccessToken")),
+        "exp": min(subject["exp"], now + clients.lifetime(client["settings"], "AccessToken")),
         "jti": str(uuid.uuid4()),
     }
 

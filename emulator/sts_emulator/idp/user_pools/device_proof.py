@@ -36,18 +36,8 @@ async def offer(world: World, pool: Pool, client: Client, user: PoolUser, given:
     b_secret, b_public = await asyncio.to_thread(srp.offer, device["verifier"])
     data = {"a": f"{public:x}", "b": b_secret, "B": b_public, "device": key, "verifier": device["verifier"]}
     waiting = challenges.ask(world, client, VERIFIER, user["username"], data, left=1)
-    block = challenges.session_of(waiting)
-    return {
-        "ChallengeName": VERIFIER,
-        "Session": block,
-        "ChallengeParameters": {
-            "SALT": device["salt"],
-            "SRP_B": b_public,
-            "SECRET_BLOCK": block,
-            "USERNAME": user["username"],
-            "DEVICE_KEY": key,
-        },
-    }
+    parameters = {"SALT": device["salt"], "SRP_B": b_public, "SECRET_BLOCK": challenges.session_of(waiting)}
+    return challenges.told(waiting, {**parameters, "USERNAME": user["username"], "DEVICE_KEY": key})
 
 
 def session_of(world: World, pool: Pool, given: Mapping[str, str]) -> str:
@@ -74,15 +64,8 @@ async def proven(
         key or b"", device["group"], device["key"], base64.b64decode(block), given.get("TIMESTAMP", "")
     )
     is_same = given.get("DEVICE_KEY") == device["key"] and find_user(world, pool, given.get("USERNAME", "")) == user
-    claimed = _decoded(given.get("PASSWORD_CLAIM_SIGNATURE", ""))
+    claimed = srp.decoded(given.get("PASSWORD_CLAIM_SIGNATURE", ""))
     if key is None or not (hmac.compare_digest(signed, claimed) and is_same and timestamp_is_right):
         attempts.failed(world, pool, name)
         raise not_authorized()
     return user, device["key"]
-
-
-def _decoded(text: str) -> bytes:
-    try:
-        return base64.b64decode(text[:1024], validate=True)
-    except ValueError:
-        return b""

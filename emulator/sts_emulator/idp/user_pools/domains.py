@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from sts_emulator.control_plane.reach import required
 from sts_emulator.idp.user_pools.kinds import Pool, invalid, not_found, page, reach, unsupported
@@ -29,13 +30,13 @@ def create_user_pool_domain(
 ) -> Result:
     """Reserve a prefix for a pool, in the whole region, or a domain of the customer's own."""
     pool = reach(ctx, UserPoolId)
-    _check_domain(Domain, CustomDomainConfig, others)
+    made = _wanted(pool, Domain, ManagedLoginVersion, CustomDomainConfig, others)
     if ctx.world.get(DOMAIN, Domain) is not None:
         raise invalid(f"Domain already associated with another user pool: {Domain}")
     if domain_of(ctx.world, pool):
         raise invalid("User pool already has a domain configured.")
-    ctx.world.add(DOMAIN, Domain, _kept(pool, Domain, ManagedLoginVersion, CustomDomainConfig))
-    return _told(ManagedLoginVersion, CustomDomainConfig)
+    ctx.world.add(DOMAIN, Domain, made)
+    return _told(made)
 
 
 @operation("cognito-idp", "DescribeUserPoolDomain")
@@ -72,9 +73,9 @@ def update_user_pool_domain(
     """Change which pages the domain is for, or its certificate."""
     pool = reach(ctx, UserPoolId)
     _domain(ctx, pool, Domain)
-    _check_domain(Domain, CustomDomainConfig, others)
-    ctx.world.put(DOMAIN, Domain, _kept(pool, Domain, ManagedLoginVersion, CustomDomainConfig))
-    return _told(ManagedLoginVersion, CustomDomainConfig)
+    changed = _wanted(pool, Domain, ManagedLoginVersion, CustomDomainConfig, others)
+    ctx.world.put(DOMAIN, Domain, changed)
+    return _told(changed)
 
 
 @operation("cognito-idp", "DeleteUserPoolDomain")
@@ -92,7 +93,9 @@ def _domain(ctx: Context, pool: Pool, name: str) -> Domain:
     return domain
 
 
-def _check_domain(name: str, custom: Mapping[str, str] | None, others: Mapping[str, object]) -> None:
+def _wanted(
+    pool: Pool, name: str, version: int, custom: Mapping[str, str] | None, others: Mapping[str, object]
+) -> Domain:
     """A prefix has no dot, and another domain has a certificate; who owns a domain, nobody here can tell."""
     for member, value in others.items():
         if value:
@@ -102,17 +105,15 @@ def _check_domain(name: str, custom: Mapping[str, str] | None, others: Mapping[s
     reserved = next((word for word in ("aws", "amazon", "cognito") if word in name), "")
     if reserved and not custom:
         raise invalid(f"Domain cannot contain reserved word: {reserved}")
-
-
-def _kept(pool: Pool, name: str, version: int, custom: Mapping[str, str] | None) -> Domain:
-    kept: Domain = {"name": name, "pool": pool["id"], "version": version}
+    wanted: Domain = {"name": name, "pool": pool["id"], "version": version}
     if custom:
-        kept["custom"] = dict(custom)
-    return kept
+        wanted["custom"] = dict(custom)
+    return wanted
 
 
-def _told(version: int, custom: Mapping[str, str] | None) -> Result:
-    return {"ManagedLoginVersion": version, **({"CloudFrontDomain": _CLOUD_FRONT} if custom else {})}
+def _told(domain: Domain) -> Result:
+    place = {"CloudFrontDomain": _CLOUD_FRONT} if "custom" in domain else {}
+    return {"ManagedLoginVersion": domain["version"], **place}
 
 
 # -- resource servers ------------------------------------------------------------------------------------------------
@@ -175,13 +176,8 @@ def _server(pool: str, identifier: str, name: str, scopes: Iterable[Mapping[str,
     }
 
 
-def _shown(server: ResourceServer) -> Result:
-    return {
-        "UserPoolId": server["UserPoolId"],
-        "Identifier": server["Identifier"],
-        "Name": server["Name"],
-        "Scopes": server["Scopes"],
-    }
+def _shown(server: ResourceServer) -> Any:
+    return server  # as the wire has it
 
 
 def _reach_server(ctx: Context, pool_id: str, identifier: str) -> ResourceServer:

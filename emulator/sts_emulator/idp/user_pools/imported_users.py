@@ -80,8 +80,8 @@ def _user(world: World, pool: Pool, name: str, row: Row) -> PoolUser:
         raise invalid(_UNVERIFIED)
     if "birthdate" in given and not _BIRTHDATE.fullmatch(given["birthdate"]):
         raise invalid("birthdate is written mm/dd/yyyy.")
-    checked = attributes.checked(pool, [{"Name": column, "Value": value} for column, value in given.items()])
-    user = pool_users.new_user(world, pool, name, checked, "RESET_REQUIRED")
+    attributes.check(pool, given)
+    user = pool_users.new_user(world, pool, name, given, "RESET_REQUIRED")
     attributes.check_required(pool, user["attributes"])
     if _wants_codes(pool, row[_MFA].lower()) and user["attributes"].get("phone_number"):
         user["sent_codes"] = {mfa.SMS: Preference(enabled=True, preferred=True)}

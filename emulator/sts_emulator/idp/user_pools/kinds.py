@@ -65,11 +65,11 @@ class Token(TypedDict):
     next: NotRequired[str]  # a seed that is to follow, once its app has proven it
 
 
-class Replaced(TypedDict):
-    """A password of before."""
+class Verifier(TypedDict):
+    """What is kept of a password."""
 
-    salt: str
-    verifier: str
+    salt: str  # hexadecimal, as the verifier is
+    verifier: str  # "" where no password was ever set
 
 
 class Preference(TypedDict):
@@ -88,7 +88,7 @@ class OwnPasskey(TypedDict):
     created: float
 
 
-class PoolUser(TypedDict):
+class PoolUser(Verifier):
     """A user of a pool."""
 
     pool: str
@@ -99,12 +99,10 @@ class PoolUser(TypedDict):
     modified: float
     enabled: bool
     status: str
-    salt: str  # hexadecimal, as the verifier is
-    verifier: str  # "" where no password was ever set
     groups: list[str]
     temporary_until: NotRequired[float]
     token: NotRequired[Token]
-    history: NotRequired[list[Replaced]]  # the newest first
+    history: NotRequired[list[Verifier]]  # the newest first
     pending: NotRequired[dict[str, str]]  # addresses that count once they are verified
     sent_codes: NotRequired[dict[str, Preference]]  # by the name of their challenge
     passkeys: NotRequired[list[OwnPasskey]]
@@ -199,18 +197,20 @@ def client_of(world: World, client_id: str, pool_id: str = "") -> Client:
     return client
 
 
+def reach_client(ctx: Context, pool_id: str, client_id: str) -> tuple[Pool, Client]:
+    """The caller's pool, as `reach`, and an app client of it."""
+    return reach(ctx, pool_id), client_of(ctx.world, client_id, pool_id)
+
+
 def pool_of(world: World, client: Client) -> Pool:
     """The pool of a client, which goes with it."""
     return required(world.get(POOL, client["pool"]), not_found(f"User pool client {client['id']} does not exist."))
 
 
-def is_case_sensitive(pool: Pool) -> bool:
-    """AWS's default for pools that do not say (botocore's model, UsernameConfigurationType)."""
-    return bool(pool["settings"].get("UsernameConfiguration", {}).get("CaseSensitive", True))
-
-
 def folded(pool: Pool, name: str) -> str:
-    return name if is_case_sensitive(pool) else name.lower()
+    """A name as the pool compares it: with its case where the pool does not say (model, UsernameConfigurationType)."""
+    is_case_sensitive = pool["settings"].get("UsernameConfiguration", {}).get("CaseSensitive", True)
+    return name if is_case_sensitive else name.lower()
 
 
 def user_key(pool: Pool, username: str) -> str:

@@ -33,7 +33,7 @@ async def issue(
     world, scopes = ctx.world, list(scopes)
     wanted = await claim_overrides.of_machine(Occasion(ctx, pool, client["id"]), _SOURCE, scopes, metadata)
     signers, now = await tokens.keys_of(world, pool), int(world.now())
-    lifetime = clients.lifetime(client, "AccessToken")
+    lifetime = clients.lifetime(client["settings"], "AccessToken")
     claims: dict[str, Any] = {
         "sub": client["id"],
         **({"aud": resource} if resource else {}),

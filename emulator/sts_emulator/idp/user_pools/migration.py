@@ -47,12 +47,12 @@ async def migrate(
     name = given.pop("username", "") or username  # the guide: the name of who came by an alias
     world, pool = occasion.ctx.world, occasion.pool
     try:
-        pairs = [{"Name": attribute, "Value": value} for attribute, value in given.items()]
-        user = pool_users.new_user(world, pool, name, attributes.checked(pool, pairs), status)
+        attributes.check(pool, given)
+        user = pool_users.new_user(world, pool, name, given, status)
         attributes.check_required(pool, user["attributes"])
         if password is not None:
             kept = await asyncio.to_thread(passwords.stored, pool, user["username"], password[:512])
-            user = {**user, "salt": kept["salt"], "verifier": kept["verifier"]}
+            user = {**user, **kept}
         with world.unit(lock=True):
             known = find_user(world, pool, username)
             if known is not None:  # somebody was quicker

@@ -14,7 +14,7 @@ from typing import Any, Final
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.idp.user_pools import srp
-from sts_emulator.idp.user_pools.kinds import Pool, PoolUser, Replaced
+from sts_emulator.idp.user_pools.kinds import Pool, PoolUser, Verifier
 
 DEFAULT_POLICY: Final = {
     "MinimumLength": 8,
@@ -71,10 +71,10 @@ def short_name(pool: Pool) -> str:
     return pool["id"].partition("_")[2]
 
 
-def stored(pool: Pool, username: str, password: str) -> dict[str, str]:
+def stored(pool: Pool, username: str, password: str) -> Verifier:
     """The members of a user that keep a password. Takes two milliseconds."""
     salt = srp.salt_of(secrets.token_bytes(16))
-    return {"salt": salt, "verifier": srp.verifier(short_name(pool), username, password, salt)}
+    return Verifier(salt=salt, verifier=srp.verifier(short_name(pool), username, password, salt))
 
 
 def following(pool: Pool, user: PoolUser, password: str) -> Mapping[str, object]:
@@ -87,9 +87,9 @@ def following(pool: Pool, user: PoolUser, password: str) -> Mapping[str, object]
     return {**stored(pool, user["username"], password), "history": history_of(pool, user)}
 
 
-def history_of(pool: Pool, user: PoolUser) -> list[Replaced]:
+def history_of(pool: Pool, user: PoolUser) -> list[Verifier]:
     """The user's passwords, the present one first, as many as the pool's policy counts."""
-    present = [Replaced(salt=user["salt"], verifier=user["verifier"])] if user["verifier"] else []
+    present = [Verifier(salt=user["salt"], verifier=user["verifier"])] if user["verifier"] else []
     return [*present, *user.get("history", ())][: policy_of(pool).get("PasswordHistorySize") or 0]
 
 

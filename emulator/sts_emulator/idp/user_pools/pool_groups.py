@@ -6,6 +6,7 @@ from typing import Any
 
 from sts_emulator.control_plane.reach import required
 from sts_emulator.core.errors import AwsError
+from sts_emulator.core.world import World
 from sts_emulator.idp.user_pools import pool_users, tokens
 from sts_emulator.idp.user_pools.kinds import (
     GROUP,
@@ -37,18 +38,25 @@ def create_group(
     pool = reach(ctx, UserPoolId)
     if ctx.world.get(GROUP, _key(pool, GroupName)) is not None:
         raise AwsError("GroupExistsException", f"A group with the name {GroupName} already exists.")
-    now = ctx.world.now()
+    return {"Group": _shown(add(ctx.world, pool, GroupName, Description, RoleArn, Precedence))}
+
+
+def add(
+    world: World, pool: Pool, name: str, description: str = "", role: str = "", precedence: int | None = None
+) -> PoolGroup:
+    """Store a new group."""
+    now = world.now()
     group = PoolGroup(
         pool=pool["id"],
-        name=GroupName,
-        description=Description,
-        role=RoleArn,
-        precedence=Precedence,
+        name=name,
+        description=description,
+        role=role,
+        precedence=precedence,
         created=now,
         modified=now,
     )
-    ctx.world.add(GROUP, _key(pool, GroupName), group)
-    return {"Group": _shown(group)}
+    world.add(GROUP, _key(pool, name), group)
+    return group
 
 
 @operation("cognito-idp", "GetGroup")

@@ -214,7 +214,7 @@ async def admin_confirm_sign_up(
 
 def new_user(world: World, pool: Pool, name: str, given: Mapping[str, str], status: str) -> PoolUser:
     """A user who is not stored yet. Raises AwsError: InvalidParameterException."""
-    wanted, now, sub = dict(given), world.now(), str(uuid.uuid4())
+    wanted, sub = dict(given), str(uuid.uuid4())
     if not is_username(name):
         raise invalid("Username has 1 to 128 letters, marks, symbols, numbers and punctuation.")
     names = pool["settings"].get("UsernameAttributes") or ()
@@ -225,19 +225,24 @@ def new_user(world: World, pool: Pool, name: str, given: Mapping[str, str], stat
             raise invalid(
                 f"Username should be {' or '.join('an email' if n == 'email' else 'a phone number' for n in names)}."
             )
-        attributes.checked(pool, [{"Name": attribute, "Value": name}])
+        attributes.check(pool, {attribute: name})
         wanted[attribute], username = name, sub
     elif "@" in name and "email" in (pool["settings"].get("AliasAttributes") or ()):
         raise invalid("Username cannot be of email format, since user pool is configured for email alias.")
-    wanted = {"sub": sub, **wanted}
-    for attribute in ("email", "phone_number"):
-        if wanted.get(attribute):
-            wanted.setdefault(f"{attribute}_verified", "false")
+    return born(world, pool, username, {"sub": sub, **wanted}, status)
+
+
+def born(world: World, pool: Pool, username: str, attributes: dict[str, str], status: str) -> PoolUser:
+    """A user without a password, whose addresses are verified only where their attributes say so."""
+    now = world.now()
+    for address in ("email", "phone_number"):
+        if attributes.get(address):
+            attributes.setdefault(f"{address}_verified", "false")
     return PoolUser(
         pool=pool["id"],
         username=folded(pool, username),
-        sub=sub,
-        attributes=wanted,
+        sub=attributes["sub"],
+        attributes=attributes,
         created=now,
         modified=now,
         enabled=True,
@@ -255,8 +260,7 @@ def is_username(name: str) -> bool:
 
 def with_password(world: World, pool: Pool, user: PoolUser, password: str, *, is_temporary: bool) -> PoolUser:
     """The user with that password, which is over after the policy's days if it is but temporary."""
-    kept = passwords.stored(pool, user["username"], password)
-    changed: PoolUser = {**user, "salt": kept["salt"], "verifier": kept["verifier"]}
+    changed: PoolUser = {**user, **passwords.stored(pool, user["username"], password)}
     changed["history"] = passwords.history_of(pool, user)
     changed.pop("temporary_until", None)
     if is_temporary:
@@ -305,9 +309,7 @@ def _without(pool: Pool, user: PoolUser, gone: set[str]) -> dict[str, str]:
     required = {attribute["Name"] for attribute in pool["schema"] if attribute.get("Required")}
     for name in sorted(gone & (required | {"sub"} | set(pool["settings"].get("UsernameAttributes") or ()))):
         raise invalid(f"Cannot delete attribute {name}")
-    attributes.checked(
-        pool, [{"Name": name, "Value": user["attributes"].get(name, "")} for name in gone if name in user["attributes"]]
-    )
+    attributes.check(pool, {name: value for name, value in user["attributes"].items() if name in gone})
     gone = gone | {f"{name}_verified" for name in gone}
     return {name: value for name, value in user["attributes"].items() if name not in gone}
 

@@ -141,11 +141,7 @@ def ask(
 ) -> Result:
     """A challenge for a user; `data` is what its answer is checked with."""
     waiting = challenges.ask(attempt.world, attempt.client, name, user["username"], data or {})
-    return {
-        "ChallengeName": name,
-        "Session": challenges.session_of(waiting),
-        "ChallengeParameters": {"USER_ID_FOR_SRP": user["username"], **parameters},
-    }
+    return challenges.told(waiting, {"USER_ID_FOR_SRP": user["username"], **parameters})
 
 
 def _of_new_password(pool: Pool, user: PoolUser) -> dict[str, str]:

@@ -89,7 +89,7 @@ async def sign_up(
     user = await joining.before_sign_up(visitor.occasion, user, ValidationData, ClientMetadata)
     if Password:
         kept = await asyncio.to_thread(passwords.stored, pool, user["username"], Password)
-        user = {**user, "salt": kept["salt"], "verifier": kept["verifier"]}
+        user = {**user, **kept}
     with world.unit(lock=True):
         if find_user(world, pool, Username) is not None:
             raise _exists()
@@ -102,7 +102,8 @@ async def sign_up(
     told: Result = {"UserConfirmed": is_confirmed, "UserSub": user["sub"]}
     if not delivery:
         return told
-    session = first_sign_in.session_after_sign_up(world, pool, client, user, delivery["AttributeName"])
+    address = delivery["AttributeName"]
+    session = first_sign_in.session(world, pool, client, user, address, first_sign_in.SIGNED_UP)
     return {**told, "CodeDeliveryDetails": delivery, **session}
 
 
@@ -126,7 +127,8 @@ async def confirm_sign_up(
     user = _present(visitor)
     if user["status"] != "UNCONFIRMED":
         raise not_authorized(f"User cannot be confirmed. Current status is {user['status']}")
-    begun = first_sign_in.take(world, Session, visitor.client, user) if Session else None
+    step = first_sign_in.SIGNED_UP
+    begun = first_sign_in.take(world, Session, visitor.client, user, step) if Session else None
     try:
         used = codes.use(world, visitor.pool, user, codes.SIGN_UP, ConfirmationCode)
     except AwsError:
@@ -138,7 +140,8 @@ async def confirm_sign_up(
     with world.unit(lock=True):
         save_user(world, visitor.pool, confirmed, force=ForceAliasCreation)
     await joining.after_confirmation(visitor.occasion, confirmed, joining.SIGNED_UP, ClientMetadata)
-    return first_sign_in.session_after_confirmation(world, visitor.pool, visitor.client, confirmed, used["attribute"])
+    address, step = used["attribute"], first_sign_in.CONFIRMED
+    return first_sign_in.session(world, visitor.pool, visitor.client, confirmed, address, step)
 
 
 @operation("cognito-idp", "ResendConfirmationCode")

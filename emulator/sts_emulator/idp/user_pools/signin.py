@@ -35,7 +35,7 @@ from sts_emulator.idp.user_pools.kinds import (
     not_authorized,
     pending_without,
     pool_of,
-    reach,
+    reach_client,
     unsupported,
 )
 from sts_emulator.idp.user_pools.progress import NEW_PASSWORD, USER_ATTRIBUTE, Attempt, Strings, demanded
@@ -85,8 +85,7 @@ async def admin_initiate_auth(
     **_: object,
 ) -> Result:
     """Begin to sign in, by a server that has AWS credentials."""
-    pool = reach(ctx, UserPoolId)
-    client = client_of(ctx.world, ClientId, UserPoolId)
+    pool, client = reach_client(ctx, UserPoolId, ClientId)
     attempt = Attempt(ctx, pool, client, validation=ClientMetadata, session=Session)
     if AuthFlow == "USER_PASSWORD_AUTH":
         raise invalid("Initiate Auth method not supported.")
@@ -123,8 +122,7 @@ async def admin_respond_to_auth_challenge(
     **_: object,
 ) -> Result:
     """The same by a server that has AWS credentials."""
-    pool = reach(ctx, UserPoolId)
-    attempt = Attempt(ctx, pool, client_of(ctx.world, ClientId, UserPoolId), metadata=ClientMetadata)
+    attempt = Attempt(ctx, *reach_client(ctx, UserPoolId, ClientId), metadata=ClientMetadata)
     return await answer_challenge(attempt, ChallengeName, Session, ChallengeResponses or {})
 
 
@@ -235,12 +233,9 @@ async def _answer_new_password(
     if len(password) > 256:  # noqa: PLR2004 - as the model has it for passwords
         raise AwsError("InvalidPasswordException", "Password did not conform with policy: Password too long")
     passwords.check(pool, password)
-    pairs = [
-        {"Name": name.removeprefix(USER_ATTRIBUTE), "Value": value}
-        for name, value in given.items()
-        if name.startswith(USER_ATTRIBUTE)
-    ]
-    changes = attributes.checked(pool, pairs)
+    named = {name: value for name, value in given.items() if name.startswith(USER_ATTRIBUTE)}
+    changes = {name.removeprefix(USER_ATTRIBUTE): value for name, value in named.items()}
+    attributes.check(pool, changes)
     attributes.check_writable(attempt.client, changes)
     wanted = {**user["attributes"], **changes, **attributes.unverified_by(changes, user["attributes"])}
     attributes.check_required(pool, wanted)
@@ -323,7 +318,7 @@ _ANSWERS_OF_ANYBODY: Final[
     custom_challenges.CUSTOM: custom_challenges.answer,
     choices.SELECT: choices.select,
     choices.PASSWORD: choices.answer_password,
-    choices.PASSWORD_SRP: choices.answer_srp,
+    choices.PASSWORD_SRP: choices.answer_password,
     choices.EMAIL: choices.answer_code,
     choices.SMS: choices.answer_code,
 }

@@ -6,6 +6,7 @@ own take over twenty, and are called in threads: GMP lets go of the interpreter 
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import os
@@ -92,3 +93,11 @@ def session_key(stored_verifier: str, a_public: int, b_secret: str, b_public: st
 def signature(key: bytes, pool_name: str, user: str, secret_block: bytes, timestamp: str) -> bytes:
     """What proves that the client knows the key: PASSWORD_CLAIM_SIGNATURE, decoded."""
     return hmac.digest(key, pool_name.encode() + user.encode() + secret_block + timestamp.encode(), "sha256")
+
+
+def decoded(text: str) -> bytes:
+    """A signature in base64 as it was sent; of what is none, nothing."""
+    try:
+        return base64.b64decode(text[:1024], validate=True)
+    except ValueError:
+        return b""

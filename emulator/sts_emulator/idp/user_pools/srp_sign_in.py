@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import binascii
 import hmac
 import re
 from datetime import datetime
@@ -65,10 +64,8 @@ async def answer(attempt: Attempt, given: Strings) -> tuple[PoolUser, list[Any] 
         AwsError: NotAuthorizedException.
     """
     world, pool = attempt.world, attempt.pool
-    block, timestamp = (
-        progress.demanded(given, "PASSWORD_CLAIM_SECRET_BLOCK"),
-        progress.demanded(given, "TIMESTAMP"),
-    )
+    block = progress.demanded(given, "PASSWORD_CLAIM_SECRET_BLOCK")
+    timestamp = progress.demanded(given, "TIMESTAMP")
     claimed = progress.demanded(given, "PASSWORD_CLAIM_SIGNATURE")
     try:
         challenge = challenges.take(world, block, attempt.client, VERIFIER)
@@ -79,7 +76,7 @@ async def answer(attempt: Attempt, given: Strings) -> tuple[PoolUser, list[Any] 
     right = await asyncio.to_thread(_signature, pool, challenge, base64.b64decode(block), timestamp)
     world.refresh()
     user = find_user(world, pool, name)
-    is_right = right is not None and hmac.compare_digest(right, _decoded(claimed))
+    is_right = right is not None and hmac.compare_digest(right, srp.decoded(claimed))
     is_same = user is not None and user["verifier"] == challenge["data"]["verifier"] and given["USERNAME"] == name
     if user is None or not (is_right and is_same and is_timestamp(timestamp)):
         attempts.failed(world, pool, name)
@@ -105,13 +102,6 @@ def _signature(pool: Pool, challenge: challenges.Challenge, block: bytes, timest
     if key is None:
         return None
     return srp.signature(key, passwords.short_name(pool), challenge["username"], block, timestamp)
-
-
-def _decoded(text: str) -> bytes:
-    try:
-        return base64.b64decode(text, validate=True)
-    except (ValueError, binascii.Error):
-        return b""
 
 
 def is_timestamp(text: str) -> bool:

@@ -158,7 +158,7 @@ async def sign_in(
         client=client["id"],
         origin=str(uuid.uuid4()),
         at=now,
-        until=now + clients.lifetime(client, "RefreshToken"),
+        until=now + clients.lifetime(client["settings"], "RefreshToken"),
         turn=0,
         turned=now,
     )
@@ -228,8 +228,8 @@ async def tokens(
         **({"aud": begun["resource"]} if "resource" in begun else {}),
     }
     id_claims, access_claims = wanted.in_id(id_claims), wanted.in_access(access_claims)
-    lifetime = clients.lifetime(party.client, "AccessToken")
-    id_claims |= {"exp": now + clients.lifetime(party.client, "IdToken"), "jti": str(uuid.uuid4())}
+    lifetime = clients.lifetime(party.client["settings"], "AccessToken")
+    id_claims |= {"exp": now + clients.lifetime(party.client["settings"], "IdToken"), "jti": str(uuid.uuid4())}
     access_claims |= {"exp": now + lifetime, "jti": str(uuid.uuid4())}
     access_token = await asyncio.to_thread(keys.sign, signers["access"], ALGORITHM, access_claims, typ=None)
     result: dict[str, Any] = {"AccessToken": access_token, "ExpiresIn": lifetime, "TokenType": "Bearer"}

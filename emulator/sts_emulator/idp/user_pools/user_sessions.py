@@ -16,11 +16,11 @@ from sts_emulator.idp.user_pools import tokens
 from sts_emulator.idp.user_pools.kinds import (
     Pool,
     PoolUser,
-    client_of,
     invalid,
     not_found,
     page,
     reach,
+    reach_client,
     reach_user,
     unsupported,
 )
@@ -55,8 +55,7 @@ def get_user_pool_session_configuration(ctx: Context, *, UserPoolId: str) -> Res
 @operation("cognito-idp", "GetUserPoolClientSessionConfiguration")
 def get_user_pool_client_session_configuration(ctx: Context, *, UserPoolId: str, ClientId: str) -> Result:
     """How long a browser's session at managed login is used again: always AWS's default, an hour."""
-    reach(ctx, UserPoolId)
-    client_of(ctx.world, ClientId, UserPoolId)
+    reach_client(ctx, UserPoolId, ClientId)
     return {"UserPoolId": UserPoolId, "ClientId": ClientId, "SSOSession": {"MaxValidityMinutes": 60}}
 
 

@@ -13,7 +13,7 @@ from sts_emulator.control_plane.reach import required
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.store import Kind
 from sts_emulator.core.world import World
-from sts_emulator.idp.user_pools.kinds import Pool, client_of, invalid, not_found, reach
+from sts_emulator.idp.user_pools.kinds import Pool, client_of, invalid, not_found, reach, reach_client
 from sts_emulator.idp.user_pools.managed_login import classic_css
 from sts_emulator.idp.user_pools.pools import domain_of
 from sts_emulator.vending.context import Context
@@ -63,8 +63,7 @@ def create_managed_login_branding(
     Assets: Iterable[Mapping[str, str | bytes]] = (),
 ) -> Result:
     """A style for a client that has none."""
-    pool = reach(ctx, UserPoolId)
-    client_of(ctx.world, ClientId, UserPoolId)
+    pool, _ = reach_client(ctx, UserPoolId, ClientId)
     assets = [_asset(asset) for asset in Assets]
     _check(UseCognitoProvidedValues, Settings, assets)
     if ctx.world.find(STYLE, f"{pool['id']}/{ClientId}") is not None:
@@ -95,8 +94,7 @@ def describe_managed_login_branding(
 @operation("cognito-idp", "DescribeManagedLoginBrandingByClient")
 def describe_managed_login_branding_by_client(ctx: Context, *, UserPoolId: str, ClientId: str, **_: object) -> Result:
     """The style of a client."""
-    pool = reach(ctx, UserPoolId)
-    client_of(ctx.world, ClientId, UserPoolId)
+    pool = reach_client(ctx, UserPoolId, ClientId)[0]
     style = ctx.world.find(STYLE, f"{pool['id']}/{ClientId}")
     return {"ManagedLoginBranding": _told(required(style, _missing()))}
 

@@ -13,7 +13,7 @@ from sts_emulator.control_plane.reach import required
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.store import Kind
 from sts_emulator.core.world import World
-from sts_emulator.idp.user_pools.kinds import Pool, client_of, invalid, not_found, page, reach
+from sts_emulator.idp.user_pools.kinds import Pool, invalid, not_found, page, reach, reach_client
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import Result, operation
 
@@ -50,8 +50,7 @@ def create_terms(
     Links: Mapping[str, str] | None = None,
 ) -> Result:
     """A document of a client that has none of that name."""
-    pool = reach(ctx, UserPoolId)
-    client_of(ctx.world, ClientId, UserPoolId)
+    pool, _ = reach_client(ctx, UserPoolId, ClientId)
     now = ctx.world.now()
     terms = Terms(
         id=str(uuid.uuid4()),
@@ -78,8 +77,7 @@ def describe_terms(ctx: Context, *, TermsId: str, UserPoolId: str) -> Result:
 @operation("cognito-idp", "DescribeTermsByClient")
 def describe_terms_by_client(ctx: Context, *, ClientId: str, UserPoolId: str, TermsName: str) -> Result:
     """A document of a client by its name."""
-    pool = reach(ctx, UserPoolId)
-    client_of(ctx.world, ClientId, UserPoolId)
+    pool, _ = reach_client(ctx, UserPoolId, ClientId)
     terms = ctx.world.find(TERMS, f"{pool['id']}/{ClientId}/{TermsName}")
     return {"Terms": _shown(required(terms, _missing()))}
 

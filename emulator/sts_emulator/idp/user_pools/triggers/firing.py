@@ -52,11 +52,6 @@ class Occasion:
     client: str = NO_CLIENT
 
 
-def has(pool: Pool, trigger: str) -> bool:
-    """Whether the pool names a function for the trigger."""
-    return configuration.function_of(pool, trigger) is not None
-
-
 async def fire(
     occasion: Occasion, source: str, username: str, request: Mapping[str, object], response: Mapping[str, object]
 ) -> JsonObject | None:
