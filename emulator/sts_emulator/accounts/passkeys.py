@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import os
 from collections.abc import Iterable
 from typing import Any, Final, Literal
@@ -19,7 +18,7 @@ from sts_emulator.accounts.documents import Passkey
 from sts_emulator.accounts.single_use import Kept
 from sts_emulator.core.store import Kind
 from sts_emulator.core.world import World
-from sts_emulator.policy.json_types import JsonObject
+from sts_emulator.policy.json_types import JsonObject, object_in
 from sts_emulator.policy.values import dataclass
 
 
@@ -276,11 +275,7 @@ def _transports(told: object) -> list[str]:
 
 
 def _object(text: str | bytes) -> dict[str, Any]:
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
+    return object_in(text) or {}
 
 
 def _bytes(text: Any) -> bytes:

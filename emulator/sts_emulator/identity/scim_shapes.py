@@ -12,11 +12,12 @@ from typing import Any
 
 from sts_emulator.accounts.directory import DirectoryGroup, DirectoryUser, Instance
 from sts_emulator.accounts.scim_tokens import tenant_of
+from sts_emulator.control_plane.reach import required
 from sts_emulator.core import clock
 from sts_emulator.core.errors import AwsError
-from sts_emulator.identity.users import ENTERPRISE
+from sts_emulator.identity.users import ENTERPRISE, capitalized
 from sts_emulator.pages.visit import Visit
-from sts_emulator.policy.json_types import JsonObject
+from sts_emulator.policy.json_types import JsonObject, object_in
 from sts_emulator.wire.http import Response
 
 USER_SCHEMA = "urn:ietf:params:scim:schemas:core:2.0:User"
@@ -81,13 +82,7 @@ def body_of(visit: Visit) -> JsonObject:
     Raises:
         AwsError: 400.
     """
-    try:
-        sent = json.loads(visit.request.body)
-    except (ValueError, RecursionError):
-        raise bad() from None
-    if not isinstance(sent, dict):
-        raise bad()
-    return sent
+    return required(object_in(visit.request.body), bad())
 
 
 # -- users --------------------------------------------------------------------------------------------------------
@@ -124,10 +119,10 @@ def profile_of(sent: JsonObject) -> JsonObject:
     profile: dict[str, Any] = {}
     for name in _TEXTS:
         if sent.get(name) is not None:
-            profile[_large(name)] = _a_text(sent[name])
+            profile[capitalized(name)] = _a_text(sent[name])
     for name in _LISTS:
         if sent.get(name):
-            profile[_large(name)] = _entries(name, sent[name])
+            profile[capitalized(name)] = _entries(name, sent[name])
     if sent.get("name") is not None:
         profile["Name"] = _texts(sent["name"])
     enterprise = sent.get(ENTERPRISE_SCHEMA)
@@ -167,7 +162,7 @@ def _entries(name: str, sent: object) -> list[JsonObject]:
         if isinstance(value, bool) and member == "primary":
             entry["Primary"] = value
         elif value is not None:
-            entry[_large(member)] = _a_text(value)
+            entry[capitalized(member)] = _a_text(value)
     return [entry]
 
 
@@ -189,7 +184,7 @@ def _enterprise(sent: object) -> JsonObject:
 def _texts(sent: object) -> dict[str, str]:
     if not isinstance(sent, Mapping):
         raise bad()
-    return {_large(name): _a_text(value) for name, value in sent.items() if value not in (None, "")}
+    return {capitalized(name): _a_text(value) for name, value in sent.items() if value not in (None, "")}
 
 
 def _a_text(value: object) -> str:
@@ -340,10 +335,6 @@ def _changed(members: Mapping[str, Any], verb: str, name: str, value: Any) -> Js
 
 def _small(name: str) -> str:
     return name[:1].lower() + name[1:]
-
-
-def _large(name: str) -> str:
-    return name[:1].upper() + name[1:]
 
 
 def _small_members(value: object) -> object:

@@ -178,7 +178,7 @@ def changed(profile: Mapping[str, Any], path: str, value: Any) -> JsonObject:
         return _with(profile, member, _as_wire(value))
     if member != "Name":
         raise invalid(f"{path} cannot be set by itself.")
-    return _with(profile, member, _with(profile.get(member, {}), _capitalized(rest), value) or None)
+    return _with(profile, member, _with(profile.get(member, {}), capitalized(rest), value) or None)
 
 
 def shown(person: DirectoryUser, extensions: Sequence[str] = ()) -> Result:
@@ -261,9 +261,9 @@ def _with_extension(profile: Mapping[str, Any], extension: str, path: str, value
 def _as_wire(value: object) -> object:
     """A value of an operation, in which members begin with a small letter, as requests to create have it."""
     if isinstance(value, Mapping):
-        return {_capitalized(name): _as_wire(item) for name, item in value.items()}
+        return {capitalized(name): _as_wire(item) for name, item in value.items()}
     return [_as_wire(item) for item in value] if isinstance(value, list) else value
 
 
-def _capitalized(name: str) -> str:
+def capitalized(name: str) -> str:
     return name[:1].upper() + name[1:]

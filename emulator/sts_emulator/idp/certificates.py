@@ -147,8 +147,8 @@ def certify(wish: Wish, key: Any, issuer: Pair | None, now: float) -> Pair:
     return Pair(issue(wish, key.public_key(), issuer, key, now), key)
 
 
-def revocation_list(issuer: Pair, revoked: Iterable[int], now: float, days: int = 30) -> x509.CertificateRevocationList:
-    """The issuer's list of revoked serial numbers, to be renewed within `days`."""
+def revocation_list(issuer: Pair, revoked: Iterable[int], now: float) -> x509.CertificateRevocationList:
+    """The issuer's list of revoked serial numbers, to be renewed within thirty days."""
     from cryptography import x509
 
     moment = datetime.fromtimestamp(int(now), UTC)
@@ -156,7 +156,7 @@ def revocation_list(issuer: Pair, revoked: Iterable[int], now: float, days: int 
         x509.CertificateRevocationListBuilder()
         .issuer_name(issuer.certificate.subject)
         .last_update(moment)
-        .next_update(moment + timedelta(days=days))
+        .next_update(moment + timedelta(days=30))
         .add_extension(x509.CRLNumber(int(now * 1000)), critical=False)
     )
     for serial in sorted(set(revoked)):
@@ -193,7 +193,8 @@ def _extensions(wish: Wish, public_key: Any, issuer: Pair | None) -> Iterable[tu
 
     yield x509.BasicConstraints(wish.is_authority, wish.path_length if wish.is_authority else None), True
     if wish.usages is not None:
-        yield _key_usage(wish.usages), True
+        known = {name: name in wish.usages for name in USAGES}
+        yield x509.KeyUsage(**known, encipher_only=False, decipher_only=False), True
     yield x509.SubjectKeyIdentifier.from_public_key(public_key), False
     above: Any = issuer.certificate.public_key() if issuer else public_key
     yield x509.AuthorityKeyIdentifier.from_issuer_public_key(above), False
@@ -210,12 +211,6 @@ def _extensions(wish: Wish, public_key: Any, issuer: Pair | None) -> Iterable[tu
     if wish.crl_url:
         point = x509.DistributionPoint([x509.UniformResourceIdentifier(wish.crl_url)], None, None, None)
         yield x509.CRLDistributionPoints([point]), False
-
-
-def _key_usage(usages: Sequence[str]) -> x509.KeyUsage:
-    from cryptography import x509
-
-    return x509.KeyUsage(**{name: name in usages for name in USAGES}, encipher_only=False, decipher_only=False)
 
 
 def _hash(name: str, key: Json) -> Any:

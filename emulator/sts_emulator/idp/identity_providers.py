@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from sts_emulator.accounts import documents
@@ -16,6 +17,7 @@ from sts_emulator.accounts.documents import SamlIdp
 from sts_emulator.core import rsa_keys
 from sts_emulator.core.store import AlreadyExistsError
 from sts_emulator.core.world import World
+from sts_emulator.idp import certificates
 from sts_emulator.policy.arns import parse_arn
 from sts_emulator.policy.json_types import Json
 from sts_emulator.policy.values import dataclass
@@ -34,8 +36,7 @@ ATTRIBUTE: Final = "https://aws.amazon.com/SAML/Attributes/"
 PERSISTENT: Final = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
-_CERTIFIED_YEARS = 10
-_YEAR = 365 * 86_400
+_CERTIFIED: Final = timedelta(days=10 * 365)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,14 +237,12 @@ def _check(idp: Mapping[str, Any]) -> None:
 
 def certified_key(name: str, now: float) -> dict[str, str]:
     """A key and its self-signed certificate; about 80 ms, half of it for loading the library."""
-    import datetime as dt
-
     from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.serialization import Encoding
 
-    key = rsa_keys.new()
-    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-    start = dt.datetime.fromtimestamp(int(now) - 86_400, dt.UTC)
+    key, subject = rsa_keys.new(), certificates.make_name({"CN": name})
+    start = datetime.fromtimestamp(int(now) - 86_400, UTC)
     certificate = (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -251,15 +250,11 @@ def certified_key(name: str, now: float) -> dict[str, str]:
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(start)
-        .not_valid_after(start + dt.timedelta(seconds=_CERTIFIED_YEARS * _YEAR))
+        .not_valid_after(start + _CERTIFIED)
         .sign(key, hashes.SHA256())
     )
-    encoding = serialization.Encoding
-    pem = key.private_bytes(encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    return {
-        "private_key": pem.decode(),
-        "certificate": base64.b64encode(certificate.public_bytes(encoding.DER)).decode(),
-    }
+    der = certificate.public_bytes(Encoding.DER)
+    return {"private_key": certificates.key_pem(key), "certificate": base64.b64encode(der).decode()}
 
 
 def _escaped(text: str) -> str:

@@ -6,7 +6,6 @@ Only identity providers of this world's user pools are answered, at their own ad
 from __future__ import annotations
 
 import hmac
-import json
 import os
 from collections.abc import Mapping
 from typing import Final
@@ -27,7 +26,7 @@ from sts_emulator.pages.routes import page
 from sts_emulator.pages.sessions import Cookie
 from sts_emulator.pages.steps import Steps
 from sts_emulator.pages.visit import Visit
-from sts_emulator.policy.json_types import JsonObject
+from sts_emulator.policy.json_types import JsonObject, object_in
 from sts_emulator.wire.http import Response
 
 
@@ -121,12 +120,9 @@ def _claims(fields: Mapping[str, str]) -> JsonObject:
     subject, text = fields.get("subject", "").strip(), fields.get("claims", "").strip()
     if not 0 < len(subject) <= 255 or len(text) > _LONGEST:  # noqa: PLR2004 - OpenID Connect Core, 2: `sub`
         raise ValueError("say who you are, in 255 characters at most, and keep the claims short")
-    try:
-        given = json.loads(text) if text else {}
-    except (ValueError, RecursionError):
-        given = None
-    if not isinstance(given, dict):
-        raise ValueError("the claims are no JSON object")  # noqa: TRY004 - shown in the form
+    given = object_in(text or "{}")
+    if given is None:
+        raise ValueError("the claims are no JSON object")
     if taken := sorted(_OURS & given.keys()):
         raise ValueError(f"`{taken[0]}` is what the issuer says itself")
     return {**given, "sub": subject}

@@ -101,7 +101,15 @@ async def get_web_identity_token(
 def discovery(visit: Visit, issuer: str) -> Response:
     """The discovery document, from which a third party verifies."""
     _check_issuer(visit, issuer)
-    return render.data(200, _discovery(f"{visit.base_url}/{PAGE}/{issuer}"))
+    url = f"{visit.base_url}/{PAGE}/{issuer}"
+    told = {
+        "issuer": url,
+        "jwks_uri": f"{url}/.well-known/jwks.json",
+        "response_types_supported": ["id_token"],
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": list(ALGORITHMS),
+    }
+    return render.data(200, told)
 
 
 @page("GET", f"/{PAGE}/{{issuer}}/.well-known/jwks.json")
@@ -205,13 +213,3 @@ async def _key(world: World, issuer: str, algorithm: str) -> keys.Key:
             world.refresh()  # another request or replica was first: its key is the one
         stored = world.get(KIND, place)
     return stored or {}
-
-
-def _discovery(issuer: str) -> JsonObject:
-    return {
-        "issuer": issuer,
-        "jwks_uri": f"{issuer}/.well-known/jwks.json",
-        "response_types_supported": ["id_token"],
-        "subject_types_supported": ["public"],
-        "id_token_signing_alg_values_supported": list(ALGORITHMS),
-    }

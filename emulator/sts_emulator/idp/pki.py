@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from sts_emulator.core import clock
 from sts_emulator.idp import certificates, pki_declaration
-from sts_emulator.idp.certificates import Pair, Wish
+from sts_emulator.idp.certificates import Pair, Wish, make_key
 from sts_emulator.idp.pki_declaration import Declaration, Entry
 from sts_emulator.policy.values import dataclass
 
@@ -108,7 +108,7 @@ def server_certificate(folder: Path, names: Iterable[str] = ()) -> tuple[Path, P
         usages=("key_cert_sign", "crl_sign"),
     )
     if not _serves(folder, TLS_AUTHORITY, ()):
-        _write(folder, TLS_AUTHORITY, certificates.certify(authority, _new("ec-p256"), None, clock.real()))
+        _write(folder, TLS_AUTHORITY, certificates.certify(authority, make_key("ec-p256"), None, clock.real()))
     issuer = _load(folder, TLS_AUTHORITY)
     if not _serves(folder, TLS_SERVER, wanted) or not _issued(issuer.certificate, _certificate(paths[0])):
         wish = Wish(
@@ -117,7 +117,7 @@ def server_certificate(folder: Path, names: Iterable[str] = ()) -> tuple[Path, P
             addresses=[name for name in wanted if _is_address(name)],
             extended=("serverAuth",),
         )
-        _write(folder, TLS_SERVER, certificates.certify(wish, _new("ec-p256"), issuer, clock.real()))
+        _write(folder, TLS_SERVER, certificates.certify(wish, make_key("ec-p256"), issuer, clock.real()))
     return paths
 
 
@@ -131,7 +131,7 @@ def _generate(folder: Path, entry: Entry) -> bool:
         kept = _load(folder, entry.name).certificate
         if issuer is None or _issued(issuer.certificate, kept):
             return False
-    _write(folder, entry.name, certificates.certify(entry.wish, _new(entry.key), issuer, clock.real()))
+    _write(folder, entry.name, certificates.certify(entry.wish, make_key(entry.key), issuer, clock.real()))
     if entry.is_authority:
         (folder / f"{entry.name}.crl").unlink(missing_ok=True)
     elif entry.chain:
@@ -155,10 +155,6 @@ def _is_old(path: Path) -> bool:
 
     ends = x509.load_pem_x509_crl(path.read_bytes()).next_update_utc
     return ends is not None and ends.timestamp() < clock.real() + _RENEW_WITHIN.total_seconds()
-
-
-def _new(kind: str) -> object:
-    return certificates.make_key(kind)
 
 
 def _write(folder: Path, name: str, pair: Pair) -> None:

@@ -61,36 +61,34 @@ def unsigned_response(facts: Facts, *, encrypt_for: str = "") -> str:
 
 
 def _response(facts: Facts, assertion: Any, encrypt_for: str) -> str:
-    from lxml import etree
-
-    response = _element(None, SAMLP, "Response", ID=_identifier(), Version="2.0", IssueInstant=clock.iso(facts.now))
-    response.set("Destination", facts.destination)
-    if facts.in_response_to:
-        response.set("InResponseTo", facts.in_response_to)
-    _element(response, SAML, "Issuer").text = facts.issuer
-    _element(_element(response, SAMLP, "Status"), SAMLP, "StatusCode", Value=SUCCESS)
+    response = _answer("Response", facts.issuer, facts.now, facts.destination, facts.in_response_to)
     response.append(_encrypted(assertion, encrypt_for) if encrypt_for else assertion)
-    return base64.b64encode(etree.tostring(response)).decode()
+    return _encoded(response)
 
 
 def signed_farewell(issuer: str, place: str, number: str, now: float, private_key: str, certificate: str) -> str:
     """A LogoutResponse to the request of that number, signed, in base64."""
+    response = _answer("LogoutResponse", issuer, now, place, number)
+    _sign(response, private_key, certificate)
+    return _encoded(response)
+
+
+def _answer(name: str, issuer: str, now: float, place: str, number: str) -> Any:
+    """An answer that says yes, to the request of that number if there is one."""
+    answer = _element(
+        None, SAMLP, name, ID=_identifier(), Version="2.0", IssueInstant=clock.iso(now), Destination=place
+    )
+    if number:
+        answer.set("InResponseTo", number)
+    _element(answer, SAML, "Issuer").text = issuer
+    _element(_element(answer, SAMLP, "Status"), SAMLP, "StatusCode", Value=SUCCESS)
+    return answer
+
+
+def _encoded(answer: Any) -> str:
     from lxml import etree
 
-    response = _element(
-        None,
-        SAMLP,
-        "LogoutResponse",
-        ID=_identifier(),
-        Version="2.0",
-        IssueInstant=clock.iso(now),
-        Destination=place,
-        InResponseTo=number,
-    )
-    _element(response, SAML, "Issuer").text = issuer
-    _element(_element(response, SAMLP, "Status"), SAMLP, "StatusCode", Value=SUCCESS)
-    _sign(response, private_key, certificate)
-    return base64.b64encode(etree.tostring(response)).decode()
+    return base64.b64encode(etree.tostring(answer)).decode()
 
 
 def _encrypted(assertion: Any, certificate: str) -> Any:

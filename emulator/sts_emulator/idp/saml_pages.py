@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -30,7 +30,7 @@ from sts_emulator.pages.refusals import as_page
 from sts_emulator.pages.routes import page
 from sts_emulator.pages.sessions import open_sealed, seal_until
 from sts_emulator.pages.visit import Visit
-from sts_emulator.policy.json_types import JsonObject
+from sts_emulator.policy.json_types import JsonObject, object_in
 from sts_emulator.wire.http import Response
 
 _STEP_LIFETIME: Final = 300  # between the password and the code
@@ -64,8 +64,7 @@ async def sign_in(visit: Visit, name: str) -> Response:
     """The form comes back: a code is asked for, an assertion made, or the form shown again."""
     idp, fields = _idp(visit, name), visit.posted
     user, relay_state, request = (fields.get(field, "") for field in ("username", "RelayState", "SAMLRequest"))
-    if not people.may_try_password(visit.world, f"idp/{name}/{user[:200]}"):
-        raise AwsError("Refused", "Too many tries. Wait some minutes.", status=429)
+    _check_tries(visit.world, name, user)
     if not _knows(idp, user, fields.get("password", "")):
         return _form(visit, idp, relay_state, request=request, username=user, wrong=True)
     if idp["users"][user].get("totp"):
@@ -81,8 +80,7 @@ async def second_step(visit: Visit, name: str) -> Response:
     if step is None:
         raise AwsError("Refused", "That took too long. Sign in again.", status=403)
     user, relay_state, request = json.loads(step)
-    if not people.may_try_password(visit.world, f"idp/{name}/{user}"):
-        raise AwsError("Refused", "Too many tries. Wait some minutes.", status=429)
+    _check_tries(visit.world, name, user)
     if not _use_code(visit.world, name, user, visit.posted.get("code", "")):
         return _code_form(visit, idp, [user, relay_state, request], wrong=True)
     return await _back(visit, idp, user, relay_state, request, second_factor=True)
@@ -106,16 +104,7 @@ async def _back(
             encrypt_for=asking.encrypt_for,
         )
     response = await asyncio.to_thread(assert_user, idp, user, visit.world.now(), wish, visit.base_url)
-    return render.page(
-        "post.html",
-        visit.root,
-        posts_to=[*_AWS_SIGN_IN, *app_origins(visit.world)],
-        place=f"Identity provider {idp['name']}",
-        action=action,
-        response=response,
-        relay_state=relay_state,
-        again=False,
-    )
+    return _post(visit, idp, [*_AWS_SIGN_IN, *app_origins(visit.world)], action, response, relay_state)
 
 
 @page("GET", "/idp/{name}/slo", refusal=as_page, mistakes=(ValueError,), foreign=True)
@@ -124,16 +113,27 @@ async def sign_out(visit: Visit, name: str) -> Response:
     idp, query = _idp(visit, name), visit.query
     asking = authn_requests.read_farewell(visit, idp, query.get("SAMLRequest", ""))
     response = await asyncio.to_thread(farewell, idp, asking.place, asking.id, visit.world.now())
+    origins = app_origins(visit.world, "LogoutURLs")
+    return _post(visit, idp, origins, asking.place, response, query.get("RelayState", ""))
+
+
+def _post(visit: Visit, idp: SamlIdp, origins: Sequence[str], action: str, response: str, relay_state: str) -> Response:
+    """A response goes to who asked, by the browser (SAML bindings, 3.5), and from there perhaps to the origins."""
     return render.page(
         "post.html",
         visit.root,
-        posts_to=app_origins(visit.world, "LogoutURLs"),
+        posts_to=origins,
         place=f"Identity provider {idp['name']}",
-        action=asking.place,
+        action=action,
         response=response,
-        relay_state=query.get("RelayState", ""),
+        relay_state=relay_state,
         again=False,
     )
+
+
+def _check_tries(world: World, name: str, user: str) -> None:
+    if not people.may_try_password(world, f"idp/{name}/{user[:200]}"):
+        raise AwsError("Refused", "Too many tries. Wait some minutes.", status=429)
 
 
 def _use_code(world: World, name: str, user: str, code: str) -> bool:
@@ -179,12 +179,9 @@ def _idp(visit: Visit, name: str) -> SamlIdp:
 
 
 def _wish(body: bytes) -> tuple[str, Wish]:
-    try:
-        given = json.loads(body)
-    except (ValueError, RecursionError):
-        given = None
-    if not isinstance(given, dict) or not isinstance(given.get("user"), str):
-        raise ValueError("the body is no JSON object with a `user`")  # noqa: TRY004 - answered with 400
+    given = object_in(body)
+    if given is None or not isinstance(given.get("user"), str):
+        raise ValueError("the body is no JSON object with a `user`")
     unknown = sorted(set(given) - {"user", *_WISHES})
     if unknown:
         raise ValueError(f"unknown member `{unknown[0][:60]}`; known are user, {', '.join(_WISHES)}")

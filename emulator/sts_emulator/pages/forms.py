@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from sts_emulator.core.errors import AwsError
 from sts_emulator.pages.visit import Visit
+from sts_emulator.policy.json_types import object_in
 
 
 def json_body(visit: Visit) -> dict[str, Any]:
@@ -17,10 +17,7 @@ def json_body(visit: Visit) -> dict[str, Any]:
     """
     if not visit.request.body:
         return {}
-    try:
-        value = json.loads(visit.request.body)
-    except (ValueError, RecursionError):
-        value = None
-    if not isinstance(value, dict):
+    value = object_in(visit.request.body)
+    if value is None:
         raise AwsError("Refused", "the body is not a JSON object")
     return value

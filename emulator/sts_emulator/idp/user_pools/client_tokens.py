@@ -10,7 +10,6 @@ from typing import Final
 
 from sts_emulator.idp.user_pools import clients, machine_tokens
 from sts_emulator.idp.user_pools.kinds import client_of, invalid, not_authorized, pool_of
-from sts_emulator.idp.user_pools.managed_login.app_settings import SYSTEM_SCOPES
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import Result, operation
 
@@ -33,10 +32,8 @@ async def get_client_token(
     clients.check_secret(client, Secret)
     if FLOW not in (client["settings"].get("ExplicitAuthFlows") or ()):
         raise not_authorized("CLIENT_TOKEN_AUTH is not enabled for this client.")
-    allowed = client["settings"].get("AllowedOAuthScopes") or ()
-    custom = [scope for scope in allowed if scope not in SYSTEM_SCOPES]
-    wanted = list(dict.fromkeys(Scopes or ())) or custom
-    if not wanted or not set(wanted) <= set(custom):
+    wanted = machine_tokens.scopes_of(client, Scopes or ())
+    if not wanted:
         raise invalid("Invalid scopes requested.")
     pool = pool_of(ctx.world, client)
     made = await machine_tokens.issue(ctx, pool, client, wanted, metadata=ClientMetadata)

@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from sts_emulator.control_plane.reach import required
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.idp import keys
@@ -28,7 +29,6 @@ from sts_emulator.idp.user_pools.kinds import (
     pool_of,
     unsupported,
 )
-from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import Result, operation
 
@@ -101,36 +101,23 @@ def _check_allowed(pool: Pool, client: Client, *, has_actor: bool) -> None:
 
 def _verified(world: World, pool: Pool, text: str, kind: str) -> Mapping[str, Any]:
     """The claims of a token of this pool that is still good. Raises AwsError: NotAuthorizedException."""
-    import jwt
-
     stored = world.get(tokens.KEYS, pool["id"])
     if stored is None or len(text) > tokens.LONGEST:
         raise not_authorized("Invalid token.")
-    use = "access" if kind == ACCESS else "id"
-    try:
-        claims: Mapping[str, Any] = jwt.decode(
-            text,
-            jwt.PyJWK(stored["access" if use == "access" else "id"]["public"]).key,
-            algorithms=[tokens.ALGORITHM],
-            options={"verify_exp": False, "verify_iat": False, "verify_nbf": False, "verify_aud": False},
-        )
-    except jwt.PyJWTError:
-        raise not_authorized("Could not verify signature for token.") from None
+    use, key = ("access", stored["access"]) if kind == ACCESS else ("id", stored["id"])
+    claims = required(tokens.proven(text, key), not_authorized("Could not verify signature for token."))
     if claims.get("token_use") != use or claims.get("iss") != pools.issuer_url(pool):
         raise not_authorized("Invalid token.")
     if claims["exp"] <= world.now():
         raise not_authorized("Token has expired")
-    if world.get(CLIENT, claims["client_id"] if use == "access" else _client_of(claims)) is None:
+    # Whom an ID token was given to: its audience, or who derived it for another.
+    client = claims["client_id"] if kind == ACCESS else str(claims.get("azp") or claims["aud"])
+    if world.get(CLIENT, client) is None:
         raise not_authorized("Token has been revoked")
-    key = f"{pool['id']}/{claims['sub']}/{claims.get('event_id')}"
-    if "event_id" in claims and world.get(tokens.SIGN_IN, key) is None:
+    sign_in = f"{pool['id']}/{claims['sub']}/{claims.get('event_id')}"
+    if "event_id" in claims and world.get(tokens.SIGN_IN, sign_in) is None:
         raise not_authorized("Token has been revoked")
     return claims
-
-
-def _client_of(claims: JsonObject) -> str:
-    """Whom an ID token was given to: its audience, or who derived it for another."""
-    return str(claims.get("azp") or claims["aud"])
 
 
 def _user(world: World, pool: Pool, subject: Mapping[str, object]) -> PoolUser:

@@ -15,7 +15,7 @@ from sts_emulator.control_plane.reach import required
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.store import Kind
 from sts_emulator.core.world import World
-from sts_emulator.idp.user_pools import srp, tokens
+from sts_emulator.idp.user_pools import pools, srp, tokens
 from sts_emulator.idp.user_pools.kinds import PAGES, Pool, PoolUser, arn_of, invalid, not_found, reach_user
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import Result, operation
@@ -41,7 +41,6 @@ DEVICE: Final[Kind[Device]] = Kind("user-pool-device")  # key: `POOL/sub/DEVICE`
 
 _LONGEST_VERIFIER = 385  # bytes: 3,072 bits, with the zero in front that big integers are written with
 _LONGEST_SALT = 64
-_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
 
 # -- by the user -----------------------------------------------------------------------------------------------------
@@ -197,7 +196,7 @@ def for_sign_in(world: World, pool: Pool, user: PoolUser, key: str, address: str
         return {"key": key, "group": known["group"]}, {}
     held: tokens.Held = {
         "key": f"{pool['region']}_{uuid.uuid4()}",
-        "group": "-" + "".join(secrets.choice(_LETTERS) for _ in range(8)),
+        "group": "-" + "".join(secrets.choice(pools.LETTERS) for _ in range(8)),
     }
     return held, {"NewDeviceMetadata": {"DeviceKey": held["key"], "DeviceGroupKey": held["group"]}}
 

@@ -22,11 +22,11 @@ _DESTINATIONS = ("CloudWatchLogsConfiguration", "S3Configuration", "FirehoseConf
 def set_risk_configuration(ctx: Context, *, UserPoolId: str, ClientId: str = "", **settings: JsonObject) -> Result:
     """Of a pool with threat protection, or of one of its clients; nothing at all resets it."""
     key = _risk_key(ctx, UserPoolId, ClientId)
-    if not settings:
+    kept = {**settings, "LastModifiedDate": ctx.world.now()} if settings else {}
+    if kept:
+        ctx.world.put(SETTING, key, kept)
+    else:
         ctx.world.take(SETTING, key)
-        return {"RiskConfiguration": _risk(UserPoolId, ClientId, {})}
-    kept = {**settings, "LastModifiedDate": ctx.world.now()}
-    ctx.world.put(SETTING, key, kept)
     return {"RiskConfiguration": _risk(UserPoolId, ClientId, kept)}
 
 

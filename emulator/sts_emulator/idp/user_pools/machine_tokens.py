@@ -10,10 +10,19 @@ from typing import Any, Final
 from sts_emulator.idp import keys
 from sts_emulator.idp.user_pools import claim_overrides, clients, pools, tokens
 from sts_emulator.idp.user_pools.kinds import Client, Pool
+from sts_emulator.idp.user_pools.managed_login.app_settings import SYSTEM_SCOPES
 from sts_emulator.idp.user_pools.triggers.firing import Occasion
 from sts_emulator.vending.context import Context
 
 _SOURCE: Final = "TokenGeneration_ClientCredentials"
+
+
+def scopes_of(client: Client, requested: Iterable[str]) -> list[str]:
+    """The scopes that are requested, or all of the client's for itself; none, where one is not among those."""
+    allowed = client["settings"].get("AllowedOAuthScopes") or ()
+    custom = [scope for scope in allowed if scope not in SYSTEM_SCOPES]
+    wanted = list(dict.fromkeys(requested)) or custom
+    return wanted if set(wanted) <= set(custom) else []
 
 
 async def issue(

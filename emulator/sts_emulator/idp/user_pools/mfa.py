@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from sts_emulator.accounts.people import STEP, code_of_step, new_seed
+from sts_emulator.control_plane.reach import required
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.idp.user_pools import challenges, tokens
 from sts_emulator.idp.user_pools.kinds import (
     CLIENT,
+    Client,
     Pool,
     PoolUser,
     Preference,
@@ -63,17 +65,16 @@ def begin_pairing(world: World, access_token: str | None, waiting: str | None) -
         with world.unit(lock=True):
             party, _ = tokens.bearer(world, access_token)
             _check_kind(party.pool)
-            pending = Token(seed=seed, used=[], verified=False, enabled=False, preferred=False)
+            token = Token(seed=seed, used=[], verified=False, enabled=False, preferred=False)
             known = party.user.get("token")
             if known is not None and known["verified"]:  # the old one stays until the new one is proven
-                change_user(world, party.pool, party.user, token={**known, "next": seed})
-            else:
-                change_user(world, party.pool, party.user, token=pending)
+                token = {**known, "next": seed}
+            change_user(world, party.pool, party.user, token=token)
         return seed, ""
     with world.unit(lock=True):
-        challenge, _ = _setup(world, waiting)
+        challenge = _setup(world, waiting)
         data = {**challenge["data"], _UNPAIRED: seed}
-        following = challenges.ask(world, world_client(world, challenge), SETUP, challenge["username"], data)
+        following = challenges.ask(world, _client_of(world, challenge), SETUP, challenge["username"], data)
     return seed, challenges.session_of(following)
 
 
@@ -89,24 +90,21 @@ async def verify_software_token(
             token = party.user.get("token")
             if token is None:
                 raise AwsError("SoftwareTokenMFANotFoundException", "Software token MFA not found for the user.")
-            step = _proven(world, seed := str(token.get("next") or token["seed"]), UserCode)
+            seed = token.get("next") or token["seed"]
+            step = required(_step(world, seed, UserCode), _mismatch())
             is_enabled, is_preferred = token["enabled"], token["preferred"]
             paired = Token(seed=seed, used=[step], verified=True, enabled=is_enabled, preferred=is_preferred)
             change_user(world, party.pool, party.user, token=paired)
         return {"Status": "SUCCESS"}
     with world.unit(lock=True):
-        challenge, _user = _setup(world, Session)
-        try:
-            step = _proven(world, challenge["data"].get(_UNPAIRED, ""), UserCode)
-        except AwsError as wrong:
+        challenge = _setup(world, Session)
+        proven = _step(world, challenge["data"].get(_UNPAIRED, ""), UserCode)
+        if proven is None:
             challenges.give_back(world, challenge)
-            refusal: AwsError | None = wrong
         else:
-            refusal = None
-            data = {**challenge["data"], _PAIRED: step}
-            following = challenges.ask(world, world_client(world, challenge), SETUP, challenge["username"], data)
-    if refusal is not None:  # outside the unit: what was used up stays used up
-        raise refusal
+            data = {**challenge["data"], _PAIRED: proven}
+            following = challenges.ask(world, _client_of(world, challenge), SETUP, challenge["username"], data)
+    required(proven, _mismatch())  # outside the unit: what was used up stays used up
     return {"Status": "SUCCESS", "Session": challenges.session_of(following)}
 
 
@@ -230,24 +228,19 @@ def shown(user: PoolUser) -> Result:
     return {**told, "UserMFASettingList": enabled} if enabled else told
 
 
-def world_client(world: World, challenge: challenges.Challenge) -> Any:
-    client = world.get(CLIENT, challenge["client"])
-    if client is None:
-        raise not_authorized(challenges.OVER)
-    return client
+def _client_of(world: World, challenge: challenges.Challenge) -> Client:
+    return required(world.get(CLIENT, challenge["client"]), not_authorized(challenges.OVER))
 
 
-def _setup(world: World, session: str | None) -> tuple[challenges.Challenge, PoolUser]:
+def _setup(world: World, session: str | None) -> challenges.Challenge:
     """Take the MFA_SETUP challenge of a session, and see that its user is still there."""
     if not session:
         raise invalid("Missing required parameter: AccessToken or Session")
     challenge = challenges.take(world, session, None, SETUP)
-    pool = pool_of(world, world_client(world, challenge))
+    pool = pool_of(world, _client_of(world, challenge))
     _check_kind(pool)
-    user = find_user(world, pool, challenge["username"])
-    if user is None:
-        raise not_authorized(challenges.OVER)
-    return challenge, user
+    required(find_user(world, pool, challenge["username"]), not_authorized(challenges.OVER))
+    return challenge
 
 
 def _check_kind(pool: Pool) -> None:
@@ -292,14 +285,14 @@ def _check_wish(pool: Pool, user: PoolUser, name: str, wish: Preference) -> None
         raise invalid(f"User does not have delivery config set to turn on {name}")
 
 
-def _proven(world: World, seed: str, code: str) -> int:
-    step = _step(world, seed, code) if seed else None
-    if step is None:
-        raise AwsError("EnableSoftwareTokenMFAException", "Code mismatch")
-    return step
+def _mismatch() -> AwsError:
+    return AwsError("EnableSoftwareTokenMFAException", "Code mismatch")
 
 
 def _step(world: World, seed: str, code: str) -> int | None:
+    """The step whose code this is, of a seed if there is one."""
+    if not seed:
+        return None
     now = int(world.now() // STEP)
     steps = range(now - WINDOW, now + WINDOW + 1)
     return next((step for step in steps if hmac.compare_digest(code_of_step(seed, step).encode(), code.encode())), None)

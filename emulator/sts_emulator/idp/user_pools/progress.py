@@ -64,9 +64,6 @@ class Attempt:
     def occasion(self) -> firing.Occasion:
         return firing.Occasion(self.ctx, self.pool, self.client["id"])
 
-    def party(self, user: PoolUser) -> tokens.Party:
-        return tokens.Party(self.pool, self.client, user)
-
 
 async def proven(
     attempt: Attempt, user: PoolUser, *, has_second_factor: bool = False, source: str = tokens.AUTHENTICATION
@@ -99,10 +96,8 @@ async def signed_in(attempt: Attempt, user: PoolUser, *, source: str = tokens.AU
         "newDeviceUsed": devices.tracks(pool) and devices.find(world, pool, user, attempt.device) is None,
         **firing.metadata(attempt.metadata),
     }
-    if (
-        await firing.fire(attempt.occasion, "PostAuthentication_Authentication", user["username"], request, {})
-        is not None
-    ):
+    source_of_event = "PostAuthentication_Authentication"
+    if await firing.fire(attempt.occasion, source_of_event, user["username"], request, {}) is not None:
         user = again(attempt, user)
         check_able(user)
     if attempt.on_page:
@@ -112,9 +107,8 @@ async def signed_in(attempt: Attempt, user: PoolUser, *, source: str = tokens.AU
     if devices.tracks(pool):
         with world.unit(lock=True):
             held, told = devices.for_sign_in(world, pool, user, attempt.device, attempt.ctx.source_ip)
-    result = await tokens.sign_in(
-        attempt.ctx, attempt.party(user), device=held, source=source, metadata=attempt.metadata
-    )
+    party = tokens.Party(pool, attempt.client, user)
+    result = await tokens.sign_in(attempt.ctx, party, device=held, source=source, metadata=attempt.metadata)
     return {"ChallengeParameters": {}, "AuthenticationResult": {**result, **told}}
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
-from sts_emulator.idp.user_pools import clients, devices, tokens
+from sts_emulator.idp.user_pools import clients, devices, progress, tokens
 from sts_emulator.idp.user_pools.kinds import (
     USER,
     Client,
@@ -29,9 +29,7 @@ async def by_flow(ctx: Context, pool: Pool, client: Client, given: Mapping[str, 
     """REFRESH_TOKEN_AUTH. Clients that rotate refresh by `GetTokensFromRefreshToken` only."""
     if clients.rotates(client) or not clients.allows(client, "ALLOW_REFRESH_TOKEN_AUTH"):
         raise invalid("REFRESH_TOKEN_AUTH flow not enabled for this client")
-    token = given.get("REFRESH_TOKEN", "")
-    if not token:
-        raise invalid("Missing required parameter REFRESH_TOKEN")
+    token = progress.demanded(given, "REFRESH_TOKEN")
     if client["secret"]:
         _check_hash(ctx.world, client, token, given)
     result = await renew(ctx, pool, client, token, given.get("DEVICE_KEY", ""))

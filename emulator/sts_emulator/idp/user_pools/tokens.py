@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any, Final, NotRequired, TypedDict
 
+from sts_emulator.control_plane.reach import required
 from sts_emulator.core.store import Kind
 from sts_emulator.core.world import World
 from sts_emulator.idp import keys
@@ -208,7 +209,13 @@ async def tokens(
     """
     world = ctx.world
     signers, now = await keys_of(world, party.pool), int(world.now())
-    both = {**_common(party, begun, now), **_revocable(party.client, begun)}
+    both: dict[str, Any] = {
+        "iss": pools.issuer_url(party.pool),
+        "event_id": begun["id"],
+        "auth_time": int(begun["at"]),
+        "iat": now,
+        **({"origin_jti": begun["origin"]} if clients.is_revocable(party.client) else {}),
+    }
     groups = membership(groups_of(world, party.pool, party.user))
     occasion = Occasion(ctx, party.pool, party.client["id"])
     scopes = begun.get("scopes", [SCOPE])
@@ -245,14 +252,6 @@ def _half_hash(token: str) -> str:
     """`at_hash` of an access token (OpenID Connect Core, 3.1.3.6)."""
     digest = hashlib.sha256(token.encode()).digest()
     return base64.urlsafe_b64encode(digest[:16]).decode().rstrip("=")
-
-
-def _common(party: Party, begun: SignIn, now: int) -> JsonObject:
-    return {"iss": pools.issuer_url(party.pool), "event_id": begun["id"], "auth_time": int(begun["at"]), "iat": now}
-
-
-def _revocable(client: Client, begun: SignIn) -> JsonObject:
-    return {"origin_jti": begun["origin"]} if clients.is_revocable(client) else {}
 
 
 def _id_claims(party: Party, groups: Membership, scopes: list[str] | None) -> JsonObject:
@@ -306,10 +305,10 @@ def groups_of(world: World, pool: Pool, user: PoolUser) -> list[PoolGroup]:
 def membership(groups: list[PoolGroup]) -> Membership:
     """What tokens tell of groups."""
     roles = dict.fromkeys(group["role"] for group in groups if group["role"])
-    return Membership(tuple(group["name"] for group in groups), tuple(roles), preferred_role(groups))
+    return Membership(tuple(group["name"] for group in groups), tuple(roles), _preferred_role(groups))
 
 
-def preferred_role(groups: list[PoolGroup]) -> str:
+def _preferred_role(groups: list[PoolGroup]) -> str:
     """The role of the best precedence; none where two groups with other roles share it.
 
     Source: docs/aws/cognito.md, "Tokens".
@@ -381,21 +380,33 @@ def bearer(world: World, access_token: str, scope: str = SCOPE) -> tuple[Party, 
 def _verified(world: World, text: str, scope: str) -> Mapping[str, Any]:
     import jwt
 
+    forged = not_authorized("Could not verify signature for Access Token")
     if len(text) > LONGEST:
         raise not_authorized("Invalid Access Token")
     try:
         kid = jwt.get_unverified_header(text).get("kid")  # says which key to try, and nothing else is believed of it
-        stored = world.find(KEYS, kid) if isinstance(kid, str) else None
-        if stored is None:  # no access token of this world: an ID token has another key
-            raise not_authorized("Invalid Access Token")
-        claims = jwt.decode(
+    except jwt.PyJWTError:
+        raise forged from None
+    stored = world.find(KEYS, kid) if isinstance(kid, str) else None
+    if stored is None:  # no access token of this world: an ID token has another key
+        raise not_authorized("Invalid Access Token")
+    claims = required(proven(text, stored["access"]), forged)
+    if claims.get("token_use") != "access" or scope not in claims.get("scope", "").split():
+        raise not_authorized("Access Token does not have required scopes")
+    return {**claims, "pool": stored["pool"]}
+
+
+def proven(text: str, key: keys.Key) -> dict[str, Any] | None:
+    """The claims of a token that a key has signed, whenever and for whomever that was; None for any other."""
+    import jwt
+
+    try:
+        claims: dict[str, Any] = jwt.decode(
             text,
-            jwt.PyJWK(stored["access"]["public"]).key,
+            jwt.PyJWK(key["public"]).key,
             algorithms=[ALGORITHM],
             options={"verify_exp": False, "verify_iat": False, "verify_nbf": False, "verify_aud": False},
         )
     except jwt.PyJWTError:
-        raise not_authorized("Could not verify signature for Access Token") from None
-    if claims.get("token_use") != "access" or scope not in claims.get("scope", "").split():
-        raise not_authorized("Access Token does not have required scopes")
-    return {**claims, "pool": stored["pool"]}
+        return None
+    return claims

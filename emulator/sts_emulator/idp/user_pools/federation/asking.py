@@ -16,7 +16,7 @@ from sts_emulator.core.store import Kind
 from sts_emulator.core.world import World
 from sts_emulator.idp.presets import PRESETS
 from sts_emulator.idp.user_pools.federation import outside_providers, saml_keys
-from sts_emulator.idp.user_pools.federation.pool_providers import issuer_of
+from sts_emulator.idp.user_pools.federation.pool_providers import identified, issuer_of
 from sts_emulator.idp.user_pools.kinds import IDENTITY_PROVIDER, POOL, IdentityProvider, Pool
 from sts_emulator.idp.user_pools.managed_login.authorization import Asked, pool_at
 from sts_emulator.idp.user_pools.pools import domain_of
@@ -49,8 +49,7 @@ def named(world: World, pool: Pool, name: str, identifier: str = "") -> Identity
     """A provider of the pool by its name, or by one of its identifiers."""
     if name:
         return world.get(IDENTITY_PROVIDER, f"{pool['id']}/{name}")
-    listed = world.page(IDENTITY_PROVIDER, f"{pool['id']}/") if identifier else ()
-    return next((provider for provider in listed if identifier in provider["identifiers"]), None)
+    return identified(world, pool, identifier) if identifier else None
 
 
 async def begin(visit: Visit, asked: Asked, provider: IdentityProvider) -> Response:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from sts_emulator.control_plane.reach import required
 from sts_emulator.core.errors import AwsError
 from sts_emulator.idp.user_pools import joining
 from sts_emulator.idp.user_pools.federation import asking, federated_users, inbound, oidc_answers, saml_answers
@@ -29,9 +30,7 @@ _LATE: Final = "This sign-in was not begun in this browser, or took too long. Go
 async def take_code(visit: Visit) -> Response:
     """An OIDC provider's code, or why there is none."""
     query = visit.query
-    question = asking.take(visit, query.get("state", ""))
-    if question is None:
-        raise AwsError("Refused", _LATE, status=403)
+    question = _question(visit, query.get("state", ""))
     asked, provider = _resumed(visit, question)
     if "code" not in query:
         error = query.get("error_description") or query.get("error") or "no code"
@@ -121,10 +120,7 @@ async def _arrived(occasion: Occasion, provider: IdentityProvider, subject: str,
 
 
 def _question(visit: Visit, number: str) -> asking.Question:
-    question = asking.take(visit, number)
-    if question is None:
-        raise AwsError("Refused", _LATE, status=403)
-    return question
+    return required(asking.take(visit, number), AwsError("Refused", _LATE, status=403))
 
 
 def _resumed(visit: Visit, question: asking.Question) -> tuple[Asked, IdentityProvider]:

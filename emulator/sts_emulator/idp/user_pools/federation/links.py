@@ -16,7 +16,6 @@ from sts_emulator.idp.user_pools.kinds import (
     Pool,
     PoolUser,
     change_user,
-    find_user,
     invalid,
     reach,
     user_key,
@@ -77,10 +76,7 @@ def admin_disable_provider_for_user(ctx: Context, *, UserPoolId: str, User: Mapp
             del attributes["identities"]
         change_user(ctx.world, pool, user, attributes=attributes)
         return {}
-    lone = find_user(ctx.world, pool, username(provider["name"], value))
-    if lone is None:
-        raise AwsError("UserNotFoundException", "User does not exist.")
-    change_user(ctx.world, pool, lone, enabled=False)
+    change_user(ctx.world, pool, user_of(ctx.world, pool, username(provider["name"], value)), enabled=False)
     return {}
 
 

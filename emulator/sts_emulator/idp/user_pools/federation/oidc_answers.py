@@ -83,14 +83,7 @@ def _subject(provider: IdentityProvider, claims: JsonObject) -> str:
 
 
 async def _redeem(visit: Visit, provider: IdentityProvider, code: str) -> JsonObject:
-    details = provider["details"]
-    form = {
-        "grant_type": "authorization_code",
-        "code": code[:2_048],
-        "redirect_uri": f"{visit.base_url}{asking.OIDC_PLACE}",
-        "client_id": details["client_id"],
-        **({"client_secret": details["client_secret"]} if details.get("client_secret") else {}),
-    }
+    form = outside_providers.code_form(provider, code[:2_048], f"{visit.base_url}{asking.OIDC_PLACE}")
     path = f"{asking.home_of(visit.world, provider)}/token"
     host = urlsplit(asking.address_of(visit, provider)).netloc
     headers = {"host": host, "content-type": "application/x-www-form-urlencoded"}

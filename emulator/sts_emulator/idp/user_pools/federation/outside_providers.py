@@ -7,18 +7,18 @@ AWS's own Google, Facebook, Amazon and Apple are refused unless something here t
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import urlencode
 
 from sts_emulator.accounts import trigger_hooks
+from sts_emulator.control_plane.reach import required
 from sts_emulator.core.errors import AwsError
 from sts_emulator.idp.user_pools import outside
 from sts_emulator.idp.user_pools.federation.pool_providers import SUBJECTS, issuer_of
 from sts_emulator.idp.user_pools.kinds import IdentityProvider
 from sts_emulator.methods.tokens.jwk import KeySet
-from sts_emulator.policy.json_types import JsonObject
+from sts_emulator.policy.json_types import JsonObject, object_in
 from sts_emulator.policy.values import dataclass
 from sts_emulator.settings import Settings
 
@@ -43,16 +43,8 @@ class Outside:
 
     async def redeem(self, code: str, place: str) -> JsonObject:
         """What the provider gives for a code. Raises AwsError: IdpError."""
-        details = self.provider["details"]
-        form = {
-            "grant_type": "authorization_code",
-            "code": code,
-            "redirect_uri": place,
-            "client_id": details["client_id"],
-            **({"client_secret": details["client_secret"]} if details.get("client_secret") else {}),
-        }
-        url = self.addresses["token_url"]
-        if details.get("token_request_method") == "GET":
+        form, url = code_form(self.provider, code, place), self.addresses["token_url"]
+        if self.provider["details"].get("token_request_method") == "GET":
             return await _object(self.settings, "GET", f"{url}{'&' if '?' in url else '?'}{urlencode(form)}")
         headers = {"content-type": "application/x-www-form-urlencoded"}
         return await _object(self.settings, "POST", url, headers, urlencode(form).encode())
@@ -78,6 +70,14 @@ class Outside:
         if not isinstance(subject, str) or not subject:
             raise _error(f"{self.provider['name']} does not say who the person is")
         return subject, said
+
+
+def code_form(provider: IdentityProvider, code: str, place: str) -> dict[str, str]:
+    """With what a code is redeemed (RFC 6749, 4.1.3)."""
+    details = provider["details"]
+    secret = {"client_secret": details["client_secret"]} if details.get("client_secret") else {}
+    form = {"grant_type": "authorization_code", "code": code, "redirect_uri": place, "client_id": details["client_id"]}
+    return {**form, **secret}
 
 
 async def of(settings: Settings, provider: IdentityProvider) -> Outside:
@@ -128,13 +128,7 @@ async def _object(
     place = url.partition("?")[0]  # the rest may hold a code and a secret
     if answer.status != 200:  # noqa: PLR2004 - the one that has what was asked for
         raise _error(f"{place} answered {answer.status}")
-    try:
-        value = json.loads(answer.body)
-    except (ValueError, RecursionError):
-        value = None
-    if not isinstance(value, dict):
-        raise _error(f"{place} did not answer with a JSON object")
-    return value
+    return required(object_in(answer.body), _error(f"{place} did not answer with a JSON object"))
 
 
 def _check(settings: Settings, url: str) -> None:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from sts_emulator.control_plane.reach import required
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.store import AlreadyExistsError
+from sts_emulator.core.world import World
 from sts_emulator.iam.providers import saml_providers
 from sts_emulator.idp import identity_providers
 from sts_emulator.idp.user_pools.federation import saml_keys
@@ -159,11 +160,9 @@ def describe_identity_provider(ctx: Context, *, UserPoolId: str, ProviderName: s
 @operation("cognito-idp", "GetIdentityProviderByIdentifier")
 def get_identity_provider_by_identifier(ctx: Context, *, UserPoolId: str, IdpIdentifier: str) -> Result:
     """The one that an identifier means."""
-    pool = reach(ctx, UserPoolId)
-    for provider in ctx.world.page(IDENTITY_PROVIDER, f"{pool['id']}/"):
-        if IdpIdentifier in provider["identifiers"]:
-            return {"IdentityProvider": shown(provider)}
-    raise not_found(f"Identity provider with identifier {IdpIdentifier} does not exist.")
+    provider = identified(ctx.world, reach(ctx, UserPoolId), IdpIdentifier)
+    missing = not_found(f"Identity provider with identifier {IdpIdentifier} does not exist.")
+    return {"IdentityProvider": shown(required(provider, missing))}
 
 
 @operation("cognito-idp", "ListIdentityProviders")
@@ -190,6 +189,12 @@ def provider_of(ctx: Context, pool: Pool, name: str) -> IdentityProvider:
     """Raises AwsError: ResourceNotFoundException."""
     provider = ctx.world.get(IDENTITY_PROVIDER, _key(pool, name))
     return required(provider, not_found(f"Identity provider {name} does not exist."))
+
+
+def identified(world: World, pool: Pool, identifier: str) -> IdentityProvider | None:
+    """The provider of the pool that one of its identifiers means."""
+    listed = world.page(IDENTITY_PROVIDER, f"{pool['id']}/")
+    return next((provider for provider in listed if identifier in provider["identifiers"]), None)
 
 
 def issuer_of(provider: IdentityProvider) -> str:

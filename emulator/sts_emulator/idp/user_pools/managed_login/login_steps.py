@@ -100,7 +100,8 @@ async def go_on(
     if step["name"] == choices.SELECT and len(step["offered"]) < 2:  # noqa: PLR2004 - there is nothing to choose
         return await _by_the_only_one(visit, asked, step)
     if step["name"] == mfa.SETUP:
-        step |= await _seed(visit, step["session"])
+        seed, following = mfa.begin_pairing(visit.world, None, step["session"])
+        step |= {"seed": seed, "session": following}
     return show(visit, asked, step)
 
 
@@ -156,12 +157,6 @@ def _new_password(fields: Mapping[str, str]) -> dict[str, str]:
         raise AwsError("InvalidPasswordException", "The two passwords are not the same.")
     named = [(name, value) for name, value in fields.items() if name.startswith("userAttributes.") and value]
     return {"NEW_PASSWORD": password[:512], **dict(named[:_NEW_ATTRIBUTES])}
-
-
-async def _seed(visit: Visit, session: str) -> dict[str, str]:
-    """The secret of an authenticator app that is to be paired, and the session that waits for its code."""
-    seed, following = mfa.begin_pairing(visit.world, None, session)
-    return {"seed": seed, "session": following}
 
 
 def show(visit: Visit, asked: Asked, step: Mapping[str, Any], refusal: AwsError | None = None) -> Response:

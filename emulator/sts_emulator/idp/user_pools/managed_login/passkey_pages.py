@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 
+from sts_emulator.control_plane.reach import required
 from sts_emulator.core.errors import AwsError
 from sts_emulator.idp.user_pools import passkey_registration, tokens
 from sts_emulator.idp.user_pools.managed_login import authorization, login_sessions, login_steps
@@ -13,6 +13,7 @@ from sts_emulator.idp.user_pools.managed_login.login_steps import STEPS
 from sts_emulator.pages import render
 from sts_emulator.pages.routes import page
 from sts_emulator.pages.visit import Visit
+from sts_emulator.policy.json_types import object_in
 from sts_emulator.wire.http import Response
 
 _LONGEST = 16_384  # characters of a credential
@@ -58,13 +59,8 @@ def _party(visit: Visit, asked: Asked) -> tokens.Party | None:
 
 def _credential(visit: Visit) -> Mapping[str, object]:
     text = visit.posted.get("credential", "")
-    try:
-        given = json.loads(text) if len(text) <= _LONGEST else None
-    except (ValueError, RecursionError):
-        given = None
-    if not isinstance(given, dict):
-        raise AwsError("WebAuthnCredentialNotSupportedException", "The credential is not supported.")
-    return given
+    unfit = AwsError("WebAuthnCredentialNotSupportedException", "The credential is not supported.")
+    return required(object_in(text) if len(text) <= _LONGEST else None, unfit)
 
 
 def _form(visit: Visit, asked: Asked, party: tokens.Party, refusal: AwsError | None = None) -> Response:

@@ -143,16 +143,14 @@ def _posted(visit: Visit) -> tuple[Asked, dict[str, str]]:
 
 
 async def _call(
-    visit: Visit, asked: Asked, operation: str, function: Callable[..., Any], given: Mapping[str, Any]
-) -> Mapping[str, Any]:
+    visit: Visit, asked: Asked, operation: str, function: Callable[..., Awaitable[Any]], given: Mapping[str, Any]
+) -> Any:
     """What the app itself would call, for it; its event does not tell the password."""
     told = {name: value for name, value in given.items() if name in ("Username", "UserAttributes")}
     with visit.attempt("cognito-idp", operation, {"ClientId": asked.client["id"], **told}) as attempt:
         attempt.ctx.evidence["pool"] = asked.pool["id"]
         proof = clients.secret_hash(asked.client, given["Username"])
-        called = function(attempt.ctx, ClientId=asked.client["id"], SecretHash=proof, **given)
-        result: Mapping[str, Any] = await called if isinstance(called, Awaitable) else called
-    return result
+        return await function(attempt.ctx, ClientId=asked.client["id"], SecretHash=proof, **given)
 
 
 async def _sign_in(visit: Visit, asked: Asked, name: str, password: str) -> Response:

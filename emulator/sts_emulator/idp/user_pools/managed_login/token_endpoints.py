@@ -9,19 +9,18 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
 from sts_emulator.core.errors import AwsError
 from sts_emulator.idp.user_pools import clients, machine_tokens, refreshing, tokens
 from sts_emulator.idp.user_pools.kinds import CLIENT, POOL, USER, Client, Pool
 from sts_emulator.idp.user_pools.managed_login import authorization, login_sessions
-from sts_emulator.idp.user_pools.managed_login.app_settings import SYSTEM_SCOPES
 from sts_emulator.idp.user_pools.pools import domain_of
 from sts_emulator.pages import pkce, render
 from sts_emulator.pages.routes import page
 from sts_emulator.pages.visit import Visit
-from sts_emulator.policy.json_types import JsonObject
+from sts_emulator.policy.json_types import JsonObject, object_in
 from sts_emulator.policy.values import dataclass
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import Result
@@ -56,8 +55,7 @@ def as_oauth(visit: Visit, error: AwsError) -> Response:
     if code not in _CODES or error.message != error.code:
         told["error_description"] = error.message
     status = error.status or 400
-    response = render.data(status, told)
-    response.headers.extend(_CORS)
+    response = _answer(told, status)
     if visit.request.raw_path.startswith("/oauth2/userInfo"):
         challenge = f'Bearer error="{code}", error_description="{_quoted(error.message)}"'
         response.headers.append(("www-authenticate", challenge))
@@ -77,9 +75,7 @@ _CODES: Final = frozenset(
 @page("OPTIONS", "/oauth2/userInfo", foreign=True)
 def preflight(_: Visit) -> Response:
     """What a browser asks before a script of another site may call."""
-    answer = render.data(200, {})
-    answer.headers.extend(_PREFLIGHT)
-    return answer
+    return _answer({}, headers=_PREFLIGHT)
 
 
 @page("POST", "/oauth2/token", refusal=as_oauth, foreign=True)
@@ -178,11 +174,9 @@ async def _for_itself(app: App, ctx: Context) -> Result:
     _allow(app, "client_credentials")
     if not app.client["secret"]:
         raise _no("unauthorized_client")
-    allowed = app.client["settings"].get("AllowedOAuthScopes") or ()
-    custom = [scope for scope in allowed if scope not in SYSTEM_SCOPES]
-    wanted = list(dict.fromkeys(app.fields.get("scope", "").split())) or custom
+    wanted = machine_tokens.scopes_of(app.client, app.fields.get("scope", "").split())
     resource = app.fields.get("resource", "")
-    if not wanted or not set(wanted) <= set(custom):
+    if not wanted:
         raise _no("invalid_scope")
     if resource and not authorization.is_resource(resource):
         raise _no("invalid_request")
@@ -192,11 +186,8 @@ async def _for_itself(app: App, ctx: Context) -> Result:
 
 def _metadata(text: str) -> dict[str, str]:
     """What the app tells the pool's functions: a JSON object of texts."""
-    try:
-        told = json.loads(text) if text else {}
-    except (ValueError, RecursionError):
-        told = None
-    if not isinstance(told, dict) or not all(isinstance(value, str) for value in told.values()):
+    told = object_in(text or "{}")
+    if told is None or not all(isinstance(value, str) for value in told.values()):
         raise _no("invalid_request", "aws_client_metadata is a JSON object of texts")
     return told
 
@@ -271,9 +262,9 @@ def _told(result: JsonObject) -> Result:
     return {**told, "expires_in": result["ExpiresIn"], "token_type": result["TokenType"]}
 
 
-def _answer(value: Mapping[str, object]) -> Response:
-    response = render.data(200, dict(value))
-    response.headers.extend(_CORS)
+def _answer(value: Mapping[str, object], status: int = 200, headers: Sequence[tuple[str, str]] = _CORS) -> Response:
+    response = render.data(status, dict(value))
+    response.headers.extend(headers)
     return response
 
 

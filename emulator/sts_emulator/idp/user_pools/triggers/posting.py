@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from sts_emulator.idp.user_pools import outside
 from sts_emulator.idp.user_pools.triggers.outcomes import FunctionError, NoAnswerError, NotJsonError
+from sts_emulator.policy.json_types import object_in
 
 _INVOKE = re.compile(r".*/2015-03-31/functions/[^/]+/invocations")
 _HEADERS: Final = {"content-type": "application/json", "accept": "application/json"}
@@ -59,10 +60,6 @@ async def _asked(url: str, event: bytes, headers: Mapping[str, str]) -> outside.
 def _message(body: bytes) -> str:
     """What a failed function says: Lambda's `errorMessage`, or else its text."""
     text = body.decode("utf-8", "replace")
-    try:
-        told = json.loads(text)
-    except (ValueError, RecursionError):
-        told = None
-    if isinstance(told, dict) and isinstance(told.get("errorMessage"), str):
-        text = told["errorMessage"]
+    told = (object_in(text) or {}).get("errorMessage")
+    text = told if isinstance(told, str) else text
     return text[:_LONGEST].strip()
