@@ -250,7 +250,7 @@ def test_the_control_api_waits_for_a_moment_until_another_process_is_done_with_t
             holder.execute("BEGIN IMMEDIATE")
             moved = threads.submit(api.api, "POST", "worlds", "default", "clock", body={"advance_seconds": 60})
             with contextlib.suppress(TimeoutError):
-                moved.result(timeout=0.5)
+                moved.result(timeout=0.3)
             holder.execute("ROLLBACK")
             assert moved.result()["offset_seconds"] == before + 60, "once, however often it was tried"
 

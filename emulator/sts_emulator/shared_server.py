@@ -144,12 +144,15 @@ def _serve(port: int, users: str | None) -> None:
 
 
 def _end_with(users: str) -> None:
+    """End with the last user. The lock is kept until then: who comes meanwhile waits, and starts another server."""
     import fcntl
     import signal
+    from threading import Event
 
     with Path(users).open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)  # granted when every user's process has let go
         os.kill(os.getpid(), signal.SIGTERM)
+        Event().wait()
 
 
 if __name__ == "__main__":

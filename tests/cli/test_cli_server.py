@@ -359,6 +359,12 @@ class Served:
             check=False,
         )
 
+    def drop(self, name: str, text: str) -> None:
+        """Put a file among the scenarios, as a whole."""
+        draft = self.folder / "draft"
+        draft.write_text(text)
+        draft.replace(self.folder / "trust_policies" / name)
+
     def complaint(self) -> str:
         """The next line on standard error, which must come within half a minute."""
         with ThreadPoolExecutor(1) as reader:
@@ -400,10 +406,12 @@ def test_every_command_that_serve_suggests_works(served: Served, method: str):
 
 
 def test_a_dropped_file_is_taken_up_and_a_mistake_is_not(served: Served):
-    new = served.folder / "trust_policies" / "new.yaml"
-    new.write_text('accounts: {"111122223333": {users: {zoe: {access_keys: {id: AKIAZOEEXAMPLEKEY01, secret: zoe}}}}}')
+    served.drop(
+        "new.yaml",
+        'accounts: {"111122223333": {users: {zoe: {access_keys: {id: AKIAZOEEXAMPLEKEY01, secret: zoe}}}}}',
+    )
     assert served.complaint() == "trust_policies/new.yaml: taken up\n"
-    new.write_text('accounts: {"111122223333": {users: {zoe: {acess_keys: }}}}')
+    served.drop("new.yaml", 'accounts: {"111122223333": {users: {zoe: {acess_keys: }}}}')
     assert [served.complaint(), served.complaint()] == [
         "trust_policies/new.yaml:1: unknown key `acess_keys`; did you mean `access_keys`?\n",
         "trust_policies/new.yaml: not taken up; what was there before stays\n",

@@ -15,6 +15,7 @@ import pytest
 
 from sts_emulator import Aws, Emulator
 from sts_emulator.cli.errors import CommandError
+from sts_emulator.shared_server import shared
 
 DEVELOPER = "arn:aws:iam::111122223333:role/developer"
 
@@ -143,11 +144,13 @@ def test_all_workers_of_a_run_share_one_server_which_ends_with_it(project: Proje
     project.write(
         "test_shared.py",
         """
-        import pathlib, pytest
+        import pathlib, pytest, time
 
         @pytest.mark.parametrize("number", range(8))
         def test_each(aws, emulator_server, number, worker_id):
             pathlib.Path(f"seen-{worker_id}-{number}").write_text(emulator_server.url)
+            while len({path.name.split("-")[1] for path in pathlib.Path().glob("seen-*")}) < 2:
+                time.sleep(0.01)  # one worker may be as good as done before the other begins
             assert aws.client("sts").get_caller_identity()["Account"] == aws.account
         """,
     )
@@ -156,12 +159,51 @@ def test_all_workers_of_a_run_share_one_server_which_ends_with_it(project: Proje
     (url,) = {path.read_text() for path in project.folder.glob("seen-*")}
     workers = {path.name.split("-")[1] for path in project.folder.glob("seen-*")}
     assert workers == {"gw0", "gw1"}
-    assert not answers(url)
+    while answers(url):  # whoever is the last need not be the one who started it, and waits for its end
+        continue
 
 
 def answers(url: str) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", urlsplit(url).port)) == 0
+
+
+STARTER = """
+import sys
+from pathlib import Path
+from sts_emulator.shared_server import shared
+
+with shared(Path(sys.argv[1])) as url:
+    print(url, flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_who_comes_while_a_server_ends_gets_another_one(tmp_path: Path):
+    """They got the one that was ending, if it had not closed its port yet."""
+    # given a server whose end takes seconds, because of a call that hangs
+    command = [sys.executable, "-c", STARTER, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as starter:
+        url = starter.stdout.readline().strip()
+        with Emulator(url).control() as api:
+            api.api("POST", "worlds", body={"name": "lab"})
+            api.api("PUT", "worlds", "lab", "faults", body=[{"service": "sts", "answer": "hang"}])
+        with socket.create_connection(("127.0.0.1", urlsplit(url).port), timeout=120) as call:
+            query = b"Action=GetCallerIdentity&Version=2011-06-15"
+            call.sendall(b"GET /w/lab/?%s HTTP/1.1\r\nHost: localhost\r\n\r\n" % query)
+            with Emulator(url).control() as api:
+                api.api("GET", "worlds")  # by now that has been read
+
+            # when its only user is gone, it ends, and the next one comes
+            starter.kill()
+            while answers(url):
+                continue
+            with shared(tmp_path) as another:
+                # then that one has waited for its end
+                call.settimeout(0)
+                call.recv(100)  # raises where nothing has come, and the connection is open
+                with Emulator(another).control() as api:
+                    assert api.api("GET", "worlds") == ["default"]
 
 
 def test_a_run_that_is_killed_leaves_no_server_behind(project: Project):

@@ -47,10 +47,12 @@ class Watched:
 
 
 def write(path: Path, text: str) -> None:
-    """Write a file as an editor does, with a time of change that differs from the one before."""
+    """Write a file as an editor does: it is there at once, with a time of change that differs from the one before."""
     before = path.stat().st_mtime_ns if path.exists() else 0
-    path.write_text(text)
-    os.utime(path, ns=(before + 10**9, before + 10**9))
+    draft = path.with_suffix(".draft")
+    draft.write_text(text)
+    os.utime(draft, ns=(before + 10**9, before + 10**9))
+    draft.replace(path)
 
 
 # -- sources --------------------------------------------------------------------------------------------------------

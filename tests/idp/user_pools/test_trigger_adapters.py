@@ -317,17 +317,16 @@ def test_functions_of_a_module_that_the_command_line_names(patient, refusal):
     assert refusal(patient.sign_in)[1] == "PreAuthentication failed with error it leaves."
     named(patient, "PreAuthentication", "nothing")
     assert refusal(patient.sign_in) == UNRECOGNIZABLE
-    named(patient, "PreAuthentication", "strange")
-    assert refusal(patient.sign_in) == NO_JSON
+    for no_answer in ("strange", "huge"):
+        named(patient, "PreAuthentication", no_answer)
+        assert refusal(patient.sign_in) == NO_JSON
     for elsewhere in ("run", "Any", "__import__", "no-such"):
         named(patient, "PreAuthentication", elsewhere)
         assert refusal(patient.sign_in) == DENIED
 
 
 @pytest.mark.parametrize("server_of_triggers", [1], indirect=True)
-def test_a_python_function_without_an_end_or_a_measure(patient, refusal):
-    named(patient, "PreAuthentication", "huge")
-    assert refusal(patient.sign_in) == NO_JSON
+def test_a_python_function_without_an_end(patient, refusal):
     named(patient, "PreAuthentication", "endless")
     assert refusal(patient.sign_in) == SLOW
     named(patient, "PreAuthentication", "later")
