@@ -73,10 +73,7 @@ def tags(certificate: x509.Certificate, mappings: Mapping[str, Sequence[str]]) -
 
     Values that STS would not take as tags are left out without a word, as AWS does.
     """
-    mapped: dict[str, str] = {}
-    for field, values in ((SUBJECT, certificate.subject), (ISSUER, certificate.issuer)):
-        mapped.update(_name_tags(field, values, mappings.get(field, ())))
-    mapped.update(_alternative_tags(certificate, mappings.get(SAN, ())))
+    mapped = dict(pair for pairs in _mapped(certificate, mappings).values() for pair in pairs)
     return {key: value for key, value in mapped.items() if _is_tag(key, value)}
 
 
@@ -86,16 +83,8 @@ def unmapped(certificate: x509.Certificate, mappings: Mapping[str, Sequence[str]
     Names beyond the first become no tags either way, but are told all the same, with their number
     (rolesanywhere-credential-helper#77).
     """
-    from itertools import chain
-
-    names = {
-        ISSUER: _name_tags(ISSUER, certificate.issuer, mappings.get(ISSUER, ())),
-        SUBJECT: _name_tags(SUBJECT, certificate.subject, mappings.get(SUBJECT, ())),
-        SAN: chain(
-            _alternative_tags(certificate, mappings.get(SAN, ())),
-            _further_names(certificate, mappings.get(SAN, ())),
-        ),
-    }
+    names = _mapped(certificate, mappings)
+    names[SAN] += _further_names(certificate, mappings.get(SAN, ()))
     failed = {
         field: ", ".join(key.removeprefix(f"{field}/") for key, value in values if not _is_tag(key, value))
         for field, values in names.items()
@@ -104,6 +93,15 @@ def unmapped(certificate: x509.Certificate, mappings: Mapping[str, Sequence[str]
         return ""
     issuer, subject, san = (f"[ {text} ]" for text in (failed[ISSUER], failed[SUBJECT], failed[SAN]))
     return f"Some attributes failed to be mapped into session tags. Issuer: {issuer}; Subject: {subject}; SAN: {san}"
+
+
+def _mapped(certificate: x509.Certificate, mappings: Mapping[str, Sequence[str]]) -> dict[str, list[tuple[str, str]]]:
+    """What would be tags, by the field that it is of."""
+    return {
+        SUBJECT: list(_name_tags(SUBJECT, certificate.subject, mappings.get(SUBJECT, ()))),
+        ISSUER: list(_name_tags(ISSUER, certificate.issuer, mappings.get(ISSUER, ()))),
+        SAN: list(_alternative_tags(certificate, mappings.get(SAN, ()))),
+    }
 
 
 def _further_names(certificate: x509.Certificate, specifiers: Sequence[str]) -> Iterator[tuple[str, str]]:

@@ -25,7 +25,8 @@ from sts_emulator.wire.dispatch import Result, Wire
 
 Resource = TypeVar("Resource", bound=AnywhereResource)
 
-SERVICE = "rolesanywhere"
+SERVICE: Final = "rolesanywhere"
+PRINCIPAL: Final = f"{SERVICE}.amazonaws.com"
 # AWS's own default of pageSize is not recorded.
 LISTING = Listing(100, lambda: invalid("Invalid nextToken"), "nextToken")
 
@@ -87,8 +88,8 @@ def find(ctx: Context, noun: Noun[Resource], identifier: str) -> Resource | None
 
 def find_by_arn(world: World, noun: Noun[Resource], arn: str, region: str) -> Resource | None:
     """The resource that bears exactly this ARN and lives in this region, in any account, or None."""
-    body = world.find(noun.kind, arn)
-    return body if body is not None and body["region"] == region else None
+    known = world.find(noun.kind, arn)
+    return known if known is not None and known["region"] == region else None
 
 
 def holder(ctx: Context, noun: Noun[Resource], alias: str) -> Resource | None:
@@ -145,22 +146,26 @@ def create(ctx: Context, noun: Noun[Resource], name: str, own: Mapping[str, obje
     """
     if noun.quota is not None and len(listed(ctx, noun)) >= noun.quota:
         raise invalid(f"The limit of {noun.quota} per account is reached: {noun.title}")
-    account, region, identifier = ctx.identity.account, ctx.region, str(uuid.uuid4())
-    now = ctx.world.now()
-    body: Any = {
+    made: Resource = body(
+        noun, ctx.identity.account, ctx.region, str(uuid.uuid4()), ctx.world.now(), name=name, enabled=enabled, **own
+    )
+    ctx.world.add(noun.kind, key(made), made, uid=made["arn"])
+    return made
+
+
+def body(noun: AnyNoun, account: str, region: str, identifier: str, now: float, **own: object) -> Any:
+    """The document of a new resource, with what is its own."""
+    return {
         "id": identifier,
         "arn": noun.arn(account, region, identifier),
         "account": account,
         "region": region,
-        "name": name,
-        "enabled": enabled,
+        "enabled": True,
         "created": now,
         "updated": now,
+        "tags": {},
         **own,
     }
-    made: Resource = body
-    ctx.world.add(noun.kind, key(made), made, uid=made["arn"])
-    return made
 
 
 def change(ctx: Context, noun: Noun[Resource], thing: Resource, **members: Any) -> Resource:

@@ -9,12 +9,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from sts_emulator.accounts.anywhere import TrustAnchor
-from sts_emulator.methods.roles_anywhere.kinds import invalid
+from sts_emulator.methods.roles_anywhere.kinds import PRINCIPAL, invalid
 from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.wire.dispatch import Result
 
 EVENTS: Final = ("CA_CERTIFICATE_EXPIRY", "END_ENTITY_CERTIFICATE_EXPIRY")
-SERVICE: Final = "rolesanywhere.amazonaws.com"
 DAYS: Final = 45
 
 Settings = Iterable[Mapping[str, Any]]
@@ -51,7 +50,7 @@ def detail(anchor: TrustAnchor) -> list[Result]:
         {
             "event": event,
             **anchor["notifications"].get(event, default),
-            "configuredBy": anchor["account"] if event in anchor["notifications"] else SERVICE,
+            "configuredBy": anchor["account"] if event in anchor["notifications"] else PRINCIPAL,
         }
         for event in EVENTS
     ]

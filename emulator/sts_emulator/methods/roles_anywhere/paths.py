@@ -71,7 +71,8 @@ def validate(
         constrained = any(_constrains_names(authority) for authority in (*chain, *anchors))
         path = (_verify_by_openssl if constrained else _verify)(certificate, chain, anchors, moment)
     except (VerificationError, ValueError) as why:
-        raise UntrustedError(UNTRUSTED, f"no path to the trust anchor: {_first_line(why)}") from None
+        first_line = str(why).partition(" (encountered")[0].removeprefix("validation failed: ")
+        raise UntrustedError(UNTRUSTED, f"no path to the trust anchor: {first_line}") from None
     for authority in path[1:]:
         problem = certificates.authority_problem(authority)
         if problem:
@@ -132,7 +133,3 @@ def _verify_by_openssl(
         return [verified.to_cryptography() for verified in context.get_verified_chain()]
     except (X509StoreContextError, Error) as why:
         raise ValueError(str(why)) from None
-
-
-def _first_line(why: Exception) -> str:
-    return str(why).partition(" (encountered")[0].removeprefix("validation failed: ")

@@ -8,7 +8,7 @@ from typing import Any, Final
 from sts_emulator.accounts.anywhere import AnywhereProfile
 from sts_emulator.methods.roles_anywhere import aliases, alike, mappings, tagging
 from sts_emulator.methods.roles_anywhere import kinds as nouns
-from sts_emulator.methods.roles_anywhere.kinds import PROFILE, invalid
+from sts_emulator.methods.roles_anywhere.kinds import PRINCIPAL, PROFILE, invalid
 from sts_emulator.policy.arns import parse_arn
 from sts_emulator.policy.deciding.document import MalformedPolicy
 from sts_emulator.policy.saving.validate import validate
@@ -17,7 +17,24 @@ from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import Result, operation
 
 DEFAULT_DURATION: Final = 3600
-SERVICE: Final = "rolesanywhere.amazonaws.com"
+
+# Members that are kept as they come: what the wire calls them.
+_SHOWN: Final = {
+    "requireInstanceProperties": "require_properties",
+    "roleArns": "roles",
+    "managedPolicyArns": "policy_arns",
+    "durationSeconds": "duration",
+    "acceptRoleSessionName": "accept_name",
+}
+_SHOWN_IF_SET: Final = {"sessionPolicy": "session_policy", "tipConfiguration": "tip"}
+_DEFAULTS: Final[Mapping[str, Any]] = {
+    "require_properties": False,
+    "policy_arns": [],
+    "duration": DEFAULT_DURATION,
+    "accept_name": False,
+    "session_policy": "",
+    "tip": {},
+}
 
 
 @operation("rolesanywhere", "CreateProfile")
@@ -25,16 +42,10 @@ def create_profile(
     ctx: Context,
     *,
     name: str,
-    roleArns: Sequence[str],
-    requireInstanceProperties: bool = False,
-    sessionPolicy: str = "",
-    managedPolicyArns: Sequence[str] | None = None,
-    durationSeconds: int = DEFAULT_DURATION,
     enabled: bool = False,
     tags: Sequence[Mapping[str, str]] | None = None,
-    acceptRoleSessionName: bool = False,
     aliasName: str | None = None,
-    tipConfiguration: Mapping[str, str] | None = None,
+    **settings: Any,
 ) -> Result:
     """List the roles that certificates may become. Without `enabled` the profile begins disabled.
 
@@ -42,17 +53,11 @@ def create_profile(
     """
     given, keys = tagging.new(ctx, tags)
     nouns.permit(ctx, "CreateProfile", "*", keys)
-    _pass_roles(ctx, roleArns)
     own = {
         "created_by": ctx.identity.arn,
-        "roles": list(roleArns),
-        "session_policy": _checked_policy(sessionPolicy),
-        "policy_arns": list(managedPolicyArns or ()),
-        "duration": durationSeconds,
-        "accept_name": acceptRoleSessionName,
-        "require_properties": requireInstanceProperties,
+        **_DEFAULTS,
+        **_checked(ctx, settings),
         "mappings": mappings.defaults(),
-        "tip": dict(tipConfiguration or {}),
         "tags": given,
         **aliases.claimed(ctx, PROFILE, aliasName),
     }
@@ -61,35 +66,11 @@ def create_profile(
 
 @operation("rolesanywhere", "UpdateProfile")
 def update_profile(
-    ctx: Context,
-    *,
-    profileId: str,
-    name: str | None = None,
-    sessionPolicy: str | None = None,
-    roleArns: Sequence[str] | None = None,
-    managedPolicyArns: Sequence[str] | None = None,
-    durationSeconds: int | None = None,
-    acceptRoleSessionName: bool | None = None,
-    aliasName: str | None = None,
-    tipConfiguration: Mapping[str, str] | None = None,
+    ctx: Context, *, profileId: str, name: str | None = None, aliasName: str | None = None, **settings: Any
 ) -> Result:
     """Change what the request has; what it leaves out stays. TIP settings are replaced as a whole."""
     before = nouns.reach(ctx, "UpdateProfile", PROFILE, profileId)
-    _pass_roles(ctx, roleArns or ())
-    return alike.updated(
-        ctx,
-        PROFILE,
-        before,
-        aliasName,
-        detail,
-        name=name,
-        session_policy=None if sessionPolicy is None else _checked_policy(sessionPolicy),
-        roles=None if roleArns is None else list(roleArns),
-        policy_arns=None if managedPolicyArns is None else list(managedPolicyArns),
-        duration=durationSeconds,
-        accept_name=acceptRoleSessionName,
-        tip=None if tipConfiguration is None else dict(tipConfiguration),
-    )
+    return alike.updated(ctx, PROFILE, before, aliasName, detail, name=name, **_checked(ctx, settings))
 
 
 @operation("rolesanywhere", "PutAttributeMapping")
@@ -115,21 +96,26 @@ def delete_attribute_mapping(
 
 def detail(profile: AnywhereProfile) -> Result:
     """The ProfileDetail structure."""
-    shown: dict[str, Any] = {
+    stored: Mapping[str, Any] = profile
+    return {
         **nouns.shown(profile, PROFILE),
         "createdBy": profile["created_by"],
-        "requireInstanceProperties": profile["require_properties"],
-        "roleArns": profile["roles"],
-        "managedPolicyArns": profile["policy_arns"],
-        "durationSeconds": profile["duration"],
-        "acceptRoleSessionName": profile["accept_name"],
+        **{name: stored[kept] for name, kept in _SHOWN.items()},
         "attributeMappings": mappings.detail(profile["mappings"]),
+        **{name: stored[kept] for name, kept in _SHOWN_IF_SET.items() if stored[kept]},
     }
-    if profile["session_policy"]:
-        shown["sessionPolicy"] = profile["session_policy"]
-    if profile["tip"]:
-        shown["tipConfiguration"] = profile["tip"]
-    return shown
+
+
+def _checked(ctx: Context, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a request as they are kept.
+
+    Raises:
+        AwsError: AccessDenied, the caller may not pass a role; ValidationException.
+    """
+    _pass_roles(ctx, settings.get("roleArns", ()))
+    _check_policy(settings.get("sessionPolicy", ""))
+    names = _SHOWN | _SHOWN_IF_SET
+    return {names[name]: value for name, value in settings.items()}
 
 
 def _pass_roles(ctx: Context, role_arns: Sequence[str]) -> None:
@@ -140,17 +126,16 @@ def _pass_roles(ctx: Context, role_arns: Sequence[str]) -> None:
             raise invalid(f"{arn} is invalid")
         if parts.account != ctx.identity.account:
             raise access_denied("Cross-account pass role is not allowed.")
-        authorize(ctx, "iam:PassRole", arn, {"iam:passedtoservice": (SERVICE,)})
+        authorize(ctx, "iam:PassRole", arn, {"iam:passedtoservice": (PRINCIPAL,)})
 
 
-def _checked_policy(text: str) -> str:
-    """A session policy, refused now rather than when it is first used. AWS's words for this are not recorded."""
+def _check_policy(text: str) -> None:
+    """Refuse a session policy now rather than when it is first used. AWS's words for this are not recorded."""
     if text:
         try:
             validate("session", text)
         except MalformedPolicy as bad:
             raise invalid(f"Invalid session policy: {bad.message}") from None
-    return text
 
 
 alike.declare(PROFILE, detail)

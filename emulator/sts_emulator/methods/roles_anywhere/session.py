@@ -24,9 +24,8 @@ from sts_emulator.methods.roles_anywhere import (
     signature,
     subjects,
 )
-from sts_emulator.methods.roles_anywhere import (
-    kinds as nouns,
-)
+from sts_emulator.methods.roles_anywhere import kinds as nouns
+from sts_emulator.methods.roles_anywhere.kinds import PRINCIPAL
 from sts_emulator.policy.deciding.engine import Principal
 from sts_emulator.policy.explaining.origin import CERTIFICATE, said
 from sts_emulator.vending.assume import Ask, Proof, Vended, assume
@@ -38,8 +37,6 @@ from sts_emulator.wire.dispatch import Result, operation
 
 if TYPE_CHECKING:
     from cryptography import x509
-
-SERVICE: Final = "rolesanywhere.amazonaws.com"
 
 # AWS's words, each seen in a reply of the real service; AccessDeniedException, 403.
 INVALID_SIGNATURE: Final = "Invalid signature"
@@ -182,10 +179,10 @@ def _proof(world: World, anchor: TrustAnchor, tags: Mapping[str, str], origin: O
     Source: docs/aws/roles-anywhere.md, "Sessions".
     """
     context: dict[str, tuple[str, ...]] = {f"aws:principaltag/{key.lower()}": (value,) for key, value in tags.items()}
-    context |= service_keys(world, SERVICE, source_arn=anchor["arn"], source_account=anchor["account"])
+    context |= service_keys(world, PRINCIPAL, source_arn=anchor["arn"], source_account=anchor["account"])
     return Proof(
         method="RolesAnywhere",
-        principal=Principal("service", SERVICE),
+        principal=Principal("service", PRINCIPAL),
         context=context,
         denied=denied,
         origin=origin,

@@ -91,20 +91,9 @@ def remember(
 
 
 def _new(anchor: TrustAnchor, identifier: str, name: str, now: float) -> Subject:
-    return {
-        "id": identifier,
-        "arn": SUBJECT.arn(anchor["account"], anchor["region"], identifier),
-        "account": anchor["account"],
-        "region": anchor["region"],
-        "enabled": True,
-        "created": now,
-        "updated": now,
-        "subject": name,
-        "seen": now,
-        "credentials": [],
-        "instances": [],
-        "tags": {},
-    }
+    own = {"subject": name, "seen": now, "credentials": [], "instances": []}
+    new: Subject = nouns.body(SUBJECT, anchor["account"], anchor["region"], identifier, now, **own)
+    return new
 
 
 def _told(body: Subject, shown: dict[str, Any], instance: dict[str, Any], now: float) -> Subject:
