@@ -29,31 +29,27 @@ Policy = Mapping[str, Any]
 
 
 @operation("organizations", "ListPolicies")
-def list_policies(ctx: Context, *, Filter: str, NextToken: str | None = None, MaxResults: int | None = None) -> Result:
+def list_policies(ctx: Context, *, Filter: str, **paging: Any) -> Result:
     """All policies of a type, AWS's own included."""
     org = manage(ctx, "ListPolicies", keys=_type(Filter))
     identifiers = sorted(identifier for identifier, policy in _all(org).items() if policy["type"] == Filter)
-    return page(ctx, "Policies", identifiers, NextToken, MaxResults, lambda identifier: _summary(org, identifier))
+    return page(ctx, "Policies", identifiers, paging, lambda identifier: _summary(org, identifier))
 
 
 @operation("organizations", "ListPoliciesForTarget")
-def list_policies_for_target(
-    ctx: Context, *, TargetId: str, Filter: str, NextToken: str | None = None, MaxResults: int | None = None
-) -> Result:
+def list_policies_for_target(ctx: Context, *, TargetId: str, Filter: str, **paging: Any) -> Result:
     """The policies of a type that are attached to a place itself."""
     org = manage(ctx, "ListPoliciesForTarget", TargetId, keys=_type(Filter))
     identifiers = _attached(org, _target(org, TargetId), Filter)
-    return page(ctx, "Policies", identifiers, NextToken, MaxResults, lambda identifier: _summary(org, identifier))
+    return page(ctx, "Policies", identifiers, paging, lambda identifier: _summary(org, identifier))
 
 
 @operation("organizations", "ListTargetsForPolicy")
-def list_targets_for_policy(
-    ctx: Context, *, PolicyId: str, NextToken: str | None = None, MaxResults: int | None = None
-) -> Result:
+def list_targets_for_policy(ctx: Context, *, PolicyId: str, **paging: Any) -> Result:
     """The places to which a policy is attached."""
     org = manage(ctx, "ListTargetsForPolicy", PolicyId)
     targets = sorted(_all(org)[_known(org, PolicyId)]["targets"])
-    return page(ctx, "Targets", targets, NextToken, MaxResults, lambda place: _place(ctx, org, place))
+    return page(ctx, "Targets", targets, paging, lambda place: _place(ctx, org, place))
 
 
 @operation("organizations", "DescribePolicy")
@@ -114,7 +110,7 @@ def delete_policy(ctx: Context, *, PolicyId: str) -> Result:
     if _own(org, PolicyId)["targets"]:
         message = "The policy is attached to one or more entities. You must detach it before performing this operation."
         raise AwsError("PolicyInUseException", message)
-    change(ctx, lambda body: {**body, **{m: _without(body.get(m, {}), PolicyId) for m in ("policies", "tags")}})
+    change(ctx, lambda body: {**body, **{m: tree.without(body.get(m, {}), PolicyId) for m in ("policies", "tags")}})
     return {}
 
 
@@ -123,9 +119,7 @@ def attach_policy(ctx: Context, *, PolicyId: str, TargetId: str) -> Result:
     """Let a policy hold for a place and everything below it."""
     org = manage(ctx, "AttachPolicy", PolicyId, TargetId)
     policy, place = _all(org)[_known(org, PolicyId)], _target(org, TargetId)
-    if policy["type"] not in organizations.enabled(org):
-        message = "The specified policy type isn't currently enabled in this root."
-        raise AwsError("PolicyTypeNotEnabledException", message)
+    _check_enabled(org, policy["type"])
     attached = _attached(org, place, policy["type"])
     if PolicyId in attached:
         message = "The selected policy is already attached to the specified target."
@@ -168,9 +162,7 @@ def enable_policy_type(ctx: Context, *, RootId: str, PolicyType: str) -> Result:
     if PolicyType in known:
         message = "The specified policy type is already enabled in the specified root."
         raise AwsError("PolicyTypeAlreadyEnabledException", message)
-    if PolicyType not in KINDS:
-        message = f"sts-emulator does not have policies of type {PolicyType}."
-        raise AwsError("PolicyTypeNotAvailableForOrganizationException", message)
+    _check_kind(PolicyType)
 
     def enabled(body: Org) -> Org:
         now: Org = {**body, "enabled": [*known, PolicyType]}
@@ -186,9 +178,7 @@ def disable_policy_type(ctx: Context, *, RootId: str, PolicyType: str) -> Result
     """Let policies of a type hold no longer anywhere; they stay, attached to nothing."""
     org = manage(ctx, "DisablePolicyType", RootId, keys=_type(PolicyType))
     _check_root(org, RootId)
-    if PolicyType not in organizations.enabled(org):
-        message = "The specified policy type isn't currently enabled in this root."
-        raise AwsError("PolicyTypeNotEnabledException", message)
+    _check_enabled(org, PolicyType)
     kept = [kind for kind in organizations.enabled(org) if kind != PolicyType]
     loose = {
         identifier: {**policy, "targets": []} if policy["type"] == PolicyType else policy
@@ -242,10 +232,20 @@ def _check_root(org: Org, identifier: str) -> None:
         raise AwsError("RootNotFoundException", "We can't find a root with the RootId that you specified.")
 
 
-def _check(kind: str, text: str) -> None:
+def _check_kind(kind: str) -> None:
     if kind not in KINDS:
         message = f"sts-emulator does not have policies of type {kind}."
         raise AwsError("PolicyTypeNotAvailableForOrganizationException", message)
+
+
+def _check_enabled(org: Org, kind: str) -> None:
+    if kind not in organizations.enabled(org):
+        message = "The specified policy type isn't currently enabled in this root."
+        raise AwsError("PolicyTypeNotEnabledException", message)
+
+
+def _check(kind: str, text: str) -> None:
+    _check_kind(kind)
     try:
         validate(KINDS[kind], text)
     except MalformedPolicy as bad:
@@ -269,10 +269,6 @@ def _store(ctx: Context, identifier: str, policy: Policy, tags: Mapping[str, str
         }
 
     return change(ctx, stored)
-
-
-def _without(members: Mapping[str, Any], name: str) -> Result:
-    return {key: value for key, value in members.items() if key != name}
 
 
 def _type(kind: str) -> dict[str, tuple[str, ...]]:

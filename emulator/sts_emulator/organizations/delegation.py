@@ -6,10 +6,11 @@ The services here that heed it are IAM Identity Center and the account access ma
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from sts_emulator.accounts.organizations import IDENTITY_CENTER
 from sts_emulator.core.errors import AwsError
-from sts_emulator.organizations.membership import Org, change, constraint, manage, page
+from sts_emulator.organizations.membership import Org, change, constraint, manage, page, without
 from sts_emulator.organizations.structure import known_account, shown_account
 from sts_emulator.organizations.trusted_access import service_keys
 from sts_emulator.vending.context import Context
@@ -41,50 +42,35 @@ def deregister_delegated_administrator(ctx: Context, *, AccountId: str, ServiceP
     accounts = _accounts(org, ServicePrincipal)
     if known_account(org, AccountId) not in accounts:
         raise _unregistered()
-    _store(ctx, ServicePrincipal, {account: since for account, since in accounts.items() if account != AccountId})
+    _store(ctx, ServicePrincipal, without(accounts, AccountId))
     return {}
 
 
 @operation("organizations", "ListDelegatedAdministrators")
-def list_delegated_administrators(
-    ctx: Context, *, ServicePrincipal: str | None = None, NextToken: str | None = None, MaxResults: int | None = None
-) -> Result:
+def list_delegated_administrators(ctx: Context, *, ServicePrincipal: str | None = None, **paging: Any) -> Result:
     """The accounts that administer a service, or any."""
     org = manage(ctx, "ListDelegatedAdministrators")
-    delegated = org.get("delegated", {})
     since: dict[str, int] = {}
-    for service, accounts in delegated.items():
+    for service, accounts in org.get("delegated", {}).items():
         if ServicePrincipal in (None, service):
             since |= {account: min(moment, since.get(account, moment)) for account, moment in accounts.items()}
-    return page(
-        ctx,
-        "DelegatedAdministrators",
-        sorted(since),
-        NextToken,
-        MaxResults,
-        lambda account: {**_brief(ctx, org, account), "DelegationEnabledDate": since[account]},
-    )
+    shown = [{**_brief(ctx, org, account), "DelegationEnabledDate": since[account]} for account in sorted(since)]
+    return page(ctx, "DelegatedAdministrators", shown, paging)
 
 
 @operation("organizations", "ListDelegatedServicesForAccount")
-def list_delegated_services_for_account(
-    ctx: Context, *, AccountId: str, NextToken: str | None = None, MaxResults: int | None = None
-) -> Result:
+def list_delegated_services_for_account(ctx: Context, *, AccountId: str, **paging: Any) -> Result:
     """The services that an account administers."""
     org = manage(ctx, "ListDelegatedServicesForAccount", AccountId)
     known_account(org, AccountId)
-    delegated = org.get("delegated", {})
-    services = sorted(service for service, accounts in delegated.items() if AccountId in accounts)
+    services = [
+        {"ServicePrincipal": name, "DelegationEnabledDate": accounts[AccountId]}
+        for name, accounts in sorted(org.get("delegated", {}).items())
+        if AccountId in accounts
+    ]
     if not services:
         raise _unregistered()
-    return page(
-        ctx,
-        "DelegatedServices",
-        services,
-        NextToken,
-        MaxResults,
-        lambda name: {"ServicePrincipal": name, "DelegationEnabledDate": delegated[name][AccountId]},
-    )
+    return page(ctx, "DelegatedServices", services, paging)
 
 
 def _accounts(org: Org, service: str) -> Mapping[str, int]:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from sts_emulator.accounts import documents, organizations
 from sts_emulator.accounts.documents import ControlPolicy
-from sts_emulator.control_plane.listing import Listing
+from sts_emulator.control_plane.listing import Item, Listing, itself
 from sts_emulator.core import names
 from sts_emulator.core.errors import AwsError
 from sts_emulator.vending.authorize import authorize
 from sts_emulator.vending.context import Context
+from sts_emulator.wire.dispatch import Result, Wire
 
 Org = documents.Organization
+Value = TypeVar("Value")
 
 # AWS's sentences, from clients' error reports.
 NOT_IN_USE = "Your account is not a member of an organization."
@@ -116,4 +118,16 @@ def constraint(reason: str, message: str) -> AwsError:
 
 
 # 20 is the most, and the default, of MaxResults.
-page = Listing(20, lambda: invalid("INVALID_NEXT_TOKEN", "You provided an invalid value for NextToken.")).page
+_LISTING = Listing(20, lambda: invalid("INVALID_NEXT_TOKEN", "You provided an invalid value for NextToken."))
+
+
+def page(
+    ctx: Context, member: str, items: Sequence[Item], paging: Mapping[str, Any], render: Callable[[Item], Wire] = itself
+) -> Result:
+    """One page as the result member `member`; `paging` is the request's NextToken and MaxResults. Raises AwsError."""
+    return _LISTING.page(ctx, member, items, paging.get("NextToken"), paging.get("MaxResults"), render)
+
+
+def without(members: Mapping[str, Value], gone: str) -> dict[str, Value]:
+    """What is left once one member is gone; one that is not there is ignored."""
+    return {name: value for name, value in members.items() if name != gone}

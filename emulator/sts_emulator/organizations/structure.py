@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 from sts_emulator.accounts import documents, organizations
 from sts_emulator.core.errors import AwsError
@@ -15,8 +15,6 @@ from sts_emulator.organizations import membership as tree
 from sts_emulator.organizations.membership import Org, change, children, kind_of, manage, page
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import Result, operation
-
-Value = TypeVar("Value")
 
 ACCOUNT, UNIT = "ACCOUNT", "ORGANIZATIONAL_UNIT"
 DEEPEST = 5  # units below one another (quota)
@@ -41,9 +39,9 @@ def describe_organization(ctx: Context) -> Result:
 
 
 @operation("organizations", "ListRoots")
-def list_roots(ctx: Context, *, NextToken: str | None = None, MaxResults: int | None = None) -> Result:
+def list_roots(ctx: Context, **paging: Any) -> Result:
     org = manage(ctx, "ListRoots")
-    return page(ctx, "Roots", [org], NextToken, MaxResults, root)
+    return page(ctx, "Roots", [org], paging, root)
 
 
 def root(org: Org, *, pending: tuple[tuple[str, str], ...] = ()) -> Result:
@@ -61,20 +59,18 @@ def root(org: Org, *, pending: tuple[tuple[str, str], ...] = ()) -> Result:
 
 
 @operation("organizations", "ListAccounts")
-def list_accounts(ctx: Context, *, NextToken: str | None = None, MaxResults: int | None = None) -> Result:
+def list_accounts(ctx: Context, **paging: Any) -> Result:
     org = manage(ctx, "ListAccounts")
     accounts = sorted(place for place in org["parents"] if kind_of(org, place) == ACCOUNT)
-    return page(ctx, "Accounts", accounts, NextToken, MaxResults, lambda account: shown_account(ctx, org, account))
+    return page(ctx, "Accounts", accounts, paging, lambda account: shown_account(ctx, org, account))
 
 
 @operation("organizations", "ListAccountsForParent")
-def list_accounts_for_parent(
-    ctx: Context, *, ParentId: str, NextToken: str | None = None, MaxResults: int | None = None
-) -> Result:
+def list_accounts_for_parent(ctx: Context, *, ParentId: str, **paging: Any) -> Result:
     """The accounts right below a place."""
     org = manage(ctx, "ListAccountsForParent", ParentId)
     accounts = children(org, ParentId, ACCOUNT)
-    return page(ctx, "Accounts", accounts, NextToken, MaxResults, lambda account: shown_account(ctx, org, account))
+    return page(ctx, "Accounts", accounts, paging, lambda account: shown_account(ctx, org, account))
 
 
 @operation("organizations", "DescribeAccount")
@@ -132,13 +128,11 @@ def _email(account: str) -> str:
 
 
 @operation("organizations", "ListOrganizationalUnitsForParent")
-def list_organizational_units_for_parent(
-    ctx: Context, *, ParentId: str, NextToken: str | None = None, MaxResults: int | None = None
-) -> Result:
+def list_organizational_units_for_parent(ctx: Context, *, ParentId: str, **paging: Any) -> Result:
     """The units right below a place."""
     org = manage(ctx, "ListOrganizationalUnitsForParent", ParentId)
     units = children(org, ParentId, UNIT)
-    return page(ctx, "OrganizationalUnits", units, NextToken, MaxResults, lambda unit: _unit(org, unit))
+    return page(ctx, "OrganizationalUnits", units, paging, lambda unit: _unit(org, unit))
 
 
 @operation("organizations", "DescribeOrganizationalUnit")
@@ -197,15 +191,11 @@ def delete_organizational_unit(ctx: Context, *, OrganizationalUnitId: str) -> Re
 def _without(body: Org, unit: str) -> Org:
     return {
         **body,
-        "parents": _others(body["parents"], unit),
-        "names": _others(body.get("names", {}), unit),
-        "tags": _others(body.get("tags", {}), unit),
+        "parents": tree.without(body["parents"], unit),
+        "names": tree.without(body.get("names", {}), unit),
+        "tags": tree.without(body.get("tags", {}), unit),
         "policies": tree.detached(body, unit),
     }
-
-
-def _others(by_place: Mapping[str, Value], gone: str) -> dict[str, Value]:
-    return {place: value for place, value in by_place.items() if place != gone}
 
 
 def _refuse_namesake(org: Org, siblings: Iterable[str], name: str) -> None:
@@ -232,36 +222,32 @@ def _unit(org: Org, unit: str) -> Result:
 
 
 @operation("organizations", "ListChildren")
-def list_children(
-    ctx: Context, *, ParentId: str, ChildType: str, NextToken: str | None = None, MaxResults: int | None = None
-) -> Result:
+def list_children(ctx: Context, *, ParentId: str, ChildType: str, **paging: Any) -> Result:
     """The ids of the units or the accounts right below a place."""
     org = manage(ctx, "ListChildren", ParentId)
     places = children(org, ParentId, ChildType)
-    return page(ctx, "Children", places, NextToken, MaxResults, lambda child: {"Id": child, "Type": ChildType})
+    return page(ctx, "Children", places, paging, lambda child: {"Id": child, "Type": ChildType})
 
 
 @operation("organizations", "ListParents")
-def list_parents(ctx: Context, *, ChildId: str, NextToken: str | None = None, MaxResults: int | None = None) -> Result:
+def list_parents(ctx: Context, *, ChildId: str, **paging: Any) -> Result:
     """The one place right above a unit or an account."""
     org = manage(ctx, "ListParents", ChildId)
     if kind_of(org, ChildId) not in (UNIT, ACCOUNT):
         raise AwsError("ChildNotFoundException", "We can't find an OU or account with that ChildId.")
     parent = org["parents"][ChildId]
-    return page(
-        ctx, "Parents", [parent], NextToken, MaxResults, lambda place: {"Id": place, "Type": kind_of(org, place)}
-    )
+    return page(ctx, "Parents", [parent], paging, lambda place: {"Id": place, "Type": kind_of(org, place)})
 
 
 # -- tags ---------------------------------------------------------------------------------------------------------
 
 
 @operation("organizations", "ListTagsForResource")
-def list_tags_for_resource(ctx: Context, *, ResourceId: str, NextToken: str | None = None) -> Result:
+def list_tags_for_resource(ctx: Context, *, ResourceId: str, **paging: Any) -> Result:
     """The tags of the root, a unit, an account or a policy."""
     org = manage(ctx, "ListTagsForResource", ResourceId)
     tags = org.get("tags", {}).get(_taggable(org, ResourceId), {})
-    return page(ctx, "Tags", sorted(tags), NextToken, None, lambda key: {"Key": key, "Value": tags[key]})
+    return page(ctx, "Tags", sorted(tags), paging, lambda key: {"Key": key, "Value": tags[key]})
 
 
 @operation("organizations", "TagResource")

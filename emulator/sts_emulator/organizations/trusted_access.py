@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sts_emulator.organizations.membership import change, manage, page
+from sts_emulator.organizations.membership import change, manage, page, without
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import Result, operation
 
@@ -22,29 +22,16 @@ def enable_aws_service_access(ctx: Context, *, ServicePrincipal: str) -> Result:
 def disable_aws_service_access(ctx: Context, *, ServicePrincipal: str) -> Result:
     """Trust a service no longer; one that was not trusted is no error."""
     manage(ctx, "DisableAWSServiceAccess", keys=service_keys(ServicePrincipal))
-
-    def without(body: dict[str, Any]) -> Result:
-        trusted = body.get("trusted", {})
-        return {**body, "trusted": {name: since for name, since in trusted.items() if name != ServicePrincipal}}
-
-    change(ctx, without)
+    change(ctx, lambda body: {**body, "trusted": without(body.get("trusted", {}), ServicePrincipal)})
     return {}
 
 
 @operation("organizations", "ListAWSServiceAccessForOrganization")
-def list_aws_service_access_for_organization(
-    ctx: Context, *, NextToken: str | None = None, MaxResults: int | None = None
-) -> Result:
+def list_aws_service_access_for_organization(ctx: Context, **paging: Any) -> Result:
     """The services that are trusted, and since when."""
     trusted = manage(ctx, "ListAWSServiceAccessForOrganization").get("trusted", {})
-    return page(
-        ctx,
-        "EnabledServicePrincipals",
-        sorted(trusted),
-        NextToken,
-        MaxResults,
-        lambda name: {"ServicePrincipal": name, "DateEnabled": trusted[name]},
-    )
+    services = [{"ServicePrincipal": name, "DateEnabled": since} for name, since in sorted(trusted.items())]
+    return page(ctx, "EnabledServicePrincipals", services, paging)
 
 
 def service_keys(principal: str) -> dict[str, tuple[str, ...]]:
