@@ -13,7 +13,7 @@ from typing import Any
 from sts_emulator.accounts import documents, organizations, resources
 from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.world import World
-from sts_emulator.policy.arns import parse_arn
+from sts_emulator.policy.arns import account_in
 from sts_emulator.policy.json_types import JsonObject
 from sts_emulator.policy.values import dataclass
 
@@ -88,8 +88,7 @@ class PolicyNames:
     def _account(self, layer: str) -> str:
         if layer == "scp":
             return str(self._principal["account"])
-        arn = parse_arn(str(self.question["resource"]))
-        return arn.account if arn else ""
+        return account_in(str(self.question["resource"]))
 
     def _places(self, layer: str) -> list[str]:
         org, account = organizations.organization(self.world), self._account(layer)

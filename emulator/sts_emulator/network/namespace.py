@@ -55,8 +55,8 @@ class Bind:
 # -- addresses -------------------------------------------------------------------------------------------------------
 
 
-def set_up(addresses: Sequence[str] = LINK_LOCAL) -> None:
-    """Bring the loopback interface of this network namespace up, and give it addresses; those it has it keeps.
+def set_up() -> None:
+    """Bring the loopback interface of this network namespace up, and give it AWS's addresses; those it has it keeps.
 
     Raises:
         NamespaceError: this process may not.
@@ -65,7 +65,7 @@ def set_up(addresses: Sequence[str] = LINK_LOCAL) -> None:
     try:
         # struct ifinfomsg: family, pad, type, index, flags (IFF_UP), change mask.
         _netlink(16, 0, struct.pack("=BxHiII", socket.AF_UNSPEC, 0, index, 1, 1))
-        for address in addresses:
+        for address in LINK_LOCAL:
             packed = ip_address(address).packed
             family = socket.AF_INET if len(packed) == 4 else socket.AF_INET6  # noqa: PLR2004 - octets
             # struct ifaddrmsg: family, prefix, flags (IFA_F_NODAD), scope, index; then IFA_ADDRESS and IFA_LOCAL.

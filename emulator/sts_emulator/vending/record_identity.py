@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sts_emulator.catalogue import TRAILS
 from sts_emulator.core import clock
-from sts_emulator.policy.arns import parse_arn
+from sts_emulator.policy.arns import account_in
 from sts_emulator.vending.context import Caller
 from sts_emulator.vending.session import FEDERATED, INSTANCE, ROLE, ROOT_TASK, Session
 
@@ -67,8 +67,7 @@ def account(attempt: Attempt) -> str:
         return str(attempt.evidence["instanceAccount"])
     if attempt.decisions and attempt.decisions[0].policies.resource_account:
         return attempt.decisions[0].policies.resource_account
-    arn = parse_arn(str(attempt.parameters.get("RoleArn", "")))
-    return arn.account if arn else ""
+    return account_in(str(attempt.parameters.get("RoleArn", "")))
 
 
 def _unsigned(attempt: Attempt) -> dict[str, Any]:

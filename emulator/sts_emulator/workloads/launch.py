@@ -6,7 +6,7 @@ import inspect
 import json
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import field
+from dataclasses import asdict, field
 from typing import Any, Final, Literal
 
 from sts_emulator.accounts import compute, documents, resources
@@ -64,15 +64,7 @@ class Started:
 
     def to_json(self) -> dict[str, Any]:
         """What the control API says of it."""
-        return {
-            "kind": self.kind,
-            "id": self.id,
-            "region": self.region,
-            "details": dict(self.details),
-            "files": dict(self.files),
-            "made": self.made,
-            "renew_at": self.renew_at,
-        }
+        return {name: value for name, value in asdict(self).items() if name != "listens"}
 
 
 async def start(server: Server, world: World, wanted: Wanted) -> Started:
@@ -108,12 +100,7 @@ def stop(world: World, kind: Kind, identifier: str) -> bool:
             )
         case "eks":
             association = next((known for known in world.page(clusters.ASSOCIATION) if known["id"] == identifier), None)
-            stopped = association and world.take(
-                clusters.ASSOCIATION,
-                clusters.key_of(
-                    association["account"], association["region"], association["cluster"], association["id"]
-                ),
-            )
+            stopped = association and world.take(clusters.ASSOCIATION, clusters.key_of_association(association))
         case "irsa":
             stopped = True  # nothing but its token
     return bool(stopped)
@@ -127,50 +114,36 @@ def find_instance(world: World, text: str) -> compute.Instance | None:
 
 def listing(world: World) -> list[dict[str, Any]]:
     """Every workload of a world, briefly."""
-    workloads = [
+    machines = [
         {
-            "kind": "ec2",
-            "id": instance["id"],
-            "name": instance["name"],
-            "account": instance["account"],
+            **_brief("ec2", instance["id"], instance),
             "profile": instance["association"]["profile"] if instance["association"] else "",
         }
         for instance in world.page(instances.KIND)
     ]
-    tasks = [("ecs", task["id"], task) for task in world.page(ecs.KIND)]
-    lambdas = [("lambda", function["arn"], function) for function in world.page(functions.KIND)]
-    for kind, identifier, workload in (*tasks, *lambdas):
-        workloads.append(
-            {
-                "kind": kind,
-                "id": identifier,
-                "name": workload["name"],
-                "account": workload["account"],
-                "role": workload["role"],
-            }
-        )
-    workloads += [
-        {
-            "kind": "eks",
-            "id": association["id"],
-            "name": f"{association['namespace']}/{association['service_account']}",
-            "account": association["account"],
-            "role": association["role"],
-        }
-        for association in world.page(clusters.ASSOCIATION)
+    tasks = [_brief("ecs", task["id"], task) for task in world.page(ecs.KIND)]
+    lambdas = [_brief("lambda", function["arn"], function) for function in world.page(functions.KIND)]
+    pods = [
+        _brief("eks", pod["id"], {**pod, "name": f"{pod['namespace']}/{pod['service_account']}"})
+        for pod in world.page(clusters.ASSOCIATION)
     ]
-    return workloads
+    return [*machines, *tasks, *lambdas, *pods]
+
+
+def _brief(kind: Kind, identifier: str, workload: Mapping[str, Any]) -> dict[str, Any]:
+    told = {"kind": kind, "id": identifier, "name": workload["name"], "account": workload["account"]}
+    return {**told, "role": workload["role"]} if "role" in workload else told
 
 
 # -- EC2 ---------------------------------------------------------------------------------------------------------------
 
 
 def _start_instance(server: Server, world: World, wanted: Wanted) -> Started:
-    instance = find_instance(world, wanted.name) if wanted.name else None
-    if wanted.name and instance is None:
-        near = _meant(world, compute.INSTANCE, wanted.name)
-        raise LaunchError(f"no instance `{wanted.name}` runs in world `{world.name}`{near}")
-    if instance is not None:
+    if wanted.name:
+        instance = find_instance(world, wanted.name)
+        if instance is None:
+            near = _meant(world, compute.INSTANCE, wanted.name)
+            raise LaunchError(f"no instance `{wanted.name}` runs in world `{world.name}`{near}")
         return Started("ec2", instance["id"], instance["region"], {}, listens=("imds",))
     role = _role(world, wanted)
     profile = _profile(server, world, role)
@@ -206,9 +179,7 @@ def _profile(server: Server, world: World, role: documents.Role) -> documents.In
 
 
 def _start_task(server: Server, world: World, wanted: Wanted) -> Started:
-    task = (world.get(ecs.KIND, wanted.name) or _named(world, ecs.KIND, wanted.name)) if wanted.name else None
-    if wanted.name and task is None:
-        raise LaunchError(f"no task `{wanted.name}` in world `{world.name}`{_meant(world, ecs.KIND, wanted.name)}")
+    task = _existing(world, ecs.KIND, "task", wanted.name)
     if task is None:
         role = _role(world, wanted)
         identifier = os.urandom(16).hex()
@@ -232,10 +203,7 @@ def _start_task(server: Server, world: World, wanted: Wanted) -> Started:
 
 
 def _start_function(server: Server, world: World, wanted: Wanted) -> Started:
-    function = _named(world, functions.KIND, wanted.name) if wanted.name else None
-    if wanted.name and function is None:
-        near = _meant(world, functions.KIND, wanted.name)
-        raise LaunchError(f"no function `{wanted.name}` in world `{world.name}`{near}")
+    function = _existing(world, functions.KIND, "function", wanted.name)
     if function is None:
         role = _role(world, wanted)
         name = f"{role['name'][:50]}-{os.urandom(4).hex()}"
@@ -251,11 +219,11 @@ def _start_function(server: Server, world: World, wanted: Wanted) -> Started:
     if wanted.options.get("snapstart"):
         details |= {"credentials": functions.path_of(function), "token": functions.token_of(world, function)}
     else:
-        given = functions.deliver(server, world, function).vended.credentials.to_wire()
+        minted = functions.deliver(server, world, function).vended.credentials
         details["environment"] |= {
-            "AWS_ACCESS_KEY_ID": given["AccessKeyId"],
-            "AWS_SECRET_ACCESS_KEY": given["SecretAccessKey"],
-            "AWS_SESSION_TOKEN": given["SessionToken"],
+            "AWS_ACCESS_KEY_ID": minted.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": minted.secret_access_key,
+            "AWS_SESSION_TOKEN": minted.session_token,
         }
     return Started("lambda", function["arn"], function["region"], details, made=not wanted.name)
 
@@ -389,6 +357,16 @@ def _role(world: World, wanted: Wanted) -> documents.Role:
         known = (known[member] for known in world.page(documents.ROLE) for member in ("name", "arn"))
         raise LaunchError(f"no role `{wanted.role}` in world `{world.name}`{meant(wanted.role, known)}")
     return role
+
+
+def _existing(world: World, kind: store.Kind[Body], noun: str, name: str) -> Body | None:
+    """The workload of that name, ARN or id; None where none is named. Raises LaunchError where there is none."""
+    if not name:
+        return None
+    known = world.get(kind, name) or _named(world, kind, name)
+    if known is None:
+        raise LaunchError(f"no {noun} `{name}` in world `{world.name}`{_meant(world, kind, name)}")
+    return known
 
 
 def _named(world: World, kind: store.Kind[Body], name: str) -> Body | None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from sts_emulator.accounts import documents
 from sts_emulator.accounts.documents import IdentityPool, PoolIdentity
+from sts_emulator.control_plane.reach import own
 from sts_emulator.core.errors import AwsError
 from sts_emulator.methods.cognito import identities, pool_tokens
 from sts_emulator.methods.cognito.identity_pools import absent, invalid, permit, reach, rows
@@ -60,9 +61,7 @@ def lookup_developer_identity(
         raise invalid("Please provide an identity id or a developer user identifier.")
     identity = _of_pool(ctx, pool, IdentityId) if IdentityId else None
     if DeveloperUserIdentifier:
-        owner = identities.of_login(ctx.world, pool, (provider, DeveloperUserIdentifier))
-        if owner is None:
-            raise absent(f"Developer user '{DeveloperUserIdentifier}' not found.")
+        owner = _user(ctx, pool, (provider, DeveloperUserIdentifier))
         if identity is not None and owner["id"] != identity["id"]:
             raise AwsError("ResourceConflictException", "The developer user is linked to another identity.")
         identity = owner
@@ -102,10 +101,9 @@ def unlink_developer_identity(
     pool = reach(ctx, "UnlinkDeveloperIdentity", IdentityPoolId)
     _check_provider(pool, DeveloperProviderName)
     identity = _of_pool(ctx, pool, IdentityId)
-    pair = (DeveloperProviderName, DeveloperUserIdentifier)
     if DeveloperUserIdentifier not in identity["logins"].get(DeveloperProviderName, ()):
         raise absent(f"Developer user '{DeveloperUserIdentifier}' not found.")
-    identities.unlink(ctx.world, pool, identity, [pair])
+    identities.unlink(ctx.world, pool, identity, [(DeveloperProviderName, DeveloperUserIdentifier)])
     return {}
 
 
@@ -113,7 +111,9 @@ def unlink_developer_identity(
 def describe_identity(ctx: Context, *, IdentityId: str) -> Result:
     """When an identity came about, and by which providers it signs in."""
     permit(ctx, "DescribeIdentity")
-    return identities.shown(_own(ctx, identities.find(ctx.world, IdentityId)))
+    identity = identities.find(ctx.world, IdentityId)
+    _pool_of(ctx, identity)
+    return identities.shown(identity)
 
 
 @operation("cognito-identity", "ListIdentities")
@@ -184,14 +184,9 @@ def _of_pool(ctx: Context, pool: IdentityPool, identifier: str) -> PoolIdentity:
     return identity
 
 
-def _own(ctx: Context, identity: PoolIdentity) -> PoolIdentity:
-    _pool_of(ctx, identity)
-    return identity
-
-
 def _pool_of(ctx: Context, identity: PoolIdentity) -> IdentityPool:
     """The pool of an identity, when it is the caller's own."""
-    pool = ctx.world.find(documents.IDENTITY_POOL, identity["pool"])
-    if pool is None or (pool["account"], pool["region"]) != (ctx.identity.account, ctx.region):
+    pool = own(ctx, ctx.world.find(documents.IDENTITY_POOL, identity["pool"]))
+    if pool is None:
         raise absent(f"Identity '{identity['id']}' not found.")
     return pool

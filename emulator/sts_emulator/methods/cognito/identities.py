@@ -67,7 +67,7 @@ def of_logins(ctx: Context, pool: IdentityPool, pairs: Sequence[Pair], named: Po
     if _is_settled(ctx.world, pool, pairs, named):
         return named or find(ctx.world, _owner(ctx.world, pool, pairs[0]))
     with ctx.world.unit(lock=True):
-        ids = _owners(ctx.world, pool, pairs)
+        ids = list(dict.fromkeys(owner for pair in pairs if (owner := _owner(ctx.world, pool, pair))))
         if named is not None and named["logins"] and named["id"] not in ids:
             raise unauthorized(ctx, MISMATCH, f"identity {named['id']} has other logins than the request brings")
         return _joined(ctx.world, pool, pairs, named, ids)
@@ -77,10 +77,6 @@ def _is_settled(world: World, pool: IdentityPool, pairs: Sequence[Pair], named: 
     """Whether all logins are of one identity already, the one named: so it is nearly always."""
     owners = {_owner(world, pool, pair) for pair in pairs}
     return len(owners) == 1 and (owners == {named["id"]} if named is not None else owners != {""})
-
-
-def _owners(world: World, pool: IdentityPool, pairs: Iterable[Pair]) -> list[str]:
-    return list(dict.fromkeys(owner for pair in pairs if (owner := _owner(world, pool, pair))))
 
 
 def _joined(

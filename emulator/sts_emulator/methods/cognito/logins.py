@@ -147,7 +147,8 @@ def _source(ctx: Context, pool: IdentityPool, provider: str) -> _Source | None:
     if entries:
         return _Source(
             provider,
-            _user_pool_issuers(provider),
+            # Both forms of its issuer (docs/aws/cognito.md, "Tokens"): the provider is host and path of the first.
+            (f"https://{provider}", f"https://issuer-{provider}"),
             tuple(entry["ClientId"] for entry in entries),
             grace=0,
             is_user_pool=True,
@@ -167,11 +168,6 @@ def _source(ctx: Context, pool: IdentityPool, provider: str) -> _Source | None:
             clients = tuple(stored["client_ids"])
             return _Source(provider, issuers, clients, GRACE, arn, thumbprints, stored.get("jwks"))
     return None
-
-
-def _user_pool_issuers(provider: str) -> tuple[str, ...]:
-    """Both forms of a user pool's issuer (docs/aws/cognito.md, "Tokens"); `provider` is host and path of the first."""
-    return f"https://{provider}", f"https://issuer-{provider}"
 
 
 # -- tokens ----------------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sts_emulator.accounts import documents
 from sts_emulator.core import rsa_keys
-from sts_emulator.methods.cognito.role_choice import claim_text
+from sts_emulator.methods.tokens.checks import claim_text
 from sts_emulator.policy.federated import COGNITO
 from sts_emulator.policy.json_types import Json, JsonObject
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from sts_emulator.methods.tokens.checks import claim_text
+
 if TYPE_CHECKING:
     from sts_emulator.accounts.documents import IdentityPool
     from sts_emulator.methods.cognito.logins import Login
@@ -35,7 +37,8 @@ def choose(pool: IdentityPool, logins: Sequence[Login], wanted: str = "") -> str
     if not mapped:
         return pool["roles"].get("authenticated", "")
     login, mapping = mapped[0]
-    offered = _of_token(login) if mapping["Type"] == "Token" else _of_rules(login, mapping)
+    told = [login.preferred] if login.preferred else list(login.roles)
+    offered = told if mapping["Type"] == "Token" else _of_rules(login, mapping)
     if wanted:
         # Developer guide, role-based access control: a role that is not offered is denied; rules may be overruled so.
         if wanted not in (login.roles if mapping["Type"] == "Token" else offered):
@@ -48,10 +51,6 @@ def choose(pool: IdentityPool, logins: Sequence[Login], wanted: str = "") -> str
     if mapping["AmbiguousRoleResolution"] == "Deny":
         raise DeniedError(login.mapping, f"the role mapping is ambiguous and resolves to Deny: {_listed(offered)}")
     return pool["roles"].get("authenticated", "")
-
-
-def _of_token(login: Login) -> list[str]:
-    return [login.preferred] if login.preferred else list(login.roles)
 
 
 def _of_rules(login: Login, mapping: Mapping[str, Any]) -> list[str]:
@@ -75,13 +74,6 @@ def _texts(claim: object) -> list[str]:
     """A claim's value, or the values of a list, as text; what is neither text, number nor truth value is none."""
     values = claim if isinstance(claim, list | tuple) else [claim]
     return [text for value in values if (text := claim_text(value)) is not None]
-
-
-def claim_text(value: object) -> str | None:
-    """A claim's value as text, or None."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return value if isinstance(value, str) else str(value) if isinstance(value, int) else None
 
 
 def _listed(roles: Iterable[str]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from sts_emulator.accounts import resources
@@ -32,7 +32,8 @@ def set_identity_pool_roles(
     mappings = dict(RoleMappings or {})
     for mapping in mappings.values():
         _check_mapping(mapping)
-    for arn in dict.fromkeys([*Roles.values(), *_roles_of_rules(mappings.values())]):
+    rules = [rule for mapping in mappings.values() for rule in mapping.get("RulesConfiguration", {}).get("Rules", ())]
+    for arn in dict.fromkeys([*Roles.values(), *(rule["RoleARN"] for rule in rules)]):
         _pass(ctx, arn)
     change(ctx, pool, {"roles": dict(Roles), "mappings": mappings})
     return {}
@@ -82,12 +83,6 @@ def _check_mapping(mapping: JsonObject) -> None:
         raise invalid("AmbiguousRoleResolution is required when the type of a role mapping is Token or Rules.")
     if mapping["Type"] == "Rules" and not mapping.get("RulesConfiguration"):
         raise invalid("RulesConfiguration is required when the type of a role mapping is Rules.")
-
-
-def _roles_of_rules(mappings: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    for mapping in mappings:
-        for rule in mapping.get("RulesConfiguration", {}).get("Rules", ()):
-            yield rule["RoleARN"]
 
 
 def _pass(ctx: Context, arn: str) -> None:

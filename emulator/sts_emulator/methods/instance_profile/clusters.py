@@ -21,6 +21,11 @@ def key_of(account: str, region: str, *parts: str) -> str:
     return "/".join((account, region, *parts))
 
 
+def key_of_association(association: PodIdentityAssociation) -> str:
+    """The key of an association that there is."""
+    return key_of(association["account"], association["region"], association["cluster"], association["id"])
+
+
 def arn_of(account: str, region: str, name: str) -> str:
     """A cluster's ARN."""
     return f"arn:aws:eks:{region}:{account}:cluster/{name}"

@@ -13,7 +13,7 @@ from sts_emulator.control_plane.listing import Listing
 from sts_emulator.control_plane.reach import reached
 from sts_emulator.core.errors import AwsError
 from sts_emulator.methods.instance_profile import clusters
-from sts_emulator.methods.instance_profile.clusters import ASSOCIATION, CLUSTER, PODS
+from sts_emulator.methods.instance_profile.clusters import ASSOCIATION, CLUSTER, PODS, key_of_association
 from sts_emulator.policy.deciding.document import MalformedPolicy, parse
 from sts_emulator.policy.deciding.engine import Principal, named
 from sts_emulator.policy.saving.validate import validate
@@ -83,7 +83,7 @@ def delete_cluster(ctx: Context, *, name: str) -> Result:
     """Delete a cluster, its associations with it."""
     cluster = _reach_cluster(ctx, "DeleteCluster", name)
     for association in clusters.associations(ctx.world, cluster):
-        ctx.world.take(ASSOCIATION, _key(association))
+        ctx.world.take(ASSOCIATION, key_of_association(association))
     ctx.world.take(CLUSTER, clusters.key_of(cluster["account"], cluster["region"], name))
     return {"cluster": {**_shown_cluster(cluster), "status": "DELETING"}}
 
@@ -151,7 +151,7 @@ def create_pod_identity_association(
         "modified": now,
         "tags": dict(tags or {}),
     }
-    ctx.world.add(ASSOCIATION, _key(made), made, uid=made["arn"])
+    ctx.world.add(ASSOCIATION, key_of_association(made), made, uid=made["arn"])
     return {"association": _shown(made)}
 
 
@@ -181,7 +181,7 @@ def update_pod_identity_association(
         wanted["target_role"] = targetRoleArn
         wanted["external_id"] = "/".join(place) if targetRoleArn else ""
     _check(ctx, wanted["role"], wanted["policy"], tagged=wanted["session_tags"])
-    return {"association": _shown(ctx.world.update(ASSOCIATION, _key(known), lambda _: wanted))}
+    return {"association": _shown(ctx.world.update(ASSOCIATION, key_of_association(known), lambda _: wanted))}
 
 
 @operation("eks", "DescribePodIdentityAssociation")
@@ -193,7 +193,7 @@ def describe_pod_identity_association(ctx: Context, *, clusterName: str, associa
 def delete_pod_identity_association(ctx: Context, *, clusterName: str, associationId: str) -> Result:
     """Delete an association; credentials that pods have already live on until they expire."""
     known = _reach(ctx, "DeletePodIdentityAssociation", clusterName, associationId)
-    ctx.world.take(ASSOCIATION, _key(known))
+    ctx.world.take(ASSOCIATION, key_of_association(known))
     return {"association": _shown(known)}
 
 
@@ -267,11 +267,6 @@ def _check_trust(role: Role, *, tagged: bool) -> None:
                 "InvalidParameterException",
                 "Trust policy of the role provided is invalid. Follow the official documentation to resolve the issue.",
             )
-
-
-def _key(association: PodIdentityAssociation) -> str:
-    place = (association["account"], association["region"], association["cluster"], association["id"])
-    return clusters.key_of(*place)
 
 
 def _shown(association: PodIdentityAssociation) -> Result:

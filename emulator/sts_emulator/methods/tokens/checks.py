@@ -29,6 +29,13 @@ def lifetime(claims: Mapping[str, object]) -> Lifetime:
     return Lifetime(_time(claims, "iat"), _time(claims, "nbf"), _time(claims, "exp"))
 
 
+def claim_text(value: object) -> str | None:
+    """A claim's value as text; None for what is neither text, number nor truth value."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value if isinstance(value, str) else str(value) if isinstance(value, int) else None
+
+
 def _time(claims: Mapping[str, object], name: str) -> int | None:
     value = claims.get(name)
     if type(value) is int and 0 <= value < _FAR:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+from sts_emulator.methods.tokens.checks import claim_text
 from sts_emulator.methods.tokens.id_token import IdToken, refuse
 from sts_emulator.methods.tokens.issuers import Provider
 from sts_emulator.policy.token_claims import more_claims
@@ -52,7 +53,7 @@ def at_login(provider: Provider, token: IdToken, claims: Mapping[str, object]) -
     for key, value in zip(names.extra, values, strict=True):
         if type(value) is str:
             keys[key] = (value,)
-        elif value is not None and (text := _text(value)) is not None:
+        elif value is not None and (text := claim_text(value)) is not None:
             keys[key] = (text,)
     return keys
 
@@ -72,7 +73,7 @@ def origin(provider: Provider, claims: Mapping[str, object]) -> Origin:
     def texts(name: str) -> tuple[str, ...]:
         claim = _claim(claims, name)
         values = claim if isinstance(claim, list) else [claim]
-        return tuple(text for value in values if (text := _text(value)) is not None)
+        return tuple(text for value in values if (text := claim_text(value)) is not None)
 
     try:
         return propagated(provider.propagation, texts, provider.name, provider.principal)
@@ -102,9 +103,3 @@ def _claim(claims: Mapping[str, object], name: str) -> object:
     outer, _, inner = name.partition("/")
     nested = claims.get(outer)
     return nested.get(inner) if isinstance(nested, Mapping) else None
-
-
-def _text(value: object) -> str | None:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return value if isinstance(value, str) else str(value) if isinstance(value, int) else None
