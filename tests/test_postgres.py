@@ -127,13 +127,14 @@ def test_a_unit_that_loses_its_database_in_the_middle_leaves_nothing_and_the_nex
 def test_a_silent_database_is_given_up_after_some_seconds(postgres, monkeypatch):
     from sts_emulator.core import postgres_pool
 
-    monkeypatch.setattr(postgres_pool.Connection, "patience", 0.5)
     worlds = Worlds(open_store(postgres.database()))
     worlds.create("lab")
     postgres.freeze()
     try:
-        with pytest.raises(UnavailableError):
-            worlds.get("lab")
+        with monkeypatch.context() as hurried:
+            hurried.setattr(postgres_pool.Connection, "patience", 0.5)
+            with pytest.raises(UnavailableError):
+                worlds.get("lab")
     finally:
         postgres.thaw()
     while True:

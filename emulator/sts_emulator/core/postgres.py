@@ -151,7 +151,7 @@ class PostgresStore(Reading):
         try:
             rows = rows_of(connection, text)
         finally:
-            connection.patience = Connection.patience
+            del connection.patience  # again that of all
         self.news.learn(rows[0], world)
         for _ in range(LOOKS):
             if (known := self.news.known(world)) is not None:
