@@ -27,7 +27,6 @@ _GRANT_MEMBERS = {
 
 @operation("sso-admin", "PutApplicationAccessScope")
 def put_scope(ctx: Context, *, ApplicationArn: str, Scope: str, AuthorizedTargets: Sequence[str] = ()) -> Result:
-    """Let an application ask for a scope."""
     _, application = reach(ctx, ApplicationArn)
     change(ctx, application, scopes={**application["scopes"], Scope: list(AuthorizedTargets)})
     return {}
@@ -41,7 +40,6 @@ def get_scope(ctx: Context, *, ApplicationArn: str, Scope: str) -> Result:
 
 @operation("sso-admin", "DeleteApplicationAccessScope")
 def delete_scope(ctx: Context, *, ApplicationArn: str, Scope: str) -> Result:
-    """Let an application ask for a scope no more."""
     _, application = reach(ctx, ApplicationArn)
     _known(application["scopes"], Scope, "Access scope")
     change(ctx, application, scopes=_without(application["scopes"], Scope))
@@ -127,7 +125,6 @@ def put_authentication_method(
 
 @operation("sso-admin", "GetApplicationAuthenticationMethod")
 def get_authentication_method(ctx: Context, *, ApplicationArn: str, AuthenticationMethodType: str) -> Result:
-    """That policy."""
     _, application = reach(ctx, ApplicationArn)
     policy = _known(application, "actor_policy", f"Authentication method {AuthenticationMethodType}")
     return {"AuthenticationMethod": {"Iam": {"ActorPolicy": policy}}}
@@ -166,7 +163,6 @@ def put_assignment_configuration(ctx: Context, *, ApplicationArn: str, Assignmen
 
 @operation("sso-admin", "GetApplicationAssignmentConfiguration")
 def get_assignment_configuration(ctx: Context, *, ApplicationArn: str) -> Result:
-    """Whether people must be assigned."""
     return {"AssignmentRequired": reach(ctx, ApplicationArn)[1]["assignment_required"]}
 
 
@@ -182,7 +178,6 @@ def put_session_configuration(
 
 @operation("sso-admin", "GetApplicationSessionConfiguration")
 def get_session_configuration(ctx: Context, *, ApplicationArn: str) -> Result:
-    """Whether sessions may go on without their user."""
     application = reach(ctx, ApplicationArn)[1]
     return {"UserBackgroundSessionApplicationStatus": application.get("background_session", "DISABLED")}
 

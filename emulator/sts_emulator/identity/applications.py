@@ -40,14 +40,12 @@ _PORTAL_DEFAULT = {"Visibility": "ENABLED"}  # and no more, as Terraform's provi
 
 @operation("sso-admin", "ListApplicationProviders")
 def list_application_providers(ctx: Context, *, MaxResults: int | None = None, NextToken: str = "") -> Result:
-    """The kinds of application."""
     permit(ctx)
     return page(ctx, "ApplicationProviders", list(_PROVIDERS), NextToken, MaxResults, _provider)
 
 
 @operation("sso-admin", "DescribeApplicationProvider")
 def describe_application_provider(ctx: Context, *, ApplicationProviderArn: str) -> Result:
-    """One kind of application."""
     permit(ctx, ApplicationProviderArn)
     if ApplicationProviderArn not in _PROVIDERS:
         raise absent("ApplicationProvider", ApplicationProviderArn)
@@ -224,7 +222,6 @@ def delete_application_assignment(ctx: Context, *, ApplicationArn: str, Principa
 def describe_application_assignment(
     ctx: Context, *, ApplicationArn: str, PrincipalId: str, PrincipalType: str
 ) -> Result:
-    """Whether a user or group is assigned."""
     _, application = reach(ctx, ApplicationArn)
     return _shown_assignment(application, _known_assignment(application, PrincipalType, PrincipalId))
 
@@ -233,7 +230,6 @@ def describe_application_assignment(
 def list_application_assignments(
     ctx: Context, *, ApplicationArn: str, MaxResults: int | None = None, NextToken: str = ""
 ) -> Result:
-    """Who is assigned to an application."""
     _, application = reach(ctx, ApplicationArn)
     listed = [_shown_assignment(application, pair) for pair in application["assignments"]]
     return page(ctx, "ApplicationAssignments", listed, NextToken, MaxResults)

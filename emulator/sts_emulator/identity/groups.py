@@ -24,7 +24,6 @@ _MEMBERS = {"displayname": "name", "description": "description"}
 
 @operation("identitystore", "CreateGroup")
 def create_group(ctx: Context, *, IdentityStoreId: str, DisplayName: str = "", Description: str = "") -> Result:
-    """Add a group without members."""
     instance = open_store(ctx, IdentityStoreId)
     made = add(ctx, instance["store"], DisplayName, Description)
     return {**_named(made), "Revision": str(made["revision"])}
@@ -58,7 +57,6 @@ def list_groups(
 def update_group(
     ctx: Context, *, IdentityStoreId: str, GroupId: str, Operations: Sequence[Mapping[str, Any]], Revision: str = ""
 ) -> Result:
-    """Change a group's name or description."""
     group = _reach(ctx, IdentityStoreId, GroupId)
     check_revision(group, Revision)
     members = {}
@@ -103,7 +101,6 @@ def get_group_id(ctx: Context, *, IdentityStoreId: str, AlternateIdentifier: Map
 
 @operation("identitystore", "CreateGroupMembership")
 def create_group_membership(ctx: Context, *, IdentityStoreId: str, GroupId: str, MemberId: Mapping[str, str]) -> Result:
-    """Put somebody into a group."""
     group = _reach(ctx, IdentityStoreId, GroupId, *_member_arns(MemberId))
     user = _member(ctx.world, group["store"], MemberId)
     if membership(ctx.world, group, user) is not None:
@@ -118,7 +115,6 @@ def describe_group_membership(ctx: Context, *, IdentityStoreId: str, MembershipI
 
 @operation("identitystore", "DeleteGroupMembership")
 def delete_group_membership(ctx: Context, *, IdentityStoreId: str, MembershipId: str) -> Result:
-    """Take somebody out of a group."""
     membership = _reach_membership(ctx, IdentityStoreId, MembershipId)
     leave(ctx.world, membership)
     return {}
@@ -135,7 +131,6 @@ def get_group_membership_id(ctx: Context, *, IdentityStoreId: str, GroupId: str,
 def list_group_memberships(
     ctx: Context, *, IdentityStoreId: str, GroupId: str, MaxResults: int | None = None, NextToken: str = ""
 ) -> Result:
-    """Who is in a group."""
     group = _reach(ctx, IdentityStoreId, GroupId)
     listed = members(ctx.world, group)
     return page(ctx, "GroupMemberships", listed, NextToken, MaxResults, _shown_membership)
@@ -150,7 +145,6 @@ def list_group_memberships_for_member(
     MaxResults: int | None = None,
     NextToken: str = "",
 ) -> Result:
-    """In which groups somebody is."""
     instance = open_store(ctx, IdentityStoreId, *_member_arns(MemberId))
     user = _member(ctx.world, instance["store"], MemberId)
     listed = directory.memberships(ctx.world, instance["store"], user)
@@ -214,7 +208,6 @@ def remove(world: World, group: DirectoryGroup) -> None:
 
 
 def members(world: World, group: DirectoryGroup) -> list[Membership]:
-    """Who is in a group."""
     return world.page(directory.MEMBERSHIP, f"{group['store']}/{group['id']}/")
 
 
@@ -242,7 +235,6 @@ def join(ctx: Context, group: DirectoryGroup, user: str) -> Membership:
 
 
 def leave(world: World, membership: Membership) -> None:
-    """End a membership."""
     world.take(directory.MEMBERSHIP, f"{membership['store']}/{membership['group']}/{membership['user']}")
 
 

@@ -246,7 +246,6 @@ def create_attributes(
 def update_attributes(
     ctx: Context, *, InstanceArn: str, InstanceAccessControlAttributeConfiguration: JsonObject
 ) -> Result:
-    """Replace the attributes."""
     instance = _with_attributes(ctx, InstanceArn)
     _change(ctx, instance, attributes=_attributes(InstanceAccessControlAttributeConfiguration))
     return {}

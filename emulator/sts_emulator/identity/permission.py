@@ -123,12 +123,10 @@ def absent(what: str, identifier: str) -> AwsError:
 
 
 def invalid(message: str) -> AwsError:
-    """A ValidationException."""
     return AwsError("ValidationException", message)
 
 
 def conflict(message: str) -> AwsError:
-    """A ConflictException."""
     return AwsError("ConflictException", message)
 
 

@@ -85,7 +85,6 @@ def describe_permission_set(ctx: Context, *, InstanceArn: str, PermissionSetArn:
 def list_permission_sets(
     ctx: Context, *, InstanceArn: str, NextToken: str = "", MaxResults: int | None = None
 ) -> Result:
-    """The ARNs of all permission sets."""
     sets = directory.permission_sets(ctx.world, manage(ctx, InstanceArn))
     return page(ctx, "PermissionSets", [known["arn"] for known in sets], NextToken, MaxResults)
 
@@ -149,7 +148,6 @@ def _change(ctx: Context, known: PermissionSet, **members: object) -> None:
 
 @operation("sso-admin", "AttachManagedPolicyToPermissionSet")
 def attach_managed_policy(ctx: Context, *, InstanceArn: str, PermissionSetArn: str, ManagedPolicyArn: str) -> Result:
-    """Add a policy of AWS's."""
     _, known = reach_to_change(ctx, InstanceArn, PermissionSetArn)
     if managed_policies.find(ManagedPolicyArn) is None:
         raise absent("Policy", ManagedPolicyArn)
@@ -162,7 +160,6 @@ def attach_managed_policy(ctx: Context, *, InstanceArn: str, PermissionSetArn: s
 
 @operation("sso-admin", "DetachManagedPolicyFromPermissionSet")
 def detach_managed_policy(ctx: Context, *, InstanceArn: str, PermissionSetArn: str, ManagedPolicyArn: str) -> Result:
-    """Take a policy of AWS's away."""
     _, known = reach_to_change(ctx, InstanceArn, PermissionSetArn)
     if ManagedPolicyArn not in known["managed"]:
         raise absent("Policy attachment", ManagedPolicyArn)
@@ -174,7 +171,6 @@ def detach_managed_policy(ctx: Context, *, InstanceArn: str, PermissionSetArn: s
 def list_managed_policies(
     ctx: Context, *, InstanceArn: str, PermissionSetArn: str, MaxResults: int | None = None, NextToken: str = ""
 ) -> Result:
-    """AWS's policies in a permission set."""
     _, known = reach(ctx, InstanceArn, PermissionSetArn)
     return page(
         ctx,
@@ -214,7 +210,6 @@ def attach_customer_policy(
 def detach_customer_policy(
     ctx: Context, *, InstanceArn: str, PermissionSetArn: str, CustomerManagedPolicyReference: Reference
 ) -> Result:
-    """Name a policy no more."""
     _, known = reach_to_change(ctx, InstanceArn, PermissionSetArn)
     reference = _reference(CustomerManagedPolicyReference)
     if reference not in known["customer_managed"]:
@@ -242,7 +237,6 @@ def _reference(given: Reference) -> dict[str, str]:
 
 @operation("sso-admin", "PutInlinePolicyToPermissionSet")
 def put_inline_policy(ctx: Context, *, InstanceArn: str, PermissionSetArn: str, InlinePolicy: str) -> Result:
-    """Set the inline policy."""
     _, known = reach_to_change(ctx, InstanceArn, PermissionSetArn)
     try:
         validate("inline", InlinePolicy, quota=LONGEST_INLINE)
@@ -260,7 +254,6 @@ def get_inline_policy(ctx: Context, *, InstanceArn: str, PermissionSetArn: str) 
 
 @operation("sso-admin", "DeleteInlinePolicyFromPermissionSet")
 def delete_inline_policy(ctx: Context, *, InstanceArn: str, PermissionSetArn: str) -> Result:
-    """Remove the inline policy."""
     _, known = reach_to_change(ctx, InstanceArn, PermissionSetArn)
     if not known["inline"]:
         raise absent("Inline policy of", PermissionSetArn)
@@ -295,7 +288,6 @@ def get_boundary(ctx: Context, *, InstanceArn: str, PermissionSetArn: str) -> Re
 
 @operation("sso-admin", "DeletePermissionsBoundaryFromPermissionSet")
 def delete_boundary(ctx: Context, *, InstanceArn: str, PermissionSetArn: str) -> Result:
-    """Remove the boundary."""
     reach_to_change(ctx, InstanceArn, PermissionSetArn)
     _change(ctx, _bounded(ctx, InstanceArn, PermissionSetArn), boundary=None)
     return {}

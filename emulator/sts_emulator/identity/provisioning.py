@@ -66,7 +66,6 @@ def request(ctx: Context, instance: Instance, what: str, shown: Mapping[str, obj
 
 
 def status(made: Request) -> Result:
-    """A request as it is told."""
     stamps = {"CreatedDate": made["created"], **present({"FailureReason": made["reason"]})}
     return {"Status": made["status"], "RequestId": made["id"], **made["shown"], **stamps}
 
@@ -181,7 +180,6 @@ def assignment_key(assignment: Assignment) -> str:
 
 
 def forget_instance(world: World, instance: Instance) -> None:
-    """Delete an instance and everything of it."""
     for permission_set in directory.permission_sets(world, instance):
         for assignment in directory.assignments(world, permission_set["arn"]):
             unassign(world, assignment)

@@ -78,7 +78,6 @@ def _authenticated(visit: Visit, tenant: str) -> Instance:
 
 @scim("POST", "Users", "CreateUser")
 def create_user(call: Call) -> Response:
-    """Add a person."""
     sent = body_of(call.visit)
     is_active, profile = scim_shapes.active_of(sent), scim_shapes.profile_of(sent)
     external = scim_shapes.external_of(sent, call.instance)
@@ -87,7 +86,6 @@ def create_user(call: Call) -> Response:
 
 @scim("GET", "Users/{identifier}", "GetUser")
 def get_user(call: Call, identifier: str) -> Response:
-    """One person."""
     return _told_user(call, _user(call, identifier))
 
 
@@ -119,7 +117,6 @@ def put_user(call: Call, identifier: str) -> Response:
 
 @scim("PATCH", "Users/{identifier}", "PatchUser")
 def patch_user(call: Call, identifier: str) -> Response:
-    """Change attributes of a person."""
     person = _user(call, identifier)
     shown = scim_shapes.shown_user(person, call.visit, call.instance)
     return _replaced(call, person, scim_shapes.patched_user(shown, operations_of(body_of(call.visit))))
@@ -157,7 +154,6 @@ def _manager(person: DirectoryUser) -> str:
 
 @scim("POST", "Groups", "CreateGroup")
 def create_group(call: Call) -> Response:
-    """Add a group, perhaps with members."""
     sent = body_of(call.visit)
     members, name = _members(sent.get("members") or []), _name(sent.get("displayName"))
     external = scim_shapes.external_of(sent, call.instance)
@@ -291,7 +287,6 @@ def get_service_provider_config(_: Call) -> Response:
 
 @scim("GET", "ResourceTypes", "ListResourceTypes")
 def list_resource_types(_: Call) -> Response:
-    """Users and groups."""
     types = [
         {
             "schemas": ["urn:ietf:params:scim:schemas:core:2.0:ResourceType"],
@@ -307,7 +302,6 @@ def list_resource_types(_: Call) -> Response:
 
 @scim("GET", "Schemas", "ListSchemas")
 def list_schemas(_: Call) -> Response:
-    """The schemas, by name."""
     schemas = scim_schemas.every()
     return answer(200, _part(schemas, totalResults=len(schemas), itemsPerPage=len(schemas), startIndex=1))
 

@@ -46,12 +46,10 @@ _BOOLEANS: Final = ("active", "primary")
 
 
 def every() -> list[JsonObject]:
-    """All of them."""
     return [_schema(identifier) for identifier in _NAMES]
 
 
 def find(identifier: str) -> dict[str, Any] | None:
-    """The schema of that name, or None."""
     return _schema(identifier) if identifier in _NAMES else None
 
 

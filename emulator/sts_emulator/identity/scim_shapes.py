@@ -72,7 +72,6 @@ def refusal(visit: Visit, error: AwsError) -> Response:
 
 
 def bad(detail: str = UNPARSABLE) -> AwsError:
-    """A 400."""
     return AwsError("ValidationException", detail, status=400)
 
 

@@ -181,7 +181,6 @@ def key_pem(key: Any) -> str:
 
 
 def load_pair(certificate: str, key: str) -> Pair:
-    """A pair from its PEM texts."""
     from cryptography import x509
 
     return Pair(x509.load_pem_x509_certificate(certificate.encode()), rsa_keys.load(key))

@@ -66,7 +66,6 @@ def put_issuer(visit: Visit, name: str) -> Response:
 
 @page("GET", "/issuers/{name}/.well-known/openid-configuration", mistakes=MISTAKES)
 def discovery(visit: Visit, name: str) -> Response:
-    """The discovery document."""
     document = issuer_of(visit.world, name)
     return render.data(
         200,

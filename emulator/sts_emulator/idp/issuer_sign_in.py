@@ -48,7 +48,6 @@ _OURS: Final = frozenset({"iss", "aud", "azp", "nonce", "iat", "exp", "nbf", "su
 
 @page("GET", "/issuers/{name}/oauth2/authorize", refusal=as_page, mistakes=(ValueError,), foreign=True, trusted=True)
 def sign_in_form(visit: Visit, name: str) -> Response:
-    """Who somebody is to be."""
     _check(visit, name, visit.query)
     return _form(visit, name)
 

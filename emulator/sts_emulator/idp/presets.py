@@ -24,10 +24,10 @@ STS_AUDIENCE = "sts.amazonaws.com"
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """One kind of issuer. `claims(options, url)` gives everything but iss, aud and the times; `lifetime` in seconds.
+    """One kind of issuer. `claims(options, url)` gives all but iss, aud and the times; `lifetime` in seconds.
 
-    `options` are the names that `claims` understands, with their defaults; `early` is how many seconds before `iat`
-    the token becomes valid, None for an issuer that sets no `nbf`.
+    `options` are the names that `claims` understands, with their defaults; a claim of None is none. `early` is how many
+    seconds before `iat` the token becomes valid, None for an issuer that sets no `nbf`.
     """
 
     url: str
@@ -50,10 +50,6 @@ def _uuid(name: str) -> str:
 
 def _hex(name: str) -> str:
     return hashlib.sha1(name.encode(), usedforsecurity=False).hexdigest()  # the shape of a commit id
-
-
-def _present(claims: Claims) -> Claims:
-    return {name: value for name, value in claims.items() if value is not None}
 
 
 def _escaped(value: str) -> str:
@@ -99,36 +95,34 @@ def _github(options: Options, _: str) -> Claims:
         context = f"environment:{_escaped(str(environment))}"
     else:
         context = "pull_request" if request else f"ref:{ref}"
-    return _present(
-        {
-            "sub": f"repo:{subject}:{context}",
-            "ref": ref,
-            "ref_type": "tag" if ref.startswith("refs/tags/") else "branch",
-            "ref_protected": "true" if ref == "refs/heads/main" else "false",
-            "sha": sha,
-            "repository": repo,
-            "repository_id": repo_id,
-            "repository_owner": owner,
-            "repository_owner_id": owner_id,
-            "repository_visibility": options["visibility"],
-            "actor": options["actor"],
-            "actor_id": _number(f"github/{options['actor']}", 6),
-            "event_name": options["event"] or ("pull_request" if request else "push"),
-            "head_ref": str(options["branch"]) if request else "",
-            "base_ref": "main" if request else "",
-            "environment": environment,
-            "workflow": options["workflow"],
-            "workflow_ref": workflow_ref,
-            "workflow_sha": sha,
-            "job_workflow_ref": workflow_ref,
-            "job_workflow_sha": sha,
-            "run_id": str(options["run_id"] or _number(f"{repo}/run", 10)),
-            "run_number": "1",
-            "run_attempt": "1",
-            "runner_environment": "github-hosted",
-            "check_run_id": _number(f"{repo}/check", 11),
-        }
-    )
+    return {
+        "sub": f"repo:{subject}:{context}",
+        "ref": ref,
+        "ref_type": "tag" if ref.startswith("refs/tags/") else "branch",
+        "ref_protected": "true" if ref == "refs/heads/main" else "false",
+        "sha": sha,
+        "repository": repo,
+        "repository_id": repo_id,
+        "repository_owner": owner,
+        "repository_owner_id": owner_id,
+        "repository_visibility": options["visibility"],
+        "actor": options["actor"],
+        "actor_id": _number(f"github/{options['actor']}", 6),
+        "event_name": options["event"] or ("pull_request" if request else "push"),
+        "head_ref": str(options["branch"]) if request else "",
+        "base_ref": "main" if request else "",
+        "environment": environment,
+        "workflow": options["workflow"],
+        "workflow_ref": workflow_ref,
+        "workflow_sha": sha,
+        "job_workflow_ref": workflow_ref,
+        "job_workflow_sha": sha,
+        "run_id": str(options["run_id"] or _number(f"{repo}/run", 10)),
+        "run_number": "1",
+        "run_attempt": "1",
+        "runner_environment": "github-hosted",
+        "check_run_id": _number(f"{repo}/check", 11),
+    }
 
 
 def _git_ref(options: Options, request: str | None = None) -> str:
@@ -148,34 +142,32 @@ def _gitlab(options: Options, url: str) -> Claims:
     kind, ref = ("tag", options["tag"]) if options["tag"] else ("branch", options["branch"])
     config = f"{urlsplit(url).netloc}/{project}//.gitlab-ci.yml@refs/{'tags' if kind == 'tag' else 'heads'}/{ref}"
     sha = _hex(f"{project}@{ref}")
-    return _present(
-        {
-            "sub": f"project_path:{project}:ref_type:{kind}:ref:{ref}",
-            "namespace_id": _number(f"gitlab/{namespace}", 7),
-            "namespace_path": namespace,
-            "project_id": _number(f"gitlab/{project}", 8),
-            "project_path": project,
-            "user_id": _number(f"gitlab/{options['user']}", 6),
-            "user_login": options["user"],
-            "user_email": f"{options['user']}@example.com",
-            "user_access_level": "developer",
-            "pipeline_id": _number(f"{project}/pipeline", 10),
-            "pipeline_source": options["source"],
-            "job_id": _number(f"{project}/job", 10),
-            "ref": ref,
-            "ref_type": kind,
-            "ref_path": f"refs/{'tags' if kind == 'tag' else 'heads'}/{ref}",
-            "ref_protected": str(ref == "main" if options["protected"] is None else options["protected"]).lower(),
-            "environment": options["environment"],
-            "environment_protected": "false" if options["environment"] else None,
-            "runner_id": 1,
-            "runner_environment": "gitlab-hosted",
-            "sha": sha,
-            "project_visibility": "private",
-            "ci_config_ref_uri": config,
-            "ci_config_sha": sha,
-        }
-    )
+    return {
+        "sub": f"project_path:{project}:ref_type:{kind}:ref:{ref}",
+        "namespace_id": _number(f"gitlab/{namespace}", 7),
+        "namespace_path": namespace,
+        "project_id": _number(f"gitlab/{project}", 8),
+        "project_path": project,
+        "user_id": _number(f"gitlab/{options['user']}", 6),
+        "user_login": options["user"],
+        "user_email": f"{options['user']}@example.com",
+        "user_access_level": "developer",
+        "pipeline_id": _number(f"{project}/pipeline", 10),
+        "pipeline_source": options["source"],
+        "job_id": _number(f"{project}/job", 10),
+        "ref": ref,
+        "ref_type": kind,
+        "ref_path": f"refs/{'tags' if kind == 'tag' else 'heads'}/{ref}",
+        "ref_protected": str(ref == "main" if options["protected"] is None else options["protected"]).lower(),
+        "environment": options["environment"],
+        "environment_protected": "false" if options["environment"] else None,
+        "runner_id": 1,
+        "runner_environment": "gitlab-hosted",
+        "sha": sha,
+        "project_visibility": "private",
+        "ci_config_ref_uri": config,
+        "ci_config_sha": sha,
+    }
 
 
 def _circleci(options: Options, url: str) -> Claims:
@@ -197,17 +189,15 @@ def _circleci(options: Options, url: str) -> Claims:
 def _bitbucket(options: Options, url: str) -> Claims:
     repository, step = f"{{{options['repository']}}}", f"{{{options['step']}}}"
     environment = f"{{{options['environment']}}}" if options["environment"] else None
-    return _present(
-        {
-            "sub": ":".join(part for part in (repository, environment, step) if part),
-            "repositoryUuid": repository,
-            "stepUuid": step,
-            "deploymentEnvironmentUuid": environment,
-            "pipelineUuid": f"{{{_uuid(f'bitbucket/{repository}/pipeline')}}}",
-            "workspaceUuid": f"{{{_uuid(_workspace(url))}}}",
-            "branchName": options["branch"],
-        }
-    )
+    return {
+        "sub": ":".join(part for part in (repository, environment, step) if part),
+        "repositoryUuid": repository,
+        "stepUuid": step,
+        "deploymentEnvironmentUuid": environment,
+        "pipelineUuid": f"{{{_uuid(f'bitbucket/{repository}/pipeline')}}}",
+        "workspaceUuid": f"{{{_uuid(_workspace(url))}}}",
+        "branchName": options["branch"],
+    }
 
 
 def _workspace(url: str) -> str:
@@ -218,26 +208,24 @@ def _buildkite(options: Options, _: str) -> Claims:
     organization, pipeline = str(options["organization"]), str(options["pipeline"])
     ref = f"refs/tags/{options['tag']}" if options["tag"] else f"refs/heads/{options['branch']}"
     commit = _hex(f"{organization}/{pipeline}@{ref}")
-    return _present(
-        {
-            "sub": f"organization:{organization}:pipeline:{pipeline}:ref:{ref}:commit:{commit}:step:{options['step']}",
-            "organization_slug": organization,
-            "organization_id": _uuid(f"buildkite/{organization}"),
-            "pipeline_slug": pipeline,
-            "pipeline_id": _uuid(f"buildkite/{organization}/{pipeline}"),
-            "build_number": 1,
-            "build_branch": options["branch"],
-            "build_tag": options["tag"],
-            "build_commit": commit,
-            "build_source": "webhook",
-            "step_key": options["step"],
-            "job_id": _uuid(f"buildkite/{organization}/{pipeline}/job"),
-            "agent_id": _uuid(f"buildkite/{organization}/agent"),
-            "cluster_id": _uuid(f"buildkite/{organization}/cluster"),
-            "cluster_name": "Default cluster",
-            "runner_environment": "self-hosted",
-        }
-    )
+    return {
+        "sub": f"organization:{organization}:pipeline:{pipeline}:ref:{ref}:commit:{commit}:step:{options['step']}",
+        "organization_slug": organization,
+        "organization_id": _uuid(f"buildkite/{organization}"),
+        "pipeline_slug": pipeline,
+        "pipeline_id": _uuid(f"buildkite/{organization}/{pipeline}"),
+        "build_number": 1,
+        "build_branch": options["branch"],
+        "build_tag": options["tag"],
+        "build_commit": commit,
+        "build_source": "webhook",
+        "step_key": options["step"],
+        "job_id": _uuid(f"buildkite/{organization}/{pipeline}/job"),
+        "agent_id": _uuid(f"buildkite/{organization}/agent"),
+        "cluster_id": _uuid(f"buildkite/{organization}/cluster"),
+        "cluster_name": "Default cluster",
+        "runner_environment": "self-hosted",
+    }
 
 
 def _terraform(options: Options, _: str) -> Claims:
@@ -278,15 +266,13 @@ def _google(options: Options, _: str) -> Claims:
     """A service account's identity token. Its azp is the account, so AWS's `aud` key is the account's id too."""
     subject = _number(f"google/{options['email']}", 21)
     organization = options["organization_number"]
-    return _present(
-        {
-            "sub": subject,
-            "azp": subject,
-            "email": options["email"],
-            "email_verified": True,
-            "google": {"organization_number": int(organization)} if organization else None,
-        }
-    )
+    return {
+        "sub": subject,
+        "azp": subject,
+        "email": options["email"],
+        "email_verified": True,
+        "google": {"organization_number": int(organization)} if organization else None,
+    }
 
 
 def _entra(options: Options, url: str) -> Claims:

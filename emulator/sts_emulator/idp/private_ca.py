@@ -73,7 +73,6 @@ MISTAKES: Final = (ValueError, TypeError)
 
 @page("POST", "/private-ca", trusted=True, mistakes=MISTAKES)
 async def create_authority(visit: Visit) -> Response:
-    """A new root authority of an account."""
     body = json_body(visit)
     account, region = str(body.get("account", "")), str(body.get("region", "us-east-1"))
     if not names.is_account_id(account):
@@ -85,7 +84,6 @@ async def create_authority(visit: Visit) -> Response:
 
 @page("POST", "/private-ca/{identifier}/certificates", trusted=True, mistakes=MISTAKES)
 async def issue_certificate(visit: Visit, identifier: str) -> Response:
-    """A private key and its certificate."""
     authority, body = _authority(visit, identifier), json_body(visit)
     days = int(body.get("days", 30))
     if not 1 <= days <= MAX_DAYS:
@@ -118,7 +116,6 @@ def revoke_certificate(visit: Visit, identifier: str) -> Response:
 
 @page("GET", "/private-ca/{identifier}/crl")
 def revoked_certificates(visit: Visit, identifier: str) -> Response:
-    """The authority's list, as PEM."""
     return render.text(200, "application/x-pem-file", revocation_list(visit.world, _authority(visit, identifier)))
 
 

@@ -39,14 +39,12 @@ _AWS_SIGN_IN = ("https://signin.aws.amazon.com", "https://*.signin.aws.amazon.co
 
 @page("GET", "/idp")
 def list_providers(visit: Visit) -> Response:
-    """The world's lab identity providers."""
     listed = [_public(idp, visit.base_url) for idp in visit.world.page(KIND)]
     return render.data(200, {"identity_providers": listed})
 
 
 @page("GET", "/idp/{name}", refusal=as_page)
 def sign_in_form(visit: Visit, name: str) -> Response:
-    """Where a person tells who they are."""
     return _form(visit, _idp(visit, name), visit.query.get("RelayState", ""))
 
 
@@ -160,7 +158,6 @@ def metadata_document(visit: Visit, name: str) -> Response:
 
 @page("POST", "/idp/{name}/assertions", trusted=True, mistakes=(ValueError,))
 async def assertion(visit: Visit, name: str) -> Response:
-    """An assertion for a script."""
     idp = _idp(visit, name)
     if "json" not in visit.request.headers.get("content-type", ""):
         raise AwsError("Refused", "send JSON, and not from another web page", status=403)

@@ -103,7 +103,6 @@ def list_devices(
 
 @operation("cognito-idp", "UpdateDeviceStatus")
 def update_device_status(ctx: Context, *, AccessToken: str, DeviceKey: str, DeviceRememberedStatus: str = "") -> Result:
-    """Remember a device, or do not."""
     party, _ = tokens.bearer(ctx.world, AccessToken)
     _remember(ctx.world, party.pool, party.user, DeviceKey, DeviceRememberedStatus)
     return {}
@@ -140,14 +139,12 @@ def admin_list_devices(
 def admin_update_device_status(
     ctx: Context, *, UserPoolId: str, Username: str, DeviceKey: str, DeviceRememberedStatus: str = ""
 ) -> Result:
-    """As `UpdateDeviceStatus`."""
     _remember(ctx.world, *reach_user(ctx, UserPoolId, Username), DeviceKey, DeviceRememberedStatus)
     return {}
 
 
 @operation("cognito-idp", "AdminForgetDevice")
 def admin_forget_device(ctx: Context, *, UserPoolId: str, Username: str, DeviceKey: str) -> Result:
-    """As `ForgetDevice`."""
     _forget(ctx.world, *reach_user(ctx, UserPoolId, Username), DeviceKey)
     return {}
 

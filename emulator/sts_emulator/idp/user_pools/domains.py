@@ -80,7 +80,6 @@ def update_user_pool_domain(
 
 @operation("cognito-idp", "DeleteUserPoolDomain")
 def delete_user_pool_domain(ctx: Context, *, Domain: str, UserPoolId: str) -> Result:
-    """Give the prefix back."""
     _domain(ctx, reach(ctx, UserPoolId), Domain)
     ctx.world.take(DOMAIN, Domain)
     return {}
@@ -123,7 +122,6 @@ def _told(domain: Domain) -> Result:
 def create_resource_server(
     ctx: Context, *, UserPoolId: str, Identifier: str, Name: str, Scopes: Iterable[Mapping[str, str]] | None = None
 ) -> Result:
-    """An API with scopes."""
     pool = reach(ctx, UserPoolId)
     key = f"{pool['id']}/{Identifier}"
     if ctx.world.get(RESOURCE_SERVER, key) is not None:
@@ -135,7 +133,6 @@ def create_resource_server(
 
 @operation("cognito-idp", "DescribeResourceServer")
 def describe_resource_server(ctx: Context, *, UserPoolId: str, Identifier: str) -> Result:
-    """One of them."""
     return {"ResourceServer": _shown(_reach_server(ctx, UserPoolId, Identifier))}
 
 
@@ -143,7 +140,6 @@ def describe_resource_server(ctx: Context, *, UserPoolId: str, Identifier: str) 
 def update_resource_server(
     ctx: Context, *, UserPoolId: str, Identifier: str, Name: str, Scopes: Iterable[Mapping[str, str]] | None = None
 ) -> Result:
-    """Replace name and scopes."""
     _reach_server(ctx, UserPoolId, Identifier)
     server = _server(UserPoolId, Identifier, Name, Scopes)
     ctx.world.put(RESOURCE_SERVER, f"{UserPoolId}/{Identifier}", server)
@@ -161,7 +157,6 @@ def delete_resource_server(ctx: Context, *, UserPoolId: str, Identifier: str) ->
 def list_resource_servers(
     ctx: Context, *, UserPoolId: str, MaxResults: int | None = None, NextToken: str | None = None
 ) -> Result:
-    """All of the pool."""
     pool = reach(ctx, UserPoolId)
     servers = ctx.world.page(RESOURCE_SERVER, f"{pool['id']}/")
     return page(ctx, "ResourceServers", servers, NextToken, MaxResults, _shown)

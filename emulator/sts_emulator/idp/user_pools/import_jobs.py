@@ -109,7 +109,6 @@ def create_user_import_job(
 
 @operation("cognito-idp", "DescribeUserImportJob")
 def describe_user_import_job(ctx: Context, *, UserPoolId: str, JobId: str) -> Result:
-    """A job as it is now."""
     return {"UserImportJob": _shown(_job(ctx, reach(ctx, UserPoolId), JobId))}
 
 

@@ -32,7 +32,6 @@ def set_risk_configuration(ctx: Context, *, UserPoolId: str, ClientId: str = "",
 
 @operation("cognito-idp", "DescribeRiskConfiguration")
 def describe_risk_configuration(ctx: Context, *, UserPoolId: str, ClientId: str = "") -> Result:
-    """What was set."""
     kept = ctx.world.get(SETTING, _risk_key(ctx, UserPoolId, ClientId))
     return {"RiskConfiguration": _risk(UserPoolId, ClientId, kept or {})}
 
@@ -53,7 +52,6 @@ def set_log_delivery_configuration(ctx: Context, *, UserPoolId: str, LogConfigur
 
 @operation("cognito-idp", "GetLogDeliveryConfiguration")
 def get_log_delivery_configuration(ctx: Context, *, UserPoolId: str) -> Result:
-    """What was set."""
     pool = reach(ctx, UserPoolId)
     kept = ctx.world.get(SETTING, f"{pool['id']}/logs")
     return _logs(UserPoolId, kept["LogConfigurations"] if kept else [])

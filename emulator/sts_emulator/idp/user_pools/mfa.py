@@ -129,7 +129,6 @@ def admin_set_user_mfa_preference(
     Username: str,
     **settings: JsonObject | None,
 ) -> Result:
-    """The same by an administrator."""
     _prefer(ctx.world, *reach_user(ctx, UserPoolId, Username), settings)
     return {}
 
@@ -170,7 +169,6 @@ def choices_of(pool: Pool, user: PoolUser) -> list[str]:
 
 
 def kinds_of(pool: Pool) -> list[str]:
-    """The second factors that a pool has."""
     return [name for name in (SMS, EMAIL) if _has(pool, name)] + [SOFTWARE_TOKEN] * has_software_tokens(pool)
 
 

@@ -33,7 +33,6 @@ def get_user(ctx: Context, *, AccessToken: str) -> Result:
 
 @operation("cognito-idp", "GetUserAuthFactors")
 def get_user_authfactors(ctx: Context, *, AccessToken: str) -> Result:
-    """What the user may sign in with."""
     party, _ = tokens.bearer(ctx.world, AccessToken)
     user = party.user
     return {"Username": user["username"], "ConfiguredUserAuthFactors": factors(party.pool, user), **mfa.shown(user)}
@@ -74,7 +73,6 @@ async def update_user_attributes(
 
 @operation("cognito-idp", "DeleteUserAttributes")
 def delete_user_attributes(ctx: Context, *, UserAttributeNames: Iterable[str], AccessToken: str) -> Result:
-    """Remove attributes."""
     names = list(UserAttributeNames)
     party, _ = tokens.bearer(ctx.world, AccessToken)
     attributes.check_writable(party.client, names)
@@ -86,7 +84,6 @@ def delete_user_attributes(ctx: Context, *, UserAttributeNames: Iterable[str], A
 async def get_user_attribute_verification_code(
     ctx: Context, *, AccessToken: str, AttributeName: str, ClientMetadata: Mapping[str, str] | None = None
 ) -> Result:
-    """A code that proves an address."""
     party, _key = tokens.bearer(ctx.world, AccessToken)
     _check_address(AttributeName)
     occasion = Occasion(ctx, party.pool, party.client["id"])
@@ -97,7 +94,6 @@ async def get_user_attribute_verification_code(
 
 @operation("cognito-idp", "VerifyUserAttribute")
 async def verify_user_attribute(ctx: Context, *, AccessToken: str, AttributeName: str, Code: str) -> Result:
-    """Prove an address by its code."""
     party, _ = tokens.bearer(ctx.world, AccessToken)
     _check_address(AttributeName)
     codes.use(ctx.world, party.pool, pool_users.with_pending(party.user, AttributeName), AttributeName, Code)
@@ -113,7 +109,6 @@ async def verify_user_attribute(ctx: Context, *, AccessToken: str, AttributeName
 async def change_password(
     ctx: Context, *, ProposedPassword: str, AccessToken: str, PreviousPassword: str | None = None
 ) -> Result:
-    """A new password, for the one before."""
     world = ctx.world
     party, _ = tokens.bearer(world, AccessToken)
     pool, user = party.pool, party.user
@@ -130,7 +125,6 @@ async def change_password(
 
 @operation("cognito-idp", "DeleteUser")
 def delete_user(ctx: Context, *, AccessToken: str) -> Result:
-    """Delete the user, by themselves."""
     party, _ = tokens.bearer(ctx.world, AccessToken)
     pool_users.remove(ctx.world, party.pool, party.user)
     return {}

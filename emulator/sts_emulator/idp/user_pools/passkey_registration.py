@@ -102,14 +102,12 @@ def keep(ctx: Context, party: tokens.Party, credential: Mapping[str, object]) ->
 def list_web_authn_credentials(
     ctx: Context, *, AccessToken: str, NextToken: str | None = None, MaxResults: int | None = None
 ) -> Result:
-    """The user's passkeys."""
     user = tokens.bearer(ctx.world, AccessToken)[0].user
     return page(ctx, "Credentials", [_shown(own) for own in user.get("passkeys", [])], NextToken, MaxResults)
 
 
 @operation("cognito-idp", "DeleteWebAuthnCredential")
 def delete_web_authn_credential(ctx: Context, *, AccessToken: str, CredentialId: str) -> Result:
-    """Take a passkey away."""
     party, _ = tokens.bearer(ctx.world, AccessToken)
     own = party.user.get("passkeys", [])
     kept = [known for known in own if known["passkey"]["credential"] != CredentialId]

@@ -44,7 +44,6 @@ def create_group(
 def add(
     world: World, pool: Pool, name: str, description: str = "", role: str = "", precedence: int | None = None
 ) -> PoolGroup:
-    """Store a new group."""
     now = world.now()
     group = PoolGroup(
         pool=pool["id"],
@@ -100,14 +99,12 @@ def delete_group(ctx: Context, *, GroupName: str, UserPoolId: str) -> Result:
 
 @operation("cognito-idp", "ListGroups")
 def list_groups(ctx: Context, *, UserPoolId: str, Limit: int | None = None, NextToken: str | None = None) -> Result:
-    """The pool's groups."""
     pool = reach(ctx, UserPoolId)
     return page(ctx, "Groups", ctx.world.page(GROUP, f"{pool['id']}/"), NextToken, Limit, _shown)
 
 
 @operation("cognito-idp", "AdminAddUserToGroup")
 def admin_add_user_to_group(ctx: Context, *, UserPoolId: str, Username: str, GroupName: str) -> Result:
-    """Put a user into a group."""
     pool, group = _reach(ctx, UserPoolId, GroupName)
     user = user_of(ctx.world, pool, Username)
     if group["name"] not in user["groups"]:
@@ -117,7 +114,6 @@ def admin_add_user_to_group(ctx: Context, *, UserPoolId: str, Username: str, Gro
 
 @operation("cognito-idp", "AdminRemoveUserFromGroup")
 def admin_remove_user_from_group(ctx: Context, *, UserPoolId: str, Username: str, GroupName: str) -> Result:
-    """Take a user out of a group."""
     pool, _ = _reach(ctx, UserPoolId, GroupName)
     user = user_of(ctx.world, pool, Username)
     change_user(ctx.world, pool, user, groups=[name for name in user["groups"] if name != GroupName])

@@ -120,7 +120,6 @@ def admin_delete_user(ctx: Context, *, UserPoolId: str, Username: str) -> Result
 
 @operation("cognito-idp", "AdminEnableUser")
 def admin_enable_user(ctx: Context, *, UserPoolId: str, Username: str) -> Result:
-    """Let a user in again."""
     pool, user = reach_user(ctx, UserPoolId, Username)
     change_user(ctx.world, pool, user, enabled=True)
     return {}
@@ -192,7 +191,6 @@ async def admin_update_user_attributes(
 def admin_delete_user_attributes(
     ctx: Context, *, UserPoolId: str, Username: str, UserAttributeNames: Iterable[str]
 ) -> Result:
-    """Remove attributes."""
     pool, user = reach_user(ctx, UserPoolId, Username)
     delete_attributes(ctx.world, pool, user, UserAttributeNames)
     return {}

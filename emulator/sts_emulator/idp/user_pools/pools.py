@@ -167,7 +167,6 @@ def delete_user_pool(ctx: Context, *, UserPoolId: str) -> Result:
 
 @operation("cognito-idp", "AddCustomAttributes")
 def add_custom_attributes(ctx: Context, *, UserPoolId: str, CustomAttributes: Iterable[JsonObject]) -> Result:
-    """Add to the schema."""
     pool = reach(ctx, UserPoolId)
     names = {attribute["Name"] for attribute in pool["schema"]}
     added = [attributes.custom_attribute(wanted) for wanted in CustomAttributes]
@@ -199,7 +198,6 @@ def set_user_pool_mfa_config(
 
 @operation("cognito-idp", "GetUserPoolMfaConfig")
 def get_user_pool_mfa_config(ctx: Context, *, UserPoolId: str) -> Result:
-    """What `SetUserPoolMfaConfig` set."""
     return _mfa(reach(ctx, UserPoolId))
 
 
@@ -279,7 +277,6 @@ def untag_resource(ctx: Context, *, ResourceArn: str, TagKeys: Iterable[str]) ->
 
 @operation("cognito-idp", "ListTagsForResource")
 def list_tags_for_resource(ctx: Context, *, ResourceArn: str) -> Result:
-    """A pool's tags."""
     return {"Tags": dict(_by_arn(ctx, ResourceArn, {})["tags"])}
 
 

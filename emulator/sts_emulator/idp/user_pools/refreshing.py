@@ -95,7 +95,6 @@ def global_sign_out(ctx: Context, *, AccessToken: str) -> Result:
 
 @operation("cognito-idp", "AdminUserGlobalSignOut")
 def admin_user_global_sign_out(ctx: Context, *, UserPoolId: str, Username: str) -> Result:
-    """The same by an administrator."""
     tokens.sign_out_everywhere(ctx.world, *reach_user(ctx, UserPoolId, Username))
     return {}
 

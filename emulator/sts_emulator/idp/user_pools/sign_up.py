@@ -209,7 +209,6 @@ async def confirm_forgot_password(
     ClientMetadata: Mapping[str, str] | None = None,
     **_: object,
 ) -> Result:
-    """The new password, for the code."""
     world, visitor = ctx.world, _visit(ctx, ClientId, Username, SecretHash)
     pool = visitor.pool
     passwords.check(pool, Password)

@@ -103,7 +103,6 @@ async def respond_to_auth_challenge(
     ClientMetadata: Strings | None = None,
     **_: object,
 ) -> Result:
-    """Answer a challenge."""
     client = client_of(ctx.world, ClientId)
     attempt = Attempt(ctx, pool_of(ctx.world, client), client, metadata=ClientMetadata)
     return await answer_challenge(attempt, ChallengeName, Session, ChallengeResponses or {})

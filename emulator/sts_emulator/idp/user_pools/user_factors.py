@@ -10,7 +10,6 @@ from sts_emulator.wire.dispatch import Result, operation
 
 @operation("cognito-idp", "AdminGetUserAuthFactors")
 def admin_get_user_auth_factors(ctx: Context, *, UserPoolId: str, Username: str) -> Result:
-    """As `GetUserAuthFactors`, by an administrator."""
     pool, user = reach_user(ctx, UserPoolId, Username)
     factors = own_account.factors(pool, user)
     return {"Username": user["username"], "ConfiguredUserAuthFactors": factors, **mfa.shown(user)}

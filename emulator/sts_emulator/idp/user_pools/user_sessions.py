@@ -68,7 +68,6 @@ def list_user_sessions(ctx: Context, *, AccessToken: str, NextToken: str | None 
 
 @operation("cognito-idp", "AdminListUserSessions")
 def admin_list_user_sessions(ctx: Context, *, UserPoolId: str, Username: str, NextToken: str | None = None) -> Result:
-    """A user's sessions."""
     return _listed(ctx, *reach_user(ctx, UserPoolId, Username), NextToken)
 
 
@@ -86,7 +85,6 @@ def revoke_user_session(
 def admin_revoke_user_session(
     ctx: Context, *, UserPoolId: str, Username: str, SessionId: str, RevokeAssociatedSessions: str = "NONE"
 ) -> Result:
-    """End a session of a user's."""
     _revoke(ctx.world, *reach_user(ctx, UserPoolId, Username), SessionId, RevokeAssociatedSessions)
     return {}
 

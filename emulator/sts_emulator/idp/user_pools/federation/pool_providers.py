@@ -98,7 +98,6 @@ def create_identity_provider(
     IdpIdentifiers: Iterable[str] = (),
     AcrMapping: object = None,
 ) -> Result:
-    """Trust somebody who vouches for users."""
     pool = reach(ctx, UserPoolId)
     if AcrMapping:
         raise unsupported("AcrMapping (authentication context classes)")
@@ -159,7 +158,6 @@ def describe_identity_provider(ctx: Context, *, UserPoolId: str, ProviderName: s
 
 @operation("cognito-idp", "GetIdentityProviderByIdentifier")
 def get_identity_provider_by_identifier(ctx: Context, *, UserPoolId: str, IdpIdentifier: str) -> Result:
-    """The one that an identifier means."""
     provider = identified(ctx.world, reach(ctx, UserPoolId), IdpIdentifier)
     missing = not_found(f"Identity provider with identifier {IdpIdentifier} does not exist.")
     return {"IdentityProvider": shown(required(provider, missing))}
@@ -169,7 +167,6 @@ def get_identity_provider_by_identifier(ctx: Context, *, UserPoolId: str, IdpIde
 def list_identity_providers(
     ctx: Context, *, UserPoolId: str, MaxResults: int | None = None, NextToken: str | None = None
 ) -> Result:
-    """All of the pool."""
     pool = reach(ctx, UserPoolId)
     told = [_brief(provider) for provider in ctx.world.page(IDENTITY_PROVIDER, f"{pool['id']}/")]
     return page_of(ctx, "Providers", told, NextToken, MaxResults)

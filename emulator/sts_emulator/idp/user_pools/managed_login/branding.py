@@ -87,13 +87,11 @@ def create_managed_login_branding(
 def describe_managed_login_branding(
     ctx: Context, *, UserPoolId: str, ManagedLoginBrandingId: str, **_: object
 ) -> Result:
-    """A style by its id."""
     return {"ManagedLoginBranding": _told(_style(ctx, reach(ctx, UserPoolId), ManagedLoginBrandingId))}
 
 
 @operation("cognito-idp", "DescribeManagedLoginBrandingByClient")
 def describe_managed_login_branding_by_client(ctx: Context, *, UserPoolId: str, ClientId: str, **_: object) -> Result:
-    """The style of a client."""
     pool = reach_client(ctx, UserPoolId, ClientId)[0]
     style = ctx.world.find(STYLE, f"{pool['id']}/{ClientId}")
     return {"ManagedLoginBranding": _told(required(style, _missing()))}
@@ -127,7 +125,6 @@ def update_managed_login_branding(
 
 @operation("cognito-idp", "DeleteManagedLoginBranding")
 def delete_managed_login_branding(ctx: Context, *, UserPoolId: str, ManagedLoginBrandingId: str) -> Result:
-    """Delete a style."""
     pool = reach(ctx, UserPoolId)
     _style(ctx, pool, ManagedLoginBrandingId)
     ctx.world.take(STYLE, f"{pool['id']}/{ManagedLoginBrandingId}")

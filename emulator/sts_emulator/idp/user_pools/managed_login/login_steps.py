@@ -160,7 +160,6 @@ def _new_password(fields: Mapping[str, str]) -> dict[str, str]:
 
 
 def show(visit: Visit, asked: Asked, step: Mapping[str, Any], refusal: AwsError | None = None) -> Response:
-    """The form of a step."""
     name, parameters = step["name"], step["parameters"]
     values: dict[str, Any] = {"name": name, "picture": "", "seed": step.get("seed", ""), "missing": [], "passkey": None}
     if name == mfa.SETUP:

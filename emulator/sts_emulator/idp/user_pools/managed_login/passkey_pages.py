@@ -29,7 +29,6 @@ def offer(visit: Visit) -> Response:
 
 @page("POST", "/passkeys/add", refusal=as_login)
 def add(visit: Visit) -> Response:
-    """The answer of the authenticator."""
     asked = _asked(visit)
     STEPS.check(visit)
     party = _party(visit, asked)

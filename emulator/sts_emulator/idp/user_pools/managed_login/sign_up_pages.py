@@ -75,7 +75,6 @@ async def confirm(visit: Visit) -> Response:
 
 @page("POST", "/resendcode", refusal=as_login)
 async def resend(visit: Visit) -> Response:
-    """Another code."""
     asked, fields = _posted(visit)
     name, proof = fields.get("username", "")[:128], fields.get("proof", "")[:_LONGEST_PROOF]
     try:
@@ -92,7 +91,6 @@ def forgot_form(visit: Visit) -> Response:
 
 @page("POST", "/forgotPassword", refusal=as_login)
 async def forgot(visit: Visit) -> Response:
-    """A code for a new password."""
     asked, fields = _posted(visit)
     name = fields.get("username", "")[:128]
     try:

@@ -70,13 +70,11 @@ def create_terms(
 
 @operation("cognito-idp", "DescribeTerms")
 def describe_terms(ctx: Context, *, TermsId: str, UserPoolId: str) -> Result:
-    """A document by its id."""
     return {"Terms": _shown(_terms(ctx.world, reach(ctx, UserPoolId), TermsId))}
 
 
 @operation("cognito-idp", "DescribeTermsByClient")
 def describe_terms_by_client(ctx: Context, *, ClientId: str, UserPoolId: str, TermsName: str) -> Result:
-    """A document of a client by its name."""
     pool, _ = reach_client(ctx, UserPoolId, ClientId)
     terms = ctx.world.find(TERMS, f"{pool['id']}/{ClientId}/{TermsName}")
     return {"Terms": _shown(required(terms, _missing()))}
@@ -84,7 +82,6 @@ def describe_terms_by_client(ctx: Context, *, ClientId: str, UserPoolId: str, Te
 
 @operation("cognito-idp", "ListTerms")
 def list_terms(ctx: Context, *, UserPoolId: str, MaxResults: int | None = None, NextToken: str | None = None) -> Result:
-    """The pool's documents."""
     pool = reach(ctx, UserPoolId)
     listed = ctx.world.page(TERMS, f"{pool['id']}/")
     return page(ctx, "Terms", listed, NextToken, MaxResults, _brief)
@@ -120,7 +117,6 @@ def update_terms(
 
 @operation("cognito-idp", "DeleteTerms")
 def delete_terms(ctx: Context, *, TermsId: str, UserPoolId: str) -> Result:
-    """Delete a document."""
     ctx.world.take(TERMS, _key(_terms(ctx.world, reach(ctx, UserPoolId), TermsId)))
     return {}
 
