@@ -13,11 +13,12 @@ from typing import Any, Final
 
 from sts_emulator.accounts import account_access, directory, documents, organizations, resources
 from sts_emulator.accounts.account_access import AccessApplication
-from sts_emulator.accounts.directory import Application, Instance
+from sts_emulator.accounts.directory import Instance
 from sts_emulator.control_plane.listing import Listing
 from sts_emulator.control_plane.reach import required, resource_tag_keys
 from sts_emulator.control_plane.tagging import QUOTA, Tagging, without
 from sts_emulator.core.errors import AwsError
+from sts_emulator.identity import applications
 from sts_emulator.identity.instances import ORGANIZATION
 from sts_emulator.identity.permission import foreign, invalid, permit
 from sts_emulator.policy.arns import parse_arn
@@ -226,38 +227,19 @@ def _ensure_linked_role(ctx: Context) -> None:
 
 def _new(ctx: Context, instance: Instance, tags: dict[str, str]) -> AccessApplication:
     now, account = int(ctx.world.now()), instance["account"]
+    settings = {"assignment_required": False, "scopes": {scope: [] for scope in SCOPES}}
+    registered = applications.add(ctx, instance, _PROVIDER, "Account access manager", **settings)
     return {
         "arn": f"arn:aws:account-access:{ctx.region}:{account}:application/{os.urandom(8).hex()}",
         "account": account,
         "region": ctx.region,
         "tenant": "aa-" + "".join(secrets.choice(_TENANT) for _ in range(9)),
         "instance": instance["id"],
-        "application": _new_in_identity_center(ctx, instance, now),
+        "application": registered["arn"],
         "created": now,
         "updated": now,
         "tags": tags,
     }
-
-
-def _new_in_identity_center(ctx: Context, instance: Instance, now: int) -> str:
-    made: Application = {
-        "arn": f"arn:aws:sso::{instance['account']}:application/{instance['id']}/apl-{os.urandom(8).hex()}",
-        "account": instance["account"],
-        "instance": instance["id"],
-        "provider": _PROVIDER,
-        "name": "Account access manager",
-        "description": "",
-        "status": "ENABLED",
-        "portal": {"Visibility": "ENABLED"},
-        "created": now,
-        "assignment_required": False,
-        "assignments": [],
-        "scopes": {scope: [] for scope in SCOPES},
-        "grants": {},
-        "tags": {},
-    }
-    ctx.world.add(directory.APPLICATION, made["arn"], made)
-    return made["arn"]
 
 
 def _stamps(application: AccessApplication) -> Result:

@@ -108,7 +108,8 @@ def _declare_statuses(what: str, listed: str) -> None:
     @operation("sso-admin", f"Describe{member}")
     def describe(ctx: Context, *, InstanceArn: str, **named: str) -> Result:
         instance, (identifier,) = manage(ctx, InstanceArn), named.values()
-        return {member: provisioning.known_request(ctx, instance, what, identifier)}
+        made = ctx.world.get(provisioning.REQUEST, f"{instance['id']}/{what}/{identifier}")
+        return {member: provisioning.status(required(made, absent("Request", identifier)))}
 
     @operation("sso-admin", f"List{member}")
     def list_(
@@ -119,7 +120,11 @@ def _declare_statuses(what: str, listed: str) -> None:
         NextToken: str = "",
         Filter: Filter | None = None,
     ) -> Result:
-        return provisioning.requests(ctx, manage(ctx, InstanceArn), what, listed, Filter, NextToken, MaxResults)
+        wanted = (Filter or {}).get("Status")
+        made = ctx.world.page(provisioning.REQUEST, f"{manage(ctx, InstanceArn)['id']}/{what}/")
+        kept = [request for request in made if wanted in (None, request["status"])]
+        newest = sorted(kept, key=lambda request: (-request["created"], request["id"]))
+        return page(ctx, listed, newest, NextToken, MaxResults, provisioning.brief)
 
 
 _declare_statuses(CREATION, "AccountAssignmentsCreationStatus")

@@ -84,24 +84,9 @@ def create_application(
         return _made(again, instance)
     if any(known["name"] == Name for known in _all(ctx, instance)):
         raise conflict(f"Application with name {Name} already exists.")
-    made: Application = {
-        "arn": f"arn:aws:sso::{ctx.identity.account}:application/{instance['id']}/apl-{os.urandom(8).hex()}",
-        "account": ctx.identity.account,
-        "instance": instance["id"],
-        "provider": ApplicationProviderArn,
-        "name": Name,
-        "description": Description,
-        "status": Status,
-        "portal": {**_PORTAL_DEFAULT, **(PortalOptions or {})},
-        "created": int(ctx.world.now()),
-        "assignment_required": True,
-        "assignments": [],
-        "scopes": {},
-        "grants": {},
-        "tags": tags,
-        "token": ClientToken,
-    }
-    ctx.world.add(directory.APPLICATION, made["arn"], made)
+    portal = {**_PORTAL_DEFAULT, **(PortalOptions or {})}
+    said = {"description": Description, "status": Status, "portal": portal, "tags": tags, "token": ClientToken}
+    made = add(ctx, instance, ApplicationProviderArn, Name, **said)
     return _made(made, instance)
 
 
@@ -165,6 +150,31 @@ def delete_application(ctx: Context, *, ApplicationArn: str) -> Result:
 def reach(ctx: Context, arn: str) -> tuple[Instance, Application]:
     """The instance and application, once the caller may do the call to it. Raises AwsError: see `reach_by_arn`."""
     return reach_by_arn(ctx, directory.APPLICATION, arn, "Application")
+
+
+def add(ctx: Context, instance: Instance, provider: str, name: str, **members: object) -> Application:
+    """Store a new application of the caller's account; of what is not said, a default."""
+    account = ctx.identity.account
+    made: Any = {
+        "arn": f"arn:aws:sso::{account}:application/{instance['id']}/apl-{os.urandom(8).hex()}",
+        "account": account,
+        "instance": instance["id"],
+        "provider": provider,
+        "name": name,
+        "description": "",
+        "status": "ENABLED",
+        "portal": _PORTAL_DEFAULT,
+        "created": int(ctx.world.now()),
+        "assignment_required": True,
+        "assignments": [],
+        "scopes": {},
+        "grants": {},
+        "tags": {},
+        **members,
+    }
+    ctx.world.add(directory.APPLICATION, made["arn"], made)
+    application: Application = made
+    return application
 
 
 def change(ctx: Context, application: Application, **members: object) -> None:

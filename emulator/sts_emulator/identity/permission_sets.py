@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from sts_emulator.accounts import directory, managed_policies
 from sts_emulator.accounts.directory import PermissionSet
@@ -34,6 +34,7 @@ MOST_POLICIES = 20  # managed ones in one permission set (quota)
 LONGEST_INLINE = 32_768
 
 Reference = Mapping[str, str]
+Policies = Literal["managed", "customer_managed"]
 
 
 # -- the sets -----------------------------------------------------------------------------------------------------
@@ -151,19 +152,14 @@ def attach_managed_policy(ctx: Context, *, InstanceArn: str, PermissionSetArn: s
     _, known = reach_to_change(ctx, InstanceArn, PermissionSetArn)
     if managed_policies.find(ManagedPolicyArn) is None:
         raise absent("Policy", ManagedPolicyArn)
-    if ManagedPolicyArn in known["managed"]:
-        raise conflict("The policy is attached to the permission set already.")
-    _refuse_too_many(known)
-    _change(ctx, known, managed=[*known["managed"], ManagedPolicyArn])
+    _attach(ctx, known, "managed", ManagedPolicyArn)
     return {}
 
 
 @operation("sso-admin", "DetachManagedPolicyFromPermissionSet")
 def detach_managed_policy(ctx: Context, *, InstanceArn: str, PermissionSetArn: str, ManagedPolicyArn: str) -> Result:
     _, known = reach_to_change(ctx, InstanceArn, PermissionSetArn)
-    if ManagedPolicyArn not in known["managed"]:
-        raise absent("Policy attachment", ManagedPolicyArn)
-    _change(ctx, known, managed=[arn for arn in known["managed"] if arn != ManagedPolicyArn])
+    _detach(ctx, known, "managed", ManagedPolicyArn, ManagedPolicyArn)
     return {}
 
 
@@ -182,11 +178,19 @@ def list_managed_policies(
     )
 
 
-def _refuse_too_many(known: PermissionSet) -> None:
+def _attach(ctx: Context, known: PermissionSet, place: Policies, policy: str | dict[str, str]) -> None:
+    if policy in known[place]:
+        raise conflict("The policy is attached to the permission set already.")
     if len(known["managed"]) + len(known["customer_managed"]) >= MOST_POLICIES:
-        raise AwsError(
-            "ServiceQuotaExceededException", f"A permission set can have {MOST_POLICIES} managed policies at most."
-        )
+        message = f"A permission set can have {MOST_POLICIES} managed policies at most."
+        raise AwsError("ServiceQuotaExceededException", message)
+    _change(ctx, known, **{place: [*known[place], policy]})
+
+
+def _detach(ctx: Context, known: PermissionSet, place: Policies, policy: str | dict[str, str], name: str) -> None:
+    if policy not in known[place]:
+        raise absent("Policy attachment", name)
+    _change(ctx, known, **{place: [other for other in known[place] if other != policy]})
 
 
 # -- the accounts' own policies -----------------------------------------------------------------------------------
@@ -198,11 +202,7 @@ def attach_customer_policy(
 ) -> Result:
     """Name a policy that each account must have when the permission set is provisioned there."""
     _, known = reach_to_change(ctx, InstanceArn, PermissionSetArn)
-    reference = _reference(CustomerManagedPolicyReference)
-    if reference in known["customer_managed"]:
-        raise conflict("The policy is attached to the permission set already.")
-    _refuse_too_many(known)
-    _change(ctx, known, customer_managed=[*known["customer_managed"], reference])
+    _attach(ctx, known, "customer_managed", _reference(CustomerManagedPolicyReference))
     return {}
 
 
@@ -212,10 +212,7 @@ def detach_customer_policy(
 ) -> Result:
     _, known = reach_to_change(ctx, InstanceArn, PermissionSetArn)
     reference = _reference(CustomerManagedPolicyReference)
-    if reference not in known["customer_managed"]:
-        raise absent("Policy attachment", f"{reference['Path']}{reference['Name']}")
-    kept = [other for other in known["customer_managed"] if other != reference]
-    _change(ctx, known, customer_managed=kept)
+    _detach(ctx, known, "customer_managed", reference, f"{reference['Path']}{reference['Name']}")
     return {}
 
 

@@ -14,11 +14,10 @@ from typing import Any, TypedDict
 
 from sts_emulator.accounts import account_access, directory, documents, managed_policies, resources
 from sts_emulator.accounts.directory import Assignment, Instance, PermissionSet, Provisioned
-from sts_emulator.control_plane.reach import required
 from sts_emulator.core import clock, names
 from sts_emulator.core.store import Kind
 from sts_emulator.core.world import World
-from sts_emulator.identity.permission import absent, page, present
+from sts_emulator.identity.permission import present
 from sts_emulator.vending.authorize import consult, denial
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import Result
@@ -70,33 +69,8 @@ def status(made: Request) -> Result:
     return {"Status": made["status"], "RequestId": made["id"], **made["shown"], **stamps}
 
 
-def known_request(ctx: Context, instance: Instance, what: str, identifier: str) -> Result:
-    """How a request ended.
-
-    Raises:
-        AwsError: ResourceNotFoundException.
-    """
-    made = ctx.world.get(REQUEST, f"{instance['id']}/{what}/{identifier}")
-    return status(required(made, absent("Request", identifier)))
-
-
-def requests(
-    ctx: Context,
-    instance: Instance,
-    what: str,
-    member: str,
-    wanted: Mapping[str, str] | None,
-    token: str,
-    limit: int | None,
-) -> Result:
-    """A page of requests, newest first, perhaps those of one status only."""
-    made = ctx.world.page(REQUEST, f"{instance['id']}/{what}/")
-    kept = [body for body in made if not wanted or body["status"] == wanted.get("Status", body["status"])]
-    kept.sort(key=lambda body: (-body["created"], body["id"]))
-    return page(ctx, member, kept, token, limit, _brief)
-
-
-def _brief(made: Request) -> Result:
+def brief(made: Request) -> Result:
+    """A request as lists tell it."""
     return {"Status": made["status"], "RequestId": made["id"], "CreatedDate": made["created"]}
 
 
@@ -116,7 +90,7 @@ def provision(ctx: Context, instance: Instance, permission_set: PermissionSet, a
     """
     world = ctx.world
     there = directory.provisioned(world, permission_set["arn"], account)
-    policies = _policies(world, permission_set, account)
+    own = [_customer_policy(world, account, reference) for reference in permission_set["customer_managed"]]
     boundary = _boundary(world, permission_set, account)
     _provide(ctx, instance, account)
     if there is None:
@@ -128,7 +102,7 @@ def provision(ctx: Context, instance: Instance, permission_set: PermissionSet, a
         role = known or _new_role(world, instance, account, name)
     change = documents.changed(
         description=permission_set["description"],
-        attached=policies,
+        attached=[*permission_set["managed"], *own],
         inline={INLINE: permission_set["inline"]} if permission_set["inline"] else {},
         boundary=boundary or None,
     )
@@ -144,18 +118,15 @@ def provision(ctx: Context, instance: Instance, permission_set: PermissionSet, a
     world.put(directory.PROVISIONED, f"{permission_set['arn']}/{account}", body)
 
 
-def withdraw(world: World, permission_set: str, account: str) -> None:
-    """Remove a permission set's role from an account; the next one has another suffix."""
-    there = world.take(directory.PROVISIONED, f"{permission_set}/{account}")
-    if there is not None:
-        world.take(documents.ROLE, resources.key_of(account, there["role"]))
-
-
 def unassign(world: World, assignment: Assignment) -> None:
     """Remove an assignment, and with an account's last one the role. Running sessions go on, as on AWS."""
     world.take(directory.ASSIGNMENT, assignment_key(assignment))
-    if not directory.assignments(world, assignment["permission_set"], assignment["account"]):
-        withdraw(world, assignment["permission_set"], assignment["account"])
+    permission_set, account = assignment["permission_set"], assignment["account"]
+    if directory.assignments(world, permission_set, account):
+        return
+    there = world.take(directory.PROVISIONED, f"{permission_set}/{account}")
+    if there is not None:  # another role will have another suffix
+        world.take(documents.ROLE, resources.key_of(account, there["role"]))
 
 
 def unassign_principal(world: World, store: str, principal: str) -> None:
@@ -211,11 +182,6 @@ def _state(permission_set: PermissionSet) -> str:
     """A digest of what provisioning brings into accounts; tags stay at home."""
     brought = {name: value for name, value in permission_set.items() if name != "tags"}
     return hashlib.sha256(json.dumps(brought, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def _policies(world: World, permission_set: PermissionSet, account: str) -> list[str]:
-    customer = [_customer_policy(world, account, reference) for reference in permission_set["customer_managed"]]
-    return [*permission_set["managed"], *customer]
 
 
 def _customer_policy(world: World, account: str, reference: Mapping[str, str]) -> str:

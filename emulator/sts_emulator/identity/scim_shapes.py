@@ -135,12 +135,7 @@ def external_of(sent: JsonObject, instance: Instance) -> list[dict[str, str]]:
     identifier = sent.get("externalId")
     if identifier in (None, ""):
         return []
-    return [{"Issuer": issuer_of(instance), "Id": _a_text(identifier)}]
-
-
-def issuer_of(instance: Instance) -> str:
-    """Who gave external ids."""
-    return f"https://scim.aws.com/{tenant_of(instance)}"
+    return [{"Issuer": f"https://scim.aws.com/{tenant_of(instance)}", "Id": _a_text(identifier)}]
 
 
 def active_of(sent: JsonObject) -> bool:

@@ -119,12 +119,12 @@ def make_name(names: Names) -> x509.Name:
     )
 
 
-def issue(wish: Wish, public_key: Any, issuer: Pair | None, signing_key: Any, now: float) -> x509.Certificate:
-    """A certificate for a public key, signed with the issuer's key; without an issuer by `signing_key`, for itself."""
+def certify(wish: Wish, key: Any, issuer: Pair | None, now: float) -> Pair:
+    """A private key with its certificate; without an issuer, one that vouches for itself."""
     from cryptography import x509
 
     moment = datetime.fromtimestamp(int(now), UTC)
-    subject = make_name(wish.subject)
+    subject, public_key = make_name(wish.subject), key.public_key()
     builder = (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -136,15 +136,9 @@ def issue(wish: Wish, public_key: Any, issuer: Pair | None, signing_key: Any, no
     )
     for extension, critical in _extensions(wish, public_key, issuer):
         builder = builder.add_extension(extension, critical=critical)
-    key = issuer.key if issuer else signing_key
-    if wish.hash == "sha1":
-        return _with_sha1(builder, key)
-    return builder.sign(key, _hash(wish.hash, key))
-
-
-def certify(wish: Wish, key: Any, issuer: Pair | None, now: float) -> Pair:
-    """A private key with its certificate; without an issuer, one that vouches for itself."""
-    return Pair(issue(wish, key.public_key(), issuer, key, now), key)
+    signing = issuer.key if issuer else key
+    is_weak = wish.hash == "sha1"
+    return Pair(_with_sha1(builder, signing) if is_weak else builder.sign(signing, _hash(wish.hash, signing)), key)
 
 
 def revocation_list(issuer: Pair, revoked: Iterable[int], now: float) -> x509.CertificateRevocationList:

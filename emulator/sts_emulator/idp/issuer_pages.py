@@ -98,7 +98,7 @@ async def minted(world: World, name: str, given: Mapping[str, object]) -> tuple[
     """A token and its claims. Raises ValueError."""
     document = await _keyed(world, name)
     claims = compose(document, given, world.now())
-    return await _signed(document, claims), claims
+    return await asyncio.to_thread(sign, document["keys"][0], document["algorithm"], claims), claims
 
 
 @page("POST", "/issuers/{name}/rotate", trusted=True, mistakes=MISTAKES)
@@ -123,7 +123,7 @@ def job(visit: Visit, name: str) -> Response:
 @page("GET", "/issuers/{name}/id-token", mistakes=MISTAKES)
 async def id_token(visit: Visit, name: str) -> Response:
     """A job's token, for the audience that the query names."""
-    document = await _keyed(visit.world, name)
+    document = issuer_of(visit.world, name)
     given = _claims_of_job(visit, name)
     audience = visit.query.get("audience")
     if audience:
@@ -131,7 +131,7 @@ async def id_token(visit: Visit, name: str) -> Response:
     elif document["preset"] == "github" and "aud" not in given:
         owner = str(given.get("repo", PRESETS["github"].options["repo"])).partition("/")[0]
         given["aud"] = f"https://github.com/{owner}"  # GitHub's own default, unlike what actions ask for
-    value = await _signed(document, compose(document, given, visit.world.now()))
+    value, _ = await minted(visit.world, name, given)
     return render.data(200, {"count": len(value), "value": value})
 
 
@@ -150,10 +150,6 @@ async def _keyed(world: World, name: str) -> Issuer:
     if document["keys"]:
         return document
     return publish_first(world, name, await asyncio.to_thread(make_key, document["algorithm"]))
-
-
-async def _signed(document: Issuer, claims: JsonObject) -> str:
-    return await asyncio.to_thread(sign, document["keys"][0], document["algorithm"], claims)
 
 
 def _public(document: Issuer) -> JsonObject:

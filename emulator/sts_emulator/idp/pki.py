@@ -56,11 +56,11 @@ def generate(folder: Path, declaration: Declaration | None = None) -> list[str]:
         PkiError: an authority's key is missing.
         DeclarationError: a mistake in the declaration.
     """
-    declared = declaration or pki_declaration.read(folder / FILE)
-    made = [entry.name for entry in declared.entries if _generate(folder, entry)]
-    for entry in declared.entries:
+    declared = pki_declaration.read(folder / FILE) if declaration is None else declaration
+    made = [entry.name for entry in declared if _generate(folder, entry)]
+    for entry in declared:
         if entry.is_authority:
-            issued = (other for other in declared.entries if other.issuer == entry.name)
+            issued = (other for other in declared if other.issuer == entry.name)
             wanted = {other.name for other in issued if other.is_revoked}
             _renew_list(folder, entry.name, [_load(folder, name).certificate.serial_number for name in wanted])
     return made

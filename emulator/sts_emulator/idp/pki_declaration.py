@@ -42,11 +42,8 @@ class Entry:
     chain: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Declaration:
-    """All entries, each behind its issuer."""
-
-    entries: tuple[Entry, ...]
+Declaration = tuple[Entry, ...]
+"""All entries, each behind its issuer."""
 
 
 def read(path: Path) -> Declaration:
@@ -91,7 +88,7 @@ class _Reader:
             self.entry(name, authority, is_authority=True)
         for name, certificate in self.mapping(sections.get("certificates")).items():
             self.entry(name, certificate, is_authority=False)
-        return Declaration(tuple(self.entries.values()))
+        return tuple(self.entries.values())
 
     def entry(self, name: str, node: object, *, is_authority: bool) -> None:
         members = self.mapping(node, _AUTHORITY_KEYS if is_authority else _CERTIFICATE_KEYS)

@@ -77,48 +77,24 @@ class Overrides:
 
 async def of(
     occasion: Occasion,
-    user: PoolUser,
+    user: PoolUser | None,
     source: str,
     groups: Membership,
     scopes: Iterable[str],
     metadata: Mapping[str, str] | None,
 ) -> Overrides:
-    """What the pool's function wants of these tokens. Raises AwsError: `fire`."""
-    function = configuration.function_of(occasion.pool, configuration.TOKENS)
-    if function is None:
-        return Overrides()
-    return await _asked(
-        occasion, function, source, user["username"], firing.attributes_of(user), groups, scopes, metadata
-    )
+    """What the pool's function wants of these tokens; of an app's own where there is no user. Raises AwsError: `fire`.
 
-
-async def of_machine(
-    occasion: Occasion, source: str, scopes: Iterable[str], metadata: Mapping[str, str] | None
-) -> Overrides:
-    """The same of an app's token for itself: the third version of the event is told of those alone.
-
-    Whose name the event has then is not recorded; here it is the app client's.
+    The third version of the event is told of those alone. Whose name it has then is not recorded; here it is the app
+    client's.
     """
     function = configuration.function_of(occasion.pool, configuration.TOKENS)
-    if function is None or function.version != _MACHINES:
+    if function is None or (user is None and function.version != _MACHINES):
         return Overrides()
-    return await _asked(occasion, function, source, occasion.client, {}, Membership(), scopes, metadata)
-
-
-async def _asked(
-    occasion: Occasion,
-    function: configuration.Function,
-    source: str,
-    username: str,
-    told: Mapping[str, str],
-    groups: Membership,
-    scopes: Iterable[str],
-    metadata: Mapping[str, str] | None,
-) -> Overrides:
     is_first = function.version == "1"
     member = "claimsOverrideDetails" if is_first else "claimsAndScopeOverrideDetails"
     request = {
-        "userAttributes": told,
+        "userAttributes": firing.attributes_of(user),
         "groupConfiguration": {
             "groupsToOverride": list(groups.groups),
             "iamRolesToOverride": list(groups.roles),
@@ -127,7 +103,8 @@ async def _asked(
         **({} if is_first else {"scopes": list(scopes)}),
         **firing.metadata(metadata),
     }
-    said = await firing.fire(occasion, source, username, request, {member: None}) or {}
+    name = user["username"] if user else occasion.client
+    said = await firing.fire(occasion, source, name, request, {member: None}) or {}
     details = responses.table(said, member)
     if is_first:
         return Overrides(id=_claims(details, texts_only=True), groups=_groups(details))

@@ -21,7 +21,7 @@ MOST: Final = 2
 def add_user_pool_client_secret(ctx: Context, *, UserPoolId: str, ClientId: str, ClientSecret: str = "") -> Result:
     """A second secret, told now and never again; one that the caller brings is not told at all."""
     _, client = reach_client(ctx, UserPoolId, ClientId)
-    known = _all(client)
+    known = clients.secrets_of(client)
     if not known:
         raise invalid(f"Client {ClientId} is not configured with a secret.")  # "an existing confidential client"
     if len(known) >= MOST:
@@ -43,14 +43,14 @@ def list_user_pool_client_secrets(
     _, client = reach_client(ctx, UserPoolId, ClientId)
     if NextToken:
         raise invalid("Invalid pagination token")
-    return {"ClientSecrets": [_shown(client, secret) for secret in _all(client)]}
+    return {"ClientSecrets": [_shown(client, secret) for secret in clients.secrets_of(client)]}
 
 
 @operation("cognito-idp", "DeleteUserPoolClientSecret")
 def delete_user_pool_client_secret(ctx: Context, *, UserPoolId: str, ClientId: str, ClientSecretId: str) -> Result:
     """Delete one; the last stays."""
     _, client = reach_client(ctx, UserPoolId, ClientId)
-    known = _all(client)
+    known = clients.secrets_of(client)
     kept = [secret for secret in known if _identifier(client, secret) != ClientSecretId]
     if len(kept) == len(known):
         raise not_found(f"Client secret {ClientSecretId} does not exist.")
@@ -58,14 +58,6 @@ def delete_user_pool_client_secret(ctx: Context, *, UserPoolId: str, ClientId: s
         raise invalid("The last secret of a client cannot be deleted.")
     _save(ctx.world, client, kept)
     return {}
-
-
-def _all(client: Client) -> list[Secret]:
-    """The secrets, the older first."""
-    if not client["secret"]:
-        return []
-    first = Secret(value=client["secret"], created=client.get("secret_created", client["created"]))
-    return [first, client["second"]] if "second" in client else [first]
 
 
 def _save(world: World, client: Client, secrets: list[Secret]) -> None:

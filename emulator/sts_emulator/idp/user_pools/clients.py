@@ -12,6 +12,7 @@ from sts_emulator.idp.user_pools.kinds import (
     CLIENT,
     Client,
     Pool,
+    Secret,
     invalid,
     not_authorized,
     page,
@@ -165,7 +166,7 @@ def check_secret_hash(client: Client, username: str, given: str | None) -> None:
         return
     if not given:
         raise not_authorized(f"Client {client['id']} is configured with secret but SECRET_HASH was not received")
-    hashes = [_hash(client, secret, username) for secret in secrets_of(client)]
+    hashes = [_hash(client, secret["value"], username) for secret in secrets_of(client)]
     if not any(hmac.compare_digest(known.encode(), given.encode()) for known in hashes):
         raise not_authorized(f"Unable to verify secret hash for client {client['id']}")
 
@@ -181,15 +182,17 @@ def _hash(client: Client, secret: str, username: str) -> str:
 
 def check_secret(client: Client, given: str | None) -> None:
     """The same where the client sends its secret itself."""
-    known = [secret.encode() for secret in secrets_of(client)]
+    known = [secret["value"].encode() for secret in secrets_of(client)]
     if known and not any(hmac.compare_digest(secret, (given or "").encode()) for secret in known):
         raise not_authorized(f"Unable to verify secret for client {client['id']}")
 
 
-def secrets_of(client: Client) -> list[str]:
-    """The secrets that an app may use, none, one or two."""
-    second = [client["second"]["value"]] if "second" in client else []
-    return [client["secret"], *second] if client["secret"] else []
+def secrets_of(client: Client) -> list[Secret]:
+    """The secrets that an app may use, none, one or two, the older first."""
+    if not client["secret"]:
+        return []
+    first = Secret(value=client["secret"], created=client.get("secret_created", client["created"]))
+    return [first, client["second"]] if "second" in client else [first]
 
 
 def shown(client: Client) -> Result:

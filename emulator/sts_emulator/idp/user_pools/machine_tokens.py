@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from sts_emulator.idp import keys
 from sts_emulator.idp.user_pools import claim_overrides, clients, pools, tokens
+from sts_emulator.idp.user_pools.claim_overrides import Membership
 from sts_emulator.idp.user_pools.kinds import Client, Pool
 from sts_emulator.idp.user_pools.managed_login.app_settings import SYSTEM_SCOPES
 from sts_emulator.idp.user_pools.triggers.firing import Occasion
@@ -39,8 +40,8 @@ async def issue(
     Raises:
         AwsError: the pool's function refuses.
     """
-    world, scopes = ctx.world, list(scopes)
-    wanted = await claim_overrides.of_machine(Occasion(ctx, pool, client["id"]), _SOURCE, scopes, metadata)
+    world, occasion, scopes = ctx.world, Occasion(ctx, pool, client["id"]), list(scopes)
+    wanted = await claim_overrides.of(occasion, None, _SOURCE, Membership(), scopes, metadata)
     signers, now = await tokens.keys_of(world, pool), int(world.now())
     lifetime = clients.lifetime(client["settings"], "AccessToken")
     claims: dict[str, Any] = {

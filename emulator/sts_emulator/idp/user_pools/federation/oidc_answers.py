@@ -38,7 +38,8 @@ async def prove(visit: Visit, ctx: Context, provider: IdentityProvider, code: st
     """
     if asking.home_of(visit.world, provider):
         given = await _redeem(visit, provider, code)
-        claims = _proven(provider, given.get("id_token", ""), _of_this_world(ctx, provider))
+        issuer = Provider(provider["name"], issuer_of(provider), issuer_of(provider))
+        claims = _proven(provider, given.get("id_token", ""), lambda key: issuer_keys.known(ctx, issuer, key))
         subject = _subject(provider, _meant(visit, provider, claims, nonce))
         return Proof(subject, claims, {"tokenResponse": given, "idToken": claims})
     outside = await outside_providers.of(visit.server.settings, provider)
@@ -95,12 +96,6 @@ async def _redeem(visit: Visit, provider: IdentityProvider, code: str) -> JsonOb
         raise AwsError("IdpError", f"{provider['name']} Error - {status} error getting token")
     given: Mapping[str, Any] = json.loads(response.body)
     return given
-
-
-def _of_this_world(ctx: Context, provider: IdentityProvider) -> Callable[[str | None], KeySet | None]:
-    return lambda key_id: issuer_keys.known(
-        ctx, Provider(provider["name"], issuer_of(provider), issuer_of(provider)), key_id
-    )
 
 
 def _proven(provider: IdentityProvider, text: object, keys_of: Callable[[str | None], KeySet | None]) -> JsonObject:

@@ -38,16 +38,13 @@ async def signing(world: World, pool: Pool) -> SamlKey:
     """The key that signs, made when first needed."""
     place = f"{pool['id']}/{SIGNING}"
     stored = world.get(SAML_KEY, place)
-    if stored is None:
-        stored = _kept(world, place, await asyncio.to_thread(_made, pool, SIGNING, world.now()))
-    return stored
+    return stored or _kept(world, place, await asyncio.to_thread(_made, pool, SIGNING, world.now()))
 
 
 def decryption(world: World, pool: Pool, provider: str) -> SamlKey:
     """The key for what a provider encrypts, made with the provider: nothing may wait then, for scenarios have some."""
     place = _encryption(pool, provider)
-    stored = world.get(SAML_KEY, place)
-    return _kept(world, place, _made(pool, "encryption", world.now())) if stored is None else stored
+    return world.get(SAML_KEY, place) or _kept(world, place, _made(pool, "encryption", world.now()))
 
 
 def forget(world: World, pool: Pool, provider: str) -> None:

@@ -105,7 +105,8 @@ def logo(visit: Visit) -> Response:
 def sheet(settings: object) -> str:
     """What a style's settings say, as a sheet."""
     scheme = _at(settings, "categories.global.colorSchemeMode")
-    corners = [f"{place} {{ border-radius: {pixels}px }}" for place, pixels in _corners(settings).items()]
+    said = {place: _at(settings, path) for place, path in _CORNERS.items()}
+    corners = [f"{place} {{ border-radius: {pixels}px }}" for place, pixels in said.items() if _is_pixels(pixels)]
     if scheme in _MODES:  # one for all, whatever the browser prefers
         base = _own_variables()[scheme]
         return "\n".join([_of_mode(settings, scheme, base, f"color-scheme: {scheme.lower()}"), *corners])
@@ -126,11 +127,6 @@ def _of_mode(settings: object, mode: str, base: Mapping[str, str], more: str) ->
     told = "; ".join([*(f"{name}: {value}" for name, value in variables.items()), *filter(None, [more])])
     rules = [f"{place} {{ color: {value} }}" for place, value in colours(_RULES).items()]
     return "\n".join([f":root {{ {told} }}", *rules])
-
-
-def _corners(settings: Any) -> dict[str, float]:
-    said = {place: _at(settings, path) for place, path in _CORNERS.items()}
-    return {place: value for place, value in said.items() if _is_pixels(value)}
 
 
 def _is_pixels(value: object) -> bool:
