@@ -46,7 +46,6 @@ ENTITLEMENT: Kind[Entitlement] = Kind("access-entitlement")  # key: `ARN/id`
 
 
 def of_instance(world: World, instance: Instance) -> AccessApplication | None:
-    """The application of an instance."""
     return next((known for known in world.page(ACCESS_APPLICATION) if known["instance"] == instance["id"]), None)
 
 

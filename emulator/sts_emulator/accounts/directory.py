@@ -218,12 +218,10 @@ def instance_by_start_url(world: World, url: str) -> Instance | None:
 
 
 def instance_of_store(world: World, store: str) -> Instance | None:
-    """The instance that keeps the identity store of that id."""
     return world.find(INSTANCE, store)
 
 
 def store_arn(instance: Instance) -> str:
-    """The ARN of the instance's identity store."""
     return f"arn:aws:identitystore::{instance['account']}:identitystore/{instance['store']}"
 
 
@@ -252,7 +250,6 @@ def _bare(url: str) -> str:
 
 
 def user(world: World, store: str, identifier: str) -> DirectoryUser | None:
-    """The user of that id."""
     return world.get(USERS, f"{store}/{identifier}")
 
 
@@ -330,7 +327,6 @@ def is_assigned(world: World, application: Application, person: DirectoryUser) -
 
 
 def assignments_of_group(world: World, instance: Instance, group: str) -> tuple[Assignment, ...]:
-    """Every assignment of a group."""
     return tuple(assignment for assignment in _assignments(world, instance) if assignment["principal"] == group)
 
 

@@ -28,7 +28,6 @@ class Access(TypedDict):
 
 
 def create(world: World, base_url: str, instance: Instance) -> Access:
-    """A new token for an instance's directory."""
     token, tenant = f"{uuid.uuid4()}:{os.urandom(48).hex()}", tenant_of(instance)
     known = sorted(world.page_keys(directory.SCIM_TOKEN), key=lambda pair: (pair[1]["created"], pair[0]))
     mine = [key for key, other in known if other["store"] == instance["store"]]

@@ -73,7 +73,6 @@ class Listener:
     server: asyncio.Server
 
     def to_json(self) -> dict[str, Any]:
-        """What the control API says of it."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         scheme = "https" if self.asked.kind == "aws" else "http"
         return {
@@ -199,16 +198,13 @@ class Listeners:
         self._open = {place: other for place, other in self._open.items() if other is not listener}
 
     def close_all(self) -> None:
-        """Close every listener."""
         for listener in self.all():
             self._close(listener)
 
     def all(self) -> list[Listener]:
-        """Every open listener."""
         return list(self._open.values())
 
     def find(self, world: str, port: int) -> Listener | None:
-        """The world's listener at a port."""
         return next(
             (listener for listener in self.all() if (listener.asked.world, listener.port) == (world, port)), None
         )

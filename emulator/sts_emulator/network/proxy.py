@@ -20,7 +20,6 @@ class Proxy:
         self._port = port
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Serve one connection."""
         try:
             target = _target(await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 30))
             if target is None:

@@ -34,7 +34,6 @@ class Relay:
         self._transport: asyncio.BaseTransport | None = None
 
     async def __aenter__(self) -> Self:
-        """Begin to carry."""
         for route in self._routes:
             serve = _serving(route)
             self._servers.append(await asyncio.start_server(serve, sock=route.listening, limit=HEAD))

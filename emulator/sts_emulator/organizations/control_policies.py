@@ -46,7 +46,6 @@ def list_policies_for_target(ctx: Context, *, TargetId: str, Filter: str, **pagi
 
 @operation("organizations", "ListTargetsForPolicy")
 def list_targets_for_policy(ctx: Context, *, PolicyId: str, **paging: Any) -> Result:
-    """The places to which a policy is attached."""
     org = manage(ctx, "ListTargetsForPolicy", PolicyId)
     targets = sorted(_all(org)[_known(org, PolicyId)]["targets"])
     return page(ctx, "Targets", targets, paging, lambda place: _place(ctx, org, place))
@@ -54,7 +53,6 @@ def list_targets_for_policy(ctx: Context, *, PolicyId: str, **paging: Any) -> Re
 
 @operation("organizations", "DescribePolicy")
 def describe_policy(ctx: Context, *, PolicyId: str) -> Result:
-    """A policy with its text."""
     org = manage(ctx, "DescribePolicy", PolicyId)
     return {"Policy": _shown(org, _known(org, PolicyId))}
 

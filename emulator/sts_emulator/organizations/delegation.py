@@ -48,7 +48,6 @@ def deregister_delegated_administrator(ctx: Context, *, AccountId: str, ServiceP
 
 @operation("organizations", "ListDelegatedAdministrators")
 def list_delegated_administrators(ctx: Context, *, ServicePrincipal: str | None = None, **paging: Any) -> Result:
-    """The accounts that administer a service, or any."""
     org = manage(ctx, "ListDelegatedAdministrators")
     since: dict[str, int] = {}
     for service, accounts in org.get("delegated", {}).items():
@@ -60,7 +59,6 @@ def list_delegated_administrators(ctx: Context, *, ServicePrincipal: str | None 
 
 @operation("organizations", "ListDelegatedServicesForAccount")
 def list_delegated_services_for_account(ctx: Context, *, AccountId: str, **paging: Any) -> Result:
-    """The services that an account administers."""
     org = manage(ctx, "ListDelegatedServicesForAccount", AccountId)
     known_account(org, AccountId)
     services = [

@@ -58,7 +58,6 @@ def manage(ctx: Context, action: str, *resources: str, keys: Mapping[str, tuple[
 
 
 def change(ctx: Context, how: Callable[[Any], Any]) -> documents.Organization:
-    """Replace the organization by `how(organization)`."""
     return ctx.world.update(documents.ORGANIZATION, "organization", how)
 
 

@@ -67,7 +67,6 @@ def list_accounts(ctx: Context, **paging: Any) -> Result:
 
 @operation("organizations", "ListAccountsForParent")
 def list_accounts_for_parent(ctx: Context, *, ParentId: str, **paging: Any) -> Result:
-    """The accounts right below a place."""
     org = manage(ctx, "ListAccountsForParent", ParentId)
     accounts = children(org, ParentId, ACCOUNT)
     return page(ctx, "Accounts", accounts, paging, lambda account: shown_account(ctx, org, account))
@@ -129,7 +128,6 @@ def _email(account: str) -> str:
 
 @operation("organizations", "ListOrganizationalUnitsForParent")
 def list_organizational_units_for_parent(ctx: Context, *, ParentId: str, **paging: Any) -> Result:
-    """The units right below a place."""
     org = manage(ctx, "ListOrganizationalUnitsForParent", ParentId)
     units = children(org, ParentId, UNIT)
     return page(ctx, "OrganizationalUnits", units, paging, lambda unit: _unit(org, unit))
@@ -223,7 +221,6 @@ def _unit(org: Org, unit: str) -> Result:
 
 @operation("organizations", "ListChildren")
 def list_children(ctx: Context, *, ParentId: str, ChildType: str, **paging: Any) -> Result:
-    """The ids of the units or the accounts right below a place."""
     org = manage(ctx, "ListChildren", ParentId)
     places = children(org, ParentId, ChildType)
     return page(ctx, "Children", places, paging, lambda child: {"Id": child, "Type": ChildType})
@@ -244,7 +241,6 @@ def list_parents(ctx: Context, *, ChildId: str, **paging: Any) -> Result:
 
 @operation("organizations", "ListTagsForResource")
 def list_tags_for_resource(ctx: Context, *, ResourceId: str, **paging: Any) -> Result:
-    """The tags of the root, a unit, an account or a policy."""
     org = manage(ctx, "ListTagsForResource", ResourceId)
     tags = org.get("tags", {}).get(_taggable(org, ResourceId), {})
     return page(ctx, "Tags", sorted(tags), paging, lambda key: {"Key": key, "Value": tags[key]})
@@ -252,7 +248,6 @@ def list_tags_for_resource(ctx: Context, *, ResourceId: str, **paging: Any) -> R
 
 @operation("organizations", "TagResource")
 def tag_resource(ctx: Context, *, ResourceId: str, Tags: Iterable[Mapping[str, str]]) -> Result:
-    """Add tags, or change their values."""
     org = manage(ctx, "TagResource", ResourceId)
     _set_tags(ctx, _taggable(org, ResourceId), {pair["Key"]: pair["Value"] for pair in Tags}, set())
     return {}
@@ -260,7 +255,6 @@ def tag_resource(ctx: Context, *, ResourceId: str, Tags: Iterable[Mapping[str, s
 
 @operation("organizations", "UntagResource")
 def untag_resource(ctx: Context, *, ResourceId: str, TagKeys: Iterable[str]) -> Result:
-    """Remove tags."""
     org = manage(ctx, "UntagResource", ResourceId)
     _set_tags(ctx, _taggable(org, ResourceId), {}, set(TagKeys))
     return {}

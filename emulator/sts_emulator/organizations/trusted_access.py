@@ -35,5 +35,4 @@ def list_aws_service_access_for_organization(ctx: Context, **paging: Any) -> Res
 
 
 def service_keys(principal: str) -> dict[str, tuple[str, ...]]:
-    """The condition key of calls about a service."""
     return {"organizations:serviceprincipal": (principal,)}

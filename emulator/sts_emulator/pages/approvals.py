@@ -63,7 +63,6 @@ _APPROVERS: Final[list[Approver]] = []
 
 
 def approver(function: Approver) -> Approver:
-    """Register a resolver."""
     _APPROVERS.append(function)
     return function
 

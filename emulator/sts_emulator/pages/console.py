@@ -65,7 +65,6 @@ class ConsoleSession:
 
     @staticmethod
     def from_bytes(body: bytes) -> ConsoleSession:
-        """What `to_bytes` wrote."""
         until, _, session = body.partition(b"\n")
         return ConsoleSession(Session.from_bytes(session), int(until))
 

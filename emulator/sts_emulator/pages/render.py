@@ -55,7 +55,6 @@ def page(
 
 
 def fragment(template: str, **values: object) -> str:
-    """A part of a page from a template."""
     text: str = _templates().get_template(template).render(values)
     return text
 
@@ -77,12 +76,10 @@ def stream(content_type: str, chunks: AsyncGenerator[bytes, None]) -> Response:
 
 
 def data(status: int, value: object) -> Response:
-    """A JSON answer."""
     return text(status, "application/json", json.dumps(value))
 
 
 def text(status: int, content_type: str, body: str) -> Response:
-    """Text of another type."""
     content = [("content-type", content_type), ("content-security-policy", NOTHING)]
     return Response(status, [*content, *_ALWAYS], body.encode())
 

@@ -171,7 +171,6 @@ def _caller_of_session(world: World, session: Session, key_id: str) -> Caller:
 
 
 def root_caller(world: World, account: str, key_id: str, *, permissive: bool = False) -> Caller:
-    """The root user of an account."""
     arn = names.root_arn(account)
     return Caller(
         principal=Principal("root", arn, account, id=account),

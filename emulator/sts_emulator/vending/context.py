@@ -120,7 +120,6 @@ class Caller:
 
     @property
     def tags(self) -> dict[str, str]:
-        """The caller's principal tags."""
         return bearer_tags(self.role or self.user, self.session)
 
 

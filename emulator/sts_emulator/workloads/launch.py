@@ -63,7 +63,6 @@ class Started:
     renew_at: float | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """What the control API says of it."""
         return {name: value for name, value in asdict(self).items() if name != "listens"}
 
 

@@ -97,7 +97,6 @@ def merge_developer_identities(
 def unlink_developer_identity(
     ctx: Context, *, IdentityId: str, IdentityPoolId: str, DeveloperProviderName: str, DeveloperUserIdentifier: str
 ) -> Result:
-    """Take a user of the backend from an identity."""
     pool = reach(ctx, "UnlinkDeveloperIdentity", IdentityPoolId)
     _check_provider(pool, DeveloperProviderName)
     identity = _of_pool(ctx, pool, IdentityId)

@@ -94,7 +94,6 @@ def _joined(
 
 
 def create(world: World, pool: IdentityPool, pairs: Iterable[Pair], identifier: str = "") -> PoolIdentity:
-    """A new identity of a pool."""
     now = world.now()
     identity = PoolIdentity(
         id=identifier or f"{pool['region']}:{uuid.uuid4()}",
@@ -161,7 +160,6 @@ def unlink(world: World, pool: IdentityPool, identity: PoolIdentity, pairs: Iter
 
 
 def delete(world: World, pool: IdentityPool, identity: PoolIdentity) -> None:
-    """Forget an identity and its logins."""
     for provider, subjects in identity["logins"].items():
         for subject in subjects:
             world.take(documents.POOL_LOGIN, _login_key(pool, (provider, subject)))
@@ -169,7 +167,6 @@ def delete(world: World, pool: IdentityPool, identity: PoolIdentity) -> None:
 
 
 def of_login(world: World, pool: IdentityPool, pair: Pair) -> PoolIdentity | None:
-    """The identity that has a login, or None."""
     owner = _owner(world, pool, pair)
     return None if not owner else find(world, owner)
 

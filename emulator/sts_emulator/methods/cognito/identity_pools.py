@@ -20,12 +20,10 @@ MISCONFIGURED = "Invalid identity pool configuration. Check assigned IAM roles f
 
 
 def arn_of(account: str, region: str, identifier: str) -> str:
-    """The ARN of the pool with that id."""
     return f"arn:{names.PARTITION}:{SERVICE}:{region}:{account}:identitypool/{identifier}"
 
 
 def key(pool: IdentityPool) -> str:
-    """The key under which a pool is kept."""
     return f"{pool['account']}/{pool['region']}/{pool['id']}"
 
 
@@ -66,12 +64,10 @@ def change(ctx: Context, pool: IdentityPool, members: Mapping[str, Any]) -> Iden
 
 
 def absent(message: str) -> AwsError:
-    """ResourceNotFoundException."""
     return AwsError("ResourceNotFoundException", message)
 
 
 def invalid(message: str) -> AwsError:
-    """InvalidParameterException."""
     return AwsError("InvalidParameterException", message)
 
 

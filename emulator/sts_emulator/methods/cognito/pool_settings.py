@@ -90,7 +90,6 @@ def delete_identity_pool(ctx: Context, *, IdentityPoolId: str) -> Result:
 
 @operation("cognito-identity", "ListIdentityPools")
 def list_identity_pools(ctx: Context, *, MaxResults: int, NextToken: str = "") -> Result:
-    """The account's pools in this region."""
     permit(ctx, "ListIdentityPools")
     prefix = f"{ctx.identity.account}/{ctx.region}/"
     pools, rest = rows(ctx, documents.IDENTITY_POOL, prefix, NextToken, MaxResults)
@@ -100,7 +99,6 @@ def list_identity_pools(ctx: Context, *, MaxResults: int, NextToken: str = "") -
 
 @operation("cognito-identity", "TagResource")
 def tag_resource(ctx: Context, *, ResourceArn: str, Tags: Mapping[str, str]) -> Result:
-    """Add tags to a pool, or change their values."""
     pool = reach(ctx, "TagResource", _pool_id(ResourceArn), tag_keys(Tags))
     change(ctx, pool, {"tags": _checked({**pool["tags"], **Tags})})
     return {}
@@ -116,7 +114,6 @@ def untag_resource(ctx: Context, *, ResourceArn: str, TagKeys: Sequence[str]) ->
 
 @operation("cognito-identity", "ListTagsForResource")
 def list_tags_for_resource(ctx: Context, *, ResourceArn: str) -> Result:
-    """A pool's tags."""
     return {"Tags": reach(ctx, "ListTagsForResource", _pool_id(ResourceArn))["tags"]}
 
 

@@ -41,7 +41,6 @@ def set_identity_pool_roles(
 
 @operation("cognito-identity", "GetIdentityPoolRoles")
 def get_identity_pool_roles(ctx: Context, *, IdentityPoolId: str) -> Result:
-    """The roles that a pool gives."""
     pool = reach(ctx, "GetIdentityPoolRoles", IdentityPoolId)
     mappings = {"RoleMappings": pool["mappings"]} if pool["mappings"] else {}
     return {"IdentityPoolId": pool["id"], "Roles": pool["roles"], **mappings}

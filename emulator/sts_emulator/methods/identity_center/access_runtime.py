@@ -7,7 +7,6 @@ AWS's sentences are not recorded: those of refusals are the model's, and the rea
 
 from __future__ import annotations
 
-import uuid
 from typing import Final
 
 from sts_emulator.accounts import account_access, directory, resources
@@ -24,7 +23,6 @@ from sts_emulator.policy.explaining.origin import IDENTITY_CENTER, said
 from sts_emulator.policy.values import dataclass
 from sts_emulator.vending.assume import Ask, Proof, Vended, assume
 from sts_emulator.vending.context import Context
-from sts_emulator.vending.identity_context import IdentityContext
 from sts_emulator.vending.services import service_keys
 from sts_emulator.wire.dispatch import Result, operation
 
@@ -45,7 +43,6 @@ page = Listing(_MOST, lambda: _invalid("The nextToken is not one of this list.")
 
 @operation("account-access-runtime", "ListRoles")
 def list_roles(ctx: Context, *, tenantId: str, maxResults: int | None = None, nextToken: str = "") -> Result:
-    """The roles to which the person is entitled."""
     visitor = _visitor(ctx, tenantId, READ_ROLES)
     if maxResults is not None and not 1 <= maxResults <= _MOST:
         raise _invalid(f"maxResults must be between 1 and {_MOST}.")
@@ -144,7 +141,8 @@ def vend(ctx: Context, visitor: Visitor, role_arn: str, session_name: str, durat
         session_name=session_name or session.person["id"],
         duration=duration,
         tags={**directory.session_tags(session.instance, session.person), **session.attributes},
-        provided=_context(visitor),
+        # Whom the trail tells of. The other kind of context would keep the session to what AWS's allow list has.
+        provided=session.context(visitor.application["application"], audit_only=True),
         role_arn=role_arn,
         may_tag=True,  # without sts:TagSession in its trust policy a role is not to be had, as is reported
     )
@@ -154,19 +152,6 @@ def vend(ctx: Context, visitor: Visitor, role_arn: str, session_name: str, durat
         if refusal.code == "AccessDenied":
             raise
         raise _invalid(refusal.message) from None
-
-
-def _context(visitor: Visitor) -> IdentityContext:
-    """Whom the trail tells of. The other kind of context would keep the session to what AWS's allow list has."""
-    session = visitor.session
-    return IdentityContext(
-        user=session.person["id"],
-        store=directory.store_arn(session.instance),
-        instance=session.instance["arn"],
-        application=visitor.application["application"],
-        credential=str(uuid.uuid4()),
-        audit_only=True,
-    )
 
 
 def _proof(ctx: Context, visitor: Visitor) -> Proof:

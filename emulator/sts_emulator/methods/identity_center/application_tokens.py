@@ -7,7 +7,6 @@ Center".
 from __future__ import annotations
 
 import hashlib
-import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
@@ -184,23 +183,13 @@ def _answer(ctx: Context, asked: Asked, session: PortalSession, actor: str = "")
     if refreshable and asked.wanted_type != _ACCESS:
         answer["refreshToken"] = portal_sessions.refresh_token(ctx.world, session, application["arn"])
         answer["issuedTokenType"] = _REFRESH
-    context = _context(asked, session) if IDENTITY_CONTEXT in session.scopes else None
+    context = session.context(application["arn"]) if IDENTITY_CONTEXT in session.scopes else None
     if context is not None:
         answer["awsAdditionalDetails"] = {"identityContext": context.assertion(ctx.world, until)}
     if OPENID in session.scopes:
         answer["idToken"] = _id_token(ctx, asked, session, context, actor, until)
     ctx.evidence.update(person=session.person["name"], onBehalfOf=session.person["id"])
     return answer
-
-
-def _context(asked: Asked, session: PortalSession) -> IdentityContext:
-    return IdentityContext(
-        user=session.person["id"],
-        store=directory.store_arn(asked.instance),
-        instance=asked.instance["arn"],
-        application=asked.application["arn"],
-        credential=str(uuid.uuid4()),
-    )
 
 
 def _id_token(

@@ -70,7 +70,6 @@ def check_assigned(ctx: Context, application: Application, person: DirectoryUser
 
 
 def allowed_scopes(application: Application) -> tuple[str, ...]:
-    """All scopes that an application may ask for."""
     return (*DEFAULT_SCOPES[:1], *application["scopes"], *DEFAULT_SCOPES[1:])
 
 

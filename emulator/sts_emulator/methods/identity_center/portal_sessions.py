@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import field
 from typing import Final, NotRequired
@@ -20,6 +21,7 @@ from sts_emulator.methods.identity_center.clients import ACCOUNT_ACCESS, CHECKED
 from sts_emulator.methods.identity_center.refusals import refused
 from sts_emulator.pages.sessions import open_sealed, seal_until
 from sts_emulator.policy.values import dataclass
+from sts_emulator.vending.identity_context import IdentityContext
 from sts_emulator.wire.dispatch import Result, Wire
 
 
@@ -61,6 +63,17 @@ class PortalSession:
     def evidence(self) -> dict[str, str]:
         """Whose it is, for the event."""
         return evidence(self.instance, self.person, self.id)
+
+    def context(self, application: str, *, audit_only: bool = False) -> IdentityContext:
+        """On whose behalf a role is used that is had through an application (its ARN)."""
+        return IdentityContext(
+            user=self.person["id"],
+            store=directory.store_arn(self.instance),
+            instance=self.instance["arn"],
+            application=application,
+            credential=str(uuid.uuid4()),
+            audit_only=audit_only,
+        )
 
 
 def start(

@@ -83,28 +83,14 @@ def add_passkey(ctx: Context, party: Party, person: DirectoryUser, name: str, re
     _check_room(person)
     with refusing(ctx):
         passkey = passkeys.register(world, party, _registration(person), response, known=passkeys_of(person))
-    means: MfaMeans = {
-        "id": os.urandom(16).hex(),
-        "type": "passkey",
-        "name": name,
-        "created": int(world.now()),
-        "passkey": passkey,
-    }
+    means: MfaMeans = {**_new(world, "passkey", name), "passkey": passkey}
     world.update(directory.USERS, _key(person), lambda stored: _with(stored, means))
 
 
 def add_app(world: World, person: DirectoryUser, name: str, seed: str, code: str) -> None:
     """Keep an authenticator app that shows the right code, which is used up. Raises AwsError: Refused 400, 403."""
     _check_room(person)
-    means: MfaMeans = {
-        "id": os.urandom(16).hex(),
-        "type": "totp",
-        "name": name,
-        "created": int(world.now()),
-        "seed": seed,
-        "drift": 0,
-        "used": [],
-    }
+    means: MfaMeans = {**_new(world, "totp", name), "seed": seed, "drift": 0, "used": []}
     step = people.fresh_step(dict(means), code[:20], int(world.now() // people.STEP))
     if step is None:
         raise AwsError("Refused", WRONG_CODE, status=403)
@@ -121,6 +107,10 @@ def remove(world: World, person: DirectoryUser, identifier: str) -> None:
         return {**stored, "mfa": [means for means in of(stored) if means["id"] != identifier]}
 
     world.update(directory.USERS, _key(person), without)
+
+
+def _new(world: World, kind: str, name: str) -> MfaMeans:
+    return {"id": os.urandom(16).hex(), "type": kind, "name": name, "created": int(world.now())}
 
 
 def _check_room(person: DirectoryUser) -> None:

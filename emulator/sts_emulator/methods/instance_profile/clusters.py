@@ -22,12 +22,10 @@ def key_of(account: str, region: str, *parts: str) -> str:
 
 
 def key_of_association(association: PodIdentityAssociation) -> str:
-    """The key of an association that there is."""
     return key_of(association["account"], association["region"], association["cluster"], association["id"])
 
 
 def arn_of(account: str, region: str, name: str) -> str:
-    """A cluster's ARN."""
     return f"arn:aws:eks:{region}:{account}:cluster/{name}"
 
 
@@ -38,12 +36,10 @@ def issuer_of(account: str, region: str, name: str) -> str:
 
 
 def cluster(world: World, account: str, region: str, name: str) -> Cluster | None:
-    """The account's cluster of that name in a region, or None."""
     return world.get(CLUSTER, key_of(account, region, name))
 
 
 def absent(name: str) -> AwsError:
-    """The refusal of a cluster that there is none of."""
     return AwsError("ResourceNotFoundException", f"No cluster found for name: {name}.", status=404)
 
 

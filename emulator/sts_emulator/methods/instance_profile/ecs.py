@@ -77,7 +77,6 @@ def make(world: World, account: str, region: str, identifier: str, **given: Any)
 
 
 def arn_of(task: Task) -> str:
-    """The task's ARN."""
     return f"arn:aws:ecs:{task['region']}:{task['account']}:task/{task['cluster']}/{task['id']}"
 
 

@@ -66,13 +66,11 @@ def create_cluster(
 
 @operation("eks", "DescribeCluster")
 def describe_cluster(ctx: Context, *, name: str) -> Result:
-    """One cluster, with its issuer."""
     return {"cluster": _shown_cluster(_reach_cluster(ctx, "DescribeCluster", name))}
 
 
 @operation("eks", "ListClusters")
 def list_clusters(ctx: Context, **_: object) -> Result:
-    """The names of the account's clusters in the region."""
     authorize(ctx, "eks:ListClusters", "*")
     page = ctx.world.page(CLUSTER, clusters.key_of(ctx.identity.account, ctx.region, ""))
     return {"clusters": [cluster["name"] for cluster in page]}

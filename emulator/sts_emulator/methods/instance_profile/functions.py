@@ -39,7 +39,6 @@ LIFETIME: Final = 12 * 3600
 
 
 def key_of(account: str, region: str, name: str) -> str:
-    """The key of an account's function in a region."""
     return f"{account}/{region}/{name}"
 
 

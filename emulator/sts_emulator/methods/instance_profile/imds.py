@@ -76,7 +76,6 @@ def certificate(visit: Visit) -> Response:
 
 @page(ANY, "/imds/{identifier}/{*path}", refusal=_page)
 def metadata_service(visit: Visit, identifier: str, path: str) -> Response:
-    """Answer one request to the metadata service of an instance."""
     return _answer(visit, _instance(visit.world, identifier), _segments(path))
 
 

@@ -96,7 +96,6 @@ def running(world: World, identifier: str) -> Instance | None:
 
 
 def association(world: World, profile: documents.InstanceProfile, identifier: str) -> ProfileAssociation:
-    """A new association of an instance with an instance profile."""
     at = int(world.now())
     tail = _digest("association", identifier, profile["id"], str(at), str(world.settings["generation"]))[:17]
     return {"id": f"iip-assoc-{tail}", "profile": profile["arn"], "profile_id": profile["id"], "since": at}
@@ -113,7 +112,6 @@ def profile_of(world: World, instance: Instance) -> documents.InstanceProfile | 
 
 
 def arn_of(instance: Instance) -> str:
-    """The instance's ARN."""
     return f"arn:{names.PARTITION}:ec2:{instance['region']}:{instance['account']}:instance/{instance['id']}"
 
 

@@ -24,7 +24,6 @@ def declare(noun: Noun[Resource], detail: Callable[[Resource], Result]) -> None:
 
     @operation(SERVICE, f"List{title}s")
     def list_(ctx: Context, *, nextToken: str = "", pageSize: int | None = None) -> Result:
-        """The account's in this region."""
         permit(ctx, f"List{title}s")
         things, rest = page(ctx, noun, nextToken, pageSize)
         return {f"{noun.stem}s": [detail(thing) for thing in things], **rest}
@@ -38,7 +37,6 @@ def declare(noun: Noun[Resource], detail: Callable[[Resource], Result]) -> None:
 
     @operation(SERVICE, f"Enable{title}")
     def enable(ctx: Context, **named: str) -> Result:
-        """Let it count."""
         return {noun.stem: detail(change(ctx, noun, reached(ctx, "Enable", named), enabled=True))}
 
     @operation(SERVICE, f"Disable{title}")

@@ -98,7 +98,6 @@ def load_bundle(pem: str, most: int) -> list[x509.Certificate]:
 
 
 def to_pem(certificate: x509.Certificate) -> str:
-    """A certificate as PEM text."""
     from cryptography.hazmat.primitives.serialization import Encoding
 
     return certificate.public_bytes(Encoding.PEM).decode()

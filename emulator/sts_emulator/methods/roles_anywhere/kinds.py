@@ -46,7 +46,6 @@ class Noun(Generic[Resource]):
     quota: int | None = None
 
     def arn(self, account: str, region: str, name: str) -> str:
-        """The ARN of the resource with that id."""
         return f"arn:{names.PARTITION}:rolesanywhere:{region}:{account}:{self.word}/{name}"
 
     def alias_arn(self, account: str, region: str, alias: str) -> str:
@@ -98,7 +97,6 @@ def holder(ctx: Context, noun: Noun[Resource], alias: str) -> Resource | None:
 
 
 def key(thing: AnywhereResource) -> str:
-    """The key under which a resource is kept."""
     return f"{thing['account']}/{thing['region']}/{thing['id']}"
 
 
@@ -131,7 +129,6 @@ def absent(noun: AnyNoun) -> AwsError:
 
 
 def invalid(message: str) -> AwsError:
-    """A ValidationException with that message."""
     return AwsError("ValidationException", message, status=400)
 
 

@@ -17,7 +17,6 @@ Mappings = Mapping[str, Sequence[str]]
 
 
 def defaults() -> dict[str, list[str]]:
-    """The mappings of a new profile."""
     return {field: list(specifiers) for field, specifiers in DEFAULT_MAPPINGS.items()}
 
 

@@ -27,7 +27,6 @@ KEPT: Final = 50
 
 @operation("rolesanywhere", "GetSubject")
 def get_subject(ctx: Context, *, subjectId: str) -> Result:
-    """One subject with what it showed."""
     subject = nouns.reach(ctx, "GetSubject", SUBJECT, subjectId)
     credentials = [
         {
@@ -49,7 +48,6 @@ def get_subject(ctx: Context, *, subjectId: str) -> Result:
 
 @operation("rolesanywhere", "ListSubjects")
 def list_subjects(ctx: Context, *, nextToken: str = "", pageSize: int | None = None) -> Result:
-    """The account's subjects in this region."""
     nouns.permit(ctx, "ListSubjects")
     subjects, rest = nouns.page(ctx, SUBJECT, nextToken, pageSize)
     return {"subjects": [_summary(ctx, subject) for subject in subjects], **rest}

@@ -38,7 +38,6 @@ def new(ctx: Context, pairs: Pairs | None) -> tuple[dict[str, str], dict[str, tu
 
 @operation("rolesanywhere", "TagResource")
 def tag_resource(ctx: Context, *, resourceArn: str, tags: Pairs) -> Result:
-    """Add tags to a resource, or change their values."""
     added = TAGGING.checked(tags)
     noun, thing = _reach(ctx, "TagResource", resourceArn, tag_keys(added))
     change(ctx, noun, thing, tags=TAGGING.merged(thing["tags"], added))
@@ -56,7 +55,6 @@ def untag_resource(ctx: Context, *, resourceArn: str, tagKeys: Iterable[str]) ->
 
 @operation("rolesanywhere", "ListTagsForResource")
 def list_tags_for_resource(ctx: Context, *, resourceArn: str) -> Result:
-    """A resource's tags, sorted by key."""
     _, thing = _reach(ctx, "ListTagsForResource", resourceArn, {})
     return {"tags": TAGGING.shown(thing["tags"])}
 

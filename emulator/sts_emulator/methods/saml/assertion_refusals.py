@@ -42,7 +42,6 @@ def foreign_issuer(why: str) -> Refused:
 
 
 def unknown_provider(arn: str) -> Refused:
-    """There is no such SAML provider."""
     return Refused(
         "InvalidIdentityToken", f"Specified provider doesn't exist {_origin(_MANIFEST)}", f"there is no provider {arn}"
     )

@@ -54,7 +54,6 @@ def _refusal(visit: Visit, no: AwsError) -> Response:
 @page("GET", "/saml", refusal=as_page)
 @page("GET", "/saml/acs/{identifier}", refusal=as_page)
 def nothing_posted(_: Visit, **_place: str) -> Response:
-    """Somebody came without a response."""
     raise AwsError("Refused", "Post a SAMLResponse to this address, or sign in at an identity provider.", status=405)
 
 

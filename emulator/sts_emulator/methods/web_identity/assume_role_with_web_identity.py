@@ -73,7 +73,7 @@ def assume_role_with_web_identity(
         minimum_token_size=MinimumSessionTokenSize,
     )
     token = _parse(ctx, WebIdentityToken)
-    provider = _provider(ctx, _account(RoleArn), token.hint("iss"))
+    provider = _provider(ctx, account_in(RoleArn), token.hint("iss"))
     keys = _keys(ctx, provider, token)
     if keys is None:
         return _after_fetch(ctx, provider, token, ask)
@@ -84,7 +84,7 @@ async def _after_fetch(ctx: Context, provider: Provider, token: jwt.Token, ask: 
     await issuer_keys.fetch(ctx, provider)
     if not ctx.world.refresh():  # other calls were served meanwhile: the provider, or the world itself, may be gone
         refuse(NO_KEY)
-    current = provider_of(ctx.world, _account(ask.role_arn), token.hint("iss"))
+    current = provider_of(ctx.world, account_in(ask.role_arn), token.hint("iss"))
     keys = _keys(ctx, current, token)
     if keys is None:
         refuse(NO_KEY)
@@ -160,10 +160,6 @@ def _parse(ctx: Context, text: str) -> jwt.Token:
         issuer=issuer if isinstance(issuer, str) else None, algorithm=token.algorithm, keyId=token.key_id
     )
     return token
-
-
-def _account(role_arn: str) -> str:
-    return account_in(role_arn)
 
 
 def _wrong_audience(provider: Provider, audience: str) -> str:
