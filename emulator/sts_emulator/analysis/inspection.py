@@ -53,7 +53,7 @@ def _token(text: str) -> Inspected | None:
     parts = text.split(".")
     if len(parts) != 3:  # noqa: PLR2004 - header, claims, signature
         return None
-    header, claims = map(_object, parts[:2])
+    header, claims = map(segment, parts[:2])
     if header is None or claims is None:
         return None
     times = {name: clock.iso(claims[name]) for name in _TIMES if _is_instant(claims.get(name))}
@@ -64,7 +64,8 @@ def _token(text: str) -> Inspected | None:
     )
 
 
-def _object(part: str) -> dict[str, Any] | None:
+def segment(part: str) -> dict[str, Any] | None:
+    """The JSON object in a part of a token; None where there is none."""
     try:
         value = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)), parse_constant=_refuse)
     except (ValueError, RecursionError):

@@ -121,8 +121,13 @@ def _lint(arguments: argparse.Namespace) -> tuple[list[Found], int, list[Any], l
     are_told = arguments.format == "text" and not arguments.quiet
     notes = [line for outcome in linted.values() if are_told for line in untold(outcome.notes)]
     policies = sum(outcome.policies for outcome in linted.values())
-    every = [finding for outcome in linted.values() for finding in outcome.findings]
-    findings = [finding for finding in every if _wanted(finding.rule, arguments) and _identity(finding) not in known]
+    findings = [
+        finding
+        for outcome in linted.values()
+        for finding in outcome.findings
+        if (not arguments.select or finding.rule in arguments.select) and finding.rule not in arguments.ignore
+        if _identity(finding) not in known
+    ]
     if not policies and not problems and not any(Path(path).is_file() for path in given):
         raise CommandError(f"no policies in {', '.join(given)}", UNUSABLE)
     return (
@@ -160,10 +165,6 @@ _IDENTITY: Final = ("file", "rule", "label", "path")
 
 def _identity(finding: Found) -> tuple[str, ...]:
     return tuple(getattr(finding, name) for name in _IDENTITY)
-
-
-def _wanted(rule: str, arguments: argparse.Namespace) -> bool:
-    return (not arguments.select or rule in arguments.select) and rule not in arguments.ignore
 
 
 def _refuse_unknown(rules: Sequence[str]) -> None:

@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from sts_emulator.cli import screen
-from sts_emulator.cli.errors import REFUSED, UNUSABLE, CommandError
+from sts_emulator.cli.errors import UNUSABLE, CommandError
 from sts_emulator.cli.who_can import add_estate_options, estate, one_of, reach, show
 
 if TYPE_CHECKING:
@@ -40,10 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
         who = principal(accounts, arguments.principal)
         with screen.patience("trying every role"):
             ways = reach(accounts, arguments).what_can(who, chains=not arguments.direct)
-        show(ways, arguments.format, f"What {who} can assume", [who], room=screen.room(arguments))
-        if not ways and arguments.format == "table":
-            print(f"{who} can assume no role")
-    return 0 if ways else REFUSED
+    return show(arguments, ways, who, title=f"What {who} can assume", none=f"{who} can assume no role")
 
 
 def principal(accounts: Estate, text: str) -> str:

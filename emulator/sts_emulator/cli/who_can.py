@@ -72,10 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
         (arn,) = one_of(accounts.named(arguments.role, ("roles",)), f"role `{arguments.role}`", names)
         with screen.patience("trying everybody"):
             ways = reach(accounts, arguments).who_can(arn, chains=not arguments.direct)
-        show(ways, arguments.format, f"Who can assume {arn}", [arn], room=screen.room(arguments))
-        if not ways and arguments.format == "table":
-            print(f"nobody can assume {arn}")
-    return 0 if ways else REFUSED
+    return show(arguments, ways, arn, title=f"Who can assume {arn}", none=f"nobody can assume {arn}")
 
 
 def estate(arguments: argparse.Namespace) -> Estate:
@@ -117,16 +114,17 @@ def one_of(matches: Sequence[str], what: str, names: Iterable[str] = ()) -> Sequ
     raise CommandError(told, UNUSABLE)
 
 
-def show(ways: Sequence[Way], form: str, title: str, targets: Sequence[str], *, room: int | None) -> None:
-    """Print ways in one of the formats."""
-    if form == "json":
+def show(arguments: argparse.Namespace, ways: Sequence[Way], target: str, *, title: str, none: str) -> int:
+    """Print ways in one of the formats, or that there are none; returns the exit code."""
+    if arguments.format == "json":
         print(printable_json({"schema": 1, "ways": [way.to_json() for way in ways]}))
-    elif form == "svg":
+    elif arguments.format == "svg":
         from sts_emulator.analysis.graph import draw
 
-        print(draw(ways, title, targets=targets), end="")
-    elif ways:
-        print("\n".join(_table(ways, room)))
+        print(draw(ways, title, targets=[target]), end="")
+    else:
+        print("\n".join(_table(ways, screen.room(arguments))) if ways else none)
+    return 0 if ways else REFUSED
 
 
 def _table(ways: Sequence[Way], room: int | None) -> Iterator[str]:

@@ -34,16 +34,16 @@ from sts_emulator.gateway import (
     verdicts,
 )
 from sts_emulator.gateway.asking import MISSING
+from sts_emulator.gateway.call import Need
 from sts_emulator.gateway.exchange import BrokenError, Exchange, LateError
 from sts_emulator.gateway.forwarding import HalfError
 from sts_emulator.gateway.known_actions import PREFIXES
-from sts_emulator.gateway.passage import Passage, need
+from sts_emulator.gateway.passage import Passage
 from sts_emulator.gateway.recognition import S3, SHARED
 from sts_emulator.gateway.resource_policies import ResourcePolicies
 from sts_emulator.gateway.uploads import GoneError, Upload
 from sts_emulator.gateway.upstreams import Upstream, Upstreams
 from sts_emulator.pages import guard
-from sts_emulator.settings import Settings
 from sts_emulator.vending.context import Context, Server
 from sts_emulator.vending.record import new_request_id, record
 from sts_emulator.wire import dispatch, foreign_parameters, foreign_routing
@@ -73,7 +73,8 @@ class Door:
     @classmethod
     def of(cls, server: Server) -> Door:
         """The door that a server's settings ask for. Raises ValueError for an upstream that is none."""
-        return cls(server, upstreams_of(server.settings))
+        settings = server.settings
+        return cls(server, Upstreams(settings.upstream, settings.upstream_account, settings.upstream_patience))
 
     def takes(self, request: Request) -> str:
         """The name that a call of the door's, there with its body, is signed with; "" for one that is answered here."""
@@ -259,17 +260,12 @@ class Door:
         key = passage.parameters.get("Key")
         if not key or passage.request.method not in ("GET", "HEAD"):
             return
-        listing = need("s3:ListBucket", f"arn:aws:s3:::{passage.parameters['Bucket']}")
+        listing = Need("s3:ListBucket", f"arn:aws:s3:::{passage.parameters['Bucket']}")
         try:
             await verdicts.allow(passage, self._policies, [listing])
         except AwsError:
             exchange.abort()
             raise
-
-
-def upstreams_of(settings: Settings) -> Upstreams:
-    """The upstreams that settings name. Raises ValueError for one that is none."""
-    return Upstreams(settings.upstream, settings.upstream_account, settings.upstream_patience)
 
 
 def _context(server: Server, world: World, name: str, request: Request, base_url: str, upstream: Upstream) -> Context:

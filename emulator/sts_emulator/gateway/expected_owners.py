@@ -38,7 +38,7 @@ async def check(passage: Passage, known: ResourcePolicies) -> None:
             continue
         if not _ACCOUNT.fullmatch(expected):
             told = "The value of the expected bucket owner parameter must be an AWS Account ID..."
-            raise AwsError("InvalidBucketOwnerAWSAccountID", told, status=400)
+            raise AwsError("InvalidBucketOwnerAWSAccountID", told)
         guarded = await verdicts.guarded_by(passage, known, f"arn:aws:s3:::{bucket}")
         if expected != (guarded.owner or passage.account):
             raise AwsError("AccessDenied", "Access Denied", status=403)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from typing import IO, Any, Final
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
@@ -64,7 +64,7 @@ def judge(passage: Passage, form: Form) -> PostPolicy:
     policy = _signed_policy(passage, form.fields)
     bucket = passage.request.raw_path.strip("/")
     if "key" not in form.fields or not form.fields["key"]:
-        raise AwsError("InvalidArgument", "Bucket POST must contain a field named 'key'.", status=400)
+        raise AwsError("InvalidArgument", "Bucket POST must contain a field named 'key'.")
     policy.check({**form.fields, "bucket": form.fields.get("bucket", bucket)}, clock.real())
     if form.fields.get("bucket", bucket) != bucket:
         raise AwsError("AccessDenied", "Invalid according to Policy: the form names another bucket", status=403)
@@ -88,7 +88,7 @@ def _signed_policy(passage: Passage, fields: Mapping[str, str]) -> PostPolicy:
     missing = next((name for name in _SIGNED_PARTS if not fields.get(name)), "")
     if missing or fields.get("x-amz-algorithm") != sigv4.HMAC:
         name = missing or "x-amz-algorithm"
-        raise AwsError("InvalidArgument", f"Bucket POST must contain a field named '{name}'.", status=400)
+        raise AwsError("InvalidArgument", f"Bucket POST must contain a field named '{name}'.")
     signed = _claim(fields)
     sigv4.check(signed, signed.time, "s3")
     ctx.region = signed.region
@@ -105,7 +105,7 @@ def _claim(fields: Mapping[str, str]) -> sigv4.Signed:
         time = timestamps.parse_basic(fields["x-amz-date"])
         key_id, date, region, service, terminator = parts
     except ValueError:
-        raise AwsError("InvalidArgument", "The form's credential or date is malformed.", status=400) from None
+        raise AwsError("InvalidArgument", "The form's credential or date is malformed.") from None
     return sigv4.Signed(
         algorithm=sigv4.HMAC,
         credential=fields["x-amz-credential"],
@@ -127,7 +127,7 @@ def _become_put(passage: Passage, bucket: str, key: str, form: Form) -> None:
     """The request as if the object had been put; its headers are what the form says."""
     headers = {name: value for name, value in form.fields.items() if name in _HEADERS or name.startswith(_PREFIXES)}
     if any(_UNSAFE.search(value) for value in headers.values()):
-        raise AwsError("InvalidArgument", "A field of the form cannot be a header.", status=400)
+        raise AwsError("InvalidArgument", "A field of the form cannot be a header.")
     if "acl" in form.fields:
         headers["x-amz-acl"] = form.fields["acl"]
     kept = {name: value for name, value in passage.request.headers.items() if name in ("host", "origin", "user-agent")}
@@ -154,25 +154,18 @@ async def send(passage: Passage, form: Form) -> Exchange:
     assert form.file is not None
     headers = resigning.passing(passage.request.headers)
     head = forwarding.head_of(passage, headers, _digest(form.file), form.size)
-    exchange = await passage.upstream.open()
-    try:
-        exchange.begin(for_head=False)
-        await exchange.send(head)
-        while piece := form.file.read(_PIECE):
-            await exchange.send(piece)
-        await exchange.head()
-    except BaseException:
-        exchange.abort()
-        raise
-    return exchange
+    return await forwarding.send_pieces(passage, head, _pieces(form.file))
+
+
+async def _pieces(file: IO[bytes]) -> AsyncIterator[bytes]:
+    while piece := file.read(_PIECE):
+        yield piece
 
 
 def _digest(file: IO[bytes]) -> str:
-    digest = hashlib.sha256()
-    while piece := file.read(_PIECE):
-        digest.update(piece)
+    digest = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]  # a binary file, spooled
     file.seek(0)
-    return digest.hexdigest()
+    return digest
 
 
 def answer(passage: Passage, fields: Mapping[str, str], headers: list[tuple[str, str]]) -> Response:

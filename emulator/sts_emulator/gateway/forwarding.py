@@ -85,6 +85,11 @@ async def send_upload(passage: Passage, upload: Upload) -> Exchange:
         is_digest = passage.said not in sigv4_s3.STREAMED
         pieces, length, said = upload.pieces(), upload.length, passage.said if is_digest else sigv4_s3.UNSIGNED
     head = head_of(passage, headers, said, length)
+    return await send_pieces(passage, head, pieces)
+
+
+async def send_pieces(passage: Passage, head: bytes, pieces: AsyncIterator[bytes]) -> Exchange:
+    """Send a head and a body that is still coming; the head of the answer has come then. Raises what `pieces` does."""
     async with aclosing(pieces) as stream:  # type: ignore[type-var]  # an async generator, which has aclose
         first = await anext(stream, b"")
         # What has ended by now was checked; what has not, holds back its end.
@@ -187,10 +192,6 @@ def _is_stream(passage: Passage, exchange: Exchange) -> bool:
     return foreign_parameters.answers_with_a_stream(passage.meant)
 
 
-def _names_upstream(passage: Passage) -> bool:
-    return passage.meant is None or naming.holds_urls(passage.meant.service.name, passage.operation)
-
-
 async def _relay_whole(passage: Passage, exchange: Exchange, body: bytes, write_down: WriteDown) -> None:
     size = len(body)
     if not answers.is_one(passage.meant, exchange.status, body):
@@ -225,7 +226,7 @@ def named(passage: Passage, body: bytes, status: int) -> bytes:
     """An answer's text in which the door stands for the upstream, where it may name it."""
     text = body.decode("utf-8", "surrogateescape")
     base_url, meant = passage.ctx.base_url, passage.meant
-    if meant is not None and _names_upstream(passage):
+    if meant is not None and naming.holds_urls(meant.service.name, passage.operation):
         if meant.service.name == S3:
             parameters = passage.parameters
             text = naming.object_location(base_url, parameters.get("Bucket", ""), parameters.get("Key", ""), text)

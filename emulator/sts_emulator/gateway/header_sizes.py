@@ -21,7 +21,6 @@ def check(request: Request) -> None:
         raise AwsError(
             "RequestHeaderSectionTooLarge",
             "Your request header section exceeds the maximum allowed size.",
-            status=400,
             members={"MaxSizeAllowed": _ALL},
         )
     named = {name[len(_PREFIX) :]: value for name, value in request.headers.items() if name.startswith(_PREFIX)}
@@ -29,7 +28,6 @@ def check(request: Request) -> None:
         raise AwsError(
             "MetadataTooLarge",
             "Your metadata headers exceed the maximum allowed metadata size",
-            status=400,
             members={"Size": size, "MaxSizeAllowed": _METADATA},
         )
 

@@ -41,9 +41,7 @@ def required(call: Call, partition_key: PartitionKey = unknown) -> tuple[Need, .
             if action not in known.actions:
                 raise Unmapped(call.service, call.operation)
             needs += question.needs(action)
-    if overlay.has_besides(call.operation):
-        needs += question.besides(needs)
-    return tuple(needs)
+    return (*needs, *question.besides(needs))
 
 
 @cache

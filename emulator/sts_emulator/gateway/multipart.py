@@ -55,9 +55,7 @@ class FormReader:
             await self._feed()
             if self._form.file is None and len(self._waiting) > _MOST_FIELDS:
                 raise AwsError(
-                    "MaxPostPreDataLengthExceeded",
-                    "Your POST request fields preceding the upload file were too large.",
-                    status=400,
+                    "MaxPostPreDataLengthExceeded", "Your POST request fields preceding the upload file were too large."
                 )
         return self._form
 
@@ -126,7 +124,7 @@ class FormReader:
         if end < 0:
             return False
         if self._name in self._form.fields:
-            raise AwsError("InvalidArgument", f"POST requires exactly one {self._name} per request.", status=400)
+            raise AwsError("InvalidArgument", f"POST requires exactly one {self._name} per request.")
         self._form.fields[self._name] = self._waiting[:end].decode("utf-8", "replace")
         del self._waiting[: end + len(self._boundary)]
         self._step = self._head
@@ -140,7 +138,7 @@ class FormReader:
         size = end if end >= 0 else max(0, keep)
         self._form.size += size
         if self._form.size > self._largest:
-            raise AwsError("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size", status=400)
+            raise AwsError("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size")
         assert self._form.file is not None
         self._form.file.write(self._waiting[:size])
         del self._waiting[:size]
@@ -149,6 +147,4 @@ class FormReader:
 
 
 def _malformed() -> AwsError:
-    return AwsError(
-        "MalformedPOSTRequest", "The body of your POST request is not well-formed multipart/form-data.", status=400
-    )
+    return AwsError("MalformedPOSTRequest", "The body of your POST request is not well-formed multipart/form-data.")

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from sts_emulator.core.faults import Fault
 from sts_emulator.core.store import NotAtHandError
-from sts_emulator.gateway.call import Call, Need
+from sts_emulator.gateway.call import Call
 from sts_emulator.gateway.upstreams import Upstream
 from sts_emulator.policy.values import dataclass
 from sts_emulator.vending.context import Context, Keys
@@ -79,8 +79,3 @@ class Passage:
         path = http.unquote(self.request.raw_path)
         service, operation = self.meant.service.name, self.meant.operation.name
         return Call(service, operation, self.parameters, path, self.account, self.ctx.region, "aws")
-
-
-def need(action: str, resource: str) -> Need:
-    """A need of the door's own, without keys of the request."""
-    return Need(action, resource)

@@ -77,11 +77,9 @@ class PostPolicy:
     def check_size(self, size: int) -> None:
         """Refuse a file of a size that the policy does not want. Raises AwsError."""
         if size > self.largest:
-            raise AwsError("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size", status=400)
+            raise AwsError("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size")
         if size < self.smallest:
-            raise AwsError(
-                "EntityTooSmall", "Your proposed upload is smaller than the minimum allowed size", status=400
-            )
+            raise AwsError("EntityTooSmall", "Your proposed upload is smaller than the minimum allowed size")
 
 
 NONE: Final = PostPolicy(float("inf"), (), 0, _MOST)
@@ -104,7 +102,7 @@ def read(encoded: str) -> PostPolicy:
         conditions = tuple(_condition(item) for item in listed if item not in ranges)
         bounds = [(_size(low), _size(high)) for _, low, high in ranges]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, binascii.Error):
-        raise AwsError("InvalidPolicyDocument", "Invalid Policy: Invalid JSON.", status=400) from None
+        raise AwsError("InvalidPolicyDocument", "Invalid Policy: Invalid JSON.") from None
     smallest = max((low for low, _ in bounds), default=0)
     largest = min((high for _, high in bounds), default=_MOST)
     return PostPolicy(expires, conditions, smallest, largest)

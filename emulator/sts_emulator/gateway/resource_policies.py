@@ -13,7 +13,6 @@ from urllib.parse import quote
 from sts_emulator.core import clock
 from sts_emulator.gateway import asking
 from sts_emulator.gateway.asking import MISSING, OK, Accounts, Naming, Place
-from sts_emulator.gateway.conversation import Whole
 from sts_emulator.gateway.upstreams import Upstreams
 from sts_emulator.policy.arns import parse_arn
 from sts_emulator.policy.deciding.document import Document, MalformedPolicy, parse
@@ -203,15 +202,11 @@ async def _lists(known: ResourcePolicies, place: Place, account: str, name: str)
 
     async def read() -> frozenset[str]:
         asked = Place(place.upstream, account, place.region)
-        return _bucket_names(await asking.ask(asked, "s3", "GET", "/"))
+        root = asking.xml(await asking.ask(asked, "s3", "GET", "/"))
+        buckets = root.iter("{*}Bucket") if root is not None else ()
+        return frozenset(name for bucket in buckets if (name := bucket.findtext("{*}Name")))
 
     return name in await known.recall(("s3", "buckets", account), read)
-
-
-def _bucket_names(answer: Whole) -> frozenset[str]:
-    root = asking.xml(answer)
-    buckets = root.iter("{*}Bucket") if root is not None else ()
-    return frozenset(name for bucket in buckets if (name := bucket.findtext("{*}Name")))
 
 
 async def _topic(known: ResourcePolicies, place: Place, resource: str, owner: str) -> Guarded:

@@ -95,9 +95,7 @@ class Upload:
     async def whole(self, limit: int) -> bytes:
         """The payload at once. Raises AwsError where it is larger, too."""
         if self.length > limit:
-            raise AwsError(
-                "EntityTooLarge", "Your proposed upload exceeds the maximum allowed object size.", status=400
-            )
+            raise AwsError("EntityTooLarge", "Your proposed upload exceeds the maximum allowed object size.")
         return b"".join([piece async for piece in self.pieces()])
 
     async def _decoded(self) -> AsyncIterator[bytes]:
@@ -121,7 +119,6 @@ class Upload:
             raise AwsError(
                 "XAmzContentSHA256Mismatch",
                 "The provided 'x-amz-content-sha256' header does not match what was computed.",
-                status=400,
                 members={
                     "ClientComputedContentSHA256": self._said,
                     "S3ComputedContentSHA256": self._digest.hexdigest(),
@@ -138,21 +135,19 @@ class Upload:
                     if kind == "MD5"
                     else f"The {kind} you specified did not match the calculated checksum."
                 )
-                raise AwsError("BadDigest", text, status=400)
+                raise AwsError("BadDigest", text)
 
     @staticmethod
     def _coding(headers: Mapping[str, str], said: str, signed: Signed | None, secret: str) -> aws_chunks.Decoder | None:
         algorithm = sigv4_s3.STREAMED.get(said)
         if algorithm is None:
             if "aws-chunked" in headers.get("content-encoding", "").lower():
-                raise AwsError(
-                    "InvalidRequest", "x-amz-content-sha256 does not say that the body is in chunks", status=400
-                )
+                raise AwsError("InvalidRequest", "x-amz-content-sha256 does not say that the body is in chunks")
             return None
         if not algorithm or signed is None:
             return aws_chunks.Decoder(None)
         if algorithm != signed.algorithm:
-            raise AwsError("InvalidRequest", "The body is signed by another algorithm than the request", status=400)
+            raise AwsError("InvalidRequest", "The body is signed by another algorithm than the request")
         return aws_chunks.Decoder(ChunkSignatures(signed, secret, algorithm))
 
     def _announced(self, headers: Mapping[str, str]) -> int:
@@ -165,9 +160,7 @@ class Upload:
     def _trailing(self, headers: Mapping[str, str]) -> str:
         name = headers.get("x-amz-trailer", "").strip().lower()
         if name and checksums.by_header(name) is None:
-            raise AwsError(
-                "InvalidRequest", "The value specified in the x-amz-trailer header is not supported", status=400
-            )
+            raise AwsError("InvalidRequest", "The value specified in the x-amz-trailer header is not supported")
         return name
 
 
@@ -180,9 +173,7 @@ def _is_of(checksum: Checksum, value: str) -> bool:
 
 def _incomplete() -> AwsError:
     return AwsError(
-        "IncompleteBody",
-        "You did not provide the number of bytes specified by the Content-Length HTTP header",
-        status=400,
+        "IncompleteBody", "You did not provide the number of bytes specified by the Content-Length HTTP header"
     )
 
 

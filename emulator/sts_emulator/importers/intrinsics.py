@@ -143,16 +143,16 @@ class Resolver:
 
     def _get_att(self, argument: Any) -> object:
         parts = argument.split(".", 1) if isinstance(argument, str) else argument
-        if not isinstance(parts, list) or len(parts) != 2 or not all(isinstance(part, str) for part in parts):  # noqa: PLR2004 - a pair
+        if not _is_pair(parts) or not all(isinstance(part, str) for part in parts):
             raise Unresolved(f"Fn::GetAtt {_shown(argument)}")
         value = self._attribute(parts[0], parts[1])
         if value is None:
             raise Unresolved(f"Fn::GetAtt {'.'.join(parts)}")
         return value
 
-    def _sub(self, argument: object) -> str:
+    def _sub(self, argument: Any) -> str:
         text, given = argument, {}
-        if isinstance(argument, list) and len(argument) == 2:  # noqa: PLR2004 - text and variables
+        if _is_pair(argument):
             text, given = argument
         if not isinstance(text, str) or not isinstance(given, Mapping):
             raise Unresolved("Fn::Sub of something that is no text")
@@ -168,8 +168,8 @@ class Resolver:
 
         return self._grow(_VARIABLE.sub(replaced, text))
 
-    def _join(self, argument: object) -> str:
-        if not isinstance(argument, list) or len(argument) != 2:  # noqa: PLR2004 - delimiter and values
+    def _join(self, argument: Any) -> str:
+        if not _is_pair(argument):
             raise Unresolved("Fn::Join of unknown form")
         delimiter, listed = _text(self.value(argument[0])), self.value(argument[1])
         if not isinstance(listed, list):

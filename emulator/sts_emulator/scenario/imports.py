@@ -23,7 +23,6 @@ from sts_emulator.core.world import World
 from sts_emulator.importers.inventory import Inventory, Thing
 from sts_emulator.policy.arns import account_in, parse_arn
 from sts_emulator.policy.deciding.document import Document, MalformedPolicy, as_list, parse
-from sts_emulator.policy.json_types import Json
 from sts_emulator.policy.values import dataclass
 from sts_emulator.scenario import assumed_providers, policy_texts, providers, roles_and_profiles, roles_anywhere, saml
 from sts_emulator.scenario.inventories import read_inventory
@@ -113,21 +112,10 @@ def _ordinary_entries(reader: Reader, inventory: Inventory) -> Iterator[tuple[Se
         if section is None:
             continue
         body: Any = thing.body["role"] if thing.section == "instance_profiles" else thing.body
-        inner = _node(body, thing.line)
-        whole = Node([inner], thing.line) if thing.section == "oidc_providers" else _table(thing, inner)
-        value = reader.read(section.shape, whole)
+        whole = [body] if thing.section == "oidc_providers" else {thing.name: body}
+        value = reader.read(section.shape, Node.of(whole, thing.line))
         reader.finish()
         yield section, thing.account, value
-
-
-def _node(value: Json, line: int) -> Node:
-    if isinstance(value, Mapping):
-        return Node({name: _node(item, line) for name, item in value.items()}, line, dict.fromkeys(value, line))
-    return Node([_node(item, line) for item in value] if isinstance(value, list) else value, line)
-
-
-def _table(thing: Thing, inner: Node) -> Node:
-    return Node({thing.name: inner}, thing.line, {thing.name: thing.line})
 
 
 # -- planting --------------------------------------------------------------------------------------------------------
@@ -221,7 +209,7 @@ class _Planting:
         text = thing.body["trust"]
         try:
             if self._inventory.exists:
-                text = rewrite_principals(text, self._unique_id)
+                text = rewrite_principals(text, partial(policy_texts.id_of, self._world))
             else:
                 text = trust_to_store(self._world, text)
         except AwsError as bad:
@@ -229,10 +217,6 @@ class _Planting:
             return
         key = key_of(thing.account, thing.name)
         self._world.update(documents.ROLE, key, lambda body: {**body, "trust": text})
-
-    def _unique_id(self, arn: str) -> str | None:
-        principal = _principal(self._seed, arn)
-        return None if principal is None else str(principal["id"])
 
     def _assume(self, named: Iterable[str]) -> Iterator[str]:
         """Make users and roles that trust policies name and nobody declares; those of a whole account do not exist."""
@@ -243,7 +227,12 @@ class _Planting:
                 continue
             section = {"user": "users", "role": "roles"}.get(parts.resource.partition("/")[0])
             path, _, name = parts.resource.partition("/")[2].rpartition("/")
-            if parts.service != "iam" or section is None or not name or _principal(self._seed, arn) is not None:
+            if (
+                parts.service != "iam"
+                or section is None
+                or not name
+                or policy_texts.id_of(self._world, arn) is not None
+            ):
                 continue
             if "*" in name or "?" in name or self._world.get(_KINDS[section], key_of(parts.account, name)) is not None:
                 continue
@@ -274,12 +263,6 @@ class _Planting:
     def _finish(self) -> None:
         if self._problems:
             raise ScenarioError(self._problems)
-
-
-def _principal(seed: Seed, arn: str) -> Mapping[str, Any] | None:
-    from sts_emulator.accounts.resources import role_by_arn, user_by_arn
-
-    return role_by_arn(seed.world, arn) or user_by_arn(seed.world, arn)
 
 
 def _stored(seed: Seed, thing: Thing) -> dict[str, Any]:

@@ -43,13 +43,13 @@ class Node:
         self.depth = 1 + max([node.depth for node in below], default=0)
 
     @classmethod
-    def of(cls, value: Json) -> Node:
-        """What `plain` gave, without lines."""
+    def of(cls, value: Json, line: int = 0) -> Node:
+        """What `plain` gave, all of it on one line."""
         if isinstance(value, list):
-            return cls([cls.of(item) for item in value], 0)
+            return cls([cls.of(item, line) for item in value], line)
         if isinstance(value, dict):
-            return cls({key: cls.of(item) for key, item in value.items()}, 0, dict.fromkeys(value, 0))
-        return cls(value, 0)
+            return cls({key: cls.of(item, line) for key, item in value.items()}, line, dict.fromkeys(value, line))
+        return cls(value, line)
 
     @property
     def kind(self) -> str:

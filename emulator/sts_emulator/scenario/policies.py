@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import field
@@ -13,6 +12,7 @@ from sts_emulator.accounts.resources import Stored, key_of
 from sts_emulator.core import names
 from sts_emulator.core.store import Kind
 from sts_emulator.core.world import World
+from sts_emulator.importers.inventory import compact
 from sts_emulator.policy.values import dataclass
 from sts_emulator.scenario import policy_texts
 from sts_emulator.scenario.load import Node
@@ -41,10 +41,10 @@ class Policy(str):
         if given is not None:
             return cls(given)
         if isinstance(node.value, list):
-            return cls(_compact({"Version": "2012-10-17", "Statement": node.plain()}))
+            return cls(compact({"Version": "2012-10-17", "Statement": node.plain()}))
         if node.value is None:
             raise Mistake("expected a policy, got nothing")
-        return cls(_compact(node.plain()))
+        return cls(compact(node.plain()))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,10 +169,6 @@ class Holder:
 def tag_list(tags: Mapping[str, str]) -> list[dict[str, str]] | None:
     """Tags as the wire writes them; None when there are none."""
     return [{"Key": key, "Value": value} for key, value in tags.items()] or None
-
-
-def _compact(document: object) -> str:
-    return json.dumps(document, separators=(",", ":"), ensure_ascii=False)
 
 
 def _policies(world: World, file: str, account: str, declared: Mapping[str, ManagedPolicy]) -> Iterator[Held]:

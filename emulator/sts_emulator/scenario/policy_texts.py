@@ -50,7 +50,7 @@ class Held:
 
     def replace(self, world: World, shown: str) -> None:
         """Put another text in its place, whatever IAM thinks of it."""
-        text = rewrite_principals(shown, lambda arn: _id_of(world, arn)) if self.kind == "trust" else shown
+        text = rewrite_principals(shown, lambda arn: id_of(world, arn)) if self.kind == "trust" else shown
         self.put(world, text)
 
     def put(self, world: World, text: str) -> None:
@@ -110,6 +110,7 @@ def _arn_of(world: World, identifier: str) -> str | None:
     return None if principal is None else str(principal["arn"])
 
 
-def _id_of(world: World, arn: str) -> str | None:
+def id_of(world: World, arn: str) -> str | None:
+    """The unique id of a user or role; None where there is none of that ARN."""
     principal = role_by_arn(world, arn) or user_by_arn(world, arn)
     return None if principal is None else str(principal["id"])

@@ -61,7 +61,8 @@ def show(visit: Visit, name: str) -> Response:
 @page("POST", "/_emulator/labs/{name}/start", refusal=refused, own=True, mistakes=MISTAKES)
 async def start(visit: Visit, name: str) -> Response:
     """Begin it, or begin it again."""
-    _of_a_world(visit)
+    if visit.world.name == DEFAULT:
+        raise AwsError("Refused", "A lab is done in a world of its own, not in the default one.", status=409)
     await learning.start(visit.server, visit.world.name, name)
     return _back(visit, name)
 
@@ -136,11 +137,6 @@ def _prose(step: dict[str, Any], own: str) -> dict[str, Json]:
     if asked is not None:
         asked = {**asked, "question": blocks(asked["question"])[0].items[0], "because": blocks(asked["because"])}
     return {**step, "text": blocks(step["text"], own), "prediction": asked}
-
-
-def _of_a_world(visit: Visit) -> None:
-    if visit.world.name == DEFAULT:
-        raise AwsError("Refused", "A lab is done in a world of its own, not in the default one.", status=409)
 
 
 def _back(visit: Visit, name: str, place: str = "") -> Response:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from sts_emulator.analysis.inspection import segment
 from sts_emulator.core import clock
 from sts_emulator.core.errors import AwsError
 from sts_emulator.pages import tokens
@@ -82,19 +83,10 @@ def _texts(request: Request) -> Iterator[tuple[str, str]]:
 
 
 def _token(name: str, value: str) -> Iterator[Part]:
-    header, claims, _ = value.split(".")
-    read = (_json(header), _json(claims))
-    if not all(isinstance(told, dict) for told in read):
-        return
-    yield Part(f"{name}: the token's header", _rows(read[0]))
-    yield Part(f"{name}: the token's claims", _rows(read[1]))
-
-
-def _json(text: str) -> Any:
-    try:
-        return json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-    except (ValueError, RecursionError):
-        return None
+    header, claims = map(segment, value.split(".")[:2])
+    if header is not None and claims is not None:
+        yield Part(f"{name}: the token's header", _rows(header))
+        yield Part(f"{name}: the token's claims", _rows(claims))
 
 
 def _rows(told: Mapping[str, Any]) -> dict[str, str]:
@@ -205,10 +197,9 @@ def _message(lines: list[str], body: bytes) -> str:
 def claims(request: Request) -> Mapping[str, object]:
     """The claims of the token that a call carries; empty when it carries none."""
     for _, value in _texts(request):
-        if _JWT.fullmatch(value) and len(value) <= LONGEST:
-            told = _json(value.split(".")[1])
-            if isinstance(told, dict):
-                return told
+        is_token = _JWT.fullmatch(value) and len(value) <= LONGEST
+        if is_token and (told := segment(value.split(".")[1])) is not None:
+            return told
     return {}
 
 

@@ -111,11 +111,7 @@ async def _flips(visit: Visit, role: Role, text: str) -> list[dict[str, str]]:
         after = decide(consulted.request, replace(consulted.policies, trust=new)).verdict
         if after != consulted.decision.verdict:
             known = attempt(event)
-            flips.append(
-                {"id": known.id, "who": known.who, "time": known.time, "before": known.outcome, "after": _words(after)}
-            )
+            came = "allowed" if after == "allow" else "denied"
+            told = {"id": known.id, "who": known.who, "time": known.time, "before": known.outcome, "after": came}
+            flips.append(told)
     return flips
-
-
-def _words(verdict: str) -> str:
-    return "allowed" if verdict == "allow" else "denied"

@@ -120,11 +120,7 @@ class Decoder:
 
 
 def _incomplete() -> AwsError:
-    return AwsError(
-        "IncompleteBody",
-        "The request body terminated unexpectedly",
-        status=400,
-    )
+    return AwsError("IncompleteBody", "The request body terminated unexpectedly")
 
 
 def malformed_trailer() -> AwsError:
@@ -132,7 +128,6 @@ def malformed_trailer() -> AwsError:
     return AwsError(
         "MalformedTrailerError",
         "The request contained trailing data that was not well-formed or did not conform to our published schema.",
-        status=400,
     )
 
 

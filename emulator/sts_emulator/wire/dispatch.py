@@ -244,12 +244,13 @@ def _routes() -> dict[tuple[str, int], dict[str, list[_Route]]]:
             table.setdefault((method, len(route.segments)), []).append(route)
     for routes in table.values():
         routes.sort(key=lambda route: route.rank, reverse=True)
-    return {place: _by_first(routes) for place, routes in table.items()}
-
-
-def _by_first(routes: Sequence[_Route]) -> dict[str, list[_Route]]:
-    firsts = {route.first for route in routes} | {_ANY}
-    return {first: [route for route in routes if route.first in (first, _ANY)] for first in firsts}
+    return {
+        place: {
+            first: [route for route in routes if route.first in (first, _ANY)]
+            for first in {_ANY, *(route.first for route in routes)}
+        }
+        for place, routes in table.items()
+    }
 
 
 def _check(service: str, name: str, function: Callable[..., Any]) -> None:

@@ -394,11 +394,8 @@ def _xml(body: bytes) -> _Element:
 
 
 def _malformed() -> AwsError:
-    return AwsError(
-        "MalformedXML",
-        "The XML you provided was not well-formed or did not validate against our published schema",
-        status=400,
-    )
+    told = "The XML you provided was not well-formed or did not validate against our published schema"
+    return AwsError("MalformedXML", told)
 
 
 def _of_element(element: _Element, shape: Shape, depth: int) -> Any:

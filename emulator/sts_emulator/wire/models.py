@@ -149,9 +149,8 @@ class Service:
 
     def __init__(self, name: str, model: Mapping[str, Any], *, foreign: bool = False) -> None:
         """Check every trait of `model`, unless its service is a foreign one, and take its metadata."""
-        if foreign:
-            _drop_documentation(model)
-        else:
+        _drop_documentation(model)
+        if not foreign:
             _check(name, model)
         metadata = model["metadata"]
         self.name = name
@@ -387,11 +386,10 @@ def _error(name: str, raw: Mapping[str, Any]) -> ErrorShape:
 
 
 def _check(name: str, model: Mapping[str, Any]) -> None:
-    """Refuse what is not implemented, and drop documentation (most of a model's memory) on the way."""
+    """Refuse what is not implemented."""
     _allow(name, "metadata", model["metadata"], _METADATA_TRAITS)
     inputs = set()
     for key, operation in model["operations"].items():
-        operation.pop("documentation", None)
         _allow(name, key, operation, _OPERATION_TRAITS)
         _allow(name, key, operation["http"], _HTTP_TRAITS)
         inputs.add(operation.get("input", {}).get("shape"))
@@ -408,12 +406,10 @@ def _drop_documentation(model: Mapping[str, Any]) -> None:
 
 
 def _check_shape(name: str, key: str, shape: dict[str, Any], *, top: bool) -> None:
-    shape.pop("documentation", None)
     _allow(name, key, shape, _SHAPE_TRAITS)
     if shape["type"] not in _TYPES:
         raise UnsupportedModelError(f"{name}: type `{shape['type']}` of {key} is not implemented")
     for label, member in shape.get("members", {}).items():
-        member.pop("documentation", None)
         _allow(name, f"{key}.{label}", member, _MEMBER_TRAITS)
         if member.get("location", "") not in (_INPUT_LOCATIONS if top else _NO_LOCATION):
             raise UnsupportedModelError(f"{name}: location `{member['location']}` of {key}.{label} is not implemented")

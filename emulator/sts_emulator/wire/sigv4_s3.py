@@ -54,7 +54,7 @@ def check_time(signed: Signed, query: str, now: float) -> None:
             "X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be less than "
             f"{LONGEST_LIFE} seconds"
         )
-        raise AwsError("AuthorizationQueryParametersError", text, status=400)
+        raise AwsError("AuthorizationQueryParametersError", text)
     if signed.time > now + SKEW:
         raise AwsError("AccessDenied", "Request is not yet valid", status=403)
     if now > signed.time + int(life):
@@ -73,7 +73,7 @@ def payload(request: Request, signed: Signed) -> str:
         said = http.form(request.query).get("X-Amz-Content-Sha256", "") or given
         return said if _is_known(said) else UNSIGNED
     if not given:
-        raise AwsError("InvalidRequest", "Missing required header for this request: x-amz-content-sha256", status=400)
+        raise AwsError("InvalidRequest", "Missing required header for this request: x-amz-content-sha256")
     if not _is_known(given):
         text = (
             "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-UNSIGNED-PAYLOAD-TRAILER, "
@@ -81,7 +81,7 @@ def payload(request: Request, signed: Signed) -> str:
             "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD, STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD-TRAILER or a valid "
             "sha256 value."
         )
-        raise AwsError("InvalidArgument", text, status=400)
+        raise AwsError("InvalidArgument", text)
     return given
 
 

@@ -67,11 +67,6 @@ def _unmasked(rule: Rule) -> Rule:
     return needs
 
 
-def _recorded(question: Question) -> list[Need]:
-    """A record's pointer does not tell its group."""
-    return question.needs("GetLogRecord")
-
-
 def _of_account(question: Question) -> list[Need]:
     """A policy of the account needs what a group's of that kind does, on every group (API Reference, each operation).
 
@@ -134,7 +129,9 @@ OVERLAY = Overlay(
         **dict.fromkeys(_OF_ACCOUNT, _of_account),
         "FilterLogEvents": _unmasked(_on_groups),
         "GetLogEvents": _unmasked(_on_stream),
-        "GetLogRecord": _unmasked(_recorded),
+        "GetLogRecord": _unmasked(
+            lambda question: question.needs("GetLogRecord")
+        ),  # its pointer does not tell its group
         "PutSubscriptionFilter": _subscribed,
         "PutDeliverySource": _sourced,
     },

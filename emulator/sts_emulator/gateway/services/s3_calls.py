@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, unquote
 from sts_emulator.gateway import parameters as read
 from sts_emulator.gateway.call import Call, Need
 from sts_emulator.gateway.known_actions import Action
-from sts_emulator.gateway.overlay import Overlay, Question
+from sts_emulator.gateway.overlay import Overlay, Question, Rule
 
 _OF_BUCKETS: Final = {
     "HeadBucket": "ListBucket",
@@ -152,24 +152,12 @@ def _encrypted(question: Question, *actions: str) -> list[Need]:
     return [question.dependent(action, question.first("SSEKMSKeyId"), context) for action in actions]
 
 
-def _started_in_parts(question: Question) -> list[Need]:
-    return [*_written(question), *_encrypted(question, "kms:Decrypt")]
-
-
-def _completed(question: Question) -> list[Need]:
-    return [*_on_object(question, "PutObject"), *_looked_at(question)]
-
-
 def _copied(question: Question) -> list[Need]:
     """The source is read, and with its tags, if they come along (which needs the right only where there are any)."""
     source = _source(question, "GetObject")
     tags = [] if question.first("TaggingDirective") == "REPLACE" else _source(question, "GetObjectTagging")
     optional = [Need(need.action, need.resource, need.keys, optional=True) for need in tags]
     return [*_written(question), *source, *optional, *_encrypted(question, "kms:Decrypt")]
-
-
-def _copied_part(question: Question) -> list[Need]:
-    return [*_on_object(question, "PutObject"), *_source(question, "GetObject")]
 
 
 def _source(question: Question, action: str) -> list[Need]:
@@ -187,10 +175,6 @@ def _source(question: Question, action: str) -> list[Need]:
     return [Need(need.action, arn, {**need.keys, **keys})]
 
 
-def _deleted(question: Question) -> list[Need]:
-    return _gone(question, question.call.parameters, question.first("IfMatch"))
-
-
 def _deleted_by_the_batch(question: Question) -> list[Need]:
     """The same for every key, each with an ETag of its own."""
     objects = read.structures(question.call.parameters, "Delete.Objects") or [{}]
@@ -206,16 +190,8 @@ def _gone(question: Question, named: Mapping[str, Any], etag: str) -> list[Need]
     return needs + (_on_object(question, "GetObject", named=named) if etag not in ("", "*") else [])
 
 
-def _retained(question: Question) -> list[Need]:
-    return _on_object(question, "PutObjectRetention", *_bypass(question))
-
-
 def _bypass(question: Question) -> tuple[str, ...]:
     return ("BypassGovernanceRetention",) if question.first("BypassGovernanceRetention") == "true" else ()
-
-
-def _listed(question: Question) -> list[Need]:
-    return [question.need("ListAllMyBuckets", "*")]
 
 
 _KEYS: Final = {
@@ -269,7 +245,7 @@ def _object_tags(call: Call) -> dict[str, str]:
 _PARTS: Final = ("CreateMultipartUpload", "UploadPart", "UploadPartCopy")
 
 
-_RULES: Final = {
+_RULES: Final[Mapping[str, Rule]] = {
     **{name: _objects(name) for name in (*_VERSIONED, *_UNVERSIONED)},
     "GetObjectAttributes": _objects("GetObject", "GetObjectAttributes"),
     "HeadObject": _objects("GetObject"),
@@ -278,15 +254,15 @@ _RULES: Final = {
     "UploadPart": _objects("PutObject"),
     "PutObject": _written,
     "PostObject": _written,  # a browser's form, which no model has
-    "CreateMultipartUpload": _started_in_parts,
-    "CompleteMultipartUpload": _completed,
+    "CreateMultipartUpload": lambda question: [*_written(question), *_encrypted(question, "kms:Decrypt")],
+    "CompleteMultipartUpload": lambda question: [*_on_object(question, "PutObject"), *_looked_at(question)],
     "CopyObject": _copied,
-    "UploadPartCopy": _copied_part,
-    "DeleteObject": _deleted,
+    "UploadPartCopy": lambda question: [*_on_object(question, "PutObject"), *_source(question, "GetObject")],
+    "DeleteObject": lambda question: _gone(question, question.call.parameters, question.first("IfMatch")),
     "DeleteObjects": _deleted_by_the_batch,
-    "PutObjectRetention": _retained,
+    "PutObjectRetention": lambda question: _on_object(question, "PutObjectRetention", *_bypass(question)),
     "CreateBucket": _created_bucket,
-    "ListBuckets": _listed,
+    "ListBuckets": lambda question: [question.need("ListAllMyBuckets", "*")],
 }
 
 _SERVICE: Final = "s3.amazonaws.com"
