@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-START_LIMIT = 30.0  # seconds for the server to answer; it takes a quarter of one
+START_LIMIT = 120.0  # seconds for the server to answer; it takes a quarter of one
 ATTEMPTS = 5  # ports to try: between choosing one and listening on it, somebody else may take it
 PORTS = (20_000, 32_000)
 
@@ -95,6 +95,8 @@ def _start(users: Path | None) -> tuple[str, Any]:
             if _answers(url):
                 return url, process
             time.sleep(0.02)
+        else:
+            process.kill()
     message = "the emulator did not start; what it says is on standard error"
     raise RuntimeError(message)
 

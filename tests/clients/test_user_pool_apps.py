@@ -76,10 +76,10 @@ def test_an_authenticator_app(app):
 
 def _verify(admin, access: str, seed: str) -> None:
     """Pair with the code of the step before, so that the current one is still good for signing in."""
-    for offset in (-30, 0):
+    for _ in range(3):
         try:
-            admin.verify_software_token(AccessToken=access, UserCode=totp(seed, time.time() + offset))
-        except ClientError:
+            admin.verify_software_token(AccessToken=access, UserCode=totp(seed, time.time() - 30))
+        except ClientError:  # a step has just ended
             continue
         return
 
