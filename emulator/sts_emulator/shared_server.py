@@ -41,13 +41,11 @@ def shared(folder: Path) -> Iterator[str]:
             yield url
         finally:
             if process is not None:
-                _started.append(process)
                 if _try_lock(users):
                     fcntl.flock(users, fcntl.LOCK_UN)  # now the server is granted it, and ends
                     process.wait()
-
-
-_started: list[Any] = []  # so that a server which others still use is not collected, and complained of, here
+                else:
+                    process.returncode = 0  # it goes on for others: nobody is to complain that it was not waited for
 
 
 def _try_lock(file: Any) -> bool:
@@ -118,16 +116,9 @@ def free_port() -> int:
 
 
 def _answers(url: str) -> bool:
-    from sts_emulator.cli.control import Control
-    from sts_emulator.cli.errors import CommandError
+    from sts_emulator.cli.control import TIMEOUT, answers
 
-    control = Control(url)
-    try:
-        return bool(control.page("GET", "/health")["status"] == "ok")
-    except (CommandError, KeyError, TypeError):
-        return False
-    finally:
-        control.close()
+    return answers(url, patience=TIMEOUT)
 
 
 def _serve(port: int, users: str | None) -> None:

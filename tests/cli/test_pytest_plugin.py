@@ -206,6 +206,22 @@ def test_who_comes_while_a_server_ends_gets_another_one(tmp_path: Path):
                     assert api.api("GET", "worlds") == ["default"]
 
 
+def test_the_worker_that_started_the_server_may_end_before_others_do(tmp_path: Path):
+    """Python complained then, at its end: `ResourceWarning: subprocess 4242 is still running`."""
+    command = [sys.executable, "-W", "always", "-c", STARTER, str(tmp_path)]
+    with (
+        (tmp_path / "complaints").open("w+") as complaints,
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaints, text=True) as first,
+    ):
+        url = first.stdout.readline().strip()
+        with shared(tmp_path) as same:
+            assert same == url
+            first.communicate()
+            complaints.seek(0)
+            assert (first.returncode, complaints.read()) == (0, "")
+            assert answers(url)
+
+
 def test_a_run_that_is_killed_leaves_no_server_behind(project: Project):
     project.write(
         "test_killed.py",

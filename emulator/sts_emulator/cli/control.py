@@ -11,6 +11,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from sts_emulator.cli.errors import UNUSABLE, CommandError
 from sts_emulator.cli.screen import Options
+from sts_emulator.core.greeting import GREETING, HEALTH
 from sts_emulator.settings import Settings, endpoint_in_environment, token_in_environment
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class Control:
         self._token = token_in_environment() if token is None else token
         if not (self._token.isascii() and self._token.isprintable()):
             raise CommandError("--token: a token is of ASCII, or no header could hold it", UNUSABLE)
+        self._is_known = False
         try:
             parts = urlsplit(self.url)
             host = parts.hostname or " "  # which nobody can be called
@@ -71,14 +73,7 @@ class Control:
         given = {name: value for name, value in query.items() if value is not None}
         target = "/_emulator/api/" + "/".join(quote(segment, "", errors="surrogateescape") for segment in path)
         asked = f"?{urlencode(given, errors='surrogateescape')}" if given else ""
-        return (self.page if given.get("format") == "text" else self.data)(method, target + asked, body=body)
-
-    def data(self, method: str, target: str, *, body: Any = None) -> Any:
-        """Like `page`, where the answer is JSON or nothing. Raises CommandError also for another one."""
-        value = self.page(method, target, body=body)
-        if not isinstance(value, dict | list) and value != "":
-            raise self._stranger()
-        return value
+        return self.page(method, target + asked, body=body)
 
     def page(self, method: str, target: str, *, body: Any = None) -> Any:
         """Ask for any page of the server; JSON is decoded, anything else comes as text. Raises CommandError."""
@@ -95,10 +90,20 @@ class Control:
             raise ControlError(_complaint(value) or f"the server answered {response.status}", response.status)
         return value
 
-    def _stranger(self, status: int = 200) -> ControlError:
-        return ControlError(
-            f"what answers at {self.url} is no emulator ({status}); name another place with --port", status
-        )
+    def meet(self) -> None:
+        """Make sure, once, that an emulator answers: nobody else is given a token, or believed. Raises CommandError."""
+        if self._is_known:
+            return
+        with self._conversation():
+            response = self._exchange("GET", HEALTH, None, {})
+            name, value = GREETING
+            if response.headers.get(name) != value:
+                raise self._stranger(response.status)
+            response.read()
+        self._is_known = True
+
+    def _stranger(self, status: int) -> CommandError:
+        return CommandError(f"what answers at {self.url} is no emulator ({status}); name another place with --port")
 
     @contextmanager
     def _conversation(self) -> Iterator[None]:
@@ -126,6 +131,7 @@ class Control:
                 yield json.loads(line[5:])
 
     def _send(self, method: str, target: str, body: object) -> HTTPResponse:
+        self.meet()
         headers = {"authorization": f"Bearer {self._token}"} if self._token else {}
         if isinstance(body, str):
             headers["content-type"] = "text/yaml; charset=utf-8"
@@ -152,13 +158,14 @@ class Control:
         return self._connection.getresponse()
 
 
-def answers(url: str) -> bool:
-    """Whether an emulator answers there."""
-    with Control(url, patience=AT_ONCE) as control:
+def answers(url: str, *, patience: float = AT_ONCE) -> bool:
+    """Whether an emulator answers there, within so many seconds."""
+    with Control(url, patience=patience) as control:
         try:
-            return bool(control.page("GET", "/health")["status"] == "ok")
-        except (CommandError, KeyError, TypeError):
+            control.meet()
+        except CommandError:
             return False
+    return True
 
 
 def add_server_options(parser: argparse.ArgumentParser, *, world: bool = True) -> None:

@@ -37,6 +37,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
+    from http.client import HTTPException
+
     from sts_emulator.idp.x509_signer import RefusedError, create_session
 
     parameters = {
@@ -46,21 +48,22 @@ def run(arguments: argparse.Namespace) -> None:
         **({"durationSeconds": arguments.session_duration} if arguments.session_duration else {}),
     }
     certificate, key, chain = _evidence(arguments)
+    endpoint = _endpoint(arguments)
     try:
-        given = create_session(_endpoint(arguments), certificate, key, parameters, chain)
+        given = create_session(endpoint, certificate, key, parameters, chain)
+        told = {
+            "Version": 1,
+            "AccessKeyId": given["accessKeyId"],
+            "SecretAccessKey": given["secretAccessKey"],
+            "SessionToken": given["sessionToken"],
+            "Expiration": given["expiration"],
+        }
     except RefusedError as refused:
         raise CommandError(str(refused)) from None
     except OSError as error:
         raise CommandError(f"IAM Roles Anywhere does not answer: {(error.strerror or str(error)).lower()}") from None
-    except ValueError:
-        raise CommandError("what answers is not IAM Roles Anywhere") from None
-    told = {
-        "Version": 1,
-        "AccessKeyId": given["accessKeyId"],
-        "SecretAccessKey": given["secretAccessKey"],
-        "SessionToken": given["sessionToken"],
-        "Expiration": given["expiration"],
-    }
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError, HTTPException):
+        raise CommandError(f"what answers at {endpoint} is not IAM Roles Anywhere; name it with --endpoint") from None
     answer(arguments, told)
 
 
@@ -68,6 +71,7 @@ def _endpoint(arguments: argparse.Namespace) -> str:
     if arguments.endpoint:
         return str(arguments.endpoint)
     with control(arguments) as emulator:
+        emulator.meet()
         return emulator.endpoint(arguments.world or DEFAULT_WORLD)
 
 

@@ -45,8 +45,8 @@ def run(arguments: argparse.Namespace) -> None:
 def _made(emulator: Control, arguments: argparse.Namespace) -> Any:
     body = request(arguments)
     prefix = "" if arguments.world == DEFAULT_WORLD else f"/w/{arguments.world}"
-    idp = arguments.idp or _only(emulator.data("GET", f"{prefix}/idp/")["identity_providers"])
-    return emulator.data("POST", f"{prefix}/idp/{quote(idp, '', errors='surrogateescape')}/assertions", body=body)
+    idp = arguments.idp or _only(emulator.page("GET", f"{prefix}/idp/")["identity_providers"])
+    return emulator.page("POST", f"{prefix}/idp/{quote(idp, '', errors='surrogateescape')}/assertions", body=body)
 
 
 def request(arguments: argparse.Namespace) -> Mapping[str, object]:

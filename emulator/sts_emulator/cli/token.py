@@ -64,7 +64,7 @@ def run_cognito(arguments: argparse.Namespace) -> None:
     """Print the token of a user pool's user, and nothing else."""
     body = {"pool": arguments.pool, "user": arguments.user, "client": arguments.client}
     with control(arguments) as emulator:
-        tokens = emulator.data("POST", f"{_prefix(arguments)}/user-pools/tokens", body=body)
+        tokens = emulator.page("POST", f"{_prefix(arguments)}/user-pools/tokens", body=body)
     answer(arguments, tokens, tokens["AccessToken" if arguments.access else "IdToken"])
 
 
@@ -75,7 +75,7 @@ def _prefix(arguments: argparse.Namespace) -> str:
 def run(arguments: argparse.Namespace) -> None:
     body = request(arguments)
     with control(arguments) as emulator:
-        minted = emulator.data(
+        minted = emulator.page(
             "POST", f"{_prefix(arguments)}/issuers/{quote(arguments.issuer, safe='')}/token", body=body
         )
     if arguments.claims:

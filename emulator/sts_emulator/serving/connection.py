@@ -8,6 +8,7 @@ from collections.abc import Awaitable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
+from sts_emulator.core.greeting import HEALTH
 from sts_emulator.core.looks import Looks
 from sts_emulator.core.store import UnavailableError
 from sts_emulator.serving.acceptor import Acceptor
@@ -155,7 +156,7 @@ class CallConnection(asyncio.Protocol):
             self._take(request, whole)
 
     def _take(self, request: Request, data: bytes) -> None:
-        if self._looks is None or request.signed_path == messages.HEALTH:  # which asks for no state
+        if self._looks is None or request.signed_path == HEALTH:  # which asks for no state
             self._carry_out(request, data)
         else:
             self._is_held = True

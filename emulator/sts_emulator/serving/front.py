@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from sts_emulator.core import clock
 from sts_emulator.core.beside import beside
 from sts_emulator.core.errors import AwsError
+from sts_emulator.core.greeting import GREETING, HEALTH
 from sts_emulator.core.looks import Looks, LooksElsewhere, LooksNearby
 from sts_emulator.core.metrics import CONTENT_TYPE
 from sts_emulator.core.store import NotAtHandError, UnavailableError
@@ -170,7 +171,7 @@ class Front:
         if path == "/metrics" and mount is None:
             return self._metrics(request)
         try:
-            if self.looks is not None and path != messages.HEALTH:
+            if self.looks is not None and path != HEALTH:
                 await self.looks.wait()
         except UnavailableError as error:
             return self.refuse(request, error)
@@ -284,8 +285,8 @@ class Front:
     def _answer(self, request: Request, mount: tuple[str, str] | None, world_of: Find) -> Answer:
         path = request.signed_path
         name, prefix, rest = _split_world(path) if mount is None else (mount[0], "", mount[1] + path)
-        if rest == messages.HEALTH:
-            return _json(200, b'{"status":"ok"}')
+        if rest == HEALTH:
+            return Response(200, [("content-type", "application/json"), GREETING], b'{"status":"ok"}')
         world = world_of(name)
         if world is None:
             return _json(404, b'{"message":"no such world"}')

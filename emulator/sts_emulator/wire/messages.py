@@ -11,6 +11,7 @@ from http import HTTPStatus
 from typing import Final
 
 from sts_emulator.core import clock
+from sts_emulator.core.greeting import HEALTH
 from sts_emulator.wire.http import Request, Response
 
 LONGEST: Final = 65_536
@@ -18,8 +19,6 @@ LONGEST: Final = 65_536
 
 _PATH = re.compile(r"/(?:w/[a-z0-9-]{1,63}/?)?")  # where SDKs post to: a world's root
 _FETCH = re.compile(r"GET (/(?:w/[a-z0-9-]{1,63}/)?federation/credentials)\?([A-Za-z0-9_=&%.~+-]{1,2000}) HTTP/1\.1")
-HEALTH: Final = "/health"
-"""What who starts a server asks for until it answers."""
 _ASKED_FOR_HEALTH: Final = f"GET {HEALTH} HTTP/1.1"
 _FETCHED = b"/federation/credentials?"
 _BARE_BEGINNINGS = (b"GET /", b"HEAD /", b"DELETE /")
