@@ -173,11 +173,7 @@ def is_member_in_groups(
 def add(
     ctx: Context, store: str, name: str, description: str = "", *, external_ids: Sequence[Mapping[str, str]] = ()
 ) -> DirectoryGroup:
-    """Store a new group.
-
-    Raises:
-        AwsError: ValidationException; ConflictException for a name that is taken.
-    """
+    """Store a new group. Raises AwsError: ValidationException; ConflictException for a name that is taken."""
     group: DirectoryGroup = {**stores.born(ctx, store, external_ids), "name": name}  # type: ignore[typeddict-item]  # these members
     if description:
         group["description"] = description
@@ -187,11 +183,7 @@ def add(
 
 
 def replace(ctx: Context, group: DirectoryGroup, **changed: object) -> DirectoryGroup:
-    """The group with other members, stored.
-
-    Raises:
-        AwsError: as `add`.
-    """
+    """The group with other members, stored. Raises AwsError: as `add`."""
     after: DirectoryGroup = stores.renewed(ctx, group, changed)
     _check(ctx.world, after)
     ctx.world.take(directory.GROUPS, f"{group['store']}/{group['id']}")  # the name is its uid

@@ -21,11 +21,7 @@ from sts_emulator.wire.dispatch import Result
 
 
 def permit(ctx: Context, *resources: str, keys: Keys | None = None) -> None:
-    """Let the call go on with all of the resources (none: `*`), or refuse it.
-
-    Raises:
-        AwsError: AccessDenied.
-    """
+    """Let the call go on with all of the resources (none: `*`), or refuse it. Raises AwsError: AccessDenied."""
     for resource in resources or ("*",):
         authorize(ctx, _action(ctx), resource, keys)
 
@@ -101,11 +97,7 @@ def reach_by_arn(
 
 
 def owner_only(ctx: Context, instance: Instance, resource: str) -> None:
-    """Refuse the delegated administrator.
-
-    Raises:
-        AwsError: AccessDenied.
-    """
+    """Refuse the delegated administrator. Raises AwsError: AccessDenied."""
     if ctx.identity.account != instance["account"]:
         raise foreign(ctx, resource)
 

@@ -76,11 +76,7 @@ def bad(detail: str = UNPARSABLE) -> AwsError:
 
 
 def body_of(visit: Visit) -> JsonObject:
-    """The JSON object that was sent.
-
-    Raises:
-        AwsError: 400.
-    """
+    """The JSON object that was sent. Raises AwsError: 400."""
     return required(object_in(visit.request.body), bad())
 
 
@@ -108,11 +104,7 @@ def shown_user(person: DirectoryUser, visit: Visit, instance: Instance) -> JsonO
 
 
 def profile_of(sent: JsonObject) -> JsonObject:
-    """The profile that a user of SCIM means.
-
-    Raises:
-        AwsError: 400 for what AWS does not take.
-    """
+    """The profile that a user of SCIM means. Raises AwsError: 400 for what AWS does not take."""
     if any(sent.get(name) for name in _REFUSED):
         raise bad()
     profile: dict[str, Any] = {}
@@ -220,11 +212,7 @@ def _meta(kind: str, thing: Mapping[str, Any], visit: Visit, instance: Instance)
 
 
 def conditions(text: str, known: Mapping[str, Callable[[Any, str], bool]]) -> Callable[[Any], bool]:
-    """What a filter asks: `attribute eq "value"`, several joined by `and`; nothing else.
-
-    Raises:
-        AwsError: 400.
-    """
+    """What a filter asks: `attribute eq "value"`, several joined by `and`; nothing else. Raises AwsError: 400."""
     tests: list[tuple[Callable[[Any, str], bool], str]] = []
     for part in re.split(r"\s+and\s+(?=[\w.:-]+\s+eq\s)", text[:4_000], flags=re.IGNORECASE):
         condition = _CONDITION.fullmatch(part)
@@ -236,11 +224,7 @@ def conditions(text: str, known: Mapping[str, Callable[[Any, str], bool]]) -> Ca
 
 
 def operations_of(sent: JsonObject) -> list[tuple[str, str, Any]]:
-    """The operations of a patch as (verb, path, value); verbs in any case of letters.
-
-    Raises:
-        AwsError: 400.
-    """
+    """The operations of a patch as (verb, path, value); verbs in any case of letters. Raises AwsError: 400."""
     listed = sent.get("Operations", sent.get("operations"))
     if not isinstance(listed, list) or not 0 < len(listed) <= 100:  # noqa: PLR2004 - changes of a patch, AWS's limit
         raise bad()
@@ -256,11 +240,7 @@ def operations_of(sent: JsonObject) -> list[tuple[str, str, Any]]:
 
 
 def patched_user(shown: JsonObject, operations: Sequence[tuple[str, str, Any]]) -> JsonObject:
-    """A user after the operations of a patch.
-
-    Raises:
-        AwsError: 400.
-    """
+    """A user after the operations of a patch. Raises AwsError: 400."""
     user = json.loads(json.dumps(shown))
     single: set[str] = set()
     for verb, named, sent in operations:

@@ -72,11 +72,7 @@ def taken(message: str) -> AwsError:
 
 
 def check_revision(document: Mapping[str, object], revision: str) -> None:
-    """Refuse a change to what somebody else has changed since.
-
-    Raises:
-        AwsError: ConflictException.
-    """
+    """Refuse a change to what somebody else has changed since. Raises AwsError: ConflictException."""
     if revision and int(revision) != document["revision"]:
         members = {"Reason": "CONCURRENT_MODIFICATION"}
         raise AwsError("ConflictException", "The resource was changed by another request.", members=members)

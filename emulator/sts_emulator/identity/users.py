@@ -141,11 +141,7 @@ def add(
 
 
 def replace(ctx: Context, person: DirectoryUser, **members: object) -> DirectoryUser:
-    """The person with other members, stored.
-
-    Raises:
-        AwsError: as `add`.
-    """
+    """The person with other members, stored. Raises AwsError: as `add`."""
     after: DirectoryUser = stores.renewed(ctx, person, members)
     after["name"] = after["profile"].get("UserName", "")
     _check(ctx.world, after)

@@ -12,15 +12,7 @@ from sts_emulator.accounts.documents import Issuer
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.idp.keys import make_key, sign
-from sts_emulator.idp.oidc import (
-    LOCAL,
-    compose,
-    ensure_issuer,
-    issuer_of,
-    job_token,
-    publish_first,
-    publish_next,
-)
+from sts_emulator.idp.oidc import LOCAL, compose, ensure_issuer, issuer_of, job_token, publish_first, publish_next
 from sts_emulator.idp.presets import PRESETS
 from sts_emulator.pages import render
 from sts_emulator.pages.forms import json_body

@@ -155,13 +155,7 @@ def _check_scope(scope: str, audience: list[str], origin: Origin | None) -> None
 
 
 def _permit(
-    ctx: Context,
-    audience: list[str],
-    algorithm: str,
-    duration: int,
-    tags: Mapping[str, str],
-    mode: str,
-    scope: str,
+    ctx: Context, audience: list[str], algorithm: str, duration: int, tags: Mapping[str, str], mode: str, scope: str
 ) -> None:
     """The account's own `self` is the resource; tags and scopes need permissions of their own.
 

@@ -47,11 +47,7 @@ Declaration = tuple[Entry, ...]
 
 
 def read(path: Path) -> Declaration:
-    """The declaration of a file.
-
-    Raises:
-        DeclarationError: it is missing, is not YAML, or has a mistake.
-    """
+    """The declaration of a file. Raises DeclarationError: it is missing, is not YAML, or has a mistake."""
     try:
         text = path.read_text("utf-8")
     except FileNotFoundError:

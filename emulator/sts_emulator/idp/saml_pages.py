@@ -15,15 +15,7 @@ from sts_emulator.core.errors import AwsError
 from sts_emulator.core.spelling import meant
 from sts_emulator.core.world import World
 from sts_emulator.idp import authn_requests
-from sts_emulator.idp.identity_providers import (
-    KIND,
-    Wish,
-    assert_user,
-    chosen_roles,
-    farewell,
-    metadata,
-    provider_arn,
-)
+from sts_emulator.idp.identity_providers import KIND, Wish, assert_user, chosen_roles, farewell, metadata, provider_arn
 from sts_emulator.idp.user_pools.managed_login.authorization import app_origins
 from sts_emulator.pages import render
 from sts_emulator.pages.refusals import as_page
@@ -62,7 +54,7 @@ async def sign_in(visit: Visit, name: str) -> Response:
     """The form comes back: a code is asked for, an assertion made, or the form shown again."""
     idp, fields = _idp(visit, name), visit.posted
     user, relay_state, request = (fields.get(field, "") for field in ("username", "RelayState", "SAMLRequest"))
-    _check_tries(visit.world, name, user)
+    people.check_tries(visit.world, f"idp/{name}/{user[:200]}")
     if not _knows(idp, user, fields.get("password", "")):
         return _form(visit, idp, relay_state, request=request, username=user, wrong=True)
     if idp["users"][user].get("totp"):
@@ -78,7 +70,7 @@ async def second_step(visit: Visit, name: str) -> Response:
     if step is None:
         raise AwsError("Refused", "That took too long. Sign in again.", status=403)
     user, relay_state, request = json.loads(step)
-    _check_tries(visit.world, name, user)
+    people.check_tries(visit.world, f"idp/{name}/{user[:200]}")
     if not _use_code(visit.world, name, user, visit.posted.get("code", "")):
         return _code_form(visit, idp, [user, relay_state, request], wrong=True)
     return await _back(visit, idp, user, relay_state, request, second_factor=True)
@@ -127,11 +119,6 @@ def _post(visit: Visit, idp: SamlIdp, origins: Sequence[str], action: str, respo
         relay_state=relay_state,
         again=False,
     )
-
-
-def _check_tries(world: World, name: str, user: str) -> None:
-    if not people.may_try_password(world, f"idp/{name}/{user[:200]}"):
-        raise AwsError("Refused", "Too many tries. Wait some minutes.", status=429)
 
 
 def _use_code(world: World, name: str, user: str, code: str) -> bool:

@@ -144,10 +144,14 @@ def check_mutable(pool: Pool, given: Mapping[str, str]) -> None:
 
 def check_required(pool: Pool, attributes: Mapping[str, str]) -> None:
     """Refuse a user without an attribute that the pool demands."""
-    for attribute in pool["schema"]:
-        name = attribute["Name"]
-        if attribute.get("Required") and name != "sub" and not attributes.get(name):
-            raise invalid(f"Attributes did not conform to the schema: {name}: The attribute {name} is required\n")
+    for name in missing(pool, attributes):
+        raise invalid(f"Attributes did not conform to the schema: {name}: The attribute {name} is required\n")
+
+
+def missing(pool: Pool, attributes: Mapping[str, str]) -> list[str]:
+    """What the pool demands of its users and one lacks."""
+    required = [attribute["Name"] for attribute in pool["schema"] if attribute.get("Required")]
+    return [name for name in required if name != "sub" and not attributes.get(name)]
 
 
 def check_writable(client: Client, given: Iterable[str]) -> None:

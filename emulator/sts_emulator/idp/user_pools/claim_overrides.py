@@ -83,10 +83,10 @@ async def of(
     scopes: Iterable[str],
     metadata: Mapping[str, str] | None,
 ) -> Overrides:
-    """What the pool's function wants of these tokens; of an app's own where there is no user. Raises AwsError: `fire`.
+    """What the pool's function wants of these tokens. Raises AwsError: `fire`.
 
-    The third version of the event is told of those alone. Whose name it has then is not recorded; here it is the app
-    client's.
+    Without a user they are an app's own, of which the third version of the event is told alone. Whose name it has then
+    is not recorded; here it is the app client's.
     """
     function = configuration.function_of(occasion.pool, configuration.TOKENS)
     if function is None or (user is None and function.version != _MACHINES):

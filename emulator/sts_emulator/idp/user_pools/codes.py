@@ -109,9 +109,7 @@ def use(world: World, pool: Pool, user: PoolUser, purpose: str, answer: str) -> 
     key = _key(pool, user, purpose)
     with world.unit(lock=True):
         sent = world.get(CODE, key)
-        if sent is None or sent["until"] <= world.now():
-            raise expired()
-        if sent["address"] != user["attributes"].get(sent["attribute"]):
+        if sent is None or sent["until"] <= world.now() or sent["address"] != user["attributes"].get(sent["attribute"]):
             raise expired()
         if sent["wrong"] >= TRIES:
             raise AwsError("LimitExceededException", "Attempt limit exceeded, please try after some time.")
@@ -172,11 +170,7 @@ def pretended(world: World, pool: Pool, username: str) -> dict[str, str]:
 
 
 async def invite(
-    occasion: Occasion,
-    user: PoolUser,
-    password: str,
-    mediums: Iterable[str],
-    metadata: Mapping[str, str] | None = None,
+    occasion: Occasion, user: PoolUser, password: str, mediums: Iterable[str], metadata: Mapping[str, str] | None = None
 ) -> None:
     """Tell a user of the temporary password, where they have an address that is wanted."""
     pool, wanted = occasion.pool, set(mediums)
@@ -194,12 +188,7 @@ async def invite(
 
 
 async def _customized(
-    occasion: Occasion,
-    user: PoolUser,
-    source: str,
-    attribute: str,
-    usual: Words,
-    metadata: Mapping[str, str] | None,
+    occasion: Occasion, user: PoolUser, source: str, attribute: str, usual: Words, metadata: Mapping[str, str] | None
 ) -> Words:
     """The words of the trigger CustomMessage, where it has some for this channel. Raises AwsError: see `fire`."""
     is_invitation = source == "AdminCreateUser"

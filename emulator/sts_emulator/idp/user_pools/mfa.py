@@ -109,12 +109,7 @@ async def verify_software_token(
 
 
 @operation("cognito-idp", "SetUserMFAPreference")
-def set_user_mfa_preference(
-    ctx: Context,
-    *,
-    AccessToken: str,
-    **settings: JsonObject | None,
-) -> Result:
+def set_user_mfa_preference(ctx: Context, *, AccessToken: str, **settings: JsonObject | None) -> Result:
     """Switch factors on or off, by the user."""
     party, _ = tokens.bearer(ctx.world, AccessToken)
     _prefer(ctx.world, party.pool, party.user, settings)
@@ -123,11 +118,7 @@ def set_user_mfa_preference(
 
 @operation("cognito-idp", "AdminSetUserMFAPreference")
 def admin_set_user_mfa_preference(
-    ctx: Context,
-    *,
-    UserPoolId: str,
-    Username: str,
-    **settings: JsonObject | None,
+    ctx: Context, *, UserPoolId: str, Username: str, **settings: JsonObject | None
 ) -> Result:
     _prefer(ctx.world, *reach_user(ctx, UserPoolId, Username), settings)
     return {}

@@ -34,17 +34,12 @@ def get_user(ctx: Context, *, AccessToken: str) -> Result:
 @operation("cognito-idp", "GetUserAuthFactors")
 def get_user_authfactors(ctx: Context, *, AccessToken: str) -> Result:
     party, _ = tokens.bearer(ctx.world, AccessToken)
-    user = party.user
-    return {"Username": user["username"], "ConfiguredUserAuthFactors": factors(party.pool, user), **mfa.shown(user)}
+    return told_factors(party.pool, party.user)
 
 
 @operation("cognito-idp", "UpdateUserAttributes")
 async def update_user_attributes(
-    ctx: Context,
-    *,
-    UserAttributes: Pairs,
-    AccessToken: str,
-    ClientMetadata: Mapping[str, str] | None = None,
+    ctx: Context, *, UserAttributes: Pairs, AccessToken: str, ClientMetadata: Mapping[str, str] | None = None
 ) -> Result:
     """Change attributes; a changed address is to be verified, and a code is on its way."""
     party, _key = tokens.bearer(ctx.world, AccessToken)
@@ -130,9 +125,10 @@ def delete_user(ctx: Context, *, AccessToken: str) -> Result:
     return {}
 
 
-def factors(pool: Pool, user: PoolUser) -> list[str]:
-    """By what the user can begin to sign in, without the two ways to send a password."""
-    return [name for name in choices.offers(pool, user) if name != choices.PASSWORD_SRP]
+def told_factors(pool: Pool, user: PoolUser) -> Result:
+    """By what the user can begin to sign in, without the two ways to send a password, and their second factors."""
+    factors = [name for name in choices.offers(pool, user) if name != choices.PASSWORD_SRP]
+    return {"Username": user["username"], "ConfiguredUserAuthFactors": factors, **mfa.shown(user)}
 
 
 def _check_address(name: str) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import secrets
 from collections.abc import Mapping
 from typing import Any, Final
@@ -44,19 +45,15 @@ def temporary_days(pool: Pool) -> int:
 def check(pool: Pool, password: str) -> None:
     """Refuse a password that the pool's policy does not let in. Raises AwsError: InvalidPasswordException."""
     policy = policy_of(pool)
-    fault = ""
-    if len(password) < policy.get("MinimumLength", 8):
-        fault = "Password not long enough"
-    elif policy.get("RequireUppercase") and not any("A" <= sign <= "Z" for sign in password):
-        fault = "Password must have uppercase characters"
-    elif policy.get("RequireLowercase") and not any("a" <= sign <= "z" for sign in password):
-        fault = "Password must have lowercase characters"
-    elif policy.get("RequireNumbers") and not any("0" <= sign <= "9" for sign in password):
-        fault = "Password must have numeric characters"
-    elif policy.get("RequireSymbols") and _SYMBOLS.isdisjoint(password):
-        fault = "Password must have symbol characters"
-    elif password != password.strip():
-        fault = "Password must not begin or end with a space"
+    faults = {
+        "Password not long enough": len(password) < policy.get("MinimumLength", 8),
+        "Password must have uppercase characters": policy.get("RequireUppercase") and not re.search("[A-Z]", password),
+        "Password must have lowercase characters": policy.get("RequireLowercase") and not re.search("[a-z]", password),
+        "Password must have numeric characters": policy.get("RequireNumbers") and not re.search("[0-9]", password),
+        "Password must have symbol characters": policy.get("RequireSymbols") and _SYMBOLS.isdisjoint(password),
+        "Password must not begin or end with a space": password != password.strip(),
+    }
+    fault = next((sentence for sentence, is_there in faults.items() if is_there), "")
     if fault:
         raise AwsError("InvalidPasswordException", f"Password did not conform with policy: {fault}")
 

@@ -182,11 +182,7 @@ def add_custom_attributes(ctx: Context, *, UserPoolId: str, CustomAttributes: It
 
 @operation("cognito-idp", "SetUserPoolMfaConfig")
 def set_user_pool_mfa_config(
-    ctx: Context,
-    *,
-    UserPoolId: str,
-    MfaConfiguration: str = "OFF",
-    **factors: JsonObject | None,
+    ctx: Context, *, UserPoolId: str, MfaConfiguration: str = "OFF", **factors: JsonObject | None
 ) -> Result:
     """Whether users must or may have a second factor, which ones there are, and whose passkeys are taken."""
     pool = reach(ctx, UserPoolId)

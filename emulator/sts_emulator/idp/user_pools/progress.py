@@ -10,6 +10,7 @@ from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.idp.user_pools import (
     attempts,
+    attributes,
     challenges,
     clients,
     device_proof,
@@ -18,15 +19,7 @@ from sts_emulator.idp.user_pools import (
     one_time_codes,
     tokens,
 )
-from sts_emulator.idp.user_pools.kinds import (
-    WRONG_PASSWORD,
-    Client,
-    Pool,
-    PoolUser,
-    find_user,
-    invalid,
-    not_authorized,
-)
+from sts_emulator.idp.user_pools.kinds import WRONG_PASSWORD, Client, Pool, PoolUser, find_user, invalid, not_authorized
 from sts_emulator.idp.user_pools.triggers import firing
 from sts_emulator.policy.values import dataclass
 from sts_emulator.vending.context import Context
@@ -139,11 +132,7 @@ def ask(
 
 
 def _of_new_password(pool: Pool, user: PoolUser) -> dict[str, str]:
-    missing = [
-        f"{USER_ATTRIBUTE}{attribute['Name']}"
-        for attribute in pool["schema"]
-        if attribute.get("Required") and attribute["Name"] != "sub" and not user["attributes"].get(attribute["Name"])
-    ]
+    missing = [f"{USER_ATTRIBUTE}{name}" for name in attributes.missing(pool, user["attributes"])]
     told = {name: value for name, value in user["attributes"].items() if name != "sub"}
     return {"requiredAttributes": json.dumps(missing), "userAttributes": json.dumps(told)}
 

@@ -58,12 +58,7 @@ async def get_tokens_from_refresh_token(
 
 @operation("cognito-idp", "RevokeToken")
 def revoke_token(
-    ctx: Context,
-    *,
-    Token: str,
-    ClientId: str,
-    ClientSecret: str | None = None,
-    RevokeAssociatedSessions: str = "NONE",
+    ctx: Context, *, Token: str, ClientId: str, ClientSecret: str | None = None, RevokeAssociatedSessions: str = "NONE"
 ) -> Result:
     """End one sign-in: its refresh token, and the access tokens that came of it."""
     if RevokeAssociatedSessions != "NONE":
@@ -100,12 +95,7 @@ def admin_user_global_sign_out(ctx: Context, *, UserPoolId: str, Username: str) 
 
 
 async def renew(
-    ctx: Context,
-    pool: Pool,
-    client: Client,
-    token: str,
-    device: str = "",
-    metadata: Mapping[str, str] | None = None,
+    ctx: Context, pool: Pool, client: Client, token: str, device: str = "", metadata: Mapping[str, str] | None = None
 ) -> dict[str, Json]:
     """New tokens for a refresh token, with the scopes that the sign-in had. Raises AwsError."""
     world = ctx.world

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sts_emulator.idp.user_pools import mfa, own_account
+from sts_emulator.idp.user_pools import own_account
 from sts_emulator.idp.user_pools.kinds import PoolUser, not_found, reach_user, save_user
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import Result, operation
@@ -10,9 +10,7 @@ from sts_emulator.wire.dispatch import Result, operation
 
 @operation("cognito-idp", "AdminGetUserAuthFactors")
 def admin_get_user_auth_factors(ctx: Context, *, UserPoolId: str, Username: str) -> Result:
-    pool, user = reach_user(ctx, UserPoolId, Username)
-    factors = own_account.factors(pool, user)
-    return {"Username": user["username"], "ConfiguredUserAuthFactors": factors, **mfa.shown(user)}
+    return own_account.told_factors(*reach_user(ctx, UserPoolId, Username))
 
 
 @operation("cognito-idp", "AdminDeleteSoftwareToken")

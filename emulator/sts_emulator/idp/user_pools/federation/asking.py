@@ -53,11 +53,7 @@ def named(world: World, pool: Pool, name: str, identifier: str = "") -> Identity
 
 
 async def begin(visit: Visit, asked: Asked, provider: IdentityProvider) -> Response:
-    """Send the browser to an identity provider.
-
-    Raises:
-        Sent: nobody can answer, of this world or outside.
-    """
+    """Send the browser to an identity provider. Raises Sent: nobody can answer, of this world or outside."""
     number, nonce = f"_{os.urandom(20).hex()}", os.urandom(16).hex()
     if provider["type"] == "SAML":
         target, query = await _to_saml(visit, asked, provider, number)

@@ -80,11 +80,7 @@ async def take_response(visit: Visit) -> Response:
 
 
 async def _signed_in(
-    visit: Visit,
-    asked: Asked,
-    provider: IdentityProvider,
-    operation: str,
-    prove: Callable[[Attempt], Awaitable[Proof]],
+    visit: Visit, asked: Asked, provider: IdentityProvider, operation: str, prove: Callable[[Attempt], Awaitable[Proof]]
 ) -> Response:
     try:
         with visit.attempt("cognito-idp", operation, asked.parameters()) as attempt:

@@ -25,11 +25,7 @@ _SPENT: Final[Kind[Kept]] = Kind("spent-user-pool-assertion")
 
 
 async def prove(world: World, pool: Pool, provider: IdentityProvider, text: str, place: str) -> Claims:
-    """What a response says.
-
-    Raises:
-        Refused: it proves nothing, or is for somebody else.
-    """
+    """What a response says. Raises Refused: it proves nothing, or is for somebody else."""
     now, key = world.now(), ""
     if is_encrypted(provider):
         key = saml_keys.decryption(world, pool, provider["name"])["private_key"]

@@ -121,11 +121,7 @@ def read(visit: Visit, given: Mapping[str, str]) -> Asked:
 
 
 def client_at(visit: Visit, client_id: str) -> tuple[Client, Pool]:
-    """The client of that id and its pool, whose domain this is.
-
-    Raises:
-        Sent: to the error page.
-    """
+    """The client of that id and its pool, whose domain this is. Raises Sent: to the error page."""
     client = visit.world.get(CLIENT, client_id)
     pool = visit.world.get(POOL, client["pool"]) if client else None
     if client is None or pool is None or pool_at(visit) not in (None, pool["id"]):
