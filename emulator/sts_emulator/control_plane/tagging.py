@@ -24,11 +24,7 @@ class Tagging:
     value: str = "Value"
 
     def checked(self, pairs: Pairs | None, *, folded: bool = False) -> dict[str, str]:
-        """Tags of a request as a mapping.
-
-        Raises:
-            AwsError: for a key twice, for one of AWS's own, for too many.
-        """
+        """Tags of a request as a mapping. Raises AwsError: for a key twice, for one of AWS's own, for too many."""
         listed = list(pairs or ())
         tags = {pair[self.key]: pair[self.value] for pair in listed}
         if len(listed) != len({_folded(key, folded=folded) for key in tags}):

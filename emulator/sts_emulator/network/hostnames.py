@@ -9,20 +9,8 @@ from typing import Any, Final
 from sts_emulator.core.hosts import is_aws
 
 SERVICES: Final = (
-    "sts",
-    "iam",
-    "oidc",
-    "portal.sso",
-    "signin",
-    "cognito-idp",
-    "cognito-identity",
-    "rolesanywhere",
-    "eks",
-    "eks-auth",
-    "ec2",
-    "organizations",
-    "identitystore",
-    "sso",
+    *("sts", "iam", "oidc", "portal.sso", "signin", "cognito-idp", "cognito-identity"),
+    *("rolesanywhere", "eks", "eks-auth", "ec2", "organizations", "identitystore", "sso"),
 )
 
 _TTL = 60

@@ -79,11 +79,7 @@ def arn_of(org: Org, identifier: str) -> str:
 
 
 def children(org: Org, parent: str, kind: str) -> list[str]:
-    """The ids of the units or accounts right below a place.
-
-    Raises:
-        AwsError: ParentNotFoundException.
-    """
+    """The ids of the units or accounts right below a place. Raises AwsError: ParentNotFoundException."""
     if kind_of(org, parent) not in ("ROOT", "ORGANIZATIONAL_UNIT"):
         raise AwsError("ParentNotFoundException", "We can't find a root or OU with that ParentId.")
     return sorted(place for place, above in org["parents"].items() if above == parent and kind_of(org, place) == kind)

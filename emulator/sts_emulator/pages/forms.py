@@ -10,11 +10,7 @@ from sts_emulator.policy.json_types import object_in
 
 
 def json_body(visit: Visit) -> dict[str, Any]:
-    """The JSON object of the body; an empty body is an empty one.
-
-    Raises:
-        AwsError: Refused 400.
-    """
+    """The JSON object of the body; an empty body is an empty one. Raises AwsError: Refused 400."""
     if not visit.request.body:
         return {}
     value = object_in(visit.request.body)

@@ -33,11 +33,7 @@ _STANDARD_PORTS: Final = {"http": ":80", "https": ":443"}
 
 
 def check_host(headers: Headers, settings: Settings, scheme: str = "http") -> None:
-    """Refuse a name that is not ours.
-
-    Raises:
-        AwsError: MalformedRequest 400, AccessDenied 403.
-    """
+    """Refuse a name that is not ours. Raises AwsError: MalformedRequest 400, AccessDenied 403."""
     host = host_name(headers.get("host", ""))
     if not _is_ours(host, settings, scheme):
         message = f"host `{host}` is not served; use a loopback address, or start the server with --allow-host {host}"

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlencode, urlsplit
 
-from sts_emulator.core.errors import AwsError
 from sts_emulator.core.hosts import is_loopback
 from sts_emulator.methods.console_login import logins, permission
 from sts_emulator.methods.console_login.permission import CROSS_DEVICE, SAME_DEVICE
@@ -70,24 +69,16 @@ def pasted(members: Mapping[str, str]) -> str:
 
 
 def read(visit: Visit, query: Mapping[str, str]) -> Authorization:
-    """The request, checked whole; what is wrong is told on a page, and sends the browser nowhere.
-
-    Raises:
-        AwsError: Refused 400.
-    """
-    client, redirect, state = (query.get(name, "") for name in ("client_id", "redirect_uri", "state"))
+    """The request, checked whole. Raises AwsError: Refused 400."""
+    client, redirect = query.get("client_id", ""), query.get("redirect_uri", "")
     if client not in (SAME_DEVICE, CROSS_DEVICE):
-        raise _wrong("client_id is none that AWS Sign-In knows")
+        raise pkce.refused("client_id is none that AWS Sign-In knows")
     own = _is_callback(redirect) if client == SAME_DEVICE else _is_confirmation(visit, redirect)
     if not own:
-        raise _wrong("redirect_uri is not one of this client")
+        raise pkce.refused("redirect_uri is not one of this client")
     if query.get("response_type") != "code" or query.get("scope", "openid") != "openid":
-        raise _wrong("response_type must be code, and scope openid")
-    challenge = query.get("code_challenge", "")
-    if query.get("code_challenge_method") not in ("SHA-256", "S256") or not pkce.is_challenge(challenge):
-        raise _wrong("code_challenge_method must be SHA-256, and code_challenge a SHA-256 in base64url")
-    if not 0 < len(state) <= _LONGEST:
-        raise _wrong("state is missing, or too long")
+        raise pkce.refused("response_type must be code, and scope openid")
+    state, challenge = pkce.asked(query, "SHA-256", "S256")
     return Authorization(client, redirect, state, challenge)
 
 
@@ -106,7 +97,3 @@ def _is_confirmation(visit: Visit, uri: str) -> bool:
     """Our own page. The AWS CLI makes this address from that of its endpoint, and may leave out a world's path."""
     origin = visit.base_url.removesuffix(visit.root)
     return uri in (f"{visit.base_url}{CONFIRMATION}", f"{origin}{CONFIRMATION}")
-
-
-def _wrong(why: str) -> AwsError:
-    return AwsError("Refused", f"This sign-in request is not valid: {why}.")

@@ -25,8 +25,6 @@ MEMBERS: Final = (
 )
 """What of a query counts, and comes back with the answer's form."""
 
-_LONGEST_STATE: Final = 1_000
-
 
 @dataclass(frozen=True, slots=True)
 class Authorization:
@@ -58,32 +56,22 @@ class Authorization:
 
 
 def read(world: World, query: Mapping[str, str]) -> Authorization:
-    """The request, checked whole.
-
-    Whatever is wrong is told on a page: a browser that was led here by no proper client is sent nowhere.
-
-    Raises:
-        AwsError: Refused 400.
-    """
+    """The request, checked whole. Raises AwsError: Refused 400."""
     client_id = query.get("client_id", "")
     client = clients.find(world, client_id) or applications.as_client(world, client_id)
     if client is None:
-        raise _wrong("the client is not registered here, or no longer")
+        raise pkce.refused("the client is not registered here, or no longer")
     if not client.may_use(AUTHORIZATION_CODE):
-        raise _wrong("the client did not register for the grant authorization_code")
-    redirect, state = query.get("redirect_uri", ""), query.get("state", "")
+        raise pkce.refused("the client did not register for the grant authorization_code")
+    redirect = query.get("redirect_uri", "")
     if not client.takes_redirect(redirect):
-        raise _wrong("the redirect_uri is not one that the client registered")
+        raise pkce.refused("the redirect_uri is not one that the client registered")
     if query.get("response_type") != "code":
-        raise _wrong("response_type must be code")
-    challenge = query.get("code_challenge", "")
-    if query.get("code_challenge_method") != "S256" or not pkce.is_challenge(challenge):
-        raise _wrong("code_challenge_method must be S256, and code_challenge a SHA-256 in base64url")
-    if not state or len(state) > _LONGEST_STATE:
-        raise _wrong("state is missing, or too long")
+        raise pkce.refused("response_type must be code")
+    state, challenge = pkce.asked(query, "S256")
     scopes = tuple((query.get("scopes") or query.get("scope") or "").split())
     if not set(scopes) <= set(client.scopes):
-        raise _wrong("scopes are asked that the client did not register")
+        raise pkce.refused("scopes are asked that the client did not register")
     return Authorization(client, _instance(world, client), redirect, state, challenge, scopes or client.scopes)
 
 
@@ -94,9 +82,5 @@ def _instance(world: World, client: Client) -> Instance:
     if instance is None and not client.issuer and len(known) == 1:
         instance = known[0]
     if instance is None:
-        raise _wrong("no Identity Center of this world has the start URL that the client registered as issuerUrl")
+        raise pkce.refused("no Identity Center of this world has the start URL that the client registered as issuerUrl")
     return instance
-
-
-def _wrong(why: str) -> AwsError:
-    return AwsError("Refused", f"This sign-in request is not valid: {why}.")

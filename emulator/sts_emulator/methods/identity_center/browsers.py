@@ -72,11 +72,7 @@ def place_after(text: str) -> str:
 
 
 def instance_of(visit: Visit, identifier: str) -> Instance:
-    """The instance that is meant: the one named, or the world's first.
-
-    Raises:
-        AwsError: NotFound 404.
-    """
+    """The instance that is meant: the one named, or the world's first. Raises AwsError: NotFound 404."""
     known = directory.instances(visit.world)
     named = (instance for instance in known if instance["id"] == identifier)
     instance = next(named, None) if identifier else next(iter(known), None)

@@ -127,11 +127,7 @@ def detail(anchor: TrustAnchor) -> Result:
 
 
 def _source(world: World, source: Mapping[str, Any]) -> dict[str, str]:
-    """A request's source as it is kept.
-
-    Raises:
-        AwsError: ValidationException, in AWS's words where they are known.
-    """
+    """A request's source as it is kept. Raises AwsError: ValidationException, in AWS's words where they are known."""
     kind, data = source.get("sourceType", ""), source.get("sourceData", {})
     if kind == BUNDLE and "x509CertificateData" in data:
         pem = data["x509CertificateData"]

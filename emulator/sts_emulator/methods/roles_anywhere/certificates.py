@@ -48,11 +48,7 @@ Extension = TypeVar("Extension", bound="x509.ExtensionType")
 
 
 def load(der: bytes) -> x509.Certificate:
-    """A certificate from its DER.
-
-    Raises:
-        ValueError: it is none, or larger than MAX_DER.
-    """
+    """A certificate from its DER. Raises ValueError: it is none, or larger than MAX_DER."""
     from cryptography import x509
 
     if len(der) > MAX_DER:
@@ -113,11 +109,7 @@ def serial(certificate: x509.Certificate) -> str:
 
 
 def key_of(certificate: x509.Certificate) -> Any:
-    """The public key.
-
-    Raises:
-        ValueError: it is of a kind that cannot be read, or broken.
-    """
+    """The public key. Raises ValueError: it is of a kind that cannot be read, or broken."""
     from cryptography.exceptions import UnsupportedAlgorithm
 
     try:

@@ -104,11 +104,7 @@ def key(thing: AnywhereResource) -> str:
 
 
 def permit(ctx: Context, action: str, resource: str = "*", keys: Keys | None = None) -> None:
-    """Let the call go on, or refuse it. `action` is without its `rolesanywhere:`.
-
-    Raises:
-        AwsError: AccessDenied.
-    """
+    """Let the call go on, or refuse it. `action` is without its `rolesanywhere:`. Raises AwsError: AccessDenied."""
     authorize(ctx, f"{SERVICE}:{action}", resource, keys)
 
 

@@ -33,11 +33,7 @@ class UntrustedError(Exception):
 
 
 def read_chain(header: str) -> list[x509.Certificate]:
-    """The certificates of an X-Amz-X509-Chain header.
-
-    Raises:
-        UntrustedError: more than five, or one cannot be read.
-    """
+    """The certificates of an X-Amz-X509-Chain header. Raises UntrustedError: more than five, or one cannot be read."""
     if not header:
         return []
     if header.count(",") >= certificates.MAX_CHAIN:

@@ -26,11 +26,7 @@ Path = Sequence["x509.Certificate"]
 
 
 def load(data: bytes) -> x509.CertificateRevocationList:
-    """A list from PEM or DER.
-
-    Raises:
-        ValueError: it is neither.
-    """
+    """A list from PEM or DER. Raises ValueError: it is neither."""
     from cryptography import x509
 
     read = x509.load_pem_x509_crl if data.lstrip().startswith(b"-----BEGIN") else x509.load_der_x509_crl

@@ -106,11 +106,7 @@ class Claims:
 
     @property
     def session_name(self) -> str:
-        """The RoleSessionName attribute.
-
-        Raises:
-            Refused: it is absent, or AWS would not accept it.
-        """
+        """The RoleSessionName attribute. Raises Refused: it is absent, or AWS would not accept it."""
         name = self._single("RoleSessionName")
         if not name:
             raise refused("RoleSessionName is required in AuthnResponse")
@@ -120,11 +116,7 @@ class Claims:
 
     @property
     def source_identity(self) -> str:
-        """The SourceIdentity attribute, or an empty string.
-
-        Raises:
-            Refused: AWS would not accept it.
-        """
+        """The SourceIdentity attribute, or an empty string. Raises Refused: AWS would not accept it."""
         value = self._single("SourceIdentity")
         if value and (not _NAME.fullmatch(value) or value.startswith("aws:")):
             raise refused('Source Identity must match [a-zA-Z_0-9+=,.@-]{2,64} and not begin with "aws:"')

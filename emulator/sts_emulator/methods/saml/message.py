@@ -76,11 +76,7 @@ def read(text: str) -> Message:
 
 
 def signature_of(assertion: Any) -> object:
-    """The assertion's own signature.
-
-    Raises:
-        Refused: there is none, or more than one.
-    """
+    """The assertion's own signature. Raises Refused: there is none, or more than one."""
     signatures = assertion.findall(SIGNATURE)
     if not signatures:
         raise unsigned("no signature on the assertion")
