@@ -7,15 +7,20 @@ A passkey belongs to the name of a host. Browsers make none for an address (`127
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
+from sts_emulator.accounts import passkeys
+from sts_emulator.accounts.documents import Passkey
 from sts_emulator.accounts.passkeys import NotProvenError, Party
 from sts_emulator.core import hosts
 from sts_emulator.core.errors import AwsError
+from sts_emulator.core.world import World
 from sts_emulator.pages import guard
 from sts_emulator.pages.visit import Visit
+from sts_emulator.policy.json_types import JsonObject
+from sts_emulator.policy.values import dataclass
 from sts_emulator.vending.context import Context
 
 NAME: Final = "sts-emulator"
@@ -42,8 +47,38 @@ def here(visit: Visit) -> Party:
     return site
 
 
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Whose passkeys are `known`: `id` is theirs at a `place`, `handle` is for authenticators, `name` for people."""
+
+    place: str
+    id: str
+    handle: str
+    name: str
+    known: Sequence[Passkey]
+
+    def asks_proof(self, world: World, site: Party) -> JsonObject:
+        """What the browser is asked for a proof by one of the passkeys."""
+        return passkeys.to_prove(world, site, f"{self.place}:prove:{self.id}", self.known)
+
+    def asks_registration(self, world: World, site: Party) -> JsonObject:
+        """What the browser is asked for a new passkey."""
+        purpose = f"{self.place}:register:{self.id}"
+        return passkeys.to_register(world, site, purpose, handle=self.handle, name=self.name, known=self.known)
+
+    def proven(self, ctx: Context, site: Party, response: str, words: str = WRONG_PASSKEY) -> Passkey:
+        """The passkey that a response proves. Raises AwsError: Refused 403; its challenge is used up then, too."""
+        with _refusing(ctx, words):
+            return passkeys.prove(ctx.world, site, f"{self.place}:prove:{self.id}", response, self.known)
+
+    def registered(self, ctx: Context, site: Party, response: str) -> Passkey:
+        """The new passkey of a response. Raises AwsError: Refused 403; its challenge is used up then, too."""
+        with _refusing(ctx, WRONG_PASSKEY):
+            return passkeys.register(ctx.world, site, f"{self.place}:register:{self.id}", response, known=self.known)
+
+
 @contextmanager
-def refusing(ctx: Context, words: str = WRONG_PASSKEY) -> Iterator[None]:
+def _refusing(ctx: Context, words: str) -> Iterator[None]:
     """Tell the visitor less of a passkey that proves nothing than the event does. Raises AwsError: Refused 403."""
     try:
         yield

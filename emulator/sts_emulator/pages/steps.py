@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from sts_emulator.accounts.documents import Passkey
-from sts_emulator.accounts.passkeys import Party
 from sts_emulator.core.errors import AwsError
 from sts_emulator.pages import passkeys, render
+from sts_emulator.pages.passkeys import Holder
 from sts_emulator.pages.sessions import Cookie, open_sealed, seal_until
 from sts_emulator.pages.visit import Visit
 from sts_emulator.policy.json_types import JsonObject
@@ -50,12 +48,11 @@ class Steps:
         return self.ask(visit, template, refusal, step=sealed, then=visit.posted.get("then", ""), **values)
 
 
-def passkey_values(visit: Visit, home: str, known: Iterable[Passkey], asked: Callable[[Party], Any]) -> JsonObject:
+def passkey_values(visit: Visit, home: str, holder: Holder) -> JsonObject:
     """What a form asks an authenticator, only where one of the passkeys was made, and where else to go for that."""
     party = passkeys.party(visit)
-    known = list(known)
-    here = party is not None and any(passkey["party"] == party.id for passkey in known)
+    here = party is not None and any(passkey["party"] == party.id for passkey in holder.known)
     return {
-        "passkey": asked(party) if party and here else None,
-        "elsewhere": passkeys.elsewhere(visit, home) if known else "",
+        "passkey": holder.asks_proof(visit.world, party) if party and here else None,
+        "elsewhere": passkeys.elsewhere(visit, home) if holder.known else "",
     }

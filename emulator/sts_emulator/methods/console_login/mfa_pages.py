@@ -92,7 +92,7 @@ def _shown(visit: Visit, session: Session, refusal: AwsError | None = None) -> R
         person=arn_of(session),
         devices=[_told(device) for device in second_factors.fido(visit.world, session)],
         action="/signin/mfa",
-        passkey=second_factors.asks_registration(visit.world, party, session) if party else None,
+        passkey=second_factors.holder(visit.world, session).asks_registration(visit.world, party) if party else None,
         elsewhere=passkeys.elsewhere(visit, "/signin/mfa"),
         token=COOKIE.form_token(visit, _FORM),
         **render.refused(refusal),

@@ -7,14 +7,13 @@ import os
 from typing import Final
 
 from sts_emulator.accounts import documents, passkeys, people
-from sts_emulator.accounts.documents import FidoDevice, MfaDevice, Passkey
+from sts_emulator.accounts.documents import FidoDevice, MfaDevice
 from sts_emulator.accounts.passkeys import Party
 from sts_emulator.core import names
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.methods.console_login.console_people import WRONG
-from sts_emulator.pages.passkeys import refusing
-from sts_emulator.policy.json_types import JsonObject
+from sts_emulator.pages.passkeys import Holder
 from sts_emulator.vending.context import Context
 from sts_emulator.vending.session import Session
 
@@ -47,21 +46,17 @@ def use_code(world: World, session: Session, code: str) -> str:
     raise AwsError("Refused", WRONG, status=403)
 
 
-def asks_passkey(world: World, party: Party, session: Session) -> JsonObject:
-    """What the browser is asked for a proof by one of the passkeys."""
-    return passkeys.to_prove(world, party, _proof(session), passkeys_of(world, session))
-
-
-def passkeys_of(world: World, session: Session) -> list[Passkey]:
-    return [device["passkey"] for device in fido(world, session)]
+def holder(world: World, session: Session) -> Holder:
+    """Whose passkeys they are."""
+    known = [device["passkey"] for device in fido(world, session)]
+    return Holder("console", session.id, session.id, session.name or "root", known)
 
 
 def use_passkey(ctx: Context, party: Party, session: Session, response: str) -> str:
     """The ARN of the passkey that the response proves. Raises AwsError: Refused 403."""
     world = ctx.world
     people.check_tries(world, f"{session.account}/{session.id}")
-    with refusing(ctx, WRONG):  # by itself: what is refused uses its challenge up, too
-        proven = passkeys.prove(world, party, _proof(session), response, passkeys_of(world, session))
+    proven = holder(world, session).proven(ctx, party, response, WRONG)
     owned = fido(world, session)
     device = next(device for device in owned if device["passkey"]["credential"] == proven["credential"])
 
@@ -74,25 +69,12 @@ def use_passkey(ctx: Context, party: Party, session: Session, response: str) -> 
     return device["arn"]
 
 
-def asks_registration(world: World, party: Party, session: Session) -> JsonObject:
-    """What the browser is asked for a new passkey."""
-    return passkeys.to_register(
-        world,
-        party,
-        _registration(session),
-        handle=session.id,
-        name=session.name or "root",
-        known=passkeys_of(world, session),
-    )
-
-
 def add_passkey(ctx: Context, party: Party, session: Session, name: str, response: str) -> FidoDevice:
     """Keep a new passkey. Raises AwsError: Refused 400, 403."""
     world = ctx.world
     if len(of(world, session)) >= MOST:
         raise AwsError("Refused", f"You have {MOST} devices already; remove one first.")
-    with refusing(ctx):
-        passkey = passkeys.register(world, party, _registration(session), response, known=passkeys_of(world, session))
+    passkey = holder(world, session).registered(ctx, party, response)
     device: FidoDevice = {
         "account": session.account,
         "name": name,
@@ -122,11 +104,3 @@ def _arn(session: Session, name: str) -> str:
 
 def _key(device: FidoDevice) -> str:
     return f"{device['account']}/{device['arn']}"
-
-
-def _proof(session: Session) -> str:
-    return f"console:prove:{session.id}"
-
-
-def _registration(session: Session) -> str:
-    return f"console:register:{session.id}"

@@ -142,11 +142,11 @@ def _form(visit: Visit, refusal: AwsError | None = None) -> Response:
 def _ask_second(visit: Visit, session: Session, refusal: AwsError | None = None) -> Response:
     """By code or passkey, whichever there is; a passkey only where it was made."""
     world = visit.world
-    known = second_factors.passkeys_of(world, session)
+    holder = second_factors.holder(world, session)
     values = {
         "action": "/signin/code",
         "code": bool(second_factors.virtual(world, session)),
-        **passkey_values(visit, "/signin", known, lambda party: second_factors.asks_passkey(world, party, session)),
+        **passkey_values(visit, "/signin", holder),
     }
     return _STEPS.ask_next(visit, "second_factor.html", _STEP, session.to_bytes(), refusal, **values)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from sts_emulator.accounts import account_access, directory, resources
-from sts_emulator.accounts.account_access import SERVICE, AccessApplication, Entitlement
+from sts_emulator.accounts.account_access import SERVICE, AccessApplication
 from sts_emulator.control_plane.listing import Listing
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
@@ -169,7 +169,11 @@ def _proof(ctx: Context, visitor: Visitor) -> Proof:
 def _missing(ctx: Context, visitor: Visitor, role_arn: str) -> str:
     """Which entitlement, or membership, is missing."""
     person, known = visitor.session.person, account_access.entitlements(ctx.world, visitor.application["arn"])
-    groups = [entitlement["principal"] for entitlement in known if _is_of_group(entitlement, role_arn)]
+    groups = [
+        entitlement["principal"]
+        for entitlement in known
+        if entitlement["role"] == role_arn and entitlement["principal_type"] == directory.GROUP
+    ]
     sentence = f"{person['name']} has no entitlement to {role_arn[:2048]}"
     outside = directory.outside(ctx.world, person, groups)
     return (
@@ -177,10 +181,6 @@ def _missing(ctx: Context, visitor: Visitor, role_arn: str) -> str:
         if outside
         else f"{sentence}, and none of a group: create an entitlement"
     )
-
-
-def _is_of_group(entitlement: Entitlement, role_arn: str) -> bool:
-    return entitlement["role"] == role_arn and entitlement["principal_type"] == directory.GROUP
 
 
 def _refused(ctx: Context, why: str) -> AwsError:

@@ -64,7 +64,7 @@ def _shown(visit: Visit, session: PortalSession, refusal: AwsError | None = None
         devices=[_told(means) for means in second_factors.of(session.person)],
         action="/start/mfa",
         app="/start/mfa/app",
-        passkey=second_factors.asks_registration(visit.world, party, session.person) if party else None,
+        passkey=second_factors.holder(session.person).asks_registration(visit.world, party) if party else None,
         elsewhere=passkeys.elsewhere(visit, "/start/mfa"),
         token=browsers.COOKIE.form_token(visit, _FORM),
         **render.refused(refusal),

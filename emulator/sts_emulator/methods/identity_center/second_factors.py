@@ -7,12 +7,10 @@ from typing import Any, Final
 
 from sts_emulator.accounts import directory, passkeys, people
 from sts_emulator.accounts.directory import DirectoryUser, MfaMeans
-from sts_emulator.accounts.documents import Passkey
 from sts_emulator.accounts.passkeys import Party
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
-from sts_emulator.pages.passkeys import WRONG_PASSKEY, refusing
-from sts_emulator.policy.json_types import JsonObject
+from sts_emulator.pages.passkeys import WRONG_PASSKEY, Holder
 from sts_emulator.vending.context import Context
 
 MOST: Final = 8  # of a person (IAM Identity Center user guide, "Register an MFA device")
@@ -24,12 +22,10 @@ def of(person: DirectoryUser) -> list[MfaMeans]:
     return person.get("mfa", [])
 
 
-def has_code(person: DirectoryUser) -> bool:
-    return any(means["type"] == "totp" for means in of(person))
-
-
-def passkeys_of(person: DirectoryUser) -> list[Passkey]:
-    return [means["passkey"] for means in of(person) if "passkey" in means]
+def holder(person: DirectoryUser) -> Holder:
+    """Whose passkeys they are."""
+    known = [means["passkey"] for means in of(person) if "passkey" in means]
+    return Holder("identity-center", _key(person), person["id"], person["name"], known)
 
 
 def use_code(world: World, person: DirectoryUser, code: str) -> None:
@@ -49,17 +45,11 @@ def use_code(world: World, person: DirectoryUser, code: str) -> None:
     world.update(directory.USERS, _key(person), use)
 
 
-def asks_passkey(world: World, party: Party, person: DirectoryUser) -> JsonObject:
-    """What the browser is asked for a proof by one of the person's passkeys."""
-    return passkeys.to_prove(world, party, _proof(person), passkeys_of(person))
-
-
 def use_passkey(ctx: Context, party: Party, person: DirectoryUser, response: str) -> None:
     """Prove possession of one of the person's passkeys. Raises AwsError: Refused 403."""
     world = ctx.world
     people.check_tries(world, _key(person))
-    with refusing(ctx):  # by itself: what is refused uses its challenge up, too
-        proven = passkeys.prove(world, party, _proof(person), response, passkeys_of(person))
+    proven = holder(person).proven(ctx, party, response)
 
     def use(stored: DirectoryUser) -> DirectoryUser:
         for means in of(stored):
@@ -70,19 +60,11 @@ def use_passkey(ctx: Context, party: Party, person: DirectoryUser, response: str
     world.update(directory.USERS, _key(person), use)
 
 
-def asks_registration(world: World, party: Party, person: DirectoryUser) -> JsonObject:
-    """What the browser is asked for a new passkey of the person."""
-    return passkeys.to_register(
-        world, party, _registration(person), handle=person["id"], name=person["name"], known=passkeys_of(person)
-    )
-
-
 def add_passkey(ctx: Context, party: Party, person: DirectoryUser, name: str, response: str) -> None:
     """Keep a new passkey. Raises AwsError: Refused 400, 403."""
     world = ctx.world
     _check_room(person)
-    with refusing(ctx):
-        passkey = passkeys.register(world, party, _registration(person), response, known=passkeys_of(person))
+    passkey = holder(person).registered(ctx, party, response)
     means: MfaMeans = {**_new(world, "passkey", name), "passkey": passkey}
     world.update(directory.USERS, _key(person), lambda stored: _with(stored, means))
 
@@ -124,11 +106,3 @@ def _with(stored: DirectoryUser, means: MfaMeans) -> DirectoryUser:
 
 def _key(person: DirectoryUser) -> str:
     return f"{person['store']}/{person['id']}"
-
-
-def _proof(person: DirectoryUser) -> str:
-    return f"identity-center:prove:{_key(person)}"
-
-
-def _registration(person: DirectoryUser) -> str:
-    return f"identity-center:register:{_key(person)}"

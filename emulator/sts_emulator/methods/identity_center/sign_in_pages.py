@@ -140,11 +140,10 @@ def _form(visit: Visit, instance: Instance, refusal: AwsError | None = None) -> 
 
 def _ask_second(visit: Visit, instance: Instance, person: DirectoryUser, refusal: AwsError | None = None) -> Response:
     """By code or passkey, whichever the person has; a passkey only where it was made."""
-    known = second_factors.passkeys_of(person)
     values = {
         "action": "/start/signin/code",
-        "code": second_factors.has_code(person),
-        **passkey_values(visit, "/start", known, lambda party: second_factors.asks_passkey(visit.world, party, person)),
+        "code": any(means["type"] == "totp" for means in second_factors.of(person)),
+        **passkey_values(visit, "/start", second_factors.holder(person)),
     }
     return _STEPS.ask_next(visit, "second_factor.html", _STEP, _who(instance, person), refusal, **values)
 
