@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import marshal
 import os
+import pty
 import sqlite3
 import stat
 import subprocess
@@ -274,3 +276,23 @@ def test_the_log_beside_a_file_is_bounded_and_tended_beside_who_writes(tmp_path,
     assert path.with_name("state.sqlite-wal").stat().st_size < 300 * 4_120
     assert len(store.events_before("lab", None, 10_000)) == 5_000
     store.close()
+
+
+def test_a_state_that_takes_long_to_open_is_told_of_on_a_terminal(tmp_path):
+    """One of 1.6 GB is checked for seconds; here another process keeps it from being checked."""
+    path = state_with_world(tmp_path / "state.sqlite")
+    ours, theirs = pty.openpty()
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as holder:
+        holder.execute("BEGIN IMMEDIATE")
+        command = [PROGRAM, "serve", "--port", "0", "--scenario", os.devnull, "--state", str(path)]
+        with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs) as server:
+            os.close(theirs)
+            shown = b""
+            while b"checking the state" not in shown:
+                shown += os.read(ours, 1_000)
+            holder.execute("ROLLBACK")
+            while b"sts-emulator serves" not in shown:
+                shown += os.read(ours, 1_000)
+            server.terminate()
+    os.close(ours)
+    assert shown.rpartition(b"checking the state")[2].partition(b"\r\x1b[K")[1], "it is wiped off"

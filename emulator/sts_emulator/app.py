@@ -7,6 +7,7 @@ import contextlib
 import inspect
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -295,18 +296,24 @@ def _context(
 
 
 def serve(
-    settings: Settings, *, ready: Callable[[Server], None] = lambda _: None, worker: Worker | None = None
+    settings: Settings,
+    *,
+    opening: AbstractContextManager[None] = contextlib.nullcontext(),  # noqa: B008 - it has no state
+    ready: Callable[[Server], None] = lambda _: None,
+    worker: Worker | None = None,
 ) -> None:
     """Seed the default world and serve until interrupted; `ready` is called once requests are answered.
 
-    Of several workers the first seeds, when it starts for the first time.
+    `opening` is entered while the state is opened, which takes seconds where it is large. Of several workers the first
+    seeds, when it starts for the first time.
 
     Raises:
         ScenarioError: a scenario has a mistake; nothing is served then.
     """
     from sts_emulator.scenario.watch import seed
 
-    server = create_server(settings)
+    with opening:
+        server = create_server(settings)
     if worker is None or (worker.is_first and not worker.is_again):
         seed(server)
     sockets.serve(Front(server, handle, refuse), ready, worker)

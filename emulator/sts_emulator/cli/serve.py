@@ -20,6 +20,7 @@ from sts_emulator.cli import moto_server
 from sts_emulator.cli.control import answers, settings_from_environment, url_of
 from sts_emulator.cli.errors import INTERRUPTED, UNUSABLE, CommandError
 from sts_emulator.cli.inputs import named_values, untold
+from sts_emulator.cli.screen import patience
 from sts_emulator.core import log_lines
 from sts_emulator.core.hosts import is_loopback
 from sts_emulator.core.names import is_account_id
@@ -182,7 +183,12 @@ def _run(chosen: Settings) -> None:
     chosen = replace(chosen, port=free_port(chosen.host, chosen.port), token=token)
     worker = _worker(chosen) if chosen.workers != 1 else None
     try:
-        serve(chosen, ready=partial(_ready, worker, is_made=is_made), worker=worker)
+        serve(
+            chosen,
+            opening=patience("checking the state"),
+            ready=partial(_ready, worker, is_made=is_made),
+            worker=worker,
+        )
     except ScenarioError as error:
         raise CommandError(f"nothing was started\n{error}", UNUSABLE) from None
     except (PortError, UnusableError) as error:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sts_emulator.cli.control import answers, url_of
 from sts_emulator.cli.errors import REFUSED, UNUSABLE, CommandError
-from sts_emulator.cli.screen import add_json, answer
+from sts_emulator.cli.screen import add_json, answer, patience
 from sts_emulator.cli.serve import add_settings, flags_of, free_port, settings
 
 if TYPE_CHECKING:
@@ -49,7 +49,8 @@ def run(arguments: argparse.Namespace) -> None:
     chosen = replace(chosen, port=free_port(chosen.host, chosen.port))
     arguments.port = chosen.port
     server = Background(chosen.port)
-    _wait(server, server.start([*flags_of(arguments)]), url_of(chosen.host, chosen.port))
+    with patience("starting"):
+        _wait(server, server.start([*flags_of(arguments)]), url_of(chosen.host, chosen.port))
     port = "" if chosen.port == type(chosen)().port else f" --port {chosen.port}"
     following = (f'next: eval "$(sts-emulator env{port})", and later: sts-emulator stop{port}',)
     _tell(arguments, server, chosen, "runs", f"its log: {server.log}", *(following if sys.stdout.isatty() else ()))
