@@ -94,6 +94,7 @@ class Cli:
 def ended(talk: pexpect.spawn) -> tuple[int, str]:
     """How it ended, and the last that it said."""
     talk.expect(pexpect.EOF)
+    talk.wait()  # else `close` ends it a tenth of a second after it has left its terminal
     talk.close()
     return talk.exitstatus, talk.before
 
