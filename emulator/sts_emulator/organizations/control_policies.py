@@ -82,12 +82,7 @@ def create_policy(
 
 @operation("organizations", "UpdatePolicy")
 def update_policy(
-    ctx: Context,
-    *,
-    PolicyId: str,
-    Name: str | None = None,
-    Description: str | None = None,
-    Content: str | None = None,
+    ctx: Context, *, PolicyId: str, Name: str | None = None, Description: str | None = None, Content: str | None = None
 ) -> Result:
     """Change a policy; it holds at once wherever it is attached."""
     org = manage(ctx, "UpdatePolicy", PolicyId)

@@ -148,12 +148,10 @@ def landing(
 
 def arn_of(session: Session) -> str:
     """The ARN by which a role session, a federated user, a user or root is known."""
+    if session.kind == USER and not session.name:
+        return names.root_arn(session.account)
     if session.kind == USER:
-        return (
-            names.iam_arn(session.account, "user", "/", session.name)
-            if session.name
-            else names.root_arn(session.account)
-        )
+        return names.iam_arn(session.account, "user", "/", session.name)
     if session.kind == FEDERATED:
         return f"arn:{names.PARTITION}:sts::{session.account}:federated-user/{session.name}"
     return names.session_arn(session.account, session.name, session.session_name)

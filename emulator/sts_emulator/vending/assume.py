@@ -230,7 +230,7 @@ def _source_identity(proof: Proof, ask: Ask, role: Role, brought: Inheritance) -
         # Once set it cannot change; AWS's text is not recorded, the denial of the permission is reported
         # (docs/aws/sts.md, "Source identity").
         raise access_denied(
-            f"User: {proof.caller.arn} is not authorized to perform: sts:SetSourceIdentity on resource: {role['arn']}",
+            f"User: {proof.caller.arn} is not authorized to perform: sts:SetSourceIdentity on resource: {role['arn']}"
         )
     return kept
 

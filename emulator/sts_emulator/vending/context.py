@@ -198,11 +198,7 @@ class Context:
 
 @lru_cache(maxsize=64)
 def _request_keys(
-    second: int,
-    region: str,
-    source_ip: str,
-    user_agent: str,
-    secure: bool,
+    second: int, region: str, source_ip: str, user_agent: str, secure: bool
 ) -> dict[str, tuple[str, ...]]:
     """Those that many calls of a second share, in the same objects: their events keep them."""
     keys: dict[str, tuple[str, ...]] = {

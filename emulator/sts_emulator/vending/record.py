@@ -246,11 +246,8 @@ def _origin(attempt: Attempt) -> str:
     """Who it was originally: the caller, or whoever proved to be somebody without a signature."""
     if attempt.caller is not None:
         return origin_line(attempt.caller.context, attempt.caller.principal)
-    return (
-        origin_line(attempt.decisions[0].request.context, attempt.decisions[0].request.principal)
-        if attempt.decisions
-        else ""
-    )
+    request = attempt.decisions[0].request if attempt.decisions else None
+    return origin_line(request.context, request.principal) if request else ""
 
 
 def _additional(attempt: Attempt) -> dict[str, Any]:

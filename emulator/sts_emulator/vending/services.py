@@ -15,10 +15,7 @@ def service_keys(
     The organization's keys come with the account's: so the trust policy that AWS recommends for pods holds
     (`"aws:SourceOrgId": "${aws:ResourceOrgId}"`, EKS User Guide, "Pod Identity role").
     """
-    keys: dict[str, tuple[str, ...]] = {
-        "aws:principalisawsservice": TRUE,
-        "aws:principalservicename": (service,),
-    }
+    keys: dict[str, tuple[str, ...]] = {"aws:principalisawsservice": TRUE, "aws:principalservicename": (service,)}
     if source_arn:
         keys["aws:sourcearn"] = (source_arn,)
     if source_account:

@@ -6,20 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-REAL: Final[Mapping[str, str]] = {
-    "imds": "",
-    "ecs": "http://169.254.170.2",
-    "pod-identity": "http://169.254.170.23",
-}
+REAL: Final[Mapping[str, str]] = {"imds": "", "ecs": "http://169.254.170.2", "pod-identity": "http://169.254.170.23"}
 """Where AWS has the endpoints; IMDS needs no variable."""
 
-AUTHORITY: Final = (
-    "AWS_CA_BUNDLE",
-    "REQUESTS_CA_BUNDLE",
-    "SSL_CERT_FILE",
-    "CURL_CA_BUNDLE",
-    "NODE_EXTRA_CA_CERTS",
-)
+AUTHORITY: Final = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
 """Variables that name an authority to trust: the AWS CLI and boto3, requests, OpenSSL (Go, Rust, C++), curl, Node
 (docs/aws/clients.md, "Transparent mode"). Each client reads another."""
 
@@ -42,10 +32,7 @@ def variables(started: Mapping[str, Any], addresses: Mapping[str, str], folder: 
 
 def _task(details: Mapping[str, Any], addresses: Mapping[str, str], _: Path) -> dict[str, str]:
     base = addresses["ecs"]
-    environment = {
-        "ECS_CONTAINER_METADATA_URI_V4": base + details["metadata"],
-        "AWS_EXECUTION_ENV": "AWS_ECS_FARGATE",
-    }
+    environment = {"ECS_CONTAINER_METADATA_URI_V4": base + details["metadata"], "AWS_EXECUTION_ENV": "AWS_ECS_FARGATE"}
     if details["token"]:
         environment["AWS_CONTAINER_AUTHORIZATION_TOKEN"] = details["token"]
     elif base == REAL["ecs"]:

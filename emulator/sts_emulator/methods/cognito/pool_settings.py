@@ -9,15 +9,7 @@ from typing import Any
 from sts_emulator.accounts import documents
 from sts_emulator.accounts.documents import IdentityPool
 from sts_emulator.control_plane.tagging import QUOTA, without
-from sts_emulator.methods.cognito.identity_pools import (
-    arn_of,
-    change,
-    invalid,
-    key,
-    permit,
-    reach,
-    rows,
-)
+from sts_emulator.methods.cognito.identity_pools import arn_of, change, invalid, key, permit, reach, rows
 from sts_emulator.policy.arns import parse_arn
 from sts_emulator.policy.json_types import Json
 from sts_emulator.vending.context import Context

@@ -18,6 +18,7 @@ from sts_emulator.methods.console_login.console_policies import PermissionStatem
 from sts_emulator.methods.console_login.sign_in_errors import (
     INSUFFICIENT_PERMISSIONS,
     LISTING,
+    conflict,
     denied,
     invalid,
     not_found,
@@ -62,8 +63,7 @@ def put_resource_permission_statement(
     known = console_policies.statements(ctx.world, account)
     same = next((statement for statement in known if clientToken and statement["client_token"] == clientToken), None)
     if same is not None and same["asked"] != asked:
-        message = "The client token was used for another statement"
-        raise AwsError("ConflictException", message, members={"error": "CONFLICT"})
+        raise conflict("The client token was used for another statement")
     if same is None and len(known) >= _MOST:
         message = f"An account has at most {_MOST} permission statements"
         raise AwsError("ServiceQuotaExceededException", message, members={"error": "SERVICE_QUOTA_EXCEEDED"})
@@ -105,8 +105,7 @@ def put_console_authorization_configuration(ctx: Context, *, targetId: str = "")
     _write(ctx, "PutConsoleAuthorizationConfiguration")
     target, scope = _target(ctx, targetId)
     if ctx.world.get(console_policies.AUTHORIZATION, target) is not None:
-        message = "Console authorization is enabled already."
-        raise AwsError("ConflictException", message, members={"error": "CONFLICT"})
+        raise conflict("Console authorization is enabled already.")
     now = int(ctx.world.now())
     ctx.world.add(console_policies.AUTHORIZATION, target, {"target": target, "scope": scope, "enabled": now})
     return _told(target, scope, enabled=True)

@@ -47,12 +47,7 @@ def get_session(ctx: Context, *, sessionArn: str, principalArn: str = "") -> Res
     login = _find(ctx, sessionArn, principalArn)
     if login is None:
         raise not_found("The session was not found.")
-    return {
-        **_summary(login),
-        "lastUsedAt": login.used,
-        "issuedInRegion": login.region,
-        "userAgent": login.user_agent,
-    }
+    return {**_summary(login), "lastUsedAt": login.used, "issuedInRegion": login.region, "userAgent": login.user_agent}
 
 
 @operation("signin", "BatchRevokeSessions")

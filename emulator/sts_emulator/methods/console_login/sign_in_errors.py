@@ -28,4 +28,8 @@ def not_found(message: str) -> AwsError:
     return AwsError("ResourceNotFoundException", message, members={"error": "RESOURCE_NOT_FOUND"})
 
 
+def conflict(message: str) -> AwsError:
+    return AwsError("ConflictException", message, members={"error": "CONFLICT"})
+
+
 LISTING: Final = Listing(100, lambda: invalid("The pagination token is invalid"), "nextToken")

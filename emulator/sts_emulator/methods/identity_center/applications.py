@@ -121,11 +121,8 @@ def _is_place(uri: str) -> bool:
         host = parts.hostname or ""
     except ValueError:
         return False
-    return (
-        bool(host)
-        and not parts.fragment
-        and (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host)))
-    )
+    is_safe = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))
+    return bool(host) and not parts.fragment and is_safe
 
 
 def _unknown(ctx: Context, why: str) -> Exception:

@@ -65,13 +65,8 @@ def ask(visit: Visit, instance: Instance, place: str) -> tuple[str, Header]:
     query = urlencode({"SAMLRequest": _request(visit, instance, number), "RelayState": number})
     target = provider["sign_in"]
     target = f"{visit.base_url}{target}" if target.startswith("/") else target
-    asked = ",".join([*_asked(visit), number][-_MOST_REQUESTS:])
+    asked = ",".join([*asked_of(visit), number][-_MOST_REQUESTS:])
     return f"{target}{'&' if '?' in target else '?'}{query}", _COOKIE.give(visit, asked.encode())
-
-
-def is_asking(visit: Visit) -> bool:
-    """Whether this browser brings along that it asked."""
-    return bool(_asked(visit))
 
 
 def instance_of(world: World, identifier: str) -> Instance:
@@ -104,7 +99,7 @@ def receive(visit: Visit, instance: Instance, claims: Claims) -> Arrival:
         raise refused("the assertion was used before")
     if claims.in_response_to:  # without: the sign-in began at the identity provider, which AWS lets it
         asked = single_use.take(world, _REQUEST, claims.in_response_to[:100])
-        if asked is None or asked["instance"] != instance["id"] or claims.in_response_to not in _asked(visit):
+        if asked is None or asked["instance"] != instance["id"] or claims.in_response_to not in asked_of(visit):
             raise refused("the assertion answers a request that this browser did not make, or no longer")
         place = asked["place"]
     person = directory.user_by_name(world, instance["store"], claims.subject[:200])
@@ -137,7 +132,8 @@ def _request(visit: Visit, instance: Instance, number: str) -> str:
     return service_provider.authn_request(entity, place, number, visit.world.now())
 
 
-def _asked(visit: Visit) -> list[str]:
+def asked_of(visit: Visit) -> list[str]:
+    """The requests that this browser brings along that it made."""
     carried = _COOKIE.read(visit)
     return carried.decode().split(",") if carried else []
 

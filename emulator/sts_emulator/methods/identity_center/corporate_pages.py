@@ -35,7 +35,7 @@ async def take_response(visit: Visit, identifier: str) -> Response:
     """
     instance, fields = corporate.instance_of(visit.world, identifier), visit.posted
     text = fields.get("SAMLResponse", "")
-    if not corporate.is_asking(visit) and "again" not in fields:
+    if not corporate.asked_of(visit) and "again" not in fields:
         return render.page(
             "post.html",
             visit.root,

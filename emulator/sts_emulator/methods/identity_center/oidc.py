@@ -78,14 +78,7 @@ def start_device_authorization(ctx: Context, *, clientId: str, clientSecret: str
 
 
 @operation("sso-oidc", "CreateToken")
-def create_token(
-    ctx: Context,
-    *,
-    clientId: str,
-    clientSecret: str,
-    grantType: str,
-    **shown: Any,
-) -> Result:
+def create_token(ctx: Context, *, clientId: str, clientSecret: str, grantType: str, **shown: Any) -> Result:
     """`shown` is what the grant takes; `scope` among it has no effect, as AWS's documentation says."""
     client = clients.prove(ctx.world, clientId, clientSecret)
     redeem = _GRANTS.get(grantType)

@@ -56,11 +56,7 @@ def run_instances(
     tags = tag_map([pair for pairs in wanted for pair in pairs])
     if IamInstanceProfile:
         profile = instance_profiles.find_profile(ctx.world, account, IamInstanceProfile)
-    keys = {
-        **tag_keys(tags),
-        "ec2:instancetype": (InstanceType,),
-        **_option_keys({**instances.OPTIONS, **options}),
-    }
+    keys = {**tag_keys(tags), "ec2:instancetype": (InstanceType,), **_option_keys({**instances.OPTIONS, **options})}
     if profile:
         keys["ec2:instanceprofile"] = (profile["arn"],)
     authorize(ctx, "ec2:RunInstances", f"arn:aws:ec2:{ctx.region}:{account}:instance/*", keys)
@@ -168,11 +164,7 @@ def create_tags(
 
 @operation("ec2", "DeleteTags")
 def delete_tags(
-    ctx: Context,
-    *,
-    Resources: Sequence[str],
-    Tags: Sequence[Mapping[str, str]] = (),
-    DryRun: bool = False,
+    ctx: Context, *, Resources: Sequence[str], Tags: Sequence[Mapping[str, str]] = (), DryRun: bool = False
 ) -> None:
     """Remove tags: those of a key, those of a key and a value, or, where none are named, all."""
     asked = {"aws:tagkeys": tuple(pair["Key"] for pair in Tags)} if Tags else {}
@@ -232,11 +224,7 @@ def disassociate_iam_instance_profile(ctx: Context, *, AssociationId: str) -> Re
 
 @operation("ec2", "DescribeIamInstanceProfileAssociations")
 def describe_iam_instance_profile_associations(
-    ctx: Context,
-    *,
-    AssociationIds: Sequence[str] = (),
-    Filters: Sequence[JsonObject] = (),
-    **_: object,
+    ctx: Context, *, AssociationIds: Sequence[str] = (), Filters: Sequence[JsonObject] = (), **_: object
 ) -> Result:
     """Which instances of the account have which instance profile."""
     authorize(ctx, "ec2:DescribeIamInstanceProfileAssociations", "*")

@@ -63,10 +63,7 @@ def assume_role_for_pod_identity(ctx: Context, *, clusterName: str, token: str, 
     return {
         "subject": {"namespace": pod.namespace, "serviceAccount": pod.service_account},
         "audience": PODS,
-        "podIdentityAssociation": {
-            "associationArn": association["arn"],
-            "associationId": association["id"],
-        },
+        "podIdentityAssociation": {"associationArn": association["arn"], "associationId": association["id"]},
         "assumedRoleUser": {"arn": vended.arn, "assumeRoleId": vended.role_id},
         "credentials": {**vended.credentials.keys(), "expiration": vended.credentials.expires},
     }

@@ -36,12 +36,7 @@ def import_crl(
         raise nouns.absent(TRUST_ANCHOR)
     if sum(crl["anchor"] == anchor["arn"] for crl in nouns.listed(ctx, CRL)) >= QUOTA:
         raise invalid(f"The limit of {QUOTA} per trust anchor is reached: {CRL.title}")
-    own = {
-        "anchor": anchor["arn"],
-        "data": _checked(crlData),
-        "tags": given,
-        **aliases.claimed(ctx, CRL, aliasName),
-    }
+    own = {"anchor": anchor["arn"], "data": _checked(crlData), "tags": given, **aliases.claimed(ctx, CRL, aliasName)}
     return {"crl": detail(nouns.create(ctx, CRL, name, own, enabled=enabled))}
 
 
@@ -57,11 +52,7 @@ def update_crl(
 
 def detail(crl: Crl) -> Result:
     """The CrlDetail structure."""
-    return {
-        **nouns.shown(crl, CRL),
-        "crlData": base64.b64decode(crl["data"]),
-        "trustAnchorArn": crl["anchor"],
-    }
+    return {**nouns.shown(crl, CRL), "crlData": base64.b64decode(crl["data"]), "trustAnchorArn": crl["anchor"]}
 
 
 def _checked(data: bytes) -> str:

@@ -181,11 +181,7 @@ def _proof(world: World, anchor: TrustAnchor, tags: Mapping[str, str], origin: O
     context: dict[str, tuple[str, ...]] = {f"aws:principaltag/{key.lower()}": (value,) for key, value in tags.items()}
     context |= service_keys(world, PRINCIPAL, source_arn=anchor["arn"], source_account=anchor["account"])
     return Proof(
-        method="RolesAnywhere",
-        principal=Principal("service", PRINCIPAL),
-        context=context,
-        denied=denied,
-        origin=origin,
+        method="RolesAnywhere", principal=Principal("service", PRINCIPAL), context=context, denied=denied, origin=origin
     )
 
 

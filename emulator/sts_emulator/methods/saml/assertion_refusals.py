@@ -60,9 +60,7 @@ def redeemed_late(why: str) -> Refused:
 def missing_pair(why: str) -> Refused:
     """The asked role and provider are not a pair in the Role attribute."""
     return Refused(
-        "InvalidIdentityToken",
-        "SAML Assertion doesn't contain the requested Role and Metadata in the attributes",
-        why,
+        "InvalidIdentityToken", "SAML Assertion doesn't contain the requested Role and Metadata in the attributes", why
     )
 
 

@@ -52,12 +52,7 @@ async def assume_role_with_saml(
         now, sign_in = ctx.world.now(), f"{ctx.base_url}/saml"
         claims = await asyncio.to_thread(lambda: verify(provider, message.read(SAMLAssertion), now, sign_in))
         ask = Ask(
-            "",
-            DurationSeconds,
-            Policy,
-            arns(PolicyArns),
-            role_arn=RoleArn,
-            minimum_token_size=MinimumSessionTokenSize,
+            "", DurationSeconds, Policy, arns(PolicyArns), role_arn=RoleArn, minimum_token_size=MinimumSessionTokenSize
         )
         vended = vend(ctx, provider, claims, ask)
     except Refused as no:
@@ -146,11 +141,7 @@ def _proof(provider: Trusted, claims: Claims) -> Proof:
     # What a federated caller is to a trust policy was observed on AWS
     # (docs/aws/policy-evaluation.md, "Condition keys"): an account and a type, the provider's ARN as its id, and no
     # aws:PrincipalArn.
-    keys |= {
-        "aws:principalaccount": (provider.account,),
-        "aws:principaltype": ("User",),
-        "aws:userid": (provider.arn,),
-    }
+    keys |= {"aws:principalaccount": (provider.account,), "aws:principaltype": ("User",), "aws:userid": (provider.arn,)}
     return Proof(
         method="AssumeRoleWithSAML",
         principal=Principal("saml", provider.arn, provider.account, id=provider.arn),
