@@ -112,7 +112,7 @@ def head(
     caller = upstream.account or account
     _check_names(caller, region)
     key_id, secret = upstream.credentials(caller)
-    date = _basic(int(clock.real()))
+    date = timestamps.basic(clock.real())
     sent = {"host": upstream.authority, **headers, "x-amz-date": date, "x-amz-content-sha256": payload}
     whole = upstream.prefix + path
     names = _signed_names(tuple(sent))
@@ -151,11 +151,6 @@ def _canonical_path(path: str, service: str) -> str:
     if service == "s3":
         return sigv4_s3.canonical_path(path)
     return path if path == "/" else sigv4.canonical_path(path)
-
-
-@lru_cache(maxsize=8)
-def _basic(second: int) -> str:
-    return timestamps.iso(second).replace("-", "").replace(":", "")
 
 
 def in_one_reading(body: bytes) -> bytes:

@@ -13,7 +13,7 @@ from sts_emulator.gateway.asking import Naming, Place
 from sts_emulator.gateway.call import Need
 from sts_emulator.gateway.known_actions import SERVICES
 from sts_emulator.gateway.resource_policies import ResourcePolicies
-from sts_emulator.policy.arns import parse_arn
+from sts_emulator.policy.arns import parse_arn, unqualified
 from sts_emulator.policy.deciding.document import Document
 from sts_emulator.vending.context import Keys
 
@@ -139,7 +139,7 @@ _IN_FORMS: Final[Mapping[str, tuple[str, Naming]]] = {
 
 async def _of_resource(place: Place, prefix: str, arn: str, resource: str) -> Tags:
     if prefix == "lambda":
-        whole = ":".join(arn.split(":")[:7])  # its versions have its tags
+        whole, _ = unqualified(arn)  # its versions have its tags
         told = asking.content(await asking.ask(place, "lambda", "GET", f"/2017-03-31/tags/{quote(whole, safe='')}"))
     elif prefix in _IN_JSON:
         operation, naming = _IN_JSON[prefix]

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from sts_emulator.core import clock
 from sts_emulator.policy.json_types import JsonObject
+from sts_emulator.wire import timestamps
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -64,7 +65,7 @@ def signed(
     host: str, body: bytes, certificate: x509.Certificate, key: object, chain: Sequence[x509.Certificate], region: str
 ) -> dict[str, str]:
     """A call's headers, signed with a key (docs/aws/roles-anywhere.md, "Signature"). Raises ValueError: it cannot."""
-    date = clock.iso(clock.real()).replace("-", "").replace(":", "")
+    date = timestamps.basic(clock.real())
     headers = {"content-type": "application/json", "host": host, "x-amz-date": date, "x-amz-x509": _der(certificate)}
     if chain:
         headers["x-amz-x509-chain"] = ",".join(map(_der, chain))

@@ -34,3 +34,14 @@ def account_in(text: str) -> str:
     """The account that an ARN names; empty when it names none, and for other texts."""
     arn = parse_arn(text)
     return arn.account if arn else ""
+
+
+def unqualified(text: str) -> tuple[str, str]:
+    """The ARN of a function or state machine without the version or alias behind its name, and that.
+
+    What is no ARN comes back as it is; so does one of which nothing stands behind the name.
+    """
+    arn = parse_arn(text)
+    kind, _, named = arn.resource.partition(":") if arn else ("", "", "")
+    name, _, qualifier = named.partition(":")
+    return (str(arn._replace(resource=f"{kind}:{name}")), qualifier) if arn and qualifier else (text, "")

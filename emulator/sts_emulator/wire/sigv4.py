@@ -233,21 +233,18 @@ def _misscoped(signed: Signed, service: str, region_is_valid: bool) -> Iterator[
 
 
 def _skewed(signed: Signed, now: float) -> AwsError:
-    present = _basic(now)
+    present = timestamps.basic(now)
     if signed.time < now:
         text = (
-            f"Signature expired: {signed.date} is now earlier than {_basic(now - SKEW)} ({present} - {SKEW // 60} min.)"
+            f"Signature expired: {signed.date} is now earlier than {timestamps.basic(now - SKEW)} "
+            f"({present} - {SKEW // 60} min.)"
         )
     else:
         text = (
-            f"Signature not yet current: {signed.date} is still later than {_basic(now + SKEW)} "
+            f"Signature not yet current: {signed.date} is still later than {timestamps.basic(now + SKEW)} "
             f"({present} + {SKEW // 60} min.)"
         )
     return AwsError("SignatureDoesNotMatch", text, status=403)
-
-
-def _basic(now: float) -> str:
-    return timestamps.iso(now).replace("-", "").replace(":", "")
 
 
 def verify(request: Request, signed: Signed, secret: str) -> None:

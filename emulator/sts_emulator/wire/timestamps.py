@@ -39,6 +39,11 @@ def iso_as_given(value: float | datetime) -> str:
     return iso_milliseconds(value) if isinstance(value, datetime) else clock.iso(value)
 
 
+def basic(value: float) -> str:
+    """`20200706T195306Z`, the ISO 8601 basic format of SigV4; see parse_basic."""
+    return clock.iso(value).replace("-", "").replace(":", "")
+
+
 def parse_iso(text: str) -> float:
     """Seconds of an ISO 8601 timestamp; one without an offset is UTC. Raises ValueError."""
     return _number(clock.parse_iso(text))

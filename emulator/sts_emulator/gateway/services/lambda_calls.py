@@ -9,6 +9,7 @@ from sts_emulator.gateway import parameters as read
 from sts_emulator.gateway.call import Call, Need
 from sts_emulator.gateway.known_actions import Action
 from sts_emulator.gateway.overlay import Overlay, Question
+from sts_emulator.policy.arns import unqualified
 
 _PARTIAL: Final = re.compile(r"(?P<account>[0-9]{12}):function:(?P<name>.+)")
 _LAYER: Final = re.compile(r"(arn:[^:]*:lambda:[^:]*:[^:]*:layer:[^:]+)(?::[0-9]+)?")
@@ -41,8 +42,7 @@ def _function(call: Call, name: str, qualifier: str = "") -> str:
         arn = f"arn:{call.partition}:lambda:{call.region}:{partial['account']}:function:{partial['name']}"
     else:
         arn = f"arn:{call.partition}:lambda:{call.region}:{call.account}:function:{name or '*'}"
-    is_qualified = arn.count(":") > 6  # noqa: PLR2004  # arn:partition:lambda:region:account:function:name
-    return f"{arn}:{qualifier}" if qualifier and not is_qualified else arn
+    return f"{arn}:{qualifier}" if qualifier and not unqualified(arn)[1] else arn
 
 
 def _named(question: Question) -> str:

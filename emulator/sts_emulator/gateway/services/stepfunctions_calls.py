@@ -8,21 +8,20 @@ from sts_emulator.gateway import parameters as read
 from sts_emulator.gateway.call import Call, Need
 from sts_emulator.gateway.known_actions import Action
 from sts_emulator.gateway.overlay import Overlay, Question
-
-_STEPS: Final = 7  # of a state machine's ARN; a version or alias is an eighth
+from sts_emulator.policy.arns import unqualified
 
 
 def _machine(question: Question) -> list[Need]:
-    return question.on(_unqualified(_named(question.call)) or question.arn("statemachine"))
+    """The state machine's own ARN: policies tell versions and aliases by a condition key."""
+    return question.on(_machines_own(question))
 
 
 def _named(call: Call) -> str:
     return read.first(call.parameters, "stateMachineArn|stateMachineAliasArn|stateMachineVersionArn")
 
 
-def _unqualified(arn: str) -> str:
-    """The state machine's own ARN: policies tell versions and aliases by a condition key."""
-    return ":".join(arn.split(":")[:_STEPS])
+def _machines_own(question: Question) -> str:
+    return unqualified(_named(question.call))[0] or question.arn("statemachine")
 
 
 def _listed(question: Question) -> list[Need]:
@@ -35,14 +34,14 @@ def _listed(question: Question) -> list[Need]:
 def _aliased(question: Question) -> list[Need]:
     """A new alias routes to versions of a state machine."""
     version = question.first("routingConfiguration.stateMachineVersionArn")
-    return [question.need("CreateStateMachineAlias", _unqualified(version) or question.arn("statemachine"))]
+    return [question.need("CreateStateMachineAlias", unqualified(version)[0] or question.arn("statemachine"))]
 
 
 def _published(question: Question) -> list[Need]:
     """A version may be published along with a change."""
     arns = [question.arn("statemachine", StateMachineName=question.first("name") or "*")]
     if question.call.operation == "UpdateStateMachine":
-        arns = [_unqualified(_named(question.call)) or question.arn("statemachine")]
+        arns = [_machines_own(question)]
     actions = [question.call.operation]
     if question.first("publish") == "true":
         actions.append("PublishStateMachineVersion")
@@ -56,9 +55,9 @@ def _tried(question: Question) -> list[Need]:
 
 
 def _more_keys(call: Call, action: Action) -> dict[str, tuple[str, ...]]:
-    qualifier = _named(call).split(":")[_STEPS:]
+    _, qualifier = unqualified(_named(call))
     known = "states:statemachinequalifier" in action.keys and qualifier
-    return {"states:statemachinequalifier": (qualifier[0],)} if known else {}
+    return {"states:statemachinequalifier": (qualifier,)} if known else {}
 
 
 _ROLE: Final = ("roleArn", "states.amazonaws.com")

@@ -6,11 +6,13 @@ Source: tests/policy/cases/live-cases.jsonl, recorded on AWS, whose readers are 
 from __future__ import annotations
 
 import re
+from datetime import date
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from decimal import Decimal
 
+_FIRST_DAY = date(1970, 1, 1).toordinal()
 LONGEST_TEXT = 256  # a tag's value, the longest text that anybody can choose for a key
 _DECIMAL = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
 _EPOCH = re.compile(r"[+-]?[0-9]+")
@@ -65,17 +67,14 @@ def read_date(text: str) -> float | None:
 
 
 def _days(parts: list[str]) -> int | None:
-    """Days since 1970 of a year, year-month or year-month-day (proleptic Gregorian calendar)."""
+    """Days since 1970 of a year, year-month or year-month-day; None where the calendar has no such day."""
     widths = tuple(map(len, parts))
     if widths not in ((4,), (4, 2), (4, 2, 2)) or not all(part.isdecimal() for part in parts):
         return None
-    year, month, day = (*map(int, parts), 1, 1)[:3]
-    leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
-    lengths = (31, 29 if leap else 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
-    if not 1 <= month <= len(lengths) or not 1 <= day <= lengths[month - 1]:
+    try:
+        return date(*(*map(int, parts), 1, 1)[:3]).toordinal() - _FIRST_DAY
+    except ValueError:
         return None
-    before = year - 1
-    return before * 365 + before // 4 - before // 100 + before // 400 + sum(lengths[: month - 1]) + day - 719_163
 
 
 def _clock(text: str) -> float | None:

@@ -21,6 +21,7 @@ from typing import Any, Final
 from sts_emulator.core.strangers_code import module_of
 from sts_emulator.idp.user_pools.outside import LARGEST
 from sts_emulator.idp.user_pools.triggers.outcomes import FunctionError, HangsError, NotJsonError
+from sts_emulator.policy.arns import unqualified
 
 Function = Callable[..., Any]
 
@@ -39,7 +40,7 @@ class ModuleError(ValueError):
 
 def find(modules: tuple[str, ...], arn: str) -> Function | None:
     """The function that plays an ARN, or None. Raises ModuleError."""
-    name = arn.split(":")[6].replace("-", "_")
+    name = unqualified(arn)[0].rpartition(":")[2].replace("-", "_")
     for module in modules:
         function = _functions(module).get(name)
         if function is not None:
