@@ -47,7 +47,7 @@ def replace(world: World, wanted: Mapping[str, str]) -> None:
         for key, _ in world.page_keys(HOOK):
             world.take(HOOK, key)
         for arn, url in wanted.items():
-            world.add(HOOK, arn, {"arn": arn, "url": url})
+            world.add(HOOK, arn, Hook(arn=arn, url=url))
 
 
 def fault(arn: str, url: str, settings: Settings) -> str:

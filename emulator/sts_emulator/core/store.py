@@ -11,11 +11,14 @@ from contextlib import AbstractContextManager
 from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
 
 Document = dict[str, Any]
-Shape_co = TypeVar("Shape_co", bound=Mapping[str, object], covariant=True)
+Shape = TypeVar("Shape", bound=Mapping[str, object])
 
 
-class Kind(str, Generic[Shape_co]):
-    """A kind of document, by its name in the table; typed by the shape that such documents have."""
+class Kind(str, Generic[Shape]):
+    """A kind of document, by its name in the table; typed by the shape that such documents have.
+
+    INVARIANT: the shape is not covariant. mypy would take any mapping for it then, and let a writer misspell a member.
+    """
 
     __slots__ = ()
 

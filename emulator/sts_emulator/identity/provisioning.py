@@ -155,7 +155,8 @@ def forget_instance(world: World, instance: Instance) -> None:
         for assignment in directory.assignments(world, permission_set["arn"]):
             unassign(world, assignment)
         world.take(directory.PERMISSION_SET, permission_set["arn"])
-    for kind in (directory.USERS, directory.GROUPS, directory.MEMBERSHIP):
+    kinds: tuple[Kind[Any], ...] = (directory.USERS, directory.GROUPS, directory.MEMBERSHIP)
+    for kind in kinds:
         for key, _ in world.page_keys(kind, f"{instance['store']}/"):
             world.take(kind, key)
     _forget_applications(world, instance)
@@ -169,7 +170,8 @@ def _forget_applications(world: World, instance: Instance) -> None:
     managed = account_access.of_instance(world, instance)
     if managed is not None:
         account_access.forget(world, managed)
-    for owned in (directory.APPLICATION, directory.TRUSTED_ISSUER):
+    kinds: tuple[Kind[Any], ...] = (directory.APPLICATION, directory.TRUSTED_ISSUER)
+    for owned in kinds:
         for key, thing in world.page_keys(owned):
             if thing["instance"] == instance["id"]:
                 world.take(owned, key)

@@ -12,7 +12,7 @@ from sts_emulator.core.world import DEFAULT, World
 from sts_emulator.labs import progress as done
 from sts_emulator.labs import shelf
 from sts_emulator.labs.lab import LAYERS, Lab, Prediction
-from sts_emulator.labs.progress import BENCH, ON_IT, PROGRESS, Progress
+from sts_emulator.labs.progress import BENCH, ON_IT, PROGRESS, Bench, Progress
 from sts_emulator.labs.seen import Attempt, Seen
 from sts_emulator.policy.json_types import Json, JsonObject
 from sts_emulator.scenario import ScenarioError
@@ -206,7 +206,7 @@ async def start(server: Server, world_name: str, name: str) -> World:
         raise LabError(f"world `{world_name}` is being set up at this moment")
     kept[name] = done.begun(name, values, world.now())
     with world.unit():
-        world.put(BENCH, ON_IT, {"lab": name})
+        world.put(BENCH, ON_IT, Bench(lab=name))
         for progress in kept.values():
             world.put(PROGRESS, progress["lab"], progress)
     world.refresh()

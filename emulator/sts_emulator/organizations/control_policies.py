@@ -289,6 +289,8 @@ def _shown(org: Org, identifier: str) -> Result:
 
 def _place(ctx: Context, org: Org, place: str) -> Result:
     kind = kind_of(org, place)
-    account: Mapping[str, Any] = ctx.world.get(documents.ACCOUNT, place) or {}
-    name = {"ROOT": "Root", "ACCOUNT": account.get("name") or place}.get(kind, org.get("names", {}).get(place, place))
+    account = ctx.world.get(documents.ACCOUNT, place)
+    name = {"ROOT": "Root", "ACCOUNT": account["name"] if account and account["name"] else place}.get(
+        kind, org.get("names", {}).get(place, place)
+    )
     return {"TargetId": place, "Arn": organizations.place_arn(org, place), "Name": name, "Type": kind}

@@ -102,7 +102,8 @@ def known_account(org: Org, account: str) -> str:
 
 
 def shown_account(ctx: Context, org: Org, account: str) -> Result:
-    known: Mapping[str, Any] = ctx.world.get(documents.ACCOUNT, account) or {}
+    stored = ctx.world.get(documents.ACCOUNT, account)
+    known: Mapping[str, Any] = stored or {}
     shown = {
         "Id": account,
         "Arn": organizations.place_arn(org, account),

@@ -125,7 +125,8 @@ def landing(
     `about` are further lines to show, by name. With `sign_in` the browser gets the cookie.
     """
     session = console.session
-    account: Stored = visit.world.get(documents.ACCOUNT, session.account) or {}
+    known = visit.world.get(documents.ACCOUNT, session.account)
+    account: Stored = known or {}
     return render.page(
         "console.html",
         visit.root,

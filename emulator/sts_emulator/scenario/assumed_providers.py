@@ -74,13 +74,16 @@ def of_idp(world: World, arn: str, idp: documents.SamlIdp, origin: str) -> None:
     parts, now = parse_arn(arn), int(world.now())
     assert parts is not None  # made from a role's
     name = str(idp["provider"])
-    body = {
+    known = described(identity_providers.metadata(idp, origin), now)
+    body: documents.SamlProvider = {
         "account": parts.account,
         "name": name,
         "arn": arn,
         "uuid": identifier("SAMLSP"),
         "created": now,
         "tags": {},
-        **described(identity_providers.metadata(idp, origin), now),
+        "metadata": known["metadata"],
+        "issuers": known["issuers"],
+        "valid_until": known["valid_until"],
     }
     world.add(documents.SAML_PROVIDER, key_of(parts.account, name), body, uid=arn)

@@ -31,7 +31,7 @@ class Decider(Shape):
 
 
 def _connect(seed: Seed, decider: Decider) -> None:
-    body = {"name": decider.name, "folder": decider.folder}
+    body = documents.Decider(name=decider.name, folder=decider.folder)
     seed.world.put(documents.DECIDER, deciders.KEY, body)
 
 

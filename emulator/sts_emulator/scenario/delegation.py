@@ -18,7 +18,8 @@ def _create(seed: Seed, declared: Mapping[str, Policy]) -> None:
             message = f"template `{name}` is no policy: expected statements, each a mapping"
             raise ScenarioError.at(seed.where, message)
         arn = templates.arn(seed.account, name)
-        seed.world.put(documents.DELEGATION_TEMPLATE, arn, {"account": seed.account, "name": name, "text": text})
+        template = documents.DelegationTemplate(account=seed.account, name=name, text=text)
+        seed.world.put(documents.DELEGATION_TEMPLATE, arn, template)
 
 
 def _is_template(text: str) -> bool:

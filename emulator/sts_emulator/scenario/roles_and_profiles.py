@@ -56,7 +56,8 @@ def _create_roles(seed: Seed, roles: Mapping[str, Role]) -> None:
 
 
 def _update(seed: Seed, name: str, role: Role) -> None:
-    stored: Stored = seed.stored(documents.ROLE, name) or {}
+    known = seed.stored(documents.ROLE, name)
+    stored: Stored = known or {}
     wanted = (role.description, role.max_session_duration)
     if wanted != (stored.get("description", ""), stored.get("max_duration", HOUR)):
         seed.iam(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from sts_emulator.accounts import documents, resources
@@ -121,11 +120,8 @@ def signer(world: World, caller: Caller) -> Signer:
 
 
 def _session(world: World, caller: Caller) -> Session:
-    holder: Mapping[str, Any] = (
-        _only(world, caller, documents.USER, caller.user)
-        if caller.user
-        else _only(world, caller, documents.ROLE, caller.role)
-    )
+    named: Kind[Any] = documents.USER if caller.user else documents.ROLE
+    holder = _only(world, caller, named, caller.user or caller.role)
     kind = USER if caller.user else ROLE
     now = int(world.now())
     return Session(

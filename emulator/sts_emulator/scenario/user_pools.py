@@ -253,7 +253,8 @@ def _ensure_client(seed: Seed, pool: str, name: str, wanted: Client) -> None:
     identifier = wanted.id or made
     if not _CLIENT_ID.fullmatch(identifier) or seed.world.get(kinds.CLIENT, identifier) is not None:
         raise ScenarioError.at(wanted.where.at("id"), f"`{identifier[:60]}` is no client's id, or another's")
-    seed.world.add(kinds.CLIENT, identifier, {**body, "id": identifier, "secret": wanted.secret or body["secret"]})
+    client: kinds.Client = {**body, "id": identifier, "secret": wanted.secret or body["secret"]}
+    seed.world.add(kinds.CLIENT, identifier, client)
 
 
 def _managed_login(wanted: Client) -> JsonObject:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import field
 from functools import partial
+from typing import Any
 
 from sts_emulator.accounts import documents, people
 from sts_emulator.accounts.documents import changed
@@ -76,7 +77,8 @@ def _create_users(seed: Seed, users: Mapping[str, User]) -> None:
 
 def _connect_users(seed: Seed, users: Mapping[str, User]) -> None:
     for name, user in users.items():
-        stored: Stored = seed.stored(documents.USER, name) or {}
+        known = seed.stored(documents.USER, name)
+        stored: Stored = known or {}
         with seed.blame(user.where.at("groups"), f"user `{name}`"):
             for group in stored.get("groups", ()):
                 if group not in user.groups:
@@ -121,7 +123,8 @@ def _next_codes(seed: Seed, device: str) -> tuple[str, str]:
 
 
 def _change_device(seed: Seed, device: str, changes: JsonObject) -> None:
-    stored: Stored = seed.stored(people.KIND, device) or {}
+    known = seed.stored(people.KIND, device)
+    stored: Stored = known or {}
     if any(stored.get(member) != value for member, value in changes.items()):
         seed.world.update(people.KIND, key_of(seed.account, device), changed(**changes))
 
@@ -154,9 +157,7 @@ def refuse_move(shape: Shape, what: str, old: str, new: str) -> None:
         raise ScenarioError.at(shape.where.at("path"), message)
 
 
-def _policies(
-    kind: Kind[Mapping[str, object]], world: World, file: str, account: str, holders: JsonObject
-) -> Iterator[Held]:
+def _policies(kind: Kind[Any], world: World, file: str, account: str, holders: JsonObject) -> Iterator[Held]:
     for name, holder in holders.items():
         yield from policy_texts.inline(world, file, (kind, account, name), holder)
 

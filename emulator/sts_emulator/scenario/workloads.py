@@ -94,7 +94,8 @@ def _create_instances(seed: Seed, declared: Mapping[str, Instance]) -> None:
         if instance.port not in DEFAULT_PORTS:
             raise ScenarioError.at(instance.where.at("port"), f"`{instance.port}` is no port")
         identifier = instances.new_id(seed.account, name)
-        known: Mapping[str, Any] = seed.world.get(instances.KIND, identifier) or {}
+        stored = seed.world.get(instances.KIND, identifier)
+        known: Mapping[str, Any] = stored or {}
         made = instances.make(
             seed.world,
             seed.account,
@@ -166,7 +167,8 @@ def _set_profile(seed: Seed, identifier: str, profile: str) -> None:
 def _connect_tasks(seed: Seed, declared: Mapping[str, Task]) -> None:
     for name, task in declared.items():
         identifier = ecs.new_id(seed.account, name)
-        known: Mapping[str, Any] = seed.world.get(ecs.KIND, identifier) or {}
+        stored = seed.world.get(ecs.KIND, identifier)
+        known: Mapping[str, Any] = stored or {}
         made = ecs.make(
             seed.world,
             seed.account,

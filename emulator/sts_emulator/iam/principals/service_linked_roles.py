@@ -88,9 +88,8 @@ def delete_service_linked_role(ctx: Context, *, RoleName: str) -> Result:
     service = role["path"].split("/")[2]
     task = f"task/aws-service-role/{service}/{role['name']}/{uuid.uuid4()}"
     ctx.world.take(ROLE.kind, ROLE.key(role))
-    ctx.world.add(
-        documents.ROLE_DELETION, f"{role['account']}/{task}", {"account": role["account"], "role": role["arn"]}
-    )
+    deletion = documents.RoleDeletion(account=role["account"], role=role["arn"])
+    ctx.world.add(documents.ROLE_DELETION, f"{role['account']}/{task}", deletion)
     return {"DeletionTaskId": task}
 
 

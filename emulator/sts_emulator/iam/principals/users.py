@@ -6,7 +6,6 @@ from typing import Any
 
 from sts_emulator.accounts import documents
 from sts_emulator.accounts.documents import AccessKey, FidoDevice, MfaDevice, User, changed
-from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.names import root_arn
 from sts_emulator.core.store import Kind
@@ -145,8 +144,9 @@ def by_id(world: World, identifier: str) -> User | None:
 
 def _shown_root(ctx: Context) -> Result:
     account = ctx.identity.account
-    known: Stored = ctx.world.get(documents.ACCOUNT, account) or {}
-    return {"UserId": account, "Arn": root_arn(account), "CreateDate": known.get("created", int(ctx.world.now()))}
+    known = ctx.world.get(documents.ACCOUNT, account)
+    created = int(ctx.world.now()) if known is None else known["created"]
+    return {"UserId": account, "Arn": root_arn(account), "CreateDate": created}
 
 
 def _conflict(what: str) -> AwsError:

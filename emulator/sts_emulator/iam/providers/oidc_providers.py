@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from sts_emulator.accounts.documents import changed
+from sts_emulator.accounts.documents import OidcProvider, changed
 from sts_emulator.core.errors import AwsError
 from sts_emulator.iam import tags
 from sts_emulator.iam.nouns import OIDC_PROVIDER, listing, over_quota
@@ -49,7 +49,7 @@ def create_open_id_connect_provider(
         raise AwsError("EntityAlreadyExists", OIDC_PROVIDER.taken.format(Url), status=409)
     if len(known) >= OIDC_PROVIDER.quota:
         raise over_quota(OIDC_PROVIDER.quota_name, OIDC_PROVIDER.quota)
-    provider = {
+    provider: OidcProvider = {
         "account": account,
         "url": url,
         "arn": arn,
@@ -57,7 +57,7 @@ def create_open_id_connect_provider(
         "thumbprints": thumbprints,
         "created": int(ctx.world.now()),
         "tags": labels,
-        **propagation.created(ctx.world, given),
+        **propagation.created(ctx.world, given),  # type: ignore[typeddict-item]  # a member of it
     }
     ctx.world.add(OIDC_PROVIDER.kind, OIDC_PROVIDER.key(provider), provider, uid=arn)
     return {"OpenIDConnectProviderArn": arn, **tags.echoed(labels)}

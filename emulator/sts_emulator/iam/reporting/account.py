@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from typing import Any
 
 from sts_emulator.accounts import documents
 from sts_emulator.accounts.documents import changed
@@ -117,7 +117,7 @@ def _counts(world: World, account: str) -> dict[str, int]:
     devices = [*listing(world, MFA_DEVICE, account), *fido_devices(world, account)]
     attached, bounding = policies.usage(world, account)
 
-    def count(kind: Kind[Mapping[str, object]]) -> int:
+    def count(kind: Kind[Any]) -> int:
         return world.count(kind, f"{account}/")
 
     return {

@@ -48,7 +48,8 @@ def generate_credential_report(ctx: Context) -> Mapping[str, Any] | Awaitable[Ma
 async def _generate(ctx: Context, now: int, *, is_first: bool) -> Result:
     ctx.world.take_time(ctx.server.worlds.store)
     text = await _report(ctx)
-    ctx.world.put(documents.CREDENTIAL_REPORT, ctx.identity.account, {"at": now, "text": text})
+    report = documents.CredentialReport(at=now, text=text)
+    ctx.world.put(documents.CREDENTIAL_REPORT, ctx.identity.account, report)
     if is_first:
         return {"State": "STARTED", "Description": "No report exists. Starting a new report generation task"}
     return {"State": "STARTED"}
@@ -73,9 +74,8 @@ async def _report(ctx: Context) -> str:
     async for key in _all(ctx, documents.ACCESS_KEY, ""):
         if key["account"] == ctx.identity.account:
             keys.setdefault(key["user"].lower(), []).append(key)
-    owners = {
-        device["owner"] for kind in (MFA_DEVICE.kind, documents.FIDO_DEVICE) async for device in _all(ctx, kind, own)
-    }
+    kinds: tuple[Kind[Any], ...] = (MFA_DEVICE.kind, documents.FIDO_DEVICE)
+    owners = {device["owner"] for kind in kinds async for device in _all(ctx, kind, own)}
     users = [
         _user_row(ctx, user, keys.get(user["name"].lower(), []), owners) async for user in _all(ctx, USER.kind, own)
     ]

@@ -80,7 +80,8 @@ def take(world: World, session: str | None, client: Client | None, *names: str) 
 def give_back(world: World, challenge: Challenge) -> None:
     """After a slip of the pen: the same challenge once more, until there were too many."""
     if challenge["left"] > 1:
-        world.add(CHALLENGE, challenge["key"], {**challenge, "left": challenge["left"] - 1})
+        again: Challenge = {**challenge, "left": challenge["left"] - 1}
+        world.add(CHALLENGE, challenge["key"], again)
 
 
 def session_of(challenge: Challenge) -> str:

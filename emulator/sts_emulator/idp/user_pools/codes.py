@@ -117,7 +117,8 @@ def use(world: World, pool: Pool, user: PoolUser, purpose: str, answer: str) -> 
         if is_right:
             world.take(CODE, key)
         else:
-            world.put(CODE, key, {**sent, "wrong": sent["wrong"] + 1})
+            tried: Code = {**sent, "wrong": sent["wrong"] + 1}
+            world.put(CODE, key, tried)
     if not is_right:
         raise mismatch()
     return sent

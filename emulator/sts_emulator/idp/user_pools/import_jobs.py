@@ -171,7 +171,7 @@ def put(world: World, pool_id: str, job_id: str, proof: str, body: bytes) -> Non
         text = body.decode()
     except UnicodeDecodeError:
         text = ""  # what is no UTF-8 has no header that fits, and the job fails as it is started
-    world.put(UPLOAD, key, {"text": text})
+    world.put(UPLOAD, key, Upload(text=text))
 
 
 async def _run(ctx: Context, pool: Pool, job: Job, text: str) -> None:

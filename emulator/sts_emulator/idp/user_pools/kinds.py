@@ -272,7 +272,7 @@ def save_user(world: World, pool: Pool, user: PoolUser, *, force: bool = False) 
         if row is not None and row["user"] != key:
             _unverify(world, row["user"], alias.split("/")[1])
         if row is None or row["user"] != key:
-            world.put(ALIAS, alias, {"user": key})
+            world.put(ALIAS, alias, Alias(user=key))
     world.put(USER, key, user, uid=f"{pool['id']}/{user['sub']}")
     return user
 
@@ -282,7 +282,8 @@ def _unverify(world: World, key: str, attribute: str) -> None:
     former = world.get(USER, key)
     if former is not None:
         attributes = {**former["attributes"], f"{attribute}_verified": "false"}
-        world.put(USER, key, {**former, "attributes": attributes}, uid=f"{former['pool']}/{former['sub']}")
+        unverified: PoolUser = {**former, "attributes": attributes}
+        world.put(USER, key, unverified, uid=f"{former['pool']}/{former['sub']}")
 
 
 def change_user(world: World, pool: Pool, user: PoolUser, **changes: object) -> PoolUser:

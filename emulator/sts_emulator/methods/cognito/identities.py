@@ -128,7 +128,7 @@ def link(world: World, pool: IdentityPool, identifier: str, pairs: Iterable[Pair
     pairs = list(pairs)
     changed = world.update(documents.POOL_IDENTITY, f"{pool['id']}/{identifier}", change)
     for pair in pairs:
-        world.put(documents.POOL_LOGIN, _login_key(pool, pair), {"identity": identifier})
+        world.put(documents.POOL_LOGIN, _login_key(pool, pair), documents.PoolLogin(identity=identifier))
     return changed
 
 

@@ -107,7 +107,8 @@ def put_console_authorization_configuration(ctx: Context, *, targetId: str = "")
     if ctx.world.get(console_policies.AUTHORIZATION, target) is not None:
         raise conflict("Console authorization is enabled already.")
     now = int(ctx.world.now())
-    ctx.world.add(console_policies.AUTHORIZATION, target, {"target": target, "scope": scope, "enabled": now})
+    enabled = console_policies.ConsoleAuthorization(target=target, scope=scope, enabled=now)
+    ctx.world.add(console_policies.AUTHORIZATION, target, enabled)
     return _told(target, scope, enabled=True)
 
 

@@ -13,6 +13,7 @@ from sts_emulator.idp.user_pools.kinds import (
     LINK,
     USER,
     IdentityProvider,
+    Link,
     Pool,
     PoolUser,
     change_user,
@@ -49,7 +50,7 @@ def admin_link_provider_for_user(
     held = [link for link in ctx.world.page(LINK, f"{pool['id']}/") if link["sub"] == user["sub"]]
     if known is None and len(held) >= MOST:
         raise AwsError("LimitExceededException", f"A user can have {MOST} linked identities at most.")
-    ctx.world.put(LINK, key, {"sub": user["sub"]})
+    ctx.world.put(LINK, key, Link(sub=user["sub"]))
     if attribute == SUBJECT:
         _note(ctx.world, pool, user, provider, value)
     return {}
@@ -103,7 +104,7 @@ def linked(
             continue
         if attribute != SUBJECT:
             world.take(LINK, _key(pool, provider["name"], attribute, value))
-            world.put(LINK, _key(pool, provider["name"], SUBJECT, subject), {"sub": user["sub"]})
+            world.put(LINK, _key(pool, provider["name"], SUBJECT, subject), Link(sub=user["sub"]))
         return _note(world, pool, user, provider, subject)
     return None
 
