@@ -94,30 +94,13 @@ def nothing_here(visit: Visit, path: str) -> Response:  # noqa: ARG001 - whateve
     return as_json(404, {"message": "404 page not found"})
 
 
+# -- credentials -----------------------------------------------------------------------------------------------------
+
+
 @page("GET", "/ecs/v2/credentials")
 @page("GET", "/ecs/v2/credentials/{identifier}")
 def credentials(visit: Visit, identifier: str = "") -> Response:
     """The credentials of a task, by the id that its environment names."""
-    return _credentials(visit, identifier)
-
-
-@page("GET", "/ecs/v1/credentials")
-def credentials_by_query(visit: Visit) -> Response:
-    """The same, as the first version of the endpoint has it."""
-    return _credentials(visit, visit.query.get("id", ""))
-
-
-@page("GET", "/ecs/v4/{identifier}")
-@page("GET", "/ecs/v4/{identifier}/{*path}")
-def container_metadata(visit: Visit, identifier: str, path: str = "") -> Response:
-    """What a container reads about itself and its task."""
-    return _metadata(visit.world, identifier, path.rstrip("/"))
-
-
-# -- credentials -----------------------------------------------------------------------------------------------------
-
-
-def _credentials(visit: Visit, identifier: str) -> Response:
     if not identifier:
         return _failed(400, "NoIdInRequest", "No Credential ID in the request")
     task = visit.world.find(KIND, identifier)
@@ -132,6 +115,12 @@ def _credentials(visit: Visit, identifier: str) -> Response:
     except AwsError:
         return _failed(503, "CredentialsUninitialized", "Credentials uninitialized for ID")
     return as_json(200, {"RoleArn": task["role"], **delivered.members()})
+
+
+@page("GET", "/ecs/v1/credentials")
+def credentials_by_query(visit: Visit) -> Response:
+    """The same, as the first version of the endpoint has it."""
+    return credentials(visit, visit.query.get("id", ""))
 
 
 def _deliver(visit: Visit, task: Task) -> Delivered:
@@ -157,12 +146,15 @@ def _failed(status: int, code: str, message: str) -> Response:
 # -- task metadata ---------------------------------------------------------------------------------------------------
 
 
-def _metadata(world: World, identifier: str, path: str) -> Response:
-    task = world.get(KIND, identifier.partition("-")[0])
+@page("GET", "/ecs/v4/{identifier}")
+@page("GET", "/ecs/v4/{identifier}/{*path}")
+def container_metadata(visit: Visit, identifier: str, path: str = "") -> Response:
+    """What a container reads about itself and its task."""
+    task = visit.world.get(KIND, identifier.partition("-")[0])
     if task is None or metadata_id(task) != identifier:
         message = f"V4 container metadata handler: unable to get container ID from request: {identifier}"
         return as_json(404, message)
-    document = _METADATA.get(path)
+    document = _METADATA.get(path.rstrip("/"))
     return as_json(404, {"message": "404 page not found"}) if document is None else as_json(200, document(task))
 
 

@@ -76,19 +76,16 @@ def certificate(visit: Visit) -> Response:
 
 @page(ANY, "/imds/{identifier}/{*path}", refusal=_page)
 def metadata_service(visit: Visit, identifier: str, path: str) -> Response:
-    return _answer(visit, _instance(visit.world, identifier), _segments(path))
-
-
-def _instance(world: World, identifier: str) -> Instance:
-    instance = instances.running(world, identifier)
+    instance = instances.running(visit.world, identifier)
     if instance is None:
         raise Refused(404)
-    return instance
+    return _answer(visit, instance, _segments(path))
 
 
 def _answer(visit: Visit, instance: Instance, segments: list[str]) -> Response:
     request, options = visit.request, instance["options"]
-    if options["endpoint"] == "disabled" or (options["ipv6"] == "disabled" and "fd00:ec2::254" in _host(request)):
+    host = request.headers.get("host", "").lower()
+    if options["endpoint"] == "disabled" or (options["ipv6"] == "disabled" and "fd00:ec2::254" in host):
         raise Refused(403)
     if segments[1:] == ["api", "token"]:
         return _token(visit, instance, segments[0])
@@ -182,10 +179,6 @@ def _segments(path: str) -> list[str]:
         return [unquote(part) for part in path.split("/") if part]
     except AwsError:
         raise Refused(400) from None
-
-
-def _host(request: Request) -> str:
-    return request.headers.get("host", "").lower()
 
 
 def _headers(world: World, content_type: str) -> list[tuple[str, str]]:

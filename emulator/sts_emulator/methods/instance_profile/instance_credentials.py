@@ -28,8 +28,9 @@ IDENTITY_ROLE: Final = "aws:ec2-instance"
 V1, V2 = "1.0", "2.0"
 """How credentials were fetched: the values of ec2:RoleDelivery."""
 
-_HELP = (
-    "https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_iam-ec2.html#troubleshoot_iam-ec2_errors-info-doc"
+_SEE = (
+    "Please see documentation at "
+    "https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_iam-ec2.html#troubleshoot_iam-ec2_errors-info-doc."
 )
 
 
@@ -42,11 +43,11 @@ def info(world: World, instance: Instance) -> str | None:
     current = _kept(world, instance)
     updated = clock.iso(current.at if current else world.now())
     if profile is None:
-        message = f"Instance Profile with ID {associated['profile_id']} cannot be found.  {_see()}"
+        message = f"Instance Profile with ID {associated['profile_id']} cannot be found.  {_SEE}"
         return _text({"Code": "InstanceProfileNotFound", "Message": message, "LastUpdated": updated})
     members = {"Code": "Success", "LastUpdated": updated}
     if not profile["roles"]:
-        members["Message"] = f"Instance Profile does not contain a role.  {_see()}"
+        members["Message"] = f"Instance Profile does not contain a role.  {_SEE}"
     return _text({**members, "InstanceProfileArn": profile["arn"], "InstanceProfileId": profile["id"]})
 
 
@@ -73,7 +74,7 @@ def role_document(server: Server, world: World, instance: Instance, how: str, *,
     try:
         delivered = delivery.deliver(server, world, _workload(instance, how), role, _place(instance, how))
     except AwsError:
-        message = f"EC2 cannot assume the role {role['name'] if role else ''}.  {_see()}"
+        message = f"EC2 cannot assume the role {role['name'] if role else ''}.  {_SEE}"
         refusal = {"Code": "AssumeRoleUnauthorizedAccess", "Message": message}
         return _text({**refusal, "LastUpdated": clock.iso(world.now())})
     return _text(_members(delivered, instance["account"] if extended else ""))
@@ -154,10 +155,6 @@ def _associated(instance: Instance) -> ProfileAssociation:
 def _members(delivered: Delivered, account: str) -> dict[str, str]:
     opening = {"Code": "Success", "LastUpdated": clock.iso(delivered.at), "Type": "AWS-HMAC"}
     return {**opening, **delivered.members(), **({"AccountId": account} if account else {})}
-
-
-def _see() -> str:
-    return f"Please see documentation at {_HELP}."
 
 
 def _text(members: JsonObject) -> str:

@@ -58,15 +58,11 @@ def listing(paths: Tree, folder: str) -> str | None:
             head, slash, _ = path[len(folder) :].partition("/")
             seen[head + slash] = None
     if folder == "meta-data/public-keys/":
-        return "\n".join(name.rstrip("/") + f"={_key_name(paths)}" for name in seen) or None
+        key_name = str(paths["meta-data/public-keys/0/openssh-key"]).rsplit(" ", 1)[-1] if seen else ""
+        return "\n".join(f"{name.rstrip('/')}={key_name}" for name in seen) or None
     if not folder:  # the top of a version is listed without slashes
         return "\n".join(sorted(name.rstrip("/") for name in seen))
     return "\n".join(sorted(seen)) or None
-
-
-def _key_name(paths: Tree) -> str:
-    key = paths["meta-data/public-keys/0/openssh-key"]
-    return str(key).rsplit(" ", 1)[-1]
 
 
 def _general(instance: Instance, place: Place) -> dict[str, str]:

@@ -78,11 +78,13 @@ def prove(ctx: Context, cluster: Cluster, text: str) -> Pod:
     Raises:
         AwsError: InvalidTokenException, ExpiredTokenException. AWS's texts are not recorded: these are ours.
     """
+    issuer = cluster["issuer"]
+    provider = Provider(principal="", issuer=issuer, name=issuer.partition("://")[2])
     try:
         token = jwt.parse(text)
-        if token.hint("iss") != cluster["issuer"]:
+        if token.hint("iss") != issuer:
             raise _invalid("The token's issuer is not the cluster's")
-        keys = issuer_keys.known(ctx, _provider(cluster["issuer"]), token.key_id)
+        keys = issuer_keys.known(ctx, provider, token.key_id)
         verify = keys.verifier(token.key_id, token.algorithm) if keys else None
         if verify is None:
             raise _invalid("The token is not signed by a key of the cluster's issuer")
@@ -127,10 +129,6 @@ def _text(value: object, *path: str) -> str:
     for name in path:
         value = value.get(name) if isinstance(value, Mapping) else None
     return value if isinstance(value, str) else ""
-
-
-def _provider(issuer: str) -> Provider:
-    return Provider(principal="", issuer=issuer, name=issuer.partition("://")[2])
 
 
 def _invalid(message: str) -> AwsError:

@@ -48,7 +48,12 @@ def _refusal(visit: Visit, no: AwsError) -> Response:
 
     Source: docs/aws/saml.md, "Errors".
     """
-    return _invalid(visit, no) if isinstance(no, Refused) else as_page(visit, no)
+    if not isinstance(no, Refused):
+        return as_page(visit, no)
+    taken = [COOKIE.take(visit)]
+    return render.page(
+        "refused.html", visit.root, status=400, headers=taken, sentence=no.message, code=no.code, invalid=True
+    )
 
 
 @page("GET", "/saml", refusal=as_page)
@@ -178,16 +183,4 @@ def _enter(visit: Visit, offer: Offer, relay_state: str) -> Response:
         about={"Subject": offer.claims.subject, "Provider": offer.provider.arn, "Issuer": offer.claims.issuer},
         destination=relay_state,
         sign_in=True,
-    )
-
-
-def _invalid(visit: Visit, no: AwsError) -> Response:
-    return render.page(
-        "refused.html",
-        visit.root,
-        status=400,
-        headers=[COOKIE.take(visit)],
-        sentence=no.message,
-        code=no.code,
-        invalid=True,
     )
