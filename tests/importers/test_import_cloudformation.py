@@ -11,7 +11,6 @@ import pytest
 from sts_emulator.importers.cloudformation import read
 from sts_emulator.importers.inventory import Inventory
 from sts_emulator.importers.json_text import BadInput, JsonText
-from sts_emulator.importers.read import JsonTemplate
 from sts_emulator.scenario import ScenarioError
 from sts_emulator.scenario.inventories import read_inventory
 from sts_emulator.scenario.templates import YamlTemplate
@@ -26,7 +25,7 @@ def from_yaml(text: str | bytes, **parameters: str) -> Inventory:
 
 
 def from_json(template: Any, **parameters: str) -> Inventory:
-    return read(JsonTemplate(JsonText(json.dumps(template).encode(), "t.json")), ACCOUNT, parameters)
+    return read(JsonText(json.dumps(template).encode(), "t.json"), ACCOUNT, parameters)
 
 
 def role(trust: Any, **more: Any) -> dict[str, Any]:

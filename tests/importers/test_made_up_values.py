@@ -16,13 +16,12 @@ from sts_emulator.cli.main import main
 from sts_emulator.importers.cloudformation import read
 from sts_emulator.importers.inventory import Inventory
 from sts_emulator.importers.json_text import BadInput, JsonText
-from sts_emulator.importers.read import JsonTemplate
 
 ACCOUNT = "111122223333"
 
 
 def taken(template: Any, **parameters: str) -> Inventory:
-    return read(JsonTemplate(JsonText(json.dumps(template).encode(), "t.json")), ACCOUNT, parameters)
+    return read(JsonText(json.dumps(template).encode(), "t.json"), ACCOUNT, parameters)
 
 
 def role(principal: Any, **more: Any) -> dict[str, Any]:

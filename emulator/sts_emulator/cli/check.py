@@ -344,10 +344,3 @@ def outcomes_of(path: Path, account: str = "", parameters: Mapping[str, str] | N
             yield from Rehearsal(server, parse_file(path, account, parameters)).outcomes()
     finally:
         server.worlds.store.close()
-
-
-def explanation(outcome: Outcome) -> list[str]:
-    """The decision tree of an outcome, or what was refused before any policy was asked."""
-    from sts_emulator.analysis.trials import explanation
-
-    return explanation(outcome)

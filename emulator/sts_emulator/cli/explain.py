@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sts_emulator.cli.check import explanation, outcomes_of
+from sts_emulator.cli.check import outcomes_of
 from sts_emulator.cli.control import ControlError, add_server_options, control
 from sts_emulator.cli.errors import UNUSABLE, CommandError
 from sts_emulator.cli.inputs import account_options, add_account_options, scenario_files
@@ -62,6 +62,8 @@ def _is_path(text: str) -> bool:
 
 
 def _explain_files(paths: list[str], arguments: argparse.Namespace) -> None:
+    from sts_emulator.analysis.trials import explanation
+
     told = []
     given = account_options(arguments)
     for path in scenario_files(paths):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from functools import partial
 
 from sts_emulator.accounts import resources
 from sts_emulator.accounts.instance_profiles import find_profile, role_of
@@ -25,11 +24,8 @@ async def found(passage: Passage, call: Call, needs: Iterable[Need]) -> tuple[Ne
     Raises:
         AwsError: there is no such instance profile.
     """
-    return await passage.read(partial(_with_roles, passage.ctx.world, call, needs))
-
-
-def _with_roles(world: World, call: Call, needs: Iterable[Need]) -> tuple[Need, ...]:
-    return tuple(passed for need in needs for passed in _role(world, call, need))
+    world = passage.ctx.world
+    return await passage.read(lambda: tuple(passed for need in needs for passed in _role(world, call, need)))
 
 
 def _role(world: World, call: Call, need: Need) -> Iterator[Need]:

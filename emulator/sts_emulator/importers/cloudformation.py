@@ -412,12 +412,8 @@ def _document(value: object) -> str:
     return value if isinstance(value, str) else compact({} if value is NO_VALUE or value is None else value)
 
 
-def _nested_stack(taking: _Taking, logical: str, _properties: Properties) -> None:
-    taking.child(logical)
-
-
-MAKERS: Mapping[str, Callable[[_Taking, str, Properties], None]] = {
-    **dict.fromkeys(NESTED, _nested_stack),
+MAKERS: Mapping[str, Callable[[_Taking, str, Properties], object]] = {
+    **dict.fromkeys(NESTED, lambda taking, logical, _: taking.child(logical)),
     "AWS::IAM::Role": _role,
     "AWS::IAM::User": _user,
     "AWS::IAM::Group": _group,

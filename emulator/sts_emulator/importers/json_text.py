@@ -136,6 +136,10 @@ class JsonText:
         except BadInput:
             return None
 
+    def line_at(self, path: Sequence[str | int]) -> int:
+        """The line of what `path` leads to from the top, or of the nearest place on the way."""
+        return self.line(self.find(self.start, path))
+
     def line(self, at: int) -> int:
         """The line of a place, from 1."""
         return bisect_left(self._breaks, at) + 1

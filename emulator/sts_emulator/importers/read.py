@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Final
 
 from sts_emulator.importers import authorization_details, bare, cloudformation, pulumi, terraform, terraform_state
 from sts_emulator.importers.inventory import Inventory
@@ -32,7 +32,7 @@ def read_json(
     """
     names = source.top.keys()
     if "Resources" in names:
-        return cloudformation.read(JsonTemplate(source), account, parameters or {}, stack)
+        return cloudformation.read(source, account, parameters or {}, stack)
     for members, read in _KINDS:
         if any(member <= names for member in members):
             contents = read(source, account)
@@ -72,19 +72,3 @@ def _complaint(source: JsonText) -> str:
     if not source.is_object(source.start):
         source.plain()  # says what is wrong, if it is not JSON at all
     return f"is none of what can be imported: {KNOWN}"
-
-
-class JsonTemplate:
-    """A CloudFormation template in JSON."""
-
-    def __init__(self, source: JsonText) -> None:
-        self._source = source
-        self.file = source.file
-
-    def plain(self) -> Any:
-        """See stacks.Template."""
-        return self._source.plain()
-
-    def line_at(self, path: list[str | int]) -> int:
-        """See stacks.Template."""
-        return self._source.line(self._source.find(self._source.start, path))

@@ -84,11 +84,11 @@ def text(status: int, content_type: str, body: str) -> Response:
     return Response(status, [*content, *_ALWAYS], body.encode())
 
 
-def asset(name: str) -> Response | None:
-    """A file of the `static` folder, or None."""
+def asset(name: str) -> Response:
+    """A file of the `static` folder. Raises AwsError: NotFound 404."""
     content = _assets().get(name)
     if content is None:
-        return None
+        raise AwsError("NotFound", "no such file", status=404)
     headers = [("content-type", _TYPES[Path(name).suffix]), ("x-content-type-options", "nosniff")]
     return Response(200, [*headers, ("content-security-policy", NOTHING), ("cache-control", "max-age=60")], content)
 

@@ -282,7 +282,8 @@ def _stored(seed: Seed, thing: Thing) -> dict[str, Any]:
         versions = {"v1": {"text": body["document"], "created": created}}
         more = {"updated": created, "description": body.get("description", ""), "tags": body.get("tags", {})}
         return {**base, **more, "default": "v1", "versions": versions}
-    attached = [_policy_arn(account, item) for item in as_list(body.get("policies", []))]
+    named = as_list(body.get("policies", []))
+    attached = [text if text.startswith("arn:") else names.iam_arn(account, "policy", "/", text) for text in named]
     base |= {"inline": dict(body.get("inline", {})), "attached": list(dict.fromkeys(attached))}
     if kind is documents.GROUP:
         return base
@@ -294,10 +295,6 @@ def _stored(seed: Seed, thing: Thing) -> dict[str, Any]:
     duration = str(body.get("max_session_duration") or roles_and_profiles.HOUR)
     longest = int(duration) if duration.isdecimal() and len(duration) < 6 else roles_and_profiles.HOUR  # noqa: PLR2004 - 43200 at most
     return {**base, "trust": PLACEHOLDER, "description": body.get("description", ""), "max_duration": longest}
-
-
-def _policy_arn(account: str, text: str) -> str:
-    return text if text.startswith("arn:") else names.iam_arn(account, "policy", "/", text)
 
 
 def _policies(world: World, _file: str, _account: str, declared: tuple[Imported, ...]) -> Iterator[Held]:

@@ -121,25 +121,22 @@ class Holder:
         self._where = where
         self._stored: Stored = seed.world.get(_KINDS[kind], key_of(seed.account, name)) or {}
 
-    def set_inline(self, wanted: Mapping[str, Policy]) -> None:
-        known = self._stored.get("inline", {})
-        with self._blame("inline"):
-            for gone in [name for name in known if name not in wanted]:
-                self._call("Delete{}Policy", PolicyName=gone)
-            for name, document in wanted.items():
-                if known.get(name) != document:
-                    self._call("Put{}Policy", PolicyName=name, PolicyDocument=document)
-
-    def set_policies(self, wanted: tuple[str, ...]) -> None:
-        """Attached policies, by ARN or name."""
+    def set_policies(self, wanted: tuple[str, ...], inline: Mapping[str, Policy]) -> None:
+        """Attached policies, by ARN or name, and inline ones."""
         where = self._where.at("policies")
         arns = [policy_arn(self._seed, where, policy) for policy in wanted]
-        known = self._stored.get("attached", [])
+        attached, embedded = self._stored.get("attached", []), self._stored.get("inline", {})
         with self._blame("policies"):
-            for arn in [arn for arn in known if arn not in arns]:
+            for arn in [arn for arn in attached if arn not in arns]:
                 self._call("Detach{}Policy", PolicyArn=arn)
-            for arn in [arn for arn in arns if arn not in known]:
+            for arn in [arn for arn in arns if arn not in attached]:
                 self._call("Attach{}Policy", PolicyArn=arn)
+        with self._blame("inline"):
+            for gone in [name for name in embedded if name not in inline]:
+                self._call("Delete{}Policy", PolicyName=gone)
+            for name, document in inline.items():
+                if embedded.get(name) != document:
+                    self._call("Put{}Policy", PolicyName=name, PolicyDocument=document)
 
     def set_boundary(self, wanted: str) -> None:
         """The permissions boundary, by ARN or name; empty for none."""

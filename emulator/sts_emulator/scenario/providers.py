@@ -90,7 +90,7 @@ def _create_oidc(seed: Seed, providers: tuple[OidcProvider, ...]) -> None:
     for provider in providers:
         url = _url(seed, provider)
         with seed.blame(provider.where, f"OIDC provider `{url}`"):
-            arn = _oidc_arn(seed, url)
+            arn = OIDC.arn(seed.account, url.partition("://")[2], names.PARTITION)
             stored = seed.world.find(documents.OIDC_PROVIDER, arn)
             if stored is None:
                 seed.iam(
@@ -119,10 +119,6 @@ def _url(seed: Seed, provider: OidcProvider) -> str:
         except ValueError as bad:
             raise ScenarioError.at(provider.where.at("issuer"), str(bad)) from None
     return str(issuer["url"])
-
-
-def _oidc_arn(seed: Seed, url: str) -> str:
-    return OIDC.arn(seed.account, url.partition("://")[2], names.PARTITION)
 
 
 def _update_oidc(seed: Seed, arn: str, stored: Stored, provider: OidcProvider) -> None:

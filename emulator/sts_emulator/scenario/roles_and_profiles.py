@@ -70,8 +70,7 @@ def _connect_roles(seed: Seed, roles: Mapping[str, Role]) -> None:
         with seed.blame(role.where.at("trust"), f"role `{name}`"):
             seed.iam("UpdateAssumeRolePolicy", RoleName=name, PolicyDocument=role.trust)
         holder = Holder(seed, "Role", name, role.where)
-        holder.set_policies(role.policies)
-        holder.set_inline(role.inline)
+        holder.set_policies(role.policies, role.inline)
         holder.set_boundary(role.boundary)
         holder.set_tags(role.tags)
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from sts_emulator.importers.json_text import BadInput, JsonText
-from sts_emulator.importers.read import JsonTemplate
 from sts_emulator.importers.stacks import Stack, Template, of_manifest
 from sts_emulator.scenario.load import Node, load, read_bytes
 from sts_emulator.scenario.problems import ScenarioError
@@ -48,7 +47,7 @@ def _beside(folder: Path) -> Any:
             return None
         try:
             data = read_bytes(place)
-            return YamlTemplate(data, str(place)) if is_yaml(data) else JsonTemplate(JsonText(data, str(place)))
+            return YamlTemplate(data, str(place)) if is_yaml(data) else JsonText(data, str(place))
         except ScenarioError as error:
             raise BadInput(error.problems[0].message, error.problems[0].where.line) from None
 

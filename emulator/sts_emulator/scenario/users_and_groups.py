@@ -87,8 +87,7 @@ def _connect_users(seed: Seed, users: Mapping[str, User]) -> None:
                 if group not in stored.get("groups", ()):
                     seed.iam("AddUserToGroup", UserName=name, GroupName=group)
         holder = Holder(seed, "User", name, user.where)
-        holder.set_policies(user.policies)
-        holder.set_inline(user.inline)
+        holder.set_policies(user.policies, user.inline)
         holder.set_boundary(user.boundary)
         holder.set_tags(user.tags)
         _connect_devices(seed, name, user)
@@ -141,9 +140,7 @@ def _create_groups(seed: Seed, groups: Mapping[str, Group]) -> None:
 
 def _connect_groups(seed: Seed, groups: Mapping[str, Group]) -> None:
     for name, group in groups.items():
-        holder = Holder(seed, "Group", name, group.where)
-        holder.set_policies(group.policies)
-        holder.set_inline(group.inline)
+        Holder(seed, "Group", name, group.where).set_policies(group.policies, group.inline)
 
 
 def refuse_move(shape: Shape, what: str, old: str, new: str) -> None:

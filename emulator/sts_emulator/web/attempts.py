@@ -195,8 +195,9 @@ def _silent(traces: list[LayerTrace]) -> str:
         return ""
     for condition in nearest.conditions:
         if not condition.result:
-            key = condition.condition.key
-            return f"{key} {'is absent' if not condition.requested else _differs(condition.requested[0])}"
+            value = condition.requested[0] if condition.requested else "absent"
+            shown = value if len(value) <= 60 else f"{value[:59]}…"  # noqa: PLR2004 # as much as a row takes
+            return f"{condition.condition.key} is {shown}"
     element = next(
         (
             name
@@ -210,10 +211,6 @@ def _silent(traces: list[LayerTrace]) -> str:
         "",
     )
     return f"no {element} matches" if element else ""
-
-
-def _differs(value: str) -> str:
-    return f"is {value if len(value) <= 60 else f'{value[:59]}…'}"  # noqa: PLR2004 # as much as a row takes
 
 
 def _named(trace: StatementTrace) -> str:

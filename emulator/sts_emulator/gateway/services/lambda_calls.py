@@ -49,14 +49,6 @@ def _named(question: Question) -> str:
     return _function(question.call, question.first("FunctionName"), question.first("Qualifier"))
 
 
-def _on_function(question: Question) -> list[Need]:
-    return question.on(_named(question))
-
-
-def _invoked(question: Question) -> list[Need]:
-    return [question.need("InvokeFunction", _named(question))]
-
-
 def _made(question: Question) -> list[Need]:
     """The function, the layers that are put beneath it, and the capacity that it is given."""
     capacity = "CapacityProviderConfig.LambdaManagedInstancesCapacityProviderConfig.CapacityProviderArn"
@@ -99,8 +91,11 @@ _LAYERS: Final = ("AddLayerVersionPermission", "DeleteLayerVersion", "GetLayerVe
 
 OVERLAY = Overlay(
     rules={
-        **dict.fromkeys(("Invoke", "InvokeWithResponseStream"), _invoked),
-        **dict.fromkeys(_OF_FUNCTIONS, _on_function),
+        **dict.fromkeys(
+            ("Invoke", "InvokeWithResponseStream"),
+            lambda question: [question.need("InvokeFunction", _named(question))],
+        ),
+        **dict.fromkeys(_OF_FUNCTIONS, lambda question: question.on(_named(question))),
         **dict.fromkeys((*_LAYERS, "RemoveLayerVersionPermission", "PublishLayerVersion"), _layer),
         "CreateFunction": _made,
         "UpdateFunctionConfiguration": _made,

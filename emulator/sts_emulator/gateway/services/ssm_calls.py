@@ -68,10 +68,6 @@ def _document(question: Question, name: str) -> str:
     return question.arn("document", DocumentName=name or "*", Account=owner)
 
 
-def _on_document(question: Question) -> list[Need]:
-    return question.on(_document(question, question.first("Name")))
-
-
 def _instance(question: Question, name: str) -> str:
     """An instance of EC2, or a managed node (`mi-…`)."""
     return question.arn("managed-instance" if name.startswith("mi-") else "instance", InstanceId=name or "*")
@@ -208,7 +204,7 @@ OVERLAY = Overlay(
     rules={
         **dict.fromkeys(_OF_PARAMETERS, _on_parameters),
         **dict.fromkeys(_OF_INSTANCES, _on_instances),
-        **dict.fromkeys(_OF_DOCUMENTS, _on_document),
+        **dict.fromkeys(_OF_DOCUMENTS, lambda question: question.on(_document(question, question.first("Name")))),
         **dict.fromkeys(("CreateAssociation", "DeleteAssociation", "DescribeAssociation"), _associated),
         "UpdateAssociation": _changed_association,
         "UpdateAssociationStatus": _associated,

@@ -147,7 +147,7 @@ def _at(settings: object, path: str) -> Any:
 def _own_variables() -> dict[str, dict[str, str]]:
     """The colours of our own sheet, for light and for dark."""
     own = render.asset("console.css")
-    blocks = re.findall(r":root \{([^}]*)\}", own.body.decode() if own else "")[:2]
+    blocks = re.findall(r":root \{([^}]*)\}", own.body.decode())[:2]
     return {
         mode: dict(re.findall(r"(--[a-z-]+): (#[0-9a-f]+)", block)) for mode, block in zip(_MODES, blocks, strict=True)
     }
