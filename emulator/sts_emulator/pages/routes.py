@@ -85,17 +85,7 @@ def page(
     parts = tuple(path.strip("/").split("/"))
 
     def register(function: Function) -> Function:
-        declared = Page(
-            method=method,
-            path=parts,
-            answer=function,
-            refusal=refusal,
-            mistakes=mistakes,
-            foreign=foreign,
-            own_hosts=own_hosts,
-            own=own,
-            trusted=trusted,
-        )
+        declared = Page(method, parts, function, refusal, mistakes, foreign, own_hosts, own, trusted)
         first = _below_any(path) if parts[0].startswith("{") else parts[0]
         rivals = _PAGES.setdefault(first, [])
         rivals.append(declared)

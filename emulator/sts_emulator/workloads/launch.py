@@ -239,15 +239,9 @@ def _start_pod(server: Server, world: World, wanted: Wanted) -> Started:
     assert cluster is not None
     namespace, service_account = association["namespace"], association["service_account"]
     token, renew_at = _token(world, cluster["issuer"], wanted, (namespace, service_account), clusters.PODS)
+    details, files = {"credentials": "/v1/credentials"}, {"eks-pod-identity-token": token}
     return Started(
-        kind="eks",
-        id=association["id"],
-        region=association["region"],
-        details={"credentials": "/v1/credentials"},
-        files={"eks-pod-identity-token": token},
-        listens=("pod-identity",),
-        made=made,
-        renew_at=renew_at,
+        "eks", association["id"], association["region"], details, files, ("pod-identity",), made=made, renew_at=renew_at
     )
 
 

@@ -122,7 +122,9 @@ def link(world: World, pool: IdentityPool, identifier: str, pairs: Iterable[Pair
             if subject not in subjects:
                 subjects.append(subject)
             if len(subjects) > 1 and provider != own:
-                raise _conflict(provider)
+                # AWS's words are not recorded; the code is documented for two logins of one provider.
+                message = f"The identity is linked to another login of {provider} already."
+                raise AwsError("ResourceConflictException", message)
         return {**body, "logins": logins, "modified": world.now()}
 
     pairs = list(pairs)
@@ -189,8 +191,3 @@ def _owner(world: World, pool: IdentityPool, pair: Pair) -> str:
 def _login_key(pool: IdentityPool, pair: Pair) -> str:
     digest = hashlib.sha256("\0".join(pair).encode()).hexdigest()
     return f"{pool['id']}/{digest}"
-
-
-def _conflict(provider: str) -> AwsError:
-    """AWS's words are not recorded; the code is documented for two logins of one provider."""
-    return AwsError("ResourceConflictException", f"The identity is linked to another login of {provider} already.")

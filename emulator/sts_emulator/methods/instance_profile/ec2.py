@@ -349,16 +349,14 @@ def _shown(instance: Instance) -> Result:
 
 
 _INSTANCE_FILTERS: Mapping[str, Callable[[Instance], str]] = {
-    "instance-id": lambda instance: str(instance["id"]),
-    "instance-state-name": lambda instance: str(instance["state"]),
-    "instance-type": lambda instance: str(instance["type"]),
-    "iam-instance-profile.arn": lambda instance: (
-        str(instance["association"]["profile"]) if instance["association"] else ""
-    ),
+    "instance-id": lambda instance: instance["id"],
+    "instance-state-name": lambda instance: instance["state"],
+    "instance-type": lambda instance: instance["type"],
+    "iam-instance-profile.arn": lambda instance: instance["association"]["profile"] if instance["association"] else "",
     "private-ip-address": lambda instance: place_of(instance).private_ip,
 }
 _ASSOCIATION_FILTERS: Mapping[str, Callable[[Instance], str]] = {
-    "instance-id": lambda instance: str(instance["id"]),
+    "instance-id": lambda instance: instance["id"],
     "state": lambda _: "associated",
 }
 
