@@ -85,19 +85,12 @@ def list_applications(ctx: Context, *, maxResults: int | None = None, nextToken:
     """The account's applications in the Region, or those that it administers."""
     permit(ctx)
     home = (_owner(ctx), ctx.region)
-    mine = [
-        known
+    told = [
+        {"applicationArn": known["arn"], **_stamps(known)}
         for known in ctx.world.page(account_access.ACCESS_APPLICATION)
         if (known["account"], known["region"]) == home
     ]
-    return page(
-        ctx,
-        "applications",
-        mine,
-        nextToken,
-        maxResults,
-        lambda known: {"applicationArn": known["arn"], **_stamps(known)},
-    )
+    return page(ctx, "applications", told, nextToken, maxResults)
 
 
 @operation("account-access", "DeleteApplication")

@@ -168,14 +168,8 @@ def list_managed_policies(
     ctx: Context, *, InstanceArn: str, PermissionSetArn: str, MaxResults: int | None = None, NextToken: str = ""
 ) -> Result:
     _, known = reach(ctx, InstanceArn, PermissionSetArn)
-    return page(
-        ctx,
-        "AttachedManagedPolicies",
-        known["managed"],
-        NextToken,
-        MaxResults,
-        lambda arn: {"Name": arn.rpartition("/")[2], "Arn": arn},
-    )
+    told = [{"Name": arn.rpartition("/")[2], "Arn": arn} for arn in known["managed"]]
+    return page(ctx, "AttachedManagedPolicies", told, NextToken, MaxResults)
 
 
 def _attach(ctx: Context, known: PermissionSet, place: Policies, policy: str | dict[str, str]) -> None:

@@ -261,15 +261,8 @@ def _forget(world: World, pool: Pool, user: PoolUser, key: str) -> None:
 def _page(
     ctx: Context, pool: Pool, user: PoolUser, devices: list[Device], token: str | None, limit: int | None
 ) -> Result:
-    return PAGES.page(
-        ctx,
-        "Devices",
-        devices,
-        token,
-        limit,
-        lambda device: _shown(pool, user, device),
-        of=f"{pool['id']}/{user['sub']}",
-    )
+    told = [_shown(pool, user, device) for device in devices]
+    return PAGES.page(ctx, "Devices", told, token, limit, of=f"{pool['id']}/{user['sub']}")
 
 
 def _shown(pool: Pool, user: PoolUser, device: Device) -> Result:
