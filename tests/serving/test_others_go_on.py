@@ -12,6 +12,7 @@ import urllib3
 from botocore.exceptions import ClientError
 
 from sts_emulator import Aws
+from sts_emulator.scenario.model import LONGEST_CACHED
 
 ACCOUNT = "111122223333"
 FEW = 3  # if all wait, one is answered before the long request, and one with it
@@ -90,6 +91,19 @@ def test_a_long_scenario_is_read_while_others_go_on(aws: Aws, others, text):
     status, answered = others(lambda: posted(aws, text))
     assert status == 422
     assert answered > FEW
+
+
+def test_a_mistake_in_what_is_freed_bit_by_bit_is_told_with_its_line(aws: Aws):
+    """What a scenario was read into is let go while others go on; what it declares keeps its places."""
+    role = "{managed: [arn:aws:iam::aws:policy/ReadOnlyAccess], trust: [{Effect: Allow, Principal: '*', Action: '*'}]}"
+    lines = ["accounts:", f'  "{ACCOUNT}":', "    roles:", *(f"      r{number}: {role}" for number in range(900))]
+    text = "\n".join([*lines, f"      wrong: {role.replace('ReadOnly', 'No')}"])
+    assert len(text) > LONGEST_CACHED
+    url = urlsplit(aws.endpoint_url)
+    path = f"http://{url.netloc}/_emulator/api/worlds/{aws.world}/scenario"
+    answer = urllib3.request("POST", path, body=text, headers={"content-type": "text/yaml"}, timeout=600)
+    assert answer.status == 422
+    assert f"scenario:{len(lines) + 1}:" in answer.json()["detail"]
 
 
 def test_a_long_credential_report_is_made_while_others_go_on(aws: Aws, others):

@@ -16,7 +16,7 @@ from sts_emulator.catalogue import SECTIONS, Row
 from sts_emulator.core import names
 from sts_emulator.policy.values import dataclass
 from sts_emulator.scenario.expect import Expectation
-from sts_emulator.scenario.load import Node, load, read_bytes
+from sts_emulator.scenario.load import Node, let_go, load, read_bytes
 from sts_emulator.scenario.problems import NOTHING, ScenarioError, Where
 from sts_emulator.scenario.seed import AccessKey, Section
 from sts_emulator.scenario.shape import Mistake, Reader, Shape, mapping, shape_fields, text
@@ -144,7 +144,11 @@ def read_whole(data: bytes, file: str) -> Scenario:
 
 
 def _parse(data: bytes, file: str, folder: Path | None = None, put_off: tuple[str, ...] | None = None) -> Scenario:
-    return of_tree(load(data, file), data, file, folder, put_off)
+    tree = [load(data, file)]
+    scenario = of_tree(tree[0], data, file, folder, put_off)
+    if len(data) > LONGEST_CACHED:
+        let_go(tree)
+    return scenario
 
 
 def of_tree(
