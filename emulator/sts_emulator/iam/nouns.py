@@ -56,7 +56,7 @@ class Noun(Generic[Body]):
 
     def absent(self, value: str) -> AwsError:
         """The error for naming one that is not there."""
-        return AwsError("NoSuchEntity", self.missing.format(value), status=404)
+        return AwsError("NoSuchEntity", self.missing.format(value))
 
 
 AnyNoun: TypeAlias = Noun[Any]
@@ -160,14 +160,14 @@ def claim(ctx: Context, noun: AnyNoun, name: str) -> None:
     """
     account = ctx.identity.account
     if ctx.world.get(noun.kind, key_of(account, name)) is not None:
-        raise AwsError("EntityAlreadyExists", noun.taken.format(name), status=409)
+        raise AwsError("EntityAlreadyExists", noun.taken.format(name))
     if noun.quota and ctx.world.count(noun.kind, f"{account}/") >= noun.quota:
         raise over_quota(noun.quota_name, noun.quota)
 
 
 def over_quota(name: str, limit: int) -> AwsError:
     """The error for one too many of something (docs/aws/iam.md, "Messages")."""
-    return AwsError("LimitExceeded", f"Cannot exceed quota for {name}: {limit}", status=409)
+    return AwsError("LimitExceeded", f"Cannot exceed quota for {name}: {limit}")
 
 
 def born(ctx: Context, noun: AnyNoun, path: str, name: str) -> documents.Named:

@@ -18,7 +18,7 @@ from sts_emulator.wire.dispatch import Result, operation
 Pairs = tagging.Pairs
 TAGGING = Tagging(
     lambda sentence: AwsError("InvalidInput", sentence),
-    lambda: AwsError("LimitExceeded", "The number of tags has reached the maximum limit.", status=409),
+    lambda: AwsError("LimitExceeded", "The number of tags has reached the maximum limit."),
 )
 shown = TAGGING.shown
 

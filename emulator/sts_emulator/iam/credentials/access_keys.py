@@ -103,7 +103,7 @@ def _own_key(ctx: Context, action: str, user_name: str | None, key_id: str) -> A
     key = ctx.world.get(documents.ACCESS_KEY, key_id)
     owner = user["name"] if user else ""
     if key is None or key["account"] != ctx.identity.account or key["user"].lower() != owner.lower():
-        raise AwsError("NoSuchEntity", f"The Access Key with id {key_id} cannot be found.", status=404)
+        raise AwsError("NoSuchEntity", f"The Access Key with id {key_id} cannot be found.")
     return key
 
 

@@ -32,7 +32,7 @@ def create_login_profile(
     """Give a user a password for the console."""
     user = _user(ctx, "CreateLoginProfile", UserName)
     if user.get("password"):
-        raise AwsError("EntityAlreadyExists", f"Login Profile for user {user['name']} already exists.", status=409)
+        raise AwsError("EntityAlreadyExists", f"Login Profile for user {user['name']} already exists.")
     if Password is None:
         raise AwsError("PasswordPolicyViolation", "A password must be given.")
     now = int(ctx.world.now())
@@ -144,8 +144,7 @@ def get_account_password_policy(ctx: Context) -> Result:
     permit(ctx, "GetAccountPasswordPolicy", "*")
     policy = account.settings(ctx.world, ctx.identity.account).get("password_policy")
     if policy is None:
-        message = f"The Password Policy with domain name {ctx.identity.account} cannot be found."
-        raise AwsError("NoSuchEntity", message, status=404)
+        raise AwsError("NoSuchEntity", f"The Password Policy with domain name {ctx.identity.account} cannot be found.")
     return {"PasswordPolicy": policy}
 
 
@@ -154,7 +153,7 @@ def delete_account_password_policy(ctx: Context) -> Result:
     """Go back to AWS's default policy."""
     permit(ctx, "DeleteAccountPasswordPolicy", "*")
     if account.settings(ctx.world, ctx.identity.account).get("password_policy") is None:
-        raise AwsError("NoSuchEntity", "The account policy with name PasswordPolicy cannot be found.", status=404)
+        raise AwsError("NoSuchEntity", "The account policy with name PasswordPolicy cannot be found.")
     account.change(ctx, password_policy=None)
     return {}
 
@@ -172,7 +171,7 @@ def _user(ctx: Context, action: str, name: str | None) -> User:
 def _password(user: User) -> Result:
     password: Mapping[str, Any] | None = user.get("password")
     if not password:
-        raise AwsError("NoSuchEntity", f"Login Profile for User {user['name']} cannot be found.", status=404)
+        raise AwsError("NoSuchEntity", f"Login Profile for User {user['name']} cannot be found.")
     return password
 
 

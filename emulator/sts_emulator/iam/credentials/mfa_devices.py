@@ -41,7 +41,7 @@ def create_virtual_mfa_device(
     arn = MFA_DEVICE.arn(account, Path, VirtualMFADeviceName)
     permit_new(ctx, "CreateVirtualMFADevice", MFA_DEVICE, arn, labels)
     if ctx.world.get(MFA_DEVICE.kind, key_of(account, VirtualMFADeviceName)) is not None:
-        raise AwsError("EntityAlreadyExists", MFA_DEVICE.taken, status=409)
+        raise AwsError("EntityAlreadyExists", MFA_DEVICE.taken)
     device: MfaDevice = {
         "account": account,
         "name": VirtualMFADeviceName,
@@ -77,9 +77,9 @@ def enable_mfa_device(
     if device is None:
         raise MFA_DEVICE.absent(SerialNumber)
     if device["owner"] == user["id"]:
-        raise AwsError("EntityAlreadyExists", f"MFA Device for user {user['name']} already exists.", status=409)
+        raise AwsError("EntityAlreadyExists", f"MFA Device for user {user['name']} already exists.")
     if device["owner"]:
-        raise AwsError("EntityAlreadyExists", "MFA Device is already in use.", status=409)
+        raise AwsError("EntityAlreadyExists", "MFA Device is already in use.")
     if len(users.devices_of(ctx.world, user["account"], user["id"])) >= PER_USER:
         raise over_quota("MFADevicesPerUser", PER_USER)
     changes = _proven(ctx, device, AuthenticationCode1, AuthenticationCode2)
@@ -118,7 +118,7 @@ def delete_virtual_mfa_device(ctx: Context, *, SerialNumber: str) -> Result:
     """Delete a device that nobody has."""
     device = reach(ctx, "DeleteVirtualMFADevice", MFA_DEVICE, SerialNumber)
     if device["owner"]:
-        raise AwsError("DeleteConflict", "MFA VirtualDevice in use. Must deactivate first.", status=409)
+        raise AwsError("DeleteConflict", "MFA VirtualDevice in use. Must deactivate first.")
     ctx.world.take(MFA_DEVICE.kind, MFA_DEVICE.key(device))
     return {}
 
@@ -199,14 +199,14 @@ def _owned(ctx: Context, user: User | None, serial: str) -> MfaDevice:
     if device is None:
         raise MFA_DEVICE.absent(serial)
     if device["owner"] != (user["id"] if user else account):
-        raise AwsError("NoSuchEntity", "MFA Device invalid for user.", status=404)
+        raise AwsError("NoSuchEntity", "MFA Device invalid for user.")
     return device
 
 
 def _proven(ctx: Context, device: MfaDevice, first: str, second: str) -> Result:
     changes = people.synchronized(device, first, second, ctx.world.now())
     if changes is None:
-        raise AwsError("InvalidAuthenticationCode", "Authentication code for device is not valid.", status=403)
+        raise AwsError("InvalidAuthenticationCode", "Authentication code for device is not valid.")
     return changes
 
 

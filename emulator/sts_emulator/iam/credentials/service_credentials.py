@@ -124,8 +124,7 @@ def delete_service_specific_credential(
 def _service(name: str) -> str:
     service = name.lower()
     if service not in (*PASSWORDS, *API_KEYS):
-        message = f"No such service {name} is supported for Service Specific Credentials"
-        raise AwsError("NoSuchEntity", message, status=404)
+        raise AwsError("NoSuchEntity", f"No such service {name} is supported for Service Specific Credentials")
     return service
 
 
@@ -138,7 +137,7 @@ def _find(ctx: Context, action: str, name: str | None, identifier: str) -> tuple
     everything = ctx.world.page(KIND)
     credential = next((credential for credential in everything if credential["id"] == identifier), None)
     if credential is None:
-        raise AwsError("NoSuchEntity", f"No such credential {identifier} exists", status=404)
+        raise AwsError("NoSuchEntity", f"No such credential {identifier} exists")
     if user is None or credential["owner"] != user["id"]:
         message = f"User {user['name'] if user else 'root'} does not have a service specific credential with id"
         raise AwsError("ValidationError", f"{message} {identifier}")

@@ -42,7 +42,7 @@ def upload_signing_certificate(ctx: Context, *, CertificateBody: str, UserName: 
     owner = user["id"] if user else account
     known = ctx.world.find(KIND, identifier)
     if known is not None and known["owner"] != owner:
-        raise AwsError("DuplicateCertificate", "Duplicate certificate uploaded.", status=409)
+        raise AwsError("DuplicateCertificate", "Duplicate certificate uploaded.")
     if known is None:
         if len(of_owner(ctx.world, owner)) >= PER_USER:
             raise over_quota("CertificatesPerUser", PER_USER)
@@ -113,7 +113,7 @@ def _find(ctx: Context, action: str, name: str | None, identifier: str) -> Certi
     user = reach_user(ctx, action, name)
     certificate = ctx.world.find(KIND, identifier)
     if certificate is None or certificate["owner"] != (user["id"] if user else ctx.identity.account):
-        raise AwsError("NoSuchEntity", f"The Certificate with id {identifier} cannot be found.", status=404)
+        raise AwsError("NoSuchEntity", f"The Certificate with id {identifier} cannot be found.")
     return certificate
 
 

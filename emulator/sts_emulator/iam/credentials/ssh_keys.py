@@ -131,9 +131,9 @@ def _find(ctx: Context, action: str, name: str, identifier: str) -> tuple[User, 
     user = reach(ctx, action, USER, name)
     key = ctx.world.find(KIND, identifier)
     if key is None or key["account"] != user["account"]:
-        raise AwsError("NoSuchEntity", f"The Public Key with id {identifier} cannot be found.", status=404)
+        raise AwsError("NoSuchEntity", f"The Public Key with id {identifier} cannot be found.")
     if key["owner"] != user["id"]:
-        raise AwsError("NoSuchEntity", f"User has no Public Key with id {identifier}.", status=404)
+        raise AwsError("NoSuchEntity", f"User has no Public Key with id {identifier}.")
     return user, key
 
 

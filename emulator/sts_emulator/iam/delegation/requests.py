@@ -75,7 +75,7 @@ def create_delegation_request(
         raise AwsError("InvalidInput", f"{NotificationChannel} is not an SNS topic of account {account}.")
     if any(_of_workflow(request, account, RequestorWorkflowId) for request in ctx.world.page(DELEGATION_REQUEST)):
         message = f"A delegation request with workflow id {RequestorWorkflowId} already exists."
-        raise AwsError("EntityAlreadyExists", message, status=409)
+        raise AwsError("EntityAlreadyExists", message)
     parameters = [dict(parameter) for parameter in Permissions.get("Parameters", ())]
     policy = templates.render(registered["text"], templates.values(parameters))
     now = int(ctx.world.now())
@@ -129,8 +129,7 @@ def accept_delegation_request(ctx: Context, *, DelegationRequestId: str) -> Resu
     """Approve a request: the credentials will be the caller's own, narrowed to what was asked for."""
     request = _reach(ctx, "Accept", DelegationRequestId, ASSIGNED, PENDING)
     if ctx.identity.principal.type == "root" and request["duration"] > ROOT_LIMIT:
-        message = f"The root user cannot approve a delegation of more than {ROOT_LIMIT} seconds."
-        raise AwsError("InvalidInput", message)
+        raise AwsError("InvalidInput", f"The root user cannot approve a delegation of more than {ROOT_LIMIT} seconds.")
     _move(ctx, request, ACCEPTED, approver=trade_in.approver(ctx.identity))
     return {}
 
@@ -265,7 +264,7 @@ def _reach(ctx: Context, action: str, identifier: str, *states: str) -> Delegati
     name = action if action.startswith("Send") else f"{action}DelegationRequest"
     if request is None:
         permit(ctx, name, _arn(ctx.identity.account, identifier))
-        raise AwsError("NoSuchEntity", f"Delegation request {identifier} does not exist.", status=404)
+        raise AwsError("NoSuchEntity", f"Delegation request {identifier} does not exist.")
     _permit(ctx, action, name, request)
     state = _state(ctx.world, request)
     if states and state not in states:

@@ -94,13 +94,12 @@ def delete_policy(ctx: Context, *, PolicyArn: str) -> Result:
     policy = _reach_own(ctx, "DeletePolicy", PolicyArn, "delete policies")
     attached, bounding = usage(ctx.world, policy["account"])
     if attached[PolicyArn] or bounding[PolicyArn]:
-        raise AwsError("DeleteConflict", "Cannot delete a policy attached to entities.", status=409)
+        raise AwsError("DeleteConflict", "Cannot delete a policy attached to entities.")
     if len(policy["versions"]) > 1:
         raise AwsError(
             "DeleteConflict",
             "This policy has more than one version. Before you delete a policy, you must delete the policy's versions. "
             "The default version is deleted with the policy.",
-            status=409,
         )
     ctx.world.take(POLICY.kind, POLICY.key(policy))
     return {}
@@ -116,7 +115,6 @@ def create_policy_version(ctx: Context, *, PolicyArn: str, PolicyDocument: str, 
             "LimitExceeded",
             f"A managed policy can have up to {VERSIONS} versions. Before you create a new version, you must delete an "
             "existing version.",
-            status=409,
         )
     last = policy.get("last", max(int(name[1:]) for name in policy["versions"]))
     name, now = f"v{last + 1}", int(ctx.world.now())
@@ -158,7 +156,7 @@ def delete_policy_version(ctx: Context, *, PolicyArn: str, VersionId: str) -> Re
     """Delete a version other than the default."""
     policy = _reach_own_version(ctx, "DeletePolicyVersion", PolicyArn, VersionId, "delete policy versions for policies")
     if VersionId == policy["default"]:
-        raise AwsError("DeleteConflict", "Cannot delete the default version of a policy.", status=409)
+        raise AwsError("DeleteConflict", "Cannot delete the default version of a policy.")
     versions = {name: version for name, version in policy["versions"].items() if name != VersionId}
     last = policy.get("last", max(int(name[1:]) for name in policy["versions"]))
     ctx.world.update(POLICY.kind, POLICY.key(policy), changed(versions=versions, last=last))
@@ -279,8 +277,7 @@ def _reach_version(ctx: Context, action: str, arn: str, version: str) -> Policy:
     known = managed_policies.find(arn) or POLICY.find(ctx.world, ctx.identity.account, arn)
     permit(ctx, action, arn, resource_keys(POLICY, known or {}), POLICY.spoken.format(arn))
     if known is None or version not in known["versions"]:
-        message = f"Policy {arn} version {version} does not exist or is not attachable."
-        raise AwsError("NoSuchEntity", message, status=404)
+        raise AwsError("NoSuchEntity", f"Policy {arn} version {version} does not exist or is not attachable.")
     return known
 
 

@@ -88,9 +88,7 @@ def _with_inline(noun: AnyNoun, body: Mapping[str, Any], name: str, text: str) -
     inline = {**body["inline"], spelt: text}
     quota = INLINE_QUOTA[noun.segment]
     if sum(len("".join(document.split())) for document in inline.values()) > quota:
-        raise AwsError(
-            "LimitExceeded", f"Maximum policy size of {quota} bytes exceeded for {noun.kind} {body['name']}", status=409
-        )
+        raise AwsError("LimitExceeded", f"Maximum policy size of {quota} bytes exceeded for {noun.kind} {body['name']}")
     return {**body, "inline": inline}
 
 
@@ -98,7 +96,7 @@ def _inline_name(noun: AnyNoun, holder: Stored, name: str) -> str:
     for known in holder["inline"]:
         if known.lower() == name.lower():
             return str(known)
-    raise AwsError("NoSuchEntity", f"The {noun.kind} policy with name {name} cannot be found.", status=404)
+    raise AwsError("NoSuchEntity", f"The {noun.kind} policy with name {name} cannot be found.")
 
 
 # -- attached policies --------------------------------------------------------------------------------------------
@@ -112,8 +110,7 @@ def _attach(noun: AnyNoun) -> Operation:
         check_modifiable(holder)
         check_policy_arn(PolicyArn)
         if not can_attach(ctx, PolicyArn):
-            message = f"Policy {PolicyArn} does not exist or is not attachable."
-            raise AwsError("NoSuchEntity", message, status=404)
+            raise AwsError("NoSuchEntity", f"Policy {PolicyArn} does not exist or is not attachable.")
         ctx.world.update(noun.kind, noun.key(holder), lambda body: _with_attached(noun, body, PolicyArn))
         return {}
 
@@ -128,7 +125,7 @@ def _detach(noun: AnyNoun) -> Operation:
         check_modifiable(holder)
         check_policy_arn(PolicyArn)
         if PolicyArn not in holder["attached"]:
-            raise AwsError("NoSuchEntity", f"Policy {PolicyArn} was not found.", status=404)
+            raise AwsError("NoSuchEntity", f"Policy {PolicyArn} was not found.")
         ctx.world.update(
             noun.kind,
             noun.key(holder),
@@ -208,7 +205,7 @@ def check_boundary(ctx: Context, arn: str) -> None:
     if parts.service != "iam" or not parts.resource.startswith("policy/"):
         raise AwsError("InvalidInput", f"ARN {arn} is not valid.")
     if not can_attach(ctx, arn):
-        raise AwsError("NoSuchEntity", f"Scope ARN: {arn} does not exist or is not attachable.", status=404)
+        raise AwsError("NoSuchEntity", f"Scope ARN: {arn} does not exist or is not attachable.")
 
 
 def boundary_keys(arn: str | None) -> Keys:
@@ -249,8 +246,7 @@ def _delete_boundary(noun: AnyNoun) -> Operation:
         holder = reach(ctx, f"Delete{noun.wire}PermissionsBoundary", noun, named[noun.member])
         check_modifiable(holder)
         if not holder.get("boundary"):
-            message = f"{noun.wire} {holder['name']} does not have a permissions boundary."
-            raise AwsError("NoSuchEntity", message, status=404)
+            raise AwsError("NoSuchEntity", f"{noun.wire} {holder['name']} does not have a permissions boundary.")
         ctx.world.update(noun.kind, noun.key(holder), changed(boundary=None))
         return {}
 
@@ -267,9 +263,9 @@ def check_bare(holder: Mapping[str, object]) -> None:
         AwsError: DeleteConflict.
     """
     if holder["attached"]:
-        raise AwsError("DeleteConflict", "Cannot delete entity, must detach all policies first.", status=409)
+        raise AwsError("DeleteConflict", "Cannot delete entity, must detach all policies first.")
     if holder["inline"]:
-        raise AwsError("DeleteConflict", "Cannot delete entity, must delete policies first.", status=409)
+        raise AwsError("DeleteConflict", "Cannot delete entity, must delete policies first.")
 
 
 put_user_policy, put_group_policy, put_role_policy = _for_each(_put)

@@ -84,7 +84,7 @@ def _made(
     trust = trust_to_store(ctx.world, wanted.trust)
     for policy in wanted.attached:
         if not can_attach(ctx, policy):  # the catalogue has not all of AWS's policies
-            raise AwsError("NoSuchEntity", f"Policy {policy} does not exist or is not attachable.", status=404)
+            raise AwsError("NoSuchEntity", f"Policy {policy} does not exist or is not attachable.")
     claim(ctx, ROLE, wanted.name)
     role: Any = {
         **born(ctx, ROLE, wanted.path, wanted.name),
@@ -108,16 +108,14 @@ def _check_same(ctx: Context, role: Role, template: Template, wanted: Blueprint)
         AwsError: NameConflict; RoleModified.
     """
     conflict = AwsError(
-        "NameConflict",
-        "A role with this name already exists but was not created from this template and parameters.",
-        status=409,
+        "NameConflict", "A role with this name already exists but was not created from this template and parameters."
     )
     source = role.get("template")
     if source is None or (source["arn"], source["minor"]) != (template["TemplateArn"], template["MinorVersion"]):
         raise conflict
     if not _is(ctx, role, role_templates.filled(template, source["values"])):
         message = f"Role {role['name']} has been modified since it was created and is no longer managed."
-        raise AwsError("RoleModified", message, status=409)
+        raise AwsError("RoleModified", message)
     if not _is(ctx, role, wanted):
         raise conflict
 

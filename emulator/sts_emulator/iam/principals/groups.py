@@ -68,7 +68,7 @@ def delete_group(ctx: Context, *, GroupName: str) -> Result:
     """Delete a group without members and policies."""
     group = reach(ctx, "DeleteGroup", GROUP, GroupName)
     if members(ctx.world, group):
-        raise AwsError("DeleteConflict", "Cannot delete entity, must remove users from group first.", status=409)
+        raise AwsError("DeleteConflict", "Cannot delete entity, must remove users from group first.")
     check_bare(group)
     ctx.world.take(GROUP.kind, GROUP.key(group))
     return {}

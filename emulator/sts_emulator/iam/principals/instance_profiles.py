@@ -76,8 +76,7 @@ def remove_role_from_instance_profile(ctx: Context, *, InstanceProfileName: str,
     profile, removed = _pair(ctx, "RemoveRoleFromInstanceProfile", InstanceProfileName, RoleName)
     check_modifiable(removed)
     if removed["name"] not in profile["roles"]:
-        message = f"Role {removed['name']} in Instance Profile {profile['name']} cannot be found."
-        raise AwsError("NoSuchEntity", message, status=404)
+        raise AwsError("NoSuchEntity", f"Role {removed['name']} in Instance Profile {profile['name']} cannot be found.")
     _set_roles(ctx.world, profile, [])
     return {}
 
@@ -87,8 +86,7 @@ def delete_instance_profile(ctx: Context, *, InstanceProfileName: str) -> Result
     """Delete an empty instance profile."""
     profile = reach(ctx, "DeleteInstanceProfile", INSTANCE_PROFILE, InstanceProfileName)
     if profile["roles"]:
-        message = "Cannot delete entity, must remove roles from instance profile first."
-        raise AwsError("DeleteConflict", message, status=409)
+        raise AwsError("DeleteConflict", "Cannot delete entity, must remove roles from instance profile first.")
     ctx.world.take(INSTANCE_PROFILE.kind, INSTANCE_PROFILE.key(profile))
     return {}
 

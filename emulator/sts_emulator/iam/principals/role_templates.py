@@ -44,9 +44,9 @@ def find(arn: str, minor: int | None) -> Template:
     """
     template = _catalogue().get(arn)
     if template is None:
-        raise AwsError("NoSuchEntity", f"Role template {arn} cannot be found.", status=404)
+        raise AwsError("NoSuchEntity", f"Role template {arn} cannot be found.")
     if minor not in (None, template["MinorVersion"]):
-        raise AwsError("NoSuchEntity", f"Version {minor} of role template {arn} cannot be found.", status=404)
+        raise AwsError("NoSuchEntity", f"Version {minor} of role template {arn} cannot be found.")
     return template
 
 

@@ -149,8 +149,7 @@ def delete_role(ctx: Context, *, RoleName: str) -> Result:
     role = reach(ctx, "DeleteRole", ROLE, RoleName)
     check_modifiable(role)
     if profiles_of(ctx.world, role):
-        message = "Cannot delete entity, must remove roles from instance profile first."
-        raise AwsError("DeleteConflict", message, status=409)
+        raise AwsError("DeleteConflict", "Cannot delete entity, must remove roles from instance profile first.")
     check_bare(role)
     ctx.world.take(ROLE.kind, ROLE.key(role))
     return {}

@@ -84,7 +84,7 @@ def delete_service_linked_role(ctx: Context, *, RoleName: str) -> Result:
     """Delete a service's role; no service here holds on to it, so it is gone at once."""
     role = reach(ctx, "DeleteServiceLinkedRole", ROLE, RoleName)
     if not is_service_linked(role):
-        raise AwsError("NoSuchEntity", f"{role['name']} exists but is not a service role.", status=404)
+        raise AwsError("NoSuchEntity", f"{role['name']} exists but is not a service role.")
     service = role["path"].split("/")[2]
     task = f"task/aws-service-role/{service}/{role['name']}/{uuid.uuid4()}"
     ctx.world.take(ROLE.kind, ROLE.key(role))
@@ -102,7 +102,7 @@ def get_service_linked_role_deletion_status(ctx: Context, *, DeletionTaskId: str
     if not TASK.fullmatch(DeletionTaskId):
         raise AwsError("InvalidInput", "Invalid task id")
     if task is None:
-        raise AwsError("NoSuchEntity", "Cannot find deletion status for given id.", status=404)
+        raise AwsError("NoSuchEntity", "Cannot find deletion status for given id.")
     return {"Status": "SUCCEEDED"}
 
 

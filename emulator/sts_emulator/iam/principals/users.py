@@ -150,4 +150,4 @@ def _shown_root(ctx: Context) -> Result:
 
 
 def _conflict(what: str) -> AwsError:
-    return AwsError("DeleteConflict", f"Cannot delete entity, {what}.", status=409)
+    return AwsError("DeleteConflict", f"Cannot delete entity, {what}.")

@@ -46,7 +46,7 @@ def create_open_id_connect_provider(
         raise over_quota("ClientIdsPerOpenIdConnectProvider", CLIENT_IDS)
     known = listing(ctx.world, OIDC_PROVIDER, account)
     if any(provider["url"] == url for provider in known):
-        raise AwsError("EntityAlreadyExists", OIDC_PROVIDER.taken.format(Url), status=409)
+        raise AwsError("EntityAlreadyExists", OIDC_PROVIDER.taken.format(Url))
     if len(known) >= OIDC_PROVIDER.quota:
         raise over_quota(OIDC_PROVIDER.quota_name, OIDC_PROVIDER.quota)
     provider: OidcProvider = {
@@ -153,8 +153,7 @@ def delete_open_id_connect_provider(ctx: Context, *, OpenIDConnectProviderArn: s
     """Stop believing an issuer."""
     provider = consult(ctx, "DeleteOpenIDConnectProvider", OIDC_PROVIDER, OpenIDConnectProviderArn)
     if provider is None:
-        message = f"OpenId connect Provider {OpenIDConnectProviderArn} cannot be found."
-        raise AwsError("NoSuchEntity", message, status=404)
+        raise AwsError("NoSuchEntity", f"OpenId connect Provider {OpenIDConnectProviderArn} cannot be found.")
     ctx.world.take(OIDC_PROVIDER.kind, OIDC_PROVIDER.key(provider))
     return {}
 

@@ -275,14 +275,14 @@ def _set_encryption(provider: SamlProvider, now: int, mode: str, added: str, rem
     keys = list(provider.get("private_keys", ()))
     if removed:
         if all(key["id"] != removed for key in keys):
-            raise AwsError("NoSuchEntity", f"Private key {removed} not found", status=404)
+            raise AwsError("NoSuchEntity", f"Private key {removed} not found")
         keys = [key for key in keys if key["id"] != removed]
         if not keys and (mode or provider.get("encryption")) == REQUIRED:
             raise AwsError("InvalidInput", "Failed to remove private key.")
     if added:
         _check_private_key(added)
         if len(keys) >= MAX_PRIVATE_KEYS:
-            raise AwsError("LimitExceeded", f"Private key limit of {MAX_PRIVATE_KEYS} is reached.", status=409)
+            raise AwsError("LimitExceeded", f"Private key limit of {MAX_PRIVATE_KEYS} is reached.")
         keys.append({"id": identifier("SAMLPK"), "pem": added, "created": now})
     if mode == REQUIRED and not keys:
         raise AwsError(

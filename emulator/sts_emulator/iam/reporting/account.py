@@ -55,7 +55,7 @@ def create_account_alias(ctx: Context, *, AccountAlias: str) -> Result:
     if is_account_id(AccountAlias):
         raise AwsError("ValidationError", "Account alias must not be an account id.")
     if any(other.get("alias") == AccountAlias for other in ctx.world.page(KIND) if other["id"] != account):
-        raise AwsError("EntityAlreadyExists", f"The account alias {AccountAlias} already exists.", status=409)
+        raise AwsError("EntityAlreadyExists", f"The account alias {AccountAlias} already exists.")
     change(ctx, alias=AccountAlias)
     return {}
 
@@ -73,7 +73,7 @@ def delete_account_alias(ctx: Context, *, AccountAlias: str) -> Result:
     """Take the alias away."""
     permit(ctx, "DeleteAccountAlias", "*")
     if settings(ctx.world, ctx.identity.account).get("alias") != AccountAlias:
-        raise AwsError("NoSuchEntity", f"The account alias {AccountAlias} cannot be found.", status=404)
+        raise AwsError("NoSuchEntity", f"The account alias {AccountAlias} cannot be found.")
     change(ctx, alias="")
     return {}
 
@@ -157,7 +157,7 @@ def enable_outbound_web_identity_federation(ctx: Context) -> Result:
     known = settings(ctx.world, ctx.identity.account)
     if known.get("outbound_enabled"):
         message = f"Outbound identity federation is already enabled for account {ctx.identity.account}"
-        raise AwsError("FeatureEnabled", message, status=409)
+        raise AwsError("FeatureEnabled", message)
     change(ctx, outbound_enabled=True, outbound_issuer=known.get("outbound_issuer") or str(uuid.uuid4()))
     return {"IssuerIdentifier": outbound_issuer(ctx)}
 
@@ -187,4 +187,4 @@ def outbound_issuer(ctx: Context) -> str:
 def _check_outbound(ctx: Context) -> None:
     if not settings(ctx.world, ctx.identity.account).get("outbound_enabled"):
         message = f"Outbound identity federation is disabled for account {ctx.identity.account}"
-        raise AwsError("FeatureDisabled", message, status=404)
+        raise AwsError("FeatureDisabled", message)

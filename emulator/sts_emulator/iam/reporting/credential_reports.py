@@ -61,9 +61,9 @@ def get_credential_report(ctx: Context) -> Result:
     permit(ctx, "GetCredentialReport", "*")
     report = ctx.world.get(documents.CREDENTIAL_REPORT, ctx.identity.account)
     if report is None:
-        raise AwsError("ReportNotPresent", status=410)
+        raise AwsError("ReportNotPresent")
     if int(ctx.world.now()) - report["at"] >= LIFETIME:
-        raise AwsError("ReportExpired", status=410)
+        raise AwsError("ReportExpired")
     return {"Content": report["text"].encode(), "ReportFormat": "text/csv", "GeneratedTime": report["at"]}
 
 

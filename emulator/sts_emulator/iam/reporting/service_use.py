@@ -102,4 +102,4 @@ def done(job: Mapping[str, Any]) -> Result:
 
 
 def no_job(identifier: str) -> AwsError:
-    return AwsError("NoSuchEntity", f"JobId {identifier} cannot be found.", status=404)
+    return AwsError("NoSuchEntity", f"JobId {identifier} cannot be found.")
