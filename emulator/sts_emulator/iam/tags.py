@@ -89,6 +89,6 @@ def _list(noun: AnyNoun) -> Operation:
     def list_tags(ctx: Context, *, Marker: str | None = None, MaxItems: int | None = None, **named: str) -> Result:
         """The tags, sorted by key."""
         thing = reach(ctx, f"List{noun.wire}Tags", noun, named[noun.member])
-        return page(ctx, "Tags", shown(thing.get("tags", {})), Marker, MaxItems)
+        return page(ctx, "Tags", shown(thing.get("tags", {})), {"Marker": Marker, "MaxItems": MaxItems})
 
     return list_tags

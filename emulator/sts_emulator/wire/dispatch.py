@@ -231,6 +231,7 @@ class _Route:
         )
 
 
+_UNPACKED = re.compile(r"Unpack\[(\w+)\]")  # parameters that operations share, none of which is required
 _ANY = "{}"  # stands for a first segment that is in no URI template
 
 
@@ -264,12 +265,16 @@ def _check(service: str, name: str, function: Callable[..., Any]) -> None:
 
 def _disagreements(function: Callable[..., Any], members: Collection[str], required: Collection[str]) -> Iterator[str]:
     code = inspect.unwrap(function).__code__  # inspect.signature takes a tenth of a millisecond for each
-    named = code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
-    defaults = function.__kwdefaults__ or {}
+    end = code.co_argcount + code.co_kwonlyargcount
+    named, defaults = code.co_varnames[code.co_argcount : end], function.__kwdefaults__ or {}
+    is_open = bool(code.co_flags & inspect.CO_VARKEYWORDS)
+    if is_open and (shared := _UNPACKED.fullmatch(str(function.__annotations__.get(code.co_varnames[end])))):
+        optional = function.__globals__[shared[1]].__annotations__
+        named, defaults, is_open = (*named, *optional), {**optional, **defaults}, False
     for parameter in named:
         if parameter not in members:
             yield f"parameter `{parameter}` is not in the model"
         elif parameter not in defaults and parameter not in required:
             yield f"parameter `{parameter}` may be absent and has no default"
-    if not code.co_flags & inspect.CO_VARKEYWORDS:
+    if not is_open:
         yield from (f"member `{member}` has no parameter" for member in members if member not in named)

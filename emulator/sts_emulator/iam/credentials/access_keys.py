@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Unpack
+
 from sts_emulator.accounts import documents
 from sts_emulator.accounts.documents import AccessKey, User, changed
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.names import root_arn
 from sts_emulator.iam.nouns import USER, over_quota
-from sts_emulator.iam.paging import page
+from sts_emulator.iam.paging import Paging, page
 from sts_emulator.iam.permits import permit, reach_user
 from sts_emulator.iam.principals.users import keys_of
 from sts_emulator.vending.authorize import access_denied
@@ -45,13 +47,11 @@ def add_access_key(ctx: Context, user: User | None, key_id: str, secret: str) ->
 
 
 @operation("iam", "ListAccessKeys")
-def list_access_keys(
-    ctx: Context, *, UserName: str | None = None, Marker: str | None = None, MaxItems: int | None = None
-) -> Result:
+def list_access_keys(ctx: Context, *, UserName: str | None = None, **paging: Unpack[Paging]) -> Result:
     """The keys of a user, or of the caller, without their secrets."""
     user = reach_user(ctx, "ListAccessKeys", UserName)
     keys = keys_of(ctx.world, ctx.identity.account, user["name"] if user else "")
-    return page(ctx, "AccessKeyMetadata", keys, Marker, MaxItems, _shown)
+    return page(ctx, "AccessKeyMetadata", keys, paging, _shown)
 
 
 @operation("iam", "UpdateAccessKey")

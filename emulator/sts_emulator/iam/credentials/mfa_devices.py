@@ -6,6 +6,7 @@ A passkey or security key is registered in a browser only (methods.console_login
 from __future__ import annotations
 
 import io
+from typing import Unpack
 
 from sts_emulator.accounts import documents, people
 from sts_emulator.accounts.documents import FidoDevice, MfaDevice, User, changed
@@ -13,7 +14,7 @@ from sts_emulator.accounts.resources import key_of
 from sts_emulator.core.errors import AwsError
 from sts_emulator.iam import tags
 from sts_emulator.iam.nouns import MFA_DEVICE, USER, listing, over_quota
-from sts_emulator.iam.paging import page
+from sts_emulator.iam.paging import Paging, page
 from sts_emulator.iam.permits import consult, permit, permit_new, reach, reach_user
 from sts_emulator.iam.principals import users
 from sts_emulator.vending.context import TRUE, Context
@@ -124,26 +125,22 @@ def delete_virtual_mfa_device(ctx: Context, *, SerialNumber: str) -> Result:
 
 
 @operation("iam", "ListMFADevices")
-def list_mfa_devices(
-    ctx: Context, *, UserName: str | None = None, Marker: str | None = None, MaxItems: int | None = None
-) -> Result:
+def list_mfa_devices(ctx: Context, *, UserName: str | None = None, **paging: Unpack[Paging]) -> Result:
     """The devices of a user, or of the caller."""
     user = reach_user(ctx, "ListMFADevices", UserName)
     account = ctx.identity.account
     devices = users.devices_of(ctx.world, account, user["id"] if user else account)
-    return page(ctx, "MFADevices", devices, Marker, MaxItems, lambda device: _shown(user, device))
+    return page(ctx, "MFADevices", devices, paging, lambda device: _shown(user, device))
 
 
 @operation("iam", "ListVirtualMFADevices")
-def list_virtual_mfa_devices(
-    ctx: Context, *, AssignmentStatus: str = "Any", Marker: str | None = None, MaxItems: int | None = None
-) -> Result:
+def list_virtual_mfa_devices(ctx: Context, *, AssignmentStatus: str = "Any", **paging: Unpack[Paging]) -> Result:
     """The account's devices, without their seeds."""
     account = ctx.identity.account
     permit(ctx, "ListVirtualMFADevices", MFA_DEVICE.arn(account, "/", ""))
     wanted = {"Assigned": (True,), "Unassigned": (False,)}.get(AssignmentStatus, (True, False))
     devices = [device for device in listing(ctx.world, MFA_DEVICE, account) if bool(device["owner"]) in wanted]
-    return page(ctx, "VirtualMFADevices", devices, Marker, MaxItems, lambda device: _shown_virtual(ctx, device))
+    return page(ctx, "VirtualMFADevices", devices, paging, lambda device: _shown_virtual(ctx, device))
 
 
 @operation("iam", "GetMFADevice")

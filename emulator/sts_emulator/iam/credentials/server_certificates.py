@@ -6,14 +6,14 @@ The private key is looked at and not kept: nothing gives it back.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Unpack
 
 from sts_emulator.accounts.documents import Named, changed
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.store import Kind
 from sts_emulator.iam import tags
 from sts_emulator.iam.nouns import Noun, born, claim
-from sts_emulator.iam.paging import page
+from sts_emulator.iam.paging import Paging, page
 from sts_emulator.iam.permits import list_under, permit_new, reach, renamed
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import Result, Wire, operation
@@ -86,12 +86,10 @@ def get_server_certificate(ctx: Context, *, ServerCertificateName: str) -> Resul
 
 
 @operation("iam", "ListServerCertificates")
-def list_server_certificates(
-    ctx: Context, *, PathPrefix: str = "/", Marker: str | None = None, MaxItems: int | None = None
-) -> Result:
+def list_server_certificates(ctx: Context, *, PathPrefix: str = "/", **paging: Unpack[Paging]) -> Result:
     """The account's certificates under a path, without their bodies."""
     under = list_under(ctx, SERVER_CERTIFICATE, PathPrefix)
-    return page(ctx, "ServerCertificateMetadataList", under, Marker, MaxItems, _shown)
+    return page(ctx, "ServerCertificateMetadataList", under, paging, _shown)
 
 
 @operation("iam", "UpdateServerCertificate")

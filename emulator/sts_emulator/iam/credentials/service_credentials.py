@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import base64
 import os
-from typing import Final, TypedDict
+from typing import Final, TypedDict, Unpack
 
 from sts_emulator.accounts.documents import User
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.names import unique_id
 from sts_emulator.core.store import Kind
 from sts_emulator.iam.nouns import USER, over_quota
-from sts_emulator.iam.paging import page
+from sts_emulator.iam.paging import Paging, page
 from sts_emulator.iam.permits import permit, reach, reach_user
 from sts_emulator.iam.principals import users
 from sts_emulator.vending.context import Context
@@ -70,8 +70,7 @@ def list_service_specific_credentials(
     UserName: str | None = None,
     ServiceName: str | None = None,
     AllUsers: bool = False,
-    Marker: str | None = None,
-    MaxItems: int | None = None,
+    **paging: Unpack[Paging],
 ) -> Result:
     """The credentials of a user, of the caller, or of all users, without their secrets."""
     pairs: list[tuple[User | None, Credential]]
@@ -88,7 +87,7 @@ def list_service_specific_credentials(
         for user, credential in pairs
         if user is not None and user["account"] == account and service in (None, credential["service"])
     ]
-    return page(ctx, "ServiceSpecificCredentials", wanted, Marker, MaxItems, lambda pair: _shown(*pair))
+    return page(ctx, "ServiceSpecificCredentials", wanted, paging, lambda pair: _shown(*pair))
 
 
 @operation("iam", "UpdateServiceSpecificCredential")

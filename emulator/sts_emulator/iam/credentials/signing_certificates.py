@@ -5,14 +5,14 @@ from __future__ import annotations
 import base64
 import hashlib
 from datetime import UTC, datetime
-from typing import Final, TypedDict
+from typing import Final, TypedDict, Unpack
 
 from sts_emulator.accounts.documents import User, changed
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.store import Kind
 from sts_emulator.core.world import World
 from sts_emulator.iam.nouns import over_quota
-from sts_emulator.iam.paging import page
+from sts_emulator.iam.paging import Paging, page
 from sts_emulator.iam.permits import reach_user
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import Result, operation
@@ -59,13 +59,11 @@ def upload_signing_certificate(ctx: Context, *, CertificateBody: str, UserName: 
 
 
 @operation("iam", "ListSigningCertificates")
-def list_signing_certificates(
-    ctx: Context, *, UserName: str | None = None, Marker: str | None = None, MaxItems: int | None = None
-) -> Result:
+def list_signing_certificates(ctx: Context, *, UserName: str | None = None, **paging: Unpack[Paging]) -> Result:
     """The certificates of a user, or of the caller."""
     user = reach_user(ctx, "ListSigningCertificates", UserName)
     certificates = of_owner(ctx.world, user["id"] if user else ctx.identity.account)
-    return page(ctx, "Certificates", certificates, Marker, MaxItems, lambda certificate: _shown(user, certificate))
+    return page(ctx, "Certificates", certificates, paging, lambda certificate: _shown(user, certificate))
 
 
 @operation("iam", "UpdateSigningCertificate")

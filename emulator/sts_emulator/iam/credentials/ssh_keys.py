@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from base64 import b64decode
-from typing import Final, TypedDict
+from typing import Final, TypedDict, Unpack
 
 from sts_emulator.accounts.documents import User, changed
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.names import key_id
 from sts_emulator.core.store import Kind
 from sts_emulator.iam.nouns import USER, over_quota
-from sts_emulator.iam.paging import page
+from sts_emulator.iam.paging import Paging, page
 from sts_emulator.iam.permits import reach, reach_user
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import Result, operation
@@ -66,13 +66,11 @@ def get_ssh_public_key(ctx: Context, *, UserName: str, SSHPublicKeyId: str, Enco
 
 
 @operation("iam", "ListSSHPublicKeys")
-def list_ssh_public_keys(
-    ctx: Context, *, UserName: str | None = None, Marker: str | None = None, MaxItems: int | None = None
-) -> Result:
+def list_ssh_public_keys(ctx: Context, *, UserName: str | None = None, **paging: Unpack[Paging]) -> Result:
     """The keys of a user, or of the caller, without their bodies."""
     user = reach_user(ctx, "ListSSHPublicKeys", UserName)
     keys = _of_user(ctx, user) if user else []
-    return page(ctx, "SSHPublicKeys", keys, Marker, MaxItems, lambda key: _listed(user, key))
+    return page(ctx, "SSHPublicKeys", keys, paging, lambda key: _listed(user, key))
 
 
 @operation("iam", "UpdateSSHPublicKey")

@@ -10,7 +10,7 @@ import json
 import uuid
 from collections.abc import Mapping
 from itertools import product
-from typing import Any
+from typing import Any, Unpack
 
 from sts_emulator.accounts import documents
 from sts_emulator.accounts.documents import DELEGATION_REQUEST, DelegationRequest, changed
@@ -19,7 +19,7 @@ from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.iam.delegation import templates
 from sts_emulator.iam.delegation.notices import notify
-from sts_emulator.iam.paging import page
+from sts_emulator.iam.paging import Paging, page
 from sts_emulator.iam.permits import permit
 from sts_emulator.policy.arns import parse_arn
 from sts_emulator.policy.deciding.document import as_list, parse
@@ -182,9 +182,7 @@ def get_human_readable_summary(ctx: Context, *, EntityArn: str, Locale: str = "e
 
 
 @operation("iam", "ListDelegationRequests")
-def list_delegation_requests(
-    ctx: Context, *, OwnerId: str | None = None, Marker: str | None = None, MaxItems: int | None = None
-) -> Result:
+def list_delegation_requests(ctx: Context, *, OwnerId: str | None = None, **paging: Unpack[Paging]) -> Result:
     """The account's requests that somebody has taken over, or those of one owner."""
     caller = ctx.identity
     if OwnerId != caller.arn:
@@ -196,7 +194,7 @@ def list_delegation_requests(
         and request.get("owner")
         and OwnerId in (None, request["owner"])
     ]
-    listed = page(ctx, "DelegationRequests", requests, Marker, MaxItems, lambda request: _shown(ctx.world, request))
+    listed = page(ctx, "DelegationRequests", requests, paging, lambda request: _shown(ctx.world, request))
     return {("isTruncated" if name == "IsTruncated" else name): value for name, value in listed.items()}  # the model's
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any, Final
+from typing import Any, Final, Unpack
 
 from sts_emulator.accounts import managed_policies
 from sts_emulator.accounts.documents import Policy, changed
@@ -11,7 +11,7 @@ from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.iam import tags
 from sts_emulator.iam.nouns import GROUP, POLICY, ROLE, USER, AnyNoun, born, claim, listing
-from sts_emulator.iam.paging import page, part
+from sts_emulator.iam.paging import Paging, page, part
 from sts_emulator.iam.permits import permit, permit_new, reach, resource_keys
 from sts_emulator.iam.policies.policy_documents import check, quoted
 from sts_emulator.policy.arns import parse_arn
@@ -71,8 +71,7 @@ def list_policies(
     OnlyAttached: bool = False,
     PathPrefix: str = "/",
     PolicyUsageFilter: str | None = None,
-    Marker: str | None = None,
-    MaxItems: int | None = None,
+    **paging: Unpack[Paging],
 ) -> Result:
     """The account's and AWS's policies; the usage filter counts only with `OnlyAttached` (recorded 2026-09)."""
     permit(ctx, "ListPolicies", "*", named=f"policy path {PathPrefix}")
@@ -85,7 +84,7 @@ def list_policies(
         wanted = counts.get(PolicyUsageFilter or "", (attached, bounding))
         listed = [policy for policy in listed if any(count[policy["arn"]] for count in wanted)]
     listed = [policy for policy in listed if policy["path"].startswith(PathPrefix)]
-    return page(ctx, "Policies", listed, Marker, MaxItems, lambda policy: shown(ctx.world, account, policy))
+    return page(ctx, "Policies", listed, paging, lambda policy: shown(ctx.world, account, policy))
 
 
 @operation("iam", "DeletePolicy")
@@ -134,12 +133,10 @@ def get_policy_version(ctx: Context, *, PolicyArn: str, VersionId: str) -> Resul
 
 
 @operation("iam", "ListPolicyVersions")
-def list_policy_versions(
-    ctx: Context, *, PolicyArn: str, Marker: str | None = None, MaxItems: int | None = None
-) -> Result:
+def list_policy_versions(ctx: Context, *, PolicyArn: str, **paging: Unpack[Paging]) -> Result:
     """The versions, newest first, without their documents."""
     policy = _reach(ctx, "ListPolicyVersions", PolicyArn)
-    return page(ctx, "Versions", newest_first(policy), Marker, MaxItems, lambda name: _version(policy, name))
+    return page(ctx, "Versions", newest_first(policy), paging, lambda name: _version(policy, name))
 
 
 @operation("iam", "SetDefaultPolicyVersion")
@@ -171,8 +168,7 @@ def list_entities_for_policy(
     EntityFilter: str | None = None,
     PathPrefix: str = "/",
     PolicyUsageFilter: str | None = None,
-    Marker: str | None = None,
-    MaxItems: int | None = None,
+    **paging: Unpack[Paging],
 ) -> Result:
     """Who has a policy attached, or as a boundary."""
     try:
@@ -189,7 +185,7 @@ def list_entities_for_policy(
         for holder in listing(ctx.world, noun, account, PathPrefix)
         if _uses(holder, PolicyArn, PolicyUsageFilter)
     ]
-    shown, rest = part(ctx, "Entities", holders, Marker, MaxItems)
+    shown, rest = part(ctx, "Entities", holders, paging)
     listed = {
         f"Policy{noun.wire}s": [
             {noun.member: holder["name"], f"{noun.wire}Id": holder["id"]} for kind, holder in shown if kind is noun

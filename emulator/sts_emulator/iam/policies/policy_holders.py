@@ -10,7 +10,7 @@ from sts_emulator.accounts.documents import changed
 from sts_emulator.accounts.resources import Stored
 from sts_emulator.core.errors import AwsError
 from sts_emulator.iam.nouns import GROUP, POLICY, ROLE, USER, AnyNoun, over_quota
-from sts_emulator.iam.paging import page
+from sts_emulator.iam.paging import Paging, page
 from sts_emulator.iam.permits import reach
 from sts_emulator.iam.policies.policy_documents import check, quoted
 from sts_emulator.iam.principals.protected_roles import check_modifiable
@@ -78,7 +78,7 @@ def _list(noun: AnyNoun) -> Operation:
     def names(ctx: Context, *, Marker: str | None = None, MaxItems: int | None = None, **named: str) -> Result:
         """The names of the embedded policies."""
         holder = reach(ctx, f"List{noun.wire}Policies", noun, named[noun.member])
-        return page(ctx, "PolicyNames", sorted(holder["inline"]), Marker, MaxItems)
+        return page(ctx, "PolicyNames", sorted(holder["inline"]), {"Marker": Marker, "MaxItems": MaxItems})
 
     return names
 
@@ -139,17 +139,13 @@ def _detach(noun: AnyNoun) -> Operation:
 def _list_attached(noun: AnyNoun) -> Operation:
     @operation("iam", f"ListAttached{noun.wire}Policies")
     def attached(
-        ctx: Context,
-        *,
-        PathPrefix: str = "/",
-        Marker: str | None = None,
-        MaxItems: int | None = None,
-        **named: str,
+        ctx: Context, *, PathPrefix: str = "/", Marker: str | None = None, MaxItems: int | None = None, **named: str
     ) -> Result:
         """Name and ARN of the attached policies."""
         holder = reach(ctx, f"ListAttached{noun.wire}Policies", noun, named[noun.member])
         under = [arn for arn in holder["attached"] if policy_path(arn).startswith(PathPrefix)]
-        return page(ctx, "AttachedPolicies", under, Marker, MaxItems, attached_policy)
+        paging: Paging = {"Marker": Marker, "MaxItems": MaxItems}
+        return page(ctx, "AttachedPolicies", under, paging, attached_policy)
 
     return attached
 

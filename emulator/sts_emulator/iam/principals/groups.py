@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from sts_emulator.accounts.documents import Group, User, changed
 from sts_emulator.accounts.resources import key_of
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.iam.nouns import GROUP, USER, born, claim, listing, over_quota
-from sts_emulator.iam.paging import page
+from sts_emulator.iam.paging import Paging, page
 from sts_emulator.iam.permits import list_under, permit, reach, renamed
 from sts_emulator.iam.policies.policy_holders import check_bare
 from sts_emulator.iam.principals import users
@@ -29,18 +29,16 @@ def create_group(ctx: Context, *, GroupName: str, Path: str = "/") -> Result:
 
 
 @operation("iam", "GetGroup")
-def get_group(ctx: Context, *, GroupName: str, Marker: str | None = None, MaxItems: int | None = None) -> Result:
+def get_group(ctx: Context, *, GroupName: str, **paging: Unpack[Paging]) -> Result:
     """A group and its members."""
     group = reach(ctx, "GetGroup", GROUP, GroupName)
-    return {"Group": shown(group), **page(ctx, "Users", members(ctx.world, group), Marker, MaxItems, users.shown)}
+    return {"Group": shown(group), **page(ctx, "Users", members(ctx.world, group), paging, users.shown)}
 
 
 @operation("iam", "ListGroups")
-def list_groups(
-    ctx: Context, *, PathPrefix: str = "/", Marker: str | None = None, MaxItems: int | None = None
-) -> Result:
+def list_groups(ctx: Context, *, PathPrefix: str = "/", **paging: Unpack[Paging]) -> Result:
     """The account's groups under a path."""
-    return page(ctx, "Groups", list_under(ctx, GROUP, PathPrefix), Marker, MaxItems, shown)
+    return page(ctx, "Groups", list_under(ctx, GROUP, PathPrefix), paging, shown)
 
 
 @operation("iam", "UpdateGroup")
@@ -95,13 +93,11 @@ def remove_user_from_group(ctx: Context, *, GroupName: str, UserName: str) -> Re
 
 
 @operation("iam", "ListGroupsForUser")
-def list_groups_for_user(
-    ctx: Context, *, UserName: str, Marker: str | None = None, MaxItems: int | None = None
-) -> Result:
+def list_groups_for_user(ctx: Context, *, UserName: str, **paging: Unpack[Paging]) -> Result:
     """The groups that a user is in."""
     user = reach(ctx, "ListGroupsForUser", USER, UserName)
     groups = (ctx.world.get(GROUP.kind, key_of(user["account"], name)) for name in sorted(user["groups"]))
-    return page(ctx, "Groups", [group for group in groups if group is not None], Marker, MaxItems, shown)
+    return page(ctx, "Groups", [group for group in groups if group is not None], paging, shown)
 
 
 def shown(group: Group) -> Result:

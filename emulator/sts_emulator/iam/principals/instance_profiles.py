@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Unpack
 
 from sts_emulator.accounts.documents import InstanceProfile, Role
 from sts_emulator.accounts.resources import role
@@ -10,7 +11,7 @@ from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.iam import tags
 from sts_emulator.iam.nouns import INSTANCE_PROFILE, ROLE, born, claim, over_quota
-from sts_emulator.iam.paging import page
+from sts_emulator.iam.paging import Paging, page
 from sts_emulator.iam.permits import list_under, permit, permit_new, reach, resource_keys
 from sts_emulator.iam.principals import roles
 from sts_emulator.iam.principals.protected_roles import check_modifiable
@@ -42,20 +43,16 @@ def get_instance_profile(ctx: Context, *, InstanceProfileName: str) -> Result:
 
 
 @operation("iam", "ListInstanceProfiles")
-def list_instance_profiles(
-    ctx: Context, *, PathPrefix: str = "/", Marker: str | None = None, MaxItems: int | None = None
-) -> Result:
+def list_instance_profiles(ctx: Context, *, PathPrefix: str = "/", **paging: Unpack[Paging]) -> Result:
     """The account's instance profiles under a path."""
-    return _page(ctx, list_under(ctx, INSTANCE_PROFILE, PathPrefix), Marker, MaxItems)
+    return _page(ctx, list_under(ctx, INSTANCE_PROFILE, PathPrefix), paging)
 
 
 @operation("iam", "ListInstanceProfilesForRole")
-def list_instance_profiles_for_role(
-    ctx: Context, *, RoleName: str, Marker: str | None = None, MaxItems: int | None = None
-) -> Result:
+def list_instance_profiles_for_role(ctx: Context, *, RoleName: str, **paging: Unpack[Paging]) -> Result:
     """The instance profiles that hold a role."""
     holder = reach(ctx, "ListInstanceProfilesForRole", ROLE, RoleName)
-    return _page(ctx, roles.profiles_of(ctx.world, holder), Marker, MaxItems)
+    return _page(ctx, roles.profiles_of(ctx.world, holder), paging)
 
 
 @operation("iam", "AddRoleToInstanceProfile")
@@ -104,8 +101,8 @@ def shown(world: World, profile: InstanceProfile) -> Result:
     }
 
 
-def _page(ctx: Context, profiles: Sequence[InstanceProfile], marker: str | None, limit: int | None) -> Result:
-    return page(ctx, "InstanceProfiles", profiles, marker, limit, lambda profile: shown(ctx.world, profile))
+def _page(ctx: Context, profiles: Sequence[InstanceProfile], paging: Paging) -> Result:
+    return page(ctx, "InstanceProfiles", profiles, paging, lambda profile: shown(ctx.world, profile))
 
 
 def _pair(ctx: Context, action: str, profile_name: str, role_name: str) -> tuple[InstanceProfile, Role]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from sts_emulator.accounts.documents import InstanceProfile, Role, changed
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.iam import tags
 from sts_emulator.iam.nouns import INSTANCE_PROFILE, ROLE, born, claim, listing
-from sts_emulator.iam.paging import page
+from sts_emulator.iam.paging import Paging, page
 from sts_emulator.iam.permits import list_under, permit_new, reach
 from sts_emulator.iam.policies.policy_documents import quoted, trust_to_show, trust_to_store
 from sts_emulator.iam.policies.policy_holders import boundary_keys, check_bare, check_boundary, shown_boundary
@@ -85,12 +85,10 @@ def get_role(ctx: Context, *, RoleName: str) -> Result:
 
 
 @operation("iam", "ListRoles")
-def list_roles(
-    ctx: Context, *, PathPrefix: str = "/", Marker: str | None = None, MaxItems: int | None = None
-) -> Result:
+def list_roles(ctx: Context, *, PathPrefix: str = "/", **paging: Unpack[Paging]) -> Result:
     """The account's roles under a path, without tags, boundary and last use (docs/aws/iam.md, "Members of results")."""
     under = list_under(ctx, ROLE, PathPrefix)
-    return page(ctx, "Roles", under, Marker, MaxItems, lambda role: shown_in_list(ctx.world, role))
+    return page(ctx, "Roles", under, paging, lambda role: shown_in_list(ctx.world, role))
 
 
 @operation("iam", "UpdateRole")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from sts_emulator.accounts import documents
 from sts_emulator.accounts.documents import AccessKey, FidoDevice, MfaDevice, User, changed
@@ -12,7 +12,7 @@ from sts_emulator.core.store import Kind
 from sts_emulator.core.world import World
 from sts_emulator.iam import tags
 from sts_emulator.iam.nouns import MFA_DEVICE, USER, born, claim, listing
-from sts_emulator.iam.paging import page
+from sts_emulator.iam.paging import Paging, page
 from sts_emulator.iam.permits import list_under, permit_new, reach, reach_user, renamed
 from sts_emulator.iam.policies.policy_holders import boundary_keys, check_bare, check_boundary, shown_boundary
 from sts_emulator.vending.context import Context
@@ -63,11 +63,9 @@ def get_user(ctx: Context, *, UserName: str | None = None) -> Result:
 
 
 @operation("iam", "ListUsers")
-def list_users(
-    ctx: Context, *, PathPrefix: str = "/", Marker: str | None = None, MaxItems: int | None = None
-) -> Result:
+def list_users(ctx: Context, *, PathPrefix: str = "/", **paging: Unpack[Paging]) -> Result:
     """The account's users under a path, without tags and boundary."""
-    return page(ctx, "Users", list_under(ctx, USER, PathPrefix), Marker, MaxItems, shown)
+    return page(ctx, "Users", list_under(ctx, USER, PathPrefix), paging, shown)
 
 
 @operation("iam", "UpdateUser")

@@ -7,14 +7,14 @@ was recorded of them, docs/aws/iam.md, "Access reports".
 from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, Unpack
 
 from sts_emulator.accounts import documents
 from sts_emulator.accounts.documents import LastAccessedJob
 from sts_emulator.accounts.resources import Stored, managed_policy_text
 from sts_emulator.core.world import World
 from sts_emulator.iam.nouns import GROUP, POLICY, ROLE, USER, AnyNoun, listing
-from sts_emulator.iam.paging import page
+from sts_emulator.iam.paging import Paging, page
 from sts_emulator.iam.permits import permit
 from sts_emulator.iam.reporting.policy_sources import Source, reach_holder, sources
 from sts_emulator.iam.reporting.service_use import done, keep, no_job, principal, services, uses
@@ -43,14 +43,14 @@ def generate_service_last_accessed_details(ctx: Context, *, Arn: str, Granularit
 
 @operation("iam", "GetServiceLastAccessedDetails")
 def get_service_last_accessed_details(
-    ctx: Context, *, JobId: str, MaxItems: int | None = None, Marker: str | None = None
+    ctx: Context, *, JobId: str, **paging: Unpack[Paging]
 ) -> Awaitable[Mapping[str, Any]]:
     """The report: each service that the policies name, and when this emulator last saw it called."""
     job = _job(ctx, "GetServiceLastAccessedDetails", JobId)
-    return _last_accessed(ctx, job, Marker, MaxItems)
+    return _last_accessed(ctx, job, paging)
 
 
-async def _last_accessed(ctx: Context, job: LastAccessedJob, marker: str | None, limit: int | None) -> Result:
+async def _last_accessed(ctx: Context, job: LastAccessedJob, paging: Paging) -> Result:
     seen = await uses(ctx, principal)
     holders = _holders(ctx.world, job)
 
@@ -67,22 +67,20 @@ async def _last_accessed(ctx: Context, job: LastAccessedJob, marker: str | None,
             "LastAuthenticatedRegion": last.region,
         }
 
-    part = page(ctx, "ServicesLastAccessed", job["services"], marker, limit, service)
+    part = page(ctx, "ServicesLastAccessed", job["services"], paging, service)
     return {"JobType": job["granularity"], **done(job), **part}
 
 
 @operation("iam", "GetServiceLastAccessedDetailsWithEntities")
 def get_service_last_accessed_details_with_entities(
-    ctx: Context, *, JobId: str, ServiceNamespace: str, MaxItems: int | None = None, Marker: str | None = None
+    ctx: Context, *, JobId: str, ServiceNamespace: str, **paging: Unpack[Paging]
 ) -> Awaitable[Mapping[str, Any]]:
     """Who of the report could use a service, and when they last did: the last first, then those who never did."""
     job = _job(ctx, "GetServiceLastAccessedDetailsWithEntities", JobId)
-    return _with_entities(ctx, job, ServiceNamespace, Marker, MaxItems)
+    return _with_entities(ctx, job, ServiceNamespace, paging)
 
 
-async def _with_entities(
-    ctx: Context, job: LastAccessedJob, service: str, marker: str | None, limit: int | None
-) -> Result:
+async def _with_entities(ctx: Context, job: LastAccessedJob, service: str, paging: Paging) -> Result:
     seen = await uses(ctx, principal)
     holders = _holders(ctx.world, job) if service in job["services"] else {}
 
@@ -102,7 +100,7 @@ async def _with_entities(
         }
         return {"EntityInfo": told, **({"LastAuthenticated": use.at} if use else {})}
 
-    part = page(ctx, "EntityDetailsList", sorted(holders, key=rank), marker, limit, entity)
+    part = page(ctx, "EntityDetailsList", sorted(holders, key=rank), paging, entity)
     return {**done(job), **part}
 
 
@@ -173,7 +171,7 @@ def list_policies_granting_service_access(
         granting = [_granting(source) for source in listed if service.lower() in services([source.text], [service])]
         return {"ServiceNamespace": service, "Policies": granting}
 
-    return page(ctx, "PoliciesGrantingServiceAccess", list(dict.fromkeys(ServiceNamespaces)), Marker, None, entry)
+    return page(ctx, "PoliciesGrantingServiceAccess", list(dict.fromkeys(ServiceNamespaces)), {"Marker": Marker}, entry)
 
 
 def _granting(source: Source) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
+from typing import Any, Unpack
 
 from sts_emulator.accounts import documents
 from sts_emulator.accounts.documents import changed
@@ -16,7 +16,7 @@ from sts_emulator.iam.credentials import signing_certificates
 from sts_emulator.iam.credentials.access_keys import PER_USER
 from sts_emulator.iam.credentials.server_certificates import SERVER_CERTIFICATE
 from sts_emulator.iam.nouns import GROUP, INSTANCE_PROFILE, MFA_DEVICE, OIDC_PROVIDER, POLICY, ROLE, USER, listing
-from sts_emulator.iam.paging import page
+from sts_emulator.iam.paging import Paging, page
 from sts_emulator.iam.permits import permit
 from sts_emulator.iam.policies import managed as policies
 from sts_emulator.iam.policies import policy_holders as holders
@@ -61,11 +61,11 @@ def create_account_alias(ctx: Context, *, AccountAlias: str) -> Result:
 
 
 @operation("iam", "ListAccountAliases")
-def list_account_aliases(ctx: Context, *, Marker: str | None = None, MaxItems: int | None = None) -> Result:
+def list_account_aliases(ctx: Context, **paging: Unpack[Paging]) -> Result:
     """The account's alias, if it has one, as a list."""
     permit(ctx, "ListAccountAliases", "*")
     alias = settings(ctx.world, ctx.identity.account).get("alias")
-    return page(ctx, "AccountAliases", [alias] if alias else [], Marker, MaxItems)
+    return page(ctx, "AccountAliases", [alias] if alias else [], paging)
 
 
 @operation("iam", "DeleteAccountAlias")

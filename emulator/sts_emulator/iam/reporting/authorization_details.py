@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Unpack
 
 from sts_emulator.accounts import managed_policies
 from sts_emulator.accounts.documents import Policy, Role, User
@@ -12,7 +12,7 @@ from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.iam import tags
 from sts_emulator.iam.nouns import GROUP, POLICY, ROLE, USER, AnyNoun, listing
-from sts_emulator.iam.paging import part
+from sts_emulator.iam.paging import Paging, part
 from sts_emulator.iam.permits import permit
 from sts_emulator.iam.policies import managed as policies
 from sts_emulator.iam.policies.policy_documents import quoted
@@ -32,14 +32,14 @@ LISTS = {
 
 @operation("iam", "GetAccountAuthorizationDetails")
 def get_account_authorization_details(
-    ctx: Context, *, Filter: list[str] | None = None, MaxItems: int | None = None, Marker: str | None = None
+    ctx: Context, *, Filter: list[str] | None = None, **paging: Unpack[Paging]
 ) -> Result:
     """Policies, users, roles and groups in full; of AWS's own policies those that are in use."""
     permit(ctx, "GetAccountAuthorizationDetails", "*")
     kinds = [kind for kind in LISTS if not Filter or kind in Filter]
     things = [(kind, thing) for kind in kinds for thing in _things(ctx.world, ctx.identity.account, kind)]
     try:
-        shown, rest = part(ctx, "+".join(kinds), things, Marker, MaxItems)
+        shown, rest = part(ctx, "+".join(kinds), things, paging)
     except AwsError:
         raise AwsError("ValidationError", "Marker and Filter do not match") from None
     lists: dict[str, list[Result]] = {name: [] for name in LISTS.values()}

@@ -6,12 +6,12 @@ Source: the operations' model; what was recorded of them, docs/aws/iam.md, "Acce
 from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping
-from typing import Any
+from typing import Any, Unpack
 
 from sts_emulator.accounts import documents, organizations
 from sts_emulator.accounts.documents import Organization, OrganizationsJob
 from sts_emulator.core.names import iam_arn
-from sts_emulator.iam.paging import page
+from sts_emulator.iam.paging import Paging, page
 from sts_emulator.iam.permits import permit
 from sts_emulator.iam.reporting.service_use import done, keep, known_services, no_job, services, uses
 from sts_emulator.vending.authorize import access_denied, consult
@@ -47,12 +47,7 @@ def generate_organizations_access_report(ctx: Context, *, EntityPath: str, Organ
 
 @operation("iam", "GetOrganizationsAccessReport")
 def get_organizations_access_report(
-    ctx: Context,
-    *,
-    JobId: str,
-    MaxItems: int | None = None,
-    Marker: str | None = None,
-    SortKey: str = "SERVICE_NAMESPACE_ASCENDING",
+    ctx: Context, *, JobId: str, SortKey: str = "SERVICE_NAMESPACE_ASCENDING", **paging: Unpack[Paging]
 ) -> Mapping[str, Any] | Awaitable[Mapping[str, Any]]:
     """The report, or why there is none."""
     permit(ctx, ctx.operation, "*")
@@ -63,12 +58,10 @@ def get_organizations_access_report(
     if "failed" in job:
         code, message = job["failed"]
         return {**done(job), "JobStatus": "FAILED", "ErrorDetails": {"Code": code, "Message": message}}
-    return _organization_report(ctx, job, SortKey, Marker, MaxItems)
+    return _organization_report(ctx, job, SortKey, paging)
 
 
-async def _organization_report(
-    ctx: Context, job: OrganizationsJob, order: str, marker: str | None, limit: int | None
-) -> Result:
+async def _organization_report(ctx: Context, job: OrganizationsJob, order: str, paging: Paging) -> Result:
     seen = await uses(ctx, lambda record: str(record.get("recipientAccountId", "")))
     paths = job["accounts"]
     last = {name: [use for account in paths if (use := seen.get((name, account)))] for name in job["services"]}
@@ -85,7 +78,7 @@ async def _organization_report(
 
     names = sorted(job["services"], key=newest) if "TIME" in order else job["services"]
     ordered = names[::-1] if order.endswith("DESCENDING") else names
-    part = page(ctx, "AccessDetails", ordered, marker, limit, detail)
+    part = page(ctx, "AccessDetails", ordered, paging, detail)
     counts = {
         "NumberOfServicesAccessible": len(last),
         "NumberOfServicesNotAccessed": sum(not uses for uses in last.values()),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
 from sts_emulator.accounts import documents, organizations
 from sts_emulator.accounts.resources import role_by_arn, user_by_arn
@@ -14,7 +14,7 @@ from sts_emulator.core.beside import beside
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.names import is_account_id, session_arn
 from sts_emulator.iam.nouns import GROUP, USER
-from sts_emulator.iam.paging import LISTING, page
+from sts_emulator.iam.paging import LISTING, Paging, page
 from sts_emulator.iam.permits import permit
 from sts_emulator.iam.policies.policy_documents import refused
 from sts_emulator.iam.reporting import statement_positions as positions
@@ -57,10 +57,10 @@ class Stage:
     ctx: Context
     principal: Principal
     context: Keys
-    identity: tuple[Source, ...]
-    boundary: Source | None
     resource_policy: Source | None
     owner: str
+    identity: tuple[Source, ...]
+    boundary: Source | None
     scps: tuple[tuple[Document, ...], ...]
     documents: dict[str, Document] = field(default_factory=dict)
     places: dict[str, Listed] = field(default_factory=dict)
@@ -88,45 +88,39 @@ class Target:
     rcps: tuple[tuple[Document, ...], ...]
 
 
+class Simulation(Paging, total=False):
+    """What both operations are told beside whose policies are played with.
+
+    `ResourceHandlingOption` is for EC2's launch scenarios, which nothing here launches.
+    """
+
+    PermissionsBoundaryPolicyInputList: list[str]
+    ResourceArns: list[str]
+    ResourcePolicy: str
+    ResourceOwner: str
+    CallerArn: str
+    ContextEntries: Listed
+    ResourceHandlingOption: str
+
+
 @operation("iam", "SimulateCustomPolicy")
 def simulate_custom_policy(
     ctx: Context,
     *,
     PolicyInputList: list[str],
     ActionNames: list[str],
-    PermissionsBoundaryPolicyInputList: list[str] | None = None,
     OrderedOrganizationPolicyInputList: Listed | None = None,
-    ResourceArns: list[str] | None = None,
-    ResourcePolicy: str | None = None,
-    ResourceOwner: str | None = None,
-    CallerArn: str | None = None,
-    ContextEntries: Listed | None = None,
-    ResourceHandlingOption: str | None = None,  # noqa: ARG001 - EC2's launch scenarios, which nothing here launches
-    MaxItems: int | None = None,
-    Marker: str | None = None,
+    **told: Unpack[Simulation],
 ) -> Result | Awaitable[Result]:
     """What the given policies would allow to a caller who has just them."""
     permit(ctx, "SimulateCustomPolicy", ALL)
     levels = [level.get("ServiceControlPolicyInputList", []) for level in OrderedOrganizationPolicyInputList or ()]
-    principal, known = _caller(ctx, CallerArn or "")
-    context = _context(ctx, known, ContextEntries)
-    owner = _owner(ResourceOwner) or principal.account
-    targets = _targets(ctx, ActionNames, ResourceArns, owner)
 
-    def work() -> Result:
-        stage = Stage(
-            ctx=ctx,
-            principal=principal,
-            context=context,
-            identity=_given(PolicyInputList, "PolicyInputList"),
-            boundary=next(iter(_given(PermissionsBoundaryPolicyInputList, "PermissionsBoundaryPolicyInputList")), None),
-            resource_policy=_resource_policy(ResourcePolicy),
-            owner=owner,
-            scps=tuple(tuple(_parsed(text) for text in level) for level in levels),
-        )
-        return _page(stage, ActionNames, targets, Marker, MaxItems)
+    def policies() -> _Policies:
+        scps = tuple(tuple(_parsed(text) for text in level) for level in levels)
+        return _Policies(_given(PolicyInputList, "PolicyInputList"), _given_boundary(told), scps)
 
-    return _worked(ctx, len(ActionNames) * len(targets), work)
+    return _simulated(ctx, ActionNames, told.get("CallerArn", ""), told, policies)
 
 
 @operation("iam", "SimulatePrincipalPolicy")
@@ -136,54 +130,52 @@ def simulate_principal_policy(
     PolicySourceArn: str,
     ActionNames: list[str],
     PolicyInputList: list[str] | None = None,
-    PermissionsBoundaryPolicyInputList: list[str] | None = None,
     PolicyExclusionList: Listed | None = None,
-    ResourceArns: list[str] | None = None,
-    ResourcePolicy: str | None = None,
-    ResourceOwner: str | None = None,
-    CallerArn: str | None = None,
-    ContextEntries: Listed | None = None,
-    ResourceHandlingOption: str | None = None,  # noqa: ARG001 - EC2's launch scenarios, which nothing here launches
-    MaxItems: int | None = None,
-    Marker: str | None = None,
+    **told: Unpack[Simulation],
 ) -> Result | Awaitable[Result]:
     """What a user, group or role could do, by its own policies, its boundary and its organization's."""
     noun, holder = reach_holder(ctx, "SimulatePrincipalPolicy", PolicySourceArn)
     exclusions = PolicyExclusionList or []
     own = boundary(ctx.world, holder)
-    given = _given(PermissionsBoundaryPolicyInputList, "PermissionsBoundaryPolicyInputList")
-    bounding = given[0] if given else None if own and _is_excluded(own, exclusions, bounds=True) else own
+    bounding = _given_boundary(told) or (None if own and _is_excluded(own, exclusions, bounds=True) else own)
     own_sources = [source for source in sources(ctx.world, noun, holder) if not _is_excluded(source, exclusions)]
-    principal, known = _caller(ctx, CallerArn or (holder["arn"] if noun is not GROUP else ""))
     without_scps = any(exclusion.get("PolicyType") == "scp" for exclusion in exclusions)
-    context = _context(ctx, known, ContextEntries)
-    owner = _owner(ResourceOwner) or principal.account
     exempt = without_scps or organizations.is_exempt(holder)
     scps = () if exempt else organizations.service_control(ctx.world, holder["account"])
-    targets = _targets(ctx, ActionNames, ResourceArns, owner)
+    caller = told.get("CallerArn") or (holder["arn"] if noun is not GROUP else "")
 
-    def work() -> Result:
-        stage = Stage(
-            ctx=ctx,
-            principal=principal,
-            context=context,
-            identity=(*own_sources, *_given(PolicyInputList, "PolicyInputList")),
-            boundary=bounding,
-            resource_policy=_resource_policy(ResourcePolicy),
-            owner=owner,
-            scps=scps,
-        )
-        return _page(stage, ActionNames, targets, Marker, MaxItems)
+    def policies() -> _Policies:
+        return _Policies((*own_sources, *_given(PolicyInputList, "PolicyInputList")), bounding, scps)
 
-    return _worked(ctx, len(ActionNames) * len(targets), work)
+    return _simulated(ctx, ActionNames, caller, told, policies)
+
+
+class _Policies(NamedTuple):
+    """The caller's side of a simulation."""
+
+    identity: tuple[Source, ...]
+    boundary: Source | None
+    scps: tuple[tuple[Document, ...], ...]
 
 
 # -- results ------------------------------------------------------------------------------------------------------
 
 
-def _worked(ctx: Context, questions: int, work: Callable[[], Result]) -> Result | Awaitable[Result]:
-    """What comes of the work; done beside the loop unless it is little."""
-    is_little = ctx.request is None or (questions <= FEW and len(ctx.request.body) <= SHORT)
+def _simulated(
+    ctx: Context, actions: list[str], caller: str, told: Simulation, policies: Callable[[], _Policies]
+) -> Result | Awaitable[Result]:
+    """What comes of it; worked out beside the loop, the reading of given policies as well, unless it is little."""
+    principal, known = _caller(ctx, caller)
+    context = _context(ctx, known, told.get("ContextEntries"))
+    owner = _owner(told.get("ResourceOwner")) or principal.account
+    targets = _targets(ctx, actions, told.get("ResourceArns"), owner)
+
+    def work() -> Result:
+        guard = told.get("ResourcePolicy")
+        stage = Stage(ctx, principal, context, Source("ResourcePolicy", guard) if guard else None, owner, *policies())
+        return _page(stage, actions, targets, told)
+
+    is_little = ctx.request is None or (len(actions) * len(targets) <= FEW and len(ctx.request.body) <= SHORT)
     return work() if is_little else beside(work)
 
 
@@ -202,13 +194,13 @@ def _targets(ctx: Context, actions: list[str], resources: list[str] | None, owne
     return targets
 
 
-def _page(stage: Stage, actions: list[str], targets: list[Target], marker: str | None, limit: int | None) -> Result:
+def _page(stage: Stage, actions: list[str], targets: list[Target], paging: Paging) -> Result:
     """One page of results; as AWS says that its own may be, shorter than was asked for where there is much to do."""
     cost = len(targets) * _statements(stage)
     if cost > MOST:
         raise AwsError("InvalidInput", f"A simulation may read {MOST} statements for an action, this one {cost}")
-    here = min(limit or LISTING.size, MOST // cost)
-    return page(stage.ctx, "EvaluationResults", actions, marker, here, lambda name: _result(stage, name, targets))
+    here: Paging = {**paging, "MaxItems": min(paging.get("MaxItems") or LISTING.size, MOST // cost)}
+    return page(stage.ctx, "EvaluationResults", actions, here, lambda name: _result(stage, name, targets))
 
 
 def _statements(stage: Stage) -> int:
@@ -414,8 +406,9 @@ def _given(texts: list[str] | None, member: str) -> tuple[Source, ...]:
     return tuple(Source(f"{member}.{number}", text) for number, text in enumerate(texts or (), 1))
 
 
-def _resource_policy(text: str | None) -> Source | None:
-    return Source("ResourcePolicy", text) if text else None
+def _given_boundary(told: Simulation) -> Source | None:
+    member = "PermissionsBoundaryPolicyInputList"
+    return next(iter(_given(told.get("PermissionsBoundaryPolicyInputList"), member)), None)
 
 
 def _owner(text: str | None) -> str:
