@@ -54,6 +54,16 @@ class Noun(Generic[Body]):
         thing = world.find(self.kind, value)
         return thing if thing is not None and thing["account"] == account else None
 
+    def shown(self, thing: Stored) -> dict[str, Any]:
+        """What every result shows of one that has a path."""
+        return {
+            "Path": thing["path"],
+            f"{self.wire}Name": thing["name"],
+            f"{self.wire}Id": thing["id"],
+            "Arn": thing["arn"],
+            "CreateDate": thing["created"],
+        }
+
     def absent(self, value: str) -> AwsError:
         """The error for naming one that is not there."""
         return AwsError("NoSuchEntity", self.missing.format(value))

@@ -102,22 +102,23 @@ def list_under(ctx: Context, noun: Noun[Body], path_prefix: str) -> list[Body]:
     return listing(ctx.world, noun, account, path_prefix)
 
 
-def renamed(
-    ctx: Context, noun: AnyNoun, thing: Named, new_path: str | None, new_name: str | None
-) -> dict[str, str] | None:
-    """Path, name and ARN that a thing is to have, once the caller may give it those; None where it has them already.
+def moved(ctx: Context, noun: AnyNoun, thing: Named, new_path: str | None, new_name: str | None) -> Named:
+    """The thing under another path and name, once the caller may give it those; itself where it has them already.
 
     Raises:
         AwsError: AccessDenied; EntityAlreadyExists.
     """
     path, name = new_path or thing["path"], new_name or thing["name"]
     if (path, name) == (thing["path"], thing["name"]):
-        return None
+        return thing
     arn = noun.arn(thing["account"], path, name)
     permit(ctx, ctx.operation, arn)
     if name.lower() != thing["name"].lower():
         claim(ctx, noun, name)
-    return {"path": path, "name": name, "arn": arn}
+    ctx.world.take(noun.kind, noun.key(thing))
+    new: Named = {**thing, "path": path, "name": name, "arn": arn}
+    ctx.world.add(noun.kind, noun.key(new), new, uid=thing["id"])
+    return new
 
 
 def resource_keys(noun: AnyNoun, thing: Stored) -> dict[str, tuple[str, ...]]:

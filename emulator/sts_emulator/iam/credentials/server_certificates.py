@@ -8,13 +8,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, Unpack
 
-from sts_emulator.accounts.documents import Named, changed
+from sts_emulator.accounts.documents import Named
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.store import Kind
 from sts_emulator.iam import tags
 from sts_emulator.iam.nouns import Noun, born, claim
 from sts_emulator.iam.paging import Paging, page
-from sts_emulator.iam.permits import list_under, permit_new, reach, renamed
+from sts_emulator.iam.permits import list_under, moved, permit_new, reach
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import Result, Wire, operation
 
@@ -98,12 +98,7 @@ def update_server_certificate(
 ) -> Result:
     """Rename or move a certificate; what it is stays."""
     old = reach(ctx, "UpdateServerCertificate", SERVER_CERTIFICATE, ServerCertificateName)
-    named = renamed(ctx, SERVER_CERTIFICATE, old, NewPath, NewServerCertificateName)
-    if named is None:
-        return {}
-    moved = changed(**named)(old)
-    ctx.world.take(SERVER_CERTIFICATE.kind, SERVER_CERTIFICATE.key(old))
-    ctx.world.add(SERVER_CERTIFICATE.kind, SERVER_CERTIFICATE.key(moved), moved, uid=old["id"])
+    moved(ctx, SERVER_CERTIFICATE, old, NewPath, NewServerCertificateName)
     return {}
 
 

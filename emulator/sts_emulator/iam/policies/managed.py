@@ -57,10 +57,7 @@ def create_policy(
 def get_policy(ctx: Context, *, PolicyArn: str) -> Result:
     """One policy; always with a list of tags (docs/aws/iam.md, "Members of results")."""
     policy = _reach(ctx, "GetPolicy", PolicyArn)
-    result = {**shown(ctx.world, ctx.identity.account, policy), "Tags": tags.shown(policy["tags"])}
-    if policy["description"]:
-        result["Description"] = policy["description"]
-    return {"Policy": result}
+    return {"Policy": {**shown_alone(ctx.world, ctx.identity.account, policy), "Tags": tags.shown(policy["tags"])}}
 
 
 @operation("iam", "ListPolicies")
@@ -199,17 +196,19 @@ def shown(world: World, account: str, policy: Policy) -> Result:
     """A policy as every result shows it; the counts are those of the asking account."""
     attached, bounding = usage(world, account)
     return {
-        "PolicyName": policy["name"],
-        "PolicyId": policy["id"],
-        "Arn": policy["arn"],
-        "Path": policy["path"],
+        **POLICY.shown(policy),
         "DefaultVersionId": policy["default"],
         "AttachmentCount": attached[policy["arn"]],
         "PermissionsBoundaryUsageCount": bounding[policy["arn"]],
         "IsAttachable": True,
-        "CreateDate": policy["created"],
         "UpdateDate": policy["updated"],
     }
+
+
+def shown_alone(world: World, account: str, policy: Policy) -> Result:
+    """The same with its description, which lists and creations leave out."""
+    told = {"Description": policy["description"]} if policy["description"] else {}
+    return {**shown(world, account, policy), **told}
 
 
 def usage(world: World, account: str) -> tuple[Counter[str], Counter[str]]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Unpack
 
-from sts_emulator.accounts.documents import Group, User, changed
+from sts_emulator.accounts.documents import Group, User
 from sts_emulator.accounts.resources import key_of
 from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.iam.nouns import GROUP, USER, born, claim, listing, over_quota
 from sts_emulator.iam.paging import Paging, page
-from sts_emulator.iam.permits import list_under, permit, reach, renamed
+from sts_emulator.iam.permits import list_under, moved, permit, reach
 from sts_emulator.iam.policies.policy_holders import check_bare
 from sts_emulator.iam.principals import users
 from sts_emulator.vending.context import Context
@@ -47,17 +47,9 @@ def update_group(
 ) -> Result:
     """Rename or move a group; members and policies stay with it."""
     group = reach(ctx, "UpdateGroup", GROUP, GroupName)
-    named = renamed(ctx, GROUP, group, NewPath, NewGroupName)
-    if named is None:
-        return {}
-    inside = members(ctx.world, group)
-    ctx.world.take(GROUP.kind, GROUP.key(group))
-    moved = changed(**named)(group)
-    ctx.world.add(GROUP.kind, GROUP.key(moved), moved, uid=group["id"])
-    for user in inside:
-        _set_groups(
-            ctx.world, user, lambda known: [moved["name"] if member == group["name"] else member for member in known]
-        )
+    new = moved(ctx, GROUP, group, NewPath, NewGroupName)["name"]
+    for user in members(ctx.world, group) if new != group["name"] else ():
+        _set_groups(ctx.world, user, lambda known: [new if member == group["name"] else member for member in known])
     return {}
 
 
@@ -102,13 +94,7 @@ def list_groups_for_user(ctx: Context, *, UserName: str, **paging: Unpack[Paging
 
 def shown(group: Group) -> Result:
     """A group as every result shows it."""
-    return {
-        "Path": group["path"],
-        "GroupName": group["name"],
-        "GroupId": group["id"],
-        "Arn": group["arn"],
-        "CreateDate": group["created"],
-    }
+    return GROUP.shown(group)
 
 
 def members(world: World, group: Group) -> list[User]:

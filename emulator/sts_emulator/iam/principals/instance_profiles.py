@@ -91,14 +91,8 @@ def delete_instance_profile(ctx: Context, *, InstanceProfileName: str) -> Result
 def shown(world: World, profile: InstanceProfile) -> Result:
     """An instance profile with its role, as every result shows it."""
     inside = (role(world, profile["account"], name) for name in profile["roles"])
-    return {
-        "Path": profile["path"],
-        "InstanceProfileName": profile["name"],
-        "InstanceProfileId": profile["id"],
-        "Arn": profile["arn"],
-        "CreateDate": profile["created"],
-        "Roles": [roles.shown(world, role) for role in inside if role is not None],
-    }
+    shown_roles = [roles.shown(world, role) for role in inside if role is not None]
+    return {**INSTANCE_PROFILE.shown(profile), "Roles": shown_roles}
 
 
 def _page(ctx: Context, profiles: Sequence[InstanceProfile], paging: Paging) -> Result:

@@ -155,14 +155,7 @@ def delete_role(ctx: Context, *, RoleName: str) -> Result:
 
 def shown(world: World, role: Role) -> Result:
     """A role as every result shows it, and no more."""
-    return {
-        "Path": role["path"],
-        "RoleName": role["name"],
-        "RoleId": role["id"],
-        "Arn": role["arn"],
-        "CreateDate": role["created"],
-        "AssumeRolePolicyDocument": quoted(trust_to_show(world, role["trust"])),
-    }
+    return {**ROLE.shown(role), "AssumeRolePolicyDocument": quoted(trust_to_show(world, role["trust"]))}
 
 
 def shown_in_list(world: World, role: Role) -> Result:

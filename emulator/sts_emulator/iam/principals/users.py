@@ -13,10 +13,10 @@ from sts_emulator.core.world import World
 from sts_emulator.iam import tags
 from sts_emulator.iam.nouns import MFA_DEVICE, USER, born, claim, listing
 from sts_emulator.iam.paging import Paging, page
-from sts_emulator.iam.permits import list_under, permit_new, reach, reach_user, renamed
+from sts_emulator.iam.permits import list_under, moved, permit_new, reach, reach_user
 from sts_emulator.iam.policies.policy_holders import boundary_keys, check_bare, check_boundary, shown_boundary
 from sts_emulator.vending.context import Context
-from sts_emulator.wire.dispatch import Result, Wire, operation
+from sts_emulator.wire.dispatch import Result, operation
 
 # What belongs to a user by its unique id; the files that own these kinds import this one.
 CREDENTIALS: tuple[Kind[Any], ...] = (Kind("service-credential"), Kind("ssh-public-key"))
@@ -72,14 +72,9 @@ def list_users(ctx: Context, *, PathPrefix: str = "/", **paging: Unpack[Paging])
 def update_user(ctx: Context, *, UserName: str, NewPath: str | None = None, NewUserName: str | None = None) -> Result:
     """Rename or move a user; keys, groups, devices and policies stay with it."""
     user = reach(ctx, "UpdateUser", USER, UserName)
-    named = renamed(ctx, USER, user, NewPath, NewUserName)
-    if named is None:
-        return {}
-    ctx.world.take(USER.kind, USER.key(user))
-    moved = changed(**named)(user)
-    ctx.world.add(USER.kind, USER.key(moved), moved, uid=user["id"])
-    for key in keys_of(ctx.world, user["account"], user["name"]):
-        ctx.world.update(documents.ACCESS_KEY, key["id"], changed(user=moved["name"]))
+    new = moved(ctx, USER, user, NewPath, NewUserName)["name"]
+    for key in keys_of(ctx.world, user["account"], user["name"]) if new != user["name"] else ():
+        ctx.world.update(documents.ACCESS_KEY, key["id"], changed(user=new))
     return {}
 
 
@@ -106,16 +101,8 @@ def delete_user(ctx: Context, *, UserName: str) -> Result:
 
 def shown(user: User) -> Result:
     """A user as every result shows it."""
-    result: dict[str, Wire] = {
-        "Path": user["path"],
-        "UserName": user["name"],
-        "UserId": user["id"],
-        "Arn": user["arn"],
-        "CreateDate": user["created"],
-    }
-    if user.get("password", {}).get("used"):
-        result["PasswordLastUsed"] = user["password"]["used"]
-    return result
+    used = user.get("password", {}).get("used")
+    return {**USER.shown(user), **({"PasswordLastUsed": used} if used else {})}
 
 
 def keys_of(world: World, account: str, name: str) -> list[AccessKey]:

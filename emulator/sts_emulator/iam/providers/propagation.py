@@ -14,10 +14,6 @@ from sts_emulator.core.errors import AwsError
 from sts_emulator.core.world import World
 from sts_emulator.vending.context import Keys
 
-MEMBERS: Final = (
-    *("ContextProvider", "IdentityCenterInstanceArn"),
-    *("RemoveContextProvider", "RemoveIdentityCenterInstance"),
-)
 _KEY: Final = re.compile(r"[A-Za-z0-9_.:/=+@#-]+(?: [A-Za-z0-9_.:/=+@#-]+)*", re.ASCII)
 
 

@@ -7,7 +7,7 @@ was recorded of them, docs/aws/iam.md, "Access reports".
 from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping, Sequence
-from typing import Any, Final, Unpack
+from typing import Any, Unpack
 
 from sts_emulator.accounts import documents
 from sts_emulator.accounts.documents import LastAccessedJob
@@ -20,9 +20,6 @@ from sts_emulator.iam.reporting.policy_sources import Source, reach_holder, sour
 from sts_emulator.iam.reporting.service_use import done, keep, no_job, principal, services, uses
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import Result, operation
-
-_SHARED: Final = {"sso-admin": "sso", "sso-oidc": "sso"}  # models whose operations are of one service to IAM
-
 
 # -- by user, role, group or policy -------------------------------------------------------------------------------
 

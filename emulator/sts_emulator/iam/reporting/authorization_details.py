@@ -17,7 +17,7 @@ from sts_emulator.iam.permits import permit
 from sts_emulator.iam.policies import managed as policies
 from sts_emulator.iam.policies.policy_documents import quoted
 from sts_emulator.iam.policies.policy_holders import attached_policy, shown_boundary
-from sts_emulator.iam.principals import instance_profiles, roles, users
+from sts_emulator.iam.principals import instance_profiles, roles
 from sts_emulator.vending.context import Context
 from sts_emulator.wire.dispatch import Result, operation
 
@@ -65,29 +65,20 @@ def _detail(world: World, account: str, kind: str, thing: Any) -> Result:
     if kind == "Role":
         return _role(world, thing)
     return {
-        "Path": thing["path"],
-        "GroupName": thing["name"],
-        "GroupId": thing["id"],
-        "Arn": thing["arn"],
-        "CreateDate": thing["created"],
+        **GROUP.shown(thing),
         "GroupPolicyList": _inline(thing),
         "AttachedManagedPolicies": [attached_policy(arn) for arn in thing["attached"]],
     }
 
 
 def _policy(world: World, account: str, policy: Policy) -> Result:
-    result = {
-        **policies.shown(world, account, policy),
-        "PolicyVersionList": [policies.version_with_document(policy, name) for name in policies.newest_first(policy)],
-    }
-    if policy["description"]:
-        result["Description"] = policy["description"]
-    return result
+    versions = [policies.version_with_document(policy, name) for name in policies.newest_first(policy)]
+    return {**policies.shown_alone(world, account, policy), "PolicyVersionList": versions}
 
 
 def _user(user: User) -> Result:
     result = {
-        **{name: value for name, value in users.shown(user).items() if name != "PasswordLastUsed"},
+        **USER.shown(user),
         "GroupList": sorted(user["groups"]),
         "AttachedManagedPolicies": [attached_policy(arn) for arn in user["attached"]],
         **shown_boundary(user),
