@@ -71,44 +71,28 @@ class Noun(Generic[Body]):
 
 AnyNoun: TypeAlias = Noun[Any]
 
-USER: Final = Noun(
-    documents.USER,
-    "User",
-    "UserName",
-    "user",
-    "The user with name {} cannot be found.",
-    "User with name {} already exists.",
-    "AIDA",
-    "UsersPerAccount",
-    5000,
-    folds_tags=True,
-    spoken="user {}",
-)
-GROUP: Final = Noun(
-    documents.GROUP,
-    "Group",
-    "GroupName",
-    "group",
-    "The group with name {} cannot be found.",
-    "Group with name {} already exists.",
-    "AGPA",
-    "GroupsPerAccount",
-    300,
-    spoken="group {}",
-)
-ROLE: Final = Noun(
-    documents.ROLE,
-    "Role",
-    "RoleName",
-    "role",
-    "The role with name {} cannot be found.",
-    "Role with name {} already exists.",
-    "AROA",
-    "RolesPerAccount",
-    1000,
-    folds_tags=True,
-    spoken="role {}",
-)
+
+def _principal(kind: Kind[Body], wire: str, prefix: str, quota: int, *, folds_tags: bool = False) -> Noun[Body]:
+    """Users, groups and roles, whom AWS's sentences call alike."""
+    word = wire.lower()
+    return Noun(
+        kind,
+        wire,
+        f"{wire}Name",
+        word,
+        f"The {word} with name {{}} cannot be found.",
+        f"{wire} with name {{}} already exists.",
+        prefix,
+        f"{wire}sPerAccount",
+        quota,
+        folds_tags=folds_tags,
+        spoken=f"{word} {{}}",
+    )
+
+
+USER: Final = _principal(documents.USER, "User", "AIDA", 5000, folds_tags=True)
+GROUP: Final = _principal(documents.GROUP, "Group", "AGPA", 300)
+ROLE: Final = _principal(documents.ROLE, "Role", "AROA", 1000, folds_tags=True)
 POLICY: Final = Noun(
     documents.POLICY,
     "Policy",

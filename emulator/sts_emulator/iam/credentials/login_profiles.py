@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from sts_emulator.accounts import password_rules, people
 from sts_emulator.accounts.documents import User, changed
@@ -103,38 +103,22 @@ def change_password(ctx: Context, *, OldPassword: str, NewPassword: str) -> Resu
 # -- the account's password policy --------------------------------------------------------------------------------
 
 
+DEFAULT_POLICY: Final = {
+    "MinimumPasswordLength": 6,
+    "RequireSymbols": False,
+    "RequireNumbers": False,
+    "RequireUppercaseCharacters": False,
+    "RequireLowercaseCharacters": False,
+    "AllowUsersToChangePassword": False,
+}
+
+
 @operation("iam", "UpdateAccountPasswordPolicy")
-def update_account_password_policy(
-    ctx: Context,
-    *,
-    MinimumPasswordLength: int = 6,
-    RequireSymbols: bool = False,
-    RequireNumbers: bool = False,
-    RequireUppercaseCharacters: bool = False,
-    RequireLowercaseCharacters: bool = False,
-    AllowUsersToChangePassword: bool = False,
-    MaxPasswordAge: int = 0,
-    PasswordReusePrevention: int = 0,
-    HardExpiry: bool | None = None,
-) -> Result:
-    """Replace the policy; what is left out gets its default, as on AWS."""
+def update_account_password_policy(ctx: Context, **given: Any) -> Result:
+    """Replace the policy by what the model lets be given; what is left out gets its default, as on AWS."""
     permit(ctx, "UpdateAccountPasswordPolicy", "*")
-    policy: dict[str, Any] = {
-        "MinimumPasswordLength": MinimumPasswordLength,
-        "RequireSymbols": RequireSymbols,
-        "RequireNumbers": RequireNumbers,
-        "RequireUppercaseCharacters": RequireUppercaseCharacters,
-        "RequireLowercaseCharacters": RequireLowercaseCharacters,
-        "AllowUsersToChangePassword": AllowUsersToChangePassword,
-        "ExpirePasswords": MaxPasswordAge > 0,
-    }
-    optional = {
-        "MaxPasswordAge": MaxPasswordAge or None,
-        "PasswordReusePrevention": PasswordReusePrevention or None,
-        "HardExpiry": HardExpiry,
-    }
-    policy |= {name: value for name, value in optional.items() if value is not None}
-    account.change(ctx, password_policy=policy)
+    expires = bool(given.get("MaxPasswordAge"))
+    account.change(ctx, password_policy={**DEFAULT_POLICY, **given, "ExpirePasswords": expires})
     return {}
 
 
